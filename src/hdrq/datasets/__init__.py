@@ -1,0 +1,1 @@
+"""Archives as lists of pairs, one a file."""

@@ -1,0 +1,1 @@
+"""Screens as data, one a file."""

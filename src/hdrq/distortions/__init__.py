@@ -1,0 +1,1 @@
+"""What harms a picture, one a file."""

@@ -1,0 +1,1 @@
+"""Light to code and back, one encoding a file."""

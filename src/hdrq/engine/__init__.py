@@ -1,0 +1,1 @@
+"""Connects things by name and yields records."""

@@ -1,0 +1,1 @@
+"""Low range to high, one operator a file."""

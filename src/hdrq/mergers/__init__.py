@@ -1,0 +1,1 @@
+"""Exposures to radiance, one idea a file."""

@@ -1,0 +1,1 @@
+"""Pure, differentiable tensor mathematics: what an array is worth, never what a file is called."""

@@ -1,0 +1,1 @@
+"""High range to low, one operator a file."""

@@ -1,0 +1,286 @@
+"""The records everything is made of. Standard library only: nothing here may import torch."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from math import atan, degrees, hypot
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from hdrq.errors import UsageError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Chromaticity = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Primaries:
+    """CIE 1931 xy chromaticities of three primaries and the white point."""
+
+    name: str
+    red: Chromaticity
+    green: Chromaticity
+    blue: Chromaticity
+    white: Chromaticity
+
+
+D65 = (0.3127, 0.3290)
+BT709 = Primaries("bt709", (0.640, 0.330), (0.300, 0.600), (0.150, 0.060), D65)
+BT2020 = Primaries("bt2020", (0.708, 0.292), (0.170, 0.797), (0.131, 0.046), D65)
+P3 = Primaries("p3", (0.680, 0.320), (0.265, 0.690), (0.150, 0.060), D65)
+XYZ = Primaries("xyz", (1.0, 0.0), (0.0, 1.0), (0.0, 0.0), (1 / 3, 1 / 3))
+PRIMARIES: Mapping[str, Primaries] = {p.name: p for p in (BT709, BT2020, P3, XYZ)}
+
+
+@dataclass(frozen=True)
+class Image:
+    """Pixels that know what they mean.
+
+    pixels     NCHW, float32 unless asked otherwise; C is 1 (Y or grey) or 3
+    domain     "linear" (scene light, unscaled), "nits" (cd/m²), or an encoding's name (code, 1.0 = SDR white)
+    primaries  of the three channels
+    bits       integer depth of the file the code came from, None for float files
+    notes      what the reader did that a user should know, one line each
+    """
+
+    pixels: Tensor
+    domain: str = "nits"
+    primaries: Primaries = BT709
+    bits: int | None = None
+    white_nits: float | None = None
+    notes: tuple[str, ...] = ()
+    path: str | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width)."""
+        return int(self.pixels.shape[-2]), int(self.pixels.shape[-1])
+
+    def with_pixels(self, pixels: Tensor, **changes: Any) -> Image:
+        return replace(self, pixels=pixels, **changes)
+
+
+@dataclass(frozen=True)
+class Display:
+    """How code becomes light on a screen.
+
+    eotf         "absolute" (pixels are cd/m² already), "linear", "srgb", "pq", "hlg", "bt1886", or a gamma as "2.2"
+    peak_nits    white of the screen, cd/m²
+    black_nits   black of the screen in the dark, cd/m²
+    ambient_lux  light falling on the screen; ambient/π · reflectance is added to everything
+    """
+
+    name: str
+    peak_nits: float
+    black_nits: float
+    eotf: str
+    primaries: str = "bt709"
+    ambient_lux: float = 0.0
+    reflectance: float = 0.005
+    source: str = ""
+
+    @property
+    def reflected_nits(self) -> float:
+        """Ambient light that the screen throws back, cd/m²."""
+        return self.ambient_lux * self.reflectance / 3.141592653589793
+
+
+@dataclass(frozen=True)
+class Viewing:
+    """Pixels per degree of visual angle."""
+
+    ppd: float = 45.0
+
+    @classmethod
+    def from_screen(cls, width: int, height: int, diagonal_inches: float, distance_m: float) -> Viewing:
+        """ppd at the centre of a screen of `width` x `height` pixels seen from `distance_m`."""
+        if min(width, height, diagonal_inches, distance_m) <= 0:
+            raise UsageError("a screen's resolution, diagonal and distance must be positive")
+        height_m = diagonal_inches * 0.0254 * height / hypot(width, height)
+        return cls(height / degrees(2 * atan(height_m / (2 * distance_m))))
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Light to code and back.
+
+    encode  nits -> code, where 1.0 is an SDR white; `white` is the light, cd/m², that relative codes call 1.0
+    decode  code -> nits
+    codes   how many 8-bit-like codes 1.0 stands for (pu21: 256 PU units; srgb: 255)
+    absolute  whether code means light by itself; otherwise `white` (the display's peak) scales it
+    grey    how one channel is made of three: "luminance" before encoding, or "luma" of the code
+    """
+
+    name: str
+    encode: Callable[..., Tensor]
+    decode: Callable[..., Tensor]
+    nits: tuple[float, float]
+    codes: float = 255.0
+    absolute: bool = True
+    grey: Literal["luminance", "luma"] = "luminance"
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a metric's number means and what the metric wants to be handed.
+
+    reads      of the test image: "code" (any encoding, named by the stage), "nits", "linear", or one encoding's name
+    reference  the same for the reference; None for a no-reference metric; "" when it is as `reads`
+    grey       True: one channel; the encoding says whether luminance or luma
+    codes      True: code is handed in 8-bit-like codes (0..255 for sRGB, 0..595 for PU21) instead of 1.0 = white
+    span       range of the value; None at an end that is open
+    best       value of identical images, where that is a constant
+    needs      keyword arguments the engine supplies: "ppd", "display", "net", "encoding"
+    side       smallest image side, pixels
+    planes     peak memory, in float32 planes of the image's size, for refusing before memory runs out
+    trainable  whether the gradient may be trained on
+    net        shelf name of the network of a learned metric
+    """
+
+    title: str
+    unit: str
+    better: Literal["higher", "lower"]
+    span: tuple[float | None, float | None]
+    reads: str
+    source: str
+    reference: str | None = ""
+    grey: bool = False
+    codes: bool = False
+    best: float | None = None
+    needs: tuple[str, ...] = ()
+    side: int = 1
+    planes: float = 30.0
+    trainable: bool = True
+    net: str | None = None
+
+    @property
+    def reference_reads(self) -> str | None:
+        return self.reads if self.reference == "" else self.reference
+
+
+@dataclass(frozen=True)
+class Option:
+    """One keyword argument of a metric, as the command line sees it."""
+
+    name: str
+    default: Any
+    choices: tuple[str, ...] = ()
+    kind: type = str
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A pure function and its card. Calling it calls the function."""
+
+    name: str
+    card: Card
+    function: Callable[..., Any]
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        return self.function(*args, **options)
+
+    @property
+    def options(self) -> dict[str, Option]:
+        """Keyword arguments a user may set: those the engine does not supply."""
+        hints = inspect.get_annotations(self.function, eval_str=True) if _safe(self.function) else {}
+        found = {}
+        for name, p in inspect.signature(self.function).parameters.items():
+            if p.kind is p.KEYWORD_ONLY and (name not in self.card.needs or name == "ppd"):
+                choices = getattr(hints.get(name), "__args__", ()) if "Literal" in str(hints.get(name)) else ()
+                kind = type(p.default) if p.default not in (None, p.empty) else str
+                found[name] = Option(name, p.default, tuple(choices), kind)
+        return found
+
+
+def _safe(function: Callable[..., Any]) -> bool:
+    """Whether the annotations can be evaluated (names imported only for type checkers cannot)."""
+    try:
+        inspect.get_annotations(function, eval_str=True)
+    except NameError:
+        return False
+    return True
+
+
+def metric(card: Card) -> Callable[[Callable[..., Any]], Metric]:
+    """Turn a function into a Metric that is known by the function's name, with - for _."""
+
+    def wrap(function: Callable[..., Any]) -> Metric:
+        return Metric(function.__name__.replace("_", "-"), card, function)
+
+    return wrap
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a metric says of a batch: value (N,), optionally a map (N,1,h,w) and further numbers (N,) by name."""
+
+    value: Tensor
+    map: Tensor | None = None
+    extra: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One row of work: a test image, its reference where there is one, and what people said of it."""
+
+    dist: str | Path
+    ref: str | Path | None = None
+    scene: str = ""
+    opinion: float | None = None
+    spread: float | None = None
+    distortion: str = ""
+    level: float | None = None
+    carried: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Score:
+    """One output row: a number and everything needed to get it again."""
+
+    ref: str
+    dist: str
+    metric: str
+    value: float | None
+    unit: str = ""
+    better: str = ""
+    display: str = ""
+    viewing: str = ""
+    weights: str = ""
+    version: str = ""
+    how: str = ""
+    status: str = "ok"
+    error: str = ""
+    extra: Mapping[str, float] = field(default_factory=dict)
+    carried: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The card of a weights file: what it is, what it was trained on, and how to tell it is the right one."""
+
+    name: str
+    net: str
+    options: Mapping[str, Any]
+    encoding: str
+    white: str
+    sha256: str
+    witness: Mapping[str, float]
+    recipe: str = ""
+    data: str = ""
+    licence: str = ""
+    results: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A training run, spelled out."""
+
+    name: str
+    net: str
+    settings: Mapping[str, Any]
+    source: str = ""
