@@ -1,0 +1,47 @@
+"""Shared by every test: where ../shared is, and how to load a golden input."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+SHARED = Path(os.environ.get("HDRQ_SHARED", Path(__file__).parents[2] / "shared"))
+torch.set_num_threads(max(1, min(2, os.cpu_count() or 1)))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked `shared` skip where the golden numbers are not at hand."""
+    if SHARED.is_dir():
+        return
+    skip = pytest.mark.skip(reason="needs the golden numbers and images of ../shared")
+    for item in items:
+        if item.get_closest_marker("shared"):
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def golden():
+    """golden("pu21") is that folder's golden.json."""
+    return lambda folder: json.loads((SHARED / "golden" / folder / "golden.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def golden_input():
+    """golden_input("nancy_ref") is (1, C, H, W) float64, values as stored (uint8 stays 0..255)."""
+
+    def load(name: str, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+        a = np.load(SHARED / "golden" / "inputs" / f"{name}.npz")["a"].astype(np.float64)
+        a = a[..., None] if a.ndim == 2 else a
+        return torch.from_numpy(a).permute(2, 0, 1)[None].to(dtype).contiguous()
+
+    return load
