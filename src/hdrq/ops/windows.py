@@ -57,21 +57,30 @@ def separable(x: Tensor, vertical: Tensor, horizontal: Tensor | None = None, bor
     Even kernels are placed as MATLAB's filter2 does: pixel i sees i .. i+1 for two taps.
     """
     horizontal = vertical if horizontal is None else horizontal
-    n, c, h, w = x.shape
     v, u = vertical.numel(), horizontal.numel()
     if border != "valid":
         x = pad(x, (v - 1) // 2, v // 2, (u - 1) // 2, u // 2, border)
-    x = x.reshape(n * c, 1, x.shape[-2], x.shape[-1])
-    x = F.conv2d(x, vertical.to(x).reshape(1, 1, v, 1))
-    x = F.conv2d(x, horizontal.to(x).reshape(1, 1, 1, u))
-    return x.reshape(n, c, x.shape[-2], x.shape[-1])
+    return _correlate(_correlate(x, vertical[:, None]), horizontal[None])
 
 
 def filter2(x: Tensor, kernel: Tensor, border: Border = "zero") -> Tensor:
     """Correlate every channel of (N, C, H, W) with one 2-D kernel; same size unless border is "valid"."""
-    n, c, h, w = x.shape
     v, u = kernel.shape
     if border != "valid":
         x = pad(x, (v - 1) // 2, v // 2, (u - 1) // 2, u // 2, border)
-    x = F.conv2d(x.reshape(n * c, 1, x.shape[-2], x.shape[-1]), kernel.to(x).reshape(1, 1, v, u))
-    return x.reshape(n, c, x.shape[-2], x.shape[-1])
+    return _correlate(x, kernel)
+
+
+def _correlate(x: Tensor, kernel: Tensor) -> Tensor:
+    """Where the kernel fits inside. On a CPU a sum of shifted pictures beats conv2d on one channel ten times."""
+    n, c, h, w = x.shape
+    v, u = kernel.shape
+    if x.device.type != "cpu":
+        x = F.conv2d(x.reshape(n * c, 1, h, w), kernel.to(x).reshape(1, 1, v, u))
+        return x.reshape(n, c, h - v + 1, w - u + 1)
+    total = x.new_zeros(n, c, h - v + 1, w - u + 1)
+    for i, row in enumerate(kernel.tolist()):
+        for j, tap in enumerate(row):
+            if tap != 0:
+                total = total.add_(x[..., i : i + h - v + 1, j : j + w - u + 1], alpha=tap)
+    return total
