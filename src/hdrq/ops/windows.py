@@ -12,7 +12,7 @@ Border = Literal["valid", "zero", "replicate", "reflect", "symmetric", "circular
 
 
 def gaussian(size: int, sigma: float, like: Tensor) -> Tensor:
-    """Sampled 1-D Gaussian with sum 1; its outer square is MATLAB's fspecial('gaussian') up to that one's 2e-16 cut."""
+    """Sampled 1-D Gaussian with sum 1; its outer square is MATLAB's fspecial('gaussian') but for a cut at 2e-16."""
     x = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
     g = torch.exp(-0.5 * (x / sigma) ** 2)
     return (g / g.sum()).to(like)
@@ -24,7 +24,7 @@ def box(size: int, like: Tensor) -> Tensor:
 
 
 def pad(x: Tensor, top: int, bottom: int, left: int, right: int, border: Border) -> Tensor:
-    """Extend (N, C, H, W). "symmetric" mirrors with the edge repeated, "reflect" without; any width is legal."""
+    """Extend (N, C, H, W). "symmetric" mirrors with the edge repeated, "reflect" without; any width goes."""
     if border == "valid" or not any((top, bottom, left, right)):
         return x
     if border == "zero":
@@ -50,7 +50,9 @@ def _source(n: int, before: int, after: int, border: str, device: torch.device) 
     return torch.where(i < n, i, 2 * n - 2 - i)
 
 
-def separable(x: Tensor, vertical: Tensor, horizontal: Tensor | None = None, border: Border = "valid") -> Tensor:
+def separable(
+    x: Tensor, vertical: Tensor, horizontal: Tensor | None = None, border: Border = "valid"
+) -> Tensor:
     """Correlate every channel of (N, C, H, W) with an outer product of two 1-D kernels.
 
     border  how samples outside are made; "valid" leaves them out, and the result shrinks.
@@ -72,7 +74,7 @@ def filter2(x: Tensor, kernel: Tensor, border: Border = "zero") -> Tensor:
 
 
 def _correlate(x: Tensor, kernel: Tensor) -> Tensor:
-    """Where the kernel fits inside. On a CPU a sum of shifted pictures beats conv2d on one channel ten times."""
+    """Where the kernel fits inside. On a CPU a sum of shifted pictures beats conv2d of one channel ten times."""
     n, c, h, w = x.shape
     v, u = kernel.shape
     if x.device.type != "cpu":
