@@ -12,7 +12,7 @@ Border = Literal["valid", "zero", "replicate", "reflect", "symmetric", "circular
 
 
 def gaussian(size: int, sigma: float, like: Tensor) -> Tensor:
-    """Sampled 1-D Gaussian with sum 1; its outer square is MATLAB's fspecial('gaussian') but for a cut at 2e-16."""
+    """Sampled 1-D Gaussian with sum 1; its outer square is MATLAB's fspecial but for a cut at 2e-16."""
     x = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
     g = torch.exp(-0.5 * (x / sigma) ** 2)
     return (g / g.sum()).to(like)
@@ -74,7 +74,7 @@ def filter2(x: Tensor, kernel: Tensor, border: Border = "zero") -> Tensor:
 
 
 def _correlate(x: Tensor, kernel: Tensor) -> Tensor:
-    """Where the kernel fits inside. On a CPU a sum of shifted pictures beats conv2d of one channel ten times."""
+    """Where the kernel fits inside. On a CPU, sliding pictures beat conv2d of one channel ten times."""
     n, c, h, w = x.shape
     v, u = kernel.shape
     if x.device.type != "cpu":
