@@ -1,0 +1,92 @@
+"""How much memory there is, asked before a file's claim about its size is believed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from hdrq.errors import FileError, TooLarge
+
+SHARE = 0.8  # of what is free, for one picture
+
+
+def free_bytes() -> int:
+    """Memory this process may still take: the machine's, its container's, its own limit's; HDRQ_MEMORY_GB caps it."""
+    bounds = [_machine(), *_control_group(), *_own_limit()]
+    if wish := os.environ.get("HDRQ_MEMORY_GB"):
+        bounds.append(int(float(wish) * 1e9))
+    return max(0, min(bounds))
+
+
+def afford(path: object, width: int, height: int, bytes_per_pixel: float, least: float = 0.0) -> None:
+    """Refuse a picture that cannot be what its header claims, or that would not fit.
+
+    bytes_per_pixel  needed while reading, everything counted
+    least            bytes the file must have for this many pixels, given its compression
+    """
+    if width < 1 or height < 1:
+        raise FileError(f"{path} is damaged: it claims {width} x {height} pixels")
+    size = os.path.getsize(str(path))
+    if least > size:
+        raise FileError(f"{path} is damaged: it claims {width} x {height} pixels, too many for {size} bytes")
+    need, free = width * height * bytes_per_pixel, free_bytes()
+    if need > SHARE * free:
+        sums = f"{need / 1e9:.1f} GB to read, {free / 1e9:.1f} GB are free"
+        raise TooLarge(f"{path} claims {width} x {height} pixels: {sums}; crop it")
+
+
+def _machine() -> int:
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError, IndexError):
+        pass
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return _windows()
+
+
+def _windows() -> int:
+    """Free physical memory by GlobalMemoryStatusEx; 4 GB where nobody answers."""
+    import ctypes
+
+    class Status(ctypes.Structure):
+        _fields_ = [("length", ctypes.c_ulong), ("load", ctypes.c_ulong)] + [
+            (name, ctypes.c_ulonglong) for name in ("all", "free", "a", "b", "c", "d", "e")
+        ]
+
+    status = Status(length=ctypes.sizeof(Status))
+    try:
+        known = ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))  # type: ignore[attr-defined,unused-ignore]
+    except AttributeError:
+        known = 0
+    return int(status.free) if known else 4 << 30
+
+
+def _control_group() -> list[int]:
+    """What a container may still take (cgroup 2, then 1)."""
+    for limit, used in (
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ):
+        home = Path("/sys/fs/cgroup")
+        try:
+            return [int((home / limit).read_text()) - int((home / used).read_text())]
+        except (OSError, ValueError):  # no such group, or "max"
+            continue
+    return []
+
+
+def _own_limit() -> list[int]:
+    """What `ulimit -v` leaves."""
+    try:
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if limit == resource.RLIM_INFINITY:
+            return []
+        return [limit - int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")]
+    except (ImportError, OSError, ValueError):
+        return []

@@ -1,0 +1,51 @@
+"""Portable float maps. The first row in the file is the bottom one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from hdrq.errors import FileError
+from hdrq.io.atomic import atomic
+from hdrq.io.memory import afford
+from hdrq.types import Image
+
+HEADER = re.compile(rb"P([Ff])\s+(?:#[^\n]*\n\s*)*(\d{1,9})\s+(\d{1,9})\s+([-+.0-9eE]{1,40})(\r\n|\s)")
+
+
+def read(path: Path, *, alpha: bool = False) -> Image:
+    """(1, 1 or 3, H, W). The sign of the scale tells the byte order; its size is only noted."""
+    data = path.read_bytes()
+    match = HEADER.match(data)
+    try:
+        scale = float(match[4]) if match else 0.0
+    except ValueError:
+        scale = 0.0
+    if match is None or scale == 0:
+        raise FileError(f"{path} is damaged: its header is not PF or Pf, width, height and a scale")
+    channels, width, height = (3 if match[1] == b"F" else 1), int(match[2]), int(match[3])
+    count = width * height * channels
+    there = (len(data) - match.end()) // 4
+    if 0 < there < count:
+        raise FileError(f"{path} is truncated: {there} of {count} numbers are there")
+    afford(path, width, height, 8 * channels, least=4 * count)
+    values = np.frombuffer(data, "<f4" if scale < 0 else ">f4", count, match.end())
+    rows = values.reshape(height, width, channels)[::-1].transpose(2, 0, 1)
+    pixels = torch.from_numpy(np.ascontiguousarray(rows, dtype=np.float32))
+    notes = () if abs(scale) == 1 else (f"PFM scale {abs(scale):g} ignored: numbers taken as they are",)
+    return Image(pixels[None], "nits", notes=notes, path=str(path))
+
+
+def write(path: Path, image: Image, *, provenance: dict[str, Any] | None = None) -> tuple[str, ...]:
+    """Little-endian, one or three channels. PFM has no room for primaries, domain or provenance."""
+    pixels = image.pixels[0].detach().float().cpu().numpy()
+    kind = "Pf" if len(pixels) == 1 else "PF"
+    height, width = image.size
+    with atomic(path) as part:
+        rows = np.ascontiguousarray(pixels.transpose(1, 2, 0)[::-1], dtype="<f4")
+        part.write_bytes(f"{kind}\n{width} {height}\n-1.0\n".encode() + rows.tobytes())
+    return ()
