@@ -69,7 +69,7 @@ class Request:
         return ",".join([head, *(f"{k}={v}" for k, v in sorted(self.options))])
 
 
-_SHORT = {"pu": "pu21"}
+_SHORT = {"pu": "pu21", "log": "log10"}
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]*$")
 
 
@@ -86,6 +86,7 @@ def parse(text: str) -> Request:
         raise UsageError(f"an option is given twice in '{text}'")
     head, _, weights = head.partition("@")
     *stages, name = (part.lower() for part in head.split(":"))
+    stages = [_SHORT.get(stage, stage) for stage in stages]
     if name not in names("metric"):
         prefix, _, rest = name.partition("-")
         encoding = _SHORT.get(prefix, prefix)

@@ -36,7 +36,7 @@ XYZ = Primaries("xyz", (1.0, 0.0), (0.0, 1.0), (0.0, 0.0), (1 / 3, 1 / 3))
 PRIMARIES: Mapping[str, Primaries] = {p.name: p for p in (BT709, BT2020, P3, XYZ)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Image:
     """Pixels that know what they mean.
 
@@ -71,7 +71,8 @@ class Display:
     eotf         "absolute" (pixels are cd/m² already), "linear", "srgb", "pq", "hlg", "bt1886", or a gamma as "2.2"
     peak_nits    white of the screen, cd/m²
     black_nits   black of the screen in the dark, cd/m²
-    ambient_lux  light falling on the screen; ambient/π · reflectance is added to everything
+    ambient_lux  light falling on the screen; it throws back ambient/π · reflectance, cd/m²
+    reflection   "added": on top of everything (physics, ColorVideoVDP); "within": raises black, white stays (PU21, HDR-VDP)
     """
 
     name: str
@@ -81,6 +82,8 @@ class Display:
     primaries: str = "bt709"
     ambient_lux: float = 0.0
     reflectance: float = 0.005
+    reflection: Literal["added", "within"] = "added"
+    title: str = ""
     source: str = ""
 
     @property
@@ -240,7 +243,17 @@ class Pair:
 
 @dataclass(frozen=True)
 class Score:
-    """One output row: a number and everything needed to get it again."""
+    """One output row: a number and everything needed to get it again.
+
+    metric   canonical text of the request
+    value    None where status is "failed"; then `error` says why
+    display  of the test image, and of the reference where that differs ("absolute > sdr")
+    viewing  "45 ppd" where the metric asks, else empty
+    weights  name and hash of a learned metric's weights
+    how      what was done to the light that a reader of the number should know
+    extra    further numbers of the metric, by name
+    carried  the other columns of the manifest
+    """
 
     ref: str
     dist: str
@@ -253,7 +266,7 @@ class Score:
     weights: str = ""
     version: str = ""
     how: str = ""
-    status: str = "ok"
+    status: Literal["ok", "failed"] = "ok"
     error: str = ""
     extra: Mapping[str, float] = field(default_factory=dict)
     carried: Mapping[str, str] = field(default_factory=dict)
