@@ -35,17 +35,16 @@ def ms_ssim(
     A scale whose mean is negative counts as 0, where the authors' program turns complex.
 
     variant  wang     the authors' msssim.m: odd sides are mirrored when halved
-             mantiuk  qm_msssim of the HDR metrics by Mantiuk: odd sides are cut, the fifth scale has no exponent
+             mantiuk  Mantiuk's qm_msssim: odd sides are cut, the fifth scale has no exponent
     range    dynamic range L of the code; 1.0 is a white (256 in PU21, 255 in sRGB)
     """
     taps = gaussian_taps()
     score = torch.ones_like(ref[:, 0, 0, 0])
     for scale, weight in enumerate(WEIGHTS):
         last = scale == len(WEIGHTS) - 1
-        sums, area = 0.0, (ref.shape[-2] - len(taps) + 1) * (ref.shape[-1] - len(taps) + 1)
-        for light, contrast in structure(ref, dist, taps, range):
-            sums = sums + (light * contrast if last else contrast).sum((-2, -1))
-        mean = sums / area
+        parts = structure(ref, dist, taps, range)
+        sums = [(light * contrast if last else contrast).sum((-2, -1)) for light, contrast in parts]
+        mean = torch.stack(sums).sum(0) / ((ref.shape[-2] - len(taps) + 1) * (ref.shape[-1] - len(taps) + 1))
         score = score * _power(mean, 1.0 if last and variant == "mantiuk" else weight).mean(1)
         if not last:
             ref, dist = (_halve(x, variant) for x in (ref, dist))

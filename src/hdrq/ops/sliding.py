@@ -27,7 +27,7 @@ def slide(x: Tensor, taps: Sequence[float], dim: int) -> Tensor:
     x        (..., H, W)
     returns  the same shape but for `dim`, which is shorter by len(taps) - 1
     """
-    found: Tensor = _Slide.apply(x, tuple(taps), dim)  # type: ignore[no-untyped-call]
+    found: Tensor = _Slide.apply(x, tuple(taps), dim)
     return found
 
 

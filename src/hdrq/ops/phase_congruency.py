@@ -1,0 +1,85 @@
+"""Phase congruency: how well the Fourier components of a picture agree at a point, whatever its contrast.
+
+Source: Kovesi, Videre 1999; with the parameters of FSIM, Zhang et al., IEEE TIP 2011, doi:10.1109/TIP.2011.2109730
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import log, pi, sqrt
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hdrq.ops.log_gabor import polar, radial
+from hdrq.ops.roots import root
+from hdrq.ops.sharing import shared
+
+SCALES = ORIENTATIONS = 4
+SHORTEST, MULT = 6.0, 2.0  # wavelength of the first scale, pixels; ratio of successive ones
+BANDWIDTH = 0.55  # sigma over centre on the log frequency axis
+SPREAD = pi / ORIENTATIONS / 1.2  # sigma of the angular Gaussian, radians
+CUTOFF, SHARPNESS = 0.45, 15  # Butterworth low-pass, cycles per pixel
+NOISE_SIGMAS, NOISE_SHARE = 2.0, 1 / 1.7
+FLOOR = 1e-4
+
+
+@lru_cache(maxsize=4)
+def _bank(height: int, width: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Filters (orientation, scale, H, W), and how noise at the finest scale adds up over scales, (orientation,)."""
+    radius, angle = polar(height, width)
+    lowpass = 1 / (1 + (radius / CUTOFF) ** (2 * SHARPNESS))
+    scales = np.stack([radial(radius, SHORTEST * MULT**s, BANDWIDTH) * lowpass for s in range(SCALES)])
+    # image rows run down, angles up: the sign matters at the Nyquist rows of even sizes
+    centres = -np.arange(ORIENTATIONS)[:, None, None] * pi / ORIENTATIONS
+    away = np.abs(np.arctan2(np.sin(angle - centres), np.cos(angle - centres)))
+    filters = np.exp(-(away**2) / (2 * SPREAD**2))[:, None] * scales
+    mirrored = np.roll(filters[..., ::-1, ::-1], (1, 1), (-2, -1))
+    even = (filters + mirrored).sum(1) / 2
+    gain = 2 * (even**2).sum((-2, -1)) / (filters[:, 0] ** 2).sum((-2, -1))
+    return torch.as_tensor(filters, dtype=dtype, device=device), torch.as_tensor(gain, dtype=dtype, device=device)
+
+
+@shared
+def phase_congruency(x: Tensor) -> Tensor:
+    """(N, 1, H, W) code to (N, 1, H, W), 0 (no feature) to 1 (all scales in phase)."""
+    filters, gains = _bank(x.shape[-2], x.shape[-1], x.dtype, x.device)
+    spectrum = torch.fft.fft2(x)
+    congruent, amplitude = torch.zeros_like(x), torch.zeros_like(x)
+    for bank, gain in zip(filters, gains):
+        even_odd = torch.fft.ifft2(spectrum * bank)  # (N, scale, H, W): even part real, odd part imaginary
+        size = even_odd.abs()
+        energy = _in_phase(even_odd.real, even_odd.imag) - _noise(size[:, :1], gain)
+        congruent = congruent + energy.clamp(min=0)
+        amplitude = amplitude + size.sum(1, keepdim=True)
+    return congruent / amplitude.clamp(min=torch.finfo(x.dtype).tiny)
+
+
+def _in_phase(even: Tensor, odd: Tensor) -> Tensor:
+    """Energy along the mean phase less what lies across it, summed over scales, (N, 1, H, W)."""
+    mean_even, mean_odd = even.sum(1, keepdim=True), odd.sum(1, keepdim=True)
+    length = root(mean_even**2 + mean_odd**2) + FLOOR
+    mean_even, mean_odd = mean_even / length, mean_odd / length
+    along = even * mean_even + odd * mean_odd
+    across = even * mean_odd - odd * mean_even
+    return (along - across.abs()).sum(1, keepdim=True)
+
+
+def _noise(finest: Tensor, gain: Tensor) -> Tensor:
+    """Energy that noise alone would reach, from the median of the finest scale (Rayleigh statistics)."""
+    power = _median(finest.square().flatten(1)) / log(2) * gain
+    tau = root(power / 2)
+    threshold = tau * (sqrt(pi / 2) + NOISE_SIGMAS * sqrt(2 - pi / 2)) * NOISE_SHARE
+    return threshold.reshape(-1, 1, 1, 1)
+
+
+def _median(x: Tensor) -> Tensor:
+    """Of every row; of two middle values their mean, as MATLAB has it."""
+    n = x.shape[1]
+    low = x.kthvalue((n + 1) // 2, 1).values
+    if n % 2:
+        return low
+    repeated = (x <= low[:, None]).sum(1) > n // 2
+    high = torch.where(x > low[:, None], x, torch.inf).amin(1)
+    return (low + torch.where(repeated, low, high)) / 2
