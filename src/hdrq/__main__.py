@@ -1,0 +1,5 @@
+"""`python -m hdrq`, and what torchrun starts."""
+
+from hdrq.cli import main
+
+main()

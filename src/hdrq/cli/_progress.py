@@ -1,0 +1,19 @@
+"""A bar with rate and time left on stderr, where there is somebody to see it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def bar(items: Iterable[T], total: int | None = None, label: str = "") -> Iterator[T]:
+    """The items, with a progress bar if stderr is a terminal and there is more than one."""
+    if not sys.stderr.isatty() or (total is not None and total < 2):
+        yield from items
+        return
+    from tqdm import tqdm
+
+    yield from tqdm(items, total=total, desc=label, unit="", dynamic_ncols=True, file=sys.stderr, leave=False)

@@ -1,0 +1,60 @@
+"""Rows kept as they are made, so that a killed batch can go on where it stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hdrq.errors import FileError
+
+
+class Journal:
+    """One JSON object a line, appended and flushed. A torn last line (a kill while writing) is ignored."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: Any = None
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """What was kept so far."""
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return
+        except (OSError, UnicodeDecodeError) as error:
+            raise FileError(f"{self.path} cannot be read; remove it to start anew ({error})") from error
+        for line in text.splitlines():
+            try:
+                yield json.loads(line)
+            except json.JSONDecodeError:
+                continue
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Keep a row; it survives a kill from here on."""
+        try:
+            if self._file is None:
+                self._open()
+            self._file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise FileError(f"{self.path} cannot be written: {error.strerror}") from error
+
+    def _open(self) -> None:
+        torn = self.path.exists() and self.path.stat().st_size > 0 and not self.path.read_bytes().endswith(b"\n")
+        self._file = self.path.open("a", encoding="utf-8")
+        if torn:
+            self._file.write("\n")
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def discard(self) -> None:
+        """The work is done and written elsewhere."""
+        self.close()
+        if self.path.exists():
+            os.unlink(self.path)
