@@ -11,7 +11,7 @@ ROUNDING = 5e-4  # headers write three to five decimals
 
 
 def primaries_of(xy: Sequence[float], rounding: float = ROUNDING) -> Primaries | None:
-    """Primaries of x and y of red, green, blue and white, by name where known; None where they span no colours."""
+    """Primaries of x, y of red, green, blue and white, by name where known; None where they span nothing."""
     numbers = [float(v) for v in xy]
     if len(numbers) != 8 or not all(isfinite(v) for v in numbers):
         return None

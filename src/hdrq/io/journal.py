@@ -43,7 +43,9 @@ class Journal:
             raise FileError(f"{self.path} cannot be written: {error.strerror}") from error
 
     def _open(self) -> None:
-        torn = self.path.exists() and self.path.stat().st_size > 0 and not self.path.read_bytes().endswith(b"\n")
+        torn = (
+            self.path.exists() and self.path.stat().st_size > 0 and not self.path.read_bytes().endswith(b"\n")
+        )
         self._file = self.path.open("a", encoding="utf-8")
         if torn:
             self._file.write("\n")

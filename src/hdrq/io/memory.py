@@ -11,7 +11,7 @@ SHARE = 0.8  # of what is free, for one picture
 
 
 def free_bytes() -> int:
-    """Memory this process may still take: the machine's, its container's, its own limit's; HDRQ_MEMORY_GB caps it."""
+    """Memory this process may still take, by machine, container and ulimit; HDRQ_MEMORY_GB caps it."""
     bounds = [_machine(), *_control_group(), *_own_limit()]
     if wish := os.environ.get("HDRQ_MEMORY_GB"):
         bounds.append(int(float(wish) * 1e9))

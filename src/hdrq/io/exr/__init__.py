@@ -1,0 +1,154 @@
+"""OpenEXR, read and written through the OpenEXR library once the file has been looked over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hdrq.errors import FileError
+from hdrq.io.exr.chroma import rgb, upsample
+from hdrq.io.exr.header import Part, parts_of
+from hdrq.io.exr.pick import Picture, pick
+from hdrq.io.exr.write import write
+from hdrq.io.gamut import primaries_of
+from hdrq.io.memory import afford
+from hdrq.io.quiet import quiet
+from hdrq.types import BT709, XYZ, Image, Primaries
+
+__all__ = ["read", "write"]
+
+ACES = (0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.077, 0.32168, 0.33767)  # SMPTE ST 2065-1
+INTEROP = {  # colour spaces by name, colorinteropforum.org
+    "lin_rec2020_scene": (0.708, 0.292, 0.170, 0.797, 0.131, 0.046, 0.3127, 0.3290),
+    "lin_p3d65_scene": (0.680, 0.320, 0.265, 0.690, 0.150, 0.060, 0.3127, 0.3290),
+    "lin_ap1_scene": (0.713, 0.293, 0.165, 0.830, 0.128, 0.044, 0.32168, 0.33767),
+    "lin_ap0_scene": ACES,
+}
+
+
+def read(
+    path: Path,
+    *,
+    layer: str | None = None,
+    view: str | None = None,
+    part: str | int | None = None,
+    alpha: bool = False,
+) -> Image:
+    """(1, 1 or 3, H, W): the display window, black where no data is; one more channel if alpha is asked for."""
+    parts = parts_of(path, path.read_bytes())
+    picture, notes = pick(path, parts, layer, view, part)
+    _afford(path, parts, picture.part)
+    colour = picture.colour
+    names = [picture.channels[c] for c in colour]
+    has_alpha = next((picture.channels[a] for a in ("A", "a") if a in picture.channels), None)
+    if has_alpha and alpha:
+        names.append(has_alpha)
+    elif has_alpha:
+        notes.append("alpha ignored: colours taken as stored (premultiplied)")
+    planes = _planes(path, picture.part, names)
+    primaries = _primaries(picture.part, notes)
+    short = tuple(c.upper() for c in colour)
+    if short == ("Y", "RY", "BY"):
+        y, ry, by = planes[0].float(), *(upsample(p.float(), *planes[0].shape) for p in planes[1:3])
+        planes[:3] = rgb(y, ry, by, primaries)
+    elif short == ("X", "Y", "Z"):
+        primaries = XYZ
+    elif len(colour) == 1 and short != ("Y",):
+        notes.append(f"only channel {names[0]}: read as one grey channel")
+    pixels = _place(picture.part, planes, notes)
+    _remark(picture, notes)
+    fields = picture.part.attributes
+    white = fields.get("whiteLuminance")
+    domain = str(fields.get("hdrqDomain", "nits"))
+    return Image(pixels[None], domain, primaries, white_nits=white, notes=tuple(notes), path=str(path))
+
+
+def _afford(path: Path, parts: list[Part], chosen: Part) -> None:
+    """The library reads every channel of every part; then come the tensor and a copy on the way."""
+    left, top, right, bottom = chosen.display
+    raw = sum(p.bytes + 16 * p.attributes.get("deep bytes", 0) for p in parts)
+    area = (right - left + 1) * (bottom - top + 1)
+    afford(path, right - left + 1, bottom - top + 1, 16 + raw / area)
+
+
+def _planes(path: Path, part: Part, names: list[str]) -> list[Tensor]:
+    """The channels as stored (half stays half), in the data window."""
+    import OpenEXR
+
+    with quiet():
+        try:
+            file = OpenEXR.File(str(path), separate_channels=True)
+        except (RuntimeError, OSError, ValueError, TypeError) as error:
+            raise FileError(f"{path} is damaged: {str(error).splitlines()[0]}") from error
+    if len(file.parts) <= part.number:
+        raise FileError(f"{path} is damaged: its pixels do not decode")
+    channels = {name: c.pixels for name, c in file.parts[part.number].channels.items()}
+    if part.deep:
+        from hdrq.io.exr.deep import flatten
+
+        channels = flatten(channels, tuple(names))
+    if any(channels.get(name) is None for name in names):
+        raise FileError(f"{path} is damaged: channel {names[0]} has no pixels")
+    return [
+        torch.from_numpy(a if a.dtype != np.uint32 else a.astype(np.float32))
+        for a in map(channels.get, names)
+    ]
+
+
+def _primaries(part: Part, notes: list[str]) -> Primaries:
+    """By `chromaticities`, else by colour space name or the ACES mark, else BT.709."""
+    fields = part.attributes
+    name = fields.get("colorInteropID", "")
+    xy = fields.get("chromaticities") or INTEROP.get(name)
+    if xy is None and fields.get("acesImageContainerFlag") == 1:
+        xy = ACES
+    if name and name not in INTEROP and name not in ("lin_rec709_scene", "unknown"):
+        notes.append(f"colorInteropID {name} not used: pixels taken as linear light")
+    if xy is None:
+        return BT709
+    if (found := primaries_of(xy)) is None:
+        notes.append("chromaticities ignored: they span no colours")
+    return found or BT709
+
+
+def _place(part: Part, planes: list[Tensor], notes: list[str]) -> Tensor:
+    """The data window within the display window, (C, H, W) float32."""
+    left, top, right, bottom = part.display
+    data_left, data_top, data_right, data_bottom = part.data
+    height, width = bottom - top + 1, right - left + 1
+    size = (data_bottom - data_top + 1, data_right - data_left + 1)
+    same = part.data == part.display
+    pixels = (torch.empty if same else torch.zeros)(len(planes), height, width)
+    rows = slice(max(top, data_top), min(bottom, data_bottom) + 1)
+    columns = slice(max(left, data_left), min(right, data_right) + 1)
+    for target, plane in zip(pixels, planes, strict=True):
+        whole = plane if plane.shape == size else upsample(plane.float(), *size)
+        if same:
+            target.copy_(whole)
+        elif rows.start < rows.stop and columns.start < columns.stop:
+            target[_from(rows, top), _from(columns, left)] = whole[
+                _from(rows, data_top), _from(columns, data_left)
+            ]
+    if not same:
+        notes.append(f"data window {size[1]} x {size[0]} placed in display window {width} x {height}")
+    return pixels
+
+
+def _from(span: slice, start: int) -> slice:
+    return slice(span.start - start, span.stop - start)
+
+
+def _remark(picture: Picture, notes: list[str]) -> None:
+    part = picture.part
+    name, _, _, lossy = part.compression
+    if lossy:
+        notes.append(f"stored with lossy {name} compression")
+    if part.deep:
+        notes.append("deep samples flattened, the nearest over the others")
+    aspect = part.attributes.get("pixelAspectRatio", 1.0)
+    if isinstance(aspect, float) and abs(aspect - 1) > 1e-4:
+        notes.append(f"pixel aspect {aspect:g} ignored: pixels taken as square")

@@ -1,0 +1,38 @@
+"""Deep pictures, flattened: the samples of a pixel laid over each other, the nearest on top."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def flatten(channels: dict[str, Any], wanted: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """(H, W) float32 per wanted channel, of (H, W) arrays of per-pixel sample arrays (None: no sample).
+
+    Colours are premultiplied; a sample hides what lies behind it by its alpha "A" (1 where there is none).
+    Samples are taken as thin: ZBack is not used.
+    """
+    first = channels[wanted[0]]
+    shape = first.shape
+    counts = np.array([0 if s is None else len(s) for s in first.flat])
+    pixel = np.repeat(np.arange(counts.size), counts)
+
+    def samples(name: str, default: float) -> np.ndarray:
+        there = [s for s in channels[name].flat if s is not None] if name in channels else []
+        return np.concatenate(there).astype(np.float32) if there else np.full(len(pixel), default, np.float32)
+
+    order = np.lexsort((samples("Z", 0.0), pixel))
+    alpha = samples("A", 1.0)[order]
+    starts = np.cumsum(counts) - counts
+    rank = np.arange(len(pixel)) - np.repeat(starts, counts)
+    through = np.ones(counts.size, np.float32)
+    values = {name: samples(name, 0.0)[order] for name in wanted}
+    out = {name: np.zeros(counts.size, np.float32) for name in wanted}
+    for k in range(int(counts.max(initial=0))):
+        at = np.flatnonzero(rank == k)
+        where = pixel[at]
+        for name in wanted:
+            out[name][where] += through[where] * values[name][at]
+        through[where] *= 1 - alpha[at]
+    return {name: plane.reshape(shape) for name, plane in out.items()}

@@ -1,0 +1,267 @@
+"""What an OpenEXR file says of itself, and whether the rest of it can be so.
+
+Read here rather than by the library, so that a damaged file is refused in words before any C code trusts it.
+Source: "OpenEXR File Layout", openexr.com.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from math import ceil, floor, log2
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hdrq.errors import FileError
+
+# name, scan lines a chunk, how much smaller than its pixels a chunk can get (0: no bound known), whether values change
+COMPRESSIONS = (
+    ("none", 1, 1, False),
+    ("rle", 1, 64, False),
+    ("zips", 1, 1040, False),
+    ("zip", 16, 1040, False),
+    ("piz", 32, 420, False),
+    ("pxr24", 16, 1400, True),
+    ("b44", 32, 3, True),
+    ("b44a", 32, 11, True),
+    ("dwaa", 32, 0, True),
+    ("dwab", 256, 0, True),
+    ("htj2k256", 256, 0, False),
+    ("htj2k32", 32, 0, False),
+    ("lj2k", 256, 0, True),
+    ("zstd", 1, 0, False),
+)
+PIXEL_BYTES = (4, 2, 4)  # uint, half, float
+FAR = 1 << 30  # coordinates beyond this overflow in the library
+
+
+@dataclass(frozen=True)
+class Channel:
+    name: str
+    kind: int
+    x: int
+    y: int
+
+
+@dataclass
+class Part:
+    """One picture of a file. Windows are (left, top, right, bottom), both ends included."""
+
+    number: int
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return str(self.attributes.get("name", ""))
+
+    @property
+    def view(self) -> str:
+        return str(self.attributes.get("view", ""))
+
+    @property
+    def channels(self) -> list[Channel]:
+        return self.attributes["channels"]
+
+    @property
+    def compression(self) -> tuple[str, int, int, bool]:
+        return COMPRESSIONS[self.attributes["compression"]]
+
+    @property
+    def data(self) -> tuple[int, int, int, int]:
+        return self.attributes["dataWindow"]
+
+    @property
+    def display(self) -> tuple[int, int, int, int]:
+        return self.attributes["displayWindow"]
+
+    @property
+    def deep(self) -> bool:
+        return str(self.attributes.get("type", "")).startswith("deep")
+
+    @property
+    def tiled(self) -> bool:
+        return "tile" in str(self.attributes.get("type", ""))
+
+    @property
+    def bytes(self) -> int:
+        """Of all pixels, unpacked (of a deep part: of one sample each)."""
+        left, top, right, bottom = self.data
+        sizes = (
+            PIXEL_BYTES[c.kind] * ((right - left) // c.x + 1) * ((bottom - top) // c.y + 1)
+            for c in self.channels
+        )
+        return sum(sizes)
+
+    def chunks(self) -> int:
+        """How many pieces the pixels are stored in."""
+        left, top, right, bottom = self.data
+        width, height = right - left + 1, bottom - top + 1
+        if not self.tiled:
+            return ceil(height / self.compression[1])
+        tile_w, tile_h, mode = self.attributes["tiles"]
+        halve = floor if mode >> 4 == 0 else ceil
+
+        def levels(n: int) -> list[int]:
+            count = (floor if halve is floor else ceil)(log2(n)) + 1
+            return [max(1, halve(n / 2**k)) for k in range(count)]
+
+        if mode & 15 == 0:
+            return ceil(width / tile_w) * ceil(height / tile_h)
+        if mode & 15 == 1:
+            count = len(levels(max(width, height)))
+            sizes = [(max(1, halve(width / 2**k)), max(1, halve(height / 2**k))) for k in range(count)]
+            return sum(ceil(w / tile_w) * ceil(h / tile_h) for w, h in sizes)
+        return sum(ceil(w / tile_w) for w in levels(width)) * sum(ceil(h / tile_h) for h in levels(height))
+
+
+class _Cursor:
+    """Bytes read from the front; running off the end is a FileError."""
+
+    def __init__(self, path: Path, data: bytes) -> None:
+        self.path, self.data, self.at = path, data, 8
+
+    def take(self, count: int) -> bytes:
+        if count < 0 or self.at + count > len(self.data):
+            raise FileError(f"{self.path} is truncated: it ends within its header")
+        self.at += count
+        return self.data[self.at - count : self.at]
+
+    def text(self) -> str:
+        end = self.data.find(b"\0", self.at, self.at + 256)
+        if end < 0:
+            raise FileError(f"{self.path} is damaged: a name in its header does not end")
+        found = self.data[self.at : end]
+        self.at = end + 1
+        return found.decode("utf-8", "replace")
+
+
+def parts_of(path: Path, data: bytes) -> list[Part]:
+    """Every part of the file, checked: each chunk the header promises lies within the file."""
+    version = struct.unpack_from("<I", data, 4)[0] if len(data) >= 8 else 0
+    if version & 0xFF != 2 or version & ~0x1EFF:
+        raise FileError(
+            f"{path} is damaged: EXR version {version & 0xFF} with flags {version >> 8:#x} is unknown"
+        )
+    single_tiled, many = bool(version & 0x200), bool(version & 0x1000)
+    cursor, parts = _Cursor(path, data), []
+    while True:
+        part = Part(len(parts))
+        while name := cursor.text():
+            kind, size = cursor.text(), struct.unpack("<i", cursor.take(4))[0]
+            value = cursor.take(size)
+            try:
+                part.attributes[name] = _value(kind, value)
+            except (struct.error, ValueError, IndexError) as error:
+                raise FileError(f"{path} is damaged: header field {name!r} does not decode") from error
+        if many and not part.attributes and parts:
+            break
+        if not many:
+            part.attributes.setdefault("type", "tiledimage" if single_tiled else "scanlineimage")
+            if single_tiled and not part.deep:
+                part.attributes["type"] = "tiledimage"
+        _check(path, part)
+        parts.append(part)
+        if not many:
+            break
+        if len(parts) > 1000:
+            raise FileError(f"{path} is damaged: it claims over 1000 parts")
+    _check_chunks(path, data, cursor.at, parts, many)
+    return parts
+
+
+def _value(kind: str, value: bytes) -> Any:
+    """The kinds of header fields that matter here; others stay bytes."""
+    if kind == "box2i":
+        return struct.unpack("<4i", value)
+    if kind == "chromaticities":
+        return struct.unpack("<8f", value)
+    if kind in ("compression", "lineOrder"):
+        return value[0]
+    if kind in ("float", "int"):
+        return struct.unpack("<f" if kind == "float" else "<i", value)[0]
+    if kind == "string":
+        return value.decode("utf-8", "replace")
+    if kind == "tiledesc":
+        return struct.unpack("<IIB", value)
+    if kind == "stringvector":
+        texts, at = [], 0
+        while at < len(value):
+            (size,) = struct.unpack_from("<i", value, at)
+            if size < 0 or at + 4 + size > len(value):
+                raise ValueError("a text runs over its field")
+            texts.append(value[at + 4 : at + 4 + size].decode("utf-8", "replace"))
+            at += 4 + size
+        return texts
+    if kind == "chlist":
+        channels, at = [], 0
+        while value[at] != 0:
+            end = value.index(b"\0", at)
+            pixel, _, x, y = struct.unpack_from("<iIii", value, end + 1)
+            channels.append(Channel(value[at:end].decode("utf-8", "replace"), pixel, x, y))
+            at = end + 17
+        return channels
+    return value
+
+
+def _check(path: Path, part: Part) -> None:
+    """Every field that pixels depend on is there, of the right kind, and within reason."""
+    fields = part.attributes
+    kinds = {
+        "channels": list,
+        "compression": int,
+        "dataWindow": tuple,
+        "displayWindow": tuple,
+        "lineOrder": int,
+    }
+    if part.tiled:
+        kinds["tiles"] = tuple
+    for name, kind in kinds.items():
+        if not isinstance(fields.get(name), kind):
+            raise FileError(f"{path} is damaged: its header has no {name}")
+    if fields["compression"] >= len(COMPRESSIONS):
+        raise FileError(f"{path} has compression number {fields['compression']}, which hdrq does not know")
+    for window in (part.data, part.display):
+        left, top, right, bottom = window
+        if right < left or bottom < top or max(map(abs, window)) > FAR:
+            raise FileError(f"{path} is damaged: its window {window} is empty or absurd")
+    if not part.channels or len({c.name for c in part.channels}) < len(part.channels):
+        raise FileError(f"{path} is damaged: it has no channels, or one twice")
+    for c in part.channels:
+        sound = 0 <= c.kind <= 2 and c.x >= 1 and c.y >= 1
+        if not sound or any(v % s for v, s in ((part.data[0], c.x), (part.data[1], c.y))):
+            raise FileError(f"{path} is damaged: channel {c.name!r} has an impossible type or sampling")
+    if part.tiled and not all(0 < n < FAR for n in fields["tiles"][:2]):
+        raise FileError(
+            f"{path} is damaged: its tiles are {fields['tiles'][0]} x {fields['tiles'][1]} pixels"
+        )
+    if part.tiled and (fields["tiles"][2] & 15 > 2 or fields["tiles"][2] >> 4 > 1):
+        raise FileError(f"{path} is damaged: its tiles have unknown levels")
+
+
+def _check_chunks(path: Path, data: bytes, at: int, parts: list[Part], many: bool) -> None:
+    """The offset tables, and at each offset a chunk that ends within the file."""
+    for part in parts:
+        left, top, right, bottom = part.data
+        claim = f"{right - left + 1} x {bottom - top + 1} pixels"
+        count, ratio = part.chunks(), 0 if part.deep else part.compression[2]
+        if 16 * count > len(data) - at or (ratio and part.bytes / ratio > len(data)):
+            short = "truncated or damaged" if part.bytes < 1e9 else "damaged"
+            raise FileError(f"{path} is {short}: it claims {claim}, too many for {len(data)} bytes")
+        offsets = np.frombuffer(data, "<u8", count, at)
+        at += 8 * count
+        lead = 4 * many + (16 if part.tiled else 4)  # part number, then tile or line coordinates
+        sizes = 24 if part.deep else 4
+        if int(offsets.max()) > len(data) - lead - sizes:
+            raise FileError(f"{path} is truncated: a piece of its pixels starts beyond its end")
+        if int(offsets.min()) < at:
+            raise FileError(f"{path} is damaged or was not written to its end: its offset table is broken")
+        octets = np.frombuffer(data, np.uint8)
+        where = (offsets.astype(np.int64) + lead)[:, None] + np.arange(sizes)
+        packed = octets[where].view("<u8" if part.deep else "<i4")
+        needed = packed[:, :2].sum(1, dtype=np.float64) if part.deep else packed[:, 0].astype(np.float64)
+        if (packed.astype(np.float64) < 0).any() or (offsets + lead + sizes + needed > len(data)).any():
+            raise FileError(f"{path} is truncated: a piece of its pixels ends beyond its end")
+        if part.deep:
+            part.attributes["deep bytes"] = float(packed[:, 2].sum(dtype=np.float64))

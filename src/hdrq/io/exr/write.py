@@ -1,0 +1,73 @@
+"""Writing OpenEXR: scan lines, half or float, with its colours and its provenance in the header."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from hdrq.errors import FileError, PixelError, UsageError
+from hdrq.io.atomic import atomic
+from hdrq.io.exr.header import COMPRESSIONS, parts_of
+from hdrq.io.gamut import flat
+from hdrq.io.quiet import quiet
+from hdrq.types import Image
+
+LARGEST_HALF = 65504.0
+Depth = Literal["half", "float"]
+
+
+def write(
+    path: Path,
+    image: Image,
+    *,
+    depth: Depth = "float",
+    compression: str = "zip",
+    provenance: Mapping[str, Any] | None = None,
+    extra: Mapping[str, np.ndarray] | None = None,
+) -> tuple[str, ...]:
+    """R, G, B or Y, plus layers of further planes.
+
+    compression  none, rle, zips, zip, piz, or the lossy pxr24, b44, b44a, dwaa, dwab
+    provenance   what made the picture; each entry becomes a header text "hdrq.NAME"
+    extra        further planes by layer name: (H, W) becomes NAME.Y, (3, H, W) NAME.R, NAME.G, NAME.B; always float
+    """
+    import OpenEXR
+
+    known = {name: i for i, (name, *_) in enumerate(COMPRESSIONS[:10])}
+    if compression not in known:
+        raise UsageError(f"no EXR compression is called '{compression}'; choose of {', '.join(known)}")
+    pixels = image.pixels[0].detach().float().cpu().numpy()
+    if depth == "half":
+        too_large = int((np.isfinite(pixels) & (np.abs(pixels) > LARGEST_HALF)).sum())
+        if too_large:
+            raise PixelError(f"{path}: {too_large} values exceed 65504, the largest half; write float")
+        pixels = pixels.astype(np.float16)
+    planes = dict(zip("RGB" if len(pixels) == 3 else "Y", pixels))
+    for layer, values in (extra or {}).items():
+        stack = np.asarray(values, np.float32)
+        stack = stack[None] if stack.ndim == 2 else stack
+        if stack.shape[1:] != image.size or len(stack) not in (1, 3):
+            raise UsageError(
+                f"layer {layer} is {stack.shape}, the picture {image.size}; give (H, W) or (3, H, W)"
+            )
+        planes |= {f"{layer}.{c}": p for c, p in zip("RGB" if len(stack) == 3 else "Y", stack)}
+    header: dict[str, Any] = {
+        "compression": OpenEXR.Compression(known[compression]),
+        "type": OpenEXR.scanlineimage,
+        "chromaticities": flat(image.primaries),
+    }
+    if image.white_nits:
+        header["whiteLuminance"] = float(image.white_nits)
+    if image.domain != "nits":
+        header["hdrqDomain"] = image.domain
+    header |= {f"hdrq.{k}": str(v) for k, v in (provenance or {}).items()}
+    with atomic(path) as part, quiet():
+        try:
+            OpenEXR.File(header, {k: np.ascontiguousarray(v) for k, v in planes.items()}).write(str(part))
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise FileError(f"{path} cannot be written: {str(error).splitlines()[0]}") from error
+        parts_of(part, part.read_bytes())  # a full disk may go unnoticed by the library
+    return ()
