@@ -38,7 +38,7 @@ def _enter() -> None:
             return
         with contextlib.suppress(OSError, ValueError):  # no stderr at all: nothing to keep quiet
             _flush()
-            catcher = tempfile.TemporaryFile()
+            catcher = tempfile.TemporaryFile()  # noqa: SIM115 (closed by the last to leave)
             saved = os.dup(2)
             os.dup2(catcher.fileno(), 2)
             _kept = saved, catcher

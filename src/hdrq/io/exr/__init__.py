@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -38,7 +37,7 @@ def read(
     part: str | int | None = None,
     alpha: bool = False,
 ) -> Image:
-    """(1, 1 or 3, H, W): the display window, black where no data is; one more channel if alpha is asked for."""
+    """(1, 1 or 3, H, W): the display window, black where no data is; one channel more with alpha."""
     parts = parts_of(path, path.read_bytes())
     picture, notes = pick(path, parts, layer, view, part)
     _afford(path, parts, picture.part)
@@ -87,16 +86,14 @@ def _planes(path: Path, part: Part, names: list[str]) -> list[Tensor]:
     if len(file.parts) <= part.number:
         raise FileError(f"{path} is damaged: its pixels do not decode")
     channels = {name: c.pixels for name, c in file.parts[part.number].channels.items()}
+    if any(channels.get(name) is None for name in names):
+        raise FileError(f"{path} is damaged: a channel of {', '.join(names)} has no pixels")
     if part.deep:
         from hdrq.io.exr.deep import flatten
 
         channels = flatten(channels, tuple(names))
-    if any(channels.get(name) is None for name in names):
-        raise FileError(f"{path} is damaged: channel {names[0]} has no pixels")
-    return [
-        torch.from_numpy(a if a.dtype != np.uint32 else a.astype(np.float32))
-        for a in map(channels.get, names)
-    ]
+    planes = (channels[name] for name in names)
+    return [torch.from_numpy(a if a.dtype != np.uint32 else a.astype(np.float32)) for a in planes]
 
 
 def _primaries(part: Part, notes: list[str]) -> Primaries:
@@ -145,7 +142,7 @@ def _from(span: slice, start: int) -> slice:
 def _remark(picture: Picture, notes: list[str]) -> None:
     part = picture.part
     name, _, _, lossy = part.compression
-    if lossy:
+    if any(c.kind in lossy for c in part.channels if c.name in picture.channels.values()):
         notes.append(f"stored with lossy {name} compression")
     if part.deep:
         notes.append("deep samples flattened, the nearest over the others")

@@ -39,7 +39,7 @@ def _double(rows: Tensor, length: int) -> Tensor:
 def rgb(y: Tensor, ry: Tensor, by: Tensor, primaries: Primaries) -> Tensor:
     """(3, H, W) of luminance and (R - Y)/Y, (B - Y)/Y at full size.
 
-    OpenEXR's viewer also pulls in pixels more saturated than their neighbours; measured pixels are left alone here.
+    OpenEXR's viewer also pulls in pixels more saturated than their neighbours; here they stay as stored.
     """
     wr, wg, wb = rgb_to_xyz(primaries)[1].tolist()
     red, blue = (ry + 1) * y, (by + 1) * y

@@ -16,24 +16,26 @@ import numpy as np
 
 from hdrq.errors import FileError
 
-# name, scan lines a chunk, how much smaller than its pixels a chunk can get (0: no bound known), whether values change
-COMPRESSIONS = (
-    ("none", 1, 1, False),
-    ("rle", 1, 64, False),
-    ("zips", 1, 1040, False),
-    ("zip", 16, 1040, False),
-    ("piz", 32, 420, False),
-    ("pxr24", 16, 1400, True),
-    ("b44", 32, 3, True),
-    ("b44a", 32, 11, True),
-    ("dwaa", 32, 0, True),
-    ("dwab", 256, 0, True),
-    ("htj2k256", 256, 0, False),
-    ("htj2k32", 32, 0, False),
-    ("lj2k", 256, 0, True),
-    ("zstd", 1, 0, False),
+UINT, HALF, FLOAT = range(3)
+PIXEL_BYTES = (4, 2, 4)
+# name, scan lines a chunk, how many times smaller than its pixels a chunk can get (0: no bound known),
+# pixel types whose values it changes
+COMPRESSIONS: tuple[tuple[str, int, int, tuple[int, ...]], ...] = (
+    ("none", 1, 1, ()),
+    ("rle", 1, 64, ()),
+    ("zips", 1, 1040, ()),
+    ("zip", 16, 1040, ()),
+    ("piz", 32, 420, ()),
+    ("pxr24", 16, 1400, (FLOAT,)),
+    ("b44", 32, 3, (HALF,)),
+    ("b44a", 32, 11, (HALF,)),
+    ("dwaa", 32, 0, (HALF, FLOAT)),
+    ("dwab", 256, 0, (HALF, FLOAT)),
+    ("htj2k256", 256, 0, ()),
+    ("htj2k32", 32, 0, ()),
+    ("lj2k", 256, 0, (HALF, FLOAT)),
+    ("zstd", 1, 0, ()),
 )
-PIXEL_BYTES = (4, 2, 4)  # uint, half, float
 FAR = 1 << 30  # coordinates beyond this overflow in the library
 
 
@@ -65,7 +67,7 @@ class Part:
         return self.attributes["channels"]
 
     @property
-    def compression(self) -> tuple[str, int, int, bool]:
+    def compression(self) -> tuple[str, int, int, tuple[int, ...]]:
         return COMPRESSIONS[self.attributes["compression"]]
 
     @property
@@ -145,7 +147,8 @@ def parts_of(path: Path, data: bytes) -> list[Part]:
             f"{path} is damaged: EXR version {version & 0xFF} with flags {version >> 8:#x} is unknown"
         )
     single_tiled, many = bool(version & 0x200), bool(version & 0x1000)
-    cursor, parts = _Cursor(path, data), []
+    cursor = _Cursor(path, data)
+    parts: list[Part] = []
     while True:
         part = Part(len(parts))
         while name := cursor.text():

@@ -32,7 +32,7 @@ def write(
 
     compression  none, rle, zips, zip, piz, or the lossy pxr24, b44, b44a, dwaa, dwab
     provenance   what made the picture; each entry becomes a header text "hdrq.NAME"
-    extra        further planes by layer name: (H, W) becomes NAME.Y, (3, H, W) NAME.R, NAME.G, NAME.B; always float
+    extra        further planes by layer name, always float: (H, W) becomes NAME.Y, (3, H, W) NAME.R, .G, .B
     """
     import OpenEXR
 
