@@ -51,7 +51,7 @@ def find(kind: str, name: str) -> Any:
     """The object a shelf's file is named after, imported now."""
     stem = check(kind, name).replace("-", "_")
     module = importlib.import_module(f"hdrq.{SHELVES[kind]}.{stem}")
-    return getattr(module, stem)
+    return getattr(module, stem, None) or getattr(module, stem + "_")  # list_ would hide a builtin as list
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,12 @@ def parse(text: str) -> Request:
     if name not in names("metric"):
         prefix, _, rest = name.partition("-")
         encoding = _SHORT.get(prefix, prefix)
-        if rest in names("metric") and encoding in names("encoding"):
-            stages, name = [*stages, encoding], rest
+        if encoding in names("encoding") and rest:
+            near = difflib.get_close_matches(rest, names("metric"), n=1, cutoff=0.5)
+            if rest not in names("metric") and near:
+                raise UnknownName(f"no metric is called '{name}'; did you mean {prefix}-{near[0]}?")
+            if rest in names("metric"):
+                stages, name = [*stages, encoding], rest
     for stage in stages:
         if stage not in CHANNELS and stage not in names("encoding") and stage not in names("tonemapper"):
             near = difflib.get_close_matches(stage, (*CHANNELS, *names("encoding"), *names("tonemapper")), n=3)

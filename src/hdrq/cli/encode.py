@@ -1,0 +1,62 @@
+"""hdrq encode: light to code and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hdrq.catalogue import names
+from hdrq.cli import _options, _progress
+from hdrq.cli._door import NOTHING_DONE, SOME_FAILED, say
+
+
+@click.command(short_help="Encode light to PU21, PQ, HLG, sRGB ... and back.")
+@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
+@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@click.option(
+    "--to",
+    metavar="ENCODING",
+    shell_complete=lambda ctx, param, incomplete: [n for n in names("encoding") if n.startswith(incomplete)],
+    help="Encoding to write, or with --decode the one the file holds. See: hdrq list encodings.",
+)
+@click.option("--decode", "back", is_flag=True, help="From code back to light, cd/m².")
+@_options.light_options
+@click.option("--primaries", metavar="NAME", help="Primaries of decoded light: bt709, bt2020, p3.")
+@click.option("--bits", type=click.Choice(["8", "16"]), help="Of PNG and TIFF.  [default: 16]")
+@click.option("--compression", metavar="NAME", help="Of EXR: none, rle, zips, zip, piz, pxr24, b44, dwaa ...")
+@click.option("--suffix", metavar=".EXT", default=".exr", show_default=True, help="Of the files, for a folder.")
+def encode(source: Path, target: Path, to: str | None, back: bool, **options: Any) -> None:
+    """Encode the light of a file, or of a folder of files; --decode goes back.
+
+    \b
+    hdrq encode scene.exr scene.png --to pq
+    hdrq encode photo.png code.exr --to pu21 --display phone
+    hdrq encode code.exr light.exr --to pu21 --decode
+    """
+    photometry = _options.photometry_of(options)
+    if to is None and not back:
+        raise click.UsageError("name an encoding with --to", click.get_current_context())
+    from hdrq.engine.convert import convert, targets
+
+    jobs = targets(source, target, options["suffix"])
+    bits = int(options["bits"]) if options["bits"] else 16
+    done = convert(
+        jobs,
+        to=to,
+        photometry=photometry,
+        primaries=options["primaries"],
+        bits=bits,
+        back=back,
+        compression=options["compression"],
+    )
+    failed = 0
+    for found in _progress.bar(done, len(jobs)):
+        for note in found.notes:
+            say(f"hdrq: note: {found.source.name}: {note}")
+        if found.error:
+            failed += 1
+            say(f"hdrq: {found.error}")
+    if failed:
+        raise SystemExit(NOTHING_DONE if failed == len(jobs) else SOME_FAILED)

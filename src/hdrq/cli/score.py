@@ -1,0 +1,303 @@
+"""hdrq score: numbers for pictures."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, astuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hdrq.catalogue import names
+from hdrq.cli import _options, _progress, _tables
+from hdrq.cli._door import NOTHING_DONE, SOME_FAILED, say
+from hdrq.errors import FileError, UsageError
+
+if TYPE_CHECKING:
+    from hdrq.engine.light import Photometry
+    from hdrq.engine.pairing import Matched
+    from hdrq.engine.score import Settings
+    from hdrq.types import Pair, Score
+
+COLUMNS = (
+    "ref dist metric value unit better display viewing weights version how extra settings status error".split()
+)
+Key = tuple[str, str, str]
+
+
+def _complete_metric(ctx: Any, param: Any, incomplete: str) -> list[str]:
+    head, colon, tail = incomplete.rpartition(":")
+    offered = [*names("metric"), *(f"{e}:" for e in names("encoding"))]
+    return [head + colon + n for n in offered if n.startswith(tail)]
+
+
+@click.command(short_help="Score pictures: files, folders or a CSV manifest.")
+@click.argument("paths", nargs=-1, metavar="REF DIST | REFS/ DISTS/ | PICTURE...")
+@click.option(
+    "-m",
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="[STAGE:]NAME[,OPTION=VALUE]",
+    shell_complete=_complete_metric,
+    help="What to compute; repeat it or separate by commas. See: hdrq list metrics.",
+)
+@click.option("--pairs", metavar="FILE.csv|-", help="A manifest with columns ref, dist; others are carried through.")
+@_options.light_options
+@_options.viewing_options
+@click.option("--match-response", is_flag=True, help="Fit the test image's tone and colour first (SI-HDR protocol).")
+@_options.output_options
+@click.option("--resume", is_flag=True, help="Keep the rows that are in the output already.")
+@click.option("--sort", is_flag=True, help="Best first, by the first metric.")
+@click.option("--map", "maps", metavar="DIR", help="Write error maps here: float EXR and a picture.")
+@click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Pairs read ahead.")
+@_options.device_option
+@click.option(
+    "--precision", type=click.Choice(["float32", "float64"]), default="float32", show_default=True, help="Arithmetic."
+)
+@click.option("--max-memory", type=float, metavar="GIB", help="Refuse what would take more.  [default: what is free]")
+@click.option("--layer", metavar="NAME", help="Layer of a multi-layer EXR.")
+@click.option("--view", metavar="NAME", help="View of a stereo EXR.")
+@click.option("--fail-fast", is_flag=True, help="Stop at the first picture that cannot be scored.")
+def score(paths: tuple[str, ...], metrics: tuple[str, ...], **options: Any) -> None:
+    """Score test images against references, or on their own.
+
+    \b
+    hdrq score ref.exr dist.exr -m pu-psnr -m pu-ssim
+    hdrq score refs/ dists/ -m hdrvdp3 --ppd 60 -o scores.csv
+    hdrq score --pairs list.csv -m pu-psnr,pu-ssim --resume -o scores.csv
+    hdrq score photos/ -m niqe --sort
+
+    Float files (.exr, .hdr, .pfm) are taken as cd/m² unless --scale, --peak or --white says otherwise.
+    """
+    if not metrics:
+        raise UsageError("no metric is given; add -m pu-psnr, and see: hdrq list metrics")
+    format = _tables.format_of(options["format_"], options["output"])
+    photometry, settings = _options.photometry_of(options), _settings(options)
+    from hdrq.engine.score import scorers
+
+    bound = scorers(metrics, photometry, settings)
+    matched = _pairs(paths, options["pairs"], any(s.full_reference for s in bound))
+    for name in matched.lonely:
+        say(f"hdrq: {name} has no partner and is left out")
+    mark = _mark(photometry, settings)
+    kept = _Kept(options["output"], options["resume"], mark)
+    rows = list(_rows(matched.pairs, [str(s) for s in bound], metrics, photometry, settings, kept, mark))
+    if options["sort"]:
+        rows = _sorted(rows, str(bound[0]))
+    _write(rows, format, options["output"], [str(s) for s in bound], matched.pairs)
+    kept.done()
+    failed = sum(r["status"] != "ok" for r in rows) + 0
+    if failed == len(rows):
+        raise SystemExit(NOTHING_DONE)
+    if failed or matched.lonely:
+        raise SystemExit(SOME_FAILED)
+
+
+def _settings(options: dict[str, Any]) -> Settings:
+    import torch
+
+    from hdrq.engine.score import Settings
+
+    return Settings(
+        device=options["device"],
+        dtype=getattr(torch, options["precision"]),
+        match_response=options["match_response"],
+        maps=Path(options["maps"]) if options["maps"] else None,
+        jobs=options["jobs"],
+        fail_fast=options["fail_fast"],
+        max_memory=options["max_memory"] * 2**30 if options["max_memory"] else None,
+        layer=options["layer"],
+        view=options["view"],
+    )
+
+
+def _pairs(paths: tuple[str, ...], manifest: str | None, full_reference: bool) -> Matched:
+    from hdrq.engine.pairing import Matched, alone, pair_paths, read_manifest
+
+    if manifest is not None:
+        if paths:
+            raise UsageError("--pairs and file names say what to score twice; keep one")
+        if manifest == "-":
+            return Matched(list(read_manifest(sys.stdin, "standard input", Path())), [])
+        try:
+            with open(manifest, newline="", encoding="utf-8-sig") as lines:
+                return Matched(list(read_manifest(lines, manifest, Path(manifest).parent)), [])
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+            raise FileError(f"{manifest} cannot be read: {reason}") from error
+    if not paths:
+        raise UsageError("nothing to score; give REF DIST, two folders, or --pairs FILE.csv")
+    if not full_reference:
+        return Matched(alone(paths), [])
+    if len(paths) != 2:
+        raise UsageError(f"a metric with a reference takes REF and DIST, not {len(paths)} paths; use --pairs for more")
+    return pair_paths(*paths)
+
+
+def _mark(photometry: Photometry, settings: Settings) -> str:
+    """Eight hex digits of everything besides files and metric that a value depends on."""
+    import hdrq
+
+    parts = (hdrq.__version__, astuple(photometry), settings.match_response, settings.layer, settings.view)
+    return hashlib.sha256(repr((*parts, str(settings.dtype))).encode()).hexdigest()[:8]
+
+
+class _Kept:
+    """Rows that are there already: in the output of an earlier run, and in the journal of an interrupted one."""
+
+    def __init__(self, output: str | None, resume: bool, mark: str) -> None:
+        from hdrq.io.journal import Journal
+
+        self.rows: dict[Key, dict[str, Any]] = {}
+        self.journal = Journal(Path(f"{output}.part")) if output and output != "-" else None
+        if self.journal is None:
+            if resume:
+                raise UsageError("--resume needs -o FILE, where the earlier rows are")
+            return
+        found = list(self.journal.rows())
+        if found and not resume:
+            raise UsageError(
+                f"{self.journal.path} holds {len(found)} rows of an interrupted run; add --resume to go on, or remove it"
+            )
+        if resume:
+            for row in [*_read_back(Path(str(output))), *found]:
+                if row.get("settings") == mark and row.get("status") == "ok":
+                    self.rows[(row["ref"], row["dist"], row["metric"])] = row
+
+    def add(self, row: dict[str, Any]) -> None:
+        if self.journal is not None:
+            self.journal.add(_tables.plain(row))
+
+    def done(self) -> None:
+        if self.journal is not None:
+            self.journal.discard()
+
+
+def _read_back(path: Path) -> list[dict[str, Any]]:
+    """Rows of an earlier output, with numbers as numbers."""
+    import csv
+    import json
+
+    if not path.exists():
+        return []
+    try:
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".json":
+            rows = json.loads(text)
+        elif path.suffix == ".jsonl":
+            rows = [json.loads(line) for line in text.splitlines()]
+        else:
+            rows = list(csv.DictReader(text.splitlines()))
+            for row in rows:
+                row["extra"] = json.loads(row.get("extra") or "{}")
+    except (OSError, ValueError) as error:
+        raise FileError(f"{path} is not an earlier output of hdrq score; write to another file") from error
+    return rows
+
+
+def _rows(
+    pairs: list[Pair],
+    texts: list[str],
+    metrics: tuple[str, ...],
+    photometry: Photometry,
+    settings: Settings,
+    kept: _Kept,
+    mark: str,
+) -> Iterator[dict[str, Any]]:
+    """A row for each pair and metric, in order; those that are there already are not computed again."""
+    from hdrq.engine.score import score as compute
+
+    def missing(pair: Pair) -> bool:
+        return any((_ref(pair), str(pair.dist), text) not in kept.rows for text in texts)
+
+    todo = [p for p in pairs if missing(p)]
+    fresh = iter(_progress.bar(compute(todo, metrics, photometry=photometry, settings=settings), len(todo) * len(texts)))
+    said: set[str] = set()
+    for pair in pairs:
+        if not missing(pair):
+            yield from (_numbers(kept.rows[(_ref(pair), str(pair.dist), text)]) for text in texts)
+            continue
+        for _ in texts:
+            row = _as_row(next(fresh), mark)
+            _report(row, said)
+            if row["status"] == "ok":
+                kept.add(row)
+            yield row
+
+
+def _ref(pair: Pair) -> str:
+    return str(pair.ref or "")
+
+
+def _as_row(found: Score, mark: str) -> dict[str, Any]:
+    row = asdict(found) | {"settings": mark}
+    carried = row.pop("carried")
+    return {k: row[k] for k in COLUMNS} | {k: v for k, v in carried.items() if k not in row}
+
+
+def _numbers(row: dict[str, Any]) -> dict[str, Any]:
+    """A row read back, its value a number again."""
+    return row | {"value": float(row["value"])}
+
+
+def _report(row: dict[str, Any], said: set[str]) -> None:
+    """What a user must know goes to stderr, once."""
+    lines = [f"hdrq: {row['error']}"] if row["error"] else []
+    lines += [f"hdrq: note: {note}" for note in row["how"].split("; ") if note]
+    for line in lines:
+        if line not in said:
+            said.add(line)
+            say(line)
+
+
+def _sorted(rows: list[dict[str, Any]], first: str) -> list[dict[str, Any]]:
+    """Best pictures first, by the first metric; failed ones last."""
+    order: dict[tuple[str, str], tuple[bool, float]] = {}
+    for row in rows:
+        if row["metric"] == first:
+            value = row["value"]
+            sign = -1 if row["better"] == "higher" else 1
+            order[(row["ref"], row["dist"])] = (value is None, sign * value if value is not None else 0.0)
+    return sorted(rows, key=lambda r: order[(r["ref"], r["dist"])])
+
+
+def _write(
+    rows: list[dict[str, Any]], format: str, output: str | None, texts: list[str], pairs: list[Pair]
+) -> None:
+    if format != "table":
+        carried = [k for p in pairs for k in p.carried if k not in COLUMNS]
+        columns = [*COLUMNS, *dict.fromkeys(carried)]
+        _tables.write_text(_tables.text_of(rows, format, columns), output)
+        return
+    by_pair: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
+    for row in rows:
+        by_pair.setdefault((row["ref"], row["dist"]), {})[row["metric"]] = row
+    several_refs = len({ref for ref, _ in by_pair}) > 1
+    lines = []
+    for (ref, dist), found in by_pair.items():
+        values = [_tables.number(found[t]["value"]) if found[t]["status"] == "ok" else "[red]failed[/]" for t in texts]
+        lines.append([*([Path(ref).name] if several_refs else []), Path(dist).name, *values])
+    if len(by_pair) > 1:
+        lines.append([*([""] if several_refs else []), "[bold]mean[/]", *(_mean(rows, t) for t in texts)])
+    units = {r["metric"]: (r["unit"], r["better"]) for r in rows}
+    heads = [_head(t, *units[t]) for t in texts]
+    shown = sorted({r["display"] for r in rows if r["display"]})
+    seen = sorted({r["viewing"] for r in rows if r["viewing"]})
+    caption = " · ".join(filter(None, [", ".join(shown), ", ".join(seen), f"hdrq {rows[0]['version']}"]))
+    title = f"against {Path(next(iter(by_pair))[0]).name}" if not several_refs and rows[0]["ref"] else ""
+    columns = [*(["reference"] if several_refs else []), "test", *heads]
+    _tables.show_table(columns, lines, title, heads, caption, output)
+
+
+def _head(text: str, unit: str, better: str) -> str:
+    arrow = "↑" if better == "higher" else "↓"
+    return f"{text} {arrow}" + (f"\n{unit}" if unit not in ("", "1") else "")
+
+
+def _mean(rows: list[dict[str, Any]], text: str) -> str:
+    values = [r["value"] for r in rows if r["metric"] == text and r["status"] == "ok"]
+    return f"[bold]{_tables.number(sum(values) / len(values))}[/]" if values else ""
