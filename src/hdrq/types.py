@@ -100,7 +100,7 @@ class Viewing:
 
     @classmethod
     def from_screen(cls, width: int, height: int, diagonal_inches: float, distance_m: float) -> Viewing:
-        """ppd at the centre of a screen of `width` x `height` pixels seen from `distance_m`."""
+        """ppd of a screen of `width` x `height` pixels seen from `distance_m`, averaged over its height (as HDR-VDP)."""
         if min(width, height, diagonal_inches, distance_m) <= 0:
             raise UsageError("a screen's resolution, diagonal and distance must be positive")
         height_m = diagonal_inches * 0.0254 * height / hypot(width, height)
