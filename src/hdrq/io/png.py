@@ -1,20 +1,151 @@
-"""PNG."""
+"""PNG of 1 to 16 bits. What its code means is told by cICP, else iCCP, sRGB, gAMA and cHRM; else it is sRGB.
+
+Source: Portable Network Graphics (Third Edition), W3C 2025.
+"""
 
 from __future__ import annotations
 
+import struct
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 
-from hdrq.types import Image
+from hdrq.errors import DomainError, FileError, UsageError
+from hdrq.io import cicp, icc, tag
+from hdrq.io.arrange import codes, planes
+from hdrq.io.atomic import atomic
+from hdrq.io.gamut import flat, primaries_of
+from hdrq.io.memory import afford
+from hdrq.types import BT709, Image, Primaries
+
+CHANNELS = {0: 1, 2: 3, 3: 4, 4: 2, 6: 4}  # by colour type; a palette may come out with alpha
+DEEPEST = 1 << 20  # bytes of an unpacked profile or text
 
 
 def read(path: Path, *, alpha: bool = False) -> Image:
+    """(1, 1 or 3, H, W), code in [0, 1]."""
     import imagecodecs
 
-    a = imagecodecs.png_decode(path.read_bytes())
-    bits = a.dtype.itemsize * 8
-    a = a[..., None] if a.ndim == 2 else a[..., :3]
-    pixels = torch.from_numpy(np.ascontiguousarray(a.transpose(2, 0, 1)).astype(np.float32)) / (2**bits - 1)
-    return Image(pixels[None], "srgb", bits=bits, path=str(path))
+    data = path.read_bytes()
+    chunks = _chunks(path, data)
+    width, height, bits, kind, _, _, interlace = struct.unpack(">IIBBBBB", chunks["IHDR"])
+    if kind not in CHANNELS or bits not in (1, 2, 4, 8, 16) or interlace > 1:
+        raise FileError(f"{path} is damaged: colour type {kind} with {bits} bits is no PNG")
+    packed = width * height * bits * {2: 3, 4: 2, 6: 4}.get(kind, 1) / 8
+    afford(path, width, height, CHANNELS[kind] * 8, least=packed / 1040)  # deflate shrinks 1032 times at best
+    notes: list[str] = []
+    if "acTL" in chunks:
+        notes.append("animation: the first picture is read")
+    rows = imagecodecs.png_decode(data)
+    domain, primaries = _meaning(chunks, notes)
+    pixels = planes(rows, 65535 if rows.dtype == np.uint16 else 255, notes, alpha)
+    if len(limits := chunks.get("cICP", b"")) == 4 and limits[3] == 0:
+        scale = 219 * 2 ** (bits - 8) / (2**bits - 1)
+        pixels = (pixels - scale * 16 / 219) / scale
+        notes.append("narrow range (16..235 of 255) widened")
+    mark = tag.parse(chunks.get("tEXt", b"").partition(b"\0")[2].decode("latin-1"))
+    if mark is not None:
+        domain, primaries = mark.domain, mark.primaries
+        pixels = pixels * mark.ceiling if mark.ceiling != 1 else pixels
+    depth = 8 if kind == 3 else bits
+    return Image(pixels, domain, primaries, bits=depth, notes=tuple(notes), path=str(path))
+
+
+def _chunks(path: Path, data: bytes) -> dict[str, bytes]:
+    """The first chunk of each kind before the pixels, and the assurance that the pixels are all there."""
+    found: dict[str, bytes] = {}
+    at = 8
+    while at + 12 <= len(data):
+        (size,) = struct.unpack_from(">I", data, at)
+        kind = data[at + 4 : at + 8].decode("latin-1")
+        end = at + 12 + size
+        if end > len(data):
+            raise FileError(f"{path} is truncated: chunk {kind!r} ends beyond the file")
+        whole = zlib.crc32(memoryview(data)[at + 4 : end - 4]) == struct.unpack_from(">I", data, end - 4)[0]
+        if not whole and not data[at + 4] & 32:
+            raise FileError(f"{path} is damaged: the checksum of its {kind!r} chunk is wrong")
+        if at == 8 and (kind != "IHDR" or size != 13):
+            raise FileError(f"{path} is damaged: it does not begin with its header")
+        if kind == "IEND":
+            if "IDAT" not in found:
+                break
+            return found
+        body = data[at + 8 : end - 4] if kind != "IDAT" else b""
+        if whole and (kind not in found or (kind == "tEXt" and body.startswith(b"hdrq\0"))):
+            found[kind] = body
+        at = end
+    raise FileError(f"{path} is truncated: it ends before its pixels do")
+
+
+def _meaning(chunks: Mapping[str, bytes], notes: list[str]) -> tuple[str, Primaries]:
+    """(domain, primaries) by the chunk that ranks highest."""
+    if len(code := chunks.get("cICP", b"")) == 4:
+        return cicp.meaning(code[0], code[1], notes)
+    if profile := chunks.get("iCCP"):
+        _, _, rest = profile.partition(b"\0")
+        try:
+            return icc.understand(zlib.decompressobj().decompress(rest[1:], DEEPEST), notes)
+        except zlib.error:
+            notes.append("colour profile damaged: taken as sRGB")
+    if "sRGB" in chunks:
+        return "srgb", BT709
+    primaries, domain = BT709, "srgb"
+    if len(chrm := chunks.get("cHRM", b"")) == 32:
+        wx, wy, *colours = (v / 1e5 for v in struct.unpack(">8I", chrm))
+        if (found := primaries_of([*colours, wx, wy])) is None:
+            notes.append("cHRM ignored: it spans no colours")
+        primaries = found or BT709
+    if len(gama := chunks.get("gAMA", b"")) == 4:
+        gamma = struct.unpack(">I", gama)[0] / 1e5
+        if abs(gamma - 1) < 0.01:
+            domain = "linear"
+        elif not 0.44 < gamma < 0.47:  # 0.45455 is what encoders write for sRGB
+            notes.append(f"gAMA {gamma:.5g} taken as sRGB code; the display decides its light")
+    return domain, primaries
+
+
+def write(
+    path: Path,
+    image: Image,
+    *,
+    depth: str | None = None,
+    ceiling: float = 1.0,
+    provenance: Mapping[str, Any] | None = None,
+) -> tuple[str, ...]:
+    """8 or 16 bits ("uint8", "uint16"; by default the image's own, else 16), with cICP where there is one."""
+    import imagecodecs
+
+    if image.domain == "nits":
+        raise DomainError(
+            f"{path}: PNG holds code, not cd/m²; encode it first (hdrq encode --to pq) or write .exr"
+        )
+    depth = depth or ("uint8" if image.bits is not None and image.bits <= 8 else "uint16")
+    if depth not in ("uint8", "uint16"):
+        raise UsageError(f"PNG has no depth '{depth}'; choose uint8 or uint16")
+    bits = 8 if depth == "uint8" else 16
+    rows, notes = codes(image.pixels, bits, ceiling, path)
+    data = imagecodecs.png_encode(rows)
+    extra = b""
+    plain = image.domain == "srgb" and image.primaries == BT709
+    points = cicp.codes(image.domain, image.primaries)
+    if points and not plain:
+        extra += _chunk(b"cICP", bytes((*points, 0, 1)))
+    elif image.primaries != BT709:
+        *colours, wx, wy = (round(v * 1e5) for v in flat(image.primaries))
+        extra += _chunk(b"cHRM", struct.pack(">8i", wx, wy, *colours))
+    if plain:
+        extra += _chunk(b"sRGB", b"\0")
+    elif image.domain == "linear":
+        extra += _chunk(b"gAMA", struct.pack(">I", 100_000))
+    if provenance or ceiling != 1 or not points:
+        extra += _chunk(b"tEXt", b"hdrq\0" + tag.compose(image, ceiling, provenance).encode("ascii"))
+    with atomic(path) as part:
+        part.write_bytes(data[:33] + extra + data[33:])  # 8 of signature, 25 of IHDR
+    return tuple(notes)
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

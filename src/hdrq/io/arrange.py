@@ -1,0 +1,68 @@
+"""Rows of pixels become planes, and planes rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hdrq.errors import PixelError
+
+# What EXIF, TIFF and AVIF call orientation: (transpose first, then flip rows, flip columns).
+ORIENTATION = {
+    1: (False, False, False),
+    2: (False, False, True),
+    3: (False, True, True),
+    4: (False, True, False),
+    5: (True, False, False),
+    6: (True, False, True),
+    7: (True, True, True),
+    8: (True, True, False),
+}
+
+
+def planes(rows: np.ndarray, most: float, notes: list[str], alpha: bool = False) -> Tensor:
+    """(H, W) or (H, W, C) as (1, C, H, W) float32, divided by `most`.
+
+    Two or four channels end in alpha, which is dropped (with a note unless all opaque) or kept.
+    """
+    rows = rows[..., None] if rows.ndim == 2 else rows
+    channels = rows.shape[2]
+    if channels in (2, 4) and not alpha:
+        opaque = (rows[..., -1] == (most if rows.dtype.kind in "ui" else 1)).all()
+        if not opaque:
+            notes.append("alpha ignored: colours taken as stored (not premultiplied)")
+        channels -= 1
+    elif channels > 4:
+        notes.append(f"{channels - 3} channels beyond the first three not read")
+        channels = 3
+    out = np.empty((1, channels, *rows.shape[:2]), np.float32)
+    for c in range(channels):
+        out[0, c] = rows[..., c]
+    pixels = torch.from_numpy(out)
+    return pixels.div_(most) if most != 1 else pixels
+
+
+def orient(pixels: Tensor, orientation: int, notes: list[str]) -> Tensor:
+    """Turned as the file says it is to be seen."""
+    transpose, rows, columns = ORIENTATION.get(orientation, ORIENTATION[1])
+    if not (transpose or rows or columns):
+        return pixels
+    notes.append(f"turned by the file's orientation {orientation}")
+    pixels = pixels.transpose(-1, -2) if transpose else pixels
+    dims = [d for d, flip in ((-2, rows), (-1, columns)) if flip]
+    return (pixels.flip(dims) if dims else pixels).contiguous()
+
+
+def codes(pixels: Tensor, bits: int, ceiling: float, path: object) -> tuple[np.ndarray, list[str]]:
+    """(1, C, H, W) code as (H, W[, 3]) integers, rounded; the largest integer stands for `ceiling`."""
+    values = pixels[0].detach().float().cpu() / ceiling
+    if not torch.isfinite(values).all():
+        raise PixelError(f"{path}: integers hold no NaN or Inf; write .exr, .tiff or .pfm")
+    notes = []
+    if outside := int(((values < -1e-6) | (values > 1 + 1e-6)).sum()):
+        notes.append(f"{outside} values beyond [0, {ceiling:g}] clipped; .exr, .tiff and .pfm hold them")
+    most = 2**bits - 1
+    whole = (values.double().clamp(0, 1) * most).round().permute(1, 2, 0).numpy()
+    rows = whole.astype(np.uint8 if bits == 8 else np.uint16)
+    return np.ascontiguousarray(rows[..., 0] if rows.shape[2] == 1 else rows), notes

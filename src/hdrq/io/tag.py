@@ -1,0 +1,45 @@
+"""A line of JSON by which a picture hdrq wrote tells hdrq what its numbers mean."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hdrq.io.gamut import flat, primaries_of
+from hdrq.types import Image, Primaries
+
+DOMAIN = re.compile(r"[a-z][a-z0-9.-]{0,30}$")
+
+
+@dataclass(frozen=True)
+class Tag:
+    domain: str
+    primaries: Primaries
+    ceiling: float
+
+
+def compose(image: Image, ceiling: float, provenance: Mapping[str, Any] | None) -> str:
+    """ASCII, one line."""
+    meaning = {
+        "domain": image.domain,
+        "ceiling": ceiling,
+        "primaries": [round(v, 6) for v in flat(image.primaries)],
+    }
+    return json.dumps({"hdrq": meaning, **{str(k): str(v) for k, v in (provenance or {}).items()}})
+
+
+def parse(text: str) -> Tag | None:
+    """The tag, or None for any other text."""
+    if '"hdrq"' not in text[:20]:
+        return None
+    try:
+        meaning = json.loads(text)["hdrq"]
+        primaries = primaries_of(meaning["primaries"])
+        ceiling, domain = float(meaning["ceiling"]), str(meaning["domain"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    sound = primaries is not None and 0 < ceiling < 1e6 and DOMAIN.match(domain)
+    return Tag(domain, primaries, ceiling) if sound and primaries else None
