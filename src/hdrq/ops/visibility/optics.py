@@ -1,0 +1,92 @@
+"""The eye's optics: scatter of light as a modulation transfer function, and the pupil."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import pi
+from typing import Literal
+
+import numpy as np
+import torch
+from scipy.special import k0, k1
+from torch import Tensor
+
+Mtf = Literal["hdrvdp", "cie", "none"]
+REMEMBERED = 1 << 23  # samples; larger transfer functions cost more to keep than to make
+
+# Sum of exponentials fitted to glare, HDR-VDP 2 and 3: weights and decay in degrees.
+SHARE, GLARE = 0.99727370023777070, 0.061466549455263
+WEIGHTS = (SHARE * 0.426, SHARE * 0.574, (1 - SHARE) * GLARE, (1 - SHARE) * (1 - GLARE))
+DECAYS = (0.028, 0.37, 37.0, 360.0)
+
+
+def modulation(cpd: np.ndarray, mtf: Mtf, age: float = 24.0) -> np.ndarray:
+    """Share of contrast that reaches the retina at spatial frequencies in cycles per degree; 1 at 0."""
+    if mtf == "none":
+        return np.ones_like(cpd)
+    if mtf == "hdrvdp":
+        return sum(weight * np.exp(-decay * cpd) for weight, decay in zip(WEIGHTS, DECAYS))  # type: ignore[return-value]
+    omega = 2 * pi * np.asarray(cpd)
+    still = omega < 1e-4
+    spread = _glare(np.where(still, 1e-4, omega), age) / _glare(np.array(1e-4), age)
+    return np.where(still, 1.0, spread)
+
+
+def _glare(omega: np.ndarray, age: float, pigment: float = 0.5) -> np.ndarray:
+    """Fourier transform of the CIE 135/1 (1999) glare function, term by term; omega in radians per degree.
+
+    Departure from optics, kept for the numbers: the transforms are those of a line, not of a disc.
+    Constants of the spread function turn into impulses at 0 and drop out.
+    """
+
+    def narrow(width: float) -> np.ndarray:  # of (1 + (t / width)²)^-1.5
+        return 2 * width * (width * omega) * k1(width * omega)
+
+    old = (age / 70) ** 4
+    core = 9.2e6 * narrow(0.0046) + 1.5e5 * narrow(0.045)
+    veil = 400 * pi * 0.1 * np.exp(-0.1 * omega)
+    iris = 1300 * narrow(0.1) + 0.8 * 2 * 0.1 * k0(0.1 * omega)
+    return (1 - 0.08 * old) * core + (1 + 1.6 * old) * (veil + pigment * iris)
+
+
+def scatter(light: Tensor, ppd: float, mtf: Mtf, age: float, surround: Tensor | None) -> Tensor:
+    """Blur one channel (N, 1, H, W) by the eye's optics.
+
+    surround  light outside the frame, (N, 1, 1, 1) of the channel; None mirrors the frame (edge repeated)
+
+    The frame stands in a field of twice its size and continues at the bottom and right only, which the
+    Fourier transform carries round to the top and left.
+    """
+    h, w = light.shape[-2:]
+    make = _transfer if h * w * 4 <= REMEMBERED else _transfer.__wrapped__
+    transfer = make(h, w, ppd, mtf, age, light.dtype, light.device)
+    if surround is None:
+        field = torch.fft.rfft(torch.cat([light, light.flip(-1)], -1))
+        spectrum = torch.fft.fft(torch.cat([field, field.flip(-2)], -2), dim=-2)
+    else:
+        field = torch.fft.rfft(light - surround, n=2 * w)
+        spectrum = torch.fft.fft(field, n=2 * h, dim=-2)
+    rows = torch.fft.ifft(spectrum * transfer, dim=-2)[..., :h, :]
+    seen = torch.fft.irfft(rows, n=2 * w)[..., :w]
+    return seen if surround is None else seen + surround
+
+
+@lru_cache(maxsize=8)
+def _transfer(
+    h: int, w: int, ppd: float, mtf: Mtf, age: float, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """Modulation on the half spectrum of a field of (2h, 2w) pixels."""
+    rows, columns = np.arange(h + 1) * (ppd / (2 * h)), np.arange(w + 1) * (ppd / (2 * w))
+    half = np.empty((h + 1, w + 1), dtype=str(dtype).removeprefix("torch."))
+    for start in range(0, h + 1, 256):  # in strips, for frames of many megapixels
+        strip = slice(start, start + 256)
+        half[strip] = modulation(np.hypot(rows[strip, None], columns), mtf, age)
+    found = torch.from_numpy(half).to(device)
+    return torch.cat([found, found[1:-1].flip(0)])
+
+
+def pupil(luminance: Tensor, degrees2: float, age: float) -> Tensor:
+    """Diameter in mm at an adapting luminance (cd/m²) over an area. Watson & Yellott 2012, unified formula."""
+    drive = (luminance * degrees2 / 846) ** 0.41
+    young = 7.75 - 5.75 * drive / (drive + 2)
+    return young + (age - 28.58) * (0.02132 - 0.009562 * young)
