@@ -1,0 +1,150 @@
+"""Tables of names: how somebody else's state_dict becomes ours, and how ours becomes theirs again.
+
+A table is a tuple of rules. In a pattern `{i}` (one letter) stands for a number, `{leaf}` (a word)
+for one word between dots, `{key}` for any name at all. Every tensor must be met by exactly one rule;
+what no rule meets is an error, never silently left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from hdrq.errors import FileError
+
+State = dict[str, Tensor]
+Many = tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One line of a table.
+
+    theirs  patterns of one or several of their tensors, which make one of ours
+    ours    our pattern; None where we keep nothing
+    read    their tensors -> ours
+    write   ours -> their tensors; None where the way back is lost (such layouts import only)
+    """
+
+    theirs: tuple[str, ...]
+    ours: str | None
+    read: Callable[[Many], Tensor | None]
+    write: Callable[[Tensor | None], Many] | None
+
+
+def rename(
+    theirs: str,
+    ours: str,
+    read: Callable[[Tensor], Tensor] = lambda t: t,
+    write: Callable[[Tensor], Tensor] = lambda t: t,
+) -> Rule:
+    """One tensor under another name, in another shape if `read` and its inverse `write` say so."""
+    return Rule((theirs,), ours, lambda ts: read(ts[0]), lambda t: (write(_whole(t)),))
+
+
+def join(
+    theirs: tuple[str, ...],
+    ours: str,
+    read: Callable[[Tensor], Tensor] = lambda t: t,
+    write: Callable[[Tensor], Tensor] = lambda t: t,
+) -> Rule:
+    """Several equal tensors stacked along the first dimension (query, key and value, for one)."""
+    return Rule(
+        theirs,
+        ours,
+        lambda ts: torch.cat([read(t) for t in ts]),
+        lambda t: tuple(write(part) for part in _whole(t).chunk(len(theirs))),
+    )
+
+
+def twins(theirs: tuple[str, ...], ours: str) -> Rule:
+    """One tensor registered under several names; where they differ the last one counts, as in torch."""
+    return Rule(theirs, ours, lambda ts: ts[-1], lambda t: (_whole(t),) * len(theirs))
+
+
+def constant(theirs: str, value: Tensor) -> Rule:
+    """A tensor with a known content, which we compute instead of keeping."""
+
+    def read(ts: Many) -> None:
+        if ts[0].shape != value.shape or not torch.allclose(ts[0].float(), value, rtol=1e-4, atol=1e-6):
+            raise FileError(f"'{theirs}' does not hold the constant every file of this kind holds")
+
+    return Rule((theirs,), None, read, lambda _: (value,))
+
+
+def drop(theirs: str) -> Rule:
+    """Something we have no use for (a backbone's classifier, say); the layout can then only be imported."""
+    return Rule((theirs,), None, lambda ts: None, None)
+
+
+def convert(table: Iterable[Rule], state: Mapping[str, Tensor]) -> State:
+    """Their tensors under our names. Raises FileError for a key that no rule meets, or half a group."""
+    ours: State = {}
+    left = dict.fromkeys(state)
+    for rule in table:
+        for found in _matches(rule.theirs[0], left):
+            names = [p.format(**found) for p in rule.theirs]
+            missing = [n for n in names if n not in left]
+            if missing:
+                raise FileError(f"the file has '{names[0]}' but not '{missing[0]}', which belongs to it")
+            made = rule.read(tuple(state[n] for n in names))
+            if made is not None and rule.ours is not None:
+                ours[rule.ours.format(**found)] = made
+            for n in names:
+                del left[n]
+    if left:
+        raise FileError(f"{len(left)} tensors have no place in this network: {some(left)}")
+    return ours
+
+
+def restore(table: Iterable[Rule], state: Mapping[str, Tensor]) -> State:
+    """Our tensors under their names: the inverse of `convert`."""
+    theirs: State = {}
+    left = dict.fromkeys(state)
+    for rule in table:
+        if rule.write is None:
+            raise FileError("this layout can be read but not written: part of it is not kept")
+        if rule.ours is None:
+            theirs.update(zip(rule.theirs, rule.write(None)))
+            continue
+        for found in _matches(rule.ours, left):
+            name = rule.ours.format(**found)
+            theirs.update(zip((p.format(**found) for p in rule.theirs), rule.write(state[name])))
+            del left[name]
+    if left:
+        raise FileError(f"{len(left)} tensors have no name in this layout: {some(left)}")
+    return {name: t.contiguous() for name, t in theirs.items()}
+
+
+def some(names: Iterable[str], n: int = 3) -> str:
+    """The first few names, for a one-line message."""
+    names = list(names)
+    return ", ".join(names[:n]) + (f" and {len(names) - n} more" if len(names) > n else "")
+
+
+def _whole(t: Tensor | None) -> Tensor:
+    if t is None:
+        raise FileError("a tensor is missing")
+    return t
+
+
+_HOLE = re.compile(r"\{(\w+)\}")
+
+
+@cache
+def _regex(pattern: str) -> re.Pattern[str]:
+    def hole(m: re.Match[str]) -> str:
+        name = m[1]
+        return f"(?P<{name}>{r'[0-9]+' if len(name) == 1 else '.+' if name == 'key' else r'[A-Za-z_]+'})"
+
+    parts = re.split(r"(\{\w+\})", pattern)
+    return re.compile("".join(_HOLE.sub(hole, p) if p.startswith("{") else re.escape(p) for p in parts))
+
+
+def _matches(pattern: str, names: Iterable[str]) -> list[dict[str, str]]:
+    return [m.groupdict() for name in names if (m := _regex(pattern).fullmatch(name))]

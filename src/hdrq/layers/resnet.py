@@ -1,0 +1,97 @@
+"""Residual networks of basic or bottleneck blocks, in torchvision's names. doi:10.1109/CVPR.2016.90
+
+The bottleneck's stride sits on its 3x3 convolution, as in torchvision (the paper has it on the first 1x1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Basic(nn.Module):
+    """Two 3x3 convolutions."""
+
+    grows = 1
+
+    def __init__(self, entering: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(entering, width, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.downsample = _shortcut(entering, width, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        return F.relu(y + (x if self.downsample is None else self.downsample(x)))
+
+
+class Bottleneck(nn.Module):
+    """1x1 down, 3x3, 1x1 up to four times the width."""
+
+    grows = 4
+
+    def __init__(self, entering: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(entering, width, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, 4 * width, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(4 * width)
+        self.downsample = _shortcut(entering, 4 * width, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu(self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x))))))
+        return F.relu(self.bn3(self.conv3(y)) + (x if self.downsample is None else self.downsample(x)))
+
+
+def _shortcut(entering: int, leaving: int, stride: int) -> nn.Sequential | None:
+    if stride == 1 and entering == leaving:
+        return None
+    return nn.Sequential(nn.Conv2d(entering, leaving, 1, stride, bias=False), nn.BatchNorm2d(leaving))
+
+
+class ResNet(nn.Module):
+    """Stem, four stages, mean over space and, with classes > 0, a linear classifier `fc`.
+
+    depths   blocks of each stage: (2, 2, 2, 2) for ResNet-18, (3, 4, 6, 3) for ResNet-50
+    """
+
+    def __init__(
+        self, block: type[Basic] | type[Bottleneck], depths: tuple[int, ...], classes: int = 1000
+    ) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(64)
+        entering = 64
+        for number, depth in enumerate(depths):
+            width = 64 * 2**number
+            blocks = []
+            for i in range(depth):
+                blocks.append(block(entering, width, 2 if i == 0 and number > 0 else 1))
+                entering = width * block.grows
+            setattr(self, f"layer{number + 1}", nn.Sequential(*blocks))
+        self.stage_names = tuple(f"layer{number + 1}" for number in range(len(depths)))
+        self.width = entering
+        self.fc = nn.Linear(entering, classes) if classes else None
+
+    def stages(self, x: Tensor) -> Iterator[Tensor]:
+        """What each stage gives, at 1/4, 1/8, 1/16 and 1/32 of the size."""
+        x = F.max_pool2d(F.relu(self.bn1(self.conv1(x))), 3, 2, 1)
+        for name in self.stage_names:
+            x = getattr(self, name)(x)
+            yield x
+
+    def features(self, x: Tensor) -> Tensor:
+        """(B, 3, H, W) to (B, width): mean over space of the last stage."""
+        *_, last = self.stages(x)
+        return last.mean((-2, -1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Class scores (B, classes), or features where there is no classifier."""
+        y = self.features(x)
+        return y if self.fc is None else self.fc(y)

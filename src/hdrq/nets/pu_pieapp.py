@@ -1,0 +1,36 @@
+"""PU-PieAPP as published: PieAPP's network, trained on UPIQ in PU08 code. Higher is better, 0 is identical.
+
+Source  Mantiuk, Hammou & Hanji / gfxdisp pu_pieapp (MIT); UPIQ, doi:10.1109/TCI.2021.3059481
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from hdrq.layers.net import Layout, Net
+from hdrq.layers.patch_comparer import PatchComparer
+from hdrq.layers.pieapp_names import PU_PIEAPP, PUBLISHED, RETRAINED, witness
+
+pu_pieapp = Net(
+    name="pu-pieapp",
+    build=partial(PatchComparer, **PUBLISHED),
+    layouts=(
+        Layout(
+            name="pu-pieapp",
+            marks=("extractor.conv1.weight",),
+            table=PU_PIEAPP,
+            encoding="pu08-polynomial",
+            white="0.3176..1270.1545",
+            nested=True,
+        ),
+        Layout(
+            name="hdr-iqa-dom-adapt",
+            marks=("extractor.conv1.weight",),
+            table=PU_PIEAPP,
+            fixed=RETRAINED,
+            makes="pieapp",
+            nested=False,
+        ),
+    ),
+    witness=witness,
+)
