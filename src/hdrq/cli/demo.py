@@ -1,0 +1,34 @@
+"""hdrq demo: something to score, on a machine without any HDR picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command(short_help="Render a small HDR scene and a distorted copy to try things on.")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--size", default="480x320", show_default=True, metavar="WxH", help="Of the pictures.")
+def demo(folder: Path, size: str) -> None:
+    """Render FOLDER/ref.exr, a room in absolute light, and FOLDER/dist.exr, its spoilt copy."""
+    from hdrq.errors import FileError, UsageError
+
+    try:
+        width, height = (int(n) for n in size.lower().split("x"))
+    except ValueError as error:
+        raise UsageError(f"--size is WIDTHxHEIGHT such as 480x320, not '{size}'") from error
+    if not (16 <= width <= 8192 and 16 <= height <= 8192):
+        raise UsageError(f"--size must lie between 16x16 and 8192x8192, not {size}")
+    from hdrq import io
+    from hdrq.ops.render import room, spoil
+    from hdrq.types import Image
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{folder} cannot be made: {error.strerror}") from error
+    light = room(width, height)
+    io.write(folder / "ref.exr", Image(light), provenance={"scene": "hdrq demo"})
+    io.write(folder / "dist.exr", Image(spoil(light)), provenance={"scene": "hdrq demo, spoilt"})
+    click.echo(f"{folder / 'ref.exr'} {folder / 'dist.exr'}")
