@@ -26,18 +26,24 @@ def gaussian_taps(size: int = SIZE, sigma: float = SIGMA) -> tuple[float, ...]:
 
 
 def structure(
-    ref: Tensor, dist: Tensor, taps: tuple[float, ...], span: float = 1.0, unbiased: bool = False
+    ref: Tensor,
+    dist: Tensor,
+    taps: tuple[float, ...],
+    span: float = 1.0,
+    unbiased: bool = False,
+    middle: float | None = None,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """(luminance, contrast-structure) maps, a strip of rows at a time; only where the window fits.
 
     ref, dist  (N, C, H, W) code
     span       the dynamic range L in C1 = (K1 L)² and C2 = (K2 L)²
     unbiased   sample (co)variances, n - 1, for windows that weigh all their n pixels alike
+    middle     value around which the pixels lie, span / 2 unless told; float32 keeps more digits around it
     yields     two tensors (N, C, h, W - k + 1) whose product is SSIM
     """
     c1, c2 = (K1 * span) ** 2, (K2 * span) ** 2
     more = len(taps) - 1
-    middle = span / 2  # taken off so that float32 keeps the digits of small variances
+    middle = span / 2 if middle is None else middle
     gain = len(taps) ** 2 / (len(taps) ** 2 - 1) if unbiased else 1.0
     n, c, h, w = ref.shape
     cache = CACHE if ref.device.type == "cpu" else n * c * h * w * 4

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hdrq.ops.laplacian_pyramid import double, laplacian_pyramid
+from hdrq.ops.sliding import window
+from hdrq.ops.structure import gaussian_taps, structure
+from hdrq.types import Card, metric
+
+WEIGHTS = tuple(w / 1.0001 for w in (0.0448, 0.2856, 0.3001, 0.2363, 0.1333))  # MS-SSIM's, brought to sum 1
+SPAN = 255.0
+NOISE = 0.4  # variance of the visual noise, code²
+BLOCK = 3
+FLAT = 1e-15
+
+
+@metric(
+    Card(
+        title="Information content weighted SSIM",
+        unit="1",
+        better="higher",
+        span=(0, 1),
+        reads="code",
+        codes=True,
+        grey=True,
+        best=1.0,
+        side=161,
+        source="Wang, Li, IEEE TIP 2011, doi:10.1109/TIP.2010.2092435",
+    )
+)
+def iw_ssim(ref: Tensor, dist: Tensor) -> Tensor:
+    """MS-SSIM of a Laplacian pyramid, every place weighed by the information it carries.
+
+    The information is what both images tell about a Gaussian scale mixture of 3x3 neighbours and the
+    coarser parent; noise variance 0.4 and L = 255 on the 0..255 scale, PU code as it is.
+    """
+    refs, dists = laplacian_pyramid(ref, len(WEIGHTS)), laplacian_pyramid(dist, len(WEIGHTS))
+    score = torch.ones_like(ref[:, 0, 0, 0])
+    for x, y, weight, exponent in zip(refs, dists, _weights(refs, dists), WEIGHTS):
+        parts = list(structure(x, y, gaussian_taps(), SPAN, middle=0.0 if weight is not None else SPAN / 2))
+        alike = torch.cat([cs if weight is not None else light * cs for light, cs in parts], -2)
+        score = score * _mean(alike, weight).abs() ** exponent
+    return score
+
+
+def _mean(x: Tensor, weight: Tensor | None) -> Tensor:
+    if weight is None:
+        return x.mean((1, 2, 3))
+    total = weight.sum((1, 2, 3))
+    some = total > 0
+    return torch.where(some, (x * weight).sum((1, 2, 3)) / torch.where(some, total, 1.0), x.mean((1, 2, 3)))
+
+
+def _weights(refs: list[Tensor], dists: list[Tensor]) -> Iterator[Tensor | None]:
+    """Information at every pixel where the 11x11 window fits; None at the coarsest scale, which is not weighed."""
+    inset = len(gaussian_taps()) // 2 - BLOCK // 2
+    for scale, (ref, parent) in enumerate(pairwise(refs)):
+        related = parent if scale < len(refs) - 2 else None  # the low-pass rest is nobody's parent
+        yield _information(ref, dists[scale], related)[..., inset:-inset, inset:-inset]
+    yield None
+
+
+def _information(ref: Tensor, dist: Tensor, parent: Tensor | None) -> Tensor:
+    """Bits shared between the scene and its two percepts, (N, 1, h - 2, w - 2)."""
+    n, _, h, w = ref.shape
+    gain, noise = _channel(ref, dist)
+    near = F.unfold(ref, BLOCK)
+    if parent is not None:
+        grown = double(parent)[..., :h, :w][..., 1:-1, 1:-1]
+        near = torch.cat((near, grown.flatten(2)), 1)
+    power = near.double() @ near.double().mT / near.shape[-1]
+    spread = torch.linalg.eigvalsh(power).clamp(min=0).to(ref)
+    inverse = torch.linalg.pinv(power, hermitian=True).to(ref)
+    strength = ((inverse @ near) * near).sum(1).reshape(n, 1, h - 2, w - 2) / near.shape[1]
+    reach = (noise + (1 + gain * gain) * NOISE) * strength / NOISE**2
+    floor = 1 + noise / NOISE
+    return sum(torch.log2(floor + reach * v.reshape(-1, 1, 1, 1)) for v in spread.unbind(1)).clamp(min=0)
+
+
+def _channel(ref: Tensor, dist: Tensor) -> tuple[Tensor, Tensor]:
+    """Gain and noise variance of dist = gain · ref + noise over 3x3 pixels."""
+    maps = torch.cat((ref, dist, ref * ref, dist * dist, ref * dist), 1)
+    mx, my, xx, yy, xy = window(maps, (1 / BLOCK,) * BLOCK).split(1, 1)
+    var_ref, var_dist, cov = (xx - mx * mx).clamp(min=0), (yy - my * my).clamp(min=0), xy - mx * my
+    gain = cov / (var_ref + FLAT)
+    noise = var_dist - gain * cov
+    seen, alive = var_ref >= FLAT, var_dist >= FLAT
+    gain, noise = torch.where(seen, gain, 0.0), torch.where(seen, noise, var_dist)
+    return torch.where(alive, gain, 0.0), torch.where(alive, noise, 0.0).clamp(min=0)
