@@ -52,12 +52,20 @@ def _end(value: float | None) -> str:
 
 def _text(m: Metric) -> list[str]:
     doc = inspect.getdoc(m.function) or ""
-    options = [f"`{o.name}={o.default}`" + (f" ({', '.join(map(str, o.choices))})" if o.choices else "") for o in m.options.values()]
+    options = [
+        f"`{o.name}={o.default}`" + (f" ({', '.join(map(str, o.choices))})" if o.choices else "")
+        for o in m.options.values()
+    ]
     return ["```text", doc, "```", *(["", "Options: " + ", ".join(options)] if options else [])]
 
 
 def cli_page() -> str:
-    lines = ["# The command line", "", "Written by docs/build.py from the commands' own help; edit those.", ""]
+    lines = [
+        "# The command line",
+        "",
+        "Written by docs/build.py from the commands' own help; edit those.",
+        "",
+    ]
     context = click.Context(door, info_name="hdrq", max_content_width=100, terminal_width=100)
     lines += ["```text", door.get_help(context).rstrip(), "```"]
     for name in names("command"):

@@ -64,12 +64,16 @@ def test_black_is_finite_and_so_is_its_slope(name: str) -> None:
 def test_large_pictures_take_the_same_path_as_small_ones(name: str) -> None:
     e = find("encoding", name)
     x = torch.rand(1, 3, 200, 200, generator=torch.Generator().manual_seed(1)) * 3000
-    assert torch.allclose(e.encode(x, white(name))[..., :40, :40], e.encode(x[..., :40, :40], white(name)), atol=2e-6)
+    assert torch.allclose(
+        e.encode(x, white(name))[..., :40, :40], e.encode(x[..., :40, :40], white(name)), atol=2e-6
+    )
 
 
 def test_standards_hold_at_their_anchors() -> None:
     def code(name: str, nits: float, w: float = 100.0) -> float:
-        return float(find("encoding", name).encode(picture(torch.tensor([nits], dtype=torch.float64)), w)[0, 0, 0, 0])
+        return float(
+            find("encoding", name).encode(picture(torch.tensor([nits], dtype=torch.float64)), w)[0, 0, 0, 0]
+        )
 
     assert code("pq", 10_000) == pytest.approx(1, abs=1e-12)
     assert code("pq", 100) == pytest.approx(0.5080784, abs=1e-7)  # ST 2084 / BT.2408

@@ -38,7 +38,9 @@ def test_ambient_light_within_the_range_keeps_white() -> None:
     d = Display("t", 500, 0.5, "2.2", ambient_lux=1000, reflectance=0.01, reflection="within")
     black = 1000 / np.pi * 0.01 + 0.5
     v = 0.37
-    assert emit(grey(v, "srgb"), d).pixels[0, 0, 0, 0].item() == pytest.approx((500 - black) * v**2.2 + black, rel=1e-12)
+    assert emit(grey(v, "srgb"), d).pixels[0, 0, 0, 0].item() == pytest.approx(
+        (500 - black) * v**2.2 + black, rel=1e-12
+    )
     assert emit(grey(1.0, "srgb"), d).pixels.mean().item() == pytest.approx(500)
 
 
@@ -99,7 +101,9 @@ def test_nan_is_refused_with_its_place_and_clamped_on_demand() -> None:
     x[0, 1, 2, 3] = float("nan")
     x[0, 0, 3, 4] = float("inf")
     x[0, 0, 0, 0] = 7.0
-    with pytest.raises(PixelError, match=r"1 NaN and 1 Inf values, the first at row 2, column 3.*--nonfinite clamp"):
+    with pytest.raises(
+        PixelError, match=r"1 NaN and 1 Inf values, the first at row 2, column 3.*--nonfinite clamp"
+    ):
         emit(Image(x))
     light = emit(Image(x), nonfinite="clamp")
     assert light.pixels[0, 1, 2, 3] == 0

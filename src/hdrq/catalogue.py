@@ -98,7 +98,9 @@ def parse(text: str) -> Request:
                 stages, name = [*stages, encoding], rest
     for stage in stages:
         if stage not in CHANNELS and stage not in names("encoding") and stage not in names("tonemapper"):
-            near = difflib.get_close_matches(stage, (*CHANNELS, *names("encoding"), *names("tonemapper")), n=3)
+            near = difflib.get_close_matches(
+                stage, (*CHANNELS, *names("encoding"), *names("tonemapper")), n=3
+            )
             hint = f"did you mean {', '.join(near)}?" if near else "see: hdrq list encodings"
             raise UnknownName(f"no stage is called '{stage}' in '{text}'; {hint}")
     return Request(tuple(stages), check("metric", name), weights, tuple(options))

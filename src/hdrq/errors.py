@@ -15,12 +15,12 @@ class PixelError(HdrqError):
     """Pixels that cannot be scored as they are: NaN, Inf, mismatched or too small frames."""
 
 
-class DomainError(HdrqError):
-    """Numbers handed to something that reads another domain (light to a metric of code, say)."""
-
-
 class UsageError(HdrqError):
     """A request that cannot be carried out whatever the files hold: unknown names, impossible options."""
+
+
+class DomainError(UsageError):
+    """Numbers handed to something that reads another domain (light to a metric of code, say)."""
 
 
 class UnknownName(UsageError):

@@ -194,7 +194,9 @@ class Metric:
         found = {}
         for name, p in inspect.signature(self.function).parameters.items():
             if p.kind is p.KEYWORD_ONLY and (name not in self.card.needs or name == "ppd"):
-                choices = getattr(hints.get(name), "__args__", ()) if "Literal" in str(hints.get(name)) else ()
+                choices = (
+                    getattr(hints.get(name), "__args__", ()) if "Literal" in str(hints.get(name)) else ()
+                )
                 kind = type(p.default) if p.default not in (None, p.empty) else str
                 found[name] = Option(name, p.default, tuple(choices), kind)
         return found

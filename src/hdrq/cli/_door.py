@@ -36,7 +36,9 @@ class Door(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[Any, Any, list[str]]:
         if args and args[0] not in names("command"):
             near = difflib.get_close_matches(args[0], names("command"), n=2)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names('command'))}"
+            hint = (
+                f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names('command'))}"
+            )
             raise click.UsageError(f"no command is called '{args[0]}'; {hint}", ctx)
         return super().resolve_command(ctx, args)
 
@@ -99,7 +101,9 @@ def _explain(error: BaseException) -> int:
     if isinstance(error, MemoryError):
         say("hdrq: out of memory; use smaller pictures or fewer --jobs")
         return NOTHING_DONE
-    say(f"hdrq: internal error: {type(error).__name__}: {_one_line(str(error))}; please report it with --debug's output")
+    say(
+        f"hdrq: internal error: {type(error).__name__}: {_one_line(str(error))}; please report it with --debug's output"
+    )
     return NOTHING_DONE
 
 

@@ -41,13 +41,19 @@ display_options = _stack(
     click.option("--black", type=float, metavar="NITS", help="The display's black, cd/m²."),
     click.option("--contrast", type=float, metavar="RATIO", help="Black as the peak over this ratio."),
     click.option("--ambient", type=float, metavar="LUX", help="Light falling on the display."),
-    click.option("--reflectance", type=float, metavar="SHARE", help="Share of the ambient light thrown back."),
+    click.option(
+        "--reflectance", type=float, metavar="SHARE", help="Share of the ambient light thrown back."
+    ),
 )
 
 light_options = _stack(
     display_options,
-    click.option("--scale", type=float, metavar="NITS", help="Relative files: a value of 1 is this many cd/m²."),
-    click.option("--peak", type=float, metavar="NITS", help="Relative files: the reference's brightest value."),
+    click.option(
+        "--scale", type=float, metavar="NITS", help="Relative files: a value of 1 is this many cd/m²."
+    ),
+    click.option(
+        "--peak", type=float, metavar="NITS", help="Relative files: the reference's brightest value."
+    ),
     click.option(
         "--white",
         type=float,
@@ -102,7 +108,9 @@ def display_of(options: dict[str, Any]) -> Display | None:
     if options.get("display") is None and all(v is None for v in changes.values()):
         return None
     if options.get("display") is None:
-        raise UsageError("--display-peak, --black, --contrast, --ambient and --reflectance change a --display; name one")
+        raise UsageError(
+            "--display-peak, --black, --contrast, --ambient and --reflectance change a --display; name one"
+        )
     return display(options["display"], **changes)
 
 

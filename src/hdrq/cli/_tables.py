@@ -26,7 +26,9 @@ def format_of(asked: str | None, output: str | None) -> str:
     if output and output != "-":
         suffix = Path(output).suffix.lower()
         if suffix and suffix not in _BY_SUFFIX:
-            raise UsageError(f"no format goes with '{suffix}'; end {output} in .csv, .json, .jsonl or .txt, or add --format")
+            raise UsageError(
+                f"no format goes with '{suffix}'; end {output} in .csv, .json, .jsonl or .txt, or add --format"
+            )
         return _BY_SUFFIX.get(suffix, "csv")
     return "table" if sys.stdout.isatty() else "csv"
 

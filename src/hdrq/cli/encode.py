@@ -24,9 +24,15 @@ from hdrq.cli._door import NOTHING_DONE, SOME_FAILED, say
 @click.option("--decode", "back", is_flag=True, help="From code back to light, cd/m².")
 @_options.light_options
 @click.option("--primaries", metavar="NAME", help="Primaries of decoded light: bt709, bt2020, p3.")
-@click.option("--bits", type=click.Choice(["8", "16"]), help="Of PNG and TIFF.  [default: 16]")
+@click.option(
+    "--depth",
+    type=click.Choice(["uint8", "uint16", "half", "float"]),
+    help="Of the numbers, where the format has a choice.",
+)
 @click.option("--compression", metavar="NAME", help="Of EXR: none, rle, zips, zip, piz, pxr24, b44, dwaa ...")
-@click.option("--suffix", metavar=".EXT", default=".exr", show_default=True, help="Of the files, for a folder.")
+@click.option(
+    "--suffix", metavar=".EXT", default=".exr", show_default=True, help="Of the files, for a folder."
+)
 def encode(source: Path, target: Path, to: str | None, back: bool, **options: Any) -> None:
     """Encode the light of a file, or of a folder of files; --decode goes back.
 
@@ -41,13 +47,12 @@ def encode(source: Path, target: Path, to: str | None, back: bool, **options: An
     from hdrq.engine.convert import convert, targets
 
     jobs = targets(source, target, options["suffix"])
-    bits = int(options["bits"]) if options["bits"] else 16
     done = convert(
         jobs,
         to=to,
         photometry=photometry,
         primaries=options["primaries"],
-        bits=bits,
+        depth=options["depth"],
         back=back,
         compression=options["compression"],
     )

@@ -83,7 +83,9 @@ def _encodings() -> list[dict[str, Any]]:
     for name in names("encoding"):
         e = find("encoding", name)
         scale = "absolute" if e.absolute else "relative to the display's white"
-        rows.append({"encoding": name, "scale": scale, "codes of 1.0": e.codes, "grey": e.grey, "source": e.source})
+        rows.append(
+            {"encoding": name, "scale": scale, "codes of 1.0": e.codes, "grey": e.grey, "source": e.source}
+        )
     return rows
 
 
@@ -112,7 +114,8 @@ def _formats() -> list[dict[str, Any]]:
     from hdrq.io.formats import FORMATS
 
     return [
-        {"format": f.title, "suffixes": " ".join(f.suffixes), "reads": f.reads, "writes": f.writes} for f in FORMATS
+        {"format": f.title, "suffixes": " ".join(f.suffixes), "reads": f.reads, "writes": f.writes}
+        for f in FORMATS
     ]
 
 

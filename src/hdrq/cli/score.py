@@ -22,9 +22,7 @@ if TYPE_CHECKING:
     from hdrq.engine.score import Settings
     from hdrq.types import Pair, Score
 
-COLUMNS = (
-    "ref dist metric value unit better display viewing weights version how extra settings status error".split()
-)
+COLUMNS = ["ref", "dist", "metric", "value", "unit", "better", "display", "viewing", "weights", "version", "how", "extra", "settings", "status", "error"]
 Key = tuple[str, str, str]
 
 
@@ -45,10 +43,14 @@ def _complete_metric(ctx: Any, param: Any, incomplete: str) -> list[str]:
     shell_complete=_complete_metric,
     help="What to compute; repeat it or separate by commas. See: hdrq list metrics.",
 )
-@click.option("--pairs", metavar="FILE.csv|-", help="A manifest with columns ref, dist; others are carried through.")
+@click.option(
+    "--pairs", metavar="FILE.csv|-", help="A manifest with columns ref, dist; others are carried through."
+)
 @_options.light_options
 @_options.viewing_options
-@click.option("--match-response", is_flag=True, help="Fit the test image's tone and colour first (SI-HDR protocol).")
+@click.option(
+    "--match-response", is_flag=True, help="Fit the test image's tone and colour first (SI-HDR protocol)."
+)
 @_options.output_options
 @click.option("--resume", is_flag=True, help="Keep the rows that are in the output already.")
 @click.option("--sort", is_flag=True, help="Best first, by the first metric.")
@@ -56,9 +58,15 @@ def _complete_metric(ctx: Any, param: Any, incomplete: str) -> list[str]:
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Pairs read ahead.")
 @_options.device_option
 @click.option(
-    "--precision", type=click.Choice(["float32", "float64"]), default="float32", show_default=True, help="Arithmetic."
+    "--precision",
+    type=click.Choice(["float32", "float64"]),
+    default="float32",
+    show_default=True,
+    help="Arithmetic.",
 )
-@click.option("--max-memory", type=float, metavar="GIB", help="Refuse what would take more.  [default: what is free]")
+@click.option(
+    "--max-memory", type=float, metavar="GIB", help="Refuse what would take more.  [default: what is free]"
+)
 @click.option("--layer", metavar="NAME", help="Layer of a multi-layer EXR.")
 @click.option("--view", metavar="NAME", help="View of a stereo EXR.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first picture that cannot be scored.")
@@ -90,7 +98,7 @@ def score(paths: tuple[str, ...], metrics: tuple[str, ...], **options: Any) -> N
         rows = _sorted(rows, str(bound[0]))
     _write(rows, format, options["output"], [str(s) for s in bound], matched.pairs)
     kept.done()
-    failed = sum(r["status"] != "ok" for r in rows) + 0
+    failed = sum(r["status"] != "ok" for r in rows)
     if failed == len(rows):
         raise SystemExit(NOTHING_DONE)
     if failed or matched.lonely:
@@ -134,7 +142,9 @@ def _pairs(paths: tuple[str, ...], manifest: str | None, full_reference: bool) -
     if not full_reference:
         return Matched(alone(paths), [])
     if len(paths) != 2:
-        raise UsageError(f"a metric with a reference takes REF and DIST, not {len(paths)} paths; use --pairs for more")
+        raise UsageError(
+            f"a metric with a reference takes REF and DIST, not {len(paths)} paths; use --pairs for more"
+        )
     return pair_paths(*paths)
 
 
@@ -211,17 +221,18 @@ def _rows(
     """A row for each pair and metric, in order; those that are there already are not computed again."""
     from hdrq.engine.score import score as compute
 
-    def missing(pair: Pair) -> bool:
-        return any((_ref(pair), str(pair.dist), text) not in kept.rows for text in texts)
+    def there(pair: Pair, text: str) -> bool:
+        return (_ref(pair), str(pair.dist), text) in kept.rows
 
-    todo = [p for p in pairs if missing(p)]
-    fresh = iter(_progress.bar(compute(todo, metrics, photometry=photometry, settings=settings), len(todo) * len(texts)))
+    found = compute(pairs, metrics, photometry=photometry, settings=settings, skip=there)
+    total = sum(not there(pair, text) for pair in pairs for text in texts)
+    fresh = iter(_progress.bar(found, total))
     said: set[str] = set()
     for pair in pairs:
-        if not missing(pair):
-            yield from (_numbers(kept.rows[(_ref(pair), str(pair.dist), text)]) for text in texts)
-            continue
-        for _ in texts:
+        for text in texts:
+            if there(pair, text):
+                yield _numbers(kept.rows[(_ref(pair), str(pair.dist), text)])
+                continue
             row = _as_row(next(fresh), mark)
             _report(row, said)
             if row["status"] == "ok":
@@ -279,7 +290,10 @@ def _write(
     several_refs = len({ref for ref, _ in by_pair}) > 1
     lines = []
     for (ref, dist), found in by_pair.items():
-        values = [_tables.number(found[t]["value"]) if found[t]["status"] == "ok" else "[red]failed[/]" for t in texts]
+        values = [
+            _tables.number(found[t]["value"]) if found[t]["status"] == "ok" else "[red]failed[/]"
+            for t in texts
+        ]
         lines.append([*([Path(ref).name] if several_refs else []), Path(dist).name, *values])
     if len(by_pair) > 1:
         lines.append([*([""] if several_refs else []), "[bold]mean[/]", *(_mean(rows, t) for t in texts)])

@@ -60,7 +60,9 @@ def _refuse_impossible(d: Display) -> None:
     if d.peak_nits <= 0:
         raise UsageError(f"a display's peak must be positive, not {d.peak_nits:g} cd/m²")
     if d.black_nits < 0 or d.black_nits >= d.peak_nits:
-        raise UsageError(f"black ({d.black_nits:g} cd/m²) must lie in [0, peak), and the peak is {d.peak_nits:g} cd/m²")
+        raise UsageError(
+            f"black ({d.black_nits:g} cd/m²) must lie in [0, peak), and the peak is {d.peak_nits:g} cd/m²"
+        )
     if d.ambient_lux < 0 or not 0 <= d.reflectance <= 1:
         raise UsageError("ambient light must be 0 lux or more and reflectance between 0 and 1")
     if d.reflection not in ("added", "within"):
@@ -75,4 +77,6 @@ def _refuse_impossible(d: Display) -> None:
         except ValueError:
             power = 0.0
         if power <= 0:
-            raise UsageError(f"no EOTF is called '{d.eotf}'; there are {', '.join(EOTFS)} and a gamma such as 2.2")
+            raise UsageError(
+                f"no EOTF is called '{d.eotf}'; there are {', '.join(EOTFS)} and a gamma such as 2.2"
+            )

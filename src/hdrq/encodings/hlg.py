@@ -19,7 +19,11 @@ _TINY = 1e-12
 
 def _system_gamma(peak: float) -> float:
     """1.2 at 1000 cd/m²; the extended form outside 400..2000 cd/m² (BT.2100-3 note 5f, BT.2390)."""
-    return 1.2 + 0.42 * log10(peak / 1000) if 400 <= peak <= 2000 else 1.2 * 1.111 ** (log10(peak / 1000) / log10(2))
+    return (
+        1.2 + 0.42 * log10(peak / 1000)
+        if 400 <= peak <= 2000
+        else 1.2 * 1.111 ** (log10(peak / 1000) / log10(2))
+    )
 
 
 def _encode(nits: Tensor, white: float = 1000.0) -> Tensor:

@@ -31,7 +31,9 @@ def _table(dtype: torch.dtype, device: torch.device) -> Tensor:
 def _encode(nits: Tensor, white: float = 100.0) -> Tensor:
     """Code of absolute luminance in cd/m² (clamped to [1e-5, 1e10]); 1.0 is 255 codes, negative below 0.9 cd/m²."""
     table = _table(nits.dtype, nits.device)
-    place = (nits.clamp(10 ** _RANGE[0], 10 ** _RANGE[1]).log10() - _RANGE[0]) * ((_NODES - 1) / (_RANGE[1] - _RANGE[0]))
+    place = (nits.clamp(10 ** _RANGE[0], 10 ** _RANGE[1]).log10() - _RANGE[0]) * (
+        (_NODES - 1) / (_RANGE[1] - _RANGE[0])
+    )
     left = place.detach().long().clamp(0, _NODES - 2)
     low, high = table[left], table[left + 1]
     return low + (place - left) * (high - low)

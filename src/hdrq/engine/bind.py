@@ -43,7 +43,9 @@ class Scorer:
     def __call__(self, ref: Image | Tensor, dist: Image | Tensor | None = None) -> Tensor:
         return self.read(ref, dist).value
 
-    def read(self, ref: Image | Tensor | None, dist: Image | Tensor | None = None, maps: bool = True) -> Reading:
+    def read(
+        self, ref: Image | Tensor | None, dist: Image | Tensor | None = None, maps: bool = True
+    ) -> Reading:
         """Value, map and further numbers of one pair or batch."""
         if self.ref is None:
             image = self._place(dist if dist is not None else ref)
@@ -104,7 +106,9 @@ class Scorer:
         side = self.metric.card.side
         if min(image.size) < side:
             h, w = image.size
-            raise PixelError(f"{_name(image)} is {w}x{h}, and {self.metric.name} needs at least {side} pixels a side")
+            raise PixelError(
+                f"{_name(image)} is {w}x{h}, and {self.metric.name} needs at least {side} pixels a side"
+            )
 
 
 def metric(
@@ -126,7 +130,9 @@ def metric(
     found: Metric = find("metric", request.metric)
     settings = photometry or Photometry()
     if display is not None:
-        settings = replace(settings, display=display if isinstance(display, Display) else shelf_display(display))
+        settings = replace(
+            settings, display=display if isinstance(display, Display) else shelf_display(display)
+        )
     if ppd is not None:
         settings = replace(settings, viewing=Viewing(float(ppd)))
     if settings.viewing.ppd <= 0:
@@ -156,7 +162,9 @@ def _wishes(request: Request, found: Metric) -> tuple[Wish | None, Wish]:
         raise UsageError(f"'{request}' names two stages of one kind; keep one")
     if card.reads != "code" and (encodings or toners):
         wants = "light" if card.reads in LIGHT else f"{card.reads} code"
-        raise DomainError(f"{found.name} reads {wants} by itself; write {found.name} without {encodings or toners}:")
+        raise DomainError(
+            f"{found.name} reads {wants} by itself; write {found.name} without {encodings or toners}:"
+        )
 
     def wish(reads: str) -> Wish:
         encoding = encodings[0] if encodings else None
@@ -183,7 +191,9 @@ def _value(found: Metric, key: str, text: str) -> Any:
     option: Option = known[key]
     if option.choices:
         if text not in map(str, option.choices):
-            raise UsageError(f"{found.name} has no {key}={text}; choose from {', '.join(map(str, option.choices))}")
+            raise UsageError(
+                f"{found.name} has no {key}={text}; choose from {', '.join(map(str, option.choices))}"
+            )
         return next(c for c in option.choices if str(c) == text)
     if option.kind is bool:
         if text.lower() not in ("true", "false", "yes", "no", "1", "0"):

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
-
 from hdrq import io
 from hdrq.catalogue import check
 from hdrq.engine.light import (
@@ -26,9 +24,7 @@ from hdrq.engine.pairing import pictures
 from hdrq.errors import DomainError, FileError, HdrqError, UsageError
 from hdrq.io import by_suffix
 from hdrq.ops.colour import convert as to_primaries
-from hdrq.types import BT709, PRIMARIES, Image
-
-_CODE_FILES = ("png", "jpeg", "bmp", "avif", "jxl")
+from hdrq.types import PRIMARIES, Image
 
 
 @dataclass(frozen=True)
@@ -59,7 +55,7 @@ def convert(
     to: str | None,
     photometry: Photometry,
     primaries: str | None = None,
-    bits: int | None = None,
+    depth: str | None = None,
     back: bool = False,
     compression: str | None = None,
 ) -> Iterator[Converted]:
@@ -79,16 +75,12 @@ def convert(
             image = relabel(io.read(source), photometry)
             relative = looks_relative(image, photometry)
             out = _decoded(image, to, photometry) if back else _encoded(image, to or "pu21", photometry)
-            out, notes = _fitted(out, primaries, format.name)
+            out = _in_primaries(out, primaries)
             target.parent.mkdir(parents=True, exist_ok=True)
-            extra = {"bits": bits} if bits and format.name in ("png", "tiff") else {}
-            if compression and format.name == "exr":
-                extra["compression"] = compression
-            how = {"from": source.name, "domain": out.domain, "display": screen_of(image, photometry).name}
-            if format.name == "exr":
-                extra["provenance"] = how
-            io.write(target, out, **extra)
-            yield Converted(source, target, (*filter(None, [relative]), *out.notes, *notes))
+            made = {"from": source.name, "domain": out.domain, "display": screen_of(image, photometry).name}
+            extra = {"provenance": made} if format.name in ("exr", "png", "tiff") else {}
+            lost = io.write(target, out, depth=depth, compression=compression, **extra)
+            yield Converted(source, target, (*filter(None, [relative]), *out.notes, *lost))
         except HdrqError as error:
             yield Converted(source, target, error=str(error))
         except OSError as error:
@@ -111,22 +103,11 @@ def _decoded(image: Image, domain: str | None, photometry: Photometry) -> Image:
     return decode(code, white_of(screen_of(code, photometry), photometry))
 
 
-def _fitted(image: Image, primaries: str | None, format: str) -> tuple[Image, tuple[str, ...]]:
-    """The picture as the format can hold it, and what that cost."""
-    notes = []
-    if primaries and PRIMARIES[primaries] != BT709:
-        if image.domain not in LIGHT:
-            raise UsageError("--primaries goes with light; code is written in BT.709 primaries here")
-        image = replace(
-            image, pixels=to_primaries(image.pixels, image.primaries, PRIMARIES[primaries]), primaries=PRIMARIES[primaries]
-        )
-    if format in _CODE_FILES:
-        if image.domain in LIGHT:
-            raise DomainError("light does not fit a PNG; write .exr, .hdr, .pfm or .tif, or encode it")
-        outside = (image.pixels < 0) | (image.pixels > 1)
-        count = int(outside.sum())
-        if count:
-            share = 100 * count / image.pixels.numel()
-            notes.append(f"{count:,} values ({share:.2g} %) of {image.domain} code outside 0..1 were clipped")
-            image = image.with_pixels(torch.clamp(image.pixels, 0, 1))
-    return image, tuple(notes)
+def _in_primaries(image: Image, name: str | None) -> Image:
+    """Light in other primaries."""
+    if name is None or PRIMARIES[name] == image.primaries:
+        return image
+    if image.domain not in LIGHT:
+        raise UsageError("--primaries goes with light; code is written in BT.709 primaries here")
+    pixels = to_primaries(image.pixels, image.primaries, PRIMARIES[name])
+    return replace(image, pixels=pixels, primaries=PRIMARIES[name])

@@ -6,7 +6,7 @@ handed is one `Wish`. `hand(image, wish, photometry)` brings the two together.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -38,7 +38,7 @@ class Photometry:
     """
 
     display: Display | None = None
-    viewing: Viewing = Viewing()
+    viewing: Viewing = field(default_factory=Viewing)
     scale: float | None = None
     peak: float | None = None
     white: float | None = None
@@ -67,7 +67,7 @@ def screen_of(image: Image, photometry: Photometry) -> Display:
     """The display an image is shown on: the one asked for, else the one its domain goes with."""
     if photometry.display is not None:
         return photometry.display
-    if image.domain in ("srgb", "gamma", "linear-code"):
+    if image.domain in ("srgb", "gamma"):
         return shelf_display("sdr")
     return shelf_display("hdr-hlg-1000" if image.domain == "hlg" else "absolute")
 
@@ -97,7 +97,9 @@ def emit(
         elif display.eotf != "absolute":
             light = show(light, display)
     else:
-        light, below = _without_negatives(convert(_signal_light(pixels, image, display), image.primaries), image)
+        light, below = _without_negatives(
+            convert(_signal_light(pixels, image, display), image.primaries), image
+        )
         light = light.clamp(min=display.black_nits) if below else light
     return Image(light, "nits", BT709, notes=(*image.notes, *notes, *below), path=image.path)
 
@@ -111,12 +113,13 @@ def _signal_light(code: Tensor, image: Image, d: Display) -> Tensor:
         white = d.peak_nits if d.eotf == "hlg" else 1000.0
         light = find("encoding", domain).decode(code, white)
         return light if d.eotf == "absolute" else show(light, d)
-    if domain in ("srgb", "gamma", "linear-code"):
+    if domain in ("srgb", "gamma"):
         if d.eotf in ("pq", "hlg"):
-            raise DomainError(_mismatch(image, d, f"--domain {d.eotf} if that is what the file holds, or an SDR display"))
-        if d.eotf == "absolute":
-            return find("encoding", {"linear-code": "linear"}.get(domain, domain)).decode(code, SDR_WHITE)
-        return gain_offset_gamma(code, replace(d, eotf="linear") if domain == "linear-code" else d)
+            raise DomainError(
+                _mismatch(image, d, f"--domain {d.eotf} if that is what the file holds, or an SDR display")
+            )
+        if d.eotf != "absolute":
+            return gain_offset_gamma(code, d)
     encoding: Encoding = find("encoding", domain)
     return encoding.decode(code, SDR_WHITE)
 
@@ -128,7 +131,9 @@ def _mismatch(image: Image, d: Display, way_out: str) -> str:
 def _finite(image: Image, nonfinite: str) -> tuple[Tensor, tuple[str, ...]]:
     """The pixels without NaN and Inf, and what was done about them."""
     pixels = image.pixels
-    if bool(torch.isfinite(pixels.sum())):  # one NaN or Inf anywhere spoils the sum, so a finite sum clears them all
+    if bool(
+        torch.isfinite(pixels.sum())
+    ):  # one NaN or Inf anywhere spoils the sum, so a finite sum clears them all
         return pixels, ()
     broken = ~torch.isfinite(pixels)
     count = int(broken.sum())
@@ -182,7 +187,9 @@ def looks_relative(image: Image, photometry: Photometry) -> str | None:
 def encode(light: Image, encoding: str, white: float | None = None) -> Image:
     """Code of light. `white`, cd/m², is what relative encodings call 1.0 (default 100)."""
     if light.domain != "nits":
-        raise DomainError(f"only light in nits can be encoded, not {light.domain}; emit it from a display first")
+        raise DomainError(
+            f"only light in nits can be encoded, not {light.domain}; emit it from a display first"
+        )
     found: Encoding = find("encoding", encoding)
     return light.with_pixels(found.encode(light.pixels, white or SDR_WHITE), domain=encoding)
 
@@ -210,7 +217,7 @@ def hand(image: Image, wish: Wish, photometry: Photometry, factor: float = 1.0) 
         return luminance(light) if wish.grey or wish.channel == "y" else light
     own = image.domain not in LIGHT and wish.encoding in (None, image.domain)
     if own and wish.tonemapper is None and wish.channel != "y" and image.primaries == BT709:
-        code, encoding = _finite(image, photometry.nonfinite)[0], find("encoding", _plain(image.domain))
+        code, encoding = _finite(image, photometry.nonfinite)[0], find("encoding", image.domain)
         eight_bit = image.bits == 8
     else:
         code, encoding = _encoded(image, wish, photometry, factor)
@@ -230,7 +237,7 @@ def emit_for(image: Image, photometry: Photometry, factor: float) -> Image:
 
 def _encoded(image: Image, wish: Wish, photometry: Photometry, factor: float) -> tuple[Tensor, Encoding]:
     """Code made of light, by the stages of the wish."""
-    name = wish.encoding or ("srgb" if wish.tonemapper else _plain(image.domain))
+    name = wish.encoding or ("srgb" if wish.tonemapper else image.domain)
     encoding: Encoding = find("encoding", name)
     light = emit_for(image, photometry, factor).pixels
     white = white_of(screen_of(image, photometry), photometry)
@@ -246,12 +253,10 @@ def relabel(image: Image, photometry: Photometry) -> Image:
     if photometry.domain is None or photometry.domain == image.domain:
         return image
     if photometry.domain not in (*LIGHT, *names("encoding")):
-        raise DomainError(f"no domain is called '{photometry.domain}'; there are {', '.join((*LIGHT, *names('encoding')))}")
+        raise DomainError(
+            f"no domain is called '{photometry.domain}'; there are {', '.join((*LIGHT, *names('encoding')))}"
+        )
     return replace(image, domain=photometry.domain)
-
-
-def _plain(domain: str) -> str:
-    return "linear" if domain == "linear-code" else domain
 
 
 def as_image(pixels: Image | Tensor, domain: str = "nits", primaries: Primaries = BT709) -> Image:

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hdrq import io
 from hdrq.engine.bind import Scorer
 from hdrq.engine.light import emit_for, factor_of
 from hdrq.errors import FileError
-from hdrq import io
 from hdrq.ops.colour import luminance
 from hdrq.types import Image, Reading, Score
 
@@ -22,7 +22,9 @@ _BAR = 56  # pixels of legend under the picture
 _LEAST_WIDTH = 420
 
 
-def write_map(folder: Path, row: Score, scorer: Scorer, reading: Reading, background: Image) -> tuple[Path, Path]:
+def write_map(
+    folder: Path, row: Score, scorer: Scorer, reading: Reading, background: Image
+) -> tuple[Path, Path]:
     """Write FOLDER/TEST.METRIC.exr and .png; returns their paths.
 
     The EXR has the map's own values. In the PNG, dark blue is the best value there can be (or that there is)
@@ -37,7 +39,12 @@ def write_map(folder: Path, row: Score, scorer: Scorer, reading: Reading, backgr
     stem = folder / f"{Path(row.dist).stem}.{re.sub(r'[^A-Za-z0-9+.=_-]+', '_', row.metric)}"
     values = reading.map[:1, :1].float().cpu()
     numbers, picture = stem.with_name(stem.name + ".exr"), stem.with_name(stem.name + ".png")
-    io.write(numbers, Image(values, "linear"), half=False, provenance={"metric": row.metric, "value": f"{row.value}"})
+    io.write(
+        numbers,
+        Image(values, "linear"),
+        depth="float",
+        provenance={"metric": row.metric, "value": f"{row.value}"},
+    )
     rgb = draw(values[0, 0], scorer, row, _backdrop(background, scorer))
     with io.atomic(picture) as part:
         from PIL import Image as Picture
@@ -96,5 +103,11 @@ def draw(values: Tensor, scorer: Scorer, row: Score, backdrop: Tensor) -> np.nda
     pen.text((width - 12, 26), f"{worst:.3g}", fill="white", font=font, anchor="ra")
     title = f"{row.metric} = {row.value:.4g} {row.unit if row.unit != '1' else ''}".strip()
     pen.text((width / 2, 26), title, fill="white", font=font, anchor="ma")
-    pen.text((width / 2, 41), "best at the left, worst at the right", fill=(170, 170, 170), font=ImageFont.load_default(10), anchor="ma")
+    pen.text(
+        (width / 2, 41),
+        "best at the left, worst at the right",
+        fill=(170, 170, 170),
+        font=ImageFont.load_default(10),
+        anchor="ma",
+    )
     return np.concatenate([body, np.asarray(legend)], 0)

@@ -35,7 +35,9 @@ def _by_stem(folder: Path) -> dict[str, Path]:
     for p in pictures(folder):
         stem = p.relative_to(folder).with_suffix("").as_posix()
         if stem in named:
-            raise UsageError(f"{folder} holds both {named[stem].name} and {p.name}; which one is meant? Use --pairs")
+            raise UsageError(
+                f"{folder} holds both {named[stem].name} and {p.name}; which one is meant? Use --pairs"
+            )
         named[stem] = p
     return named
 
@@ -46,7 +48,9 @@ def pair_folders(ref: Path, dist: Path) -> Matched:
     pairs = [Pair(dist=dists[s], ref=refs[s], scene=s) for s in refs if s in dists]
     lonely = [str(refs[s]) for s in refs if s not in dists] + [str(dists[s]) for s in dists if s not in refs]
     if not pairs:
-        raise UsageError(f"no picture of {ref} has a partner of the same name in {dist}; rename them or use --pairs")
+        raise UsageError(
+            f"no picture of {ref} has a partner of the same name in {dist}; rename them or use --pairs"
+        )
     return Matched(pairs, lonely)
 
 
@@ -64,7 +68,9 @@ def pair_paths(ref: str, dist: str) -> Matched:
 
 def alone(paths: Iterable[str]) -> list[Pair]:
     """Pictures without references: files, and every picture of folders."""
-    return [Pair(dist=p) for name in paths for p in (_some(Path(name)) if Path(name).is_dir() else [Path(name)])]
+    return [
+        Pair(dist=p) for name in paths for p in (_some(Path(name)) if Path(name).is_dir() else [Path(name)])
+    ]
 
 
 def _some(folder: Path) -> list[Path]:

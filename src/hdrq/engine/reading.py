@@ -45,7 +45,9 @@ def _read(path: str | Path, options: dict[str, str | None]) -> Image:
 Opened = tuple[Pair, Image | None, Image | None, HdrqError | None]
 
 
-def opened(pairs: Iterable[Pair], jobs: int, layer: str | None = None, view: str | None = None) -> Iterator[Opened]:
+def opened(
+    pairs: Iterable[Pair], jobs: int, layer: str | None = None, view: str | None = None
+) -> Iterator[Opened]:
     """Each pair with its pictures (ref, dist), or with the error that reading them met; `jobs` pairs ahead."""
     shelf = Shelf(jobs, layer, view)
     source = iter(pairs)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -88,12 +87,14 @@ def score(
     device: str | None = None,
     photometry: Photometry | None = None,
     settings: Settings | None = None,
+    skip: Callable[[Pair, str], bool] = lambda pair, metric: False,
 ) -> Iterator[Score]:
     """One row per pair and metric, in order. What cannot be scored comes as a row with status "failed".
 
     pairs       Pair records, or (reference, test) paths
     metrics     texts of the grammar; bound at once, so that a wrong name raises here and now
     photometry  display, scale, viewing ...; `display` and `viewing` (a Viewing, or ppd) are short forms
+    skip        told of a pair and a metric's text, says whether that row is not wanted
     """
     photometry, settings = photometry or Photometry(), settings or Settings()
     if display is not None:
@@ -106,46 +107,52 @@ def score(
         settings = replace(settings, device=device)
     bound = scorers(metrics, photometry, settings)
     listed = (p if isinstance(p, Pair) else Pair(ref=p[0], dist=p[1]) for p in pairs)
-    return _rows(listed, bound, photometry, settings)
+    return _rows(listed, bound, photometry, settings, skip)
 
 
-def _rows(pairs: Iterable[Pair], bound: list[Scorer], photometry: Photometry, settings: Settings) -> Iterator[Score]:
+def _rows(
+    pairs: Iterable[Pair],
+    bound: list[Scorer],
+    photometry: Photometry,
+    settings: Settings,
+    skip: Callable[[Pair, str], bool],
+) -> Iterator[Score]:
     wants_ref = any(s.full_reference for s in bound)
-    asked = (_checked(p, bound, photometry) if wants_ref else replace(p, ref=None) for p in pairs)
+    wanted = (p for p in _first_checked(pairs, bound, photometry) if not all(skip(p, str(s)) for s in bound))
+    asked = (p if wants_ref else replace(p, ref=None) for p in wanted)
     for pair, ref, dist, error in opened(asked, settings.jobs, settings.layer, settings.view):
-        if error is not None:
-            if settings.fail_fast:
+        todo = [s for s in bound if not skip(pair, str(s))]
+        if dist is None:
+            if settings.fail_fast and error is not None:
                 raise error
-            yield from (_failed(pair, s, error) for s in bound)
+            yield from (_failed(pair, s, error) for s in todo)
             continue
         with sharing(), torch.inference_mode():
-            yield from _pair_rows(pair, ref, dist, bound, photometry, settings)
+            yield from _pair_rows(pair, ref, dist, todo, photometry, settings)
 
 
-def _checked(pair: Pair, bound: list[Scorer], photometry: Photometry) -> Pair:
-    """The pair, unless its names alone say that a metric of code would meet light."""
-    for s in bound:
-        if s.full_reference and pair.ref is None:
-            raise UsageError(f"{s} compares two pictures; {pair.dist} came without a reference")
-        if s.compares_code_as_stored() and photometry.domain is None:
-            for path in filter(None, (pair.ref, pair.dist)):
+def _first_checked(pairs: Iterable[Pair], bound: list[Scorer], photometry: Photometry) -> Iterator[Pair]:
+    """The pairs; if the first one's names alone say that a metric of code would meet light, nothing is begun."""
+    for number, pair in enumerate(pairs):
+        for s in bound if number == 0 and photometry.domain is None else ():
+            for path in (p for p in (pair.ref, pair.dist) if p is not None):
                 format = by_suffix(path)
-                if format is not None and format.name in _LIGHT_FORMATS:
+                if s.compares_code_as_stored() and format is not None and format.name in _LIGHT_FORMATS:
                     raise DomainError(light_needs_encoding(s.metric.name, str(path)))
-    return pair
+        yield pair
 
 
 def _pair_rows(
     pair: Pair,
     ref: Image | None,
-    dist: Image | None,
+    dist: Image,
     bound: list[Scorer],
     photometry: Photometry,
     settings: Settings,
 ) -> Iterator[Score]:
-    assert dist is not None
     device = device_of(settings.device)
-    ref, dist = (i and _placed(i, photometry, device, settings.dtype) for i in (ref, dist))
+    ref = _placed(ref, photometry, device, settings.dtype) if ref is not None else None
+    dist = _placed(dist, photometry, device, settings.dtype)
     how = _remarks(ref, dist, photometry)
     if settings.match_response and ref is not None:
         try:
@@ -170,7 +177,9 @@ def _pair_rows(
         except (MemoryError, RuntimeError) as error:
             if settings.fail_fast or not _out_of_memory(error):
                 raise
-            row = _failed(pair, s, PixelsDoNotFit(f"{pair.dist}: {s} ran out of memory; score a smaller picture"))
+            row = _failed(
+                pair, s, PixelsDoNotFit(f"{pair.dist}: {s} ran out of memory; score a smaller picture")
+            )
         yield row
 
 
@@ -213,11 +222,19 @@ def _shown_on(ref: Image | None, dist: Image, photometry: Photometry) -> str:
 
 
 def _row(
-    pair: Pair, s: Scorer, reading: Reading, ref: Image | None, dist: Image, how: tuple[str, ...], photometry: Photometry
+    pair: Pair,
+    s: Scorer,
+    reading: Reading,
+    ref: Image | None,
+    dist: Image,
+    how: tuple[str, ...],
+    photometry: Photometry,
 ) -> Score:
     value = float(reading.value.reshape(-1)[0])
     as_stored = s.compares_code_as_stored() or (dist.domain == s.dist.encoding)
-    emitted = tuple(n for i in filter(None, (ref, dist)) for n in _light_notes(i, photometry, ref or dist, as_stored))
+    emitted = tuple(
+        n for i in filter(None, (ref, dist)) for n in _light_notes(i, photometry, ref or dist, as_stored)
+    )
     return Score(
         ref=str(pair.ref or ""),
         dist=str(pair.dist),
@@ -252,7 +269,7 @@ def _seen_at(s: Scorer, photometry: Photometry) -> str:
     return f"{float(s.options.get('ppd') or photometry.viewing.ppd):g} ppd"
 
 
-def _failed(pair: Pair, s: Any, error: HdrqError) -> Score:
+def _failed(pair: Pair, s: Scorer, error: HdrqError | None) -> Score:
     card = s.metric.card
     return Score(
         ref=str(pair.ref or ""),

@@ -39,7 +39,9 @@ def _texture(x: Tensor, y: Tensor, seed: int, octaves: int = 5) -> Tensor:
         cells = 4 * 2**octave
         grid = torch.rand(1, 1, cells, 2 * cells, generator=g) - 0.5
         at = torch.stack([x.clamp(0, 2) - 1, 2 * y - 1], -1)[None]
-        noise = torch.nn.functional.grid_sample(grid, at, mode="bicubic", padding_mode="border", align_corners=True)
+        noise = torch.nn.functional.grid_sample(
+            grid, at, mode="bicubic", padding_mode="border", align_corners=True
+        )
         total += noise[0, 0] / 1.6**octave
     return (1 + 0.5 * total).clamp(min=0.2)
 
@@ -70,10 +72,19 @@ def _window(light: Tensor, x: Tensor, y: Tensor) -> Tensor:
 
 
 def _ball(
-    light: Tensor, x: Tensor, y: Tensor, cx: float, cy: float, radius: float, colour: tuple[float, ...], gloss: float
+    light: Tensor,
+    x: Tensor,
+    y: Tensor,
+    cx: float,
+    cy: float,
+    radius: float,
+    colour: tuple[float, ...],
+    gloss: float,
 ) -> Tensor:
     """A lit sphere over its soft shadow."""
-    shadow = torch.exp(-(((x - cx - 0.06) / (1.1 * radius)) ** 2 + ((y - cy - 0.9 * radius) / (0.35 * radius)) ** 2) ** 2)
+    shadow = torch.exp(
+        -((((x - cx - 0.06) / (1.1 * radius)) ** 2 + ((y - cy - 0.9 * radius) / (0.35 * radius)) ** 2) ** 2)
+    )
     light = light * (1 - 0.75 * shadow)
     nx, ny = (x - cx) / radius, (y - cy) / radius
     inside = nx**2 + ny**2 < 1
@@ -99,7 +110,9 @@ def spoil(light: Tensor, seed: int = 0) -> Tensor:
     kernel = torch.tensor([1.0, 4, 6, 4, 1], dtype=light.dtype, device=light.device) / 16
     n, c, h, w = light.shape
     flat = torch.nn.functional.pad(light.reshape(n * c, 1, h, w), (2, 2, 2, 2), mode="replicate")
-    soft = torch.nn.functional.conv2d(flat, kernel.view(1, 1, 5, 1) * kernel.view(1, 1, 1, 5)).reshape(light.shape)
+    soft = torch.nn.functional.conv2d(flat, kernel.view(1, 1, 5, 1) * kernel.view(1, 1, 1, 5)).reshape(
+        light.shape
+    )
     left = torch.arange(w, device=light.device) < w // 2
     grain = torch.randn(light.shape, generator=torch.Generator().manual_seed(seed), dtype=light.dtype)
     return (torch.where(left, soft, light) * (1 + 0.04 * grain.to(light.device))).clamp(0.02, 1500)

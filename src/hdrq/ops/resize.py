@@ -16,7 +16,9 @@ Kernel = Literal["bicubic", "bilinear", "nearest"]
 def _cubic(x: np.ndarray) -> np.ndarray:
     """Keys' cubic with a = -0.5."""
     a = np.abs(x)
-    return np.where(a <= 1, 1.5 * a**3 - 2.5 * a**2 + 1, np.where(a <= 2, -0.5 * a**3 + 2.5 * a**2 - 4 * a + 2, 0.0))
+    return np.where(
+        a <= 1, 1.5 * a**3 - 2.5 * a**2 + 1, np.where(a <= 2, -0.5 * a**3 + 2.5 * a**2 - 4 * a + 2, 0.0)
+    )
 
 
 def _triangle(x: np.ndarray) -> np.ndarray:

@@ -77,7 +77,9 @@ def fit_response(ref: Tensor, dist: Tensor) -> tuple[Tensor, Tensor]:
 def match_response(ref: Tensor, dist: Tensor) -> Tensor:
     """`dist` with its tone curve and colours fitted to `ref`: (N, 3, H, W), cd/m², dtype of `dist`."""
     if ref.shape[-3] != 3 or dist.shape[-3] != 3:
-        raise PixelError("the response correction fits colours and needs three channels; score without --match-response")
+        raise PixelError(
+            "the response correction fits colours and needs three channels; score without --match-response"
+        )
     tone, colour = fit_response(ref, dist)
     y, uv = _split(dist.double())
     floor = _pq(torch.tensor(_FLOOR, dtype=torch.float64)).item()

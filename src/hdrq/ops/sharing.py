@@ -41,7 +41,10 @@ def shared(function: Callable[P, R]) -> Callable[P, R]:
         mark = tuple(("tensor", id(a)) if isinstance(a, Tensor) else a for a in everything)
         key = (function, mark, tuple(kwargs))
         if key not in memory:
-            memory[key] = (function(*args, **kwargs), everything)  # the arguments are kept so that ids stay taken
+            memory[key] = (
+                function(*args, **kwargs),
+                everything,
+            )  # the arguments are kept so that ids stay taken
         return memory[key][0]
 
     return once
