@@ -10,6 +10,7 @@ import numpy as np
 from hdrq.errors import FileError
 from hdrq.io.arrange import planes
 from hdrq.io.memory import afford
+from hdrq.io.quiet import quiet
 from hdrq.types import Image
 
 SCRGB_WHITE = 80.0  # cd/m² of 1.0
@@ -22,9 +23,8 @@ def read(path: Path, *, alpha: bool = False) -> Image:
     data = path.read_bytes()
     width, height = _size(path, data)
     afford(path, width, height, 64)
-    rows = imagecodecs.jpegxr_decode(data)
-    if rows.shape[:2] != (height, width):
-        raise FileError(f"{path} is damaged: its two headers disagree on its size")
+    with quiet():
+        rows = imagecodecs.jpegxr_decode(data)
     notes: list[str] = []
     if rows.dtype.kind == "f":
         notes.append("scRGB: linear light, 1.0 = 80 cd/m²")
@@ -54,6 +54,9 @@ def _size(path: Path, data: bytes) -> tuple[int, int]:
         width, height, offset, length = (tags[name] for name in (0xBC80, 0xBC81, 0xBCC0, 0xBCC1))
     except (struct.error, KeyError) as error:
         raise FileError(f"{path} is damaged: its directory does not decode") from error
-    if offset + length > len(data) or data[offset : offset + 8] != b"WMPHOTO\0":
+    if offset + length > len(data) or length < 20 or data[offset : offset + 8] != b"WMPHOTO\0":
         raise FileError(f"{path} is truncated: its picture ends beyond it")
+    again = struct.unpack_from(">HH" if data[offset + 10] & 0x80 else ">II", data, offset + 12)
+    if again != (width - 1, height - 1):
+        raise FileError(f"{path} is damaged: its two headers disagree on its size")
     return width, height

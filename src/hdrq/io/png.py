@@ -19,6 +19,7 @@ from hdrq.io.arrange import codes, planes
 from hdrq.io.atomic import atomic
 from hdrq.io.gamut import flat, primaries_of
 from hdrq.io.memory import afford
+from hdrq.io.quiet import quiet
 from hdrq.types import BT709, Image, Primaries
 
 CHANNELS = {0: 1, 2: 3, 3: 4, 4: 2, 6: 4}  # by colour type; a palette may come out with alpha
@@ -30,7 +31,7 @@ def read(path: Path, *, alpha: bool = False) -> Image:
     import imagecodecs
 
     data = path.read_bytes()
-    chunks = _chunks(path, data)
+    chunks, bare = _chunks(path, data)
     width, height, bits, kind, _, _, interlace = struct.unpack(">IIBBBBB", chunks["IHDR"])
     if kind not in CHANNELS or bits not in (1, 2, 4, 8, 16) or interlace > 1:
         raise FileError(f"{path} is damaged: colour type {kind} with {bits} bits is no PNG")
@@ -39,7 +40,8 @@ def read(path: Path, *, alpha: bool = False) -> Image:
     notes: list[str] = []
     if "acTL" in chunks:
         notes.append("animation: the first picture is read")
-    rows = imagecodecs.png_decode(data)
+    with quiet():
+        rows = imagecodecs.png_decode(bare)
     domain, primaries = _meaning(chunks, notes)
     pixels = planes(rows, 65535 if rows.dtype == np.uint16 else 255, notes, alpha)
     if len(limits := chunks.get("cICP", b"")) == 4 and limits[3] == 0:
@@ -54,9 +56,10 @@ def read(path: Path, *, alpha: bool = False) -> Image:
     return Image(pixels, domain, primaries, bits=depth, notes=tuple(notes), path=str(path))
 
 
-def _chunks(path: Path, data: bytes) -> dict[str, bytes]:
-    """The first chunk of each kind before the pixels, and the assurance that the pixels are all there."""
+def _chunks(path: Path, data: bytes) -> tuple[dict[str, bytes], bytes]:
+    """The first chunk of each kind, and the file without those the decoder has no need of."""
     found: dict[str, bytes] = {}
+    bare = [data[:8]]
     at = 8
     while at + 12 <= len(data):
         (size,) = struct.unpack_from(">I", data, at)
@@ -72,7 +75,9 @@ def _chunks(path: Path, data: bytes) -> dict[str, bytes]:
         if kind == "IEND":
             if "IDAT" not in found:
                 break
-            return found
+            return found, b"".join((*bare, data[at:end]))
+        if not data[at + 4] & 32 or (whole and kind == "tRNS"):
+            bare.append(data[at:end])
         body = data[at + 8 : end - 4] if kind != "IDAT" else b""
         if whole and (kind not in found or (kind == "tEXt" and body.startswith(b"hdrq\0"))):
             found[kind] = body

@@ -1,4 +1,4 @@
-"""C libraries that print to stderr, kept quiet without losing what others print meanwhile."""
+"""C libraries that print, kept quiet without losing what others print meanwhile."""
 
 from __future__ import annotations
 
@@ -8,17 +8,31 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, Any
 
-NOISE = (b"EXR_ERR_", b"Warning: Exception raised", b"OpenEXR", b"python_buffer", b"libjpeg", b"JPEGLIB")
+NOISE = (b"EXR_ERR_", b"Warning: Exception raised", b"OpenEXR", b"python_buffer", b"WMPTag", b"JPEG", b"PNG")
 _lock = threading.Lock()
 _inside = 0
+_hushed: dict[int, int] = {}  # how many blocks each thread is in
 _kept: tuple[int, IO[bytes]] | None = None
+
+
+class _Sieve:
+    """sys.stdout, but for threads inside a block, whose words are dropped (OpenEXR's wheel prints there)."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        return len(text) if threading.get_ident() in _hushed else self.stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Within this block, complaints that C code writes to file descriptor 2 are dropped.
+    """Within this block, what this thread prints and what C code complains of on descriptor 2 is dropped.
 
     The descriptor belongs to the whole process: whatever else arrives there (a progress bar of
     another thread) is passed on when the last block ends. Blocks may nest and overlap.
@@ -32,10 +46,14 @@ def quiet() -> Iterator[None]:
 
 def _enter() -> None:
     global _inside, _kept
+    me = threading.get_ident()
     with _lock:
+        _hushed[me] = _hushed.get(me, 0) + 1
         _inside += 1
         if _inside > 1:
             return
+        if sys.stdout is not None:
+            sys.stdout = _Sieve(sys.stdout)
         with contextlib.suppress(OSError, ValueError):  # no stderr at all: nothing to keep quiet
             _flush()
             catcher = tempfile.TemporaryFile()  # noqa: SIM115 (closed by the last to leave)
@@ -46,9 +64,17 @@ def _enter() -> None:
 
 def _leave() -> None:
     global _inside, _kept
+    me = threading.get_ident()
     with _lock:
+        _hushed[me] -= 1
+        if not _hushed[me]:
+            del _hushed[me]
         _inside -= 1
-        if _inside or _kept is None:
+        if _inside:
+            return
+        if isinstance(sys.stdout, _Sieve):
+            sys.stdout = sys.stdout.stream
+        if _kept is None:
             return
         saved, catcher = _kept
         _kept = None

@@ -82,7 +82,9 @@ def parse(path: Path, data: bytes) -> Header:
         name, value = name.strip(), text.decode("latin-1").strip()
         if name == b"FORMAT":
             if value not in ("32-bit_rle_rgbe", "32-bit_rle_xyze"):
-                raise FileError(f"{path} has FORMAT={value}; hdrq reads 32-bit_rle_rgbe and 32-bit_rle_xyze")
+                raise FileError(
+                    f"{path} has FORMAT={value[:40]!r}; hdrq reads 32-bit_rle_rgbe and 32-bit_rle_xyze"
+                )
             head.primaries = XYZ if value.endswith("xyze") else head.primaries
         elif name == b"EXPOSURE":
             exposure *= _number(value, head, "EXPOSURE")

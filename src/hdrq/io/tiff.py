@@ -43,9 +43,14 @@ def read(path: Path, *, alpha: bool = False, part: str | int | None = None) -> I
             pixels = orient(pixels, int(_tag(page, 274, 1)), notes)
             domain, primaries = _meaning(page, kind, notes)
             mark = tag.parse(str(_tag(page, 270, "")))
-    except (tifffile.TiffFileError, ValueError, KeyError, IndexError, TypeError, RuntimeError) as error:
-        reason = (str(error).splitlines() or [""])[0] or type(error).__name__
-        raise FileError(f"{path} is damaged: {reason}") from error
+    except (
+        AttributeError,
+        TypeError,
+        KeyError,
+        IndexError,
+        ArithmeticError,
+    ) as error:  # tags of impossible kinds
+        raise FileError(f"{path} is damaged: its tags do not decode") from error
     if mark is not None:
         domain, primaries = mark.domain, mark.primaries
         pixels = pixels * mark.ceiling if mark.ceiling != 1 else pixels
