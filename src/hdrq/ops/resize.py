@@ -50,17 +50,37 @@ def taps(n: int, out: int, scale: float, kernel: Kernel, antialias: bool) -> tup
 
 
 def _along(x: Tensor, dim: int, out: int, scale: float, kernel: Kernel, antialias: bool) -> Tensor:
-    index, weight = taps(x.shape[dim], out, scale, kernel, antialias)
+    index, _ = taps(x.shape[dim], out, scale, kernel, antialias)
     if index.shape == (x.shape[dim], 1) and (index[:, 0] == np.arange(out)).all():
         return x
-    shape = [1] * x.dim()
-    shape[dim] = out
-    total = None
-    for k in range(index.shape[1]):
-        w = torch.as_tensor(weight[:, k], dtype=x.dtype, device=x.device).reshape(shape)
-        part = x.index_select(dim, torch.as_tensor(index[:, k], device=x.device)) * w
-        total = part if total is None else total + part
-    return x if total is None else total
+    parts = []
+    for start, stop, weights in _blocks(x.shape[dim], out, scale, kernel, antialias, x.dtype, x.device):
+        near = x.narrow(dim, start, stop - start)
+        parts.append(weights @ near if dim == -2 else near @ weights.T)
+    return torch.cat(parts, dim)
+
+
+@lru_cache(maxsize=256)
+def _blocks(
+    n: int,
+    out: int,
+    scale: float,
+    kernel: Kernel,
+    antialias: bool,
+    dtype: torch.dtype,
+    device: torch.device,
+    rows: int = 32,
+) -> list[tuple[int, int, Tensor]]:
+    """Matrices of `rows` outputs each, with the range of input they take: small products stay in cache."""
+    index, weight = taps(n, out, scale, kernel, antialias)
+    found = []
+    for top in range(0, out, rows):
+        near, shares = index[top : top + rows], weight[top : top + rows]
+        start, stop = int(near.min()), int(near.max()) + 1
+        matrix = np.zeros((len(near), stop - start))
+        np.add.at(matrix, (np.arange(len(near))[:, None], near - start), shares)
+        found.append((start, stop, torch.as_tensor(matrix, dtype=dtype, device=device)))
+    return found
 
 
 def imresize(

@@ -31,6 +31,8 @@ def pad(x: Tensor, top: int, bottom: int, left: int, right: int, border: Border)
         return F.pad(x, (left, right, top, bottom))
     if border == "replicate":
         return F.pad(x, (left, right, top, bottom), mode="replicate")
+    if border == "reflect" and max(top, bottom) < x.shape[-2] and max(left, right) < x.shape[-1]:
+        return F.pad(x, (left, right, top, bottom), mode="reflect")
     rows = _source(x.shape[-2], top, bottom, border, x.device)
     columns = _source(x.shape[-1], left, right, border, x.device)
     return x.index_select(-2, rows).index_select(-1, columns)
