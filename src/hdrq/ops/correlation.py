@@ -1,0 +1,121 @@
+"""Rank and linear correlation of two rows of numbers, and of many weighted copies of them at once."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+Array = NDArray[np.float64]
+
+
+def srocc(x: ArrayLike, y: ArrayLike) -> float:
+    """Spearman's rank correlation, ties at their mean rank; NaN where either is constant."""
+    return plcc(stats.rankdata(x), stats.rankdata(y))
+
+
+def krocc(x: ArrayLike, y: ArrayLike) -> float:
+    """Kendall's tau-b; NaN where either is constant."""
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
+        return float("nan")
+    return float(stats.kendalltau(x, y, method="asymptotic").statistic)
+
+
+def plcc(x: ArrayLike, y: ArrayLike) -> float:
+    """Pearson's linear correlation; NaN where either is constant."""
+    a, b = (np.asarray(v, dtype=np.float64) for v in (x, y))
+    a, b = a - a.mean(), b - b.mean()
+    norm = np.sqrt(np.dot(a, a) * np.dot(b, b))
+    return float(np.clip(np.dot(a, b) / norm, -1, 1)) if norm > 0 else float("nan")
+
+
+def rmse(x: ArrayLike, y: ArrayLike) -> float:
+    """Root of the mean squared difference."""
+    return float(np.sqrt(np.mean((np.asarray(x, dtype=np.float64) - np.asarray(y)) ** 2)))
+
+
+class Ranking:
+    """Values in order, so that ranks under any weights of scenes cost one pass and no sorting.
+
+    A weight of 2 says that a row stands there twice. Ties share their mean rank: `group` is, for each row, the
+    place of its value among the different values.
+    """
+
+    def __init__(self, values: ArrayLike, scene: NDArray[np.intp]) -> None:
+        v = np.asarray(values, dtype=np.float64)
+        self.order = np.argsort(v, kind="stable")
+        ordered = v[self.order]
+        first = np.r_[True, ordered[1:] != ordered[:-1]]
+        self.starts = np.flatnonzero(first)  # where each run of equal values begins
+        self.tied = self.starts.size < v.size
+        self.group = np.empty(v.size, dtype=np.intp)
+        self.group[self.order] = np.cumsum(first) - 1
+        self.scene = scene[self.order]
+
+    def ranked(self, times: Array) -> tuple[Array, Array, Array]:
+        """Of scenes that came (D, S) times: weights of rows (D, n), in order; of values (D, G); ranks about their mean."""
+        rows = np.take(times, self.scene, axis=1)
+        runs = np.add.reduceat(rows, self.starts, axis=1) if self.tied else rows
+        ranks = np.cumsum(runs, axis=1)
+        total = ranks[:, -1:] / 2
+        ranks -= runs / 2
+        ranks -= total
+        return rows, runs, ranks
+
+
+def rank_correlations(xs: list[Ranking], y: Ranking, times: Array) -> tuple[Array, Array, Array]:
+    """Spearman's correlation (D, M) of M rankings with one, scenes having come (D, S) times.
+
+    Also, for Kendall's, how many ordered pairs of copies differ in x (D, M) and in y (D,).
+    """
+    rows, runs, ranks = y.ranked(times)
+    count = rows.sum(1)
+    spread, differ = np.einsum("dg,dg,dg->d", runs, ranks, ranks), count**2 - np.einsum("dg,dg->d", runs, runs)
+    out, untied = [], []
+    for x in xs:
+        wx, gx, rx = x.ranked(times)
+        own = np.einsum("dg,dg,dg->d", gx, rx, rx)
+        untied.append(count**2 - np.einsum("dg,dg->d", gx, gx))
+        there = np.take(ranks, y.group[x.order], axis=1)
+        there *= wx
+        here = np.take(rx, x.group[x.order], axis=1) if x.tied else rx
+        with np.errstate(invalid="ignore", divide="ignore"):
+            out.append(np.einsum("dn,dn->d", there, here) / np.sqrt(own * spread))
+    return np.stack(out, 1), np.stack(untied, 1), differ
+
+
+def agreements(x: ArrayLike, y: ArrayLike) -> NDArray[np.int64]:
+    """For each row i, the sum over all j of sign(x_i - x_j) sign(y_i - y_j): pairs in agreement less those against.
+
+    O(n √n): rows sorted by x are met in blocks; within a block every pair is compared, before it a running
+    count of y's ranks answers.
+    """
+    x, y = np.asarray(x), np.asarray(y)
+    n = x.size
+    order = np.lexsort((y, x))
+    xs = x[order]
+    rank = np.unique(y, return_inverse=True)[1][order]
+    kinds = int(rank.max()) + 1
+    before = np.zeros(n, dtype=np.int64)  # over rows j earlier in the order: sign(y_i - y_j)
+    seen = np.zeros(kinds, dtype=np.int64)
+    size = max(64, int(np.sqrt(n)))
+    earlier = np.tril(np.ones((size, size), dtype=bool), -1)
+    for at in range(0, n, size):
+        r = rank[at : at + size]
+        upto = np.cumsum(seen)
+        before[at : at + size] = upto[r] - seen[r] - (at - upto[r])
+        sign = np.sign(r[:, None] - r[None, :])
+        before[at : at + size] += (sign * earlier[: r.size, : r.size]).sum(1)
+        seen += np.bincount(r, minlength=kinds)
+    below = np.cumsum(seen) - seen
+    overall = below[rank] - (n - below[rank] - seen[rank])  # over all j: sign(y_i - y_j)
+    run = np.r_[True, xs[1:] != xs[:-1]]  # rows of equal x stand together, sorted by y
+    start = np.flatnonzero(run)[np.cumsum(run) - 1]
+    both = np.r_[True, (xs[1:] != xs[:-1]) | (rank[1:] != rank[:-1])]
+    lower = np.flatnonzero(both)[np.cumsum(both) - 1] - start  # of equal x, with a smaller y
+    size_of = np.bincount(np.cumsum(run) - 1)[np.cumsum(run) - 1]
+    alike = np.bincount(np.cumsum(both) - 1)[np.cumsum(both) - 1]
+    tied = lower - (size_of - lower - alike)  # over j of equal x: sign(y_i - y_j)
+    out = np.empty(n, dtype=np.int64)
+    out[order] = 2 * (before - lower) - overall + tied
+    return out

@@ -1,0 +1,58 @@
+"""Whether one metric agrees better with people than another, judged on the same images.
+
+Both correlations share the opinions, so that they depend on each other; the tests take the correlation between
+the two metrics into account. They assume independent images, which images of one scene are not: where there are
+scenes, the bootstrap over them is the safer judge.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from scipy import stats
+
+
+def williams(r1: float, r2: float, r12: float, n: int) -> tuple[float, float]:
+    """Williams' t for two correlations with the same opinions, and its two-sided p (n - 3 degrees of freedom).
+
+    r1, r2  of metric 1 and metric 2 with the opinions; r12 between the metrics
+    Source  Williams 1959; Steiger 1980, doi:10.1037/0033-2909.87.2.245, equation 7
+    """
+    if n < 4 or r1 == r2:
+        return 0.0, 1.0
+    det = 1 - r1 * r1 - r2 * r2 - r12 * r12 + 2 * r1 * r2 * r12
+    mean = (r1 + r2) / 2
+    below = 2 * (n - 1) / (n - 3) * max(det, 0.0) + mean * mean * (1 - r12) ** 3
+    if below <= 0:
+        return math.copysign(math.inf, r1 - r2), 0.0
+    t = (r1 - r2) * math.sqrt((n - 1) * (1 + r12) / below)
+    return t, float(2 * stats.t.sf(abs(t), n - 3))
+
+
+def steiger(r1: float, r2: float, r12: float, n: int) -> tuple[float, float]:
+    """Steiger's Z on Fisher's scale with the pooled correlation, and its two-sided p.
+
+    Source  Steiger 1980, doi:10.1037/0033-2909.87.2.245, equation 14
+    """
+    if n < 4 or r1 == r2:
+        return 0.0, 1.0
+    if max(abs(r1), abs(r2)) >= 1:
+        return math.copysign(math.inf, r1 - r2), 0.0
+    mean = (r1 + r2) / 2
+    squares = mean * mean
+    shared = (r12 * (1 - 2 * squares) - squares * (1 - 2 * squares - r12 * r12) / 2) / (1 - squares) ** 2
+    if shared >= 1:
+        return 0.0, 1.0
+    z = (math.atanh(r1) - math.atanh(r2)) * math.sqrt((n - 3) / (2 - 2 * shared))
+    return z, float(2 * stats.norm.sf(abs(z)))
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Holm's step-down correction: p values that may be compared with one level, however many were tried."""
+    order = sorted(range(len(p)), key=lambda i: p[i])
+    out, highest = [1.0] * len(p), 0.0
+    for rank, i in enumerate(order):
+        highest = max(highest, min(1.0, (len(p) - rank) * p[i]))
+        out[i] = highest
+    return out

@@ -1,0 +1,54 @@
+"""Opinions as training targets: the label pipelines of the papers, by name."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from scipy.optimize import leastsq
+
+JOD_BEST = 0.943130668  # of UPIQ's 4,159 conditions
+JOD_WORST = -8.854307636
+
+
+def unit_range(values: ArrayLike) -> NDArray[np.float64]:
+    """Values moved and scaled so that the smallest is 0 and the largest 1; all 0 where they are equal."""
+    v = np.asarray(values, dtype=np.float64)
+    low, high = v.min(), v.max()
+    return (v - low) / (high - low) if high > low else np.zeros_like(v)
+
+
+def jod_to_loss(jod: ArrayLike) -> NDArray[np.float64]:
+    """JOD of UPIQ as loss of quality, 0 (JOD 0.943, the best) .. 1 (JOD -8.854); JOD 0 is 0.09626.
+
+    Source  Chubarau et al. 2024, training labels
+    """
+    return (JOD_BEST - np.asarray(jod, dtype=np.float64)) / (JOD_BEST - JOD_WORST)
+
+
+def loss_to_jod(loss: ArrayLike) -> NDArray[np.float64]:
+    """Back from loss of quality to JOD."""
+    return JOD_BEST - (JOD_BEST - JOD_WORST) * np.asarray(loss, dtype=np.float64)
+
+
+def kadid_linearised(mos: ArrayLike) -> NDArray[np.float64]:
+    """KADID-10k's opinions as loss of quality, 0 (best) .. 1, their crowded scale spread evenly by rank.
+
+    A five-parameter logistic is fitted from the sorted opinions to their ranks i/n. The program this comes from
+    squares the residual before its least squares, which makes it a fit of fourth powers; kept, for the targets
+    depend on it.
+
+    Source  VTAMIQ's training labels, Chubarau & Clark 2021
+    """
+    q = unit_range(mos)
+    ordered = np.sort(q)
+    ranks = np.arange(ordered.size) / ordered.size
+    start = (1.0, 1.0, np.median(ordered), 1.0, np.median(ranks))
+    with np.errstate(over="ignore"):
+        p, _ = leastsq(lambda p: (_kadid_logistic(p, ordered) - ranks) ** 2, start)
+    return 1.0 - unit_range(_kadid_logistic(p, q))
+
+
+def _kadid_logistic(p: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """p0 (1/2 - 1/(1 + exp(p1 (x - p2) + 1e-6))) + |p3| x + p4."""
+    return p[0] * (0.5 - 1 / (1 + np.exp(p[1] * (x - p[2]) + 1e-6))) + abs(p[3]) * x + p[4]
