@@ -44,11 +44,9 @@ def read(
     colour = picture.colour
     names = [picture.channels[c] for c in colour]
     has_alpha = next((picture.channels[a] for a in ("A", "a") if a in picture.channels), None)
-    if has_alpha and alpha:
-        names.append(has_alpha)
-    elif has_alpha:
+    planes = _planes(path, picture.part, names + [has_alpha] * (has_alpha is not None))
+    if has_alpha and not alpha and (planes.pop() != 1).any():
         notes.append("alpha ignored: colours taken as stored (premultiplied)")
-    planes = _planes(path, picture.part, names)
     primaries = _primaries(picture.part, notes)
     short = tuple(c.upper() for c in colour)
     if short == ("Y", "RY", "BY"):

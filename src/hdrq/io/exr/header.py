@@ -18,7 +18,7 @@ from hdrq.errors import FileError
 
 UINT, HALF, FLOAT = range(3)
 PIXEL_BYTES = (4, 2, 4)
-# name, scan lines a chunk, how many times smaller than its pixels a chunk can get (0: no bound known),
+# name, scan lines a chunk, how many times smaller than its pixels a chunk can get (generously, from 64 K on),
 # pixel types whose values it changes
 COMPRESSIONS: tuple[tuple[str, int, int, tuple[int, ...]], ...] = (
     ("none", 1, 1, ()),
@@ -29,14 +29,15 @@ COMPRESSIONS: tuple[tuple[str, int, int, tuple[int, ...]], ...] = (
     ("pxr24", 16, 1400, (FLOAT,)),
     ("b44", 32, 3, (HALF,)),
     ("b44a", 32, 11, (HALF,)),
-    ("dwaa", 32, 0, (HALF, FLOAT)),
-    ("dwab", 256, 0, (HALF, FLOAT)),
-    ("htj2k256", 256, 0, ()),
-    ("htj2k32", 32, 0, ()),
-    ("lj2k", 256, 0, (HALF, FLOAT)),
-    ("zstd", 1, 0, ()),
+    ("dwaa", 32, 1 << 16, (HALF, FLOAT)),
+    ("dwab", 256, 1 << 16, (HALF, FLOAT)),
+    ("htj2k256", 256, 1 << 18, ()),
+    ("htj2k32", 32, 1 << 18, ()),
+    ("lj2k", 256, 1 << 18, (HALF, FLOAT)),
+    ("zstd", 1, 1 << 16, ()),
 )
 FAR = 1 << 30  # coordinates beyond this overflow in the library
+LARGE = 1 << 26  # pixels of a tile, or of a display window with hardly anything in it
 
 
 @dataclass(frozen=True)
@@ -229,13 +230,20 @@ def _check(path: Path, part: Part) -> None:
         left, top, right, bottom = window
         if right < left or bottom < top or max(map(abs, window)) > FAR:
             raise FileError(f"{path} is damaged: its window {window} is empty or absurd")
+    shown, held = (
+        (right - left + 1) * (bottom - top + 1) for left, top, right, bottom in (part.display, part.data)
+    )
+    if shown > max(LARGE, 1024 * held):
+        raise FileError(
+            f"{path} is damaged: its display window of {shown} pixels dwarfs its {held} pixels of data"
+        )
     if not part.channels or len({c.name for c in part.channels}) < len(part.channels):
         raise FileError(f"{path} is damaged: it has no channels, or one twice")
     for c in part.channels:
         sound = 0 <= c.kind <= 2 and c.x >= 1 and c.y >= 1
         if not sound or any(v % s for v, s in ((part.data[0], c.x), (part.data[1], c.y))):
             raise FileError(f"{path} is damaged: channel {c.name!r} has an impossible type or sampling")
-    if part.tiled and not all(0 < n < FAR for n in fields["tiles"][:2]):
+    if part.tiled and not 0 < fields["tiles"][0] * fields["tiles"][1] <= LARGE:
         raise FileError(
             f"{path} is damaged: its tiles are {fields['tiles'][0]} x {fields['tiles'][1]} pixels"
         )
@@ -248,8 +256,8 @@ def _check_chunks(path: Path, data: bytes, at: int, parts: list[Part], many: boo
     for part in parts:
         left, top, right, bottom = part.data
         claim = f"{right - left + 1} x {bottom - top + 1} pixels"
-        count, ratio = part.chunks(), 0 if part.deep else part.compression[2]
-        if 16 * count > len(data) - at or (ratio and part.bytes / ratio > len(data)):
+        count, least = part.chunks(), 0.0 if part.deep else part.bytes / part.compression[2]
+        if max(16 * count, least) > len(data) - at:
             short = "truncated or damaged" if part.bytes < 1e9 else "damaged"
             raise FileError(f"{path} is {short}: it claims {claim}, too many for {len(data)} bytes")
         offsets = np.frombuffer(data, "<u8", count, at)
