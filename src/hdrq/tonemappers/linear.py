@@ -1,0 +1,44 @@
+"""One gain for the whole picture."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor
+
+from hdrq.ops.exposure import most_well_exposed
+from hdrq.ops.operator import OperatorCard, operator
+from hdrq.ops.scene import brightest, darkest, luminance, mean, ranked, ratio, relight
+
+Auto = Literal["mean", "well-exposed", "over-exposed", "stretch", "full-stretch", "off"]
+
+
+@operator(
+    OperatorCard(
+        title="Linear exposure",
+        source="one gain; the automatic ones as the literature of auto-exposure has them",
+        tunes={"ev": (-6, 6)},
+    )
+)
+def linear(light: Tensor, *, ev: float = 0.0, auto: Auto = "mean", share: float = 0.05) -> Tensor:
+    """The scene times a gain, clipped by the display.
+
+    ev     stops on top of the automatic exposure
+    auto   "mean": mean luminance to 0.25; "well-exposed": most pixels between 5 and 95 % of sRGB code;
+           "over-exposed": `share` of the pixels above white; "stretch": luminance between the 1 % and
+           99.9 % ranks; "full-stretch": between darkest and brightest; "off": a value of 1 is white
+    """
+    y = luminance(light)
+    if auto in ("stretch", "full-stretch"):
+        robust = auto == "stretch"
+        low, high = (ranked(y, 0.01), ranked(y, 0.999)) if robust else (darkest(y), brightest(y))
+        new = ratio(y - low, high - low).clamp(min=0)
+        return relight(light, y, new.clamp(max=1) if robust else new) * 2.0**ev
+    if auto == "mean":
+        light = light * ratio(0.25 + 0 * mean(y), mean(y))
+    elif auto == "well-exposed":
+        light = light * most_well_exposed(y)
+    elif auto == "over-exposed":
+        white = ranked(y, 1 - share)
+        light = light * ratio(1 + 0 * white, white)
+    return light * 2.0**ev
