@@ -29,8 +29,7 @@ NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (-1, 1))
     )
 )
 def brisque(image: Tensor) -> Reading:
-    """Opinion predicted from 36 features: about 0 for a pristine photograph, 100 for a ruined one.
-    """
+    """Opinion predicted from 36 features: about 0 for a pristine photograph, 100 for a ruined one."""
     codes = exact(image)
     features = torch.cat([_features(codes), _features(imresize(codes, 0.5))], -1)
     return Reading(_opinion(features).to(image), None, {})

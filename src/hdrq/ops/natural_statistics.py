@@ -19,8 +19,8 @@ WINDOW, SIGMA = 7, 7 / 6  # of the local mean and deviation, in BRISQUE, NIQE an
 def exact(codes: Tensor) -> Tensor:
     """Codes in float64, where those within 0.001 of a whole number are it: 8-bit codes came as k / 255."""
     wide = codes.double()
-    whole = wide.detach().round()
-    return wide + (whole - wide.detach()).where((whole - wide.detach()).abs() < 1e-3, wide.new_zeros(()))
+    away = wide.detach().round().sub_(wide.detach())
+    return wide + away.masked_fill_(away.abs() > 1e-3, 0)
 
 
 def mscn(x: Tensor, border: Border) -> Tensor:
@@ -79,11 +79,17 @@ def _shape(ratio: Tensor, inverse: bool = False) -> Tensor:
     The value has the grid's steps; the gradient is that of the curve behind it.
     """
     shape, curve = _shapes()
-    grid, known, slope = (torch.as_tensor(a, device=ratio.device) for a in (shape, curve, np.gradient(curve, shape)))
+    grid, known, slope = (
+        torch.as_tensor(a, device=ratio.device) for a in (shape, curve, np.gradient(curve, shape))
+    )
     asked = ratio.detach().to(known)
     right = torch.searchsorted(known, asked).clamp(1, len(grid) - 1)
     below, above = known[right - 1], known[right]
-    nearer = (1 / asked - 1 / above).abs() < (1 / below - 1 / asked).abs() if inverse else above - asked < asked - below
+    nearer = (
+        (1 / asked - 1 / above).abs() < (1 / below - 1 / asked).abs()
+        if inverse
+        else above - asked < asked - below
+    )
     at = torch.where(nearer, right, right - 1)
     return (grid[at] + (ratio - ratio.detach()) / slope[at]).to(ratio)
 
