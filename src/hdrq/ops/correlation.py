@@ -70,7 +70,10 @@ def rank_correlations(xs: list[Ranking], y: Ranking, times: Array) -> tuple[Arra
     """
     rows, runs, ranks = y.ranked(times)
     count = rows.sum(1)
-    spread, differ = np.einsum("dg,dg,dg->d", runs, ranks, ranks), count**2 - np.einsum("dg,dg->d", runs, runs)
+    spread, differ = (
+        np.einsum("dg,dg,dg->d", runs, ranks, ranks),
+        count**2 - np.einsum("dg,dg->d", runs, runs),
+    )
     out, untied = [], []
     for x in xs:
         wx, gx, rx = x.ranked(times)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import least_squares, lsq_linear
+from scipy.optimize import lsq_linear, minimize
 
 Array = NDArray[np.float64]
 Form = Callable[[Sequence[float], Array], tuple[Array, Array]]  # parameters, x -> values, jacobian (n, p)
@@ -72,7 +72,12 @@ def _line(p: Sequence[float], x: Array) -> tuple[Array, Array]:
     return p[0] + p[1] * x, np.stack((np.ones_like(x), x), 1)
 
 
-_FORMS: Mapping[str, Form] = {"logistic5": _logistic5, "logistic4": _logistic4, "cubic": _cubic, "line": _line}
+_FORMS: Mapping[str, Form] = {
+    "logistic5": _logistic5,
+    "logistic4": _logistic4,
+    "cubic": _cubic,
+    "line": _line,
+}
 
 
 def logistic5(x: ArrayLike, y: ArrayLike) -> Curve:
@@ -113,7 +118,9 @@ def cubic(x: ArrayLike, y: ArrayLike) -> Curve:
     found = lsq_linear(steps, v, ([-np.inf, 0, 0, 0], np.inf))
     c = np.cumsum(found.x)
     p = (c[0], 3 * (c[1] - c[0]), 3 * (c[2] - 2 * c[1] + c[0]), c[3] - 3 * c[2] + 3 * c[1] - c[0])
-    return Curve("cubic", tuple(map(float, p)), xs, ys, "" if found.success else f"not converged: {found.message}")
+    return Curve(
+        "cubic", tuple(map(float, p)), xs, ys, "" if found.success else f"not converged: {found.message}"
+    )
 
 
 def line(x: ArrayLike, y: ArrayLike) -> Curve:
@@ -148,25 +155,31 @@ def _sigmoid_fit(u: Array, v: Array, line: bool) -> tuple[float, float, tuple[fl
     Given steepness and centre the rest is linear, so only these two are searched: from several starts, within
     bounds that keep the search out of the valleys where a sigmoid with a huge height imitates a cubic.
     """
-    low, high = (np.log(0.1), -2.0), (np.log(500.0), 3.0)
+    within = ((np.log(0.1), np.log(500.0)), (-2.0, 3.0))
     starts = [(np.log(k), c) for k in (3.0, 12.0, 50.0) for c in (float(np.median(u)), 0.25, 0.75)]
 
-    def search(start: Sequence[float], x: Array, y: Array, limit: int) -> tuple[float, bool, tuple[float, float]]:
-        found = least_squares(
-            lambda p: _linear(p, x, y, line)[1], np.clip(start, low, high), bounds=(low, high), max_nfev=limit,
-            ftol=1e-10, xtol=1e-9, gtol=1e-12,
-        )  # fmt: skip
-        return float(found.cost), found.status == 0, (float(found.x[0]), float(found.x[1]))
+    def search(
+        start: Sequence[float], x: Array, y: Array, limit: int
+    ) -> tuple[float, bool, tuple[float, float]]:
+        scale = float(np.sum((y - y.mean()) ** 2)) or 1.0
+        found = minimize(
+            lambda p: float(np.sum(_linear(p, x, y, line)[1] ** 2)) / scale,
+            start,
+            method="Nelder-Mead",  # where the sigmoid or the line drops out there are kinks
+            bounds=within,
+            options={"maxfev": limit, "xatol": 1e-5, "fatol": 1e-11},
+        )
+        return float(found.fun), not found.success, (float(found.x[0]), float(found.x[1]))
 
     near, mean = _thinned(u, v)
     likely = sorted((float(np.sum(_linear(s, near, mean, line)[1] ** 2)), s) for s in starts)[:2]
-    _, failed, best = min(search(start, near, mean, 200) for _, start in likely)
+    _, failed, best = min(search(start, near, mean, 400) for _, start in likely)
     if u.size > near.size:
-        _, _, best = search(best, u, v, 6)
+        _, _, best = search(best, u, v, 40)
     coefficients, residual = _linear(best, u, v, line)
     if not np.all(np.isfinite(residual)):
         raise FloatingPointError("a fit met numbers that are not finite")
-    return float(np.exp(best[0])), best[1], coefficients, "not converged in 200 steps" if failed else ""
+    return float(np.exp(best[0])), best[1], coefficients, "not converged in 400 steps" if failed else ""
 
 
 def _linear(p: Sequence[float], x: Array, y: Array, line: bool) -> tuple[tuple[float, float, float], Array]:
@@ -179,7 +192,11 @@ def _linear(p: Sequence[float], x: Array, y: Array, line: bool) -> tuple[tuple[f
         flat = x - x.mean()
         xx, sx, xy = float(flat @ flat), float(around @ flat), float(flat @ to)
         apart = ss * xx - sx * sx
-        both = ((xx * sy - sx * xy) / apart, (ss * xy - sx * sy) / apart) if apart > 1e-12 * ss * xx else (-1.0, 0.0)
+        both = (
+            ((xx * sy - sx * xy) / apart, (ss * xy - sx * sy) / apart)
+            if apart > 1e-12 * ss * xx
+            else (-1.0, 0.0)
+        )
         if min(both) >= 0:
             height, slope = both
         elif xx > 0 and xy * xy * ss >= sy * sy * xx:  # one of them would fall: the other alone

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-
 from scipy.optimize import leastsq
 
 JOD_BEST = 0.943130668  # of UPIQ's 4,159 conditions

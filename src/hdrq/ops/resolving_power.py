@@ -96,7 +96,9 @@ def auc(positive: ArrayLike, negative: ArrayLike) -> float:
     return float((ranks[: p.size].sum() - p.size * (p.size + 1) / 2) / (p.size * q.size))
 
 
-def areas_drawn(powers: Sequence[Power], asked: Questions, scene: NDArray[np.intp], times: Array) -> Mapping[str, Array]:
+def areas_drawn(
+    powers: Sequence[Power], asked: Questions, scene: NDArray[np.intp], times: Array
+) -> Mapping[str, Array]:
     """{"different", "better", "correct"}: (draws, M) of M metrics for scenes that came `times` (draws, S)."""
     seen = asked.seen
     areas = {
@@ -188,7 +190,9 @@ def compare(a: Power, b: Power, asked: Questions) -> dict[str, float]:
     """p values that two metrics are equally able: {"different", "better", "correct"}."""
     seen = asked.seen
     split = [(p.scores[0][seen], p.scores[0][~seen]) for p in (a, b)]
-    ways = [(p.scores[1][::2], -p.scores[1][1::2]) for p in (a, b)]  # every pair once, half of them turned round
+    ways = [
+        (p.scores[1][::2], -p.scores[1][1::2]) for p in (a, b)
+    ]  # every pair once, half of them turned round
     return {
         "different": delong(split[0], split[1]) if min(map(len, split[0])) else 1.0,
         "better": delong(ways[0], ways[1]) if len(ways[0][0]) else 1.0,

@@ -1,0 +1,85 @@
+"""Which scenes train, validate and test. Scenes are split, never images: every image of a scene goes with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hdrq.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Split:
+    """Three sets of scenes that share none."""
+
+    name: str
+    train: frozenset[str]
+    validate: frozenset[str]
+    test: frozenset[str]
+
+
+def kfold(*groups: Sequence[str], folds: int = 5, seed: int = 0) -> list[Split]:
+    """Fold k tests, fold k + 1 validates, the rest trains: 60-20-20 for five.
+
+    groups  of scenes that are cut one after the other, so that every fold has its share of each; sorted first
+    Source  numpy's RandomState.permutation as in Chubarau et al. 2024, whose folds of UPIQ these are
+    """
+    cut: list[list[str]] = [[] for _ in range(folds)]
+    rng = np.random.RandomState(seed)  # the legacy generator, as the papers' folds are
+    for group in groups:
+        names = sorted(set(group))
+        if len(names) < folds:
+            raise UsageError(f"{len(names)} scenes cannot be cut into {folds} folds; ask for fewer folds")
+        for k, part in enumerate(np.array_split(rng.permutation(len(names)), folds)):
+            cut[k] += [names[i] for i in part]
+    return [_split(f"fold {k + 1}", cut, k) for k in range(folds)]
+
+
+def _split(name: str, cut: list[list[str]], k: int) -> Split:
+    test, validate = frozenset(cut[k]), frozenset(cut[(k + 1) % len(cut)])
+    train = frozenset(s for part in cut for s in part) - test - validate
+    return Split(name, train, validate, test)
+
+
+_LIVE_ALONE = (2, 5, 6, 7, 8, 9, 10, 14, 15, 27)  # LIVE's scenes that are not TID2013's
+
+
+def upiq_folds(scenes: Sequence[str], folds: int = 5, seed: int = 0) -> list[Split]:
+    """The papers' folds of UPIQ, or their part in a subset of it: 35 SDR scenes are cut first, then 30 HDR ones.
+
+    Folds depend on places in the sorted list of scenes; where a subset lacks some, their places are kept.
+    """
+    present = set(scenes)
+    whole = {
+        "l-": [f"l-i{i:02d}" for i in _LIVE_ALONE],
+        "t-": [f"t-i{i:02d}" for i in range(1, 26)],
+        "k-": [f"k-{i:02d}" for i in range(20)],
+        "n-": [f"n-{i:02d}" for i in range(10)],
+    }
+    for source, names in whole.items():
+        own = sorted(s for s in present if s.startswith(source))
+        if own and source in ("k-", "n-"):
+            if len(own) != len(names):
+                raise UsageError(
+                    f"UPIQ's folds need all {len(names)} scenes of {source}, there are {len(own)}"
+                )
+            whole[source] = own
+        elif not set(own) <= set(names):
+            raise UsageError(f"'{sorted(set(own) - set(names))[0]}' is no scene of UPIQ")
+    cut = kfold(whole["l-"] + whole["t-"], whole["k-"] + whole["n-"], folds=folds, seed=seed)
+    return [Split(s.name, s.train & present, s.validate & present, s.test & present) for s in cut]
+
+
+def random_splits(scenes: Sequence[str], times: int, seed: int = 0, share: float = 0.2) -> Iterator[Split]:
+    """`times` draws of a share of scenes for testing; the rest trains."""
+    names = sorted(set(scenes))
+    count = max(1, round(share * len(names)))
+    if count >= len(names):
+        raise UsageError(f"{len(names)} scenes cannot be split; there must be two at least")
+    rng = np.random.default_rng(seed)
+    for i in range(times):
+        order = rng.permutation(len(names))
+        test = frozenset(names[j] for j in order[:count])
+        yield Split(f"split {i + 1}", frozenset(names) - test, frozenset(), test)
