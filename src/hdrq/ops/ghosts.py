@@ -1,0 +1,94 @@
+"""What moved between exposures, and which frame to trust there."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy.ndimage import binary_dilation, binary_erosion, label
+from torch import Tensor
+
+from hdrq.ops.mtb import TOLERANCE
+
+
+def disk(size: int) -> np.ndarray:
+    """Boolean disk of odd diameter."""
+    r = size // 2
+    y, x = np.mgrid[-r : r + 1, -r : r + 1]
+    return y * y + x * x <= r * r
+
+
+def moving_clusters(greys: list[np.ndarray], grow: int = 17, shrink: int = 3) -> tuple[np.ndarray, int]:
+    """(labels (H, W), how many): connected places where threshold bitmaps of aligned frames disagree; 0 is still.
+
+    greys  P aligned frames (H, W) uint8; frames without a usable median (all dark, all white) have no say
+    grow, shrink  diameters of the disks the raw map is dilated and eroded by
+
+    Source: Pece & Kautz, "Bitmap movement detection: HDR for dynamic scenes", CVMP 2010, doi:10.1109/CVMP.2010.8.
+    Pixels near a frame's median are left out of that frame's vote (the paper counts them, and noise moves).
+    """
+    ones = zeros = np.zeros(greys[0].shape, bool)
+    for image in greys:
+        cut = int(np.median(image))
+        if not TOLERANCE < cut < 255 - TOLERANCE:
+            continue
+        ones = ones | (image > cut + TOLERANCE)
+        zeros = zeros | (image < cut - TOLERANCE)
+    moved = _dilated(ones & zeros, grow)
+    moved = binary_erosion(moved, disk(shrink), border_value=1) if shrink > 1 else moved
+    labels, count = label(moved)
+    return labels.astype(np.int32), int(count)
+
+
+def _dilated(mask: np.ndarray, size: int) -> np.ndarray:
+    return binary_dilation(mask, disk(size)) if size > 1 else mask
+
+
+def best_of_clusters(labels: np.ndarray, count: int, scores: list[np.ndarray]) -> np.ndarray:
+    """(count + 1,) frame with the largest summed score in every cluster; label 0 gets -1 (all frames)."""
+    sums = np.stack([np.bincount(labels.ravel(), s.ravel(), count + 1) for s in scores])
+    best = sums.argmax(0)
+    best[0] = -1
+    return best
+
+
+def spread(x: Tensor, radius: int) -> Tensor:
+    """Largest value within a square of 2 radius + 1 pixels, (C, H, W)."""
+    return F.max_pool2d(x[None], 2 * radius + 1, 1, radius)[0] if radius else x
+
+
+def smooth(x: Tensor, radius: int) -> Tensor:
+    """Mean of a square of 2 radius + 1 pixels, (C, H, W), borders repeated."""
+    if not radius:
+        return x
+    return F.avg_pool2d(F.pad(x[None], (radius,) * 4, mode="replicate"), 2 * radius + 1, 1)[0]
+
+
+def disagreement(
+    light: Tensor, variance: Tensor, valid: Tensor, known: Tensor, known_low: Tensor, known_high: Tensor,
+    known_variance: Tensor, *, sigmas: float = 3.0, tolerance: float = 0.12, slack: int = 1,
+) -> Tensor:
+    """How far a frame is from what is known of the scene, 0 (same) to 1 (moved), (1, H, W).
+
+    light      (C, H, W) the frame's radiance;  variance: of it;  valid: 1 where unclipped
+    known      (C, H, W) reference radiance; known_variance: of it
+    known_low, known_high  bounds of the reference, equal to it where it is unclipped; where it is clipped the light is
+               known only to lie above (or below) a bound, and the other bound is infinite (or 0)
+    sigmas     standard deviations of both noises that are forgiven
+    tolerance  relative error that is forgiven besides, for what response and registration leave
+    slack      pixels of misregistration forgiven: the light may lie anywhere within its neighbours' range
+    """
+    low, high = -spread(-known_low, slack), spread(known_high, slack)
+    noise = sigmas * (variance + known_variance).sqrt()
+    below, above = low - light, light - high
+    miss = torch.maximum(below, above) - noise
+    scale = torch.maximum(light.abs(), torch.where(torch.isfinite(known), known.abs(), light.abs()))
+    over = (miss / (tolerance * scale.clamp(min=1e-12))).clamp(0, 8) * valid
+    return over.amax(0, keepdim=True)
+
+
+def ghost_mask(over: Tensor, radius: int = 2, grow: int = 3, feather: int = 3) -> Tensor:
+    """Disagreement to a soft mask 0..1: lone pixels dropped, the rest closed, grown and feathered, (1, H, W)."""
+    dense = (smooth((over > 1).float(), radius) > 0.45).float()
+    core = spread(dense, radius + grow)
+    return smooth(core, feather)

@@ -1,0 +1,122 @@
+"""Shifts between exposures from threshold bitmaps, which do not mind how bright a frame is.
+
+Source: Ward, J. Graphics Tools 8(2), 2003, doi:10.1080/10867651.2003.10487583. Departures, each against a way the
+published form fails: both frames are cut at one common percentile, chosen so that neither cut lies near black or
+clipping (the median of a dark frame is 0 and its bitmap empty); errors are shares of the pixels used; and a
+shift has to beat staying put, or the frames stay put.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+TOLERANCE = 4  # codes of 256 around the cut that are left out
+ROOM = 9  # codes the cut must keep from black and white: twice the tolerance and one
+CHANCE = 0.8  # of the error that two unrelated bitmaps would have: above this nothing was recognised
+GAIN = 0.9  # of the error of staying put: a shift has to be this much better
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Where a frame's content lies in its neighbour: pixel (y, x) of `fixed` shows (y + dy, x + dx) of `moving`.
+
+    error   share of the used pixels on which the bitmaps differ at this shift;  still: without shift
+    why     empty when the shift was accepted, else the reason for (0, 0)
+    """
+
+    dy: int
+    dx: int
+    error: float = 0.0
+    still: float = 0.0
+    why: str = ""
+
+
+def grey(codes: np.ndarray) -> np.ndarray:
+    """(H, W, C) 8-bit codes to (H, W) uint8, (54 R + 183 G + 19 B) / 256."""
+    if codes.shape[2] == 1:
+        return codes[..., 0]
+    wide = codes.astype(np.uint16)
+    return ((54 * wide[..., 0] + 183 * wide[..., 1] + 19 * wide[..., 2]) >> 8).astype(np.uint8)
+
+
+def common_cut(a: np.ndarray, b: np.ndarray) -> tuple[float, int]:
+    """(percentile 0..1, room): the one that keeps both frames' cuts farthest from black and white."""
+    shares = np.linspace(0.02, 0.98, 97)
+    cuts = np.stack([_quantiles(image, shares) for image in (a, b)])
+    room = np.minimum(cuts, 255 - cuts).min(0)
+    best = np.flatnonzero(room == room.max())
+    pick = best[np.abs(shares[best] - 0.5).argmin()]
+    return float(shares[pick]), int(room[pick])
+
+
+def _quantiles(image: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    total = np.bincount(image.ravel(), minlength=256).cumsum()
+    return np.searchsorted(total, shares * total[-1])
+
+
+def halve(image: np.ndarray) -> np.ndarray:
+    """Mean of 2x2 pixels, uint8; an odd last row or column is dropped."""
+    h, w = image.shape[0] // 2 * 2, image.shape[1] // 2 * 2
+    wide = image[:h, :w].astype(np.uint16)
+    return ((wide[::2, ::2] + wide[1::2, ::2] + wide[::2, 1::2] + wide[1::2, 1::2] + 2) >> 2).astype(np.uint8)
+
+
+def bitmap(image: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """(brighter than the cut, far enough from it to count), two boolean pictures."""
+    cut = int(_quantiles(image, np.array([share]))[0])
+    return image > cut, np.abs(image.astype(np.int16) - cut) > TOLERANCE
+
+
+def _overlap(n: int, d: int) -> tuple[slice, slice]:
+    """Where fixed and moving overlap along one side of n pixels when moving is read d pixels on."""
+    return slice(max(0, -d), n - max(0, d)), slice(max(0, d), n + min(0, d))
+
+
+def difference(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray], dy: int, dx: int) -> float:
+    """Share of used pixels that differ, 1 where almost none can be used."""
+    (fy, my), (fx, mx) = _overlap(a[0].shape[0], dy), _overlap(a[0].shape[1], dx)
+    used = a[1][fy, fx] & b[1][my, mx]
+    count = int(used.sum())
+    if count < 0.02 * a[0].size:
+        return 1.0
+    return int((used & (a[0][fy, fx] ^ b[0][my, mx])).sum()) / count
+
+
+def mtb_shift(fixed: np.ndarray, moving: np.ndarray, reach: int | None = None) -> Shift:
+    """The shift between two grey frames (H, W) uint8 of one size.
+
+    reach  largest shift looked for, pixels; None is an eighth of the shorter side, at least 64
+    """
+    share, room = common_cut(fixed, moving)
+    if room < ROOM:
+        return Shift(0, 0, why="too dark or too clipped to see a shift")
+    reach = max(64, min(fixed.shape) // 8) if reach is None else reach
+    pyramid = [(fixed, moving)]
+    while min(pyramid[-1][0].shape) >= 64 and len(pyramid) < 12:
+        pyramid.append((halve(pyramid[-1][0]), halve(pyramid[-1][1])))
+    dy = dx = 0
+    for level in range(len(pyramid) - 1, -1, -1):
+        a, b = (bitmap(image, share) for image in pyramid[level])
+        step = -(-reach // 2**level) if level == len(pyramid) - 1 else 1
+        step = min(step, min(a[0].shape) // 3)
+        around = [(2 * dy + y, 2 * dx + x) for y in range(-step, step + 1) for x in range(-step, step + 1)]
+        around = [s for s in around if max(abs(s[0]), abs(s[1])) <= -(-reach // 2**level)]
+        around.sort(key=lambda s: (s[0] ** 2 + s[1] ** 2, s))
+        errors = [difference(a, b, *s) for s in around]
+        dy, dx = around[int(np.argmin(errors))]  # the first of equals is the smallest shift
+        error = min(errors)
+    still = difference(a, b, 0, 0)
+    chance = _chance(a, b)
+    if error > CHANCE * chance:
+        return Shift(0, 0, still, still, "the frames' patterns do not match at any shift")
+    if (dy, dx) != (0, 0) and error > GAIN * still:
+        return Shift(0, 0, still, still, f"shift ({dy}, {dx}) is hardly better than none")
+    return Shift(dy, dx, error, still)
+
+
+def _chance(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray]) -> float:
+    """Difference two unrelated bitmaps with these shares of ones would have."""
+    p, q = (float(image[used].mean()) if used.any() else 0.0 for image, used in (a, b))
+    return p * (1 - q) + q * (1 - p)
