@@ -1,0 +1,100 @@
+"""How each kind of network answers a batch, so that one loop trains them all."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from hdrq.catalogue import find
+from hdrq.engine.training.feed import Batch
+from hdrq.engine.training.run import Run
+from hdrq.errors import UsageError
+from hdrq.layers.intake import enter
+from hdrq.types import Encoding
+
+_DARKEST, _BRIGHTEST = 0.005, 10_000.0  # cd/m², what white="pmax" calls 0 and 1
+
+
+class Answer(NamedTuple):
+    """q (B,): the network's score; rows (M, D): features that domains are compared in, where it has some."""
+
+    q: Tensor
+    rows: Tensor | None = None
+
+
+def build(run: Run) -> nn.Module:
+    """The network of a run with random weights, knowing what code it calls 0 and 1."""
+    module: nn.Module = find("net", run.net).build(**run.options)
+    module.span = span_of(run)  # type: ignore[assignment]
+    return module
+
+
+def span_of(run: Run) -> tuple[float, float]:
+    """(black, white) of the code that the network calls 0 and 1."""
+    if run.white == "sdr" or run.encoding == "srgb":
+        return (0.0, 1.0)
+    code: Encoding = find("encoding", run.encoding)
+    ends = code.encode(torch.tensor([_DARKEST, _BRIGHTEST], dtype=torch.float64).reshape(1, 1, 1, 2))
+    return (float(ends[..., 0]), float(ends[..., 1]))
+
+
+def answer(module: nn.Module, run: Run, batch: Batch) -> Answer:
+    """Scores and features of a batch."""
+    inner = getattr(module, "module", module)  # inside DistributedDataParallel
+    dist = enter(batch.dist, inner) if hasattr(inner, "intake") else batch.dist
+    if batch.ref is None:
+        found = module(dist)
+        return found if isinstance(found, Answer) else _plain(found)
+    ref = enter(batch.ref, inner) if hasattr(inner, "intake") else batch.ref
+    if hasattr(inner, "compare"):
+        seen = inner.compare(ref, dist, batch.place, batch.scale if run.scales > 1 else None)
+        return Answer(seen.q, torch.cat([seen.ref, seen.dist]))
+    if hasattr(inner, "judge"):
+        verdict = inner.judge(ref, dist)
+        return Answer(verdict.pooled(), torch.cat([verdict.coarse_ref, verdict.coarse_dist]))
+    return _plain(module(ref, dist))
+
+
+def _plain(q: Tensor) -> Answer:
+    return Answer(q.reshape(q.shape[0], -1)[:, 0])
+
+
+def groups(module: nn.Module, run: Run) -> list[dict[str, Any]]:
+    """Parameters with their rates: the head may learn faster than the body."""
+    if run.head_rate <= 0:
+        return [{"params": [p for p in module.parameters() if p.requires_grad], "lr": run.rate}]
+    head = [p for name, p in module.named_parameters() if _is_head(name) and p.requires_grad]
+    body = [p for name, p in module.named_parameters() if not _is_head(name) and p.requires_grad]
+    if not head or not body:
+        raise UsageError(f"{run.net} has no head of its own; leave head_rate at 0")
+    return [{"params": body, "lr": run.rate}, {"params": head, "lr": run.head_rate}]
+
+
+def _is_head(name: str) -> bool:
+    return name.split(".")[0] in ("head", "regressor", "fc", "decoder")
+
+
+def autocast(run: Run, device: torch.device) -> AbstractContextManager[Any]:
+    """Half precision where the run asks for it."""
+    if run.precision == "float32":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=getattr(torch, run.precision))
+
+
+class Averaged:
+    """Exponential moving average of the parameters: what is validated and kept, where a run asks for it."""
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.values = {k: v.detach().clone() for k, v in module.state_dict().items()}
+
+    @torch.no_grad()
+    def follow(self, module: nn.Module) -> None:
+        for key, value in module.state_dict().items():
+            if value.is_floating_point():
+                self.values[key].lerp_(value.detach(), 1 - self.decay)
+            else:
+                self.values[key].copy_(value)

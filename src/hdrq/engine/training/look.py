@@ -1,0 +1,105 @@
+"""Looking at held-out scenes while training, and keeping the best."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from hdrq.engine.training.checkpoint import Progress
+from hdrq.engine.training.feed import Feed, Item
+from hdrq.engine.training.learner import Averaged, answer, autocast
+from hdrq.engine.training.run import Run
+from hdrq.io import atomic
+from hdrq.ops.correlation import plcc, srocc
+
+
+@dataclass(frozen=True)
+class Validation:
+    """A look at held-out scenes; `predicted` are in the order of the items."""
+
+    epoch: int
+    step: int
+    srocc: float
+    plcc: float
+    mae: float
+    best: bool
+    predicted: tuple[float, ...]
+
+
+def predict(
+    module: nn.Module,
+    run: Run,
+    feed: Feed,
+    items: Sequence[Item],
+    device: torch.device,
+    batch: int | None = None,
+) -> np.ndarray:
+    """Scores of items in order, by fixed cuts; the mean over `run.repeats` plans."""
+    module.eval()
+    size = batch or run.batch
+    out = []
+    with torch.inference_mode(), autocast(run, device):
+        for i in range(0, len(items), size):
+            several = [
+                answer(module, run, feed.batch(items[i : i + size], None, repeat=r).to(device)).q
+                for r in range(run.repeats)
+            ]
+            out.append(torch.stack(several).mean(0).float().cpu())
+    return torch.cat(out).numpy()
+
+
+def validate(
+    module: nn.Module,
+    averaged: Averaged | None,
+    run: Run,
+    feed: Feed,
+    items: Sequence[Item],
+    device: torch.device,
+    progress: Progress,
+) -> Validation:
+    """Agreement on held-out scenes; updates what the best so far is."""
+    with weights_of(module, averaged):
+        predicted = predict(module, run, feed, items, device)
+    labels = np.array([i.label for i in items], dtype=np.float64)
+    rank = srocc(predicted, labels)
+    better = rank > progress.best
+    progress.since_best = 0 if better else progress.since_best + 1
+    progress.best = rank if better else progress.best
+    return Validation(
+        progress.epoch,
+        progress.done,
+        rank,
+        plcc(predicted, labels),
+        float(np.abs(predicted - labels).mean()),
+        better,
+        tuple(float(v) for v in predicted),
+    )
+
+
+class weights_of:
+    """The averaged weights in the module's place, for the length of a block."""
+
+    def __init__(self, module: nn.Module, averaged: Averaged | None) -> None:
+        self.module, self.averaged = module, averaged
+
+    def __enter__(self) -> None:
+        if self.averaged is not None:
+            self.own = {k: v.detach().clone() for k, v in self.module.state_dict().items()}
+            self.module.load_state_dict(self.averaged.values)
+
+    def __exit__(self, *_: object) -> None:
+        if self.averaged is not None:
+            self.module.load_state_dict(self.own)
+
+
+def keep_best(folder: Path, module: nn.Module, averaged: Averaged | None, run: Run) -> Path:
+    """Write best.pt, the weights alone."""
+    values = averaged.values if averaged is not None else module.state_dict()
+    with atomic(folder / "best.pt") as part:
+        torch.save({"run": run.digest, "module": values}, part)
+    return folder / "best.pt"

@@ -1,0 +1,73 @@
+"""Several processes on one run: `torchrun -m hdrq train ...`. Alone, everything here is the identity."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+
+class Team:
+    """This process among those of the run.
+
+    Each takes its share of every batch; answers are gathered, so that losses over pairs and covariances are
+    those of the whole batch, and the gradient is that of one process with the same batch.
+    """
+
+    def __init__(self) -> None:
+        if "WORLD_SIZE" in os.environ and int(os.environ["WORLD_SIZE"]) > 1 and not dist.is_initialized():
+            dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        self.together = dist.is_available() and dist.is_initialized()
+        self.rank = dist.get_rank() if self.together else 0
+        self.size = dist.get_world_size() if self.together else 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes files and speaks."""
+        return self.rank == 0
+
+    def average(self, module: nn.Module) -> None:
+        """Give every process the mean of all gradients, in one exchange."""
+        if not self.together:
+            return
+        grads = [p.grad for p in module.parameters() if p.grad is not None]
+        flat = torch.cat([g.reshape(-1) for g in grads])
+        dist.all_reduce(flat)
+        flat /= self.size
+        start = 0
+        for g in grads:
+            g.copy_(flat[start : start + g.numel()].view_as(g))
+            start += g.numel()
+
+    def gather(self, x: Tensor) -> Tensor:
+        """The rows of every process, in order of rank, with the gradient of each going home."""
+        if not self.together:
+            return x
+        gathered: Any = _Gather.apply(x)
+        return gathered
+
+
+class _Gather(torch.autograd.Function):
+    """All-gather whose backward adds up what every process says of our rows."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        sizes = [torch.zeros(1, dtype=torch.long, device=x.device) for _ in range(dist.get_world_size())]
+        dist.all_gather(sizes, torch.tensor([len(x)], device=x.device))
+        ctx.sizes = [int(s) for s in sizes]
+        parts = [x.new_empty(n, *x.shape[1:]) for n in ctx.sizes]
+        longest = max(ctx.sizes)
+        padded = torch.cat([x, x.new_zeros(longest - len(x), *x.shape[1:])]) if len(x) < longest else x
+        room = [x.new_empty(longest, *x.shape[1:]) for _ in ctx.sizes]
+        dist.all_gather(room, padded.contiguous())
+        return torch.cat([r[: len(p)] for r, p in zip(room, parts)])
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:  # type: ignore[override]
+        total = grad.contiguous().clone()
+        dist.all_reduce(total)
+        start = sum(ctx.sizes[: dist.get_rank()])
+        return total[start : start + ctx.sizes[dist.get_rank()]]

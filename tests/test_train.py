@@ -1,0 +1,221 @@
+"""Training: it learns, it resumes to the same bits, and several processes do what one does."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import hdrq
+from hdrq.engine.train import Step, Validation, train
+from hdrq.engine.training.feed import Feed, Item
+from hdrq.engine.training.pixels import Pixels
+from hdrq.engine.training.run import Run, adjust, small
+from hdrq.engine.training.screens import SCREENS, seen
+from hdrq.errors import UsageError
+from hdrq.ops.correlation import srocc
+from hdrq.ops.schedules import factor
+from hdrq.types import Image
+
+TINY = {"width": 48, "depth": 2, "heads": 3, "mlp": 96, "reduction": 8, "dropout": 0.0, "drop_path": 0.0}
+RUN = Run(
+    net="vtamiq", options=TINY, batch=4, patches=48, test_patches=64, epochs=2, rate=2e-3, decay=0.0, schedule="constant"
+)
+
+
+@pytest.fixture(scope="module")
+def items(tmp_path_factory) -> list[Item]:
+    """Eight test pictures of two scenes, noisier and noisier."""
+    folder = tmp_path_factory.mktemp("pictures")
+    made = []
+    for scene in range(2):
+        g = torch.Generator().manual_seed(scene)
+        x = torch.nn.functional.interpolate(torch.rand(1, 3, 9, 12, generator=g), size=(72, 96), mode="bicubic").clamp(0, 1)
+        ref = folder / f"{scene}.png"
+        hdrq.write(ref, Image(x, "srgb"), depth="uint8")
+        for level in range(4):
+            dist = folder / f"{scene}_{level}.png"
+            noise = 0.08 * (level + 0.3) * torch.randn(x.shape, generator=g)
+            hdrq.write(dist, Image((x + noise).clamp(0, 1), "srgb"), depth="uint8")
+            made.append(Item(str(dist), str(ref), level / 3, str(scene)))
+    return made
+
+
+def steps(records) -> list[float]:
+    return [r.loss for r in records if isinstance(r, Step)]
+
+
+def test_a_small_recipe_overfits_eight_pairs(items, tmp_path) -> None:
+    torch.set_num_threads(2)
+    run = replace(RUN, batch=8, epochs=90, loss={"mae": 1.0, "pearson": 0.5}, schedule="cosine", flips=False)
+    last = [r for r in train(run, items, items, tmp_path) if isinstance(r, Validation)][-1]
+    assert last.srocc > 0.95
+    assert srocc(last.predicted, [i.label for i in items]) == pytest.approx(last.srocc)
+
+
+def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(items, tmp_path) -> None:
+    run = replace(RUN, epochs=4, options={**TINY, "dropout": 0.1, "drop_path": 0.1}, ema=0.9)
+    whole = list(train(run, items, items[:2], tmp_path / "a"))
+    for n, record in enumerate(train(run, items, items[:2], tmp_path / "b", keep_every=0.0)):
+        if isinstance(record, Step) and record.step == 5:
+            break
+    rest = list(train(run, items, items[:2], tmp_path / "b", resume=True))
+    assert n > 0
+    assert steps(rest) == steps(whole)[-len(steps(rest)) :]
+    a, b = (torch.load(tmp_path / f / "best.pt", weights_only=True)["module"] for f in "ab")
+    assert all(torch.equal(a[k], b[k]) for k in a)
+    assert (tmp_path / "a" / "metrics.csv").read_text() == (tmp_path / "b" / "metrics.csv").read_text()
+    assert (tmp_path / "a" / "curves.png").stat().st_size > 1000
+
+
+def test_a_killed_process_resumes_bit_for_bit(items, tmp_path) -> None:
+    script = textwrap.dedent(
+        f"""
+        import sys, json, torch
+        from pathlib import Path
+        from hdrq.engine.train import train
+        from hdrq.engine.training.feed import Item
+        from hdrq.engine.training.run import Run
+        torch.set_num_threads(1)
+        run = Run(net="vtamiq", options={TINY!r}, batch=4, patches=48, test_patches=64, epochs=12)
+        items = [Item(**i) for i in json.loads(Path(sys.argv[2]).read_text())]
+        list(train(run, items, items[:2], Path(sys.argv[1]), resume=True, keep_every=0.0))
+        """
+    )
+    listed = tmp_path / "items.json"
+    listed.write_text(json.dumps([vars(i) for i in items]))
+
+    def start(folder: Path) -> subprocess.Popen:
+        return subprocess.Popen([sys.executable, "-c", script, str(folder), str(listed)])
+
+    assert start(tmp_path / "whole").wait() == 0
+    process = start(tmp_path / "cut")
+    curve = tmp_path / "cut" / "metrics.csv"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and (not curve.exists() or curve.read_text().count("\n") < 8):
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert start(tmp_path / "cut").wait() == 0
+    a, b = (torch.load(tmp_path / f / "last.pt", weights_only=True)["module"] for f in ("whole", "cut"))
+    assert all(torch.equal(a[k], b[k]) for k in a)
+    assert (tmp_path / "whole" / "metrics.csv").read_text() == curve.read_text()
+
+
+def test_two_processes_do_what_one_does(items, tmp_path) -> None:
+    script = textwrap.dedent(
+        f"""
+        import json, sys, torch
+        from pathlib import Path
+        from hdrq.engine.train import Step, train
+        from hdrq.engine.training.feed import Item
+        from hdrq.engine.training.run import Run
+        torch.set_num_threads(1)
+        run = Run(net="vtamiq", options={TINY!r}, batch=4, patches=48, test_patches=64, epochs=2,
+                  loss={{"mae": 1.0, "rank": 1.0, "pearson": 1.0}}, target="x", target_screen="hdr", align="coral")
+        items = [Item(**i) for i in json.loads(Path(sys.argv[2]).read_text())]
+        bare = [Item(i.dist, i.ref, None) for i in items]
+        records = train(run, items, items[:2], Path(sys.argv[1]), target=bare)
+        losses = [r.loss for r in records if isinstance(r, Step)]
+        Path(sys.argv[1], f"losses{{__import__('os').environ.get('RANK', '')}}.json").write_text(json.dumps(losses))
+        """
+    )
+    listed, file = tmp_path / "items.json", tmp_path / "run.py"
+    listed.write_text(json.dumps([vars(i) for i in items]))
+    file.write_text(script)
+    subprocess.run([sys.executable, file, tmp_path / "one", listed], check=True)
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--master_port=0"]
+    subprocess.run([*command, "--standalone", file, tmp_path / "two", listed], check=True, capture_output=True)
+    one = json.loads((tmp_path / "one" / "losses.json").read_text())
+    two = json.loads((tmp_path / "two" / "losses0.json").read_text())
+    assert np.allclose(one, two, rtol=2e-4)
+
+
+def test_unlabelled_targets_take_part_in_the_alignment_only(items, tmp_path) -> None:
+    bare = [replace(i, label=None) for i in items]
+    run = replace(RUN, target="same", align="coral", align_weight=1.0, epochs=1)
+    found = [r for r in train(run, items, [], tmp_path, target=bare) if isinstance(r, Step)]
+    assert all(r.aligned > 0 for r in found)
+    labelled = replace(run, align="", target_weight=1.0)
+    both = [r for r in train(labelled, items, [], tmp_path / "l", target=items) if isinstance(r, Step)]
+    assert both[0].aligned == 0
+
+
+def test_alignment_without_a_target_is_refused() -> None:
+    with pytest.raises(UsageError, match="--target"):
+        replace(RUN, align="coral")
+
+
+def test_batches_depend_on_their_place_alone(items, tmp_path) -> None:
+    feed = Feed(RUN, items, "sdr", Pixels(tmp_path))
+    first, again = (list(feed.batches(3)) for _ in range(2))
+    later = list(feed.batches(3, start=1))
+    assert all(torch.equal(a.dist, b.dist) for a, b in zip(first, again))
+    assert torch.equal(first[1].dist, later[0].dist)
+    assert not torch.equal(first[0].dist, next(iter(feed.batches(4))).dist)
+
+
+def test_training_screens_follow_the_papers_distributions() -> None:
+    random = torch.Generator().manual_seed(0)
+    for name, peak, sd in (("sdr", 100, 10), ("hdr", 5000, 500)):
+        drawn = [SCREENS[name].draw(random) for _ in range(2000)]
+        peaks, lux = np.array([d.peak_nits for d in drawn]), np.array([d.ambient_lux for d in drawn])
+        assert peaks.mean() == pytest.approx(peak, rel=0.02)
+        assert peaks.std() == pytest.approx(sd, rel=0.1)
+        assert lux.mean() == pytest.approx(100, rel=0.03)
+        assert np.allclose([d.black_nits for d in drawn], peaks / SCREENS[name].contrast)
+
+
+@pytest.mark.shared
+def test_the_screen_and_the_code_are_the_papers(shared) -> None:
+    """parity/pu_pq_display.npz, HDR-IQA-dom-adapt abbf42b: display wrapper without jitter, Pmax, mean and sd 0.5."""
+    p = np.load(shared / "parity" / "pu_pq_display.npz")
+    x = torch.from_numpy(p["wrapper_x"])
+    from hdrq.engine.training.learner import span_of
+
+    black, white = span_of(RUN)
+    for screen, key in (("sdr", "wrapper_sdr_pmax_half"), ("hdr", "wrapper_hdrlike_pmax_half")):
+        ours = ((seen(x, screen, "pu21", None) - black) / (white - black) - 0.5) / 0.5
+        assert (ours - torch.from_numpy(p[key])).abs().max() < 1e-5
+
+
+def test_rates_fall_as_named() -> None:
+    assert factor("exponential", 1.0, 0.01) == pytest.approx(0.01)
+    assert factor("cosine", 0.5, 0.0) == pytest.approx(0.5)
+    assert factor("steps", 0.6, 0.1) == pytest.approx(0.1)
+    assert factor("constant", 0.9, 0.1) == 1
+    assert factor("cosine", 0.05, 0.0, warmup=0.1) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("ratee", "1", "no setting"),
+        ("rate", "fast", "is a number"),
+        ("rate", "-1", "positive"),
+        ("batch", "2.5", "whole number"),
+        ("schedule", "linear", "is one of"),
+        ("flips", "maybe", "true or false"),
+        ("holdout", "1.5", "share"),
+    ],
+)
+def test_a_wrong_setting_is_refused(key: str, value: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        adjust(RUN, {key: value})
+
+
+def test_settings_take_texts() -> None:
+    run = adjust(RUN, {"rate": "3e-5", "loss.rank": "0.5", "options.depth": "3", "align_weight": "0.1"})
+    assert (run.rate, run.loss["rank"], run.options["depth"], run.align_weight) == (3e-5, 0.5, 3, 0.1)
+    assert small(run).steps == 4
+    assert run.digest != RUN.digest
