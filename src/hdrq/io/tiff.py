@@ -94,7 +94,7 @@ def _check(path: Path, page: Any) -> None:
 def _arranged(path: Path, page: Any, rows: np.ndarray) -> np.ndarray:
     """(H, W[, C]) of 8 or 16 bits, half or float."""
     if page.photometric.name == "PALETTE":
-        colours = np.asarray(page.colormap)  # (3, n), 16 bits
+        colours = (np.asarray(page.colormap) >> 8).astype(np.uint8)  # (3, n); the low bytes are 0 or repeat
         rows = np.moveaxis(colours[:, rows], 0, -1)
     elif page.planarconfig is not None and int(page.planarconfig) == 2 and rows.ndim == 3:
         rows = np.moveaxis(rows, 0, -1)

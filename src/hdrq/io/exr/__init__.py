@@ -44,7 +44,7 @@ def read(
     colour = picture.colour
     names = [picture.channels[c] for c in colour]
     has_alpha = next((picture.channels[a] for a in ("A", "a") if a in picture.channels), None)
-    planes = _planes(path, picture.part, names + [has_alpha] * (has_alpha is not None))
+    planes = _planes(path, picture.part, [*names, has_alpha] if has_alpha else names)
     if has_alpha and not alpha and (planes.pop() != 1).any():
         notes.append("alpha ignored: colours taken as stored (premultiplied)")
     primaries = _primaries(picture.part, notes)

@@ -1,0 +1,223 @@
+"""Files as files: what they are told by, how they are refused, and that they are whole or not there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from hdrq.errors import DomainError, FileError, HdrqError, PixelError, TooLarge, UsageError
+from hdrq.io import FORMATS, atomic, by_suffix, read, write
+from hdrq.io.memory import afford, free_bytes
+from hdrq.io.quiet import quiet
+from hdrq.types import BT2020, Image
+
+PICTURE = Image(torch.rand(1, 3, 9, 11, generator=torch.manual_seed(0)) * 100)
+CODE = Image(PICTURE.pixels / 100, "srgb")
+
+
+def refusal(act, *args, **options) -> str:
+    """The one line of a refusal."""
+    with pytest.raises(HdrqError) as caught:
+        act(*args, **options)
+    text = str(caught.value)
+    assert text
+    assert "\n" not in text
+    assert len(text) < 400
+    return text
+
+
+def test_importing_io_loads_no_codec_and_no_torch():
+    code = (
+        "import sys, hdrq.io; "
+        "heavy = {'torch', 'numpy', 'OpenEXR', 'imagecodecs', 'tifffile', 'PIL'} & set(sys.modules); "
+        "sys.exit(f'{heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_format_has_a_module_and_its_suffixes_are_its_own():
+    suffixes = [s for f in FORMATS for s in f.suffixes]
+    assert len(set(suffixes)) == len(suffixes)
+    assert all(by_suffix("x" + s.upper()) is f for f in FORMATS for s in f.suffixes)
+
+
+def test_missing_empty_folder_and_text_are_refused_by_name(tmp_path):
+    assert "does not exist" in refusal(read, tmp_path / "nope.exr")
+    (tmp_path / "zero.exr").touch()
+    assert "is empty" in refusal(read, tmp_path / "zero.exr")
+    assert "is a folder" in refusal(read, tmp_path)
+    (tmp_path / "text.exr").write_text("this is no picture\n")
+    assert "no OpenEXR file" in refusal(read, tmp_path / "text.exr")
+    assert "no file name" in refusal(read, "a\0b.exr")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+def test_a_file_one_may_not_read_is_refused(tmp_path):
+    write(tmp_path / "x.pfm", PICTURE)
+    (tmp_path / "x.pfm").chmod(0)
+    assert "Permission denied" in refusal(read, tmp_path / "x.pfm")
+
+
+def test_a_wrong_suffix_is_refused_with_the_right_one(tmp_path):
+    write(tmp_path / "x.png", CODE)
+    (tmp_path / "x.png").rename(tmp_path / "x.exr")
+    assert refusal(read, tmp_path / "x.exr").endswith("x.exr holds PNG data; rename it to x.png")
+
+
+def test_an_unknown_suffix_is_read_by_content(tmp_path):
+    write(tmp_path / "x.pfm", PICTURE)
+    (tmp_path / "x.pfm").rename(tmp_path / "x.dat")
+    assert torch.equal(read(tmp_path / "x.dat").pixels, PICTURE.pixels)
+
+
+@pytest.mark.parametrize("suffix", [f.suffixes[0] for f in FORMATS if f.writes])
+def test_a_truncated_file_is_refused(tmp_path, suffix):
+    path = tmp_path / f"x{suffix}"
+    write(path, CODE)
+    whole = path.read_bytes()
+    for length in (len(whole) - 3, len(whole) * 2 // 3, len(whole) // 3, 5):
+        path.write_bytes(whole[:length])
+        refusal(read, path)
+
+
+def test_names_with_spaces_and_other_letters_work(tmp_path):
+    for suffix in (".exr", ".hdr", ".tif", ".png"):
+        path = tmp_path / f"Käse und Öl 東京{suffix}"
+        write(path, CODE)
+        assert read(path).size == (9, 11)
+
+
+def test_options_a_format_does_not_have_are_refused(tmp_path):
+    write(tmp_path / "x.png", CODE)
+    assert "PNG has no layer" in refusal(read, tmp_path / "x.png", layer="beauty")
+    assert "no quality" in refusal(write, tmp_path / "y.png", CODE, quality=5)
+    assert "name one of these" in refusal(write, tmp_path / "y.jxl", CODE)
+    assert "no EXR compression" in refusal(write, tmp_path / "y.exr", CODE, compression="lzw")
+
+
+def test_light_is_not_written_as_code(tmp_path):
+    for name in ("x.png", "x.jpg"):
+        with pytest.raises(DomainError, match="encode it first"):
+            write(tmp_path / name, PICTURE)
+    with pytest.raises(DomainError):
+        write(tmp_path / "x.tif", PICTURE, depth="uint16")
+    assert not list(tmp_path.iterdir())
+
+
+def test_nan_goes_only_where_it_fits(tmp_path):
+    bad = CODE.with_pixels(torch.full((1, 3, 9, 11), torch.nan))
+    for name in ("x.png", "x.jpg", "x.hdr"):
+        with pytest.raises(PixelError, match="NaN"):
+            write(tmp_path / name, bad)
+    for name in ("x.exr", "x.pfm", "x.tif"):
+        write(tmp_path / name, bad, **({"depth": "float"} if name == "x.tif" else {}))
+        assert read(tmp_path / name).pixels.isnan().all()
+
+
+def test_atomic_leaves_nothing_behind_when_the_work_fails(tmp_path):
+    target = tmp_path / "table.csv"
+    target.write_text("old")
+
+    def fail(fault):
+        with atomic(target) as part:
+            part.write_text("half a row")
+            raise fault
+
+    for fault in (RuntimeError, KeyboardInterrupt):
+        with pytest.raises(fault):
+            fail(fault)
+    assert target.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["table.csv"]
+
+
+def test_atomic_keeps_rights_and_follows_links(tmp_path):
+    target, link = tmp_path / "real.txt", tmp_path / "link.txt"
+    target.write_text("old")
+    target.chmod(0o640)
+    link.symlink_to(target)
+    with atomic(link, flush=True) as part:
+        assert part.parent == tmp_path
+        assert part.suffix == ".txt"
+        part.write_text("new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+    assert target.stat().st_mode & 0o777 == 0o640
+
+
+def test_atomic_refuses_in_one_line(tmp_path):
+    def use(path):
+        with atomic(path) as part:
+            part.write_text("x")
+
+    assert "make it first" in refusal(use, tmp_path / "none" / "x.csv")
+    assert "it is a folder" in refusal(use, tmp_path)
+    with atomic("/dev/null") as part:
+        part.write_text("gone")
+
+
+FULL_DISK = """
+import resource, signal, sys, torch
+from hdrq.errors import FileError
+from hdrq.io import write
+from hdrq.types import Image
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
+image = Image(torch.rand(1, 3, 128, 128), "srgb")
+for name in sys.argv[2:]:
+    try:
+        write(f"{sys.argv[1]}/{name}", image)
+        print("written", name)
+    except FileError as error:
+        print("refused", str(error).count(chr(10)), name)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on file size to stand for a full disk")
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path):
+    names = ["x" + f.suffixes[0] for f in FORMATS if f.writes]
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(tmp_path), *names], capture_output=True, text=True
+    )
+    assert done.stdout.split("\n")[:-1] == [f"refused 0 {name}" for name in names], done.stderr
+    assert done.stderr == ""
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_existing_file_survives_a_refused_write(tmp_path):
+    write(tmp_path / "x.exr", PICTURE)
+    with pytest.raises(PixelError):
+        write(tmp_path / "x.exr", PICTURE.with_pixels(PICTURE.pixels * 1e6), depth="half")
+    assert torch.equal(read(tmp_path / "x.exr").pixels, PICTURE.pixels)
+
+
+def test_memory_is_asked_before_it_is_taken(tmp_path, monkeypatch):
+    write(tmp_path / "x.exr", PICTURE)
+    monkeypatch.setenv("HDRQ_MEMORY_GB", "0.000001")
+    assert free_bytes() <= 1000
+    with pytest.raises(TooLarge, match="11 x 9 pixels"):
+        read(tmp_path / "x.exr")
+    monkeypatch.delenv("HDRQ_MEMORY_GB")
+    with pytest.raises(FileError, match="too many"):
+        afford(tmp_path / "x.exr", 100_000, 100_000, 1, least=1e9)
+
+
+def test_quiet_drops_complaints_and_keeps_the_rest(capfd):
+    with quiet(), quiet():
+        os.write(2, b"x.exr: (EXR_ERR_CORRUPT_CHUNK) noise\n")
+        os.write(2, b"progress of another thread\n")
+        print("Warning: Exception raised reading pixel data")
+    print("after")
+    out, err = capfd.readouterr()
+    assert out == "after\n"
+    assert err == "progress of another thread\n"
+
+
+def test_rejected_usage_is_no_file_error(tmp_path):
+    write(tmp_path / "x.exr", Image(PICTURE.pixels, "nits", BT2020))
+    with pytest.raises(UsageError, match="no picture in layer 'x'"):
+        read(tmp_path / "x.exr", layer="x")
