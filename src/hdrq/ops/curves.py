@@ -153,10 +153,12 @@ def _sigmoid_fit(u: Array, v: Array, line: bool) -> tuple[float, float, tuple[fl
     """Steepness and centre of a sigmoid, (its height, what stands below it, slope of a line), and a note.
 
     Given steepness and centre the rest is linear, so only these two are searched: from several starts, within
-    bounds that keep the search out of the valleys where a sigmoid with a huge height imitates a cubic.
+    bounds: a step spans a fifth of the metric's deviation at least, or it would cut corners around single images,
+    and fifty deviations at most, or a huge height would imitate a cubic.
     """
-    within = ((np.log(0.1), np.log(500.0)), (-2.0, 3.0))
-    starts = [(np.log(k), c) for k in (3.0, 12.0, 50.0) for c in (float(np.median(u)), 0.25, 0.75)]
+    width = max(float(u.std()), 1e-3)
+    within = ((np.log(0.02 / width), np.log(10 / width)), (-2.0, 3.0))
+    starts = [(np.log(k / width), c) for k in (0.8, 3.0, 8.0) for c in (float(np.median(u)), 0.25, 0.75)]
 
     def search(
         start: Sequence[float], x: Array, y: Array, limit: int
@@ -176,9 +178,7 @@ def _sigmoid_fit(u: Array, v: Array, line: bool) -> tuple[float, float, tuple[fl
     _, failed, best = min(search(start, near, mean, 400) for _, start in likely)
     if u.size > near.size:
         _, _, best = search(best, u, v, 40)
-    coefficients, residual = _linear(best, u, v, line)
-    if not np.all(np.isfinite(residual)):
-        raise FloatingPointError("a fit met numbers that are not finite")
+    coefficients, _ = _linear(best, u, v, line)
     return float(np.exp(best[0])), best[1], coefficients, "not converged in 400 steps" if failed else ""
 
 
