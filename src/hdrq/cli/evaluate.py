@@ -1,0 +1,235 @@
+"""hdrq evaluate: how well metrics agree with people."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hdrq.catalogue import find
+from hdrq.cli import _evaluated, _options, _tables
+from hdrq.cli._door import say
+from hdrq.errors import UsageError
+
+if TYPE_CHECKING:
+    from hdrq.archives import Dataset
+    from hdrq.engine.evaluate import Plan
+    from hdrq.engine.scoresheet import Sheet
+    from hdrq.types import Pair
+
+_PROTOCOLS = ("whole", "folds", "splits", "leave-one-out")
+_FORMS = ("logistic5", "logistic4", "cubic", "line")
+_MEANINGS = ("dist", "ref", "opinion", "spread", "scene", "distortion", "level", "low", "high")
+
+
+@click.command(short_help="How well metrics agree with people's opinions.")
+@click.option(
+    "--dataset", "dataset_name", metavar="NAME", help="Images and opinions. See: hdrq list datasets."
+)
+@click.option("--data", metavar="DIR", help="Where the dataset lies.  [default: $HDRQ_DATA, then here]")
+@click.option("--subset", metavar="NAME", help="Part of the dataset, as its card names it.")
+@click.option(
+    "-m",
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="METRIC",
+    help="What to compute, or which columns of --scores (PSNR* works).",
+)
+@click.option(
+    "--scores",
+    metavar="FILE.csv",
+    help="Scores at hand; with --dataset, missing ones are computed and added to it.",
+)
+@click.option("--exclude", multiple=True, metavar="PATTERN", help="Columns of --scores to leave out.")
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="MEANING=NAME",
+    help=f"What a column of --scores holds: {', '.join(_MEANINGS)}.",
+)
+@click.option(
+    "--lower/--higher", "lower", default=None, help="Which opinions are better, where no dataset says so."
+)
+@click.option(
+    "--protocol",
+    type=click.Choice(_PROTOCOLS),
+    default="whole",
+    show_default=True,
+    help="Whole set, 60-20-20 folds by scene, repeated random splits, or leaving a distortion out.",
+)
+@click.option("--folds", type=click.IntRange(min=3), default=5, show_default=True)
+@click.option(
+    "--splits", type=click.IntRange(min=2), default=100, show_default=True, help="How many random splits."
+)
+@click.option("--train-on", metavar="NAME", help="Cross-dataset: fit the curves on this dataset.")
+@click.option(
+    "--fit",
+    "form",
+    type=click.Choice(_FORMS),
+    default="logistic5",
+    show_default=True,
+    help="Curve before PLCC and RMSE.",
+)
+@click.option(
+    "--draws",
+    type=click.IntRange(min=0),
+    default=1000,
+    show_default=True,
+    help="Draws of scenes, for intervals.",
+)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--by",
+    multiple=True,
+    type=click.Choice(["distortion", "level", "source"]),
+    help="Also break down by this.",
+)
+@click.option("--contests", metavar="FILE.csv", help="Write every two metrics against each other here.")
+@click.option("--report", metavar="FILE.html", help="Write a page with figures and thumbnails here.")
+@click.option("--plots", metavar="DIR", help="Write the figures here, PNG and PDF.")
+@click.option("--resume", is_flag=True, help="Go on with an interrupted --scores (always done; for habit).")
+@_options.light_options
+@_options.viewing_options
+@_options.device_option
+@_options.output_options
+def evaluate(**options: Any) -> None:
+    """Compare metrics with the opinions of people.
+
+    \b
+    hdrq evaluate --dataset livec --data livec/ -m niqe -m brisque --report out.html
+    hdrq evaluate --dataset upiq --subset hdr -m pu-psnr -m hdrvdp3 --scores upiq.csv
+    hdrq evaluate --scores values.csv --column opinion=MOS --lower -m 'PSNR*' -m SSIM
+    hdrq evaluate --dataset csv --data manifest.csv -m ssim --protocol folds
+    """
+    from hdrq.engine import evaluate as engine
+    from hdrq.engine.contests import contests
+
+    plan = engine.Plan(
+        options["form"], options["draws"], options["seed"], options["folds"], options["splits"]
+    )
+    format = _tables.format_of(options["format_"], options["output"])
+    dataset: Dataset | None = find("dataset", options["dataset_name"]) if options["dataset_name"] else None
+    if dataset is not None and _pairwise(dataset, options, plan, format):
+        return
+    sheet = _sheet(dataset, options)
+    for note in sheet.notes:
+        say(f"hdrq: note: {note}")
+    if options["train_on"]:
+        other = find("dataset", options["train_on"])
+        rows = list(engine.across(_sheet(other, options | {"subset": None}), sheet, plan))
+    else:
+        rows = list(engine.evaluate(sheet, options["protocol"], plan))
+    for row in rows:
+        if row.note:
+            say(f"hdrq: note: {row.metric}, {row.group}: {row.note}")
+    drawing = bool(options["report"] or options["plots"])
+    asked = ("distortion", "level", "source") if drawing else options["by"]
+    parts = _evaluated.breakdowns(sheet, asked, plan)
+    told = contests(sheet, plan)
+    _evaluated.write(rows, [p for p in parts if p[0] in options["by"]], told, sheet, options, format)
+    if drawing:
+        _evaluated.draw(sheet, rows, parts, told, options, plan, dataset)
+
+
+def _sheet(dataset: Dataset | None, options: dict[str, Any]) -> Sheet:
+    """Opinions beside scores, from a dataset, from a table, or from both."""
+    from hdrq.engine.scoresheet import join, read_scores, sheet
+
+    path = Path(options["scores"]) if options["scores"] else None
+    toward = {True: "lower", False: "higher", None: ""}[options["lower"]]
+    columns = dict(_column(text) for text in options["columns"])
+    if dataset is None:
+        if path is None:
+            raise UsageError(
+                "nothing to evaluate; give --dataset NAME, or --scores FILE.csv that has opinions"
+            )
+        table = read_scores(path, options["metrics"], options["exclude"], columns)
+        return sheet(table.pairs(), table.values, table.better, name=path.stem, opinions_better=toward)
+    pairs = _pairs(dataset, options)
+    if not any(p.opinion is not None for p in pairs):
+        raise UsageError(
+            f"{dataset.name} carries no opinions ({dataset.scale}); nothing can be evaluated on it"
+        )
+    if path is not None and path.exists() and (not options["metrics"] or not _computable(options["metrics"])):
+        table = read_scores(path, options["metrics"], options["exclude"], columns)
+        named = join(pairs, dict.fromkeys(n for column in table.values.values() for n in column))
+        values = {m: {named[n]: v for n, v in c.items() if n in named} for m, c in table.values.items()}
+        return sheet(pairs, values, table.better, name=dataset.name, dataset=dataset, opinions_better=toward)
+    if not options["metrics"]:
+        raise UsageError("no metric is given; add -m pu-psnr, and see: hdrq list metrics")
+    name = Path(options["data"]).stem if dataset.name == "csv" and options["data"] else dataset.name
+    values, better = _computed([p for p in pairs if p.opinion is not None], options, path)
+    return sheet(pairs, values, better, name=name, dataset=dataset, opinions_better=toward)
+
+
+def _pairs(dataset: Dataset, options: dict[str, Any]) -> list[Pair]:
+    from hdrq.archives import locate
+
+    return list(dataset.pairs(locate(dataset, options["data"]), options["subset"]))
+
+
+def _computable(metrics: tuple[str, ...]) -> bool:
+    """Whether all are metrics of hdrq, rather than columns of a table."""
+    from hdrq.catalogue import split_requests
+
+    try:
+        return bool(split_requests(metrics))
+    except UsageError:
+        return False
+
+
+def _computed(
+    pairs: list[Pair], options: dict[str, Any], path: Path | None
+) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
+    """({metric: {image: value}}, {metric: direction}) by scoring."""
+    from hdrq.cli._scored import scored
+    from hdrq.engine.score import Settings
+
+    photometry, settings = _options.photometry_of(options), Settings(device=options["device"], jobs=2)
+    own_ppd = all(options.get(key) is None for key in ("ppd", "screen", "diagonal", "distance"))
+    values: dict[str, dict[str, float]] = {}
+    better = {}
+    for row in scored(pairs, options["metrics"], photometry, settings, path, own_ppd):
+        value = row["value"] if row["status"] == "ok" and row["value"] is not None else float("nan")
+        values.setdefault(row["metric"], {})[row["dist"]] = float(value)
+        better[row["metric"]] = row["better"]
+    return values, better
+
+
+def _column(text: str) -> tuple[str, str]:
+    meaning, sign, name = text.partition("=")
+    if not sign or meaning not in _MEANINGS:
+        raise UsageError(
+            f"--column {text}: write MEANING=NAME, where MEANING is one of {', '.join(_MEANINGS)}"
+        )
+    return meaning, name
+
+
+def _pairwise(dataset: Dataset, options: dict[str, Any], plan: Plan, format: str) -> bool:
+    """Datasets that only say who was preferred to whom have their own table."""
+    if dataset.comparisons is None or options["subset"] in (None, "test"):
+        return False
+    from hdrq.archives import locate
+    from hdrq.engine.preferences import preferences
+
+    compared = list(dataset.compared(locate(dataset, options["data"]), options["subset"]))
+    path = Path(options["scores"]) if options["scores"] else None
+    values, better = _computed(_pairs(dataset, options), options, path)
+    found = preferences(compared, values, better, draws=plan.draws, seed=plan.seed)
+    rows = sorted((asdict(p) for p in found), key=lambda r: -r["accuracy"])
+    if format != "table":
+        _tables.write_text(_tables.text_of(rows, format, list(rows[0])), options["output"])
+        return True
+    heads = ["metric", "pairs", "accuracy", "95 %", "people sided with", "at most"]
+    lines = [
+        [r["metric"], f"{r['comparisons']}", f"{r['accuracy']:.4f}", f"{r['low']:.3f} … {r['high']:.3f}",
+         f"{r['share']:.4f}", f"{r['ceiling']:.4f}"] for r in rows
+    ]  # fmt: skip
+    _tables.show_table(
+        heads, lines, f"{dataset.name}: pairwise preferences", heads[1:], output=options["output"]
+    )
+    return True
