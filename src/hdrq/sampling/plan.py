@@ -1,0 +1,187 @@
+"""Where to cut: a small table of corners, drawn from a seed on the CPU, the same on every machine.
+
+Two ways to draw. `mended`, the default, fills the picture with cells and leaves no holes. `authors`
+repeats the numbers of ch-andrei/VTAMIQ and HDR-IQA-dom-adapt (2024) bit for bit, with what is
+wrong in them: only n of the H·W cells are used and the others are holes; positions are divided by
+h - p/2 instead of h, which shifts them down and right, visibly so at coarse levels. (They also pool
+the pyramid once more than they use; here no pyramid is built at all, see gather.)
+
+A level is a picture halved s times, its odd last row and column left out; corners are in its pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hdrq.errors import PixelError, UsageError
+
+Sampler = Literal["mended", "authors"]
+_EDGE = 1 - 1e-6  # positions stay below 1, so that floor(24 · position) stays below 24
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Patches to cut, finest level first.
+
+    size     (h, w) of the picture at full resolution
+    patch    side of a patch, at its level
+    counts   how many patches each level has, from full resolution down
+    corners  (K, N, 2) float64 (row, column) in pixels of the patch's level; K is 1, or one set a picture
+    places   (K, N, 2) float32 centre in [0, 1) of the picture, what position embeddings are looked up with
+    """
+
+    size: tuple[int, int]
+    patch: int
+    counts: tuple[int, ...]
+    corners: np.ndarray
+    places: np.ndarray
+
+    def __len__(self) -> int:
+        return sum(self.counts)
+
+    @property
+    def scales(self) -> np.ndarray:
+        """(N,) level of every patch, 0 for full resolution."""
+        return np.repeat(np.arange(len(self.counts)), self.counts)
+
+    def pixels(self) -> Tensor:
+        """(K, N, 2) int64 corners on the CPU; fractions are cut off, as the authors do."""
+        return torch.from_numpy(self.corners.astype(np.int64))
+
+    def part(self, start: int, stop: int) -> Plan:
+        """Patches start..stop-1, so that large pictures can be worked on in pieces."""
+        ends = np.cumsum([0, *self.counts]).clip(start, stop)
+        counts = tuple(int(n) for n in np.diff(ends))
+        return replace(
+            self, counts=counts, corners=self.corners[:, start:stop], places=self.places[:, start:stop]
+        )
+
+    def parts(self, n: int) -> Iterator[Plan]:
+        """Pieces of at most n patches."""
+        return (self.part(i, min(i + n, len(self))) for i in range(0, len(self), n))
+
+
+def levels(size: tuple[int, int], patch: int, wanted: int) -> int:
+    """How many pyramid levels, of those wanted, are large enough to be sampled."""
+    side, found = float(min(size)), 0
+    while side > 1:
+        side, found = (side - patch) / 2, found + 1
+    return max(1, min(found - 1, wanted))
+
+
+def shares(count: int, scales: int, ratio: float = 1.75) -> tuple[int, ...]:
+    """Patches of each level, fine to coarse: each has 2^ratio times as many as the next; they sum to count."""
+    weights = 2.0 ** (ratio * np.arange(scales))
+    found, left = [], count
+    for weight in weights:  # coarse to fine, rounded up while any are left
+        n = min(ceil(weight * count / weights.sum()), left)
+        found.append(n)
+        left -= n
+    return tuple(reversed(found))
+
+
+def plan(
+    size: tuple[int, int],
+    count: int,
+    *,
+    patch: int = 16,
+    scales: int = 1,
+    ratio: float = 1.75,
+    seed: int = 0,
+    jitter: float = 0.2,
+    sets: int = 1,
+    sampler: Sampler = "mended",
+    weight: np.ndarray | None = None,
+) -> Plan:
+    """A perturbed grid of `count` patches over `scales` levels (fewer where the picture is too small).
+
+    jitter   the papers' perturbation: a patch moves by up to twice this share of its cell
+    sets     1: the same places in every picture; n: places of its own for each of n pictures
+    weight   (any h, any w) >= 0: density of patches over the picture, for the mended sampler
+    """
+    if min(size) < patch:
+        raise PixelError(f"a picture of {size[1]}x{size[0]} holds no patch of {patch}x{patch}")
+    if count < 1:
+        raise UsageError(f"{count} patches cannot be sampled; ask for at least 1")
+    if weight is not None and sampler == "authors":
+        raise UsageError("the authors' sampler follows no weight map; use the mended one")
+    random = np.random.RandomState(seed)  # its stream is frozen, in every version of numpy
+    counts = shares(count, levels(size, patch, scales), ratio)
+    corners, places = [], []
+    for level, n in enumerate(counts):
+        h, w = size[0] >> level, size[1] >> level
+        reach = np.array([h - patch, w - patch], dtype=np.float64)
+        if sampler == "authors":
+            found = [_holed(random, n, h, w, jitter) * reach for _ in range(sets)]
+            centres = [(c + patch // 2) / (np.array([h, w]) - patch // 2) for c in found]
+        else:
+            points = [_filled(random, n, h, w, jitter) for _ in range(sets)]
+            points = points if weight is None else [follow(p, weight) for p in points]
+            found = [np.minimum(np.floor(p * (reach + 1)), reach) for p in points]
+            centres = [(c + patch / 2) / np.array([h, w]) for c in found]
+        corners.append(np.stack(found))
+        places.append(np.stack(centres).clip(0, _EDGE))
+    table = np.concatenate(corners, 1)
+    return Plan(size, patch, counts, table, np.concatenate(places, 1).astype(np.float32))
+
+
+def strided(size: tuple[int, int], patch: int, stride: int) -> Plan:
+    """Every multiple of the stride that fits, row by row; a border that does not fit is left out."""
+    if min(size) < patch:
+        raise PixelError(f"a picture of {size[1]}x{size[0]} holds no patch of {patch}x{patch}")
+    if stride < 1:
+        raise UsageError(f"a stride of {stride} goes nowhere; use 1 or more")
+    rows, columns = (np.arange(0, n - patch + 1, stride, dtype=np.float64) for n in size)
+    corners = np.stack(np.meshgrid(rows, columns, indexing="ij"), -1).reshape(1, -1, 2)
+    places = ((corners + patch / 2) / np.array(size)).clip(0, _EDGE)
+    return Plan(size, patch, (corners.shape[1],), corners, places.astype(np.float32))
+
+
+def _holed(random: np.random.RandomState, n: int, h: int, w: int, jitter: float) -> np.ndarray:
+    """(n, 2) fractions as the authors draw them: n of H·W cells, in the order of their draws."""
+    columns = max(ceil(np.sqrt(n / (h / w))), 1)
+    rows = ceil(columns * h / w)
+    moved = (2 * random.random_sample((2, n)) - 1) * 2 * jitter
+    cells = random.choice(rows * columns, n, replace=False)
+    at, grid = np.stack([cells % rows, cells // rows]), np.array([[rows], [columns]])
+    return ((at + moved) / grid + 0.5 / grid).clip(0, 1).T  # two quotients: the last bit depends on it
+
+
+def _filled(random: np.random.RandomState, n: int, h: int, w: int, jitter: float) -> np.ndarray:
+    """(n, 2) points of the unit square, one in each of n cells that fill it; rows hold n/R of them, or one more.
+
+    The outermost points can reach the edge, so that a border is not seen less than the rest.
+    """
+    rows = min(max(round(np.sqrt(n * h / w)), 1), n)
+    held = np.diff(np.floor(np.arange(rows + 1) * (n / rows) + random.random_sample()).astype(int))
+    held[-1] += n - held.sum()
+    row = np.repeat(np.arange(rows), held)
+    column = np.arange(n) - np.repeat(np.cumsum(held) - held, held)
+    cells = np.stack([np.full(n, rows), held[row]], -1)
+    moved = (2 * random.random_sample((n, 2)) - 1) * 2 * jitter
+    return (np.stack([row, column], -1) + 2 * jitter + moved) / (cells - 1 + 4 * jitter)
+
+
+def follow(points: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Points of the unit square moved so that their density follows a map; an even spread stays even within it.
+
+    Rows move along the map's row sums, then columns along their row (inverse of the cumulative sum).
+    """
+    if weight.ndim != 2 or not np.isfinite(weight).all() or weight.min() < 0 or weight.max() == 0:
+        raise UsageError("a weight map is one finite, non-negative picture that is not all zero")
+    down = _inverse(points[:, 0], weight.sum(1, dtype=np.float64))
+    lines = weight[np.minimum((down * weight.shape[0]).astype(int), weight.shape[0] - 1)]
+    return np.stack([down, np.array([_inverse(x, line) for x, line in zip(points[:, 1], lines)])], -1)
+
+
+def _inverse(x: np.ndarray | float, density: np.ndarray) -> np.ndarray:
+    """Where the cumulative sum of a density over [0, 1] reaches x."""
+    total = np.concatenate([[0.0], np.cumsum(density, dtype=np.float64)])
+    return np.interp(np.asarray(x) * total[-1], total, np.linspace(0, 1, len(total)))
