@@ -88,7 +88,7 @@ def _haar(y: Tensor) -> tuple[list[Tensor], list[Tensor]]:
 
 
 def _ladder(x: Tensor, dim: int, rungs: int = 3) -> list[tuple[Tensor, Tensor]]:
-    """Sums and differences of the two halves of every run of 2, 4, 8 samples along `dim`, each from the last."""
+    """Sums and differences of the two halves of runs of 2, 4, 8 samples along `dim`, each from the last."""
     found = []
     for k in range(rungs):
         n, reach = x.shape[dim], 2**k

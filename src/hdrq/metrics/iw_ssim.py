@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hdrq.ops.distortion_channel import distortion_channel
 from hdrq.ops.laplacian_pyramid import double, laplacian_pyramid
 from hdrq.ops.sliding import window
 from hdrq.ops.structure import gaussian_taps, structure
@@ -57,7 +58,7 @@ def _mean(x: Tensor, weight: Tensor | None) -> Tensor:
 
 
 def _weights(refs: list[Tensor], dists: list[Tensor]) -> Iterator[Tensor | None]:
-    """Information at every pixel where the 11x11 window fits; None at the coarsest scale, which is not weighed."""
+    """Information at every pixel where the 11x11 window fits; None at the coarsest scale."""
     inset = len(gaussian_taps()) // 2 - BLOCK // 2
     for scale, (ref, parent) in enumerate(pairwise(refs)):
         related = parent if scale < len(refs) - 2 else None  # the low-pass rest is nobody's parent
@@ -79,7 +80,10 @@ def _information(ref: Tensor, dist: Tensor, parent: Tensor | None) -> Tensor:
     strength = ((inverse @ near) * near).sum(1).reshape(n, 1, h - 2, w - 2) / near.shape[1]
     reach = (noise + (1 + gain * gain) * NOISE) * strength / NOISE**2
     floor = 1 + noise / NOISE
-    return sum(torch.log2(floor + reach * v.reshape(-1, 1, 1, 1)) for v in spread.unbind(1)).clamp(min=0)
+    bits = torch.zeros_like(floor)
+    for v in spread.unbind(1):
+        bits = bits + torch.log2(floor + reach * v.reshape(-1, 1, 1, 1))
+    return bits
 
 
 def _channel(ref: Tensor, dist: Tensor) -> tuple[Tensor, Tensor]:
@@ -87,8 +91,5 @@ def _channel(ref: Tensor, dist: Tensor) -> tuple[Tensor, Tensor]:
     maps = torch.cat((ref, dist, ref * ref, dist * dist, ref * dist), 1)
     mx, my, xx, yy, xy = window(maps, (1 / BLOCK,) * BLOCK).split(1, 1)
     var_ref, var_dist, cov = (xx - mx * mx).clamp(min=0), (yy - my * my).clamp(min=0), xy - mx * my
-    gain = cov / (var_ref + FLAT)
-    noise = var_dist - gain * cov
-    seen, alive = var_ref >= FLAT, var_dist >= FLAT
-    gain, noise = torch.where(seen, gain, 0.0), torch.where(seen, noise, var_dist)
-    return torch.where(alive, gain, 0.0), torch.where(alive, noise, 0.0).clamp(min=0)
+    gain, noise = distortion_channel(var_ref, var_dist, cov, FLAT)
+    return gain, noise.clamp(min=0)

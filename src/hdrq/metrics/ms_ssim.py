@@ -3,11 +3,10 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from hdrq.ops.shrinking import shrink
 from hdrq.ops.structure import gaussian_taps, structure
-from hdrq.ops.windows import pad
 from hdrq.types import Card, metric
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # table of the paper, sum 1
@@ -59,6 +58,5 @@ def _power(x: Tensor, exponent: float) -> Tensor:
 
 def _halve(x: Tensor, variant: str) -> Tensor:
     """Means of 2x2 blocks."""
-    if variant == "wang":
-        x = pad(x, 0, x.shape[-2] % 2, 0, x.shape[-1] % 2, "symmetric")
-    return F.avg_pool2d(x, 2)
+    h, w = x.shape[-2:]
+    return shrink(x, 2, mirror=True) if variant == "wang" else shrink(x[..., : h // 2 * 2, : w // 2 * 2], 2)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from math import floor
 from typing import Literal
 
 import torch
@@ -8,8 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hdrq.errors import PixelError
+from hdrq.ops.shrinking import factor, shrink
 from hdrq.ops.structure import gaussian_taps, structure
-from hdrq.ops.windows import box, pad, separable
+from hdrq.ops.windows import pad
 from hdrq.types import Card, Reading, metric
 
 Variant = Literal["matlab", "wang", "wang-down", "piq", "skimage"]
@@ -44,7 +44,8 @@ def ssim(ref: Tensor, dist: Tensor, *, variant: Variant = "matlab", range: float
         edge = len(taps) // 2
         ref, dist = (pad(x, edge, edge, edge, edge, "replicate") for x in (ref, dist))
     elif variant == "wang-down":
-        ref, dist = (_shrink(x) for x in (ref, dist))
+        f = factor(*ref.shape[-2:])
+        ref, dist = shrink(ref, f, mirror=True), shrink(dist, f, mirror=True)
     elif variant == "piq":
         blocks = max(1, round(min(ref.shape[-2:]) / 256))
         ref, dist = (F.avg_pool2d(x, blocks) for x in (ref, dist))
@@ -53,9 +54,3 @@ def ssim(ref: Tensor, dist: Tensor, *, variant: Variant = "matlab", range: float
     parts = structure(ref, dist, taps, range, unbiased=variant == "skimage")
     similar = torch.cat([(light * contrast).mean(1, keepdim=True) for light, contrast in parts], -2)
     return Reading(similar.mean((1, 2, 3)), similar)
-
-
-def _shrink(x: Tensor) -> Tensor:
-    """Box mean, then every f-th pixel; MATLAB rounds halves up."""
-    f = max(1, floor(min(x.shape[-2:]) / 256 + 0.5))
-    return x if f == 1 else separable(x, box(f, x), border="symmetric")[..., ::f, ::f]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from hdrq.ops.distortion_channel import distortion_channel, upright
 from hdrq.ops.sliding import CACHE, slide, strips, window
 from hdrq.ops.structure import gaussian_taps
 from hdrq.types import Card, metric
@@ -23,11 +24,11 @@ SIZES = (17, 9, 5, 3)  # windows from the finest scale on, sd a fifth of each
         grey=True,
         best=1.0,
         side=41,
-        source="Sheikh, Bovik, IEEE TIP 2006, doi:10.1109/TIP.2005.859378; the authors' multi-scale pixel form",
+        source="Sheikh, Bovik, IEEE TIP 2006, doi:10.1109/TIP.2005.859378; their pixel-domain program",
     )
 )
 def vifp(ref: Tensor, dist: Tensor) -> Tensor:
-    """Information the test image keeps over information in the reference, four scales; above 1 for more contrast.
+    """Information the test image keeps over what the reference has, four scales; above 1 for more contrast.
 
     A reference without any variance carries no information to lose: 1.
     """
@@ -58,16 +59,10 @@ def _information(ref: Tensor, dist: Tensor, taps: tuple[float, ...]) -> list[tup
 
 
 def _channel(var_ref: Tensor, var_dist: Tensor, cov: Tensor) -> tuple[Tensor, Tensor]:
-    """Information through the distortion channel dist = gain · ref + noise, and past it, summed over pixels."""
+    """Information through the channel dist = gain · ref + noise, and past it, summed over pixels."""
     var_ref, var_dist = var_ref.clamp(min=0), var_dist.clamp(min=0)
-    gain = cov / (var_ref + FLAT)
-    noise = var_dist - gain * cov
-    seen = var_ref >= FLAT
-    gain, noise = torch.where(seen, gain, 0.0), torch.where(seen, noise, var_dist)
-    var_ref = torch.where(seen, var_ref, 0.0)
-    alive = var_dist >= FLAT
-    gain, noise = torch.where(alive, gain, 0.0), torch.where(alive, noise, 0.0)
-    noise = torch.where(gain < 0, var_dist, noise).clamp(min=FLAT)
-    gain = gain.clamp(min=0)
+    gain, noise = distortion_channel(var_ref, var_dist, cov, FLAT)
+    gain, noise = upright(gain, noise, var_dist, FLAT)
+    var_ref = torch.where(var_ref >= FLAT, var_ref, 0.0)
     kept = torch.log1p(gain * gain * var_ref / (noise + NOISE))
     return kept.sum((1, 2, 3)), torch.log1p(var_ref / NOISE).sum((1, 2, 3))

@@ -1,6 +1,6 @@
 """Laplacian pyramid with binomial filters and borders that mirror without repeating the edge.
 
-Source: Burt & Adelson, IEEE Trans. Communications 1983; filter gain as in matlabPyrTools (sqrt 2 per direction).
+Source: Burt & Adelson, IEEE Trans. Communications 1983; gain as in matlabPyrTools (sqrt 2 per direction).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ REACH = len(TAPS) // 2
 
 
 def laplacian_pyramid(x: Tensor, levels: int) -> list[Tensor]:
-    """(N, C, H, W) into `levels` bands, fine to coarse, the last one the low-pass rest; sides are halved upwards.
+    """(N, C, H, W) into `levels` bands, fine to coarse, the last the low-pass rest; sides halve upwards.
 
     The rest of k halvings is 2^k times as bright as the picture.
     """

@@ -38,7 +38,9 @@ def _bank(height: int, width: int, dtype: torch.dtype, device: torch.device) -> 
     mirrored = np.roll(filters[..., ::-1, ::-1], (1, 1), (-2, -1))
     even = (filters + mirrored).sum(1) / 2
     gain = 2 * (even**2).sum((-2, -1)) / (filters[:, 0] ** 2).sum((-2, -1))
-    return torch.as_tensor(filters, dtype=dtype, device=device), torch.as_tensor(gain, dtype=dtype, device=device)
+    return torch.as_tensor(filters, dtype=dtype, device=device), torch.as_tensor(
+        gain, dtype=dtype, device=device
+    )
 
 
 @shared
@@ -48,22 +50,19 @@ def phase_congruency(x: Tensor) -> Tensor:
     spectrum = torch.fft.fft2(x)
     congruent, amplitude = torch.zeros_like(x), torch.zeros_like(x)
     for bank, gain in zip(filters, gains):
-        even_odd = torch.fft.ifft2(spectrum * bank)  # (N, scale, H, W): even part real, odd part imaginary
-        size = even_odd.abs()
-        energy = _in_phase(even_odd.real, even_odd.imag) - _noise(size[:, :1], gain)
-        congruent = congruent + energy.clamp(min=0)
+        waves = torch.fft.ifft2(spectrum * bank)  # (N, scale, H, W): even part real, odd part imaginary
+        size = waves.abs()
+        congruent = congruent + (_in_phase(waves) - _noise(size[:, :1], gain)).clamp(min=0)
         amplitude = amplitude + size.sum(1, keepdim=True)
     return congruent / amplitude.clamp(min=torch.finfo(x.dtype).tiny)
 
 
-def _in_phase(even: Tensor, odd: Tensor) -> Tensor:
+def _in_phase(waves: Tensor) -> Tensor:
     """Energy along the mean phase less what lies across it, summed over scales, (N, 1, H, W)."""
-    mean_even, mean_odd = even.sum(1, keepdim=True), odd.sum(1, keepdim=True)
-    length = root(mean_even**2 + mean_odd**2) + FLOOR
-    mean_even, mean_odd = mean_even / length, mean_odd / length
-    along = even * mean_even + odd * mean_odd
-    across = even * mean_odd - odd * mean_even
-    return (along - across.abs()).sum(1, keepdim=True)
+    mean = waves.sum(1, keepdim=True)
+    length = mean.abs()
+    across = (waves * mean.conj()).imag.abs().sum(1, keepdim=True)
+    return (length * length - across) / (length + FLOOR)
 
 
 def _noise(finest: Tensor, gain: Tensor) -> Tensor:

@@ -52,7 +52,9 @@ def _priors(dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
     band[radius > 0.5] = 0
     away = (np.arange(1, SIDE + 1) - SIDE / 2) ** 2
     centre = np.exp(-(away[:, None] + away[None]) / SIGMA_D**2)
-    return torch.as_tensor(band, dtype=dtype, device=device), torch.as_tensor(centre, dtype=dtype, device=device)
+    return torch.as_tensor(band, dtype=dtype, device=device), torch.as_tensor(
+        centre, dtype=dtype, device=device
+    )
 
 
 def _lab(code: Tensor) -> Tensor:
