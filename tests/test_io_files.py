@@ -221,3 +221,42 @@ def test_rejected_usage_is_no_file_error(tmp_path):
     write(tmp_path / "x.exr", Image(PICTURE.pixels, "nits", BT2020))
     with pytest.raises(UsageError, match="no picture in layer 'x'"):
         read(tmp_path / "x.exr", layer="x")
+
+
+CROWD = """
+import sys, threading, time, torch
+from hdrq.errors import FileError
+from hdrq.io import read, write
+from hdrq.types import Image
+good, bad = sys.argv[1] + "/good.exr", sys.argv[1] + "/bad.exr"
+write(good, Image(torch.ones(1, 3, 40, 40)))
+whole = bytearray(open(good, "rb").read())
+whole[-60:] = bytes(60)
+open(bad, "wb").write(whole)
+outcomes = []
+def work():
+    for i in range(60):
+        try:
+            outcomes.append(read((good, bad)[i % 2]).size)
+        except FileError:
+            outcomes.append(None)
+threads = [threading.Thread(target=work) for _ in range(4)]
+for thread in threads:
+    thread.start()
+said = 0
+while any(thread.is_alive() for thread in threads):
+    print("out")
+    sys.stderr.write("err\\n")
+    said += 1
+    time.sleep(0.002)
+assert outcomes.count(None) == outcomes.count((40, 40)) == 120, outcomes
+print(said)
+"""
+
+
+def test_many_threads_read_while_others_print(tmp_path):
+    done = subprocess.run([sys.executable, "-c", CROWD, str(tmp_path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-500:]
+    *out, said = done.stdout.split()
+    assert out == ["out"] * int(said)
+    assert done.stderr.split() == ["err"] * int(said)

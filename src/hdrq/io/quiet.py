@@ -20,14 +20,17 @@ _kept: tuple[int, IO[bytes]] | None = None
 class _Sieve:
     """sys.stdout, but for threads inside a block, whose words are dropped (OpenEXR's wheel prints there)."""
 
-    def __init__(self, stream: Any) -> None:
-        self.stream = stream
+    stream: Any = None
 
     def write(self, text: str) -> int:
         return len(text) if threading.get_ident() in _hushed else self.stream.write(text)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
+
+
+# One for ever: before Python 3.14 print() crashes when the stream it writes to is freed by another thread.
+_sieve = _Sieve()
 
 
 @contextlib.contextmanager
@@ -52,8 +55,9 @@ def _enter() -> None:
         _inside += 1
         if _inside > 1:
             return
-        if sys.stdout is not None:
-            sys.stdout = _Sieve(sys.stdout)
+        if sys.stdout is not None and sys.stdout is not _sieve:
+            _sieve.stream = sys.stdout
+            sys.stdout = _sieve
         with contextlib.suppress(OSError, ValueError):  # no stderr at all: nothing to keep quiet
             _flush()
             catcher = tempfile.TemporaryFile()  # noqa: SIM115 (closed by the last to leave)
@@ -72,8 +76,8 @@ def _leave() -> None:
         _inside -= 1
         if _inside:
             return
-        if isinstance(sys.stdout, _Sieve):
-            sys.stdout = sys.stdout.stream
+        if sys.stdout is _sieve:
+            sys.stdout = _sieve.stream
         if _kept is None:
             return
         saved, catcher = _kept
