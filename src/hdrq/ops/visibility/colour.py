@@ -42,3 +42,14 @@ def native(light: Tensor, colour: Colour, spectra: Spectra) -> Tensor:
     if standard not in TO_XYZ:
         return light
     return mix(light, native_matrix(standard, spectra)).clamp(min=1e-6)
+
+
+def default_spectra(spectra: Spectra | Literal["auto"], colour: Colour) -> Spectra:
+    """HDR-VDP 3's display for a colour space: daylight for grey, a wide gamut for BT.2020 and XYZ."""
+    if spectra != "auto":
+        if colour not in GREY and spectra == "d65":
+            raise UsageError("spectra=d65 is one channel's; for colour name a display, as spectra=led-lcd-srgb")
+        return spectra
+    if colour in GREY:
+        return "d65"
+    return "oled" if colour in ("rgb-bt.2020", "XYZ") else "led-lcd-srgb"

@@ -50,25 +50,34 @@ def _glare(omega: np.ndarray, age: float, pigment: float = 0.5) -> np.ndarray:
 
 
 def scatter(light: Tensor, ppd: float, mtf: Mtf, age: float, surround: Tensor | None) -> Tensor:
-    """Blur one channel (N, 1, H, W) by the eye's optics.
-
-    surround  light outside the frame, (N, 1, 1, 1) of the channel; None mirrors the frame (edge repeated)
-
-    The frame stands in a field of twice its size and continues at the bottom and right only, which the
-    Fourier transform carries round to the top and left.
-    """
+    """Blur one channel (N, 1, H, W) by the eye's optics; see `across` for the surround."""
     h, w = light.shape[-2:]
     make = _transfer if h * w * 4 <= REMEMBERED else _transfer.__wrapped__
-    transfer = make(h, w, ppd, mtf, age, light.dtype, light.device)
+    return across(light, make(h, w, ppd, mtf, age, light.dtype, light.device), surround)
+
+
+def across(x: Tensor, transfer: Tensor, surround: Tensor | None) -> Tensor:
+    """Multiply by a transfer function in a field of twice the size, which wraps round.
+
+    x         (N, 1, H, W), the top left corner of the field
+    transfer  of the half spectrum, (..., 2H, W + 1)
+    surround  the rest of the field, (N, 1, 1, 1); None mirrors the picture, edge repeated
+    """
+    h, w = x.shape[-2:]
     if surround is None:
-        field = torch.fft.rfft(torch.cat([light, light.flip(-1)], -1))
-        spectrum = torch.fft.fft(torch.cat([field, field.flip(-2)], -2), dim=-2)
+        rows = torch.fft.rfft(torch.cat([x, x.flip(-1)], -1))
+        spectrum = torch.fft.fft(torch.cat([rows, rows.flip(-2)], -2), dim=-2)
     else:
-        field = torch.fft.rfft(light - surround, n=2 * w)
-        spectrum = torch.fft.fft(field, n=2 * h, dim=-2)
+        spectrum = torch.fft.fft(torch.fft.rfft(x - surround, n=2 * w), n=2 * h, dim=-2)
     rows = torch.fft.ifft(spectrum * transfer, dim=-2)[..., :h, :]
     seen = torch.fft.irfft(rows, n=2 * w)[..., :w]
-    return seen if surround is None else seen + surround
+    return seen if surround is None else seen + surround * transfer[..., :1, :1]
+
+
+def field_frequencies(h: int, w: int, rate: float) -> Tensor:
+    """Cycles per degree on the half spectrum of a field of (2h, 2w) samples, `rate` samples a degree, float64."""
+    rows = torch.fft.fftfreq(2 * h, dtype=torch.float64).abs()
+    return torch.hypot(rows[:, None], torch.fft.rfftfreq(2 * w, dtype=torch.float64)) * rate
 
 
 @lru_cache(maxsize=8)
@@ -76,13 +85,10 @@ def _transfer(
     h: int, w: int, ppd: float, mtf: Mtf, age: float, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
     """Modulation on the half spectrum of a field of (2h, 2w) pixels."""
-    rows, columns = np.arange(h + 1) * (ppd / (2 * h)), np.arange(w + 1) * (ppd / (2 * w))
-    half = np.empty((h + 1, w + 1), dtype=str(dtype).removeprefix("torch."))
-    for start in range(0, h + 1, 256):  # in strips, for frames of many megapixels
-        strip = slice(start, start + 256)
-        half[strip] = modulation(np.hypot(rows[strip, None], columns), mtf, age)
-    found = torch.from_numpy(half).to(device)
-    return torch.cat([found, found[1:-1].flip(0)])
+    cpd = field_frequencies(h, w, ppd)[: h + 1]
+    strips = [torch.from_numpy(modulation(strip.numpy(), mtf, age)).to(dtype) for strip in cpd.split(256)]
+    half = torch.cat(strips).to(device)
+    return torch.cat([half, half[1:-1].flip(0)])
 
 
 def pupil(luminance: Tensor, degrees2: float, age: float) -> Tensor:

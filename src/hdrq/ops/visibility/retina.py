@@ -38,9 +38,14 @@ def receptors(light: Tensor, viewer: Viewer, age: float | None, surround: Tensor
     return mix(light, matrix.T.copy()).clamp(1e-8, 1e10)
 
 
+def precise(x: Tensor) -> Tensor:
+    """In float64 where the device has it: in float32 a bright window drowns the dark by Fourier rounding."""
+    return x if x.device.type == "mps" else x.double()
+
+
 def sense(light: Tensor, viewer: Viewer, surround: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Response of cones and rods together, and the adapting luminance in cd/m²; both (N, 1, H, W)."""
-    caught = receptors(light, viewer, viewer.age, surround)
+    """Response of cones and rods together, and the adapting luminance in cd/m²; both (N, 1, H, W), float64."""
+    caught = receptors(precise(light), viewer, viewer.age, surround)
     luminance = caught[:, :2].sum(1, keepdim=True)
     log_adapting = blur(luminance.clamp(min=1e-6).log(), ADAPTATION * viewer.ppd, "replicate")
     area = light.shape[-2] * light.shape[-1] / viewer.ppd**2
