@@ -11,7 +11,7 @@ import torch
 import hdrq
 from hdrq.catalogue import names
 from hdrq.displays import display
-from hdrq.engine.light import Photometry, decode, emit, encode, factor_of, looks_relative
+from hdrq.engine.light import Photometry, decode, emit, emit_for, encode, factor_of, looks_relative
 from hdrq.errors import DomainError, FileError, PixelError, UnknownName, UsageError
 from hdrq.ops.colour import convert, luminance, rgb_to_rgb, rgb_to_xyz
 from hdrq.types import BT709, BT2020, P3, XYZ, Display, Image, Viewing
@@ -190,3 +190,12 @@ def test_a_display_may_be_a_file(tmp_path) -> None:
 
 def test_changes_show_in_the_name() -> None:
     assert display("sdr", peak_nits=300.0).name == "sdr+peak_nits=300"
+
+
+def test_a_files_white_luminance_counts_until_the_user_speaks() -> None:
+    image = grey(0.5, white_nits=80.0)
+    assert looks_relative(image, Photometry()) is None
+    ref = emit_for(image, Photometry(), 1.0)
+    assert ref.pixels.mean().item() == pytest.approx(40)
+    assert "whiteLuminance" in ref.notes[0]
+    assert emit_for(image, Photometry(scale=10), 10).pixels.mean().item() == pytest.approx(5)

@@ -171,9 +171,11 @@ def factor_of(reference: Image, photometry: Photometry) -> float:
 
 def looks_relative(image: Image, photometry: Photometry) -> str | None:
     """One line if light that is taken for cd/m² has the look of a relative file, else None."""
-    if image.domain not in LIGHT or not photometry.assumes_absolute or image.pixels.numel() == 0:
+    if image.domain not in LIGHT or not photometry.assumes_absolute or image.white_nits:
         return None
     if photometry.display is not None and photometry.display.eotf == "linear":
+        return None
+    if image.pixels.numel() == 0:
         return None
     mean, peak = float(image.pixels.mean()), float(image.pixels.max())
     if not (mean < _DIM_MEAN or peak < _DIM_PEAK):
@@ -231,8 +233,13 @@ def hand(image: Image, wish: Wish, photometry: Photometry, factor: float = 1.0) 
 
 @shared
 def emit_for(image: Image, photometry: Photometry, factor: float) -> Image:
-    """`emit` with everything taken from the photometry."""
-    return emit(image, screen_of(image, photometry), scale=factor, nonfinite=photometry.nonfinite)
+    """`emit` with everything taken from the photometry; a file's own whiteLuminance counts where the user says nothing."""
+    if photometry.assumes_absolute and image.domain in LIGHT and image.white_nits:
+        factor, said = image.white_nits, (f"whiteLuminance: 1.0 is {image.white_nits:g} cd/m²",)
+    else:
+        said = ()
+    light = emit(image, screen_of(image, photometry), scale=factor, nonfinite=photometry.nonfinite)
+    return replace(light, notes=(*light.notes, *said)) if said else light
 
 
 def _encoded(image: Image, wish: Wish, photometry: Photometry, factor: float) -> tuple[Tensor, Encoding]:
