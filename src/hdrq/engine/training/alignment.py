@@ -22,7 +22,9 @@ class Alignment(nn.Module):
     def forward(self, source: Tensor, target: Tensor) -> Tensor:
         if self.adversary is not None:
             return self.adversary(source, target)
-        return {"coral": self.coral, "deep-coral": deep_coral, "mmd": mmd}[self.kind](source, target)
+        if self.kind == "deep-coral":
+            return deep_coral(source, target)
+        return mmd(source, target) if self.kind == "mmd" else self.coral(source, target)
 
     @classmethod
     def of(cls, run: Run) -> Alignment:

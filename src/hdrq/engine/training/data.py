@@ -47,7 +47,11 @@ def labelled(pairs: Sequence[Pair], labels: str, higher: bool) -> list[Item]:
         raise UsageError("these pictures have no opinions to learn from; use them as an unlabelled target")
     return [
         Item(
-            str(p.dist), str(p.ref) if p.ref else None, made.get(id(p)), p.scene or str(p.ref or p.dist), p.distortion
+            str(p.dist),
+            str(p.ref) if p.ref else None,
+            made.get(id(p)),
+            p.scene or str(p.ref or p.dist),
+            p.distortion,
         )
         for p in pairs
         if not labels or id(p) in made

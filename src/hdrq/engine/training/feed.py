@@ -50,7 +50,7 @@ class Batch:
         return Batch(*(move(t) for t in (self.dist, self.ref, self.label, self.place, self.scale)))  # type: ignore[arg-type]
 
 
-def _generator(*key: int) -> torch.Generator:
+def generator(*key: int) -> torch.Generator:
     """A generator of its own for every key."""
     state = 0x9E3779B97F4A7C15
     for part in key:
@@ -81,7 +81,7 @@ class Feed:
         self.salt, self.rank, self.world = salt, rank, world
 
     def order(self, epoch: int) -> list[int]:
-        return torch.randperm(len(self.items), generator=_generator(self.run.seed, self.salt, epoch)).tolist()
+        return torch.randperm(len(self.items), generator=generator(self.run.seed, self.salt, epoch)).tolist()
 
     def steps(self) -> int:
         """Batches of an epoch; a last one with too few pictures is left out, unless it is the only one."""
@@ -112,11 +112,11 @@ class Feed:
         repeat  number of the look at the same items: patches are cut elsewhere each time
         """
         base = (self.run.seed, self.salt, *(key or ()))
-        light = _generator(*base, 1) if key is not None else None  # one screen for the whole batch
+        light = generator(*base, 1) if key is not None else None  # one screen for the whole batch
         state = light.get_state() if light is not None else None
         parts = []
         for number in range(len(items))[mine]:
-            random = _generator(*base, 2, number) if key is not None else None
+            random = generator(*base, 2, number) if key is not None else None
             if light is not None and state is not None:
                 light.set_state(state)
             parts.append(self._one(items[number], random, light, repeat))

@@ -43,7 +43,7 @@ def span_of(run: Run) -> tuple[float, float]:
 
 def answer(module: nn.Module, run: Run, batch: Batch) -> Answer:
     """Scores and features of a batch."""
-    inner = getattr(module, "module", module)  # inside DistributedDataParallel
+    inner: Any = module
     dist = enter(batch.dist, inner) if hasattr(inner, "intake") else batch.dist
     if batch.ref is None:
         found = module(dist)

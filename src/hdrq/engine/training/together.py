@@ -66,7 +66,7 @@ class _Gather(torch.autograd.Function):
         return torch.cat([r[: len(p)] for r, p in zip(room, parts)])
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
         total = grad.contiguous().clone()
         dist.all_reduce(total)
         start = sum(ctx.sizes[: dist.get_rank()])

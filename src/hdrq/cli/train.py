@@ -1,0 +1,175 @@
+"""hdrq train: networks from SDR to HDR."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hdrq.catalogue import find, names
+from hdrq.cli import _options
+from hdrq.cli._door import say
+from hdrq.errors import UsageError
+
+if TYPE_CHECKING:
+    from hdrq.engine.training.run import Run
+
+_TARGETS = {"": "hs", "sihdr": "hu-sihdr", "kadid": "hu-kadid", "upiq": "hl"}
+
+
+@click.command(short_help="Train networks; re-target them from SDR to HDR.")
+@click.option("--recipe", metavar="NAME", help="A whole recipe. See: hdrq list recipes.")
+@click.option(
+    "-m",
+    "--metric",
+    "net",
+    metavar="NAME",
+    help="Network to train, where no recipe is named.  [default: vtamiq]",
+)
+@click.option("--dataset", metavar="NAME", help="What to learn from. See: hdrq list datasets.")
+@click.option("--da", metavar="KIND", help="Domain adaptation: coral, deep-coral, mmd, adversary.")
+@click.option("--target", metavar="NAME", help="The other domain.  [default: the dataset on HDR screens]")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where the datasets are.  [default: $HDRQ_DATA]",
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Any setting; see --dry-run for their names.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Run folder.  [default: runs/RECIPE]",
+)
+@click.option("--resume", is_flag=True, help="Go on from the run folder's last checkpoint.")
+@click.option("--small", is_flag=True, help="Shrink the recipe to a smoke test through the same code.")
+@click.option(
+    "--dry-run", is_flag=True, help="Show the recipe, the data found and an estimate; train nothing."
+)
+@_options.device_option
+def train(**options: Any) -> None:
+    """Train a network, by a recipe or by what is asked for.
+
+    \b
+    hdrq train --recipe vtamiq-hs --data ~/iqa
+    hdrq train --dataset kadid --da coral                  # as vtamiq-hs
+    hdrq train --dataset kadid --da coral --target sihdr --set rate=3e-5
+    torchrun --nproc_per_node 4 -m hdrq train --recipe vtamiq-srgb
+    """
+    run, name = _resolve(options)
+    from hdrq.engine.score import device_of
+    from hdrq.engine.training.run import small
+
+    run = small(run) if options["small"] else run
+    folder = options["output"] or Path("runs") / (name + ("-small" if options["small"] else ""))
+    device = device_of(options["device"])
+    from hdrq.engine.training.data import data_of
+
+    if options["dry_run"]:
+        _show(run, name, folder, options["data"], str(device))
+        return
+    source, held_out, target = data_of(run, options["data"])
+    last = folder / "last.pt"
+    if last.exists() and not options["resume"]:
+        raise UsageError(f"{last} is there already; add --resume to go on, or name another folder with -o")
+    from hdrq.engine.train import train as learn
+    from hdrq.engine.training.start import starter
+
+    records = learn(
+        run,
+        source,
+        held_out,
+        folder,
+        target=target,
+        device=device,
+        start=starter(run),
+        resume=options["resume"],
+    )
+    _follow(records, run, len(source), len(held_out), len(target), folder, name)
+
+
+def _resolve(options: dict[str, Any]) -> tuple[Run, str]:
+    """(run, recipe's name): the recipe asked for, or the one that fits what is asked for."""
+    from hdrq.engine.training.run import from_recipe
+
+    net = options["net"] or "vtamiq"
+    name = options["recipe"]
+    asked: dict[str, Any] = {}
+    if name is None:
+        if not options["dataset"]:
+            raise UsageError("name a --recipe or a --dataset; see: hdrq list recipes")
+        target = options["target"] or ""
+        kind = _TARGETS.get(target, "hu-kadid") if options["da"] else "pu"
+        name = f"{net}-{kind}"
+        if name not in names("recipe"):
+            name = f"{net}-pu"
+        if options["da"] and find("recipe", name).settings.get("target") is None:
+            raise UsageError(f"no recipe adapts {net}; see: hdrq list recipes")
+    recipe = find("recipe", name)
+    for key, value in (
+        ("source", options["dataset"]),
+        ("align", options["da"]),
+        ("target", options["target"]),
+    ):
+        if value is not None:
+            asked[key] = value
+    if (
+        options["dataset"]
+        and not options["target"]
+        and recipe.settings.get("target") == recipe.settings.get("source")
+    ):
+        asked["target"] = options["dataset"]
+    for text in options["settings"]:
+        key, sign, value = text.partition("=")
+        if not sign:
+            raise UsageError(f"--set takes NAME=VALUE, not '{text}'")
+        asked[key.strip()] = value.strip()
+    return from_recipe(recipe, asked), name
+
+
+def _show(run: Run, name: str, folder: Path, data: Path | None, device: str) -> None:
+    """What would happen: settings, data, size, and time by one measured step where there is data."""
+    from hdrq.engine.training.estimate import estimate
+
+    click.echo(f"recipe   {name} ({find('recipe', name).source})")
+    click.echo(f"folder   {folder}")
+    for key, value in asdict(run).items():
+        click.echo(f"  {key} = {value}")
+    for line in estimate(run, data, device):
+        click.echo(line)
+
+
+def _follow(records: Any, run: Run, source: int, held_out: int, target: int, folder: Path, name: str) -> None:
+    """Show a run as it goes: a line per validation, a bar where somebody watches."""
+    import sys
+
+    from tqdm import tqdm
+
+    from hdrq.engine.train import Step
+    from hdrq.engine.training.look import Validation
+
+    say(
+        f"hdrq: {name}: {source} pictures, {held_out} held out"
+        + (f", {target} of the target" if target else "")
+    )
+    bar = tqdm(unit="step", disable=not sys.stderr.isatty(), dynamic_ncols=True, leave=False)
+    for record in records:
+        if isinstance(record, Step):
+            bar.update()
+            bar.set_postfix(epoch=record.epoch, loss=f"{record.loss:.4f}", aligned=f"{record.aligned:.4f}")
+        elif isinstance(record, Validation):
+            mark = "  best" if record.best else ""
+            line = f"epoch {record.epoch}: SROCC {record.srocc:.4f}, PLCC {record.plcc:.4f}, MAE {record.mae:.4f}{mark}"
+            bar.write(line, file=sys.stderr) if not bar.disable else say(line)
+    bar.close()
+    click.echo(str(folder))
