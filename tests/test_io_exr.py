@@ -198,6 +198,15 @@ def test_layers_are_found_and_choice_is_asked_for(tmp_path):
     assert "not read: beauty, glow" in top.notes[0]
 
 
+def test_renderers_files_give_their_picture_and_not_a_normal(tmp_path):
+    planes = {f"ViewLayer.Combined.{c}": p for c, p in zip("RGB", HALF)}
+    planes |= {f"ViewLayer.Normal.{c}": p for c, p in zip("XYZ", LIGHT)}
+    planes |= {"ViewLayer.Depth.Z": LIGHT[0], "Z": LIGHT[1]}
+    image = read(store(tmp_path / "x.exr", planes))
+    assert np.array_equal(image.pixels[0].numpy(), HALF.astype(np.float32))
+    assert "read ViewLayer.Combined; not read: " in image.notes[0]
+
+
 def test_views_of_one_part(tmp_path):
     planes = dict(zip("RGB", HALF)) | {f"right.{c}": p / 2 for c, p in zip("RGB", HALF)}
     path = store(tmp_path / "x.exr", planes, multiView=["left", "right"])

@@ -11,6 +11,7 @@ from typing import Any
 from hdrq.errors import FileError, HdrqError, TooLarge, UsageError
 from hdrq.io.atomic import atomic
 from hdrq.io.formats import FORMATS, Format, by_suffix, identify, sniff
+from hdrq.io.memory import afford_file
 from hdrq.types import Image
 
 __all__ = ["FORMATS", "Format", "atomic", "by_suffix", "identify", "read", "sniff", "write"]
@@ -33,6 +34,7 @@ def read(
     alpha              keep alpha as one channel more, as stored: EXR premultiplied, the others straight
     """
     format = identify(path)
+    afford_file(path)
     module = import_module(f"hdrq.io.{format.name}")
     options = _known(module, "read", format, path, {"layer": layer, "view": view, "part": part})
     try:

@@ -90,6 +90,8 @@ def identify(path: str | Path) -> Format:
     try:
         if file.is_dir():
             raise FileError(f"{path} is a folder; name a file in it")
+        if file.exists() and not file.is_file():
+            raise FileError(f"{path} is no regular file; save what it gives and read that")
         with file.open("rb") as f:
             start = f.read(32)
     except FileNotFoundError as error:

@@ -72,8 +72,11 @@ def _ultra(path: Path, data: bytes, head: Markers, notes: list[str]) -> Image:
     """The base picture and its gain map as linear light."""
     import imagecodecs
 
-    with quiet():
-        rows = imagecodecs.ultrahdr_decode(data)  # half, RGBA
+    try:
+        with quiet():
+            rows = imagecodecs.ultrahdr_decode(data)  # half, RGBA
+    except (RuntimeError, ValueError) as error:
+        raise FileError(f"{path}: its gain map does not decode; read its SDR picture (layer base)") from error
     _, primaries = icc.understand(head.profile, notes) if head.profile else ("srgb", BT709)
     notes.append(
         f"Ultra HDR: gain map applied; linear light, 1.0 = SDR white ({SDR_WHITE:g} cd/m² by BT.2408)"

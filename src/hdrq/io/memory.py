@@ -18,6 +18,13 @@ def free_bytes() -> int:
     return max(0, min(bounds))
 
 
+def afford_file(path: object) -> None:
+    """Refuse a file that would not fit as it is."""
+    size, free = os.path.getsize(str(path)), free_bytes()
+    if size > SHARE * free:
+        raise TooLarge(f"{path} has {size / 1e9:.1f} GB, {free / 1e9:.1f} GB of memory are free; crop it")
+
+
 def afford(path: object, width: int, height: int, bytes_per_pixel: float, least: float = 0.0) -> None:
     """Refuse a picture that cannot be what its header claims, or that would not fit.
 

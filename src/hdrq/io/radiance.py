@@ -19,6 +19,7 @@ from hdrq.errors import FileError, PixelError
 from hdrq.io.atomic import atomic
 from hdrq.io.gamut import flat, primaries_of
 from hdrq.io.memory import afford
+from hdrq.io.tag import domain_of
 from hdrq.types import BT709, XYZ, Image, Primaries
 
 SIZE = re.compile(rb"\s*([+-])([XY])\s+(\d{1,9})\s+([+-])([XY])\s+(\d{1,9})\s*$")
@@ -98,7 +99,7 @@ def parse(path: Path, data: bytes) -> Header:
         elif name == b"GAMMA" and _number(value, head, "GAMMA") != 1:
             head.notes.append(f"GAMMA={value} ignored: Radiance pixels are linear")
         elif name == b"HDRQ_DOMAIN":
-            head.domain = value
+            head.domain = domain_of(value, "nits")
     else:
         raise FileError(f"{path} is damaged: its header does not end")
     _resolution(path, data, at, head)

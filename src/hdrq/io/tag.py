@@ -21,6 +21,11 @@ class Tag:
     ceiling: float
 
 
+def domain_of(text: object, otherwise: str) -> str:
+    """A domain written into a header, where it can be one."""
+    return text if isinstance(text, str) and DOMAIN.match(text) else otherwise
+
+
 def compose(image: Image, ceiling: float, provenance: Mapping[str, Any] | None) -> str:
     """ASCII, one line."""
     meaning = {

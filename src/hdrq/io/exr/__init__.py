@@ -16,6 +16,7 @@ from hdrq.io.exr.write import write
 from hdrq.io.gamut import primaries_of
 from hdrq.io.memory import afford
 from hdrq.io.quiet import quiet
+from hdrq.io.tag import domain_of
 from hdrq.types import BT709, XYZ, Image, Primaries
 
 __all__ = ["read", "write"]
@@ -60,7 +61,7 @@ def read(
     _remark(picture, notes)
     fields = picture.part.attributes
     white = fields.get("whiteLuminance")
-    domain = str(fields.get("hdrqDomain", "nits"))
+    domain = domain_of(fields.get("hdrqDomain"), "nits")
     return Image(pixels[None], domain, primaries, white_nits=white, notes=tuple(notes), path=str(path))
 
 

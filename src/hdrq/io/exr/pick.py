@@ -32,6 +32,12 @@ class Picture:
         return (others[0],) if len(others) == 1 else ()
 
     @property
+    def weakness(self) -> int:
+        """0 where it is surely a picture; more for what may be a normal, a position or a depth."""
+        names = tuple(name.upper() for name in self.colour)
+        return {("R", "G", "B"): 0, ("Y", "RY", "BY"): 0, ("Y",): 1, ("X", "Y", "Z"): 2}.get(names, 3)
+
+    @property
     def title(self) -> str:
         names = (self.part.name, self.layer, self.view)
         return "/".join(n for n in dict.fromkeys(names) if n) or "(no name)"
@@ -41,7 +47,8 @@ def pictures(parts: Iterable[Part]) -> list[Picture]:
     """Everything in the file that could be asked for."""
     found: dict[tuple[int, str, str], Picture] = {}
     for part in parts:
-        views = part.attributes.get("multiView") or []
+        views = part.attributes.get("multiView")
+        views = views if isinstance(views, list) else []
         for channel in part.channels:
             *path, last = channel.name.split(".")
             view = part.view or (views[0] if views else "")
@@ -74,11 +81,12 @@ def pick(
             raise UsageError(f"{path} has no picture in {wish}; it holds: {titles}")
         names = _few(c.name for p in parts for c in p.channels)
         raise UsageError(f"{path} has no R, G, B and no Y; its channels are {names}")
-    top = [p for p in chosen if not p.layer] or chosen
+    top = [p for p in chosen if not p.layer and p.weakness < 2] or chosen
     flat = [p for p in top if not p.part.deep] or top
-    best = flat[0]
-    if layer is None and best.layer and len({p.layer for p in flat}) > 1:
-        layers = _few(dict.fromkeys(p.layer for p in flat))
+    likely = [p for p in flat if p.weakness == min(f.weakness for f in flat)]
+    best = likely[0]
+    if layer is None and best.layer and len({p.layer for p in likely}) > 1:
+        layers = _few(dict.fromkeys(p.layer for p in likely))
         raise UsageError(f"{path} has no picture without a layer; choose one with layer: {layers}")
     return best, _left(best, everything, asked)
 
