@@ -60,6 +60,8 @@ def test_pfm_begins_with_the_bottom_row(tmp_path, order, channels):
     assert np.array_equal(image.pixels[0].numpy(), planar(rows))
     assert image.domain == "nits"
     assert image.bits is None
+    line = read(put(tmp_path / "y.pfm", b"Pf\n3 1\n-1\n" + FLOATS[0, :3, 0].tobytes()))
+    assert line.pixels.add_(0).shape == (1, 1, 1, 3)
 
 
 def test_pfm_comes_back_with_nan_and_inf(tmp_path):
