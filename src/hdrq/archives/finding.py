@@ -81,6 +81,8 @@ def locate(dataset: Dataset, data: str | Path | None = None) -> Path:
     next, so that what is missing from it can be named.
     """
     named: Path | None = None
+    if data is None and not dataset.folders:  # a manifest of one's own has to be pointed at
+        raise MissingPart(f"{dataset.name} needs --data: {describe(dataset)}")
     for root in _roots(data):
         if root.is_file() and root.suffix.lower() in dataset.marks:
             return root

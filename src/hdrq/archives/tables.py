@@ -84,10 +84,12 @@ def read_mat(path: Path, *names: str) -> list[Any]:
 
 def cells(array: Any) -> list[str]:
     """Texts of a MATLAB cell array, whichever way it is nested."""
+    import numpy as np
+
     out = []
     for cell in array.ravel():
-        while hasattr(cell, "ravel") and cell.size:
-            cell = cell.ravel()[0]
+        while isinstance(cell, np.ndarray):
+            cell = cell.ravel()[0] if cell.size else ""
         out.append(str(cell))
     return out
 

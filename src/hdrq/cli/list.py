@@ -12,6 +12,8 @@ from hdrq.cli import _options, _tables
 
 _SHELVES = [shelf for kind, shelf in SHELVES.items() if kind != "command"]
 
+_DATASETS = ("dataset", "here", "where, or what is missing", "title", "scale")  # columns at a terminal
+
 
 @click.command(name="list", short_help="List metrics, encodings, displays, formats ...")
 @click.argument("shelf", type=click.Choice([*_SHELVES, "formats"]), required=False)
@@ -22,6 +24,7 @@ def list_(shelf: str | None, format_: str | None, output: str | None) -> None:
         "metrics": _metrics,
         "encodings": _encodings,
         "displays": _displays,
+        "datasets": _datasets,
         "formats": _formats,
     }
     if shelf is None:
@@ -35,6 +38,7 @@ def list_(shelf: str | None, format_: str | None, output: str | None) -> None:
     columns = list(rows[0]) if rows else ["name"]
     format = _tables.format_of(format_, output)
     if format == "table":
+        columns = list(_DATASETS) if shelf == "datasets" else columns
         cells = ([_text(row[c]) for c in columns] for row in rows)
         _tables.show_table(columns, cells, output=output)
     else:
@@ -104,6 +108,36 @@ def _displays() -> list[dict[str, Any]]:
                 "EOTF": d.eotf,
                 "primaries": d.primaries,
                 "lux": d.ambient_lux,
+                "source": d.source,
+            }
+        )
+    return rows
+
+
+def _datasets() -> list[dict[str, Any]]:
+    """Every dataset, and whether it is here: under $HDRQ_DATA or the current folder."""
+    from hdrq.archives import state
+
+    rows = []
+    for name in names("dataset"):
+        d = find("dataset", name)
+        here, where = state(d)
+        rows.append(
+            {
+                "dataset": name,
+                "here": here,
+                "where, or what is missing": where,
+                "title": d.title,
+                "scale": d.scale,
+                "domain": d.domain,
+                "display": d.display,
+                "references": d.references,
+                "distortions": d.distortions,
+                "images": d.images,
+                "subsets": " ".join(d.subsets),
+                "licence": d.licence,
+                "home": d.home,
+                "layout": "; ".join(d.layout),
                 "source": d.source,
             }
         )
