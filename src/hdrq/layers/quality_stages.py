@@ -1,0 +1,81 @@
+"""The small network behind NoR-VDPNet, NoR-VDPNet++ and DIQM: stages of two convolutions, a mean, a regressor."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Norm = Literal["none", "batch", "instance", "layer"]
+WIDTHS = (32, 64, 128, 256, 512)
+
+
+def _norm(kind: Norm, channels: int) -> nn.Module:
+    if kind == "batch":
+        return nn.BatchNorm2d(channels)
+    if kind == "instance":
+        return nn.InstanceNorm2d(channels, affine=True)
+    return nn.GroupNorm(1, channels) if kind == "layer" else nn.Identity()
+
+
+class Stage(nn.Module):
+    """Two 3x3 convolutions, each normed and rectified, then a max pool; the second may be a ReZero residual.
+
+    Source of ReZero: Bachlechner et al., doi:10.48550/arXiv.2003.04887
+    """
+
+    def __init__(self, entering: int, width: int, norm: Norm, rezero: bool, stride: int) -> None:
+        super().__init__()
+        self.first, self.norm1 = nn.Conv2d(entering, width, 3, padding=1), _norm(norm, width)
+        self.second = nn.Conv2d(width, width, 3, stride, padding=1)
+        self.norm2 = nn.Identity() if rezero else _norm(norm, width)
+        self.alpha = nn.Parameter(torch.zeros(1)) if rezero else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.norm1(self.first(x)))
+        y = F.relu(self.norm2(self.second(x)))
+        return F.max_pool2d(y if self.alpha is None else x + self.alpha * y, 2)
+
+
+class QualityStages(nn.Module):
+    """(B, C, H, W) code, sides of at least 64, to (B,) quality; 1 is best, cut to [0, 1] outside training.
+
+    channels     1 luminance, 3 colour, 6 a reference and its test image
+    last_stride  of the very last convolution; 2 in the published NoR-VDPNet of 2024 and type C of ++
+    widths       channels of the stages; the regressor's hidden layer is half the last
+    """
+
+    def __init__(
+        self,
+        channels: int = 1,
+        norm: Norm = "none",
+        rezero: bool = False,
+        last_stride: int = 1,
+        sigmoid: bool = True,
+        widths: tuple[int, ...] = WIDTHS,
+    ) -> None:
+        super().__init__()
+        entering = (channels, *widths[:-1])
+        strides = [1] * (len(widths) - 1) + [last_stride]
+        self.stages = nn.ModuleList(
+            Stage(a, b, norm, rezero, s) for a, b, s in zip(entering, widths, strides)
+        )
+        self.head = nn.Sequential(
+            nn.Linear(widths[-1], widths[-1] // 2), nn.ReLU(), nn.Linear(widths[-1] // 2, 1)
+        )
+        self.channels, self.sigmoid = channels, sigmoid
+
+    def features(self, x: Tensor) -> Tensor:
+        """(B, widths[-1]): the mean over space of the last stage."""
+        for stage in self.stages:
+            x = stage(x)
+        return x.mean((2, 3))
+
+    def forward(self, x: Tensor, dist: Tensor | None = None) -> Tensor:
+        """Quality of x, or, given two pictures, of the second beside the first."""
+        x = x if dist is None else torch.cat([x, dist], 1)
+        q = self.head(self.features(x))[:, 0]
+        q = q.sigmoid() if self.sigmoid else q
+        return q if self.training else q.clamp(0, 1)
