@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -18,18 +20,20 @@ def disk(size: int) -> np.ndarray:
     return y * y + x * x <= r * r
 
 
-def moving_clusters(greys: list[np.ndarray], grow: int = 17, shrink: int = 3) -> tuple[np.ndarray, int]:
+def moving_clusters(greys: Iterable[np.ndarray], grow: int = 17, shrink: int = 3) -> tuple[np.ndarray, int]:
     """(labels (H, W), how many): connected places where threshold bitmaps of aligned frames disagree; 0 is still.
 
-    greys  P aligned frames (H, W) uint8; frames without a usable median (all dark, all white) have no say
+    greys  aligned frames (H, W) uint8; frames without a usable median (all dark, all white) have no say
     grow, shrink  diameters of the disks the raw map is dilated and eroded by
 
     Source: Pece & Kautz, "Bitmap movement detection: HDR for dynamic scenes", CVMP 2010, doi:10.1109/CVMP.2010.8.
     Pixels near a frame's median are left out of that frame's vote (the paper counts them, and noise moves).
     """
-    ones = zeros = np.zeros(greys[0].shape, bool)
+    ones = zeros = np.zeros((1, 1), bool)
     for image in greys:
         cut = int(np.median(image))
+        if ones.shape != image.shape:
+            ones = zeros = np.zeros(image.shape, bool)
         if not TOLERANCE < cut < 255 - TOLERANCE:
             continue
         ones = ones | (image > cut + TOLERANCE)
@@ -42,14 +46,6 @@ def moving_clusters(greys: list[np.ndarray], grow: int = 17, shrink: int = 3) ->
 
 def _dilated(mask: np.ndarray, size: int) -> np.ndarray:
     return binary_dilation(mask, disk(size)) if size > 1 else mask
-
-
-def best_of_clusters(labels: np.ndarray, count: int, scores: list[np.ndarray]) -> np.ndarray:
-    """(count + 1,) frame with the largest summed score in every cluster; label 0 gets -1 (all frames)."""
-    sums = np.stack([np.bincount(labels.ravel(), s.ravel(), count + 1) for s in scores])
-    best = sums.argmax(0)
-    best[0] = -1
-    return best
 
 
 def spread(x: Tensor, radius: int) -> Tensor:
@@ -65,26 +61,24 @@ def smooth(x: Tensor, radius: int) -> Tensor:
 
 
 def disagreement(
-    light: Tensor, variance: Tensor, valid: Tensor, known: Tensor, known_low: Tensor, known_high: Tensor,
-    known_variance: Tensor, *, sigmas: float = 3.0, tolerance: float = 0.12, slack: int = 1,
+    low: Tensor, high: Tensor, variance: Tensor, known_low: Tensor, known_high: Tensor, known_variance: Tensor, *,
+    sigmas: float = 3.0, tolerance: float = 0.12, slack: int = 1,
 ) -> Tensor:
-    """How far a frame is from what is known of the scene, 0 (same) to 1 (moved), (1, H, W).
+    """How far a frame is from what is known of the scene, in tolerances (above 1: moved), (1, H, W).
 
-    light      (C, H, W) the frame's radiance;  variance: of it;  valid: 1 where unclipped
-    known      (C, H, W) reference radiance; known_variance: of it
-    known_low, known_high  bounds of the reference, equal to it where it is unclipped; where it is clipped the light is
-               known only to lie above (or below) a bound, and the other bound is infinite (or 0)
-    sigmas     standard deviations of both noises that are forgiven
-    tolerance  relative error that is forgiven besides, for what response and registration leave
-    slack      pixels of misregistration forgiven: the light may lie anywhere within its neighbours' range
+    low, high              (C, H, W) the frame's radiance, twice, where it is seen. Where it clipped at white, only that
+                           it lies above a bound is known: low is infinite (any larger light would fit), high the bound;
+                           where it is too dark, high is 0 and low the bound
+    known_low, known_high  the same light's range as known so far: from 0, to infinity where it was clipped
+    variance               of both;  sigmas: standard deviations that are forgiven
+    tolerance              relative error that is forgiven besides, for what response and registration leave
+    slack                  pixels of misregistration forgiven: the light may lie anywhere in its neighbours' range
     """
-    low, high = -spread(-known_low, slack), spread(known_high, slack)
+    floor, roof = -spread(-known_low, slack), spread(known_high, slack)
     noise = sigmas * (variance + known_variance).sqrt()
-    below, above = low - light, light - high
-    miss = torch.maximum(below, above) - noise
-    scale = torch.maximum(light.abs(), torch.where(torch.isfinite(known), known.abs(), light.abs()))
-    over = (miss / (tolerance * scale.clamp(min=1e-12))).clamp(0, 8) * valid
-    return over.amax(0, keepdim=True)
+    short = (floor - low - noise) / (tolerance * floor).clamp(min=1e-12)
+    excess = (high - roof - noise) / (tolerance * high).clamp(min=1e-12)
+    return torch.maximum(short, excess).nan_to_num(0, posinf=0, neginf=0).clamp(0, 8).amax(0, keepdim=True)
 
 
 def ghost_mask(over: Tensor, radius: int = 2, grow: int = 3, feather: int = 3) -> Tensor:

@@ -34,11 +34,11 @@ class Shift:
 
 
 def grey(codes: np.ndarray) -> np.ndarray:
-    """(H, W, C) 8-bit codes to (H, W) uint8, (54 R + 183 G + 19 B) / 256."""
-    if codes.shape[2] == 1:
-        return codes[..., 0]
+    """(C, H, W) 8-bit codes to (H, W) uint8, (54 R + 183 G + 19 B) / 256."""
+    if len(codes) == 1:
+        return codes[0]
     wide = codes.astype(np.uint16)
-    return ((54 * wide[..., 0] + 183 * wide[..., 1] + 19 * wide[..., 2]) >> 8).astype(np.uint8)
+    return ((54 * wide[0] + 183 * wide[1] + 19 * wide[2]) >> 8).astype(np.uint8)
 
 
 def common_cut(a: np.ndarray, b: np.ndarray) -> tuple[float, int]:

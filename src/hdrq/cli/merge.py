@@ -1,0 +1,182 @@
+"""hdrq merge: a bracket of exposures to radiance, or to a fused picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hdrq.cli import _merge_report, _options
+from hdrq.cli._door import say
+from hdrq.errors import UsageError
+
+
+def _numbers(text: str | None, flag: str) -> list[float] | None:
+    """1/30,1/8,2 as a list; EV may be negative."""
+    if text is None:
+        return None
+    from hdrq.io.exposures import number_of
+
+    parts = [p for p in text.replace(" ", ",").split(",") if p]
+    if not parts:
+        raise UsageError(f"{flag} is empty; write {flag} 1/30,1/8,0.5")
+    return [number_of(p) for p in parts]
+
+
+@click.command(short_help="Merge exposures into radiance, handheld and moving ones too.")
+@click.argument("frames", nargs=-1, required=True, metavar="FRAMES...", type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, metavar="FILE", help="Picture to write: .exr, .hdr ...; --fuse: .png, .jpg ...")
+@click.option("--times", metavar="T1,T2,...", help="Exposure times in the frames' order, 1/30 or 0.5; instead of EXIF.")
+@click.option("--ev", metavar="E1,E2,...", help="Exposures in stops, in the frames' order; larger is brighter.")
+@click.option("--exposures", "table", metavar="FILE.csv", help="Table with columns file, seconds (iso, fnumber) or file, ev.")
+@click.option("--estimate-exposures", is_flag=True, help="Find the true ratios from the pixels; say how far EXIF was off.")
+@click.option("--allow-equal", is_flag=True, help="Accept frames of equal exposure.")
+@click.option(
+    "--response", default="auto", show_default=True, metavar="NAME|FILE",
+    help="Camera response: auto, neighbour-ratios, debevec, robertson, mitsunaga-nayar; linear, srgb, gamma2.2, pq, "
+    "hlg; or a file (.json .rsp .npz .csv).",
+)
+@click.option("--save-response", metavar="FILE.json", help="Keep the response, to be used with --response.")
+@click.option("--plot-response", metavar="FILE.png", help="Draw the response.")
+@click.option("--rule", default="photon-count", show_default=True, metavar="NAME",
+              help="photon-count, least-noise, linear-mean, log-mean, time-squared.")
+@click.option("--weight", default="sigmoid", show_default=True, metavar="NAME",
+              help="sigmoid, hat, triangle, gaussian, robertson, plateau, triangle-floor, triangle-5, flat ...")
+@click.option("--weigh", type=click.Choice(["channel", "mean", "code"]), default="channel", show_default=True,
+              help="Weigh channels each by its code, by the mean of their weights, or by their mean code.")
+@click.option("--edge", type=click.Choice(["hold", "toolbox", "none"]), default="hold", show_default=True,
+              help="What the shortest frame's highlights and the longest's shadows weigh.")
+@click.option("--align", type=click.Choice(["auto", "mtb", "homography", "flow", "none"]), default="auto",
+              show_default=True, help="Whole shifts, homographies, dense flow; auto resamples only where needed.")
+@click.option("--crop", type=click.Choice(["common", "reference"]), default="common", show_default=True,
+              help="Keep what all frames see, or all of the reference.")
+@click.option("--deghost", type=click.Choice(["auto", "reference", "bitmap", "patch", "none"]), default="auto",
+              show_default=True, help="Leave out what moved. auto is reference.")
+@click.option("--reference", default="auto", show_default=True, metavar="auto|N", help="Frame that decides place and time, from 1.")
+@click.option("--scale", type=click.Choice(["auto", "absolute", "relative", "median"]), default="auto", show_default=True,
+              help="cd/m² where time, aperture and ISO are known; response over exposure; median luminance 1.")
+@click.option("--fuse", is_flag=True, help="Exposure fusion: a picture to look at, no radiance.")
+@click.option("--fusion-weights", default="1,1,1", show_default=True, metavar="C,S,E",
+              help="Powers of contrast, saturation and exposure in --fuse.")
+@click.option("--uncertainty", is_flag=True, help="Add the standard error of every value as EXR layer `error`.")
+@click.option("--ghost-mask", metavar="FILE.png", help="Write where movement was found.")
+@click.option("--white", type=float, metavar="VALUE", help="Float files: the value at which they clip.  [default: 1]")
+@click.option("--balance", type=click.Choice(["camera", "daylight", "none"]), default="camera", show_default=True,
+              help="White balance of raw files.")
+@click.option("--depth", type=click.Choice(["half", "float", "uint8", "uint16"]), help="Of the numbers written.")
+@click.option("--report", metavar="FILE", help="Write the report as .json or .html.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the random sample points.")
+@click.option("-q", "--quiet", is_flag=True, help="No table.")
+@_options.device_option
+def merge(frames: tuple[Path, ...], output: str, **options: Any) -> None:
+    """Merge exposures of one scene into radiance.
+
+    \b
+    hdrq merge shots/*.jpg -o scene.exr
+    hdrq merge a.png b.png c.png -o scene.exr --times 1/4,1,4 --align none --deghost none
+    hdrq merge shots/*.jpg -o scene.exr --save-response camera.json --report scene.html
+    hdrq merge shots/*.jpg -o scene.jpg --fuse
+    """
+    settings = _settings(options)
+    report = options["report"]
+    if report and Path(report).suffix.lower() not in (".json", ".html"):
+        raise UsageError(f"--report writes .json or .html, not {report}")
+    _check_target(output, options["fuse"])
+    from hdrq.engine.merge import Merged, steps
+
+    merged = None
+    for step in steps([str(f) for f in frames], settings):
+        if isinstance(step, Merged):
+            merged = step
+        elif not options["quiet"]:
+            _merge_report.progress(step)
+    if merged is None:
+        raise SystemExit(3)
+    _merge_report.progress("")
+    _write(merged, output, options)
+    for note in merged.report.notes:
+        say(f"hdrq: note: {note}")
+    if report:
+        _merge_report.write(merged.report, report)
+    if not options["quiet"]:
+        _merge_report.show(merged.report, output)
+
+
+def _check_target(output: str, fused: bool) -> None:
+    from hdrq.io.formats import by_suffix
+
+    format = by_suffix(output)
+    if format is None or not format.writes:
+        raise UsageError(f"hdrq cannot write {Path(output).name}; end it in .exr, .hdr, .pfm, .tif (with --fuse .png, .jpg)")
+    if not fused and format.name in ("png", "jpeg"):
+        raise UsageError(f"{Path(output).name} cannot hold radiance; end it in .exr or .hdr, or add --fuse")
+
+
+def _settings(options: dict[str, Any]) -> Any:
+    """The Settings that the options describe."""
+    from hdrq.engine.score import device_of
+    from hdrq.engine.merge import Settings
+    from hdrq.engine.merging.combination import Recipe
+
+    reference = options["reference"]
+    if reference != "auto" and not (reference.isdigit() and int(reference) >= 1):
+        raise UsageError(f"--reference is auto or a frame's number from 1, not '{reference}'")
+    powers = _numbers(options["fusion_weights"], "--fusion-weights")
+    if powers is None or len(powers) != 3 or min(powers) < 0:
+        raise UsageError("--fusion-weights are three powers, contrast, saturation, exposure, such as 1,1,0")
+    return Settings(
+        times=_numbers(options["times"], "--times"),
+        ev=_numbers(options["ev"], "--ev"),
+        table=options["table"],
+        allow_equal=options["allow_equal"],
+        estimate_exposures=options["estimate_exposures"],
+        response=options["response"],
+        recipe=Recipe(options["rule"], options["weight"], options["weigh"], options["edge"]),
+        align=options["align"],
+        crop=options["crop"],
+        deghost=options["deghost"],
+        reference=None if reference == "auto" else int(reference) - 1,
+        scale=options["scale"],
+        fuse=options["fuse"],
+        fusion_weights=(powers[0], powers[1], powers[2]),
+        uncertainty=options["uncertainty"],
+        white=options["white"],
+        balance=options["balance"],
+        seed=options["seed"],
+        device=str(device_of(options["device"])),
+    )
+
+
+def _write(merged: Any, output: str, options: dict[str, Any]) -> None:
+    """The picture, and what was asked for beside it."""
+    from inspect import signature
+
+    from hdrq import io
+    from hdrq.io.formats import by_suffix
+
+    report = merged.report
+    made = {
+        "from": " ".join(f.file for f in report.frames), "exposures": " ".join(f"{f.used:g}" for f in report.frames),
+        "scale": report.scale, "factor": f"{report.factor:g}", "response": report.response, "rule": report.rule,
+        "reference": report.reference, "version": report.version,
+    }
+    extra: dict[str, Any] = {"depth": options["depth"], "provenance": made}
+    format = by_suffix(output)
+    if merged.uncertainty is not None:
+        if format is None or format.name != "exr":
+            raise UsageError("--uncertainty needs an EXR to hold its layer; end -o in .exr")
+        extra["extra"] = {"error": merged.uncertainty.numpy()}
+    from importlib import import_module
+
+    known = signature(import_module(f"hdrq.io.{format.name}").write).parameters if format else {}
+    for note in io.write(output, merged.image, **{k: v for k, v in extra.items() if k in known}):
+        say(f"hdrq: note: {note}")
+    if options["save_response"] and merged.response is not None:
+        from hdrq.io.responses import write_response
+
+        write_response(options["save_response"], merged.response)
+    if options["plot_response"] and merged.response is not None:
+        _merge_report.plot(merged.response, options["plot_response"])
+    if options["ghost_mask"]:
+        _merge_report.write_mask(merged, options["ghost_mask"])

@@ -1,0 +1,262 @@
+"""A bracket of exposures to radiance, or to a fused picture, with a report of everything found on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from math import log2
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import hdrq
+from hdrq.engine.merging.alignment import Alignment, Method, align
+from hdrq.engine.merging.bracket import Bracket
+from hdrq.engine.merging.calibration import Calibration, Samples, calibrate, take_samples
+from hdrq.engine.merging.combination import Recipe, combine, rules
+from hdrq.engine.merging.deghosting import BitmapTrust, ReferenceTrust
+from hdrq.engine.merging.fusion import fuse
+from hdrq.engine.merging.patching import patched
+from hdrq.errors import PixelError, UsageError
+from hdrq.io.exposures import Exposure, exposures_of
+from hdrq.ops.camera_response import Response
+from hdrq.ops.colour import luminance
+from hdrq.ops.exposure_weights import WEIGHTS
+from hdrq.types import BT709, Image
+
+Scale = Literal["auto", "absolute", "relative", "median"]
+Deghost = Literal["auto", "reference", "bitmap", "patch", "none"]
+# Luminance at which a sensor of speed S clips is 78 N²/(0.65 S t) cd/m² (ISO 12232, saturation-based speed, with
+# q = 0.65), which is 78 / (0.65 K) times the luminance a meter calls mid-grey.
+CLIP_OVER_GREY = 78 / (0.65 * 12.5)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a merge is asked to do; every field has the meaning of the option of the same name at the prompt."""
+
+    times: Sequence[float] | None = None
+    ev: Sequence[float] | None = None
+    table: str | None = None
+    allow_equal: bool = False
+    estimate_exposures: bool = False
+    response: str = "auto"
+    recipe: Recipe = field(default_factory=Recipe)
+    align: Method = "auto"
+    crop: Literal["common", "reference"] = "common"
+    deghost: Deghost = "auto"
+    reference: int | None = None
+    scale: Scale = "auto"
+    fuse: bool = False
+    fusion_weights: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    uncertainty: bool = False
+    white: float | None = None
+    balance: str = "camera"
+    seed: int = 0
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class FrameReport:
+    """One frame: where it lies, how it was exposed, what of it was used."""
+
+    file: str
+    exposure: str
+    relative: float
+    used: float
+    off_stops: float | None
+    clipped: float
+    black: float
+    shift: tuple[float, float]
+    how: str
+    overlap: float
+    ghosts: float
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class MergeReport:
+    """What a merge found. bias, rms: stops between neighbours; stops: dynamic range; scale: in words, with its factor."""
+
+    frames: tuple[FrameReport, ...]
+    reference: str
+    size: tuple[int, int]
+    crop: tuple[int, int, int, int]
+    response: str
+    bias: float
+    rms: float
+    pairs: tuple[dict[str, Any], ...]
+    noise: tuple[float, float]
+    ghosts: float
+    clipped_everywhere: float
+    black_everywhere: float
+    stops: float
+    scale: str
+    factor: float
+    rule: str
+    notes: tuple[str, ...]
+    version: str = hdrq.__version__
+
+
+@dataclass(frozen=True)
+class Merged:
+    """The picture, what belongs beside it, and the report."""
+
+    image: Image
+    report: MergeReport
+    response: Response | None
+    uncertainty: Tensor | None = None
+    ghosts: Tensor | None = None
+
+
+def merge(paths: Sequence[str | Path], settings: Settings | None = None) -> Merged:
+    """Everything at once; see `steps` for a generator that tells where it is."""
+    for step in steps(paths, settings or Settings()):
+        if isinstance(step, Merged):
+            return step
+    raise PixelError("the merge ended without a picture")
+
+
+def steps(paths: Sequence[str | Path], settings: Settings) -> Iterator[str | Merged]:
+    """The name of every step before it is done; at last the Merged."""
+    if len(paths) < 2:
+        raise UsageError("a stack of one frame cannot be merged; give at least two exposures")
+    _check(settings)
+    device = settings.device
+    exposures = _exposures(paths, settings)
+    bracket = Bracket(
+        paths, exposures, white=settings.white, balance=settings.balance, equal=settings.allow_equal or settings.fuse
+    )
+    yield "aligning"
+    told = not settings.estimate_exposures and not settings.fuse
+    alignment = align(bracket, settings.align, settings.reference, settings.crop, told, device)
+    if settings.fuse:
+        yield "fusing"
+        picture = fuse(bracket, alignment, settings.fusion_weights, device)
+        image = Image(picture.clamp(0, 1)[None], "srgb", bracket.primaries or BT709)
+        yield Merged(image, _report(bracket, alignment, None, settings, image.pixels, None, 1.0, "code 0..1"), None)
+        return
+    yield "calibrating"
+    calibration = calibrate(bracket, alignment, settings.response, settings.estimate_exposures, settings.seed)
+    trust: ReferenceTrust | BitmapTrust | None = None
+    if settings.deghost != "none":
+        yield "looking for movement"
+        samples = take_samples(bracket, alignment, seed=settings.seed)
+        if settings.deghost == "patch":
+            bracket, alignment = patched(bracket, alignment, calibration, samples, settings.seed, device)
+        else:
+            trust = _trust(settings.deghost, bracket, alignment, calibration, samples, device)
+    yield "merging"
+    radiance, error = combine(
+        bracket, alignment, calibration, settings.recipe, trust=trust, frames=trust.order if trust else None,
+        uncertain=settings.uncertainty, device=device,
+    )
+    _check_finite(radiance)
+    factor, words = _scale(settings.scale, radiance, exposures, calibration)
+    radiance = radiance * factor
+    domain = "nits" if words.startswith("absolute") else "linear"
+    image = Image(radiance[None].cpu(), domain, bracket.primaries or BT709)
+    report = _report(bracket, alignment, calibration, settings, image.pixels, trust, factor, words)
+    yield Merged(
+        image, report, calibration.response, None if error is None else (error * factor).cpu(),
+        None if trust is None else trust.mask,
+    )
+
+
+def _check(settings: Settings) -> None:
+    """Names that are wrong are wrong before the first file is read."""
+    if settings.recipe.rule not in rules():
+        raise UsageError(f"no rule is called '{settings.recipe.rule}'; there are {', '.join(rules())}")
+    if settings.recipe.weight not in WEIGHTS:
+        raise UsageError(f"no weight is called '{settings.recipe.weight}'; there are {', '.join(WEIGHTS)}")
+
+
+def _exposures(paths: Sequence[str | Path], settings: Settings) -> list[Exposure]:
+    """Exposures as stated; fusion does without, and takes the frames' order for them."""
+    try:
+        return exposures_of(paths, settings.times, settings.ev, settings.table)
+    except UsageError:
+        if not settings.fuse or any(x is not None for x in (settings.times, settings.ev, settings.table)):
+            raise
+        return [Exposure(ev=float(i), source="unknown") for i in range(len(paths))]
+
+
+def _trust(method: Deghost, bracket: Bracket, alignment: Alignment, calibration: Calibration, samples: Samples, device):
+    if method == "bitmap":
+        return BitmapTrust(bracket, alignment, device)
+    return ReferenceTrust(bracket, alignment, calibration, samples)
+
+
+def _check_finite(radiance: Tensor) -> None:
+    bad = int((~torch.isfinite(radiance)).sum())
+    if bad:
+        raise PixelError(f"{bad} merged values are NaN or Inf; check the response and the exposures")
+
+
+def _scale(wish: Scale, radiance: Tensor, exposures: list[Exposure], calibration: Calibration) -> tuple[float, str]:
+    """(factor on the merged values, what they then mean)."""
+    absolute = all(e.absolute is not None for e in exposures)
+    if wish == "absolute" and not absolute:
+        raise UsageError("absolute scale needs time, aperture and ISO of every frame; use --scale relative or median")
+    if wish in ("auto", "absolute") and absolute:
+        # radiance is response / relative exposure; white / exposure is the luminance that just clips
+        ratio = exposures[0].relative / exposures[0].absolute  # type: ignore[operator]
+        white = float(calibration.response.curve[-1].max())
+        factor = ratio * CLIP_OVER_GREY / white
+        return factor, "absolute: cd/m², from time, aperture and ISO (nominal, within a stop)"
+    if wish == "median":
+        middle = float(luminance(radiance[None]).flatten().double().median())
+        if middle <= 0:
+            raise PixelError("the median of the merge is 0; use --scale relative")
+        return 1 / middle, "median: the median luminance is 1"
+    known = "ratios only: time, aperture or ISO unknown" if wish == "auto" else "as asked"
+    return 1.0, f"relative: response over exposure ({known})"
+
+
+def _stops(pixels: Tensor) -> float:
+    """log2 of the ratio between the 99.99th and the 0.01th percentile of luminance."""
+    y = luminance(pixels).flatten()
+    y = y[:: max(1, len(y) // 2_000_000)]
+    y = y[y > 0]
+    if len(y) < 2:
+        return 0.0
+    low, high = np.quantile(y.numpy(), [1e-4, 1 - 1e-4])
+    return log2(high / low)
+
+
+def _report(bracket, alignment, calibration, settings, pixels, trust, factor, words) -> MergeReport:
+    survey, places = alignment.survey, alignment.placements
+    top, bottom, left, right = alignment.area
+    used = bracket.seconds if calibration is None else calibration.seconds
+    off = None if calibration is None else calibration.misfit
+    ends = bracket.order
+    rows = tuple(
+        FrameReport(
+            bracket.names[i], str(bracket.exposures[i]), float(bracket.seconds[i]), float(used[i]),
+            None if off is None else float(off[i]), survey.white[i], survey.black[i], places[i].shift, places[i].how,
+            places[i].overlap, 0.0 if trust is None else float(trust.share[i]), places[i].why,
+        )
+        for i in range(len(bracket))
+    )
+    notes = list(bracket.notes)
+    if calibration is not None:
+        notes += calibration.notes
+        if any(e.absolute is None for e in bracket.exposures):
+            notes.append("aperture, ISO or time unknown: only ratios of exposures are used")
+    found = calibration.consistency if calibration is not None else {"bias": 0.0, "rms": 0.0, "pairs": []}
+    return MergeReport(
+        rows, bracket.names[alignment.reference], (bottom - top, right - left), alignment.area,
+        calibration.response.how if calibration else "none (fusion)", found["bias"], found["rms"],
+        tuple(found["pairs"]), (calibration.noise.photon, calibration.noise.read) if calibration else (0.0, 0.0),
+        0.0 if trust is None else float((trust.mask > 127).float().mean()),
+        survey.white[ends[0]], survey.black[ends[-1]], _stops(pixels), words, factor,
+        settings.recipe.rule if calibration else "mertens", tuple(notes),
+    )
+
+
+def without_movement(settings: Settings) -> Settings:
+    """The same merge of frames that are known to be still and in place."""
+    return replace(settings, align="none", deghost="none")

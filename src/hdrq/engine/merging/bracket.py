@@ -1,0 +1,124 @@
+"""A stack of exposures on disk: read one by one, kept in memory as far as they fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from hdrq.errors import FileError, UsageError
+from hdrq.io.exposures import Exposure, check_spread
+from hdrq.io.frames import Frame, read_frame
+from hdrq.io.memory import free_bytes
+from hdrq.types import Primaries
+
+SHARE = 0.25  # of free memory that decoded frames may keep
+MOST = 2_500_000_000  # bytes they keep at most, so that thirty 45-megapixel frames merge within 8 GB
+
+
+@dataclass
+class Survey:
+    """What one look at every frame found. shares: of pixels clipped in some channel, at white and at black."""
+
+    white: list[float] = field(default_factory=list)
+    black: list[float] = field(default_factory=list)
+    good: list[float] = field(default_factory=list)
+    mean: list[float] = field(default_factory=list)
+    ceiling: float = 1.0
+
+
+class Bracket:
+    """Frames in the order given, with their exposures. `frame(i)` reads what is not at hand."""
+
+    def __init__(
+        self, paths: Sequence[str | Path], exposures: Sequence[Exposure], *, white: float | None = None,
+        balance: str = "camera", equal: bool = False, budget: int | None = None,
+    ) -> None:
+        check_spread(exposures, paths, equal)
+        self.paths = [Path(p) for p in paths]
+        self.exposures = list(exposures)
+        self.seconds = np.array([e.relative for e in exposures], float)
+        self.white, self.balance = white, balance
+        self.budget = min(MOST, int(SHARE * free_bytes())) if budget is None else budget
+        self._kept: dict[int, Frame] = {}
+        self.size: tuple[int, int] = (0, 0)
+        self.channels = 0
+        self.levels = 0
+        self.domain = ""
+        self.primaries: Primaries | None = None
+        self.notes: list[str] = []
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @property
+    def order(self) -> list[int]:
+        """Frames from the shortest exposure to the longest."""
+        return [int(i) for i in np.argsort(self.seconds, kind="stable")]
+
+    @property
+    def names(self) -> list[str]:
+        return [p.name for p in self.paths]
+
+    def frame(self, i: int) -> Frame:
+        """Frame i; refused where its size, depth or meaning differs from the first one read."""
+        if i in self._kept:
+            return self._kept[i]
+        frame = read_frame(self.paths[i], self.white, self.balance)
+        if not self.channels:
+            self.size, self.channels, self.levels = frame.size, len(frame.codes), frame.levels
+            self.domain, self.primaries = frame.domain, frame.primaries
+            self.notes += [n for n in frame.notes if n not in self.notes]
+        self._check(i, frame)
+        held = sum(_bytes(f) for f in self._kept.values())
+        if held + _bytes(frame) <= self.budget:
+            self._kept[i] = frame
+        return frame
+
+    def _check(self, i: int, frame: Frame) -> None:
+        name = self.names[i]
+        if frame.size != self.size:
+            h, w = self.size
+            raise FileError(f"{name} is {frame.size[1]} x {frame.size[0]}, the others {w} x {h}; bring them to one size")
+        if len(frame.codes) != self.channels:
+            raise FileError(f"{name} has {len(frame.codes)} channels, the others {self.channels}; convert it")
+        if frame.levels != self.levels or frame.domain != self.domain:
+            raise FileError(f"{name} holds {frame.domain} code of other depth or kind than the frames before; convert it")
+
+
+def _bytes(frame: Frame) -> int:
+    return frame.codes.nbytes + (frame.light.nbytes if frame.light is not None else 0)
+
+
+def look(frame: Frame, eight: np.ndarray, survey: Survey) -> None:
+    """Add a frame's clipping, mean and use to the survey."""
+    counts = np.stack([np.bincount(c.ravel(), minlength=256) for c in eight])
+    total = counts.sum(1)
+    survey.white.append(float((counts[:, -1] / total).max()))
+    survey.black.append(float((counts[:, 0] / total).max()))
+    survey.good.append(float(counts[:, 16:240].sum() / total.sum()))
+    survey.mean.append(float((counts.sum(0) @ np.arange(256)) / total.sum()))
+
+
+def ceiling_of(frame: Frame) -> float | None:
+    """The code at which a frame saturates, as a share of the largest, where a spike below the largest shows it."""
+    top = frame.levels - 1
+    highest = int(frame.codes.max())
+    if highest == top:
+        return 1.0
+    piled = int((frame.codes >= highest - max(1, top // 4096)).sum())
+    return highest / top if highest > 0.5 * top and piled > 1e-3 * frame.codes.size else None
+
+
+def check_order(bracket: Bracket, survey: Survey) -> None:
+    """Refuse exposures that contradict the pixels: a frame said to be brighter whose pixels are darker."""
+    order = bracket.order
+    for a, b in zip(order[:-1], order[1:]):
+        stops = np.log2(bracket.seconds[b] / bracket.seconds[a])
+        if stops > 0.3 and survey.mean[b] < survey.mean[a] - 4:
+            raise UsageError(
+                f"{bracket.names[b]} states {stops:.1f} stops more light than {bracket.names[a]} but is darker; "
+                "the exposures contradict the pixels: give --times, --ev or --estimate-exposures"
+            )

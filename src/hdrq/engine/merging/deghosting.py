@@ -1,0 +1,159 @@
+"""Which pixels of which frames to leave out because something moved."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hdrq.engine.merging.alignment import Alignment
+from hdrq.engine.merging.bracket import Bracket
+from hdrq.engine.merging.calibration import Calibration, Samples
+from hdrq.engine.merging.combination import Tables
+from hdrq.engine.merging.view import View, views
+from hdrq.mergers.mertens import quality
+from hdrq.ops.camera_response import look_up
+from hdrq.ops.ghosts import disagreement, ghost_mask, moving_clusters
+from hdrq.ops.mtb import grey
+
+BRIGHT, DARK = 0.92, 0.02  # codes (of 1) beyond which a pixel only bounds the light
+LOOSE = 0.75  # of such a bound, for the response is least known there
+CODES = 0.5  # variance, in codes², that rounding and JPEG add
+KNOWN, ABOVE, BELOW = 1, 0, 2  # what is known of a pixel: its light, a lower bound, an upper bound
+
+
+class ReferenceTrust:
+    """Leaves out what disagrees with the reference, by more than both noises and the response's own errors.
+
+    Frames are shown in order of their distance from the reference. Where the reference is clipped, the next frame that
+    sees the place and does not break the reference's bound takes over as what is known.
+    """
+
+    def __init__(self, bracket: Bracket, alignment: Alignment, calibration: Calibration, samples: Samples) -> None:
+        top, bottom, left, right = alignment.area
+        shape = (bracket.channels, bottom - top, right - left)
+        self.known = torch.zeros(shape)
+        self.noise = torch.zeros(shape)
+        self.state = torch.full(shape, ABOVE, dtype=torch.uint8)
+        self.mask = torch.zeros(shape[1:], dtype=torch.uint8)
+        self.share = np.zeros(len(bracket))
+        self.calibration = calibration
+        self.reference = alignment.reference
+        self.white = float(calibration.response.curve[-1].max())
+        stops = np.abs(np.log2(calibration.seconds / calibration.seconds[alignment.reference]))
+        self.order = [int(k) for k in np.argsort(stops, kind="stable")]
+        self.bias, self.tolerance = habits(calibration, samples, self.order)
+        self.pixels = shape[1] * shape[2]
+
+    def __call__(self, k: int, view: View, light: Tensor, tables: Tables) -> Tensor | None:
+        rows = slice(view.top, view.bottom)
+        t = float(self.calibration.seconds[k])
+        x = view.codes.float() / (view.levels - 1)
+        usual = np.interp(np.linspace(0, 255, view.levels), np.arange(256), np.exp(-self.bias[k]))
+        radiance = light.float() / t * torch.as_tensor(usual, dtype=torch.float32, device=x.device)[view.codes.long()]
+        step = look_up(view.codes, tables.step).float()
+        noise = self.calibration.noise.variance(light.float() / self.white) * (self.white / t) ** 2
+        noise = noise + CODES * (step / t) ** 2
+        state = torch.full(x.shape, KNOWN, dtype=torch.uint8, device=x.device)
+        state[x < (DARK if tables.coarse else 0.0005)] = BELOW
+        state[(x > BRIGHT).any(0, keepdim=True).expand(x.shape)] = ABOVE  # its other channels are mixed with clipped ones
+        radiance = torch.where(state == ABOVE, LOOSE * radiance, torch.where(state == BELOW, radiance / LOOSE, radiance))
+        known, before = self.known[:, rows].to(x.device), self.state[:, rows].to(x.device)
+        if k == self.reference:
+            mask = torch.zeros_like(x[:1])
+            fresh = torch.ones_like(x, dtype=torch.bool)
+        else:
+            low = torch.where(before == BELOW, torch.zeros_like(known), known)
+            high = torch.where(before == ABOVE, torch.full_like(known, torch.inf), known)
+            low_ok = torch.where(state == ABOVE, torch.full_like(radiance, torch.inf), radiance)
+            high_ok = torch.where(state == BELOW, torch.zeros_like(radiance), radiance)
+            over = disagreement(
+                low_ok, high_ok, noise, low, high, self.noise[:, rows].to(x.device), tolerance=self.tolerance[k]
+            )
+            mask = ghost_mask(over * view.inside)
+            bound_only = (before == ABOVE).any(0, keepdim=True) & (over <= 1)
+            mask = torch.where(bound_only, torch.zeros_like(mask), mask)  # else nobody would be left there
+            still = (mask < 0.5) & (view.inside > 0)
+            tighter = ((before == ABOVE) & (state == ABOVE) & (radiance > known)) | (
+                (before == BELOW) & (state == BELOW) & (radiance < known)
+            )
+            fresh = still & (((before != KNOWN) & (state == KNOWN)) | tighter)
+        self.known[:, rows] = torch.where(fresh, radiance, known).cpu()
+        self.noise[:, rows] = torch.where(fresh, noise, self.noise[:, rows].to(x.device)).cpu()
+        self.state[:, rows] = torch.where(fresh, state, before).cpu()
+        if k == self.reference:
+            return None
+        self.share[k] += float((mask > 0.5).sum()) / self.pixels
+        self.mask[rows] = torch.maximum(self.mask[rows], (mask[0] * 255).round().to(torch.uint8).cpu())
+        return 1 - mask
+
+
+def habits(
+    calibration: Calibration, samples: Samples, order: list[int]
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """What a frame's radiance usually is, beside what is known from the frames before it in `order`.
+
+    returns  per frame (256,) ln of the usual ratio by code, which errors of response and exposure make differ from 0;
+             (P,) relative scatter around it that is no movement: three robust deviations, 12 % to 50 %
+    """
+    codes = np.rint(samples.codes).astype(int)
+    channels = codes.shape[2]
+    table = np.broadcast_to(calibration.response.table(256), (256, channels))
+    log = np.log(np.maximum(table, 1e-9 * table.max()))
+    known = np.full(codes.shape[1:], np.nan)
+    bias = [np.zeros(256) for _ in order]
+    scatter = np.full(len(order), 0.12)
+    for k in order:
+        z = codes[k]
+        seen = (z > DARK * 255) & (z < BRIGHT * 255)
+        light = log[z, np.arange(channels)] - np.log(calibration.seconds[k])
+        both = seen & np.isfinite(known)
+        if both.sum() > 500:
+            miss, at = (light - known)[both], z[both]
+            bias[k] = _median_by_code(at, miss)
+            scatter[k] = np.clip(3 * 1.4826 * np.median(np.abs(miss - bias[k][at])), 0.12, 0.5)
+        known = np.where(np.isfinite(known) | ~seen, known, light - bias[k][z])
+    return bias, scatter
+
+
+def _median_by_code(code: np.ndarray, value: np.ndarray, bins: int = 24, least: int = 60) -> np.ndarray:
+    """(256,) median of `value` around every code, straight lines between bins of equal numbers of samples."""
+    order = np.argsort(code, kind="stable")
+    parts = np.array_split(order, min(bins, max(1, len(order) // least)))
+    return np.interp(np.arange(256), [np.median(code[p]) for p in parts], [np.median(value[p]) for p in parts])
+
+
+class BitmapTrust:
+    """In every moving cluster only the best-exposed frame counts. Source: Pece & Kautz 2010 (ops/ghosts)."""
+
+    def __init__(self, bracket: Bracket, alignment: Alignment, device: torch.device | str = "cpu") -> None:
+        self.labels, self.count = moving_clusters(
+            _whole(bracket, alignment, k, lambda v: torch.from_numpy(grey(_eight(v)))[None], device)[0].numpy()
+            for k in range(len(bracket))
+        )
+        sums = []
+        for k in range(len(bracket)):
+            score = _whole(bracket, alignment, k, lambda v: quality(v.codes.float() / (v.levels - 1)), device)[0]
+            sums.append(np.bincount(self.labels.ravel(), score.double().numpy().ravel(), self.count + 1))
+        self.best = torch.from_numpy(np.argmax(sums, 0))
+        self.order = list(range(len(bracket)))
+        self.mask = torch.from_numpy(((self.labels > 0) * 255).astype(np.uint8))
+        self.share = np.array([float((self._others(k) == 0).float().mean()) for k in self.order])
+
+    def _others(self, k: int, rows: slice = slice(None)) -> Tensor:
+        """1 where frame k counts."""
+        labels = torch.from_numpy(self.labels[rows]).long()
+        return ((labels == 0) | (self.best[labels] == k)).float()
+
+    def __call__(self, k: int, view: View, light: Tensor, tables: Tables) -> Tensor:
+        return self._others(k, slice(view.top, view.bottom))[None].to(light.device)
+
+
+def _eight(view: View) -> np.ndarray:
+    codes = view.codes if view.levels == 256 else view.codes // 257
+    return codes.to(torch.uint8).cpu().numpy()
+
+
+def _whole(bracket: Bracket, alignment: Alignment, k: int, make, device) -> Tensor:
+    """What `make` says of every strip of frame k, (1, H, W)."""
+    return torch.cat([make(v).cpu() for v in views(bracket, alignment, k, device)], 1)

@@ -1,0 +1,37 @@
+"""Exposure fusion frame by frame: once for the sum of the weights, once for the blend."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from hdrq.engine.merging.alignment import Alignment
+from hdrq.engine.merging.bracket import Bracket
+from hdrq.engine.merging.view import views
+from hdrq.mergers.mertens import Blend, quality
+
+
+def fuse(
+    bracket: Bracket, alignment: Alignment, weights: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    device: torch.device | str = "cpu",
+) -> Tensor:
+    """(C, H, W) code of the common area, unclipped. weights: powers of contrast, saturation, exposure."""
+    total = sum(_scored(bracket, alignment, k, weights, device)[1] for k in range(len(bracket)))
+    blend: Blend | None = None
+    for k in range(len(bracket)):
+        code, weight = _scored(bracket, alignment, k, weights, device)
+        blend = blend or Blend((code.shape[1], code.shape[2]))
+        blend.add(code, weight / total)
+    assert blend is not None
+    return blend.result()
+
+
+def _scored(bracket: Bracket, alignment: Alignment, k: int, weights, device) -> tuple[Tensor, Tensor]:
+    """A whole frame in place, code 0..1 in float32, and how good its pixels look."""
+    codes, seen, levels = [], [], 256
+    for view in views(bracket, alignment, k, device):
+        codes.append(view.codes)
+        seen.append(view.inside.expand(1, *view.codes.shape[1:]))
+        levels = view.levels
+    code = torch.cat(codes, 1).float() * torch.tensor(1 / (levels - 1), dtype=torch.float32)
+    return code, quality(code, *weights) * torch.cat(seen, 1).clamp(min=1e-9)

@@ -1,0 +1,2 @@
+"""placeholder"""
+def patched(*a): raise NotImplementedError
