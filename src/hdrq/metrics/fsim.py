@@ -16,6 +16,7 @@ from hdrq.types import Card, Reading, metric
         reads="code",
         codes=True,
         best=1.0,
+        side=4,
         source="Zhang, Zhang, Mou, Zhang, IEEE TIP 2011, doi:10.1109/TIP.2011.2109730",
     )
 )

@@ -13,6 +13,7 @@ LEVELS, ORIENTATIONS = 4, (0, 3)  # the two of sp5's six orientations that the a
 BLOCK = 3  # neighbouring coefficients of one Gaussian scale mixture, per side
 NOISE = 0.4  # variance of the visual noise, code²
 FLAT = 1e-15
+DARK = 1e-9  # nats per pixel; below is rounding of a flat frame
 
 
 @metric(
@@ -41,7 +42,7 @@ def vif(ref: Tensor, dist: Tensor) -> Tensor:
         for b in ORIENTATIONS:
             part = _information(x[:, b : b + 1], y[:, b : b + 1], 2 ** (LEVELS - level) + 1)
             kept, there = kept + part[0], there + part[1]
-    some = there > 0
+    some = there > DARK * ref.shape[-2] * ref.shape[-1]
     return torch.where(some, kept / torch.where(some, there, 1.0), 1.0)
 
 
