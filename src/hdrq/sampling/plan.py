@@ -11,7 +11,7 @@ A level is a picture halved s times, its odd last row and column left out; corne
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import Literal
@@ -55,6 +55,11 @@ class Plan:
         """(K, N, 2) int64 corners on the CPU; fractions are cut off, as the authors do."""
         return torch.from_numpy(self.corners.astype(np.int64))
 
+    def of(self, number: int) -> Plan:
+        """The places of one set alone."""
+        chosen = slice(number, number + 1)
+        return replace(self, corners=self.corners[chosen], places=self.places[chosen])
+
     def part(self, start: int, stop: int) -> Plan:
         """Patches start..stop-1, so that large pictures can be worked on in pieces."""
         ends = np.cumsum([0, *self.counts]).clip(start, stop)
@@ -66,6 +71,12 @@ class Plan:
     def parts(self, n: int) -> Iterator[Plan]:
         """Pieces of at most n patches."""
         return (self.part(i, min(i + n, len(self))) for i in range(0, len(self), n))
+
+
+def together(plans: Sequence[Plan]) -> Plan:
+    """Plans of equal counts as one, a set for each picture of a batch."""
+    corners, places = (np.concatenate(parts) for parts in zip(*((p.corners, p.places) for p in plans)))
+    return replace(plans[0], corners=corners, places=places)
 
 
 def levels(size: tuple[int, int], patch: int, wanted: int) -> int:

@@ -1,0 +1,189 @@
+"""hdrq models: weights, and the cards they answer to."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hdrq.cli import _options, _tables
+from hdrq.cli._door import say
+from hdrq.errors import HdrqError, UsageError
+
+
+@click.group(short_help="Weights of learned metrics: list, show, import, fetch, verify.")
+def models() -> None:
+    """Weights of learned metrics. They live in $HDRQ_MODELS or the user's cache; some come with hdrq."""
+
+
+@models.command(name="list")
+@_options.output_options
+def list_(format_: str | None, output: str | None) -> None:
+    """List what is here, and what others publish."""
+    from hdrq.weights import UNTRAINED, cards, published
+
+    rows, here = [], set()
+    for card, path in cards():
+        here.add(card.name)
+        state = "untrained" if card.recipe == UNTRAINED else "here"
+        size = f"{path.stat().st_size / 1e6:.1f} MB"
+        rows.append(_row(card.name, card.net, card.encoding, state, size, card.licence))
+    for entry in published():
+        if entry["name"] not in here:
+            rows.append(
+                _row(entry["name"], entry["net"], entry["encoding"], "to fetch", "", entry["licence"])
+            )
+    columns = list(rows[0]) if rows else ["name"]
+    format = _tables.format_of(format_, output)
+    if format == "table":
+        _tables.show_table(columns, ([str(row[c]) for c in columns] for row in rows), output=output)
+    else:
+        _tables.write_text(_tables.text_of(rows, format, columns), output)
+
+
+def _row(*values: str) -> dict[str, Any]:
+    return dict(zip(("name", "net", "code", "state", "size", "licence"), values))
+
+
+@models.command()
+@click.argument("name")
+def show(name: str) -> None:
+    """Print the card of NAME as JSON."""
+    import json
+
+    from hdrq.weights import find_card, published
+
+    entry = next((p for p in published() if p["name"] == name), None)
+    try:
+        card, path = find_card(name)
+    except HdrqError:
+        if entry is None:
+            raise
+        click.echo(json.dumps({**entry, "state": f"to fetch: hdrq models fetch {name}"}, indent=1))
+        return
+    click.echo(json.dumps({**asdict(card), "path": str(path)}, indent=1, ensure_ascii=False))
+
+
+@models.command(name="import")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.option(
+    "--as", "net", required=True, metavar="NET", help="The network the file is of: vtamiq, pieapp ..."
+)
+@click.option("--name", default="", help="What to call the weights.  [default: the file's name]")
+@click.option(
+    "--encoding", default="", metavar="NAME", help="The code it was trained on, where no layout says so."
+)
+@click.option(
+    "--white", default="", metavar="KIND", help="What training called 1.0: sdr, 255, pmax or LOW..HIGH."
+)
+@click.option("--layout", default="", help="How the file names its tensors.  [default: recognised]")
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Build options no shape tells: heads=12."
+)
+@click.option(
+    "--jod", nargs=2, type=float, default=None, metavar="A B", help="The score q means A + B·q JOD."
+)
+@click.option("--licence", default="", help="Licence of the weights, for the card.")
+@click.option("--half", is_flag=True, help="Keep them in half precision.")
+def import_(
+    files: tuple[Path, ...],
+    net: str,
+    name: str,
+    encoding: str,
+    white: str,
+    layout: str,
+    settings: tuple[str, ...],
+    jod: tuple[float, float] | None,
+    licence: str,
+    half: bool,
+) -> None:
+    """Convert authors' checkpoints, every tensor accounted for; pickles may hold tensors and nothing else.
+
+    Several files together make one network: LPIPS's and DISTS's heads beside torchvision's backbone.
+    """
+    from hdrq.catalogue import check
+    from hdrq.engine.adopt import adopt
+
+    check("net", net)
+    if encoding:
+        check("encoding", encoding)
+    card, path = adopt(
+        files,
+        net,
+        name=name,
+        encoding=encoding,
+        white=white,
+        layout=layout,
+        options=_settings(settings),
+        licence=licence,
+        results={"jod": list(jod)} if jod else {},
+        half=half,
+    )
+    say(
+        f"{card.name}: {card.net} for {card.encoding} code (white: {card.white}), witness {card.witness['score']:.6g}"
+    )
+    if not encoding:
+        say("the code is what the layout's authors trained on, or sRGB; --encoding says otherwise")
+    click.echo(path)
+
+
+@models.command()
+@click.argument("name")
+@click.option("--sha256", "hashes", multiple=True, metavar="HEX", help="Hash to demand, one for each file.")
+@click.option("-y", "--yes", is_flag=True, help="Accept files whose hash nobody pinned.")
+def fetch(name: str, hashes: tuple[str, ...], yes: bool) -> None:
+    """Download published weights from their home and convert them. An interrupted download goes on where it was."""
+    from tqdm import tqdm
+
+    from hdrq.engine import adopt
+
+    def accept(file: str, sha256: str) -> bool:
+        say(f"{file} has sha256 {sha256}, and no hash of it is known to hdrq")
+        return yes or click.confirm("Use it?", err=True)
+
+    bars: dict[str, Any] = {}
+    for step in adopt.fetch(name, accept, hashes):
+        if isinstance(step, tuple):
+            file, have, total = step
+            bar = bars.setdefault(file, tqdm(total=total, unit="B", unit_scale=True, desc=file, disable=None))
+            bar.update(have - bar.n)
+            continue
+        for bar in bars.values():
+            bar.close()
+        say(f"{step.name}: {step.net} for {step.encoding} code; licence: {step.licence}")
+
+
+@models.command()
+@click.argument("wanted", nargs=-1, metavar="[NAME...]")
+def verify(wanted: tuple[str, ...]) -> None:
+    """Check sha256, keys, shapes and the known score of weights; all that are here, without a NAME."""
+    from hdrq.weights import cards, find_card, verified
+
+    failed = 0
+    found = [find_card(name) for name in wanted] if wanted else list(cards())
+    for card, path in found:
+        try:
+            verified(card, path)
+            click.echo(f"{card.name}: ok")
+        except HdrqError as error:
+            failed += 1
+            say(f"{card.name}: {error}")
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+def _settings(texts: tuple[str, ...]) -> dict[str, Any]:
+    """KEY=VALUE texts; numbers and true or false become what they look like."""
+    found: dict[str, Any] = {}
+    for text in texts:
+        key, sign, value = text.partition("=")
+        if not (sign and key and value):
+            raise UsageError(f"'{text}' is not KEY=VALUE")
+        try:
+            found[key] = ast.literal_eval(value.capitalize() if value in ("true", "false") else value)
+        except (ValueError, SyntaxError):
+            found[key] = value
+    return found

@@ -1,0 +1,56 @@
+"""Files from the web: resumable, and not believed before their sha256 is known."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+
+from hdrq.errors import FileError
+
+_PIECE = 1 << 20  # bytes
+_PATIENCE = 60.0  # seconds without a byte
+
+
+def download(url: str, path: Path) -> Iterator[tuple[int, int | None]]:
+    """Fetch to `path`, yielding (bytes there, bytes in all if known).
+
+    What was there of an earlier attempt stays in PATH.part, and a server that knows ranges sends the rest.
+    """
+    part = path.with_name(path.name + ".part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    have = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:
+            resumed = answer.status == 206
+            have = have if resumed else 0
+            length = answer.headers.get("Content-Length")
+            total = have + int(length) if length else None
+            with part.open("ab" if resumed else "wb") as file:
+                while piece := answer.read(_PIECE):
+                    file.write(piece)
+                    have += len(piece)
+                    yield have, total
+    except urllib.error.HTTPError as error:
+        if error.code == 416 and have:  # nothing is left to send
+            part.replace(path)
+            return
+        raise FileError(f"{url} answered {error.code} {error.reason}") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise FileError(f"{url} cannot be reached ({reason}); what came so far is kept, try again") from error
+    if total is not None and have < total:
+        raise FileError(f"{url} broke off at {have} of {total} bytes; what came is kept, try again")
+    part.replace(path)
+
+
+def digest(path: Path) -> str:
+    """sha256 of a file, hexadecimal."""
+    found = sha256()
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            found.update(piece)
+    return found.hexdigest()

@@ -1,0 +1,56 @@
+"""PU-PieAPP with its published weights, on the code they were trained on. For PU21: `pu21:pieapp@NAME`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from hdrq.layers.patchwise import Precision, Show, patchwise
+from hdrq.types import Card, Reading, metric
+
+
+@metric(
+    Card(
+        title="PU-PieAPP, PieAPP trained on HDR and SDR pictures of UPIQ",
+        unit="JOD",
+        better="higher",
+        span=(None, None),
+        reads="pu08-polynomial",
+        source="doi:10.1109/TIP.2021.3119872; github.com/gfxdisp/pu_pieapp",
+        needs=("net", "maps"),
+        side=64,
+        planes=40,
+        net="pu-pieapp",
+    )
+)
+def pu_pieapp(
+    ref: Tensor,
+    dist: Tensor,
+    *,
+    net: Any,
+    maps: bool = False,
+    stride: int = 64,
+    patches: int = 0,
+    repeats: int = 1,
+    seed: int = 0,
+    show: Show = "score",
+    precision: Precision = "float32",
+) -> Reading:
+    """Quality of the test relative to the reference, 0 for identical pictures and below 0 for worse ones.
+
+    stride   64 covers the picture once (a border that does not fit is left out); the authors also use 32
+    patches  so many patches in perturbed cells instead of the grid; seed and repeats apply to them
+    """
+    return patchwise(
+        net,
+        ref,
+        dist,
+        stride=stride,
+        patches=patches,
+        repeats=repeats,
+        seed=seed,
+        maps=maps,
+        show=show,
+        precision=precision,
+    )
