@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from hdrq.errors import FileError
 from hdrq.io import cicp, icc
@@ -24,6 +25,7 @@ def read(path: Path, *, alpha: bool = False) -> Image:
     data = path.read_bytes()
     width = height = 0
     bits, domain, primaries, known = 8, "srgb", BT709, False
+    quarters, mirrored = 0, 0  # turns to the left, then the dimension that is flipped
     notes: list[str] = []
     for kind, body in _boxes(path, data, 0, len(data)):
         if kind == b"ispe" and len(body) >= 12:
@@ -36,15 +38,20 @@ def read(path: Path, *, alpha: bool = False) -> Image:
             known = True
         elif kind == b"colr" and body[:4] in (b"prof", b"rICC") and not known:
             domain, primaries = icc.understand(body[4:], notes)
-        elif kind in (b"irot", b"imir"):
-            notes.append(f"{kind.decode()} not applied: pixels as stored")
+        elif kind == b"irot" and body:
+            quarters = body[0] & 3
+        elif kind == b"imir" and body:
+            mirrored = -2 if body[0] & 1 == 0 else -1
     afford(path, width, height, 64)
     rows = imagecodecs.avif_decode(data, numthreads=1)
     rows = rows[0] if rows.ndim == 4 else rows
     most = 255 if rows.dtype == np.uint8 else 2**bits - 1
-    return Image(
-        planes(rows, most, notes, alpha), domain, primaries, bits, notes=tuple(notes), path=str(path)
-    )
+    pixels = planes(rows, most, notes, alpha)
+    if quarters or mirrored:
+        notes.append("turned as the file says it is to be seen")
+        pixels = torch.rot90(pixels, quarters, (-2, -1))
+        pixels = (pixels.flip(mirrored) if mirrored else pixels).contiguous()
+    return Image(pixels, domain, primaries, bits, notes=tuple(notes), path=str(path))
 
 
 def _boxes(path: Path, data: bytes, at: int, end: int) -> Iterator[tuple[bytes, bytes]]:
