@@ -119,7 +119,16 @@ class _Kendall:
         self.exact = y.size <= _EXACT_ROWS and scenes <= _EXACT_SCENES
         if not self.exact:
             alone = agreements(x, y).astype(np.float64)
-            self.by_scene = np.bincount(scene, alone, scenes)
+            untied = [
+                y.size - np.unique(v, return_counts=True)[1][np.unique(v, return_inverse=True)[1]]
+                for v in (x, y)
+            ]
+            whole = np.sqrt(untied[0].sum() * untied[1].sum())
+            self.tau = alone.sum() / whole if whole else np.nan
+            drift = (
+                self.tau / 2 * (untied[0] / untied[0].sum() + untied[1] / untied[1].sum()) if whole else alone
+            )
+            self.pull = 2 * np.bincount(scene, alone / whole - drift if whole else alone, scenes)
             return
         order = np.argsort(scene, kind="stable")
         starts = np.searchsorted(scene[order], np.arange(scenes))
@@ -134,9 +143,8 @@ class _Kendall:
             np.add.at(self.table, place[rows], by_column)
 
     def __call__(self, times: Array, untied_y: Array, untied_x: Array) -> Array:
-        if self.exact:
-            agreeing = np.einsum("ds,ds->d", times @ self.table, times)
-        else:
-            agreeing = self.by_scene.sum() + 2 * (times - 1) @ self.by_scene
+        if not self.exact:
+            return self.tau + (times - 1) @ self.pull
+        agreeing = np.einsum("ds,ds->d", times @ self.table, times)
         with np.errstate(invalid="ignore", divide="ignore"):
             return agreeing / np.sqrt(untied_y * untied_x)
