@@ -119,16 +119,11 @@ class _Kendall:
         self.exact = y.size <= _EXACT_ROWS and scenes <= _EXACT_SCENES
         if not self.exact:
             alone = agreements(x, y).astype(np.float64)
-            untied = [
-                y.size - np.unique(v, return_counts=True)[1][np.unique(v, return_inverse=True)[1]]
-                for v in (x, y)
-            ]
-            whole = np.sqrt(untied[0].sum() * untied[1].sum())
-            self.tau = alone.sum() / whole if whole else np.nan
-            drift = (
-                self.tau / 2 * (untied[0] / untied[0].sum() + untied[1] / untied[1].sum()) if whole else alone
-            )
-            self.pull = 2 * np.bincount(scene, alone / whole - drift if whole else alone, scenes)
+            free_x, free_y = _untied(x), _untied(y)
+            whole = np.sqrt(free_x.sum() * free_y.sum()) or np.nan
+            self.tau = alone.sum() / whole
+            drift = self.tau / 2 * (free_x / (free_x.sum() or 1) + free_y / (free_y.sum() or 1))
+            self.pull = 2 * np.bincount(scene, alone / whole - drift, scenes)
             return
         order = np.argsort(scene, kind="stable")
         starts = np.searchsorted(scene[order], np.arange(scenes))
@@ -148,3 +143,9 @@ class _Kendall:
         agreeing = np.einsum("ds,ds->d", times @ self.table, times)
         with np.errstate(invalid="ignore", divide="ignore"):
             return agreeing / np.sqrt(untied_y * untied_x)
+
+
+def _untied(v: Array) -> Array:
+    """For each row, how many rows have another value."""
+    _, place, count = np.unique(v, return_inverse=True, return_counts=True)
+    return (v.size - count[place]).astype(np.float64)
