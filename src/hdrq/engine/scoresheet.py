@@ -170,22 +170,26 @@ class ScoreTable:
                 f"{self.path} has no column of opinions that is known; name it with --column opinion=NAME, "
                 "or give the --dataset the images are of"
             )
+        columns = self.columns
+        dist, opinion = columns["dist"], columns["opinion"]
+        ref, scene, distortion = (columns.get(m, "") for m in ("ref", "scene", "distortion"))
+        level, spread = columns.get("level", ""), "spread" in columns or {"low", "high"} <= set(columns)
+        carried = {"spread_is": "se"} if "spread" not in columns and "low" in columns else {}
         found: dict[str, Pair] = {}
         for i, row in enumerate(self.rows, 2):
-            name = row[self.columns["dist"]].strip()
+            name = row[dist].strip()
             if name in found:
                 continue
-            told = {m: row[c].strip() for m, c in self.columns.items() if row.get(c)}
-            level = told.get("level", "")
+            source = row[ref].strip() if ref else ""
             found[name] = Pair(
                 dist=name,
-                ref=told.get("ref"),
-                scene=told.get("scene") or Path(told.get("ref") or name).stem,
-                opinion=number(told.get("opinion"), f"{self.path}: line {i}, {self.columns['opinion']}"),
-                spread=spread_of(self.path, i, dict(row), dict(self.columns)),
-                distortion=told.get("distortion", ""),
-                level=_level(level),
-                carried={"spread_is": "se"} if "spread" not in self.columns and "low" in told else {},
+                ref=source or None,
+                scene=(row[scene].strip() if scene else "") or Path(source or name).stem,
+                opinion=number(row[opinion], f"{self.path}: line {i}, {opinion}"),
+                spread=spread_of(self.path, i, dict(row), dict(columns)) if spread else None,
+                distortion=row[distortion].strip() if distortion else "",
+                level=_level(row[level]) if level else None,
+                carried=carried,
             )
         return list(found.values())
 
@@ -234,10 +238,13 @@ def read_scores(
             values.setdefault(name, {})[row[names["dist"]].strip()] = _value(row["value"])
             better[name] = row.get("better", "").strip()
     else:
-        for name in header:
-            column = {row[names["dist"]].strip(): _value(row[name]) for row in rows}
-            if name not in names.values() and np.isfinite(list(column.values())).any():
-                values[name] = column
+        images = [row[names["dist"]].strip() for row in rows]
+        for name in rest:
+            if name in names.values():
+                continue
+            column = [_value(row[name]) for row in rows]
+            if np.isfinite(column).any():
+                values[name] = dict(zip(images, column, strict=True))
     picked = _picked(list(values), wanted, excluded, path)
     return ScoreTable(path, {m: values[m] for m in picked}, better, tuple(rows), names, long)
 

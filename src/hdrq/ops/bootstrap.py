@@ -15,7 +15,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hdrq.ops.correlation import Ranking, agreements, rank_correlations
+from hdrq.ops.correlation import Ranking, agreements, rank_correlations, untied
 from hdrq.ops.curves import Curve
 
 Array = NDArray[np.float64]
@@ -119,7 +119,7 @@ class _Kendall:
         self.exact = y.size <= _EXACT_ROWS and scenes <= _EXACT_SCENES
         if not self.exact:
             alone = agreements(x, y).astype(np.float64)
-            free_x, free_y = _untied(x), _untied(y)
+            free_x, free_y = untied(x), untied(y)
             whole = np.sqrt(free_x.sum() * free_y.sum()) or np.nan
             self.tau = alone.sum() / whole
             drift = self.tau / 2 * (free_x / (free_x.sum() or 1) + free_y / (free_y.sum() or 1))
@@ -143,9 +143,3 @@ class _Kendall:
         agreeing = np.einsum("ds,ds->d", times @ self.table, times)
         with np.errstate(invalid="ignore", divide="ignore"):
             return agreeing / np.sqrt(untied_y * untied_x)
-
-
-def _untied(v: Array) -> Array:
-    """For each row, how many rows have another value."""
-    _, place, count = np.unique(v, return_inverse=True, return_counts=True)
-    return (v.size - count[place]).astype(np.float64)

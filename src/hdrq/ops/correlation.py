@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 Array = NDArray[np.float64]
 
 
 def srocc(x: ArrayLike, y: ArrayLike) -> float:
     """Spearman's rank correlation, ties at their mean rank; NaN where either is constant."""
-    return plcc(stats.rankdata(x), stats.rankdata(y))
+    return plcc(ranks(x), ranks(y))
+
+
+def ranks(values: ArrayLike) -> Array:
+    """Ranks from 1, ties at their mean."""
+    _, place, count = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
+    return (np.cumsum(count) - (count - 1) / 2)[place]
+
+
+def untied(values: ArrayLike) -> Array:
+    """For each row, how many rows have another value."""
+    _, place, count = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
+    return (place.size - count[place]).astype(np.float64)
 
 
 def krocc(x: ArrayLike, y: ArrayLike) -> float:
     """Kendall's tau-b; NaN where either is constant."""
-    if np.ptp(x) == 0 or np.ptp(y) == 0:
-        return float("nan")
-    return float(stats.kendalltau(x, y, method="asymptotic").statistic)
+    free = untied(x).sum() * untied(y).sum()
+    return float(agreements(x, y).sum() / np.sqrt(free)) if free else float("nan")
 
 
 def plcc(x: ArrayLike, y: ArrayLike) -> float:
@@ -68,23 +78,23 @@ def rank_correlations(xs: list[Ranking], y: Ranking, times: Array) -> tuple[Arra
 
     Also, for Kendall's, how many ordered pairs of copies differ in x (D, M) and in y (D,).
     """
-    rows, runs, ranks = y.ranked(times)
+    rows, runs, ry = y.ranked(times)
     count = rows.sum(1)
     spread, differ = (
-        np.einsum("dg,dg,dg->d", runs, ranks, ranks),
+        np.einsum("dg,dg,dg->d", runs, ry, ry),
         count**2 - np.einsum("dg,dg->d", runs, runs),
     )
-    out, untied = [], []
+    out, differing = [], []
     for x in xs:
         wx, gx, rx = x.ranked(times)
         own = np.einsum("dg,dg,dg->d", gx, rx, rx)
-        untied.append(count**2 - np.einsum("dg,dg->d", gx, gx))
-        there = np.take(ranks, y.group[x.order], axis=1)
+        differing.append(count**2 - np.einsum("dg,dg->d", gx, gx))
+        there = np.take(ry, y.group[x.order], axis=1)
         there *= wx
         here = np.take(rx, x.group[x.order], axis=1) if x.tied else rx
         with np.errstate(invalid="ignore", divide="ignore"):
             out.append(np.einsum("dn,dn->d", there, here) / np.sqrt(own * spread))
-    return np.stack(out, 1), np.stack(untied, 1), differ
+    return np.stack(out, 1), np.stack(differing, 1), differ
 
 
 def agreements(x: ArrayLike, y: ArrayLike) -> NDArray[np.int64]:

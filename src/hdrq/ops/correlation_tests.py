@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from scipy import stats
+from scipy.special import ndtr, stdtr
 
 
 def williams(r1: float, r2: float, r12: float, n: int) -> tuple[float, float]:
@@ -27,7 +27,7 @@ def williams(r1: float, r2: float, r12: float, n: int) -> tuple[float, float]:
     if below <= 0:
         return math.copysign(math.inf, r1 - r2), 0.0
     t = (r1 - r2) * math.sqrt((n - 1) * (1 + r12) / below)
-    return t, float(2 * stats.t.sf(abs(t), n - 3))
+    return t, float(2 * stdtr(n - 3, -abs(t)))
 
 
 def steiger(r1: float, r2: float, r12: float, n: int) -> tuple[float, float]:
@@ -45,7 +45,7 @@ def steiger(r1: float, r2: float, r12: float, n: int) -> tuple[float, float]:
     if shared >= 1:
         return 0.0, 1.0
     z = (math.atanh(r1) - math.atanh(r2)) * math.sqrt((n - 3) / (2 - 2 * shared))
-    return z, float(2 * stats.norm.sf(abs(z)))
+    return z, float(2 * ndtr(-abs(z)))
 
 
 def holm(p: Sequence[float]) -> list[float]:

@@ -17,7 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy.special import ndtr
+
+from hdrq.ops.correlation import krocc, ranks
 
 Array = NDArray[np.float64]
 SURE = 0.95  # probability from which people are said to have seen a difference
@@ -71,7 +73,7 @@ def questions(opinions: ArrayLike, errors: ArrayLike, *, most: int = MOST_PAIRS,
     difference = y[i] - y[j]
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.abs(difference) / np.sqrt(e[i] ** 2 + e[j] ** 2)
-    seen = (stats.norm.cdf(np.nan_to_num(z, nan=0.0, posinf=np.inf)) > SURE) & (difference != 0)
+    seen = (ndtr(np.nan_to_num(z, nan=0.0, posinf=np.inf)) > SURE) & (difference != 0)
     return Questions(i, j, seen, np.sign(difference), sampled)
 
 
@@ -92,8 +94,8 @@ def auc(positive: ArrayLike, negative: ArrayLike) -> float:
     p, q = np.asarray(positive, dtype=np.float64), np.asarray(negative, dtype=np.float64)
     if not p.size or not q.size:
         return float("nan")
-    ranks = stats.rankdata(np.concatenate((p, q)))
-    return float((ranks[: p.size].sum() - p.size * (p.size + 1) / 2) / (p.size * q.size))
+    ranked = ranks(np.concatenate((p, q)))
+    return float((ranked[: p.size].sum() - p.size * (p.size + 1) / 2) / (p.size * q.size))
 
 
 def areas_drawn(
@@ -148,15 +150,15 @@ def delong(a: tuple[Array, Array], b: tuple[Array, Array]) -> float:
     gap = placed[0][0].mean() - placed[1][0].mean()
     rows, columns = placed[0][0] - placed[1][0], placed[0][1] - placed[1][1]
     variance = rows.var(ddof=1) / m + columns.var(ddof=1) / n
-    return float(2 * stats.norm.sf(abs(gap) / np.sqrt(variance))) if variance > 0 else float(gap == 0)
+    return float(2 * ndtr(-abs(gap) / np.sqrt(variance))) if variance > 0 else float(gap == 0)
 
 
 def _placements(positive: Array, negative: Array) -> tuple[Array, Array]:
     """For each positive the share of negatives below it, for each negative the share of positives above it."""
     m, n = len(positive), len(negative)
-    together = stats.rankdata(np.concatenate((positive, negative)))
-    above = (together[:m] - stats.rankdata(positive)) / n
-    below = 1 - (together[m:] - stats.rankdata(negative)) / m
+    together = ranks(np.concatenate((positive, negative)))
+    above = (together[:m] - ranks(positive)) / n
+    below = 1 - (together[m:] - ranks(negative)) / m
     return above, below
 
 
@@ -168,10 +170,10 @@ def hanley_mcneil(a: tuple[Array, Array], b: tuple[Array, Array]) -> float:
     """
     areas = [auc(*scores) for scores in (a, b)]
     errors = [_area_error(area, len(a[0]), len(a[1])) for area in areas]
-    taus = [stats.kendalltau(a[side], b[side]).statistic for side in (0, 1)]
+    taus = [krocc(a[side], b[side]) for side in (0, 1)]
     shared = float(np.nan_to_num(np.mean(taus)))
     variance = errors[0] ** 2 + errors[1] ** 2 - 2 * shared * errors[0] * errors[1]
-    return float(2 * stats.norm.sf(abs(areas[0] - areas[1]) / np.sqrt(variance))) if variance > 0 else 1.0
+    return float(2 * ndtr(-abs(areas[0] - areas[1]) / np.sqrt(variance))) if variance > 0 else 1.0
 
 
 def _area_error(area: float, m: int, n: int) -> float:
@@ -183,7 +185,9 @@ def _area_error(area: float, m: int, n: int) -> float:
 def fisher(correct_a: float, correct_b: float, differing: int) -> float:
     """Two-sided p of Fisher's exact test on two shares of rightly told pairs."""
     right = [round(c * differing) for c in (correct_a, correct_b)]
-    return float(stats.fisher_exact([[r, differing - r] for r in right]).pvalue)
+    from scipy.stats import fisher_exact  # slow to import, and seldom asked for
+
+    return float(fisher_exact([[r, differing - r] for r in right]).pvalue)
 
 
 def compare(a: Power, b: Power, asked: Questions) -> dict[str, float]:
