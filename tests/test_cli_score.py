@@ -426,3 +426,9 @@ def test_completion_scripts_are_printed(run, shell: str) -> None:
 def test_python_scores_the_same(pair) -> None:
     found = list(hdrq.score([pair], ["pu-psnr"]))
     assert found[0].value == pytest.approx(hdrq.metric("pu-psnr")(*map(hdrq.read, pair)).item())
+
+
+def test_what_would_not_fit_is_refused_before_it_starts(run, pair) -> None:
+    code, _, err = run("score", *pair, "-m", "pu-ssim", "--max-memory", "0.00001")
+    assert code == 3
+    assert "ssim would take about" in err

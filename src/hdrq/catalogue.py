@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -70,7 +69,6 @@ class Request:
 
 
 _SHORT = {"pu": "pu21", "log": "log10"}
-_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]*$")
 
 
 def parse(text: str) -> Request:
@@ -85,7 +83,7 @@ def parse(text: str) -> Request:
     if len({key for key, _ in options}) < len(options):
         raise UsageError(f"an option is given twice in '{text}'")
     head, _, weights = head.partition("@")
-    *stages, name = (part.lower() for part in head.split(":"))
+    *stages, name = (part.lower().replace("++", "pp") for part in head.split(":"))  # norvdpnet++ is a file norvdpnetpp
     stages = [_SHORT.get(stage, stage) for stage in stages]
     if name not in names("metric"):
         prefix, _, rest = name.partition("-")

@@ -115,6 +115,14 @@ def default_weights(net: str, encoding: str) -> str:
     raise MissingPart(_how_to_get(net, encoding))
 
 
+def native_encoding(net: str, weights: str = "") -> str:
+    """The code that named weights were trained on; without a name that of the net's trained weights, sRGB first."""
+    if weights:
+        return find_card(weights)[0].encoding
+    trained = [card.encoding for card, _ in cards() if card.net == net and card.recipe != UNTRAINED]
+    return "srgb" if "srgb" in trained or not trained else trained[0]
+
+
 def _how_to_get(net: str, encoding: str) -> str:
     """One line: what is missing, and the commands that mend it."""
     ways = [

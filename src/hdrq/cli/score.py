@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from hdrq.engine.score import Settings
     from hdrq.types import Pair, Score
 
-COLUMNS = ["ref", "dist", "metric", "value", "unit", "better", "display", "viewing", "weights", "version", "how", "extra", "settings", "status", "error"]
+COLUMNS = (
+    *("ref", "dist", "metric", "value", "unit", "better", "display", "viewing", "weights", "version"),
+    *("how", "extra", "settings", "status", "error"),
+)
 Key = tuple[str, str, str]
 
 

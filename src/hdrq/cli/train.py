@@ -95,7 +95,13 @@ def train(**options: Any) -> None:
         start=starter(run),
         resume=options["resume"],
     )
-    _follow(records, run, len(source), len(held_out), len(target), folder, name)
+    best = _follow(records, len(source), len(held_out), len(target), name)
+    from hdrq.engine.training.look import publish
+
+    card = publish(folder, run, name, run.source, [i.scene for i in held_out], best)
+    click.echo(
+        f"{card}; use it as {run.net}@{name} with HDRQ_MODELS={folder}, or copy it where hdrq models list looks"
+    )
 
 
 def _resolve(options: dict[str, Any]) -> tuple[Run, str]:
@@ -149,8 +155,8 @@ def _show(run: Run, name: str, folder: Path, data: Path | None, device: str) -> 
         click.echo(line)
 
 
-def _follow(records: Any, run: Run, source: int, held_out: int, target: int, folder: Path, name: str) -> None:
-    """Show a run as it goes: a line per validation, a bar where somebody watches."""
+def _follow(records: Any, source: int, held_out: int, target: int, name: str) -> Any:
+    """Show a run as it goes: a line per validation, a bar where somebody watches. Returns the best look."""
     import sys
 
     from tqdm import tqdm
@@ -163,13 +169,15 @@ def _follow(records: Any, run: Run, source: int, held_out: int, target: int, fol
         + (f", {target} of the target" if target else "")
     )
     bar = tqdm(unit="step", disable=not sys.stderr.isatty(), dynamic_ncols=True, leave=False)
+    best = None
     for record in records:
         if isinstance(record, Step):
             bar.update()
             bar.set_postfix(epoch=record.epoch, loss=f"{record.loss:.4f}", aligned=f"{record.aligned:.4f}")
         elif isinstance(record, Validation):
+            best = record if record.best else best
             mark = "  best" if record.best else ""
             line = f"epoch {record.epoch}: SROCC {record.srocc:.4f}, PLCC {record.plcc:.4f}, MAE {record.mae:.4f}{mark}"
             bar.write(line, file=sys.stderr) if not bar.disable else say(line)
     bar.close()
-    click.echo(str(folder))
+    return best

@@ -141,8 +141,13 @@ def metric(
     ref, dist = _wishes(request, found)
     net = None
     if found.card.net:
-        from hdrq.weights import load
+        from hdrq.weights import load, native_encoding
 
+        if dist.reads == "code" and dist.encoding is None and dist.tonemapper is None:
+            native = native_encoding(found.card.net, request.weights)
+            if native != "srgb":  # the weights say which code they read; sRGB ones take pictures as stored
+                dist = replace(dist, encoding=native)
+                ref = replace(ref, encoding=native) if ref is not None else None
         net = load(found.card.net, request.weights, dist.encoding or dist.reads)
         if device is not None:
             net = net.to(device)

@@ -209,6 +209,10 @@ def _remarks(ref: Image | None, dist: Image, photometry: Photometry) -> tuple[st
     for image in filter(None, (ref, dist)):
         said += [f"{Path(image.path or '').name}: {note}" for note in image.notes]
         said += filter(None, [looks_relative(image, photometry)])
+    if ref is not None and ref.primaries != dist.primaries:
+        said.append(
+            f"primaries differ: {ref.primaries.name} in the reference, {dist.primaries.name} in the test image"
+        )
     if photometry.scale or photometry.white:
         said.append(f"1.0 = {photometry.scale or photometry.white:g} cd/m²")
     if photometry.peak:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,10 +13,11 @@ from torch import nn
 
 from hdrq.engine.training.checkpoint import Progress
 from hdrq.engine.training.feed import Feed, Item
-from hdrq.engine.training.learner import Averaged, answer, autocast
+from hdrq.engine.training.learner import Averaged, answer, autocast, build
 from hdrq.engine.training.run import Run
 from hdrq.io import atomic
 from hdrq.ops.correlation import plcc, srocc
+from hdrq.weights import save as save_weights
 
 
 @dataclass(frozen=True)
@@ -103,3 +105,28 @@ def keep_best(folder: Path, module: nn.Module, averaged: Averaged | None, run: R
     with atomic(folder / "best.pt") as part:
         torch.save({"run": run.digest, "module": values}, part)
     return folder / "best.pt"
+
+
+def publish(
+    folder: Path, run: Run, name: str, data: str, held_out: Sequence[str], best: Validation | None
+) -> Path:
+    """best.pt as weights with a card: FOLDER/NAME.safetensors and NAME.json; returns the card's path."""
+    module = build(run)
+    module.load_state_dict(torch.load(folder / "best.pt", map_location="cpu", weights_only=True)["module"])
+    results: dict[str, Any] = {"held_out_scenes": sorted(set(held_out)), "run": run.digest}
+    if best is not None:
+        results |= {"srocc": best.srocc, "plcc": best.plcc, "mae": best.mae, "epoch": best.epoch}
+    white = "sdr" if run.encoding == "srgb" else run.white
+    _, card = save_weights(
+        module,
+        name=name,
+        net=run.net,
+        options=run.options,
+        encoding=run.encoding,
+        white=white,
+        recipe=f"{name} {run.digest}",
+        data=data,
+        results=results,
+        folder=folder,
+    )
+    return card

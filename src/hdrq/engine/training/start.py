@@ -1,0 +1,33 @@
+"""What a run begins from: pretrained weights of the same network, or of its backbone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import nn
+
+from hdrq.catalogue import find
+from hdrq.engine.training.run import Run
+from hdrq.layers.net import Net
+from hdrq.weights import default_weights, find_card, verified
+
+
+def starter(run: Run) -> Callable[[nn.Module], None]:
+    """A function that puts a run's `start` into a fresh module; MissingPart, at once, where it is not here.
+
+    start  "" nothing; the name of weights; or of a backbone that the network can grow from (vit, vgg16, resnet18)
+    """
+    if not run.start:
+        return lambda module: None
+    shelf: Net = find("net", run.net)
+    name = default_weights(run.start, "srgb") if run.start in shelf.grows else run.start
+    card, path = find_card(name)
+
+    def put(module: nn.Module) -> None:
+        state = verified(card, path).state_dict()
+        if card.net == run.net:
+            module.load_state_dict(state)
+        else:
+            shelf.grow(module, card.net, dict(state))
+
+    return put
