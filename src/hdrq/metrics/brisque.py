@@ -25,6 +25,7 @@ NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (-1, 1))
         grey=True,
         codes=True,
         side=16,
+        planes=26,
         source="Mittal, Moorthy, Bovik 2012, doi:10.1109/TIP.2012.2214050; numbers as utlive/BRISQUE 2e2a5ac",
     )
 )
@@ -40,7 +41,8 @@ def _features(x: Tensor) -> Tensor:
     x = mscn(x, "zero")
     features = list(generalised(x.flatten(1)))
     for shift in NEIGHBOURS:
-        shape, left, right = (f for f in asymmetric((x * x.roll(shift, (-2, -1))).flatten(1)))
+        shape, left, right = asymmetric((x * x.roll(shift, (-2, -1))).flatten(1))
+        left, right = left.nan_to_num(), right.nan_to_num()
         mean = (right - left) * gamma_ratio(shape, 2, 1) * root(gamma_ratio(shape, 1, 3))
         features += [shape, mean, left**2, right**2]
     return torch.stack(features, -1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -25,6 +24,7 @@ RAYLEIGH = 0.27
         reads="srgb",
         reference="linear",
         side=WINDOW,
+        planes=82,
         trainable=False,
         source="Krasula, Fliegel, Le Callet 2020, doi:10.1109/TMM.2019.2952256; numbers as krasuluk/FFTMI 2a8d1f3",
     )

@@ -17,6 +17,7 @@ from hdrq.types import Card, Reading, metric
         reads="srgb",
         reference="linear",
         side=8,
+        planes=80,
         trainable=False,
         source="Nafchi, Shahkolaei, Farrahi Moghaddam, Cheriet 2015, doi:10.1109/LSP.2014.2381458",
     )

@@ -34,6 +34,7 @@ SCALES, ORIENTATIONS, C = 5, 4, 0.2
         best=20,
         reads="nits",
         side=2,
+        planes=42,
         source="Narwaria, Perreira Da Silva, Le Callet 2015, doi:10.1016/j.image.2015.04.009; "
         "numbers as the authors' version 2 (mperreir/HDR-VQM 9dcfa4d)",
     )
@@ -53,18 +54,20 @@ def hdrvqm(
     columns: int = 1920,
     area_cm2: float = 6100.0,
 ) -> Reading:
-    """How alike two pictures are in 20 bands (5 scales, 4 orientations), summed, and pooled over the worst places.
+    """How alike two pictures are in 20 bands (5 scales, 4 orientations), added up and pooled over the worst places.
 
-    mode=image  each of N stills gets a value in (0, 20], higher is better. The map is the sum of similarities.
-    mode=video  N frames of one sequence get one value, >= 0, LOWER is better: the deviation of the similarity
-                within blocks of space and time, averaged over the 30 % calmest of them, as the authors' code does.
-                It needs more frames than one fixation lasts (15 at 25/s), and ignores a last incomplete one.
-    adapt       none: pixels are the display's cd/m². linear: reference and test are each scaled so that the mean of
-                the brightest 5 % is 4500 cd/m² (which hides a difference of exposure); radiance: the same as done
-                for .hdr files, 20 · 179 cd/m².
-    min_nits, max_nits    light the display can give; luminance is clipped to it, except that black stays 0
-    distance_cm, rows, columns, area_cm2    only set the block of mode=video (64 as given): a power of two near
-                the pixels under 2°. The bands do not depend on them.
+    mode      image: each of N stills gets a value in (0, 20], HIGHER is better; map and extra as below.
+              video: N frames of one sequence get one value, at least 0, LOWER is better. It is the deviation of the
+              similarity within blocks of space and time, averaged over the calmest 30 % of them, as the authors'
+              code has it. More frames than one fixation lasts are needed (15 at 25/s), and the rest is not used
+    adapt     none: pixels are cd/m² of the display. linear: reference and test are each scaled so that the mean of
+              their brightest 5 % is 4500 cd/m² (which hides a difference in exposure). radiance: the same to
+              20 * 179 cd/m², as the authors' code treats .hdr files
+    min_nits, max_nits    light the display can give, cd/m²; luminance is clipped to it, but black stays black
+    distance_cm, rows, columns, area_cm2    of the display. They only set the block of mode=video, a power of two near
+              the pixels under 2 degrees (64 as given); the bands do not depend on them
+    map       sum of the 20 similarities, 512 x 896
+    extra     mean similarity of each scale, summed over orientations, at most 4
     """
     light = torch.cat([_adapt(ref, adapt, mode), _adapt(dist, adapt, mode)])
     code = imresize(_perceived(light, min_nits, max_nits), size=SIZE)
@@ -85,7 +88,7 @@ def hdrvqm(
 
 
 def _adapt(light: Tensor, adapt: Adapt, mode: str) -> Tensor:
-    """Bring the brightest 5 % of all samples to a fixed light; a sequence is scaled by its brightest frame."""
+    """Bring the brightest 5 % of samples to a fixed light; a sequence is scaled by its brightest frame."""
     if adapt == "none":
         return light
     light = light.clamp(min=0)
@@ -99,9 +102,9 @@ def _adapt(light: Tensor, adapt: Adapt, mode: str) -> Tensor:
 
 
 def _perceived(light: Tensor, min_nits: float, max_nits: float) -> Tensor:
-    """PU code of displayed luminance by the table of Aydin et al. 2008: 0.3176 at 0.0172 cd/m², 514.99 at 10 000.
+    """PU code of displayed luminance, from the table of Aydin et al. 2008: 224.15 at 100 cd/m².
 
-    The table is read log-log. Below it, hence at luminance 0, the code is 0: a surprise of the original.
+    The table is read log-log. Below its 0.0172 cd/m², hence for black, the code is 0: a surprise of the original.
     """
     luminance = weigh(light, BT709_WEIGHTS)
     shown = luminance.clamp(min_nits, max_nits)
@@ -141,13 +144,13 @@ def _lowest(x: Tensor, share: float, dim: int) -> Tensor:
 
 
 def _block(rows: int, columns: int, area_cm2: float, distance_cm: float) -> int:
-    """Side, pixels, of what 2° of vision cover: the nearest power of two from 4 to 1024, the smaller on a tie."""
+    """Pixels a side under 2 degrees: the nearest power of two from 4 to 1024, the smaller on a tie."""
     side = tan(radians(2)) * distance_cm * sqrt(rows * columns / area_cm2) / 2
     return min((2**k for k in range(2, 11)), key=lambda b: abs(b - side))
 
 
 def _tubes(total: Tensor, depth: int, block: int) -> Tensor:
-    """Deviation within every block x block x depth tube: (fixations, blocks). The original zero-pads the edges."""
+    """Deviation within tubes of block x block x depth, (fixations, blocks). Edges are filled with zeros."""
     fixations = (len(total) - 1) // depth
     h, w = total.shape[-2:]
     x = F.pad(total[: fixations * depth], (0, -w % block, 0, -h % block))

@@ -26,6 +26,7 @@ NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))
         grey=True,
         codes=True,
         side=BLOCK,
+        planes=24,
         source="Mittal, Soundararajan, Bovik 2013, doi:10.1109/LSP.2012.2227726; numbers as utlive/niqe d80aead",
     )
 )
@@ -38,10 +39,12 @@ def niqe(image: Tensor) -> Tensor:
     h, w = (side // BLOCK * BLOCK for side in codes.shape[-2:])
     codes = codes[..., :h, :w]
     features = torch.cat([_features(codes, BLOCK), _features(imresize(codes, 0.5), BLOCK // 2)], -1)
-    mean = features.nanmean(1).nan_to_num()
-    complete = ~features.isnan().any(-1, keepdim=True)
+    known = ~features.isnan()
+    complete = known.all(-1, keepdim=True)
+    features = features.where(known, features.new_zeros(()))
+    mean = features.sum(1) / known.sum(1).clamp(min=1)
     count = complete.sum(1, keepdim=True).clamp(min=1)
-    features = features.where(complete, features.new_zeros(()))
+    features = features * complete
     deviation = (features - features.sum(1, keepdim=True) / count) * complete
     covariance = deviation.mT @ deviation / (count - 1).clamp(min=1)
     pristine = {key: torch.as_tensor(a, device=image.device) for key, a in table("niqe").items()}

@@ -26,6 +26,7 @@ ACTIVE, IMPAIRED = 0.1, 0.1  # variance of a block worth looking at; deviation o
         grey=True,
         codes=True,
         side=4,
+        planes=26,
         trainable=False,
         source="Venkatanath, Praneeth, Bh, Channappayya, Medasani 2015, doi:10.1109/NCC.2015.7084843; "
         "numbers as pypiqe 1.2",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp, prod
+from math import exp
 from typing import Literal
 
 import torch
@@ -30,6 +30,7 @@ BLOCK = 11
         reads="srgb",
         reference="linear",
         side=161,
+        planes=42,
         source="Yeganeh & Wang 2013, doi:10.1109/TIP.2012.2221725",
     )
 )
@@ -52,9 +53,9 @@ def tmqi(ref: Tensor, dist: Tensor, *, variant: Literal["author", "toolbox"] = "
         _, x, y, covariance = local(light, code, "valid" if variant == "author" else "zero")
         threshold = _threshold(frequency)
         maps.append(kept(seen(x, threshold), seen(y, threshold), x, y, covariance))
-        light, code = shrink(light, 2, "symmetric"), shrink(code, 2, "symmetric")
+        light, code = shrink(light, 2, mirror=True), shrink(code, 2, mirror=True)
     scales = [m.mean((1, 2, 3)) for m in maps]
-    fidelity = prod(power(s, e) for s, e in zip(scales, EXPONENTS))
+    fidelity = torch.stack([power(s, e) for s, e in zip(scales, EXPONENTS)]).prod(0)
     quality = 0.8012 * power(fidelity, 0.3046) + 0.1988 * power(natural, 0.7088)
     parts = {"S": fidelity, "N": natural} | {f"S{k}": s for k, s in enumerate(scales, 1)}
     return Reading(quality.to(dist), maps[0].to(dist), {name: part.to(dist) for name, part in parts.items()})

@@ -17,6 +17,7 @@ from hdrq.types import Card, Reading, metric
         reads="srgb",
         reference="linear",
         side=WINDOW,
+        planes=42,
         source="Ma, Yeganeh, Zeng, Wang 2015, doi:10.1109/TIP.2015.2436340; numbers as in krasuluk/FFTMI 2a8d1f3",
     )
 )

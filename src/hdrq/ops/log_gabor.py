@@ -29,7 +29,7 @@ def polar(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def radial(radius: np.ndarray, wavelength: float, ratio: float) -> np.ndarray:
-    """Gaussian on a log frequency axis around 1/wavelength; `ratio` is its deviation over its centre; 0 at DC."""
+    """Gaussian on a log frequency axis around 1/wavelength, 0 at DC; `ratio` is its deviation over its centre."""
     with np.errstate(divide="ignore"):
         return np.exp(-(np.log(radius * wavelength) ** 2) / (2 * log(ratio) ** 2))
 
