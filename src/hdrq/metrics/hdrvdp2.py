@@ -86,15 +86,16 @@ def hdrvdp2(
     viewer = Viewer(ppd, 24.0, "hdrvdp" if mtf else "none", lamp, log10(PEAK) + peak_sensitivity)
     if surround == "none":
         raise UsageError("hdrvdp2 does not mirror the image; give surround=mean, or cd/m²")
-    ref, dist = (_light(x, resolved) for x in (ref, dist))
+    dtype = ref.dtype
+    ref, dist = (_light(precise(x), resolved) for x in (ref, dist))
     around = surround_light(surround, ref)
-    changed = ((dist - ref).abs() / ref > 0.001).any(1, keepdim=True).to(ref.dtype)
+    changed = ((dist - ref).abs() / ref > 0.001).any(1, keepdim=True).to(ref)
     response_ref, luminance_ref = _sense(ref, viewer, around)
     response, luminance = _sense(dist, viewer, around)
-    log_nits = ((luminance_ref + luminance) / 2).clamp(10**LOWEST, 10**HIGHEST).log10().to(ref.dtype)
+    log_nits = ((luminance_ref + luminance) / 2).clamp(10**LOWEST, 10**HIGHEST).log10()
     refs, outside = _bands(response_ref, luminance_ref, ppd, None)
     tests, _ = _bands(response, luminance, ppd, outside)
-    tests, refs = ([band.to(ref.dtype) for band in bands] for bands in (tests, refs))
+    del ref, dist, response_ref, response, luminance_ref, luminance
     seen, loss = _stand_out(tests, refs, log_nits, changed, ppd, masking)
     contrast = rebuild(seen, "sp3").abs()
     if pooling:
@@ -102,7 +103,8 @@ def hdrvdp2(
         contrast = contrast * (total / (peak + TINY))
     probability = 1 - torch.exp(log(0.5) * contrast)
     numbers = {"q": 100 - loss, "p_det": probability.amax((1, 2, 3)), "c_max": contrast.amax((1, 2, 3))}
-    return Reading(numbers[output.replace("-", "_")], probability, numbers)
+    numbers = {name: number.to(dtype) for name, number in numbers.items()}
+    return Reading(numbers[output.replace("-", "_")], probability.to(dtype), numbers)
 
 
 def _light(pixels: Tensor, colour: str) -> Tensor:
@@ -118,8 +120,8 @@ def _spectra(spectra: str, colour: str) -> Spectra:
 
 
 def _sense(light: Tensor, viewer: Viewer, surround: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Response of cones and rods, each without its mean, and luminance in cd/m²; (N, 1, H, W), float64."""
-    caught = receptors(precise(light), viewer, None, precise(surround))
+    """Response of cones and rods, each without its mean, and luminance in cd/m²; (N, 1, H, W)."""
+    caught = receptors(light, viewer, None, surround)
     cones = respond(caught[:, :2], 0, V2).sum(1, keepdim=True)
     rods = respond(caught[:, 2:], 1, V2)
     response = sum(part - part.mean((-2, -1), keepdim=True) for part in (cones, rods))
@@ -147,26 +149,31 @@ def _bands(
 def _stand_out(
     tests: list[Tensor], refs: list[Tensor], log_nits: Tensor, changed: Tensor, ppd: float, masking: bool
 ) -> tuple[list[Tensor], Tensor]:
-    """Bands of visible contrast, ready to be rebuilt, and what quality loses (N,)."""
+    """Bands of visible contrast, ready to be rebuilt, and what quality loses (N,). The lists are used up."""
+    count = len(tests)
     common = [mutual(test, ref) for test, ref in zip(tests, refs)]
     found = []
     total = log_nits.new_zeros(len(log_nits))
-    for b, (test, ref) in enumerate(zip(tests, refs)):
-        size = (test.shape[-2], test.shape[-1])
+    for b in range(count):
+        difference = tests.pop(0) - refs.pop(0)
+        size = (difference.shape[-2], difference.shape[-1])
         cpd = ppd / 2 * 2.0**-b
         local = imresize(log_nits, size=size).clamp(LOWEST, HIGHEST)
-        if b == len(tests) - 1:  # filtered already
+        if b == count - 1:  # filtered already
             sensitivity = torch.ones_like(local)
         else:
             sensitivity = at_each(tabulated_v2(cpd, local.dtype, local.device), local)
-        gain = sensitivity**BY.p
-        if masking:
-            noise = 2**b * hidden(common, b, BY) * sensitivity ** (BY.p + BY.q)
-            gain = gain / torch.sqrt(1 + noise**2)
-        difference = test - ref
-        size_of = difference.abs()
-        found.append(difference.sign() * size_of**SLOPE * gain ** (SLOPE / BY.p) * 2**b)
-        error = 2**b * gain * size_of**BY.p * imresize(changed, size=size)
-        spread = root((error**2).sum((-2, -1))) / (size[0] * size[1])
-        total = total + np.interp(cpd, RATES, WEIGHTS) * (torch.log(spread + TINY) - log(TINY)).sum(1)
+        weight = imresize(changed, size=size)
+        parts = []
+        for o, part in enumerate(difference.split(1, 1)):  # one by one, to keep frames of many megapixels small
+            gain = sensitivity**BY.p
+            if masking:
+                noise = hidden(common, b, BY, slice(o, o + 1)) * (2**b * sensitivity ** (BY.p + BY.q))
+                gain = gain / torch.sqrt(1 + noise**2)
+            size_of = part.abs()
+            parts.append(part.sign() * size_of**SLOPE * gain ** (SLOPE / BY.p) * 2**b)
+            error = 2**b * gain * size_of**BY.p * weight
+            spread = root((error**2).sum((1, 2, 3))) / (size[0] * size[1])
+            total = total + np.interp(cpd, RATES, WEIGHTS) * (torch.log(spread + TINY) - log(TINY))
+        found.append(torch.cat(parts, 1))
     return found, total

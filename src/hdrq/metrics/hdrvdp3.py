@@ -15,7 +15,7 @@ from hdrq.ops.visibility.colour import Colour, default_spectra, emitted, native,
 from hdrq.ops.visibility.gaussian import blur
 from hdrq.ops.visibility.masking import Masking, hidden, mutual
 from hdrq.ops.visibility.optics import Mtf
-from hdrq.ops.visibility.retina import Viewer, sense, surround_light
+from hdrq.ops.visibility.retina import Viewer, precise, sense, surround_light
 from hdrq.ops.visibility.sensitivity import HIGHEST, LOWEST, at_each, curve_v3, tabulated_v3
 from hdrq.types import Card, Reading, metric
 
@@ -147,13 +147,17 @@ def hdrvdp3(
         near=None if known.near is None else 10**known.near,
     )
     pyramid: Filters = known.filters if filters == "auto" else filters
-    log_nits = ((adapting_ref + adapting) / 2).log10().clamp(LOWEST, HIGHEST).to(ref.dtype)
-    tests, refs = (_bands(r, ppd, pyramid, ref.dtype) for r in (response, response_ref))
+    log_nits = ((adapting_ref + adapting) / 2).log10().clamp(LOWEST, HIGHEST).to(changed)
+    step = (adapting_ref - adapting).abs() / adapting_ref if pixel_threshold else None
+    del ref, dist, adapting_ref, adapting
+    tests, refs = _bands(response, ppd, pyramid), _bands(response_ref, ppd, pyramid)
+    del response, response_ref
     seen, error = _stand_out(tests, refs, log_nits, changed, viewer, by, known, masking, lowest_cpd)
     q = BEST + FLOOR - torch.log(exp(FLOOR) + error)
     numbers = {"q": q, "jod": BEST - JOD[0] * (BEST - q).clamp(min=0) ** JOD[1]}
 
-    contrast = rebuild(seen, pyramid).abs()
+    contrast = rebuild([precise(band) for band in seen], pyramid).abs().to(changed)
+    del seen
     if known.reach is None:
         pooled = contrast.sum((1, 2, 3), keepdim=True) / (contrast.amax((1, 2, 3), keepdim=True) + 1e-12)
         contrast = contrast * pooled
@@ -161,19 +165,18 @@ def hdrvdp3(
     if known.reach is not None:
         joint = torch.log(1 - probability + 1e-4)
         probability = 1 - torch.exp(blur(joint, 10**known.reach * ppd, "zero"))
-    if pixel_threshold:
-        step = (adapting_ref - adapting).abs() / adapting_ref / 0.01
-        probability = probability * _probability(step**3.5).to(probability)
+    if step is not None:
+        probability = probability * _probability((step / 0.01) ** 3.5).to(probability)
     for name, image in (("p_det", probability), ("c_max", contrast)):
         smooth = image if known.reach is None else blur(image, PEAK * ppd, "zero")
         numbers[name] = smooth.amax((1, 2, 3))
     return Reading(_chosen(numbers, "jod" if output == "auto" else output), probability, numbers)
 
 
-def _bands(response: Tensor, ppd: float, pyramid: Filters, dtype: torch.dtype) -> list[Tensor]:
+def _bands(response: Tensor, ppd: float, pyramid: Filters) -> list[Tensor]:
     """Steerable bands, fine to coarse, divided by 2^b; the base band without its mean."""
     levels = max(0, min(ceil(log2(ppd)) - 2, deepest(*response.shape[-2:], pyramid)))
-    bands = [(band / 2**b).to(dtype) for b, band in enumerate(decompose(response, levels, pyramid))]
+    bands = [band / 2**b for b, band in enumerate(decompose(response, levels, pyramid))]
     bands[-1] = bands[-1] - bands[-1].mean((-2, -1), keepdim=True)
     return bands
 
@@ -189,18 +192,22 @@ def _stand_out(
     masking: bool,
     lowest_cpd: float,
 ) -> tuple[list[Tensor], Tensor]:
-    """Bands of visible contrast, ready to be rebuilt, and the error (N,) that quality is made of."""
-    common = [mutual(test, ref) for test, ref in zip(tests, refs)]
+    """Bands of visible contrast, ready to be rebuilt, and the error (N,) that quality is made of.
+
+    The lists are used up, so that a frame of many megapixels is not kept in several forms.
+    """
+    count = len(tests)
+    common = [mutual(test.to(log_nits), ref.to(log_nits)) for test, ref in zip(tests, refs)]
     slope = 10**task.slope
     found = []
     total = log_nits.new_zeros(len(log_nits))
     error = total[:, None]
-    for b, (test, ref) in enumerate(zip(tests, refs)):
-        size = (test.shape[-2], test.shape[-1])
+    for b in range(count):
+        difference = (tests.pop(0) - refs.pop(0)).to(log_nits)  # bands go as they are done
+        size = (difference.shape[-2], difference.shape[-1])
         cpd = viewer.ppd / 2 * 2.0**-b
         local = imresize(log_nits, size=size).clamp(LOWEST, HIGHEST)
-        difference = test - ref
-        if b == len(tests) - 1:
+        if b == count - 1:
             sensitivity = _base_sensitivity(difference, 4 * cpd, local, viewer)
         else:
             curve = tabulated_v3(cpd, viewer.mtf, viewer.age, local.dtype, local.device)
@@ -217,7 +224,7 @@ def _stand_out(
         else:  # surprise: the error of the last band looked at counts again
             found.append(torch.zeros_like(difference))
             error = error[:, -1:].expand(-1, difference.shape[1])
-        total = total + error.sum(1) / len(tests)
+        total = total + error.sum(1) / count
     return found, total
 
 

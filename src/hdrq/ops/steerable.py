@@ -8,6 +8,7 @@ Filters: matlabPyrTools' sp0 (1 orientation), sp3 (4) and sp5 (6).
 from __future__ import annotations
 
 from functools import lru_cache
+from math import pi
 from typing import Literal
 
 import numpy as np
@@ -20,7 +21,7 @@ from hdrq.ops.windows import pad
 
 Filters = Literal["sp0", "sp3", "sp5"]
 Stage = Literal["top", "level"]
-REMEMBERED = 1 << 22  # coefficients; larger transfer functions cost more to keep than to make
+REMEMBERED = 1 << 20  # coefficients; larger transfer functions cost more to keep than to make
 
 
 def deepest(height: int, width: int, filters: Filters) -> int:
@@ -38,17 +39,14 @@ def decompose(x: Tensor, levels: int, filters: Filters) -> list[Tensor]:
     The mean goes round the filters, which makes float32 as good as its smallest bands need.
     """
     mean = x.mean((-2, -1), keepdim=True)
-    top, down = _bank(filters, "top"), _bank(filters, "level")
-    high, low = _analyse(x - mean, filters, "top").split((1, 1), 1)
-    low_gain, rest_gain = top[1].sum(), down[-1].sum()
-    bands = [high + mean * top[0].sum()]
-    for level in range(levels):
-        passed = mean * (low_gain * rest_gain**level)
-        parts = _analyse(low, filters, "level")
-        gains = torch.as_tensor(down[:-1].sum((-2, -1)), dtype=x.dtype, device=x.device)
-        bands.append(parts[:, :-1] + passed * gains[:, None, None])
-        low = parts[:, -1:, ::2, ::2]
-    return [*bands, low + mean * (low_gain * rest_gain**levels)]
+    top, down = _bank(filters, "top").sum((-2, -1)), _bank(filters, "level").sum((-2, -1))
+    high, low = _analyse(x - mean, filters, "top")
+    bands, mean = [high + mean * top[0]], mean * top[1]
+    for _ in range(levels):
+        *parts, low = _analyse(low, filters, "level")
+        bands.append(torch.cat([part + mean * gain for part, gain in zip(parts, down)], 1))
+        low, mean = low[..., ::2, ::2], mean * down[-1]
+    return [*bands, low + mean]
 
 
 def rebuild(bands: list[Tensor], filters: Filters) -> Tensor:
@@ -58,8 +56,8 @@ def rebuild(bands: list[Tensor], filters: Filters) -> Tensor:
         n, _, h, w = parts.shape
         spread = low.new_zeros(n, 1, h, w)
         spread[..., ::2, ::2] = low
-        low = _synthesise(torch.cat([parts, spread], 1), filters, "level")
-    return _synthesise(torch.cat([high, low], 1), filters, "top")
+        low = _synthesise([*parts.split(1, 1), spread], filters, "level")
+    return _synthesise([high, low], filters, "top")
 
 
 @lru_cache
@@ -74,38 +72,59 @@ def _bank(filters: Filters, stage: Stage) -> np.ndarray:
     return np.stack([np.pad(k, (size - k.shape[-1]) // 2) for k in kernels])
 
 
-def _analyse(x: Tensor, filters: Filters, stage: Stage) -> Tensor:
-    """Correlate (N, 1, h, w) with every filter of a bank: (N, B, h, w)."""
-    return _filter(x, filters, stage, fold=False)
-
-
-def _synthesise(x: Tensor, filters: Filters, stage: Stage) -> Tensor:
-    """Convolve channel b of (N, B, h, w) with filter b and add up: (N, 1, h, w)."""
-    return _filter(x, filters, stage, fold=True)
-
-
-def _filter(x: Tensor, filters: Filters, stage: Stage, fold: bool) -> Tensor:
+def _analyse(x: Tensor, filters: Filters, stage: Stage) -> list[Tensor]:
+    """(N, 1, h, w) correlated with each filter of a bank."""
+    spectrum, size = _spectrum(x, filters, stage)
     h, w = x.shape[-2:]
+    transfers = (_remembered(filters, stage, i, False, size, x) for i in range(len(_bank(filters, stage))))
+    return [torch.fft.irfft2(spectrum * transfer, s=size)[..., :h, :w] for transfer in transfers]
+
+
+def _synthesise(parts: list[Tensor], filters: Filters, stage: Stage) -> Tensor:
+    """Sum of (N, 1, h, w) parts, each convolved with its filter of a bank."""
+    total, size = None, (0, 0)
+    for i, part in enumerate(parts):
+        spectrum, size = _spectrum(part, filters, stage)
+        spectrum = spectrum * _remembered(filters, stage, i, True, size, part)
+        total = spectrum if total is None else total + spectrum
+    h, w = parts[0].shape[-2:]
+    return torch.fft.irfft2(total, s=size)[..., :h, :w]
+
+
+def _spectrum(x: Tensor, filters: Filters, stage: Stage) -> tuple[Tensor, tuple[int, int]]:
+    """Half spectrum of the mirrored picture, and the size it was taken at."""
     reach = _bank(filters, stage).shape[-1] // 2
     x = pad(x, reach, reach, reach, reach, "reflect")
     size = (next_fast_len(x.shape[-2], real=True), next_fast_len(x.shape[-1], real=True))
-    transfer = _transfer if size[0] * size[1] <= REMEMBERED else _transfer.__wrapped__
-    spectrum = torch.fft.rfft2(x, s=size) * transfer(filters, stage, fold, size, x.dtype, x.device)
-    if fold:
-        spectrum = spectrum.sum(1, keepdim=True)
-    return torch.fft.irfft2(spectrum, s=size)[..., :h, :w]
+    return torch.fft.rfft2(x, s=size), size
+
+
+def _remembered(
+    filters: Filters, stage: Stage, which: int, turned: bool, size: tuple[int, int], like: Tensor
+) -> Tensor:
+    make = _transfer if size[0] * size[1] <= REMEMBERED else _transfer.__wrapped__
+    return make(filters, stage, which, turned, size, like.dtype, like.device)
 
 
 @lru_cache(maxsize=64)
 def _transfer(
     filters: Filters,
     stage: Stage,
+    which: int,
     turned: bool,
     size: tuple[int, int],
     dtype: torch.dtype,
     device: torch.device,
 ) -> Tensor:
-    """Transfer functions (B, *half spectrum) of kernels whose first tap lies on the first pixel."""
-    bank = torch.as_tensor(_bank(filters, stage), dtype=dtype, device=device)
-    bank = bank.flip(-2, -1) if turned else bank
-    return torch.fft.rfft2(bank, s=size).conj().resolve_conj()
+    """Half spectrum that correlates with a kernel whose first tap lies on the first pixel."""
+    taps = torch.from_numpy(_bank(filters, stage)[which])
+    taps = taps.flip(-2, -1) if turned else taps
+    rows, columns = (_waves(n, len(taps)).to(device, dtype.to_complex()) for n in size)
+    return rows @ taps.to(rows) @ columns[: size[1] // 2 + 1].T
+
+
+def _waves(n: int, taps: int) -> Tensor:
+    """exp(2 pi i k t / n), (n, taps)."""
+    k, t = (torch.arange(m, dtype=torch.float64) for m in (n, taps))
+    angle = torch.outer(k, t) * (2 * pi / n)
+    return torch.polar(torch.ones_like(angle), angle)

@@ -33,8 +33,8 @@ def _wrapped(x: Tensor, sigma: float, border: str, dim: int) -> Tensor:
     n = x.shape[dim]
     size = min(2 * n, next_fast_len(n + ceil(REACH * sigma), real=True))
     after = x.narrow(dim, n - 1, 1) if border == "replicate" else x.new_zeros(())
-    omega = torch.fft.rfftfreq(size, dtype=torch.float64, device=x.device) * (2 * pi)
-    transfer = torch.exp(-0.5 * (omega * sigma) ** 2).to(x.dtype)
+    omega = torch.fft.rfftfreq(size, dtype=torch.float64) * (2 * pi)
+    transfer = torch.exp(-0.5 * (omega * sigma) ** 2).to(x)
     transfer = transfer if dim == -1 else transfer[:, None]
     spectrum = torch.fft.rfft(x - after, n=size, dim=dim) * transfer
     return torch.fft.irfft(spectrum, n=size, dim=dim).narrow(dim, 0, n) + after

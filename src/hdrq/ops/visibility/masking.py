@@ -31,24 +31,22 @@ def mutual(test: Tensor, ref: Tensor) -> Tensor:
     return separable(least, box(3, least), border="zero")
 
 
-def hidden(common: list[Tensor], band: int, by: Masking) -> Tensor:
-    """Sum of weight times activity^q over what masks `band`, (N, B, h, w)."""
-    active = common[band]
+def hidden(common: list[Tensor], band: int, by: Masking, only: slice = slice(None)) -> Tensor:
+    """Sum of weight times activity^q over what masks a band, (N, B, h, w); `only` some orientations."""
+    everywhere = common[band]
+    active = everywhere[:, only]
     total = by.own * active**by.q
-    if by.cross is not None and active.shape[1] > 1:
-        total = total + by.cross * (active.sum(1, keepdim=True) - active).clamp(min=0) ** by.q
+    if by.cross is not None and everywhere.shape[1] > 1:
+        total = total + by.cross * (everywhere.sum(1, keepdim=True) - active).clamp(min=0) ** by.q
     if by.near is None:
         return total
-    coarser_counts = band + 1 < len(common) - 1  # surprise: the base band masks no other
-    around = _fitted(common[band - 1], active) if band else torch.zeros_like(active)
-    if coarser_counts:
-        around = around + _fitted(common[band + 1], active)
+    around = torch.zeros_like(active)
+    for b in (band - 1, band + 1):
+        if 0 <= b < band or band < b < len(common) - 1:  # surprise: the base band masks no other
+            same = common[b][:, : everywhere.shape[1]]  # one orientation serves all
+            same = same[:, only] if same.shape[1] > 1 else same
+            around = around + imresize(same, size=(active.shape[-2], active.shape[-1])).clamp(min=0)
     return total + by.near * around**by.q
-
-
-def _fitted(neighbour: Tensor, band: Tensor) -> Tensor:
-    """A neighbour's activity at the band's size, orientation by orientation; one orientation serves all."""
-    return imresize(neighbour[:, : band.shape[1]], size=(band.shape[-2], band.shape[-1])).clamp(min=0)
 
 
 def root(x: Tensor) -> Tensor:

@@ -11,8 +11,10 @@ import torch
 from scipy.special import k0, k1
 from torch import Tensor
 
+from hdrq.ops.cosine import cosine, from_cosine
+
 Mtf = Literal["hdrvdp", "cie", "none"]
-REMEMBERED = 1 << 23  # samples; larger transfer functions cost more to keep than to make
+REMEMBERED = 1 << 22  # pixels; larger transfer functions cost more to keep than to make
 
 # Sum of exponentials fitted to glare, HDR-VDP 2 and 3: weights and decay in degrees.
 SHARE, GLARE = 0.99727370023777070, 0.061466549455263
@@ -50,28 +52,30 @@ def _glare(omega: np.ndarray, age: float, pigment: float = 0.5) -> np.ndarray:
 
 
 def scatter(light: Tensor, ppd: float, mtf: Mtf, age: float, surround: Tensor | None) -> Tensor:
-    """Blur one channel (N, 1, H, W) by the eye's optics; see `across` for the surround."""
+    """Blur one channel (N, 1, H, W) by the eye's optics.
+
+    surround  light around the frame, (N, 1, 1, 1); None mirrors it, edge repeated
+    """
     h, w = light.shape[-2:]
-    make = _transfer if h * w * 4 <= REMEMBERED else _transfer.__wrapped__
-    return across(light, make(h, w, ppd, mtf, age, light.dtype, light.device), surround)
+    make = _transfer if h * w <= REMEMBERED else _transfer.__wrapped__
+    transfer = make(h, w, ppd, mtf, age, surround is None, light.dtype, light.device)
+    if surround is not None:
+        return across(light, transfer, surround)
+    spectrum = cosine(cosine(light, -1), -2) * transfer
+    return from_cosine(from_cosine(spectrum, -2), -1)
 
 
-def across(x: Tensor, transfer: Tensor, surround: Tensor | None) -> Tensor:
+def across(x: Tensor, transfer: Tensor, surround: Tensor) -> Tensor:
     """Multiply by a transfer function in a field of twice the size, which wraps round.
 
     x         (N, 1, H, W), the top left corner of the field
     transfer  of the half spectrum, (..., 2H, W + 1)
-    surround  the rest of the field, (N, 1, 1, 1); None mirrors the picture, edge repeated
+    surround  the rest of the field, (N, 1, 1, 1)
     """
     h, w = x.shape[-2:]
-    if surround is None:
-        rows = torch.fft.rfft(torch.cat([x, x.flip(-1)], -1))
-        spectrum = torch.fft.fft(torch.cat([rows, rows.flip(-2)], -2), dim=-2)
-    else:
-        spectrum = torch.fft.fft(torch.fft.rfft(x - surround, n=2 * w), n=2 * h, dim=-2)
+    spectrum = torch.fft.fft(torch.fft.rfft(x - surround, n=2 * w), n=2 * h, dim=-2)
     rows = torch.fft.ifft(spectrum * transfer, dim=-2)[..., :h, :]
-    seen = torch.fft.irfft(rows, n=2 * w)[..., :w]
-    return seen if surround is None else seen + surround * transfer[..., :1, :1]
+    return torch.fft.irfft(rows, n=2 * w)[..., :w] + surround * transfer[..., :1, :1]
 
 
 def field_frequencies(h: int, w: int, rate: float) -> Tensor:
@@ -82,13 +86,14 @@ def field_frequencies(h: int, w: int, rate: float) -> Tensor:
 
 @lru_cache(maxsize=8)
 def _transfer(
-    h: int, w: int, ppd: float, mtf: Mtf, age: float, dtype: torch.dtype, device: torch.device
+    h: int, w: int, ppd: float, mtf: Mtf, age: float, mirror: bool, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
-    """Modulation on the half spectrum of a field of (2h, 2w) pixels."""
-    cpd = field_frequencies(h, w, ppd)[: h + 1]
+    """Modulation at the frequencies of a cosine transform, (h, w), or of a field of twice the size."""
+    cpd = field_frequencies(h, w, ppd)
+    cpd = cpd[:h, :w] if mirror else cpd[: h + 1]
     strips = [torch.from_numpy(modulation(strip.numpy(), mtf, age)).to(dtype) for strip in cpd.split(256)]
-    half = torch.cat(strips).to(device)
-    return torch.cat([half, half[1:-1].flip(0)])
+    quarter = torch.cat(strips).to(device)
+    return quarter if mirror else torch.cat([quarter, quarter[1:-1].flip(0)])
 
 
 def pupil(luminance: Tensor, degrees2: float, age: float) -> Tensor:
