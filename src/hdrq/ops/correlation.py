@@ -47,30 +47,37 @@ def rmse(x: ArrayLike, y: ArrayLike) -> float:
 class Ranking:
     """Values in order, so that ranks under any weights of scenes cost one pass and no sorting.
 
-    A weight of 2 says that a row stands there twice. Ties share their mean rank: `group` is, for each row, the
-    place of its value among the different values.
+    A weight of 2 says that a row stands there twice. Ties share their mean rank.
     """
 
     def __init__(self, values: ArrayLike, scene: NDArray[np.intp]) -> None:
         v = np.asarray(values, dtype=np.float64)
         self.order = np.argsort(v, kind="stable")
+        self.place = np.empty_like(self.order)
+        self.place[self.order] = np.arange(v.size)
+        self.scene = scene[self.order]
         ordered = v[self.order]
         first = np.r_[True, ordered[1:] != ordered[:-1]]
-        self.starts = np.flatnonzero(first)  # where each run of equal values begins
-        self.tied = self.starts.size < v.size
-        self.group = np.empty(v.size, dtype=np.intp)
-        self.group[self.order] = np.cumsum(first) - 1
-        self.scene = scene[self.order]
+        run = np.cumsum(first) - 1
+        starts = np.flatnonzero(first)
+        ends = np.r_[starts[1:], v.size]
+        self.tied = np.flatnonzero((ends - starts)[run] > 1)  # rows, in order, that share their value
+        self.before, self.upto = starts[run][self.tied], ends[run][self.tied] - 1
 
     def ranked(self, times: Array) -> tuple[Array, Array, Array]:
-        """Of scenes that came (D, S) times: weights of rows (D, n), in order; of values (D, G); ranks about their mean."""
-        rows = np.take(times, self.scene, axis=1)
-        runs = np.add.reduceat(rows, self.starts, axis=1) if self.tied else rows
-        ranks = np.cumsum(runs, axis=1)
-        total = ranks[:, -1:] / 2
-        ranks -= runs / 2
-        ranks -= total
-        return rows, runs, ranks
+        """Of scenes that came (D, S) times, in order of value (D, n): weights, ranks about their mean, ties' weights.
+
+        The last is, for each row, the weight of all rows that share its value.
+        """
+        w = np.take(times, self.scene, axis=1)
+        upto = np.cumsum(w, axis=1)
+        half = upto[:, -1:] / 2
+        if not self.tied.size:
+            return w, upto - w / 2 - half, w
+        high, low = upto[:, self.upto], upto[:, self.before] - w[:, self.before]
+        ranks, alike = upto - w / 2, w.copy()
+        ranks[:, self.tied], alike[:, self.tied] = (high + low) / 2, high - low
+        return w, ranks - half, alike
 
 
 def rank_correlations(xs: list[Ranking], y: Ranking, times: Array) -> tuple[Array, Array, Array]:
@@ -78,23 +85,23 @@ def rank_correlations(xs: list[Ranking], y: Ranking, times: Array) -> tuple[Arra
 
     Also, for Kendall's, how many ordered pairs of copies differ in x (D, M) and in y (D,).
     """
-    rows, runs, ry = y.ranked(times)
-    count = rows.sum(1)
-    spread, differ = (
-        np.einsum("dg,dg,dg->d", runs, ry, ry),
-        count**2 - np.einsum("dg,dg->d", runs, runs),
-    )
+    wy, ry, alike = y.ranked(times)
+    count = wy.sum(1)
+    spread, differ = _dot(wy * ry, ry), count**2 - _dot(wy, alike)
     out, differing = [], []
     for x in xs:
-        wx, gx, rx = x.ranked(times)
-        own = np.einsum("dg,dg,dg->d", gx, rx, rx)
-        differing.append(count**2 - np.einsum("dg,dg->d", gx, gx))
-        there = np.take(ry, y.group[x.order], axis=1)
-        there *= wx
-        here = np.take(rx, x.group[x.order], axis=1) if x.tied else rx
+        wx, rx, alike = x.ranked(times)
+        differing.append(count**2 - _dot(wx, alike))
+        wx *= rx
         with np.errstate(invalid="ignore", divide="ignore"):
-            out.append(np.einsum("dn,dn->d", there, here) / np.sqrt(own * spread))
+            there = np.take(ry, y.place[x.order], axis=1)
+            out.append(_dot(wx, there) / np.sqrt(_dot(wx, rx) * spread))
     return np.stack(out, 1), np.stack(differing, 1), differ
+
+
+def _dot(a: Array, b: Array) -> Array:
+    """Row by row (D,)."""
+    return np.array([np.dot(p, q) for p, q in zip(a, b, strict=True)])
 
 
 def agreements(x: ArrayLike, y: ArrayLike) -> NDArray[np.int64]:
