@@ -10,6 +10,7 @@ from torch import Tensor
 from hdrq.ops.sharing import shared
 from hdrq.ops.shrinking import shrink
 from hdrq.ops.similarity import similarity, weighted_mean
+from hdrq.ops.sliding import window
 from hdrq.ops.yiq import yiq
 from hdrq.types import Card, Reading, metric
 
@@ -72,7 +73,7 @@ def _unbend(depth: Tensor) -> Tensor:
 def _channels(code: Tensor, half: bool) -> tuple[Tensor, Tensor]:
     """Y (N, 1, h, w), and |I|, |Q| smoothed over 2x2 pixels (N, 2, h, w)."""
     y, iq = yiq(shrink(code, 2) if half else code).split((1, 2), 1)
-    return y, (F.avg_pool2d(F.pad(iq, (0, 1, 0, 1)), 2, stride=1)).abs()
+    return y, window(F.pad(iq, (0, 1, 0, 1)), (0.5, 0.5)).abs()
 
 
 def _haar(y: Tensor) -> tuple[list[Tensor], list[Tensor]]:

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from hdrq.ops.distortion_channel import distortion_channel
 from hdrq.ops.laplacian_pyramid import double, laplacian_pyramid
+from hdrq.ops.scale_mixture import SIDE as BLOCK
+from hdrq.ops.scale_mixture import moments, strength
 from hdrq.ops.sliding import window
 from hdrq.ops.structure import gaussian_taps, structure
 from hdrq.types import Card, metric
@@ -16,7 +17,6 @@ from hdrq.types import Card, metric
 WEIGHTS = tuple(w / 1.0001 for w in (0.0448, 0.2856, 0.3001, 0.2363, 0.1333))  # MS-SSIM's, brought to sum 1
 SPAN = 255.0
 NOISE = 0.4  # variance of the visual noise, code²
-BLOCK = 3
 FLAT = 1e-15
 
 
@@ -68,20 +68,16 @@ def _weights(refs: list[Tensor], dists: list[Tensor]) -> Iterator[Tensor | None]
 
 def _information(ref: Tensor, dist: Tensor, parent: Tensor | None) -> Tensor:
     """Bits shared between the scene and its two percepts, (N, 1, h - 2, w - 2)."""
-    n, _, h, w = ref.shape
-    gain, noise = _channel(ref, dist)
-    near = F.unfold(ref, BLOCK)
+    h, w = ref.shape[-2:]
     if parent is not None:
-        grown = double(parent)[..., :h, :w][..., 1:-1, 1:-1]
-        near = torch.cat((near, grown.flatten(2)), 1)
-    power = near.double() @ near.double().mT / near.shape[-1]
-    spread = torch.linalg.eigvalsh(power).clamp(min=0).to(ref)
-    inverse = torch.linalg.pinv(power, hermitian=True).to(ref)
-    strength = ((inverse @ near) * near).sum(1).reshape(n, 1, h - 2, w - 2) / near.shape[1]
-    reach = (noise + (1 + gain * gain) * NOISE) * strength / NOISE**2
+        parent = double(parent)[..., 1 : h - 1, 1 : w - 1]
+    _, power = moments(ref, parent)
+    local = strength(ref, power, parent)
+    gain, noise = _channel(ref, dist)
+    reach = (noise + (1 + gain * gain) * NOISE) * local / NOISE**2
     floor = 1 + noise / NOISE
     bits = torch.zeros_like(floor)
-    for v in spread.unbind(1):
+    for v in torch.linalg.eigvalsh(power).clamp(min=0).to(ref).unbind(1):
         bits = bits + torch.log2(floor + reach * v.reshape(-1, 1, 1, 1))
     return bits
 

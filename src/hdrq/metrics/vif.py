@@ -1,16 +1,15 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from hdrq.ops.distortion_channel import distortion_channel, upright
-from hdrq.ops.sliding import strips
+from hdrq.ops.scale_mixture import SIDE as BLOCK
+from hdrq.ops.scale_mixture import moments, strength
 from hdrq.ops.steerable import decompose
 from hdrq.types import Card, metric
 
 LEVELS, ORIENTATIONS = 4, (0, 3)  # the two of sp5's six orientations that the authors take
-BLOCK = 3  # neighbouring coefficients of one Gaussian scale mixture, per side
 NOISE = 0.4  # variance of the visual noise, code²
 FLAT = 1e-15
 DARK = 1e-9  # nats per pixel; below is rounding of a flat frame
@@ -50,36 +49,19 @@ def _information(ref: Tensor, dist: Tensor, side: int) -> tuple[Tensor, Tensor]:
     """Nats kept and nats in the reference, (N,) each, of one band seen through windows of `side` pixels."""
     h, w = (n // BLOCK * BLOCK for n in ref.shape[-2:])
     ref, dist = ref[..., :h, :w], dist[..., :h, :w]
-    strength, variances = _mixture(ref)
+    mean, power = moments(ref)
+    covariance = power - mean[:, :, None] * mean[:, None]
+    variances = torch.linalg.eigvalsh(covariance).clamp(min=0).to(ref)
     edge = -(-(side // 2) // BLOCK)  # blocks whose window would leave the band
+    local = strength(ref, covariance, stride=BLOCK)
+    local = local[..., edge : local.shape[-2] - edge, edge : local.shape[-1] - edge]
     gain, noise = _channel(ref, dist, side, edge)
-    strength = strength[..., edge : strength.shape[-2] - edge, edge : strength.shape[-1] - edge]
-    clear, through = strength / NOISE, gain * gain * strength / (noise + NOISE)
-    kept, there = torch.zeros_like(strength), torch.zeros_like(strength)
+    clear, through = local / NOISE, gain * gain * local / (noise + NOISE)
+    kept, there = torch.zeros_like(local), torch.zeros_like(local)
     for v in variances.unbind(1):
         v = v.reshape(-1, 1, 1, 1)
         kept, there = kept + torch.log1p(through * v), there + torch.log1p(clear * v)
     return kept.sum((1, 2, 3)), there.sum((1, 2, 3))
-
-
-def _mixture(band: Tensor) -> tuple[Tensor, Tensor]:
-    """Local strength s of every block (N, 1, h/3, w/3), and eigenvalues (N, 9) of the blocks' covariance."""
-    n, _, h, w = band.shape
-    size = BLOCK * BLOCK
-    count = (h - BLOCK + 1) * (w - BLOCK + 1)
-    sums, products = [], []  # of every 3x3 neighbourhood; in float64, for the covariance is to be inverted
-    for rows in strips(h - BLOCK + 1, size * n * w):
-        near = F.unfold(band[..., rows.start : rows.stop + BLOCK - 1, :], BLOCK).double()
-        sums.append(near.sum(-1))
-        products.append(near @ near.mT)
-    mean, power = torch.stack(sums).sum(0) / count, torch.stack(products).sum(0) / count
-    covariance = power - mean[:, :, None] * mean[:, None]
-    inverse = torch.linalg.pinv(covariance, hermitian=True).to(band)
-    blocks = F.unfold(band, BLOCK, stride=BLOCK)
-    strength = (inverse @ blocks * blocks).sum(1) / size
-    return strength.reshape(n, 1, h // BLOCK, w // BLOCK), torch.linalg.eigvalsh(covariance).to(band).clamp(
-        min=0
-    )
 
 
 def _channel(ref: Tensor, dist: Tensor, side: int, edge: int) -> tuple[Tensor, Tensor]:
