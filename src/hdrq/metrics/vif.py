@@ -36,9 +36,9 @@ def vif(ref: Tensor, dist: Tensor) -> Tensor:
     Above 1 for more contrast. A reference without any variance carries no information to lose: 1.
     """
     kept, there = torch.zeros_like(ref[:, 0, 0, 0]), torch.zeros_like(ref[:, 0, 0, 0])
-    bands = zip(decompose(ref, LEVELS, "sp5")[1:-1], decompose(dist, LEVELS, "sp5")[1:-1])
-    for level, (x, y) in enumerate(bands):
-        for b in ORIENTATIONS:
+    refs, dists = (decompose(x, LEVELS, "sp5", ORIENTATIONS)[1:-1] for x in (ref, dist))
+    for level, (x, y) in enumerate(zip(refs, dists)):
+        for b in range(len(ORIENTATIONS)):
             part = _information(x[:, b : b + 1], y[:, b : b + 1], 2 ** (LEVELS - level) + 1)
             kept, there = kept + part[0], there + part[1]
     some = there > DARK * ref.shape[-2] * ref.shape[-1]

@@ -33,18 +33,21 @@ def deepest(height: int, width: int, filters: Filters) -> int:
     return levels
 
 
-def decompose(x: Tensor, levels: int, filters: Filters) -> list[Tensor]:
-    """(N, 1, H, W) into levels + 2 bands.
+def decompose(
+    x: Tensor, levels: int, filters: Filters, orientations: tuple[int, ...] | None = None
+) -> list[Tensor]:
+    """(N, 1, H, W) into levels + 2 bands; of each level only the named orientations, or all.
 
     The mean goes round the filters, which makes float32 as good as its smallest bands need.
     """
     mean = x.mean((-2, -1), keepdim=True)
     top, down = _bank(filters, "top").sum((-2, -1)), _bank(filters, "level").sum((-2, -1))
-    high, low = _analyse(x - mean, filters, "top")
+    wanted = range(len(down) - 1) if orientations is None else orientations
+    high, low = _analyse(x - mean, filters, "top", (0, 1))
     bands, mean = [high + mean * top[0]], mean * top[1]
     for _ in range(levels):
-        *parts, low = _analyse(low, filters, "level")
-        bands.append(torch.cat([part + mean * gain for part, gain in zip(parts, down)], 1))
+        *parts, low = _analyse(low, filters, "level", (*wanted, -1))
+        bands.append(torch.cat([part + mean * down[i] for i, part in zip(wanted, parts)], 1))
         low, mean = low[..., ::2, ::2], mean * down[-1]
     return [*bands, low + mean]
 
@@ -72,11 +75,11 @@ def _bank(filters: Filters, stage: Stage) -> np.ndarray:
     return np.stack([np.pad(k, (size - k.shape[-1]) // 2) for k in kernels])
 
 
-def _analyse(x: Tensor, filters: Filters, stage: Stage) -> list[Tensor]:
-    """(N, 1, h, w) correlated with each filter of a bank."""
+def _analyse(x: Tensor, filters: Filters, stage: Stage, which: tuple[int, ...]) -> list[Tensor]:
+    """(N, 1, h, w) correlated with filters of a bank."""
     spectrum, size = _spectrum(x, filters, stage)
     h, w = x.shape[-2:]
-    transfers = (_remembered(filters, stage, i, False, size, x) for i in range(len(_bank(filters, stage))))
+    transfers = (_remembered(filters, stage, i, False, size, x) for i in which)
     return [torch.fft.irfft2(spectrum * transfer, s=size)[..., :h, :w] for transfer in transfers]
 
 
