@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from hdrq.ops.scene import log_mean
 from hdrq.ops.transfer import srgb_to_linear
 
 _STEPS = 8  # candidate exposures in a stop
@@ -31,3 +32,14 @@ def most_well_exposed(luminance: Tensor, low: float = 0.05, high: float = 0.95) 
         top = int(inside.argmax())
         gains.append(2.0 ** (bright - (first + top + 1) / _STEPS))
     return luminance.new_tensor(gains).view(-1, 1, 1, 1)
+
+
+def expose_grey(light: Tensor, luminance: Tensor, ev: float, auto: bool) -> Tensor:
+    """Scene light whose middle grey is 0.18: the geometric mean is put there, and moved by `ev` stops.
+
+    auto  False takes the light as exposed already
+    """
+    gain = 2.0**ev
+    if auto:
+        gain = gain * 0.18 / log_mean(luminance)
+    return light * gain

@@ -69,3 +69,10 @@ def ratio(a: Tensor, b: Tensor) -> Tensor:
 def relight(light: Tensor, old: Tensor, new: Tensor) -> Tensor:
     """The colours of `light` with luminance `new` in place of `old`; black stays black."""
     return light * ratio(new, old)
+
+
+def ordered(x: Tensor, share: float) -> Tensor:
+    """The value at position floor(n·share), counted from 0, of each frame in order."""
+    flat = x.flatten(1)
+    n = flat.shape[1]
+    return flat.kthvalue(min(int(n * share), n - 1) + 1, 1).values.view(-1, 1, 1, 1)

@@ -1,0 +1,67 @@
+"""Blurs of any width: short kernels slide, wide ones go through the Fourier transform."""
+
+from __future__ import annotations
+
+from math import pi, sqrt
+
+import torch
+from torch import Tensor
+
+from hdrq.ops.windows import gaussian, pad, separable
+
+_WIDE = 41  # taps from which the Fourier transform is the faster way
+
+
+def blur(x: Tensor, sigma: float, taps: int | None = None) -> Tensor:
+    """Normalised Gaussian of (N, C, H, W), borders repeated; auto is round(5 sigma) taps, made odd and at least 3."""
+    n = taps if taps is not None else max(round(5 * sigma), 3)
+    n += 1 - n % 2
+    kernel = gaussian(n, sigma, x)
+    if n < _WIDE:
+        return separable(x, kernel, border="replicate")
+    return _fourier(x, kernel)
+
+
+def _fourier(x: Tensor, kernel: Tensor) -> Tensor:
+    """One direction after the other, by transforms of the extended lines."""
+    reach = kernel.numel() // 2
+    for dim in (-1, -2):
+        edges = (0, 0, reach, reach) if dim == -1 else (reach, reach, 0, 0)
+        wide = pad(x, *edges, "replicate")
+        n = wide.shape[dim]
+        response = torch.fft.rfft(kernel.flip(0), n=n)
+        shape = [1] * x.dim()
+        shape[dim] = response.numel()
+        filtered = torch.fft.irfft(torch.fft.rfft(wide, dim=dim) * response.view(shape), n=n, dim=dim)
+        x = filtered.narrow(dim, 2 * reach, x.shape[dim])
+    return x
+
+
+def reinhard_profile(x: Tensor, scale: float, alpha: float, border: str = "replicate") -> Tensor:
+    """exp(-r² / (alpha s)²) / (pi (alpha s)²): a Gaussian of sigma alpha s / sqrt 2, summed as sampled.
+
+    border  "replicate", or "circular": the frame repeats, and even sides are off by one pixel, as HDR Toolbox has it
+
+    At the finest scales samples are too few for the sum to be 1; the paper's kernel is used as it stands.
+    """
+    width = alpha * scale
+    if border == "circular":
+        return _circular(x, width)
+    reach = max(1, int(4 * width + 0.999))
+    r = torch.arange(-reach, reach + 1, dtype=torch.float64)
+    line = ((-((r / width) ** 2)).exp() / (sqrt(pi) * width)).to(x)
+    if line.numel() < _WIDE:
+        return separable(x, line, border="replicate")
+    return _fourier(x, line)
+
+
+def _circular(x: Tensor, width: float) -> Tensor:
+    for dim in (-1, -2):
+        n = x.shape[dim]
+        r = torch.arange(n, dtype=torch.float64) - n // 2
+        line = ((-((r / width) ** 2)).exp() / (sqrt(pi) * width)).to(x)
+        line = torch.roll(line, -(n // 2) - (1 - n % 2))
+        shape = [1] * x.dim()
+        shape[dim] = n // 2 + 1
+        x = torch.fft.irfft(torch.fft.rfft(x, dim=dim) * torch.fft.rfft(line).view(shape), n=n, dim=dim)
+    return x

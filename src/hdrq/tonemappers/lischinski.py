@@ -1,0 +1,48 @@
+"""Lischinski 2006, automatic: one exposure per zone of a stop, spread along the edges of the picture."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from hdrq.ops.operator import OperatorCard, operator
+from hdrq.ops.photographic import estimate_key
+from hdrq.ops.scene import darkest, log_mean, luminance, ranked
+from hdrq.ops.wls import smoothness, wls
+
+_DELTA = 1e-6
+
+
+@operator(
+    OperatorCard(
+        title="Interactive local adjustment of tonal values, automatic",
+        source="Lischinski, Farbman, Uyttendaele & Szeliski 2006, doi:10.1145/1141911.1141936; constants of "
+        "HDR Toolbox 5375d05",
+        tunes={"key": (0.01, 2), "smooth": (0.05, 2), "data": (0.005, 0.5)},
+    )
+)
+def lischinski(
+    light: Tensor, *, key: float | None = None, smooth: float = 0.4, power: float = 1.0, data: float = 0.07
+) -> Tensor:
+    """C 2^F, F a map of stops that is smooth except across edges of log2 L.
+
+    key     of the curve that exposes every zone; auto estimates it (Reinhard 2002, JGT)
+    smooth  weight of smoothness, divided by |Δ log2 L|^power + 1e-4
+    data    weight of the zones' own exposures
+    """
+    y = luminance(light)
+    x = (y + _DELTA).log2()
+    scale = (estimate_key(y) if key is None else key) / log_mean(y)
+    wanted = torch.cat([_zones(frame[None], x[i : i + 1], scale[i : i + 1]) for i, frame in enumerate(y)])
+    return light * 2 ** wls(wanted, data, *smoothness(x, smooth, power, 1e-4))
+
+
+def _zones(y: Tensor, stops: Tensor, scale: Tensor) -> Tensor:
+    """Stops that take each zone's upper quartile R to the photographic curve's value of it."""
+    zone = (stops - darkest(stops)).detach().floor().long()
+    wanted = torch.zeros_like(y)
+    for v in zone.unique():
+        inside = zone == v
+        upper = ranked(y[inside].view(1, 1, 1, -1), 0.75).clamp(min=_DELTA)
+        wanted = torch.where(inside, (scale / (1 + scale * upper)).log2(), wanted)
+    return wanted

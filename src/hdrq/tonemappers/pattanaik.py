@@ -1,0 +1,92 @@
+"""Pattanaik 2000: rods and cones adapt, and the display is driven to the same responses."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from hdrq.ops.adaptation import scotopic
+from hdrq.ops.operator import OperatorCard, operator
+from hdrq.ops.scene import log_mean, luminance, ratio
+
+_N = 0.73  # of the receptors' response
+_WHITE, _BLACK = 5.0, 5.0 / 32  # references, in terms of the adaptation luminance
+
+
+@operator(
+    OperatorCard(
+        title="Time-dependent visual adaptation, at rest",
+        source="Pattanaik, Tumblin, Yee & Greenberg 2000, doi:10.1145/344779.344810; variant as HDR Toolbox 5375d05",
+        reads="nits",
+        tunes={"adaptation_nits": (0.01, 1e5)},
+    )
+)
+def pattanaik(
+    light: Tensor,
+    *,
+    adaptation_nits: float | None = None,
+    display_nits: float = 25.0,
+    variant: Literal["paper", "hdrtoolbox"] = "paper",
+) -> Tensor:
+    """Receptor responses of the scene, moved so that black looks black, inverted for a viewer of the display.
+
+    adaptation_nits  G, what the eye is adapted to; auto is 5 L̄ (hdrtoolbox: 80)
+    display_nits     what the viewer of the display is adapted to; its white is 5 times as bright
+    variant          hdrtoolbox shows the response itself, gives rods their own light and lacks a factor in
+                     the cones' constant
+    """
+    y = luminance(light).clamp(min=1e-9)
+    if variant == "hdrtoolbox":
+        return _responses(light, y, 80.0 if adaptation_nits is None else adaptation_nits)
+    adapted = 5 * log_mean(y) if adaptation_nits is None else torch.full_like(y[:1, :1, :1, :1], adaptation_nits)
+    viewer = torch.full_like(adapted[:1], display_nits)
+    bleach, half = 2e6 / (2e6 + viewer), _cone_half(viewer)
+    lift = bleach * _sigmoid(_BLACK * viewer, half) - _response(_BLACK * adapted, adapted)
+    response = (_response(y, adapted) + lift).clamp(min=1e-9)
+    response = torch.minimum(response, 0.9999 * bleach)
+    shown = half * (response / (bleach - response)) ** (1 / _N)
+    slope = _slope(y, adapted) / _display_slope(_WHITE * viewer, bleach, half)
+    return ratio(light, y).clamp(min=1e-9) ** slope * shown / (_WHITE * display_nits) * (light.amax(1, keepdim=True) > 0)
+
+
+def _sigmoid(nits: Tensor, half: Tensor | float) -> Tensor:
+    raised = nits**_N
+    return raised / (raised + half**_N)
+
+
+def _cone_half(g: Tensor | float) -> Tensor | float:
+    """Luminance of half response of cones adapted to g."""
+    k = 1 / (5 * g + 1)
+    return 12.9223 * g / (k**4 * g + 0.171 * (1 - k**4) ** 2 * g ** (1 / 3))
+
+
+def _rod_half(g: Tensor | float) -> Tensor | float:
+    """Luminance of half response of rods adapted to g."""
+    j = 1 / (5e4 * g + 1)
+    return 2.5874 * g / (19000 * j**2 * g + 0.2615 * (1 - j**2) ** 4 * g ** (1 / 6))
+
+
+def _response(nits: Tensor, g: Tensor) -> Tensor:
+    """Cones and rods together, bleached."""
+    return 2e6 / (2e6 + g) * _sigmoid(nits, _cone_half(g)) + 0.04 / (0.04 + g) * _sigmoid(nits, _rod_half(g))
+
+
+def _slope(nits: Tensor, g: Tensor) -> Tensor:
+    """Derivative of the cones' response by ln L: how much saturation they see."""
+    return _display_slope(nits, 2e6 / (2e6 + g), _cone_half(g))
+
+
+def _display_slope(nits: Tensor, bleach: Tensor | float, half: Tensor | float) -> Tensor:
+    r = _sigmoid(nits, half)
+    return _N * bleach * r * (1 - r)
+
+
+def _responses(light: Tensor, y: Tensor, g: float) -> Tensor:
+    k = 1 / (5 * g + 1)
+    half = 12.9223 * g / (k**4 * g + (1 - k**4) ** 2 * g ** (1 / 3))
+    bleach = 2e6 / (2e6 + g)
+    dim = scotopic(light).clamp(min=1e-12) if light.shape[1] == 3 else y
+    total = bleach * _sigmoid(y, half) + 0.04 / (0.04 + g) * _sigmoid(dim, _rod_half(g))
+    return ratio(light, y).clamp(min=1e-12) ** _display_slope(y, bleach, half) * total

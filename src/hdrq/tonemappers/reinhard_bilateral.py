@@ -1,0 +1,35 @@
+"""Reinhard 2002 with a bilateral filter in place of the choice of scale."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from hdrq.ops.bilateral import bilateral
+from hdrq.ops.operator import OperatorCard, operator
+from hdrq.ops.photographic import compress, expose
+from hdrq.ops.scene import relight
+
+
+@operator(
+    OperatorCard(
+        title="Photographic tone reproduction, bilateral",
+        source="Reinhard et al. 2002, doi:10.1145/566654.566575, with the sigmoid-domain bilateral filter of "
+        "Banterle et al., Advanced High Dynamic Range Imaging, 2nd ed. 2017",
+        tunes={"key": (0.01, 2), "white": (0.5, 1000), "phi": (1, 15)},
+    )
+)
+def reinhard_bilateral(
+    light: Tensor,
+    *,
+    key: float | None = 0.18,
+    white: float | None = None,
+    phi: float = 8.0,
+    sigma_space: float = 1.6,
+    sigma_range: float = 0.025,
+) -> Tensor:
+    """L (1 + L / white²) / (1 + V), V from a bilateral filter of L / (L + c), c = 2^phi key / 64."""
+    exposed = expose(light, key, white, "paper")
+    c = 2**phi * exposed.key / 64
+    squeezed = exposed.scaled / (exposed.scaled + c)
+    even = bilateral(squeezed, sigma_space, sigma_range).clamp(max=1 - 1e-6)
+    return relight(light, exposed.luminance, compress(exposed.scaled, c * even / (1 - even), exposed.white))
