@@ -1,0 +1,446 @@
+"""hdrq evaluate: sheets, protocols and the command, on small made archives and on real judgements."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from scipy.io import savemat
+
+import hdrq
+from hdrq.archives.record import Comparison
+from hdrq.cli import main
+from hdrq.engine.contests import contests, resolving
+from hdrq.engine.evaluate import Plan, across, by_distortion, by_level, evaluate, splits_of
+from hdrq.engine.preferences import preferences
+from hdrq.engine.scoresheet import Sheet, join, read_scores, sheet
+from hdrq.errors import UsageError
+from hdrq.types import Image, Pair
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """run("evaluate", ...) is (exit code, stdout, stderr)."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as left:
+            main([str(a) for a in arguments])
+        said = capsys.readouterr()
+        assert "Traceback" not in said.err
+        return int(left.value.code or 0), said.out, said.err
+
+    return call
+
+
+def made(scenes: int = 12, each: int = 10, noise: tuple[float, ...] = (0.2, 0.6), seed: int = 0) -> Sheet:
+    """A sheet with metrics of known worth: the opinion and so much noise."""
+    rng = np.random.default_rng(seed)
+    pairs, opinions = [], rng.normal(size=scenes * each)
+    for i, opinion in enumerate(opinions):
+        kind = ("jpeg", "blur")[i % 2]
+        pairs.append(
+            Pair(f"d{i}.png", f"r{i // each}.png", f"s{i // each}", float(opinion), 0.2, kind, float(i % 5))
+        )
+    values = {f"m{n:g}": opinions + n * rng.normal(size=opinions.size) for n in noise}
+    scores = {m: {f"d{i}.png": float(v) for i, v in enumerate(row)} for m, row in values.items()}
+    return sheet(pairs, scores, dict.fromkeys(scores, "higher"), name="made", opinions_better="higher")
+
+
+QUICK = Plan(draws=100, splits=6)
+
+
+def test_better_metrics_come_first_and_their_intervals_hold_them():
+    rows = list(evaluate(made(), plan=QUICK))
+    assert [r.metric for r in rows] == ["m0.2", "m0.6"]
+    for row in rows:
+        assert row.intervals["srocc"][0] < row.srocc < row.intervals["srocc"][1]
+        assert (row.images, row.scenes) == (120, 12)
+        assert row.outliers is not None
+
+
+def test_an_image_without_a_score_is_left_out_of_every_metric_and_told():
+    pairs = [Pair(f"{i}.png", opinion=float(i)) for i in range(8)]
+    scores = {"a": {f"{i}.png": float(i) for i in range(8)}, "b": {f"{i}.png": float(-i) for i in range(7)}}
+    found = sheet(pairs, scores, {"a": "higher", "b": "lower"}, opinions_better="higher")
+    assert found.values.shape == (2, 7)
+    assert "1 of 8 images" in found.notes[0]
+    assert [a.srocc for a in evaluate(found, plan=QUICK)] == [1, 1]
+    with pytest.raises(UsageError, match="carries no opinions"):
+        sheet([Pair("a.png")], {}, {})
+
+
+def test_a_direction_nobody_states_is_taken_from_the_data_and_told():
+    pairs = [Pair(f"{i}.png", opinion=float(i)) for i in range(8)]
+    found = sheet(pairs, {"a": {f"{i}.png": -float(i) for i in range(8)}}, {}, opinions_better="higher")
+    assert found.better == ("lower",)
+    assert any("direction of a" in note for note in found.notes)
+
+
+def test_names_are_joined_by_the_end_of_their_path():
+    pairs = [Pair("/data/kadid/images/I01_01_01.png"), Pair("/data/x/a.png"), Pair("/data/y/a.png")]
+    found = join(pairs, ["I01_01_01.png", "images\\I01_01_01.PNG", "y/a.png", "a.png", "none.png"])
+    assert found == {
+        "I01_01_01.png": "/data/kadid/images/I01_01_01.png",
+        "images\\I01_01_01.PNG": "/data/kadid/images/I01_01_01.png",
+        "y/a.png": "/data/y/a.png",
+    }
+
+
+def test_folds_test_every_scene_once_and_end_in_their_mean():
+    rows = list(evaluate(made(), "folds", QUICK))
+    own = [r for r in rows if r.metric == "m0.2"]
+    assert [r.group for r in own] == [*(f"fold {k}" for k in range(1, 6)), "mean of folds"]
+    assert sum(r.images for r in own[:-1]) == 120
+    assert own[-1].srocc == pytest.approx(np.mean([r.srocc for r in own[:-1]]))
+    for split in splits_of(made(), QUICK):
+        assert not split.test & split.train
+
+
+def test_random_splits_end_in_their_median():
+    rows = list(evaluate(made(), "splits", QUICK))
+    assert [r.group for r in rows] == ["median of 6 splits"] * 2
+    assert rows[0].intervals["srocc"][0] <= rows[0].srocc <= rows[0].intervals["srocc"][1]
+
+
+def test_leaving_a_distortion_out_fits_the_curve_without_it():
+    base = made(noise=(0.1,))
+    turned = base.values.copy()
+    jpeg = np.array([p.distortion == "jpeg" for p in base.pairs])
+    turned[0, jpeg] += 5  # the metric is biased for one distortion: ranks within it stay, predictions do not
+    rows = {r.group: r for r in evaluate(Sheet(base.name, base.pairs, base.metrics, turned, base.better, "higher"),
+                                         "leave-one-out", QUICK)}  # fmt: skip
+    assert set(rows) == {"without jpeg", "without blur"}
+    assert rows["without jpeg"].srocc > 0.95
+    assert rows["without jpeg"].rmse > 3 * next(iter(evaluate(base, plan=QUICK))).rmse
+
+
+def test_breakdowns_cover_every_group():
+    assert {r.group for r in by_distortion(made(), QUICK)} == {"jpeg", "blur"}
+    assert {r.group for r in by_level(made(), QUICK)} == {f"level {i}" for i in range(5)}
+
+
+def test_a_curve_of_another_dataset_is_used_as_it_is():
+    one, two = made(noise=(0.2,)), made(noise=(0.2,), seed=1)
+    (row,) = across(one, two, QUICK)
+    assert row.group == "made > made"
+    assert row.curve == next(iter(evaluate(one, plan=QUICK))).curve
+    with pytest.raises(UsageError, match=r"m0\.3 has no scores on made"):
+        list(across(one, made(noise=(0.3,)), QUICK))
+
+
+def test_a_contest_tells_apart_what_differs_and_only_that():
+    found = contests(made(scenes=30, noise=(0.2, 0.9)), QUICK)[0]
+    assert (found.a, found.b) == ("m0.2", "m0.9")
+    assert found.gap > 0
+    assert found.low > 0
+    assert max(found.p_scenes, found.p_steiger, found.p_williams) < 0.02
+    same = contests(made(scenes=30, noise=(0.5, 0.500001)), QUICK)[0]
+    assert min(same.p_scenes, same.p_steiger, same.p_williams) > 0.05
+    assert found.p_different is None  # deviations without the number of observers say nothing of the mean
+
+
+def test_resolving_power_needs_the_error_of_the_mean():
+    base = made(noise=(0.2, 0.9))
+    assert resolving(base, QUICK) == []
+    sure = Sheet(
+        base.name,
+        base.pairs,
+        base.metrics,
+        base.values,
+        base.better,
+        "higher",
+        np.full(120, 0.2),
+        "standard error",
+    )
+    rows = resolving(sure, QUICK)
+    assert [r.metric for r in rows] == ["m0.2", "m0.9"]
+    assert rows[0].intervals["better"][0] <= rows[0].better <= rows[0].intervals["better"][1]
+    assert contests(sure, QUICK)[0].p_better < 0.01
+
+
+def test_preferences_count_how_often_a_metric_sides_with_people():
+    compared = [Comparison(Path("a"), Path("b"), None, 0.9, f"s{i}") for i in range(4)]
+    scores = {"good": {"a": 2.0, "b": 1.0}, "bad": {"a": 1.0, "b": 2.0}}
+    good, bad = preferences(compared, scores, dict.fromkeys(scores, "higher"), draws=20)
+    assert (good.accuracy, bad.accuracy) == (1, 0)
+    assert good.share == pytest.approx(good.ceiling) == pytest.approx(0.9)
+    assert next(preferences(compared, {"good": scores["good"]}, {"good": "lower"})).accuracy == 0
+
+
+def wide(path: Path, rows: int = 60) -> Path:
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=rows)
+    with path.open("w") as out:
+        out.write("image,content,mos,codec,dlevel,good,poor\n")
+        for i, v in enumerate(y):
+            out.write(
+                f"i{i}.png,c{i // 6},{v},{'ab'[i % 2]},{i % 3},{v + 0.2 * rng.normal()},{-v + rng.normal()}\n"
+            )
+    return path
+
+
+def test_a_table_of_others_is_evaluated_without_images(run, tmp_path):
+    path = wide(tmp_path / "values.csv")
+    code, out, err = run("evaluate", "--scores", path, "--higher", "--by", "distortion", "--draws", 50)
+    assert code == 0
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert [(r["metric"], r["group"]) for r in rows[:2]] == [("good", "all"), ("poor", "all")]
+    table = list(csv.DictReader(path.open()))
+    y, x = ([float(r[c]) for r in table] for c in ("mos", "poor"))
+    assert float(rows[1]["srocc"]) == pytest.approx(-stats.spearmanr(x, y).statistic)
+    assert float(rows[1]["krocc"]) == pytest.approx(-stats.kendalltau(x, y).statistic)
+    assert {r["group"] for r in rows} == {"all", "a", "b"}
+    assert "direction of good, poor" in err
+
+
+def test_columns_and_metrics_are_chosen_by_name_and_pattern(run, tmp_path):
+    path = wide(tmp_path / "values.csv")
+    code, out, _ = run(
+        "evaluate", "--scores", path, "--column", "opinion=good", "-m", "po*", "--lower", "--draws", 0
+    )
+    assert code == 0
+    (row,) = csv.DictReader(io.StringIO(out))
+    assert (row["metric"], row["srocc_low"]) == ("poor", "")
+    code, _, err = run("evaluate", "--scores", path, "-m", "best")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "has no scores of 'best'; it has good, poor" in err
+    code, _, err = run("evaluate", "--scores", path, "--column", "opinion=nothing")
+    assert code == 2
+    assert "no such column" in err
+    assert run("evaluate")[0] == 2
+
+
+@pytest.mark.parametrize("format", ["json", "table"])
+def test_the_result_is_written_in_the_format_asked_for(run, tmp_path, format):
+    path, output = wide(tmp_path / "values.csv"), tmp_path / "out.txt"
+    contests_to = tmp_path / "contests.csv"
+    code, _, _ = run(
+        "evaluate", "--scores", path, "--higher", "--format", format, "-o", output, "--contests", contests_to
+    )
+    assert code == 0
+    if format == "json":
+        rows = json.loads(output.read_text())
+        assert rows[0]["metric"] == "good"
+        assert rows[0]["plcc_low"] < rows[0]["plcc"]
+    else:
+        assert "good" in output.read_text()
+        assert "SROCC" in output.read_text()
+    (contest,) = csv.DictReader(contests_to.open())
+    assert {contest["a"], contest["b"]} == {"good", "poor"}
+
+
+@pytest.fixture
+def kadid(tmp_path: Path) -> Path:
+    """A tiny KADID-10k whose images can be scored: more noise is judged worse."""
+    root = tmp_path / "kadid10k"
+    (root / "images").mkdir(parents=True)
+    lines = ["dist_img,ref_img,dmos,var"]
+    for i in (1, 2, 3):
+        g = torch.Generator().manual_seed(i)
+        ref = torch.nn.functional.interpolate(
+            torch.rand(1, 3, 6, 6, generator=g), (48, 48), mode="bicubic"
+        ).clamp(0, 1)
+        hdrq.write(root / f"images/I{i:02d}.png", Image(ref, "srgb", bits=8))
+        for level in range(1, 6):
+            dist = (ref + 0.03 * level * torch.randn(ref.shape, generator=g)).clamp(0, 1)
+            hdrq.write(root / f"images/I{i:02d}_11_{level:02d}.png", Image(dist, "srgb", bits=8))
+            lines.append(f"I{i:02d}_11_{level:02d}.png,I{i:02d}.png,{5 - 0.7 * level + 0.01 * i},0.4")
+    (root / "dmos.csv").write_text("\n".join(lines) + "\n")
+    return root
+
+
+def test_a_dataset_is_scored_evaluated_and_resumed(run, tmp_path, kadid):
+    scores = tmp_path / "scores.csv"
+    ask = (
+        "evaluate",
+        "--dataset",
+        "kadid",
+        "--data",
+        tmp_path,
+        "-m",
+        "psnr",
+        "--scores",
+        scores,
+        "--draws",
+        50,
+    )
+    code, out, _ = run(*ask)
+    assert code == 0
+    (row,) = csv.DictReader(io.StringIO(out))
+    assert float(row["srocc"]) > 0.95
+    assert (row["images"], row["scenes"]) == ("15", "3")
+    kept = list(csv.DictReader(scores.open()))
+    assert len(kept) == 15
+    (kadid / "images/I01_11_01.png").write_bytes(b"damaged since")  # rows at hand are not scored again
+    assert run(*ask)[:2] == (0, out)
+    shutil.copy(kadid / "images/I01_11_02.png", kadid / "images/I01_11_01.png")
+    code, out, _ = run(*ask, "-m", "mae")
+    assert code == 0
+    assert {r["metric"] for r in csv.DictReader(io.StringIO(out))} == {"psnr", "mae"}
+    assert len(list(csv.DictReader(scores.open()))) == 30
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(run, tmp_path, kadid):
+    scores = tmp_path / "scores.csv"
+    ask = (
+        "evaluate",
+        "--dataset",
+        "kadid",
+        "--data",
+        tmp_path,
+        "-m",
+        "psnr",
+        "--scores",
+        scores,
+        "--draws",
+        0,
+    )
+    _, out, _ = run(*ask)
+    rows = list(csv.DictReader(scores.open()))
+    scores.unlink()
+    journal = tmp_path / "scores.csv.part"
+    told = [{**r, "value": float(r["value"]), "extra": {}} for r in rows[:7]]
+    journal.write_text("".join(json.dumps(r) + "\n" for r in told) + '{"torn')
+    for r in rows[:7]:
+        Path(r["dist"]).write_bytes(b"damaged since")
+    assert run(*ask)[:2] == (0, out)
+    assert not journal.exists()
+    assert len(list(csv.DictReader(scores.open()))) == 15
+
+
+def test_scores_of_other_settings_are_not_mixed_in(run, tmp_path, kadid):
+    scores = tmp_path / "scores.csv"
+    ask = (
+        "evaluate",
+        "--dataset",
+        "kadid",
+        "--data",
+        tmp_path,
+        "-m",
+        "pu-psnr",
+        "--scores",
+        scores,
+        "--draws",
+        0,
+    )
+    first = run(*ask)[1]
+    code, out, err = run(*ask, "--display", "sdr", "--display-peak", 500)
+    assert code == 0
+    assert "scored with other settings" in err
+    assert out != first
+
+
+def test_an_absent_dataset_and_a_missing_file_end_in_one_line(run, tmp_path, kadid):
+    code, out, err = run("evaluate", "--dataset", "tid2013", "--data", tmp_path, "-m", "psnr")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "3,000 images" in err
+    (kadid / "images/I03.png").unlink()
+    code, out, err = run("evaluate", "--dataset", "kadid", "--data", tmp_path, "-m", "psnr")
+    assert (code, err.count("\n")) == (3, 1)
+    assert "I03.png" in err
+    code, _, err = run("evaluate", "--dataset", "sihdr", "--data", tmp_path, "-m", "psnr")
+    assert code == 2
+
+
+def test_datasets_are_listed_with_what_is_here(run, kadid, monkeypatch):
+    monkeypatch.setenv("HDRQ_DATA", str(kadid.parent))
+    code, out, _ = run("list", "datasets")
+    assert code == 0
+    rows = {r["dataset"]: r for r in csv.DictReader(io.StringIO(out))}
+    assert rows["kadid"]["here"] == "complete"
+    assert rows["upiq"]["here"] == "absent"
+    assert rows["upiq"]["references"] == "65"
+
+
+def test_pairs_with_a_resolution_of_their_own_are_seen_at_it(run, tmp_path):
+    g = torch.Generator().manual_seed(0)
+    head = "dist,ref,mos,scene,ppd"
+    lines = []
+    for i in range(6):
+        ref = 200 * torch.rand(1, 3, 32, 32, generator=g) + 1
+        hdrq.write(tmp_path / f"r{i}.exr", Image(ref, "nits"))
+        hdrq.write(tmp_path / f"d{i}.exr", Image(ref * (1 + 0.05 * i), "nits"))
+        lines.append(f"d{i}.exr,r{i}.exr,{5 - i},s{i},{(30, 60)[i % 2]}")
+    (tmp_path / "manifest.csv").write_text("\n".join([head, *lines]) + "\n")
+    scores = tmp_path / "s.csv"
+    code, _, _ = run("evaluate", "--dataset", "csv", "--data", tmp_path / "manifest.csv", "-m", "hdrvdp3", "--higher",
+                     "--scores", scores, "--draws", 0)  # fmt: skip
+    assert code == 0
+    assert [r["viewing"] for r in csv.DictReader(scores.open())] == ["30 ppd", "60 ppd"] * 3
+
+
+@pytest.mark.shared
+def test_nine_metrics_are_ranked_on_real_judgements(run, shared):
+    path = shared / "data/labels/jpeg_aic4_metric_scores.csv"
+    code, out, err = run("evaluate", "--scores", path, "--lower", "--exclude", "* mapped", "--format", "csv")
+    assert code == 0
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert (rows[0]["metric"], rows[-1]["metric"], len(rows)) == ("CVVDP", "PSNR-Y", 9)
+    table = list(csv.DictReader(path.open()))
+    for row in rows:
+        x, y = ([float(r[c]) for r in table] for c in (row["metric"], "distortion"))
+        assert float(row["srocc"]) == pytest.approx(-stats.spearmanr(x, y).statistic, abs=1e-9)
+        assert float(row["srocc_low"]) < float(row["srocc"]) < float(row["srocc_high"])
+    assert "5 scenes are few" in err
+
+
+@pytest.mark.shared
+def test_intervals_of_opinions_make_resolving_power_possible(shared):
+    opinions = read_scores(shared / "data/labels/jpeg_aic4_jnd.csv").pairs()
+    table = read_scores(shared / "data/labels/jpeg_aic4_metric_scores.csv", ["CVVDP", "PSNR-Y"])
+    found = sheet(opinions, table.values, table.better, opinions_better="lower")
+    assert found.errors_are == "standard error"
+    rows = resolving(found, QUICK)
+    assert rows[0].metric == "CVVDP"
+    assert rows[0].better > rows[1].better > 0.5
+
+
+@pytest.mark.shared
+def test_live_in_the_wild_is_the_same_in_its_own_layout(run, shared, tmp_path):
+    """The database's .mat files, made from the shared scores, list what scores.csv lists."""
+    from hdrq.catalogue import find
+
+    source = shared / "data/livec"
+    rows = list(csv.DictReader((source / "scores.csv").open()))[:40]
+    (tmp_path / "Data").mkdir()
+    (tmp_path / "Images/trainingImages").mkdir(parents=True)
+    names = np.empty((7 + len(rows), 1), dtype=object)
+    names[:7, 0] = [f"t{i}.bmp" for i in range(1, 8)]
+    names[7:, 0] = [r["image"] for r in rows]
+    for row in rows:
+        (tmp_path / "Images" / row["image"]).symlink_to(source / "Images" / row["image"])
+    mos, std = (np.array([[*[50.0] * 7, *(float(r[c]) for r in rows)]]) for c in ("mos", "std"))
+    savemat(tmp_path / "Data/AllImages_release.mat", {"AllImages_release": names})
+    savemat(tmp_path / "Data/AllMOS_release.mat", {"AllMOS_release": mos})
+    savemat(tmp_path / "Data/AllStdDev_release.mat", {"AllStdDev_release": std})
+    dataset = find("dataset", "livec")
+    own, shared_form = (list(dataset.pairs(root)) for root in (tmp_path, source))
+    assert [(Path(p.dist).name, p.opinion, p.spread) for p in own] == [
+        (Path(p.dist).name, p.opinion, p.spread) for p in shared_form[:40]
+    ]
+    code, out, _ = run("evaluate", "--dataset", "livec", "--data", tmp_path, "-m", "niqe", "--draws", 50)
+    assert code == 0
+    (row,) = csv.DictReader(io.StringIO(out))
+    assert float(row["srocc"]) > 0.1
+    assert row["images"] == "40"
+
+
+@pytest.mark.shared
+def test_live_release_2_is_scored_end_to_end(run, shared, tmp_path):
+    code, out, _ = run("evaluate", "--dataset", "csv", "--data", shared / "data/sdr_iqa/live_r2/dmos_dev.csv", "--lower",
+                       "-m", "ms-ssim", "-m", "psnr", "--draws", 100)  # fmt: skip
+    assert code == 0
+    rows = {r["metric"]: r for r in csv.DictReader(io.StringIO(out))}
+    assert float(rows["ms-ssim"]["srocc"]) > 0.9
+    assert rows["psnr"]["images"] == "27"
+    assert rows["psnr"]["scenes"] == "4"
