@@ -67,6 +67,11 @@ def test_a_real_screen_cuts_what_it_cannot_show() -> None:
     d = display("hdr-pq-1000", ambient_lux=0.0)
     light = emit(Image(torch.tensor([[[[0.0, 500.0, 9000.0]]]]), "nits"), d).pixels.flatten()
     assert light.tolist() == pytest.approx([0.001, 500, 1000])
+    x = torch.full((1, 3, 4, 4), 500.0)
+    assert (
+        "48 values (100 %) beyond what sdr shows, 0.1..100 cd/m², cut"
+        in emit(Image(x), display("sdr")).notes[0]
+    )
 
 
 def test_primaries_are_converted_and_white_stays_white() -> None:

@@ -95,6 +95,7 @@ def emit(
         if display.eotf == "linear":
             light = gain_offset_gamma(light, display)
         elif display.eotf != "absolute":
+            below = (*below, *_beyond(light, display))
             light = show(light, display)
     else:
         light, below = _without_negatives(
@@ -141,7 +142,8 @@ def _finite(image: Image, nonfinite: str) -> tuple[Tensor, tuple[str, ...]]:
         return pixels, ()
     nans = int(torch.isnan(pixels).sum())
     first = broken.any(dim=1)[0].nonzero()[0].tolist() if pixels.dim() == 4 and broken[0].any() else [0, 0]
-    fact = f"{nans:,} NaN and {count - nans:,} Inf values, the first at row {first[0]}, column {first[1]}"
+    kinds = " and ".join(f"{n:,} {kind}" for n, kind in ((nans, "NaN"), (count - nans, "Inf")) if n)
+    fact = f"{kinds} values, the first at row {first[0]}, column {first[1]}"
     if nonfinite == "error":
         raise PixelError(f"{image.path or 'the image'} has {fact}; mend the file or add --nonfinite clamp")
     top = float(torch.where(broken, torch.zeros_like(pixels), pixels).max())
@@ -156,6 +158,18 @@ def _without_negatives(light: Tensor, image: Image) -> tuple[Tensor, tuple[str, 
     share = 100 * count / light.numel()
     note = f"{count:,} negative values ({share:.2g} %, out of the BT.709 gamut or noise) clamped to black"
     return light.clamp(min=0), (note,)
+
+
+def _beyond(light: Tensor, d: Display) -> tuple[str, ...]:
+    """How much of the light a screen cannot show, in one line."""
+    outside = (light.detach() > d.peak_nits).sum() + (light.detach() < d.black_nits).sum()
+    count = int(outside)
+    if count == 0:
+        return ()
+    share = 100 * count / light.numel()
+    return (
+        f"{count:,} values ({share:.2g} %) beyond what {d.name} shows, {d.black_nits:g}..{d.peak_nits:g} cd/m², cut",
+    )
 
 
 def factor_of(reference: Image, photometry: Photometry) -> float:

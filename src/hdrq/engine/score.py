@@ -250,11 +250,23 @@ def _row(
         viewing=_seen_at(s, photometry),
         weights=getattr(s.net, "label", ""),
         version=hdrq.__version__,
-        how="; ".join((*how, *emitted)),
+        how="; ".join(dict.fromkeys((*how, *emitted, *_mismatch(ref, dist, s, photometry)))),
         status="failed" if math.isnan(value) else "ok",
         error=f"{s} gave NaN" if math.isnan(value) else "",
         extra={key: float(v.reshape(-1)[0]) for key, v in reading.extra.items()},
         carried=pair.carried,
+    )
+
+
+def _mismatch(ref: Image | None, dist: Image, s: Scorer, photometry: Photometry) -> tuple[str, ...]:
+    """A word where a metric for equals is given light beside code."""
+    if ref is None or s.ref is None or s.ref != s.dist or (ref.domain in LIGHT) == (dist.domain in LIGHT):
+        return ()
+    light, code = (ref, dist) if ref.domain in LIGHT else (dist, ref)
+    shown = screen_of(code, photometry)
+    names = [Path(i.path or "").name for i in (light, code)]
+    return (
+        f"{names[0]} is light, {names[1]} is {code.domain} code shown on {shown.name} (peak {shown.peak_nits:g} cd/m²)",
     )
 
 
