@@ -219,8 +219,8 @@ def _stand_out(
         size_of = difference.abs()
         if cpd >= lowest_cpd:
             found.append(difference.sign() * size_of**slope * gain ** (slope / by.p) * 2**b)
-            weight = (gain * imresize(changed, size=size).abs()) ** POOL
-            error = (size_of ** (POOL * by.p) * weight).mean((-2, -1)) ** (1 / POOL)
+            weight = imresize(changed, size=size).abs() ** POOL
+            error = (size_of ** (POOL * by.p) * gain**POOL * weight).mean((-2, -1)) ** (1 / POOL)
         else:  # surprise: the error of the last band looked at counts again
             found.append(torch.zeros_like(difference))
             error = error[:, -1:].expand(-1, difference.shape[1])
@@ -235,7 +235,8 @@ def _base_sensitivity(difference: Tensor, rate: float, log_nits: Tensor, viewer:
     strength[:, 0] = 0
     y, x = (f(n, dtype=log_nits.dtype) for f, n in ((torch.fft.fftfreq, h), (torch.fft.rfftfreq, w)))
     cpd = (torch.hypot(y[:, None], x) * rate).to(log_nits.device).flatten()[strength.argmax(1)]
-    return curve_v3(cpd, log_nits.mean((1, 2, 3)), viewer.mtf, viewer.age)[:, None, None, None]
+    found = curve_v3(cpd, log_nits.mean((1, 2, 3)), viewer.mtf, viewer.age).clamp(min=1e-12)  # 0 where all is equal
+    return found[:, None, None, None]
 
 
 def _probability(contrast: Tensor) -> Tensor:
