@@ -168,7 +168,7 @@ def _beyond(light: Tensor, d: Display) -> tuple[str, ...]:
         return ()
     share = 100 * count / light.numel()
     return (
-        f"{count:,} values ({share:.2g} %) beyond what {d.name} shows, {d.black_nits:g}..{d.peak_nits:g} cd/m², cut",
+        f"{count:,} values ({share:.3g} %) beyond what {d.name} shows, {d.black_nits:g}..{d.peak_nits:g} cd/m², cut",
     )
 
 
