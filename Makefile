@@ -19,7 +19,7 @@ demo: $(VENV)/installed
 	@echo "error maps: $(DEMO)/*.png"
 
 test: $(VENV)/installed
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 check: $(VENV)/installed
 	$(BIN)/ruff check src tests bench

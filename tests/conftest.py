@@ -11,7 +11,7 @@ import pytest
 import torch
 
 SHARED = Path(os.environ.get("HDRQ_SHARED", Path(__file__).parents[2] / "shared"))
-torch.set_num_threads(max(1, min(2, os.cpu_count() or 1)))
+torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else min(2, os.cpu_count() or 1))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
