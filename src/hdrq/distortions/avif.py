@@ -18,11 +18,11 @@ from hdrq.ops.eight_bits import coded
     )
 )
 def avif(code: Tensor, quality: float, top: float) -> Tensor:
-    def encode(pixels: np.ndarray) -> bytes:
+    def encode(pixels: np.ndarray) -> bytes | bytearray:
         colour = np.repeat(pixels[..., None], 3, 2) if pixels.ndim == 2 else pixels
         return imagecodecs.avif_encode(colour, level=round(quality), speed=8, numthreads=1)
 
-    def decode(data: bytes) -> np.ndarray:
+    def decode(data: bytes | bytearray) -> np.ndarray:
         pixels = imagecodecs.avif_decode(data)
         return pixels if code.shape[1] == 3 else pixels[..., :1]
 

@@ -14,13 +14,13 @@ from hdrq.ops.eight_bits import coded
         source="ISO/IEC 15444-1; imagecodecs",
         acts="code",
         amount="quality that the encoder aims at, dB PSNR",
-        levels=(60, 40, 35, 31, 27.5, 24),
+        levels=(60, 40, 35, 31, 27, 24),
     )
 )
 def jpeg2000(code: Tensor, quality: float, top: float) -> Tensor:
-    def encode(pixels: np.ndarray) -> bytes:
+    def encode(pixels: np.ndarray) -> bytes | bytearray:
         return imagecodecs.jpeg2k_encode(
-            pixels, level=quality, codecformat="j2k", reversible=False, numthreads=1
+            pixels, level=round(quality), codecformat="j2k", reversible=False, numthreads=1
         )
 
     return coded(code, top, encode, imagecodecs.jpeg2k_decode)

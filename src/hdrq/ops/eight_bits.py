@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-Coder = Callable[[np.ndarray], bytes]
-Decoder = Callable[[bytes], np.ndarray]
+Coder = Callable[[np.ndarray], bytes | bytearray]
+Decoder = Callable[[bytes | bytearray], np.ndarray]
 
 
 def coded(code: Tensor, top: float, encode: Coder, decode: Decoder) -> Tensor:
@@ -28,7 +28,7 @@ def jpeg(code: Tensor, quality: float, top: float = 1.0) -> Tensor:
     """Baseline JPEG at a quality of 1..100 (libjpeg's scale); colour at half resolution below 90."""
     sampling: Any = "444" if quality >= 90 else "420"
 
-    def encode(pixels: np.ndarray) -> bytes:
+    def encode(pixels: np.ndarray) -> bytes | bytearray:
         options = {} if pixels.ndim == 2 else {"subsampling": sampling}
         return imagecodecs.jpeg8_encode(pixels, level=max(1, round(quality)), **options)
 
