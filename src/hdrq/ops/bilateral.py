@@ -81,11 +81,11 @@ def _slice(cells: Tensor, y: Tensor, u: Tensor, z: Tensor, shape: tuple[int, int
     wide, deep = shape
     low_y, low_u, low_z = y.floor().long(), u.floor().long(), z.detach().floor().long()
     share_y, share_u, share_z = (y - low_y)[:, None], (u - low_u)[None], z - low_z
-    found = None
+    found = torch.zeros_like(z)
     for a in (0, 1):
         for b in (0, 1):
             start = ((low_y + a)[:, None] * wide + (low_u + b)[None]) * deep + low_z
             line = cells[start] * (1 - share_z) + cells[start + 1] * share_z
             weight = (share_y if a else 1 - share_y) * (share_u if b else 1 - share_u)
-            found = line * weight if found is None else found + line * weight
+            found = found + line * weight
     return found

@@ -49,3 +49,9 @@ def compress(scaled: Tensor, around: Tensor, white: Tensor | float) -> Tensor:
     """L (1 + L / white²) / (1 + V), V what the eye is adapted to around the pixel."""
     share = scaled / white if isinstance(white, float | int) else scaled / white.clamp(min=1e-12)
     return (scaled + share * share) / (1 + around)
+
+
+def relative_key(y: Tensor) -> Tensor:
+    """Where ln L̄ lies between the 1 % and 99 % ranks of ln L, 0 dark to 1 bright."""
+    low, high = (ranked(y, share).clamp(min=1e-6).log() for share in (0.01, 0.99))
+    return ((log_mean(y).log() - low) / (high - low).clamp(min=1e-6)).clamp(0, 1)
