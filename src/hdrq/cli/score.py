@@ -58,6 +58,13 @@ def _complete_metric(ctx: Any, param: Any, incomplete: str) -> list[str]:
 @click.option("--resume", is_flag=True, help="Keep the rows that are in the output already.")
 @click.option("--sort", is_flag=True, help="Best first, by the first metric.")
 @click.option("--map", "maps", metavar="DIR", help="Write error maps here: float EXR and a picture.")
+@click.option(
+    "--map-colours",
+    type=click.Choice(["trichromatic", "dichromatic", "monochromatic"]),
+    default="trichromatic",
+    show_default=True,
+    help="Of maps of visibility.",
+)
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Pairs read ahead.")
 @_options.device_option
 @click.option(
@@ -118,6 +125,7 @@ def _settings(options: dict[str, Any]) -> Settings:
         dtype=getattr(torch, options["precision"]),
         match_response=options["match_response"],
         maps=Path(options["maps"]) if options["maps"] else None,
+        map_colours=options["map_colours"],
         jobs=options["jobs"],
         fail_fast=options["fail_fast"],
         max_memory=options["max_memory"] * 2**30 if options["max_memory"] else None,

@@ -14,7 +14,8 @@ from hdrq import io
 from hdrq.engine.bind import Scorer
 from hdrq.engine.light import emit_for, factor_of
 from hdrq.errors import FileError
-from hdrq.ops.colour import luminance
+from hdrq.ops.colour import luminance as luminance_of
+from hdrq.ops.overlay import overlay
 from hdrq.types import Image, Reading, Score
 
 _GREY = 0.35  # how much of the picture shows through the colours
@@ -23,12 +24,12 @@ _LEAST_WIDTH = 420
 
 
 def write_map(
-    folder: Path, row: Score, scorer: Scorer, reading: Reading, background: Image
+    folder: Path, row: Score, scorer: Scorer, reading: Reading, background: Image, scale: str = "trichromatic"
 ) -> tuple[Path, Path]:
     """Write FOLDER/TEST.METRIC.exr and .png; returns their paths.
 
-    The EXR has the map's own values. In the PNG, dark blue is the best value there can be (or that there is)
-    and yellow the worst, over a grey picture of the reference.
+    The EXR has the map's own values. In the PNG dark is the best value there can be (or that there is) and
+    yellow the worst, over a grey picture of the reference; probabilities of detection have HDR-VDP's colours.
     """
     if reading.map is None:
         raise FileError(f"{scorer} has no map")
@@ -39,13 +40,13 @@ def write_map(
     stem = folder / f"{Path(row.dist).stem}.{re.sub(r'[^A-Za-z0-9+.=_-]+', '_', row.metric)}"
     values = reading.map[:1, :1].float().cpu()
     numbers, picture = stem.with_name(stem.name + ".exr"), stem.with_name(stem.name + ".png")
-    io.write(
-        numbers,
-        Image(values, "linear"),
-        depth="float",
-        provenance={"metric": row.metric, "value": f"{row.value}"},
-    )
-    rgb = draw(values[0, 0], scorer, row, _backdrop(background, scorer))
+    made = {"metric": row.metric, "value": f"{row.value}"}
+    io.write(numbers, Image(values, "linear"), depth="float", provenance=made)
+    luminance = _luminance(background, scorer)
+    if scorer.metric.card.map == "probability":
+        rgb = _seen(values, luminance, row, scale)
+    else:
+        rgb = _ranked(values[0, 0], luminance, scorer, row)
     with io.atomic(picture) as part:
         from PIL import Image as Picture
 
@@ -53,14 +54,48 @@ def write_map(
     return numbers, picture
 
 
-def _backdrop(image: Image, scorer: Scorer) -> Tensor:
-    """Grey picture of the light, 0..1 (H, W), by the logarithm between its 1 % and 99.5 % luminance."""
-    factor = factor_of(image, scorer.photometry)
+def _luminance(image: Image, scorer: Scorer) -> Tensor:
+    """Luminance of the picture shown behind a map, cd/m², (1, 1, H, W)."""
     photometry = replace(scorer.photometry, nonfinite="clamp")
-    y = luminance(emit_for(image, photometry, factor).pixels[:1]).float().cpu()[0, 0].clamp(min=1e-4).log()
+    light = emit_for(image, photometry, factor_of(image, photometry)).pixels[:1]
+    return luminance_of(light).float().cpu()
+
+
+def _backdrop(luminance: Tensor) -> Tensor:
+    """Grey picture of light, 0..1 (H, W), by the logarithm between its 1 % and 99.5 % luminance."""
+    y = luminance[0, 0].clamp(min=1e-4).log()
     sample = y.flatten()[:: max(1, y.numel() // 100_000)]
     low, high = torch.quantile(sample, 0.01), torch.quantile(sample, 0.995)
     return ((y - low) / (high - low).clamp(min=1e-6)).clamp(0, 1)
+
+
+def _seen(values: Tensor, luminance: Tensor, row: Score, scale: str) -> np.ndarray:
+    """Probabilities in HDR-VDP's colours over the scene, with their legend."""
+    code = overlay(values, luminance, scale)  # type: ignore[arg-type]
+    steps = torch.linspace(0, 1, 256).reshape(1, 1, 1, 256)
+    bar = overlay(steps, None, scale)[0].permute(1, 2, 0).numpy()[0]  # type: ignore[arg-type]
+    body = (code[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
+    return _with_legend(body, bar, "0 %", "100 %", row, "probability of seeing a difference")
+
+
+def _ranked(values: Tensor, luminance: Tensor, scorer: Scorer, row: Score) -> np.ndarray:
+    """(H, W, 3) uint8: the map in colours over the scene, with its legend."""
+    from matplotlib import colormaps
+
+    best, worst = span_of(values, scorer)
+    if worst == best:
+        worst = best + (-1 if scorer.metric.card.better == "higher" else 1) * 1e-6
+    badness, backdrop = ((values - best) / (worst - best)).clamp(0, 1), _backdrop(luminance)
+    if badness.shape != backdrop.shape:
+        badness = torch.nn.functional.interpolate(badness[None, None], size=backdrop.shape, mode="bilinear")[
+            0, 0
+        ]
+    ramp = colormaps["inferno"]
+    colours = torch.from_numpy(ramp(badness.numpy())[..., :3]).float()
+    mixed = colours * (1 - _GREY) + backdrop[..., None] * _GREY
+    body = (mixed.numpy() * 255).round().astype(np.uint8)
+    bar = ramp(np.linspace(0, 1, 256))[:, :3]
+    return _with_legend(body, bar, f"{best:.3g}", f"{worst:.3g}", row, "best at the left, worst at the right")
 
 
 def span_of(values: Tensor, scorer: Scorer) -> tuple[float, float]:
@@ -74,40 +109,25 @@ def span_of(values: Tensor, scorer: Scorer) -> tuple[float, float]:
     return min(good, float(sample.min())), float(torch.quantile(sample, 0.995))
 
 
-def draw(values: Tensor, scorer: Scorer, row: Score, backdrop: Tensor) -> np.ndarray:
-    """(H, W, 3) uint8: the map in colours over the backdrop, a legend below."""
-    from matplotlib import colormaps
+def _with_legend(
+    body: np.ndarray, bar: np.ndarray, left: str, right: str, row: Score, meaning: str
+) -> np.ndarray:
+    """The picture, enlarged where it is narrow, above its colour bar (256, 3), the value and what colours mean."""
     from PIL import Image as Picture
     from PIL import ImageDraw, ImageFont
 
-    best, worst = span_of(values, scorer)
-    if worst == best:
-        worst = best + (-1 if scorer.metric.card.better == "higher" else 1) * 1e-6
-    badness = ((values - best) / (worst - best)).clamp(0, 1)
-    size = tuple(backdrop.shape)
-    if tuple(badness.shape) != size:
-        badness = torch.nn.functional.interpolate(badness[None, None], size=size, mode="bilinear")[0, 0]
-    ramp = colormaps["inferno"]
-    colours = torch.from_numpy(ramp(badness.numpy())[..., :3]).float()
-    mixed = colours * (1 - _GREY) + backdrop[..., None] * _GREY
-    body = (mixed.numpy() * 255).round().astype(np.uint8)
     if body.shape[1] < _LEAST_WIDTH:
         times = -(-_LEAST_WIDTH // body.shape[1])
         body = body.repeat(times, 0).repeat(times, 1)
     width = body.shape[1]
     legend = Picture.new("RGB", (width, _BAR), (24, 24, 24))
-    bar = (ramp(np.linspace(0, 1, width - 24))[:, :3] * 255).astype(np.uint8)
-    legend.paste(Picture.fromarray(np.broadcast_to(bar, (12, *bar.shape)).copy()), (12, 8))
+    strip = (bar[np.linspace(0, 255, width - 24).astype(int)] * 255).astype(np.uint8)
+    legend.paste(Picture.fromarray(np.broadcast_to(strip, (12, *strip.shape)).copy()), (12, 8))
     pen, font = ImageDraw.Draw(legend), ImageFont.load_default(13)
-    pen.text((12, 26), f"{best:.3g}", fill="white", font=font)
-    pen.text((width - 12, 26), f"{worst:.3g}", fill="white", font=font, anchor="ra")
-    title = f"{row.metric} = {row.value:.4g} {row.unit if row.unit != '1' else ''}".strip()
-    pen.text((width / 2, 26), title, fill="white", font=font, anchor="ma")
-    pen.text(
-        (width / 2, 41),
-        "best at the left, worst at the right",
-        fill=(170, 170, 170),
-        font=ImageFont.load_default(10),
-        anchor="ma",
-    )
+    pen.text((12, 26), left, fill="white", font=font)
+    pen.text((width - 12, 26), right, fill="white", font=font, anchor="ra")
+    unit = f" {row.unit}" if row.unit not in ("", "1") else ""
+    pen.text((width / 2, 26), f"{row.metric} = {row.value:.4g}{unit}", fill="white", font=font, anchor="ma")
+    small = ImageFont.load_default(10)
+    pen.text((width / 2, 41), meaning, fill=(170, 170, 170), font=small, anchor="ma")
     return np.concatenate([body, np.asarray(legend)], 0)

@@ -32,6 +32,7 @@ class Settings:
 
     match_response  fit the test image's tone and colour to the reference first (SI-HDR protocol)
     maps            folder for the error maps of metrics that have one
+    map_colours     of probability maps: trichromatic, dichromatic, monochromatic
     jobs            pairs read ahead of the computing
     fail_fast       raise the first error instead of yielding it as a failed row
     max_memory      bytes a metric may take; None: what is free
@@ -41,6 +42,7 @@ class Settings:
     dtype: torch.dtype = torch.float32
     match_response: bool = False
     maps: Path | None = None
+    map_colours: str = "trichromatic"
     jobs: int = 1
     fail_fast: bool = False
     max_memory: float | None = None
@@ -169,7 +171,9 @@ def _pair_rows(
             reading = s.read(ref, dist, maps=settings.maps is not None)
             row = _row(pair, s, reading, ref, dist, how, photometry)
             if settings.maps is not None and reading.map is not None:
-                write_map(settings.maps, row, s, reading, ref if ref is not None else dist)
+                write_map(
+                    settings.maps, row, s, reading, ref if ref is not None else dist, settings.map_colours
+                )
         except HdrqError as error:
             if settings.fail_fast:
                 raise
