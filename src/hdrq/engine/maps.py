@@ -84,7 +84,7 @@ def _ranked(values: Tensor, luminance: Tensor, scorer: Scorer, row: Score) -> np
 
     best, worst = span_of(values, scorer)
     if worst == best:
-        worst = best + (-1 if scorer.metric.card.better == "higher" else 1) * 1e-6
+        worst = best - 1e-6
     badness, backdrop = ((values - best) / (worst - best)).clamp(0, 1), _backdrop(luminance)
     if badness.shape != backdrop.shape:
         badness = torch.nn.functional.interpolate(badness[None, None], size=backdrop.shape, mode="bilinear")[
@@ -95,18 +95,23 @@ def _ranked(values: Tensor, luminance: Tensor, scorer: Scorer, row: Score) -> np
     mixed = colours * (1 - _GREY) + backdrop[..., None] * _GREY
     body = (mixed.numpy() * 255).round().astype(np.uint8)
     bar = ramp(np.linspace(0, 1, 256))[:, :3]
-    return _with_legend(body, bar, f"{best:.3g}", f"{worst:.3g}", row, "best at the left, worst at the right")
+    attention = scorer.metric.card.map == "attention"
+    meaning = (
+        "where the network looks; 1 is an even share" if attention else "best at the left, worst at the right"
+    )
+    return _with_legend(body, bar, f"{best:.3g}", f"{worst:.3g}", row, meaning)
 
 
 def span_of(values: Tensor, scorer: Scorer) -> tuple[float, float]:
-    """(best, worst) ends of the colours: the card's best value, and the 99.5 % quantile of the badness."""
+    """(best, worst) ends of the colours: the best value there can be, or there is, and the worst but for 0.5 %."""
+    card = scorer.metric.card
     sample = values.flatten()[:: max(1, values.numel() // 100_000)]
-    higher = scorer.metric.card.better == "higher" and scorer.metric.card.best is not None
-    best = scorer.metric.card.best
-    good = float(best) if best is not None and np.isfinite(best) and best <= 1 else float(sample.min())
-    if higher and best is not None and np.isfinite(best):
-        return good, float(torch.quantile(sample, 0.005))
-    return min(good, float(sample.min())), float(torch.quantile(sample, 0.995))
+    known = 1.0 if card.map == "similarity" else card.best
+    higher = card.map == "similarity" or (card.better == "higher" and card.map == "")
+    if higher:
+        best = float(known) if known is not None and np.isfinite(known) else float(sample.max())
+        return max(best, float(sample.max())), float(torch.quantile(sample, 0.005))
+    return min(float(known or 0.0), float(sample.min())), float(torch.quantile(sample, 0.995))
 
 
 def _with_legend(

@@ -23,6 +23,7 @@ T = 170.0
         best=0.0,
         side=4,
         source="Xue, Zhang, Mou, Bovik, IEEE TIP 2014, doi:10.1109/TIP.2013.2293423",
+        map="similarity",
     )
 )
 def gmsd(ref: Tensor, dist: Tensor) -> Reading:

@@ -31,6 +31,7 @@ _AT_ONCE = 256  # patches of each picture that are cut before they become tokens
         side=16,
         planes=30,
         net="vtamiq",
+        map="attention",
     )
 )
 def vtamiq(
