@@ -35,8 +35,13 @@ def plcc(x: ArrayLike, y: ArrayLike) -> float:
     """Pearson's linear correlation; NaN where either is constant."""
     a, b = (np.asarray(v, dtype=np.float64) for v in (x, y))
     a, b = a - a.mean(), b - b.mean()
-    norm = np.sqrt(np.dot(a, a) * np.dot(b, b))
-    return float(np.clip(np.dot(a, b) / norm, -1, 1)) if norm > 0 else float("nan")
+    norm = np.sqrt(inner(a, a) * inner(b, b))
+    return float(np.clip(inner(a, b) / norm, -1, 1)) if norm > 0 else float("nan")
+
+
+def inner(a: Array, b: Array) -> float:
+    """Sum of products."""
+    return float(np.einsum("n,n->", a, b))
 
 
 def rmse(x: ArrayLike, y: ArrayLike) -> float:
@@ -65,19 +70,21 @@ class Ranking:
         self.before, self.upto = starts[run][self.tied], ends[run][self.tied] - 1
 
     def ranked(self, times: Array) -> tuple[Array, Array, Array]:
-        """Of scenes that came (D, S) times, in order of value (D, n): weights, ranks about their mean, ties' weights.
-
-        The last is, for each row, the weight of all rows that share its value.
-        """
+        """Of scenes that came (D, S) times, in order of value: weights (D, n), ranks about their mean (D, n), and
+        how many ordered pairs of copies differ in value (D,)."""
         w = np.take(times, self.scene, axis=1)
-        upto = np.cumsum(w, axis=1)
-        half = upto[:, -1:] / 2
-        if not self.tied.size:
-            return w, upto - w / 2 - half, w
-        high, low = upto[:, self.upto], upto[:, self.before] - w[:, self.before]
-        ranks, alike = upto - w / 2, w.copy()
-        ranks[:, self.tied], alike[:, self.tied] = (high + low) / 2, high - low
-        return w, ranks - half, alike
+        ranks = np.cumsum(w, axis=1)
+        total = ranks[:, -1:].copy()
+        differ = total[:, 0] ** 2 - _dot(w, w)
+        if self.tied.size:
+            high, low = ranks[:, self.upto], ranks[:, self.before] - w[:, self.before]
+            alone = w[:, self.tied]
+            differ -= _dot(alone, high - low - alone)
+        ranks -= 0.5 * w
+        if self.tied.size:
+            ranks[:, self.tied] = (high + low) / 2
+        ranks -= total / 2
+        return w, ranks, differ
 
 
 def rank_correlations(xs: list[Ranking], y: Ranking, times: Array) -> tuple[Array, Array, Array]:
@@ -85,13 +92,13 @@ def rank_correlations(xs: list[Ranking], y: Ranking, times: Array) -> tuple[Arra
 
     Also, for Kendall's, how many ordered pairs of copies differ in x (D, M) and in y (D,).
     """
-    wy, ry, alike = y.ranked(times)
-    count = wy.sum(1)
-    spread, differ = _dot(wy * ry, ry), count**2 - _dot(wy, alike)
+    wy, ry, differ = y.ranked(times)
+    wy *= ry
+    spread = _dot(wy, ry)
     out, differing = [], []
     for x in xs:
-        wx, rx, alike = x.ranked(times)
-        differing.append(count**2 - _dot(wx, alike))
+        wx, rx, differs = x.ranked(times)
+        differing.append(differs)
         wx *= rx
         with np.errstate(invalid="ignore", divide="ignore"):
             there = np.take(ry, y.place[x.order], axis=1)
@@ -100,8 +107,8 @@ def rank_correlations(xs: list[Ranking], y: Ranking, times: Array) -> tuple[Arra
 
 
 def _dot(a: Array, b: Array) -> Array:
-    """Row by row (D,)."""
-    return np.array([np.dot(p, q) for p, q in zip(a, b, strict=True)])
+    """Row by row (D,). Not BLAS: its threads wait for each other longer than such a sum takes."""
+    return np.einsum("dn,dn->d", a, b)
 
 
 def agreements(x: ArrayLike, y: ArrayLike) -> NDArray[np.int64]:

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import lsq_linear, minimize
 
+from hdrq.ops.correlation import inner
+
 Array = NDArray[np.float64]
 Form = Callable[[Sequence[float], Array], tuple[Array, Array]]  # parameters, x -> values, jacobian (n, p)
 
@@ -186,11 +188,11 @@ def _linear(p: Sequence[float], x: Array, y: Array, line: bool) -> tuple[tuple[f
     """(height, floor, slope) of least squares for a given log steepness and centre, and the residual."""
     s = _sigmoid(np.exp(p[0]) * (x - p[1]))
     around, to = s - s.mean(), y - y.mean()  # about their means the floor drops out
-    ss, sy = float(around @ around), float(around @ to)
+    ss, sy = inner(around, around), inner(around, to)
     height, slope = max(sy / ss, 0.0) if ss > 0 else 0.0, 0.0
     if line:
         flat = x - x.mean()
-        xx, sx, xy = float(flat @ flat), float(around @ flat), float(flat @ to)
+        xx, sx, xy = inner(flat, flat), inner(around, flat), inner(flat, to)
         apart = ss * xx - sx * sx
         both = (
             ((xx * sy - sx * xy) / apart, (ss * xy - sx * sy) / apart)
@@ -224,7 +226,7 @@ def _moved(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array, tuple[float, float
     low, reach = float(v.min()), float(np.ptp(v)) or 1.0
     v, ys = (v - low) / reach, (low, reach)
     low, reach = float(u.min()), float(np.ptp(u)) or 1.0
-    falls = float(np.dot(u - u.mean(), v - v.mean())) < 0
+    falls = inner(u - u.mean(), v - v.mean()) < 0
     xs = (low + reach, -reach) if falls else (low, reach)
     return (u - xs[0]) / xs[1], v, xs, ys
 
