@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-CACHE = 1 << 19  # samples of one strip: about two megabytes of float32
+CACHE = 1 << 20  # samples of one strip: four megabytes of float32
 
 
 def strips(height: int, row: int, cache: int = CACHE) -> Iterator[slice]:

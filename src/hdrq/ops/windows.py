@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hdrq.ops.sliding import slide
+
 Border = Literal["valid", "zero", "replicate", "reflect", "symmetric", "circular"]
 
 
@@ -64,7 +66,7 @@ def separable(
     v, u = vertical.numel(), horizontal.numel()
     if border != "valid":
         x = pad(x, (v - 1) // 2, v // 2, (u - 1) // 2, u // 2, border)
-    return _correlate(_correlate(x, vertical[:, None]), horizontal[None])
+    return slide(slide(x, vertical.tolist(), -2), horizontal.tolist(), -1)
 
 
 def filter2(x: Tensor, kernel: Tensor, border: Border = "zero") -> Tensor:
