@@ -266,10 +266,15 @@ def _numbers(row: dict[str, Any]) -> dict[str, Any]:
     return row | {"value": float(row["value"])}
 
 
+_ASKED_FOR = ("1.0 = ", "brightest value", "response matched")  # the user knows; the row says it all the same
+
+
 def _report(row: dict[str, Any], said: set[str]) -> None:
     """What a user must know goes to stderr, once."""
     lines = [f"hdrq: {row['error']}"] if row["error"] else []
-    lines += [f"hdrq: note: {note}" for note in row["how"].split("; ") if note]
+    lines += [
+        f"hdrq: note: {note}" for note in row["how"].split("; ") if note and not note.startswith(_ASKED_FOR)
+    ]
     for line in lines:
         if line not in said:
             said.add(line)

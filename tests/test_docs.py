@@ -1,0 +1,35 @@
+"""The documentation is true: generated pages are those of this code, links lead somewhere, NOTICE names every table."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def builder():
+    spec = importlib.util.spec_from_file_location("build", ROOT / "docs" / "build.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("page", ["metrics.md", "cli.md"])
+def test_generated_pages_are_those_of_this_code(page: str) -> None:
+    assert (ROOT / "docs" / page).read_text(encoding="utf-8") == builder().PAGES[page](), "run: make docs"
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")) + [ROOT / "README.md"], ids=lambda p: p.name)
+def test_links_and_pictures_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page.name} points to {target}"
+
+
+def test_no_page_names_a_path_of_this_machine() -> None:
+    for page in [*(ROOT / "docs").glob("*.md"), ROOT / "README.md", ROOT / "NOTICE"]:
+        assert not re.search(r"/(work|root|home)/\w", page.read_text(encoding="utf-8")), page.name
