@@ -45,17 +45,19 @@ class Operator:
     function: Callable[..., Tensor]
 
     def __call__(self, light: Tensor, **options: Any) -> Tensor:
-        """(N, 1 or 3, H, W) of what the card reads to display-linear 0..1 (an expander: cd/m²), always finite.
+        """(N, 1 or 3, H, W) of what the card reads to display-linear 0..1 (an expander: cd/m²), always finite."""
+        shown = self.render(light, **options)
+        return shown if self.card.gives == "nits" else shown.clamp(max=1)
+
+    def render(self, light: Tensor, **options: Any) -> Tensor:
+        """As a call, but colours beyond the display's gamut keep their values above 1.
 
         Negative light counts as black. NaN and Inf are refused.
         """
         if not torch.isfinite(light).all():
             raise PixelError(f"{self.name} was handed NaN or Inf; mask or clip those pixels first")
         shown = torch.nan_to_num(self.function(light.clamp(min=0), **options), nan=0.0).clamp(min=0)
-        if self.card.gives == "nits":
-            return shown
-        shown = shown.clamp(max=1)
-        return srgb_to_linear(shown) if self.card.gives == "code" else shown
+        return srgb_to_linear(shown.clamp(max=1)) if self.card.gives == "code" else shown
 
     @property
     def options(self) -> dict[str, Option]:

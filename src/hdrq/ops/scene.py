@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from hdrq.ops.colour import LUMINANCE, weigh
+from hdrq.ops.temporal import remembered
 
 # ITU-R BT.709-6 item 3.2, four digits: the weights of the toolboxes whose numbers these operators are held to.
 BT709_WEIGHTS = (0.2126, 0.7152, 0.0722)
@@ -19,29 +20,35 @@ def luminance(light: Tensor, weights: tuple[float, ...] = BT709_WEIGHTS) -> Tens
     return weigh(light, weights)
 
 
+@remembered
 def brightest(x: Tensor) -> Tensor:
     return x.amax(FRAME, keepdim=True)
 
 
+@remembered
 def darkest(x: Tensor) -> Tensor:
     return x.amin(FRAME, keepdim=True)
 
 
+@remembered
 def darkest_positive(x: Tensor) -> Tensor:
     """The smallest value above 0; 1 for a black frame."""
     least = torch.where(x > 0, x, torch.inf).amin(FRAME, keepdim=True)
     return torch.where(torch.isinf(least), 1.0, least)
 
 
+@remembered
 def mean(x: Tensor) -> Tensor:
     return x.mean(FRAME, keepdim=True)
 
 
+@remembered
 def log_mean(x: Tensor, delta: float = 1e-6) -> Tensor:
     """exp(mean(ln(x + delta))), the geometric mean that survives black pixels."""
     return (x + delta).log().mean(FRAME, keepdim=True).exp()
 
 
+@remembered
 def ranked(x: Tensor, share: float) -> Tensor:
     """The round(n·share)-th smallest of each frame, counted from 1: a quantile that is a value of the frame."""
     flat = x.flatten(1)
@@ -50,6 +57,7 @@ def ranked(x: Tensor, share: float) -> Tensor:
     return flat.kthvalue(k, 1).values.view(-1, 1, 1, 1)
 
 
+@remembered
 def quantile(x: Tensor, share: float) -> Tensor:
     """Linearly interpolated quantile of each frame (numpy's default)."""
     flat = x.flatten(1)
@@ -71,6 +79,7 @@ def relight(light: Tensor, old: Tensor, new: Tensor) -> Tensor:
     return light * ratio(new, old)
 
 
+@remembered
 def ordered(x: Tensor, share: float) -> Tensor:
     """The value at position floor(n·share), counted from 0, of each frame in order."""
     flat = x.flatten(1)

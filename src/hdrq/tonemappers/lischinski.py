@@ -7,7 +7,7 @@ from torch import Tensor
 
 from hdrq.ops.operator import OperatorCard, operator
 from hdrq.ops.photographic import estimate_key
-from hdrq.ops.scene import darkest, log_mean, luminance, ranked
+from hdrq.ops.scene import darkest, log_mean, luminance
 from hdrq.ops.wls import smoothness, wls
 
 _DELTA = 1e-6
@@ -43,6 +43,7 @@ def _zones(y: Tensor, stops: Tensor, scale: Tensor) -> Tensor:
     wanted = torch.zeros_like(y)
     for v in zone.unique():
         inside = zone == v
-        upper = ranked(y[inside].view(1, 1, 1, -1), 0.75).clamp(min=_DELTA)
+        own = y[inside]
+        upper = own.kthvalue(max(1, int(own.numel() * 0.75 + 0.5))).values.clamp(min=_DELTA)
         wanted = torch.where(inside, (scale / (1 + scale * upper)).log2(), wanted)
     return wanted
