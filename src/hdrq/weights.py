@@ -41,6 +41,7 @@ from hdrq.layers.net import Net
 from hdrq.types import Checkpoint, Encoding
 
 UNTRAINED = "none"  # `recipe` of random weights: they load by name, for tests, and are never a default
+_LIGHT = ("nits", "linear")
 _DARK, _SDR, _BRIGHT = 0.005, 100.0, 10_000.0  # cd/m², the range of PU21 and an SDR white
 _TOLERANCE = 1e-3  # of the known score, relative to 1 + |score|: other processors add in other orders
 
@@ -128,13 +129,15 @@ def _how_to_get(net: str, encoding: str) -> str:
     ways = [
         f"hdrq models fetch {p['name']}" for p in published() if (p["net"], p["encoding"]) == (net, encoding)
     ]
-    ways += [f"hdrq models import FILE --as {net} --encoding {encoding}"]
+    trained_on = "" if encoding in ("srgb", *_LIGHT) else f" --encoding {encoding}"
+    ways += [f"hdrq models import FILE --as {net}{trained_on}"]
     if net in ("vtamiq", "pieapp"):
         ways.append(f"hdrq train --metric {net}")
     others = [card.name for card, _ in cards() if card.net == net and card.recipe != UNTRAINED]
-    prefix = "" if encoding == "srgb" else f"{encoding}:"
+    prefix = "" if encoding in ("srgb", *_LIGHT) else f"{encoding}:"
     other = f"; or use weights of other code as they are: {prefix}{net}@{others[0]}" if others else ""
-    return f"no weights of {net} for {encoding} code are here; get some: {', or: '.join(ways)}{other}"
+    kind = "light" if encoding in _LIGHT else f"{encoding} code"
+    return f"no weights of {net} for {kind} are here; get some: {', or: '.join(ways)}{other}"
 
 
 def published() -> list[dict[str, Any]]:

@@ -108,8 +108,6 @@ def import_(
     from hdrq.engine.adopt import adopt
 
     check("net", net)
-    if encoding:
-        check("encoding", encoding)
     card, path = adopt(
         files,
         net,

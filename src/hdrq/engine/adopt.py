@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hdrq.catalogue import find
+from hdrq.catalogue import check, find
+from hdrq.engine.light import LIGHT
 from hdrq.errors import FileError, UsageError
 from hdrq.io import foreign
 from hdrq.io.download import digest, download
@@ -60,7 +61,9 @@ def adopt(
     sources = ", ".join(f"{f.name} (sha256 {digest(f)})" for f in files)
     code = encoding or found.encoding or "srgb"
     level = white or (found.white if code == found.encoding or not found.encoding else "sdr")
-    span(code, level)  # a name or a range that is none fails here, before anything is written
+    if code not in LIGHT:
+        check("encoding", code)
+    span(code, level)  # a range that is none fails here, before anything is written
     return save(
         module,
         name=_slug(name or files[0].stem),

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-Convention = Literal["unit", "half", "imagenet", "bgr255"]
+Convention = Literal["unit", "half", "imagenet", "bgr255", "pu08"]
 
 # Mean and standard deviation per channel, of code whose white is 1.
 CONVENTIONS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
@@ -17,13 +17,29 @@ CONVENTIONS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "bgr255": ((0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255)),  # 0..255, channels from blue to red (OpenCV)
 }
 
+# PU-PieAPP's approximation of PU08 (gfxdisp/pu_pieapp d03dbe2): polynomials of log10 luminance, highest
+# power first. They do not quite meet where they change over (6.3 cd/m²), so this is no encoding to decode.
+_PU08_DARK = (2.5577829, 17.73608751, 48.96952155, 45.55950728)
+_PU08_BRIGHT = (
+    -2.76770417e-3,
+    5.45782779e-2,
+    -1.31306184e-1,
+    -4.05827702,
+    37.4004810,
+    28.4345651,
+    51.5162034,
+)
+_PU08_CHANGE, _PU08_LOG_NITS, _PU08_CODES = 0.8, (-1.7647, 8.9979), (0.3176, 1270.1545)
+
 
 def enter(code: Tensor, net: nn.Module) -> Tensor:
     """Code (..., C, H, W) of one or three channels as `net` wants it, (..., 3, H, W).
 
     net.span    (black, white): the code its training called 0 and 1; (0, 1) where nobody said otherwise
-    net.intake  the convention its authors chose
+    net.intake  the convention its authors chose; "pu08" is handed light, cd/m²
     """
+    if net.intake == "pu08":
+        return pu08(code).expand(*code.shape[:-3], 3, *code.shape[-2:])
     black, white = getattr(net, "span", (0.0, 1.0))
     mean, std = CONVENTIONS[str(net.intake)]
     scale = [1 / (s * (white - black)) for s in std]
@@ -31,3 +47,18 @@ def enter(code: Tensor, net: nn.Module) -> Tensor:
     a, b = (torch.tensor(v, dtype=code.dtype, device=code.device).reshape(3, 1, 1) for v in (scale, shift))
     ready = torch.addcmul(b, code, a)
     return ready.flip(-3) if net.intake == "bgr255" else ready
+
+
+def pu08(nits: Tensor) -> Tensor:
+    """What PU-PieAPP sees of light, cd/m²: 0 at 0.017 and 1 at 1e9; 100 cd/m² gives 0.177."""
+    decades = nits.clamp(min=1e-8).log10().clamp(*_PU08_LOG_NITS)
+    code = torch.where(decades < _PU08_CHANGE, _horner(decades, _PU08_DARK), _horner(decades, _PU08_BRIGHT))
+    low, high = _PU08_CODES
+    return (code - low) / (high - low)
+
+
+def _horner(x: Tensor, coefficients: tuple[float, ...]) -> Tensor:
+    y = x * coefficients[0] + coefficients[1]
+    for c in coefficients[2:]:
+        y = y * x + c
+    return y

@@ -92,7 +92,10 @@ class Net:
             if tuple(state[key].shape) != tuple(tensor.shape):
                 shapes = f"{tuple(state[key].shape)} where {self.name} has {tuple(tensor.shape)}"
                 raise FileError(f"'{key}' is {shapes}")
-        ready = {k: t.to(wanted[k].dtype) if t.is_floating_point() else t for k, t in state.items()}
+        ready = {
+            k: t.to(wanted[k].dtype if t.is_floating_point() else t.dtype).contiguous()
+            for k, t in state.items()
+        }
         module.load_state_dict(ready, strict=True, assign=True)
         return module.eval().requires_grad_(False)
 
@@ -120,3 +123,8 @@ def pattern(*shape: int) -> Tensor:
     """A computed input in [0, 1], the same on every machine: irrational steps along the flattened index."""
     i = torch.arange(int(torch.tensor(shape).prod()), dtype=torch.float64)
     return ((i * 0.6180339887498949) % 1.0).float().reshape(shape)
+
+
+def mix(output: Tensor) -> Tensor:
+    """One number that depends on every value of an output, and on where it stands."""
+    return (output.flatten() * (pattern(output.numel()) - 0.5).to(output)).sum()

@@ -26,7 +26,7 @@ PU_PIEAPP: tuple[Rule, ...] = (
 )
 
 # How the later forms differ from v0.1: PU-PieAPP as published, and as re-trained by Chubarau et al. 2024.
-PUBLISHED: dict[str, Any] = {"order": "dist-ref", "gate": "none", "intake": "unit"}
+PUBLISHED: dict[str, Any] = {"order": "dist-ref", "gate": "none", "intake": "pu08"}
 RETRAINED: dict[str, Any] = {"order": "dist-ref", "gate": "sigmoid", "intake": "imagenet"}
 
 # Convolution of VGG16 that each of ours starts from; two of them serve twice.
@@ -46,5 +46,5 @@ def from_vgg16(state: State) -> State:
 def witness(net: nn.Module) -> Tensor:
     """The score of one computed pair of patches."""
     ref, dist = pattern(2, 1, 1, 3, PATCH, PATCH).unbind()
-    peak = 255 if net.intake == "bgr255" else 1
+    peak = 255 if net.intake == "bgr255" else 1  # these are numbers after the intake
     return net(peak * ref, peak * dist)[0]

@@ -1,4 +1,4 @@
-"""PU-PieAPP with its published weights, on the code they were trained on. For PU21: `pu21:pieapp@NAME`."""
+"""PU-PieAPP with its published weights, on light. Networks re-trained on PU21 code: `pu21:pieapp@NAME`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hdrq.types import Card, Reading, metric
         unit="JOD",
         better="higher",
         span=(None, None),
-        reads="pu08-polynomial",
+        reads="nits",
         source="doi:10.1109/TIP.2021.3119872; github.com/gfxdisp/pu_pieapp",
         needs=("net", "maps"),
         side=64,

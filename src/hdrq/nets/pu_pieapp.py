@@ -1,4 +1,4 @@
-"""PU-PieAPP as published: PieAPP's network, trained on UPIQ in PU08 code. Higher is better, 0 is identical.
+"""PU-PieAPP as published: PieAPP's network, trained on UPIQ. Reads light; higher is better, 0 is identical.
 
 Source  Mantiuk, Hammou & Hanji / gfxdisp pu_pieapp (MIT); UPIQ, doi:10.1109/TCI.2021.3059481
 """
@@ -19,8 +19,7 @@ pu_pieapp = Net(
             name="pu-pieapp",
             marks=("extractor.conv1.weight",),
             table=PU_PIEAPP,
-            encoding="pu08-polynomial",
-            white="0.3176..1270.1545",
+            encoding="nits",
             nested=True,
         ),
         Layout(

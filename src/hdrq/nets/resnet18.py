@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from hdrq.layers.keys import rename
-from hdrq.layers.net import Layout, Net, pattern
+from hdrq.layers.net import Layout, Net, mix, pattern
 from hdrq.layers.resnet import Basic, ResNet
 
 
@@ -29,5 +29,5 @@ resnet18 = Net(
             "torchvision", ("layer1.0.conv1.weight",), (rename("{key}", "{key}"),), _options, encoding="srgb"
         ),
     ),
-    witness=lambda net: net(pattern(1, 3, 64, 64) * 4 - 2).square().mean().sqrt(),
+    witness=lambda net: mix(net(pattern(1, 3, 64, 64) * 4 - 2)),
 )

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hdrq.layers.keys import rename
-from hdrq.layers.net import Layout, Net, pattern
+from hdrq.layers.net import Layout, Net, mix, pattern
 from hdrq.layers.vgg import Trunk, torchvision
 
 
@@ -76,5 +76,5 @@ vgg16 = Net(
             encoding="srgb",
         ),
     ),
-    witness=lambda net: net(pattern(1, 3, 32, 32) * 4 - 2).square().mean().sqrt(),
+    witness=lambda net: mix(net(pattern(1, 3, 32, 32) * 4 - 2)),
 )

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from hdrq.layers import vit_names
-from hdrq.layers.net import Layout, Net, pattern
+from hdrq.layers.net import Layout, Net, mix, pattern
 from hdrq.layers.transformer import Transformer
 
 
@@ -84,7 +84,7 @@ def _classes(state: Mapping[str, Tensor], key: str) -> int:
 
 def _witness(net: Any) -> Tensor:
     p = net.transformer.embed.patch.kernel_size[0]
-    return net(pattern(1, 3, 2 * p, 2 * p) * 2 - 1).square().mean().sqrt()
+    return mix(net(pattern(1, 3, 2 * p, 2 * p) * 2 - 1))
 
 
 vit = Net(

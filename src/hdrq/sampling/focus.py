@@ -15,6 +15,7 @@ from torch import Tensor
 
 Focus = Literal["even", "difference", "saliency", "centre", "context"]
 _MAP, _EVEN = 2.0, 0.5
+_FLOOR = 1e-2  # of the mean magnitude: what a flat picture lacks is no surprise
 _SIDE = 128  # maps are made of pictures shrunk to about this many pixels, so that single pixels do not count
 
 
@@ -46,7 +47,7 @@ def saliency(picture: Tensor) -> Tensor:
     Source  Hou & Zhang, CVPR 2007, doi:10.1109/CVPR.2007.383267
     """
     spectrum = torch.fft.fft2(picture)
-    size = (spectrum.abs() + 1e-8).log()
+    size = (spectrum.abs() + _FLOOR * spectrum.abs().mean()).log()
     padded = F.pad(size, (1, 1, 1, 1), mode="circular")
     residual = size - F.avg_pool2d(padded, 3, 1)
     found = torch.fft.ifft2(torch.polar(residual.exp(), spectrum.angle())).abs().square()

@@ -170,6 +170,8 @@ def _filled(random: np.random.RandomState, n: int, h: int, w: int, jitter: float
 
     The outermost points can reach the edge, so that a border is not seen less than the rest.
     """
+    if n == 0:
+        return np.empty((0, 2))
     rows = min(max(round(np.sqrt(n * h / w)), 1), n)
     held = np.diff(np.floor(np.arange(rows + 1) * (n / rows) + random.random_sample()).astype(int))
     held[-1] += n - held.sum()
