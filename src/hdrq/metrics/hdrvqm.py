@@ -69,6 +69,11 @@ def hdrvqm(
     map       sum of the 20 similarities, 512 x 896
     extra     mean similarity of each scale, summed over orientations, at most 4
     """
+    depth = ceil(frame_rate * fixation_s)
+    if mode == "video" and len(ref) <= depth:
+        raise UsageError(
+            f"hdrvqm pools fixations of {depth} frames and got {len(ref)}; give more, or a lower frame_rate"
+        )
     light = torch.cat([_adapt(ref, adapt, mode), _adapt(dist, adapt, mode)])
     code = imresize(_perceived(light, min_nits, max_nits), size=SIZE)
     bands = torch.cat([_similarity(a, b) for a, b in zip(*(half.split(1) for half in code.chunk(2)))])
@@ -76,15 +81,10 @@ def hdrvqm(
     if mode == "image":
         value = _lowest(_lowest(total[:, 0], 0.5, 1), 0.5, 1)
         return Reading(
-            value, total, {f"scale {s + 1}": band.mean((1, 2)) for s, band in enumerate(bands.unbind(1))}
+            value, total, {f"scale{s}": band.mean((1, 2)) for s, band in enumerate(bands.unbind(1), 1)}
         )
-    depth = ceil(frame_rate * fixation_s)
-    if len(total) <= depth:
-        raise UsageError(
-            f"hdrvqm pools fixations of {depth} frames and got {len(total)}; give more, or a lower frame_rate"
-        )
-    block = _block(rows, columns, area_cm2, distance_cm)
-    return Reading(_lowest(_lowest(_tubes(total, depth, block), 0.3, 1), 0.3, 0)[None])
+    tubes = _tubes(total, depth, _block(rows, columns, area_cm2, distance_cm))
+    return Reading(_lowest(_lowest(tubes, 0.3, 1), 0.3, 0)[None])
 
 
 def _adapt(light: Tensor, adapt: Adapt, mode: str) -> Tensor:

@@ -33,7 +33,8 @@ NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))
 def niqe(image: Tensor) -> Tensor:
     """How far the Gaussian of 36 features of the image's 96 x 96 blocks lies from the one of pristine photographs.
 
-    The border beyond whole blocks is not looked at.
+    The border beyond whole blocks is not looked at; a small image has few blocks and an unsteady score. The pristine
+    model is of SDR code 0..255; PU21 code is handed as it is (0..595), and its scores compare among themselves only.
     """
     codes = exact(image)
     h, w = (side // BLOCK * BLOCK for side in codes.shape[-2:])
