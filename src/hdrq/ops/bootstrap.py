@@ -20,7 +20,7 @@ from hdrq.ops.curves import Curve
 
 Array = NDArray[np.float64]
 _CELLS = 1 << 18  # weights held at once: draws are taken in chunks that stay in the cache
-_EXACT_ROWS, _EXACT_SCENES = 12_000, 3_000  # up to here Kendall's pairs are summed by pairs of scenes
+_EXACT_ROWS, _EXACT_SCENES = 3_000, 1_000  # up to here Kendall's pairs are summed by pairs of scenes
 
 
 def bootstrap(
@@ -97,11 +97,15 @@ class _Refit:
         products = self.columns[:, self.upper[0]] * self.columns[:, self.upper[1]]
         order = np.argsort(scene, kind="stable")
         starts = np.searchsorted(scene[order], np.arange(scenes))
-        self.sums = np.add.reduceat(products[order], starts, axis=0)  # (S, pairs of columns)
+        self.sums = np.ascontiguousarray(
+            np.add.reduceat(products[order], starts, axis=0).T
+        )  # (pairs of columns, S)
 
     def __call__(self, times: Array) -> tuple[Array, Array]:
         gram = np.zeros((len(times), self.width, self.width))
-        gram[:, self.upper[0], self.upper[1]] = times @ self.sums
+        gram[:, self.upper[0], self.upper[1]] = np.einsum(
+            "ds,ks->dk", times, self.sums
+        )  # BLAS threads would wait
         gram = gram + np.triu(gram, 1).transpose(0, 2, 1)
         count = gram[:, 0, 0]
         inner, cross, total = gram[:, :-1, :-1], gram[:, :-1, -1], gram[:, -1, -1]
