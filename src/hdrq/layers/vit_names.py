@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,7 +31,8 @@ def shape(patch: Tensor, places: Tensor, mlp: Tensor, depth: int) -> dict[str, A
 
 def count(state: Mapping[str, Tensor], before: str, after: str) -> int:
     """How many keys are before + a number + after."""
-    return sum(1 for k in state if k.startswith(before) and k.endswith(after))
+    pattern = re.compile(re.escape(before) + "[0-9]+" + re.escape(after))
+    return sum(1 for key in state if pattern.fullmatch(key))
 
 
 TIMM: tuple[Rule, ...] = (

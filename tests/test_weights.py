@@ -1,0 +1,401 @@
+"""Weights answer to their card; other people's files are converted or refused, and never run."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+import threading
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from hdrq import weights
+from hdrq.catalogue import find
+from hdrq.cli.models import models
+from hdrq.engine import adopt as adoption
+from hdrq.errors import FileError, HdrqError, MissingPart, UsageError
+from hdrq.io import foreign
+from hdrq.io.download import digest, download
+
+SMALL = {
+    "width": 32,
+    "depth": 1,
+    "heads": 2,
+    "mlp": 32,
+    "patch": 8,
+    "grid": 3,
+    "scales": 2,
+    "registers": 1,
+    "groups": 1,
+    "blocks": 1,
+    "reduction": 4,
+}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of weights that holds nothing yet, and the only one."""
+    monkeypatch.setenv("HDRQ_MODELS", str(tmp_path / "models"))
+    monkeypatch.setattr(weights, "folders", lambda: [weights.user_folder()])
+    return tmp_path / "models"
+
+
+def small(seed: int = 0, **more: Any) -> torch.nn.Module:
+    torch.manual_seed(seed)
+    return find("net", "vtamiq").build(**SMALL, **more).eval()
+
+
+def kept(name: str = "small", recipe: str = "a test", **more: Any) -> weights.Checkpoint:
+    settings = {"net": "vtamiq", "options": SMALL, "encoding": "pu21", "white": "pmax", **more}
+    card, _ = weights.save(small(), name=name, recipe=recipe, **settings)
+    return card
+
+
+def official(path: Path, **more: Any) -> Path:
+    """A checkpoint as the authors of VTAMIQ write it."""
+    layout = find("net", "vtamiq").layouts[0]
+    theirs = layout.write(small().state_dict(), SMALL)
+    held = {
+        "epoch": 3,
+        "SROCC": np.float64(0.9),
+        "model_state_dict": theirs,
+        "optimizer": {"state": {}},
+        **more,
+    }
+    torch.save(held, path)
+    return path
+
+
+def test_what_is_saved_is_what_loads() -> None:
+    card = kept()
+    net = weights.load("vtamiq", "small", "pu21")
+    assert all(torch.equal(t, small().state_dict()[k]) for k, t in net.state_dict().items())
+    assert net.checkpoint == card
+    assert net.label == f"small@{card.sha256[:12]}"
+    assert not net.training
+    assert not any(p.requires_grad for p in net.parameters())
+    assert (card.encoding, card.white, card.recipe) == ("pu21", "pmax", "a test")
+
+
+def test_half_precision_is_half_the_size_and_loads_as_float32(home: Path) -> None:
+    kept("whole")
+    kept("half", half=True)
+    sizes = [(home / f"{name}.safetensors").stat().st_size for name in ("half", "whole")]
+    assert sizes[0] < 0.6 * sizes[1]
+    assert weights.load("vtamiq", "half", "pu21").diff_scale.dtype == torch.float32
+
+
+def test_white_is_what_training_called_one() -> None:
+    assert weights.span("srgb", "sdr") == (0.0, 1.0)
+    low, high = weights.span("pu21", "pmax")
+    assert (low * 256, high * 256) == pytest.approx((0.0, 595.39392), abs=1e-4)
+    assert weights.span("pu21", "255")[1] * 256 == pytest.approx(256.383881, abs=1e-4)
+    assert weights.span("pu21", "64..128") == (0.25, 0.5)
+    with pytest.raises(UsageError, match="white is sdr, 255, pmax or LOW"):
+        weights.span("pu21", "bright")
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("screen", ["sdr", "hdrlike"])
+@pytest.mark.parametrize(("white", "intake"), [("pmax", "half"), ("255", "imagenet")])
+def test_pu_code_enters_as_the_authors_wrapper_has_it(
+    shared: Path, screen: str, white: str, intake: str
+) -> None:
+    from hdrq.layers.intake import enter
+
+    stored = np.load(shared / "parity" / "pu_pq_display.npz")
+    peak, contrast = (100.0, 1000.0) if screen == "sdr" else (5000.0, 50000.0)
+    v = torch.from_numpy(stored["wrapper_x"]).double()
+    black = peak / contrast
+    for ambient in (0.0, 100.0):
+        nits = (peak - black) * v**2.2 + black + 0.005 * ambient / np.pi
+        net = torch.nn.Module()
+        net.intake, net.span = intake, weights.span("pu21", white)
+        found = enter(find("encoding", "pu21").encode(nits), net)
+        if np.abs(found.numpy() - stored[f"wrapper_{screen}_{white}_{intake}"]).max() < 1e-5:
+            return
+    pytest.fail("neither with nor without ambient light")
+
+
+def test_a_changed_file_is_not_believed(home: Path) -> None:
+    kept()
+    path = home / "small.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(FileError, match="sha256 differs"):
+        weights.load("vtamiq", "small", "pu21")
+    card = json.loads((home / "small.json").read_text())
+    card["sha256"] = digest(path)  # a card that is right about the file but not about what it computes
+    card["witness"]["score"] += 0.1
+    (home / "small.json").write_text(json.dumps(card))
+    with pytest.raises(FileError, match="where its card says"):
+        weights.load("vtamiq", "small", "pu21")
+    (home / "small.json").write_text("{}")
+    with pytest.raises(FileError, match="no card of weights"):
+        weights.load("vtamiq", "small", "pu21")
+
+
+def test_without_weights_one_line_says_how_to_get_them() -> None:
+    with pytest.raises(MissingPart) as said:
+        weights.load("vtamiq", "", "pu21")
+    assert "\n" not in str(said.value)
+    assert "no weights of vtamiq for pu21 code are here" in str(said.value)
+    assert "hdrq models import FILE --as vtamiq --encoding pu21" in str(said.value)
+    with pytest.raises(MissingPart, match="hdrq models fetch lpips-alex"):
+        weights.load("lpips")
+    with pytest.raises(MissingPart, match="no weights are called 'nobody'"):
+        weights.load("vtamiq", "nobody", "pu21")
+
+
+def test_random_weights_are_never_a_default() -> None:
+    kept(recipe=weights.UNTRAINED)
+    with pytest.raises(MissingPart) as said:
+        weights.load("vtamiq", "", "pu21")
+    assert "@small" not in str(said.value)
+    assert weights.load("vtamiq", "small", "pu21").checkpoint.recipe == weights.UNTRAINED
+    shown = CliRunner().invoke(models, ["list", "--format", "csv"]).output
+    assert "small,vtamiq,pu21,untrained" in shown
+
+
+def test_the_only_trained_weights_are_the_default_and_two_must_be_named() -> None:
+    kept("one")
+    assert weights.load("vtamiq", "", "pu21").checkpoint.name == "one"
+    kept("two")
+    with pytest.raises(UsageError, match="name one: @one, @two"):
+        weights.load("vtamiq", "", "pu21")
+    kept("three", results={"default": True})
+    assert weights.load("vtamiq", "", "pu21").checkpoint.name == "three"
+    with pytest.raises(MissingPart, match="srgb code"):
+        weights.load("vtamiq", "", "srgb")
+    with pytest.raises(UsageError, match="holds weights of vtamiq, not of pieapp"):
+        weights.load("pieapp", "one", "pu21")
+
+
+def test_an_authors_checkpoint_is_imported_whole(tmp_path: Path) -> None:
+    card, _ = adoption.adopt([official(tmp_path / "ours.pth")], "vtamiq", options={"heads": 2, "grid": 3})
+    assert (card.name, card.net, card.encoding, card.options["sampling"]) == (
+        "ours",
+        "vtamiq",
+        "srgb",
+        "authors",
+    )
+    assert digest(tmp_path / "ours.pth") in card.recipe
+    again = weights.load("vtamiq", "ours")
+    assert all(torch.equal(t, small().state_dict()[k]) for k, t in again.state_dict().items())
+
+
+def test_what_no_shape_tells_is_asked_for(tmp_path: Path) -> None:
+    path = official(tmp_path / "ours.pth")
+    with pytest.raises(UsageError, match="no tensor tells the heads of this vtamiq; add --set heads=N"):
+        adoption.adopt([path], "vtamiq")
+    with pytest.raises(UsageError, match="has no option 'head'"):
+        adoption.adopt([path], "vtamiq", options={"head": 2})
+    with pytest.raises(UsageError, match="is no name for weights"):
+        adoption.adopt([path], "vtamiq", options={"heads": 2}, name="../x")
+
+
+def test_wrappers_and_prefixes_are_looked_through(tmp_path: Path) -> None:
+    inner = {"a.weight": torch.ones(2), "b": torch.zeros(1)}
+    cases = (
+        inner,
+        {"state_dict": {f"module.{k}": t for k, t in inner.items()}, "epoch": 1},
+        {"model": {f"_orig_mod.{k}": t for k, t in inner.items()}},
+        {"a": {"weight": torch.ones(2)}, "b": torch.zeros(1)},
+    )
+    for number, held in enumerate(cases):
+        torch.save(held, tmp_path / "x.pt")
+        state, nested = foreign.read(tmp_path / "x.pt")
+        assert {k: t.shape for k, t in state.items()} == {k: t.shape for k, t in inner.items()}
+        assert nested == (number == 3)
+    np.savez(tmp_path / "x.npz", **{"a/kernel": np.ones((2, 3), np.float32)})
+    assert foreign.read(tmp_path / "x.npz")[0]["a/kernel"].shape == (2, 3)
+
+
+class Bomb:
+    """Unpickled carelessly, it leaves a file behind."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple:
+        return os.system, (f"touch {self.mark}",)
+
+
+@pytest.mark.parametrize("how", ["torch", "old torch", "pickle", "npz"])
+def test_a_malicious_file_is_refused_and_runs_nothing(tmp_path: Path, how: str) -> None:
+    mark, path = tmp_path / "it-ran", tmp_path / ("bad.npz" if how == "npz" else "bad.pth")
+    held = {"model_state_dict": {"w": torch.zeros(1)}, "more": Bomb(mark)}
+    if how == "pickle":
+        path.write_bytes(pickle.dumps(held))
+    elif how == "npz":
+        np.savez(path, cls=np.array([Bomb(mark)], dtype=object))
+    else:
+        torch.save(held, path, _use_new_zipfile_serialization=how == "torch")
+    mark.unlink(missing_ok=True)
+    with pytest.raises(FileError) as said:
+        adoption.adopt([path], "vtamiq")
+    assert "\n" not in str(said.value)
+    assert not mark.exists()
+    if how != "npz":
+        assert "refused, because it wants to run" in str(said.value)
+
+
+def test_the_prompt_refuses_a_malicious_file_in_one_line(tmp_path: Path) -> None:
+    mark = tmp_path / "it-ran"
+    torch.save({"w": Bomb(mark)}, tmp_path / "bad.pth")
+    mark.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "hdrq", "models", "import", str(tmp_path / "bad.pth"), "--as", "vtamiq"]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 3
+    assert len(run.stderr.strip().splitlines()) == 1
+    assert not mark.exists()
+
+
+def test_broken_files_are_refused_in_one_line(tmp_path: Path) -> None:
+    whole = official(tmp_path / "whole.pth")
+    data = whole.read_bytes()
+    for size in (0, 5, 100, len(data) // 2, len(data) - 10):
+        cut = tmp_path / "cut.pth"
+        cut.write_bytes(data[:size])
+        with pytest.raises(FileError) as said:
+            adoption.adopt([cut], "vtamiq", options={"heads": 2})
+        assert "\n" not in str(said.value)
+    with pytest.raises(FileError, match="no such file"):
+        foreign.read(tmp_path / "absent.pth")
+    torch.save([1, 2], tmp_path / "list.pth")
+    with pytest.raises(FileError, match="holds no tensors by name"):
+        foreign.read(tmp_path / "list.pth")
+
+
+@pytest.mark.parametrize("spoil", ["reshape", "flatten", "drop", "add", "transpose"])
+def test_wrong_shapes_and_missing_keys_are_refused(tmp_path: Path, home: Path, spoil: str) -> None:
+    theirs = find("net", "vtamiq").layouts[0].write(small().state_dict(), SMALL)
+    key = "transformer.encoder.layers.0.ffn.fc2.weight"
+    if spoil == "drop":
+        del theirs[key]
+    elif spoil == "add":
+        theirs["surplus.weight"] = torch.zeros(1)
+    else:
+        shape = {"reshape": (16, 64), "flatten": (-1,), "transpose": (32, 32, 1)}[spoil]
+        theirs[key] = theirs[key].reshape(shape)
+    torch.save(theirs, tmp_path / "odd.pth")
+    with pytest.raises(HdrqError) as said:
+        adoption.adopt([tmp_path / "odd.pth"], "vtamiq", options={"heads": 2})
+    assert "\n" not in str(said.value)
+    assert not list(home.glob("*")), "nothing may be installed"
+
+
+@pytest.fixture
+def server(tmp_path: Path):
+    """A web server of one folder that knows ranges, and can break off."""
+    folder = tmp_path / "web"
+    folder.mkdir()
+    asked: list[str | None] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        breaks = 0
+
+        def do_GET(self) -> None:
+            path = folder / self.path.strip("/")
+            if not path.exists():
+                self.send_error(404)
+                return
+            data, start = path.read_bytes(), 0
+            asked.append(self.headers.get("Range"))
+            if wanted := self.headers.get("Range"):
+                start = int(wanted.removeprefix("bytes=").rstrip("-"))
+            self.send_response(206 if start else 200)
+            self.send_header("Content-Length", str(len(data) - start))
+            self.end_headers()
+            stop = len(data) // 2 if Handler.breaks else len(data)
+            Handler.breaks = max(0, Handler.breaks - 1)
+            self.wfile.write(data[start:stop])
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    web = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=web.serve_forever, daemon=True).start()
+    web.folder, web.asked, web.handler = folder, asked, Handler
+    web.url = f"http://127.0.0.1:{web.server_port}"
+    yield web
+    web.shutdown()
+    web.server_close()
+
+
+def test_a_download_goes_on_where_it_broke_off(server: Any, tmp_path: Path) -> None:
+    data = np.random.default_rng(1).bytes(300_000)
+    (server.folder / "x.bin").write_bytes(data)
+    server.handler.breaks = 1
+    with pytest.raises(FileError, match="broke off at 150000 of 300000 bytes"):
+        list(download(f"{server.url}/x.bin", tmp_path / "x.bin"))
+    assert not (tmp_path / "x.bin").exists()
+    list(download(f"{server.url}/x.bin", tmp_path / "x.bin"))
+    assert (tmp_path / "x.bin").read_bytes() == data
+    assert server.asked == [None, "bytes=150000-"]
+    with pytest.raises(FileError, match="answered 404"):
+        list(download(f"{server.url}/y.bin", tmp_path / "y.bin"))
+    with pytest.raises(FileError, match="cannot be reached"):
+        list(download("http://127.0.0.1:9/z", tmp_path / "z"))
+
+
+@pytest.fixture
+def listed(server: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """One published entry, at home on the test's own server."""
+    path = official(server.folder / "net.pth")
+    entry = {
+        "name": "theirs",
+        "net": "vtamiq",
+        "encoding": "srgb",
+        "white": "sdr",
+        "urls": [f"{server.url}/net.pth"],
+        "files": ["net.pth"],
+        "sha256": [digest(path)],
+        "data": "",
+        "licence": "MIT",
+        "home": server.url,
+    }
+    monkeypatch.setattr(adoption, "published", lambda: [entry])
+    monkeypatch.setattr(adoption, "adopt", partial(adoption.adopt, options={"heads": 2}))
+    return entry
+
+
+def test_fetching_installs_what_its_hash_says(listed: dict[str, Any]) -> None:
+    run = CliRunner().invoke(models, ["fetch", "theirs"])
+    assert run.exit_code == 0, run.output
+    assert weights.load("vtamiq", "theirs").checkpoint.licence == "MIT"
+    assert CliRunner().invoke(models, ["verify"]).output.strip() == "theirs: ok"
+    with pytest.raises(UsageError, match="nobody publishes weights called 'mine'"):
+        list(adoption.fetch("mine", lambda *_: True))
+
+
+def test_a_wrong_hash_is_refused_and_an_unknown_one_is_asked(listed: dict[str, Any], home: Path) -> None:
+    listed["sha256"] = ["0" * 64]
+    with pytest.raises(FileError, match="it was removed"):
+        list(adoption.fetch("theirs", lambda *_: True))
+    listed["sha256"] = [""]
+    run = CliRunner().invoke(models, ["fetch", "theirs"], input="n\n")
+    assert "no hash of it is known" in run.output
+    assert isinstance(run.exception, UsageError)
+    assert not (home / "theirs.json").exists()
+    assert CliRunner().invoke(models, ["fetch", "theirs"], input="y\n").exit_code == 0
+    assert (home / "theirs.json").exists()
+
+
+def test_published_entries_are_whole() -> None:
+    for entry in weights.published():
+        assert len(entry["urls"]) == len(entry["files"]) == len(entry["sha256"]) > 0
+        assert all(url.startswith("https://") for url in entry["urls"])
+        find("net", entry["net"])
+        weights.span("srgb", entry["white"])
+        assert entry["licence"]
