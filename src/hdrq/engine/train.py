@@ -58,7 +58,7 @@ def train(
     start: Callable[[nn.Module], None] = lambda module: None,
     resume: bool = False,
     keep_every: float = 60.0,
-    pixels: Path | None = None,
+    pixels: Path | Pixels | None = None,
 ) -> Iterator[Record]:
     """Train one network.
 
@@ -68,6 +68,7 @@ def train(
     start           puts pretrained weights into the fresh module
     resume          go on from last.pt; the result is that of an uninterrupted run, bit for bit on the CPU
     keep_every      seconds between checkpoints, besides one after every epoch
+    pixels          where decoded pictures are kept, or a store of one's own
     """
     device = device or torch.device("cpu")
     team = Team()
@@ -94,7 +95,7 @@ def train(
         progress = Progress(**state["progress"])
         restore_random(state)
 
-    store = Pixels(pixels or folder / "pixels")
+    store = pixels if isinstance(pixels, Pixels) else Pixels(pixels or folder / "pixels")
     feed = Feed(run, source, run.source_screen, store, 0, team.rank, team.size)
     other = Feed(run, target, run.target_screen, store, 1, team.rank, team.size) if target else None
     looks = Feed(run, held_out, run.source_screen, store, 2) if held_out else None

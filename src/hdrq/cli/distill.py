@@ -1,0 +1,223 @@
+"""hdrq distill: any metric into a small fast network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hdrq.catalogue import split_requests
+from hdrq.cli import _options
+from hdrq.cli._door import say
+from hdrq.cli._progress import bar
+from hdrq.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hdrq.engine.distill import Task
+
+_USUAL = "jpegxt,jpeg-pu,noise,blur"
+
+
+@click.command(short_help="Distil any metric into a small fast network.")
+@click.option(
+    "-t",
+    "--teacher",
+    required=True,
+    metavar="METRIC,...",
+    help="What is learnt: a metric, the mean of several, or `opinions` of the dataset or manifest named by --images.",
+)
+@click.option("-s", "--student", default="norvdpnet++", show_default=True, metavar="[CODE:]NET[@WEIGHTS]")
+@click.option(
+    "--images",
+    multiple=True,
+    required=True,
+    metavar="DIR|FILE",
+    help="Pictures, manifests, or a set.csv made before.",
+)
+@click.option(
+    "--distortions",
+    default=_USUAL,
+    show_default=True,
+    metavar="NAME,...",
+    help="See: hdrq list distortions. Tone mappers and expanders count as distortions too.",
+)
+@click.option("-n", "count", type=int, default=20_000, show_default=True, help="Pairs.")
+@click.option("--crop", type=int, default=256, show_default=True, help="Side of a pair, pixels.")
+@click.option(
+    "--displays",
+    default="sdr,bright",
+    show_default=True,
+    metavar="NAME,...",
+    help="Screens that pictures of code are shown on.",
+)
+@click.option(
+    "--hold-out", default="", metavar="SCENE,...", help="Never learnt from.  [default: a fifth, drawn]"
+)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--ppd", type=float, default=45.0, show_default=True, help="For teachers that ask.")
+@click.option(
+    "--batch", type=int, default=8, show_default=True, help="Pairs that a teacher is asked about at once."
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Of the training, e.g. options.widths=[8,16,32,64,64].",
+)
+@click.option("--name", default="", help="Name of the weights.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Run folder.  [default: runs/NAME]"
+)
+@click.option(
+    "--cache", type=click.Path(path_type=Path), metavar="FILE", help="Scores that several runs share."
+)
+@click.option("--resume", is_flag=True, help="Go on where the run folder stands.")
+@click.option(
+    "--make-set",
+    type=click.Choice(["recipes", "pictures"]),
+    help="Write set.csv, or also the pairs as EXR, and stop.",
+)
+@click.option("--on-the-fly", is_flag=True, help="Make pictures anew in every epoch instead of keeping them.")
+@click.option("--float32", is_flag=True, help="Keep the weights in single precision.")
+@click.option(
+    "--dry-run", is_flag=True, help="Time a few rows of the teacher and a step of the student, and stop."
+)
+@_options.device_option
+def distill(**options: Any) -> None:
+    """Teach a small network what a metric says of distorted pictures.
+
+    \b
+    hdrq distill --teacher hdrvdp3 --images ~/hdr --distortions jpegxt,noise,blur -o RUN
+    hdrq distill --teacher hdrvdp3,cvvdp --student pu-vtamiq --images ~/hdr --images ~/sdr --dry-run
+    hdrq distill --teacher tmqi --distortions reinhard,drago,durand --images ~/hdr
+    hdrq distill --teacher opinions --images kadid --student pu-diqm
+    """
+    from hdrq.engine.distill import distill as records
+    from hdrq.engine.score import device_of
+
+    task = _task(options)
+    folder = options["output"] or Path("runs") / task.called
+    device = device_of(options["device"])
+    if options["make_set"]:
+        _make(task, folder, options["cache"], options["make_set"] == "pictures")
+        return
+    _follow(
+        records(
+            task,
+            folder,
+            device=device,
+            resume=options["resume"],
+            cache=options["cache"],
+            dry_run=options["dry_run"],
+        )
+    )
+
+
+def _task(options: dict[str, Any]) -> Task:
+    from hdrq.engine.distill import Task
+
+    settings = {}
+    for text in options["settings"]:
+        key, sign, value = text.partition("=")
+        if not sign:
+            raise UsageError(f"--set takes NAME=VALUE, not '{text}'")
+        settings[key.strip()] = value.strip()
+    teacher = options["teacher"]
+    for name, least in (("count", 1), ("crop", 32), ("batch", 1)):
+        if options[name] < least:
+            raise UsageError(
+                f"{'-n' if name == 'count' else '--' + name} must be at least {least}, not {options[name]}"
+            )
+    return Task(
+        teachers=("opinions",) if teacher == "opinions" else tuple(map(str, split_requests([teacher]))),
+        student=options["student"],
+        images=tuple(Path(i).expanduser() for i in options["images"]),
+        distortions=_listed(options["distortions"]),
+        n=options["count"],
+        crop=options["crop"],
+        seed=options["seed"],
+        displays=_listed(options["displays"]),
+        hold_out=_listed(options["hold_out"]),
+        ppd=options["ppd"],
+        batch=options["batch"],
+        name=options["name"],
+        settings=settings,
+        half=not options["float32"],
+        keep_pixels=not options["on_the_fly"],
+    )
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _make(task: Task, folder: Path, cache: Path | None, pictures: bool) -> None:
+    """The set alone."""
+    from hdrq.engine.distill import the_set
+    from hdrq.engine.distilling.pictures import write_pictures
+    from hdrq.engine.distilling.rows import write_rows
+    from hdrq.engine.distilling.teaching import Cache
+
+    folder.mkdir(parents=True, exist_ok=True)
+    rows, _, left = the_set(task, Cache(cache or folder / "scores.sqlite"))
+    for line in left:
+        say(f"hdrq: left out: {line}")
+    path = write_rows(rows, folder / "set.csv")
+    if pictures:
+        for path in bar(write_pictures(rows, folder / "pictures"), len(rows) + 1, "pairs"):  # noqa: B007
+            pass
+    click.echo(str(path))
+
+
+def _follow(records: Iterator[Any]) -> None:
+    """Lines for what should be read, a bar for what takes long, the card's path for the next program."""
+    import sys
+
+    from tqdm import tqdm
+
+    from hdrq.engine.distill import Distilled, Note
+    from hdrq.engine.distilling.teaching import Scored
+    from hdrq.engine.train import Step
+    from hdrq.engine.training.look import Validation
+
+    shown = tqdm(disable=not sys.stderr.isatty(), dynamic_ncols=True, leave=False)
+    for record in records:
+        if isinstance(record, Scored):
+            shown.set_description(record.teacher)
+            shown.total, shown.n = record.total, record.done
+            shown.refresh()
+        elif isinstance(record, Step):
+            shown.set_description(f"epoch {record.epoch}")
+            shown.total, shown.n = None, record.step
+            shown.set_postfix(loss=f"{record.loss:.4f}", aligned=f"{record.aligned:.4f}")
+        elif isinstance(record, Note):
+            shown.clear()
+            say(f"hdrq: {record.text}")
+        elif isinstance(record, Validation):
+            shown.clear()
+            best = "  best" if record.best else ""
+            say(
+                f"epoch {record.epoch}: SROCC {record.srocc:.4f}, PLCC {record.plcc:.4f}, MAE {record.mae:.4f}{best}"
+            )
+        elif isinstance(record, Distilled):
+            shown.clear()
+            for name, found in record.agreement.items():
+                say(_agreement(name, found))
+            click.echo(str(record.card))
+    shown.close()
+
+
+def _agreement(name: str, found: dict[str, Any]) -> str:
+    """One line: what held-out scenes say."""
+    counted = f"{found['rows']} rows of {found['scenes']} unseen scenes"
+    if "srocc" not in found:
+        return f"  {name:20s} {counted}"
+    low, high = found.get("srocc_interval", ("?", "?"))
+    return (
+        f"  {name:20s} SROCC {found['srocc']:.3f} [{low}, {high}], PLCC {found['plcc']:.3f}, "
+        f"MAE {found['mae']:.4f}, {counted}"
+    )

@@ -1,0 +1,139 @@
+"""Who learns: a run for a network, rows as items, and their pictures made once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from hdrq.catalogue import find
+from hdrq.engine.distilling.rendering import reference, render
+from hdrq.engine.distilling.rows import Row
+from hdrq.engine.distilling.sources import Sources
+from hdrq.engine.training.feed import Item
+from hdrq.engine.training.pixels import Pixels
+from hdrq.engine.training.run import Run, adjust
+from hdrq.ops.colour import luminance
+from hdrq.types import Metric
+
+_PATCHWISE = ("vtamiq", "pieapp", "pu-pieapp")
+
+
+def run_of(student: str, encoding: str, crop: int, overrides: Mapping[str, Any]) -> Run:
+    """The settings a student is trained with, unless the user says otherwise."""
+    run = Run(
+        net=student,
+        encoding=encoding,
+        white="pmax" if student in _PATCHWISE else "sdr",
+        source_screen="nits",
+        target_screen="nits",
+        target_labels="loss",
+        feed="patches" if student in _PATCHWISE else "pictures",
+        patches=64 if student == "vtamiq" else 16,
+        test_patches=128 if student == "vtamiq" else 16,
+        crop=crop,
+        batch=16,
+        loss={"mae": 1.0, "pearson": 0.1},
+        rate=3e-4,
+        schedule="cosine",
+        floor=0.01,
+        warmup=0.02,
+        epochs=30,
+        options={"scales": 1} if student == "vtamiq" else {},
+    )
+    if overrides.get("align"):
+        run = replace(run, target="bright")
+    return adjust(run, overrides)
+
+
+def better(student: str) -> str:
+    """Which way a student's score goes: "higher" for quality, "lower" for loss of it."""
+    found: Metric = find("metric", student)
+    return found.card.better
+
+
+def label_of(student: str, quality: np.ndarray) -> np.ndarray:
+    """What the student should say of a quality of 0..1."""
+    return quality if better(student) == "higher" else 1 - quality
+
+
+def full_reference(student: str) -> bool:
+    found: Metric = find("metric", student)
+    return found.card.reference is not None
+
+
+def items_of(rows: Sequence[Row], labels: np.ndarray, student: str) -> list[Item]:
+    """Rows that have a label, to be looked up in `Rendered` by their number."""
+    paired = full_reference(student)
+    return [
+        Item(f"dist:{r.number}", f"ref:{r.number}" if paired else None, float(v), r.scene, r.distortion)
+        for r, v in zip(rows, labels)
+        if np.isfinite(v)
+    ]
+
+
+class Rendered(Pixels):
+    """Pictures of a set as light, made when first asked for and kept in half precision.
+
+    channels  1: luminance only, all that a student of luminance needs
+    keep      False: made anew each time, for disks that are full
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        rows: Sequence[Row],
+        files: Mapping[str, str],
+        channels: int = 3,
+        keep: bool = True,
+    ) -> None:
+        super().__init__(folder)
+        self.rows = {r.number: r for r in rows}
+        self.files, self.channels, self.keep = files, channels, keep
+        self.sources = Sources()
+
+    def get(self, path: str | Path) -> np.ndarray:
+        """(C, H, W) float32 light, cd/m², of "dist:NUMBER" or "ref:NUMBER"."""
+        kind, _, number = str(path).partition(":")
+        row = self.rows[int(number)]
+        said = [self.files[row.source], row.view, self.channels]
+        said += [] if kind == "ref" else [row.distortion, row.level, row.seed]
+        place = self.folder / (hashlib.sha256(repr(said).encode()).hexdigest()[:24] + ".npy")
+        if self.keep and place.exists():
+            return np.load(place).astype(np.float32)
+        with torch.inference_mode():
+            light = reference(row, self.sources)[0] if kind == "ref" else render(row, self.sources)[1]
+            light = luminance(light) if self.channels == 1 else light
+            half = light[0].half().numpy()
+        if self.keep:
+            part = place.with_name(f"{place.stem}.{os.getpid()}.part.npy")
+            np.save(part, half)
+            os.replace(part, place)
+        return half.astype(np.float32)
+
+
+def channels_of(run: Run) -> int:
+    """1 where the network reads luminance alone."""
+    with torch.device("meta"):
+        module = find("net", run.net).build(**run.options)
+    each = int(getattr(module, "channels", 3))
+    return 1 if each == (2 if full_reference(run.net) else 1) else 3
+
+
+def room_needed(rows: Sequence[Row], run: Run) -> int:
+    """Bytes of all pictures of a set, kept."""
+    side = rows[0].side if rows else 0
+    pictures = len(rows) + (len({(r.source, r.view) for r in rows}) if full_reference(run.net) else 0)
+    return pictures * side * side * channels_of(run) * 2
+
+
+def two_domains(rows: Sequence[Row], items: Sequence[Item]) -> tuple[list[Item], list[Item]]:
+    """(items on SDR screens, items on brighter ones): what an alignment brings together."""
+    dim = {f"dist:{r.number}" for r in rows if r.display == "sdr"}
+    return [i for i in items if i.dist in dim], [i for i in items if i.dist not in dim]
