@@ -201,7 +201,9 @@ def test_a_wide_blur_wraps_round_a_field_continued_at_the_bottom_and_right() -> 
         picture = torch.rand(1, 1, *size, dtype=torch.float64)
         field = torch.nn.functional.pad(picture, (0, size[1], 0, size[0]), mode="replicate")
         radians = field_frequencies(*size, 2 * torch.pi)
-        smooth = torch.fft.irfft2(torch.fft.rfft2(field) * torch.exp(-0.5 * (radians * sigma) ** 2), s=field.shape[-2:])
+        smooth = torch.fft.irfft2(
+            torch.fft.rfft2(field) * torch.exp(-0.5 * (radians * sigma) ** 2), s=field.shape[-2:]
+        )
         torch.testing.assert_close(blur(picture, sigma, "replicate"), smooth[..., : size[0], : size[1]])
 
 

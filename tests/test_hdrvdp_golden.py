@@ -45,16 +45,40 @@ OPTIONS2: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "surround_l": ("surround", lambda v: "mean" if v == -1 else str(v)),
 }
 # Of every kind one: tasks, odd and even sizes, viewing distances, options. All cases were run when this was written.
-CASES3 = (
-    "nancyo_blur1_sbs_p53 nancyh_blur2_qua_p20 nancyo_blur1_flk_p53 nancyo_blur1_det_p53 oxf_dim_blur1_sbs_p40 "
-    "bot_identical_qua_p45 opt_lum_qua_p45 opt_bt2020_qua_p45 opt_ccfl_qua_p45 opt_age60_qua_p45 opt_mtfnone_sbs_p45 "
-    "opt_surmean_qua_p45 opt_sur13_sbs_p45 opt_nomask_qua_p45 opt_sens05_qua_p45 opt_ignlow_qua_p45 opt_sp3_qua_p45 "
-    "opt_pixthr_sbs_p45 xyz_qua_p45 wavc_noise02_flk_p53"
-).split()
-CASES2 = (
-    "nancyo_blur1_p30 oxf_dim_blur1_p40 bot_identical_p45 opt_crt_p45 opt_led_p45 opt_sens26_p45 opt_nomtf_p45 "
-    "opt_nomask_p45 opt_nospool_p45 opt_surm1_p45"
-).split()
+CASES3 = [
+    "nancyo_blur1_sbs_p53",
+    "nancyh_blur2_qua_p20",
+    "nancyo_blur1_flk_p53",
+    "nancyo_blur1_det_p53",
+    "oxf_dim_blur1_sbs_p40",
+    "bot_identical_qua_p45",
+    "opt_lum_qua_p45",
+    "opt_bt2020_qua_p45",
+    "opt_ccfl_qua_p45",
+    "opt_age60_qua_p45",
+    "opt_mtfnone_sbs_p45",
+    "opt_surmean_qua_p45",
+    "opt_sur13_sbs_p45",
+    "opt_nomask_qua_p45",
+    "opt_sens05_qua_p45",
+    "opt_ignlow_qua_p45",
+    "opt_sp3_qua_p45",
+    "opt_pixthr_sbs_p45",
+    "xyz_qua_p45",
+    "wavc_noise02_flk_p53",
+]
+CASES2 = [
+    "nancyo_blur1_p30",
+    "oxf_dim_blur1_p40",
+    "bot_identical_p45",
+    "opt_crt_p45",
+    "opt_led_p45",
+    "opt_sens26_p45",
+    "opt_nomtf_p45",
+    "opt_nomask_p45",
+    "opt_nospool_p45",
+    "opt_surm1_p45",
+]
 SINGLE3 = ("nancyo_blur1_sbs_p53", "nancyo_blur1_flk_p53", "nancyo_blur1_det_p53", "oxf_dim_blur1_sbs_p40")
 
 
@@ -102,7 +126,9 @@ def test_hdrvdp3_is_the_program(name: str, golden, golden_input, shared: Path) -
 
 
 @pytest.mark.parametrize("name", SINGLE3)
-def test_hdrvdp3_in_float32_is_the_program_to_four_digits(name: str, golden, golden_input, shared: Path) -> None:
+def test_hdrvdp3_in_float32_is_the_program_to_four_digits(
+    name: str, golden, golden_input, shared: Path
+) -> None:
     case = case_of(golden, "hdrvdp3", name)
     reading = run(hdrvdp3, OPTIONS3, case, golden_input, torch.float32, task=case["task"])
     assert reading.extra["q"].item() == pytest.approx(case["Q"], rel=1e-6)
@@ -133,7 +159,9 @@ def test_every_intermediate_is_the_program_s(task: str, golden, shared: Path, mo
     def same(name: str, found: torch.Tensor | np.ndarray) -> None:
         found = found.numpy() if isinstance(found, torch.Tensor) else found
         expected = want[name].reshape(found.shape)
-        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max(), err_msg=name)
+        np.testing.assert_allclose(
+            found, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max(), err_msg=name
+        )
 
     known = module3.TASKS[task]
     viewer = Viewer(30.0, 24.0, "hdrvdp", "led-lcd-srgb", known.gain)

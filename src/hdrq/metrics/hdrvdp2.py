@@ -57,9 +57,7 @@ def hdrvdp2(
     *,
     ppd: float = 45.0,
     output: Literal["q", "p-det", "c-max"] = "q",
-    colour: Literal[
-        "auto", "rgb-bt.709", "XYZ", "sRGB-display", "luminance", "luma-display"
-    ] = "auto",
+    colour: Literal["auto", "rgb-bt.709", "XYZ", "sRGB-display", "luminance", "luma-display"] = "auto",
     spectra: Literal["auto", "ccfl-lcd", "led-lcd", "crt", "d65"] = "auto",
     mtf: bool = True,
     surround: str = "1e-5",
@@ -125,7 +123,7 @@ def _sense(light: Tensor, viewer: Viewer, surround: Tensor | None) -> tuple[Tens
     caught = receptors(light, viewer, None, surround)
     cones = respond(caught[:, :2], 0, V2).sum(1, keepdim=True)
     rods = respond(caught[:, 2:], 1, V2)
-    response = sum(part - part.mean((-2, -1), keepdim=True) for part in (cones, rods))
+    response = cones - cones.mean((-2, -1), keepdim=True) + (rods - rods.mean((-2, -1), keepdim=True))
     return response * 10**viewer.gain, caught[:, :2].sum(1, keepdim=True)
 
 
@@ -136,11 +134,13 @@ def _bands(
 
     outside  mean of the reference's base band, for both images; None: this is the reference
     """
-    bands = [b / 2**i for i, b in enumerate(decompose(response, deepest(*response.shape[-2:], "sp3"), "sp3"))]
+    levels = deepest(response.shape[-2], response.shape[-1], "sp3")
+    bands = [band / 2**b for b, band in enumerate(decompose(response, levels, "sp3"))]
     base = bands[-1]
     outside = base.mean((-2, -1), keepdim=True) if outside is None else outside
     h, w = base.shape[-2:]
-    rate = ppd / 2 * 2.0 ** (1 - len(bands)) * 2 * sqrt(2)  # the authors say it should be 2, and sqrt 2 works better
+    # Departure kept for the numbers: sqrt(2), where 2 would follow from the sampling and fits worse.
+    rate = ppd / 2 * 2.0 ** (1 - len(bands)) * 2 * sqrt(2)
     cpd = field_frequencies(h, w, rate).to(base.device)
     log_nits = luminance.mean((-2, -1), keepdim=True).log10().to(base)
     bands[-1] = across(base, curve_v2(cpd.to(base), log_nits), outside)
@@ -160,13 +160,13 @@ def _stand_out(
         size = (difference.shape[-2], difference.shape[-1])
         cpd = ppd / 2 * 2.0**-b
         local = imresize(log_nits, size=size).clamp(LOWEST, HIGHEST)
-        if b == count - 1:  # filtered already
-            sensitivity = torch.ones_like(local)
-        else:
+        sensitivity = torch.ones_like(local)
+        if b < count - 1:  # the base band is filtered already
             sensitivity = at_each(tabulated_v2(cpd, local.dtype, local.device), local)
         weight = imresize(changed, size=size)
         parts = []
-        for o, part in enumerate(difference.split(1, 1)):  # one by one, to keep frames of many megapixels small
+        # One orientation after the other, so that a frame of many megapixels fits.
+        for o, part in enumerate(difference.split(1, 1)):
             gain = sensitivity**BY.p
             if masking:
                 noise = hidden(common, b, BY, slice(o, o + 1)) * (2**b * sensitivity ** (BY.p + BY.q))

@@ -137,8 +137,8 @@ def hdrvdp3(
     response_ref, adapting_ref = sense(ref, viewer, around)
     response, adapting = sense(dist, viewer, around)
     if task == "civdm":
-        maps = lost_and_added((response_ref, response), (adapting_ref, adapting), ppd, mtf, age)
-        return _structure(*(m.to(ref.dtype) for m in maps), output)
+        lost, added = lost_and_added((response_ref, response), (adapting_ref, adapting), ppd, mtf, age)
+        return _structure(lost.to(ref.dtype), added.to(ref.dtype), output)
 
     by = Masking(
         p=10 ** (known.p if mask_p is None else float(mask_p)),
@@ -176,7 +176,7 @@ def hdrvdp3(
 
 def _bands(response: Tensor, ppd: float, pyramid: Filters) -> list[Tensor]:
     """Steerable bands, fine to coarse, divided by 2^b; the base band without its mean."""
-    levels = max(0, min(ceil(log2(ppd)) - 2, deepest(*response.shape[-2:], pyramid)))
+    levels = max(0, min(ceil(log2(ppd)) - 2, deepest(response.shape[-2], response.shape[-1], pyramid)))
     bands = [band / 2**b for b, band in enumerate(decompose(response, levels, pyramid))]
     bands[-1] = bands[-1] - bands[-1].mean((-2, -1), keepdim=True)
     return bands
@@ -230,14 +230,17 @@ def _stand_out(
 
 
 def _base_sensitivity(difference: Tensor, rate: float, log_nits: Tensor, viewer: Viewer) -> Tensor:
-    """Sensitivity (N, 1, 1, 1) to the frequency that is strongest in the difference; `rate` samples a degree."""
+    """Sensitivity (N, 1, 1, 1) to the frequency that is strongest in the difference; `rate` samples a degree.
+
+    Not quite 0 where all is equal, so that powers of it have gradients.
+    """
     h, w = difference.shape[-2:]
     strength = torch.fft.rfft2(difference.detach()).abs().flatten(1)
     strength[:, 0] = 0
     y, x = (f(n, dtype=log_nits.dtype) for f, n in ((torch.fft.fftfreq, h), (torch.fft.rfftfreq, w)))
     cpd = (torch.hypot(y[:, None], x) * rate).to(log_nits.device).flatten()[strength.argmax(1)]
-    found = curve_v3(cpd, log_nits.mean((1, 2, 3)), viewer.mtf, viewer.age).clamp(min=1e-12)  # 0 where all is equal
-    return found[:, None, None, None]
+    found = curve_v3(cpd, log_nits.mean((1, 2, 3)), viewer.mtf, viewer.age)
+    return found.clamp(min=1e-12)[:, None, None, None]
 
 
 def _probability(contrast: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ GREY = ("luminance", "luma-display")
 
 
 def resolve(colour: Colour, channels: int) -> Colour:
-    """"auto" by the number of channels, and a refusal where the two do not fit."""
+    """What "auto" means by the number of channels, and a refusal where the two do not fit."""
     if colour == "auto":
         return "luminance" if channels == 1 else "rgb-bt.709"
     if channels != (1 if colour in GREY else 3):
@@ -48,7 +48,7 @@ def default_spectra(spectra: Spectra | Literal["auto"], colour: Colour) -> Spect
     """HDR-VDP 3's display for a colour space: daylight for grey, a wide gamut for BT.2020 and XYZ."""
     if spectra != "auto":
         if colour not in GREY and spectra == "d65":
-            raise UsageError("spectra=d65 is one channel's; for colour name a display, as spectra=led-lcd-srgb")
+            raise UsageError("spectra=d65 is one channel's; name a display, as spectra=led-lcd-srgb")
         return spectra
     if colour in GREY:
         return "d65"

@@ -43,7 +43,8 @@ def tables(of: Sensitivity) -> tuple[np.ndarray, np.ndarray]:
     """Response of one cone type and of rods at NODES: sensitivity summed up over ln luminance."""
     rods = rod_sensitivity(NODES, of)
     both = np.maximum(joint_sensitivity(NODES, of) - rods, 1e-3)
-    cones = 0.5 * np.interp(np.minimum(2 * NODES, NODES[-1]), NODES, both)  # L and M see half the luminance each
+    # L and M cones see half the luminance each.
+    cones = 0.5 * np.interp(np.minimum(2 * NODES, NODES[-1]), NODES, both)
     logs = np.log10(NODES)
     steps = [cumulative_trapezoid(s * np.log(10), logs, initial=0) for s in (cones, rods)]
     return steps[0], steps[1]

@@ -66,5 +66,3 @@ def surround_light(surround: str | float, reference: Tensor) -> Tensor | None:
     except ValueError:
         raise UsageError(f"surround={surround} is not a luminance; give none, mean or cd/m²") from None
     return reference.new_full((reference.shape[0], reference.shape[1], 1, 1), nits)
-
-
