@@ -68,7 +68,7 @@ def write(
         _tables.write_text(_tables.text_of(lines, format, list(lines[0])), options["output"])
         return
     several = len({r.group for r in rows}) > 1
-    _show(rows, contests, sheet, several, options["output"])
+    _show(rows, contests if options["protocol"] == "whole" else [], sheet, several, options["output"])
     for by, own in parts:
         _show(own, [], sheet, True, options["output"], f"by {by}")
 
@@ -101,7 +101,12 @@ def _show(
             name = f"{row.metric} =" if row.metric in alike and len(alike) > 1 else row.metric
             lines.append([*([group] if several else []), name, *cells])
     first = rows[0]
-    caption = f"{first.images} images, {first.scenes} scenes; 95 % intervals from draws of scenes"
+    spread = (
+        f"{first.group}: where 95 % of them lie"
+        if first.group.startswith("median")
+        else "95 % intervals from draws of scenes"
+    )
+    caption = f"{first.images} images, {first.scenes} scenes; {spread}"
     if alike:
         caption += "; = the best does not beat it (p > 0.05, Holm)"
     name = " ".join(filter(None, (sheet.name, title)))

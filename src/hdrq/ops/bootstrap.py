@@ -5,7 +5,8 @@ scenes is a weight for each row: how often its scene came. Nothing is copied or 
 
 srocc, krocc  exact for every draw (krocc to first order in the weights where there are very many rows)
 plcc, rmse    the curve is refitted in every draw to first order about the whole set's curve: opinions are
-              regressed on the curve's value and its slopes by its parameters, which needs sums per scene only
+              regressed on the curve's value and its slopes by its parameters, which needs sums per scene only;
+              with fewer than 100 rows, which so many slopes would fit too well, on its value alone
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from hdrq.ops.curves import Curve
 
 Array = NDArray[np.float64]
 _CELLS = 1 << 18  # weights held at once: draws are taken in chunks that stay in the cache
+_REFITTED = 100
 _EXACT_ROWS, _EXACT_SCENES = 3_000, 1_000  # up to here Kendall's pairs are summed by pairs of scenes
 
 
@@ -86,7 +88,9 @@ class _Refit:
     """Correlation and error of a curve refitted to first order, for any multiplicities of scenes."""
 
     def __init__(self, y: Array, x: Array, curve: Curve, scene: NDArray, scenes: int) -> None:
-        basis = np.column_stack((curve(x) - curve.y[0], curve.jacobian(x)))
+        basis = (curve(x) - curve.y[0])[:, None]
+        if y.size >= _REFITTED:
+            basis = np.column_stack((basis, curve.jacobian(x)))
         scale = np.sqrt(np.mean(basis**2, 0))
         basis = (basis / np.where(scale > 0, scale, 1.0))[:, scale > 0]
         q, r = np.linalg.qr(basis)
