@@ -314,3 +314,12 @@ def test_random_splits_hold_a_fifth_of_the_scenes():
     assert {len(s.test) for s in splits} == {2}
     assert len({s.test for s in splits}) > 1
     assert all(s.train == set(scenes) - s.test for s in splits)
+
+
+def test_a_curve_through_few_images_stays_a_number():
+    """A copy of seven images four times over once sent the sigmoid's height to 1e18."""
+    x = np.repeat([0.006127, 0.0302, 0.0519, 0.0918, 0.1208, 0.1777, 0.226909], 4)
+    y = np.repeat([19.5, 31.2, 43.1, 60.1, 69.0, 79.7, 89.8], 4)
+    curve = logistic5(x, y)
+    assert plcc(curve(x), y) > 0.98
+    assert np.ptp(curve(np.linspace(x.min(), x.max(), 50))) < 90

@@ -189,19 +189,22 @@ def _linear(p: Sequence[float], x: Array, y: Array, line: bool) -> tuple[tuple[f
     s = _sigmoid(np.exp(p[0]) * (x - p[1]))
     around, to = s - s.mean(), y - y.mean()  # about their means the floor drops out
     ss, sy = inner(around, around), inner(around, to)
-    height, slope = max(sy / ss, 0.0) if ss > 0 else 0.0, 0.0
+    bends = ss > 1e-16 * x.size  # else the images all lie on the sigmoid's flat end
+    height, slope = max(sy / ss, 0.0) if bends else 0.0, 0.0
     if line:
         flat = x - x.mean()
         xx, sx, xy = inner(flat, flat), inner(around, flat), inner(flat, to)
         apart = ss * xx - sx * sx
         both = (
             ((xx * sy - sx * xy) / apart, (ss * xy - sx * sy) / apart)
-            if apart > 1e-12 * ss * xx
+            if bends and apart > 1e-12 * ss * xx
             else (-1.0, 0.0)
         )
         if min(both) >= 0:
             height, slope = both
-        elif xx > 0 and xy * xy * ss >= sy * sy * xx:  # one of them would fall: the other alone
+        elif xx > 0 and (
+            not bends or max(xy, 0.0) ** 2 * ss >= max(sy, 0.0) ** 2 * xx
+        ):  # one would fall: the better alone
             height, slope = 0.0, max(xy / xx, 0.0)
     floor = float(y.mean() - height * s.mean() - slope * x.mean())
     return (height, floor, slope), height * s + slope * x + (floor - y)
