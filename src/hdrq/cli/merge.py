@@ -46,7 +46,7 @@ def _numbers(text: str | None, flag: str) -> list[float] | None:
 @click.option("--weigh", type=click.Choice(["channel", "mean", "code"]), default="channel", show_default=True,
               help="Weigh channels each by its code, by the mean of their weights, or by their mean code.")
 @click.option("--edge", type=click.Choice(["hold", "toolbox", "none"]), default="hold", show_default=True,
-              help="What the shortest frame's highlights and the longest's shadows weigh.")
+              help="The shortest frame's highlights and the longest's shadows: kept, as HDR Toolbox does, as tabled.")
 @click.option("--align", type=click.Choice(["auto", "mtb", "homography", "flow", "none"]), default="auto",
               show_default=True, help="Whole shifts, homographies, dense flow; auto resamples only where needed.")
 @click.option("--crop", type=click.Choice(["common", "reference"]), default="common", show_default=True,
@@ -115,13 +115,14 @@ def _check_target(output: str, fused: bool) -> None:
 
 def _settings(options: dict[str, Any]) -> Any:
     """The Settings that the options describe."""
-    from hdrq.engine.score import device_of
     from hdrq.engine.merge import Settings
     from hdrq.engine.merging.combination import Recipe
+    from hdrq.engine.score import device_of
 
     reference = options["reference"]
     if reference != "auto" and not (reference.isdigit() and int(reference) >= 1):
         raise UsageError(f"--reference is auto or a frame's number from 1, not '{reference}'")
+    as_toolbox = "toolbox" if options["edge"] == "toolbox" else ""
     powers = _numbers(options["fusion_weights"], "--fusion-weights")
     if powers is None or len(powers) != 3 or min(powers) < 0:
         raise UsageError("--fusion-weights are three powers, contrast, saturation, exposure, such as 1,1,0")
@@ -132,7 +133,10 @@ def _settings(options: dict[str, Any]) -> Any:
         allow_equal=options["allow_equal"],
         estimate_exposures=options["estimate_exposures"],
         response=options["response"],
-        recipe=Recipe(options["rule"], options["weight"], options["weigh"], options["edge"]),
+        recipe=Recipe(
+            options["rule"], options["weight"], options["weigh"], options["edge"],
+            hollow=as_toolbox, black=1 / 65535 if as_toolbox and options["rule"] == "log-mean" else 0.0,
+        ),
         align=options["align"],
         crop=options["crop"],
         deghost=options["deghost"],

@@ -128,7 +128,11 @@ def steps(paths: Sequence[str | Path], settings: Settings) -> Iterator[str | Mer
     device = settings.device
     exposures = _exposures(paths, settings)
     bracket = Bracket(
-        paths, exposures, white=settings.white, balance=settings.balance, equal=settings.allow_equal or settings.fuse
+        paths,
+        exposures,
+        white=settings.white,
+        balance=settings.balance,
+        equal=settings.allow_equal or settings.fuse,
     )
     yield "aligning"
     told = not settings.estimate_exposures and not settings.fuse
@@ -137,22 +141,31 @@ def steps(paths: Sequence[str | Path], settings: Settings) -> Iterator[str | Mer
         yield "fusing"
         picture = fuse(bracket, alignment, settings.fusion_weights, device)
         image = Image(picture.clamp(0, 1)[None], "srgb", bracket.primaries or BT709)
-        yield Merged(image, _report(bracket, alignment, None, settings, image.pixels, None, 1.0, "code 0..1"), None)
+        yield Merged(
+            image, _report(bracket, alignment, None, settings, image.pixels, None, 1.0, "code 0..1"), None
+        )
         return
     yield "calibrating"
     calibration = calibrate(bracket, alignment, settings.response, settings.estimate_exposures, settings.seed)
     trust: ReferenceTrust | BitmapTrust | None = None
+    stack, places = bracket, alignment
     if settings.deghost != "none":
         yield "looking for movement"
         samples = take_samples(bracket, alignment, seed=settings.seed)
         if settings.deghost == "patch":
-            bracket, alignment = patched(bracket, alignment, calibration, samples, settings.seed, device)
+            stack, places, trust = patched(bracket, alignment, calibration, samples, settings.seed, device)
         else:
             trust = _trust(settings.deghost, bracket, alignment, calibration, samples, device)
     yield "merging"
     radiance, error = combine(
-        bracket, alignment, calibration, settings.recipe, trust=trust, frames=trust.order if trust else None,
-        uncertain=settings.uncertainty, device=device,
+        stack,
+        places,
+        calibration,
+        settings.recipe,
+        trust=trust if stack is bracket else None,
+        frames=trust.order if trust else None,
+        uncertain=settings.uncertainty,
+        device=device,
     )
     _check_finite(radiance)
     factor, words = _scale(settings.scale, radiance, exposures, calibration)
@@ -161,7 +174,10 @@ def steps(paths: Sequence[str | Path], settings: Settings) -> Iterator[str | Mer
     image = Image(radiance[None].cpu(), domain, bracket.primaries or BT709)
     report = _report(bracket, alignment, calibration, settings, image.pixels, trust, factor, words)
     yield Merged(
-        image, report, calibration.response, None if error is None else (error * factor).cpu(),
+        image,
+        report,
+        calibration.response,
+        None if error is None else (error * factor).cpu(),
         None if trust is None else trust.mask,
     )
 
@@ -184,7 +200,14 @@ def _exposures(paths: Sequence[str | Path], settings: Settings) -> list[Exposure
         return [Exposure(ev=float(i), source="unknown") for i in range(len(paths))]
 
 
-def _trust(method: Deghost, bracket: Bracket, alignment: Alignment, calibration: Calibration, samples: Samples, device):
+def _trust(
+    method: Deghost,
+    bracket: Bracket,
+    alignment: Alignment,
+    calibration: Calibration,
+    samples: Samples,
+    device,
+):
     if method == "bitmap":
         return BitmapTrust(bracket, alignment, device)
     return ReferenceTrust(bracket, alignment, calibration, samples)
@@ -196,11 +219,15 @@ def _check_finite(radiance: Tensor) -> None:
         raise PixelError(f"{bad} merged values are NaN or Inf; check the response and the exposures")
 
 
-def _scale(wish: Scale, radiance: Tensor, exposures: list[Exposure], calibration: Calibration) -> tuple[float, str]:
+def _scale(
+    wish: Scale, radiance: Tensor, exposures: list[Exposure], calibration: Calibration
+) -> tuple[float, str]:
     """(factor on the merged values, what they then mean)."""
     absolute = all(e.absolute is not None for e in exposures)
     if wish == "absolute" and not absolute:
-        raise UsageError("absolute scale needs time, aperture and ISO of every frame; use --scale relative or median")
+        raise UsageError(
+            "absolute scale needs time, aperture and ISO of every frame; use --scale relative or median"
+        )
     if wish in ("auto", "absolute") and absolute:
         # radiance is response / relative exposure; white / exposure is the luminance that just clips
         ratio = exposures[0].relative / exposures[0].absolute  # type: ignore[operator]
@@ -235,9 +262,18 @@ def _report(bracket, alignment, calibration, settings, pixels, trust, factor, wo
     ends = bracket.order
     rows = tuple(
         FrameReport(
-            bracket.names[i], str(bracket.exposures[i]), float(bracket.seconds[i]), float(used[i]),
-            None if off is None else float(off[i]), survey.white[i], survey.black[i], places[i].shift, places[i].how,
-            places[i].overlap, 0.0 if trust is None else float(trust.share[i]), places[i].why,
+            bracket.names[i],
+            str(bracket.exposures[i]),
+            float(bracket.seconds[i]),
+            float(used[i]),
+            None if off is None else float(off[i]),
+            survey.white[i],
+            survey.black[i],
+            places[i].shift,
+            places[i].how,
+            places[i].overlap,
+            0.0 if trust is None else float(trust.share[i]),
+            places[i].why,
         )
         for i in range(len(bracket))
     )
@@ -248,12 +284,23 @@ def _report(bracket, alignment, calibration, settings, pixels, trust, factor, wo
             notes.append("aperture, ISO or time unknown: only ratios of exposures are used")
     found = calibration.consistency if calibration is not None else {"bias": 0.0, "rms": 0.0, "pairs": []}
     return MergeReport(
-        rows, bracket.names[alignment.reference], (bottom - top, right - left), alignment.area,
-        calibration.response.how if calibration else "none (fusion)", found["bias"], found["rms"],
-        tuple(found["pairs"]), (calibration.noise.photon, calibration.noise.read) if calibration else (0.0, 0.0),
+        rows,
+        bracket.names[alignment.reference],
+        (bottom - top, right - left),
+        alignment.area,
+        calibration.response.how if calibration else "none (fusion)",
+        found["bias"],
+        found["rms"],
+        tuple(found["pairs"]),
+        (calibration.noise.photon, calibration.noise.read) if calibration else (0.0, 0.0),
         0.0 if trust is None else float((trust.mask > 127).float().mean()),
-        survey.white[ends[0]], survey.black[ends[-1]], _stops(pixels), words, factor,
-        settings.recipe.rule if calibration else "mertens", tuple(notes),
+        survey.white[ends[0]],
+        survey.black[ends[-1]],
+        _stops(pixels),
+        words,
+        factor,
+        settings.recipe.rule if calibration else "mertens",
+        tuple(notes),
     )
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.linalg import solve
 
 from hdrq.errors import PixelError
+from hdrq.ops.camera_response import consistency
 from hdrq.ops.exposure_weights import triangle
 from hdrq.ops.merger import MergerCard, merger
 
 LOW, HIGH = 5, 250  # codes between which a pixel counts
-FLOOR = 0.03  # ln units: disagreement that costs a pixel no weight
+FLOOR = 0.02  # ln units: disagreement that costs a pixel no weight
+SMOOTH = (1e-5, 3e-6, 1e-6)
+AS_WELL = 1.01  # times the smallest bias + rms: exposures a constant ratio apart leave waves undecided, so stay smooth
 TOGETHER = 30  # how much stiffer the channels' differences are than their mean
 
 
@@ -21,12 +25,12 @@ TOGETHER = 30  # how much stiffer the channels' differences are than their mean
     )
 )
 def neighbour_ratios(
-    samples: np.ndarray, seconds: np.ndarray, *, smooth: float = 1e-5, power: float = 1.0, rounds: int = 8
+    samples: np.ndarray, seconds: np.ndarray, *, smooth: float | None = None, power: float = 1.0, rounds: int = 6
 ) -> np.ndarray:
     """ln exposure of every 8-bit code, (256, C) float64, 0 at code 128.
 
     samples  (P, N, C) codes 0..255;  seconds (P,) relative exposures
-    smooth   weight of the roughness
+    smooth   weight of the roughness; None takes the largest of SMOOTH that makes the frames agree as well as any does
     power    of the disagreement that is minimised: 2 least squares, 1 least absolute deviations
 
     Minimises the mean over neighbouring exposures of w |g(z_k) - g(z_k+1) - ln(t_k / t_k+1)|^power, every pair of
@@ -36,23 +40,35 @@ def neighbour_ratios(
     """
     order = np.argsort(seconds, kind="stable")
     z = np.rint(samples[order]).astype(np.int64)
-    log_t = np.log(np.asarray(seconds, float)[order])
-    channels = z.shape[2]
+    t = np.asarray(seconds, float)[order]
+    pairs = _pairs(z, np.log(t))
+    if smooth is not None:
+        return _curves(pairs, z.shape[2], smooth, power, rounds)
+    found = [_curves(pairs, z.shape[2], s, power, rounds) for s in SMOOTH]
+    figures = [consistency(z, t, np.exp(np.clip(g, -50, 50))) for g in found]
+    misfit = np.nan_to_num([f["bias"] + f["rms"] for f in figures], nan=0.0)
+    return found[int(np.flatnonzero(misfit <= AS_WELL * misfit.min())[0])]
+
+
+def _curves(
+    pairs: tuple[np.ndarray, ...], channels: int, smooth: float, power: float, rounds: int
+) -> np.ndarray:
+    """(256, channels) of one smoothness, by reweighted least squares."""
     size = 256 * channels
-    low, high, gap, trust = _pairs(z, log_t)
+    low, high, gap, trust = pairs
     rough, mean = smooth * _roughness(), np.full((channels, channels), 1 / channels)
     stiff = np.kron(mean, rough) + np.kron(np.eye(channels) - mean, TOGETHER * rough)
     stiff[np.arange(128, size, 256), np.arange(128, size, 256)] += 1.0  # g(128) = 0
     belief = np.ones_like(gap)
     for _ in range(rounds):
-        w = trust * belief
+        w = trust * belief * (trust.sum() / (trust @ belief))  # so that `smooth` keeps its meaning
         normal = stiff.copy()
         both = np.bincount(low, w, size) + np.bincount(high, w, size)
         cross = np.bincount(low * 256 + high % 256, w, size * 256).reshape(channels, 256, 256)
         for c in range(channels):
             block = slice(256 * c, 256 * c + 256)
             normal[block, block] += np.diag(both[block]) - cross[c] - cross[c].T
-        g = np.linalg.solve(normal, np.bincount(low, w * gap, size) - np.bincount(high, w * gap, size))
+        g = solve(normal, np.bincount(low, w * gap, size) - np.bincount(high, w * gap, size), assume_a="pos")
         belief = np.maximum(np.abs(g[low] - g[high] - gap), FLOOR) ** (power - 2)
     return g.reshape(channels, 256).T
 

@@ -59,7 +59,7 @@ def fit_noise(samples: np.ndarray, seconds: np.ndarray, table: np.ndarray) -> No
 
     samples  (P, N, C) codes;  seconds (P,) relative exposures;  table (levels, C or 1) exposure of every code
     returns  photon and read variance, by non-negative least squares over bins of brightness; the median absolute
-             deviation of a bin keeps movement and edges out. Falls back on defaults where a stack shows too little
+             deviation of a bin keeps edges and small things that move out. Falls back on defaults where a stack shows too little
     """
     levels = len(table)
     z = np.rint(samples).astype(np.int64)
@@ -86,7 +86,9 @@ def fit_noise(samples: np.ndarray, seconds: np.ndarray, table: np.ndarray) -> No
                     targets.append(max(spread - width[part].mean(), 0) / mean**2)
     if len(rows) < 4:
         return Noise()
-    matrix = np.array(rows)
+    # errors relative to the target: bins that something moved through are too large and hardly count
+    target = np.maximum(np.array(targets), 1e-5)
+    matrix = np.array(rows) / target[:, None]
     scale = matrix.max(0)
-    photon, read = nnls(matrix / scale, np.array(targets))[0] / scale
+    photon, read = nnls(matrix / scale, np.ones(len(target)))[0] / scale
     return Noise(float(np.clip(photon, 1e-7, 1e-2)), float(np.clip(read, 1e-10, 1e-4)))

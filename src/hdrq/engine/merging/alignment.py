@@ -63,8 +63,12 @@ class Alignment:
 
 
 def align(
-    bracket: Bracket, method: Method = "auto", reference: int | None = None, crop: Literal["common", "reference"] = "common",
-    trust_times: bool = True, device: torch.device | str = "cpu",
+    bracket: Bracket,
+    method: Method = "auto",
+    reference: int | None = None,
+    crop: Literal["common", "reference"] = "common",
+    trust_times: bool = True,
+    device: torch.device | str = "cpu",
 ) -> Alignment:
     """Survey and register all frames, each read once (flow: twice).
 
@@ -90,7 +94,7 @@ def align(
                 steps.append(_step(before, now, method, device))
             before = now
     for i in range(len(bracket)):
-        for name in ("white", "black", "good", "mean"):
+        for name in ("white", "black", "low", "high", "good", "mean"):
             getattr(survey, name).extend(getattr(by_frame[i], name))
     found = [c for c in ceilings if c is not None]
     survey.ceiling = max(found) if found else 1.0
@@ -100,9 +104,11 @@ def align(
         reference = int(np.argmax(survey.good))
     elif not 0 <= reference < len(bracket):
         raise UsageError(f"--reference must be 0 to {len(bracket) - 1}, not {reference}")
-    placements = _chained(order, steps, reference, len(bracket)) if method != "none" else [
-        Placement(STILL, "none") for _ in order
-    ]
+    placements = (
+        _chained(order, steps, reference, len(bracket))
+        if method != "none"
+        else [Placement(STILL, "none") for _ in order]
+    )
     placements[reference].how = "reference"
     if method == "flow":
         _add_flow(bracket, placements, reference, device)
@@ -157,7 +163,9 @@ def _simplest(
     return h, rho
 
 
-def _better(fixed: np.ndarray, moving: np.ndarray, h: np.ndarray, shift: Shift, device: torch.device | str) -> bool:
+def _better(
+    fixed: np.ndarray, moving: np.ndarray, h: np.ndarray, shift: Shift, device: torch.device | str
+) -> bool:
     """Whether threshold bitmaps, too, agree clearly better after a motion than after the whole shift."""
     share, room = common_cut(fixed, moving)
     moved = _read(moving, Placement(h), device)
@@ -181,7 +189,9 @@ def _chained(order: list[int], steps: list[Step], reference: int, count: int) ->
         )
     for k in range(at - 1, -1, -1):
         placements[order[k]] = Placement(
-            _unit(np.linalg.inv(steps[k].transform) @ placements[order[k + 1]].transform), steps[k].how, steps[k].why
+            _unit(np.linalg.inv(steps[k].transform) @ placements[order[k + 1]].transform),
+            steps[k].how,
+            steps[k].why,
         )
     return placements
 
@@ -193,7 +203,9 @@ def _unit(h: np.ndarray) -> np.ndarray:
     return near if np.abs(h - near).max() < 1e-9 else h
 
 
-def _add_flow(bracket: Bracket, placements: list[Placement], reference: int, device: torch.device | str) -> None:
+def _add_flow(
+    bracket: Bracket, placements: list[Placement], reference: int, device: torch.device | str
+) -> None:
     """Dense displacement of every frame, found against its neighbour on the reference's side, already in place."""
     order = bracket.order
     at = order.index(reference)
@@ -204,8 +216,10 @@ def _add_flow(bracket: Bracket, placements: list[Placement], reference: int, dev
             i = order[k + step]
             place = placements[i]
             moving = _read(grey(bracket.frame(i).eight()), place, device)
-            tensors = [torch.from_numpy(np.ascontiguousarray(a, np.float32))[None].to(device)
-                       for a in (fixed, look_alike(moving, fixed), _seen(fixed), _seen(moving))]
+            tensors = [
+                torch.from_numpy(np.ascontiguousarray(a, np.float32))[None].to(device)
+                for a in (fixed, look_alike(moving, fixed), _seen(fixed), _seen(moving))
+            ]
             place.flow = tv_flow(*tensors).cpu()
             place.how = "flow"
             fixed = _read(grey(bracket.frame(i).eight()), place, device)

@@ -20,10 +20,16 @@ MOST = 2_500_000_000  # bytes they keep at most, so that thirty 45-megapixel fra
 
 @dataclass
 class Survey:
-    """What one look at every frame found. shares: of pixels clipped in some channel, at white and at black."""
+    """What one look at every frame found, a value per frame.
+
+    white, black   share of pixels clipped there, in the channel with most;  good: share of codes well exposed
+    low, high      least and largest code, of 1;  ceiling: the code at which the stack's frames saturate, of 1
+    """
 
     white: list[float] = field(default_factory=list)
     black: list[float] = field(default_factory=list)
+    low: list[float] = field(default_factory=list)
+    high: list[float] = field(default_factory=list)
     good: list[float] = field(default_factory=list)
     mean: list[float] = field(default_factory=list)
     ceiling: float = 1.0
@@ -33,8 +39,14 @@ class Bracket:
     """Frames in the order given, with their exposures. `frame(i)` reads what is not at hand."""
 
     def __init__(
-        self, paths: Sequence[str | Path], exposures: Sequence[Exposure], *, white: float | None = None,
-        balance: str = "camera", equal: bool = False, budget: int | None = None,
+        self,
+        paths: Sequence[str | Path],
+        exposures: Sequence[Exposure],
+        *,
+        white: float | None = None,
+        balance: str = "camera",
+        equal: bool = False,
+        budget: int | None = None,
     ) -> None:
         check_spread(exposures, paths, equal)
         self.paths = [Path(p) for p in paths]
@@ -81,11 +93,15 @@ class Bracket:
         name = self.names[i]
         if frame.size != self.size:
             h, w = self.size
-            raise FileError(f"{name} is {frame.size[1]} x {frame.size[0]}, the others {w} x {h}; bring them to one size")
+            raise FileError(
+                f"{name} is {frame.size[1]} x {frame.size[0]}, the others {w} x {h}; bring them to one size"
+            )
         if len(frame.codes) != self.channels:
             raise FileError(f"{name} has {len(frame.codes)} channels, the others {self.channels}; convert it")
         if frame.levels != self.levels or frame.domain != self.domain:
-            raise FileError(f"{name} holds {frame.domain} code of other depth or kind than the frames before; convert it")
+            raise FileError(
+                f"{name} holds {frame.domain} code of other depth or kind than the frames before; convert it"
+            )
 
 
 def _bytes(frame: Frame) -> int:
@@ -98,6 +114,9 @@ def look(frame: Frame, eight: np.ndarray, survey: Survey) -> None:
     total = counts.sum(1)
     survey.white.append(float((counts[:, -1] / total).max()))
     survey.black.append(float((counts[:, 0] / total).max()))
+    present = np.flatnonzero(counts.sum(0))
+    survey.low.append(float(present[0]) / 255)
+    survey.high.append(float(present[-1]) / 255)
     survey.good.append(float(counts[:, 16:240].sum() / total.sum()))
     survey.mean.append(float((counts.sum(0) @ np.arange(256)) / total.sum()))
 

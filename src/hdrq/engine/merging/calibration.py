@@ -81,13 +81,24 @@ def _roughness(image: np.ndarray) -> np.ndarray:
     """Largest difference to the four neighbours, codes."""
     wide = np.pad(image.astype(np.int16), 1, mode="edge")
     centre = wide[1:-1, 1:-1]
-    near = [np.abs(wide[a, b] - centre) for a, b in (
-        (np.s_[:-2], np.s_[1:-1]), (np.s_[2:], np.s_[1:-1]), (np.s_[1:-1], np.s_[:-2]), (np.s_[1:-1], np.s_[2:]))]
+    near = [
+        np.abs(wide[a, b] - centre)
+        for a, b in (
+            (np.s_[:-2], np.s_[1:-1]),
+            (np.s_[2:], np.s_[1:-1]),
+            (np.s_[1:-1], np.s_[:-2]),
+            (np.s_[1:-1], np.s_[2:]),
+        )
+    ]
     return np.maximum.reduce(near)
 
 
 def calibrate(
-    bracket: Bracket, alignment: Alignment, response: str = "auto", estimate_exposures: bool = False, seed: int = 0
+    bracket: Bracket,
+    alignment: Alignment,
+    response: str = "auto",
+    estimate_exposures: bool = False,
+    seed: int = 0,
 ) -> Calibration:
     """Response, exposures and noise of a stack.
 
@@ -102,7 +113,9 @@ def calibrate(
         seconds, spread = _true_exposures(samples, found, seconds, bracket.levels)
         if found.how.startswith("estimated"):
             seconds = _same_span(seconds, bracket.seconds)
-            notes.append("response and exposures both from pixels: the overall span of exposures is as stated")
+            notes.append(
+                "response and exposures both from pixels: the overall span of exposures is as stated"
+            )
             found, _ = _response(response, bracket, samples, seconds, seed)
         misfit = np.log2(bracket.seconds / seconds)
     curve = found.table(256)
@@ -143,8 +156,10 @@ def _estimated(name: str, samples: Samples, seconds: np.ndarray, seed: int) -> R
     count = samples.codes.shape[1]
     pick = np.random.default_rng(seed).permutation(count)[:FITTED]
     some = samples.codes[:, pick]
-    seen = np.stack([np.bincount(np.rint(some[..., c]).astype(int).ravel(), minlength=256)
-                     for c in range(some.shape[2])], 1)
+    seen = np.stack(
+        [np.bincount(np.rint(some[..., c]).astype(int).ravel(), minlength=256) for c in range(some.shape[2])],
+        1,
+    )
     return usable(find("merger", name)(some, seconds), seen, f"estimated: {name}")
 
 
@@ -161,8 +176,10 @@ def _true_exposures(
     table = np.broadcast_to(response.table(256), (256, samples.codes.shape[2]))
     knots = np.arange(256)
     white = table.max()
-    light = np.concatenate([np.interp(samples.codes[..., c], knots, table[:, c] / white)
-                            for c in range(samples.codes.shape[2])], 1)
+    light = np.concatenate(
+        [np.interp(samples.codes[..., c], knots, table[:, c] / white) for c in range(samples.codes.shape[2])],
+        1,
+    )
     codes = np.concatenate(list(samples.codes.transpose(2, 0, 1)), 1)
     tiles = np.tile(samples.tile, samples.codes.shape[2])
     low = codes < 16 if levels == 256 else light < 0.003  # where rounding alone shifts a logarithm

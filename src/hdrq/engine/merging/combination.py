@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hdrq.catalogue import find, names
 from hdrq.engine.merging.alignment import Alignment
-from hdrq.engine.merging.bracket import Bracket
+from hdrq.engine.merging.bracket import Bracket, Survey
 from hdrq.engine.merging.calibration import Calibration
 from hdrq.engine.merging.view import View, views
 from hdrq.errors import UsageError
@@ -61,16 +61,23 @@ class Tables:
 
     @classmethod
     def of(
-        cls, levels: int, native: int, calibration: Calibration, recipe: Recipe, ceiling: float, device, dtype
+        cls, levels: int, native: int, calibration: Calibration, recipe: Recipe, survey: Survey, device, dtype
     ) -> Tables:
         x = np.linspace(0, 1, levels)
         curve = calibration.response.table(levels)
-        code = np.minimum(x / ceiling, 1.0)
+        code = np.minimum(x / survey.ceiling, 1.0)
         plain = weight_table(recipe.weight, code)
         faint = FAINT * (np.minimum(code, 1 - code) + 1e-4)
         shortest, longest = int(np.argmin(calibration.seconds)), int(np.argmax(calibration.seconds))
+        ends = {shortest: (True, False), longest: (False, True)}
+        if recipe.edge == "toolbox":  # which does so only where a frame has such codes at all
+            ends = {
+                shortest: (survey.high[shortest] > 0.9, False),
+                longest: (False, survey.low[longest] < 0.1),
+            }
         tables = [
-            keep_ends(plain, code, k == shortest, k == longest, recipe.edge) + faint * (recipe.edge == "hold")
+            keep_ends(plain, code, *ends.get(k, (False, False)), recipe.edge)
+            + faint * (recipe.edge == "hold")
             for k in range(len(calibration.seconds))
         ]
 
@@ -78,7 +85,9 @@ class Tables:
             return torch.as_tensor(np.ascontiguousarray(a), dtype=dtype, device=device)
 
         step = np.gradient(curve, axis=0) * (levels - 1) / (native - 1)
-        return cls(tensor(curve.T), tensor(step.T), [tensor(t) for t in tables], shortest, longest, native == 256)
+        return cls(
+            tensor(curve.T), tensor(step.T), [tensor(t) for t in tables], shortest, longest, native == 256
+        )
 
 
 def light_of(view: View, tables: Tables) -> Tensor:
@@ -111,9 +120,15 @@ class Sums:
 
 
 def combine(
-    bracket: Bracket, alignment: Alignment, calibration: Calibration, recipe: Recipe, *,
-    trust: Callable[[int, View, Tensor, Tables], Tensor | None] | None = None, frames: list[int] | None = None,
-    uncertain: bool = False, device: torch.device | str = "cpu",
+    bracket: Bracket,
+    alignment: Alignment,
+    calibration: Calibration,
+    recipe: Recipe,
+    *,
+    trust: Callable[[int, View, Tensor, Tables], Tensor | None] | None = None,
+    frames: list[int] | None = None,
+    uncertain: bool = False,
+    device: torch.device | str = "cpu",
 ) -> tuple[Tensor, Tensor | None]:
     """(radiance, standard error or None), (C, H, W) of the common area, in response's units over relative seconds.
 
@@ -129,16 +144,27 @@ def combine(
     order = list(range(len(bracket))) if frames is None else frames
     first = None
     if recipe.rule == "least-noise":
-        first, _ = combine(bracket, alignment, calibration, Recipe("photon-count", recipe.weight, recipe.weigh,
-                           recipe.edge), trust=trust, frames=frames, device=device)
+        first, _ = combine(
+            bracket,
+            alignment,
+            calibration,
+            Recipe("photon-count", recipe.weight, recipe.weigh, recipe.edge),
+            trust=trust,
+            frames=frames,
+            device=device,
+        )
     sums = Sums(shape, dtype, device, uncertain)
     logarithmic = recipe.rule == "log-mean"
-    for k, view, light, weight, tables in _weighed(bracket, alignment, calibration, recipe, order, trust, dtype, device):
+    for k, view, light, weight, tables in _weighed(
+        bracket, alignment, calibration, recipe, order, trust, dtype, device
+    ):
         t = float(calibration.seconds[k])
         rows = slice(view.top, view.bottom)
         options = {}
         if first is not None:
-            options["variance"] = _variance(first[:, rows].to(light) * t, calibration, tables).clamp(min=1e-12)
+            options["variance"] = _variance(first[:, rows].to(light) * t, calibration, tables).clamp(
+                min=1e-12
+            )
         elif logarithmic:
             options["black"] = recipe.black
         above, below = rule(light, weight, t, **options)
@@ -154,7 +180,9 @@ def combine(
         _fill_hollow(radiance, sums.below, bracket, alignment, calibration, recipe, device)
     error = None
     if sums.noise is not None:
-        error = (sums.noise.to(dtype).sqrt() / sums.below.clamp(min=1e-300) * (radiance if logarithmic else 1)).float()
+        error = (
+            sums.noise.to(dtype).sqrt() / sums.below.clamp(min=1e-300) * (radiance if logarithmic else 1)
+        ).float()
         error = torch.minimum(error, radiance.float())
     return radiance.float(), error
 
@@ -176,7 +204,9 @@ def _weighed(bracket, alignment, calibration, recipe, order, trust, dtype, devic
     for k in order:
         for view in views(bracket, alignment, k, device):
             if view.levels not in cache:
-                cache[view.levels] = Tables.of(view.levels, bracket.levels, calibration, recipe, alignment.survey.ceiling, device, dtype)
+                cache[view.levels] = Tables.of(
+                    view.levels, bracket.levels, calibration, recipe, alignment.survey, device, dtype
+                )
             tables = cache[view.levels]
             light = light_of(view, tables)
             weight = weight_of(view, tables, k, recipe.weigh)
@@ -187,13 +217,21 @@ def _weighed(bracket, alignment, calibration, recipe, order, trust, dtype, devic
 def _fill_hollow(radiance: Tensor, below: Tensor, bracket, alignment, calibration, recipe, device) -> None:
     """HDR Toolbox's holes: whole pixels from the shortest frame where the middle one is bright, else the longest."""
     order = bracket.order
-    middle, ends = order[(len(order) + 1) // 2 - (len(order) % 2)], (order[0], order[-1])
+    middle, ends = order[(len(order) - 1) // 2], (order[0], order[-1])
     for view in views(bracket, alignment, middle, device):
         rows = slice(view.top, view.bottom)
         empty = (below[:, rows] <= 1e-4).any(0)
         bright = view.codes.double().mean(0) / (view.levels - 1) > 0.5
         for k, wanted in ((ends[0], empty & bright), (ends[1], empty & ~bright)):
             for other in views(bracket, alignment, k, device, (view.top, view.bottom)):
-                tables = Tables.of(other.levels, bracket.levels, calibration, recipe, 1.0, device, radiance.dtype)
+                tables = Tables.of(
+                    other.levels,
+                    bracket.levels,
+                    calibration,
+                    recipe,
+                    alignment.survey,
+                    device,
+                    radiance.dtype,
+                )
                 light = light_of(other, tables) / float(calibration.seconds[k])
                 radiance[:, rows] = torch.where(wanted, light, radiance[:, rows])

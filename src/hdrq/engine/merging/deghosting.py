@@ -29,7 +29,9 @@ class ReferenceTrust:
     sees the place and does not break the reference's bound takes over as what is known.
     """
 
-    def __init__(self, bracket: Bracket, alignment: Alignment, calibration: Calibration, samples: Samples) -> None:
+    def __init__(
+        self, bracket: Bracket, alignment: Alignment, calibration: Calibration, samples: Samples
+    ) -> None:
         top, bottom, left, right = alignment.area
         shape = (bracket.channels, bottom - top, right - left)
         self.known = torch.zeros(shape)
@@ -50,14 +52,22 @@ class ReferenceTrust:
         t = float(self.calibration.seconds[k])
         x = view.codes.float() / (view.levels - 1)
         usual = np.interp(np.linspace(0, 255, view.levels), np.arange(256), np.exp(-self.bias[k]))
-        radiance = light.float() / t * torch.as_tensor(usual, dtype=torch.float32, device=x.device)[view.codes.long()]
+        radiance = (
+            light.float()
+            / t
+            * torch.as_tensor(usual, dtype=torch.float32, device=x.device)[view.codes.long()]
+        )
         step = look_up(view.codes, tables.step).float()
         noise = self.calibration.noise.variance(light.float() / self.white) * (self.white / t) ** 2
         noise = noise + CODES * (step / t) ** 2
         state = torch.full(x.shape, KNOWN, dtype=torch.uint8, device=x.device)
         state[x < (DARK if tables.coarse else 0.0005)] = BELOW
-        state[(x > BRIGHT).any(0, keepdim=True).expand(x.shape)] = ABOVE  # its other channels are mixed with clipped ones
-        radiance = torch.where(state == ABOVE, LOOSE * radiance, torch.where(state == BELOW, radiance / LOOSE, radiance))
+        state[(x > BRIGHT).any(0, keepdim=True).expand(x.shape)] = (
+            ABOVE  # its other channels are mixed with clipped ones
+        )
+        radiance = torch.where(
+            state == ABOVE, LOOSE * radiance, torch.where(state == BELOW, radiance / LOOSE, radiance)
+        )
         known, before = self.known[:, rows].to(x.device), self.state[:, rows].to(x.device)
         if k == self.reference:
             mask = torch.zeros_like(x[:1])
@@ -68,7 +78,13 @@ class ReferenceTrust:
             low_ok = torch.where(state == ABOVE, torch.full_like(radiance, torch.inf), radiance)
             high_ok = torch.where(state == BELOW, torch.zeros_like(radiance), radiance)
             over = disagreement(
-                low_ok, high_ok, noise, low, high, self.noise[:, rows].to(x.device), tolerance=self.tolerance[k]
+                low_ok,
+                high_ok,
+                noise,
+                low,
+                high,
+                self.noise[:, rows].to(x.device),
+                tolerance=self.tolerance[k],
             )
             mask = ghost_mask(over * view.inside)
             bound_only = (before == ABOVE).any(0, keepdim=True) & (over <= 1)
@@ -120,7 +136,9 @@ def _median_by_code(code: np.ndarray, value: np.ndarray, bins: int = 24, least: 
     """(256,) median of `value` around every code, straight lines between bins of equal numbers of samples."""
     order = np.argsort(code, kind="stable")
     parts = np.array_split(order, min(bins, max(1, len(order) // least)))
-    return np.interp(np.arange(256), [np.median(code[p]) for p in parts], [np.median(value[p]) for p in parts])
+    return np.interp(
+        np.arange(256), [np.median(code[p]) for p in parts], [np.median(value[p]) for p in parts]
+    )
 
 
 class BitmapTrust:
@@ -128,12 +146,16 @@ class BitmapTrust:
 
     def __init__(self, bracket: Bracket, alignment: Alignment, device: torch.device | str = "cpu") -> None:
         self.labels, self.count = moving_clusters(
-            _whole(bracket, alignment, k, lambda v: torch.from_numpy(grey(_eight(v)))[None], device)[0].numpy()
+            _whole(bracket, alignment, k, lambda v: torch.from_numpy(grey(_eight(v)))[None], device)[
+                0
+            ].numpy()
             for k in range(len(bracket))
         )
         sums = []
         for k in range(len(bracket)):
-            score = _whole(bracket, alignment, k, lambda v: quality(v.codes.float() / (v.levels - 1)), device)[0]
+            score = _whole(
+                bracket, alignment, k, lambda v: quality(v.codes.float() / (v.levels - 1)), device
+            )[0]
             sums.append(np.bincount(self.labels.ravel(), score.double().numpy().ravel(), self.count + 1))
         self.best = torch.from_numpy(np.argmax(sums, 0))
         self.order = list(range(len(bracket)))

@@ -12,7 +12,9 @@ from hdrq.mergers.mertens import Blend, quality
 
 
 def fuse(
-    bracket: Bracket, alignment: Alignment, weights: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    bracket: Bracket,
+    alignment: Alignment,
+    weights: tuple[float, float, float] = (1.0, 1.0, 1.0),
     device: torch.device | str = "cpu",
 ) -> Tensor:
     """(C, H, W) code of the common area, unclipped. weights: powers of contrast, saturation, exposure."""

@@ -36,7 +36,10 @@ class View:
 
 
 def views(
-    bracket: Bracket, alignment: Alignment, k: int, device: torch.device | str = "cpu",
+    bracket: Bracket,
+    alignment: Alignment,
+    k: int,
+    device: torch.device | str = "cpu",
     rows: tuple[int, int] | None = None,
 ) -> Iterator[View]:
     """The strips of frame k, or the one strip of `rows` (of the common area)."""
@@ -47,7 +50,11 @@ def views(
     strips = [rows] if rows else [(a, min(a + step, height)) for a in range(0, height, step)]
     for a, b in strips:
         box = (top + a, top + b, left, right)
-        yield _whole(frame, place, box, a, b, device) if place.whole else _resampled(frame, place, box, a, b, device)
+        yield (
+            _whole(frame, place, box, a, b, device)
+            if place.whole
+            else _resampled(frame, place, box, a, b, device)
+        )
 
 
 def _tensor(a: np.ndarray, device) -> Tensor:

@@ -1,0 +1,82 @@
+"""A made-up camera: scenes rendered, exposed, moved, spoiled by noise and written to files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image as Picture
+from scipy.ndimage import gaussian_filter
+
+from hdrq.ops.warp import positions, sample, translation
+
+
+def scene(height: int, width: int, stops: float = 12, seed: int = 0) -> np.ndarray:
+    """(H, W, 3) radiance with structure at every scale, median 0.18."""
+    rng = np.random.default_rng(seed)
+
+    def texture(size: float) -> np.ndarray:
+        x = gaussian_filter(rng.standard_normal((height, width)), size, mode="wrap")
+        return x / x.std()
+
+    tone = np.linspace(-1, 1, width) * stops * 0.3 + texture(30) * stops * 0.1 + texture(6) * 0.6 + texture(2) * 0.25
+    colour = np.stack([texture(20) * 0.3, texture(20) * 0.2, texture(20) * 0.3], -1)
+    light = 2.0 ** (tone[..., None] + colour)
+    return light / np.median(light) * 0.18
+
+
+def curve(exposure: np.ndarray) -> np.ndarray:
+    """The camera's tone curve, exposure 0..1 to code 0..1: an S that is no power law."""
+    x = np.clip(exposure, 0, 1)
+    return x**0.45 * (1 + 0.35 * (1 - x))
+
+
+def exposure_of(code: np.ndarray) -> np.ndarray:
+    """The curve backwards (up to where it saturates)."""
+    e = np.concatenate([[0], np.geomspace(1e-7, 1, 20000)])
+    return np.interp(code, np.maximum.accumulate(np.clip(curve(e), 0, 1)), e)
+
+
+def shoot(
+    light: np.ndarray, seconds: float, seed: int, *, photon: float = 2e-5, read: float = 1e-4, tone=curve, bits: int = 8
+) -> np.ndarray:
+    """One exposure: photon and read noise, tone curve, clipping, rounding."""
+    rng = np.random.default_rng(seed)
+    f = light * seconds
+    f = f + rng.standard_normal(f.shape) * np.sqrt(photon * f + read**2)
+    most = 2**bits - 1
+    return np.rint(np.clip(tone(np.clip(f, 0, 1)), 0, 1) * most).astype(np.uint8 if bits == 8 else np.uint16)
+
+
+def turned(degrees: float, dy: float, dx: float, size: tuple[int, int]) -> np.ndarray:
+    """Homography of a hand that moves: rotation about the middle, then a shift."""
+    a = np.deg2rad(degrees)
+    turn = np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]])
+    centre = translation(size[0] / 2, size[1] / 2)
+    return centre @ turn @ np.linalg.inv(centre) @ translation(dy, dx)
+
+
+def seen_through(light: np.ndarray, h: np.ndarray) -> np.ndarray:
+    """The scene as a frame sees it whose pixel h(p) shows what pixel p of the scene shows."""
+    rows, columns = light.shape[:2]
+    x, y = positions(np.linalg.inv(h), 0, rows, 0, columns)
+    out = sample(torch.from_numpy(light).permute(2, 0, 1).float(), x, y)
+    return out.permute(1, 2, 0).numpy().clip(1e-6)
+
+
+def save(frames: Sequence[np.ndarray], folder: Path, stem: str = "f") -> list[str]:
+    """Frames (H, W, 3) as PNG files of 8 or 16 bits."""
+    import imagecodecs
+
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for i, frame in enumerate(frames):
+        path = folder / f"{stem}{i}.png"
+        if frame.dtype == np.uint8:
+            Picture.fromarray(frame).save(path)
+        else:
+            path.write_bytes(imagecodecs.png_encode(frame))
+        paths.append(str(path))
+    return paths
