@@ -51,35 +51,24 @@ CASES3 = [
     "nancyo_blur1_flk_p53",
     "nancyo_blur1_det_p53",
     "oxf_dim_blur1_sbs_p40",
-    "bot_identical_qua_p45",
     "opt_lum_qua_p45",
     "opt_bt2020_qua_p45",
-    "opt_ccfl_qua_p45",
     "opt_age60_qua_p45",
     "opt_mtfnone_sbs_p45",
     "opt_surmean_qua_p45",
-    "opt_sur13_sbs_p45",
-    "opt_nomask_qua_p45",
-    "opt_sens05_qua_p45",
     "opt_ignlow_qua_p45",
     "opt_sp3_qua_p45",
     "opt_pixthr_sbs_p45",
-    "xyz_qua_p45",
     "wavc_noise02_flk_p53",
 ]
 CASES2 = [
     "nancyo_blur1_p30",
     "oxf_dim_blur1_p40",
-    "bot_identical_p45",
     "opt_crt_p45",
-    "opt_led_p45",
-    "opt_sens26_p45",
-    "opt_nomtf_p45",
-    "opt_nomask_p45",
     "opt_nospool_p45",
     "opt_surm1_p45",
 ]
-SINGLE3 = ("nancyo_blur1_sbs_p53", "nancyo_blur1_flk_p53", "nancyo_blur1_det_p53", "oxf_dim_blur1_sbs_p40")
+SINGLE3 = ("nancyo_blur1_sbs_p53", "nancyo_blur1_flk_p53", "nancyo_blur1_det_p53")
 
 
 def light(picture: torch.Tensor, preprocess: str) -> torch.Tensor:

@@ -53,7 +53,7 @@ def decompose(
 
 
 def rebuild(bands: list[Tensor], filters: Filters) -> Tensor:
-    """The picture (N, 1, H, W) whose bands these are, to 3 %; near borders odd filters (sp3, sp5) add more."""
+    """The picture (N, 1, H, W) whose bands these are, to 3 %; worse near borders for odd filters (sp3, sp5)."""
     high, *levels, low = bands
     for parts in reversed(levels):
         n, _, h, w = parts.shape
