@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import cache
 
 import numpy as np
 import pytest
@@ -29,12 +30,13 @@ def value(found) -> Tensor:
     return getattr(found, "value", found)
 
 
+@cache
 def leaves(seed: int = 0, side: int = 192) -> Tensor:
     """(1, 1, side, side) of 8-bit code: overlapping discs of random size and grey, as photographs have edges."""
     random = torch.Generator().manual_seed(seed)
     y, x = torch.meshgrid(torch.arange(side * 1.0), torch.arange(side * 1.0), indexing="ij")
     image = torch.full((side, side), 128.0)
-    for _ in range(600):
+    for _ in range(300):
         cy, cx, size, grey = torch.rand(4, generator=random).tolist()
         radius = 3 / (size + 0.04)
         image = torch.where((y - cy * side) ** 2 + (x - cx * side) ** 2 < radius**2, 30 + 200 * grey, image)

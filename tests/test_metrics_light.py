@@ -93,7 +93,7 @@ def test_hdrvqm_adapts_and_shrinks_as_the_authors(golden, golden_input, shared):
 def test_hdrvqm_of_a_sequence_is_the_authors(golden, golden_input):
     ref, dist = frames(golden_input("nancyh_ref"), 13)
     for case in golden("hdrvqm")["video"]["vid_synth31"]["variants"]:
-        if (case["n_frames"], case["viewing_distance"]) not in ((2, 178), (13, 89)):
+        if (case["n_frames"], case["viewing_distance"]) != (13, 89):
             continue
         options = {"frame_rate": case["frame_rate"], "distance_cm": case["viewing_distance"]}
         found = hdrvqm(ref[: case["n_frames"]], dist[: case["n_frames"]], mode="video", **options)
