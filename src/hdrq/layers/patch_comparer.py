@@ -66,7 +66,7 @@ class PatchComparer(nn.Module):
 
     def features(self, patches: Tensor) -> Features:
         """(M, 3, 64, 64) patches as `intake` says."""
-        x, kept = patches, []
+        x, kept = patches.contiguous(memory_format=torch.channels_last), []
         for number, conv in enumerate(self.convs, 1):
             x = F.relu(conv(x))
             if number in _KEPT:
