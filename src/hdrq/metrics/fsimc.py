@@ -19,6 +19,7 @@ T_CHROMA, LAMBDA = 200.0, 0.03
         codes=True,
         best=1.0,
         side=4,
+        planes=10,
         source="Zhang, Zhang, Mou, Zhang, IEEE TIP 2011, doi:10.1109/TIP.2011.2109730",
     )
 )

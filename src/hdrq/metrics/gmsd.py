@@ -22,6 +22,7 @@ T = 170.0
         grey=True,
         best=0.0,
         side=4,
+        planes=6,
         source="Xue, Zhang, Mou, Bovik, IEEE TIP 2014, doi:10.1109/TIP.2013.2293423",
         map="similarity",
     )

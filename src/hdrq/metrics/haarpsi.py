@@ -29,6 +29,7 @@ FOOT = exp(-ALPHA)
         codes=True,
         best=1.0,
         side=2,
+        planes=60,
         source="Reisenhofer, Bosse, Kutyniok, Wiegand, SPIC 2018, doi:10.1016/j.image.2017.11.001",
     )
 )

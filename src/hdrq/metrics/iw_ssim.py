@@ -31,6 +31,7 @@ FLAT = 1e-15
         grey=True,
         best=1.0,
         side=161,
+        planes=34,
         source="Wang, Li, IEEE TIP 2011, doi:10.1109/TIP.2010.2092435",
     )
 )

@@ -32,6 +32,7 @@ LHM = np.array([[0.2989, 0.5870, 0.1140], [0.30, 0.04, -0.35], [0.34, -0.60, 0.1
         codes=True,
         best=0.0,
         side=4,
+        planes=8,
         source="Nafchi, Shahkolaei, Hedjam, Cheriet, IEEE Access 2016, doi:10.1109/ACCESS.2016.2604042",
         map="similarity",
     )

@@ -22,7 +22,7 @@ WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # table of the paper, sum 1
         grey=True,
         best=1.0,
         side=176,
-        planes=8,
+        planes=6,
         source="Wang, Simoncelli, Bovik, Asilomar 2003, doi:10.1109/ACSSC.2003.1292216",
     )
 )

@@ -14,7 +14,7 @@ from hdrq.types import Card, metric
         span=(0, None),
         reads="code",
         best=0.0,
-        planes=7,
+        planes=10,
         source="definition",
     )
 )

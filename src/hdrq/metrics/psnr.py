@@ -17,7 +17,7 @@ from hdrq.types import Card, metric
         span=(None, None),
         reads="code",
         best=inf,
-        planes=7,
+        planes=10,
         source="definition; on PU21 code as in Mantiuk & Azimi, PCS 2021, doi:10.1109/PCS50896.2021.9477471",
     )
 )

@@ -24,7 +24,7 @@ Variant = Literal["matlab", "wang", "wang-down", "piq", "skimage"]
         reads="code",
         grey=True,
         best=1.0,
-        planes=6,
+        planes=9,
         source="Wang, Bovik, Sheikh, Simoncelli, IEEE TIP 2004, doi:10.1109/TIP.2003.819861",
     )
 )

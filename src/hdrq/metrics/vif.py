@@ -26,6 +26,7 @@ DARK = 1e-9  # nats per pixel; below is rounding of a flat frame
         grey=True,
         best=1.0,
         side=72,
+        planes=24,
         source="Sheikh, Bovik, IEEE TIP 2006, doi:10.1109/TIP.2005.859378",
     )
 )

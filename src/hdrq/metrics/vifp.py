@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from hdrq.ops.distortion_channel import distortion_channel, upright
-from hdrq.ops.sliding import CACHE, slide, strips, window
+from hdrq.ops.sliding import slide, strips, window
 from hdrq.ops.structure import gaussian_taps
 from hdrq.types import Card, metric
 
@@ -24,6 +24,7 @@ SIZES = (17, 9, 5, 3)  # windows from the finest scale on, sd a fifth of each
         grey=True,
         best=1.0,
         side=41,
+        planes=8,
         source="Sheikh, Bovik, IEEE TIP 2006, doi:10.1109/TIP.2005.859378; their pixel-domain program",
     )
 )
@@ -48,9 +49,8 @@ def _information(ref: Tensor, dist: Tensor, taps: tuple[float, ...]) -> list[tup
     n, c, h, w = ref.shape
     more = len(taps) - 1
     middle = ref.mean((-2, -1), keepdim=True).detach()  # taken off for float32's sake
-    cache = CACHE if ref.device.type == "cpu" else ref.numel() * 5
     found = []
-    for rows in strips(h - more, 5 * n * c * w, cache):
+    for rows in strips(h - more, 5 * n * c * w, ref, more):
         x = ref[..., rows.start : rows.stop + more, :] - middle
         y = dist[..., rows.start : rows.stop + more, :] - middle
         mx, my, xx, yy, xy = window(torch.stack((x, y, x * x, y * y, x * y)), taps).unbind()

@@ -26,6 +26,7 @@ LMN = np.array([[0.06, 0.63, 0.27], [0.30, 0.04, -0.35], [0.34, -0.60, 0.17]])
         reads="code",
         codes=True,
         best=1.0,
+        planes=12,
         source="Zhang, Shen, Li, IEEE TIP 2014, doi:10.1109/TIP.2014.2346028",
     )
 )

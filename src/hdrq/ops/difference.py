@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from hdrq.ops.sliding import CACHE, strips
+from hdrq.ops.sliding import strips
 
 
 def mean_square(ref: Tensor, dist: Tensor) -> Tensor:
@@ -22,6 +22,5 @@ def mean_absolute(ref: Tensor, dist: Tensor) -> Tensor:
 
 def _pool(ref: Tensor, dist: Tensor, of: Callable[[Tensor], Tensor]) -> Tensor:
     n, c, h, w = ref.shape
-    cache = CACHE if ref.device.type == "cpu" else ref.numel()
-    sums = [of(ref[..., rows, :] - dist[..., rows, :]).sum((1, 2, 3)) for rows in strips(h, n * c * w, cache)]
+    sums = [of(ref[..., rows, :] - dist[..., rows, :]).sum((1, 2, 3)) for rows in strips(h, n * c * w, ref)]
     return torch.stack(sums).sum(0) / (c * h * w)

@@ -22,7 +22,7 @@ def moments(band: Tensor, parent: Tensor | None = None) -> tuple[Tensor, Tensor]
     """
     n, _, h, w = band.shape
     sums, squares = [], []
-    for rows in strips(h - SIDE + 1, SIDE * SIDE * n * w):
+    for rows in strips(h - SIDE + 1, SIDE * SIDE * n * w, band):
         near = _near(band, parent, rows, 1).unflatten(-1, (-1, w - SIDE + 1)).transpose(1, 2)
         sums.append(near.sum(-1).double().sum(1))
         squares.append((near @ near.mT).double().sum(1))  # row by row, so that float32 adds up short sums
@@ -39,7 +39,7 @@ def strength(band: Tensor, covariance: Tensor, parent: Tensor | None = None, str
     inverse = torch.linalg.pinv(covariance, hermitian=True).to(band)
     height, width = ((m - SIDE) // stride + 1 for m in (h, w))
     parts = []
-    for rows in strips(height, SIDE * SIDE * n * width):
+    for rows in strips(height, SIDE * SIDE * n * width, band):
         near = _near(band, parent, rows, stride)
         parts.append(((inverse @ near) * near).sum(1) / near.shape[1])
     return torch.cat(parts, -1).reshape(n, 1, height, width)

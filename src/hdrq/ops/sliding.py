@@ -14,9 +14,12 @@ from torch import Tensor
 CACHE = 1 << 20  # samples of one strip: four megabytes of float32
 
 
-def strips(height: int, row: int, cache: int = CACHE) -> Iterator[slice]:
-    """Slices that cover `height` rows of `row` samples each, about `cache` samples at a time."""
-    step = max(1, cache // max(row, 1))
+def strips(height: int, row: int, like: Tensor, overlap: int = 0) -> Iterator[slice]:
+    """Slices that cover `height` rows of `row` samples, CACHE samples at a time; on an accelerator all at once.
+
+    overlap  rows that neighbouring strips read twice; no strip is lower than eight times that
+    """
+    step = max(1, 8 * overlap, CACHE // max(row, 1)) if like.device.type == "cpu" else height
     for top in range(0, height, step):
         yield slice(top, min(top + step, height))
 
@@ -60,14 +63,12 @@ def _correlate(x: Tensor, taps: tuple[float, ...], dim: int) -> Tensor:
     out = x.new_empty(shape)
     x, planes = x.reshape(-1, *x.shape[-2:]), out.view(-1, *shape[-2:])
     n, h, w = planes.shape
-    if x.device.type != "cpu":
-        _add_shifted(x, planes, taps, dim)
-    elif n * w * 16 <= CACHE:
-        for rows in strips(h, n * w):
+    if n * w * 16 <= CACHE or x.device.type != "cpu":
+        for rows in strips(h, n * w, x):
             _add_shifted(_reach(x, rows, taps, dim), planes[:, rows], taps, dim)
     else:
         for source, target in zip(x, planes):
-            for rows in strips(h, w):
+            for rows in strips(h, w, x):
                 _add_shifted(_reach(source, rows, taps, dim), target[rows], taps, dim)
     return out
 

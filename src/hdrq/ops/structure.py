@@ -12,7 +12,7 @@ from math import exp
 import torch
 from torch import Tensor
 
-from hdrq.ops.sliding import CACHE, strips, window
+from hdrq.ops.sliding import strips, window
 
 K1, K2 = 0.01, 0.03
 SIZE, SIGMA = 11, 1.5
@@ -46,8 +46,7 @@ def structure(
     middle = span / 2 if middle is None else middle
     gain = len(taps) ** 2 / (len(taps) ** 2 - 1) if unbiased else 1.0
     n, c, h, w = ref.shape
-    cache = CACHE if ref.device.type == "cpu" else n * c * h * w * 4
-    for rows in strips(h - more, 4 * n * c * w, cache):
+    for rows in strips(h - more, 4 * n * c * w, ref, more):
         x = ref[..., rows.start : rows.stop + more, :] - middle
         y = dist[..., rows.start : rows.stop + more, :] - middle
         mx, my, power, product = window(torch.stack((x, y, x * x + y * y, x * y)), taps).unbind()
