@@ -31,6 +31,7 @@ from hdrq.engine.distilling.pupil import (
     run_of,
     two_domains,
 )
+from hdrq.engine.distilling.rendering import refuse_light
 from hdrq.engine.distilling.rows import Row, make_set, read_rows, shelf_of, write_rows
 from hdrq.engine.distilling.sources import Source, Sources, find_sources
 from hdrq.engine.distilling.split import split
@@ -163,6 +164,9 @@ def _records(
     write_rows(rows, folder / "set.csv")
     parts = split(rows, found, task.hold_out, task.seed)
     run = replace(run, source=f"{'+'.join(map(str, teachers))} on {_digest(rows)}")
+    if run.encoding == "srgb":
+        for row in rows:
+            refuse_light(row)
     yield from (Note(f"left out: {line}") for line in left)
     yield Note(
         f"{len(rows)} rows of {len({r.scene for r in rows})} scenes: {len(parts.learn)} to learn from, "
@@ -171,7 +175,7 @@ def _records(
     sources = Sources()
     for scorer in teachers:
         yield from _taught(rows, scorer, files, cache, sources, task.batch, dry_run)
-    store = Rendered(folder / "pixels", rows, files, channels_of(run), task.keep_pixels)
+    store = Rendered(folder / "pixels", rows, files, channels_of(run), run.encoding, task.keep_pixels)
     if dry_run:
         blank = items_of(parts.learn, np.full(len(parts.learn), 0.5), run.net)
         yield from map(Note, costs(run, blank, store, device, room_needed(rows, run) if store.keep else 0))
@@ -193,6 +197,7 @@ def _records(
         return items_of(chosen, label_of(run.net, np.array([at[r.number] for r in chosen])), run.net)
 
     learn, look = items(parts.learn), items(parts.look)
+    _enough(len(look))
     yield from map(Note, costs(run, learn, store, device, room_needed(rows, run) if store.keep else 0))
     target: list[Item] = []
     if run.align:
@@ -221,6 +226,7 @@ def _from_people(
 ) -> Iterator[Record]:
     """The same with opinions that are there already."""
     learn, look, held, run, source = opinions(str(task.images[0]), run, task.hold_out)
+    _enough(len(look))
     store = store_for(folder / "pixels", channels_of(run))
     yield Note(
         f"{source}: {len(learn)} to learn from, {len(look)} to choose the best epoch by, {len(held)} held out"
@@ -273,6 +279,13 @@ def _same_as_before(rows: list[Row], path: Path) -> None:
             raise UsageError(
                 f"{path} is another set; give the same images and settings, or name another folder with -o"
             )
+
+
+def _enough(count: int) -> None:
+    if count < 3:
+        raise UsageError(
+            f"{count} pictures are too few to choose the best epoch by; give more --images or a larger -n"
+        )
 
 
 def _digest(rows: Sequence[Row]) -> str:

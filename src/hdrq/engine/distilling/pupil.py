@@ -11,15 +11,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from hdrq.catalogue import find
-from hdrq.engine.distilling.rendering import reference, render
+from hdrq.engine.distilling.rendering import as_code, reference, render
 from hdrq.engine.distilling.rows import Row
 from hdrq.engine.distilling.sources import Sources
 from hdrq.engine.training.feed import Item
 from hdrq.engine.training.pixels import Pixels
 from hdrq.engine.training.run import Run, adjust
-from hdrq.ops.colour import luminance
+from hdrq.ops.colour import luminance, weigh
+from hdrq.ops.scene import BT709_WEIGHTS
 from hdrq.types import Metric
 
 _PATCHWISE = ("vtamiq", "pieapp", "pu-pieapp")
@@ -31,8 +33,8 @@ def run_of(student: str, encoding: str, crop: int, overrides: Mapping[str, Any])
         net=student,
         encoding=encoding,
         white="pmax" if student in _PATCHWISE else "sdr",
-        source_screen="nits",
-        target_screen="nits",
+        source_screen="code" if encoding == "srgb" else "nits",
+        target_screen="code" if encoding == "srgb" else "nits",
         target_labels="loss",
         feed="patches" if student in _PATCHWISE else "pictures",
         patches=64 if student == "vtamiq" else 16,
@@ -79,7 +81,7 @@ def items_of(rows: Sequence[Row], labels: np.ndarray, student: str) -> list[Item
 
 
 class Rendered(Pixels):
-    """Pictures of a set as light, made when first asked for and kept in half precision.
+    """Pictures of a set as light, or as sRGB code for a student of that, made when first asked for and kept in half precision.
 
     channels  1: luminance only, all that a student of luminance needs
     keep      False: made anew each time, for disks that are full
@@ -91,31 +93,38 @@ class Rendered(Pixels):
         rows: Sequence[Row],
         files: Mapping[str, str],
         channels: int = 3,
+        encoding: str = "pu21",
         keep: bool = True,
     ) -> None:
         super().__init__(folder)
         self.rows = {r.number: r for r in rows}
         self.files, self.channels, self.keep = files, channels, keep
+        self.code = encoding == "srgb"
         self.sources = Sources()
 
     def get(self, path: str | Path) -> np.ndarray:
-        """(C, H, W) float32 light, cd/m², of "dist:NUMBER" or "ref:NUMBER"."""
+        """(C, H, W) float32 light, cd/m², or code 0..1, of "dist:NUMBER" or "ref:NUMBER"."""
         kind, _, number = str(path).partition(":")
         row = self.rows[int(number)]
-        said = [self.files[row.source], row.view, self.channels]
+        said = [self.files[row.source], row.view, self.channels, self.code]
         said += [] if kind == "ref" else [row.distortion, row.level, row.seed]
         place = self.folder / (hashlib.sha256(repr(said).encode()).hexdigest()[:24] + ".npy")
         if self.keep and place.exists():
             return np.load(place).astype(np.float32)
-        with torch.inference_mode():
-            light = reference(row, self.sources)[0] if kind == "ref" else render(row, self.sources)[1]
-            light = luminance(light) if self.channels == 1 else light
-            half = light[0].half().numpy()
+        half = self._made(row, kind == "ref")[0].half().numpy()
         if self.keep:
             part = place.with_name(f"{place.stem}.{os.getpid()}.part.npy")
             np.save(part, half)
             os.replace(part, place)
         return half.astype(np.float32)
+
+    @torch.inference_mode()
+    def _made(self, row: Row, ref: bool) -> Tensor:
+        light = reference(row, self.sources)[0] if ref else render(row, self.sources)[1]
+        if self.code:
+            code = as_code(light, row)
+            return weigh(code, BT709_WEIGHTS) if self.channels == 1 else code
+        return luminance(light) if self.channels == 1 else light
 
 
 def channels_of(run: Run) -> int:

@@ -10,6 +10,7 @@ from torch import Tensor
 from hdrq.catalogue import find
 from hdrq.engine.distilling.rows import Row, shelf_of
 from hdrq.engine.distilling.sources import Sources, shrunk
+from hdrq.errors import UsageError
 from hdrq.ops.colour import luminance
 from hdrq.ops.distortion import MOST, Distortion
 from hdrq.ops.operator import Operator
@@ -19,15 +20,15 @@ from hdrq.ops.transfer import linear_to_srgb, srgb_to_linear
 from hdrq.types import Display, Encoding
 
 _DARKEST, _BRIGHTEST = 0.005, 10_000.0  # cd/m²
-_CONTRAST = {"sdr": 1000.0, "bright": 10_000.0}
-_SDR = 100.0  # cd/m², the screen that tone-mapped pictures are made for
+_CONTRAST = {"sdr": 1000.0, "sdr-100": 1000.0, "bright": 10_000.0}
+_SDR = Display("sdr", 100.0, 0.1, "linear")  # the screen that tone-mapped pictures are made for
 _EXPOSED = 0.98  # quantile of luminance that becomes white in a picture to be expanded
 
 
 def render(row: Row, sources: Sources) -> tuple[Tensor, Tensor]:
     """(reference, test) light of a row, cd/m², each (1, 3, side, side) float32."""
     light, code, display = reference(row, sources)
-    if row.level == 0:
+    if row.level == 0 and shelf_of(row.distortion) == "distortion":
         return light, light
     return light, _within(_spoilt(row, light, code, display), display)
 
@@ -43,6 +44,23 @@ def reference(row: Row, sources: Sources) -> tuple[Tensor, Tensor | None, Displa
     display = Display(row.display, row.peak, row.peak / _CONTRAST[row.display], "srgb")
     code = linear_to_srgb(shrunk(srgb_to_linear(cut), row.shrink)) if row.shrink > 1 else cut
     return gain_offset_gamma(code, display), code, display
+
+
+def refuse_light(row: Row) -> None:
+    """UsageError for a row that cannot be seen as sRGB code."""
+    if row.display == "light" and shelf_of(row.distortion) != "tonemapper":
+        raise UsageError(
+            f"a student of sRGB code cannot see the light of {row.source}; use one of pu21, or tone mappers as distortions"
+        )
+
+
+def as_code(light: Tensor, row: Row) -> Tensor:
+    """sRGB code of light that a screen shows: the row's, or an SDR one where the picture is tone-mapped."""
+    refuse_light(row)
+    black, peak = _SDR.black_nits, _SDR.peak_nits
+    if shelf_of(row.distortion) != "tonemapper":
+        black, peak = row.peak / _CONTRAST[row.display], row.peak
+    return linear_to_srgb(((light - black) / (peak - black)).clamp(0, 1))
 
 
 def _within(light: Tensor, display: Display) -> Tensor:
@@ -67,8 +85,7 @@ def _spoilt(row: Row, light: Tensor, code: Tensor | None, display: Display) -> T
 
 def _tonemapped(op: Operator, row: Row, light: Tensor) -> Tensor:
     """On an SDR screen."""
-    shown = gain_offset_gamma(op(light, **_options(op, row)), Display("sdr", _SDR, _SDR / 1000, "linear"))
-    return shown.expand_as(light)
+    return gain_offset_gamma(op(light, **_options(op, row)), _SDR).expand_as(light)
 
 
 def _expanded(op: Operator, row: Row, light: Tensor) -> Tensor:

@@ -19,7 +19,12 @@ from hdrq.ops.distortion import MOST
 
 SHELVES = ("distortion", "tonemapper", "expander")
 # cd/m²: what the brightest light is put at. Drawn evenly in the logarithm.
-PEAKS = {"light": (300.0, 8000.0), "sdr": (80.0, 250.0), "bright": (500.0, 5000.0)}
+PEAKS = {
+    "light": (300.0, 8000.0),
+    "sdr": (80.0, 250.0),
+    "sdr-100": (100.0, 100.0),
+    "bright": (500.0, 5000.0),
+}
 _CLEAN = 0.04  # share of rows that nothing happens to
 _MILD = 0.2  # lowest level
 
@@ -30,7 +35,7 @@ class Row:
 
     source      file;  scene  what must not be on both sides of a split
     y, x        corner of the cut;  side  of the result, pixels;  shrink  by which factor the cut is larger
-    display     "light" (HDR as it is), or code shown on an "sdr" or a "bright" screen;  peak  cd/m², see PEAKS
+    display     "light" (HDR as it is), or code shown on a screen: "sdr", "sdr-100" or "bright";  peak  cd/m², see PEAKS
     distortion  on one of SHELVES;  level  0..5;  seed  of its chance
     """
 
@@ -104,8 +109,10 @@ def _view(
     first: int,
 ) -> list[Row]:
     """One cut, distorted in `each` ways."""
-    turn, place = divmod(view, len(sources))
-    source = sources[np.random.default_rng([seed, 0, turn]).permutation(len(sources))[place]]
+    kinds = [k for k in ([s for s in sources if s.light], [s for s in sources if not s.light]) if k]
+    own = kinds[view % len(kinds)]  # as much of light as of code, however many files there are of each
+    turn, place = divmod(view // len(kinds), len(own))
+    source = own[np.random.default_rng([seed, 0, view % len(kinds), turn]).permutation(len(own))[place]]
     rng = np.random.default_rng([seed, 1, view])
     h, w = source.size
     shrink = int(rng.choice([f for f in (1, 2, 4) if side * f <= min(h, w)]))

@@ -1,0 +1,394 @@
+"""Distilling: sets that are the same for everybody, scores that survive a kill, students that say what they were taught."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from hdrq import io
+from hdrq.catalogue import names
+from hdrq.cli._door import door
+from hdrq.engine.bind import metric
+from hdrq.engine.distill import Distilled, Note, Task, distill
+from hdrq.engine.distilling import teaching
+from hdrq.engine.distilling.account import agreement
+from hdrq.engine.distilling.checks import check
+from hdrq.engine.distilling.pictures import write_pictures
+from hdrq.engine.distilling.pupil import Rendered
+from hdrq.engine.distilling.rendering import render
+from hdrq.engine.distilling.rows import make_set, read_rows, write_rows
+from hdrq.engine.distilling.sources import Sources, find_sources
+from hdrq.engine.distilling.split import split
+from hdrq.engine.distilling.teaching import Cache, Scored, answers, scale_of, teach
+from hdrq.engine.train import Step
+from hdrq.errors import FileError, UnknownName, UsageError
+from hdrq.ops.correlation import srocc
+from hdrq.ops.render import room
+from hdrq.ops.transfer import linear_to_srgb
+from hdrq.types import Image
+
+USUAL = ("jpegxt", "jpeg-pq", "noise", "blur", "contrast", "reinhard", "kuo")
+SMALL = {"epochs": 2, "batch": 8, "options": {"widths": [4, 4, 8, 8, 8]}}
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory) -> Path:
+    """Four pictures of light and four of sRGB code."""
+    folder = tmp_path_factory.mktemp("images")
+    for i in range(4):
+        io.write(folder / f"room{i}.exr", Image(room(150 + 10 * i, 130, seed=i)))
+        cells = torch.rand(1, 3, 13, 16, generator=torch.Generator().manual_seed(i))
+        code = torch.nn.functional.interpolate(cells, size=(130, 160), mode="bicubic").clamp(0, 1)
+        io.write(folder / f"sdr{i}.png", Image(code, "srgb", bits=8))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sources(images):
+    return find_sources(images, lambda path: None, lambda source: None)[0]
+
+
+@pytest.fixture(scope="module")
+def rows(sources):
+    return make_set(sources, USUAL, 40, side=64)
+
+
+def files_of(sources) -> dict[str, str]:
+    return {str(s.path): s.sha256 for s in sources}
+
+
+def test_a_set_depends_on_its_seed_alone_and_can_grow(sources, rows) -> None:
+    assert make_set(sources, USUAL, 40, side=64) == rows
+    assert make_set(sources, USUAL, 90, side=64)[:40] == rows
+    assert make_set(sources, USUAL, 40, side=64, seed=1) != rows
+    assert {r.display for r in rows} == {"light", "sdr", "bright"}
+
+
+def test_a_set_survives_its_manifest(rows, tmp_path) -> None:
+    assert read_rows(write_rows(rows, tmp_path / "set.csv")) == rows
+
+
+def test_a_row_is_rendered_the_same_way_again(rows) -> None:
+    for row in rows[:12]:
+        (a, b), (c, d) = render(row, Sources()), render(row, Sources())
+        assert torch.equal(a, c)
+        assert torch.equal(b, d)
+        assert a.shape == b.shape == (1, 3, 64, 64)
+        assert torch.isfinite(b).all()
+        assert b.min() > 0
+        assert b.max() <= 10_000
+
+
+def test_a_screen_shows_no_more_than_its_peak(rows) -> None:
+    shown = [r for r in rows if r.display != "light" and r.distortion not in names("tonemapper")]
+    assert shown
+    for row in shown:
+        assert max(float(x.max()) for x in render(row, Sources())) <= row.peak * 1.00001
+
+
+def test_every_distortion_tone_mapper_and_expander_makes_a_pair(sources, rows) -> None:
+    light = next(r for r in rows if r.display == "light")
+    held = Sources()
+    for name in (*names("distortion"), "reinhard", "drago", "kuo"):
+        a, b = render(replace(light, distortion=name, level=3.0), held)
+        assert torch.isfinite(b).all(), name
+        assert not torch.equal(a, b), name
+
+
+def test_level_0_is_the_reference(rows) -> None:
+    a, b = render(replace(rows[0], distortion="blur", level=0.0), Sources())
+    assert torch.equal(a, b)
+
+
+def test_no_scene_is_on_two_sides(sources, rows) -> None:
+    parts = split(rows, sources, (), 0)
+    scenes = [{r.scene for r in p} for p in (parts.learn, parts.look, parts.held)]
+    assert not scenes[0] & scenes[1] | scenes[0] & scenes[2] | scenes[1] & scenes[2]
+    assert all(scenes)
+    assert any(s.startswith("room") for s in scenes[2])
+    assert any(s.startswith("sdr") for s in scenes[2])
+    named = split(rows, sources, ("room2",), 0)
+    assert {r.scene for r in named.held} == {"room2"}
+    with pytest.raises(UsageError, match="no scene"):
+        split(rows, sources, ("attic",), 0)
+
+
+class Counting:
+    """A scorer that counts the pairs it is asked about."""
+
+    def __init__(self, text: str) -> None:
+        self.scorer, self.pairs = metric(text), 0
+        self.net, self.photometry, self.metric = None, self.scorer.photometry, self.scorer.metric
+        self.full_reference = True
+
+    def __str__(self) -> str:
+        return str(self.scorer)
+
+    def __call__(self, ref, dist):
+        self.pairs += len(ref)
+        return self.scorer(ref, dist)
+
+
+def test_a_killed_teacher_goes_on_where_it_was_and_repeats_nothing(sources, rows, tmp_path) -> None:
+    files = files_of(sources)
+    whole = Cache(tmp_path / "whole.sqlite")
+    once = Counting("pu21:ssim")
+    list(teach(rows, once, files, whole, Sources(), 4))
+    path = tmp_path / "parts.sqlite"
+    counted = Counting("pu21:ssim")
+    for stop in (3, 2, 1000):  # records until the kill
+        cache = Cache(path)
+        for number, record in enumerate(teach(rows, counted, files, cache, Sources(), 4)):
+            assert isinstance(record, Scored)
+            if number + 1 == stop:
+                break
+        cache.close()
+    assert counted.pairs == once.pairs == len(rows)
+    assert np.array_equal(answers(rows, once, files, whole), answers(rows, counted, files, Cache(path)))
+
+
+def test_another_level_file_or_option_is_another_score(sources, rows) -> None:
+    s = metric("pu21:psnr")
+    known = teaching.key(rows[0], s, "a")
+    assert teaching.key(rows[0], s, "a") == known
+    assert teaching.key(replace(rows[0], number=9, source="moved", scene="renamed"), s, "a") == known
+    others = [
+        teaching.key(replace(rows[0], level=4.999), s, "a"),
+        teaching.key(replace(rows[0], peak=1.0), s, "a"),
+        teaching.key(rows[0], s, "b"),
+        teaching.key(rows[0], metric("pu21:ssim"), "a"),
+        teaching.key(rows[0], metric("pu21:psnr", ppd=30), "a"),
+    ]
+    assert len({known, *others}) == 6
+
+
+def test_a_damaged_cache_is_named(tmp_path) -> None:
+    (tmp_path / "x.sqlite").write_bytes(b"no database at all, just text that is long enough" * 30)
+    with pytest.raises(FileError, match=r"x\.sqlite"):
+        Cache(tmp_path / "x.sqlite")
+
+
+def test_quality_runs_from_worst_to_best_whatever_the_unit() -> None:
+    jod = scale_of(metric("hdrvdp3"), np.array([2.0, 9.0, 10.0]))
+    assert jod.quality(np.array([10.0, 5.0, -1.0])).tolist() == [1.0, 0.5, 0.0]
+    lower = scale_of(metric("pu21:gmsd"), np.linspace(0, 0.3, 1000))
+    quality = lower.quality(np.array([0.0, 0.1, 0.3]))
+    assert quality[0] == 1
+    assert (np.diff(quality) < 0).all()
+    with pytest.raises(UsageError, match="same score"):
+        scale_of(metric("hdrvdp3"), np.full(5, 10.0))
+
+
+def test_the_checks_say_what_is_missing() -> None:
+    rng = np.random.default_rng(0)
+    easy = check(np.linspace(0.85, 1, 100), {"pu21:psnr": np.linspace(20, 50, 100)})
+    assert easy.cheap["pu21:psnr"] == pytest.approx(1)
+    assert any("covered" in line for line in easy.lines())
+    assert any("above 0.8" in line for line in easy.lines())
+    good = check(rng.random(1000), {"pu21:psnr": rng.random(1000)})
+    assert good.covered == 1
+    assert not any("above" in line or "covered" in line for line in good.lines())
+
+
+def test_agreement_is_told_for_every_distortion_with_its_interval() -> None:
+    rng = np.random.default_rng(0)
+    wanted = rng.random(120)
+    said = wanted + 0.1 * rng.standard_normal(120)
+    scenes, kinds = [f"s{i % 10}" for i in range(120)], ["noise" if i % 3 else "blur" for i in range(120)]
+    found = agreement(said, wanted, scenes, kinds)
+    assert set(found) == {"all", "noise", "blur"}
+    assert found["all"]["srocc"] == round(srocc(said, wanted), 4)
+    low, high = found["noise"]["srocc_interval"]
+    assert low < found["noise"]["srocc"] < high
+    assert found["all"]["scenes"] == 10
+
+
+@pytest.fixture(scope="module")
+def distilled(images, tmp_path_factory):
+    """(task, folder, records) of a tiny student, uninterrupted."""
+    folder = tmp_path_factory.mktemp("distilled") / "run"
+    task = Task(
+        ("pu21:gmsd",), "norvdpnet++", (images,), ("jpegxt", "noise", "blur"), n=48, crop=64, settings=SMALL
+    )
+    return task, folder, list(distill(task, folder))
+
+
+def test_a_student_is_kept_with_the_account_of_what_it_learnt(distilled) -> None:
+    import json
+
+    _, folder, records = distilled
+    assert isinstance(records[-1], Distilled)
+    card = json.loads(records[-1].card.read_text())
+    assert card["net"] == "norvdpnetpp"
+    assert card["encoding"] == "pu21"
+    assert card["results"]["teacher"] == ["pu21:gmsd"]
+    assert set(card["results"]["agreement"]) == {"all", "jpegxt", "noise", "blur"}
+    learnt = {r.scene for r in read_rows(folder / "set.csv")}
+    assert set(card["results"]["held_out_scenes"]) < learnt
+    said = "\n".join(r.text for r in records if isinstance(r, Note))
+    assert "to go" in said
+    assert "s a step" in said
+    assert (folder / "curves.png").exists()
+
+
+def test_scoring_says_what_training_saw(distilled, monkeypatch) -> None:
+    """The metric, given the light of held-out rows, repeats the student's answers of the account."""
+    _, folder, _ = distilled
+    monkeypatch.setenv("HDRQ_MODELS", str(folder))
+    student = metric("pu21:norvdpnetpp@norvdpnetpp-from-gmsd")
+    rows = {r.number: r for r in read_rows(folder / "set.csv")}
+    lines = (folder / "held_out.csv").read_text().splitlines()[1:]
+    assert lines
+    for line in lines[:6]:
+        picture, *_, said = line.split(",")
+        _, dist = render(rows[int(picture.partition(":")[2])], Sources())
+        assert float(student(dist)) == pytest.approx(
+            float(said), abs=2e-3
+        )  # weights and pictures in half precision
+
+
+@pytest.mark.parametrize("stop", [3, 18])
+def test_a_killed_distillation_ends_as_an_uninterrupted_one(distilled, tmp_path, stop: int) -> None:
+    task, whole, _ = distilled
+    for number, _ in enumerate(distill(task, tmp_path / "run")):
+        if number == stop:
+            break
+    records = list(distill(task, tmp_path / "run", resume=True))
+    name = "norvdpnetpp-from-gmsd.safetensors"
+    assert (tmp_path / "run" / name).read_bytes() == (whole / name).read_bytes()
+    asked = sum(r.new for r in records if isinstance(r, Scored) and r.teacher == "pu21:gmsd")
+    assert asked < 48
+
+
+def test_a_finished_run_has_nothing_left_to_do(distilled) -> None:
+    task, folder, _ = distilled
+    with pytest.raises(UsageError, match="--resume"):
+        distill(task, folder)
+    again = list(distill(task, folder, resume=True))
+    assert not any(isinstance(r, Step) or (isinstance(r, Scored) and r.new) for r in again)
+    with pytest.raises(UsageError, match="another set"):
+        list(distill(replace(task, seed=5), folder, resume=True))
+
+
+def test_a_student_of_sdr_code_is_shown_the_code(images, tmp_path, monkeypatch) -> None:
+    task = Task(
+        ("pu21:gmsd",),
+        "srgb:norvdpnet++",
+        tuple(sorted(images.glob("*.png"))),
+        ("jpeg", "noise"),
+        n=40,
+        crop=64,
+        displays=("sdr-100",),
+        settings=SMALL,
+    )
+    records = list(distill(task, tmp_path / "run"))
+    assert isinstance(records[-1], Distilled)
+    monkeypatch.setenv("HDRQ_MODELS", str(tmp_path / "run"))
+    student = metric("norvdpnetpp@norvdpnetpp-from-gmsd")
+    rows = {r.number: r for r in read_rows(tmp_path / "run" / "set.csv")}
+    line = (tmp_path / "run" / "held_out.csv").read_text().splitlines()[1]
+    picture, *_, said = line.split(",")
+    _, dist = render(rows[int(picture.partition(":")[2])], Sources())
+    code = linear_to_srgb((dist - 0.1) / 99.9)
+    assert float(student(Image(code, "srgb"))) == pytest.approx(float(said), abs=2e-3)
+    with pytest.raises(UsageError, match="light"):
+        list(distill(replace(task, images=(images / "room0.exr",)), tmp_path / "other"))
+
+
+def test_a_tone_mapped_picture_is_code_too(sources, rows, tmp_path) -> None:
+    row = replace(next(r for r in rows if r.display == "light"), distortion="reinhard", level=0.0)
+    code = Rendered(tmp_path, [row], files_of(sources), encoding="srgb").get(f"dist:{row.number}")
+    assert code.shape == (3, 64, 64)
+    assert code.min() >= 0
+    assert 0.3 < code.max() <= 1
+
+
+def test_a_full_reference_student_learns_with_both_screens_brought_together(images, tmp_path) -> None:
+    tiny = {
+        "width": 24,
+        "depth": 2,
+        "heads": 2,
+        "mlp": 48,
+        "scales": 1,
+        "reduction": 4,
+        "groups": 1,
+        "blocks": 1,
+    }
+    settings = {"epochs": 1, "batch": 4, "patches": 8, "test_patches": 8, "align": "coral", "options": tiny}
+    task = Task(
+        ("pu21:gmsd", "pu21:mdsi"),
+        "pu-vtamiq",
+        (images,),
+        ("noise", "blur"),
+        n=40,
+        crop=64,
+        settings=settings,
+    )
+    records = list(distill(task, tmp_path / "run"))
+    assert any(isinstance(r, Step) and r.aligned > 0 for r in records)
+    assert isinstance(records[-1], Distilled)
+
+
+def test_people_can_be_the_teacher(images, tmp_path) -> None:
+    files = sorted(images.glob("*.png")) * 10
+    lines = ["dist,scene,mos", *(f"{p.name},scene{i},{i % 7}" for i, p in enumerate(files))]
+    table = images / "opinions.csv"
+    table.write_text("\n".join(lines) + "\n")
+    settings = {**SMALL, "batch": 2}
+    task = Task(("opinions",), "norvdpnet++", (table,), (), crop=64, settings=settings)
+    records = list(distill(task, tmp_path / "run"))
+    table.unlink()
+    assert isinstance(records[-1], Distilled)
+
+
+def test_pictures_of_a_set_are_pairs_that_score(rows, tmp_path) -> None:
+    paths = list(write_pictures(rows[:4], tmp_path))
+    table = paths[-1].read_text().splitlines()
+    assert len(table) == 5
+    ref, dist = table[1].split(",")[:2]
+    a, b = (io.read(tmp_path / f).pixels for f in (ref, dist))
+    c, d = render(rows[0], Sources())
+    for written, made in ((a, c), (b, d)):
+        assert ((written - made).abs() / made).max() < 2e-3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--teacher", "hdrvdp33"], "did you mean"),
+        (["--teacher", "hdrvdp3", "--distortions", "noize"], "no distortion"),
+        (["--teacher", "hdrvdp3", "-n", "0"], "at least 1"),
+        (["--teacher", "hdrvdp3", "--set", "colour=red"], "no setting"),
+        (["--teacher", "hdrvdp3", "--crop", "4000"], "smaller --crop"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_line(images, tmp_path, arguments, says) -> None:
+    done = CliRunner().invoke(
+        door, ["distill", "--images", str(images), "-o", str(tmp_path / "r"), *arguments]
+    )
+    text = str(done.exception) + done.output
+    assert done.exit_code != 0
+    assert says in text
+
+
+def test_the_set_alone_and_the_costs_alone(images, tmp_path) -> None:
+    say = ["distill", "--teacher", "pu21:gmsd", "--images", str(images), "-n", "16", "--crop", "64"]
+    say += ["--set", "options.widths=[4,4,8,8,8]"]
+    done = CliRunner().invoke(door, [*say, "-o", str(tmp_path / "a"), "--make-set", "recipes"])
+    assert done.exit_code == 0, done.output
+    assert len(read_rows(tmp_path / "a" / "set.csv")) == 16
+    say[say.index("--images") + 1] = str(tmp_path / "a" / "set.csv")
+    done = CliRunner().invoke(door, [*say, "-o", str(tmp_path / "b"), "--dry-run"])
+    assert done.exit_code == 0, done.output
+    assert "s a step" in done.output
+    assert not (tmp_path / "b" / "last.pt").exists()
+
+
+def test_an_unknown_distortion_is_refused_before_any_picture_is_read(tmp_path) -> None:
+    with pytest.raises(UnknownName):
+        distill(Task(("hdrvdp3",), "norvdpnet++", (tmp_path / "none",), ("noize",)), tmp_path)
