@@ -45,7 +45,7 @@ FROM_XYZ = np.array(
         reads="nits",
         needs=("ppd",),
         side=18,
-        planes=90,
+        planes=120,
         map="probability",
         source="Mantiuk, Kim, Rempel & Heidrich 2011, doi:10.1145/2010324.1964935; "
         "Narwaria et al. 2015, doi:10.1117/1.JEI.24.1.010501; program 2.2.1",

@@ -77,7 +77,7 @@ STRUCTURE_GAIN = 0.2501039518897  # of task civdm
         reads="nits",
         needs=("ppd",),
         side=16,
-        planes=60,
+        planes=90,
         map="probability",
         source="Mantiuk, Hammou & Hanji 2023, arXiv:2304.13625; program 3.0.7 of 30 April 2023",
     )
