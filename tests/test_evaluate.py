@@ -379,6 +379,28 @@ def test_pairs_with_a_resolution_of_their_own_are_seen_at_it(run, tmp_path):
     assert [r["viewing"] for r in csv.DictReader(scores.open())] == ["30 ppd", "60 ppd"] * 3
 
 
+def test_pairwise_data_have_a_table_of_their_own(run, tmp_path):
+    """PieAPP's training part: people prefer A in one pair and the reference itself in the other."""
+    g = torch.Generator().manual_seed(0)
+    ref = torch.rand(1, 3, 32, 32, generator=g)
+    (tmp_path / "labels/train").mkdir(parents=True)
+    (tmp_path / "train_reference_list.txt").write_text("ref_1.png\n")
+    for name, amount in (("reference_images/train/ref_1", 0), ("distorted_images/train/ref_1/a", 0.1),
+                         ("distorted_images/train/ref_1/b", 0.3)):  # fmt: skip
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        noisy = (ref + amount * torch.randn(ref.shape, generator=g)).clamp(0, 1)
+        hdrq.write(tmp_path / f"{name}.png", Image(noisy, "srgb", bits=8))
+    rows = ["ref,A,B,raw,processed", "ref_1.png,a.png,b.png,,0.8", "ref_1.png,ref_1.png,b.png,0.9,0.95"]
+    (tmp_path / "labels/train/ref_1_pairwise_labels.csv").write_text("\n".join(rows) + "\n")
+    code, out, _ = run(
+        "evaluate", "--dataset", "pieapp", "--data", tmp_path, "--subset", "train", "-m", "mae"
+    )
+    assert code == 0
+    (row,) = csv.DictReader(io.StringIO(out))
+    assert (row["comparisons"], row["accuracy"]) == ("2", "1.0")
+    assert float(row["share"]) == pytest.approx(float(row["ceiling"])) == pytest.approx(0.875)
+
+
 @pytest.mark.shared
 def test_nine_metrics_are_ranked_on_real_judgements(run, shared):
     path = shared / "data/labels/jpeg_aic4_metric_scores.csv"

@@ -14,6 +14,7 @@ import click
 from hdrq.catalogue import names
 from hdrq.cli import _options, _progress, _tables
 from hdrq.cli._door import NOTHING_DONE, SOME_FAILED, say
+from hdrq.cli._kept import Kept
 from hdrq.errors import FileError, UsageError
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ COLUMNS = (
     *("ref", "dist", "metric", "value", "unit", "better", "display", "viewing", "weights", "version"),
     *("how", "extra", "settings", "status", "error"),
 )
-Key = tuple[str, str, str]
 
 
 def _complete_metric(ctx: Any, param: Any, incomplete: str) -> list[str]:
@@ -88,6 +88,7 @@ def score(paths: tuple[str, ...], metrics: tuple[str, ...], **options: Any) -> N
     hdrq score refs/ dists/ -m hdrvdp3 --ppd 60 -o scores.csv
     hdrq score --pairs list.csv -m pu-psnr,pu-ssim --resume -o scores.csv
     hdrq score photos/ -m niqe --sort
+    hdrq score frames/ coded/ -m hdrvqm,mode=video       # folders of frames as sequences
 
     Float files (.exr, .hdr, .pfm) are taken as cd/m² unless --scale, --peak or --white says otherwise.
     """
@@ -98,11 +99,12 @@ def score(paths: tuple[str, ...], metrics: tuple[str, ...], **options: Any) -> N
     from hdrq.engine.score import scorers
 
     bound = scorers(metrics, photometry, settings)
-    matched = _pairs(paths, options["pairs"], any(s.full_reference for s in bound))
+    sequences = all(s.sequence for s in bound)
+    matched = _pairs(paths, options["pairs"], any(s.full_reference for s in bound), sequences)
     for name in matched.lonely:
         say(f"hdrq: {name} has no partner and is left out")
     mark = _mark(photometry, settings)
-    kept = _Kept(options["output"], options["resume"], mark)
+    kept = Kept(options["output"], options["resume"], mark)
     rows = list(_rows(matched.pairs, [str(s) for s in bound], metrics, photometry, settings, kept, mark))
     if options["sort"]:
         rows = _sorted(rows, str(bound[0]))
@@ -134,8 +136,9 @@ def _settings(options: dict[str, Any]) -> Settings:
     )
 
 
-def _pairs(paths: tuple[str, ...], manifest: str | None, full_reference: bool) -> Matched:
+def _pairs(paths: tuple[str, ...], manifest: str | None, full_reference: bool, sequences: bool) -> Matched:
     from hdrq.engine.pairing import Matched, alone, pair_paths, read_manifest
+    from hdrq.types import Pair
 
     if manifest is not None:
         if paths:
@@ -156,6 +159,10 @@ def _pairs(paths: tuple[str, ...], manifest: str | None, full_reference: bool) -
         raise UsageError(
             f"a metric with a reference takes REF and DIST, not {len(paths)} paths; use --pairs for more"
         )
+    if sequences and all(Path(p).is_dir() for p in paths):
+        return Matched(
+            [Pair(dist=paths[1], ref=paths[0])], []
+        )  # two folders of frames are one pair of sequences
     return pair_paths(*paths)
 
 
@@ -167,66 +174,13 @@ def _mark(photometry: Photometry, settings: Settings) -> str:
     return hashlib.sha256(repr((*parts, str(settings.dtype))).encode()).hexdigest()[:8]
 
 
-class _Kept:
-    """Rows that are there already: in the output of an earlier run, and in the journal of an interrupted one."""
-
-    def __init__(self, output: str | None, resume: bool, mark: str) -> None:
-        from hdrq.io.journal import Journal
-
-        self.rows: dict[Key, dict[str, Any]] = {}
-        self.journal = Journal(Path(f"{output}.part")) if output and output != "-" else None
-        if self.journal is None:
-            if resume:
-                raise UsageError("--resume needs -o FILE, where the earlier rows are")
-            return
-        found = list(self.journal.rows())
-        if found and not resume:
-            raise UsageError(
-                f"{self.journal.path} holds {len(found)} rows of an interrupted run; add --resume to go on, or remove it"
-            )
-        if resume:
-            for row in [*_read_back(Path(str(output))), *found]:
-                if row.get("settings") == mark and row.get("status") == "ok":
-                    self.rows[(row["ref"], row["dist"], row["metric"])] = row
-
-    def add(self, row: dict[str, Any]) -> None:
-        if self.journal is not None:
-            self.journal.add(_tables.plain(row))
-
-    def done(self) -> None:
-        if self.journal is not None:
-            self.journal.discard()
-
-
-def _read_back(path: Path) -> list[dict[str, Any]]:
-    """Rows of an earlier output, with numbers as numbers."""
-    import csv
-    import json
-
-    if not path.exists():
-        return []
-    try:
-        text = path.read_text(encoding="utf-8")
-        if path.suffix == ".json":
-            rows = json.loads(text)
-        elif path.suffix == ".jsonl":
-            rows = [json.loads(line) for line in text.splitlines()]
-        else:
-            rows = list(csv.DictReader(text.splitlines()))
-            for row in rows:
-                row["extra"] = json.loads(row.get("extra") or "{}")
-    except (OSError, ValueError) as error:
-        raise FileError(f"{path} is not an earlier output of hdrq score; write to another file") from error
-    return rows
-
-
 def _rows(
     pairs: list[Pair],
     texts: list[str],
     metrics: tuple[str, ...],
     photometry: Photometry,
     settings: Settings,
-    kept: _Kept,
+    kept: Kept,
     mark: str,
 ) -> Iterator[dict[str, Any]]:
     """A row for each pair and metric, in order; those that are there already are not computed again."""

@@ -42,6 +42,7 @@ def csv(folder: Folder, subset: str | None) -> Iterator[Pair]:
     if "dist" not in names:
         raise FileError(f"{path}: no column is known to hold the test image; name it dist")
     used = set(names.values())
+    half_widths = {"spread_is": "se"} if "spread" not in names and {"low", "high"} <= set(names) else {}
     for i, row in enumerate(rows, 2):
 
         def told(meaning: str, row: dict[str, str] = row) -> str:
@@ -60,7 +61,7 @@ def csv(folder: Folder, subset: str | None) -> Iterator[Pair]:
             spread=spread_of(path, i, row, names),
             distortion=told("distortion"),
             level=float(level) if level.replace(".", "", 1).isdigit() else None,
-            carried={name: text for name, text in row.items() if name not in used and text},
+            carried={name: text for name, text in row.items() if name not in used and text} | half_widths,
         )
 
 
