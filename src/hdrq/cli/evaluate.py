@@ -226,7 +226,7 @@ def _pairwise(dataset: Dataset, options: dict[str, Any], plan: Plan, format: str
         return True
     heads = ["metric", "pairs", "accuracy", "95 %", "people sided with", "at most"]
     lines = [
-        [r["metric"], f"{r['comparisons']}", f"{r['accuracy']:.4f}", f"{r['low']:.3f} … {r['high']:.3f}",
+        [r["metric"], f"{r['comparisons']}", f"{r['accuracy']:.4f}", f"{r['low']:.3f} … {r['high']:.3f}" if r["scenes"] > 1 else "",
          f"{r['share']:.4f}", f"{r['ceiling']:.4f}"] for r in rows
     ]  # fmt: skip
     _tables.show_table(
