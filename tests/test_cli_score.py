@@ -432,3 +432,18 @@ def test_what_would_not_fit_is_refused_before_it_starts(run, pair) -> None:
     code, _, err = run("score", *pair, "-m", "pu-ssim", "--max-memory", "0.00001")
     assert code == 3
     assert "ssim would take about" in err
+
+
+def test_folders_of_frames_are_sequences_to_a_metric_of_video(run, tmp_path) -> None:
+    for folder, amount in (("a", 0.0), ("b", 0.1)):
+        (tmp_path / folder).mkdir()
+        for i in range(3):
+            x = scene(i)
+            hdrq.write(tmp_path / folder / f"f{i:03d}.exr", Image(noisy(x, amount) if amount else x))
+    asked = "hdrvqm,mode=video,frame_rate=1,fixation_s=2"
+    code, out, err = run("score", tmp_path / "a", tmp_path / "b", "-m", asked)
+    assert code == 0, err
+    assert len(rows(out)) == 1
+    assert rows(out)[0]["better"] == "lower"
+    assert float(rows(out)[0]["value"]) > 0
+    assert len(rows(run("score", tmp_path / "a", tmp_path / "b", "-m", "pu-psnr")[1])) == 3

@@ -40,6 +40,18 @@ class Scorer:
     def full_reference(self) -> bool:
         return self.ref is not None
 
+    @property
+    def sequence(self) -> bool:
+        """Whether a batch is taken as the frames of one sequence."""
+        asked = self.metric.card.sequence
+        return asked is not None and str(self.options.get(asked[0])) == asked[1]
+
+    @property
+    def better(self) -> str:
+        """Direction of the value, with these options."""
+        card = self.metric.card
+        return card.sequence[2] if card.sequence is not None and self.sequence else card.better
+
     def __call__(self, ref: Image | Tensor, dist: Image | Tensor | None = None) -> Tensor:
         return self.read(ref, dist).value
 

@@ -8,7 +8,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
-from hdrq.errors import FileError, HdrqError
+import torch
+
+from hdrq.engine.pairing import pictures
+from hdrq.errors import FileError, HdrqError, PixelError
 from hdrq.io import read
 from hdrq.types import Image, Pair
 
@@ -39,7 +42,18 @@ class Shelf:
 
 
 def _read(path: str | Path, options: dict[str, str | None]) -> Image:
-    return read(path, layer=options["layer"], view=options["view"])
+    """One picture, or the frames of a folder as one batch in the order of their names."""
+    if not Path(path).is_dir():
+        return read(path, layer=options["layer"], view=options["view"])
+    frames = [read(p, layer=options["layer"], view=options["view"]) for p in pictures(Path(path))]
+    if not frames:
+        raise FileError(f"{path} holds no frames hdrq reads; see: hdrq list formats")
+    for frame in frames:
+        if frame.size != frames[0].size or frame.domain != frames[0].domain:
+            raise PixelError(
+                f"{frame.path} differs from {frames[0].path} in size or domain; a sequence has one of each"
+            )
+    return frames[0].with_pixels(torch.cat([f.pixels for f in frames]), path=str(path))
 
 
 Opened = tuple[Pair, Image | None, Image | None, HdrqError | None]

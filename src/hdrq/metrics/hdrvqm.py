@@ -27,7 +27,7 @@ SCALES, ORIENTATIONS, C = 5, 4, 0.2
 
 @metric(
     Card(
-        title="HDR-VQM (stills: 20 is identical; mode=video: 0 is identical and lower is better)",
+        title="HDR-VQM (stills: 20 is identical, higher is better; mode=video: 0 is identical, lower is better)",
         unit="1",
         better="higher",
         span=(0, 20),
@@ -35,6 +35,7 @@ SCALES, ORIENTATIONS, C = 5, 4, 0.2
         reads="nits",
         side=2,
         planes=42,
+        sequence=("mode", "video", "lower"),
         source="Narwaria, Perreira Da Silva, Le Callet 2015, doi:10.1016/j.image.2015.04.009; "
         "numbers as the authors' version 2 (mperreir/HDR-VQM 9dcfa4d)",
     )
