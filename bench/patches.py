@@ -14,6 +14,7 @@ import json
 import platform
 import time
 from collections.abc import Callable
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
@@ -61,15 +62,19 @@ def sampling(pair: Tensor) -> dict[str, Callable[[], Any]]:
     for count in (512, 2048):
         where = plan(size, count, scales=5)
         read = blocks(pair, where)
-        jobs[f"plan {count}"] = lambda n=count: plan(size, n, scales=5)
-        jobs[f"gather {count}: touched pixels"] = lambda p=where: blocks(pair, p)
-        jobs[f"gather {count}: halving"] = lambda r=read: [shrink(b, s) for s, b in enumerate(r)]
-        jobs[f"plan and gather {count}"] = lambda n=count: cut(pair, plan(size, n, scales=5))
-        jobs[f"gather {count}, averaged in light"] = lambda p=where: cut(pair, p, curves)
-        jobs[f"pyramid {count}, for comparison"] = lambda p=where: by_pyramid(pair, p)
-    where = plan(size, 128, patch=64)
-    jobs["plan and gather 128 of 64x64"] = lambda p=where: cut(pair, p)
+        draw = partial(plan, size, count, scales=5)
+        jobs[f"plan {count}"] = draw
+        jobs[f"gather {count}: touched pixels"] = partial(blocks, pair, where)
+        jobs[f"gather {count}: halving"] = partial(shrink_all, read)
+        jobs[f"plan and gather {count}"] = partial(plan_and_gather, pair, draw)
+        jobs[f"gather {count}, averaged in light"] = partial(cut, pair, where, curves)
+        jobs[f"pyramid {count}, for comparison"] = partial(by_pyramid, pair, where)
+    jobs["plan and gather 128 of 64x64"] = partial(plan_and_gather, pair, partial(plan, size, 128, patch=64))
     return jobs
+
+
+def plan_and_gather(pair: Tensor, draw: Callable[[], Plan]) -> Tensor:
+    return cut(pair, draw())
 
 
 def blocks(pair: Tensor, where: Plan) -> list[Tensor]:
@@ -82,10 +87,9 @@ def blocks(pair: Tensor, where: Plan) -> list[Tensor]:
     ]
 
 
-def shrink(block: Tensor, times: int) -> Tensor:
-    for _ in range(times):
-        block = halve(block)
-    return block
+def shrink_all(read: list[Tensor]) -> list[Tensor]:
+    """Every level's blocks halved to patches."""
+    return [reduce(lambda block, _: halve(block), range(level), block) for level, block in enumerate(read)]
 
 
 def by_pyramid(pair: Tensor, where: Plan) -> Tensor:

@@ -66,7 +66,9 @@ class PatchComparer(nn.Module):
 
     def features(self, patches: Tensor) -> Features:
         """(M, 3, 64, 64) patches as `intake` says."""
-        x, kept = patches.contiguous(memory_format=torch.channels_last), []
+        # Channels-last is faster everywhere, but on the CPU it rounds patch scores off by 1.6e-5 of the authors'.
+        order = torch.channels_last if patches.is_cuda else torch.contiguous_format
+        x, kept = patches.contiguous(memory_format=order), []
         for number, conv in enumerate(self.convs, 1):
             x = F.relu(conv(x))
             if number in _KEPT:

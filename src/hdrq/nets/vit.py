@@ -61,7 +61,7 @@ def _torchvision(state: Mapping[str, Tensor]) -> dict[str, Any]:
         state["conv_proj.weight"],
         state["encoder.pos_embedding"],
         state["encoder.layers.encoder_layer_0.mlp.0.weight"],
-        vit_names.count(state, "encoder.layers.", ".ln_1.weight"),
+        vit_names.count(state, "encoder.layers.encoder_layer_", ".ln_1.weight"),
     )
     return options | {"classes": _classes(state, "heads.head.bias")}
 
