@@ -225,10 +225,11 @@ def _pairwise(dataset: Dataset, options: dict[str, Any], plan: Plan, format: str
         _tables.write_text(_tables.text_of(rows, format, list(rows[0])), options["output"])
         return True
     heads = ["metric", "pairs", "accuracy", "95 %", "people sided with", "at most"]
-    lines = [
-        [r["metric"], f"{r['comparisons']}", f"{r['accuracy']:.4f}", f"{r['low']:.3f} … {r['high']:.3f}" if r["scenes"] > 1 else "",
-         f"{r['share']:.4f}", f"{r['ceiling']:.4f}"] for r in rows
-    ]  # fmt: skip
+    lines = []
+    for r in rows:
+        ends = f"{r['low']:.3f} … {r['high']:.3f}" if r["scenes"] > 1 else ""
+        shares = (f"{r[name]:.4f}" for name in ("share", "ceiling"))
+        lines.append([r["metric"], f"{r['comparisons']}", f"{r['accuracy']:.4f}", ends, *shares])
     _tables.show_table(
         heads, lines, f"{dataset.name}: pairwise preferences", heads[1:], output=options["output"]
     )

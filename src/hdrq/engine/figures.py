@@ -41,7 +41,16 @@ def scatter(sheet: Sheet, agreement: Agreement, seed: int = 0) -> Figure:
     low, high = np.quantile(y - curve(x), [0.025, 0.975])
     axes.fill_between(at, fitted + low, fitted + high, color=_BAND, alpha=0.35, linewidth=0, zorder=1)
     some = np.random.default_rng(seed).permutation(x.size)[:_MOST]
-    axes.plot(x[some], y[some], "o", markersize=4.0 if x.size < 150 else 2.6, color=_POINT, alpha=0.55, markeredgewidth=0, zorder=2)
+    axes.plot(
+        x[some],
+        y[some],
+        "o",
+        markersize=4.0 if x.size < 150 else 2.6,
+        color=_POINT,
+        alpha=0.55,
+        markeredgewidth=0,
+        zorder=2,
+    )
     axes.plot(at, fitted, color=_CURVE, linewidth=1.8, zorder=3)
     axes.set_xlabel(agreement.metric)
     axes.set_ylabel(f"opinion ({sheet.opinions_better} is better)")
