@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
+from dataclasses import astuple
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hdrq.cli import _tables
 from hdrq.errors import FileError, UsageError
 
+if TYPE_CHECKING:
+    from hdrq.engine.light import Photometry
+    from hdrq.engine.score import Settings
+
 Key = tuple[str, str, str]  # reference, test image, metric
+
+
+def mark_of(photometry: Photometry, settings: Settings) -> str:
+    """Eight hex digits of everything besides files and metric that a value depends on."""
+    import hdrq
+
+    parts = (hdrq.__version__, astuple(photometry), settings.match_response, settings.layer, settings.view)
+    return hashlib.sha256(repr((*parts, str(settings.dtype))).encode()).hexdigest()[:8]
 
 
 class Kept:

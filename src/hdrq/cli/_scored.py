@@ -32,13 +32,14 @@ def scored(
     path     table of `hdrq score` or of an earlier run; read if it is there, complete afterwards
     own_ppd  whether pairs that carry a resolution of their own (UPIQ's do) are seen at it
     """
-    from hdrq.cli.score import COLUMNS, _mark
+    from hdrq.cli._kept import mark_of
+    from hdrq.cli.score import COLUMNS
     from hdrq.engine.score import score, scorers
     from hdrq.io.journal import Journal
 
     texts = [str(s) for s in scorers(metrics, photometry, settings)]
     lights = {ppd: _seen_at(photometry, ppd) for ppd in dict.fromkeys(_ppd(p, own_ppd) for p in pairs)}
-    marks = {ppd: _mark(light, settings) for ppd, light in lights.items()}
+    marks = {ppd: mark_of(light, settings) for ppd, light in lights.items()}
     of_pair = {str(p.dist): marks[_ppd(p, own_ppd)] for p in pairs}
     journal = Journal(path.with_name(path.name + ".part")) if path else None
     kept = _kept(path, list(journal.rows()) if journal else [], pairs, of_pair)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, astuple
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ import click
 from hdrq.catalogue import names
 from hdrq.cli import _options, _progress, _tables
 from hdrq.cli._door import NOTHING_DONE, SOME_FAILED, say
-from hdrq.cli._kept import Kept
+from hdrq.cli._kept import Kept, mark_of
 from hdrq.errors import FileError, UsageError
 
 if TYPE_CHECKING:
@@ -103,7 +102,7 @@ def score(paths: tuple[str, ...], metrics: tuple[str, ...], **options: Any) -> N
     matched = _pairs(paths, options["pairs"], any(s.full_reference for s in bound), sequences)
     for name in matched.lonely:
         say(f"hdrq: {name} has no partner and is left out")
-    mark = _mark(photometry, settings)
+    mark = mark_of(photometry, settings)
     kept = Kept(options["output"], options["resume"], mark)
     rows = list(_rows(matched.pairs, [str(s) for s in bound], metrics, photometry, settings, kept, mark))
     if options["sort"]:
@@ -164,14 +163,6 @@ def _pairs(paths: tuple[str, ...], manifest: str | None, full_reference: bool, s
             [Pair(dist=paths[1], ref=paths[0])], []
         )  # two folders of frames are one pair of sequences
     return pair_paths(*paths)
-
-
-def _mark(photometry: Photometry, settings: Settings) -> str:
-    """Eight hex digits of everything besides files and metric that a value depends on."""
-    import hdrq
-
-    parts = (hdrq.__version__, astuple(photometry), settings.match_response, settings.layer, settings.view)
-    return hashlib.sha256(repr((*parts, str(settings.dtype))).encode()).hexdigest()[:8]
 
 
 def _rows(
