@@ -17,7 +17,7 @@ from hdrq.types import Card, Reading, metric
         better="higher",
         span=(None, None),
         reads="nits",
-        source="doi:10.1109/TIP.2021.3119872; github.com/gfxdisp/pu_pieapp",
+        source="doi:10.48550/arXiv.2012.10758; github.com/gfxdisp/pu_pieapp",
         needs=("net", "maps"),
         side=64,
         planes=40,

@@ -1,6 +1,6 @@
 """PU-PieAPP as published: PieAPP's network, trained on UPIQ. Reads light; higher is better, 0 is identical.
 
-Source  Mantiuk, Hammou & Hanji / gfxdisp pu_pieapp (MIT); UPIQ, doi:10.1109/TCI.2021.3059481
+Source  Mikhailiuk, Perez-Ortiz, Yue, Suen & Mantiuk, doi:10.48550/arXiv.2012.10758; github.com/gfxdisp/pu_pieapp
 """
 
 from __future__ import annotations
