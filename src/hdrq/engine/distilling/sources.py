@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 import torch
 from torch import Tensor
@@ -43,19 +44,20 @@ class Opened:
 
 
 class Sources:
-    """Decoded pictures, the latest ones kept."""
+    """Decoded pictures, the latest ones kept. Threads may share one: an alignment is fed from two sides."""
 
     def __init__(self) -> None:
         self._held: OrderedDict[str, Opened] = OrderedDict()
+        self._one_at_a_time = Lock()
 
     def get(self, path: str | Path) -> Opened:
         key = str(path)
-        if key not in self._held:
-            self._held[key] = opened(Path(path))
+        with self._one_at_a_time:
+            found = self._held.pop(key, None) or opened(Path(path))
+            self._held[key] = found
             while len(self._held) > 1 and sum(o.pixels.numel() for o in self._held.values()) > _HELD:
                 self._held.popitem(last=False)
-        self._held.move_to_end(key)
-        return self._held[key]
+        return found
 
 
 def opened(path: Path) -> Opened:
