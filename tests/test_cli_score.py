@@ -447,3 +447,10 @@ def test_folders_of_frames_are_sequences_to_a_metric_of_video(run, tmp_path) -> 
     assert rows(out)[0]["better"] == "lower"
     assert float(rows(out)[0]["value"]) > 0
     assert len(rows(run("score", tmp_path / "a", tmp_path / "b", "-m", "pu-psnr")[1])) == 3
+
+
+@pytest.mark.parametrize(("asked", "better"), [("hdrvdp3", "higher"), ("hdrvdp3,output=p-det", "lower")])
+def test_a_row_tells_the_direction_of_the_number_asked_for(run, pair, asked: str, better: str) -> None:
+    code, out, _ = run("score", *pair, "-m", asked)
+    assert code == 0
+    assert rows(out)[0]["better"] == better

@@ -143,7 +143,8 @@ class Card:
     planes     peak memory, in float32 planes of the image's size, for refusing before memory runs out
     trainable  whether the gradient may be trained on
     net        shelf name of the network of a learned metric
-    sequence   (option, value, better): with that option a batch is the frames of one sequence and gets one value
+    sequence   (option, value) with which a batch is the frames of one sequence and gets one value
+    turns      (option, value) pairs with which the value's direction is the other one
     map        what the map shows: "probability" of detection, "similarity" (1 is best whatever the value's
                direction), "attention", or "" for the value's own scale and direction
     """
@@ -163,7 +164,8 @@ class Card:
     planes: float = 30.0
     trainable: bool = True
     net: str | None = None
-    sequence: tuple[str, str, Literal["higher", "lower"]] | None = None
+    sequence: tuple[str, str] | None = None
+    turns: tuple[tuple[str, str], ...] = ()
     map: str = ""
 
     @property

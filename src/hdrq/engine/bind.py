@@ -50,7 +50,8 @@ class Scorer:
     def better(self) -> str:
         """Direction of the value, with these options."""
         card = self.metric.card
-        return card.sequence[2] if card.sequence is not None and self.sequence else card.better
+        turned = any(str(self.options.get(option)) == value for option, value in card.turns)
+        return card.better if not turned else {"higher": "lower", "lower": "higher"}[card.better]
 
     def __call__(self, ref: Image | Tensor, dist: Image | Tensor | None = None) -> Tensor:
         return self.read(ref, dist).value

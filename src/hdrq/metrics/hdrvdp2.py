@@ -47,6 +47,7 @@ FROM_XYZ = np.array(
         side=18,
         planes=120,
         map="probability",
+        turns=(("output", "p-det"), ("output", "c-max")),
         source="Mantiuk, Kim, Rempel & Heidrich 2011, doi:10.1145/2010324.1964935; "
         "Narwaria et al. 2015, doi:10.1117/1.JEI.24.1.010501; program 2.2.1",
     )

@@ -35,7 +35,8 @@ SCALES, ORIENTATIONS, C = 5, 4, 0.2
         reads="nits",
         side=2,
         planes=42,
-        sequence=("mode", "video", "lower"),
+        sequence=("mode", "video"),
+        turns=(("mode", "video"),),
         source="Narwaria, Perreira Da Silva, Le Callet 2015, doi:10.1016/j.image.2015.04.009; "
         "numbers as the authors' version 2 (mperreir/HDR-VQM 9dcfa4d)",
     )
