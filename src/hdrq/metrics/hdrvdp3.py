@@ -79,7 +79,7 @@ STRUCTURE_GAIN = 0.2501039518897  # of task civdm
         side=16,
         planes=90,
         map="probability",
-        turns=(("output", "p-det"), ("output", "c-max"), ("output", "loss"), ("output", "amplification")),
+        turns=(("output", "p-det"), ("output", "c-max")),
         source="Mantiuk, Hammou & Hanji 2023, arXiv:2304.13625; program 3.0.7 of 30 April 2023",
     )
 )
