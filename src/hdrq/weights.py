@@ -90,9 +90,12 @@ def find_card(name: str) -> tuple[Checkpoint, Path]:
     for folder in folders():
         if (folder / f"{name}.json").exists() and (folder / f"{name}.safetensors").exists():
             return read_card(folder / f"{name}.json"), folder / f"{name}.safetensors"
-    raise MissingPart(
-        f"no weights are called '{name}' here; see: hdrq models list, or: hdrq models fetch {name}"
+    way = (
+        f"get them: hdrq models fetch {name}"
+        if any(p["name"] == name for p in published())
+        else "see: hdrq models list"
     )
+    raise MissingPart(f"no weights are called '{name}' here; {way}")
 
 
 def default_weights(net: str, encoding: str) -> str:
@@ -133,9 +136,13 @@ def _how_to_get(net: str, encoding: str) -> str:
     ways += [f"hdrq models import FILE --as {net}{trained_on}"]
     if net in ("vtamiq", "pieapp"):
         ways.append(f"hdrq train --metric {net}")
-    others = [card.name for card, _ in cards() if card.net == net and card.recipe != UNTRAINED]
+    here = [card.name for card, _ in cards() if card.net == net and card.recipe != UNTRAINED]
+    abroad = [p["name"] for p in published() if p["net"] == net and p["encoding"] != encoding]
     prefix = "" if encoding in ("srgb", *_LIGHT) else f"{encoding}:"
-    other = f"; or use weights of other code as they are: {prefix}{net}@{others[0]}" if others else ""
+    other = ""
+    if here or abroad:
+        first = "" if here else f"hdrq models fetch {abroad[0]}, then "
+        other = f"; or use weights of other code as they are: {first}{prefix}{net}@{(here or abroad)[0]}"
     kind = "light" if encoding in _LIGHT else f"{encoding} code"
     return f"no weights of {net} for {kind} are here; get some: {', or: '.join(ways)}{other}"
 
