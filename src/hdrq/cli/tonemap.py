@@ -41,6 +41,8 @@ def _complete(kind: str) -> Any:
 @click.option("--iterations", type=int, default=60, show_default=True, help="Of each of three starts of --optimize.")
 @click.option("--expand", metavar="NAME", shell_complete=_complete("expander"), help="Inverse operator: SDR in, light out.")
 @click.option("--mask", is_flag=True, help="With --expand: write where the picture is clipped, as NAME-clipped.png.")
+@click.option("--enhance", metavar="qdnet[@WEIGHTS]", help="Make a tone-mapped picture again, at --quality.")
+@click.option("--quality", type=float, metavar="Q", help="With --enhance: in the unit of its weights, about 0..1.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of dithering and of the starts of --optimize.")
 @_options.device_option
 @_options.light_options
@@ -53,6 +55,7 @@ def tonemap(source: Path, target: Path | None, **options: Any) -> None:
     hdrq tonemap scene.exr --compare all -o sheet.png
     hdrq tonemap scene.exr best.png --optimize tmqi --params best.json
     hdrq tonemap photo.jpg light.exr --expand rempel
+    hdrq tonemap picture.png better.png --enhance qdnet@NAME --quality 0.9
     """
     target = target or options["output"]
     if target is None and not options["optimize"]:
@@ -61,6 +64,8 @@ def tonemap(source: Path, target: Path | None, **options: Any) -> None:
         return _compare(source, target, options)
     if target is not None and options["expand"]:
         return _expand(source, target, options)
+    if target is not None and options["enhance"]:
+        return _enhance(source, target, options)
     made = _plan(options)
     if options["optimize"]:
         made = _optimize(source, made, options)
@@ -120,6 +125,19 @@ def _report(done: Any, total: int) -> None:
             say(f"hdrq: {found.error}")
     if failed:
         raise SystemExit(NOTHING_DONE if failed == total else SOME_FAILED)
+
+
+def _enhance(source: Path, target: Path, options: dict[str, Any]) -> None:
+    from hdrq.engine.convert import targets
+    from hdrq.engine.enhance import enhance_files, enhancer
+    from hdrq.engine.score import device_of
+
+    if options["quality"] is None:
+        raise UsageError("--enhance wants to know how good: add --quality 0.9, say")
+    device = device_of(options["device"])
+    net = enhancer(options["enhance"], device)
+    jobs = targets(source, target, options["suffix"] or ".png")
+    _report(enhance_files(jobs, net, options["quality"], device, options["seed"]), len(jobs))
 
 
 def _compare(source: Path, target: Path, options: dict[str, Any]) -> None:
