@@ -148,7 +148,7 @@ def test_without_weights_one_line_says_how_to_get_them() -> None:
     assert "\n" not in str(said.value)
     assert "no weights of vtamiq for pu21 code are here" in str(said.value)
     assert "hdrq models import FILE --as vtamiq --encoding pu21" in str(said.value)
-    with pytest.raises(MissingPart, match="hdrq models fetch lpips-alex"):
+    with pytest.raises(MissingPart, match="hdrq models import FILE --as lpips"):
         weights.load("lpips")
     with pytest.raises(MissingPart, match="no weights are called 'nobody'"):
         weights.load("vtamiq", "nobody", "pu21")
