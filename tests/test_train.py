@@ -26,10 +26,19 @@ from hdrq.errors import UsageError
 from hdrq.ops.correlation import srocc
 from hdrq.ops.schedules import factor
 from hdrq.types import Image
+from hdrq.weights import span
 
 TINY = {"width": 48, "depth": 2, "heads": 3, "mlp": 96, "reduction": 8, "dropout": 0.0, "drop_path": 0.0}
 RUN = Run(
-    net="vtamiq", options=TINY, batch=4, patches=48, test_patches=64, epochs=2, rate=2e-3, decay=0.0, schedule="constant"
+    net="vtamiq",
+    options=TINY,
+    batch=4,
+    patches=48,
+    test_patches=64,
+    epochs=2,
+    rate=2e-3,
+    decay=0.0,
+    schedule="constant",
 )
 
 
@@ -40,7 +49,9 @@ def items(tmp_path_factory) -> list[Item]:
     made = []
     for scene in range(2):
         g = torch.Generator().manual_seed(scene)
-        x = torch.nn.functional.interpolate(torch.rand(1, 3, 9, 12, generator=g), size=(72, 96), mode="bicubic").clamp(0, 1)
+        x = torch.nn.functional.interpolate(
+            torch.rand(1, 3, 9, 12, generator=g), size=(72, 96), mode="bicubic"
+        ).clamp(0, 1)
         ref = folder / f"{scene}.png"
         hdrq.write(ref, Image(x, "srgb"), depth="uint8")
         for level in range(4):
@@ -135,7 +146,9 @@ def test_two_processes_do_what_one_does(items, tmp_path) -> None:
     file.write_text(script)
     subprocess.run([sys.executable, file, tmp_path / "one", listed], check=True)
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--master_port=0"]
-    subprocess.run([*command, "--standalone", file, tmp_path / "two", listed], check=True, capture_output=True)
+    subprocess.run(
+        [*command, "--standalone", file, tmp_path / "two", listed], check=True, capture_output=True
+    )
     one = json.loads((tmp_path / "one" / "losses.json").read_text())
     two = json.loads((tmp_path / "two" / "losses0.json").read_text())
     assert np.allclose(one, two, rtol=2e-4)
@@ -181,9 +194,7 @@ def test_the_screen_and_the_code_are_the_papers(shared) -> None:
     """parity/pu_pq_display.npz, HDR-IQA-dom-adapt abbf42b: display wrapper without jitter, Pmax, mean and sd 0.5."""
     p = np.load(shared / "parity" / "pu_pq_display.npz")
     x = torch.from_numpy(p["wrapper_x"])
-    from hdrq.engine.training.learner import span_of
-
-    black, white = span_of(RUN)
+    black, white = span(RUN.encoding, RUN.white)
     for screen, key in (("sdr", "wrapper_sdr_pmax_half"), ("hdr", "wrapper_hdrlike_pmax_half")):
         ours = ((seen(x, screen, "pu21", None) - black) / (white - black) - 0.5) / 0.5
         assert (ours - torch.from_numpy(p[key])).abs().max() < 1e-5

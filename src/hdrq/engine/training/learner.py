@@ -13,9 +13,7 @@ from hdrq.engine.training.feed import Batch
 from hdrq.engine.training.run import Run
 from hdrq.errors import UsageError
 from hdrq.layers.intake import enter
-from hdrq.types import Encoding
-
-_DARKEST, _BRIGHTEST = 0.005, 10_000.0  # cd/m², what white="pmax" calls 0 and 1
+from hdrq.weights import span
 
 
 class Answer(NamedTuple):
@@ -28,17 +26,8 @@ class Answer(NamedTuple):
 def build(run: Run) -> nn.Module:
     """The network of a run with random weights, knowing what code it calls 0 and 1."""
     module: nn.Module = find("net", run.net).build(**run.options)
-    module.span = span_of(run)  # type: ignore[assignment]
+    module.span = span(run.encoding, run.white)  # type: ignore[assignment]
     return module
-
-
-def span_of(run: Run) -> tuple[float, float]:
-    """(black, white) of the code that the network calls 0 and 1."""
-    if run.white == "sdr" or run.encoding == "srgb":
-        return (0.0, 1.0)
-    code: Encoding = find("encoding", run.encoding)
-    ends = code.encode(torch.tensor([_DARKEST, _BRIGHTEST], dtype=torch.float64).reshape(1, 1, 1, 2))
-    return (float(ends[..., 0]), float(ends[..., 1]))
 
 
 def answer(module: nn.Module, run: Run, batch: Batch) -> Answer:
