@@ -22,28 +22,60 @@ def _complete(kind: str) -> Any:
 @click.command(short_help="Tone-map HDR pictures, compare and tune operators, expand SDR.")
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("target", metavar="[OUT]", required=False, type=click.Path(path_type=Path))
-@click.option("--operator", metavar="NAME", shell_complete=_complete("tonemapper"),
-              help="Tone mapper.  [default: reinhard; sigmoid with --optimize]")
-@click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="A parameter of the operator; repeat for more.")
-@click.option("--params", metavar="FILE.json", type=click.Path(path_type=Path),
-              help="Operator and parameters of this file; with --optimize, write them here.")
-@click.option("--colour", metavar="NAME", help="schlick, linear, mantiuk-power, mantiuk-linear, pouli, luminance.")
+@click.option(
+    "--operator",
+    metavar="NAME",
+    shell_complete=_complete("tonemapper"),
+    help="Tone mapper.  [default: reinhard; sigmoid with --optimize]",
+)
+@click.option(
+    "--set", "sets", multiple=True, metavar="NAME=VALUE", help="A parameter of the operator; repeat for more."
+)
+@click.option(
+    "--params",
+    metavar="FILE.json",
+    type=click.Path(path_type=Path),
+    help="Operator and parameters of this file; with --optimize, write them here.",
+)
+@click.option(
+    "--colour", metavar="NAME", help="schlick, linear, mantiuk-power, mantiuk-linear, pouli, luminance."
+)
 @click.option("--saturation", type=float, metavar="S", help="Of the colour correction.")
 @click.option("--gamut", default="clip", show_default=True, metavar="NAME", help="clip, desaturate or scale.")
 @click.option("--bits", type=click.Choice(["8", "16"]), help="Of the code.  [default: 8, 16 for PQ and HLG]")
 @click.option("--dither", is_flag=True, help="A step of noise before rounding.")
-@click.option("--suffix", metavar=".EXT", help="Of the files, for a folder.  [default: .png; .exr with --expand]")
-@click.option("--temporal", type=float, metavar="FRAMES", help="Folder of frames: adaptation follows with this time constant.")
+@click.option(
+    "--suffix", metavar=".EXT", help="Of the files, for a folder.  [default: .png; .exr with --expand]"
+)
+@click.option(
+    "--temporal",
+    type=float,
+    metavar="FRAMES",
+    help="Folder of frames: adaptation follows with this time constant.",
+)
 @click.option("--compare", metavar="all|A,B,...", help="A sheet of operators, written to -o.")
 @click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="The sheet, or OUT.")
 @click.option("--score", metavar="METRIC", help="On the sheet.  [default: tmqi; none for no numbers]")
 @click.option("--optimize", metavar="METRIC", help="Tune the operator's parameters for this picture.")
-@click.option("--iterations", type=int, default=60, show_default=True, help="Of each of three starts of --optimize.")
-@click.option("--expand", metavar="NAME", shell_complete=_complete("expander"), help="Inverse operator: SDR in, light out.")
-@click.option("--mask", is_flag=True, help="With --expand: write where the picture is clipped, as NAME-clipped.png.")
+@click.option(
+    "--iterations", type=int, default=60, show_default=True, help="Of each of three starts of --optimize."
+)
+@click.option(
+    "--expand",
+    metavar="NAME",
+    shell_complete=_complete("expander"),
+    help="Inverse operator: SDR in, light out.",
+)
+@click.option(
+    "--mask", is_flag=True, help="With --expand: write where the picture is clipped, as NAME-clipped.png."
+)
 @click.option("--enhance", metavar="qdnet[@WEIGHTS]", help="Make a tone-mapped picture again, at --quality.")
-@click.option("--quality", type=float, metavar="Q", help="With --enhance: in the unit of its weights, about 0..1.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of dithering and of the starts of --optimize.")
+@click.option(
+    "--quality", type=float, metavar="Q", help="With --enhance: in the unit of its weights, about 0..1."
+)
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Of dithering and of the starts of --optimize."
+)
 @_options.device_option
 @_options.light_options
 def tonemap(source: Path, target: Path | None, **options: Any) -> None:
@@ -82,7 +114,12 @@ def tonemap(source: Path, target: Path | None, **options: Any) -> None:
 
 def _scene_photometry(options: dict[str, Any]) -> Any:
     """How the input is read: --display is what the output is for."""
-    return _options.photometry_of({**options, **dict.fromkeys(("display", "display_peak", "black", "contrast", "ambient", "reflectance"))})
+    return _options.photometry_of(
+        {
+            **options,
+            **dict.fromkeys(("display", "display_peak", "black", "contrast", "ambient", "reflectance")),
+        }
+    )
 
 
 def _settings(sets: tuple[str, ...]) -> dict[str, str]:
@@ -110,8 +147,15 @@ def _plan(options: dict[str, Any]) -> Any:
     screen = _options.display_of(options) or display("sdr")
     bits = int(options["bits"]) if options["bits"] else (16 if screen.eotf in ("pq", "hlg") else 8)
     return plan(
-        name, settings, display=screen, colour=options["colour"], saturation=options["saturation"],
-        gamut=options["gamut"], bits=bits, dither=options["dither"], seed=options["seed"],
+        name,
+        settings,
+        display=screen,
+        colour=options["colour"],
+        saturation=options["saturation"],
+        gamut=options["gamut"],
+        bits=bits,
+        dither=options["dither"],
+        seed=options["seed"],
     )
 
 
@@ -182,16 +226,27 @@ def _optimize(source: Path, made: Any, options: dict[str, Any]) -> Any:
 
     photometry = _scene_photometry(options)
     steps = tune(
-        read(source, photometry), made, metric(options["optimize"]),
-        iterations=options["iterations"], seed=options["seed"], photometry=photometry,
+        read(source, photometry),
+        made,
+        metric(options["optimize"]),
+        iterations=options["iterations"],
+        seed=options["seed"],
+        photometry=photometry,
     )
     seen = list(_progress.bar(steps, 3 * options["iterations"] + 1))
     last = next(s for s in reversed(seen) if isinstance(s, Tuned))
-    click.echo(f"{last.metric} of {last.operator}: {last.before:.4f} before, {last.after:.4f} after ({last.method}, {last.evaluations} evaluations)")
+    click.echo(f"{last.metric} of {last.operator}: {last.before:.4f} before, {last.after:.4f} after")
+    click.echo(f"  by {last.method}, {last.evaluations} evaluations")
     for name, value in last.parameters.items():
         click.echo(f"  {name} = {value:.6g}" if isinstance(value, float) else f"  {name} = {value}")
     if options["params"] is not None:
-        kept = {"operator": last.operator, "parameters": dict(last.parameters), "metric": last.metric,
-                "before": last.before, "after": last.after, "picture": source.name}
+        kept = {
+            "operator": last.operator,
+            "parameters": dict(last.parameters),
+            "metric": last.metric,
+            "before": last.before,
+            "after": last.after,
+            "picture": source.name,
+        }
         _tables.write_text(json.dumps(kept, indent=1) + "\n", str(options["params"]))
     return replace(made, settings=last.parameters)

@@ -64,9 +64,7 @@ def sheet(found: Sequence[Tile], label: str = "") -> Image:
     _, _, h, w = pictures[0].code.shape
     columns = max(1, min(len(pictures), round((len(pictures) * h / w * 1.5) ** 0.5)))
     rows = -(-len(pictures) // columns)
-    canvas = Pillow.new(
-        "RGB", (columns * (w + _GAP) + _GAP, rows * (h + _LABEL + _GAP) + _GAP), (24, 24, 24)
-    )
+    canvas = Pillow.new("RGB", (columns * (w + _GAP) + _GAP, rows * (h + _LABEL + _GAP) + _GAP), (24, 24, 24))
     draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(size=18)
     for i, tile in enumerate(pictures):
         x, y = _GAP + (i % columns) * (w + _GAP), _GAP + (i // columns) * (h + _LABEL + _GAP)

@@ -15,7 +15,7 @@ from torch import Tensor
 from hdrq import io
 from hdrq.catalogue import find
 from hdrq.displays import display as shelf_display
-from hdrq.engine.light import LIGHT, SDR_WHITE, Photometry, emit_for, factor_of, relabel
+from hdrq.engine.light import LIGHT, Photometry, emit_for, factor_of, relabel
 from hdrq.errors import DomainError, FileError, HdrqError, UsageError
 from hdrq.ops.colour import convert
 from hdrq.ops.colour_correction import CORRECTIONS
@@ -52,7 +52,10 @@ class Plan:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, known, what in ((self.colour, CORRECTIONS, "colour correction"), (self.gamut, GAMUT_MAPPINGS, "gamut mapping")):
+        for name, known, what in (
+            (self.colour, CORRECTIONS, "colour correction"),
+            (self.gamut, GAMUT_MAPPINGS, "gamut mapping"),
+        ):
             if name is not None and name not in known:
                 raise UsageError(f"no {what} is called '{name}'; there are {', '.join(known)}")
 
@@ -84,12 +87,17 @@ def shown(light: Tensor, plan: Plan) -> Tensor:
     """Display-linear 0..1 of a scene's light; differentiable where the operator is."""
     settings = dict(plan.settings)
     for name, value in (("peak_nits", plan.display.peak_nits), ("black_nits", plan.display.black_nits)):
-        if name in plan.operator.options and name not in settings and name in _OF_DISPLAY.get(plan.operator.name, ()):
+        if (
+            name in plan.operator.options
+            and name not in settings
+            and name in _OF_DISPLAY.get(plan.operator.name, ())
+        ):
             settings[name] = value
     picture = plan.operator.render(light, **settings)
     if plan.colour is not None:
         correct = CORRECTIONS[plan.colour]
-        picture = correct(light, picture) if plan.saturation is None else correct(light, picture, plan.saturation)
+        asked = () if plan.saturation is None else (plan.saturation,)
+        picture = correct(light, picture, *asked)
     return GAMUT_MAPPINGS[plan.gamut](picture)
 
 
@@ -113,7 +121,11 @@ def code_of(picture: Tensor, plan: Plan) -> Image:
     elif d.eotf in ("absolute", "linear"):
         return Image(nits, "nits", PRIMARIES[d.primaries])
     else:
-        code, domain = (linear_to_srgb(pixels), "srgb") if d.eotf == "srgb" else (pixels ** (1 / _power(d.eotf)), "gamma")
+        code, domain = (
+            (linear_to_srgb(pixels), "srgb")
+            if d.eotf == "srgb"
+            else (pixels ** (1 / _power(d.eotf)), "gamma")
+        )
     return Image(_dithered(code, plan), domain, PRIMARIES[d.primaries], bits=plan.bits)
 
 
@@ -138,9 +150,13 @@ def develop(image: Image, plan: Plan, photometry: Photometry | None = None) -> I
 def expand(image: Image, operator: Operator, settings: Mapping[str, Any]) -> Image:
     """Light, cd/m², of an image of code, by an inverse operator."""
     if image.domain in LIGHT:
-        raise DomainError(f"{image.path or 'the image'} holds light already; --expand takes code (PNG, JPEG ...)")
+        raise DomainError(
+            f"{image.path or 'the image'} holds light already; --expand takes code (PNG, JPEG ...)"
+        )
     if image.domain in ("pq", "hlg"):
-        raise DomainError(f"{image.path or 'the image'} holds {image.domain} code, which is HDR; decode it: hdrq encode --decode")
+        raise DomainError(
+            f"{image.path or 'the image'} holds {image.domain} code, which is HDR; decode it: hdrq encode --decode"
+        )
     code = image.pixels.clamp(0, 1)
     return Image(operator(code, **settings), "nits", BT709, path=image.path)
 
@@ -215,9 +231,14 @@ def _written(target: Path, code: Image, plan: Plan) -> tuple[str, ...]:
     if known is not None and known.name in ("png", "tiff"):
         options["depth"] = f"uint{plan.bits}"
     if known is not None and known.name in ("png", "tiff", "exr"):
-        options["provenance"] = {"operator": plan.operator.name, **{k: v for k, v in plan.settings.items() if v is not None}}
+        options["provenance"] = {
+            "operator": plan.operator.name,
+            **{k: v for k, v in plan.settings.items() if v is not None},
+        }
     if code.domain not in LIGHT and known is not None and known.name in ("exr", "pfm", "radiance"):
-        raise UsageError(f"{target.name} is for light; write code as .png or .tif, or choose --display absolute")
+        raise UsageError(
+            f"{target.name} is for light; write code as .png or .tif, or choose --display absolute"
+        )
     return io.write(target, replace(code, pixels=code.pixels.detach().cpu()), **options)
 
 
@@ -233,9 +254,6 @@ def read_parameters(path: Path) -> tuple[str, dict[str, Any]]:
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise FileError(f"{path} is not a file of parameters; it needs 'operator' and 'parameters'") from error
-
-
-def white_nits(display: Display) -> float:
-    """What the metrics call the white of a developed picture."""
-    return display.peak_nits if display.eotf != "absolute" else SDR_WHITE
+        raise FileError(
+            f"{path} is not a file of parameters; it needs 'operator' and 'parameters'"
+        ) from error

@@ -94,7 +94,9 @@ def tune(
     if not sign * after > sign * before:
         parameters, after = {}, before
     how = "adam" if gradient else "simplex"
-    yield Tuned(plan.operator.name, str(scorer), before, after, {**plan.settings, **parameters}, how, counter[0])
+    yield Tuned(
+        plan.operator.name, str(scorer), before, after, {**plan.settings, **parameters}, how, counter[0]
+    )
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,9 @@ def _has_gradient(value: Callable[[Tensor], Tensor], u: Tensor) -> bool:
 Found = Iterator[tuple[int, list[float], float]]
 
 
-def _adam(value: Callable[[Tensor], Tensor], begin: list[float], iterations: int, dtype: torch.dtype) -> Found:
+def _adam(
+    value: Callable[[Tensor], Tensor], begin: list[float], iterations: int, dtype: torch.dtype
+) -> Found:
     u = torch.tensor(begin, dtype=dtype, requires_grad=True)
     rule = torch.optim.Adam([u], lr=_RATE)
     for i in range(iterations):
@@ -160,14 +164,16 @@ def _adam(value: Callable[[Tensor], Tensor], begin: list[float], iterations: int
         score = value(u)
         here = u.detach().tolist()
         yield i, here, float(score.detach())
-        (-score).backward()  # type: ignore[no-untyped-call]
+        (-score).backward()
         if u.grad is None or not torch.isfinite(u.grad).all():
             return
         rule.param_groups[0]["lr"] = _RATE * exp(-2 * i / iterations)
         rule.step()
 
 
-def _simplex(value: Callable[[Tensor], Tensor], begin: list[float], iterations: int, dtype: torch.dtype) -> Found:
+def _simplex(
+    value: Callable[[Tensor], Tensor], begin: list[float], iterations: int, dtype: torch.dtype
+) -> Found:
     seen: list[tuple[list[float], float]] = []
 
     def loss(x: np.ndarray) -> float:

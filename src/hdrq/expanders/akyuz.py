@@ -18,7 +18,9 @@ from hdrq.ops.scene import brightest, darkest, luminance, ratio, relight
         robust=False,
     )
 )
-def akyuz(code: Tensor, *, peak_nits: float = 5000.0, gamma: float = 1.0, transfer: Transfer = "srgb") -> Tensor:
+def akyuz(
+    code: Tensor, *, peak_nits: float = 5000.0, gamma: float = 1.0, transfer: Transfer = "srgb"
+) -> Tensor:
     """peak ((L - L_min) / (L_max - L_min))^gamma."""
     light = linearise(code, transfer)
     y = luminance(light)

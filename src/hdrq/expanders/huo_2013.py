@@ -20,7 +20,12 @@ from hdrq.ops.scene import brightest, luminance, mean, ratio
     )
 )
 def huo_2013(
-    code: Tensor, *, peak_nits: float = 5000.0, theta: float = 1.6, epsilon: float = 0.01, transfer: Transfer = "srgb"
+    code: Tensor,
+    *,
+    peak_nits: float = 5000.0,
+    theta: float = 1.6,
+    epsilon: float = 0.01,
+    transfer: Transfer = "srgb",
 ) -> Tensor:
     """C 10^-theta L / (L̄ (1 - L + epsilon)) / B, B a bilateral mean (16 pixels, 3/255); the brightest becomes peak.
 

@@ -19,7 +19,9 @@ from hdrq.ops.scene import brightest, log_mean, luminance, ratio, relight
         robust=False,
     )
 )
-def huo_2014(code: Tensor, *, peak_nits: float = 5000.0, n: float = 0.86, transfer: Transfer = "srgb") -> Tensor:
+def huo_2014(
+    code: Tensor, *, peak_nits: float = 5000.0, n: float = 0.86, transfer: Transfer = "srgb"
+) -> Tensor:
     """(L / L_max) ((peak B)^n + (peak L̄)^n)^(1/n), B two bilateral passes (16 pixels, 0.3; 10 pixels, 0.1)."""
     light = linearise(code, transfer)
     y = luminance(light)

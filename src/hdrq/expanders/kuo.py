@@ -19,10 +19,17 @@ from hdrq.ops.scene import luminance, relight
     )
 )
 def kuo(
-    code: Tensor, *, peak_nits: float = 5000.0, p: float = 30.0, highlight: float = 0.1, transfer: Transfer = "srgb"
+    code: Tensor,
+    *,
+    peak_nits: float = 5000.0,
+    p: float = 30.0,
+    highlight: float = 0.1,
+    transfer: Transfer = "srgb",
 ) -> Tensor:
     """peak L / (p (1 - L) + L), plus `highlight` of the peak where clipped areas, held at edges, glow."""
     light = linearise(code, transfer)
     y = luminance(light)
-    glow = bilateral_grid(clipped(code, IMAGE_CLIP), max(1.0, 0.02 * max(y.shape[-2:])), 0.1, guide=y).clamp(0, 1)
+    glow = bilateral_grid(clipped(code, IMAGE_CLIP), max(1.0, 0.02 * max(y.shape[-2:])), 0.1, guide=y).clamp(
+        0, 1
+    )
     return relight(light, y, peak_nits * (y / (p * (1 - y) + y) + highlight * glow * y) / (1 + highlight))

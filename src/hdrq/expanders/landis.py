@@ -19,7 +19,12 @@ from hdrq.ops.scene import brightest, luminance, ratio, relight
     )
 )
 def landis(
-    code: Tensor, *, peak_nits: float = 5000.0, alpha: float = 2.0, threshold: float = 0.5, transfer: Transfer = "srgb"
+    code: Tensor,
+    *,
+    peak_nits: float = 5000.0,
+    alpha: float = 2.0,
+    threshold: float = 0.5,
+    transfer: Transfer = "srgb",
 ) -> Tensor:
     """L (1 - w) + peak L w, w = ((L - threshold) / (L_max - threshold))^alpha above the threshold."""
     light = linearise(code, transfer)

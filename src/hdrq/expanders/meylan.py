@@ -32,7 +32,9 @@ def meylan(
     """
     light = linearise(code, transfer)
     y = luminance(light)
-    edge = (quantile(y, 0.98) if white is None else torch.full_like(y[:1, :1, :1, :1], white)).clamp(0.05, 0.99)
+    edge = (quantile(y, 0.98) if white is None else torch.full_like(y[:1, :1, :1, :1], white)).clamp(
+        0.05, 0.99
+    )
     low = diffuse / edge * y
     high = diffuse + (1 - diffuse) / (1 - edge) * (y - edge)
     return relight(light, y, peak_nits * torch.where(y <= edge, low, high))

@@ -20,7 +20,7 @@ def bilateral(x: Tensor, sigma_space: float, sigma_range: float, radius: int | N
     Cost grows with the window's area: for windows beyond some thirty pixels use `bilateral_grid`.
     """
     reach = radius if radius is not None else max(round(5 * sigma_space), 3) // 2
-    n, c, h, w = x.shape
+    h, w = x.shape[-2:]
     wide = pad(x, reach, reach, reach, reach, "replicate")
     total, weight = torch.zeros_like(x), torch.zeros_like(x)
     for i in range(-reach, reach + 1):

@@ -58,7 +58,7 @@ def luminance_only(light: Tensor, shown: Tensor, saturation: float = 0.0) -> Ten
     return luminance(shown).expand_as(shown)
 
 
-CORRECTIONS: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
+CORRECTIONS: dict[str, Callable[..., Tensor]] = {
     "schlick": schlick,
     "linear": linear,
     "mantiuk-power": mantiuk_power,

@@ -27,7 +27,9 @@ def contrasts(x: Tensor) -> list[Field]:
 
 def picture(wanted: Sequence[Field], weights: Sequence[Field]) -> Tensor:
     """x that minimises Σ_k 4^k Σ weight (difference - wanted)², up to a constant; (N, 1, H, W)."""
-    found: Tensor = _Solve.apply(len(wanted), *(g for f in wanted for g in f), *(c for f in weights for c in f))
+    found: Tensor = _Solve.apply(
+        len(wanted), *(g for f in wanted for g in f), *(c for f in weights for c in f)
+    )
     return found
 
 

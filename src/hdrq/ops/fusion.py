@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hdrq.ops.colour import weigh
 from hdrq.ops.windows import filter2, separable
 
 _GREY = (0.299, 0.587, 0.114)
@@ -35,10 +36,14 @@ def fuse(
 
 
 def _quality(code: Tensor, contrast: float, saturation: float, exposedness: float) -> Tensor:
-    grey = code if code.shape[1] == 1 else sum(w * code[:, i : i + 1] for i, w in enumerate(_GREY))
+    grey = weigh(code, _GREY)
     edge = grey.new_tensor([[0, 1, 0], [1, -4, 1], [0, 1, 0]])
-    sharp = (filter2(torch.as_tensor(grey), edge, "symmetric") ** 2 + _LEAST**2).sqrt()
-    vivid = (code.var(1, keepdim=True, correction=0) + _LEAST**2).sqrt() if code.shape[1] > 1 else torch.ones_like(sharp)
+    sharp = (filter2(grey, edge, "symmetric") ** 2 + _LEAST**2).sqrt()
+    vivid = (
+        (code.var(1, keepdim=True, correction=0) + _LEAST**2).sqrt()
+        if code.shape[1] > 1
+        else torch.ones_like(sharp)
+    )
     exposed = (-((code - 0.5) ** 2) / 0.08).exp().prod(1, keepdim=True)
     return sharp**contrast * vivid**saturation * exposed**exposedness + _LEAST
 
@@ -77,6 +82,8 @@ def grow(x: Tensor, size: torch.Size | tuple[int, int]) -> Tensor:
     """Twice the size: every pixel between zeros, blurred by four times the binomial taps."""
     n, c, h, w = x.shape
     spread = torch.stack([x, torch.zeros_like(x)], -1).reshape(n, c, h, 2 * w)
-    spread = torch.stack([spread, torch.zeros_like(spread)], -2).reshape(n, c, 2 * h, 2 * w)[..., : size[0], : size[1]]
+    spread = torch.stack([spread, torch.zeros_like(spread)], -2).reshape(n, c, 2 * h, 2 * w)[
+        ..., : size[0], : size[1]
+    ]
     spread = F.pad(spread, (0, size[1] - spread.shape[-1], 0, size[0] - spread.shape[-2]))
     return 4 * separable(spread, x.new_tensor(_TAPS), border="reflect")

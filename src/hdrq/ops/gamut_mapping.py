@@ -29,4 +29,8 @@ def scale(shown: Tensor) -> Tensor:
     return (shown / shown.amax(1, keepdim=True).clamp(min=1)).clamp(min=0)
 
 
-GAMUT_MAPPINGS: dict[str, Callable[[Tensor], Tensor]] = {"clip": clip, "desaturate": desaturate, "scale": scale}
+GAMUT_MAPPINGS: dict[str, Callable[[Tensor], Tensor]] = {
+    "clip": clip,
+    "desaturate": desaturate,
+    "scale": scale,
+}

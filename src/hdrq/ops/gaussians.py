@@ -38,18 +38,18 @@ def _fourier(x: Tensor, kernel: Tensor) -> Tensor:
 
 
 def reinhard_profile(x: Tensor, scale: float, alpha: float, border: str = "replicate") -> Tensor:
-    """exp(-r² / (alpha s)²) / (pi (alpha s)²): a Gaussian of sigma alpha s / sqrt 2, summed as sampled.
+    """exp(-r² / (alpha s)²) / (pi (alpha s)²): a Gaussian of sigma alpha s / sqrt 2.
 
-    border  "replicate", or "circular": the frame repeats, and even sides are off by one pixel, as HDR Toolbox has it
-
-    At the finest scales samples are too few for the sum to be 1; the paper's kernel is used as it stands.
+    border  "replicate": the sum is made 1, which the samples of the finest scales are too few for;
+            "circular": summed as sampled, the frame repeats, even sides are off by one pixel, as HDR Toolbox has it
     """
     width = alpha * scale
     if border == "circular":
         return _circular(x, width)
     reach = max(1, int(4 * width + 0.999))
     r = torch.arange(-reach, reach + 1, dtype=torch.float64)
-    line = ((-((r / width) ** 2)).exp() / (sqrt(pi) * width)).to(x)
+    line = (-((r / width) ** 2)).exp()
+    line = (line / line.sum()).to(x)
     if line.numel() < _WIDE:
         return separable(x, line, border="replicate")
     return _fourier(x, line)

@@ -85,4 +85,6 @@ def _coarser(a: Level) -> Level:
     h, w = a.own.shape
     right = F.pad(a.across[:, 1::2], (0, 0, 0, h % 2))
     below = F.pad(a.down[1::2], (0, w % 2))
-    return level(right.view(-1, 2, right.shape[1]).sum(1), below.view(below.shape[0], -1, 2).sum(2), _gather(a.own))
+    return level(
+        right.view(-1, 2, right.shape[1]).sum(1), below.view(below.shape[0], -1, 2).sum(2), _gather(a.own)
+    )

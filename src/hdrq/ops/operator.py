@@ -67,7 +67,9 @@ class Operator:
         for name, p in signature(self.function).parameters.items():
             if p.kind is p.KEYWORD_ONLY:
                 choices = typing.get_args(hints[name]) if typing.get_origin(hints[name]) is Literal else ()
-                kind = next((k for k in (bool, int, str) if hints[name] is k or choices and k is str), float)
+                kind = next(
+                    (k for k in (bool, int, str) if hints[name] is k or (choices and k is str)), float
+                )
                 found[name] = Option(name, p.default, tuple(choices), kind)
         return found
 

@@ -6,7 +6,15 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from hdrq.ops.scene import BT709_WEIGHTS, XYZ_WEIGHTS, brightest, darkest_positive, log_mean, luminance, ranked
+from hdrq.ops.scene import (
+    BT709_WEIGHTS,
+    XYZ_WEIGHTS,
+    brightest,
+    darkest_positive,
+    log_mean,
+    luminance,
+    ranked,
+)
 
 _DELTA = {"paper": 1e-6, "hdrtoolbox": 1e-6, "pfstools": 1e-5}
 

@@ -43,7 +43,9 @@ def solve_poisson(density: Tensor) -> Tensor:
     u = _eigenvalues(h, density)[:, None] + _eigenvalues(w, density)[None]
     u[0, 0] = 1
     spectrum = spectrum / u
-    spectrum = spectrum - spectrum * torch.nn.functional.one_hot(torch.tensor(0), h * w).view(h, w).to(spectrum)
+    spectrum = spectrum - spectrum * torch.nn.functional.one_hot(torch.tensor(0), h * w).view(h, w).to(
+        spectrum
+    )
     return _cosine(_cosine(spectrum, -1), -2) / _scale(h) / _scale(w)
 
 

@@ -9,7 +9,12 @@ from torch import Tensor
 
 from hdrq.ops.multigrid import Hierarchy, apply
 
-_TOLERANCE = {torch.float32: 2e-3, torch.float64: 1e-9}  # of the residual; 2e-3 leaves 1e-3 stops in 99 % of a frame
+_TOLERANCE = {
+    torch.float32: 2e-3,
+    torch.float64: 1e-9,
+}  # of the residual; 2e-3 leaves 1e-3 stops in 99 % of a frame
+
+_PASSES = {torch.float32: 60, torch.float64: 1000}  # flat and broken areas mixed pixel by pixel may need more
 
 
 def wls(target: Tensor, data: float, across: Tensor, down: Tensor) -> Tensor:
@@ -34,7 +39,9 @@ def smoothness(x: Tensor, strength: float, power: float, least: float) -> tuple[
 
 class _Solve(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, target: Tensor, across: Tensor, down: Tensor, data: float, tolerance: float) -> Tensor:
+    def forward(
+        ctx: Any, target: Tensor, across: Tensor, down: Tensor, data: float, tolerance: float
+    ) -> Tensor:
         x = torch.cat([_one(t, a, d, data, tolerance) for t, a, d in zip(target * data, across, down)])
         ctx.save_for_backward(x, across, down)
         ctx.data, ctx.tolerance = data, tolerance
@@ -56,7 +63,7 @@ def _one(right: Tensor, across: Tensor, down: Tensor, data: float, tolerance: fl
     r = b - apply(levels.top, x)
     p, rz = torch.zeros_like(x), torch.ones((), dtype=b.dtype, device=b.device)
     goal = tolerance * float(b.norm()) + 1e-30
-    for _ in range(200):
+    for _ in range(_PASSES.get(b.dtype, 60)):
         if float(r.norm()) <= goal:
             break
         z = levels.cycle(r)

@@ -36,7 +36,11 @@ def bt2390(
     on           what the curve is applied to: the largest channel, luminance, or every channel
     """
     read = {"max": lambda c: c.amax(1, keepdim=True), "luminance": luminance, "rgb": lambda c: c}[on](light)
-    top = brightest(light).clamp(max=10000) if source_nits is None else torch.full_like(read[:1, :1, :1, :1], source_nits)
+    top = (
+        brightest(light).clamp(max=10000)
+        if source_nits is None
+        else torch.full_like(read[:1, :1, :1, :1], source_nits)
+    )
     white, black = nits_to_pq(top), nits_to_pq(torch.full_like(top, source_black_nits))
     span = (white - black).clamp(min=1e-6)
     wanted = nits_to_pq(torch.tensor([peak_nits, black_nits], dtype=light.dtype, device=light.device))
@@ -53,6 +57,8 @@ def _roll_off(e: Tensor, highest: Tensor) -> Tensor:
     knee = 1.5 * highest - 0.5
     t = ratio(e - knee, 1 - knee).clamp(0, 1)
     spline = (
-        (2 * t**3 - 3 * t**2 + 1) * knee + (t**3 - 2 * t**2 + t) * (1 - knee) + (-2 * t**3 + 3 * t**2) * highest
+        (2 * t**3 - 3 * t**2 + 1) * knee
+        + (t**3 - 2 * t**2 + t) * (1 - knee)
+        + (-2 * t**3 + 3 * t**2) * highest
     )
     return torch.where(e < knee, e, spline)

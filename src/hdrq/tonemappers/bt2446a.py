@@ -27,7 +27,9 @@ def bt2446a(light: Tensor, *, peak_nits: float = 100.0, source_nits: float = 100
     rho_hdr = 1 + 32 * (source_nits / 10000) ** (1 / _GAMMA)
     rho_sdr = 1 + 32 * (peak_nits / 10000) ** (1 / _GAMMA)
     p = ((rho_hdr - 1) * luma).log1p() / torch.tensor(rho_hdr, dtype=luma.dtype).log().item()
-    c = torch.where(p <= 0.7399, 1.077 * p, torch.where(p < 0.9909, -1.151 * p**2 + 2.7811 * p - 0.6302, 0.5 * p + 0.5))
+    c = torch.where(
+        p <= 0.7399, 1.077 * p, torch.where(p < 0.9909, -1.151 * p**2 + 2.7811 * p - 0.6302, 0.5 * p + 0.5)
+    )
     sdr = (rho_sdr**c - 1) / (rho_sdr - 1)
     gain = ratio(sdr, 1.1 * luma)
     cb, cr = gain * cb, gain * cr

@@ -43,7 +43,9 @@ def bt2446c(
     desaturation  share of chroma lost at `source_nits`, none below `white_nits`
     """
     hdr = to_bt2020(light).clamp(max=source_nits)
-    swap = torch.full((3, 3), crosstalk, dtype=torch.float64) + (1 - 3 * crosstalk) * torch.eye(3, dtype=torch.float64)
+    swap = torch.full((3, 3), crosstalk, dtype=torch.float64) + (1 - 3 * crosstalk) * torch.eye(
+        3, dtype=torch.float64
+    )
     y_row = rgb_to_xyz(BT2020)[1:2]
     mixed = mix(hdr, swap)
     y = mix(mixed, y_row)
@@ -59,7 +61,10 @@ def bt2446c(
 def _less_chroma(rgb: Tensor, share: float, white: float, peak: float) -> Tensor:
     """Chroma of CIELAB lowered above the reference white, linearly in L*."""
     lab = to_lab(mix(rgb, rgb_to_xyz(BT2020)) / white)
-    start, end = 100.0, float(to_lab(torch.full((1, 3, 1, 1), peak / white, dtype=torch.float64) * _WHITE)[0, 0, 0, 0])
+    start, end = (
+        100.0,
+        float(to_lab(torch.full((1, 3, 1, 1), peak / white, dtype=torch.float64) * _WHITE)[0, 0, 0, 0]),
+    )
     keep = 1 - share * ((lab[:, :1] - start) / max(end - start, 1e-6)).clamp(0, 1)
     xyz = from_lab(torch.cat([lab[:, :1], lab[:, 1:] * keep], 1)) * white
     return mix(xyz, torch.linalg.inv(torch.as_tensor(rgb_to_xyz(BT2020)))).clamp(min=0)

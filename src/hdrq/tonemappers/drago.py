@@ -9,7 +9,17 @@ import torch
 from torch import Tensor
 
 from hdrq.ops.operator import OperatorCard, operator
-from hdrq.ops.scene import BT709_WEIGHTS, XYZ_WEIGHTS, brightest, darkest, log_mean, luminance, mean, ratio, relight
+from hdrq.ops.scene import (
+    BT709_WEIGHTS,
+    XYZ_WEIGHTS,
+    brightest,
+    darkest,
+    log_mean,
+    luminance,
+    mean,
+    ratio,
+    relight,
+)
 
 _GREY = (0.299, 0.587, 0.114)  # OpenCV's grey
 

@@ -42,7 +42,9 @@ def durand(
     if filter == "guided":
         base = guided_filter(x, x, max(1, round(2 * sigma)), sigma_range**2)
     else:
-        base = bilateral(x, sigma, sigma_range) if filter == "exact" else bilateral_grid(x, sigma, sigma_range)
+        base = (
+            bilateral(x, sigma, sigma_range) if filter == "exact" else bilateral_grid(x, sigma, sigma_range)
+        )
     top = brightest(base)
     squeeze = (log10(contrast) / (top - darkest(base)).clamp(min=1e-6)).clamp(max=1)
     new = (10 ** (squeeze * (base - top)) - _DELTA).clamp(min=0)

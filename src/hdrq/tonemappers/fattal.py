@@ -16,7 +16,10 @@ from hdrq.ops.windows import separable
 _SMALLEST = 8  # pixels, the least side of the coarsest level
 _STEEP = 1e-4  # gradients below this are left alone
 _DARKEST = 1e-4
-_DEFAULTS = {"paper": (1.0, 0.0, 0, 0.6), "pfstools": (0.8, 0.002, 3, 0.8)}  # gamma, noise, detail, saturation
+_DEFAULTS: dict[str, dict[str, float]] = {
+    "paper": {"gamma": 1.0, "noise": 0.0, "detail": 0, "saturation": 0.6},
+    "pfstools": {"gamma": 0.8, "noise": 0.002, "detail": 3, "saturation": 0.8},
+}
 
 
 @operator(
@@ -47,20 +50,18 @@ def fattal(
     saturation    exponent of C / L; auto 0.6 (pfstools 0.8)
     black, white  shares of pixels that become black and white
     """
-    usual = _DEFAULTS[variant]
-    gamma, noise, detail, power = (
-        preset if asked is None else asked for asked, preset in zip((gamma, noise, detail, saturation), usual)
-    )
+    asked = {"gamma": gamma, "noise": noise, "detail": detail, "saturation": saturation}
+    now = _DEFAULTS[variant] | {name: value for name, value in asked.items() if value is not None}
     y = luminance(light, XYZ_WEIGHTS)
     span = (brightest(y) - darkest(y)).clamp(min=1e-12)
     height = (100 * (y - darkest(y)) / span + 1e-4).log()
-    keep = _attenuation(height, alpha, beta, noise, int(detail))
+    keep = _attenuation(height, alpha, beta, now["noise"], int(now["detail"]))
     field = [_between(keep, dim) * forward_difference(height, dim) for dim in (-1, -2)]
-    u = gamma * solve_poisson(divergence(*field))
+    u = now["gamma"] * solve_poisson(divergence(*field))
     new = (u - brightest(u)).exp()
     low, high = ordered(new, black), ordered(new, 1 - white)
     new = ratio(new - low, high - low).clamp(min=_DARKEST)
-    return ratio(light, y).clamp(min=1e-9) ** power * new * (y > 0)
+    return ratio(light, y).clamp(min=1e-9) ** now["saturation"] * new * (y > 0)
 
 
 def _attenuation(height: Tensor, alpha: float, beta: float, noise: float, detail: int) -> Tensor:

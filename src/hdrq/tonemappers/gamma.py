@@ -19,7 +19,11 @@ from hdrq.ops.scene import brightest, darkest, log_mean, luminance, ratio
     )
 )
 def gamma(
-    light: Tensor, *, gamma: float = 2.2, ev: float | None = None, variant: Literal["paper", "opencv"] = "paper"
+    light: Tensor,
+    *,
+    gamma: float = 2.2,
+    ev: float | None = None,
+    variant: Literal["paper", "opencv"] = "paper",
 ) -> Tensor:
     """Code (2^ev C)^(1/gamma).
 

@@ -11,7 +11,10 @@ from hdrq.ops.operator import OperatorCard, operator
 from hdrq.ops.scene import luminance
 
 # shoulder strength, linear strength, linear angle, toe strength, toe numerator, toe denominator
-_SHAPES = {"uncharted2": (0.15, 0.50, 0.10, 0.20, 0.02, 0.30), "colour-hdri": (0.22, 0.30, 0.10, 0.20, 0.01, 0.30)}
+_SHAPES = {
+    "uncharted2": (0.15, 0.50, 0.10, 0.20, 0.02, 0.30),
+    "colour-hdri": (0.22, 0.30, 0.10, 0.20, 0.01, 0.30),
+}
 
 
 @operator(
@@ -38,8 +41,8 @@ def hable(
     """
     a, b, c, d, e, f = _SHAPES[variant]
 
-    def curve(x: Tensor | float) -> Tensor | float:
+    def curve(x: Tensor) -> Tensor:
         return (x * (a * x + c * b) + d * e) / (x * (a * x + b) + d * f) - e / f
 
     exposed = expose_grey(light, luminance(light), ev, auto)
-    return curve(bias * exposed) / curve(white)
+    return curve(bias * exposed) / curve(exposed.new_tensor(white))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import ceil, exp, floor
 
 import torch
@@ -39,7 +40,7 @@ def krawczyk(light: Tensor, *, anchor: float = 0.95, sigma_range: float = 0.4) -
 def _whites(x: Tensor, anchor: float, sigma_range: float) -> Tensor:
     """Σ W_i P_i of one frame."""
     centres = _centres(x)
-    sigma = max((b - a for a, b in zip(centres, centres[1:])), default=1.0)
+    sigma = max((b - a for a, b in pairwise(centres)), default=1.0)
     members = [(-((x - c) ** 2) / (2 * sigma**2)).exp() for c in centres]
     total = torch.stack(members).sum(0)
     if len(members) > 1:
@@ -81,7 +82,7 @@ def _centres(x: Tensor) -> list[float]:
 
 def _joined(centres: list[float], weights: list[float]) -> list[float]:
     while len(centres) > 1:
-        gaps = [b - a for a, b in zip(centres, centres[1:])]
+        gaps = [b - a for a, b in pairwise(centres)]
         i = gaps.index(min(gaps))
         if gaps[i] >= _APART:
             break

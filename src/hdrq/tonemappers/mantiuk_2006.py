@@ -31,12 +31,12 @@ def mantiuk_2006(
     factor: float = 0.3,
     saturation: float = 0.8,
     equalise: bool = False,
-    response: Literal["power", "jnd"] = "power",
+    response: Literal["jnd", "power"] = "jnd",
 ) -> Tensor:
     """Responses to the contrasts of log10 L at every scale times `factor`, and the picture that has them.
 
     equalise  contrasts get the rank they have in the scene, times factor, in place of their own size
-    response  power: the paper's fit W^0.4185; jnd: thresholds accumulated, each 0.01 + 0.117 W above the last
+    response  jnd: thresholds accumulated, each 0.01 + 0.117 W above the last; power: the paper's fit W^0.4185
     """
     y = luminance(light, XYZ_WEIGHTS).clamp(min=1e-9)
     wanted = [_rescale(g, factor, equalise, response) for g in contrasts(y.log10())]
@@ -80,11 +80,17 @@ def _equalised(fields: list[Field], factor: float, response: str) -> list[Field]
         gains = [factor * _rank(s[frame : frame + 1], every) / s[frame : frame + 1] for s in sizes]
         result.append(
             [
-                tuple(p.sign() * _contrast(k * _respond(p, response), response) for p in (a[frame][None], b[frame][None]))
+                tuple(
+                    p.sign() * _contrast(k * _respond(p, response), response)
+                    for p in (a[frame][None], b[frame][None])
+                )
                 for k, (a, b) in zip(gains, fields)
             ]
         )
-    return [(torch.cat([f[k][0] for f in result]), torch.cat([f[k][1] for f in result])) for k in range(len(fields))]
+    return [
+        (torch.cat([f[k][0] for f in result]), torch.cat([f[k][1] for f in result]))
+        for k in range(len(fields))
+    ]
 
 
 def _rank(x: Tensor, ordered_values: Tensor) -> Tensor:

@@ -58,7 +58,9 @@ def _mapped(x: Tensor, ppd: float, darkest: float, brightest: float, enhance: fl
     found = count_contrasts(x, ppd)
     curve = fit_curve(found, darkest, brightest, enhance)
     at = torch.as_tensor(curve, dtype=x.dtype, device=x.device)
-    rise = torch.as_tensor(np.gradient(curve) / STEP if len(curve) > 1 else np.ones(1), dtype=x.dtype, device=x.device)
+    rise = torch.as_tensor(
+        np.gradient(curve) / STEP if len(curve) > 1 else np.ones(1), dtype=x.dtype, device=x.device
+    )
     place = (x / STEP - found.first).clamp(0, len(curve) - 1)
     low = place.floor().long().clamp(max=max(len(curve) - 2, 0))
     share, high = place - low, (low + 1).clamp(max=len(curve) - 1)

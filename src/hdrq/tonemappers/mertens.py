@@ -25,16 +25,16 @@ def mertens(
     saturation: float = 1.0,
     exposedness: float = 1.0,
     step: float = 2.0,
-    most: int = 9,
+    most: int = 5,
 ) -> Tensor:
     """Fuse sRGB exposures that put the ranks from 1 to 99.5 % of luminance at middle grey, one every `step` stops.
 
     contrast, saturation, exposedness  exponents of the three weights
     most                               exposures at most
     """
-    y = luminance(light).detach().clamp(min=1e-9)
+    y = luminance(light).clamp(min=1e-9)
     low, high = quantile(y, 0.01).log2(), quantile(y, 0.995).log2()
-    count = int(min(max(2, float((high - low).max()) // step + 1), most))
+    count = int(min(max(2, float((high - low).detach().max()) // step + 1), most))
     shares = [i / (count - 1) for i in range(count)]
     stack = [linear_to_srgb((light * 0.18 / 2 ** (low + s * (high - low))).clamp(0, 1)) for s in shares]
     return fuse(stack, contrast, saturation, exposedness).clamp(0, 1)

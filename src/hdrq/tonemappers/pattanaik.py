@@ -40,7 +40,9 @@ def pattanaik(
     y = luminance(light).clamp(min=1e-9)
     if variant == "hdrtoolbox":
         return _responses(light, y, 80.0 if adaptation_nits is None else adaptation_nits)
-    adapted = 5 * log_mean(y) if adaptation_nits is None else torch.full_like(y[:1, :1, :1, :1], adaptation_nits)
+    adapted = (
+        5 * log_mean(y) if adaptation_nits is None else torch.full_like(y[:1, :1, :1, :1], adaptation_nits)
+    )
     viewer = torch.full_like(adapted[:1], display_nits)
     bleach, half = 2e6 / (2e6 + viewer), _cone_half(viewer)
     lift = bleach * _sigmoid(_BLACK * viewer, half) - _response(_BLACK * adapted, adapted)
@@ -48,7 +50,12 @@ def pattanaik(
     response = torch.minimum(response, 0.9999 * bleach)
     shown = half * (response / (bleach - response)) ** (1 / _N)
     slope = _slope(y, adapted) / _display_slope(_WHITE * viewer, bleach, half)
-    return ratio(light, y).clamp(min=1e-9) ** slope * shown / (_WHITE * display_nits) * (light.amax(1, keepdim=True) > 0)
+    return (
+        ratio(light, y).clamp(min=1e-9) ** slope
+        * shown
+        / (_WHITE * display_nits)
+        * (light.amax(1, keepdim=True) > 0)
+    )
 
 
 def _sigmoid(nits: Tensor, half: Tensor | float) -> Tensor:

@@ -20,7 +20,12 @@ _FRESNEL = 0.04  # what a dielectric adds at normal incidence, taken off again
     )
 )
 def pbr_neutral(
-    light: Tensor, *, ev: float = 0.0, auto: bool = True, compress_from: float = 0.8, desaturation: float = 0.15
+    light: Tensor,
+    *,
+    ev: float = 0.0,
+    auto: bool = True,
+    compress_from: float = 0.8,
+    desaturation: float = 0.15,
 ) -> Tensor:
     """1:1 below `compress_from`, a hyperbola to 1 above it, highlights drawn to white.
 

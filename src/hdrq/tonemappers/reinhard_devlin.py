@@ -21,7 +21,12 @@ from hdrq.ops.scene import (
 )
 from hdrq.ops.transfer import srgb_to_linear
 
-_WEIGHTS = {"paper": BT709_WEIGHTS, "hdrtoolbox": BT709_WEIGHTS, "pfstools": XYZ_WEIGHTS, "opencv": (0.299, 0.587, 0.114)}
+_WEIGHTS = {
+    "paper": BT709_WEIGHTS,
+    "hdrtoolbox": BT709_WEIGHTS,
+    "pfstools": XYZ_WEIGHTS,
+    "opencv": (0.299, 0.587, 0.114),
+}
 
 
 @operator(
@@ -40,6 +45,7 @@ def reinhard_devlin(
     adaptation: float = 1.0,
     chromatic: float = 0.0,
     normalise: bool = True,
+    unit: float | None = None,
     gamma: float = 1.0,
     variant: Literal["paper", "hdrtoolbox", "pfstools", "opencv"] = "paper",
 ) -> Tensor:
@@ -48,11 +54,17 @@ def reinhard_devlin(
     contrast    m; auto is 0.3 + 0.7 k^1.4, k the position of the mean within the range of ln L
     adaptation  1 adapts to the pixel, 0 to the frame
     chromatic   1 adapts every channel by itself, 0 by luminance
+    unit        the value of the scene that the photoreceptors take for 1; auto is the brightest one (hdrtoolbox
+                and pfstools: 1)
     gamma       opencv only
     variant     hdrtoolbox: ranks of 1 and 99 % in k, a geometric frame average, a stretch of luminance;
                 pfstools: the result is code, shown by sRGB; opencv: min-max first, then the gamma
     """
     c = light
+    if unit is not None:
+        c = light / unit
+    elif variant == "paper":
+        c = ratio(light, brightest(light))
     if variant == "opencv":
         c = ratio(light - darkest(light), brightest(light) - darkest(light))
     y = luminance(c, _WEIGHTS[variant])

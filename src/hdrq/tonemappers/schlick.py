@@ -35,7 +35,7 @@ def schlick(
     """
     y = luminance(light)
     top, bottom = brightest(y), darkest_positive(y)
-    steep = p
+    steep: float | Tensor = p
     if mode != "manual":
         steep = step * top / (2**bits * bottom)
     if mode == "nonuniform":

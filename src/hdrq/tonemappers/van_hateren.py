@@ -21,7 +21,9 @@ _AC, _CB, _KB = 9e-2, 2.8e-3, 1.6e-4  # nominal constants of the cone model
         tunes={"pupil": (1, 50)},
     )
 )
-def van_hateren(light: Tensor, *, pupil: float = 10.0, variant: Literal["toolbox", "derived"] = "toolbox") -> Tensor:
+def van_hateren(
+    light: Tensor, *, pupil: float = 10.0, variant: Literal["toolbox", "derived"] = "toolbox"
+) -> Tensor:
     """L_d = 1 - x / x_dark, x the steady current of a cone under L · pupil trolands.
 
     pupil    area, mm²
@@ -39,7 +41,14 @@ def _root(target: Tensor, a: float, power: int) -> Tensor:
     """The positive x of a x⁵ + x^power = target, by Newton from above, where the curve is convex."""
     with torch.no_grad():
         x = torch.minimum((target / a) ** 0.2, target ** (1 / power))
-        for _ in range(8):
-            f = a * x**5 + x**power - target
-            x = x - f / (5 * a * x**4 + power * x ** (power - 1))
-    return x - (a * x**5 + x**power - target) / (5 * a * x**4 + power * x ** (power - 1))  # carries the gradient
+        for _ in range(4):
+            x = _newton(x, target, a, power)
+    return _newton(x, target, a, power)  # this step carries the gradient
+
+
+def _newton(x: Tensor, target: Tensor, a: float, power: int) -> Tensor:
+    square = x * x
+    fourth = square * square
+    if power == 4:
+        return x - (fourth * (a * x + 1) - target) / (square * x * (5 * a * x + 4))
+    return x - (x * (a * fourth + 1) - target) / (5 * a * fourth + 1)

@@ -10,8 +10,10 @@ from hdrq.ops.scene import brightest, luminance, ratio, relight
 from hdrq.ops.transfer import srgb_to_linear
 
 # Density of the luma of photographs, 20 bins of 0..1.
-_TARGET = (0.875, 1.116, 1.312, 1.286, 1.238, 1.226, 1.188, 1.177, 1.156, 1.139)
-_TARGET += (1.105, 1.060, 1.014, 0.973, 0.889, 0.820, 0.791, 0.715, 0.519, 0.400)
+_TARGET: tuple[float, ...] = (
+    *(0.875, 1.116, 1.312, 1.286, 1.238, 1.226, 1.188, 1.177, 1.156, 1.139),
+    *(1.105, 1.060, 1.014, 0.973, 0.889, 0.820, 0.791, 0.715, 0.519, 0.400),
+)
 _SEARCHED = 200_000  # pixels the search looks at
 
 

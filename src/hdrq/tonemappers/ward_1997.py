@@ -54,8 +54,8 @@ def _adjust(
     """Display luminance of one frame (1, H, W)."""
     seen = y
     if ppd is not None:
-        size = [max(1, round(n / ppd)) for n in y.shape[-2:]]
-        seen = F.adaptive_avg_pool2d(y[None], size)[0]
+        h, w = (max(1, round(n / ppd)) for n in y.shape[-2:])
+        seen = F.adaptive_avg_pool2d(y[None], (h, w))[0]
     x = (seen + _DARKEST).log().double()
     low, high = float(x.min()), float(x.max())
     if high - low < 1e-6:

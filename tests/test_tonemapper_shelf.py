@@ -1,0 +1,159 @@
+"""What must be true of every tone mapper and every expander."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from hdrq.catalogue import find, names
+from hdrq.errors import PixelError, UsageError
+
+TONEMAPPERS, EXPANDERS = names("tonemapper"), names("expander")
+SMOOTH = [n for n in TONEMAPPERS if find("tonemapper", n).card.differentiable]
+
+
+def scene(h: int = 40, w: int = 56, seed: int = 0, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+    """A room with a window: five decades, soft colours, a little noise; cd/m²."""
+    chance = torch.Generator().manual_seed(seed)
+    y, x = torch.meshgrid(torch.linspace(0, 1, h), torch.linspace(0, 1, w), indexing="ij")
+    light = 10 ** (-0.5 + 1.5 * x + 0.7 * torch.sin(5 * y))
+    light = torch.where((x > 0.6) & (y < 0.4), 3000 * (0.5 + y), light)
+    colours = torch.stack([1 + 0.3 * y, torch.ones_like(x), 1.1 - 0.4 * x])
+    noise = 1 + 0.05 * torch.rand(3, h, w, generator=chance)
+    return (light * colours * noise)[None].to(dtype)
+
+
+def distinct(h: int, w: int) -> torch.Tensor:
+    """Log-normal light without ties, which a maximum or a rank would split the gradient among."""
+    chance = torch.Generator().manual_seed(3)
+    return (0.9 * torch.randn(1, 3, h, w, generator=chance, dtype=torch.float64)).exp()
+
+
+@pytest.mark.parametrize("name", TONEMAPPERS)
+def test_a_picture_is_finite_and_within_the_display(name):
+    """Whatever comes: black, one grey, one pixel, a line, one firefly, a single channel, a tenth of the float range."""
+    operator = find("tonemapper", name)
+    firefly = scene(dtype=torch.float32)
+    firefly[..., 20, 20] = 1e7
+    cases = (
+        torch.zeros(1, 3, 24, 24),
+        torch.full((1, 3, 24, 24), 50.0),
+        torch.full((1, 3, 1, 1), 7.0),
+        scene(1, 30, dtype=torch.float32),
+        firefly,
+        scene(dtype=torch.float32)[:, :1],
+        scene(dtype=torch.float32) * 1e-6,
+        torch.nn.functional.pad(scene(17, 23, dtype=torch.float32), (3, 0, 0, 4)),
+    )
+    for light in cases:
+        shown = operator(light)
+        assert shown.shape == light.shape
+        assert torch.isfinite(shown).all()
+        assert shown.min() >= 0
+        assert shown.max() <= 1
+
+
+@pytest.mark.parametrize("name", TONEMAPPERS)
+def test_black_stays_dark_and_a_scene_has_contrast(name):
+    operator = find("tonemapper", name)
+    assert operator(torch.zeros(1, 3, 24, 24)).max() < 0.25
+    assert operator(scene()).std() > 0.01
+
+
+@pytest.mark.parametrize("name", TONEMAPPERS)
+def test_a_batch_equals_its_pictures(name):
+    operator = find("tonemapper", name)
+    a, b = scene(seed=1), 7 * scene(seed=2).flip(-1)
+    together = operator(torch.cat([a, b]))
+    assert torch.allclose(together, torch.cat([operator(a), operator(b)]), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", [n for n in TONEMAPPERS if find("tonemapper", n).card.robust])
+def test_one_pixel_does_not_rule_the_frame(name):
+    """Cards that are not robust say so because their source takes the brightest pixel for white."""
+    operator = find("tonemapper", name)
+    calm, struck = scene(60, 80), scene(60, 80)
+    struck[..., 45, 10] = 1e6
+    far = torch.ones(60, 80, dtype=torch.bool)
+    far[33:58, :23] = False
+    before, after = operator(calm)[..., far], operator(struck)[..., far]
+    assert (after.median() - before.median()).abs() < 0.25 * before.median() + 0.01
+
+
+def test_nan_and_inf_are_refused_in_one_line():
+    for bad in (float("nan"), float("inf")):
+        light = scene()
+        light[0, 0, 3, 4] = bad
+        with pytest.raises(PixelError, match="NaN or Inf"):
+            find("tonemapper", "reinhard")(light)
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_the_gradient_is_the_true_one(name):
+    operator = find("tonemapper", name)
+    light = distinct(7, 8).requires_grad_(True)
+    options = {"passes": 3, "glare_width": 5, "sigma": 1.0} if name == "chiu" else {}
+    weights = torch.rand(1, 3, 7, 8, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+
+    def total(x: torch.Tensor) -> torch.Tensor:
+        return (operator.function(x, **options) * weights).sum()
+
+    (slope,) = torch.autograd.grad(total(light), light)
+    chance = torch.Generator().manual_seed(5)
+    for _ in range(4):
+        step = torch.randn(light.shape, generator=chance, dtype=torch.float64)
+        tiny = 1e-6
+        with torch.no_grad():
+            change = (total(light + tiny * step) - total(light - tiny * step)) / (2 * tiny)
+        assert abs(float(change - (slope * step).sum())) < 1e-4 * max(
+            1.0, abs(float(change)), float(slope.norm())
+        )
+
+
+@pytest.mark.parametrize("name", ["exponential", "reinhard", "drago", "hable", "sigmoid", "durand"])
+def test_gradcheck_in_double(name):
+    light = distinct(4, 5).requires_grad_(True)
+    assert torch.autograd.gradcheck(find("tonemapper", name).function, (light,), eps=1e-6, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", EXPANDERS)
+def test_expanders_give_finite_light_that_grows_with_code(name):
+    expander = find("expander", name)
+    code = (scene(48, 64) / 3000).clamp(0, 1) ** (1 / 2.2)
+    code[..., 5:9, 5:9] = 1.0
+    nits = expander(code.float())
+    assert nits.shape == code.shape
+    assert torch.isfinite(nits).all()
+    assert nits.min() >= 0
+    assert nits.max() > 100
+    dark, bright = code.mean(1) < code.mean(1).quantile(0.2), code.mean(1) > code.mean(1).quantile(0.9)
+    assert nits.mean(1)[bright].mean() > nits.mean(1)[dark].mean()
+    for odd in (
+        torch.zeros(1, 3, 9, 9),
+        torch.ones(1, 3, 9, 9),
+        torch.full((1, 3, 1, 1), 0.5),
+        code[:, :1].float(),
+    ):
+        assert torch.isfinite(expander(odd)).all()
+
+
+def test_settings_are_checked_and_typed():
+    reinhard = find("tonemapper", "reinhard")
+    assert reinhard.settings({"key": "0.3", "white": "auto"}) == {"key": 0.3, "white": None}
+    assert find("tonemapper", "fattal").settings({"detail": "2"}) == {"detail": 2.0}
+    assert find("tonemapper", "mantiuk-2006").settings({"equalise": "yes"}) == {"equalise": True}
+    with pytest.raises(UsageError, match="no option 'kee'"):
+        reinhard.settings({"kee": "1"})
+    with pytest.raises(UsageError, match="not one of paper"):
+        reinhard.settings({"variant": "mine"})
+    with pytest.raises(UsageError, match="not a number"):
+        reinhard.settings({"key": "bright"})
+
+
+def test_cards_name_a_source_and_tune_what_exists():
+    for kind in ("tonemapper", "expander"):
+        for name in names(kind):
+            operator = find(kind, name)
+            assert operator.name == name
+            assert len(operator.card.source) > 10
+            assert set(operator.card.tunes) <= set(operator.options)
