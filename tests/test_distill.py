@@ -334,6 +334,22 @@ def test_a_full_reference_student_learns_with_both_screens_brought_together(imag
     assert isinstance(records[-1], Distilled)
 
 
+def test_a_student_of_jod_gives_jod(images, tmp_path, monkeypatch) -> None:
+    task = Task(
+        ("hdrvdp3",),
+        "norvdpnet++",
+        (images,),
+        ("noise", "blur"),
+        n=40,
+        crop=64,
+        settings={**SMALL, "epochs": 1},
+    )
+    list(distill(task, tmp_path / "run"))
+    monkeypatch.setenv("HDRQ_MODELS", str(tmp_path / "run"))
+    said = metric("pu21:norvdpnetpp@norvdpnetpp-from-hdrvdp3").read(room(64, 64))
+    assert float(said.extra["jod"]) == pytest.approx(10 * float(said.value))
+
+
 def test_people_can_be_the_teacher(images, tmp_path) -> None:
     files = sorted(images.glob("*.png")) * 10
     lines = ["dist,scene,mos", *(f"{p.name},scene{i},{i % 7}" for i, p in enumerate(files))]

@@ -211,8 +211,9 @@ def _records(
         "distortions": list(task.distortions),
         "cheap": {k: round(v, 4) for k, v in looked.cheap.items()},
     }
-    if len(teachers) == 1 and teachers[0].metric.card.unit == "JOD" and better(run.net) == "lower":
-        results["jod"] = [scales[0].best, scales[0].worst - scales[0].best]
+    if len(teachers) == 1 and teachers[0].metric.card.unit == "JOD":
+        worst, best = scales[0].worst, scales[0].best  # metrics then give JOD = line[0] + line[1] * score
+        results["jod"] = [worst, best - worst] if better(run.net) == "higher" else [best, worst - best]
     data = f"{len(rows)} rows cut from {', '.join(p.name for p in task.images)}, distorted by {', '.join(task.distortions)}"
     taught = ", ".join(map(str, teachers))
     yield Distilled(

@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from hdrq.errors import UsageError
+from hdrq.layers.patchwise import jod
 from hdrq.layers.quality_intake import Compat, Curve, adjusted, official, one_channel, scrambled, spanned
 from hdrq.types import Card, Encoding, Reading, metric
 
@@ -35,7 +36,7 @@ def diqm(
     curve: Curve = "card",
     compat: Compat = "card",
 ) -> Reading:
-    """Share of the best quality, 1 is identical or so; `q` is the same out of 100.
+    """Share of the best quality, 1 is identical or so; `q` is the same out of 100, `jod` where the card knows how.
 
     peak    cd/m² that each picture's own brightest value is put at first (the program: 1400); 0 leaves light as it is
     curve   "tmo": the program's tone curve instead of the weights' own encoding
@@ -45,7 +46,7 @@ def diqm(
     like = next(net.parameters())
     seen = [view(x, net, encoding, peak, curve, theirs).to(like) for x in (ref, dist)]
     q = net(*seen).to(ref)
-    return Reading(q, None, {"q": 100 * q})
+    return Reading(q, None, {"q": 100 * q} | jod(net, q))
 
 
 def view(

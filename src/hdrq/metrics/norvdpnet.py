@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from hdrq.layers.patchwise import jod
 from hdrq.layers.quality_intake import Compat, adjusted, fitting, official, rounded_luma, scrambled, spanned
 from hdrq.types import Card, Encoding, Reading, metric
 
@@ -36,7 +37,7 @@ def norvdpnet(
     peak: float = 0.0,
     compat: Compat = "card",
 ) -> Reading:
-    """Share of the best quality, 1 is flawless; `q` is the same out of 100.
+    """Share of the best quality, 1 is flawless; `q` is the same out of 100, `jod` where the card knows how.
 
     peak    cd/m² that the brightest luminance is put at and that the code then calls 1, as the authors' program
             does with 1 000 000; 0 leaves light as it is
@@ -44,7 +45,7 @@ def norvdpnet(
             where the weights are the authors'
     """
     q = net(view(image, net, encoding, peak, official(net, compat)).to(next(net.parameters()))).to(image)
-    return Reading(q, None, {"q": 100 * q})
+    return Reading(q, None, {"q": 100 * q} | jod(net, q))
 
 
 def view(image: Tensor, net: Any, encoding: Encoding | None, peak: float, theirs: bool) -> Tensor:

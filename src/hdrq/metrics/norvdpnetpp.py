@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from hdrq.layers.patchwise import jod
 from hdrq.layers.quality_intake import Compat, Curve, adjusted, fitting, official, spanned
 from hdrq.types import Card, Encoding, Reading, metric
 
@@ -34,7 +35,7 @@ def norvdpnetpp(
     curve: Curve = "card",
     compat: Compat = "card",
 ) -> Reading:
-    """Share of the best quality, 1 is flawless; `q` is the same out of 100.
+    """Share of the best quality, 1 is flawless; `q` is the same out of 100, `jod` where the card knows how.
 
     peak    cd/m² that the brightest luminance is put at first, 0 to leave light as it is. The authors' program
             documents 1400 and, by swapped arguments, uses 2 for HDR files.
@@ -42,7 +43,7 @@ def norvdpnetpp(
     compat  colour weights of the authors see channels from blue to red; "card": where the weights are theirs
     """
     q = net(view(image, net, encoding, peak, curve, official(net, compat)).to(_like(net))).to(image)
-    return Reading(q, None, {"q": 100 * q})
+    return Reading(q, None, {"q": 100 * q} | jod(net, q))
 
 
 def view(
