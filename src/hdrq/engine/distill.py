@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from hdrq.catalogue import parse
 from hdrq.engine.bind import Scorer, metric
 from hdrq.engine.distilling.account import account
 from hdrq.engine.distilling.checks import CHEAP, check
@@ -28,13 +27,13 @@ from hdrq.engine.distilling.pupil import (
     items_of,
     label_of,
     room_needed,
-    run_of,
     two_domains,
 )
 from hdrq.engine.distilling.rendering import refuse_light
-from hdrq.engine.distilling.rows import Row, make_set, read_rows, shelf_of, write_rows
-from hdrq.engine.distilling.sources import Source, Sources, find_sources
+from hdrq.engine.distilling.rows import Row, read_rows, shelf_of, write_rows
+from hdrq.engine.distilling.sources import Sources
 from hdrq.engine.distilling.split import split
+from hdrq.engine.distilling.task import Task, run_for, the_set
 from hdrq.engine.distilling.teaching import Cache, Scored, answers, scale_of, teach
 from hdrq.engine.light import Photometry
 from hdrq.engine.train import Kept, Step, train
@@ -42,47 +41,10 @@ from hdrq.engine.training.feed import Item
 from hdrq.engine.training.look import Validation
 from hdrq.engine.training.run import Run
 from hdrq.engine.training.start import starter
-from hdrq.errors import FileError, UsageError
+from hdrq.errors import UsageError
 from hdrq.types import Viewing
 
 _LOOKED = 2000  # rows that the cheap metrics are asked about
-HEADER = "number,source,scene"  # how a set.csv begins
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is distilled into what.
-
-    teachers  metrics whose mean quality is learnt, or "opinions": those of the dataset or manifest named by images
-    student   [encoding:]network[@weights to start from]
-    images    folders, files, manifests, or a set.csv made before
-    displays  screens that pictures of code are shown on
-    hold_out  scenes that nothing is learnt from; without names a fifth of them, drawn by the seed
-    settings  of the training run, over the student's own
-    half      weights kept in half precision
-    """
-
-    teachers: tuple[str, ...]
-    student: str
-    images: tuple[Path, ...]
-    distortions: tuple[str, ...]
-    n: int = 20_000
-    crop: int = 256
-    seed: int = 0
-    displays: tuple[str, ...] = ("sdr", "bright")
-    hold_out: tuple[str, ...] = ()
-    ppd: float = 45.0
-    batch: int = 8
-    name: str = ""
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    half: bool = True
-    keep_pixels: bool = True
-
-    @property
-    def called(self) -> str:
-        """Name of the weights."""
-        taught = [t if t == OPINIONS else parse(t).metric for t in self.teachers]
-        return self.name or "-".join([parse(self.student).metric, "from", *taught])
 
 
 @dataclass(frozen=True)
@@ -134,14 +96,6 @@ def distill(
     for name in task.distortions:
         shelf_of(name)
     return _records(task, run, teachers, cheap, folder, device, resume, cache, dry_run, starting)
-
-
-def run_for(task: Task) -> Run:
-    """The student's training run."""
-    asked = parse(task.student)
-    encoding = asked.stages[-1] if asked.stages else "pu21"
-    run = run_of(asked.metric, encoding, task.crop, task.settings)
-    return replace(run, start=run.start or asked.weights, seed=task.seed)
 
 
 def _records(
@@ -241,35 +195,6 @@ def _from_people(
             run, task.called, source, source, {"teacher": [OPINIONS]}, held, folder, store, device, task.half
         )
     )
-
-
-def the_set(task: Task, cache: Cache) -> tuple[list[Row], list[Source], list[str]]:
-    """(rows, their sources, what was left out): made, or read where one was made before."""
-    made = [read_rows(p) for p in task.images if _is_set(p)]
-    found: list[Source] = []
-    left: list[str] = []
-    if made:
-        rows = [replace(r, number=i) for i, r in enumerate(r for part in made for r in part)]
-        scenes = {r.source: r.scene for r in rows}
-        for path, scene in scenes.items():
-            some, _ = find_sources(Path(path), cache.file, cache.keep_file)
-            found += [replace(s, scene=scene) for s in some]
-        return rows, found, left
-    for where in task.images:
-        if not where.exists():
-            raise FileError(f"{where} does not exist; --images takes folders, pictures and manifests")
-        some, why = find_sources(where, cache.file, cache.keep_file)
-        found, left = found + some, left + why
-    rows = make_set(found, task.distortions, task.n, seed=task.seed, side=task.crop, displays=task.displays)
-    used = {r.source for r in rows}
-    return rows, [s for s in found if str(s.path) in used], left
-
-
-def _is_set(path: Path) -> bool:
-    if path.suffix.lower() != ".csv" or not path.is_file():
-        return False
-    with path.open(encoding="utf-8", errors="replace") as file:
-        return file.readline().startswith(HEADER)
 
 
 def _same_as_before(rows: list[Row], path: Path) -> None:
