@@ -21,7 +21,12 @@ def scene(height: int, width: int, stops: float = 12, seed: int = 0) -> np.ndarr
         x = gaussian_filter(rng.standard_normal((height, width)), size, mode="wrap")
         return x / x.std()
 
-    tone = np.linspace(-1, 1, width) * stops * 0.3 + texture(30) * stops * 0.1 + texture(6) * 0.6 + texture(2) * 0.25
+    tone = (
+        np.linspace(-1, 1, width) * stops * 0.3
+        + texture(30) * stops * 0.1
+        + texture(6) * 0.6
+        + texture(2) * 0.25
+    )
     colour = np.stack([texture(20) * 0.3, texture(20) * 0.2, texture(20) * 0.3], -1)
     light = 2.0 ** (tone[..., None] + colour)
     return light / np.median(light) * 0.18
@@ -40,7 +45,14 @@ def exposure_of(code: np.ndarray) -> np.ndarray:
 
 
 def shoot(
-    light: np.ndarray, seconds: float, seed: int, *, photon: float = 2e-5, read: float = 1e-4, tone=curve, bits: int = 8
+    light: np.ndarray,
+    seconds: float,
+    seed: int,
+    *,
+    photon: float = 2e-5,
+    read: float = 1e-4,
+    tone=curve,
+    bits: int = 8,
 ) -> np.ndarray:
     """One exposure: photon and read noise, tone curve, clipping, rounding."""
     rng = np.random.default_rng(seed)

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from shooting import save
 
 from hdrq.engine.merge import Settings, merge
 from hdrq.engine.merging.combination import Recipe
@@ -18,6 +17,7 @@ from hdrq.mergers.neighbour_ratios import neighbour_ratios
 from hdrq.mergers.robertson import robertson
 from hdrq.ops.camera_response import consistency, fixed_response, usable
 from hdrq.ops.exposure_weights import weight_table
+from shooting import save
 
 STACKS = {"room": "stack_room_d1.npz", "ghost3": "stack_ghost3_d2.npz"}
 pytestmark = pytest.mark.shared
@@ -42,19 +42,31 @@ def close(ours: np.ndarray, theirs: np.ndarray) -> float:
 
 @pytest.mark.parametrize(
     ("kind", "rule", "weight", "weigh"),
-    [("debevec", "log-mean", "triangle-floor", "mean"), ("robertson", "time-squared", "robertson", "channel")],
+    [
+        ("debevec", "log-mean", "triangle-floor", "mean"),
+        ("robertson", "time-squared", "robertson", "channel"),
+    ],
 )
 @pytest.mark.parametrize("response", ["crf", "linear"])
 def test_merges_are_those_of_opencv(stack, tmp_path, kind, rule, weight, weigh, response) -> None:
     _, frames, times, golden = stack
-    curve = golden(f"crf_{kind}")[:, 0] if response == "crf" else np.arange(256.0)[:, None] / (128 if kind == "robertson" else 1)
+    curve = (
+        golden(f"crf_{kind}")[:, 0]
+        if response == "crf"
+        else np.arange(256.0)[:, None] / (128 if kind == "robertson" else 1)
+    )
     if response == "linear" and kind == "debevec":
         curve[0] = curve[1]  # as OpenCV starts its identity
     np.save(tmp_path / "curve.npy", curve)
     paths = save([f[1::3, 1::3] for f in frames], tmp_path)
     recipe = Recipe(rule, weight, weigh, "none")
     settings = Settings(
-        times=times, response=str(tmp_path / "curve.npy"), recipe=recipe, align="none", deghost="none", scale="relative"
+        times=times,
+        response=str(tmp_path / "curve.npy"),
+        recipe=recipe,
+        align="none",
+        deghost="none",
+        scale="relative",
     )
     ours = merge(paths, settings).image.pixels[0].permute(1, 2, 0).numpy()
     assert close(ours, golden(f"merge_{kind}_{response}")) < 1e-5
@@ -108,7 +120,9 @@ def test_the_consistency_figure_is_that_of_the_table(stack) -> None:
 def test_fusion_is_that_of_opencv(stack, name, exposure, most) -> None:
     _, frames, _, golden = stack
     code = torch.from_numpy(frames).permute(0, 3, 1, 2).float() * torch.tensor(1 / 255)
-    miss = np.abs(mertens(code, exposure=exposure).permute(1, 2, 0).numpy()[1::3, 1::3] - golden(f"mertens_{name}"))
+    miss = np.abs(
+        mertens(code, exposure=exposure).permute(1, 2, 0).numpy()[1::3, 1::3] - golden(f"mertens_{name}")
+    )
     assert miss.max() < most  # where a frame is flat, the rounding of OpenCV's float32 Laplacian decides
     assert np.quantile(miss, 0.999) < 1e-5
 
@@ -127,8 +141,15 @@ def toolbox(shared: Path):
 
 @pytest.mark.parametrize(
     ("theirs", "ours"),
-    [("hat", "hat"), ("Deb97", "triangle"), ("Deb97_p05", "triangle-5"), ("Robertson", "gaussian"), ("identity", "identity"),
-     ("reverse", "reverse"), ("all", "flat")],
+    [
+        ("hat", "hat"),
+        ("Deb97", "triangle"),
+        ("Deb97_p05", "triangle-5"),
+        ("Robertson", "gaussian"),
+        ("identity", "identity"),
+        ("reverse", "reverse"),
+        ("all", "flat"),
+    ],
 )
 def test_weights_are_those_of_the_toolbox(toolbox, theirs, ours) -> None:
     expected = np.array(toolbox[0]["weights"][theirs], float)
@@ -138,21 +159,31 @@ def test_weights_are_those_of_the_toolbox(toolbox, theirs, ours) -> None:
 def test_the_debevec_response_is_that_of_the_toolbox(toolbox) -> None:
     numbers, stack, seconds = toolbox
     levels = np.linspace(0, 1, 256)
-    share = np.stack([[np.bincount(stack[..., c, k].ravel(), minlength=256).cumsum() for c in range(3)] for k in range(7)])
+    share = np.stack(
+        [[np.bincount(stack[..., c, k].ravel(), minlength=256).cumsum() for c in range(3)] for k in range(7)]
+    )
     samples = np.abs(share[..., None] / stack[..., 0, 0].size - levels).argmin(2).transpose(0, 2, 1)
     for smooth, golden in ((128.0, "raw_g_log"), (20.0, "raw_g_log_lambda20")):
         ours = debevec(samples.astype(float), seconds, smooth=smooth, weight="triangle")
         assert np.abs(ours - np.array(numbers["crf"]["debevec"][golden])).max() < 1e-6
 
 
-NAMES = {"all": "flat", "box": "flat", "Deb97": "triangle", "Deb97_p05": "triangle-5", "Robertson": "gaussian"}
+NAMES = {
+    "all": "flat",
+    "box": "flat",
+    "Deb97": "triangle",
+    "Deb97_p05": "triangle-5",
+    "Robertson": "gaussian",
+}
 RULES = {"linear": "linear-mean", "log": "log-mean", "w_time_sq": "time-squared"}
 
 
 def test_merges_are_those_of_the_toolbox(toolbox, tmp_path) -> None:
     numbers, stack, seconds = toolbox
     rows, columns = np.meshgrid(range(99, 300, 40), range(99, 600, 100), indexing="ij")
-    brightest = np.unravel_index(stack[..., 6].min(-1).argmax(), stack.shape[:2])  # so that the shortest has such codes
+    brightest = np.unravel_index(
+        stack[..., 6].min(-1).argmax(), stack.shape[:2]
+    )  # so that the shortest has such codes
     where = np.array([*zip(rows.T.ravel(), columns.T.ravel()), brightest])
     frames = [np.repeat(stack[where[:, 0], where[:, 1], :, k][None], 20, 0) for k in range(7)]
     paths = save(frames, tmp_path)
@@ -161,11 +192,17 @@ def test_merges_are_those_of_the_toolbox(toolbox, tmp_path) -> None:
     for case in numbers["buildhdr"]:
         merged, _, mean = case["merge"].partition(" ")
         recipe = Recipe(
-            RULES[merged], NAMES.get(case["weight"], case["weight"]), "code" if mean else "channel", "toolbox", "toolbox",
+            RULES[merged],
+            NAMES.get(case["weight"], case["weight"]),
+            "code" if mean else "channel",
+            "toolbox",
+            "toolbox",
             1 / 65535 if merged == "log" else 0.0,
         )
         response = {"gamma": "gamma2.2", "sRGB": "srgb", "LUT": str(tmp_path / "lut.npy")}[case["lin"]]
-        settings = Settings(times=seconds, response=response, recipe=recipe, align="none", deghost="none", scale="relative")
+        settings = Settings(
+            times=seconds, response=response, recipe=recipe, align="none", deghost="none", scale="relative"
+        )
         ours = merge(paths, settings).image.pixels[0, :, 0, :36].T.numpy()
         expected = np.array(case["px"])
         worst = max(worst, close(ours, expected))

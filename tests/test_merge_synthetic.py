@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter
-from shooting import curve, exposure_of, save, scene, seen_through, shoot, turned
 
 from hdrq.engine.merge import Settings, merge
 from hdrq.engine.merging.alignment import align
@@ -25,6 +24,7 @@ from hdrq.ops.camera_response import Response, usable
 from hdrq.ops.flow import tv_flow
 from hdrq.ops.mtb import grey, mtb_shift
 from hdrq.ops.warp import corner_motion
+from shooting import curve, exposure_of, save, scene, seen_through, shoot, turned
 
 TIMES = (1 / 16, 1 / 4, 1.0, 4.0)
 STILL = Settings(times=TIMES, align="none", deghost="none", scale="relative")
@@ -80,7 +80,8 @@ def test_radiance_comes_back_with_an_estimated_response(light, still) -> None:
 
 
 @pytest.mark.parametrize(
-    ("estimator", "most"), [(neighbour_ratios, 0.025), (debevec, 0.03), (mitsunaga_nayar, 0.03), (robertson, 0.12)]
+    ("estimator", "most"),
+    [(neighbour_ratios, 0.025), (debevec, 0.03), (mitsunaga_nayar, 0.03), (robertson, 0.12)],
 )
 def test_responses_are_found(light, estimator, most) -> None:
     seconds = np.array([1 / 64, 1 / 16, 1 / 4, 1, 4, 16])
@@ -162,8 +163,12 @@ def test_handheld_frames_are_found(wide, tmp_path, degrees, dy, dx) -> None:
 
 def test_a_handheld_bracket_gives_the_radiance_of_the_reference(wide, tmp_path, camera) -> None:
     hands = [turned(0.4, 5.3, -3.6, wide.shape[:2]), np.eye(3), turned(-0.6, -4, 6.2, wide.shape[:2])]
-    paths = save([shoot(seen_through(wide, h), t, i) for i, (h, t) in enumerate(zip(hands, TIMES[:3]))], tmp_path)
-    found = merge(paths, Settings(times=TIMES[:3], response=camera, reference=1, deghost="none", scale="relative"))
+    paths = save(
+        [shoot(seen_through(wide, h), t, i) for i, (h, t) in enumerate(zip(hands, TIMES[:3]))], tmp_path
+    )
+    found = merge(
+        paths, Settings(times=TIMES[:3], response=camera, reference=1, deghost="none", scale="relative")
+    )
     top, bottom, left, right = found.report.crop
     part = wide[top:bottom, left:right]
     errors = off(found.image.pixels[0].permute(1, 2, 0).numpy(), part, well_exposed(part))
@@ -202,8 +207,13 @@ def test_ghosts_are_gone(walker, camera, method) -> None:
     assert max(strays(spoiled, scenes[1], i) for i in range(3)) > 0.3
     assert max(strays(ours, scenes[1], i) for i in range(3)) < 0.04
     assert 0.03 < found.report.ghosts < 0.35
-    whole = [psnr(torch.from_numpy(np.log(p)).permute(2, 0, 1)[None], torch.from_numpy(np.log(scenes[1])).permute(2, 0, 1)[None])
-             for p in (spoiled, ours)]
+    whole = [
+        psnr(
+            torch.from_numpy(np.log(p)).permute(2, 0, 1)[None],
+            torch.from_numpy(np.log(scenes[1])).permute(2, 0, 1)[None],
+        )
+        for p in (spoiled, ours)
+    ]
     assert float(whole[1]) > float(whole[0]) + 6
 
 
@@ -224,9 +234,17 @@ def test_dense_flow_follows_what_bends() -> None:
     from hdrq.ops.warp import sample
 
     u, v = 3 * np.sin(x / 60) * np.cos(y / 50), 2 * np.cos(x / 70)
-    bent = sample(torch.from_numpy(wide).permute(2, 0, 1).float(), torch.from_numpy(x + u), torch.from_numpy(y + v))
-    a, b = (grey(shoot(p, 1.0, i).transpose(2, 0, 1)) for i, p in enumerate((bent.permute(1, 2, 0).numpy().clip(1e-6), wide)))
-    tensors = [torch.from_numpy(np.ascontiguousarray(p, np.float32))[None] for p in (a, b, (a > 5) & (a < 250), (b > 5) & (b < 250))]
+    bent = sample(
+        torch.from_numpy(wide).permute(2, 0, 1).float(), torch.from_numpy(x + u), torch.from_numpy(y + v)
+    )
+    a, b = (
+        grey(shoot(p, 1.0, i).transpose(2, 0, 1))
+        for i, p in enumerate((bent.permute(1, 2, 0).numpy().clip(1e-6), wide))
+    )
+    tensors = [
+        torch.from_numpy(np.ascontiguousarray(p, np.float32))[None]
+        for p in (a, b, (a > 5) & (a < 250), (b > 5) & (b < 250))
+    ]
     flow = tv_flow(*tensors).numpy()
     miss = np.hypot(flow[0] - u, flow[1] - v)[(a > 5) & (a < 250)]
     assert miss.mean() < 0.3 * np.hypot(u, v).mean()
@@ -245,7 +263,10 @@ def test_dark_and_clipped_frames_cause_no_wild_shift(wide, level) -> None:
 
 def test_frames_of_nothing_in_common_stay_where_they_are() -> None:
     rng = np.random.default_rng(0)
-    a, b = (np.clip(128 + 60 * blurred(rng.standard_normal((200, 240))), 0, 255).astype(np.uint8) for _ in range(2))
+    a, b = (
+        np.clip(128 + 60 * blurred(rng.standard_normal((200, 240))), 0, 255).astype(np.uint8)
+        for _ in range(2)
+    )
     shift = mtb_shift(a, b)
     assert (shift.dy, shift.dx) == (0, 0)
     assert "match" in shift.why

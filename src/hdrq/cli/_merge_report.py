@@ -12,7 +12,18 @@ from typing import Any
 from hdrq.cli._tables import plain, show_table, write_text
 from hdrq.errors import UsageError
 
-COLUMNS = ("frame", "exposure", "used", "off", "white", "black", "shift y, x", "placed by", "overlap", "moved")
+COLUMNS = (
+    "frame",
+    "exposure",
+    "used",
+    "off",
+    "white",
+    "black",
+    "shift y, x",
+    "placed by",
+    "overlap",
+    "moved",
+)
 
 
 def progress(step: str) -> None:
@@ -25,9 +36,16 @@ def progress(step: str) -> None:
 def _rows(report: Any) -> list[tuple[str, ...]]:
     return [
         (
-            f.file, f.exposure, f"{f.used:.5g}", "" if f.off_stops is None else f"{f.off_stops:+.3f} EV",
-            f"{100 * f.clipped:.2f} %", f"{100 * f.black:.2f} %", f"{f.shift[0]:+.1f}, {f.shift[1]:+.1f}",
-            f.how + (f" ({f.why})" if f.why else ""), f"{100 * f.overlap:.1f} %", f"{100 * f.ghosts:.2f} %",
+            f.file,
+            f.exposure,
+            f"{f.used:.5g}",
+            "" if f.off_stops is None else f"{f.off_stops:+.3f} EV",
+            f"{100 * f.clipped:.2f} %",
+            f"{100 * f.black:.2f} %",
+            f"{f.shift[0]:+.1f}, {f.shift[1]:+.1f}",
+            f.how + (f" ({f.why})" if f.why else ""),
+            f"{100 * f.overlap:.1f} %",
+            f"{100 * f.ghosts:.2f} %",
         )
         for f in report.frames
     ]
@@ -59,7 +77,13 @@ def _facts(report: Any) -> list[tuple[str, str]]:
 def show(report: Any, output: str) -> None:
     """The table of frames and what was found, on stdout."""
     caption = "\n".join(f"{k}: {v}" for k, v in _facts(report))
-    show_table(COLUMNS, _rows(report), f"{len(report.frames)} frames to {output}", right=COLUMNS[2:6], caption=caption)
+    show_table(
+        COLUMNS,
+        _rows(report),
+        f"{len(report.frames)} frames to {output}",
+        right=COLUMNS[2:6],
+        caption=caption,
+    )
 
 
 def write(report: Any, path: str) -> None:
@@ -68,7 +92,9 @@ def write(report: Any, path: str) -> None:
         write_text(json.dumps(plain(asdict(report)), indent=1, ensure_ascii=False) + "\n", path)
         return
     head = "".join(f"<th>{html.escape(c)}</th>" for c in COLUMNS)
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in _rows(report))
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in _rows(report)
+    )
     facts = "".join(f"<dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd>" for k, v in _facts(report))
     pairs = "".join(
         f"<tr><td>{html.escape(report.frames[p['frames'][0]].file)}</td><td>{html.escape(report.frames[p['frames'][1]].file)}"
@@ -97,7 +123,9 @@ def plot(response: Any, path: str) -> None:
     axes = figure.add_subplot(xlabel="code", ylabel="exposure, white = 1", yscale="log", title=response.how)
     colours = ("tab:red", "tab:green", "tab:blue") if response.curve.shape[1] == 3 else ("black",)
     for curve, colour in zip(response.curve.T, colours):
-        axes.plot([k / (len(curve) - 1) for k in range(len(curve))], curve / response.curve[-1].max(), color=colour)
+        axes.plot(
+            [k / (len(curve) - 1) for k in range(len(curve))], curve / response.curve[-1].max(), color=colour
+        )
     axes.grid(alpha=0.3)
     with atomic(path) as part:
         figure.savefig(part, dpi=120)

@@ -26,45 +26,129 @@ def _numbers(text: str | None, flag: str) -> list[float] | None:
 
 @click.command(short_help="Merge exposures into radiance, handheld and moving ones too.")
 @click.argument("frames", nargs=-1, required=True, metavar="FRAMES...", type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, metavar="FILE", help="Picture to write: .exr, .hdr ...; --fuse: .png, .jpg ...")
-@click.option("--times", metavar="T1,T2,...", help="Exposure times in the frames' order, 1/30 or 0.5; instead of EXIF.")
-@click.option("--ev", metavar="E1,E2,...", help="Exposures in stops, in the frames' order; larger is brighter.")
-@click.option("--exposures", "table", metavar="FILE.csv", help="Table with columns file, seconds (iso, fnumber) or file, ev.")
-@click.option("--estimate-exposures", is_flag=True, help="Find the true ratios from the pixels; say how far EXIF was off.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE",
+    help="Picture to write: .exr, .hdr ...; --fuse: .png, .jpg ...",
+)
+@click.option(
+    "--times", metavar="T1,T2,...", help="Exposure times in the frames' order, 1/30 or 0.5; instead of EXIF."
+)
+@click.option(
+    "--ev", metavar="E1,E2,...", help="Exposures in stops, in the frames' order; larger is brighter."
+)
+@click.option(
+    "--exposures",
+    "table",
+    metavar="FILE.csv",
+    help="Table with columns file, seconds (iso, fnumber) or file, ev.",
+)
+@click.option(
+    "--estimate-exposures",
+    is_flag=True,
+    help="Find the true ratios from the pixels; say how far EXIF was off.",
+)
 @click.option("--allow-equal", is_flag=True, help="Accept frames of equal exposure.")
 @click.option(
-    "--response", default="auto", show_default=True, metavar="NAME|FILE",
+    "--response",
+    default="auto",
+    show_default=True,
+    metavar="NAME|FILE",
     help="Camera response: auto, neighbour-ratios, debevec, robertson, mitsunaga-nayar; linear, srgb, gamma2.2, pq, "
     "hlg; or a file (.json .rsp .npz .csv).",
 )
 @click.option("--save-response", metavar="FILE.json", help="Keep the response, to be used with --response.")
 @click.option("--plot-response", metavar="FILE.png", help="Draw the response.")
-@click.option("--rule", default="photon-count", show_default=True, metavar="NAME",
-              help="photon-count, least-noise, linear-mean, log-mean, time-squared.")
-@click.option("--weight", default="sigmoid", show_default=True, metavar="NAME",
-              help="sigmoid, hat, triangle, gaussian, robertson, plateau, triangle-floor, triangle-5, flat ...")
-@click.option("--weigh", type=click.Choice(["channel", "mean", "code"]), default="channel", show_default=True,
-              help="Weigh channels each by its code, by the mean of their weights, or by their mean code.")
-@click.option("--edge", type=click.Choice(["hold", "toolbox", "none"]), default="hold", show_default=True,
-              help="The shortest frame's highlights and the longest's shadows: kept, as HDR Toolbox does, as tabled.")
-@click.option("--align", type=click.Choice(["auto", "mtb", "homography", "flow", "none"]), default="auto",
-              show_default=True, help="Whole shifts, homographies, dense flow; auto resamples only where needed.")
-@click.option("--crop", type=click.Choice(["common", "reference"]), default="common", show_default=True,
-              help="Keep what all frames see, or all of the reference.")
-@click.option("--deghost", type=click.Choice(["auto", "reference", "bitmap", "patch", "none"]), default="auto",
-              show_default=True, help="Leave out what moved. auto is reference.")
-@click.option("--reference", default="auto", show_default=True, metavar="auto|N", help="Frame that decides place and time, from 1.")
-@click.option("--scale", type=click.Choice(["auto", "absolute", "relative", "median"]), default="auto", show_default=True,
-              help="cd/m² where time, aperture and ISO are known; response over exposure; median luminance 1.")
+@click.option(
+    "--rule",
+    default="photon-count",
+    show_default=True,
+    metavar="NAME",
+    help="photon-count, least-noise, linear-mean, log-mean, time-squared.",
+)
+@click.option(
+    "--weight",
+    default="sigmoid",
+    show_default=True,
+    metavar="NAME",
+    help="sigmoid, hat, triangle, gaussian, robertson, plateau, triangle-floor, triangle-5, flat ...",
+)
+@click.option(
+    "--weigh",
+    type=click.Choice(["channel", "mean", "code"]),
+    default="channel",
+    show_default=True,
+    help="Weigh channels each by its code, by the mean of their weights, or by their mean code.",
+)
+@click.option(
+    "--edge",
+    type=click.Choice(["hold", "toolbox", "none"]),
+    default="hold",
+    show_default=True,
+    help="The shortest frame's highlights and the longest's shadows: kept, as HDR Toolbox does, as tabled.",
+)
+@click.option(
+    "--align",
+    type=click.Choice(["auto", "mtb", "homography", "flow", "none"]),
+    default="auto",
+    show_default=True,
+    help="Whole shifts, homographies, dense flow; auto resamples only where needed.",
+)
+@click.option(
+    "--crop",
+    type=click.Choice(["common", "reference"]),
+    default="common",
+    show_default=True,
+    help="Keep what all frames see, or all of the reference.",
+)
+@click.option(
+    "--deghost",
+    type=click.Choice(["auto", "reference", "bitmap", "patch", "none"]),
+    default="auto",
+    show_default=True,
+    help="Leave out what moved. auto is reference.",
+)
+@click.option(
+    "--reference",
+    default="auto",
+    show_default=True,
+    metavar="auto|N",
+    help="Frame that decides place and time, from 1.",
+)
+@click.option(
+    "--scale",
+    type=click.Choice(["auto", "absolute", "relative", "median"]),
+    default="auto",
+    show_default=True,
+    help="cd/m² where time, aperture and ISO are known; response over exposure; median luminance 1.",
+)
 @click.option("--fuse", is_flag=True, help="Exposure fusion: a picture to look at, no radiance.")
-@click.option("--fusion-weights", default="1,1,1", show_default=True, metavar="C,S,E",
-              help="Powers of contrast, saturation and exposure in --fuse.")
-@click.option("--uncertainty", is_flag=True, help="Add the standard error of every value as EXR layer `error`.")
+@click.option(
+    "--fusion-weights",
+    default="1,1,1",
+    show_default=True,
+    metavar="C,S,E",
+    help="Powers of contrast, saturation and exposure in --fuse.",
+)
+@click.option(
+    "--uncertainty", is_flag=True, help="Add the standard error of every value as EXR layer `error`."
+)
 @click.option("--ghost-mask", metavar="FILE.png", help="Write where movement was found.")
-@click.option("--white", type=float, metavar="VALUE", help="Float files: the value at which they clip.  [default: 1]")
-@click.option("--balance", type=click.Choice(["camera", "daylight", "none"]), default="camera", show_default=True,
-              help="White balance of raw files.")
-@click.option("--depth", type=click.Choice(["half", "float", "uint8", "uint16"]), help="Of the numbers written.")
+@click.option(
+    "--white", type=float, metavar="VALUE", help="Float files: the value at which they clip.  [default: 1]"
+)
+@click.option(
+    "--balance",
+    type=click.Choice(["camera", "daylight", "none"]),
+    default="camera",
+    show_default=True,
+    help="White balance of raw files.",
+)
+@click.option(
+    "--depth", type=click.Choice(["half", "float", "uint8", "uint16"]), help="Of the numbers written."
+)
 @click.option("--report", metavar="FILE", help="Write the report as .json or .html.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the random sample points.")
 @click.option("-q", "--quiet", is_flag=True, help="No table.")
@@ -107,8 +191,12 @@ def _check_target(output: str, fused: bool) -> None:
     from hdrq.io.formats import by_suffix
 
     format = by_suffix(output)
+    if not Path(output).absolute().parent.is_dir():
+        raise UsageError(f"{output} cannot be written: its folder does not exist; make it first")
     if format is None or not format.writes:
-        raise UsageError(f"hdrq cannot write {Path(output).name}; end it in .exr, .hdr, .pfm, .tif (with --fuse .png, .jpg)")
+        raise UsageError(
+            f"hdrq cannot write {Path(output).name}; end it in .exr, .hdr, .pfm, .tif (with --fuse .png, .jpg)"
+        )
     if not fused and format.name in ("png", "jpeg"):
         raise UsageError(f"{Path(output).name} cannot hold radiance; end it in .exr or .hdr, or add --fuse")
 
@@ -122,7 +210,7 @@ def _settings(options: dict[str, Any]) -> Any:
     reference = options["reference"]
     if reference != "auto" and not (reference.isdigit() and int(reference) >= 1):
         raise UsageError(f"--reference is auto or a frame's number from 1, not '{reference}'")
-    as_toolbox = "toolbox" if options["edge"] == "toolbox" else ""
+    as_toolbox = options["edge"] == "toolbox"
     powers = _numbers(options["fusion_weights"], "--fusion-weights")
     if powers is None or len(powers) != 3 or min(powers) < 0:
         raise UsageError("--fusion-weights are three powers, contrast, saturation, exposure, such as 1,1,0")
@@ -134,8 +222,12 @@ def _settings(options: dict[str, Any]) -> Any:
         estimate_exposures=options["estimate_exposures"],
         response=options["response"],
         recipe=Recipe(
-            options["rule"], options["weight"], options["weigh"], options["edge"],
-            hollow=as_toolbox, black=1 / 65535 if as_toolbox and options["rule"] == "log-mean" else 0.0,
+            options["rule"],
+            options["weight"],
+            options["weigh"],
+            options["edge"],
+            hollow="toolbox" if as_toolbox else "",
+            black=1 / 65535 if as_toolbox and options["rule"] == "log-mean" else 0.0,
         ),
         align=options["align"],
         crop=options["crop"],
@@ -161,9 +253,14 @@ def _write(merged: Any, output: str, options: dict[str, Any]) -> None:
 
     report = merged.report
     made = {
-        "from": " ".join(f.file for f in report.frames), "exposures": " ".join(f"{f.used:g}" for f in report.frames),
-        "scale": report.scale, "factor": f"{report.factor:g}", "response": report.response, "rule": report.rule,
-        "reference": report.reference, "version": report.version,
+        "from": " ".join(f.file for f in report.frames),
+        "exposures": " ".join(f"{f.used:g}" for f in report.frames),
+        "scale": report.scale,
+        "factor": f"{report.factor:g}",
+        "response": report.response,
+        "rule": report.rule,
+        "reference": report.reference,
+        "version": report.version,
     }
     extra: dict[str, Any] = {"depth": options["depth"], "provenance": made}
     format = by_suffix(output)

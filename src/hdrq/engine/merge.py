@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from math import log2
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
-import hdrq
 from hdrq.engine.merging.alignment import Alignment, Method, align
 from hdrq.engine.merging.bracket import Bracket
-from hdrq.engine.merging.calibration import Calibration, Samples, calibrate, take_samples
+from hdrq.engine.merging.calibration import Calibration, Samples, calibrate, check_response, take_samples
 from hdrq.engine.merging.combination import Recipe, combine, rules
 from hdrq.engine.merging.deghosting import BitmapTrust, ReferenceTrust
 from hdrq.engine.merging.fusion import fuse
 from hdrq.engine.merging.patching import patched
+from hdrq.engine.merging.report import MergeReport, report_of
 from hdrq.errors import PixelError, UsageError
+from hdrq.io import identify
 from hdrq.io.exposures import Exposure, exposures_of
+from hdrq.io.frames import RAW
 from hdrq.ops.camera_response import Response
 from hdrq.ops.colour import luminance
 from hdrq.ops.exposure_weights import WEIGHTS
@@ -60,48 +60,6 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class FrameReport:
-    """One frame: where it lies, how it was exposed, what of it was used."""
-
-    file: str
-    exposure: str
-    relative: float
-    used: float
-    off_stops: float | None
-    clipped: float
-    black: float
-    shift: tuple[float, float]
-    how: str
-    overlap: float
-    ghosts: float
-    why: str = ""
-
-
-@dataclass(frozen=True)
-class MergeReport:
-    """What a merge found. bias, rms: stops between neighbours; stops: dynamic range; scale: in words, with its factor."""
-
-    frames: tuple[FrameReport, ...]
-    reference: str
-    size: tuple[int, int]
-    crop: tuple[int, int, int, int]
-    response: str
-    bias: float
-    rms: float
-    pairs: tuple[dict[str, Any], ...]
-    noise: tuple[float, float]
-    ghosts: float
-    clipped_everywhere: float
-    black_everywhere: float
-    stops: float
-    scale: str
-    factor: float
-    rule: str
-    notes: tuple[str, ...]
-    version: str = hdrq.__version__
-
-
-@dataclass(frozen=True)
 class Merged:
     """The picture, what belongs beside it, and the report."""
 
@@ -125,6 +83,9 @@ def steps(paths: Sequence[str | Path], settings: Settings) -> Iterator[str | Mer
     if len(paths) < 2:
         raise UsageError("a stack of one frame cannot be merged; give at least two exposures")
     _check(settings)
+    for path in paths:
+        if Path(path).suffix.lower() not in RAW:
+            identify(path)
     device = settings.device
     exposures = _exposures(paths, settings)
     bracket = Bracket(
@@ -142,7 +103,7 @@ def steps(paths: Sequence[str | Path], settings: Settings) -> Iterator[str | Mer
         picture = fuse(bracket, alignment, settings.fusion_weights, device)
         image = Image(picture.clamp(0, 1)[None], "srgb", bracket.primaries or BT709)
         yield Merged(
-            image, _report(bracket, alignment, None, settings, image.pixels, None, 1.0, "code 0..1"), None
+            image, report_of(bracket, alignment, None, "mertens", image.pixels, None, 1.0, "code 0..1"), None
         )
         return
     yield "calibrating"
@@ -169,10 +130,12 @@ def steps(paths: Sequence[str | Path], settings: Settings) -> Iterator[str | Mer
     )
     _check_finite(radiance)
     factor, words = _scale(settings.scale, radiance, exposures, calibration)
-    radiance = radiance * factor
+    radiance *= factor
     domain = "nits" if words.startswith("absolute") else "linear"
     image = Image(radiance[None].cpu(), domain, bracket.primaries or BT709)
-    report = _report(bracket, alignment, calibration, settings, image.pixels, trust, factor, words)
+    report = report_of(
+        bracket, alignment, calibration, settings.recipe.rule, image.pixels, trust, factor, words
+    )
     yield Merged(
         image,
         report,
@@ -188,6 +151,7 @@ def _check(settings: Settings) -> None:
         raise UsageError(f"no rule is called '{settings.recipe.rule}'; there are {', '.join(rules())}")
     if settings.recipe.weight not in WEIGHTS:
         raise UsageError(f"no weight is called '{settings.recipe.weight}'; there are {', '.join(WEIGHTS)}")
+    check_response(settings.response)
 
 
 def _exposures(paths: Sequence[str | Path], settings: Settings) -> list[Exposure]:
@@ -241,69 +205,3 @@ def _scale(
         return 1 / middle, "median: the median luminance is 1"
     known = "ratios only: time, aperture or ISO unknown" if wish == "auto" else "as asked"
     return 1.0, f"relative: response over exposure ({known})"
-
-
-def _stops(pixels: Tensor) -> float:
-    """log2 of the ratio between the 99.99th and the 0.01th percentile of luminance."""
-    y = luminance(pixels).flatten()
-    y = y[:: max(1, len(y) // 2_000_000)]
-    y = y[y > 0]
-    if len(y) < 2:
-        return 0.0
-    low, high = np.quantile(y.numpy(), [1e-4, 1 - 1e-4])
-    return log2(high / low)
-
-
-def _report(bracket, alignment, calibration, settings, pixels, trust, factor, words) -> MergeReport:
-    survey, places = alignment.survey, alignment.placements
-    top, bottom, left, right = alignment.area
-    used = bracket.seconds if calibration is None else calibration.seconds
-    off = None if calibration is None else calibration.misfit
-    ends = bracket.order
-    rows = tuple(
-        FrameReport(
-            bracket.names[i],
-            str(bracket.exposures[i]),
-            float(bracket.seconds[i]),
-            float(used[i]),
-            None if off is None else float(off[i]),
-            survey.white[i],
-            survey.black[i],
-            places[i].shift,
-            places[i].how,
-            places[i].overlap,
-            0.0 if trust is None else float(trust.share[i]),
-            places[i].why,
-        )
-        for i in range(len(bracket))
-    )
-    notes = list(bracket.notes)
-    if calibration is not None:
-        notes += calibration.notes
-        if any(e.absolute is None for e in bracket.exposures):
-            notes.append("aperture, ISO or time unknown: only ratios of exposures are used")
-    found = calibration.consistency if calibration is not None else {"bias": 0.0, "rms": 0.0, "pairs": []}
-    return MergeReport(
-        rows,
-        bracket.names[alignment.reference],
-        (bottom - top, right - left),
-        alignment.area,
-        calibration.response.how if calibration else "none (fusion)",
-        found["bias"],
-        found["rms"],
-        tuple(found["pairs"]),
-        (calibration.noise.photon, calibration.noise.read) if calibration else (0.0, 0.0),
-        0.0 if trust is None else float((trust.mask > 127).float().mean()),
-        survey.white[ends[0]],
-        survey.black[ends[-1]],
-        _stops(pixels),
-        words,
-        factor,
-        settings.recipe.rule if calibration else "mertens",
-        tuple(notes),
-    )
-
-
-def without_movement(settings: Settings) -> Settings:
-    """The same merge of frames that are known to be still and in place."""
-    return replace(settings, align="none", deghost="none")

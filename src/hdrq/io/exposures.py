@@ -6,6 +6,7 @@ import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 from hdrq.errors import FileError, UsageError
@@ -44,7 +45,9 @@ class Exposure:
         if self.seconds is None:
             return "unknown" if self.ev is None else f"{self.ev:+g} EV"
         t = f"{self.seconds:g} s" if self.seconds >= 0.3 else f"1/{1 / self.seconds:.4g} s"
-        return t + (f" f/{self.fnumber:g}" if self.fnumber else "") + (f" ISO {self.iso:g}" if self.iso else "")
+        return (
+            t + (f" f/{self.fnumber:g}" if self.fnumber else "") + (f" ISO {self.iso:g}" if self.iso else "")
+        )
 
 
 def exposures_of(
@@ -62,7 +65,9 @@ def exposures_of(
         raise UsageError("--times, --ev and --exposures say the same thing twice; keep one")
     for given, flag in ((times, "--times"), (ev, "--ev")):
         if given is not None and len(given) != len(paths):
-            raise UsageError(f"{flag} names {len(given)} exposures for {len(paths)} frames; give one for each")
+            raise UsageError(
+                f"{flag} names {len(given)} exposures for {len(paths)} frames; give one for each"
+            )
     if times is not None:
         if min(times) <= 0:
             raise UsageError("--times must all be positive")
@@ -96,7 +101,7 @@ def _alike(found: list[Exposure], paths: Sequence[str | Path]) -> list[Exposure]
                 raise UsageError(
                     f"{part} changes between frames but is not stated for {', '.join(lost[:3])}; give --times"
                 )
-            found = [replace(e, **{part: None}) for e in found]
+            found = [replace(e, iso=None) if part == "iso" else replace(e, fnumber=None) for e in found]
     return found
 
 
@@ -105,7 +110,7 @@ def check_spread(found: Sequence[Exposure], paths: Sequence[str | Path], equal: 
     if len(found) < 2:
         raise UsageError("a stack of one frame cannot be merged; give at least two exposures")
     order = sorted(range(len(found)), key=lambda i: found[i].relative or 0)
-    for a, b in zip(order[:-1], order[1:]):
+    for a, b in pairwise(order):
         if not equal and found[b].relative / found[a].relative < 1.02:  # type: ignore[operator]
             raise UsageError(
                 f"{Path(paths[a]).name} and {Path(paths[b]).name} state the same exposure ({found[a]}); "
@@ -152,8 +157,14 @@ def _tiff_tags(file: Path) -> dict[int, object]:
             page = tiff.pages[0]
             tags = {t.code: t.value for t in page.tags}  # type: ignore[union-attr]
             inner = tags.get(0x8769)
-            by_name = {"ExposureTime": TIME, "FNumber": FNUMBER, "ISOSpeedRatings": ISO,
-                       "PhotographicSensitivity": ISO, "ShutterSpeedValue": SHUTTER, "ApertureValue": APERTURE}
+            by_name = {
+                "ExposureTime": TIME,
+                "FNumber": FNUMBER,
+                "ISOSpeedRatings": ISO,
+                "PhotographicSensitivity": ISO,
+                "ShutterSpeedValue": SHUTTER,
+                "ApertureValue": APERTURE,
+            }
             if isinstance(inner, dict):
                 tags |= {by_name[k]: v for k, v in inner.items() if k in by_name}
             return tags
@@ -165,11 +176,13 @@ def _exr_tags(file: Path) -> dict[int, float]:
     from hdrq.io.exr.header import parts_of
 
     try:
-        header = parts_of(file, file.read_bytes())[0].header
+        header = parts_of(file, file.read_bytes())[0].attributes
     except (OSError, FileError, IndexError):
         return {}
     names = {"expTime": TIME, "aperture": FNUMBER, "isoSpeed": ISO}
-    return {names[k]: float(v) for k, v in header.items() if k in names and isinstance(v, (int, float)) and v > 0}
+    return {
+        names[k]: float(v) for k, v in header.items() if k in names and isinstance(v, (int, float)) and v > 0
+    }
 
 
 def _number(value: object) -> float | None:
@@ -188,7 +201,16 @@ def _number(value: object) -> float | None:
 # --- tables and names ---------------------------------------------------------------------------------
 
 COLUMNS = {
-    "seconds": ("seconds", "time", "exposure_time_s", "exposure_time", "exposuretime", "exposure", "shutter", "t"),
+    "seconds": (
+        "seconds",
+        "time",
+        "exposure_time_s",
+        "exposure_time",
+        "exposuretime",
+        "exposure",
+        "shutter",
+        "t",
+    ),
     "iso": ("iso", "iso_speed", "sensitivity"),
     "fnumber": ("fnumber", "f_number", "aperture", "f"),
     "ev": ("ev", "stops"),
@@ -212,7 +234,9 @@ def _from_table(paths: Sequence[str | Path], table: Path) -> list[Exposure]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise FileError(f"{table} cannot be read: {error}") from error
     if not rows or "file" not in {k.lower() for k in rows[0] if k}:
-        raise FileError(f"{table} has no column called file; its first line must name file and seconds, or file and ev")
+        raise FileError(
+            f"{table} has no column called file; its first line must name file and seconds, or file and ev"
+        )
     by_name: dict[str, Exposure] = {}
     for row in rows:
         fields = {(k or "").lower().strip(): (v or "").strip() for k, v in row.items() if isinstance(v, str)}

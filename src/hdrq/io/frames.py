@@ -56,8 +56,7 @@ def read_frame(path: str | Path, white: float | None = None, balance: str = "cam
     """
     if Path(path).suffix.lower() in RAW:
         return _raw(Path(path), balance)
-    options = {"layer": "base"} if identify(path).name == "jpeg" else {}
-    image = read(path, **options)
+    image = read(path, layer="base" if identify(path).name == "jpeg" else None)
     pixels = image.pixels[0]
     if image.bits is None:
         top = white or 1.0
@@ -67,7 +66,13 @@ def read_frame(path: str | Path, white: float | None = None, balance: str = "cam
         codes = (light.clamp(max=1) * 65535).round().to(torch.int32).numpy().astype(np.uint16)
         return Frame(codes, "linear", image.primaries, light.numpy(), top, image.notes)
     most, kind = (255, np.uint8) if image.bits <= 8 else (65535, np.uint16)
-    codes = (pixels * most).round().to(torch.uint8 if most == 255 else torch.int32).numpy().astype(kind, copy=False)
+    codes = (
+        (pixels * most)
+        .round()
+        .to(torch.uint8 if most == 255 else torch.int32)
+        .numpy()
+        .astype(kind, copy=False)
+    )
     return Frame(codes, image.domain, image.primaries, notes=image.notes)
 
 
@@ -84,9 +89,15 @@ def _raw(path: Path, balance: str) -> Frame:
     try:
         with rawpy.imread(str(path)) as raw:
             rows = raw.postprocess(
-                gamma=(1, 1), no_auto_bright=True, no_auto_scale=False, output_bps=16, user_flip=None,
-                use_camera_wb=balance == "camera", user_wb=[1, 1, 1, 1] if balance == "none" else None,
-                output_color=rawpy.ColorSpace.sRGB, highlight_mode=rawpy.HighlightMode.Clip,
+                gamma=(1, 1),
+                no_auto_bright=True,
+                no_auto_scale=False,
+                output_bps=16,
+                user_flip=None,
+                use_camera_wb=balance == "camera",
+                user_wb=[1, 1, 1, 1] if balance == "none" else None,
+                output_color=rawpy.ColorSpace.sRGB,
+                highlight_mode=rawpy.HighlightMode.Clip,
             )
             black, top = list(raw.black_level_per_channel), raw.white_level
     except rawpy.LibRawError as error:

@@ -15,8 +15,13 @@ from hdrq.ops.camera_response import Response
 def write_response(path: str | Path, response: Response) -> None:
     """JSON: {"hdrq response": 1, "how", "levels", "exposure": [[...] per channel], facts}; whole or not at all."""
     text = json.dumps(
-        {"hdrq response": 1, "how": response.how, "levels": response.levels, **response.facts,
-         "exposure": [[float(f"{v:.9g}") for v in c] for c in response.curve.T]},
+        {
+            "hdrq response": 1,
+            "how": response.how,
+            "levels": response.levels,
+            **response.facts,
+            "exposure": [[float(f"{v:.9g}") for v in c] for c in response.curve.T],
+        },
         indent=1,
     )
     with atomic(path) as part:
@@ -35,10 +40,17 @@ def read_response(path: str | Path) -> Response:
                 curve = _polynomials(file.read_text())
             case ".npz" | ".npy":
                 loaded = np.load(file, allow_pickle=False)
-                curve = np.asarray(loaded if isinstance(loaded, np.ndarray) else loaded[loaded.files[0]], float)
+                curve = np.asarray(
+                    loaded if isinstance(loaded, np.ndarray) else loaded[loaded.files[0]], float
+                )
             case _:
-                curve = np.array([[float(v) for v in line.replace(",", " ").split()]
-                                  for line in file.read_text().splitlines() if _is_row(line)])
+                curve = np.array(
+                    [
+                        [float(v) for v in line.replace(",", " ").split()]
+                        for line in file.read_text().splitlines()
+                        if _is_row(line)
+                    ]
+                )
     except FileNotFoundError:
         raise FileError(f"{path} does not exist; check the name") from None
     except (OSError, ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
@@ -60,7 +72,9 @@ def _checked(curve: np.ndarray, path: str | Path) -> np.ndarray:
     if curve.shape[1] not in (1, 3) or len(curve) < 2 or not np.isfinite(curve).all():
         raise FileError(f"{path} holds no camera response: it needs 1 or 3 columns of finite numbers")
     if (curve < 0).any() or not (curve[-1] > 0).all():
-        raise FileError(f"{path} holds no camera response: exposures must be positive at white and nowhere negative")
+        raise FileError(
+            f"{path} holds no camera response: exposures must be positive at white and nowhere negative"
+        )
     return curve
 
 

@@ -7,7 +7,6 @@ import numpy as np
 from hdrq.ops.exposure_weights import weight_table
 from hdrq.ops.merger import MergerCard, merger
 
-
 FLOOR = 0.05  # ln units: disagreement that costs a pixel no weight
 
 

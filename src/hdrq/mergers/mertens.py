@@ -43,9 +43,10 @@ def _blur(x: Tensor, border: str = "reflect") -> Tensor:
     at_y = _mirrored(h, border, x.device)
     at_x = _mirrored(w, border, x.device)
     y = x[:, at_y]
-    y = sum(k[i] * y[:, i : i + h] for i in range(5))
+    y = k[0] * (y[:, :h] + y[:, 4:]) + k[1] * (y[:, 1 : h + 1] + y[:, 3 : h + 3]) + k[2] * y[:, 2 : h + 2]
     y = y[:, :, at_x]
-    return sum(k[i] * y[:, :, i : i + w] for i in range(5))
+    outer, inner = y[:, :, :w] + y[:, :, 4:], y[:, :, 1 : w + 1] + y[:, :, 3 : w + 3]
+    return k[0] * outer + k[1] * inner + k[2] * y[:, :, 2 : w + 2]
 
 
 def _mirrored(n: int, border: str, device) -> Tensor:
@@ -98,7 +99,7 @@ class Blend:
         for level in range(self.levels + 1):
             if level < self.levels:
                 small = shrink(code, self.variant)
-                detail = code - expand(small, tuple(code.shape[-2:]), self.variant)
+                detail = code - expand(small, (code.shape[-2], code.shape[-1]), self.variant)
             else:
                 small, detail = code, code
             part = detail * weight
@@ -114,7 +115,7 @@ class Blend:
         """(C, H, W) code, which may leave 0..1."""
         out = self.sums[-1]
         for detail in reversed(self.sums[:-1]):
-            out = detail + expand(out, tuple(detail.shape[-2:]), self.variant)
+            out = detail + expand(out, (detail.shape[-2], detail.shape[-1]), self.variant)
         return out
 
 
@@ -126,13 +127,17 @@ class Blend:
     )
 )
 def mertens(
-    frames: Tensor, *, contrast: float = 1.0, saturation: float = 1.0, exposure: float = 1.0,
+    frames: Tensor,
+    *,
+    contrast: float = 1.0,
+    saturation: float = 1.0,
+    exposure: float = 1.0,
     variant: Variant = "opencv",
 ) -> Tensor:
     """(N, C, H, W) codes 0..1 of one scene to one picture (C, H, W); not clipped, a little may leave 0..1."""
     weights = [quality(f, contrast, saturation, exposure) for f in frames]
     total = torch.stack(weights).sum(0)
-    blend = Blend(tuple(frames.shape[-2:]), variant)
+    blend = Blend((frames.shape[-2], frames.shape[-1]), variant)
     for frame, weight in zip(frames, weights):
         blend.add(frame, weight / total)
     out = blend.result()

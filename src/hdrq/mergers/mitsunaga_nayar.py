@@ -41,10 +41,10 @@ def mitsunaga_nayar(
             low.append(m[k, ok, c])
             high.append(m[k + 1, ok, c])
             ratio.append(np.full(ok.sum(), t[k] / t[k + 1]))
-        pairs = tuple(np.concatenate(part) for part in (low, high, ratio))
-        if len(pairs[0]) < 50:
+        a, b, r = (np.concatenate(part) for part in (low, high, ratio))
+        if len(a) < 50:
             raise PixelError("neighbouring exposures share too few unclipped pixels; give --response srgb")
-        fits = [_fit(*pairs, n) for n in orders]
+        fits = [_fit(a, b, r, n) for n in orders]
         curves.append(min(fits, key=lambda fit: fit[0])[1])
     return np.log(np.maximum(np.stack(curves, 1), 1e-12))
 

@@ -25,7 +25,12 @@ TOGETHER = 30  # how much stiffer the channels' differences are than their mean
     )
 )
 def neighbour_ratios(
-    samples: np.ndarray, seconds: np.ndarray, *, smooth: float | None = None, power: float = 1.0, rounds: int = 6
+    samples: np.ndarray,
+    seconds: np.ndarray,
+    *,
+    smooth: float | None = None,
+    power: float = 1.0,
+    rounds: int = 6,
 ) -> np.ndarray:
     """ln exposure of every 8-bit code, (256, C) float64, 0 at code 128.
 
@@ -83,7 +88,9 @@ def _pairs(z: np.ndarray, log_t: np.ndarray) -> tuple[np.ndarray, ...]:
             ok = (a > LOW) & (a < HIGH) & (b > LOW) & (b < HIGH)
             n = int(ok.sum())
             a, b = a[ok], b[ok]
-            rows.append((a + 256 * c, b + 256 * c, np.full(n, log_t[k] - log_t[k + 1]), w[a] * w[b] / max(n, 200)))
+            rows.append(
+                (a + 256 * c, b + 256 * c, np.full(n, log_t[k] - log_t[k + 1]), w[a] * w[b] / max(n, 200))
+            )
     low, high, gap, trust = (np.concatenate(column) for column in zip(*rows)) if rows else (np.zeros(0),) * 4
     if len(low) < 50 * z.shape[2]:
         raise PixelError("neighbouring exposures share too few unclipped pixels; give --response srgb")

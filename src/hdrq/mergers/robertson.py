@@ -27,7 +27,7 @@ def robertson(
     """
     z = np.rint(samples).astype(np.int64)
     t = np.asarray(seconds, float)
-    frames, count, channels = z.shape
+    frames, _, channels = z.shape
     w = np.maximum(weight_table("robertson", np.arange(256) / 255), 0)
     curve = np.repeat(np.arange(256.0)[:, None] / 128, channels, 1)
     seen = np.stack([np.bincount(z[..., c].ravel(), minlength=256) for c in range(channels)], 1)

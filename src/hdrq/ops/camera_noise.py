@@ -6,6 +6,7 @@ In units of a white of 1, var(f) = photon f + read + step²/12: photons, electro
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.optimize import nnls
@@ -68,7 +69,7 @@ def fit_noise(samples: np.ndarray, seconds: np.ndarray, table: np.ndarray) -> No
     steps = np.gradient(table, axis=0)
     low, high = int(0.03 * levels), int(0.96 * levels)
     rows, targets = [], []
-    for a, b in zip(order[:-1], order[1:]):
+    for a, b in pairwise(order):
         ratio = seconds[b] / seconds[a]
         for c in range(z.shape[2]):
             za, zb = z[a, :, c], z[b, :, c]

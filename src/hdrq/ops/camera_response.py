@@ -96,7 +96,9 @@ def fixed_response(name: str, levels: int = 256) -> Response:
 # --- from a raw estimate to a usable curve ------------------------------------------------------------
 
 
-def usable(log_curve: np.ndarray, counts: np.ndarray, how: str, ends: tuple[float, float] = (0.02, 0.98)) -> Response:
+def usable(
+    log_curve: np.ndarray, counts: np.ndarray, how: str, ends: tuple[float, float] = (0.02, 0.98)
+) -> Response:
     """An estimate made bounded, rising and neutral: what every estimator's curve goes through.
 
     log_curve  (levels, C) ln exposure, any additive constant per channel; NaN where unknown
@@ -114,10 +116,12 @@ def usable(log_curve: np.ndarray, counts: np.ndarray, how: str, ends: tuple[floa
         g = np.interp(x, x[seen], g[seen])
         g = isotonic_regression(g, weights=np.maximum(counts[:, c], 1e-3 * max(counts[:, c].max(), 1e-9))).x
         light = np.exp(g - g[levels // 2])
-        first, last = (int(round(e * (levels - 1))) for e in ends)
+        first, last = (round(e * (levels - 1)) for e in ends)
         span = max(2, levels // 64)
         slope = (light[first + span] - light[first]) / span
-        light[:first] = np.maximum(light[first] - slope * np.arange(first, 0, -1), light[first] * x[:first] / x[first])
+        light[:first] = np.maximum(
+            light[first] - slope * np.arange(first, 0, -1), light[first] * x[:first] / x[first]
+        )
         slope = (light[last] - light[last - span]) / span
         light[last + 1 :] = light[last] + slope * np.arange(1, levels - last)
         curve[:, c] = np.maximum.accumulate(light)
@@ -153,8 +157,17 @@ def consistency(
         if medians:
             bias += [abs(m) for m in medians]
             rms += spreads
-            pairs.append({"frames": (int(order[k]), int(order[k + 1])), "bias": float(np.mean(medians)),
-                          "rms": float(np.mean(spreads)), "samples": int(ok.sum())})
+            pairs.append(
+                {
+                    "frames": (int(order[k]), int(order[k + 1])),
+                    "bias": float(np.mean(medians)),
+                    "rms": float(np.mean(spreads)),
+                    "samples": int(ok.sum()),
+                }
+            )
     nothing = float("nan")
-    return {"bias": float(np.mean(bias)) if bias else nothing, "rms": float(np.mean(rms)) if rms else nothing,
-            "pairs": pairs}
+    return {
+        "bias": float(np.mean(bias)) if bias else nothing,
+        "rms": float(np.mean(rms)) if rms else nothing,
+        "pairs": pairs,
+    }

@@ -28,8 +28,12 @@ class Ratios:
 
 
 def exposure_ratios(
-    light: np.ndarray, clipped: np.ndarray, given: np.ndarray, tiles: np.ndarray | None = None,
-    full_well: float = 20_000.0, rounds: int = 5,
+    light: np.ndarray,
+    clipped: np.ndarray,
+    given: np.ndarray,
+    tiles: np.ndarray | None = None,
+    full_well: float = 20_000.0,
+    rounds: int = 5,
 ) -> Ratios:
     """Exposures of P frames from the same N samples.
 
@@ -67,7 +71,9 @@ def exposure_ratios(
         rest = np.delete(np.arange(frames), anchor)
         inner = laplacian[np.ix_(rest, rest)]
         if np.linalg.matrix_rank(inner, tol=1e-9 * max(np.trace(inner), 1e-300)) < len(rest):
-            raise PixelError("some frames share no unclipped pixels with the others; exposures cannot be estimated")
+            raise PixelError(
+                "some frames share no unclipped pixels with the others; exposures cannot be estimated"
+            )
         log = np.zeros(frames)
         log[rest] = np.linalg.solve(inner, right[rest])
         miss = (m - (log[j] - log[i])) * np.sqrt(w)

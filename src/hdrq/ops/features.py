@@ -114,14 +114,21 @@ def _direct_linear(p: np.ndarray, q: np.ndarray) -> np.ndarray:
     """Least-squares homography of p to q. Source: Hartley & Zisserman, Multiple View Geometry, alg. 4.2."""
 
     def normal(points: np.ndarray) -> np.ndarray:
-        m, s = points.mean(0), np.sqrt(2) / max(float(np.linalg.norm(points - points.mean(0), axis=1).mean()), 1e-9)
+        m, s = (
+            points.mean(0),
+            np.sqrt(2) / max(float(np.linalg.norm(points - points.mean(0), axis=1).mean()), 1e-9),
+        )
         return np.array([[s, 0, -s * m[0]], [0, s, -s * m[1]], [0, 0, 1]])
 
     tp, tq = normal(p), normal(q)
     a, b = _through(tp, p), _through(tq, q)
     one, zero = np.ones(len(a)), np.zeros(len(a))
-    rows_u = np.stack([a[:, 0], a[:, 1], one, zero, zero, zero, -b[:, 0] * a[:, 0], -b[:, 0] * a[:, 1], -b[:, 0]], 1)
-    rows_v = np.stack([zero, zero, zero, a[:, 0], a[:, 1], one, -b[:, 1] * a[:, 0], -b[:, 1] * a[:, 1], -b[:, 1]], 1)
+    rows_u = np.stack(
+        [a[:, 0], a[:, 1], one, zero, zero, zero, -b[:, 0] * a[:, 0], -b[:, 0] * a[:, 1], -b[:, 0]], 1
+    )
+    rows_v = np.stack(
+        [zero, zero, zero, a[:, 0], a[:, 1], one, -b[:, 1] * a[:, 0], -b[:, 1] * a[:, 1], -b[:, 1]], 1
+    )
     h = np.linalg.svd(np.concatenate([rows_u, rows_v]))[2][-1].reshape(3, 3)
     h = np.linalg.inv(tq) @ h @ tp
     return h / h[2, 2]

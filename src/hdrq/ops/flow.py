@@ -16,7 +16,13 @@ DATA, TIGHT, STEP = 0.15, 0.3, 0.25  # λ, θ, τ for codes 0..255
 
 
 def tv_flow(
-    fixed: Tensor, moving: Tensor, seen_f: Tensor, seen_m: Tensor, *, warps: int = 4, rounds: int = 25,
+    fixed: Tensor,
+    moving: Tensor,
+    seen_f: Tensor,
+    seen_m: Tensor,
+    *,
+    warps: int = 4,
+    rounds: int = 25,
     pixels: int = 250_000,
 ) -> Tensor:
     """(2, H, W) displacement (dx, dy) in pixels: fixed at (x, y) shows moving at (x + dx, y + dy).
@@ -32,9 +38,8 @@ def tv_flow(
     while min(levels[-1][0].shape[-2:]) >= 40:
         levels.append([_half(a) for a in levels[-1]])
     flow = torch.zeros(2, *levels[-1][0].shape[-2:], device=fixed.device)
-    for images in reversed(levels):
-        flow = _resized(flow, images[0].shape[-2:])
-        flow = _refine(*images, flow, warps, rounds)
+    for a, b, seen_a, seen_b in reversed(levels):
+        flow = _refine(a, b, seen_a, seen_b, _resized(flow, a.shape[-2:]), warps, rounds)
     return _resized(flow, size)
 
 
@@ -54,23 +59,31 @@ def _slopes(image: Tensor) -> tuple[Tensor, Tensor]:
     return (p[:, 1:-1, 2:] - p[:, 1:-1, :-2]) / 2, (p[:, 2:, 1:-1] - p[:, :-2, 1:-1]) / 2
 
 
-def _refine(fixed: Tensor, moving: Tensor, seen_f: Tensor, seen_m: Tensor, flow: Tensor, warps: int, rounds: int):
+def _refine(
+    fixed: Tensor, moving: Tensor, seen_f: Tensor, seen_m: Tensor, flow: Tensor, warps: int, rounds: int
+):
     """Primal-dual rounds at one level, linearised anew `warps` times."""
     h, w = fixed.shape[-2:]
-    y, x = torch.meshgrid(*(torch.arange(n, dtype=torch.float32, device=fixed.device) for n in (h, w)), indexing="ij")
+    y, x = torch.meshgrid(
+        *(torch.arange(n, dtype=torch.float32, device=fixed.device) for n in (h, w)), indexing="ij"
+    )
     layers = torch.cat([moving, *_slopes(moving), seen_m])
     dual = torch.zeros(2, 2, h, w, device=fixed.device)
     for _ in range(warps):
         at_x, at_y = x + flow[0], y + flow[1]
         now = sample(layers, at_x, at_y, "bilinear")
-        known = (now[3:] > 0.99) & (seen_f > 0.99) & (at_x >= 0) & (at_x <= w - 1) & (at_y >= 0) & (at_y <= h - 1)
+        known = (
+            (now[3:] > 0.99) & (seen_f > 0.99) & (at_x >= 0) & (at_x <= w - 1) & (at_y >= 0) & (at_y <= h - 1)
+        )
         slope = now[1:3] * known
         steep = slope.square().sum(0, keepdim=True)
         rest = (now[:1] - fixed) * known - (slope * flow).sum(0, keepdim=True)
         for _ in range(rounds):
             miss = rest + (slope * flow).sum(0, keepdim=True)
             edge = DATA * TIGHT * steep
-            move = torch.where(miss < -edge, DATA * TIGHT, torch.where(miss > edge, -DATA * TIGHT, -miss / (steep + 1e-6)))
+            move = torch.where(
+                miss < -edge, DATA * TIGHT, torch.where(miss > edge, -DATA * TIGHT, -miss / (steep + 1e-6))
+            )
             aim = flow + move * slope
             flow = aim + TIGHT * _divergence(dual)
             right = F.pad(flow[:, :, 1:] - flow[:, :, :-1], (0, 1))

@@ -50,7 +50,10 @@ def _dilated(mask: np.ndarray, size: int) -> np.ndarray:
 
 def spread(x: Tensor, radius: int) -> Tensor:
     """Largest value within a square of 2 radius + 1 pixels, (C, H, W)."""
-    return F.max_pool2d(x[None], 2 * radius + 1, 1, radius)[0] if radius else x
+    if not radius:
+        return x
+    rows = F.max_pool2d(x[None], (2 * radius + 1, 1), 1, (radius, 0))
+    return F.max_pool2d(rows, (1, 2 * radius + 1), 1, (0, radius))[0]
 
 
 def smooth(x: Tensor, radius: int) -> Tensor:
@@ -61,8 +64,16 @@ def smooth(x: Tensor, radius: int) -> Tensor:
 
 
 def disagreement(
-    low: Tensor, high: Tensor, variance: Tensor, known_low: Tensor, known_high: Tensor, known_variance: Tensor, *,
-    sigmas: float = 3.0, tolerance: float = 0.12, slack: int = 1,
+    low: Tensor,
+    high: Tensor,
+    variance: Tensor,
+    known_low: Tensor,
+    known_high: Tensor,
+    known_variance: Tensor,
+    *,
+    sigmas: float = 3.0,
+    tolerance: float = 0.12,
+    slack: int = 1,
 ) -> Tensor:
     """How far a frame is from what is known of the scene, in tolerances (above 1: moved), (1, H, W).
 

@@ -14,7 +14,9 @@ from torch import Tensor
 RADIUS = 3  # patches of 7 x 7
 
 
-def fill(target: Tensor, hole: Tensor, source: Tensor, seed: int = 0, *, rounds: int = 3, search: int = 4) -> Tensor:
+def fill(
+    target: Tensor, hole: Tensor, source: Tensor, seed: int = 0, *, rounds: int = 3, search: int = 4
+) -> Tensor:
     """`target` with its hole filled so that every patch over it looks like some patch of `source`.
 
     target, source  (C, H, W) float of one scale;  hole (H, W) bool;  source may be used anywhere
@@ -24,7 +26,7 @@ def fill(target: Tensor, hole: Tensor, source: Tensor, seed: int = 0, *, rounds:
         return target
     chance = torch.Generator(device="cpu").manual_seed(seed)
     levels = [(target, hole, source)]
-    while min(levels[-1][1].shape) >= 64 and bool((_thickness(levels[-1][1]) > 2 * RADIUS)):
+    while min(levels[-1][1].shape) >= 64 and bool(_thickness(levels[-1][1]) > 2 * RADIUS):
         levels.append(tuple(_half(*levels[-1])))  # type: ignore[arg-type]
     guess: Tensor | None = None
     field: Tensor | None = None
@@ -106,7 +108,9 @@ def _patches(image: Tensor, at: Tensor) -> Tensor:
     return image.flatten(1)[:, (y * w + x).flatten(1)].permute(1, 0, 2).flatten(1)
 
 
-def _search(now: Tensor, source: Tensor, at: Tensor, field: Tensor, chance: torch.Generator, passes: int) -> Tensor:
+def _search(
+    now: Tensor, source: Tensor, at: Tensor, field: Tensor, chance: torch.Generator, passes: int
+) -> Tensor:
     """Better matches (K, 2) of the patches at `at`."""
     h, w = now.shape[-2:]
     wanted = _patches(now, at)
@@ -119,7 +123,9 @@ def _search(now: Tensor, source: Tensor, at: Tensor, field: Tensor, chance: torc
             for dy, dx in ((jump, 0), (-jump, 0), (0, jump), (0, -jump)):
                 y, x = (at[:, 0] + dy).clamp(0, h - 1), (at[:, 1] + dx).clamp(0, w - 1)
                 other = index[y, x]
-                shifted = torch.where((other >= 0)[:, None], field[other.clamp(min=0)] - torch.tensor([dy, dx]), field)
+                shifted = torch.where(
+                    (other >= 0)[:, None], field[other.clamp(min=0)] - torch.tensor([dy, dx]), field
+                )
                 tries.append(shifted)
         reach = max(h, w)
         while reach >= 1:

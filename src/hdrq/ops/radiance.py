@@ -17,6 +17,6 @@ class Terms(NamedTuple):
 
 
 def quotient(above: Tensor, below: Tensor, logarithmic: bool = False) -> Tensor:
-    """The mean. Where nothing was believed the quotient is 0: the caller fills such pixels."""
-    mean = above / below.clamp(min=TINY)
-    return mean.exp() if logarithmic else mean
+    """The mean, in the memory of the sums. Where nothing was believed it is 0: the caller fills such pixels."""
+    mean = above.div_(below.clamp_(min=TINY))
+    return mean.exp_() if logarithmic else mean

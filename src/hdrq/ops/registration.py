@@ -47,8 +47,14 @@ def _scaled(h: np.ndarray, factor: float) -> np.ndarray:
 
 
 def ecc(
-    fixed: np.ndarray, moving: np.ndarray, start: np.ndarray, model: Model = "homography", *,
-    pixels: int = 600_000, rounds: int = 30, device: torch.device | str = "cpu",
+    fixed: np.ndarray,
+    moving: np.ndarray,
+    start: np.ndarray,
+    model: Model = "homography",
+    *,
+    pixels: int = 600_000,
+    rounds: int = 30,
+    device: torch.device | str = "cpu",
 ) -> tuple[np.ndarray, float]:
     """(homography, correlation) that reads `moving` where `fixed` is: pixel (x, y) shows H(x, y) of `moving`.
 
@@ -61,16 +67,18 @@ def ecc(
     seen_m = (moving > DOWN) & (moving < UP)
     if overlap < 0.02 or seen_f.mean() < 0.02 or seen_m.mean() < 0.02:
         return start, 0.0
-    full = [torch.from_numpy(np.ascontiguousarray(a, np.float32))[None].to(device)
-            for a in (fixed, alike, seen_f, seen_m)]
+    full = [
+        torch.from_numpy(np.ascontiguousarray(a, np.float32))[None].to(device)
+        for a in (fixed, alike, seen_f, seen_m)
+    ]
     finest = max(1, int(np.ceil(np.sqrt(fixed.size / pixels))))
     factors = [finest]
     while min(fixed.shape) // (factors[-1] * 2) >= 48 and len(factors) < 6:
         factors.append(factors[-1] * 2)
     h, rho = start / start[2, 2], 0.0
     for factor in reversed(factors):
-        images = [shrink(a, factor) for a in full]
-        g, rho = _climb(*images, _scaled(h, factor), model, rounds)
+        a, b, seen_a, seen_b = (shrink(image, factor) for image in full)
+        g, rho = _climb(a, b, seen_a, seen_b, _scaled(h, factor), model, rounds)
         h = _scaled(g, 1 / factor)
         h = h / h[2, 2]
     return h, rho
@@ -119,7 +127,9 @@ def _moved(h: np.ndarray, p: np.ndarray, model: Model) -> np.ndarray:
     return h
 
 
-def _climb(fixed: Tensor, moving: Tensor, seen_f: Tensor, seen_m: Tensor, h: np.ndarray, model: Model, rounds: int):
+def _climb(
+    fixed: Tensor, moving: Tensor, seen_f: Tensor, seen_m: Tensor, h: np.ndarray, model: Model, rounds: int
+):
     """One level: Gauss-Newton steps on the correlation, over the pixels with the steepest slopes.
 
     All (1, rows, columns); stops when a step is under a hundredth of a pixel. Returns (homography, correlation).
@@ -175,12 +185,16 @@ def _slopes(image: Tensor) -> Tensor:
     return torch.cat([p[:, 1:-1, 2:] - p[:, 1:-1, :-2], p[:, 2:, 1:-1] - p[:, :-2, 1:-1]]) / 2
 
 
-def _steepest(image: Tensor, seen: Tensor, per_block: int = 16, block: int = 16) -> tuple[Tensor, Tensor, Tensor]:
+def _steepest(
+    image: Tensor, seen: Tensor, per_block: int = 16, block: int = 16
+) -> tuple[Tensor, Tensor, Tensor]:
     """(y, x, value) of the steepest pixels of every 16 x 16 block that are seen: spread over the whole frame."""
     h, w = image.shape[0] // block * block, image.shape[1] // block * block
     if min(h, w) == 0:
         h, w, block, per_block = *image.shape, 1, 1
-    steep = _slopes(image[None]).square().sum(0)[:h, :w] * (seen[:h, :w] > 0.99) + 1e-6 * (seen[:h, :w] > 0.99)
+    steep = _slopes(image[None]).square().sum(0)[:h, :w] * (seen[:h, :w] > 0.99) + 1e-6 * (
+        seen[:h, :w] > 0.99
+    )
     if h * w <= 30_000:
         y, x = torch.nonzero(steep > 0, as_tuple=True)
     else:

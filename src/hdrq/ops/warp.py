@@ -18,7 +18,9 @@ def translation(dy: float, dx: float) -> np.ndarray:
 def is_whole_shift(h: np.ndarray) -> bool:
     """Whether a homography moves by whole pixels and does nothing else."""
     moved = h / h[2, 2]
-    return bool(np.array_equal(moved[:, :2], STILL[:, :2]) and np.array_equal(moved[:2, 2], np.rint(moved[:2, 2])))
+    return bool(
+        np.array_equal(moved[:, :2], STILL[:, :2]) and np.array_equal(moved[:2, 2], np.rint(moved[:2, 2]))
+    )
 
 
 def apply(h: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -35,7 +37,12 @@ def corner_motion(h: np.ndarray, size: tuple[int, int]) -> float:
 
 
 def positions(
-    h: np.ndarray, top: int, bottom: int, left: int, right: int, flow: Tensor | None = None,
+    h: np.ndarray,
+    top: int,
+    bottom: int,
+    left: int,
+    right: int,
+    flow: Tensor | None = None,
     device: torch.device | str = "cpu",
 ) -> tuple[Tensor, Tensor]:
     """Where pixels of rows top..bottom, columns left..right are read: (x, y), each (rows, columns) float32.
@@ -84,8 +91,12 @@ def common_area(transforms: list[np.ndarray], size: tuple[int, int]) -> tuple[in
 
     while bottom > top and right > left:
         rows, columns = np.arange(top, bottom, dtype=float), np.arange(left, right, dtype=float)
-        worst = [missing(columns, np.float64(top)), missing(columns, np.float64(bottom - 1)),
-                 missing(np.float64(left), rows), missing(np.float64(right - 1), rows)]
+        worst = [
+            missing(columns, np.array(top)),
+            missing(columns, np.array(bottom - 1)),
+            missing(np.array(left), rows),
+            missing(np.array(right - 1), rows),
+        ]
         if max(worst) == 0:
             break
         side = int(np.argmax(worst))
@@ -102,7 +113,7 @@ def _until(missing, side: int, box: tuple[int, int, int, int], rows: np.ndarray,
     step = 1
     while step < limit:
         at = (top + step, bottom - 1 - step, left + step, right - 1 - step)[side]
-        lost = missing(columns, np.float64(at)) if side < 2 else missing(np.float64(at), rows)
+        lost = missing(columns, np.array(at)) if side < 2 else missing(np.array(at), rows)
         if lost < 1:
             break
         step += 1

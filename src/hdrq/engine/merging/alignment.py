@@ -103,7 +103,7 @@ def align(
     if reference is None:
         reference = int(np.argmax(survey.good))
     elif not 0 <= reference < len(bracket):
-        raise UsageError(f"--reference must be 0 to {len(bracket) - 1}, not {reference}")
+        raise UsageError(f"--reference must be 1 to {len(bracket)}, not {reference + 1}")
     placements = (
         _chained(order, steps, reference, len(bracket))
         if method != "none"
@@ -167,7 +167,7 @@ def _better(
     fixed: np.ndarray, moving: np.ndarray, h: np.ndarray, shift: Shift, device: torch.device | str
 ) -> bool:
     """Whether threshold bitmaps, too, agree clearly better after a motion than after the whole shift."""
-    share, room = common_cut(fixed, moving)
+    share, _ = common_cut(fixed, moving)
     moved = _read(moving, Placement(h), device)
     return difference(bitmap(fixed, share), bitmap(moved, share), 0, 0) < CLEARLY * shift.error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from hdrq.io.memory import free_bytes
 from hdrq.types import Primaries
 
 SHARE = 0.25  # of free memory that decoded frames may keep
-MOST = 2_500_000_000  # bytes they keep at most, so that thirty 45-megapixel frames merge within 8 GB
+MOST = 1_500_000_000  # bytes they keep at most, so that thirty 45-megapixel frames merge within 8 GB
 
 
 @dataclass
@@ -134,7 +135,7 @@ def ceiling_of(frame: Frame) -> float | None:
 def check_order(bracket: Bracket, survey: Survey) -> None:
     """Refuse exposures that contradict the pixels: a frame said to be brighter whose pixels are darker."""
     order = bracket.order
-    for a, b in zip(order[:-1], order[1:]):
+    for a, b in pairwise(order):
         stops = np.log2(bracket.seconds[b] / bracket.seconds[a])
         if stops > 0.3 and survey.mean[b] < survey.mean[a] - 4:
             raise UsageError(

@@ -144,11 +144,18 @@ def _response(
         except PixelError:
             note = "the frames share too little to estimate a response; sRGB is assumed"
             return fixed_response("srgb", levels), [note]
-    if wish not in estimators():
+    check_response(wish)
+    return _estimated(wish, samples, seconds, seed), []
+
+
+def check_response(wish: str) -> None:
+    """UsageError for a name that is neither an estimator nor a curve nor a file's."""
+    if wish.startswith("gamma"):
+        fixed_response(wish, 2)
+    elif not (wish == "auto" or Path(wish).suffix.lower() in FILES or wish in FIXED or wish in estimators()):
         raise UsageError(
             f"no response is called '{wish}'; there are auto, {', '.join((*estimators(), *FIXED))}, gamma2.2, or a file"
         )
-    return _estimated(wish, samples, seconds, seed), []
 
 
 def _estimated(name: str, samples: Samples, seconds: np.ndarray, seed: int) -> Response:

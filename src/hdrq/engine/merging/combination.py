@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -160,7 +160,7 @@ def combine(
     ):
         t = float(calibration.seconds[k])
         rows = slice(view.top, view.bottom)
-        options = {}
+        options: dict[str, Any] = {}
         if first is not None:
             options["variance"] = _variance(first[:, rows].to(light) * t, calibration, tables).clamp(
                 min=1e-12

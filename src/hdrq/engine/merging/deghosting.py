@@ -35,7 +35,7 @@ class ReferenceTrust:
         top, bottom, left, right = alignment.area
         shape = (bracket.channels, bottom - top, right - left)
         self.known = torch.zeros(shape)
-        self.noise = torch.zeros(shape)
+        self.noise = torch.zeros(shape, dtype=torch.float16)  # standard deviation over light
         self.state = torch.full(shape, ABOVE, dtype=torch.uint8)
         self.mask = torch.zeros(shape[1:], dtype=torch.uint8)
         self.share = np.zeros(len(bracket))
@@ -83,7 +83,7 @@ class ReferenceTrust:
                 noise,
                 low,
                 high,
-                self.noise[:, rows].to(x.device),
+                (self.noise[:, rows].to(x.device).float() * known) ** 2,
                 tolerance=self.tolerance[k],
             )
             mask = ghost_mask(over * view.inside)
@@ -95,7 +95,8 @@ class ReferenceTrust:
             )
             fresh = still & (((before != KNOWN) & (state == KNOWN)) | tighter)
         self.known[:, rows] = torch.where(fresh, radiance, known).cpu()
-        self.noise[:, rows] = torch.where(fresh, noise, self.noise[:, rows].to(x.device)).cpu()
+        relative = (noise.sqrt() / radiance.clamp(min=1e-12)).clamp(max=1e4).half()
+        self.noise[:, rows] = torch.where(fresh, relative, self.noise[:, rows].to(x.device)).cpu()
         self.state[:, rows] = torch.where(fresh, state, before).cpu()
         if k == self.reference:
             return None

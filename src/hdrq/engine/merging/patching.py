@@ -26,6 +26,7 @@ from hdrq.io.frames import Frame
 from hdrq.io.memory import free_bytes
 from hdrq.ops.patch_match import fill
 from hdrq.ops.warp import STILL
+from hdrq.types import BT709
 
 
 def patched(
@@ -57,7 +58,7 @@ def patched(
             codes = _remade(k, view, believed[0].cpu() < 0.5, trust, calibration, seed)
         wide = codes.numpy() * ((levels - 1) // (view.levels - 1))
         frames[k] = Frame(
-            wide.astype(np.uint8 if levels == 256 else np.uint16), bracket.domain, bracket.primaries
+            wide.astype(np.uint8 if levels == 256 else np.uint16), bracket.domain, bracket.primaries or BT709
         )
     remade = copy.copy(bracket)
     remade._kept, remade.size, remade.levels = frames, size, levels
@@ -73,13 +74,13 @@ def _remade(
     codes = view.codes.cpu()
     known = (trust.state == KNOWN).all(0)
     exposed = calibration.response.codes((trust.known * t).permute(1, 2, 0).double().numpy())
-    exposed = torch.from_numpy(np.rint(exposed * most)).permute(2, 0, 1).int()
-    out = torch.where(ghost & known, exposed, codes)
+    again = torch.from_numpy(np.rint(exposed * most)).permute(2, 0, 1).int()
+    out = torch.where(ghost & known, again, codes)
     hole = ghost & ~known
     if bool(hole.any()):
         filled = fill(out.float() / most, hole, codes.float() / most, seed + k)
         # the reference's bound still holds: what clipped there is at least that bright
-        least = torch.where(trust.state == KNOWN, torch.zeros_like(exposed), exposed).float() / most
+        least = torch.where(trust.state == KNOWN, torch.zeros_like(again), again).float() / most
         filled = torch.where(trust.state == 0, torch.maximum(filled, least), filled)
         out = torch.where(hole, (filled * most).round().int(), out)
         table = torch.from_numpy(calibration.response.table(view.levels).T.copy()).float()

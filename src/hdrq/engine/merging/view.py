@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -67,11 +68,12 @@ def _whole(frame: Frame, place: Placement, box: tuple[int, ...], a: int, b: int,
     dy, dx = (int(v) for v in place.shift)
     h, w = frame.size
     y, x = np.arange(box[0], box[1]) + dy, np.arange(box[2], box[3]) + dx
+    at: Any
     if y[0] >= 0 and y[-1] < h and x[0] >= 0 and x[-1] < w:
         at = np.s_[:, y[0] : y[-1] + 1, x[0] : x[-1] + 1]
         seen = torch.ones(1, 1, 1, device=device)
     else:
-        at = np.ix_(range(len(frame.codes)), np.clip(y, 0, h - 1), np.clip(x, 0, w - 1))
+        at = np.ix_(np.arange(len(frame.codes)), np.clip(y, 0, h - 1), np.clip(x, 0, w - 1))
         ok = ((y >= 0) & (y < h))[:, None] & ((x >= 0) & (x < w))[None]
         seen = torch.from_numpy(ok[None].astype(np.float32)).to(device)
     light = None if frame.light is None else _tensor(frame.light[at], device)
@@ -80,9 +82,9 @@ def _whole(frame: Frame, place: Placement, box: tuple[int, ...], a: int, b: int,
 
 def _resampled(frame: Frame, place: Placement, box: tuple[int, ...], a: int, b: int, device) -> View:
     """Bicubic, kept between 0 and white, in sixteen bits so that nothing is rounded twice."""
-    x, y = positions(place.transform, *box, place.flow, device)
+    x, y = positions(place.transform, box[0], box[1], box[2], box[3], place.flow, device)
     h, w = frame.size
-    y0, y1 = int(max(0, y.min().floor() - 3)), int(min(h, y.max().ceil() + 4))
+    y0, y1 = max(0, int(y.min()) - 4), min(h, int(y.max()) + 5)
     y0, y1 = min(y0, h - 1), max(y1, min(y0, h - 1) + 1)
     part = _tensor(frame.codes[:, y0:y1], device).float()
     most = frame.levels - 1

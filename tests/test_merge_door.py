@@ -1,0 +1,244 @@
+"""hdrq merge at the prompt: what it reads, what it refuses and how it says so."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image as Picture
+
+from hdrq import io
+from hdrq.cli import main
+from hdrq.engine.merge import Settings, merge
+from hdrq.errors import FileError, MissingPart, UsageError
+from hdrq.io.exposures import exif_exposure, exposures_of, name_exposure
+from hdrq.io.responses import read_response
+from hdrq.types import Image
+from shooting import save, scene, shoot
+
+TIMES = (1 / 8, 1 / 2, 2.0)
+
+
+@pytest.fixture(scope="module")
+def light() -> np.ndarray:
+    return scene(96, 128, stops=8)
+
+
+@pytest.fixture(scope="module")
+def frames(light, tmp_path_factory) -> list[str]:
+    return save([shoot(light, t, i) for i, t in enumerate(TIMES)], tmp_path_factory.mktemp("frames"))
+
+
+def at_prompt(capsys, *arguments: str) -> tuple[int, str, str]:
+    """(exit code, stdout, stderr) of hdrq merge."""
+    with pytest.raises(SystemExit) as left:
+        main(["merge", *map(str, arguments)])
+    said = capsys.readouterr()
+    return int(left.value.code or 0), said.out, said.err
+
+
+def jpeg(
+    path: Path, pixels: np.ndarray, seconds: float, iso: int | None = 100, fnumber: float | None = 8.0
+) -> str:
+    exif = Picture.Exif()
+    inner = exif.get_ifd(0x8769)
+    inner[33434] = seconds
+    if iso:
+        inner[34855] = iso
+    if fnumber:
+        inner[33437] = fnumber
+    Picture.fromarray(pixels).save(path, exif=exif, quality=95)
+    return str(path)
+
+
+def test_everything_is_written_and_told(frames, tmp_path, capsys) -> None:
+    target, report, curve = tmp_path / "s.exr", tmp_path / "r.json", tmp_path / "c.json"
+    code, out, _ = at_prompt(
+        capsys, *frames, "-o", target, "--times", "1/8,1/2,2", "--report", report, "--save-response", curve,
+        "--plot-response", tmp_path / "c.png", "--ghost-mask", tmp_path / "g.png", "--uncertainty",
+    )  # fmt: skip
+    assert code == 0
+    assert "f0.png" in out
+    told = json.loads(report.read_text())
+    assert [f["used"] for f in told["frames"]] == pytest.approx(TIMES)
+    assert told["scale"].startswith("relative")
+    assert read_response(curve).curve.shape == (256, 3)
+    assert (tmp_path / "c.png").stat().st_size > 1000
+    assert io.read(tmp_path / "g.png").size == io.read(target).size == tuple(told["size"])
+    assert io.read(target, layer="error").pixels.min() >= 0
+    code, _, _ = at_prompt(
+        capsys, *frames, "-o", target, "--times", "1/8,1/2,2", "--report", tmp_path / "r.html", "-q"
+    )
+    assert code == 0
+    assert "</html>" in (tmp_path / "r.html").read_text()
+
+
+def test_fusion_gives_a_picture(frames, tmp_path, capsys) -> None:
+    assert at_prompt(capsys, *frames, "-o", tmp_path / "f.png", "--fuse", "-q")[0] == 0
+    fused = io.read(tmp_path / "f.png")
+    assert fused.domain == "srgb"
+    assert 0.2 < float(fused.pixels.mean()) < 0.8
+
+
+def test_exif_gives_exposures_and_absolute_light(light, tmp_path) -> None:
+    paths = [jpeg(tmp_path / f"{i}.jpg", shoot(light, t, i), t) for i, t in enumerate(TIMES)]
+    found = [exif_exposure(p) for p in paths]
+    assert [e.seconds for e in found] == pytest.approx(TIMES)
+    assert found[1].absolute == pytest.approx(0.5 * 100 / (12.5 * 64))
+    merged = merge(paths, Settings())
+    assert merged.image.domain == "nits"
+    # white over t ISO / (100 N²), times 78/0.65/100: the luminance at which a sensor of this speed clips (ISO 12232)
+    assert merged.report.factor == pytest.approx(78 / 0.65 / 100, rel=1e-3)
+
+
+def test_an_exr_header_gives_the_exposure(tmp_path) -> None:
+    import OpenEXR
+
+    header = {"expTime": 0.25, "isoSpeed": 200.0, "aperture": 4.0, "type": OpenEXR.scanlineimage}
+    OpenEXR.File(header, {"Y": np.ones((8, 8), np.float32)}).write(str(tmp_path / "a.exr"))
+    found = exif_exposure(tmp_path / "a.exr")
+    assert (found.seconds, found.iso, found.fnumber) == (0.25, 200, 4)
+
+
+def test_without_aperture_only_ratios_are_used_and_said_so(light, tmp_path) -> None:
+    paths = [jpeg(tmp_path / f"{i}.jpg", shoot(light, t, i), t, fnumber=None) for i, t in enumerate(TIMES)]
+    report = merge(paths, Settings()).report
+    assert report.scale.startswith("relative")
+    assert any("only ratios" in n for n in report.notes)
+    with pytest.raises(UsageError, match="absolute scale needs"):
+        merge(paths, Settings(scale="absolute"))
+
+
+@pytest.mark.parametrize(
+    ("name", "relative"),
+    [
+        ("room_1-30s", 1 / 30),
+        ("room_0.25s", 0.25),
+        ("a_ev-2", 0.25),
+        ("a_+1.5EV", 2**1.5),
+        ("IMG_0961", None),
+    ],
+)
+def test_names_may_say_the_exposure(name, relative) -> None:
+    assert name_exposure(name + ".jpg").relative == (
+        relative if relative is None else pytest.approx(relative)
+    )
+
+
+def test_a_table_says_the_exposures(frames, tmp_path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text(
+        "file,exposure_time_s,fnumber,iso\n" + "".join(f"f{i}.png,{t},8,100\n" for i, t in enumerate(TIMES))
+    )
+    assert [e.seconds for e in exposures_of(frames, table=table)] == pytest.approx(TIMES)
+    with pytest.raises(FileError, match="states no exposure of f9"):
+        exposures_of(["f9.png"], table=table)
+
+
+def test_sixteen_bits_and_floats_merge_as_they_are(light, tmp_path) -> None:
+    deep = save(
+        [shoot(light, t, i, tone=lambda f: f, bits=16) for i, t in enumerate(TIMES)], tmp_path / "deep"
+    )
+    floats = []
+    for i, t in enumerate(TIMES):
+        floats.append(str(tmp_path / f"f{i}.exr"))
+        io.write(
+            floats[-1],
+            Image(torch.from_numpy(np.clip(light * t, 0, 1)).permute(2, 0, 1)[None].float(), "linear"),
+        )
+    for paths in (deep, floats):
+        ours = merge(
+            paths, Settings(times=TIMES, response="linear", align="none", deghost="none", scale="relative")
+        )
+        ratio = ours.image.pixels[0].permute(1, 2, 0).numpy() / light
+        assert np.median(np.abs(ratio[light < 0.4] - 1)) < 0.01
+
+
+# --- one clear line -----------------------------------------------------------------------------------
+
+
+def spoiled(frames: list[str], folder: Path) -> dict[str, str]:
+    short = folder / "short.png"
+    short.write_bytes(Path(frames[1]).read_bytes()[:2000])
+    small = folder / "small.png"
+    Picture.open(frames[1]).resize((64, 48)).save(small)
+    text = folder / "text.png"
+    text.write_text("hello")
+    return {"short": str(short), "small": str(small), "text": str(text), "gone": str(folder / "gone.png")}
+
+
+@pytest.mark.parametrize(
+    ("second", "words"),
+    [("", "stack of one"), ("same", "same exposure"), ("short", "short.png"), ("small", "bring them to one size"),
+     ("text", "text.png"), ("gone", "does not exist")],
+)  # fmt: skip
+def test_a_spoiled_stack_is_refused_in_one_line(frames, tmp_path, capsys, second, words) -> None:
+    times = "1/8,1/8" if second == "same" else "1/8,1/2" if second else "1/8"
+    others = [] if not second else [spoiled(frames, tmp_path).get(second, frames[1])]
+    code, out, err = at_prompt(capsys, frames[0], *others, "-o", tmp_path / "o.exr", "--times", times, "-q")
+    assert code in (2, 3)
+    assert words in err
+    assert err.strip().count("\n") == 0
+    assert not out
+    assert not (tmp_path / "o.exr").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [(["--times", "2,1/2,1/8"], "contradict"), (["--times", "1,2"], "2 exposures for 3 frames"), ([], "no exposure is known"),
+     (["--times", "1/8,1/2,2", "--rule", "x"], "no rule"), (["--times", "1/8,1/2,2", "--weight", "x"], "no weight"),
+     (["--times", "1/8,1/2,2", "--response", "x"], "no response"), (["--times", "1/8,1/2,2", "--reference", "4"], "1 to 3"),
+     (["--times", "1/8,1/2,2", "--ev", "0,1,2"], "twice")],
+)  # fmt: skip
+def test_a_wrong_request_is_refused_in_one_line(frames, tmp_path, capsys, options, words) -> None:
+    code, _, err = at_prompt(capsys, *frames, "-o", tmp_path / "o.exr", "-q", *options)
+    assert code == 2
+    assert words in err
+    assert err.strip().count("\n") == 0
+
+
+def test_raw_without_its_reader_says_what_to_install(tmp_path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "rawpy", None)
+    for name in ("a.dng", "b.dng"):
+        (tmp_path / name).write_bytes(b"II*\0")
+    with pytest.raises(MissingPart, match=r"hdrq\[raw\]"):
+        merge([tmp_path / "a.dng", tmp_path / "b.dng"], Settings(times=(1, 2)))
+
+
+def test_raw_frames_give_the_light(tmp_path) -> None:
+    pytest.importorskip("rawpy")
+    light = scene(96, 128, stops=6)
+    paths = [digital_negative(tmp_path / f"{i}.dng", light, t, i) for i, t in enumerate((1 / 8, 1 / 2))]
+    found = merge(paths, Settings(align="none", deghost="none", scale="relative"))
+    ours = found.image.pixels[0].permute(1, 2, 0).numpy()
+    factor = found.report.frames[0].relative / (1 / 8)
+    ratio = (ours * factor / light)[2:-2, 2:-2][(light < 1.5).all(-1)[2:-2, 2:-2]]
+    assert np.median(ratio) == pytest.approx(1, abs=0.01)
+    assert np.median(np.abs(ratio - 1)) < 0.02
+    assert any("black" in n for n in found.report.notes)
+
+
+def digital_negative(
+    path: Path, light: np.ndarray, seconds: float, seed: int, black: int = 512, white: int = 16383
+) -> str:
+    """A Bayer mosaic (RGGB) of the scene as a DNG."""
+    import tifffile
+
+    mosaic = light[..., 1] * seconds
+    mosaic[::2, ::2], mosaic[1::2, 1::2] = light[::2, ::2, 0] * seconds, light[1::2, 1::2, 2] * seconds
+    noise = np.random.default_rng(seed).standard_normal(mosaic.shape) * 3
+    codes = np.clip(np.rint(mosaic * (white - black) + black + noise), 0, white).astype(np.uint16)
+    to_camera = np.linalg.inv([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    matrix = tuple(v for x in to_camera.ravel() for v in (round(x * 10000), 10000))
+    tags = [
+        (50706, "B", 4, (1, 4, 0, 0), True), (50708, "s", 0, "made up", True), (33421, "H", 2, (2, 2), True),
+        (33422, "B", 4, (0, 1, 1, 2), True), (50714, "H", 1, black, True), (50717, "H", 1, white, True),
+        (50721, "2i", 9, matrix, True), (50728, "2I", 3, (1,) * 6, True), (50778, "H", 1, 21, True),
+        (33434, "2I", 1, (round(seconds * 1000), 1000), True), (33437, "2I", 1, (8, 1), True), (34855, "H", 1, 100, True),
+    ]  # fmt: skip
+    tifffile.imwrite(path, codes, photometric=32803, extratags=tags)
+    return str(path)
