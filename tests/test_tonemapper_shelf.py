@@ -68,6 +68,17 @@ def test_a_batch_equals_its_pictures(name):
     assert torch.allclose(together, torch.cat([operator(a), operator(b)]), atol=1e-6)
 
 
+@pytest.mark.parametrize("name", [n for n in TONEMAPPERS if find("tonemapper", n).card.reads == "linear"])
+def test_relative_operators_do_not_ask_for_the_unit(name):
+    """The logarithm of 1 + L does depend on it; its q and k are the unit. Krawczyk's seeds sit on whole decades."""
+    operator, options = find("tonemapper", name), {}
+    if name == "logarithmic":
+        options = {"q": 1 / 37, "k": 1 / 37}
+    assert torch.allclose(
+        operator(scene()), operator(37 * scene(), **options), atol=0.06 if name == "krawczyk" else 2e-3
+    )
+
+
 @pytest.mark.parametrize("name", [n for n in TONEMAPPERS if find("tonemapper", n).card.robust])
 def test_one_pixel_does_not_rule_the_frame(name):
     """Cards that are not robust say so because their source takes the brightest pixel for white."""
@@ -157,3 +168,19 @@ def test_cards_name_a_source_and_tune_what_exists():
             assert operator.name == name
             assert len(operator.card.source) > 10
             assert set(operator.card.tunes) <= set(operator.options)
+
+
+def test_the_page_of_operators_was_built():
+    """`make docs` after a card or a parameter changes."""
+    from importlib.util import module_from_spec, spec_from_file_location
+    from pathlib import Path
+
+    home = Path(__file__).parents[1] / "docs"
+    spec = spec_from_file_location("build_tonemapping", home / "build_tonemapping.py")
+    assert spec is not None
+    assert spec.loader is not None
+    builder = module_from_spec(spec)
+    spec.loader.exec_module(builder)
+    assert builder.page() == (home / "tonemapping.md").read_text(encoding="utf-8")
+    for name in TONEMAPPERS:
+        assert (home / "img" / f"tone_{name}.jpg").stat().st_size < 40_000
