@@ -33,11 +33,11 @@ def build(run: Run) -> nn.Module:
 def answer(module: nn.Module, run: Run, batch: Batch) -> Answer:
     """Scores and features of a batch."""
     inner: Any = module
-    dist = enter(batch.dist, inner) if hasattr(inner, "intake") else batch.dist
+    dist = _entered(batch.dist, inner)
     if batch.ref is None:
         found = module(dist)
         return found if isinstance(found, Answer) else _plain(found)
-    ref = enter(batch.ref, inner) if hasattr(inner, "intake") else batch.ref
+    ref = _entered(batch.ref, inner)
     if hasattr(inner, "compare"):
         seen = inner.compare(ref, dist, batch.place, batch.scale if run.scales > 1 else None)
         return Answer(seen.q, torch.cat([seen.ref, seen.dist]))
@@ -45,6 +45,14 @@ def answer(module: nn.Module, run: Run, batch: Batch) -> Answer:
         verdict = inner.judge(ref, dist)
         return Answer(verdict.pooled(), torch.cat([verdict.coarse_ref, verdict.coarse_dist]))
     return _plain(module(ref, dist))
+
+
+def _entered(code: Tensor, module: Any) -> Tensor:
+    """Code in the numbers the network wants, with what it calls 0 and 1."""
+    if hasattr(module, "intake"):
+        return enter(code, module)
+    black, white = module.span
+    return code if (black, white) == (0.0, 1.0) else (code - black) / (white - black)
 
 
 def _plain(q: Tensor) -> Answer:

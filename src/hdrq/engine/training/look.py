@@ -69,9 +69,11 @@ def validate(
         predicted = predict(module, run, feed, items, device)
     labels = np.array([i.label for i in items], dtype=np.float64)
     rank = srocc(predicted, labels)
-    better = rank > progress.best
+    better = rank > progress.best or progress.best == float(
+        "-inf"
+    )  # a first look is best, even one without ranks
     progress.since_best = 0 if better else progress.since_best + 1
-    progress.best = rank if better else progress.best
+    progress.best = rank if rank > progress.best else progress.best
     return Validation(
         progress.epoch,
         progress.done,
