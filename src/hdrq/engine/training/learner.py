@@ -13,6 +13,7 @@ from hdrq.engine.training.feed import Batch
 from hdrq.engine.training.run import Run
 from hdrq.errors import UsageError
 from hdrq.layers.intake import enter
+from hdrq.layers.quality_intake import spanned
 from hdrq.weights import span
 
 
@@ -49,10 +50,7 @@ def answer(module: nn.Module, run: Run, batch: Batch) -> Answer:
 
 def _entered(code: Tensor, module: Any) -> Tensor:
     """Code in the numbers the network wants, with what it calls 0 and 1."""
-    if hasattr(module, "intake"):
-        return enter(code, module)
-    black, white = module.span
-    return code if (black, white) == (0.0, 1.0) else (code - black) / (white - black)
+    return enter(code, module) if hasattr(module, "intake") else spanned(code, module)
 
 
 def _plain(q: Tensor) -> Answer:
