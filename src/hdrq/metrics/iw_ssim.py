@@ -44,7 +44,8 @@ def iw_ssim(ref: Tensor, dist: Tensor) -> Tensor:
     refs, dists = laplacian_pyramid(ref, len(WEIGHTS)), laplacian_pyramid(dist, len(WEIGHTS))
     score = torch.ones_like(ref[:, 0, 0, 0])
     for x, y, weight, exponent in zip(refs, dists, _weights(refs, dists), WEIGHTS):
-        parts = list(structure(x, y, gaussian_taps(), SPAN, middle=0.0 if weight is not None else SPAN / 2))
+        middle = 0.0 if weight is not None else 8 * SPAN  # of a band, and of a rest 16 times as bright
+        parts = list(structure(x, y, gaussian_taps(), SPAN, middle=middle))
         alike = torch.cat([cs if weight is not None else light * cs for light, cs in parts], -2)
         score = score * _mean(alike, weight).abs() ** exponent
     return score

@@ -47,38 +47,35 @@ def _bank(height: int, width: int, dtype: torch.dtype, device: torch.device) -> 
 def phase_congruency(x: Tensor) -> Tensor:
     """(N, 1, H, W) code to (N, 1, H, W), 0 (no feature) to 1 (all scales in phase)."""
     filters, gains = _bank(x.shape[-2], x.shape[-1], x.dtype, x.device)
-    spectrum = torch.fft.fft2(x)
-    congruent, amplitude = torch.zeros_like(x), torch.zeros_like(x)
-    for bank, gain in zip(filters, gains):
-        waves = torch.fft.ifft2(spectrum * bank)  # (N, scale, H, W): even part real, odd part imaginary
-        size = waves.abs()
-        congruent = congruent + (_in_phase(waves) - _noise(size[:, :1], gain)).clamp(min=0)
-        amplitude = amplitude + size.sum(1, keepdim=True)
-    return congruent / amplitude.clamp(min=torch.finfo(x.dtype).tiny)
+    # (N, orientation, scale, H, W): the even part is real, the odd part imaginary
+    waves = torch.fft.ifft2(torch.fft.fft2(x).unsqueeze(1) * filters)
+    size = waves.abs()
+    energy = (_in_phase(waves) - _noise(size[:, :, 0], gains)).clamp(min=0).sum(1, keepdim=True)
+    amplitude = size.sum((1, 2)).unsqueeze(1)
+    return energy / amplitude.clamp(min=torch.finfo(x.dtype).tiny)
 
 
 def _in_phase(waves: Tensor) -> Tensor:
-    """Energy along the mean phase less what lies across it, summed over scales, (N, 1, H, W)."""
-    mean = waves.sum(1, keepdim=True)
+    """Energy along the mean phase less what lies across it, summed over scales, (N, orientation, H, W)."""
+    mean = waves.sum(2)
     length = mean.abs()
-    across = (waves * mean.conj()).imag.abs().sum(1, keepdim=True)
+    across = (waves * mean.conj().unsqueeze(2)).imag.abs().sum(2)
     return (length * length - across) / (length + FLOOR)
 
 
-def _noise(finest: Tensor, gain: Tensor) -> Tensor:
+def _noise(finest: Tensor, gains: Tensor) -> Tensor:
     """Energy that noise alone would reach, from the median of the finest scale (Rayleigh statistics)."""
-    power = _median(finest.square().flatten(1)) / log(2) * gain
-    tau = root(power / 2)
-    threshold = tau * (sqrt(pi / 2) + NOISE_SIGMAS * sqrt(2 - pi / 2)) * NOISE_SHARE
-    return threshold.reshape(-1, 1, 1, 1)
+    power = _median(finest.square().flatten(2)) / log(2) * gains
+    threshold = root(power / 2) * (sqrt(pi / 2) + NOISE_SIGMAS * sqrt(2 - pi / 2)) * NOISE_SHARE
+    return threshold[..., None, None]
 
 
 def _median(x: Tensor) -> Tensor:
-    """Of every row; of two middle values their mean, as MATLAB has it."""
-    n = x.shape[1]
-    low = x.kthvalue((n + 1) // 2, 1).values
+    """Over the last dimension; of two middle values their mean, as MATLAB has it."""
+    n = x.shape[-1]
+    low = x.kthvalue((n + 1) // 2, -1, keepdim=True).values
     if n % 2:
-        return low
-    repeated = (x <= low[:, None]).sum(1) > n // 2
-    high = torch.where(x > low[:, None], x, torch.inf).amin(1)
-    return (low + torch.where(repeated, low, high)) / 2
+        return low.squeeze(-1)
+    repeated = (x <= low).sum(-1, keepdim=True) > n // 2
+    high = torch.where(x > low, x, torch.inf).amin(-1, keepdim=True)
+    return ((low + torch.where(repeated, low, high)) / 2).squeeze(-1)
