@@ -140,7 +140,7 @@ def combine(
     rule = find("merger", recipe.rule)
     top, bottom, left, right = alignment.area
     shape = (bracket.channels, bottom - top, right - left)
-    dtype = torch.float64 if shape[1] * shape[2] <= 4_000_000 else torch.float32
+    dtype = torch.float64 if shape[1] * shape[2] <= 1_000_000 else torch.float32
     order = list(range(len(bracket))) if frames is None else frames
     first = None
     if recipe.rule == "least-noise":
