@@ -69,7 +69,9 @@ def test_the_adversary_pulls_features_together() -> None:
     shift = torch.nn.Parameter(torch.full((4,), 2.0))
     source, target = torch.randn(256, 4), torch.randn(256, 4)
     adversary = Adversary(4)
-    optimiser = torch.optim.Adam([{"params": adversary.parameters(), "lr": 1e-2}, {"params": [shift], "lr": 2e-2}])
+    optimiser = torch.optim.Adam(
+        [{"params": adversary.parameters(), "lr": 1e-2}, {"params": [shift], "lr": 2e-2}]
+    )
     for _ in range(300):
         optimiser.zero_grad()
         adversary(source, target + shift).backward()

@@ -29,12 +29,16 @@ def kadid(tmp_path_factory) -> Path:
     lines = ["dist_img,ref_img,dmos,var"]
     for scene in range(1, 4):
         g = torch.Generator().manual_seed(scene)
-        x = torch.nn.functional.interpolate(torch.rand(1, 3, 9, 9, generator=g), size=(64, 64), mode="bicubic").clamp(0, 1)
+        x = torch.nn.functional.interpolate(
+            torch.rand(1, 3, 9, 9, generator=g), size=(64, 64), mode="bicubic"
+        ).clamp(0, 1)
         hdrq.write(root / "images" / f"I{scene:02d}.png", Image(x, "srgb"), depth="uint8")
         for kind in (1, 11):
             for level in range(1, 6):
                 noise = torch.randn(x.shape, generator=g) * 0.05 * level
-                y = (x + noise if kind == 11 else torch.nn.functional.avg_pool2d(x, 2 * level + 1, 1, level)).clamp(0, 1)
+                y = (
+                    x + noise if kind == 11 else torch.nn.functional.avg_pool2d(x, 2 * level + 1, 1, level)
+                ).clamp(0, 1)
                 name = f"I{scene:02d}_{kind:02d}_{level:02d}.png"
                 hdrq.write(root / "images" / name, Image(y, "srgb"), depth="uint8")
                 lines.append(f"{name},I{scene:02d}.png,{5 - 0.8 * level + 0.01 * scene:.3f},0.2")
@@ -86,7 +90,20 @@ def test_the_target_never_shows_held_out_scenes(kadid) -> None:
 def test_a_run_from_the_prompt_ends_as_weights_with_a_card(run, kadid, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("HDRQ_MODELS", str(tmp_path / "none"))
     folder = tmp_path / "run"
-    asked = ["train", "--dataset", "kadid", "--da", "coral", "--data", kadid, "--small", "--device", "cpu", "-o", folder]
+    asked = [
+        "train",
+        "--dataset",
+        "kadid",
+        "--da",
+        "coral",
+        "--data",
+        kadid,
+        "--small",
+        "--device",
+        "cpu",
+        "-o",
+        folder,
+    ]
     code, out, err = run(*asked, "--set", "holdout=0.34")
     assert code == 0, err
     assert "SROCC" in err
@@ -107,7 +124,18 @@ def test_a_run_from_the_prompt_ends_as_weights_with_a_card(run, kadid, tmp_path,
 
 def test_a_dry_run_trains_nothing(run, kadid, tmp_path) -> None:
     code, out, _ = run(
-        *("train", "--recipe", "vtamiq-hs", "--data", kadid, "--dry-run", "-o", tmp_path / "r", "--device", "cpu"),
+        *(
+            "train",
+            "--recipe",
+            "vtamiq-hs",
+            "--data",
+            kadid,
+            "--dry-run",
+            "-o",
+            tmp_path / "r",
+            "--device",
+            "cpu",
+        ),
         *(f"--set=options.{k}={v}" for k, v in TINY.items()),
     )
     assert code == 0
@@ -137,9 +165,13 @@ def test_an_impossible_run_is_one_line(run, kadid, arguments: list[str], says: s
     assert says in err
 
 
-def test_missing_pretrained_weights_are_named_before_anything_is_read(run, kadid, tmp_path, monkeypatch) -> None:
+def test_missing_pretrained_weights_are_named_before_anything_is_read(
+    run, kadid, tmp_path, monkeypatch
+) -> None:
     monkeypatch.setenv("HDRQ_MODELS", str(tmp_path))
-    code, _, err = run("train", "--recipe", "vtamiq-hs", "--data", kadid, "-o", tmp_path / "r", "--device", "cpu")
+    code, _, err = run(
+        "train", "--recipe", "vtamiq-hs", "--data", kadid, "-o", tmp_path / "r", "--device", "cpu"
+    )
     assert code == 2
     assert "vtamiq-srgb" in err
 
@@ -148,11 +180,22 @@ def test_meta_learning_needs_fewer_steps_afterwards(kadid, tmp_path) -> None:
     """Inner losses of later outer steps are lower than those of the first: the start suits its tasks better."""
     items = items_of("kadid", "", kadid, "unit")
     assert set(tasks_of(items)) == {"gaussian-blur", "white-noise"}
-    plan = Run(net="vtamiq", options=TINY, batch=8, patches=24, rate=3e-3, decay=0.0, loss={"mse": 1.0}, steps=6)
+    plan = Run(
+        net="vtamiq", options=TINY, batch=8, patches=24, rate=3e-3, decay=0.0, loss={"mse": 1.0}, steps=6
+    )
     torch.manual_seed(0)
     module = build(plan)
     found = list(
-        meta_train(module, plan, items, tmp_path, device=torch.device("cpu"), inner_steps=1, tasks_per_step=2, outer_rate=0.5)
+        meta_train(
+            module,
+            plan,
+            items,
+            tmp_path,
+            device=torch.device("cpu"),
+            inner_steps=1,
+            tasks_per_step=2,
+            outer_rate=0.5,
+        )
     )
     assert sum(s.support for s in found[-3:]) < sum(s.support for s in found[:3])
     with pytest.raises(UsageError, match="two distortions"):

@@ -83,7 +83,9 @@ def parse(text: str) -> Request:
     if len({key for key, _ in options}) < len(options):
         raise UsageError(f"an option is given twice in '{text}'")
     head, _, weights = head.partition("@")
-    *stages, name = (part.lower().replace("++", "pp") for part in head.split(":"))  # norvdpnet++ is a file norvdpnetpp
+    *stages, name = (
+        part.lower().replace("++", "pp") for part in head.split(":")
+    )  # norvdpnet++ is a file norvdpnetpp
     stages = [_SHORT.get(stage, stage) for stage in stages]
     if name not in names("metric"):
         prefix, _, rest = name.partition("-")

@@ -249,7 +249,8 @@ def hand(image: Image, wish: Wish, photometry: Photometry, factor: float = 1.0) 
 def emit_for(image: Image, photometry: Photometry, factor: float) -> Image:
     """`emit` with everything taken from the photometry; a file's own whiteLuminance counts where the user says nothing."""
     if photometry.assumes_absolute and image.domain in LIGHT and image.white_nits:
-        factor, said = image.white_nits, (f"whiteLuminance: 1.0 is {image.white_nits:g} cd/m²",)
+        factor = image.white_nits
+        said: tuple[str, ...] = (f"whiteLuminance: 1.0 is {factor:g} cd/m²",)
     else:
         said = ()
     light = emit(image, screen_of(image, photometry), scale=factor, nonfinite=photometry.nonfinite)

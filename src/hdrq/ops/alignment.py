@@ -67,7 +67,9 @@ def mmd(source: Tensor, target: Tensor, bandwidths: tuple[float, ...] = (0.25, 0
     both = torch.cat([source, target])
     apart = (both[:, None] - both[None]).square().sum(-1)
     n = source.shape[0]
-    scale = apart.detach()[~torch.eye(len(both), dtype=torch.bool, device=both.device)].median().clamp(min=1e-12)
+    scale = (
+        apart.detach()[~torch.eye(len(both), dtype=torch.bool, device=both.device)].median().clamp(min=1e-12)
+    )
     kernel = torch.stack([torch.exp(-apart / (b * scale)) for b in bandwidths]).mean(0)
     return kernel[:n, :n].mean() + kernel[n:, n:].mean() - 2 * kernel[:n, n:].mean()
 
@@ -80,7 +82,7 @@ class _Reverse(torch.autograd.Function):
         return x.view_as(x)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
         return -grad
 
 
