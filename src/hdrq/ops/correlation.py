@@ -63,28 +63,23 @@ class Ranking:
         self.scene = scene[self.order]
         ordered = v[self.order]
         first = np.r_[True, ordered[1:] != ordered[:-1]]
-        run = np.cumsum(first) - 1
-        starts = np.flatnonzero(first)
-        ends = np.r_[starts[1:], v.size]
-        self.tied = np.flatnonzero((ends - starts)[run] > 1)  # rows, in order, that share their value
-        self.before, self.upto = starts[run][self.tied], ends[run][self.tied] - 1
+        self.run = np.cumsum(first) - 1  # of every row, in order: the group that shares its value
+        self.last = np.r_[np.flatnonzero(first)[1:], v.size] - 1  # row that ends each group
+        self.tied = self.last.size < v.size
 
     def ranked(self, times: Array) -> tuple[Array, Array, Array]:
         """Of scenes that came (D, S) times, in order of value: weights (D, n), ranks about their mean (D, n), and
         how many ordered pairs of copies differ in value (D,)."""
         w = np.take(times, self.scene, axis=1)
         ranks = np.cumsum(w, axis=1)
+        if self.tied:
+            ranks = np.take(ranks, self.last, axis=1)
+        shared = np.diff(ranks, axis=1, prepend=0.0) if self.tied else w
         total = ranks[:, -1:].copy()
-        differ = total[:, 0] ** 2 - _dot(w, w)
-        if self.tied.size:
-            high, low = ranks[:, self.upto], ranks[:, self.before] - w[:, self.before]
-            alone = w[:, self.tied]
-            differ -= _dot(alone, high - low - alone)
-        ranks -= 0.5 * w
-        if self.tied.size:
-            ranks[:, self.tied] = (high + low) / 2
+        differ = total[:, 0] ** 2 - _dot(shared, shared)
+        ranks -= 0.5 * shared
         ranks -= total / 2
-        return w, ranks, differ
+        return w, np.take(ranks, self.run, axis=1) if self.tied else ranks, differ
 
 
 def rank_correlations(xs: list[Ranking], y: Ranking, times: Array) -> tuple[Array, Array, Array]:
