@@ -14,7 +14,6 @@ from hdrq.catalogue import Request, split_requests
 from hdrq.displays import display as shelf_display
 from hdrq.engine.bind import Scorer, light_needs_encoding, metric
 from hdrq.engine.light import LIGHT, Photometry, emit_for, factor_of, looks_relative, relabel, screen_of
-from hdrq.engine.maps import write_map
 from hdrq.engine.memory import refuse_too_large
 from hdrq.engine.reading import opened
 from hdrq.errors import DomainError, HdrqError, UsageError
@@ -171,6 +170,10 @@ def _pair_rows(
             reading = s.read(ref, dist, maps=settings.maps is not None)
             row = _row(pair, s, reading, ref, dist, how, photometry)
             if settings.maps is not None and reading.map is not None:
+                from hdrq.engine.maps import (
+                    write_map,
+                )  # with its colours it takes as long to import as a score takes
+
                 write_map(
                     settings.maps, row, s, reading, ref if ref is not None else dist, settings.map_colours
                 )
