@@ -454,3 +454,13 @@ def test_a_row_tells_the_direction_of_the_number_asked_for(run, pair, asked: str
     code, out, _ = run("score", *pair, "-m", asked)
     assert code == 0
     assert rows(out)[0]["better"] == better
+
+
+def test_a_simple_score_imports_neither_scipy_nor_matplotlib(pair) -> None:
+    code = (
+        "import sys\nfrom hdrq.cli import main\n"
+        f"try: main(['score', {str(pair[0])!r}, {str(pair[1])!r}, '-m', 'pu-psnr'])\n"
+        "finally: print(any(m.split('.')[0] in ('scipy', 'matplotlib') for m in sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.split() == ["False"]

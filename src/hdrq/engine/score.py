@@ -170,9 +170,8 @@ def _pair_rows(
             reading = s.read(ref, dist, maps=settings.maps is not None)
             row = _row(pair, s, reading, ref, dist, how, photometry)
             if settings.maps is not None and reading.map is not None:
-                from hdrq.engine.maps import (
-                    write_map,
-                )  # with its colours it takes as long to import as a score takes
+                # here, for what draws maps takes as long to import as many a score
+                from hdrq.engine.maps import write_map
 
                 write_map(
                     settings.maps, row, s, reading, ref if ref is not None else dist, settings.map_colours
