@@ -66,14 +66,16 @@ def cli_page() -> str:
         "Written by docs/build.py from the commands' own help; edit those.",
         "",
     ]
-    context = click.Context(door, info_name="hdrq", max_content_width=100, terminal_width=100)
+    context = click.Context(door, info_name="hdrq", help_option_names=["-h", "--help"], terminal_width=100)
     lines += ["```text", door.get_help(context).rstrip(), "```"]
     for name in names("command"):
         command = door.get_command(context, name)
         if command is None:
             continue
         for words, sub in _tree(command, ("hdrq", name)):
-            inner = click.Context(sub, info_name=" ".join(words), max_content_width=100, terminal_width=100)
+            inner = click.Context(
+                sub, info_name=" ".join(words), help_option_names=["-h", "--help"], terminal_width=100
+            )
             lines += ["", f"## {' '.join(words)}", "", "```text", sub.get_help(inner).rstrip(), "```"]
     lines += [
         "",
