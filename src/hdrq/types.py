@@ -300,9 +300,13 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A training run, spelled out."""
+    """A training run, spelled out.
+
+    variants  other settings by name, where the paper and its authors' program differ
+    """
 
     name: str
     net: str
     settings: Mapping[str, Any]
     source: str = ""
+    variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

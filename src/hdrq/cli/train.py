@@ -22,6 +22,9 @@ _TARGETS = {"": "hs", "sihdr": "hu-sihdr", "kadid": "hu-kadid", "upiq": "hl"}
 @click.command(short_help="Train networks; re-target them from SDR to HDR.")
 @click.option("--recipe", metavar="NAME", help="A whole recipe. See: hdrq list recipes.")
 @click.option(
+    "--variant", metavar="NAME", default="", help="Other settings of the recipe: paper, program ..."
+)
+@click.option(
     "-m",
     "--metric",
     "net",
@@ -64,6 +67,7 @@ def train(**options: Any) -> None:
     hdrq train --recipe vtamiq-hs --data ~/iqa
     hdrq train --dataset kadid --da coral                  # as vtamiq-hs
     hdrq train --dataset kadid --da coral --target sihdr --set rate=3e-5
+    hdrq train --dataset kadid -m metaiqa                  # as metaiqa-meta; of livec: metaiqa-finetune
     torchrun --nproc_per_node 4 -m hdrq train --recipe vtamiq-srgb
     """
     run, name = _resolve(options)
@@ -82,9 +86,11 @@ def train(**options: Any) -> None:
     last = folder / "last.pt"
     if last.exists() and not options["resume"]:
         raise UsageError(f"{last} is there already; add --resume to go on, or name another folder with -o")
-    from hdrq.engine.train import train as learn
+    from hdrq.engine.train import train as one_by_one
+    from hdrq.engine.training.meta import meta_train
     from hdrq.engine.training.start import starter
 
+    learn = meta_train if run.meta else one_by_one
     records = learn(
         run,
         source,
@@ -114,13 +120,7 @@ def _resolve(options: dict[str, Any]) -> tuple[Run, str]:
     if name is None:
         if not options["dataset"]:
             raise UsageError("name a --recipe or a --dataset; see: hdrq list recipes")
-        target = options["target"] or ""
-        kind = _TARGETS.get(target, "hu-kadid") if options["da"] else "pu"
-        name = f"{net}-{kind}"
-        if name not in names("recipe"):
-            name = f"{net}-pu"
-        if options["da"] and find("recipe", name).settings.get("target") is None:
-            raise UsageError(f"no recipe adapts {net}; see: hdrq list recipes")
+        name = _fitting(net, options["dataset"], options["da"], options["target"] or "")
     recipe = find("recipe", name)
     for key, value in (
         ("source", options["dataset"]),
@@ -140,7 +140,23 @@ def _resolve(options: dict[str, Any]) -> tuple[Run, str]:
         if not sign:
             raise UsageError(f"--set takes NAME=VALUE, not '{text}'")
         asked[key.strip()] = value.strip()
-    return from_recipe(recipe, asked), name
+    return from_recipe(recipe, asked, options["variant"]), name
+
+
+def _fitting(net: str, dataset: str, da: str | None, target: str) -> str:
+    """The recipe that trains a network on a dataset, with adaptation or without."""
+    kind = _TARGETS.get(target, "hu-kadid") if da else "pu"
+    known = [name for name in names("recipe") if find("recipe", name).net == net]
+    if not known:
+        some = sorted({find("recipe", name).net for name in names("recipe")})
+        raise UsageError(f"no recipe trains {net}; there are some for {', '.join(some)}")
+    first = [name for name in (f"{net}-{kind}", f"{net}-pu") if name in known]
+    if not first:
+        tells = all(find("dataset", one).distortions > 1 for one in dataset.split("+"))
+        first = [name for name in known if bool(find("recipe", name).settings.get("meta")) == tells] or known
+    if da and find("recipe", first[0]).settings.get("target") is None:
+        raise UsageError(f"no recipe adapts {net}; see: hdrq list recipes")
+    return first[0]
 
 
 def _show(run: Run, name: str, folder: Path, data: Path | None, device: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -15,36 +14,27 @@ from torch import Tensor, nn
 from hdrq.engine.training.alignment import Alignment
 from hdrq.engine.training.checkpoint import Curves, Progress, load, restore_random, save
 from hdrq.engine.training.feed import Batch, Feed, Item
-from hdrq.engine.training.learner import Answer, Averaged, answer, autocast, build, groups
-from hdrq.engine.training.look import Validation, keep_best, validate
+from hdrq.engine.training.learner import (
+    Answer,
+    Averaged,
+    answer,
+    autocast,
+    build,
+    falling,
+    first_rates,
+    groups,
+    optimiser_of,
+    stage_of,
+)
+from hdrq.engine.training.look import Validation, best_of, keep_best, validate
 from hdrq.engine.training.pixels import Pixels
+from hdrq.engine.training.records import Kept, Record, Step
 from hdrq.engine.training.run import Run
 from hdrq.engine.training.together import Team
 from hdrq.errors import HdrqError, TooLarge
 from hdrq.ops.losses import mixed
-from hdrq.ops.schedules import factor
 
-
-@dataclass(frozen=True)
-class Step:
-    """One update."""
-
-    epoch: int
-    step: int
-    loss: float
-    aligned: float
-    rate: float
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A file written."""
-
-    path: Path
-
-
-Record = Step | Validation | Kept
+__all__ = ["Kept", "Record", "Step", "Validation", "train"]
 
 
 def train(
@@ -77,7 +67,7 @@ def train(
     start(module)
     module.to(device)
     align = Alignment.of(run).to(device)
-    optimiser = torch.optim.AdamW([*groups(module, run), *align.group(run.rate)], weight_decay=run.decay)
+    optimiser = optimiser_of(run, [*groups(module, run), *align.group(run.rate)])
     scaler = torch.amp.GradScaler(device.type, init_scale=256.0, enabled=run.precision == "float16")
     averaged = Averaged(module, run.ema) if run.ema else None
     progress = Progress()
@@ -116,6 +106,12 @@ def train(
         return Kept(save(folder, run.digest, progress, parts))
 
     while progress.done < total:
+        if stage_of(run, progress.epoch)[0] > progress.stage:
+            module.load_state_dict(best_of(folder))
+            optimiser = optimiser_of(run, [*groups(module, run), *align.group(run.rate)])
+            progress.stage = stage_of(run, progress.epoch)[0]
+            if team.leads:
+                yield keep()
         began = time.monotonic()
         module.train()
         sources = _from(feed, progress, per_epoch)
@@ -123,9 +119,8 @@ def train(
         for number in range(progress.step, per_epoch):
             if progress.done >= total:
                 break
-            share = progress.done / total if run.per == "step" else progress.epoch / run.epochs
-            rate = factor(run.schedule, share, run.floor, run.warmup)
-            for group, first in zip(optimiser.param_groups, _rates(run, optimiser)):
+            rate = falling(run, progress.epoch, progress.done / total)
+            for group, first in zip(optimiser.param_groups, first_rates(run, optimiser)):
                 group["lr"] = first * rate
             try:
                 loss, aligned = _learn(
@@ -214,6 +209,8 @@ def _learn(
     with autocast(run, device):
         said, label = _asked(module, run, batch, device, team)
         loss = mixed(run.loss, said.q.float(), label) if label is not None else said.q.sum() * 0
+        if said.added is not None:
+            loss = loss + said.added
         aligned = torch.zeros((), device=device)
         if other is not None:
             theirs, their_label = _asked(module, run, other, device, team)
@@ -232,7 +229,7 @@ def _asked(
     said = answer(module, run, batch.to(device))
     label = None if batch.label is None else team.gather(batch.label.to(device))
     rows = None if said.rows is None else team.gather(said.rows)
-    return Answer(team.gather(said.q), rows), label
+    return Answer(team.gather(said.q), rows, said.added), label
 
 
 def _from(feed: Feed, progress: Progress, per_epoch: int) -> Iterator[Batch]:
@@ -243,9 +240,3 @@ def _from(feed: Feed, progress: Progress, per_epoch: int) -> Iterator[Batch]:
         passes = -(-per_epoch // own)
         yield from feed.batches(progress.epoch * passes + turn, number)
         turn, number = turn + 1, 0
-
-
-def _rates(run: Run, optimiser: torch.optim.Optimizer) -> list[float]:
-    """First rates of the optimiser's groups."""
-    base = [run.rate] if run.head_rate <= 0 else [run.rate, run.head_rate]
-    return base + [run.rate] * (len(optimiser.param_groups) - len(base))

@@ -21,3 +21,13 @@ def factor(kind: str, share: float, floor: float, warmup: float = 0.0) -> float:
     if kind == "steps":
         return 0.1 ** ((left >= 0.5) + (left >= 0.75))
     return 1.0
+
+
+def stepped(epoch: int, fall: float, every: int, compounding: bool = False) -> float:
+    """Factor of an epoch, counted from 0: fall^(epoch // every).
+
+    compounding  the factor of every epoch multiplies the rate of the one before, as MetaIQA's programs have it
+    """
+    if not compounding:
+        return float(fall ** (epoch // every))
+    return float(fall ** sum(e // every for e in range(epoch + 1)))

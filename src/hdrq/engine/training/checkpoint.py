@@ -17,13 +17,14 @@ LAST = "last.pt"
 
 @dataclass
 class Progress:
-    """Where a run stands: the next step is number `step` of `epoch`, `done` steps lie behind."""
+    """Where a run stands: the next step is number `step` of `epoch`, `done` steps lie behind, in stage `stage`."""
 
     epoch: int = 0
     step: int = 0
     done: int = 0
     best: float = float("-inf")
     since_best: int = 0
+    stage: int = 0
 
 
 def save(folder: Path, digest: str, progress: Progress, parts: dict[str, Any]) -> Path:

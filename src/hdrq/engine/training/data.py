@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hdrq.archives import Dataset, locate
-from hdrq.catalogue import find
+from hdrq.catalogue import find, names
+from hdrq.engine.training.disentangling import with_partners
 from hdrq.engine.training.feed import Item
 from hdrq.engine.training.run import Run
 from hdrq.errors import UsageError
@@ -24,13 +25,30 @@ PIPELINES: dict[str, Callable[[Labels, bool], Labels]] = {
     "loss": lambda v, higher: 1 - unit_range(v) if higher else unit_range(v),
     "kadid": lambda v, higher: kadid_linearised(v if higher else -v),
     "jod": lambda v, higher: jod_to_loss(v),
+    "span": lambda v, higher: v if higher else 1 - v,
+    "percent": lambda v, higher: 100 * (v if higher else 1 - v),
 }
+_SPANNED = ("span", "percent")  # of the scale's ends, not of the opinions that happen to be there
 
 
 def items_of(name: str, subset: str, data: Path | None, labels: str) -> list[Item]:
-    """Every picture of a dataset; labels "" leaves them without one."""
+    """Every picture of a dataset, or of several: "tid2013+kadid"; labels "" leaves them without one."""
+    several = name.split("+")
+    if len(several) > 1:
+        return [
+            replace(i, scene=f"{one}:{i.scene}", distortion=f"{one}:{i.distortion}" if i.distortion else "")
+            for one in several
+            for i in items_of(one, subset, data, labels)
+        ]
     dataset: Dataset = find("dataset", name)
     pairs = list(dataset.pairs(locate(dataset, data), subset or None))
+    if labels in _SPANNED:
+        if dataset.span is None:
+            raise UsageError(f"{name} does not say where its scale ends; use labels=unit or labels=loss")
+        low, high = dataset.span
+        pairs = [
+            p if p.opinion is None else replace(p, opinion=(p.opinion - low) / (high - low)) for p in pairs
+        ]
     return labelled(pairs, labels, dataset.better != "lower")
 
 
@@ -74,9 +92,14 @@ def data_of(run: Run, data: Path | None) -> tuple[list[Item], list[Item], list[I
     """(source, held out, target) of a run."""
     if not run.source:
         raise UsageError("name what to learn from with --dataset")
-    source, held_out = without_scenes(
-        items_of(run.source, run.source_subset, data, run.labels), run.holdout, run.seed
-    )
+    source = items_of(run.source, run.source_subset, data, run.labels)
+    held_out = items_of(run.source, run.held_subset, data, run.labels) if run.held_subset else []
+    if not run.held_subset:
+        source, held_out = without_scenes(source, run.holdout, run.seed)
+    if run.net in names("metric") and find("metric", run.net).card.reference is None:
+        source, held_out = ([replace(i, ref=None) for i in part] for part in (source, held_out))
+    if run.terms:
+        source = with_partners(source)
     target = items_of(run.target, run.target_subset, data, run.target_labels) if run.target else []
     kept = {i.scene for i in held_out}
     if run.target == run.source:

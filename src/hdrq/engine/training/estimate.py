@@ -14,6 +14,7 @@ from hdrq.engine.training.feed import Feed, Item
 from hdrq.engine.training.learner import answer, build
 from hdrq.engine.training.pixels import Pixels
 from hdrq.engine.training.run import Run
+from hdrq.engine.training.tasks import outer_steps
 from hdrq.errors import HdrqError
 
 _STATE = 16  # bytes a parameter takes in training: itself, its gradient and AdamW's two moments, float32
@@ -44,6 +45,9 @@ def estimate(run: Run, data: Path | None, device: str) -> list[str]:
     per_step = seconds * run.batch * domains
     batches = len(items[2]) * run.target_repeat if items[2] and run.align else len(items[0])
     steps = run.epochs * max(1, batches // run.batch)
+    if run.meta:
+        each, within = outer_steps(run, items[0])
+        steps, per_step = run.epochs * each, per_step * within / each
     steps = min(steps, run.steps) if run.steps else steps
     lines.append(
         f"time     about {per_step:.2f} s a step x {steps:,} steps = {_clock(per_step * steps)} on {device}"

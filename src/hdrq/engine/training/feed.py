@@ -15,6 +15,7 @@ from hdrq.engine.training.pixels import Pixels, tensor
 from hdrq.engine.training.run import Run
 from hdrq.engine.training.screens import seen
 from hdrq.errors import PixelError
+from hdrq.ops.linear_resize import linear_resize
 from hdrq.sampling.gather import cut
 from hdrq.sampling.plan import plan
 from hdrq.types import Encoding
@@ -154,6 +155,8 @@ class Feed:
             y, x = (_pick(n - s, random) for n, s in zip((h, w), side))
             arrays = [a[:, y : y + side[0], x : x + side[1]] for a in arrays]
         stack = torch.stack([tensor(a) for a in arrays])
+        if run.feed == "squeezed":
+            stack = _squeezed(stack, run, random)
         if run.flips and random is not None:
             for dim in (-1, -2) if run.feed == "patches" else (-1,):
                 if torch.rand((), generator=random) < 0.5:
@@ -179,6 +182,15 @@ class Feed:
         scale = torch.from_numpy(where.scales.copy()).long()
         place = torch.from_numpy(where.places[0].copy())
         return Batch(bag[0], bag[1] if len(bag) > 1 else None, None, place, scale)
+
+
+def _squeezed(stack: Tensor, run: Run, random: torch.Generator | None) -> Tensor:
+    """Whole pictures at the run's size; while training larger by a margin, and a crop of that."""
+    size = (run.crop, round(run.aspect * run.crop))
+    margin = run.margin if random is not None else 0
+    stack = linear_resize(stack, (size[0] + margin, size[1] + margin))
+    y, x = (_pick(margin, random) for _ in size)
+    return stack[..., y : y + size[0], x : x + size[1]]
 
 
 def _pick(room: int, random: torch.Generator | None) -> int:

@@ -9,19 +9,23 @@ import torch
 from torch import Tensor, nn
 
 from hdrq.catalogue import find
+from hdrq.engine.training.disentangling import disentangled
 from hdrq.engine.training.feed import Batch
 from hdrq.engine.training.run import Run
 from hdrq.errors import UsageError
 from hdrq.layers.intake import enter
 from hdrq.layers.quality_intake import spanned
+from hdrq.ops.schedules import factor, stepped
 from hdrq.weights import span
 
 
 class Answer(NamedTuple):
-    """q (B,): the network's score; rows (M, D): features that domains are compared in, where it has some."""
+    """q (B,): the network's score; rows (M, D): features that domains are compared in, where it has some; added: a
+    loss of its own."""
 
     q: Tensor
     rows: Tensor | None = None
+    added: Tensor | None = None
 
 
 def build(run: Run) -> nn.Module:
@@ -39,6 +43,8 @@ def answer(module: nn.Module, run: Run, batch: Batch) -> Answer:
         found = module(dist)
         return found if isinstance(found, Answer) else _plain(found)
     ref = _entered(batch.ref, inner)
+    if hasattr(inner, "decode"):
+        return Answer(*disentangled(inner, run.terms, dist, ref))
     if hasattr(inner, "compare"):
         seen = inner.compare(ref, dist, batch.place, batch.scale if run.scales > 1 else None)
         return Answer(seen.q, torch.cat([seen.ref, seen.dist]))
@@ -70,6 +76,37 @@ def groups(module: nn.Module, run: Run) -> list[dict[str, Any]]:
 
 def _is_head(name: str) -> bool:
     return name.split(".")[0] in ("head", "regressor", "fc", "decoder")
+
+
+def optimiser_of(run: Run, parameters: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    """The run's optimiser over groups of parameters."""
+    if run.optimiser == "sgd":
+        return torch.optim.SGD(parameters, lr=run.rate, weight_decay=run.decay)
+    kind = torch.optim.AdamW if run.optimiser == "adamw" else torch.optim.Adam
+    return kind(parameters, lr=run.rate, weight_decay=run.decay, betas=(0.9, run.beta2))
+
+
+def falling(run: Run, epoch: int, share: float) -> float:
+    """Factor on the rates in an epoch, at a share of the run's steps."""
+    if run.schedule in ("staircase", "compounding"):
+        return stepped(epoch, run.fall, run.every, run.schedule == "compounding")
+    found = factor(run.schedule, share if run.per == "step" else epoch / run.epochs, run.floor, run.warmup)
+    return found * stage_of(run, epoch)[1] / run.rate if run.stages else found
+
+
+def stage_of(run: Run, epoch: int) -> tuple[int, float]:
+    """(number, rate) of the stage an epoch belongs to."""
+    for number, (epochs, rate) in enumerate(run.stages):
+        if epoch < epochs:
+            return number, rate
+        epoch -= epochs
+    return (len(run.stages) - 1, run.stages[-1][1]) if run.stages else (0, run.rate)
+
+
+def first_rates(run: Run, optimiser: torch.optim.Optimizer) -> list[float]:
+    """First rates of the optimiser's groups."""
+    base = [run.rate] if run.head_rate <= 0 else [run.rate, run.head_rate]
+    return base + [run.rate] * (len(optimiser.param_groups) - len(base))
 
 
 def autocast(run: Run, device: torch.device) -> AbstractContextManager[Any]:

@@ -68,18 +68,20 @@ def validate(
     with weights_of(module, averaged):
         predicted = predict(module, run, feed, items, device)
     labels = np.array([i.label for i in items], dtype=np.float64)
-    rank = srocc(predicted, labels)
-    better = rank > progress.best or progress.best == float(
+    away = np.abs(predicted - labels)
+    seen = {"srocc": srocc(predicted, labels), "plcc": plcc(predicted, labels), "mae": float(away.mean())}
+    good = {**seen, "mae": -seen["mae"], "mse": -float((away**2).mean())}[run.best_by]
+    better = good > progress.best or progress.best == float(
         "-inf"
     )  # a first look is best, even one without ranks
     progress.since_best = 0 if better else progress.since_best + 1
-    progress.best = rank if rank > progress.best else progress.best
+    progress.best = good if good > progress.best else progress.best
     return Validation(
         progress.epoch,
         progress.done,
-        rank,
-        plcc(predicted, labels),
-        float(np.abs(predicted - labels).mean()),
+        seen["srocc"],
+        seen["plcc"],
+        seen["mae"],
         better,
         tuple(float(v) for v in predicted),
     )
@@ -109,12 +111,17 @@ def keep_best(folder: Path, module: nn.Module, averaged: Averaged | None, run: R
     return folder / "best.pt"
 
 
+def best_of(folder: Path) -> dict[str, Any]:
+    """The weights of best.pt."""
+    return dict(torch.load(folder / "best.pt", map_location="cpu", weights_only=True)["module"])
+
+
 def publish(
     folder: Path, run: Run, name: str, data: str, held_out: Sequence[str], best: Validation | None
 ) -> Path:
     """best.pt as weights with a card: FOLDER/NAME.safetensors and NAME.json; returns the card's path."""
     module = build(run)
-    module.load_state_dict(torch.load(folder / "best.pt", map_location="cpu", weights_only=True)["module"])
+    module.load_state_dict(best_of(folder))
     results: dict[str, Any] = {"held_out_scenes": sorted(set(held_out)), "run": run.digest}
     if best is not None:
         results |= {"srocc": best.srocc, "plcc": best.plcc, "mae": best.mae, "epoch": best.epoch}

@@ -1,124 +1,260 @@
 """Meta-learning over distortions: a start from which a few steps suit any of them.
 
-First-order bi-level optimisation, as in MetaIQA: on every task (a distortion) a copy takes inner steps on a
-support set and then on a query set; the meta parameters move towards where the copies end.
+First-order bi-level optimisation, as in MetaIQA: on every task (a distortion) a copy takes steps on a support set
+and on a query set; the meta parameters move towards where the copies end. The paper and its program do it differently,
+see `Meta`.
 
-Source: Zhu et al., CVPR 2020, doi:10.1109/CVPR42600.2020.01415. Settings of the program (zhuhancheng/MetaIQA
-30eeeb1) in the recipe's variant; here the outer step follows the paper, once per mini-batch of tasks.
+Source: Zhu et al., CVPR 2020, doi:10.1109/CVPR42600.2020.01415; zhuhancheng/MetaIQA 30eeeb1
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from hdrq.engine.training.feed import Feed, Item, generator
-from hdrq.engine.training.learner import answer
+from hdrq.engine.training.checkpoint import Curves, Progress, load, restore_random, save
+from hdrq.engine.training.feed import Batch, Feed, Item, generator
+from hdrq.engine.training.learner import (
+    answer,
+    autocast,
+    build,
+    falling,
+    first_rates,
+    groups,
+    optimiser_of,
+)
+from hdrq.engine.training.look import keep_best, validate
 from hdrq.engine.training.pixels import Pixels
+from hdrq.engine.training.records import Kept, Record, Step
 from hdrq.engine.training.run import Run
-from hdrq.errors import UsageError
+from hdrq.engine.training.tasks import Meta, chunks, outer_steps, split, tasks_of
+from hdrq.errors import TooLarge, UsageError
 from hdrq.ops.losses import mixed
 
-
-@dataclass(frozen=True)
-class MetaStep:
-    """One outer update: mean losses on support and query sets of its tasks."""
-
-    step: int
-    support: float
-    query: float
-
-
-def tasks_of(items: Sequence[Item], least: int = 4) -> dict[str, list[Item]]:
-    """Items by distortion; those with too few pictures for a support and a query set are left out."""
-    found: dict[str, list[Item]] = {}
-    for item in items:
-        found.setdefault(item.distortion, []).append(item)
-    tasks = {name: rows for name, rows in found.items() if name and len(rows) >= least}
-    if len(tasks) < 2:
-        raise UsageError(
-            "meta-learning wants at least two distortions; this dataset does not tell them apart"
-        )
-    return tasks
+Job = tuple[list[Item], tuple[int, int]]  # pictures, and the key of their crops
+Values = dict[str, Tensor]
 
 
 def meta_train(
-    module: nn.Module,
     run: Run,
-    items: Sequence[Item],
+    source: Sequence[Item],
+    held_out: Sequence[Item],
     folder: Path,
     *,
-    device: torch.device,
-    inner_steps: int = 6,
-    tasks_per_step: int = 5,
-    outer_rate: float = 1e-2,
-    support: float = 0.8,
-) -> Iterator[MetaStep]:
-    """Move `module` (the meta parameters) in place, for `run.steps` outer steps.
+    target: Sequence[Item] = (),
+    device: torch.device | None = None,
+    start: Callable[[nn.Module], None] = lambda module: None,
+    resume: bool = False,
+    keep_every: float = 60.0,
+    pixels: Path | Pixels | None = None,
+) -> Iterator[Record]:
+    """Meta-train one network; arguments, files and records as in hdrq.engine.train. A step is one mini-batch of
+    tasks, or one task of the program's; its loss is that on the query sets."""
+    if target or int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UsageError(
+            "meta-learning has one domain and one process; leave out --da, --target and torchrun"
+        )
+    meta, tasks = Meta.of(run), tasks_of(source)
+    names = list(tasks)[: meta.most or None]
+    per_epoch, _ = outer_steps(run, source)
+    device = device or torch.device("cpu")
+    torch.manual_seed(run.seed)
+    module = build(run)
+    start(module)
+    module.to(device)
+    learner = _Learner(module, run, meta, device)
+    progress = Progress()
+    folder.mkdir(parents=True, exist_ok=True)
+    state = load(folder, run.digest) if resume else None
+    if state is not None:
+        learner.restore(state["learner"])
+        progress = Progress(**state["progress"])
+        restore_random(state)
+    store = pixels if isinstance(pixels, Pixels) else Pixels(pixels or folder / "pixels")
+    feed = Feed(run, source, run.source_screen, store, 11)
+    looks = Feed(run, held_out, run.source_screen, store, 2) if held_out else None
+    total = min(run.steps, run.epochs * per_epoch) if run.steps else run.epochs * per_epoch
+    curves = Curves(folder, progress.done)
 
-    inner_steps  Adam steps on the support set, then one on the query set, per task; rate `run.rate`
-    outer_rate   share of the way to the mean of the adapted copies
-    """
-    tasks = tasks_of(items)
-    names = sorted(tasks)
-    store = Pixels(folder / "pixels")
-    meta = {k: v.detach().clone() for k, v in module.named_parameters()}
-    for step in range(run.steps or run.epochs * max(1, len(names) // tasks_per_step)):
-        random = generator(run.seed, 7, step)
-        chosen = [names[i] for i in torch.randperm(len(names), generator=random)[:tasks_per_step].tolist()]
-        moved = {k: torch.zeros_like(v) for k, v in meta.items()}
-        sums = [0.0, 0.0]
-        for name in chosen:
-            known, asked = _split(tasks[name], support, random)
-            _put(module, meta)
-            optimiser = torch.optim.Adam(module.parameters(), lr=run.rate, weight_decay=run.decay)
-            module.train()
-            for number in range(inner_steps + 1):
-                rows = known if number < inner_steps else asked
-                loss = _step(module, run, rows, store, (step, number), device, optimiser)
-                sums[number == inner_steps] += loss / (inner_steps if number < inner_steps else 1)
-            for key, value in module.named_parameters():
-                moved[key] += (value.detach() - meta[key]) / len(chosen)
-        meta = {k: v + outer_rate * moved[k] for k, v in meta.items()}
-        _put(module, meta)
-        yield MetaStep(step + 1, sums[0] / len(chosen), sums[1] / len(chosen))
+    def keep() -> Kept:
+        return Kept(save(folder, run.digest, progress, {"learner": learner.state()}))
+
+    kept_at = time.monotonic()
+    while progress.done < total:
+        order = [
+            names[i]
+            for i in torch.randperm(len(names), generator=generator(run.seed, 7, progress.epoch)).tolist()
+        ]
+        size = meta.tasks if meta.outer == "tasks" else 1
+        for number in range(progress.step, per_epoch):
+            if progress.done >= total:
+                break
+            began = time.monotonic()
+            rate = falling(run, progress.epoch, progress.done / total)
+            chosen = [tasks[name] for name in order[number * size : (number + 1) * size]]
+            try:
+                loss = learner.step(chosen, feed, rate, (progress.epoch, number))
+            except torch.OutOfMemoryError as error:
+                raise TooLarge(
+                    f"a batch of {run.batch} does not fit in memory; try --set batch={max(1, run.batch // 2)}"
+                ) from error
+            progress.step, progress.done = number + 1, progress.done + 1
+            curves.add(kind="step", epoch=progress.epoch, step=progress.done, loss=loss, rate=rate * run.rate)
+            yield Step(progress.epoch, progress.done, loss, 0.0, rate * run.rate, time.monotonic() - began)
+            if time.monotonic() - kept_at > keep_every:
+                yield keep()
+                kept_at = time.monotonic()
+        progress.epoch, progress.step = progress.epoch + 1, 0
+        learner.show()
+        if looks is not None:
+            seen = validate(module, None, run, looks, held_out, device, progress)
+            curves.add(
+                kind="validation",
+                epoch=seen.epoch,
+                step=seen.step,
+                srocc=seen.srocc,
+                plcc=seen.plcc,
+                mae=seen.mae,
+            )
+            if seen.best:
+                yield Kept(keep_best(folder, module, None, run))
+            yield seen
+        else:
+            yield Kept(keep_best(folder, module, None, run))
+        yield keep()
+        kept_at = time.monotonic()
+        if run.patience and progress.since_best >= run.patience:
+            break
+    curves.draw(folder / "curves.png")
+    yield Kept(folder / "curves.png")
 
 
-def _split(rows: list[Item], share: float, random: torch.Generator) -> tuple[list[Item], list[Item]]:
-    order = torch.randperm(len(rows), generator=random).tolist()
-    cut = min(max(round(share * len(rows)), 2), len(rows) - 1)
-    return [rows[i] for i in order[:cut]], [rows[i] for i in order[cut:]]
+class _Learner:
+    """The network, the meta parameters, the start of the copies, and Adam's moments."""
+
+    def __init__(self, module: nn.Module, run: Run, meta: Meta, device: torch.device) -> None:
+        self.module, self.run, self.how, self.device = module, run, meta, device
+        self.meta = self._parameters()
+        self.start = dict(self.meta)
+        self.count = 0
+        self.optimiser = optimiser_of(run, groups(module, run))
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "module": self.module.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "meta": self.meta,
+            "start": self.start,
+            "count": self.count,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.module.load_state_dict(state["module"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.meta = {k: v.to(self.device) for k, v in state["meta"].items()}
+        self.start = {k: v.to(self.device) for k, v in state["start"].items()}
+        self.count = state["count"]
+
+    def show(self) -> None:
+        """What is validated and kept: the meta parameters, or the last copy, as the program does."""
+        if self.how.outer == "tasks":
+            self._put(self.meta)
+
+    def step(self, tasks: Sequence[list[Item]], feed: Feed, rate: float, key: tuple[int, int]) -> float:
+        """One mini-batch of tasks; the mean loss on query sets."""
+        random = generator(self.run.seed, 8, *key)
+        self.module.train()
+        if self.how.outer == "batches":
+            return self._by_batches(tasks[0], feed, rate, key, random)
+        moved = {k: torch.zeros_like(v) for k, v in self.meta.items()}
+        query = 0.0
+        for place, rows in enumerate(tasks):
+            support, asked = split(rows, self.how.support, random)
+            turns = chunks(support, self.run.batch)
+            jobs = [turns[n % len(turns)] for n in range(self.how.inner)]
+            jobs.append(asked[: self.how.query])
+            self._put(self.meta)
+            self.optimiser = optimiser_of(self.run, groups(self.module, self.run))
+            self._pace(rate)
+            many = len(tasks) * (self.how.inner + 1) * key[1] + place * (self.how.inner + 1)
+            for batch in _ahead(feed, [(job, (key[0], many + n)) for n, job in enumerate(jobs)]):
+                loss = self._learn(batch)
+            query += loss / len(tasks)
+            for name, value in self.module.named_parameters():
+                moved[name] += (value.detach() - self.meta[name]) / len(tasks)
+        self.meta = {k: v + self.how.rate * rate * moved[k] for k, v in self.meta.items()}
+        self._put(self.meta)
+        return query
+
+    def _by_batches(
+        self, rows: list[Item], feed: Feed, rate: float, key: tuple[int, int], random: torch.Generator
+    ) -> float:
+        """The program's way with one task."""
+        support, asked = split(rows, self.how.support, random)
+        known, queries = chunks(support, self.run.batch), chunks(asked, self.how.query)
+        if self.count % self.how.tasks == 0:
+            self.start = dict(self.meta)
+        self._put(self.start)
+        self._pace(rate)
+        many = 2 * len(known) * key[1]
+        jobs: list[Job] = []
+        for n, some in enumerate(known):
+            jobs += [
+                (some, (key[0], many + 2 * n)),
+                (queries[n % len(queries)], (key[0], many + 2 * n + 1)),
+            ]
+        query = 0.0
+        for n, batch in enumerate(_ahead(feed, jobs)):
+            loss = self._learn(batch)
+            if n % 2:
+                query += loss / len(known)
+                origin = self.start if self.how.drawn_to == "start" else self.meta
+                copy = self._parameters()
+                self.meta = {k: v + (copy[k] - origin[k]) / self.how.tasks for k, v in self.meta.items()}
+                self.count += 1
+        return query
+
+    def _learn(self, batch: Batch) -> float:
+        """One step of the copy on one batch."""
+        batch = batch.to(self.device)
+        if batch.label is None:
+            raise UsageError("meta-learning needs labels on every picture")
+        self.optimiser.zero_grad(set_to_none=True)
+        with autocast(self.run, self.device):
+            said = answer(self.module, self.run, batch).q.float()
+        loss = mixed(self.run.loss, said, batch.label)
+        loss.backward()
+        if self.run.clip > 0:
+            nn.utils.clip_grad_norm_(self.module.parameters(), self.run.clip)
+        self.optimiser.step()
+        return float(loss.detach())
+
+    def _pace(self, rate: float) -> None:
+        for group, first in zip(self.optimiser.param_groups, first_rates(self.run, self.optimiser)):
+            group["lr"] = first * rate
+
+    def _parameters(self) -> Values:
+        return {k: v.detach().clone() for k, v in self.module.named_parameters()}
+
+    @torch.no_grad()
+    def _put(self, values: Values) -> None:
+        for key, value in self.module.named_parameters():
+            value.copy_(values[key])
 
 
-def _step(
-    module: nn.Module,
-    run: Run,
-    rows: list[Item],
-    store: Pixels,
-    key: tuple[int, int],
-    device: torch.device,
-    optimiser: torch.optim.Optimizer,
-) -> float:
-    """One Adam step on one batch of a task."""
-    feed = Feed(
-        replace(run, batch=min(run.batch, len(rows))), rows, run.source_screen, store, salt=11 + key[1]
-    )
-    batch = next(iter(feed.batches(key[0]))).to(device)
-    label: Tensor | None = batch.label
-    if label is None:
-        raise UsageError("meta-learning needs labels on every picture")
-    optimiser.zero_grad(set_to_none=True)
-    loss = mixed(run.loss, answer(module, run, batch).q, label)
-    loss.backward()
-    optimiser.step()
-    return float(loss.detach())
-
-
-@torch.no_grad()
-def _put(module: nn.Module, values: dict[str, Tensor]) -> None:
-    for key, value in module.named_parameters():
-        value.copy_(values[key])
+def _ahead(feed: Feed, jobs: Sequence[Job]) -> Iterator[Batch]:
+    """Batches of jobs, the next one prepared while the network works."""
+    with ThreadPoolExecutor(1, thread_name_prefix="hdrq-feed") as pool:
+        waiting = pool.submit(feed.batch, *jobs[0])
+        for n in range(len(jobs)):
+            batch = waiting.result()
+            if n + 1 < len(jobs):
+                waiting = pool.submit(feed.batch, *jobs[n + 1])
+            yield batch

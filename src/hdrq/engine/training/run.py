@@ -12,8 +12,24 @@ from hdrq.errors import UsageError
 from hdrq.types import Recipe
 
 ALIGNMENTS = ("", "coral", "deep-coral", "mmd", "adversary")
-SCHEDULES = ("constant", "exponential", "cosine", "steps")
+SCHEDULES = ("constant", "exponential", "cosine", "steps", "staircase", "compounding")
 PRECISIONS = ("float32", "bfloat16", "float16")
+OPTIMISERS = ("adamw", "adam", "sgd")
+JUDGES = ("srocc", "plcc", "mae", "mse")
+# Settings younger than the first checkpoints: a run that leaves them alone keeps the digest it had.
+_LATER = (
+    "held_subset",
+    "margin",
+    "aspect",
+    "optimiser",
+    "beta2",
+    "fall",
+    "every",
+    "stages",
+    "best_by",
+    "meta",
+    "terms",
+)
 
 
 @dataclass(frozen=True)
@@ -30,15 +46,24 @@ class Run:
     labels             pipeline from opinions to targets: unit, loss, kadid, jod, raw
     target_labels      the same for the target; "" leaves it unlabelled
     target_repeat      how often the target is gone through in an epoch
-    feed               "patches" (sampler) or "crops" (one crop per picture) or "pictures" (whole)
-    patches, scales    of the sampler;  crop  side of a crop
+    feed               "patches" (sampler), "crops" (one crop per picture), "pictures" (whole), or "squeezed"
+                       (resized whole to aspect*(crop) x crop, whatever its shape)
+    patches, scales    of the sampler;  crop  side of a crop, height of a squeezed picture
+    margin             pixels by which a squeezed picture is larger before the crop of a training step
+    aspect             width over height of a squeezed picture
     batch              pictures per step and domain;  accumulate  steps added up before an update
     loss               weights of named losses;  target_weight  of the target's
     align, align_weight  domain alignment and its weight
     rate, head_rate    learning rates (head_rate 0: the same everywhere);  decay  weight decay
+    optimiser, beta2   adamw, adam or sgd; memory of the squared gradient
     schedule, floor, per  how the rate falls, to which share, per "step" or "epoch";  warmup  share of the steps
+    fall, every        of the schedules "staircase" and "compounding", in epochs
+    stages             (epochs, rate) one after another; each begins with the best weights and a fresh optimiser
     clip               gradient norm, 0 for none;  ema  decay of averaged weights, 0 for none
-    holdout            share of scenes kept for validation;  patience  epochs without a better one, 0 for no limit
+    holdout            share of scenes kept for validation;  held_subset  part of the dataset kept instead
+    patience           epochs without a better one, 0 for no limit;  best_by  srocc, plcc, mae or mse
+    meta               settings of meta-learning (hdrq.engine.training.meta), empty for none
+    terms              weights of losses that a network brings itself (qdnet: kl, same, moved)
     test_patches, repeats  how validation looks
     """
 
@@ -85,14 +110,27 @@ class Run:
     test_patches: int = 512
     repeats: int = 1
     seed: int = 0
+    held_subset: str = ""
+    margin: int = 0
+    aspect: float = 1.0
+    optimiser: str = "adamw"
+    beta2: float = 0.999
+    fall: float = 0.9
+    every: int = 1
+    stages: tuple[tuple[int, float], ...] = ()
+    best_by: str = "srocc"
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    terms: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _within("align", self.align, ALIGNMENTS)
         _within("schedule", self.schedule, SCHEDULES)
         _within("precision", self.precision, PRECISIONS)
-        _within("feed", self.feed, ("patches", "crops", "pictures"))
+        _within("feed", self.feed, ("patches", "crops", "pictures", "squeezed"))
         _within("per", self.per, ("step", "epoch"))
         _within("white", self.white, ("sdr", "pmax"))
+        _within("optimiser", self.optimiser, OPTIMISERS)
+        _within("best_by", self.best_by, JUDGES)
         for name in (
             "batch",
             "accumulate",
@@ -102,21 +140,28 @@ class Run:
             "crop",
             "target_repeat",
             "repeats",
+            "every",
         ):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("rate", "floor"):
+        for name in ("rate", "floor", "fall", "aspect"):
             if getattr(self, name) <= 0:
                 raise UsageError(f"{name} must be positive, not {getattr(self, name):g}")
         if not 0 <= self.holdout < 1:
             raise UsageError(f"holdout is a share of the scenes in [0, 1), not {self.holdout:g}")
+        if self.stages and sum(int(e) for e, _ in self.stages) != self.epochs:
+            raise UsageError(
+                f"stages add up to {sum(int(e) for e, _ in self.stages)} epochs, not to {self.epochs}"
+            )
         if self.align and not self.target:
             raise UsageError(f"--da {self.align} brings two domains together; name the second with --target")
 
     @property
     def digest(self) -> str:
         """Twelve hex digits that change with any setting."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
+        usual = asdict(Run(self.net))
+        values = {k: v for k, v in asdict(self).items() if k not in _LATER or v != usual[k]}
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _within(name: str, value: str, choices: tuple[str, ...]) -> None:
@@ -125,9 +170,13 @@ def _within(name: str, value: str, choices: tuple[str, ...]) -> None:
         raise UsageError(f"{name} is one of {shown}, not '{value}'")
 
 
-def from_recipe(recipe: Recipe, overrides: Mapping[str, Any]) -> Run:
-    """The recipe's settings with the user's over them."""
-    return adjust(Run(net=recipe.net, **recipe.settings), overrides)
+def from_recipe(recipe: Recipe, overrides: Mapping[str, Any], variant: str = "") -> Run:
+    """The recipe's settings, those of a variant over them, and the user's over those."""
+    if variant and variant not in recipe.variants:
+        some = ", ".join(recipe.variants) or "none"
+        raise UsageError(f"{recipe.name} has no variant '{variant}'; it has {some}")
+    settings = {**recipe.settings, **(recipe.variants[variant] if variant else {})}
+    return adjust(Run(net=recipe.net, **settings), overrides)
 
 
 def adjust(run: Run, overrides: Mapping[str, Any]) -> Run:
@@ -159,6 +208,10 @@ def _like(old: Any, value: Any, name: str) -> Any:
     if not isinstance(value, str) or isinstance(old, str):
         return value
     parsed = _parsed(value)
+    if isinstance(old, tuple):
+        if not isinstance(parsed, list) or not all(isinstance(p, list) and len(p) == 2 for p in parsed):
+            raise UsageError(f"{name} is a list of pairs such as [[40, 1e-4], [20, 2e-5]], not '{value}'")
+        return tuple((int(e), float(r)) for e, r in parsed)
     if isinstance(old, bool):
         if not isinstance(parsed, bool):
             raise UsageError(f"{name} is true or false, not '{value}'")
@@ -174,17 +227,24 @@ def _like(old: Any, value: Any, name: str) -> Any:
     return parsed
 
 
+_LEAST = {"koncept512": 96}  # pixels a side that a network needs
+
+
 def small(run: Run) -> Run:
     """The same recipe for a laptop: a few steps of small batches of small pictures through the same code."""
     shrunk: dict[str, Any] = {
         "batch": min(run.batch, 2),
         "patches": min(run.patches, 32),
         "test_patches": 32,
-        "crop": min(run.crop, 64),
-        "epochs": 1,
+        "crop": min(run.crop, _LEAST.get(run.net, 64)),
+        "margin": min(run.margin, 8),
+        "epochs": max(1, len(run.stages)),
+        "stages": tuple((1, rate) for _, rate in run.stages),
         "steps": 4,
         "start": "",
     }
+    if run.meta:
+        shrunk["meta"] = {**run.meta, "tasks": 2, "most": 2}
     if run.net == "vtamiq":
         shrunk["options"] = {**run.options, "width": 48, "depth": 2, "heads": 3, "mlp": 96, "reduction": 8}
     return replace(run, **shrunk)
