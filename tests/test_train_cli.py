@@ -1,4 +1,4 @@
-"""hdrq train from the prompt, on a small archive of KADID-10k's true layout; and meta-learning over distortions."""
+"""hdrq train from the prompt, on a small archive of KADID-10k's true layout."""
 
 from __future__ import annotations
 
@@ -12,10 +12,7 @@ import hdrq
 from hdrq.catalogue import find, names
 from hdrq.cli import main
 from hdrq.engine.training.data import data_of, items_of, without_scenes
-from hdrq.engine.training.learner import build
-from hdrq.engine.training.meta import meta_train, tasks_of
-from hdrq.engine.training.run import Run, from_recipe
-from hdrq.errors import UsageError
+from hdrq.engine.training.run import from_recipe
 from hdrq.types import Image
 
 TINY = {"width": 24, "depth": 1, "heads": 2, "mlp": 48, "reduction": 4, "scales": 1}
@@ -63,7 +60,9 @@ def test_every_recipe_is_whole(name: str) -> None:
     run = from_recipe(recipe, {})
     assert recipe.source
     assert run.net in names("net")
-    assert run.source in names("dataset")
+    assert set(run.source.split("+")) <= set(names("dataset"))
+    for variant in recipe.variants:
+        assert from_recipe(recipe, {}, variant).digest != run.digest
     assert not run.target or run.target in names("dataset")
 
 
@@ -156,6 +155,9 @@ def test_a_dry_run_trains_nothing(run, kadid, tmp_path) -> None:
         (["--recipe", "vtamiq-hs", "--set", "rate"], "NAME=VALUE"),
         (["--recipe", "vtamiq-hs", "--set", "ratee=1"], "no setting"),
         (["--dataset", "kadid", "--da", "magic"], "is one of"),
+        (["--dataset", "kadid", "-m", "resnet18"], "no recipe trains resnet18"),
+        (["--dataset", "kadid", "-m", "metaiqa", "--da", "coral"], "no recipe adapts metaiqa"),
+        (["--recipe", "metaiqa-meta", "--variant", "poster"], "it has program"),
     ],
 )
 def test_an_impossible_run_is_one_line(run, kadid, arguments: list[str], says: str) -> None:
@@ -174,29 +176,3 @@ def test_missing_pretrained_weights_are_named_before_anything_is_read(
     )
     assert code == 2
     assert "vtamiq-srgb" in err
-
-
-def test_meta_learning_needs_fewer_steps_afterwards(kadid, tmp_path) -> None:
-    """Inner losses of later outer steps are lower than those of the first: the start suits its tasks better."""
-    items = items_of("kadid", "", kadid, "unit")
-    assert set(tasks_of(items)) == {"gaussian-blur", "white-noise"}
-    plan = Run(
-        net="vtamiq", options=TINY, batch=8, patches=24, rate=3e-3, decay=0.0, loss={"mse": 1.0}, steps=6
-    )
-    torch.manual_seed(0)
-    module = build(plan)
-    found = list(
-        meta_train(
-            module,
-            plan,
-            items,
-            tmp_path,
-            device=torch.device("cpu"),
-            inner_steps=1,
-            tasks_per_step=2,
-            outer_rate=0.5,
-        )
-    )
-    assert sum(s.support for s in found[-3:]) < sum(s.support for s in found[:3])
-    with pytest.raises(UsageError, match="two distortions"):
-        tasks_of([i for i in items if i.distortion == "white-noise"])

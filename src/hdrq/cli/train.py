@@ -55,6 +55,7 @@ _TARGETS = {"": "hs", "sihdr": "hu-sihdr", "kadid": "hu-kadid", "upiq": "hl"}
     help="Run folder.  [default: runs/RECIPE]",
 )
 @click.option("--resume", is_flag=True, help="Go on from the run folder's last checkpoint.")
+@click.option("--tensorboard", is_flag=True, help="Write the curves for TensorBoard too.")
 @click.option("--small", is_flag=True, help="Shrink the recipe to a smoke test through the same code.")
 @click.option(
     "--dry-run", is_flag=True, help="Show the recipe, the data found and an estimate; train nothing."
@@ -80,7 +81,7 @@ def train(**options: Any) -> None:
     from hdrq.engine.training.data import data_of
 
     if options["dry_run"]:
-        _show(run, name, folder, options["data"], str(device))
+        _show(run, name, options["variant"], folder, options["data"], str(device))
         return
     source, held_out, target = data_of(run, options["data"])
     last = folder / "last.pt"
@@ -100,6 +101,7 @@ def train(**options: Any) -> None:
         device=device,
         start=starter(run),
         resume=options["resume"],
+        tensorboard=options["tensorboard"],
     )
     best = _follow(records, len(source), len(held_out), len(target), name)
     from hdrq.engine.training.look import publish
@@ -159,11 +161,12 @@ def _fitting(net: str, dataset: str, da: str | None, target: str) -> str:
     return first[0]
 
 
-def _show(run: Run, name: str, folder: Path, data: Path | None, device: str) -> None:
+def _show(run: Run, name: str, variant: str, folder: Path, data: Path | None, device: str) -> None:
     """What would happen: settings, data, size, and time by one measured step where there is data."""
     from hdrq.engine.training.estimate import estimate
 
-    click.echo(f"recipe   {name} ({find('recipe', name).source})")
+    shown = f"{name}, variant {variant}" if variant else name
+    click.echo(f"recipe   {shown} ({find('recipe', name).source})")
     click.echo(f"folder   {folder}")
     for key, value in asdict(run).items():
         click.echo(f"  {key} = {value}")

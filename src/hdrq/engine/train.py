@@ -49,6 +49,7 @@ def train(
     resume: bool = False,
     keep_every: float = 60.0,
     pixels: Path | Pixels | None = None,
+    tensorboard: bool = False,
 ) -> Iterator[Record]:
     """Train one network.
 
@@ -59,6 +60,7 @@ def train(
     resume          go on from last.pt; the result is that of an uninterrupted run, bit for bit on the CPU
     keep_every      seconds between checkpoints, besides one after every epoch
     pixels          where decoded pictures are kept, or a store of one's own
+    tensorboard     write the curves for TensorBoard too
     """
     device = device or torch.device("cpu")
     team = Team()
@@ -91,7 +93,7 @@ def train(
     looks = Feed(run, held_out, run.source_screen, store, 2) if held_out else None
     per_epoch = other.steps() * run.target_repeat if other is not None and run.align else feed.steps()
     total = min(run.steps, run.epochs * per_epoch) if run.steps else run.epochs * per_epoch
-    curves = Curves(folder, progress.done) if team.leads else None
+    curves = Curves(folder, progress.done, tensorboard) if team.leads else None
     kept_at = time.monotonic()
 
     def keep() -> Kept:

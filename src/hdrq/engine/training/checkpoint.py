@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from hdrq.errors import FileError, UsageError
+from hdrq.errors import FileError, MissingPart, UsageError
 from hdrq.io import atomic
 
 LAST = "last.pt"
@@ -63,8 +63,9 @@ class Curves:
 
     COLUMNS = ("kind", "epoch", "step", "loss", "aligned", "rate", "srocc", "plcc", "mae")
 
-    def __init__(self, folder: Path, done: int) -> None:
+    def __init__(self, folder: Path, done: int, tensorboard: bool = False) -> None:
         self.path = folder / "metrics.csv"
+        self.board = board(folder, done) if tensorboard else None
         rows = self.rows() if done else []
         kept = [r for r in rows if int(r["step"]) <= done]
         with self.path.open("w", newline="", encoding="utf-8") as file:
@@ -81,6 +82,11 @@ class Curves:
     def add(self, **values: Any) -> None:
         with self.path.open("a", newline="", encoding="utf-8") as file:
             csv.DictWriter(file, self.COLUMNS).writerow({k: _short(v) for k, v in values.items()})
+        if self.board is not None:
+            for name in self.COLUMNS[3:]:
+                if name in values:
+                    self.board.add_scalar(f"{values['kind']}/{name}", values[name], values["step"])
+            self.board.flush()
 
     def draw(self, path: Path) -> None:
         """Loss and agreement over the steps, as a picture."""
@@ -106,6 +112,17 @@ class Curves:
         with atomic(path) as part:
             figure.savefig(part, dpi=110, format="png")
         plt.close(figure)
+
+
+def board(folder: Path, done: int) -> Any:
+    """A writer for TensorBoard, what it holds past step `done` forgotten; MissingPart without the package."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise MissingPart(
+            "--tensorboard needs the tensorboard package; try: pip install tensorboard"
+        ) from error
+    return SummaryWriter(folder, purge_step=done + 1)
 
 
 def _short(value: Any) -> Any:

@@ -69,7 +69,8 @@ def _one_step(run: Run, source: list[Item], device: str) -> tuple[float, int]:
     began = time.perf_counter()
     for again in range(2):
         began = time.perf_counter()
-        answer(module, run, batch).q.sum().backward()
+        said = answer(module, run, batch)
+        (said.q.sum() if said.added is None else said.q.sum() + said.added).backward()
         if where.type == "cuda":
             torch.cuda.synchronize()
         if again:

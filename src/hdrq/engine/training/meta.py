@@ -54,6 +54,7 @@ def meta_train(
     resume: bool = False,
     keep_every: float = 60.0,
     pixels: Path | Pixels | None = None,
+    tensorboard: bool = False,
 ) -> Iterator[Record]:
     """Meta-train one network; arguments, files and records as in hdrq.engine.train. A step is one mini-batch of
     tasks, or one task of the program's; its loss is that on the query sets."""
@@ -81,7 +82,7 @@ def meta_train(
     feed = Feed(run, source, run.source_screen, store, 11)
     looks = Feed(run, held_out, run.source_screen, store, 2) if held_out else None
     total = min(run.steps, run.epochs * per_epoch) if run.steps else run.epochs * per_epoch
-    curves = Curves(folder, progress.done)
+    curves = Curves(folder, progress.done, tensorboard)
 
     def keep() -> Kept:
         return Kept(save(folder, run.digest, progress, {"learner": learner.state()}))
