@@ -20,7 +20,7 @@ from hdrq.engine.training.meta import meta_train
 from hdrq.engine.training.pixels import Pixels
 from hdrq.engine.training.run import Run, adjust
 from hdrq.engine.training.tasks import Meta, tasks_of
-from hdrq.errors import MissingPart, UsageError
+from hdrq.errors import MissingPart, TooLarge, UsageError
 from hdrq.nets.qdnet import QdNet
 from hdrq.ops.linear_resize import linear_resize
 from hdrq.types import Image
@@ -253,6 +253,44 @@ def test_the_content_of_a_picture_at_the_quality_of_another() -> None:
     assert [(i.dist, i.ref) for i in with_partners(some)][:3] == [("a0", "a1"), ("a1", "a2"), ("a2", "a0")]
 
 
+def test_no_patience_is_left_after_a_resume(pairs, tmp_path) -> None:
+    asked = replace(PAIRED, meta={}, epochs=9, patience=1, rate=1e-9)
+    assert len([r for r in train(asked, pairs, pairs[:4], tmp_path) if isinstance(r, Validation)]) < 9
+    assert not losses(train(asked, pairs, pairs[:4], tmp_path, resume=True))
+
+
+def test_half_precision_and_accumulation_learn_alike(pairs, tmp_path) -> None:
+    """The first loss in bfloat16 is that in float32 to its three digits; accumulated steps share one update."""
+    asked = replace(PAIRED, meta={}, batch=15, epochs=1, flips=False)
+    first = losses(train(asked, pairs, (), tmp_path / "a"))[0]
+    half = losses(train(replace(asked, precision="bfloat16"), pairs, (), tmp_path / "b"))[0]
+    assert half == pytest.approx(first, rel=0.03)
+    assert half != first
+    for name, steps in (("one", 1), ("two", 2)):
+        list(train(replace(asked, batch=5, accumulate=6 // steps), pairs, (), tmp_path / name))
+    one, two = (
+        torch.load(tmp_path / f / "last.pt", weights_only=True)["optimiser"]["state"][0]["step"].item()
+        for f in ("one", "two")
+    )
+    assert (one, two) == (1, 2)
+
+
+def test_a_batch_that_does_not_fit_says_which_to_try(pairs, tmp_path) -> None:
+    def full(*_: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+
+    with pytest.raises(TooLarge, match="try --set batch=3"):
+        list(
+            train(
+                replace(PAIRED, meta={}),
+                pairs,
+                (),
+                tmp_path,
+                start=lambda m: setattr(m, "compare", full),
+            )
+        )
+
+
 def test_without_tensorboard_one_line_says_what_to_install(items, tmp_path, monkeypatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "torch.utils.tensorboard", None)
     with pytest.raises(MissingPart, match="pip install tensorboard"):
@@ -274,7 +312,10 @@ def test_metaiqa_from_the_prompt_meta_training_then_fine_tuning(
     code, _, err = run(*asked, "--small")
     assert code == 2
     assert "--resume" in err
+    card = (tmp_path / "meta" / "metaiqa-meta.json").read_text()
+    assert "srocc" in json.loads(card)["results"]
     assert run(*asked, "--small", "--resume")[0] == 0
+    assert (tmp_path / "meta" / "metaiqa-meta.json").read_text() == card
     fine = ("train", "--dataset", "livec", "-m", "metaiqa", "--data", livec, *tiny, "-o", tmp_path / "fine")
     less = [f"--set={s}" for s in ("crop=32", "margin=4", "batch=4", "epochs=1")]
     code, _, err = run(*fine, *less)

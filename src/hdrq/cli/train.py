@@ -103,10 +103,10 @@ def train(**options: Any) -> None:
         resume=options["resume"],
         tensorboard=options["tensorboard"],
     )
-    best = _follow(records, len(source), len(held_out), len(target), name)
+    _follow(records, len(source), len(held_out), len(target), name)
     from hdrq.engine.training.look import publish
 
-    card = publish(folder, run, name, run.source, [i.scene for i in held_out], best)
+    card = publish(folder, run, name, run.source, [i.scene for i in held_out])
     click.echo(
         f"{card}; use it as {run.net}@{name} with HDRQ_MODELS={folder}, or copy it where hdrq models list looks"
     )
@@ -174,8 +174,8 @@ def _show(run: Run, name: str, variant: str, folder: Path, data: Path | None, de
         click.echo(line)
 
 
-def _follow(records: Any, source: int, held_out: int, target: int, name: str) -> Any:
-    """Show a run as it goes: a line per validation, a bar where somebody watches. Returns the best look."""
+def _follow(records: Any, source: int, held_out: int, target: int, name: str) -> None:
+    """Show a run as it goes: a line per validation, a bar where somebody watches."""
     import sys
 
     from tqdm import tqdm
@@ -188,15 +188,12 @@ def _follow(records: Any, source: int, held_out: int, target: int, name: str) ->
         + (f", {target} of the target" if target else "")
     )
     bar = tqdm(unit="step", disable=not sys.stderr.isatty(), dynamic_ncols=True, leave=False)
-    best = None
     for record in records:
         if isinstance(record, Step):
             bar.update()
             bar.set_postfix(epoch=record.epoch, loss=f"{record.loss:.4f}", aligned=f"{record.aligned:.4f}")
         elif isinstance(record, Validation):
-            best = record if record.best else best
             mark = "  best" if record.best else ""
             line = f"epoch {record.epoch}: SROCC {record.srocc:.4f}, PLCC {record.plcc:.4f}, MAE {record.mae:.4f}{mark}"
             bar.write(line, file=sys.stderr) if not bar.disable else say(line)
     bar.close()
-    return best

@@ -29,9 +29,10 @@ from hdrq.engine.training.learner import (
 from hdrq.engine.training.look import Validation, best_of, keep_best, validate
 from hdrq.engine.training.pixels import Pixels
 from hdrq.engine.training.records import Kept, Record, Step
+from hdrq.engine.training.room import room_for
 from hdrq.engine.training.run import Run
 from hdrq.engine.training.together import Team
-from hdrq.errors import HdrqError, TooLarge
+from hdrq.errors import HdrqError
 from hdrq.ops.losses import mixed
 
 __all__ = ["Kept", "Record", "Step", "Validation", "train"]
@@ -107,7 +108,7 @@ def train(
         }
         return Kept(save(folder, run.digest, progress, parts))
 
-    while progress.done < total:
+    while progress.done < total and not (run.patience and progress.since_best >= run.patience):
         if stage_of(run, progress.epoch)[0] > progress.stage:
             module.load_state_dict(best_of(folder))
             optimiser = optimiser_of(run, [*groups(module, run), *align.group(run.rate)])
@@ -124,31 +125,19 @@ def train(
             rate = falling(run, progress.epoch, progress.done / total)
             for group, first in zip(optimiser.param_groups, first_rates(run, optimiser)):
                 group["lr"] = first * rate
-            try:
-                loss, aligned = _learn(
-                    module,
-                    run,
-                    align,
-                    next(sources),
-                    next(targets) if targets else None,
-                    device,
-                    scaler,
-                    team,
-                )
-            except torch.OutOfMemoryError as error:
-                raise TooLarge(
-                    f"a batch of {run.batch} does not fit in memory; try --set batch={max(1, run.batch // 2)}"
-                ) from error
-            if (number + 1) % run.accumulate == 0 or number + 1 == per_epoch:
-                team.average(module)
-                if run.clip > 0:
-                    scaler.unscale_(optimiser)
-                    nn.utils.clip_grad_norm_(module.parameters(), run.clip)
-                scaler.step(optimiser)
-                scaler.update()
-                optimiser.zero_grad(set_to_none=True)
-                if averaged is not None:
-                    averaged.follow(module)
+            with room_for(run):
+                own, others = next(sources), next(targets) if targets else None
+                loss, aligned = _learn(module, run, align, own, others, device, scaler, team)
+                if (number + 1) % run.accumulate == 0 or number + 1 == per_epoch:
+                    team.average(module)
+                    if run.clip > 0:
+                        scaler.unscale_(optimiser)
+                        nn.utils.clip_grad_norm_(module.parameters(), run.clip)
+                    scaler.step(optimiser)
+                    scaler.update()
+                    optimiser.zero_grad(set_to_none=True)
+                    if averaged is not None:
+                        averaged.follow(module)
             progress.step, progress.done = number + 1, progress.done + 1
             if not isfinite(loss):
                 raise HdrqError(
@@ -172,7 +161,8 @@ def train(
                 kept_at = time.monotonic()
         progress.epoch, progress.step = progress.epoch + 1, 0
         if looks is not None and team.leads:
-            seen = validate(module, averaged, run, looks, held_out, device, progress)
+            with room_for(run):
+                seen = validate(module, averaged, run, looks, held_out, device, progress)
             if curves is not None:
                 curves.add(
                     kind="validation",
@@ -183,15 +173,13 @@ def train(
                     mae=seen.mae,
                 )
             if seen.best:
-                yield Kept(keep_best(folder, module, averaged, run))
+                yield Kept(keep_best(folder, module, averaged, run, seen))
             yield seen
         elif team.leads:
             yield Kept(keep_best(folder, module, averaged, run))
         if team.leads:
             yield keep()
             kept_at = time.monotonic()
-        if run.patience and progress.since_best >= run.patience:
-            break
     if curves is not None:
         curves.draw(folder / "curves.png")
         yield Kept(folder / "curves.png")

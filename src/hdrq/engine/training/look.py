@@ -103,28 +103,28 @@ class weights_of:
             self.module.load_state_dict(self.own)
 
 
-def keep_best(folder: Path, module: nn.Module, averaged: Averaged | None, run: Run) -> Path:
-    """Write best.pt, the weights alone."""
+def keep_best(
+    folder: Path, module: nn.Module, averaged: Averaged | None, run: Run, seen: Validation | None = None
+) -> Path:
+    """Write best.pt, the weights and what was seen of them."""
     values = averaged.values if averaged is not None else module.state_dict()
+    told = {k: getattr(seen, k) for k in ("srocc", "plcc", "mae", "epoch")} if seen is not None else {}
     with atomic(folder / "best.pt") as part:
-        torch.save({"run": run.digest, "module": values}, part)
+        torch.save({"run": run.digest, "module": values, "seen": told}, part)
     return folder / "best.pt"
 
 
-def best_of(folder: Path) -> dict[str, Any]:
-    """The weights of best.pt."""
-    return dict(torch.load(folder / "best.pt", map_location="cpu", weights_only=True)["module"])
+def best_of(folder: Path, part: str = "module") -> dict[str, Any]:
+    """The weights of best.pt, or what was "seen" of them."""
+    held = torch.load(folder / "best.pt", map_location="cpu", weights_only=True)
+    return dict(held.get(part, {}))
 
 
-def publish(
-    folder: Path, run: Run, name: str, data: str, held_out: Sequence[str], best: Validation | None
-) -> Path:
+def publish(folder: Path, run: Run, name: str, data: str, held_out: Sequence[str]) -> Path:
     """best.pt as weights with a card: FOLDER/NAME.safetensors and NAME.json; returns the card's path."""
     module = build(run)
     module.load_state_dict(best_of(folder))
-    results: dict[str, Any] = {"held_out_scenes": sorted(set(held_out)), "run": run.digest}
-    if best is not None:
-        results |= {"srocc": best.srocc, "plcc": best.plcc, "mae": best.mae, "epoch": best.epoch}
+    results = {"held_out_scenes": sorted(set(held_out)), "run": run.digest, **best_of(folder, "seen")}
     white = "sdr" if run.encoding == "srgb" else run.white
     _, card = save_weights(
         module,

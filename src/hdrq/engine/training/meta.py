@@ -33,9 +33,10 @@ from hdrq.engine.training.learner import (
 from hdrq.engine.training.look import keep_best, validate
 from hdrq.engine.training.pixels import Pixels
 from hdrq.engine.training.records import Kept, Record, Step
+from hdrq.engine.training.room import room_for
 from hdrq.engine.training.run import Run
 from hdrq.engine.training.tasks import Meta, chunks, outer_steps, split, tasks_of
-from hdrq.errors import TooLarge, UsageError
+from hdrq.errors import UsageError
 from hdrq.ops.losses import mixed
 
 Job = tuple[list[Item], tuple[int, int]]  # pictures, and the key of their crops
@@ -88,7 +89,7 @@ def meta_train(
         return Kept(save(folder, run.digest, progress, {"learner": learner.state()}))
 
     kept_at = time.monotonic()
-    while progress.done < total:
+    while progress.done < total and not (run.patience and progress.since_best >= run.patience):
         order = [
             names[i]
             for i in torch.randperm(len(names), generator=generator(run.seed, 7, progress.epoch)).tolist()
@@ -100,12 +101,8 @@ def meta_train(
             began = time.monotonic()
             rate = falling(run, progress.epoch, progress.done / total)
             chosen = [tasks[name] for name in order[number * size : (number + 1) * size]]
-            try:
+            with room_for(run):
                 loss = learner.step(chosen, feed, rate, (progress.epoch, number))
-            except torch.OutOfMemoryError as error:
-                raise TooLarge(
-                    f"a batch of {run.batch} does not fit in memory; try --set batch={max(1, run.batch // 2)}"
-                ) from error
             progress.step, progress.done = number + 1, progress.done + 1
             curves.add(kind="step", epoch=progress.epoch, step=progress.done, loss=loss, rate=rate * run.rate)
             yield Step(progress.epoch, progress.done, loss, 0.0, rate * run.rate, time.monotonic() - began)
@@ -115,7 +112,8 @@ def meta_train(
         progress.epoch, progress.step = progress.epoch + 1, 0
         learner.show()
         if looks is not None:
-            seen = validate(module, None, run, looks, held_out, device, progress)
+            with room_for(run):
+                seen = validate(module, None, run, looks, held_out, device, progress)
             curves.add(
                 kind="validation",
                 epoch=seen.epoch,
@@ -125,14 +123,12 @@ def meta_train(
                 mae=seen.mae,
             )
             if seen.best:
-                yield Kept(keep_best(folder, module, None, run))
+                yield Kept(keep_best(folder, module, None, run, seen))
             yield seen
         else:
             yield Kept(keep_best(folder, module, None, run))
         yield keep()
         kept_at = time.monotonic()
-        if run.patience and progress.since_best >= run.patience:
-            break
     curves.draw(folder / "curves.png")
     yield Kept(folder / "curves.png")
 
