@@ -23,4 +23,5 @@ pieapp_pu = Recipe(
         "rate": 5e-5,
         "epochs": 4,
     },
+    variants={"paper": {"align": "deep-coral", "per": "epoch"}},
 )

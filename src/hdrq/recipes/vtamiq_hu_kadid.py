@@ -26,4 +26,5 @@ vtamiq_hu_kadid = Recipe(
         "holdout": 0.0,
         "repeats": 4,
     },
+    variants={"paper": {"align": "deep-coral", "per": "epoch"}},
 )

@@ -5,7 +5,7 @@ from hdrq.types import Recipe
 vtamiq_srgb = Recipe(
     name="vtamiq-srgb",
     net="vtamiq",
-    source="Chubarau et al. 2024, run_pretrain_model.py of HDR-IQA-dom-adapt abbf42b; the paper says 50 epochs and adds MAE",
+    source="Chubarau et al. 2024, run_pretrain_model.py of HDR-IQA-dom-adapt abbf42b",
     settings={
         "options": {"scales": 1},
         "start": "vit",
@@ -24,4 +24,5 @@ vtamiq_srgb = Recipe(
         "per": "epoch",
         "holdout": 0.2,
     },
+    variants={"paper": {"epochs": 50, "loss": {"mae": 1.0, "rank": 1.0, "pearson": 1.0}}},
 )
