@@ -176,9 +176,12 @@ def test_the_paper_moves_by_a_share_and_the_program_keeps_the_copy(pairs, tmp_pa
     near = replace(one, meta={**RUN.meta, "rate": 1e-3})
     list(meta_train(near, pairs, (), tmp_path / "near", start=start("near")))
     assert moved("near") == pytest.approx(1e-3 * moved("far"), rel=0.01)
-    program = replace(one, meta={"outer": "batches", "query": 4})
+    program = replace(one, batch=15, meta={"outer": "batches", "tasks": 4, "query": 4})
     list(meta_train(program, pairs, (), tmp_path / "program", start=start("program")))
     assert moved("program") > 100 * moved("near")
+    held = torch.load(tmp_path / "program" / "last.pt", weights_only=True)["learner"]
+    for name, first in module["program"].first.items():  # one batch: a quarter of the copy's way
+        assert torch.allclose(held["meta"][name] - first, (held["module"][name] - first) / 4, atol=1e-6)
 
 
 def test_rates_compound_as_in_the_programs() -> None:
@@ -217,7 +220,16 @@ def test_a_later_stage_begins_with_the_best_and_resumes(pairs, tmp_path) -> None
     asked = replace(
         PAIRED, meta={}, schedule="constant", epochs=4, stages=((2, 1e-2), (2, 1e-4)), best_by="mse", batch=15
     )
-    whole = list(train(asked, pairs, pairs[:6], tmp_path / "a"))
+    whole, begun = [], 0
+    for record in train(asked, pairs, pairs[:6], tmp_path / "a"):
+        whole.append(record)
+        if isinstance(record, Kept) and record.path.name == "last.pt":
+            last, best = (torch.load(tmp_path / "a" / f, weights_only=True) for f in ("last.pt", "best.pt"))
+            if (last["progress"]["epoch"], last["progress"]["stage"]) == (2, 1):
+                begun += 1
+                assert all(torch.equal(v, best["module"][k]) for k, v in last["module"].items())
+                assert not last["optimiser"]["state"]
+    assert begun == 1
     rates = [r.rate for r in whole if isinstance(r, Step)]
     assert rates == pytest.approx([1e-2] * 4 + [1e-4] * 4)
     for record in train(asked, pairs, pairs[:6], tmp_path / "b", keep_every=0.0):
