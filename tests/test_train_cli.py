@@ -175,4 +175,6 @@ def test_missing_pretrained_weights_are_named_before_anything_is_read(
         "train", "--recipe", "vtamiq-hs", "--data", kadid, "-o", tmp_path / "r", "--device", "cpu"
     )
     assert code == 2
-    assert "vtamiq-srgb" in err
+    assert "hdrq train --recipe vtamiq-srgb" in err
+    assert "--set start=" in err
+    assert len(err.splitlines()) == 1

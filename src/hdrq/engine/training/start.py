@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from torch import nn
 
-from hdrq.catalogue import find
+from hdrq.catalogue import find, names
 from hdrq.engine.training.run import Run
+from hdrq.errors import MissingPart
 from hdrq.layers.net import Net
 from hdrq.weights import default_weights, find_card, verified
 
@@ -20,8 +21,12 @@ def starter(run: Run) -> Callable[[nn.Module], None]:
     if not run.start:
         return lambda module: None
     shelf: Net = find("net", run.net)
-    name = default_weights(run.start, "srgb") if run.start in shelf.grows else run.start
-    card, path = find_card(name)
+    try:
+        name = default_weights(run.start, "srgb") if run.start in shelf.grows else run.start
+        card, path = find_card(name)
+    except MissingPart as error:
+        first = f"train them: hdrq train --recipe {run.start}; or " if run.start in names("recipe") else ""
+        raise MissingPart(f"{error}; or {first}begin from scratch: --set start=") from error
 
     def put(module: nn.Module) -> None:
         state = verified(card, path).state_dict()
