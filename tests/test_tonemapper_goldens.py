@@ -60,6 +60,21 @@ TOOLBOX = [
     ("Chiu_noglare", "chiu", 1, {"variant": "hdrtoolbox", "glare": 0.0}, False),
     ("Durand_grid", "durand", 1, {}, False),
     ("Durand_full", "durand", 1, {"filter": "exact"}, False),
+    (
+        "Reinhard_bilateral",
+        "reinhard-bilateral",
+        1,
+        {"key": None, "filter": "grid", "variant": "hdrtoolbox"},
+        False,
+    ),
+    (
+        "Reinhard_mean",
+        "reinhard-bilateral",
+        1,
+        {"key": None, "filter": "blur", "sigma_space": 8.0, "variant": "hdrtoolbox"},
+        False,
+    ),
+    ("Krawczyk", "krawczyk", 1, {"variant": "hdrtoolbox"}, False),
 ]
 
 
@@ -104,11 +119,12 @@ def test_histogram_adjustment_agrees_with_hdr_toolbox(toolbox, golden_input):
     assert far(found[..., 1::3, 1::3], toolbox("WardHistAdj"), 0.99) < 1e-5
 
 
-def test_lischinski_is_near_hdr_toolbox(toolbox, golden_input):
-    """Where the zones begin differs, which moves one pixel in a hundred by up to 2 %."""
-    found = find("tonemapper", "lischinski").function(golden_input("oxford"))
-    assert far(found[..., 1::3, 1::3], toolbox("Lischinski"), 0.5) < 2e-3
-    assert far(found[..., 1::3, 1::3], toolbox("Lischinski"), 0.99) < 2.5e-2
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_lischinski_agrees_with_hdr_toolbox(dtype, toolbox, golden_input):
+    """A system is solved; HDR Toolbox does it directly."""
+    scene = golden_input("oxford").to(dtype)
+    found = find("tonemapper", "lischinski").function(scene, variant="hdrtoolbox").double()
+    assert far(found[..., 1::3, 1::3], toolbox("Lischinski"), 0.99) < 1e-3
 
 
 def test_colour_corrections_agree_with_hdr_toolbox(toolbox, golden_input):
@@ -152,6 +168,8 @@ OPENCV = [
         "reinhard-devlin",
         {"gamma": 2.2, "intensity": -1.0, "adaptation": 0.8, "chromatic": 0.3},
     ),
+    ("mantiuk_g1_s0.7_sat1", "mantiuk-2006", {"factor": 0.7, "saturation": 1.0}),
+    ("mantiuk_g2.2_s0.85_sat1.2", "mantiuk-2006", {"factor": 0.85, "saturation": 1.2, "gamma": 2.2}),
 ]
 
 
@@ -164,3 +182,64 @@ def test_operators_agree_with_opencv(name, operator, options, church):
     )
     known = torch.isfinite(golden) & (golden > 1e-4)
     assert far(found[known], golden[known]) < 1e-5
+
+
+# Cases whose program could not be followed to the digit: how far the paper's form is from it, half and nine tenths of
+# the values. Not for want of precision: what is missing stands beside each.
+NEAR = [
+    (
+        "pattanaik00",
+        "pattanaik",
+        {},
+        2e-3,
+        6e-3,
+    ),  # divisor of the colour's exponent; the response agrees to 3e-5
+    ("reinhard02_scales", "reinhard-local", {"phi": 1.0}, 5e-3, 2e-2),  # its blurs beyond the finest scale
+    ("reinhard02_scales_phi8", "reinhard-local", {"phi": 8.0}, 6e-2, 0.2),  # the same
+]
+
+
+@pytest.mark.parametrize(("name", "operator", "options", "half", "most"), NEAR, ids=[t[0] for t in NEAR])
+def test_operators_are_near_pfstools(name, operator, options, half, most, church):
+    found = find("tonemapper", operator).function(church("input_nancy_church_q4"), **options)
+    assert far(found, church(f"pfstmo__{name}"), 0.5) < half
+    assert far(found, church(f"pfstmo__{name}"), 0.9) < most
+
+
+# Cases that no test compares, and why.
+APART = {
+    "pfstmo__durand02": "its spatial kernel repeats the frame and is unlike in both directions; not identified",
+    "pfstmo__mai11": "compression-optimal curve: no operator here",
+    "pfstmo__mantiuk06": "its contrast factor acts as a power of about 1.7 of the paper's; not identified",
+    "pfstmo__mantiuk06_f03s08": "the same",
+    "pfstmo__mantiuk08_lcd": "its quadratic program was not followed; ours solves the paper's with other steps",
+    "pfstmo__mantiuk08_lcd_office": "the same",
+    "pfstmo__pattanaik00_local": "local adaptation: not offered",
+    "Banterle": "hybrid of two operators by segments: no operator here",
+    "Banterle_segments": "the same",
+    "BestExposure_hist": "which window of which histogram it takes is not in its description",
+    "BruceExpoBlend": "entropy of exposures: no operator here",
+    "Fattal_835314f": "an operator that its program has dropped since; fattal follows the paper and pfstools",
+    "Fattal_835314f_b85": "the same",
+    "Kuang_full": "iCAM06: no operator here",
+    "Kuang_grid": "the same",
+    "Mertens": "how its exposures are chosen is not in its description; ours go by ranks",
+    "Raman": "bilateral compositing: no operator here",
+    "ReinhardRobust": "clamps to ranks and averages in a way that 1e-4 of the mean remain unexplained",
+    "SelectOverexposed": "overexposed share by a rule that is not in its description",
+    "WardHistAdj_abs_ds": "how it reduces the picture first is not in its description",
+    "YP_Ferwerda": "Yee and Pattanaik's adaptation: no operator here",
+    "YP_La": "the same",
+    "YP_Tumblin": "the same",
+    "YP_WardGlobal": "the same",
+}
+ELSEWHERE = {"WardHistAdj", "Lischinski", "CC_Schlick05", "CC_Linear05", "CC_Pouli"}
+
+
+def test_every_golden_case_is_compared_or_named(shared):
+    there = {p.stem for p in (shared / "golden" / "hdrtoolbox" / "oxford").glob("*.npz")}
+    there |= {p.stem for p in (shared / "golden" / "tonemap").glob("*__*.npz")}
+    compared = {t[0] for t in TOOLBOX} | ELSEWHERE
+    compared |= {f"pfstmo__{t[0]}" for t in (*PFS, *NEAR)} | {f"opencv__{t[0]}__cv5.0.0" for t in OPENCV}
+    assert there == compared | set(APART)
+    assert not compared & set(APART)

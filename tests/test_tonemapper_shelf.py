@@ -91,40 +91,90 @@ def test_one_pixel_does_not_rule_the_frame(name):
     assert (after.median() - before.median()).abs() < 0.25 * before.median() + 0.01
 
 
+def odd_pictures() -> tuple[torch.Tensor, ...]:
+    """Black, one grey, one pixel, a line, one firefly, float32."""
+    firefly = scene(dtype=torch.float32)
+    firefly[..., 20, 20] = 1e7
+    return (
+        torch.zeros(1, 3, 24, 24),
+        torch.full((1, 3, 24, 24), 50.0),
+        torch.full((1, 3, 1, 1), 7.0),
+        scene(1, 30, dtype=torch.float32),
+        firefly,
+    )
+
+
+CHOICES = [
+    (kind, name, option, choice)
+    for kind in ("tonemapper", "expander")
+    for name in names(kind)
+    for option, o in find(kind, name).options.items()
+    for choice in (o.choices or ((not o.default,) if o.kind is bool else ()))
+    if choice != o.default
+]
+
+
+@pytest.mark.parametrize(("kind", "name", "option", "choice"), CHOICES, ids=lambda v: str(v))
+def test_every_variant_gives_a_finite_picture(kind, name, option, choice):
+    operator = find(kind, name)
+    for light in odd_pictures():
+        given = light / light.max().clamp(min=1) if kind == "expander" else light
+        shown = operator(given, **{option: choice})
+        assert shown.shape == given.shape
+        assert torch.isfinite(shown).all()
+        assert shown.min() >= 0
+        assert kind == "expander" or shown.max() <= 1
+
+
 def test_nan_and_inf_are_refused_in_one_line():
-    for bad in (float("nan"), float("inf")):
-        light = scene()
-        light[0, 0, 3, 4] = bad
-        with pytest.raises(PixelError, match="NaN or Inf"):
-            find("tonemapper", "reinhard")(light)
+    for kind, every in (("tonemapper", TONEMAPPERS), ("expander", EXPANDERS)):
+        for name in every:
+            for bad in (float("nan"), float("inf")):
+                light = scene(8, 8)
+                light[0, 0, 3, 4] = bad
+                with pytest.raises(PixelError, match=f"{name} was handed NaN or Inf"):
+                    find(kind, name)(light)
 
 
 @pytest.mark.parametrize("name", SMOOTH)
 def test_the_gradient_is_the_true_one(name):
     operator = find("tonemapper", name)
-    light = distinct(7, 8).requires_grad_(True)
     options = {"passes": 3, "glare_width": 5, "sigma": 1.0} if name == "chiu" else {}
-    weights = torch.rand(1, 3, 7, 8, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
-
-    def total(x: torch.Tensor) -> torch.Tensor:
-        return (operator.function(x, **options) * weights).sum()
-
-    (slope,) = torch.autograd.grad(total(light), light)
-    chance = torch.Generator().manual_seed(5)
-    for _ in range(4):
-        step = torch.randn(light.shape, generator=chance, dtype=torch.float64)
-        tiny = 1e-6
-        with torch.no_grad():
-            change = (total(light + tiny * step) - total(light - tiny * step)) / (2 * tiny)
-        assert abs(float(change - (slope * step).sum())) < 1e-4 * max(
-            1.0, abs(float(change)), float(slope.norm())
-        )
+    agrees_with_its_gradient(lambda x: operator.function(x, **options), distinct(7, 8))
 
 
 @pytest.mark.parametrize("name", ["exponential", "reinhard", "drago", "hable", "sigmoid", "durand"])
 def test_gradcheck_in_double(name):
     light = distinct(4, 5).requires_grad_(True)
     assert torch.autograd.gradcheck(find("tonemapper", name).function, (light,), eps=1e-6, atol=1e-5)
+
+
+def agrees_with_its_gradient(function, x: torch.Tensor) -> None:
+    """The gradient of a weighted sum against central differences along four random directions."""
+    weights = torch.rand(x.shape, generator=torch.Generator().manual_seed(4), dtype=x.dtype)
+
+    def total(x: torch.Tensor) -> torch.Tensor:
+        return (function(x) * weights).sum()
+
+    x = x.requires_grad_(True)
+    (slope,) = torch.autograd.grad(total(x), x)
+    chance = torch.Generator().manual_seed(5)
+    for _ in range(4):
+        step = torch.randn(x.shape, generator=chance, dtype=x.dtype)
+        tiny = 1e-6
+        with torch.no_grad():
+            change = (total(x + tiny * step) - total(x - tiny * step)) / (2 * tiny)
+        assert abs(float(change - (slope * step).sum())) < 1e-4 * max(
+            1.0, abs(float(change)), float(slope.norm())
+        )
+
+
+@pytest.mark.parametrize("name", [n for n in EXPANDERS if find("expander", n).card.differentiable])
+def test_the_gradient_of_an_expander_is_the_true_one(name):
+    code = (distinct(7, 8) / 8).clamp(0.02, 0.9)
+    code[..., 2:4, 2:5] = 0.999  # clipped, some
+    code = code + 1e-3 * torch.rand(code.shape, generator=torch.Generator().manual_seed(6), dtype=code.dtype)
+    agrees_with_its_gradient(find("expander", name).function, code.clamp(max=0.9999))
 
 
 @pytest.mark.parametrize("name", EXPANDERS)

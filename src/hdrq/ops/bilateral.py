@@ -32,20 +32,27 @@ def bilateral(x: Tensor, sigma_space: float, sigma_range: float, radius: int | N
     return total / weight
 
 
-def bilateral_grid(x: Tensor, sigma_space: float, sigma_range: float, guide: Tensor | None = None) -> Tensor:
+def bilateral_grid(
+    x: Tensor,
+    sigma_space: float,
+    sigma_range: float,
+    guide: Tensor | None = None,
+    origin: float | None = None,
+) -> Tensor:
     """The filter on cells of one sigma by one sigma: splat, blur by three taps each way, slice trilinearly.
 
     x, guide  (N, 1, H, W); the guide's values choose the range cell, x is what is averaged
+    origin    value in the middle of the first range cell, at most the guide's least, which auto takes
 
     Source: Paris & Durand 2006, doi:10.1007/11744085_44; Chen, Paris & Durand 2007, doi:10.1145/1276377.1276506
     """
     guide = x if guide is None else guide
-    return torch.cat([_grid(a[None], g[None], sigma_space, sigma_range) for a, g in zip(x, guide)])
+    return torch.cat([_grid(a[None], g[None], sigma_space, sigma_range, origin) for a, g in zip(x, guide)])
 
 
-def _grid(x: Tensor, guide: Tensor, sigma_space: float, sigma_range: float) -> Tensor:
+def _grid(x: Tensor, guide: Tensor, sigma_space: float, sigma_range: float, origin: float | None) -> Tensor:
     h, w = x.shape[-2:]
-    z = (guide[0, 0] - guide.detach().min()) / sigma_range
+    z = (guide[0, 0] - (guide.min() if origin is None else origin)) / sigma_range
     y = torch.arange(h, device=x.device, dtype=x.dtype) / sigma_space
     u = torch.arange(w, device=x.device, dtype=x.dtype) / sigma_space
     deep = ceil(float(z.detach().max())) + 3

@@ -10,18 +10,20 @@ import torch
 from torch import Tensor
 
 from hdrq.ops.contrast_pyramid import Field, contrasts, picture
+from hdrq.ops.loose_pyramid import rescaled
 from hdrq.ops.operator import OperatorCard, operator
-from hdrq.ops.scene import XYZ_WEIGHTS, luminance, ordered, ratio
+from hdrq.ops.scene import XYZ_WEIGHTS, brightest, darkest, luminance, ordered, ratio
 
 _POWER = 0.4185  # of the response to W = 10^|G| - 1; the paper's factor 54.09288 cancels out
 _LEAST = 0.001
+_GREY = (0.299, 0.587, 0.114)  # OpenCV's grey
 _DECADES = 2.3  # of the result, between ranks 0.1 and 99.9 %
 
 
 @operator(
     OperatorCard(
         title="Perceptual framework for contrast processing",
-        source="Mantiuk, Myszkowski & Seidel 2006, doi:10.1145/1166087.1166095",
+        source="Mantiuk, Myszkowski & Seidel 2006, doi:10.1145/1166087.1166095; variant as OpenCV 5.0",
         tunes={"factor": (0.02, 1), "saturation": (0.3, 1.2)},
     )
 )
@@ -32,12 +34,18 @@ def mantiuk_2006(
     saturation: float = 0.8,
     equalise: bool = False,
     response: Literal["jnd", "power"] = "jnd",
+    gamma: float = 1.0,
+    variant: Literal["paper", "opencv"] = "paper",
 ) -> Tensor:
     """Responses to the contrasts of log10 L at every scale times `factor`, and the picture that has them.
 
     equalise  contrasts get the rank they have in the scene, times factor, in place of their own size
     response  jnd: thresholds accumulated, each 0.01 + 0.117 W above the last; power: the paper's fit W^0.4185
+    gamma     opencv only
+    variant   opencv: contrasts to the power 0.4185, a rough solution, min-max before and after
     """
+    if variant == "opencv":
+        return _opencv(light, factor, saturation, gamma)
     y = luminance(light, XYZ_WEIGHTS).clamp(min=1e-9)
     wanted = [_rescale(g, factor, equalise, response) for g in contrasts(y.log10())]
     if equalise:
@@ -47,6 +55,16 @@ def mantiuk_2006(
     low, high = ordered(x, 0.001), ordered(x, 0.999)
     new = 10 ** (_DECADES * ratio(x - high, high - low))
     return ratio(light, y).clamp(min=1e-9) ** saturation * new * (light.amax(1, keepdim=True) > 0)
+
+
+def _opencv(light: Tensor, factor: float, saturation: float, gamma: float) -> Tensor:
+    c = ratio(light - darkest(light), brightest(light) - darkest(light))
+    y = luminance(c, _GREY)
+    new = rescaled(y.clamp(min=1e-4).log(), factor).exp()
+    mapped = ratio(c, y).clamp(min=1e-12) ** saturation * new
+    # Its darkest channel value is a rounding error below 0, and a fractional power of that drops out of its minimum.
+    lowest = darkest(torch.where(c > 0, mapped, torch.inf) if saturation != 1 else mapped)
+    return ratio(mapped - lowest, brightest(mapped) - lowest).clamp(min=1e-12) ** (1 / gamma)
 
 
 def _trust(g: Tensor) -> Tensor:

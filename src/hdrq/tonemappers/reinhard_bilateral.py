@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from torch import Tensor
 
-from hdrq.ops.bilateral import bilateral
+from hdrq.ops.bilateral import bilateral, bilateral_grid
+from hdrq.ops.gaussians import blur
 from hdrq.ops.operator import OperatorCard, operator
 from hdrq.ops.photographic import compress, expose
 from hdrq.ops.scene import relight
@@ -26,10 +29,27 @@ def reinhard_bilateral(
     phi: float = 8.0,
     sigma_space: float = 1.6,
     sigma_range: float = 0.025,
+    filter: Literal["exact", "grid", "blur"] = "exact",
+    variant: Literal["paper", "hdrtoolbox"] = "paper",
 ) -> Tensor:
-    """L (1 + L / white²) / (1 + V), V from a bilateral filter of L / (L + c), c = 2^phi key / 64."""
-    exposed = expose(light, key, white, "paper")
+    """L (1 + L / white²) / (1 + V), V from a bilateral filter of L / (L + c), c = 2^phi key / 64.
+
+    filter   exact: every pixel of the window; grid: cells of one sigma, as HDR Toolbox; blur: V is a Gaussian mean of
+             L, which keeps no edge
+    variant  hdrtoolbox estimates `white` where it is auto
+    """
+    exposed = expose(light, key, white, variant)
+    if filter == "blur":
+        return relight(
+            light,
+            exposed.luminance,
+            compress(exposed.scaled, blur(exposed.scaled, sigma_space), exposed.white),
+        )
     c = 2**phi * exposed.key / 64
     squeezed = exposed.scaled / (exposed.scaled + c)
-    even = bilateral(squeezed, sigma_space, sigma_range).clamp(max=1 - 1e-6)
+    if filter == "grid":
+        even = bilateral_grid(squeezed, sigma_space, sigma_range, origin=0.0)
+    else:
+        even = bilateral(squeezed, sigma_space, sigma_range)
+    even = even.clamp(max=1 - 1e-6)
     return relight(light, exposed.luminance, compress(exposed.scaled, c * even / (1 - even), exposed.white))
