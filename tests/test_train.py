@@ -129,6 +129,7 @@ def test_two_processes_do_what_one_does(items, tmp_path) -> None:
     script = textwrap.dedent(
         f"""
         import json, sys, torch
+        from dataclasses import replace
         from pathlib import Path
         from hdrq.engine.train import Kept, Step, train
         from hdrq.engine.training.feed import Item
@@ -141,6 +142,9 @@ def test_two_processes_do_what_one_does(items, tmp_path) -> None:
         records = train(run, items, items[:2], Path(sys.argv[1]), target=bare)
         losses = [r.loss for r in records if isinstance(r, Step)]
         Path(sys.argv[1], f"losses{{__import__('os').environ.get('RANK', '')}}.json").write_text(json.dumps(losses))
+        slow = replace(run, rate=1e-9, epochs=9, patience=1)  # nothing gets better: all stop after two epochs
+        found = train(slow, items, items, Path(sys.argv[1], "slow"), target=bare)
+        assert len([r for r in found if isinstance(r, Step)]) == len(losses)
         """
     )
     listed, file = tmp_path / "items.json", tmp_path / "run.py"
@@ -149,7 +153,10 @@ def test_two_processes_do_what_one_does(items, tmp_path) -> None:
     subprocess.run([sys.executable, file, tmp_path / "one", listed], check=True)
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--master_port=0"]
     subprocess.run(
-        [*command, "--standalone", file, tmp_path / "two", listed], check=True, capture_output=True
+        [*command, "--standalone", file, tmp_path / "two", listed],
+        check=True,
+        capture_output=True,
+        timeout=300,
     )
     one = json.loads((tmp_path / "one" / "losses.json").read_text())
     two = json.loads((tmp_path / "two" / "losses0.json").read_text())

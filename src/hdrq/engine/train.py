@@ -180,6 +180,7 @@ def train(
         if team.leads:
             yield keep()
             kept_at = time.monotonic()
+        progress.since_best = team.agree(progress.since_best)
     if curves is not None:
         curves.draw(folder / "curves.png")
         yield Kept(folder / "curves.png")

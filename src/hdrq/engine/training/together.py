@@ -42,6 +42,14 @@ class Team:
             g.copy_(flat[start : start + g.numel()].view_as(g))
             start += g.numel()
 
+    def agree(self, value: Any) -> Any:
+        """The leader's value, once it has one: what it alone found out, such as when to stop."""
+        if not self.together:
+            return value
+        held = [value]
+        dist.broadcast_object_list(held, src=0)
+        return held[0]
+
     def gather(self, x: Tensor) -> Tensor:
         """The rows of every process, in order of rank, with the gradient of each going home."""
         if not self.together:
