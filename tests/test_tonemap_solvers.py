@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pytest
 import torch
 
 from hdrq.ops.bilateral import bilateral, bilateral_grid
@@ -18,7 +19,7 @@ from hdrq.ops.guided import box_mean, guided_filter
 from hdrq.ops.poisson import divergence, forward_difference, solve_poisson
 from hdrq.ops.scene import log_mean, luminance
 from hdrq.ops.temporal import Adaptation
-from hdrq.ops.wls import smoothness, wls
+from hdrq.ops.wls import Unsettled, smoothness, wls
 
 
 def noise(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -54,6 +55,15 @@ def test_wls_solves_the_system_it_says():
             a[j, i] -= w
     wanted = np.linalg.solve(a, 0.07 * target.numpy().ravel())
     assert np.abs(wls(target, 0.07, across, down).numpy().ravel() - wanted).max() < 1e-6
+
+
+def test_wls_says_when_it_has_not_settled():
+    """Terraces of noise are the worst case: each one stiff, and hardly joined to the next."""
+    x = (6 * blur(noise(1, 1, 200, 300) - 0.5, 6.0) / 0.02).round()
+    with pytest.warns(Unsettled, match="short of its solution"):
+        rough = wls(-x.float(), 0.07, *smoothness(x.float(), 0.4, 1.0, 1e-4))
+    exact = wls(-x, 0.07, *smoothness(x, 0.4, 1.0, 1e-4))
+    assert (rough - exact).abs().quantile(0.9) < 0.5 * x.std()
 
 
 def test_wls_gradient_is_the_true_one():

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from math import exp
 from pathlib import Path
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 import torch
 from torch import Tensor
@@ -25,6 +26,7 @@ from hdrq.ops.operator import Operator
 from hdrq.ops.scene import log_mean, luminance
 from hdrq.ops.temporal import Adaptation
 from hdrq.ops.transfer import linear_to_srgb
+from hdrq.ops.wls import Unsettled
 from hdrq.types import BT709, PRIMARIES, Display, Image
 
 _CUT_STOPS = 2.5  # a jump of the mean beyond which a new shot begins
@@ -187,14 +189,17 @@ def develop_files(
         try:
             image = _moved(read(source, photometry), device)
             scene = scene_of(image, photometry)
-            if adaptation is None:
-                picture = shown(scene, plan)
-            else:
-                now = float(log_mean(luminance(scene)).log2().mean())
-                with adaptation.frame(afresh=mean is not None and abs(now - mean) > _CUT_STOPS):
+            with catch_warnings(record=True) as heard:
+                simplefilter("always", Unsettled)
+                if adaptation is None:
                     picture = shown(scene, plan)
-                mean = now
-            yield Developed(source, target, (*image.notes, *_written(target, code_of(picture, plan), plan)))
+                else:
+                    now = float(log_mean(luminance(scene)).log2().mean())
+                    with adaptation.frame(afresh=mean is not None and abs(now - mean) > _CUT_STOPS):
+                        picture = shown(scene, plan)
+                    mean = now
+            notes = (*image.notes, *(str(w.message) for w in heard if w.category is Unsettled))
+            yield Developed(source, target, (*notes, *_written(target, code_of(picture, plan), plan)))
         except (HdrqError, OSError) as error:
             yield Developed(source, target, error=_line(error, target))
 
