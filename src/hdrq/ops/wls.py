@@ -82,7 +82,7 @@ def _one(right: Tensor, across: Tensor, down: Tensor, data: float, tolerance: fl
     if left > (_LOOSE * tolerance) ** 2 * whole + 1e-30:
         warn(
             f"smoothing along edges stopped {(left / whole) ** 0.5:.1%} short of its solution; a picture of few levels "
-            "(posterised, 8 bits) settles slowly: try a smaller one, or float64",
+            "(posterised, 8 bits) settles slowly; hand it over in float64, or smaller",
             Unsettled,
             stacklevel=2,
         )
