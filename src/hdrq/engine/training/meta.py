@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ from hdrq.engine.training.records import Kept, Record, Step
 from hdrq.engine.training.room import room_for
 from hdrq.engine.training.run import Run
 from hdrq.engine.training.tasks import Meta, chunks, outer_steps, split, tasks_of
-from hdrq.errors import UsageError
+from hdrq.errors import HdrqError, UsageError
 from hdrq.ops.losses import mixed
 
 Job = tuple[list[Item], tuple[int, int]]  # pictures, and the key of their crops
@@ -104,6 +105,10 @@ def meta_train(
             with room_for(run):
                 loss = learner.step(chosen, feed, rate, (progress.epoch, number))
             progress.step, progress.done = number + 1, progress.done + 1
+            if not isfinite(loss):
+                raise HdrqError(
+                    f"the loss became {loss} at step {progress.done}; lower the rate, now {rate * run.rate:g}"
+                )
             curves.add(kind="step", epoch=progress.epoch, step=progress.done, loss=loss, rate=rate * run.rate)
             yield Step(progress.epoch, progress.done, loss, 0.0, rate * run.rate, time.monotonic() - began)
             if time.monotonic() - kept_at > keep_every:
