@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from hdrq.engine.bind import Scorer
 from hdrq.engine.develop import Plan, code_of, plan, scene_of, shown
 from hdrq.engine.light import Photometry
 from hdrq.errors import HdrqError, UsageError
+from hdrq.ops.wls import Unsettled
 from hdrq.types import Image
 
 _WIDTH, _GAP, _LABEL = 384, 10, 34
@@ -40,7 +42,9 @@ def tiles(
     for name in operators:
         try:
             made: Plan = plan(name)
-            code = code_of(shown(scene, made), made)
+            with catch_warnings():
+                simplefilter("ignore", Unsettled)  # it does not show at this size
+                code = code_of(shown(scene, made), made)
             yield Tile(name, code.pixels, _score(scene, code, scorer))
         except HdrqError as error:
             yield Tile(name, scene[..., :0, :0], error=str(error))

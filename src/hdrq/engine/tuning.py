@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import exp, log
 from typing import Any, Literal
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from hdrq.engine.bind import Scorer
 from hdrq.engine.develop import Plan, code_of, scene_of, shown
 from hdrq.engine.light import Photometry
 from hdrq.errors import UsageError
+from hdrq.ops.wls import Unsettled
 from hdrq.types import Image
 
 _SIDE = 512  # pixels of the longer side that the search looks at
@@ -132,7 +134,9 @@ class _Range:
 def _judge(scene: Tensor, plan: Plan, scorer: Scorer, parameters: Mapping[str, Any]) -> Tensor:
     """The metric of a scene and its development."""
     now = replace(plan, settings={**plan.settings, **parameters}, dither=False)
-    code = code_of(shown(scene, now), now)
+    with catch_warnings():
+        simplefilter("ignore", Unsettled)  # developing the picture says so
+        code = code_of(shown(scene, now), now)
     reference = Image(scene, "nits")
     value = scorer(reference, code) if scorer.full_reference else scorer(code)
     return value.mean()
