@@ -169,6 +169,16 @@ def agrees_with_its_gradient(function, x: torch.Tensor) -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("name", "variant"),
+    [(name, choice) for kind, name, option, choice in CHOICES if option == "variant" and name in SMOOTH],
+)
+def test_the_gradient_of_a_variant_is_the_true_one(name, variant):
+    options = {"passes": 3, "glare_width": 5, "sigma": 1.0} if name == "chiu" else {}
+    function = find("tonemapper", name).function
+    agrees_with_its_gradient(lambda x: function(x, variant=variant, **options), distinct(7, 8))
+
+
 @pytest.mark.parametrize("name", [n for n in EXPANDERS if find("expander", n).card.differentiable])
 def test_the_gradient_of_an_expander_is_the_true_one(name):
     code = (distinct(7, 8) / 8).clamp(0.02, 0.9)

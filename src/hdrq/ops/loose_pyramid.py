@@ -30,9 +30,9 @@ def _one(x: Tensor, scale: float) -> Tensor:
     wanted = gain * _gather(_contrasts(x))
     r = wanted - _gather(_contrasts(x))
     p, rr = r, (r * r).sum()
-    goal = float((wanted * wanted).sum()) * _TOLERANCE**2 + 1e-30
+    goal = float((wanted.detach() ** 2).sum()) * _TOLERANCE**2 + 1e-30
     for _ in range(_PASSES):
-        if float(rr) < goal:
+        if float(rr.detach()) < goal:
             break
         q = _gather(_contrasts(p))
         step = rr / (p * q).sum()

@@ -7,6 +7,7 @@ from typing import Literal
 from torch import Tensor
 
 from hdrq.ops.operator import OperatorCard, operator
+from hdrq.ops.roots import power
 from hdrq.ops.scene import brightest, darkest, log_mean, luminance, ratio
 
 
@@ -32,6 +33,6 @@ def gamma(
     """
     if variant == "opencv":
         low = darkest(light)
-        return ratio(light - low, brightest(light) - low) ** (1 / gamma)
+        return power(ratio(light - low, brightest(light) - low), 1 / gamma)
     gain = 0.18 / log_mean(luminance(light)) if ev is None else 2.0**ev
     return (light * gain).clamp(0, 1) ** (1 / gamma)
