@@ -113,6 +113,7 @@ def test_no_scene_is_on_two_sides(sources, rows) -> None:
     assert any(s.startswith("room") for s in scenes[2])
     assert any(s.startswith("sdr") for s in scenes[2])
     named = split(rows, sources, ("room2",), 0)
+    assert split(rows, sources, ("*oom2",), 0).scenes == named.scenes == ["room2"]
     assert {r.scene for r in named.held} == {"room2"}
     with pytest.raises(UsageError, match="no scene"):
         split(rows, sources, ("attic",), 0)

@@ -54,7 +54,10 @@ _USUAL = "jpegxt,jpeg-pu,noise,blur"
     help="Screens that pictures of code are shown on.",
 )
 @click.option(
-    "--hold-out", default="", metavar="SCENE,...", help="Never learnt from.  [default: a fifth, drawn]"
+    "--hold-out",
+    default="",
+    metavar="SCENE,...",
+    help="Never learnt from; patterns such as '*7' too.  [default: a fifth, drawn]",
 )
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--ppd", type=float, default=45.0, show_default=True, help="For teachers that ask.")

@@ -31,6 +31,7 @@ class PatchTokens(nn.Module):
         super().__init__()
         self.grid, self.class_scale = grid, class_scale
         self.patch = nn.Conv2d(3, width, patch, patch)
+        _as_texture(self.patch.weight)
         self.first = nn.Parameter(torch.zeros(1, 1, width))
         self.places = _table(grid * grid + 1, width)
         self.scales = _table(scales + 1, width) if scales > 1 else None
@@ -73,6 +74,13 @@ def resize_places(table: Tensor, grid: int) -> Tensor:
     cells = table[0, 1:].reshape(old, old, -1).float().numpy()
     grown = np.asarray(zoom(cells, (grid / old, grid / old, 1), order=1)).reshape(grid * grid, -1)
     return torch.cat([table[:, :1], torch.from_numpy(grown)[None].to(table)], 1)
+
+
+@torch.no_grad()
+def _as_texture(filters: Tensor) -> None:
+    """Random filters begin blind to a patch's mean, which would drown what happens within it."""
+    filters -= filters.mean((2, 3), keepdim=True)
+    filters *= 8
 
 
 def _table(rows: int, width: int) -> nn.Parameter:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 import numpy as np
 
@@ -27,15 +28,15 @@ class Split:
 def split(rows: Sequence[Row], sources: Sequence[Source], hold_out: Sequence[str], seed: int) -> Split:
     """By scene; drawn from light and from code apart, so that either is held out where there are a few of it.
 
-    hold_out  names of scenes; none: a fifth, drawn by the seed
+    hold_out  names of scenes, or patterns such as "*7"; none: a fifth, drawn by the seed
     """
     scenes = {r.scene for r in rows}
-    if unknown := [s for s in hold_out if s not in scenes]:
+    if unknown := [p for p in hold_out if not any(fnmatchcase(s, p) for s in scenes)]:
         raise UsageError(
             f"no scene of the set is called '{unknown[0]}'; there are {', '.join(sorted(scenes)[:8])} ..."
         )
     light = {s.scene for s in sources if s.light}
-    held, look = set(hold_out), set[str]()
+    held, look = {s for s in scenes if any(fnmatchcase(s, p) for p in hold_out)}, set[str]()
     for number, kind in enumerate((light & scenes, scenes - light)):
         free = sorted(kind - held)
         order = [free[i] for i in np.random.default_rng([seed, 2, number]).permutation(len(free))]
