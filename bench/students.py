@@ -28,7 +28,11 @@ STUDENTS = {  # weights: how a metric asks for them, and the teacher
     "diqm-hdr": ("pu21:diqm", "hdrvdp3"),
     "pu-vtamiq-small": ("pu21:vtamiq", "hdrvdp3"),
 }
-DEFAULT = "norvdpnetpp-sdr"  # of two that read sRGB code
+DEFAULT = {
+    "norvdpnetpp-hdr": "any",
+    "norvdpnetpp-sdr": "srgb",
+}  # of three of one network: for any picture, for sRGB code
+LICENCE = "as hdrq; some of the pictures learnt from are for research only"
 PAIRS = (("Desk_ref", "Desk_wm"), ("memorial_mask", "memorial_sinnoise"))
 
 
@@ -58,8 +62,9 @@ def ship(runs: Path, models: Path) -> None:
             print(f"{name}: not distilled yet")
             continue
         said = json.loads(card.read_text(encoding="utf-8"))
-        if name == DEFAULT:
-            said["results"]["default"] = True
+        said["licence"] = LICENCE
+        if name in DEFAULT:
+            said["results"]["default"] = DEFAULT[name]
         (models / card.name).write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
         shutil.copyfile(card.with_suffix(".safetensors"), models / f"{name}.safetensors")
 

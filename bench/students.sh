@@ -17,9 +17,9 @@ LIGHT="--images $DATA/hdr --images $OUT/stacks"
 CODE="--images $DATA/natural --images $DATA/livec/Images"
 MORE="--device ${DEVICE:-auto} --cache $OUT/scores.sqlite --resume ${DRY:+--dry-run}"
 WIDTHS="options.widths=[8,16,32,64,64]"
-N=${N:-4200} EPOCHS=14 CROP=192
+N=${N:-4200} CROP=192 ON=9
 if [ -n "${SMALL:-}" ]; then
-  N=120 EPOCHS=1
+  N=120 ON=1
   WIDTHS="options.widths=[4,8,8,16,16]"
   CODE="--images $DATA/natural"
 fi
@@ -34,29 +34,34 @@ merged() { # two scenes more
     hdrq merge "$DATA"/stacks/radiantlab_office/IMG_69[56][13579].jpg "$DATA"/stacks/radiantlab_office/IMG_6971.jpg -o "$OUT/stacks/office.exr"
 }
 
-student() { # name, then what hdrq distill is told
-  name=$1
-  shift
+student() { # name, epochs, then what hdrq distill is told
+  name=$1 epochs=${SMALL:+1}
+  epochs=${epochs:-$2}
+  shift 2
   # shellcheck disable=SC2086
-  hdrq distill --name "$name" -o "$OUT/$name" --crop $CROP $MORE "$@" --set "epochs=$EPOCHS"
+  hdrq distill --name "$name" -o "$OUT/$name" --crop $CROP $MORE "$@" --set "epochs=$epochs"
 }
 
 hdr() { # HDR coding, noise and blur, no reference
   merged
   # shellcheck disable=SC2086
-  student norvdpnetpp-hdr --teacher hdrvdp3 --student pu21:norvdpnet++ -n $N --hold-out "$HELD" $LIGHT $CODE --distortions $CODED \
-    --set "$WIDTHS" --set options.kind=batch --set loss.pearson=1 --set rate=3e-3
+  student norvdpnetpp-hdr 14 --teacher hdrvdp3 --student pu21:norvdpnet++ -n $N --hold-out "$HELD" $LIGHT $CODE --distortions $CODED \
+    --set "$WIDTHS" --set options.kind=batch --set loss.pearson=1.0 --set rate=3e-3
+  # and on from there: a second, shorter descent
+  HDRQ_MODELS=$OUT/norvdpnetpp-hdr hdrq distill --name norvdpnetpp-hdr -o "$OUT/norvdpnetpp-hdr-on" --crop $CROP $MORE --teacher hdrvdp3 \
+    --student pu21:norvdpnet++@norvdpnetpp-hdr --images "$OUT/norvdpnetpp-hdr/set.csv" --hold-out "$HELD" \
+    --set "$WIDTHS" --set options.kind=batch --set loss.pearson=1.0 --set rate=1.5e-3 --set epochs=$ON
 }
 sdr() { # the same of SDR code
   # shellcheck disable=SC2086
-  student norvdpnetpp-sdr --teacher hdrvdp3 --student srgb:norvdpnet++ -n $N --hold-out '*7' $CODE --displays sdr-100 \
+  student norvdpnetpp-sdr 12 --teacher hdrvdp3 --student srgb:norvdpnet++ -n $N --hold-out '*7' $CODE --displays sdr-100 \
     --distortions jpeg,noise,blur,lens-blur,motion-blur \
     --set "$WIDTHS" --set options.kind=batch --set loss.pearson=1 --set rate=3e-3
 }
 tmo() { # tone-mapped HDR, no reference
   merged
   # shellcheck disable=SC2086
-  student norvdpnetpp-tmo --teacher tmqi --student srgb:norvdpnet++ -n $N --hold-out memorial_absolute,nave,park $LIGHT \
+  student norvdpnetpp-tmo 8 --teacher tmqi --student srgb:norvdpnet++ -n $N --hold-out memorial_absolute,nave,park $LIGHT \
     --distortions reinhard,drago,reinhard-devlin,schlick,exponential,logarithmic,gamma,hable,aces-fit,ward-1994,tumblin-rushmeier,sigmoid \
     --set "$WIDTHS" --set options.kind=batch --set loss.pearson=1 --set rate=3e-3
 }
@@ -67,10 +72,10 @@ both() { # a set for students that see both pictures: the one of hdr, and other 
     --crop $CROP --teacher hdrvdp3 --student pu21:vtamiq $LIGHT $CODE --distortions $OTHER
   BOTH="--images $OUT/norvdpnetpp-hdr/set.csv --images $OUT/extra/set.csv"
 }
-diqm() { # both pictures
-  both
+diqm() { # both pictures, the set of hdr
+  [ -f "$OUT/norvdpnetpp-hdr/set.csv" ] || hdr
   # shellcheck disable=SC2086
-  student diqm-hdr --teacher hdrvdp3 --student pu21:diqm --hold-out "$HELD" $BOTH \
+  student diqm-hdr 8 --teacher hdrvdp3 --student pu21:diqm --hold-out "$HELD" --images "$OUT/norvdpnetpp-hdr/set.csv" \
     --set "$WIDTHS" --set options.channels=2 --set options.norm=batch --set loss.pearson=1 --set rate=3e-3
 }
 vtamiq() { # a small transformer on SDR and HDR screens, their features brought together
@@ -78,8 +83,8 @@ vtamiq() { # a small transformer on SDR and HDR screens, their features brought 
   small="--set options.width=96 --set options.depth=4 --set options.heads=4 --set options.mlp=384"
   small="$small --set options.reduction=8 --set options.groups=2 --set options.blocks=2"
   # shellcheck disable=SC2086
-  student pu-vtamiq-small --teacher hdrvdp3 --student pu21:vtamiq --hold-out "$HELD" $BOTH $small \
-    --set align=coral --set patches=64 --set test_patches=128 --set loss.pearson=1 --set rate=1e-3
+  student pu-vtamiq-small 12 --teacher hdrvdp3 --student pu21:vtamiq --hold-out "$HELD" $BOTH $small \
+    --set align=coral --set patches=64 --set test_patches=128 --set loss.pearson=1.0 --set rate=1e-3
 }
 
 [ $# -gt 0 ] || set -- hdr sdr tmo diqm vtamiq

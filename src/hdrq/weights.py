@@ -120,11 +120,14 @@ def default_weights(net: str, encoding: str) -> str:
 
 
 def native_encoding(net: str, weights: str = "") -> str:
-    """The code that named weights were trained on; without a name that of the net's trained weights, sRGB first."""
+    """The code that named weights were trained on; without a name that of the net's trained weights: those whose card
+    calls them the default for any picture, then those of sRGB."""
     if weights:
         return find_card(weights)[0].encoding
-    trained = [card.encoding for card, _ in cards() if card.net == net and card.recipe != UNTRAINED]
-    return "srgb" if "srgb" in trained or not trained else trained[0]
+    trained = [card for card, _ in cards() if card.net == net and card.recipe != UNTRAINED]
+    chosen = [card.encoding for card in trained if card.results.get("default") == "any"]
+    codes = [card.encoding for card in trained]
+    return chosen[0] if chosen else "srgb" if "srgb" in codes or not codes else codes[0]
 
 
 def _how_to_get(net: str, encoding: str) -> str:

@@ -159,16 +159,18 @@ def _records(
     yield from train(
         run, learn, look, folder, target=target, device=device, start=starting, resume=resume, pixels=store
     )
+    done = sorted({r.distortion for r in rows})
     results: dict[str, Any] = {
         "teacher": [str(t) for t in teachers],
         "teacher_scale": [[scale.worst, scale.best] for scale in scales],
-        "distortions": list(task.distortions),
+        "distortions": done,
         "cheap": {k: round(v, 4) for k, v in looked.cheap.items()},
     }
     if len(teachers) == 1 and teachers[0].metric.card.unit == "JOD":
         worst, best = scales[0].worst, scales[0].best  # metrics then give JOD = line[0] + line[1] * score
         results["jod"] = [worst, best - worst] if better(run.net) == "higher" else [best, worst - best]
-    data = f"{len(rows)} rows cut from {', '.join(p.name for p in task.images)}, distorted by {', '.join(task.distortions)}"
+    places = sorted({Path(r.source).parent.name for r in rows})
+    data = f"{len(rows)} rows cut from {', '.join(places)}, distorted by {', '.join(done)}"
     taught = ", ".join(map(str, teachers))
     yield Distilled(
         *account(run, task.called, taught, data, results, items(parts.held), folder, store, device, task.half)

@@ -256,12 +256,20 @@ def _row(
         viewing=_seen_at(s, photometry),
         weights=getattr(s.net, "label", ""),
         version=hdrq.__version__,
-        how="; ".join(dict.fromkeys((*how, *emitted, *_mismatch(ref, dist, s, photometry)))),
+        how="; ".join(dict.fromkeys((*how, *emitted, *_mismatch(ref, dist, s, photometry), *_chosen(s)))),
         status="failed" if math.isnan(value) else "ok",
         error=f"{s} gave NaN" if math.isnan(value) else "",
         extra={key: float(v.reshape(-1)[0]) for key, v in reading.extra.items()},
         carried=pair.carried,
     )
+
+
+def _chosen(s: Scorer) -> tuple[str, ...]:
+    """A word where nobody named the weights and a student answers in place of what it was taught by."""
+    card = getattr(s.net, "checkpoint", None)
+    if card is None or s.request.weights or "teacher" not in card.results:
+        return ()
+    return (f"by default {card.name}, a small network {card.recipe.partition(',')[0]}",)
 
 
 def _mismatch(ref: Image | None, dist: Image, s: Scorer, photometry: Photometry) -> tuple[str, ...]:

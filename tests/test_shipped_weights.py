@@ -1,0 +1,82 @@
+"""The weights that come with hdrq: whole, small, and of the opinion they should be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+import hdrq
+from hdrq import io, weights
+from hdrq.catalogue import find
+from hdrq.cli._door import door
+from hdrq.ops.render import room
+from hdrq.types import Image
+
+HERE = Path(__file__).parents[1] / "models"
+NAMES = sorted(p.stem for p in HERE.glob("*.json"))
+LIGHT = {"pu-vtamiq-small": "pu21:vtamiq", "diqm-hdr": "pu21:diqm", "norvdpnetpp-hdr": "pu21:norvdpnet++"}
+
+
+@pytest.fixture(autouse=True)
+def only_ours(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("HDRQ_MODELS", str(tmp_path / "nothing"))
+
+
+@pytest.fixture(scope="module")
+def scene() -> torch.Tensor:
+    """(1, 3, 256, 256) cd/m²"""
+    return room(256, 256).float()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_card_describes_its_file(name: str) -> None:
+    card, path = weights.find_card(name)
+    weights.verified(card, path)
+    assert path.stat().st_size < 12e6
+    assert card.recipe.startswith("distilled from") and card.licence
+    assert card.results["held_out_scenes"] and card.results["agreement"]["all"]["rows"] > 100
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n in LIGHT])
+@pytest.mark.parametrize("distortion", ["noise", "blur", "jpeg-pq"])
+def test_more_distortion_is_worse(name: str, distortion: str, scene: torch.Tensor) -> None:
+    scorer = hdrq.metric(f"{LIGHT[name]}@{name}")
+    spoil = find("distortion", distortion)
+    code = find("encoding", spoil.card.encoding or "pu21")
+    said = []
+    for level in (0.0, 2.5, 5.0):
+        if spoil.card.acts == "light":
+            dist = spoil(scene, level)
+        else:
+            dist = code.decode(spoil(code.encode(scene), level, 0, float(code.encode(scene).max())))
+        said.append(float(scorer(scene, dist) if scorer.full_reference else scorer(dist)))
+    if scorer.better == "lower":
+        said = [-v for v in said]
+    assert said[0] > said[1] > said[2]
+
+
+def test_pu_vtamiq_answers_on_a_fresh_install_and_says_who_answers(scene, tmp_path) -> None:
+    ref, dist = tmp_path / "ref.exr", tmp_path / "dist.exr"
+    io.write(ref, Image(scene, "nits"))
+    io.write(
+        dist,
+        Image(
+            scene
+            * (1 + 0.2 * torch.randn(scene.shape, generator=torch.Generator().manual_seed(0))).clamp(min=0),
+            "nits",
+        ),
+    )
+    ran = CliRunner().invoke(door, ["score", str(ref), str(dist), "--metric", "pu-vtamiq", "--format", "csv"])
+    assert ran.exit_code == 0, ran.output
+    assert "pu-vtamiq-small@" in ran.stdout
+    assert "by default pu-vtamiq-small, a small network distilled from hdrvdp3" in ran.stdout
+
+
+def test_norvdpnet_needs_no_encoding_to_be_named(scene, tmp_path) -> None:
+    io.write(tmp_path / "a.exr", Image(scene, "nits"))
+    ran = CliRunner().invoke(door, ["score", str(tmp_path / "a.exr"), "-m", "norvdpnet++", "--format", "csv"])
+    assert ran.exit_code == 0, ran.output
+    assert "norvdpnetpp-hdr@" in ran.stdout
