@@ -52,18 +52,19 @@ hdr() { # HDR coding, noise and blur, no reference
     --student pu21:norvdpnet++@norvdpnetpp-hdr --images "$OUT/norvdpnetpp-hdr/set.csv" --hold-out "$HELD" \
     --set "$WIDTHS" --set options.kind=batch --set loss.pearson=1.0 --set rate=1.5e-3 --set epochs=$ON
 }
-sdr() { # the same of SDR code
+sdr() { # the same of SDR code, beginning from what was learnt of PU21 code
+  [ -f "$OUT/norvdpnetpp-hdr/norvdpnetpp-hdr.json" ] || hdr
   # shellcheck disable=SC2086
-  student norvdpnetpp-sdr 12 --teacher hdrvdp3 --student srgb:norvdpnet++ -n $N --hold-out '*7' $CODE --displays sdr-100 \
+  HDRQ_MODELS=$OUT/norvdpnetpp-hdr student norvdpnetpp-sdr 8 --teacher hdrvdp3 --student srgb:norvdpnet++@norvdpnetpp-hdr -n $N --hold-out '*7' $CODE --displays sdr-100 \
     --distortions jpeg,noise,blur,lens-blur,motion-blur \
-    --set "$WIDTHS" --set options.kind=batch --set loss.pearson=1 --set rate=3e-3
+    --set "$WIDTHS" --set options.kind=batch --set loss.pearson=1 --set rate=2e-3
 }
 tmo() { # tone-mapped HDR, no reference
-  merged
+  [ -f "$OUT/norvdpnetpp-hdr/norvdpnetpp-hdr.json" ] || hdr
   # shellcheck disable=SC2086
-  student norvdpnetpp-tmo 8 --teacher tmqi --student srgb:norvdpnet++ -n $N --hold-out memorial_absolute,nave,park $LIGHT \
+  HDRQ_MODELS=$OUT/norvdpnetpp-hdr student norvdpnetpp-tmo 8 --teacher tmqi --student srgb:norvdpnet++@norvdpnetpp-hdr -n $N --hold-out memorial_absolute,nave,park $LIGHT \
     --distortions reinhard,drago,reinhard-devlin,schlick,exponential,logarithmic,gamma,hable,aces-fit,ward-1994,tumblin-rushmeier,sigmoid \
-    --set "$WIDTHS" --set options.kind=batch --set loss.pearson=1 --set rate=3e-3
+    --set "$WIDTHS" --set options.kind=batch --set loss.pearson=1 --set rate=2e-3
 }
 both() { # a set for students that see both pictures: the one of hdr, and other distortions; the teacher is asked once
   [ -f "$OUT/norvdpnetpp-hdr/set.csv" ] || hdr

@@ -40,6 +40,8 @@ from hdrq.io.atomic import atomic
 from hdrq.layers.net import Net
 from hdrq.types import Checkpoint, Encoding
 
+_TRAINED = ("vtamiq", "pieapp", "metaiqa", "koncept512", "qdnet")  # recipes know how
+_DISTILLED = ("norvdpnet", "norvdpnetpp", "diqm")
 UNTRAINED = "none"  # `recipe` of random weights: they load by name, for tests, and are never a default
 _LIGHT = ("nits", "linear")
 _DARK, _SDR, _BRIGHT = 0.005, 100.0, 10_000.0  # cd/m², the range of PU21 and an SDR white
@@ -137,8 +139,10 @@ def _how_to_get(net: str, encoding: str) -> str:
     ]
     trained_on = "" if encoding in ("srgb", *_LIGHT) else f" --encoding {encoding}"
     ways += [f"hdrq models import FILE --as {net}{trained_on}"]
-    if net in ("vtamiq", "pieapp"):
+    if net in _TRAINED:
         ways.append(f"hdrq train --metric {net}")
+    if net in _DISTILLED:
+        ways.append(f"hdrq distill --student {net}")
     here = [card.name for card, _ in cards() if card.net == net and card.recipe != UNTRAINED]
     abroad = [p["name"] for p in published() if p["net"] == net and p["encoding"] != encoding]
     prefix = "" if encoding in ("srgb", *_LIGHT) else f"{encoding}:"
