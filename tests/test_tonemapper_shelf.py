@@ -244,3 +244,17 @@ def test_the_page_of_operators_was_built():
     assert builder.page() == (home / "tonemapping.md").read_text(encoding="utf-8")
     for name in TONEMAPPERS:
         assert (home / "img" / f"tone_{name}.jpg").stat().st_size < 40_000
+
+
+def test_the_fullest_eight_stops_end_at_white():
+    """Half the pixels lie evenly on 2^-7 .. 2^1, the others far below and above."""
+    stops = torch.cat(
+        [torch.linspace(-14, -10, 2000), torch.linspace(-7, 1, 6000), torch.linspace(6, 10, 2000)]
+    )
+    light = (2 ** stops.double()).view(1, 1, 100, 100).expand(1, 3, 100, 100)
+    shown = find("tonemapper", "linear").function(light, auto="window")
+    assert float((shown / light).log2().mean()) == pytest.approx(-1, abs=0.2)
+    grey = torch.full((1, 3, 4, 4), 5.0)
+    assert torch.allclose(
+        find("tonemapper", "linear").function(grey, auto="window"), torch.ones_like(grey), atol=1e-5
+    )

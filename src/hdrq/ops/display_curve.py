@@ -39,7 +39,7 @@ def count_contrasts(log_luminance: Tensor, ppd: float) -> Contrasts:
     bins = last - first + 1
     rows = []
     while min(x.shape[-2:]) > 1:
-        low = grow(shrink(x), x.shape[-2:])
+        low = grow(shrink(x), (x.shape[-2], x.shape[-1]))
         at = (low / STEP).round().long().clamp(first, last) - first
         rise = ((x - low) / STEP).round().long()
         useful = (rise != 0) & (rise.abs() <= REACH) & (at + rise >= 0) & (at + rise < bins)

@@ -1,89 +1,168 @@
-"""Exposure fusion: the best exposed parts of several pictures, joined in Laplacian pyramids."""
+"""Exposure fusion: the best-looking parts of several pictures, joined in Laplacian pyramids without radiance in between.
+
+Source: Mertens, Kautz & Van Reeth 2007, doi:10.1109/PG.2007.17; borders, grey and size rules as OpenCV 5.0 or
+HDR Toolbox 5375d05 ("toolbox") have them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import floor, log2
+from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from hdrq.ops.colour import weigh
-from hdrq.ops.windows import filter2, separable
+from hdrq.ops.windows import pad
 
-_GREY = (0.299, 0.587, 0.114)
-_TAPS = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
-_LEAST = 1e-12
+Variant = Literal["opencv", "toolbox"]
+TINY = 1e-12
+_SIGMA = 0.2  # of the Gaussian around mid-grey
+_TAPS = (1 / 16, 4 / 16, 6 / 16)  # binomial, from the end to the middle
 
 
 def fuse(
-    stack: Sequence[Tensor], contrast: float = 1.0, saturation: float = 1.0, exposedness: float = 1.0
+    stack: Sequence[Tensor],
+    contrast: float = 1.0,
+    saturation: float = 1.0,
+    exposedness: float = 1.0,
+    variant: Variant = "opencv",
 ) -> Tensor:
-    """One picture of several codes 0..1, (N, C, H, W) each. Not clipped: values beyond 0..1 do occur.
+    """One picture of several codes 0..1, each (N, C, H, W). Not clipped: values a little beyond 0..1 do occur.
 
-    Source: Mertens, Kautz & Van Reeth 2007, doi:10.1109/PG.2007.17
+    variant  "toolbox" stretches the result between its least and its greatest value
     """
-    weights = [_quality(code, contrast, saturation, exposedness) for code in stack]
+    weights = [quality(code, contrast, saturation, exposedness, variant) for code in stack]
     total = torch.stack(weights).sum(0)
-    depth = max(floor(log2(max(min(stack[0].shape[-2:]), 1))), 0)
-    joined: list[Tensor] = []
+    blend = Blend((stack[0].shape[-2], stack[0].shape[-1]), variant)
     for code, weight in zip(stack, weights):
-        share = _gaussians(weight / total, depth)
-        bands = [band * s for band, s in zip(laplacians(code, depth), share)]
-        joined = [a + b for a, b in zip(joined, bands)] if joined else bands
-    return collapse(joined)
+        blend.add(code, weight / total)
+    out = blend.result()
+    if variant == "opencv":
+        return out
+    low, high = out.amin((1, 2, 3), keepdim=True), out.amax((1, 2, 3), keepdim=True)
+    return (out - low) / (high - low).clamp(min=TINY)
 
 
-def _quality(code: Tensor, contrast: float, saturation: float, exposedness: float) -> Tensor:
-    grey = weigh(code, _GREY)
-    edge = grey.new_tensor([[0, 1, 0], [1, -4, 1], [0, 1, 0]])
-    sharp = (filter2(grey, edge, "symmetric") ** 2 + _LEAST**2).sqrt()
-    vivid = (
-        (code.var(1, keepdim=True, correction=0) + _LEAST**2).sqrt()
-        if code.shape[1] > 1
-        else torch.ones_like(sharp)
-    )
-    exposed = (-((code - 0.5) ** 2) / 0.08).exp().prod(1, keepdim=True)
-    return sharp**contrast * vivid**saturation * exposed**exposedness + _LEAST
+def quality(
+    code: Tensor,
+    contrast: float = 1.0,
+    saturation: float = 1.0,
+    exposedness: float = 1.0,
+    variant: Variant = "opencv",
+) -> Tensor:
+    """How good every pixel looks, (N, 1, H, W): |Laplacian| of grey, spread of the channels, nearness to mid-grey.
+
+    code  (N, C, H, W), 0..1. In float32 OpenCV's order of sums is kept: where a frame is flat its rounding decides.
+    """
+    toolbox = variant == "toolbox"
+    if code.shape[1] == 1:
+        grey, spread = code, None
+    else:
+        r, g, b = code.split(1, 1)
+        mean = (r + g + b) * (1 / 3)
+        grey = mean if toolbox else (r * 0.299 + g * 0.587) + b * 0.114
+        spread = (r - mean).square() + (g - mean).square() + (b - mean).square()
+        spread = spread / 3 if toolbox else spread
+    p = pad(grey, 1, 1, 1, 1, "symmetric" if toolbox else "reflect")
+    bent = ((p[..., :-2, 1:-1] + p[..., 1:-1, :-2]) - 4 * grey + p[..., 1:-1, 2:]) + p[..., 2:, 1:-1]
+    near = torch.exp(-(code - 0.5).square() / (2 * _SIGMA**2)).prod(1, keepdim=True)
+    near = near**3 if spread is None else near
+    vivid = torch.ones_like(grey) if spread is None else _power(spread, 0.5)
+    return _power(bent.abs(), contrast) * _power(vivid, saturation) * near**exposedness + TINY
 
 
-def laplacians(x: Tensor, depth: int) -> list[Tensor]:
-    """Bands from fine to coarse, the last one the rest."""
-    bands = []
-    for _ in range(depth):
-        low = shrink(x)
-        bands.append(x - grow(low, x.shape[-2:]))
-        x = low
-    return [*bands, x]
+def _power(x: Tensor, exponent: float) -> Tensor:
+    """x^exponent of x >= 0, whose gradient at 0 is 0 where the true one is infinite."""
+    if exponent == 1:
+        return x
+    some = x > 0
+    return torch.where(some, torch.where(some, x, 1) ** exponent, 0.0 if exponent else 1.0)
 
 
-def collapse(bands: Sequence[Tensor]) -> Tensor:
-    """The picture of its bands: the inverse of `laplacians`."""
-    x = bands[-1]
-    for band in reversed(bands[:-1]):
-        x = grow(x, band.shape[-2:]) + band
+class Blend:
+    """Laplacian pyramids summed frame by frame under Gaussian pyramids of their weights."""
+
+    def __init__(self, size: tuple[int, int], variant: Variant = "opencv") -> None:
+        self.variant = variant
+        self.levels = max(0, min(size).bit_length() - 1)
+        self.sums: list[Tensor] = []
+
+    def add(self, code: Tensor, weight: Tensor) -> None:
+        """code (..., C, H, W);  weight (..., 1, H, W), the weights of all frames summing to 1."""
+        for level in range(self.levels + 1):
+            if level < self.levels:
+                small = shrink(code, self.variant)
+                detail = code - grow(small, (code.shape[-2], code.shape[-1]), self.variant)
+            else:
+                small, detail = code, code
+            part = detail * weight
+            if len(self.sums) <= level:
+                self.sums.append(part)
+            else:
+                self.sums[level] = self.sums[level] + part
+            code = small
+            if level < self.levels:
+                weight = shrink(weight, self.variant)
+
+    def result(self) -> Tensor:
+        """(..., C, H, W) code, which may leave 0..1."""
+        out = self.sums[-1]
+        for detail in reversed(self.sums[:-1]):
+            out = detail + grow(out, (detail.shape[-2], detail.shape[-1]), self.variant)
+        return out
+
+
+def shrink(x: Tensor, variant: Variant = "opencv") -> Tensor:
+    """Every second pixel of the blurred picture (..., H, W)."""
+    return _blur(x, "reflect" if variant == "opencv" else "symmetric")[..., ::2, ::2]
+
+
+def grow(x: Tensor, size: tuple[int, int], variant: Variant = "opencv") -> Tensor:
+    """Back to (height, width): the blur of a picture with zeros between, x 4; the last row and column repeat.
+
+    "toolbox": nearest neighbour by Octave's rule, then the same blur.
+    """
+    if variant == "toolbox":
+        near = x[..., _nearest(x.shape[-2], size[0], x), :][..., _nearest(x.shape[-1], size[1], x)]
+        return _blur(near, "symmetric")
+    return _doubled(_doubled(x, size[0], -2), size[1], -1)
+
+
+def _blur(x: Tensor, border: str) -> Tensor:
+    """Binomial 5 x 5."""
+    for dim in (-2, -1):
+        n = x.shape[dim]
+        x = x.index_select(dim, _beyond(n, border, x.device))
+        ends = x.narrow(dim, 0, n) + x.narrow(dim, 4, n)
+        sides = x.narrow(dim, 1, n) + x.narrow(dim, 3, n)
+        x = _TAPS[0] * ends + _TAPS[1] * sides + _TAPS[2] * x.narrow(dim, 2, n)
     return x
 
 
-def _gaussians(x: Tensor, depth: int) -> list[Tensor]:
-    levels = [x]
-    for _ in range(depth):
-        levels.append(shrink(levels[-1]))
-    return levels
+def _beyond(n: int, border: str, device: torch.device) -> Tensor:
+    """Indices -2 .. n + 1 of a line of n samples; "reflect" without the edge, "symmetric" with it."""
+    i = torch.arange(-2, n + 2, device=device)
+    if n == 1:
+        return torch.zeros_like(i)
+    if border == "symmetric":
+        i = i % (2 * n)
+        return torch.where(i < n, i, 2 * n - 1 - i)
+    i = i % (2 * n - 2)
+    return torch.where(i < n, i, 2 * n - 2 - i)
 
 
-def shrink(x: Tensor) -> Tensor:
-    """Blur by five binomial taps, keep every second pixel."""
-    return separable(x, x.new_tensor(_TAPS), border="reflect")[..., ::2, ::2]
+def _nearest(n: int, out: int, like: Tensor) -> Tensor:
+    """Which of n samples each of `out` repeats, by the rounding of Octave's imresize."""
+    scale = out / n
+    k = torch.arange(1, out + 1, dtype=torch.float64)
+    at = (k / scale + 0.5 * (1 - 1 / scale) + 0.5).floor().long() - 1
+    return at.clamp(0, n - 1).to(like.device)
 
 
-def grow(x: Tensor, size: torch.Size | tuple[int, int]) -> Tensor:
-    """Twice the size: every pixel between zeros, blurred by four times the binomial taps."""
-    n, c, h, w = x.shape
-    spread = torch.stack([x, torch.zeros_like(x)], -1).reshape(n, c, h, 2 * w)
-    spread = torch.stack([spread, torch.zeros_like(spread)], -2).reshape(n, c, 2 * h, 2 * w)[
-        ..., : size[0], : size[1]
-    ]
-    spread = F.pad(spread, (0, size[1] - spread.shape[-1], 0, size[0] - spread.shape[-2]))
-    return 4 * separable(spread, x.new_tensor(_TAPS), border="reflect")
+def _doubled(x: Tensor, n: int, dim: int) -> Tensor:
+    x = x.movedim(dim, 0)
+    before = torch.cat([x[1:2] if len(x) > 1 else x[:1], x[:-1]])
+    after = torch.cat([x[1:], x[-1:]])
+    even, odd = (before + 6 * x + after) / 8, (x + after) / 2
+    out = torch.stack([even, odd], 1).flatten(0, 1)[:n]
+    return out.movedim(0, dim)

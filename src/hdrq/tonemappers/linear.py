@@ -6,11 +6,11 @@ from typing import Literal
 
 from torch import Tensor
 
-from hdrq.ops.exposure import most_well_exposed
+from hdrq.ops.exposure import most_well_exposed, window_exposure
 from hdrq.ops.operator import OperatorCard, operator
 from hdrq.ops.scene import brightest, darkest, luminance, mean, ranked, ratio, relight
 
-Auto = Literal["mean", "well-exposed", "over-exposed", "stretch", "full-stretch", "off"]
+Auto = Literal["mean", "well-exposed", "window", "over-exposed", "stretch", "full-stretch", "off"]
 
 
 @operator(
@@ -25,6 +25,7 @@ def linear(light: Tensor, *, ev: float = 0.0, auto: Auto = "mean", share: float 
 
     ev     stops on top of the automatic exposure
     auto   "mean": mean luminance to 0.25; "well-exposed": most pixels between 5 and 95 % of sRGB code;
+           "window": the eight stops with the most pixels end at white;
            "over-exposed": `share` of the pixels above white; "stretch": luminance between the 1 % and
            99.9 % ranks; "full-stretch": between darkest and brightest; "off": a value of 1 is white
     """
@@ -38,6 +39,8 @@ def linear(light: Tensor, *, ev: float = 0.0, auto: Auto = "mean", share: float 
         light = light * ratio(0.25 + 0 * mean(y), mean(y))
     elif auto == "well-exposed":
         light = light * most_well_exposed(y)
+    elif auto == "window":
+        light = light * window_exposure(y)
     elif auto == "over-exposed":
         white = ranked(y, 1 - share)
         light = light * ratio(1 + 0 * white, white)

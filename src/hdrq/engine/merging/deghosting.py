@@ -11,8 +11,8 @@ from hdrq.engine.merging.bracket import Bracket
 from hdrq.engine.merging.calibration import Calibration, Samples
 from hdrq.engine.merging.combination import Tables
 from hdrq.engine.merging.view import View, views
-from hdrq.mergers.mertens import quality
 from hdrq.ops.camera_response import look_up
+from hdrq.ops.fusion import quality
 from hdrq.ops.ghosts import disagreement, ghost_mask, moving_clusters
 from hdrq.ops.mtb import grey
 
@@ -155,7 +155,7 @@ class BitmapTrust:
         sums = []
         for k in range(len(bracket)):
             score = _whole(
-                bracket, alignment, k, lambda v: quality(v.codes.float() / (v.levels - 1)), device
+                bracket, alignment, k, lambda v: quality(v.codes[None].float() / (v.levels - 1))[0], device
             )[0]
             sums.append(np.bincount(self.labels.ravel(), score.double().numpy().ravel(), self.count + 1))
         self.best = torch.from_numpy(np.argmax(sums, 0))

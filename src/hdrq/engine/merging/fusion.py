@@ -8,7 +8,7 @@ from torch import Tensor
 from hdrq.engine.merging.alignment import Alignment
 from hdrq.engine.merging.bracket import Bracket
 from hdrq.engine.merging.view import views
-from hdrq.mergers.mertens import Blend, quality
+from hdrq.ops.fusion import Blend, quality
 
 
 def fuse(
@@ -36,4 +36,4 @@ def _scored(bracket: Bracket, alignment: Alignment, k: int, weights, device) -> 
         seen.append(view.inside.expand(1, *view.codes.shape[1:]))
         levels = view.levels
     code = torch.cat(codes, 1).float() * torch.tensor(1 / (levels - 1), dtype=torch.float32)
-    return code, quality(code, *weights) * torch.cat(seen, 1).clamp(min=1e-9)
+    return code, quality(code[None], *weights)[0] * torch.cat(seen, 1).clamp(min=1e-9)
