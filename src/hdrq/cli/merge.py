@@ -147,6 +147,13 @@ def _numbers(text: str | None, flag: str) -> list[float] | None:
     help="White balance of raw files.",
 )
 @click.option(
+    "--demosaic",
+    type=click.Choice(["before", "after"]),
+    default="before",
+    show_default=True,
+    help="Raw files: every frame, or the merged mosaic once (frames from a tripod).",
+)
+@click.option(
     "--depth", type=click.Choice(["half", "float", "uint8", "uint16"]), help="Of the numbers written."
 )
 @click.option("--report", metavar="FILE", help="Write the report as .json or .html.")
@@ -239,6 +246,7 @@ def _settings(options: dict[str, Any]) -> Any:
         uncertainty=options["uncertainty"],
         white=options["white"],
         balance=options["balance"],
+        demosaic=options["demosaic"],
         seed=options["seed"],
         device=str(device_of(options["device"])),
     )

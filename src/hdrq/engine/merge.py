@@ -15,6 +15,7 @@ from hdrq.engine.merging.bracket import Bracket
 from hdrq.engine.merging.calibration import Calibration, Samples, calibrate, check_response, take_samples
 from hdrq.engine.merging.combination import Recipe, combine, rules
 from hdrq.engine.merging.deghosting import BitmapTrust, ReferenceTrust
+from hdrq.engine.merging.developing import develop
 from hdrq.engine.merging.fusion import fuse
 from hdrq.engine.merging.patching import patched
 from hdrq.engine.merging.report import MergeReport, report_of
@@ -55,6 +56,7 @@ class Settings:
     uncertainty: bool = False
     white: float | None = None
     balance: str = "camera"
+    demosaic: Literal["before", "after"] = "before"
     seed: int = 0
     device: str = "cpu"
 
@@ -93,11 +95,13 @@ def steps(paths: Sequence[str | Path], settings: Settings) -> Iterator[str | Mer
         exposures,
         white=settings.white,
         balance=settings.balance,
+        mosaic=settings.demosaic == "after",
         equal=settings.allow_equal or settings.fuse,
     )
     yield "aligning"
     told = not settings.estimate_exposures and not settings.fuse
-    alignment = align(bracket, settings.align, settings.reference, settings.crop, told, device)
+    method = "none" if bracket.as_mosaic else settings.align
+    alignment = align(bracket, method, settings.reference, settings.crop, told, device)
     if settings.fuse:
         yield "fusing"
         picture = fuse(bracket, alignment, settings.fusion_weights, device)
@@ -129,6 +133,9 @@ def steps(paths: Sequence[str | Path], settings: Settings) -> Iterator[str | Mer
         device=device,
     )
     _check_finite(radiance)
+    if bracket.mosaic:
+        most = float(calibration.response.curve[-1].max()) / float(calibration.seconds.min())
+        radiance = develop(radiance, bracket.mosaic, most)
     factor, words = _scale(settings.scale, radiance, exposures, calibration)
     radiance *= factor
     domain = "nits" if words.startswith("absolute") else "linear"
@@ -141,8 +148,12 @@ def steps(paths: Sequence[str | Path], settings: Settings) -> Iterator[str | Mer
         report,
         calibration.response,
         None if error is None else (error * factor).cpu(),
-        None if trust is None else trust.mask,
+        None if trust is None else _upright(trust.mask, bracket),
     )
+
+
+def _upright(mask: Tensor | None, bracket: Bracket) -> Tensor | None:
+    return torch.rot90(mask, bracket.mosaic.turns, (-2, -1)) if bracket.mosaic and mask is not None else mask
 
 
 def _check(settings: Settings) -> None:
@@ -152,6 +163,13 @@ def _check(settings: Settings) -> None:
     if settings.recipe.weight not in WEIGHTS:
         raise UsageError(f"no weight is called '{settings.recipe.weight}'; there are {', '.join(WEIGHTS)}")
     check_response(settings.response)
+    if settings.demosaic == "after":
+        moved = settings.align not in ("auto", "none") or settings.deghost in ("bitmap", "patch")
+        if moved or settings.fuse or settings.uncertainty:
+            raise UsageError(
+                "a mosaic merges as it stands: with --demosaic after only --align none, --deghost reference or none, "
+                "and neither --fuse nor --uncertainty; use --demosaic before"
+            )
 
 
 def _exposures(paths: Sequence[str | Path], settings: Settings) -> list[Exposure]:

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from hdrq.errors import FileError, MissingPart
+from hdrq.errors import FileError, UsageError
 from hdrq.io import identify, read
+from hdrq.io.mosaic import Mosaic, read_mosaic, reader
 from hdrq.ops.transfer import linear_to_srgb
 from hdrq.types import Primaries
 
@@ -22,6 +23,7 @@ class Frame:
     light      (C, H, W) float32 value / white, of float files only
     domain     what the code means: "srgb", "linear", "pq" ... as the reader found
     white      the value that counts as clipped in a float file
+    mosaic     how to develop the one channel of codes, where a raw file was read as its sensor saw it
     """
 
     codes: np.ndarray
@@ -30,6 +32,7 @@ class Frame:
     light: np.ndarray | None = None
     white: float = 1.0
     notes: tuple[str, ...] = ()
+    mosaic: Mosaic | None = None
 
     @property
     def levels(self) -> int:
@@ -48,14 +51,19 @@ class Frame:
         return (x * 255).round().to(torch.uint8).numpy()[self.codes]
 
 
-def read_frame(path: str | Path, white: float | None = None, balance: str = "camera") -> Frame:
+def read_frame(
+    path: str | Path, white: float | None = None, balance: str = "camera", mosaic: bool = False
+) -> Frame:
     """One file of a bracket.
 
     white    of float files: the value at which the frame clips; None is 1
     balance  of raw files: "camera", "daylight" or "none"
+    mosaic   raw files are left as one colour a pixel
     """
     if Path(path).suffix.lower() in RAW:
-        return _raw(Path(path), balance)
+        return _raw(Path(path), balance, mosaic)
+    if mosaic:
+        raise UsageError(f"{Path(path).name} is no raw file; --demosaic after needs raw files")
     image = read(path, layer="base" if identify(path).name == "jpeg" else None)
     pixels = image.pixels[0]
     if image.bits is None:
@@ -76,22 +84,23 @@ def read_frame(path: str | Path, white: float | None = None, balance: str = "cam
     return Frame(codes, image.domain, image.primaries, notes=image.notes)
 
 
-def _raw(path: Path, balance: str) -> Frame:
-    """A raw file, demosaiced to linear sixteen bits of BT.709 with its own black and white levels."""
-    try:
-        import rawpy
-    except ImportError:
-        raise MissingPart(f"{path.name} is a raw file; install the reader: pip install 'hdrq[raw]'") from None
+def _raw(path: Path, balance: str, mosaic: bool) -> Frame:
+    """A raw file in linear sixteen bits: its mosaic, or BT.709, with the file's own black and white levels."""
     from hdrq.types import BT709
 
+    rawpy = reader()
     if not path.is_file():
         raise FileError(f"{path} does not exist; check the name")
+    if mosaic:
+        codes, how, note = read_mosaic(path, balance)
+        return Frame(codes, "linear", BT709, notes=(note,), mosaic=how)
     try:
         with rawpy.imread(str(path)) as raw:
             rows = raw.postprocess(
                 gamma=(1, 1),
                 no_auto_bright=True,
                 no_auto_scale=False,
+                adjust_maximum_thr=0.0,  # else LibRaw stretches every frame to its own brightest pixel
                 output_bps=16,
                 user_flip=None,
                 use_camera_wb=balance == "camera",

@@ -13,6 +13,7 @@ from hdrq.errors import FileError, UsageError
 from hdrq.io.exposures import Exposure, check_spread
 from hdrq.io.frames import Frame, read_frame
 from hdrq.io.memory import free_bytes
+from hdrq.io.mosaic import Mosaic
 from hdrq.types import Primaries
 
 SHARE = 0.25  # of free memory that decoded frames may keep
@@ -46,6 +47,7 @@ class Bracket:
         *,
         white: float | None = None,
         balance: str = "camera",
+        mosaic: bool = False,
         equal: bool = False,
         budget: int | None = None,
     ) -> None:
@@ -53,7 +55,7 @@ class Bracket:
         self.paths = [Path(p) for p in paths]
         self.exposures = list(exposures)
         self.seconds = np.array([e.relative for e in exposures], float)
-        self.white, self.balance = white, balance
+        self.white, self.balance, self.as_mosaic = white, balance, mosaic
         self.budget = min(MOST, int(SHARE * free_bytes())) if budget is None else budget
         self._kept: dict[int, Frame] = {}
         self.size: tuple[int, int] = (0, 0)
@@ -61,6 +63,7 @@ class Bracket:
         self.levels = 0
         self.domain = ""
         self.primaries: Primaries | None = None
+        self.mosaic: Mosaic | None = None
         self.notes: list[str] = []
 
     def __len__(self) -> int:
@@ -79,10 +82,10 @@ class Bracket:
         """Frame i; refused where its size, depth or meaning differs from the first one read."""
         if i in self._kept:
             return self._kept[i]
-        frame = read_frame(self.paths[i], self.white, self.balance)
+        frame = read_frame(self.paths[i], self.white, self.balance, self.as_mosaic)
         if not self.channels:
             self.size, self.channels, self.levels = frame.size, len(frame.codes), frame.levels
-            self.domain, self.primaries = frame.domain, frame.primaries
+            self.domain, self.primaries, self.mosaic = frame.domain, frame.primaries, frame.mosaic
             self.notes += [n for n in frame.notes if n not in self.notes]
         self._check(i, frame)
         held = sum(_bytes(f) for f in self._kept.values())
@@ -99,6 +102,8 @@ class Bracket:
             )
         if len(frame.codes) != self.channels:
             raise FileError(f"{name} has {len(frame.codes)} channels, the others {self.channels}; convert it")
+        if frame.mosaic and self.mosaic and frame.mosaic.pattern != self.mosaic.pattern:
+            raise FileError(f"{name} has its colours in another order than the frames before; leave it out")
         if frame.levels != self.levels or frame.domain != self.domain:
             raise FileError(
                 f"{name} holds {frame.domain} code of other depth or kind than the frames before; convert it"
