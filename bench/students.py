@@ -21,17 +21,14 @@ import torch
 import hdrq
 from hdrq.engine.bind import Scorer
 
-STUDENTS = {  # weights: how a metric asks for them, and the teacher
-    "norvdpnetpp-hdr": ("pu21:norvdpnet++", "hdrvdp3"),
-    "norvdpnetpp-sdr": ("srgb:norvdpnet++", "hdrvdp3"),
-    "norvdpnetpp-tmo": ("srgb:norvdpnet++", "tmqi"),
-    "diqm-hdr": ("pu21:diqm", "hdrvdp3"),
-    "pu-vtamiq-small": ("pu21:vtamiq", "hdrvdp3"),
+STUDENTS = {  # weights: how a metric asks for them, their teacher, the run folder of bench/students.sh
+    "norvdpnetpp-small-hdr": ("pu21:norvdpnet++", "hdrvdp3", "norvdpnetpp-hdr-on"),
+    "norvdpnetpp-small-sdr": ("srgb:norvdpnet++", "hdrvdp3", "norvdpnetpp-sdr-on"),
+    "norvdpnetpp-small-tmo": ("srgb:norvdpnet++", "tmqi", "norvdpnetpp-tmo"),
+    "diqm-small": ("pu21:diqm", "hdrvdp3", "diqm-hdr"),
+    "pu-vtamiq-small": ("pu21:vtamiq", "hdrvdp3", "pu-vtamiq-small"),
 }
-DEFAULT = {
-    "norvdpnetpp-hdr": "any",
-    "norvdpnetpp-sdr": "srgb",
-}  # of three of one network: for any picture, for sRGB code
+DEFAULT = {"norvdpnetpp-small-hdr": "any", "norvdpnetpp-small-sdr": "srgb"}  # of three of one network
 LICENCE = "as hdrq; some of the pictures learnt from are for research only"
 PAIRS = (("Desk_ref", "Desk_wm"), ("memorial_mask", "memorial_sinnoise"))
 
@@ -55,18 +52,19 @@ def main() -> None:
 
 
 def ship(runs: Path, models: Path) -> None:
-    """Weights and cards of finished runs, the default marked."""
-    for name in STUDENTS:
-        card = runs / name / f"{name}.json"
-        if not card.exists():
+    """Weights and cards of finished runs under the names they come by, the defaults marked."""
+    for name, (_, _, folder) in STUDENTS.items():
+        cards = [p for p in (runs / folder).glob("*.json") if p.with_suffix(".safetensors").exists()]
+        if not cards:
             print(f"{name}: not distilled yet")
             continue
-        said = json.loads(card.read_text(encoding="utf-8"))
-        said["licence"] = LICENCE
+        said = json.loads(cards[0].read_text(encoding="utf-8"))
+        said |= {"name": name, "licence": LICENCE}
         if name in DEFAULT:
             said["results"]["default"] = DEFAULT[name]
-        (models / card.name).write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
-        shutil.copyfile(card.with_suffix(".safetensors"), models / f"{name}.safetensors")
+        text = json.dumps(said, indent=1, ensure_ascii=False) + "\n"
+        (models / f"{name}.json").write_text(text, encoding="utf-8")
+        shutil.copyfile(cards[0].with_suffix(".safetensors"), models / f"{name}.safetensors")
 
 
 def agreements(names: list[str], models: Path) -> None:
@@ -94,7 +92,7 @@ def real_pairs(names: list[str], folder: Path) -> None:
         ref, dist = hdrq.read(folder / f"{a}.hdr"), hdrq.read(folder / f"{b}.hdr")
         print(f"{a} beside {b}: hdrvdp3 {float(hdrq.metric('hdrvdp3')(ref, dist)):.3f} JOD")
         for name in names:
-            how, teacher = STUDENTS[name]
+            how, teacher, _ = STUDENTS[name]
             if teacher == "hdrvdp3" and how.startswith("pu21"):
                 scorer = hdrq.metric(f"{how}@{name}")
                 if scorer.full_reference:

@@ -17,9 +17,9 @@ LIGHT="--images $DATA/hdr --images $OUT/stacks"
 CODE="--images $DATA/natural --images $DATA/livec/Images"
 MORE="--device ${DEVICE:-auto} --cache $OUT/scores.sqlite --resume ${DRY:+--dry-run}"
 WIDTHS="options.widths=[8,16,32,64,64]"
-N=${N:-4200} CROP=192 ON=9
+N=${N:-4200} CROP=192
 if [ -n "${SMALL:-}" ]; then
-  N=120 ON=1
+  N=360
   WIDTHS="options.widths=[4,8,8,16,16]"
   CODE="--images $DATA/natural"
 fi
@@ -42,22 +42,36 @@ student() { # name, epochs, then what hdrq distill is told
   hdrq distill --name "$name" -o "$OUT/$name" --crop $CROP $MORE "$@" --set "epochs=$epochs"
 }
 
+more() { # run, seed, then pictures, screens and distortions: twice as many rows again, of other crops and levels
+  run=$1 seed=$2
+  shift 2
+  [ -f "$OUT/$run-more/set.csv" ] || hdrq distill --make-set recipes -o "$OUT/$run-more" --cache "$OUT/scores.sqlite" --seed "$seed" \
+    -n $((2 * N)) --crop $CROP --teacher hdrvdp3 --student pu21:norvdpnet++ "$@"
+}
+further() { # run, code, held out: on from a run's weights in a second, shorter descent, over its set and the one of more
+  epochs=${SMALL:+1}
+  HDRQ_MODELS=$OUT/$1 hdrq distill --name "$1" -o "$OUT/$1-on" --crop $CROP $MORE --teacher hdrvdp3 \
+    --images "$OUT/$1/set.csv" --images "$OUT/$1-more/set.csv" --student "$2:norvdpnet++@$1" --hold-out "$3" \
+    --set "$WIDTHS" --set options.kind=batch --set loss.pearson=1.0 --set "epochs=${epochs:-10}" --set rate=2e-3
+}
 hdr() { # HDR coding, noise and blur, no reference
   merged
   # shellcheck disable=SC2086
   student norvdpnetpp-hdr 14 --teacher hdrvdp3 --student pu21:norvdpnet++ -n $N --hold-out "$HELD" $LIGHT $CODE --distortions $CODED \
     --set "$WIDTHS" --set options.kind=batch --set loss.pearson=1.0 --set rate=3e-3
-  # and on from there: a second, shorter descent
-  HDRQ_MODELS=$OUT/norvdpnetpp-hdr hdrq distill --name norvdpnetpp-hdr -o "$OUT/norvdpnetpp-hdr-on" --crop $CROP $MORE --teacher hdrvdp3 \
-    --student pu21:norvdpnet++@norvdpnetpp-hdr --images "$OUT/norvdpnetpp-hdr/set.csv" --hold-out "$HELD" \
-    --set "$WIDTHS" --set options.kind=batch --set loss.pearson=1.0 --set rate=1.5e-3 --set epochs=$ON
+  # shellcheck disable=SC2086
+  more norvdpnetpp-hdr 2 $LIGHT $CODE --distortions $CODED
+  further norvdpnetpp-hdr pu21 "$HELD"
 }
 sdr() { # the same of SDR code, beginning from what was learnt of PU21 code
   [ -f "$OUT/norvdpnetpp-hdr/norvdpnetpp-hdr.json" ] || hdr
+  screen="$CODE --displays sdr-100 --distortions jpeg,noise,blur,lens-blur,motion-blur"
   # shellcheck disable=SC2086
-  HDRQ_MODELS=$OUT/norvdpnetpp-hdr student norvdpnetpp-sdr 8 --teacher hdrvdp3 --student srgb:norvdpnet++@norvdpnetpp-hdr -n $N --hold-out '*7' $CODE --displays sdr-100 \
-    --distortions jpeg,noise,blur,lens-blur,motion-blur \
+  HDRQ_MODELS=$OUT/norvdpnetpp-hdr student norvdpnetpp-sdr 8 --teacher hdrvdp3 --student srgb:norvdpnet++@norvdpnetpp-hdr -n $N --hold-out '*7' $screen \
     --set "$WIDTHS" --set options.kind=batch --set loss.pearson=1 --set rate=2e-3
+  # shellcheck disable=SC2086
+  more norvdpnetpp-sdr 3 $screen
+  further norvdpnetpp-sdr srgb '*7'
 }
 tmo() { # tone-mapped HDR, no reference
   [ -f "$OUT/norvdpnetpp-hdr/norvdpnetpp-hdr.json" ] || hdr

@@ -15,9 +15,9 @@ from hdrq import io
 from hdrq.cli import main
 from hdrq.engine.merge import Settings, merge
 from hdrq.errors import FileError, MissingPart, UsageError
-from hdrq.ops.demosaic import malvar
 from hdrq.io.exposures import exif_exposure, exposures_of, name_exposure
 from hdrq.io.responses import read_response
+from hdrq.ops.demosaic import malvar
 from hdrq.types import Image
 from shooting import save, scene, shoot
 

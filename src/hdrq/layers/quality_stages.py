@@ -43,11 +43,20 @@ class Stage(nn.Module):
 
 def _normed(conv: nn.Conv2d, norm: nn.Module, x: Tensor) -> Tensor:
     """norm(conv(x)); a batch norm that has learnt is one with the filters."""
+    weight, bias = _channels_last(conv.weight), conv.bias
     if norm.training or not isinstance(norm, nn.BatchNorm2d) or norm.running_var is None:
-        return norm(conv(x))
+        return norm(F.conv2d(x, weight, bias, conv.stride, conv.padding))
     gain = norm.weight * (norm.running_var + norm.eps).rsqrt()
-    bias = (conv.bias - norm.running_mean) * gain + norm.bias  # type: ignore[operator]
-    return F.conv2d(x, conv.weight * gain[:, None, None, None], bias, conv.stride, conv.padding)
+    bias = (bias - norm.running_mean) * gain + norm.bias  # type: ignore[operator]
+    return F.conv2d(x, weight * gain[:, None, None, None], bias, conv.stride, conv.padding)
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    """In the order that CPUs convolve few channels fastest in; of one channel, where both orders are one, by name."""
+    n, c, h, w = x.shape
+    if c == 1 and x.is_contiguous():
+        return x.as_strided((n, c, h, w), (h * w, 1, w, 1))
+    return x.contiguous(memory_format=torch.channels_last)
 
 
 @torch.no_grad()
@@ -80,7 +89,6 @@ class QualityStages(nn.Module):
         self.stages = nn.ModuleList(
             Stage(a, b, norm, rezero, s) for a, b, s in zip(entering, widths, strides)
         )
-        self.stages.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # half the time on CPUs
         self.head = nn.Sequential(
             nn.Linear(widths[-1], widths[-1] // 2), nn.ReLU(), nn.Linear(widths[-1] // 2, 1)
         )
@@ -89,6 +97,7 @@ class QualityStages(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """(B, widths[-1]): the mean over space of the last stage."""
+        x = _channels_last(x)
         for stage in self.stages:
             x = stage(x)
         return x.mean((2, 3))

@@ -65,10 +65,22 @@ def _encoder(parameters: Parameters) -> Callable[..., Tensor]:
 def _decoder(parameters: Parameters) -> Callable[..., Tensor]:
     p1, p2, p3, p4, p5, p6, p7 = parameters
 
+    least = DARKEST**p4 * 1e-9
+
+    def curve(code: Tensor) -> Tensor:
+        v = (code * (WHITE / p7) + p6).clamp(min=0) ** (1 / p5)
+        return ((v - p1).clamp(min=least) / (p2 - p3 * v)) ** (1 / p4)
+
     def decode(code: Tensor, white: float = 100.0) -> Tensor:
         """Absolute luminance, cd/m², of code (1.0 = 256 PU units); worked in float64, for the dark needs it."""
-        v = (code.double() * (WHITE / p7) + p6).clamp(min=0) ** (1 / p5)
-        light = ((v - p1).clamp(min=DARKEST**p4 * 1e-9) / (p2 - p3 * v)) ** (1 / p4)
-        return light.to(code.dtype)
+        if code.requires_grad or code.numel() <= _BLOCK:
+            return curve(code.double()).to(code.dtype)
+        flat = code.reshape(-1)
+        nits = torch.empty_like(flat)
+        for part, out in zip(flat.split(_BLOCK), nits.split(_BLOCK)):
+            v = part.double().mul_(WHITE / p7).add_(p6).clamp_(min=0).log2_().mul_(1 / p5).exp2_()
+            below = v.mul(-p3).add_(p2)
+            out.copy_(v.sub_(p1).clamp_(min=least).div_(below).log2_().mul_(1 / p4).exp2_())
+        return nits.reshape(code.shape)
 
     return decode
