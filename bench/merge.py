@@ -4,8 +4,8 @@
 
 Two brackets are made: three frames of 1536x1024, handheld, with something that moves; sixteen of 768x512 from a
 tripod. hdrq reads, aligns, estimates the response, removes ghosts and merges, once as the command (with the start of
-Python) and once within this process. OpenCV (`pip install opencv-python-headless`) reads, aligns by AlignMTB, calibrates and merges by Debevec; it has no
-deghosting. --stack times the files of a folder (with EXIF) instead.
+Python) and once within this process. OpenCV (`pip install opencv-python-headless`) reads, aligns by AlignMTB, calibrates
+and merges by Debevec; it has no deghosting. --stack times the files of a folder (with EXIF) instead.
 """
 
 from __future__ import annotations
