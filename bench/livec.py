@@ -3,8 +3,8 @@
     OMP_NUM_THREADS=1 python bench/livec.py            SMALL=1 for the same in a minute; about two hours of one core
 
 Pre-training learns hdrvdp3's scores of pristine pictures that were distorted in 25 ways, as KADID-10k's are: plainly for
-the ResNet-18; for MetaIQA plainly, and then by meta-learning with a task for every distortion. No weights of ImageNet take
-part. Each fine-tuning sees 80 % of the photographs, as many epochs in every arm; the last epoch's weights are judged on
+the ResNet-18; for MetaIQA from that ResNet-18's body, plainly and then by meta-learning with a task for every
+distortion. No weights of ImageNet take part. Each fine-tuning sees 80 % of the photographs, as many epochs in every arm; the last epoch's weights are judged on
 the other 20 %, which nothing was chosen by. It can be killed and started again: it goes on where it was.
 
     DATA  folder with livec/, natural/ and sdr_iqa/   [../shared/data]
@@ -144,12 +144,15 @@ def pretrained(
     net: str, learn: Sequence[Item], look: Sequence[Item], store: Pixels
 ) -> tuple[Callable[[nn.Module], None], float]:
     """(what puts pre-trained weights into a network, their agreement with hdrvdp3 on pictures held out)."""
-    run, folder = run_of(net, source="pristine pictures, distorted"), OUT / f"{net}-plain"
-    for _ in train(run, learn, (), folder, start=blind, resume=True, pixels=store):
+    run, folder, start = run_of(net, source="pristine pictures, distorted"), OUT / f"{net}-plain", blind
+    if net == "metaiqa":
+        pretrained("resnet18", learn, look, store)
+        run, start = replace(run, rate=TUNED, epochs=max(1, run.epochs // 2)), bodied
+    for _ in train(run, learn, (), folder, start=start, resume=True, pixels=store):
         pass
     if net == "metaiqa":
         state = best_of(folder)
-        run = replace(run, meta=META, rate=3e-4, epochs=3)
+        run = replace(run, meta=META, rate=TUNED, epochs=1 if SMALL else 3)
         folder = OUT / f"{net}-meta"
         for _ in meta_train(run, learn, (), folder, start=lambda m: put(m, state), resume=True, pixels=store):
             pass
@@ -171,6 +174,15 @@ def blind(module: nn.Module) -> None:
     first = next(m for m in module.modules() if isinstance(m, nn.Conv2d)).weight
     with torch.no_grad():
         first -= first.mean((2, 3), keepdim=True)
+    module.to(memory_format=torch.channels_last)
+
+
+def bodied(module: nn.Module) -> None:
+    """MetaIQA on the body of the ResNet-18 that was pre-trained; its head is random."""
+    taught = best_of(OUT / "resnet18-plain")
+    body = {f"body.{k}": v for k, v in taught.items() if not k.startswith("fc.")}
+    found = module.load_state_dict(body, strict=False)
+    assert not found.unexpected_keys
     module.to(memory_format=torch.channels_last)
 
 
