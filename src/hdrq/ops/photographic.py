@@ -39,10 +39,21 @@ def expose(light: Tensor, key: float | None, white: float | None, variant: str) 
     return Exposed(y, scaled, white, found)
 
 
-def estimate_key(y: Tensor) -> Tensor:
+def expose_robustly(light: Tensor, key: float | None, white: float | None) -> Exposed:
+    """Luminance beyond its 1 % and 99 % ranks is cut before anything is taken of it; there is no white by itself.
+
+    Source: what ReinhardRobustTMO of HDR Toolbox 5375d05 does, found from its output.
+    """
+    y = luminance(light)
+    cut = y.clamp(min=ranked(y, 0.01), max=ranked(y, 0.99))
+    found = estimate_key(cut, 1e-5) if key is None else key
+    return Exposed(y, found * cut / log_mean(cut, 1e-5), 1e30 if white is None else white, found)
+
+
+def estimate_key(y: Tensor, delta: float = 1e-6) -> Tensor:
     """0.18 · 4^((2 L̄ - L_min - L_max) / (L_max - L_min)) in log2, with 1 % and 99 % ranks. Source: Reinhard 2002, JGT."""
-    average = (log_mean(y) + 1e-6).log2()
-    low, high = ((ranked(y, share) + 1e-6).log2() for share in (0.01, 0.99))
+    average = (log_mean(y) + delta).log2()
+    low, high = ((ranked(y, share) + delta).log2() for share in (0.01, 0.99))
     spread = (high - low).clamp(min=1e-6)
     return 0.18 * 4 ** ((2 * average - low - high) / spread).clamp(-2, 2)
 

@@ -7,7 +7,7 @@ from typing import Literal
 from torch import Tensor
 
 from hdrq.ops.operator import OperatorCard, operator
-from hdrq.ops.photographic import compress, expose
+from hdrq.ops.photographic import compress, expose, expose_robustly
 from hdrq.ops.scene import relight
 
 
@@ -24,13 +24,15 @@ def reinhard(
     *,
     key: float | None = 0.18,
     white: float | None = None,
-    variant: Literal["paper", "hdrtoolbox", "pfstools"] = "paper",
+    variant: Literal["paper", "hdrtoolbox", "hdrtoolbox-robust", "pfstools"] = "paper",
 ) -> Tensor:
     """L_m (1 + L_m / white²) / (1 + L_m) of the exposed luminance L_m = key L / L̄.
 
     key      what the geometric mean becomes; auto estimates it from the spread of the histogram
     white    the exposed luminance that becomes 1; auto is the brightest pixel (hdrtoolbox: estimated)
-    variant  offset of the logarithmic mean and, for hdrtoolbox, the estimate of `white`
+    variant  offset of the logarithmic mean and, for hdrtoolbox, the estimate of `white`; hdrtoolbox-robust cuts luminance
+             at its 1 % and 99 % ranks first, and auto white is infinite
     """
-    exposed = expose(light, key, white, variant)
+    robust = variant == "hdrtoolbox-robust"
+    exposed = expose_robustly(light, key, white) if robust else expose(light, key, white, variant)
     return relight(light, exposed.luminance, compress(exposed.scaled, exposed.scaled, exposed.white))
