@@ -71,6 +71,8 @@ def _facts(report: Any) -> list[tuple[str, str]]:
             ("clipped in every frame", f"{100 * report.clipped_everywhere:.3f} %"),
             ("black in every frame", f"{100 * report.black_everywhere:.3f} %"),
         ]
+    if report.raw:
+        facts.insert(1, ("raw files", report.raw))
     return facts
 
 

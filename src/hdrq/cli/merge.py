@@ -141,10 +141,10 @@ def _numbers(text: str | None, flag: str) -> list[float] | None:
 )
 @click.option(
     "--balance",
-    type=click.Choice(["camera", "daylight", "none"]),
     default="camera",
     show_default=True,
-    help="White balance of raw files.",
+    metavar="NAME|R,G,B",
+    help="White balance of raw files: camera (the first frame's), daylight, none, or factors on red, green, blue.",
 )
 @click.option(
     "--demosaic",
@@ -245,11 +245,22 @@ def _settings(options: dict[str, Any]) -> Any:
         fusion_weights=(powers[0], powers[1], powers[2]),
         uncertainty=options["uncertainty"],
         white=options["white"],
-        balance=options["balance"],
+        balance=_balance(options["balance"]),
         demosaic=options["demosaic"],
         seed=options["seed"],
         device=str(device_of(options["device"])),
     )
+
+
+def _balance(text: str) -> str | tuple[float, float, float]:
+    if text in ("camera", "daylight", "none"):
+        return text
+    factors = _numbers(text, "--balance") if any(c.isdigit() for c in text) else None
+    if factors is None or len(factors) != 3 or min(factors) <= 0:
+        raise UsageError(
+            "--balance is camera, daylight, none, or factors on red, green and blue such as 2.1,1,1.6"
+        )
+    return factors[0], factors[1], factors[2]
 
 
 def _write(merged: Any, output: str, options: dict[str, Any]) -> None:
@@ -270,6 +281,8 @@ def _write(merged: Any, output: str, options: dict[str, Any]) -> None:
         "reference": report.reference,
         "version": report.version,
     }
+    if report.raw:
+        made["raw"] = report.raw
     extra: dict[str, Any] = {"depth": options["depth"], "provenance": made}
     format = by_suffix(output)
     if merged.uncertainty is not None:

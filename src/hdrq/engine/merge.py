@@ -15,14 +15,14 @@ from hdrq.engine.merging.bracket import Bracket
 from hdrq.engine.merging.calibration import Calibration, Samples, calibrate, check_response, take_samples
 from hdrq.engine.merging.combination import Recipe, combine, rules
 from hdrq.engine.merging.deghosting import BitmapTrust, ReferenceTrust
-from hdrq.engine.merging.developing import develop
+from hdrq.engine.merging.developing import develop, develop_error
 from hdrq.engine.merging.fusion import fuse
 from hdrq.engine.merging.patching import patched
 from hdrq.engine.merging.report import MergeReport, report_of
 from hdrq.errors import PixelError, UsageError
 from hdrq.io import identify
 from hdrq.io.exposures import Exposure, exposures_of
-from hdrq.io.frames import RAW
+from hdrq.io.raw import SUFFIXES, Factors, reader
 from hdrq.ops.camera_response import Response
 from hdrq.ops.colour import luminance
 from hdrq.ops.exposure_weights import WEIGHTS
@@ -55,7 +55,7 @@ class Settings:
     fusion_weights: tuple[float, float, float] = (1.0, 1.0, 1.0)
     uncertainty: bool = False
     white: float | None = None
-    balance: str = "camera"
+    balance: str | Factors = "camera"
     demosaic: Literal["before", "after"] = "before"
     seed: int = 0
     device: str = "cpu"
@@ -86,7 +86,9 @@ def steps(paths: Sequence[str | Path], settings: Settings) -> Iterator[str | Mer
         raise UsageError("a stack of one frame cannot be merged; give at least two exposures")
     _check(settings)
     for path in paths:
-        if Path(path).suffix.lower() not in RAW:
+        if Path(path).suffix.lower() in SUFFIXES:
+            reader()
+        else:
             identify(path)
     device = settings.device
     exposures = _exposures(paths, settings)
@@ -133,9 +135,10 @@ def steps(paths: Sequence[str | Path], settings: Settings) -> Iterator[str | Mer
         device=device,
     )
     _check_finite(radiance)
-    if bracket.mosaic:
+    if bracket.sensor:
         most = float(calibration.response.curve[-1].max()) / float(calibration.seconds.min())
-        radiance = develop(radiance, bracket.mosaic, most)
+        radiance = develop(radiance, bracket.sensor, most)
+        error = None if error is None else develop_error(error, bracket.sensor)
     factor, words = _scale(settings.scale, radiance, exposures, calibration)
     radiance *= factor
     domain = "nits" if words.startswith("absolute") else "linear"
@@ -153,7 +156,7 @@ def steps(paths: Sequence[str | Path], settings: Settings) -> Iterator[str | Mer
 
 
 def _upright(mask: Tensor | None, bracket: Bracket) -> Tensor | None:
-    return torch.rot90(mask, bracket.mosaic.turns, (-2, -1)) if bracket.mosaic and mask is not None else mask
+    return torch.rot90(mask, bracket.sensor.turns, (-2, -1)) if bracket.sensor and mask is not None else mask
 
 
 def _check(settings: Settings) -> None:

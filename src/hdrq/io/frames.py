@@ -10,11 +10,9 @@ import torch
 
 from hdrq.errors import FileError, UsageError
 from hdrq.io import identify, read
-from hdrq.io.mosaic import Mosaic, read_mosaic, reader
+from hdrq.io.raw import SUFFIXES, Factors, Sensor, read_raw
 from hdrq.ops.transfer import linear_to_srgb
-from hdrq.types import Primaries
-
-RAW = (".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw", ".3fr", ".iiq")
+from hdrq.types import BT709, Primaries
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,7 @@ class Frame:
     light      (C, H, W) float32 value / white, of float files only
     domain     what the code means: "srgb", "linear", "pq" ... as the reader found
     white      the value that counts as clipped in a float file
-    mosaic     how to develop the one channel of codes, where a raw file was read as its sensor saw it
+    sensor     how codes of raw files, merged, become a picture;  raw: their levels and white balance, in words
     """
 
     codes: np.ndarray
@@ -32,7 +30,8 @@ class Frame:
     light: np.ndarray | None = None
     white: float = 1.0
     notes: tuple[str, ...] = ()
-    mosaic: Mosaic | None = None
+    sensor: Sensor | None = None
+    raw: str = ""
 
     @property
     def levels(self) -> int:
@@ -52,16 +51,17 @@ class Frame:
 
 
 def read_frame(
-    path: str | Path, white: float | None = None, balance: str = "camera", mosaic: bool = False
+    path: str | Path, white: float | None = None, balance: str | Factors = "camera", mosaic: bool = False
 ) -> Frame:
     """One file of a bracket.
 
     white    of float files: the value at which the frame clips; None is 1
-    balance  of raw files: "camera", "daylight" or "none"
+    balance  of raw files: "camera", "daylight", "none", or factors on red, green and blue
     mosaic   raw files are left as one colour a pixel
     """
-    if Path(path).suffix.lower() in RAW:
-        return _raw(Path(path), balance, mosaic)
+    if Path(path).suffix.lower() in SUFFIXES:
+        codes, sensor, words = read_raw(Path(path), balance, mosaic)
+        return Frame(codes, "linear", BT709, sensor=sensor, raw=words)
     if mosaic:
         raise UsageError(f"{Path(path).name} is no raw file; --demosaic after needs raw files")
     image = read(path, layer="base" if identify(path).name == "jpeg" else None)
@@ -82,35 +82,3 @@ def read_frame(
         .astype(kind, copy=False)
     )
     return Frame(codes, image.domain, image.primaries, notes=image.notes)
-
-
-def _raw(path: Path, balance: str, mosaic: bool) -> Frame:
-    """A raw file in linear sixteen bits: its mosaic, or BT.709, with the file's own black and white levels."""
-    from hdrq.types import BT709
-
-    rawpy = reader()
-    if not path.is_file():
-        raise FileError(f"{path} does not exist; check the name")
-    if mosaic:
-        codes, how, note = read_mosaic(path, balance)
-        return Frame(codes, "linear", BT709, notes=(note,), mosaic=how)
-    try:
-        with rawpy.imread(str(path)) as raw:
-            rows = raw.postprocess(
-                gamma=(1, 1),
-                no_auto_bright=True,
-                no_auto_scale=False,
-                adjust_maximum_thr=0.0,  # else LibRaw stretches every frame to its own brightest pixel
-                output_bps=16,
-                user_flip=None,
-                use_camera_wb=balance == "camera",
-                user_wb=[1, 1, 1, 1] if balance == "none" else None,
-                output_color=rawpy.ColorSpace.sRGB,
-                highlight_mode=rawpy.HighlightMode.Clip,
-            )
-            black, top = list(raw.black_level_per_channel), raw.white_level
-    except rawpy.LibRawError as error:
-        raise FileError(f"{path} is damaged: {error}") from error
-    codes = np.ascontiguousarray(rows.transpose(2, 0, 1))
-    note = f"raw: black {black}, white {top}, {balance} white balance, demosaiced before merging"
-    return Frame(codes, "linear", BT709, notes=(note,))

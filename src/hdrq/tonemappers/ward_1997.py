@@ -11,7 +11,8 @@ from torch import Tensor
 
 from hdrq.ops.adaptation import cone_threshold, rod_threshold
 from hdrq.ops.operator import OperatorCard, operator
-from hdrq.ops.scene import luminance, relight
+from hdrq.ops.resize import imresize
+from hdrq.ops.scene import BT709_WEIGHTS, luminance, relight
 
 _DARKEST = 1e-6
 _CUT = 0.025  # share of the counts that may be left above the ceiling
@@ -41,9 +42,15 @@ def ward_1997(
 
     human       ceiling by what an adapted eye can tell apart, in place of the straight line's slope
     foveal_ppd  pixels per degree: the histogram is one of means over a degree, as the eye adapts; auto takes pixels
-    variant     hdrtoolbox leaves the darkest and the brightest pixel out of the histogram
+    variant     hdrtoolbox leaves the darkest pixels out of the histogram, shrinks by triangles in place of means, and shows
+                nothing of what lies beyond the histogram
     """
     y = luminance(light)
+    if (
+        variant == "hdrtoolbox" and light.shape[1] == 3
+    ):  # in the order of its sum: one rounding decides whether the brightest counts
+        r, g, b = light.split(1, 1)
+        y = BT709_WEIGHTS[0] * r + BT709_WEIGHTS[1] * g + BT709_WEIGHTS[2] * b
     new = torch.stack([_adjust(f, peak_nits, black_nits, bins, human, foveal_ppd, variant) for f in y])
     return relight(light, y, (new - black_nits) / (peak_nits - black_nits))
 
@@ -52,21 +59,27 @@ def _adjust(
     y: Tensor, peak: float, black: float, bins: int, human: bool, ppd: float | None, variant: str
 ) -> Tensor:
     """Display luminance of one frame (1, H, W)."""
-    seen = y
+    seen, toolbox = y, variant == "hdrtoolbox"
     if ppd is not None:
         h, w = (max(1, round(n / ppd)) for n in y.shape[-2:])
-        seen = F.adaptive_avg_pool2d(y[None], (h, w))[0]
+        shrunk = (
+            imresize(y[None], size=(h, w), kernel="bilinear")
+            if toolbox
+            else F.adaptive_avg_pool2d(y[None], (h, w))
+        )
+        seen = shrunk[0]
     x = (seen + _DARKEST).log().double()
     low, high = float(x.min()), float(x.max())
     if high - low < 1e-6:
         return torch.full_like(y, (peak * black) ** 0.5)
     width = (high - low) / bins
-    index = ((x - low) / width).floor().clamp(0, bins - 1).long().flatten()
-    counts = torch.bincount(index, minlength=bins).double().cpu()
-    total = float(counts.sum())
-    if variant == "hdrtoolbox":
-        counts[0] -= 1
-        counts[-1] -= 1
+    edges = width * torch.arange(bins + 1, dtype=torch.float64, device=x.device) + low
+    index = (
+        torch.bucketize(x.flatten(), edges) - 1
+    )  # bins are open below; rounding may leave the brightest out, too
+    inner = index[(index >= 0) & (index < bins)] if toolbox else index.clamp(0, bins - 1)
+    counts = torch.bincount(inner, minlength=bins).double().cpu()
+    total = float(index.numel())
     knots = torch.linspace(low, high, bins, dtype=torch.float64)
     span = log(peak) - log(black)
     for _ in range(_PASSES):
@@ -82,10 +95,16 @@ def _adjust(
         if over <= _CUT * total:
             break
     share = (counts.cumsum(0) / counts.sum().clamp(min=1e-12)).to(y.device)
-    place = ((y.clamp(min=_DARKEST).log().double() - low) / ((high - low) / (bins - 1))).clamp(0, bins - 1)
+    place = (y.clamp(min=_DARKEST).log().double() - low) / ((high - low) / (bins - 1))
+    within = (
+        (place >= 0) & (place <= bins - 1)
+        if toolbox and ppd is not None
+        else torch.ones_like(y, dtype=torch.bool)
+    )
+    place = place.clamp(0, bins - 1)
     before = place.floor().long().clamp(max=bins - 2)
     part = share[before] + (place - before) * (share[before + 1] - share[before])
-    return (log(black) + span * part).exp().to(y.dtype)
+    return (log(black) + span * part * within).exp().to(y.dtype)
 
 
 def _visible(nits: Tensor) -> Tensor:

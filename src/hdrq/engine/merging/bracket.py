@@ -13,7 +13,7 @@ from hdrq.errors import FileError, UsageError
 from hdrq.io.exposures import Exposure, check_spread
 from hdrq.io.frames import Frame, read_frame
 from hdrq.io.memory import free_bytes
-from hdrq.io.mosaic import Mosaic
+from hdrq.io.raw import Factors, Sensor
 from hdrq.types import Primaries
 
 SHARE = 0.25  # of free memory that decoded frames may keep
@@ -46,7 +46,7 @@ class Bracket:
         exposures: Sequence[Exposure],
         *,
         white: float | None = None,
-        balance: str = "camera",
+        balance: str | Factors = "camera",
         mosaic: bool = False,
         equal: bool = False,
         budget: int | None = None,
@@ -63,7 +63,8 @@ class Bracket:
         self.levels = 0
         self.domain = ""
         self.primaries: Primaries | None = None
-        self.mosaic: Mosaic | None = None
+        self.sensor: Sensor | None = None
+        self.raw = ""
         self.notes: list[str] = []
 
     def __len__(self) -> int:
@@ -85,7 +86,10 @@ class Bracket:
         frame = read_frame(self.paths[i], self.white, self.balance, self.as_mosaic)
         if not self.channels:
             self.size, self.channels, self.levels = frame.size, len(frame.codes), frame.levels
-            self.domain, self.primaries, self.mosaic = frame.domain, frame.primaries, frame.mosaic
+            self.domain, self.primaries = frame.domain, frame.primaries
+            self.sensor, self.raw = frame.sensor, frame.raw
+            if frame.sensor:  # a camera may balance every frame anew; its first one decides for all
+                self.balance = frame.sensor.balance
             self.notes += [n for n in frame.notes if n not in self.notes]
         self._check(i, frame)
         held = sum(_bytes(f) for f in self._kept.values())
@@ -102,7 +106,9 @@ class Bracket:
             )
         if len(frame.codes) != self.channels:
             raise FileError(f"{name} has {len(frame.codes)} channels, the others {self.channels}; convert it")
-        if frame.mosaic and self.mosaic and frame.mosaic.pattern != self.mosaic.pattern:
+        if bool(frame.sensor) != bool(self.sensor):
+            raise FileError(f"raw files do not merge with finished pictures; leave out {name}, or develop all")
+        if frame.sensor and self.sensor and frame.sensor.pattern != self.sensor.pattern:
             raise FileError(f"{name} has its colours in another order than the frames before; leave it out")
         if frame.levels != self.levels or frame.domain != self.domain:
             raise FileError(

@@ -7,8 +7,10 @@ from torch import Tensor
 
 from hdrq.engine.merging.alignment import Alignment
 from hdrq.engine.merging.bracket import Bracket
+from hdrq.engine.merging.developing import develop
 from hdrq.engine.merging.view import views
 from hdrq.ops.fusion import Blend, quality
+from hdrq.ops.transfer import linear_to_srgb
 
 
 def fuse(
@@ -36,4 +38,8 @@ def _scored(bracket: Bracket, alignment: Alignment, k: int, weights, device) -> 
         seen.append(view.inside.expand(1, *view.codes.shape[1:]))
         levels = view.levels
     code = torch.cat(codes, 1).float() * torch.tensor(1 / (levels - 1), dtype=torch.float32)
+    if bracket.sensor:
+        code = develop(code, bracket.sensor, 1.0).clamp_(max=1)
+    if bracket.domain in ("linear", "nits"):  # as it would look; light itself is too dark to be judged
+        code = linear_to_srgb(code)
     return code, quality(code[None], *weights)[0] * torch.cat(seen, 1).clamp(min=1e-9)

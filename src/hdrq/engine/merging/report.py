@@ -37,7 +37,8 @@ class FrameReport:
 
 @dataclass(frozen=True)
 class MergeReport:
-    """What a merge found. bias, rms: stops between neighbours; stops: dynamic range; scale: in words, with its factor."""
+    """What a merge found. bias, rms: stops between neighbours; stops: dynamic range; scale: in words, with its factor;
+    raw: levels and white balance of raw files."""
 
     frames: tuple[FrameReport, ...]
     reference: str
@@ -56,6 +57,7 @@ class MergeReport:
     factor: float
     rule: str
     notes: tuple[str, ...]
+    raw: str = ""
     version: str = hdrq.__version__
 
 
@@ -84,7 +86,7 @@ def report_of(
     return MergeReport(
         frames=tuple(_frame(bracket, alignment, calibration, trust, i) for i in range(len(bracket))),
         reference=bracket.names[alignment.reference],
-        size=(bottom - top, right - left),
+        size=(int(pixels.shape[-2]), int(pixels.shape[-1])),
         crop=alignment.area,
         response=response,
         bias=found["bias"],
@@ -99,6 +101,7 @@ def report_of(
         factor=factor,
         rule=rule if calibration else "mertens",
         notes=tuple(notes),
+        raw=bracket.raw,
     )
 
 

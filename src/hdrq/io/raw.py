@@ -1,0 +1,154 @@
+"""Raw files between their own black and white levels: as the sensor saw them, or with LibRaw's colours at every pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hdrq.errors import FileError, MissingPart, UsageError
+from hdrq.ops.colour import rgb_to_xyz
+from hdrq.types import BT709
+
+SUFFIXES = (
+    ".dng .cr2 .cr3 .crw .nef .nrw .arw .sr2 .raf .orf .rw2 .rwl .pef .srw .3fr .fff .iiq .mef .mos .erf .kdc .dcr .gpr"
+).split()
+Factors = tuple[float, float, float]
+_TURNS = {3: 2, 5: 1, 6: 3}  # LibRaw's flip to quarter turns against the clock
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """What turns merged sensor values into a picture.
+
+    balance  factors on camera red, green and blue, the least of them 1
+    matrix   3 x 3, balanced camera colours to linear BT.709; rows sum to 1
+    pattern  channel (0 red, 1 green, 2 blue) of the four sites at the top left, row by row; None where every pixel has
+             its colours already, balanced
+    turns    quarter turns against the clock that set the picture upright
+    """
+
+    balance: Factors
+    matrix: tuple[tuple[float, ...], ...]
+    pattern: tuple[tuple[int, int], tuple[int, int]] | None = None
+    turns: int = 0
+
+
+def reader() -> Any:
+    """rawpy, or one line on how to get it."""
+    try:
+        import rawpy
+    except ImportError:
+        raise MissingPart("this is a raw file; install the reader: pip install 'hdrq[raw]'") from None
+    return rawpy
+
+
+def read_raw(path: Path, balance: str | Factors, mosaic: bool) -> tuple[np.ndarray, Sensor, str]:
+    """((1, H, W) or (3, H, W) uint16 codes, what makes a picture of them, a note).
+
+    Codes run from the black level of each channel, 0, to its white level, 65535; noise below black is cut there. With
+    three channels they are camera colours, already balanced, so that what clips on the sensor clips at 65535.
+    """
+    rawpy = reader()
+    if not path.is_file():
+        raise FileError(f"{path} does not exist; check the name")
+    try:
+        with rawpy.imread(str(path)) as raw:
+            black, white = _levels(raw)
+            factors = _balance(raw, balance)
+            wish = balance if isinstance(balance, str) else "given"
+            note = (
+                f"black {_each(black)}, white {_each(white)}, {wish} white balance of {path.name} "
+                f"({factors[0]:.4g} {factors[1]:.4g} {factors[2]:.4g}), demosaiced "
+                f"{'after' if mosaic else 'before'} merging"
+            )
+            if mosaic:
+                codes, pattern = _sites(raw, path.name, black, white)
+                turns = _TURNS.get(raw.sizes.flip, 0)
+                return codes, Sensor(factors, _matrix(raw), pattern, turns), note
+            return _interpolated(rawpy, raw, path.name, factors), Sensor(factors, _matrix(raw)), note
+    except rawpy.LibRawError as error:
+        raise FileError(f"{path} is damaged: {error}") from error
+
+
+def shutter(path: Path) -> tuple[float | None, float | None, float | None]:
+    """(seconds, ISO, f-number) as LibRaw finds them, in files that are no TIFF too; None where it does not."""
+    rawpy = reader()
+    try:
+        with rawpy.imread(str(path)) as raw:
+            said = getattr(raw, "other", None)
+    except (rawpy.LibRawError, OSError):
+        return None, None, None
+    seconds, iso, fnumber = (getattr(said, n, 0) or None for n in ("shutter", "iso_speed", "aperture"))
+    return seconds, iso, fnumber
+
+
+def _each(levels: np.ndarray) -> str:
+    """One number where all are alike."""
+    return " ".join(f"{v:g}" for v in (levels[:1] if np.ptp(levels) == 0 else levels))
+
+
+def _levels(raw: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Black and white levels of LibRaw's four channels."""
+    black = np.array(raw.black_level_per_channel, np.float32)
+    white = np.array(raw.camera_white_level_per_channel or [0] * 4, np.float32)
+    return black, np.where((white > 0) & (white <= raw.white_level), white, raw.white_level)
+
+
+def _sites(
+    raw: Any, name: str, black: np.ndarray, white: np.ndarray
+) -> tuple[np.ndarray, tuple[tuple[int, int], tuple[int, int]]]:
+    values, site = raw.raw_image_visible, raw.raw_colors_visible
+    colours = raw.color_desc.decode("ascii", "replace")
+    if values is None or raw.raw_pattern is None or raw.raw_pattern.shape != (2, 2):
+        raise UsageError(f"{name} is no Bayer mosaic; merge it with --demosaic before")
+    (a, b), (c, d) = np.array(["RGB".find(c) for c in colours])[site[:2, :2]].tolist()
+    if sorted((a, b, c, d)) != [0, 1, 1, 2] or (a == 1) != (d == 1):
+        raise UsageError(f"{name} has its colours {colours} in no Bayer pattern; use --demosaic before")
+    light = (values - black[site]) / (white - black)[site]
+    codes = (light.clip(0, 1) * 65535 + 0.5).astype(np.uint16)[None]
+    return np.ascontiguousarray(codes), ((a, b), (c, d))
+
+
+def _interpolated(rawpy: Any, raw: Any, name: str, factors: Factors) -> np.ndarray:
+    """Camera colours at every pixel by LibRaw, upright, (3, H, W)."""
+    rows = raw.postprocess(
+        gamma=(1, 1),
+        no_auto_bright=True,
+        no_auto_scale=False,
+        adjust_maximum_thr=0.0,  # else LibRaw stretches every frame to its own brightest pixel
+        output_bps=16,
+        user_flip=None,
+        user_wb=[*factors, factors[1]],
+        output_color=rawpy.ColorSpace.raw,
+        highlight_mode=rawpy.HighlightMode.Clip,
+    )
+    if rows.shape[-1] != 3:
+        raise UsageError(f"{name} is of no camera of three colours; develop it first, to a linear TIFF")
+    return np.ascontiguousarray(rows.transpose(2, 0, 1))
+
+
+def _balance(raw: Any, wish: str | Factors) -> Factors:
+    if not isinstance(wish, str):
+        factors = np.array(wish, float)
+    else:
+        said = {"camera": raw.camera_whitebalance, "daylight": raw.daylight_whitebalance}
+        factors = np.array(said.get(wish, [1, 1, 1])[:3], float)
+    if wish == "camera" and (not np.isfinite(factors).all() or factors.min() <= 0):
+        factors = np.array(
+            raw.daylight_whitebalance[:3], float
+        )  # as LibRaw does where the camera said nothing
+    if not np.isfinite(factors).all() or factors.min() <= 0:
+        factors = np.ones(3)
+    r, g, b = (factors / factors.min()).tolist()
+    return r, g, b
+
+
+def _matrix(raw: Any) -> tuple[tuple[float, ...], ...]:
+    """From the camera's XYZ matrix, white to white, as dcraw does; the identity where the file has none."""
+    camera = np.array(raw.rgb_xyz_matrix, float)[:3] @ rgb_to_xyz(BT709)
+    if not np.isfinite(camera).all() or abs(np.linalg.det(camera)) < 1e-9:
+        return tuple(tuple(row) for row in np.eye(3).tolist())
+    return tuple(tuple(row) for row in np.linalg.inv(camera / camera.sum(1, keepdims=True)).tolist())
