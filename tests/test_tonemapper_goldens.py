@@ -119,13 +119,13 @@ def test_operators_agree_with_hdr_toolbox(name, operator, factor, options, cut, 
 
 def test_histogram_adjustment_agrees_with_hdr_toolbox(toolbox, golden_input):
     found = find("tonemapper", "ward-1997").function(golden_input("oxford"), variant="hdrtoolbox")
-    assert far(found[..., 1::3, 1::3], toolbox("WardHistAdj"), 0.99) < 1e-5
-    found = find(
-        "tonemapper", "ward-1997"
-    ).function(
+    assert far(found[..., 1::3, 1::3], toolbox("WardHistAdj")) < 1e-5
+    # The rule by which it takes 76 x 65 samples of 360 x 304 pixels is not in its description; 4.71 gives as many. Whether the
+    # brightest of them is counted hangs on the last bit of a sum: with it the difference is 2e-7, without it this.
+    found = find("tonemapper", "ward-1997").function(
         golden_input("oxford") * 100, variant="hdrtoolbox", foveal_ppd=4.71
-    )  # the rule by which it takes 76 x 65 samples of 360 x 304 pixels is not in its description; 4.71 gives as many
-    assert far(found[..., 1::3, 1::3], toolbox("WardHistAdj_abs_ds"), 0.999) < 1e-5
+    )
+    assert far(found[..., 1::3, 1::3], toolbox("WardHistAdj_abs_ds")) < 4e-3
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -12,7 +12,7 @@ from torch import Tensor
 from hdrq.ops.adaptation import cone_threshold, rod_threshold
 from hdrq.ops.operator import OperatorCard, operator
 from hdrq.ops.resize import imresize
-from hdrq.ops.scene import BT709_WEIGHTS, luminance, relight
+from hdrq.ops.scene import luminance, relight
 
 _DARKEST = 1e-6
 _CUT = 0.025  # share of the counts that may be left above the ceiling
@@ -46,11 +46,6 @@ def ward_1997(
                 nothing of what lies beyond the histogram
     """
     y = luminance(light)
-    if (
-        variant == "hdrtoolbox" and light.shape[1] == 3
-    ):  # in the order of its sum: one rounding decides whether the brightest counts
-        r, g, b = light.split(1, 1)
-        y = BT709_WEIGHTS[0] * r + BT709_WEIGHTS[1] * g + BT709_WEIGHTS[2] * b
     new = torch.stack([_adjust(f, peak_nits, black_nits, bins, human, foveal_ppd, variant) for f in y])
     return relight(light, y, (new - black_nits) / (peak_nits - black_nits))
 
