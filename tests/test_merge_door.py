@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +13,9 @@ from PIL import Image as Picture
 from hdrq import io
 from hdrq.cli import main
 from hdrq.engine.merge import Settings, merge
-from hdrq.errors import FileError, MissingPart, UsageError
+from hdrq.errors import FileError, UsageError
 from hdrq.io.exposures import exif_exposure, exposures_of, name_exposure
 from hdrq.io.responses import read_response
-from hdrq.ops.demosaic import malvar
 from hdrq.types import Image
 from shooting import save, scene, shoot
 
@@ -200,114 +198,3 @@ def test_a_wrong_request_is_refused_in_one_line(frames, tmp_path, capsys, option
     assert code == 2
     assert words in err
     assert err.strip().count("\n") == 0
-
-
-def test_raw_without_its_reader_says_what_to_install(tmp_path, monkeypatch) -> None:
-    monkeypatch.setitem(sys.modules, "rawpy", None)
-    for name in ("a.dng", "b.dng"):
-        (tmp_path / name).write_bytes(b"II*\0")
-    with pytest.raises(MissingPart, match=r"hdrq\[raw\]"):
-        merge([tmp_path / "a.dng", tmp_path / "b.dng"], Settings(times=(1, 2)))
-
-
-@pytest.mark.parametrize("demosaic", ["before", "after"])
-@pytest.mark.parametrize("deghost", ["none", "auto"])
-def test_raw_frames_give_the_light(tmp_path, demosaic, deghost) -> None:
-    pytest.importorskip("rawpy")
-    light = scene(96, 128, stops=6)
-    paths = [digital_negative(tmp_path / f"{i}.dng", light, t, i) for i, t in enumerate((1 / 8, 1 / 2))]
-    found = merge(paths, Settings(align="none", deghost=deghost, scale="relative", demosaic=demosaic))
-    ours = found.image.pixels[0].permute(1, 2, 0).numpy()
-    factor = found.report.frames[0].relative / (1 / 8)
-    ratio = (ours * factor / light)[2:-2, 2:-2][(light < 1.5).all(-1)[2:-2, 2:-2]]
-    assert np.median(ratio) == pytest.approx(1, abs=0.01)
-    assert np.median(np.abs(ratio - 1)) < 0.02
-    assert any(f"demosaiced {demosaic}" in n and "black" in n for n in found.report.notes)
-
-
-@pytest.mark.parametrize("demosaic", ["before", "after"])
-def test_a_raw_frame_is_not_stretched_to_its_own_brightest_pixel(tmp_path, demosaic) -> None:
-    """LibRaw would, by default, where that pixel is above three quarters of white."""
-    pytest.importorskip("rawpy")
-    light = np.full((64, 64, 3), 0.8)
-    light[:32] = 0.1
-    paths = [digital_negative(tmp_path / f"{i}.dng", light, t, i) for i, t in enumerate((1 / 4, 1))]
-    found = merge(paths, Settings(align="none", deghost="none", scale="relative", demosaic=demosaic))
-    one = found.image.pixels[0] * found.report.frames[1].relative
-    assert float(one[:, 40:60, 8:-8].median()) == pytest.approx(0.8, rel=0.005)
-    assert float(one[:, 8:24, 8:-8].median()) == pytest.approx(0.1, rel=0.01)
-
-
-def test_camera_balance_and_clipped_light_come_out_neutral_after_merging(tmp_path) -> None:
-    """A camera twice as sensitive to green: grey is grey, and a lamp clipped in every frame is white, not green."""
-    pytest.importorskip("rawpy")
-    light = np.full((64, 64, 3), 0.4) * [0.5, 1, 0.7]
-    light[20:40, 20:40] = 40
-    paths = [
-        digital_negative(tmp_path / f"{i}.dng", light, t, i, neutral=(0.5, 1, 0.7))
-        for i, t in enumerate((1 / 2, 2))
-    ]
-    found = merge(paths, Settings(align="none", deghost="none", scale="relative", demosaic="after"))
-    rows = found.image.pixels[0]
-    for patch in (rows[:, 4:16, 4:60], rows[:, 26:34, 26:34]):
-        means = patch.mean((1, 2))
-        assert float(means.max() / means.min()) < 1.01
-
-
-@pytest.mark.parametrize(
-    "options", [{"align": "mtb"}, {"deghost": "patch"}, {"fuse": True}, {"uncertainty": True}]
-)
-def test_what_a_mosaic_cannot_do_is_said(options) -> None:
-    with pytest.raises(UsageError, match="demosaic before"):
-        merge(["a.dng", "b.dng"], Settings(times=(1, 2), demosaic="after", **options))
-
-
-def test_pictures_are_no_mosaics(frames) -> None:
-    with pytest.raises(UsageError, match="raw files"):
-        merge(frames, Settings(times=(1, 2, 4), demosaic="after"))
-
-
-@pytest.mark.parametrize("pattern", [((0, 1), (1, 2)), ((2, 1), (1, 0)), ((1, 0), (2, 1)), ((1, 2), (0, 1))])
-def test_a_mosaic_of_smooth_light_gives_the_light_back(pattern) -> None:
-    """Whatever the order of the colours; where all change alike, as the paper supposes; a lamp leaves no ring."""
-    y, x = torch.meshgrid(torch.linspace(0, 1, 40), torch.linspace(0, 1, 50), indexing="ij")
-    light = torch.stack([1 + x + 0.3 * y, 2 + x + 0.3 * y, 1.5 + x + 0.3 * y])[None].double()
-    site = torch.tensor(pattern).repeat(20, 25)
-    mosaic = light[0].gather(0, site[None])[None]
-    assert torch.allclose(malvar(mosaic, pattern)[..., 2:-2, 2:-2], light[..., 2:-2, 2:-2], atol=1e-6)
-    lamp = torch.full_like(mosaic, 0.01)
-    lamp[..., 18:22, 20:24] = 1000
-    around = malvar(lamp, pattern)
-    assert float(around.min()) >= 0.01 - 1e-12
-    assert float(around[..., :14, :].max()) == pytest.approx(0.01)
-
-
-def digital_negative(
-    path: Path,
-    light: np.ndarray,
-    seconds: float,
-    seed: int,
-    black: int = 512,
-    white: int = 16383,
-    neutral: tuple[float, float, float] = (1, 1, 1),
-) -> str:
-    """A Bayer mosaic (RGGB) of the scene as a DNG."""
-    import tifffile
-
-    mosaic = light[..., 1] * seconds
-    mosaic[::2, ::2], mosaic[1::2, 1::2] = light[::2, ::2, 0] * seconds, light[1::2, 1::2, 2] * seconds
-    noise = np.random.default_rng(seed).standard_normal(mosaic.shape) * 3
-    codes = np.clip(np.rint(mosaic * (white - black) + black + noise), 0, white).astype(np.uint16)
-    to_camera = np.diag(neutral) @ np.linalg.inv(
-        [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
-    )
-    matrix = tuple(v for x in to_camera.ravel() for v in (round(x * 10000), 10000))
-    as_shot = tuple(v for n in neutral for v in (round(n * 1000), 1000))
-    tags = [
-        (50706, "B", 4, (1, 4, 0, 0), True), (50708, "s", 0, "made up", True), (33421, "H", 2, (2, 2), True),
-        (33422, "B", 4, (0, 1, 1, 2), True), (50714, "H", 1, black, True), (50717, "H", 1, white, True),
-        (50721, "2i", 9, matrix, True), (50728, "2I", 3, as_shot, True), (50778, "H", 1, 21, True),
-        (33434, "2I", 1, (round(seconds * 1000), 1000), True), (33437, "2I", 1, (8, 1), True), (34855, "H", 1, 100, True),
-    ]  # fmt: skip
-    tifffile.imwrite(path, codes, photometric=32803, extratags=tags)
-    return str(path)

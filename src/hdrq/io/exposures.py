@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from hdrq.errors import FileError, UsageError
+from hdrq.io.raw import SUFFIXES, shutter
 
 K = 12.5  # calibration constant of reflected-light meters. Source: ISO 2720, which allows 10.6 to 13.4
 
@@ -129,7 +130,10 @@ def exif_exposure(path: str | Path) -> Exposure:
     tags = _exr_tags(file) if file.suffix.lower() == ".exr" else _exif_tags(file)
     seconds = tags.get(TIME) or (2.0 ** -tags[SHUTTER] if SHUTTER in tags else None)
     fnumber = tags.get(FNUMBER) or (2.0 ** (tags[APERTURE] / 2) if APERTURE in tags else None)
-    return Exposure(seconds, tags.get(ISO) or None, fnumber or None, source="EXIF" if seconds else "")
+    iso = tags.get(ISO)
+    if not seconds and file.suffix.lower() in SUFFIXES:
+        seconds, iso, fnumber = shutter(file)
+    return Exposure(seconds, iso or None, fnumber or None, source="EXIF" if seconds else "")
 
 
 def _exif_tags(file: Path) -> dict[int, float]:

@@ -13,8 +13,9 @@ from hdrq.ops.colour import rgb_to_xyz
 from hdrq.types import BT709
 
 SUFFIXES = (
-    ".dng .cr2 .cr3 .crw .nef .nrw .arw .sr2 .raf .orf .rw2 .rwl .pef .srw .3fr .fff .iiq .mef .mos .erf .kdc .dcr .gpr"
-).split()
+    ".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".sr2", ".raf", ".orf", ".rw2", ".rwl", ".pef", ".srw",
+    ".3fr", ".fff", ".iiq", ".mef", ".mos", ".erf", ".kdc", ".dcr", ".gpr",
+)  # fmt: skip
 Factors = tuple[float, float, float]
 _TURNS = {3: 2, 5: 1, 6: 3}  # LibRaw's flip to quarter turns against the clock
 

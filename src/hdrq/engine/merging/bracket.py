@@ -107,7 +107,9 @@ class Bracket:
         if len(frame.codes) != self.channels:
             raise FileError(f"{name} has {len(frame.codes)} channels, the others {self.channels}; convert it")
         if bool(frame.sensor) != bool(self.sensor):
-            raise FileError(f"raw files do not merge with finished pictures; leave out {name}, or develop all")
+            raise FileError(
+                f"raw files do not merge with finished pictures; leave out {name}, or develop all"
+            )
         if frame.sensor and self.sensor and frame.sensor.pattern != self.sensor.pattern:
             raise FileError(f"{name} has its colours in another order than the frames before; leave it out")
         if frame.levels != self.levels or frame.domain != self.domain:

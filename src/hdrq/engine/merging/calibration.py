@@ -121,7 +121,11 @@ def calibrate(
     curve = found.table(256)
     codes = np.rint(samples.codes)
     report = consistency(codes, seconds, curve)
-    return Calibration(found, seconds, fit_noise(codes, seconds, curve), report, spread, misfit, notes)
+    if bracket.levels == 256:
+        noise = fit_noise(codes, seconds, curve)
+    else:  # in all their bits: a linear step of an 8-bit code hides the noise of a good camera
+        noise = fit_noise(samples.codes * 257, seconds, found.table(65536))
+    return Calibration(found, seconds, noise, report, spread, misfit, notes)
 
 
 def _response(

@@ -73,7 +73,8 @@ def report_of(
 ) -> MergeReport:
     """The record of a merge, or of a fusion where there is no calibration."""
     survey, ends = alignment.survey, bracket.order
-    top, bottom, left, right = alignment.area
+    height, width = (int(n) for n in pixels.shape[-2:])
+    turned = bracket.sensor is not None and bracket.sensor.turns
     notes = list(bracket.notes)
     found: dict[str, Any] = {"bias": 0.0, "rms": 0.0, "pairs": []}
     response, noise = "none (fusion)", (0.0, 0.0)
@@ -86,8 +87,8 @@ def report_of(
     return MergeReport(
         frames=tuple(_frame(bracket, alignment, calibration, trust, i) for i in range(len(bracket))),
         reference=bracket.names[alignment.reference],
-        size=(int(pixels.shape[-2]), int(pixels.shape[-1])),
-        crop=alignment.area,
+        size=(height, width),
+        crop=(0, height, 0, width) if turned else alignment.area,
         response=response,
         bias=found["bias"],
         rms=found["rms"],
