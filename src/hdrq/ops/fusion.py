@@ -52,7 +52,7 @@ def quality(
 ) -> Tensor:
     """How good every pixel looks, (N, 1, H, W): |Laplacian| of grey, spread of the channels, nearness to mid-grey.
 
-    code  (N, C, H, W), 0..1. In float32 OpenCV's order of sums is kept: where a frame is flat its rounding decides.
+    code  (N, C, H, W), 0..1. In float32 OpenCV's order of sums is kept: where all frames are flat its rounding decides.
     """
     toolbox = variant == "toolbox"
     if code.shape[1] == 1:
@@ -60,7 +60,7 @@ def quality(
     else:
         r, g, b = code.split(1, 1)
         mean = (r + g + b) * (1 / 3)
-        grey = mean if toolbox else (r * 0.299 + g * 0.587) + b * 0.114
+        grey = mean if toolbox else _plus(_plus(g * 0.587, r, 0.299), b, 0.114)
         spread = (r - mean).square() + (g - mean).square() + (b - mean).square()
         spread = spread / 3 if toolbox else spread
     p = pad(grey, 1, 1, 1, 1, "symmetric" if toolbox else "reflect")
@@ -69,6 +69,14 @@ def quality(
     near = near**3 if spread is None else near
     vivid = torch.ones_like(grey) if spread is None else _power(spread, 0.5)
     return _power(bent.abs(), contrast) * _power(vivid, saturation) * near**exposedness + TINY
+
+
+def _plus(total: Tensor, x: Tensor, factor: float) -> Tensor:
+    """total + factor x, rounded once, as a processor's fused multiply-add does."""
+    if x.dtype != torch.float32:
+        return total + factor * x
+    exact = torch.tensor(factor, dtype=torch.float32).double().item()
+    return (total.double() + exact * x.double()).float()
 
 
 def _power(x: Tensor, exponent: float) -> Tensor:
