@@ -57,7 +57,7 @@ def _by_zones(light: Tensor, contrast: float, saturation: float, exposedness: fl
     zone = _zones(y)
     stack = []
     for v in zone.unique():
-        lit = (light * 0.5 / y[zone == v].mean()).clamp(0, 1)
+        lit = (light * 0.5 / y[zone == v].mean().clamp(min=1e-9)).clamp(0, 1)
         stack.append(torch.where(lit > 0, lit.clamp(min=1e-12), 0) ** (1 / 2.2))
     return fuse(stack, contrast, saturation, exposedness, "toolbox")
 
