@@ -73,7 +73,45 @@ def test_everything_is_written_and_told(frames, tmp_path, capsys) -> None:
         capsys, *frames, "-o", target, "--times", "1/8,1/2,2", "--report", tmp_path / "r.html", "-q"
     )
     assert code == 0
-    assert "</html>" in (tmp_path / "r.html").read_text()
+    page = (tmp_path / "r.html").read_text()
+    assert page.rstrip().endswith("</html>")
+    assert page.count("<img src='data:image/") >= 2  # the picture and the response
+
+
+def test_the_table_says_only_what_there_is_to_say(frames, tmp_path, capsys) -> None:
+    """Stops from the reference; no column of shifts, ghosts or misstatements where none were looked for."""
+    odd = [str(tmp_path / f"shot[{i}].png") for i in range(3)]
+    for path, other in zip(frames, odd):
+        Path(other).write_bytes(Path(path).read_bytes())
+    stated = ("-o", tmp_path / "s.exr", "--times", "1/8,1/2,2")
+    _, out, _ = at_prompt(capsys, *odd, *stated, "--align", "none", "--deghost", "none", "--reference", "2")
+    assert all(f"shot[{i}].png" in out for i in range(3))  # no markup of the table's
+    assert "-2.00" in out
+    assert "+2.00" in out
+    assert not any(word in out for word in ("shift y, x", "left out", "stated off by"))
+    _, out, _ = at_prompt(capsys, *frames, *stated, "--estimate-exposures")
+    assert "stated off by" in out
+    assert "shift y, x" in out
+    _, out, _ = at_prompt(capsys, *frames, "-o", tmp_path / "f.png", "--fuse", "--align", "none")
+    assert "unknown" in out
+    assert not any(word in out for word in ("dynamic range", "cd/m²", "response"))
+
+
+def test_neighbours_that_disagree_are_doubted(frames, tmp_path, capsys) -> None:
+    wrong = (
+        "-o",
+        tmp_path / "s.exr",
+        "--times",
+        "1/8,1/2,2",
+        "--response",
+        "gamma2.2",
+        "--align",
+        "none",
+        "-q",
+    )
+    _, _, err = at_prompt(capsys, *frames, *wrong)
+    assert "disagree by" in err
+    assert "--estimate-exposures" in err
 
 
 def test_fusion_gives_a_picture(frames, tmp_path, capsys) -> None:

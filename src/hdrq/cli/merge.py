@@ -189,7 +189,7 @@ def merge(frames: tuple[Path, ...], output: str, **options: Any) -> None:
     for note in merged.report.notes:
         say(f"hdrq: note: {note}")
     if report:
-        _merge_report.write(merged.report, report)
+        _merge_report.write(merged, report)
     if not options["quiet"]:
         _merge_report.show(merged.report, output)
 

@@ -41,6 +41,13 @@ def thumbnails(pair: Pair, side: int = 240) -> dict[str, str]:
     return {name: _data(pixels) for name, pixels in found.items()}
 
 
+def thumbnail(image: Image, side: int = 240) -> str:
+    """One picture, light exposed for itself, as a data URI."""
+    small = _small(image, side)
+    pixels = small.pixels[0, :3].expand(3, -1, -1).float()
+    return _data(_mapped(pixels, _exposure(pixels)) if small.domain in LIGHT else pixels)
+
+
 def _small(image: Image, side: int) -> Image:
     """Averaged down so that the longer side is `side` at most."""
     height, width = image.size

@@ -44,7 +44,7 @@ class Exposure:
 
     def __str__(self) -> str:
         if self.seconds is None:
-            return "unknown" if self.ev is None else f"{self.ev:+g} EV"
+            return "unknown" if self.ev is None or self.source == "unknown" else f"{self.ev:+g} EV"
         t = f"{self.seconds:g} s" if self.seconds >= 0.3 else f"1/{1 / self.seconds:.4g} s"
         return (
             t + (f" f/{self.fnumber:g}" if self.fnumber else "") + (f" ISO {self.iso:g}" if self.iso else "")

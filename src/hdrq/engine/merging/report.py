@@ -16,6 +16,8 @@ from hdrq.engine.merging.calibration import Calibration
 from hdrq.engine.merging.deghosting import BitmapTrust, ReferenceTrust
 from hdrq.ops.colour import luminance
 
+DOUBTFUL = 0.1  # stops of bias between neighbours
+
 
 @dataclass(frozen=True)
 class FrameReport:
@@ -82,6 +84,11 @@ def report_of(
         found, response = calibration.consistency, calibration.response.how
         noise = (calibration.noise.photon, calibration.noise.read)
         notes += calibration.notes
+        if found["bias"] > DOUBTFUL:
+            notes.append(
+                f"neighbouring exposures disagree by {found['bias']:.2f} stops: the response, the exposures or the alignment "
+                "is off; see --estimate-exposures, --response, --align"
+            )
         if any(e.absolute is None for e in bracket.exposures):
             notes.append("aperture, ISO or time unknown: only ratios of exposures are used")
     return MergeReport(
