@@ -7,21 +7,9 @@ from typing import Any
 
 import click
 
-from hdrq.cli import _merge_report, _options
+from hdrq.cli import _merge_report, _merge_settings, _options
 from hdrq.cli._door import say
 from hdrq.errors import UsageError
-
-
-def _numbers(text: str | None, flag: str) -> list[float] | None:
-    """1/30,1/8,2 as a list; EV may be negative."""
-    if text is None:
-        return None
-    from hdrq.io.exposures import number_of
-
-    parts = [p for p in text.replace(" ", ",").split(",") if p]
-    if not parts:
-        raise UsageError(f"{flag} is empty; write {flag} 1/30,1/8,0.5")
-    return [number_of(p) for p in parts]
 
 
 @click.command(short_help="Merge exposures into radiance, handheld and moving ones too.")
@@ -169,7 +157,7 @@ def merge(frames: tuple[Path, ...], output: str, **options: Any) -> None:
     hdrq merge shots/*.jpg -o scene.exr --save-response camera.json --report scene.html
     hdrq merge shots/*.jpg -o scene.jpg --fuse
     """
-    settings = _settings(options)
+    settings = _merge_settings.settings(options)
     report = options["report"]
     if report and Path(report).suffix.lower() not in (".json", ".html"):
         raise UsageError(f"--report writes .json or .html, not {report}")
@@ -206,61 +194,6 @@ def _check_target(output: str, fused: bool) -> None:
         )
     if not fused and format.name in ("png", "jpeg"):
         raise UsageError(f"{Path(output).name} cannot hold radiance; end it in .exr or .hdr, or add --fuse")
-
-
-def _settings(options: dict[str, Any]) -> Any:
-    """The Settings that the options describe."""
-    from hdrq.engine.merge import Settings
-    from hdrq.engine.merging.combination import Recipe
-    from hdrq.engine.score import device_of
-
-    reference = options["reference"]
-    if reference != "auto" and not (reference.isdigit() and int(reference) >= 1):
-        raise UsageError(f"--reference is auto or a frame's number from 1, not '{reference}'")
-    as_toolbox = options["edge"] == "toolbox"
-    powers = _numbers(options["fusion_weights"], "--fusion-weights")
-    if powers is None or len(powers) != 3 or min(powers) < 0:
-        raise UsageError("--fusion-weights are three powers, contrast, saturation, exposure, such as 1,1,0")
-    return Settings(
-        times=_numbers(options["times"], "--times"),
-        ev=_numbers(options["ev"], "--ev"),
-        table=options["table"],
-        allow_equal=options["allow_equal"],
-        estimate_exposures=options["estimate_exposures"],
-        response=options["response"],
-        recipe=Recipe(
-            options["rule"],
-            options["weight"],
-            options["weigh"],
-            options["edge"],
-            hollow="toolbox" if as_toolbox else "",
-            black=1 / 65535 if as_toolbox and options["rule"] == "log-mean" else 0.0,
-        ),
-        align=options["align"],
-        crop=options["crop"],
-        deghost=options["deghost"],
-        reference=None if reference == "auto" else int(reference) - 1,
-        scale=options["scale"],
-        fuse=options["fuse"],
-        fusion_weights=(powers[0], powers[1], powers[2]),
-        uncertainty=options["uncertainty"],
-        white=options["white"],
-        balance=_balance(options["balance"]),
-        demosaic=options["demosaic"],
-        seed=options["seed"],
-        device=str(device_of(options["device"])),
-    )
-
-
-def _balance(text: str) -> str | tuple[float, float, float]:
-    if text in ("camera", "daylight", "none"):
-        return text
-    factors = _numbers(text, "--balance") if any(c.isdigit() for c in text) else None
-    if factors is None or len(factors) != 3 or min(factors) <= 0:
-        raise UsageError(
-            "--balance is camera, daylight, none, or factors on red, green and blue such as 2.1,1,1.6"
-        )
-    return factors[0], factors[1], factors[2]
 
 
 def _write(merged: Any, output: str, options: dict[str, Any]) -> None:

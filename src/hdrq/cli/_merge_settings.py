@@ -1,0 +1,74 @@
+"""The options of hdrq merge as the engine's Settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hdrq.errors import UsageError
+
+
+def settings(options: dict[str, Any]) -> Any:
+    """The Settings that the options describe."""
+    from hdrq.engine.merge import Settings
+    from hdrq.engine.merging.combination import Recipe
+    from hdrq.engine.score import device_of
+
+    reference = options["reference"]
+    if reference != "auto" and not (reference.isdigit() and int(reference) >= 1):
+        raise UsageError(f"--reference is auto or a frame's number from 1, not '{reference}'")
+    as_toolbox = options["edge"] == "toolbox"
+    powers = _numbers(options["fusion_weights"], "--fusion-weights")
+    if powers is None or len(powers) != 3 or min(powers) < 0:
+        raise UsageError("--fusion-weights are three powers, contrast, saturation, exposure, such as 1,1,0")
+    return Settings(
+        times=_numbers(options["times"], "--times"),
+        ev=_numbers(options["ev"], "--ev"),
+        table=options["table"],
+        allow_equal=options["allow_equal"],
+        estimate_exposures=options["estimate_exposures"],
+        response=options["response"],
+        recipe=Recipe(
+            options["rule"],
+            options["weight"],
+            options["weigh"],
+            options["edge"],
+            hollow="toolbox" if as_toolbox else "",
+            black=1 / 65535 if as_toolbox and options["rule"] == "log-mean" else 0.0,
+        ),
+        align=options["align"],
+        crop=options["crop"],
+        deghost=options["deghost"],
+        reference=None if reference == "auto" else int(reference) - 1,
+        scale=options["scale"],
+        fuse=options["fuse"],
+        fusion_weights=(powers[0], powers[1], powers[2]),
+        uncertainty=options["uncertainty"],
+        white=options["white"],
+        balance=_balance(options["balance"]),
+        demosaic=options["demosaic"],
+        seed=options["seed"],
+        device=str(device_of(options["device"])),
+    )
+
+
+def _balance(text: str) -> str | tuple[float, float, float]:
+    if text in ("camera", "daylight", "none"):
+        return text
+    factors = _numbers(text, "--balance") if any(c.isdigit() for c in text) else None
+    if factors is None or len(factors) != 3 or min(factors) <= 0:
+        raise UsageError(
+            "--balance is camera, daylight, none, or factors on red, green and blue such as 2.1,1,1.6"
+        )
+    return factors[0], factors[1], factors[2]
+
+
+def _numbers(text: str | None, flag: str) -> list[float] | None:
+    """1/30,1/8,2 as a list; EV may be negative."""
+    if text is None:
+        return None
+    from hdrq.io.exposures import number_of
+
+    parts = [p for p in text.replace(" ", ",").split(",") if p]
+    if not parts:
+        raise UsageError(f"{flag} is empty; write {flag} 1/30,1/8,0.5")
+    return [number_of(p) for p in parts]
