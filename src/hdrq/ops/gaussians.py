@@ -5,10 +5,12 @@ from __future__ import annotations
 from math import pi, sqrt
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from hdrq.ops.windows import gaussian, pad, separable
 
+_BURT = (0.05, 0.25, 0.4, 0.25, 0.05)
 _WIDE = 41  # taps from which the Fourier transform is the faster way
 
 
@@ -65,3 +67,28 @@ def _circular(x: Tensor, width: float) -> Tensor:
         shape[dim] = n // 2 + 1
         x = torch.fft.irfft(torch.fft.rfft(x, dim=dim) * torch.fft.rfft(line).view(shape), n=n, dim=dim)
     return x
+
+
+def pyramid_means(x: Tensor, levels: int) -> list[Tensor]:
+    """x and `levels` ever wider means of it, (N, C, H, W) each: Burt and Adelson's pyramid, seen bilinearly from pixels.
+
+    The picture stands in the corner of a dark square whose side is a power of two, as pfstmo_reinhard02 of pfstools 2.2 has
+    it (found from its output); a sample beyond the last one repeats it.
+    """
+    h, w = x.shape[-2:]
+    side = 1 << max(max(h, w) - 1, 0).bit_length()
+    level, out = F.pad(x, (0, side - w, 0, side - h)), [x]
+    for k in range(1, levels + 1):
+        if level.shape[-1] > 1:
+            level = separable(level, level.new_tensor(_BURT), border="zero")[..., ::2, ::2]
+        out.append(_between(_between(level, h, k, -2), w, k, -1))
+    return out
+
+
+def _between(x: Tensor, n: int, level: int, dim: int) -> Tensor:
+    """n pixels along a dimension, from samples 2^level pixels apart, the first on the first."""
+    at = torch.arange(n, device=x.device)
+    low = (at >> level).clamp(max=x.shape[dim] - 1)
+    part = (at.to(x.dtype) / 2**level - (at >> level)).view([-1, 1] if dim == -2 else [1, -1])
+    near, far = x.index_select(dim, low), x.index_select(dim, (low + 1).clamp(max=x.shape[dim] - 1))
+    return near + (far - near) * part

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import sqrt
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from hdrq.ops.gaussians import reinhard_profile
+from hdrq.ops.gaussians import pyramid_means, reinhard_profile
 from hdrq.ops.operator import OperatorCard, operator
-from hdrq.ops.photographic import compress, expose
+from hdrq.ops.photographic import Exposed, compress, expose
 from hdrq.ops.scene import relight
 
 _ALPHA = 1 / (2 * sqrt(2))
+_WIDEST = 43.0  # of pfstools' sizes
 
 
 @operator(
     OperatorCard(
         title="Photographic tone reproduction, dodging and burning",
-        source="Reinhard, Stark, Shirley & Ferwerda 2002, doi:10.1145/566654.566575; variant as HDR Toolbox 5375d05",
+        source="Reinhard, Stark, Shirley & Ferwerda 2002, doi:10.1145/566654.566575; variants as HDR Toolbox 5375d05 and pfstools 2.2",
         tunes={"key": (0.01, 2), "white": (0.5, 1000), "phi": (1, 15)},
     )
 )
@@ -32,16 +34,19 @@ def reinhard_local(
     threshold: float = 0.05,
     scales: int = 8,
     ratio: float = 1.6,
-    variant: Literal["paper", "hdrtoolbox"] = "paper",
+    variant: Literal["paper", "hdrtoolbox", "pfstools"] = "paper",
 ) -> Tensor:
     """L (1 + L / white²) / (1 + V), V the mean over the widest neighbourhood without a strong edge.
 
     phi, threshold  sharpness, and the largest activity of an even neighbourhood
     scales, ratio   how many Gaussians, and their growth
     variant         hdrtoolbox: one scale's denominator for all, the surround instead of the centre, a frame
-                    that repeats and even sides off by one pixel; key and white estimated where they are auto
+                    that repeats and even sides off by one pixel; key and white estimated where they are auto.
+                    pfstools: levels of a pyramid for Gaussians, sizes from 1 to 43, and no white
     """
     exposed = expose(light, key, white, variant)
+    if variant == "pfstools":
+        return relight(light, exposed.luminance, _by_levels(exposed, phi, threshold, scales))
     quirks = variant == "hdrtoolbox"
     border = "circular" if quirks else "replicate"
     y, last = exposed.scaled, ratio**scales
@@ -55,3 +60,14 @@ def reinhard_local(
         around = torch.where(even, surround if quirks else centre, around)
         centre = surround
     return relight(light, exposed.luminance, compress(y, around, exposed.white))
+
+
+def _by_levels(exposed: Exposed, phi: float, threshold: float, scales: int) -> Tensor:
+    means = pyramid_means(exposed.scaled, scales - 1)
+    around, even = means[0], torch.ones_like(means[0], dtype=torch.bool)
+    for i, (centre, surround) in enumerate(pairwise(means)):
+        size = _WIDEST ** (i / scales)
+        activity = (centre - surround) / (2**phi * exposed.key / size**2 + centre)
+        even = even & (activity.abs() <= threshold)
+        around = torch.where(even, surround, around)
+    return exposed.scaled / (1 + around)
