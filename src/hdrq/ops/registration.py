@@ -7,6 +7,7 @@ histogram over pixels that both show well, so that neither response nor exposure
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -35,9 +36,65 @@ def look_alike(moving: np.ndarray, fixed: np.ndarray, overlap: np.ndarray | None
     return np.interp(middle, rising, np.arange(256.0)).astype(np.float32)[moving]
 
 
-def shrink(image: Tensor, factor: int) -> Tensor:
+@dataclass(frozen=True)
+class Scale:
+    """Two frames averaged over `factor` pixels: what `_climb` reads of them.
+
+    y, x, value  where the fixed frame is steep and seen, and its codes there;  size: (rows, columns)
+    moving       (4, rows, columns): codes, slopes along x and y, and whether the moving frame is seen
+    """
+
+    factor: int
+    size: tuple[int, int]
+    y: Tensor
+    x: Tensor
+    value: Tensor
+    moving: Tensor
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two greys (H, W) uint8 to be registered, and their scales from coarse to fine; none where too little is seen."""
+
+    fixed: np.ndarray
+    moving: np.ndarray
+    scales: tuple[Scale, ...]
+
+
+def pair(
+    fixed: np.ndarray, moving: np.ndarray, *, pixels: int = 600_000, device: torch.device | str = "cpu"
+) -> Pair:
+    """Made once for all motions that are tried.
+
+    pixels  the finest scale has at most so many; more would cost time and win hundredths of a pixel
+    """
+    seen_f = (fixed > DOWN) & (fixed < UP)
+    seen_m = (moving > DOWN) & (moving < UP)
+    if seen_f.mean() < 0.02 or seen_m.mean() < 0.02:
+        return Pair(fixed, moving, ())
+    factor = max(1, int(np.ceil(np.sqrt(fixed.size / pixels))))
+    full = (fixed, look_alike(moving, fixed), seen_f, seen_m)
+    now = torch.cat(
+        [_averaged(torch.from_numpy(a.astype(np.float32))[None].to(device), factor) for a in full]
+    )
+    scales = [_scale(now, factor)]
+    while min(fixed.shape) // (factor * 2) >= 48 and len(scales) < 6:
+        now, factor = _averaged(now, 2), factor * 2
+        scales.insert(0, _scale(now, factor))
+    return Pair(fixed, moving, tuple(scales))
+
+
+def _averaged(image: Tensor, factor: int) -> Tensor:
     """(C, H, W) averaged over factor x factor pixels; what is left over at the ends is dropped."""
     return F.avg_pool2d(image[None], factor)[0] if factor > 1 else image
+
+
+def _scale(planes: Tensor, factor: int) -> Scale:
+    """From fixed, moving, and where each is seen, (4, H, W)."""
+    fixed, moving, seen_f, seen_m = planes
+    y, x, value = _steepest(fixed, seen_f)
+    layers = torch.cat([moving[None], _slopes(moving[None]), seen_m[None]])
+    return Scale(factor, (fixed.shape[0], fixed.shape[1]), y, x, value, layers)
 
 
 def _scaled(h: np.ndarray, factor: float) -> np.ndarray:
@@ -47,39 +104,18 @@ def _scaled(h: np.ndarray, factor: float) -> np.ndarray:
 
 
 def ecc(
-    fixed: np.ndarray,
-    moving: np.ndarray,
-    start: np.ndarray,
-    model: Model = "homography",
-    *,
-    pixels: int = 600_000,
-    rounds: int = 30,
-    device: torch.device | str = "cpu",
+    frames: Pair, start: np.ndarray, model: Model = "homography", rounds: int = 30
 ) -> tuple[np.ndarray, float]:
     """(homography, correlation) that reads `moving` where `fixed` is: pixel (x, y) shows H(x, y) of `moving`.
 
-    fixed, moving  (H, W) uint8 greys;  start  a first homography, from bitmaps or features
-    pixels         the finest level has at most so many; more would cost time and win hundredths of a pixel
+    start  a first homography, from bitmaps or features
     """
-    overlap = _both_see(fixed, moving, start)
-    alike = look_alike(moving, fixed, None)
-    seen_f = (fixed > DOWN) & (fixed < UP)
-    seen_m = (moving > DOWN) & (moving < UP)
-    if overlap < 0.02 or seen_f.mean() < 0.02 or seen_m.mean() < 0.02:
+    if not frames.scales or _both_see(frames.fixed, frames.moving, start) < 0.02:
         return start, 0.0
-    full = [
-        torch.from_numpy(np.ascontiguousarray(a, np.float32))[None].to(device)
-        for a in (fixed, alike, seen_f, seen_m)
-    ]
-    finest = max(1, int(np.ceil(np.sqrt(fixed.size / pixels))))
-    factors = [finest]
-    while min(fixed.shape) // (factors[-1] * 2) >= 48 and len(factors) < 6:
-        factors.append(factors[-1] * 2)
     h, rho = start / start[2, 2], 0.0
-    for factor in reversed(factors):
-        a, b, seen_a, seen_b = (shrink(image, factor) for image in full)
-        g, rho = _climb(a, b, seen_a, seen_b, _scaled(h, factor), model, rounds)
-        h = _scaled(g, 1 / factor)
+    for scale in frames.scales:
+        g, rho = _climb(scale, _scaled(h, scale.factor), model, rounds)
+        h = _scaled(g, 1 / scale.factor)
         h = h / h[2, 2]
     return h, rho
 
@@ -127,36 +163,34 @@ def _moved(h: np.ndarray, p: np.ndarray, model: Model) -> np.ndarray:
     return h
 
 
-def _climb(
-    fixed: Tensor, moving: Tensor, seen_f: Tensor, seen_m: Tensor, h: np.ndarray, model: Model, rounds: int
-):
-    """One level: Gauss-Newton steps on the correlation, over the pixels with the steepest slopes.
+def _climb(scale: Scale, h: np.ndarray, model: Model, rounds: int) -> tuple[np.ndarray, float]:
+    """One scale: Gauss-Newton steps on the correlation, over the pixels with the steepest slopes.
 
-    All (1, rows, columns); stops when a step is under a hundredth of a pixel. Returns (homography, correlation).
+    Stops when a step is under a hundredth of a pixel. Returns (homography, correlation).
     """
-    rows, columns = fixed.shape[-2:]
+    rows, columns = scale.size
     centre, span = np.array([(columns - 1) / 2, (rows - 1) / 2]), max(rows, columns) / 2
     norm = np.array([[1 / span, 0, -centre[0] / span], [0, 1 / span, -centre[1] / span], [0, 0, 1.0]])
     back = np.linalg.inv(norm)
     n = norm @ h @ back
     n = n / n[2, 2]
-    at_y, at_x, template = _steepest(fixed[0], seen_f[0])
+    template = scale.value
     if len(template) < 100:
         return h, 0.0
-    x, y = (at_x - centre[0]) / span, (at_y - centre[1]) / span
-    layers = torch.cat([moving, _slopes(moving) * span, seen_m])
+    x, y = (scale.x - centre[0]) / span, (scale.y - centre[1]) / span
     best, best_rho, last = n, -1.0, -1.0
     for _ in range(rounds):
         w = n[2, 0] * x + n[2, 1] * y + 1.0
         u, v = (n[0, 0] * x + n[0, 1] * y + n[0, 2]) / w, (n[1, 0] * x + n[1, 1] * y + n[1, 2]) / w
         px, py = u * span + centre[0], v * span + centre[1]
-        now = sample(layers, px, py, "bilinear")
+        now = sample(scale.moving, px, py, "bilinear")
         ok = ((now[3] > 0.99) & (px >= 0) & (px <= columns - 1) & (py >= 0) & (py <= rows - 1)).float()
         count = float(ok.sum())
         if count < 100:
             break
         du, dv = _jacobian(x, y, u, v, n, model)
-        stack = torch.stack([template, now[0], *(now[1] * a + now[2] * b for a, b in zip(du, dv))])
+        slopes = now[1:3] * span
+        stack = torch.stack([template, now[0], *(slopes[0] * a + slopes[1] * b for a, b in zip(du, dv))])
         stack = (stack - (stack * ok).sum(1, keepdim=True) / count) * ok
         inner = (stack @ stack.T).double().cpu().numpy()
         rho = inner[0, 1] / max(np.sqrt(inner[0, 0] * inner[1, 1]), 1e-12)

@@ -14,7 +14,7 @@ from hdrq.errors import PixelError, UsageError
 from hdrq.ops.features import match_homography
 from hdrq.ops.flow import tv_flow
 from hdrq.ops.mtb import Shift, bitmap, common_cut, difference, grey, mtb_shift
-from hdrq.ops.registration import DOWN, UP, Model, ecc, look_alike
+from hdrq.ops.registration import DOWN, UP, Model, Pair, ecc, look_alike, pair
 from hdrq.ops.warp import STILL, common_area, corner_motion, is_whole_shift, positions, sample, translation
 
 Method = Literal["auto", "mtb", "homography", "flow", "none"]
@@ -135,11 +135,12 @@ def _step(fixed: np.ndarray, moving: np.ndarray, method: Method, device: torch.d
     start = translation(shift.dy, shift.dx)
     if method == "mtb" or shift.why.startswith("too dark"):
         return Step(start, "mtb", why=shift.why)
-    h, rho = _simplest(fixed, moving, start, device)
+    frames = pair(fixed, moving, device=device)
+    h, rho = _simplest(frames, start)
     if rho < SURE or not _plausible(h, start, fixed.shape):
         first, agreeing = match_homography(fixed, moving)
         if agreeing >= 12:
-            g, sigma = ecc(fixed, moving, first, device=device)
+            g, sigma = ecc(frames, first)
             sound = sigma > max(rho, SURE) and _plausible(g, STILL, fixed.shape, most=0.5)
             if sound and _better(fixed, moving, g, shift, device):
                 return Step(g, "homography", sigma)
@@ -150,14 +151,12 @@ def _step(fixed: np.ndarray, moving: np.ndarray, method: Method, device: torch.d
     return Step(h, "homography", rho)
 
 
-def _simplest(
-    fixed: np.ndarray, moving: np.ndarray, start: np.ndarray, device: torch.device | str
-) -> tuple[np.ndarray, float]:
+def _simplest(frames: Pair, start: np.ndarray) -> tuple[np.ndarray, float]:
     """The simplest motion that explains the frames: a richer one must leave a tenth less unexplained."""
-    h, rho = ecc(fixed, moving, start, "shift", device=device)
+    h, rho = ecc(frames, start, "shift")
     models: tuple[Model, ...] = ("euclid", "homography")
     for model in models:
-        g, sigma = ecc(fixed, moving, h, model, device=device)
+        g, sigma = ecc(frames, h, model)
         if 1 - sigma < LESS * (1 - rho):
             h, rho = g, sigma
     return h, rho
