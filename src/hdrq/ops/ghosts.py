@@ -78,7 +78,7 @@ def disagreement(
     known_variance: Tensor,
     *,
     sigmas: float = 3.0,
-    tolerance: float = 0.12,
+    tolerance: float | Tensor = 0.12,
     slack: int = 1,
 ) -> Tensor:
     """How far a frame is from what is known of the scene, in tolerances (above 1: moved), (1, H, W).

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -18,6 +20,9 @@ from hdrq.ops.mtb import grey
 
 BRIGHT, DARK = 0.92, 0.02  # codes (of 1) beyond which a pixel only bounds the light
 LOOSE = 0.75  # of such a bound, for the response is least known there
+LEAST, MOST = 0.12, 0.5  # relative scatter between frames that is never, and always, called movement
+DEAF = 0.5  # ln: no response is further off; dark codes that usually are, or scatter so, are only a bound
+DEAFEST = 24 / 255  # codes above this are always believed
 CODES = 0.5  # variance, in codes², that rounding and JPEG add
 KNOWN, ABOVE, BELOW = 1, 0, 2  # what is known of a pixel: its light, a lower bound, an upper bound
 
@@ -44,24 +49,23 @@ class ReferenceTrust:
         self.white = float(calibration.response.curve[-1].max())
         stops = np.abs(np.log2(calibration.seconds / calibration.seconds[alignment.reference]))
         self.order = [int(k) for k in np.argsort(stops, kind="stable")]
-        self.bias, self.tolerance = habits(calibration, samples, self.order)
+        self.bias, self.tolerance, self.deaf = habits(calibration, samples, self.order)
         self.pixels = shape[1] * shape[2]
 
     def __call__(self, k: int, view: View, light: Tensor, tables: Tables) -> Tensor | None:
         rows = slice(view.top, view.bottom)
         t = float(self.calibration.seconds[k])
         x = view.codes.float() / (view.levels - 1)
-        usual = np.interp(np.linspace(0, 255, view.levels), np.arange(256), np.exp(-self.bias[k]))
-        radiance = (
-            light.float()
-            / t
-            * torch.as_tensor(usual, dtype=torch.float32, device=x.device)[view.codes.long()]
-        )
+        radiance = light.float() / t * _of_code(np.exp(-self.bias[k]), view)
         step = look_up(view.codes, tables.step).float()
         noise = self.calibration.noise.variance(light.float() / self.white) * (self.white / t) ** 2
         noise = noise + CODES * (step / t) ** 2
         state = torch.full(x.shape, KNOWN, dtype=torch.uint8, device=x.device)
         state[x < (DARK if tables.coarse else 0.0005)] = BELOW
+        if (deaf := float(self.deaf[k])) > 0:
+            state[x <= deaf] = BELOW
+            floor = tables.light[:, round(deaf * (view.levels - 1))].float()[:, None, None] / t
+            radiance = torch.where(x <= deaf, radiance.maximum(floor), radiance)
         state[(x > BRIGHT).any(0, keepdim=True).expand(x.shape)] = (
             ABOVE  # its other channels are mixed with clipped ones
         )
@@ -84,7 +88,7 @@ class ReferenceTrust:
                 low,
                 high,
                 (self.noise[:, rows].to(x.device).float() * known) ** 2,
-                tolerance=self.tolerance[k],
+                tolerance=_of_code(self.tolerance[k], view),
             )
             mask = ghost_mask(over * view.inside)
             bound_only = (before == ABOVE).any(0, keepdim=True) & (over <= 1)
@@ -107,39 +111,67 @@ class ReferenceTrust:
 
 def habits(
     calibration: Calibration, samples: Samples, order: list[int]
-) -> tuple[list[np.ndarray], np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What a frame's radiance usually is, beside what is known from the frames before it in `order`.
 
-    returns  per frame (256,) ln of the usual ratio by code, which errors of response and exposure make differ from 0;
-             (P,) relative scatter around it that is no movement: three robust deviations, 12 % to 50 %
+    returns  (P, 256) ln of the usual ratio by code, which errors of response and exposure make differ from 0;
+             (P, 256) relative scatter around it that is no movement: three robust deviations, 12 % to 50 %;
+             (P,) code (of 1) up to which a frame hears only its own noise: flare, a raised black, JPEG
     """
     codes = np.rint(samples.codes).astype(int)
     channels = codes.shape[2]
     table = np.broadcast_to(calibration.response.table(256), (256, channels))
     log = np.log(np.maximum(table, 1e-9 * table.max()))
     known = np.full(codes.shape[1:], np.nan)
-    bias = [np.zeros(256) for _ in order]
-    scatter = np.full(len(order), 0.12)
+    bias, scatter, deaf = np.zeros((len(order), 256)), np.full((len(order), 256), LEAST), np.zeros(len(order))
     for k in order:
         z = codes[k]
         seen = (z > DARK * 255) & (z < BRIGHT * 255)
         light = log[z, np.arange(channels)] - np.log(calibration.seconds[k])
         both = seen & np.isfinite(known)
         if both.sum() > 500:
+            deaf[k] = _deaf(z[both], (light - known)[both])
+            seen &= z > deaf[k] * 255
+            both &= seen
+        if both.sum() > 500:
             miss, at = (light - known)[both], z[both]
-            bias[k] = _median_by_code(at, miss)
-            scatter[k] = np.clip(3 * 1.4826 * np.median(np.abs(miss - bias[k][at])), 0.12, 0.5)
+            bias[k] = np.clip(_median_by_code(at, miss), -DEAF, DEAF)
+            scatter[k] = np.clip(3 * 1.4826 * _median_by_code(at, np.abs(miss - bias[k][at])), LEAST, MOST)
         known = np.where(np.isfinite(known) | ~seen, known, light - bias[k][z])
-    return bias, scatter
+    return bias, scatter, deaf
 
 
-def _median_by_code(code: np.ndarray, value: np.ndarray, bins: int = 24, least: int = 60) -> np.ndarray:
-    """(256,) median of `value` around every code, straight lines between bins of equal numbers of samples."""
+def _deaf(code: np.ndarray, miss: np.ndarray, least: int = 20) -> float:
+    """The highest dark code (of 1) whose light is usually much too high, or much too scattered; 0 if there is none."""
+    for q in range(round(DEAFEST * 255), 0, -1):
+        there = miss[code == q]
+        if len(there) >= least:
+            middle = np.median(there)
+            if middle > DEAF or 1.4826 * np.median(np.abs(there - middle)) > DEAF:
+                return q / 255
+    return 0.0
+
+
+def _median_by_code(code: np.ndarray, value: np.ndarray, least: int = 10) -> np.ndarray:
+    """(256,) usual value around every code: the median over neighbouring codes of their medians.
+
+    Every code has one vote, so that a moving thing of a single colour, all its pixels of few codes, is outvoted.
+    """
     order = np.argsort(code, kind="stable")
-    parts = np.array_split(order, min(bins, max(1, len(order) // least)))
-    return np.interp(
-        np.arange(256), [np.median(code[p]) for p in parts], [np.median(value[p]) for p in parts]
-    )
+    code, value = code[order], value[order]
+    ends = np.searchsorted(code, np.arange(257))
+    votes = np.array([np.median(value[a:b]) if b - a >= least else np.nan for a, b in pairwise(ends)])
+    if not np.isfinite(votes).any():
+        return np.full(256, np.median(value))
+    seen = np.flatnonzero(np.isfinite(votes))
+    usual = [np.median(votes[seen[np.abs(seen - q) <= max(1, 0.15 * q)]]) for q in seen]
+    return np.interp(np.arange(256), seen, usual)
+
+
+def _of_code(table: np.ndarray, view: View) -> Tensor:
+    """What a table over 256 codes says of a view's, (C, h, W)."""
+    fine = np.interp(np.linspace(0, 255, view.levels), np.arange(256), table)
+    return torch.as_tensor(fine, dtype=torch.float32, device=view.codes.device)[view.codes.long()]
 
 
 class BitmapTrust:

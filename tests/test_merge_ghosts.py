@@ -1,0 +1,61 @@
+"""What is called movement, and what is not: a camera's raised black in the short frames of a long bracket."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hdrq.engine.merge import Settings, merge
+from hdrq.io.responses import write_response
+from hdrq.ops.camera_response import Response
+from shooting import exposure_of, save, scene, shoot
+
+TIMES = (1 / 4096, 1 / 512, 1 / 64, 1 / 8, 1.0, 8.0)
+AUTO = Settings(times=TIMES, align="none", scale="relative")
+
+
+@pytest.fixture(scope="module")
+def light() -> np.ndarray:
+    return scene(160, 240, stops=12)
+
+
+def hazy(light: np.ndarray, seconds: float, seed: int) -> np.ndarray:
+    """A frame whose black is raised to codes 0 to 9, in blocks, as flare and JPEG do."""
+    codes = shoot(light, seconds, seed)
+    h, w = codes.shape[:2]
+    haze = np.random.default_rng(100 + seed).integers(0, 10, (h // 8, w // 8, 3))
+    return np.maximum(codes, np.repeat(np.repeat(haze, 8, 0), 8, 1)).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def frames(light) -> list[np.ndarray]:
+    return [hazy(light, t, i) for i, t in enumerate(TIMES)]
+
+
+def test_a_raised_black_is_no_movement(frames, tmp_path) -> None:
+    assert merge(save(frames, tmp_path), AUTO).report.ghosts < 0.02
+
+
+def test_what_moves_in_front_of_a_raised_black_is_found(frames, tmp_path) -> None:
+    """A thing of 30 x 30 pixels in one frame only: that frame is left out there, and the merge shows the scene."""
+    crossed = [f.copy() for f in frames]
+    crossed[3][60:90, 100:130] = 150
+    camera = tmp_path / "camera.json"
+    write_response(camera, Response(exposure_of(np.linspace(0, 1, 256))[:, None], "made up"))
+    settings = replace(AUTO, reference=4, response=str(camera))
+    clean = merge(save(frames, tmp_path / "clean"), settings)
+    found = merge(save(crossed, tmp_path / "crossed"), settings)
+    assert 0.02 < found.report.frames[3].ghosts < 0.06  # the thing is 2.3 %, and grown by five pixels 4.2 %
+    ratio = (found.image.pixels / clean.image.pixels)[..., 60:90, 100:130]
+    assert float(ratio.log2().abs().quantile(0.99)) < 0.05
+
+
+@pytest.mark.shared
+def test_a_static_room_of_thirteen_stops_hardly_moves(shared, tmp_path) -> None:
+    """Its screen flickers (2.6 % of the picture); its dark half once counted as movement, 88 %."""
+    stack = np.load(shared / "golden/merge/stack_room_d1.npz")
+    paths = save(list(stack["images"]), tmp_path)
+    report = merge(paths, Settings(times=[float(t) for t in stack["times"]])).report
+    assert report.ghosts < 0.08
