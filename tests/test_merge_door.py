@@ -229,10 +229,29 @@ def test_a_spoiled_stack_is_refused_in_one_line(frames, tmp_path, capsys, second
     [(["--times", "2,1/2,1/8"], "contradict"), (["--times", "1,2"], "2 exposures for 3 frames"), ([], "no exposure is known"),
      (["--times", "1/8,1/2,2", "--rule", "x"], "no rule"), (["--times", "1/8,1/2,2", "--weight", "x"], "no weight"),
      (["--times", "1/8,1/2,2", "--response", "x"], "no response"), (["--times", "1/8,1/2,2", "--reference", "4"], "1 to 3"),
-     (["--times", "1/8,1/2,2", "--ev", "0,1,2"], "twice")],
+     (["--times", "1/8,1/2,2", "--ev", "0,1,2"], "twice"), (["--report", "r.txt"], ".html"),
+     (["--report", "no/r.json"], "folder"),
+     (["--deghost", "none", "--ghost-mask", "m.png"], "--deghost auto"), (["--fuse", "--uncertainty"], "without --fuse"),
+     (["--fuse", "--save-response", "c.json"], "no response")],
 )  # fmt: skip
 def test_a_wrong_request_is_refused_in_one_line(frames, tmp_path, capsys, options, words) -> None:
     code, _, err = at_prompt(capsys, *frames, "-o", tmp_path / "o.exr", "-q", *options)
     assert code == 2
     assert words in err
     assert err.strip().count("\n") == 0
+
+
+def test_no_frame_is_written_over(frames, tmp_path, capsys) -> None:
+    own = tmp_path / "f0.png"
+    own.write_bytes(Path(frames[0]).read_bytes())
+    for options in (["-o", own, "--fuse"], ["-o", tmp_path / "s.exr", "--plot-response", own]):
+        code, _, err = at_prompt(capsys, own, frames[1], *options, "--times", "1/8,1/2")
+        assert code == 2
+        assert "is one of the frames" in err
+    assert own.read_bytes() == Path(frames[0]).read_bytes()
+
+
+def test_a_folder_is_no_frame(frames, tmp_path, capsys) -> None:
+    code, _, err = at_prompt(capsys, Path(frames[0]).parent, "-o", tmp_path / "o.exr")
+    assert code == 2
+    assert "is a folder; name its files" in err

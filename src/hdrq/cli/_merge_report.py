@@ -16,7 +16,6 @@ from typing import Any
 import click
 
 from hdrq.cli._tables import plain, show_table, write_text
-from hdrq.errors import UsageError
 
 Column = tuple[str, Callable[[Any], str]]
 
@@ -192,8 +191,6 @@ def _drawn(response: Any) -> Any:
 
 def write_mask(merged: Any, path: str) -> None:
     """Movement as a grey picture, white where frames were left out."""
-    if merged.ghosts is None:
-        raise UsageError("--ghost-mask needs --deghost auto, reference or bitmap")
     from hdrq import io
     from hdrq.types import Image
 

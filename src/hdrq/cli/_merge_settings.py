@@ -2,9 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from hdrq.errors import UsageError
+
+
+def check_targets(frames: Sequence[Path], output: str, options: dict[str, Any]) -> None:
+    """What could not be written is refused before the first frame is read."""
+    from hdrq.io.formats import by_suffix
+
+    format, fused = by_suffix(output), options["fuse"]
+    if format is None or not format.writes:
+        raise UsageError(
+            f"hdrq cannot write {Path(output).name}; end it in .exr, .hdr, .pfm, .tif (with --fuse .png, .jpg)"
+        )
+    if not fused and format.name in ("png", "jpeg"):
+        raise UsageError(f"{Path(output).name} cannot hold radiance; end it in .exr or .hdr, or add --fuse")
+    if options["uncertainty"] and (fused or format.name != "exr"):
+        raise UsageError(
+            "--uncertainty needs a merge to an EXR, to hold its layer; end -o in .exr, without --fuse"
+        )
+    if options["ghost_mask"] and (fused or options["deghost"] == "none"):
+        raise UsageError("--ghost-mask needs a merge with --deghost auto, reference, bitmap or patch")
+    if fused and (options["save_response"] or options["plot_response"]):
+        raise UsageError("--fuse finds no response; leave out --save-response and --plot-response")
+    report = options["report"]
+    if report and Path(report).suffix.lower() not in (".json", ".html"):
+        raise UsageError(f"--report writes .json or .html, not {report}")
+    taken = {frame.resolve() for frame in frames}
+    beside = [options[name] for name in ("report", "save_response", "plot_response", "ghost_mask")]
+    for target in (output, *filter(None, beside)):
+        if not Path(target).absolute().parent.is_dir():
+            raise UsageError(f"{target} cannot be written: its folder does not exist; make it first")
+        if Path(target).resolve() in taken:
+            raise UsageError(f"{target} is one of the frames; write to another file")
+    for frame in frames:
+        if frame.is_dir():
+            raise UsageError(f"{frame} is a folder; name its files, such as {frame}/*.jpg")
 
 
 def settings(options: dict[str, Any]) -> Any:

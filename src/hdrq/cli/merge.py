@@ -9,7 +9,6 @@ import click
 
 from hdrq.cli import _merge_report, _merge_settings, _options
 from hdrq.cli._door import say
-from hdrq.errors import UsageError
 
 
 @click.command(short_help="Merge exposures into radiance, handheld and moving ones too.")
@@ -142,7 +141,9 @@ from hdrq.errors import UsageError
     help="Raw files: every frame, or the merged mosaic once (frames from a tripod).",
 )
 @click.option(
-    "--depth", type=click.Choice(["half", "float", "uint8", "uint16"]), help="Of the numbers written."
+    "--depth",
+    type=click.Choice(["half", "float", "uint8", "uint16"]),
+    help="Of the numbers written.  [default: float in EXR]",
 )
 @click.option("--report", metavar="FILE", help="Write the report as .json or .html.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the random sample points.")
@@ -158,42 +159,27 @@ def merge(frames: tuple[Path, ...], output: str, **options: Any) -> None:
     hdrq merge shots/*.jpg -o scene.jpg --fuse
     """
     settings = _merge_settings.settings(options)
-    report = options["report"]
-    if report and Path(report).suffix.lower() not in (".json", ".html"):
-        raise UsageError(f"--report writes .json or .html, not {report}")
-    _check_target(output, options["fuse"])
+    _merge_settings.check_targets(frames, output, options)
     from hdrq.engine.merge import Merged, steps
 
     merged = None
-    for step in steps([str(f) for f in frames], settings):
-        if isinstance(step, Merged):
-            merged = step
-        elif not options["quiet"]:
-            _merge_report.progress(step)
+    try:
+        for step in steps([str(f) for f in frames], settings):
+            if isinstance(step, Merged):
+                merged = step
+            elif not options["quiet"]:
+                _merge_report.progress(step)
+    finally:
+        _merge_report.progress("")
     if merged is None:
         raise SystemExit(3)
-    _merge_report.progress("")
     _write(merged, output, options)
     for note in merged.report.notes:
         say(f"hdrq: note: {note}")
-    if report:
-        _merge_report.write(merged, report)
+    if options["report"]:
+        _merge_report.write(merged, options["report"])
     if not options["quiet"]:
         _merge_report.show(merged.report, output)
-
-
-def _check_target(output: str, fused: bool) -> None:
-    from hdrq.io.formats import by_suffix
-
-    format = by_suffix(output)
-    if not Path(output).absolute().parent.is_dir():
-        raise UsageError(f"{output} cannot be written: its folder does not exist; make it first")
-    if format is None or not format.writes:
-        raise UsageError(
-            f"hdrq cannot write {Path(output).name}; end it in .exr, .hdr, .pfm, .tif (with --fuse .png, .jpg)"
-        )
-    if not fused and format.name in ("png", "jpeg"):
-        raise UsageError(f"{Path(output).name} cannot hold radiance; end it in .exr or .hdr, or add --fuse")
 
 
 def _write(merged: Any, output: str, options: dict[str, Any]) -> None:
@@ -219,8 +205,6 @@ def _write(merged: Any, output: str, options: dict[str, Any]) -> None:
     extra: dict[str, Any] = {"depth": options["depth"], "provenance": made}
     format = by_suffix(output)
     if merged.uncertainty is not None:
-        if format is None or format.name != "exr":
-            raise UsageError("--uncertainty needs an EXR to hold its layer; end -o in .exr")
         extra["extra"] = {"error": merged.uncertainty.numpy()}
     from importlib import import_module
 

@@ -40,7 +40,7 @@ class Picture:
     @property
     def title(self) -> str:
         names = (self.part.name, self.layer, self.view)
-        return "/".join(n for n in dict.fromkeys(names) if n) or "(no name)"
+        return "/".join(n for n in dict.fromkeys(names) if n) or "the unnamed picture"
 
 
 def pictures(parts: Iterable[Part]) -> list[Picture]:
