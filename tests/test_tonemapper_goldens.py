@@ -150,6 +150,7 @@ PFS = [
     ("reinhard02", "reinhard", {"variant": "pfstools"}),
     ("reinhard02_scales", "reinhard-local", {"phi": 1.0, "variant": "pfstools"}),
     ("reinhard02_scales_phi8", "reinhard-local", {"phi": 8.0, "variant": "pfstools"}),
+    ("durand02", "durand", {"variant": "pfstools"}),
     ("fattal02", "fattal", {"variant": "pfstools"}),
     ("fattal02_paper_fft", "fattal", {"saturation": 1.0}),
     ("reinhard05", "reinhard-devlin", {"variant": "pfstools", "adaptation": 0.75, "chromatic": 0.5}),
@@ -217,7 +218,6 @@ def test_operators_are_near_pfstools(name, operator, options, half, most, church
 
 # Cases that no test compares, and why.
 APART = {
-    "pfstmo__durand02": "its spatial kernel repeats the frame and is unlike in both directions; not identified",
     "pfstmo__mai11": "compression-optimal curve: no operator here",
     "pfstmo__mantiuk06": "its contrast factor acts as a power of about 1.7 of the paper's; not identified",
     "pfstmo__mantiuk06_f03s08": "the same",

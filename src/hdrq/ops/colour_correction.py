@@ -30,12 +30,12 @@ def linear(light: Tensor, shown: Tensor, saturation: float | Tensor = 0.5) -> Te
 
 def mantiuk_power(light: Tensor, shown: Tensor, saturation: float = 1.0) -> Tensor:
     """`schlick` with the exponent that goes with the tone curve's slope where a pixel lies on it."""
-    return schlick(light, shown, saturation * _for_slope(slope(light, shown), 1.48, 0.82))
+    return schlick(light, shown, saturation * exponent_for(slope(light, shown), 1.48, 0.82))
 
 
 def mantiuk_linear(light: Tensor, shown: Tensor, saturation: float = 1.0) -> Tensor:
     """`linear` with the factor that goes with the tone curve's slope."""
-    return linear(light, shown, saturation * _for_slope(slope(light, shown), 1.6774, 0.9925))
+    return linear(light, shown, saturation * exponent_for(slope(light, shown), 1.6774, 0.9925))
 
 
 def pouli(light: Tensor, shown: Tensor, saturation: float = 1.0) -> Tensor:
@@ -90,7 +90,8 @@ def slope(light: Tensor, shown: Tensor) -> Tensor:
     return torch.stack(result)
 
 
-def _for_slope(c: Tensor, k1: float, k2: float) -> Tensor:
+def exponent_for(c: Tensor, k1: float, k2: float) -> Tensor:
+    """What saturation goes with a tone curve of slope c. Source: Mantiuk et al. 2009."""
     raised = c.clamp(min=1e-6) ** k2
     return (1 + k1) * raised / (1 + k1 * raised)
 

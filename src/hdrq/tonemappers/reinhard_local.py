@@ -21,7 +21,8 @@ _WIDEST = 43.0  # of pfstools' sizes
 @operator(
     OperatorCard(
         title="Photographic tone reproduction, dodging and burning",
-        source="Reinhard, Stark, Shirley & Ferwerda 2002, doi:10.1145/566654.566575; variants as HDR Toolbox 5375d05 and pfstools 2.2",
+        source="Reinhard, Stark, Shirley & Ferwerda 2002, doi:10.1145/566654.566575; "
+        "variants as HDR Toolbox 5375d05 and pfstools 2.2",
         tunes={"key": (0.01, 2), "white": (0.5, 1000), "phi": (1, 15)},
     )
 )
