@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from hdrq.engine.merge import Settings, merge
+from hdrq.engine.merging.combination import Recipe
 from hdrq.io.responses import write_response
 from hdrq.ops.camera_response import Response
 from shooting import exposure_of, save, scene, shoot
@@ -50,6 +51,17 @@ def test_what_moves_in_front_of_a_raised_black_is_found(frames, tmp_path) -> Non
     assert 0.02 < found.report.frames[3].ghosts < 0.06  # the thing is 2.3 %, and grown by five pixels 4.2 %
     ratio = (found.image.pixels / clean.image.pixels)[..., 60:90, 100:130]
     assert float(ratio.log2().abs().quantile(0.99)) < 0.05
+
+
+def test_a_rule_of_two_passes_counts_movement_once(frames, tmp_path) -> None:
+    crossed = [f.copy() for f in frames]
+    crossed[3][60:90, 100:130] = 150
+    paths = save(crossed, tmp_path)
+    once, twice = (
+        merge(paths, replace(AUTO, reference=5, recipe=Recipe(rule))).report.frames[3].ghosts
+        for rule in ("photon-count", "least-noise")
+    )
+    assert twice == once > 0.01
 
 
 @pytest.mark.shared
