@@ -22,8 +22,8 @@ def bilateral_slices(x: Tensor, sigma: float, sigma_range: float) -> Tensor:
 
 def _one(x: Tensor, sigma: float, sigma_range: float) -> Tensor:
     kernel = _kernel(x, sigma)
-    low, high = x.amin().detach(), x.amax().detach()
-    count = max(ceil(float((high - low) / sigma_range)), 1)
+    low, high = x.amin(), x.amax()
+    count = max(ceil(float((high - low).detach() / sigma_range)), 1)
     step = ((high - low) / count).clamp(min=1e-12)
     out = torch.zeros_like(x)
     for j in range(count):

@@ -63,9 +63,12 @@ def halve(image: np.ndarray) -> np.ndarray:
     return ((wide[::2, ::2] + wide[1::2, ::2] + wide[::2, 1::2] + wide[1::2, 1::2] + 2) >> 2).astype(np.uint8)
 
 
-def bitmap(image: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
-    """(brighter than the cut, far enough from it to count), two boolean pictures."""
-    cut = int(_quantiles(image, np.array([share]))[0])
+def bitmap(image: np.ndarray, share: float, whole: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """(brighter than the cut, far enough from it to count), two boolean pictures.
+
+    whole  the frame whose percentile cuts, where `image` shows only a part of it
+    """
+    cut = int(_quantiles(image if whole is None else whole, np.array([share]))[0])
     return image > cut, np.abs(image.astype(np.int16) - cut) > TOLERANCE
 
 

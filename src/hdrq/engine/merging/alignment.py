@@ -15,7 +15,16 @@ from hdrq.ops.features import match_homography
 from hdrq.ops.flow import tv_flow
 from hdrq.ops.mtb import Shift, bitmap, common_cut, difference, grey, mtb_shift
 from hdrq.ops.registration import DOWN, UP, Model, Pair, ecc, look_alike, pair
-from hdrq.ops.warp import STILL, common_area, corner_motion, is_whole_shift, positions, sample, translation
+from hdrq.ops.warp import (
+    STILL,
+    common_area,
+    corner_motion,
+    inside,
+    is_whole_shift,
+    positions,
+    sample,
+    translation,
+)
 
 Method = Literal["auto", "mtb", "homography", "flow", "none"]
 FINE = 0.5  # pixels (root mean square) that whole shifts may be off before a frame is resampled
@@ -165,10 +174,12 @@ def _simplest(frames: Pair, start: np.ndarray) -> tuple[np.ndarray, float]:
 def _better(
     fixed: np.ndarray, moving: np.ndarray, h: np.ndarray, shift: Shift, device: torch.device | str
 ) -> bool:
-    """Whether threshold bitmaps, too, agree clearly better after a motion than after the whole shift."""
+    """Whether threshold bitmaps, too, agree clearly better after a motion than after the whole shift, where both see."""
     share, _ = common_cut(fixed, moving)
-    moved = _read(moving, Placement(h), device)
-    return difference(bitmap(fixed, share), bitmap(moved, share), 0, 0) < CLEARLY * shift.error
+    bright, sure = bitmap(_read(moving, Placement(h), device), share, moving)
+    x, y = positions(h, 0, fixed.shape[0], 0, fixed.shape[1], None, device)
+    seen = inside(x, y, (fixed.shape[0], fixed.shape[1])).cpu().numpy()
+    return difference(bitmap(fixed, share), (bright, sure & seen), 0, 0) < CLEARLY * shift.error
 
 
 def _plausible(h: np.ndarray, start: np.ndarray, size: tuple[int, ...], most: float = 0.1) -> bool:
