@@ -41,17 +41,17 @@ def _columns(report: Any) -> list[Column]:
     if any(f.off_stops is not None for f in frames):
         columns.append(("stated off by", lambda f: f"{f.off_stops:+.3f} stops"))
     columns += [
-        ("clipped", lambda f: f"{100 * f.clipped:.2f} %"),
-        ("black", lambda f: f"{100 * f.black:.2f} %"),
+        ("white %", lambda f: f"{100 * f.clipped:.2f}"),
+        ("black %", lambda f: f"{100 * f.black:.2f}"),
     ]
     if any(f.how not in ("none", "reference") for f in frames):
-        columns += [
-            ("shift y, x", lambda f: f"{f.shift[0]:+.1f}, {f.shift[1]:+.1f}"),
-            ("placed by", lambda f: f.how + (f" ({f.why})" if f.why else "")),
-            ("overlap", lambda f: f"{100 * f.overlap:.1f} %"),
-        ]
+        if any(f.shift != (0, 0) for f in frames):
+            columns.append(("shift y,x", lambda f: f"{f.shift[0]:+.1f},{f.shift[1]:+.1f}"))
+        columns.append(("placed by", lambda f: f.how + (f" ({f.why})" if f.why else "")))
+        if any(f.overlap < 1 for f in frames):
+            columns.append(("seen %", lambda f: f"{100 * f.overlap:.1f}"))
     if any(f.ghosts for f in frames):
-        columns.append(("left out", lambda f: f"{100 * f.ghosts:.2f} %"))
+        columns.append(("moved %", lambda f: f"{100 * f.ghosts:.2f}"))
     return columns
 
 
@@ -93,7 +93,7 @@ def show(report: Any, output: str) -> None:
         [title for title, _ in columns],
         [[escape(cell(f)) for _, cell in columns] for f in report.frames],
         escape(f"{len(report.frames)} frames to {output}"),
-        right=("stops", "stated off by", "clipped", "black", "shift y, x", "overlap", "left out"),
+        right=("stops", "stated off by", "white %", "black %", "shift y,x", "seen %", "moved %"),
     )
     wide = max(len(name) for name, _ in facts)
     for name, fact in facts:
