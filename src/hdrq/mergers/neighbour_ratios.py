@@ -11,10 +11,10 @@ from hdrq.ops.exposure_weights import triangle
 from hdrq.ops.merger import MergerCard, merger
 
 LOW, HIGH = 5, 250  # codes between which a pixel counts
-FLOOR = 0.005  # ln units: disagreement that costs a pixel no weight
+FLOOR = 0.03  # ln units: disagreement that costs a pixel no weight
 SMOOTH = (1e-5, 3e-6, 1e-6)
 AS_WELL = 1.005  # times the smallest bias + rms: exposures a constant ratio apart leave waves undecided, so stay smooth
-TOGETHER = 30  # how much stiffer the channels' differences are than their mean
+TOGETHER = 10  # how much stiffer the channels' differences are than their mean
 
 
 @merger(
@@ -29,19 +29,20 @@ def neighbour_ratios(
     seconds: np.ndarray,
     *,
     smooth: float | None = None,
-    power: float = 1.0,
+    power: float = 0.0,
     rounds: int = 6,
 ) -> np.ndarray:
     """ln exposure of every 8-bit code, (256, C) float64, 0 at code 128.
 
     samples  (P, N, C) codes 0..255;  seconds (P,) relative exposures
     smooth   weight of the roughness; None takes the largest of SMOOTH that makes the frames agree as well as any does
-    power    of the disagreement that is minimised: 2 least squares, 1 least absolute deviations
+    power    of the disagreement that is minimised: 2 least squares, 1 least absolute deviations, 0 its logarithm, so
+             that what moved has next to no say
 
     Minimises the mean over neighbouring exposures of w |g(z_k) - g(z_k+1) - ln(t_k / t_k+1)|^power, every pair of
     frames alike however many pixels it has, plus the roughness ∫ (d²g/du²)² du over u = ln(z + 1), which leaves
     power laws alone where the usual g″ over z bends them. The channels' deviations from their mean curve are held
-    30 times stiffer than the mean: a camera's channels share their tone curve, and grey stays grey at both ends.
+    10 times stiffer than the mean: a camera's channels share their tone curve, and grey stays grey at both ends.
     """
     order = np.argsort(seconds, kind="stable")
     z = np.rint(samples[order]).astype(np.int64)
