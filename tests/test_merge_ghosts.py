@@ -64,6 +64,18 @@ def test_a_rule_of_two_passes_counts_movement_once(frames, tmp_path) -> None:
     assert twice == once > 0.01
 
 
+@pytest.mark.parametrize("code", [0.5, 0.02])
+def test_movement_is_found_in_linear_frames_of_sixteen_bits(light, tmp_path, code) -> None:
+    """Bright, and dark; the rest of the scene stays, down to the noise of the shortest frame."""
+    shots = [shoot(light, t, i, tone=lambda f: f, bits=16) for i, t in enumerate(TIMES)]
+    settings = replace(AUTO, response="linear", reference=4)
+    assert merge(save(shots, tmp_path / "clean"), settings).report.ghosts < 0.01
+    shots[3][60:90, 100:130] = round(code * 65535)
+    frames = merge(save(shots, tmp_path / "crossed"), settings).report.frames
+    assert 0.015 < frames[3].ghosts < 0.06
+    assert max(f.ghosts for f in frames if f.file != "f3.png") < 0.01
+
+
 @pytest.mark.shared
 def test_a_static_room_of_thirteen_stops_hardly_moves(shared, tmp_path) -> None:
     """Its screen flickers (2.6 % of the picture); its dark half once counted as movement, 88 %."""

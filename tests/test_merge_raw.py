@@ -122,6 +122,17 @@ def test_light_comes_back_within_two_percent_where_any_frame_is_well_exposed(
 
 
 @BOTH
+def test_the_dark_of_short_raw_frames_is_noise_and_no_movement(tmp_path, demosaic) -> None:
+    """The camera's own noise is found from the frames: photon 2e-5, read 4e-8."""
+    pytest.importorskip("rawpy")
+    paths = taken(tmp_path, scene(160, 240, stops=14), (1 / 512, 1 / 64, 1 / 8, 1, 8))
+    report = merge(paths, Settings(align="none", demosaic=demosaic)).report
+    assert report.ghosts < 0.02
+    if demosaic == "after":  # before it, neighbours are averaged
+        assert report.noise == pytest.approx((2e-5, 4e-8), rel=0.5)
+
+
+@BOTH
 def test_a_raw_frame_is_not_stretched_to_its_own_brightest_pixel(tmp_path, demosaic) -> None:
     """LibRaw would, by default, where that pixel is above three quarters of white."""
     pytest.importorskip("rawpy")

@@ -67,7 +67,11 @@ def fit_noise(samples: np.ndarray, seconds: np.ndarray, table: np.ndarray) -> No
     order = np.argsort(seconds, kind="stable")
     table = np.broadcast_to(table, (levels, z.shape[2])) / table.max()
     steps = np.gradient(table, axis=0)
-    low, high = int(0.03 * levels), int(0.96 * levels)
+    # 8-bit code is rounded too coarsely in the dark; what deeper code holds there is the read noise
+    low, high = (
+        int(0.03 * levels) if levels == 256 else int(np.argmax(table.min(1) > 5e-4)),
+        int(0.96 * levels),
+    )
     rows, targets = [], []
     for a, b in pairwise(order):
         ratio = seconds[b] / seconds[a]

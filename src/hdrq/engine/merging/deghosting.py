@@ -19,10 +19,11 @@ from hdrq.ops.ghosts import disagreement, ghost_mask, moving_clusters
 from hdrq.ops.mtb import grey
 
 BRIGHT, DARK = 0.92, 0.02  # codes (of 1) beyond which a pixel only bounds the light
+DARK_DEEP = 0.0005  # of files of more than eight bits
 LOOSE = 0.75  # of such a bound, for the response is least known there
 LEAST, MOST = 0.12, 0.5  # relative scatter between frames that is never, and always, called movement
 DEAF = 0.5  # ln: no response is further off; dark codes that usually are, or scatter so, are only a bound
-DEAFEST = 24 / 255  # codes above this are always believed
+DEAFEST = 24  # steps of 255 of code: higher ones are always believed
 CODES = 0.5  # variance, in codes², that rounding and JPEG add
 KNOWN, ABOVE, BELOW = 1, 0, 2  # what is known of a pixel: its light, a lower bound, an upper bound
 
@@ -49,19 +50,19 @@ class ReferenceTrust:
         self.white = float(calibration.response.curve[-1].max())
         stops = np.abs(np.log2(calibration.seconds / calibration.seconds[alignment.reference]))
         self.order = [int(k) for k in np.argsort(stops, kind="stable")]
-        self.bias, self.tolerance, self.deaf = habits(calibration, samples, self.order)
+        self.bias, self.tolerance, self.deaf = habits(calibration, samples, self.order, bracket.levels > 256)
         self.pixels = shape[1] * shape[2]
 
     def __call__(self, k: int, view: View, light: Tensor, tables: Tables) -> Tensor | None:
         rows = slice(view.top, view.bottom)
         t = float(self.calibration.seconds[k])
         x = view.codes.float() / (view.levels - 1)
-        radiance = light.float() / t * _of_code(np.exp(-self.bias[k]), view)
+        radiance = light.float() / t * _of_code(np.exp(-self.bias[k]), view, not tables.coarse)
         step = look_up(view.codes, tables.step).float()
         noise = self.calibration.noise.variance(light.float() / self.white) * (self.white / t) ** 2
         noise = noise + CODES * (step / t) ** 2
         state = torch.full(x.shape, KNOWN, dtype=torch.uint8, device=x.device)
-        state[x < (DARK if tables.coarse else 0.0005)] = BELOW
+        state[x < (DARK if tables.coarse else DARK_DEEP)] = BELOW
         if (deaf := float(self.deaf[k])) > 0:
             state[x <= deaf] = BELOW
             floor = tables.light[:, round(deaf * (view.levels - 1))].float()[:, None, None] / t
@@ -90,7 +91,7 @@ class ReferenceTrust:
                 low,
                 high,
                 (self.noise[:, rows].to(x.device).float() * known) ** 2,
-                tolerance=_of_code(self.tolerance[k], view),
+                tolerance=_of_code(self.tolerance[k], view, not tables.coarse),
             )
             mask = ghost_mask(over * view.inside)
             bound_only = (before == ABOVE).any(0, keepdim=True) & (over <= 1)
@@ -112,29 +113,33 @@ class ReferenceTrust:
 
 
 def habits(
-    calibration: Calibration, samples: Samples, order: list[int]
+    calibration: Calibration, samples: Samples, order: list[int], deep: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What a frame's radiance usually is, beside what is known from the frames before it in `order`.
 
-    returns  (P, 256) ln of the usual ratio by code, which errors of response and exposure make differ from 0;
+    deep     files of more than eight bits: the 256 steps are of the root of code, for most of it is in the dark
+    returns  (P, 256) ln of the usual ratio by step of code, which errors of response and exposure make differ from 0;
              (P, 256) relative scatter around it that is no movement: three robust deviations, 12 % to 50 %;
              (P,) code (of 1) up to which a frame hears only its own noise: flare, a raised black, JPEG
     """
-    codes = np.rint(samples.codes).astype(int)
-    channels = codes.shape[2]
-    table = np.broadcast_to(calibration.response.table(256), (256, channels))
+    x = samples.codes / 255
+    levels, channels = (65536 if deep else 256), x.shape[2]
+    table = np.broadcast_to(calibration.response.table(levels), (levels, channels))
     log = np.log(np.maximum(table, 1e-9 * table.max()))
-    known = np.full(codes.shape[1:], np.nan)
+    steps = np.rint(255 * (np.sqrt(x) if deep else x)).astype(int)
+    known = np.full(x.shape[1:], np.nan)
     bias, scatter, deaf = np.zeros((len(order), 256)), np.full((len(order), 256), LEAST), np.zeros(len(order))
     for k in order:
-        z = codes[k]
-        seen = (z > DARK * 255) & (z < BRIGHT * 255)
-        light = log[z, np.arange(channels)] - np.log(calibration.seconds[k])
+        z = steps[k]
+        seen = (x[k] > (DARK_DEEP if deep else DARK)) & (x[k] < BRIGHT)
+        light = log[np.rint(x[k] * (levels - 1)).astype(int), np.arange(channels)]
+        light = light - np.log(calibration.seconds[k])
         both = seen & np.isfinite(known)
         if both.sum() > 500:
-            deaf[k] = _deaf(z[both], (light - known)[both])
-            seen &= z > deaf[k] * 255
+            last = _deaf(z[both], (light - known)[both])
+            seen &= z > last
             both &= seen
+            deaf[k] = (last / 255) ** (2 if deep else 1)
         if both.sum() > 500:
             miss, at = (light - known)[both], z[both]
             bias[k] = np.clip(_median_by_code(at, miss), -DEAF, DEAF)
@@ -143,15 +148,15 @@ def habits(
     return bias, scatter, deaf
 
 
-def _deaf(code: np.ndarray, miss: np.ndarray, least: int = 20) -> float:
-    """The highest dark code (of 1) whose light is usually much too high, or much too scattered; 0 if there is none."""
-    for q in range(round(DEAFEST * 255), 0, -1):
+def _deaf(code: np.ndarray, miss: np.ndarray, least: int = 20) -> int:
+    """The highest dark step of code whose light is usually much too high, or much too scattered; 0 if there is none."""
+    for q in range(DEAFEST, 0, -1):
         there = miss[code == q]
         if len(there) >= least:
             middle = np.median(there)
             if middle > DEAF or 1.4826 * np.median(np.abs(there - middle)) > DEAF:
-                return q / 255
-    return 0.0
+                return q
+    return 0
 
 
 def _median_by_code(code: np.ndarray, value: np.ndarray, least: int = 10) -> np.ndarray:
@@ -170,9 +175,10 @@ def _median_by_code(code: np.ndarray, value: np.ndarray, least: int = 10) -> np.
     return np.interp(np.arange(256), seen, usual)
 
 
-def _of_code(table: np.ndarray, view: View) -> Tensor:
-    """What a table over 256 codes says of a view's, (C, h, W)."""
-    fine = np.interp(np.linspace(0, 255, view.levels), np.arange(256), table)
+def _of_code(table: np.ndarray, view: View, deep: bool) -> Tensor:
+    """What a table over 256 steps of code (deep: of its root) says of a view's codes, (C, h, W)."""
+    x = np.linspace(0, 1, view.levels)
+    fine = np.interp(255 * (np.sqrt(x) if deep else x), np.arange(256), table)
     return torch.as_tensor(fine, dtype=torch.float32, device=view.codes.device)[view.codes.long()]
 
 
