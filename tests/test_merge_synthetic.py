@@ -70,18 +70,18 @@ def test_radiance_comes_back_with_a_known_response(light, still, camera, rule) -
     ours = pixels(still, replace(STILL, response=camera, recipe=Recipe(rule)))
     errors = off(ours, light, well_exposed(light))
     assert np.median(errors) < 0.01
-    assert np.quantile(errors, 0.9) < 0.02 if rule in ("photon-count", "least-noise") else 0.04
+    assert np.quantile(errors, 0.9) < (0.02 if rule in ("photon-count", "least-noise") else 0.03)
 
 
 def test_radiance_comes_back_with_an_estimated_response(light, still) -> None:
     errors = off(pixels(still, STILL), light, well_exposed(light))
-    assert np.median(errors) < 0.015  # 0.007 of it is noise
-    assert np.quantile(errors, 0.9) < 0.03
+    assert np.median(errors) < 0.01  # 0.007 of it is noise
+    assert np.quantile(errors, 0.9) < 0.022
 
 
 @pytest.mark.parametrize(
     ("estimator", "most"),
-    [(neighbour_ratios, 0.025), (debevec, 0.03), (mitsunaga_nayar, 0.03), (robertson, 0.12)],
+    [(neighbour_ratios, 0.02), (debevec, 0.03), (mitsunaga_nayar, 0.03), (robertson, 0.12)],
 )
 def test_responses_are_found(light, estimator, most) -> None:
     seconds = np.array([1 / 64, 1 / 16, 1 / 4, 1, 4, 16])

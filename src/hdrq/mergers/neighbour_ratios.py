@@ -13,7 +13,7 @@ from hdrq.ops.merger import MergerCard, merger
 LOW, HIGH = 5, 250  # codes between which a pixel counts
 FLOOR = 0.03  # ln units: disagreement that costs a pixel no weight
 SMOOTH = (1e-5, 3e-6, 1e-6)
-AS_WELL = 1.005  # times the smallest bias + rms: exposures a constant ratio apart leave waves undecided, so stay smooth
+AS_WELL = 1.01  # times the smallest bias + rms: exposures a constant ratio apart leave waves undecided, so stay smooth
 TOGETHER = 10  # how much stiffer the channels' differences are than their mean
 
 
