@@ -4,8 +4,9 @@
 
 Pre-training learns hdrvdp3's scores of pristine pictures that were distorted in 25 ways, as KADID-10k's are: plainly for
 the ResNet-18; for MetaIQA from that ResNet-18's body, plainly and then by meta-learning with a task for every
-distortion. No weights of ImageNet take part. Each fine-tuning sees 80 % of the photographs, as many epochs in every arm; the last epoch's weights are judged on
-the other 20 %, which nothing was chosen by. It can be killed and started again: it goes on where it was.
+distortion. No weights of ImageNet take part. Each fine-tuning sees 80 % of the photographs, as many epochs in every
+arm; the last epoch's weights are judged on the other 20 %, which nothing was chosen by. It can be killed and started
+again: it goes on where it was.
 
     DATA  folder with livec/, natural/ and sdr_iqa/   [../shared/data]
     OUT   everything made, and the table: livec.md, livec.json   [runs/livec]

@@ -4,8 +4,9 @@
 
 Two brackets are made: three frames of 1536x1024, handheld, with something that moves; sixteen of 768x512 from a
 tripod. hdrq reads, aligns, estimates the response, removes ghosts and merges, once as the command (with the start of
-Python) and once within this process. OpenCV (`pip install opencv-python-headless`) reads, aligns by AlignMTB, calibrates
-and merges by Debevec; it has no deghosting. --stack times the files of a folder (with EXIF) instead.
+Python) and once within this process. OpenCV (`pip install opencv-python-headless`) reads, aligns by AlignMTB,
+calibrates by Debevec or Robertson and merges by Debevec; it has no deghosting. --stack times the files of a folder
+(with EXIF) instead.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -100,21 +102,22 @@ def rivals(
     cv2.setNumThreads(threads)
     seconds = np.array(times or [1.0] * len(paths), np.float32)
 
-    def debevec(aligned: bool) -> object:
-        frames = [cv2.imread(str(p)) for p in paths]
+    def merged(aligned: bool, calibrate: Callable[[], Any] = cv2.createCalibrateDebevec) -> object:
+        frames: Any = [cv2.imread(str(p)) for p in paths]
         if aligned:
             cv2.createAlignMTB().process(frames, frames)
-        response = cv2.createCalibrateDebevec().process(frames, seconds)
+        response = calibrate().process(frames, seconds)
         return cv2.createMergeDebevec().process(frames, seconds, response)
 
     def fused() -> object:
-        frames = [cv2.imread(str(p)) for p in paths]
+        frames: Any = [cv2.imread(str(p)) for p in paths]
         cv2.createAlignMTB().process(frames, frames)
         return cv2.createMergeMertens().process(frames)
 
     return jobs | {
-        f"OpenCV {cv2.__version__}, no deghosting": lambda: debevec(True),
-        "OpenCV, not aligned": lambda: debevec(False),
+        f"OpenCV {cv2.__version__}, no deghosting": lambda: merged(True),
+        "OpenCV, Robertson's response": lambda: merged(True, cv2.createCalibrateRobertson),
+        "OpenCV, not aligned": lambda: merged(False),
         "OpenCV, fusion": fused,
     }
 

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from hdrq.errors import FileError
 
+_MASK = os.umask(0)  # it can only be read by setting it, which threads must not do side by side
+os.umask(_MASK)
+
 
 def why(error: OSError) -> str:
     """The system's reason in words ("No space left on device"), without the path it repeats."""
@@ -63,9 +66,7 @@ def _beside(target: Path, mode: int | None) -> Path:
     handle, name = tempfile.mkstemp(prefix=".hdrq-", suffix=target.suffix, dir=target.parent)
     os.close(handle)
     if mode is None:
-        mask = os.umask(0)
-        os.umask(mask)
-        mode = 0o666 & ~mask
+        mode = 0o666 & ~_MASK
     with suppress(OSError):  # file systems without rights
         os.chmod(name, stat.S_IMODE(mode))
     return Path(name)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hdrq.ops import restarted_pyramid
 from hdrq.ops.contrast_pyramid import Field, contrasts, picture
 from hdrq.ops.loose_pyramid import rescaled
 from hdrq.ops.operator import OperatorCard, operator
@@ -19,11 +20,27 @@ _LEAST = 0.001
 _GREY = (0.299, 0.587, 0.114)  # OpenCV's grey
 _DECADES = 2.3  # of the result, between ranks 0.1 and 99.9 %
 
+# W = 10^|G| - 1 at 0, 1, 2 ... just noticeable differences. Fitted to two pictures of pfstools 2.2, whose gradients show
+# the response at every contrast up to 40; further out the steps grow evenly to the last, 10 510.
+# fmt: off
+_EVERY_THRESHOLD = (
+    0, 0.01, 0.0212, 0.031814, 0.04265, 0.053861, 0.0656, 0.077996, 0.091164, 0.10522, 0.12028, 0.13648,
+    0.15392, 0.17272, 0.193, 0.21492, 0.23864, 0.26437, 0.29233, 0.32274, 0.35582, 0.3918, 0.43095, 0.47355,
+    0.51998, 0.57066, 0.62609, 0.6868, 0.7534, 0.82657, 0.907, 0.99545, 1.0927, 1.1997, 1.3174, 1.4473,
+    1.5906, 1.7489, 1.9237, 2.1167, 2.3296, 2.5647, 2.8245, 3.1121, 3.4314, 3.7869, 4.1834, 4.6259, 5.1194,
+    5.6693, 6.2812, 6.9619, 7.7193, 8.5631, 9.5048, 10.558, 11.738, 13.062, 14.552, 16.231, 18.128, 20.276,
+    22.713, 25.486, 28.644, 32.249, 36.37, 41.088, 46.496, 52.704, 59.837, 68.042, 77.489, 88.375, 100.93,
+    115.42, 132.16, 151.5, 173.87, 199.75, 229.7, 264.39, 304.58, 351.16, 405.16, 467.79, 540.45, 624.76,
+    722.61, 836.22, 968.15, 1121.4, 1299.4, 1506.2, 1746.4, 2025.7, 2350.3, 2727.6, 3166.3, 3676.4, 4269.5,
+    4959.2, 5761.3, 6694.2, 7779.4, 9041.6, 10510,
+)
+# fmt: on
+
 
 @operator(
     OperatorCard(
         title="Perceptual framework for contrast processing",
-        source="Mantiuk, Myszkowski & Seidel 2006, doi:10.1145/1166087.1166095; variant as OpenCV 5.0",
+        source="Mantiuk, Myszkowski & Seidel 2006, doi:10.1145/1166087.1166095; variants as OpenCV 5.0, pfstools 2.2",
         tunes={"factor": (0.02, 1), "saturation": (0.3, 1.2)},
     )
 )
@@ -35,24 +52,31 @@ def mantiuk_2006(
     equalise: bool = False,
     response: Literal["jnd", "power"] = "jnd",
     gamma: float = 1.0,
-    variant: Literal["paper", "opencv"] = "paper",
+    variant: Literal["paper", "pfstools", "opencv"] = "paper",
 ) -> Tensor:
     """Responses to the contrasts of log10 L at every scale times `factor`, and the picture that has them.
 
     equalise  contrasts get the rank they have in the scene, times factor, in place of their own size
-    response  jnd: thresholds accumulated, each 0.01 + 0.117 W above the last; power: the paper's fit W^0.4185
+    response  jnd: 106 thresholds accumulated, up to W = 10 510; power: the paper's fit W^0.4185
     gamma     opencv only
-    variant   opencv: contrasts to the power 0.4185, a rough solution, min-max before and after
+    variant   pfstools: its rough solution, with factor=0.1 as the program has it; opencv: contrasts to the power
+              0.4185, another rough solution, min-max before and after
     """
     if variant == "opencv":
         return _opencv(light, factor, saturation, gamma)
     y = luminance(light, XYZ_WEIGHTS).clamp(min=1e-9)
-    wanted = [_rescale(g, factor, equalise, response) for g in contrasts(y.log10())]
-    if equalise:
-        wanted = _equalised(contrasts(y.log10()), factor, response)
+    start = y.log10()
+    there = restarted_pyramid.contrasts(start) if variant == "pfstools" else contrasts(start)
+    wanted = (
+        _equalised(there, factor, response) if equalise else [_rescale(g, factor, response) for g in there]
+    )
     weights = [(_trust(a), _trust(b)) for a, b in wanted]
-    x = picture(wanted, weights)
-    low, high = ordered(x, 0.001), ordered(x, 0.999)
+    if variant == "pfstools":
+        x = restarted_pyramid.picture(start, wanted, weights)
+        low, high = _swapped(x, 0.001), _swapped(x, 0.999)
+    else:
+        x = picture(wanted, weights)
+        low, high = ordered(x, 0.001), ordered(x, 0.999)
     new = 10 ** (_DECADES * ratio(x - high, high - low))
     return ratio(light, y).clamp(min=1e-9) ** saturation * new * (light.amax(1, keepdim=True) > 0)
 
@@ -65,6 +89,15 @@ def _opencv(light: Tensor, factor: float, saturation: float, gamma: float) -> Te
     # Its darkest channel value is a rounding error below 0, and a fractional power of that drops out of its minimum.
     lowest = darkest(torch.where(c > 0, mapped, torch.inf) if saturation != 1 else mapped)
     return ratio(mapped - lowest, brightest(mapped) - lowest).clamp(min=1e-12) ** (1 / gamma)
+
+
+def _swapped(x: Tensor, share: float) -> Tensor:
+    """The value at rank (n - 1) share, interpolated with the weights of the two neighbours exchanged, as pfstools does."""
+    flat = x.flatten(1)
+    at = (flat.shape[1] - 1) * share
+    below, above = int(at), min(int(at) + 1, flat.shape[1] - 1)
+    values = flat.sort(1).values
+    return ((at - below) * values[:, below] + (1 - at + below) * values[:, above]).view(-1, 1, 1, 1)
 
 
 def _trust(g: Tensor) -> Tensor:
@@ -82,9 +115,7 @@ def _contrast(r: Tensor, response: str) -> Tensor:
     return w.log1p() / 2.302585092994046
 
 
-def _rescale(field: Field, factor: float, equalise: bool, response: str) -> Field:
-    if equalise:
-        return field
+def _rescale(field: Field, factor: float, response: str) -> Field:
     across, down = (g.sign() * _contrast(factor * _respond(g, response), response) for g in field)
     return across, down
 
@@ -117,10 +148,8 @@ def _rank(x: Tensor, ordered_values: Tensor) -> Tensor:
 
 @lru_cache(maxsize=1)
 def _thresholds() -> tuple[np.ndarray, np.ndarray]:
-    """(W, R): 107 contrasts, each a threshold above the one before, and their places in 0..1."""
-    growth = 1.1168975  # the last of them is 10 510
-    w = np.concatenate([[0.0], 0.01 * (growth ** np.arange(1, 107) - 1) / (growth - 1)])
-    return w, np.linspace(0, 1, 107)
+    """(W, R): contrasts, each a threshold above the one before, and their places in 0..1."""
+    return np.array(_EVERY_THRESHOLD), np.linspace(0, 1, len(_EVERY_THRESHOLD))
 
 
 def _along(x: Tensor, xs: np.ndarray, ys: np.ndarray) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hdrq import io
 from hdrq.catalogue import find
 from hdrq.engine.distilling.rendering import as_code, reference, render
 from hdrq.engine.distilling.rows import Row
@@ -113,9 +113,8 @@ class Rendered(Pixels):
             return np.load(place).astype(np.float32)
         half = self._made(row, kind == "ref")[0].half().numpy()
         if self.keep:
-            part = place.with_name(f"{place.stem}.{os.getpid()}.part.npy")
-            np.save(part, half)
-            os.replace(part, place)
+            with io.atomic(place) as part:
+                np.save(part, half)
         return half.astype(np.float32)
 
     @torch.inference_mode()

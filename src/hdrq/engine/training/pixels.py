@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
 import numpy as np
@@ -48,9 +47,8 @@ class Pixels:
                 array = (
                     (pixels * np.iinfo(depth).max).round().clamp(0, np.iinfo(depth).max).numpy().astype(depth)
                 )
-            part = place.with_name(f"{place.stem}.{os.getpid()}.part.npy")
-            np.save(part, array)
-            os.replace(part, place)
+            with io.atomic(place) as part:  # other threads and processes may be at the same picture
+                np.save(part, array)
         mapped: np.ndarray = np.load(place, mmap_mode="r")
         return mapped
 
