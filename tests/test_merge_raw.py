@@ -249,6 +249,37 @@ def test_error_of_raw_frames_is_of_the_picture_s_colours(tmp_path) -> None:
     assert torch.all((said / apart > 0.4) & (said / apart < 1.5))
 
 
+@BOTH
+def test_levels_that_a_file_states_wrongly_are_given(tmp_path, demosaic) -> None:
+    """A sensor that clips at 12000 of 16383 and rests at 800, not 512: a lamp beyond all frames would turn out magenta."""
+    import tifffile
+
+    pytest.importorskip("rawpy")
+    light, times = np.full((64, 64, 3), 0.3), (1 / 2, 2.0)
+    light[20:40, 20:40] = 40
+    paths = taken(tmp_path, light, times, neutral=(0.5, 1, 0.7), black=800, white=12000)
+    for path in paths:  # the tags now lie
+        with tifffile.TiffFile(path, mode="r+b") as file:
+            file.pages[0].tags[50714].overwrite(512)
+            file.pages[0].tags[50717].overwrite(16383)
+    lied = merge(paths, Settings(**STILL, demosaic=demosaic))
+    assert any("pile up at 12000, below white 16383" in n for n in lied.report.notes)
+    found = merge(paths, Settings(**STILL, demosaic=demosaic, black=800, white=12000))
+    assert "black 800, white 12000" in found.report.raw
+    assert not any("pile up" in n for n in found.report.notes)
+    ours = in_seconds(found, times)
+    assert float(ours[4:16, 4:60].median()) == pytest.approx(0.3, rel=0.01)
+    lamp = ours[26:34, 26:34].mean((0, 1))
+    assert float(lamp.max() / lamp.min()) < 1.01
+
+
+def test_black_above_white_is_refused(tmp_path) -> None:
+    pytest.importorskip("rawpy")
+    paths = taken(tmp_path, np.full((64, 64, 3), 0.3), (1 / 2, 2.0))
+    with pytest.raises(UsageError, match="black 20000 is not below white 16383"):
+        merge(paths, Settings(**STILL, black=20000))
+
+
 def test_fused_raw_frames_are_as_bright_as_they_look(tmp_path) -> None:
     """Linear values are no code: mid-grey fuses to mid-grey, not to a fifth of white."""
     pytest.importorskip("rawpy")

@@ -80,6 +80,7 @@ def settings(options: dict[str, Any]) -> Any:
         fusion_weights=(powers[0], powers[1], powers[2]),
         uncertainty=options["uncertainty"],
         white=options["white"],
+        black=options["black"],
         balance=_balance(options["balance"]),
         demosaic=options["demosaic"],
         seed=options["seed"],

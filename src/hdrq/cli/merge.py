@@ -124,7 +124,16 @@ from hdrq.cli._door import say
 )
 @click.option("--ghost-mask", metavar="FILE.png", help="Write where movement was found.")
 @click.option(
-    "--white", type=float, metavar="VALUE", help="Float files: the value at which they clip.  [default: 1]"
+    "--white",
+    type=float,
+    metavar="VALUE",
+    help="Float and raw files: the value at which they clip.  [default: 1; what a raw file says]",
+)
+@click.option(
+    "--black",
+    type=float,
+    metavar="VALUE",
+    help="Raw files: the value without light.  [default: what the file says]",
 )
 @click.option(
     "--balance",

@@ -55,6 +55,7 @@ class Settings:
     fusion_weights: tuple[float, float, float] = (1.0, 1.0, 1.0)
     uncertainty: bool = False
     white: float | None = None
+    black: float | None = None
     balance: str | Factors = "camera"
     demosaic: Literal["before", "after"] = "before"
     seed: int = 0
@@ -96,6 +97,7 @@ def steps(paths: Sequence[str | Path], settings: Settings) -> Iterator[str | Mer
         paths,
         exposures,
         white=settings.white,
+        black=settings.black,
         balance=settings.balance,
         mosaic=settings.demosaic == "after",
         equal=settings.allow_equal or settings.fuse,

@@ -51,17 +51,22 @@ class Frame:
 
 
 def read_frame(
-    path: str | Path, white: float | None = None, balance: str | Factors = "camera", mosaic: bool = False
+    path: str | Path,
+    white: float | None = None,
+    balance: str | Factors = "camera",
+    mosaic: bool = False,
+    black: float | None = None,
 ) -> Frame:
     """One file of a bracket.
 
-    white    of float files: the value at which the frame clips; None is 1
+    white    the value at which the frame clips: of float files, None is 1; of raw files, None is what they say
+    black    of raw files: the value without light; None is what they say
     balance  of raw files: "camera", "daylight", "none", or factors on red, green and blue
     mosaic   raw files are left as one colour a pixel
     """
     if Path(path).suffix.lower() in SUFFIXES:
-        codes, sensor, words = read_raw(Path(path), balance, mosaic)
-        return Frame(codes, "linear", BT709, sensor=sensor, raw=words)
+        codes, sensor, words, doubts = read_raw(Path(path), balance, mosaic, black, white)
+        return Frame(codes, "linear", BT709, notes=doubts, sensor=sensor, raw=words)
     if mosaic:
         raise UsageError(f"{Path(path).name} is no raw file; --demosaic after needs raw files")
     image = read(path, layer="base" if identify(path).name == "jpeg" else None)

@@ -17,6 +17,7 @@ SUFFIXES = (
     ".3fr", ".fff", ".iiq", ".mef", ".mos", ".erf", ".kdc", ".dcr", ".gpr",
 )  # fmt: skip
 Factors = tuple[float, float, float]
+_PILE = 1e-3  # share of sites at one value that is no accident
 _TURNS = {3: 2, 5: 1, 6: 3}  # LibRaw's flip to quarter turns against the clock
 
 
@@ -46,30 +47,41 @@ def reader() -> Any:
     return rawpy
 
 
-def read_raw(path: Path, balance: str | Factors, mosaic: bool) -> tuple[np.ndarray, Sensor, str]:
-    """((1, H, W) or (3, H, W) uint16 codes, what makes a picture of them, a note).
+def read_raw(
+    path: Path,
+    balance: str | Factors,
+    mosaic: bool,
+    black: float | None = None,
+    white: float | None = None,
+) -> tuple[np.ndarray, Sensor, str, tuple[str, ...]]:
+    """((1, H, W) or (3, H, W) uint16 codes, what makes a picture of them, the levels in words, notes).
 
     Codes run from the black level of each channel, 0, to its white level, 65535; noise below black is cut there. With
     three channels they are camera colours, already balanced, so that what clips on the sensor clips at 65535.
+
+    black, white  levels of all channels in place of the file's
     """
     rawpy = reader()
     if not path.is_file():
         raise FileError(f"{path} does not exist; check the name")
     try:
         with rawpy.imread(str(path)) as raw:
-            black, white = _levels(raw)
+            low, high = _levels(raw, path.name, black, white)
             factors = _balance(raw, balance)
             wish = balance if isinstance(balance, str) else "given"
             note = (
-                f"black {_each(black)}, white {_each(white)}, {wish} white balance of {path.name} "
+                f"black {_each(low)}, white {_each(high)}, {wish} white balance of {path.name} "
                 f"({factors[0]:.4g} {factors[1]:.4g} {factors[2]:.4g}), demosaiced "
                 f"{'after' if mosaic else 'before'} merging"
             )
+            doubts = _doubts(raw, path.name, high)
             if mosaic:
-                codes, pattern = _sites(raw, path.name, black, white)
+                codes, pattern = _sites(raw, path.name, low, high)
                 turns = _TURNS.get(raw.sizes.flip, 0)
-                return codes, Sensor(factors, _matrix(raw), pattern, turns), note
-            return _interpolated(rawpy, raw, path.name, factors), Sensor(factors, _matrix(raw)), note
+                return codes, Sensor(factors, _matrix(raw), pattern, turns), note, doubts
+            above = None if white is None else white - float(low.min())
+            codes = _interpolated(rawpy, raw, path.name, factors, black, above)
+            return codes, Sensor(factors, _matrix(raw)), note, doubts
     except rawpy.LibRawError as error:
         raise FileError(f"{path} is damaged: {error}") from error
 
@@ -91,11 +103,32 @@ def _each(levels: np.ndarray) -> str:
     return " ".join(f"{v:g}" for v in (levels[:1] if np.ptp(levels) == 0 else levels))
 
 
-def _levels(raw: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Black and white levels of LibRaw's four channels."""
-    black = np.array(raw.black_level_per_channel, np.float32)
-    white = np.array(raw.camera_white_level_per_channel or [0] * 4, np.float32)
-    return black, np.where((white > 0) & (white <= raw.white_level), white, raw.white_level)
+def _levels(raw: Any, name: str, black: float | None, white: float | None) -> tuple[np.ndarray, np.ndarray]:
+    """Black and white levels of LibRaw's four channels, or those given."""
+    low = np.array(raw.black_level_per_channel, np.float32)
+    high = np.array(raw.camera_white_level_per_channel or [0] * 4, np.float32)
+    high = np.where((high > 0) & (high <= raw.white_level), high, raw.white_level)
+    low = low if black is None else np.full_like(low, black)
+    high = high if white is None else np.full_like(high, white)
+    if not (low < high).all():
+        raise UsageError(
+            f"{name}: black {_each(low)} is not below white {_each(high)}; give other --black or --white"
+        )
+    return low, high
+
+
+def _doubts(raw: Any, name: str, white: np.ndarray) -> tuple[str, ...]:
+    """Many sites at the file's largest value, and that below white: the sensor clips before its file says so."""
+    values = raw.raw_image_visible
+    if values is None:
+        return ()
+    most = int(values.max())
+    if most >= white.min() or most < 0.5 * white.min() or (values == most).mean() < _PILE:
+        return ()
+    return (
+        f"sites of {name} pile up at {most}, below white {_each(white)}: where the sensor clips there, "
+        f"give --white {most}",
+    )
 
 
 def _sites(
@@ -113,7 +146,9 @@ def _sites(
     return np.ascontiguousarray(codes), ((a, b), (c, d))
 
 
-def _interpolated(rawpy: Any, raw: Any, name: str, factors: Factors) -> np.ndarray:
+def _interpolated(
+    rawpy: Any, raw: Any, name: str, factors: Factors, black: float | None, above: float | None
+) -> np.ndarray:
     """Camera colours at every pixel by LibRaw, upright, (3, H, W)."""
     rows = raw.postprocess(
         gamma=(1, 1),
@@ -123,6 +158,8 @@ def _interpolated(rawpy: Any, raw: Any, name: str, factors: Factors) -> np.ndarr
         output_bps=16,
         user_flip=None,
         user_wb=[*factors, factors[1]],
+        user_black=None if black is None else round(black),
+        user_sat=None if above is None else round(above),  # counted from black
         output_color=rawpy.ColorSpace.raw,
         highlight_mode=rawpy.HighlightMode.Clip,
     )

@@ -104,7 +104,7 @@ def usable(
     log_curve  (levels, C) ln exposure, any additive constant per channel; NaN where unknown
     counts     (levels, C) how often every code was seen, the weight of the monotone projection
     ends       codes outside are extrapolated in a straight line of exposure, never below 0
-    returns    mid-grey codes of all channels stand for one exposure, and white of the brightest for 1
+    returns    mid-grey codes of all channels stand for one exposure, and so does white: for 1
     """
     levels = len(log_curve)
     x = np.linspace(0, 1, levels)
@@ -125,6 +125,7 @@ def usable(
         slope = (light[last] - light[last - span]) / span
         light[last + 1 :] = light[last] + slope * np.arange(1, levels - last)
         curve[:, c] = np.maximum.accumulate(light)
+    curve[-1] = curve[-1].max()  # white says no more than "at least": what clips in every frame stays neutral
     return Response(curve / curve[-1].max(), how)
 
 

@@ -46,6 +46,7 @@ class Bracket:
         exposures: Sequence[Exposure],
         *,
         white: float | None = None,
+        black: float | None = None,
         balance: str | Factors = "camera",
         mosaic: bool = False,
         equal: bool = False,
@@ -55,7 +56,7 @@ class Bracket:
         self.paths = [Path(p) for p in paths]
         self.exposures = list(exposures)
         self.seconds = np.array([e.relative for e in exposures], float)
-        self.white, self.balance, self.as_mosaic = white, balance, mosaic
+        self.white, self.black, self.balance, self.as_mosaic = white, black, balance, mosaic
         self.budget = min(MOST, int(SHARE * free_bytes())) if budget is None else budget
         self._kept: dict[int, Frame] = {}
         self.size: tuple[int, int] = (0, 0)
@@ -83,13 +84,15 @@ class Bracket:
         """Frame i; refused where its size, depth or meaning differs from the first one read."""
         if i in self._kept:
             return self._kept[i]
-        frame = read_frame(self.paths[i], self.white, self.balance, self.as_mosaic)
+        frame = read_frame(self.paths[i], self.white, self.balance, self.as_mosaic, self.black)
         if not self.channels:
             self.size, self.channels, self.levels = frame.size, len(frame.codes), frame.levels
             self.domain, self.primaries = frame.domain, frame.primaries
             self.sensor, self.raw = frame.sensor, frame.raw
             if frame.sensor:  # a camera may balance every frame anew; its first one decides for all
                 self.balance = frame.sensor.balance
+            self.notes += [n for n in frame.notes if n not in self.notes]
+        elif frame.sensor:
             self.notes += [n for n in frame.notes if n not in self.notes]
         self._check(i, frame)
         held = sum(_bytes(f) for f in self._kept.values())
