@@ -55,14 +55,20 @@ def count_contrasts(log_luminance: Tensor, ppd: float) -> Contrasts:
     return Contrasts(table[:, 0].astype(int), table[:, 1].astype(int), table[:, 2], table[:, 3], first, bins)
 
 
-def fit_curve(found: Contrasts, black: float, white: float, enhance: float) -> np.ndarray:
-    """log10 display luminance at every bin, (bins,), rising from `black` to at most `white`."""
+def fit_curve(
+    found: Contrasts, black: float, white: float, enhance: float, adapted_nits: float | None = None
+) -> np.ndarray:
+    """log10 display luminance at every bin, (bins,), rising from `black` to at most `white`.
+
+    adapted_nits  what the eye that sees the scene is adapted to; None is the luminance it looks at
+    """
     room, bins = white - black, found.bins
     if bins < 2 or len(found.at) == 0:
         return np.linspace(black, white, max(bins, 2))[:bins]
     inside = np.arange(bins - 1)
     spans = ((inside >= found.at[:, None]) & (inside < (found.at + found.rise)[:, None])).astype(np.float64)
-    scene_nits = 10 ** ((found.first + found.at) * STEP)
+    seen_nits = 10 ** ((found.first + found.at) * STEP)
+    scene_nits = seen_nits if adapted_nits is None else np.full_like(seen_nits, adapted_nits)
     wanted = _by_band(found, enhance * found.rise * STEP, scene_nits)
     steps = np.minimum(np.full(bins - 1, STEP), room / (bins - 1))
     for _ in range(_PASSES):

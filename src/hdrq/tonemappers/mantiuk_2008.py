@@ -33,6 +33,7 @@ def mantiuk_2008(
     reflectance: float = 0.01,
     ppd: float = 30.0,
     enhance: float = 1.0,
+    adapted_nits: float | None = 1000.0,
     saturation: float = 1.0,
 ) -> Tensor:
     """A curve of log10 L fitted to the histogram of contrasts, on a display with black and reflected light.
@@ -40,28 +41,33 @@ def mantiuk_2008(
     ambient_lux, reflectance  of the room and the screen; ambient / pi · reflectance is added to all it shows
     ppd                       pixels per degree
     enhance                   contrast that is asked for, as a multiple of the scene's
+    adapted_nits              what the eye in the scene is adapted to: 1000, as in pfstools 2.2, asks for the contrasts as
+                              they look in bright light; None: as they look to eyes adapted to each luminance
     saturation                on top of the one that goes with the curve's slope
     """
     y = luminance(light, XYZ_WEIGHTS).clamp(1e-8, 1e8)
     x = y.log10()
     back = ambient_lux / pi * reflectance
     darkest, brightest = log10(max(black_nits + back, 1e-6)), log10(peak_nits + back)
-    shown, slope = zip(*(_mapped(f[None], ppd, darkest, brightest, enhance) for f in x))
-    c = torch.cat(slope).clamp(min=1e-6) ** _K2
-    colour = ratio(light, y).clamp(min=1e-9) ** (saturation * (1 + _K1) * c / (1 + _K1 * c))
-    nits = colour * 10 ** torch.cat(shown) * (light.amax(1, keepdim=True) > 0)
+    shown, power = zip(*(_mapped(f[None], ppd, darkest, brightest, enhance, adapted_nits) for f in x))
+    colour = ratio(light, y).clamp(min=1e-9) ** (saturation * torch.cat(power))
+    nits = colour * torch.cat(shown) * (light.amax(1, keepdim=True) > 0)
     return (nits - back - black_nits) / (peak_nits - black_nits)
 
 
-def _mapped(x: Tensor, ppd: float, darkest: float, brightest: float, enhance: float) -> tuple[Tensor, Tensor]:
-    """log10 display luminance and the curve's slope at every pixel of one frame."""
+def _mapped(
+    x: Tensor, ppd: float, darkest: float, brightest: float, enhance: float, adapted_nits: float | None
+) -> tuple[Tensor, Tensor]:
+    """Display luminance and the power of colours at every pixel of one frame, both linear between the curve's knots."""
     found = count_contrasts(x, ppd)
-    curve = fit_curve(found, darkest, brightest, enhance)
-    at = torch.as_tensor(curve, dtype=x.dtype, device=x.device)
-    rise = torch.as_tensor(
-        np.gradient(curve) / STEP if len(curve) > 1 else np.ones(1), dtype=x.dtype, device=x.device
-    )
+    curve = fit_curve(found, darkest, brightest, enhance, adapted_nits)
+    slope = np.diff(curve, append=curve[-1]) / STEP if len(curve) > 1 else np.ones(1)
+    c = np.maximum(slope, 1e-6) ** _K2
     place = (x / STEP - found.first).clamp(0, len(curve) - 1)
     low = place.floor().long().clamp(max=max(len(curve) - 2, 0))
     share, high = place - low, (low + 1).clamp(max=len(curve) - 1)
-    return at[low] + share * (at[high] - at[low]), rise[low] + share * (rise[high] - rise[low])
+    results = []
+    for knots in (10**curve, (1 + _K1) * c / (1 + _K1 * c)):
+        at = torch.as_tensor(knots, dtype=x.dtype, device=x.device)
+        results.append(at[low] + share * (at[high] - at[low]))
+    return results[0], results[1]
