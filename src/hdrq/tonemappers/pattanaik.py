@@ -9,16 +9,20 @@ from torch import Tensor
 
 from hdrq.ops.adaptation import scotopic
 from hdrq.ops.operator import OperatorCard, operator
-from hdrq.ops.scene import log_mean, luminance, ratio
+from hdrq.ops.scene import XYZ_WEIGHTS, log_mean, luminance, ratio
 
 _N = 0.73  # of the receptors' response
 _WHITE, _BLACK = 5.0, 5.0 / 32  # references, in terms of the adaptation luminance
+# Of pfstools, found from its pictures:
+_SLOPE_AT_25 = 0.138312  # divisor of the colours' exponent
+_LOCAL_REFERENCE = 60.0  # adaptation of the references where every pixel has its own
+_RADIUS, _ALIKE, _POWER = 4, 1.6094379124341003, 6  # weight exp(-(|ln L - ln L'| / ln 5)^6) in a disc
 
 
 @operator(
     OperatorCard(
         title="Time-dependent visual adaptation, at rest",
-        source="Pattanaik, Tumblin, Yee & Greenberg 2000, doi:10.1145/344779.344810; variant as HDR Toolbox 5375d05",
+        source="Pattanaik, Tumblin, Yee & Greenberg 2000, doi:10.1145/344779.344810; variants: HDR Toolbox 5375d05, pfstools 2.2",
         reads="nits",
         tunes={"adaptation_nits": (0.01, 1e5)},
     )
@@ -28,15 +32,20 @@ def pattanaik(
     *,
     adaptation_nits: float | None = None,
     display_nits: float = 25.0,
-    variant: Literal["paper", "hdrtoolbox"] = "paper",
+    local: bool = False,
+    variant: Literal["paper", "pfstools", "hdrtoolbox"] = "paper",
 ) -> Tensor:
     """Receptor responses of the scene, moved so that black looks black, inverted for a viewer of the display.
 
     adaptation_nits  G, what the eye is adapted to; auto is 5 L̄ (hdrtoolbox: 80)
     display_nits     what the viewer of the display is adapted to; its white is 5 times as bright
+    local            pfstools only: every pixel is adapted to the mean of what is like it around it
     variant          hdrtoolbox shows the response itself, gives rods their own light and lacks a factor in
-                     the cones' constant
+                     the cones' constant; pfstools: what rods see has no colour, a scene of more response than the
+                     display has is scaled
     """
+    if variant == "pfstools":
+        return _pfstools(light, adaptation_nits, display_nits, local)
     y = luminance(light).clamp(min=1e-9)
     if variant == "hdrtoolbox":
         return _responses(light, y, 80.0 if adaptation_nits is None else adaptation_nits)
@@ -97,3 +106,45 @@ def _responses(light: Tensor, y: Tensor, g: float) -> Tensor:
     dim = scotopic(light).clamp(min=1e-12) if light.shape[1] == 3 else y
     total = bleach * _sigmoid(y, half) + 0.04 / (0.04 + g) * _sigmoid(dim, _rod_half(g))
     return ratio(light, y).clamp(min=1e-12) ** _display_slope(y, bleach, half) * total
+
+
+def _pfstools(light: Tensor, adaptation_nits: float | None, display_nits: float, local: bool) -> Tensor:
+    y = luminance(light, XYZ_WEIGHTS).clamp(min=1e-9)
+    if adaptation_nits is not None:
+        g = torch.full_like(y[:, :, :1, :1], adaptation_nits)
+    else:
+        g = _around(y) if local else 5 * (log_mean(y, 1e-4) - 1e-4).clamp(min=1e-9)
+    reference = torch.full_like(g[:, :, :1, :1], _LOCAL_REFERENCE) if local else g
+    half = _cone_half(display_nits)
+    black, white = (
+        _sigmoid(y.new_tensor(display_nits * q), half) for q in (_BLACK, _WHITE)
+    )  # of the display, unbleached
+    least, most = (_response(reference * q, reference) for q in (_BLACK, _WHITE))
+    scale = ((white - black) / (most - least)).clamp(max=1)
+    cones, rods = 2e6 / (2e6 + g) * _sigmoid(y, _cone_half(g)), 0.04 / (0.04 + g) * _sigmoid(y, _rod_half(g))
+    response = (black + scale * (cones + rods - least)).clamp(1e-9, 0.9999)
+    shown = half * (response / (1 - response)) ** (1 / _N) / (_WHITE * display_nits)
+    dim = rods / (cones + rods)
+    power = _slope(y, g) / _SLOPE_AT_25
+    if display_nits != 25:
+        viewer = y.new_tensor([25.0, display_nits])
+        slopes = _display_slope(_WHITE * viewer, 1.0, torch.stack([_cone_half(v) for v in viewer]))
+        power = power * slopes[0] / slopes[1]
+    colour = ratio(light, y).clamp(min=1e-9) ** power
+    return ((1 - dim) * colour + dim) * shown * (light.amax(1, keepdim=True) > 0)
+
+
+def _around(y: Tensor) -> Tensor:
+    """Mean over a disc of what differs little from its centre; the first row and column take no part."""
+    held = torch.nn.functional.pad(y[..., 1:, 1:], (1 + _RADIUS, _RADIUS, 1 + _RADIUS, _RADIUS))
+    h, w = y.shape[-2:]
+    total, weights = torch.zeros_like(y), torch.zeros_like(y)
+    for down in range(-_RADIUS, _RADIUS + 1):
+        for across in range(-_RADIUS, _RADIUS + 1):
+            if down**2 + across**2 > _RADIUS**2:
+                continue
+            there = held[..., _RADIUS + down :, _RADIUS + across :][..., :h, :w]
+            apart = (there.clamp(min=1e-12) / y).log().abs() / _ALIKE
+            weight = (-(apart**_POWER)).exp() * (there > 0)
+            total, weights = total + weight * there, weights + weight
+    return torch.where(weights > 0, total / weights.clamp(min=1e-30), y)
