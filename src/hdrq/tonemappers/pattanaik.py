@@ -128,7 +128,7 @@ def _pfstools(light: Tensor, adaptation_nits: float | None, display_nits: float,
     power = _slope(y, g) / _SLOPE_AT_25
     if display_nits != 25:
         viewer = y.new_tensor([25.0, display_nits])
-        slopes = _display_slope(_WHITE * viewer, 1.0, torch.stack([_cone_half(v) for v in viewer]))
+        slopes = _display_slope(_WHITE * viewer, 1.0, _cone_half(viewer))
         power = power * slopes[0] / slopes[1]
     colour = ratio(light, y).clamp(min=1e-9) ** power
     return ((1 - dim) * colour + dim) * shown * (light.amax(1, keepdim=True) > 0)
