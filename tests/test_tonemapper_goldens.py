@@ -117,6 +117,12 @@ def test_operators_agree_with_hdr_toolbox(name, operator, factor, options, cut, 
     assert far(found[..., 1::3, 1::3], toolbox(name)) < 1e-4
 
 
+def test_a_share_over_exposed_is_that_of_hdr_toolbox(toolbox, golden_input):
+    """It searches for the gain and stops where it stops: any between 5.3143 and 5.3182 gives the same share."""
+    found = find("tonemapper", "linear").function(golden_input("oxford"), auto="over-exposed").clamp(0, 1)
+    assert far(found[..., 1::3, 1::3], toolbox("SelectOverexposed")) < 1e-3
+
+
 def test_histogram_adjustment_agrees_with_hdr_toolbox(toolbox, golden_input):
     found = find("tonemapper", "ward-1997").function(golden_input("oxford"), variant="hdrtoolbox")
     assert far(found[..., 1::3, 1::3], toolbox("WardHistAdj")) < 1e-5
@@ -230,13 +236,13 @@ APART = {
     "Kuang_full": "iCAM06: no operator here",
     "Kuang_grid": "the same",
     "Raman": "bilateral compositing: no operator here",
-    "SelectOverexposed": "5 % of the codes of all channels pass 0.95 in it, by a search whose steps are not in its description",
     "YP_Ferwerda": "Yee and Pattanaik's adaptation: no operator here",
     "YP_La": "the same",
     "YP_Tumblin": "the same",
     "YP_WardGlobal": "the same",
 }
 ELSEWHERE = {
+    "SelectOverexposed",
     "pfstmo__mantiuk08_lcd",
     "pfstmo__mantiuk08_lcd_office",
     "pfstmo__mantiuk06",

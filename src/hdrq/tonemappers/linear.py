@@ -26,7 +26,7 @@ def linear(light: Tensor, *, ev: float = 0.0, auto: Auto = "mean", share: float 
     ev     stops on top of the automatic exposure
     auto   "mean": mean luminance to 0.25; "well-exposed": most pixels between 5 and 95 % of sRGB code;
            "window": the eight stops with the most pixels end at white;
-           "over-exposed": `share` of the pixels above white; "stretch": luminance between the 1 % and
+           "over-exposed": `share` of all channels' codes, at gamma 2.2, above 0.95; "stretch": luminance between the 1 % and
            99.9 % ranks; "full-stretch": between darkest and brightest; "off": a value of 1 is white
     """
     y = luminance(light)
@@ -42,6 +42,6 @@ def linear(light: Tensor, *, ev: float = 0.0, auto: Auto = "mean", share: float 
     elif auto == "window":
         light = light * window_exposure(y)
     elif auto == "over-exposed":
-        white = ranked(y, 1 - share)
-        light = light * ratio(1 + 0 * white, white)
+        bright = ranked(light, 1 - share)
+        light = light * ratio(0.95**2.2 + 0 * bright, bright)
     return light * 2.0**ev
