@@ -126,6 +126,23 @@ def test_every_variant_gives_a_finite_picture(kind, name, option, choice):
         assert kind == "expander" or shown.max() <= 1
 
 
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("pattanaik", {"variant": "pfstools", "local": True}),
+        ("mantiuk-2006", {"variant": "pfstools", "response": "power"}),
+        ("mantiuk-2006", {"variant": "opencv", "saturation": 0.8}),
+        ("reinhard-devlin", {"variant": "hdrtoolbox", "normalise": False}),
+    ],
+)
+def test_the_functions_themselves_are_finite(name, options):
+    """What the operator mends afterwards does not arise: a caller of the function has no such help."""
+    holes = scene(dtype=torch.float32)
+    holes[..., :9, :] = 0
+    for light in (*odd_pictures(), holes):
+        assert torch.isfinite(find("tonemapper", name).function(light, **options)).all()
+
+
 def test_nan_and_inf_are_refused_in_one_line():
     for kind, every in (("tonemapper", TONEMAPPERS), ("expander", EXPANDERS)):
         for name in every:

@@ -18,6 +18,7 @@ from hdrq.ops.scene import XYZ_WEIGHTS, brightest, darkest, luminance, ordered, 
 _POWER = 0.4185  # of the response to W = 10^|G| - 1; the paper's factor 54.09288 cancels out
 _LEAST = 0.001
 _GREY = (0.299, 0.587, 0.114)  # OpenCV's grey
+_BEYOND = 10  # times that range above the rank 99.9 %, before float32 overflows
 _DECADES = 2.3  # of the result, between ranks 0.1 and 99.9 %
 
 # W = 10^|G| - 1 at 0, 1, 2 ... just noticeable differences. Fitted to two pictures of pfstools 2.2, whose gradients show
@@ -77,7 +78,7 @@ def mantiuk_2006(
     else:
         x = picture(wanted, weights)
         low, high = ordered(x, 0.001), ordered(x, 0.999)
-    new = 10 ** (_DECADES * ratio(x - high, high - low))
+    new = 10 ** (_DECADES * ratio(x - high, high - low).clamp(max=_BEYOND))
     return ratio(light, y).clamp(min=1e-9) ** saturation * new * (light.amax(1, keepdim=True) > 0)
 
 
@@ -88,6 +89,7 @@ def _opencv(light: Tensor, factor: float, saturation: float, gamma: float) -> Te
     mapped = ratio(c, y).clamp(min=1e-12) ** saturation * new
     # Its darkest channel value is a rounding error below 0, and a fractional power of that drops out of its minimum.
     lowest = darkest(torch.where(c > 0, mapped, torch.inf) if saturation != 1 else mapped)
+    lowest = lowest.nan_to_num(posinf=0)  # a flat frame
     return ratio(mapped - lowest, brightest(mapped) - lowest).clamp(min=1e-12) ** (1 / gamma)
 
 

@@ -85,7 +85,8 @@ def reinhard_devlin(
 
 def _contrast(y: Tensor, variant: str) -> Tensor:
     if variant == "hdrtoolbox":
-        low, high, average = ranked(y, 0.01).log(), ranked(y, 0.99).log(), log_mean(y).log()
+        low, high = (ranked(y, share).clamp(min=1e-12).log() for share in (0.01, 0.99))
+        average = log_mean(y).log()
     else:
         x = y.clamp(min=1e-4 if variant == "opencv" else 1e-12).log()
         low, high, average = darkest(x), brightest(x), mean(x)
