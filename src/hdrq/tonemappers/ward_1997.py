@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from math import log
 from typing import Literal
 
@@ -42,6 +43,7 @@ def ward_1997(
 
     human       ceiling by what an adapted eye can tell apart, in place of the straight line's slope
     foveal_ppd  pixels per degree: the histogram is one of means over a degree, as the eye adapts; auto takes pixels
+                (HDR Toolbox's option: 0.0131 of the longer side, 76 samples along it)
     variant     hdrtoolbox leaves the darkest pixels out of the histogram, shrinks by triangles in place of means, and shows
                 nothing of what lies beyond the histogram
     """
@@ -68,10 +70,10 @@ def _adjust(
     if high - low < 1e-6:
         return torch.full_like(y, (peak * black) ** 0.5)
     width = (high - low) / bins
-    edges = width * torch.arange(bins + 1, dtype=torch.float64, device=x.device) + low
-    index = (
-        torch.bucketize(x.flatten(), edges) - 1
-    )  # bins are open below; rounding may leave the brightest out, too
+    # Added up, as HDR Toolbox does: on which side of the last edge the brightest pixel falls hangs on the rounding.
+    steps = list(accumulate([low] + [width] * bins))
+    edges = torch.tensor(steps, dtype=torch.float64, device=x.device)
+    index = torch.bucketize(x.flatten(), edges) - 1  # bins are open below
     inner = index[(index >= 0) & (index < bins)] if toolbox else index.clamp(0, bins - 1)
     counts = torch.bincount(inner, minlength=bins).double().cpu()
     total = float(index.numel())
