@@ -10,10 +10,10 @@ from scipy.optimize import nnls
 from torch import Tensor
 
 from hdrq.ops.contrast_response import response, sensitivity
-from hdrq.ops.fusion import grow, shrink
 
 STEP = 0.1  # log10 units, of luminance and of contrast
 REACH = 7  # contrasts counted, steps up and down
+_TAPS = (0.05, 0.25, 0.4, 0.25, 0.05)  # of the surround, spread further from band to band
 _SLOWEST = 3.0  # cycles per degree, of the last band
 _PASSES = 200
 _DARK, _BRIGHT = -8, 8
@@ -21,10 +21,17 @@ _DARK, _BRIGHT = -8, 8
 
 @dataclass(frozen=True)
 class Contrasts:
-    """How often a step of `rise` bins upwards from luminance bin `at` occurs in a band of `cycles` per degree."""
+    """How often a background in luminance bin `at` goes with a contrast over bins `start` to `stop`, band by band.
+
+    contrast  its size, log10 units: whole steps, rounded up, so that a small one asks for its bin, too
+    cycles    per degree, of the band
+    count     pixels, as a share of the frame
+    """
 
     at: np.ndarray
-    rise: np.ndarray
+    start: np.ndarray
+    stop: np.ndarray
+    contrast: np.ndarray
     cycles: np.ndarray
     count: np.ndarray
     first: int
@@ -32,27 +39,64 @@ class Contrasts:
 
 
 def count_contrasts(log_luminance: Tensor, ppd: float) -> Contrasts:
-    """The joint histogram of background and contrast of one frame (1, 1, H, W), band by band."""
-    x, cycles = log_luminance, ppd / 2
-    first = int(torch.floor(x.min() / STEP).clamp(min=_DARK / STEP))
-    last = int(torch.floor(x.max() / STEP).clamp(max=_BRIGHT / STEP)) + 1
-    bins = last - first + 1
-    rows = []
-    while min(x.shape[-2:]) > 1:
-        low = grow(shrink(x), (x.shape[-2], x.shape[-1]))
-        at = (low / STEP).round().long().clamp(first, last) - first
-        rise = ((x - low) / STEP).round().long()
-        useful = (rise != 0) & (rise.abs() <= REACH) & (at + rise >= 0) & (at + rise < bins)
-        start = torch.where(rise > 0, at, at + rise)[useful]
-        size = rise.abs()[useful]
-        counts = torch.bincount(start * (REACH + 1) + size, minlength=bins * (REACH + 1)).cpu().numpy()
-        for k in np.nonzero(counts)[0]:
-            rows.append((k // (REACH + 1), k % (REACH + 1), cycles, counts[k] / x.numel()))
+    """The joint histogram of background and contrast of one frame (1, 1, H, W), band by band.
+
+    A band is the difference of two surrounds, each from the one before by five taps twice as far apart. The curve spans
+    what the second surround does. Rounding and span are those of pfstools 2.2, found from its curves.
+    """
+    x, cycles, gap = log_luminance, ppd / 2, 1
+    bands, span = [], x
+    while True:
+        low = _surround(x, gap)
+        bands.append((low, x - low, cycles))
+        span = low if len(bands) <= 2 else span
         if cycles <= _SLOWEST:
             break
-        x, cycles = shrink(x), cycles / 2
-    table = np.array(rows, dtype=np.float64).reshape(-1, 4)
-    return Contrasts(table[:, 0].astype(int), table[:, 1].astype(int), table[:, 2], table[:, 3], first, bins)
+        x, cycles, gap = low, cycles / 2, 2 * gap
+    first = round(max(_DARK, float(span.min())) / STEP)
+    last = max(round(min(_BRIGHT, float(span.max())) / STEP), first + 1)
+    table = np.concatenate([_count(low, step, first, last, cycles) for low, step, cycles in bands], 1)
+    at, start, stop = table[:3].astype(int)
+    contrast, per_degree, count = table[3:]
+    return Contrasts(at, start, stop, contrast, per_degree, count, first, last - first + 1)
+
+
+def _surround(x: Tensor, gap: int) -> Tensor:
+    for dim in (-2, -1):
+        n = x.shape[dim]
+        i = torch.arange(n, device=x.device)
+        total = torch.zeros_like(x)
+        for k, tap in enumerate(_TAPS):
+            there = (i + (k - 2) * gap) % max(2 * n - 2, 1)  # mirrored about the outermost pixels
+            total = total + tap * x.index_select(dim, torch.minimum(there, (2 * n - 2 - there).clamp(min=0)))
+        x = total
+    return x
+
+
+def _count(low: Tensor, step: Tensor, first: int, last: int, cycles: float) -> np.ndarray:
+    """(6, rows): background, first and last bin, contrast, band, count."""
+    at = (low / STEP).round().long().clamp(_DARK * 10, _BRIGHT * 10)
+    rise = (step.sign() * (step.abs() / STEP).ceil()).long()
+    useful = (rise != 0) & (rise.abs() <= REACH)
+    wide = 2 * REACH + 1
+    keys = ((at - _DARK * 10) * wide + rise + REACH)[useful]
+    counts = torch.bincount(keys, minlength=1).cpu().numpy()
+    k = np.nonzero(counts)[0]
+    background, reach = k // wide + _DARK * 10, k % wide - REACH
+    start = np.maximum(np.minimum(background, background + reach), first)
+    stop = np.minimum(np.maximum(background, background + reach), last)
+    inside = start < stop
+    rows = np.stack(
+        [
+            background.clip(first, last) - first,
+            start - first,
+            stop - first,
+            np.abs(reach) * STEP,
+            np.full(len(k), cycles),
+            counts[k] / low.numel(),
+        ]
+    )
+    return rows[:, inside]
 
 
 def fit_curve(
@@ -66,10 +110,10 @@ def fit_curve(
     if bins < 2 or len(found.at) == 0:
         return np.linspace(black, white, max(bins, 2))[:bins]
     inside = np.arange(bins - 1)
-    spans = ((inside >= found.at[:, None]) & (inside < (found.at + found.rise)[:, None])).astype(np.float64)
+    spans = ((inside >= found.start[:, None]) & (inside < found.stop[:, None])).astype(np.float64)
     seen_nits = 10 ** ((found.first + found.at) * STEP)
     scene_nits = seen_nits if adapted_nits is None else np.full_like(seen_nits, adapted_nits)
-    wanted = _by_band(found, enhance * found.rise * STEP, scene_nits)
+    wanted = _by_band(found, enhance * found.contrast, scene_nits)
     steps = np.minimum(np.full(bins - 1, STEP), room / (bins - 1))
     for _ in range(_PASSES):
         curve = black + np.concatenate([[0.0], np.cumsum(steps)])
