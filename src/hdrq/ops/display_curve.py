@@ -16,6 +16,7 @@ REACH = 7  # contrasts counted, steps up and down
 _TAPS = (0.05, 0.25, 0.4, 0.25, 0.05)  # of the surround, spread further from band to band
 _SLOWEST = 3.0  # cycles per degree, of the last band
 _PASSES = 200
+_SETTLED = 0.02  # of the display's range that any level may move in the last pass; pfstools' curves are about there, too
 _DARK, _BRIGHT = -8, 8
 
 
@@ -114,16 +115,16 @@ def fit_curve(
     seen_nits = 10 ** ((found.first + found.at) * STEP)
     scene_nits = seen_nits if adapted_nits is None else np.full_like(seen_nits, adapted_nits)
     wanted = _by_band(found, enhance * found.contrast, scene_nits)
-    steps = np.minimum(np.full(bins - 1, STEP), room / (bins - 1))
+    steps = np.full(bins - 1, room / (bins - 1))
     for _ in range(_PASSES):
         curve = black + np.concatenate([[0.0], np.cumsum(steps)])
         shown = np.maximum(spans @ steps, 1e-6)
         slope = _by_band(found, shown, 10 ** curve[found.at]) / shown
         rows = spans * (slope * np.sqrt(found.count))[:, None]
         solved = _least_squares(rows, wanted * np.sqrt(found.count), room)
-        change = np.abs(solved - steps).max()
-        steps = 0.6 * solved + 0.4 * steps
-        if change < 1e-4:
+        moved = np.abs(np.cumsum(solved - steps)).max()
+        steps = solved
+        if moved < _SETTLED * room:
             break
     return black + np.concatenate([[0.0], np.cumsum(steps)])
 
