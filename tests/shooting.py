@@ -10,6 +10,8 @@ import torch
 from PIL import Image as Picture
 from scipy.ndimage import gaussian_filter
 
+from hdrq.io.responses import write_response
+from hdrq.ops.camera_response import Response
 from hdrq.ops.warp import positions, sample, translation
 
 
@@ -42,6 +44,19 @@ def exposure_of(code: np.ndarray) -> np.ndarray:
     """The curve backwards (up to where it saturates)."""
     e = np.concatenate([[0], np.geomspace(1e-7, 1, 20000)])
     return np.interp(code, np.maximum.accumulate(np.clip(curve(e), 0, 1)), e)
+
+
+def response_file(folder: Path) -> str:
+    """The camera's response, written into `folder`."""
+    path = folder / "response.json"
+    write_response(path, Response(exposure_of(np.linspace(0, 1, 256))[:, None], "made up"))
+    return str(path)
+
+
+def well_exposed(light: np.ndarray, times: Sequence[float]) -> np.ndarray:
+    """(H, W), where some frame shows every channel between codes 60 and 220."""
+    codes = [255 * curve(light * t) for t in times]
+    return np.any([((c > 60) & (c < 220)).all(-1) for c in codes], 0)
 
 
 def shoot(

@@ -9,9 +9,7 @@ import pytest
 
 from hdrq.engine.merge import Settings, merge
 from hdrq.engine.merging.combination import Recipe
-from hdrq.io.responses import write_response
-from hdrq.ops.camera_response import Response
-from shooting import exposure_of, save, scene, shoot
+from shooting import response_file, save, scene, shoot
 
 TIMES = (1 / 4096, 1 / 512, 1 / 64, 1 / 8, 1.0, 8.0)
 AUTO = Settings(times=TIMES, align="none", scale="relative")
@@ -43,9 +41,7 @@ def test_what_moves_in_front_of_a_raised_black_is_found(frames, tmp_path) -> Non
     """A thing of 30 x 30 pixels in one frame only: that frame is left out there, and the merge shows the scene."""
     crossed = [f.copy() for f in frames]
     crossed[3][60:90, 100:130] = 150
-    camera = tmp_path / "camera.json"
-    write_response(camera, Response(exposure_of(np.linspace(0, 1, 256))[:, None], "made up"))
-    settings = replace(AUTO, reference=4, response=str(camera))
+    settings = replace(AUTO, reference=4, response=response_file(tmp_path))
     clean = merge(save(frames, tmp_path / "clean"), settings)
     found = merge(save(crossed, tmp_path / "crossed"), settings)
     assert 0.02 < found.report.frames[3].ghosts < 0.06  # the thing is 2.3 %, and grown by five pixels 4.2 %

@@ -20,11 +20,11 @@ from hdrq.mergers.mitsunaga_nayar import mitsunaga_nayar
 from hdrq.mergers.neighbour_ratios import neighbour_ratios
 from hdrq.mergers.robertson import robertson
 from hdrq.metrics.psnr import psnr
-from hdrq.ops.camera_response import Response, usable
+from hdrq.ops.camera_response import usable
 from hdrq.ops.flow import tv_flow
 from hdrq.ops.mtb import grey, mtb_shift
 from hdrq.ops.warp import corner_motion
-from shooting import curve, exposure_of, save, scene, seen_through, shoot, turned
+from shooting import exposure_of, response_file, save, scene, seen_through, shoot, turned, well_exposed
 
 TIMES = (1 / 16, 1 / 4, 1.0, 4.0)
 STILL = Settings(times=TIMES, align="none", deghost="none", scale="relative")
@@ -37,10 +37,7 @@ def light() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def camera(tmp_path_factory) -> str:
-    """The made-up camera's response as a file."""
-    path = tmp_path_factory.mktemp("camera") / "response.json"
-    write_response(path, Response(exposure_of(np.linspace(0, 1, 256))[:, None], "made up"))
-    return str(path)
+    return response_file(tmp_path_factory.mktemp("camera"))
 
 
 @pytest.fixture(scope="module")
@@ -53,12 +50,6 @@ def pixels(paths, settings: Settings) -> np.ndarray:
     return merge(paths, settings).image.pixels[0].permute(1, 2, 0).numpy()
 
 
-def well_exposed(light: np.ndarray) -> np.ndarray:
-    """Where some frame shows every channel between codes 60 and 220."""
-    codes = [255 * curve(light * t) for t in TIMES]
-    return np.any([((c > 60) & (c < 220)).all(-1) for c in codes], 0)
-
-
 def off(ours: np.ndarray, light: np.ndarray, where: np.ndarray) -> np.ndarray:
     """Relative errors, after the one factor that a relative merge leaves open."""
     ratio = ours[where] / light[where]
@@ -68,13 +59,13 @@ def off(ours: np.ndarray, light: np.ndarray, where: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("rule", ["photon-count", "least-noise", "linear-mean", "log-mean", "time-squared"])
 def test_radiance_comes_back_with_a_known_response(light, still, camera, rule) -> None:
     ours = pixels(still, replace(STILL, response=camera, recipe=Recipe(rule)))
-    errors = off(ours, light, well_exposed(light))
+    errors = off(ours, light, well_exposed(light, TIMES))
     assert np.median(errors) < 0.01
     assert np.quantile(errors, 0.9) < (0.02 if rule in ("photon-count", "least-noise") else 0.03)
 
 
 def test_radiance_comes_back_with_an_estimated_response(light, still) -> None:
-    errors = off(pixels(still, STILL), light, well_exposed(light))
+    errors = off(pixels(still, STILL), light, well_exposed(light, TIMES))
     assert np.median(errors) < 0.01  # 0.007 of it is noise
     assert np.quantile(errors, 0.9) < 0.022
 
@@ -171,7 +162,7 @@ def test_a_handheld_bracket_gives_the_radiance_of_the_reference(wide, tmp_path, 
     )
     top, bottom, left, right = found.report.crop
     part = wide[top:bottom, left:right]
-    errors = off(found.image.pixels[0].permute(1, 2, 0).numpy(), part, well_exposed(part))
+    errors = off(found.image.pixels[0].permute(1, 2, 0).numpy(), part, well_exposed(part, TIMES))
     assert np.median(errors) < 0.02
 
 

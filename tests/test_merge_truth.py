@@ -12,11 +12,10 @@ from scipy.ndimage import uniform_filter
 import hdrq
 from hdrq.engine.merge import Merged, Settings, merge
 from hdrq.engine.merging.combination import Recipe, rules
-from hdrq.io.responses import write_response
 from hdrq.mergers.neighbour_ratios import neighbour_ratios
-from hdrq.ops.camera_response import Response, usable
+from hdrq.ops.camera_response import usable
 from hdrq.types import Image
-from shooting import curve, exposure_of, save, scene, seen_through, shoot, turned
+from shooting import exposure_of, response_file, save, scene, seen_through, shoot, turned, well_exposed
 
 SIZE = (300, 400)
 TIMES = np.array([1 / 16, 1 / 4, 1.0, 4.0])
@@ -32,9 +31,7 @@ REFERENCE = 2
 
 @pytest.fixture(scope="module")
 def camera(tmp_path_factory) -> str:
-    path = tmp_path_factory.mktemp("camera") / "response.json"
-    write_response(path, Response(exposure_of(np.linspace(0, 1, 256))[:, None], "made up"))
-    return str(path)
+    return response_file(tmp_path_factory.mktemp("camera"))
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +65,7 @@ def cropped(truth: np.ndarray, found: Merged) -> np.ndarray:
 def errors(found: Merged, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Relative errors of values, and of means of 9 x 9 pixels, where some frame is well exposed."""
     truth = cropped(truth, found)
-    codes = [255 * curve(truth * t) for t in TIMES]
-    good = np.any([((c > 60) & (c < 220)).all(-1) for c in codes], 0)
+    good = well_exposed(truth, TIMES)
     ratio = found.image.pixels[0].permute(1, 2, 0).numpy() / truth
     ratio /= np.median(ratio[good])
     share = uniform_filter(good.astype(float), 9)

@@ -9,8 +9,10 @@ import subprocess
 import sys
 import textwrap
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -185,6 +187,22 @@ def test_batches_depend_on_their_place_alone(items, tmp_path) -> None:
     assert all(torch.equal(a.dist, b.dist) for a, b in zip(first, again))
     assert torch.equal(first[1].dist, later[0].dist)
     assert not torch.equal(first[0].dist, next(iter(feed.batches(4))).dist)
+
+
+def test_threads_may_ask_for_the_same_picture_at_once(items, tmp_path) -> None:
+    """Each time a fresh folder, so that all of them find it missing and decode it together."""
+    path, workers = items[0].ref, 8
+    whole = Pixels(tmp_path / "alone").get(path)
+    with ThreadPoolExecutor(workers) as pool:
+        for i in range(10):
+            pixels, gate = Pixels(tmp_path / str(i)), Barrier(workers)
+
+            def ask(_: int, pixels: Pixels = pixels, gate: Barrier = gate) -> np.ndarray:
+                gate.wait()
+                return pixels.get(path)
+
+            assert all(np.array_equal(found, whole) for found in pool.map(ask, range(workers)))
+            assert len(list(pixels.folder.iterdir())) == 1
 
 
 def test_training_screens_follow_the_papers_distributions() -> None:

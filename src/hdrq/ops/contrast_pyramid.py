@@ -20,9 +20,14 @@ def contrasts(x: Tensor) -> list[Field]:
     """Forward differences of (N, 1, H, W) and of its means over 2x2, 4x4 ... down to two pixels a side."""
     levels = []
     for _ in range(_depth(x)):
-        levels.append((forward_difference(x, -1), forward_difference(x, -2)))
+        levels.append(differences(x))
         x = _halve(x)
     return levels
+
+
+def differences(x: Tensor) -> Field:
+    """Forward differences of one level."""
+    return forward_difference(x, -1), forward_difference(x, -2)
 
 
 def picture(wanted: Sequence[Field], weights: Sequence[Field]) -> Tensor:
@@ -67,7 +72,7 @@ def _gather(fields: Sequence[Field]) -> Tensor:
     return total
 
 
-def _times(a: Sequence[Field], b: Sequence[Field]) -> list[Field]:
+def times(a: Sequence[Field], b: Sequence[Field]) -> list[Field]:
     return [(p * u, q * v) for (p, q), (u, v) in zip(a, b)]
 
 
@@ -79,7 +84,7 @@ def _conjugate_gradients(right: Tensor, weights: Sequence[Field]) -> Tensor:
     for _ in range(_PASSES):
         if float(rr) <= goal:
             break
-        q = _gather(_times(weights, contrasts(p)))
+        q = _gather(times(weights, contrasts(p)))
         step = rr / (p * q).sum()
         x, r = x + step * p, r - step * q
         new = (r * r).sum()
@@ -93,8 +98,8 @@ class _Solve(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, levels: int, *fields: Tensor) -> Tensor:
         wanted, weights = _paired(fields[: 2 * levels]), _paired(fields[2 * levels :])
-        right = _gather(_times(weights, wanted))
-        x = torch.cat([_conjugate_gradients(b[None], _frame(weights, i)) for i, b in enumerate(right)])
+        right = _gather(times(weights, wanted))
+        x = torch.cat([_conjugate_gradients(b[None], frame_of(weights, i)) for i, b in enumerate(right)])
         ctx.save_for_backward(x, *fields)
         ctx.levels = levels
         return x
@@ -104,11 +109,11 @@ class _Solve(torch.autograd.Function):
         x, *fields = ctx.saved_tensors
         wanted, weights = _paired(fields[: 2 * ctx.levels]), _paired(fields[2 * ctx.levels :])
         even = grads[0] - grads[0].mean((-2, -1), keepdim=True)
-        y = torch.cat([_conjugate_gradients(g[None], _frame(weights, i)) for i, g in enumerate(even)])
+        y = torch.cat([_conjugate_gradients(g[None], frame_of(weights, i)) for i, g in enumerate(even)])
         felt = [(4.0**k * u, 4.0**k * v) for k, (u, v) in enumerate(contrasts(y))]
-        to_wanted = _times(weights, felt)
+        to_wanted = times(weights, felt)
         missed = [(p - u, q - v) for (p, q), (u, v) in zip(wanted, contrasts(x))]
-        to_weights = _times(missed, felt)
+        to_weights = times(missed, felt)
         return (None, *(g for f in to_wanted for g in f), *(c for f in to_weights for c in f))
 
 
@@ -116,5 +121,6 @@ def _paired(flat: Sequence[Tensor]) -> list[Field]:
     return list(zip(flat[::2], flat[1::2]))
 
 
-def _frame(fields: Sequence[Field], i: int) -> list[Field]:
+def frame_of(fields: Sequence[Field], i: int) -> list[Field]:
+    """The fields of frame i alone, (1, 1, H, W) each."""
     return [(a[i : i + 1], b[i : i + 1]) for a, b in fields]

@@ -10,14 +10,14 @@ from scipy.optimize import nnls
 from torch import Tensor
 
 from hdrq.ops.contrast_response import response, sensitivity
+from hdrq.ops.gaussians import burt
 
 STEP = 0.1  # log10 units, of luminance and of contrast
 REACH = 7  # contrasts counted, steps up and down
-_TAPS = (0.05, 0.25, 0.4, 0.25, 0.05)  # of the surround, spread further from band to band
 _SLOWEST = 3.0  # cycles per degree, of the last band
 _PASSES = 200
 _SETTLED = 0.02  # of the display's range that any level may move in the last pass; pfstools' curves are about there, too
-_DARK, _BRIGHT = -8, 8
+_DARKEST, _BRIGHTEST = -80, 80  # bins
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Contrasts:
     cycles: np.ndarray
     count: np.ndarray
     first: int
-    bins: int
+    bins: int  # two or more
 
 
 def count_contrasts(log_luminance: Tensor, ppd: float) -> Contrasts:
@@ -48,42 +48,30 @@ def count_contrasts(log_luminance: Tensor, ppd: float) -> Contrasts:
     x, cycles, gap = log_luminance, ppd / 2, 1
     bands, span = [], x
     while True:
-        low = _surround(x, gap)
+        low = burt(x, "reflect", gap)
         bands.append((low, x - low, cycles))
         span = low if len(bands) <= 2 else span
         if cycles <= _SLOWEST:
             break
         x, cycles, gap = low, cycles / 2, 2 * gap
-    first = round(max(_DARK, float(span.min())) / STEP)
-    last = max(round(min(_BRIGHT, float(span.max())) / STEP), first + 1)
+    first = max(round(float(span.min()) / STEP), _DARKEST)
+    last = max(min(round(float(span.max()) / STEP), _BRIGHTEST), first + 1)
     table = np.concatenate([_count(low, step, first, last, cycles) for low, step, cycles in bands], 1)
     at, start, stop = table[:3].astype(int)
     contrast, per_degree, count = table[3:]
     return Contrasts(at, start, stop, contrast, per_degree, count, first, last - first + 1)
 
 
-def _surround(x: Tensor, gap: int) -> Tensor:
-    for dim in (-2, -1):
-        n = x.shape[dim]
-        i = torch.arange(n, device=x.device)
-        total = torch.zeros_like(x)
-        for k, tap in enumerate(_TAPS):
-            there = (i + (k - 2) * gap) % max(2 * n - 2, 1)  # mirrored about the outermost pixels
-            total = total + tap * x.index_select(dim, torch.minimum(there, (2 * n - 2 - there).clamp(min=0)))
-        x = total
-    return x
-
-
 def _count(low: Tensor, step: Tensor, first: int, last: int, cycles: float) -> np.ndarray:
     """(6, rows): background, first and last bin, contrast, band, count."""
-    at = (low / STEP).round().long().clamp(_DARK * 10, _BRIGHT * 10)
+    at = (low / STEP).round().long().clamp(_DARKEST, _BRIGHTEST)
     rise = (step.sign() * (step.abs() / STEP).ceil()).long()
     useful = (rise != 0) & (rise.abs() <= REACH)
     wide = 2 * REACH + 1
-    keys = ((at - _DARK * 10) * wide + rise + REACH)[useful]
+    keys = ((at - _DARKEST) * wide + rise + REACH)[useful]
     counts = torch.bincount(keys, minlength=1).cpu().numpy()
     k = np.nonzero(counts)[0]
-    background, reach = k // wide + _DARK * 10, k % wide - REACH
+    background, reach = k // wide + _DARKEST, k % wide - REACH
     start = np.maximum(np.minimum(background, background + reach), first)
     stop = np.minimum(np.maximum(background, background + reach), last)
     inside = start < stop
@@ -108,8 +96,8 @@ def fit_curve(
     adapted_nits  what the eye that sees the scene is adapted to; None is the luminance it looks at
     """
     room, bins = white - black, found.bins
-    if bins < 2 or len(found.at) == 0:
-        return np.linspace(black, white, max(bins, 2))[:bins]
+    if len(found.at) == 0:
+        return np.linspace(black, white, bins)
     inside = np.arange(bins - 1)
     spans = ((inside >= found.start[:, None]) & (inside < found.stop[:, None])).astype(np.float64)
     seen_nits = 10 ** ((found.first + found.at) * STEP)

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hdrq.ops.windows import gaussian, pad, separable
+from hdrq.ops.windows import Border, gaussian, pad, separable
 
 _BURT = (0.05, 0.25, 0.4, 0.25, 0.05)
 _WIDE = 41  # taps from which the Fourier transform is the faster way
@@ -37,6 +37,13 @@ def _fourier(x: Tensor, kernel: Tensor) -> Tensor:
         filtered = torch.fft.irfft(torch.fft.rfft(wide, dim=dim) * response.view(shape), n=n, dim=dim)
         x = filtered.narrow(dim, 2 * reach, x.shape[dim])
     return x
+
+
+def burt(x: Tensor, border: Border, gap: int = 1) -> Tensor:
+    """Five taps, `gap` pixels apart, along both directions of (N, C, H, W). Source: Burt & Adelson 1983, a = 0.4."""
+    taps = x.new_zeros(4 * gap + 1)
+    taps[::gap] = x.new_tensor(_BURT)
+    return separable(x, taps, border=border)
 
 
 def reinhard_profile(x: Tensor, scale: float, alpha: float, border: str = "replicate") -> Tensor:
@@ -80,7 +87,7 @@ def pyramid_means(x: Tensor, levels: int) -> list[Tensor]:
     level, out = F.pad(x, (0, side - w, 0, side - h)), [x]
     for k in range(1, levels + 1):
         if level.shape[-1] > 1:
-            level = separable(level, level.new_tensor(_BURT), border="zero")[..., ::2, ::2]
+            level = burt(level, "zero")[..., ::2, ::2]
         out.append(_between(_between(level, h, k, -2), w, k, -1))
     return out
 

@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hdrq.ops.poisson import backward_difference, forward_difference
+from hdrq.ops.contrast_pyramid import Field, differences
+from hdrq.ops.poisson import backward_difference
 
 _POWER = 0.4185  # of the response to a contrast
 _TOLERANCE, _PASSES = 1e-3, 100
@@ -42,15 +43,15 @@ def _one(x: Tensor, scale: float) -> Tensor:
     return x
 
 
-def _contrasts(x: Tensor) -> list[tuple[Tensor, Tensor]]:
+def _contrasts(x: Tensor) -> list[Field]:
     levels = []
     for _ in range(int(log2(min(x.shape[-2:])))):
-        levels.append((forward_difference(x, -1), forward_difference(x, -2)))
+        levels.append(differences(x))
         x = _resize(x, (x.shape[-2] // 2, x.shape[-1] // 2))
     return levels
 
 
-def _gather(fields: list[tuple[Tensor, Tensor]]) -> Tensor:
+def _gather(fields: list[Field]) -> Tensor:
     total = torch.zeros_like(fields[-1][0])
     for across, down in reversed(fields):
         total = (

@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hdrq.ops.poisson import backward_difference, forward_difference
+from hdrq.ops.contrast_pyramid import Field, differences, frame_of, times
+from hdrq.ops.poisson import backward_difference
 
-Field = tuple[Tensor, Tensor]  # across, down
 _LEAST_SIDE = 3
 _TOLERANCE, _PASSES, _RISES = 1e-3, 200, 3
 
@@ -33,20 +33,19 @@ def levels(x: Tensor) -> list[Tensor]:
 
 def contrasts(x: Tensor) -> list[Field]:
     """Forward differences at every level."""
-    return [(forward_difference(q, -1), forward_difference(q, -2)) for q in levels(x)]
+    return [differences(q) for q in levels(x)]
 
 
 def picture(start: Tensor, wanted: Sequence[Field], weights: Sequence[Field]) -> Tensor:
     """(N, 1, H, W) near the x that minimises Σ_k Σ weight (difference - wanted)², as reached from `start`."""
     frames = []
     for i, x in enumerate(start):
-        mine = [(a[i : i + 1], b[i : i + 1]) for a, b in weights]
-        right = _gather(_times(mine, [(a[i : i + 1], b[i : i + 1]) for a, b in wanted]))
+        mine = frame_of(weights, i)
+        right = _gather(times(mine, frame_of(wanted, i)))
 
         def apply(q: Tensor, mine: list[Field] = mine) -> Tensor:
             pyramid = levels(q)
-            parts = [(forward_difference(p, -1), forward_difference(p, -2)) for p in pyramid]
-            return _gather(_times(mine, parts), pyramid[-1])
+            return _gather(times(mine, [differences(p) for p in pyramid]), pyramid[-1])
 
         frames.append(_descend(apply, right, x[None]))
     return torch.cat(frames)
@@ -94,7 +93,3 @@ def _gather(fields: Sequence[Field], first: Tensor | None = None) -> Tensor:
         total = here
     assert total is not None
     return total
-
-
-def _times(a: Sequence[Field], b: Sequence[Field]) -> list[Field]:
-    return [(p * u, q * v) for (p, q), (u, v) in zip(a, b)]

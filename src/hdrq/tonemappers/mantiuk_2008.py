@@ -8,11 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hdrq.ops.colour_correction import exponent_for
 from hdrq.ops.display_curve import STEP, count_contrasts, fit_curve
 from hdrq.ops.operator import OperatorCard, operator
 from hdrq.ops.scene import XYZ_WEIGHTS, luminance, ratio
-
-_K1, _K2 = 1.48, 0.82  # of the saturation that goes with a slope, Mantiuk et al. 2009
 
 
 @operator(
@@ -61,13 +60,12 @@ def _mapped(
     """Display luminance and the power of colours at every pixel of one frame, both linear between the curve's knots."""
     found = count_contrasts(x, ppd)
     curve = fit_curve(found, darkest, brightest, enhance, adapted_nits)
-    slope = np.diff(curve, append=curve[-1]) / STEP if len(curve) > 1 else np.ones(1)
-    c = np.maximum(slope, 1e-6) ** _K2
+    slope = np.diff(curve, append=curve[-1]) / STEP
     place = (x / STEP - found.first).clamp(0, len(curve) - 1)
-    low = place.floor().long().clamp(max=max(len(curve) - 2, 0))
-    share, high = place - low, (low + 1).clamp(max=len(curve) - 1)
+    low = place.floor().long().clamp(max=len(curve) - 2)
+    share, high = place - low, low + 1
     results = []
-    for knots in (10**curve, (1 + _K1) * c / (1 + _K1 * c)):
-        at = torch.as_tensor(knots, dtype=x.dtype, device=x.device)
+    for knots in (torch.from_numpy(10**curve), exponent_for(torch.from_numpy(slope), 1.48, 0.82)):
+        at = knots.to(x)
         results.append(at[low] + share * (at[high] - at[low]))
     return results[0], results[1]

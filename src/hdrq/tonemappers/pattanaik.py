@@ -84,9 +84,18 @@ def _rod_half(g: Tensor | float) -> Tensor | float:
     return 2.5874 * g / (19000 * j**2 * g + 0.2615 * (1 - j**2) ** 4 * g ** (1 / 6))
 
 
+def _cones(nits: Tensor, g: Tensor) -> Tensor:
+    """Response of cones adapted to g, bleached."""
+    return 2e6 / (2e6 + g) * _sigmoid(nits, _cone_half(g))
+
+
+def _rods(nits: Tensor, g: Tensor | float) -> Tensor:
+    """Response of rods adapted to g, bleached."""
+    return 0.04 / (0.04 + g) * _sigmoid(nits, _rod_half(g))
+
+
 def _response(nits: Tensor, g: Tensor) -> Tensor:
-    """Cones and rods together, bleached."""
-    return 2e6 / (2e6 + g) * _sigmoid(nits, _cone_half(g)) + 0.04 / (0.04 + g) * _sigmoid(nits, _rod_half(g))
+    return _cones(nits, g) + _rods(nits, g)
 
 
 def _slope(nits: Tensor, g: Tensor) -> Tensor:
@@ -104,7 +113,7 @@ def _responses(light: Tensor, y: Tensor, g: float) -> Tensor:
     half = 12.9223 * g / (k**4 * g + (1 - k**4) ** 2 * g ** (1 / 3))
     bleach = 2e6 / (2e6 + g)
     dim = scotopic(light).clamp(min=1e-12) if light.shape[1] == 3 else y
-    total = bleach * _sigmoid(y, half) + 0.04 / (0.04 + g) * _sigmoid(dim, _rod_half(g))
+    total = bleach * _sigmoid(y, half) + _rods(dim, g)
     return ratio(light, y).clamp(min=1e-12) ** _display_slope(y, bleach, half) * total
 
 
@@ -121,7 +130,7 @@ def _pfstools(light: Tensor, adaptation_nits: float | None, display_nits: float,
     )  # of the display, unbleached
     least, most = (_response(reference * q, reference) for q in (_BLACK, _WHITE))
     scale = ((white - black) / (most - least)).clamp(max=1)
-    cones, rods = 2e6 / (2e6 + g) * _sigmoid(y, _cone_half(g)), 0.04 / (0.04 + g) * _sigmoid(y, _rod_half(g))
+    cones, rods = _cones(y, g), _rods(y, g)
     response = (black + scale * (cones + rods - least)).clamp(1e-9, 0.9999)
     shown = half * (response / (1 - response)) ** (1 / _N) / (_WHITE * display_nits)
     dim = rods / (cones + rods)

@@ -85,14 +85,14 @@ class Bracket:
         if i in self._kept:
             return self._kept[i]
         frame = read_frame(self.paths[i], self.white, self.balance, self.as_mosaic, self.black)
-        if not self.channels:
+        first = not self.channels
+        if first:
             self.size, self.channels, self.levels = frame.size, len(frame.codes), frame.levels
             self.domain, self.primaries = frame.domain, frame.primaries
             self.sensor, self.raw = frame.sensor, frame.raw
             if frame.sensor:  # a camera may balance every frame anew; its first one decides for all
                 self.balance = frame.sensor.balance
-            self.notes += [n for n in frame.notes if n not in self.notes]
-        elif frame.sensor:
+        if first or frame.sensor:
             self.notes += [n for n in frame.notes if n not in self.notes]
         self._check(i, frame)
         held = sum(_bytes(f) for f in self._kept.values())

@@ -10,9 +10,9 @@ from math import ceil, isqrt, log, log2
 import torch
 from torch import Tensor
 
+from hdrq.ops.gaussians import burt
 from hdrq.ops.visibility.optics import Mtf
 from hdrq.ops.visibility.sensitivity import HIGHEST, LOWEST, at_each, tabulated_v3
-from hdrq.ops.windows import pad, separable
 
 SLOPE = 10**0.34  # of the psychometric function
 VISIBLE = 0.5  # probability from which structure counts
@@ -48,13 +48,10 @@ def lost_and_added(
 
 
 def laplacian(x: Tensor, levels: int) -> list[Tensor]:
-    """levels + 1 bands of full size; blurs of five taps whose gaps double. Burt & Adelson 1983, a = 0.4."""
+    """levels + 1 bands of full size; blurs of five taps whose gaps double."""
     bands = []
     for level in range(levels):
-        gap = 2**level
-        taps = x.new_zeros(4 * gap + 1)
-        taps[::gap] = x.new_tensor([0.05, 0.25, 0.4, 0.25, 0.05])
-        coarse = separable(pad(x, 2 * gap, 2 * gap, 2 * gap, 2 * gap, "reflect"), taps)
+        coarse = burt(x, "reflect", 2**level)
         bands.append(x - coarse)
         x = coarse
     return [*bands, x]
