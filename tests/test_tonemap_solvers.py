@@ -11,10 +11,12 @@ import torch
 from hdrq.ops.bilateral import bilateral, bilateral_grid
 from hdrq.ops.colour_correction import CORRECTIONS
 from hdrq.ops.contrast_pyramid import contrasts, picture
+from hdrq.ops.contrast_response import response, sensitivity
+from hdrq.ops.display_curve import Contrasts, count_contrasts, fit_curve
 from hdrq.ops.exposure import most_well_exposed
 from hdrq.ops.fusion import Blend, fuse
 from hdrq.ops.gamut_mapping import GAMUT_MAPPINGS
-from hdrq.ops.gaussians import blur
+from hdrq.ops.gaussians import blur, burt
 from hdrq.ops.guided import box_mean, guided_filter
 from hdrq.ops.poisson import divergence, forward_difference, solve_poisson
 from hdrq.ops.scene import log_mean, luminance
@@ -168,3 +170,54 @@ def test_adaptation_follows_slowly_and_starts_afresh_after_a_cut():
     assert seen[1] < seen[2] < seen[3] < 8
     assert abs(seen[4] - 8) < 1e-4
     assert abs(float(log_mean(film[2])) - 8) < 1e-4
+
+
+def test_contrasts_are_counted_as_their_rules_say():
+    """One band, for half of six pixels per degree is its slowest; pixel by pixel here."""
+    x = 1.5 * noise(1, 1, 30, 40) + (noise(1, 1, 30, 40, seed=1) > 0.9) * 1.2
+    x[..., 20:] = 0.5
+    low = burt(x, "reflect")
+    rows: dict[tuple[int, int], int] = {}
+    even = set()
+    for background, step in zip(low.flatten().tolist(), (x - low).flatten().tolist(), strict=True):
+        at, size = round(background / 0.1), abs(step)
+        if size < 0.0043:
+            even.add(at)
+        elif size < 0.65:
+            key = at, round(math.copysign(max(round(size / 0.1), 1), step))
+            rows[key] = rows.get(key, 0) + 1
+    for at in even:
+        for rise in (-1, 1):
+            rows[at, rise] = rows.get((at, rise), 0) + 1
+    found = count_contrasts(x, ppd=6.0)
+    rise = np.where(found.start == found.at, 1, -1) * np.rint(found.contrast / 0.1)
+    counted = {
+        (int(a) + found.first, int(r)): int(n) for a, r, n in zip(found.at, rise, found.count, strict=True)
+    }
+    assert counted == rows
+    assert found.first == min(min(at, at + r) for at, r in rows)
+    assert found.first + found.bins - 1 == max(max(at, at + r) for at, r in rows)
+
+
+def test_a_display_curve_rises_only_where_a_contrast_asks_for_it():
+    """From black to white at most; flat between what is dark and what is bright when nothing spans it."""
+    at = np.array([0, 1, 8, 9])
+    asked = Contrasts(
+        at, np.array([0, 0, 8, 8]), np.array([1, 1, 9, 9]), np.full(4, 0.1), np.full(4, 3.0), at + 1.0, 0, 10
+    )
+    for white in (0.3, 3.0):
+        steps = np.diff(fit_curve(asked, 0.0, white, 1.0, 1000.0))
+        assert steps[[0, 8]].min() > 1e-3
+        assert np.abs(steps[1:8]).max() == 0
+        assert steps.sum() < white + 1e-7
+    assert steps.sum() < 1  # what is asked for, not all there is room for
+
+
+def test_a_display_curve_gives_contrasts_the_response_they_have_in_the_scene():
+    """One contrast per background and room enough: what the display shows is as visible as what the scene had."""
+    at = np.arange(12)
+    asked = Contrasts(at, at, at + 1, np.full(12, 0.1), np.full(12, 4.0), np.ones(12), 5, 13)
+    curve = fit_curve(asked, 0.0, 6.0, 1.0, 1000.0)
+    wanted = response(np.full(12, 0.1), sensitivity(4.0, np.full(12, 1000.0)))
+    shown = response(np.diff(curve), sensitivity(4.0, 10 ** curve[:-1]))
+    assert np.abs(shown / wanted - 1).max() < 0.05

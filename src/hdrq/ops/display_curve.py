@@ -13,20 +13,21 @@ from hdrq.ops.contrast_response import response, sensitivity
 from hdrq.ops.gaussians import burt
 
 STEP = 0.1  # log10 units, of luminance and of contrast
-REACH = 7  # contrasts counted, steps up and down
+_REACH = 6  # contrasts counted, steps up and down
+_VISIBLE = 0.0043  # log10 units, 1 %: what is less counts as even ground
 _SLOWEST = 3.0  # cycles per degree, of the last band
 _PASSES = 200
-_SETTLED = 0.02  # of the display's range that any level may move in the last pass; pfstools' curves are about there, too
-_DARKEST, _BRIGHTEST = -80, 80  # bins
+_SETTLED = STEP / 10  # what any step of the curve may change by in the last pass
+_END = 80  # bins either side of 1 cd/m²
 
 
 @dataclass(frozen=True)
 class Contrasts:
     """How often a background in luminance bin `at` goes with a contrast over bins `start` to `stop`, band by band.
 
-    contrast  its size, log10 units: whole steps, rounded up, so that a small one asks for its bin, too
+    contrast  its size, log10 units, in whole steps
     cycles    per degree, of the band
-    count     pixels, as a share of the frame
+    count     pixels
     """
 
     at: np.ndarray
@@ -42,56 +43,51 @@ class Contrasts:
 def count_contrasts(log_luminance: Tensor, ppd: float) -> Contrasts:
     """The joint histogram of background and contrast of one frame (1, 1, H, W), band by band.
 
-    A band is the difference of two surrounds, each from the one before by five taps twice as far apart. The curve spans
-    what the second surround does. Rounding and span are those of pfstools 2.2, found from its curves.
+    A band is the difference of two surrounds, each from the one before by five taps twice as far apart. How contrasts
+    are counted is pfstools 2.2's way, found from its curves: what is seen but under half a step counts as one, what is
+    over six and a half is left out, and even ground asks for the steps above and below it as one pixel of each would.
     """
-    x, cycles, gap = log_luminance, ppd / 2, 1
-    bands, span = [], x
+    x, cycles, gap, tables = log_luminance, ppd / 2, 1, []
     while True:
         low = burt(x, "reflect", gap)
-        bands.append((low, x - low, cycles))
-        span = low if len(bands) <= 2 else span
+        tables.append(_count(low, x - low, cycles))
         if cycles <= _SLOWEST:
             break
         x, cycles, gap = low, cycles / 2, 2 * gap
-    first = max(round(float(span.min()) / STEP), _DARKEST)
-    last = max(min(round(float(span.max()) / STEP), _BRIGHTEST), first + 1)
-    table = np.concatenate([_count(low, step, first, last, cycles) for low, step, cycles in bands], 1)
-    at, start, stop = table[:3].astype(int)
-    contrast, per_degree, count = table[3:]
+    at, start, stop, contrast, per_degree, count = np.concatenate(tables, 1)
+    first = int(start.min()) if len(at) else round(float(log_luminance.min()) / STEP)
+    last = int(stop.max()) if len(at) else max(round(float(log_luminance.max()) / STEP), first + 1)
+    at, start, stop = ((z - first).astype(int) for z in (at, start, stop))
     return Contrasts(at, start, stop, contrast, per_degree, count, first, last - first + 1)
 
 
-def _count(low: Tensor, step: Tensor, first: int, last: int, cycles: float) -> np.ndarray:
+def _count(low: Tensor, step: Tensor, cycles: float) -> np.ndarray:
     """(6, rows): background, first and last bin, contrast, band, count."""
-    at = (low / STEP).round().long().clamp(_DARKEST, _BRIGHTEST)
-    rise = (step.sign() * (step.abs() / STEP).ceil()).long()
-    useful = (rise != 0) & (rise.abs() <= REACH)
-    wide = 2 * REACH + 1
-    keys = ((at - _DARKEST) * wide + rise + REACH)[useful]
-    counts = torch.bincount(keys, minlength=1).cpu().numpy()
-    k = np.nonzero(counts)[0]
-    background, reach = k // wide + _DARKEST, k % wide - REACH
-    start = np.maximum(np.minimum(background, background + reach), first)
-    stop = np.minimum(np.maximum(background, background + reach), last)
-    inside = start < stop
-    rows = np.stack(
-        [
-            background.clip(first, last) - first,
-            start - first,
-            stop - first,
-            np.abs(reach) * STEP,
-            np.full(len(k), cycles),
-            counts[k] / low.numel(),
-        ]
-    )
-    return rows[:, inside]
+    at = (low / STEP).round_().clamp_(-_END, _END)
+    rise = (step.abs() / STEP).round_().clamp_(1, _REACH + 1).copysign_(step)
+    rise.masked_fill_(step.abs() < _VISIBLE, 0)
+    wide = 2 * _REACH + 3
+    keys = at.add_(_END).mul_(wide).add_(rise).add_(_REACH + 1).long().flatten()
+    table = torch.bincount(keys, minlength=(2 * _END + 1) * wide).cpu().numpy().reshape(-1, wide)
+    counts = table[:, 1:-1]
+    even = counts[:, _REACH] > 0
+    counts[even, _REACH - 1] += 1
+    counts[even, _REACH + 1] += 1
+    counts[:, _REACH] = 0
+    place, reach = np.nonzero(counts)
+    background, contrast, count = place - _END, reach - _REACH, counts[place, reach]
+    start = np.minimum(background, background + contrast)
+    stop = np.maximum(background, background + contrast)
+    rows = np.stack([background, start, stop, np.abs(contrast) * STEP, np.full(len(place), cycles), count])
+    return rows[:, (start >= -_END) & (stop <= _END)]
 
 
 def fit_curve(
     found: Contrasts, black: float, white: float, enhance: float, adapted_nits: float | None = None
 ) -> np.ndarray:
     """log10 display luminance at every bin, (bins,), rising from `black` to at most `white`.
+
+    A step that no contrast spans stays flat.
 
     adapted_nits  what the eye that sees the scene is adapted to; None is the luminance it looks at
     """
@@ -100,21 +96,29 @@ def fit_curve(
         return np.linspace(black, white, bins)
     inside = np.arange(bins - 1)
     spans = ((inside >= found.start[:, None]) & (inside < found.stop[:, None])).astype(np.float64)
+    used = spans.sum(0) > 0
+    spans = spans[:, used]
     seen_nits = 10 ** ((found.first + found.at) * STEP)
     scene_nits = seen_nits if adapted_nits is None else np.full_like(seen_nits, adapted_nits)
     wanted = _by_band(found, enhance * found.contrast, scene_nits)
-    steps = np.full(bins - 1, room / (bins - 1))
+    weight = np.sqrt(found.count / found.count.sum())
+    steps = np.full(used.sum(), room / used.sum())
     for _ in range(_PASSES):
-        curve = black + np.concatenate([[0.0], np.cumsum(steps)])
+        curve = _climbed(steps, used, black)
         shown = np.maximum(spans @ steps, 1e-6)
         slope = _by_band(found, shown, 10 ** curve[found.at]) / shown
-        rows = spans * (slope * np.sqrt(found.count))[:, None]
-        solved = _least_squares(rows, wanted * np.sqrt(found.count), room)
-        moved = np.abs(np.cumsum(solved - steps)).max()
+        solved = _least_squares(spans * (slope * weight)[:, None], wanted * weight, room)
+        moved = np.abs(solved - steps).max()
         steps = solved
-        if moved < _SETTLED * room:
+        if moved < _SETTLED:
             break
-    return black + np.concatenate([[0.0], np.cumsum(steps)])
+    return _climbed(steps, used, black)
+
+
+def _climbed(steps: np.ndarray, used: np.ndarray, black: float) -> np.ndarray:
+    rises = np.zeros(len(used))
+    rises[used] = steps
+    return black + np.concatenate([[0.0], np.cumsum(rises)])
 
 
 def _by_band(found: Contrasts, contrast: np.ndarray, nits: np.ndarray) -> np.ndarray:

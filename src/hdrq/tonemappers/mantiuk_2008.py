@@ -61,11 +61,11 @@ def _mapped(
     found = count_contrasts(x, ppd)
     curve = fit_curve(found, darkest, brightest, enhance, adapted_nits)
     slope = np.diff(curve, append=curve[-1]) / STEP
-    place = (x / STEP - found.first).clamp(0, len(curve) - 1)
-    low = place.floor().long().clamp(max=len(curve) - 2)
-    share, high = place - low, low + 1
+    place = (x / STEP).sub_(found.first).clamp_(0, len(curve) - 1)
+    low = place.long().clamp_(max=len(curve) - 2)
+    share = place.sub_(low)
     results = []
     for knots in (torch.from_numpy(10**curve), exponent_for(torch.from_numpy(slope), 1.48, 0.82)):
         at = knots.to(x)
-        results.append(at[low] + share * (at[high] - at[low]))
+        results.append(at.take(low).addcmul_(share, at.diff().take(low)))
     return results[0], results[1]
