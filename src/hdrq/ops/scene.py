@@ -69,9 +69,8 @@ def quantile(x: Tensor, share: float) -> Tensor:
 
 
 def ratio(a: Tensor, b: Tensor) -> Tensor:
-    """a / b, and 0 where b is 0."""
-    known = b != 0
-    return torch.where(known, a / torch.where(known, b, 1.0), 0.0)
+    """a / b, and 0 where b is 0. A finite number over infinity is 0, and so are its gradients."""
+    return a / torch.where(b != 0, b, torch.inf)
 
 
 def relight(light: Tensor, old: Tensor, new: Tensor) -> Tensor:
