@@ -37,6 +37,8 @@ def mantiuk_2008(
 ) -> Tensor:
     """A curve of log10 L fitted to the histogram of contrasts, on a display with black and reflected light.
 
+    It starts at the display's black and rises no further than contrasts ask for, so a scene of few contrasts is dark.
+
     ambient_lux, reflectance  of the room and the screen; ambient / pi · reflectance is added to all it shows
     ppd                       pixels per degree
     enhance                   contrast that is asked for, as a multiple of the scene's
