@@ -17,6 +17,7 @@ FLOORS = {
     "errors": 0,
     "types": 0,
     "catalogue": 0,
+    "heap": 0,
     **dict.fromkeys(("ops", "io", "layers", "sampling", "weights", "archives"), 1),
     **{shelf: 2 for shelf in SHELVES.values() if shelf != "cli"},
     "engine": 3,

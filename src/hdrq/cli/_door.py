@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 import hdrq
+from hdrq import heap
 from hdrq.catalogue import find, names
 from hdrq.errors import HdrqError, UsageError
 
@@ -40,6 +41,7 @@ class Door(click.Group):
                 f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names('command'))}"
             )
             raise click.UsageError(f"no command is called '{args[0]}'; {hint}", ctx)
+        heap.keep()
         return super().resolve_command(ctx, args)
 
 

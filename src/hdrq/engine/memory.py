@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import torch
 
+from hdrq import heap
 from hdrq.errors import TooLarge
 from hdrq.io.memory import free_bytes
 from hdrq.types import Image, Metric
 
 _SHARE = 0.9  # of what is free now
+_LARGE = 0.5  # of that; gaps between blocks that are kept may add as much again
 
 
 def refuse_too_large(image: Image, metric: Metric, device: torch.device | None, limit: float | None) -> None:
@@ -17,6 +19,9 @@ def refuse_too_large(image: Image, metric: Metric, device: torch.device | None, 
     wants = metric.card.planes * h * w * image.pixels.element_size()
     cuda = device is not None and device.type == "cuda"
     free = int(torch.cuda.mem_get_info(device)[0]) if cuda else free_bytes()
+    if not cuda and wants > _LARGE * free:
+        heap.give_back()
+        free = free_bytes()
     has = min(_SHARE * free, limit or float("inf"))
     if wants > has:
         raise TooLarge(

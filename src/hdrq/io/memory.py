@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from hdrq import heap
 from hdrq.errors import FileError, TooLarge
 
 SHARE = 0.8  # of what is free, for one picture
+_LARGE = 1 / 16  # of what is free, to read one picture: what is done with it takes ten times that
 
 
 def free_bytes() -> int:
@@ -37,6 +39,9 @@ def afford(path: object, width: int, height: int, bytes_per_pixel: float, least:
     if least > size:
         raise FileError(f"{path} is damaged: it claims {width} x {height} pixels, too many for {size} bytes")
     need, free = width * height * bytes_per_pixel, free_bytes()
+    if need > _LARGE * free:
+        heap.give_back()
+        free = free_bytes()
     if need > SHARE * free:
         sums = f"{need / 1e9:.1f} GB to read, {free / 1e9:.1f} GB are free"
         raise TooLarge(f"{path} claims {width} x {height} pixels: {sums}; crop it")
