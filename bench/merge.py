@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from merge_large import scene
 
-from hdrq import io
+from hdrq import heap, io
 from hdrq.engine.merge import Settings, merge
 from hdrq.ops.transfer import linear_to_srgb
 from hdrq.ops.warp import positions, sample
@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--stack", type=Path)
     asked = parser.parse_args()
+    heap.keep()
     torch.set_num_threads(asked.threads)
     os.environ["OMP_NUM_THREADS"] = str(asked.threads)
     with tempfile.TemporaryDirectory() as made:

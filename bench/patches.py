@@ -22,6 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hdrq import heap
 from hdrq.catalogue import find
 from hdrq.sampling import Plan, cut, plan
 from hdrq.sampling.gather import halve
@@ -35,6 +36,7 @@ def main() -> None:
     parser.add_argument("--no-nets", action="store_true", help="sampling only")
     parser.add_argument("--json", help="also write the numbers here")
     args = parser.parse_args()
+    heap.keep()
     torch.set_num_threads(args.threads)
     width, height = (int(n) for n in args.size.split("x"))
     pair = torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(0))

@@ -302,7 +302,7 @@ class Camera:
     camera_whitebalance = (2.0, 1.0, 1.5, 0.0)
     daylight_whitebalance = (1.8, 1.0, 1.6, 0.0)
     rgb_xyz_matrix = np.vstack([np.linalg.inv(XYZ_OF_709), np.zeros(3)])
-    sizes = SimpleNamespace(flip=0)
+    sizes = SimpleNamespace(flip=0, width=64, height=48)
 
     def __init__(self, path: str) -> None:
         if Path(path).stat().st_size < 100:

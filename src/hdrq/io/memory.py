@@ -9,7 +9,7 @@ from hdrq import heap
 from hdrq.errors import FileError, TooLarge
 
 SHARE = 0.8  # of what is free, for one picture
-_LARGE = 1 / 16  # of what is free, to read one picture: what is done with it takes ten times that
+_LARGE = 256 << 20  # bytes to read one picture; from there on the gaps that kept memory leaves would be felt
 
 
 def free_bytes() -> int:
@@ -38,13 +38,20 @@ def afford(path: object, width: int, height: int, bytes_per_pixel: float, least:
     size = os.path.getsize(str(path))
     if least > size:
         raise FileError(f"{path} is damaged: it claims {width} x {height} pixels, too many for {size} bytes")
-    need, free = width * height * bytes_per_pixel, free_bytes()
-    if need > _LARGE * free:
-        heap.give_back()
-        free = free_bytes()
+    need = width * height * bytes_per_pixel
+    free = _freed_for(need)
     if need > SHARE * free:
         sums = f"{need / 1e9:.1f} GB to read, {free / 1e9:.1f} GB are free"
         raise TooLarge(f"{path} claims {width} x {height} pixels: {sums}; crop it")
+
+
+def _freed_for(need: float) -> int:
+    """What is free, after returning what is kept if `need` bytes are much: what is done with a picture takes ten times that."""
+    free = free_bytes()
+    if need <= min(_LARGE, free / 16):
+        return free
+    heap.give_back()
+    return free_bytes()
 
 
 def _machine() -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hdrq.errors import FileError, MissingPart, UsageError
+from hdrq.io.memory import afford
 from hdrq.ops.colour import rgb_to_xyz
 from hdrq.types import BT709
 
@@ -66,6 +67,7 @@ def read_raw(
         raise FileError(f"{path} does not exist; check the name")
     try:
         with rawpy.imread(str(path)) as raw:
+            afford(path, raw.sizes.width, raw.sizes.height, 24)
             low, high = _levels(raw, path.name, black, white)
             factors = _balance(raw, balance)
             wish = balance if isinstance(balance, str) else "given"
