@@ -13,27 +13,27 @@ from functools import cache
 from typing import Any
 
 # malloc.h
-_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
-_MAPS = 65536  # blocks mapped at most, glibc's default
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
 _KEPT = 512 << 20  # bytes at the end of the heap
+_MAPPED = (
+    32 << 20
+)  # bytes of a block, the most that glibc takes; its own bound would stay at 128 KB once anything is set
+_MAPS = 65536  # blocks mapped at most, glibc's default
 
 
 def keep() -> None:
     """From here on keep what is freed, all but what exceeds 512 MB in one piece. For a program, not a library."""
-    _tell(_MMAP_MAX, 0)
-    _tell(_TRIM_THRESHOLD, _KEPT)
+    if (libc := _glibc()) is not None:
+        libc.mallopt(_MMAP_MAX, 0)
+        libc.mallopt(_MMAP_THRESHOLD, _MAPPED)
+        libc.mallopt(_TRIM_THRESHOLD, _KEPT)
 
 
 def give_back() -> None:
-    """Return what is kept, and map large blocks again: for pictures so large that gaps between blocks would matter."""
-    _tell(_MMAP_MAX, _MAPS)
+    """Return what is kept, and from here on blocks over 32 MB, for gaps between blocks so large would be felt."""
     if (libc := _glibc()) is not None:
+        libc.mallopt(_MMAP_MAX, _MAPS)
         libc.malloc_trim(0)
-
-
-def _tell(what: int, value: int) -> None:
-    if (libc := _glibc()) is not None:
-        libc.mallopt(what, value)
 
 
 @cache

@@ -16,6 +16,7 @@ from hdrq.catalogue import find, names
 from hdrq.displays import display as shelf_display
 from hdrq.errors import DomainError, PixelError
 from hdrq.ops.colour import convert, luma, luminance
+from hdrq.ops.finite import all_finite
 from hdrq.ops.screen import gain_offset_gamma, show
 from hdrq.ops.sharing import shared
 from hdrq.types import BT709, Display, Encoding, Image, Primaries, Viewing
@@ -132,14 +133,10 @@ def _mismatch(image: Image, d: Display, way_out: str) -> str:
 def _finite(image: Image, nonfinite: str) -> tuple[Tensor, tuple[str, ...]]:
     """The pixels without NaN and Inf, and what was done about them."""
     pixels = image.pixels
-    if bool(
-        torch.isfinite(pixels.sum())
-    ):  # one NaN or Inf anywhere spoils the sum, so a finite sum clears them all
+    if all_finite(pixels):
         return pixels, ()
     broken = ~torch.isfinite(pixels)
     count = int(broken.sum())
-    if count == 0:
-        return pixels, ()
     nans = int(torch.isnan(pixels).sum())
     first = broken.any(dim=1)[0].nonzero()[0].tolist() if pixels.dim() == 4 and broken[0].any() else [0, 0]
     kinds = " and ".join(f"{n:,} {kind}" for n, kind in ((nans, "NaN"), (count - nans, "Inf")) if n)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import torch
 
-from hdrq import heap
 from hdrq.errors import TooLarge
-from hdrq.io.memory import free_bytes
+from hdrq.io.memory import free_for
 from hdrq.types import Image, Metric
 
 _SHARE = 0.9  # of what is free now
-_LARGE = 0.5  # of that; gaps between blocks that are kept may add as much again
+_LARGE = 0.5  # of that; gaps between blocks that are kept add up to two thirds
 
 
 def refuse_too_large(image: Image, metric: Metric, device: torch.device | None, limit: float | None) -> None:
@@ -18,10 +17,7 @@ def refuse_too_large(image: Image, metric: Metric, device: torch.device | None, 
     h, w = image.size
     wants = metric.card.planes * h * w * image.pixels.element_size()
     cuda = device is not None and device.type == "cuda"
-    free = int(torch.cuda.mem_get_info(device)[0]) if cuda else free_bytes()
-    if not cuda and wants > _LARGE * free:
-        heap.give_back()
-        free = free_bytes()
+    free = int(torch.cuda.mem_get_info(device)[0]) if cuda else free_for(wants, _LARGE)
     has = min(_SHARE * free, limit or float("inf"))
     if wants > has:
         raise TooLarge(

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from hdrq.errors import PixelError
+from hdrq.ops.finite import all_finite
 
 # What EXIF, TIFF and AVIF call orientation: (transpose first, then flip rows, flip columns).
 ORIENTATION = {
@@ -57,7 +58,7 @@ def orient(pixels: Tensor, orientation: int, notes: list[str]) -> Tensor:
 def codes(pixels: Tensor, bits: int, ceiling: float, path: object) -> tuple[np.ndarray, list[str]]:
     """(1, C, H, W) code as (H, W[, 3]) integers, rounded; the largest integer stands for `ceiling`."""
     values = pixels[0].detach().float().cpu() / ceiling
-    if not torch.isfinite(values).all():
+    if not all_finite(values):
         raise PixelError(f"{path}: integers hold no NaN or Inf; write .exr, .tiff or .pfm")
     notes = []
     if outside := int(((values < -1e-6) | (values > 1 + 1e-6)).sum()):

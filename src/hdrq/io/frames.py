@@ -11,6 +11,7 @@ import torch
 from hdrq.errors import FileError, UsageError
 from hdrq.io import identify, read
 from hdrq.io.raw import SUFFIXES, Factors, Sensor, read_raw
+from hdrq.ops.finite import all_finite
 from hdrq.ops.transfer import linear_to_srgb
 from hdrq.types import BT709, Primaries
 
@@ -73,7 +74,7 @@ def read_frame(
     pixels = image.pixels[0]
     if image.bits is None:
         top = white or 1.0
-        if not bool(torch.isfinite(pixels).all()):
+        if not all_finite(pixels):
             raise FileError(f"{path} holds NaN or Inf; mend it before merging")
         light = (pixels / top).clamp(min=0)
         codes = (light.clamp(max=1) * 65535).round().to(torch.int32).numpy().astype(np.uint16)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from math import inf
 from pathlib import Path
 
 from hdrq import heap
@@ -18,6 +19,15 @@ def free_bytes() -> int:
     if wish := os.environ.get("HDRQ_MEMORY_GB"):
         bounds.append(int(float(wish) * 1e9))
     return max(0, min(bounds))
+
+
+def free_for(need: float, share: float, most: float = inf) -> int:
+    """What is free; what is kept goes back first if `need` is more than `share` of it, or than `most` bytes."""
+    free = free_bytes()
+    if need <= min(share * free, most):
+        return free
+    heap.give_back()
+    return free_bytes()
 
 
 def afford_file(path: object) -> None:
@@ -39,19 +49,10 @@ def afford(path: object, width: int, height: int, bytes_per_pixel: float, least:
     if least > size:
         raise FileError(f"{path} is damaged: it claims {width} x {height} pixels, too many for {size} bytes")
     need = width * height * bytes_per_pixel
-    free = _freed_for(need)
+    free = free_for(need, 1 / 16, _LARGE)  # what is done with a picture takes ten times that
     if need > SHARE * free:
         sums = f"{need / 1e9:.1f} GB to read, {free / 1e9:.1f} GB are free"
         raise TooLarge(f"{path} claims {width} x {height} pixels: {sums}; crop it")
-
-
-def _freed_for(need: float) -> int:
-    """What is free, after returning what is kept if `need` bytes are much: what is done with a picture takes ten times that."""
-    free = free_bytes()
-    if need <= min(_LARGE, free / 16):
-        return free
-    heap.give_back()
-    return free_bytes()
 
 
 def _machine() -> int:

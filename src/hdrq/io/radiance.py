@@ -20,6 +20,7 @@ from hdrq.io.atomic import atomic
 from hdrq.io.gamut import flat, primaries_of
 from hdrq.io.memory import afford
 from hdrq.io.tag import domain_of
+from hdrq.ops.finite import all_finite
 from hdrq.types import BT709, XYZ, Image, Primaries
 
 SIZE = re.compile(rb"\s*([+-])([XY])\s+(\d{1,9})\s+([+-])([XY])\s+(\d{1,9})\s*$")
@@ -236,7 +237,7 @@ def write(path: Path, image: Image, *, provenance: dict[str, Any] | None = None)
     import imagecodecs
 
     pixels = image.pixels[0].detach().float().cpu()
-    if not torch.isfinite(pixels).all():
+    if not all_finite(pixels):
         raise PixelError(f"{path}: .hdr holds no NaN or Inf; write .exr or .pfm")
     notes = []
     if below := int((pixels < 0).sum()):

@@ -30,7 +30,7 @@ def linear(light: Tensor, shown: Tensor, saturation: float | Tensor = 0.5) -> Te
 
 def mantiuk_power(light: Tensor, shown: Tensor, saturation: float = 1.0) -> Tensor:
     """`schlick` with the exponent that goes with the tone curve's slope where a pixel lies on it."""
-    return schlick(light, shown, saturation * exponent_for(slope(light, shown), 1.48, 0.82))
+    return schlick(light, shown, saturation * exponent_for(slope(light, shown)))
 
 
 def mantiuk_linear(light: Tensor, shown: Tensor, saturation: float = 1.0) -> Tensor:
@@ -90,8 +90,8 @@ def slope(light: Tensor, shown: Tensor) -> Tensor:
     return torch.stack(result)
 
 
-def exponent_for(c: Tensor, k1: float, k2: float) -> Tensor:
-    """What saturation goes with a tone curve of slope c. Source: Mantiuk et al. 2009."""
+def exponent_for(c: Tensor, k1: float = 1.48, k2: float = 0.82) -> Tensor:
+    """What saturation goes with a tone curve of slope c, as a power of C / L. Source: Mantiuk et al. 2009."""
     raised = c.clamp(min=1e-6) ** k2
     return (1 + k1) * raised / (1 + k1 * raised)
 

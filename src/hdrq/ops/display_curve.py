@@ -66,7 +66,7 @@ def _count(low: Tensor, step: Tensor, cycles: float) -> np.ndarray:
     at = (low / STEP).round_().clamp_(-_END, _END)
     rise = (step.abs() / STEP).round_().clamp_(1, _REACH + 1).copysign_(step)
     rise.masked_fill_(step.abs() < _VISIBLE, 0)
-    wide = 2 * _REACH + 3
+    wide = 2 * _REACH + 3  # the outer two are of contrasts beyond reach
     keys = at.add_(_END).mul_(wide).add_(rise).add_(_REACH + 1).long().flatten()
     table = torch.bincount(keys, minlength=(2 * _END + 1) * wide).cpu().numpy().reshape(-1, wide)
     counts = table[:, 1:-1]
@@ -116,6 +116,7 @@ def fit_curve(
 
 
 def _climbed(steps: np.ndarray, used: np.ndarray, black: float) -> np.ndarray:
+    """The curve, (bins,), of the heights of the steps that are used."""
     rises = np.zeros(len(used))
     rises[used] = steps
     return black + np.concatenate([[0.0], np.cumsum(rises)])

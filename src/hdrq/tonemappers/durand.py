@@ -69,4 +69,4 @@ def _as_pfstools(light: Tensor, contrast: float, sigma_range: float) -> Tensor:
     low, high = ordered(base, 0.01), ordered(base, 0.995)
     squeeze = contrast / (high - low).clamp(min=1e-6)
     new = (squeeze * (base - high) + x - base).exp()
-    return ratio(light, y).clamp(min=1e-9) ** exponent_for(squeeze, 1.48, 0.82) * new
+    return ratio(light, y).clamp(min=1e-9) ** exponent_for(squeeze) * new

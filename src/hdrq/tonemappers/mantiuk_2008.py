@@ -67,7 +67,7 @@ def _mapped(
     low = place.long().clamp_(max=len(curve) - 2)
     share = place.sub_(low)
     results = []
-    for knots in (torch.from_numpy(10**curve), exponent_for(torch.from_numpy(slope), 1.48, 0.82)):
+    for knots in (torch.from_numpy(10**curve), exponent_for(torch.from_numpy(slope))):
         at = knots.to(x)
         results.append(at.take(low).addcmul_(share, at.diff().take(low)))
     return results[0], results[1]

@@ -23,7 +23,7 @@ from hdrq.engine.merging.deghosting import KNOWN, ReferenceTrust
 from hdrq.engine.merging.view import View, views
 from hdrq.errors import TooLarge
 from hdrq.io.frames import Frame
-from hdrq.io.memory import free_bytes
+from hdrq.io.memory import free_for
 from hdrq.ops.patch_match import fill
 from hdrq.ops.warp import STILL
 from hdrq.types import BT709
@@ -41,7 +41,7 @@ def patched(
     top, bottom, left, right = alignment.area
     size = (bottom - top, right - left)
     need = len(bracket) * bracket.channels * size[0] * size[1] * 2 + 120 * size[0] * size[1]
-    if need > 0.5 * free_bytes():
+    if need > 0.5 * free_for(need, 0.5):
         raise TooLarge(f"--deghost patch needs {need / 1e9:.1f} GB for these frames; use --deghost reference")
     trust = ReferenceTrust(bracket, alignment, calibration, samples)
     frames: dict[int, Frame] = {}
