@@ -28,23 +28,23 @@ import torch
 
 import hdrq
 from hdrq import io
-from hdrq.catalogue import find
-from hdrq.engine.bind import Scorer, metric
-from hdrq.engine.distilling.pupil import Rendered, items_of
-from hdrq.engine.distilling.rows import Row, make_set
-from hdrq.engine.distilling.sources import Source, Sources, find_sources, opened
-from hdrq.engine.distilling.teaching import Cache, answers, scale_of, teach
-from hdrq.engine.light import Photometry
-from hdrq.engine.train import train
-from hdrq.engine.training.feed import Feed, Item
-from hdrq.engine.training.learner import build
-from hdrq.engine.training.look import predict
-from hdrq.engine.training.pixels import Pixels
-from hdrq.engine.training.run import Run
+from hdrq.distillation.samples import Row, make_set
+from hdrq.distillation.sources import Source, Sources, find_sources, opened
+from hdrq.distillation.student import Rendered, items_of
+from hdrq.distillation.teacher_scores import Cache, answers, scale_of, teach
+from hdrq.encoding.photometry import Photometry
+from hdrq.evaluation.statistics.correlation import plcc, srocc
+from hdrq.image.transfer import linear_to_srgb
 from hdrq.io import atomic
-from hdrq.ops.correlation import plcc, srocc
-from hdrq.ops.transfer import linear_to_srgb
-from hdrq.types import Image, Viewing
+from hdrq.records import Image, Viewing
+from hdrq.registry import find
+from hdrq.scoring.scorer import Scorer, metric
+from hdrq.training.feed import Feed, Item
+from hdrq.training.image_cache import Pixels
+from hdrq.training.settings import Run
+from hdrq.training.student import build
+from hdrq.training.train import train
+from hdrq.training.validation import predict
 
 SMALL = bool(os.environ.get("SMALL"))
 DATA = Path(os.environ.get("DATA", "../shared/data"))

@@ -23,7 +23,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hdrq import catalogue, heap
+from hdrq import heap
+from hdrq import registry as catalogue
 
 Contestant = Callable[[], Any]
 CLASSICAL = "mse,mae,psnr,pu-psnr,ssim,ms-ssim,fsim,fsimc,vsi,gmsd,mdsi,haarpsi,vif,vifp,iw-ssim"

@@ -27,23 +27,23 @@ import torch
 from torch import nn
 
 import hdrq
-from hdrq.engine.bind import metric
-from hdrq.engine.distilling.pupil import Rendered
-from hdrq.engine.distilling.rows import make_set
-from hdrq.engine.distilling.sources import Source, Sources, find_sources
-from hdrq.engine.distilling.teaching import Cache, answers, scale_of, teach
-from hdrq.engine.light import Photometry
-from hdrq.engine.train import train
-from hdrq.engine.training.data import items_of, without_scenes
-from hdrq.engine.training.feed import Feed, Item
-from hdrq.engine.training.learner import build
-from hdrq.engine.training.look import best_of, predict
-from hdrq.engine.training.meta import meta_train
-from hdrq.engine.training.pixels import Pixels
-from hdrq.engine.training.run import Run
+from hdrq.distillation.samples import make_set
+from hdrq.distillation.sources import Source, Sources, find_sources
+from hdrq.distillation.student import Rendered
+from hdrq.distillation.teacher_scores import Cache, answers, scale_of, teach
+from hdrq.encoding.photometry import Photometry
+from hdrq.evaluation.statistics.correlation import plcc, srocc
 from hdrq.io import atomic
-from hdrq.ops.correlation import plcc, srocc
-from hdrq.types import Viewing
+from hdrq.records import Viewing
+from hdrq.scoring.scorer import metric
+from hdrq.training.data import items_of, without_scenes
+from hdrq.training.feed import Feed, Item
+from hdrq.training.image_cache import Pixels
+from hdrq.training.meta_learning import meta_train
+from hdrq.training.settings import Run
+from hdrq.training.student import build
+from hdrq.training.train import train
+from hdrq.training.validation import best_of, predict
 
 SMALL = bool(os.environ.get("SMALL"))
 DATA = Path(os.environ.get("DATA", "../shared/data"))

@@ -26,10 +26,10 @@ import torch
 from merge_large import scene
 
 from hdrq import heap, io
-from hdrq.engine.merge import Settings, merge
-from hdrq.ops.transfer import linear_to_srgb
-from hdrq.ops.warp import positions, sample
-from hdrq.types import Image
+from hdrq.image.transfer import linear_to_srgb
+from hdrq.image.warp import positions, sample
+from hdrq.merging.merge import Settings, merge
+from hdrq.records import Image
 
 
 def main() -> None:

@@ -21,8 +21,8 @@ import torch
 import torch.nn.functional as F
 
 from hdrq import io
-from hdrq.ops.transfer import linear_to_srgb
-from hdrq.types import Image
+from hdrq.image.transfer import linear_to_srgb
+from hdrq.records import Image
 
 
 def main() -> None:

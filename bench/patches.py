@@ -23,9 +23,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hdrq import heap
-from hdrq.catalogue import find
-from hdrq.sampling import Plan, cut, plan
-from hdrq.sampling.gather import halve
+from hdrq.registry import find
+from hdrq.scoring.sampling import Plan, cut, plan
+from hdrq.scoring.sampling.gather import halve
 
 
 def main() -> None:

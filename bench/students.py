@@ -20,7 +20,7 @@ import torch
 
 import hdrq
 from hdrq import heap
-from hdrq.engine.bind import Scorer
+from hdrq.scoring.scorer import Scorer
 
 STUDENTS = {  # weights: how a metric asks for them, their teacher, the run folder of bench/students.sh
     "norvdpnetpp-small-hdr": ("pu21:norvdpnet++", "hdrvdp3", "norvdpnetpp-hdr-on"),

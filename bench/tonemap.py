@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from bench import Contestant, cells, race, report, scene, write
 
-from hdrq.catalogue import find, names
+from hdrq.registry import find, names
 
 MEASURED = Path(__file__).parents[1] / "docs" / "tonemapping_measured.json"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from hdrq.catalogue import find, names
-from hdrq.cli._door import door
-from hdrq.types import Card, Metric
+from hdrq.cards import Card, Metric
+from hdrq.cli.app import door
+from hdrq.registry import find, names
 
 HERE = Path(__file__).parent
 

@@ -13,11 +13,11 @@ from typing import Any
 import torch
 
 from hdrq import io
-from hdrq.catalogue import find, names
-from hdrq.engine.develop import develop, plan
-from hdrq.ops.operator import Operator
-from hdrq.ops.render import room
-from hdrq.types import Image
+from hdrq.image.render import room
+from hdrq.records import Image
+from hdrq.registry import find, names
+from hdrq.tonemapping.operator import Operator
+from hdrq.tonemapping.tonemap import develop, plan
 
 HERE = Path(__file__).parent
 _READS = {

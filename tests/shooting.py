@@ -10,9 +10,9 @@ import torch
 from PIL import Image as Picture
 from scipy.ndimage import gaussian_filter
 
-from hdrq.io.responses import write_response
-from hdrq.ops.camera_response import Response
-from hdrq.ops.warp import positions, sample, translation
+from hdrq.image.warp import positions, sample, translation
+from hdrq.merging.response.curve import Response
+from hdrq.merging.response.files import write_response
 
 
 def scene(height: int, width: int, stops: float = 12, seed: int = 0) -> np.ndarray:

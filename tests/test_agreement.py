@@ -9,13 +9,13 @@ import pytest
 from scipy import stats
 
 from hdrq.errors import UsageError
-from hdrq.ops import correlation_tests, resolving_power
-from hdrq.ops.agreement import agreement, drawn
-from hdrq.ops.bootstrap import bootstrap, draw, interval, two_sided
-from hdrq.ops.correlation import agreements, krocc, plcc, rmse, srocc
-from hdrq.ops.curves import FITS, cubic, fit, logistic4, logistic5
-from hdrq.ops.labels import jod_to_loss, kadid_linearised, loss_to_jod, unit_range
-from hdrq.ops.splits import kfold, random_splits, upiq_folds
+from hdrq.evaluation.protocols import kfold, random_splits, upiq_folds
+from hdrq.evaluation.statistics import correlation_tests, resolving_power
+from hdrq.evaluation.statistics.agreement import agreement, drawn
+from hdrq.evaluation.statistics.bootstrap import bootstrap, draw, interval, two_sided
+from hdrq.evaluation.statistics.correlation import agreements, krocc, plcc, rmse, srocc
+from hdrq.evaluation.statistics.curves import FITS, cubic, fit, logistic4, logistic5
+from hdrq.training.labels import jod_to_loss, kadid_linearised, loss_to_jod, unit_range
 
 UPIQ = [
     *(f"l-i{i:02d}" for i in (2, 5, 6, 7, 8, 9, 10, 14, 15, 27)),
@@ -153,7 +153,7 @@ def test_many_rows_get_kendalls_draws_to_first_order(monkeypatch):
     scene = np.arange(1000) % 200
     curve = logistic5(x, y)
     exact = bootstrap(y, x, [curve], scene, draws=50)["krocc"]
-    monkeypatch.setattr("hdrq.ops.bootstrap._EXACT_ROWS", 10)
+    monkeypatch.setattr("hdrq.evaluation.statistics.bootstrap._EXACT_ROWS", 10)
     near = bootstrap(y, x, [curve], scene, draws=50)["krocc"]
     assert (near - exact).std() < 0.2 * exact.std()
     assert near.std() == pytest.approx(exact.std(), rel=0.1)

@@ -17,7 +17,7 @@ import torch
 
 import hdrq
 from hdrq.cli import main
-from hdrq.types import BT2020, Image
+from hdrq.records import BT2020, Image
 
 
 @pytest.fixture

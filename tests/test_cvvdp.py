@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from hdrq.errors import MissingPart
-from hdrq.metrics.cvvdp import cvvdp
+from hdrq.scoring.metrics.cvvdp import cvvdp
 
 
 def test_what_to_install_is_said_where_the_package_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:

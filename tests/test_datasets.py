@@ -12,11 +12,10 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from hdrq.archives import Folder, locate, state
-from hdrq.archives.tables import meant, read_csv
-from hdrq.archives.xlsx import read_xlsx
-from hdrq.catalogue import find, names
 from hdrq.errors import FileError, MissingPart, UsageError
+from hdrq.evaluation.archive import Folder, locate, state
+from hdrq.evaluation.tables import meant, read_csv, read_xlsx
+from hdrq.registry import find, names
 
 
 def touch(root: Path, *paths: str) -> None:

@@ -11,26 +11,26 @@ import torch
 from click.testing import CliRunner
 
 from hdrq import io
-from hdrq.catalogue import names
-from hdrq.cli._door import door
-from hdrq.engine.bind import metric
-from hdrq.engine.distill import Distilled, Note, Task, distill
-from hdrq.engine.distilling import teaching
-from hdrq.engine.distilling.account import agreement
-from hdrq.engine.distilling.checks import check
-from hdrq.engine.distilling.pictures import write_pictures
-from hdrq.engine.distilling.pupil import Rendered
-from hdrq.engine.distilling.rendering import render
-from hdrq.engine.distilling.rows import make_set, read_rows, write_rows
-from hdrq.engine.distilling.sources import Sources, find_sources
-from hdrq.engine.distilling.split import split
-from hdrq.engine.distilling.teaching import Cache, Scored, answers, scale_of, teach
-from hdrq.engine.train import Step
+from hdrq.cli.app import door
+from hdrq.distillation import teacher_scores as teaching
+from hdrq.distillation.checks import check
+from hdrq.distillation.distill import Distilled, Note, Task, distill
+from hdrq.distillation.image_files import write_pictures
+from hdrq.distillation.rendering import render
+from hdrq.distillation.report import agreement
+from hdrq.distillation.samples import make_set, read_rows, write_rows
+from hdrq.distillation.sources import Sources, find_sources
+from hdrq.distillation.split import split
+from hdrq.distillation.student import Rendered
+from hdrq.distillation.teacher_scores import Cache, Scored, answers, scale_of, teach
 from hdrq.errors import FileError, UnknownName, UsageError
-from hdrq.ops.correlation import srocc
-from hdrq.ops.render import room
-from hdrq.ops.transfer import linear_to_srgb
-from hdrq.types import Image
+from hdrq.evaluation.statistics.correlation import srocc
+from hdrq.image.render import room
+from hdrq.image.transfer import linear_to_srgb
+from hdrq.records import Image
+from hdrq.registry import names
+from hdrq.scoring.scorer import metric
+from hdrq.training.train import Step
 
 USUAL = ("jpegxt", "jpeg-pq", "noise", "blur", "contrast", "reinhard", "kuo")
 SMALL = {"epochs": 2, "batch": 8, "options": {"widths": [4, 4, 8, 8, 8]}}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from hdrq.catalogue import find, names
 from hdrq.errors import UsageError
-from hdrq.ops.render import room
+from hdrq.image.render import room
+from hdrq.registry import find, names
 
 # Worse by PSNR from level to level does not hold where structure and not error grows: what moves or repaints
 # few pixels, or leaves the luma alone.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from hdrq.catalogue import find, names
+from hdrq.registry import find, names
 
 NITS = torch.logspace(-2, 4, 200, dtype=torch.float64)
 GOLDEN = {

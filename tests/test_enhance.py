@@ -7,9 +7,9 @@ import torch
 from click.testing import CliRunner
 
 from hdrq import io
-from hdrq.catalogue import find
-from hdrq.cli._door import door
-from hdrq.types import Image
+from hdrq.cli.app import door
+from hdrq.records import Image
+from hdrq.registry import find
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def test_a_picture_comes_back_in_its_size_with_both_qualities_told(picture, tmp_
     torch.manual_seed(0)
     net = find("net", "qdnet").build(latent=8).eval().requires_grad_(False)
     net.span = (0.0, 1.0)
-    monkeypatch.setattr("hdrq.engine.enhance.load", lambda name, weights, encoding: net)
+    monkeypatch.setattr("hdrq.tonemapping.enhance.load", lambda name, weights, encoding: net)
     asked = ["tonemap", str(picture), str(tmp_path / "out.png"), "--enhance", "qdnet", "--quality", "0.05"]
     done = CliRunner().invoke(door, asked)
     assert done.exit_code == 0, done.output

@@ -16,14 +16,14 @@ from scipy import stats
 from scipy.io import savemat
 
 import hdrq
-from hdrq.archives.record import Comparison
 from hdrq.cli import main
-from hdrq.engine.contests import contests, resolving
-from hdrq.engine.evaluate import Plan, across, by_distortion, by_level, evaluate, splits_of
-from hdrq.engine.preferences import preferences
-from hdrq.engine.scoresheet import Sheet, join, read_scores, sheet
 from hdrq.errors import UsageError
-from hdrq.types import Image, Pair
+from hdrq.evaluation.archive import Comparison
+from hdrq.evaluation.evaluate import Plan, across, by_distortion, by_level, evaluate, splits_of
+from hdrq.evaluation.preferences import preferences
+from hdrq.evaluation.ratings import Sheet, join, read_scores, sheet
+from hdrq.evaluation.significance import contests, resolving
+from hdrq.records import Image, Pair
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -430,7 +430,7 @@ def test_intervals_of_opinions_make_resolving_power_possible(shared):
 @pytest.mark.shared
 def test_live_in_the_wild_is_the_same_in_its_own_layout(run, shared, tmp_path):
     """The database's .mat files, made from the shared scores, list what scores.csv lists."""
-    from hdrq.catalogue import find
+    from hdrq.registry import find
 
     source = shared / "data/livec"
     rows = list(csv.DictReader((source / "scores.csv").open()))[:40]

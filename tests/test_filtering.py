@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from scipy.signal import convolve2d
 
-from hdrq.ops.laplacian_pyramid import double, laplacian_pyramid
-from hdrq.ops.shrinking import shrink
-from hdrq.ops.sliding import CACHE, slide, strips
+from hdrq.image.filters import CACHE, slide, strips
+from hdrq.image.pyramids import double, laplacian_pyramid
+from hdrq.image.resize import shrink
 
 
 @pytest.mark.parametrize("dim", [-2, -1])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hdrq.catalogue import parse, split_requests
 from hdrq.errors import UnknownName, UsageError
+from hdrq.scoring.request import parse, split_requests
 
 
 @pytest.mark.parametrize(

@@ -7,16 +7,16 @@ import pytest
 import torch
 from scipy import ndimage
 
+from hdrq.cards import Metric
 from hdrq.errors import UsageError
-from hdrq.metrics.hdrvdp2 import hdrvdp2
-from hdrq.metrics.hdrvdp3 import hdrvdp3
-from hdrq.ops.cosine import cosine, from_cosine
-from hdrq.ops.overlay import SCALES, overlay
-from hdrq.ops.steerable import decompose, deepest, rebuild
-from hdrq.ops.visibility.civdm import dilate, laplacian
-from hdrq.ops.visibility.gaussian import blur
-from hdrq.ops.visibility.optics import across, field_frequencies, modulation
-from hdrq.types import Metric
+from hdrq.image.dct import cosine, from_cosine
+from hdrq.scoring.error_maps import SCALES, overlay
+from hdrq.scoring.features.hdrvdp.civdm import dilate, laplacian
+from hdrq.scoring.features.hdrvdp.eye import across, field_frequencies, modulation
+from hdrq.scoring.features.hdrvdp.gaussian import blur
+from hdrq.scoring.features.steerable import decompose, deepest, rebuild
+from hdrq.scoring.metrics.hdrvdp2 import hdrvdp2
+from hdrq.scoring.metrics.hdrvdp3 import hdrvdp3
 
 BOTH = pytest.mark.parametrize("vdp", [hdrvdp3, hdrvdp2], ids=lambda m: m.name)
 TASKS = ["quality", "flicker", "detection"]

@@ -10,17 +10,18 @@ import numpy as np
 import pytest
 import torch
 
-from hdrq.metrics import hdrvdp3 as module3
-from hdrq.metrics.hdrvdp2 import hdrvdp2
-from hdrq.metrics.hdrvdp3 import hdrvdp3
-from hdrq.ops.resize import imresize
-from hdrq.ops.steerable import decompose, rebuild
-from hdrq.ops.visibility import photoreceptors, sensitivity
-from hdrq.ops.visibility.colour import native
-from hdrq.ops.visibility.masking import Masking, hidden, mutual
-from hdrq.ops.visibility.optics import modulation, pupil
-from hdrq.ops.visibility.retina import Viewer, sense
-from hdrq.ops.visibility.spectra import native_matrix, receptor_matrix, spectrum
+from hdrq.image.resize import imresize
+from hdrq.scoring.features.hdrvdp import eye as photoreceptors
+from hdrq.scoring.features.hdrvdp import sensitivity
+from hdrq.scoring.features.hdrvdp.colour import native
+from hdrq.scoring.features.hdrvdp.eye import modulation, pupil
+from hdrq.scoring.features.hdrvdp.masking import Masking, hidden, mutual
+from hdrq.scoring.features.hdrvdp.retina import Viewer, sense
+from hdrq.scoring.features.hdrvdp.spectra import native_matrix, receptor_matrix, spectrum
+from hdrq.scoring.features.steerable import decompose, rebuild
+from hdrq.scoring.metrics import hdrvdp3 as module3
+from hdrq.scoring.metrics.hdrvdp2 import hdrvdp2
+from hdrq.scoring.metrics.hdrvdp3 import hdrvdp3
 
 pytestmark = pytest.mark.shared
 

@@ -16,7 +16,7 @@ from PIL import ImageCms
 
 from hdrq.errors import FileError, UsageError
 from hdrq.io import read, write
-from hdrq.types import BT709, BT2020, P3, Image, Primaries
+from hdrq.records import BT709, BT2020, P3, Image, Primaries
 
 CHANCE = np.random.default_rng(0)
 U8 = CHANCE.integers(0, 256, (31, 45, 3)).astype(np.uint8)

@@ -15,7 +15,7 @@ from PIL import features
 from hdrq.errors import FileError, UsageError
 from hdrq.io import read, write
 from hdrq.io.arrange import ORIENTATION
-from hdrq.types import BT709, BT2020, P3, Image
+from hdrq.records import BT709, BT2020, P3, Image
 
 CHANCE = np.random.default_rng(0)
 U8 = CHANCE.integers(0, 256, (31, 45, 3)).astype(np.uint8)

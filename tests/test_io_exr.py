@@ -12,7 +12,7 @@ import torch
 from hdrq.errors import FileError, UsageError
 from hdrq.io import read, write
 from hdrq.io.exr.header import COMPRESSIONS, parts_of
-from hdrq.types import BT2020, P3, XYZ, Image, Primaries
+from hdrq.records import BT2020, P3, XYZ, Image, Primaries
 
 CHANCE = np.random.default_rng(0)
 LIGHT = np.exp(CHANCE.normal(size=(3, 45, 70))).astype(np.float32) * 50

@@ -13,7 +13,7 @@ from hdrq.errors import DomainError, FileError, HdrqError, PixelError, TooLarge,
 from hdrq.io import FORMATS, atomic, by_suffix, read, write
 from hdrq.io.memory import afford, free_bytes
 from hdrq.io.quiet import quiet
-from hdrq.types import BT2020, Image
+from hdrq.records import BT2020, Image
 
 PICTURE = Image(torch.rand(1, 3, 9, 11, generator=torch.manual_seed(0)) * 100)
 CODE = Image(PICTURE.pixels / 100, "srgb")
@@ -165,7 +165,7 @@ FULL_DISK = """
 import resource, signal, sys, torch
 from hdrq.errors import FileError
 from hdrq.io import write
-from hdrq.types import Image
+from hdrq.records import Image
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
 image = Image(torch.rand(1, 3, 128, 128), "srgb")
@@ -231,7 +231,7 @@ CROWD = """
 import sys, threading, time, torch
 from hdrq.errors import FileError
 from hdrq.io import read, write
-from hdrq.types import Image
+from hdrq.records import Image
 good, bad = sys.argv[1] + "/good.exr", sys.argv[1] + "/bad.exr"
 write(good, Image(torch.ones(1, 3, 40, 40)))
 whole = bytearray(open(good, "rb").read())

@@ -34,7 +34,7 @@ def seeds() -> dict[str, bytes]:
     from PIL import Image as Pillow
 
     from hdrq.io import write
-    from hdrq.types import BT2020, XYZ, Image
+    from hdrq.records import BT2020, XYZ, Image
 
     chance = np.random.default_rng(0)
     rows = np.clip(np.cumsum(chance.normal(size=(24, 20, 3)), 1) * 0.1 + 0.5, 0, 1).astype(np.float32)

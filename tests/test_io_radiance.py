@@ -8,7 +8,7 @@ import torch
 
 from hdrq.errors import FileError
 from hdrq.io import read, write
-from hdrq.types import BT2020, XYZ, Image
+from hdrq.records import BT2020, XYZ, Image
 
 CHANCE = np.random.default_rng(0)
 HEIGHT, WIDTH = 13, 21
@@ -147,7 +147,7 @@ def test_xyze_and_primaries_name_the_colours(tmp_path):
 
 @pytest.mark.parametrize("name", ["bt709", "bt2020", "xyz"])
 def test_written_pixels_are_within_half_a_step(tmp_path, name):
-    from hdrq.types import PRIMARIES
+    from hdrq.records import PRIMARIES
 
     values = torch.exp(torch.randn(1, 3, 40, 50, generator=torch.manual_seed(1)) * 4)
     values[0, :, 0, 0] = torch.tensor([255.9, 1.0, 0.0])

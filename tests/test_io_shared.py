@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image as Pillow
 
+from hdrq.image.color import convert
 from hdrq.io import read
-from hdrq.ops.colour import convert
-from hdrq.types import BT2020, XYZ
+from hdrq.records import BT2020, XYZ
 
 pytestmark = pytest.mark.shared
 

@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import hdrq
-from hdrq import weights
-from hdrq.catalogue import find
 from hdrq.errors import UsageError
-from hdrq.types import Checkpoint
+from hdrq.nn import weights
+from hdrq.records import Checkpoint
+from hdrq.registry import find
 
 SMALL = {
     "width": 32,
@@ -115,7 +115,7 @@ def test_identical_pictures_are_told_apart_only_where_they_are_cut_apart() -> No
 def test_pieces_do_not_change_the_score(monkeypatch: pytest.MonkeyPatch) -> None:
     net, (ref, dist) = vtamiq_net(), pair()
     whole = ask(net, ref, dist).value
-    monkeypatch.setattr("hdrq.metrics.vtamiq._AT_ONCE", 7)
+    monkeypatch.setattr("hdrq.scoring.metrics.vtamiq._AT_ONCE", 7)
     assert torch.allclose(ask(net, ref, dist).value, whole, atol=1e-6)
 
 

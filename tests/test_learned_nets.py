@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from filled import shapes, state, value
-from hdrq.catalogue import find
 from hdrq.errors import FileError, UsageError
-from hdrq.layers.intake import enter, pu08
+from hdrq.nn.input_scaling import enter, pu08
+from hdrq.registry import find
 
 
 def off(found: Tensor, wanted: Tensor) -> float:

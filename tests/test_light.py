@@ -9,12 +9,20 @@ import pytest
 import torch
 
 import hdrq
-from hdrq.catalogue import names
-from hdrq.displays import display
-from hdrq.engine.light import Photometry, decode, emit, emit_for, encode, factor_of, looks_relative
+from hdrq.encoding.displays import display
+from hdrq.encoding.photometry import (
+    Photometry,
+    decode,
+    emit,
+    emit_for,
+    encode,
+    factor_of,
+    looks_relative,
+)
 from hdrq.errors import DomainError, FileError, PixelError, UnknownName, UsageError
-from hdrq.ops.colour import convert, luminance, rgb_to_rgb, rgb_to_xyz
-from hdrq.types import BT709, BT2020, P3, XYZ, Display, Image, Viewing
+from hdrq.image.color import convert, luminance, rgb_to_rgb, rgb_to_xyz
+from hdrq.records import BT709, BT2020, P3, XYZ, Display, Image, Viewing
+from hdrq.registry import names
 
 
 def grey(value: float, domain: str = "nits", **more) -> Image:

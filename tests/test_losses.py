@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from hdrq.errors import UsageError
-from hdrq.ops.alignment import Adversary, Coral, deep_coral, mmd
-from hdrq.ops.losses import LOSSES, mixed
+from hdrq.training.domain_adaptation import Adversary, Coral, deep_coral, mmd
+from hdrq.training.losses import LOSSES, mixed
 
 
 def load(shared, name: str):

@@ -12,11 +12,11 @@ from PIL import Image as Picture
 
 from hdrq import io
 from hdrq.cli import main
-from hdrq.engine.merge import Settings, merge
 from hdrq.errors import FileError, UsageError
 from hdrq.io.exposures import exif_exposure, exposures_of, name_exposure
-from hdrq.io.responses import read_response
-from hdrq.types import Image
+from hdrq.merging.merge import Settings, merge
+from hdrq.merging.response.files import read_response
+from hdrq.records import Image
 from shooting import save, scene, shoot
 
 TIMES = (1 / 8, 1 / 2, 2.0)

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hdrq.engine.merge import Settings, merge
-from hdrq.engine.merging.combination import Recipe
+from hdrq.merging.combination import Recipe
+from hdrq.merging.merge import Settings, merge
 from shooting import response_file, save, scene, shoot
 
 TIMES = (1 / 4096, 1 / 512, 1 / 64, 1 / 8, 1.0, 8.0)

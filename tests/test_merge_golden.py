@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from hdrq.engine.merge import Settings, merge
-from hdrq.engine.merging.combination import Recipe
-from hdrq.mergers.debevec import debevec
-from hdrq.mergers.mertens import mertens
-from hdrq.mergers.neighbour_ratios import neighbour_ratios
-from hdrq.mergers.robertson import robertson
-from hdrq.ops.camera_response import consistency, fixed_response, usable
-from hdrq.ops.mtb import grey, mtb_shift
+from hdrq.merging.alignment.threshold_bitmaps import grey, mtb_shift
+from hdrq.merging.combination import Recipe
+from hdrq.merging.merge import Settings, merge
+from hdrq.merging.response.curve import consistency, fixed_response, usable
+from hdrq.merging.rules.debevec import debevec
+from hdrq.merging.rules.mertens import mertens
+from hdrq.merging.rules.neighbour_ratios import neighbour_ratios
+from hdrq.merging.rules.robertson import robertson
 from shooting import save
 
 STACKS = {"room": "stack_room_d1.npz", "ghost3": "stack_ghost3_d2.npz"}

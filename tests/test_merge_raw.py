@@ -13,12 +13,12 @@ from PIL import Image as Picture
 
 from hdrq import io
 from hdrq.cli import main
-from hdrq.engine.merge import Settings, merge
 from hdrq.errors import FileError, MissingPart, UsageError
 from hdrq.io.exposures import exif_exposure
-from hdrq.io.frames import read_frame
 from hdrq.io.raw import read_raw
-from hdrq.ops.demosaic import malvar
+from hdrq.merging.frames import read_frame
+from hdrq.merging.merge import Settings, merge
+from hdrq.merging.raw_render import malvar
 from shooting import scene
 
 XYZ_OF_709 = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]

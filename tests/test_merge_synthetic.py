@@ -9,21 +9,21 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from hdrq.engine.merge import Settings, merge
-from hdrq.engine.merging.alignment import align
-from hdrq.engine.merging.bracket import Bracket
-from hdrq.engine.merging.combination import Recipe
+from hdrq.image.warp import corner_motion
 from hdrq.io.exposures import exposures_of
-from hdrq.io.responses import write_response
-from hdrq.mergers.debevec import debevec
-from hdrq.mergers.mitsunaga_nayar import mitsunaga_nayar
-from hdrq.mergers.neighbour_ratios import neighbour_ratios
-from hdrq.mergers.robertson import robertson
-from hdrq.metrics.psnr import psnr
-from hdrq.ops.camera_response import usable
-from hdrq.ops.flow import tv_flow
-from hdrq.ops.mtb import grey, mtb_shift
-from hdrq.ops.warp import corner_motion
+from hdrq.merging.alignment.chain import align
+from hdrq.merging.alignment.flow import tv_flow
+from hdrq.merging.alignment.threshold_bitmaps import grey, mtb_shift
+from hdrq.merging.combination import Recipe
+from hdrq.merging.exposure_stack import Bracket
+from hdrq.merging.merge import Settings, merge
+from hdrq.merging.response.curve import usable
+from hdrq.merging.response.files import write_response
+from hdrq.merging.rules.debevec import debevec
+from hdrq.merging.rules.mitsunaga_nayar import mitsunaga_nayar
+from hdrq.merging.rules.neighbour_ratios import neighbour_ratios
+from hdrq.merging.rules.robertson import robertson
+from hdrq.scoring.metrics.psnr import psnr
 from shooting import exposure_of, response_file, save, scene, seen_through, shoot, turned, well_exposed
 
 TIMES = (1 / 16, 1 / 4, 1.0, 4.0)
@@ -222,7 +222,7 @@ def test_nothing_is_called_a_ghost_where_nothing_moved(light, still) -> None:
 def test_dense_flow_follows_what_bends() -> None:
     wide = scene(120, 160, seed=8)
     y, x = np.mgrid[:120, :160].astype(np.float32)
-    from hdrq.ops.warp import sample
+    from hdrq.image.warp import sample
 
     u, v = 3 * np.sin(x / 60) * np.cos(y / 50), 2 * np.cos(x / 70)
     bent = sample(

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from hdrq.engine.merge import Settings, merge
-from hdrq.engine.merging.combination import Recipe
-from hdrq.mergers.debevec import debevec
-from hdrq.mergers.mertens import mertens
-from hdrq.ops.exposure_weights import weight_table
-from hdrq.ops.mtb import grey, mtb_shift
+from hdrq.merging.alignment.threshold_bitmaps import grey, mtb_shift
+from hdrq.merging.combination import Recipe
+from hdrq.merging.merge import Settings, merge
+from hdrq.merging.rules.debevec import debevec
+from hdrq.merging.rules.mertens import mertens
+from hdrq.merging.weights import weight_table
 from shooting import save
 
 pytestmark = pytest.mark.shared

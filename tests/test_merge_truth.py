@@ -10,11 +10,11 @@ import torch
 from scipy.ndimage import uniform_filter
 
 import hdrq
-from hdrq.engine.merge import Merged, Settings, merge
-from hdrq.engine.merging.combination import Recipe, rules
-from hdrq.mergers.neighbour_ratios import neighbour_ratios
-from hdrq.ops.camera_response import usable
-from hdrq.types import Image
+from hdrq.merging.combination import Recipe, rules
+from hdrq.merging.merge import Merged, Settings, merge
+from hdrq.merging.response.curve import usable
+from hdrq.merging.rules.neighbour_ratios import neighbour_ratios
+from hdrq.records import Image
 from shooting import exposure_of, response_file, save, scene, seen_through, shoot, turned, well_exposed
 
 SIZE = (300, 400)

@@ -13,13 +13,13 @@ from PIL import Image as Picture
 from torch import Tensor
 
 import hdrq
-from hdrq.catalogue import find
-from hdrq.metrics.brisque import brisque
-from hdrq.metrics.niqe import niqe
-from hdrq.metrics.piqe import piqe
-from hdrq.ops.colour import luma
-from hdrq.ops.natural_statistics import asymmetric, exact, generalised
-from hdrq.ops.windows import gaussian, separable
+from hdrq.image.color import luma
+from hdrq.image.filters import gaussian, separable
+from hdrq.registry import find
+from hdrq.scoring.features.natural_statistics import asymmetric, exact, generalised
+from hdrq.scoring.metrics.brisque import brisque
+from hdrq.scoring.metrics.niqe import niqe
+from hdrq.scoring.metrics.piqe import piqe
 
 NAMES = ("niqe", "brisque", "piqe")
 GOLDEN = ("w8_ref", "w8_jpeg10", "w8_noise", "w8_blur2")

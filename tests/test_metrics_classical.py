@@ -8,11 +8,11 @@ import torch
 from scipy.ndimage import convolve
 from torch import Tensor
 
-from hdrq import catalogue
+from hdrq import registry as catalogue
 from hdrq.errors import PixelError
-from hdrq.ops.colour import luma, luminance
-from hdrq.ops.phase_congruency import phase_congruency
-from hdrq.ops.sharing import sharing
+from hdrq.image.color import luma, luminance
+from hdrq.image.sharing import sharing
+from hdrq.scoring.features.phase import phase_congruency
 
 EXACT, COARSE = 1e-6, 1e-4  # float64, float32
 W8 = ["w8_ref__w8_jpeg10", "w8_ref__w8_noise", "w8_ref__w8_blur2"]
@@ -188,7 +188,7 @@ def test_strips_do_not_change_the_value(name, monkeypatch):
     channels = 1 if catalogue.find("metric", name).card.grey else 3
     ref, dist = torch.rand(2, 1, channels, 181, 193, dtype=torch.float64) * 255
     whole = value(name, ref, dist)
-    monkeypatch.setattr("hdrq.ops.sliding.CACHE", 4000)
+    monkeypatch.setattr("hdrq.image.filters.CACHE", 4000)
     assert value(name, ref, dist) == pytest.approx(whole, abs=1e-12)
 
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from hdrq.errors import UsageError
-from hdrq.metrics.hdrvqm import hdrvqm
-from hdrq.metrics.log_rmse import log_rmse
-from hdrq.metrics.mpsnr import mpsnr
+from hdrq.scoring.metrics.hdrvqm import hdrvqm
+from hdrq.scoring.metrics.log_rmse import log_rmse
+from hdrq.scoring.metrics.mpsnr import mpsnr
 
 STILLS = ("img_nancyh_ref__nancyh_blur2", "img_oxf_ref__oxf_dim")
 

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hdrq import catalogue
-from hdrq.types import Metric
+from hdrq import registry as catalogue
+from hdrq.cards import Metric
 
 
 def cases() -> list:

@@ -7,12 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hdrq.catalogue import find
-from hdrq.metrics.fftmi import fftmi
-from hdrq.metrics.fsitm import fsitm
-from hdrq.metrics.tmqi import tmqi
-from hdrq.metrics.tmqi2_s import tmqi2_s
-from hdrq.ops.windows import gaussian, separable
+from hdrq.image.filters import gaussian, separable
+from hdrq.registry import find
+from hdrq.scoring.metrics.fftmi import fftmi
+from hdrq.scoring.metrics.fsitm import fsitm
+from hdrq.scoring.metrics.tmqi import tmqi
+from hdrq.scoring.metrics.tmqi2_s import tmqi2_s
 
 NAMES = ("tmqi", "tmqi2-s", "fsitm", "fftmi")
 GOLDEN = (

@@ -8,7 +8,7 @@ import json
 import pytest
 import torch
 
-from hdrq.catalogue import find
+from hdrq.registry import find
 
 
 def official(shared, keys: str, gain: float) -> dict[str, torch.Tensor]:

@@ -13,14 +13,14 @@ import pytest
 import torch
 
 import hdrq
-from hdrq.engine import figures
-from hdrq.engine.contests import contests, resolving
-from hdrq.engine.evaluate import Plan, by_distortion, evaluate
-from hdrq.engine.report import Findings, page, worst
-from hdrq.engine.report_tables import best_ones
-from hdrq.engine.scoresheet import Sheet, sheet
-from hdrq.engine.thumbnails import thumbnails
-from hdrq.types import Image, Pair
+from hdrq.encoding.thumbnails import thumbnails
+from hdrq.evaluation.evaluate import Plan, by_distortion, evaluate
+from hdrq.evaluation.ratings import Sheet, sheet
+from hdrq.evaluation.report import figures
+from hdrq.evaluation.report.page import Findings, page, worst
+from hdrq.evaluation.report.tables import best_ones
+from hdrq.evaluation.significance import contests, resolving
+from hdrq.records import Image, Pair
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 browser = pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: apt-get install chromium")

@@ -16,10 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hdrq.errors import PixelError, UsageError
-from hdrq.sampling import Plan, cut, levels, plan, shares, strided, together
-from hdrq.sampling.focus import focus
-from hdrq.sampling.gather import halve
-from hdrq.sampling.spread import average, spread
+from hdrq.scoring.sampling import Plan, cut, levels, plan, shares, strided, together
+from hdrq.scoring.sampling.focus import focus
+from hdrq.scoring.sampling.gather import halve
+from hdrq.scoring.sampling.spread import average, spread
 
 CONFIGS = {  # patches, their side, pyramid levels
     "vtamiq_train_paper": (512, 16, 5),
@@ -264,7 +264,7 @@ def test_the_triton_kernel_cuts_the_same_bits() -> None:
     code = """
 import torch
 from hdrq.sampling import cut, plan
-from hdrq.sampling.gather_triton import gather
+from hdrq.scoring.sampling.gather_triton import gather
 for dtype in (torch.float32, torch.float64):
     images = torch.rand(2, 3, 150, 203, dtype=dtype)
     for sets in (1, 2):

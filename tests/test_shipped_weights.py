@@ -9,11 +9,12 @@ import torch
 from click.testing import CliRunner
 
 import hdrq
-from hdrq import io, weights
-from hdrq.catalogue import find
-from hdrq.cli._door import door
-from hdrq.ops.render import room
-from hdrq.types import Image
+from hdrq import io
+from hdrq.cli.app import door
+from hdrq.image.render import room
+from hdrq.nn import weights
+from hdrq.records import Image
+from hdrq.registry import find
 
 HERE = Path(__file__).parents[1] / "models"
 NAMES = sorted(p.stem for p in HERE.glob("*.json"))

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from hdrq.catalogue import find
-from hdrq.layers.quality_intake import adjusted
-from hdrq.metrics import diqm as diqm_file
-from hdrq.metrics import norvdpnet as norvdpnet_file
-from hdrq.metrics import norvdpnetpp as norvdpnetpp_file
-from hdrq.ops.linear_resize import linear_resize
-from hdrq.types import Checkpoint
+from hdrq.image.resize import linear_resize
+from hdrq.nn.quality_input import adjusted
+from hdrq.records import Checkpoint
+from hdrq.registry import find
+from hdrq.scoring.metrics import diqm as diqm_file
+from hdrq.scoring.metrics import norvdpnet as norvdpnet_file
+from hdrq.scoring.metrics import norvdpnetpp as norvdpnetpp_file
 from test_quality_nets import converted, official
 
 GREY, COLOUR = SimpleNamespace(channels=1), SimpleNamespace(channels=3)

@@ -9,14 +9,14 @@ import pytest
 import torch
 
 from hdrq import io
-from hdrq.catalogue import find
 from hdrq.cli import main
-from hdrq.displays import display
-from hdrq.engine.bind import metric
-from hdrq.engine.develop import code_of, develop, expand_files, plan
-from hdrq.engine.light import Photometry
-from hdrq.engine.tuning import Tuned, tune
-from hdrq.types import Image
+from hdrq.encoding.displays import display
+from hdrq.encoding.photometry import Photometry
+from hdrq.records import Image
+from hdrq.registry import find
+from hdrq.scoring.scorer import metric
+from hdrq.tonemapping.optimize import Tuned, tune
+from hdrq.tonemapping.tonemap import code_of, develop, expand_files, plan
 
 
 def scene(h: int = 48, w: int = 64, gain: float = 1.0) -> Image:

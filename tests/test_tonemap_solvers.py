@@ -8,20 +8,24 @@ import numpy as np
 import pytest
 import torch
 
-from hdrq.ops.bilateral import bilateral, bilateral_grid
-from hdrq.ops.colour_correction import CORRECTIONS
-from hdrq.ops.contrast_pyramid import contrasts, picture
-from hdrq.ops.contrast_response import response, sensitivity
-from hdrq.ops.display_curve import Contrasts, count_contrasts, fit_curve
-from hdrq.ops.exposure import most_well_exposed
-from hdrq.ops.fusion import Blend, fuse
-from hdrq.ops.gamut_mapping import GAMUT_MAPPINGS
-from hdrq.ops.gaussians import blur, burt
-from hdrq.ops.guided import box_mean, guided_filter
-from hdrq.ops.poisson import divergence, forward_difference, solve_poisson
-from hdrq.ops.scene import log_mean, luminance
-from hdrq.ops.temporal import Adaptation
-from hdrq.ops.wls import Unsettled, smoothness, wls
+from hdrq.image.blur import blur, burt
+from hdrq.image.edge_preserving import bilateral, bilateral_grid, box_mean, guided_filter
+from hdrq.image.exposure_fusion import Blend, fuse
+from hdrq.image.statistics import log_mean, luminance
+from hdrq.image.temporal import Adaptation
+from hdrq.tonemapping.color_correction import CORRECTIONS
+from hdrq.tonemapping.exposure import most_well_exposed
+from hdrq.tonemapping.gamut_mapping import GAMUT_MAPPINGS
+from hdrq.tonemapping.solvers.contrast_pyramid import contrasts, picture
+from hdrq.tonemapping.solvers.display_curve import (
+    Contrasts,
+    count_contrasts,
+    fit_curve,
+    response,
+    sensitivity,
+)
+from hdrq.tonemapping.solvers.poisson import divergence, forward_difference, solve_poisson
+from hdrq.tonemapping.solvers.wls import Unsettled, smoothness, wls
 
 
 def noise(*shape: int, seed: int = 0) -> torch.Tensor:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from hdrq.catalogue import find
-from hdrq.ops.colour_correction import linear, pouli, schlick
+from hdrq.registry import find
+from hdrq.tonemapping.color_correction import linear, pouli, schlick
 
 pytestmark = pytest.mark.shared
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from hdrq.catalogue import find, names
 from hdrq.errors import PixelError, UsageError
+from hdrq.registry import find, names
 
 TONEMAPPERS, EXPANDERS = names("tonemapper"), names("expander")
 SMOOTH = [n for n in TONEMAPPERS if find("tonemapper", n).card.differentiable]

@@ -19,16 +19,16 @@ import pytest
 import torch
 
 import hdrq
-from hdrq.engine.train import Kept, Step, Validation, train
-from hdrq.engine.training.feed import Feed, Item
-from hdrq.engine.training.pixels import Pixels
-from hdrq.engine.training.run import Run, adjust, small
-from hdrq.engine.training.screens import SCREENS, seen
 from hdrq.errors import UsageError
-from hdrq.ops.correlation import srocc
-from hdrq.ops.schedules import factor
-from hdrq.types import Image
-from hdrq.weights import span
+from hdrq.evaluation.statistics.correlation import srocc
+from hdrq.nn.weights import span
+from hdrq.records import Image
+from hdrq.training.display_augmentation import SCREENS, seen
+from hdrq.training.feed import Feed, Item
+from hdrq.training.image_cache import Pixels
+from hdrq.training.settings import Run, adjust, small
+from hdrq.training.student import factor
+from hdrq.training.train import Kept, Step, Validation, train
 
 TINY = {"width": 48, "depth": 2, "heads": 3, "mlp": 96, "reduction": 8, "dropout": 0.0, "drop_path": 0.0}
 RUN = Run(
@@ -98,9 +98,9 @@ def test_a_killed_process_resumes_bit_for_bit(items, tmp_path) -> None:
         f"""
         import sys, json, torch
         from pathlib import Path
-        from hdrq.engine.train import train
-        from hdrq.engine.training.feed import Item
-        from hdrq.engine.training.run import Run
+        from hdrq.training.train import train
+        from hdrq.training.feed import Item
+        from hdrq.training.settings import Run
         torch.set_num_threads(1)
         run = Run(net="vtamiq", options={TINY!r}, batch=4, patches=48, test_patches=64, epochs=12)
         items = [Item(**i) for i in json.loads(Path(sys.argv[2]).read_text())]
@@ -133,9 +133,9 @@ def test_two_processes_do_what_one_does(items, tmp_path) -> None:
         import json, sys, torch
         from dataclasses import replace
         from pathlib import Path
-        from hdrq.engine.train import Kept, Step, train
-        from hdrq.engine.training.feed import Item
-        from hdrq.engine.training.run import Run
+        from hdrq.training.train import Kept, Step, train
+        from hdrq.training.feed import Item
+        from hdrq.training.settings import Run
         torch.set_num_threads(1)
         run = Run(net="vtamiq", options={TINY!r}, batch=4, patches=48, test_patches=64, epochs=2,
                   loss={{"mae": 1.0, "rank": 1.0, "pearson": 1.0}}, target="x", target_screen="hdr", align="coral")

@@ -11,19 +11,19 @@ import torch
 
 import hdrq
 from hdrq.cli import main
-from hdrq.engine.train import Kept, Step, Validation, train
-from hdrq.engine.training.data import data_of, items_of
-from hdrq.engine.training.disentangling import disentangled, with_partners
-from hdrq.engine.training.feed import Feed, Item
-from hdrq.engine.training.learner import falling
-from hdrq.engine.training.meta import meta_train
-from hdrq.engine.training.pixels import Pixels
-from hdrq.engine.training.run import Run, adjust
-from hdrq.engine.training.tasks import Meta, tasks_of
 from hdrq.errors import MissingPart, TooLarge, UsageError
-from hdrq.nets.qdnet import QdNet
-from hdrq.ops.linear_resize import linear_resize
-from hdrq.types import Image
+from hdrq.image.resize import linear_resize
+from hdrq.nn.nets.qdnet import QdNet
+from hdrq.records import Image
+from hdrq.training.data import data_of, items_of
+from hdrq.training.disentanglement import disentangled, with_partners
+from hdrq.training.feed import Feed, Item
+from hdrq.training.image_cache import Pixels
+from hdrq.training.meta_learning import meta_train
+from hdrq.training.meta_tasks import Meta, tasks_of
+from hdrq.training.settings import Run, adjust
+from hdrq.training.student import falling
+from hdrq.training.train import Kept, Step, Validation, train
 
 RUN = Run(
     net="metaiqa",

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 import hdrq
-from hdrq.catalogue import find, names
 from hdrq.cli import main
-from hdrq.engine.training.data import data_of, items_of, without_scenes
-from hdrq.engine.training.run import from_recipe
-from hdrq.types import Image
+from hdrq.records import Image
+from hdrq.registry import find, names
+from hdrq.training.data import data_of, items_of, without_scenes
+from hdrq.training.settings import from_recipe
 
 TINY = {"width": 24, "depth": 1, "heads": 2, "mlp": 48, "reduction": 4, "scales": 1}
 

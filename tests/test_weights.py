@@ -18,13 +18,13 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from hdrq import weights
-from hdrq.catalogue import find
 from hdrq.cli.models import models
-from hdrq.engine import adopt as adoption
 from hdrq.errors import FileError, HdrqError, MissingPart, UsageError
-from hdrq.io import foreign
-from hdrq.io.download import digest, download
+from hdrq.nn import foreign_files as foreign
+from hdrq.nn import import_weights as adoption
+from hdrq.nn import weights
+from hdrq.nn.download import digest, download
+from hdrq.registry import find
 
 SMALL = {
     "width": 32,
@@ -110,7 +110,7 @@ def test_white_is_what_training_called_one() -> None:
 def test_pu_code_enters_as_the_authors_wrapper_has_it(
     shared: Path, screen: str, white: str, intake: str
 ) -> None:
-    from hdrq.layers.intake import enter
+    from hdrq.nn.input_scaling import enter
 
     stored = np.load(shared / "parity" / "pu_pq_display.npz")
     peak, contrast = (100.0, 1000.0) if screen == "sdr" else (5000.0, 50000.0)

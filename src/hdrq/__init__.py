@@ -23,14 +23,14 @@ except PackageNotFoundError:  # running from a bare checkout
 _HOMES = {
     "read": "hdrq.io",
     "write": "hdrq.io",
-    "score": "hdrq.engine.score",
-    "metric": "hdrq.engine.bind",
-    "emit": "hdrq.engine.light",
-    "encode": "hdrq.engine.light",
-    "decode": "hdrq.engine.light",
-    "Image": "hdrq.types",
-    "Display": "hdrq.types",
-    "Viewing": "hdrq.types",
+    "score": "hdrq.scoring.batch",
+    "metric": "hdrq.scoring.scorer",
+    "emit": "hdrq.encoding.photometry",
+    "encode": "hdrq.encoding.photometry",
+    "decode": "hdrq.encoding.photometry",
+    "Image": "hdrq.records",
+    "Display": "hdrq.records",
+    "Viewing": "hdrq.records",
     "HdrqError": "hdrq.errors",
 }
 __all__ = ["__version__", *sorted(_HOMES)]

@@ -4,6 +4,6 @@ A file here is a command; files that begin with _ are what commands share. No fi
 numpy outside a function, so that `hdrq --help` answers at once.
 """
 
-from hdrq.cli._door import main
+from hdrq.cli.app import main
 
 __all__ = ["main"]

@@ -45,9 +45,9 @@ def check_targets(frames: Sequence[Path], output: str, options: dict[str, Any]) 
 
 def settings(options: dict[str, Any]) -> Any:
     """The Settings that the options describe."""
-    from hdrq.engine.merge import Settings
-    from hdrq.engine.merging.combination import Recipe
-    from hdrq.engine.score import device_of
+    from hdrq.merging.combination import Recipe
+    from hdrq.merging.merge import Settings
+    from hdrq.scoring.batch import device_of
 
     reference = options["reference"]
     if reference != "auto" and not (reference.isdigit() and int(reference) >= 1):

@@ -19,7 +19,7 @@ def completion(shell: str) -> None:
     """
     from click.shell_completion import get_completion_class
 
-    from hdrq.cli._door import door
+    from hdrq.cli.app import door
 
     maker = get_completion_class(shell)
     if maker is not None:

@@ -21,8 +21,8 @@ def demo(folder: Path, size: str) -> None:
     if not (16 <= width <= 8192 and 16 <= height <= 8192):
         raise UsageError(f"--size must lie between 16x16 and 8192x8192, not {size}")
     from hdrq import io
-    from hdrq.ops.render import room, spoil
-    from hdrq.types import Image
+    from hdrq.image.render import room, spoil
+    from hdrq.records import Image
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

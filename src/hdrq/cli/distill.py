@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hdrq.catalogue import split_requests
-from hdrq.cli import _options
-from hdrq.cli._door import say
-from hdrq.cli._progress import bar
+from hdrq.cli import options as _options
+from hdrq.cli.app import say
+from hdrq.cli.progress import bar
 from hdrq.errors import UsageError
+from hdrq.scoring.request import split_requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hdrq.engine.distill import Task
+    from hdrq.distillation.distill import Task
 
 _USUAL = "jpegxt,jpeg-pu,noise,blur"
 
@@ -99,8 +99,8 @@ def distill(**options: Any) -> None:
     hdrq distill --teacher tmqi --distortions reinhard,drago,durand --images ~/hdr
     hdrq distill --teacher opinions --images kadid --student pu-diqm
     """
-    from hdrq.engine.distill import distill as records
-    from hdrq.engine.score import device_of
+    from hdrq.distillation.distill import distill as records
+    from hdrq.scoring.batch import device_of
 
     task = _task(options)
     folder = options["output"] or Path("runs") / task.called
@@ -121,7 +121,7 @@ def distill(**options: Any) -> None:
 
 
 def _task(options: dict[str, Any]) -> Task:
-    from hdrq.engine.distill import Task
+    from hdrq.distillation.distill import Task
 
     settings = {}
     for text in options["settings"]:
@@ -160,10 +160,10 @@ def _listed(text: str) -> tuple[str, ...]:
 
 def _make(task: Task, folder: Path, cache: Path | None, pictures: bool) -> None:
     """The set alone."""
-    from hdrq.engine.distill import the_set
-    from hdrq.engine.distilling.pictures import write_pictures
-    from hdrq.engine.distilling.rows import write_rows
-    from hdrq.engine.distilling.teaching import Cache
+    from hdrq.distillation.distill import the_set
+    from hdrq.distillation.image_files import write_pictures
+    from hdrq.distillation.samples import write_rows
+    from hdrq.distillation.teacher_scores import Cache
 
     folder.mkdir(parents=True, exist_ok=True)
     rows, _, left = the_set(task, Cache(cache or folder / "scores.sqlite"))
@@ -182,10 +182,10 @@ def _follow(records: Iterator[Any]) -> None:
 
     from tqdm import tqdm
 
-    from hdrq.engine.distill import Distilled, Note
-    from hdrq.engine.distilling.teaching import Scored
-    from hdrq.engine.train import Step
-    from hdrq.engine.training.look import Validation
+    from hdrq.distillation.distill import Distilled, Note
+    from hdrq.distillation.teacher_scores import Scored
+    from hdrq.training.train import Step
+    from hdrq.training.validation import Validation
 
     shown = tqdm(disable=not sys.stderr.isatty(), dynamic_ncols=True, leave=False)
     for record in records:

@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from hdrq.catalogue import names
-from hdrq.cli import _options, _progress
-from hdrq.cli._door import NOTHING_DONE, SOME_FAILED, say
+from hdrq.cli import options as _options
+from hdrq.cli import progress as _progress
+from hdrq.cli.app import NOTHING_DONE, SOME_FAILED, say
+from hdrq.registry import names
 
 
 @click.command(short_help="Encode light to PU21, PQ, HLG, sRGB ... and back.")
@@ -44,7 +45,7 @@ def encode(source: Path, target: Path, to: str | None, back: bool, **options: An
     photometry = _options.photometry_of(options)
     if to is None and not back:
         raise click.UsageError("name an encoding with --to", click.get_current_context())
-    from hdrq.engine.convert import convert, targets
+    from hdrq.encoding.convert import convert, targets
 
     jobs = targets(source, target, options["suffix"])
     done = convert(

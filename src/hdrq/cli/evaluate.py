@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hdrq.catalogue import find
-from hdrq.cli import _evaluated, _options, _tables
-from hdrq.cli._door import say
+from hdrq.cli import _evaluate_output as _evaluated
+from hdrq.cli import options as _options
+from hdrq.cli import tables as _tables
+from hdrq.cli.app import say
 from hdrq.errors import UsageError
+from hdrq.registry import find
 
 if TYPE_CHECKING:
-    from hdrq.archives import Dataset
-    from hdrq.engine.evaluate import Plan
-    from hdrq.engine.scoresheet import Sheet
-    from hdrq.types import Pair
+    from hdrq.evaluation.archive import Dataset
+    from hdrq.evaluation.evaluate import Plan
+    from hdrq.evaluation.ratings import Sheet
+    from hdrq.records import Pair
 
 _PROTOCOLS = ("whole", "folds", "splits", "leave-one-out")
 _FORMS = ("logistic5", "logistic4", "cubic", "line")
@@ -105,8 +107,8 @@ def evaluate(**options: Any) -> None:
     hdrq evaluate --scores values.csv --column opinion=MOS --lower -m 'PSNR*' -m SSIM
     hdrq evaluate --dataset csv --data manifest.csv -m ssim --protocol folds
     """
-    from hdrq.engine import evaluate as engine
-    from hdrq.engine.contests import contests
+    from hdrq.evaluation import evaluate as engine
+    from hdrq.evaluation.significance import contests
 
     plan = engine.Plan(
         options["form"], options["draws"], options["seed"], options["folds"], options["splits"]
@@ -137,7 +139,7 @@ def evaluate(**options: Any) -> None:
 
 def _sheet(dataset: Dataset | None, options: dict[str, Any]) -> Sheet:
     """Opinions beside scores, from a dataset, from a table, or from both."""
-    from hdrq.engine.scoresheet import join, read_scores, sheet
+    from hdrq.evaluation.ratings import join, read_scores, sheet
 
     path = Path(options["scores"]) if options["scores"] else None
     toward = {True: "lower", False: "higher", None: ""}[options["lower"]]
@@ -167,14 +169,14 @@ def _sheet(dataset: Dataset | None, options: dict[str, Any]) -> Sheet:
 
 
 def _pairs(dataset: Dataset, options: dict[str, Any]) -> list[Pair]:
-    from hdrq.archives import locate
+    from hdrq.evaluation.archive import locate
 
     return list(dataset.pairs(locate(dataset, options["data"]), options["subset"]))
 
 
 def _computable(metrics: tuple[str, ...]) -> bool:
     """Whether all are metrics of hdrq, rather than columns of a table."""
-    from hdrq.catalogue import split_requests
+    from hdrq.scoring.request import split_requests
 
     try:
         return bool(split_requests(metrics))
@@ -186,8 +188,8 @@ def _computed(
     pairs: list[Pair], options: dict[str, Any], path: Path | None
 ) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
     """({metric: {image: value}}, {metric: direction}) by scoring."""
-    from hdrq.cli._scored import scored
-    from hdrq.engine.score import Settings
+    from hdrq.cli._dataset_scores import scored
+    from hdrq.scoring.batch import Settings
 
     photometry, settings = _options.photometry_of(options), Settings(device=options["device"], jobs=2)
     own_ppd = all(options.get(key) is None for key in ("ppd", "screen", "diagonal", "distance"))
@@ -213,8 +215,8 @@ def _pairwise(dataset: Dataset, options: dict[str, Any], plan: Plan, format: str
     """Datasets that only say who was preferred to whom have their own table."""
     if dataset.comparisons is None or options["subset"] in (None, "test"):
         return False
-    from hdrq.archives import locate
-    from hdrq.engine.preferences import preferences
+    from hdrq.evaluation.archive import locate
+    from hdrq.evaluation.preferences import preferences
 
     compared = list(dataset.compared(locate(dataset, options["data"]), options["subset"]))
     path = Path(options["scores"]) if options["scores"] else None

@@ -7,8 +7,10 @@ from typing import Any
 
 import click
 
-from hdrq.cli import _merge_report, _merge_settings, _options
-from hdrq.cli._door import say
+from hdrq.cli import _merge_output as _merge_report
+from hdrq.cli import _merge_settings
+from hdrq.cli import options as _options
+from hdrq.cli.app import say
 
 
 @click.command(short_help="Merge exposures into radiance, handheld and moving ones too.")
@@ -169,7 +171,7 @@ def merge(frames: tuple[Path, ...], output: str, **options: Any) -> None:
     """
     settings = _merge_settings.settings(options)
     _merge_settings.check_targets(frames, output, options)
-    from hdrq.engine.merge import Merged, steps
+    from hdrq.merging.merge import Merged, steps
 
     merged = None
     try:
@@ -221,7 +223,7 @@ def _write(merged: Any, output: str, options: dict[str, Any]) -> None:
     for note in io.write(output, merged.image, **{k: v for k, v in extra.items() if k in known}):
         say(f"hdrq: note: {note}")
     if options["save_response"] and merged.response is not None:
-        from hdrq.io.responses import write_response
+        from hdrq.merging.response.files import write_response
 
         write_response(options["save_response"], merged.response)
     if options["plot_response"] and merged.response is not None:

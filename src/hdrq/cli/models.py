@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
-from hdrq.cli import _options, _tables
-from hdrq.cli._door import say
+from hdrq.cli import options as _options
+from hdrq.cli import tables as _tables
+from hdrq.cli.app import say
 from hdrq.errors import HdrqError, UsageError
 
 
@@ -23,7 +24,7 @@ def models() -> None:
 @_options.output_options
 def list_(format_: str | None, output: str | None) -> None:
     """List what is here, and what others publish."""
-    from hdrq.weights import UNTRAINED, cards, published
+    from hdrq.nn.weights import UNTRAINED, cards, published
 
     rows, here = [], set()
     for card, path in cards():
@@ -54,7 +55,7 @@ def show(name: str) -> None:
     """Print the card of NAME as JSON."""
     import json
 
-    from hdrq.weights import find_card, published
+    from hdrq.nn.weights import find_card, published
 
     entry = next((p for p in published() if p["name"] == name), None)
     try:
@@ -104,8 +105,8 @@ def import_(
 
     Several files together make one network: LPIPS's and DISTS's heads beside torchvision's backbone.
     """
-    from hdrq.catalogue import check
-    from hdrq.engine.adopt import adopt
+    from hdrq.nn.import_weights import adopt
+    from hdrq.registry import check
 
     check("net", net)
     card, path = adopt(
@@ -136,7 +137,7 @@ def fetch(name: str, hashes: tuple[str, ...], yes: bool) -> None:
     """Download published weights from their home and convert them. An interrupted download goes on where it was."""
     from tqdm import tqdm
 
-    from hdrq.engine import adopt
+    from hdrq.nn import import_weights as adopt
 
     def accept(file: str, sha256: str) -> bool:
         say(f"{file} has sha256 {sha256}, and no hash of it is known to hdrq")
@@ -158,7 +159,7 @@ def fetch(name: str, hashes: tuple[str, ...], yes: bool) -> None:
 @click.argument("wanted", nargs=-1, metavar="[NAME...]")
 def verify(wanted: tuple[str, ...]) -> None:
     """Check sha256, keys, shapes and the known score of weights; all that are here, without a NAME."""
-    from hdrq.weights import cards, find_card, verified
+    from hdrq.nn.weights import cards, find_card, verified
 
     failed = 0
     found = [find_card(name) for name in wanted] if wanted else list(cards())

@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hdrq.catalogue import names
-from hdrq.cli import _options, _progress, _tables
-from hdrq.cli._door import NOTHING_DONE, SOME_FAILED, say
-from hdrq.cli._kept import Kept, mark_of
+from hdrq.cli import options as _options
+from hdrq.cli import progress as _progress
+from hdrq.cli import tables as _tables
+from hdrq.cli._resume import Kept, mark_of
+from hdrq.cli.app import NOTHING_DONE, SOME_FAILED, say
 from hdrq.errors import FileError, UsageError
+from hdrq.registry import names
 
 if TYPE_CHECKING:
-    from hdrq.engine.light import Photometry
-    from hdrq.engine.pairing import Matched
-    from hdrq.engine.score import Settings
-    from hdrq.types import Pair, Score
+    from hdrq.encoding.photometry import Photometry
+    from hdrq.io.pairing import Matched
+    from hdrq.records import Pair, Score
+    from hdrq.scoring.batch import Settings
 
 COLUMNS = (
     *("ref", "dist", "metric", "value", "unit", "better", "display", "viewing", "weights", "version"),
@@ -95,7 +97,7 @@ def score(paths: tuple[str, ...], metrics: tuple[str, ...], **options: Any) -> N
         raise UsageError("no metric is given; add -m pu-psnr, and see: hdrq list metrics")
     format = _tables.format_of(options["format_"], options["output"])
     photometry, settings = _options.photometry_of(options), _settings(options)
-    from hdrq.engine.score import scorers
+    from hdrq.scoring.batch import scorers
 
     bound = scorers(metrics, photometry, settings)
     sequences = all(s.sequence for s in bound)
@@ -119,7 +121,7 @@ def score(paths: tuple[str, ...], metrics: tuple[str, ...], **options: Any) -> N
 def _settings(options: dict[str, Any]) -> Settings:
     import torch
 
-    from hdrq.engine.score import Settings
+    from hdrq.scoring.batch import Settings
 
     return Settings(
         device=options["device"],
@@ -136,8 +138,8 @@ def _settings(options: dict[str, Any]) -> Settings:
 
 
 def _pairs(paths: tuple[str, ...], manifest: str | None, full_reference: bool, sequences: bool) -> Matched:
-    from hdrq.engine.pairing import Matched, alone, pair_paths, read_manifest
-    from hdrq.types import Pair
+    from hdrq.io.pairing import Matched, alone, pair_paths, read_manifest
+    from hdrq.records import Pair
 
     if manifest is not None:
         if paths:
@@ -175,7 +177,7 @@ def _rows(
     mark: str,
 ) -> Iterator[dict[str, Any]]:
     """A row for each pair and metric, in order; those that are there already are not computed again."""
-    from hdrq.engine.score import score as compute
+    from hdrq.scoring.batch import score as compute
 
     def there(pair: Pair, text: str) -> bool:
         return (_ref(pair), str(pair.dist), text) in kept.rows

@@ -9,10 +9,12 @@ from typing import Any
 
 import click
 
-from hdrq.catalogue import names
-from hdrq.cli import _options, _progress, _tables
-from hdrq.cli._door import NOTHING_DONE, SOME_FAILED, say
+from hdrq.cli import options as _options
+from hdrq.cli import progress as _progress
+from hdrq.cli import tables as _tables
+from hdrq.cli.app import NOTHING_DONE, SOME_FAILED, say
 from hdrq.errors import UsageError
+from hdrq.registry import names
 
 
 def _complete(kind: str) -> Any:
@@ -103,9 +105,9 @@ def tonemap(source: Path, target: Path | None, **options: Any) -> None:
         made = _optimize(source, made, options)
     if target is None:
         return None
-    from hdrq.engine.convert import targets
-    from hdrq.engine.develop import develop_files
-    from hdrq.engine.score import device_of
+    from hdrq.encoding.convert import targets
+    from hdrq.scoring.batch import device_of
+    from hdrq.tonemapping.tonemap import develop_files
 
     jobs = targets(source, target, options["suffix"] or ".png")
     device = device_of(options["device"])
@@ -133,8 +135,8 @@ def _settings(sets: tuple[str, ...]) -> dict[str, str]:
 
 
 def _plan(options: dict[str, Any]) -> Any:
-    from hdrq.displays import display
-    from hdrq.engine.develop import plan, read_parameters
+    from hdrq.encoding.displays import display
+    from hdrq.tonemapping.tonemap import plan, read_parameters
 
     settings: dict[str, Any] = {}
     name = options["operator"] or ("sigmoid" if options["optimize"] else "reinhard")
@@ -172,9 +174,9 @@ def _report(done: Any, total: int) -> None:
 
 
 def _enhance(source: Path, target: Path, options: dict[str, Any]) -> None:
-    from hdrq.engine.convert import targets
-    from hdrq.engine.enhance import enhance_files, enhancer
-    from hdrq.engine.score import device_of
+    from hdrq.encoding.convert import targets
+    from hdrq.scoring.batch import device_of
+    from hdrq.tonemapping.enhance import enhance_files, enhancer
 
     if options["quality"] is None:
         raise UsageError("--enhance wants to know how good: add --quality 0.9, say")
@@ -186,9 +188,9 @@ def _enhance(source: Path, target: Path, options: dict[str, Any]) -> None:
 
 def _compare(source: Path, target: Path, options: dict[str, Any]) -> None:
     from hdrq import io
-    from hdrq.engine.bind import metric
-    from hdrq.engine.contact_sheet import operators_of, sheet, tiles
-    from hdrq.engine.develop import read
+    from hdrq.scoring.scorer import metric
+    from hdrq.tonemapping.contact_sheet import operators_of, sheet, tiles
+    from hdrq.tonemapping.tonemap import read
 
     chosen = operators_of(options["compare"])
     label = options["score"] or "tmqi"
@@ -205,9 +207,9 @@ def _compare(source: Path, target: Path, options: dict[str, Any]) -> None:
 
 
 def _expand(source: Path, target: Path, options: dict[str, Any]) -> None:
-    from hdrq.catalogue import find
-    from hdrq.engine.convert import targets
-    from hdrq.engine.develop import expand_files
+    from hdrq.encoding.convert import targets
+    from hdrq.registry import find
+    from hdrq.tonemapping.tonemap import expand_files
 
     operator = find("expander", options["expand"])
     settings = operator.settings(_settings(options["sets"]))
@@ -220,9 +222,9 @@ def _optimize(source: Path, made: Any, options: dict[str, Any]) -> Any:
     """The plan with the tuned parameters; values before and after go to stdout."""
     if source.is_dir():
         raise UsageError("--optimize tunes one picture; give a file, then use its --params on the folder")
-    from hdrq.engine.bind import metric
-    from hdrq.engine.develop import read
-    from hdrq.engine.tuning import Tuned, tune
+    from hdrq.scoring.scorer import metric
+    from hdrq.tonemapping.optimize import Tuned, tune
+    from hdrq.tonemapping.tonemap import read
 
     photometry = _scene_photometry(options)
     steps = tune(

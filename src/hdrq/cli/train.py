@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hdrq.catalogue import find, names
-from hdrq.cli import _options
-from hdrq.cli._door import say
+from hdrq.cli import options as _options
+from hdrq.cli.app import say
 from hdrq.errors import UsageError
+from hdrq.registry import find, names
 
 if TYPE_CHECKING:
-    from hdrq.engine.training.run import Run
+    from hdrq.training.settings import Run
 
 _TARGETS = {"": "hs", "sihdr": "hu-sihdr", "kadid": "hu-kadid", "upiq": "hl"}
 
@@ -72,13 +72,13 @@ def train(**options: Any) -> None:
     torchrun --nproc_per_node 4 -m hdrq train --recipe vtamiq-srgb
     """
     run, name = _resolve(options)
-    from hdrq.engine.score import device_of
-    from hdrq.engine.training.run import small
+    from hdrq.scoring.batch import device_of
+    from hdrq.training.settings import small
 
     run = small(run) if options["small"] else run
     folder = options["output"] or Path("runs") / (name + ("-small" if options["small"] else ""))
     device = device_of(options["device"])
-    from hdrq.engine.training.data import data_of
+    from hdrq.training.data import data_of
 
     if options["dry_run"]:
         _show(run, name, options["variant"], folder, options["data"], str(device))
@@ -87,9 +87,9 @@ def train(**options: Any) -> None:
     last = folder / "last.pt"
     if last.exists() and not options["resume"]:
         raise UsageError(f"{last} is there already; add --resume to go on, or name another folder with -o")
-    from hdrq.engine.train import train as one_by_one
-    from hdrq.engine.training.meta import meta_train
-    from hdrq.engine.training.start import starter
+    from hdrq.training.meta_learning import meta_train
+    from hdrq.training.start_weights import starter
+    from hdrq.training.train import train as one_by_one
 
     learn = meta_train if run.meta else one_by_one
     records = learn(
@@ -104,7 +104,7 @@ def train(**options: Any) -> None:
         tensorboard=options["tensorboard"],
     )
     _follow(records, len(source), len(held_out), len(target), name)
-    from hdrq.engine.training.look import publish
+    from hdrq.training.validation import publish
 
     card = publish(folder, run, name, run.source, [i.scene for i in held_out])
     click.echo(
@@ -114,7 +114,7 @@ def train(**options: Any) -> None:
 
 def _resolve(options: dict[str, Any]) -> tuple[Run, str]:
     """(run, recipe's name): the recipe asked for, or the one that fits what is asked for."""
-    from hdrq.engine.training.run import from_recipe
+    from hdrq.training.settings import from_recipe
 
     net = options["net"] or "vtamiq"
     name = options["recipe"]
@@ -163,7 +163,7 @@ def _fitting(net: str, dataset: str, da: str | None, target: str) -> str:
 
 def _show(run: Run, name: str, variant: str, folder: Path, data: Path | None, device: str) -> None:
     """What would happen: settings, data, size, and time by one measured step where there is data."""
-    from hdrq.engine.training.estimate import estimate
+    from hdrq.training.estimate import estimate
 
     shown = f"{name}, variant {variant}" if variant else name
     click.echo(f"recipe   {shown} ({find('recipe', name).source})")
@@ -180,8 +180,8 @@ def _follow(records: Any, source: int, held_out: int, target: int, name: str) ->
 
     from tqdm import tqdm
 
-    from hdrq.engine.train import Step
-    from hdrq.engine.training.look import Validation
+    from hdrq.training.train import Step
+    from hdrq.training.validation import Validation
 
     say(
         f"hdrq: {name}: {source} pictures, {held_out} held out"

@@ -12,7 +12,7 @@ from hdrq.errors import FileError, HdrqError, TooLarge, UsageError
 from hdrq.io.atomic import atomic
 from hdrq.io.formats import FORMATS, Format, by_suffix, identify, sniff
 from hdrq.io.memory import afford_file
-from hdrq.types import Image
+from hdrq.records import Image
 
 __all__ = ["FORMATS", "Format", "atomic", "by_suffix", "identify", "read", "sniff", "write"]
 

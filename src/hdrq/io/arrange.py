@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from hdrq.errors import PixelError
-from hdrq.ops.finite import all_finite
+from hdrq.image.arithmetic import all_finite
 
 # What EXIF, TIFF and AVIF call orientation: (transpose first, then flip rows, flip columns).
 ORIENTATION = {

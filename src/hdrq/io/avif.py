@@ -13,7 +13,7 @@ from hdrq.errors import FileError
 from hdrq.io import cicp, icc
 from hdrq.io.arrange import planes
 from hdrq.io.memory import afford
-from hdrq.types import BT709, Image
+from hdrq.records import BT709, Image
 
 HOMES = (b"meta", b"iprp", b"ipco")  # boxes that hold the properties
 

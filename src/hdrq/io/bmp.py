@@ -11,7 +11,7 @@ import numpy as np
 from hdrq.errors import FileError
 from hdrq.io.arrange import planes
 from hdrq.io.memory import afford
-from hdrq.types import Image
+from hdrq.records import Image
 
 
 def read(path: Path, *, alpha: bool = False) -> Image:

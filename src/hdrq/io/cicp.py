@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hdrq.io.gamut import primaries_of
-from hdrq.types import BT709, BT2020, P3, Primaries
+from hdrq.records import BT709, BT2020, P3, Primaries
 
 TRANSFER = {8: "linear", 13: "srgb", 16: "pq", 18: "hlg"}
 CAMERA = {1, 6, 14, 15}  # curves of cameras; what a screen makes of the code is the display's affair

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import isfinite
 
-from hdrq.types import PRIMARIES, Primaries
+from hdrq.records import PRIMARIES, Primaries
 
 ROUNDING = 5e-4  # headers write three to five decimals
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from hdrq.io.cicp import meaning
 from hdrq.io.gamut import primaries_of
-from hdrq.types import BT709, Primaries
+from hdrq.records import BT709, Primaries
 
 ROUNDING = 2e-3  # profiles store adapted colours as 16-bit fractions
 

@@ -19,7 +19,7 @@ from hdrq.io.arrange import codes, orient, planes
 from hdrq.io.atomic import atomic
 from hdrq.io.memory import afford
 from hdrq.io.quiet import quiet
-from hdrq.types import BT709, Image
+from hdrq.records import BT709, Image
 
 FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 GAIN_MAP = (b"http://ns.adobe.com/hdr-gain-map/1.0/", b"urn:iso:std:iso:ts:21496:-1")

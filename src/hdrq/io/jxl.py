@@ -13,7 +13,7 @@ from hdrq.io import cicp
 from hdrq.io.arrange import planes
 from hdrq.io.gamut import primaries_of
 from hdrq.io.memory import afford
-from hdrq.types import BT709, Image, Primaries
+from hdrq.records import BT709, Image, Primaries
 
 RATIOS = ((1, 1), (1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))  # width to height, by number
 WHITE = {1: (0.3127, 0.3290), 10: (1 / 3, 1 / 3), 11: (0.314, 0.351)}

@@ -12,7 +12,7 @@ import torch
 from hdrq.errors import FileError
 from hdrq.io.atomic import atomic
 from hdrq.io.memory import afford
-from hdrq.types import Image
+from hdrq.records import Image
 
 HEADER = re.compile(rb"P([Ff])\s+(?:#[^\n]*\n\s*)*(\d{1,9})\s+(\d{1,9})\s+([-+.0-9eE]{1,40})(\r\n|\s)")
 

@@ -16,12 +16,12 @@ import torch
 from torch import Tensor
 
 from hdrq.errors import FileError, PixelError
+from hdrq.image.arithmetic import all_finite
 from hdrq.io.atomic import atomic
 from hdrq.io.gamut import flat, primaries_of
 from hdrq.io.memory import afford
 from hdrq.io.tag import domain_of
-from hdrq.ops.finite import all_finite
-from hdrq.types import BT709, XYZ, Image, Primaries
+from hdrq.records import BT709, XYZ, Image, Primaries
 
 SIZE = re.compile(rb"\s*([+-])([XY])\s+(\d{1,9})\s+([+-])([XY])\s+(\d{1,9})\s*$")
 LONGEST_HEADER = 1 << 20

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from hdrq.errors import FileError, MissingPart, UsageError
+from hdrq.image.color import rgb_to_xyz
 from hdrq.io.memory import afford
-from hdrq.ops.colour import rgb_to_xyz
-from hdrq.types import BT709
+from hdrq.records import BT709
 
 SUFFIXES = (
     ".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".sr2", ".raf", ".orf", ".rw2", ".rwl", ".pef", ".srw",

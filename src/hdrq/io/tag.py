@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hdrq.io.gamut import flat, primaries_of
-from hdrq.types import Image, Primaries
+from hdrq.records import Image, Primaries
 
 DOMAIN = re.compile(r"[a-z][a-z0-9.-]{0,30}$")
 

@@ -16,7 +16,7 @@ from hdrq.io.atomic import atomic
 from hdrq.io.gamut import flat, primaries_of
 from hdrq.io.memory import afford
 from hdrq.io.quiet import quiet
-from hdrq.types import BT709, Image, Primaries
+from hdrq.records import BT709, Image, Primaries
 
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else it would print to stderr
 # How many times smaller than its pixels a file can get, by compression tag, where there is a bound.

@@ -17,7 +17,7 @@ from hdrq.io.gamut import primaries_of
 from hdrq.io.memory import afford
 from hdrq.io.quiet import quiet
 from hdrq.io.tag import domain_of
-from hdrq.types import BT709, XYZ, Image, Primaries
+from hdrq.records import BT709, XYZ, Image, Primaries
 
 __all__ = ["read", "write"]
 

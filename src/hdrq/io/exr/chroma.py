@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hdrq.ops.colour import rgb_to_xyz
-from hdrq.types import Primaries
+from hdrq.image.color import rgb_to_xyz
+from hdrq.records import Primaries
 
 # Half of a symmetric filter for the samples between samples, nearest first.
 BETWEEN = (0.627123, -0.186077, 0.087929, -0.043159, 0.019597, -0.007540, 0.002128)

@@ -13,7 +13,7 @@ from hdrq.io.atomic import atomic
 from hdrq.io.exr.header import COMPRESSIONS, parts_of
 from hdrq.io.gamut import flat
 from hdrq.io.quiet import quiet
-from hdrq.types import Image
+from hdrq.records import Image
 
 LARGEST_HALF = 65504.0
 Depth = Literal["half", "float"]

@@ -1,0 +1,116 @@
+"""Scores of a dataset's pairs: those at hand are used again, the others computed, kept as they come and written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hdrq.cli import progress as _progress
+from hdrq.cli import tables as _tables
+from hdrq.cli.app import say
+from hdrq.errors import UsageError
+
+if TYPE_CHECKING:
+    from hdrq.encoding.photometry import Photometry
+    from hdrq.records import Pair
+    from hdrq.scoring.batch import Settings
+
+Row = dict[str, Any]
+
+
+def scored(
+    pairs: Sequence[Pair],
+    metrics: Sequence[str],
+    photometry: Photometry,
+    settings: Settings,
+    path: Path | None,
+    own_ppd: bool,
+) -> list[Row]:
+    """A row for every pair and metric.
+
+    path     table of `hdrq score` or of an earlier run; read if it is there, complete afterwards
+    own_ppd  whether pairs that carry a resolution of their own (UPIQ's do) are seen at it
+    """
+    from hdrq.cli._resume import mark_of
+    from hdrq.cli.score import COLUMNS
+    from hdrq.scoring.batch import score, scorers
+    from hdrq.scoring.journal import Journal
+
+    texts = [str(s) for s in scorers(metrics, photometry, settings)]
+    lights = {ppd: _seen_at(photometry, ppd) for ppd in dict.fromkeys(_ppd(p, own_ppd) for p in pairs)}
+    marks = {ppd: mark_of(light, settings) for ppd, light in lights.items()}
+    of_pair = {str(p.dist): marks[_ppd(p, own_ppd)] for p in pairs}
+    journal = Journal(path.with_name(path.name + ".part")) if path else None
+    kept = _kept(path, list(journal.rows()) if journal else [], pairs, of_pair)
+    said: set[str] = set()
+    total = sum((str(p.dist), t) not in kept for p in pairs for t in texts)
+    found: dict[tuple[str, str], Row] = dict(kept)
+
+    def there(pair: Pair, text: str) -> bool:
+        return (str(pair.dist), text) in kept
+
+    def compute() -> Iterable[Row]:
+        for ppd, light in lights.items():
+            group = [p for p in pairs if _ppd(p, own_ppd) == ppd]
+            for row in score(group, metrics, photometry=light, settings=settings, skip=there):
+                yield {k: v for k, v in (asdict(row) | {"settings": marks[ppd]}).items() if k in COLUMNS}
+
+    for row in _progress.bar(compute(), total, "scoring"):
+        found[(row["dist"], row["metric"])] = row
+        if journal and row["status"] == "ok":
+            journal.add(_tables.plain(row))
+        for note in filter(None, (row["error"], *row["how"].split("; "))):
+            if note not in said and len(said) < 20:
+                said.add(note)
+                say(f"hdrq: {note}")
+    rows = [found[(str(p.dist), t)] for p in pairs for t in texts if (str(p.dist), t) in found]
+    if path and total:
+        others = [row for key, row in kept.items() if key[1] not in texts]
+        _tables.write_text(_tables.text_of([*rows, *others], "csv", COLUMNS), str(path))
+    if journal:
+        journal.discard()
+    return rows
+
+
+def _ppd(pair: Pair, own: bool) -> str:
+    return pair.carried.get("ppd", "") if own else ""
+
+
+def _seen_at(photometry: Photometry, ppd: str) -> Photometry:
+    from hdrq.records import Viewing
+
+    return replace(photometry, viewing=Viewing(float(ppd))) if ppd else photometry
+
+
+def _kept(
+    path: Path | None, journal: Sequence[Row], pairs: Sequence[Pair], marks: dict[str, str]
+) -> dict[tuple[str, str], Row]:
+    """Rows at hand by (test image, metric): of the table, then of an interrupted run; other settings are left."""
+    from hdrq.evaluation.ratings import join
+    from hdrq.evaluation.tables import read_csv
+
+    rows: list[Row] = []
+    if path and path.exists():
+        rows = [dict(row) for row in read_csv(path)]
+        if rows and not {"dist", "metric", "value"} <= set(rows[0]):
+            raise UsageError(
+                f"{path} is not a table of hdrq score; evaluate its columns without --dataset, or name another file"
+            )
+    rows += journal
+    named = join(pairs, dict.fromkeys(str(row["dist"]) for row in rows))
+    kept, other = {}, 0
+    for row in rows:
+        dist = named.get(str(row["dist"]))
+        if dist is None or row.get("status", "ok") != "ok":
+            continue
+        if row.get("settings") not in (None, "", marks[dist]):
+            other += 1
+            continue
+        kept[(dist, row["metric"])] = row | {"dist": dist, "value": float(row["value"])}
+    if other:
+        say(
+            f"hdrq: {other} rows of {path} were scored with other settings or another version, and are scored anew"
+        )
+    return kept

@@ -1,0 +1,159 @@
+"""What an evaluation says, as a table, files, figures and a page."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hdrq.cli import tables as _tables
+from hdrq.cli.app import say
+
+if TYPE_CHECKING:
+    from hdrq.evaluation.archive import Dataset
+    from hdrq.evaluation.evaluate import Plan
+    from hdrq.evaluation.ratings import Sheet
+    from hdrq.evaluation.significance import Contest
+    from hdrq.evaluation.statistics.agreement import Agreement
+
+Parts = list[tuple[str, list["Agreement"]]]
+_FIGURES = ("srocc", "krocc", "plcc", "rmse")
+
+
+def breakdowns(sheet: Sheet, asked: Sequence[str], plan: Plan) -> Parts:
+    """Rows by distortion, level or source, where there are several."""
+    from hdrq.evaluation import evaluate as engine
+
+    makers = {"distortion": engine.by_distortion, "level": engine.by_level, "source": engine.by_subset}
+    found = [(name, list(makers[name](sheet, plan))) for name in asked]
+    return [(name, rows) for name, rows in found if rows]
+
+
+def flat(row: Agreement, sheet: Sheet, protocol: str, by: str = "") -> dict[str, Any]:
+    """One row of a file."""
+    out: dict[str, Any] = {
+        "dataset": sheet.name,
+        "protocol": protocol,
+        "by": by,
+        "group": row.group,
+        "metric": row.metric,
+        "images": row.images,
+        "scenes": row.scenes,
+    }
+    for name in _FIGURES:
+        low, high = row.intervals.get(name, (None, None))
+        out |= {name: getattr(row, name), f"{name}_low": low, f"{name}_high": high}
+    return out | {"outliers": row.outliers, "fit": row.curve.form if row.curve else "", "note": row.note}
+
+
+def write(
+    rows: Sequence[Agreement],
+    parts: Parts,
+    contests: Sequence[Contest],
+    sheet: Sheet,
+    options: dict[str, Any],
+    format: str,
+) -> None:
+    """To stdout or -o, in the format asked for; contests to their own file."""
+    if options["contests"] and contests:
+        lines = [asdict(c) for c in contests]
+        _tables.write_text(_tables.text_of(lines, "csv", list(lines[0])), options["contests"])
+    if format != "table":
+        protocol = options["protocol"] if not options["train_on"] else "across"
+        lines = [flat(r, sheet, protocol) for r in rows]
+        lines += [flat(r, sheet, "whole", by) for by, own in parts for r in own]
+        _tables.write_text(_tables.text_of(lines, format, list(lines[0])), options["output"])
+        return
+    several = len({r.group for r in rows}) > 1
+    _show(rows, contests if options["protocol"] == "whole" else [], sheet, several, options["output"])
+    for by, own in parts:
+        _show(own, [], sheet, True, options["output"], f"by {by}")
+
+
+def _show(
+    rows: Sequence[Agreement],
+    contests: Sequence[Contest],
+    sheet: Sheet,
+    several: bool,
+    output: str | None,
+    title: str = "",
+) -> None:
+    """The best of each group in bold; = marks metrics that the best does not beat."""
+    from hdrq.evaluation.report.tables import best_ones
+
+    alike = best_ones(rows, contests) if contests and not several else set()
+    far = any(r.outliers is not None for r in rows)
+    numbers = ["SROCC", "KROCC", "PLCC", "RMSE", *(["outliers"] if far else [])]
+    heads = [*(["group"] if several else []), "metric", *numbers]
+    groups: dict[str, list[Agreement]] = {}
+    for row in rows:
+        groups.setdefault(row.group, []).append(row)
+    lines = []
+    for group, own in groups.items():
+        tops = {n: (min if n == "rmse" else max)(getattr(r, n) for r in own) for n in _FIGURES}
+        for row in own:
+            cells = [_cell(row, n, len(own) > 1 and getattr(row, n) == tops[n]) for n in _FIGURES]
+            if far:
+                cells.append("" if row.outliers is None else f"{row.outliers:.1%}")
+            name = f"{row.metric} =" if row.metric in alike and len(alike) > 1 else row.metric
+            lines.append([*([group] if several else []), name, *cells])
+    first = rows[0]
+    spread = (
+        f"{first.group}: where 95 % of them lie"
+        if first.group.startswith("median")
+        else "95 % intervals from draws of scenes"
+    )
+    caption = f"{first.images} images, {first.scenes} scenes; {spread}"
+    if alike:
+        caption += "; = the best does not beat it (p > 0.05, Holm)"
+    name = " ".join(filter(None, (sheet.name, title)))
+    _tables.show_table(heads, lines, name, numbers, caption if not several else "", output)
+
+
+def _cell(row: Agreement, name: str, top: bool) -> str:
+    value = _tables.number(getattr(row, name))
+    ends = row.intervals.get(name)
+    span = f" [dim]{_tables.number(ends[0], 3)} … {_tables.number(ends[1], 3)}[/]" if ends else ""
+    return f"[bold]{value}[/]{span}" if top else f"{value}{span}"
+
+
+def draw(
+    sheet: Sheet, rows: Sequence[Agreement], parts: Parts, contests: Sequence[Contest], options: dict[str, Any], plan: Plan,
+    dataset: Dataset | None,
+) -> None:  # fmt: skip
+    """Figures to --plots, the page to --report."""
+    from hdrq.evaluation import evaluate as engine
+    from hdrq.evaluation.report import figures
+
+    plain = options["protocol"] == "whole" and not options["train_on"]
+    whole = list(rows) if plain else list(engine.evaluate(sheet, "whole", plan))
+    if options["plots"]:
+        drawn = {f"scatter {a.metric}": figures.scatter(sheet, a) for a in whole}
+        drawn |= {f"residuals {a.metric}": f for a in whole if (f := figures.residuals(sheet, a)) is not None}
+        for by, own in parts:
+            figure = figures.breakdown(own, [a.metric for a in whole])
+            drawn |= {f"srocc by {by}": figure} if figure is not None else {}
+        written = figures.save(drawn, Path(options["plots"]))
+        say(f"hdrq: {len(written)} figures are in {options['plots']}")
+    if options["report"]:
+        from hdrq.evaluation.report.page import Findings, page
+        from hdrq.evaluation.significance import resolving
+
+        title = dataset.title if dataset is not None and dataset.span is not None else sheet.name
+        about = f"{dataset.scale}; {dataset.home}" if dataset is not None and dataset.span is not None else ""
+        found = Findings(
+            sheet=sheet,
+            title=f"{title}{', ' + options['subset'] if options['subset'] else ''}",
+            whole=whole,
+            protocol=() if plain else rows,
+            breakdowns=parts,
+            contests=contests,
+            resolving=resolving(sheet, plan),
+            command="hdrq " + shlex.join(sys.argv[1:]),
+            about=about,
+        )
+        _tables.write_text(page(found), options["report"])
+        say(f"hdrq: the report is {options['report']}")

@@ -1,0 +1,113 @@
+"""The group of commands, and what becomes of an error: one line on stderr and an exit code.
+
+0 all went well · 1 some inputs failed · 2 usage · 3 nothing could be done · 130 interrupted
+"""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import os
+import sys
+import traceback
+from typing import Any
+
+import click
+
+import hdrq
+from hdrq import heap
+from hdrq.errors import HdrqError, UsageError
+from hdrq.registry import find, names
+
+SOME_FAILED, USAGE, NOTHING_DONE, INTERRUPTED = 1, 2, 3, 130
+
+
+class Door(click.Group):
+    """Commands are the files of this folder, imported when asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(names("command"))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in names("command"):
+            return None
+        command: click.Command = find("command", cmd_name)
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[Any, Any, list[str]]:
+        if args and args[0] not in names("command"):
+            near = difflib.get_close_matches(args[0], names("command"), n=2)
+            hint = (
+                f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names('command'))}"
+            )
+            raise click.UsageError(f"no command is called '{args[0]}'; {hint}", ctx)
+        heap.keep()
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=Door,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Add --debug to any command to see where an error comes from.",
+)
+@click.version_option(hdrq.__version__, prog_name="hdrq")
+def door() -> None:
+    """The quality lab for high-dynamic-range images."""
+
+
+def say(line: str) -> None:
+    """One line on stderr."""
+    click.echo(line, err=True)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command line and leave with its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in arguments or bool(os.environ.get("HDRQ_DEBUG"))
+    arguments = [a for a in arguments if a != "--debug"]
+    try:
+        code = door.main(arguments, prog_name="hdrq", standalone_mode=False)
+        sys.stdout.flush()
+    except BaseException as error:
+        if debug and not isinstance(error, click.exceptions.Exit):
+            traceback.print_exc()
+        code = _explain(error)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _explain(error: BaseException) -> int:
+    """Say what went wrong in one line; returns the exit code."""
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else NOTHING_DONE
+    if isinstance(error, (click.Abort, KeyboardInterrupt)):
+        say("hdrq: interrupted")
+        return INTERRUPTED
+    if isinstance(error, click.ClickException):
+        if isinstance(error, click.exceptions.NoArgsIsHelpError):
+            error.show()
+            return USAGE
+        where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "hdrq"
+        say(f"{where}: {_one_line(error.format_message())}; see: {where} --help")
+        return USAGE
+    if isinstance(error, HdrqError):
+        say(f"hdrq: {_one_line(str(error))}")
+        return USAGE if isinstance(error, UsageError) else NOTHING_DONE
+    if isinstance(error, BrokenPipeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left; so do we, quietly
+        return NOTHING_DONE
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+        say(f"hdrq: {error.filename or 'output'}: {error.strerror}; free some space or write elsewhere")
+        return NOTHING_DONE
+    if isinstance(error, MemoryError):
+        say("hdrq: out of memory; use smaller pictures or fewer --jobs")
+        return NOTHING_DONE
+    say(
+        f"hdrq: internal error: {type(error).__name__}: {_one_line(str(error))}; please report it with --debug's output"
+    )
+    return NOTHING_DONE
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split()).rstrip(".")

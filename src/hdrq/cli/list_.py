@@ -1,0 +1,165 @@
+"""hdrq list: what there is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from hdrq.cli import options as _options
+from hdrq.cli import tables as _tables
+from hdrq.registry import SHELVES, find, names, plural
+
+_KINDS = {plural(kind): kind for kind in SHELVES if kind != "command"}
+
+_DATASETS = ("dataset", "here", "where, or what is missing", "title", "scale")  # columns at a terminal
+
+
+@click.command(name="list", short_help="List metrics, encodings, displays, formats ...")
+@click.argument("shelf", type=click.Choice([*_KINDS, "formats"]), required=False)
+@_options.output_options
+def list_(shelf: str | None, format_: str | None, output: str | None) -> None:
+    """List what stands on a shelf; without one, the shelves."""
+    makers: dict[str, Callable[[], list[dict[str, Any]]]] = {
+        "metrics": _metrics,
+        "encodings": _encodings,
+        "displays": _displays,
+        "datasets": _datasets,
+        "formats": _formats,
+    }
+    if shelf is None:
+        counts = {shelf: len(names(kind)) for shelf, kind in _KINDS.items()}
+        rows = [{"shelf": s, "entries": n, "see": f"hdrq list {s}"} for s, n in counts.items() if n]
+        rows.append({"shelf": "formats", "entries": len(_formats()), "see": "hdrq list formats"})
+    elif shelf in makers:
+        rows = makers[shelf]()
+    else:
+        rows = _others(_KINDS[shelf])
+    columns = list(rows[0]) if rows else ["name"]
+    format = _tables.format_of(format_, output)
+    if format == "table":
+        columns = list(_DATASETS) if shelf == "datasets" else columns
+        cells = ([_text(row[c]) for c in columns] for row in rows)
+        _tables.show_table(columns, cells, output=output)
+    else:
+        _tables.write_text(_tables.text_of(rows, format, columns), output)
+
+
+def _text(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _metrics() -> list[dict[str, Any]]:
+    rows = []
+    for name in names("metric"):
+        found = find("metric", name)
+        card = found.card
+        options = "; ".join(
+            f"{o.name}={'|'.join(map(str, o.choices)) or o.default}" for o in found.options.values()
+        )
+        rows.append(
+            {
+                "metric": name,
+                "title": card.title,
+                "kind": _kind(card),
+                "better": card.better,
+                "unit": card.unit,
+                "map": "",
+                "options": options,
+                "source": card.source,
+            }
+        )
+        rows[-1].pop("map")
+    return rows
+
+
+def _kind(card: Any) -> str:
+    """What it reads, in words."""
+    if card.reference is None:
+        return f"no reference, {card.reads}"
+    if card.reference_reads != card.reads:
+        return f"{card.reference_reads} against {card.reads}"
+    return f"full reference, {card.reads}"
+
+
+def _encodings() -> list[dict[str, Any]]:
+    rows = []
+    for name in names("encoding"):
+        e = find("encoding", name)
+        scale = "absolute" if e.absolute else "relative to the display's white"
+        rows.append(
+            {"encoding": name, "scale": scale, "codes of 1.0": e.codes, "grey": e.grey, "source": e.source}
+        )
+    return rows
+
+
+def _displays() -> list[dict[str, Any]]:
+    from hdrq.encoding.displays import display
+
+    rows = []
+    for name in names("display"):
+        d = display(name)
+        rows.append(
+            {
+                "display": name,
+                "title": d.title,
+                "peak cd/m²": d.peak_nits,
+                "black cd/m²": d.black_nits,
+                "EOTF": d.eotf,
+                "primaries": d.primaries,
+                "lux": d.ambient_lux,
+                "source": d.source,
+            }
+        )
+    return rows
+
+
+def _datasets() -> list[dict[str, Any]]:
+    """Every dataset, and whether it is here: under $HDRQ_DATA or the current folder."""
+    from hdrq.evaluation.archive import state
+
+    rows = []
+    for name in names("dataset"):
+        d = find("dataset", name)
+        here, where = state(d)
+        rows.append(
+            {
+                "dataset": name,
+                "here": here,
+                "where, or what is missing": where,
+                "title": d.title,
+                "scale": d.scale,
+                "domain": d.domain,
+                "display": d.display,
+                "references": d.references,
+                "distortions": d.distortions,
+                "images": d.images,
+                "subsets": " ".join(d.subsets),
+                "licence": d.licence,
+                "home": d.home,
+                "layout": "; ".join(d.layout),
+                "source": d.source,
+            }
+        )
+    return rows
+
+
+def _formats() -> list[dict[str, Any]]:
+    from hdrq.io.formats import FORMATS
+
+    return [
+        {"format": f.title, "suffixes": " ".join(f.suffixes), "reads": f.reads, "writes": f.writes}
+        for f in FORMATS
+    ]
+
+
+def _others(kind: str) -> list[dict[str, Any]]:
+    """Any other shelf: names, and the title and source of cards that have them."""
+    rows = []
+    for name in names(kind):
+        found = find(kind, name)
+        card = getattr(found, "card", found)
+        title = getattr(card, "title", "") or (getattr(found, "__doc__", "") or "").split("\n")[0]
+        rows.append({kind: name, "title": title, "source": getattr(card, "source", "")})
+    return rows

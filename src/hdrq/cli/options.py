@@ -1,0 +1,157 @@
+"""Options that several commands share, and the records they become."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from hdrq.errors import UsageError
+from hdrq.registry import names
+
+if TYPE_CHECKING:
+    from hdrq.encoding.photometry import Photometry
+    from hdrq.records import Display, Viewing
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _stack(*options: Callable[[Any], Any]) -> Callable[[F], F]:
+    def wrap(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return wrap
+
+
+def _complete(kind: str) -> Callable[[Any, Any, str], list[str]]:
+    return lambda ctx, param, incomplete: [n for n in names(kind) if n.startswith(incomplete)]
+
+
+display_options = _stack(
+    click.option(
+        "--display",
+        metavar="NAME|FILE.toml",
+        shell_complete=_complete("display"),
+        help="Screen the pictures are seen on. Default: sdr for sRGB code, absolute for light.",
+    ),
+    click.option("--display-peak", type=float, metavar="NITS", help="The display's white, cd/m²."),
+    click.option("--black", type=float, metavar="NITS", help="The display's black, cd/m²."),
+    click.option("--contrast", type=float, metavar="RATIO", help="Black as the peak over this ratio."),
+    click.option("--ambient", type=float, metavar="LUX", help="Light falling on the display."),
+    click.option(
+        "--reflectance", type=float, metavar="SHARE", help="Share of the ambient light thrown back."
+    ),
+)
+
+light_options = _stack(
+    display_options,
+    click.option(
+        "--scale", type=float, metavar="NITS", help="Relative files: a value of 1 is this many cd/m²."
+    ),
+    click.option(
+        "--peak", type=float, metavar="NITS", help="Relative files: the reference's brightest value."
+    ),
+    click.option(
+        "--white",
+        type=float,
+        metavar="NITS",
+        help="Relative files: a value of 1, which relative encodings (mu, srgb, linear) then call 1.",
+    ),
+    click.option("--domain", metavar="NAME", help="What the files hold, e.g. pq for untagged PQ code."),
+    click.option(
+        "--nonfinite",
+        type=click.Choice(["error", "clamp"]),
+        default="error",
+        show_default=True,
+        help="NaN and Inf: refuse the file, or clamp and say so.",
+    ),
+)
+
+viewing_options = _stack(
+    click.option("--ppd", type=float, metavar="N", help="Pixels per degree of visual angle.  [default: 45]"),
+    click.option("--screen", metavar="WxH", help="With --diagonal and --distance: the screen's pixels."),
+    click.option("--diagonal", type=float, metavar="INCHES", help="The screen's diagonal."),
+    click.option("--distance", type=float, metavar="METRES", help="From the eye to the screen."),
+)
+
+device_option = click.option(
+    "--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:i]", help="Where to compute."
+)
+
+output_options = _stack(
+    click.option(
+        "--format",
+        "format_",
+        type=click.Choice(["table", "csv", "json", "jsonl"]),
+        help="Default: a table at a terminal, CSV when piped, the suffix of -o.",
+    ),
+    click.option("-o", "--output", metavar="FILE", help="Write here instead, whole or not at all."),
+)
+
+
+def display_of(options: dict[str, Any]) -> Display | None:
+    """The display that the options describe; None when they say nothing."""
+    from hdrq.encoding.displays import display
+
+    changes = {
+        "peak_nits": options.get("display_peak"),
+        "black_nits": options.get("black"),
+        "contrast": options.get("contrast"),
+        "ambient_lux": options.get("ambient"),
+        "reflectance": options.get("reflectance"),
+    }
+    if options.get("black") is not None and options.get("contrast") is not None:
+        raise UsageError("--black and --contrast say the same thing twice; keep one")
+    if options.get("display") is None and all(v is None for v in changes.values()):
+        return None
+    if options.get("display") is None:
+        raise UsageError(
+            "--display-peak, --black, --contrast, --ambient and --reflectance change a --display; name one"
+        )
+    return display(options["display"], **changes)
+
+
+def viewing_of(options: dict[str, Any]) -> Viewing:
+    """Pixels per degree, given or worked out from the screen."""
+    from hdrq.records import Viewing
+
+    parts = [options.get(k) for k in ("screen", "diagonal", "distance")]
+    if options.get("ppd") is not None:
+        if any(p is not None for p in parts):
+            raise UsageError("--ppd and --screen/--diagonal/--distance say the same thing twice; keep one")
+        if options["ppd"] <= 0:
+            raise UsageError(f"--ppd must be positive, not {options['ppd']:g}")
+        return Viewing(options["ppd"])
+    if all(p is None for p in parts):
+        return Viewing()
+    if any(p is None for p in parts):
+        raise UsageError("--screen, --diagonal and --distance belong together, or give --ppd")
+    try:
+        width, height = (int(n) for n in options["screen"].lower().split("x"))
+    except ValueError as error:
+        raise UsageError(f"--screen is WIDTHxHEIGHT such as 3840x2160, not '{options['screen']}'") from error
+    return Viewing.from_screen(width, height, options["diagonal"], options["distance"])
+
+
+def photometry_of(options: dict[str, Any]) -> Photometry:
+    """Everything about the light in one record; contradictions are refused."""
+    from hdrq.encoding.photometry import Photometry
+
+    given = [k for k in ("scale", "peak", "white") if options.get(k) is not None]
+    if len(given) > 1:
+        raise UsageError(f"--{given[0]} and --{given[1]} both set the scale; keep one")
+    for key in given:
+        if not options[key] > 0:
+            raise UsageError(f"--{key} must be positive, not {options[key]:g}")
+    return Photometry(
+        display=display_of(options),
+        viewing=viewing_of(options),
+        scale=options.get("scale"),
+        peak=options.get("peak"),
+        white=options.get("white"),
+        domain=options.get("domain"),
+        nonfinite=options.get("nonfinite") or "error",
+    )

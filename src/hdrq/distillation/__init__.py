@@ -1,0 +1,1 @@
+"""Any metric into a small, fast network: samples, distortions, teacher scores, student, report."""

@@ -1,0 +1,18 @@
+"""Middle tones pulled down; black and the top of the code stay."""
+
+from torch import Tensor
+
+from hdrq.distillation.distortion import DistortionCard, distortion
+
+
+@distortion(
+    DistortionCard(
+        title="Middle tones pulled down",
+        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts are ours",
+        acts="code",
+        amount="exponent of the code is 1 + amount",
+        levels=(0, 0.1, 0.25, 0.5, 0.9, 1.5),
+    )
+)
+def darken(code: Tensor, amount: float, top: float) -> Tensor:
+    return top * (code / top).clamp(0, 1) ** (1 + amount)

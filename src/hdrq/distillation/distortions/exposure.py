@@ -1,0 +1,20 @@
+"""A wrong exposure, without clipping."""
+
+import torch
+from torch import Tensor
+
+from hdrq.distillation.distortion import DistortionCard, distortion, sign
+
+
+@distortion(
+    DistortionCard(
+        title="Exposure changed",
+        source="ours",
+        acts="light",
+        amount="stops, up or down as the seed says",
+        levels=(0, 0.2, 0.5, 0.9, 1.5, 2.5),
+        chance=True,
+    )
+)
+def exposure(light: Tensor, stops: float, random: torch.Generator) -> Tensor:
+    return light * 2.0 ** (sign(random) * stops)

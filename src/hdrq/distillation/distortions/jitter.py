@@ -1,0 +1,22 @@
+"""Every pixel read a little beside itself."""
+
+import torch
+from torch import Tensor
+
+from hdrq.distillation.distortion import DistortionCard, distortion
+from hdrq.image.warp import displace
+
+
+@distortion(
+    DistortionCard(
+        title="Jitter",
+        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts are ours",
+        acts="code",
+        amount="standard deviation of the displacement, pixels",
+        levels=(0, 0.3, 0.6, 1, 1.7, 2.8),
+        chance=True,
+    )
+)
+def jitter(code: Tensor, pixels: float, random: torch.Generator) -> Tensor:
+    n, _, h, w = code.shape
+    return displace(code, pixels * torch.randn(n, 2, h, w, generator=random).to(code))

@@ -1,0 +1,20 @@
+"""JPEG of PQ code: HDR in one 8-bit layer."""
+
+from torch import Tensor
+
+from hdrq.distillation.codecs import jpeg as through_jpeg
+from hdrq.distillation.distortion import DistortionCard, distortion
+
+
+@distortion(
+    DistortionCard(
+        title="JPEG of PQ code",
+        source="ITU-T T.81, libjpeg-turbo by imagecodecs",
+        acts="code",
+        amount="quality of 1..100 (libjpeg)",
+        levels=(100, 75, 45, 25, 12, 5),
+        encoding="pq",
+    )
+)
+def jpeg_pq(code: Tensor, quality: float, top: float) -> Tensor:
+    return through_jpeg(code, quality, top)

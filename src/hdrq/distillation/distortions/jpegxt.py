@@ -1,0 +1,34 @@
+"""Two-layer coding of HDR as in JPEG XT: a tone-mapped JPEG that old programs show, and what it lacks as another."""
+
+import torch
+from torch import Tensor
+
+from hdrq.distillation.codecs import jpeg
+from hdrq.distillation.distortion import DistortionCard, distortion
+from hdrq.image.statistics import log_mean, luminance
+from hdrq.image.transfer import linear_to_srgb, srgb_to_linear
+
+_DARK = 0.005  # cd/m², below which no layer tells light apart
+_FLAT = 1e-4
+
+
+@distortion(
+    DistortionCard(
+        title="JPEG XT-like, base and logarithmic residual layer",
+        source="ISO/IEC 18477-7 (profile C adds in the logarithm); Artusi et al. 2015; "
+        "the base's tone curve is Reinhard et al. 2002",
+        acts="light",
+        amount="quality of both layers, 1..100 (libjpeg)",
+        levels=(100, 75, 45, 25, 12, 5),
+    )
+)
+def jpegxt(light: Tensor, quality: float) -> Tensor:
+    y = luminance(light).clamp(min=_DARK)
+    key = 0.18 * y / log_mean(y)
+    base = jpeg(linear_to_srgb((light / y * key / (1 + key)).clamp(0, 1)), quality)
+    shown = srgb_to_linear(base).clamp(min=_FLAT)
+    rest = light.clamp(min=_DARK).log() - shown.log()
+    low, high = rest.amin((1, 2, 3), keepdim=True), rest.amax((1, 2, 3), keepdim=True)
+    room = (high - low).clamp(min=_FLAT)
+    kept = jpeg((rest - low) / room, quality) * room + low
+    return torch.exp(kept) * shown

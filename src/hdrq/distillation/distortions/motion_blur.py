@@ -1,0 +1,21 @@
+"""A hand that moved while the shutter was open."""
+
+import torch
+from torch import Tensor
+
+from hdrq.distillation.distortion import DistortionCard, distortion, uniform
+from hdrq.image.blur import streak, through
+
+
+@distortion(
+    DistortionCard(
+        title="Motion blur",
+        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts are ours",
+        acts="light",
+        amount="way of the image over the sensor, pixels, in a direction that the seed chooses",
+        levels=(0, 2, 4, 7, 12, 20),
+        chance=True,
+    )
+)
+def motion_blur(light: Tensor, length: float, random: torch.Generator) -> Tensor:
+    return through(light, streak(length, uniform(0, 180, random)))

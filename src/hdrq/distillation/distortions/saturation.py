@@ -1,0 +1,20 @@
+"""Colour drained away."""
+
+from torch import Tensor
+
+from hdrq.distillation.distortion import DistortionCard, distortion
+from hdrq.image.color import luma
+
+
+@distortion(
+    DistortionCard(
+        title="Saturation lost",
+        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts are ours",
+        acts="code",
+        amount="share of the colour difference that is lost",
+        levels=(0, 0.2, 0.4, 0.6, 0.8, 1),
+    )
+)
+def saturation(code: Tensor, lost: float) -> Tensor:
+    y = luma(code)
+    return y + (1 - lost) * (code - y)

@@ -1,0 +1,21 @@
+"""An unsharp mask that was too eager."""
+
+from torch import Tensor
+
+from hdrq.distillation.distortion import DistortionCard, distortion
+from hdrq.image.blur import gaussian_blur
+
+_SIGMA = 1.5  # pixels
+
+
+@distortion(
+    DistortionCard(
+        title="Sharpening",
+        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts are ours",
+        acts="code",
+        amount="share of the detail (a Gaussian of 1.5 pixels) that is added",
+        levels=(0, 0.5, 1, 2, 4, 8),
+    )
+)
+def sharpening(code: Tensor, more: float) -> Tensor:
+    return code + more * (code - gaussian_blur(code, _SIGMA))

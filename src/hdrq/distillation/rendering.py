@@ -1,0 +1,110 @@
+"""A row of a set becomes light: cut, shown, distorted. Everything depends on the row and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hdrq.distillation.distortion import MOST, Distortion
+from hdrq.distillation.samples import Row, shelf_of
+from hdrq.distillation.sources import Sources, shrunk
+from hdrq.encoding.display_model import gain_offset_gamma
+from hdrq.errors import UsageError
+from hdrq.image.color import luminance
+from hdrq.image.statistics import quantile
+from hdrq.image.transfer import linear_to_srgb, srgb_to_linear
+from hdrq.records import Display, Encoding
+from hdrq.registry import find
+from hdrq.tonemapping.operator import Operator
+
+_DARKEST, _BRIGHTEST = 0.005, 10_000.0  # cd/m²
+_CONTRAST = {"sdr": 1000.0, "sdr-100": 1000.0, "bright": 10_000.0}
+_SDR = Display("sdr", 100.0, 0.1, "linear")  # the screen that tone-mapped pictures are made for
+_EXPOSED = 0.98  # quantile of luminance that becomes white in a picture to be expanded
+
+
+def render(row: Row, sources: Sources) -> tuple[Tensor, Tensor]:
+    """(reference, test) light of a row, cd/m², each (1, 3, side, side) float32."""
+    light, code, display = reference(row, sources)
+    if row.level == 0 and shelf_of(row.distortion) == "distortion":
+        return light, light
+    return light, _within(_spoilt(row, light, code, display), display)
+
+
+def reference(row: Row, sources: Sources) -> tuple[Tensor, Tensor | None, Display]:
+    """(light, code where the source is code, the display whose black and peak bound the light)."""
+    held = sources.get(row.source)
+    wide = row.side * row.shrink
+    cut = held.pixels[..., row.y : row.y + wide, row.x : row.x + wide]
+    if held.light:
+        display = Display("light", _BRIGHTEST, _DARKEST, "absolute")
+        return _within(shrunk(cut, row.shrink) * (row.peak / held.brightest), display), None, display
+    display = Display(row.display, row.peak, row.peak / _CONTRAST[row.display], "srgb")
+    code = linear_to_srgb(shrunk(srgb_to_linear(cut), row.shrink)) if row.shrink > 1 else cut
+    return gain_offset_gamma(code, display), code, display
+
+
+def refuse_light(row: Row) -> None:
+    """UsageError for a row that cannot be seen as sRGB code."""
+    if row.display == "light" and shelf_of(row.distortion) != "tonemapper":
+        raise UsageError(
+            f"a student of sRGB code cannot see the light of {row.source}; use one of pu21, or tone mappers as distortions"
+        )
+
+
+def as_code(light: Tensor, row: Row) -> Tensor:
+    """sRGB code of light that a screen shows: the row's, or an SDR one where the picture is tone-mapped."""
+    refuse_light(row)
+    black, peak = _SDR.black_nits, _SDR.peak_nits
+    if shelf_of(row.distortion) != "tonemapper":
+        black, peak = row.peak / _CONTRAST[row.display], row.peak
+    return linear_to_srgb(((light - black) / (peak - black)).clamp(0, 1))
+
+
+def _within(light: Tensor, display: Display) -> Tensor:
+    return light.clamp(display.black_nits, display.peak_nits)
+
+
+def _spoilt(row: Row, light: Tensor, code: Tensor | None, display: Display) -> Tensor:
+    shelf = shelf_of(row.distortion)
+    if shelf == "tonemapper":
+        return _tonemapped(find(shelf, row.distortion), row, light)
+    if shelf == "expander":
+        return _expanded(find(shelf, row.distortion), row, light)
+    d: Distortion = find(shelf, row.distortion)
+    if d.card.acts == "light":
+        return d(light, row.level, row.seed)
+    if code is not None and d.card.encoding in ("", "srgb"):
+        return gain_offset_gamma(d(code, row.level, row.seed), display)
+    encoding: Encoding = find("encoding", d.card.encoding or "pu21")
+    top = float(encoding.encode(torch.tensor([[[[display.peak_nits]]]], dtype=torch.float64)))
+    return encoding.decode(d(encoding.encode(light), row.level, row.seed, top))
+
+
+def _tonemapped(op: Operator, row: Row, light: Tensor) -> Tensor:
+    """On an SDR screen."""
+    return gain_offset_gamma(op(light, **_options(op, row)), _SDR).expand_as(light)
+
+
+def _expanded(op: Operator, row: Row, light: Tensor) -> Tensor:
+    """From 8-bit code of an exposure whose highlights are clipped, back to light, at the reference's mean."""
+    white = quantile(luminance(light), _EXPOSED).clamp(min=1e-3)
+    code = (linear_to_srgb((light / white).clamp(0, 1)) * 255).round() / 255
+    made = op(code, **_options(op, row))
+    return made * (light.mean() / made.mean().clamp(min=1e-6))
+
+
+def _options(op: Operator, row: Row) -> dict[str, Any]:
+    """Parameters that stray from their defaults by as much as the level says, in a way that the seed says."""
+    random = torch.Generator().manual_seed(row.seed)
+    found = {}
+    for name, (low, high) in op.card.tunes.items():
+        drawn = low + (high - low) * float(torch.rand((), generator=random))
+        usual = op.options[name].default if name in op.options else None
+        if usual is None:
+            found[name] = drawn
+        elif isinstance(usual, float):
+            found[name] = usual + row.level / MOST * (drawn - usual)
+    return found

@@ -1,0 +1,109 @@
+"""How well a student does what its teacher does, on scenes it has never seen."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from hdrq.evaluation.statistics.bootstrap import draw, interval
+from hdrq.evaluation.statistics.correlation import plcc, srocc
+from hdrq.io import atomic
+from hdrq.nn.weights import save
+from hdrq.training.feed import Feed, Item
+from hdrq.training.image_cache import Pixels
+from hdrq.training.settings import Run
+from hdrq.training.student import build
+from hdrq.training.validation import predict
+
+_DRAWS = 400
+
+
+def account(
+    run: Run,
+    name: str,
+    teacher: str,
+    data: str,
+    results: Mapping[str, Any],
+    held: Sequence[Item],
+    folder: Path,
+    store: Pixels,
+    device: torch.device,
+    half: bool,
+) -> tuple[Path, dict[str, Any]]:
+    """(card of the best epoch's weights, agreement on held-out rows), and both students' and teacher's scores as CSV."""
+    module = build(run)
+    module.load_state_dict(torch.load(folder / "best.pt", map_location="cpu", weights_only=True)["module"])
+    agreed: dict[str, Any] = {}
+    if held:
+        said = predict(module.to(device), run, Feed(run, held, run.source_screen, store), held, device)
+        wanted = np.array([i.label for i in held])
+        agreed = agreement(said, wanted, [i.scene for i in held], [i.distortion for i in held], run.seed)
+        _write(folder / "held_out.csv", held, said)
+    _, card = save(
+        module.cpu(),
+        name=name,
+        net=run.net,
+        options=run.options,
+        encoding=run.encoding,
+        white="sdr" if run.encoding == "srgb" else run.white,
+        recipe=f"distilled from {teacher}, run {run.digest}",
+        data=data,
+        results={**results, "held_out_scenes": sorted({i.scene for i in held}), "agreement": agreed},
+        half=half,
+        folder=folder,
+    )
+    return card, agreed
+
+
+def _write(path: Path, held: Sequence[Item], said: np.ndarray) -> None:
+    text = StringIO()
+    writer = csv.writer(text)
+    writer.writerow(("picture", "scene", "distortion", "teacher", "student"))
+    for item, value in zip(held, said):
+        writer.writerow((item.dist, item.scene, item.distortion, f"{item.label:.6g}", f"{value:.6g}"))
+    with atomic(path) as part:
+        part.write_text(text.getvalue(), encoding="utf-8")
+
+
+def agreement(
+    said: np.ndarray, wanted: np.ndarray, scenes: Sequence[str], distortions: Sequence[str], seed: int = 0
+) -> dict[str, Any]:
+    """{"all": {...}, distortion: {...}} with srocc, plcc, mae, their 95 % intervals over scenes, and counts."""
+    groups = {"all": np.ones(len(said), dtype=bool)}
+    names = np.array(list(distortions), dtype=object)
+    groups |= {name: names == name for name in sorted(set(distortions))}
+    place = np.array(list(scenes), dtype=object)
+    return {name: _one(said[rows], wanted[rows], place[rows], seed) for name, rows in groups.items()}
+
+
+def _one(said: np.ndarray, wanted: np.ndarray, scenes: np.ndarray, seed: int) -> dict[str, Any]:
+    found: dict[str, Any] = {"rows": len(said), "scenes": len(set(scenes.tolist()))}
+    if len(said) < 3:
+        return found
+    found |= {name: round(value, 4) for name, value in _numbers(said, wanted).items()}
+    if found["scenes"] > 1:
+        _, scene = np.unique(scenes.astype(str), return_inverse=True)
+        drawn = []
+        for times in draw(found["scenes"], _DRAWS, seed, len(said)):
+            for one in times:
+                rows = np.repeat(np.arange(len(said)), one[scene].astype(int))
+                drawn.append(list(_numbers(said[rows], wanted[rows]).values()))
+        low, high = interval(np.array(drawn))
+        for k, name in enumerate(("srocc", "plcc", "mae")):
+            found[f"{name}_interval"] = [round(float(low[k]), 4), round(float(high[k]), 4)]
+    return found
+
+
+def _numbers(said: np.ndarray, wanted: np.ndarray) -> dict[str, float]:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return {
+            "srocc": float(srocc(said, wanted)),
+            "plcc": float(plcc(said, wanted)),
+            "mae": float(np.abs(said - wanted).mean()),
+        }

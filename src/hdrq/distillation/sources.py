@@ -1,0 +1,121 @@
+"""The pictures that sets are cut from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+import torch
+from torch import Tensor
+
+from hdrq import io
+from hdrq.encoding.photometry import emit
+from hdrq.errors import FileError, HdrqError
+from hdrq.image.color import luminance
+from hdrq.image.statistics import quantile
+from hdrq.io.pairing import pictures, read_manifest
+
+_HELD = 2**28  # values kept decoded
+_BRIGHTEST = 0.999  # quantile of luminance that counts as the peak: a hot pixel does not
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file: its scene, its size, whether it holds light or sRGB code, and what identifies its content."""
+
+    path: Path
+    scene: str
+    size: tuple[int, int]
+    light: bool
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A decoded file: light with its 99.9 % luminance, or code 0..1; (1, 3, H, W)."""
+
+    pixels: Tensor
+    brightest: float
+    light: bool
+
+
+class Sources:
+    """Decoded pictures, the latest ones kept. Threads may share one: an alignment is fed from two sides."""
+
+    def __init__(self) -> None:
+        self._held: OrderedDict[str, Opened] = OrderedDict()
+        self._one_at_a_time = Lock()
+
+    def get(self, path: str | Path) -> Opened:
+        key = str(path)
+        with self._one_at_a_time:
+            found = self._held.pop(key, None) or opened(Path(path))
+            self._held[key] = found
+            while len(self._held) > 1 and sum(o.pixels.numel() for o in self._held.values()) > _HELD:
+                self._held.popitem(last=False)
+        return found
+
+
+def opened(path: Path) -> Opened:
+    """A file as light (any scale) or sRGB code; PQ and HLG files are light."""
+    image = io.read(path)
+    if image.domain in ("srgb", "gamma"):
+        return Opened(image.pixels.expand(-1, 3, -1, -1).float(), 1.0, False)
+    pixels = emit(image, nonfinite="clamp").pixels.expand(-1, 3, -1, -1).float()
+    brightest = float(quantile(luminance(pixels), _BRIGHTEST))
+    if not brightest > 0:
+        raise FileError(f"{path} is black; leave it out of the set")
+    return Opened(pixels, brightest, True)
+
+
+def find_sources(
+    where: Path, known: Callable[[Path], Source | None], keep: Callable[[Source], None]
+) -> tuple[list[Source], list[str]]:
+    """(usable pictures of a folder, a file or a CSV manifest with the columns dist [scene], what was left out and why).
+
+    known, keep  a memory of files looked at before
+    """
+    found, left = [], []
+    for path, scene in _listed(where):
+        source = known(path)
+        if source is None:
+            try:
+                image = opened(path)
+            except HdrqError as error:
+                left.append(str(error))
+                continue
+            size = (int(image.pixels.shape[-2]), int(image.pixels.shape[-1]))
+            source = Source(path, "", size, image.light, _sha256(path))
+            keep(source)
+        found.append(Source(path, scene, source.size, source.light, source.sha256))
+    if not found:
+        raise FileError(f"{where} holds no picture to distil from" + (f": {left[0]}" if left else ""))
+    return found, left
+
+
+def _listed(where: Path) -> list[tuple[Path, str]]:
+    """(file, scene) of everything meant by a path."""
+    if where.is_dir():
+        return [(p.resolve(), p.stem) for p in pictures(where)]
+    if where.suffix.lower() not in (".csv", ".tsv"):
+        return [(where.resolve(), where.stem)]
+    try:
+        lines = where.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise FileError(f"{where} cannot be read: {error.strerror}") from error
+    pairs = read_manifest(lines, str(where), where.parent)
+    return [(Path(p.dist).resolve(), p.carried.get("scene") or Path(p.dist).stem) for p in pairs]
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def shrunk(pixels: Tensor, factor: int) -> Tensor:
+    """Means over factor x factor pixels."""
+    return pixels if factor == 1 else torch.nn.functional.avg_pool2d(pixels, factor)

@@ -1,0 +1,57 @@
+"""Scenes apart: what is learnt from, what the best epoch is chosen by, what nobody looks at before the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+import numpy as np
+
+from hdrq.distillation.samples import Row
+from hdrq.distillation.sources import Source
+from hdrq.errors import UsageError
+
+HELD, LOOK = 0.2, 0.12  # shares of the scenes of each kind
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows by their part, and the names of the scenes held out."""
+
+    learn: list[Row]
+    look: list[Row]
+    held: list[Row]
+    scenes: list[str]
+
+
+def split(rows: Sequence[Row], sources: Sequence[Source], hold_out: Sequence[str], seed: int) -> Split:
+    """By scene; drawn from light and from code apart, so that either is held out where there are a few of it.
+
+    hold_out  names of scenes, or patterns such as "*7"; none: a fifth, drawn by the seed
+    """
+    scenes = {r.scene for r in rows}
+    if unknown := [p for p in hold_out if not any(fnmatchcase(s, p) for s in scenes)]:
+        raise UsageError(
+            f"no scene of the set is called '{unknown[0]}'; there are {', '.join(sorted(scenes)[:8])} ..."
+        )
+    light = {s.scene for s in sources if s.light}
+    held, look = {s for s in scenes if any(fnmatchcase(s, p) for p in hold_out)}, set[str]()
+    for number, kind in enumerate((light & scenes, scenes - light)):
+        free = sorted(kind - held)
+        order = [free[i] for i in np.random.default_rng([seed, 2, number]).permutation(len(free))]
+        cut = 0 if hold_out else _count(len(order), HELD)
+        held |= set(order[:cut])
+        look |= set(order[cut : cut + _count(len(order) - cut, LOOK)])
+    if not scenes - held - look:
+        raise UsageError("no scene is left to learn from; give more --images, or hold fewer out")
+    parts = [
+        [r for r in rows if keep(r.scene)]
+        for keep in (lambda s: s not in held and s not in look, lambda s: s in look, lambda s: s in held)
+    ]
+    return Split(parts[0], parts[1], parts[2], sorted(held))
+
+
+def _count(scenes: int, share: float) -> int:
+    """A share of the scenes, at least one of three."""
+    return max(round(share * scenes), 1) if scenes >= 3 else 0

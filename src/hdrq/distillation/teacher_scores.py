@@ -1,0 +1,174 @@
+"""What teachers say of a set: worked out once, in batches, and kept where a kill cannot hurt it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import hdrq
+from hdrq.distillation.rendering import render
+from hdrq.distillation.samples import Row
+from hdrq.distillation.sources import Source, Sources
+from hdrq.errors import FileError, UsageError
+from hdrq.image.sharing import sharing
+from hdrq.scoring.scorer import Scorer
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS scores (key TEXT PRIMARY KEY, value REAL);
+CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, stamp TEXT, height INTEGER, width INTEGER, light INTEGER, sha256 TEXT);
+"""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """So many rows of a teacher's are known now; `seconds` went into the last `new` ones."""
+
+    teacher: str
+    done: int
+    total: int
+    new: int
+    seconds: float
+
+
+class Cache:
+    """Scores by what they depend on, in one SQLite file; every batch is whole there or not at all."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._db = sqlite3.connect(path, timeout=60, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.executescript(_TABLES)
+        except sqlite3.DatabaseError as error:
+            raise FileError(f"{path} is no cache of scores ({error}); remove it or name another") from error
+
+    def known(self, keys: Sequence[str]) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for at in range(0, len(keys), 500):
+            some = list(keys[at : at + 500])
+            marks = ",".join("?" * len(some))
+            rows = self._db.execute(f"SELECT key, value FROM scores WHERE key IN ({marks})", some)
+            found |= {k: float("nan") if v is None else v for k, v in rows}
+        return found
+
+    def keep(self, values: Mapping[str, float]) -> None:
+        with self._db:
+            self._db.executemany("INSERT OR IGNORE INTO scores VALUES (?, ?)", list(values.items()))
+
+    def file(self, path: Path) -> Source | None:
+        """What is known of a file that has not changed since."""
+        row = self._db.execute(
+            "SELECT height, width, light, sha256 FROM files WHERE path = ? AND stamp = ?",
+            (str(path), _stamp(path)),
+        ).fetchone()
+        return None if row is None else Source(path, "", (row[0], row[1]), bool(row[2]), row[3])
+
+    def keep_file(self, source: Source) -> None:
+        with self._db:
+            self._db.execute(
+                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)",
+                (str(source.path), _stamp(source.path), *source.size, int(source.light), source.sha256),
+            )
+
+    def close(self) -> None:
+        self._db.close()
+
+
+def _stamp(path: Path) -> str:
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise FileError(f"{path} cannot be read: {error.strerror}") from error
+    return f"{stat.st_size} {stat.st_mtime_ns}"
+
+
+def key(row: Row, scorer: Scorer, sha256: str) -> str:
+    """Everything a score depends on."""
+    said = [
+        sha256,
+        *row.view,
+        row.distortion,
+        row.level,
+        row.seed,
+        str(scorer),
+        getattr(scorer.net, "label", ""),
+        scorer.photometry.viewing.ppd,
+        hdrq.__version__,
+    ]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
+
+
+def teach(
+    rows: Sequence[Row],
+    scorer: Scorer,
+    files: Mapping[str, str],
+    cache: Cache,
+    sources: Sources,
+    batch: int = 8,
+) -> Iterator[Scored]:
+    """Fill the cache with a teacher's scores, a yield per batch. Batches lie where they lie whatever is known,
+    so that a set scored in pieces has the numbers of one scored at once.
+
+    files  sha256 of every source
+    """
+    keys = [key(r, scorer, files[r.source]) for r in rows]
+    have = cache.known(keys)
+    done = sum(k in have for k in keys)
+    yield Scored(str(scorer), done, len(rows), 0, 0.0)
+    for at in range(0, len(rows), batch):
+        part, names = rows[at : at + batch], keys[at : at + batch]
+        missing = [k for k in names if k not in have]
+        if not missing:
+            continue
+        began = time.perf_counter()
+        pairs = [render(r, sources) for r in part]
+        ref, dist = (torch.cat(pictures) for pictures in zip(*pairs))
+        with torch.inference_mode(), sharing():
+            values = (scorer(ref, dist) if scorer.full_reference else scorer(dist)).double().cpu().tolist()
+        cache.keep({k: v for k, v in zip(names, values) if k in set(missing)})
+        have |= dict.fromkeys(missing, 0.0)
+        done += len(missing)
+        yield Scored(str(scorer), done, len(rows), len(missing), time.perf_counter() - began)
+
+
+def answers(rows: Sequence[Row], scorer: Scorer, files: Mapping[str, str], cache: Cache) -> np.ndarray:
+    """Scores of rows in order, (n,); NaN where the teacher gave none."""
+    keys = [key(r, scorer, files[r.source]) for r in rows]
+    have = cache.known(keys)
+    if len(have) < len(set(keys)):
+        raise UsageError(f"{scorer} has not seen the whole set yet; run it again with --resume")
+    return np.array([have[k] for k in keys])
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A teacher's unit and quality 0..1, where 1 is flawless: quality = (score - worst)/(best - worst), cut."""
+
+    worst: float
+    best: float
+
+    def quality(self, scores: np.ndarray) -> np.ndarray:
+        return np.clip((scores - self.worst) / (self.best - self.worst), 0, 1)
+
+
+def scale_of(scorer: Scorer, scores: np.ndarray) -> Scale:
+    """From the teacher's card: its span, 0..10 for JOD; where an end is open, the 0.5 % quantile of its scores."""
+    card = scorer.metric.card
+    finite = scores[np.isfinite(scores)]
+    if finite.size < 2 or finite.min() == finite.max():
+        raise UsageError(
+            f"{scorer} gives every picture of this set the same score; there is nothing to learn"
+        )
+    low, high = card.span
+    low = 0.0 if low is None and card.unit == "JOD" else low
+    ends = [float(np.quantile(finite, 0.005)) if low is None else low]
+    ends.append(float(np.quantile(finite, 0.995)) if high is None else high)
+    return Scale(*(ends if card.better == "higher" else ends[::-1]))

@@ -1,0 +1,113 @@
+"""Files encoded and decoded: code of light written as a file, and light got back from code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hdrq import io
+from hdrq.encoding.photometry import (
+    LIGHT,
+    Photometry,
+    decode,
+    emit_for,
+    encode,
+    factor_of,
+    looks_relative,
+    relabel,
+    screen_of,
+    white_of,
+)
+from hdrq.errors import DomainError, FileError, HdrqError, UsageError
+from hdrq.image.color import convert as to_primaries
+from hdrq.io import by_suffix
+from hdrq.io.pairing import pictures
+from hdrq.records import PRIMARIES, Image
+from hdrq.registry import check
+
+
+@dataclass(frozen=True)
+class Converted:
+    """One file written, or not."""
+
+    source: Path
+    target: Path
+    notes: tuple[str, ...] = ()
+    error: str = ""
+
+
+def targets(source: Path, target: Path, suffix: str) -> list[tuple[Path, Path]]:
+    """(input, output) of one file, or of every picture of a folder."""
+    if source.is_dir():
+        if target.exists() and not target.is_dir():
+            raise UsageError(f"{source} is a folder, so {target} must be one too")
+        found = pictures(source)
+        if not found:
+            raise FileError(f"{source} holds no picture hdrq reads; see: hdrq list formats")
+        return [(p, (target / p.relative_to(source)).with_suffix(suffix)) for p in found]
+    return [(source, target / source.with_suffix(suffix).name if target.is_dir() else target)]
+
+
+def convert(
+    jobs: list[tuple[Path, Path]],
+    *,
+    to: str | None,
+    photometry: Photometry,
+    primaries: str | None = None,
+    depth: str | None = None,
+    back: bool = False,
+    compression: str | None = None,
+) -> Iterator[Converted]:
+    """Encode each file's light to `to`, or (back=True) decode its code, taken as `to`, to light in cd/m².
+
+    Files of code (PNG ...) are display signals and hold 0..1; float files hold the code as it is.
+    """
+    if to is not None:
+        check("encoding", to)
+    if primaries is not None and primaries not in PRIMARIES:
+        raise UsageError(f"no primaries are called '{primaries}'; there are {', '.join(PRIMARIES)}")
+    for source, target in jobs:
+        try:
+            format = by_suffix(target)
+            if format is None or not format.writes:
+                raise UsageError(f"hdrq cannot write {target.name}; end it in .exr, .hdr, .pfm, .png or .tif")
+            image = relabel(io.read(source), photometry)
+            relative = looks_relative(image, photometry)
+            out = _decoded(image, to, photometry) if back else _encoded(image, to or "pu21", photometry)
+            out = _in_primaries(out, primaries)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            made = {"from": source.name, "domain": out.domain, "display": screen_of(image, photometry).name}
+            extra = {"provenance": made} if format.name in ("exr", "png", "tiff") else {}
+            lost = io.write(target, out, depth=depth, compression=compression, **extra)
+            yield Converted(source, target, (*filter(None, [relative]), *out.notes, *lost))
+        except HdrqError as error:
+            yield Converted(source, target, error=str(error))
+        except OSError as error:
+            yield Converted(source, target, error=f"{target} cannot be written: {error.strerror}")
+
+
+def _encoded(image: Image, to: str, photometry: Photometry) -> Image:
+    light = emit_for(image, photometry, factor_of(image, photometry))
+    return encode(light, to, white_of(screen_of(image, photometry), photometry))
+
+
+def _decoded(image: Image, domain: str | None, photometry: Photometry) -> Image:
+    """Light of an image whose values are code; a float file must be told which."""
+    if domain is None and image.domain in LIGHT:
+        raise DomainError(f"{image.path} does not say which code it holds; name it with --to")
+    code = replace(image, domain=domain) if domain else image
+    shown = photometry.display
+    if shown is not None and code.domain in ("srgb", "gamma", "pq", "hlg"):
+        return emit_for(code, photometry, 1.0)
+    return decode(code, white_of(screen_of(code, photometry), photometry))
+
+
+def _in_primaries(image: Image, name: str | None) -> Image:
+    """Light in other primaries."""
+    if name is None or PRIMARIES[name] == image.primaries:
+        return image
+    if image.domain not in LIGHT:
+        raise UsageError("--primaries goes with light; code is written in BT.709 primaries here")
+    pixels = to_primaries(image.pixels, image.primaries, PRIMARIES[name])
+    return replace(image, pixels=pixels, primaries=PRIMARIES[name])

@@ -1,0 +1,82 @@
+"""Screens as data, one a file. `display("sdr")` reads one; a path to a file of the same form works too."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import fields, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from hdrq.errors import FileError, UsageError
+from hdrq.records import PRIMARIES, Display
+from hdrq.registry import check
+
+EOTFS = ("absolute", "linear", "srgb", "pq", "hlg", "bt1886")
+
+
+def display(name: str | Path, **changes: Any) -> Display:
+    """A display by shelf name or by the path of a .toml file, with any field replaced.
+
+    changes  fields of Display, or contrast=1000 in place of black_nits
+    """
+    if str(name).endswith(".toml"):
+        try:
+            text = Path(name).read_text()
+        except OSError as error:
+            raise FileError(f"{name} cannot be read: {error.strerror}") from error
+        title = Path(name).stem
+    else:
+        title = check("display", str(name))
+        text = files(__package__).joinpath(title.replace("-", "_") + ".toml").read_text()
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise FileError(f"{name} is not TOML: {error}") from error
+    data = data | {key: value for key, value in changes.items() if value is not None}
+    changed = [f"{key}={value:g}" for key, value in sorted(changes.items()) if value is not None]
+    contrast = data.pop("contrast", None)
+    if contrast is not None:
+        if contrast <= 0:
+            raise UsageError(f"a contrast of {contrast:g} is impossible; give a positive ratio such as 1000")
+        data["black_nits"] = data["peak_nits"] / contrast
+    unknown = set(data) - {f.name for f in fields(Display)}
+    if unknown:
+        raise FileError(f"{name} has the unknown key '{min(unknown)}'; a display has {', '.join(_keys())}")
+    missing = {"peak_nits", "black_nits", "eotf"} - set(data)
+    if missing:
+        raise FileError(f"{name} lacks {', '.join(sorted(missing))}")
+    data["eotf"] = str(data["eotf"])
+    found = Display(**({"name": title} | data))
+    _refuse_impossible(found)
+    return replace(found, name="+".join([found.name, *changed])) if changed else found
+
+
+def _keys() -> list[str]:
+    return [f.name for f in fields(Display) if f.name != "name"] + ["contrast"]
+
+
+def _refuse_impossible(d: Display) -> None:
+    if d.peak_nits <= 0:
+        raise UsageError(f"a display's peak must be positive, not {d.peak_nits:g} cd/m²")
+    if d.black_nits < 0 or d.black_nits >= d.peak_nits:
+        raise UsageError(
+            f"black ({d.black_nits:g} cd/m²) must lie in [0, peak), and the peak is {d.peak_nits:g} cd/m²"
+        )
+    if d.ambient_lux < 0 or not 0 <= d.reflectance <= 1:
+        raise UsageError("ambient light must be 0 lux or more and reflectance between 0 and 1")
+    if d.reflection not in ("added", "within"):
+        raise UsageError(f"reflection is 'added' or 'within', not '{d.reflection}'")
+    if d.reflection == "within" and d.black_nits + d.reflected_nits >= d.peak_nits:
+        raise UsageError(f"{d.ambient_lux:g} lux drown this display: its black would be above its peak")
+    if d.primaries not in PRIMARIES:
+        raise UsageError(f"no primaries are called '{d.primaries}'; there are {', '.join(PRIMARIES)}")
+    if d.eotf not in EOTFS:
+        try:
+            power = float(d.eotf)
+        except ValueError:
+            power = 0.0
+        if power <= 0:
+            raise UsageError(
+                f"no EOTF is called '{d.eotf}'; there are {', '.join(EOTFS)} and a gamma such as 2.2"
+            )

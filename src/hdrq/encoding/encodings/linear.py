@@ -1,0 +1,26 @@
+"""Light itself, relative to the display's white."""
+
+from torch import Tensor
+
+from hdrq.records import Encoding
+
+
+def _encode(nits: Tensor, white: float = 100.0) -> Tensor:
+    """Light, cd/m², over `white`."""
+    return nits / white
+
+
+def _decode(code: Tensor, white: float = 100.0) -> Tensor:
+    """Light, cd/m²."""
+    return code * white
+
+
+linear = Encoding(
+    name="linear",
+    encode=_encode,
+    decode=_decode,
+    nits=(0.0, float("inf")),
+    codes=255.0,
+    absolute=False,
+    source="identity",
+)

@@ -1,9 +1,0 @@
-"""PU21, banding and glare: the default perceptually uniform code of absolute light."""
-
-from hdrq.ops.pu21 import pu21_encoding
-
-pu21 = pu21_encoding(
-    "pu21",
-    (0.353487901, 0.3734658629, 8.277049286e-5, 0.9062562627, 0.09150303166, 0.9099517204, 596.3148142),
-    "fitted to banding with glare",
-)

@@ -1,1 +1,0 @@
-"""Connects things by name and yields records."""

@@ -1,0 +1,1 @@
+"""Agreement of metrics with subjective scores: datasets, statistics, protocols, reports."""

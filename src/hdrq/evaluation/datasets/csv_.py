@@ -1,0 +1,72 @@
+"""Any manifest: a CSV with one row a test image. The dataset for everything that has no reader of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from hdrq.errors import FileError
+from hdrq.evaluation.archive import Folder, dataset
+from hdrq.evaluation.loose_archive import spread_of
+from hdrq.evaluation.tables import meant, number, read_csv
+from hdrq.records import Pair
+
+
+@dataset(
+    title="a manifest of your own: one row a test image",
+    home="docs/evaluate.md",
+    licence="yours",
+    source="-",
+    scale="whatever its column of opinions holds; say --lower where lower is better",
+    better="",
+    span=None,
+    domain="srgb",
+    display="",
+    references=0,
+    distortions=0,
+    images=0,
+    marks=(".csv", ".tsv", "manifest.csv"),
+    folders=(),
+    layout=(
+        "a .csv given by --data, or manifest.csv",
+        "columns dist [ref] [opinion|mos|dmos|jod] [spread] [scene] "
+        "[distortion] [level] [ppd]; paths relative to the file",
+    ),
+    spread="sd",
+)
+def csv(folder: Folder, subset: str | None) -> Iterator[Pair]:
+    """Columns go by their usual names (`hdrq.evaluation.tables.SPELLINGS`); others are carried along."""
+    path = folder.root if folder.root.is_file() else folder.need("manifest.csv")
+    rows = read_csv(path)
+    names = meant(list(rows[0]) if rows else [], rows)
+    if "dist" not in names:
+        raise FileError(f"{path}: no column is known to hold the test image; name it dist")
+    used = set(names.values())
+    half_widths = {"spread_is": "se"} if "spread" not in names and {"low", "high"} <= set(names) else {}
+    for i, row in enumerate(rows, 2):
+
+        def told(meaning: str, row: dict[str, str] = row) -> str:
+            return row[names[meaning]].strip() if meaning in names else ""
+
+        def value(meaning: str, i: int = i) -> float | None:
+            return number(told(meaning), f"{path}: line {i}, {names[meaning]}") if told(meaning) else None
+
+        ref = told("ref")
+        level = told("level")
+        yield Pair(
+            dist=_at(path, told("dist"), i),
+            ref=_at(path, ref, i) if ref else None,
+            scene=told("scene") or Path(ref or told("dist")).stem,
+            opinion=value("opinion"),
+            spread=spread_of(path, i, row, names),
+            distortion=told("distortion"),
+            level=float(level) if level.replace(".", "", 1).isdigit() else None,
+            carried={name: text for name, text in row.items() if name not in used and text} | half_widths,
+        )
+
+
+def _at(table: Path, name: str, line: int) -> Path:
+    """A manifest's path, relative to the manifest."""
+    if not name:
+        raise FileError(f"{table}: line {line} names no image")
+    return table.parent / name

@@ -1,0 +1,189 @@
+"""Evaluation: a sheet of judged images and metric values in, agreements out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hdrq.errors import UsageError
+from hdrq.evaluation.protocols import Split, kfold, random_splits, upiq_folds
+from hdrq.evaluation.ratings import Sheet
+from hdrq.evaluation.statistics.agreement import FIGURES, Agreement, agreement, drawn, ends
+from hdrq.evaluation.statistics.curves import Curve, fit
+
+PROTOCOLS = ("whole", "folds", "splits", "leave-one-out")
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to evaluate.
+
+    form      of the curve before plcc and rmse: logistic5, logistic4, cubic or line
+    draws     of scenes, for intervals; breakdowns of very many images take a fifth of them
+    splits    how many, in the protocol of repeated random splits
+    """
+
+    form: str = "logistic5"
+    draws: int = 1000
+    seed: int = 0
+    folds: int = 5
+    splits: int = 100
+
+
+PLAN = Plan()
+
+
+def evaluate(sheet: Sheet, protocol: str = "whole", plan: Plan = PLAN) -> Iterator[Agreement]:
+    """Every metric by one protocol, best first within a group where there is one group.
+
+    whole          one group, "all"
+    folds          scenes cut in folds (60-20-20 for five); each fold tests with a curve of the others
+    splits         repeated random 80-20 splits by scene; the median, and where 95 % of the splits lie
+    leave-one-out  each distortion tests with a curve of all the others
+    """
+    if protocol == "whole":
+        yield from sorted(_group(sheet, "all", plan), key=lambda a: -sortable(a.srocc))
+    elif protocol == "folds":
+        parts = list(_folds(sheet, plan))
+        yield from parts
+        yield from _summary(parts, "mean of folds", np.mean)
+    elif protocol == "splits":
+        parts = list(_splits(sheet, plan))
+        yield from _summary(parts, f"median of {plan.splits} splits", np.median)
+    elif protocol == "leave-one-out":
+        yield from _leave_one_out(sheet, plan)
+    else:
+        raise UsageError(f"no protocol is called '{protocol}'; there are {', '.join(PROTOCOLS)}")
+
+
+def by_distortion(sheet: Sheet, plan: Plan) -> Iterator[Agreement]:
+    """Every metric on each distortion, where there are several and each has images enough."""
+    yield from _breakdown(sheet, [p.distortion for p in sheet.pairs], plan)
+
+
+def by_level(sheet: Sheet, plan: Plan) -> Iterator[Agreement]:
+    """Every metric on each level of distortion."""
+    yield from _breakdown(sheet, ["" if p.level is None else f"level {p.level:g}" for p in sheet.pairs], plan)
+
+
+def by_subset(sheet: Sheet, plan: Plan) -> Iterator[Agreement]:
+    """Every metric on each source of a dataset that is made of several."""
+    yield from _breakdown(sheet, [p.carried.get("source", "") for p in sheet.pairs], plan)
+
+
+def across(train: Sheet, test: Sheet, plan: Plan = PLAN) -> Iterator[Agreement]:
+    """Cross-dataset: curves fitted on one dataset, figures on another whose opinions are on the same scale."""
+    for i, metric in enumerate(test.metrics):
+        if metric not in train.metrics:
+            raise UsageError(f"{metric} has no scores on {train.name}; score it there first")
+        source = fit(plan.form, train.values[train.metrics.index(metric)], train.opinions)
+        yield from _group(test, f"{train.name} > {test.name}", plan, only=(i,), curves=[source])
+
+
+def _group(
+    sheet: Sheet, group: str, plan: Plan, only: Sequence[int] | None = None, curves: list[Curve] | None = None,
+    draws: int | None = None,
+) -> list[Agreement]:  # fmt: skip
+    """All metrics (or `only` some) on one group, with intervals."""
+    picked = list(range(len(sheet.metrics))) if only is None else list(only)
+    y, scenes = sheet.opinions, sheet.scenes
+    found = [
+        agreement(
+            sheet.metrics[i],
+            sheet.values[i],
+            y,
+            sign=sheet.signs[i],
+            scenes=scenes,
+            errors=sheet.errors,
+            group=group,
+            form=plan.form,
+            curve=curves[k] if curves else None,
+        )
+        for k, i in enumerate(picked)
+    ]
+    used = [a.curve for a in found if a.curve is not None]
+    signs = [sheet.signs[i] for i in picked]
+    count = plan.draws if draws is None else draws
+    spread = drawn(sheet.values[picked], y, signs, used, scenes, count, plan.seed)
+    return [replace(a, intervals=ends(spread, k)) for k, a in enumerate(found)]
+
+
+def _breakdown(sheet: Sheet, labels: Sequence[str], plan: Plan, least: int = 8) -> Iterator[Agreement]:
+    named = np.array(labels)
+    draws = plan.draws if named.size <= 20_000 else plan.draws // 5
+    kinds = [k for k in dict.fromkeys(labels) if k and (named == k).sum() >= least]
+    if len(kinds) < 2:
+        return
+    for kind in kinds:
+        yield from _group(sheet.rows(named == kind), kind, plan, draws=draws)
+
+
+def _tested(sheet: Sheet, test: Mask, train: Mask, group: str, plan: Plan, draws: int) -> list[Agreement]:
+    """Figures on `test` with curves of `train`."""
+    if test.sum() < 4 or train.sum() < 4:
+        raise UsageError(
+            f"{group}: {int(test.sum())} images to test and {int(train.sum())} to fit are too few"
+        )
+    there = sheet.rows(train)
+    curves = [fit(plan.form, row, there.opinions) for row in there.values]
+    return _group(sheet.rows(test), group, plan, curves=curves, draws=draws)
+
+
+def splits_of(sheet: Sheet, plan: Plan) -> list[Split]:
+    """The folds of a sheet: UPIQ's in the papers' two groups, others' in one."""
+    if sheet.name == "upiq":
+        return upiq_folds(sheet.scenes, folds=plan.folds, seed=plan.seed)
+    return kfold(sheet.scenes, folds=plan.folds, seed=plan.seed)
+
+
+def _folds(sheet: Sheet, plan: Plan) -> Iterator[Agreement]:
+    yield from _over(sheet, splits_of(sheet, plan), plan, plan.draws)
+
+
+def _splits(sheet: Sheet, plan: Plan) -> Iterator[Agreement]:
+    yield from _over(sheet, random_splits(sheet.scenes, plan.splits, plan.seed), plan, 0)
+
+
+def _over(sheet: Sheet, splits: Iterator[Split] | list[Split], plan: Plan, draws: int) -> Iterator[Agreement]:
+    scenes = np.array(sheet.scenes)
+    for split in splits:
+        test = np.isin(scenes, list(split.test))
+        yield from _tested(sheet, test, ~test, split.name, plan, draws)
+
+
+def _leave_one_out(sheet: Sheet, plan: Plan) -> Iterator[Agreement]:
+    kinds = np.array([p.distortion for p in sheet.pairs])
+    names = [k for k in dict.fromkeys(kinds) if k]
+    if len(names) < 2:
+        raise UsageError(
+            f"{sheet.name or 'the table'} names {len(names)} distortions; leaving one out needs two"
+        )
+    for name in names:
+        yield from _tested(sheet, kinds == name, kinds != name, f"without {name}", plan, plan.draws)
+
+
+def _summary(parts: Sequence[Agreement], group: str, middle: Callable[..., float]) -> Iterator[Agreement]:
+    """One row a metric over folds or splits: the middle, and between which ends 95 % of them lie."""
+    for metric in dict.fromkeys(a.metric for a in parts):
+        own = [a for a in parts if a.metric == metric]
+        columns = {name: np.array([getattr(a, name) for a in own]) for name in FIGURES}
+        far = [a.outliers for a in own if a.outliers is not None]
+        srocc, krocc, plcc, rmse = (float(middle(v)) for v in columns.values())
+        ends = {name: np.quantile(v, [0.025, 0.975]) for name, v in columns.items()}
+        images, scenes = (
+            round(float(np.mean(n))) for n in zip(*((a.images, a.scenes) for a in own), strict=True)
+        )
+        yield Agreement(
+            *(metric, group, images, scenes, srocc, krocc, plcc, rmse),
+            outliers=float(middle(far)) if far else None,
+            intervals={name: (float(low), float(high)) for name, (low, high) in ends.items()},
+        )
+
+
+def sortable(value: float) -> float:
+    """NaN below every correlation."""
+    return value if np.isfinite(value) else -2.0

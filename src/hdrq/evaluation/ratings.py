@@ -1,0 +1,266 @@
+"""Judged images beside what metrics said of them: one sheet of numbers to evaluate.
+
+A sheet is made of a dataset's pairs and score rows, or of a table that has opinions and values both: long
+(columns metric, value: what `hdrq score` writes) or wide (a column a metric: what others publish).
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hdrq.errors import FileError, UsageError
+from hdrq.evaluation.archive import Dataset
+from hdrq.evaluation.loose_archive import spread_of
+from hdrq.evaluation.statistics.correlation import srocc
+from hdrq.evaluation.tables import meant, number, read_csv
+from hdrq.records import Pair
+
+Row = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """n judged images and M metrics.
+
+    values    (M, n) in the metrics' units
+    better    direction of each metric, "higher" or "lower"; `sign` says how it runs against the opinions
+    errors    (n,) two of them make an outlier: standard error of the opinion, or its deviation; None if unknown
+    errors_are  "standard error" or "standard deviation"
+    """
+
+    name: str
+    pairs: tuple[Pair, ...]
+    metrics: tuple[str, ...]
+    values: NDArray[np.float64]
+    better: tuple[str, ...]
+    opinions_better: str
+    errors: NDArray[np.float64] | None = None
+    errors_are: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def opinions(self) -> NDArray[np.float64]:
+        return np.array([p.opinion for p in self.pairs], dtype=np.float64)
+
+    @property
+    def scenes(self) -> list[str]:
+        return [p.scene or str(p.dist) for p in self.pairs]
+
+    @property
+    def signs(self) -> tuple[int, ...]:
+        """+1 for a metric that rises with the opinions."""
+        return tuple(1 if b == self.opinions_better else -1 for b in self.better)
+
+    def rows(self, keep: NDArray[np.bool_]) -> Sheet:
+        """The sheet of some of the images."""
+        return replace(
+            self,
+            pairs=tuple(p for p, k in zip(self.pairs, keep, strict=True) if k),
+            values=self.values[:, keep],
+            errors=None if self.errors is None else self.errors[keep],
+        )
+
+
+def sheet(
+    pairs: Sequence[Pair],
+    scores: Mapping[str, Mapping[str, float]],
+    better: Mapping[str, str],
+    *,
+    name: str = "",
+    dataset: Dataset | None = None,
+    opinions_better: str = "",
+) -> Sheet:
+    """Pairs that have an opinion beside the scores of each metric, by the pair's test image.
+
+    scores  {metric: {str(pair.dist): value}}; an image that any metric lacks is left out, and a note says so
+    better  {metric: direction}; a metric without one is turned to agree with the opinions, and a note says so
+    """
+    judged = [p for p in pairs if p.opinion is not None]
+    if not judged:
+        raise UsageError(f"{name or 'the table'} carries no opinions, so that nothing can agree with them")
+    metrics = tuple(scores)
+    values = np.array(
+        [[scores[m].get(str(p.dist), np.nan) for p in judged] for m in metrics], dtype=np.float64
+    )
+    values = values.reshape(len(metrics), len(judged))
+    notes = []
+    empty = [m for m, row in zip(metrics, values, strict=True) if not np.isfinite(row).any()]
+    if empty:
+        raise UsageError(f"{empty[0]} has no score for any image of {name or 'the table'}")
+    whole = np.asarray(np.isfinite(values).all(0))
+    if not whole.all():
+        notes.append(
+            f"{int((~whole).sum())} of {whole.size} images lack a score of some metric and are left out"
+        )
+    judged, values = [p for p, k in zip(judged, whole, strict=True) if k], values[:, whole]
+    if len(judged) < 4:
+        raise UsageError(f"{len(judged)} images have opinions and scores; at least 4 are needed")
+    opinion = np.array([p.opinion for p in judged], dtype=np.float64)
+    toward = opinions_better or (dataset.better if dataset else "") or "higher"
+    if not opinions_better and not (dataset and dataset.better):
+        notes.append("opinions are taken for better where higher; say --lower if not")
+    known, guessed = [], []
+    for metric, row in zip(metrics, values, strict=True):
+        direction = better.get(metric, "")
+        if not direction:
+            agrees = srocc(row, opinion) >= 0
+            direction = toward if agrees else ("lower" if toward == "higher" else "higher")
+            guessed.append(metric)
+        known.append(direction)
+    if guessed:
+        notes.append(f"direction of {', '.join(guessed)} is not stated; it is taken from the data")
+    if (scenes := len({p.scene for p in judged})) < 10:
+        notes.append(f"{scenes} scenes are few to draw from: intervals are rough")
+    errors, kind = _errors(judged, dataset)
+    return Sheet(name, tuple(judged), metrics, values, tuple(known), toward, errors, kind, tuple(notes))
+
+
+def _errors(pairs: Sequence[Pair], dataset: Dataset | None) -> tuple[NDArray[np.float64] | None, str]:
+    """Standard errors of the opinions where observers are known or the spread is one, else deviations."""
+    if any(p.spread is None for p in pairs):
+        return None, ""
+    spread = np.array([p.spread for p in pairs], dtype=np.float64)
+    told = {p.carried.get("spread_is", dataset.spread if dataset else "") for p in pairs}
+    if told == {"se"}:
+        return spread, "standard error"
+    if dataset is not None and dataset.observers:
+        return spread / np.sqrt(dataset.observers), "standard error"
+    return spread, "standard deviation"
+
+
+def join(pairs: Iterable[Pair], names: Iterable[str]) -> dict[str, str]:
+    """{name in a table: str(pair.dist)}: equal texts, else the longest common end of the path that is unique."""
+    ends: dict[str, set[str]] = {}
+    for pair in pairs:
+        parts = Path(pair.dist).as_posix().split("/")
+        for i in range(len(parts)):
+            ends.setdefault("/".join(parts[i:]).casefold(), set()).add(str(pair.dist))
+    found = {}
+    for name in names:
+        parts = Path(name.replace("\\", "/")).as_posix().casefold().split("/")
+        for i in range(len(parts)):
+            hits = ends.get("/".join(parts[i:]), set())
+            if len(hits) == 1:
+                found[name] = next(iter(hits))
+                break
+    return found
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """A table of metric values: {metric: {test image as the table names it: value}}, directions, and its rows."""
+
+    path: Path
+    values: Mapping[str, Mapping[str, float]]
+    better: Mapping[str, str]
+    rows: tuple[Row, ...]
+    columns: Mapping[str, str]  # what which column holds
+    long: bool
+
+    def pairs(self) -> list[Pair]:
+        """Judged images, where the table has opinions itself."""
+        if "opinion" not in self.columns:
+            raise UsageError(
+                f"{self.path} has no column of opinions that is known; name it with --column opinion=NAME, "
+                "or give the --dataset the images are of"
+            )
+        columns = self.columns
+        dist, opinion = columns["dist"], columns["opinion"]
+        ref, scene, distortion = (columns.get(m, "") for m in ("ref", "scene", "distortion"))
+        level, spread = columns.get("level", ""), "spread" in columns or {"low", "high"} <= set(columns)
+        carried = {"spread_is": "se"} if "spread" not in columns and "low" in columns else {}
+        found: dict[str, Pair] = {}
+        for i, row in enumerate(self.rows, 2):
+            name = row[dist].strip()
+            if name in found:
+                continue
+            source = row[ref].strip() if ref else ""
+            found[name] = Pair(
+                dist=name,
+                ref=source or None,
+                scene=(row[scene].strip() if scene else "") or Path(source or name).stem,
+                opinion=number(row[opinion], f"{self.path}: line {i}, {opinion}"),
+                spread=spread_of(self.path, i, dict(row), dict(columns)) if spread else None,
+                distortion=row[distortion].strip() if distortion else "",
+                level=_level(row[level]) if level else None,
+                carried=carried,
+            )
+        return list(found.values())
+
+
+def _level(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def read_scores(
+    path: Path,
+    wanted: Sequence[str] = (),
+    excluded: Sequence[str] = (),
+    columns: Mapping[str, str] | None = None,
+) -> ScoreTable:
+    """A table of scores.
+
+    wanted    metric names or patterns (PSNR*); none: all that are there
+    excluded  patterns of metrics to leave out
+    columns   what which column holds, where its name does not tell: {"opinion": "distortion"}
+    """
+    rows = read_csv(path)
+    if not rows:
+        raise FileError(f"{path}: a header without rows")
+    header = list(rows[0])
+    asked = dict(columns or {})
+    for meaning, name in asked.items():
+        if name not in header:
+            raise UsageError(
+                f"--column {meaning}={name}: {path} has no such column; it has {', '.join(header)[:200]}"
+            )
+    rest = [name for name in header if name not in asked.values()]
+    names = {**meant([n for n in rest if n not in ("metric", "value")], rows), **asked}
+    if "dist" not in names:
+        raise UsageError(f"{path}: no column is known to name the test image; say --column dist=NAME")
+    long = {"metric", "value"} <= set(header)
+    values: dict[str, dict[str, float]] = {}
+    better: dict[str, str] = {}
+    if long:
+        for row in rows:
+            if row.get("status", "ok") not in ("ok", ""):
+                continue
+            name = row["metric"].strip()
+            values.setdefault(name, {})[row[names["dist"]].strip()] = _value(row["value"])
+            better[name] = row.get("better", "").strip()
+    else:
+        images = [row[names["dist"]].strip() for row in rows]
+        for name in rest:
+            if name in names.values():
+                continue
+            column = [_value(row[name]) for row in rows]
+            if np.isfinite(column).any():
+                values[name] = dict(zip(images, column, strict=True))
+    picked = _picked(list(values), wanted, excluded, path)
+    return ScoreTable(path, {m: values[m] for m in picked}, better, tuple(rows), names, long)
+
+
+def _picked(there: list[str], wanted: Sequence[str], excluded: Sequence[str], path: Path) -> list[str]:
+    picked = (
+        [m for w in wanted for m in there if m == w or fnmatch.fnmatchcase(m, w)] if wanted else list(there)
+    )
+    missing = [w for w in wanted if not any(m == w or fnmatch.fnmatchcase(m, w) for m in there)]
+    if missing:
+        raise UsageError(f"{path} has no scores of '{missing[0]}'; it has {', '.join(there)[:300]}")
+    return [m for m in dict.fromkeys(picked) if not any(fnmatch.fnmatchcase(m, e) for e in excluded)]
+
+
+def _value(text: str) -> float:
+    try:
+        return float(text)
+    except (TypeError, ValueError):
+        return float("nan")

@@ -1,0 +1,179 @@
+"""Figures of an evaluation, drawn once: as PNG and PDF for papers, as SVG in the page's own colours for the report."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hdrq.evaluation.ratings import Sheet
+from hdrq.evaluation.statistics.agreement import Agreement
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Colours that stand for a role; on paper the second of a pair is used, in the report the page's variable.
+_INK, _SOFT, _POINT, _CURVE, _BAND = "#010203", "#010204", "#010205", "#010206", "#010207"
+_PAPER = {_INK: "#1a1a1a", _SOFT: "#9a9a9a", _POINT: "#3b6fb6", _CURVE: "#c2410c", _BAND: "#f3b08a"}
+_PAGE = {
+    _INK: "var(--ink)",
+    _SOFT: "var(--soft)",
+    _POINT: "var(--point)",
+    _CURVE: "var(--curve)",
+    _BAND: "var(--band)",
+}
+_MOST = 1500  # points drawn of one metric; more would only blacken the page
+
+
+def scatter(sheet: Sheet, agreement: Agreement, seed: int = 0) -> Figure:
+    """Opinions against one metric, with the fitted curve and the band that holds 95 % of the residuals about it."""
+    figure, axes = _axes(3.6, 3.0)
+    row = sheet.metrics.index(agreement.metric)
+    x, y = sheet.values[row], sheet.opinions
+    curve = agreement.curve
+    assert curve is not None
+    at = np.linspace(x.min(), x.max(), 200)
+    fitted = curve(at)
+    low, high = np.quantile(y - curve(x), [0.025, 0.975])
+    axes.fill_between(at, fitted + low, fitted + high, color=_BAND, alpha=0.35, linewidth=0, zorder=1)
+    some = np.random.default_rng(seed).permutation(x.size)[:_MOST]
+    axes.plot(
+        x[some],
+        y[some],
+        "o",
+        markersize=4.0 if x.size < 150 else 2.6,
+        color=_POINT,
+        alpha=0.55,
+        markeredgewidth=0,
+        zorder=2,
+    )
+    axes.plot(at, fitted, color=_CURVE, linewidth=1.8, zorder=3)
+    axes.set_xlabel(agreement.metric)
+    axes.set_ylabel(f"opinion ({sheet.opinions_better} is better)")
+    return figure
+
+
+def residuals(sheet: Sheet, agreement: Agreement) -> Figure | None:
+    """What the curve leaves, by distortion: middle half as a box, whiskers to 95 %. None without distortions."""
+    kinds = np.array([p.distortion for p in sheet.pairs])
+    names = [k for k in dict.fromkeys(kinds) if k]
+    if len(names) < 2:
+        return None
+    row = sheet.metrics.index(agreement.metric)
+    assert agreement.curve is not None
+    left = agreement.curve(sheet.values[row]) - sheet.opinions
+    figure, axes = _axes(3.6, 0.9 + 0.2 * len(names))
+    for place, name in enumerate(reversed(names)):
+        a, q1, middle, q3, b = np.quantile(left[kinds == name], [0.025, 0.25, 0.5, 0.75, 0.975])
+        axes.plot([a, b], [place, place], color=_SOFT, linewidth=1, solid_capstyle="butt")
+        axes.barh(place, q3 - q1, left=q1, height=0.56, color=_POINT, alpha=0.75, linewidth=0)
+        axes.plot([middle, middle], [place - 0.28, place + 0.28], color=_CURVE, linewidth=1.8)
+    axes.axvline(0, color=_INK, linewidth=0.8, zorder=0)
+    axes.set_yticks(range(len(names)), list(reversed(names)))
+    axes.set_xlabel(f"predicted less judged opinion, {agreement.metric}")
+    return figure
+
+
+def breakdown(rows: Sequence[Agreement], metrics: Sequence[str]) -> Figure | None:
+    """srocc of each metric by group, as dots with their intervals; groups downwards."""
+    groups = list(dict.fromkeys(a.group for a in rows))
+    if not groups:
+        return None
+    figure, axes = _axes(3.6, 0.9 + 0.26 * len(groups))
+    marks = "osD^vP*Xhd"
+    for i, metric in enumerate(metrics[: len(marks)]):
+        own = {a.group: a for a in rows if a.metric == metric}
+        place = [len(groups) - 1 - groups.index(g) + 0.08 * ((i % 3) - 1) for g in own]
+        axes.plot(
+            [a.srocc for a in own.values()],
+            place,
+            marks[i],
+            markersize=4,
+            color=_CURVE if i == 0 else _POINT,
+            alpha=0.9 if i == 0 else max(0.25, 0.8 - 0.08 * i),
+            markeredgewidth=0,
+            label=metric,
+        )
+    axes.set_yticks(range(len(groups)), list(reversed(groups)))
+    axes.set_xlabel("srocc")
+    return figure
+
+
+def as_svg(figure: Figure, name: str) -> str:
+    """Inline SVG that takes its colours from the page, its ids made unique by `name`."""
+    import matplotlib
+
+    text = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
+        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    svg = re.sub(r"<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>", "", text.getvalue(), flags=re.DOTALL)
+    svg = re.sub(
+        r' id="(?:figure|axes|patch|line2d|text|matplotlib|xtick|ytick|PolyCollection|FillBetween\w*)[^"]*"',
+        "",
+        svg,
+    )
+    for colour, variable in _PAGE.items():
+        svg = svg.replace(colour, variable)
+    svg = re.sub(r'<svg ([^>]*?)height="[^"]*" ([^>]*?)width="[^"]*"', r"<svg \1\2", svg.strip(), count=1)
+    return re.sub(r"font: ([^;]*?)'[^;]*(;|\")", r"font: \1sans-serif\2", svg)
+
+
+def save(figures: Mapping[str, Figure], folder: Path) -> list[Path]:
+    """Each figure as PNG (200 dpi) and PDF."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, figure in figures.items():
+        _painted(figure)
+        stem = re.sub(r"[^A-Za-z0-9._+-]+", "-", name).strip("-")
+        for suffix in ("png", "pdf"):
+            path = folder / f"{stem}.{suffix}"
+            figure.savefig(path, dpi=200, metadata={"CreationDate": None} if suffix == "pdf" else None)
+            written.append(path)
+    return written
+
+
+def _painted(figure: Figure) -> None:
+    """Colours of paper instead of roles."""
+    for artist in figure.findobj():
+        for get, put in (
+            ("get_color", "set_color"),
+            ("get_facecolor", "set_facecolor"),
+            ("get_edgecolor", "set_edgecolor"),
+        ):
+            if not (hasattr(artist, get) and hasattr(artist, put)):
+                continue
+            getattr(artist, put)(_on_paper(getattr(artist, get)()))
+
+
+def _on_paper(colour: Any) -> Any:
+    from matplotlib.colors import to_hex, to_rgba, to_rgba_array
+
+    if isinstance(colour, str):
+        return _PAPER.get(to_hex(colour), colour) if colour not in ("none", "auto") else colour
+    rows = to_rgba_array(colour)
+    painted = [(*to_rgba(_PAPER.get(to_hex(row), to_hex(row)))[:3], row[3]) for row in rows]
+    return painted[0] if np.ndim(colour) == 1 else painted
+
+
+def _axes(width: float, height: float) -> tuple[Figure, Any]:
+    """One plain pair of axes; Figure without pyplot keeps no global state."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(_SOFT)
+    axes.tick_params(colors=_INK, labelsize=8, color=_SOFT)
+    axes.xaxis.label.set(color=_INK, size=9)
+    axes.yaxis.label.set(color=_INK, size=9)
+    axes.grid(True, color=_SOFT, linewidth=0.4, alpha=0.4)
+    axes.set_axisbelow(True)
+    return figure, axes

@@ -1,0 +1,213 @@
+"""An evaluation as one page: no network, no scripts, light or dark as the reader's screen is."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from importlib.resources import files
+from string import Template
+
+import numpy as np
+
+import hdrq
+from hdrq.evaluation.ratings import Sheet
+from hdrq.evaluation.report import figures
+from hdrq.evaluation.report import tables as tables
+from hdrq.evaluation.significance import Contest, Resolving
+from hdrq.evaluation.statistics.agreement import Agreement
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that a report tells.
+
+    whole      every metric on the whole set, best first; the scatter plots are of these
+    protocol   rows of another protocol, if one was asked for
+    breakdowns rows by what they are told apart by: "distortion", "level", "source"
+    """
+
+    sheet: Sheet
+    title: str
+    whole: Sequence[Agreement]
+    protocol: Sequence[Agreement] = ()
+    breakdowns: Sequence[tuple[str, Sequence[Agreement]]] = ()
+    contests: Sequence[Contest] = ()
+    resolving: Sequence[Resolving] = ()
+    command: str = ""
+    about: str = ""
+
+
+def page(found: Findings, pictures: bool = True) -> str:
+    """The report as HTML. pictures: show the images that metric and people disagree most about."""
+    sheet = found.sheet
+    sections = [
+        _section("Agreement with people", _agreement_note(found), tables.table(found.whole, found.contests)),
+        *([_section("By protocol", "", tables.groups(found.protocol))] if found.protocol else []),
+        _section("Metric against opinion", _SCATTER, _scatters(found)),
+        *(
+            [
+                _section(
+                    "Who beats whom", _MATRIX, tables.matrix([a.metric for a in found.whole], found.contests)
+                )
+            ]
+            if found.contests
+            else []
+        ),
+        *(
+            [_section("Telling images apart", _RESOLVING, tables.resolving(found.resolving))]
+            if found.resolving
+            else []
+        ),
+        *(_section(f"By {kind}", _BY, tables.heat(rows)) for kind, rows in found.breakdowns if rows),
+        *_residuals(found),
+        *_disagreements(found, pictures),
+    ]
+    notes = "".join(f"<li>{escape(note)}</li>" for note in (*sheet.notes, *_fit_notes(found.whole)))
+    if notes:
+        sections.append(f'<h2>Notes</h2><ul class="notes">{notes}</ul>')
+    page = Template(files("hdrq.evaluation.report").joinpath("page.html").read_text(encoding="utf-8"))
+    return page.substitute(
+        title=escape(found.title),
+        subtitle=escape(found.about),
+        facts=_facts(found),
+        sections="\n".join(sections),
+        command=escape(found.command),
+        versions=escape(_versions()),
+    )
+
+
+_SCATTER = (
+    "Each dot is an image; the line is the fitted curve, the band holds 95 % of what the curve leaves. "
+    "Where there are more than 1,500 images, that many are drawn by seed."
+)
+_MATRIX = (
+    "▲: the row's metric agrees better with people than the column's; ▼: worse; ·: no telling. Scenes are drawn "
+    "anew 1,000 times for both at once, p is corrected for the number of contests (Holm), marks are at 0.05. "
+    "The number is the difference in SROCC."
+)
+_RESOLVING = (
+    "Krasula's analysis of image pairs: did people see a difference (area under the curve), which one is better "
+    "(area, and share of pairs told rightly). Intervals are from draws of scenes."
+)
+_BY = "SROCC of each metric; the best of each row is bold."
+
+
+def _facts(found: Findings) -> str:
+    sheet = found.sheet
+    kinds = {p.distortion for p in sheet.pairs} - {""}
+    facts = [
+        (f"{len(sheet.pairs):,}", "images"),
+        (f"{len(set(sheet.scenes)):,}", "scenes"),
+        *([(f"{len(kinds)}", "distortions")] if kinds else []),
+        (f"{len(sheet.metrics)}", "metrics" if len(sheet.metrics) > 1 else "metric"),
+        (
+            f"{sheet.opinions.min():.4g} … {sheet.opinions.max():.4g}",
+            f"opinions, {sheet.opinions_better} is better",
+        ),
+    ]
+    return "".join(f"<li><b>{escape(n)}</b> {escape(what)}</li>" for n, what in facts)
+
+
+def _section(title: str, text: str, body: str) -> str:
+    told = f"<p class='quiet'>{text}</p>" if text else ""
+    return f"<h2>{escape(title)}</h2>{told}{body}"
+
+
+def _agreement_note(found: Findings) -> str:
+    form = found.whole[0].curve.form if found.whole and found.whole[0].curve else ""
+    return (
+        f"95 % intervals in small print are from draws of scenes. PLCC and RMSE follow a {escape(form)} curve. "
+        "The best metric, and those that cannot be told from it, are marked."
+    )
+
+
+def _scatters(found: Findings) -> str:
+    plots = []
+    for i, a in enumerate(found.whole):
+        svg = figures.as_svg(figures.scatter(found.sheet, a), f"scatter{i}")
+        plots.append(
+            f"<figure><figcaption>{escape(a.metric)}, SROCC {a.srocc:.3f}, PLCC {a.plcc:.3f}</figcaption>{svg}</figure>"
+        )
+    return f"<div class='grid'>{''.join(plots)}</div>"
+
+
+def _residuals(found: Findings) -> list[str]:
+    drawn = [(a, figures.residuals(found.sheet, a)) for a in found.whole]
+    plots = [
+        f"<figure><figcaption>{escape(a.metric)}</figcaption>{figures.as_svg(f, f'residual{i}')}</figure>"
+        for i, (a, f) in enumerate(drawn)
+        if f is not None
+    ]
+    text = "Box: the middle half; line: 95 %; mark: the median. Off zero, the metric is too kind or too harsh to a distortion."
+    return (
+        [_section("What the curve leaves", text, f"<div class='grid'>{''.join(plots)}</div>")]
+        if plots
+        else []
+    )
+
+
+def worst(sheet: Sheet, agreement: Agreement, count: int) -> list[tuple[int, float]]:
+    """Places of the images that lie furthest from the curve, and the opinion the curve gives them; one a scene first."""
+    assert agreement.curve is not None
+    predicted = agreement.curve(sheet.values[sheet.metrics.index(agreement.metric)])
+    order = np.argsort(-np.abs(predicted - sheet.opinions), kind="stable")
+    firsts: list[tuple[int, float]] = []
+    others: list[tuple[int, float]] = []
+    seen: set[str] = set()
+    for i in map(int, order[: 50 * count]):
+        scene = sheet.scenes[i]
+        (others if scene in seen else firsts).append((i, float(predicted[i])))
+        seen.add(scene)
+    return (firsts + others)[:count]
+
+
+def _disagreements(found: Findings, pictures: bool) -> list[str]:
+    shown = found.whole[:3]
+    each = 4 if len(shown) > 1 else 8
+    parts = []
+    for a in shown:
+        cards = [
+            _card(found.sheet, a, i, predicted, pictures) for i, predicted in worst(found.sheet, a, each)
+        ]
+        parts.append(f"<h3>{escape(a.metric)}</h3><div class='grid'>{''.join(cards)}</div>")
+    text = "The images furthest from the curve, one of each scene first. HDR is tone-mapped for the page."
+    return [_section("Where metric and people part", text, "".join(parts))] if parts else []
+
+
+def _card(sheet: Sheet, a: Agreement, place: int, predicted: float, pictures: bool) -> str:
+    pair = sheet.pairs[place]
+    images = {}
+    if pictures:
+        from hdrq.encoding.thumbnails import thumbnails
+
+        images = thumbnails(pair)
+    words = {"ref": "reference", "dist": "judged"}
+    shown = "".join(
+        f'<div><img src="{uri}" alt="{words[n]}" loading="lazy">{words[n]}</div>' for n, uri in images.items()
+    )
+    twins = f"<div class='twins{' one' if len(images) == 1 else ''}'>{shown}</div>" if shown else ""
+    value = sheet.values[sheet.metrics.index(a.metric), place]
+    level = "" if pair.level is None else f" {pair.level:g}"
+    facts = [
+        ("opinion", f"{pair.opinion:.3g}"),
+        ("as the curve has it", f"{predicted:.3g}"),
+        (a.metric, f"{value:.4g}"),
+        *([("distortion", f"{pair.distortion}{level}")] if pair.distortion else []),
+    ]
+    listed = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in facts)
+    name = str(pair.dist).replace("\\", "/").rsplit("/", 1)[-1]
+    return f"<figure>{twins}<div class='name'>{escape(name)}</div><dl>{listed}</dl></figure>"
+
+
+def _fit_notes(rows: Sequence[Agreement]) -> list[str]:
+    return [f"{a.metric}: {a.note}" for a in rows if a.note]
+
+
+def _versions() -> str:
+    import matplotlib
+    import scipy
+
+    parts = (f"hdrq {hdrq.__version__}", f"Python {platform.python_version()}", f"numpy {np.__version__}")
+    return ", ".join((*parts, f"scipy {scipy.__version__}", f"matplotlib {matplotlib.__version__}"))

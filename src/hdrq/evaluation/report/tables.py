@@ -1,0 +1,151 @@
+"""Tables of a report: figures with their intervals, who beats whom, breakdowns. Strings of HTML, nothing else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from html import escape
+
+from hdrq.evaluation.significance import Contest, Resolving
+from hdrq.evaluation.statistics.agreement import Agreement
+
+SURE = 0.05  # level of the marks; p values are Holm's, so that many contests find no more by chance than one
+
+
+def best_ones(rows: Sequence[Agreement], contests: Sequence[Contest]) -> set[str]:
+    """The metric of the highest srocc and those that it does not beat at the 0.05 level."""
+    if not rows:
+        return set()
+    first = max(rows, key=lambda a: a.srocc if math.isfinite(a.srocc) else -2).metric
+    beaten = {c.b if c.a == first else c.a for c in contests if first in (c.a, c.b) and c.p_holm < SURE}
+    known = {c.b if c.a == first else c.a for c in contests if first in (c.a, c.b)}
+    return {first} | (known - beaten)
+
+
+def table(rows: Sequence[Agreement], contests: Sequence[Contest]) -> str:
+    far = any(a.outliers is not None for a in rows)
+    heads = ["metric", "SROCC", "", "KROCC", "PLCC", "RMSE", *(["outliers"] if far else [])]
+    marked = best_ones(rows, contests)
+    tops = {
+        "srocc": max(a.srocc for a in rows),
+        "krocc": max(a.krocc for a in rows),
+        "plcc": max(a.plcc for a in rows),
+        "rmse": min(a.rmse for a in rows),
+    }
+    lowest = _lowest(rows)
+    lines = []
+    for a in rows:
+        cells = [_figure(a, n, getattr(a, n) == tops[n]) for n in ("srocc", "krocc", "plcc", "rmse")]
+        cells.insert(1, f"<td>{_whisker(a, lowest)}</td>")
+        if far:
+            cells.append(f"<td>{'' if a.outliers is None else f'{a.outliers:.1%}'}</td>")
+        mark = ' class="best"' if a.metric in marked else ""
+        lines.append(f"<tr{mark}><th scope='row'>{escape(a.metric)}</th>{''.join(cells)}</tr>")
+    head = "".join(f"<th scope='col'>{h}</th>" for h in heads)
+    return f"<div class='wide'><table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
+
+
+def _figure(a: Agreement, name: str, top: bool) -> str:
+    value = getattr(a, name)
+    text = f"{value:.4f}" if abs(value) < 100 else f"{value:.4g}"
+    ends = a.intervals.get(name)
+    small = f"<small>{ends[0]:.3f} … {ends[1]:.3f}</small>" if ends else ""
+    return f"<td>{f'<b>{text}</b>' if top else text}{small}</td>"
+
+
+def _lowest(rows: Sequence[Agreement]) -> float:
+    """Where the line of intervals begins: a tenth below the lowest of them, at -1 at least."""
+    lows = [a.intervals.get("srocc", (a.srocc, a.srocc))[0] for a in rows]
+    return max(-1.0, math.floor(10 * min((v for v in lows if math.isfinite(v)), default=0.0)) / 10)
+
+
+def _whisker(a: Agreement, lowest: float) -> str:
+    """The interval of srocc on a line from `lowest` to 1."""
+    low, high = a.intervals.get("srocc", (a.srocc, a.srocc))
+    if not math.isfinite(low + high + a.srocc):
+        return ""
+    x = [110 * (v - lowest) / (1 - lowest) + 5 for v in (low, high, a.srocc)]
+    return (
+        f'<svg class="span" viewBox="0 0 120 14" role="img" aria-label="{low:.3f} to {high:.3f}">'
+        f'<path d="M5 7H115" stroke="var(--rule)"/>'
+        f'<path d="M{x[0]:.1f} 7H{x[1]:.1f}" stroke="var(--point)" stroke-width="5" stroke-linecap="round"'
+        f' opacity=".45"/><circle cx="{x[2]:.1f}" cy="7" r="3.4" fill="var(--curve)"/></svg>'
+    )
+
+
+def groups(rows: Sequence[Agreement]) -> str:
+    names = list(dict.fromkeys(a.group for a in rows))
+    heads = "".join(
+        f"<th scope='col'>{h}</th>" for h in ("group", "metric", "images", "SROCC", "KROCC", "PLCC", "RMSE")
+    )
+    lines = []
+    for group in names:
+        own = [a for a in rows if a.group == group]
+        for a in own:
+            cells = "".join(
+                _figure(a, n, getattr(a, n) == (min if n == "rmse" else max)(getattr(b, n) for b in own))
+                for n in ("srocc", "krocc", "plcc", "rmse")
+            )
+            lines.append(
+                f"<tr><td>{escape(group)}</td><td>{escape(a.metric)}</td><td>{a.images}</td>{cells}</tr>"
+            )
+    return f"<div class='wide'><table><thead><tr>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
+
+
+def matrix(order: Sequence[str], contests: Sequence[Contest]) -> str:
+    by_names = {(c.a, c.b): (c.gap, c.p_holm) for c in contests}
+    by_names |= {(c.b, c.a): (-c.gap, c.p_holm) for c in contests}
+    lines = []
+    for row in order:
+        cells = []
+        for column in order:
+            gap, p = by_names.get((row, column), (0.0, 1.0))
+            told = p < SURE
+            kind = ("win" if gap > 0 else "loss") if told else ""
+            sign = ("▲" if gap > 0 else "▼") if told else "·"
+            text = "" if row == column else f"{sign}<small>{gap:+.3f}</small>"
+            cells.append(f"<td class='{kind}' title='p = {p:.3g}'>{text}</td>")
+        lines.append(f"<tr><th scope='row'>{escape(row)}</th>{''.join(cells)}</tr>")
+    head = "<th></th>" + "".join(f"<th scope='col'><span>{escape(m)}</span></th>" for m in order)
+    return (
+        f"<div class='wide'><table class='matrix'><thead><tr>{head}</tr></thead>"
+        f"<tbody>{''.join(lines)}</tbody></table></div>"
+    )
+
+
+def resolving(rows: Sequence[Resolving]) -> str:
+    names = (
+        ("different", "different or similar"),
+        ("better", "better or worse"),
+        ("correct", "told rightly"),
+    )
+    lines = []
+    for r in rows:
+        cells = ""
+        for name, _ in names:
+            value, ends = getattr(r, name), r.intervals.get(name)
+            top = value == max(getattr(o, name) for o in rows)
+            small = f"<small>{ends[0]:.3f} … {ends[1]:.3f}</small>" if ends else ""
+            cells += f"<td>{f'<b>{value:.4f}</b>' if top else f'{value:.4f}'}{small}</td>"
+        lines.append(f"<tr><th scope='row'>{escape(r.metric)}</th>{cells}</tr>")
+    head = "<th>metric</th>" + "".join(f"<th scope='col'>{title}</th>" for _, title in names)
+    asked = f"<p class='quiet'>{rows[0].pairs:,} pairs, {rows[0].differing:,} of them seen as different.</p>"
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+    return f"{asked}<div class='wide'>{table}</div>"
+
+
+def heat(rows: Sequence[Agreement]) -> str:
+    metrics, groups = (list(dict.fromkeys(getattr(a, n) for a in rows)) for n in ("metric", "group"))
+    by_names = {(a.metric, a.group): a for a in rows}
+    lines = []
+    for group in groups:
+        own = [by_names[m, group] for m in metrics if (m, group) in by_names]
+        top = max(a.srocc for a in own)
+        cells = ""
+        for a in own:
+            share = 0 if not math.isfinite(a.srocc) else round(45 * max(0.0, a.srocc) ** 3)
+            text = f"<b>{a.srocc:.3f}</b>" if a.srocc == top else f"{a.srocc:.3f}"
+            cells += f"<td style='background:color-mix(in srgb,var(--good) {share}%,var(--card))'>{text}</td>"
+        lines.append(f"<tr><th scope='row'>{escape(group)} <small>{own[0].images}</small></th>{cells}</tr>")
+    head = "<th></th>" + "".join(f"<th scope='col'>{escape(m)}</th>" for m in metrics)
+    return f"<div class='wide'><table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"

@@ -1,0 +1,125 @@
+"""Metrics against each other on the same images, and how well each tells images apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hdrq.evaluation.evaluate import PLAN, Plan, sortable
+from hdrq.evaluation.ratings import Sheet
+from hdrq.evaluation.statistics import resolving_power
+from hdrq.evaluation.statistics.agreement import drawn, ends
+from hdrq.evaluation.statistics.bootstrap import draw, two_sided
+from hdrq.evaluation.statistics.correlation import plcc, srocc
+from hdrq.evaluation.statistics.correlation_tests import holm, steiger, williams
+from hdrq.evaluation.statistics.curves import fit
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Two metrics on the same images.
+
+    gap           srocc of a less srocc of b, with its 95 % interval from draws of scenes
+    p_scenes      two-sided p from the same draws; p_holm corrects it for the number of contests
+    p_steiger     on srocc; p_williams on plcc: both take images for independent
+    p_different, p_better, p_correct   of Krasula's resolving power; None without deviations of the opinions
+    """
+
+    a: str
+    b: str
+    gap: float
+    low: float
+    high: float
+    p_scenes: float
+    p_holm: float
+    p_steiger: float
+    p_williams: float
+    p_different: float | None = None
+    p_better: float | None = None
+    p_correct: float | None = None
+
+
+@dataclass(frozen=True)
+class Resolving:
+    """Krasula's figures of one metric, with 95 % ends from draws of scenes."""
+
+    metric: str
+    different: float
+    better: float
+    correct: float
+    pairs: int
+    differing: int
+    intervals: dict[str, tuple[float, float]]
+
+
+def contests(sheet: Sheet, plan: Plan = PLAN) -> list[Contest]:
+    """Every two metrics against each other, on the whole set."""
+    if len(sheet.metrics) < 2:
+        return []
+    curves = [fit(plan.form, row, sheet.opinions) for row in sheet.values]
+    by_draw = drawn(sheet.values, sheet.opinions, sheet.signs, curves, sheet.scenes, plan.draws, plan.seed)
+    asked, powers = _asked(sheet, plan)
+    y, out = sheet.opinions, []
+    turned = np.asarray(sheet.signs)[:, None] * sheet.values
+    mapped = [curve(row) for curve, row in zip(curves, sheet.values, strict=True)]
+    rank, linear = [srocc(row, y) for row in turned], [plcc(row, y) for row in mapped]
+    for i, j in combinations(range(len(sheet.metrics)), 2):
+        gaps = by_draw["srocc"][:, i] - by_draw["srocc"][:, j] if by_draw else np.zeros((0,))
+        gaps = gaps[np.isfinite(gaps)]
+        low, high = np.quantile(gaps, [0.025, 0.975]) if gaps.size else (np.nan, np.nan)
+        p = resolving_power.compare(powers[i], powers[j], asked) if asked else {}
+        out.append(
+            Contest(
+                a=sheet.metrics[i],
+                b=sheet.metrics[j],
+                gap=rank[i] - rank[j],
+                low=float(low),
+                high=float(high),
+                p_scenes=float(two_sided(gaps)) if gaps.size else float("nan"),
+                p_holm=float("nan"),
+                p_steiger=steiger(rank[i], rank[j], srocc(turned[i], turned[j]), y.size)[1],
+                p_williams=williams(linear[i], linear[j], plcc(mapped[i], mapped[j]), y.size)[1],
+                p_different=p.get("different"),
+                p_better=p.get("better"),
+                p_correct=p.get("correct"),
+            )
+        )
+    if by_draw:
+        corrected = holm([c.p_scenes for c in out])
+        out = [replace(c, p_holm=p) for c, p in zip(out, corrected, strict=True)]
+    return out
+
+
+def resolving(sheet: Sheet, plan: Plan = PLAN) -> list[Resolving]:
+    """Krasula's analysis of every metric; empty without standard errors of the opinions."""
+    asked, powers = _asked(sheet, plan)
+    if asked is None:
+        return []
+    names, scene = np.unique(np.array(sheet.scenes), return_inverse=True)
+    few, drawn_powers = _asked(sheet, plan, most=_DRAWN_PAIRS)
+    spread: Mapping[str, NDArray[np.float64]] = {}
+    if len(names) > 1 and few is not None and plan.draws:
+        times = np.concatenate(list(draw(len(names), min(plan.draws, _DRAWN), plan.seed, len(names))))
+        spread = resolving_power.areas_drawn(drawn_powers, few, scene, times)
+    out = []
+    for i, (metric, p) in enumerate(zip(sheet.metrics, powers, strict=True)):
+        out.append(Resolving(metric, p.different, p.better, p.correct, p.pairs, p.differing, ends(spread, i)))
+    return sorted(out, key=lambda r: -sortable(r.better))
+
+
+_DRAWN, _DRAWN_PAIRS = 200, 20_000  # draws and pairs for the intervals of resolving power
+
+
+def _asked(
+    sheet: Sheet, plan: Plan, most: int = resolving_power.MOST_PAIRS
+) -> tuple[resolving_power.Questions | None, list[resolving_power.Power]]:
+    if sheet.errors is None or sheet.errors_are != "standard error":
+        return None, []
+    toward = 1 if sheet.opinions_better == "higher" else -1
+    asked = resolving_power.questions(toward * sheet.opinions, sheet.errors, most=most, seed=plan.seed)
+    turned = toward * np.asarray(sheet.signs)[:, None] * sheet.values
+    return asked, [resolving_power.power(row, asked) for row in turned]

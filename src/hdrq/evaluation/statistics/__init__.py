@@ -1,0 +1,1 @@
+"""Correlations, fits, intervals and tests."""

@@ -1,0 +1,108 @@
+"""How well a metric agrees with people: the record, and the figures that fill it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hdrq.evaluation.statistics.bootstrap import bootstrap, interval
+from hdrq.evaluation.statistics.correlation import krocc, plcc, rmse, srocc
+from hdrq.evaluation.statistics.curves import Curve, fit
+
+Array = NDArray[np.float64]
+FIGURES = ("srocc", "krocc", "plcc", "rmse")
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """One metric on one group of images.
+
+    group      "all", a distortion, a level, a fold ...
+    srocc      rank correlation, positive where the metric is right about which is better; krocc alike
+    plcc       linear correlation after the curve; rmse: what is left then, on the opinions' scale
+    outliers   share of images further from the curve than two standard errors of their opinion (two deviations
+               where the number of observers is not known); None without deviations
+    intervals  95 % ends by figure, from draws of scenes; empty where there is one scene only
+    curve      from the metric to opinions, fitted to these images or, in protocols that split, to the others
+    note       what a reader should know: a fit that failed, a direction that had to be guessed
+    """
+
+    metric: str
+    group: str
+    images: int
+    scenes: int
+    srocc: float
+    krocc: float
+    plcc: float
+    rmse: float
+    outliers: float | None = None
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    curve: Curve | None = None
+    note: str = ""
+
+
+def agreement(
+    metric: str,
+    values: ArrayLike,
+    opinions: ArrayLike,
+    *,
+    sign: int,
+    scenes: Sequence[Hashable] = (),
+    errors: ArrayLike | None = None,
+    group: str = "all",
+    form: str = "logistic5",
+    curve: Curve | None = None,
+    note: str = "",
+) -> Agreement:
+    """All figures but the intervals.
+
+    sign    +1 where metric and opinions run the same way, -1 where one falls as the other rises
+    errors  (n,) standard error (or deviation) of each opinion, for the outliers
+    curve   one fitted elsewhere; else `form` is fitted to these images
+    """
+    x, y = np.asarray(values, dtype=np.float64), np.asarray(opinions, dtype=np.float64)
+    curve = curve or fit(form, x, y)
+    mapped = curve(x)
+    far = None if errors is None else float(np.mean(np.abs(mapped - y) > 2 * np.asarray(errors)))
+    return Agreement(
+        metric=metric,
+        group=group,
+        images=y.size,
+        scenes=len(set(scenes)) if len(scenes) else y.size,
+        srocc=sign * srocc(x, y),
+        krocc=sign * krocc(x, y),
+        plcc=plcc(mapped, y),
+        rmse=rmse(mapped, y),
+        outliers=far,
+        curve=curve,
+        note="; ".join(filter(None, (note, curve.note))),
+    )
+
+
+def drawn(
+    values: Array, opinions: Array, signs: Sequence[int], curves: Sequence[Curve], scenes: Sequence[Hashable],
+    draws: int, seed: int,
+) -> Mapping[str, Array]:  # fmt: skip
+    """{figure: (draws, M)} over draws of scenes, correlations turned by sign; empty with one scene only."""
+    if len(set(scenes)) < 2 or draws < 2:
+        return {}
+    turned = np.asarray(signs)[:, None] * values
+    facing = [_facing(curve, sign) for curve, sign in zip(curves, signs, strict=True)]
+    return bootstrap(opinions, turned, facing, scenes, draws=draws, seed=seed)
+
+
+def _facing(curve: Curve, sign: int) -> Curve:
+    """The same curve of values that were multiplied by `sign`."""
+    return Curve(curve.form, curve.parameters, (sign * curve.x[0], sign * curve.x[1]), curve.y, curve.note)
+
+
+def ends(draws: Mapping[str, Array], column: int) -> dict[str, tuple[float, float]]:
+    """The 95 % interval of every figure of one metric."""
+    out = {}
+    for name, values in draws.items():
+        low, high = interval(values[:, column])
+        out[name] = (float(low), float(high))
+    return out

@@ -1,0 +1,153 @@
+"""Intervals of correlations by drawing scenes, with replacement, from those that were judged.
+
+Images of one scene share its content, so that a draw of images would call a metric surer than it is. A draw of
+scenes is a weight for each row: how often its scene came. Nothing is copied or sorted again:
+
+srocc, krocc  exact for every draw (krocc to first order in the weights where there are very many rows)
+plcc, rmse    the curve is refitted in every draw to first order about the whole set's curve: opinions are
+              regressed on the curve's value and its slopes by its parameters, which needs sums per scene only;
+              with fewer than 100 rows, which so many slopes would fit too well, on its value alone
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hdrq.evaluation.statistics.correlation import Ranking, agreements, rank_correlations, untied
+from hdrq.evaluation.statistics.curves import Curve
+
+Array = NDArray[np.float64]
+_CELLS = 1 << 18  # weights held at once: draws are taken in chunks that stay in the cache
+_REFITTED = 100
+_EXACT_ROWS, _EXACT_SCENES = 3_000, 1_000  # up to here Kendall's pairs are summed by pairs of scenes
+
+
+def bootstrap(
+    opinions: ArrayLike,
+    values: ArrayLike,
+    curves: Sequence[Curve],
+    scenes: Sequence[Hashable],
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+) -> Mapping[str, Array]:
+    """{"srocc", "krocc", "plcc", "rmse"}: (draws, M) for M metrics; the same scenes are drawn for all of them.
+
+    opinions  (n,)
+    values    (M, n) in the metrics' units, turned so that they rise with the opinions
+    curves    M curves from values to opinions, fitted to all rows
+    scenes    (n,) what each row shows
+    """
+    y = np.asarray(opinions, dtype=np.float64)
+    x = np.asarray(values, dtype=np.float64).reshape(-1, y.size)
+    names, scene = np.unique(np.asarray(scenes, dtype=object).astype(str), return_inverse=True)
+    ranked, by_opinion = [Ranking(row, scene) for row in x], Ranking(y, scene)
+    fits = [_Refit(y, row, curve, scene, names.size) for row, curve in zip(x, curves, strict=True)]
+    pairs = [_Kendall(y, row, scene, names.size) for row in x]
+    out: dict[str, list[Array]] = {name: [] for name in ("srocc", "krocc", "plcc", "rmse")}
+    for times in draw(names.size, draws, seed, y.size):
+        spearman, untied_x, untied_y = rank_correlations(ranked, by_opinion, times)
+        kendall = [p(times, untied_y, untied_x[:, i]) for i, p in enumerate(pairs)]
+        out["srocc"].append(spearman)
+        out["krocc"].append(np.stack(kendall, 1))
+        refits = [fit(times) for fit in fits]
+        out["plcc"].append(np.stack([f[0] for f in refits], 1))
+        out["rmse"].append(np.stack([f[1] for f in refits], 1))
+    return {name: np.concatenate(parts) for name, parts in out.items()}
+
+
+def draw(scenes: int, draws: int, seed: int, rows: int) -> Iterator[Array]:
+    """How often each scene came, (d, scenes) a chunk, `draws` in all; the same for the same seed."""
+    rng = np.random.default_rng(seed)
+    chunk = max(1, _CELLS // max(rows, scenes))
+    for at in range(0, draws, chunk):
+        d = min(chunk, draws - at)
+        picked = rng.integers(0, scenes, (d, scenes)) + np.arange(d)[:, None] * scenes
+        yield np.bincount(picked.ravel(), minlength=d * scenes).reshape(d, scenes).astype(np.float64)
+
+
+def interval(values: Array, confidence: float = 0.95) -> tuple[Array, Array]:
+    """Percentile interval (low, high) over the first axis; draws without a value (constant rows) are left out."""
+    tail = (1 - confidence) / 2
+    with np.errstate(all="ignore"):
+        low, high = np.nanquantile(values, [tail, 1 - tail], axis=0)
+    return low, high
+
+
+def two_sided(differences: Array) -> Array:
+    """p that a difference is none, from its draws: twice the smaller share on one side of 0, at least 1/draws."""
+    d = differences[np.isfinite(differences).all(axis=tuple(range(1, differences.ndim)))]
+    below, above = (d <= 0).mean(0), (d >= 0).mean(0)
+    return np.clip(2 * np.minimum(below, above), 1 / max(len(d), 1), 1.0)
+
+
+class _Refit:
+    """Correlation and error of a curve refitted to first order, for any multiplicities of scenes."""
+
+    def __init__(self, y: Array, x: Array, curve: Curve, scene: NDArray, scenes: int) -> None:
+        basis = (curve(x) - curve.y[0])[:, None]
+        if y.size >= _REFITTED:
+            basis = np.column_stack((basis, curve.jacobian(x)))
+        scale = np.sqrt(np.mean(basis**2, 0))
+        basis = (basis / np.where(scale > 0, scale, 1.0))[:, scale > 0]
+        q, r = np.linalg.qr(basis)
+        kept = np.abs(np.diag(r)) > 1e-7 * np.sqrt(y.size)  # directions the data tell apart
+        self.columns = np.column_stack((np.ones_like(y), q[:, kept] * np.sqrt(y.size), y - y.mean()))
+        self.width = self.columns.shape[1]
+        self.upper = np.triu_indices(self.width)
+        products = self.columns[:, self.upper[0]] * self.columns[:, self.upper[1]]
+        order = np.argsort(scene, kind="stable")
+        starts = np.searchsorted(scene[order], np.arange(scenes))
+        self.sums = np.ascontiguousarray(
+            np.add.reduceat(products[order], starts, axis=0).T
+        )  # (pairs of columns, S)
+
+    def __call__(self, times: Array) -> tuple[Array, Array]:
+        gram = np.zeros((len(times), self.width, self.width))
+        gram[:, self.upper[0], self.upper[1]] = np.einsum(
+            "ds,ks->dk", times, self.sums
+        )  # BLAS threads would wait
+        gram = gram + np.triu(gram, 1).transpose(0, 2, 1)
+        count = gram[:, 0, 0]
+        inner, cross, total = gram[:, :-1, :-1], gram[:, :-1, -1], gram[:, -1, -1]
+        solved = np.einsum("dij,dj->di", np.linalg.pinv(inner, rcond=1e-9, hermitian=True), cross)
+        left = np.clip(total - np.einsum("di,di->d", solved, cross), 0, None)
+        spread = total - gram[:, 0, -1] ** 2 / count
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.sqrt(np.clip(1 - left / spread, 0, 1)), np.sqrt(left / count)
+
+
+class _Kendall:
+    """Kendall's tau-b for any multiplicities of scenes: pairs in agreement, summed by pairs of scenes."""
+
+    def __init__(self, y: Array, x: Array, scene: NDArray, scenes: int) -> None:
+        self.exact = y.size <= _EXACT_ROWS and scenes <= _EXACT_SCENES
+        if not self.exact:
+            alone = agreements(x, y).astype(np.float64)
+            free_x, free_y = untied(x), untied(y)
+            whole = np.sqrt(free_x.sum() * free_y.sum()) or np.nan
+            self.tau = alone.sum() / whole
+            drift = self.tau / 2 * (free_x / (free_x.sum() or 1) + free_y / (free_y.sum() or 1))
+            self.pull = 2 * np.bincount(scene, alone / whole - drift, scenes)
+            return
+        order = np.argsort(scene, kind="stable")
+        starts = np.searchsorted(scene[order], np.arange(scenes))
+        rx, ry = (np.unique(v, return_inverse=True)[1][order].astype(np.int32) for v in (x, y))
+        self.table = np.zeros((scenes, scenes))
+        step = max(1, 2_000_000 // y.size)
+        place = scene[order]
+        for at in range(0, y.size, step):
+            rows = slice(at, at + step)
+            agree = np.sign(rx[rows, None] - rx) * np.sign(ry[rows, None] - ry)
+            by_column = np.add.reduceat(agree, starts, axis=1, dtype=np.float64)
+            np.add.at(self.table, place[rows], by_column)
+
+    def __call__(self, times: Array, untied_y: Array, untied_x: Array) -> Array:
+        if not self.exact:
+            return self.tau + (times - 1) @ self.pull
+        agreeing = np.einsum("ds,ds->d", times @ self.table, times)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return agreeing / np.sqrt(untied_y * untied_x)

@@ -1,0 +1,219 @@
+"""What a metric is for: to tell which of two images is better, and whether they differ at all.
+
+Every pair of images is asked two questions. Did people see a difference? A good metric's difference is large
+there and small elsewhere. Where they did, which is better? The sign of the metric's difference should say.
+Both are classifications, measured by the area under the ROC curve; no curve has to be fitted.
+
+The published tests take pairs for independent, which pairs that share an image are not, and so find small
+differences significant. `areas_drawn` draws scenes instead; its intervals are the ones to trust.
+
+Source  Krasula, Fliegel, Le Callet & Klima, QoMEX 2016, doi:10.1109/QoMEX.2016.7498936
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtr
+
+from hdrq.evaluation.statistics.correlation import krocc, ranks
+
+Array = NDArray[np.float64]
+SURE = 0.95  # probability from which people are said to have seen a difference
+MOST_PAIRS = 200_000
+
+
+@dataclass(frozen=True)
+class Power:
+    """How one metric answers.
+
+    different  area under the curve of "different or similar", 0.5 is chance
+    better     of "better or worse", among different pairs
+    correct    share of different pairs whose sign is right
+    scores     the metric's difference on each pair, by question, kept for comparing metrics
+    """
+
+    different: float
+    better: float
+    correct: float
+    pairs: int
+    differing: int
+    scores: tuple[Array, Array]
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Pairs of images, whether people saw a difference in each, and which way."""
+
+    first: NDArray
+    second: NDArray
+    seen: NDArray
+    sign: Array
+    sampled: bool
+
+
+def questions(opinions: ArrayLike, errors: ArrayLike, *, most: int = MOST_PAIRS, seed: int = 0) -> Questions:
+    """All pairs of images, or `most` of them drawn by seed.
+
+    opinions  (n,) turned so that higher is better
+    errors    (n,) standard errors of the means; a difference is seen where z's probability exceeds 0.95
+    """
+    y, e = (np.asarray(v, dtype=np.float64) for v in (opinions, errors))
+    n = y.size
+    sampled = n * (n - 1) // 2 > most
+    if sampled:
+        rng = np.random.default_rng(seed)
+        i = rng.integers(0, n, most)
+        j = (i + rng.integers(1, n, most)) % n
+    else:
+        i, j = np.triu_indices(n, 1)
+    difference = y[i] - y[j]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = np.abs(difference) / np.sqrt(e[i] ** 2 + e[j] ** 2)
+    seen = (ndtr(np.nan_to_num(z, nan=0.0, posinf=np.inf)) > SURE) & (difference != 0)
+    return Questions(i, j, seen, np.sign(difference), sampled)
+
+
+def power(values: ArrayLike, asked: Questions) -> Power:
+    """How a metric, turned so that higher is better, answers."""
+    x = np.asarray(values, dtype=np.float64)
+    d = x[asked.first] - x[asked.second]
+    size = np.abs(d)
+    toward = d[asked.seen] * asked.sign[asked.seen]  # positive where the better image scores higher
+    different = auc(size[asked.seen], size[~asked.seen])
+    better = auc(toward, -toward)  # each pair is asked both ways round
+    correct = float((toward > 0).mean()) if toward.size else float("nan")
+    return Power(different, better, correct, d.size, int(asked.seen.sum()), (size, toward))
+
+
+def auc(positive: ArrayLike, negative: ArrayLike) -> float:
+    """Probability that a positive scores above a negative, ties counting half; NaN where one side is empty."""
+    p, q = np.asarray(positive, dtype=np.float64), np.asarray(negative, dtype=np.float64)
+    if not p.size or not q.size:
+        return float("nan")
+    ranked = ranks(np.concatenate((p, q)))
+    return float((ranked[: p.size].sum() - p.size * (p.size + 1) / 2) / (p.size * q.size))
+
+
+def areas_drawn(
+    powers: Sequence[Power], asked: Questions, scene: NDArray[np.intp], times: Array
+) -> Mapping[str, Array]:
+    """{"different", "better", "correct"}: (draws, M) of M metrics for scenes that came `times` (draws, S)."""
+    seen = asked.seen
+    areas = {
+        "different": [_Area(p.scores[0][seen], p.scores[0][~seen]) for p in powers],
+        "better": [_Area(p.scores[1], -p.scores[1]) for p in powers],
+    }
+    out: dict[str, list[list[float]]] = {"different": [], "better": [], "correct": []}
+    for came in times:
+        w = came[scene[asked.first]] * came[scene[asked.second]]
+        both, alone = w[seen], w[~seen]
+        out["different"].append([a(both, alone) for a in areas["different"]])
+        out["better"].append([a(both, both) for a in areas["better"]])
+        total = both.sum()
+        right = [float(both[p.scores[1] > 0].sum() / total) if total else float("nan") for p in powers]
+        out["correct"].append(right)
+    return {name: np.array(rows) for name, rows in out.items()}
+
+
+class _Area:
+    """Area under the curve of fixed scores for any weights."""
+
+    def __init__(self, positive: Array, negative: Array) -> None:
+        together = np.concatenate((positive, negative))
+        self.order = np.argsort(together, kind="stable")
+        ordered = together[self.order]
+        self.starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]][: ordered.size])
+        self.positive = self.order < positive.size
+
+    def __call__(self, positive: Array, negative: Array) -> float:
+        w = np.concatenate((positive, negative))[self.order]
+        if not positive.sum() or not negative.sum():
+            return float("nan")
+        above = np.add.reduceat(np.where(self.positive, w, 0.0), self.starts)
+        below = np.add.reduceat(np.where(self.positive, 0.0, w), self.starts)
+        return float(above @ (np.cumsum(below) - below / 2) / (above.sum() * below.sum()))
+
+
+def delong(a: tuple[Array, Array], b: tuple[Array, Array]) -> float:
+    """Two-sided p that two classifiers of the same cases have the same area; (positive, negative) scores of each.
+
+    Source  DeLong et al. 1988, doi:10.2307/2531595, with placements by rank (Sun & Xu 2014)
+    """
+    placed = [_placements(*scores) for scores in (a, b)]
+    m, n = len(a[0]), len(a[1])
+    if min(m, n) < 2:
+        return 1.0
+    gap = placed[0][0].mean() - placed[1][0].mean()
+    rows, columns = placed[0][0] - placed[1][0], placed[0][1] - placed[1][1]
+    variance = rows.var(ddof=1) / m + columns.var(ddof=1) / n
+    return float(2 * ndtr(-abs(gap) / np.sqrt(variance))) if variance > 0 else float(gap == 0)
+
+
+def _placements(positive: Array, negative: Array) -> tuple[Array, Array]:
+    """For each positive the share of negatives below it, for each negative the share of positives above it."""
+    m, n = len(positive), len(negative)
+    together = ranks(np.concatenate((positive, negative)))
+    above = (together[:m] - ranks(positive)) / n
+    below = 1 - (together[m:] - ranks(negative)) / m
+    return above, below
+
+
+def hanley_mcneil(a: tuple[Array, Array], b: tuple[Array, Array]) -> float:
+    """Two-sided p of the critical ratio of two areas, their dependence taken from Kendall's tau of the scores.
+
+    Source  Hanley & McNeil 1983, doi:10.1148/radiology.148.3.6878708. Their table of the areas' correlation is
+    replaced by the mean of both taus, which it is near to for areas below 0.9.
+    """
+    areas = [auc(*scores) for scores in (a, b)]
+    errors = [_area_error(area, len(a[0]), len(a[1])) for area in areas]
+    taus = [krocc(a[side], b[side]) for side in (0, 1)]
+    shared = float(np.nan_to_num(np.mean(taus)))
+    variance = errors[0] ** 2 + errors[1] ** 2 - 2 * shared * errors[0] * errors[1]
+    return float(2 * ndtr(-abs(areas[0] - areas[1]) / np.sqrt(variance))) if variance > 0 else 1.0
+
+
+def _area_error(area: float, m: int, n: int) -> float:
+    """Standard error of an area under the curve (Hanley & McNeil 1982)."""
+    q1, q2 = area / (2 - area), 2 * area * area / (1 + area)
+    return float(np.sqrt((area * (1 - area) + (m - 1) * (q1 - area**2) + (n - 1) * (q2 - area**2)) / (m * n)))
+
+
+def fisher(correct_a: float, correct_b: float, differing: int) -> float:
+    """Two-sided p of Fisher's exact test on two shares of rightly told pairs."""
+    right = [round(c * differing) for c in (correct_a, correct_b)]
+    from scipy.stats import fisher_exact  # slow to import, and seldom asked for
+
+    return float(fisher_exact([[r, differing - r] for r in right]).pvalue)
+
+
+def compare(a: Power, b: Power, asked: Questions) -> dict[str, float]:
+    """p values that two metrics are equally able: {"different", "better", "correct"}."""
+    seen = asked.seen
+    split = [(p.scores[0][seen], p.scores[0][~seen]) for p in (a, b)]
+    ways = [
+        (p.scores[1][::2], -p.scores[1][1::2]) for p in (a, b)
+    ]  # every pair once, half of them turned round
+    return {
+        "different": delong(split[0], split[1]) if min(map(len, split[0])) else 1.0,
+        "better": delong(ways[0], ways[1]) if len(ways[0][0]) else 1.0,
+        "correct": fisher(a.correct, b.correct, a.differing) if a.differing else 1.0,
+    }
+
+
+def pairwise_accuracy(preferred: ArrayLike, a: ArrayLike, b: ArrayLike) -> tuple[float, float]:
+    """How often a metric prefers what people prefer.
+
+    preferred  (n,) share of people for A; a, b: the metric of both images, turned so that higher is better
+    returns    (share of pairs with a majority on which the metric sides with it, ties counting half;
+               mean share of people it sides with)
+    """
+    p, d = np.asarray(preferred, dtype=np.float64), np.asarray(a, dtype=np.float64) - np.asarray(b)
+    sided = np.where(d > 0, 1.0, np.where(d < 0, 0.0, 0.5))
+    with_people = float(np.mean(sided * p + (1 - sided) * (1 - p))) if p.size else float("nan")
+    told = p != 0.5
+    agree = np.where(p > 0.5, sided, 1 - sided)[told]
+    return float(agree.mean()) if told.any() else float("nan"), with_people

@@ -1,0 +1,228 @@
+"""Score tables as rows: CSV, text, MAT and Excel files, with the line named when one is wrong."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from hdrq.errors import FileError
+
+_MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+_REL = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
+_PACKAGE = "{http://schemas.openxmlformats.org/package/2006/relationships}"
+
+
+def read_xlsx(path: Path, sheet: str | None = None, columns: tuple[str, ...] = ()) -> list[dict[str, str]]:
+    """Rows below the first row that holds all of `columns` (letter case aside), as texts by column name.
+
+    sheet  its name; the first one when None
+    """
+    grid = _grid(path, sheet)
+    wanted = {name.casefold() for name in columns}
+    for i, row in enumerate(grid):
+        names = {text.strip().casefold(): column for column, text in row.items() if text.strip()}
+        if names and wanted <= set(names):
+            header = {column: row[column].strip() for column in names.values()}
+            rows = ({name: below.get(c, "") for c, name in header.items()} for below in grid[i + 1 :])
+            return [r for r in rows if any(r.values())]
+    raise FileError(f"{path}: no row names the columns {', '.join(columns)}")
+
+
+def _grid(path: Path, sheet: str | None) -> list[dict[int, str]]:
+    """Rows as {column number: text}."""
+    try:
+        with zipfile.ZipFile(path) as book:
+            texts = _shared(book)
+            root = ET.fromstring(book.read(_sheet_part(book, path, sheet)))
+    except (OSError, zipfile.BadZipFile, KeyError, ET.ParseError) as wrong:
+        raise FileError(f"{path}: not an Excel workbook ({wrong})") from None
+    grid = []
+    for row in root.iter(f"{_MAIN}row"):
+        held: dict[int, str] = {}
+        for place, cell in enumerate(row.iter(f"{_MAIN}c")):
+            held[_column(cell.get("r"), place)] = _value(cell, texts)
+        grid.append(held)
+    return grid
+
+
+def _sheet_part(book: zipfile.ZipFile, path: Path, sheet: str | None) -> str:
+    """Name of the zip entry that holds a sheet."""
+    workbook = ET.fromstring(book.read("xl/workbook.xml"))
+    targets = {
+        rel.get("Id"): rel.get("Target", "")
+        for rel in ET.fromstring(book.read("xl/_rels/workbook.xml.rels")).iter(f"{_PACKAGE}Relationship")
+    }
+    known = {s.get("name", ""): targets[s.get(f"{_REL}id")] for s in workbook.iter(f"{_MAIN}sheet")}
+    if sheet is not None and sheet not in known:
+        raise FileError(f"{path}: no sheet '{sheet}'; it has {', '.join(known)}")
+    target = known[sheet] if sheet is not None else next(iter(known.values()))
+    return target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+
+
+def _shared(book: zipfile.ZipFile) -> list[str]:
+    """The workbook's shared texts."""
+    if "xl/sharedStrings.xml" not in book.namelist():
+        return []
+    root = ET.fromstring(book.read("xl/sharedStrings.xml"))
+    return ["".join(t.text or "" for t in item.iter(f"{_MAIN}t")) for item in root.iter(f"{_MAIN}si")]
+
+
+def _value(cell: ET.Element, texts: list[str]) -> str:
+    if cell.get("t") == "inlineStr":
+        return "".join(t.text or "" for t in cell.iter(f"{_MAIN}t"))
+    value = cell.find(f"{_MAIN}v")
+    if value is None or value.text is None:
+        return ""
+    return texts[int(value.text)] if cell.get("t") == "s" else value.text
+
+
+def _column(reference: str | None, place: int) -> int:
+    """0 for A1, 26 for AA1; its place in the row where the cell has no reference."""
+    letters = re.match(r"[A-Z]+", reference or "")
+    if letters is None:
+        return place
+    column = 0
+    for letter in letters.group():
+        column = column * 26 + ord(letter) - 64
+    return column - 1
+
+
+Row = Mapping[str, str]
+
+# Spellings of the columns that tables of judged images have, by what they mean here.
+SPELLINGS: Mapping[str, tuple[str, ...]] = {
+    "dist": ("dist", "dist_img", "test", "test_file", "img_distorted", "distorted", "dist_path",
+             "dis_img_path", "test_path", "image", "image_name", "img", "name", "filename", "file", "path"),
+    "ref": ("ref", "ref_img", "reference", "reference_file", "img_source", "ref_path", "ref_img_path",
+            "reference_path", "source"),
+    "opinion": ("opinion", "mos", "dmos", "jod", "jnd", "subjective", "human", "mean_opinion_score"),
+    "spread": ("spread", "sd", "std", "stdev", "mos_std", "dmos_std", "std_mos", "var"),
+    "scene": ("scene", "content", "content_id", "img_num", "scene_id", "source_id", "ref_id"),
+    "distortion": ("distortion", "dist_type", "distortion_name", "type", "dis_type", "codec", "dst_type"),
+    "level": ("level", "dist_level", "dlevel", "dst_lev", "severity"),
+    "low": ("low", "ci_low", "ci_min", "jod_low", "lower"),
+    "high": ("high", "ci_high", "ci_max", "jod_high", "upper"),
+}  # fmt: skip
+
+
+def read_csv(path: Path, columns: Sequence[str] = ()) -> list[dict[str, str]]:
+    """Rows of a CSV (or tab- or semicolon-separated) file with a header that must hold `columns`.
+
+    `key: value` lines before the header are skipped; some calibration tables begin with them.
+    """
+    text = _text(path)
+    lines = text.splitlines(keepends=True)
+    while lines and (not lines[0].strip() or (":" in lines[0] and "," not in lines[0])):
+        lines.pop(0)
+    if not lines:
+        raise FileError(f"{path}: the table is empty; expected a header and rows")
+    delimiter = max(",\t;", key=lines[0].count)
+    reader = csv.DictReader(io.StringIO("".join(lines)), delimiter=delimiter, skipinitialspace=True)
+    header = [name.strip() for name in reader.fieldnames or ()]
+    reader.fieldnames = header
+    missing = [name for name in columns if name not in header]
+    if missing:
+        raise FileError(f"{path}: no column '{missing[0]}'; the header is {','.join(header)[:200]}")
+    rows = []
+    for row in reader:
+        if row.get(header[-1]) is None or None in row:
+            raise FileError(f"{path}: line {reader.line_num} has not the header's {len(header)} fields")
+        rows.append(row)
+    return rows
+
+
+def read_words(path: Path, count: int) -> Iterator[tuple[int, list[str]]]:
+    """(line number, words) of a text table of `count` words or more a line; empty lines are skipped."""
+    for number, line in enumerate(_text(path).splitlines(), 1):
+        words = line.replace(",", " ").split()
+        if not words:
+            continue
+        if len(words) < count:
+            raise FileError(f"{path}: line {number} '{line.strip()[:60]}' has not {count} fields")
+        yield number, words
+
+
+def read_mat(path: Path, *names: str) -> list[Any]:
+    """Variables of a MATLAB file (version 5 to 7.2), as numpy arrays."""
+    from scipy.io import loadmat
+
+    try:
+        content = loadmat(path)
+    except NotImplementedError:
+        raise FileError(f"{path}: MATLAB 7.3 file; save it again with -v7") from None
+    except Exception as wrong:
+        raise FileError(f"{path}: not a MATLAB file ({str(wrong)[:80]})") from None
+    for name in names:
+        if name not in content:
+            held = ", ".join(sorted(key for key in content if not key.startswith("__")))
+            raise FileError(f"{path}: no variable '{name}'; it holds {held}")
+    return [content[name] for name in names]
+
+
+def cells(array: Any) -> list[str]:
+    """Texts of a MATLAB cell array, whichever way it is nested."""
+    import numpy as np
+
+    out = []
+    for cell in array.ravel():
+        while isinstance(cell, np.ndarray):
+            cell = cell.ravel()[0] if cell.size else ""
+        out.append(str(cell))
+    return out
+
+
+def number(text: str | float | None, where: str) -> float:
+    """A finite number, or a FileError that says where it should have been."""
+    try:
+        value = float(text)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise FileError(f"{where}: '{text}' is no number") from None
+    if value != value or value in (float("inf"), float("-inf")):
+        raise FileError(f"{where}: {value} is no opinion")
+    return value
+
+
+def meant(header: Sequence[str], rows: Sequence[Row] = ()) -> dict[str, str]:
+    """Which column holds what: {"dist": "img_distorted", "opinion": "dmos", ...}, by usual spellings.
+
+    A column named `distortion` that holds numbers is JPEG AIC's name for the opinion (in just-noticeable
+    differences), not a kind of distortion.
+    """
+    by_fold = {name.casefold().strip(): name for name in header}
+    found: dict[str, str] = {}
+    for meaning, spellings in SPELLINGS.items():
+        for spelling in spellings:
+            name = by_fold.get(spelling)
+            if name is None or name in found.values():
+                continue
+            if meaning == "distortion" and spelling == "distortion" and _numeric(rows, name):
+                found.setdefault("opinion", name)
+                continue
+            found[meaning] = name
+            break
+    return found
+
+
+def _numeric(rows: Sequence[Row], name: str) -> bool:
+    values = [row[name] for row in rows[:50] if row.get(name)]
+    try:
+        return bool(values) and all(float(value) == float(value) for value in values)
+    except ValueError:
+        return False
+
+
+def _text(path: Path) -> str:
+    try:
+        raw = path.read_bytes()
+    except OSError as wrong:
+        raise FileError(f"{path}: cannot be read ({wrong.strerror})") from None
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")

@@ -1,0 +1,1 @@
+"""Tensor operations on images: colour, transfer functions, filters, resizing, pyramids, warping, statistics."""

@@ -1,0 +1,137 @@
+"""Gaussian blurs of any width, and point spread functions of lenses and motion."""
+
+from __future__ import annotations
+
+from math import ceil, cos, pi, radians, sin, sqrt
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hdrq.image.filters import Border, filter2, gaussian, pad, separable
+
+_BURT = (0.05, 0.25, 0.4, 0.25, 0.05)
+_WIDE = 41  # taps from which the Fourier transform is the faster way
+
+
+def blur(x: Tensor, sigma: float, taps: int | None = None) -> Tensor:
+    """Normalised Gaussian of (N, C, H, W), borders repeated; auto is round(5 sigma) taps, made odd and at least 3."""
+    n = taps if taps is not None else max(round(5 * sigma), 3)
+    n += 1 - n % 2
+    kernel = gaussian(n, sigma, x)
+    if n < _WIDE:
+        return separable(x, kernel, border="replicate")
+    return _fourier(x, kernel)
+
+
+def _fourier(x: Tensor, kernel: Tensor) -> Tensor:
+    """One direction after the other, by transforms of the extended lines."""
+    reach = kernel.numel() // 2
+    for dim in (-1, -2):
+        edges = (0, 0, reach, reach) if dim == -1 else (reach, reach, 0, 0)
+        wide = pad(x, *edges, "replicate")
+        n = wide.shape[dim]
+        response = torch.fft.rfft(kernel.flip(0), n=n)
+        shape = [1] * x.dim()
+        shape[dim] = response.numel()
+        filtered = torch.fft.irfft(torch.fft.rfft(wide, dim=dim) * response.view(shape), n=n, dim=dim)
+        x = filtered.narrow(dim, 2 * reach, x.shape[dim])
+    return x
+
+
+def burt(x: Tensor, border: Border, gap: int = 1) -> Tensor:
+    """Five taps, `gap` pixels apart, along both directions of (N, C, H, W). Source: Burt & Adelson 1983, a = 0.4."""
+    taps = x.new_zeros(4 * gap + 1)
+    taps[::gap] = x.new_tensor(_BURT)
+    return separable(x, taps, border=border)
+
+
+def reinhard_profile(x: Tensor, scale: float, alpha: float, border: str = "replicate") -> Tensor:
+    """exp(-r² / (alpha s)²) / (pi (alpha s)²): a Gaussian of sigma alpha s / sqrt 2.
+
+    border  "replicate": the sum is made 1, which the samples of the finest scales are too few for;
+            "circular": summed as sampled, the frame repeats, even sides are off by one pixel, as HDR Toolbox has it
+    """
+    width = alpha * scale
+    if border == "circular":
+        return _circular(x, width)
+    reach = max(1, int(4 * width + 0.999))
+    r = torch.arange(-reach, reach + 1, dtype=torch.float64)
+    line = (-((r / width) ** 2)).exp()
+    line = (line / line.sum()).to(x)
+    if line.numel() < _WIDE:
+        return separable(x, line, border="replicate")
+    return _fourier(x, line)
+
+
+def _circular(x: Tensor, width: float) -> Tensor:
+    for dim in (-1, -2):
+        n = x.shape[dim]
+        r = torch.arange(n, dtype=torch.float64) - n // 2
+        line = ((-((r / width) ** 2)).exp() / (sqrt(pi) * width)).to(x)
+        line = torch.roll(line, -(n // 2) - (1 - n % 2))
+        shape = [1] * x.dim()
+        shape[dim] = n // 2 + 1
+        x = torch.fft.irfft(torch.fft.rfft(x, dim=dim) * torch.fft.rfft(line).view(shape), n=n, dim=dim)
+    return x
+
+
+def pyramid_means(x: Tensor, levels: int) -> list[Tensor]:
+    """x and `levels` ever wider means of it, (N, C, H, W) each: Burt and Adelson's pyramid, seen bilinearly from pixels.
+
+    The picture stands in the corner of a dark square whose side is a power of two, as pfstmo_reinhard02 of pfstools 2.2 has
+    it (found from its output); a sample beyond the last one repeats it.
+    """
+    h, w = x.shape[-2:]
+    side = 1 << max(max(h, w) - 1, 0).bit_length()
+    level, out = F.pad(x, (0, side - w, 0, side - h)), [x]
+    for k in range(1, levels + 1):
+        if level.shape[-1] > 1:
+            level = burt(level, "zero")[..., ::2, ::2]
+        out.append(_between(_between(level, h, k, -2), w, k, -1))
+    return out
+
+
+def _between(x: Tensor, n: int, level: int, dim: int) -> Tensor:
+    """n pixels along a dimension, from samples 2^level pixels apart, the first on the first."""
+    at = torch.arange(n, device=x.device)
+    low = (at >> level).clamp(max=x.shape[dim] - 1)
+    part = (at.to(x.dtype) / 2**level - (at >> level)).view([-1, 1] if dim == -2 else [1, -1])
+    near, far = x.index_select(dim, low), x.index_select(dim, (low + 1).clamp(max=x.shape[dim] - 1))
+    return near + (far - near) * part
+
+
+def gaussian_blur(x: Tensor, sigma: float) -> Tensor:
+    """Gaussian of `sigma` pixels, cut at three of them."""
+    return separable(x, gaussian(2 * ceil(3 * sigma) + 1, sigma, x), border="symmetric")
+
+
+def through(x: Tensor, spread: Tensor) -> Tensor:
+    """Every channel through one point spread (odd sides) whose sum is made 1."""
+    return filter2(x, (spread / spread.sum()).to(x), border="symmetric")
+
+
+def disk(radius: float, fine: int = 8) -> Tensor:
+    """An out-of-focus point: the share of every pixel within `radius`, by fine x fine samples a pixel."""
+    reach = ceil(radius - 0.5) if radius > 0.5 else 0
+    at = torch.arange((2 * reach + 1) * fine, dtype=torch.float64)
+    at = (at + 0.5) / fine - reach - 0.5
+    inside = ((at[:, None] ** 2 + at[None] ** 2) <= radius**2).double()
+    return torch.nn.functional.avg_pool2d(inside[None, None], fine)[0, 0]
+
+
+def streak(length: float, degrees: float, fine: int = 8) -> Tensor:
+    """A point moved along a straight line of `length` pixels, spread over its neighbours bilinearly."""
+    reach = ceil(length / 2) + 1
+    steps = max(2, ceil(length * fine))
+    along = (torch.arange(steps, dtype=torch.float64) / (steps - 1) - 0.5) * length
+    x, y = along * cos(radians(degrees)) + reach, along * sin(radians(degrees)) + reach
+    kernel = torch.zeros(2 * reach + 1, 2 * reach + 1, dtype=torch.float64)
+    for i in (0, 1):
+        for j in (0, 1):
+            row, column = y.floor().long() + i, x.floor().long() + j
+            weight = (1 - (y - row).abs()).clamp(min=0) * (1 - (x - column).abs()).clamp(min=0)
+            kernel.index_put_(
+                (row.clamp(max=2 * reach), column.clamp(max=2 * reach)), weight, accumulate=True
+            )
+    return kernel

@@ -1,0 +1,163 @@
+"""Filters that smooth within edges: bilateral (exact, grid, slices) and guided."""
+
+from __future__ import annotations
+
+from math import ceil, exp
+
+import torch
+from torch import Tensor
+
+from hdrq.image.filters import pad
+
+_SIDE = exp(-0.5)  # of the grid's 3-tap Gaussian, one sigma a cell
+
+
+def bilateral(x: Tensor, sigma_space: float, sigma_range: float, radius: int | None = None) -> Tensor:
+    """Exact filter of (N, 1, H, W) by sums over a square window; borders repeat.
+
+    sigma_space  pixels; sigma_range  in the units of x; radius  auto is 2.5 sigma_space
+
+    Cost grows with the window's area: for windows beyond some thirty pixels use `bilateral_grid`.
+    """
+    reach = radius if radius is not None else max(round(5 * sigma_space), 3) // 2
+    h, w = x.shape[-2:]
+    wide = pad(x, reach, reach, reach, reach, "replicate")
+    total, weight = torch.zeros_like(x), torch.zeros_like(x)
+    for i in range(-reach, reach + 1):
+        for j in range(-reach, reach + 1):
+            near = wide[..., reach + i : reach + i + h, reach + j : reach + j + w]
+            share = (-((near - x) ** 2) / (2 * sigma_range**2) - (i * i + j * j) / (2 * sigma_space**2)).exp()
+            total = total + share * near
+            weight = weight + share
+    return total / weight
+
+
+def bilateral_grid(
+    x: Tensor,
+    sigma_space: float,
+    sigma_range: float,
+    guide: Tensor | None = None,
+    origin: float | None = None,
+) -> Tensor:
+    """The filter on cells of one sigma by one sigma: splat, blur by three taps each way, slice trilinearly.
+
+    x, guide  (N, 1, H, W); the guide's values choose the range cell, x is what is averaged
+    origin    value in the middle of the first range cell, at most the guide's least, which auto takes
+
+    Source: Paris & Durand 2006, doi:10.1007/11744085_44; Chen, Paris & Durand 2007, doi:10.1145/1276377.1276506
+    """
+    guide = x if guide is None else guide
+    return torch.cat([_grid(a[None], g[None], sigma_space, sigma_range, origin) for a, g in zip(x, guide)])
+
+
+def _grid(x: Tensor, guide: Tensor, sigma_space: float, sigma_range: float, origin: float | None) -> Tensor:
+    h, w = x.shape[-2:]
+    z = (guide[0, 0] - (guide.min() if origin is None else origin)) / sigma_range
+    y = torch.arange(h, device=x.device, dtype=x.dtype) / sigma_space
+    u = torch.arange(w, device=x.device, dtype=x.dtype) / sigma_space
+    deep = ceil(float(z.detach().max())) + 3
+    tall, wide = ceil(h / sigma_space) + 3, ceil(w / sigma_space) + 3
+    row = (_nearest(y) + 1)[:, None] * (wide * deep)
+    column = (_nearest(u) + 1)[None] * deep
+    cell = (row + column + _nearest(z.detach()) + 1).flatten()
+    size = tall * wide * deep
+    total = x.new_zeros(size).index_add(0, cell, x.flatten()).view(1, 1, tall, wide, deep)
+    count = x.new_zeros(size).index_add(0, cell, torch.ones_like(x).flatten()).view(1, 1, tall, wide, deep)
+    total, count = _soften(total), _soften(count)
+    mean = (total / torch.where(count > 0, count, 1.0)).flatten()
+    return _slice(mean, y + 1, u + 1, z + 1, (wide, deep)).view(1, 1, h, w)
+
+
+def _nearest(x: Tensor) -> Tensor:
+    return (x + 0.5).floor().long()
+
+
+def _soften(cells: Tensor) -> Tensor:
+    """Three taps along each of the last three dimensions; nothing outside."""
+    for dim in (2, 3, 4):
+        n = cells.shape[dim]
+        edge = torch.zeros_like(cells.narrow(dim, 0, 1))
+        before = torch.cat([edge, cells.narrow(dim, 0, n - 1)], dim)
+        after = torch.cat([cells.narrow(dim, 1, n - 1), edge], dim)
+        cells = cells + _SIDE * (before + after)
+    return cells
+
+
+def _slice(cells: Tensor, y: Tensor, u: Tensor, z: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Straight lines between cells in three directions, at every pixel."""
+    wide, deep = shape
+    low_y, low_u, low_z = y.floor().long(), u.floor().long(), z.detach().floor().long()
+    share_y, share_u, share_z = (y - low_y)[:, None], (u - low_u)[None], z - low_z
+    found = torch.zeros_like(z)
+    for a in (0, 1):
+        for b in (0, 1):
+            start = ((low_y + a)[:, None] * wide + (low_u + b)[None]) * deep + low_z
+            line = cells[start] * (1 - share_z) + cells[start + 1] * share_z
+            weight = (share_y if a else 1 - share_y) * (share_u if b else 1 - share_u)
+            found = found + line * weight
+    return found
+
+
+def bilateral_slices(x: Tensor, sigma: float, sigma_range: float) -> Tensor:
+    """(N, 1, H, W) smoothed where it varies by less than sigma_range.
+
+    Weights in range are exp(-d² / sigma_range²). In the frequencies the kernel is exp(-k² / 2 s²), s = W / (2 sigma) cycles of
+    the frame for both directions; the negative ones across are counted from the last, one too few.
+    """
+    return torch.cat([_one(frame[None, 0], sigma, sigma_range) for frame in x])[:, None]
+
+
+def _one(x: Tensor, sigma: float, sigma_range: float) -> Tensor:
+    kernel = _kernel(x, sigma)
+    low, high = x.amin(), x.amax()
+    count = max(ceil(float((high - low).detach() / sigma_range)), 1)
+    step = ((high - low) / count).clamp(min=1e-12)
+    out = torch.zeros_like(x)
+    for j in range(count):
+        centre = low + j * step
+        weight = torch.exp(-((x - centre) ** 2) / sigma_range**2)
+        below, above = _blurred(weight, kernel), _blurred(weight * x, kernel)
+        some = below.abs() > 1e-20
+        mean = torch.where(some, above / torch.where(some, below, 1), 0)
+        share = (1 - (x - centre).abs() / step).clamp(min=0)
+        if j == count - 1:
+            share = torch.where(x > centre, 1, share)
+        out = out + share * mean
+    return out
+
+
+def _kernel(x: Tensor, sigma: float) -> Tensor:
+    """Factors on rfft2 of the transposed frame, (W, H // 2 + 1)."""
+    h, w = x.shape[-2:]
+    across = torch.arange(w, device=x.device)
+    across = torch.where(across < w / 2, across, w - 1 - across).to(x.dtype)
+    down = torch.arange(h // 2 + 1, dtype=x.dtype, device=x.device)
+    return torch.exp(-(across[:, None] ** 2 + down**2) / (2 * (w / (2 * sigma)) ** 2))
+
+
+def _blurred(x: Tensor, kernel: Tensor) -> Tensor:
+    turned = x.mT
+    return torch.fft.irfft2(torch.fft.rfft2(turned) * kernel, s=turned.shape[-2:]).mT
+
+
+def box_mean(x: Tensor, radius: int) -> Tensor:
+    """Mean over (2 radius + 1)² pixels, mirrored at the borders, whatever the radius costs the same."""
+    side = 2 * radius + 1
+    for dim in (-2, -1):
+        edges = (radius + 1, radius, 0, 0) if dim == -2 else (0, 0, radius + 1, radius)
+        sums = pad(x, *edges, "symmetric").double().cumsum(dim)
+        n = x.shape[dim]
+        x = ((sums.narrow(dim, side, n) - sums.narrow(dim, 0, n)) / side).to(x.dtype)
+    return x
+
+
+def guided_filter(x: Tensor, guide: Tensor, radius: int, smallest: float) -> Tensor:
+    """x, guide (N, 1, H, W). Steps of the guide well above sqrt(smallest) stay, those below are averaged.
+
+    Source: He, Sun & Tang 2010, doi:10.1007/978-3-642-15549-9_1
+    """
+    mean_g, mean_x = box_mean(guide, radius), box_mean(x, radius)
+    variance = (box_mean(guide * guide, radius) - mean_g**2).clamp(min=0)
+    shared = box_mean(guide * x, radius) - mean_g * mean_x
+    slope = shared / (variance + smallest)
+    return box_mean(slope, radius) * guide + box_mean(mean_x - slope * mean_g, radius)

@@ -1,0 +1,176 @@
+"""Exposure fusion: the best-looking parts of several pictures, joined in Laplacian pyramids without radiance in between.
+
+Source: Mertens, Kautz & Van Reeth 2007, doi:10.1109/PG.2007.17; borders, grey and size rules as OpenCV 5.0 or
+HDR Toolbox 5375d05 ("toolbox") have them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from hdrq.image.filters import pad
+
+Variant = Literal["opencv", "toolbox"]
+TINY = 1e-12
+_SIGMA = 0.2  # of the Gaussian around mid-grey
+_TAPS = (1 / 16, 4 / 16, 6 / 16)  # binomial, from the end to the middle
+
+
+def fuse(
+    stack: Sequence[Tensor],
+    contrast: float = 1.0,
+    saturation: float = 1.0,
+    exposedness: float = 1.0,
+    variant: Variant = "opencv",
+) -> Tensor:
+    """One picture of several codes 0..1, each (N, C, H, W). Not clipped: values a little beyond 0..1 do occur.
+
+    variant  "toolbox" stretches the result between its least and its greatest value
+    """
+    weights = [quality(code, contrast, saturation, exposedness, variant) for code in stack]
+    total = torch.stack(weights).sum(0)
+    blend = Blend((stack[0].shape[-2], stack[0].shape[-1]), variant)
+    for code, weight in zip(stack, weights):
+        blend.add(code, weight / total)
+    out = blend.result()
+    if variant == "opencv":
+        return out
+    low, high = out.amin((1, 2, 3), keepdim=True), out.amax((1, 2, 3), keepdim=True)
+    return (out - low) / (high - low).clamp(min=TINY)
+
+
+def quality(
+    code: Tensor,
+    contrast: float = 1.0,
+    saturation: float = 1.0,
+    exposedness: float = 1.0,
+    variant: Variant = "opencv",
+) -> Tensor:
+    """How good every pixel looks, (N, 1, H, W): |Laplacian| of grey, spread of the channels, nearness to mid-grey.
+
+    code  (N, C, H, W), 0..1. In float32 OpenCV's order of sums is kept: where all frames are flat its rounding decides.
+    """
+    toolbox = variant == "toolbox"
+    if code.shape[1] == 1:
+        grey, spread = code, None
+    else:
+        r, g, b = code.split(1, 1)
+        mean = (r + g + b) * (1 / 3)
+        grey = mean if toolbox else _plus(_plus(g * 0.587, r, 0.299), b, 0.114)
+        spread = (r - mean).square() + (g - mean).square() + (b - mean).square()
+        spread = spread / 3 if toolbox else spread
+    p = pad(grey, 1, 1, 1, 1, "symmetric" if toolbox else "reflect")
+    bent = ((p[..., :-2, 1:-1] + p[..., 1:-1, :-2]) - 4 * grey + p[..., 1:-1, 2:]) + p[..., 2:, 1:-1]
+    near = torch.exp(-(code - 0.5).square() / (2 * _SIGMA**2)).prod(1, keepdim=True)
+    near = near**3 if spread is None else near
+    vivid = torch.ones_like(grey) if spread is None else _power(spread, 0.5)
+    return _power(bent.abs(), contrast) * _power(vivid, saturation) * near**exposedness + TINY
+
+
+def _plus(total: Tensor, x: Tensor, factor: float) -> Tensor:
+    """total + factor x, rounded once, as a processor's fused multiply-add does."""
+    if x.dtype != torch.float32:
+        return total + factor * x
+    exact = torch.tensor(factor, dtype=torch.float32).double().item()
+    return (total.double() + exact * x.double()).float()
+
+
+def _power(x: Tensor, exponent: float) -> Tensor:
+    """x^exponent of x >= 0, whose gradient at 0 is 0 where the true one is infinite."""
+    if exponent == 1:
+        return x
+    some = x > 0
+    return torch.where(some, torch.where(some, x, 1) ** exponent, 0.0 if exponent else 1.0)
+
+
+class Blend:
+    """Laplacian pyramids summed frame by frame under Gaussian pyramids of their weights."""
+
+    def __init__(self, size: tuple[int, int], variant: Variant = "opencv") -> None:
+        self.variant = variant
+        self.levels = max(0, min(size).bit_length() - 1)
+        self.sums: list[Tensor] = []
+
+    def add(self, code: Tensor, weight: Tensor) -> None:
+        """code (..., C, H, W);  weight (..., 1, H, W), the weights of all frames summing to 1."""
+        for level in range(self.levels + 1):
+            if level < self.levels:
+                small = shrink(code, self.variant)
+                detail = code - grow(small, (code.shape[-2], code.shape[-1]), self.variant)
+            else:
+                small, detail = code, code
+            part = detail * weight
+            if len(self.sums) <= level:
+                self.sums.append(part)
+            else:
+                self.sums[level] = self.sums[level] + part
+            code = small
+            if level < self.levels:
+                weight = shrink(weight, self.variant)
+
+    def result(self) -> Tensor:
+        """(..., C, H, W) code, which may leave 0..1."""
+        out = self.sums[-1]
+        for detail in reversed(self.sums[:-1]):
+            out = detail + grow(out, (detail.shape[-2], detail.shape[-1]), self.variant)
+        return out
+
+
+def shrink(x: Tensor, variant: Variant = "opencv") -> Tensor:
+    """Every second pixel of the blurred picture (..., H, W)."""
+    return _blur(x, "reflect" if variant == "opencv" else "symmetric")[..., ::2, ::2]
+
+
+def grow(x: Tensor, size: tuple[int, int], variant: Variant = "opencv") -> Tensor:
+    """Back to (height, width): the blur of a picture with zeros between, x 4; the last row and column repeat.
+
+    "toolbox": nearest neighbour by Octave's rule, then the same blur.
+    """
+    if variant == "toolbox":
+        near = x[..., _nearest(x.shape[-2], size[0], x), :][..., _nearest(x.shape[-1], size[1], x)]
+        return _blur(near, "symmetric")
+    return _doubled(_doubled(x, size[0], -2), size[1], -1)
+
+
+def _blur(x: Tensor, border: str) -> Tensor:
+    """Binomial 5 x 5."""
+    for dim in (-2, -1):
+        n = x.shape[dim]
+        x = x.index_select(dim, _beyond(n, border, x.device))
+        ends = x.narrow(dim, 0, n) + x.narrow(dim, 4, n)
+        sides = x.narrow(dim, 1, n) + x.narrow(dim, 3, n)
+        x = _TAPS[0] * ends + _TAPS[1] * sides + _TAPS[2] * x.narrow(dim, 2, n)
+    return x
+
+
+def _beyond(n: int, border: str, device: torch.device) -> Tensor:
+    """Indices -2 .. n + 1 of a line of n samples; "reflect" without the edge, "symmetric" with it."""
+    i = torch.arange(-2, n + 2, device=device)
+    if n == 1:
+        return torch.zeros_like(i)
+    if border == "symmetric":
+        i = i % (2 * n)
+        return torch.where(i < n, i, 2 * n - 1 - i)
+    i = i % (2 * n - 2)
+    return torch.where(i < n, i, 2 * n - 2 - i)
+
+
+def _nearest(n: int, out: int, like: Tensor) -> Tensor:
+    """Which of n samples each of `out` repeats, by the rounding of Octave's imresize."""
+    scale = out / n
+    k = torch.arange(1, out + 1, dtype=torch.float64)
+    at = (k / scale + 0.5 * (1 - 1 / scale) + 0.5).floor().long() - 1
+    return at.clamp(0, n - 1).to(like.device)
+
+
+def _doubled(x: Tensor, n: int, dim: int) -> Tensor:
+    x = x.movedim(dim, 0)
+    before = torch.cat([x[1:2] if len(x) > 1 else x[:1], x[:-1]])
+    after = torch.cat([x[1:], x[-1:]])
+    even, odd = (before + 6 * x + after) / 8, (x + after) / 2
+    out = torch.stack([even, odd], 1).flatten(0, 1)[:n]
+    return out.movedim(0, dim)

@@ -1,0 +1,186 @@
+"""Kernels, separable filtering and gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hdrq.image.arithmetic import root
+
+CACHE = 1 << 20  # samples of one strip: four megabytes of float32
+
+
+def strips(height: int, row: int, like: Tensor, overlap: int = 0) -> Iterator[slice]:
+    """Slices that cover `height` rows of `row` samples, CACHE samples at a time; on an accelerator all at once.
+
+    overlap  rows that neighbouring strips read twice; no strip is lower than eight times that
+    """
+    step = max(1, 8 * overlap, CACHE // max(row, 1)) if like.device.type == "cpu" else height
+    for top in range(0, height, step):
+        yield slice(top, min(top + step, height))
+
+
+def slide(x: Tensor, taps: Sequence[float], dim: int) -> Tensor:
+    """Correlate with `taps` along one of the last two dimensions; only where all taps fall inside.
+
+    x        (..., H, W)
+    returns  the same shape but for `dim`, which is shorter by len(taps) - 1
+    """
+    found: Tensor = _Slide.apply(x, tuple(taps), dim)
+    return found
+
+
+def window(x: Tensor, taps: Sequence[float]) -> Tensor:
+    """Both directions with the same taps, valid part only: (..., H, W) to (..., H - k + 1, W - k + 1)."""
+    return slide(slide(x, taps, -2), taps, -1)
+
+
+class _Slide(torch.autograd.Function):
+    """A linear map whose gradient is the same operation with the taps turned round."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, taps: tuple[float, ...], dim: int) -> Tensor:
+        ctx.taps, ctx.dim = taps, dim
+        return _correlate(x, taps, dim)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        edge = len(ctx.taps) - 1
+        wide = (edge, edge) if ctx.dim == -1 else (0, 0, edge, edge)
+        padded = torch.nn.functional.pad(grads[0], wide)
+        return slide(padded, ctx.taps[::-1], ctx.dim), None, None
+
+
+def _correlate(x: Tensor, taps: tuple[float, ...], dim: int) -> Tensor:
+    shape = list(x.shape)
+    shape[dim] -= len(taps) - 1
+    if shape[dim] <= 0:
+        raise ValueError(f"{len(taps)} taps do not fit into {x.shape[dim]} samples")
+    out = x.new_empty(shape)
+    x, planes = x.reshape(-1, *x.shape[-2:]), out.view(-1, *shape[-2:])
+    n, h, w = planes.shape
+    if n * w * 16 <= CACHE or x.device.type != "cpu":
+        for rows in strips(h, n * w, x):
+            _add_shifted(_reach(x, rows, taps, dim), planes[:, rows], taps, dim)
+    else:
+        for source, target in zip(x, planes):
+            for rows in strips(h, w, x):
+                _add_shifted(_reach(source, rows, taps, dim), target[rows], taps, dim)
+    return out
+
+
+def _reach(x: Tensor, rows: slice, taps: tuple[float, ...], dim: int) -> Tensor:
+    """The rows that an output strip needs."""
+    more = len(taps) - 1 if dim == -2 else 0
+    return x[..., rows.start : rows.stop + more, :]
+
+
+def _add_shifted(x: Tensor, out: Tensor, taps: tuple[float, ...], dim: int) -> None:
+    n = out.shape[dim]
+    used = [(k, tap) for k, tap in enumerate(taps) if tap != 0] or [(0, 0.0)]
+    (first, tap), *rest = used
+    torch.mul(x.narrow(dim, first, n), tap, out=out)
+    for k, tap in rest:
+        out.add_(x.narrow(dim, k, n), alpha=tap)
+
+
+Border = Literal["valid", "zero", "replicate", "reflect", "symmetric", "circular"]
+
+
+def gaussian(size: int, sigma: float, like: Tensor) -> Tensor:
+    """Sampled 1-D Gaussian with sum 1; its outer square is MATLAB's fspecial but for a cut at 2e-16."""
+    x = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
+    g = torch.exp(-0.5 * (x / sigma) ** 2)
+    return (g / g.sum()).to(like)
+
+
+def box(size: int, like: Tensor) -> Tensor:
+    """1-D mean of `size` samples."""
+    return torch.full((size,), 1 / size, dtype=like.dtype, device=like.device)
+
+
+def pad(x: Tensor, top: int, bottom: int, left: int, right: int, border: Border) -> Tensor:
+    """Extend (N, C, H, W). "symmetric" mirrors with the edge repeated, "reflect" without; any width goes."""
+    if border == "valid" or not any((top, bottom, left, right)):
+        return x
+    if border == "zero":
+        return F.pad(x, (left, right, top, bottom))
+    if border == "replicate":
+        return F.pad(x, (left, right, top, bottom), mode="replicate")
+    if border == "reflect" and max(top, bottom) < x.shape[-2] and max(left, right) < x.shape[-1]:
+        return F.pad(x, (left, right, top, bottom), mode="reflect")
+    rows = _source(x.shape[-2], top, bottom, border, x.device)
+    columns = _source(x.shape[-1], left, right, border, x.device)
+    return x.index_select(-2, rows).index_select(-1, columns)
+
+
+def _source(n: int, before: int, after: int, border: str, device: torch.device) -> Tensor:
+    """Index into 0..n-1 of every sample of the extended line."""
+    i = torch.arange(-before, n + after, device=device)
+    if border == "circular":
+        return i % n
+    if border == "symmetric":
+        i = i % (2 * n)
+        return torch.where(i < n, i, 2 * n - 1 - i)
+    if n == 1:
+        return torch.zeros_like(i)
+    i = i % (2 * n - 2)
+    return torch.where(i < n, i, 2 * n - 2 - i)
+
+
+def separable(
+    x: Tensor, vertical: Tensor, horizontal: Tensor | None = None, border: Border = "valid"
+) -> Tensor:
+    """Correlate every channel of (N, C, H, W) with an outer product of two 1-D kernels.
+
+    border  how samples outside are made; "valid" leaves them out, and the result shrinks.
+    Even kernels are placed as MATLAB's filter2 does: pixel i sees i .. i+1 for two taps.
+    """
+    horizontal = vertical if horizontal is None else horizontal
+    v, u = vertical.numel(), horizontal.numel()
+    if border != "valid":
+        x = pad(x, (v - 1) // 2, v // 2, (u - 1) // 2, u // 2, border)
+    return slide(slide(x, vertical.tolist(), -2), horizontal.tolist(), -1)
+
+
+def filter2(x: Tensor, kernel: Tensor, border: Border = "zero") -> Tensor:
+    """Correlate every channel of (N, C, H, W) with one 2-D kernel; same size unless border is "valid"."""
+    v, u = kernel.shape
+    if border != "valid":
+        x = pad(x, (v - 1) // 2, v // 2, (u - 1) // 2, u // 2, border)
+    return _windows_correlate(x, kernel)
+
+
+def _windows_correlate(x: Tensor, kernel: Tensor) -> Tensor:
+    """Where the kernel fits inside. On a CPU, sliding pictures beat conv2d of one channel ten times."""
+    n, c, h, w = x.shape
+    v, u = kernel.shape
+    if x.device.type != "cpu":
+        x = F.conv2d(x.reshape(n * c, 1, h, w), kernel.to(x).reshape(1, 1, v, u))
+        return x.reshape(n, c, h - v + 1, w - u + 1)
+    total = x.new_zeros(n, c, h - v + 1, w - u + 1)
+    for i, row in enumerate(kernel.tolist()):
+        for j, tap in enumerate(row):
+            if tap != 0:
+                total = total.add_(x[..., i : i + h - v + 1, j : j + w - u + 1], alpha=tap)
+    return total
+
+
+PREWITT = (1 / 3, 1 / 3, 1 / 3)
+SCHARR = (3 / 16, 10 / 16, 3 / 16)
+_STEP = (1.0, 0.0, -1.0)
+
+
+def gradient(x: Tensor, smooth: tuple[float, float, float]) -> Tensor:
+    """Length of the gradient of every channel, code per two pixels, same shape; its slope where it is 0 is 0.
+
+    smooth  weights across the direction of the derivative: PREWITT or SCHARR
+    """
+    x = F.pad(x, (1, 1, 1, 1))
+    across = slide(slide(x, smooth, -2), _STEP, -1)
+    down = slide(slide(x, _STEP, -2), smooth, -1)
+    return root(across * across + down * down)

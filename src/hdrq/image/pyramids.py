@@ -1,0 +1,71 @@
+"""Laplacian pyramid with binomial filters and borders that mirror without repeating the edge.
+
+Source: Burt & Adelson, IEEE Trans. Communications 1983; gain as in matlabPyrTools (sqrt 2 per direction).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import sqrt
+
+import torch
+from torch import Tensor
+
+from hdrq.image.filters import pad, slide
+
+TAPS = tuple(sqrt(2) / 16 * b for b in (1, 4, 6, 4, 1))
+REACH = len(TAPS) // 2
+
+
+def laplacian_pyramid(x: Tensor, levels: int) -> list[Tensor]:
+    """(N, C, H, W) into `levels` bands, fine to coarse, the last the low-pass rest; sides halve upwards.
+
+    The rest of k halvings is 2^k times as bright as the picture.
+    """
+    bands = []
+    for _ in range(levels - 1):
+        low = _down(x)
+        bands.append(x - _up(low, x.shape[-2:]))
+        x = low
+    return [*bands, x]
+
+
+def _down(x: Tensor) -> Tensor:
+    x = slide(pad(x, REACH, REACH, 0, 0, "reflect"), TAPS, -2)[..., ::2, :]
+    return slide(pad(x, 0, 0, REACH, REACH, "reflect"), TAPS, -1)[..., ::2]
+
+
+def _up(x: Tensor, size: torch.Size) -> Tensor:
+    for dim, n in zip((-1, -2), reversed(size)):
+        shape = list(x.shape)
+        shape[dim] = n
+        spread = x.new_zeros(shape)
+        spread[(..., slice(None, None, 2)) if dim == -1 else (..., slice(None, None, 2), slice(None))] = x
+        reach = (0, 0, REACH, REACH) if dim == -1 else (REACH, REACH, 0, 0)
+        x = slide(pad(spread, *reach, "reflect"), TAPS, dim)
+    return x
+
+
+def double(x: Tensor) -> Tensor:
+    """Twice the size by straight lines between samples, aligned with the finer band of the pyramid."""
+    for dim in (-2, -1):
+        low, share = _between(x.shape[dim])
+        low_index = torch.as_tensor(low, device=x.device)
+        shape = [1] * x.dim()
+        shape[dim] = len(share)
+        part = torch.as_tensor(share, dtype=x.dtype, device=x.device).reshape(shape)
+        near = x.index_select(dim, low_index)
+        far = x.index_select(dim, (low_index + 1).clamp(max=x.shape[dim] - 1))
+        x = near + (far - near) * part
+    return x
+
+
+@lru_cache(maxsize=64)
+def _between(n: int) -> tuple[list[int], list[float]]:
+    """For 2n samples: the sample before each, and how far towards the next.
+
+    Wang & Li enlarge to 4n - 3 samples, extend by a line to 4n - 1 and keep every second.
+    """
+    scale = (4 * n - 3) / n
+    where = [min(max((2 * j - 0.5) / scale - 0.5, 0.0), n - 1.0) for j in range(2 * n)]
+    return [int(p) for p in where], [p - int(p) for p in where]

@@ -1,0 +1,140 @@
+"""Images resampled: homographies, dense displacement and shifts by parts of a pixel."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+STILL = np.eye(3)
+
+
+def translation(dy: float, dx: float) -> np.ndarray:
+    """3x3 homography that reads pixel (x + dx, y + dy)."""
+    return np.array([[1.0, 0.0, dx], [0.0, 1.0, dy], [0.0, 0.0, 1.0]])
+
+
+def is_whole_shift(h: np.ndarray) -> bool:
+    """Whether a homography moves by whole pixels and does nothing else."""
+    moved = h / h[2, 2]
+    return bool(
+        np.array_equal(moved[:, :2], STILL[:, :2]) and np.array_equal(moved[:2, 2], np.rint(moved[:2, 2]))
+    )
+
+
+def apply(h: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Points (x, y) through a homography."""
+    w = h[2, 0] * x + h[2, 1] * y + h[2, 2]
+    return (h[0, 0] * x + h[0, 1] * y + h[0, 2]) / w, (h[1, 0] * x + h[1, 1] * y + h[1, 2]) / w
+
+
+def corner_motion(h: np.ndarray, size: tuple[int, int]) -> float:
+    """Root mean square displacement of a 5x5 grid of points over a frame (height, width), pixels."""
+    y, x = np.meshgrid(np.linspace(0, size[0] - 1, 5), np.linspace(0, size[1] - 1, 5), indexing="ij")
+    u, v = apply(h, x, y)
+    return float(np.sqrt(np.mean((u - x) ** 2 + (v - y) ** 2)))
+
+
+def positions(
+    h: np.ndarray,
+    top: int,
+    bottom: int,
+    left: int,
+    right: int,
+    flow: Tensor | None = None,
+    device: torch.device | str = "cpu",
+) -> tuple[Tensor, Tensor]:
+    """Where pixels of rows top..bottom, columns left..right are read: (x, y), each (rows, columns) float32.
+
+    flow  (2, H, W) displacement (dx, dy) on top of the homography, pixels of the moving frame
+    """
+    y = torch.arange(top, bottom, dtype=torch.float64, device=device)[:, None]
+    x = torch.arange(left, right, dtype=torch.float64, device=device)[None]
+    w = h[2, 0] * x + h[2, 1] * y + h[2, 2]
+    u, v = (h[0, 0] * x + h[0, 1] * y + h[0, 2]) / w, (h[1, 0] * x + h[1, 1] * y + h[1, 2]) / w
+    if flow is not None:
+        part = flow[:, top:bottom, left:right].to(device)
+        u, v = u + part[0], v + part[1]
+    return u.float(), v.float()
+
+
+def sample(image: Tensor, x: Tensor, y: Tensor, mode: str = "bicubic") -> Tensor:
+    """(C, H, W) float at positions (x, y) in pixels; outside, the nearest pixel. Returns (C, *x.shape)."""
+    h, w = image.shape[-2:]
+    grid = torch.stack([(2 * x + 1) / w - 1, (2 * y + 1) / h - 1], -1)
+    grid = grid.reshape(1, -1, x.shape[-1], 2) if x.dim() > 1 else grid.reshape(1, 1, -1, 2)
+    out = F.grid_sample(image[None], grid.to(image), mode=mode, padding_mode="border", align_corners=False)
+    return out[0].reshape(image.shape[0], *x.shape)
+
+
+def inside(x: Tensor, y: Tensor, size: tuple[int, int]) -> Tensor:
+    """Which positions lie in a frame of (height, width), up to half a pixel of its border."""
+    return (x >= -0.5) & (x <= size[1] - 0.5) & (y >= -0.5) & (y <= size[0] - 0.5)
+
+
+def common_area(transforms: list[np.ndarray], size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """(top, bottom, left, right) of a rectangle that every frame sees; empty (bottom <= top) when there is none.
+
+    Shifts give the exact rectangle. Others are shrunk side by side until every border pixel is seen.
+    """
+    h, w = size
+    top, bottom, left, right = 0, h, 0, w
+
+    def missing(xs: np.ndarray, ys: np.ndarray) -> float:
+        """Share of positions that some frame does not see."""
+        bad = np.zeros(np.broadcast(xs, ys).shape, bool)
+        for t in transforms:
+            u, v = apply(t, xs, ys)
+            bad |= (u < -0.01) | (u > w - 0.99) | (v < -0.01) | (v > h - 0.99)
+        return float(bad.mean())
+
+    while bottom > top and right > left:
+        rows, columns = np.arange(top, bottom, dtype=float), np.arange(left, right, dtype=float)
+        worst = [
+            missing(columns, np.array(top)),
+            missing(columns, np.array(bottom - 1)),
+            missing(np.array(left), rows),
+            missing(np.array(right - 1), rows),
+        ]
+        if max(worst) == 0:
+            break
+        side = int(np.argmax(worst))
+        step = 1 if worst[side] < 1 else _until(missing, side, (top, bottom, left, right), rows, columns)
+        top, bottom = top + step * (side == 0), bottom - step * (side == 1)
+        left, right = left + step * (side == 2), right - step * (side == 3)
+    return top, bottom, left, right
+
+
+def _until(missing, side: int, box: tuple[int, int, int, int], rows: np.ndarray, columns: np.ndarray) -> int:
+    """How many lines of a side are wholly unseen, so that they go at once."""
+    top, bottom, left, right = box
+    limit = (bottom - top if side < 2 else right - left) - 1
+    step = 1
+    while step < limit:
+        at = (top + step, bottom - 1 - step, left + step, right - 1 - step)[side]
+        lost = missing(columns, np.array(at)) if side < 2 else missing(np.array(at), rows)
+        if lost < 1:
+            break
+        step += 1
+    return max(step, 1)
+
+
+def shift(x: Tensor, down: float, right: float) -> Tensor:
+    """(N, C, H, W) moved by so many pixels, bilinearly."""
+    h, w = x.shape[-2:]
+    for dim, by, n in ((-2, down, h), (-1, right, w)):
+        at = torch.arange(n, dtype=torch.float64, device=x.device) - by
+        low = at.floor()
+        share = (at - low).to(x).view(*((n, 1) if dim == -2 else (n,)))
+        a, b = (x.index_select(dim, (low + k).clamp(0, n - 1).long()) for k in (0, 1))
+        x = torch.lerp(a, b, share)
+    return x
+
+
+def displace(x: Tensor, field: Tensor) -> Tensor:
+    """(N, C, H, W) read at every pixel plus a displacement (N, 2, H, W) of (x, y), pixels, bilinearly."""
+    h, w = x.shape[-2:]
+    y, z = torch.meshgrid(torch.arange(h).to(x), torch.arange(w).to(x), indexing="ij")
+    grid = torch.stack([(2 * (z + field[:, 0]) + 1) / w - 1, (2 * (y + field[:, 1]) + 1) / h - 1], -1)
+    return F.grid_sample(x, grid, mode="bilinear", padding_mode="border", align_corners=False)

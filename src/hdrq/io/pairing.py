@@ -1,0 +1,103 @@
+"""Which pictures belong together: two files, two folders, or a manifest."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hdrq.errors import FileError, UsageError
+from hdrq.io import by_suffix
+from hdrq.records import Pair
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Pairs, and the files of either folder that found no partner."""
+
+    pairs: list[Pair]
+    lonely: list[str]
+
+
+def pictures(folder: Path) -> list[Path]:
+    """Every file below a folder whose suffix hdrq reads, sorted; hidden files are left out."""
+    try:
+        found = [p for p in folder.rglob("*") if by_suffix(p) and p.is_file()]
+    except OSError as error:
+        raise FileError(f"{folder} cannot be listed: {error.strerror}") from error
+    seen = [p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts)]
+    return sorted(seen, key=lambda p: p.relative_to(folder).as_posix())
+
+
+def _by_stem(folder: Path) -> dict[str, Path]:
+    named: dict[str, Path] = {}
+    for p in pictures(folder):
+        stem = p.relative_to(folder).with_suffix("").as_posix()
+        if stem in named:
+            raise UsageError(
+                f"{folder} holds both {named[stem].name} and {p.name}; which one is meant? Use --pairs"
+            )
+        named[stem] = p
+    return named
+
+
+def pair_folders(ref: Path, dist: Path) -> Matched:
+    """Files of two folders with the same name below them, whatever the extension."""
+    refs, dists = _by_stem(ref), _by_stem(dist)
+    pairs = [Pair(dist=dists[s], ref=refs[s], scene=s) for s in refs if s in dists]
+    lonely = [str(refs[s]) for s in refs if s not in dists] + [str(dists[s]) for s in dists if s not in refs]
+    if not pairs:
+        raise UsageError(
+            f"no picture of {ref} has a partner of the same name in {dist}; rename them or use --pairs"
+        )
+    return Matched(pairs, lonely)
+
+
+def pair_paths(ref: str, dist: str) -> Matched:
+    """Two files, two folders, or one reference for a folder of test images."""
+    a, b = Path(ref), Path(dist)
+    if a.is_dir() and b.is_dir():
+        return pair_folders(a, b)
+    if a.is_dir():
+        raise UsageError(f"{ref} is a folder and {dist} is not; give two files or two folders")
+    if b.is_dir():
+        return Matched([Pair(dist=p, ref=a) for p in _some(b)], [])
+    return Matched([Pair(dist=b, ref=a)], [])
+
+
+def alone(paths: Iterable[str]) -> list[Pair]:
+    """Pictures without references: files, and every picture of folders."""
+    return [
+        Pair(dist=p) for name in paths for p in (_some(Path(name)) if Path(name).is_dir() else [Path(name)])
+    ]
+
+
+def _some(folder: Path) -> list[Path]:
+    found = pictures(folder)
+    if not found:
+        raise FileError(f"{folder} holds no picture hdrq reads; see: hdrq list formats")
+    return found
+
+
+def read_manifest(lines: Iterable[str], name: str, folder: Path) -> Iterator[Pair]:
+    """Pairs of a CSV with the columns dist, ref (and any others, which are carried through).
+
+    folder  what relative paths are relative to
+    """
+    reader = csv.DictReader(lines)
+    columns = [c.strip() for c in reader.fieldnames or ()]
+    reader.fieldnames = columns
+    if "dist" not in columns:
+        raise FileError(f"{name} needs a column 'dist' (and 'ref'); it has {', '.join(columns) or 'nothing'}")
+    rows = list(reader)
+    if not rows:
+        raise FileError(f"{name} has no rows below its header")
+    for number, row in enumerate(rows, start=2):
+        if None in row or any(v is None for v in row.values()):
+            raise FileError(f"{name}, line {number}: the row has not as many cells as the header")
+        if not row["dist"].strip():
+            raise FileError(f"{name}, line {number}: 'dist' is empty")
+        ref = (row.get("ref") or "").strip()
+        carried = {k: v for k, v in row.items() if k not in ("ref", "dist")}
+        yield Pair(dist=folder / row["dist"].strip(), ref=folder / ref if ref else None, carried=carried)

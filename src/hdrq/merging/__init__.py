@@ -1,0 +1,1 @@
+"""Exposure stacks to radiance or to a fused image."""

@@ -1,0 +1,1 @@
+"""Alignment of exposures: threshold bitmaps, registration, optical flow."""

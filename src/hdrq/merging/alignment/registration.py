@@ -1,0 +1,240 @@
+"""Frames registered to a fraction of a pixel: shift, rotation, affine or homography.
+
+Maximises the enhanced correlation coefficient, coarse to fine. Source: Evangelidis & Psarakis, IEEE TPAMI 30(10),
+2008, doi:10.1109/TPAMI.2008.113 (forward additive form). Frames of different exposure are first given the same
+histogram over pixels that both show well, so that neither response nor exposure has to be known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hdrq.image.warp import sample
+
+Model = Literal["shift", "euclid", "affine", "homography"]
+DOWN, UP = 6, 249  # codes that count as seen
+
+
+def look_alike(moving: np.ndarray, fixed: np.ndarray, overlap: np.ndarray | None = None) -> np.ndarray:
+    """`moving` (uint8) recoded so that its histogram is that of `fixed`, (H, W) float32 codes.
+
+    overlap  boolean, the pixels that count; by default all. Codes clipped in either keep their rank at the ends.
+    """
+    a = moving if overlap is None else moving[overlap]
+    b = fixed if overlap is None else fixed[overlap]
+    ranks = np.bincount(a.ravel(), minlength=256).cumsum() / max(a.size, 1)
+    middle = ranks - np.diff(ranks, prepend=0) / 2
+    target = np.bincount(b.ravel(), minlength=256).cumsum() / max(b.size, 1)
+    centre = target - np.diff(target, prepend=0) / 2
+    rising = np.maximum.accumulate(centre + np.arange(256) * 1e-12)
+    return np.interp(middle, rising, np.arange(256.0)).astype(np.float32)[moving]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Two frames averaged over `factor` pixels: what `_climb` reads of them.
+
+    y, x, value  where the fixed frame is steep and seen, and its codes there;  size: (rows, columns)
+    moving       (4, rows, columns): codes, slopes along x and y, and whether the moving frame is seen
+    """
+
+    factor: int
+    size: tuple[int, int]
+    y: Tensor
+    x: Tensor
+    value: Tensor
+    moving: Tensor
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two greys (H, W) uint8 to be registered, and their scales from coarse to fine; none where too little is seen."""
+
+    fixed: np.ndarray
+    moving: np.ndarray
+    scales: tuple[Scale, ...]
+
+
+def pair(
+    fixed: np.ndarray, moving: np.ndarray, *, pixels: int = 600_000, device: torch.device | str = "cpu"
+) -> Pair:
+    """Made once for all motions that are tried.
+
+    pixels  the finest scale has at most so many; more would cost time and win hundredths of a pixel
+    """
+    seen_f = (fixed > DOWN) & (fixed < UP)
+    seen_m = (moving > DOWN) & (moving < UP)
+    if seen_f.mean() < 0.02 or seen_m.mean() < 0.02:
+        return Pair(fixed, moving, ())
+    factor = max(1, int(np.ceil(np.sqrt(fixed.size / pixels))))
+    full = (fixed, look_alike(moving, fixed), seen_f, seen_m)
+    now = torch.cat(
+        [_averaged(torch.from_numpy(a.astype(np.float32))[None].to(device), factor) for a in full]
+    )
+    scales = [_scale(now, factor)]
+    while min(fixed.shape) // (factor * 2) >= 48 and len(scales) < 6:
+        now, factor = _averaged(now, 2), factor * 2
+        scales.insert(0, _scale(now, factor))
+    return Pair(fixed, moving, tuple(scales))
+
+
+def _averaged(image: Tensor, factor: int) -> Tensor:
+    """(C, H, W) averaged over factor x factor pixels; what is left over at the ends is dropped."""
+    return F.avg_pool2d(image[None], factor)[0] if factor > 1 else image
+
+
+def _scale(planes: Tensor, factor: int) -> Scale:
+    """From fixed, moving, and where each is seen, (4, H, W)."""
+    fixed, moving, seen_f, seen_m = planes
+    y, x, value = _steepest(fixed, seen_f)
+    layers = torch.cat([moving[None], _slopes(moving[None]), seen_m[None]])
+    return Scale(factor, (fixed.shape[0], fixed.shape[1]), y, x, value, layers)
+
+
+def _scaled(h: np.ndarray, factor: float) -> np.ndarray:
+    """A homography between frames averaged over `factor` pixels (pixel centres kept)."""
+    to_full = np.array([[factor, 0, (factor - 1) / 2], [0, factor, (factor - 1) / 2], [0, 0, 1.0]])
+    return np.linalg.inv(to_full) @ h @ to_full
+
+
+def ecc(
+    frames: Pair, start: np.ndarray, model: Model = "homography", rounds: int = 30
+) -> tuple[np.ndarray, float]:
+    """(homography, correlation) that reads `moving` where `fixed` is: pixel (x, y) shows H(x, y) of `moving`.
+
+    start  a first homography, from bitmaps or features
+    """
+    if not frames.scales or _both_see(frames.fixed, frames.moving, start) < 0.02:
+        return start, 0.0
+    h, rho = start / start[2, 2], 0.0
+    for scale in frames.scales:
+        g, rho = _climb(scale, _scaled(h, scale.factor), model, rounds)
+        h = _scaled(g, 1 / scale.factor)
+        h = h / h[2, 2]
+    return h, rho
+
+
+def _both_see(fixed: np.ndarray, moving: np.ndarray, start: np.ndarray) -> float:
+    """Share of a sparse grid that both frames show unclipped."""
+    step = max(1, min(fixed.shape) // 64)
+    y, x = np.mgrid[0 : fixed.shape[0] : step, 0 : fixed.shape[1] : step]
+    w = start[2, 0] * x + start[2, 1] * y + start[2, 2]
+    u = np.rint((start[0, 0] * x + start[0, 1] * y + start[0, 2]) / w).astype(int)
+    v = np.rint((start[1, 0] * x + start[1, 1] * y + start[1, 2]) / w).astype(int)
+    ok = (u >= 0) & (u < moving.shape[1]) & (v >= 0) & (v < moving.shape[0])
+    a, b = fixed[y[ok], x[ok]], moving[v[ok], u[ok]]
+    return float(((a > DOWN) & (a < UP) & (b > DOWN) & (b < UP)).sum() / y.size)
+
+
+def _jacobian(x: Tensor, y: Tensor, u: Tensor, v: Tensor, h: np.ndarray, model: Model) -> tuple[list, list]:
+    """d(u)/dp and d(v)/dp of every parameter, in coordinates scaled to about ±1."""
+    zero, one = torch.zeros_like(x), torch.ones_like(x)
+    if model == "shift":
+        return [one, zero], [zero, one]
+    if model == "euclid":
+        c, s = h[0, 0], h[1, 0]
+        return [-s * x - c * y, one, zero], [c * x - s * y, zero, one]
+    if model == "affine":
+        return [x, y, one, zero, zero, zero], [zero, zero, zero, x, y, one]
+    w = h[2, 0] * x + h[2, 1] * y + 1.0
+    x, y, one = x / w, y / w, one / w
+    return [x, y, one, zero, zero, zero, -x * u, -y * u], [zero, zero, zero, x, y, one, -x * v, -y * v]
+
+
+def _moved(h: np.ndarray, p: np.ndarray, model: Model) -> np.ndarray:
+    h = h.copy()
+    if model == "shift":
+        h[0, 2] += p[0]
+        h[1, 2] += p[1]
+    elif model == "euclid":
+        angle = np.arctan2(h[1, 0], h[0, 0]) + p[0]
+        h[0, 2] += p[1]
+        h[1, 2] += p[2]
+        h[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    else:
+        flat = h.reshape(-1)
+        flat[: len(p)] += p
+    return h
+
+
+def _climb(scale: Scale, h: np.ndarray, model: Model, rounds: int) -> tuple[np.ndarray, float]:
+    """One scale: Gauss-Newton steps on the correlation, over the pixels with the steepest slopes.
+
+    Stops when a step is under a hundredth of a pixel. Returns (homography, correlation).
+    """
+    rows, columns = scale.size
+    centre, span = np.array([(columns - 1) / 2, (rows - 1) / 2]), max(rows, columns) / 2
+    norm = np.array([[1 / span, 0, -centre[0] / span], [0, 1 / span, -centre[1] / span], [0, 0, 1.0]])
+    back = np.linalg.inv(norm)
+    n = norm @ h @ back
+    n = n / n[2, 2]
+    template = scale.value
+    if len(template) < 100:
+        return h, 0.0
+    x, y = (scale.x - centre[0]) / span, (scale.y - centre[1]) / span
+    best, best_rho, last = n, -1.0, -1.0
+    for _ in range(rounds):
+        w = n[2, 0] * x + n[2, 1] * y + 1.0
+        u, v = (n[0, 0] * x + n[0, 1] * y + n[0, 2]) / w, (n[1, 0] * x + n[1, 1] * y + n[1, 2]) / w
+        px, py = u * span + centre[0], v * span + centre[1]
+        now = sample(scale.moving, px, py, "bilinear")
+        ok = ((now[3] > 0.99) & (px >= 0) & (px <= columns - 1) & (py >= 0) & (py <= rows - 1)).float()
+        count = float(ok.sum())
+        if count < 100:
+            break
+        du, dv = _jacobian(x, y, u, v, n, model)
+        slopes = now[1:3] * span
+        stack = torch.stack([template, now[0], *(slopes[0] * a + slopes[1] * b for a, b in zip(du, dv))])
+        stack = (stack - (stack * ok).sum(1, keepdim=True) / count) * ok
+        inner = (stack @ stack.T).double().cpu().numpy()
+        rho = inner[0, 1] / max(np.sqrt(inner[0, 0] * inner[1, 1]), 1e-12)
+        if rho > best_rho:
+            best, best_rho = n, rho
+        elif rho < best_rho - 0.02:
+            break
+        if abs(rho - last) < 1e-6:
+            break
+        last = rho
+        gram, gt, gi = inner[2:, 2:], inner[2:, 0], inner[2:, 1]
+        inverse = np.linalg.pinv(gram + 1e-9 * np.trace(gram) / len(gram) * np.eye(len(gram)))
+        below = inner[0, 1] - gt @ inverse @ gi
+        gain = (inner[1, 1] - gi @ inverse @ gi) / below if below > 0 else 1.0
+        step = inverse @ (gain * gt - gi)
+        n = _moved(n, step, model)
+        if np.abs(step).max() * span < 0.01:
+            break
+    h = back @ best @ norm
+    return h / h[2, 2], best_rho
+
+
+def _slopes(image: Tensor) -> Tensor:
+    """(1, H, W) to (2, H, W): central differences along x and y."""
+    p = F.pad(image[None], (1, 1, 1, 1), mode="replicate")[0]
+    return torch.cat([p[:, 1:-1, 2:] - p[:, 1:-1, :-2], p[:, 2:, 1:-1] - p[:, :-2, 1:-1]]) / 2
+
+
+def _steepest(
+    image: Tensor, seen: Tensor, per_block: int = 16, block: int = 16
+) -> tuple[Tensor, Tensor, Tensor]:
+    """(y, x, value) of the steepest pixels of every 16 x 16 block that are seen: spread over the whole frame."""
+    h, w = image.shape[0] // block * block, image.shape[1] // block * block
+    if min(h, w) == 0:
+        h, w, block, per_block = *image.shape, 1, 1
+    steep = _slopes(image[None]).square().sum(0)[:h, :w] * (seen[:h, :w] > 0.99) + 1e-6 * (
+        seen[:h, :w] > 0.99
+    )
+    if h * w <= 30_000:
+        y, x = torch.nonzero(steep > 0, as_tuple=True)
+    else:
+        tiles = steep.reshape(h // block, block, w // block, block).permute(0, 2, 1, 3).flatten(2)
+        top, which = tiles.topk(min(per_block, block * block), -1)
+        rows = torch.arange(h // block, device=image.device)[:, None, None] * block + which // block
+        columns = torch.arange(w // block, device=image.device)[None, :, None] * block + which % block
+        y, x = rows[top > 0], columns[top > 0]
+    return y.float(), x.float(), image[y, x]

@@ -1,0 +1,1 @@
+"""What moved between exposures, and what to put there."""

@@ -1,0 +1,1 @@
+"""The camera response: curves, exposure ratios, files."""

@@ -1,0 +1,174 @@
+"""A camera's response: which exposure (light x time, relative) every code stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.optimize import isotonic_regression
+from torch import Tensor
+
+from hdrq.errors import PixelError, UsageError
+from hdrq.image.transfer import pq_to_nits, srgb_to_linear
+
+
+@dataclass(frozen=True)
+class Response:
+    """Exposure of every code.
+
+    curve  (levels, C) float64, exposure of code k/(levels - 1); never negative, never falling.
+           C is 1 (one curve for all channels) or 3
+    how    where it comes from, one line
+    """
+
+    curve: np.ndarray
+    how: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def levels(self) -> int:
+        return len(self.curve)
+
+    def table(self, levels: int) -> np.ndarray:
+        """(levels, C) exposures of that many codes; between knots the curve is a straight line."""
+        if levels == self.levels:
+            return self.curve
+        at = np.linspace(0, self.levels - 1, levels)
+        knots = np.arange(self.levels)
+        return np.stack([np.interp(at, knots, c) for c in self.curve.T], 1)
+
+    def codes(self, exposure: np.ndarray) -> np.ndarray:
+        """The way back, (..., C) exposure to code 0..1, clipped at both ends."""
+        x = np.linspace(0, 1, self.levels)
+        curves = np.broadcast_to(self.curve, (self.levels, exposure.shape[-1]))
+        out = [np.interp(exposure[..., c], _rising(curves[:, c]), x) for c in range(exposure.shape[-1])]
+        return np.stack(out, -1)
+
+
+def _rising(curve: np.ndarray) -> np.ndarray:
+    """The curve with ties parted by the least that can be told, for inversion."""
+    return curve + np.arange(len(curve)) * 1e-12 * max(curve[-1], 1e-300)
+
+
+def look_up(codes: Tensor, table: Tensor) -> Tensor:
+    """table (levels,) or (C, levels) at integer codes (C, ...), same shape."""
+    if table.dim() == 1:
+        return table.take(codes.long())
+    rows = [table[c if len(table) > 1 else 0].take(codes[c].long()) for c in range(len(codes))]
+    return torch.stack(rows)
+
+
+# --- fixed curves -------------------------------------------------------------------------------------
+
+
+def _hlg(x: Tensor) -> Tensor:
+    """HLG code to scene light, 1 at 1. Source: ITU-R BT.2100-2, inverse of the OETF."""
+    a, b, c = 0.17883277, 0.28466892, 0.55991073
+    return torch.where(x <= 0.5, x * x / 3, (torch.exp((x - c) / a) + b) / 12)
+
+
+FIXED: dict[str, Callable[[Tensor], Tensor]] = {
+    "linear": lambda x: x,
+    "srgb": srgb_to_linear,
+    "pq": lambda x: pq_to_nits(x) / 10000,
+    "hlg": _hlg,
+}
+
+
+def fixed_response(name: str, levels: int = 256) -> Response:
+    """A curve that is known by name: linear, srgb, pq, hlg, or gamma with its exponent (gamma2.2). 1 at white."""
+    x = torch.linspace(0, 1, levels, dtype=torch.float64)
+    if name in FIXED:
+        return Response(FIXED[name](x).numpy()[:, None], f"fixed: {name}")
+    if name.startswith("gamma"):
+        try:
+            power = float(name.removeprefix("gamma") or 2.2)
+        except ValueError:
+            power = 0.0
+        if power > 0:
+            return Response((x**power).numpy()[:, None], f"fixed: gamma {power:g}")
+    raise UsageError(f"no fixed response is called '{name}'; there are {', '.join(FIXED)}, gamma2.2")
+
+
+# --- from a raw estimate to a usable curve ------------------------------------------------------------
+
+
+def usable(
+    log_curve: np.ndarray, counts: np.ndarray, how: str, ends: tuple[float, float] = (0.02, 0.98)
+) -> Response:
+    """An estimate made bounded, rising and neutral: what every estimator's curve goes through.
+
+    log_curve  (levels, C) ln exposure, any additive constant per channel; NaN where unknown
+    counts     (levels, C) how often every code was seen, the weight of the monotone projection
+    ends       codes outside are extrapolated in a straight line of exposure, never below 0
+    returns    mid-grey codes of all channels stand for one exposure, and so does white: for 1
+    """
+    levels = len(log_curve)
+    x = np.linspace(0, 1, levels)
+    curve = np.empty_like(log_curve, dtype=float)
+    for c in range(log_curve.shape[1]):
+        g, seen = log_curve[:, c], np.isfinite(log_curve[:, c])
+        if seen.sum() < 2:
+            raise PixelError("too few codes were seen to estimate a response; give --response srgb")
+        g = np.interp(x, x[seen], g[seen])
+        g = isotonic_regression(g, weights=np.maximum(counts[:, c], 1e-3 * max(counts[:, c].max(), 1e-9))).x
+        light = np.exp(g - g[levels // 2])
+        first, last = (round(e * (levels - 1)) for e in ends)
+        span = max(2, levels // 64)
+        slope = (light[first + span] - light[first]) / span
+        light[:first] = np.maximum(
+            light[first] - slope * np.arange(first, 0, -1), light[first] * x[:first] / x[first]
+        )
+        slope = (light[last] - light[last - span]) / span
+        light[last + 1 :] = light[last] + slope * np.arange(1, levels - last)
+        curve[:, c] = np.maximum.accumulate(light)
+    curve[-1] = curve[-1].max()  # white says no more than "at least": what clips in every frame stays neutral
+    return Response(curve / curve[-1].max(), how)
+
+
+# --- how good is it -----------------------------------------------------------------------------------
+
+
+def consistency(
+    samples: np.ndarray, seconds: np.ndarray, curve: np.ndarray, low: int = 15, high: int = 245
+) -> dict[str, Any]:
+    """How far neighbouring exposures disagree about the same light, in stops.
+
+    samples  (P, N, C) 8-bit codes;  seconds (P,) relative exposures;  curve (256, C or 1)
+    returns  bias: mean over pairs and channels of |median|; rms: mean of root mean squares;
+             pairs: one dict per pair. Only codes strictly between low and high in both frames count.
+    """
+    order = np.argsort(seconds, kind="stable")
+    z, t = samples[order].astype(np.int64), np.asarray(seconds, float)[order]
+    log = np.log2(np.maximum(np.broadcast_to(curve, (len(curve), z.shape[2])), 1e-300))
+    pairs, bias, rms = [], [], []
+    for k in range(len(t) - 1):
+        ok = (z[k] > low) & (z[k] < high) & (z[k + 1] > low) & (z[k + 1] < high)
+        medians, spreads = [], []
+        for c in range(z.shape[2]):
+            m = ok[:, c]
+            if m.sum() < 50:
+                continue
+            d = log[z[k, m, c], c] - log[z[k + 1, m, c], c] - np.log2(t[k] / t[k + 1])
+            medians.append(float(np.median(d)))
+            spreads.append(float(np.sqrt(np.mean(d * d))))
+        if medians:
+            bias += [abs(m) for m in medians]
+            rms += spreads
+            pairs.append(
+                {
+                    "frames": (int(order[k]), int(order[k + 1])),
+                    "bias": float(np.mean(medians)),
+                    "rms": float(np.mean(spreads)),
+                    "samples": int(ok.sum()),
+                }
+            )
+    nothing = float("nan")
+    return {
+        "bias": float(np.mean(bias)) if bias else nothing,
+        "rms": float(np.mean(rms)) if rms else nothing,
+        "pairs": pairs,
+    }

@@ -1,0 +1,20 @@
+"""The mean that is best for photon noise and read noise together."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from hdrq.merging.rule import MergerCard, Terms, merger
+
+
+@merger(
+    MergerCard(
+        title="Least variance for photon and read noise: Σ w f t/v / Σ w t²/v",
+        kind="rule",
+        source="Granados et al., CVPR 2010, doi:10.1109/CVPR.2010.5540208; Hanji et al. 2020",
+    )
+)
+def least_noise(light: Tensor, weight: Tensor, seconds: float, variance: Tensor) -> Terms:
+    """One frame's terms. variance: of `light`, predicted from a first estimate and not from this noisy pixel."""
+    trust = weight * seconds / variance
+    return Terms(trust * light, trust * seconds)

@@ -1,0 +1,19 @@
+"""Weighted mean of radiance."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from hdrq.merging.rule import MergerCard, Terms, merger
+
+
+@merger(
+    MergerCard(
+        title="Weighted mean of radiance: Σ w f/t / Σ w",
+        kind="rule",
+        source="Mann & Picard 1995; Mitsunaga & Nayar, CVPR 1999, doi:10.1109/CVPR.1999.786966",
+    )
+)
+def linear_mean(light: Tensor, weight: Tensor, seconds: float) -> Terms:
+    """One frame's terms. light: exposure of every pixel, any shape; weight: the same; seconds: relative exposure."""
+    return Terms(weight * light / seconds, weight)

@@ -1,0 +1,21 @@
+"""Weighted mean of log radiance."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from hdrq.merging.rule import MergerCard, Terms, merger
+
+DARK = 1e-12  # exposure below which a logarithm is not taken; 8-bit black is about 1e-4 of white
+
+
+@merger(
+    MergerCard(
+        title="Weighted mean of log radiance: exp(Σ w ln(f/t) / Σ w)",
+        kind="rule",
+        source="Debevec & Malik, SIGGRAPH 1997, doi:10.1145/258734.258884, eq. 6",
+    )
+)
+def log_mean(light: Tensor, weight: Tensor, seconds: float, *, black: float = 0.0) -> Terms:
+    """One frame's terms. black: added to exposures before the logarithm (HDR Toolbox: 1/65535)."""
+    return Terms(weight * ((light + black).clamp(min=DARK) / seconds).log(), weight)

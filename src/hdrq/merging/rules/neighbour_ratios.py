@@ -1,0 +1,110 @@
+"""A response from neighbouring exposures alone: every pixel seen well in two of them is one equation."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.linalg import solve
+
+from hdrq.errors import PixelError
+from hdrq.merging.response.curve import consistency
+from hdrq.merging.rule import MergerCard, merger
+from hdrq.merging.weights import triangle
+
+LOW, HIGH = 5, 250  # codes between which a pixel counts
+FLOOR = 0.03  # ln units: disagreement that costs a pixel no weight
+SMOOTH = (1e-5, 3e-6, 1e-6)
+AS_WELL = 1.01  # times the smallest bias + rms: exposures a constant ratio apart leave waves undecided, so stay smooth
+TOGETHER = 10  # how much stiffer the channels' differences are than their mean
+
+
+@merger(
+    MergerCard(
+        title="Response from ratios of neighbouring exposures: robust, straight where a power law is",
+        kind="response",
+        source="hdrq: objective of Mitsunaga & Nayar 1999 on the free curve of Debevec & Malik 1997",
+    )
+)
+def neighbour_ratios(
+    samples: np.ndarray,
+    seconds: np.ndarray,
+    *,
+    smooth: float | None = None,
+    power: float = 0.0,
+    rounds: int = 6,
+) -> np.ndarray:
+    """ln exposure of every 8-bit code, (256, C) float64, 0 at code 128.
+
+    samples  (P, N, C) codes 0..255;  seconds (P,) relative exposures
+    smooth   weight of the roughness; None takes the largest of SMOOTH that makes the frames agree as well as any does
+    power    of the disagreement that is minimised: 2 least squares, 1 least absolute deviations, 0 its logarithm, so
+             that what moved has next to no say
+
+    Minimises the mean over neighbouring exposures of w |g(z_k) - g(z_k+1) - ln(t_k / t_k+1)|^power, every pair of
+    frames alike however many pixels it has, plus the roughness ∫ (d²g/du²)² du over u = ln(z + 1), which leaves
+    power laws alone where the usual g″ over z bends them. The channels' deviations from their mean curve are held
+    10 times stiffer than the mean: a camera's channels share their tone curve, and grey stays grey at both ends.
+    """
+    order = np.argsort(seconds, kind="stable")
+    z = np.rint(samples[order]).astype(np.int64)
+    t = np.asarray(seconds, float)[order]
+    pairs = _pairs(z, np.log(t))
+    if smooth is not None:
+        return _curves(pairs, z.shape[2], smooth, power, rounds)
+    found = [_curves(pairs, z.shape[2], s, power, rounds) for s in SMOOTH]
+    figures = [consistency(z, t, np.exp(np.clip(g, -50, 50))) for g in found]
+    misfit = np.nan_to_num([f["bias"] + f["rms"] for f in figures], nan=0.0)
+    return found[int(np.flatnonzero(misfit <= AS_WELL * misfit.min())[0])]
+
+
+def _curves(
+    pairs: tuple[np.ndarray, ...], channels: int, smooth: float, power: float, rounds: int
+) -> np.ndarray:
+    """(256, channels) of one smoothness, by reweighted least squares."""
+    size = 256 * channels
+    low, high, gap, trust = pairs
+    rough, mean = smooth * _roughness(), np.full((channels, channels), 1 / channels)
+    stiff = np.kron(mean, rough) + np.kron(np.eye(channels) - mean, TOGETHER * rough)
+    stiff[np.arange(128, size, 256), np.arange(128, size, 256)] += 1.0  # g(128) = 0
+    belief = np.ones_like(gap)
+    for _ in range(rounds):
+        w = trust * belief * (trust.sum() / (trust @ belief))  # so that `smooth` keeps its meaning
+        normal = stiff.copy()
+        both = np.bincount(low, w, size) + np.bincount(high, w, size)
+        cross = np.bincount(low * 256 + high % 256, w, size * 256).reshape(channels, 256, 256)
+        for c in range(channels):
+            block = slice(256 * c, 256 * c + 256)
+            normal[block, block] += np.diag(both[block]) - cross[c] - cross[c].T
+        g = solve(normal, np.bincount(low, w * gap, size) - np.bincount(high, w * gap, size), assume_a="pos")
+        belief = np.maximum(np.abs(g[low] - g[high] - gap), FLOOR) ** (power - 2)
+    return g.reshape(channels, 256).T
+
+
+def _pairs(z: np.ndarray, log_t: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Code + 256 channel in the shorter and in the longer frame, ln of the exposures' ratio, weight: (M,) each."""
+    w = triangle(np.arange(256) / 255)
+    rows = []
+    for c in range(z.shape[2]):
+        for k in range(len(z) - 1):
+            a, b = z[k, :, c], z[k + 1, :, c]
+            ok = (a > LOW) & (a < HIGH) & (b > LOW) & (b < HIGH)
+            n = int(ok.sum())
+            a, b = a[ok], b[ok]
+            rows.append(
+                (a + 256 * c, b + 256 * c, np.full(n, log_t[k] - log_t[k + 1]), w[a] * w[b] / max(n, 200))
+            )
+    low, high, gap, trust = (np.concatenate(column) for column in zip(*rows)) if rows else (np.zeros(0),) * 4
+    if len(low) < 50 * z.shape[2]:
+        raise PixelError("neighbouring exposures share too few unclipped pixels; give --response srgb")
+    return low, high, gap, trust / trust.sum() * z.shape[2]
+
+
+def _roughness() -> np.ndarray:
+    """(256, 256) quadratic form of the integral of (d²g/du²)² over u = ln(code + 1)."""
+    h = np.diff(np.log(np.arange(256) + 1.0))
+    mid = (h[:-1] + h[1:]) / 2
+    bend = np.zeros((254, 256))
+    i = np.arange(254)
+    bend[i, i], bend[i, i + 2] = 1 / (h[:-1] * mid), 1 / (h[1:] * mid)
+    bend[i, i + 1] = -bend[i, i] - bend[i, i + 2]
+    bend *= np.sqrt(mid)[:, None]
+    return bend.T @ bend

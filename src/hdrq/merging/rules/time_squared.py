@@ -1,0 +1,19 @@
+"""The mean that is best for equal noise in every frame."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from hdrq.merging.rule import MergerCard, Terms, merger
+
+
+@merger(
+    MergerCard(
+        title="Maximum likelihood for equal noise in all frames: Σ w f t / Σ w t²",
+        kind="rule",
+        source="Robertson, Borman & Stevenson, J. Electronic Imaging 12(2), 2003, doi:10.1117/1.1557695, eq. 9",
+    )
+)
+def time_squared(light: Tensor, weight: Tensor, seconds: float) -> Terms:
+    """One frame's terms: longer exposures of the same light count more."""
+    return Terms(weight * light * seconds, weight * seconds**2)

@@ -1,0 +1,98 @@
+"""A strip of a frame, seen from the reference's place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hdrq.image.warp import inside, positions, sample
+from hdrq.merging.alignment.chain import Alignment, Placement
+from hdrq.merging.exposure_stack import Bracket
+from hdrq.merging.frames import Frame
+
+STRIP = 1_500_000  # pixels of one strip: bounds the memory of everything computed per pixel
+
+
+@dataclass(frozen=True)
+class View:
+    """Rows top..bottom of the common area as one frame shows them.
+
+    codes   (C, h, W) int32, of `levels`;  light (C, h, W) exposures of float files, else None
+    inside  (1, h, W) 1 where the frame sees the place, 0 where it does not
+    mixed   (2, h, W) where resampling mixed in pixels clipped at black, at white; None where nothing was resampled
+    """
+
+    top: int
+    bottom: int
+    codes: Tensor
+    levels: int
+    light: Tensor | None
+    inside: Tensor
+    mixed: Tensor | None = None
+
+
+def views(
+    bracket: Bracket,
+    alignment: Alignment,
+    k: int,
+    device: torch.device | str = "cpu",
+    rows: tuple[int, int] | None = None,
+) -> Iterator[View]:
+    """The strips of frame k, or the one strip of `rows` (of the common area)."""
+    top, bottom, left, right = alignment.area
+    frame, place = bracket.frame(k), alignment.placements[k]
+    height = bottom - top
+    step = max(16, STRIP // (right - left))
+    strips = [rows] if rows else [(a, min(a + step, height)) for a in range(0, height, step)]
+    for a, b in strips:
+        box = (top + a, top + b, left, right)
+        yield (
+            _whole(frame, place, box, a, b, device)
+            if place.whole
+            else _resampled(frame, place, box, a, b, device)
+        )
+
+
+def _tensor(a: np.ndarray, device) -> Tensor:
+    kind = np.int32 if a.dtype.kind == "u" else np.float32
+    return torch.from_numpy(np.ascontiguousarray(a.astype(kind))).to(device)
+
+
+def _whole(frame: Frame, place: Placement, box: tuple[int, ...], a: int, b: int, device) -> View:
+    """Pixels as they are, moved by whole pixels; places outside the frame repeat its border and do not count."""
+    dy, dx = (int(v) for v in place.shift)
+    h, w = frame.size
+    y, x = np.arange(box[0], box[1]) + dy, np.arange(box[2], box[3]) + dx
+    at: Any
+    if y[0] >= 0 and y[-1] < h and x[0] >= 0 and x[-1] < w:
+        at = np.s_[:, y[0] : y[-1] + 1, x[0] : x[-1] + 1]
+        seen = torch.ones(1, 1, 1, device=device)
+    else:
+        at = np.ix_(np.arange(len(frame.codes)), np.clip(y, 0, h - 1), np.clip(x, 0, w - 1))
+        ok = ((y >= 0) & (y < h))[:, None] & ((x >= 0) & (x < w))[None]
+        seen = torch.from_numpy(ok[None].astype(np.float32)).to(device)
+    light = None if frame.light is None else _tensor(frame.light[at], device)
+    return View(a, b, _tensor(frame.codes[at], device), frame.levels, light, seen)
+
+
+def _resampled(frame: Frame, place: Placement, box: tuple[int, ...], a: int, b: int, device) -> View:
+    """Bicubic, kept between 0 and white, in sixteen bits so that nothing is rounded twice."""
+    x, y = positions(place.transform, box[0], box[1], box[2], box[3], place.flow, device)
+    h, w = frame.size
+    y0, y1 = max(0, int(y.min()) - 4), min(h, int(y.max()) + 5)
+    y0, y1 = min(y0, h - 1), max(y1, min(y0, h - 1) + 1)
+    part = _tensor(frame.codes[:, y0:y1], device).float()
+    most = frame.levels - 1
+    local = y - y0
+    codes = (sample(part / most, x, local) * 65535).round().clamp(0, 65535).int()
+    ends = torch.stack([(part <= 0).any(0), (part >= most).any(0)]).float()
+    mixed = sample(ends, x, local, "bilinear") > 0.01
+    light = None
+    if frame.light is not None:
+        light = sample(_tensor(frame.light[:, y0:y1], device), x, local).clamp(min=0)
+    return View(a, b, codes, 65536, light, inside(x, y, (h, w))[None].float(), mixed)

@@ -1,0 +1,1 @@
+"""Networks: layers, nets (one a file), their weights, and checkpoints of other programs."""

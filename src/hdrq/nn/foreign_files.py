@@ -1,0 +1,100 @@
+"""Other people's weight files, read without running what is in them.
+
+Pickles are read by torch's restricted reader (weights_only): a file that asks for anything but
+tensors, numbers and names is refused. Arrays (.npz) are read with pickling off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hdrq.errors import FileError
+from hdrq.nn.keys import State
+
+# What a state_dict may be wrapped in, as training programs write it.
+_WRAPPERS = ("model_state_dict", "state_dict", "model", "params", "net", "params_ema")
+# Parallel training and compilation put these before every name.
+_PREFIXES = ("module.", "_orig_mod.")
+
+
+def read(path: str | Path) -> tuple[State, bool]:
+    """(tensors by their names, whether the file was a dict of dicts). Raises FileError in one line."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileError(f"{path}: no such file")
+    try:
+        held = _held(path)
+    except FileError:
+        raise
+    except Exception as error:
+        raise FileError(f"{path}: {_reason(error)}") from error
+    state, nested = _flat(_unwrapped(held))
+    if not state:
+        raise FileError(f"{path} holds no tensors by name; is it a checkpoint?")
+    return state, nested
+
+
+def _held(path: Path) -> Any:
+    with path.open("rb") as file:
+        head = file.read(8)
+    if len(head) < 8:
+        raise FileError(f"{path} is empty or cut short")
+    if path.suffix == ".npz":
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: torch.from_numpy(arrays[name].copy()) for name in arrays.files}
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    # numpy numbers stand beside the tensors in many training programs' files; they are data, not code
+    with torch.serialization.safe_globals(_numbers()):
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _numbers() -> list[Any]:
+    scalar = np.float64(0).__reduce__()[0]
+    kinds = [type(np.dtype(kind)) for kind in ("float64", "float32", "int64", "int32", "bool")]
+    return [(scalar, "numpy.core.multiarray.scalar"), scalar, np.dtype, *kinds]
+
+
+def _unwrapped(held: Any) -> Any:
+    while isinstance(held, Mapping):
+        inside = next((held[k] for k in _WRAPPERS if isinstance(held.get(k), Mapping)), None)
+        if inside is None:
+            return held
+        held = inside
+    return held
+
+
+def _flat(held: Any, before: str = "") -> tuple[State, bool]:
+    """Tensors of nested dicts under dotted names; what is not a tensor (epochs, scores) is left out."""
+    state: State = {}
+    nested = False
+    for name, value in held.items() if isinstance(held, Mapping) else ():
+        if isinstance(value, Tensor):
+            state[before + str(name)] = value.detach()
+        elif isinstance(value, Mapping):
+            inner, _ = _flat(value, f"{before}{name}.")
+            nested = nested or bool(inner)
+            state |= inner
+    for prefix in _PREFIXES:
+        if state and not before and all(name.startswith(prefix) for name in state):
+            state = {name.removeprefix(prefix): t for name, t in state.items()}
+    return state, nested
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, in one line for somebody who never saw a pickle."""
+    text = str(error)
+    if "Unsupported global" in text or "weights_only" in text.lower() or "Unsupported operand" in text:
+        asked = text.partition("GLOBAL ")[2].split(" ")[0] if "GLOBAL " in text else "code"
+        return f"refused, because it wants to run {asked}; only files of plain tensors are read"
+    kind = type(error).__name__
+    first = text.strip().splitlines()[0][:120] if text.strip() else ""
+    return f"damaged, cut short or no weights file ({kind}{': ' + first if first else ''})"

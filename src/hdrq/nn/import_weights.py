@@ -1,0 +1,148 @@
+"""Other people's weights become ours: recognised, converted with every key accounted for, given a card."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hdrq.encoding.photometry import LIGHT
+from hdrq.errors import FileError, UsageError
+from hdrq.nn import foreign_files as foreign
+from hdrq.nn.download import digest, download
+from hdrq.nn.net import Layout, Net
+from hdrq.nn.weights import published, save, span, user_folder
+from hdrq.records import Checkpoint
+from hdrq.registry import check, find
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*$")
+
+
+def adopt(
+    files: Sequence[Path],
+    net: str,
+    *,
+    name: str = "",
+    encoding: str = "",
+    white: str = "",
+    layout: str = "",
+    options: Mapping[str, Any] | None = None,
+    licence: str = "",
+    data: str = "",
+    results: Mapping[str, Any] | None = None,
+    half: bool = False,
+    folder: Path | None = None,
+) -> tuple[Checkpoint, Path]:
+    """Convert files that together hold one network's tensors; returns the new card and its path.
+
+    net       the network they are of; encoding, white  what it was trained on, where the file cannot say
+    options   build options that no tensor's shape tells, such as the number of heads
+    """
+    asked: Net = find("net", net)
+    state, nested = {}, False
+    for file in files:
+        part, inner = foreign.read(file)
+        state.update(part)
+        nested = nested or inner
+    found = _layout(asked, layout) if layout else asked.recognise(state, nested)
+    made: Net = find("net", found.makes) if found.makes else asked
+    try:
+        read = found.options(state)
+    except (KeyError, IndexError) as error:
+        raise FileError(f"{files[0]} is no whole {net}: '{error.args[0]}' is missing") from error
+    chosen = _complete(made, {**read, **found.fixed}, options or {})
+    try:
+        module = made.filled(found.read(state, chosen), **chosen)
+    except (RuntimeError, ValueError, IndexError) as error:  # a tensor of the wrong rank, say
+        first = str(error).splitlines()[0]
+        raise FileError(f"{files[0]} does not fit {made.name}: {first}") from error
+    sources = ", ".join(f"{f.name} (sha256 {digest(f)})" for f in files)
+    code = encoding or found.encoding or "srgb"
+    level = white or (found.white if code == found.encoding or not found.encoding else "sdr")
+    if code not in LIGHT:
+        check("encoding", code)
+    span(code, level)  # a range that is none fails here, before anything is written
+    return save(
+        module,
+        name=_slug(name or files[0].stem),
+        net=made.name,
+        options=chosen,
+        encoding=code,
+        white=level,
+        recipe=f"imported as {found.name} from {sources}",
+        data=data,
+        licence=licence,
+        results=results,
+        half=half,
+        folder=folder,
+    )
+
+
+def fetch(
+    name: str, accept: Callable[[str, str], bool], sha256s: Sequence[str] = ()
+) -> Iterator[tuple[str, int, int | None] | Checkpoint]:
+    """Download published weights and convert them; yields progress (file, bytes, bytes in all), then the card.
+
+    accept   asked (file, its sha256) where no hash is pinned; what it refuses is deleted
+    sha256s  hashes the user pins, one a file, in place of asking
+    """
+    entry = next((p for p in published() if p["name"] == name), None)
+    if entry is None:
+        known = ", ".join(p["name"] for p in published())
+        raise UsageError(f"nobody publishes weights called '{name}'; there are {known}")
+    cache = user_folder() / "downloads"
+    paths = []
+    for number, (url, file, pinned) in enumerate(zip(entry["urls"], entry["files"], entry["sha256"])):
+        path = cache / file
+        if not path.exists():
+            for have, total in download(url, path):
+                yield file, have, total
+        found = digest(path)
+        wanted = sha256s[number] if number < len(sha256s) else pinned
+        if wanted and not found.startswith(wanted.lower()):
+            path.unlink()
+            raise FileError(f"{file} from {url} has sha256 {found}, not {wanted}...; it was removed")
+        if not wanted and not accept(file, found):
+            path.unlink()
+            raise UsageError(f"{file} was not accepted and is removed; nothing was installed")
+        paths.append(path)
+    card, _ = adopt(
+        paths,
+        entry["net"],
+        name=name,
+        encoding=entry["encoding"],
+        white=entry["white"],
+        licence=entry["licence"],
+        data=entry["data"],
+        results={"home": entry["home"]} | ({"default": True} if entry.get("default") else {}),
+    )
+    yield card
+
+
+def _layout(net: Net, name: str) -> Layout:
+    for layout in net.layouts:
+        if layout.name == name:
+            return layout
+    known = ", ".join(layout.name for layout in net.layouts)
+    raise UsageError(f"{net.name} has no layout '{name}'; it has {known}")
+
+
+def _complete(net: Net, found: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Build options, none left open and none unknown."""
+    taken = inspect.signature(net.build).parameters
+    known = [key for key, p in taken.items() if p.kind is not p.VAR_KEYWORD]
+    known += [key for key in found if key not in known]
+    if unknown := [key for key in given if key not in known]:
+        raise UsageError(f"{net.name} has no option '{unknown[0]}'; it has {', '.join(known)}")
+    options = {**found, **given}
+    if unclear := [key for key, value in options.items() if value is None]:
+        raise UsageError(f"no tensor tells the {unclear[0]} of this {net.name}; add --set {unclear[0]}=N")
+    return options
+
+
+def _slug(name: str) -> str:
+    if not _NAME.match(name):
+        raise UsageError(f"'{name}' is no name for weights; use letters, digits, . _ + and -, with --name")
+    return name

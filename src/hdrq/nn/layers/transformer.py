@@ -1,0 +1,216 @@
+"""The vision transformer: tokens from patches, self-attention, pre-norm blocks."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy.ndimage import zoom
+from torch import Tensor, nn
+
+
+class DropPath(nn.Module):
+    """While training, forgets the branch of some samples and scales up the others.
+
+    Source  Huang et al., ECCV 2016, doi:10.1007/978-3-319-46493-0_39
+    """
+
+    def __init__(self, rate: float = 0.0) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.rate == 0:
+            return x
+        keep = x.new_empty(x.shape[0], *[1] * (x.dim() - 1)).bernoulli_(1 - self.rate)
+        return x * keep / (1 - self.rate)
+
+
+class SelfAttention(nn.Module):
+    """Multi-head attention of a sequence to itself; query, key and value are one matrix product."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+
+    def split(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, N, D) to query, key and value, each (B, heads, N, D/heads)."""
+        b, n, d = x.shape
+        q, k, v = self.qkv(x).reshape(b, n, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
+        return q, k, v
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, N, D) to the same shape."""
+        q, k, v = self.split(x)
+        return self.out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+
+
+def attended(query: Tensor, key: Tensor) -> Tensor:
+    """What the first token attends to, (B, N): softmax weights, mean over heads, sum 1."""
+    row = query[:, :, :1] @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
+    return torch.softmax(row.float(), -1).mean(1)[:, 0]
+
+
+class PatchTokens(nn.Module):
+    """Patches with positions and scales become a sequence [class, registers, patches].
+
+    width, patch   of a token, of a patch's side
+    grid           the position table has grid x grid rows, and one for the class token
+    scales         how many pyramid levels have an embedding of their own; 1 for none
+    registers      extra tokens with neither position nor scale
+    class_scale    whether the class token also gets row 0 of the scale table (VTAMIQ of 2022)
+    """
+
+    def __init__(
+        self,
+        width: int,
+        patch: int = 16,
+        grid: int = 24,
+        scales: int = 1,
+        registers: int = 0,
+        class_scale: bool = False,
+    ) -> None:
+        super().__init__()
+        self.grid, self.class_scale = grid, class_scale
+        self.patch = nn.Conv2d(3, width, patch, patch)
+        _as_texture(self.patch.weight)
+        self.first = nn.Parameter(torch.zeros(1, 1, width))
+        self.places = _table(grid * grid + 1, width)
+        self.scales = _table(scales + 1, width) if scales > 1 else None
+        self.registers = _table(registers, width) if registers else None
+
+    def forward(self, patches: Tensor, place: Tensor, scale: Tensor | None = None) -> Tensor:
+        """Whole sequences, (B, 1 + registers + N, width). See `tokens` for the arguments."""
+        return self.headed(self.tokens(patches, place, scale))
+
+    def tokens(self, patches: Tensor, place: Tensor, scale: Tensor | None = None) -> Tensor:
+        """One token a patch, (B, N, width).
+
+        patches  (B, N, 3, p, p)
+        place    (B, N, 2): row and column in [0, 1); the nearest row of the table is taken
+        scale    (B, N): 0 for full resolution, 1 for half, ...
+        """
+        # One matrix product; a convolution whose stride is its size would copy first.
+        x = F.linear(patches.flatten(2), self.patch.weight.flatten(1), self.patch.bias)
+        row, column = (place * self.grid).long().clamp(0, self.grid - 1).unbind(-1)
+        x = x + F.embedding(row * self.grid + column + 1, self.places[0])
+        if self.scales is not None and scale is not None:
+            level = scale.long().clamp(0, self.scales.shape[1] - 2) + 1
+            x = x + F.embedding(level, self.scales[0])
+        return x
+
+    def headed(self, tokens: Tensor) -> Tensor:
+        """The class token and the registers put before (B, N, width)."""
+        first = self.first + self.places[:, :1]
+        if self.class_scale and self.scales is not None:
+            first = first + self.scales[:, :1]
+        head = [first] if self.registers is None else [first, self.registers]
+        return torch.cat([*(h.expand(tokens.shape[0], -1, -1) for h in head), tokens], 1)
+
+
+def resize_places(table: Tensor, grid: int) -> Tensor:
+    """A position table (1, 1 + g·g, D) for another grid, order-1 zoom as the ViT authors do; row 0 stays."""
+    old = round((table.shape[1] - 1) ** 0.5)
+    if old == grid:
+        return table
+    cells = table[0, 1:].reshape(old, old, -1).float().numpy()
+    grown = np.asarray(zoom(cells, (grid / old, grid / old, 1), order=1)).reshape(grid * grid, -1)
+    return torch.cat([table[:, :1], torch.from_numpy(grown)[None].to(table)], 1)
+
+
+@torch.no_grad()
+def _as_texture(filters: Tensor) -> None:
+    """Random filters begin blind to a patch's mean, which would drown what happens within it."""
+    filters -= filters.mean((2, 3), keepdim=True)
+    filters *= 8
+
+
+def _table(rows: int, width: int) -> nn.Parameter:
+    return nn.Parameter(torch.empty(1, rows, width).normal_(std=0.02))
+
+
+EPSILON = 1e-6  # of every layer norm, as in the JAX original
+
+
+class Block(nn.Module):
+    """x + scale · attention(norm(x)), then x + scale · mlp(norm(x))."""
+
+    def __init__(self, width: int, heads: int, mlp: int, layer_scale: bool, drop_path: float) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width, EPSILON)
+        self.attention = SelfAttention(width, heads)
+        self.norm2 = nn.LayerNorm(width, EPSILON)
+        self.fc1, self.fc2 = nn.Linear(width, mlp), nn.Linear(mlp, width)
+        self.scale1 = nn.Parameter(torch.ones(width)) if layer_scale else None
+        self.scale2 = nn.Parameter(torch.ones(width)) if layer_scale else None
+        self.drop_path = DropPath(drop_path)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, N, width) to the same shape."""
+        x = x + self._branch(self.attention(self.norm1(x)), self.scale1)
+        return x + self._branch(self.fc2(F.gelu(self.fc1(self.norm2(x)))), self.scale2)
+
+    def first(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What becomes of the first token alone, (B, width), and the queries and keys that led there."""
+        q, k, v = self.attention.split(self.norm1(x))
+        seen = F.scaled_dot_product_attention(q[:, :, :1], k, v).transpose(1, 2).flatten(2)
+        y = x[:, :1] + self._branch(self.attention.out(seen), self.scale1)
+        y = y + self._branch(self.fc2(F.gelu(self.fc1(self.norm2(y)))), self.scale2)
+        return y[:, 0], q, k
+
+    def _branch(self, x: Tensor, scale: Tensor | None) -> Tensor:
+        return self.drop_path(x if scale is None else x * scale)
+
+
+class Transformer(nn.Module):
+    """Blocks and a final norm over `PatchTokens`.
+
+    depth      blocks kept; fewer than a pre-trained net has is allowed, the final norm stays
+    drop_path  stochastic depth of the last block; it grows linearly from 0 at the first
+    """
+
+    def __init__(
+        self,
+        width: int = 768,
+        depth: int = 12,
+        heads: int = 12,
+        mlp: int = 3072,
+        patch: int = 16,
+        grid: int = 24,
+        scales: int = 1,
+        registers: int = 0,
+        layer_scale: bool = False,
+        class_scale: bool = False,
+        drop_path: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.embed = PatchTokens(width, patch, grid, scales, registers, class_scale)
+        rates = [drop_path * i / max(depth - 1, 1) for i in range(depth)]
+        self.blocks = nn.ModuleList(Block(width, heads, mlp, layer_scale, rate) for rate in rates)
+        self.norm = nn.LayerNorm(width, EPSILON)
+
+    def forward(self, patches: Tensor, place: Tensor, scale: Tensor | None = None) -> Tensor:
+        """All tokens after the last norm, (B, 1 + registers + N, width); token 0 is the class token."""
+        return self.encode(self.embed.tokens(patches, place, scale))
+
+    def encode(self, tokens: Tensor) -> Tensor:
+        """The same from patch tokens (B, N, width), which may have been made in pieces."""
+        x = self.embed.headed(tokens)
+        for block in self.blocks:
+            x = block(x)
+        return self.norm(x)
+
+    def summarise(self, tokens: Tensor, look: bool = False) -> tuple[Tensor, Tensor | None]:
+        """The class token (B, width) and, where asked for, what it attends to in the last block, (B, N).
+
+        In the last block only the class token asks and is answered, which saves most of that block.
+        """
+        x = self.embed.headed(tokens)
+        *others, last = (block for block in self.blocks if isinstance(block, Block))
+        for block in others:
+            x = block(x)
+        first, query, key = last.first(x)
+        seen = attended(query, key)[:, -tokens.shape[1] :] if look else None
+        return self.norm(first), seen

@@ -1,0 +1,60 @@
+"""The convolutions of VGG16, cut where others look into it. doi:10.48550/arXiv.1409.1556"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hdrq.nn.keys import Rule, rename
+
+STAGES = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
+# Index of every convolution in torchvision's `features`.
+FEATURES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
+
+
+def halve(x: Tensor) -> Tensor:
+    return F.max_pool2d(x, 2)
+
+
+class Trunk(nn.Module):
+    """Thirteen 3x3 convolutions in five stages."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = [3, *(w for stage in STAGES for w in stage)]
+        self.convs = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in pairwise(widths))
+
+    def stages(self, x: Tensor, shrink: Callable[[Tensor], Tensor] = halve) -> Iterator[Tensor]:
+        """What each stage gives after its last ReLU; `shrink` stands between stages."""
+        conv = iter(self.convs)
+        for number, widths in enumerate(STAGES):
+            x = x if number == 0 else shrink(x)
+            for _ in widths:
+                x = F.relu(next(conv)(x))
+            yield x
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 3, H, W) to (B, 512, H/32, W/32)."""
+        for y in self.stages(x):
+            x = y
+        return halve(x)
+
+
+def torchvision(theirs: str = "features.", ours: str = "convs.") -> tuple[Rule, ...]:
+    """The table of the convolutions in torchvision's numbering."""
+    return tuple(rename(f"{theirs}{i}.{{leaf}}", f"{ours}{k}.{{leaf}}") for k, i in enumerate(FEATURES))
+
+
+def staged(theirs: str, ours: str = "trunk.convs.") -> tuple[Rule, ...]:
+    """The same where the five stages are numbered from 1 too, as in LPIPS and DISTS: theirs = "net.slice"."""
+    number = [s for s, stage in enumerate(STAGES, 1) for _ in stage]
+    pairs = zip(number, FEATURES)
+    return tuple(rename(f"{theirs}{s}.{i}.{{leaf}}", f"{ours}{k}.{{leaf}}") for k, (s, i) in enumerate(pairs))
+
+
+def widths() -> tuple[int, ...]:
+    """Channels that leave each stage."""
+    return tuple(stage[-1] for stage in STAGES)

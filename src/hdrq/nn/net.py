@@ -1,0 +1,130 @@
+"""What the shelf `nets` holds: how a network is built, and how other people's files of it are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hdrq.errors import FileError, UsageError
+from hdrq.nn.keys import Rule, State, convert, restore, some
+from hdrq.nn.layers.transformer import resize_places
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Somebody's way to name the tensors of a network.
+
+    marks     keys that tell this layout from others
+    table     rules that lead from every one of their names to every one of ours; a function of the
+              build options where those decide a shape
+    options   build options, read from their tensors' shapes; None for what shapes cannot tell
+    fixed     build options that hold for every file of this kind
+    encoding  the code their training data were in; "" where the file does not tell
+    white     what their network calls 1.0, see hdrq.nn.weights
+    makes     the net this layout belongs to, where that is not the one it was asked for
+    nested    whether the file is a dict of dicts; None where it does not matter
+    """
+
+    name: str
+    marks: tuple[str, ...]
+    table: tuple[Rule, ...] | Callable[[Mapping[str, Any]], tuple[Rule, ...]]
+    options: Callable[[Mapping[str, Tensor]], dict[str, Any]] = lambda state: {}
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    encoding: str = ""
+    white: str = "sdr"
+    makes: str = ""
+    nested: bool | None = None
+
+    def fits(self, state: Mapping[str, Tensor], nested: bool | None = None) -> bool:
+        kind = self.nested is None or nested is None or self.nested == nested
+        return kind and all(mark in state for mark in self.marks)
+
+    def read(self, state: Mapping[str, Tensor], options: Mapping[str, Any]) -> State:
+        """Their tensors under our names."""
+        return convert(self._rules(options), state)
+
+    def write(self, state: Mapping[str, Tensor], options: Mapping[str, Any]) -> State:
+        """Our tensors under their names."""
+        return restore(self._rules(options), state)
+
+    def _rules(self, options: Mapping[str, Any]) -> tuple[Rule, ...]:
+        return self.table if isinstance(self.table, tuple) else self.table(options)
+
+
+@dataclass(frozen=True)
+class Net:
+    """An entry of the shelf `nets`.
+
+    build    build(**options) -> module; options are plain JSON values, all with defaults
+    layouts  how others name its tensors
+    witness  one output for one fixed, computed input: it proves loaded weights to be the right ones
+    grows    what this network takes from another's tensors to start with: {"vgg16": from_vgg16}
+    """
+
+    name: str
+    build: Callable[..., nn.Module]
+    layouts: tuple[Layout, ...]
+    witness: Callable[[nn.Module], Tensor]
+    grows: Mapping[str, Callable[[State], State]] = field(default_factory=dict)
+
+    def recognise(self, state: Mapping[str, Tensor], nested: bool | None = None) -> Layout:
+        """The layout of a foreign state_dict, or FileError naming those that are known."""
+        for layout in self.layouts:
+            if layout.fits(state, nested):
+                return layout
+        known = ", ".join(layout.name for layout in self.layouts)
+        raise FileError(f"these tensors ({some(state, 2)}) are no {self.name} in a known layout ({known})")
+
+    def filled(self, state: Mapping[str, Tensor], **options: Any) -> nn.Module:
+        """The module with these tensors (our names), eval mode, float32; every key and shape is checked."""
+        with torch.device("meta"):
+            module = self.build(**options)
+        wanted = module.state_dict()
+        if missing := [k for k in wanted if k not in state]:
+            raise FileError(f"{len(missing)} tensors of {self.name} are missing: {some(missing)}")
+        if extra := [k for k in state if k not in wanted]:
+            raise FileError(f"{len(extra)} tensors have no place in {self.name}: {some(extra)}")
+        for key, tensor in wanted.items():
+            if tuple(state[key].shape) != tuple(tensor.shape):
+                shapes = f"{tuple(state[key].shape)} where {self.name} has {tuple(tensor.shape)}"
+                raise FileError(f"'{key}' is {shapes}")
+        ready = {
+            k: t.to(wanted[k].dtype if t.is_floating_point() else t.dtype).contiguous()
+            for k, t in state.items()
+        }
+        module.load_state_dict(ready, strict=True, assign=True)
+        return module.eval().requires_grad_(False)
+
+    def grow(self, module: nn.Module, source: str, state: State) -> tuple[str, ...]:
+        """Start training from another net's tensors (our names); returns the names that stay as they were.
+
+        Blocks that `module` does not have are left out; a position table is zoomed to its grid.
+        """
+        if source not in self.grows:
+            known = ", ".join(self.grows) or "nothing"
+            raise UsageError(f"{self.name} cannot start from {source}; it can from {known}")
+        mine, taken = module.state_dict(), {}
+        for name, tensor in self.grows[source](state).items():
+            if name in mine:
+                grid = round((mine[name].shape[1] - 1) ** 0.5) if name.endswith("places") else 0
+                taken[name] = resize_places(tensor, grid) if grid else tensor
+                if taken[name].shape != mine[name].shape:
+                    shapes = f"{tuple(tensor.shape)} there, {tuple(mine[name].shape)} here"
+                    raise UsageError(f"{self.name} cannot start from this {source}: '{name}' is {shapes}")
+        module.load_state_dict(taken, strict=False)
+        return tuple(name for name in mine if name not in taken)
+
+
+def pattern(*shape: int) -> Tensor:
+    """A computed input in [0, 1], the same on every machine: irrational steps along the flattened index."""
+    i = torch.arange(int(torch.tensor(shape).prod()), dtype=torch.float64)
+    return ((i * 0.6180339887498949) % 1.0).float().reshape(shape)
+
+
+def mix(output: Tensor) -> Tensor:
+    """One number that depends on every value of an output, and on where it stands."""
+    return (output.flatten() * (pattern(output.numel()) - 0.5).to(output)).sum()

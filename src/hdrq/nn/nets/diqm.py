@@ -1,0 +1,43 @@
+"""DIQM: the quality that HDR-VDP would give, from both pictures, by a small network.
+
+Source  Artusi, Banterle, Carrara & Moreo, IEEE TIP 2020, doi:10.1109/TIP.2019.2944079
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from hdrq.nn.keys import rename
+from hdrq.nn.layers.quality_stages import WIDTHS, Norm, QualityStages
+from hdrq.nn.net import Layout, Net, pattern
+
+
+def _build(channels: int = 6, norm: Norm = "none", widths: tuple[int, ...] = WIDTHS) -> QualityStages:
+    return QualityStages(channels, norm, False, 1, True, tuple(widths))
+
+
+def _witness(net: nn.Module) -> Tensor:
+    half = int(net.channels) // 2  # type: ignore[arg-type]
+    return net(pattern(1, half, 64, 96), pattern(1, half, 64, 96) * 0.9)
+
+
+diqm = Net(
+    name="diqm",
+    build=_build,
+    layouts=(
+        Layout(
+            name="diqm",
+            marks=("conv.0.conv.0.weight", "conv.0.conv.2.weight"),
+            table=(
+                *tuple(
+                    rename(f"conv.{stage}.conv.{place}.{{leaf}}", f"stages.{stage}.{name}.{{leaf}}")
+                    for stage in range(5)
+                    for place, name in ((0, "first"), (2, "second"))
+                ),
+                rename("regressor.regressor.{k}.{leaf}", "head.{k}.{leaf}"),
+            ),
+            encoding="log1p",
+        ),
+    ),
+    witness=_witness,
+)

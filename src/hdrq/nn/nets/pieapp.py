@@ -1,0 +1,21 @@
+"""PieAPP as published, and re-trained on display light with a sigmoid on its weights. Lower is better.
+
+The first reads 0..255 from blue to red; the second reads ImageNet-normalised code (sRGB or PU21),
+starts from VGG16 and comes from Chubarau et al. 2024, doi:10.48550/arXiv.2405.00670.
+"""
+
+from __future__ import annotations
+
+from hdrq.nn.layers.pieapp import PIEAPP, PU_PIEAPP, RETRAINED, PatchComparer, from_vgg16, witness
+from hdrq.nn.net import Layout, Net
+
+pieapp = Net(
+    name="pieapp",
+    build=PatchComparer,
+    layouts=(
+        Layout(name="pieapp-0.1", marks=("ref_score_subtract.weight",), table=PIEAPP, encoding="srgb"),
+        Layout(name="hdr-iqa-dom-adapt", marks=("extractor.conv1.weight",), table=PU_PIEAPP, fixed=RETRAINED),
+    ),
+    witness=witness,
+    grows={"vgg16": from_vgg16},
+)

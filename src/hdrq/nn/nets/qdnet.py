@@ -1,0 +1,151 @@
+"""QD-net: quality and content of a tone-mapped picture taken apart; scores it, and makes it again at another quality.
+
+Source  Wang et al. 2021 (blind quality assessment and enhancement of tone-mapped images by disentangled
+representation). Widths, the size of the latent code and the weights of the loss are not published; those here are ours.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hdrq.nn.input_scaling import Convention
+from hdrq.nn.keys import State
+from hdrq.nn.layers.resnet import Bottleneck, ResNet
+from hdrq.nn.net import Net, pattern
+
+_DEEP = 2048
+_UP = (1024, 512, 256, 128, 64)  # widths of the decoder, coarse to fine
+_SKIPS = (1024, 512, 256)  # channels the encoder offers on the way
+
+
+class Code(NamedTuple):
+    """What the encoder says of a picture.
+
+    mean, log_variance  (B, latent) of the quality code;  content  (B, 2048, h, w), its statistics taken out
+    skips               earlier maps, fine to coarse, taken out likewise
+    """
+
+    mean: Tensor
+    log_variance: Tensor
+    content: Tensor
+    skips: tuple[Tensor, ...]
+
+
+def _statistics(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of every channel over space, (B, C)."""
+    flat = x.flatten(2)
+    return flat.mean(2), (flat.var(2, correction=0) + 1e-5).sqrt()
+
+
+def _still(x: Tensor) -> Tensor:
+    """A map without its channel statistics."""
+    mean, deviation = _statistics(x)
+    return (x - mean[..., None, None]) / deviation[..., None, None]
+
+
+class Up(nn.Module):
+    """Twice the size, two convolutions, and the quality code as channel statistics (AdaIN)."""
+
+    def __init__(self, entering: int, skip: int, width: int, latent: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(entering + skip, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+        self.style = nn.Linear(latent, 2 * width)
+
+    def forward(self, x: Tensor, skip: Tensor | None, z: Tensor, size: tuple[int, int]) -> Tensor:
+        x = F.interpolate(x, size=size, mode="bilinear", align_corners=False)
+        x = F.relu(self.first(x if skip is None else torch.cat([x, skip], 1)))
+        scale, shift = self.style(z).chunk(2, 1)
+        return F.relu(_still(self.second(x)) * (1 + scale[..., None, None]) + shift[..., None, None])
+
+
+class QdNet(nn.Module):
+    """(B, 3, H, W) in ImageNet's numbers to (B,) quality in 0..1 or so, higher is better."""
+
+    def __init__(self, latent: int = 512, dropout: float = 0.5) -> None:
+        super().__init__()
+        self.intake: Convention = "imagenet"
+        self.latent = latent
+        self.body = ResNet(Bottleneck, (3, 4, 6, 3), 0)
+        self.mean, self.log_variance = nn.Linear(2 * _DEEP, latent), nn.Linear(2 * _DEEP, latent)
+        self.head = nn.Sequential(
+            nn.Linear(latent, 256),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(256, 128),
+            nn.ReLU(),
+            nn.Linear(128, 64),
+            nn.ReLU(),
+            nn.Linear(64, 1),
+        )
+        entering, skips = (_DEEP, *_UP[:-1]), (*_SKIPS, 0, 0)
+        self.ups = nn.ModuleList(Up(e, s, w, latent) for e, s, w in zip(entering, skips, _UP))
+        self.paint = nn.Conv2d(_UP[-1], 3, 3, padding=1)
+
+    def encode(self, x: Tensor) -> Code:
+        *skips, last = self.body.stages(x)
+        said = torch.cat(_statistics(last), 1)
+        return Code(self.mean(said), self.log_variance(said), _still(last), tuple(_still(s) for s in skips))
+
+    def score(self, z: Tensor) -> Tensor:
+        """Quality (B,) of quality codes (B, latent)."""
+        return self.head(z)[:, 0]
+
+    def decode(self, code: Code, z: Tensor, size: tuple[int, int]) -> Tensor:
+        """The picture (B, 3, H, W), in the network's numbers, with the content of `code` and the quality of z."""
+        x = code.content
+        offered: list[Tensor | None] = [*reversed(code.skips), None, None]
+        for number, (up, skip) in enumerate(zip(self.ups, offered)):
+            halvings = 4 - number
+            side = (
+                (-(-size[0] // 2**halvings), -(-size[1] // 2**halvings)) if skip is None else skip.shape[-2:]
+            )
+            x = up(x, skip, z, (int(side[0]), int(side[1])))
+        return self.paint(x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Quality by the mean of the posterior; while training, by a sample of it."""
+        code = self.encode(x)
+        z = code.mean
+        if self.training:
+            z = z + torch.randn_like(z) * (code.log_variance / 2).exp()
+        return self.score(z)
+
+    def towards(self, x: Tensor, quality: float, seed: int = 0, steps: int = 200) -> tuple[Tensor, float]:
+        """The picture at a wanted quality, and the quality its code then has.
+
+        A code z' that scores at least `quality` is drawn from the prior; the share e of it that makes
+        e·z' + (1 - e)·z score `quality` is found by gradient descent.
+        """
+        with torch.no_grad():
+            code = self.encode(x)
+            random = torch.Generator().manual_seed(seed)
+            drawn = torch.randn(512, self.latent, generator=random).to(x)
+            best = drawn[int((self.score(drawn) - quality).clamp(max=0).argmax())]
+        share = torch.zeros((), device=x.device, requires_grad=True)
+        optimiser = torch.optim.Adam([share], lr=0.02)
+        for _ in range(steps):
+            optimiser.zero_grad()
+            mixed = torch.lerp(code.mean, best, share.clamp(0, 1))
+            ((self.score(mixed) - quality) ** 2).mean().backward()
+            optimiser.step()
+        with torch.no_grad():
+            mixed = torch.lerp(code.mean, best, share.clamp(0, 1))
+            return self.decode(code, mixed, (x.shape[-2], x.shape[-1])), float(self.score(mixed).mean())
+
+
+def _from_resnet(state: State) -> State:
+    return {f"body.{name}": tensor for name, tensor in state.items() if not name.startswith("fc.")}
+
+
+qdnet = Net(
+    name="qdnet",
+    build=QdNet,
+    layouts=(),
+    witness=lambda net: net(pattern(1, 3, 64, 96) * 4 - 2),
+    grows={"resnet50": _from_resnet},
+)

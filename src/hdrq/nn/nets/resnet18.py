@@ -1,0 +1,33 @@
+"""ResNet-18 in torchvision's names, with or without its classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from hdrq.nn.keys import rename
+from hdrq.nn.layers.resnet import Basic, ResNet
+from hdrq.nn.net import Layout, Net, mix, pattern
+
+
+def _build(classes: int = 1000) -> ResNet:
+    return ResNet(Basic, (2, 2, 2, 2), classes)
+
+
+def _options(state: Mapping[str, Tensor]) -> dict[str, Any]:
+    return {"classes": state["fc.weight"].shape[0] if "fc.weight" in state else 0}
+
+
+resnet18 = Net(
+    name="resnet18",
+    build=_build,
+    layouts=(
+        # timm names them the same way
+        Layout(
+            "torchvision", ("layer1.0.conv1.weight",), (rename("{key}", "{key}"),), _options, encoding="srgb"
+        ),
+    ),
+    witness=lambda net: mix(net(pattern(1, 3, 64, 64) * 4 - 2)),
+)

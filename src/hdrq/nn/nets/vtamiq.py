@@ -1,0 +1,244 @@
+"""VTAMIQ: two bags of patches through one transformer, and a decoder for what differs.
+
+Source  Chubarau & Clark, VTAMIQ, doi:10.48550/arXiv.2110.01655
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from hdrq.nn import vit_names
+from hdrq.nn.input_scaling import Convention
+from hdrq.nn.keys import Rule, State, join, rename
+from hdrq.nn.layers.channel_attention import Activation, QualityDecoder
+from hdrq.nn.layers.transformer import Transformer
+from hdrq.nn.net import Layout, Net, pattern
+
+
+class Judgement(NamedTuple):
+    """q (B,), 0 as good as the reference, larger is worse; the summaries (B, D) of both, and what differs."""
+
+    q: Tensor
+    ref: Tensor
+    dist: Tensor
+    difference: Tensor
+
+
+class Vtamiq(nn.Module):
+    """Transformer, gain per channel, quality decoder and a two-layer head without activation at its end.
+
+    scales      pyramid levels with an embedding; 1: patches of full resolution only
+    diff_scale  whether the difference of the summaries is scaled channel by channel
+    intake      the numbers its patches come in
+    sampling    how patches were cut while it was trained: "authors" or "mended", see hdrq.scoring.sampling.plan
+    """
+
+    def __init__(
+        self,
+        width: int = 768,
+        depth: int = 6,
+        heads: int = 12,
+        mlp: int = 3072,
+        patch: int = 16,
+        grid: int = 24,
+        scales: int = 5,
+        registers: int = 8,
+        layer_scale: bool = True,
+        class_scale: bool = False,
+        diff_scale: bool = True,
+        groups: int = 4,
+        blocks: int = 4,
+        reduction: int = 16,
+        activation: Activation = "relu",
+        drop_path: float = 0.1,
+        encoder_drop_path: float = 0.0,
+        dropout: float = 0.1,
+        intake: Convention = "half",
+        sampling: Literal["authors", "mended"] = "mended",
+    ) -> None:
+        super().__init__()
+        self.patch, self.levels, self.intake, self.sampling = patch, scales, intake, sampling
+        self.transformer = Transformer(
+            width,
+            depth,
+            heads,
+            mlp,
+            patch,
+            grid,
+            scales,
+            registers,
+            layer_scale,
+            class_scale,
+            encoder_drop_path,
+        )
+        self.diff_scale = nn.Parameter(torch.ones(width)) if diff_scale else None
+        self.decoder = QualityDecoder(width, groups, blocks, reduction, activation, drop_path)
+        self.head = nn.Sequential(
+            nn.Dropout(dropout),
+            nn.Linear(width, width // 4),
+            nn.PReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(width // 4, 1),
+        )
+
+    def judge(self, ref: Tensor, dist: Tensor) -> Judgement:
+        """From the summaries (B, D) of both pictures."""
+        gap = ref - dist
+        difference = self.decoder(gap if self.diff_scale is None else gap * self.diff_scale)
+        return Judgement(self.head(difference)[:, 0], ref, dist, difference)
+
+    def compare(
+        self,
+        ref: Tensor,
+        dist: Tensor,
+        place: Tensor,
+        scale: Tensor | None = None,
+        place_dist: Tensor | None = None,
+        scale_dist: Tensor | None = None,
+    ) -> Judgement:
+        """From patches (B, N, 3, p, p), positions (B, N, 2) in [0, 1) and scales (B, N).
+
+        The test picture's patches are cut where the reference's are unless they have places of their own.
+        """
+        place_dist = place if place_dist is None else place_dist
+        scale_dist = scale if scale_dist is None else scale_dist
+        scales = None if scale is None or scale_dist is None else torch.cat([scale, scale_dist])
+        tokens = self.transformer.embed.tokens(torch.cat([ref, dist]), torch.cat([place, place_dist]), scales)
+        return self.judge(*self.transformer.summarise(tokens)[0].chunk(2))
+
+    def forward(self, ref: Tensor, dist: Tensor, place: Tensor, scale: Tensor | None = None) -> Tensor:
+        """The quality alone, (B,)."""
+        return self.compare(ref, dist, place, scale).q
+
+
+def _encoder(block: str) -> tuple[Rule, ...]:
+    """What both generations of the authors' code share; `block` names one encoder block."""
+    theirs, ours, mine = "transformer.embeddings.", "transformer.embed.", "transformer.blocks.{i}"
+    asked = ("query", "key", "value")
+    return (
+        rename(f"{theirs}cls_token", f"{ours}first"),
+        rename(f"{theirs}patch_embeddings.{{leaf}}", f"{ours}patch.{{leaf}}"),
+        rename(f"{theirs}positional_embeddings.positional_embeddings", f"{ours}places"),
+        rename(f"{theirs}scale_embeddings.scale_embeddings", f"{ours}scales"),
+        rename("transformer.encoder.encoder_norm.{leaf}", "transformer.norm.{leaf}"),
+        rename(f"{block}.attention_norm.{{leaf}}", f"{mine}.norm1.{{leaf}}"),
+        rename(f"{block}.ffn_norm.{{leaf}}", f"{mine}.norm2.{{leaf}}"),
+        join(tuple(f"{block}.attn.{part}.weight" for part in asked), f"{mine}.attention.qkv.weight"),
+        join(tuple(f"{block}.attn.{part}.bias" for part in asked), f"{mine}.attention.qkv.bias"),
+        rename(f"{block}.attn.out.{{leaf}}", f"{mine}.attention.out.{{leaf}}"),
+        rename(f"{block}.ffn.fc1.{{leaf}}", f"{mine}.fc1.{{leaf}}"),
+        rename(f"{block}.ffn.fc2.{{leaf}}", f"{mine}.fc2.{{leaf}}"),
+        rename("q_predictor.{k}.{leaf}", "head.{k}.{leaf}"),
+    )
+
+
+def _decoder(name: str, ones: int, squeeze: int, expand: int, options: Mapping[str, Any]) -> tuple[Rule, ...]:
+    """The decoder, whose 1x1 convolutions end in `ones` ones; the last of a list is its plain convolution."""
+    block, mine = f"{name}.{{g}}.body.{{b}}.body", "decoder.groups.{g}.blocks.{b}"
+    pairs = (
+        (f"{block}.2", f"{mine}.linear"),
+        (f"{block}.4.conv_du.{squeeze}", f"{mine}.attention.squeeze"),
+        (f"{block}.4.conv_du.{expand}", f"{mine}.attention.expand"),
+        (f"{name}.{{g}}.body.{options['blocks']}", "decoder.groups.{g}.linear"),
+        (f"{name}.{options['groups']}", "decoder.linear"),
+    )
+    shapes: dict[str, Any] = {
+        "read": lambda t: t.flatten(1),
+        "write": lambda t: t.reshape(*t.shape, *[1] * ones),
+    }
+    return (
+        rename(f"{block}.1.weight", f"{mine}.slope.weight"),
+        *(rename(f"{theirs}.weight", f"{ours}.weight", **shapes) for theirs, ours in pairs),
+        *(rename(f"{theirs}.bias", f"{ours}.bias") for theirs, ours in pairs),
+    )
+
+
+def _names_2024(options: Mapping[str, Any]) -> tuple[Rule, ...]:
+    block, mine = "transformer.encoder.layers.{i}", "transformer.blocks.{i}"
+    return (
+        *_encoder(block),
+        rename("transformer.embeddings.extra_tokens", "transformer.embed.registers"),
+        rename(f"{block}.ls1.gamma", f"{mine}.scale1"),
+        rename(f"{block}.ls2.gamma", f"{mine}.scale2"),
+        rename("diff_scale.gamma", "diff_scale"),
+        *_decoder("quality_decoder", 1, 1, 4, options),
+    )
+
+
+def _names_2022(options: Mapping[str, Any]) -> tuple[Rule, ...]:
+    activation = "body.4.conv_du.1.weight", "attention.activation.weight"
+    return (
+        *_encoder("transformer.encoder.layer.{i}"),
+        *_decoder("diff_net", 2, 0, 2, options),
+        rename(
+            f"diff_net.{{g}}.body.{{b}}.{activation[0]}", f"decoder.groups.{{g}}.blocks.{{b}}.{activation[1]}"
+        ),
+    )
+
+
+def _shape(state: Mapping[str, Tensor], layers: str, decoder: str, squeeze: int) -> dict[str, Any]:
+    embeddings = "transformer.embeddings."
+    options = vit_names.shape(
+        state[f"{embeddings}patch_embeddings.weight"],
+        state[f"{embeddings}positional_embeddings.positional_embeddings"],
+        state[f"{layers}0.ffn.fc1.weight"],
+        vit_names.count(state, layers, ".attention_norm.weight"),
+    )
+    table = state.get(f"{embeddings}scale_embeddings.scale_embeddings")
+    extra = state.get(f"{embeddings}extra_tokens")
+    blocks = vit_names.count(state, f"{decoder}.0.body.", ".body.1.weight")
+    squeezed = state[f"{decoder}.0.body.0.body.4.conv_du.{squeeze}.bias"].shape[0]
+    return options | {
+        "scales": 1 if table is None else table.shape[1] - 1,
+        "registers": 0 if extra is None else extra.shape[1],
+        "layer_scale": f"{layers}0.ls1.gamma" in state,
+        "diff_scale": "diff_scale.gamma" in state,
+        "groups": vit_names.count(state, f"{decoder}.", f".body.{blocks}.weight"),
+        "blocks": blocks,
+        "reduction": options["width"] // squeezed,
+    }
+
+
+def _witness(net: Any) -> Tensor:
+    p = net.patch
+    ref, dist = pattern(2, 1, 4, 3, p, p).unbind()
+    place = torch.tensor([[[0.1, 0.2], [0.3, 0.8], [0.6, 0.4], [0.9, 0.7]]])
+    return net(ref * 2 - 1, dist * 2 - 1, place, torch.arange(4)[None])[0]
+
+
+def from_vit(state: State) -> State:
+    """The transformer out of a ViT's tensors (our names); its classifier is left behind."""
+    return {name: t for name, t in state.items() if name.startswith("transformer.")}
+
+
+_2022 = {"class_scale": True, "activation": "prelu", "intake": "imagenet", "sampling": "authors"}
+vtamiq = Net(
+    name="vtamiq",
+    build=Vtamiq,
+    layouts=(
+        Layout(
+            name="vtamiq-2024",
+            marks=(
+                "quality_decoder.0.body.0.body.2.weight",
+                "transformer.encoder.layers.0.attn.query.weight",
+            ),
+            table=_names_2024,
+            options=lambda state: _shape(state, "transformer.encoder.layers.", "quality_decoder", 1),
+            fixed={"sampling": "authors"},
+        ),
+        Layout(
+            name="vtamiq-2022",
+            marks=("diff_net.0.body.0.body.2.weight", "transformer.encoder.layer.0.ffn.fc1.weight"),
+            table=_names_2022,
+            options=lambda state: _shape(state, "transformer.encoder.layer.", "diff_net", 0),
+            fixed=_2022,
+            encoding="srgb",
+        ),
+    ),
+    witness=_witness,
+    grows={"vit": from_vit},
+)

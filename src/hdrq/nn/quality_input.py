@@ -1,0 +1,85 @@
+"""What the networks of the NoR-VDPNet family see of a picture, by the card of their weights or as their programs have it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from hdrq.errors import UsageError
+from hdrq.image.color import weigh
+from hdrq.image.statistics import BT709_WEIGHTS, brightest, log_mean
+from hdrq.records import Encoding
+
+Curve = Literal["card", "tmo"]
+Compat = Literal["card", "yes", "no"]
+
+
+def official(net: Any, compat: Compat) -> bool:
+    """Whether the authors' way is wanted: by "card", of weights that were imported from them."""
+    if compat != "card":
+        return compat == "yes"
+    card = getattr(net, "checkpoint", None)
+    return card is not None and card.recipe.startswith("imported")
+
+
+def one_channel(code: Tensor, encoding: Encoding | None) -> Tensor:
+    """Code of the luminance, where code has light's meaning; luma with BT.709 weights elsewhere. (N, 1, H, W)"""
+    if code.shape[1] == 1:
+        return code
+    if encoding is None or not encoding.absolute:
+        return weigh(code, BT709_WEIGHTS)
+    return encoding.encode(weigh(encoding.decode(code), BT709_WEIGHTS))
+
+
+def adjusted(code: Tensor, encoding: Encoding | None, peak: float, curve: Curve) -> Tensor:
+    """Code of the light once its brightest value is put at `peak` cd/m² (0: left), under another curve if asked.
+
+    "tmo" is the programs' tone curve y/(1 + y) of light over its geometric mean.
+    """
+    if peak <= 0 and curve == "card":
+        return code
+    if encoding is None or not encoding.absolute:
+        raise UsageError("peak and curve=tmo are about light; these weights read SDR code")
+    light = encoding.decode(code)
+    if peak > 0:
+        light = light * (peak / brightest(light).clamp(min=1e-12))
+    if curve == "tmo":
+        scaled = light / log_mean(light)
+        return scaled / (1 + scaled)
+    return encoding.encode(light)
+
+
+def spanned(code: Tensor, net: Any) -> Tensor:
+    """Code with what the training called black at 0 and white at 1."""
+    black, white = getattr(net, "span", (0.0, 1.0))
+    return code if (black, white) == (0.0, 1.0) else (code - black) / (white - black)
+
+
+def fitting(code: Tensor, net: Any, encoding: Encoding | None) -> Tensor:
+    """As many channels as the network has: luminance for one, colour for three."""
+    channels = int(net.channels)
+    if channels == 1:
+        return one_channel(code, encoding)
+    if code.shape[1] != channels:
+        raise UsageError("these weights read colour, and the picture has one channel")
+    return code
+
+
+def scrambled(x: Tensor, turned: bool) -> Tensor:
+    """(N, 3, H, W) RGB as the programs read it: rows of BGR triplets, cut into thirds that are called channels.
+
+    turned  DIQM names the shape (3, W, H), NoR-VDPNet (3, H, W)
+    """
+    n, c, h, w = x.shape
+    flat = x.flip(1).permute(0, 2, 3, 1)
+    return flat.reshape(n, c, w, h) if turned else flat.reshape(n, c, h, w)
+
+
+def rounded_luma(code: Tensor) -> Tensor:
+    """Rec. 601 luma of 8-bit code as Pillow's convert("L") makes it, in fixed point; 0..1, (N, 1, H, W)."""
+    if code.shape[1] == 1:
+        return (code * 255).round() / 255
+    r, g, b = (code * 255).round().to(torch.int64).split(1, 1)
+    return ((r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16).to(code) / 255

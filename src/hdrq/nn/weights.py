@@ -1,0 +1,270 @@
+"""Weights that answer to their card.
+
+A checkpoint is NAME.safetensors beside NAME.json, its card (hdrq.records.Checkpoint). Nothing loads without a
+card; sha256, keys, shapes and one known score are checked before a network is believed.
+
+`load(net, weights, encoding)` gives the network, in eval mode and without gradients of its own, with
+    .checkpoint  its card
+    .span        (black, white): the code, in the encoding it is asked to read, that its training called 0 and 1
+    .label       NAME@first digits of its sha256, for the rows of a table
+    .intake      the convention of its numbers, see hdrq.nn.input_scaling
+A network in training is made ready for metrics with `prepare`, and kept with `save`.
+
+`white` of a card says what its training called 1.0:
+    sdr        code 1.0, and 0.0 is 0
+    255        the code of 100 cd/m², and that of 0.005 cd/m² is 0
+    pmax       the code of 10,000 cd/m², and that of 0.005 cd/m² is 0
+    LOW..HIGH  these two 8-bit-like codes are 0 and 1
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, fields
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as read_tensors
+from safetensors.torch import save as write_tensors
+from torch import Tensor, nn
+
+from hdrq.errors import FileError, MissingPart, UsageError
+from hdrq.io.atomic import atomic
+from hdrq.nn.net import Net
+from hdrq.records import Checkpoint, Encoding
+from hdrq.registry import find
+
+_TRAINED = ("vtamiq", "pieapp", "metaiqa", "koncept512", "qdnet")  # recipes know how
+_DISTILLED = ("norvdpnet", "norvdpnetpp", "diqm")
+UNTRAINED = "none"  # `recipe` of random weights: they load by name, for tests, and are never a default
+_LIGHT = ("nits", "linear")
+_DARK, _SDR, _BRIGHT = 0.005, 100.0, 10_000.0  # cd/m², the range of PU21 and an SDR white
+_TOLERANCE = 1e-3  # of the known score, relative to 1 + |score|: other processors add in other orders
+
+
+def folders() -> list[Path]:
+    """Where weights are looked for, the user's own first."""
+    package = Path(__file__).parents[1]
+    return [user_folder(), package / "models", package.parents[1] / "models"]
+
+
+def user_folder() -> Path:
+    """$HDRQ_MODELS, or the platform's cache."""
+    if chosen := os.environ.get("HDRQ_MODELS"):
+        return Path(chosen)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData/Local")) / "hdrq/models"
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Caches/hdrq/models"
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "hdrq/models"
+
+
+def cards() -> Iterator[tuple[Checkpoint, Path]]:
+    """Every readable card and its tensors' path; of two with one name the first folder's counts."""
+    seen = set()
+    for folder in folders():
+        for path in sorted(folder.glob("*.json")):
+            if path.stem not in seen and path.with_suffix(".safetensors").exists():
+                seen.add(path.stem)
+                yield read_card(path), path.with_suffix(".safetensors")
+
+
+def read_card(path: Path) -> Checkpoint:
+    """A card from its file; FileError where it is none."""
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+        card = Checkpoint(**{f.name: held[f.name] for f in fields(Checkpoint) if f.name in held})
+        if card.name != path.stem:
+            raise ValueError(f"it is the card of '{card.name}'")
+        return card
+    except (OSError, ValueError, TypeError) as error:
+        raise FileError(f"{path} is no card of weights: {error}") from error
+
+
+def find_card(name: str) -> tuple[Checkpoint, Path]:
+    """The card of that name and its tensors' path, or MissingPart with the way to get it."""
+    for folder in folders():
+        if (folder / f"{name}.json").exists() and (folder / f"{name}.safetensors").exists():
+            return read_card(folder / f"{name}.json"), folder / f"{name}.safetensors"
+    way = (
+        f"get them: hdrq models fetch {name}"
+        if any(p["name"] == name for p in published())
+        else "see: hdrq models list"
+    )
+    raise MissingPart(f"no weights are called '{name}' here; {way}")
+
+
+def default_weights(net: str, encoding: str) -> str:
+    """The weights a network gets when none are named: the user's before those that came with hdrq.
+
+    Raises MissingPart with the commands that get or train some, UsageError where several could be meant.
+    """
+    fit = [
+        (card, path)
+        for card, path in cards()
+        if card.net == net and card.encoding == encoding and card.recipe != UNTRAINED
+    ]
+    for folder in folders():
+        here = [card for card, path in fit if path.parent == folder]
+        chosen = [card for card in here if card.results.get("default")] or here
+        if len(chosen) == 1:
+            return chosen[0].name
+        if chosen:
+            some = ", ".join(f"@{card.name}" for card in chosen)
+            raise UsageError(f"several weights of {net} read {encoding} code; name one: {some}")
+    raise MissingPart(_how_to_get(net, encoding))
+
+
+def native_encoding(net: str, weights: str = "") -> str:
+    """The code that named weights were trained on; without a name that of the net's trained weights: those whose card
+    calls them the default for any picture, then those of sRGB."""
+    if weights:
+        return find_card(weights)[0].encoding
+    trained = [card for card, _ in cards() if card.net == net and card.recipe != UNTRAINED]
+    chosen = [card.encoding for card in trained if card.results.get("default") == "any"]
+    codes = [card.encoding for card in trained]
+    return chosen[0] if chosen else "srgb" if "srgb" in codes or not codes else codes[0]
+
+
+def _how_to_get(net: str, encoding: str) -> str:
+    """One line: what is missing, and the commands that mend it."""
+    ways = [
+        f"hdrq models fetch {p['name']}" for p in published() if (p["net"], p["encoding"]) == (net, encoding)
+    ]
+    trained_on = "" if encoding in ("srgb", *_LIGHT) else f" --encoding {encoding}"
+    ways += [f"hdrq models import FILE --as {net}{trained_on}"]
+    if net in _TRAINED:
+        ways.append(f"hdrq train --metric {net}")
+    if net in _DISTILLED:
+        ways.append(f"hdrq distill --student {net}")
+    here = [card.name for card, _ in cards() if card.net == net and card.recipe != UNTRAINED]
+    abroad = [p["name"] for p in published() if p["net"] == net and p["encoding"] != encoding]
+    prefix = "" if encoding in ("srgb", *_LIGHT) else f"{encoding}:"
+    other = ""
+    if here or abroad:
+        first = "" if here else f"hdrq models fetch {abroad[0]}, then "
+        other = f"; or use weights of other code as they are: {first}{prefix}{net}@{(here or abroad)[0]}"
+    kind = "light" if encoding in _LIGHT else f"{encoding} code"
+    return f"no weights of {net} for {kind} are here; get some: {', or: '.join(ways)}{other}"
+
+
+def published() -> list[dict[str, Any]]:
+    """Weights that others publish, from nets/_published.json."""
+    path = Path(__file__).parent / "nets" / "_published.json"
+    listed: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    return listed
+
+
+def load(net: str, weights: str = "", encoding: str = "code") -> nn.Module:
+    """The network, verified and ready; see the head of this file for what it carries.
+
+    encoding  of the code it will be handed; "code" for pictures as they are stored, taken as sRGB
+    """
+    encoding = "srgb" if encoding == "code" else encoding
+    card, path = find_card(weights or default_weights(net, encoding))
+    if card.net != net:
+        raise UsageError(f"{card.name} holds weights of {card.net}, not of {net}; see: hdrq models list")
+    return prepare(verified(card, path), card, encoding)
+
+
+def verified(card: Checkpoint, path: Path) -> nn.Module:
+    """The module of a card, after every check; FileError says which one failed."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise FileError(f"{path}: {error.strerror}") from error
+    if sha256(data).hexdigest() != card.sha256:
+        again = f"get it again: hdrq models fetch {card.name}"
+        raise FileError(f"{path} is not the file its card describes (sha256 differs); {again}")
+    try:
+        state = read_tensors(data)
+    except SafetensorError as error:
+        raise FileError(f"{path} is damaged: {error}") from error
+    net: Net = find("net", card.net)
+    module = net.filled(state, **card.options)
+    score = float(net.witness(module))
+    known = float(card.witness["score"])
+    if not abs(score - known) <= _TOLERANCE * (1 + abs(known)):
+        raise FileError(f"{card.name} gives {score:.6g} where its card says {known:.6g}; get it again")
+    return module
+
+
+def prepare(module: nn.Module, card: Checkpoint, encoding: str = "") -> nn.Module:
+    """A module as metrics want it: with its card, its label and the code it calls 0 and 1."""
+    module.checkpoint = card  # type: ignore[assignment]
+    module.label = f"{card.name}@{card.sha256[:12]}" if card.sha256 else card.name  # type: ignore[assignment]
+    module.span = span(encoding or card.encoding, card.white)  # type: ignore[assignment]
+    return module
+
+
+def span(encoding: str, white: str) -> tuple[float, float]:
+    """(black, white) in code of this encoding, where 1.0 is an SDR white."""
+    if white == "sdr":
+        return (0.0, 1.0)
+    code: Encoding = find("encoding", encoding)
+    if ".." in white:
+        low, high = (float(v) / code.codes for v in white.split(".."))
+        return (low, high)
+    if white not in ("255", "pmax"):
+        raise UsageError(f"white is sdr, 255, pmax or LOW..HIGH in codes, not '{white}'")
+    if not code.absolute:
+        return (0.0, 1.0)  # relative code ends at its white, whatever that was called
+    ends = torch.tensor([_DARK, _SDR if white == "255" else _BRIGHT], dtype=torch.float64)
+    low, high = code.encode(ends.reshape(1, 1, 1, 2)).flatten().tolist()
+    return (low, high)
+
+
+def save(
+    module: nn.Module,
+    *,
+    name: str,
+    net: str,
+    options: Mapping[str, Any],
+    encoding: str,
+    white: str = "sdr",
+    recipe: str,
+    data: str = "",
+    licence: str = "",
+    results: Mapping[str, Any] | None = None,
+    half: bool = False,
+    folder: Path | None = None,
+) -> tuple[Checkpoint, Path]:
+    """Write tensors and card, tensors first and each whole or not there; returns the card and its path.
+
+    half  keep float16: half the size, and the score on the card is that of what was kept
+    """
+    shelf: Net = find("net", net)
+    kept = {key: _kept(t, half) for key, t in module.state_dict().items()}
+    data_bytes = write_tensors(kept)
+    score = float(shelf.witness(shelf.filled(kept, **options)))
+    card = Checkpoint(
+        name=name,
+        net=net,
+        options=dict(options),
+        encoding=encoding,
+        white=white,
+        sha256=sha256(data_bytes).hexdigest(),
+        witness={"score": score},
+        recipe=recipe,
+        data=data,
+        licence=licence,
+        results=dict(results or {}),
+    )
+    where = folder or user_folder()
+    where.mkdir(parents=True, exist_ok=True)
+    with atomic(where / f"{name}.safetensors") as part:
+        part.write_bytes(data_bytes)
+    with atomic(where / f"{name}.json") as part:
+        part.write_text(json.dumps(asdict(card), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return card, where / f"{name}.json"
+
+
+def _kept(tensor: Tensor, half: bool) -> Tensor:
+    tensor = tensor.detach().cpu().contiguous().clone()
+    return tensor.half() if half and tensor.is_floating_point() else tensor

@@ -1,0 +1,203 @@
+"""Records that every part shares. Standard library only: nothing here may import torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from math import atan, degrees, hypot
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from hdrq.errors import UsageError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Chromaticity = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Primaries:
+    """CIE 1931 xy chromaticities of three primaries and the white point."""
+
+    name: str
+    red: Chromaticity
+    green: Chromaticity
+    blue: Chromaticity
+    white: Chromaticity
+
+
+D65 = (0.3127, 0.3290)
+BT709 = Primaries("bt709", (0.640, 0.330), (0.300, 0.600), (0.150, 0.060), D65)
+BT2020 = Primaries("bt2020", (0.708, 0.292), (0.170, 0.797), (0.131, 0.046), D65)
+P3 = Primaries("p3", (0.680, 0.320), (0.265, 0.690), (0.150, 0.060), D65)
+XYZ = Primaries("xyz", (1.0, 0.0), (0.0, 1.0), (0.0, 0.0), (1 / 3, 1 / 3))
+PRIMARIES: Mapping[str, Primaries] = {p.name: p for p in (BT709, BT2020, P3, XYZ)}
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """Pixels that know what they mean.
+
+    pixels     NCHW, float32 unless asked otherwise; C is 1 (Y or grey) or 3
+    domain     "linear" (scene light, unscaled), "nits" (cd/m²), or an encoding's name (code, 1.0 = SDR white)
+    primaries  of the three channels
+    bits       integer depth of the file the code came from, None for float files
+    notes      what the reader did that a user should know, one line each
+    """
+
+    pixels: Tensor
+    domain: str = "nits"
+    primaries: Primaries = BT709
+    bits: int | None = None
+    white_nits: float | None = None
+    notes: tuple[str, ...] = ()
+    path: str | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width)."""
+        return int(self.pixels.shape[-2]), int(self.pixels.shape[-1])
+
+    def with_pixels(self, pixels: Tensor, **changes: Any) -> Image:
+        return replace(self, pixels=pixels, **changes)
+
+
+@dataclass(frozen=True)
+class Display:
+    """How code becomes light on a screen.
+
+    eotf         "absolute" (pixels are cd/m² already), "linear", "srgb", "pq", "hlg", "bt1886", or a gamma as "2.2"
+    peak_nits    white of the screen, cd/m²
+    black_nits   black of the screen in the dark, cd/m²
+    ambient_lux  light falling on the screen; it throws back ambient/π · reflectance, cd/m²
+    reflection   "added": on top of everything (physics, ColorVideoVDP); "within": raises black, white stays (PU21, HDR-VDP)
+    """
+
+    name: str
+    peak_nits: float
+    black_nits: float
+    eotf: str
+    primaries: str = "bt709"
+    ambient_lux: float = 0.0
+    reflectance: float = 0.005
+    reflection: Literal["added", "within"] = "added"
+    title: str = ""
+    source: str = ""
+
+    @property
+    def reflected_nits(self) -> float:
+        """Ambient light that the screen throws back, cd/m²."""
+        return self.ambient_lux * self.reflectance / 3.141592653589793
+
+
+@dataclass(frozen=True)
+class Viewing:
+    """Pixels per degree of visual angle."""
+
+    ppd: float = 45.0
+
+    @classmethod
+    def from_screen(cls, width: int, height: int, diagonal_inches: float, distance_m: float) -> Viewing:
+        """ppd of a screen of `width` x `height` pixels seen from `distance_m`, averaged over its height (as HDR-VDP)."""
+        if min(width, height, diagonal_inches, distance_m) <= 0:
+            raise UsageError("a screen's resolution, diagonal and distance must be positive")
+        height_m = diagonal_inches * 0.0254 * height / hypot(width, height)
+        return cls(height / degrees(2 * atan(height_m / (2 * distance_m))))
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Light to code and back.
+
+    encode  nits -> code, where 1.0 is an SDR white; `white` is the light, cd/m², that relative codes call 1.0
+    decode  code -> nits
+    codes   how many 8-bit-like codes 1.0 stands for (pu21: 256 PU units; srgb: 255)
+    absolute  whether code means light by itself; otherwise `white` (the display's peak) scales it
+    grey    how one channel is made of three: "luminance" before encoding, or "luma" of the code
+    """
+
+    name: str
+    encode: Callable[..., Tensor]
+    decode: Callable[..., Tensor]
+    nits: tuple[float, float]
+    codes: float = 255.0
+    absolute: bool = True
+    grey: Literal["luminance", "luma"] = "luminance"
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One row of work: a test image, its reference where there is one, and what people said of it."""
+
+    dist: str | Path
+    ref: str | Path | None = None
+    scene: str = ""
+    opinion: float | None = None
+    spread: float | None = None
+    distortion: str = ""
+    level: float | None = None
+    carried: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Score:
+    """One output row: a number and everything needed to get it again.
+
+    metric   canonical text of the request
+    value    None where status is "failed"; then `error` says why
+    display  of the test image, and of the reference where that differs ("absolute > sdr")
+    viewing  "45 ppd" where the metric asks, else empty
+    weights  name and hash of a learned metric's weights
+    how      what was done to the light that a reader of the number should know
+    extra    further numbers of the metric, by name
+    carried  the other columns of the manifest
+    """
+
+    ref: str
+    dist: str
+    metric: str
+    value: float | None
+    unit: str = ""
+    better: str = ""
+    display: str = ""
+    viewing: str = ""
+    weights: str = ""
+    version: str = ""
+    how: str = ""
+    status: Literal["ok", "failed"] = "ok"
+    error: str = ""
+    extra: Mapping[str, float] = field(default_factory=dict)
+    carried: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The card of a weights file: what it is, what it was trained on, and how to tell it is the right one."""
+
+    name: str
+    net: str
+    options: Mapping[str, Any]
+    encoding: str
+    white: str
+    sha256: str
+    witness: Mapping[str, float]
+    recipe: str = ""
+    data: str = ""
+    licence: str = ""
+    results: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A training run, spelled out.
+
+    variants  other settings by name, where the paper and its authors' program differ
+    """
+
+    name: str
+    net: str
+    settings: Mapping[str, Any]
+    source: str = ""
+    variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

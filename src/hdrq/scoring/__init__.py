@@ -1,0 +1,1 @@
+"""Scores of images: a metric bound to what it needs, batches, error maps, resumption."""

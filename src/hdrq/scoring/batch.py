@@ -1,0 +1,324 @@
+"""Scores of pairs: bind first, then read, light, metric, one row at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+import hdrq
+from hdrq.cards import Reading
+from hdrq.encoding.displays import display as shelf_display
+from hdrq.encoding.photometry import (
+    LIGHT,
+    Photometry,
+    emit_for,
+    factor_of,
+    looks_relative,
+    relabel,
+    screen_of,
+)
+from hdrq.errors import DomainError, HdrqError, UsageError
+from hdrq.image.sharing import sharing
+from hdrq.io import by_suffix
+from hdrq.records import Display, Image, Pair, Score, Viewing
+from hdrq.scoring.memory_guard import refuse_too_large
+from hdrq.scoring.prefetch import opened
+from hdrq.scoring.request import Request, split_requests
+from hdrq.scoring.response_match import match_response
+from hdrq.scoring.scorer import Scorer, light_needs_encoding, metric
+
+_LIGHT_FORMATS = ("exr", "radiance", "pfm")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a batch is scored, besides the light.
+
+    match_response  fit the test image's tone and colour to the reference first (SI-HDR protocol)
+    maps            folder for the error maps of metrics that have one
+    map_colours     of probability maps: trichromatic, dichromatic, monochromatic
+    jobs            pairs read ahead of the computing
+    fail_fast       raise the first error instead of yielding it as a failed row
+    max_memory      bytes a metric may take; None: what is free
+    """
+
+    device: str = "auto"
+    dtype: torch.dtype = torch.float32
+    match_response: bool = False
+    maps: Path | None = None
+    map_colours: str = "trichromatic"
+    jobs: int = 1
+    fail_fast: bool = False
+    max_memory: float | None = None
+    layer: str | None = None
+    view: str | None = None
+
+
+def device_of(name: str) -> torch.device:
+    """The device meant by "auto", "cpu", "cuda" or "cuda:1"."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UsageError(f"no device is called '{name}'; use auto, cpu, cuda or cuda:0") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise UsageError("no CUDA device is available here; use --device cpu or auto")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UsageError(f"there is no {name}; this machine has {torch.cuda.device_count()} CUDA devices")
+    if device.type not in ("cpu", "cuda"):
+        raise UsageError(f"'{name}' is not supported; use auto, cpu, cuda or cuda:0")
+    return device
+
+
+def scorers(
+    metrics: Sequence[str | Request], photometry: Photometry | None = None, settings: Settings | None = None
+) -> list[Scorer]:
+    """Every metric bound; the first that cannot be is an error."""
+    photometry, settings = photometry or Photometry(), settings or Settings()
+    device = device_of(settings.device)
+    texts = [m for m in metrics if isinstance(m, str)]
+    requests = [*split_requests(texts), *(m for m in metrics if isinstance(m, Request))]
+    if not requests:
+        raise UsageError("no metric is given; add --metric, and see: hdrq list metrics")
+    return [metric(r, photometry=photometry, device=device, dtype=settings.dtype) for r in requests]
+
+
+def score(
+    pairs: Iterable[Pair | tuple[str | Path, str | Path]],
+    metrics: Sequence[str | Request],
+    *,
+    display: str | Display | None = None,
+    viewing: Viewing | float | None = None,
+    device: str | None = None,
+    photometry: Photometry | None = None,
+    settings: Settings | None = None,
+    skip: Callable[[Pair, str], bool] = lambda pair, metric: False,
+) -> Iterator[Score]:
+    """One row per pair and metric, in order. What cannot be scored comes as a row with status "failed".
+
+    pairs       Pair records, or (reference, test) paths
+    metrics     texts of the grammar; bound at once, so that a wrong name raises here and now
+    photometry  display, scale, viewing ...; `display` and `viewing` (a Viewing, or ppd) are short forms
+    skip        told of a pair and a metric's text, says whether that row is not wanted
+    """
+    photometry, settings = photometry or Photometry(), settings or Settings()
+    if display is not None:
+        shown = display if isinstance(display, Display) else shelf_display(display)
+        photometry = replace(photometry, display=shown)
+    if viewing is not None:
+        seen = viewing if isinstance(viewing, Viewing) else Viewing(float(viewing))
+        photometry = replace(photometry, viewing=seen)
+    if device is not None:
+        settings = replace(settings, device=device)
+    bound = scorers(metrics, photometry, settings)
+    listed = (p if isinstance(p, Pair) else Pair(ref=p[0], dist=p[1]) for p in pairs)
+    return _rows(listed, bound, photometry, settings, skip)
+
+
+def _rows(
+    pairs: Iterable[Pair],
+    bound: list[Scorer],
+    photometry: Photometry,
+    settings: Settings,
+    skip: Callable[[Pair, str], bool],
+) -> Iterator[Score]:
+    wants_ref = any(s.full_reference for s in bound)
+    wanted = (p for p in _first_checked(pairs, bound, photometry) if not all(skip(p, str(s)) for s in bound))
+    asked = (p if wants_ref else replace(p, ref=None) for p in wanted)
+    for pair, ref, dist, error in opened(asked, settings.jobs, settings.layer, settings.view):
+        todo = [s for s in bound if not skip(pair, str(s))]
+        if dist is None:
+            if settings.fail_fast and error is not None:
+                raise error
+            yield from (_failed(pair, s, error) for s in todo)
+            continue
+        with sharing(), torch.inference_mode():
+            yield from _pair_rows(pair, ref, dist, todo, photometry, settings)
+
+
+def _first_checked(pairs: Iterable[Pair], bound: list[Scorer], photometry: Photometry) -> Iterator[Pair]:
+    """The pairs; if the first one's names alone say that a metric of code would meet light, nothing is begun."""
+    for number, pair in enumerate(pairs):
+        for s in bound if number == 0 and photometry.domain is None else ():
+            for path in (p for p in (pair.ref, pair.dist) if p is not None):
+                format = by_suffix(path)
+                if s.compares_code_as_stored() and format is not None and format.name in _LIGHT_FORMATS:
+                    raise DomainError(light_needs_encoding(s.metric.name, str(path)))
+        yield pair
+
+
+def _pair_rows(
+    pair: Pair,
+    ref: Image | None,
+    dist: Image,
+    bound: list[Scorer],
+    photometry: Photometry,
+    settings: Settings,
+) -> Iterator[Score]:
+    device = device_of(settings.device)
+    ref = _placed(ref, photometry, device, settings.dtype) if ref is not None else None
+    dist = _placed(dist, photometry, device, settings.dtype)
+    how = _remarks(ref, dist, photometry)
+    if settings.match_response and ref is not None:
+        try:
+            dist, matched = _matched(ref, dist, photometry), "response matched to the reference"
+        except HdrqError as error:
+            if settings.fail_fast:
+                raise
+            yield from (_failed(pair, s, error) for s in bound)
+            return
+        how = (*how, matched)
+    for s in bound:
+        try:
+            refuse_too_large(dist, s.metric, device, settings.max_memory)
+            reading = s.read(ref, dist, maps=settings.maps is not None)
+            row = _row(pair, s, reading, ref, dist, how, photometry)
+            if settings.maps is not None and reading.map is not None:
+                # here, for what draws maps takes as long to import as many a score
+                from hdrq.scoring.error_maps import write_map
+
+                write_map(
+                    settings.maps, row, s, reading, ref if ref is not None else dist, settings.map_colours
+                )
+        except HdrqError as error:
+            if settings.fail_fast:
+                raise
+            row = _failed(pair, s, error)
+        except (MemoryError, RuntimeError) as error:
+            if settings.fail_fast or not _out_of_memory(error):
+                raise
+            row = _failed(
+                pair, s, PixelsDoNotFit(f"{pair.dist}: {s} ran out of memory; score a smaller picture")
+            )
+        yield row
+
+
+class PixelsDoNotFit(HdrqError):
+    """Memory ran out in the middle."""
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    return isinstance(error, MemoryError) or "memory" in str(error).lower()
+
+
+def _placed(image: Image, photometry: Photometry, device: torch.device, dtype: torch.dtype) -> Image:
+    image = relabel(image, photometry)
+    return image.with_pixels(image.pixels.to(device=device, dtype=dtype))
+
+
+def _matched(ref: Image, dist: Image, photometry: Photometry) -> Image:
+    """The test image as light, its response fitted to the reference's light."""
+    factor = factor_of(ref, photometry)
+    target, light = emit_for(ref, photometry, factor), emit_for(dist, photometry, factor)
+    return light.with_pixels(match_response(target.pixels, light.pixels), path=dist.path)
+
+
+def _remarks(ref: Image | None, dist: Image, photometry: Photometry) -> tuple[str, ...]:
+    """What a reader of the number should know about the light."""
+    said = []
+    for image in filter(None, (ref, dist)):
+        said += [f"{Path(image.path or '').name}: {note}" for note in image.notes]
+        said += filter(None, [looks_relative(image, photometry)])
+    if ref is not None and ref.primaries != dist.primaries:
+        said.append(
+            f"primaries differ: {ref.primaries.name} in the reference, {dist.primaries.name} in the test image"
+        )
+    if photometry.scale or photometry.white:
+        said.append(f"1.0 = {photometry.scale or photometry.white:g} cd/m²")
+    if photometry.peak:
+        said.append(f"brightest value = {photometry.peak:g} cd/m²")
+    return tuple(dict.fromkeys(said))
+
+
+def _shown_on(ref: Image | None, dist: Image, photometry: Photometry) -> str:
+    used = [screen_of(i, photometry).name for i in filter(None, (ref, dist))]
+    return " > ".join(dict.fromkeys(used))
+
+
+def _row(
+    pair: Pair,
+    s: Scorer,
+    reading: Reading,
+    ref: Image | None,
+    dist: Image,
+    how: tuple[str, ...],
+    photometry: Photometry,
+) -> Score:
+    value = float(reading.value.reshape(-1)[0])
+    as_stored = s.compares_code_as_stored() or (dist.domain == s.dist.encoding)
+    emitted = tuple(
+        n for i in filter(None, (ref, dist)) for n in _light_notes(i, photometry, ref or dist, as_stored)
+    )
+    return Score(
+        ref=str(pair.ref or ""),
+        dist=str(pair.dist),
+        metric=str(s),
+        value=value,
+        unit=s.metric.card.unit,
+        better=s.better,
+        display="code as stored" if as_stored else _shown_on(ref, dist, photometry),
+        viewing=_seen_at(s, photometry),
+        weights=getattr(s.net, "label", ""),
+        version=hdrq.__version__,
+        how="; ".join(dict.fromkeys((*how, *emitted, *_mismatch(ref, dist, s, photometry), *_chosen(s)))),
+        status="failed" if math.isnan(value) else "ok",
+        error=f"{s} gave NaN" if math.isnan(value) else "",
+        extra={key: float(v.reshape(-1)[0]) for key, v in reading.extra.items()},
+        carried=pair.carried,
+    )
+
+
+def _chosen(s: Scorer) -> tuple[str, ...]:
+    """A word where nobody named the weights and a student answers in place of what it was taught by."""
+    card = getattr(s.net, "checkpoint", None)
+    if card is None or s.request.weights or "teacher" not in card.results:
+        return ()
+    return (f"by default {card.name}, a small network {card.recipe.partition(',')[0]}",)
+
+
+def _mismatch(ref: Image | None, dist: Image, s: Scorer, photometry: Photometry) -> tuple[str, ...]:
+    """A word where a metric for equals is given light beside code."""
+    if ref is None or s.ref is None or s.ref != s.dist or (ref.domain in LIGHT) == (dist.domain in LIGHT):
+        return ()
+    light, code = (ref, dist) if ref.domain in LIGHT else (dist, ref)
+    shown = screen_of(code, photometry)
+    names = [Path(i.path or "").name for i in (light, code)]
+    return (
+        f"{names[0]} is light, {names[1]} is {code.domain} code shown on {shown.name} (peak {shown.peak_nits:g} cd/m²)",
+    )
+
+
+def _light_notes(image: Image, photometry: Photometry, reference: Image, as_stored: bool) -> tuple[str, ...]:
+    """What emitting the picture had to do to it; the light is in the call's memory already."""
+    if as_stored and image.domain not in LIGHT:
+        return ()
+    light = emit_for(image, photometry, factor_of(reference, photometry))
+    name = Path(image.path or "").name
+    return tuple(f"{name}: {note}" for note in light.notes[len(image.notes) :])
+
+
+def _seen_at(s: Scorer, photometry: Photometry) -> str:
+    if "ppd" not in s.metric.card.needs:
+        return ""
+    return f"{float(s.options.get('ppd') or photometry.viewing.ppd):g} ppd"
+
+
+def _failed(pair: Pair, s: Scorer, error: HdrqError | None) -> Score:
+    card = s.metric.card
+    return Score(
+        ref=str(pair.ref or ""),
+        dist=str(pair.dist),
+        metric=str(s),
+        value=None,
+        unit=card.unit,
+        better=s.better,
+        version=hdrq.__version__,
+        status="failed",
+        error=" ".join(str(error).split()),
+        carried=pair.carried,
+    )

@@ -1,0 +1,193 @@
+"""Error maps as files: values as float EXR, and a PNG with a legend."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hdrq import io
+from hdrq.cards import Reading
+from hdrq.encoding.photometry import emit_for, factor_of
+from hdrq.errors import FileError
+from hdrq.image.color import LUMINANCE
+from hdrq.image.color import luminance as luminance_of
+from hdrq.records import Image, Score
+from hdrq.scoring.features.hdrvdp.eye import lookup
+from hdrq.scoring.features.hdrvdp.gaussian import blur
+from hdrq.scoring.scorer import Scorer
+
+Scale = Literal["trichromatic", "dichromatic", "monochromatic"]
+SCALES = {  # sRGB code of probabilities evenly spread over 0..1
+    "trichromatic": ((0.2, 0.2, 1.0), (0.2, 1.0, 1.0), (0.2, 1.0, 0.2), (1.0, 1.0, 0.2), (1.0, 0.2, 0.2)),
+    "dichromatic": ((0.2, 1.0, 1.0), (1.0, 1.0, 1.0), (1.0, 1.0, 0.2)),
+    "monochromatic": ((0.1, 0.1, 0.1), (0.9, 0.9, 0.9)),
+}
+SHOWN = 0.6  # share of the code range that the scene takes
+DETAIL = 0.2  # the same of its fine detail, where grey itself means probability
+BINS = 1024
+
+
+def overlay(probability: Tensor, luminance: Tensor | None = None, scale: Scale = "trichromatic") -> Tensor:
+    """(N, 1, H, W) probability of detection, 0..1, as (N, 3, H, W) sRGB code, 0..1.
+
+    luminance  of the scene, any positive unit, (N, 1, H, W); None: an even grey
+    scale      trichromatic   blue, cyan, green, yellow, red
+               dichromatic    cyan, white, yellow: for observers who confuse red and green
+               monochromatic  black to white, with only fine detail of the scene
+    """
+    places = probability.clamp(0, 1)
+    nodes = torch.tensor(SCALES[scale], dtype=probability.dtype, device=probability.device)
+    colours = torch.cat([lookup(node, places * (len(nodes) - 1)) for node in nodes.T], 1)
+    if scale == "monochromatic":
+        detail = 0.0 if luminance is None else _detail(luminance)
+        return (colours + detail).clamp(0, 1)
+    weights = torch.tensor(LUMINANCE, dtype=probability.dtype, device=probability.device)
+    brightness = (colours * weights[:, None, None]).sum(1, keepdim=True)
+    scene = 0.5 if luminance is None else calm(luminance.clamp(min=1e-9).log(), SHOWN)
+    return (colours / brightness * scene).clamp(0, 1)
+
+
+def calm(log_light: Tensor, share: float) -> Tensor:
+    """Code within `share` of 0..1 around 0.5, (N, 1, H, W).
+
+    Each level gets range by the cube root of how common it is, so that no part of the scene is lost.
+    """
+    tones = []
+    for picture in log_light:
+        low, high = picture.min(), picture.max()
+        places = (picture - low) / (high - low).clamp(min=1e-9) * (BINS - 1)
+        common = torch.histc(places.float(), BINS, -0.5, BINS - 0.5).to(picture) ** (1 / 3)
+        tones.append(lookup(common.cumsum(0) / common.sum() * share + (1 - share) / 2, places))
+    return torch.stack(tones)
+
+
+def _detail(luminance: Tensor) -> Tensor:
+    """What a blur of two pixels takes away, as code around 0."""
+    logs = luminance.clamp(min=1e-9).log()
+    return calm(logs - blur(logs, 2.0, "replicate"), DETAIL) - 0.5
+
+
+_GREY = 0.35  # how much of the picture shows through the colours
+_BAR = 56  # pixels of legend under the picture
+_LEAST_WIDTH = 420
+
+
+def write_map(
+    folder: Path, row: Score, scorer: Scorer, reading: Reading, background: Image, scale: str = "trichromatic"
+) -> tuple[Path, Path]:
+    """Write FOLDER/TEST.METRIC.exr and .png; returns their paths.
+
+    The EXR has the map's own values. In the PNG dark is the best value there can be (or that there is) and
+    yellow the worst, over a grey picture of the reference; probabilities of detection have HDR-VDP's colours.
+    """
+    if reading.map is None:
+        raise FileError(f"{scorer} has no map")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{folder} cannot be made: {error.strerror}") from error
+    stem = folder / f"{Path(row.dist).stem}.{re.sub(r'[^A-Za-z0-9+.=_-]+', '_', row.metric)}"
+    values = reading.map[:1, :1].float().cpu()
+    numbers, picture = stem.with_name(stem.name + ".exr"), stem.with_name(stem.name + ".png")
+    made = {"metric": row.metric, "value": f"{row.value}"}
+    io.write(numbers, Image(values, "linear"), depth="float", provenance=made)
+    luminance = _luminance(background, scorer)
+    if scorer.metric.card.map == "probability":
+        rgb = _seen(values, luminance, row, scale)
+    else:
+        rgb = _ranked(values[0, 0], luminance, scorer, row)
+    with io.atomic(picture) as part:
+        from PIL import Image as Picture
+
+        Picture.fromarray(rgb).save(part, format="png")
+    return numbers, picture
+
+
+def _luminance(image: Image, scorer: Scorer) -> Tensor:
+    """Luminance of the picture shown behind a map, cd/m², (1, 1, H, W)."""
+    photometry = replace(scorer.photometry, nonfinite="clamp")
+    light = emit_for(image, photometry, factor_of(image, photometry)).pixels[:1]
+    return luminance_of(light).float().cpu()
+
+
+def _backdrop(luminance: Tensor) -> Tensor:
+    """Grey picture of light, 0..1 (H, W), by the logarithm between its 1 % and 99.5 % luminance."""
+    y = luminance[0, 0].clamp(min=1e-4).log()
+    sample = y.flatten()[:: max(1, y.numel() // 100_000)]
+    low, high = torch.quantile(sample, 0.01), torch.quantile(sample, 0.995)
+    return ((y - low) / (high - low).clamp(min=1e-6)).clamp(0, 1)
+
+
+def _seen(values: Tensor, luminance: Tensor, row: Score, scale: str) -> np.ndarray:
+    """Probabilities in HDR-VDP's colours over the scene, with their legend."""
+    code = overlay(values, luminance, scale)  # type: ignore[arg-type]
+    steps = torch.linspace(0, 1, 256).reshape(1, 1, 1, 256)
+    bar = overlay(steps, None, scale)[0].permute(1, 2, 0).numpy()[0]  # type: ignore[arg-type]
+    body = (code[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
+    return _with_legend(body, bar, "0 %", "100 %", row, "probability of seeing a difference")
+
+
+def _ranked(values: Tensor, luminance: Tensor, scorer: Scorer, row: Score) -> np.ndarray:
+    """(H, W, 3) uint8: the map in colours over the scene, with its legend."""
+    from matplotlib import colormaps
+
+    best, worst = span_of(values, scorer)
+    if worst == best:
+        worst = best - 1e-6
+    badness, backdrop = ((values - best) / (worst - best)).clamp(0, 1), _backdrop(luminance)
+    if badness.shape != backdrop.shape:
+        badness = torch.nn.functional.interpolate(badness[None, None], size=backdrop.shape, mode="bilinear")[
+            0, 0
+        ]
+    ramp = colormaps["inferno"]
+    colours = torch.from_numpy(ramp(badness.numpy())[..., :3]).float()
+    mixed = colours * (1 - _GREY) + backdrop[..., None] * _GREY
+    body = (mixed.numpy() * 255).round().astype(np.uint8)
+    bar = ramp(np.linspace(0, 1, 256))[:, :3]
+    attention = scorer.metric.card.map == "attention"
+    meaning = (
+        "where the network looks; 1 is an even share" if attention else "best at the left, worst at the right"
+    )
+    return _with_legend(body, bar, f"{best:.3g}", f"{worst:.3g}", row, meaning)
+
+
+def span_of(values: Tensor, scorer: Scorer) -> tuple[float, float]:
+    """(best, worst) ends of the colours: the best value there can be, or there is, and the worst but for 0.5 %."""
+    card = scorer.metric.card
+    sample = values.flatten()[:: max(1, values.numel() // 100_000)]
+    known = 1.0 if card.map == "similarity" else card.best
+    higher = card.map == "similarity" or (card.better == "higher" and card.map == "")
+    if higher:
+        best = float(known) if known is not None and np.isfinite(known) else float(sample.max())
+        return max(best, float(sample.max())), float(torch.quantile(sample, 0.005))
+    return min(float(known or 0.0), float(sample.min())), float(torch.quantile(sample, 0.995))
+
+
+def _with_legend(
+    body: np.ndarray, bar: np.ndarray, left: str, right: str, row: Score, meaning: str
+) -> np.ndarray:
+    """The picture, enlarged where it is narrow, above its colour bar (256, 3), the value and what colours mean."""
+    from PIL import Image as Picture
+    from PIL import ImageDraw, ImageFont
+
+    if body.shape[1] < _LEAST_WIDTH:
+        times = -(-_LEAST_WIDTH // body.shape[1])
+        body = body.repeat(times, 0).repeat(times, 1)
+    width = body.shape[1]
+    legend = Picture.new("RGB", (width, _BAR), (24, 24, 24))
+    strip = (bar[np.linspace(0, 255, width - 24).astype(int)] * 255).astype(np.uint8)
+    legend.paste(Picture.fromarray(np.broadcast_to(strip, (12, *strip.shape)).copy()), (12, 8))
+    pen, font = ImageDraw.Draw(legend), ImageFont.load_default(13)
+    pen.text((12, 26), left, fill="white", font=font)
+    pen.text((width - 12, 26), right, fill="white", font=font, anchor="ra")
+    unit = f" {row.unit}" if row.unit not in ("", "1") else ""
+    pen.text((width / 2, 26), f"{row.metric} = {row.value:.4g}{unit}", fill="white", font=font, anchor="ma")
+    small = ImageFont.load_default(10)
+    pen.text((width / 2, 41), meaning, fill=(170, 170, 170), font=small, anchor="ma")
+    return np.concatenate([body, np.asarray(legend)], 0)

@@ -1,0 +1,78 @@
+"""Scoring a picture patch by patch, a few at a time, with a network that weighs what each patch says."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from hdrq.cards import Reading
+from hdrq.nn.input_scaling import enter
+from hdrq.nn.layers.pieapp import PATCH, PatchComparer
+from hdrq.scoring.sampling import Plan, cut, plan, strided
+from hdrq.scoring.sampling.spread import average
+
+Show = Literal["score", "weight", "share"]
+Precision = Literal["float32", "bfloat16"]
+_AT_ONCE = 32  # patches of each picture; a pair of 64 takes about 0.4 GB
+
+
+def patchwise(
+    net: Any,
+    ref: Tensor,
+    dist: Tensor,
+    *,
+    stride: int,
+    patches: int,
+    repeats: int,
+    seed: int,
+    maps: bool,
+    show: Show,
+    precision: Precision,
+) -> Reading:
+    """Code (N, C, H, W) of both pictures to one score each, with a map where asked for.
+
+    stride   of a regular grid of patches, where `patches` is 0
+    patches  or so many, in perturbed cells that fill the picture, cut anew and averaged `repeats` times
+    show     what the map shows of the patches on a pixel: their mean score, their mean weight, or their share
+             of the result (score · weight, 1 where it is average)
+    """
+    size = (int(ref.shape[-2]), int(ref.shape[-1]))
+    if patches:
+        plans = [plan(size, patches, patch=PATCH, seed=seed + r) for r in range(repeats)]
+    else:
+        plans = [strided(size, PATCH, stride)]
+    values, pictures = [], []
+    for where in plans:
+        score, weight = _verdict(net, ref, dist, where, precision)
+        shares = score * weight
+        values.append(shares.sum(1) / weight.sum(1))
+        if maps:
+            even = shares.mean(1, keepdim=True)
+            shown = {"score": score, "weight": weight, "share": shares / even}[show]
+            pictures.append(average(shown, where))
+    value = torch.stack(values).mean(0)
+    return Reading(value, torch.stack(pictures).nanmean(0) if maps else None, jod(net, value))
+
+
+def _verdict(
+    net: PatchComparer, ref: Tensor, dist: Tensor, where: Plan, precision: Precision
+) -> tuple[Tensor, Tensor]:
+    """Scores and weights (N, patches), float32."""
+    scores, weights = [], []
+    low = torch.autocast(ref.device.type, torch.bfloat16, enabled=precision == "bfloat16")
+    for part in where.parts(_AT_ONCE):
+        a, b = (enter(cut(picture.to(net.level.weight), part), net) for picture in (ref, dist))
+        with low:
+            verdict = net.judge(a, b)
+        scores.append(verdict.score.float())
+        weights.append(verdict.weight.float())
+    return torch.cat(scores, 1), torch.cat(weights, 1)
+
+
+def jod(net: Any, value: Tensor) -> dict[str, Tensor]:
+    """The score in just-objectionable differences, where the weights' card says how: JOD = a + b · score."""
+    card = getattr(net, "checkpoint", None)
+    line = None if card is None else card.results.get("jod")
+    return {} if line is None else {"jod": line[0] + line[1] * value}

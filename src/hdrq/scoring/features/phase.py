@@ -1,0 +1,196 @@
+"""Log-Gabor filters, phase congruency, and the phase agreement of FSITM."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import log, pi, sqrt
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hdrq.image.arithmetic import root
+from hdrq.image.sharing import shared
+from hdrq.image.statistics import darkest_positive
+
+Spread = Literal["gaussian", "cosine"]
+
+
+@lru_cache(maxsize=16)
+def polar(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """(radius in cycles per pixel, angle in radians from +x towards +y) of every FFT coefficient, DC first.
+
+    Odd sizes run to ±1/2 as in Kovesi's phase congruency, a hair wider than the true frequencies.
+    """
+
+    def axis(n: int) -> np.ndarray:
+        line = np.arange(n) - n // 2
+        return np.fft.ifftshift(line / (n - 1 if n % 2 and n > 1 else n))
+
+    y, x = axis(height)[:, None], axis(width)[None, :]
+    return np.hypot(x, y), np.arctan2(y, x)
+
+
+def radial(radius: np.ndarray, wavelength: float, ratio: float) -> np.ndarray:
+    """Gaussian on a log frequency axis around 1/wavelength, 0 at DC; `ratio` is its deviation over its centre."""
+    with np.errstate(divide="ignore"):
+        return np.exp(-(np.log(radius * wavelength) ** 2) / (2 * log(ratio) ** 2))
+
+
+def angular(angle: np.ndarray, orientation: int, orientations: int, spread: Spread) -> np.ndarray:
+    """One-sided weight of a direction, so that responses are complex: even part real, odd part imaginary.
+
+    gaussian  deviation 2/3 of the spacing (HDR-VQM, FSIM)
+    cosine    raised cosine that reaches 0 at the next but one orientation (Kovesi 2000s)
+    """
+    centre = orientation * pi / orientations
+    away = np.abs(np.arctan2(np.sin(angle - centre), np.cos(angle - centre)))
+    if spread == "cosine":
+        return (np.cos(np.minimum(away * orientations / 2, pi)) + 1) / 2
+    return np.exp(-(away**2) / (2 * (pi / orientations / 1.5) ** 2))
+
+
+def responses(spectrum: Tensor, band: np.ndarray) -> Tensor:
+    """Complex pictures: spectra (N, 1, H, W) through filters (K, H, W), to (N, K, H, W)."""
+    return torch.fft.ifft2(
+        spectrum * torch.as_tensor(band, dtype=spectrum.real.dtype, device=spectrum.device)
+    )
+
+
+SCALES = ORIENTATIONS = 4
+SHORTEST, MULT = 6.0, 2.0  # wavelength of the first scale, pixels; ratio of successive ones
+BANDWIDTH = 0.55  # sigma over centre on the log frequency axis
+SPREAD = pi / ORIENTATIONS / 1.2  # sigma of the angular Gaussian, radians
+CUTOFF, SHARPNESS = 0.45, 15  # Butterworth low-pass, cycles per pixel
+NOISE_SIGMAS, NOISE_SHARE = 2.0, 1 / 1.7
+FLOOR = 1e-4
+
+
+@lru_cache(maxsize=4)
+def _bank(height: int, width: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Filters (orientation, scale, H, W), and how noise at the finest scale adds up over scales, (orientation,)."""
+    radius, angle = polar(height, width)
+    lowpass = 1 / (1 + (radius / CUTOFF) ** (2 * SHARPNESS))
+    scales = np.stack([radial(radius, SHORTEST * MULT**s, BANDWIDTH) * lowpass for s in range(SCALES)])
+    # image rows run down, angles up: the sign matters at the Nyquist rows of even sizes
+    centres = -np.arange(ORIENTATIONS)[:, None, None] * pi / ORIENTATIONS
+    away = np.abs(np.arctan2(np.sin(angle - centres), np.cos(angle - centres)))
+    filters = np.exp(-(away**2) / (2 * SPREAD**2))[:, None] * scales
+    mirrored = np.roll(filters[..., ::-1, ::-1], (1, 1), (-2, -1))
+    even = (filters + mirrored).sum(1) / 2
+    gain = 2 * (even**2).sum((-2, -1)) / (filters[:, 0] ** 2).sum((-2, -1))
+    return torch.as_tensor(filters, dtype=dtype, device=device), torch.as_tensor(
+        gain, dtype=dtype, device=device
+    )
+
+
+@shared
+def phase_congruency(x: Tensor) -> Tensor:
+    """(N, 1, H, W) code to (N, 1, H, W), 0 (no feature) to 1 (all scales in phase)."""
+    filters, gains = _bank(x.shape[-2], x.shape[-1], x.dtype, x.device)
+    # (N, orientation, scale, H, W): the even part is real, the odd part imaginary
+    waves = torch.fft.ifft2(torch.fft.fft2(x).unsqueeze(1) * filters)
+    size = waves.abs()
+    energy = (_in_phase(waves) - _noise(size[:, :, 0], gains)).clamp(min=0).sum(1, keepdim=True)
+    amplitude = size.sum((1, 2)).unsqueeze(1)
+    return energy / amplitude.clamp(min=torch.finfo(x.dtype).tiny)
+
+
+def _in_phase(waves: Tensor) -> Tensor:
+    """Energy along the mean phase less what lies across it, summed over scales, (N, orientation, H, W)."""
+    mean = waves.sum(2)
+    length = mean.abs()
+    across = (waves * mean.conj().unsqueeze(2)).imag.abs().sum(2)
+    return (length * length - across) / (length + FLOOR)
+
+
+def _noise(finest: Tensor, gains: Tensor) -> Tensor:
+    """Energy that noise alone would reach, from the median of the finest scale (Rayleigh statistics)."""
+    power = _median(finest.square().flatten(2)) / log(2) * gains
+    threshold = root(power / 2) * (sqrt(pi / 2) + NOISE_SIGMAS * sqrt(2 - pi / 2)) * NOISE_SHARE
+    return threshold[..., None, None]
+
+
+def _median(x: Tensor) -> Tensor:
+    """Over the last dimension; of two middle values their mean, as MATLAB has it."""
+    n = x.shape[-1]
+    low = x.kthvalue((n + 1) // 2, -1, keepdim=True).values
+    if n % 2:
+        return low.squeeze(-1)
+    repeated = (x <= low).sum(-1, keepdim=True) > n // 2
+    high = torch.where(x > low, x, torch.inf).amin(-1, keepdim=True)
+    return ((low + torch.where(repeated, low, high)) / 2).squeeze(-1)
+
+
+FSITM_ORIENTATIONS, RATIO = 2, 0.65
+
+
+@lru_cache(maxsize=4)
+def _phase_agreement_bank(
+    height: int, width: int, wavelength: float, factor: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Filters of two scales added, for rfft2: (even, over all orientations; odd, by orientation)."""
+    radius, angle = polar(height, width)
+    low = 1 / (1 + (radius / 0.45) ** 30)
+    band = low * (radial(radius, wavelength, RATIO) + radial(radius, wavelength * factor, RATIO))
+    upward = -angle  # Kovesi counts anticlockwise; it matters in the row of the highest frequency
+    one_sided = np.stack(
+        [band * angular(upward, o, FSITM_ORIENTATIONS, "cosine") for o in range(FSITM_ORIENTATIONS)]
+    )
+    mirrored = np.roll(one_sided[:, ::-1, ::-1], 1, (1, 2))
+    half = slice(width // 2 + 1)
+    return (one_sided + mirrored).sum(0)[:, half] / 2, (one_sided - mirrored)[:, :, half] / 2
+
+
+def phase(x: Tensor, wavelength: float, factor: float) -> Tensor:
+    """Locally weighted mean phase angle, (N, C, H, W): pi/2 on a bright line, 0 on a step, -pi/2 on a dark line."""
+    h, w = x.shape[-2:]
+    even, odd = (
+        torch.as_tensor(b, dtype=x.dtype, device=x.device)
+        for b in _phase_agreement_bank(h, w, wavelength, factor)
+    )
+    spectrum = torch.fft.rfft2(x)
+    line = torch.fft.irfft2(spectrum * even, s=(h, w))
+    step = [torch.fft.irfft2(-1j * spectrum * o, s=(h, w)) for o in odd]
+    return torch.atan2(line, torch.hypot(*step))
+
+
+def brightness(x: Tensor, wavelength: float, factor: float) -> Tensor:
+    """The part of `phase` that decides its sign."""
+    h, w = x.shape[-2:]
+    even = torch.as_tensor(_phase_agreement_bank(h, w, wavelength, factor)[0], dtype=x.dtype, device=x.device)
+    return torch.fft.irfft2(torch.fft.rfft2(x) * even, s=(h, w))
+
+
+def agreement(ref: Tensor, dist: Tensor) -> Tensor:
+    """(N, C, H, W), 1 where the phases of linear light and of code 0..255 have the same sign, else 0.
+
+    The light's logarithm, in 8 bits, meets the code at wavelengths of 2 and 4 pixels. From half a megapixel on,
+    linear light and code are also compared at 8 and 64 pixels, with a weight that grows with the size.
+    """
+    planes = zip(
+        ref.double().flatten(0, 1), dist.double().flatten(0, 1)
+    )  # one by one: FFTs like to stay in cache
+    return torch.stack([_alike(light[None, None], code[None, None]) for light, code in planes]).reshape(
+        ref.shape
+    )
+
+
+def _alike(light: Tensor, code: Tensor) -> Tensor:
+    logarithm = _eight_bit_log(light)
+    size = light.numel() // 2**18
+    if size < 2:
+        return (brightness(logarithm, 2, 2) > 0) == (brightness(code, 2, 2) > 0)
+    scene, image = (
+        phase(small, 2, 2) / size + phase(large, 8, 8) * (1 - 1 / size) > 0
+        for small, large in ((logarithm, light), (code, code))
+    )
+    return scene == image
+
+
+def _eight_bit_log(light: Tensor) -> Tensor:
+    """Logarithm stretched to whole numbers 0..255; what is not above 0 counts as the smallest light that is."""
+    log = light.where(light > 0, darkest_positive(light)).log()
+    low, high = log.amin(), log.amax()
+    return (255 * (log - low) / (high - low).clamp(min=1e-12) + 0.5).floor()

@@ -1,0 +1,73 @@
+"""Saliency from simple priors (SDSP): band-pass structure, warm colours, the centre of the frame.
+
+Source: Zhang, Gu, Li, ICIP 2013, doi:10.1109/ICIP.2013.6738036
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hdrq.image.arithmetic import root
+from hdrq.image.color import mix
+from hdrq.image.resize import imresize
+from hdrq.image.sharing import shared
+
+SIDE = 256
+SIGMA_F, OMEGA_0, SIGMA_D, SIGMA_C = 1.34, 0.021, 145.0, 0.001
+# sRGB D65 to XYZ, seven digits, and a D50 white: the program's own mixture
+TO_XYZ = np.array(
+    [
+        [0.4124564, 0.3575761, 0.1804375],
+        [0.2126729, 0.7151522, 0.0721750],
+        [0.0193339, 0.1191920, 0.9503041],
+    ]
+)
+WHITE = np.array([0.9642, 1.0, 0.8251])
+
+
+@shared
+def visual_saliency(code: Tensor) -> Tensor:
+    """(N, 3, H, W) code, 0..255 or PU, to saliency (N, 1, H, W), 0..1."""
+    h, w = code.shape[-2:]
+    lab = _lab(imresize(code.expand(-1, 3, -1, -1), size=(SIDE, SIDE), kernel="bilinear"))
+    band, centre = _priors(code.dtype, code.device)
+    passed = torch.fft.irfft2(torch.fft.rfft2(lab) * band, s=(SIDE, SIDE))
+    structure = root(passed.square().sum(1, keepdim=True))
+    warmth = _stretch(lab[:, 1:]).square().sum(1, keepdim=True)
+    colour = 1 - torch.exp(-warmth / SIGMA_C**2)
+    return _stretch(imresize(structure * centre * colour, size=(h, w), kernel="bilinear"))
+
+
+@lru_cache(maxsize=4)
+def _priors(dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The log-Gabor band for rfft2, and the weight of the centre."""
+    x, y = np.fft.rfftfreq(SIDE)[None], np.fft.fftfreq(SIDE)[:, None]
+    radius = np.hypot(x, y)
+    with np.errstate(divide="ignore"):
+        band = np.exp(-(np.log(radius / OMEGA_0) ** 2) / (2 * SIGMA_F**2))
+    band[radius > 0.5] = 0
+    away = (np.arange(1, SIDE + 1) - SIDE / 2) ** 2
+    centre = np.exp(-(away[:, None] + away[None]) / SIGMA_D**2)
+    return torch.as_tensor(band, dtype=dtype, device=device), torch.as_tensor(
+        centre, dtype=dtype, device=device
+    )
+
+
+def _lab(code: Tensor) -> Tensor:
+    """CIE L*a*b* of 0..255 sRGB; codes above 255 (PU) go through the same formulas."""
+    v = code / 255
+    linear = torch.where(v > 0.04045, ((v.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4, v / 12.92)
+    x = mix(linear, TO_XYZ / WHITE[:, None])
+    f = torch.where(x > 0.008856, x.clamp(min=0.008856) ** (1 / 3), (903.3 * x + 16) / 116)
+    fx, fy, fz = f.unbind(1)
+    return torch.stack((116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)), 1)
+
+
+def _stretch(x: Tensor) -> Tensor:
+    """Every channel from its minimum to its maximum, to 0..1; a flat one to 0."""
+    low, high = x.amin((-2, -1), keepdim=True), x.amax((-2, -1), keepdim=True)
+    return (x - low) / torch.where(high > low, high - low, 1.0)

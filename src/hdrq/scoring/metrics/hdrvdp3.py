@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, exp, log, log2, log10
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from hdrq.cards import Card, Reading, metric
+from hdrq.errors import UsageError
+from hdrq.image.resize import imresize
+from hdrq.scoring.features.hdrvdp.civdm import lost_and_added
+from hdrq.scoring.features.hdrvdp.colour import Colour, default_spectra, emitted, native, resolve
+from hdrq.scoring.features.hdrvdp.eye import Mtf
+from hdrq.scoring.features.hdrvdp.gaussian import blur
+from hdrq.scoring.features.hdrvdp.masking import Masking, hidden, mutual
+from hdrq.scoring.features.hdrvdp.retina import Viewer, precise, sense, surround_light
+from hdrq.scoring.features.hdrvdp.sensitivity import HIGHEST, LOWEST, at_each, curve_v3, tabulated_v3
+from hdrq.scoring.features.steerable import Filters, decompose, deepest, rebuild
+
+BEST, FLOOR = 10.0, -4.0  # Q of identical images; smallest ln of a difference
+JOD = (0.52, 1.2812)  # from Q
+POOL = 0.8  # exponent of the mean over a band
+PEAK = 0.25  # degrees, standard deviation of the smoothing before a peak is looked for
+
+
+@dataclass(frozen=True)
+class Task:
+    """Constants fitted to one question asked of observers; numbers are log10.
+
+    gain   of the response
+    own, near, cross  masking by the band itself, by neighbouring bands, by other orientations; None: none
+    q, p   exponents of masking and excitation
+    slope  of the psychometric function
+    reach  degrees over which probability sums up; None: contrast sums up over the whole image instead
+    """
+
+    gain: float
+    own: float
+    near: float | None
+    cross: float | None
+    q: float
+    p: float = 0.3424
+    slope: float = 0.34
+    reach: float | None = -0.502280453708
+    filters: Filters = "sp0"
+
+
+QUALITY = Task(0.203943775672, 1.41846291721, 0.136877512403, None, 0.108934275615)
+TASKS = {
+    "quality": QUALITY,
+    "side-by-side": QUALITY,
+    "flicker": Task(
+        *(0.359225308021 + 0.14178269059, 1.48041073222, 0.00886149078207, None, 0.11339123107),
+        slope=0.591472024776,
+        reach=-0.511779476487,
+    ),
+    "detection": Task(
+        *(-1.0, 1.73128, None, 0.816109, 0.290256),
+        p=log10(2.2),
+        slope=log10(3.5),
+        reach=None,
+        filters="sp3",
+    ),
+}
+STRUCTURE_GAIN = 0.2501039518897  # of task civdm
+
+
+@metric(
+    Card(
+        title="HDR-VDP-3 (3.0.7)",
+        unit="JOD",
+        better="higher",
+        span=(None, BEST),
+        best=BEST,
+        reads="nits",
+        needs=("ppd",),
+        side=16,
+        planes=90,
+        map="probability",
+        turns=(("output", "p-det"), ("output", "c-max")),
+        source="Mantiuk, Hammou & Hanji 2023, arXiv:2304.13625; program 3.0.7 of 30 April 2023",
+    )
+)
+def hdrvdp3(
+    ref: Tensor,
+    dist: Tensor,
+    *,
+    ppd: float = 45.0,
+    task: Literal["quality", "side-by-side", "flicker", "detection", "civdm"] = "quality",
+    output: Literal["auto", "jod", "q", "p-det", "c-max", "loss", "amplification"] = "auto",
+    colour: Colour = "auto",
+    spectra: Literal["auto", "led-lcd-srgb", "led-lcd-wcg", "oled", "ccfl-lcd", "crt", "d65"] = "auto",
+    mtf: Mtf = "hdrvdp",
+    age: float = 24.0,
+    surround: str = "none",
+    sensitivity: float = 0.0,
+    masking: bool = True,
+    mask_p: float | None = None,
+    mask_q: float | None = None,
+    lowest_cpd: float = 0.0,
+    pixel_threshold: bool = False,
+    filters: Literal["auto", "sp0", "sp3", "sp5"] = "auto",
+) -> Reading:
+    """Visible differences and quality under all luminance conditions.
+
+    value   quality in just-objectionable differences, 10 for identical images, whatever the task;
+            of civdm the share of structure kept, 0..1
+    map     probability of seeing a difference there; of civdm that structure is lost or added there
+    extra   q (10 best), jod, p_det and c_max (peaks of probability, and of contrast in thresholds);
+            of civdm loss and amplification
+
+    task        what observers are asked: quality (= side-by-side), flicker (images swapped in place), detection
+                (one difference, forced choice), civdm (structure, whatever the dynamic ranges)
+    output      another number as the value; of p-det and c-max LOWER is better. loss, amplification: of civdm,
+                the value and the map of one kind
+    colour      what the pixels are; auto: rgb-bt.709 of three channels, luminance of one
+    spectra     the display whose primaries emit the light; auto: by colour
+    mtf         optics of the eye: hdrvdp, cie (glare grows with age, CIE 135), none
+    age         years; the lens yellows, the pupil shrinks and, over 24, neurons lose contrast (best with mtf=cie)
+    surround    light around the image: none (it mirrors), mean (geometric, of the reference), or cd/m²
+    sensitivity     log10 added to the task's
+    masking         False: content hides nothing
+    mask_p, mask_q  log10 of the exponents of excitation and masking, instead of the task's
+    lowest_cpd      bands below are not looked at
+    pixel_threshold whether a pixel must differ by 1 % of its adapting luminance to be seen
+    filters         steerable pyramid; auto: the task's
+    """
+    known = TASKS.get(task, QUALITY)
+    resolved = resolve(colour, ref.shape[1])
+    gain = (STRUCTURE_GAIN if task == "civdm" else known.gain) + sensitivity
+    viewer = Viewer(ppd, age, mtf, default_spectra(spectra, resolved), gain)
+    ref, dist = emitted(ref, resolved), emitted(dist, resolved)
+    around = surround_light(surround, ref)
+    ref, dist = native(ref, resolved, viewer.spectra), native(dist, resolved, viewer.spectra)
+    changed = ((dist - ref).abs() / ref > 0.001).any(1, keepdim=True).to(ref.dtype)
+    response_ref, adapting_ref = sense(ref, viewer, around)
+    response, adapting = sense(dist, viewer, around)
+    if task == "civdm":
+        lost, added = lost_and_added((response_ref, response), (adapting_ref, adapting), ppd, mtf, age)
+        return _structure(lost.to(ref.dtype), added.to(ref.dtype), output)
+
+    by = Masking(
+        p=10 ** (known.p if mask_p is None else float(mask_p)),
+        q=10 ** (known.q if mask_q is None else float(mask_q)),
+        own=10**known.own,
+        cross=None if known.cross is None else 10**known.cross,
+        near=None if known.near is None else 10**known.near,
+    )
+    pyramid: Filters = known.filters if filters == "auto" else filters
+    log_nits = ((adapting_ref + adapting) / 2).log10().clamp(LOWEST, HIGHEST).to(changed)
+    step = (adapting_ref - adapting).abs() / adapting_ref if pixel_threshold else None
+    del ref, dist, adapting_ref, adapting
+    tests, refs = _bands(response, ppd, pyramid), _bands(response_ref, ppd, pyramid)
+    del response, response_ref
+    seen, error = _stand_out(tests, refs, log_nits, changed, viewer, by, known, masking, lowest_cpd)
+    q = BEST + FLOOR - torch.log(exp(FLOOR) + error)
+    numbers = {"q": q, "jod": BEST - JOD[0] * (BEST - q).clamp(min=0) ** JOD[1]}
+
+    contrast = rebuild([precise(band) for band in seen], pyramid).abs().to(changed)
+    del seen
+    if known.reach is None:
+        pooled = contrast.sum((1, 2, 3), keepdim=True) / (contrast.amax((1, 2, 3), keepdim=True) + 1e-12)
+        contrast = contrast * pooled
+    probability = _probability(contrast)
+    if known.reach is not None:
+        joint = torch.log(1 - probability + 1e-4)
+        probability = 1 - torch.exp(blur(joint, 10**known.reach * ppd, "zero"))
+    if step is not None:
+        probability = probability * _probability((step / 0.01) ** 3.5).to(probability)
+    for name, image in (("p_det", probability), ("c_max", contrast)):
+        smooth = image if known.reach is None else blur(image, PEAK * ppd, "zero")
+        numbers[name] = smooth.amax((1, 2, 3))
+    return Reading(_chosen(numbers, "jod" if output == "auto" else output), probability, numbers)
+
+
+def _bands(response: Tensor, ppd: float, pyramid: Filters) -> list[Tensor]:
+    """Steerable bands, fine to coarse, divided by 2^b; the base band without its mean."""
+    levels = max(0, min(ceil(log2(ppd)) - 2, deepest(response.shape[-2], response.shape[-1], pyramid)))
+    bands = [band / 2**b for b, band in enumerate(decompose(response, levels, pyramid))]
+    bands[-1] = bands[-1] - bands[-1].mean((-2, -1), keepdim=True)
+    return bands
+
+
+def _stand_out(
+    tests: list[Tensor],
+    refs: list[Tensor],
+    log_nits: Tensor,
+    changed: Tensor,
+    viewer: Viewer,
+    by: Masking,
+    task: Task,
+    masking: bool,
+    lowest_cpd: float,
+) -> tuple[list[Tensor], Tensor]:
+    """Bands of visible contrast, ready to be rebuilt, and the error (N,) that quality is made of.
+
+    The lists are used up, so that a frame of many megapixels is not kept in several forms.
+    """
+    count = len(tests)
+    common = [mutual(test.to(log_nits), ref.to(log_nits)) for test, ref in zip(tests, refs)]
+    slope = 10**task.slope
+    found = []
+    total = log_nits.new_zeros(len(log_nits))
+    error = total[:, None]
+    for b in range(count):
+        difference = (tests.pop(0) - refs.pop(0)).to(log_nits)  # bands go as they are done
+        size = (difference.shape[-2], difference.shape[-1])
+        cpd = viewer.ppd / 2 * 2.0**-b
+        local = imresize(log_nits, size=size).clamp(LOWEST, HIGHEST)
+        if b == count - 1:
+            sensitivity = _base_sensitivity(difference, 4 * cpd, local, viewer)
+        else:
+            curve = tabulated_v3(cpd, viewer.mtf, viewer.age, local.dtype, local.device)
+            sensitivity = at_each(curve, local)
+        # |d|^p / sqrt(1/s^2p + noise²), written so that no sensitivity and no difference have gradients.
+        gain = sensitivity**by.p
+        if masking:
+            gain = gain / torch.sqrt(1 + (hidden(common, b, by) * gain) ** 2)
+        size_of = difference.abs()
+        if cpd >= lowest_cpd:
+            found.append(difference.sign() * size_of**slope * gain ** (slope / by.p) * 2**b)
+            weight = imresize(changed, size=size).abs() ** POOL
+            error = (size_of ** (POOL * by.p) * gain**POOL * weight).mean((-2, -1)) ** (1 / POOL)
+        else:  # surprise: the error of the last band looked at counts again
+            found.append(torch.zeros_like(difference))
+            error = error[:, -1:].expand(-1, difference.shape[1])
+        total = total + error.sum(1) / count
+    return found, total
+
+
+def _base_sensitivity(difference: Tensor, rate: float, log_nits: Tensor, viewer: Viewer) -> Tensor:
+    """Sensitivity (N, 1, 1, 1) to the frequency that is strongest in the difference; `rate` samples a degree.
+
+    Not quite 0 where all is equal, so that powers of it have gradients.
+    """
+    h, w = difference.shape[-2:]
+    strength = torch.fft.rfft2(difference.detach()).abs().flatten(1)
+    strength[:, 0] = 0
+    y, x = (f(n, dtype=log_nits.dtype) for f, n in ((torch.fft.fftfreq, h), (torch.fft.rfftfreq, w)))
+    cpd = (torch.hypot(y[:, None], x) * rate).to(log_nits.device).flatten()[strength.argmax(1)]
+    found = curve_v3(cpd, log_nits.mean((1, 2, 3)), viewer.mtf, viewer.age)
+    return found.clamp(min=1e-12)[:, None, None, None]
+
+
+def _probability(contrast: Tensor) -> Tensor:
+    """Of detection, 0.5 at threshold."""
+    return 1 - torch.exp(log(0.5) * contrast)
+
+
+def _structure(loss: Tensor, amplification: Tensor, output: str) -> Reading:
+    """The reading of civdm: what is lost, what is added, and either."""
+    maps = {"loss": loss, "amplification": amplification, "auto": 1 - (1 - loss) * (1 - amplification)}
+    shares = {name: m.mean((1, 2, 3)) for name, m in maps.items()}
+    value = 1 - _chosen(shares, output)
+    return Reading(value, maps[output], {name: shares[name] for name in ("loss", "amplification")})
+
+
+def _chosen(numbers: dict[str, Tensor], output: str) -> Tensor:
+    name = output.replace("-", "_")
+    if name not in numbers:
+        raise UsageError(f"hdrvdp3 has no output={output} with this task; it has {', '.join(numbers)}")
+    return numbers[name]

@@ -1,0 +1,160 @@
+"""HDR-VQM: band-pass similarity of perceptually uniform light, for stills and for sequences."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import ceil, floor, radians, sqrt, tan
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hdrq.cards import Card, Reading, metric
+from hdrq.errors import UsageError
+from hdrq.image.arithmetic import root
+from hdrq.image.color import weigh
+from hdrq.image.resize import imresize
+from hdrq.image.statistics import BT709_WEIGHTS
+from hdrq.scoring.features.phase import angular, polar, radial, responses
+from hdrq.scoring.features.tables import table
+
+Adapt = Literal["none", "linear", "radiance"]
+SIZE = (512, 896)  # every picture is resized to this, whatever its size or shape
+SCALES, ORIENTATIONS, C = 5, 4, 0.2
+
+
+@metric(
+    Card(
+        title="HDR-VQM (stills: 20 is identical, higher is better; mode=video: 0 is identical, lower is better)",
+        unit="1",
+        better="higher",
+        span=(0, 20),
+        best=20,
+        reads="nits",
+        side=2,
+        planes=42,
+        sequence=("mode", "video"),
+        turns=(("mode", "video"),),
+        source="Narwaria, Perreira Da Silva, Le Callet 2015, doi:10.1016/j.image.2015.04.009; "
+        "numbers as the authors' version 2 (mperreir/HDR-VQM 9dcfa4d)",
+    )
+)
+def hdrvqm(
+    ref: Tensor,
+    dist: Tensor,
+    *,
+    mode: Literal["image", "video"] = "image",
+    adapt: Adapt = "none",
+    min_nits: float = 0.03,
+    max_nits: float = 4500.0,
+    frame_rate: float = 25.0,
+    fixation_s: float = 0.6,
+    distance_cm: float = 178.0,
+    rows: int = 1080,
+    columns: int = 1920,
+    area_cm2: float = 6100.0,
+) -> Reading:
+    """How alike two pictures are in 20 bands (5 scales, 4 orientations), added up and pooled over the worst places.
+
+    mode      image: each of N stills gets a value in (0, 20], HIGHER is better; map and extra as below.
+              video: N frames of one sequence get one value, at least 0, LOWER is better. It is the deviation of the
+              similarity within blocks of space and time, averaged over the calmest 30 % of them, as the authors'
+              code has it. More frames than one fixation lasts are needed (15 at 25/s), and the rest is not used
+    adapt     none: pixels are cd/m² of the display. linear: reference and test are each scaled so that the mean of
+              their brightest 5 % is 4500 cd/m² (which hides a difference in exposure). radiance: the same to
+              20 * 179 cd/m², as the authors' code treats .hdr files
+    min_nits, max_nits    light the display can give, cd/m²; luminance is clipped to it, but black stays black
+    distance_cm, rows, columns, area_cm2    of the display. They only set the block of mode=video, a power of two near
+              the pixels under 2 degrees (64 as given); the bands do not depend on them
+    map       sum of the 20 similarities, 512 x 896
+    extra     mean similarity of each scale, summed over orientations, at most 4
+    """
+    depth = ceil(frame_rate * fixation_s)
+    if mode == "video" and len(ref) <= depth:
+        raise UsageError(
+            f"hdrvqm pools fixations of {depth} frames and got {len(ref)}; give more, or a lower frame_rate"
+        )
+    light = torch.cat([_adapt(ref, adapt, mode), _adapt(dist, adapt, mode)])
+    code = imresize(_perceived(light, min_nits, max_nits), size=SIZE)
+    bands = torch.cat([_similarity(a, b) for a, b in zip(*(half.split(1) for half in code.chunk(2)))])
+    total = bands.sum(1, keepdim=True)
+    if mode == "image":
+        value = _lowest(_lowest(total[:, 0], 0.5, 1), 0.5, 1)
+        return Reading(
+            value, total, {f"scale{s}": band.mean((1, 2)) for s, band in enumerate(bands.unbind(1), 1)}
+        )
+    tubes = _tubes(total, depth, _block(rows, columns, area_cm2, distance_cm))
+    return Reading(_lowest(_lowest(tubes, 0.3, 1), 0.3, 0)[None])
+
+
+def _adapt(light: Tensor, adapt: Adapt, mode: str) -> Tensor:
+    """Bring the brightest 5 % of samples to a fixed light; a sequence is scaled by its brightest frame."""
+    if adapt == "none":
+        return light
+    light = light.clamp(min=0)
+    samples = light.flatten(1)
+    count = samples.shape[1]
+    bright = samples.topk(count - max(floor(0.95 * count), 1) + 1, sorted=False).values.mean(1)
+    if mode == "video":
+        bright = bright.max()
+    target = 4500.0 if adapt == "linear" else 20.0 * 179.0
+    return light * (target / bright.clamp(min=1e-30)).reshape(-1, 1, 1, 1)
+
+
+def _perceived(light: Tensor, min_nits: float, max_nits: float) -> Tensor:
+    """PU code of displayed luminance, from the table of Aydin et al. 2008: 224.15 at 100 cd/m².
+
+    The table is read log-log. Below its 0.0172 cd/m², hence for black, the code is 0: a surprise of the original.
+    """
+    luminance = weigh(light, BT709_WEIGHTS)
+    shown = luminance.clamp(min_nits, max_nits)
+    nits, code = (
+        torch.as_tensor(np.log10(column), device=light.device) for column in table("aydin2008").values()
+    )
+    inside = (luminance != 0) & (shown >= 10 ** nits[0]) & (shown <= 10 ** nits[-1])
+    x = shown.where(inside, shown.new_ones(())).log10()
+    at = torch.searchsorted(nits, x.detach().double()).clamp(1, len(nits) - 1)
+    slope = ((code[1:] - code[:-1]) / (nits[1:] - nits[:-1]))[at - 1].to(x)
+    y = 10 ** (code[at - 1].to(x) + slope * (x - nits[at - 1].to(x)))
+    return y.where(inside, y.new_zeros(()))
+
+
+@lru_cache(maxsize=1)
+def _bank() -> np.ndarray:
+    """(scale, orientation, 512, 896) log-Gabor filters of wavelengths 3 to 243 pixels."""
+    radius, angle = polar(*SIZE)
+    directions = np.stack([angular(angle, o, ORIENTATIONS, "gaussian") for o in range(ORIENTATIONS)])
+    return np.stack([radial(radius, 3.0 * 3**s, 0.55) * directions for s in range(SCALES)])
+
+
+def _similarity(a: Tensor, b: Tensor) -> Tensor:
+    """(1, 5, H, W): similarity of the bands' magnitudes, summed over orientations."""
+    a, b = torch.fft.fft2(a), torch.fft.fft2(b)
+    sums = []
+    for band in _bank():
+        x, y = responses(a, band).abs(), responses(b, band).abs()
+        sums.append(((2 * x * y + C) / (x * x + y * y + C)).sum(1))
+    return torch.stack(sums, 1)
+
+
+def _lowest(x: Tensor, share: float, dim: int) -> Tensor:
+    """Mean of the lowest share of the samples along one dimension."""
+    count = 1 + floor((x.shape[dim] - 1) * share + 0.5)
+    return x.sort(dim).values.narrow(dim, 0, count).mean(dim)
+
+
+def _block(rows: int, columns: int, area_cm2: float, distance_cm: float) -> int:
+    """Pixels a side under 2 degrees: the nearest power of two from 4 to 1024, the smaller on a tie."""
+    side = tan(radians(2)) * distance_cm * sqrt(rows * columns / area_cm2) / 2
+    return min((2**k for k in range(2, 11)), key=lambda b: abs(b - side))
+
+
+def _tubes(total: Tensor, depth: int, block: int) -> Tensor:
+    """Deviation within tubes of block x block x depth, (fixations, blocks). Edges are filled with zeros."""
+    fixations = (len(total) - 1) // depth
+    h, w = total.shape[-2:]
+    x = F.pad(total[: fixations * depth], (0, -w % block, 0, -h % block))
+    x = x.reshape(fixations, depth, x.shape[-2] // block, block, x.shape[-1] // block, block)
+    return root(x.var((1, 3, 5), correction=1)).flatten(1)

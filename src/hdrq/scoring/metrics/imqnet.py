@@ -1,0 +1,30 @@
+"""IMQNet: a fast pupil of larger judges of photographs, from the picture alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from hdrq.cards import Card, metric
+from hdrq.nn.input_scaling import enter
+
+
+@metric(
+    Card(
+        title="IMQNet, two branches for noise and for content",
+        unit="1",
+        better="higher",
+        span=(None, None),
+        reads="code",
+        reference=None,
+        source="Ponomarenko, Bahnemiri, Egiazarian et al. 2022; layer widths, which no text gives, are ours",
+        needs=("net",),
+        side=64,
+        planes=60,
+        net="imqnet",
+    )
+)
+def imqnet(image: Tensor, *, net: Any) -> Tensor:
+    """Opinion in the unit of what the weights were taught."""
+    return net(enter(image.to(next(net.parameters())), net)).to(image)

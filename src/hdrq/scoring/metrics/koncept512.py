@@ -1,0 +1,38 @@
+"""KonCept512: the mean opinion of people on photographs in the wild, from the picture alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from hdrq.cards import Card, metric
+from hdrq.image.resize import imresize
+from hdrq.nn.input_scaling import enter
+
+_SIZE = (384, 512)  # (height, width) that the weights were trained at
+
+
+@metric(
+    Card(
+        title="KonCept512, opinion of photographs in the wild",
+        unit="MOS",
+        better="higher",
+        span=(None, None),
+        reads="code",
+        reference=None,
+        source="doi:10.1109/TIP.2020.2967829",
+        needs=("net",),
+        side=75,
+        planes=60,
+        net="koncept512",
+    )
+)
+def koncept512(image: Tensor, *, net: Any, fit: bool = False) -> Tensor:
+    """Opinion on a scale of about 0 to 100.
+
+    fit  resize to 512x384 first, the size it is calibrated to; otherwise the picture is seen at its own size
+    """
+    if fit and tuple(image.shape[-2:]) != _SIZE:
+        image = imresize(image, size=_SIZE).clamp(min=0)
+    return net(enter(image.to(next(net.parameters())), net)).to(image)

@@ -1,0 +1,34 @@
+"""MetaIQA: quality from the picture alone, by a network that learned to learn distortions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from hdrq.cards import Card, Reading, metric
+from hdrq.image.resize import linear_resize
+from hdrq.nn.input_scaling import enter
+
+_SIDE = 224  # pixels
+
+
+@metric(
+    Card(
+        title="MetaIQA, meta-learned quality",
+        unit="1",
+        better="higher",
+        span=(0.0, 1.0),
+        reads="code",
+        reference=None,
+        source="doi:10.1109/CVPR42600.2020.01415",
+        needs=("net",),
+        side=8,
+        planes=15,
+        net="metaiqa",
+    )
+)
+def metaiqa(image: Tensor, *, net: Any) -> Reading:
+    """Quality 0..1 of the picture squeezed to 224x224, whatever its shape, as the authors' program does; `q` of 100."""
+    q = net(enter(linear_resize(image, (_SIDE, _SIDE)).to(next(net.parameters())), net)).to(image)
+    return Reading(q, None, {"q": 100 * q})

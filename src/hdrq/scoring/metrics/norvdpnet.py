@@ -1,0 +1,64 @@
+"""NoR-VDPNet: the quality that HDR-VDP-2 would give, from the test image alone."""
+
+from __future__ import annotations
+
+from math import log
+from typing import Any
+
+from torch import Tensor
+
+from hdrq.cards import Card, Reading, metric
+from hdrq.nn.quality_input import Compat, adjusted, fitting, official, rounded_luma, scrambled, spanned
+from hdrq.records import Encoding
+from hdrq.scoring.features.patchwise import jod
+
+_GAMMA = 2.2  # SDR code becomes light by this power
+
+
+@metric(
+    Card(
+        title="NoR-VDPNet, no-reference HDR-VDP-2",
+        unit="1",
+        better="higher",
+        span=(0.0, 1.0),
+        reads="code",
+        reference=None,
+        source="doi:10.1109/ICIP40778.2020.9191202",
+        needs=("net", "encoding"),
+        side=64,
+        planes=120,
+        net="norvdpnet",
+    )
+)
+def norvdpnet(
+    image: Tensor,
+    *,
+    net: Any,
+    encoding: Encoding | None = None,
+    peak: float = 0.0,
+    compat: Compat = "card",
+) -> Reading:
+    """Share of the best quality, 1 is flawless; `q` is the same out of 100, `jod` where the card knows how.
+
+    peak    cd/m² that the brightest luminance is put at and that the code then calls 1, as the authors' program
+            does with 1 000 000; 0 leaves light as it is
+    compat  8-bit luma rounded as there, colour weights see the scrambled pixels they were trained on; "card":
+            where the weights are the authors'
+    """
+    q = net(view(image, net, encoding, peak, official(net, compat)).to(next(net.parameters()))).to(image)
+    return Reading(q, None, {"q": 100 * q} | jod(net, q))
+
+
+def view(image: Tensor, net: Any, encoding: Encoding | None, peak: float, theirs: bool) -> Tensor:
+    """What the network is handed, (N, 1 or 3, H, W)."""
+    if encoding is not None and encoding.absolute:
+        code = adjusted(fitting(image, net, encoding), encoding, peak, "card")
+        if peak > 0:  # the program divides by the logarithm of the peak itself
+            code = encoding.decode(code).log1p() / log(peak)
+    else:
+        grey = int(net.channels) == 1
+        code = rounded_luma(image) if grey and theirs else fitting(image, net, encoding)
+        code = code.clamp(min=0) ** _GAMMA
+    if theirs and code.shape[1] == 3:
+        code = scrambled(code, turned=False)
+    return spanned(code, net)

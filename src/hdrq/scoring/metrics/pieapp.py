@@ -1,0 +1,56 @@
+"""PieAPP, and any network of its kind re-trained on other code: `pu21:pieapp@NAME`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from hdrq.cards import Card, Reading, metric
+from hdrq.scoring.features.patchwise import Precision, Show, patchwise
+
+
+@metric(
+    Card(
+        title="PieAPP, perceptual error learned from pairwise preference",
+        unit="1",
+        better="lower",
+        span=(None, None),
+        reads="code",
+        source="doi:10.1109/CVPR.2018.00194",
+        needs=("net", "maps"),
+        side=64,
+        planes=40,
+        net="pieapp",
+    )
+)
+def pieapp(
+    ref: Tensor,
+    dist: Tensor,
+    *,
+    net: Any,
+    maps: bool = False,
+    stride: int = 27,
+    patches: int = 0,
+    repeats: int = 1,
+    seed: int = 0,
+    show: Show = "score",
+    precision: Precision = "float32",
+) -> Reading:
+    """Weighted mean over 64x64 patches of how much worse the test looks; about 0 for identical pictures.
+
+    stride   27 is the authors' sparse grid, 6 their dense one (20 times the work)
+    patches  so many patches in perturbed cells instead of the grid; seed and repeats apply to them
+    """
+    return patchwise(
+        net,
+        ref,
+        dist,
+        stride=stride,
+        patches=patches,
+        repeats=repeats,
+        seed=seed,
+        maps=maps,
+        show=show,
+        precision=precision,
+    )

@@ -1,0 +1,31 @@
+"""QD-net: quality of a tone-mapped picture, taken apart from its content."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from hdrq.cards import Card, metric
+from hdrq.nn.input_scaling import enter
+
+
+@metric(
+    Card(
+        title="QD-net, disentangled quality of tone-mapped pictures",
+        unit="1",
+        better="higher",
+        span=(None, None),
+        reads="code",
+        reference=None,
+        source="Wang et al. 2021 (blind quality assessment of tone-mapped images by disentangled representation); "
+        "widths and weights of the loss, which the paper does not give, are ours",
+        needs=("net",),
+        side=64,
+        planes=80,
+        net="qdnet",
+    )
+)
+def qdnet(image: Tensor, *, net: Any) -> Tensor:
+    """Quality by the mean of its code, about 0..1."""
+    return net(enter(image.to(next(net.parameters())), net)).to(image)

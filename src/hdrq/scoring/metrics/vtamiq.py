@@ -1,0 +1,126 @@
+"""VTAMIQ: patches of both pictures through one transformer. On HDR: `pu21:vtamiq`, short pu-vtamiq."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from hdrq.cards import Card, Reading, metric
+from hdrq.errors import UsageError
+from hdrq.nn.input_scaling import enter
+from hdrq.records import Encoding
+from hdrq.scoring.features.patchwise import Precision, jod
+from hdrq.scoring.sampling import Plan, cut, plan, together
+from hdrq.scoring.sampling.focus import Focus, focus
+from hdrq.scoring.sampling.gather import Curve
+from hdrq.scoring.sampling.spread import spread
+
+_AT_ONCE = 256  # patches of each picture that are cut before they become tokens
+
+
+@metric(
+    Card(
+        title="VTAMIQ, vision transformer with channel attention",
+        unit="1",
+        better="lower",
+        span=(None, None),
+        reads="code",
+        source="doi:10.48550/arXiv.2110.01655; on HDR doi:10.48550/arXiv.2405.00670",
+        needs=("net", "encoding", "maps"),
+        side=16,
+        planes=30,
+        net="vtamiq",
+        map="attention",
+    )
+)
+def vtamiq(
+    ref: Tensor,
+    dist: Tensor,
+    *,
+    net: Any,
+    encoding: Encoding | None = None,
+    maps: bool = False,
+    patches: int = 512,
+    repeats: int = 1,
+    seed: int = 0,
+    ratio: float = 1.75,
+    aligned: bool = True,
+    sampler: Literal["card", "mended", "authors"] = "card",
+    average: Literal["card", "light", "code"] = "card",
+    focus_on: Focus = "even",
+    precision: Precision = "float32",
+) -> Reading:
+    """What a transformer makes of patches at all scales; 0 as good as the reference, larger is worse.
+
+    patches   of each picture, more of them fine than coarse: each level 2^ratio times as many as the next
+    repeats   cut elsewhere and average; seed + 0, 1, ... says where
+    aligned   both pictures cut at the same places
+    sampler   of the weights' card, or hdrq's own, or the authors' with its flaws (see hdrq.scoring.sampling.plan)
+    average   coarse patches are means of light, or of code, or as the weights' training had it
+    focus_on  where patches lie denser: the difference, salient parts, the centre, or their mixture
+    The map shows where the network looks: 1 is an even share of its attention.
+    """
+    drawn = net.sampling if sampler == "card" else sampler
+    size = (int(ref.shape[-2]), int(ref.shape[-1]))
+    if focus_on != "even" and not aligned:
+        raise UsageError("focus_on follows both pictures at once; leave aligned at true")
+    found, looks = [], []
+    for number in range(repeats):
+        plans = [
+            plan(
+                size,
+                patches,
+                patch=net.patch,
+                scales=net.levels,
+                ratio=ratio,
+                seed=seed + number,
+                sets=1 if aligned else 2,
+                sampler=drawn,
+                weight=focus(a[None], b[None], focus_on),
+            )
+            for a, b in (zip(ref, dist) if focus_on != "even" else [(ref[0], dist[0])])
+        ]
+        where = together(plans) if len(plans) > 1 else plans[0]
+        places = (where, where) if aligned else (where.of(0), where.of(1))
+        with torch.autocast(ref.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+            light = _curves(net, encoding, average)
+            tokens = [_tokens(net, picture, at, light) for picture, at in zip((ref, dist), places)]
+            first, seen = net.transformer.summarise(torch.cat(tokens), look=maps)
+            found.append(net.judge(*first.chunk(2)).q.float())
+        if seen is not None:
+            looks.append(torch.stack([_attention(s, at) for s, at in zip(seen.chunk(2), places)]).mean(0))
+    value = torch.stack(found).mean(0)
+    return Reading(value, torch.stack(looks).mean(0).to(value) if looks else None, jod(net, value))
+
+
+def _curves(net: Any, encoding: Encoding | None, average: str) -> tuple[Curve, Curve] | None:
+    """To light and back for averaging, or None to average code. The authors averaged sRGB as code, HDR as light."""
+    relative = encoding is None or not encoding.absolute
+    if (
+        average == "code"
+        or encoding is None
+        or (average == "card" and net.sampling == "authors" and relative)
+    ):
+        return None
+    return encoding.decode, encoding.encode
+
+
+def _tokens(net: Any, picture: Tensor, where: Plan, light: tuple[Curve, Curve] | None) -> Tensor:
+    """Patch tokens (N, patches, width), made in pieces so that large pictures need little memory."""
+    made = []
+    for part in where.parts(_AT_ONCE):
+        patches = enter(cut(picture.to(net.transformer.norm.weight), part, light), net)
+        n = picture.shape[0]
+        place = torch.from_numpy(part.places).to(picture.device).expand(n, -1, -1)
+        scale = torch.from_numpy(part.scales).to(picture.device).expand(n, -1) if net.levels > 1 else None
+        made.append(net.transformer.embed.tokens(patches, place, scale))
+    return torch.cat(made, 1)
+
+
+def _attention(seen: Tensor, where: Plan) -> Tensor:
+    """Attention (N, patches) spread over the pixels of each patch, (N, 1, H, W); its mean is about 1."""
+    area = torch.from_numpy(where.patch**2 * 4.0**where.scales).to(seen.device)
+    h, w = where.size
+    return spread(seen / area * (h * w), where)

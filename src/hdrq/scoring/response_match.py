@@ -1,0 +1,88 @@
+"""Camera-response correction of the SI-HDR protocol: brings a reconstruction's tone and colour to the reference.
+
+Source: Hanji et al., "Comparison of single image HDR reconstruction methods: the caveats of quality
+assessment", SIGGRAPH 2022, doi:10.1145/3528233.3530729; constants as in gfxdisp/pu21 78340c0.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from hdrq.errors import PixelError
+from hdrq.image.color import mix
+
+_FLOOR = 0.005  # cd/m², and of u′v′
+_TO_XYZ = torch.tensor(
+    [[0.412424, 0.357579, 0.180464], [0.212656, 0.715158, 0.072186], [0.019332, 0.119193, 0.950444]],
+    dtype=torch.float64,
+)
+_UV = 410 / 255  # scale of u′v′, an 8-bit LogLuv habit
+_M, _N, _C1, _C2, _C3 = 78.8438, 0.1593, 0.8359, 18.8516, 18.6875  # PQ with the program's rounding
+_RIDGE = 0.01
+
+
+def _pq(y: Tensor) -> Tensor:
+    x = (y / 1e4).clamp(min=0) ** _N
+    return ((_C1 + _C2 * x) / (1 + _C3 * x)) ** _M
+
+
+def _pq_inverse(v: Tensor) -> Tensor:
+    x = v.clamp(min=0) ** (1 / _M)
+    return 1e4 * ((x - _C1).clamp(min=0) / (_C2 - _C3 * x)) ** (1 / _N)
+
+
+def _split(light: Tensor) -> tuple[Tensor, Tensor]:
+    """(N, 3, H, W) cd/m² to PQ code of Y (N, P, 1) and scaled u′v′ (N, P, 2)."""
+    x, y, z = mix(light.clamp(min=_FLOOR), _TO_XYZ).clamp(1e-4, 1e8).flatten(2).unbind(1)
+    below = x + 15 * y + 3 * z
+    return _pq(y).unsqueeze(-1), torch.stack([4 * x / below, 9 * y / below], -1) * _UV
+
+
+def _join(y: Tensor, uv: Tensor, shape: torch.Size) -> Tensor:
+    """Luminance (N, P, 1), cd/m², and scaled u′v′ (N, P, 2) to light (N, 3, H, W) of that shape."""
+    u, v = (uv / _UV).unbind(-1)
+    y = y[..., 0]
+    xyz = torch.stack([y * 9 * u / (4 * v), y, y * (12 - 3 * u - 20 * v) / (4 * v)], 1)
+    return mix(xyz.unflatten(2, shape[-2:]), torch.linalg.inv(_TO_XYZ)).clamp(min=0)
+
+
+def _tone_terms(x: Tensor) -> Tensor:
+    return torch.cat([x**3, x**2, x, torch.ones_like(x)], -1)
+
+
+def _colour_terms(uv: Tensor) -> Tensor:
+    u, v = uv.split(1, -1)
+    return torch.cat([u**3, v**3, u**2, v**2, u * v, u, v, torch.ones_like(u)], -1)
+
+
+def fit_response(ref: Tensor, dist: Tensor) -> tuple[Tensor, Tensor]:
+    """Coefficients that carry `dist` to `ref`, both (N, 3, H, W) cd/m² in BT.709.
+
+    returns  tone (N, 4, 1): PQ of Y from [x³ x² x 1];  colour (N, 8, 2): u′v′ from [u³ v³ u² v² uv u v 1],
+             by ridge regression towards identity
+    """
+    y_ref, uv_ref = _split(ref.double())
+    y_dist, uv_dist = _split(dist.double())
+    tone = torch.linalg.lstsq(_tone_terms(y_dist), y_ref).solution
+    terms = _colour_terms(uv_dist)
+    ridge = _RIDGE * terms.shape[1] / terms.shape[2]
+    identity = torch.zeros(8, 2, dtype=terms.dtype, device=terms.device)
+    identity[5, 0] = identity[6, 1] = 1
+    gram = terms.mT @ terms + ridge * torch.eye(8, dtype=terms.dtype, device=terms.device)
+    colour = torch.linalg.solve(gram, terms.mT @ uv_ref + ridge * identity)
+    return tone, colour
+
+
+def match_response(ref: Tensor, dist: Tensor) -> Tensor:
+    """`dist` with its tone curve and colours fitted to `ref`: (N, 3, H, W), cd/m², dtype of `dist`."""
+    if ref.shape[-3] != 3 or dist.shape[-3] != 3:
+        raise PixelError(
+            "the response correction fits colours and needs three channels; score without --match-response"
+        )
+    tone, colour = fit_response(ref, dist)
+    y, uv = _split(dist.double())
+    floor = _pq(torch.tensor(_FLOOR, dtype=torch.float64)).item()
+    y = _pq_inverse((_tone_terms(y) @ tone).clamp(min=floor))
+    uv = (_colour_terms(uv) @ colour).clamp(min=_FLOOR)
+    return _join(y, uv, dist.shape).to(dist.dtype)

@@ -1,0 +1,241 @@
+"""A metric's text bound to everything it needs, so that what can be wrong is wrong before a pixel is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hdrq.cards import Metric, Option, Reading
+from hdrq.encoding.displays import display as shelf_display
+from hdrq.encoding.photometry import LIGHT, Photometry, Wish, as_image, factor_of, hand, relabel
+from hdrq.errors import DomainError, PixelError, UsageError
+from hdrq.records import Display, Image, Viewing
+from hdrq.registry import find, names
+from hdrq.scoring.request import Request, parse
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A metric ready to be asked. `scorer(ref, dist)` gives (N,); `scorer.read(ref, dist)` the whole Reading.
+
+    Images carry what they mean; bare tensors (N, C, H, W) are light in cd/m², BT.709. No-reference metrics
+    take one picture. Gradients flow to whatever asks for them.
+    """
+
+    request: Request
+    metric: Metric
+    ref: Wish | None
+    dist: Wish
+    options: dict[str, Any]
+    photometry: Photometry
+    net: Any = None
+    dtype: torch.dtype | None = None
+    device: torch.device | None = None
+
+    def __str__(self) -> str:
+        return str(self.request)
+
+    @property
+    def full_reference(self) -> bool:
+        return self.ref is not None
+
+    @property
+    def sequence(self) -> bool:
+        """Whether a batch is taken as the frames of one sequence."""
+        asked = self.metric.card.sequence
+        return asked is not None and str(self.options.get(asked[0])) == asked[1]
+
+    @property
+    def better(self) -> str:
+        """Direction of the value, with these options."""
+        card = self.metric.card
+        turned = any(str(self.options.get(option)) == value for option, value in card.turns)
+        return card.better if not turned else {"higher": "lower", "lower": "higher"}[card.better]
+
+    def __call__(self, ref: Image | Tensor, dist: Image | Tensor | None = None) -> Tensor:
+        return self.read(ref, dist).value
+
+    def read(
+        self, ref: Image | Tensor | None, dist: Image | Tensor | None = None, maps: bool = True
+    ) -> Reading:
+        """Value, map and further numbers of one pair or batch."""
+        if self.ref is None:
+            image = self._place(dist if dist is not None else ref)
+            self._refuse_small(image)
+            self._refuse_light(image)
+            pictures = (hand(image, self.dist, self.photometry, factor_of(image, self.photometry)),)
+            return self._ask(image, maps, *pictures)
+        if ref is None or dist is None:
+            raise UsageError(f"{self} compares two pictures; give a reference and a test image")
+        reference, test = self._place(ref), self._place(dist)
+        if reference.size != test.size:
+            raise PixelError(_mismatch(reference, test))
+        self._refuse_small(test)
+        self._refuse_light(reference, test)
+        factor = factor_of(reference, self.photometry)
+        a = hand(reference, self.ref, self.photometry, factor)
+        b = hand(test, self.dist, self.photometry, factor)
+        if a.shape[1] != b.shape[1]:
+            raise PixelError(
+                f"{_name(reference)} has {a.shape[1]} channels and {_name(test)} has {b.shape[1]}; "
+                f"convert one, or compare luminance with y:{self}"
+            )
+        return self._ask(test, maps, a, b)
+
+    def _ask(self, image: Image, maps: bool, *pictures: Tensor) -> Reading:
+        needs = self.metric.card.needs
+        supplied: dict[str, Any] = {}
+        if "ppd" in needs and "ppd" not in self.options:
+            supplied["ppd"] = self.photometry.viewing.ppd
+        if "display" in needs:
+            supplied["display"] = self.photometry.display or shelf_display("absolute")
+        if "encoding" in needs:
+            supplied["encoding"] = find("encoding", self.dist.encoding or image.domain)
+        if "net" in needs:
+            supplied["net"] = self.net
+        if "maps" in needs:
+            supplied["maps"] = maps
+        answer = self.metric(*pictures, **self.options, **supplied)
+        return answer if isinstance(answer, Reading) else Reading(answer)
+
+    def _place(self, pixels: Image | Tensor | None) -> Image:
+        if pixels is None:
+            raise UsageError(f"{self} needs a picture")
+        image = relabel(as_image(pixels), self.photometry)
+        moved = image.pixels.to(device=self.device, dtype=self.dtype)
+        return image if moved is image.pixels else replace(image, pixels=moved)
+
+    def compares_code_as_stored(self) -> bool:
+        """Whether no stage says which code, so that only files of code can be scored."""
+        return self.dist.reads == "code" and not (self.dist.encoding or self.dist.tonemapper)
+
+    def _refuse_light(self, *images: Image) -> None:
+        for image in images:
+            if self.compares_code_as_stored() and image.domain in LIGHT:
+                raise DomainError(light_needs_encoding(self.metric.name, _name(image)))
+
+    def _refuse_small(self, image: Image) -> None:
+        side = self.metric.card.side
+        if min(image.size) < side:
+            h, w = image.size
+            raise PixelError(
+                f"{_name(image)} is {w}x{h}, and {self.metric.name} needs at least {side} pixels a side"
+            )
+
+
+def metric(
+    text: str | Request,
+    *,
+    display: str | Display | None = None,
+    ppd: float | None = None,
+    photometry: Photometry | None = None,
+    device: str | torch.device | None = None,
+    dtype: torch.dtype | None = None,
+) -> Scorer:
+    """A scorer for one metric: `hdrq.metric("pu21:ssim")(ref, dist)`.
+
+    text     [stage:]...metric[@weights][,option=value]...
+    display  name, .toml path or Display; ppd  pixels per degree; photometry  both and more, instead
+    raises   UsageError, UnknownName, DomainError, MissingPart: whatever can be known before a pixel is seen
+    """
+    request = parse(text) if isinstance(text, str) else text
+    found: Metric = find("metric", request.metric)
+    settings = photometry or Photometry()
+    if display is not None:
+        settings = replace(
+            settings, display=display if isinstance(display, Display) else shelf_display(display)
+        )
+    if ppd is not None:
+        settings = replace(settings, viewing=Viewing(float(ppd)))
+    if settings.viewing.ppd <= 0:
+        raise UsageError(f"pixels per degree must be positive, not {settings.viewing.ppd:g}")
+    options = {key: _value(found, key, text) for key, text in request.options}
+    ref, dist = _wishes(request, found)
+    net = None
+    if found.card.net:
+        from hdrq.nn.weights import load, native_encoding
+
+        if dist.reads == "code" and dist.encoding is None and dist.tonemapper is None:
+            native = native_encoding(found.card.net, request.weights)
+            if native != "srgb":  # the weights say which code they read; sRGB ones take pictures as stored
+                dist = replace(dist, encoding=native)
+                ref = replace(ref, encoding=native) if ref is not None else None
+        net = load(found.card.net, request.weights, dist.encoding or dist.reads)
+        if device is not None:
+            net = net.to(device)
+    elif request.weights:
+        raise UsageError(f"{found.name} has no weights; write {request.metric} without @{request.weights}")
+    where = torch.device(device) if device is not None else None
+    return Scorer(request, found, ref, dist, options, settings, net, dtype, where)
+
+
+def _wishes(request: Request, found: Metric) -> tuple[Wish | None, Wish]:
+    """What each side is handed; stages that the metric cannot use are refused here."""
+    card = found.card
+    encodings = [s for s in request.stages if s in names("encoding")]
+    toners = [s for s in request.stages if s not in encodings and s in names("tonemapper")]
+    channels = [s for s in request.stages if s in ("y", "luma")]
+    if max(len(encodings), len(toners), len(channels)) > 1:
+        raise UsageError(f"'{request}' names two stages of one kind; keep one")
+    if card.reads != "code" and (encodings or toners):
+        wants = "light" if card.reads in LIGHT else f"{card.reads} code"
+        raise DomainError(
+            f"{found.name} reads {wants} by itself; write {found.name} without {encodings or toners}:"
+        )
+
+    def wish(reads: str) -> Wish:
+        encoding = encodings[0] if encodings else None
+        if reads not in ("code", *LIGHT):
+            encoding = reads
+        return Wish(
+            reads,
+            encoding,
+            toners[0] if toners else None,
+            channels[0] if channels else None,
+            card.grey,
+            card.codes,
+        )
+
+    return (None if card.reference is None else wish(card.reference_reads or card.reads)), wish(card.reads)
+
+
+def _value(found: Metric, key: str, text: str) -> Any:
+    """An option's value in the type of its default, or the line that says what would have been legal."""
+    known = found.options
+    if key not in known:
+        has = ", ".join(known) or "none"
+        raise UsageError(f"{found.name} has no option '{key}'; it has {has}")
+    option: Option = known[key]
+    if option.choices:
+        if text not in map(str, option.choices):
+            raise UsageError(
+                f"{found.name} has no {key}={text}; choose from {', '.join(map(str, option.choices))}"
+            )
+        return next(c for c in option.choices if str(c) == text)
+    if option.kind is bool:
+        if text.lower() not in ("true", "false", "yes", "no", "1", "0"):
+            raise UsageError(f"{key} of {found.name} is true or false, not '{text}'")
+        return text.lower() in ("true", "yes", "1")
+    if option.kind in (int, float):
+        try:
+            return option.kind(text)
+        except ValueError as error:
+            raise UsageError(f"{key} of {found.name} is a number, not '{text}'") from error
+    return float(text) if key == "ppd" else text
+
+
+def light_needs_encoding(name: str, path: str) -> str:
+    """The line for a metric of code that was handed light."""
+    return f"{name} compares code, and {path} holds light; write pu21:{name} or pq:{name}"
+
+
+def _name(image: Image) -> str:
+    return image.path or "the picture"
+
+
+def _mismatch(ref: Image, dist: Image) -> str:
+    (h, w), (y, x) = ref.size, dist.size
+    return f"{_name(ref)} is {w}x{h} but {_name(dist)} is {x}x{y}; crop or resize one so that the sizes agree"

@@ -1,0 +1,101 @@
+"""One scene by many operators, side by side, with their names and scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from warnings import catch_warnings, simplefilter
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image as Pillow
+from PIL import ImageDraw, ImageFont
+from torch import Tensor
+
+from hdrq.encoding.photometry import Photometry
+from hdrq.errors import HdrqError, UsageError
+from hdrq.records import Image
+from hdrq.registry import names
+from hdrq.scoring.scorer import Scorer
+from hdrq.tonemapping.solvers.wls import Unsettled
+from hdrq.tonemapping.tonemap import Plan, code_of, plan, scene_of, shown
+
+_WIDTH, _GAP, _LABEL = 384, 10, 34
+
+
+@dataclass(frozen=True)
+class Tile:
+    """An operator's picture as code (1, 3, h, w), empty where there is none and `error` says why; and its score."""
+
+    operator: str
+    code: Tensor
+    score: float | None = None
+    error: str = ""
+
+
+def tiles(
+    image: Image, operators: Sequence[str], scorer: Scorer | None = None, photometry: Photometry | None = None
+) -> Iterator[Tile]:
+    """Every operator with its defaults, for an SDR screen; operators run and are scored at the size shown."""
+    scene = _reduced(scene_of(image, photometry))
+    for name in operators:
+        try:
+            made: Plan = plan(name)
+            with catch_warnings():
+                simplefilter("ignore", Unsettled)  # it does not show at this size
+                code = code_of(shown(scene, made), made)
+            yield Tile(name, code.pixels, _score(scene, code, scorer))
+        except HdrqError as error:
+            yield Tile(name, scene[..., :0, :0], error=str(error))
+
+
+def operators_of(text: str) -> list[str]:
+    """Names from "all" or a comma-separated list."""
+    if text.strip() == "all":
+        return list(names("tonemapper"))
+    chosen = [part.strip() for part in text.split(",") if part.strip()]
+    if not chosen:
+        raise UsageError("--compare needs operators, such as all or reinhard,drago")
+    return chosen
+
+
+def sheet(found: Sequence[Tile], label: str = "") -> Image:
+    """The tiles in rows, as sRGB code."""
+    pictures = [t for t in found if t.code.numel()]
+    if not pictures:
+        raise UsageError(f"no operator made a picture: {found[0].error if found else 'none was named'}")
+    _, _, h, w = pictures[0].code.shape
+    columns = max(1, min(len(pictures), round((len(pictures) * h / w * 1.5) ** 0.5)))
+    rows = -(-len(pictures) // columns)
+    canvas = Pillow.new("RGB", (columns * (w + _GAP) + _GAP, rows * (h + _LABEL + _GAP) + _GAP), (24, 24, 24))
+    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(size=18)
+    for i, tile in enumerate(pictures):
+        x, y = _GAP + (i % columns) * (w + _GAP), _GAP + (i // columns) * (h + _LABEL + _GAP)
+        canvas.paste(Pillow.fromarray(_bytes(tile.code)), (x, y))
+        text = tile.operator if tile.score is None else f"{tile.operator}   {label} {tile.score:.3f}"
+        draw.text((x + 2, y + h + 5), text, fill=(235, 235, 235), font=font)
+    pixels = torch.from_numpy(np.asarray(canvas).copy()).permute(2, 0, 1)[None].float() / 255
+    return Image(pixels, "srgb", bits=8)
+
+
+def _bytes(code: Tensor) -> np.ndarray:
+    return (code[0].detach().cpu().permute(1, 2, 0) * 255).round().clamp(0, 255).byte().numpy()
+
+
+def _reduced(scene: Tensor) -> Tensor:
+    """Averaged to the width of a tile, and never larger than it came."""
+    h, w = scene.shape[-2:]
+    if max(h, w) <= _WIDTH:
+        return scene
+    scale = _WIDTH / max(h, w)
+    return F.adaptive_avg_pool2d(scene, (max(1, round(h * scale)), max(1, round(w * scale))))
+
+
+def _score(scene: Tensor, code: Image, scorer: Scorer | None) -> float | None:
+    if scorer is None:
+        return None
+    try:
+        return float(scorer(Image(scene, "nits"), code)) if scorer.full_reference else float(scorer(code))
+    except HdrqError:
+        return None

@@ -1,0 +1,62 @@
+"""A tone-mapped picture made again at a quality one asks for, by a network that takes quality and content apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hdrq import io
+from hdrq.encoding.convert import Converted
+from hdrq.errors import DomainError, HdrqError, PixelError, UsageError
+from hdrq.nn.input_scaling import CONVENTIONS, enter
+from hdrq.nn.weights import load
+from hdrq.records import Image
+
+ENHANCERS = ("qdnet",)
+_LEAST = 64  # pixels a side, what the encoder's halvings leave something of
+
+
+def enhancer(text: str, device: torch.device) -> Any:
+    """The network of NET[@WEIGHTS], or the line that says how to get one."""
+    name, _, weights = text.partition("@")
+    if name not in ENHANCERS:
+        raise UsageError(f"no network called '{name}' enhances pictures; there is {', '.join(ENHANCERS)}")
+    return load(name, weights, "srgb").to(device)
+
+
+def enhance(net: Any, code: Tensor, quality: float, seed: int = 0) -> tuple[Tensor, float]:
+    """(sRGB code (1, 3, H, W) at a quality, what the network then says of it); `quality` in the unit of its weights."""
+    made, reached = net.towards(enter(code, net), quality, seed)
+    mean, std = (torch.tensor(v).to(made).reshape(3, 1, 1) for v in CONVENTIONS[net.intake])
+    return (made * std + mean).clamp(0, 1), reached
+
+
+def enhance_files(
+    jobs: list[tuple[Path, Path]], net: Any, quality: float, device: torch.device, seed: int = 0
+) -> Iterator[Converted]:
+    """Every file, with a note on the quality before and after."""
+    for source, target in jobs:
+        try:
+            image = io.read(source)
+            if image.domain != "srgb":
+                raise DomainError(
+                    f"{source} holds {image.domain}; --enhance takes tone-mapped pictures of sRGB code"
+                )
+            if min(image.size) < _LEAST:
+                raise PixelError(f"{source} is smaller than {_LEAST} pixels a side, too small for --enhance")
+            code = image.pixels.to(device).expand(-1, 3, -1, -1).float()
+            with torch.no_grad():
+                before = float(net(enter(code, net))[0])
+            made, reached = enhance(net, code, quality, seed)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            io.write(target, Image(made.cpu(), "srgb", bits=8))
+            note = f"quality {before:.3f} before, {reached:.3f} of {quality:g} asked for"
+            yield Converted(source, target, (*image.notes, note))
+        except HdrqError as error:
+            yield Converted(source, target, error=str(error))
+        except OSError as error:
+            yield Converted(source, target, error=f"{target} cannot be written: {error.strerror}")

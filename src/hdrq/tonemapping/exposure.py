@@ -1,0 +1,70 @@
+"""Automatic exposure: the gain under which most of a scene is neither crushed nor clipped."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from hdrq.image.statistics import log_mean
+from hdrq.image.transfer import srgb_to_linear
+
+_STEPS = 8  # candidate exposures in a stop
+
+
+def most_well_exposed(luminance: Tensor, low: float = 0.05, high: float = 0.95) -> Tensor:
+    """The gain, (N, 1, 1, 1), that puts most pixels between two sRGB codes; the brightest gain among equals.
+
+    Counted on a histogram of log2 luminance, eight bins a stop, so that a few pixels cannot decide.
+    """
+    dark, bright = (float(srgb_to_linear(torch.tensor(c, dtype=torch.float64)).log2()) for c in (low, high))
+    width = round((bright - dark) * _STEPS)
+    gains = []
+    for y in luminance.detach():
+        bins = (y[y > 0].log2().double() * _STEPS).floor()
+        if bins.numel() == 0:
+            gains.append(1.0)
+            continue
+        first = int(bins.min())
+        counts = torch.bincount((bins - first).long())
+        sums = torch.nn.functional.pad(counts.cumsum(0), (width, 0))
+        ends = torch.arange(len(counts), device=counts.device)
+        inside = sums[ends + width] - sums[ends]
+        top = int(inside.argmax())
+        gains.append(2.0 ** (bright - (first + top + 1) / _STEPS))
+    return luminance.new_tensor(gains).view(-1, 1, 1, 1)
+
+
+def window_exposure(luminance: Tensor, stops: float = 8.0, bins: int = 256, floor: float = 1e-6) -> Tensor:
+    """The gain, (N, 1, 1, 1), that puts 1 at the top of the `stops`-wide window with the most pixels.
+
+    The window slides over a histogram of log2(luminance + floor) between its extremes. Of equal windows the middle one.
+    Source: what BestExposureTMO of HDR Toolbox 5375d05 does with 'histogram', found from its output.
+    """
+    logs = (luminance.detach().double() + floor).log2()
+    gains = []
+    for y in logs:
+        low, high = y.min(), y.max()
+        size = float(high - low) / bins
+        if size == 0:
+            gains.append(2.0 ** -float(high))
+            continue
+        place = ((y - low) / size).floor().clamp(0, bins - 1).long().flatten()
+        half = min(round(stops / size) // 2, bins)
+        sums = torch.nn.functional.pad(torch.bincount(place, minlength=bins).cumsum(0), (1, 0))
+        at = torch.arange(bins, device=y.device)
+        inside = sums[(at + half + 1).clamp(max=bins)] - sums[(at - half).clamp(min=0)]
+        best = (inside == inside.max()).nonzero().flatten()
+        centre = float(low) + (float(best.double().mean()) + 0.5) * size
+        gains.append(2.0 ** -(centre + stops / 2))
+    return luminance.new_tensor(gains).view(-1, 1, 1, 1)
+
+
+def expose_grey(light: Tensor, luminance: Tensor, ev: float, auto: bool) -> Tensor:
+    """Scene light whose middle grey is 0.18: the geometric mean is put there, and moved by `ev` stops.
+
+    auto  False takes the light as exposed already
+    """
+    gain = 2.0**ev
+    if auto:
+        gain = gain * 0.18 / log_mean(luminance)
+    return light * gain

@@ -1,0 +1,80 @@
+"""Drago 2003: logarithms whose base follows the luminance."""
+
+from __future__ import annotations
+
+from math import log
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from hdrq.image.statistics import (
+    BT709_WEIGHTS,
+    XYZ_WEIGHTS,
+    brightest,
+    darkest,
+    log_mean,
+    luminance,
+    mean,
+    ratio,
+    relight,
+)
+from hdrq.tonemapping.operator import OperatorCard, operator
+
+_GREY = (0.299, 0.587, 0.114)  # OpenCV's grey
+
+
+@operator(
+    OperatorCard(
+        title="Adaptive logarithmic mapping",
+        source="Drago, Myszkowski, Annen & Chiba 2003, doi:10.1111/1467-8659.00689; "
+        "variants as HDR Toolbox 5375d05, pfstools 2.2 and OpenCV 5.0",
+        robust=False,
+        tunes={"bias": (0.5, 0.98), "peak_nits": (20, 500)},
+    )
+)
+def drago(
+    light: Tensor,
+    *,
+    bias: float = 0.85,
+    peak_nits: float = 100.0,
+    gamma: float = 1.0,
+    saturation: float = 1.0,
+    variant: Literal["paper", "pfstools", "opencv"] = "paper",
+) -> Tensor:
+    """L_d = (peak/100) / log10(1 + L_max) · ln(1 + L) / ln(2 + 8 (L / L_max)^(ln bias / ln 0.5)).
+
+    L is luminance over its geometric mean and (1 + bias - 0.85)^5. The brightest pixel sets the scale.
+    gamma       1 leaves light; otherwise the paper's curve for a display of that gamma, slope 4.5 below 0.018
+    saturation  exponent of C / L, opencv only
+    variant     pfstools: no correction by the bias; opencv: min-max before and after, a plain gamma
+    """
+    if variant == "opencv":
+        return _opencv(light, bias, gamma, saturation)
+    pfs = variant == "pfstools"
+    y = luminance(light, XYZ_WEIGHTS if pfs else BT709_WEIGHTS)
+    average = log_mean(y, 1e-4) if pfs else log_mean(y) / (1 + bias - 0.85) ** 5
+    scaled = y / average
+    top = brightest(scaled)
+    new = (peak_nits / 100) * ratio(_curve(scaled, top, bias), (1 + top).log10())
+    shown = relight(light, y, new)
+    if gamma == 1:
+        return shown
+    power = 1.099 * shown.clamp(min=0.018) ** (0.9 / gamma) - 0.099
+    return torch.where(shown <= 0.018, 4.5 * shown, power).clamp(0, 1)
+
+
+def _curve(x: Tensor, top: Tensor, bias: float) -> Tensor:
+    share = ratio(x, top).clamp(min=1e-12)
+    return x.log1p() / (2 + 8 * share ** (log(bias) / log(0.5))).log()
+
+
+def _opencv(light: Tensor, bias: float, gamma: float, saturation: float) -> Tensor:
+    low = darkest(light)
+    c = ratio(light - low, brightest(light) - low)
+    y = luminance(c, _GREY)
+    scaled = y / mean(y.clamp(min=1e-4).log()).exp()
+    mapped = ratio(c, y).clamp(min=1e-12) ** saturation * _curve(scaled, brightest(scaled), bias)
+    # Its darkest channel value is a rounding error below 0, and a fractional power of that drops out of its minimum.
+    lowest = darkest(torch.where(c > 0, mapped, torch.inf) if saturation != 1 else mapped)
+    return ratio(mapped - lowest, brightest(mapped) - lowest).clamp(min=0) ** (1 / gamma)

@@ -1,0 +1,21 @@
+"""The exponential curve of luminance over its geometric mean."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from hdrq.image.statistics import log_mean, luminance, relight
+from hdrq.tonemapping.operator import OperatorCard, operator
+
+
+@operator(
+    OperatorCard(
+        title="Exponential",
+        source="Banterle et al., Advanced High Dynamic Range Imaging, 2nd ed. 2017, section 3.2.1",
+        tunes={"k": (0.05, 20)},
+    )
+)
+def exponential(light: Tensor, *, k: float = 1.0) -> Tensor:
+    """L_d = 1 - exp(-k L / L̄), L̄ the geometric mean."""
+    y = luminance(light)
+    return relight(light, y, -(-k * y / log_mean(y)).expm1())

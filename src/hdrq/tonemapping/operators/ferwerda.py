@@ -1,0 +1,49 @@
+"""Ferwerda 1996: thresholds of cones and rods carried to the display."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from hdrq.image.statistics import brightest, luminance
+from hdrq.tonemapping.adaptation import cone_threshold, rod_threshold, scotopic
+from hdrq.tonemapping.operator import OperatorCard, operator
+
+_BLUE = (1.05, 0.97, 1.27)  # colour of what only rods see, BT.709
+
+
+@operator(
+    OperatorCard(
+        title="A model of visual adaptation for realistic image synthesis",
+        source="Ferwerda, Pattanaik, Shirley & Greenberg 1996, doi:10.1145/237170.237262; rods' luminance and hue as "
+        "Larson, Rushmeier & Piatko 1997 and Krawczyk 2005 make them from colour",
+        reads="nits",
+        robust=False,
+        tunes={"adaptation_nits": (0.001, 1e5)},
+    )
+)
+def ferwerda(
+    light: Tensor,
+    *,
+    peak_nits: float = 100.0,
+    display_nits: float | None = None,
+    adaptation_nits: float | None = None,
+    variant: Literal["paper", "hdrtoolbox"] = "paper",
+) -> Tensor:
+    """C_d = m_cone C + m_rod k V (1.05, 0.97, 1.27), over the display's peak.
+
+    display_nits     what the viewer of the display is adapted to; auto is half the peak
+    adaptation_nits  what the eye is adapted to in the scene; auto is half the brightest luminance
+    variant          hdrtoolbox gives rods the luminance of cones
+    """
+    y = luminance(light)
+    scene = brightest(y) / 2 if adaptation_nits is None else torch.full_like(y[:, :, :1, :1], adaptation_nits)
+    display = torch.full_like(scene, peak_nits / 2 if display_nits is None else display_nits)
+    cones = cone_threshold(display) / cone_threshold(scene)
+    rods = rod_threshold(display) / rod_threshold(scene)
+    loss = ((100 - scene / 4) / (100 + scene)).clamp(min=0)
+    dim = y if variant == "hdrtoolbox" or light.shape[1] == 1 else scotopic(light)
+    hue = light.new_tensor(_BLUE if light.shape[1] == 3 else (1.0,)).view(1, -1, 1, 1)
+    return (cones * light + rods * loss * dim * hue) / peak_nits

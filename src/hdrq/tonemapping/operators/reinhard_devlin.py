@@ -1,0 +1,94 @@
+"""Reinhard & Devlin 2005: photoreceptors that adapt to the pixel, the channel and the frame."""
+
+from __future__ import annotations
+
+from math import exp
+from typing import Literal
+
+from torch import Tensor
+
+from hdrq.image.statistics import (
+    BT709_WEIGHTS,
+    XYZ_WEIGHTS,
+    brightest,
+    darkest,
+    log_mean,
+    luminance,
+    mean,
+    ranked,
+    ratio,
+)
+from hdrq.image.transfer import srgb_to_linear
+from hdrq.tonemapping.operator import OperatorCard, operator
+
+_WEIGHTS = {
+    "paper": BT709_WEIGHTS,
+    "hdrtoolbox": BT709_WEIGHTS,
+    "pfstools": XYZ_WEIGHTS,
+    "opencv": (0.299, 0.587, 0.114),
+}
+
+
+@operator(
+    OperatorCard(
+        title="Photoreceptor physiology",
+        source="Reinhard & Devlin 2005, doi:10.1109/TVCG.2005.9; variants as HDR Toolbox 5375d05, pfstools 2.2, OpenCV 5.0",
+        robust=False,
+        tunes={"intensity": (-8, 8), "contrast": (0.2, 1), "chromatic": (0, 1), "adaptation": (0, 1)},
+    )
+)
+def reinhard_devlin(
+    light: Tensor,
+    *,
+    contrast: float | None = None,
+    intensity: float = 0.0,
+    adaptation: float = 1.0,
+    chromatic: float = 0.0,
+    normalise: bool = True,
+    unit: float | None = None,
+    gamma: float = 1.0,
+    variant: Literal["paper", "hdrtoolbox", "pfstools", "opencv"] = "paper",
+) -> Tensor:
+    """C / (C + (exp(-intensity) I_a)^contrast), then stretched to 0..1.
+
+    contrast    m; auto is 0.3 + 0.7 k^1.4, k the position of the mean within the range of ln L
+    adaptation  1 adapts to the pixel, 0 to the frame
+    chromatic   1 adapts every channel by itself, 0 by luminance
+    unit        the value of the scene that the photoreceptors take for 1; auto is the brightest one (hdrtoolbox
+                and pfstools: 1)
+    gamma       opencv only
+    variant     hdrtoolbox: ranks of 1 and 99 % in k, a geometric frame average, a stretch of luminance;
+                pfstools: the result is code, shown by sRGB; opencv: min-max first, then the gamma
+    """
+    c = light
+    if unit is not None:
+        c = light / unit
+    elif variant == "paper":
+        c = ratio(light, brightest(light))
+    if variant == "opencv":
+        c = ratio(light - darkest(light), brightest(light) - darkest(light))
+    y = luminance(c, _WEIGHTS[variant])
+    m = _contrast(y, variant) if contrast is None else contrast
+    channels = c.mean((-2, -1), keepdim=True)
+    frame = log_mean(y) if variant == "hdrtoolbox" else mean(y)
+    local = chromatic * c + (1 - chromatic) * y
+    whole = chromatic * channels + (1 - chromatic) * frame
+    adapted = adaptation * local + (1 - adaptation) * whole
+    response = ratio(c, c + (exp(-intensity) * adapted).clamp(min=1e-12) ** m)
+    if normalise:
+        scale = luminance(response) if variant == "hdrtoolbox" else response
+        response = ratio(response - darkest(scale), brightest(scale) - darkest(scale)).clamp(0, 1)
+    if variant == "pfstools":
+        return srgb_to_linear(response)
+    return response.clamp(min=1e-12) ** (1 / gamma) if gamma != 1 else response
+
+
+def _contrast(y: Tensor, variant: str) -> Tensor:
+    if variant == "hdrtoolbox":
+        low, high = (ranked(y, share).clamp(min=1e-12).log() for share in (0.01, 0.99))
+        average = log_mean(y).log()
+    else:
+        x = y.clamp(min=1e-4 if variant == "opencv" else 1e-12).log()
+        low, high, average = darkest(x), brightest(x), mean(x)
+    k = ratio(high - average, high - low).clamp(0, 1)
+    return 0.3 + 0.7 * k.clamp(min=1e-12) ** 1.4

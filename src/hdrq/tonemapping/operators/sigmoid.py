@@ -1,0 +1,26 @@
+"""The differentiable sigmoid, made to be tuned."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from hdrq.image.statistics import log_mean, luminance, ratio
+from hdrq.tonemapping.operator import OperatorCard, operator
+
+
+@operator(
+    OperatorCard(
+        title="Sigmoid with saturation",
+        source="the Naka-Rushton curve as tone mappers tuned by gradient use it; half response at L̄ / alpha",
+        tunes={"alpha": (0.02, 50), "gamma": (0.3, 1.5)},
+    )
+)
+def sigmoid(light: Tensor, *, alpha: float = 0.5, gamma: float = 1.0) -> Tensor:
+    """L_d = alpha L / (alpha L + L̄), C_d = (C / L)^gamma L_d, L̄ the geometric mean.
+
+    alpha  exposure; gamma  saturation
+    """
+    y = luminance(light)
+    scaled = alpha * y / log_mean(y)
+    colour = ratio(light, y).clamp(min=1e-9) ** gamma
+    return colour * scaled / (1 + scaled)

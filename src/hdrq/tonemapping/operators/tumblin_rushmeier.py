@@ -1,0 +1,50 @@
+"""Tumblin & Rushmeier: brightness as Stevens measured it."""
+
+from __future__ import annotations
+
+from math import log, log10
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from hdrq.image.statistics import log_mean, luminance, relight
+from hdrq.tonemapping.operator import OperatorCard, operator
+
+
+def _stevens(nits: Tensor) -> Tensor:
+    """Exponent of brightness under adaptation to `nits`."""
+    return torch.where(nits > 100, 2.655, 1.855 + 0.4 * (nits + 2.3e-5).log10())
+
+
+@operator(
+    OperatorCard(
+        title="Tone reproduction for realistic images",
+        source="Tumblin & Rushmeier 1993, doi:10.1109/38.252554, in the revised form of Tumblin, Hodgins & Guenter 1999, "
+        "doi:10.1145/300776.300783",
+        reads="nits",
+        tunes={"display_nits": (1, 100), "contrast": (5, 1000)},
+    )
+)
+def tumblin_rushmeier(
+    light: Tensor,
+    *,
+    display_nits: float = 20.0,
+    peak_nits: float = 100.0,
+    contrast: float = 100.0,
+    variant: Literal["paper", "hdrtoolbox"] = "paper",
+) -> Tensor:
+    """L_d = m L_da (L / L_wa)^(γ_w / γ_d), m = contrast^((γ_wd - 1) / 2), γ by Stevens.
+
+    display_nits  L_da, what the viewer of the display is adapted to
+    contrast      of the display
+    variant       hdrtoolbox takes a natural logarithm in γ_wd's divisor
+    """
+    y = luminance(light)
+    adapted = log_mean(y)
+    scene = _stevens(adapted)
+    display = float(_stevens(torch.tensor(display_nits, dtype=torch.float64)))
+    logarithm = log if variant == "hdrtoolbox" else log10
+    gain = contrast ** ((scene / (1.855 + 0.4 * logarithm(display_nits)) - 1) / 2)
+    new = display_nits * gain * (y / adapted).clamp(min=1e-12) ** (scene / display)
+    return relight(light, y, new / peak_nits)

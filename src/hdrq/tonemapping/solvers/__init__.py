@@ -1,0 +1,1 @@
+"""Solvers behind the operators: Poisson, contrast pyramids, weighted least squares."""

@@ -1,0 +1,264 @@
+"""A scene developed for a display: operator, colours, gamut, encoding, files; and code expanded to light."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import exp
+from pathlib import Path
+from typing import Any
+from warnings import catch_warnings, simplefilter
+
+import torch
+from torch import Tensor
+
+from hdrq import io
+from hdrq.encoding.displays import display as shelf_display
+from hdrq.encoding.photometry import LIGHT, Photometry, emit_for, factor_of, relabel
+from hdrq.errors import DomainError, FileError, HdrqError, UsageError
+from hdrq.image.color import convert
+from hdrq.image.statistics import log_mean, luminance
+from hdrq.image.temporal import Adaptation
+from hdrq.image.transfer import linear_to_srgb
+from hdrq.records import BT709, PRIMARIES, Display, Image
+from hdrq.registry import find
+from hdrq.tonemapping.color_correction import CORRECTIONS
+from hdrq.tonemapping.expansion import clipped
+from hdrq.tonemapping.gamut_mapping import GAMUT_MAPPINGS
+from hdrq.tonemapping.operator import Operator
+from hdrq.tonemapping.solvers.wls import Unsettled
+
+_CUT_STOPS = 2.5  # a jump of the mean beyond which a new shot begins
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How pictures are to be developed.
+
+    settings    of the operator, by name
+    display     what the picture is made for: its EOTF says the encoding, its peak and black go to the operator
+    colour      name of a colour correction, None for the operator's own colours; saturation goes with it
+    gamut       what becomes of colours beyond the display: clip, desaturate or scale
+    bits        of the code, 8 or 16; dither adds a step of noise before rounding, by `seed`
+    """
+
+    operator: Operator
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    display: Display = field(default_factory=lambda: shelf_display("sdr"))
+    colour: str | None = None
+    saturation: float | None = None
+    gamut: str = "clip"
+    bits: int = 8
+    dither: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, known, what in (
+            (self.colour, CORRECTIONS, "colour correction"),
+            (self.gamut, GAMUT_MAPPINGS, "gamut mapping"),
+        ):
+            if name is not None and name not in known:
+                raise UsageError(f"no {what} is called '{name}'; there are {', '.join(known)}")
+
+
+@dataclass(frozen=True)
+class Developed:
+    """One file written, or not."""
+
+    source: Path
+    target: Path
+    notes: tuple[str, ...] = ()
+    error: str = ""
+
+
+def plan(operator: str, settings: Mapping[str, Any] | None = None, **choices: Any) -> Plan:
+    """A plan by the operator's name, its settings checked; a file of parameters may name both."""
+    found: Operator = find("tonemapper", operator)
+    return Plan(found, found.settings(settings or {}), **choices)
+
+
+def scene_of(image: Image, photometry: Photometry | None = None) -> Tensor:
+    """The light an operator is handed, (N, 3, H, W) BT.709, cd/m² where the file says or the user did."""
+    photometry = photometry or Photometry()
+    light = emit_for(image, photometry, factor_of(image, photometry)).pixels
+    return light.expand(-1, 3, -1, -1) if light.shape[1] == 1 else light
+
+
+def shown(light: Tensor, plan: Plan) -> Tensor:
+    """Display-linear 0..1 of a scene's light; differentiable where the operator is."""
+    settings = dict(plan.settings)
+    for name, value in (("peak_nits", plan.display.peak_nits), ("black_nits", plan.display.black_nits)):
+        if (
+            name in plan.operator.options
+            and name not in settings
+            and name in _OF_DISPLAY.get(plan.operator.name, ())
+        ):
+            settings[name] = value
+    picture = plan.operator.render(light, **settings)
+    if plan.colour is not None:
+        correct = CORRECTIONS[plan.colour]
+        asked = () if plan.saturation is None else (plan.saturation,)
+        picture = correct(light, picture, *asked)
+    return GAMUT_MAPPINGS[plan.gamut](picture)
+
+
+# Operators whose model of the display takes its real white and black; the others have reference values of their own.
+_OF_DISPLAY: Mapping[str, tuple[str, ...]] = {
+    "bt2390": ("peak_nits", "black_nits"),
+    "bt2446a": ("peak_nits",),
+    "mantiuk-2008": ("peak_nits", "black_nits"),
+    "ward-1994": ("peak_nits",),
+    "ferwerda": ("peak_nits",),
+}
+
+
+def code_of(picture: Tensor, plan: Plan) -> Image:
+    """Code for the plan's display, of display-linear 0..1. A display of light gets cd/m²."""
+    d = plan.display
+    pixels = convert(picture, BT709, PRIMARIES[d.primaries]).clamp(0, 1)
+    nits = d.black_nits + (d.peak_nits - d.black_nits) * pixels
+    if d.eotf in ("pq", "hlg"):
+        code, domain = find("encoding", d.eotf).encode(nits, d.peak_nits), d.eotf
+    elif d.eotf in ("absolute", "linear"):
+        return Image(nits, "nits", PRIMARIES[d.primaries])
+    else:
+        code, domain = (
+            (linear_to_srgb(pixels), "srgb")
+            if d.eotf == "srgb"
+            else (pixels ** (1 / _power(d.eotf)), "gamma")
+        )
+    return Image(_dithered(code, plan), domain, PRIMARIES[d.primaries], bits=plan.bits)
+
+
+def _power(eotf: str) -> float:
+    return 2.4 if eotf == "bt1886" else float(eotf)
+
+
+def _dithered(code: Tensor, plan: Plan) -> Tensor:
+    """Triangular noise of one step either way, so that rounding leaves no bands."""
+    if not plan.dither:
+        return code
+    chance = torch.Generator().manual_seed(plan.seed)
+    noise = torch.rand(2, *code.shape, generator=chance).sub_(0.5).sum(0).to(code)
+    return (code + noise / (2**plan.bits - 1)).clamp(0, 1)
+
+
+def develop(image: Image, plan: Plan, photometry: Photometry | None = None) -> Image:
+    """An image of light as code for the plan's display."""
+    return code_of(shown(scene_of(image, photometry), plan), plan)
+
+
+def expand(image: Image, operator: Operator, settings: Mapping[str, Any]) -> Image:
+    """Light, cd/m², of an image of code, by an inverse operator."""
+    if image.domain in LIGHT:
+        raise DomainError(
+            f"{image.path or 'the image'} holds light already; --expand takes code (PNG, JPEG ...)"
+        )
+    if image.domain in ("pq", "hlg"):
+        raise DomainError(
+            f"{image.path or 'the image'} holds {image.domain} code, which is HDR; decode it: hdrq encode --decode"
+        )
+    code = image.pixels.clamp(0, 1)
+    return Image(operator(code, **settings), "nits", BT709, path=image.path)
+
+
+def saturated(image: Image, threshold: float = 254 / 255) -> Image:
+    """1 where a channel of the code is clipped, as code of one channel."""
+    return Image(clipped(image.pixels, threshold), "srgb", BT709, bits=8)
+
+
+def read(path: Path, photometry: Photometry) -> Image:
+    return relabel(io.read(path), photometry)
+
+
+def develop_files(
+    jobs: Sequence[tuple[Path, Path]],
+    plan: Plan,
+    photometry: Photometry,
+    device: torch.device | str = "cpu",
+    frames: float | None = None,
+) -> Iterator[Developed]:
+    """Every file developed and written.
+
+    frames  the files are frames of one film: their statistics follow with this time constant, and a cut starts afresh
+    """
+    adaptation = Adaptation(1 - exp(-1 / frames)) if frames else None
+    mean = None
+    for source, target in jobs:
+        try:
+            image = _moved(read(source, photometry), device)
+            scene = scene_of(image, photometry)
+            with catch_warnings(record=True) as heard:
+                simplefilter("always", Unsettled)
+                if adaptation is None:
+                    picture = shown(scene, plan)
+                else:
+                    now = float(log_mean(luminance(scene)).log2().mean())
+                    with adaptation.frame(afresh=mean is not None and abs(now - mean) > _CUT_STOPS):
+                        picture = shown(scene, plan)
+                    mean = now
+            notes = (*image.notes, *(str(w.message) for w in heard if w.category is Unsettled))
+            yield Developed(source, target, (*notes, *_written(target, code_of(picture, plan), plan)))
+        except (HdrqError, OSError) as error:
+            yield Developed(source, target, error=_line(error, target))
+
+
+def expand_files(
+    jobs: Sequence[tuple[Path, Path]],
+    operator: Operator,
+    settings: Mapping[str, Any],
+    photometry: Photometry,
+    mask: str | None = None,
+) -> Iterator[Developed]:
+    """Every file of code expanded to light and written. mask  a suffix such as "-clipped": masks beside the results"""
+    for source, target in jobs:
+        try:
+            image = read(source, photometry)
+            out = expand(image, operator, settings)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            notes = io.write(target, out)
+            if mask:
+                io.write(target.with_name(target.stem + mask + ".png"), saturated(image), depth="uint8")
+            yield Developed(source, target, (*image.notes, *notes))
+        except (HdrqError, OSError) as error:
+            yield Developed(source, target, error=_line(error, target))
+
+
+def _moved(image: Image, device: torch.device | str) -> Image:
+    return image.with_pixels(image.pixels.to(device))
+
+
+def _written(target: Path, code: Image, plan: Plan) -> tuple[str, ...]:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    known = io.by_suffix(target)
+    options: dict[str, Any] = {}
+    if known is not None and known.name in ("png", "tiff"):
+        options["depth"] = f"uint{plan.bits}"
+    if known is not None and known.name in ("png", "tiff", "exr"):
+        options["provenance"] = {
+            "operator": plan.operator.name,
+            **{k: v for k, v in plan.settings.items() if v is not None},
+        }
+    if code.domain not in LIGHT and known is not None and known.name in ("exr", "pfm", "radiance"):
+        raise UsageError(
+            f"{target.name} is for light; write code as .png or .tif, or choose --display absolute"
+        )
+    return io.write(target, replace(code, pixels=code.pixels.detach().cpu()), **options)
+
+
+def _line(error: Exception, target: Path) -> str:
+    return f"{target} cannot be written: {error.strerror}" if isinstance(error, OSError) else str(error)
+
+
+def read_parameters(path: Path) -> tuple[str, dict[str, Any]]:
+    """(operator, settings) of a file that `--optimize` wrote."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        return str(data["operator"]), dict(data["parameters"])
+    except OSError as error:
+        raise FileError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise FileError(
+            f"{path} is not a file of parameters; it needs 'operator' and 'parameters'"
+        ) from error

@@ -1,0 +1,1 @@
+"""Training of learned metrics: data, losses, domain adaptation, meta-learning, checkpoints."""

@@ -1,0 +1,66 @@
+"""Pictures decoded once into files that are mapped into memory, so that an epoch costs no decoding."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hdrq import io
+from hdrq.encoding.photometry import LIGHT
+from hdrq.errors import FileError
+from hdrq.image.color import convert
+from hdrq.records import BT709
+
+
+class Pixels:
+    """A folder of decoded pictures: 8 and 16-bit code as integers, light as float32 (BT.709)."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FileError(f"{folder} cannot be made: {error.strerror}") from error
+        self.folder = folder
+
+    def _place(self, path: Path) -> Path:
+        try:
+            stat = path.stat()
+        except OSError as error:
+            raise FileError(f"{path} does not exist; check the dataset") from error
+        key = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
+        return self.folder / (hashlib.sha256(key.encode()).hexdigest()[:24] + ".npy")
+
+    def get(self, path: str | Path) -> np.ndarray:
+        """(3, H, W), mapped: uint8 or uint16 code, or float32 light. Grey pictures get three channels."""
+        place = self._place(Path(path))
+        if not place.exists():
+            image = io.read(path)
+            pixels = image.pixels[0].expand(3, -1, -1)
+            if image.domain in LIGHT:
+                array = convert(pixels[None], image.primaries, BT709)[0].float().numpy()
+            else:
+                depth = np.uint8 if (image.bits or 8) <= 8 else np.uint16
+                array = (
+                    (pixels * np.iinfo(depth).max).round().clamp(0, np.iinfo(depth).max).numpy().astype(depth)
+                )
+            with io.atomic(place) as part:  # other threads and processes may be at the same picture
+                np.save(part, array)
+        mapped: np.ndarray = np.load(place, mmap_mode="r")
+        return mapped
+
+    def size(self, path: str | Path) -> tuple[int, int]:
+        """(height, width)."""
+        h, w = self.get(path).shape[-2:]
+        return int(h), int(w)
+
+
+def tensor(array: np.ndarray) -> Tensor:
+    """A cut of a mapped picture as float32: code 0..1, or light as it is."""
+    copied = torch.from_numpy(np.array(array))
+    if array.dtype == np.float32:
+        return copied
+    return copied.float() / float(np.iinfo(array.dtype).max)

@@ -1,0 +1,27 @@
+"""PieAPP fine-tuned on PU21 code of KADID-10k with deep CORAL towards simulated HDR screens."""
+
+from hdrq.records import Recipe
+
+pieapp_pu = Recipe(
+    name="pieapp-pu",
+    net="pieapp",
+    source="Chubarau et al. 2024, configuration S_HS for PU-PieAPP",
+    settings={
+        "options": {"order": "dist-ref", "gate": "sigmoid", "intake": "imagenet"},
+        "start": "pieapp-srgb",
+        "source": "kadid",
+        "source_screen": "sdr",
+        "labels": "kadid",
+        "target": "kadid",
+        "target_screen": "hdr",
+        "target_labels": "kadid",
+        "align": "coral",
+        "loss": {"mae": 1.0},
+        "batch": 4,
+        "patches": 96,
+        "test_patches": 1024,
+        "rate": 5e-5,
+        "epochs": 4,
+    },
+    variants={"paper": {"align": "deep-coral", "per": "epoch"}},
+)
