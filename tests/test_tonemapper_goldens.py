@@ -54,14 +54,14 @@ TOOLBOX = [
     ("Ferwerda", "ferwerda", 100, {"variant": "hdrtoolbox"}, True),
     ("Ferwerda_wa", "ferwerda", 100, {"adaptation_nits": 10.0, "variant": "hdrtoolbox"}, True),
     ("Pattanaik", "pattanaik", 100, {"variant": "hdrtoolbox"}, False),
-    ("KimKautz", "kim-kautz", 1, {}, False),
+    ("KimKautz", "kim-kautz", 1, {"variant": "hdrtoolbox"}, False),
     ("VanHateren", "van-hateren", 100, {}, False),
     ("Ashikhmin_local", "ashikhmin", 100, {"variant": "hdrtoolbox"}, False),
     ("Ashikhmin_global", "ashikhmin", 100, {"local": False}, False),
     ("Chiu", "chiu", 1, {"variant": "hdrtoolbox", "passes": 500}, False),
     ("Chiu_noglare", "chiu", 1, {"variant": "hdrtoolbox", "glare": 0.0}, False),
-    ("Durand_grid", "durand", 1, {}, False),
-    ("Durand_full", "durand", 1, {"filter": "exact"}, False),
+    ("Durand_grid", "durand", 1, {"variant": "hdrtoolbox"}, False),
+    ("Durand_full", "durand", 1, {"filter": "exact", "variant": "hdrtoolbox"}, False),
     (
         "Reinhard_bilateral",
         "reinhard-bilateral",
@@ -133,12 +133,12 @@ def test_histogram_adjustment_agrees_with_hdr_toolbox(toolbox, golden_input):
     assert far(found[..., 1::3, 1::3], toolbox("WardHistAdj_abs_ds")) < 1e-5
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_lischinski_agrees_with_hdr_toolbox(dtype, toolbox, golden_input):
-    """A system is solved; HDR Toolbox does it directly."""
+@pytest.mark.parametrize(("dtype", "off"), [(torch.float32, 1e-3), (torch.float64, 1e-6)])
+def test_lischinski_agrees_with_hdr_toolbox(dtype, off, toolbox, golden_input):
+    """A system is solved by iteration, as far as the dtype allows; HDR Toolbox solves it directly."""
     scene = golden_input("oxford").to(dtype)
     found = find("tonemapper", "lischinski").function(scene, variant="hdrtoolbox").double()
-    assert far(found[..., 1::3, 1::3], toolbox("Lischinski"), 0.99) < 1e-3
+    assert far(found[..., 1::3, 1::3], toolbox("Lischinski"), 0.99) < off
 
 
 def test_colour_corrections_agree_with_hdr_toolbox(toolbox, golden_input):
@@ -157,7 +157,11 @@ PFS = [
     ("reinhard02_scales_phi8", "reinhard-local", {"phi": 8.0, "variant": "pfstools"}),
     ("durand02", "durand", {"variant": "pfstools"}),
     ("fattal02", "fattal", {"variant": "pfstools"}),
-    ("fattal02_paper_fft", "fattal", {"saturation": 1.0}),
+    (
+        "fattal02_paper_fft",
+        "fattal",
+        {"variant": "pfstools", "detail": 0, "gamma": 1.0, "noise": 0.0, "saturation": 1.0},
+    ),
     ("pattanaik00", "pattanaik", {"variant": "pfstools"}),
     ("pattanaik00_local", "pattanaik", {"variant": "pfstools", "local": True}),
     ("reinhard05", "reinhard-devlin", {"variant": "pfstools", "adaptation": 0.75, "chromatic": 0.5}),

@@ -50,7 +50,8 @@ def reinhard_profile(x: Tensor, scale: float, alpha: float, border: str = "repli
     """exp(-r² / (alpha s)²) / (pi (alpha s)²): a Gaussian of sigma alpha s / sqrt 2.
 
     border  "replicate": the sum is made 1, which the samples of the finest scales are too few for;
-            "circular": summed as sampled, the frame repeats, even sides are off by one pixel, as HDR Toolbox has it
+            "circular": as HDR Toolbox has it: the image repeats, the samples are not normalised, and the kernel is
+            centred a pixel early along even sides, half a pixel early along odd ones
     """
     width = alpha * scale
     if border == "circular":
@@ -67,9 +68,9 @@ def reinhard_profile(x: Tensor, scale: float, alpha: float, border: str = "repli
 def _circular(x: Tensor, width: float) -> Tensor:
     for dim in (-1, -2):
         n = x.shape[dim]
-        r = torch.arange(n, dtype=torch.float64) - n // 2
+        r = torch.arange(n, dtype=torch.float64) + 1 - n / 2  # 0 at n/2, counted from 1
         line = ((-((r / width) ** 2)).exp() / (sqrt(pi) * width)).to(x)
-        line = torch.roll(line, -(n // 2) - (1 - n % 2))
+        line = torch.roll(line, -(n // 2))
         shape = [1] * x.dim()
         shape[dim] = n // 2 + 1
         x = torch.fft.irfft(torch.fft.rfft(x, dim=dim) * torch.fft.rfft(line).view(shape), n=n, dim=dim)

@@ -1,8 +1,17 @@
-"""What a tone mapper asks of a scene: its luminance, its average, its extremes. One number per image, (N, 1, 1, 1)."""
+"""Statistics of a scene that tone mappers use: averages, extremes and ranks, one number per image, (N, 1, 1, 1).
+
+Black pixels do not count: a letterbox, the corners of a fisheye image and the holes of a merge hold no light that an
+exposure could be made for. Within `counting(mask)` the averages and ranks are those of the pixels of the mask.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from hdrq.image.color import LUMINANCE, weigh
@@ -13,11 +22,45 @@ BT709_WEIGHTS = (0.2126, 0.7152, 0.0722)
 XYZ_WEIGHTS = LUMINANCE  # six digits, as pfstools has them
 
 FRAME = (-3, -2, -1)
+GREY = 0.18  # display-linear, what an image without any contrast becomes
+_FLAT = 1e-5  # relative range below which an image has no contrast
+
+_counted: ContextVar[Tensor | None] = ContextVar("hdrq_counted_pixels", default=None)
 
 
 def luminance(light: Tensor, weights: tuple[float, ...] = BT709_WEIGHTS) -> Tensor:
     """Y of linear BT.709 light, same unit, (N, 1, H, W)."""
     return weigh(light, weights)
+
+
+@contextmanager
+def counting(mask: Tensor) -> Iterator[None]:
+    """Within it, statistics of one image (1, C, H, W) count only where the mask (1, 1, H, W) is true."""
+    token = _counted.set(mask)
+    try:
+        yield
+    finally:
+        _counted.reset(token)
+
+
+def counted(x: Tensor) -> Tensor:
+    """The values of one image (C, H, W) that count, (C, n)."""
+    mask = _counted.get()
+    if mask is None or mask.shape[-2:] != x.shape[-2:]:
+        return x.flatten(1)
+    return x[:, mask[0, 0]]
+
+
+def _lines(x: Tensor) -> Tensor:
+    """(N, n): what counts of every image."""
+    mask = _counted.get()
+    if mask is None or x.shape[0] != 1 or mask.shape[-2:] != x.shape[-2:]:
+        return x.flatten(1)
+    return counted(x[0]).flatten()[None]
+
+
+def _number(values: Tensor) -> Tensor:
+    return values.view(-1, 1, 1, 1)
 
 
 @remembered
@@ -32,40 +75,48 @@ def darkest(x: Tensor) -> Tensor:
 
 @remembered
 def darkest_positive(x: Tensor) -> Tensor:
-    """The smallest value above 0; 1 for a black frame."""
+    """The smallest value above 0; 1 for a black image."""
     least = torch.where(x > 0, x, torch.inf).amin(FRAME, keepdim=True)
     return torch.where(torch.isinf(least), 1.0, least)
 
 
 @remembered
 def mean(x: Tensor) -> Tensor:
-    return x.mean(FRAME, keepdim=True)
+    return _number(_lines(x).mean(1))
 
 
 @remembered
 def log_mean(x: Tensor, delta: float = 1e-6) -> Tensor:
-    """exp(mean(ln(x + delta))), the geometric mean that survives black pixels."""
-    return (x + delta).log().mean(FRAME, keepdim=True).exp()
+    """Geometric mean: exp(mean(ln(x + delta)))."""
+    return _number((_lines(x) + delta).log().mean(1).exp())
 
 
 @remembered
 def ranked(x: Tensor, share: float) -> Tensor:
-    """The round(n·share)-th smallest of each frame, counted from 1: a quantile that is a value of the frame."""
-    flat = x.flatten(1)
+    """The round(n·share)-th smallest of each image, counted from 1: a quantile that is a value of the image."""
+    flat = _lines(x)
     n = flat.shape[1]
     k = min(max(int(n * share + 0.5), 1), n)
-    return flat.kthvalue(k, 1).values.view(-1, 1, 1, 1)
+    return _number(flat.kthvalue(k, 1).values)
 
 
 @remembered
 def quantile(x: Tensor, share: float) -> Tensor:
-    """Linearly interpolated quantile of each frame (numpy's default)."""
-    flat = x.flatten(1)
+    """Linearly interpolated quantile of each image (numpy's default)."""
+    flat = _lines(x)
     at = share * (flat.shape[1] - 1)
     low = min(int(at), flat.shape[1] - 1)
     a = flat.kthvalue(low + 1, 1).values
     b = flat.kthvalue(min(low + 2, flat.shape[1]), 1).values
-    return (a + (b - a) * (at - low)).view(-1, 1, 1, 1)
+    return _number(a + (b - a) * (at - low))
+
+
+@remembered
+def ordered(x: Tensor, share: float) -> Tensor:
+    """The value at position floor(n·share), counted from 0, of each image in order."""
+    flat = _lines(x)
+    n = flat.shape[1]
+    return _number(flat.kthvalue(min(int(n * share), n - 1) + 1, 1).values)
 
 
 def ratio(a: Tensor, b: Tensor) -> Tensor:
@@ -78,9 +129,30 @@ def relight(light: Tensor, old: Tensor, new: Tensor) -> Tensor:
     return light * ratio(new, old)
 
 
-@remembered
-def ordered(x: Tensor, share: float) -> Tensor:
-    """The value at position floor(n·share), counted from 0, of each frame in order."""
-    flat = x.flatten(1)
-    n = flat.shape[1]
-    return flat.kthvalue(min(int(n * share), n - 1) + 1, 1).values.view(-1, 1, 1, 1)
+def stretched(x: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """x with low at 0 and high at 1. An image without contrast (low = high) becomes middle grey, 0.18."""
+    span = high - low
+    flat = span <= _FLAT * high.abs().clamp(min=1e-30)
+    return torch.where(flat, GREY, (x - low) / torch.where(flat, torch.ones_like(span), span))
+
+
+def parameter(value: float | Tensor) -> Tensor:
+    """A parameter as a tensor without dimensions, so that its gradient is kept; float64 changes no image's dtype."""
+    return value if isinstance(value, Tensor) else torch.tensor(float(value), dtype=torch.float64)
+
+
+def filled(light: Tensor, mask: Tensor) -> Tensor:
+    """One image (1, C, H, W) whose pixels outside the mask (1, 1, H, W) continue their surroundings.
+
+    Means of 2x2, 4x4 ... blocks of what the mask keeps, seen bilinearly; filters and solvers then meet no edge there.
+    """
+    sums, weights = [light * mask], [mask.to(light.dtype)]
+    while not bool((weights[-1] > 0).all()):
+        sums.append(F.avg_pool2d(sums[-1], 2, ceil_mode=True))
+        weights.append(F.avg_pool2d(weights[-1], 2, ceil_mode=True))
+    found = sums[-1] / weights[-1]
+    for total, weight in zip(reversed(sums[:-1]), reversed(weights[:-1])):
+        wide = F.interpolate(found, size=total.shape[-2:], mode="bilinear", align_corners=False)
+        some = weight > 0
+        found = torch.where(some, total / torch.where(some, weight, 1.0), wide)
+    return found

@@ -1,4 +1,4 @@
-"""Adaptation that follows a scene slowly: the statistics of a frame, blended with those of the frames before."""
+"""Adaptation over time: the statistics of a video frame are blended with those of the frames before it."""
 
 from __future__ import annotations
 
@@ -6,36 +6,40 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
-from typing import ParamSpec
+from typing import Any
 
 import torch
 from torch import Tensor
 
-P = ParamSpec("P")
-
 
 class Adaptation:
-    """What the last frame's statistics were, in the order an operator asks for them.
+    """The statistics of the last frame, by name.
 
     pace  share of the new frame, 0..1: 1 - exp(-1 / frames) for a time constant in frames
     """
 
     def __init__(self, pace: float) -> None:
         self.pace = pace
-        self.last: list[Tensor] = []
-        self.now: list[Tensor] = []
+        self.last: dict[str, Tensor] = {}
+        self.now: dict[str, Tensor] = {}
 
-    def follow(self, value: Tensor) -> Tensor:
-        place = len(self.now)
-        if place < len(self.last) and self.last[place].shape == value.shape:
-            value = torch.lerp(self.last[place], value, self.pace)
-        self.now.append(value.detach())
+    def follow(self, name: str, value: Tensor) -> Tensor:
+        """The value blended with its predecessor of the same name.
+
+        raises  ValueError if one frame has two statistics of that name
+        """
+        if name in self.now:
+            raise ValueError(f"one operator takes two statistics called '{name}'; give one of them a name")
+        before = self.last.get(name)
+        if before is not None and before.shape == value.shape:
+            value = torch.lerp(before, value, self.pace)
+        self.now[name] = value.detach()
         return value
 
     @contextmanager
     def frame(self, afresh: bool = False) -> Iterator[None]:
         """Within it, statistics of one frame are blended. afresh  forget the past, as after a cut."""
-        self.last, self.now = ([] if afresh else self.now), []
+        self.last, self.now = ({} if afresh else self.now), {}
         token = _adapting.set(self)
         try:
             yield
@@ -46,13 +50,20 @@ class Adaptation:
 _adapting: ContextVar[Adaptation | None] = ContextVar("hdrq_adaptation", default=None)
 
 
-def remembered(statistic: Callable[P, Tensor]) -> Callable[P, Tensor]:
-    """A statistic of a frame that follows slowly within `Adaptation.frame()`, and is itself outside."""
+def follow(name: str, value: Tensor) -> Tensor:
+    """A named statistic that follows slowly within `Adaptation.frame()`, and is itself outside."""
+    adapting = _adapting.get()
+    return value if adapting is None else adapting.follow(name, value)
+
+
+def remembered(statistic: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A statistic that follows slowly within `Adaptation.frame()`.
+
+    It is known by its function and further arguments ("ranked 0.01"), or by `name` where an operator takes one twice.
+    """
 
     @wraps(statistic)
-    def blended(*args: P.args, **kwargs: P.kwargs) -> Tensor:
-        value = statistic(*args, **kwargs)
-        adapting = _adapting.get()
-        return value if adapting is None else adapting.follow(value)
+    def blended(x: Tensor, *args: Any, name: str = "") -> Tensor:
+        return follow(name or " ".join(map(str, (statistic.__name__, *args))), statistic(x, *args))
 
     return blended

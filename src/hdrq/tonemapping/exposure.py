@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from hdrq.image.statistics import log_mean
+from hdrq.image.statistics import counted, log_mean
 from hdrq.image.transfer import srgb_to_linear
 
 _STEPS = 8  # candidate exposures in a stop
@@ -19,7 +19,8 @@ def most_well_exposed(luminance: Tensor, low: float = 0.05, high: float = 0.95) 
     dark, bright = (float(srgb_to_linear(torch.tensor(c, dtype=torch.float64)).log2()) for c in (low, high))
     width = round((bright - dark) * _STEPS)
     gains = []
-    for y in luminance.detach():
+    for frame in luminance.detach():
+        y = counted(frame)
         bins = (y[y > 0].log2().double() * _STEPS).floor()
         if bins.numel() == 0:
             gains.append(1.0)
@@ -34,28 +35,27 @@ def most_well_exposed(luminance: Tensor, low: float = 0.05, high: float = 0.95) 
     return luminance.new_tensor(gains).view(-1, 1, 1, 1)
 
 
-def window_exposure(luminance: Tensor, stops: float = 8.0, bins: int = 256, floor: float = 1e-6) -> Tensor:
+def window_exposure(luminance: Tensor, stops: float = 8.0, bins: int = 4096, floor: float = 1e-6) -> Tensor:
     """The gain, (N, 1, 1, 1), that puts 1 at the top of the `stops`-wide window with the most pixels.
 
-    The window slides over a histogram of log2(luminance + floor) between its extremes. Of equal windows the middle one.
+    The window slides over a histogram of log2(luminance + floor) between its extremes; of equal windows the first.
     Source: what BestExposureTMO of HDR Toolbox 5375d05 does with 'histogram', found from its output.
     """
     logs = (luminance.detach().double() + floor).log2()
     gains = []
-    for y in logs:
-        low, high = y.min(), y.max()
-        size = float(high - low) / bins
-        if size == 0:
-            gains.append(2.0 ** -float(high))
+    for frame in logs:
+        x = counted(frame).flatten()
+        low, span = float(x.min()), float(x.max() - x.min())
+        if span == 0:
+            gains.append(2.0 ** -low)
             continue
-        place = ((y - low) / size).floor().clamp(0, bins - 1).long().flatten()
-        half = min(round(stops / size) // 2, bins)
+        place = ((x - low) / span * (bins - 1)).long()
+        half = min(round(stops / 2 * bins / span), bins)
         sums = torch.nn.functional.pad(torch.bincount(place, minlength=bins).cumsum(0), (1, 0))
-        at = torch.arange(bins, device=y.device)
-        inside = sums[(at + half + 1).clamp(max=bins)] - sums[(at - half).clamp(min=0)]
-        best = (inside == inside.max()).nonzero().flatten()
-        centre = float(low) + (float(best.double().mean()) + 0.5) * size
-        gains.append(2.0 ** -(centre + stops / 2))
+        at = torch.arange(1, bins + 1, device=x.device)
+        inside = sums[(at + half).clamp(max=bins)] - sums[(at - half - 1).clamp(min=0)]
+        first = int((inside == inside.max()).nonzero()[0]) + 1
+        gains.append(2.0 ** -(low + first * span / bins + stops / 2))
     return luminance.new_tensor(gains).view(-1, 1, 1, 1)
 
 

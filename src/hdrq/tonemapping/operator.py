@@ -1,4 +1,4 @@
-"""What a tone mapper or an expander is: a pure function, and a card that says what it wants and gives."""
+"""What a tone mapper or an expander is: a pure function, and a card that says what it reads and returns."""
 
 from __future__ import annotations
 
@@ -6,15 +6,35 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from inspect import signature
+from math import inf, isfinite
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from hdrq.cards import Option
 from hdrq.errors import PixelError, UsageError
 from hdrq.image.arithmetic import all_finite
+from hdrq.image.statistics import counting, filled
 from hdrq.image.transfer import srgb_to_linear
+from hdrq.cards import Option
+
+
+# What an option of this name may be, whatever the operator; a card may narrow it.
+_LIMITS: Mapping[str, tuple[float, float]] = {
+    "ev": (-40, 40),
+    "key": (1e-4, 100),
+    "white": (1e-3, 1e30),
+    "peak_nits": (1, 1e5),
+    "black_nits": (0, 100),
+    "display_nits": (1e-3, 1e5),
+    "adaptation_nits": (1e-6, 1e8),
+    "source_nits": (1, 1e5),
+    "gamma": (0.1, 10),
+    "saturation": (0, 5),
+    "sigma_range": (1e-3, 100),
+}
+# Variants that reproduce a program, in what it makes of black pixels too.
+PROGRAMS = frozenset({"hdrtoolbox", "hdrtoolbox-robust", "pfstools", "opencv"})
 
 
 @dataclass(frozen=True)
@@ -24,8 +44,13 @@ class OperatorCard:
     reads           "nits": absolute cd/m², "linear": any scale, "code": sRGB-like code 0..1 (expanders)
     gives           "linear": share of the display's peak, "code": sRGB code 0..1, "nits": cd/m² (expanders)
     differentiable  whether the gradient with respect to the light is the true one almost everywhere
-    robust          False where the source lets the brightest or darkest pixel set the scale of the picture
+    robust          False where the source lets the brightest or darkest pixel set the scale of the image
     tunes           parameters worth tuning for one image, with the range to search
+    stepped         those of them on which the result depends in steps, so that it has no gradient by them
+    colour          those of them that change colours and leave luminance as it is
+    limits          smallest and largest value of a numeric option, where they are not those of its name
+    temporal        whether its statistics can follow a film slowly
+    display         options that model the display: its white, its black, the light in the room
     """
 
     title: str
@@ -35,6 +60,11 @@ class OperatorCard:
     differentiable: bool = True
     robust: bool = True
     tunes: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    stepped: tuple[str, ...] = ()
+    colour: tuple[str, ...] = ()
+    limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    temporal: bool = True
+    display: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,12 +83,57 @@ class Operator:
     def render(self, light: Tensor, **options: Any) -> Tensor:
         """As a call, but colours beyond the display's gamut keep their values above 1.
 
-        Negative light counts as black. NaN and Inf are refused.
+        Negative light counts as black. Black pixels stay black and do not count: statistics leave them out, black
+        borders are cut off, and filters and solvers see the surroundings of other black pixels continued there. Variants that reproduce a program treat them as it does.
+        NaN and Inf are refused, and options beyond their limits.
         """
         if not all_finite(light):
             raise PixelError(f"{self.name} was handed NaN or Inf; mask or clip those pixels first")
-        shown = torch.nan_to_num(self.function(light.clamp(min=0), **options), nan=0.0).clamp(min=0)
+        self.check(options)
+        light = light.clamp(min=0)
+        if self.card.reads == "code" or self._variant(options) in PROGRAMS:
+            shown = self.function(light, **options)
+        else:
+            lit = light.detach().amax(1, keepdim=True) > 0
+            if bool(lit.all()):
+                shown = self.function(light, **options)
+            else:
+                shown = torch.cat([self._lit(f[None], m[None], options) for f, m in zip(light, lit)])
+        shown = torch.nan_to_num(shown, nan=0.0).clamp(min=0)
         return srgb_to_linear(shown.clamp(max=1)) if self.card.gives == "code" else shown
+
+    def _lit(self, light: Tensor, lit: Tensor, options: Mapping[str, Any]) -> Tensor:
+        """One image whose black pixels do not count: black borders are cut off, black pixels within them filled."""
+        shown = torch.zeros_like(light)
+        if bool(lit.any()):
+            rows, columns = (_span(lit[0, 0].any(dim)) for dim in (1, 0))
+            light, lit = light[..., rows, columns], lit[..., rows, columns]
+            with counting(lit):
+                shown[..., rows, columns] = self.function(filled(light, lit), **options) * lit
+        return shown
+
+    def _variant(self, options: Mapping[str, Any]) -> str:
+        known = self.options.get("variant")
+        return str(options.get("variant", known.default if known else ""))
+
+    def limits(self, name: str) -> tuple[float, float]:
+        """Smallest and largest value of a numeric option."""
+        return self.card.limits.get(name) or _LIMITS.get(name) or (-inf, inf)
+
+    def check(self, settings: Mapping[str, Any]) -> None:
+        """Raise UsageError for a number that is not finite or beyond its option's limits."""
+        for name, value in settings.items():
+            if not isinstance(value, int | float) or isinstance(value, bool):
+                continue
+            low, high = self.limits(name)
+            if not isfinite(value) or not low <= value <= high:
+                raise UsageError(f"{self.name}: {name}={value:g} is not within {low:g} .. {high:g}")
+        peak, black = (
+            settings.get(n, self.options[n].default if n in self.options else None)
+            for n in ("peak_nits", "black_nits")
+        )
+        if isinstance(peak, int | float) and isinstance(black, int | float) and not black < peak:
+            raise UsageError(f"{self.name}: black_nits={black:g} is not below peak_nits={peak:g}")
 
     @property
     def options(self) -> dict[str, Option]:
@@ -75,14 +150,21 @@ class Operator:
         return found
 
     def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Options as typed by a user, checked and turned into what the function takes."""
+        """Options as a user types them, checked and converted to what the function takes."""
         known, settings = self.options, {}
         for name, value in given.items():
             name = name.replace("-", "_")
             if name not in known:
                 raise UsageError(f"{self.name} has no option '{name}'; it has {', '.join(known) or 'none'}")
             settings[name] = _typed(known[name], value)
+        self.check(settings)
         return settings
+
+
+def _span(used: Tensor) -> slice:
+    """From the first to the last that is true."""
+    at = used.nonzero().flatten()
+    return slice(int(at[0]), int(at[-1]) + 1)
 
 
 def _typed(option: Option, value: Any) -> Any:
@@ -100,7 +182,8 @@ def _typed(option: Option, value: Any) -> Any:
     try:
         return option.kind(value)
     except ValueError:
-        raise UsageError(f"{option.name}={value} is not a number") from None
+        kind = "a whole number" if option.kind is int else "a number"
+        raise UsageError(f"{option.name}={value} is not {kind}") from None
 
 
 def operator(card: OperatorCard) -> Callable[[Callable[..., Tensor]], Operator]:

@@ -1,4 +1,4 @@
-"""A scene developed for a display: operator, colours, gamut, encoding, files; and code expanded to light."""
+"""Tone mapping of images and files for a display, and expansion of code to light."""
 
 from __future__ import annotations
 
@@ -14,38 +14,40 @@ import torch
 from torch import Tensor
 
 from hdrq import io
+from hdrq.registry import find
 from hdrq.encoding.displays import display as shelf_display
-from hdrq.encoding.photometry import LIGHT, Photometry, emit_for, factor_of, relabel
+from hdrq.encoding.photometry import LIGHT, Photometry, emit_for, factor_of, looks_relative, relabel
 from hdrq.errors import DomainError, FileError, HdrqError, UsageError
 from hdrq.image.color import convert
-from hdrq.image.statistics import log_mean, luminance
-from hdrq.image.temporal import Adaptation
-from hdrq.image.transfer import linear_to_srgb
-from hdrq.records import BT709, PRIMARIES, Display, Image
-from hdrq.registry import find
 from hdrq.tonemapping.color_correction import CORRECTIONS
 from hdrq.tonemapping.expansion import clipped
 from hdrq.tonemapping.gamut_mapping import GAMUT_MAPPINGS
 from hdrq.tonemapping.operator import Operator
+from hdrq.image.statistics import log_mean, luminance
+from hdrq.image.temporal import Adaptation
+from hdrq.image.transfer import linear_to_srgb
 from hdrq.tonemapping.solvers.wls import Unsettled
+from hdrq.records import BT709, PRIMARIES, Display, Image
 
+ANCHOR_NITS = 0.18 * 203  # cd/m², of a relative scene's geometric mean; ITU-R BT.2408-7 section 2.1: white is 203
 _CUT_STOPS = 2.5  # a jump of the mean beyond which a new shot begins
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How pictures are to be developed.
+    """How images are tone mapped.
 
     settings    of the operator, by name
-    display     what the picture is made for: its EOTF says the encoding, its peak and black go to the operator
+    display     what the result is shown on: its EOTF gives the encoding, and operators that model a display take its
+                white, black and ambient light; None is an SDR display, and operators keep their own defaults
     colour      name of a colour correction, None for the operator's own colours; saturation goes with it
-    gamut       what becomes of colours beyond the display: clip, desaturate or scale
-    bits        of the code, 8 or 16; dither adds a step of noise before rounding, by `seed`
+    gamut       what is done with colours beyond the display: clip, desaturate or scale
+    bits        of the code, 8 or 16; dither adds noise of one step before rounding, by `seed`
     """
 
     operator: Operator
     settings: Mapping[str, Any] = field(default_factory=dict)
-    display: Display = field(default_factory=lambda: shelf_display("sdr"))
+    display: Display | None = None
     colour: str | None = None
     saturation: float | None = None
     gamut: str = "clip"
@@ -60,6 +62,11 @@ class Plan:
         ):
             if name is not None and name not in known:
                 raise UsageError(f"no {what} is called '{name}'; there are {', '.join(known)}")
+
+    @property
+    def screen(self) -> Display:
+        """The display that the code is made for."""
+        return self.display or shelf_display("sdr")
 
 
 @dataclass(frozen=True)
@@ -78,23 +85,40 @@ def plan(operator: str, settings: Mapping[str, Any] | None = None, **choices: An
     return Plan(found, found.settings(settings or {}), **choices)
 
 
-def scene_of(image: Image, photometry: Photometry | None = None) -> Tensor:
-    """The light an operator is handed, (N, 3, H, W) BT.709, cd/m² where the file says or the user did."""
+def scene_of(
+    image: Image, photometry: Photometry | None = None, operator: Operator | None = None
+) -> tuple[Tensor, tuple[str, ...]]:
+    """Light for an operator, (N, 3, H, W) BT.709, and what was assumed and changed.
+
+    The unit is cd/m² where the file or the user says so. Where neither does, the light looks relative and the operator
+    reads cd/m², the geometric mean luminance is put at 18 % of the reference white of BT.2408, 36.5 cd/m².
+    """
     photometry = photometry or Photometry()
-    light = emit_for(image, photometry, factor_of(image, photometry)).pixels
-    return light.expand(-1, 3, -1, -1) if light.shape[1] == 1 else light
+    emitted = emit_for(image, photometry, factor_of(image, photometry))
+    light, notes = emitted.pixels, emitted.notes
+    if operator and operator.card.reads == "nits" and looks_relative(image, photometry):
+        light = light * (ANCHOR_NITS / _geometric_mean(light))
+        notes = (
+            *notes,
+            f"the file looks relative and {operator.name} reads cd/m²: the geometric mean luminance was put at "
+            f"{ANCHOR_NITS:.3g} cd/m²; say what the file holds with --scale, --peak or --white",
+        )
+    return light.expand(-1, 3, -1, -1) if light.shape[1] == 1 else light, notes
+
+
+def _geometric_mean(light: Tensor) -> Tensor:
+    """Of the luminance of all pixels that are not black, in every image of a batch."""
+    y = luminance(light)
+    lit = y > 0
+    logs = torch.where(lit, y.clamp(min=1e-30).log(), 0.0)
+    return (logs.sum((1, 2, 3)) / lit.sum((1, 2, 3)).clamp(min=1)).exp().view(-1, 1, 1, 1)
 
 
 def shown(light: Tensor, plan: Plan) -> Tensor:
     """Display-linear 0..1 of a scene's light; differentiable where the operator is."""
     settings = dict(plan.settings)
-    for name, value in (("peak_nits", plan.display.peak_nits), ("black_nits", plan.display.black_nits)):
-        if (
-            name in plan.operator.options
-            and name not in settings
-            and name in _OF_DISPLAY.get(plan.operator.name, ())
-        ):
-            settings[name] = value
+    if plan.display is not None:
+        settings = {name: getattr(plan.display, name) for name in plan.operator.card.display} | settings
     picture = plan.operator.render(light, **settings)
     if plan.colour is not None:
         correct = CORRECTIONS[plan.colour]
@@ -103,19 +127,9 @@ def shown(light: Tensor, plan: Plan) -> Tensor:
     return GAMUT_MAPPINGS[plan.gamut](picture)
 
 
-# Operators whose model of the display takes its real white and black; the others have reference values of their own.
-_OF_DISPLAY: Mapping[str, tuple[str, ...]] = {
-    "bt2390": ("peak_nits", "black_nits"),
-    "bt2446a": ("peak_nits",),
-    "mantiuk-2008": ("peak_nits", "black_nits"),
-    "ward-1994": ("peak_nits",),
-    "ferwerda": ("peak_nits",),
-}
-
-
 def code_of(picture: Tensor, plan: Plan) -> Image:
     """Code for the plan's display, of display-linear 0..1. A display of light gets cd/m²."""
-    d = plan.display
+    d = plan.screen
     pixels = convert(picture, BT709, PRIMARIES[d.primaries]).clamp(0, 1)
     nits = d.black_nits + (d.peak_nits - d.black_nits) * pixels
     if d.eotf in ("pq", "hlg"):
@@ -146,7 +160,9 @@ def _dithered(code: Tensor, plan: Plan) -> Tensor:
 
 def develop(image: Image, plan: Plan, photometry: Photometry | None = None) -> Image:
     """An image of light as code for the plan's display."""
-    return code_of(shown(scene_of(image, photometry), plan), plan)
+    scene, notes = scene_of(image, photometry, plan.operator)
+    code = code_of(shown(scene, plan), plan)
+    return replace(code, notes=(*image.notes, *(n for n in notes if n not in image.notes)))
 
 
 def expand(image: Image, operator: Operator, settings: Mapping[str, Any]) -> Image:
@@ -188,7 +204,7 @@ def develop_files(
     for source, target in jobs:
         try:
             image = _moved(read(source, photometry), device)
-            scene = scene_of(image, photometry)
+            scene, said = scene_of(image, photometry, plan.operator)
             with catch_warnings(record=True) as heard:
                 simplefilter("always", Unsettled)
                 if adaptation is None:
@@ -198,7 +214,7 @@ def develop_files(
                     with adaptation.frame(afresh=mean is not None and abs(now - mean) > _CUT_STOPS):
                         picture = shown(scene, plan)
                     mean = now
-            notes = (*image.notes, *(str(w.message) for w in heard if w.category is Unsettled))
+            notes = (*said, *(str(w.message) for w in heard if w.category is Unsettled))
             yield Developed(source, target, (*notes, *_written(target, code_of(picture, plan), plan)))
         except (HdrqError, OSError) as error:
             yield Developed(source, target, error=_line(error, target))

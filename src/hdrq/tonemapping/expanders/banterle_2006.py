@@ -18,6 +18,7 @@ from hdrq.tonemapping.operator import OperatorCard, operator
         "that of the pixels above a rank in place of the samples of a median cut",
         reads="code",
         gives="nits",
+        limits={"white": (0.1, 100), "lights": (0, 1), "spread": (1e-3, 1)},
     )
 )
 def banterle_2006(

@@ -16,6 +16,7 @@ from hdrq.tonemapping.operator import OperatorCard, operator
         source="Huo, Yang & Brost 2013, Journal of Computational Information Systems 9(9)",
         reads="code",
         gives="nits",
+        limits={"theta": (-10, 10), "epsilon": (1e-6, 1)},
         robust=False,
     )
 )

@@ -16,6 +16,7 @@ from hdrq.tonemapping.operator import OperatorCard, operator
         source="Huo, Yang, Dong & Brost 2014, doi:10.1007/s00371-013-0875-4",
         reads="code",
         gives="nits",
+        limits={"n": (0.1, 3)},
         robust=False,
     )
 )

@@ -16,6 +16,7 @@ from hdrq.tonemapping.operator import OperatorCard, operator
         source="Kovaleski & Oliveira 2014, doi:10.1109/SIBGRAPI.2014.29",
         reads="code",
         gives="nits",
+        limits={"sigma_space": (0.3, 1000), "sigma_range": (1e-3, 10)},
     )
 )
 def kovaleski_oliveira(

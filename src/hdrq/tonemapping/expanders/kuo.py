@@ -16,6 +16,7 @@ from hdrq.tonemapping.operator import OperatorCard, operator
         source="Kuo, Tang & Chien 2012, doi:10.1109/VCIP.2012.6410798",
         reads="code",
         gives="nits",
+        limits={"p": (1, 1e6), "highlight": (0, 10)},
     )
 )
 def kuo(

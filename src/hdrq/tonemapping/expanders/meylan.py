@@ -16,6 +16,7 @@ from hdrq.tonemapping.operator import OperatorCard, operator
         source="Meylan, Daly & Süsstrunk 2006, Color Imaging Conference 14",
         reads="code",
         gives="nits",
+        limits={"diffuse": (0.01, 0.99), "white": (0.05, 0.99)},
     )
 )
 def meylan(

@@ -18,6 +18,7 @@ from hdrq.tonemapping.operator import OperatorCard, operator
         source="Rempel, Trentacoste, Seetzen, Young, Heidrich, Whitehead & Ward 2007, doi:10.1145/1276377.1276426",
         reads="code",
         gives="nits",
+        limits={"gain": (1, 100), "sigma": (0.3, 1000)},
     )
 )
 def rempel(

@@ -28,7 +28,8 @@ _DISPLAY = 2.2
     OperatorCard(
         title="AgX",
         source="Sobotka 2022, AgX, default view transform",
-        tunes={"ev": (-6, 6), "slope": (1.2, 4)},
+        tunes={"ev": (-6, 6), "slope": (1.3, 4)},
+        limits={"slope": (1.27, 20), "toe": (1, 20), "shoulder": (1, 20)},
     )
 )
 def agx(

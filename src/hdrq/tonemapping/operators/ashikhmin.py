@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from hdrq.image.blur import blur
-from hdrq.image.statistics import luminance, ranked, ratio, relight
 from hdrq.tonemapping.operator import OperatorCard, operator
+from hdrq.image.statistics import luminance, ranked, relight, stretched
 
 
 def _capacity(nits: Tensor) -> Tensor:
@@ -27,6 +27,8 @@ def _capacity(nits: Tensor) -> Tensor:
         "hdrtoolbox variant as HDR Toolbox 5375d05",
         reads="nits",
         tunes={"threshold": (0.1, 1)},
+        stepped=("threshold",),
+        limits={"threshold": (0, 10), "scales": (1, 50)},
     )
 )
 def ashikhmin(
@@ -45,7 +47,7 @@ def ashikhmin(
     y = luminance(light)
     around = _adapted(y, threshold, scales, variant) if local else y
     low, high = _capacity(ranked(around, 0.0005)), _capacity(ranked(around, 0.9995))
-    return relight(light, around, ratio(_capacity(around) - low, high - low))
+    return relight(light, around, stretched(_capacity(around), low, high))
 
 
 def _adapted(y: Tensor, threshold: float, scales: int, variant: str) -> Tensor:

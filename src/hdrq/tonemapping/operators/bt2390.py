@@ -7,9 +7,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from hdrq.image.statistics import brightest, luminance, ratio, relight
-from hdrq.image.transfer import nits_to_pq, pq_to_nits
 from hdrq.tonemapping.operator import OperatorCard, operator
+from hdrq.image.statistics import brightest, luminance, parameter, ratio, relight
+from hdrq.image.transfer import nits_to_pq, pq_to_nits
 
 
 @operator(
@@ -17,8 +17,10 @@ from hdrq.tonemapping.operator import OperatorCard, operator
         title="BT.2390 EETF",
         source="ITU-R BT.2390-10 section 5.4.1, now BT.2408-7 annex 5",
         reads="nits",
+        display=("peak_nits", "black_nits"),
         robust=False,
         tunes={"peak_nits": (50, 1000)},
+        limits={"peak_nits": (1, 10000), "source_nits": (1, 10000), "source_black_nits": (0, 0.9)},
     )
 )
 def bt2390(
@@ -43,8 +45,8 @@ def bt2390(
     )
     white, black = nits_to_pq(top), nits_to_pq(torch.full_like(top, source_black_nits))
     span = (white - black).clamp(min=1e-6)
-    wanted = nits_to_pq(torch.tensor([peak_nits, black_nits], dtype=light.dtype, device=light.device))
-    highest, lowest = ((wanted[0] - black) / span).clamp(max=1), ((wanted[1] - black) / span).clamp(min=0)
+    wanted_white, wanted_black = (nits_to_pq(parameter(n)) for n in (peak_nits, black_nits))
+    highest, lowest = ((wanted_white - black) / span).clamp(max=1), ((wanted_black - black) / span).clamp(min=0)
     e = ((nits_to_pq(read) - black) / span).clamp(0, 1)
     e = _roll_off(e, highest)
     e = e + lowest * (1 - e) ** 4

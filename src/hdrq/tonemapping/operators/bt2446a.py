@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from hdrq.image.color import from_bt2020, join_luma, split_luma, to_bt2020
-from hdrq.image.statistics import ratio
 from hdrq.tonemapping.operator import OperatorCard, operator
+from hdrq.image.statistics import parameter, ratio
 
 _GAMMA = 2.4
 
@@ -17,7 +17,9 @@ _GAMMA = 2.4
         title="BT.2446 method A",
         source="ITU-R BT.2446-1, section 4",
         reads="nits",
+        display=("peak_nits",),
         tunes={"peak_nits": (50, 400), "source_nits": (200, 10000)},
+        limits={"peak_nits": (1, 10000), "source_nits": (1, 10000)},
     )
 )
 def bt2446a(light: Tensor, *, peak_nits: float = 100.0, source_nits: float = 1000.0) -> Tensor:
@@ -26,7 +28,7 @@ def bt2446a(light: Tensor, *, peak_nits: float = 100.0, source_nits: float = 100
     luma, cb, cr = split_luma(scene.clamp(min=1e-12) ** (1 / _GAMMA))
     rho_hdr = 1 + 32 * (source_nits / 10000) ** (1 / _GAMMA)
     rho_sdr = 1 + 32 * (peak_nits / 10000) ** (1 / _GAMMA)
-    p = ((rho_hdr - 1) * luma).log1p() / torch.tensor(rho_hdr, dtype=luma.dtype).log().item()
+    p = ((rho_hdr - 1) * luma).log1p() / parameter(rho_hdr).log()
     c = torch.where(
         p <= 0.7399, 1.077 * p, torch.where(p < 0.9909, -1.151 * p**2 + 2.7811 * p - 0.6302, 0.5 * p + 0.5)
     )

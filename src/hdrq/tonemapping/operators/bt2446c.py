@@ -7,10 +7,12 @@ from math import log
 import torch
 from torch import Tensor
 
-from hdrq.image.color import from_bt2020, from_lab, mix, rgb_to_xyz, to_bt2020, to_lab
-from hdrq.image.statistics import relight
-from hdrq.records import BT2020
+from hdrq.image.color import from_bt2020, to_bt2020
+from hdrq.image.color import from_lab, to_lab
+from hdrq.image.color import mix, rgb_to_xyz
 from hdrq.tonemapping.operator import OperatorCard, operator
+from hdrq.image.statistics import parameter, relight
+from hdrq.records import BT2020
 
 _K1, _K3 = 0.83802, 0.74204
 _KNEE = 58.535  # percent of SDR; the report's k2 and k4 are the ones that make the curve and its slope continuous here
@@ -25,6 +27,7 @@ _K4 = _KNEE - _K2 * log(1 - _K3)
         source="ITU-R BT.2446-1, section 6",
         reads="nits",
         tunes={"crosstalk": (0, 0.33), "desaturation": (0, 1)},
+        limits={"crosstalk": (0, 0.33), "desaturation": (0, 1), "white_nits": (1, 10000), "source_nits": (1, 10000)},
     )
 )
 def bt2446c(
@@ -41,15 +44,12 @@ def bt2446c(
     desaturation  share of chroma lost at `source_nits`, none below `white_nits`
     """
     hdr = to_bt2020(light).clamp(max=source_nits)
-    swap = torch.full((3, 3), crosstalk, dtype=torch.float64) + (1 - 3 * crosstalk) * torch.eye(
-        3, dtype=torch.float64
-    )
+    share = parameter(crosstalk).to(hdr)
+    swap = share + (1 - 3 * share) * torch.eye(3, dtype=hdr.dtype, device=hdr.device)
     y_row = rgb_to_xyz(BT2020)[1:2]
     mixed = mix(hdr, swap)
+    mixed = _less_chroma(mixed, desaturation, white_nits, source_nits)
     y = mix(mixed, y_row)
-    if desaturation:
-        mixed = _less_chroma(mixed, desaturation, white_nits, source_nits)
-        y = mix(mixed, y_row)
     log_part = _K2 * (y.clamp(min=_FROM) / _FROM - _K3).log() + _K4
     sdr = torch.where(y < _FROM, _K1 * y, log_part) / 100
     shown = mix(relight(mixed, y, sdr), torch.linalg.inv(swap))

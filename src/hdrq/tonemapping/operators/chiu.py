@@ -23,6 +23,15 @@ _DARKEST = 1e-9
         source="Chiu, Herf, Shirley, Swamy, Wang & Zimmerman 1993, Graphics Interface; variant as HDR Toolbox 5375d05",
         robust=False,  # glare carries one bright pixel over 60 pixels around it
         tunes={"k": (2, 30)},
+        temporal=False,
+        limits={
+            "k": (0.1, 1000),
+            "sigma": (0.1, 1000),
+            "passes": (0, 10000),
+            "glare": (0, 1),
+            "glare_power": (0.1, 100),
+            "glare_width": (3, 501),
+        },
     )
 )
 def chiu(

@@ -16,6 +16,7 @@ from hdrq.image.statistics import (
     log_mean,
     luminance,
     mean,
+    parameter,
     ratio,
     relight,
 )
@@ -31,6 +32,7 @@ _GREY = (0.299, 0.587, 0.114)  # OpenCV's grey
         "variants as HDR Toolbox 5375d05, pfstools 2.2 and OpenCV 5.0",
         robust=False,
         tunes={"bias": (0.5, 0.98), "peak_nits": (20, 500)},
+        limits={"bias": (0.01, 0.999)},
     )
 )
 def drago(
@@ -66,7 +68,7 @@ def drago(
 
 def _curve(x: Tensor, top: Tensor, bias: float) -> Tensor:
     share = ratio(x, top).clamp(min=1e-12)
-    return x.log1p() / (2 + 8 * share ** (log(bias) / log(0.5))).log()
+    return x.log1p() / (2 + 8 * share ** (parameter(bias).log() / log(0.5))).log()
 
 
 def _opencv(light: Tensor, bias: float, gamma: float, saturation: float) -> Tensor:

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from math import log10
 from typing import Literal
 
 from torch import Tensor
 
+from hdrq.image.edge_preserving import bilateral, bilateral_grid
+from hdrq.image.edge_preserving import bilateral_slices
 from hdrq.image.color import weigh
-from hdrq.image.edge_preserving import bilateral, bilateral_grid, bilateral_slices, guided_filter
-from hdrq.image.statistics import brightest, darkest, luminance, ordered, ratio, relight
 from hdrq.tonemapping.color_correction import exponent_for
+from hdrq.image.edge_preserving import guided_filter
 from hdrq.tonemapping.operator import OperatorCard, operator
+from hdrq.image.statistics import (
+    brightest,
+    darkest,
+    luminance,
+    ordered,
+    parameter,
+    ranked,
+    ratio,
+    relight,
+)
 
 _DELTA = 1e-6
+_LOW = 0.001  # rank of the base that counts as black
 _SIGMA = 40.0  # pixels, of pfstools
 _INTENSITY = (20 / 61, 40 / 61, 1 / 61)
 
@@ -21,9 +32,9 @@ _INTENSITY = (20 / 61, 40 / 61, 1 / 61)
 @operator(
     OperatorCard(
         title="Fast bilateral filtering",
-        source="Durand & Dorsey 2002, doi:10.1145/566654.566574; numbers of HDR Toolbox 5375d05; variant as "
-        "pfstools 2.2",
+        source="Durand & Dorsey 2002, doi:10.1145/566654.566574; variants as HDR Toolbox 5375d05 and pfstools 2.2",
         tunes={"contrast": (1.5, 100)},
+        limits={"contrast": (1.01, 1e6), "spread": (1e-3, 1)},
     )
 )
 def durand(
@@ -33,20 +44,25 @@ def durand(
     spread: float = 0.02,
     sigma_range: float = 0.4,
     filter: Literal["grid", "exact", "guided"] = "grid",
-    variant: Literal["paper", "pfstools"] = "paper",
+    variant: Literal["paper", "hdrtoolbox", "pfstools"] = "paper",
 ) -> Tensor:
-    """log L_d = c B + (log L - B) - c max B, c = log(contrast) / (max B - min B), logarithms to 10.
+    """log L_d = c B + (log L - B) - c high B, c = log(contrast) / (high B - low B), logarithms to 10.
+
+    high and low are the ranks 99.9 and 0.1 % of the base, so that a firefly does not set the scale.
 
     contrast  of the base, max to min
     spread    sigma of the filter in space as a share of the longer side; sigma_range in log10 units
     filter    grid: cells of one sigma; exact: every pixel of the window (slow); guided: the guided filter
-    variant   pfstools: `contrast` and `sigma_range` are natural logarithms, between the 1 % and 99.5 % ranks, of (20 R + 40 G
+    variant   hdrtoolbox: the greatest and the least value of the base of log10(L + 1e-6), as the paper has it;
+              pfstools: `contrast` and `sigma_range` are natural logarithms, between the 1 % and 99.5 % ranks, of (20 R + 40 G
               + B) / 61; 40 pixels for sigma in space, slices blurred in the Fourier domain, colours less saturated by c
     """
     if variant == "pfstools":
         return _as_pfstools(light, contrast, sigma_range)
     y = luminance(light)
-    x = (y + _DELTA).log10()
+    toolbox = variant == "hdrtoolbox"
+    delta = _DELTA if toolbox else 0.0
+    x = (y + delta).clamp(min=1e-30).log10()
     sigma = max(spread * max(y.shape[-2:]), 1e-3)
     if filter == "guided":
         base = guided_filter(x, x, max(1, round(2 * sigma)), sigma_range**2)
@@ -54,10 +70,10 @@ def durand(
         base = (
             bilateral(x, sigma, sigma_range) if filter == "exact" else bilateral_grid(x, sigma, sigma_range)
         )
-    top = brightest(base)
-    squeeze = (log10(contrast) / (top - darkest(base)).clamp(min=1e-6)).clamp(max=1)
-    new = (10 ** (squeeze * (base - top)) - _DELTA).clamp(min=0)
-    return relight(light, (10**base - _DELTA).clamp(min=1e-12), new)
+    low, high = (darkest(base), brightest(base)) if toolbox else (ranked(base, _LOW), ranked(base, 1 - _LOW))
+    squeeze = (parameter(contrast).log10() / (high - low).clamp(min=1e-6)).clamp(max=1)
+    new = (10 ** (squeeze * (base - high)) - delta).clamp(min=0)
+    return relight(light, (10**base - delta).clamp(min=1e-30), new)
 
 
 def _as_pfstools(light: Tensor, contrast: float, sigma_range: float) -> Tensor:

@@ -13,6 +13,7 @@ from hdrq.tonemapping.operator import OperatorCard, operator
         title="Exponential",
         source="Banterle et al., Advanced High Dynamic Range Imaging, 2nd ed. 2017, section 3.2.1",
         tunes={"k": (0.05, 20)},
+        limits={"k": (1e-6, 1e6)},
     )
 )
 def exponential(light: Tensor, *, k: float = 1.0) -> Tensor:

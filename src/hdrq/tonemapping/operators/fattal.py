@@ -8,17 +8,26 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hdrq.image.filters import separable
-from hdrq.image.statistics import XYZ_WEIGHTS, brightest, darkest, luminance, mean, ordered, ratio
 from hdrq.tonemapping.operator import OperatorCard, operator
 from hdrq.tonemapping.solvers.poisson import divergence, forward_difference, solve_poisson
+from hdrq.image.statistics import (
+    XYZ_WEIGHTS,
+    brightest,
+    darkest,
+    luminance,
+    mean,
+    ordered,
+    ratio,
+    stretched,
+)
+from hdrq.image.filters import separable
 
 _SMALLEST = 8  # pixels, the least side of the coarsest level
 _STEEP = 1e-4  # gradients below this are left alone
 _DARKEST = 1e-4
 _DEFAULTS: dict[str, dict[str, float]] = {
-    "paper": {"gamma": 1.0, "noise": 0.0, "detail": 0, "saturation": 0.6},
-    "pfstools": {"gamma": 0.8, "noise": 0.002, "detail": 3, "saturation": 0.8},
+    "paper": {"alpha": 0.1, "gamma": 1.0, "noise": 0.0, "detail": 0, "saturation": 0.6},
+    "pfstools": {"alpha": 1.0, "gamma": 0.8, "noise": 0.002, "detail": 3, "saturation": 0.8},
 }
 
 
@@ -26,13 +35,22 @@ _DEFAULTS: dict[str, dict[str, float]] = {
     OperatorCard(
         title="Gradient domain compression",
         source="Fattal, Lischinski & Werman 2002, doi:10.1145/566654.566573; steps and variant as pfstools 2.2",
-        tunes={"alpha": (0.2, 3), "beta": (0.75, 0.99), "saturation": (0.3, 1)},
+        tunes={"alpha": (0.02, 3), "beta": (0.75, 0.99), "saturation": (0.3, 1)},
+        colour=("saturation",),
+        limits={
+            "alpha": (1e-3, 100),
+            "beta": (0.1, 1.5),
+            "noise": (0, 1),
+            "detail": (0, 20),
+            "black": (0, 0.4),
+            "white": (0, 0.4),
+        },
     )
 )
 def fattal(
     light: Tensor,
     *,
-    alpha: float = 1.0,
+    alpha: float | None = None,
     beta: float = 0.9,
     gamma: float | None = None,
     noise: float | None = None,
@@ -42,26 +60,32 @@ def fattal(
     white: float = 0.005,
     variant: Literal["paper", "pfstools"] = "paper",
 ) -> Tensor:
-    """Gradients of ln L times Π_k (|∇H_k| / (alpha mean|∇H_k|))^(beta - 1), integrated by Poisson's equation.
+    """Gradients of H = ln L (pfstools: ln(100 L + 1e-4), L stretched to 0..1) times Π_k (|∇H_k| / (alpha mean|∇H_k|))^(beta - 1), integrated by Poisson's equation.
 
+    alpha         gradients steeper than alpha times their mean are attenuated; auto 0.1 (pfstools 1)
     gamma         contrast of the result's logarithm; auto 1 (pfstools 0.8)
     noise         added to |∇H_k| so that flat areas are not blown up; auto 0 (pfstools 0.002)
     detail        how many of the finest levels do not attenuate; auto 0 (pfstools 3)
     saturation    exponent of C / L; auto 0.6 (pfstools 0.8)
     black, white  shares of pixels that become black and white
     """
-    asked = {"gamma": gamma, "noise": noise, "detail": detail, "saturation": saturation}
+    asked = {"alpha": alpha, "gamma": gamma, "noise": noise, "detail": detail, "saturation": saturation}
     now = _DEFAULTS[variant] | {name: value for name, value in asked.items() if value is not None}
     y = luminance(light, XYZ_WEIGHTS)
-    span = (brightest(y) - darkest(y)).clamp(min=1e-12)
-    height = (100 * (y - darkest(y)) / span + 1e-4).log()
-    keep = _attenuation(height, alpha, beta, now["noise"], int(now["detail"]))
+    height = _as_pfstools(y) if variant == "pfstools" else y.clamp(min=1e-30).log()
+    keep = _attenuation(height, now["alpha"], beta, now["noise"], int(now["detail"]))
     field = [_between(keep, dim) * forward_difference(height, dim) for dim in (-1, -2)]
     u = now["gamma"] * solve_poisson(divergence(*field))
-    new = (u - brightest(u)).exp()
+    new = (u - brightest(u, name="brightest integral")).exp()
     low, high = ordered(new, black), ordered(new, 1 - white)
-    new = ratio(new - low, high - low).clamp(min=_DARKEST)
+    new = stretched(new, low, high).clamp(min=_DARKEST)
     return ratio(light, y).clamp(min=1e-9) ** now["saturation"] * new * (y > 0)
+
+
+def _as_pfstools(y: Tensor) -> Tensor:
+    """ln(100 L + 1e-4), L between its least and its greatest value at 0 and 1."""
+    low, high = darkest(y), brightest(y)
+    return (100 * (y - low) / (high - low).clamp(min=1e-12) + 1e-4).log()
 
 
 def _attenuation(height: Tensor, alpha: float, beta: float, noise: float, detail: int) -> Tensor:

@@ -7,9 +7,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from hdrq.image.statistics import brightest, luminance
 from hdrq.tonemapping.adaptation import cone_threshold, rod_threshold, scotopic
 from hdrq.tonemapping.operator import OperatorCard, operator
+from hdrq.image.statistics import brightest, luminance, parameter
 
 _BLUE = (1.05, 0.97, 1.27)  # colour of what only rods see, BT.709
 
@@ -20,6 +20,7 @@ _BLUE = (1.05, 0.97, 1.27)  # colour of what only rods see, BT.709
         source="Ferwerda, Pattanaik, Shirley & Greenberg 1996, doi:10.1145/237170.237262; rods' luminance and hue as "
         "Larson, Rushmeier & Piatko 1997 and Krawczyk 2005 make them from colour",
         reads="nits",
+        display=("peak_nits",),
         robust=False,
         tunes={"adaptation_nits": (0.001, 1e5)},
     )
@@ -39,8 +40,8 @@ def ferwerda(
     variant          hdrtoolbox gives rods the luminance of cones
     """
     y = luminance(light)
-    scene = brightest(y) / 2 if adaptation_nits is None else torch.full_like(y[:, :, :1, :1], adaptation_nits)
-    display = torch.full_like(scene, peak_nits / 2 if display_nits is None else display_nits)
+    scene = brightest(y) / 2 if adaptation_nits is None else torch.zeros_like(y[:, :, :1, :1]) + parameter(adaptation_nits)
+    display = torch.zeros_like(scene) + parameter(peak_nits / 2 if display_nits is None else display_nits)
     cones = cone_threshold(display) / cone_threshold(scene)
     rods = rod_threshold(display) / rod_threshold(scene)
     loss = ((100 - scene / 4) / (100 + scene)).clamp(min=0)

@@ -6,9 +6,9 @@ from typing import Literal
 
 from torch import Tensor
 
-from hdrq.image.statistics import luminance
 from hdrq.tonemapping.exposure import expose_grey
 from hdrq.tonemapping.operator import OperatorCard, operator
+from hdrq.image.statistics import luminance, parameter
 
 # shoulder strength, linear strength, linear angle, toe strength, toe numerator, toe denominator
 _SHAPES = {
@@ -22,6 +22,7 @@ _SHAPES = {
         title="Filmic curve of Uncharted 2",
         source="Hable 2010, Uncharted 2: HDR Lighting, Game Developers Conference",
         tunes={"ev": (-6, 6), "white": (2, 50)},
+        limits={"white": (0.1, 1e4), "bias": (0.01, 100)},
     )
 )
 def hable(
@@ -45,4 +46,4 @@ def hable(
         return (x * (a * x + c * b) + d * e) / (x * (a * x + b) + d * f) - e / f
 
     exposed = expose_grey(light, luminance(light), ev, auto)
-    return curve(bias * exposed) / curve(exposed.new_tensor(white))
+    return curve(bias * exposed) / curve(parameter(white))

@@ -1,21 +1,24 @@
-"""Krawczyk 2005: a scene seen as frameworks, each with its own white."""
+"""Krawczyk 2005: an image seen as frameworks of similar luminance, each with its own white."""
 
 from __future__ import annotations
 
 from itertools import pairwise
-from math import ceil, exp, floor
+from math import exp
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from hdrq.image.edge_preserving import bilateral_grid
-from hdrq.image.statistics import luminance, relight
 from hdrq.tonemapping.operator import OperatorCard, operator
+from hdrq.image.statistics import counted, luminance, ranked, relight
 
-_DELTA = 1e-6
+_DELTA = 1e-6  # of the program
 _BINS = 256
+_PASSES = 100  # of k-means
 _APART = 1.0  # log10 units under which two frameworks are one
+_OWN = 0.6  # membership that a framework's best pixel must exceed
+_LEAST = 0.001  # share of pixels at either end whose values are cut, so that a firefly founds no framework
 
 
 @operator(
@@ -25,6 +28,9 @@ _APART = 1.0  # log10 units under which two frameworks are one
         "variant as HDR Toolbox 5375d05",
         differentiable=False,
         tunes={"anchor": (0.8, 0.999)},
+        stepped=("anchor",),
+        temporal=False,
+        limits={"anchor": (0.01, 1), "sigma_range": (0.01, 10)},
     )
 )
 def krawczyk(
@@ -38,69 +44,97 @@ def krawczyk(
 
     anchor       rank of the luminance that looks white in a framework
     sigma_range  of the bilateral filter that makes the memberships P_i even; its width is half the shorter side
-    variant      hdrtoolbox seeds the frameworks from the darkest pixel upwards and moves them once
+    variant      paper: k-means until it settles, of luminance cut at its ranks of 0.1 and 99.9 %; hdrtoolbox: of all
+                 log10(L + 1e-6), until no centre vanishes and their sum does not fall
     """
     y = luminance(light)
-    x = (y + _DELTA).log10()
-    shown = torch.cat([frame[None] - _whites(frame[None], anchor, sigma_range, variant) for frame in x])
+    if variant == "hdrtoolbox":
+        x = seen = (y + _DELTA).log10()
+    else:
+        x = y.clamp(min=1e-30).log10()
+        seen = x.clamp(ranked(x, _LEAST), ranked(x, 1 - _LEAST))
+    whites = [_whites(frame[None], anchor, sigma_range, variant) for frame in seen]
+    shown = x - torch.cat(whites)
     return relight(light, y, 10 ** shown.clamp(-2, 0))
 
 
 def _whites(x: Tensor, anchor: float, sigma_range: float, variant: str) -> Tensor:
-    """Σ W_i P_i of one frame."""
-    centres = _centres(x, variant)
-    sigma = max((b - a for a, b in pairwise(centres)), default=1.0)
-    members = [(-((x - c) ** 2) / (2 * sigma**2)).exp() for c in centres]
-    total = torch.stack(members).sum(0)
-    if len(members) > 1:
-        members = [m for m in members if float((m / total).max()) > 0.6] or members
-    owner = torch.stack(members).argmax(0)
+    """Σ W_i P_i of one image (1, 1, H, W) of log10 luminance."""
+    values = counted(x[0]).flatten()
+    centres, members = _frameworks(x, values, variant)
+    owner = members.argmax(0)
+    owners = counted(owner[0]).flatten()
     side = min(x.shape[-2:]) / 2
     weights, whites = [], []
     for i, member in enumerate(members):
-        own = x[owner == i]
+        own = values[owners == i]
         if own.numel() == 0:
             continue
         articulation = 1 - exp(-(float(own.max() - own.min()) ** 2) / (2 * 0.33**2))
-        whites.append(float(own.kthvalue(max(1, int(own.numel() * anchor + 0.5))).values))
+        rank = min(max(1, int(own.numel() * float(anchor) + 0.5)), own.numel())
+        whites.append(float(own.kthvalue(rank).values))
         even = bilateral_grid(member, side, sigma_range, origin=0.0) if side >= 1 else member
         weights.append((articulation + 1e-6) * even + 1e-12)
     total = torch.stack(weights).sum(0)
     return torch.stack([w / total * white for w, white in zip(weights, whites)]).sum(0)
 
 
-def _centres(x: Tensor, variant: str) -> list[float]:
-    """k-means of the histogram of log10 luminance, one seed a decade, close centroids joined by their weight."""
+def _frameworks(x: Tensor, values: Tensor, variant: str) -> tuple[list[float], Tensor]:
+    """Centres, and the memberships (K, 1, 1, H, W); a framework without a pixel of its own is joined to the next."""
+    centres, weights = _centres(values, variant)
+    _join_close(centres, weights)
+    while True:
+        sigma = max((b - a for a, b in pairwise(centres)), default=1.0)
+        members = torch.stack([(-((x - c) ** 2) / (2 * sigma**2)).exp() for c in centres])
+        share = members / members.sum(0).clamp(min=1e-30)
+        owner = share.argmax(0)
+        for i in range(len(centres) - 1):
+            own = share[i][owner == i]
+            if own.numel() == 0 or float(own.max()) <= _OWN:
+                _join(centres, weights, i)
+                break
+        else:
+            return centres, members
+
+
+def _centres(values: Tensor, variant: str) -> tuple[list[float], list[float]]:
+    """k-means of the histogram of log10 luminance, one seed a decade: centres in order, and how many pixels each has."""
+    x = values.double()
     low, high = float(x.min()), float(x.max())
     if high - low < 1e-3:
-        return [(low + high) / 2]
+        return [(low + high) / 2], [float(x.numel())]
     at = torch.linspace(low, high, _BINS, dtype=torch.float64)
-    if variant == "hdrtoolbox":
-        place = ((x.double() - low) / (high - low) * (_BINS - 1)).long().flatten()
-        counts, passes = torch.bincount(place, minlength=_BINS).double().cpu(), 1
-        centres = torch.arange(low, high, 1.0, dtype=torch.float64)
-    else:
-        counts, passes = torch.histc(x.double(), _BINS, low, high).cpu(), 100
-        centres = torch.arange(floor(low), ceil(high) + 1, dtype=torch.float64)
-    for _ in range(passes):
+    place = ((x - low) / (high - low) * (_BINS - 1)).long()
+    counts = torch.bincount(place, minlength=_BINS).double().cpu()
+    seeds = torch.arange(low, high, 1.0, dtype=torch.float64)
+    centres = torch.cat([seeds, torch.tensor([high], dtype=torch.float64)])
+    for _ in range(_PASSES):
         nearest = (at[:, None] - centres[None]).abs().argmin(1)
         weight = torch.zeros(len(centres), dtype=torch.float64).index_add(0, nearest, counts)
         sums = torch.zeros(len(centres), dtype=torch.float64).index_add(0, nearest, counts * at)
-        moved = (sums / weight)[weight > 0]
-        settled = len(moved) == len(centres) and bool((moved - centres).abs().max() < 1e-9)
-        centres = moved
-        if settled:
+        kept = weight > 0
+        moved = (sums / weight)[kept]
+        step = centres[kept] - moved
+        settled = float(step.sum()) <= 0 if variant == "hdrtoolbox" else float(step.abs().max()) < 1e-9
+        centres, weight = moved, weight[kept]
+        if settled and bool(kept.all()):
             break
-    return _joined(centres.tolist(), weight[weight > 0].tolist())
+    return centres.tolist(), weight.tolist()
 
 
-def _joined(centres: list[float], weights: list[float]) -> list[float]:
-    while len(centres) > 1:
-        gaps = [b - a for a, b in pairwise(centres)]
-        i = gaps.index(min(gaps))
-        if gaps[i] >= _APART:
-            break
-        both = weights[i] + weights[i + 1]
-        centres[i : i + 2] = [(centres[i] * weights[i] + centres[i + 1] * weights[i + 1]) / both]
-        weights[i : i + 2] = [both]
-    return centres
+def _join_close(centres: list[float], weights: list[float]) -> None:
+    """The leftmost pair closer than one log10 unit becomes one, until there is none."""
+    i = 0
+    while i + 1 < len(centres):
+        if centres[i + 1] - centres[i] < _APART:
+            _join(centres, weights, i)
+            i = 0
+        else:
+            i += 1
+
+
+def _join(centres: list[float], weights: list[float], i: int) -> None:
+    """Centre i and the next become their weighted mean."""
+    both = weights[i] + weights[i + 1]
+    centres[i : i + 2] = [(centres[i] * weights[i] + centres[i + 1] * weights[i + 1]) / both]
+    weights[i : i + 2] = [both]

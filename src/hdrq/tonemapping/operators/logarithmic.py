@@ -14,6 +14,7 @@ from hdrq.tonemapping.operator import OperatorCard, operator
         source="Banterle et al., Advanced High Dynamic Range Imaging, 2nd ed. 2017, section 3.2.1",
         robust=False,
         tunes={"q": (0.01, 1e6), "k": (0.01, 1e6)},
+        limits={"q": (1e-6, 1e12), "k": (1e-6, 1e12)},
     )
 )
 def logarithmic(light: Tensor, *, q: float = 1.0, k: float = 1.0) -> Tensor:

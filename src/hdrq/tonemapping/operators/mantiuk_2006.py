@@ -43,6 +43,8 @@ _EVERY_THRESHOLD = (
         title="Perceptual framework for contrast processing",
         source="Mantiuk, Myszkowski & Seidel 2006, doi:10.1145/1166087.1166095; variants as OpenCV 5.0, pfstools 2.2",
         tunes={"factor": (0.02, 1), "saturation": (0.3, 1.2)},
+        colour=("saturation",),
+        limits={"factor": (1e-3, 3)},
     )
 )
 def mantiuk_2006(

@@ -22,6 +22,7 @@ _SIDE = 5  # of the median that smooths the zones
         source="Mertens, Kautz & Van Reeth 2007, doi:10.1109/PG.2007.17; variant as HDR Toolbox 5375d05",
         gives="code",
         tunes={"contrast": (0, 2), "saturation": (0, 2), "exposedness": (0, 2)},
+        limits={"contrast": (0, 10), "saturation": (0, 10), "exposedness": (0, 10), "step": (0.25, 20), "most": (2, 20)},
     )
 )
 def mertens(
@@ -64,7 +65,7 @@ def _by_zones(light: Tensor, contrast: float, saturation: float, exposedness: fl
 
 def _zones(y: Tensor) -> Tensor:
     """Whole stops of log2, their median over 5 x 5 (0 outside), and pairs of stops where there are more than three."""
-    stops = (y.detach() + 1e-6).log2().floor()
+    stops = (y.detach() + 2.0**-20).log2().floor()
     wide = pad(stops, *(_SIDE // 2,) * 4, "zero")
     windows = wide.unfold(-2, _SIDE, 1).unfold(-2, _SIDE, 1).flatten(-2)
     stops = windows.median(-1).values

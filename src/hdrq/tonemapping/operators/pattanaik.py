@@ -7,9 +7,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from hdrq.image.statistics import XYZ_WEIGHTS, log_mean, luminance, ratio
 from hdrq.tonemapping.adaptation import scotopic
 from hdrq.tonemapping.operator import OperatorCard, operator
+from hdrq.image.statistics import XYZ_WEIGHTS, log_mean, luminance, parameter, ratio
 
 _N = 0.73  # of the receptors' response
 _WHITE, _BLACK = 5.0, 5.0 / 32  # references, in terms of the adaptation luminance
@@ -35,7 +35,9 @@ def pattanaik(
     local: bool = False,
     variant: Literal["paper", "pfstools", "hdrtoolbox"] = "paper",
 ) -> Tensor:
-    """Receptor responses of the scene, moved so that black looks black, inverted for a viewer of the display.
+    """Receptor responses of the scene, fitted between the display's black and white, inverted for its viewer.
+
+    They are moved so that black looks black, and scaled where the scene has more response than the display.
 
     adaptation_nits  G, what the eye is adapted to; auto is 5 L̄ (hdrtoolbox: 80)
     display_nits     what the viewer of the display is adapted to; its white is 5 times as bright
@@ -50,12 +52,14 @@ def pattanaik(
     if variant == "hdrtoolbox":
         return _responses(light, y, 80.0 if adaptation_nits is None else adaptation_nits)
     adapted = (
-        5 * log_mean(y) if adaptation_nits is None else torch.full_like(y[:1, :1, :1, :1], adaptation_nits)
+        5 * log_mean(y) if adaptation_nits is None else torch.zeros_like(y[:1, :1, :1, :1]) + parameter(adaptation_nits)
     )
-    viewer = torch.full_like(adapted[:1], display_nits)
+    viewer = torch.zeros_like(adapted[:1]) + parameter(display_nits)
     bleach, half = 2e6 / (2e6 + viewer), _cone_half(viewer)
-    lift = bleach * _sigmoid(_BLACK * viewer, half) - _response(_BLACK * adapted, adapted)
-    response = (_response(y, adapted) + lift).clamp(min=1e-9)
+    black, white = (bleach * _sigmoid(q * viewer, half) for q in (_BLACK, _WHITE))
+    least, most = (_response(q * adapted, adapted) for q in (_BLACK, _WHITE))
+    scale = ((white - black) / (most - least)).clamp(max=1)
+    response = (black + scale * (_response(y, adapted) - least)).clamp(min=1e-9)
     response = torch.minimum(response, 0.9999 * bleach)
     shown = half * (response / (bleach - response)) ** (1 / _N)
     slope = _slope(y, adapted) / _display_slope(_WHITE * viewer, bleach, half)
@@ -120,7 +124,7 @@ def _responses(light: Tensor, y: Tensor, g: float) -> Tensor:
 def _pfstools(light: Tensor, adaptation_nits: float | None, display_nits: float, local: bool) -> Tensor:
     y = luminance(light, XYZ_WEIGHTS).clamp(min=1e-9)
     if adaptation_nits is not None:
-        g = torch.full_like(y[:, :, :1, :1], adaptation_nits)
+        g = torch.zeros_like(y[:, :, :1, :1]) + parameter(adaptation_nits)
     else:
         g = _around(y) if local else 5 * (log_mean(y, 1e-4) - 1e-4).clamp(min=1e-9)
     reference = torch.full_like(g[:, :, :1, :1], _LOCAL_REFERENCE) if local else g

@@ -17,6 +17,7 @@ _FRESNEL = 0.04  # what a dielectric adds at normal incidence, taken off again
         title="Khronos PBR Neutral",
         source="Khronos Group 2024, PBR Neutral Tone Mapper specification",
         tunes={"ev": (-6, 6), "compress_from": (0.4, 0.95), "desaturation": (0, 1)},
+        limits={"compress_from": (0.05, 0.99), "desaturation": (0, 10)},
     )
 )
 def pbr_neutral(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import exp
 from typing import Literal
 
 from torch import Tensor
@@ -15,8 +14,10 @@ from hdrq.image.statistics import (
     log_mean,
     luminance,
     mean,
+    parameter,
     ranked,
     ratio,
+    stretched,
 )
 from hdrq.image.transfer import srgb_to_linear
 from hdrq.tonemapping.operator import OperatorCard, operator
@@ -35,6 +36,8 @@ _WEIGHTS = {
         source="Reinhard & Devlin 2005, doi:10.1109/TVCG.2005.9; variants as HDR Toolbox 5375d05, pfstools 2.2, OpenCV 5.0",
         robust=False,
         tunes={"intensity": (-8, 8), "contrast": (0.2, 1), "chromatic": (0, 1), "adaptation": (0, 1)},
+        colour=("chromatic",),
+        limits={"contrast": (0, 5), "intensity": (-30, 30), "adaptation": (0, 1), "chromatic": (0, 1), "unit": (1e-12, 1e12)},
     )
 )
 def reinhard_devlin(
@@ -74,10 +77,10 @@ def reinhard_devlin(
     local = chromatic * c + (1 - chromatic) * y
     whole = chromatic * channels + (1 - chromatic) * frame
     adapted = adaptation * local + (1 - adaptation) * whole
-    response = ratio(c, c + (exp(-intensity) * adapted).clamp(min=1e-12) ** m)
+    response = ratio(c, c + ((-parameter(intensity)).exp() * adapted).clamp(min=1e-12) ** m)
     if normalise:
         scale = luminance(response) if variant == "hdrtoolbox" else response
-        response = ratio(response - darkest(scale), brightest(scale) - darkest(scale)).clamp(0, 1)
+        response = stretched(response, darkest(scale), brightest(scale)).clamp(0, 1)
     if variant == "pfstools":
         return srgb_to_linear(response)
     return response.clamp(min=1e-12) ** (1 / gamma) if gamma != 1 else response

@@ -24,6 +24,8 @@ _WIDEST = 43.0  # of pfstools' sizes
         source="Reinhard, Stark, Shirley & Ferwerda 2002, doi:10.1145/566654.566575; "
         "variants as HDR Toolbox 5375d05 and pfstools 2.2",
         tunes={"key": (0.01, 2), "white": (0.5, 1000), "phi": (1, 15)},
+        stepped=("phi",),
+        limits={"phi": (-5, 30), "threshold": (0, 10), "scales": (2, 16), "ratio": (1.01, 4)},
     )
 )
 def reinhard_local(

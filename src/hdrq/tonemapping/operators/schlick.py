@@ -17,6 +17,7 @@ from hdrq.tonemapping.operator import OperatorCard, operator
         "numbers of HDR Toolbox 5375d05",
         robust=False,
         tunes={"p": (1.5, 1e4)},
+        limits={"p": (1, 1e9), "k": (0, 1), "bits": (1, 16), "step": (1e-3, 1e3)},
     )
 )
 def schlick(

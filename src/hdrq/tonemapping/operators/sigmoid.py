@@ -13,6 +13,8 @@ from hdrq.tonemapping.operator import OperatorCard, operator
         title="Sigmoid with saturation",
         source="the Naka-Rushton curve as tone mappers tuned by gradient use it; half response at L̄ / alpha",
         tunes={"alpha": (0.02, 50), "gamma": (0.3, 1.5)},
+        colour=("gamma",),
+        limits={"alpha": (1e-6, 1e6), "gamma": (0, 5)},
     )
 )
 def sigmoid(light: Tensor, *, alpha: float = 0.5, gamma: float = 1.0) -> Tensor:

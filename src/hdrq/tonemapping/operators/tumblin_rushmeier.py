@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from math import log, log10
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from hdrq.image.statistics import log_mean, luminance, relight
 from hdrq.tonemapping.operator import OperatorCard, operator
+from hdrq.image.statistics import log_mean, luminance, parameter, relight
 
 
 def _stevens(nits: Tensor) -> Tensor:
@@ -24,6 +23,7 @@ def _stevens(nits: Tensor) -> Tensor:
         "doi:10.1145/300776.300783",
         reads="nits",
         tunes={"display_nits": (1, 100), "contrast": (5, 1000)},
+        limits={"display_nits": (0.1, 1e4), "contrast": (1, 1e6)},
     )
 )
 def tumblin_rushmeier(
@@ -43,8 +43,9 @@ def tumblin_rushmeier(
     y = luminance(light)
     adapted = log_mean(y)
     scene = _stevens(adapted)
-    display = float(_stevens(torch.tensor(display_nits, dtype=torch.float64)))
-    logarithm = log if variant == "hdrtoolbox" else log10
-    gain = contrast ** ((scene / (1.855 + 0.4 * logarithm(display_nits)) - 1) / 2)
+    viewer = parameter(display_nits)
+    display = _stevens(viewer)
+    logarithm = viewer.log() if variant == "hdrtoolbox" else viewer.log10()
+    gain = contrast ** ((scene / (1.855 + 0.4 * logarithm) - 1) / 2)
     new = display_nits * gain * (y / adapted).clamp(min=1e-12) ** (scene / display)
     return relight(light, y, new / peak_nits)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from hdrq.image.statistics import brightest, luminance, ratio, relight
-from hdrq.image.transfer import srgb_to_linear
 from hdrq.tonemapping.operator import OperatorCard, operator
+from hdrq.image.statistics import brightest, counted, luminance, ratio, relight
+from hdrq.image.transfer import srgb_to_linear
 
 # Density of the luma of photographs, 20 bins of 0..1.
 _TARGET: tuple[float, ...] = (
@@ -25,6 +25,7 @@ _SEARCHED = 200_000  # pixels the search looks at
         differentiable=False,
         robust=False,
         tunes={"steepness": (1, 1e9)},
+        limits={"steepness": (1e-3, 1e12)},
     )
 )
 def vinker(light: Tensor, *, steepness: float | None = None) -> Tensor:
@@ -35,7 +36,7 @@ def vinker(light: Tensor, *, steepness: float | None = None) -> Tensor:
     y = luminance(light)
     x = ratio(y, brightest(y))
     if steepness is None:
-        found = torch.stack([_match(frame.detach().flatten()) for frame in x]).view(-1, 1, 1, 1)
+        found = torch.stack([_match(counted(frame).detach().flatten()) for frame in x]).view(-1, 1, 1, 1)
     else:
         found = torch.as_tensor(steepness, dtype=x.dtype, device=x.device)
     code = (found * x).log1p() / found.log1p()

@@ -13,6 +13,7 @@ from hdrq.tonemapping.operator import OperatorCard, operator
         title="Contrast-based scale factor",
         source="Ward 1994, Graphics Gems IV, pages 415-421",
         reads="nits",
+        display=("peak_nits",),
         tunes={"adaptation_nits": (0.01, 1e5)},
     )
 )

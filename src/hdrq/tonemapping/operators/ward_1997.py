@@ -10,14 +10,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hdrq.image.resize import imresize
-from hdrq.image.statistics import luminance, relight
 from hdrq.tonemapping.adaptation import cone_threshold, rod_threshold
 from hdrq.tonemapping.operator import OperatorCard, operator
+from hdrq.image.resize import imresize
+from hdrq.image.statistics import GREY, counted, luminance, relight
 
 _DARKEST = 1e-6
 _CUT = 0.025  # share of the counts that may be left above the ceiling
 _PASSES = 500
+_ENDS = 1e-4  # share of pixels at either end that the range leaves out, so that a firefly does not set it
 
 
 @operator(
@@ -27,6 +28,9 @@ _PASSES = 500
         reads="nits",
         differentiable=False,
         tunes={"black_nits": (0.1, 10)},
+        stepped=("black_nits",),
+        temporal=False,
+        limits={"black_nits": (1e-4, 100), "bins": (2, 10000), "foveal_ppd": (1, 1000)},
     )
 )
 def ward_1997(
@@ -65,10 +69,14 @@ def _adjust(
             else F.adaptive_avg_pool2d(y[None], (h, w))
         )
         seen = shrunk[0]
-    x = (seen + _DARKEST).log().double()
+    x = counted((seen + _DARKEST).log().double())
+    if not toolbox:
+        least = 1 + int(_ENDS * x.numel())
+        ends = (x.flatten().kthvalue(k).values for k in (least, x.numel() + 1 - least))
+        x = x.clamp(*ends)
     low, high = float(x.min()), float(x.max())
     if high - low < 1e-6:
-        return torch.full_like(y, (peak * black) ** 0.5)
+        return torch.full_like(y, black + GREY * (peak - black))
     width = (high - low) / bins
     # Added up, as HDR Toolbox does: on which side of the last edge the brightest pixel falls hangs on the rounding.
     steps = list(accumulate([low] + [width] * bins))

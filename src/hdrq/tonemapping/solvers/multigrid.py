@@ -83,8 +83,6 @@ def _spread(x: Tensor, shape: torch.Size) -> Tensor:
 def _coarser(a: Level) -> Level:
     """Edges between blocks are the sums of the edges they stand for."""
     h, w = a.own.shape
-    right = F.pad(a.across[:, 1::2], (0, 0, 0, h % 2))
-    below = F.pad(a.down[1::2], (0, w % 2))
-    return level(
-        right.view(-1, 2, right.shape[1]).sum(1), below.view(below.shape[0], -1, 2).sum(2), _gather(a.own)
-    )
+    right = F.pad(a.across[:, 1::2], (0, 0, 0, h % 2)).unflatten(0, ((h + 1) // 2, 2)).sum(1)
+    below = F.pad(a.down[1::2], (0, w % 2)).unflatten(1, ((w + 1) // 2, 2)).sum(2)
+    return level(right, below, _gather(a.own))

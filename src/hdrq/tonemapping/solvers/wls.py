@@ -21,7 +21,7 @@ class Unsettled(UserWarning):
     """The solution was not reached within the passes; the picture is smoothed, but not quite as asked."""
 
 
-def wls(target: Tensor, data: float, across: Tensor, down: Tensor) -> Tensor:
+def wls(target: Tensor, data: float | Tensor, across: Tensor, down: Tensor) -> Tensor:
     """f that minimises data Σ (f - target)² + Σ across (f[j+1] - f[j])² + Σ down (f[i+1] - f[i])².
 
     target  (N, 1, H, W); across (N, 1, H, W - 1) and down (N, 1, H - 1, W), weights >= 0
@@ -29,7 +29,8 @@ def wls(target: Tensor, data: float, across: Tensor, down: Tensor) -> Tensor:
 
     Source: Lischinski et al. 2006, doi:10.1145/1141911.1141936. The gradient solves the same system once more.
     """
-    found: Tensor = _Solve.apply(target, across, down, data, _TOLERANCE.get(target.dtype, 1e-4))
+    weight = torch.as_tensor(data, dtype=torch.float64)
+    found: Tensor = _Solve.apply(target, across, down, weight, _TOLERANCE.get(target.dtype, 1e-4))
     return found
 
 
@@ -44,19 +45,27 @@ def smoothness(x: Tensor, strength: float, power: float, least: float) -> tuple[
 class _Solve(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, target: Tensor, across: Tensor, down: Tensor, data: float, tolerance: float
+        ctx: Any, target: Tensor, across: Tensor, down: Tensor, data: Tensor, tolerance: float
     ) -> Tensor:
-        x = torch.cat([_one(t, a, d, data, tolerance) for t, a, d in zip(target * data, across, down)])
-        ctx.save_for_backward(x, across, down)
-        ctx.data, ctx.tolerance = data, tolerance
+        own = float(data)
+        x = torch.cat([_one(t, a, d, own, tolerance) for t, a, d in zip(target * own, across, down)])
+        ctx.save_for_backward(x, target, across, down)
+        ctx.data, ctx.tolerance = own, tolerance
         return x
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        x, across, down = ctx.saved_tensors
+        x, target, across, down = ctx.saved_tensors
         pairs = zip(grads[0], across, down)
         y = torch.cat([_one(g, a, d, ctx.data, ctx.tolerance) for g, a, d in pairs])
-        return ctx.data * y, -y.diff(dim=-1) * x.diff(dim=-1), -y.diff(dim=-2) * x.diff(dim=-2), None, None
+        to_data = (y * (target - x)).sum().double()
+        return (
+            ctx.data * y,
+            -y.diff(dim=-1) * x.diff(dim=-1),
+            -y.diff(dim=-2) * x.diff(dim=-2),
+            to_data,
+            None,
+        )
 
 
 def _one(right: Tensor, across: Tensor, down: Tensor, data: float, tolerance: float) -> Tensor:
