@@ -237,7 +237,9 @@ def _optimize(source: Path, made: Any, options: dict[str, Any]) -> Any:
     )
     seen = list(_progress.bar(steps, 3 * options["iterations"] + 1))
     last = next(s for s in reversed(seen) if isinstance(s, Tuned))
-    click.echo(f"{last.metric} of {last.operator}: {last.before:.4f} before, {last.after:.4f} after")
+    click.echo(
+        f"{last.metric} of {last.operator} ({last.better} is better): {last.before:.4f} before, {last.after:.4f} after"
+    )
     click.echo(f"  by {last.method}, {last.evaluations} evaluations")
     for name, value in last.parameters.items():
         click.echo(f"  {name} = {value:.6g}" if isinstance(value, float) else f"  {name} = {value}")

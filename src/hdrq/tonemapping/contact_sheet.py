@@ -1,9 +1,10 @@
-"""One scene by many operators, side by side, with their names and scores."""
+"""Contact sheet: one scene by many operators, side by side, with their names and scores."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 from warnings import catch_warnings, simplefilter
 
 import numpy as np
@@ -14,10 +15,11 @@ from PIL import ImageDraw, ImageFont
 from torch import Tensor
 
 from hdrq.encoding.photometry import Photometry
-from hdrq.errors import HdrqError, UsageError
+from hdrq.errors import HdrqError, PixelError, UsageError
 from hdrq.records import Image
 from hdrq.registry import names
 from hdrq.scoring.scorer import Scorer
+from hdrq.tonemapping.optimize import value_of_code
 from hdrq.tonemapping.solvers.wls import Unsettled
 from hdrq.tonemapping.tonemap import Plan, code_of, plan, scene_of, shown
 
@@ -26,7 +28,7 @@ _WIDTH, _GAP, _LABEL = 384, 10, 34
 
 @dataclass(frozen=True)
 class Tile:
-    """An operator's picture as code (1, 3, h, w), empty where there is none and `error` says why; and its score."""
+    """A reduced result as code (1, 3, h, w), empty where there is none and `error` says why; and the full one's score."""
 
     operator: str
     code: Tensor
@@ -35,19 +37,27 @@ class Tile:
 
 
 def tiles(
-    image: Image, operators: Sequence[str], scorer: Scorer | None = None, photometry: Photometry | None = None
+    image: Image,
+    operators: Sequence[str],
+    scorer: Scorer | None = None,
+    photometry: Photometry | None = None,
+    **choices: Any,
 ) -> Iterator[Tile]:
-    """Every operator with its defaults, for an SDR screen; operators run and are scored at the size shown."""
-    scene = _reduced(scene_of(image, photometry))
+    """Every operator with its defaults, run and scored at full size, then reduced to the width of a tile.
+
+    choices  of the plan: colour, saturation, gamut
+    """
     for name in operators:
         try:
-            made: Plan = plan(name)
-            with catch_warnings():
+            made: Plan = plan(name, **choices)
+            scene, _ = scene_of(image, photometry, made.operator)
+            with catch_warnings(), torch.no_grad():
                 simplefilter("ignore", Unsettled)  # it does not show at this size
-                code = code_of(shown(scene, made), made)
-            yield Tile(name, code.pixels, _score(scene, code, scorer))
+                picture = shown(scene, made)
+                score = _score(scene, code_of(picture, made), scorer)
+            yield Tile(name, code_of(_reduced(picture), made).pixels, score)
         except HdrqError as error:
-            yield Tile(name, scene[..., :0, :0], error=str(error))
+            yield Tile(name, torch.zeros(1, 3, 0, 0), error=str(error))
 
 
 def operators_of(text: str) -> list[str]:
@@ -83,19 +93,20 @@ def _bytes(code: Tensor) -> np.ndarray:
     return (code[0].detach().cpu().permute(1, 2, 0) * 255).round().clamp(0, 255).byte().numpy()
 
 
-def _reduced(scene: Tensor) -> Tensor:
+def _reduced(picture: Tensor) -> Tensor:
     """Averaged to the width of a tile, and never larger than it came."""
-    h, w = scene.shape[-2:]
+    h, w = picture.shape[-2:]
     if max(h, w) <= _WIDTH:
-        return scene
+        return picture
     scale = _WIDTH / max(h, w)
-    return F.adaptive_avg_pool2d(scene, (max(1, round(h * scale)), max(1, round(w * scale))))
+    return F.adaptive_avg_pool2d(picture, (max(1, round(h * scale)), max(1, round(w * scale))))
 
 
 def _score(scene: Tensor, code: Image, scorer: Scorer | None) -> float | None:
+    """The metric of the code rounded to its bits, None where the image is too small for it."""
     if scorer is None:
         return None
     try:
-        return float(scorer(Image(scene, "nits"), code)) if scorer.full_reference else float(scorer(code))
-    except HdrqError:
+        return value_of_code(scene, code, scorer)
+    except PixelError:
         return None

@@ -47,7 +47,7 @@ def window_exposure(luminance: Tensor, stops: float = 8.0, bins: int = 4096, flo
         x = counted(frame).flatten()
         low, span = float(x.min()), float(x.max() - x.min())
         if span == 0:
-            gains.append(2.0 ** -low)
+            gains.append(2.0**-low)
             continue
         place = ((x - low) / span * (bins - 1)).long()
         half = min(round(stops / 2 * bins / span), bins)

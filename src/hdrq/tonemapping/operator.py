@@ -12,12 +12,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from hdrq.cards import Option
 from hdrq.errors import PixelError, UsageError
 from hdrq.image.arithmetic import all_finite
 from hdrq.image.statistics import counting, filled
 from hdrq.image.transfer import srgb_to_linear
-from hdrq.cards import Option
-
 
 # What an option of this name may be, whatever the operator; a card may narrow it.
 _LIMITS: Mapping[str, tuple[float, float]] = {
@@ -84,8 +83,9 @@ class Operator:
         """As a call, but colours beyond the display's gamut keep their values above 1.
 
         Negative light counts as black. Black pixels stay black and do not count: statistics leave them out, black
-        borders are cut off, and filters and solvers see the surroundings of other black pixels continued there. Variants that reproduce a program treat them as it does.
-        NaN and Inf are refused, and options beyond their limits.
+        borders are cut off, and filters and solvers see the surroundings of other black pixels continued there.
+        Variants that reproduce a program treat them as it does. NaN and Inf are refused, and options beyond their
+        limits.
         """
         if not all_finite(light):
             raise PixelError(f"{self.name} was handed NaN or Inf; mask or clip those pixels first")

@@ -145,11 +145,15 @@ def value_of_file(scene: Tensor, plan: Plan, scorer: Scorer) -> float:
     """The metric of a scene and its code as it is written: at full size, dithered if asked, rounded to its bits."""
     with torch.no_grad(), catch_warnings():
         simplefilter("ignore", Unsettled)
-        code = code_of(shown(scene, plan), plan)
-        if code.bits:
-            steps = 2**code.bits - 1
-            code = replace(code, pixels=(code.pixels * steps).round() / steps)
-        return float(_compare(scene, code, scorer).mean())
+        return value_of_code(scene, code_of(shown(scene, plan), plan), scorer)
+
+
+def value_of_code(scene: Tensor, code: Image, scorer: Scorer) -> float:
+    """The metric of a scene and its code, rounded to the code's bits."""
+    if code.bits:
+        steps = 2**code.bits - 1
+        code = replace(code, pixels=(code.pixels * steps).round() / steps)
+    return float(_compare(scene, code, scorer).mean())
 
 
 def _compare(scene: Tensor, code: Image, scorer: Scorer) -> Tensor:
@@ -256,9 +260,7 @@ def _has_gradient(value: Callable[[Tensor], Tensor], start: list[float]) -> bool
 Found = Iterator[tuple[int, list[float], float]]
 
 
-def _by_gradient(
-    value: Callable[[Tensor], Tensor], begin: list[float], iterations: int, seed: int
-) -> Found:
+def _by_gradient(value: Callable[[Tensor], Tensor], begin: list[float], iterations: int, seed: int) -> Found:
     """Adam, with a rate that falls to an eighth. Source: Kingma & Ba 2015."""
     u = torch.tensor(begin, dtype=torch.float64, requires_grad=True)
     rule = torch.optim.Adam([u], lr=_RATE)
@@ -279,9 +281,7 @@ def _score(value: Callable[[Tensor], Tensor], x: list[float]) -> float:
     return score if np.isfinite(score) else -1e9
 
 
-def _by_evolution(
-    value: Callable[[Tensor], Tensor], begin: list[float], iterations: int, seed: int
-) -> Found:
+def _by_evolution(value: Callable[[Tensor], Tensor], begin: list[float], iterations: int, seed: int) -> Found:
     """CMA-ES, `iterations` evaluations. Source: Hansen 2016, arXiv:1604.00772."""
     yield 0, begin, _score(value, begin)
     search = CMA(mean=np.array(begin), sigma=1.0, seed=seed)

@@ -14,22 +14,24 @@ import torch
 from torch import Tensor
 
 from hdrq import io
-from hdrq.registry import find
 from hdrq.encoding.displays import display as shelf_display
 from hdrq.encoding.photometry import LIGHT, Photometry, emit_for, factor_of, looks_relative, relabel
 from hdrq.errors import DomainError, FileError, HdrqError, UsageError
 from hdrq.image.color import convert
+from hdrq.image.statistics import log_mean, luminance
+from hdrq.image.temporal import Adaptation
+from hdrq.image.transfer import linear_to_srgb
+from hdrq.records import BT709, PRIMARIES, Display, Image
+from hdrq.registry import find
 from hdrq.tonemapping.color_correction import CORRECTIONS
 from hdrq.tonemapping.expansion import clipped
 from hdrq.tonemapping.gamut_mapping import GAMUT_MAPPINGS
 from hdrq.tonemapping.operator import Operator
-from hdrq.image.statistics import log_mean, luminance
-from hdrq.image.temporal import Adaptation
-from hdrq.image.transfer import linear_to_srgb
 from hdrq.tonemapping.solvers.wls import Unsettled
-from hdrq.records import BT709, PRIMARIES, Display, Image
 
-ANCHOR_NITS = 0.18 * 203  # cd/m², of a relative scene's geometric mean; ITU-R BT.2408-7 section 2.1: white is 203
+ANCHOR_NITS = (
+    0.18 * 203
+)  # cd/m², of a relative scene's geometric mean; ITU-R BT.2408-7 section 2.1: white is 203
 _CUT_STOPS = 2.5  # a jump of the mean beyond which a new shot begins
 
 

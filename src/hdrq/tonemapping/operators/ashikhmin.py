@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from hdrq.image.blur import blur
-from hdrq.tonemapping.operator import OperatorCard, operator
 from hdrq.image.statistics import luminance, ranked, relight, stretched
+from hdrq.tonemapping.operator import OperatorCard, operator
 
 
 def _capacity(nits: Tensor) -> Tensor:

@@ -7,9 +7,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from hdrq.tonemapping.operator import OperatorCard, operator
 from hdrq.image.statistics import brightest, luminance, parameter, ratio, relight
 from hdrq.image.transfer import nits_to_pq, pq_to_nits
+from hdrq.tonemapping.operator import OperatorCard, operator
 
 
 @operator(
@@ -46,7 +46,10 @@ def bt2390(
     white, black = nits_to_pq(top), nits_to_pq(torch.full_like(top, source_black_nits))
     span = (white - black).clamp(min=1e-6)
     wanted_white, wanted_black = (nits_to_pq(parameter(n)) for n in (peak_nits, black_nits))
-    highest, lowest = ((wanted_white - black) / span).clamp(max=1), ((wanted_black - black) / span).clamp(min=0)
+    highest, lowest = (
+        ((wanted_white - black) / span).clamp(max=1),
+        ((wanted_black - black) / span).clamp(min=0),
+    )
     e = ((nits_to_pq(read) - black) / span).clamp(0, 1)
     e = _roll_off(e, highest)
     e = e + lowest * (1 - e) ** 4

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from hdrq.image.color import from_bt2020, join_luma, split_luma, to_bt2020
-from hdrq.tonemapping.operator import OperatorCard, operator
 from hdrq.image.statistics import parameter, ratio
+from hdrq.tonemapping.operator import OperatorCard, operator
 
 _GAMMA = 2.4
 

@@ -7,12 +7,10 @@ from math import log
 import torch
 from torch import Tensor
 
-from hdrq.image.color import from_bt2020, to_bt2020
-from hdrq.image.color import from_lab, to_lab
-from hdrq.image.color import mix, rgb_to_xyz
-from hdrq.tonemapping.operator import OperatorCard, operator
+from hdrq.image.color import from_bt2020, from_lab, mix, rgb_to_xyz, to_bt2020, to_lab
 from hdrq.image.statistics import parameter, relight
 from hdrq.records import BT2020
+from hdrq.tonemapping.operator import OperatorCard, operator
 
 _K1, _K3 = 0.83802, 0.74204
 _KNEE = 58.535  # percent of SDR; the report's k2 and k4 are the ones that make the curve and its slope continuous here
@@ -27,7 +25,12 @@ _K4 = _KNEE - _K2 * log(1 - _K3)
         source="ITU-R BT.2446-1, section 6",
         reads="nits",
         tunes={"crosstalk": (0, 0.33), "desaturation": (0, 1)},
-        limits={"crosstalk": (0, 0.33), "desaturation": (0, 1), "white_nits": (1, 10000), "source_nits": (1, 10000)},
+        limits={
+            "crosstalk": (0, 0.33),
+            "desaturation": (0, 1),
+            "white_nits": (1, 10000),
+            "source_nits": (1, 10000),
+        },
     )
 )
 def bt2446c(

@@ -6,12 +6,8 @@ from typing import Literal
 
 from torch import Tensor
 
-from hdrq.image.edge_preserving import bilateral, bilateral_grid
-from hdrq.image.edge_preserving import bilateral_slices
 from hdrq.image.color import weigh
-from hdrq.tonemapping.color_correction import exponent_for
-from hdrq.image.edge_preserving import guided_filter
-from hdrq.tonemapping.operator import OperatorCard, operator
+from hdrq.image.edge_preserving import bilateral, bilateral_grid, bilateral_slices, guided_filter
 from hdrq.image.statistics import (
     brightest,
     darkest,
@@ -22,6 +18,8 @@ from hdrq.image.statistics import (
     ratio,
     relight,
 )
+from hdrq.tonemapping.color_correction import exponent_for
+from hdrq.tonemapping.operator import OperatorCard, operator
 
 _DELTA = 1e-6
 _LOW = 0.001  # rank of the base that counts as black

@@ -8,8 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hdrq.tonemapping.operator import OperatorCard, operator
-from hdrq.tonemapping.solvers.poisson import divergence, forward_difference, solve_poisson
+from hdrq.image.filters import separable
 from hdrq.image.statistics import (
     XYZ_WEIGHTS,
     brightest,
@@ -20,7 +19,8 @@ from hdrq.image.statistics import (
     ratio,
     stretched,
 )
-from hdrq.image.filters import separable
+from hdrq.tonemapping.operator import OperatorCard, operator
+from hdrq.tonemapping.solvers.poisson import divergence, forward_difference, solve_poisson
 
 _SMALLEST = 8  # pixels, the least side of the coarsest level
 _STEEP = 1e-4  # gradients below this are left alone
@@ -60,7 +60,9 @@ def fattal(
     white: float = 0.005,
     variant: Literal["paper", "pfstools"] = "paper",
 ) -> Tensor:
-    """Gradients of H = ln L (pfstools: ln(100 L + 1e-4), L stretched to 0..1) times Π_k (|∇H_k| / (alpha mean|∇H_k|))^(beta - 1), integrated by Poisson's equation.
+    """Gradients of H times Π_k (|∇H_k| / (alpha mean|∇H_k|))^(beta - 1), integrated by Poisson's equation.
+
+    H is ln L; with pfstools ln(100 L + 1e-4), L stretched to 0..1.
 
     alpha         gradients steeper than alpha times their mean are attenuated; auto 0.1 (pfstools 1)
     gamma         contrast of the result's logarithm; auto 1 (pfstools 0.8)

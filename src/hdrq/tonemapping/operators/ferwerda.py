@@ -7,9 +7,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from hdrq.image.statistics import brightest, luminance, parameter
 from hdrq.tonemapping.adaptation import cone_threshold, rod_threshold, scotopic
 from hdrq.tonemapping.operator import OperatorCard, operator
-from hdrq.image.statistics import brightest, luminance, parameter
 
 _BLUE = (1.05, 0.97, 1.27)  # colour of what only rods see, BT.709
 
@@ -40,7 +40,11 @@ def ferwerda(
     variant          hdrtoolbox gives rods the luminance of cones
     """
     y = luminance(light)
-    scene = brightest(y) / 2 if adaptation_nits is None else torch.zeros_like(y[:, :, :1, :1]) + parameter(adaptation_nits)
+    scene = (
+        brightest(y) / 2
+        if adaptation_nits is None
+        else torch.zeros_like(y[:, :, :1, :1]) + parameter(adaptation_nits)
+    )
     display = torch.zeros_like(scene) + parameter(peak_nits / 2 if display_nits is None else display_nits)
     cones = cone_threshold(display) / cone_threshold(scene)
     rods = rod_threshold(display) / rod_threshold(scene)

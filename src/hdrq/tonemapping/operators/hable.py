@@ -6,9 +6,9 @@ from typing import Literal
 
 from torch import Tensor
 
+from hdrq.image.statistics import luminance, parameter
 from hdrq.tonemapping.exposure import expose_grey
 from hdrq.tonemapping.operator import OperatorCard, operator
-from hdrq.image.statistics import luminance, parameter
 
 # shoulder strength, linear strength, linear angle, toe strength, toe numerator, toe denominator
 _SHAPES = {

@@ -7,8 +7,8 @@ from typing import Literal
 
 from torch import Tensor
 
-from hdrq.tonemapping.operator import OperatorCard, operator
 from hdrq.image.statistics import brightest, darkest, luminance, mean, ranked, relight, stretched
+from hdrq.tonemapping.operator import OperatorCard, operator
 
 
 @operator(

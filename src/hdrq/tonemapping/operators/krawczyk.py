@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from hdrq.image.edge_preserving import bilateral_grid
-from hdrq.tonemapping.operator import OperatorCard, operator
 from hdrq.image.statistics import counted, luminance, ranked, relight
+from hdrq.tonemapping.operator import OperatorCard, operator
 
 _DELTA = 1e-6  # of the program
 _BINS = 256
@@ -61,7 +61,7 @@ def krawczyk(
 def _whites(x: Tensor, anchor: float, sigma_range: float, variant: str) -> Tensor:
     """Σ W_i P_i of one image (1, 1, H, W) of log10 luminance."""
     values = counted(x[0]).flatten()
-    centres, members = _frameworks(x, values, variant)
+    members = _frameworks(x, values, variant)
     owner = members.argmax(0)
     owners = counted(owner[0]).flatten()
     side = min(x.shape[-2:]) / 2
@@ -79,8 +79,8 @@ def _whites(x: Tensor, anchor: float, sigma_range: float, variant: str) -> Tenso
     return torch.stack([w / total * white for w, white in zip(weights, whites)]).sum(0)
 
 
-def _frameworks(x: Tensor, values: Tensor, variant: str) -> tuple[list[float], Tensor]:
-    """Centres, and the memberships (K, 1, 1, H, W); a framework without a pixel of its own is joined to the next."""
+def _frameworks(x: Tensor, values: Tensor, variant: str) -> Tensor:
+    """Memberships (K, 1, 1, H, W) of every framework; a framework without a pixel of its own is joined to the next."""
     centres, weights = _centres(values, variant)
     _join_close(centres, weights)
     while True:
@@ -94,7 +94,7 @@ def _frameworks(x: Tensor, values: Tensor, variant: str) -> tuple[list[float], T
                 _join(centres, weights, i)
                 break
         else:
-            return centres, members
+            return members
 
 
 def _centres(values: Tensor, variant: str) -> tuple[list[float], list[float]]:

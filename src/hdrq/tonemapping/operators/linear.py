@@ -6,8 +6,6 @@ from typing import Literal
 
 from torch import Tensor
 
-from hdrq.tonemapping.exposure import most_well_exposed, window_exposure
-from hdrq.tonemapping.operator import OperatorCard, operator
 from hdrq.image.statistics import (
     GREY,
     brightest,
@@ -20,6 +18,8 @@ from hdrq.image.statistics import (
     ratio,
     relight,
 )
+from hdrq.tonemapping.exposure import most_well_exposed, window_exposure
+from hdrq.tonemapping.operator import OperatorCard, operator
 
 Auto = Literal["grey", "mean", "well-exposed", "window", "over-exposed", "stretch", "full-stretch", "off"]
 
@@ -36,7 +36,8 @@ def linear(light: Tensor, *, ev: float = 0.0, auto: Auto = "grey", share: float 
     """The scene times a gain, clipped by the display.
 
     ev     stops on top of the automatic exposure
-    auto   "grey": geometric mean luminance to 0.18; "mean": mean luminance to 0.25; "well-exposed": most pixels between 5 and 95 % of sRGB code;
+    auto   "grey": geometric mean luminance to 0.18; "mean": mean luminance to 0.25;
+           "well-exposed": most pixels between 5 and 95 % of sRGB code;
            "window": the eight stops with the most pixels end at white;
            "over-exposed": `share` of all channels' codes, at gamma 2.2, above 0.95; "stretch": luminance between the 1 % and
            99.9 % ranks; "full-stretch": between darkest and brightest; "off": a value of 1 is white

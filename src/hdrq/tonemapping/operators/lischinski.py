@@ -7,9 +7,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from hdrq.image.statistics import darkest, log_mean, luminance, parameter
 from hdrq.tonemapping.operator import OperatorCard, operator
 from hdrq.tonemapping.photographic import estimate_key
-from hdrq.image.statistics import darkest, log_mean, luminance, parameter
 from hdrq.tonemapping.solvers.wls import smoothness, wls
 
 _DELTA = 1e-4  # of the program, in the guide and in where its zones begin

@@ -24,7 +24,13 @@ from hdrq.tonemapping.solvers.display_curve import STEP, count_contrasts, fit_cu
         tunes={"enhance": (0.5, 2)},
         stepped=("enhance",),
         temporal=False,
-        limits={"ambient_lux": (0, 1e5), "reflectance": (0, 1), "ppd": (1, 1000), "enhance": (0.01, 10), "adapted_nits": (1e-3, 1e6)},
+        limits={
+            "ambient_lux": (0, 1e5),
+            "reflectance": (0, 1),
+            "ppd": (1, 1000),
+            "enhance": (0.01, 10),
+            "adapted_nits": (1e-3, 1e6),
+        },
     )
 )
 def mantiuk_2008(

@@ -22,7 +22,13 @@ _SIDE = 5  # of the median that smooths the zones
         source="Mertens, Kautz & Van Reeth 2007, doi:10.1109/PG.2007.17; variant as HDR Toolbox 5375d05",
         gives="code",
         tunes={"contrast": (0, 2), "saturation": (0, 2), "exposedness": (0, 2)},
-        limits={"contrast": (0, 10), "saturation": (0, 10), "exposedness": (0, 10), "step": (0.25, 20), "most": (2, 20)},
+        limits={
+            "contrast": (0, 10),
+            "saturation": (0, 10),
+            "exposedness": (0, 10),
+            "step": (0.25, 20),
+            "most": (2, 20),
+        },
     )
 )
 def mertens(

@@ -7,9 +7,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from hdrq.image.statistics import XYZ_WEIGHTS, log_mean, luminance, parameter, ratio
 from hdrq.tonemapping.adaptation import scotopic
 from hdrq.tonemapping.operator import OperatorCard, operator
-from hdrq.image.statistics import XYZ_WEIGHTS, log_mean, luminance, parameter, ratio
 
 _N = 0.73  # of the receptors' response
 _WHITE, _BLACK = 5.0, 5.0 / 32  # references, in terms of the adaptation luminance
@@ -52,7 +52,9 @@ def pattanaik(
     if variant == "hdrtoolbox":
         return _responses(light, y, 80.0 if adaptation_nits is None else adaptation_nits)
     adapted = (
-        5 * log_mean(y) if adaptation_nits is None else torch.zeros_like(y[:1, :1, :1, :1]) + parameter(adaptation_nits)
+        5 * log_mean(y)
+        if adaptation_nits is None
+        else torch.zeros_like(y[:1, :1, :1, :1]) + parameter(adaptation_nits)
     )
     viewer = torch.zeros_like(adapted[:1]) + parameter(display_nits)
     bleach, half = 2e6 / (2e6 + viewer), _cone_half(viewer)

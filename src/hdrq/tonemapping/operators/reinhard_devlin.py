@@ -37,7 +37,13 @@ _WEIGHTS = {
         robust=False,
         tunes={"intensity": (-8, 8), "contrast": (0.2, 1), "chromatic": (0, 1), "adaptation": (0, 1)},
         colour=("chromatic",),
-        limits={"contrast": (0, 5), "intensity": (-30, 30), "adaptation": (0, 1), "chromatic": (0, 1), "unit": (1e-12, 1e12)},
+        limits={
+            "contrast": (0, 5),
+            "intensity": (-30, 30),
+            "adaptation": (0, 1),
+            "chromatic": (0, 1),
+            "unit": (1e-12, 1e12),
+        },
     )
 )
 def reinhard_devlin(

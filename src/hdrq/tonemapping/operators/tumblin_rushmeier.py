@@ -7,8 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from hdrq.tonemapping.operator import OperatorCard, operator
 from hdrq.image.statistics import log_mean, luminance, parameter, relight
+from hdrq.tonemapping.operator import OperatorCard, operator
 
 
 def _stevens(nits: Tensor) -> Tensor:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from hdrq.tonemapping.operator import OperatorCard, operator
 from hdrq.image.statistics import brightest, counted, luminance, ratio, relight
 from hdrq.image.transfer import srgb_to_linear
+from hdrq.tonemapping.operator import OperatorCard, operator
 
 # Density of the luma of photographs, 20 bins of 0..1.
 _TARGET: tuple[float, ...] = (

@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hdrq.tonemapping.adaptation import cone_threshold, rod_threshold
-from hdrq.tonemapping.operator import OperatorCard, operator
 from hdrq.image.resize import imresize
 from hdrq.image.statistics import GREY, counted, luminance, relight
+from hdrq.tonemapping.adaptation import cone_threshold, rod_threshold
+from hdrq.tonemapping.operator import OperatorCard, operator
 
 _DARKEST = 1e-6
 _CUT = 0.025  # share of the counts that may be left above the ceiling
