@@ -23,6 +23,10 @@ from hdrq.evaluation.evaluate import Plan, across, by_distortion, by_level, eval
 from hdrq.evaluation.preferences import preferences
 from hdrq.evaluation.ratings import Sheet, join, read_scores, sheet
 from hdrq.evaluation.significance import contests, resolving
+from hdrq.evaluation.statistics.agreement import agreement
+from hdrq.evaluation.statistics.correlation import plcc, srocc
+from hdrq.evaluation.statistics.correlation_tests import steiger, williams
+from hdrq.evaluation.statistics.curves import Curve, fit
 from hdrq.records import Image, Pair
 
 Run = Callable[..., tuple[int, str, str]]
@@ -466,3 +470,136 @@ def test_live_release_2_is_scored_end_to_end(run, shared, tmp_path):
     assert float(rows["ms-ssim"]["srocc"]) > 0.9
     assert rows["psnr"]["images"] == "27"
     assert rows["psnr"]["scenes"] == "4"
+
+
+def table_of(path, rows, header="dist,scene,MOS,A", delimiter=","):
+    lines = [header.replace(",", delimiter)]
+    lines += [delimiter.join(map(str, row)) for row in rows]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def figures(run, path, *more):
+    code, out, err = run("evaluate", "--scores", path, "--draws", 50, "--format", "csv", *more)
+    assert code == 0, err
+    return {r["metric"]: r for r in csv.DictReader(io.StringIO(out))}, err
+
+
+def test_the_direction_of_a_metric_of_hdrq_is_known_and_not_taken_from_the_data(run, tmp_path):
+    rows = [(f"i{i}.png", f"s{i % 6}", 5 - i / 15, 20 + i / 3, i) for i in range(60)]
+    found, err = figures(run, table_of(tmp_path / "anti.csv", rows, "dist,scene,MOS,PSNR,mse"))
+    assert float(found["PSNR"]["srocc"]) == -1
+    assert float(found["PSNR"]["plcc"]) == pytest.approx(-1, abs=1e-6)  # the same direction in every figure
+    assert -1 <= float(found["PSNR"]["plcc_low"]) <= float(found["PSNR"]["plcc_high"]) < -0.99
+    assert float(found["mse"]["srocc"]) == 1
+    assert "taken from the data" not in err
+
+
+def test_rows_that_contradict_each_other_are_refused(run, tmp_path):
+    rows = [(f"i{i}.png", f"s{i % 6}", i, i) for i in range(12)]
+    for changed in ((*rows[3][:2], 9, 3), (*rows[3][:3], 8)):
+        code, _, err = run("evaluate", "--scores", table_of(tmp_path / "dup.csv", [*rows, changed]))
+        assert code != 0
+        assert "line 14 gives i3.png another" in err
+        assert len(err.strip().splitlines()) == 1
+    figures(run, table_of(tmp_path / "same.csv", [*rows, rows[3]]))
+    long = [(r[0], r[1], r[2], "ssim", r[3] / 20) for r in rows] + [("i2.png", "s2", 2, "ssim", 0.9)]
+    code, _, err = run(
+        "evaluate", "--scores", table_of(tmp_path / "long.csv", long, "dist,scene,MOS,metric,value")
+    )
+    assert code != 0
+    assert "another ssim" in err
+
+
+def test_a_constant_metric_correlates_with_nothing_in_a_table(run, tmp_path, recwarn):
+    rows = [(f"i{i}.png", f"s{i % 6}", 3.3 + (i * 7 % 11) / 10, 1.1, i * 7 % 11) for i in range(30)]
+    found, _ = figures(run, table_of(tmp_path / "const.csv", rows, "dist,scene,MOS,A,B"))
+    assert {found["A"][n] for n in ("srocc", "krocc", "plcc", "plcc_low")} == {"nan"}
+    assert float(found["B"]["srocc"]) > 0.99
+    assert not recwarn.list
+
+
+def test_infinite_scores_are_named_apart_from_missing_ones(run, tmp_path):
+    rows = [(f"i{i}.png", f"s{i % 6}", i, "inf" if i == 2 else "" if i == 4 else i) for i in range(20)]
+    found, err = figures(run, table_of(tmp_path / "inf.csv", rows, "dist,scene,MOS,PSNR"))
+    assert found["PSNR"]["images"] == "18"
+    assert "1 of 20 images have an infinite score of PSNR" in err
+    assert "1 of 20 images lack a score" in err
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_decimal_commas_and_utf_16_are_read(run, tmp_path, encoding):
+    path = table_of(tmp_path / "t.csv", [(f"i{i}.png", f"s{i % 6}", i + 0.5, i * i) for i in range(12)])
+    german = path.read_text().replace(",", ";").replace(".5", ",5")
+    path.write_bytes(german.encode(encoding))
+    found, _ = figures(run, path)
+    assert float(found["A"]["srocc"]) == 1
+    assert float(found["A"]["rmse"]) < 3
+
+
+def test_without_draws_no_intervals_are_spoken_of(run, tmp_path):
+    path = table_of(tmp_path / "t.csv", [(f"i{i}.png", f"s{i % 6}", i, i * i) for i in range(12)])
+    told = {n: run("evaluate", "--scores", path, "--draws", n, "--format", "table")[1] for n in (0, 50)}
+    assert "interval" not in told[0]
+    assert "95 % intervals" in told[50]
+
+
+def test_square_brackets_in_names_are_shown_as_they_are(run, tmp_path):
+    rows = [(f"i{i}.png", f"s{i % 6}", i, i * i, i) for i in range(12)]
+    path = table_of(tmp_path / "t.csv", rows, "dist,scene,MOS,SSIM [/1],[bold]B")
+    code, out, _ = run("evaluate", "--scores", path, "--format", "table", "--report", tmp_path / "r.html")
+    assert code == 0
+    assert "SSIM [/1]" in out
+    assert "[bold]B" in out
+    assert "SSIM [/1]" in (tmp_path / "r.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("protocol", ["leave-one-out", "folds"])
+def test_intervals_of_curves_fitted_elsewhere_hold_their_own_estimate(protocol):
+    base = made(noise=(0.1,))
+    values = base.values.copy()
+    values[0, [p.distortion == "jpeg" for p in base.pairs]] += (
+        1  # so that the other distortion's curve is off
+    )
+    biased = Sheet(base.name, base.pairs, base.metrics, values, base.better, "higher")
+    for row in evaluate(biased, protocol, QUICK):
+        for figure in ("srocc", "plcc", "rmse"):
+            low, high = row.intervals[figure]
+            assert low <= getattr(row, figure) <= high, (row.group, figure)
+
+
+def test_the_interval_of_folds_holds_95_percent_of_them():
+    rows = [r for r in evaluate(made(), "folds", QUICK) if r.metric == "m0.6"]
+    for figure in ("srocc", "rmse"):
+        own = [getattr(r, figure) for r in rows[:-1]]
+        assert rows[-1].intervals[figure] == pytest.approx(tuple(np.quantile(own, [0.025, 0.975])))
+
+
+def test_an_outlier_is_further_than_two_errors_from_the_curve():
+    x = np.arange(40.0)
+    y = x.copy()
+    y[::4] += np.where(np.arange(10) % 2, 1.9, -1.9)  # inside two errors of 1
+    y[2::4] += np.where(np.arange(10) % 2, 2.1, -2.1)  # outside
+    line = Curve("line", (0.0, 1.0), (0.0, 1.0), (0.0, 1.0))
+    assert agreement("m", x, y, sign=1, errors=np.ones(40), curve=line).outliers == 0.25
+    assert agreement("m", x, y, sign=1, errors=np.full(40, 1.06), curve=line).outliers == 0
+
+
+def test_williams_is_computed_on_plcc_after_the_curve():
+    base = made(noise=(0.3, 0.5))
+    bent = Sheet(base.name, base.pairs, base.metrics, np.exp(3 * base.values), base.better, "higher")
+    (found,) = contests(bent, QUICK)
+    mapped = [fit("logistic5", row, bent.opinions)(row) for row in bent.values]
+    r = [plcc(m, bent.opinions) for m in mapped]
+    assert found.p_williams == pytest.approx(williams(r[0], r[1], plcc(*mapped), 120)[1])
+    ranked = [srocc(row, bent.opinions) for row in bent.values]
+    assert found.p_steiger == pytest.approx(steiger(ranked[0], ranked[1], srocc(*bent.values), 120)[1])
+    assert abs(found.p_williams - found.p_steiger) > 1e-4
+
+
+def test_a_confidence_interval_becomes_a_standard_error(tmp_path):
+    rows = [(f"i{i}.png", f"s{i % 6}", i, i - 1.959963984540054, i + 1.959963984540054, i) for i in range(8)]
+    table = read_scores(table_of(tmp_path / "ci.csv", rows, "dist,scene,MOS,ci_low,ci_high,A"))
+    found = sheet(table.pairs(), table.values, {"A": "higher"}, opinions_better="higher")
+    assert found.errors_are == "standard error"
+    assert found.errors == pytest.approx(np.ones(8))

@@ -82,7 +82,7 @@ def _show(
     title: str = "",
 ) -> None:
     """The best of each group in bold; = marks metrics that the best does not beat."""
-    from hdrq.evaluation.report.tables import best_ones
+    from hdrq.evaluation.report.tables import best, best_ones
 
     alike = best_ones(rows, contests) if contests and not several else set()
     far = any(r.outliers is not None for r in rows)
@@ -93,7 +93,7 @@ def _show(
         groups.setdefault(row.group, []).append(row)
     lines = []
     for group, own in groups.items():
-        tops = {n: (min if n == "rmse" else max)(getattr(r, n) for r in own) for n in _FIGURES}
+        tops = {n: best(own, n) for n in _FIGURES}
         for row in own:
             cells = [_cell(row, n, len(own) > 1 and getattr(row, n) == tops[n]) for n in _FIGURES]
             if far:
@@ -101,23 +101,21 @@ def _show(
             name = f"{row.metric} =" if row.metric in alike and len(alike) > 1 else row.metric
             lines.append([*([group] if several else []), name, *cells])
     first = rows[0]
-    spread = (
-        f"{first.group}: where 95 % of them lie"
-        if first.group.startswith("median")
-        else "95 % intervals from draws of scenes"
-    )
-    caption = f"{first.images} images, {first.scenes} scenes; {spread}"
+    caption = f"{first.images} images, {first.scenes} scenes"
+    if first.group.startswith("median"):
+        caption += f"; {first.group}, and the range that holds 95 % of the splits"
+    elif any(r.intervals for r in rows):
+        caption += "; 95 % intervals from a bootstrap over scenes"
     if alike:
-        caption += "; = the best does not beat it (p > 0.05, Holm)"
+        caption += "; = not significantly different from the best (p > 0.05, Holm)"
     name = " ".join(filter(None, (sheet.name, title)))
     _tables.show_table(heads, lines, name, numbers, caption if not several else "", output)
 
 
-def _cell(row: Agreement, name: str, top: bool) -> str:
-    value = _tables.number(getattr(row, name))
+def _cell(row: Agreement, name: str, top: bool) -> Any:
     ends = row.intervals.get(name)
-    span = f" [dim]{_tables.number(ends[0], 3)} … {_tables.number(ends[1], 3)}[/]" if ends else ""
-    return f"[bold]{value}[/]{span}" if top else f"{value}{span}"
+    span = f" {_tables.number(ends[0], 3)} … {_tables.number(ends[1], 3)}" if ends else ""
+    return _tables.styled((_tables.number(getattr(row, name)), "bold" if top else ""), (span, "dim"))
 
 
 def draw(

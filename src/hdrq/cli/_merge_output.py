@@ -86,13 +86,11 @@ def _facts(report: Any) -> list[tuple[str, str]]:
 
 def show(report: Any, output: str) -> None:
     """The table of frames and what was found, on stdout."""
-    from rich.markup import escape
-
     columns, facts = _columns(report), _facts(report)
     show_table(
         [title for title, _ in columns],
-        [[escape(cell(f)) for _, cell in columns] for f in report.frames],
-        escape(f"{len(report.frames)} frames to {output}"),
+        [[cell(f) for _, cell in columns] for f in report.frames],
+        f"{len(report.frames)} frames to {output}",
         right=("stops", "stated off by", "white %", "black %", "shift y,x", "seen %", "moved %"),
     )
     wide = max(len(name) for name, _ in facts)

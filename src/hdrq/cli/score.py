@@ -254,7 +254,9 @@ def _write(
     lines = []
     for (ref, dist), found in by_pair.items():
         values = [
-            _tables.number(found[t]["value"]) if found[t]["status"] == "ok" else "[red]failed[/]"
+            _tables.number(found[t]["value"])
+            if found[t]["status"] == "ok"
+            else _tables.styled(("failed", "red"))
             for t in texts
         ]
         lines.append([*([Path(ref).name] if several_refs else []), Path(dist).name, *values])

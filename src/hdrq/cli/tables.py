@@ -42,6 +42,13 @@ def number(value: float | None, digits: int = 4) -> str:
     return f"{value:.{digits}f}" if abs(value) < 1e5 else f"{value:.4g}"
 
 
+def styled(*parts: tuple[str, str]) -> Any:
+    """A table cell of (text, style) parts; in all others, brackets are text and not markup."""
+    from rich.text import Text
+
+    return Text.assemble(*parts)
+
+
 def plain(value: Any) -> Any:
     """A value as JSON can hold it: no NaN or Inf, which become words."""
     if isinstance(value, float) and not math.isfinite(value):
@@ -90,21 +97,27 @@ def write_text(text: str, output: str | None) -> None:
 
 def show_table(
     columns: Sequence[str],
-    rows: Iterable[Sequence[str]],
+    rows: Iterable[Sequence[Any]],
     title: str = "",
     right: Sequence[str] = (),
     caption: str = "",
     output: str | None = None,
 ) -> None:
-    """A rich table on stdout (or its plain text in a file); cells may carry rich markup."""
+    """A rich table on stdout (or its plain text in a file). Text is shown as it is; `styled` cells keep their style."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=title or None, caption=caption or None, header_style="bold", title_justify="left")
+    def shown(text: Any) -> Any:
+        return escape(text) if isinstance(text, str) else text
+
+    table = Table(
+        title=shown(title) or None, caption=shown(caption) or None, header_style="bold", title_justify="left"
+    )
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        table.add_column(shown(column), justify="right" if column in right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(shown, row))
     if output and output != "-":
         console = Console(record=True, width=200, file=io.StringIO())
         console.print(table)

@@ -108,7 +108,7 @@ def _group(
     used = [a.curve for a in found if a.curve is not None]
     signs = [sheet.signs[i] for i in picked]
     count = plan.draws if draws is None else draws
-    spread = drawn(sheet.values[picked], y, signs, used, scenes, count, plan.seed)
+    spread = drawn(sheet.values[picked], y, signs, used, scenes, count, plan.seed, refit=curves is None)
     return [replace(a, intervals=ends(spread, k)) for k, a in enumerate(found)]
 
 

@@ -20,6 +20,8 @@ from hdrq.evaluation.loose_archive import spread_of
 from hdrq.evaluation.statistics.correlation import srocc
 from hdrq.evaluation.tables import meant, number, read_csv
 from hdrq.records import Pair
+from hdrq.registry import find
+from hdrq.scoring.request import parse
 
 Row = Mapping[str, str]
 
@@ -79,7 +81,8 @@ def sheet(
     """Pairs that have an opinion beside the scores of each metric, by the pair's test image.
 
     scores  {metric: {str(pair.dist): value}}; an image that any metric lacks is left out, and a note says so
-    better  {metric: direction}; a metric without one is turned to agree with the opinions, and a note says so
+    better  {metric: direction}; else hdrq's own metric of that name tells; else it is turned to agree with the
+            opinions, and a note says so
     """
     judged = [p for p in pairs if p.opinion is not None]
     if not judged:
@@ -94,10 +97,15 @@ def sheet(
     if empty:
         raise UsageError(f"{empty[0]} has no score for any image of {name or 'the table'}")
     whole = np.asarray(np.isfinite(values).all(0))
-    if not whole.all():
+    infinite = np.isinf(values).any(0)
+    if infinite.any():
+        of = ", ".join(m for m, row in zip(metrics, values, strict=True) if np.isinf(row).any())
         notes.append(
-            f"{int((~whole).sum())} of {whole.size} images lack a score of some metric and are left out"
+            f"{int(infinite.sum())} of {whole.size} images have an infinite score of {of}, as identical images "
+            "have, and are left out of every metric"
         )
+    if lacking := int((~whole & ~infinite).sum()):
+        notes.append(f"{lacking} of {whole.size} images lack a score of some metric and are left out")
     judged, values = [p for p, k in zip(judged, whole, strict=True) if k], values[:, whole]
     if len(judged) < 4:
         raise UsageError(f"{len(judged)} images have opinions and scores; at least 4 are needed")
@@ -107,7 +115,7 @@ def sheet(
         notes.append("opinions are taken for better where higher; say --lower if not")
     known, guessed = [], []
     for metric, row in zip(metrics, values, strict=True):
-        direction = better.get(metric, "")
+        direction = better.get(metric, "") or stated_direction(metric)
         if not direction:
             agrees = srocc(row, opinion) >= 0
             direction = toward if agrees else ("lower" if toward == "higher" else "higher")
@@ -119,6 +127,17 @@ def sheet(
         notes.append(f"{scenes} scenes are few to draw from: intervals are rough")
     errors, kind = _errors(judged, dataset)
     return Sheet(name, tuple(judged), metrics, values, tuple(known), toward, errors, kind, tuple(notes))
+
+
+def stated_direction(name: str) -> str:
+    """The direction of hdrq's metric of this name ("PSNR", "pu21:ssim"), or "" where there is none."""
+    try:
+        request = parse(name)
+    except UsageError:
+        return ""
+    card = find("metric", request.metric).card
+    turned = any(pair in card.turns for pair in request.options)
+    return {"higher": "lower", "lower": "higher"}[card.better] if turned else str(card.better)
 
 
 def _errors(pairs: Sequence[Pair], dataset: Dataset | None) -> tuple[NDArray[np.float64] | None, str]:
@@ -179,6 +198,8 @@ class ScoreTable:
         for i, row in enumerate(self.rows, 2):
             name = row[dist].strip()
             if name in found:
+                again = number(row[opinion], f"{self.path}: line {i}, {opinion}")
+                _same(found[name].opinion, again, self.path, i, name, opinion)
                 continue
             source = row[ref].strip() if ref else ""
             found[name] = Pair(
@@ -231,11 +252,13 @@ def read_scores(
     values: dict[str, dict[str, float]] = {}
     better: dict[str, str] = {}
     if long:
-        for row in rows:
+        for i, row in enumerate(rows, 2):
             if row.get("status", "ok") not in ("ok", ""):
                 continue
-            name = row["metric"].strip()
-            values.setdefault(name, {})[row[names["dist"]].strip()] = _value(row["value"])
+            name, image, value = row["metric"].strip(), row[names["dist"]].strip(), _value(row["value"])
+            held = values.setdefault(name, {})
+            _same(held.get(image), value, path, i, image, name)
+            held[image] = value
             better[name] = row.get("better", "").strip()
     else:
         images = [row[names["dist"]].strip() for row in rows]
@@ -244,7 +267,10 @@ def read_scores(
                 continue
             column = [_value(row[name]) for row in rows]
             if np.isfinite(column).any():
-                values[name] = dict(zip(images, column, strict=True))
+                held = values.setdefault(name, {})
+                for i, (image, value) in enumerate(zip(images, column, strict=True), 2):
+                    _same(held.get(image), value, path, i, image, name)
+                    held[image] = value
     picked = _picked(list(values), wanted, excluded, path)
     return ScoreTable(path, {m: values[m] for m in picked}, better, tuple(rows), names, long)
 
@@ -257,6 +283,16 @@ def _picked(there: list[str], wanted: Sequence[str], excluded: Sequence[str], pa
     if missing:
         raise UsageError(f"{path} has no scores of '{missing[0]}'; it has {', '.join(there)[:300]}")
     return [m for m in dict.fromkeys(picked) if not any(fnmatch.fnmatchcase(m, e) for e in excluded)]
+
+
+def _same(before: float | None, value: float, path: Path, line: int, image: str, column: str) -> None:
+    """Refuse a second row of one image that says something else."""
+    if before is None or before == value or (np.isnan(before) and np.isnan(value)):
+        return
+    raise FileError(
+        f"{path}: line {line} gives {image} another {column} ({value:g}) than a row before ({before:g}); remove one, "
+        "or name the column that tells the images apart with --column dist=NAME"
+    )
 
 
 def _value(text: str) -> float:

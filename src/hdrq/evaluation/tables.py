@@ -114,7 +114,8 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
 def read_csv(path: Path, columns: Sequence[str] = ()) -> list[dict[str, str]]:
     """Rows of a CSV (or tab- or semicolon-separated) file with a header that must hold `columns`.
 
-    `key: value` lines before the header are skipped; some calibration tables begin with them.
+    `key: value` lines before the header are skipped; some calibration tables begin with them. UTF-8 and UTF-16 are
+    read, and decimal commas where the fields are separated by semicolons or tabs.
     """
     text = _text(path)
     lines = text.splitlines(keepends=True)
@@ -133,8 +134,16 @@ def read_csv(path: Path, columns: Sequence[str] = ()) -> list[dict[str, str]]:
     for row in reader:
         if row.get(header[-1]) is None or None in row:
             raise FileError(f"{path}: line {reader.line_num} has not the header's {len(header)} fields")
-        rows.append(row)
+        rows.append({k: _point(v) for k, v in row.items()} if delimiter != "," else row)
     return rows
+
+
+_COMMA = re.compile(r"\s*[+-]?\d+,\d+(?:[eE][+-]?\d+)?\s*")
+
+
+def _point(text: str) -> str:
+    """A number with a decimal comma (12,5), as many languages write it, with a point; other text as it is."""
+    return text.replace(",", ".") if _COMMA.fullmatch(text) else text
 
 
 def read_words(path: Path, count: int) -> Iterator[tuple[int, list[str]]]:
@@ -222,7 +231,12 @@ def _text(path: Path) -> str:
         raw = path.read_bytes()
     except OSError as wrong:
         raise FileError(f"{path}: cannot be read ({wrong.strerror})") from None
+    encoding = "utf-8-sig"
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        encoding = "utf-16"
+    elif raw[1:2] == b"\0" or raw[:1] == b"\0":  # UTF-16 without a byte order mark
+        encoding = "utf-16-le" if raw[1:2] == b"\0" else "utf-16-be"
     try:
-        return raw.decode("utf-8-sig")
+        return raw.decode(encoding)
     except UnicodeDecodeError:
         return raw.decode("latin-1")

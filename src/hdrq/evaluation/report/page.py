@@ -13,8 +13,7 @@ import numpy as np
 
 import hdrq
 from hdrq.evaluation.ratings import Sheet
-from hdrq.evaluation.report import figures
-from hdrq.evaluation.report import tables as tables
+from hdrq.evaluation.report import figures, tables
 from hdrq.evaluation.significance import Contest, Resolving
 from hdrq.evaluation.statistics.agreement import Agreement
 
@@ -43,20 +42,24 @@ def page(found: Findings, pictures: bool = True) -> str:
     """The report as HTML. pictures: show the images that metric and people disagree most about."""
     sheet = found.sheet
     sections = [
-        _section("Agreement with people", _agreement_note(found), tables.table(found.whole, found.contests)),
+        _section(
+            "Agreement with subjective scores",
+            _agreement_note(found),
+            tables.table(found.whole, found.contests),
+        ),
         *([_section("By protocol", "", tables.groups(found.protocol))] if found.protocol else []),
-        _section("Metric against opinion", _SCATTER, _scatters(found)),
+        _section("Subjective scores against metric values", _SCATTER, _scatters(found)),
         *(
             [
                 _section(
-                    "Who beats whom", _MATRIX, tables.matrix([a.metric for a in found.whole], found.contests)
+                    "Significance", _MATRIX, tables.matrix([a.metric for a in found.whole], found.contests)
                 )
             ]
             if found.contests
             else []
         ),
         *(
-            [_section("Telling images apart", _RESOLVING, tables.resolving(found.resolving))]
+            [_section("Resolving power", _RESOLVING, tables.resolving(found.resolving))]
             if found.resolving
             else []
         ),
@@ -79,17 +82,17 @@ def page(found: Findings, pictures: bool = True) -> str:
 
 
 _SCATTER = (
-    "Each dot is an image; the line is the fitted curve, the band holds 95 % of what the curve leaves. "
-    "Where there are more than 1,500 images, that many are drawn by seed."
+    "Each dot is an image, the line is the fitted curve, and the band holds 95 % of the residuals. "
+    "Of more than 1,500 images, a random sample of 1,500 is shown."
 )
 _MATRIX = (
-    "▲: the row's metric agrees better with people than the column's; ▼: worse; ·: no telling. Scenes are drawn "
-    "anew 1,000 times for both at once, p is corrected for the number of contests (Holm), marks are at 0.05. "
-    "The number is the difference in SROCC."
+    "▲: the metric of the row agrees significantly better with the subjective scores than that of the column; ▼: "
+    "significantly worse; ·: no significant difference. Bootstrap over scenes, both metrics on the same samples; p "
+    "corrected for the number of comparisons (Holm), level 0.05. The number is the difference in SROCC."
 )
 _RESOLVING = (
-    "Krasula's analysis of image pairs: did people see a difference (area under the curve), which one is better "
-    "(area, and share of pairs told rightly). Intervals are from draws of scenes."
+    "Krasula's analysis of image pairs: whether observers saw a difference (area under the ROC curve), and which image "
+    "is better (area, and share of pairs classified correctly). Intervals are from a bootstrap over scenes."
 )
 _BY = "SROCC of each metric; the best of each row is bold."
 
@@ -104,7 +107,7 @@ def _facts(found: Findings) -> str:
         (f"{len(sheet.metrics)}", "metrics" if len(sheet.metrics) > 1 else "metric"),
         (
             f"{sheet.opinions.min():.4g} … {sheet.opinions.max():.4g}",
-            f"opinions, {sheet.opinions_better} is better",
+            f"subjective scores, {sheet.opinions_better} is better",
         ),
     ]
     return "".join(f"<li><b>{escape(n)}</b> {escape(what)}</li>" for n, what in facts)
@@ -118,8 +121,24 @@ def _section(title: str, text: str, body: str) -> str:
 def _agreement_note(found: Findings) -> str:
     form = found.whole[0].curve.form if found.whole and found.whole[0].curve else ""
     return (
-        f"95 % intervals in small print are from draws of scenes. PLCC and RMSE follow a {escape(form)} curve. "
-        "The best metric, and those that cannot be told from it, are marked."
+        f"{_intervals(found)}PLCC and RMSE are computed after a fitted {escape(form)} curve. "
+        "The best metric, and those not significantly different from it, are marked."
+    )
+
+
+def _intervals(found: Findings) -> str:
+    drawn = any(a.intervals for a in found.whole)
+    return (
+        "95 % intervals (small print) are from a bootstrap over scenes. "
+        if drawn
+        else "No intervals were computed. "
+    )
+
+
+def _of(found: Findings, shown: Sequence[Agreement]) -> str:
+    """Which metrics are illustrated, where not all are."""
+    return (
+        f", for the best {len(shown)} of {len(found.whole)} metrics" if len(shown) < len(found.whole) else ""
     )
 
 
@@ -140,17 +159,12 @@ def _residuals(found: Findings) -> list[str]:
         for i, (a, f) in enumerate(drawn)
         if f is not None
     ]
-    text = "Box: the middle half; line: 95 %; mark: the median. Off zero, the metric is too kind or too harsh to a distortion."
-    return (
-        [_section("What the curve leaves", text, f"<div class='grid'>{''.join(plots)}</div>")]
-        if plots
-        else []
-    )
+    text = "Box: middle half of the residuals; line: 95 %; mark: median. A median away from zero is a bias for that distortion."
+    return [_section("Residuals", text, f"<div class='grid'>{''.join(plots)}</div>")] if plots else []
 
 
 def worst(sheet: Sheet, agreement: Agreement, count: int) -> list[tuple[int, float]]:
     """Places of the images that lie furthest from the curve, and the opinion the curve gives them; one a scene first."""
-    assert agreement.curve is not None
     predicted = agreement.curve(sheet.values[sheet.metrics.index(agreement.metric)])
     order = np.argsort(-np.abs(predicted - sheet.opinions), kind="stable")
     firsts: list[tuple[int, float]] = []
@@ -172,8 +186,8 @@ def _disagreements(found: Findings, pictures: bool) -> list[str]:
             _card(found.sheet, a, i, predicted, pictures) for i, predicted in worst(found.sheet, a, each)
         ]
         parts.append(f"<h3>{escape(a.metric)}</h3><div class='grid'>{''.join(cards)}</div>")
-    text = "The images furthest from the curve, one of each scene first. HDR is tone-mapped for the page."
-    return [_section("Where metric and people part", text, "".join(parts))] if parts else []
+    text = f"The images furthest from the curve, one of each scene first{_of(found, shown)}. HDR images are tone-mapped."
+    return [_section("Largest prediction errors", text, "".join(parts))] if parts else []
 
 
 def _card(sheet: Sheet, a: Agreement, place: int, predicted: float, pictures: bool) -> str:
@@ -183,7 +197,7 @@ def _card(sheet: Sheet, a: Agreement, place: int, predicted: float, pictures: bo
         from hdrq.encoding.thumbnails import thumbnails
 
         images = thumbnails(pair)
-    words = {"ref": "reference", "dist": "judged"}
+    words = {"ref": "reference", "dist": "test image"}
     shown = "".join(
         f'<div><img src="{uri}" alt="{words[n]}" loading="lazy">{words[n]}</div>' for n, uri in images.items()
     )
@@ -191,8 +205,8 @@ def _card(sheet: Sheet, a: Agreement, place: int, predicted: float, pictures: bo
     value = sheet.values[sheet.metrics.index(a.metric), place]
     level = "" if pair.level is None else f" {pair.level:g}"
     facts = [
-        ("opinion", f"{pair.opinion:.3g}"),
-        ("as the curve has it", f"{predicted:.3g}"),
+        ("subjective score", f"{pair.opinion:.3g}"),
+        ("predicted by the curve", f"{predicted:.3g}"),
         (a.metric, f"{value:.4g}"),
         *([("distortion", f"{pair.distortion}{level}")] if pair.distortion else []),
     ]

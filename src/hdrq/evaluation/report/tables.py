@@ -1,4 +1,4 @@
-"""Tables of a report: figures with their intervals, who beats whom, breakdowns. Strings of HTML, nothing else."""
+"""Tables of a report: figures with their intervals, significance, breakdowns. Strings of HTML, nothing else."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ def best_ones(rows: Sequence[Agreement], contests: Sequence[Contest]) -> set[str
     return {first} | (known - beaten)
 
 
+def best(rows: Sequence[Agreement], name: str) -> float:
+    """The best figure of a name: the lowest rmse, else the highest; NaN (a constant metric) is never the best."""
+    known = [value for a in rows if math.isfinite(value := getattr(a, name))]
+    return (min if name == "rmse" else max)(known, default=math.nan)
+
+
 def table(rows: Sequence[Agreement], contests: Sequence[Contest]) -> str:
     far = any(a.outliers is not None for a in rows)
     heads = ["metric", "SROCC", "", "KROCC", "PLCC", "RMSE", *(["outliers"] if far else [])]
     marked = best_ones(rows, contests)
-    tops = {
-        "srocc": max(a.srocc for a in rows),
-        "krocc": max(a.krocc for a in rows),
-        "plcc": max(a.plcc for a in rows),
-        "rmse": min(a.rmse for a in rows),
-    }
+    tops = {name: best(rows, name) for name in ("srocc", "krocc", "plcc", "rmse")}
     lowest = _lowest(rows)
     lines = []
     for a in rows:
@@ -56,7 +57,8 @@ def _figure(a: Agreement, name: str, top: bool) -> str:
 def _lowest(rows: Sequence[Agreement]) -> float:
     """Where the line of intervals begins: a tenth below the lowest of them, at -1 at least."""
     lows = [a.intervals.get("srocc", (a.srocc, a.srocc))[0] for a in rows]
-    return max(-1.0, math.floor(10 * min((v for v in lows if math.isfinite(v)), default=0.0)) / 10)
+    lowest = math.floor(10 * min((v for v in lows if math.isfinite(v)), default=0.0)) / 10
+    return min(max(-1.0, lowest), 0.9)  # never 1 itself, where every metric is perfect
 
 
 def _whisker(a: Agreement, lowest: float) -> str:
@@ -83,8 +85,7 @@ def groups(rows: Sequence[Agreement]) -> str:
         own = [a for a in rows if a.group == group]
         for a in own:
             cells = "".join(
-                _figure(a, n, getattr(a, n) == (min if n == "rmse" else max)(getattr(b, n) for b in own))
-                for n in ("srocc", "krocc", "plcc", "rmse")
+                _figure(a, n, getattr(a, n) == best(own, n)) for n in ("srocc", "krocc", "plcc", "rmse")
             )
             lines.append(
                 f"<tr><td>{escape(group)}</td><td>{escape(a.metric)}</td><td>{a.images}</td>{cells}</tr>"
@@ -117,7 +118,7 @@ def resolving(rows: Sequence[Resolving]) -> str:
     names = (
         ("different", "different or similar"),
         ("better", "better or worse"),
-        ("correct", "told rightly"),
+        ("correct", "classified correctly"),
     )
     lines = []
     for r in rows:
@@ -140,7 +141,7 @@ def heat(rows: Sequence[Agreement]) -> str:
     lines = []
     for group in groups:
         own = [by_names[m, group] for m in metrics if (m, group) in by_names]
-        top = max(a.srocc for a in own)
+        top = best(own, "srocc")
         cells = ""
         for a in own:
             share = 0 if not math.isfinite(a.srocc) else round(45 * max(0.0, a.srocc) ** 3)

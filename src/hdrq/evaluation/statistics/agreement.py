@@ -22,7 +22,8 @@ class Agreement:
 
     group      "all", a distortion, a level, a fold ...
     srocc      rank correlation, positive where the metric is right about which is better; krocc alike
-    plcc       linear correlation after the curve; rmse: what is left then, on the opinions' scale
+    plcc       linear correlation after the curve, negative where the curve runs against the metric's direction
+    rmse       root mean squared error after the curve, on the scale of the subjective scores
     outliers   share of images further from the curve than two standard errors of their opinion (two deviations
                where the number of observers is not known); None without deviations
     intervals  95 % ends by figure, from draws of scenes; empty where there is one scene only
@@ -74,7 +75,7 @@ def agreement(
         scenes=len(set(scenes)) if len(scenes) else y.size,
         srocc=sign * srocc(x, y),
         krocc=sign * krocc(x, y),
-        plcc=plcc(mapped, y),
+        plcc=facing(curve, x, sign) * plcc(mapped, y),
         rmse=rmse(mapped, y),
         outliers=far,
         curve=curve,
@@ -84,17 +85,30 @@ def agreement(
 
 def drawn(
     values: Array, opinions: Array, signs: Sequence[int], curves: Sequence[Curve], scenes: Sequence[Hashable],
-    draws: int, seed: int,
+    draws: int, seed: int, refit: bool = True,
 ) -> Mapping[str, Array]:  # fmt: skip
-    """{figure: (draws, M)} over draws of scenes, correlations turned by sign; empty with one scene only."""
+    """{figure: (draws, M)} over draws of scenes, correlations turned by sign; empty with one scene only.
+
+    refit  False where the curves were fitted to other images
+    """
     if len(set(scenes)) < 2 or draws < 2:
         return {}
     turned = np.asarray(signs)[:, None] * values
-    facing = [_facing(curve, sign) for curve, sign in zip(curves, signs, strict=True)]
-    return bootstrap(opinions, turned, facing, scenes, draws=draws, seed=seed)
+    reflected = [_reflected(curve, sign) for curve, sign in zip(curves, signs, strict=True)]
+    found = dict(bootstrap(opinions, turned, reflected, scenes, draws=draws, seed=seed, refit=refit))
+    found["plcc"] = found["plcc"] * [facing(c, x, s) for c, x, s in zip(curves, values, signs, strict=True)]
+    return found
 
 
-def _facing(curve: Curve, sign: int) -> Curve:
+def facing(curve: Curve, values: ArrayLike, sign: int) -> int:
+    """-1 where the curve falls over the values although metric and opinions should rise together, else 1.
+
+    A curve is fitted to whatever trend the data have, so that the correlation after it is never negative by itself.
+    """
+    return -1 if sign * plcc(values, curve(values)) < 0 else 1
+
+
+def _reflected(curve: Curve, sign: int) -> Curve:
     """The same curve of values that were multiplied by `sign`."""
     return Curve(curve.form, curve.parameters, (sign * curve.x[0], sign * curve.x[1]), curve.y, curve.note)
 

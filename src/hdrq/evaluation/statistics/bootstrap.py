@@ -33,6 +33,7 @@ def bootstrap(
     *,
     draws: int = 1000,
     seed: int = 0,
+    refit: bool = True,
 ) -> Mapping[str, Array]:
     """{"srocc", "krocc", "plcc", "rmse"}: (draws, M) for M metrics; the same scenes are drawn for all of them.
 
@@ -40,12 +41,14 @@ def bootstrap(
     values    (M, n) in the metrics' units, turned so that they rise with the opinions
     curves    M curves from values to opinions, fitted to all rows
     scenes    (n,) what each row shows
+    refit     False for curves that were fitted to other images: every draw keeps them as they are
     """
     y = np.asarray(opinions, dtype=np.float64)
     x = np.asarray(values, dtype=np.float64).reshape(-1, y.size)
     names, scene = np.unique(np.asarray(scenes, dtype=object).astype(str), return_inverse=True)
     ranked, by_opinion = [Ranking(row, scene) for row in x], Ranking(y, scene)
-    fits = [_Refit(y, row, curve, scene, names.size) for row, curve in zip(x, curves, strict=True)]
+    kind = _Refit if refit else _Fixed
+    fits = [kind(y, row, curve, scene, names.size) for row, curve in zip(x, curves, strict=True)]
     pairs = [_Kendall(y, row, scene, names.size) for row in x]
     out: dict[str, list[Array]] = {name: [] for name in ("srocc", "krocc", "plcc", "rmse")}
     for times in draw(names.size, draws, seed, y.size):
@@ -72,9 +75,9 @@ def draw(scenes: int, draws: int, seed: int, rows: int) -> Iterator[Array]:
 def interval(values: Array, confidence: float = 0.95) -> tuple[Array, Array]:
     """Percentile interval (low, high) over the first axis; draws without a value (constant rows) are left out."""
     tail = (1 - confidence) / 2
-    with np.errstate(all="ignore"):
-        low, high = np.nanquantile(values, [tail, 1 - tail], axis=0)
-    return low, high
+    known = np.isfinite(values).any(0)
+    low, high = np.nanquantile(np.where(known, values, 0.0), [tail, 1 - tail], axis=0)
+    return np.where(known, low, np.nan), np.where(known, high, np.nan)
 
 
 def two_sided(differences: Array) -> Array:
@@ -118,6 +121,22 @@ class _Refit:
         spread = total - gram[:, 0, -1] ** 2 / count
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.sqrt(np.clip(1 - left / spread, 0, 1)), np.sqrt(left / count)
+
+
+class _Fixed:
+    """Correlation and error of a curve as it is, for any multiplicities of scenes."""
+
+    def __init__(self, y: Array, x: Array, curve: Curve, scene: NDArray, scenes: int) -> None:
+        mapped = curve(x)
+        a, b = mapped - y.mean(), y - y.mean()
+        moments = (np.ones_like(y), a, b, a * a, b * b, a * b, (mapped - y) ** 2)
+        self.sums = np.stack([np.bincount(scene, m, scenes) for m in moments], 1)  # (S, 7)
+
+    def __call__(self, times: Array) -> tuple[Array, Array]:
+        count, a, b, aa, bb, ab, squares = np.einsum("ds,sk->kd", times, self.sums)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            spread = np.sqrt((aa - a * a / count) * (bb - b * b / count))
+            return np.clip((ab - a * b / count) / spread, -1, 1), np.sqrt(squares / count)
 
 
 class _Kendall:

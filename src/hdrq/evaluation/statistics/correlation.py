@@ -34,9 +34,17 @@ def krocc(x: ArrayLike, y: ArrayLike) -> float:
 def plcc(x: ArrayLike, y: ArrayLike) -> float:
     """Pearson's linear correlation; NaN where either is constant."""
     a, b = (np.asarray(v, dtype=np.float64) for v in (x, y))
+    if _constant(a) or _constant(b):
+        return float("nan")
     a, b = a - a.mean(), b - b.mean()
     norm = np.sqrt(inner(a, a) * inner(b, b))
     return float(np.clip(inner(a, b) / norm, -1, 1)) if norm > 0 else float("nan")
+
+
+def _constant(values: Array) -> bool:
+    """Whether all values are one number but for rounding."""
+    spread = np.ptp(values) if values.size else 0.0
+    return bool(spread <= 64 * np.finfo(np.float64).eps * np.abs(values).max(initial=0.0))
 
 
 def inner(a: Array, b: Array) -> float:

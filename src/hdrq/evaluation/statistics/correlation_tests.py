@@ -19,6 +19,8 @@ def williams(r1: float, r2: float, r12: float, n: int) -> tuple[float, float]:
     r1, r2  of metric 1 and metric 2 with the opinions; r12 between the metrics
     Source  Williams 1959; Steiger 1980, doi:10.1037/0033-2909.87.2.245, equation 7
     """
+    if math.isnan(r1 + r2 + r12):  # one of the metrics is constant
+        return math.nan, math.nan
     if n < 4 or r1 == r2:
         return 0.0, 1.0
     det = 1 - r1 * r1 - r2 * r2 - r12 * r12 + 2 * r1 * r2 * r12
@@ -35,6 +37,8 @@ def steiger(r1: float, r2: float, r12: float, n: int) -> tuple[float, float]:
 
     Source  Steiger 1980, doi:10.1037/0033-2909.87.2.245, equation 14
     """
+    if math.isnan(r1 + r2 + r12):  # one of the metrics is constant
+        return math.nan, math.nan
     if n < 4 or r1 == r2:
         return 0.0, 1.0
     if max(abs(r1), abs(r2)) >= 1:
