@@ -41,3 +41,16 @@ def show(nits: Tensor, d: Display) -> Tensor:
     black, _ = raised(d)
     cut = nits.clamp(black if d.reflection == "within" else d.black_nits, d.peak_nits)
     return cut if d.reflection == "within" else cut + d.reflected_nits
+
+
+def with_white(light: Tensor, display: Display | None, white: float | None) -> Tensor:
+    """Light, cd/m², of the same signal on a screen whose white is `white` and whose black gives no light.
+
+    light    cd/m², as it leaves `display`
+    display  whose black, reflections and peak are undone; light of an absolute, linear, PQ or HLG display stays
+    white    cd/m²; None: the light stays as it is
+    """
+    if white is None or display is None or display.eotf in ("absolute", "linear", "pq", "hlg"):
+        return light
+    black, gain = raised(display)
+    return (light - black) * (white / gain)

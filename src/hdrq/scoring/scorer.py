@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hdrq.cards import Metric, Option, Reading
 from hdrq.encoding.displays import display as shelf_display
-from hdrq.encoding.photometry import LIGHT, Photometry, Wish, as_image, factor_of, hand, relabel
+from hdrq.encoding.photometry import LIGHT, Photometry, Wish, as_image, factor_of, hand, relabel, screen_of
 from hdrq.errors import DomainError, PixelError, UsageError
 from hdrq.records import Display, Image, Viewing
 from hdrq.registry import find, names
@@ -91,7 +91,7 @@ class Scorer:
         if "ppd" in needs and "ppd" not in self.options:
             supplied["ppd"] = self.photometry.viewing.ppd
         if "display" in needs:
-            supplied["display"] = self.photometry.display or shelf_display("absolute")
+            supplied["display"] = screen_of(image, self.photometry)
         if "encoding" in needs:
             supplied["encoding"] = find("encoding", self.dist.encoding or image.domain)
         if "net" in needs:
