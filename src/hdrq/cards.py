@@ -29,7 +29,7 @@ class Card:
     sequence   (option, value) with which a batch is the frames of one sequence and gets one value
     turns      (option, value) pairs with which the value's direction is the other one
     map        what the map shows: "probability" of detection, "similarity" (1 is best whatever the value's
-               direction), "attention", or "" for the value's own scale and direction
+               direction), "difference" (0 is best), "attention", or "" for the value's own scale and direction
     """
 
     title: str
@@ -112,8 +112,13 @@ def metric(card: Card) -> Callable[[Callable[..., Any]], Metric]:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a metric says of a batch: value (N,), optionally a map (N,1,h,w) and further numbers (N,) by name."""
+    """What a metric says of a batch: value (N,), optionally a map (N,1,h,w) and further numbers (N,) by name.
+
+    map    (N,3,h,w) where the metric chose colours itself: display code 0..1
+    notes  what a reader of the number should know, one line each
+    """
 
     value: Tensor
     map: Tensor | None = None
     extra: Mapping[str, Tensor] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

@@ -265,7 +265,9 @@ def _row(
         viewing=_seen_at(s, photometry),
         weights=getattr(s.net, "label", ""),
         version=hdrq.__version__,
-        how="; ".join(dict.fromkeys((*how, *emitted, *_mismatch(ref, dist, s, photometry), *_chosen(s)))),
+        how="; ".join(
+            dict.fromkeys((*how, *emitted, *_mismatch(ref, dist, s, photometry), *_chosen(s), *reading.notes))
+        ),
         status="failed" if math.isnan(value) else "ok",
         error=f"{s} gave NaN" if math.isnan(value) else "",
         extra={key: float(v.reshape(-1)[0]) for key, v in reading.extra.items()},

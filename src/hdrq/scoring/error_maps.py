@@ -93,12 +93,15 @@ def write_map(
     except OSError as error:
         raise FileError(f"{folder} cannot be made: {error.strerror}") from error
     stem = folder / f"{Path(row.dist).stem}.{re.sub(r'[^A-Za-z0-9+.=_-]+', '_', row.metric)}"
-    values = reading.map[:1, :1].float().cpu()
+    coloured = reading.map.shape[1] == 3
+    values = (reading.map[:1] if coloured else reading.map[:1, :1]).float().cpu()
     numbers, picture = stem.with_name(stem.name + ".exr"), stem.with_name(stem.name + ".png")
     made = {"metric": row.metric, "value": f"{row.value}"}
-    io.write(numbers, Image(values, "linear"), depth="float", provenance=made)
+    io.write(numbers, Image(values, "srgb" if coloured else "linear"), depth="float", provenance=made)
     luminance = _luminance(background, scorer)
-    if scorer.metric.card.map == "probability":
+    if coloured:
+        rgb = (values[0].movedim(0, -1).numpy() * 255).astype(np.uint8)
+    elif scorer.metric.card.map == "probability":
         rgb = _seen(values, luminance, row, scale)
     else:
         rgb = _ranked(values[0, 0], luminance, scorer, row)
@@ -161,7 +164,7 @@ def span_of(values: Tensor, scorer: Scorer) -> tuple[float, float]:
     """(best, worst) ends of the colours: the best value there can be, or there is, and the worst but for 0.5 %."""
     card = scorer.metric.card
     sample = values.flatten()[:: max(1, values.numel() // 100_000)]
-    known = 1.0 if card.map == "similarity" else card.best
+    known = {"similarity": 1.0, "difference": 0.0}.get(card.map, card.best)
     higher = card.map == "similarity" or (card.better == "higher" and card.map == "")
     if higher:
         best = float(known) if known is not None and np.isfinite(known) else float(sample.max())

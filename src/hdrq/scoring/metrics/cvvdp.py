@@ -1,66 +1,191 @@
+"""ColorVideoVDP: visible differences of stills and clips in colour, space and time."""
+
 from __future__ import annotations
 
-import contextlib
-import io
-import sys
-from types import ModuleType
-from typing import Any
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from itertools import islice, zip_longest
+from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from hdrq.cards import Card, Reading, metric
-from hdrq.errors import MissingPart
+from hdrq.errors import PixelError, UsageError
+from hdrq.image.color import rgb_to_xyz
+from hdrq.records import BT709, Display, Primaries
+from hdrq.scoring.features.cvvdp.maps import Heatmap, drawn
+from hdrq.scoring.features.cvvdp.pyramid import frequencies
+from hdrq.scoring.features.cvvdp.quality import (
+    Padding,
+    by_channel,
+    clip,
+    compare,
+    filtered,
+    rejoined,
+    still,
+    temporal_taps,
+    windows,
+)
+from hdrq.scoring.features.cvvdp.vision import CHANNELS, LMS_TO_DKL, XYZ_TO_LMS
 
-DARKEST = 0.005  # cd/m², below which the package does not tell light from dark
+# RGB to XYZ with as many digits as the authors' program has; other primaries are derived.
+RGB_TO_XYZ = {
+    "bt709": (
+        (0.4124564, 0.3575761, 0.1804375),
+        (0.2126729, 0.7151522, 0.072175),
+        (0.0193339, 0.119192, 0.9503041),
+    ),
+    "bt2020": ((0.637, 0.1446, 0.1689), (0.2627, 0.678, 0.0593), (0.0, 0.0281, 1.061)),
+    "adobe-rgb": (
+        (0.5767309, 0.185554, 0.1881852),
+        (0.2973769, 0.6273491, 0.0752741),
+        (0.0270343, 0.0706872, 0.9911085),
+    ),
+    "p3": ((0.4866, 0.2657, 0.1982), (0.229, 0.6917, 0.0793), (0.0, 0.0451, 1.0437)),
+}
 
 
 @metric(
     Card(
-        title="ColorVideoVDP, by the cvvdp package (0.5.7)",
+        title="ColorVideoVDP (0.5.7)",
         unit="JOD",
         better="higher",
         span=(None, 10.0),
         best=10.0,
         reads="nits",
-        needs=("ppd",),
-        side=16,
-        planes=150,
-        source="Mantiuk, Hanji, Ashraf, Asano & Chapiro 2024, doi:10.1145/3658144; pip install 'hdrq[cvvdp]'",
+        needs=("ppd", "display", "primaries", "maps"),
+        side=2,
+        planes=40,
+        sequence=("mode", "video"),
+        map="difference",
+        source="Mantiuk, Hanji, Ashraf, Asano & Chapiro 2024, doi:10.1145/3658144; "
+        "numbers as the authors' program cvvdp 0.5.7",
     )
 )
-def cvvdp(ref: Tensor, dist: Tensor, *, ppd: float = 45.0) -> Reading:
-    """Quality in just-objectionable differences under chromatic, spatial and luminance vision; 10 is identical.
+def cvvdp(
+    ref: Tensor | Iterable[Tensor],
+    dist: Tensor | Iterable[Tensor],
+    *,
+    ppd: float = 45.0,
+    mode: Literal["image", "video"] = "image",
+    frame_rate: float = 0.0,
+    padding: Padding = "replicate",
+    variant: Literal["published", "repaired"] = "published",
+    heatmap: Heatmap = "raw",
+    primaries: Primaries = BT709,
+    display: Display | None = None,
+    maps: bool = True,
+) -> Reading:
+    """Quality in just-objectionable differences: 10 is identical; of two images 1 JOD apart, 75 % prefer the better.
 
-    map  the package's difference map, (N, 1, H, W), JOD lost there; not differentiable
+    What it compares is contrast, each image relative to its own mean luminance, so it does NOT see a uniform change of
+    brightness: a copy at half the luminance scores 10. Use a metric of absolute light beside it where that matters.
 
-    Light passes the package as it is: the display has been seen to before, here the package's is linear and
-    brighter than the light. Its own screens clip at their peak. Computed in float32.
+    ref, dist   light that leaves the display, cd/m², linear RGB of `primaries`: (N, 3, H, W), or luminance (N, 1, H, W).
+                mode=video also takes iterables of frames (C, H, W) and keeps as many of them as the filter is long
+    mode        image: N stills, a value each. video: the frames of one clip, one value; a single frame is a still
+    frame_rate  frames per second, for mode=video; the temporal filters span 0.25 s
+    padding     what precedes the first frame: replicate (that frame), symmetric (the clip backwards)
+    ppd         pixels per degree at the centre of the screen
+    variant     published: the program's numbers, with these quirks. repaired: without them
+                - the pyramid asks the number of rows for the parity of the columns, which alters the last column of a
+                  level of which one side is odd and the other even
+                - one channel of luminance is taken for the red-green and yellow-violet channels, too
+                - coloured maps lie over the test image, which the program calls the reference
+                - coloured maps go on in a straight line beyond their last colour and then clip
+    heatmap     raw: 1 - JOD/10 at each pixel. threshold, supra-threshold: colours for 0 to 1, or 0 to 3, JOD over the image
+    extra       a, rg, yv, trans: difference in a channel (achromatic, red-green, yellow-violet, transient), weighted and
+                pooled over bands. KEY_band0 .. KEY_base: the same in one band, unweighted, RMS over the frame, finest band
+                first. A clip's are the means of its frames'. cpd_band0 ..: cycles per degree of a band
+    map         (N, 1, H, W), or (N, 3, H, W) display code 0..1 where coloured
+    raises      UsageError for mode=video without frame_rate; PixelError for clips of different lengths
     """
-    package = _package()
-    pairs = list(zip(ref.float().split(1), dist.float().split(1)))
-    peak = max(1.0, *(float(x.detach().amax()) for x in (ref, dist)))
-    light = package.vvdp_display_photo_eotf(
-        Y_peak=peak, contrast=peak / DARKEST, source_colorspace="BT.709-linear", E_ambient=0
-    )
-    seat = package.vvdp_display_geometry((ref.shape[-1], ref.shape[-2]), ppd=ppd)
-    judge = package.cvvdp(
-        display_photometry=light, display_geometry=seat, heatmap="raw", quiet=True, device=ref.device
-    )
-    answers = [judge.predict(b, a, dim_order="BCHW") for a, b in pairs]
-    value = torch.stack([jod.reshape(()) for jod, _ in answers])
-    maps = torch.cat([stats["heatmap"][:, :, 0] for _, stats in answers])
-    return Reading(value.to(ref.dtype), maps.to(ref.device, ref.dtype))
+    if mode == "video" and frame_rate <= 0:
+        raise UsageError("cvvdp compares clips in time; add frame_rate=, in frames per second, to mode=video")
+    repaired = variant == "repaired"
+    both = _alike(dist, ref)
+    planes = ((_opponent(t, primaries, repaired), _opponent(r, primaries, repaired)) for t, r in both)
+    if mode == "video":
+        planes = _moments(both, primaries, repaired, temporal_taps(frame_rate), padding)
+    found, pictures = [], []
+    for test, reference in planes:
+        frame = compare(test, reference, ppd, repaired=repaired, maps=maps)
+        found.append(frame.q)
+        if frame.map is not None:
+            ground = (reference if repaired else test)[:1]
+            pictures.append(drawn(frame.map, ground, heatmap, repaired=repaired))
+    if not found:
+        raise PixelError("cvvdp got a clip without frames")
+    q = torch.stack(found)
+    value = clip(q)[None] if q.shape[1] == len(CHANNELS) else still(q)
+    numbers = _numbers(q, frequencies(test.shape[-2], test.shape[-1], ppd), mode == "video")
+    return Reading(value, torch.stack(pictures) if pictures else None, numbers, (_seen_at(ppd, display),))
 
 
-def _package() -> Any:
-    """pycvvdp, imported without the lines it prints."""
-    found: ModuleType | None = sys.modules.get("pycvvdp")
-    if found is not None:
-        return found
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            import pycvvdp
-    except (ImportError, RuntimeError) as error:  # RuntimeError: a torchvision made for another torch
-        raise MissingPart(f'cvvdp needs its package ({error}); pip install "hdrq[cvvdp]"') from error
-    return pycvvdp
+def _alike(dist: Iterable[Tensor], ref: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Frames of either side, as long as there are any; a side that ends first is an error."""
+    for number, (test, reference) in enumerate(zip_longest(dist, ref)):
+        if test is None or reference is None:
+            side = "test" if test is None else "reference"
+            raise PixelError(
+                f"the {side} clip ends after {number} frames and the other goes on; cut it there"
+            )
+        yield test, reference
+
+
+@lru_cache(maxsize=16)
+def _matrix(channels: int, primaries: Primaries, repaired: bool) -> np.ndarray:
+    """(3, channels): light of a pixel to its opponent channels A, RG, YV."""
+    if channels == 1:
+        return np.array([[1.0], [0.0], [0.0]] if repaired else [[1.0], [1.0], [1.0]])
+    known = RGB_TO_XYZ.get(primaries.name)
+    matrix: np.ndarray = (
+        LMS_TO_DKL @ XYZ_TO_LMS @ (rgb_to_xyz(primaries) if known is None else np.array(known))
+    )
+    return matrix
+
+
+def _opponent(light: Tensor, primaries: Primaries, repaired: bool) -> Tensor:
+    """(3, H, W) opponent planes of one frame of light (C, H, W)."""
+    matrix = light.new_tensor(_matrix(len(light), primaries, repaired))
+    return (matrix @ light.flatten(1)).view(3, *light.shape[1:])
+
+
+def _moments(
+    both: Iterable[tuple[Tensor, Tensor]],
+    primaries: Primaries,
+    repaired: bool,
+    taps: np.ndarray,
+    padding: Padding,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """What is seen at each frame of a clip, (4, H, W) of either side; a clip of one frame is a still."""
+    source = iter(both)
+    begin = list(islice(source, 2))
+    if len(begin) == 1:
+        yield tuple(_opponent(x, primaries, repaired) for x in begin[0])
+        return
+    for window in windows(rejoined(begin, source), taps.shape[1], padding):
+        matrix = _matrix(len(window[0][0]), primaries, repaired)
+        yield tuple(filtered(side, taps, matrix) for side in zip(*window))
+
+
+def _numbers(q: Tensor, cycles: list[float], moving: bool) -> dict[str, Tensor]:
+    """Differences by channel, by channel and band, and the bands, of (N, C, B)."""
+    names = [*(f"band{b}" for b in range(q.shape[-1] - 1)), "base"]
+    pooled, bands = by_channel(q), q
+    if moving:
+        pooled, bands = pooled.mean(0, keepdim=True), q.mean(0, keepdim=True)
+    out = {channel: pooled[:, c].clamp(min=0) for c, channel in enumerate(CHANNELS[: q.shape[1]])}
+    for c, channel in enumerate(CHANNELS[: q.shape[1]]):
+        out |= {f"{channel}_{name}": bands[:, c, b].clamp(min=0) for b, name in enumerate(names)}
+    return out | {f"cpd_{name}": bands.new_full((len(bands),), f) for name, f in zip(names, cycles)}
+
+
+def _seen_at(ppd: float, d: Display | None) -> str:
+    """The line that the authors' program prints with a number."""
+    screen = ""
+    if d is not None:
+        screen = f", peak {d.peak_nits:g}, black {d.black_nits:.4g}, reflection {d.reflected_nits:.4g} cd/m²"
+    return f"cvvdp at {ppd:.4g} ppd{screen}"

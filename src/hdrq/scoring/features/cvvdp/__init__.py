@@ -1,0 +1,1 @@
+"""What ColorVideoVDP is made of: pyramid, observer, pooling, heat maps."""

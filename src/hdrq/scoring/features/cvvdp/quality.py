@@ -1,0 +1,178 @@
+"""From opponent planes to just-objectionable differences: bands, channels and frames of ColorVideoVDP pooled.
+
+Source: Mantiuk et al. 2024, doi:10.1145/3658144; constants of version 0.5.7 of the authors' program, see NOTICE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from math import ceil
+from typing import Literal, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hdrq.scoring.features.cvvdp.pyramid import frequencies, halve, rebuild
+from hdrq.scoring.features.cvvdp.vision import EPSILON, band_difference, base_difference, norm, strips
+
+BETA_SPACE, BETA_BANDS, BETA_CHANNELS, BETA_TIME = 2.0, 4.0, 4.0, 2.0
+CHANNEL_WEIGHTS = (1.0, 1.0, 1.0, 0.8081134557723999)
+BASE_WEIGHTS = (0.0036334486212581396, 1.6627724170684814, 4.11874532699585, 25.25969886779785)
+IMAGE_WEIGHT = 0.577918291091919  # of a still beside a clip
+JOD_A, JOD_EXPONENT, JOD_LINEAR = 0.0439569391310215, 0.9302042722702026, 0.1
+
+FILTER_SECONDS = 0.25
+TRANSIENT_HZ = 5.0
+SIGMA_TF = (5.79336, 14.1255, 6.63661, 0.12314)
+BETA_TF = (1.3314, 1.1196, 0.947901, 0.1898)
+
+Padding = Literal["replicate", "symmetric"]
+T = TypeVar("T")
+
+
+def jod(q: Tensor) -> Tensor:
+    """10 for no difference, falling without end; straight below q = 0.1, where a power would be too steep."""
+    curve = 10 - JOD_A * q.clamp(min=JOD_LINEAR) ** JOD_EXPONENT
+    return torch.where(q > JOD_LINEAR, curve, 10 - JOD_A * JOD_LINEAR ** (JOD_EXPONENT - 1) * q)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What is seen of one frame.
+
+    q    (C, B) difference of each channel and band, pooled over the frame; the last band is the low-pass rest
+    map  (1, H, W) difference pooled over channels and bands where asked for, before jod()
+    """
+
+    q: Tensor
+    map: Tensor | None = None
+
+
+def compare(test: Tensor, ref: Tensor, ppd: float, *, repaired: bool = False, maps: bool = False) -> Frame:
+    """One frame of opponent planes (C, H, W); C is 3 (a still) or 4 (of a clip).
+
+    repaired  pyramid borders by each direction's own parity
+    """
+    rho = frequencies(*test.shape[-2:], ppd)
+    q, pictures = [], []
+    for band, cycles in enumerate(rho[:-1]):
+        lower_test, lower_ref = halve(test, repaired=repaired), halve(ref, repaired=repaired)
+        pixels = test.shape[-2] * test.shape[-1]
+        sums, rows = [], []
+        for seen in band_difference((test, lower_test), (ref, lower_ref), cycles, 1.0 if band == 0 else 2.0):
+            sums.append(_powers(seen))
+            if maps:
+                rows.append(_over_channels(seen, base=False) * (1.0 if band == 0 else 0.5))
+        q.append(torch.stack(sums).sum(0) / pixels)
+        if maps:
+            pictures.append(torch.cat(rows, -2))
+        test, ref = lower_test, lower_ref
+    seen = base_difference(test, ref)
+    q.append(_powers(seen) / (seen.shape[-2] * seen.shape[-1]))
+    means = torch.stack(q, 1)
+    root = (means + EPSILON) ** (1 / BETA_SPACE) - EPSILON ** (1 / BETA_SPACE)
+    if not maps:
+        return Frame(root)
+    return Frame(root, rebuild([*pictures, _over_channels(seen, base=True)]))
+
+
+def _powers(seen: Tensor) -> Tensor:
+    """Sum over the pixels of (C, h, W) of the pooled powers."""
+    return ((seen + EPSILON) ** BETA_SPACE).sum((1, 2)) - EPSILON**BETA_SPACE * seen[0].numel()
+
+
+def _over_channels(seen: Tensor, base: bool) -> Tensor:
+    """(1, h, W): differences of a band weighted and pooled over channels."""
+    weights = channel_weights(seen, base) * (IMAGE_WEIGHT if len(seen) == 3 else 1.0)
+    return norm(seen * weights.view(-1, 1, 1), BETA_CHANNELS, 0)[None]
+
+
+def channel_weights(like: Tensor, base: bool) -> Tensor:
+    both = [c * (b if base else 1.0) for c, b in zip(CHANNEL_WEIGHTS, BASE_WEIGHTS)]
+    return like.new_tensor(both[: len(like)])
+
+
+def by_channel(q: Tensor) -> Tensor:
+    """(..., C): weighted differences (..., C, B) pooled over bands."""
+    c = q.shape[-2]
+    weights = q.new_tensor(CHANNEL_WEIGHTS[:c])[:, None].repeat(1, q.shape[-1])
+    weights[:, -1] *= q.new_tensor(BASE_WEIGHTS[:c])
+    return norm(q * weights, BETA_BANDS, -1)
+
+
+def overall(q: Tensor) -> Tensor:
+    """One number per frame of (..., C, B), before time."""
+    return norm(by_channel(q), BETA_CHANNELS, -1)
+
+
+def still(q: Tensor) -> Tensor:
+    """JOD of stills (..., 3, B)."""
+    return jod(overall(q) * IMAGE_WEIGHT)
+
+
+def clip(q: Tensor) -> Tensor:
+    """JOD of a clip (F, 4, B)."""
+    return jod(norm(overall(q), BETA_TIME, 0, mean=True))
+
+
+def filter_length(frame_rate: float) -> int:
+    """Frames that the temporal filters span."""
+    return 2 * ceil(FILTER_SECONDS * frame_rate / 2) + 1
+
+
+def temporal_taps(frame_rate: float) -> np.ndarray:
+    """(4, N): sustained filters of the three channels and the transient one, float64."""
+    n = filter_length(frame_rate)
+    omega = np.linspace(0, frame_rate / 2, n // 2 + 1)
+    response = [np.exp(-(omega**b) / s) for s, b in zip(SIGMA_TF[:3], BETA_TF)]
+    peak = TRANSIENT_HZ ** BETA_TF[3]
+    response.append(np.exp(-((omega ** BETA_TF[3] - peak) ** 2) / SIGMA_TF[3]))
+    return np.fft.fftshift(np.fft.irfft(np.stack(response), n, axis=1), axes=1)
+
+
+def windows(frames: Iterable[T], n: int, padding: Padding) -> Iterator[list[T]]:
+    """For each frame the `n` frames that end with it; what is before the first one is made up by `padding`.
+
+    replicate  the first frame, again and again
+    symmetric  frames 1, 2, ... backwards in time, to and fro where the clip is shorter than the filter
+    """
+    source = iter(frames)
+    start = list(islice(source, n if padding == "symmetric" else 1))
+    past = [start[_before(k, len(start), padding)] for k in range(n - 1, 0, -1)]
+    for frame in rejoined(start, source):
+        yield [*past, frame]
+        past = [*past[1:], frame]
+
+
+def rejoined(start: list[T], source: Iterator[T]) -> Iterator[T]:
+    """A source whose first items were taken to look at them; the list of these is emptied on the way."""
+    while start:
+        yield start.pop(0)
+    yield from source
+
+
+def _before(k: int, count: int, padding: Padding) -> int:
+    """Which frame stands k frames before the first one."""
+    if padding == "replicate" or count == 1:
+        return 0
+    turns, rest = divmod(k - 1, count - 1)
+    return rest + 1 if turns % 2 == 0 else -k % (count - 1)
+
+
+def filtered(window: Sequence[Tensor], taps: np.ndarray, opponent: np.ndarray) -> Tensor:
+    """(4, H, W): sustained A, RG, YV and transient A of the light (C, H, W) of the last frames.
+
+    opponent  (3, C) matrix from that light to A, RG, YV
+    """
+    weights = window[0].new_tensor(taps[:, :, None] * opponent[[0, 1, 2, 0]][:, None])  # (4, N, C)
+    _, h, w = window[0].shape
+    parts = []
+    for rows, _ in strips(h, w, window[0], 0):
+        part = weights[:, 0] @ window[0][:, rows].flatten(1)
+        for n, frame in enumerate(window[1:], 1):
+            part = torch.addmm(part, weights[:, n], frame[:, rows].flatten(1))
+        parts.append(part.view(4, -1, w))
+    return torch.cat(parts, 1)
