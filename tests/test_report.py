@@ -109,8 +109,8 @@ def test_the_page_is_whole_html_that_fetches_nothing(html):
 def test_the_page_tells_what_was_found(html):
     for told in ("A &lt;judged&gt; set", "m&lt;1&gt;", "second &amp; last", "&lt;noise&gt;", "a note"):
         assert told in html
-    for title in ("Agreement with people", "Metric against opinion", "Who beats whom", "Telling images apart",
-                  "By distortion", "By protocol", "What the curve leaves", "Where metric and people part"):  # fmt: skip
+    for title in ("Agreement with subjective scores", "Subjective scores against metric values", "Significance",
+                  "Resolving power", "By distortion", "By protocol", "Residuals", "Largest prediction errors"):  # fmt: skip
         assert f"<h2>{title}</h2>" in html
     assert "hdrq evaluate --dataset &#x27;a &amp; b&#x27;" in html
     assert f"hdrq {hdrq.__version__}" in html

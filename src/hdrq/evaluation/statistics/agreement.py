@@ -100,12 +100,13 @@ def drawn(
     return found
 
 
-def facing(curve: Curve, values: ArrayLike, sign: int) -> int:
+def facing(curve: Curve, values: ArrayLike, sign: int) -> float:
     """-1 where the curve falls over the values although metric and opinions should rise together, else 1.
 
     A curve is fitted to whatever trend the data have, so that the correlation after it is never negative by itself.
+    NaN for a constant metric.
     """
-    return -1 if sign * plcc(values, curve(values)) < 0 else 1
+    return float(np.sign(sign * plcc(values, curve(values))))
 
 
 def _reflected(curve: Curve, sign: int) -> Curve:
