@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := runs/demo
 
-.PHONY: demo test check format bench docs clean
+.PHONY: demo test test-lowest coverage mutants check dist format bench docs clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "hdrq needs Python 3.11 or newer; try: make PYTHON=python3.11")'
@@ -20,6 +20,32 @@ demo: $(VENV)/installed
 
 test: $(VENV)/installed
 	$(BIN)/pytest -n auto
+
+coverage: $(VENV)/installed
+	$(BIN)/pytest -n auto --cov=hdrq --cov-report=term
+
+# The lowest stated versions of all dependencies, in an environment of its own.
+test-lowest:
+	$(PYTHON) tests/lowest.py runs/lowest.txt
+	$(PYTHON) -m venv runs/lowest
+	runs/lowest/bin/python -m pip install --quiet --disable-pip-version-check -c runs/lowest.txt -e '.[dev]'
+	runs/lowest/bin/pytest -n auto
+
+# Changes single lines of the arithmetic at random and lists those changes that no test notices.
+mutants: $(VENV)/installed
+	$(BIN)/python tests/mutants.py --count 50 --seed 0
+
+# Wheel and sdist, checked, and the wheel tried in a fresh environment.
+dist: $(VENV)/installed
+	rm -rf dist runs/dist
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check build twine
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+	$(PYTHON) -m venv runs/dist
+	runs/dist/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	runs/dist/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt dist/*.whl
+	runs/dist/bin/hdrq demo runs/dist/demo
+	runs/dist/bin/hdrq score runs/dist/demo/ref.exr runs/dist/demo/dist.exr -m pu-ssim -m pu-vtamiq
 
 check: $(VENV)/installed
 	$(BIN)/ruff check src tests bench
