@@ -21,17 +21,25 @@ _MAPPED = (
 _MAPS = 65536  # blocks mapped at most, glibc's default
 
 
+_keeping = False  # whether keep() was called; reading and scoring from Python never do
+
+
 def keep() -> None:
     """From here on keep what is freed, all but what exceeds 512 MB in one piece. For a program, not a library."""
+    global _keeping
     if (libc := _glibc()) is not None:
+        _keeping = True
         libc.mallopt(_MMAP_MAX, 0)
         libc.mallopt(_MMAP_THRESHOLD, _MAPPED)
         libc.mallopt(_TRIM_THRESHOLD, _KEPT)
 
 
 def give_back() -> None:
-    """Return what is kept, and from here on blocks over 32 MB, for gaps between blocks so large would be felt."""
-    if (libc := _glibc()) is not None:
+    """Return what keep() kept, and from here on blocks over 32 MB, for gaps between blocks so large would be felt.
+
+    Does nothing unless keep() was called: a program that imports hdrq has its own allocator settings.
+    """
+    if _keeping and (libc := _glibc()) is not None:
         libc.mallopt(_MMAP_MAX, _MAPS)
         libc.malloc_trim(0)
 

@@ -1,4 +1,4 @@
-"""Rows of pixels become planes, and planes rows."""
+"""Rows of pixels to planes, and planes to rows of integers."""
 
 from __future__ import annotations
 
@@ -22,17 +22,21 @@ ORIENTATION = {
 }
 
 
-def planes(rows: np.ndarray, most: float, notes: list[str], alpha: bool = False) -> Tensor:
+def planes(
+    rows: np.ndarray, most: float, notes: list[str], alpha: bool = False, premultiplied: bool = False
+) -> Tensor:
     """(H, W) or (H, W, C) as (1, C, H, W) float32, divided by `most`.
 
     Two or four channels end in alpha, which is dropped (with a note unless all opaque) or kept.
+    premultiplied  whether colours are stored multiplied by alpha; they are taken as stored either way
     """
     rows = rows[..., None] if rows.ndim == 2 else rows
     channels = rows.shape[2]
     if channels in (2, 4) and not alpha:
         opaque = (rows[..., -1] == (most if rows.dtype.kind in "ui" else 1)).all()
         if not opaque:
-            notes.append("alpha ignored: colours taken as stored (not premultiplied)")
+            kind = "premultiplied, as over black" if premultiplied else "not premultiplied"
+            notes.append(f"alpha ignored: colours taken as stored ({kind})")
         channels -= 1
     elif channels > 4:
         notes.append(f"{channels - 3} channels beyond the first three not read")
@@ -57,13 +61,14 @@ def orient(pixels: Tensor, orientation: int, notes: list[str]) -> Tensor:
 
 def codes(pixels: Tensor, bits: int, ceiling: float, path: object) -> tuple[np.ndarray, list[str]]:
     """(1, C, H, W) code as (H, W[, 3]) integers, rounded; the largest integer stands for `ceiling`."""
-    values = pixels[0].detach().float().cpu() / ceiling
+    values = pixels[0].detach().cpu()
+    values = values.double() / ceiling
     if not all_finite(values):
         raise PixelError(f"{path}: integers hold no NaN or Inf; write .exr, .tiff or .pfm")
     notes = []
     if outside := int(((values < -1e-6) | (values > 1 + 1e-6)).sum()):
         notes.append(f"{outside} values beyond [0, {ceiling:g}] clipped; .exr, .tiff and .pfm hold them")
     most = 2**bits - 1
-    whole = (values.double().clamp(0, 1) * most).round().permute(1, 2, 0).numpy()
+    whole = (values.clamp(0, 1) * most).round().permute(1, 2, 0).numpy()
     rows = whole.astype(np.uint8 if bits == 8 else np.uint16)
     return np.ascontiguousarray(rows[..., 0] if rows.shape[2] == 1 else rows), notes

@@ -1,34 +1,31 @@
-"""Files that are whole or not there: written beside the target, then moved over it."""
+"""Atomic writing: a file is complete or not there. It is written beside the target, then renamed over it."""
 
 from __future__ import annotations
 
 import os
+import secrets
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hdrq.errors import FileError
 
-_MASK = os.umask(0)  # it can only be read by setting it, which threads must not do side by side
-os.umask(_MASK)
-
 
 def why(error: OSError) -> str:
-    """The system's reason in words ("No space left on device"), without the path it repeats."""
+    """The system's message ("No space left on device") without the path that it repeats."""
     return (error.strerror or str(error) or type(error).__name__).splitlines()[0]
 
 
 @contextmanager
 def atomic(path: str | Path, *, flush: bool = False) -> Iterator[Path]:
-    """Hand out a temporary path in the target's folder; move it onto `path` when the block ends well.
+    """Yield a temporary path in the target's folder; it replaces `path` when the block ends without an error.
 
-    Whatever goes wrong inside (an error, Ctrl-C) leaves `path` as it was and nothing beside it.
-    The temporary file exists, is empty and keeps the target's suffix. A link's target is
-    replaced, not the link; what is no file (/dev/stdout, a pipe) is handed out itself.
+    After an error or an interrupt `path` is unchanged and the temporary file is removed.
+    The temporary file exists, is empty and has the target's suffix. The target of a symbolic link is
+    replaced, not the link; a target that is no regular file (/dev/stdout, a pipe) is yielded itself.
 
-    flush   also wait until the disk has it (fsync)
+    flush   also wait until the data is on the disk (fsync)
     """
     target = Path(path)
     try:
@@ -56,17 +53,16 @@ def atomic(path: str | Path, *, flush: bool = False) -> Iterator[Path]:
 
 
 def _beside(target: Path, mode: int | None) -> Path:
-    """A new empty file in the target's folder, with the rights the target has or would have."""
+    """A new empty file in the target's folder, with the target's permissions or, where there is none, the usual ones."""
     if mode is not None and stat.S_ISDIR(mode):
         raise IsADirectoryError(0, "it is a folder; name a file in it")
     if not target.parent.is_dir():
         raise FileNotFoundError(0, f"the folder {target.parent} does not exist; make it first")
     if mode is not None and not os.access(target, os.W_OK):
         raise PermissionError(0, "the file there is write-protected")
-    handle, name = tempfile.mkstemp(prefix=".hdrq-", suffix=target.suffix, dir=target.parent)
-    os.close(handle)
-    if mode is None:
-        mode = 0o666 & ~_MASK
-    with suppress(OSError):  # file systems without rights
-        os.chmod(name, stat.S_IMODE(mode))
-    return Path(name)
+    part = target.parent / f".hdrq-{secrets.token_hex(8)}{target.suffix}"
+    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))  # the system applies the umask
+    if mode is not None:
+        with suppress(OSError):  # file systems without permissions
+            os.chmod(part, stat.S_IMODE(mode))
+    return part

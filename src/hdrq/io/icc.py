@@ -1,36 +1,60 @@
-"""What an ICC profile says of domain and primaries. Source: ICC.1:2022."""
+"""What an ICC profile says of code: primaries, transfer curve, or a whole transformation. Source: ICC.1:2022."""
 
 from __future__ import annotations
 
+import re
 import struct
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from hdrq.io.cicp import meaning
-from hdrq.io.gamut import primaries_of
-from hdrq.records import BT709, Primaries
+from hdrq.io.color import Meaning, code_points, primaries_of
+from hdrq.ops.colour import rgb_to_xyz
+from hdrq.ops.transfer import linear_to_srgb, pq_to_nits
+from hdrq.types import BT709, BT2020, Primaries
 
 ROUNDING = 2e-3  # profiles store adapted colours as 16-bit fractions
+_PQ_NAME = re.compile(r"2100.{0,12}\bPQ|\bPQ\b.{0,12}2100|ST.?2084|_PQ_|\bPQ\b", re.I)
+_HLG_NAME = re.compile(r"2100.{0,12}HLG|\bHLG\b|_HLG_", re.I)
+_HALF_CODE = 0.6 / 255  # a curve this close to sRGB's is sRGB's
+_HLG = (0.17883277, 0.28466892, 0.55991073)  # a, b, c of BT.2100 table 5
+Curve = Callable[[Tensor], Tensor]
 
 
-def understand(profile: bytes, notes: list[str]) -> tuple[str, Primaries]:
-    """(domain, primaries) of an RGB or grey profile; sRGB with a note where it does not say."""
+def understand(profile: bytes, notes: list[str]) -> Meaning:
+    """The meaning of RGB or grey code with this profile.
+
+    PQ and HLG are known by the cicp tag, by the shape of the curve, or by the profile's name (the W3C's profiles of
+    BT.2100). Any other curve is evaluated. Profiles made of tables alone go through lcms to linear BT.2020.
+    What cannot be understood is taken as sRGB, with a note.
+    """
     try:
         tags = _tags(profile)
-        if "cicp" in tags and len(tags["cicp"]) >= 12:
-            return meaning(tags["cicp"][8], tags["cicp"][9], notes)
-        domain = "linear" if _is_linear(tags.get("rTRC") or tags.get("kTRC") or b"") else "srgb"
-        if profile[16:20] == b"GRAY":
-            return domain, BT709
-        found = _primaries(tags)
-    except (struct.error, KeyError, IndexError, ValueError, np.linalg.LinAlgError):
-        found, domain = None, "srgb"
-    if found is None:
-        notes.append("colour profile not understood: taken as sRGB")
-        return domain, BT709
-    if found.name == "file":
-        notes.append("primaries taken from the colour profile; its curve is taken as sRGB")
-    return domain, found
+        if len(tags.get("cicp", b"")) >= 12:
+            return code_points(tags["cicp"][8], tags["cicp"][9], notes)
+        grey = profile[16:20] == b"GRAY"
+        named = _by_name(tags)
+        found = None if grey or "rXYZ" not in tags else _primaries(tags)
+        if named:
+            notes.append(f"{named.upper()} by the name of the colour profile, {_name(tags)!r}")
+            return Meaning(named, found or (BT709 if grey else BT2020))
+        curves = [_curve(tags[name]) for name in (("kTRC",) if grey else ("rTRC", "gTRC", "bTRC")) if name in tags]
+        if grey and len(curves) == 1:
+            return _of_curves(curves, BT709, notes)
+        if found is not None and len(curves) == 3:
+            if found.name == "file":
+                notes.append("primaries taken from the colour profile")
+            return _of_curves(curves, found, notes)
+        if not grey and "A2B0" in tags:
+            notes.append(f"colour profile {_name(tags)!r} evaluated by lcms: light in BT.2020 primaries")
+            return Meaning("srgb", BT2020, _Lcms(profile))
+    except (struct.error, KeyError, IndexError, ValueError, OverflowError, np.linalg.LinAlgError):
+        pass
+    notes.append("colour profile not understood: taken as sRGB")
+    return Meaning()
 
 
 def _tags(profile: bytes) -> dict[str, bytes]:
@@ -40,6 +64,114 @@ def _tags(profile: bytes) -> dict[str, bytes]:
         name, offset, size = struct.unpack_from(">4sII", profile, 132 + 12 * i)
         tags[name.decode("latin-1")] = profile[offset : offset + size]
     return tags
+
+
+# --- names --------------------------------------------------------------------------------------------
+
+
+def _name(tags: dict[str, bytes]) -> str:
+    """The profile's description, its first language, at most 60 characters."""
+    tag = tags.get("desc", b"")
+    if tag[:4] == b"mluc" and len(tag) >= 28:
+        size, at = struct.unpack_from(">II", tag, 20)
+        return tag[at : at + size].decode("utf-16-be", "replace")[:60]
+    if tag[:4] == b"desc" and len(tag) >= 12:
+        (size,) = struct.unpack_from(">I", tag, 8)
+        return tag[12 : 12 + max(0, size - 1)].decode("latin-1")[:60]
+    return ""
+
+
+def _by_name(tags: dict[str, bytes]) -> str | None:
+    """ "pq" or "hlg" for profiles whose name says so and whose curves are missing or only for tone mapping."""
+    name = _name(tags)
+    if _PQ_NAME.search(name):
+        return "pq"
+    return "hlg" if _HLG_NAME.search(name) else None
+
+
+# --- curves -------------------------------------------------------------------------------------------
+
+
+def _of_curves(curves: list[Curve], primaries: Primaries, notes: list[str]) -> Meaning:
+    """The named domain whose curve these are, or the curves themselves."""
+    code = torch.linspace(0, 1, 1024, dtype=torch.float64)
+    sampled = [curve(code) for curve in curves]
+    for domain, near in (("linear", _is_linear), ("srgb", _is_srgb), ("pq", _is_pq), ("hlg", _is_hlg)):
+        if all(near(code, light) for light in sampled):
+            if domain in ("pq", "hlg"):
+                notes.append(f"{domain.upper()} by the curve of the colour profile")
+            return Meaning(domain, primaries)
+    notes.append("the colour profile's curve evaluated: code converted to sRGB code of the same light")
+    return Meaning("srgb", primaries, _each(curves))
+
+
+def _each(curves: list[Curve]) -> Curve:
+    """Curves of channels as one function of (1, C, H, W)."""
+
+    def apply(pixels: Tensor) -> Tensor:
+        count = pixels.shape[1]
+        per_channel = curves if len(curves) == count else curves[:1] * count
+        return torch.stack([curve(pixels[:, c]) for c, curve in enumerate(per_channel)], 1)
+
+    return apply
+
+
+def _is_linear(code: Tensor, light: Tensor) -> bool:
+    return bool((light - code).abs().max() < 1e-4)
+
+
+def _is_srgb(code: Tensor, light: Tensor) -> bool:
+    return bool((linear_to_srgb(light) - code).abs().max() < _HALF_CODE)
+
+
+def _alike(light: Tensor, known: Tensor) -> bool:
+    """Within 2 % and two steps of a 16-bit table."""
+    return bool(((light - known).abs() < 0.02 * known + 3e-5).all())
+
+
+def _is_pq(code: Tensor, light: Tensor) -> bool:
+    return _alike(light, pq_to_nits(code) / 10_000)
+
+
+def _is_hlg(code: Tensor, light: Tensor) -> bool:
+    a, b, c = _HLG
+    return _alike(light, torch.where(code <= 0.5, code**2 / 3, (((code - c) / a).exp() + b) / 12))
+
+
+def _curve(tag: bytes) -> Curve:
+    """A curv or para tag as a function of code in float64. Source: ICC.1:2022, 10.6 and 10.18."""
+    if tag[:4] == b"curv":
+        (count,) = struct.unpack_from(">I", tag, 8)
+        if count == 0:
+            return lambda x: x
+        table = np.frombuffer(tag, ">u2", count, 12).astype(np.float64)
+        if count == 1:
+            exponent = float(table[0]) / 256
+            return lambda x: x.clamp(min=0) ** exponent
+        return _table(table / 65535)
+    if tag[:4] != b"para":
+        raise ValueError("a curve of unknown kind")
+    (kind,) = struct.unpack_from(">H", tag, 8)
+    count = (1, 3, 4, 5, 7)[kind]
+    g, a, b, c, d, e, f = ([v / 65536 for v in struct.unpack_from(f">{count}i", tag, 12)] + [0.0] * 6)[:7]
+    if kind == 0:
+        return lambda x: x.clamp(min=0) ** g
+    if kind == 1:
+        return lambda x: torch.where(x >= -b / a, (a * x + b).clamp(min=0) ** g, torch.zeros_like(x))
+    if kind == 2:
+        return lambda x: torch.where(x >= -b / a, (a * x + b).clamp(min=0) ** g, torch.zeros_like(x)) + c
+    return lambda x: torch.where(x >= d, (a * x + b).clamp(min=0) ** g + e, c * x + f)
+
+
+def _table(values: np.ndarray) -> Curve:
+    def apply(x: Tensor) -> Tensor:
+        steps = np.linspace(0, 1, len(values))
+        return torch.from_numpy(np.interp(x.detach().cpu().numpy(), steps, values)).to(x)
+
+    return apply
+
+
+# --- matrices and tables ------------------------------------------------------------------------------
 
 
 def _xyz(tag: bytes) -> np.ndarray:
@@ -69,9 +201,75 @@ BRADFORD_D65 = np.array(
 )
 
 
-def _is_linear(curve: bytes) -> bool:
-    """curv without entries, curv of one entry 1.0, or para of exponent 1."""
-    if curve[:4] == b"curv":
-        (count,) = struct.unpack_from(">I", curve, 8)
-        return count == 0 or (count == 1 and struct.unpack_from(">H", curve, 12)[0] == 256)
-    return curve[:4] == b"para" and struct.unpack_from(">Hxxi", curve, 8) == (0, 65536)
+class _Lcms:
+    """A profile made of tables, as a function of code: linear light in BT.2020 primaries, by lcms in float32."""
+
+    def __init__(self, profile: bytes) -> None:
+        self.profile = profile
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        rows = pixels[0].permute(1, 2, 0).float().cpu().numpy()
+        return torch.from_numpy(transform(rows, self.profile, "rgb")).permute(2, 0, 1)[None].to(pixels)
+
+
+def transform(rows: np.ndarray, profile: bytes, space: str) -> np.ndarray:
+    """(H, W, C) code in [0, 1] of an RGB or CMYK profile as linear BT.2020 (H, W, 3) float32, relative colorimetric."""
+    import imagecodecs
+
+    whites: dict[str, Any] = {"whitepoint": (*BT2020.white, 1.0), "primaries": _flat_xyy(BT2020), "gamma": 1.0}
+    target = imagecodecs.cms_profile("rgb", **whites)
+    scale = 100.0 if space == "cmyk" else 1.0  # lcms counts floating-point ink in per cent
+    return imagecodecs.cms_transform(
+        np.ascontiguousarray(rows * np.float32(scale), np.float32),
+        profile,
+        target,
+        colorspace=space,
+        outcolorspace="rgb",
+        outdtype=np.float32,
+        intent=imagecodecs.CMS.INTENT.RELATIVE_COLORIMETRIC,
+    )
+
+
+def _flat_xyy(p: Primaries) -> tuple[float, ...]:
+    return (*p.red, 1.0, *p.green, 1.0, *p.blue, 1.0)
+
+
+# --- writing ------------------------------------------------------------------------------------------
+
+
+def profile(primaries: Primaries) -> bytes:
+    """A version 4 profile of these primaries with the curve of sRGB. Source: ICC.1:2022; IEC 61966-2-1."""
+    to_xyz = rgb_to_xyz(primaries)
+    white = to_xyz.sum(1)
+    adapt = _bradford(white)
+
+    def s15(values: Any) -> bytes:
+        return b"".join(struct.pack(">i", round(float(v) * 65536)) for v in np.ravel(values))
+
+    def text(words: str) -> bytes:
+        coded = words.encode("utf-16-be")
+        return b"mluc\0\0\0\0" + struct.pack(">II2s2sII", 1, 12, b"en", b"US", len(coded), 28) + coded
+
+    curve = b"para\0\0\0\0" + struct.pack(">Hxx", 3) + s15([2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045])
+    adapted = adapt @ to_xyz
+    tags = {b"desc": text(f"hdrq {primaries.name} sRGB"), b"cprt": text("CC0"), b"wtpt": b"XYZ \0\0\0\0" + s15(D50)}
+    tags |= {n: b"XYZ \0\0\0\0" + s15(adapted[:, i]) for i, n in enumerate((b"rXYZ", b"gXYZ", b"bXYZ"))}
+    tags |= {n: curve for n in (b"rTRC", b"gTRC", b"bTRC")}
+    tags[b"chad"] = b"sf32\0\0\0\0" + s15(adapt)
+    at, table, body = 132 + 12 * len(tags), b"", b""
+    for name, data in tags.items():
+        table += name + struct.pack(">II", at + len(body), len(data))
+        body += data + bytes(-len(data) % 4)
+    head = struct.pack(">I4xI4s4s4s", at + len(body), 0x04400000, b"mntr", b"RGB ", b"XYZ ")
+    head += struct.pack(">6H", 2025, 1, 1, 0, 0, 0) + b"acsp" + bytes(28) + s15(D50)
+    return head.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + body
+
+
+def _bradford(white: np.ndarray) -> np.ndarray:
+    """Adaptation from a white (XYZ) to D50."""
+    there, here = CONE @ white, CONE @ np.array(D50)
+    return np.linalg.inv(CONE) @ np.diag(here / there) @ CONE
+
+
+D50 = (0.9642, 1.0, 0.8249)
+CONE = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])  # Bradford

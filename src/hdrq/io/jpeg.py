@@ -1,34 +1,45 @@
-"""JPEG: 8 (or 12) bits of sRGB code, or the light of an Ultra HDR gain map.
+"""JPEG: 8 or 12 bits of code, or the light of a gain map.
 
-Source: ITU-T T.81, T.871; JPEG XT: ISO/IEC 18477-3; Ultra HDR: ISO 21496-1.
+Source: ITU-T T.81, T.871; CMYK: Adobe Technical Note 5116; JPEG XT: ISO/IEC 18477-3; gain maps: see gain_map.py.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from hdrq.errors import DomainError, FileError, UsageError
-from hdrq.io import icc, tag
+from hdrq.io import exif, gain_map, icc, tag
 from hdrq.io.arrange import codes, orient, planes
 from hdrq.io.atomic import atomic
+from hdrq.io.color import SDR_WHITE, Meaning
 from hdrq.io.memory import afford
-from hdrq.io.quiet import quiet
-from hdrq.records import BT709, Image
+from hdrq.ops.colour import convert
+from hdrq.ops.transfer import linear_to_srgb, srgb_to_linear
+from hdrq.types import BT709, BT2020, Image
 
 FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
-GAIN_MAP = (b"http://ns.adobe.com/hdr-gain-map/1.0/", b"urn:iso:std:iso:ts:21496:-1")
-SDR_WHITE = 203.0  # cd/m², what Ultra HDR's makers and ITU-R BT.2408 take 1.0 for
+XMP = b"http://ns.adobe.com/xap/1.0/\0"
 
 
 @dataclass
 class Markers:
-    """What stands before the pixels."""
+    """What the segments before the pixels say.
+
+    scan     where the first scan begins
+    adobe    whether colours are stored inverted, as Adobe writes CMYK
+    apple    the two numbers of Apple's maker note
+    iso, xmp gain map metadata: in the map's own header, or the announcement in the base's
+    """
 
     bits: int = 0
     height: int = 0
@@ -37,56 +48,118 @@ class Markers:
     orientation: int = 1
     profile: bytes = b""
     comment: str = ""
+    adobe: bool = False
     layers: list[str] = field(default_factory=list)
-    gain_map: bool = False
+    apple: tuple[float, float] | None = None
+    iso: bytes = b""
+    xmp: bytes = b""
+    scan: int = 0
 
 
 def read(path: Path, *, alpha: bool = False, layer: str | None = None) -> Image:
-    """(1, 1 or 3, H, W). An Ultra HDR file gives its light, 1.0 = SDR white; layer="base" its SDR code."""
+    """(1, 1 or 3, H, W). A file with a gain map gives HDR light, 1.0 = SDR white; layer="base" gives its SDR code."""
     data = path.read_bytes()
     head = _markers(path, data)
-    afford(path, head.width, head.height, 40 if head.gain_map else 24, least=head.width * head.height / 1024)
-    if layer not in (None, "base", "hdr"):
-        raise UsageError(f"{path}: a JPEG has the layers base and hdr, not '{layer}'")
-    if layer == "hdr" and not head.gain_map:
-        raise UsageError(f"{path} has no gain map, so no layer hdr")
-    notes = [f"{name} layer not read: the 8-bit picture beneath it is" for name in head.layers]
-    if head.gain_map and layer != "base":
-        return _ultra(path, data, head, notes)
+    afford(path, head.width, head.height, 24, least=head.width * head.height / 1024)
+    if layer not in (None, *gain_map.LAYERS):
+        raise UsageError(f"{path}: a JPEG has the layers {', '.join(gain_map.LAYERS)}, not '{layer}'")
+    notes = [f"{name} layer not read: the 8-bit image beneath it is" for name in head.layers]
+    image = _base(path, data, head, notes)
+    second = _gain_map_file(path, data, head)
+    if second is not None and layer != "base":
+        afford(path, head.width, head.height, 150)
+        gain, start, profile = second
+        primaries = icc.understand(profile, []).primaries if profile else None
+        image = gain_map.rendition(image, _decode(path, data[start:]), gain, layer or "hdr", primaries)
+    elif layer == "hdr":
+        raise UsageError(f"{path} has no gain map that hdrq can read, so no layer hdr; leave the layer out")
+    elif second is not None or _announced(head):
+        image = replace(image, notes=(*image.notes, "gain map not applied: the base image is read"))
+    more = list(image.notes)
+    return image.with_pixels(orient(image.pixels, head.orientation, more), notes=tuple(more))
+
+
+def layers(path: Path) -> tuple[str, ...]:
+    """The renditions in a file: ("hdr", "base") with a gain map, () without."""
+    data = path.read_bytes()
+    return ("hdr", "base") if _gain_map_file(path, data, _markers(path, data)) else ()
+
+
+def _base(path: Path, data: bytes, head: Markers, notes: list[str]) -> Image:
+    """The image that every JPEG reader shows, not yet turned."""
     import imagecodecs
 
-    with quiet():
-        rows = imagecodecs.jpeg8_decode(data)
-    if rows.ndim == 3 and rows.shape[2] != 3:
-        raise FileError(f"{path} is a CMYK JPEG; convert it to RGB first")
-    domain, primaries = icc.understand(head.profile, notes) if head.profile else ("srgb", BT709)
-    if head.gain_map:
-        notes.append("gain map not applied: the SDR picture is read")
-    pixels = orient(planes(rows, 2**head.bits - 1, notes), head.orientation, notes)
+    rows = imagecodecs.jpeg8_decode(data)
+    if head.components == 4:
+        return _ink(path, rows, head, notes)
+    pixels = planes(rows, 2**head.bits - 1, notes)
     if mark := tag.parse(head.comment):
-        domain, primaries, pixels = mark.domain, mark.primaries, pixels * mark.ceiling
-    return Image(pixels, domain, primaries, bits=head.bits, notes=tuple(notes), path=str(path))
+        pixels, meaning = pixels * mark.ceiling, Meaning(mark.domain, mark.primaries)
+    else:
+        meaning = icc.understand(head.profile, notes) if head.profile else Meaning()
+        pixels = meaning.apply(pixels)
+    return Image(pixels, meaning.domain, meaning.primaries, bits=head.bits, notes=tuple(notes), path=str(path))
 
 
-def _ultra(path: Path, data: bytes, head: Markers, notes: list[str]) -> Image:
-    """The base picture and its gain map as linear light."""
+def _ink(path: Path, rows: np.ndarray, head: Markers, notes: list[str]) -> Image:
+    """CMYK through its colour profile, as sRGB code in BT.2020 primaries."""
+    if not head.profile or head.profile[16:20] != b"CMYK":
+        raise FileError(f"{path}: CMYK without a colour profile is not supported; convert it to RGB")
+    ink = rows.astype(np.float32) / 255
+    light = icc.transform(1 - ink if head.adobe else ink, head.profile, "cmyk")
+    pixels = linear_to_srgb(torch.from_numpy(light).permute(2, 0, 1)[None].contiguous())
+    notes.append("CMYK converted by its colour profile: sRGB code in BT.2020 primaries")
+    return Image(pixels, "srgb", BT2020, bits=8, notes=tuple(notes), path=str(path))
+
+
+def _decode(path: Path, data: bytes) -> Tensor:
+    """Code of a gain map, (1, 1 or 3, h, w) in [0, 1]."""
     import imagecodecs
 
     try:
-        with quiet():
-            rows = imagecodecs.ultrahdr_decode(data)  # half, RGBA
-    except (RuntimeError, ValueError) as error:
-        raise FileError(f"{path}: its gain map does not decode; read its SDR picture (layer base)") from error
-    _, primaries = icc.understand(head.profile, notes) if head.profile else ("srgb", BT709)
-    notes.append(
-        f"Ultra HDR: gain map applied; linear light, 1.0 = SDR white ({SDR_WHITE:g} cd/m² by BT.2408)"
-    )
-    pixels = orient(planes(rows[..., :3], 1, notes), head.orientation, notes)
-    return Image(pixels, "linear", primaries, white_nits=SDR_WHITE, notes=tuple(notes), path=str(path))
+        rows = imagecodecs.jpeg8_decode(data)
+    except Exception as error:
+        raise FileError(f"{path} is damaged: its gain map does not decode; read layer base") from error
+    return planes(rows, 255, [])
+
+
+# --- gain maps ----------------------------------------------------------------------------------------
+
+
+def _announced(head: Markers) -> bool:
+    return bool(head.iso) or gain_map.XMP in head.xmp
+
+
+def _gain_map_file(path: Path, data: bytes, head: Markers) -> tuple[gain_map.AnyMap, int, bytes] | None:
+    """(numbers, where the map's JPEG begins, its colour profile) of the first file after the base that is a map.
+
+    The multi-picture index (MPF) is not needed: FF D8 does not occur within coded pixels.
+    """
+    at = head.scan
+    while (at := data.find(b"\xff\xd8\xff", at + 1)) >= 0:
+        try:
+            other = _markers(path, data[at:])
+        except FileError:
+            continue
+        if len(other.iso) > 4:
+            with suppress(gain_map.UnknownVersion):
+                return gain_map.from_iso(other.iso, path), at, other.profile
+        if gain_map.XMP in other.xmp and b"GainMapMax" in other.xmp:
+            return gain_map.from_xmp(other.xmp, path), at, other.profile
+        if gain_map.APPLE in other.xmp:
+            headroom = re.search(rb"HDRGainMapHeadroom\W+([\d.]+)", other.xmp)
+            if headroom:
+                return gain_map.AppleGainMap(max(float(headroom[1]), 1.0)), at, other.profile
+            if head.apple is not None:
+                return gain_map.apple(*head.apple), at, other.profile
+    return None
+
+
+# --- segments -----------------------------------------------------------------------------------------
 
 
 def _markers(path: Path, data: bytes) -> Markers:
-    """The segments up to the first scan, and the assurance that the scans end."""
+    """The segments up to the first scan, once it is sure that the scans end."""
     head = Markers()
     profile: dict[bytes, bytes] = {}
     for code, at, body in _segments(path, data):
@@ -98,21 +171,25 @@ def _markers(path: Path, data: bytes) -> Markers:
             if data.rfind(b"\xff\xd9") < at:
                 raise FileError(f"{path} is truncated: its pixels do not end")
             head.profile = b"".join(profile[i] for i in sorted(profile))
+            head.scan = at
             return head
         elif code == 0xE1 and body.startswith(b"Exif\0\0"):
-            head.orientation = _orientation(body[6:])
+            head.orientation = exif.orientation(body[6:])
+            head.apple = exif.apple_numbers(body[6:])
+        elif code == 0xE1 and body.startswith(XMP):
+            head.xmp += body[len(XMP) :]
         elif code == 0xE2 and body.startswith(b"ICC_PROFILE\0"):
             profile[body[12:13]] = body[14:]
-        elif (
-            code == 0xEB and body.startswith(b"JP") and body[12:16] != b"jumb"
-        ):  # content credentials live there too
+        elif code == 0xE2 and body.startswith(gain_map.ISO):
+            head.iso = body[len(gain_map.ISO) :]
+        elif code == 0xEB and body.startswith(b"JP") and body[12:16] != b"jumb":  # also content credentials
             head.layers = ["JPEG XT"]
         elif code == 0xEB and body.startswith(b"HDR_RI"):
             head.layers = ["JPEG-HDR (Dolby)"]
+        elif code == 0xEE and body.startswith(b"Adobe"):
+            head.adobe = True
         elif code == 0xFE:
             head.comment = body.decode("latin-1")
-        if code in (0xE1, 0xE2) and any(mark in body for mark in GAIN_MAP):
-            head.gain_map = True
     raise FileError(f"{path} is truncated: it ends before its pixels begin")
 
 
@@ -120,10 +197,13 @@ def _segments(path: Path, data: bytes) -> Iterator[tuple[int, int, bytes]]:
     """(marker, where it stands, body) up to the first scan."""
     at = 2
     while at + 4 <= len(data):
-        if data[at] != 0xFF:
-            raise FileError(f"{path} is damaged: byte {at} should begin a marker")
+        if data[at] != 0xFF:  # some writers leave bytes between segments; decoders search for the next marker
+            at = data.find(b"\xff", at)
+            if at < 0:
+                return
+            continue
         code = data[at + 1]
-        if code == 0xFF or code == 1 or 0xD0 <= code <= 0xD8:  # filling, or a marker without a body
+        if code in (0, 1, 0xFF) or 0xD0 <= code <= 0xD8:  # filling, or a marker without a body
             at += 1 if code == 0xFF else 2
             continue
         (size,) = struct.unpack_from(">H", data, at + 2)
@@ -135,21 +215,7 @@ def _segments(path: Path, data: bytes) -> Iterator[tuple[int, int, bytes]]:
         at += 2 + size
 
 
-def _orientation(exif: bytes) -> int:
-    """Tag 274 of the first directory, 1 where there is none."""
-    order = {b"II": "<", b"MM": ">"}.get(exif[:2])
-    try:
-        if order is None:
-            return 1
-        (start,) = struct.unpack_from(order + "I", exif, 4)
-        (count,) = struct.unpack_from(order + "H", exif, start)
-        for i in range(count):
-            name, kind, _, value = struct.unpack_from(order + "HHIH", exif, start + 2 + 12 * i)
-            if name == 274 and kind == 3:
-                return value if 1 <= value <= 8 else 1
-    except struct.error:
-        pass
-    return 1
+# --- writing ------------------------------------------------------------------------------------------
 
 
 def write(
@@ -157,19 +223,85 @@ def write(
     image: Image,
     *,
     quality: int = 95,
+    base: Image | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> tuple[str, ...]:
-    """8 bits, full chroma resolution, quality 1..100."""
-    import imagecodecs
+    """8 bits, full chroma resolution, quality 1..100.
 
-    if image.domain in ("nits", "linear"):
-        raise DomainError(f"{path}: JPEG holds code, not light; encode it first (hdrq encode --to srgb)")
+    base  SDR image (sRGB code) of the same size: `image` is then light, written as a gain map beside it (Ultra HDR,
+          ISO 21496-1); 1.0 of "linear" is SDR white unless image.white_nits says otherwise, "nits" counts from 203 cd/m²
+    """
     if not 1 <= quality <= 100:
         raise UsageError(f"JPEG quality is 1 to 100, not {quality}")
+    if base is not None:
+        return _write_gain_map(path, image, base, quality, provenance)
+    if image.domain in ("nits", "linear"):
+        raise DomainError(f"{path}: JPEG holds code, not light; encode it first (hdrq encode --to srgb)")
+    if image.domain in ("pq", "hlg"):
+        raise DomainError(
+            f"{path}: 8 bits of JPEG are too coarse for {image.domain.upper()}; write .png, .avif or .jxl, or Ultra HDR"
+        )
     rows, notes = codes(image.pixels, 8, 1.0, path)
-    data = imagecodecs.jpeg8_encode(np.ascontiguousarray(rows), level=quality, subsampling="444")
-    comment = tag.compose(image, 1.0, provenance).encode("ascii")[:65000]
-    segment = b"\xff\xfe" + struct.pack(">H", len(comment) + 2) + comment
+    extra = _profile(image) + _segment(0xFE, tag.compose(image, 1.0, provenance).encode("ascii")[:65000])
     with atomic(path) as part:
-        part.write_bytes(data[:2] + segment + data[2:])
+        part.write_bytes(_encoded(rows, quality, extra))
     return tuple(notes)
+
+
+def _encoded(rows: np.ndarray, quality: int, extra: bytes) -> bytes:
+    import imagecodecs
+
+    data = imagecodecs.jpeg8_encode(np.ascontiguousarray(rows), level=quality, subsampling="444")
+    return data[:2] + extra + data[2:]
+
+
+def _profile(image: Image) -> bytes:
+    """A colour profile for what is not plain sRGB, so that other programs show the right colours."""
+    if image.domain != "srgb" or image.primaries == BT709 or image.pixels.shape[1] == 1:
+        return b""
+    return _segment(0xE2, b"ICC_PROFILE\0\1\1" + icc.profile(image.primaries))
+
+
+def _segment(code: int, body: bytes) -> bytes:
+    return bytes((0xFF, code)) + struct.pack(">H", len(body) + 2) + body
+
+
+def _write_gain_map(
+    path: Path, image: Image, base: Image, quality: int, provenance: Mapping[str, Any] | None
+) -> tuple[str, ...]:
+    """The base, then its gain map, each a JPEG; the map is made from the base as it will be read back."""
+    if base.domain != "srgb" or image.domain not in ("nits", "linear"):
+        raise DomainError(
+            f"{path}: Ultra HDR is light over an SDR base; give light and sRGB code, not {image.domain} and {base.domain}"
+        )
+    if base.size != image.size:
+        raise UsageError(f"{path}: the base is {base.size}, the light {image.size}; make them one size")
+    rows, notes = codes(base.pixels, 8, 1.0, path)
+    rows = np.stack([rows] * 3, -1) if rows.ndim == 2 else rows
+    meaning = tag.compose(base, 1.0, provenance).encode("ascii")[:65000]
+    bare = _encoded(rows, quality, _profile(base) + _segment(0xFE, meaning))
+    white = image.white_nits or (1.0 if image.domain == "nits" else SDR_WHITE)
+    scale = white / SDR_WHITE
+    light = convert(image.pixels[:1].double() * scale, image.primaries, base.primaries).clamp(min=0)
+    shown = srgb_to_linear(_decode(path, bare).double())
+    gain, code = gain_map.between(shown, light.expand(-1, 3, -1, -1))
+    map_rows = np.ascontiguousarray((code[0] * 255).round().byte().permute(1, 2, 0).numpy())
+    inner = _segment(0xE2, gain_map.ISO + gain_map.to_iso(gain)) + _segment(0xE1, XMP + gain_map.to_xmp(gain))
+    second = _encoded(map_rows, quality, inner)
+    head = _segment(0xE1, XMP + gain_map.announcement(len(second)))
+    head += _segment(0xE2, gain_map.ISO + struct.pack(">HH", 0, 0))
+    with atomic(path) as part:
+        part.write_bytes(_with_index(bare[:2] + head + bare[2:], second) + second)
+    return tuple(notes)
+
+
+def _with_index(first: bytes, second: bytes) -> bytes:
+    """The base with a multi-picture index (CIPA DC-007), by which readers find the second file."""
+    tags = struct.pack(">HHI4s", 0xB000, 7, 4, b"0100") + struct.pack(">HHII", 0xB001, 4, 1, 2)
+    entries_at = 8 + 2 + 3 * 12 + 4
+    tags += struct.pack(">HHII", 0xB002, 7, 32, entries_at)
+    total = len(first) + 2 + 2 + 4 + entries_at + 32
+    entries = struct.pack(">IIIHH", 0x030000, total, 0, 0, 0)
+    entries += struct.pack(">IIIHH", 0, len(second), total - (2 + 4 + 4), 0, 0)  # counted from the index's own header
+    body = b"MPF\0" + b"MM\0*" + struct.pack(">IH", 8, 3) + tags + struct.pack(">I", 0) + entries
+    return first[:2] + _segment(0xE2, body) + first[2:]

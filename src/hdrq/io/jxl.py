@@ -1,213 +1,135 @@
-"""JPEG XL, integers and floats. Its header is read here for size and colour. Source: ISO/IEC 18181-1:2024."""
+"""JPEG XL, integers and floats, with gain maps. Source: ISO/IEC 18181-1 and -2:2024."""
 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from hdrq.errors import FileError
-from hdrq.io import cicp
-from hdrq.io.arrange import planes
-from hdrq.io.gamut import primaries_of
+from hdrq.errors import DomainError, FileError, UsageError
+from hdrq.io import gain_map
+from hdrq.io.arrange import codes, planes
+from hdrq.io.atomic import atomic
+from hdrq.io.avif import boxes
+from hdrq.io.color import Meaning, points_of
+from hdrq.io.jxl_header import ALPHA, BLACK, Header, as_float, codestream, parse, tagged
 from hdrq.io.memory import afford
-from hdrq.records import BT709, Image, Primaries
-
-RATIOS = ((1, 1), (1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))  # width to height, by number
-WHITE = {1: (0.3127, 0.3290), 10: (1 / 3, 1 / 3), 11: (0.314, 0.351)}
+from hdrq.types import BT709, Image
 
 
-class _Bits:
-    """Numbers from a stream of bits, lowest first."""
-
-    def __init__(self, data: bytes) -> None:
-        self.number, self.left = int.from_bytes(data, "little"), 8 * len(data)
-
-    def u(self, count: int) -> int:
-        if count > self.left:
-            raise ValueError("the header does not end")
-        value = self.number & ((1 << count) - 1)
-        self.number >>= count
-        self.left -= count
-        return value
-
-    def u32(self, *choices: tuple[int, int]) -> int:
-        """One of four (bits, offset)."""
-        bits, offset = choices[self.u(2)]
-        return self.u(bits) + offset
-
-    def enum(self) -> int:
-        return self.u32((0, 0), (0, 1), (4, 2), (6, 18))
-
-    def f16(self) -> float:
-        return struct.unpack("<e", struct.pack("<H", self.u(16)))[0]
-
-    def xy(self) -> tuple[float, float]:
-        """Signed millionths."""
-        raw = [self.u32((19, 0), (19, 524288), (20, 1048576), (21, 2097152)) for _ in range(2)]
-        x, y = ((v >> 1) ^ -(v & 1) for v in raw)
-        return x / 1e6, y / 1e6
-
-
-@dataclass
-class Header:
-    width: int = 0
-    height: int = 0
-    bits: int | None = 8
-    channels: int = 0
-    domain: str = "srgb"
-    primaries: Primaries = BT709
-    intensity: float = 255.0
-    notes: list[str] = field(default_factory=list)
-
-
-def read(path: Path, *, alpha: bool = False) -> Image:
-    """(1, 1 or 3, H, W), code in [0, 1]; where the curve is linear, white is at the intensity target."""
-    import imagecodecs
-
+def read(path: Path, *, alpha: bool = False, layer: str | None = None) -> Image:
+    """(1, 1 or 3, H, W), code in [0, 1]; where the curve is linear, 1.0 is the file's intensity target in cd/m²."""
     data = path.read_bytes()
+    if layer not in (None, *gain_map.LAYERS):
+        raise UsageError(f"{path}: a JPEG XL has the layers {', '.join(gain_map.LAYERS)}, not '{layer}'")
+    image = _image(path, data, alpha)
+    bundle = _bundle(path, data)
+    if bundle is None:
+        if layer == "hdr":
+            raise UsageError(f"{path} has no gain map, so no layer hdr; leave the layer out")
+        return image
+    if layer == "base":
+        return image.with_pixels(image.pixels, notes=(*image.notes, "gain map not applied: the base image is read"))
+    numbers, stream = bundle
+    gain = gain_map.from_iso(numbers, path)
+    code = _image(path, stream, False).pixels
+    return gain_map.rendition(image, code, gain, layer or "hdr")
+
+
+def layers(path: Path) -> tuple[str, ...]:
+    """The renditions in a file: ("hdr", "base") with a gain map, () without."""
+    return ("hdr", "base") if _bundle(path, path.read_bytes()) else ()
+
+
+def _image(path: Path, data: bytes, alpha: bool) -> Image:
     try:
-        head = _header(_codestream(path, data))
+        stream = codestream(path, data)
+        head = parse(stream)
     except (ValueError, struct.error, IndexError) as error:
         raise FileError(f"{path} is damaged: its header does not decode") from error
-    afford(path, head.width, head.height, 32 * (3 + head.channels))
-    rows = imagecodecs.jpegxl_decode(data, numthreads=1)
+    afford(path, head.width, head.height, 32 * (3 + len(head.extra)))
+    if BLACK in head.extra:
+        raise FileError(f"{path}: CMYK is not supported in JPEG XL; convert it to RGB")
+    meaning, notes = head.meaning, head.notes
+    if head.profile and head.xyb:  # libjxl then gives linear BT.709 light
+        rows = _decoded(as_float(stream, head), head)
+        meaning = Meaning("srgb", BT709, lambda light: light)
+        notes.append("colour profile of a lossy JPEG XL: decoded to light, then sRGB code")
+    else:
+        rows = _decoded(data, head)
+        if head.profile:
+            notes.append("colour profile within a lossless JPEG XL is not read: code taken as sRGB")
+    if head.extra and set(head.extra) != {ALPHA}:
+        notes.append(f"{len(head.extra)} extra channels not read")
+    colours = 1 if rows.ndim == 2 or rows.shape[2] in (1, 2) else 3
+    if rows.ndim == 3 and ALPHA not in head.extra:
+        rows = rows[..., :colours]
+    pixels = meaning.apply(planes(rows, _most(rows, head), notes, alpha, head.premultiplied))
+    white = head.intensity if meaning.domain == "linear" else None
+    return Image(pixels, meaning.domain, meaning.primaries, head.bits, white, tuple(notes), str(path))
+
+
+def _decoded(data: bytes, head: Header) -> np.ndarray:
+    import imagecodecs
+
+    rows: np.ndarray = imagecodecs.jpegxl_decode(data, numthreads=1)
     if rows.ndim == 4:
-        head.notes.append(f"animation: the first of {len(rows)} pictures is read")
+        head.notes.append(f"animation: the first of {len(rows)} frames is read")
         rows = rows[0]
+    return rows
+
+
+def _most(rows: np.ndarray, head: Header) -> float:
+    """The code of white."""
     if rows.dtype.kind == "f":
-        most: float = 1
-    else:
-        most = (
-            2 ** (head.bits or 8) - 1
-            if int(rows.max(initial=0)) < 2 ** (head.bits or 8)
-            else np.iinfo(rows.dtype).max
-        )
-    white = head.intensity if head.domain == "linear" else None
-    pixels = planes(rows, most, head.notes, alpha)
-    return Image(pixels, head.domain, head.primaries, head.bits, white, tuple(head.notes), str(path))
+        return 1.0
+    own = 2.0 ** (head.bits or 8) - 1
+    return own if int(rows.max(initial=0)) <= own else float(np.iinfo(rows.dtype).max)
 
 
-def _codestream(path: Path, data: bytes) -> bytes:
-    """The first bytes after the signature FF 0A, bare or within boxes."""
-    at = 0
-    while data[:2] != b"\xff\x0a":
-        if at + 8 > len(data):
-            raise FileError(f"{path} is truncated: it holds no picture")
-        size, kind = struct.unpack_from(">I4s", data, at)
-        start = at + 8
-        if size == 1:
-            (size,) = struct.unpack_from(">Q", data, start)
-            start += 8
-        stop = len(data) if size == 0 else at + size
-        if stop > len(data) or stop < start:
-            raise FileError(f"{path} is truncated: its box {kind.decode('latin-1')!r} ends beyond it")
-        if kind in (b"jxlc", b"jxlp"):
-            data = data[start + 4 * (kind == b"jxlp") :][:4096]
-            break
-        at = stop
-    if data[:2] != b"\xff\x0a":
-        raise ValueError("no codestream")
-    return data[2:4096]
-
-
-def _size(bits: _Bits) -> tuple[int, int]:
-    """(width, height)."""
-    wide = ((9, 1), (13, 1), (18, 1), (30, 1))
-    small = bits.u(1)
-    height = 8 * (bits.u(5) + 1) if small else bits.u32(*wide)
-    if ratio := bits.u(3):
-        return height * RATIOS[ratio][0] // RATIOS[ratio][1], height
-    return (8 * (bits.u(5) + 1) if small else bits.u32(*wide)), height
-
-
-def _depth(bits: _Bits) -> int | None:
-    """Bits of an integer sample; None for floats."""
-    if bits.u(1):
-        bits.u32((0, 32), (0, 16), (0, 24), (6, 1))
-        bits.u(4)
+def _bundle(path: Path, data: bytes) -> tuple[bytes, bytes] | None:
+    """(ISO 21496-1 numbers, codestream of the map) of the box jhgm. Source: ISO/IEC 18181-2, gain map bundle."""
+    if data[:2] == b"\xff\x0a":
         return None
-    return bits.u32((0, 8), (0, 10), (0, 12), (6, 1))
+    for kind, start, stop in boxes(path, data, 0, len(data)):
+        if kind == b"jhgm":
+            try:
+                (size,) = struct.unpack_from(">H", data, start + 1)
+                at = start + 3 + size
+                colour = data[at]
+                (profile,) = struct.unpack_from(">I", data, at + 1 + colour)
+            except (struct.error, IndexError) as error:
+                raise FileError(f"{path} is damaged: its gain map does not decode; read layer base") from error
+            return data[start + 3 : start + 3 + size], data[at + 5 + colour + profile : stop]
+    return None
 
 
-def _header(data: bytes) -> Header:
-    """SizeHeader and ImageMetadata, as far as colour."""
-    bits, head = _Bits(data), Header()
-    head.width, head.height = _size(bits)
-    if bits.u(1):  # everything as usual: 8 bits of sRGB
-        return head
-    extra_fields = bits.u(1)
-    if extra_fields:
-        turned = bits.u(3) >= 4  # the decoder turns the picture upright
-        if turned:
-            head.width, head.height = head.height, head.width
-        if bits.u(1):
-            _size(bits)
-        if bits.u(1):
-            raise ValueError("a preview")
-        if bits.u(1):  # animation: ticks, loops, timecodes
-            bits.u32((0, 100), (0, 1000), (10, 1), (30, 1))
-            bits.u32((0, 1), (0, 1001), (8, 1), (10, 1))
-            bits.u32((0, 0), (3, 0), (16, 0), (32, 0))
-            bits.u(1)
-    head.bits = _depth(bits)
-    bits.u(1)  # buffers of 16 bits suffice
-    head.channels = bits.u32((0, 0), (0, 1), (4, 2), (12, 1))
-    for _ in range(head.channels):
-        _skip_channel(bits)
-    bits.u(1)  # XYB inside
-    _colour(bits, head)
-    if extra_fields and not bits.u(1):
-        head.intensity = bits.f16()
-    return head
+def write(path: Path, image: Image, *, bits: int | None = None) -> tuple[str, ...]:
+    """8 to 16 bits of code, lossless, tagged by its code points.
 
+    bits  by default the image's own up to 8, else 16
+    """
+    import imagecodecs
 
-def _skip_channel(bits: _Bits) -> None:
-    """ExtraChannelInfo; bit by bit, since it has no length."""
-    if bits.u(1):
-        return
-    kind = bits.enum()
-    _depth(bits)
-    bits.u32((0, 0), (0, 3), (0, 4), (3, 1))
-    for _ in range(bits.u32((0, 0), (4, 0), (5, 16), (10, 48))):
-        bits.u(8)
-    if kind == 0:
-        bits.u(1)
-    elif kind == 2:
-        bits.u(64)
-    elif kind == 5:
-        bits.u32((0, 1), (2, 0), (4, 3), (8, 19))
-
-
-def _colour(bits: _Bits, head: Header) -> None:
-    """ColourEncoding into domain and primaries."""
-    if bits.u(1):
-        return
-    profile, space = bits.u(1), bits.enum()
-    if profile:
-        head.notes.append("colour profile within JPEG XL not read: taken as sRGB")
-        return
-    white, colours = WHITE[1], None
-    if space != 2:
-        code = bits.enum()
-        white = bits.xy() if code == 2 else WHITE.get(code, WHITE[1])
-        if space != 1:
-            code = bits.enum()
-            if code == 2:
-                colours = [v for _ in range(3) for v in bits.xy()]
-            else:
-                head.primaries = cicp.meaning(code, 2, head.notes)[1]
-            if colours is None and white != head.primaries.white:
-                colours = [*head.primaries.red, *head.primaries.green, *head.primaries.blue]
-            if colours is not None:
-                head.primaries = primaries_of([*colours, *white]) or BT709
-    if bits.u(1):
-        gamma = bits.u(24) / 1e7
-        head.domain = "linear" if abs(gamma - 1) < 1e-3 else "srgb"
-        if head.domain == "srgb" and not 0.44 < gamma < 0.47:
-            head.notes.append(f"gamma {gamma:.5g} taken as sRGB code; the display decides its light")
-    else:
-        head.domain = cicp.meaning(1, bits.enum(), head.notes)[0]
-    bits.enum()  # rendering intent
+    if image.domain == "nits":
+        raise DomainError(f"{path}: JPEG XL holds code here, not cd/m²; encode it first (hdrq encode --to pq) or write .exr")
+    points = points_of(image.domain, image.primaries)
+    points = (11, points[1]) if points and points[0] == 12 else points  # P3 is 11 here, with its white stated beside it
+    if points is None or image.primaries.name == "xyz":
+        raise DomainError(
+            f"{path}: JPEG XL has no tag for {image.domain} code in {image.primaries.name} primaries; write .png or .exr"
+        )
+    bits = bits or (8 if image.bits is not None and image.bits <= 8 else 16)
+    if not 8 <= bits <= 16:
+        raise UsageError(f"JPEG XL is written with 8 to 16 bits, not {bits}")
+    rows, notes = codes(image.pixels, bits, 1.0, path)
+    data = imagecodecs.jpegxl_encode(rows, lossless=True, bitspersample=bits, usecontainer=False, numthreads=1)
+    data = codestream(path, data)  # from 13 bits on the encoder adds boxes that nothing here needs
+    head = parse(data)
+    white = {"pq": 10_000.0, "hlg": 1000.0}.get(image.domain, image.white_nits or 255.0)
+    if "colour" in head.spans:  # else 8 bits of sRGB
+        data = tagged(data, head, points, white)
+    with atomic(path) as part:
+        part.write_bytes(data)
+    return tuple(notes)

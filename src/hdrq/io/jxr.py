@@ -10,8 +10,7 @@ import numpy as np
 from hdrq.errors import FileError
 from hdrq.io.arrange import planes
 from hdrq.io.memory import afford
-from hdrq.io.quiet import quiet
-from hdrq.records import Image
+from hdrq.types import Image
 
 SCRGB_WHITE = 80.0  # cd/m² of 1.0
 
@@ -23,8 +22,7 @@ def read(path: Path, *, alpha: bool = False) -> Image:
     data = path.read_bytes()
     width, height = _size(path, data)
     afford(path, width, height, 64)
-    with quiet():
-        rows = imagecodecs.jpegxr_decode(data)
+    rows = imagecodecs.jpegxr_decode(data)
     notes: list[str] = []
     if rows.dtype.kind == "f":
         notes.append("scRGB: linear light, 1.0 = 80 cd/m²")

@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 
 from hdrq.errors import DomainError, FileError, UsageError
-from hdrq.io import cicp, icc, tag
+from hdrq.io import icc, tag
 from hdrq.io.arrange import codes, planes
 from hdrq.io.atomic import atomic
-from hdrq.io.gamut import flat, primaries_of
+from hdrq.io.color import Meaning, code_points, flat, points_of, power, primaries_of
 from hdrq.io.memory import afford
-from hdrq.io.quiet import quiet
-from hdrq.records import BT709, Image, Primaries
+from hdrq.types import BT709, Image, Primaries
 
 CHANNELS = {0: 1, 2: 3, 3: 4, 4: 2, 6: 4}  # by colour type; a palette may come out with alpha
 DEEPEST = 1 << 20  # bytes of an unpacked profile or text
@@ -40,18 +39,20 @@ def read(path: Path, *, alpha: bool = False) -> Image:
     notes: list[str] = []
     if "acTL" in chunks:
         notes.append("animation: the first picture is read")
-    with quiet():
-        rows = imagecodecs.png_decode(bare)
-    domain, primaries = _meaning(chunks, notes)
+    rows = imagecodecs.png_decode(bare)
+    meaning = _meaning(chunks, notes)
     pixels = planes(rows, 65535 if rows.dtype == np.uint16 else 255, notes, alpha)
     if len(limits := chunks.get("cICP", b"")) == 4 and limits[3] == 0:
         scale = 219 * 2 ** (bits - 8) / (2**bits - 1)
         pixels = (pixels - scale * 16 / 219) / scale
-        notes.append("narrow range (16..235 of 255) widened")
+        notes.append("narrow range (16..235 of 255) expanded")
+    domain, primaries = meaning.domain, meaning.primaries
     mark = tag.parse(chunks.get("tEXt", b"").partition(b"\0")[2].decode("latin-1"))
     if mark is not None:
         domain, primaries = mark.domain, mark.primaries
         pixels = pixels * mark.ceiling if mark.ceiling != 1 else pixels
+    else:
+        pixels = meaning.apply(pixels)
     depth = 8 if kind == 3 else bits
     return Image(pixels, domain, primaries, bits=depth, notes=tuple(notes), path=str(path))
 
@@ -85,10 +86,10 @@ def _chunks(path: Path, data: bytes) -> tuple[dict[str, bytes], bytes]:
     raise FileError(f"{path} is truncated: it ends before its pixels do")
 
 
-def _meaning(chunks: Mapping[str, bytes], notes: list[str]) -> tuple[str, Primaries]:
-    """(domain, primaries) by the chunk that ranks highest."""
+def _meaning(chunks: Mapping[str, bytes], notes: list[str]) -> Meaning:
+    """By the chunk that ranks highest: cICP, iCCP, sRGB, then gAMA with cHRM."""
     if len(code := chunks.get("cICP", b"")) == 4:
-        return cicp.meaning(code[0], code[1], notes)
+        return code_points(code[0], code[1], notes)
     if profile := chunks.get("iCCP"):
         _, _, rest = profile.partition(b"\0")
         try:
@@ -96,8 +97,8 @@ def _meaning(chunks: Mapping[str, bytes], notes: list[str]) -> tuple[str, Primar
         except zlib.error:
             notes.append("colour profile damaged: taken as sRGB")
     if "sRGB" in chunks:
-        return "srgb", BT709
-    primaries, domain = BT709, "srgb"
+        return Meaning()
+    primaries = BT709
     if len(chrm := chunks.get("cHRM", b"")) == 32:
         wx, wy, *colours = (v / 1e5 for v in struct.unpack(">8I", chrm))
         if (found := primaries_of([*colours, wx, wy])) is None:
@@ -106,10 +107,11 @@ def _meaning(chunks: Mapping[str, bytes], notes: list[str]) -> tuple[str, Primar
     if len(gama := chunks.get("gAMA", b"")) == 4:
         gamma = struct.unpack(">I", gama)[0] / 1e5
         if abs(gamma - 1) < 0.01:
-            domain = "linear"
-        elif not 0.44 < gamma < 0.47:  # 0.45455 is what encoders write for sRGB
-            notes.append(f"gAMA {gamma:.5g} taken as sRGB code; the display decides its light")
-    return domain, primaries
+            return Meaning("linear", primaries)
+        if not 0.44 < gamma < 0.47 and 0.1 < gamma < 10:  # 0.45455 is what encoders write for sRGB
+            notes.append(f"gAMA {gamma:.5g} evaluated: code converted to sRGB code of the same light")
+            return Meaning("srgb", primaries, power(1 / gamma))
+    return Meaning("srgb", primaries)
 
 
 def write(
@@ -135,7 +137,7 @@ def write(
     data = imagecodecs.png_encode(rows)
     extra = b""
     plain = image.domain == "srgb" and image.primaries == BT709
-    points = cicp.codes(image.domain, image.primaries)
+    points = points_of(image.domain, image.primaries)
     if points and not plain:
         extra += _chunk(b"cICP", bytes((*points, 0, 1)))
     elif image.primaries != BT709:

@@ -1,98 +1,62 @@
-"""C libraries that print, kept quiet without losing what others print meanwhile."""
+"""For the command only: messages that C libraries print about damaged files do not reach the terminal.
+
+hdrq says what is wrong with a file in one line of its own. The decoders print lines of their own to descriptor 2,
+which belongs to the whole process, so only a program may redirect it; reading from Python never does.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
-from typing import IO, Any
 
-NOISE = (b"EXR_ERR_", b"Warning: Exception raised", b"OpenEXR", b"python_buffer", b"WMPTag", b"JPEG", b"PNG")
-_lock = threading.Lock()
-_inside = 0
-_hushed: dict[int, int] = {}  # how many blocks each thread is in
-_kept: tuple[int, IO[bytes]] | None = None
-
-
-class _Sieve:
-    """sys.stdout, but for threads inside a block, whose words are dropped (OpenEXR's wheel prints there)."""
-
-    stream: Any = None
-
-    def write(self, text: str) -> int:
-        return len(text) if threading.get_ident() in _hushed else self.stream.write(text)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.stream, name)
-
-
-# One for ever: before Python 3.14 print() crashes when the stream it writes to is freed by another thread.
-_sieve = _Sieve()
+NOISE = (b"EXR_ERR_", b"Warning: Exception raised", b"OpenEXR", b"python_buffer", b"WMPTag", b"JPEG", b"PNG", b"libav")
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Within this block, what this thread prints and what C code complains of on descriptor 2 is dropped.
+def quiet_codecs() -> Iterator[None]:
+    """Around the run of a program: sys.stderr keeps its terminal, what C code writes to descriptor 2 is held back.
 
-    The descriptor belongs to the whole process: whatever else arrives there (a progress bar of
-    another thread) is passed on when the last block ends. Blocks may nest and overlap.
+    When the block ends, descriptor 2 is restored and the lines held back are printed, except those of decoders
+    (NOISE). The loggers of tifffile and PyAV are silenced for as long. Does nothing where there is no stderr.
     """
-    _enter()
+    loggers = [logging.getLogger(name) for name in ("tifffile", "libav")]
+    silence = logging.NullHandler()
+    for logger in loggers:
+        logger.addHandler(silence)
     try:
-        yield
+        with _held_back():
+            yield
     finally:
-        _leave()
+        for logger in loggers:
+            logger.removeHandler(silence)
 
 
-def _enter() -> None:
-    global _inside, _kept
-    me = threading.get_ident()
-    with _lock:
-        _hushed[me] = _hushed.get(me, 0) + 1
-        _inside += 1
-        if _inside > 1:
-            return
-        if sys.stdout is not None and sys.stdout is not _sieve:
-            _sieve.stream = sys.stdout
-            sys.stdout = _sieve
-        with contextlib.suppress(OSError, ValueError):  # no stderr at all: nothing to keep quiet
-            _flush()
-            catcher = tempfile.TemporaryFile()  # noqa: SIM115 (closed by the last to leave)
-            saved = os.dup(2)
-            os.dup2(catcher.fileno(), 2)
-            _kept = saved, catcher
-
-
-def _leave() -> None:
-    global _inside, _kept
-    me = threading.get_ident()
-    with _lock:
-        _hushed[me] -= 1
-        if not _hushed[me]:
-            del _hushed[me]
-        _inside -= 1
-        if _inside:
-            return
-        if sys.stdout is _sieve:
-            sys.stdout = _sieve.stream
-        if _kept is None:
-            return
-        saved, catcher = _kept
-        _kept = None
-        with contextlib.suppress(OSError, ValueError):
-            _flush()
-        os.dup2(saved, 2)
-        os.close(saved)
-        with catcher, contextlib.suppress(OSError):
-            catcher.seek(0)
-            lines = catcher.read().splitlines(keepends=True)
+@contextlib.contextmanager
+def _held_back() -> Iterator[None]:
+    python = sys.stderr
+    try:
+        if python is None or python.fileno() != 2:
+            raise OSError  # somebody else has redirected it already
+        python.flush()
+        terminal = os.dup(2)
+    except (OSError, ValueError, AttributeError):
+        yield
+        return
+    with tempfile.TemporaryFile() as held:
+        sys.stderr = os.fdopen(os.dup(terminal), "w", encoding=python.encoding, errors=python.errors, buffering=1)
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.close()
+            sys.stderr = python
+            os.dup2(terminal, 2)
+            os.close(terminal)
+            held.seek(0)
+            lines = held.read().splitlines(keepends=True)
             if others := b"".join(line for line in lines if not any(word in line for word in NOISE)):
                 os.write(2, others)
-
-
-def _flush() -> None:
-    if sys.stderr is not None:
-        sys.stderr.flush()

@@ -18,7 +18,7 @@ from torch import Tensor
 from hdrq.errors import FileError, PixelError
 from hdrq.image.arithmetic import all_finite
 from hdrq.io.atomic import atomic
-from hdrq.io.gamut import flat, primaries_of
+from hdrq.io.color import flat, primaries_of
 from hdrq.io.memory import afford
 from hdrq.io.tag import domain_of
 from hdrq.records import BT709, XYZ, Image, Primaries

@@ -1,85 +1,158 @@
-"""TIFF: 8 and 16 bits of code, or half and float of light. The first page, unless another is asked for."""
+"""TIFF: integers of code, half and float of light, LogLuv and LogL, and what libtiff converts to RGB.
+
+Source: TIFF 6.0; Adobe PageMaker 6.0 TIFF Technical Notes (SubIFDs); Ward Larson, "LogLuv encoding for full-gamut,
+high-dynamic range images", J. Graphics Tools 3(1), 1998.
+"""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from hdrq.errors import DomainError, FileError, UsageError
 from hdrq.io import icc, tag
 from hdrq.io.arrange import codes, orient, planes
 from hdrq.io.atomic import atomic
-from hdrq.io.gamut import flat, primaries_of
+from hdrq.io.color import Meaning, flat, primaries_of
 from hdrq.io.memory import afford
+<<<<<<< HEAD
 from hdrq.io.quiet import quiet
 from hdrq.records import BT709, Image, Primaries
+=======
+from hdrq.ops.transfer import linear_to_srgb
+from hdrq.types import BT709, BT2020, XYZ, Image
+>>>>>>> b508b32 (Read colour profiles, gain maps, AVIF, JPEG XL and TIFF as they are stored)
 
-logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else it would print to stderr
 # How many times smaller than its pixels a file can get, by compression tag, where there is a bound.
 RATIO = {1: 1.0, 32773: 64.0, 5: 2000.0, 8: 1040.0, 32946: 1040.0}
-READABLE = ("MINISWHITE", "MINISBLACK", "RGB", "PALETTE", "YCBCR")
+READABLE = ("MINISWHITE", "MINISBLACK", "RGB", "PALETTE", "YCBCR", "LOGLUV", "LOGL", "SEPARATED")
+RAW = ("CFA", "LINEAR_RAW")
+REDUCED, MASK = 1, 4  # bits of NewSubfileType
 
 
 def read(path: Path, *, alpha: bool = False, part: str | int | None = None) -> Image:
-    """(1, 1 or 3, H, W). Floats are light as they stand, integers code: sRGB unless a profile says more."""
+    """(1, 1 or 3, H, W). Floats are light as they stand, integers code: sRGB unless a profile says more.
+
+    part  number of a page, "0.1" for the second sub-image of page 0; by default the first that is no thumbnail
+    """
     import tifffile
 
     notes: list[str] = []
     try:
-        with quiet(), tifffile.TiffFile(str(path)) as file:
-            page = _page(path, file, part, notes)
+        with tifffile.TiffFile(str(path)) as file:
+            number, page = _page(path, file, part, notes)
             _check(path, page)
-            rows = page.asarray(maxworkers=1)
-            rows = _arranged(path, page, rows)
-            kind, bits = rows.dtype.kind, rows.dtype.itemsize * 8
-            most = 1 if kind == "f" else 2.0**bits - 1
-            pixels = planes(rows, most, notes, alpha)
-            if page.photometric.name == "MINISWHITE":
-                pixels = most - pixels if kind == "f" else 1 - pixels
-            pixels = orient(pixels, int(_tag(page, 274, 1)), notes)
-            domain, primaries = _meaning(page, kind, notes)
-            mark = tag.parse(str(_tag(page, 270, "")))
-    except (
-        AttributeError,
-        TypeError,
-        KeyError,
-        IndexError,
-        ArithmeticError,
-    ) as error:  # tags of impossible kinds
+            image = _image(path, page, number, notes, alpha)
+    except (AttributeError, TypeError, KeyError, IndexError, ArithmeticError) as error:  # tags of impossible kinds
         raise FileError(f"{path} is damaged: its tags do not decode") from error
+    return image
+
+
+def parts(path: Path) -> tuple[str, ...]:
+    """Names of the pages and sub-images of a file."""
+    import tifffile
+
+    with tifffile.TiffFile(str(path)) as file:
+        return tuple(name for name, _ in _pages(file))
+
+
+def _image(path: Path, page: Any, number: str, notes: list[str], alpha: bool) -> Image:
+    kind = page.photometric.name
+    if kind in ("LOGLUV", "LOGL"):
+        return _log_luv(path, page, number, notes)
+    if kind == "SEPARATED":
+        return _ink(path, page, notes)
+    turn = int(_tag(page, 274, 1))
+    if kind == "YCBCR" and int(page.compression) != 7:  # subsampled, or JPEG of before 1995: libtiff knows how
+        rows = _by_libtiff(path, number, asrgb=True)[..., :3]
+        turn = {5: 5, 6: 6, 7: 7, 8: 8}.get(turn, 1)  # it has flipped the others already
+    else:
+        rows = _arranged(path, page, page.asarray(maxworkers=1))
+    floats, bits = rows.dtype.kind == "f", rows.dtype.itemsize * 8
+    most = 1 if floats else 2.0**bits - 1
+    premultiplied = 1 in [int(e) for e in page.extrasamples[:1]]
+    pixels = planes(rows, most, notes, alpha, premultiplied)
+    if kind == "MINISWHITE":
+        pixels = most - pixels if floats else 1 - pixels
+    pixels = orient(pixels, turn, notes)
+    mark = tag.parse(str(_tag(page, 270, "")))
     if mark is not None:
-        domain, primaries = mark.domain, mark.primaries
+        meaning = Meaning(mark.domain, mark.primaries)
         pixels = pixels * mark.ceiling if mark.ceiling != 1 else pixels
-    return Image(pixels, domain, primaries, None if kind == "f" else bits, notes=tuple(notes), path=str(path))
+    else:
+        meaning = _meaning(page, floats, notes)
+        pixels = meaning.apply(pixels)
+    nits = _nits(page) if meaning.domain == "nits" else None
+    return Image(
+        pixels, meaning.domain, meaning.primaries, None if floats else bits, nits, notes=tuple(notes), path=str(path)
+    )
 
 
-def _page(path: Path, file: Any, part: str | int | None, notes: list[str]) -> Any:
-    wanted = 0 if part is None else part
-    count = len(file.pages)
-    if not str(wanted).isdigit() or int(wanted) >= count:
-        raise UsageError(f"{path} has pages 0 to {count - 1}, not '{part}'")
-    if count > 1 and part is None:
-        notes.append(f"page 0 of {count} read")
-    return file.pages[int(wanted)]
+# --- pages --------------------------------------------------------------------------------------------
+
+
+def _pages(file: Any) -> Iterator[tuple[str, Any]]:
+    """(name, page) of every page, each followed by its sub-images."""
+    for i, page in _each(file.pages):
+        yield str(i), page
+        if getattr(page, "subifds", None):
+            for k, inner in _each(page.pages):
+                yield f"{i}.{k}", inner
+
+
+def _each(pages: Any) -> Iterator[tuple[int, Any]]:
+    """Pages by number; iterating over them never ends where a damaged file's directories form a ring."""
+    for i in range(min(len(pages), 10_000)):
+        try:
+            yield i, pages[i]
+        except IndexError:
+            return
+
+
+def _page(path: Path, file: Any, part: str | int | None, notes: list[str]) -> tuple[str, Any]:
+    """The page asked for, or the first that is neither a thumbnail nor a mask."""
+    found = list(_pages(file))
+    if not found:
+        raise FileError(f"{path} holds no image: it has no pages; write it again")
+    names = [name for name, _ in found]
+    if part is not None:
+        if str(part) not in names:
+            raise UsageError(f"{path} has the pages {', '.join(names[:8])}, not '{part}'")
+        return found[names.index(str(part))]
+    whole = [(name, page) for name, page in found if not int(page.subfiletype) & (REDUCED | MASK)] or found
+    name, page = whole[0]
+    if len(found) > 1:
+        small = len(found) - len(whole)
+        thumbnails = f", {small} of them thumbnails or masks" if small else ""
+        notes.append(f"page {name} read of {len(found)}{thumbnails}")
+    return name, page
 
 
 def _check(path: Path, page: Any) -> None:
     """Every strip or tile lies within the file, and the whole is affordable."""
     size = path.stat().st_size
-    if page.photometric is None or page.photometric.name not in READABLE or page.dtype is None:
-        kind = getattr(page.photometric, "name", page.photometric)
-        raise FileError(f"{path} is a TIFF of kind {kind}, {page.bitspersample} bits; convert it to RGB")
+    kind = getattr(page.photometric, "name", str(page.photometric))
+    if kind in RAW:
+        raise FileError(f"{path} holds the mosaic of a camera's sensor; hdrq reads raw files with pip install 'hdrq[raw]'")
+    if page.photometric is None or kind not in READABLE or page.dtype is None:
+        raise FileError(f"{path}: TIFF of kind {kind}, {page.bitspersample} bits, is not supported; convert it to RGB")
+    if page.dtype.kind == "i" and kind not in ("LOGLUV", "LOGL"):
+        raise FileError(
+            f"{path}: signed integers are not supported, for nothing says what they stand for; convert it to float"
+        )
+    if page.dtype.kind == "c":
+        raise FileError(f"{path}: complex numbers are not supported; convert it to float")
     height, width = page.imagelength, page.imagewidth
     raw = height * width * page.samplesperpixel * page.bitspersample / 8
-    ratio = RATIO.get(int(page.compression))
+    ratio = RATIO.get(int(page.compression)) if kind != "YCBCR" else None
     need = page.samplesperpixel * (page.dtype.itemsize + 8)
     afford(path, width, height, need, least=raw / ratio if ratio else 0)
     if page.imagedepth != 1 or not 1 <= page.samplesperpixel <= 64:
-        raise FileError(f"{path} is no flat picture: {page.shape}")
+        raise FileError(f"{path}: TIFF in shape {page.shape} is not supported; hdrq reads flat images")
     pieces = page.chunked
     expected = int(np.prod([int(n) for n in pieces], dtype=np.int64))
     offsets, counts = page.dataoffsets, page.databytecounts
@@ -91,24 +164,63 @@ def _check(path: Path, page: Any) -> None:
         raise FileError(f"{path} is damaged: its tiles are {page.tilewidth} x {page.tilelength} pixels")
 
 
+# --- kinds of pixels ----------------------------------------------------------------------------------
+
+
+def _by_libtiff(path: Path, number: str, **options: Any) -> np.ndarray:
+    import imagecodecs
+
+    if not number.isdigit():
+        raise FileError(f"{path}: sub-image {number} is of a kind that is not supported; convert it to RGB")
+    rows: np.ndarray = imagecodecs.tiff_decode(path.read_bytes(), index=int(number), **options)
+    return rows
+
+
+def _log_luv(path: Path, page: Any, number: str, notes: list[str]) -> Image:
+    """Light: CIE XYZ of LogLuv, Y of LogL. The tag StoNits says how many cd/m² a value of 1 is."""
+    rows = _by_libtiff(path, number)
+    if rows.dtype.kind != "f" or (rows.ndim == 3 and rows.shape[2] != 3):
+        raise FileError(f"{path}: this form of {page.photometric.name} is not supported; convert it to .hdr or .exr")
+    pixels = orient(planes(rows, 1, notes), int(_tag(page, 274, 1)), notes)
+    primaries = XYZ if pixels.shape[1] == 3 else BT709
+    return Image(pixels, "nits", primaries, white_nits=_nits(page), notes=tuple(notes), path=str(path))
+
+
+def _nits(page: Any) -> float | None:
+    """StoNits, the cd/m² of a value of 1, where it is stated and is not 1."""
+    value = _tag(page, 37439, None)
+    number = float(np.ravel(value)[0]) if value is not None else 0.0
+    return number if np.isfinite(number) and number > 0 and number != 1 else None
+
+
+def _ink(path: Path, page: Any, notes: list[str]) -> Image:
+    """CMYK through its colour profile, as sRGB code in BT.2020 primaries."""
+    profile = _tag(page, 34675, b"")
+    if page.samplesperpixel != 4 or not isinstance(profile, bytes) or profile[16:20] != b"CMYK":
+        raise FileError(f"{path}: CMYK without a colour profile is not supported; convert it to RGB")
+    rows = page.asarray(maxworkers=1)
+    rows = np.moveaxis(rows, 0, -1) if int(page.planarconfig or 1) == 2 else rows
+    light = icc.transform(rows.astype(np.float32) / np.iinfo(rows.dtype).max, profile, "cmyk")
+    pixels = linear_to_srgb(torch.from_numpy(light).permute(2, 0, 1)[None].contiguous())
+    notes.append("CMYK converted by its colour profile: sRGB code in BT.2020 primaries")
+    pixels = orient(pixels, int(_tag(page, 274, 1)), notes)
+    return Image(pixels, "srgb", BT2020, bits=rows.dtype.itemsize * 8, notes=tuple(notes), path=str(path))
+
+
 def _arranged(path: Path, page: Any, rows: np.ndarray) -> np.ndarray:
     """(H, W[, C]) of 8 or 16 bits, half or float."""
     if page.photometric.name == "PALETTE":
         colours = (np.asarray(page.colormap) >> 8).astype(np.uint8)  # (3, n); the low bytes are 0 or repeat
-        rows = np.moveaxis(colours[:, rows], 0, -1)
+        rows = rows[..., 0] if rows.ndim == 3 else rows  # an alpha channel beside the index is left out
+        rows = np.moveaxis(colours[:, rows.astype(np.uint16)], 0, -1)
     elif page.planarconfig is not None and int(page.planarconfig) == 2 and rows.ndim == 3:
         rows = np.moveaxis(rows, 0, -1)
     if rows.dtype == np.bool_:
         rows = rows.astype(np.uint8) * 255
     if rows.ndim not in (2, 3) or rows.dtype.kind not in "uf":
-        raise FileError(
-            f"{path} holds {rows.dtype} in shape {rows.shape}; hdrq reads unsigned integers and floats"
-        )
-    if (
-        rows.dtype.kind == "u"
-        and page.bitspersample not in (1, 8, 16, 32)
-        and page.photometric.name != "PALETTE"
-    ):
+        raise FileError(f"{path}: {rows.dtype} in shape {rows.shape} is not supported; convert it to RGB of 8 or 16 bits")
+    odd = page.bitspersample not in (1, 8, 16, 32) and page.photometric.name != "PALETTE"
+    if rows.dtype.kind == "u" and odd:
         rows = (rows * (65535.0 / (2**page.bitspersample - 1))).round().astype(np.uint16)
     return rows
 
@@ -118,19 +230,19 @@ def _tag(page: Any, code: int, default: Any) -> Any:
     return default if found is None else found.value
 
 
-def _meaning(page: Any, kind: str, notes: list[str]) -> tuple[str, Primaries]:
-    """(domain, primaries) by profile, else by the colour tags."""
+def _meaning(page: Any, floats: bool, notes: list[str]) -> Meaning:
+    """By the colour profile, else by the colour tags."""
     profile = _tag(page, 34675, b"")
     if isinstance(profile, bytes) and profile:
-        domain, primaries = icc.understand(profile, notes)
-        return ("nits" if kind == "f" else domain), primaries
+        meaning = icc.understand(profile, notes)
+        return Meaning("nits", meaning.primaries) if floats else meaning
     white, colours = _tag(page, 318, ()), _tag(page, 319, ())
     primaries = BT709
     if len(white) == 4 and len(colours) == 12:
         pairs = [*colours, *white]
         ratios = [a / b if b else 0.0 for a, b in zip(pairs[::2], pairs[1::2])]
         primaries = primaries_of(ratios) or BT709
-    return ("nits" if kind == "f" else "srgb"), primaries
+    return Meaning("nits" if floats else "srgb", primaries)
 
 
 def write(
@@ -176,5 +288,6 @@ def write(
             description=tag.compose(image, ceiling, provenance),
             metadata=None,
             extratags=tags,
+            iccprofile=icc.profile(image.primaries) if image.domain == "srgb" and image.primaries != BT709 else None,
         )
     return tuple(notes)

@@ -13,9 +13,8 @@ from hdrq.io.exr.chroma import rgb, upsample
 from hdrq.io.exr.header import Part, parts_of
 from hdrq.io.exr.pick import Picture, pick
 from hdrq.io.exr.write import write
-from hdrq.io.gamut import primaries_of
+from hdrq.io.color import primaries_of
 from hdrq.io.memory import afford
-from hdrq.io.quiet import quiet
 from hdrq.io.tag import domain_of
 from hdrq.records import BT709, XYZ, Image, Primaries
 
@@ -77,11 +76,10 @@ def _planes(path: Path, part: Part, names: list[str]) -> list[Tensor]:
     """The channels as stored (half stays half), in the data window."""
     import OpenEXR
 
-    with quiet():
-        try:
-            file = OpenEXR.File(str(path), separate_channels=True)
-        except (RuntimeError, OSError, ValueError, TypeError) as error:
-            raise FileError(f"{path} is damaged: {str(error).splitlines()[0]}") from error
+    try:
+        file = OpenEXR.File(str(path), separate_channels=True)
+    except (RuntimeError, OSError, ValueError, TypeError) as error:
+        raise FileError(f"{path} is damaged: {str(error).splitlines()[0]}") from error
     if len(file.parts) <= part.number:
         raise FileError(f"{path} is damaged: its pixels do not decode")
     channels = {name: c.pixels for name, c in file.parts[part.number].channels.items()}

@@ -11,9 +11,8 @@ import numpy as np
 from hdrq.errors import FileError, PixelError, UsageError
 from hdrq.io.atomic import atomic
 from hdrq.io.exr.header import COMPRESSIONS, parts_of
-from hdrq.io.gamut import flat
-from hdrq.io.quiet import quiet
-from hdrq.records import Image
+from hdrq.io.color import flat
+from hdrq.types import Image
 
 LARGEST_HALF = 65504.0
 Depth = Literal["half", "float"]
@@ -64,7 +63,7 @@ def write(
     if image.domain != "nits":
         header["hdrqDomain"] = image.domain
     header |= {f"hdrq.{k}": str(v) for k, v in (provenance or {}).items()}
-    with atomic(path) as part, quiet():
+    with atomic(path) as part:
         try:
             OpenEXR.File(header, {k: np.ascontiguousarray(v) for k, v in planes.items()}).write(str(part))
         except (RuntimeError, ValueError, TypeError) as error:
