@@ -17,7 +17,7 @@ from hdrq.io.arrange import codes, planes
 from hdrq.io.atomic import atomic
 from hdrq.io.color import Meaning, code_points, points_of
 from hdrq.io.memory import afford
-from hdrq.types import Image
+from hdrq.records import Image
 
 Property = tuple[bytes, bytes]
 
@@ -44,7 +44,9 @@ class Items:
 
     def parts(self, item: int) -> list[int]:
         """Items that this one is derived from (tiles of a grid, base and map of a tone mapped image)."""
-        return [to for kind, start, ends in self.references if kind == b"dimg" and start == item for to in ends]
+        return [
+            to for kind, start, ends in self.references if kind == b"dimg" and start == item for to in ends
+        ]
 
 
 def read(path: Path, *, alpha: bool = False, layer: str | None = None) -> Image:
@@ -106,9 +108,13 @@ def _decoded(path: Path, data: bytes) -> np.ndarray:
     except Exception as error:
         said = " ".join(str(error).split())
         if "Not implemented" in said or "NOT_IMPLEMENTED" in said or "Unsupported" in said:
-            raise FileError(f"{path}: this kind of AVIF is not supported by libavif; convert it to PNG") from error
+            raise FileError(
+                f"{path}: this kind of AVIF is not supported by libavif; convert it to PNG"
+            ) from error
         raise
-    return rows[0] if rows.ndim == 4 else rows  # asking for one frame alone corrupts memory in imagecodecs 2026.3.6
+    return (
+        rows[0] if rows.ndim == 4 else rows
+    )  # asking for one frame alone corrupts memory in imagecodecs 2026.3.6
 
 
 def _map_code(path: Path, data: bytes, items: Items, item: int) -> Tensor:
@@ -127,7 +133,9 @@ def _tone_mapped(data: bytes, items: Items) -> tuple[int, int] | None:
     """(item of kind tmap, item of the gain map), where the primary image has one."""
     for item, kind in items.kinds.items():
         parts = items.parts(item)
-        known = kind == b"tmap" and _payload(data, items, item)[:1] == b"\0"  # the version of the item's own form
+        known = (
+            kind == b"tmap" and _payload(data, items, item)[:1] == b"\0"
+        )  # the version of the item's own form
         if known and len(parts) == 2 and parts[0] == items.primary:
             return item, parts[1]
     return None
@@ -316,14 +324,18 @@ def write(path: Path, image: Image, *, bits: int | None = None, quality: int = 1
 
     points = points_of(image.domain, image.primaries)
     if image.domain == "nits":
-        raise DomainError(f"{path}: AVIF holds code, not cd/m²; encode it first (hdrq encode --to pq) or write .exr")
+        raise DomainError(
+            f"{path}: AVIF holds code, not cd/m²; encode it first (hdrq encode --to pq) or write .exr"
+        )
     if points is None or image.primaries.name == "xyz":
         raise DomainError(
             f"{path}: AVIF has no tag for {image.domain} code in {image.primaries.name} primaries; write .png or .exr"
         )
     bits = bits or (8 if image.bits is not None and image.bits <= 8 else 12)
     if bits not in (8, 10, 12) or not 1 <= quality <= 100:
-        raise UsageError(f"AVIF has 8, 10 or 12 bits and quality 1 to 100, not {bits} bits and quality {quality}")
+        raise UsageError(
+            f"AVIF has 8, 10 or 12 bits and quality 1 to 100, not {bits} bits and quality {quality}"
+        )
     rows, notes = codes(image.pixels, bits, 1.0, path)
     grey = rows.ndim == 2
     matrix = 0 if quality == 100 else {1: 1, 9: 9}.get(points[0], 6)

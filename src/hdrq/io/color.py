@@ -12,8 +12,8 @@ from math import isfinite
 import torch
 from torch import Tensor
 
-from hdrq.ops.transfer import linear_to_srgb
-from hdrq.types import BT709, BT2020, P3, PRIMARIES, Primaries
+from hdrq.image.transfer import linear_to_srgb
+from hdrq.records import BT709, BT2020, P3, PRIMARIES, Primaries
 
 ROUNDING = 5e-4  # headers write chromaticities with three to five decimals
 SDR_WHITE = 203.0  # cd/m² of diffuse white in HDR. Source: ITU-R BT.2408; also Ultra HDR and ISO 21496-1

@@ -16,10 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hdrq.errors import FileError
+from hdrq.image.color import convert
+from hdrq.image.transfer import linear_to_srgb, pq_to_nits, srgb_to_linear
 from hdrq.io.color import SDR_WHITE
-from hdrq.ops.colour import convert
-from hdrq.ops.transfer import linear_to_srgb, pq_to_nits, srgb_to_linear
-from hdrq.types import Image, Primaries
+from hdrq.records import Image, Primaries
 
 XMP = b"http://ns.adobe.com/hdr-gain-map/1.0/"
 ISO = b"urn:iso:std:iso:ts:21496:-1\0"
@@ -130,7 +130,12 @@ def rendition(
         "layer base is the SDR image"
     )
     return base.with_pixels(
-        pixels, domain="linear", primaries=primaries, bits=None, white_nits=SDR_WHITE, notes=(*base.notes, note)
+        pixels,
+        domain="linear",
+        primaries=primaries,
+        bits=None,
+        white_nits=SDR_WHITE,
+        notes=(*base.notes, note),
     )
 
 
@@ -140,7 +145,7 @@ def _linear(image: Image) -> Tensor:
     if image.domain == "pq":
         return pq_to_nits(pixels) / SDR_WHITE
     if image.domain == "hlg":
-        from hdrq.encodings.hlg import hlg
+        from hdrq.encoding.encodings.hlg import hlg
 
         return hlg.decode(pixels, 1000.0) / SDR_WHITE
     return pixels if image.domain == "linear" else srgb_to_linear(pixels)
@@ -164,7 +169,9 @@ def from_iso(data: bytes, path: object) -> GainMap:
             numbers = struct.unpack_from(">" + kinds, data, 5)
             values = [a / b for a, b in zip(numbers[::2], numbers[1::2], strict=True)]
     except (struct.error, ZeroDivisionError) as error:
-        raise FileError(f"{path} is damaged: its gain map metadata does not decode; read layer base") from error
+        raise FileError(
+            f"{path} is damaged: its gain map metadata does not decode; read layer base"
+        ) from error
     rows = [values[2 + 5 * c : 7 + 5 * c] for c in range(channels)] * (1 if channels == 3 else 3)
     low, high, gamma, before, after = (tuple(v) for v in zip(*rows, strict=True))
     if min(gamma) <= 0:
@@ -194,7 +201,11 @@ def from_xmp(packet: bytes, path: object) -> GainMap:
         match = re.search(rf'hdrgm:{name}\s*=\s*["\']([^"\']*)["\']', text) or re.search(
             rf"<hdrgm:{name}>(.*?)</hdrgm:{name}>", text, re.S
         )
-        found = [float(v) for v in re.findall(r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?", match[1])] if match else [default]
+        found = (
+            [float(v) for v in re.findall(r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?", match[1])]
+            if match
+            else [default]
+        )
         if len(found) not in (1, 3):
             raise FileError(f"{path} is damaged: its gain map's {name} is no number; read layer base")
         return tuple(found * (3 if len(found) == 1 else 1))  # type: ignore[return-value]

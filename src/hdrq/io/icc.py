@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hdrq.image.color import rgb_to_xyz
+from hdrq.image.transfer import linear_to_srgb, pq_to_nits
 from hdrq.io.color import Meaning, code_points, primaries_of
-from hdrq.ops.colour import rgb_to_xyz
-from hdrq.ops.transfer import linear_to_srgb, pq_to_nits
-from hdrq.types import BT709, BT2020, Primaries
+from hdrq.records import BT709, BT2020, Primaries
 
 ROUNDING = 2e-3  # profiles store adapted colours as 16-bit fractions
 _PQ_NAME = re.compile(r"2100.{0,12}\bPQ|\bPQ\b.{0,12}2100|ST.?2084|_PQ_|\bPQ\b", re.I)
@@ -41,7 +41,9 @@ def understand(profile: bytes, notes: list[str]) -> Meaning:
         if named:
             notes.append(f"{named.upper()} by the name of the colour profile, {_name(tags)!r}")
             return Meaning(named, found or (BT709 if grey else BT2020))
-        curves = [_curve(tags[name]) for name in (("kTRC",) if grey else ("rTRC", "gTRC", "bTRC")) if name in tags]
+        curves = [
+            _curve(tags[name]) for name in (("kTRC",) if grey else ("rTRC", "gTRC", "bTRC")) if name in tags
+        ]
         if grey and len(curves) == 1:
             return _of_curves(curves, BT709, notes)
         if found is not None and len(curves) == 3:
@@ -216,7 +218,11 @@ def transform(rows: np.ndarray, profile: bytes, space: str) -> np.ndarray:
     """(H, W, C) code in [0, 1] of an RGB or CMYK profile as linear BT.2020 (H, W, 3) float32, relative colorimetric."""
     import imagecodecs
 
-    whites: dict[str, Any] = {"whitepoint": (*BT2020.white, 1.0), "primaries": _flat_xyy(BT2020), "gamma": 1.0}
+    whites: dict[str, Any] = {
+        "whitepoint": (*BT2020.white, 1.0),
+        "primaries": _flat_xyy(BT2020),
+        "gamma": 1.0,
+    }
     target = imagecodecs.cms_profile("rgb", **whites)
     scale = 100.0 if space == "cmyk" else 1.0  # lcms counts floating-point ink in per cent
     return imagecodecs.cms_transform(
@@ -250,9 +256,15 @@ def profile(primaries: Primaries) -> bytes:
         coded = words.encode("utf-16-be")
         return b"mluc\0\0\0\0" + struct.pack(">II2s2sII", 1, 12, b"en", b"US", len(coded), 28) + coded
 
-    curve = b"para\0\0\0\0" + struct.pack(">Hxx", 3) + s15([2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045])
+    curve = (
+        b"para\0\0\0\0" + struct.pack(">Hxx", 3) + s15([2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045])
+    )
     adapted = adapt @ to_xyz
-    tags = {b"desc": text(f"hdrq {primaries.name} sRGB"), b"cprt": text("CC0"), b"wtpt": b"XYZ \0\0\0\0" + s15(D50)}
+    tags = {
+        b"desc": text(f"hdrq {primaries.name} sRGB"),
+        b"cprt": text("CC0"),
+        b"wtpt": b"XYZ \0\0\0\0" + s15(D50),
+    }
     tags |= {n: b"XYZ \0\0\0\0" + s15(adapted[:, i]) for i, n in enumerate((b"rXYZ", b"gXYZ", b"bXYZ"))}
     tags |= {n: curve for n in (b"rTRC", b"gTRC", b"bTRC")}
     tags[b"chad"] = b"sf32\0\0\0\0" + s15(adapt)

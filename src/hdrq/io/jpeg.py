@@ -18,14 +18,14 @@ import torch
 from torch import Tensor
 
 from hdrq.errors import DomainError, FileError, UsageError
+from hdrq.image.color import convert
+from hdrq.image.transfer import linear_to_srgb, srgb_to_linear
 from hdrq.io import exif, gain_map, icc, tag
 from hdrq.io.arrange import codes, orient, planes
 from hdrq.io.atomic import atomic
 from hdrq.io.color import SDR_WHITE, Meaning
 from hdrq.io.memory import afford
-from hdrq.ops.colour import convert
-from hdrq.ops.transfer import linear_to_srgb, srgb_to_linear
-from hdrq.types import BT709, BT2020, Image
+from hdrq.records import BT709, BT2020, Image
 
 FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 XMP = b"http://ns.adobe.com/xap/1.0/\0"
@@ -98,7 +98,9 @@ def _base(path: Path, data: bytes, head: Markers, notes: list[str]) -> Image:
     else:
         meaning = icc.understand(head.profile, notes) if head.profile else Meaning()
         pixels = meaning.apply(pixels)
-    return Image(pixels, meaning.domain, meaning.primaries, bits=head.bits, notes=tuple(notes), path=str(path))
+    return Image(
+        pixels, meaning.domain, meaning.primaries, bits=head.bits, notes=tuple(notes), path=str(path)
+    )
 
 
 def _ink(path: Path, rows: np.ndarray, head: Markers, notes: list[str]) -> Image:
@@ -302,6 +304,8 @@ def _with_index(first: bytes, second: bytes) -> bytes:
     tags += struct.pack(">HHII", 0xB002, 7, 32, entries_at)
     total = len(first) + 2 + 2 + 4 + entries_at + 32
     entries = struct.pack(">IIIHH", 0x030000, total, 0, 0, 0)
-    entries += struct.pack(">IIIHH", 0, len(second), total - (2 + 4 + 4), 0, 0)  # counted from the index's own header
+    entries += struct.pack(
+        ">IIIHH", 0, len(second), total - (2 + 4 + 4), 0, 0
+    )  # counted from the index's own header
     body = b"MPF\0" + b"MM\0*" + struct.pack(">IH", 8, 3) + tags + struct.pack(">I", 0) + entries
     return first[:2] + _segment(0xE2, body) + first[2:]

@@ -15,7 +15,7 @@ from hdrq.io.avif import boxes
 from hdrq.io.color import Meaning, points_of
 from hdrq.io.jxl_header import ALPHA, BLACK, Header, as_float, codestream, parse, tagged
 from hdrq.io.memory import afford
-from hdrq.types import BT709, Image
+from hdrq.records import BT709, Image
 
 
 def read(path: Path, *, alpha: bool = False, layer: str | None = None) -> Image:
@@ -30,7 +30,9 @@ def read(path: Path, *, alpha: bool = False, layer: str | None = None) -> Image:
             raise UsageError(f"{path} has no gain map, so no layer hdr; leave the layer out")
         return image
     if layer == "base":
-        return image.with_pixels(image.pixels, notes=(*image.notes, "gain map not applied: the base image is read"))
+        return image.with_pixels(
+            image.pixels, notes=(*image.notes, "gain map not applied: the base image is read")
+        )
     numbers, stream = bundle
     gain = gain_map.from_iso(numbers, path)
     code = _image(path, stream, False).pixels
@@ -100,7 +102,9 @@ def _bundle(path: Path, data: bytes) -> tuple[bytes, bytes] | None:
                 colour = data[at]
                 (profile,) = struct.unpack_from(">I", data, at + 1 + colour)
             except (struct.error, IndexError) as error:
-                raise FileError(f"{path} is damaged: its gain map does not decode; read layer base") from error
+                raise FileError(
+                    f"{path} is damaged: its gain map does not decode; read layer base"
+                ) from error
             return data[start + 3 : start + 3 + size], data[at + 5 + colour + profile : stop]
     return None
 
@@ -113,9 +117,13 @@ def write(path: Path, image: Image, *, bits: int | None = None) -> tuple[str, ..
     import imagecodecs
 
     if image.domain == "nits":
-        raise DomainError(f"{path}: JPEG XL holds code here, not cd/m²; encode it first (hdrq encode --to pq) or write .exr")
+        raise DomainError(
+            f"{path}: JPEG XL holds code here, not cd/m²; encode it first (hdrq encode --to pq) or write .exr"
+        )
     points = points_of(image.domain, image.primaries)
-    points = (11, points[1]) if points and points[0] == 12 else points  # P3 is 11 here, with its white stated beside it
+    points = (
+        (11, points[1]) if points and points[0] == 12 else points
+    )  # P3 is 11 here, with its white stated beside it
     if points is None or image.primaries.name == "xyz":
         raise DomainError(
             f"{path}: JPEG XL has no tag for {image.domain} code in {image.primaries.name} primaries; write .png or .exr"
@@ -124,7 +132,9 @@ def write(path: Path, image: Image, *, bits: int | None = None) -> tuple[str, ..
     if not 8 <= bits <= 16:
         raise UsageError(f"JPEG XL is written with 8 to 16 bits, not {bits}")
     rows, notes = codes(image.pixels, bits, 1.0, path)
-    data = imagecodecs.jpegxl_encode(rows, lossless=True, bitspersample=bits, usecontainer=False, numthreads=1)
+    data = imagecodecs.jpegxl_encode(
+        rows, lossless=True, bitspersample=bits, usecontainer=False, numthreads=1
+    )
     data = codestream(path, data)  # from 13 bits on the encoder adds boxes that nothing here needs
     head = parse(data)
     white = {"pq": 10_000.0, "hlg": 1000.0}.get(image.domain, image.white_nits or 255.0)

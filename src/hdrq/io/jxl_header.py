@@ -12,7 +12,7 @@ from pathlib import Path
 from hdrq.errors import FileError
 from hdrq.io.avif import boxes
 from hdrq.io.color import Meaning, code_points, power, primaries_of
-from hdrq.types import BT709, Primaries
+from hdrq.records import BT709, Primaries
 
 RATIOS = ((1, 1), (1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))  # width to height, by number
 WHITE = {1: (0.3127, 0.3290), 10: (1 / 3, 1 / 3), 11: (0.314, 0.351)}

@@ -10,7 +10,7 @@ import numpy as np
 from hdrq.errors import FileError
 from hdrq.io.arrange import planes
 from hdrq.io.memory import afford
-from hdrq.types import Image
+from hdrq.records import Image
 
 SCRGB_WHITE = 80.0  # cd/m² of 1.0
 

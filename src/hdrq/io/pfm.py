@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 from hdrq.errors import DomainError, FileError
+from hdrq.image.color import convert
 from hdrq.io.atomic import atomic
 from hdrq.io.memory import afford
-from hdrq.ops.colour import convert
-from hdrq.types import BT709, Image
+from hdrq.records import BT709, Image
 
 HEADER = re.compile(rb"P([Ff])\s+(?:#[^\n]*\n\s*)*(\d{1,9})\s+(\d{1,9})\s+([-+.0-9eE]{1,40})(\r\n|\s)")
 
@@ -46,12 +46,16 @@ def read(path: Path, *, alpha: bool = False) -> Image:
 def write(path: Path, image: Image, *, provenance: dict[str, Any] | None = None) -> tuple[str, ...]:
     """Little-endian light, one or three channels, in BT.709: the format states neither domain nor primaries."""
     if image.domain not in ("nits", "linear"):
-        raise DomainError(f"{path}: PFM cannot say that its numbers are {image.domain} code; write .exr, .tiff or .png")
+        raise DomainError(
+            f"{path}: PFM cannot say that its numbers are {image.domain} code; write .exr, .tiff or .png"
+        )
     notes = []
     values = image.pixels[:1].detach().float().cpu()
     if len(values[0]) == 3 and image.primaries != BT709:
         values = convert(values.double(), image.primaries).float()
-        notes.append(f"{image.primaries.name} converted to BT.709, colours outside as negative values: PFM has no primaries")
+        notes.append(
+            f"{image.primaries.name} converted to BT.709, colours outside as negative values: PFM has no primaries"
+        )
     if image.domain == "linear":
         notes.append("PFM cannot say that light is relative; it will be read as cd/m²")
     pixels = values[0].numpy()

@@ -13,7 +13,16 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-NOISE = (b"EXR_ERR_", b"Warning: Exception raised", b"OpenEXR", b"python_buffer", b"WMPTag", b"JPEG", b"PNG", b"libav")
+NOISE = (
+    b"EXR_ERR_",
+    b"Warning: Exception raised",
+    b"OpenEXR",
+    b"python_buffer",
+    b"WMPTag",
+    b"JPEG",
+    b"PNG",
+    b"libav",
+)
 
 
 @contextlib.contextmanager
@@ -47,7 +56,9 @@ def _held_back() -> Iterator[None]:
         yield
         return
     with tempfile.TemporaryFile() as held:
-        sys.stderr = os.fdopen(os.dup(terminal), "w", encoding=python.encoding, errors=python.errors, buffering=1)
+        sys.stderr = os.fdopen(
+            os.dup(terminal), "w", encoding=python.encoding, errors=python.errors, buffering=1
+        )
         os.dup2(held.fileno(), 2)
         try:
             yield

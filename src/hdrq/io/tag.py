@@ -8,13 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-<<<<<<< HEAD
-from hdrq.io.gamut import flat, primaries_of
-from hdrq.records import Image, Primaries
-=======
 from hdrq.io.color import flat, primaries_of
-from hdrq.types import Image, Primaries
->>>>>>> b508b32 (Read colour profiles, gain maps, AVIF, JPEG XL and TIFF as they are stored)
+from hdrq.records import Image, Primaries
 
 DOMAIN = re.compile(r"[a-z][a-z0-9.-]{0,30}$")
 

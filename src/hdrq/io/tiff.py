@@ -14,18 +14,13 @@ import numpy as np
 import torch
 
 from hdrq.errors import DomainError, FileError, UsageError
+from hdrq.image.transfer import linear_to_srgb
 from hdrq.io import icc, tag
 from hdrq.io.arrange import codes, orient, planes
 from hdrq.io.atomic import atomic
 from hdrq.io.color import Meaning, flat, primaries_of
 from hdrq.io.memory import afford
-<<<<<<< HEAD
-from hdrq.io.quiet import quiet
-from hdrq.records import BT709, Image, Primaries
-=======
-from hdrq.ops.transfer import linear_to_srgb
-from hdrq.types import BT709, BT2020, XYZ, Image
->>>>>>> b508b32 (Read colour profiles, gain maps, AVIF, JPEG XL and TIFF as they are stored)
+from hdrq.records import BT709, BT2020, XYZ, Image
 
 # How many times smaller than its pixels a file can get, by compression tag, where there is a bound.
 RATIO = {1: 1.0, 32773: 64.0, 5: 2000.0, 8: 1040.0, 32946: 1040.0}
@@ -47,7 +42,13 @@ def read(path: Path, *, alpha: bool = False, part: str | int | None = None) -> I
             number, page = _page(path, file, part, notes)
             _check(path, page)
             image = _image(path, page, number, notes, alpha)
-    except (AttributeError, TypeError, KeyError, IndexError, ArithmeticError) as error:  # tags of impossible kinds
+    except (
+        AttributeError,
+        TypeError,
+        KeyError,
+        IndexError,
+        ArithmeticError,
+    ) as error:  # tags of impossible kinds
         raise FileError(f"{path} is damaged: its tags do not decode") from error
     return image
 
@@ -67,7 +68,9 @@ def _image(path: Path, page: Any, number: str, notes: list[str], alpha: bool) ->
     if kind == "SEPARATED":
         return _ink(path, page, notes)
     turn = int(_tag(page, 274, 1))
-    if kind == "YCBCR" and int(page.compression) != 7:  # subsampled, or JPEG of before 1995: libtiff knows how
+    if (
+        kind == "YCBCR" and int(page.compression) != 7
+    ):  # subsampled, or JPEG of before 1995: libtiff knows how
         rows = _by_libtiff(path, number, asrgb=True)[..., :3]
         turn = {5: 5, 6: 6, 7: 7, 8: 8}.get(turn, 1)  # it has flipped the others already
     else:
@@ -88,7 +91,13 @@ def _image(path: Path, page: Any, number: str, notes: list[str], alpha: bool) ->
         pixels = meaning.apply(pixels)
     nits = _nits(page) if meaning.domain == "nits" else None
     return Image(
-        pixels, meaning.domain, meaning.primaries, None if floats else bits, nits, notes=tuple(notes), path=str(path)
+        pixels,
+        meaning.domain,
+        meaning.primaries,
+        None if floats else bits,
+        nits,
+        notes=tuple(notes),
+        path=str(path),
     )
 
 
@@ -137,9 +146,13 @@ def _check(path: Path, page: Any) -> None:
     size = path.stat().st_size
     kind = getattr(page.photometric, "name", str(page.photometric))
     if kind in RAW:
-        raise FileError(f"{path} holds the mosaic of a camera's sensor; hdrq reads raw files with pip install 'hdrq[raw]'")
+        raise FileError(
+            f"{path} holds the mosaic of a camera's sensor; hdrq reads raw files with pip install 'hdrq[raw]'"
+        )
     if page.photometric is None or kind not in READABLE or page.dtype is None:
-        raise FileError(f"{path}: TIFF of kind {kind}, {page.bitspersample} bits, is not supported; convert it to RGB")
+        raise FileError(
+            f"{path}: TIFF of kind {kind}, {page.bitspersample} bits, is not supported; convert it to RGB"
+        )
     if page.dtype.kind == "i" and kind not in ("LOGLUV", "LOGL"):
         raise FileError(
             f"{path}: signed integers are not supported, for nothing says what they stand for; convert it to float"
@@ -180,7 +193,9 @@ def _log_luv(path: Path, page: Any, number: str, notes: list[str]) -> Image:
     """Light: CIE XYZ of LogLuv, Y of LogL. The tag StoNits says how many cd/m² a value of 1 is."""
     rows = _by_libtiff(path, number)
     if rows.dtype.kind != "f" or (rows.ndim == 3 and rows.shape[2] != 3):
-        raise FileError(f"{path}: this form of {page.photometric.name} is not supported; convert it to .hdr or .exr")
+        raise FileError(
+            f"{path}: this form of {page.photometric.name} is not supported; convert it to .hdr or .exr"
+        )
     pixels = orient(planes(rows, 1, notes), int(_tag(page, 274, 1)), notes)
     primaries = XYZ if pixels.shape[1] == 3 else BT709
     return Image(pixels, "nits", primaries, white_nits=_nits(page), notes=tuple(notes), path=str(path))
@@ -218,7 +233,9 @@ def _arranged(path: Path, page: Any, rows: np.ndarray) -> np.ndarray:
     if rows.dtype == np.bool_:
         rows = rows.astype(np.uint8) * 255
     if rows.ndim not in (2, 3) or rows.dtype.kind not in "uf":
-        raise FileError(f"{path}: {rows.dtype} in shape {rows.shape} is not supported; convert it to RGB of 8 or 16 bits")
+        raise FileError(
+            f"{path}: {rows.dtype} in shape {rows.shape} is not supported; convert it to RGB of 8 or 16 bits"
+        )
     odd = page.bitspersample not in (1, 8, 16, 32) and page.photometric.name != "PALETTE"
     if rows.dtype.kind == "u" and odd:
         rows = (rows * (65535.0 / (2**page.bitspersample - 1))).round().astype(np.uint16)
@@ -288,6 +305,8 @@ def write(
             description=tag.compose(image, ceiling, provenance),
             metadata=None,
             extratags=tags,
-            iccprofile=icc.profile(image.primaries) if image.domain == "srgb" and image.primaries != BT709 else None,
+            iccprofile=icc.profile(image.primaries)
+            if image.domain == "srgb" and image.primaries != BT709
+            else None,
         )
     return tuple(notes)

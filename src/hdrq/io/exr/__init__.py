@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from hdrq.errors import FileError
+from hdrq.io.color import primaries_of
 from hdrq.io.exr.chroma import rgb, upsample
 from hdrq.io.exr.header import Part, parts_of
 from hdrq.io.exr.pick import Picture, pick
 from hdrq.io.exr.write import write
-from hdrq.io.color import primaries_of
 from hdrq.io.memory import afford
 from hdrq.io.tag import domain_of
 from hdrq.records import BT709, XYZ, Image, Primaries

@@ -10,9 +10,9 @@ import numpy as np
 
 from hdrq.errors import FileError, PixelError, UsageError
 from hdrq.io.atomic import atomic
-from hdrq.io.exr.header import COMPRESSIONS, parts_of
 from hdrq.io.color import flat
-from hdrq.types import Image
+from hdrq.io.exr.header import COMPRESSIONS, parts_of
+from hdrq.records import Image
 
 LARGEST_HALF = 65504.0
 Depth = Literal["half", "float"]
