@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 
 import numpy as np
 import OpenEXR
@@ -286,7 +288,7 @@ def test_half_is_exact_where_it_can_be(tmp_path):
     assert np.array_equal(read(tmp_path / "x.exr").pixels[0].numpy(), HALF.astype(np.float32))
 
 
-def test_corrupt_pixels_are_one_line_and_no_noise(tmp_path, capfd):
+def test_corrupt_pixels_are_one_line_and_no_noise(tmp_path):
     coarse = np.round(HALF / 50) * 50  # compresses, so that it is not stored as it is
     for compression in (OpenEXR.PIZ_COMPRESSION, OpenEXR.ZIP_COMPRESSION):
         path = store(tmp_path / "x.exr", dict(zip("RGB", coarse)), compression=compression)
@@ -295,4 +297,8 @@ def test_corrupt_pixels_are_one_line_and_no_noise(tmp_path, capfd):
         path.write_bytes(whole)
         with pytest.raises(FileError, match="pixels do not decode"):
             read(path)
-        assert capfd.readouterr() == ("", "")
+        program = f"from hdrq.cli import main; main(['encode', {str(path)!r}, {str(tmp_path / 'y.exr')!r}, '--to', 'pq'])"
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+        assert done.returncode != 0
+        assert (done.stdout, done.stderr.count("\n")) == ("", 1), done.stderr
+        assert "pixels do not decode" in done.stderr

@@ -12,7 +12,6 @@ import torch
 from hdrq.errors import DomainError, FileError, HdrqError, PixelError, TooLarge, UsageError
 from hdrq.io import FORMATS, atomic, by_suffix, read, write
 from hdrq.io.memory import afford, free_bytes
-from hdrq.io.quiet import quiet
 from hdrq.records import BT2020, Image
 
 PICTURE = Image(torch.rand(1, 3, 9, 11, generator=torch.manual_seed(0)) * 100)
@@ -64,10 +63,12 @@ def test_a_file_one_may_not_read_is_refused(tmp_path):
     assert "Permission denied" in refusal(read, tmp_path / "x.pfm")
 
 
-def test_a_wrong_suffix_is_refused_with_the_right_one(tmp_path):
+def test_a_wrong_suffix_is_a_note(tmp_path):
     write(tmp_path / "x.png", CODE)
     (tmp_path / "x.png").rename(tmp_path / "x.exr")
-    assert refusal(read, tmp_path / "x.exr").endswith("x.exr holds PNG data; rename it to x.png")
+    image = read(tmp_path / "x.exr")
+    assert image.domain == "srgb"
+    assert image.notes == (".exr is the suffix of OpenEXR, but the file holds PNG",)
 
 
 def test_an_unknown_suffix_is_read_by_content(tmp_path):
@@ -79,7 +80,7 @@ def test_an_unknown_suffix_is_read_by_content(tmp_path):
 @pytest.mark.parametrize("suffix", [f.suffixes[0] for f in FORMATS if f.writes])
 def test_a_truncated_file_is_refused(tmp_path, suffix):
     path = tmp_path / f"x{suffix}"
-    write(path, CODE)
+    write(path, PICTURE if path.suffix == ".pfm" else CODE)
     whole = path.read_bytes()
     for length in (len(whole) - 3, len(whole) * 2 // 3, len(whole) // 3, 5):
         path.write_bytes(whole[:length])
@@ -89,7 +90,7 @@ def test_a_truncated_file_is_refused(tmp_path, suffix):
 def test_names_with_spaces_and_other_letters_work(tmp_path):
     for suffix in (".exr", ".hdr", ".tif", ".png"):
         path = tmp_path / f"Käse und Öl 東京{suffix}"
-        write(path, CODE)
+        write(path, PICTURE if path.suffix == ".pfm" else CODE)
         assert read(path).size == (9, 11)
 
 
@@ -97,7 +98,7 @@ def test_options_a_format_does_not_have_are_refused(tmp_path):
     write(tmp_path / "x.png", CODE)
     assert "PNG has no layer" in refusal(read, tmp_path / "x.png", layer="beauty")
     assert "no quality" in refusal(write, tmp_path / "y.png", CODE, quality=5)
-    assert "name one of these" in refusal(write, tmp_path / "y.jxl", CODE)
+    assert "choose one of these suffixes" in refusal(write, tmp_path / "y.bmp", CODE)
     assert "no EXR compression" in refusal(write, tmp_path / "y.exr", CODE, compression="lzw")
 
 
@@ -116,7 +117,12 @@ def test_nan_goes_only_where_it_fits(tmp_path):
         with pytest.raises(PixelError, match="NaN"):
             write(tmp_path / name, bad)
     for name in ("x.exr", "x.pfm", "x.tif"):
-        write(tmp_path / name, bad, **({"depth": "float"} if name == "x.tif" else {}))
+        light = bad.with_pixels(bad.pixels, domain="nits")
+        write(
+            tmp_path / name,
+            light if name == "x.pfm" else bad,
+            **({"depth": "float"} if name == "x.tif" else {}),
+        )
         assert read(tmp_path / name).pixels.isnan().all()
 
 
@@ -171,7 +177,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
 image = Image(torch.rand(1, 3, 128, 128), "srgb")
 for name in sys.argv[2:]:
     try:
-        write(f"{sys.argv[1]}/{name}", image)
+        write(f"{sys.argv[1]}/{name}", Image(image.pixels) if name == "x.pfm" else image)
         print("written", name)
     except FileError as error:
         print("refused", str(error).count(chr(10)), name)
@@ -210,17 +216,6 @@ def test_memory_is_asked_before_it_is_taken(tmp_path, monkeypatch):
         afford(tmp_path / "x.exr", 100_000, 100_000, 1, least=1e9)
 
 
-def test_quiet_drops_complaints_and_keeps_the_rest(capfd):
-    with quiet(), quiet():
-        os.write(2, b"x.exr: (EXR_ERR_CORRUPT_CHUNK) noise\n")
-        os.write(2, b"progress of another thread\n")
-        print("Warning: Exception raised reading pixel data")
-    print("after")
-    out, err = capfd.readouterr()
-    assert out == "after\n"
-    assert err == "progress of another thread\n"
-
-
 def test_rejected_usage_is_no_file_error(tmp_path):
     write(tmp_path / "x.exr", Image(PICTURE.pixels, "nits", BT2020))
     with pytest.raises(UsageError, match="no picture in layer 'x'"):
@@ -229,6 +224,7 @@ def test_rejected_usage_is_no_file_error(tmp_path):
 
 CROWD = """
 import sys, threading, time, torch
+from hdrq.cli._quiet import quiet_codecs
 from hdrq.errors import FileError
 from hdrq.io import read, write
 from hdrq.records import Image
@@ -245,14 +241,15 @@ def work():
         except FileError:
             outcomes.append(None)
 threads = [threading.Thread(target=work) for _ in range(4)]
-for thread in threads:
-    thread.start()
 said = 0
-while any(thread.is_alive() for thread in threads):
-    print("out")
-    sys.stderr.write("err\\n")
-    said += 1
-    time.sleep(0.002)
+with quiet_codecs():
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        print("out")
+        sys.stderr.write("err\\n")
+        said += 1
+        time.sleep(0.002)
 assert outcomes.count(None) == outcomes.count((40, 40)) == 120, outcomes
 print(said)
 """

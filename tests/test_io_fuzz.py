@@ -256,4 +256,8 @@ def test_absurd_claims_are_refused_before_memory_is_taken(small_files, tmp_path)
 
 
 if __name__ == "__main__":
-    print(json.dumps(run(int(sys.argv[1]), int(sys.argv[2]), *[a for a in sys.argv[3:] if a != "-v"])))
+    from hdrq.cli._quiet import quiet_codecs
+
+    with quiet_codecs():  # as the command does: the decoders' own words are not wanted
+        outcome = run(int(sys.argv[1]), int(sys.argv[2]), *[a for a in sys.argv[3:] if a != "-v"])
+    print(json.dumps(outcome))

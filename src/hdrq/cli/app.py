@@ -16,6 +16,7 @@ import click
 
 import hdrq
 from hdrq import heap
+from hdrq.cli._quiet import quiet_codecs
 from hdrq.errors import HdrqError, UsageError
 from hdrq.registry import find, names
 
@@ -66,8 +67,9 @@ def main(argv: list[str] | None = None) -> None:
     debug = "--debug" in arguments or bool(os.environ.get("HDRQ_DEBUG"))
     arguments = [a for a in arguments if a != "--debug"]
     try:
-        code = door.main(arguments, prog_name="hdrq", standalone_mode=False)
-        sys.stdout.flush()
+        with quiet_codecs():
+            code = door.main(arguments, prog_name="hdrq", standalone_mode=False)
+            sys.stdout.flush()
     except BaseException as error:
         if debug and not isinstance(error, click.exceptions.Exit):
             traceback.print_exc()

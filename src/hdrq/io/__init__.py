@@ -1,7 +1,9 @@
-"""Files: what they hold becomes an Image that knows what it means, and the other way round."""
+"""Files to Images that state their domain and primaries, and Images to files."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
@@ -25,63 +27,92 @@ def read(
     part: str | int | None = None,
     alpha: bool = False,
 ) -> Image:
-    """One file as an Image (1, C, H, W) float32, told by its content rather than its name.
+    """One file as an Image (1, C, H, W) float32; its format is told by its content, not by its name.
 
-    Floats stay as they are, NaN, Inf and negatives included; integers become code in [0, 1].
+    Floats stay as they are, NaN, Inf and negatives included; integers become code in [0, 1]. Changes nothing of the
+    process. Raises FileError for files that are damaged or not supported, UsageError for layers that do not exist.
 
-    layer, view, part  which picture of an EXR (part: its name or number), page of a TIFF (part), or
-                       "base" or "hdr" of an Ultra HDR JPEG (layer); None takes the main one
-    alpha              keep alpha as one channel more, as stored: EXR premultiplied, the others straight
+    layer, view, part  which image of an EXR (part: its name or number), page of a TIFF or frame of a clip (part), or
+                       "hdr", "sdr" or "base" of a file with a gain map (layer); None takes the main one
+    alpha              keep alpha as one more channel, as stored
     """
     format = identify(path)
     afford_file(path)
-    module = import_module(f"hdrq.io.{format.name}")
+    module = import_module(format.home)
     options = _known(module, "read", format, path, {"layer": layer, "view": view, "part": part})
     try:
-        return module.read(Path(path), alpha=alpha, **options)
+        image: Image = module.read(Path(path), alpha=alpha, **options)
     except HdrqError:
         raise
     except MemoryError as error:
         raise TooLarge(f"{path} does not fit in memory; crop or shrink it") from error
     except Exception as error:  # what a codec says of a damaged file, whatever its class
-        raise FileError(f"{path} is damaged: {_line(error)}") from error
+        raise FileError(f"{path}{_reason(error)}") from error
+    promised = by_suffix(path)
+    if promised is not None and promised is not format:
+        note = f"{Path(path).suffix} is the suffix of {promised.title}, but the file holds {format.title}"
+        image = replace(image, notes=(note, *image.notes))
+    return image
 
 
 def write(path: str | Path, image: Image, **options: Any) -> tuple[str, ...]:
-    """One image (the first of its batch) as a file whose suffix names the format; whole or not at all.
+    """One image (the first of its batch) as a file whose suffix names the format; complete or not at all.
 
     Returns what could not be kept, one line each. Options, where the format has them:
 
     depth        "half", "float" (EXR, TIFF), "uint8", "uint16" (PNG, TIFF)
+    bits         of AVIF (8, 10, 12) and JPEG XL (8 to 16)
     compression  of EXR (none, rle, zips, zip, piz, pxr24, b44, b44a, dwaa, dwab) or TIFF (none, zip)
-    quality      of JPEG, 1 to 100
+    quality      of JPEG and AVIF, 1 to 100
+    base         of JPEG: the SDR image beneath a gain map; `image` is then the HDR light
     ceiling      code that the largest integer stands for (PNG, TIFF), where code exceeds 1
-    provenance   mapping of what made the picture, kept in the header
+    display      of PNG: the mastering display (peak and black in cd/m²), written as mDCV
+    provenance   mapping of what made the image, kept in the header
     extra        further planes of an EXR by layer name, (H, W) or (3, H, W) arrays
     """
     format = by_suffix(path)
     writers = [f for f in FORMATS if f.writes]
     if format not in writers:
-        raise UsageError(f"{path}: hdrq writes {' '.join(f.suffixes[0] for f in writers)}; name one of these")
-    module = import_module(f"hdrq.io.{format.name}")
+        raise UsageError(
+            f"{path}: hdrq writes {' '.join(f.suffixes[0] for f in writers)}; choose one of these suffixes"
+        )
+    module = import_module(format.home)
+    known = _known(module, "write", format, path, options)
     try:
-        return module.write(Path(path), image, **_known(module, "write", format, path, options))
+        notes: tuple[str, ...] = module.write(Path(path), image, **known)
     except HdrqError:
         raise
     except MemoryError as error:
         raise TooLarge(f"{path} cannot be written: memory ran out") from error
     except Exception as error:
         raise FileError(f"{path} cannot be written: {_line(error)}") from error
+    return notes
+
+
+_OPTIONAL = ("provenance",)  # kept where the format has room, and no reason to refuse where it has none
 
 
 def _known(
     module: ModuleType, act: str, format: Format, path: str | Path, options: dict[str, Any]
 ) -> dict[str, Any]:
     """The options that were given, all of which the format must have."""
+    has = signature(getattr(module, act)).parameters
     given = {name: value for name, value in options.items() if value is not None}
-    if unknown := set(given) - set(signature(getattr(module, act)).parameters):
+    given = {name: value for name, value in given.items() if name in has or name not in _OPTIONAL}
+    if unknown := set(given) - set(has):
         raise UsageError(f"{path}: {format.title} has no {' or '.join(sorted(unknown))} to choose")
     return given
+
+
+_UNSUPPORTED = re.compile(r"not (yet )?(implemented|supported)|unsupported|can ?not handle", re.I)
+
+
+def _reason(error: Exception) -> str:
+    """What a decoder's error means: a kind it does not know, or damage."""
+    line = _line(error)
+    if _UNSUPPORTED.search(line):
+        return f": this kind is not supported by its decoder ({line}); convert it to PNG, TIFF or EXR"
+    return f" is damaged: {line}"
 
 
 def _line(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Which formats there are, and what a file really is, told by its first bytes."""
+"""The table of formats, and which of them a file has, told by its first bytes."""
 
 from __future__ import annotations
 
@@ -8,16 +8,27 @@ from pathlib import Path
 from hdrq.errors import FileError
 from hdrq.io.atomic import why
 
+RAW_SUFFIXES = (
+    ".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".sr2", ".raf", ".orf", ".rw2", ".rwl", ".pef", ".srw",
+    ".3fr", ".fff", ".iiq", ".mef", ".mos", ".erf", ".kdc", ".dcr", ".gpr",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Format:
-    """One file format. `name` is also the module in this folder that reads and writes it."""
+    """One file format. `module`, in this folder, reads and writes it; by default it is called `name`."""
 
     name: str
     title: str
     suffixes: tuple[str, ...]
     reads: str
     writes: str = ""
+    module: str = ""
+
+    @property
+    def home(self) -> str:
+        """The module that reads and writes this format."""
+        return f"hdrq.io.{self.module or self.name}"
 
 
 FORMATS = (
@@ -40,15 +51,64 @@ FORMATS = (
         "png",
         "PNG",
         (".png",),
-        "1 to 16 bits; cICP, sRGB, gAMA, cHRM, iCCP",
-        "8, 16 bits; cICP for PQ and HLG",
+        "1 to 16 bits; cICP, iCCP, sRGB, gAMA, cHRM",
+        "8, 16 bits; cICP, mDCV and cLLI for PQ and HLG",
     ),
-    Format("tiff", "TIFF", (".tif", ".tiff"), "8, 16 bits, half, float", "8, 16 bits, half, float"),
-    Format("jpeg", "JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), "8 bits; Ultra HDR gain maps", "8 bits"),
-    Format("bmp", "Windows bitmap", (".bmp", ".dib"), "8 bits"),
-    Format("avif", "AVIF", (".avif",), "8 to 12 bits; nclx"),
-    Format("jxl", "JPEG XL", (".jxl",), "8 to 16 bits, half, float"),
+    Format(
+        "tiff",
+        "TIFF",
+        (".tif", ".tiff"),
+        "8, 16 bits, half, float, LogLuv; pages, sub-images; ICC",
+        "8, 16 bits, half, float",
+    ),
+    Format(
+        "jpeg",
+        "JPEG",
+        (".jpg", ".jpeg", ".jpe", ".jfif"),
+        "8, 12 bits; ICC, CMYK; gain maps (Ultra HDR, ISO 21496-1, Apple)",
+        "8 bits; gain maps",
+    ),
+    Format("avif", "AVIF", (".avif", ".avifs"), "8 to 12 bits; nclx, ICC; gain maps", "8, 10, 12 bits; nclx"),
+    Format(
+        "jxl",
+        "JPEG XL",
+        (".jxl",),
+        "8 to 16 bits, half, float; gain maps",
+        "8 to 16 bits, lossless, tagged",
+    ),
     Format("jxr", "JPEG XR", (".jxr", ".wdp", ".hdp"), "8, 16 bits, half, float"),
+    Format(
+        "jp2", "JPEG 2000", (".jp2", ".j2k", ".jpx", ".j2c"), "8 to 16 bits; ICC", module="imageio_formats"
+    ),
+    Format("webp", "WebP", (".webp",), "8 bits; ICC", module="imageio_formats"),
+    Format("gif", "GIF", (".gif",), "8 bits, first frame", module="imageio_formats"),
+    Format("bmp", "Windows bitmap", (".bmp", ".dib"), "1 to 8 bits a channel"),
+    Format(
+        "clip",
+        "Video",
+        (".mp4", ".mov", ".mkv", ".webm", ".y4m", ".m4v"),
+        "8 to 16 bits; PQ, HLG, SDR; frames one by one (pip install 'hdrq[video]')",
+    ),
+    Format("raw", "Camera raw", RAW_SUFFIXES, "developed to linear light (pip install 'hdrq[raw]')"),
+)
+
+_CLIP_BRANDS = (
+    b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"avc1", b"qt  ", b"M4V ", b"dash", b"hvc1", b"MSNV",
+)  # fmt: skip
+
+# Files that people try, told apart so that they are refused by their name.
+_OTHERS = (
+    (0, b"8BPS", "Photoshop"),
+    (0, b"%PDF", "PDF"),
+    (0, b"DDS ", "DirectDraw surface"),
+    (0, b"SDPX", "DPX"),
+    (0, b"XPDS", "DPX"),
+    (0, b"qoif", "QOI"),
+    (0, b"<svg", "SVG"),
+    (0, b"SIMPLE  =", "FITS"),
+    (4, b"ftypheic", "HEIC"),
+    (4, b"ftypheix", "HEIC"),
+    (4, b"ftypmif1", "HEIF"),
 )
 
 
@@ -81,11 +141,30 @@ def sniff(start: bytes) -> Format | None:
         name = "jxl"
     elif start[:3] == b"II\xbc":
         name = "jxr"
+    elif start[:12] == b"\0\0\0\x0cjP  \r\n\x87\n" or start[:4] == b"\xff\x4f\xff\x51":
+        name = "jp2"
+    elif start[:4] == b"RIFF" and start[8:12] == b"WEBP":
+        name = "webp"
+    elif start[:4] == b"GIF8":
+        name = "gif"
+    elif _is_clip(start):
+        name = "clip"
     return next((f for f in FORMATS if f.name == name), None)
 
 
+def _is_clip(start: bytes) -> bool:
+    """y4m, Matroska, or ISO media of a video's brand."""
+    if (
+        start[:9] == b"YUV4MPEG2"
+        or start[:4] == b"\x1aE\xdf\xa3"
+        or start[4:8] in (b"moov", b"mdat", b"wide")
+    ):
+        return True
+    return start[4:8] == b"ftyp" and start[8:12] in _CLIP_BRANDS
+
+
 def identify(path: str | Path) -> Format:
-    """The format of a file on disk, by what it holds; a name that promises another format is refused."""
+    """The format of a file on disk, by its content. A suffix of another format does not matter (read adds a note)."""
     file = Path(path)
     try:
         if file.is_dir():
@@ -103,12 +182,13 @@ def identify(path: str | Path) -> Format:
     if not start:
         raise FileError(f"{path} is empty (0 bytes); write it again")
     held, promised = sniff(start), by_suffix(file)
-    if held is None:
-        known = " ".join(f.suffixes[0] for f in FORMATS)
-        kind = f"no {promised.title} file" if promised else "no image hdrq can read"
-        raise FileError(f"{path} is {kind}: its first bytes are of no known format; hdrq reads {known}")
-    if promised is not None and promised is not held:
-        raise FileError(
-            f"{path} holds {held.title} data; rename it to {file.with_suffix(held.suffixes[0]).name}"
-        )
-    return held
+    if promised is not None and promised.name == "raw" and (held is None or held.name in ("tiff", "clip")):
+        return promised  # many raw files are TIFFs in all but name
+    if held is not None:
+        return held
+    for at, magic, kind in _OTHERS:
+        if start[at : at + len(magic)] == magic:
+            raise FileError(f"{path}: {kind} is not supported; convert it to PNG, TIFF or EXR")
+    known = " ".join(f.suffixes[0] for f in FORMATS)
+    what = f"no {promised.title} file" if promised else "no image hdrq can read"
+    raise FileError(f"{path} is {what}: its first bytes are of no known format; hdrq reads {known}")

@@ -145,9 +145,7 @@ def _linear(image: Image) -> Tensor:
     if image.domain == "pq":
         return pq_to_nits(pixels) / SDR_WHITE
     if image.domain == "hlg":
-        from hdrq.encoding.encodings.hlg import hlg
-
-        return hlg.decode(pixels, 1000.0) / SDR_WHITE
+        raise FileError(f"{image.path}: a gain map on an HLG base is not supported; read layer base")
     return pixels if image.domain == "linear" else srgb_to_linear(pixels)
 
 

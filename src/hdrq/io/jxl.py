@@ -11,8 +11,8 @@ from hdrq.errors import DomainError, FileError, UsageError
 from hdrq.io import gain_map
 from hdrq.io.arrange import codes, planes
 from hdrq.io.atomic import atomic
-from hdrq.io.avif import boxes
 from hdrq.io.color import Meaning, points_of
+from hdrq.io.isobmff import boxes
 from hdrq.io.jxl_header import ALPHA, BLACK, Header, as_float, codestream, parse, tagged
 from hdrq.io.memory import afford
 from hdrq.records import BT709, Image

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hdrq.errors import FileError
-from hdrq.io.avif import boxes
 from hdrq.io.color import Meaning, code_points, power, primaries_of
+from hdrq.io.isobmff import boxes
 from hdrq.records import BT709, Primaries
 
 RATIOS = ((1, 1), (1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))  # width to height, by number

@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from hdrq.errors import FileError, MissingPart, UsageError
-from hdrq.image.color import rgb_to_xyz
+from hdrq.image.color import mix, rgb_to_xyz
+from hdrq.io.formats import RAW_SUFFIXES
 from hdrq.io.memory import afford
-from hdrq.records import BT709
+from hdrq.records import BT709, Image
 
-SUFFIXES = (
-    ".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".sr2", ".raf", ".orf", ".rw2", ".rwl", ".pef", ".srw",
-    ".3fr", ".fff", ".iiq", ".mef", ".mos", ".erf", ".kdc", ".dcr", ".gpr",
-)  # fmt: skip
+SUFFIXES = RAW_SUFFIXES
 Factors = tuple[float, float, float]
 _PILE = 1e-3  # share of sites at one value that is no accident
 _TURNS = {3: 2, 5: 1, 6: 3}  # LibRaw's flip to quarter turns against the clock
@@ -86,6 +85,14 @@ def read_raw(
             return codes, Sensor(factors, _matrix(raw)), note, doubts
     except rawpy.LibRawError as error:
         raise FileError(f"{path} is damaged: {error}") from error
+
+
+def read(path: Path, *, alpha: bool = False) -> Image:
+    """(1, 3, H, W) linear BT.709 light, 1.0 = the sensor's white level: LibRaw's demosaicing, the camera's white balance."""
+    codes, sensor, words, doubts = read_raw(path, "camera", False)
+    light = torch.from_numpy(codes.astype(np.float32) / 65535)[None]
+    pixels = mix(light.double(), np.array(sensor.matrix)).float()
+    return Image(pixels, "linear", notes=(f"raw file developed: {words}", *doubts), path=str(path))
 
 
 def shutter(path: Path) -> tuple[float | None, float | None, float | None]:

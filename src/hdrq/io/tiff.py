@@ -137,7 +137,7 @@ def _page(path: Path, file: Any, part: str | int | None, notes: list[str]) -> tu
     if len(found) > 1:
         small = len(found) - len(whole)
         thumbnails = f", {small} of them thumbnails or masks" if small else ""
-        notes.append(f"page {name} read of {len(found)}{thumbnails}")
+        notes.append(f"page {name} of {len(found)} read{thumbnails}")
     return name, page
 
 

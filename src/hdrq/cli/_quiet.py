@@ -11,7 +11,9 @@ import logging
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
+from typing import Any
 
 NOISE = (
     b"EXR_ERR_",
@@ -36,12 +38,33 @@ def quiet_codecs() -> Iterator[None]:
     silence = logging.NullHandler()
     for logger in loggers:
         logger.addHandler(silence)
+    stdout, sys.stdout = sys.stdout, _Filtered(sys.stdout)  # type: ignore[assignment]
     try:
         with _held_back():
             yield
     finally:
+        sys.stdout = stdout
         for logger in loggers:
             logger.removeHandler(silence)
+
+
+class _Filtered:
+    """sys.stdout without what OpenEXR's wheel prints there of damaged files."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._dropping: set[int] = set()  # threads within such a line, which arrives in pieces
+
+    def write(self, text: str) -> int:
+        me = threading.get_ident()
+        if not text.startswith("Warning: Exception raised") and me not in self._dropping:
+            written: int = self._stream.write(text)
+            return written
+        (self._dropping.discard if text.endswith("\n") else self._dropping.add)(me)
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 @contextlib.contextmanager
