@@ -12,7 +12,7 @@ from hdrq.cards import Metric, Option, Reading
 from hdrq.encoding.displays import display as shelf_display
 from hdrq.encoding.photometry import LIGHT, Photometry, Wish, as_image, factor_of, hand, relabel, screen_of
 from hdrq.errors import DomainError, PixelError, UsageError
-from hdrq.records import Display, Image, Viewing
+from hdrq.records import BT709, Display, Image, Viewing
 from hdrq.registry import find, names
 from hdrq.scoring.request import Request, parse
 
@@ -92,6 +92,8 @@ class Scorer:
             supplied["ppd"] = self.photometry.viewing.ppd
         if "display" in needs:
             supplied["display"] = screen_of(image, self.photometry)
+        if "primaries" in needs:
+            supplied["primaries"] = BT709
         if "encoding" in needs:
             supplied["encoding"] = find("encoding", self.dist.encoding or image.domain)
         if "net" in needs:

@@ -1,0 +1,88 @@
+"""Differences of CIELAB colours, (N, 3, H, W) to (N, 1, H, W); 0 for equal colours, with slope 0 there."""
+
+from __future__ import annotations
+
+from math import pi, radians
+
+import torch
+from torch import Tensor
+
+from hdrq.image.arithmetic import power, root
+
+
+def euclidean(ref: Tensor, dist: Tensor) -> Tensor:
+    """Root of the summed squares: CIE 1976 in L*a*b*, and the difference of Jzazbz."""
+    return root((ref - dist).square().sum(1, keepdim=True))
+
+
+def hyab(ref: Tensor, dist: Tensor) -> Tensor:
+    """|dL| + root(da² + db²). Source: Abasi, Tehran, Fairchild 2020, doi:10.1002/col.22451."""
+    d = ref - dist
+    return d[:, :1].abs() + chroma(d)
+
+
+def chroma(lab: Tensor) -> Tensor:
+    """Root of a² + b²."""
+    return root(lab[:, 1:].square().sum(1, keepdim=True))
+
+
+def cie94(ref: Tensor, dist: Tensor) -> Tensor:
+    """For graphic arts (kL = 1, K1 = 0.045, K2 = 0.015), weighted by the chroma of the reference: not symmetric."""
+    d, c1 = ref - dist, chroma(ref)
+    dc = c1 - chroma(dist)
+    dh2 = d[:, 1:].square().sum(1, keepdim=True) - dc.square()
+    return root(d[:, :1].square() + (dc / (1 + 0.045 * c1)).square() + dh2 / (1 + 0.015 * c1).square())
+
+
+def ciede2000(ref: Tensor, dist: Tensor, naive_hue: bool = False) -> Tensor:
+    """CIE 142-2001 in the form of Sharma, Wu, Dalal 2005, kL = kC = kH = 1.
+
+    naive_hue  as HDRTools: hues of (-pi, pi] are averaged and subtracted as plain numbers, without the 360 degree rule
+    """
+    c7 = ((chroma(ref) + chroma(dist)) / 2) ** 7
+    stretch = 1.5 - 0.5 * root(c7 / (c7 + 25.0**7))
+    (l1, c1, h1), (l2, c2, h2) = (_polar(x, stretch) for x in (ref, dist))
+    if naive_hue:
+        difference, mean = h2 - h1, (h1 + h2) / 2
+    else:
+        difference, mean = _hues(h1, h2, grey=c1 * c2 == 0)
+    dl, dc = l2 - l1, c2 - c1
+    dh = 2 * root(c1 * c2) * torch.sin(difference / 2)
+    return _weigh(dl, dc, dh, (l1 + l2) / 2, (c1 + c2) / 2, mean)
+
+
+def _hues(h1: Tensor, h2: Tensor, grey: Tensor) -> tuple[Tensor, Tensor]:
+    """Difference along the shorter arc, and the middle of that arc in [0, 2 pi); a grey takes the other one's hue."""
+    h1, h2 = h1.remainder(2 * pi), h2.remainder(2 * pi)
+    difference, mean = h2 - h1, (h1 + h2) / 2
+    far = difference.abs() > pi
+    difference = torch.where(far, difference - 2 * pi * difference.sign(), difference)
+    mean = torch.where(far, torch.where(mean < pi, mean + pi, mean - pi), mean)
+    return torch.where(grey, 0.0, difference), torch.where(grey, h1 + h2, mean)
+
+
+def _polar(lab: Tensor, stretch: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """L*, C', h' in (-pi, pi], 0 for grey."""
+    lightness, a, b = lab.split(1, 1)
+    a = a * stretch
+    coloured = (a != 0) | (b != 0)
+    hue = torch.where(coloured, torch.atan2(b, torch.where(coloured, a, 1.0)), 0.0)
+    return lightness, root(a.square() + b.square()), hue
+
+
+def _weigh(dl: Tensor, dc: Tensor, dh: Tensor, l: Tensor, c: Tensor, h: Tensor) -> Tensor:
+    """The weighted sum, of differences and of means; angles in radians."""
+    t = (
+        1
+        - 0.17 * torch.cos(h - radians(30))
+        + 0.24 * torch.cos(2 * h)
+        + 0.32 * torch.cos(3 * h + radians(6))
+        - 0.20 * torch.cos(4 * h - radians(63))
+    )
+    l50 = (l - 50).square()
+    sl = 1 + 0.015 * l50 / torch.sqrt(20 + l50)
+    c7 = c**7
+    rc = 2 * root(c7 / (c7 + 25.0**7))
+    turn = 2 * radians(30) * torch.exp(-((h - radians(275)) / radians(25)).square())
+    tl, tc, th = dl / sl, dc / (1 + 0.045 * c), dh / (1 + 0.015 * c * t)
+    return power(tl * tl + tc * tc + th * th - torch.sin(turn) * rc * tc * th, 0.5)

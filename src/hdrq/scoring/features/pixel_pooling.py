@@ -1,0 +1,71 @@
+"""One number of a map of pixel errors: moments, percentiles, and percentiles weighted by the error itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from hdrq.image.arithmetic import root
+from hdrq.image.filters import strips
+
+Pool = Literal["mean", "rms", "median", "p95", "p99", "max"]
+WeightedPool = Literal["mean", "median", "q1", "q3", "min", "max"]
+_PERCENT = {"median": 50.0, "p95": 95.0, "p99": 99.0}
+_SHARES = {"q1": 0.25, "median": 0.5, "q3": 0.75}
+
+
+def pool(errors: Tensor, how: Pool) -> Tensor:
+    """(N, 1, H, W) to (N,); percentiles lie on straight lines between the sorted values, as numpy's."""
+    flat = errors.flatten(1)
+    if how == "mean":
+        return flat.mean(1)
+    if how == "rms":
+        return root(flat.square().mean(1))
+    if how == "max":
+        return flat.amax(1)
+    return percentile(flat, _PERCENT[how])
+
+
+def percentile(flat: Tensor, percent: float) -> Tensor:
+    """Of every row of (N, P), interpolated between the two nearest ranks; (N,)."""
+    place = percent / 100 * (flat.shape[1] - 1)
+    low = int(place)
+    below = flat.kthvalue(low + 1, dim=1).values
+    if low == place:
+        return below
+    above = flat.kthvalue(low + 2, dim=1).values
+    return below + (above - below) * (place - low)
+
+
+def weighted_pool(errors: Tensor, how: WeightedPool) -> Tensor:
+    """(N, 1, H, W) to (N,), where q1, median and q3 are weighted by the error (Ray Tracing Gems II, chapter 19).
+
+    They are the first of the ascending errors at which the running sum exceeds 25, 50 or 75 % of the whole sum,
+    so that pixels without an error do not count. Sums are made in float64.
+    """
+    flat = errors.flatten(1)
+    if how == "mean":
+        return flat.mean(1)
+    if how in ("min", "max"):
+        return flat.amin(1) if how == "min" else flat.amax(1)
+    ascending = flat.sort(dim=1).values
+    sums = ascending.detach().double().cumsum(1)
+    first = (sums <= _SHARES[how] * sums[:, -1:]).sum(1, keepdim=True).clamp(max=flat.shape[1] - 1)
+    return ascending.gather(1, first)[:, 0]
+
+
+def by_rows(function: Callable[..., Tensor], *images: Tensor) -> Tensor:
+    """function(*images) for a function that treats every pixel alone, in strips of rows that stay in the cache.
+
+    images   (N, C, H, W) of one height; where a gradient is recorded, the whole image is one strip
+    """
+    height, width = images[0].shape[-2:]
+    recording = torch.is_grad_enabled() and any(i.requires_grad for i in images)
+    if recording:
+        return function(*images)
+    row = width * len(images[0]) * sum(i.shape[1] for i in images)
+    parts = [function(*(i[..., rows, :] for i in images)) for rows in strips(height, row, images[0])]
+    return parts[0] if len(parts) == 1 else torch.cat(parts, -2)

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from torch import Tensor
+
+from hdrq.cards import Card, Reading, metric
+from hdrq.records import BT709, Primaries
+from hdrq.scoring.features.color_difference import euclidean
+from hdrq.scoring.features.color_spaces import ictcp
+from hdrq.scoring.features.pixel_pooling import Pool, by_rows
+from hdrq.scoring.features.pixel_pooling import pool as pooled
+
+SCALE = 720.0  # makes 1 a just noticeable difference where the eye is most sensitive
+CT_TO_T = 0.5
+
+
+@metric(
+    Card(
+        title="ΔE ITP, the colour difference of BT.2124",
+        unit="ΔE ITP",
+        better="lower",
+        span=(0, None),
+        best=0.0,
+        reads="nits",
+        needs=("primaries",),
+        planes=24,
+        source="ITU-R BT.2124-0 (2019)",
+    )
+)
+def delta_e_itp(ref: Tensor, dist: Tensor, *, pool: Pool = "mean", primaries: Primaries = BT709) -> Reading:
+    """720 root(dI² + dT² + dP²) of displayed light in ICtCp with PQ, T = Ct / 2; 1 is just noticeable at best adaptation.
+
+    ref, dist  (N, C, H, W), cd/m² as the display emits it, in `primaries`; one channel is the luminance of grey
+    pool       of the pixels: mean, rms, median, p95, p99 (on straight lines between sorted values) or max
+    map        the difference of every pixel
+    No white is assumed. Above 10 000 cd/m² the curve of PQ goes on.
+    """
+    errors = by_rows(_difference, ictcp(ref, primaries), ictcp(dist, primaries))
+    return Reading(pooled(errors, pool), errors)
+
+
+def _difference(ref: Tensor, dist: Tensor) -> Tensor:
+    weights = ref.new_tensor([1.0, CT_TO_T, 1.0]).view(1, 3, 1, 1) * SCALE
+    return euclidean(ref * weights, dist * weights)
