@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from hdrq.cards import Card, Reading, metric
+from hdrq.errors import UsageError
+from hdrq.scoring.features.exposure_series import ToneCurve, develop, exposure_series
+from hdrq.scoring.features.flip_error import flip_error
+from hdrq.scoring.features.pixel_pooling import WeightedPool, weighted_pool
+
+
+@metric(
+    Card(
+        title="HDR-FLIP: FLIP at all exposures that suit the reference",
+        unit="1",
+        better="lower",
+        span=(0, 1),
+        best=0.0,
+        reads="linear",
+        needs=("ppd",),
+        planes=64,
+        source="Andersson et al., EGSR 2021, doi:10.2312/sr.20211304; numbers as flip-evaluator 1.7",
+    )
+)
+def hdr_flip(
+    ref: Tensor,
+    dist: Tensor,
+    *,
+    tonemapper: ToneCurve = "aces",
+    start_exposure: float | None = None,
+    stop_exposure: float | None = None,
+    exposures: int = 0,
+    pool: WeightedPool = "mean",
+    ppd: float = 67.0206433,
+) -> Reading:
+    """The largest FLIP error of every pixel over photographs 2^e times as bright, each developed by a tone curve.
+
+    ref, dist       (N, C, H, W), linear BT.709 light of any scale, the same for both
+    tonemapper      aces, hable or reinhard
+    start_exposure  first exposure in stops; by default that which takes the reference's brightest luminance to 0.85
+    stop_exposure   last exposure; by default that which takes its median luminance to 0.85
+    exposures       how many; 0: one a stop, at least two
+    pool            mean; or q1, median, q3 weighted by the error, as flip prints them; or min, max
+    ppd             pixels per degree. The program's own is 67.0206: 3840 pixels of 0.7 m seen from 0.7 m
+    map             error of every pixel, 0..1
+    extra           start_exposure, stop_exposure, exposures
+    Exposures come from the reference alone, so that exchanging the images may change the value.
+    raises          UsageError where the first exposure lies above the last; PixelError where it is too dark to choose one
+    """
+    if exposures < 0:
+        raise UsageError(f"hdr-flip cannot take {exposures} exposures; 0 chooses their number")
+    ends = [None if e is None else float(e) for e in (start_exposure, stop_exposure)]
+    found, series = [], []
+    for a, b in zip(ref.expand(-1, 3, -1, -1).split(1), dist.expand(-1, 3, -1, -1).split(1)):
+        series.append(exposure_series(a, tonemapper, ends[0], ends[1], exposures))
+        found.append(_worst(a, b, series[-1], tonemapper, ppd))
+    errors = torch.cat(found)
+    extra = {
+        "start_exposure": ref.new_tensor([s[0] for s in series]),
+        "stop_exposure": ref.new_tensor([s[-1] for s in series]),
+        "exposures": ref.new_tensor([len(s) for s in series]),
+    }
+    return Reading(weighted_pool(errors, pool), errors, extra)
+
+
+def _worst(ref: Tensor, dist: Tensor, stops: list[float], curve: ToneCurve, ppd: float) -> Tensor:
+    """(1, 1, H, W): the largest error over the exposures."""
+    worst = None
+    for stop in stops:
+        shots = (develop(image * 2.0**stop, curve) for image in (ref, dist))
+        errors = flip_error(*shots, ppd)
+        worst = errors if worst is None else torch.maximum(worst, errors)
+    assert worst is not None
+    return worst
