@@ -12,8 +12,11 @@ from torch import Tensor
 from hdrq.cards import Card, Reading, metric
 from hdrq.image.arithmetic import power
 from hdrq.image.statistics import darkest_positive
+from hdrq.scoring.features.decibels import decibels
+from hdrq.scoring.features.exposure_codes import BRIGHTEST, difference_moments
 
 GAMMA = 2.2
+_YCBCR = ((0.2126, 0.7152, 0.0722), (-0.1146, -0.3854, 0.5), (0.5, -0.4542, -0.0458))  # HDRTools' digits
 USEFUL = (0.1, 0.9)  # mean of a photograph that is neither black nor white
 
 
@@ -29,16 +32,21 @@ USEFUL = (0.1, 0.9)  # mean of a photograph that is neither black nor white
         source="Munkberg, Clarberg, Hasselgren, Akenine-Möller 2006, doi:10.1145/1141911.1141935",
     )
 )
-def mpsnr(ref: Tensor, dist: Tensor, *, variant: Literal["paper", "toolbox"] = "paper") -> Reading:
+def mpsnr(
+    ref: Tensor, dist: Tensor, *, variant: Literal["paper", "toolbox", "hdrtools"] = "paper"
+) -> Reading:
     """PSNR, dB, of photographs round(255 min(2^e light, 1)^(1/2.2)) at all whole stops e that suit the reference.
 
     A stop suits if the mean of the reference's photograph lies between 0.1 and 0.9 (as HDR Toolbox chooses; the paper
     leaves the choice to the user); if none does, the one nearest to 0.5 is taken.
     variant  paper: squared errors averaged over the stops. toolbox: added up, as HDR Toolbox 5375d05 does; lower by
-             10 log10 of the number of stops
-    extra    first_stop, last_stop
+             10 log10 of the number of stops. hdrtools: as HDRTools 0.16: stops -34..15 of cd/m², pixels counted where
+             the reference is neither black nor has a channel at 255; with none, light differs by 65504
+    extra    first_stop, last_stop; for hdrtools y, cb, cr: the same of BT.709 luma and colour differences of the codes
     Infinite for identical photographs, with a gradient of zero. Rounding is ignored in the gradient.
     """
+    if variant == "hdrtools":
+        return _hdrtools(ref, dist)
     pairs = [_measure(a[None], b[None]) for a, b in zip(ref, dist)]
     stops = ref.new_tensor([(s[0], s[-1], len(s)) for _, s in pairs])
     error = torch.stack([e for e, _ in pairs])
@@ -49,6 +57,24 @@ def mpsnr(ref: Tensor, dist: Tensor, *, variant: Literal["paper", "toolbox"] = "
     return Reading(
         torch.where(differs, decibels, inf), None, {"first_stop": stops[:, 0], "last_stop": stops[:, 1]}
     )
+
+
+def _hdrtools(ref: Tensor, dist: Tensor) -> Reading:
+    """Of squared code differences per counted pixel and exposure."""
+    moments, count = difference_moments(ref.expand(-1, 3, -1, -1), dist.expand(-1, 3, -1, -1))
+    counted = count > 0
+    weights = moments.new_tensor(_YCBCR)
+    sums = torch.cat(
+        [moments.diagonal(dim1=1, dim2=2).sum(1, keepdim=True) / 3, _quadratic(moments, weights)], 1
+    )
+    error = torch.where(counted[:, None], sums / count.clamp(min=1)[:, None], BRIGHTEST**2)
+    value, y, cb, cr = decibels(error, 255.0**2).to(ref.dtype).unbind(1)
+    return Reading(value, None, {"y": y, "cb": cb, "cr": cr})
+
+
+def _quadratic(moments: Tensor, weights: Tensor) -> Tensor:
+    """Summed squares of weighted differences, (N, rows of weights), of their second moments."""
+    return ((weights @ moments) * weights).sum(2)
 
 
 def _measure(ref: Tensor, dist: Tensor) -> tuple[Tensor, range]:
