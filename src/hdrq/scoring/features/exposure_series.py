@@ -1,6 +1,6 @@
 """The exposures at which HDR-FLIP photographs a scene, and the curves that it develops them with.
 
-Andersson, Nilsson, Shirley, Akenine-Möller 2021, doi:10.2312/sr.20211304.
+Andersson, Nilsson, Shirley, Akenine-Möller, "Visualizing Errors in Rendered High Dynamic Range Images", Eurographics 2021.
 """
 
 from __future__ import annotations

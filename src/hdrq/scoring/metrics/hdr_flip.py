@@ -20,7 +20,7 @@ from hdrq.scoring.features.pixel_pooling import WeightedPool, weighted_pool
         reads="linear",
         needs=("ppd",),
         planes=64,
-        source="Andersson et al., EGSR 2021, doi:10.2312/sr.20211304; numbers as flip-evaluator 1.7",
+        source="Andersson, Nilsson, Shirley, Akenine-Möller, Eurographics 2021 short papers; numbers as flip-evaluator 1.7",
     )
 )
 def hdr_flip(

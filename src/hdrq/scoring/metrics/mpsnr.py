@@ -40,7 +40,7 @@ def mpsnr(
     A stop suits if the mean of the reference's photograph lies between 0.1 and 0.9 (as HDR Toolbox chooses; the paper
     leaves the choice to the user); if none does, the one nearest to 0.5 is taken.
     variant  paper: squared errors averaged over the stops. toolbox: added up, as HDR Toolbox 5375d05 does; lower by
-             10 log10 of the number of stops. hdrtools: as HDRTools 0.16: stops -34..15 of cd/m², pixels counted where
+             10 log10 of the number of stops. hdrtools: as HDRTools 0.16+ (c6670c1): stops -34..15 of cd/m², pixels counted where
              the reference is neither black nor has a channel at 255; with none, light differs by 65504
     extra    first_stop, last_stop; for hdrtools y, cb, cr: the same of BT.709 luma and colour differences of the codes
     Infinite for identical photographs, with a gradient of zero. Rounding is ignored in the gradient.

@@ -25,7 +25,7 @@ from hdrq.scoring.features.pixel_pooling import pool as pooled
         reads="nits",
         needs=("primaries",),
         planes=40,
-        source="MPEG HDR test conditions (ISO/IEC MPEG N15793); numbers as HDRTools 0.16",
+        source="MPEG test conditions for HDR; numbers as HDRTools 0.16+, c6670c1",
     )
 )
 def psnr_de(

@@ -20,7 +20,7 @@ from hdrq.scoring.features.hdrtools_lab import Variant, lab_of
         reads="nits",
         needs=("primaries",),
         planes=32,
-        source="MPEG HDR test conditions (ISO/IEC MPEG N15793); numbers as HDRTools 0.16",
+        source="MPEG test conditions for HDR; numbers as HDRTools 0.16+, c6670c1",
     )
 )
 def psnr_l(

@@ -21,7 +21,7 @@ from hdrq.scoring.features.hdrtools_light import Transfer, planes
         reads="nits",
         needs=("primaries",),
         planes=40,
-        source="Tourapis & Singer, HDRTools, JCTVC-W0055 / ISO/IEC MPEG N15793; numbers as HDRTools 0.16",
+        source="HDRTools (JCT-VC and MPEG), transfer function PSNR; numbers as version 0.16+, c6670c1",
     )
 )
 def tosnr(

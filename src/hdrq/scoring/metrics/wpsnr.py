@@ -29,7 +29,8 @@ LOWEST, HIGHEST = 4, 1019  # codes that are not reserved
         needs=("primaries",),
         side=2,
         planes=24,
-        source="JVET common test conditions for HDR (JVET-AC2011); weights as VTM and the EVC reference software",
+        trainable=False,
+        source="JVET common test conditions for HDR; weights as in VTM and the EVC reference software",
     )
 )
 def wpsnr(
