@@ -34,11 +34,15 @@ def test_white_and_black_are_the_displays(name: str) -> None:
     d = display(name)
     if d.eotf == "absolute":
         return
-    domain = {"pq": "pq", "hlg": "hlg", "linear": "nits"}.get(d.eotf, "srgb")
-    white, black = (emit(grey(v, domain), d).pixels.mean().item() for v in (1.0, 0.0))
+    domain = {"pq": "pq", "hlg": "hlg", "linear": "nits", "light": "nits"}.get(d.eotf, "srgb")
+    brightest = 1e5 if d.eotf == "light" else 1.0
+    white, black = (emit(grey(v, domain), d).pixels.mean().item() for v in (brightest, 0.0))
     top = d.peak_nits if d.reflection == "within" else d.peak_nits + d.reflected_nits
+    bottom = max(d.black_nits, d.floor_nits) + d.reflected_nits
+    if d.lift == "added":
+        top, bottom = top + d.black_nits, d.floor_nits + d.black_nits + d.reflected_nits
     assert white == pytest.approx(top, rel=1e-6)
-    assert black == pytest.approx(d.black_nits + d.reflected_nits, rel=1e-6)
+    assert black == pytest.approx(bottom, rel=1e-6)
 
 
 def test_ambient_light_within_the_range_keeps_white() -> None:

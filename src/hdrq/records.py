@@ -30,9 +30,10 @@ class Primaries:
 D65 = (0.3127, 0.3290)
 BT709 = Primaries("bt709", (0.640, 0.330), (0.300, 0.600), (0.150, 0.060), D65)
 BT2020 = Primaries("bt2020", (0.708, 0.292), (0.170, 0.797), (0.131, 0.046), D65)
+ADOBE_RGB = Primaries("adobe-rgb", (0.640, 0.330), (0.210, 0.710), (0.150, 0.060), D65)
 P3 = Primaries("p3", (0.680, 0.320), (0.265, 0.690), (0.150, 0.060), D65)
 XYZ = Primaries("xyz", (1.0, 0.0), (0.0, 1.0), (0.0, 0.0), (1 / 3, 1 / 3))
-PRIMARIES: Mapping[str, Primaries] = {p.name: p for p in (BT709, BT2020, P3, XYZ)}
+PRIMARIES: Mapping[str, Primaries] = {p.name: p for p in (BT709, BT2020, P3, ADOBE_RGB, XYZ)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,11 +68,18 @@ class Image:
 class Display:
     """How code becomes light on a screen.
 
-    eotf         "absolute" (pixels are cd/m² already), "linear", "srgb", "pq", "hlg", "bt1886", or a gamma as "2.2"
+    eotf         "absolute" (pixels are cd/m² already), "light" (the same, cut to what the screen shows), "linear" (1.0 is
+                 the peak), "srgb", "pq", "hlg", "bt1886", or a gamma as "2.2"
     peak_nits    white of the screen, cd/m²
     black_nits   black of the screen in the dark, cd/m²
     ambient_lux  light falling on the screen; it throws back ambient/π · reflectance, cd/m²
     reflection   "added": on top of everything (physics, ColorVideoVDP); "within": raises black, white stays (PU21, HDR-VDP)
+    exposure     factor on light before the screen cuts it
+    floor_nits   light below it is shown as this much, before black is added to it
+    lift         how black enters the light of PQ and HLG code: "cut" (what is darker becomes black), "added" to all light,
+                 "scaled" (0 .. peak becomes black .. peak)
+    system_gamma of HLG by the peak alone (BT.2100-3), or from 1000 cd/m² by peak and ambient light (BT.2390)
+    ppd          pixels per degree at the centre of the screen, where its size and distance are known
     """
 
     name: str
@@ -82,6 +90,11 @@ class Display:
     ambient_lux: float = 0.0
     reflectance: float = 0.005
     reflection: Literal["added", "within"] = "added"
+    exposure: float = 1.0
+    floor_nits: float = 0.0
+    lift: Literal["cut", "added", "scaled"] = "cut"
+    system_gamma: Literal["bt2100", "ambient"] = "bt2100"
+    ppd: float | None = None
     title: str = ""
     source: str = ""
 
@@ -89,6 +102,11 @@ class Display:
     def reflected_nits(self) -> float:
         """Ambient light that the screen throws back, cd/m²."""
         return self.ambient_lux * self.reflectance / 3.141592653589793
+
+    @property
+    def viewing(self) -> Viewing | None:
+        """How it is seen, where its size and distance are known."""
+        return None if self.ppd is None else Viewing(self.ppd)
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,12 @@ light_options = _stack(
 )
 
 viewing_options = _stack(
-    click.option("--ppd", type=float, metavar="N", help="Pixels per degree of visual angle.  [default: 45]"),
+    click.option(
+        "--ppd",
+        type=float,
+        metavar="N",
+        help="Pixels per degree of visual angle.  [default: the display's, else 45]",
+    ),
     click.option("--screen", metavar="WxH", help="With --diagonal and --distance: the screen's pixels."),
     click.option("--diagonal", type=float, metavar="INCHES", help="The screen's diagonal."),
     click.option("--distance", type=float, metavar="METRES", help="From the eye to the screen."),
@@ -114,8 +119,8 @@ def display_of(options: dict[str, Any]) -> Display | None:
     return display(options["display"], **changes)
 
 
-def viewing_of(options: dict[str, Any]) -> Viewing:
-    """Pixels per degree, given or worked out from the screen."""
+def viewing_of(options: dict[str, Any], display: Display | None = None) -> Viewing:
+    """Pixels per degree: given, worked out from the screen, or those of a display whose size is known."""
     from hdrq.records import Viewing
 
     parts = [options.get(k) for k in ("screen", "diagonal", "distance")]
@@ -126,7 +131,7 @@ def viewing_of(options: dict[str, Any]) -> Viewing:
             raise UsageError(f"--ppd must be positive, not {options['ppd']:g}")
         return Viewing(options["ppd"])
     if all(p is None for p in parts):
-        return Viewing()
+        return (display.viewing if display is not None else None) or Viewing()
     if any(p is None for p in parts):
         raise UsageError("--screen, --diagonal and --distance belong together, or give --ppd")
     try:
@@ -146,9 +151,10 @@ def photometry_of(options: dict[str, Any]) -> Photometry:
     for key in given:
         if not options[key] > 0:
             raise UsageError(f"--{key} must be positive, not {options[key]:g}")
+    display = display_of(options)
     return Photometry(
-        display=display_of(options),
-        viewing=viewing_of(options),
+        display=display,
+        viewing=viewing_of(options, display),
         scale=options.get("scale"),
         peak=options.get("peak"),
         white=options.get("white"),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from math import log10
+
 import torch
 from torch import Tensor
 
 from hdrq.records import Display
+from hdrq.registry import find
 
 
 def raised(d: Display) -> tuple[float, float]:
@@ -33,24 +36,45 @@ def gain_offset_gamma(code: Tensor, d: Display) -> Tensor:
         curve = torch.where(v <= 0.04045, v / 12.92, ((v.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4)
     else:
         curve = v ** float(d.eotf)
+    if d.exposure != 1:
+        curve = (curve * d.exposure).clamp(0, 1)
     return gain * curve + black
 
 
 def show(nits: Tensor, d: Display) -> Tensor:
-    """Absolute light as a real screen can show it: cut to [black, peak], plus the reflected light."""
-    black, _ = raised(d)
-    cut = nits.clamp(black if d.reflection == "within" else d.black_nits, d.peak_nits)
-    return cut if d.reflection == "within" else cut + d.reflected_nits
+    """Absolute light as a real screen can show it: cut to [black, peak], plus the reflected light; see Display.lift."""
+    light = nits if d.exposure == 1 else nits * d.exposure
+    if d.reflection == "within":
+        return light.clamp(max(d.floor_nits, raised(d)[0]), d.peak_nits)
+    if d.lift == "added":
+        return light.clamp(d.floor_nits, d.peak_nits) + (d.black_nits + d.reflected_nits)
+    return light.clamp(max(d.floor_nits, d.black_nits), d.peak_nits) + d.reflected_nits
+
+
+def show_hlg(code: Tensor, d: Display) -> Tensor:
+    """Light of HLG code (N, C, H, W) on a screen. Source of the system gamma in ambient light: ITU-R BT.2390-11."""
+    decode = find("encoding", "hlg").decode
+    if d.system_gamma == "bt2100":
+        light = decode(code, d.peak_nits)
+    else:
+        gamma = 1.2
+        if d.peak_nits > 1000:
+            gamma += 0.42 * log10(d.peak_nits / 1000) - 0.07623 * log10(d.ambient_lux / 5)
+        light = decode(code, d.peak_nits, gamma)
+    if d.lift != "scaled":
+        return show(light, d)
+    black, gain = raised(d)
+    return light * (gain / d.peak_nits) + black
 
 
 def with_white(light: Tensor, display: Display | None, white: float | None) -> Tensor:
     """Light, cd/m², of the same signal on a screen whose white is `white` and whose black gives no light.
 
     light    cd/m², as it leaves `display`
-    display  whose black, reflections and peak are undone; light of an absolute, linear, PQ or HLG display stays
+    display  whose black, reflections and peak are undone; light of an absolute, light, linear, PQ or HLG display stays
     white    cd/m²; None: the light stays as it is
     """
-    if white is None or display is None or display.eotf in ("absolute", "linear", "pq", "hlg"):
+    if white is None or display is None or display.eotf in ("absolute", "light", "linear", "pq", "hlg"):
         return light
     black, gain = raised(display)
     return (light - black) * (white / gain)

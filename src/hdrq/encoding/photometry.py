@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from hdrq.encoding.display_model import gain_offset_gamma, show
+from hdrq.encoding.display_model import gain_offset_gamma, show, show_hlg
 from hdrq.encoding.displays import display as shelf_display
 from hdrq.errors import DomainError, PixelError
 from hdrq.image.arithmetic import all_finite
@@ -112,10 +112,13 @@ def _signal_light(code: Tensor, image: Image, d: Display) -> Tensor:
     if domain in ("pq", "hlg"):
         if d.eotf not in (domain, "absolute"):
             raise DomainError(_mismatch(image, d, f"a {domain.upper()} display such as hdr-{domain}-1000"))
-        white = d.peak_nits if d.eotf == "hlg" else 1000.0
-        light = find("encoding", domain).decode(code, white)
+        if d.eotf == "hlg":
+            return show_hlg(code, d)
+        light = find("encoding", domain).decode(code, 1000.0)
         return light if d.eotf == "absolute" else show(light, d)
     if domain in ("srgb", "gamma"):
+        if d.eotf == "light":
+            raise DomainError(_mismatch(image, d, "an SDR display such as standard-4k"))
         if d.eotf in ("pq", "hlg"):
             raise DomainError(
                 _mismatch(image, d, f"--domain {d.eotf} if that is what the file holds, or an SDR display")

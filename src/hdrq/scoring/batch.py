@@ -109,7 +109,7 @@ def score(
     photometry, settings = photometry or Photometry(), settings or Settings()
     if display is not None:
         shown = display if isinstance(display, Display) else shelf_display(display)
-        photometry = replace(photometry, display=shown)
+        photometry = replace(photometry, display=shown, viewing=shown.viewing or photometry.viewing)
     if viewing is not None:
         seen = viewing if isinstance(viewing, Viewing) else Viewing(float(viewing))
         photometry = replace(photometry, viewing=seen)

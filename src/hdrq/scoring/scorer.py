@@ -147,9 +147,8 @@ def metric(
     found: Metric = find("metric", request.metric)
     settings = photometry or Photometry()
     if display is not None:
-        settings = replace(
-            settings, display=display if isinstance(display, Display) else shelf_display(display)
-        )
+        shown = display if isinstance(display, Display) else shelf_display(display)
+        settings = replace(settings, display=shown, viewing=shown.viewing or settings.viewing)
     if ppd is not None:
         settings = replace(settings, viewing=Viewing(float(ppd)))
     if settings.viewing.ppd <= 0:

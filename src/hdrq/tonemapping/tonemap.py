@@ -136,7 +136,7 @@ def code_of(picture: Tensor, plan: Plan) -> Image:
     nits = d.black_nits + (d.peak_nits - d.black_nits) * pixels
     if d.eotf in ("pq", "hlg"):
         code, domain = find("encoding", d.eotf).encode(nits, d.peak_nits), d.eotf
-    elif d.eotf in ("absolute", "linear"):
+    elif d.eotf in ("absolute", "light", "linear"):
         return Image(nits, "nits", PRIMARIES[d.primaries])
     else:
         code, domain = (

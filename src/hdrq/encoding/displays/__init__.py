@@ -8,17 +8,19 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from hdrq.encoding.geometry import KEYS, pixels_per_degree
 from hdrq.errors import FileError, UsageError
 from hdrq.records import PRIMARIES, Display
 from hdrq.registry import check
 
-EOTFS = ("absolute", "linear", "srgb", "pq", "hlg", "bt1886")
+EOTFS = ("absolute", "light", "linear", "srgb", "pq", "hlg", "bt1886")
 
 
 def display(name: str | Path, **changes: Any) -> Display:
     """A display by shelf name or by the path of a .toml file, with any field replaced.
 
-    changes  fields of Display, or contrast=1000 in place of black_nits
+    name     upper and lower case, - and _ are the same
+    changes  fields of Display, contrast=1000 in place of black_nits, or a size and distance (encoding/geometry.py) for ppd
     """
     if str(name).endswith(".toml"):
         try:
@@ -27,7 +29,7 @@ def display(name: str | Path, **changes: Any) -> Display:
             raise FileError(f"{name} cannot be read: {error.strerror}") from error
         title = Path(name).stem
     else:
-        title = check("display", str(name))
+        title = check("display", str(name).lower().replace("_", "-"))
         text = files(__package__).joinpath(title.replace("-", "_") + ".toml").read_text()
     try:
         data = tomllib.loads(text)
@@ -40,6 +42,9 @@ def display(name: str | Path, **changes: Any) -> Display:
         if contrast <= 0:
             raise UsageError(f"a contrast of {contrast:g} is impossible; give a positive ratio such as 1000")
         data["black_nits"] = data["peak_nits"] / contrast
+    seen = pixels_per_degree(**{key: data.pop(key) for key in KEYS if key in data})
+    if seen is not None:
+        data.setdefault("ppd", seen)
     unknown = set(data) - {f.name for f in fields(Display)}
     if unknown:
         raise FileError(f"{name} has the unknown key '{min(unknown)}'; a display has {', '.join(_keys())}")
@@ -53,7 +58,7 @@ def display(name: str | Path, **changes: Any) -> Display:
 
 
 def _keys() -> list[str]:
-    return [f.name for f in fields(Display) if f.name != "name"] + ["contrast"]
+    return [f.name for f in fields(Display) if f.name != "name"] + ["contrast", *KEYS]
 
 
 def _refuse_impossible(d: Display) -> None:
@@ -69,6 +74,14 @@ def _refuse_impossible(d: Display) -> None:
         raise UsageError(f"reflection is 'added' or 'within', not '{d.reflection}'")
     if d.reflection == "within" and d.black_nits + d.reflected_nits >= d.peak_nits:
         raise UsageError(f"{d.ambient_lux:g} lux drown this display: its black would be above its peak")
+    if d.exposure <= 0 or d.floor_nits < 0 or (d.ppd is not None and d.ppd <= 0):
+        raise UsageError("a display's exposure and ppd must be positive and its floor_nits 0 or more")
+    if d.lift not in ("cut", "added", "scaled") or d.system_gamma not in ("bt2100", "ambient"):
+        raise UsageError("lift is 'cut', 'added' or 'scaled', and system_gamma 'bt2100' or 'ambient'")
+    if d.eotf == "hlg" and d.system_gamma == "ambient" and d.peak_nits > 1000 and d.ambient_lux == 0:
+        raise UsageError(
+            "HLG's system gamma above 1000 cd/m² depends on ambient light; give ambient_lux above 0"
+        )
     if d.primaries not in PRIMARIES:
         raise UsageError(f"no primaries are called '{d.primaries}'; there are {', '.join(PRIMARIES)}")
     if d.eotf not in EOTFS:

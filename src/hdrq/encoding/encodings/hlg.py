@@ -37,12 +37,15 @@ def _encode(nits: Tensor, white: float = 1000.0) -> Tensor:
     return torch.where(scene <= 1 / 12, low, high)
 
 
-def _decode(code: Tensor, white: float = 1000.0) -> Tensor:
-    """Signal 0..1 (N, C, H, W) to display light, cd/m², on a display of peak `white` (inverse OETF, then OOTF)."""
+def _decode(code: Tensor, white: float = 1000.0, gamma: float | None = None) -> Tensor:
+    """Signal 0..1 (N, C, H, W) to display light, cd/m², on a display of peak `white` (inverse OETF, then OOTF).
+
+    gamma  of the OOTF, in place of BT.2100's for that peak
+    """
     v = code.clamp(0, 1)
     scene = torch.where(v <= 0.5, v**2 / 3, (((v - _C) / _A).exp() + _B) / 12)
     y = weigh(scene, _WEIGHTS) if scene.dim() >= 3 and scene.shape[-3] == 3 else scene
-    return white * scene * y.clamp(min=_TINY) ** (_system_gamma(white) - 1)
+    return white * scene * y.clamp(min=_TINY) ** ((_system_gamma(white) if gamma is None else gamma) - 1)
 
 
 hlg = Encoding(

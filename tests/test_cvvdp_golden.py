@@ -1,0 +1,159 @@
+"""ColorVideoVDP: every number of golden/cvvdp, cvvdp 0.5.7 in float32 on a CPU."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from colorvideovdp import light_of, planes, stored, stored_clip
+from conftest import SHARED
+from hdrq.records import ADOBE_RGB, BT709, BT2020, Primaries
+from hdrq.scoring.features.cvvdp import pyramid, quality, vision
+from hdrq.scoring.metrics.cvvdp import _opponent, cvvdp
+
+pytestmark = pytest.mark.shared
+FOLDER = SHARED / "golden" / "cvvdp"
+OUTPUTS = (
+    json.loads((FOLDER / "golden.json").read_text())["outputs"]
+    if FOLDER.is_dir()
+    else {"stills": [], "videos": [], "debug": {"cases": {}}}
+)
+DTYPES = [torch.float32, torch.float64]
+
+
+def primaries_of(case: dict) -> Primaries:
+    d = case["display"]
+    space = d["source_colorspace"] if isinstance(d, dict) else ("BT.2020" if "pq" in d or "hlg" in d else "")
+    return ADOBE_RGB if "Adobe" in space else BT2020 if "2020" in space else BT709
+
+
+def tolerance(case: dict) -> float:
+    return 3e-5 if case["resolved"]["EOTF"] == "PQ" else 2e-5
+
+
+def light_of_both(case: dict, load, dtype: torch.dtype = torch.float64) -> list[Tensor]:
+    """[reference, test] light."""
+    if "fps" in case:
+        both = (stored_clip(case[side], case["frames"], load) for side in ("ref", "test"))
+    else:
+        both = (stored(case[side], load) for side in ("ref", "test"))
+    return [light_of(x.to(dtype), case["resolved"]) for x in both]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("number", range(len(OUTPUTS["stills"])))
+def test_stills(number: int, dtype: torch.dtype, golden_input) -> None:
+    case = OUTPUTS["stills"][number]
+    options = {"ppd": case["resolved"]["ppd"], "primaries": primaries_of(case), "maps": False}
+    with torch.inference_mode():
+        reading = cvvdp(*light_of_both(case, golden_input, dtype), **options)
+    assert reading.value.item() == pytest.approx(case["JOD"], abs=tolerance(case))
+    if case["resolved"]["EOTF"] != "PQ":
+        assert reading.value.item() == pytest.approx(case["JOD"], abs=4e-6)
+    bands = [k.removeprefix("cpd_") for k in reading.extra if k.startswith("cpd_")]
+    assert [reading.extra[f"cpd_{b}"].item() for b in bands] == pytest.approx(case["rho_band"], rel=1e-6)
+    for channel, want in zip(("a", "rg", "yv"), case["Q_per_ch"]):
+        assert [reading.extra[f"{channel}_{b}"].item() for b in bands] == pytest.approx(
+            want, rel=2e-3, abs=1e-5
+        )
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("number", range(len(OUTPUTS["videos"])))
+def test_clips(number: int, dtype: torch.dtype, golden_input) -> None:
+    case = OUTPUTS["videos"][number]
+    ref, dist = light_of_both(case, golden_input, dtype)
+    score = partial(
+        cvvdp,
+        ppd=case["resolved"]["ppd"],
+        primaries=primaries_of(case),
+        maps=False,
+        mode="video",
+        frame_rate=case["fps"],
+        padding=case.get("temp_padding", "replicate"),
+    )
+    with torch.inference_mode():
+        reading = score(ref, dist)
+        assert score(iter(ref), iter(dist)).value.item() == reading.value.item()
+    assert reading.value.item() == pytest.approx(case["JOD"], abs=tolerance(case))
+    assert quality.filter_length(case["fps"]) == case["filter_len"]
+    bands = [k.removeprefix("cpd_") for k in reading.extra if k.startswith("cpd_")]
+    for channel, want in zip(vision.CHANNELS, case["Q_per_ch_mean"]):
+        assert [reading.extra[f"{channel}_{b}"].item() for b in bands] == pytest.approx(
+            want, rel=2e-3, abs=2e-5
+        )
+
+
+def follow(test: Tensor, ref: Tensor, z: dict[str, np.ndarray], prefix: str) -> None:
+    """Every intermediate of one frame, from opponent planes (C, H, W)."""
+    cycles = z[f"{prefix}rho_band"] if f"{prefix}rho_band" in z else z["rho_band"]
+    for plane, want in zip((test, ref), planes(z[f"{prefix}R"])):
+        assert torch.allclose(plane, want, rtol=0, atol=1e-6 * want.abs().max())
+    for band, rho in enumerate(cycles.flat[:-1]):
+        if f"{prefix}band{band}" not in z:
+            continue
+        lower = pyramid.halve(test), pyramid.halve(ref)
+        amplify, rows = (1.0 if band == 0 else 2.0), slice(0, test.shape[-2])
+        both = [vision.contrasts(x, low, rows) for x, low in zip((test, ref), lower)]
+        for (contrast, _), want in zip(both, planes(z[f"{prefix}band{band}"])):
+            assert torch.allclose(contrast * amplify, want, rtol=0, atol=2e-6)
+        for (_, ground), want in zip(both, z[f"{prefix}logLbkg{band}"].reshape(2, *test.shape[-2:])):
+            assert np.allclose(ground.log10(), want, rtol=0, atol=5e-7)
+        if f"{prefix}S{band}" in z:
+            seen = vision.sensitivity(both[1][1], float(rho), len(test))
+            assert np.allclose(seen, z[f"{prefix}S{band}"].reshape(seen.shape), rtol=2e-6, atol=0)
+        if f"{prefix}D{band}" in z:
+            pair = (test, lower[0]), (ref, lower[1])
+            found = torch.cat(list(vision.band_difference(*pair, float(rho), amplify)), -2)
+            assert np.allclose(found, z[f"{prefix}D{band}"].reshape(found.shape), rtol=0, atol=6e-4)
+        test, ref = lower
+
+
+@pytest.mark.parametrize("name", ["debug_hdr", "debug_sdr"])
+def test_every_step_of_a_still(name: str, golden_input) -> None:
+    case = OUTPUTS["debug"]["cases"][name]
+    z = dict(np.load(FOLDER / case["file"]))
+    ref, dist = (_opponent(x[0], BT709, False) for x in light_of_both(case, golden_input))
+    follow(dist, ref, z, "")
+    frame = quality.compare(dist, ref, case["resolved"]["ppd"])
+    assert np.allclose(frame.q, z["Q_per_ch"].reshape(frame.q.shape), rtol=1e-4, atol=1e-6)
+    assert quality.still(frame.q).item() == pytest.approx(case["JOD"], abs=2e-6)
+
+
+def test_every_step_of_a_clip(golden_input) -> None:
+    case = OUTPUTS["debug"]["cases"]["debug_video"]
+    z = dict(np.load(FOLDER / case["file"]))
+    taps = quality.temporal_taps(case["fps"])
+    for channel in range(4):
+        assert np.allclose(taps[channel], z[f"F{channel}"].ravel(), rtol=0, atol=1e-6)
+    matrix = np.eye(3)
+    sides = [[_opponent(f, BT709, False) for f in x] for x in light_of_both(case, golden_input)]
+    seen = [
+        [quality.filtered(w, taps, matrix) for w in quality.windows(s, taps.shape[1], "replicate")]
+        for s in sides
+    ]
+    frames = sorted({int(k[1:].split("_")[0]) for k in z if k.startswith("f") and "_" in k})
+    assert frames
+    for f in frames:
+        follow(seen[1][f], seen[0][f], z, f"f{f}_")
+
+
+@pytest.mark.parametrize("name", [n for n in OUTPUTS["debug"]["cases"] if n.startswith("heatmap")])
+def test_heat_maps(name: str, golden_input) -> None:
+    """Raw maps are stored as float16, and colours are mixed in it: half a step of 2**-11 and one and a half."""
+    case = dict(OUTPUTS["debug"]["cases"][name])
+    case["resolved"] = next(c["resolved"] for c in OUTPUTS["stills"] if c["display"] == case["display"])
+    want = np.load(FOLDER / case["file"])[name.removeprefix("heatmap_")].astype(np.float64)
+    ref, dist = light_of_both(case, golden_input)
+    reading = cvvdp(ref, dist, ppd=case["resolved"]["ppd"], heatmap=case["heatmap"])
+    step = case["stride"]
+    found = reading.map[0, :, ::step, ::step].numpy()
+    assert reading.value.item() == pytest.approx(case["JOD"], abs=2e-5)
+    assert np.abs(found - want).max() < (3e-4 if case["heatmap"] == "raw" else 8e-4)
+    assert np.abs(found - want).mean() < 1.5e-4
+    assert reading.map.mean().item() == pytest.approx(case["mean"], abs=5e-5)
