@@ -3,42 +3,70 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+import math
+import typing
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Any, Literal, Union
+
+from hdrq.errors import UsageError
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+Better = Literal["higher", "lower"]
+Span = tuple[float | None, float | None]
+
+
+@dataclass(frozen=True)
+class Output:
+    """A number that a metric can give: what it is called, its unit, its direction and its range.
+
+    span  range of the value; None at an end that is open
+    best  value of identical images, where that is a constant
+    when  the options, all of (name, value), that select this number
+    """
+
+    name: str
+    unit: str
+    better: Better
+    span: Span
+    best: float | None = None
+    when: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class Card:
     """What a metric's number means and what the metric wants to be handed.
 
+    unit, better, span, best  of the value with default options, as in Output
+    outputs    other numbers that options select; the first that fits the options counts
     reads      of the test image: "code" (any encoding, named by the stage), "nits", "linear", or one encoding's name
     reference  the same for the reference; None for a no-reference metric; "" when it is as `reads`
+    space      of light: "working" (RGB of the working primaries of the call), "bt709", "bt2020", "p3", "xyz", or
+               "luminance" (RGB of BT.709 files, which the metric weighs itself; of other files Y, one channel)
     grey       True: one channel; the encoding says whether luminance or luma
     codes      True: code is handed in 8-bit-like codes (0..255 for sRGB, 0..595 for PU21) instead of 1.0 = white
-    span       range of the value; None at an end that is open
-    best       value of identical images, where that is a constant
-    needs      keyword arguments the engine supplies: "ppd", "display", "net", "encoding"
+    needs      keyword arguments the engine supplies: "ppd", "display", "net", "encoding", "primaries", "maps"
     side       smallest image side, pixels
     planes     peak memory, in float32 planes of the image's size, for refusing before memory runs out
     trainable  whether the gradient may be trained on
     net        shelf name of the network of a learned metric
     sequence   (option, value) with which a batch is the frames of one sequence and gets one value
-    turns      (option, value) pairs with which the value's direction is the other one
     map        what the map shows: "probability" of detection, "similarity" (1 is best whatever the value's
                direction), "difference" (0 is best), "attention", or "" for the value's own scale and direction
     """
 
     title: str
     unit: str
-    better: Literal["higher", "lower"]
-    span: tuple[float | None, float | None]
+    better: Better
+    span: Span
     reads: str
     source: str
     reference: str | None = ""
+    outputs: tuple[Output, ...] = ()
+    space: Literal["working", "bt709", "bt2020", "p3", "xyz", "luminance"] = "working"
     grey: bool = False
     codes: bool = False
     best: float | None = None
@@ -48,7 +76,6 @@ class Card:
     trainable: bool = True
     net: str | None = None
     sequence: tuple[str, str] | None = None
-    turns: tuple[tuple[str, str], ...] = ()
     map: str = ""
 
     @property
@@ -58,12 +85,104 @@ class Card:
 
 @dataclass(frozen=True)
 class Option:
-    """One keyword argument of a metric, as the command line sees it."""
+    """One keyword argument as a user sets it. Its type comes from the annotation.
+
+    choices   of a Literal; empty where any value of `kinds` is legal
+    kinds     types that a value may have, tried in this order: bool, int, float, str
+    optional  whether None is legal, which is typed as auto or none
+    """
 
     name: str
     default: Any
-    choices: tuple[str, ...] = ()
-    kind: type = str
+    choices: tuple[Any, ...] = ()
+    kinds: tuple[type, ...] = (str,)
+    optional: bool = False
+
+    @property
+    def kind(self) -> type:
+        """The first of the legal types."""
+        return self.kinds[0] if self.kinds else str
+
+    def parse(self, value: Any, owner: str) -> Any:
+        """A typed value of a text or of a Python value; UsageError says what would have been legal."""
+        text = str(value).strip()
+        for choice in self.choices:
+            if text == str(choice) or (isinstance(choice, bool) and _truth(text) is choice):
+                return choice
+        if self.optional and (value is None or text.lower() in ("none", "auto")):
+            return None
+        for kind in self.kinds:
+            found = _typed(kind, text)
+            if found is not None:
+                return found
+        if not self.kinds:
+            raise UsageError(
+                f"{owner} has no {self.name}={text}; choose from {', '.join(map(str, self.choices))}"
+            )
+        wants = "true or false" if self.kind is bool else "a whole number" if self.kind is int else "a number"
+        raise UsageError(f"{self.name} of {owner} is {wants}, not '{text}'")
+
+
+def _truth(text: str) -> bool | None:
+    return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(text.lower())
+
+
+def _typed(kind: type, text: str) -> Any:
+    """The text as one type, or None where it is none of it. Numbers are finite."""
+    if kind is bool:
+        return _truth(text)
+    if kind in (int, float):
+        try:
+            number = kind(text)
+        except ValueError:
+            return None
+        return number if math.isfinite(number) else None
+    return text
+
+
+def options_of(function: Callable[..., Any], supplied: Iterable[str] = ()) -> dict[str, Option]:
+    """The keyword-only parameters of a function, but for those the engine supplies, as options."""
+    hidden = set(supplied)
+    found = {}
+    for name, p in inspect.signature(function).parameters.items():
+        if p.kind is p.KEYWORD_ONLY and name not in hidden:
+            choices, kinds, optional = _meaning(_hint(function, p.annotation))
+            found[name] = Option(name, p.default, choices, kinds, optional)
+    return found
+
+
+def _hint(function: Callable[..., Any], annotation: Any) -> Any:
+    """An annotation as a type; a parameter without one holds text."""
+    if annotation is inspect.Parameter.empty:
+        return str
+    if isinstance(annotation, str):
+        return eval(annotation, getattr(inspect.unwrap(function), "__globals__", {}))
+    return annotation
+
+
+def _meaning(hint: Any) -> tuple[tuple[Any, ...], tuple[type, ...], bool]:
+    """(choices, types, whether None is legal) of an annotation."""
+    origin = typing.get_origin(hint)
+    if origin is Literal:
+        return typing.get_args(hint), (), False
+    if origin in (Union, UnionType):
+        parts = [_meaning(part) for part in typing.get_args(hint) if part is not NoneType]
+        choices = tuple(c for part in parts for c in part[0])
+        kinds = {kind for part in parts for kind in part[1]}
+        ordered = tuple(kind for kind in (bool, int, float, str) if kind in kinds)
+        return choices, ordered, NoneType in typing.get_args(hint)
+    return (), (hint,) if hint in (bool, int, float) else (str,), False
+
+
+def settings_of(known: Mapping[str, Option], given: Mapping[str, Any], owner: str) -> dict[str, Any]:
+    """Options as typed by a user, checked and turned into what the function takes."""
+    settings = {}
+    for name, value in given.items():
+        name = name.replace("-", "_")
+        if name not in known:
+            raise UsageError(f"{owner} has no option '{name}'; it has {', '.join(known) or 'none'}")
+        settings[name] = known[name].parse(value, owner)
+    return settings
 
 
 @dataclass(frozen=True)
@@ -79,26 +198,17 @@ class Metric:
 
     @property
     def options(self) -> dict[str, Option]:
-        """Keyword arguments a user may set: those the engine does not supply."""
-        hints = inspect.get_annotations(self.function, eval_str=True) if _safe(self.function) else {}
-        found = {}
-        for name, p in inspect.signature(self.function).parameters.items():
-            if p.kind is p.KEYWORD_ONLY and (name not in self.card.needs or name == "ppd"):
-                choices = (
-                    getattr(hints.get(name), "__args__", ()) if "Literal" in str(hints.get(name)) else ()
-                )
-                kind = type(p.default) if p.default not in (None, p.empty) else str
-                found[name] = Option(name, p.default, tuple(choices), kind)
-        return found
+        """Keyword arguments a user may set: those the engine does not supply, and ppd."""
+        return options_of(self.function, set(self.card.needs) - {"ppd"})
 
-
-def _safe(function: Callable[..., Any]) -> bool:
-    """Whether the annotations can be evaluated (names imported only for type checkers cannot)."""
-    try:
-        inspect.get_annotations(function, eval_str=True)
-    except NameError:
-        return False
-    return True
+    def output(self, options: Mapping[str, Any] | None = None) -> Output:
+        """What the value is with these options: its unit, direction and range."""
+        given = options or {}
+        for output in self.card.outputs:
+            if all(str(given.get(name)) == value for name, value in output.when):
+                return output
+        c = self.card
+        return Output(self.name, c.unit, c.better, c.span, c.best)
 
 
 def metric(card: Card) -> Callable[[Callable[..., Any]], Metric]:
@@ -112,9 +222,11 @@ def metric(card: Card) -> Callable[[Callable[..., Any]], Metric]:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a metric says of a batch: value (N,), optionally a map (N,1,h,w) and further numbers (N,) by name.
+    """What a metric says of a batch.
 
-    map    (N,3,h,w) where the metric chose colours itself: display code 0..1
+    value  (N,)
+    map    (N, 1, h, w), or (N, 3, h, w): display code 0..1, colours that the metric chose itself
+    extra  further numbers (N,) by name
     notes  what a reader of the number should know, one line each
     """
 

@@ -165,7 +165,7 @@ def _records(
         "distortions": done,
         "cheap": {k: round(v, 4) for k, v in looked.cheap.items()},
     }
-    if len(teachers) == 1 and teachers[0].metric.card.unit == "JOD":
+    if len(teachers) == 1 and teachers[0].unit == "JOD":
         worst, best = scales[0].worst, scales[0].best  # metrics then give JOD = line[0] + line[1] * score
         results["jod"] = [worst, best - worst] if better(run.net) == "higher" else [best, worst - best]
     places = sorted({Path(r.source).parent.name for r in rows})

@@ -57,7 +57,7 @@ def run_of(student: str, encoding: str, crop: int, overrides: Mapping[str, Any])
 def better(student: str) -> str:
     """Which way a student's score goes: "higher" for quality, "lower" for loss of it."""
     found: Metric = find("metric", student)
-    return found.card.better
+    return found.output().better
 
 
 def label_of(student: str, quality: np.ndarray) -> np.ndarray:

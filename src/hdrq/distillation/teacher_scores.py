@@ -161,14 +161,13 @@ class Scale:
 
 def scale_of(scorer: Scorer, scores: np.ndarray) -> Scale:
     """From the teacher's card: its span, 0..10 for JOD; where an end is open, the 0.5 % quantile of its scores."""
-    card = scorer.metric.card
     finite = scores[np.isfinite(scores)]
     if finite.size < 2 or finite.min() == finite.max():
         raise UsageError(
             f"{scorer} gives every picture of this set the same score; there is nothing to learn"
         )
-    low, high = card.span
-    low = 0.0 if low is None and card.unit == "JOD" else low
+    low, high = scorer.span
+    low = 0.0 if low is None and scorer.unit == "JOD" else low
     ends = [float(np.quantile(finite, 0.005)) if low is None else low]
     ends.append(float(np.quantile(finite, 0.995)) if high is None else high)
-    return Scale(*(ends if card.better == "higher" else ends[::-1]))
+    return Scale(*(ends if scorer.better == "higher" else ends[::-1]))

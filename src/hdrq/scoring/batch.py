@@ -259,7 +259,7 @@ def _row(
         dist=str(pair.dist),
         metric=str(s),
         value=value,
-        unit=s.metric.card.unit,
+        unit=s.unit,
         better=s.better,
         display="code as stored" if as_stored else _shown_on(ref, dist, photometry),
         viewing=_seen_at(s, photometry),
@@ -311,13 +311,12 @@ def _seen_at(s: Scorer, photometry: Photometry) -> str:
 
 
 def _failed(pair: Pair, s: Scorer, error: HdrqError | None) -> Score:
-    card = s.metric.card
     return Score(
         ref=str(pair.ref or ""),
         dist=str(pair.dist),
         metric=str(s),
         value=None,
-        unit=card.unit,
+        unit=s.unit,
         better=s.better,
         version=hdrq.__version__,
         status="failed",

@@ -164,8 +164,8 @@ def span_of(values: Tensor, scorer: Scorer) -> tuple[float, float]:
     """(best, worst) ends of the colours: the best value there can be, or there is, and the worst but for 0.5 %."""
     card = scorer.metric.card
     sample = values.flatten()[:: max(1, values.numel() // 100_000)]
-    known = {"similarity": 1.0, "difference": 0.0}.get(card.map, card.best)
-    higher = card.map == "similarity" or (card.better == "higher" and card.map == "")
+    known = {"similarity": 1.0, "difference": 0.0}.get(card.map, scorer.best)
+    higher = card.map == "similarity" or (scorer.better == "higher" and card.map == "")
     if higher:
         best = float(known) if known is not None and np.isfinite(known) else float(sample.max())
         return max(best, float(sample.max())), float(torch.quantile(sample, 0.005))

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hdrq.cards import Metric, Option, Reading
+from hdrq.cards import Better, Metric, Output, Reading, Span, settings_of
 from hdrq.encoding.displays import display as shelf_display
 from hdrq.encoding.photometry import LIGHT, Photometry, Wish, as_image, factor_of, hand, relabel, screen_of
 from hdrq.errors import DomainError, PixelError, UsageError
@@ -49,11 +49,29 @@ class Scorer:
         return asked is not None and str(self.options.get(asked[0])) == asked[1]
 
     @property
-    def better(self) -> str:
-        """Direction of the value, with these options."""
-        card = self.metric.card
-        turned = any(str(self.options.get(option)) == value for option, value in card.turns)
-        return card.better if not turned else {"higher": "lower", "lower": "higher"}[card.better]
+    def output(self) -> Output:
+        """What the value is with these options; unit, direction and range are read from here and nowhere else."""
+        return self.metric.output(self.options)
+
+    @property
+    def better(self) -> Better:
+        """Direction of the value: "higher" or "lower"."""
+        return self.output.better
+
+    @property
+    def unit(self) -> str:
+        """Unit of the value, "1" where it has none."""
+        return self.output.unit
+
+    @property
+    def span(self) -> Span:
+        """Range of the value; None at an end that is open."""
+        return self.output.span
+
+    @property
+    def best(self) -> float | None:
+        """Value of identical images, where that is a constant."""
+        return self.output.best
 
     def __call__(self, ref: Image | Tensor, dist: Image | Tensor | None = None) -> Tensor:
         return self.read(ref, dist).value
@@ -153,7 +171,7 @@ def metric(
         settings = replace(settings, viewing=Viewing(float(ppd)))
     if settings.viewing.ppd <= 0:
         raise UsageError(f"pixels per degree must be positive, not {settings.viewing.ppd:g}")
-    options = {key: _value(found, key, text) for key, text in request.options}
+    options = settings_of(found.options, dict(request.options), found.name)
     ref, dist = _wishes(request, found)
     net = None
     if found.card.net:
@@ -201,31 +219,6 @@ def _wishes(request: Request, found: Metric) -> tuple[Wish | None, Wish]:
         )
 
     return (None if card.reference is None else wish(card.reference_reads or card.reads)), wish(card.reads)
-
-
-def _value(found: Metric, key: str, text: str) -> Any:
-    """An option's value in the type of its default, or the line that says what would have been legal."""
-    known = found.options
-    if key not in known:
-        has = ", ".join(known) or "none"
-        raise UsageError(f"{found.name} has no option '{key}'; it has {has}")
-    option: Option = known[key]
-    if option.choices:
-        if text not in map(str, option.choices):
-            raise UsageError(
-                f"{found.name} has no {key}={text}; choose from {', '.join(map(str, option.choices))}"
-            )
-        return next(c for c in option.choices if str(c) == text)
-    if option.kind is bool:
-        if text.lower() not in ("true", "false", "yes", "no", "1", "0"):
-            raise UsageError(f"{key} of {found.name} is true or false, not '{text}'")
-        return text.lower() in ("true", "yes", "1")
-    if option.kind in (int, float):
-        try:
-            return option.kind(text)
-        except ValueError as error:
-            raise UsageError(f"{key} of {found.name} is a number, not '{text}'") from error
-    return float(text) if key == "ppd" else text
 
 
 def light_needs_encoding(name: str, path: str) -> str:

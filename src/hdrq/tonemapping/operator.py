@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from inspect import signature
 from math import inf, isfinite
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from hdrq.cards import Option
+from hdrq.cards import Option, options_of, settings_of
 from hdrq.errors import PixelError, UsageError
 from hdrq.image.arithmetic import all_finite
 from hdrq.image.statistics import counting, filled
@@ -138,25 +136,11 @@ class Operator:
     @property
     def options(self) -> dict[str, Option]:
         """Keyword arguments by name, with defaults and choices."""
-        hints = typing.get_type_hints(self.function)
-        found = {}
-        for name, p in signature(self.function).parameters.items():
-            if p.kind is p.KEYWORD_ONLY:
-                choices = typing.get_args(hints[name]) if typing.get_origin(hints[name]) is Literal else ()
-                kind = next(
-                    (k for k in (bool, int, str) if hints[name] is k or (choices and k is str)), float
-                )
-                found[name] = Option(name, p.default, tuple(choices), kind)
-        return found
+        return options_of(self.function)
 
     def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Options as a user types them, checked and converted to what the function takes."""
-        known, settings = self.options, {}
-        for name, value in given.items():
-            name = name.replace("-", "_")
-            if name not in known:
-                raise UsageError(f"{self.name} has no option '{name}'; it has {', '.join(known) or 'none'}")
-            settings[name] = _typed(known[name], value)
+        settings = settings_of(self.options, given, self.name)
         self.check(settings)
         return settings
 
@@ -165,25 +149,6 @@ def _span(used: Tensor) -> slice:
     """From the first to the last that is true."""
     at = used.nonzero().flatten()
     return slice(int(at[0]), int(at[-1]) + 1)
-
-
-def _typed(option: Option, value: Any) -> Any:
-    """The text as the option's kind; "auto" is None where None is the default."""
-    if value is None or (option.default is None and str(value).lower() in ("auto", "none")):
-        return None
-    if option.choices:
-        if str(value) not in option.choices:
-            raise UsageError(f"{option.name}={value} is not one of {', '.join(option.choices)}")
-        return str(value)
-    if option.kind is bool:
-        if str(value).lower() not in ("true", "false", "yes", "no", "1", "0"):
-            raise UsageError(f"{option.name}={value} is neither yes nor no")
-        return str(value).lower() in ("true", "yes", "1")
-    try:
-        return option.kind(value)
-    except ValueError:
-        kind = "a whole number" if option.kind is int else "a number"
-        raise UsageError(f"{option.name}={value} is not {kind}") from None
 
 
 def operator(card: OperatorCard) -> Callable[[Callable[..., Tensor]], Operator]:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hdrq.cards import Card, Reading, metric
+from hdrq.cards import Card, Output, Reading, metric
 from hdrq.errors import UsageError
 from hdrq.image.color import mix
 from hdrq.image.resize import imresize
@@ -46,7 +46,11 @@ FROM_XYZ = np.array(
         side=18,
         planes=120,
         map="probability",
-        turns=(("output", "p-det"), ("output", "c-max")),
+        space="bt709",
+        outputs=(
+            Output("p-det", "1", "lower", (0, 1), 0.0, when=(("output", "p-det"),)),
+            Output("c-max", "thresholds", "lower", (0, None), 0.0, when=(("output", "c-max"),)),
+        ),
         source="Mantiuk, Kim, Rempel & Heidrich 2011, doi:10.1145/2010324.1964935; "
         "Narwaria et al. 2015, doi:10.1117/1.JEI.24.1.010501; program 2.2.1",
     )

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from hdrq.cards import Card, Reading, metric
+from hdrq.cards import Card, Output, Reading, metric
 from hdrq.errors import UsageError
 from hdrq.image.resize import imresize
 from hdrq.scoring.features.hdrvdp.civdm import lost_and_added
@@ -79,7 +79,12 @@ STRUCTURE_GAIN = 0.2501039518897  # of task civdm
         side=16,
         planes=90,
         map="probability",
-        turns=(("output", "p-det"), ("output", "c-max")),
+        outputs=(
+            Output("structure", "1", "higher", (0, 1), 1.0, when=(("task", "civdm"),)),
+            Output("q", "1", "higher", (None, BEST), BEST, when=(("output", "q"),)),
+            Output("p-det", "1", "lower", (0, 1), 0.0, when=(("output", "p-det"),)),
+            Output("c-max", "thresholds", "lower", (0, None), 0.0, when=(("output", "c-max"),)),
+        ),
         source="Mantiuk, Hammou & Hanji 2023, arXiv:2304.13625; program 3.0.7 of 30 April 2023",
     )
 )

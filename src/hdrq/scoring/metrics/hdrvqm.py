@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hdrq.cards import Card, Reading, metric
+from hdrq.cards import Card, Output, Reading, metric
 from hdrq.errors import UsageError
 from hdrq.image.arithmetic import root
 from hdrq.image.color import weigh
@@ -36,7 +36,8 @@ SCALES, ORIENTATIONS, C = 5, 4, 0.2
         side=2,
         planes=42,
         sequence=("mode", "video"),
-        turns=(("mode", "video"),),
+        space="luminance",
+        outputs=(Output("video", "1", "lower", (0, None), 0.0, when=(("mode", "video"),)),),
         source="Narwaria, Perreira Da Silva, Le Callet 2015, doi:10.1016/j.image.2015.04.009; "
         "numbers as the authors' version 2 (mperreir/HDR-VQM 9dcfa4d)",
     )
