@@ -116,11 +116,10 @@ class Option:
             if found is not None:
                 return found
         if not self.kinds:
-            raise UsageError(
-                f"{owner} has no {self.name}={text}; choose from {', '.join(map(str, self.choices))}"
-            )
-        wants = "true or false" if self.kind is bool else "a whole number" if self.kind is int else "a number"
-        raise UsageError(f"{self.name} of {owner} is {wants}, not '{text}'")
+            wants = f"one of {', '.join(map(str, self.choices))}"
+        else:
+            wants = {bool: "true or false", int: "a whole number"}.get(self.kind, "a number")
+        raise UsageError(f"{owner}: {self.name}={text} is not {wants}")
 
 
 def _truth(text: str) -> bool | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hdrq.cards import Metric
 from hdrq.errors import FileError, UsageError
 from hdrq.evaluation.archive import Dataset
 from hdrq.evaluation.loose_archive import spread_of
@@ -135,9 +136,8 @@ def stated_direction(name: str) -> str:
         request = parse(name)
     except UsageError:
         return ""
-    card = find("metric", request.metric).card
-    turned = any(pair in card.turns for pair in request.options)
-    return {"higher": "lower", "lower": "higher"}[card.better] if turned else str(card.better)
+    found: Metric = find("metric", request.metric)
+    return found.output(dict(request.options)).better
 
 
 def _errors(pairs: Sequence[Pair], dataset: Dataset | None) -> tuple[NDArray[np.float64] | None, str]:
