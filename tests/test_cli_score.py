@@ -193,7 +193,7 @@ def test_a_bad_input_is_one_line_and_exit_3(run, pair, tmp_path, kind: str, says
         (["-m", "ssim"], "write pu21:ssim or pq:ssim"),
         (["-m", "pu-ssmi"], "did you mean"),
         (["-m", "pu-ssim,variant=best"], "is not one of matlab"),
-        (["-m", "pu-ssim,range=wide"], "is a number"),
+        (["-m", "pu-ssim,range=wide"], "is not a number"),
         (["-m", "pu-psnr", "--display", "sdrr"], "did you mean sdr"),
         (["-m", "pu-psnr", "--scale", "-1"], "positive"),
         (["-m", "pu-psnr", "--scale", "1", "--peak", "2"], "keep one"),
