@@ -91,11 +91,11 @@ def test_identical_images_have_no_error_and_a_gradient_of_zero(kind):
 @pytest.mark.parametrize("kind", ["LDR", "HDR"])
 def test_the_gradient_is_the_slope_and_a_step_down_it_helps(kind):
     random = torch.Generator().manual_seed(5)
-    ref, noise = torch.rand(2, 1, 3, 3, 4, generator=random, dtype=torch.float64)
+    ref, noise = torch.rand(2, 1, 3, 7, 8, generator=random, dtype=torch.float64)
     dist = 0.1 + 0.7 * ref + 0.1 * noise
     ref, parameters = 0.1 + 0.7 * ref, {"ppd": 12.0} | ({"numExposures": 2} if kind == "HDR" else {})
     assert torch.autograd.gradcheck(
-        lambda x: value(kind, ref, x, parameters).value, dist.requires_grad_(), atol=1e-6
+        lambda x: value(kind, ref, x, parameters).value, dist.requires_grad_(), atol=1e-6, fast_mode=True
     )
     before = value(kind, ref, dist, parameters).value
     before.sum().backward()
