@@ -22,7 +22,7 @@ from hdrq.evaluation.archive import Comparison
 from hdrq.evaluation.evaluate import Plan, across, by_distortion, by_level, evaluate, splits_of
 from hdrq.evaluation.preferences import preferences
 from hdrq.evaluation.ratings import Sheet, join, read_scores, sheet
-from hdrq.evaluation.significance import contests, resolving
+from hdrq.evaluation.significance import paired_tests, resolving
 from hdrq.evaluation.statistics.agreement import agreement
 from hdrq.evaluation.statistics.correlation import plcc, srocc
 from hdrq.evaluation.statistics.correlation_tests import steiger, williams
@@ -79,7 +79,7 @@ def test_an_image_without_a_score_is_left_out_of_every_metric_and_told():
     assert found.values.shape == (2, 7)
     assert "1 of 8 images" in found.notes[0]
     assert [a.srocc for a in evaluate(found, plan=QUICK)] == [1, 1]
-    with pytest.raises(UsageError, match="carries no opinions"):
+    with pytest.raises(UsageError, match="has no subjective scores"):
         sheet([Pair("a.png")], {}, {})
 
 
@@ -143,12 +143,12 @@ def test_a_curve_of_another_dataset_is_used_as_it_is():
 
 
 def test_a_contest_tells_apart_what_differs_and_only_that():
-    found = contests(made(scenes=30, noise=(0.2, 0.9)), QUICK)[0]
+    found = paired_tests(made(scenes=30, noise=(0.2, 0.9)), QUICK)[0]
     assert (found.a, found.b) == ("m0.2", "m0.9")
     assert found.gap > 0
     assert found.low > 0
     assert max(found.p_scenes, found.p_steiger, found.p_williams) < 0.02
-    same = contests(made(scenes=30, noise=(0.5, 0.500001)), QUICK)[0]
+    same = paired_tests(made(scenes=30, noise=(0.5, 0.500001)), QUICK)[0]
     assert min(same.p_scenes, same.p_steiger, same.p_williams) > 0.05
     assert found.p_different is None  # deviations without the number of observers say nothing of the mean
 
@@ -169,7 +169,7 @@ def test_resolving_power_needs_the_error_of_the_mean():
     rows = resolving(sure, QUICK)
     assert [r.metric for r in rows] == ["m0.2", "m0.9"]
     assert rows[0].intervals["better"][0] <= rows[0].better <= rows[0].intervals["better"][1]
-    assert contests(sure, QUICK)[0].p_better < 0.01
+    assert paired_tests(sure, QUICK)[0].p_better < 0.01
 
 
 def test_preferences_count_how_often_a_metric_sides_with_people():
@@ -227,9 +227,18 @@ def test_columns_and_metrics_are_chosen_by_name_and_pattern(run, tmp_path):
 @pytest.mark.parametrize("format", ["json", "table"])
 def test_the_result_is_written_in_the_format_asked_for(run, tmp_path, format):
     path, output = wide(tmp_path / "values.csv"), tmp_path / "out.txt"
-    contests_to = tmp_path / "contests.csv"
+    contests_to = tmp_path / "paired_tests.csv"
     code, _, _ = run(
-        "evaluate", "--scores", path, "--higher", "--format", format, "-o", output, "--contests", contests_to
+        "evaluate",
+        "--scores",
+        path,
+        "--higher",
+        "--format",
+        format,
+        "-o",
+        output,
+        "--significance",
+        contests_to,
     )
     assert code == 0
     if format == "json":
@@ -239,8 +248,8 @@ def test_the_result_is_written_in_the_format_asked_for(run, tmp_path, format):
     else:
         assert "good" in output.read_text()
         assert "SROCC" in output.read_text()
-    (contest,) = csv.DictReader(contests_to.open())
-    assert {contest["a"], contest["b"]} == {"good", "poor"}
+    (tested,) = csv.DictReader(contests_to.open())
+    assert {tested["a"], tested["b"]} == {"good", "poor"}
 
 
 @pytest.fixture
@@ -417,7 +426,7 @@ def test_nine_metrics_are_ranked_on_real_judgements(run, shared):
         x, y = ([float(r[c]) for r in table] for c in (row["metric"], "distortion"))
         assert float(row["srocc"]) == pytest.approx(-stats.spearmanr(x, y).statistic, abs=1e-9)
         assert float(row["srocc_low"]) < float(row["srocc"]) < float(row["srocc_high"])
-    assert "5 scenes are few" in err
+    assert "only 5 scenes" in err
 
 
 @pytest.mark.shared
@@ -588,7 +597,7 @@ def test_an_outlier_is_further_than_two_errors_from_the_curve():
 def test_williams_is_computed_on_plcc_after_the_curve():
     base = made(noise=(0.3, 0.5))
     bent = Sheet(base.name, base.pairs, base.metrics, np.exp(3 * base.values), base.better, "higher")
-    (found,) = contests(bent, QUICK)
+    (found,) = paired_tests(bent, QUICK)
     mapped = [fit("logistic5", row, bent.opinions)(row) for row in bent.values]
     r = [plcc(m, bent.opinions) for m in mapped]
     assert found.p_williams == pytest.approx(williams(r[0], r[1], plcc(*mapped), 120)[1])
@@ -603,3 +612,30 @@ def test_a_confidence_interval_becomes_a_standard_error(tmp_path):
     found = sheet(table.pairs(), table.values, {"A": "higher"}, opinions_better="higher")
     assert found.errors_are == "standard error"
     assert found.errors == pytest.approx(np.ones(8))
+
+
+def test_several_datasets_are_one_table_with_averages(run, tmp_path):
+    for name, turn, count in (("one", 1, 20), ("two", -1, 60)):
+        (tmp_path / name).mkdir()
+        rows = [(f"{name}{i}.png", f"s{i % 6}", i, turn * i) for i in range(count)]
+        table_of(tmp_path / name / "scores.csv", rows, "dist,scene,MOS,psnr")
+    folders = [x for n in ("one", "two") for x in ("--dataset", "csv", "--data", tmp_path / n / "scores.csv")]
+    both = (tmp_path / "one/scores.csv").read_text() + (tmp_path / "two/scores.csv").read_text().split(
+        "\n", 1
+    )[1]
+    (tmp_path / "all.csv").write_text(both)
+    code, out, err = run(
+        "evaluate", *folders, "--scores", tmp_path / "all.csv", "-m", "psn*", "--format", "csv"
+    )
+    assert code == 0, err
+    found = {r["dataset"]: r for r in csv.DictReader(io.StringIO(out))}
+    assert list(found)[-2:] == ["average", "weighted average"]
+    assert float(found["average"]["srocc"]) == 0
+    assert float(found["weighted average"]["srocc"]) == pytest.approx(-0.5)
+    assert [r["images"] for r in found.values()] == ["20", "60", "80", "80"]
+    code, _, err = run("evaluate", *folders, "--data", tmp_path)
+    assert code == 2
+    assert "3 --data for 2 --dataset" in err
+    code, _, err = run("evaluate", *folders, "--report", tmp_path / "r.html")
+    assert code == 2
+    assert "--report is for one dataset" in err

@@ -19,7 +19,7 @@ from hdrq.evaluation.ratings import Sheet, sheet
 from hdrq.evaluation.report import figures
 from hdrq.evaluation.report.page import Findings, page, worst
 from hdrq.evaluation.report.tables import best_ones
-from hdrq.evaluation.significance import contests, resolving
+from hdrq.evaluation.significance import paired_tests, resolving
 from hdrq.records import Image, Pair
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -88,7 +88,7 @@ def html(judged: Sheet) -> str:
             whole,
             protocol=list(evaluate(judged, "leave-one-out", PLAN)),
             breakdowns=[("distortion", list(by_distortion(judged, PLAN)))],
-            contests=contests(judged, PLAN),
+            paired_tests=paired_tests(judged, PLAN),
             resolving=resolving(judged, PLAN),
             command="hdrq evaluate --dataset 'a & b'",
         )
@@ -160,7 +160,7 @@ def test_the_worst_disagreements_are_of_different_scenes(judged):
 
 
 def test_the_best_are_those_that_the_first_does_not_beat(judged):
-    rows, told = list(evaluate(judged, plan=PLAN)), contests(judged, PLAN)
+    rows, told = list(evaluate(judged, plan=PLAN)), paired_tests(judged, PLAN)
     marked = best_ones(rows, told)
     assert rows[0].metric in marked
     assert (rows[1].metric in marked) == (told[0].p_holm >= 0.05)

@@ -1,4 +1,4 @@
-"""What an evaluation says, as a table, files, figures and a page."""
+"""Output of an evaluation: table, files, figures and report."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hdrq.evaluation.archive import Dataset
     from hdrq.evaluation.evaluate import Plan
     from hdrq.evaluation.ratings import Sheet
-    from hdrq.evaluation.significance import Contest
+    from hdrq.evaluation.significance import PairedTest
     from hdrq.evaluation.statistics.agreement import Agreement
 
 Parts = list[tuple[str, list["Agreement"]]]
@@ -52,15 +52,15 @@ def flat(row: Agreement, sheet: Sheet, protocol: str, by: str = "") -> dict[str,
 def write(
     rows: Sequence[Agreement],
     parts: Parts,
-    contests: Sequence[Contest],
+    paired_tests: Sequence[PairedTest],
     sheet: Sheet,
     options: dict[str, Any],
     format: str,
 ) -> None:
-    """To stdout or -o, in the format asked for; contests to their own file."""
-    if options["contests"] and contests:
-        lines = [asdict(c) for c in contests]
-        _tables.write_text(_tables.text_of(lines, "csv", list(lines[0])), options["contests"])
+    """To stdout or -o, in the format asked for; paired_tests to their own file."""
+    if options["significance"] and paired_tests:
+        lines = [asdict(c) for c in paired_tests]
+        _tables.write_text(_tables.text_of(lines, "csv", list(lines[0])), options["significance"])
     if format != "table":
         protocol = options["protocol"] if not options["train_on"] else "across"
         lines = [flat(r, sheet, protocol) for r in rows]
@@ -68,14 +68,44 @@ def write(
         _tables.write_text(_tables.text_of(lines, format, list(lines[0])), options["output"])
         return
     several = len({r.group for r in rows}) > 1
-    _show(rows, contests if options["protocol"] == "whole" else [], sheet, several, options["output"])
+    _show(rows, paired_tests if options["protocol"] == "whole" else [], sheet, several, options["output"])
     for by, own in parts:
         _show(own, [], sheet, True, options["output"], f"by {by}")
 
 
+def write_several(
+    datasets: dict[str, list[Agreement]], averages: Sequence[Agreement], output: str | None, format: str
+) -> None:
+    """Metrics by datasets: SROCC in a table, all figures in a file."""
+    columns = {
+        **datasets,
+        **{g: [a for a in averages if a.group == g] for g in dict.fromkeys(a.group for a in averages)},
+    }
+    if format != "table":
+        lines = [
+            {"dataset": name, "metric": a.metric, "images": a.images, "scenes": a.scenes}
+            | {figure: getattr(a, figure) for figure in _FIGURES}
+            for name, rows in columns.items()
+            for a in rows
+        ]
+        _tables.write_text(_tables.text_of(lines, format, list(lines[0])), output)
+        return
+    metrics = dict.fromkeys(a.metric for rows in columns.values() for a in rows)
+    tops = {name: max((a.srocc for a in rows), default=0.0) for name, rows in columns.items()}
+    table = []
+    for metric in metrics:
+        row: list[Any] = [metric]
+        for name, rows in columns.items():
+            value = next((a.srocc for a in rows if a.metric == metric), None)
+            style = "bold" if value == tops[name] else ""
+            row.append("" if value is None else _tables.styled((_tables.number(value), style)))
+        table.append(row)
+    _tables.show_table(["SROCC", *columns], table, "", list(columns), output=output)
+
+
 def _show(
     rows: Sequence[Agreement],
-    contests: Sequence[Contest],
+    paired_tests: Sequence[PairedTest],
     sheet: Sheet,
     several: bool,
     output: str | None,
@@ -84,7 +114,7 @@ def _show(
     """The best of each group in bold; = marks metrics that the best does not beat."""
     from hdrq.evaluation.report.tables import best, best_ones
 
-    alike = best_ones(rows, contests) if contests and not several else set()
+    alike = best_ones(rows, paired_tests) if paired_tests and not several else set()
     far = any(r.outliers is not None for r in rows)
     numbers = ["SROCC", "KROCC", "PLCC", "RMSE", *(["outliers"] if far else [])]
     heads = [*(["group"] if several else []), "metric", *numbers]
@@ -119,8 +149,8 @@ def _cell(row: Agreement, name: str, top: bool) -> Any:
 
 
 def draw(
-    sheet: Sheet, rows: Sequence[Agreement], parts: Parts, contests: Sequence[Contest], options: dict[str, Any], plan: Plan,
-    dataset: Dataset | None,
+    sheet: Sheet, rows: Sequence[Agreement], parts: Parts, paired_tests: Sequence[PairedTest], options: dict[str, Any],
+    plan: Plan, dataset: Dataset | None,
 ) -> None:  # fmt: skip
     """Figures to --plots, the page to --report."""
     from hdrq.evaluation import evaluate as engine
@@ -148,7 +178,7 @@ def draw(
             whole=whole,
             protocol=() if plain else rows,
             breakdowns=parts,
-            contests=contests,
+            paired_tests=paired_tests,
             resolving=resolving(sheet, plan),
             command="hdrq " + shlex.join(sys.argv[1:]),
             about=about,

@@ -1,4 +1,4 @@
-"""hdrq evaluate: how well metrics agree with people."""
+"""hdrq evaluate: agreement of metrics with subjective scores."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hdrq.evaluation.archive import Dataset
     from hdrq.evaluation.evaluate import Plan
     from hdrq.evaluation.ratings import Sheet
+    from hdrq.evaluation.statistics.agreement import Agreement
     from hdrq.records import Pair
 
 _PROTOCOLS = ("whole", "folds", "splits", "leave-one-out")
@@ -26,100 +27,126 @@ _FORMS = ("logistic5", "logistic4", "cubic", "line")
 _MEANINGS = ("dist", "ref", "opinion", "spread", "scene", "distortion", "level", "low", "high")
 
 
-@click.command(short_help="How well metrics agree with people's opinions.")
+@click.command(short_help="Compare metrics with subjective scores.")
 @click.option(
-    "--dataset", "dataset_name", metavar="NAME", help="Images and opinions. See: hdrq list datasets."
+    "--dataset",
+    "dataset_names",
+    multiple=True,
+    metavar="NAME",
+    help="Dataset of images and subjective scores; may be repeated. See: hdrq list datasets.",
 )
-@click.option("--data", metavar="DIR", help="Where the dataset lies.  [default: $HDRQ_DATA, then here]")
-@click.option("--subset", metavar="NAME", help="Part of the dataset, as its card names it.")
+@click.option(
+    "--data",
+    "folders",
+    multiple=True,
+    metavar="DIR",
+    help="Folder of the dataset, one for each --dataset.  [default: $HDRQ_DATA, then the current folder]",
+)
+@click.option("--subset", metavar="NAME", help="Evaluate this subset of the dataset only.")
 @click.option(
     "-m",
     "--metric",
     "metrics",
     multiple=True,
     metavar="METRIC",
-    help="What to compute, or which columns of --scores (PSNR* works).",
+    help="Metric to compute, or column of --scores; patterns such as 'PSNR*' work.",
 )
 @click.option(
     "--scores",
     metavar="FILE.csv",
-    help="Scores at hand; with --dataset, missing ones are computed and added to it.",
+    help="Table of scores; with --dataset, missing scores are computed and added to it.",
 )
-@click.option("--exclude", multiple=True, metavar="PATTERN", help="Columns of --scores to leave out.")
+@click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave out these columns of --scores.")
 @click.option(
     "--column",
     "columns",
     multiple=True,
     metavar="MEANING=NAME",
-    help=f"What a column of --scores holds: {', '.join(_MEANINGS)}.",
+    help=f"Name the column of --scores that holds: {', '.join(_MEANINGS)}.",
 )
 @click.option(
-    "--lower/--higher", "lower", default=None, help="Which opinions are better, where no dataset says so."
+    "--lower/--higher",
+    "lower",
+    default=None,
+    help="Direction of the subjective scores, where no dataset states it.",
 )
 @click.option(
     "--protocol",
     type=click.Choice(_PROTOCOLS),
     default="whole",
     show_default=True,
-    help="Whole set, 60-20-20 folds by scene, repeated random splits, or leaving a distortion out.",
+    help="Whole set, 60-20-20 folds by scene, repeated random splits, or leave one distortion out.",
 )
 @click.option("--folds", type=click.IntRange(min=3), default=5, show_default=True)
 @click.option(
-    "--splits", type=click.IntRange(min=2), default=100, show_default=True, help="How many random splits."
+    "--splits", type=click.IntRange(min=2), default=100, show_default=True, help="Number of random splits."
 )
-@click.option("--train-on", metavar="NAME", help="Cross-dataset: fit the curves on this dataset.")
+@click.option("--train-on", metavar="NAME", help="Cross-dataset evaluation: fit the curves on this dataset.")
 @click.option(
     "--fit",
     "form",
     type=click.Choice(_FORMS),
     default="logistic5",
     show_default=True,
-    help="Curve before PLCC and RMSE.",
+    help="Curve fitted before PLCC and RMSE.",
 )
 @click.option(
     "--draws",
     type=click.IntRange(min=0),
     default=1000,
     show_default=True,
-    help="Draws of scenes, for intervals.",
+    help="Bootstrap samples of scenes, for the intervals; 0: no intervals.",
 )
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
     "--by",
     multiple=True,
     type=click.Choice(["distortion", "level", "source"]),
-    help="Also break down by this.",
+    help="Also evaluate each distortion, level or source.",
 )
-@click.option("--contests", metavar="FILE.csv", help="Write every two metrics against each other here.")
-@click.option("--report", metavar="FILE.html", help="Write a page with figures and thumbnails here.")
-@click.option("--plots", metavar="DIR", help="Write the figures here, PNG and PDF.")
-@click.option("--resume", is_flag=True, help="Go on with an interrupted --scores (always done; for habit).")
+@click.option(
+    "--significance",
+    metavar="FILE.csv",
+    help="Write the significance tests of all pairs of metrics to this file.",
+)
+@click.option("--report", metavar="FILE.html", help="Write an HTML report with figures and thumbnails.")
+@click.option("--plots", metavar="DIR", help="Write the figures to this folder, as PNG and PDF.")
+@click.option("--resume", is_flag=True, help="Continue an interrupted --scores file (always done).")
 @_options.light_options
 @_options.viewing_options
 @_options.device_option
 @_options.output_options
 def evaluate(**options: Any) -> None:
-    """Compare metrics with the opinions of people.
+    """Compare metrics with subjective scores.
 
     \b
     hdrq evaluate --dataset livec --data livec/ -m niqe -m brisque --report out.html
     hdrq evaluate --dataset upiq --subset hdr -m pu-psnr -m hdrvdp3 --scores upiq.csv
     hdrq evaluate --scores values.csv --column opinion=MOS --lower -m 'PSNR*' -m SSIM
     hdrq evaluate --dataset csv --data manifest.csv -m ssim --protocol folds
+    hdrq evaluate --dataset kadid --dataset tid2013 -m ssim -m vif
     """
     from hdrq.evaluation import evaluate as engine
-    from hdrq.evaluation.significance import contests
+    from hdrq.evaluation.significance import paired_tests
 
     plan = engine.Plan(
         options["form"], options["draws"], options["seed"], options["folds"], options["splits"]
     )
     format = _tables.format_of(options["format_"], options["output"])
-    dataset: Dataset | None = find("dataset", options["dataset_name"]) if options["dataset_name"] else None
+    names, folders = options.pop("dataset_names"), options.pop("folders")
+    if len(folders) > max(len(names), 1) or (len(names) > 1 and folders and len(folders) != len(names)):
+        raise UsageError(
+            f"{len(folders)} --data for {len(names)} --dataset; give one folder for each dataset, or none"
+        )
+    if len(names) > 1:
+        _several(names, folders, options, plan, format)
+        return
+    options["data"] = folders[0] if folders else None
+    dataset: Dataset | None = find("dataset", names[0]) if names else None
     if dataset is not None and _pairwise(dataset, options, plan, format):
         return
     sheet = _sheet(dataset, options)
-    for note in sheet.notes:
-        say(f"hdrq: note: {note}")
+    _say_notes(sheet)
     if options["train_on"]:
         other = find("dataset", options["train_on"])
         rows = list(engine.across(_sheet(other, options | {"subset": None}), sheet, plan))
@@ -131,14 +158,42 @@ def evaluate(**options: Any) -> None:
     drawing = bool(options["report"] or options["plots"])
     asked = ("distortion", "level", "source") if drawing else options["by"]
     parts = _evaluated.breakdowns(sheet, asked, plan)
-    told = contests(sheet, plan)
+    told = paired_tests(sheet, plan)
     _evaluated.write(rows, [p for p in parts if p[0] in options["by"]], told, sheet, options, format)
     if drawing:
         _evaluated.draw(sheet, rows, parts, told, options, plan, dataset)
 
 
+def _several(
+    names: tuple[str, ...], folders: tuple[str, ...], options: dict[str, Any], plan: Plan, format: str
+) -> None:
+    """Several datasets: one table of metrics by datasets, with averages."""
+    from hdrq.evaluation import evaluate as engine
+
+    for option in ("report", "plots", "significance", "train_on", "by", "subset"):
+        if options[option]:
+            raise UsageError(
+                f"--{option.replace('_', '-')} is for one dataset; leave it out, or evaluate one at a time"
+            )
+    if options["protocol"] != "whole":
+        raise UsageError(f"--protocol {options['protocol']} is for one dataset; evaluate one at a time")
+    found: dict[str, list[Agreement]] = {}
+    for i, name in enumerate(names):
+        sheet = _sheet(find("dataset", name), options | {"data": folders[i] if folders else None})
+        _say_notes(sheet)
+        found[sheet.name if sheet.name not in found else f"{sheet.name} ({i + 1})"] = list(
+            engine.evaluate(sheet, "whole", plan)
+        )
+    _evaluated.write_several(found, list(engine.averages(found)), options["output"], format)
+
+
+def _say_notes(sheet: Sheet) -> None:
+    for note in sheet.notes:
+        say(f"hdrq: note: {sheet.name + ': ' if sheet.name else ''}{note}")
+
+
 def _sheet(dataset: Dataset | None, options: dict[str, Any]) -> Sheet:
-    """Opinions beside scores, from a dataset, from a table, or from both."""
+    """Subjective scores beside metric values, from a dataset, a table, or both."""
     from hdrq.evaluation.ratings import join, read_scores, sheet
 
     path = Path(options["scores"]) if options["scores"] else None
@@ -147,14 +202,14 @@ def _sheet(dataset: Dataset | None, options: dict[str, Any]) -> Sheet:
     if dataset is None:
         if path is None:
             raise UsageError(
-                "nothing to evaluate; give --dataset NAME, or --scores FILE.csv that has opinions"
+                "nothing to evaluate; give --dataset NAME, or --scores FILE.csv with a column of subjective scores"
             )
         table = read_scores(path, options["metrics"], options["exclude"], columns)
         return sheet(table.pairs(), table.values, table.better, name=path.stem, opinions_better=toward)
     pairs = _pairs(dataset, options)
     if not any(p.opinion is not None for p in pairs):
         raise UsageError(
-            f"{dataset.name} carries no opinions ({dataset.scale}); nothing can be evaluated on it"
+            f"{dataset.name} has no subjective scores ({dataset.scale}), so no metric can be evaluated on it"
         )
     if path is not None and path.exists() and (not options["metrics"] or not _computable(options["metrics"])):
         table = read_scores(path, options["metrics"], options["exclude"], columns)
@@ -212,7 +267,7 @@ def _column(text: str) -> tuple[str, str]:
 
 
 def _pairwise(dataset: Dataset, options: dict[str, Any], plan: Plan, format: str) -> bool:
-    """Datasets that only say who was preferred to whom have their own table."""
+    """Datasets of pairwise preferences have a table of their own."""
     if dataset.comparisons is None or options["subset"] in (None, "test"):
         return False
     from hdrq.evaluation.archive import locate
@@ -226,7 +281,7 @@ def _pairwise(dataset: Dataset, options: dict[str, Any], plan: Plan, format: str
     if format != "table":
         _tables.write_text(_tables.text_of(rows, format, list(rows[0])), options["output"])
         return True
-    heads = ["metric", "pairs", "accuracy", "95 %", "people sided with", "at most"]
+    heads = ["metric", "pairs", "accuracy", "95 %", "observers agreed with", "upper bound"]
     lines = []
     for r in rows:
         ends = f"{r['low']:.3f} … {r['high']:.3f}" if r["scenes"] > 1 else ""

@@ -1,8 +1,9 @@
-"""hdrq list: what there is."""
+"""hdrq list: the entries of every kind."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import click
@@ -17,10 +18,10 @@ _DATASETS = ("dataset", "here", "where, or what is missing", "title", "scale")  
 
 
 @click.command(name="list", short_help="List metrics, encodings, displays, formats ...")
-@click.argument("shelf", type=click.Choice([*_KINDS, "formats"]), required=False)
+@click.argument("kind", type=click.Choice([*_KINDS, "formats"]), required=False)
 @_options.output_options
-def list_(shelf: str | None, format_: str | None, output: str | None) -> None:
-    """List what stands on a shelf; without one, the shelves."""
+def list_(kind: str | None, format_: str | None, output: str | None) -> None:
+    """List the entries of a kind; without one, the kinds."""
     makers: dict[str, Callable[[], list[dict[str, Any]]]] = {
         "metrics": _metrics,
         "encodings": _encodings,
@@ -28,18 +29,18 @@ def list_(shelf: str | None, format_: str | None, output: str | None) -> None:
         "datasets": _datasets,
         "formats": _formats,
     }
-    if shelf is None:
-        counts = {shelf: len(names(kind)) for shelf, kind in _KINDS.items()}
-        rows = [{"shelf": s, "entries": n, "see": f"hdrq list {s}"} for s, n in counts.items() if n]
-        rows.append({"shelf": "formats", "entries": len(_formats()), "see": "hdrq list formats"})
-    elif shelf in makers:
-        rows = makers[shelf]()
+    if kind is None:
+        counts = {many: len(names(one)) for many, one in _KINDS.items()}
+        rows = [{"kind": many, "entries": n, "see": f"hdrq list {many}"} for many, n in counts.items()]
+        rows.append({"kind": "formats", "entries": len(_formats()), "see": "hdrq list formats"})
+    elif kind in makers:
+        rows = makers[kind]()
     else:
-        rows = _others(_KINDS[shelf])
+        rows = _others(_KINDS[kind])
     columns = list(rows[0]) if rows else ["name"]
     format = _tables.format_of(format_, output)
     if format == "table":
-        columns = list(_DATASETS) if shelf == "datasets" else columns
+        columns = list(_DATASETS) if kind == "datasets" else columns
         cells = ([_text(row[c]) for c in columns] for row in rows)
         _tables.show_table(columns, cells, output=output)
     else:
@@ -65,13 +66,22 @@ def _metrics() -> list[dict[str, Any]]:
                 "kind": _kind(card),
                 "better": found.output().better,
                 "unit": found.output().unit,
-                "map": "",
+                "weights": _weights(card.net),
                 "options": options,
                 "source": card.source,
             }
         )
-        rows[-1].pop("map")
     return rows
+
+
+def _weights(net: str | None) -> str:
+    """The weights at hand of a learned metric's network."""
+    if net is None:
+        return ""
+    from hdrq.nn.weights import UNTRAINED, cards
+
+    held = dict.fromkeys(card.name for card, _ in cards() if card.net == net and card.recipe != UNTRAINED)
+    return ", ".join(held) or "none: train or import them"
 
 
 def _kind(card: Any) -> str:
@@ -155,11 +165,17 @@ def _formats() -> list[dict[str, Any]]:
 
 
 def _others(kind: str) -> list[dict[str, Any]]:
-    """Any other shelf: names, and the title and source of cards that have them."""
+    """Entries of any other kind: name, title and source, from the card or the first line of the entry's file."""
     rows = []
     for name in names(kind):
         found = find(kind, name)
         card = getattr(found, "card", found)
-        title = getattr(card, "title", "") or (getattr(found, "__doc__", "") or "").split("\n")[0]
+        title = getattr(card, "title", "") or _first_line(kind, name)
         rows.append({kind: name, "title": title, "source": getattr(card, "source", "")})
     return rows
+
+
+def _first_line(kind: str, name: str) -> str:
+    """The first sentence of the file of an entry whose card has no title."""
+    module = import_module(f"hdrq.{SHELVES[kind]}.{name.replace('-', '_')}")
+    return (module.__doc__ or "").strip().split("\n")[0]

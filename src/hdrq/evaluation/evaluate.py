@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -182,6 +182,25 @@ def _summary(parts: Sequence[Agreement], group: str, middle: Callable[..., float
             outliers=float(middle(far)) if far else None,
             intervals={name: (float(low), float(high)) for name, (low, high) in ends.items()},
         )
+
+
+def averages(datasets: Mapping[str, Sequence[Agreement]]) -> Iterator[Agreement]:
+    """Means of each metric over several datasets: "average", and "weighted average" by number of images.
+
+    Only metrics that every dataset has. RMSE depends on the scale of each dataset's scores, so its mean is NaN.
+    """
+    tables = [{a.metric: a for a in rows} for rows in datasets.values()]
+    shared = [m for m in tables[0] if all(m in t for t in tables)] if tables else []
+    for group in ("average", "weighted average"):
+        for metric in shared:
+            own = [t[metric] for t in tables]
+            weights = None if group == "average" else [a.images for a in own]
+            srocc, krocc, plcc = (
+                float(np.average([getattr(a, name) for a in own], weights=weights))
+                for name in ("srocc", "krocc", "plcc")
+            )
+            images, scenes = sum(a.images for a in own), sum(a.scenes for a in own)
+            yield Agreement(metric, group, images, scenes, srocc, krocc, plcc, float("nan"))
 
 
 def sortable(value: float) -> float:

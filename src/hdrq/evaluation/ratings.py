@@ -1,6 +1,6 @@
-"""Judged images beside what metrics said of them: one sheet of numbers to evaluate.
+"""Subjective scores beside metric values: the table that is evaluated.
 
-A sheet is made of a dataset's pairs and score rows, or of a table that has opinions and values both: long
+It comes from a dataset's pairs and score rows, or from a table that has both: long
 (columns metric, value: what `hdrq score` writes) or wide (a column a metric: what others publish).
 """
 
@@ -29,7 +29,7 @@ Row = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Sheet:
-    """n judged images and M metrics.
+    """Subjective scores of n images, and the values of M metrics on them.
 
     values    (M, n) in the metrics' units
     better    direction of each metric, "higher" or "lower"; `sign` says how it runs against the opinions
@@ -87,7 +87,7 @@ def sheet(
     """
     judged = [p for p in pairs if p.opinion is not None]
     if not judged:
-        raise UsageError(f"{name or 'the table'} carries no opinions, so that nothing can agree with them")
+        raise UsageError(f"{name or 'the table'} has no subjective scores")
     metrics = tuple(scores)
     values = np.array(
         [[scores[m].get(str(p.dist), np.nan) for p in judged] for m in metrics], dtype=np.float64
@@ -109,11 +109,13 @@ def sheet(
         notes.append(f"{lacking} of {whole.size} images lack a score of some metric and are left out")
     judged, values = [p for p, k in zip(judged, whole, strict=True) if k], values[:, whole]
     if len(judged) < 4:
-        raise UsageError(f"{len(judged)} images have opinions and scores; at least 4 are needed")
+        raise UsageError(
+            f"{len(judged)} images have subjective scores and metric values; at least 4 are needed"
+        )
     opinion = np.array([p.opinion for p in judged], dtype=np.float64)
     toward = opinions_better or (dataset.better if dataset else "") or "higher"
     if not opinions_better and not (dataset and dataset.better):
-        notes.append("opinions are taken for better where higher; say --lower if not")
+        notes.append("higher subjective scores are taken as better; use --lower if lower is better")
     known, guessed = [], []
     for metric, row in zip(metrics, values, strict=True):
         direction = better.get(metric, "") or stated_direction(metric)
@@ -125,7 +127,7 @@ def sheet(
     if guessed:
         notes.append(f"direction of {', '.join(guessed)} is not stated; it is taken from the data")
     if (scenes := len({p.scene for p in judged})) < 10:
-        notes.append(f"{scenes} scenes are few to draw from: intervals are rough")
+        notes.append(f"only {scenes} scenes: intervals are rough")
     errors, kind = _errors(judged, dataset)
     return Sheet(name, tuple(judged), metrics, values, tuple(known), toward, errors, kind, tuple(notes))
 
@@ -186,8 +188,8 @@ class ScoreTable:
         """Judged images, where the table has opinions itself."""
         if "opinion" not in self.columns:
             raise UsageError(
-                f"{self.path} has no column of opinions that is known; name it with --column opinion=NAME, "
-                "or give the --dataset the images are of"
+                f"{self.path} has no known column of subjective scores; name it with --column opinion=NAME, "
+                "or name the dataset of the images with --dataset"
             )
         columns = self.columns
         dist, opinion = columns["dist"], columns["opinion"]
@@ -247,7 +249,7 @@ def read_scores(
     rest = [name for name in header if name not in asked.values()]
     names = {**meant([n for n in rest if n not in ("metric", "value")], rows), **asked}
     if "dist" not in names:
-        raise UsageError(f"{path}: no column is known to name the test image; say --column dist=NAME")
+        raise UsageError(f"{path} has no known column of test image names; name it with --column dist=NAME")
     long = {"metric", "value"} <= set(header)
     values: dict[str, dict[str, float]] = {}
     better: dict[str, str] = {}

@@ -20,11 +20,11 @@ from hdrq.evaluation.statistics.curves import fit
 
 
 @dataclass(frozen=True)
-class Contest:
+class PairedTest:
     """Two metrics on the same images.
 
     gap           srocc of a less srocc of b, with its 95 % interval from draws of scenes
-    p_scenes      two-sided p from the same draws; p_holm corrects it for the number of contests
+    p_scenes      two-sided p from the same draws; p_holm corrects it for the number of paired_tests
     p_steiger     on srocc; p_williams on plcc: both take images for independent
     p_different, p_better, p_correct   of Krasula's resolving power; None without deviations of the opinions
     """
@@ -44,7 +44,7 @@ class Contest:
 
 
 @dataclass(frozen=True)
-class Resolving:
+class ResolvingPower:
     """Krasula's figures of one metric, with 95 % ends from draws of scenes."""
 
     metric: str
@@ -56,7 +56,7 @@ class Resolving:
     intervals: dict[str, tuple[float, float]]
 
 
-def contests(sheet: Sheet, plan: Plan = PLAN) -> list[Contest]:
+def paired_tests(sheet: Sheet, plan: Plan = PLAN) -> list[PairedTest]:
     """Every two metrics against each other, on the whole set."""
     if len(sheet.metrics) < 2:
         return []
@@ -73,7 +73,7 @@ def contests(sheet: Sheet, plan: Plan = PLAN) -> list[Contest]:
         low, high = np.quantile(gaps, [0.025, 0.975]) if gaps.size else (np.nan, np.nan)
         p = resolving_power.compare(powers[i], powers[j], asked) if asked else {}
         out.append(
-            Contest(
+            PairedTest(
                 a=sheet.metrics[i],
                 b=sheet.metrics[j],
                 gap=rank[i] - rank[j],
@@ -94,7 +94,7 @@ def contests(sheet: Sheet, plan: Plan = PLAN) -> list[Contest]:
     return out
 
 
-def resolving(sheet: Sheet, plan: Plan = PLAN) -> list[Resolving]:
+def resolving(sheet: Sheet, plan: Plan = PLAN) -> list[ResolvingPower]:
     """Krasula's analysis of every metric; empty without standard errors of the opinions."""
     asked, powers = _asked(sheet, plan)
     if asked is None:
@@ -107,7 +107,9 @@ def resolving(sheet: Sheet, plan: Plan = PLAN) -> list[Resolving]:
         spread = resolving_power.areas_drawn(drawn_powers, few, scene, times)
     out = []
     for i, (metric, p) in enumerate(zip(sheet.metrics, powers, strict=True)):
-        out.append(Resolving(metric, p.different, p.better, p.correct, p.pairs, p.differing, ends(spread, i)))
+        out.append(
+            ResolvingPower(metric, p.different, p.better, p.correct, p.pairs, p.differing, ends(spread, i))
+        )
     return sorted(out, key=lambda r: -sortable(r.better))
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import hdrq
 from hdrq.evaluation.ratings import Sheet
 from hdrq.evaluation.report import figures, tables
-from hdrq.evaluation.significance import Contest, Resolving
+from hdrq.evaluation.significance import PairedTest, ResolvingPower
 from hdrq.evaluation.statistics.agreement import Agreement
 
 
@@ -32,8 +32,8 @@ class Findings:
     whole: Sequence[Agreement]
     protocol: Sequence[Agreement] = ()
     breakdowns: Sequence[tuple[str, Sequence[Agreement]]] = ()
-    contests: Sequence[Contest] = ()
-    resolving: Sequence[Resolving] = ()
+    paired_tests: Sequence[PairedTest] = ()
+    resolving: Sequence[ResolvingPower] = ()
     command: str = ""
     about: str = ""
 
@@ -45,17 +45,19 @@ def page(found: Findings, pictures: bool = True) -> str:
         _section(
             "Agreement with subjective scores",
             _agreement_note(found),
-            tables.table(found.whole, found.contests),
+            tables.table(found.whole, found.paired_tests),
         ),
         *([_section("By protocol", "", tables.groups(found.protocol))] if found.protocol else []),
         _section("Subjective scores against metric values", _SCATTER, _scatters(found)),
         *(
             [
                 _section(
-                    "Significance", _MATRIX, tables.matrix([a.metric for a in found.whole], found.contests)
+                    "Significance",
+                    _MATRIX,
+                    tables.matrix([a.metric for a in found.whole], found.paired_tests),
                 )
             ]
-            if found.contests
+            if found.paired_tests
             else []
         ),
         *(

@@ -6,19 +6,21 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from hdrq.evaluation.significance import Contest, Resolving
+from hdrq.evaluation.significance import PairedTest, ResolvingPower
 from hdrq.evaluation.statistics.agreement import Agreement
 
-SURE = 0.05  # level of the marks; p values are Holm's, so that many contests find no more by chance than one
+SURE = (
+    0.05  # level of the marks; p values are Holm's, so that many paired_tests find no more by chance than one
+)
 
 
-def best_ones(rows: Sequence[Agreement], contests: Sequence[Contest]) -> set[str]:
+def best_ones(rows: Sequence[Agreement], paired_tests: Sequence[PairedTest]) -> set[str]:
     """The metric of the highest srocc and those that it does not beat at the 0.05 level."""
     if not rows:
         return set()
     first = max(rows, key=lambda a: a.srocc if math.isfinite(a.srocc) else -2).metric
-    beaten = {c.b if c.a == first else c.a for c in contests if first in (c.a, c.b) and c.p_holm < SURE}
-    known = {c.b if c.a == first else c.a for c in contests if first in (c.a, c.b)}
+    beaten = {c.b if c.a == first else c.a for c in paired_tests if first in (c.a, c.b) and c.p_holm < SURE}
+    known = {c.b if c.a == first else c.a for c in paired_tests if first in (c.a, c.b)}
     return {first} | (known - beaten)
 
 
@@ -28,10 +30,10 @@ def best(rows: Sequence[Agreement], name: str) -> float:
     return (min if name == "rmse" else max)(known, default=math.nan)
 
 
-def table(rows: Sequence[Agreement], contests: Sequence[Contest]) -> str:
+def table(rows: Sequence[Agreement], paired_tests: Sequence[PairedTest]) -> str:
     far = any(a.outliers is not None for a in rows)
     heads = ["metric", "SROCC", "", "KROCC", "PLCC", "RMSE", *(["outliers"] if far else [])]
-    marked = best_ones(rows, contests)
+    marked = best_ones(rows, paired_tests)
     tops = {name: best(rows, name) for name in ("srocc", "krocc", "plcc", "rmse")}
     lowest = _lowest(rows)
     lines = []
@@ -93,9 +95,9 @@ def groups(rows: Sequence[Agreement]) -> str:
     return f"<div class='wide'><table><thead><tr>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
 
 
-def matrix(order: Sequence[str], contests: Sequence[Contest]) -> str:
-    by_names = {(c.a, c.b): (c.gap, c.p_holm) for c in contests}
-    by_names |= {(c.b, c.a): (-c.gap, c.p_holm) for c in contests}
+def matrix(order: Sequence[str], paired_tests: Sequence[PairedTest]) -> str:
+    by_names = {(c.a, c.b): (c.gap, c.p_holm) for c in paired_tests}
+    by_names |= {(c.b, c.a): (-c.gap, c.p_holm) for c in paired_tests}
     lines = []
     for row in order:
         cells = []
@@ -114,7 +116,7 @@ def matrix(order: Sequence[str], contests: Sequence[Contest]) -> str:
     )
 
 
-def resolving(rows: Sequence[Resolving]) -> str:
+def resolving(rows: Sequence[ResolvingPower]) -> str:
     names = (
         ("different", "different or similar"),
         ("better", "better or worse"),
