@@ -1,4 +1,4 @@
-"""Windows bitmaps, 8 bits of sRGB code a channel."""
+"""Windows bitmaps: palettes, run lengths and bit fields, sRGB code. Source: Microsoft, BITMAPV5HEADER."""
 
 from __future__ import annotations
 
@@ -13,24 +13,109 @@ from hdrq.io.arrange import planes
 from hdrq.io.memory import afford
 from hdrq.records import Image
 
+RGB, RLE8, RLE4, BITFIELDS, JPEG, PNG, ALPHA_BITFIELDS = range(7)
+STANDARD = {  # masks that Pillow reads
+    (0xF800, 0x7E0, 0x1F),
+    (0x7C00, 0x3E0, 0x1F),
+    (0xFF0000, 0xFF00, 0xFF),
+}
+
 
 def read(path: Path, *, alpha: bool = False) -> Image:
     """(1, 1 or 3, H, W), code in [0, 1]."""
-    from PIL import Image as Pillow
-    from PIL.BmpImagePlugin import BmpImageFile
-
     data = path.read_bytes()
     if len(data) < 30:
         raise FileError(f"{path} is truncated: it ends within its header")
     (size,) = struct.unpack_from("<I", data, 14)
     width, height, _, bits = struct.unpack_from("<HHHH" if size == 12 else "<iiHH", data, 18)
     (packing,) = struct.unpack_from("<I", data, 30) if size > 12 and len(data) >= 34 else (0,)
-    run_length = packing in (1, 2)
-    afford(path, width, abs(height), 24, least=0 if run_length else width * abs(height) * bits / 8)
-    picture: Pillow.Image = BmpImageFile(
-        io.BytesIO(data)
-    )  # not Image.open, which warns of large ones by itself
-    mode = {"1": "L", "L": "L", "RGBA": "RGBA"}.get(picture.mode, "RGB")
+    if packing == 4 and bits == 24:
+        raise FileError(
+            f"{path}: a bitmap with run lengths of 24 bits (OS/2) is not supported; convert it to PNG"
+        )
+    if packing in (JPEG, PNG):
+        raise FileError(
+            f"{path}: a bitmap that holds a {('JPEG', 'PNG')[packing - JPEG]} is not supported; save it as one"
+        )
+    if (
+        bits not in (1, 2, 4, 8, 16, 24, 32)
+        or packing > ALPHA_BITFIELDS
+        or (packing == BITFIELDS and bits == 1)
+    ):
+        raise FileError(
+            f"{path}: a bitmap of {bits} bits and compression {packing} is not supported; convert it to PNG"
+        )
+    least = 0 if packing in (RLE8, RLE4) else width * abs(height) * bits / 8
+    afford(path, width, abs(height), 24, least=least)
     notes: list[str] = []
-    pixels = planes(np.asarray(picture.convert(mode)), 255, notes, alpha)
-    return Image(pixels, "srgb", bits=8, notes=tuple(notes), path=str(path))
+    fields = _fields(data, size, bits, packing)
+    if fields is not None:
+        rows = _unpacked(path, data, width, height, bits, fields)
+    elif bits == 2:
+        rows = _two_bits(path, data, size, width, height)
+    else:
+        rows = _by_pillow(data)
+    return Image(planes(rows, 255, notes, alpha), "srgb", bits=8, notes=tuple(notes), path=str(path))
+
+
+def _by_pillow(data: bytes) -> np.ndarray:
+    from PIL.BmpImagePlugin import BmpImageFile
+
+    picture = BmpImageFile(io.BytesIO(data))  # not Image.open, which warns of large ones by itself
+    mode = {"1": "L", "L": "L", "RGBA": "RGBA"}.get(picture.mode, "RGB")
+    return np.asarray(picture.convert(mode))
+
+
+def _fields(data: bytes, size: int, bits: int, packing: int) -> tuple[int, ...] | None:
+    """Masks of red, green, blue and alpha where they are not those every reader knows."""
+    if packing not in (BITFIELDS, ALPHA_BITFIELDS) or bits not in (16, 32) or len(data) < 70:
+        return None
+    masks = struct.unpack_from("<4I", data, 54)
+    if size < 56 and packing == BITFIELDS:
+        masks = (*masks[:3], 0)
+    return None if masks[:3] in STANDARD and bits == (16 if masks[0] < 0x10000 else 32) else masks
+
+
+def _unpacked(
+    path: Path, data: bytes, width: int, height: int, bits: int, masks: tuple[int, ...]
+) -> np.ndarray:
+    """Channels cut out by their masks, each stretched to 255."""
+    words = (
+        _rows(path, data, width, height, bits)
+        .view("<u2" if bits == 16 else "<u4")[:, :width]
+        .astype(np.uint32)
+    )
+    out = []
+    for mask in masks[: 4 if masks[3] else 3]:
+        if mask == 0:
+            out.append(np.zeros(words.shape, np.uint8))
+            continue
+        shift = (mask & -mask).bit_length() - 1
+        most = mask >> shift
+        out.append(np.rint((words & mask) / (1 << shift) * (255 / most)).astype(np.uint8))
+    return np.stack(out, -1)
+
+
+def _two_bits(path: Path, data: bytes, size: int, width: int, height: int) -> np.ndarray:
+    """Four colours of a palette."""
+    packed = _rows(path, data, width, height, 2)
+    index = np.stack([packed >> s & 3 for s in (6, 4, 2, 0)], -1).reshape(len(packed), -1)[:, :width]
+    palette = np.zeros((4, 4), np.uint8)
+    step = 3 if size == 12 else 4
+    stored = np.frombuffer(data, np.uint8)[14 + size : struct.unpack_from("<I", data, 10)[0]]
+    stored = stored[: len(stored) // step * step].reshape(-1, step)[:4]
+    palette[: len(stored), :step] = stored
+    return palette[index][..., 2::-1]
+
+
+def _rows(path: Path, data: bytes, width: int, height: int, bits: int) -> np.ndarray:
+    """Bytes of each row, the top one first; rows fill whole words of 32 bits."""
+    (start,) = struct.unpack_from("<I", data, 10)
+    stride = (width * bits + 31) // 32 * 4
+    there = np.frombuffer(data, np.uint8)[start : start + stride * abs(height)]
+    if len(there) < stride * abs(height):
+        raise FileError(
+            f"{path} is truncated: {len(there)} of {stride * abs(height)} bytes of pixels are there"
+        )
+    rows = there.reshape(abs(height), stride)
+    return np.ascontiguousarray(rows[::-1] if height > 0 else rows)

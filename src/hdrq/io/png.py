@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from hdrq.errors import DomainError, FileError, UsageError
+from hdrq.image.transfer import pq_to_nits
 from hdrq.io import icc, tag
 from hdrq.io.arrange import codes, planes
 from hdrq.io.atomic import atomic
@@ -120,9 +121,14 @@ def write(
     *,
     depth: str | None = None,
     ceiling: float = 1.0,
+    display: tuple[float, float] | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> tuple[str, ...]:
-    """8 or 16 bits ("uint8", "uint16"; by default the image's own, else 16), with cICP where there is one."""
+    """8 or 16 bits ("uint8", "uint16"; by default the image's own, else 16), with cICP where there is one.
+
+    PQ gets its light level too (cLLI).
+    display  (peak, black) of the mastering display in cd/m², written as mDCV with the image's primaries
+    """
     import imagecodecs
 
     if image.domain == "nits":
@@ -143,6 +149,10 @@ def write(
     elif image.primaries != BT709:
         *colours, wx, wy = (round(v * 1e5) for v in flat(image.primaries))
         extra += _chunk(b"cHRM", struct.pack(">8i", wx, wy, *colours))
+    if display is not None:
+        extra += _chunk(b"mDCV", _mastering(image.primaries, *display))
+    if image.domain == "pq":
+        extra += _chunk(b"cLLI", struct.pack(">II", *(round(10_000 * v) for v in light_level(image))))
     if plain:
         extra += _chunk(b"sRGB", b"\0")
     elif image.domain == "linear":
@@ -152,6 +162,38 @@ def write(
     with atomic(path) as part:
         part.write_bytes(data[:33] + extra + data[33:])  # 8 of signature, 25 of IHDR
     return tuple(notes)
+
+
+def light_level(image: Image) -> tuple[float, float]:
+    """(MaxCLL, MaxFALL) of PQ code: the brightest channel of a pixel and its mean over the image, cd/m².
+
+    Source: CTA-861.3-A, annex P.
+    """
+    brightest = pq_to_nits(image.pixels[:1].detach().double().cpu()).amax(1)
+    return float(brightest.max()), float(brightest.mean())
+
+
+def _mastering(primaries: Primaries, peak: float, black: float) -> bytes:
+    """Chromaticities in steps of 0.00002, luminances in steps of 0.0001 cd/m². Source: PNG 3, 11.3.2.7."""
+    if not 0 <= black < peak <= 10_000:
+        raise UsageError(
+            f"a mastering display has a black below its peak, within 10,000 cd/m², not {black:g} and {peak:g}"
+        )
+    points = (round(v * 50_000) for v in flat(primaries))
+    return struct.pack(">8H2I", *points, round(peak * 10_000), round(black * 10_000))
+
+
+def mastering(path: Path) -> dict[str, float]:
+    """What mDCV and cLLI say, cd/m²: peak_nits and black_nits of the mastering display, max_cll, max_fall."""
+    chunks, _ = _chunks(path, path.read_bytes())
+    found: dict[str, float] = {}
+    if len(body := chunks.get("mDCV", b"")) == 24:
+        peak, black = struct.unpack_from(">2I", body, 16)
+        found |= {"peak_nits": peak / 10_000, "black_nits": black / 10_000}
+    if len(body := chunks.get("cLLI", b"")) == 8:
+        most, mean = struct.unpack(">2I", body)
+        found |= {"max_cll": most / 10_000, "max_fall": mean / 10_000}
+    return found
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:

@@ -156,7 +156,12 @@ def _decode(path: Path, data: bytes, head: Header) -> Tensor:
         afford(path, head.length, head.lines, 32, least=head.lines * (4 + 8 * (head.length // 127)))
         if (fast := _fast(body, head)) is not None:
             return fast
-        rgbe = _lines(path, bytes(body), head)
+        try:
+            rgbe = _lines(path, bytes(body), head)
+        except FileError:
+            if len(body) != 4 * head.lines * head.length:  # else flat, its first pixel looking like a marker
+                raise
+            rgbe = np.frombuffer(body, np.uint8)
     else:
         rgbe = _unpack_old(path, np.frombuffer(body, np.uint8), head.lines * head.length)
     rgbe = rgbe.reshape(head.lines, head.length, 4)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,8 +13,8 @@ from torch import Tensor
 from hdrq.errors import FileError
 from hdrq.io.color import primaries_of
 from hdrq.io.exr.chroma import rgb, upsample
-from hdrq.io.exr.header import Part, parts_of
-from hdrq.io.exr.pick import Picture, pick
+from hdrq.io.exr.header import Part, parts_of, stripped
+from hdrq.io.exr.pick import LONG, Picture, pick
 from hdrq.io.exr.write import write
 from hdrq.io.memory import afford
 from hdrq.io.tag import domain_of
@@ -43,12 +45,12 @@ def read(
     _afford(path, parts, picture.part)
     colour = picture.colour
     names = [picture.channels[c] for c in colour]
-    has_alpha = next((picture.channels[a] for a in ("A", "a") if a in picture.channels), None)
+    has_alpha = picture.alpha
     planes = _planes(path, picture.part, [*names, has_alpha] if has_alpha else names)
     if has_alpha and not alpha and (planes.pop() != 1).any():
         notes.append("alpha ignored: colours taken as stored (premultiplied)")
     primaries = _primaries(picture.part, notes)
-    short = tuple(c.upper() for c in colour)
+    short = tuple(LONG.get(c.upper(), c.upper()) for c in colour)
     if short == ("Y", "RY", "BY"):
         y, ry, by = planes[0].float(), *(upsample(p.float(), *planes[0].shape) for p in planes[1:3])
         planes[:3] = rgb(y, ry, by, primaries)
@@ -74,12 +76,18 @@ def _afford(path: Path, parts: list[Part], chosen: Part) -> None:
 
 def _planes(path: Path, part: Part, names: list[str]) -> list[Tensor]:
     """The channels as stored (half stays half), in the data window."""
-    import OpenEXR
-
     try:
-        file = OpenEXR.File(str(path), separate_channels=True)
+        file = _opened(path)
     except (RuntimeError, OSError, ValueError, TypeError) as error:
-        raise FileError(f"{path} is damaged: {str(error).splitlines()[0]}") from error
+        with (
+            tempfile.TemporaryDirectory() as folder
+        ):  # perhaps only a header field that the library does not read
+            plain = Path(folder) / "plain.exr"
+            plain.write_bytes(stripped(path, path.read_bytes()))
+            try:
+                file = _opened(plain)
+            except (RuntimeError, OSError, ValueError, TypeError):
+                raise FileError(f"{path} is damaged: {str(error).splitlines()[0]}") from error
     if len(file.parts) <= part.number:
         raise FileError(f"{path} is damaged: its pixels do not decode")
     channels = {name: c.pixels for name, c in file.parts[part.number].channels.items()}
@@ -91,6 +99,12 @@ def _planes(path: Path, part: Part, names: list[str]) -> list[Tensor]:
         channels = flatten(channels, tuple(names))
     planes = (channels[name] for name in names)
     return [torch.from_numpy(a if a.dtype != np.uint32 else a.astype(np.float32)) for a in planes]
+
+
+def _opened(path: Path) -> Any:
+    import OpenEXR
+
+    return OpenEXR.File(str(path), separate_channels=True)
 
 
 def _primaries(part: Part, notes: list[str]) -> Primaries:

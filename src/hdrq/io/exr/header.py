@@ -54,6 +54,7 @@ class Part:
 
     number: int
     attributes: dict[str, Any] = field(default_factory=dict)
+    spans: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -152,9 +153,13 @@ def parts_of(path: Path, data: bytes) -> list[Part]:
     parts: list[Part] = []
     while True:
         part = Part(len(parts))
-        while name := cursor.text():
+        while True:
+            start = cursor.at
+            if not (name := cursor.text()):
+                break
             kind, size = cursor.text(), struct.unpack("<i", cursor.take(4))[0]
             value = cursor.take(size)
+            part.spans[name] = (start, cursor.at)
             try:
                 part.attributes[name] = _value(kind, value)
             except (struct.error, ValueError, IndexError) as error:
@@ -171,8 +176,33 @@ def parts_of(path: Path, data: bytes) -> list[Part]:
             break
         if len(parts) > 1000:
             raise FileError(f"{path} is damaged: it claims over 1000 parts")
+    parts[0].spans[""] = (cursor.at, cursor.at)  # where the offset tables begin
     _check_chunks(path, data, cursor.at, parts, many)
     return parts
+
+
+# Fields that the library needs to find and decode pixels.
+_NEEDED = (
+    "channels", "compression", "dataWindow", "displayWindow", "lineOrder", "pixelAspectRatio", "screenWindowCenter",
+    "screenWindowWidth", "tiles", "name", "type", "version", "chunkCount", "view", "multiView", "maxSamplesPerPixel",
+)  # fmt: skip
+
+
+def stripped(path: Path, data: bytes) -> bytes:
+    """The file with no header fields but those that pixels depend on, its offsets moved to match.
+
+    For fields that the library refuses: text that is not UTF-8, kinds of later versions.
+    """
+    parts = parts_of(path, data)
+    many = bool(struct.unpack_from("<I", data, 4)[0] & 0x1000)
+    head = data[:8]
+    for part in parts:
+        head += b"".join(data[a:b] for name, (a, b) in part.spans.items() if name in _NEEDED) + b"\0"
+    head += b"\0" if many else b""
+    at = parts[0].spans[""][0]
+    count = sum(part.chunks() for part in parts)
+    offsets = np.frombuffer(data, "<u8", count, at) - np.uint64(at - len(head))
+    return head + offsets.tobytes() + data[at + 8 * count :]
 
 
 def _value(kind: str, value: bytes) -> Any:

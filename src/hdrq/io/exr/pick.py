@@ -1,4 +1,4 @@
-"""Which channels of an EXR are the picture: parts, views, layers, and what colour is called."""
+"""Which channels of an EXR are the image: parts, views, layers, and names of channels."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from pathlib import Path
 from hdrq.errors import UsageError
 from hdrq.io.exr.header import Part
 
-COLOURS = (("R", "G", "B"), ("Y", "RY", "BY"), ("X", "Y", "Z"), ("Y",))
+COLOURS = (("R", "G", "B"), ("Y", "RY", "BY"), ("Y",))
+LONG = {"RED": "R", "GREEN": "G", "BLUE": "B", "ALPHA": "A"}
+MAIN = (
+    "combined",
+    "beauty",
+    "rgba",
+    "rgb",
+    "color",
+    "colour",
+)  # layers that hold the finished image; Blender's first
 
 
 @dataclass
@@ -24,23 +33,41 @@ class Picture:
     @property
     def colour(self) -> tuple[str, ...]:
         """The channels that make the picture, in order; () when none do."""
-        short = {name.upper(): name for name in self.channels}
+        if not self.layer and all(name in self.channels for name in "XYZ") and "R" not in self.channels:
+            return ("X", "Y", "Z")
+        if self.is_vector:
+            return ()
+        short = {LONG.get(name.upper(), name.upper()): name for name in self.channels}
         for names in COLOURS:
             if all(name in short for name in names):
                 return tuple(short[name] for name in names)
-        others = [name for name in self.channels if name.upper() not in ("A", "AR", "AG", "AB")]
+        others = [name for name in self.channels if name.upper() not in ("A", "AR", "AG", "AB", "ALPHA")]
         return (others[0],) if len(others) == 1 else ()
+
+    @property
+    def is_vector(self) -> bool:
+        """x, y, z in lower case, or X, Y, Z of a layer: a position or normal pass, not CIE XYZ."""
+        names = set(self.channels)
+        return {"x", "y", "z"} <= names or (bool(self.layer) and {"X", "Y", "Z"} <= names)
+
+    @property
+    def alpha(self) -> str | None:
+        """The channel of alpha, by its name in the file."""
+        return next(
+            (full for name, full in self.channels.items() if LONG.get(name.upper(), name.upper()) == "A"),
+            None,
+        )
 
     @property
     def weakness(self) -> int:
         """0 where it is surely a picture; more for what may be a normal, a position or a depth."""
-        names = tuple(name.upper() for name in self.colour)
+        names = tuple(LONG.get(name.upper(), name.upper()) for name in self.colour)
         return {("R", "G", "B"): 0, ("Y", "RY", "BY"): 0, ("Y",): 1, ("X", "Y", "Z"): 2}.get(names, 3)
 
     @property
     def title(self) -> str:
         names = (self.part.name, self.layer, self.view)
-        return "/".join(n for n in dict.fromkeys(names) if n) or "the unnamed picture"
+        return "/".join(n for n in dict.fromkeys(names) if n) or "the unnamed image"
 
 
 def pictures(parts: Iterable[Part]) -> list[Picture]:
@@ -80,22 +107,29 @@ def pick(
             titles = _few(dict.fromkeys(p.title for p in everything if p.colour))
             raise UsageError(f"{path} has no picture in {wish}; it holds: {titles}")
         names = _few(c.name for p in parts for c in p.channels)
+        if any(p.is_vector for p in everything):
+            raise UsageError(
+                f"{path} holds x, y, z of a position or normal pass, not colours; its channels are {names}"
+            )
         raise UsageError(f"{path} has no R, G, B and no Y; its channels are {names}")
     top = [p for p in chosen if not p.layer and p.weakness < 2] or chosen
     flat = [p for p in top if not p.part.deep] or top
     likely = [p for p in flat if p.weakness == min(f.weakness for f in flat)]
+    if layer is None and likely[0].layer:
+        finished = [p for name in MAIN for p in likely if p.layer.split(".")[-1].lower() == name]
+        likely = finished[:1] or likely
     best = likely[0]
     if layer is None and best.layer and len({p.layer for p in likely}) > 1:
         layers = _few(dict.fromkeys(p.layer for p in likely))
-        raise UsageError(f"{path} has no picture without a layer; choose one with layer: {layers}")
+        raise UsageError(f"{path} has no picture without a layer; choose one as layer: {layers}")
     return best, _left(best, everything, asked)
 
 
 def _left(best: Picture, everything: list[Picture], asked: dict[str, str | int | None]) -> list[str]:
     """One note on channels and one on pictures that are not read."""
     notes = []
-    used = {*best.colour, "A", "a"}
-    if extra := [c for name, c in best.channels.items() if name not in used]:
+    used = {best.channels[name] for name in best.colour} | {best.alpha}
+    if extra := [c for c in best.channels.values() if c not in used]:
         notes.append(f"channels not read: {_few(extra)}")
     others = [p for p in everything if p is not best]
     if others and all(v is None for v in asked.values()):
