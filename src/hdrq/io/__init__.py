@@ -37,7 +37,8 @@ def read(
     alpha              keep alpha as one more channel, as stored
     """
     format = identify(path)
-    afford_file(path)
+    if format.name != "clip":  # which is read frame by frame
+        afford_file(path)
     module = import_module(format.home)
     options = _known(module, "read", format, path, {"layer": layer, "view": view, "part": part})
     try:

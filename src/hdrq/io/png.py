@@ -20,7 +20,7 @@ from hdrq.io.arrange import codes, planes
 from hdrq.io.atomic import atomic
 from hdrq.io.color import Meaning, code_points, flat, points_of, power, primaries_of
 from hdrq.io.memory import afford
-from hdrq.records import BT709, Image
+from hdrq.records import BT709, Image, Primaries
 
 CHANNELS = {0: 1, 2: 3, 3: 4, 4: 2, 6: 4}  # by colour type; a palette may come out with alpha
 DEEPEST = 1 << 20  # bytes of an unpacked profile or text

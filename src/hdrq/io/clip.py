@@ -1,0 +1,264 @@
+"""Clips (mp4, mov, mkv, webm, y4m) frame by frame, at their bit depth, with PyAV (pip install 'hdrq[video]').
+
+The conversion from Y'CbCr is done here: swscale, which PyAV and imageio's plugin offer, expands full-range code of
+10 bits to 16 in one way for luma and in another for chroma. Source: ITU-T H.273 (07/2024), 8.3; YUV4MPEG2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hdrq.errors import FileError, MissingPart, UsageError
+from hdrq.io.color import Meaning, code_points
+from hdrq.io.memory import afford
+from hdrq.records import Image
+
+# Weights of red and blue in luma, by matrix coefficients.
+WEIGHTS = {
+    1: (0.2126, 0.0722),
+    4: (0.30, 0.11),
+    5: (0.299, 0.114),
+    6: (0.299, 0.114),
+    7: (0.212, 0.087),
+    9: (0.2627, 0.0593),
+}
+_UNTAGGED_HD = 720  # from this height on an untagged clip is taken as BT.709, below as BT.601
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What a clip holds. count and rate (frames a second) are None where the file does not say."""
+
+    path: str
+    width: int
+    height: int
+    bits: int
+    meaning: Meaning
+    matrix: int
+    full: bool
+    centred: tuple[bool, bool]
+    pixel_format: str
+    codec: str
+    count: int | None = None
+    rate: float | None = None
+    notes: tuple[str, ...] = ()
+
+
+def read(path: Path, *, alpha: bool = False, part: str | int | None = None) -> Image:
+    """One frame, (1, 1 or 3, H, W) code in [0, 1]: the first, or the one numbered `part`."""
+    number = 0 if part is None else part
+    if not str(number).isdigit():
+        raise UsageError(f"{path}: frames are numbered from 0; '{part}' is no number")
+    image = next(frames(path, f"{number}:{int(number) + 1}"), None)
+    if image is None:
+        raise UsageError(f"{path} has no frame {number}; it is shorter")
+    note = (
+        "clip: its first frame is read; --frames reads others"
+        if part is None
+        else f"frame {number} of a clip"
+    )
+    return image.with_pixels(image.pixels, notes=(note, *image.notes))
+
+
+def describe(path: str | Path) -> Clip:
+    """The header of a clip."""
+    with _opened(path) as container:
+        return _describe(str(path), container)
+
+
+def frames(path: str | Path, select: str = "") -> Iterator[Image]:
+    """The frames of a clip one after the other; only one is in memory.
+
+    select  "" for all, "7" for one, "0:100:10" for a range with a step, as in Python
+    """
+    start, stop, step = span(select)
+    with _opened(path) as container:
+        clip = _describe(str(path), container)
+        afford(path, clip.width, clip.height, 80)
+        try:
+            for number, frame in enumerate(container.decode(video=0)):
+                if stop is not None and number >= stop:
+                    return
+                if number >= start and (number - start) % step == 0:
+                    yield _image(clip, frame)
+        except (OSError, ValueError) as error:  # PyAV's errors of damaged streams are both
+            raise FileError(f"{path} is damaged: {' '.join(str(error).split())}") from error
+
+
+def span(select: str) -> tuple[int, int | None, int]:
+    """(start, stop, step) of "start:stop:step", any part left out; a number alone is that frame."""
+    pieces = select.split(":")
+    try:
+        numbers = [int(p) if p.strip() else None for p in pieces]
+    except ValueError:
+        numbers = [-1]
+    if (
+        len(pieces) > 3
+        or any(n is not None and n < 0 for n in numbers)
+        or (len(numbers) == 3 and numbers[2] == 0)
+    ):
+        raise UsageError(f"'{select}' selects no frames; write 7, 0:100 or 0:100:10")
+    if len(numbers) == 1:
+        return (0, None, 1) if numbers[0] is None else (numbers[0], numbers[0] + 1, 1)
+    return numbers[0] or 0, numbers[1], (numbers[2] if len(numbers) == 3 else None) or 1
+
+
+# --- headers ------------------------------------------------------------------------------------------
+
+
+def _opened(path: str | Path) -> Any:
+    try:
+        import av
+    except ImportError:
+        raise MissingPart(f"{path} is a clip; install its reader: pip install 'hdrq[video]'") from None
+    try:
+        container = av.open(str(path))
+    except (OSError, ValueError) as error:
+        raise FileError(f"{path} is damaged: {' '.join(str(error).split())}") from error
+    if not container.streams.video:
+        container.close()
+        raise FileError(f"{path} holds no video")
+    return container
+
+
+def _describe(path: str, container: Any) -> Clip:
+    stream = container.streams.video[0]
+    coder = stream.codec_context
+    if coder.format is None or not coder.width:
+        raise FileError(f"{path} is damaged: its video has no size or pixel format")
+    notes: list[str] = []
+    bits = max(c.bits for c in coder.format.components)
+    rgb = bool(coder.format.is_rgb)
+    matrix = 0 if rgb else int(coder.colorspace)
+    if matrix == 2:
+        known = {1: 1, 9: 9}.get(int(coder.color_primaries))
+        matrix = known or (1 if coder.height >= _UNTAGGED_HD else 6)
+        if coder.format.name[:4] != "gray":
+            name, why = {1: "BT.709", 6: "BT.601", 9: "BT.2020"}[matrix], "primaries" if known else "height"
+            notes.append(f"matrix not tagged: taken as {name} by the {why}")
+    matrix = 9 if matrix == 10 else matrix
+    if matrix not in WEIGHTS and matrix != 0:
+        raise FileError(
+            f"{path}: matrix coefficients {matrix} are not supported; convert it with another program"
+        )
+    transfer, colours = int(coder.color_trc), int(coder.color_primaries)
+    meaning = code_points(colours, transfer, notes)
+    if transfer == 2:
+        notes.append("transfer not tagged: code taken as sRGB; --domain says otherwise")
+    full = int(coder.color_range) == 2 or rgb or coder.format.name.startswith("yuvj")
+    rate = float(stream.average_rate) if stream.average_rate else None
+    count = int(stream.frames) or (
+        round(float(stream.duration * stream.time_base) * rate) if stream.duration and rate else None
+    )
+    return Clip(
+        path,
+        coder.width,
+        coder.height,
+        bits,
+        meaning,
+        matrix,
+        full,
+        _siting(path, colours),
+        _planar(coder.format, bits, rgb),
+        coder.name,
+        count,
+        rate,
+        tuple(notes),
+    )
+
+
+def _planar(format: Any, bits: int, rgb: bool) -> str:
+    """The planar form of a pixel format at the same depth; to go there moves samples and changes none."""
+    deep = "" if bits == 8 else f"{bits}le"
+    if rgb:
+        return f"gbrp{deep}"
+    if len(format.components) < 3:
+        return f"gray{deep}"
+    across, down = (
+        format.components[1].width < format.components[0].width,
+        format.components[1].height < format.components[0].height,
+    )
+    return f"yuv{'420' if down else '422' if across else '444'}p{deep}"
+
+
+def _siting(path: str, colours: int) -> tuple[bool, bool]:
+    """Whether chroma samples lie between those of luma, (across, down), where chroma is halved.
+
+    MPEG's default is beside the left column, between rows; BT.2020 puts them on the top left; JPEG's are between.
+    """
+    with Path(path).open("rb") as file:
+        head = file.read(256).split(b"\n")[0]
+    if head.startswith(b"YUV4MPEG2"):
+        kind = next((word for word in head.split() if word[:1] == b"C"), b"C420")
+        return (True, True) if kind in (b"C420", b"C420jpeg") else (False, b"paldv" not in kind)
+    return (False, False) if colours == 9 else (False, True)
+
+
+# --- pixels -------------------------------------------------------------------------------------------
+
+
+def _image(clip: Clip, frame: Any) -> Image:
+    notes = list(clip.notes)
+    if frame.format.name != clip.pixel_format:
+        frame = frame.reformat(format=clip.pixel_format)
+    planes = [_plane(plane, clip.bits) for plane in frame.planes[:3]]
+    if clip.pixel_format.startswith("gbrp"):
+        most = 2.0**clip.bits - 1
+        pixels = torch.stack([planes[2], planes[0], planes[1]])[None] / most
+    else:
+        pixels = _from_luma(clip, planes)
+    if turn := round(getattr(frame, "rotation", 0) / 90) % 4:
+        pixels = torch.rot90(pixels, turn, (-2, -1)).contiguous()
+        notes.append("turned as the clip says it is to be seen")
+    pixels = clip.meaning.apply(pixels.float())
+    return Image(
+        pixels, clip.meaning.domain, clip.meaning.primaries, clip.bits, notes=tuple(notes), path=clip.path
+    )
+
+
+def _plane(plane: Any, bits: int) -> Tensor:
+    kind = np.dtype("u1" if bits == 8 else "<u2")
+    rows = np.frombuffer(plane, kind).reshape(-1, plane.line_size // kind.itemsize)[
+        : plane.height, : plane.width
+    ]
+    return torch.from_numpy(rows.astype(np.float64))
+
+
+def _from_luma(clip: Clip, planes: list[Tensor]) -> Tensor:
+    """Y'CbCr as R'G'B', (1, 1 or 3, H, W) float64. Source: H.273, equations 23 to 36 and 41 to 46."""
+    unit = 2.0 ** (clip.bits - 8)
+    most = 2.0**clip.bits - 1
+    luma = planes[0] / most if clip.full else (planes[0] / unit - 16) / 219
+    if len(planes) < 3:
+        return luma[None, None]
+    middle = 2.0 ** (clip.bits - 1)
+    scale = most if clip.full else 224 * unit
+    cb, cr = (_widened((p - middle) / scale, luma.shape, clip.centred) for p in planes[1:])
+    if clip.matrix == 0:  # G, B, R in the places of Y, Cb, Cr
+        whole = [p / most if clip.full else (p / unit - 16) / 219 for p in planes]
+        return torch.stack([whole[2], whole[0], whole[1]])[None]
+    kr, kb = WEIGHTS[clip.matrix]
+    red, blue = luma + 2 * (1 - kr) * cr, luma + 2 * (1 - kb) * cb
+    green = (luma - kr * red - kb * blue) / (1 - kr - kb)
+    return torch.stack([red, green, blue])[None]
+
+
+def _widened(chroma: Tensor, size: torch.Size, centred: tuple[bool, bool]) -> Tensor:
+    """Chroma at every pixel of luma, by linear interpolation; edges repeat."""
+    for dim, between in ((1, centred[0]), (0, centred[1])):
+        have, want = chroma.shape[dim], size[dim]
+        if have == want:
+            continue
+        at = ((torch.arange(want, dtype=torch.float64) - 0.5 * between) / 2).clamp(0, have - 1)
+        low = at.floor().long()
+        high = (low + 1).clamp(max=have - 1)
+        share = (at - low).unsqueeze(1 - dim)
+        chroma = chroma.index_select(dim, low) * (1 - share) + chroma.index_select(dim, high) * share
+    return chroma
