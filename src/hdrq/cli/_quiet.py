@@ -38,7 +38,7 @@ def quiet_codecs() -> Iterator[None]:
     silence = logging.NullHandler()
     for logger in loggers:
         logger.addHandler(silence)
-    stdout, sys.stdout = sys.stdout, _Filtered(sys.stdout)  # type: ignore[assignment]
+    stdout, sys.stdout = sys.stdout, _Filtered(sys.stdout)
     try:
         with _held_back():
             yield

@@ -174,7 +174,7 @@ def from_iso(data: bytes, path: object) -> GainMap:
     low, high, gamma, before, after = (tuple(v) for v in zip(*rows, strict=True))
     if min(gamma) <= 0:
         raise FileError(f"{path} is damaged: its gain map has a gamma of 0; read layer base")
-    return GainMap(low, high, gamma, before, after, values[0], values[1], bool(flags & 0x40))  # type: ignore[arg-type]
+    return GainMap(low, high, gamma, before, after, values[0], values[1], bool(flags & 0x40))
 
 
 def to_iso(gain: GainMap, denominator: int = 1 << 24) -> bytes:
@@ -267,4 +267,4 @@ def between(base: Tensor, alternate: Tensor, offset: float = 1 / 64) -> tuple[Ga
     grid = 1 << 24  # as stored, so that what is read back is what was meant
     low3, high3 = (tuple(round(v * grid) / grid for v in t.tolist()) for t in (low, high))
     three = (offset, offset, offset)
-    return GainMap(low3, high3, (1.0, 1.0, 1.0), three, three, 0.0, headroom), code  # type: ignore[arg-type]
+    return GainMap(low3, high3, (1.0, 1.0, 1.0), three, three, 0.0, headroom), code

@@ -35,7 +35,7 @@ def read(path: Path, *, alpha: bool = False) -> Image:
         if rows is None:
             rows = file.read(index=0)
         about: dict[str, Any] = file.metadata(index=0, exclude_applied=False)
-        count = 1 if j2k else file.properties(index=...).n_images or 1
+        count = 1 if j2k else file.properties(index=...).n_images or 1  # type: ignore[arg-type]
     if count > 1:
         notes.append(f"animation: the first of {count} frames is read")
     profile = about.get("icc_profile")

@@ -132,7 +132,7 @@ def write(path: Path, image: Image, *, bits: int | None = None) -> tuple[str, ..
     if not 8 <= bits <= 16:
         raise UsageError(f"JPEG XL is written with 8 to 16 bits, not {bits}")
     rows, notes = codes(image.pixels, bits, 1.0, path)
-    data = imagecodecs.jpegxl_encode(
+    data: bytes = imagecodecs.jpegxl_encode(
         rows, lossless=True, bitspersample=bits, usecontainer=False, numthreads=1
     )
     data = codestream(path, data)  # from 13 bits on the encoder adds boxes that nothing here needs

@@ -21,9 +21,10 @@ class Matched:
 
 
 def pictures(folder: Path) -> list[Path]:
-    """Every file below a folder whose suffix hdrq reads, sorted; hidden files are left out."""
+    """Every image file below a folder, sorted; hidden files, clips and raw files are left out."""
     try:
-        found = [p for p in folder.rglob("*") if by_suffix(p) and p.is_file()]
+        known = ((p, by_suffix(p)) for p in folder.rglob("*"))
+        found = [p for p, format in known if format and format.name not in ("raw", "clip") and p.is_file()]
     except OSError as error:
         raise FileError(f"{folder} cannot be listed: {error.strerror}") from error
     seen = [p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts)]

@@ -14,7 +14,7 @@ from hdrq.errors import FileError
 from hdrq.io.color import primaries_of
 from hdrq.io.exr.chroma import rgb, upsample
 from hdrq.io.exr.header import Part, parts_of, stripped
-from hdrq.io.exr.pick import LONG, Picture, pick
+from hdrq.io.exr.pick import LONG, Picture, pick, pictures
 from hdrq.io.exr.write import write
 from hdrq.io.memory import afford
 from hdrq.io.tag import domain_of
@@ -64,6 +64,11 @@ def read(
     white = fields.get("whiteLuminance")
     domain = domain_of(fields.get("hdrqDomain"), "nits")
     return Image(pixels[None], domain, primaries, white_nits=white, notes=tuple(notes), path=str(path))
+
+
+def titles(path: Path) -> tuple[str, ...]:
+    """Names of everything in the file that can be asked for."""
+    return tuple(dict.fromkeys(p.title for p in pictures(parts_of(path, path.read_bytes())) if p.colour))
 
 
 def _afford(path: Path, parts: list[Part], chosen: Part) -> None:

@@ -1,0 +1,139 @@
+"""Inputs that were read wrongly once: each gives the right number or one clear line."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+import pytest
+import torch
+
+from hdrq.encoding.photometry import emit
+from hdrq.errors import FileError, UsageError
+from hdrq.image.transfer import pq_to_nits
+from hdrq.io import read
+from hdrq.records import BT709, BT2020, P3, XYZ
+
+pytestmark = pytest.mark.shared
+
+
+@pytest.fixture
+def case(shared):
+    return lambda name, **options: read(shared / "cases" / name, **options)
+
+
+def test_avif_takes_the_colours_of_its_primary_item(case):
+    image = case("colors_hdr_p3.avif")
+    assert (image.domain, image.primaries, image.bits) == ("pq", P3, 10)
+    assert float(pq_to_nits(image.pixels.double()).mean()) == pytest.approx(236.67, abs=0.01)
+
+
+def test_pq_by_the_curve_of_a_profile_is_pq_by_code_points(case):
+    by_curve, by_points = case("pq_icc_curve.png"), case("pq_cicp.png")
+    assert (by_curve.domain, by_curve.primaries) == (by_points.domain, by_points.primaries) == ("pq", BT2020)
+    assert torch.equal(by_curve.pixels, by_points.pixels)
+
+
+def test_the_curve_of_a_profile_is_evaluated(case, shared):
+    from PIL import Image as Pillow
+
+    image = case("icc_srgb_g18.png")
+    stored = np.asarray(Pillow.open(shared / "cases" / "icc_srgb_g18.png"))
+    light = emit(image).pixels[0].permute(1, 2, 0).numpy()[stored == 160]
+    assert light.size
+    assert np.allclose(light, 43.3, atol=0.1)  # 100 cd/m² · (160/255)^1.8, and the display's black
+    assert "curve evaluated" in image.notes[0]
+
+
+def test_lossy_jpeg_xl_with_a_profile_equals_its_reference(case):
+    image, reference = case("conformance_grayscale.jxl"), case("conformance_grayscale_ref.png")
+    assert (image.pixels - reference.pixels).abs().max() < 0.003
+
+
+def test_gain_maps_give_hdr_and_the_base_on_request(case):
+    for name, primaries, peak, source in (
+        ("apple_gainmap_old.jpg", P3, 4.40, "Apple"),
+        ("seine_sdr_gainmap_srgb.jpg", BT709, 2.435, "Ultra HDR"),
+    ):
+        image, base = case(name), case(name, layer="base")
+        assert (image.domain, image.primaries, image.white_nits) == ("linear", primaries, 203)
+        assert float(image.pixels.max()) == pytest.approx(peak, abs=0.01)
+        assert source in image.notes[0]
+        assert "layer base" in image.notes[0]
+        assert (base.domain, base.bits) == ("srgb", 8)
+        assert float(base.pixels.max()) <= 1
+        assert "gain map not applied" in base.notes[0]
+        assert image.size == base.size
+
+
+def test_a_thumbnail_is_not_the_image(case):
+    image = case("thumb_first.tif")
+    assert image.size == (128, 160)
+    assert "thumbnails" in image.notes[0]
+    small = case("thumb_first.tif", part="0")
+    assert small.size < image.size
+
+
+def test_logluv_is_light_in_xyz(case):
+    image = case("cv_logluv.tiff")
+    assert (image.domain, image.primaries) == ("nits", XYZ)
+    assert image.pixels[0, :, 0, 0].tolist() == pytest.approx(
+        [47.672478, 49.685936, 40.485985], rel=1e-6
+    )  # libtiff 4.7.1
+
+
+def test_exr_header_fields_that_the_library_refuses_do_not_matter(case):
+    plain = case("plain.exr")
+    for name in ("attr_latin1.exr", "attr_deepstate.exr"):
+        assert torch.equal(case(name).pixels, plain.pixels)
+
+
+def test_exr_channels_by_long_names_and_blenders_layers(case):
+    image = case("RedGreenBlue.exr")
+    assert image.pixels.shape == (1, 3, 48, 64)
+    combined = case("blender.exr")
+    assert torch.equal(combined.pixels, image.pixels)
+    assert "Main.Combined" in combined.notes[0]
+    assert torch.equal(case("blender.exr", layer="Main.Combined").pixels, combined.pixels)
+
+
+def test_a_position_pass_is_no_image(case):
+    with pytest.raises(UsageError, match="position or normal pass"):
+        case("xyz_lower.exr")
+
+
+def test_a_tiff_without_pages_is_said_to_have_none(case):
+    with pytest.raises(FileError, match="it has no pages"):
+        case("empty.tif")
+
+
+def test_flat_radiance_whose_first_pixel_looks_like_a_marker(tmp_path):
+    width, height = 40, 5
+    rgbe = np.random.default_rng(0).integers(1, 255, (height, width, 4)).astype(np.uint8)
+    rgbe[..., 3] = 130
+    rgbe[0, 0] = (2, 2, 0, width)
+    path = tmp_path / "x.hdr"
+    path.write_bytes(
+        b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n" + f"-Y {height} +X {width}\n".encode() + rgbe.tobytes()
+    )
+    expected = rgbe[..., :3] * np.ldexp(1.0, rgbe[..., 3:].astype(int) - 136)
+    assert np.allclose(read(path).pixels[0].permute(1, 2, 0).numpy(), expected)
+
+
+def test_a_bitmap_of_four_bits_a_channel(tmp_path):
+    words = np.array([[0x0F00, 0x00F0], [0x000F, 0x0777]], "<u2")
+    masks = struct.pack("<4I", 0x0F00, 0x00F0, 0x000F, 0)
+    head = struct.pack("<IiiHHIIiiII", 40, 2, -2, 1, 16, 3, 8, 0, 0, 0, 0) + masks
+    data = b"BM" + struct.pack("<IHHI", 14 + len(head) + 8, 0, 0, 14 + len(head)) + head + words.tobytes()
+    path = tmp_path / "x.bmp"
+    path.write_bytes(data)
+    seen = (read(path).pixels[0] * 15).round().permute(1, 2, 0).tolist()
+    assert seen == [[[15, 0, 0], [0, 15, 0]], [[0, 0, 15], [7, 7, 7]]]
+
+
+def test_what_is_not_supported_is_refused_by_its_kind(tmp_path):
+    for start, kind in ((b"8BPS\0\1", "Photoshop"), (b"\0\0\0\x18ftypheic", "HEIC"), (b"SDPX", "DPX")):
+        path = tmp_path / "x.png"
+        path.write_bytes(start + bytes(64))
+        with pytest.raises(FileError, match=f"{kind} is not supported; convert it"):
+            read(path)

@@ -1,0 +1,134 @@
+"""Clips: their bit depth, tags and ranges, and one frame at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from hdrq.errors import FileError, UsageError
+from hdrq.io import read
+from hdrq.io.clip import describe, frames, span
+from hdrq.records import BT2020
+
+av = pytest.importorskip("av")
+RANDOM = np.random.default_rng(3)
+
+
+def store(path, pixel_format: str, bits: int, full: bool, tags=(9, 16, 9), size=(24, 32), count=5) -> list:
+    """A lossless clip of random planes; returns the planes of every frame. tags: primaries, transfer, matrix."""
+    stored = []
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.height, stream.width = size
+        stream.pix_fmt = pixel_format
+        coder = stream.codec_context
+        coder.color_primaries, coder.color_trc, coder.colorspace = tags
+        coder.color_range = 2 if full else 1
+        for _ in range(count):
+            frame = av.VideoFrame(size[1], size[0], pixel_format)
+            frame.color_range, frame.colorspace = (2 if full else 1), tags[2]
+            planes = []
+            for plane in frame.planes:
+                kind = np.dtype("u1" if bits == 8 else "<u2")
+                values = RANDOM.integers(
+                    20 << (bits - 8), 220 << (bits - 8), (plane.height, plane.width)
+                ).astype(kind)
+                rows = np.zeros((plane.height, plane.line_size // kind.itemsize), kind)
+                rows[:, : plane.width] = values
+                plane.update(rows.tobytes())
+                planes.append(values.astype(float))
+            stored.append(planes)
+            for packet in stream.encode(frame):
+                container.mux(packet)
+        for packet in stream.encode(None):
+            container.mux(packet)
+    return stored
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("bits", [8, 10, 12])
+def test_code_of_every_depth_and_range_is_exact(tmp_path, bits, full):
+    deep = "" if bits == 8 else f"{bits}le"
+    (y, cb, cr), *_ = store(tmp_path / "x.mkv", f"yuv444p{deep}", bits, full)
+    image = read(tmp_path / "x.mkv")
+    assert (image.domain, image.primaries, image.bits) == ("pq", BT2020, bits)
+    unit, most = 2.0 ** (bits - 8), 2.0**bits - 1
+    luma = y / most if full else (y / unit - 16) / 219
+    cb, cr = ((c - 128 * unit) / (most if full else 224 * unit) for c in (cb, cr))
+    # BT.2020: R = Y + 1.4746 Cr, B = Y + 1.8814 Cb, G from Y = 0.2627 R + 0.6780 G + 0.0593 B
+    expected = np.stack([luma + 1.4746 * cr, luma - 0.16455313 * cb - 0.57135313 * cr, luma + 1.8814 * cb])
+    assert np.abs(image.pixels[0].numpy() - expected).max() < 1e-5
+
+
+@pytest.mark.parametrize("transfer", [(16, "pq"), (18, "hlg"), (13, "srgb"), (8, "linear")])
+def test_transfer_and_primaries_come_from_the_tags(tmp_path, transfer):
+    store(tmp_path / "x.mkv", "yuv444p10le", 10, False, tags=(9, transfer[0], 9))
+    image = read(tmp_path / "x.mkv")
+    assert (image.domain, image.primaries) == (transfer[1], BT2020)
+
+
+def test_rgb_and_grey_are_taken_as_they_are(tmp_path):
+    (g, b, r), *_ = store(tmp_path / "x.mkv", "gbrp10le", 10, True, tags=(9, 16, 0))
+    assert np.allclose(read(tmp_path / "x.mkv").pixels[0].numpy(), np.stack([r, g, b]) / 1023)
+    store(tmp_path / "y.mkv", "gray10le", 10, False)
+    assert read(tmp_path / "y.mkv").pixels.shape == (1, 1, 24, 32)
+
+
+def test_halved_chroma_of_a_flat_colour_and_of_a_ramp(tmp_path):
+    path = tmp_path / "x.y4m"
+    y = np.full((8, 8), 128, np.uint8)
+    cb = np.tile(np.arange(100, 180, 20, dtype=np.uint8), (4, 1))
+    cr = np.full((4, 4), 128, np.uint8)
+    body = b"FRAME\n" + y.tobytes() + cb.tobytes() + cr.tobytes()
+    for kind, first in ((b"C420mpeg2", [100, 110, 120, 130]), (b"C420jpeg", [100, 105, 115, 125])):
+        path.write_bytes(b"YUV4MPEG2 W8 H8 F25:1 Ip A1:1 " + kind + b" XCOLORRANGE=FULL\n" + body)
+        pixels = read(path).pixels[0]
+        chroma = (pixels[2] - 128 / 255) / 1.772 * 255 + 128  # blue of BT.601
+        assert chroma[0, :4].tolist() == pytest.approx(first, abs=0.01)
+        assert torch.allclose(pixels[0], torch.tensor(128 / 255))
+
+
+def test_frames_are_chosen_and_streamed(tmp_path):
+    path = tmp_path / "x.mkv"
+    stored = store(path, "gray", 8, True, tags=(1, 13, 1), count=7)
+    every = [f.pixels[0, 0].numpy() for f in frames(path)]
+    assert len(every) == 7
+    for select, chosen in (
+        ("", range(7)),
+        ("2", [2]),
+        ("1:6:2", [1, 3, 5]),
+        (":3", [0, 1, 2]),
+        ("5:", [5, 6]),
+    ):
+        found = [f.pixels[0, 0].numpy() for f in frames(path, select)]
+        assert len(found) == len(chosen)
+        assert all(np.array_equal(a, every[i]) for a, i in zip(found, chosen))
+    assert np.allclose(every[3] * 255, stored[3][0])
+    assert np.array_equal(read(path, part=4).pixels[0, 0].numpy(), every[4])
+    assert "first frame" in read(path).notes[0]
+    with pytest.raises(UsageError, match="no frame 9"):
+        read(path, part=9)
+
+
+def test_selections_that_select_nothing_are_refused():
+    assert span("0:100:10") == (0, 100, 10)
+    for wrong in ("a", "-1", "1:2:0", "1:2:3:4", "1.5"):
+        with pytest.raises(UsageError, match="selects no frames"):
+            span(wrong)
+
+
+def test_untagged_clips_say_what_is_assumed(tmp_path):
+    store(tmp_path / "x.mkv", "yuv420p", 8, False, tags=(2, 2, 2))
+    notes = " ".join(read(tmp_path / "x.mkv").notes)
+    assert "BT.601 by the height" in notes
+    assert "transfer not tagged" in notes
+    clip = describe(tmp_path / "x.mkv")
+    assert (clip.width, clip.height, clip.rate, clip.bits) == (32, 24, 25, 8)
+
+
+def test_a_damaged_clip_is_one_line(tmp_path):
+    (tmp_path / "x.mp4").write_bytes(b"\0\0\0\x18ftypisom" + bytes(100))
+    with pytest.raises(FileError, match="is damaged") as caught:
+        read(tmp_path / "x.mp4")
+    assert "\n" not in str(caught.value)
