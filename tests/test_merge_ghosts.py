@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hdrq.merging.combination import Recipe
+from hdrq.merging.averaging import Weighting
 from hdrq.merging.merge import Settings, merge
 from shooting import response_file, save, scene, shoot
 
@@ -54,7 +54,7 @@ def test_a_rule_of_two_passes_counts_movement_once(frames, tmp_path) -> None:
     crossed[3][60:90, 100:130] = 150
     paths = save(crossed, tmp_path)
     once, twice = (
-        merge(paths, replace(AUTO, reference=5, recipe=Recipe(rule))).report.frames[3].ghosts
+        merge(paths, replace(AUTO, reference=5, weighting=Weighting(rule))).report.frames[3].ghosts
         for rule in ("photon-count", "least-noise")
     )
     assert twice == once > 0.01

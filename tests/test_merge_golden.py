@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from hdrq.merging.alignment.threshold_bitmaps import grey, mtb_shift
-from hdrq.merging.combination import Recipe
+from hdrq.merging.alignment.mtb import grey, mtb_shift
+from hdrq.merging.averaging import Weighting
+from hdrq.merging.fusion import mertens
 from hdrq.merging.merge import Settings, merge
 from hdrq.merging.response.curve import consistency, fixed_response, usable
-from hdrq.merging.rules.debevec import debevec
-from hdrq.merging.rules.mertens import mertens
-from hdrq.merging.rules.neighbour_ratios import neighbour_ratios
-from hdrq.merging.rules.robertson import robertson
+from hdrq.merging.response.estimators.debevec import debevec
+from hdrq.merging.response.estimators.neighbour_ratios import neighbour_ratios
+from hdrq.merging.response.estimators.robertson import robertson
 from shooting import save
 
 STACKS = {"room": "stack_room_d1.npz", "ghost3": "stack_ghost3_d2.npz"}
@@ -58,11 +58,11 @@ def test_merges_are_those_of_opencv(stack, tmp_path, kind, rule, weight, weigh, 
         curve[0] = curve[1]  # as OpenCV starts its identity
     np.save(tmp_path / "curve.npy", curve)
     paths = save([f[1::3, 1::3] for f in frames], tmp_path)
-    recipe = Recipe(rule, weight, weigh, "none")
+    weighting = Weighting(rule, weight, weigh, "none")
     settings = Settings(
         times=times,
         response=str(tmp_path / "curve.npy"),
-        recipe=recipe,
+        weighting=weighting,
         align="none",
         deghost="none",
         scale="relative",

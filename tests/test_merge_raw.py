@@ -16,7 +16,7 @@ from hdrq.cli import main
 from hdrq.errors import FileError, MissingPart, UsageError
 from hdrq.io.exposures import exif_exposure
 from hdrq.io.raw import read_raw
-from hdrq.merging.frames import read_frame
+from hdrq.merging.exposure_stack import read_frame
 from hdrq.merging.merge import Settings, merge
 from hdrq.merging.raw_render import malvar
 from shooting import scene

@@ -11,18 +11,18 @@ from scipy.ndimage import gaussian_filter
 
 from hdrq.image.warp import corner_motion
 from hdrq.io.exposures import exposures_of
-from hdrq.merging.alignment.chain import align
-from hdrq.merging.alignment.flow import tv_flow
-from hdrq.merging.alignment.threshold_bitmaps import grey, mtb_shift
-from hdrq.merging.combination import Recipe
-from hdrq.merging.exposure_stack import Bracket
+from hdrq.merging.alignment.align import align
+from hdrq.merging.alignment.mtb import grey, mtb_shift
+from hdrq.merging.alignment.optical_flow import tv_flow
+from hdrq.merging.averaging import Weighting
+from hdrq.merging.exposure_stack import ExposureStack
 from hdrq.merging.merge import Settings, merge
 from hdrq.merging.response.curve import usable
+from hdrq.merging.response.estimators.debevec import debevec
+from hdrq.merging.response.estimators.mitsunaga_nayar import mitsunaga_nayar
+from hdrq.merging.response.estimators.neighbour_ratios import neighbour_ratios
+from hdrq.merging.response.estimators.robertson import robertson
 from hdrq.merging.response.files import write_response
-from hdrq.merging.rules.debevec import debevec
-from hdrq.merging.rules.mitsunaga_nayar import mitsunaga_nayar
-from hdrq.merging.rules.neighbour_ratios import neighbour_ratios
-from hdrq.merging.rules.robertson import robertson
 from hdrq.scoring.metrics.psnr import psnr
 from shooting import exposure_of, response_file, save, scene, seen_through, shoot, turned, well_exposed
 
@@ -58,7 +58,7 @@ def off(ours: np.ndarray, light: np.ndarray, where: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("rule", ["photon-count", "least-noise", "linear-mean", "log-mean", "time-squared"])
 def test_radiance_comes_back_with_a_known_response(light, still, camera, rule) -> None:
-    ours = pixels(still, replace(STILL, response=camera, recipe=Recipe(rule)))
+    ours = pixels(still, replace(STILL, response=camera, weighting=Weighting(rule)))
     errors = off(ours, light, well_exposed(light, TIMES))
     assert np.median(errors) < 0.01
     assert np.quantile(errors, 0.9) < (0.02 if rule in ("photon-count", "least-noise") else 0.03)
@@ -147,7 +147,7 @@ def test_handheld_frames_are_found(wide, tmp_path, degrees, dy, dx) -> None:
     hand = turned(degrees, dy, dx, size)
     frames = [shoot(wide, 1 / 4, 0), shoot(seen_through(wide, hand), 1.0, 1)]
     paths = save(frames, tmp_path)
-    bracket = Bracket(paths, exposures_of(paths, times=[1 / 4, 1.0]))
+    bracket = ExposureStack(paths, exposures_of(paths, times=[1 / 4, 1.0]))
     found = align(bracket, reference=0).placements[1]
     assert corner_motion(np.linalg.inv(hand) @ found.transform, size) < 0.5
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from hdrq.merging.alignment.threshold_bitmaps import grey, mtb_shift
-from hdrq.merging.combination import Recipe
+from hdrq.merging.alignment.mtb import grey, mtb_shift
+from hdrq.merging.averaging import Weighting
+from hdrq.merging.fusion import mertens
 from hdrq.merging.merge import Settings, merge
-from hdrq.merging.rules.debevec import debevec
-from hdrq.merging.rules.mertens import mertens
+from hdrq.merging.response.estimators.debevec import debevec
 from hdrq.merging.weights import weight_table
 from shooting import save
 
@@ -87,7 +87,7 @@ def test_merges_are_those_of_the_toolbox(numbers, room, exposures, tmp_path) -> 
     seen = set()
     for case in numbers["buildhdr"]:
         merged, _, mean = case["merge"].partition(" ")
-        recipe = Recipe(
+        weighting = Weighting(
             RULES[merged],
             WEIGHTS[case["weight"]],
             "code" if mean else "channel",
@@ -97,7 +97,12 @@ def test_merges_are_those_of_the_toolbox(numbers, room, exposures, tmp_path) -> 
         )
         response = {"gamma": "gamma2.2", "sRGB": "srgb", "LUT": str(tmp_path / "lut.npy")}[case["lin"]]
         settings = Settings(
-            times=exposures, response=response, recipe=recipe, align="none", deghost="none", scale="relative"
+            times=exposures,
+            response=response,
+            weighting=weighting,
+            align="none",
+            deghost="none",
+            scale="relative",
         )
         ours = merge(paths, settings).image.pixels[0].double().numpy()
         expected = np.array(case["px"])

@@ -10,10 +10,10 @@ import torch
 from scipy.ndimage import uniform_filter
 
 import hdrq
-from hdrq.merging.combination import Recipe, rules
+from hdrq.merging.averaging import Weighting, rules
 from hdrq.merging.merge import Merged, Settings, merge
 from hdrq.merging.response.curve import usable
-from hdrq.merging.rules.neighbour_ratios import neighbour_ratios
+from hdrq.merging.response.estimators.neighbour_ratios import neighbour_ratios
 from hdrq.records import Image
 from shooting import exposure_of, response_file, save, scene, seen_through, shoot, turned, well_exposed
 
@@ -178,7 +178,7 @@ def test_white_in_every_frame_is_neutral(tmp_path) -> None:
 @pytest.mark.parametrize("weight", ["sigmoid", "triangle-floor"])
 def test_every_rule_stays_within_its_bounds(bracket, told, rule, weight) -> None:
     """Resampled frames too: bicubic weights could leave them."""
-    found = merge(bracket[0], replace(told, recipe=Recipe(rule, weight), deghost="none"))
+    found = merge(bracket[0], replace(told, weighting=Weighting(rule, weight), deghost="none"))
     assert float(found.image.pixels.min()) >= 0
     bound = float(found.response.curve[-1].max()) / TIMES.min()
     assert float(found.image.pixels.max()) <= bound * (1 + 1e-6)

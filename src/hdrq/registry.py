@@ -18,6 +18,7 @@ SHELVES = {
     "tonemapper": "tonemapping.operators",
     "expander": "tonemapping.expanders",
     "merger": "merging.rules",
+    "response": "merging.response.estimators",
     "distortion": "distillation.distortions",
     "dataset": "evaluation.datasets",
     "recipe": "training.recipes",

@@ -1,4 +1,4 @@
-"""A merge's report for people: a table at the prompt, JSON, HTML; the response drawn; the ghosts as a picture."""
+"""The report of a merge as a table, JSON or HTML page; the response as a plot; the ghosts as an image."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def progress(step: str) -> None:
 
 
 def _fused(report: Any) -> bool:
-    return report.rule == "mertens"
+    return bool(report.fused)
 
 
 def _columns(report: Any) -> list[Column]:
@@ -66,22 +66,28 @@ def _facts(report: Any) -> list[tuple[str, str]]:
     if report.raw:
         facts.append(("raw files", report.raw))
     if _fused(report):
-        return [*facts, ("fusion", "Mertens; code of a picture to look at, no radiance")]
+        return [*facts, ("fusion", "Mertens; code of an image for viewing, without radiance")]
     bright, dark = ((sum(v)) ** 0.5 for v in (report.noise, report.noise[1:]))
     noise = f"{100 * bright:.2g} % of white at white, {100 * dark:.2g} % in the dark"
     if bright < 4e-4:
-        noise = "less than the steps of the code show"
+        noise = "below the steps of the code"
     return [
         *facts,
         ("response", report.response),
-        ("consistency", f"bias {report.bias:.3f}, rms {report.rms:.3f} stops between neighbouring exposures"),
+        ("consistency", _consistency(report)),
         ("noise", noise),
         ("rule", report.rule),
         ("scale", f"{report.scale}; factor {report.factor:.6g}"),
-        ("dynamic range", f"{report.stops:.1f} stops (0.01 % to 99.99 % of the picture)"),
-        ("movement", f"{100 * report.ghosts:.2f} % of the picture"),
+        ("dynamic range", f"{report.stops:.1f} stops (0.01 % to 99.99 % of the pixels)"),
+        ("movement", f"{100 * report.ghosts:.2f} % of the image"),
         ("lost", f"{100 * report.clipped_everywhere:.3f} % clipped in every frame, {100 * report.black_everywhere:.3f} % black"),
     ]  # fmt: skip
+
+
+def _consistency(report: Any) -> str:
+    if report.bias != report.bias:
+        return "not known: neighbouring exposures show too few pixels both well"
+    return f"bias {report.bias:.3f}, rms {report.rms:.3f} stops between neighbouring exposures"
 
 
 def show(report: Any, output: str) -> None:
@@ -99,7 +105,7 @@ def show(report: Any, output: str) -> None:
 
 
 def write(merged: Any, path: str) -> None:
-    """The whole report as .json or .html; a page also shows the picture, what moved and the response."""
+    """The whole report as .json or .html; a page also shows the image, what moved and the response."""
     report = merged.report
     if Path(path).suffix.lower() == ".json":
         write_text(json.dumps(plain(asdict(report)), indent=1, ensure_ascii=False) + "\n", path)
@@ -122,9 +128,9 @@ def write(merged: Any, path: str) -> None:
             ],
         )
     notes = "".join(f"<li>{html.escape(n)}</li>" for n in report.notes)
-    pictures = "".join(
+    images = "".join(
         f"<figure><img src='{data}' alt=''><figcaption>{words}</figcaption></figure>"
-        for words, data in _pictures(merged)
+        for words, data in _images(merged)
     )
     write_text(
         "<!doctype html><html lang=en><meta charset=utf-8><title>hdrq merge</title><style>body{font:15px/1.5 sans-serif;"
@@ -132,7 +138,7 @@ def write(merged: Any, path: str) -> None:
         "padding:.2em .7em;text-align:left}dl{display:grid;grid-template-columns:max-content 1fr;gap:.2em 1em}"
         "dt{font-weight:bold}dd{margin:0}figure{display:inline-block;margin:0 1em 1em 0;vertical-align:top}"
         "figure img{max-height:230px;max-width:100%}figcaption{color:#555}</style>"
-        f"<h1>{len(report.frames)} exposures merged</h1>{pictures}<dl>{facts}</dl><h2>Frames</h2>{frames}{pairs}"
+        f"<h1>{len(report.frames)} exposures merged</h1>{images}<dl>{facts}</dl><h2>Frames</h2>{frames}{pairs}"
         f"{f'<h2>Notes</h2><ul>{notes}</ul>' if notes else ''}<p>hdrq {html.escape(report.version)}</p></html>\n",
         path,
     )
@@ -145,12 +151,12 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
     return "<table>" + row(head, "th") + "".join(row(r, "td") for r in rows) + "</table>"
 
 
-def _pictures(merged: Any) -> list[tuple[str, str]]:
-    """(caption, data URI) of what there is to see."""
+def _images(merged: Any) -> list[tuple[str, str]]:
+    """(caption, data URI) of the images of a page."""
     from hdrq.encoding.thumbnails import thumbnail
     from hdrq.records import Image
 
-    shown = [("the picture" if _fused(merged.report) else "tone-mapped", thumbnail(merged.image, 480))]
+    shown = [("the image" if _fused(merged.report) else "tone-mapped", thumbnail(merged.image, 480))]
     if merged.ghosts is not None and merged.report.ghosts:
         mask = Image(merged.ghosts[None, None].float() / 255, "srgb")
         shown.append(("left out of some frames (white)", thumbnail(mask, 480)))
@@ -188,7 +194,7 @@ def _drawn(response: Any) -> Any:
 
 
 def write_mask(merged: Any, path: str) -> None:
-    """Movement as a grey picture, white where frames were left out."""
+    """Movement as a grey image, white where frames were left out."""
     from hdrq import io
     from hdrq.records import Image
 

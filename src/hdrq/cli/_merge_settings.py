@@ -45,7 +45,7 @@ def check_targets(frames: Sequence[Path], output: str, options: dict[str, Any]) 
 
 def settings(options: dict[str, Any]) -> Any:
     """The Settings that the options describe."""
-    from hdrq.merging.combination import Recipe
+    from hdrq.merging.averaging import Weighting
     from hdrq.merging.merge import Settings
     from hdrq.scoring.batch import device_of
 
@@ -63,13 +63,13 @@ def settings(options: dict[str, Any]) -> Any:
         allow_equal=options["allow_equal"],
         estimate_exposures=options["estimate_exposures"],
         response=options["response"],
-        recipe=Recipe(
+        weighting=Weighting(
             options["rule"],
             options["weight"],
             options["weigh"],
             options["edge"],
-            hollow="toolbox" if as_toolbox else "",
-            black=1 / 65535 if as_toolbox and options["rule"] == "log-mean" else 0.0,
+            fill_holes="toolbox" if as_toolbox else "",
+            offset=1 / 65535 if as_toolbox and options["rule"] == "log-mean" else 0.0,
         ),
         align=options["align"],
         crop=options["crop"],

@@ -1,4 +1,4 @@
-"""hdrq merge: a bracket of exposures to radiance, or to a fused picture."""
+"""hdrq merge: exposures of one scene to radiance, or to a fused image."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ from typing import Any
 
 import click
 
-from hdrq.cli import _merge_output as _merge_report
-from hdrq.cli import _merge_settings
+from hdrq.cli import _merge_output, _merge_settings
 from hdrq.cli import options as _options
 from hdrq.cli.app import say
 
 
-@click.command(short_help="Merge exposures into radiance, handheld and moving ones too.")
+@click.command(short_help="Merge exposures to radiance, with alignment and deghosting.")
 @click.argument("frames", nargs=-1, required=True, metavar="FRAMES...", type=click.Path(path_type=Path))
 @click.option(
     "-o",
     "--output",
     required=True,
     metavar="FILE",
-    help="Picture to write: .exr, .hdr ...; --fuse: .png, .jpg ...",
+    help="Image to write: .exr, .hdr ...; with --fuse .png, .jpg ...",
 )
 @click.option(
-    "--times", metavar="T1,T2,...", help="Exposure times in the frames' order, 1/30 or 0.5; instead of EXIF."
+    "--times",
+    metavar="T1,T2,...",
+    help="Exposure times in the order of the frames, such as 1/30 or 0.5, in place of EXIF's.",
 )
 @click.option(
     "--ev", metavar="E1,E2,...", help="Exposures in stops, in the frames' order; larger is brighter."
@@ -32,12 +33,12 @@ from hdrq.cli.app import say
     "--exposures",
     "table",
     metavar="FILE.csv",
-    help="Table with columns file, seconds (iso, fnumber) or file, ev.",
+    help="Table of exposures with columns file, seconds (iso, fnumber), or file, ev.",
 )
 @click.option(
     "--estimate-exposures",
     is_flag=True,
-    help="Find the true ratios from the pixels; say how far EXIF was off.",
+    help="Estimate exposure ratios from the pixels, and report how far the stated ones were off.",
 )
 @click.option("--allow-equal", is_flag=True, help="Accept frames of equal exposure.")
 @click.option(
@@ -48,94 +49,95 @@ from hdrq.cli.app import say
     help="Camera response: auto, neighbour-ratios, debevec, robertson, mitsunaga-nayar; linear, srgb, gamma2.2, pq, "
     "hlg; or a file (.json .rsp .npz .csv).",
 )
-@click.option("--save-response", metavar="FILE.json", help="Keep the response, to be used with --response.")
-@click.option("--plot-response", metavar="FILE.png", help="Draw the response.")
+@click.option("--save-response", metavar="FILE.json", help="Write the response, for use with --response.")
+@click.option("--plot-response", metavar="FILE.png", help="Plot the response.")
 @click.option(
     "--rule",
     default="photon-count",
     show_default=True,
     metavar="NAME",
-    help="photon-count, least-noise, linear-mean, log-mean, time-squared.",
+    help="Averaging rule: photon-count, least-noise, linear-mean, log-mean, time-squared.",
 )
 @click.option(
     "--weight",
     default="sigmoid",
     show_default=True,
     metavar="NAME",
-    help="sigmoid, hat, triangle, gaussian, robertson, plateau, triangle-floor, triangle-5, flat ...",
+    help="Weight of a code: sigmoid, hat, triangle, gaussian, robertson, plateau, triangle-floor, triangle-5, flat ...",
 )
 @click.option(
     "--weigh",
     type=click.Choice(["channel", "mean", "code"]),
     default="channel",
     show_default=True,
-    help="Weigh channels each by its code, by the mean of their weights, or by their mean code.",
+    help="What a pixel is weighed by: every channel's own code, the mean of the channels' weights, or their mean code.",
 )
 @click.option(
     "--edge",
     type=click.Choice(["hold", "toolbox", "none"]),
     default="hold",
     show_default=True,
-    help="The shortest frame's highlights and the longest's shadows: kept, as HDR Toolbox does, as tabled.",
+    help="Weights of the highlights of the shortest frame and the shadows of the longest: held at their peak, as HDR Toolbox "
+    "has them, or as --weight says.",
 )
 @click.option(
     "--align",
     type=click.Choice(["auto", "mtb", "homography", "flow", "none"]),
     default="auto",
     show_default=True,
-    help="Whole shifts, homographies, dense flow; auto resamples only where needed.",
+    help="Alignment by whole shifts, homographies or dense flow; auto resamples only where needed.",
 )
 @click.option(
     "--crop",
     type=click.Choice(["common", "reference"]),
     default="common",
     show_default=True,
-    help="Keep what all frames see, or all of the reference.",
+    help="Area of the result: what all frames see, or all of the reference.",
 )
 @click.option(
     "--deghost",
     type=click.Choice(["auto", "reference", "bitmap", "patch", "none"]),
     default="auto",
     show_default=True,
-    help="Leave out what moved. auto is reference.",
+    help="How moving objects are left out; auto is reference.",
 )
 @click.option(
     "--reference",
     default="auto",
     show_default=True,
     metavar="auto|N",
-    help="Frame that decides place and time, from 1.",
+    help="Frame that others are aligned to and whose moving objects are kept, counted from 1.",
 )
 @click.option(
     "--scale",
     type=click.Choice(["auto", "absolute", "relative", "median"]),
     default="auto",
     show_default=True,
-    help="cd/m² where time, aperture and ISO are known; response over exposure; median luminance 1.",
+    help="Scale of the result: cd/m², which needs time, aperture and ISO; response over exposure; or a median luminance of 1.",
 )
-@click.option("--fuse", is_flag=True, help="Exposure fusion: a picture to look at, no radiance.")
+@click.option("--fuse", is_flag=True, help="Exposure fusion: an image for viewing, without radiance.")
 @click.option(
     "--fusion-weights",
     default="1,1,1",
     show_default=True,
     metavar="C,S,E",
-    help="Powers of contrast, saturation and exposure in --fuse.",
+    help="With --fuse: powers of contrast, saturation and exposure.",
 )
 @click.option(
-    "--uncertainty", is_flag=True, help="Add the standard error of every value as EXR layer `error`."
+    "--uncertainty", is_flag=True, help="Add the standard error of every value as the EXR layer `error`."
 )
-@click.option("--ghost-mask", metavar="FILE.png", help="Write where movement was found.")
+@click.option("--ghost-mask", metavar="FILE.png", help="Write a mask of the moving objects found.")
 @click.option(
     "--white",
     type=float,
     metavar="VALUE",
-    help="Float and raw files: the value at which they clip.  [default: 1; what a raw file says]",
+    help="Float and raw files: the value at which they clip.  [default: 1; of raw files, what they state]",
 )
 @click.option(
     "--black",
     type=float,
     metavar="VALUE",
-    help="Raw files: the value without light.  [default: what the file says]",
+    help="Raw files: the value without light.  [default: what the file states]",
 )
 @click.option(
     "--balance",
@@ -149,19 +151,19 @@ from hdrq.cli.app import say
     type=click.Choice(["before", "after"]),
     default="before",
     show_default=True,
-    help="Raw files: every frame, or the merged mosaic once (frames from a tripod).",
+    help="Raw files: demosaic every frame, or the merged mosaic (frames from a tripod).",
 )
 @click.option(
     "--depth",
     type=click.Choice(["half", "float", "uint8", "uint16"]),
-    help="Of the numbers written.  [default: float in EXR]",
+    help="Number type of the file written.  [default: float in EXR]",
 )
 @click.option("--report", metavar="FILE", help="Write the report as .json or .html.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the random sample points.")
-@click.option("-q", "--quiet", is_flag=True, help="No table.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random sample points.")
+@click.option("-q", "--quiet", is_flag=True, help="Print no table.")
 @_options.device_option
 def merge(frames: tuple[Path, ...], output: str, **options: Any) -> None:
-    """Merge exposures of one scene into radiance.
+    """Merge exposures of one scene to radiance.
 
     \b
     hdrq merge shots/*.jpg -o scene.exr
@@ -179,22 +181,22 @@ def merge(frames: tuple[Path, ...], output: str, **options: Any) -> None:
             if isinstance(step, Merged):
                 merged = step
             elif not options["quiet"]:
-                _merge_report.progress(step)
+                _merge_output.progress(step)
     finally:
-        _merge_report.progress("")
+        _merge_output.progress("")
     if merged is None:
         raise SystemExit(3)
     _write(merged, output, options)
     for note in merged.report.notes:
         say(f"hdrq: note: {note}")
     if options["report"]:
-        _merge_report.write(merged, options["report"])
+        _merge_output.write(merged, options["report"])
     if not options["quiet"]:
-        _merge_report.show(merged.report, output)
+        _merge_output.show(merged.report, output)
 
 
 def _write(merged: Any, output: str, options: dict[str, Any]) -> None:
-    """The picture, and what was asked for beside it."""
+    """The image, and the files asked for beside it."""
     from inspect import signature
 
     from hdrq import io
@@ -227,6 +229,6 @@ def _write(merged: Any, output: str, options: dict[str, Any]) -> None:
 
         write_response(options["save_response"], merged.response)
     if options["plot_response"] and merged.response is not None:
-        _merge_report.plot(merged.response, options["plot_response"])
+        _merge_output.plot(merged.response, options["plot_response"])
     if options["ghost_mask"]:
-        _merge_report.write_mask(merged, options["ghost_mask"])
+        _merge_output.write_mask(merged, options["ghost_mask"])

@@ -59,8 +59,8 @@ def exposures_of(
 ) -> list[Exposure]:
     """One Exposure per file: as told (times, ev or a CSV), else from EXIF, else from the files' names.
 
-    Every frame must come from the same source; what the source leaves out of aperture or sensitivity must be left
-    out of all frames (ratios then still hold where it did not change).
+    Times without aperture or sensitivity take those of EXIF. Every frame must come from the same source; what it leaves
+    out of aperture or sensitivity must be left out of all frames (ratios then still hold where it did not change).
     """
     if sum(x is not None for x in (times, ev, table)) > 1:
         raise UsageError("--times, --ev and --exposures say the same thing twice; keep one")
@@ -72,11 +72,11 @@ def exposures_of(
     if times is not None:
         if min(times) <= 0:
             raise UsageError("--times must all be positive")
-        found = [Exposure(seconds=t, source="--times") for t in times]
+        found = _with_exif([Exposure(seconds=t, source="--times") for t in times], paths)
     elif ev is not None:
         found = [Exposure(ev=e, source="--ev") for e in ev]
     elif table is not None:
-        found = _from_table(paths, Path(table))
+        found = _with_exif(_from_table(paths, Path(table)), paths)
     else:
         found = [exif_exposure(path) for path in paths]
         if any(e.relative is None for e in found):
@@ -85,10 +85,23 @@ def exposures_of(
                 lost = [Path(p).name for p, e in zip(paths, found) if e.relative is None]
                 raise UsageError(
                     f"no exposure is known of {', '.join(lost[:3])}{' ...' if len(lost) > 3 else ''}: no EXIF and none "
-                    "in the name; give --times 1/30,1/8,..., --ev -2,0,2 or --exposures FILE.csv"
+                    "in the name; give --times 1/30,1/8,..., --ev -2,0,2, --exposures FILE.csv or --estimate-exposures"
                 )
-            found = named
+            found = _with_exif(named, paths)
     return _alike(found, paths)
+
+
+def _with_exif(found: list[Exposure], paths: Sequence[str | Path]) -> list[Exposure]:
+    """Exposure times completed by the aperture and sensitivity that EXIF states."""
+    out = []
+    for exposure, path in zip(found, paths):
+        if exposure.seconds is not None and None in (exposure.iso, exposure.fnumber) and Path(path).is_file():
+            stated = exif_exposure(path)
+            exposure = replace(
+                exposure, iso=exposure.iso or stated.iso, fnumber=exposure.fnumber or stated.fnumber
+            )
+        out.append(exposure)
+    return out
 
 
 def _alike(found: list[Exposure], paths: Sequence[str | Path]) -> list[Exposure]:

@@ -1,1 +1,1 @@
-"""Exposure stacks to radiance or to a fused image."""
+"""Exposures of one scene merged to radiance, or fused to an image."""

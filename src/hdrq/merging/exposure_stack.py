@@ -1,4 +1,4 @@
-"""A stack of exposures on disk: read one by one, kept in memory as far as they fit."""
+"""Exposures of one scene: every frame as its file holds it (codes or floats), read one by one, kept while memory lasts."""
 
 from __future__ import annotations
 
@@ -6,18 +6,128 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from hdrq.errors import FileError, UsageError
+from hdrq.image.arithmetic import all_finite
+from hdrq.image.transfer import linear_to_srgb
+from hdrq.io import identify, read
 from hdrq.io.exposures import Exposure, check_spread
 from hdrq.io.memory import free_bytes
-from hdrq.io.raw import Factors, Sensor
-from hdrq.merging.frames import Frame, read_frame
-from hdrq.records import Primaries
+from hdrq.io.raw import SUFFIXES, Factors, Sensor, read_raw
+from hdrq.records import BT709, Image, Primaries
 
+Source: TypeAlias = "str | Path | Image | np.ndarray | Tensor"
 SHARE = 0.25  # of free memory that decoded frames may keep
 MOST = 1_500_000_000  # bytes they keep at most, so that thirty 45-megapixel frames merge within 8 GB
+
+
+@dataclass(frozen=True)
+class Frame:
+    """codes      (C, H, W) uint8 or uint16; of float files, sixteen bits of value / white
+    light      (C, H, W) float32 value / white, of float files only
+    domain     what the code means: "srgb", "linear", "pq" ... as the reader found
+    white      the value that counts as clipped in a float file
+    sensor     how merged codes of raw files become an image;  raw: their levels and white balance, in words
+    """
+
+    codes: np.ndarray
+    domain: str
+    primaries: Primaries
+    light: np.ndarray | None = None
+    white: float = 1.0
+    notes: tuple[str, ...] = ()
+    sensor: Sensor | None = None
+    raw: str = ""
+
+    @property
+    def levels(self) -> int:
+        return 256 if self.codes.dtype == np.uint8 else 65536
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return int(self.codes.shape[1]), int(self.codes.shape[2])
+
+    @property
+    def nbytes(self) -> int:
+        return self.codes.nbytes + (self.light.nbytes if self.light is not None else 0)
+
+    def eight(self) -> np.ndarray:
+        """(C, H, W) uint8 codes for registration; linear ones are brightened as sRGB does."""
+        if self.codes.dtype == np.uint8:
+            return self.codes
+        x = torch.arange(65536, dtype=torch.float32) / 65535
+        x = linear_to_srgb(x) if self.domain in ("linear", "nits") else x
+        return (x * 255).round().to(torch.uint8).numpy()[self.codes]
+
+
+def name_of(source: Source, index: int) -> str:
+    """The file's name, or the frame's number."""
+    return Path(source).name if isinstance(source, (str, Path)) else f"frame {index + 1}"
+
+
+def read_frame(
+    source: Source,
+    white: float | None = None,
+    balance: str | Factors = "camera",
+    mosaic: bool = False,
+    black: float | None = None,
+) -> Frame:
+    """One exposure: a file, an Image, an array (H, W) or (H, W, C) of uint8, uint16 or floats, or a tensor (C, H, W).
+
+    white    the value at which the frame clips: of float files, None is 1; of raw files, None is what they say
+    black    of raw files: the value without light; None is what they say
+    balance  of raw files: "camera", "daylight", "none", or factors on red, green and blue
+    mosaic   raw files are left as one colour a pixel
+    """
+    if isinstance(source, (str, Path)) and Path(source).suffix.lower() in SUFFIXES:
+        codes, sensor, words, doubts = read_raw(Path(source), balance, mosaic, black, white)
+        return Frame(codes, "linear", BT709, notes=doubts, sensor=sensor, raw=words)
+    name = Path(source).name if isinstance(source, (str, Path)) else "an image in memory"
+    if mosaic:
+        raise UsageError(f"{name} is not a raw file; --demosaic after needs raw files")
+    if black is not None:
+        raise UsageError(f"{name} is not a raw file; --black is for raw files")
+    frame = _frame_of(source, name, white)
+    if frame.light is None and white is not None:
+        raise UsageError(f"{name} holds integer code, which clips at its largest value; leave out --white")
+    return frame
+
+
+def _frame_of(source: Source, name: str, white: float | None) -> Frame:
+    """The frame of a file that is not raw, or of an image in memory."""
+    if isinstance(source, np.ndarray):
+        array = source[..., None] if source.ndim == 2 else source
+        if array.ndim != 3 or array.shape[-1] not in (1, 3):
+            raise UsageError(f"an array of shape {source.shape} is not a frame; give (H, W) or (H, W, 3)")
+        if array.dtype in (np.uint8, np.uint16):
+            return Frame(np.ascontiguousarray(np.moveaxis(array, -1, 0)), "srgb", BT709)
+        if array.dtype.kind != "f":
+            raise UsageError(f"an array of {array.dtype} is not a frame; give uint8, uint16 or floats")
+        image = Image(torch.from_numpy(np.moveaxis(array, -1, 0).astype(np.float32))[None], "linear")
+    elif isinstance(source, Tensor):
+        tensor = source.detach().cpu().float()
+        image = Image(tensor[None] if tensor.dim() == 3 else tensor, "linear")
+    elif isinstance(source, Image):
+        image = source
+    else:
+        image = read(source, layer="base" if identify(source).name == "jpeg" else None)
+    pixels = image.pixels[0].detach().cpu()
+    if image.bits is None and image.domain in ("linear", "nits"):
+        top = white or 1.0
+        if not all_finite(pixels):
+            raise FileError(f"{name} holds NaN or Inf; correct it before merging")
+        light = (pixels.float() / top).clamp(min=0)
+        codes = (light.clamp(max=1) * 65535).round().to(torch.int32).numpy().astype(np.uint16)
+        return Frame(codes, "linear", image.primaries, light.numpy(), top, image.notes)
+    most, kind = (255, torch.uint8) if (image.bits or 16) <= 8 else (65535, torch.int32)
+    codes = (pixels.clamp(0, 1) * most).round().to(kind).numpy()
+    codes = codes if most == 255 else codes.astype(np.uint16)
+    return Frame(codes, image.domain, image.primaries, notes=image.notes)
 
 
 @dataclass
@@ -37,12 +147,12 @@ class Survey:
     ceiling: float = 1.0
 
 
-class Bracket:
-    """Frames in the order given, with their exposures. `frame(i)` reads what is not at hand."""
+class ExposureStack:
+    """Frames in the order given, with their exposures. `frame(i)` reads what is not in memory."""
 
     def __init__(
         self,
-        paths: Sequence[str | Path],
+        sources: Sequence[Source],
         exposures: Sequence[Exposure],
         *,
         white: float | None = None,
@@ -52,8 +162,9 @@ class Bracket:
         equal: bool = False,
         budget: int | None = None,
     ) -> None:
-        check_spread(exposures, paths, equal)
-        self.paths = [Path(p) for p in paths]
+        self.sources = list(sources)
+        self.names = [name_of(s, i) for i, s in enumerate(sources)]
+        check_spread(exposures, self.names, equal)
         self.exposures = list(exposures)
         self.seconds = np.array([e.relative for e in exposures], float)
         self.white, self.black, self.balance, self.as_mosaic = white, black, balance, mosaic
@@ -69,22 +180,18 @@ class Bracket:
         self.notes: list[str] = []
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.sources)
 
     @property
     def order(self) -> list[int]:
         """Frames from the shortest exposure to the longest."""
         return [int(i) for i in np.argsort(self.seconds, kind="stable")]
 
-    @property
-    def names(self) -> list[str]:
-        return [p.name for p in self.paths]
-
     def frame(self, i: int) -> Frame:
         """Frame i; refused where its size, depth or meaning differs from the first one read."""
         if i in self._kept:
             return self._kept[i]
-        frame = read_frame(self.paths[i], self.white, self.balance, self.as_mosaic, self.black)
+        frame = read_frame(self.sources[i], self.white, self.balance, self.as_mosaic, self.black)
         first = not self.channels
         if first:
             self.size, self.channels, self.levels = frame.size, len(frame.codes), frame.levels
@@ -95,10 +202,21 @@ class Bracket:
         if first or frame.sensor:
             self.notes += [n for n in frame.notes if n not in self.notes]
         self._check(i, frame)
-        held = sum(_bytes(f) for f in self._kept.values())
-        if held + _bytes(frame) <= self.budget:
+        if sum(f.nbytes for f in self._kept.values()) + frame.nbytes <= self.budget:
             self._kept[i] = frame
         return frame
+
+    def rank_by_brightness(self) -> None:
+        """Replace exposures that are unknown or wrong by one stop for each rank of the frames' mean codes."""
+        means = [float(self.frame(i).eight().mean()) for i in range(len(self))]
+        ranks = np.empty(len(self))
+        ranks[np.argsort(means, kind="stable")] = np.arange(len(self))
+        self.exposures = [Exposure(ev=float(r), source="unknown") for r in ranks]
+        self.seconds = 2.0**ranks
+
+    @property
+    def exposures_known(self) -> bool:
+        return all(e.source != "unknown" for e in self.exposures)
 
     def _check(self, i: int, frame: Frame) -> None:
         name = self.names[i]
@@ -110,23 +228,17 @@ class Bracket:
         if len(frame.codes) != self.channels:
             raise FileError(f"{name} has {len(frame.codes)} channels, the others {self.channels}; convert it")
         if bool(frame.sensor) != bool(self.sensor):
-            raise FileError(
-                f"raw files do not merge with finished pictures; leave out {name}, or develop all"
-            )
+            raise FileError(f"raw files do not merge with developed images; leave out {name}, or develop all")
         if frame.sensor and self.sensor and frame.sensor.pattern != self.sensor.pattern:
-            raise FileError(f"{name} has its colours in another order than the frames before; leave it out")
+            raise FileError(f"{name} has another colour filter pattern than the frames before; leave it out")
         if frame.levels != self.levels or frame.domain != self.domain:
             raise FileError(
                 f"{name} holds {frame.domain} code of other depth or kind than the frames before; convert it"
             )
 
 
-def _bytes(frame: Frame) -> int:
-    return frame.codes.nbytes + (frame.light.nbytes if frame.light is not None else 0)
-
-
-def look(frame: Frame, eight: np.ndarray, survey: Survey) -> None:
-    """Add a frame's clipping, mean and use to the survey."""
+def survey_frame(frame: Frame, eight: np.ndarray, survey: Survey) -> None:
+    """Add a frame's clipping, mean and well-exposed share to the survey."""
     counts = np.stack([np.bincount(c.ravel(), minlength=256) for c in eight])
     total = counts.sum(1)
     survey.white.append(float((counts[:, -1] / total).max()))
@@ -148,13 +260,12 @@ def ceiling_of(frame: Frame) -> float | None:
     return highest / top if highest > 0.5 * top and piled > 1e-3 * frame.codes.size else None
 
 
-def check_order(bracket: Bracket, survey: Survey) -> None:
+def check_order(stack: ExposureStack, survey: Survey) -> None:
     """Refuse exposures that contradict the pixels: a frame said to be brighter whose pixels are darker."""
-    order = bracket.order
-    for a, b in pairwise(order):
-        stops = np.log2(bracket.seconds[b] / bracket.seconds[a])
+    for a, b in pairwise(stack.order):
+        stops = np.log2(stack.seconds[b] / stack.seconds[a])
         if stops > 0.3 and survey.mean[b] < survey.mean[a] - 4:
             raise UsageError(
-                f"{bracket.names[b]} states {stops:.1f} stops more light than {bracket.names[a]} but is darker; "
+                f"{stack.names[b]} states {stops:.1f} stops more light than {stack.names[a]} but is darker; "
                 "the exposures contradict the pixels: give --times, --ev or --estimate-exposures"
             )

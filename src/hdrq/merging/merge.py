@@ -1,11 +1,11 @@
-"""A bracket of exposures to radiance, or to a fused picture, with a report of everything found on the way."""
+"""Exposures of one scene to radiance, or to a fused image, with a report of everything found on the way."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -15,16 +15,17 @@ from hdrq.image.color import luminance
 from hdrq.io import identify
 from hdrq.io.exposures import Exposure, exposures_of
 from hdrq.io.raw import SUFFIXES, Factors, reader
-from hdrq.merging.alignment.chain import Alignment, Method, align
-from hdrq.merging.calibration import Calibration, Samples, calibrate, check_response, take_samples
-from hdrq.merging.combination import Recipe, combine, rules
-from hdrq.merging.deghosting.patching import patched
-from hdrq.merging.deghosting.trust import BitmapTrust, ReferenceTrust
-from hdrq.merging.exposure_stack import Bracket
+from hdrq.merging.alignment.align import Alignment, Method, align
+from hdrq.merging.averaging import Weighting, combine, rules
+from hdrq.merging.deghosting.ghost_weights import BitmapGhosts, ReferenceGhosts
+from hdrq.merging.deghosting.patch_reconstruction import reconstruct
+from hdrq.merging.exposure_stack import ExposureStack, Source, name_of
 from hdrq.merging.fusion import fuse
 from hdrq.merging.raw_render import develop, develop_error
 from hdrq.merging.report import MergeReport, report_of
+from hdrq.merging.response.calibration import Calibration, calibrate, check_response
 from hdrq.merging.response.curve import Response
+from hdrq.merging.response.samples import Samples, take_samples
 from hdrq.merging.weights import WEIGHTS
 from hdrq.records import BT709, Image
 
@@ -37,7 +38,7 @@ CLIP_OVER_GREY = 78 / (0.65 * 12.5)
 
 @dataclass(frozen=True)
 class Settings:
-    """What a merge is asked to do; every field has the meaning of the option of the same name at the prompt."""
+    """What a merge is asked to do; every field has the meaning of the option of the same name of `hdrq merge`."""
 
     times: Sequence[float] | None = None
     ev: Sequence[float] | None = None
@@ -45,7 +46,7 @@ class Settings:
     allow_equal: bool = False
     estimate_exposures: bool = False
     response: str = "auto"
-    recipe: Recipe = field(default_factory=Recipe)
+    weighting: Weighting = field(default_factory=Weighting)
     align: Method = "auto"
     crop: Literal["common", "reference"] = "common"
     deghost: Deghost = "auto"
@@ -64,7 +65,8 @@ class Settings:
 
 @dataclass(frozen=True)
 class Merged:
-    """The picture, what belongs beside it, and the report."""
+    """image: radiance, or code of a fusion;  report: what was found;  response: None of a fusion;
+    uncertainty (C, H, W): standard errors, where asked for;  ghosts (H, W) uint8: 255 where frames were left out."""
 
     image: Image
     report: MergeReport
@@ -73,100 +75,135 @@ class Merged:
     ghosts: Tensor | None = None
 
 
-def merge(paths: Sequence[str | Path], settings: Settings | None = None) -> Merged:
-    """Everything at once; see `steps` for a generator that tells where it is."""
-    for step in steps(paths, settings or Settings()):
+def merge(
+    sources: Sequence[Source],
+    settings: Settings | None = None,
+    *,
+    times: Sequence[float] | None = None,
+    **options: Any,
+) -> Merged:
+    """Merge exposures of one scene.
+
+    sources  paths, Images, arrays (H, W) or (H, W, 3) of uint8, uint16 or floats, or tensors (C, H, W), one per exposure
+    times    exposure times in seconds; of files, None reads EXIF, then the names
+    options  fields of Settings and of Weighting: ev=, response=, align=, deghost=, rule=, fuse=True ...
+
+    See `steps` for a generator that tells where it is.
+    """
+    for step in steps(sources, _settings(settings or Settings(), times, options)):
         if isinstance(step, Merged):
             return step
-    raise PixelError("the merge ended without a picture")
+    raise PixelError("the merge ended without an image")
 
 
-def steps(paths: Sequence[str | Path], settings: Settings) -> Iterator[str | Merged]:
+def _settings(settings: Settings, times: Sequence[float] | None, options: dict[str, Any]) -> Settings:
+    """Settings with options replaced by name."""
+    known = {f.name for f in fields(Settings)} - {"weighting"}
+    weighting = {f.name for f in fields(Weighting)}
+    for name in options:
+        if name not in known | weighting:
+            raise UsageError(
+                f"merge has no option '{name}'; there are {', '.join(sorted(known | weighting))}"
+            )
+    weights = {k: v for k, v in options.items() if k in weighting}
+    changes = {k: v for k, v in options.items() if k in known}
+    if times is not None:
+        changes["times"] = times
+    return replace(settings, weighting=replace(settings.weighting, **weights), **changes)
+
+
+def steps(sources: Sequence[Source], settings: Settings) -> Iterator[str | Merged]:
     """The name of every step before it is done; at last the Merged."""
-    if len(paths) < 2:
+    if isinstance(sources, (str, Path, Image)):
+        raise UsageError("a stack of one frame cannot be merged; give a list of at least two exposures")
+    if len(sources) < 2:
         raise UsageError("a stack of one frame cannot be merged; give at least two exposures")
     _check(settings)
-    for path in paths:
-        if Path(path).suffix.lower() in SUFFIXES:
-            reader()
-        else:
-            identify(path)
+    for source in sources:
+        if isinstance(source, (str, Path)):
+            reader() if Path(source).suffix.lower() in SUFFIXES else identify(source)
     device = settings.device
-    exposures = _exposures(paths, settings)
-    bracket = Bracket(
-        paths,
-        exposures,
+    stack = ExposureStack(
+        sources,
+        _exposures(sources, settings),
         white=settings.white,
         black=settings.black,
         balance=settings.balance,
         mosaic=settings.demosaic == "after",
-        equal=settings.allow_equal or settings.fuse,
+        equal=settings.allow_equal or settings.fuse or settings.estimate_exposures,
     )
     yield "aligning"
+    if not stack.exposures_known and not settings.fuse:
+        stack.rank_by_brightness()
     told = not settings.estimate_exposures and not settings.fuse
-    method = "none" if bracket.as_mosaic else settings.align
-    alignment = align(bracket, method, settings.reference, settings.crop, told, device)
+    method = "none" if stack.as_mosaic else settings.align
+    alignment = align(stack, method, settings.reference, settings.crop, told, device)
+    if stack.as_mosaic and settings.align != "none" and alignment.moved:
+        raise UsageError(
+            f"{alignment.moved[0]}; a mosaic cannot be aligned: use --demosaic before, or --align none"
+        )
     if settings.fuse:
         yield "fusing"
-        picture = fuse(bracket, alignment, settings.fusion_weights, device)
-        image = Image(picture.clamp(0, 1)[None], "srgb", bracket.primaries or BT709)
-        yield Merged(
-            image, report_of(bracket, alignment, None, "mertens", image.pixels, None, 1.0, "code 0..1"), None
-        )
+        fused = fuse(stack, alignment, settings.fusion_weights, device)
+        image = Image(fused.clamp(0, 1)[None], "srgb", stack.primaries or BT709)
+        report = report_of(stack, alignment, None, "exposure fusion", image.pixels, None, 1.0, "code 0..1")
+        yield Merged(image, report, None)
         return
     yield "calibrating"
-    calibration = calibrate(bracket, alignment, settings.response, settings.estimate_exposures, settings.seed)
-    trust: ReferenceTrust | BitmapTrust | None = None
-    stack, places = bracket, alignment
+    calibration = calibrate(stack, alignment, settings.response, settings.estimate_exposures, settings.seed)
+    ghosts: ReferenceGhosts | BitmapGhosts | None = None
+    aligned, placed = stack, alignment
     if settings.deghost != "none":
-        yield "looking for movement"
-        samples = take_samples(bracket, alignment, seed=settings.seed)
+        yield "detecting movement"
+        samples = take_samples(stack, alignment, seed=settings.seed)
         if settings.deghost == "patch":
-            stack, places, trust = patched(bracket, alignment, calibration, samples, settings.seed, device)
+            aligned, placed, ghosts = reconstruct(
+                stack, alignment, calibration, samples, settings.seed, device
+            )
         else:
-            trust = _trust(settings.deghost, bracket, alignment, calibration, samples, device)
+            ghosts = _ghosts(settings.deghost, stack, alignment, calibration, samples, device)
     yield "merging"
     radiance, error = combine(
-        stack,
-        places,
+        aligned,
+        placed,
         calibration,
-        settings.recipe,
-        trust=trust if stack is bracket else None,
-        frames=trust.order if trust else None,
+        settings.weighting,
+        ghosts=ghosts if aligned is stack else None,
+        frames=ghosts.order if ghosts else None,
         uncertain=settings.uncertainty,
         device=device,
     )
     _check_finite(radiance)
-    if bracket.sensor:
+    if stack.sensor:
         most = float(calibration.response.curve[-1].max()) / float(calibration.seconds.min())
-        radiance = develop(radiance, bracket.sensor, most)
-        error = None if error is None else develop_error(error, bracket.sensor)
-    factor, words = _scale(settings.scale, radiance, exposures, calibration)
+        radiance = develop(radiance, stack.sensor, most)
+        error = None if error is None else develop_error(error, stack.sensor)
+    factor, words = _scale(settings.scale, radiance, stack.exposures, calibration)
     radiance *= factor
     domain = "nits" if words.startswith("absolute") else "linear"
-    image = Image(radiance[None].cpu(), domain, bracket.primaries or BT709)
+    image = Image(radiance[None].cpu(), domain, stack.primaries or BT709)
     report = report_of(
-        bracket, alignment, calibration, settings.recipe.rule, image.pixels, trust, factor, words
+        stack, alignment, calibration, settings.weighting.rule, image.pixels, ghosts, factor, words
     )
     yield Merged(
         image,
         report,
         calibration.response,
         None if error is None else (error * factor).cpu(),
-        None if trust is None else _upright(trust.mask, bracket),
+        None if ghosts is None else _upright(ghosts.mask, stack),
     )
 
 
-def _upright(mask: Tensor | None, bracket: Bracket) -> Tensor | None:
-    return torch.rot90(mask, bracket.sensor.turns, (-2, -1)) if bracket.sensor and mask is not None else mask
+def _upright(mask: Tensor, stack: ExposureStack) -> Tensor:
+    return torch.rot90(mask, stack.sensor.turns, (-2, -1)) if stack.sensor else mask
 
 
 def _check(settings: Settings) -> None:
-    """Names that are wrong are wrong before the first file is read."""
-    if settings.recipe.rule not in rules():
-        raise UsageError(f"no rule is called '{settings.recipe.rule}'; there are {', '.join(rules())}")
-    if settings.recipe.weight not in WEIGHTS:
-        raise UsageError(f"no weight is called '{settings.recipe.weight}'; there are {', '.join(WEIGHTS)}")
+    """Wrong names and options that contradict each other are refused before the first file is read."""
+    if settings.weighting.rule not in rules():
+        raise UsageError(f"no rule is called '{settings.weighting.rule}'; there are {', '.join(rules())}")
+    if settings.weighting.weight not in WEIGHTS:
+        raise UsageError(f"no weight is called '{settings.weighting.weight}'; there are {', '.join(WEIGHTS)}")
     check_response(settings.response)
     if settings.demosaic == "after":
         moved = settings.align not in ("auto", "none") or settings.deghost in ("bitmap", "patch")
@@ -175,29 +212,55 @@ def _check(settings: Settings) -> None:
                 "a mosaic merges as it stands: with --demosaic after only --align none, --deghost reference or none, "
                 "and neither --fuse nor --uncertainty; use --demosaic before"
             )
+    if settings.fuse:
+        plain = Settings()
+        ignored = {
+            "--deghost": settings.deghost not in ("auto", "none"),
+            "--response": settings.response != plain.response,
+            "--rule, --weight, --weigh, --edge": settings.weighting != plain.weighting,
+            "--scale": settings.scale != plain.scale,
+            "--estimate-exposures": settings.estimate_exposures,
+            "--uncertainty": settings.uncertainty,
+        }
+        if any(ignored.values()):
+            names = ", ".join(name for name, given in ignored.items() if given)
+            raise UsageError(
+                f"--fuse blends images without radiance and has no use for {names}; leave it out"
+            )
+    elif settings.fusion_weights != Settings().fusion_weights:
+        raise UsageError("--fusion-weights is for --fuse; add --fuse or leave it out")
 
 
-def _exposures(paths: Sequence[str | Path], settings: Settings) -> list[Exposure]:
-    """Exposures as stated; fusion does without, and takes the frames' order for them."""
+def _exposures(sources: Sequence[Source], settings: Settings) -> list[Exposure]:
+    """Exposures as stated; fusion and --estimate-exposures do without."""
+    given = any(x is not None for x in (settings.times, settings.ev, settings.table))
+    files = all(isinstance(s, (str, Path)) for s in sources)
+    unknown = [Exposure(ev=float(i), source="unknown") for i in range(len(sources))]
+    without = settings.fuse or settings.estimate_exposures
+    if not files and not given:
+        if without:
+            return unknown
+        raise UsageError("images in memory state no exposure; give times=, ev= or estimate_exposures=True")
     try:
-        return exposures_of(paths, settings.times, settings.ev, settings.table)
+        names = [s if isinstance(s, (str, Path)) else name_of(s, i) for i, s in enumerate(sources)]
+        return exposures_of(names, settings.times, settings.ev, settings.table)
     except UsageError:
-        if not settings.fuse or any(x is not None for x in (settings.times, settings.ev, settings.table)):
+        if given or not without:
             raise
-        return [Exposure(ev=float(i), source="unknown") for i in range(len(paths))]
+        return unknown
 
 
-def _trust(
+def _ghosts(
     method: Deghost,
-    bracket: Bracket,
+    stack: ExposureStack,
     alignment: Alignment,
     calibration: Calibration,
     samples: Samples,
-    device,
-):
+    device: torch.device | str,
+) -> ReferenceGhosts | BitmapGhosts:
     if method == "bitmap":
-        return BitmapTrust(bracket, alignment, device)
-    return ReferenceTrust(bracket, alignment, calibration, samples)
+        return BitmapGhosts(stack, alignment, device)
+    return ReferenceGhosts(stack, alignment, calibration, samples)
 
 
 def _check_finite(radiance: Tensor) -> None:

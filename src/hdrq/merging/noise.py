@@ -24,37 +24,6 @@ class Noise:
         return self.photon * exposure + self.read + step * step / 12
 
 
-@dataclass(frozen=True)
-class Sensor:
-    """Noise of a raw sensor, per channel, in its own units. Source: Hanji, Zhong & Mantiuk 2020, table 1.
-
-    gain  digital units per photo-electron (R, G, B);  read, adc: standard deviations before and after amplification
-    """
-
-    gain: tuple[float, float, float]
-    read: float
-    adc: float
-
-    def variance(self, electrons, iso_gain: float = 1.0):
-        """(..., 3) digital units²: (φ t g² + read² g² + adc²) k²."""
-        k = np.asarray(self.gain)
-        return (electrons * iso_gain**2 + self.read**2 * iso_gain**2 + self.adc**2) * k**2
-
-    def noise(self, white: float, iso_gain: float = 1.0) -> Noise:
-        """The same for a white of `white` digital units, green channel."""
-        k = self.gain[1]
-        read = (self.read**2 * iso_gain**2 + self.adc**2) * k * k
-        return Noise(k * iso_gain / white, read / white**2)
-
-
-SENSORS = {
-    "canon-t1i": Sensor((1.363, 1.183, 1.153), 0.938, 5.005),
-    "sony-a7r": Sensor((0.327, 0.330, 0.321), 0.699, 0.036),
-    "sony-a7r3": Sensor((0.422, 0.384, 0.389), 0.705, 3.03),
-    "samsung-s9": Sensor((0.303, 0.313, 0.321), 1.063, 2.373),
-}
-
-
 def fit_noise(samples: np.ndarray, seconds: np.ndarray, table: np.ndarray) -> Noise:
     """The noise of a stack, from how neighbouring exposures differ.
 

@@ -11,12 +11,14 @@ from torch import Tensor
 
 import hdrq
 from hdrq.image.color import luminance
-from hdrq.merging.alignment.chain import Alignment
-from hdrq.merging.calibration import Calibration
-from hdrq.merging.deghosting.trust import BitmapTrust, ReferenceTrust
-from hdrq.merging.exposure_stack import Bracket
+from hdrq.merging.alignment.align import Alignment
+from hdrq.merging.deghosting.ghost_weights import BitmapGhosts, ReferenceGhosts
+from hdrq.merging.exposure_stack import ExposureStack
+from hdrq.merging.response.calibration import Calibration
 
-DOUBTFUL = 0.1  # stops of bias between neighbours
+DOUBTFUL = 0.1  # stops of bias between neighbouring exposures
+SCATTERED = 0.8  # stops of root mean square difference between them, at places that are flat in the reference
+MUCH = 0.2  # of the image that moved
 
 
 @dataclass(frozen=True)
@@ -60,24 +62,26 @@ class MergeReport:
     rule: str
     notes: tuple[str, ...]
     raw: str = ""
+    fused: bool = False
     version: str = hdrq.__version__
 
 
 def report_of(
-    bracket: Bracket,
+    stack: ExposureStack,
     alignment: Alignment,
     calibration: Calibration | None,
     rule: str,
     pixels: Tensor,
-    trust: ReferenceTrust | BitmapTrust | None,
+    ghosts: ReferenceGhosts | BitmapGhosts | None,
     factor: float,
     scale: str,
 ) -> MergeReport:
     """The record of a merge, or of a fusion where there is no calibration."""
-    survey, ends = alignment.survey, bracket.order
+    survey, ends = alignment.survey, stack.order
     height, width = (int(n) for n in pixels.shape[-2:])
-    turned = bracket.sensor is not None and bracket.sensor.turns
-    notes = list(bracket.notes)
+    turned = stack.sensor is not None and stack.sensor.turns
+    notes = [*stack.notes, *alignment.notes]
+    notes += [f"{m}, and was not aligned: edges double; see --align" for m in alignment.moved]
     found: dict[str, Any] = {"bias": 0.0, "rms": 0.0, "pairs": []}
     response, noise = "none (fusion)", (0.0, 0.0)
     if calibration is not None:
@@ -89,11 +93,14 @@ def report_of(
                 f"neighbouring exposures disagree by {found['bias']:.2f} stops: the response, the exposures or the alignment "
                 "is off; see --estimate-exposures, --response, --align"
             )
-        if any(e.absolute is None for e in bracket.exposures):
+        if any(e.absolute is None for e in stack.exposures):
             notes.append("aperture, ISO or time unknown: only ratios of exposures are used")
+        notes += _disagreement(
+            found, ghosts, all(p.how in ("none", "reference") for p in alignment.placements)
+        )
     return MergeReport(
-        frames=tuple(_frame(bracket, alignment, calibration, trust, i) for i in range(len(bracket))),
-        reference=bracket.names[alignment.reference],
+        frames=tuple(_frame(stack, alignment, calibration, ghosts, i) for i in range(len(stack))),
+        reference=stack.names[alignment.reference],
         size=(height, width),
         crop=(0, height, 0, width) if turned else alignment.area,
         response=response,
@@ -101,32 +108,46 @@ def report_of(
         rms=found["rms"],
         pairs=tuple(found["pairs"]),
         noise=noise,
-        ghosts=0.0 if trust is None else float((trust.mask > 127).float().mean()),
+        ghosts=0.0 if ghosts is None else float((ghosts.mask > 127).float().mean()),
         clipped_everywhere=survey.white[ends[0]],
         black_everywhere=survey.black[ends[-1]],
-        stops=_stops(pixels),
+        stops=_stops(pixels, 0.0 if calibration is None else factor * _least(stack, calibration)),
         scale=scale,
         factor=factor,
-        rule=rule if calibration else "mertens",
+        rule=rule,
+        fused=calibration is None,
         notes=tuple(notes),
-        raw=bracket.raw,
+        raw=stack.raw,
     )
 
 
+def _disagreement(
+    found: dict[str, Any], ghosts: ReferenceGhosts | BitmapGhosts | None, unaligned: bool
+) -> list[str]:
+    """Notes where frames disagree by more than exposures of one scene do."""
+    way = "they were not aligned: see --align auto" if unaligned else "see --align, --response, --ghost-mask"
+    share = 0.0 if ghosts is None else float((ghosts.mask > 127).float().mean())
+    if share > MUCH:
+        return [f"{100 * share:.0f} % of the image counts as moved, for the frames disagree there; {way}"]
+    if found["rms"] > SCATTERED:
+        return [f"neighbouring exposures scatter by {found['rms']:.2f} stops; {way}"]
+    return []
+
+
 def _frame(
-    bracket: Bracket,
+    stack: ExposureStack,
     alignment: Alignment,
     calibration: Calibration | None,
-    trust: ReferenceTrust | BitmapTrust | None,
+    ghosts: ReferenceGhosts | BitmapGhosts | None,
     i: int,
 ) -> FrameReport:
     survey, place = alignment.survey, alignment.placements[i]
-    used = bracket.seconds if calibration is None else calibration.seconds
+    used = stack.seconds if calibration is None else calibration.seconds
     off = None if calibration is None or calibration.misfit is None else float(calibration.misfit[i])
     return FrameReport(
-        file=bracket.names[i],
-        exposure=str(bracket.exposures[i]),
-        relative=float(bracket.seconds[i]),
+        file=stack.names[i],
+        exposure=str(stack.exposures[i]),
+        relative=float(stack.seconds[i]),
         used=float(used[i]),
         off_stops=off,
         clipped=survey.white[i],
@@ -134,17 +155,23 @@ def _frame(
         shift=place.shift,
         how=place.how,
         overlap=place.overlap,
-        ghosts=0.0 if trust is None else float(trust.share[i]),
+        ghosts=0.0 if ghosts is None else float(ghosts.share[i]),
         why=place.why,
     )
 
 
-def _stops(pixels: Tensor) -> float:
-    """log2 of the ratio between the 99.99th and the 0.01th percentile of luminance."""
+def _least(stack: ExposureStack, calibration: Calibration) -> float:
+    """The least light the stack tells from black: one code above black in the longest frame."""
+    curve = calibration.response.table(stack.levels).min(1)
+    return float(curve[curve > 0][0] / calibration.seconds.max())
+
+
+def _stops(pixels: Tensor, least: float) -> float:
+    """log2 of the ratio between the 99.99th and the 0.01th percentile of luminance, neither below `least`."""
     y = luminance(pixels).flatten()
     y = y[:: max(1, len(y) // 2_000_000)]
     y = y[y > 0]
     if len(y) < 2:
         return 0.0
-    low, high = np.quantile(y.numpy(), [1e-4, 1 - 1e-4])
+    low, high = np.maximum(np.quantile(y.numpy(), [1e-4, 1 - 1e-4]), least)
     return log2(high / low)

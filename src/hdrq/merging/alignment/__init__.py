@@ -1,1 +1,1 @@
-"""Alignment of exposures: threshold bitmaps, registration, optical flow."""
+"""Alignment of frames: threshold bitmaps, correlation, matched features, optical flow."""

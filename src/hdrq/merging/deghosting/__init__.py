@@ -1,1 +1,1 @@
-"""What moved between exposures, and what to put there."""
+"""Detection of moving objects, and what to do about them."""

@@ -1,1 +1,1 @@
-"""The camera response: curves, exposure ratios, files."""
+"""Camera response: estimation, calibration of a stack, and files."""

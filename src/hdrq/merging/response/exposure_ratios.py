@@ -40,7 +40,7 @@ def exposure_ratios(
     light      (P, N) linear exposure of every sample, white = 1 (photo-electrons over full_well)
     clipped    (P, N) True where a sample is clipped or too dark to count
     given      (P,) exposures as stated; only the order and the value of the longest matter
-    tiles      (N,) the part of the picture a sample lies in
+    tiles      (N,) the part of the image a sample lies in
     full_well  photo-electrons at white, which weigh a tie by 1 / (1/Y_f + 1/Y_e)
     """
     frames = len(light)

@@ -1,1 +1,1 @@
-"""Exposures to radiance, one idea a file."""
+"""Rules that average frames to radiance, one a file: the file name is the name in --rule."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from hdrq.merging.rule import MergerCard, Terms, merger
+from hdrq.merging.cards import RuleCard, Terms, entry
 
 
-@merger(
-    MergerCard(
+@entry(
+    RuleCard(
         title="Least variance for photon and read noise: Σ w f t/v / Σ w t²/v",
-        kind="rule",
         source="Granados et al., CVPR 2010, doi:10.1109/CVPR.2010.5540208; Hanji et al. 2020",
+        first_pass="photon-count",
     )
 )
 def least_noise(light: Tensor, weight: Tensor, seconds: float, variance: Tensor) -> Terms:

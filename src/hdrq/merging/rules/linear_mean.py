@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from hdrq.merging.rule import MergerCard, Terms, merger
+from hdrq.merging.cards import RuleCard, Terms, entry
 
 
-@merger(
-    MergerCard(
+@entry(
+    RuleCard(
         title="Weighted mean of radiance: Σ w f/t / Σ w",
-        kind="rule",
         source="Mann & Picard 1995; Mitsunaga & Nayar, CVPR 1999, doi:10.1109/CVPR.1999.786966",
     )
 )

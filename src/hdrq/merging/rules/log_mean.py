@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from hdrq.merging.rule import MergerCard, Terms, merger
+from hdrq.merging.cards import RuleCard, Terms, entry
 
 DARK = 1e-12  # exposure below which a logarithm is not taken; 8-bit black is about 1e-4 of white
 
 
-@merger(
-    MergerCard(
+@entry(
+    RuleCard(
         title="Weighted mean of log radiance: exp(Σ w ln(f/t) / Σ w)",
-        kind="rule",
         source="Debevec & Malik, SIGGRAPH 1997, doi:10.1145/258734.258884, eq. 6",
+        logarithmic=True,
     )
 )
-def log_mean(light: Tensor, weight: Tensor, seconds: float, *, black: float = 0.0) -> Terms:
-    """One frame's terms. black: added to exposures before the logarithm (HDR Toolbox: 1/65535)."""
-    return Terms(weight * ((light + black).clamp(min=DARK) / seconds).log(), weight)
+def log_mean(light: Tensor, weight: Tensor, seconds: float, *, offset: float = 0.0) -> Terms:
+    """One frame's terms. offset: added to exposures before the logarithm (HDR Toolbox: 1/65535)."""
+    return Terms(weight * ((light + offset).clamp(min=DARK) / seconds).log(), weight)

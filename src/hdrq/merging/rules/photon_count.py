@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from hdrq.merging.rule import MergerCard, Terms, merger
+from hdrq.merging.cards import RuleCard, Terms, entry
 
 
-@merger(
-    MergerCard(
+@entry(
+    RuleCard(
         title="Maximum likelihood for photon noise: Σ f / Σ t over unclipped frames",
-        kind="rule",
         source="Hanji, Zhong & Mantiuk, ECCV Workshops 2020, doi:10.1007/978-3-030-67070-2_22",
     )
 )

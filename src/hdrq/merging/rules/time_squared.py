@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from hdrq.merging.rule import MergerCard, Terms, merger
+from hdrq.merging.cards import RuleCard, Terms, entry
 
 
-@merger(
-    MergerCard(
+@entry(
+    RuleCard(
         title="Maximum likelihood for equal noise in all frames: Σ w f t / Σ w t²",
-        kind="rule",
         source="Robertson, Borman & Stevenson, J. Electronic Imaging 12(2), 2003, doi:10.1117/1.1557695, eq. 9",
     )
 )

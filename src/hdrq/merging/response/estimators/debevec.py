@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from hdrq.merging.rule import MergerCard, merger
+from hdrq.merging.cards import EstimatorCard, entry
 from hdrq.merging.weights import weight_table
 
 FLOOR = 0.05  # ln units: disagreement that costs a pixel no weight
 
 
-@merger(
-    MergerCard(
+@entry(
+    EstimatorCard(
         title="Debevec-Malik response: smooth least squares of log exposure",
-        kind="response",
         source="Debevec & Malik, SIGGRAPH 1997, doi:10.1145/258734.258884",
     )
 )

@@ -21,7 +21,7 @@ Model = Literal["shift", "euclid", "affine", "homography"]
 DOWN, UP = 6, 249  # codes that count as seen
 
 
-def look_alike(moving: np.ndarray, fixed: np.ndarray, overlap: np.ndarray | None = None) -> np.ndarray:
+def match_histogram(moving: np.ndarray, fixed: np.ndarray, overlap: np.ndarray | None = None) -> np.ndarray:
     """`moving` (uint8) recoded so that its histogram is that of `fixed`, (H, W) float32 codes.
 
     overlap  boolean, the pixels that count; by default all. Codes clipped in either keep their rank at the ends.
@@ -73,7 +73,7 @@ def pair(
     if seen_f.mean() < 0.02 or seen_m.mean() < 0.02:
         return Pair(fixed, moving, ())
     factor = max(1, int(np.ceil(np.sqrt(fixed.size / pixels))))
-    full = (fixed, look_alike(moving, fixed), seen_f, seen_m)
+    full = (fixed, match_histogram(moving, fixed), seen_f, seen_m)
     now = torch.cat(
         [_averaged(torch.from_numpy(a.astype(np.float32))[None].to(device), factor) for a in full]
     )

@@ -7,15 +7,14 @@ from scipy.optimize import nnls
 from scipy.special import comb
 
 from hdrq.errors import PixelError
-from hdrq.merging.rule import MergerCard, merger
+from hdrq.merging.cards import EstimatorCard, entry
 
 LOW, HIGH = 0.04, 0.96  # codes outside are too near black or clipping
 
 
-@merger(
-    MergerCard(
+@entry(
+    EstimatorCard(
         title="Mitsunaga-Nayar response: a polynomial that explains the exposure ratios",
-        kind="response",
         source="Mitsunaga & Nayar, CVPR 1999, doi:10.1109/CVPR.1999.786966",
     )
 )

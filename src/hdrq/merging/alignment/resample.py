@@ -11,20 +11,19 @@ import torch
 from torch import Tensor
 
 from hdrq.image.warp import inside, positions, sample
-from hdrq.merging.alignment.chain import Alignment, Placement
-from hdrq.merging.exposure_stack import Bracket
-from hdrq.merging.frames import Frame
+from hdrq.merging.alignment.align import Alignment, Placement
+from hdrq.merging.exposure_stack import ExposureStack, Frame
 
 STRIP = 1_500_000  # pixels of one strip: bounds the memory of everything computed per pixel
 
 
 @dataclass(frozen=True)
-class View:
+class Strip:
     """Rows top..bottom of the common area as one frame shows them.
 
     codes   (C, h, W) int32, of `levels`;  light (C, h, W) exposures of float files, else None
     inside  (1, h, W) 1 where the frame sees the place, 0 where it does not
-    mixed   (2, h, W) where resampling mixed in pixels clipped at black, at white; None where nothing was resampled
+    near_clipped   (2, h, W) where resampling near_clipped in pixels clipped at black, at white; None where nothing was resampled
     """
 
     top: int
@@ -33,28 +32,28 @@ class View:
     levels: int
     light: Tensor | None
     inside: Tensor
-    mixed: Tensor | None = None
+    near_clipped: Tensor | None = None
 
 
-def views(
-    bracket: Bracket,
+def strips(
+    stack: ExposureStack,
     alignment: Alignment,
     k: int,
     device: torch.device | str = "cpu",
     rows: tuple[int, int] | None = None,
-) -> Iterator[View]:
+) -> Iterator[Strip]:
     """The strips of frame k, or the one strip of `rows` (of the common area)."""
     top, bottom, left, right = alignment.area
-    frame, place = bracket.frame(k), alignment.placements[k]
+    frame, place = stack.frame(k), alignment.placements[k]
     height = bottom - top
     step = max(16, STRIP // (right - left))
     strips = [rows] if rows else [(a, min(a + step, height)) for a in range(0, height, step)]
     for a, b in strips:
         box = (top + a, top + b, left, right)
         yield (
-            _whole(frame, place, box, a, b, device)
+            _shifted(frame, place, box, a, b, device)
             if place.whole
-            else _resampled(frame, place, box, a, b, device)
+            else _warped(frame, place, box, a, b, device)
         )
 
 
@@ -63,7 +62,7 @@ def _tensor(a: np.ndarray, device) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(a.astype(kind))).to(device)
 
 
-def _whole(frame: Frame, place: Placement, box: tuple[int, ...], a: int, b: int, device) -> View:
+def _shifted(frame: Frame, place: Placement, box: tuple[int, ...], a: int, b: int, device) -> Strip:
     """Pixels as they are, moved by whole pixels; places outside the frame repeat its border and do not count."""
     dy, dx = (int(v) for v in place.shift)
     h, w = frame.size
@@ -77,10 +76,10 @@ def _whole(frame: Frame, place: Placement, box: tuple[int, ...], a: int, b: int,
         ok = ((y >= 0) & (y < h))[:, None] & ((x >= 0) & (x < w))[None]
         seen = torch.from_numpy(ok[None].astype(np.float32)).to(device)
     light = None if frame.light is None else _tensor(frame.light[at], device)
-    return View(a, b, _tensor(frame.codes[at], device), frame.levels, light, seen)
+    return Strip(a, b, _tensor(frame.codes[at], device), frame.levels, light, seen)
 
 
-def _resampled(frame: Frame, place: Placement, box: tuple[int, ...], a: int, b: int, device) -> View:
+def _warped(frame: Frame, place: Placement, box: tuple[int, ...], a: int, b: int, device) -> Strip:
     """Bicubic, kept between 0 and white, in sixteen bits so that nothing is rounded twice."""
     x, y = positions(place.transform, box[0], box[1], box[2], box[3], place.flow, device)
     h, w = frame.size
@@ -91,8 +90,8 @@ def _resampled(frame: Frame, place: Placement, box: tuple[int, ...], a: int, b: 
     local = y - y0
     codes = (sample(part / most, x, local) * 65535).round().clamp(0, 65535).int()
     ends = torch.stack([(part <= 0).any(0), (part >= most).any(0)]).float()
-    mixed = sample(ends, x, local, "bilinear") > 0.01
+    near_clipped = sample(ends, x, local, "bilinear") > 0.01
     light = None
     if frame.light is not None:
         light = sample(_tensor(frame.light[:, y0:y1], device), x, local).clamp(min=0)
-    return View(a, b, codes, 65536, light, inside(x, y, (h, w))[None].float(), mixed)
+    return Strip(a, b, codes, 65536, light, inside(x, y, (h, w))[None].float(), near_clipped)

@@ -11,7 +11,7 @@ from scipy.ndimage import binary_dilation, binary_erosion, label
 from torch import Tensor
 
 from hdrq.image.filters import window
-from hdrq.merging.alignment.threshold_bitmaps import TOLERANCE
+from hdrq.merging.alignment.mtb import TOLERANCE
 
 
 def disk(size: int) -> np.ndarray:

@@ -64,7 +64,7 @@ def halve(image: np.ndarray) -> np.ndarray:
 
 
 def bitmap(image: np.ndarray, share: float, whole: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """(brighter than the cut, far enough from it to count), two boolean pictures.
+    """(brighter than the cut, far enough from it to count), two boolean images.
 
     whole  the frame whose percentile cuts, where `image` shows only a part of it
     """

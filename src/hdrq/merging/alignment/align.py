@@ -20,23 +20,26 @@ from hdrq.image.warp import (
     sample,
     translation,
 )
-from hdrq.merging.alignment.corners import match_homography
-from hdrq.merging.alignment.flow import tv_flow
-from hdrq.merging.alignment.registration import DOWN, UP, Model, Pair, ecc, look_alike, pair
-from hdrq.merging.alignment.threshold_bitmaps import (
+from hdrq.merging.alignment.ecc import DOWN, UP, Model, Pair, ecc, match_histogram, pair
+from hdrq.merging.alignment.feature_matching import match_homography
+from hdrq.merging.alignment.mtb import (
     Shift,
     bitmap,
     common_cut,
     difference,
     grey,
+    halve,
     mtb_shift,
 )
-from hdrq.merging.exposure_stack import Bracket, Survey, ceiling_of, check_order, look
+from hdrq.merging.alignment.optical_flow import tv_flow
+from hdrq.merging.exposure_stack import ExposureStack, Survey, ceiling_of, check_order, survey_frame
 
 Method = Literal["auto", "mtb", "homography", "flow", "none"]
 FINE = 0.5  # pixels (root mean square) that whole shifts may be off before a frame is resampled
 SURE = 0.6  # correlation below which a registration is not believed
 LESS = 0.9  # of what a simpler motion leaves unexplained (1 - correlation): a richer one must get below
+SMALLEST = 16  # pixels of the shorter side from which on frames are aligned
+MOVED = 2.0  # pixels of shift from which on frames that are not aligned are reported
 CLEARLY = 0.75  # of the bitmaps' difference at the whole shift: resampling must get below
 
 
@@ -76,10 +79,12 @@ class Alignment:
     reference: int
     area: tuple[int, int, int, int]
     survey: Survey = field(default_factory=Survey)
+    notes: list[str] = field(default_factory=list)
+    moved: list[str] = field(default_factory=list)
 
 
 def align(
-    bracket: Bracket,
+    stack: ExposureStack,
     method: Method = "auto",
     reference: int | None = None,
     crop: Literal["common", "reference"] = "common",
@@ -93,50 +98,73 @@ def align(
     trust_times  False: exposures are to be estimated, so a contradiction with the pixels is no error
     """
     survey, steps = Survey(), []
-    order = bracket.order
+    notes: list[str] = []
+    moved: list[str] = []
+    order = stack.order
+    height, width = stack.frame(order[0]).size
+    if method != "none" and min(height, width) < SMALLEST:
+        method = "none"
+        notes.append(f"frames of {width} x {height} pixels are too small to be aligned")
     before: np.ndarray | None = None
     by_frame: dict[int, Survey] = {}
     ceilings = []
     for i in order:
-        frame = bracket.frame(i)
+        frame = stack.frame(i)
         eight = frame.eight()
         one = Survey()
-        look(frame, eight, one)
+        survey_frame(frame, eight, one)
         by_frame[i] = one
         ceilings.append(ceiling_of(frame))
-        if method != "none":
-            now = grey(eight)
-            if before is not None:
-                steps.append(_step(before, now, method, device))
-            before = now
-    for i in range(len(bracket)):
+        now = grey(eight) if method != "none" else _shrunk(grey(eight), int(stack.as_mosaic))
+        if before is not None and method != "none":
+            steps.append(_step(before, now, method, device))
+        elif before is not None and min(now.shape) >= SMALLEST:
+            _check_unmoved(stack, i, mtb_shift(before, now), height / now.shape[0], moved)
+        before = now
+    for i in range(len(stack)):
         for name in ("white", "black", "low", "high", "good", "mean"):
             getattr(survey, name).extend(getattr(by_frame[i], name))
     found = [c for c in ceilings if c is not None]
     survey.ceiling = max(found) if found else 1.0
     if trust_times:
-        check_order(bracket, survey)
+        check_order(stack, survey)
     if reference is None:
         reference = int(np.argmax(survey.good))
-    elif not 0 <= reference < len(bracket):
-        raise UsageError(f"--reference must be 1 to {len(bracket)}, not {reference + 1}")
+    elif not 0 <= reference < len(stack):
+        raise UsageError(f"--reference must be 1 to {len(stack)}, not {reference + 1}")
     placements = (
-        _chained(order, steps, reference, len(bracket))
+        _chained(order, steps, reference, len(stack))
         if method != "none"
         else [Placement(STILL, "none") for _ in order]
     )
     placements[reference].how = "reference"
     if method == "flow":
-        _add_flow(bracket, placements, reference, device)
-    height, width = bracket.size
+        _add_flow(stack, placements, reference, device)
     area = (0, height, 0, width)
-    if crop == "common":
-        area = common_area([p.transform for p in placements], bracket.size)
+    if crop == "common" and method != "none":
+        area = common_area([p.transform for p in placements], stack.size)
         if area[1] - area[0] < 16 or area[3] - area[2] < 16:
             raise PixelError("the aligned frames have no common area; try --align none or --crop reference")
     for p in placements:
-        p.overlap = _overlap(p.transform, bracket.size)
-    return Alignment(placements, reference, area, survey)
+        p.overlap = _overlap(p.transform, stack.size)
+    return Alignment(placements, reference, area, survey, notes, moved)
+
+
+def _shrunk(image: np.ndarray, halvings: int) -> np.ndarray:
+    """Halved so many times, and until it has at most 400,000 pixels."""
+    while halvings > 0 or image.size > 400_000:
+        image, halvings = halve(image), halvings - 1
+    return image
+
+
+def _check_unmoved(stack: ExposureStack, i: int, shift: Shift, scale: float, moved: list[str]) -> None:
+    """Note a frame that was not aligned but should have been."""
+    if (shift.dy, shift.dx) == (0, 0) or max(abs(shift.dy), abs(shift.dx)) * scale < MOVED:
+        return
+    moved.append(
+        f"{stack.names[i]} is shifted by about {shift.dy * scale:+.0f} rows and {shift.dx * scale:+.0f} columns against the "
+        "next shorter frame"
+    )
 
 
 def _overlap(transform: np.ndarray, size: tuple[int, int]) -> float:
@@ -221,25 +249,25 @@ def _unit(h: np.ndarray) -> np.ndarray:
 
 
 def _add_flow(
-    bracket: Bracket, placements: list[Placement], reference: int, device: torch.device | str
+    stack: ExposureStack, placements: list[Placement], reference: int, device: torch.device | str
 ) -> None:
     """Dense displacement of every frame, found against its neighbour on the reference's side, already in place."""
-    order = bracket.order
+    order = stack.order
     at = order.index(reference)
     for side in (range(at, len(order) - 1), range(at, 0, -1)):
-        fixed = grey(bracket.frame(reference).eight())
+        fixed = grey(stack.frame(reference).eight())
         step = 1 if side.step > 0 else -1
         for k in side:
             i = order[k + step]
             place = placements[i]
-            moving = _read(grey(bracket.frame(i).eight()), place, device)
+            moving = _read(grey(stack.frame(i).eight()), place, device)
             tensors = [
                 torch.from_numpy(np.ascontiguousarray(a, np.float32))[None].to(device)
-                for a in (fixed, look_alike(moving, fixed), _seen(fixed), _seen(moving))
+                for a in (fixed, match_histogram(moving, fixed), _seen(fixed), _seen(moving))
             ]
             place.flow = tv_flow(*tensors).cpu()
             place.how = "flow"
-            fixed = _read(grey(bracket.frame(i).eight()), place, device)
+            fixed = _read(grey(stack.frame(i).eight()), place, device)
 
 
 def _seen(image: np.ndarray) -> np.ndarray:

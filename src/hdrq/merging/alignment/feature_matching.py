@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from scipy.ndimage import gaussian_filter, map_coordinates, maximum_filter, zoom
 
-from hdrq.merging.alignment.registration import look_alike
+from hdrq.merging.alignment.ecc import match_histogram
 
 CORNERS = 600
 PATCH, STEP = 15, 2.0  # samples per side of a descriptor, pixels between them
@@ -56,7 +56,7 @@ def match_homography(
     fixed, moving  (H, W) uint8 greys of one size
     """
     factor = max(1.0, float(np.sqrt(fixed.size / pixels)))
-    a, b = (_smaller(image, factor) for image in (fixed.astype(np.float32), look_alike(moving, fixed)))
+    a, b = (_smaller(image, factor) for image in (fixed.astype(np.float32), match_histogram(moving, fixed)))
     pa, pb = corners(a), corners(b)
     if min(len(pa), len(pb)) < 12:
         return np.eye(3), 0
@@ -111,7 +111,7 @@ def _through(h: np.ndarray, p: np.ndarray) -> np.ndarray:
 
 
 def _direct_linear(p: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """Least-squares homography of p to q. Source: Hartley & Zisserman, Multiple View Geometry, alg. 4.2."""
+    """Least-squares homography of p to q. Source: Hartley & Zisserman, Multiple Strip Geometry, alg. 4.2."""
 
     def normal(points: np.ndarray) -> np.ndarray:
         m, s = (

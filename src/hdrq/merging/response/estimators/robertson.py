@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from hdrq.merging.rule import MergerCard, merger
+from hdrq.merging.cards import EstimatorCard, entry
 from hdrq.merging.weights import weight_table
 
 
-@merger(
-    MergerCard(
+@entry(
+    EstimatorCard(
         title="Robertson response: alternating estimates of light and curve",
-        kind="response",
         source="Robertson, Borman & Stevenson, J. Electronic Imaging 12(2), 2003, doi:10.1117/1.1557695",
     )
 )

@@ -1,0 +1,245 @@
+"""Frames to radiance: every frame is added to running sums, strip by strip, and then forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hdrq.errors import UsageError
+from hdrq.merging.alignment.align import Alignment
+from hdrq.merging.alignment.resample import Strip, strips
+from hdrq.merging.cards import quotient
+from hdrq.merging.exposure_stack import ExposureStack, Survey
+from hdrq.merging.response.calibration import Calibration
+from hdrq.merging.response.curve import look_up
+from hdrq.merging.weights import Edge, keep_ends, weight_table
+from hdrq.registry import find, names
+
+Weigh = Literal["channel", "mean", "code"]
+FAINT = 1e-9  # weight of the least trusted code: decides only where nothing else does
+
+
+@dataclass(frozen=True)
+class Weighting:
+    """How frames are weighed.
+
+    rule        an averaging rule (merging/rules);  weight: a function of the code (merging/weights.py)
+    weigh       "channel": every channel by its own code; "mean": by the mean of the channels' weights;
+                "code": by the weight of the channels' mean code
+    edge        what the shortest and the longest frame do with the codes that only they hold
+    fill_holes  "toolbox": pixels whose Σ w is 1e-4 or less are taken from an outer frame, as HDR Toolbox does
+    offset      added to exposures before the logarithm, by logarithmic rules
+    """
+
+    rule: str = "photon-count"
+    weight: str = "sigmoid"
+    weigh: Weigh = "channel"
+    edge: Edge = "hold"
+    fill_holes: Literal["", "toolbox"] = ""
+    offset: float = 0.0
+
+
+def rules() -> tuple[str, ...]:
+    """Names of the averaging rules."""
+    return names("merger")
+
+
+@dataclass
+class Tables:
+    """What codes stand for in one stack: light (C or 1, levels), its step from one code of the files to the next, and
+    weights (levels,) per frame."""
+
+    light: Tensor
+    step: Tensor
+    weights: list[Tensor]
+    shortest: int
+    longest: int
+    coarse: bool
+
+    @classmethod
+    def of(
+        cls,
+        levels: int,
+        native: int,
+        calibration: Calibration,
+        weighting: Weighting,
+        survey: Survey,
+        device,
+        dtype,
+    ) -> Tables:
+        x = np.linspace(0, 1, levels)
+        curve = calibration.response.table(levels)
+        code = np.minimum(x / survey.ceiling, 1.0)
+        plain = weight_table(weighting.weight, code)
+        faint = FAINT * (np.minimum(code, 1 - code) + 1e-4)
+        shortest, longest = int(np.argmin(calibration.seconds)), int(np.argmax(calibration.seconds))
+        ends = {shortest: (True, False), longest: (False, True)}
+        if weighting.edge == "toolbox":  # which does so only where a frame has such codes at all
+            ends = {
+                shortest: (survey.high[shortest] > 0.9, False),
+                longest: (False, survey.low[longest] < 0.1),
+            }
+        tables = [
+            keep_ends(plain, code, *ends.get(k, (False, False)), weighting.edge)
+            + faint * (weighting.edge == "hold")
+            for k in range(len(calibration.seconds))
+        ]
+
+        def tensor(a: np.ndarray) -> Tensor:
+            return torch.as_tensor(np.ascontiguousarray(a), dtype=dtype, device=device)
+
+        step = np.gradient(curve, axis=0) * (levels - 1) / (native - 1)
+        return cls(
+            tensor(curve.T), tensor(step.T), [tensor(t) for t in tables], shortest, longest, native == 256
+        )
+
+
+def light_of(strip: Strip, tables: Tables) -> Tensor:
+    """Exposure of every pixel of a strip, (C, h, W)."""
+    return strip.light.to(tables.light) if strip.light is not None else look_up(strip.codes, tables.light)
+
+
+def weight_of(strip: Strip, tables: Tables, k: int, weigh: Weigh) -> Tensor:
+    """Weight of every pixel of a strip, (C, h, W); 0 outside the frame."""
+    table = tables.weights[k]
+    if weigh == "code":
+        at = strip.codes.to(table.dtype).mean(0)
+        low = at.floor().long().clamp(max=len(table) - 2)
+        w = (table[low] + (at - low) * (table[low + 1] - table[low]))[None].expand(strip.codes.shape)
+    else:
+        w = table.take(strip.codes.long())
+        w = w.mean(0, keepdim=True).expand(w.shape) if weigh == "mean" else w
+    if strip.near_clipped is not None:
+        w = w * ~(
+            strip.near_clipped[0] & (k != tables.longest) | strip.near_clipped[1] & (k != tables.shortest)
+        )
+    return w * strip.inside
+
+
+class Sums:
+    """Σ numerator, Σ denominator and, where asked for, Σ of squared shares of noise; (C, H, W) each."""
+
+    def __init__(self, shape: tuple[int, int, int], dtype: torch.dtype, device, uncertain: bool) -> None:
+        self.numerator = torch.zeros(shape, dtype=dtype, device=device)
+        self.denominator = torch.zeros(shape, dtype=dtype, device=device)
+        self.noise = torch.zeros(shape, dtype=torch.float32, device=device) if uncertain else None
+
+
+def combine(
+    stack: ExposureStack,
+    alignment: Alignment,
+    calibration: Calibration,
+    weighting: Weighting,
+    *,
+    ghosts: Callable[[int, Strip, Tensor, Tables], Tensor | None] | None = None,
+    frames: list[int] | None = None,
+    uncertain: bool = False,
+    device: torch.device | str = "cpu",
+) -> tuple[Tensor, Tensor | None]:
+    """(radiance, standard error or None), (C, H, W) of the common area, in response's units over relative seconds.
+
+    ghosts  called with (frame, strip, light, tables) for every strip, in the order of `frames`; returns (1, h, W) or
+           (C, h, W) factors 0..1 on the weights, or None for all 1
+    """
+    if weighting.rule not in rules():
+        raise UsageError(f"no rule is called '{weighting.rule}'; there are {', '.join(rules())}")
+    rule = find("merger", weighting.rule)
+    top, bottom, left, right = alignment.area
+    shape = (stack.channels, bottom - top, right - left)
+    dtype = torch.float64 if shape[1] * shape[2] <= 1_000_000 else torch.float32
+    order = list(range(len(stack))) if frames is None else frames
+    first = None
+    if rule.card.first_pass:
+        plain = replace(weighting, rule=rule.card.first_pass, fill_holes="", offset=0.0)
+        first, _ = combine(stack, alignment, calibration, plain, ghosts=ghosts, frames=frames, device=device)
+    sums = Sums(shape, dtype, device, uncertain)
+    logarithmic = rule.card.logarithmic
+    for k, strip, light, weight, tables in _weighed(
+        stack, alignment, calibration, weighting, order, ghosts, dtype, device
+    ):
+        t = float(calibration.seconds[k])
+        rows = slice(strip.top, strip.bottom)
+        options: dict[str, Any] = {}
+        if first is not None:
+            options["variance"] = _variance(first[:, rows].to(light) * t, calibration, tables).clamp(
+                min=1e-12
+            )
+        elif logarithmic:
+            options["offset"] = weighting.offset
+        numerator, denominator = rule(light, weight, t, **options)
+        sums.numerator[:, rows] += numerator
+        sums.denominator[:, rows] += denominator
+        if sums.noise is not None:
+            share = weight / light.clamp(min=1e-9) if logarithmic else _share(numerator, light)
+            sums.noise[:, rows] += (share.square() * _variance(light, calibration, tables)).float()
+    radiance = quotient(sums.numerator, sums.denominator, logarithmic)
+    if weighting.offset:
+        radiance = radiance.clamp(min=0)
+    if weighting.fill_holes:
+        _fill_holes(radiance, sums.denominator, stack, alignment, calibration, weighting, device)
+    error = None
+    if sums.noise is not None:
+        error = (
+            sums.noise.to(dtype).sqrt()
+            / sums.denominator.clamp(min=1e-300)
+            * (radiance if logarithmic else 1)
+        ).float()
+        error = torch.minimum(error, radiance.float())
+    return radiance.float(), error
+
+
+def _share(numerator: Tensor, light: Tensor) -> Tensor:
+    """What one unit of exposure adds to the numerator."""
+    return numerator / light.clamp(min=1e-12)
+
+
+def _variance(light: Tensor, calibration: Calibration, tables: Tables) -> Tensor:
+    """Of exposures in the response's units."""
+    white = float(calibration.response.curve[-1].max())
+    return calibration.noise.variance((light / white).clamp(min=0)) * white**2
+
+
+def _weighed(stack, alignment, calibration, weighting, order, ghosts, dtype, device) -> Iterator[tuple]:
+    """(frame, strip, light, weight, tables) of every strip of every frame."""
+    cache: dict[int, Tables] = {}
+    for k in order:
+        for strip in strips(stack, alignment, k, device):
+            if strip.levels not in cache:
+                cache[strip.levels] = Tables.of(
+                    strip.levels, stack.levels, calibration, weighting, alignment.survey, device, dtype
+                )
+            tables = cache[strip.levels]
+            light = light_of(strip, tables)
+            weight = weight_of(strip, tables, k, weighting.weigh)
+            factor = ghosts(k, strip, light, tables) if ghosts else None
+            yield k, strip, light, weight if factor is None else weight * factor, tables
+
+
+def _fill_holes(
+    radiance: Tensor, denominator: Tensor, stack, alignment, calibration, weighting, device
+) -> None:
+    """HDR Toolbox's holes: whole pixels from the shortest frame where the middle one is bright, else the longest."""
+    order = stack.order
+    middle, ends = order[(len(order) - 1) // 2], (order[0], order[-1])
+    for strip in strips(stack, alignment, middle, device):
+        rows = slice(strip.top, strip.bottom)
+        empty = (denominator[:, rows] <= 1e-4).any(0)
+        bright = strip.codes.double().mean(0) / (strip.levels - 1) > 0.5
+        for k, wanted in ((ends[0], empty & bright), (ends[1], empty & ~bright)):
+            for other in strips(stack, alignment, k, device, (strip.top, strip.bottom)):
+                tables = Tables.of(
+                    other.levels,
+                    stack.levels,
+                    calibration,
+                    weighting,
+                    alignment.survey,
+                    device,
+                    radiance.dtype,
+                )
+                light = light_of(other, tables) / float(calibration.seconds[k])
+                radiance[:, rows] = torch.where(wanted, light, radiance[:, rows])

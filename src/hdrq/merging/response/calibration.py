@@ -1,0 +1,254 @@
+"""What the pixels say about the camera: its response, its true exposures, its noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hdrq.errors import PixelError, UsageError
+from hdrq.merging.alignment.align import Alignment
+from hdrq.merging.exposure_stack import ExposureStack
+from hdrq.merging.noise import Noise, fit_noise
+from hdrq.merging.response.curve import FIXED, Response, consistency, fixed_response, usable
+from hdrq.merging.response.exposure_ratios import exposure_ratios
+from hdrq.merging.response.files import read_response
+from hdrq.merging.response.samples import Samples, take_samples
+from hdrq.registry import find, names
+
+FITTED = 8_000  # of the samples, for a response: more make the curve no better
+LEAST_SPAN = (
+    0.5  # stops between the shortest and the longest frame below which they say nothing of a response
+)
+FAR_APART = 3.5  # stops between neighbours from which on a response is settled by what is assumed of it
+LEAST_CODES = 24  # that frames must show, for a curve to be told from them
+LINEAR_BIAS = 0.05  # stops that frames may disagree by more than under the estimate, to be taken as linear
+PLAUSIBLE = (0.6, 2.0)  # slope of a camera's response beside sRGB's
+FILES = (".json", ".rsp", ".npz", ".npy", ".csv", ".txt")
+
+
+@dataclass
+class Calibration:
+    """Everything the merge needs to turn codes into light, and how sure it is."""
+
+    response: Response
+    seconds: np.ndarray
+    noise: Noise
+    consistency: dict[str, Any] = field(default_factory=dict)
+    exposure_spread: np.ndarray | None = None
+    misfit: np.ndarray | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def estimators() -> tuple[str, ...]:
+    """Names of the response estimators."""
+    return names("response")
+
+
+def _automatic_estimator() -> str:
+    return next(name for name in estimators() if find("response", name).card.automatic)
+
+
+def calibrate(
+    stack: ExposureStack,
+    alignment: Alignment,
+    response: str = "auto",
+    estimate_exposures: bool = False,
+    seed: int = 0,
+) -> Calibration:
+    """Response, exposures and noise of a stack.
+
+    response  "auto" (see `automatic`), an estimator's name, a fixed curve's name, or a file
+    """
+    samples = take_samples(stack, alignment, seed=seed)
+    seconds = stack.seconds.copy()
+    spread = misfit = None
+    if not stack.exposures_known:
+        found, notes = _prior_or_given(response, stack)
+        seconds, spread = _true_exposures(samples, found, seconds, stack.levels)
+    else:
+        found, notes = _response(response, stack, samples, seconds, seed)
+        power = _power_of(found)
+        estimated = found.how.startswith("estimated")
+        if estimate_exposures:
+            seconds, spread = _true_exposures(samples, found, seconds, stack.levels)
+            if estimated and not PLAUSIBLE[0] < power < PLAUSIBLE[1]:
+                seconds = seconds.max() * (seconds / seconds.max()) ** (1 / power)
+                notes.append(
+                    f"the stated exposures would mean a response {power:.2g} times as steep as sRGB's; exposures are "
+                    "scaled so that it is as steep as sRGB's, which may be off by a common power"
+                )
+            elif estimated:
+                seconds = _same_span(seconds, stack.seconds)
+                notes.append(
+                    "response and exposures both from pixels: the overall span of exposures is as stated"
+                )
+            if estimated:
+                found, _ = _response(response, stack, samples, seconds, seed)
+            misfit = np.log2(stack.seconds / seconds)
+        elif estimated and not PLAUSIBLE[0] < power < PLAUSIBLE[1]:
+            notes.append(
+                f"the response is {power:.2g} times as steep as sRGB's, which no usual camera has: the stated exposures "
+                "are probably wrong; see --estimate-exposures"
+            )
+    curve = found.table(256)
+    codes = np.rint(samples.codes)
+    report = consistency(codes, seconds, curve)
+    if stack.levels == 256:
+        noise = fit_noise(codes, seconds, curve)
+    else:  # in all their bits: a linear step of an 8-bit code hides the noise of a good camera
+        noise = fit_noise(samples.codes * 257, seconds, found.table(65536))
+    return Calibration(found, seconds, noise, report, spread, misfit, notes)
+
+
+def _response(
+    wish: str, stack: ExposureStack, samples: Samples, seconds: np.ndarray, seed: int
+) -> tuple[Response, list[str]]:
+    if wish == "auto":
+        return automatic(stack, samples, seconds, seed)
+    if wish in estimators():
+        if _span(seconds) < LEAST_SPAN:
+            raise UsageError(
+                f"--response {wish} needs frames of different exposure, and these differ by {_span(seconds):.2g} stops; "
+                "give --response srgb, linear or a file"
+            )
+        return _estimated(wish, samples, seconds, seed), []
+    return _given(wish, stack), []
+
+
+def _given(wish: str, stack: ExposureStack) -> Response:
+    """A response from a file or a fixed curve."""
+    if Path(wish).suffix.lower() in FILES:
+        found = read_response(wish)
+        if found.curve.shape[1] not in (1, stack.channels):
+            raise UsageError(f"{wish} has {found.curve.shape[1]} channels, the frames {stack.channels}")
+        return found
+    check_response(wish)
+    return fixed_response(wish, stack.levels)
+
+
+def prior(stack: ExposureStack) -> Response:
+    """What is assumed where pixels cannot tell: the curve of the frames' own encoding."""
+    return fixed_response("linear" if stack.domain == "nits" else stack.domain, stack.levels)
+
+
+def _prior_or_given(wish: str, stack: ExposureStack) -> tuple[Response, list[str]]:
+    """The response of a stack whose exposures are unknown, from which no response can be estimated."""
+    if wish in estimators():
+        raise UsageError(
+            f"--response {wish} needs stated exposures; give --times or --ev, or --response srgb, linear or a file"
+        )
+    if wish != "auto":
+        return _given(wish, stack), ["exposures are estimated from the pixels"]
+    found = prior(stack)
+    return found, [
+        f"exposures are estimated from the pixels with {found.how.removeprefix('fixed: ')} response, which is assumed; "
+        "ratios may be off by a common power: give --times, --ev or --response"
+    ]
+
+
+def automatic(
+    stack: ExposureStack, samples: Samples, seconds: np.ndarray, seed: int
+) -> tuple[Response, list[str]]:
+    """The file's own curve where it is linear, PQ or HLG; linear where frames agree so; else estimated; else sRGB."""
+    if stack.domain in ("linear", "nits", "pq", "hlg"):
+        return prior(stack), []
+    assumed = prior(stack)
+    name = assumed.how.removeprefix("fixed: ")
+    if _span(seconds) < LEAST_SPAN:
+        return assumed, [
+            f"frames of equal exposure say nothing of the response; {name} is assumed, see --response"
+        ]
+    try:
+        if len(np.unique(np.rint(samples.codes))) < LEAST_CODES:
+            raise PixelError("too few codes were seen to estimate a response; give --response srgb")
+        found = _estimated(_automatic_estimator(), samples, seconds, seed)
+    except PixelError:
+        return assumed, [
+            f"the frames share too little to estimate a response; {name} is assumed, see --response"
+        ]
+    linear = fixed_response("linear", stack.levels)
+    if _agrees_as_well(linear, found, samples, seconds):
+        return Response(linear.curve, "linear, for the frames agree so"), []
+    gap = _closest(seconds)
+    if gap < FAR_APART:
+        return found, []
+    return found, [
+        f"no two frames are closer than {gap:.1f} stops: between their codes the response cannot be known from them, and "
+        "is kept close to sRGB's; give --response where it is known"
+    ]
+
+
+def _span(seconds: np.ndarray) -> float:
+    return float(np.log2(seconds.max() / seconds.min()))
+
+
+def _closest(seconds: np.ndarray) -> float:
+    """Least number of stops between neighbouring exposures that differ."""
+    gaps = np.diff(np.log2(np.sort(seconds)))
+    return float(gaps[gaps > LEAST_SPAN].min(initial=np.inf)) if (gaps > LEAST_SPAN).any() else 0.0
+
+
+def _agrees_as_well(curve: Response, found: Response, samples: Samples, seconds: np.ndarray) -> bool:
+    """Whether frames agree under a curve as well as under the estimated one, to LINEAR_BIAS stops."""
+    fine = samples.codes * 257
+    ours, best = (
+        consistency(fine, seconds, c.table(65536), low=15 * 257, high=245 * 257) for c in (curve, found)
+    )
+    return ours["bias"] < best["bias"] + LINEAR_BIAS and ours["rms"] < 1.1 * best["rms"] + LINEAR_BIAS
+
+
+def _power_of(response: Response) -> float:
+    """How steep a response is beside sRGB's, in the logarithm: its slope over codes 30 to 225."""
+    codes = np.arange(30, 226)
+    srgb = np.log(fixed_response("srgb").curve[codes, 0])
+    ours = np.log(np.maximum(response.table(256)[codes], 1e-300)).mean(1)
+    return float(np.polyfit(srgb, ours, 1)[0])
+
+
+def check_response(wish: str) -> None:
+    """UsageError for a name that is neither an estimator nor a curve nor a file's."""
+    if wish.startswith("gamma"):
+        fixed_response(wish, 2)
+    elif not (wish == "auto" or Path(wish).suffix.lower() in FILES or wish in FIXED or wish in estimators()):
+        raise UsageError(
+            f"no response is called '{wish}'; there are auto, {', '.join((*estimators(), *FIXED))}, gamma2.2, or a file"
+        )
+
+
+def _estimated(name: str, samples: Samples, seconds: np.ndarray, seed: int) -> Response:
+    """An estimator's curve, made usable."""
+    count = samples.codes.shape[1]
+    pick = np.random.default_rng(seed).permutation(count)[:FITTED]
+    some = samples.codes[:, pick]
+    seen = np.stack(
+        [np.bincount(np.rint(some[..., c]).astype(int).ravel(), minlength=256) for c in range(some.shape[2])],
+        1,
+    )
+    return usable(find("response", name)(some, seconds), seen, f"estimated: {name}")
+
+
+def _same_span(seconds: np.ndarray, stated: np.ndarray) -> np.ndarray:
+    """Exposures with the stated overall span: a power of all of them and of the response explains the pixels alike."""
+    log, told = np.log(seconds / seconds.max()), np.log(stated / stated.max())
+    return stated.max() * np.exp(log * (log @ told) / max(log @ log, 1e-12))
+
+
+def _true_exposures(
+    samples: Samples, response: Response, seconds: np.ndarray, levels: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Exposures that make the frames agree, and their standard error in stops; the longest stays as stated."""
+    table = np.broadcast_to(response.table(256), (256, samples.codes.shape[2]))
+    knots = np.arange(256)
+    white = table.max()
+    light = np.concatenate(
+        [np.interp(samples.codes[..., c], knots, table[:, c] / white) for c in range(samples.codes.shape[2])],
+        1,
+    )
+    codes = np.concatenate(list(samples.codes.transpose(2, 0, 1)), 1)
+    tiles = np.tile(samples.tile, samples.codes.shape[2])
+    low = codes < 16 if levels == 256 else light < 0.003  # where rounding alone shifts a logarithm
+    found = exposure_ratios(np.maximum(light, 1e-9), (codes > 245) | low, seconds, tiles)
+    return found.relative, found.spread

@@ -1,0 +1,1 @@
+"""Camera response estimators, one a file: the file name is the name in --response."""
