@@ -252,3 +252,66 @@ def test_the_line_of_a_number_says_how_it_was_seen() -> None:
     ref, dist = pair(16, 16)
     (line,) = cvvdp(ref, dist, ppd=60.0, display=display("hdr-pq-1000")).notes
     assert line == "cvvdp at 60 ppd, peak 1000, black 0.001, reflection 0.01592 cd/m²"
+
+
+@pytest.fixture
+def folders(tmp_path) -> tuple:
+    """Two folders of eight EXR frames each."""
+    import hdrq
+    from hdrq.records import Image
+
+    for name, clip in zip(("ref", "dist"), pair(40, 56, 8)):
+        (tmp_path / name).mkdir()
+        for n, frame in enumerate(clip):
+            hdrq.write(tmp_path / name / f"f{n:03d}.exr", Image(frame[None].float()), depth="float")
+    return tmp_path / "ref", tmp_path / "dist"
+
+
+CLIP = "cvvdp,mode=video,frame_rate=24"
+
+
+def test_folders_of_frames_are_streamed_to_the_number_of_the_clip_in_one_piece(folders, monkeypatch) -> None:
+    import hdrq
+    from hdrq.scoring import clips
+
+    files = []
+    read = clips.read
+    monkeypatch.setattr(clips, "read", lambda p, **o: files.append(p) or read(p, **o))
+    (row,) = hdrq.score([folders], [CLIP], device="cpu", viewing=PPD)
+    ref, dist = (x.float() for x in pair(40, 56, 8))
+    whole = cvvdp(ref, dist, ppd=PPD, mode="video", frame_rate=24, maps=False).value.item()
+    assert row.status == "ok", row.error
+    assert row.value == pytest.approx(whole, abs=1e-6)
+    assert len(files) <= 2 * 8 + 2 * 2  # once each, and the first two of either side to look at them
+    assert row.extra["trans"] > 0
+
+
+def test_a_clip_beside_a_still_or_a_longer_clip_is_an_error(folders) -> None:
+    import hdrq
+
+    ref, dist = folders
+    (row,) = hdrq.score([(ref, dist / "f000.exr")], [CLIP], device="cpu")
+    assert row.status == "failed"
+    assert "test clip ends after 1 frames" in row.error
+    (dist / "f007.exr").unlink()
+    (row,) = hdrq.score([(ref, dist)], [CLIP], device="cpu")
+    assert "test clip ends after 7 frames" in row.error
+
+
+def test_frames_that_a_display_cuts_are_counted(folders) -> None:
+    import hdrq
+    from hdrq.encoding.displays import display as shelf
+
+    (row,) = hdrq.score([folders], [CLIP], device="cpu", display=shelf("hdr-pq-1000", peak_nits=40.0))
+    assert row.status == "ok", row.error
+    assert "16 frames were changed, the first is" in row.how
+
+
+def test_a_clip_with_a_frame_of_another_size_is_an_error(folders) -> None:
+    import hdrq
+    from hdrq.records import Image
+
+    hdrq.write(folders[1] / "f004.exr", Image(torch.ones(1, 3, 40, 57)))
+    (row,) = hdrq.score([folders], [CLIP], device="cpu")
+    assert "differs from" in row.error
+    assert "f004.exr" in row.error

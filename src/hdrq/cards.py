@@ -54,6 +54,7 @@ class Card:
     trainable  whether the gradient may be trained on
     net        shelf name of the network of a learned metric
     sequence   (option, value) with which a batch is the frames of one sequence and gets one value
+    streams    whether such a sequence may come as iterables of frames (C, H, W), read once, in order
     map        what the map shows: "probability" of detection, "similarity" (1 is best whatever the value's
                direction), "difference" (0 is best), "attention", or "" for the value's own scale and direction
     """
@@ -76,6 +77,7 @@ class Card:
     trainable: bool = True
     net: str | None = None
     sequence: tuple[str, str] | None = None
+    streams: bool = False
     map: str = ""
 
     @property

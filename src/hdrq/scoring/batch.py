@@ -25,7 +25,8 @@ from hdrq.errors import DomainError, HdrqError, UsageError
 from hdrq.image.sharing import sharing
 from hdrq.io import by_suffix
 from hdrq.records import Display, Image, Pair, Score, Viewing
-from hdrq.scoring.memory_guard import refuse_too_large
+from hdrq.scoring.clips import both_sides
+from hdrq.scoring.memory_guard import PixelsDoNotFit, out_of_memory, refuse_too_large
 from hdrq.scoring.prefetch import opened
 from hdrq.scoring.request import Request, split_requests
 from hdrq.scoring.response_match import match_response
@@ -130,7 +131,8 @@ def _rows(
     wants_ref = any(s.full_reference for s in bound)
     wanted = (p for p in _first_checked(pairs, bound, photometry) if not all(skip(p, str(s)) for s in bound))
     asked = (p if wants_ref else replace(p, ref=None) for p in wanted)
-    for pair, ref, dist, error in opened(asked, settings.jobs, settings.layer, settings.view):
+    streamed = all(s.streams for s in bound) and not settings.match_response and settings.maps is None
+    for pair, ref, dist, error in opened(asked, settings.jobs, settings.layer, settings.view, streamed):
         todo = [s for s in bound if not skip(pair, str(s))]
         if dist is None:
             if settings.fail_fast and error is not None:
@@ -138,7 +140,8 @@ def _rows(
             yield from (_failed(pair, s, error) for s in todo)
             continue
         with sharing(), torch.inference_mode():
-            yield from _pair_rows(pair, ref, dist, todo, photometry, settings)
+            clip = streamed and any(Path(side or "").is_dir() for side in (pair.ref, pair.dist))
+            yield from _pair_rows(pair, ref, dist, todo, photometry, settings, clip)
 
 
 def _first_checked(pairs: Iterable[Pair], bound: list[Scorer], photometry: Photometry) -> Iterator[Pair]:
@@ -159,6 +162,7 @@ def _pair_rows(
     bound: list[Scorer],
     photometry: Photometry,
     settings: Settings,
+    streamed: bool = False,
 ) -> Iterator[Score]:
     device = device_of(settings.device)
     ref = _placed(ref, photometry, device, settings.dtype) if ref is not None else None
@@ -176,7 +180,11 @@ def _pair_rows(
     for s in bound:
         try:
             refuse_too_large(dist, s.metric, device, settings.max_memory)
-            reading = s.read(ref, dist, maps=settings.maps is not None)
+            reading = (
+                s.read_frames(*both_sides(pair, settings.layer, settings.view))
+                if streamed
+                else s.read(ref, dist, maps=settings.maps is not None)
+            )
             row = _row(pair, s, reading, ref, dist, how, photometry)
             if settings.maps is not None and reading.map is not None:
                 # here, for what draws maps takes as long to import as many a score
@@ -190,20 +198,12 @@ def _pair_rows(
                 raise
             row = _failed(pair, s, error)
         except (MemoryError, RuntimeError) as error:
-            if settings.fail_fast or not _out_of_memory(error):
+            if settings.fail_fast or not out_of_memory(error):
                 raise
             row = _failed(
                 pair, s, PixelsDoNotFit(f"{pair.dist}: {s} ran out of memory; score a smaller picture")
             )
         yield row
-
-
-class PixelsDoNotFit(HdrqError):
-    """Memory ran out in the middle."""
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, MemoryError) or "memory" in str(error).lower()
 
 
 def _placed(image: Image, photometry: Photometry, device: torch.device, dtype: torch.dtype) -> Image:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from hdrq.cards import Metric
-from hdrq.errors import TooLarge
+from hdrq.errors import HdrqError, TooLarge
 from hdrq.io.memory import free_for
 from hdrq.records import Image
 
@@ -25,3 +25,12 @@ def refuse_too_large(image: Image, metric: Metric, device: torch.device | None, 
             f"{image.path or 'the picture'} is {w}x{h}: {metric.name} would take about {wants / 2**30:.1f} GiB "
             f"and {has / 2**30:.1f} GiB may be taken; score a crop or a smaller copy, or use a machine with more memory"
         )
+
+
+class PixelsDoNotFit(HdrqError):
+    """Memory ran out in the middle."""
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out."""
+    return isinstance(error, MemoryError) or "memory" in str(error).lower()

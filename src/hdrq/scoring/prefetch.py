@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from hdrq.errors import FileError, HdrqError, PixelError
+from hdrq.errors import FileError, HdrqError
 from hdrq.io import read
-from hdrq.io.pairing import pictures
 from hdrq.records import Image, Pair
+from hdrq.scoring.clips import frames
 
 _KEPT = 8  # pictures remembered, so that a reference shared by neighbouring pairs is read once
 
@@ -21,10 +22,12 @@ _KEPT = 8  # pictures remembered, so that a reference shared by neighbouring pai
 class Shelf:
     """Reads files on worker threads and remembers the last few."""
 
-    def __init__(self, jobs: int, layer: str | None = None, view: str | None = None) -> None:
+    def __init__(
+        self, jobs: int, layer: str | None = None, view: str | None = None, streamed: bool = False
+    ) -> None:
         self._pool = ThreadPoolExecutor(max(1, jobs), thread_name_prefix="hdrq-read")
         self._kept: OrderedDict[str, Future[Image]] = OrderedDict()
-        self._options = {"layer": layer, "view": view}
+        self._options = {"layer": layer, "view": view, "streamed": streamed}
 
     def ask(self, path: str | Path) -> Future[Image]:
         """The picture, now or soon."""
@@ -41,29 +44,29 @@ class Shelf:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _read(path: str | Path, options: dict[str, str | None]) -> Image:
-    """One picture, or the frames of a folder as one batch in the order of their names."""
+def _read(path: str | Path, options: dict[str, Any]) -> Image:
+    """One picture, or the frames of a folder as one batch in the order of their names; streamed: the first one."""
     if not Path(path).is_dir():
         return read(path, layer=options["layer"], view=options["view"])
-    frames = [read(p, layer=options["layer"], view=options["view"]) for p in pictures(Path(path))]
-    if not frames:
-        raise FileError(f"{path} holds no frames hdrq reads; see: hdrq list formats")
-    for frame in frames:
-        if frame.size != frames[0].size or frame.domain != frames[0].domain:
-            raise PixelError(
-                f"{frame.path} differs from {frames[0].path} in size or domain; a sequence has one of each"
-            )
-    return frames[0].with_pixels(torch.cat([f.pixels for f in frames]), path=str(path))
+    found = list(islice(frames(path, options["layer"], options["view"]), 1 if options["streamed"] else None))
+    return found[0].with_pixels(torch.cat([f.pixels for f in found]), path=str(path))
 
 
 Opened = tuple[Pair, Image | None, Image | None, HdrqError | None]
 
 
 def opened(
-    pairs: Iterable[Pair], jobs: int, layer: str | None = None, view: str | None = None
+    pairs: Iterable[Pair],
+    jobs: int,
+    layer: str | None = None,
+    view: str | None = None,
+    streamed: bool = False,
 ) -> Iterator[Opened]:
-    """Each pair with its pictures (ref, dist), or with the error that reading them met; `jobs` pairs ahead."""
-    shelf = Shelf(jobs, layer, view)
+    """Each pair with its pictures (ref, dist), or with the error that reading them met; `jobs` pairs ahead.
+
+    streamed  of a folder of frames only the first one; who asks reads the others
+    """
+    shelf = Shelf(jobs, layer, view, streamed)
     source = iter(pairs)
     waiting: list[tuple[Pair, Future[Image] | None, Future[Image]]] = []
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import torch
@@ -10,8 +12,19 @@ from torch import Tensor
 
 from hdrq.cards import Better, Metric, Output, Reading, Span, settings_of
 from hdrq.encoding.displays import display as shelf_display
-from hdrq.encoding.photometry import LIGHT, Photometry, Wish, as_image, factor_of, hand, relabel, screen_of
+from hdrq.encoding.photometry import (
+    LIGHT,
+    Photometry,
+    Wish,
+    as_image,
+    emit_for,
+    factor_of,
+    hand,
+    relabel,
+    screen_of,
+)
 from hdrq.errors import DomainError, PixelError, UsageError
+from hdrq.image.sharing import sharing
 from hdrq.records import BT709, Display, Image, Viewing
 from hdrq.registry import find, names
 from hdrq.scoring.request import Request, parse
@@ -103,7 +116,43 @@ class Scorer:
             )
         return self._ask(test, maps, a, b)
 
-    def _ask(self, image: Image, maps: bool, *pictures: Tensor) -> Reading:
+    @property
+    def streams(self) -> bool:
+        """Whether the frames of a sequence may come one by one."""
+        return self.sequence and self.metric.card.streams and self.full_reference
+
+    def read_frames(self, ref: Iterable[Image], dist: Iterable[Image]) -> Reading:
+        """The Reading of a clip whose frames are read once, in order, and kept no longer than the metric needs them."""
+        if not self.streams or self.ref is None:
+            raise UsageError(f"{self} does not take a clip frame by frame")
+        if self.photometry.peak is not None:
+            raise UsageError(
+                "--peak needs the brightest value of the whole clip; say what 1.0 is with --scale"
+            )
+        frames = iter(ref)
+        first = self._place(next(frames, None))
+        noted: list[str] = []
+
+        def light(side: Iterable[Image], wish: Wish) -> Iterator[Tensor]:
+            for image in map(self._place, side):
+                if image.size != first.size:
+                    raise PixelError(_mismatch(first, image))
+                self._refuse_small(image)
+                self._refuse_light(image)
+                factor = factor_of(image, self.photometry)
+                with sharing():
+                    handed = hand(image, wish, self.photometry, factor)
+                    changes = emit_for(image, self.photometry, factor).notes[len(image.notes) :]
+                if changes:
+                    noted.append(f"{_name(image)}: {', '.join(changes)}")
+                yield handed[0]
+
+        sides = light(chain([first], frames), self.ref), light(dist, self.dist)
+        reading = self._ask(first, False, *sides)
+        said = (f"{len(noted)} frames were changed, the first is {noted[0]}",) if noted else ()
+        return replace(reading, notes=(*reading.notes, *said))
+
+    def _ask(self, image: Image, maps: bool, *pictures: Tensor | Iterable[Tensor]) -> Reading:
         needs = self.metric.card.needs
         supplied: dict[str, Any] = {}
         if "ppd" in needs and "ppd" not in self.options:

@@ -59,6 +59,7 @@ RGB_TO_XYZ = {
         side=2,
         planes=40,
         sequence=("mode", "video"),
+        streams=True,
         map="difference",
         source="Mantiuk, Hanji, Ashraf, Asano & Chapiro 2024, doi:10.1145/3658144; "
         "numbers as the authors' program cvvdp 0.5.7",
@@ -106,9 +107,11 @@ def cvvdp(
         raise UsageError("cvvdp compares clips in time; add frame_rate=, in frames per second, to mode=video")
     repaired = variant == "repaired"
     both = _alike(dist, ref)
-    planes = ((_opponent(t, primaries, repaired), _opponent(r, primaries, repaired)) for t, r in both)
-    if mode == "video":
-        planes = _moments(both, primaries, repaired, temporal_taps(frame_rate), padding)
+    planes = (
+        _moments(both, primaries, repaired, temporal_taps(frame_rate), padding)
+        if mode == "video"
+        else (_both(pair, primaries, repaired) for pair in both)
+    )
     found, pictures = [], []
     for test, reference in planes:
         frame = compare(test, reference, ppd, repaired=repaired, maps=maps)
@@ -153,6 +156,10 @@ def _opponent(light: Tensor, primaries: Primaries, repaired: bool) -> Tensor:
     return (matrix @ light.flatten(1)).view(3, *light.shape[1:])
 
 
+def _both(pair: tuple[Tensor, Tensor], primaries: Primaries, repaired: bool) -> tuple[Tensor, Tensor]:
+    return _opponent(pair[0], primaries, repaired), _opponent(pair[1], primaries, repaired)
+
+
 def _moments(
     both: Iterable[tuple[Tensor, Tensor]],
     primaries: Primaries,
@@ -164,11 +171,12 @@ def _moments(
     source = iter(both)
     begin = list(islice(source, 2))
     if len(begin) == 1:
-        yield tuple(_opponent(x, primaries, repaired) for x in begin[0])
+        yield _both(begin[0], primaries, repaired)
         return
     for window in windows(rejoined(begin, source), taps.shape[1], padding):
         matrix = _matrix(len(window[0][0]), primaries, repaired)
-        yield tuple(filtered(side, taps, matrix) for side in zip(*window))
+        test, reference = zip(*window)
+        yield filtered(test, taps, matrix), filtered(reference, taps, matrix)
 
 
 def _numbers(q: Tensor, cycles: list[float], moving: bool) -> dict[str, Tensor]:

@@ -56,7 +56,7 @@ def compare(test: Tensor, ref: Tensor, ppd: float, *, repaired: bool = False, ma
 
     repaired  pyramid borders by each direction's own parity
     """
-    rho = frequencies(*test.shape[-2:], ppd)
+    rho = frequencies(test.shape[-2], test.shape[-1], ppd)
     q, pictures = [], []
     for band, cycles in enumerate(rho[:-1]):
         lower_test, lower_ref = halve(test, repaired=repaired), halve(ref, repaired=repaired)
