@@ -186,3 +186,28 @@ def test_weighted_percentiles_are_the_first_errors_beyond_their_share():
         "min": [0, 0],
         "max": [4, 0],
     }
+
+
+def test_the_command_scores_light_and_says_which_white_it_took(tmp_path, capsys):
+    from hdrq import io
+    from hdrq.cli import main
+    from hdrq.records import Image
+
+    pair = scene(torch.float32)
+    paths = [str(tmp_path / name) for name in ("ref.exr", "test.exr")]
+    for path, image in zip(paths, pair):
+        io.write(Path(path), Image(image, "nits"), depth="float")
+    asked = [text for name in NAMES for text in ("-m", f"{name},pool=p95")]
+    with pytest.raises(SystemExit) as left:
+        main(["score", *paths, *asked, "-m", "hyab,white=203", "--format", "json"])
+    assert not left.value.code
+    rows = json.loads(capsys.readouterr().out)
+    expected = [GOLDEN["bt709"]["values"][name]["p95"] for name in NAMES]
+    assert [row["value"] for row in rows[:-1]] == pytest.approx(expected, rel=1e-4)
+    whites = [("L* = 100 at" in row["how"]) for row in rows[:-1]]
+    assert whites == ["white" in registry.find("metric", name).options for name in NAMES]
+    assert "L* = 100 at 203 cd/m², D65" in rows[-1]["how"]
+    with pytest.raises(SystemExit) as left:
+        main(["score", *paths, "-m", "hyab,white=0"])
+    assert left.value.code == 3
+    assert "above 0, not 0" in capsys.readouterr().err

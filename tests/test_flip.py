@@ -164,3 +164,54 @@ def test_exposures_that_cannot_be_are_refused_in_one_line():
     with pytest.raises(PixelError, match="more than half"):
         hdr_flip(lamp, dist)
     assert hdr_flip(lamp, dist, stop_exposure=4.0).value.isfinite().all()
+
+
+def test_the_exposure_map_shows_where_the_largest_error_was_reached_first():
+    ref, dist = scene("HDR")
+    dist = ref.clone()
+    bright, dark = (slice(12, 18), slice(32, 38)), (slice(30, 36), slice(5, 15))
+    for rows, columns in (bright, dark):
+        dist[..., rows, columns] *= 1.3
+    given = {"ppd": 4.0, "start_exposure": -11.0, "stop_exposure": -4.0, "exposures": 8}
+    found, shown = hdr_flip(ref, dist, **given), hdr_flip(ref, dist, show="exposure", **given)
+    torch.testing.assert_close(found.value, shown.value)
+    alone = torch.cat(
+        [
+            hdr_flip(ref, dist, ppd=4.0, start_exposure=e, stop_exposure=e, exposures=1).map
+            for e in range(-11, -3)
+        ]
+    )
+    torch.testing.assert_close(found.map, alone.amax(0, keepdim=True))
+    torch.testing.assert_close(shown.map, alone.max(0, keepdim=True).indices.double() / 7)
+    assert shown.map[(..., *bright)].mean() < shown.map[(..., *dark)].mean()
+
+
+def test_the_command_draws_errors_in_magma_and_exposures_in_viridis(tmp_path):
+    from matplotlib import colormaps
+    from PIL import Image as Picture
+
+    from hdrq import io
+    from hdrq.cli import main
+    from hdrq.records import Image
+
+    pair = [image.float() for image in scene("HDR")]
+    paths = [tmp_path / name for name in ("ref.exr", "test.exr")]
+    for path, image in zip(paths, pair):
+        io.write(path, Image(image, "nits"), depth="float")
+    given = [
+        *map(str, paths),
+        "-m",
+        "hdr-flip,exposures=3,ppd=67",
+        "-m",
+        "hdr-flip,exposures=3,ppd=67,show=exposure",
+    ]
+    with pytest.raises(SystemExit) as left:
+        main(["score", *given, "--map", str(tmp_path / "maps")])
+    assert not left.value.code
+    for ending, shown, name in (("", "error", "magma"), ("_show=exposure", "exposure", "viridis")):
+        drawn = np.asarray(Picture.open(tmp_path / f"maps/test.hdr-flip_exposures=3_ppd=67{ending}.png"))
+        values = hdr_flip(*pair, exposures=3, ppd=67.0, show=shown).map[0, 0].numpy()
+        table = (colormaps[name](np.arange(256))[:, :3] * 255).round()
+        times = drawn.shape[1] // values.shape[1]
+        body = drawn[: times * values.shape[0] : times, ::times].astype(float)
+        np.testing.assert_allclose(body, table[np.floor(values * 255 + 0.5).astype(int)], atol=4)

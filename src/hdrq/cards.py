@@ -56,7 +56,8 @@ class Card:
     sequence   (option, value) with which a batch is the frames of one sequence and gets one value
     streams    whether such a sequence may come as iterables of frames (C, H, W), read once, in order
     map        what the map shows: "probability" of detection, "similarity" (1 is best whatever the value's
-               direction), "difference" (0 is best), "attention", or "" for the value's own scale and direction
+               direction), "difference" (0 is best), "error" (0 is best, 1 the worst possible), "attention", or "" for the
+               value's own scale and direction
     """
 
     title: str
@@ -229,9 +230,11 @@ class Reading:
     map    (N, 1, h, w), or (N, 3, h, w): display code 0..1, colours that the metric chose itself
     extra  further numbers (N,) by name
     notes  what a reader of the number should know, one line each
+    shows  what this map shows, where options make it another one than the card's: "exposure", or as Card.map
     """
 
     value: Tensor
     map: Tensor | None = None
     extra: Mapping[str, Tensor] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    shows: str = ""

@@ -76,6 +76,10 @@ def _detail(luminance: Tensor) -> Tensor:
 _GREY = 0.35  # how much of the picture shows through the colours
 _BAR = 56  # pixels of legend under the picture
 _LEAST_WIDTH = 420
+_WHOLE_SPAN = {  # maps from 0 to 1: colour scale, and what it means
+    "error": ("magma", "no error at the left, the largest possible at the right"),
+    "exposure": ("viridis", "the first exposure at the left, the last at the right"),
+}
 
 
 def write_map(
@@ -84,7 +88,8 @@ def write_map(
     """Write FOLDER/TEST.METRIC.exr and .png; returns their paths.
 
     The EXR has the map's own values. In the PNG dark is the best value there can be (or that there is) and
-    yellow the worst, over a grey picture of the reference; probabilities of detection have HDR-VDP's colours.
+    yellow the worst, over a grey picture of the reference; probabilities of detection have HDR-VDP's colours. Maps of
+    a whole span, as FLIP's, are drawn alone from 0 to 1.
     """
     if reading.map is None:
         raise FileError(f"{scorer} has no map")
@@ -93,7 +98,7 @@ def write_map(
     except OSError as error:
         raise FileError(f"{folder} cannot be made: {error.strerror}") from error
     stem = folder / f"{Path(row.dist).stem}.{re.sub(r'[^A-Za-z0-9+.=_-]+', '_', row.metric)}"
-    coloured = reading.map.shape[1] == 3
+    coloured, kind = reading.map.shape[1] == 3, reading.shows or scorer.metric.card.map
     values = (reading.map[:1] if coloured else reading.map[:1, :1]).float().cpu()
     numbers, picture = stem.with_name(stem.name + ".exr"), stem.with_name(stem.name + ".png")
     made = {"metric": row.metric, "value": f"{row.value}"}
@@ -101,8 +106,10 @@ def write_map(
     luminance = _luminance(background, scorer)
     if coloured:
         rgb = (values[0].movedim(0, -1).numpy() * 255).astype(np.uint8)
-    elif scorer.metric.card.map == "probability":
+    elif kind == "probability":
         rgb = _seen(values, luminance, row, scale)
+    elif kind in _WHOLE_SPAN:
+        rgb = _plain(values[0, 0], kind, row)
     else:
         rgb = _ranked(values[0, 0], luminance, scorer, row)
     with io.atomic(picture) as part:
@@ -134,6 +141,17 @@ def _seen(values: Tensor, luminance: Tensor, row: Score, scale: str) -> np.ndarr
     bar = overlay(steps, None, scale)[0].permute(1, 2, 0).numpy()[0]  # type: ignore[arg-type]
     body = (code[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
     return _with_legend(body, bar, "0 %", "100 %", row, "probability of seeing a difference")
+
+
+def _plain(values: Tensor, kind: str, row: Score) -> np.ndarray:
+    """(H, W, 3) uint8: values 0..1 in 256 colours over that span, with their legend."""
+    from matplotlib import colormaps
+
+    name, meaning = _WHOLE_SPAN[kind]
+    table = colormaps[name](np.arange(256))[:, :3]
+    places = (values.clamp(0, 1) * 255 + 0.5).to(torch.int64).numpy()
+    body = (table[places] * 255).round().astype(np.uint8)
+    return _with_legend(body, table, "0", "1", row, meaning)
 
 
 def _ranked(values: Tensor, luminance: Tensor, scorer: Scorer, row: Score) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hdrq.errors import UsageError
 from hdrq.image.arithmetic import power
 from hdrq.image.color import mix, rgb_to_rgb, rgb_to_xyz, to_lab, weigh
 from hdrq.image.sharing import shared
@@ -60,6 +61,13 @@ def luminance(light: Tensor, primaries: Primaries) -> Tensor:
 def lab(light: Tensor, primaries: Primaries, white: float) -> Tensor:
     """L*, a*, b* against D65 of `white` cd/m²; light above the white has L* above 100."""
     return by_rows(lambda rows: to_lab(xyz.__wrapped__(rows, primaries) / white), light)  # type: ignore[attr-defined]
+
+
+def white_note(white: float) -> str:
+    """What a row says of the white; UsageError where there can be none."""
+    if not white > 0:
+        raise UsageError(f"the white of L* = 100 is a luminance above 0, not {white:g}")
+    return f"L* = 100 at {white:g} cd/m², D65"
 
 
 @shared

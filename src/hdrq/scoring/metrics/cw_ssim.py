@@ -25,6 +25,7 @@ SILENT = 1e-22  # energy of codes 0..255 below which a window holds rounding err
         codes=True,
         side=64,
         planes=40,
+        map="similarity",
         source="Sampat, Wang, Gupta, Bovik, Markey, IEEE TIP 2009, doi:10.1109/TIP.2009.2025923; numbers as CW-SSIM 1.0",
     )
 )

@@ -5,7 +5,7 @@ from torch import Tensor
 from hdrq.cards import Card, Reading, metric
 from hdrq.records import BT709, Primaries
 from hdrq.scoring.features.color_difference import cie94
-from hdrq.scoring.features.color_spaces import lab
+from hdrq.scoring.features.color_spaces import lab, white_note
 from hdrq.scoring.features.pixel_pooling import Pool, by_rows
 from hdrq.scoring.features.pixel_pooling import pool as pooled
 
@@ -36,4 +36,4 @@ def delta_e_94(
     """
     a, b = lab(ref, primaries, white), lab(dist, primaries, white)
     errors = by_rows(cie94, a, b)
-    return Reading(pooled(errors, pool), errors)
+    return Reading(pooled(errors, pool), errors, notes=(white_note(white),))

@@ -18,6 +18,7 @@ from hdrq.scoring.features.pixel_pooling import WeightedPool, weighted_pool
         reads="srgb",
         needs=("ppd",),
         planes=48,
+        map="error",
         source="Andersson et al., HPG 2020, doi:10.1145/3406183; numbers as flip-evaluator 1.7",
     )
 )

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
@@ -20,6 +22,8 @@ from hdrq.scoring.features.pixel_pooling import WeightedPool, weighted_pool
         reads="linear",
         needs=("ppd",),
         planes=64,
+        space="bt709",
+        map="error",
         source="Andersson, Nilsson, Shirley, Akenine-Möller, Eurographics 2021 short papers; numbers as flip-evaluator 1.7",
     )
 )
@@ -32,6 +36,7 @@ def hdr_flip(
     stop_exposure: float | None = None,
     exposures: int = 0,
     pool: WeightedPool = "mean",
+    show: Literal["error", "exposure"] = "error",
     ppd: float = 67.0206433,
 ) -> Reading:
     """The largest FLIP error of every pixel over photographs 2^e times as bright, each developed by a tone curve.
@@ -42,8 +47,8 @@ def hdr_flip(
     stop_exposure   last exposure; by default that which takes its median luminance to 0.85
     exposures       how many; 0: one a stop, at least two
     pool            mean; or q1, median, q3 weighted by the error, as flip prints them; or min, max
+    show            what the map is: error of every pixel, 0..1; or exposure at which it is largest, 0 the first, 1 the last
     ppd             pixels per degree. The program's own is 67.0206: 3840 pixels of 0.7 m seen from 0.7 m
-    map             error of every pixel, 0..1
     extra           start_exposure, stop_exposure, exposures
     Exposures come from the reference alone, so that exchanging the images may change the value.
     raises          UsageError where the first exposure lies above the last; PixelError where it is too dark to choose one
@@ -51,25 +56,33 @@ def hdr_flip(
     if exposures < 0:
         raise UsageError(f"hdr-flip cannot take {exposures} exposures; 0 chooses their number")
     ends = [None if e is None else float(e) for e in (start_exposure, stop_exposure)]
-    found, series = [], []
+    found, places, series = [], [], []
     for a, b in zip(ref.expand(-1, 3, -1, -1).split(1), dist.expand(-1, 3, -1, -1).split(1)):
         series.append(exposure_series(a, tonemapper, ends[0], ends[1], exposures))
-        found.append(_worst(a, b, series[-1], tonemapper, ppd))
+        worst, where = _worst(a, b, series[-1], tonemapper, ppd)
+        found.append(worst)
+        places.append(where)
     errors = torch.cat(found)
     extra = {
         "start_exposure": ref.new_tensor([s[0] for s in series]),
         "stop_exposure": ref.new_tensor([s[-1] for s in series]),
         "exposures": ref.new_tensor([len(s) for s in series]),
     }
-    return Reading(weighted_pool(errors, pool), errors, extra)
+    value = weighted_pool(errors, pool)
+    if show == "exposure":
+        return Reading(value, torch.cat(places), extra, shows="exposure")
+    return Reading(value, errors, extra)
 
 
-def _worst(ref: Tensor, dist: Tensor, stops: list[float], curve: ToneCurve, ppd: float) -> Tensor:
-    """(1, 1, H, W): the largest error over the exposures."""
-    worst = None
-    for stop in stops:
+def _worst(
+    ref: Tensor, dist: Tensor, stops: list[float], curve: ToneCurve, ppd: float
+) -> tuple[Tensor, Tensor]:
+    """(1, 1, H, W) twice: the largest error over the exposures, and at which it was reached first, 0..1."""
+    worst = ref.new_full((1, 1, *ref.shape[-2:]), -1.0)
+    where = torch.zeros_like(worst)
+    for place, stop in enumerate(stops):
         shots = (develop(image * 2.0**stop, curve) for image in (ref, dist))
         errors = flip_error(*shots, ppd)
-        worst = errors if worst is None else torch.maximum(worst, errors)
-    assert worst is not None
-    return worst
+        where = torch.where(errors > worst, place / max(len(stops) - 1, 1), where)
+        worst = torch.maximum(worst, errors)
+    return worst, where

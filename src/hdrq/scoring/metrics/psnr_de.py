@@ -9,6 +9,7 @@ from torch import Tensor
 from hdrq.cards import Card, Reading, metric
 from hdrq.records import BT709, Primaries
 from hdrq.scoring.features.color_difference import ciede2000
+from hdrq.scoring.features.color_spaces import white_note
 from hdrq.scoring.features.decibels import decibels
 from hdrq.scoring.features.hdrtools_lab import Variant, lab_of
 from hdrq.scoring.features.pixel_pooling import by_rows
@@ -25,6 +26,7 @@ from hdrq.scoring.features.pixel_pooling import pool as pooled
         reads="nits",
         needs=("primaries",),
         planes=40,
+        map="difference",
         source="MPEG test conditions for HDR; numbers as HDRTools 0.16+, c6670c1",
     )
 )
@@ -52,4 +54,9 @@ def psnr_de(
     difference = partial(ciede2000, naive_hue=variant == "hdrtools")
     errors = by_rows(difference, *(lab_of(light, primaries, white, variant) for light in (ref, dist)))
     found = {how: pooled(errors, how) for how in ("mean", "max")}
-    return Reading(decibels(found[pool], peak), errors, {f"delta_e_{how}": v for how, v in found.items()})
+    return Reading(
+        decibels(found[pool], peak),
+        errors,
+        {f"delta_e_{how}": v for how, v in found.items()},
+        notes=(white_note(white),),
+    )

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from hdrq.cards import Card, Reading, metric
 from hdrq.records import BT709, Primaries
+from hdrq.scoring.features.color_spaces import white_note
 from hdrq.scoring.features.decibels import decibels
 from hdrq.scoring.features.hdrtools_lab import Variant, lab_of
 
@@ -20,6 +21,7 @@ from hdrq.scoring.features.hdrtools_lab import Variant, lab_of
         reads="nits",
         needs=("primaries",),
         planes=32,
+        map="difference",
         source="MPEG test conditions for HDR; numbers as HDRTools 0.16+, c6670c1",
     )
 )
@@ -42,4 +44,4 @@ def psnr_l(
     """
     a, b = (lab_of(light, primaries, white, variant)[:, :1] for light in (ref, dist))
     errors = (a - b).abs()
-    return Reading(decibels(errors.mean((1, 2, 3)), peak), errors)
+    return Reading(decibels(errors.mean((1, 2, 3)), peak), errors, notes=(white_note(white),))

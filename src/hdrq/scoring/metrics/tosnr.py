@@ -21,6 +21,7 @@ from hdrq.scoring.features.hdrtools_light import Transfer, planes
         reads="nits",
         needs=("primaries",),
         planes=40,
+        map="difference",
         source="HDRTools (JCT-VC and MPEG), transfer function PSNR; numbers as version 0.16+, c6670c1",
     )
 )
