@@ -17,7 +17,7 @@ from hdrq.image.render import room
 from hdrq.records import Image
 from hdrq.registry import find, names
 from hdrq.tonemapping.operator import Operator
-from hdrq.tonemapping.tonemap import develop, plan
+from hdrq.tonemapping.tonemap import plan, tonemap
 
 HERE = Path(__file__).parent
 _READS = {
@@ -121,7 +121,7 @@ def _measured() -> list[str]:
 def pictures() -> None:
     light = Image(room(240, 160), "nits")
     for name in names("tonemapper"):
-        io.write(HERE / "img" / f"tone_{name}.jpg", develop(light, plan(name)), quality=82)
+        io.write(HERE / "img" / f"tone_{name}.jpg", tonemap(light, plan(name)), quality=82)
 
 
 def main() -> None:

@@ -15,8 +15,9 @@ from hdrq.encoding.photometry import Photometry
 from hdrq.records import Image
 from hdrq.registry import find
 from hdrq.scoring.scorer import metric
+from hdrq.tonemapping.files import expand_files, jobs, natural
 from hdrq.tonemapping.optimize import Tuned, tune
-from hdrq.tonemapping.tonemap import code_of, develop, expand_files, plan
+from hdrq.tonemapping.tonemap import code_of, plan, tonemap
 
 
 def scene(h: int = 48, w: int = 64, gain: float = 1.0) -> Image:
@@ -71,7 +72,7 @@ def test_a_folder_becomes_a_folder_and_a_bad_file_fails_alone(tmp_path, capsys):
 
 
 def test_dither_moves_codes_by_a_step_at_most():
-    plain, noisy = (develop(scene(), plan("reinhard", dither=d)).pixels for d in (False, True))
+    plain, noisy = (tonemap(scene(), plan("reinhard", dither=d)).pixels for d in (False, True))
     moved = (noisy - plain).abs()
     assert 0 < moved.max() <= 1 / 255 + 1e-6
 
@@ -156,3 +157,167 @@ def test_mistakes_are_one_line_and_exit_2(file, tmp_path, capsys, extra, reason)
     error = capsys.readouterr().err
     assert reason in error
     assert error.count("\n") == 1
+
+
+def test_several_files_patterns_and_folders_go_to_a_folder(tmp_path):
+    for name in ("a.exr", "b.exr", "sub/c.exr"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        io.write(tmp_path / name, scene())
+    assert run(tmp_path / "?.exr", tmp_path / "sub", tmp_path / "out", "--suffix", "tif") == 0
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.tif", "b.tif", "c.tif"]
+
+
+def test_inputs_are_never_overwritten(file, tmp_path, capsys):
+    before = file.read_bytes()
+    assert run(tmp_path, tmp_path, "--suffix", ".exr", "--display", "absolute") == 2
+    assert run(file, file, "--display", "absolute") == 2
+    assert "would overwrite the input" in capsys.readouterr().err
+    assert file.read_bytes() == before
+
+
+def test_two_inputs_of_one_stem_do_not_become_one_output(tmp_path, capsys):
+    for name in ("a/x.exr", "b/x.exr"):
+        (tmp_path / name).parent.mkdir()
+        io.write(tmp_path / name, scene())
+    assert run(tmp_path / "a/x.exr", tmp_path / "b/x.exr", tmp_path / "out") == 2
+    assert "would both become" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_frames_come_in_natural_order(tmp_path):
+    for name in ("f1", "f10", "f2"):
+        io.write(tmp_path / f"{name}.exr", scene())
+    order = [source.stem for source, _ in jobs([tmp_path], tmp_path / "out", ".png")]
+    assert order == ["f1", "f2", "f10"]
+    assert natural(Path("a/2")) < natural(Path("a/10")) < natural(Path("b/1"))
+
+
+@pytest.mark.parametrize(
+    ("extra", "reason"),
+    [
+        (("--saturation", "0.5"), "--saturation does nothing without --colour"),
+        (("--compare", "all", "--set", "key=1"), "--set does nothing with --compare"),
+        (("--compare", "all", "--display", "sdr"), "--display does nothing with --compare"),
+        (("--compare", "all", "--optimize", "tmqi"), "are different tasks"),
+        (("--expand", "rempel", "--display-peak", "500"), "--display-peak does nothing with --expand"),
+        (("--ambient", "100", "--display", "sdr"), "--ambient does nothing with reinhard"),
+        (("--display-peak", "300", "--display", "sdr"), "--display-peak does nothing with reinhard"),
+        (("--mask",), "--mask does nothing without --expand"),
+        (("--score", "tmqi"), "--score does nothing without --compare"),
+        (("--iterations", "3"), "--iterations does nothing without --optimize"),
+        (("--seed", "3"), "--seed does nothing without --dither or --optimize or --enhance"),
+        (("--suffix", ".png"), "--suffix is for folders"),
+        (("--temporal", "0"), "a time constant in frames above 0"),
+        (("--temporal", "-3"), "a time constant in frames above 0"),
+        (("--temporal", "3"), "--temporal needs the frames of a film"),
+        (("--optimize", "niqe"), "prefers overexposed ones"),
+        (("--set", "key=nan"), "key=nan is not within"),
+        (("--set", "key=-1"), "key=-1 is not within"),
+        (("--operator", "ward-1997", "--set", "bins=1"), "bins=1 is not within"),
+        (("--operator", "ward-1997", "--set", "bins=2.5"), "not a whole number"),
+        (("--operator", "ward-1997", "--set", "black_nits=100"), "not below peak_nits"),
+    ],
+)
+def test_what_would_do_nothing_or_harm_is_refused_in_one_line(file, tmp_path, capsys, extra, reason):
+    assert run(file, tmp_path / "a.png", *extra) == 2
+    error = capsys.readouterr().err
+    assert reason in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "a.png").exists()
+
+
+def test_operators_without_statistics_refuse_a_film(tmp_path, capsys):
+    for i in range(2):
+        io.write(tmp_path / f"{i}.exr", scene())
+    assert run(tmp_path, tmp_path / "out", "--temporal", "5", "--operator", "ward-1997") == 2
+    assert "no statistics that can follow a film" in capsys.readouterr().err
+
+
+def test_parameters_are_saved_with_colour_gamut_and_display(file, tmp_path):
+    kept = tmp_path / "p.json"
+    choices = ("--set", "key=0.4", "--colour", "schlick", "--saturation", "0.3", "--gamut", "scale")
+    assert run(file, tmp_path / "a.png", *choices, "--display", "hdr-pq-1000", "--save-params", kept) == 0
+    assert run(file, tmp_path / "b.png", "--params", kept) == 0
+    a, b = io.read(tmp_path / "a.png"), io.read(tmp_path / "b.png")
+    assert b.domain == "pq"
+    assert torch.equal(a.pixels, b.pixels)
+
+
+def test_an_operator_of_absolute_light_says_how_it_anchors_a_relative_file(tmp_path, capsys):
+    """The geometric mean is put at 18 % of 203 cd/m², whatever the scale of the file."""
+    dark = {}
+    for gain in (1e-3, 1e-5):
+        io.write(tmp_path / "dark.exr", scene(gain=gain))
+        assert run(tmp_path / "dark.exr", tmp_path / "a.png", "--operator", "ward-1994") == 0
+        assert "geometric mean luminance was put at 36.5 cd/m²" in capsys.readouterr().err
+        dark[gain] = io.read(tmp_path / "a.png").pixels
+    assert dark[1e-3].mean() > 0.2
+    assert (dark[1e-3] - dark[1e-5]).abs().max() < 0.01
+    assert run(tmp_path / "dark.exr", tmp_path / "a.png", "--operator", "ward-1994", "--quiet") == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_optimising_reports_the_code_that_is_written(tmp_path, capsys):
+    """before and after are the metric's values of the PNG, to the digits that are printed."""
+    io.write(tmp_path / "s.exr", scene(170, 180))
+    scorer, reference = metric("tmqi"), io.read(tmp_path / "s.exr")
+    assert run(tmp_path / "s.exr", tmp_path / "a.png", "--operator", "drago") == 0
+    command = (
+        "--operator",
+        "drago",
+        "--optimize",
+        "tmqi",
+        "--iterations",
+        "4",
+        "--params",
+        tmp_path / "p.json",
+    )
+    assert run(tmp_path / "s.exr", tmp_path / "b.png", *command) == 0
+    assert "tmqi of drago (higher is better)" in capsys.readouterr().out
+    data = json.loads((tmp_path / "p.json").read_text())
+    for name, value in (("a.png", data["before"]), ("b.png", data["after"])):
+        assert float(scorer(reference, io.read(tmp_path / name))) == pytest.approx(value, abs=2e-5)
+
+
+def test_an_optimum_is_never_worse_than_the_start():
+    """A search of one step from a start far off finds nothing; the start stays."""
+    given = {"key": "0.18"}
+    *_, last = tune(scene(170, 180), plan("reinhard", given), metric("tmqi"), iterations=1, restarts=1)
+    assert isinstance(last, Tuned)
+    assert last.after >= last.before
+    assert last.improvement >= 0
+
+
+def test_colour_is_left_alone_under_a_metric_of_luminance():
+    *_, last = tune(scene(170, 180), plan("sigmoid"), metric("tmqi"), iterations=2, restarts=1)
+    assert isinstance(last, Tuned)
+    assert last.fixed == ("gamma",)
+    assert "gamma" not in last.parameters
+
+
+def test_one_stepped_parameter_and_several_are_searched_without_derivatives():
+    picture = scene(170, 180)
+    for name, start in (("krawczyk", {}), ("reinhard-local", {"key": "1.9"})):
+        *_, last = tune(picture, plan(name, start), metric("tmqi"), iterations=12, restarts=1)
+        assert isinstance(last, Tuned)
+        assert last.method == "derivative-free"
+        assert last.after > last.before
+
+
+def test_a_sheet_scores_the_full_image(tmp_path):
+    from hdrq.tonemapping.contact_sheet import tiles
+
+    image = scene(400, 500)
+    (tile,) = tiles(image, ["reinhard"], metric("tmqi"))
+    full = tonemap(image, plan("reinhard"))
+    rounded = full.with_pixels((full.pixels * 255).round() / 255)
+    assert tile.score == pytest.approx(float(metric("tmqi")(image, rounded)), abs=1e-6)
+    assert max(tile.code.shape[-2:]) == 384
+
+
+def test_thin_images_are_tone_mapped_and_compared(tmp_path, capsys):
+    io.write(tmp_path / "thin.exr", scene(3, 700))
+    assert (
+        run(tmp_path / "thin.exr", "--compare", "reinhard,lischinski,fattal", "-o", tmp_path / "s.png") == 0
+    )
+    assert "needs at least 161 pixels a side" in capsys.readouterr().err

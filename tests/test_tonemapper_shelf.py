@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
 from hdrq.errors import PixelError, UsageError
+from hdrq.image.temporal import Adaptation
+from hdrq.image.transfer import linear_to_srgb
 from hdrq.registry import find, names
 
 TONEMAPPERS, EXPANDERS = names("tonemapper"), names("expander")
@@ -77,6 +81,127 @@ def test_relative_operators_do_not_ask_for_the_unit(name):
     assert torch.allclose(
         operator(scene()), operator(37 * scene(), **options), atol=0.06 if name == "krawczyk" else 2e-3
     )
+
+
+def codes(shown: torch.Tensor) -> torch.Tensor:
+    return 255 * linear_to_srgb(shown)
+
+
+@pytest.mark.parametrize("name", [n for n in TONEMAPPERS if find("tonemapper", n).card.robust])
+def test_a_firefly_changes_the_rest_by_two_codes_at_most(name):
+    """In the mean, more than 30 pixels away."""
+    operator = find("tonemapper", name)
+    calm, struck = scene(90, 120, dtype=torch.float32), scene(90, 120, dtype=torch.float32)
+    struck[..., 60, 12] = 1e6
+    far = torch.ones(90, 120, dtype=torch.bool)
+    far[30:, :42] = False
+    assert (codes(operator(calm)) - codes(operator(struck)))[..., far].abs().mean() < 2
+
+
+@pytest.mark.parametrize("name", TONEMAPPERS)
+def test_black_borders_and_holes_do_not_change_the_rest(name):
+    """A letterbox changes nothing at all, a hole of 1 % of the pixels less than two codes in the mean."""
+    operator, light = find("tonemapper", name), scene(90, 120, dtype=torch.float32)
+    shown = operator(light)
+    boxed = operator(torch.nn.functional.pad(light, (30, 0, 12, 12)))
+    assert torch.allclose(boxed[..., 12:-12, 30:], shown, atol=1e-5)
+    assert boxed[..., :30].abs().max() == 0
+    holed = light.clone()
+    holed[..., 40:50, 20:31] = 0
+    lit = torch.ones(90, 120, dtype=torch.bool)
+    lit[40:50, 20:31] = False
+    found = operator(holed)
+    assert (codes(found) - codes(shown))[..., lit].abs().mean() < 2
+    assert found[..., ~lit].abs().max() == 0
+
+
+@pytest.mark.parametrize("name", TONEMAPPERS)
+def test_flat_grey_is_not_black(name):
+    """mantiuk-2008 has no contrast to show, and stays at the display's black, as its docstring says."""
+    if name != "mantiuk-2008":
+        assert find("tonemapper", name)(torch.full((1, 3, 40, 40), 50.0)).mean() > 0.03
+
+
+@pytest.mark.parametrize("name", TONEMAPPERS)
+def test_thin_images_are_tone_mapped(name):
+    chance = torch.Generator().manual_seed(0)
+    for shape in ((1, 700), (700, 1), (3, 900), (20, 300), (2, 2)):
+        light = torch.rand(1, 3, *shape, generator=chance) ** 4
+        assert torch.isfinite(find("tonemapper", name)(light)).all()
+
+
+NUMBERS = [
+    (kind, name, option)
+    for kind in ("tonemapper", "expander")
+    for name in names(kind)
+    for option, o in find(kind, name).options.items()
+    if o.kind in (int, float) and not o.choices
+]
+
+
+@pytest.mark.parametrize(("kind", "name", "option"), NUMBERS, ids=lambda v: str(v))
+def test_every_number_has_limits_within_which_the_result_is_finite(kind, name, option):
+    operator = find(kind, name)
+    low, high = operator.limits(option)
+    assert -math.inf < low < high < math.inf
+    light = scene(24, 30, dtype=torch.float32)
+    light = (light / light.max()) ** 0.45 if kind == "expander" else light
+    small = {"passes": 20, "glare_width": 61}.get(option, high)
+    for value in (low, min(high, small)):
+        value = operator.options[option].kind(value)
+        other = {"peak_nits": {"black_nits": value / 2}, "black_nits": {"peak_nits": 200.0}}.get(option, {})
+        other = {k: v for k, v in other.items() if k in operator.options}
+        assert torch.isfinite(operator.function(light, **{option: value}, **other)).all()
+    for value in (low - 1, high * 2 + 1, math.nan, math.inf):
+        with pytest.raises(UsageError, match="is not within"):
+            operator(light, **{option: value})
+
+
+TUNABLE = [(n, p) for n in TONEMAPPERS for p in find("tonemapper", n).card.tunes]
+
+
+@pytest.mark.parametrize(("name", "parameter"), TUNABLE)
+def test_the_gradient_of_every_tunable_parameter_is_the_true_one(name, parameter):
+    """Against central differences in float64; a stepped one says so, and changes the result all the same."""
+    operator = find("tonemapper", name)
+    low, high = operator.card.tunes[parameter]
+    allowed = operator.limits(parameter)
+    assert allowed[0] <= low < high <= allowed[1]
+    light = distinct(20, 23) * 0.3
+    weights = torch.rand(light.shape, generator=torch.Generator().manual_seed(4), dtype=light.dtype)
+    extra = {"passes": 3} if name == "chiu" else {}
+
+    def total(value: torch.Tensor) -> torch.Tensor:
+        return (operator.function(light, **{parameter: value}, **extra) * weights).sum()
+
+    share = 0.413
+    at = low**share * high ** (1 - share) if low > 0 else low + share * (high - low)
+    value = torch.tensor(at, dtype=torch.float64, requires_grad=True)
+    if parameter in operator.card.stepped:
+        assert float(total(low)) != float(total(high))
+        return
+    (slope,) = torch.autograd.grad(total(value), value)
+    tiny = 1e-6 * max(abs(at), 1e-2)
+    with torch.no_grad():
+        change = (total(value + tiny) - total(value - tiny)) / (2 * tiny)
+    assert float(slope) == pytest.approx(float(change), rel=1e-4, abs=1e-7)
+    assert float(slope) != 0
+
+
+@pytest.mark.parametrize("name", TONEMAPPERS)
+def test_statistics_of_a_film_follow_or_the_card_says_that_there_are_none(name):
+    """The second frame is eight times as bright; named statistics make it differ from the frame alone."""
+    operator = find("tonemapper", name)
+    first, second = scene(seed=1), 8 * scene(seed=2)
+    film = Adaptation(0.1)
+    with film.frame():
+        operator(first)
+    with film.frame():
+        followed = operator(second)
+    if operator.card.temporal:
+        assert (followed - operator(second)).abs().max() > 1e-3
+    else:
+        assert torch.equal(followed, operator(second))
 
 
 @pytest.mark.parametrize("name", [n for n in TONEMAPPERS if find("tonemapper", n).card.robust])

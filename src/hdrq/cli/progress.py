@@ -9,9 +9,9 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def bar(items: Iterable[T], total: int | None = None, label: str = "") -> Iterator[T]:
+def bar(items: Iterable[T], total: int | None = None, label: str = "", quiet: bool = False) -> Iterator[T]:
     """The items, with a progress bar if stderr is a terminal and there is more than one."""
-    if not sys.stderr.isatty() or (total is not None and total < 2):
+    if quiet or not sys.stderr.isatty() or (total is not None and total < 2):
         yield from items
         return
     from tqdm import tqdm

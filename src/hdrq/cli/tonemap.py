@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from hdrq.cli import options as _options
 from hdrq.cli import progress as _progress
 from hdrq.cli import tables as _tables
+from hdrq.cli._tonemap_options import DISPLAY, refuse_idle, refuse_idle_display, task_of
 from hdrq.cli.app import NOTHING_DONE, SOME_FAILED, say
 from hdrq.errors import UsageError
 from hdrq.registry import names
@@ -21,14 +22,13 @@ def _complete(kind: str) -> Any:
     return lambda ctx, param, incomplete: [n for n in names(kind) if n.startswith(incomplete)]
 
 
-@click.command(short_help="Tone-map HDR pictures, compare and tune operators, expand SDR.")
-@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
-@click.argument("target", metavar="[OUT]", required=False, type=click.Path(path_type=Path))
+@click.command(short_help="Tone-map HDR images, compare and optimise operators, expand SDR.")
+@click.argument("paths", metavar="IN... [OUT]", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--operator",
     metavar="NAME",
     shell_complete=_complete("tonemapper"),
-    help="Tone mapper.  [default: reinhard; sigmoid with --optimize]",
+    help="Tone mapper.  [default: reinhard; the better of sigmoid and reinhard with --optimize]",
 )
 @click.option(
     "--set", "sets", multiple=True, metavar="NAME=VALUE", help="A parameter of the operator; repeat for more."
@@ -37,7 +37,13 @@ def _complete(kind: str) -> Any:
     "--params",
     metavar="FILE.json",
     type=click.Path(path_type=Path),
-    help="Operator and parameters of this file; with --optimize, write them here.",
+    help="Operator, parameters, colour, gamut and display of this file; with --optimize, write them here.",
+)
+@click.option(
+    "--save-params",
+    metavar="FILE.json",
+    type=click.Path(path_type=Path),
+    help="Write operator, parameters, colour, gamut and display here, for --params.",
 )
 @click.option(
     "--colour", metavar="NAME", help="schlick, linear, mantiuk-power, mantiuk-linear, pouli, luminance."
@@ -45,83 +51,113 @@ def _complete(kind: str) -> Any:
 @click.option("--saturation", type=float, metavar="S", help="Of the colour correction.")
 @click.option("--gamut", default="clip", show_default=True, metavar="NAME", help="clip, desaturate or scale.")
 @click.option("--bits", type=click.Choice(["8", "16"]), help="Of the code.  [default: 8, 16 for PQ and HLG]")
-@click.option("--dither", is_flag=True, help="A step of noise before rounding.")
+@click.option("--dither", is_flag=True, help="Add noise of one step before rounding.")
 @click.option(
-    "--suffix", metavar=".EXT", help="Of the files, for a folder.  [default: .png; .exr with --expand]"
+    "--suffix",
+    metavar=".EXT",
+    help="Suffix of the files written to a folder.  [default: .png; .exr with --expand]",
 )
+@click.option("--layer", metavar="NAME", help="Layer of an EXR file, or base or hdr of an Ultra HDR JPEG.")
 @click.option(
     "--temporal",
     type=float,
     metavar="FRAMES",
-    help="Folder of frames: adaptation follows with this time constant.",
+    help="Frames of a film, in natural order: statistics follow with this time constant.",
 )
-@click.option("--compare", metavar="all|A,B,...", help="A sheet of operators, written to -o.")
-@click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="The sheet, or OUT.")
-@click.option("--score", metavar="METRIC", help="On the sheet.  [default: tmqi; none for no numbers]")
-@click.option("--optimize", metavar="METRIC", help="Tune the operator's parameters for this picture.")
+@click.option("--compare", metavar="all|A,B,...", help="Write a contact sheet of operators to OUT.")
 @click.option(
-    "--iterations", type=int, default=60, show_default=True, help="Of each of three starts of --optimize."
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write here; all paths are inputs then.",
+)
+@click.option("--score", metavar="METRIC", help="On the contact sheet.  [default: tmqi; none for no numbers]")
+@click.option("--optimize", metavar="METRIC", help="Optimise the operator's parameters for this image.")
+@click.option(
+    "--iterations", type=int, default=60, show_default=True, help="Of each of the three starts of --optimize."
 )
 @click.option(
     "--expand",
     metavar="NAME",
     shell_complete=_complete("expander"),
-    help="Inverse operator: SDR in, light out.",
+    help="Inverse operator: reads SDR, writes light.",
 )
 @click.option(
-    "--mask", is_flag=True, help="With --expand: write where the picture is clipped, as NAME-clipped.png."
+    "--mask", is_flag=True, help="With --expand: write where the code is clipped, as NAME-clipped.png."
 )
-@click.option("--enhance", metavar="qdnet[@WEIGHTS]", help="Make a tone-mapped picture again, at --quality.")
+@click.option("--enhance", metavar="qdnet[@WEIGHTS]", help="Make a tone-mapped image again, at --quality.")
 @click.option(
     "--quality", type=float, metavar="Q", help="With --enhance: in the unit of its weights, about 0..1."
 )
 @click.option(
     "--seed", type=int, default=0, show_default=True, help="Of dithering and of the starts of --optimize."
 )
+@click.option("--quiet", is_flag=True, help="No progress and no notes; errors only.")
 @_options.device_option
 @_options.light_options
-def tonemap(source: Path, target: Path | None, **options: Any) -> None:
-    """Develop HDR pictures for a display (--display, default sdr); files or folders.
+@click.pass_context
+def tonemap(context: click.Context, paths: tuple[Path, ...], **options: Any) -> None:
+    """Tone-map HDR images for a display (--display, default sdr): files, patterns, folders.
 
     \b
-    hdrq tonemap scene.exr picture.png --operator reinhard --set key=0.3
-    hdrq tonemap scene.exr picture.png --display hdr-pq-1000 --operator bt2390
+    hdrq tonemap scene.exr image.png --operator reinhard --set key=0.3
+    hdrq tonemap a.exr b.hdr images/ --operator drago
+    hdrq tonemap scene.exr image.png --display hdr-pq-1000 --operator bt2390
     hdrq tonemap scene.exr --compare all -o sheet.png
     hdrq tonemap scene.exr best.png --optimize tmqi --params best.json
     hdrq tonemap photo.jpg light.exr --expand rempel
-    hdrq tonemap picture.png better.png --enhance qdnet@NAME --quality 0.9
+    hdrq tonemap image.png better.png --enhance qdnet@NAME --quality 0.9
     """
-    target = target or options["output"]
-    if target is None and not options["optimize"]:
+    given = {n for n in options if context.get_parameter_source(n) == ParameterSource.COMMANDLINE}
+    task = task_of(given)
+    refuse_idle(task, given)
+    sources, target = _split(paths, options["output"])
+    if target is None and task != "optimize" and options["save_params"] is None:
         raise UsageError("name the file to write, OUT or -o FILE")
-    if target is not None and options["compare"]:
-        return _compare(source, target, options)
-    if target is not None and options["expand"]:
-        return _expand(source, target, options)
-    if target is not None and options["enhance"]:
-        return _enhance(source, target, options)
-    made = _plan(options)
-    if options["optimize"]:
-        made = _optimize(source, made, options)
-    if target is None:
-        return None
-    from hdrq.encoding.convert import targets
-    from hdrq.scoring.batch import device_of
-    from hdrq.tonemapping.tonemap import develop_files
+    {"compare": _compare, "expand": _expand, "enhance": _enhance}.get(task, _tonemap)(
+        sources, target, options, given
+    )
 
-    jobs = targets(source, target, options["suffix"] or ".png")
-    device = device_of(options["device"])
-    _report(develop_files(jobs, made, _scene_photometry(options), device, options["temporal"]), len(jobs))
+
+def _split(paths: tuple[Path, ...], output: Path | None) -> tuple[list[Path], Path | None]:
+    """(inputs, output): the last path is the output, but with -o and where it stands alone."""
+    if output is not None or len(paths) == 1:
+        return list(paths), output
+    return list(paths[:-1]), paths[-1]
+
+
+def _tonemap(sources: list[Path], target: Path | None, options: dict[str, Any], given: set[str]) -> None:
+    from hdrq.cli._optimize import optimize
+    from hdrq.scoring.batch import device_of
+    from hdrq.tonemapping.files import jobs, parameters_of, tonemap_files
+
+    todo = jobs(sources, target, options["suffix"] or ".png") if target is not None else []
+    if "suffix" in given and target is not None and not target.is_dir() and len(todo) == 1:
+        raise UsageError(f"--suffix is for folders; {target} has its own")
+    made = _plan(options)
+    refuse_idle_display(made, given)
+    if options["optimize"]:
+        if len(sources) != 1 or sources[0].is_dir() or options["temporal"] is not None:
+            raise UsageError("--optimize is for one image; use its --params on the others")
+        made = optimize(sources[0], made, options, _scene_photometry(options))
+    if options["save_params"] is not None:
+        _tables.write_text(parameters_of(made, options["display"]), str(options["save_params"]))
+    if target is not None:
+        done = tonemap_files(
+            todo,
+            made,
+            _scene_photometry(options),
+            device_of(options["device"]),
+            options["temporal"],
+            options["layer"],
+        )
+        _report(done, len(todo), options)
 
 
 def _scene_photometry(options: dict[str, Any]) -> Any:
     """How the input is read: --display is what the output is for."""
-    return _options.photometry_of(
-        {
-            **options,
-            **dict.fromkeys(("display", "display_peak", "black", "contrast", "ambient", "reflectance")),
-        }
-    )
+    return _options.photometry_of({**options, **dict.fromkeys(DISPLAY)})
 
 
 def _settings(sets: tuple[str, ...]) -> dict[str, str]:
@@ -135,19 +171,23 @@ def _settings(sets: tuple[str, ...]) -> dict[str, str]:
 
 
 def _plan(options: dict[str, Any]) -> Any:
-    from hdrq.encoding.displays import display
-    from hdrq.tonemapping.tonemap import plan, read_parameters
+    from hdrq.tonemapping.files import CHOICES, read_parameters
+    from hdrq.tonemapping.tonemap import plan
 
     settings: dict[str, Any] = {}
     name = options["operator"] or ("sigmoid" if options["optimize"] else "reinhard")
+    kept: dict[str, Any] = {}
     if options["params"] is not None and not options["optimize"]:
-        kept, settings = read_parameters(options["params"])
-        if options["operator"] not in (None, kept):
-            raise UsageError(f"{options['params']} is for {kept}, not {options['operator']}")
-        name = kept
+        saved, settings, kept = read_parameters(options["params"])
+        if options["operator"] not in (None, saved):
+            raise UsageError(f"{options['params']} is for {saved}, not {options['operator']}")
+        name = saved
     settings |= _settings(options["sets"])
-    screen = _options.display_of(options) or display("sdr")
-    bits = int(options["bits"]) if options["bits"] else (16 if screen.eotf in ("pq", "hlg") else 8)
+    screen = _options.display_of({**options, "display": options["display"] or kept.get("display")})
+    for choice in CHOICES:
+        default = options[choice] is None or options[choice] in (False, "clip")
+        options[choice] = kept.get(choice) if default and choice in kept else options[choice]
+    wide = screen is not None and screen.eotf in ("pq", "hlg")
     return plan(
         name,
         settings,
@@ -155,16 +195,16 @@ def _plan(options: dict[str, Any]) -> Any:
         colour=options["colour"],
         saturation=options["saturation"],
         gamut=options["gamut"],
-        bits=bits,
+        bits=int(options["bits"] or (16 if wide else 8)),
         dither=options["dither"],
         seed=options["seed"],
     )
 
 
-def _report(done: Any, total: int) -> None:
+def _report(done: Iterable[Any], total: int, options: dict[str, Any]) -> None:
     failed = 0
-    for found in _progress.bar(done, total):
-        for note in found.notes:
+    for found in _progress.bar(done, total, quiet=options["quiet"]):
+        for note in () if options["quiet"] else found.notes:
             say(f"hdrq: note: {found.source.name}: {note}")
         if found.error:
             failed += 1
@@ -173,84 +213,58 @@ def _report(done: Any, total: int) -> None:
         raise SystemExit(NOTHING_DONE if failed == total else SOME_FAILED)
 
 
-def _enhance(source: Path, target: Path, options: dict[str, Any]) -> None:
-    from hdrq.encoding.convert import targets
+def _enhance(sources: list[Path], target: Path, options: dict[str, Any], given: set[str]) -> None:
     from hdrq.scoring.batch import device_of
     from hdrq.tonemapping.enhance import enhance_files, enhancer
+    from hdrq.tonemapping.files import jobs
 
     if options["quality"] is None:
-        raise UsageError("--enhance wants to know how good: add --quality 0.9, say")
+        raise UsageError("--enhance needs the quality to reach; add --quality 0.9, say")
     device = device_of(options["device"])
     net = enhancer(options["enhance"], device)
-    jobs = targets(source, target, options["suffix"] or ".png")
-    _report(enhance_files(jobs, net, options["quality"], device, options["seed"]), len(jobs))
+    todo = jobs(sources, target, options["suffix"] or ".png")
+    _report(enhance_files(todo, net, options["quality"], device, options["seed"]), len(todo), options)
 
 
-def _compare(source: Path, target: Path, options: dict[str, Any]) -> None:
+def _compare(sources: list[Path], target: Path, options: dict[str, Any], given: set[str]) -> None:
     from hdrq import io
     from hdrq.scoring.scorer import metric
     from hdrq.tonemapping.contact_sheet import operators_of, sheet, tiles
-    from hdrq.tonemapping.tonemap import read
+    from hdrq.tonemapping.files import jobs, read
 
+    if len(sources) != 1 or sources[0].is_dir():
+        raise UsageError("--compare shows one image; give one file")
+    jobs(sources, target, ".png")
     chosen = operators_of(options["compare"])
     label = options["score"] or "tmqi"
     scorer = None if label == "none" else metric(label)
     photometry = _scene_photometry(options)
-    found = list(_progress.bar(tiles(read(source, photometry), chosen, scorer, photometry), len(chosen)))
+    image = read(sources[0], photometry, options["layer"])
+    choices = {n: options[n] for n in ("colour", "saturation", "gamut")}
+    found = list(
+        _progress.bar(
+            tiles(image, chosen, scorer, photometry, **choices), len(chosen), quiet=options["quiet"]
+        )
+    )
     for tile in found:
         if tile.error:
             say(f"hdrq: {tile.operator}: {tile.error}")
+    if scorer is not None and all(tile.score is None for tile in found):
+        side = scorer.metric.card.side
+        say(f"hdrq: note: no scores on the sheet: {label} needs at least {side} pixels a side")
     for note in io.write(target, sheet(found, label)):
         say(f"hdrq: note: {note}")
     if any(tile.error for tile in found):
         raise SystemExit(SOME_FAILED)
 
 
-def _expand(source: Path, target: Path, options: dict[str, Any]) -> None:
-    from hdrq.encoding.convert import targets
+def _expand(sources: list[Path], target: Path, options: dict[str, Any], given: set[str]) -> None:
     from hdrq.registry import find
-    from hdrq.tonemapping.tonemap import expand_files
+    from hdrq.tonemapping.files import expand_files, jobs
 
     operator = find("expander", options["expand"])
     settings = operator.settings(_settings(options["sets"]))
-    jobs = targets(source, target, options["suffix"] or ".exr")
+    todo = jobs(sources, target, options["suffix"] or ".exr")
     mask = "-clipped" if options["mask"] else None
-    _report(expand_files(jobs, operator, settings, _scene_photometry(options), mask), len(jobs))
-
-
-def _optimize(source: Path, made: Any, options: dict[str, Any]) -> Any:
-    """The plan with the tuned parameters; values before and after go to stdout."""
-    if source.is_dir():
-        raise UsageError("--optimize tunes one picture; give a file, then use its --params on the folder")
-    from hdrq.scoring.scorer import metric
-    from hdrq.tonemapping.optimize import Tuned, tune
-    from hdrq.tonemapping.tonemap import read
-
-    photometry = _scene_photometry(options)
-    steps = tune(
-        read(source, photometry),
-        made,
-        metric(options["optimize"]),
-        iterations=options["iterations"],
-        seed=options["seed"],
-        photometry=photometry,
-    )
-    seen = list(_progress.bar(steps, 3 * options["iterations"] + 1))
-    last = next(s for s in reversed(seen) if isinstance(s, Tuned))
-    click.echo(
-        f"{last.metric} of {last.operator} ({last.better} is better): {last.before:.4f} before, {last.after:.4f} after"
-    )
-    click.echo(f"  by {last.method}, {last.evaluations} evaluations")
-    for name, value in last.parameters.items():
-        click.echo(f"  {name} = {value:.6g}" if isinstance(value, float) else f"  {name} = {value}")
-    if options["params"] is not None:
-        kept = {
-            "operator": last.operator,
-            "parameters": dict(last.parameters),
-            "metric": last.metric,
-            "before": last.before,
-            "after": last.after,
-            "picture": source.name,
-        }
-        _tables.write_text(json.dumps(kept, indent=1) + "\n", str(options["params"]))
-    return replace(made, settings=last.parameters)
+    done = expand_files(todo, operator, settings, _scene_photometry(options), mask, options["layer"])
+    _report(done, len(todo), options)

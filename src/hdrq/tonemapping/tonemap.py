@@ -1,25 +1,19 @@
-"""Tone mapping of images and files for a display, and expansion of code to light."""
+"""Tone mapping of images for a display, and expansion of code to light."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from math import exp
-from pathlib import Path
 from typing import Any
-from warnings import catch_warnings, simplefilter
 
 import torch
 from torch import Tensor
 
-from hdrq import io
 from hdrq.encoding.displays import display as shelf_display
-from hdrq.encoding.photometry import LIGHT, Photometry, emit_for, factor_of, looks_relative, relabel
-from hdrq.errors import DomainError, FileError, HdrqError, UsageError
+from hdrq.encoding.photometry import LIGHT, Photometry, emit_for, factor_of, looks_relative
+from hdrq.errors import DomainError, UsageError
 from hdrq.image.color import convert
-from hdrq.image.statistics import log_mean, luminance
-from hdrq.image.temporal import Adaptation
+from hdrq.image.statistics import luminance
 from hdrq.image.transfer import linear_to_srgb
 from hdrq.records import BT709, PRIMARIES, Display, Image
 from hdrq.registry import find
@@ -27,12 +21,10 @@ from hdrq.tonemapping.color_correction import CORRECTIONS
 from hdrq.tonemapping.expansion import clipped
 from hdrq.tonemapping.gamut_mapping import GAMUT_MAPPINGS
 from hdrq.tonemapping.operator import Operator
-from hdrq.tonemapping.solvers.wls import Unsettled
 
 ANCHOR_NITS = (
     0.18 * 203
 )  # cd/m², of a relative scene's geometric mean; ITU-R BT.2408-7 section 2.1: white is 203
-_CUT_STOPS = 2.5  # a jump of the mean beyond which a new shot begins
 
 
 @dataclass(frozen=True)
@@ -69,16 +61,6 @@ class Plan:
     def screen(self) -> Display:
         """The display that the code is made for."""
         return self.display or shelf_display("sdr")
-
-
-@dataclass(frozen=True)
-class Developed:
-    """One file written, or not."""
-
-    source: Path
-    target: Path
-    notes: tuple[str, ...] = ()
-    error: str = ""
 
 
 def plan(operator: str, settings: Mapping[str, Any] | None = None, **choices: Any) -> Plan:
@@ -160,7 +142,7 @@ def _dithered(code: Tensor, plan: Plan) -> Tensor:
     return (code + noise / (2**plan.bits - 1)).clamp(0, 1)
 
 
-def develop(image: Image, plan: Plan, photometry: Photometry | None = None) -> Image:
+def tonemap(image: Image, plan: Plan, photometry: Photometry | None = None) -> Image:
     """An image of light as code for the plan's display."""
     scene, notes = scene_of(image, photometry, plan.operator)
     code = code_of(shown(scene, plan), plan)
@@ -184,99 +166,3 @@ def expand(image: Image, operator: Operator, settings: Mapping[str, Any]) -> Ima
 def saturated(image: Image, threshold: float = 254 / 255) -> Image:
     """1 where a channel of the code is clipped, as code of one channel."""
     return Image(clipped(image.pixels, threshold), "srgb", BT709, bits=8)
-
-
-def read(path: Path, photometry: Photometry) -> Image:
-    return relabel(io.read(path), photometry)
-
-
-def develop_files(
-    jobs: Sequence[tuple[Path, Path]],
-    plan: Plan,
-    photometry: Photometry,
-    device: torch.device | str = "cpu",
-    frames: float | None = None,
-) -> Iterator[Developed]:
-    """Every file developed and written.
-
-    frames  the files are frames of one film: their statistics follow with this time constant, and a cut starts afresh
-    """
-    adaptation = Adaptation(1 - exp(-1 / frames)) if frames else None
-    mean = None
-    for source, target in jobs:
-        try:
-            image = _moved(read(source, photometry), device)
-            scene, said = scene_of(image, photometry, plan.operator)
-            with catch_warnings(record=True) as heard:
-                simplefilter("always", Unsettled)
-                if adaptation is None:
-                    picture = shown(scene, plan)
-                else:
-                    now = float(log_mean(luminance(scene)).log2().mean())
-                    with adaptation.frame(afresh=mean is not None and abs(now - mean) > _CUT_STOPS):
-                        picture = shown(scene, plan)
-                    mean = now
-            notes = (*said, *(str(w.message) for w in heard if w.category is Unsettled))
-            yield Developed(source, target, (*notes, *_written(target, code_of(picture, plan), plan)))
-        except (HdrqError, OSError) as error:
-            yield Developed(source, target, error=_line(error, target))
-
-
-def expand_files(
-    jobs: Sequence[tuple[Path, Path]],
-    operator: Operator,
-    settings: Mapping[str, Any],
-    photometry: Photometry,
-    mask: str | None = None,
-) -> Iterator[Developed]:
-    """Every file of code expanded to light and written. mask  a suffix such as "-clipped": masks beside the results"""
-    for source, target in jobs:
-        try:
-            image = read(source, photometry)
-            out = expand(image, operator, settings)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            notes = io.write(target, out)
-            if mask:
-                io.write(target.with_name(target.stem + mask + ".png"), saturated(image), depth="uint8")
-            yield Developed(source, target, (*image.notes, *notes))
-        except (HdrqError, OSError) as error:
-            yield Developed(source, target, error=_line(error, target))
-
-
-def _moved(image: Image, device: torch.device | str) -> Image:
-    return image.with_pixels(image.pixels.to(device))
-
-
-def _written(target: Path, code: Image, plan: Plan) -> tuple[str, ...]:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    known = io.by_suffix(target)
-    options: dict[str, Any] = {}
-    if known is not None and known.name in ("png", "tiff"):
-        options["depth"] = f"uint{plan.bits}"
-    if known is not None and known.name in ("png", "tiff", "exr"):
-        options["provenance"] = {
-            "operator": plan.operator.name,
-            **{k: v for k, v in plan.settings.items() if v is not None},
-        }
-    if code.domain not in LIGHT and known is not None and known.name in ("exr", "pfm", "radiance"):
-        raise UsageError(
-            f"{target.name} is for light; write code as .png or .tif, or choose --display absolute"
-        )
-    return io.write(target, replace(code, pixels=code.pixels.detach().cpu()), **options)
-
-
-def _line(error: Exception, target: Path) -> str:
-    return f"{target} cannot be written: {error.strerror}" if isinstance(error, OSError) else str(error)
-
-
-def read_parameters(path: Path) -> tuple[str, dict[str, Any]]:
-    """(operator, settings) of a file that `--optimize` wrote."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        return str(data["operator"]), dict(data["parameters"])
-    except OSError as error:
-        raise FileError(f"{path} cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise FileError(
-            f"{path} is not a file of parameters; it needs 'operator' and 'parameters'"
-        ) from error

@@ -1,0 +1,61 @@
+"""`hdrq tonemap --optimize`: run the search and report what it found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hdrq.cli import progress as _progress
+from hdrq.cli import tables as _tables
+from hdrq.cli.app import say
+
+
+def optimize(source: Path, made: Any, options: dict[str, Any], photometry: Any) -> Any:
+    """The plan with the best parameters; values before and after go to stdout."""
+    from hdrq.scoring.scorer import metric
+    from hdrq.tonemapping.files import parameters_of, read
+    from hdrq.tonemapping.optimize import Tuned, tune, value_of_file
+    from hdrq.tonemapping.tonemap import plan, scene_of
+
+    scorer = metric(options["optimize"])
+    image = read(source, photometry, options["layer"])
+
+    def best_of(candidate: Any) -> Tuned:
+        steps = tune(
+            image,
+            candidate,
+            scorer,
+            iterations=options["iterations"],
+            seed=options["seed"],
+            photometry=photometry,
+        )
+        seen = list(_progress.bar(steps, 3 * options["iterations"] + 1, quiet=options["quiet"]))
+        return next(s for s in reversed(seen) if isinstance(s, Tuned))
+
+    last = best_of(made)
+    plain = replace(made, operator=plan("reinhard").operator, settings={})
+    value = value_of_file(scene_of(image, photometry, plain.operator)[0], plain, scorer)
+    sign = 1 if last.better == "higher" else -1
+    if sign * value > sign * last.after:
+        if options["operator"] is None:
+            made, last = plain, best_of(plain)
+        elif not options["quiet"]:
+            say(f"hdrq: note: {last.operator} stays below plain reinhard, which has {value:.4f}")
+    click.echo(
+        f"{last.metric} of {last.operator} ({last.better} is better): {last.before:.4f} before, {last.after:.4f} after"
+    )
+    click.echo(
+        f"  of the code that is written, {made.bits} bits; by {last.method}, {last.evaluations} evaluations"
+    )
+    for name in last.fixed:
+        click.echo(f"  {name} kept: {last.metric} sees luminance alone")
+    for name, number in last.parameters.items():
+        click.echo(f"  {name} = {number:.6g}" if isinstance(number, float) else f"  {name} = {number}")
+    made = replace(made, settings=last.parameters)
+    if options["params"] is not None:
+        measured = {"metric": last.metric, "before": last.before, "after": last.after, "image": source.name}
+        _tables.write_text(parameters_of(made, options["display"], **measured), str(options["params"]))
+    return made

@@ -1,0 +1,66 @@
+"""Which options of `hdrq tonemap` go together: an option that would do nothing is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hdrq.errors import UsageError
+
+DISPLAY = ("display", "display_peak", "black", "contrast", "ambient", "reflectance")
+_INPUT = ("scale", "peak", "white", "domain", "nonfinite", "layer")
+# What each task takes, besides its inputs, its output and --quiet.
+_TASKS: Mapping[str, tuple[str, ...]] = {
+    "compare": ("score", "colour", "saturation", "gamut", *_INPUT),
+    "expand": ("sets", "mask", "suffix", "domain", "layer"),
+    "enhance": ("quality", "suffix", "seed", "device"),
+}
+_ONLY_THERE = ("score", "mask", "quality")
+# Options that change another one.
+_NEEDS: Mapping[str, tuple[str, ...]] = {
+    "saturation": ("colour",),
+    "iterations": ("optimize",),
+    "seed": ("dither", "optimize", "enhance"),
+}
+
+
+def task_of(given: set[str]) -> str:
+    """compare, optimize, expand, enhance, or tonemap."""
+    asked = [n for n in ("compare", "optimize", "expand", "enhance") if n in given]
+    if len(asked) > 1:
+        raise UsageError(f"--{asked[0]} and --{asked[1]} are different tasks; keep one")
+    return asked[0] if asked else "tonemap"
+
+
+def refuse_idle(task: str, given: set[str]) -> None:
+    """Refuse an option that would do nothing."""
+    for name in sorted(given - {task, "output", "quiet"}):
+        option = "--set" if name == "sets" else f"--{name.replace('_', '-')}"
+        if task in _TASKS and name not in _TASKS[task]:
+            raise UsageError(f"{option} does nothing with --{task}; leave it out")
+        if task not in _TASKS and name in _ONLY_THERE:
+            needed = next(t for t, known in _TASKS.items() if name in known)
+            raise UsageError(f"{option} does nothing without --{needed}; leave it out")
+        if name in _NEEDS and not given & {*_NEEDS[name]}:
+            needed = " or ".join(f"--{n}" for n in _NEEDS[name])
+            raise UsageError(f"{option} does nothing without {needed}; leave it out")
+
+
+def refuse_idle_display(made: Any, given: set[str]) -> None:
+    """Refuse an option of the display that neither the operator nor the encoding uses."""
+    relative = made.screen.eotf not in ("pq", "hlg", "absolute", "linear")
+    modelled = made.operator.card.display
+    needs = {
+        "display_peak": "peak_nits",
+        "black": "black_nits",
+        "contrast": "black_nits",
+        "ambient": "ambient_lux",
+        "reflectance": "reflectance",
+    }
+    for option, name in needs.items():
+        light = name in ("ambient_lux", "reflectance")
+        if option in given and name not in modelled and (relative or light):
+            raise UsageError(
+                f"--{option.replace('_', '-')} does nothing with {made.operator.name}, which does not model the "
+                "display's light; leave it out"
+            )

@@ -1,0 +1,217 @@
+"""Tone mapping and expansion of files: which file becomes which, reading, writing, and files of parameters."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from glob import glob, has_magic
+from math import exp
+from pathlib import Path
+from typing import Any
+from warnings import catch_warnings, simplefilter
+
+import torch
+
+from hdrq import io
+from hdrq.encoding.photometry import LIGHT, Photometry, relabel
+from hdrq.errors import FileError, HdrqError, UsageError
+from hdrq.image.statistics import log_mean, luminance
+from hdrq.image.temporal import Adaptation
+from hdrq.io.pairing import pictures
+from hdrq.records import Image
+from hdrq.tonemapping.operator import Operator
+from hdrq.tonemapping.solvers.wls import Unsettled
+from hdrq.tonemapping.tonemap import Plan, code_of, expand, saturated, scene_of, shown
+
+_CUT_STOPS = 2.5  # a jump of the geometric mean beyond which a new shot begins
+Jobs = list[tuple[Path, Path]]
+
+
+@dataclass(frozen=True)
+class Written:
+    """One file written, or not."""
+
+    source: Path
+    target: Path
+    notes: tuple[str, ...] = ()
+    error: str = ""
+
+
+def jobs(sources: Sequence[Path], target: Path, suffix: str) -> Jobs:
+    """(input, output) of files, patterns such as *.exr, and folders, in natural order.
+
+    suffix  of the outputs when the target is a folder, with or without its dot
+    raises  UsageError if an output would overwrite an input or another output, or has a suffix that is not written
+    """
+    suffix = suffix if suffix.startswith(".") else f".{suffix}"
+    found = [(p, base) for source in sources for p, base in _inputs(source)]
+    many = len(found) > 1 or any(s.is_dir() for s in sources)
+    if many and target.exists() and not target.is_dir():
+        raise UsageError(f"there are {len(found)} inputs, so {target} must be a folder")
+    if many or target.is_dir():
+        pairs = [(p, (target / p.relative_to(base)).with_suffix(suffix)) for p, base in found]
+    else:
+        pairs = [(found[0][0], target)]
+    format = io.by_suffix(pairs[0][1])
+    if format is None or not format.writes:
+        written = " ".join(f.suffixes[0] for f in io.FORMATS if f.writes)
+        raise UsageError(f"hdrq cannot write {pairs[0][1].name}; end it in one of {written}")
+    inputs = {p.resolve(): p for p, _ in pairs}
+    outputs: dict[Path, Path] = {}
+    for source, out in pairs:
+        place = out.resolve()
+        if place in inputs:
+            raise UsageError(f"{out} would overwrite the input {inputs[place]}; name another file or folder")
+        if place in outputs:
+            raise UsageError(f"{outputs[place]} and {source} would both become {out}; give one another name")
+        outputs[place] = source
+    return pairs
+
+
+def _inputs(source: Path) -> list[tuple[Path, Path]]:
+    """(file, folder that its place is relative to) of a file, a pattern or a folder."""
+    if source.is_dir():
+        found = [(p, source) for p in pictures(source)]
+        if not found:
+            raise FileError(f"{source} holds no image hdrq reads; see: hdrq list formats")
+    elif not source.exists() and has_magic(str(source)):
+        found = [(Path(p), Path(p).parent) for p in glob(str(source))]
+        if not found:
+            raise FileError(f"no file matches {source}")
+    else:
+        return [(source, source.parent)]
+    return sorted(found, key=lambda pair: natural(pair[0]))
+
+
+def natural(path: Path) -> list[tuple[int, int | str]]:
+    """A sorting key under which f2 comes before f10."""
+    parts = re.split(r"(\d+)", path.as_posix())
+    return [(0, int(p)) if p.isdigit() else (1, p.lower()) for p in parts if p]
+
+
+def read(path: Path, photometry: Photometry, layer: str | None = None) -> Image:
+    return relabel(io.read(path, layer=layer), photometry)
+
+
+def tonemap_files(
+    todo: Jobs,
+    plan: Plan,
+    photometry: Photometry,
+    device: torch.device | str = "cpu",
+    frames: float | None = None,
+    layer: str | None = None,
+) -> Iterator[Written]:
+    """Every file tone mapped and written.
+
+    frames  the files are frames of one film: the operator's statistics follow with this time constant, > 0, and start
+            afresh after a cut
+    raises  UsageError if an operator's statistics cannot follow a film
+    """
+    adaptation = _adaptation(plan, frames, len(todo)) if frames is not None else None
+    mean = None
+    for source, target in todo:
+        try:
+            image = read(source, photometry, layer)
+            image = image.with_pixels(image.pixels.to(device))
+            scene, said = scene_of(image, photometry, plan.operator)
+            with catch_warnings(record=True) as heard:
+                simplefilter("always", Unsettled)
+                if adaptation is None:
+                    picture = shown(scene, plan)
+                else:
+                    now = float(log_mean(luminance(scene)).log2().mean())
+                    with adaptation.frame(afresh=mean is not None and abs(now - mean) > _CUT_STOPS):
+                        picture = shown(scene, plan)
+                    mean = now
+            notes = (*said, *(str(w.message) for w in heard if w.category is Unsettled))
+            yield Written(source, target, (*notes, *_write(target, code_of(picture, plan), plan)))
+        except (HdrqError, OSError) as error:
+            yield Written(source, target, error=_line(error, target))
+
+
+def _adaptation(plan: Plan, frames: float, count: int) -> Adaptation:
+    if not frames > 0:
+        raise UsageError(f"--temporal is a time constant in frames above 0, not {frames:g}")
+    if count < 2:
+        raise UsageError("--temporal needs the frames of a film: several files or a folder")
+    if not plan.operator.card.temporal:
+        raise UsageError(f"{plan.operator.name} has no statistics that can follow a film; use reinhard, say")
+    return Adaptation(1 - exp(-1 / frames))
+
+
+def expand_files(
+    todo: Jobs,
+    operator: Operator,
+    settings: Mapping[str, Any],
+    photometry: Photometry,
+    mask: str | None = None,
+    layer: str | None = None,
+) -> Iterator[Written]:
+    """Every file of code expanded to light and written.
+
+    mask  a suffix such as "-clipped": write where the code is clipped beside each result
+    """
+    for source, target in todo:
+        try:
+            image = read(source, photometry, layer)
+            out = expand(image, operator, settings)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            notes = io.write(target, out)
+            if mask:
+                io.write(target.with_name(target.stem + mask + ".png"), saturated(image), depth="uint8")
+            yield Written(source, target, (*image.notes, *notes))
+        except (HdrqError, OSError) as error:
+            yield Written(source, target, error=_line(error, target))
+
+
+def _write(target: Path, code: Image, plan: Plan) -> tuple[str, ...]:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    known = io.by_suffix(target)
+    options: dict[str, Any] = {}
+    if known is not None and known.name in ("png", "tiff"):
+        options["depth"] = f"uint{plan.bits}"
+    if known is not None and known.name in ("png", "tiff", "exr"):
+        options["provenance"] = {
+            "operator": plan.operator.name,
+            **{k: v for k, v in plan.settings.items() if v is not None},
+        }
+    if code.domain not in LIGHT and known is not None and known.name in ("exr", "pfm", "radiance"):
+        raise UsageError(
+            f"{target.name} is for light; write code as .png or .tif, or choose --display absolute"
+        )
+    return io.write(target, replace(code, pixels=code.pixels.detach().cpu()), **options)
+
+
+def _line(error: Exception, target: Path) -> str:
+    return f"{target} cannot be written: {error.strerror}" if isinstance(error, OSError) else str(error)
+
+
+# What a file of parameters says of a plan besides the operator and its settings.
+CHOICES = ("colour", "saturation", "gamut", "bits", "dither")
+
+
+def parameters_of(plan: Plan, display: str | None = None, **measured: Any) -> str:
+    """JSON of a plan, to be used again by `read_parameters`.
+
+    display   name or file of the display, where one was asked for
+    measured  what an optimisation found: metric, before, after
+    """
+    kept = {"operator": plan.operator.name, "parameters": dict(plan.settings), "display": display}
+    kept |= {name: getattr(plan, name) for name in CHOICES}
+    return json.dumps(kept | measured, indent=1) + "\n"
+
+
+def read_parameters(path: Path) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """(operator, settings, display and other choices of the plan) of a file that `parameters_of` made."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        choices = {k: data[k] for k in ("display", *CHOICES) if data.get(k) is not None}
+        return str(data["operator"]), dict(data["parameters"]), choices
+    except OSError as error:
+        raise FileError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise FileError(
+            f"{path} is not a file of parameters; it needs 'operator' and 'parameters'"
+        ) from error
