@@ -157,6 +157,7 @@ PFS = [
     ("reinhard02_scales_phi8", "reinhard-local", {"phi": 8.0, "variant": "pfstools"}),
     ("durand02", "durand", {"variant": "pfstools"}),
     ("fattal02", "fattal", {"variant": "pfstools"}),
+    ("mai11", "mai-2011", {"variant": "pfstools"}),
     (
         "fattal02_paper_fft",
         "fattal",
@@ -232,7 +233,6 @@ def test_mantiuk_2008_agrees_with_pfstools(name, room, dtype, church):
 
 # Cases that no test compares, and why.
 APART = {
-    "pfstmo__mai11": "compression-optimal curve: no operator here",
     "Banterle": "hybrid of two operators by segments: no operator here",
     "Banterle_segments": "the same",
     "BruceExpoBlend": "entropy of exposures: no operator here",

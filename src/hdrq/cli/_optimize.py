@@ -23,27 +23,16 @@ def optimize(source: Path, made: Any, options: dict[str, Any], photometry: Any) 
     scorer = metric(options["optimize"])
     image = read(source, photometry, options["layer"])
 
-    def best_of(candidate: Any) -> Tuned:
-        steps = tune(
-            image,
-            candidate,
-            scorer,
-            iterations=options["iterations"],
-            seed=options["seed"],
-            photometry=photometry,
-        )
-        seen = list(_progress.bar(steps, 3 * options["iterations"] + 1, quiet=options["quiet"]))
-        return next(s for s in reversed(seen) if isinstance(s, Tuned))
-
-    last = best_of(made)
+    steps = tune(
+        image, made, scorer, iterations=options["iterations"], seed=options["seed"], photometry=photometry
+    )
+    seen = list(_progress.bar(steps, 3 * options["iterations"] + 1, quiet=options["quiet"]))
+    last = next(s for s in reversed(seen) if isinstance(s, Tuned))
     plain = replace(made, operator=plan("reinhard").operator, settings={})
     value = value_of_file(scene_of(image, photometry, plain.operator)[0], plain, scorer)
     sign = 1 if last.better == "higher" else -1
-    if sign * value > sign * last.after:
-        if options["operator"] is None:
-            made, last = plain, best_of(plain)
-        elif not options["quiet"]:
-            say(f"hdrq: note: {last.operator} stays below plain reinhard, which has {value:.4f}")
+    if sign * value > sign * last.after and not options["quiet"]:
+        say(f"hdrq: note: {last.operator} stays below plain reinhard, which has {value:.4f}")
     click.echo(
         f"{last.metric} of {last.operator} ({last.better} is better): {last.before:.4f} before, {last.after:.4f} after"
     )

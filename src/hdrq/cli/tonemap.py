@@ -28,7 +28,7 @@ def _complete(kind: str) -> Any:
     "--operator",
     metavar="NAME",
     shell_complete=_complete("tonemapper"),
-    help="Tone mapper.  [default: reinhard; the better of sigmoid and reinhard with --optimize]",
+    help="Tone mapper.  [default: reinhard]",
 )
 @click.option(
     "--set", "sets", multiple=True, metavar="NAME=VALUE", help="A parameter of the operator; repeat for more."
@@ -175,7 +175,7 @@ def _plan(options: dict[str, Any]) -> Any:
     from hdrq.tonemapping.tonemap import plan
 
     settings: dict[str, Any] = {}
-    name = options["operator"] or ("sigmoid" if options["optimize"] else "reinhard")
+    name = options["operator"] or "reinhard"
     kept: dict[str, Any] = {}
     if options["params"] is not None and not options["optimize"]:
         saved, settings, kept = read_parameters(options["params"])

@@ -22,6 +22,7 @@ from hdrq.tonemapping.expansion import clipped
 from hdrq.tonemapping.gamut_mapping import GAMUT_MAPPINGS
 from hdrq.tonemapping.operator import Operator
 
+_DIMMEST = 1.0  # cd/m², geometric mean below which light that does not state its unit counts as relative
 ANCHOR_NITS = (
     0.18 * 203
 )  # cd/m², of a relative scene's geometric mean; ITU-R BT.2408-7 section 2.1: white is 203
@@ -74,20 +75,29 @@ def scene_of(
 ) -> tuple[Tensor, tuple[str, ...]]:
     """Light for an operator, (N, 3, H, W) BT.709, and what was assumed and changed.
 
-    The unit is cd/m² where the file or the user says so. Where neither does, the light looks relative and the operator
-    reads cd/m², the geometric mean luminance is put at 18 % of the reference white of BT.2408, 36.5 cd/m².
+    The unit is cd/m² where the file or the user says so. Where neither does, the operator reads cd/m² and the light
+    looks relative or has a geometric mean below 1 cd/m², that mean is put at 18 % of the reference white of BT.2408,
+    36.5 cd/m².
     """
     photometry = photometry or Photometry()
     emitted = emit_for(image, photometry, factor_of(image, photometry))
     light, notes = emitted.pixels, emitted.notes
-    if operator and operator.card.reads == "nits" and looks_relative(image, photometry):
+    if operator and operator.card.reads == "nits" and _relative(image, light, photometry):
         light = light * (ANCHOR_NITS / _geometric_mean(light))
         notes = (
             *notes,
             f"the file looks relative and {operator.name} reads cd/m²: the geometric mean luminance was put at "
-            f"{ANCHOR_NITS:.3g} cd/m²; say what the file holds with --scale, --peak or --white",
+            f"{ANCHOR_NITS:.3g} cd/m²; say what the file holds with --scale (1 for cd/m²), --peak or --white",
         )
     return light.expand(-1, 3, -1, -1) if light.shape[1] == 1 else light, notes
+
+
+def _relative(image: Image, light: Tensor, photometry: Photometry) -> bool:
+    """Whether nothing says that light is in cd/m², and it does not look so."""
+    if image.domain not in LIGHT or not photometry.assumes_absolute or image.white_nits:
+        return False
+    dim = float(_geometric_mean(light.detach()).max()) < _DIMMEST
+    return dim or looks_relative(image, photometry) is not None
 
 
 def _geometric_mean(light: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from hdrq.image.statistics import brightest, luminance, parameter
+from hdrq.image.statistics import brightest, log_mean, luminance, parameter
 from hdrq.tonemapping.adaptation import cone_threshold, rod_threshold, scotopic
 from hdrq.tonemapping.operator import OperatorCard, operator
 
@@ -21,7 +21,6 @@ _BLUE = (1.05, 0.97, 1.27)  # colour of what only rods see, BT.709
         "Larson, Rushmeier & Piatko 1997 and Krawczyk 2005 make them from colour",
         reads="nits",
         display=("peak_nits",),
-        robust=False,
         tunes={"adaptation_nits": (0.001, 1e5)},
     )
 )
@@ -36,15 +35,15 @@ def ferwerda(
     """C_d = m_cone C + m_rod k V (1.05, 0.97, 1.27), over the display's peak.
 
     display_nits     what the viewer of the display is adapted to; auto is half the peak
-    adaptation_nits  what the eye is adapted to in the scene; auto is half the brightest luminance
+    adaptation_nits  what the eye is adapted to in the scene; auto is the geometric mean, as one bright pixel would make
+                     the rest black (hdrtoolbox, and the paper: half the brightest luminance)
     variant          hdrtoolbox gives rods the luminance of cones
     """
     y = luminance(light)
-    scene = (
-        brightest(y) / 2
-        if adaptation_nits is None
-        else torch.zeros_like(y[:, :, :1, :1]) + parameter(adaptation_nits)
-    )
+    if adaptation_nits is not None:
+        scene = torch.zeros_like(y[:, :, :1, :1]) + parameter(adaptation_nits)
+    else:
+        scene = brightest(y) / 2 if variant == "hdrtoolbox" else log_mean(y)
     display = torch.zeros_like(scene) + parameter(peak_nits / 2 if display_nits is None else display_nits)
     cones = cone_threshold(display) / cone_threshold(scene)
     rods = rod_threshold(display) / rod_threshold(scene)

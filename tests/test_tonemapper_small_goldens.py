@@ -1,0 +1,71 @@
+"""Every operator and expander, and every variant, on a small scene that hdrq renders: a clone without ../shared proves them.
+
+tests/golden/tonemapping.json holds what the functions gave at hdrq commit `hdrq` of that file, in float64, in the same
+session in which tests/test_tonemapper_goldens.py held them to HDR Toolbox 5375d05, pfstools 2.2 and OpenCV 5.0.
+`python tests/test_tonemapper_small_goldens.py COMMIT` writes the file anew: only after those tests have passed.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from hdrq.image.render import room
+from hdrq.registry import find, names
+
+FILE = Path(__file__).parent / "golden" / "tonemapping.json"
+ROWS, COLUMNS = (1, 9, 17, 26), (2, 13, 24, 37)
+
+
+def cases() -> list[tuple[str, str, dict[str, object]]]:
+    """(shelf, name, options) of every operator with its defaults, and with every other choice."""
+    found: list[tuple[str, str, dict[str, object]]] = []
+    for kind in ("tonemapper", "expander"):
+        for name in names(kind):
+            found.append((kind, name, {}))
+            for option, o in find(kind, name).options.items():
+                others = o.choices or ((not o.default,) if o.kind is bool else ())
+                found += [(kind, name, {option: choice}) for choice in others if choice != o.default]
+    return found
+
+
+def label(case: tuple[str, str, dict[str, object]]) -> str:
+    _, name, options = case
+    return ",".join([name, *(f"{k}={v}" for k, v in options.items())])
+
+
+def values(case: tuple[str, str, dict[str, object]]) -> list[float]:
+    """The operator's own numbers at sixteen pixels, three channels each."""
+    kind, name, options = case
+    light = room(40, 30).double()
+    given = light if kind == "tonemapper" else (light / 300).clamp(0, 1) ** (1 / 2.2)
+    shown = find(kind, name).function(given, **options)
+    return shown[0][:, ROWS][..., COLUMNS].flatten().tolist()
+
+
+@pytest.mark.parametrize("case", cases(), ids=label)
+def test_numbers_are_those_that_agreed_with_the_programs(case):
+    golden = json.loads(FILE.read_text(encoding="utf-8"))["values"][label(case)]
+    found = torch.tensor(values(case), dtype=torch.float64)
+    off = (found - torch.tensor(golden, dtype=torch.float64)).abs() / found.abs().clamp(min=1e-2)
+    assert float(off.max()) < 1e-4
+
+
+def test_the_file_names_every_case_and_no_other():
+    assert set(json.loads(FILE.read_text(encoding="utf-8"))["values"]) == {label(c) for c in cases()}
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    kept = {label(c): [float(f"{v:.8g}") for v in values(c)] for c in cases()}
+    FILE.parent.mkdir(exist_ok=True)
+    lines = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in kept.items())
+    FILE.write_text(f'{{\n "hdrq": "{sys.argv[1]}",\n "values": {{\n{lines}\n }}\n}}\n', encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
