@@ -1,6 +1,7 @@
 """Write docs/tonemapping.md and its pictures from the cards. `python docs/build_tonemapping.py`, by `make docs` too.
 
-Pictures show the scene that hdrq renders itself; docs/tonemapping_measured.json holds what was measured elsewhere.
+Images show scenes that hdrq renders itself (docs/scenes.py); docs/tonemapping_measured.json holds what was measured on
+photographs.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from scenes import SCENES
 
 from hdrq import io
-from hdrq.image.render import room
+from hdrq.cards import Option
 from hdrq.records import Image
 from hdrq.registry import find, names
 from hdrq.tonemapping.operator import Operator
@@ -30,26 +32,49 @@ _INTRO = """# Tone mapping
 Written by docs/build_tonemapping.py from the cards; edit those.
 
 ```
-hdrq tonemap scene.exr picture.png --operator reinhard --set key=0.3
-hdrq tonemap scene.exr picture.png --display hdr-pq-1000 --operator bt2390
+hdrq tonemap scene.exr image.png --operator reinhard --set key=0.3
+hdrq tonemap a.exr b.hdr images/ --operator drago
+hdrq tonemap scene.exr image.png --display hdr-pq-1000 --operator bt2390
 hdrq tonemap scene.exr --compare all -o sheet.png
 hdrq tonemap scene.exr best.png --optimize tmqi --params best.json
 hdrq tonemap frames/ shown/ --temporal 12
 hdrq tonemap photo.jpg light.exr --expand rempel --mask
 ```
 
-An operator is a pure function of linear BT.709 light, (N, C, H, W), on any device. Called, it gives what a display
-can show, 0..1 of its peak; `.function` gives the source's own numbers. NaN and Inf are refused, negative light is
-black. `variant=` follows a known program where it departs from the paper. *Relative* operators give the same picture
-whatever the unit of the scene (but for `logarithmic`, whose unit acts as its q and k); *absolute* ones want cd/m²
-(`--scale`, `--peak`, `--white` say what a file holds).
-*Gradient*: whether the derivative by the light is the true one. *Robust*: whether one firefly leaves the rest of the
-picture alone; where not, the source takes the brightest or darkest pixel for its scale.
+An operator is a pure function of linear BT.709 light, (N, C, H, W), on any device. Called, it returns what a display
+can show, 0..1 of its peak; `.function` returns the source's own numbers. NaN and Inf are refused, and so is an option
+beyond its range. Black pixels (zeros and negatives) stay black and do not count: black borders are cut off first,
+averages and ranks leave black pixels out, and filters and solvers see their surroundings continued there.
+`variant=` follows a known program where it departs from the paper, in its treatment of black pixels too.
+
+*Relative* operators give the same result whatever the unit of the scene (but for `logarithmic`, whose unit acts as its
+q and k). *Absolute* ones read cd/m². Where neither the file nor `--scale`, `--peak` or `--white` states the unit, and
+the light looks relative or has a geometric mean below 1 cd/m², that mean is put at 36.5 cd/m² (18 % of the reference
+white of BT.2408), and a note says so.
+
+*Gradient*: whether the derivative by the light is the true one almost everywhere. *Robust*: whether one firefly changes
+the rest of the image by less than two codes in the mean; where not, the source takes the brightest or darkest pixel for
+its scale. *Film*: whether its statistics can follow the frames of a film (`--temporal`).
+
+## Optimisation
+
+`--optimize METRIC` searches the parameters named below each operator, within their ranges, from three starts: the
+present settings and two others. Where the result is a smooth function of the parameters, by Adam on true gradients;
+where it depends on one of them in steps (ranks, choices of scale, histograms), by CMA-ES, or by golden sections along
+a single parameter. The search runs on an image of about 512 pixels; the best of each start is judged on the code that
+is written, at full size and rounded to its bits, beside the settings it began with, and the best of all is kept.
+Parameters that only change colours stay as they are under metrics that see luminance alone. Metrics of natural
+statistics without a reference (niqe, brisque, piqe) are refused: they prefer overexposed images.
+
+## Operators
+
+Each strip shows four scenes that hdrq renders itself (docs/scenes.py): a room with a window (0.2 to 12 000 cd/m²), a
+sunset (0.5 to 100 000), a street at night (0.005 to 20 000), and colour patches in sun and shade (0.1 to 50 000).
 
 Held to programs by tests/test_tonemapper_goldens.py: 1e-5 relative where a value follows from its pixel and its
-surroundings, 1e-3 in 99 % of the values where a system is solved, 1.5e-5 for pfstools' reinhard05, whose averages of
-channels, summed in single precision, are 1e-5 to 2e-5 off (with those averages, ours agree to 1e-6). Not matched: HDR
-Toolbox's overexposed share (6e-4: it stops its search within the share) and its former Fattal. The test names what is missing.
+surroundings, 1e-6 for lischinski in float64, 1e-3 in 99 % of the values where another system is solved by iteration,
+1.5e-5 for pfstools' reinhard05, whose averages of channels are summed in single precision. Not matched: HDR Toolbox's
+overexposed share (6e-4: it stops its search within the share). The test names the operators that are missing.
 """
 
 
@@ -58,13 +83,13 @@ def page() -> str:
     expanders = [find("expander", n) for n in names("expander")]
     lines = [
         _INTRO,
-        "| | operator | input | gradient | robust | parameters and defaults |",
+        "| operator | input | gradient | robust | film | room, sunset, street, patches |",
         "|---|---|---|---|---|---|",
     ]
     for o in operators:
         lines.append(
-            f"| ![{o.name}](img/tone_{o.name}.jpg) | [{o.name}](#{o.name})<br>{o.card.title} | {_READS[o.card.reads]} "
-            f"| {_yes(o.card.differentiable)} | {_yes(o.card.robust)} | {_parameters(o)} |"
+            f"| [{o.name}](#{o.name})<br>{o.card.title} | {_READS[o.card.reads]} | {_yes(o.card.differentiable)} "
+            f"| {_yes(o.card.robust)} | {_yes(o.card.temporal)} | ![{o.name}](img/tone_{o.name}.jpg) |"
         )
     lines += [
         "",
@@ -77,10 +102,10 @@ def page() -> str:
     lines += ["", *_measured()]
     for o in (*operators, *expanders):
         lines += ["", f"### {o.name}", "", f"{o.card.title}. Source: {o.card.source}.", "", "```text"]
-        lines += [inspect.getdoc(o.function) or "", "```"]
+        lines += [inspect.getdoc(o.function) or "", "```", "", f"Options: {_parameters(o)}."]
         if o.card.tunes:
             spans = ", ".join(f"`{k}` {low:g} .. {high:g}" for k, (low, high) in o.card.tunes.items())
-            lines += ["", f"Tuned by `--optimize`: {spans}."]
+            lines += ["", f"Searched by `--optimize`: {spans}."]
     return "\n".join(lines) + "\n"
 
 
@@ -89,10 +114,18 @@ def _yes(fact: bool) -> str:
 
 
 def _parameters(o: Operator) -> str:
+    """Every option with its default, and its choices or its range."""
+
     def text(value: Any) -> str:
         return "auto" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
-    return ", ".join(f"`{p.name}={text(p.default)}`" for p in o.options.values()) or "none"
+    def values(p: Option) -> str:
+        if p.choices or p.kind is bool:
+            return f" ({', '.join(p.choices)})" if p.choices else " (yes, no)"
+        low, high = o.limits(p.name)
+        return f" ({low:g} .. {high:g})"
+
+    return ", ".join(f"`{p.name}={text(p.default)}`{values(p)}" for p in o.options.values()) or "none"
 
 
 def _measured() -> list[str]:
@@ -119,9 +152,13 @@ def _measured() -> list[str]:
 
 
 def pictures() -> None:
-    light = Image(room(240, 160), "nits")
+    """A strip of the four scenes by every operator."""
+    scenes = [Image(make(210, 140), "nits") for make in SCENES.values()]
     for name in names("tonemapper"):
-        io.write(HERE / "img" / f"tone_{name}.jpg", tonemap(light, plan(name)), quality=82)
+        shown = [tonemap(scene, plan(name)) for scene in scenes]
+        gap = torch.ones(1, 3, 140, 4)
+        strip = torch.cat([part for s in shown for part in (s.pixels, gap)][:-1], -1)
+        io.write(HERE / "img" / f"tone_{name}.jpg", Image(strip, "srgb", bits=8), quality=80)
 
 
 def main() -> None:

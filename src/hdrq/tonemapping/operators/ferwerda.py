@@ -7,10 +7,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from hdrq.image.statistics import brightest, log_mean, luminance, parameter
+from hdrq.image.statistics import brightest, luminance, parameter, ranked
 from hdrq.tonemapping.adaptation import cone_threshold, rod_threshold, scotopic
 from hdrq.tonemapping.operator import OperatorCard, operator
 
+_BRIGHT = 0.9  # rank of luminance that stands for the highest visible one
 _BLUE = (1.05, 0.97, 1.27)  # colour of what only rods see, BT.709
 
 
@@ -35,15 +36,15 @@ def ferwerda(
     """C_d = m_cone C + m_rod k V (1.05, 0.97, 1.27), over the display's peak.
 
     display_nits     what the viewer of the display is adapted to; auto is half the peak
-    adaptation_nits  what the eye is adapted to in the scene; auto is the geometric mean, as one bright pixel would make
-                     the rest black (hdrtoolbox, and the paper: half the brightest luminance)
+    adaptation_nits  what the eye is adapted to in the scene; auto is half the luminance at the
+                     rank of 90 %, as a single lamp would make the rest black (hdrtoolbox, and the paper: half the brightest luminance)
     variant          hdrtoolbox gives rods the luminance of cones
     """
     y = luminance(light)
     if adaptation_nits is not None:
         scene = torch.zeros_like(y[:, :, :1, :1]) + parameter(adaptation_nits)
     else:
-        scene = brightest(y) / 2 if variant == "hdrtoolbox" else log_mean(y)
+        scene = brightest(y) / 2 if variant == "hdrtoolbox" else ranked(y, _BRIGHT) / 2
     display = torch.zeros_like(scene) + parameter(peak_nits / 2 if display_nits is None else display_nits)
     cones = cone_threshold(display) / cone_threshold(scene)
     rods = rod_threshold(display) / rod_threshold(scene)

@@ -19,7 +19,7 @@ from hdrq.tonemapping.photographic import compress, expose
         source="Reinhard et al. 2002, doi:10.1145/566654.566575, with the sigmoid-domain bilateral filter of "
         "Banterle et al., Advanced High Dynamic Range Imaging, 2nd ed. 2017",
         tunes={"key": (0.01, 2), "white": (0.5, 1000), "phi": (1, 15)},
-        limits={"phi": (-5, 30), "sigma_space": (0.3, 50), "sigma_range": (1e-4, 10)},
+        limits={"phi": (-5, 30), "sigma_space": (0.3, 16), "sigma_range": (1e-4, 10)},
     )
 )
 def reinhard_bilateral(
