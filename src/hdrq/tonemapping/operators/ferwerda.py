@@ -36,8 +36,8 @@ def ferwerda(
     """C_d = m_cone C + m_rod k V (1.05, 0.97, 1.27), over the display's peak.
 
     display_nits     what the viewer of the display is adapted to; auto is half the peak
-    adaptation_nits  what the eye is adapted to in the scene; auto is half the luminance at the
-                     rank of 90 %, as a single lamp would make the rest black (hdrtoolbox, and the paper: half the brightest luminance)
+    adaptation_nits  what the eye is adapted to in the scene; auto is half the luminance at the rank of
+                     90 %, as a single lamp would make the rest black (hdrtoolbox and the paper: half the brightest)
     variant          hdrtoolbox gives rods the luminance of cones
     """
     y = luminance(light)
