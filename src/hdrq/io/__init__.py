@@ -34,7 +34,7 @@ def read(
 
     layer, view, part  which image of an EXR (part: its name or number), page of a TIFF or frame of a clip (part), or
                        "hdr", "sdr" or "base" of a file with a gain map (layer); None takes the main one
-    alpha              keep alpha as one more channel, as stored
+    alpha              keep alpha as one more channel; colours are then straight, but premultiplied in an EXR
     """
     format = identify(path)
     if format.name != "clip":  # which is read frame by frame

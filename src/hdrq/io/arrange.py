@@ -28,15 +28,22 @@ def planes(
     """(H, W) or (H, W, C) as (1, C, H, W) float32, divided by `most`.
 
     Two or four channels end in alpha, which is dropped (with a note unless all opaque) or kept.
-    premultiplied  whether colours are stored multiplied by alpha; they are taken as stored either way
+    premultiplied  whether colours are stored multiplied by alpha; they are then divided by it
     """
     rows = rows[..., None] if rows.ndim == 2 else rows
     channels = rows.shape[2]
+    cover = None
+    if channels in (2, 4) and premultiplied:
+        cover = rows[..., -1].astype(np.float32) / np.float32(most)
     if channels in (2, 4) and not alpha:
         opaque = (rows[..., -1] == (most if rows.dtype.kind in "ui" else 1)).all()
         if not opaque:
-            kind = "premultiplied, as over black" if premultiplied else "not premultiplied"
-            notes.append(f"alpha ignored: colours taken as stored ({kind})")
+            how = (
+                "divided by the alpha they were multiplied with"
+                if premultiplied
+                else "taken as stored (not premultiplied)"
+            )
+            notes.append(f"alpha ignored: colours {how}")
         channels -= 1
     elif channels > 4:
         notes.append(f"{channels - 3} channels beyond the first three not read")
@@ -45,7 +52,13 @@ def planes(
     for c in range(channels):
         out[0, c] = rows[..., c]
     pixels = torch.from_numpy(out)
-    return pixels.div_(most) if most != 1 else pixels
+    pixels = pixels.div_(most) if most != 1 else pixels
+    if cover is not None:
+        share = torch.from_numpy(cover)
+        colours = pixels[:, : channels - alpha]
+        straight = torch.where(share > 0, colours / share.clamp(min=1e-9), torch.zeros(()))
+        pixels[:, : channels - alpha] = straight.clamp(max=1) if rows.dtype.kind in "ui" else straight
+    return pixels
 
 
 def orient(pixels: Tensor, orientation: int, notes: list[str]) -> Tensor:

@@ -27,7 +27,11 @@ def read(path: Path, *, alpha: bool = False) -> Image:
     data = path.read_bytes()
     notes: list[str] = []
     j2k = data[:4] == b"\xff\x4f\xff\x51" or data[4:8] == b"jP  "
-    with iio.imopen(path, "r", plugin="pillow") as file:
+    try:
+        file = iio.imopen(path, "r", plugin="pillow")
+    except Exception as error:  # imageio says only that its plugin cannot open it
+        raise FileError(f"{path} is damaged: its header does not decode") from error
+    with file:
         properties = file.properties(index=0)
         height, width = properties.shape[:2]
         afford(path, width, height, 40)
