@@ -192,6 +192,8 @@ def _by_libtiff(path: Path, number: str, **options: Any) -> np.ndarray:
 def _log_luv(path: Path, page: Any, number: str, notes: list[str]) -> Image:
     """Light: CIE XYZ of LogLuv, Y of LogL. The tag StoNits says how many cd/m² a value of 1 is."""
     rows = _by_libtiff(path, number)
+    if rows.ndim == 2 and rows.dtype.itemsize == 2 and rows.dtype.kind in "iu":
+        rows = _from_log16(rows)
     if rows.dtype.kind != "f" or (rows.ndim == 3 and rows.shape[2] != 3):
         raise FileError(
             f"{path}: this form of {page.photometric.name} is not supported; convert it to .hdr or .exr"
@@ -199,6 +201,14 @@ def _log_luv(path: Path, page: Any, number: str, notes: list[str]) -> Image:
     pixels = orient(planes(rows, 1, notes), int(_tag(page, 274, 1)), notes)
     primaries = XYZ if pixels.shape[1] == 3 else BT709
     return Image(pixels, "nits", primaries, white_nits=_nits(page), notes=tuple(notes), path=str(path))
+
+
+def _from_log16(codes: np.ndarray) -> np.ndarray:
+    """Luminance of 16-bit LogL codes: a sign and 256 (log2 Y + 64), cut off. Source: Ward Larson 1998, equation 1."""
+    codes = codes.astype(np.int32) & 0xFFFF
+    size = codes & 0x7FFF
+    light = np.where(size == 0, 0.0, np.exp2((size + 0.5) / 256 - 64))
+    return np.where(codes & 0x8000, -light, light).astype(np.float32)
 
 
 def _nits(page: Any) -> float | None:
