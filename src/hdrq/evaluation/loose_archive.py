@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from hdrq.errors import FileError
 from hdrq.evaluation.archive import Folder
@@ -128,7 +129,7 @@ def _mat(path: Path) -> Iterator[Opinion]:
         yield name, "", number(held[told[0]][i], f"{path}: row {i + 1}"), spread
 
 
-def _variables(path: Path) -> dict:
+def _variables(path: Path) -> dict[str, Any]:
     from scipy.io import whosmat
 
     try:

@@ -99,7 +99,8 @@ def _between(x: Tensor, n: int, level: int, dim: int) -> Tensor:
     low = (at >> level).clamp(max=x.shape[dim] - 1)
     part = (at.to(x.dtype) / 2**level - (at >> level)).view([-1, 1] if dim == -2 else [1, -1])
     near, far = x.index_select(dim, low), x.index_select(dim, (low + 1).clamp(max=x.shape[dim] - 1))
-    return near + (far - near) * part
+    result: Tensor = near + (far - near) * part
+    return result
 
 
 def gaussian_blur(x: Tensor, sigma: float) -> Tensor:

@@ -137,7 +137,8 @@ def _kernel(x: Tensor, sigma: float) -> Tensor:
 
 def _blurred(x: Tensor, kernel: Tensor) -> Tensor:
     turned = x.mT
-    return torch.fft.irfft2(torch.fft.rfft2(turned) * kernel, s=turned.shape[-2:]).mT
+    result: Tensor = torch.fft.irfft2(torch.fft.rfft2(turned) * kernel, s=turned.shape[-2:]).mT
+    return result
 
 
 def box_mean(x: Tensor, radius: int) -> Tensor:

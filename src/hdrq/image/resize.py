@@ -24,7 +24,8 @@ def _cubic(x: np.ndarray) -> np.ndarray:
 
 
 def _triangle(x: np.ndarray) -> np.ndarray:
-    return np.maximum(1 - np.abs(x), 0)
+    result: np.ndarray = np.maximum(1 - np.abs(x), 0)
+    return result
 
 
 def _box(x: np.ndarray) -> np.ndarray:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from torch import Tensor, is_grad_enabled
 
 P = ParamSpec("P")
 R = TypeVar("R")
-_memory: ContextVar[dict | None] = ContextVar("hdrq_memory", default=None)
+_memory: ContextVar[dict[Any, Any] | None] = ContextVar("hdrq_memory", default=None)
 
 
 @contextmanager
@@ -45,6 +45,7 @@ def shared(function: Callable[P, R]) -> Callable[P, R]:
                 function(*args, **kwargs),
                 everything,
             )  # the arguments are kept so that ids stay taken
-        return memory[key][0]
+        result: R = memory[key][0]
+        return result
 
     return once

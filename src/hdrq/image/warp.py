@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -106,7 +108,13 @@ def common_area(transforms: list[np.ndarray], size: tuple[int, int]) -> tuple[in
     return top, bottom, left, right
 
 
-def _until(missing, side: int, box: tuple[int, int, int, int], rows: np.ndarray, columns: np.ndarray) -> int:
+def _until(
+    missing: Callable[..., float],
+    side: int,
+    box: tuple[int, int, int, int],
+    rows: np.ndarray,
+    columns: np.ndarray,
+) -> int:
     """How many lines of a side are wholly unseen, so that they go at once."""
     top, bottom, left, right = box
     limit = (bottom - top if side < 2 else right - left) - 1

@@ -167,6 +167,8 @@ def _residuals(found: Findings) -> list[str]:
 
 def worst(sheet: Sheet, agreement: Agreement, count: int) -> list[tuple[int, float]]:
     """Places of the images that lie furthest from the curve, and the opinion the curve gives them; one a scene first."""
+    if agreement.curve is None:
+        return []
     predicted = agreement.curve(sheet.values[sheet.metrics.index(agreement.metric)])
     order = np.argsort(-np.abs(predicted - sheet.opinions), kind="stable")
     firsts: list[tuple[int, float]] = []

@@ -12,6 +12,7 @@ plcc, rmse    the curve is refitted in every draw to first order about the whole
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -84,13 +85,14 @@ def two_sided(differences: Array) -> Array:
     """p that a difference is none, from its draws: twice the smaller share on one side of 0, at least 1/draws."""
     d = differences[np.isfinite(differences).all(axis=tuple(range(1, differences.ndim)))]
     below, above = (d <= 0).mean(0), (d >= 0).mean(0)
-    return np.clip(2 * np.minimum(below, above), 1 / max(len(d), 1), 1.0)
+    result: Array = np.clip(2 * np.minimum(below, above), 1 / max(len(d), 1), 1.0)
+    return result
 
 
 class _Refit:
     """Correlation and error of a curve refitted to first order, for any multiplicities of scenes."""
 
-    def __init__(self, y: Array, x: Array, curve: Curve, scene: NDArray, scenes: int) -> None:
+    def __init__(self, y: Array, x: Array, curve: Curve, scene: NDArray[Any], scenes: int) -> None:
         basis = (curve(x) - curve.y[0])[:, None]
         if y.size >= _REFITTED:
             basis = np.column_stack((basis, curve.jacobian(x)))
@@ -126,7 +128,7 @@ class _Refit:
 class _Fixed:
     """Correlation and error of a curve as it is, for any multiplicities of scenes."""
 
-    def __init__(self, y: Array, x: Array, curve: Curve, scene: NDArray, scenes: int) -> None:
+    def __init__(self, y: Array, x: Array, curve: Curve, scene: NDArray[Any], scenes: int) -> None:
         mapped = curve(x)
         a, b = mapped - y.mean(), y - y.mean()
         moments = (np.ones_like(y), a, b, a * a, b * b, a * b, (mapped - y) ** 2)
@@ -142,7 +144,7 @@ class _Fixed:
 class _Kendall:
     """Kendall's tau-b for any multiplicities of scenes: pairs in agreement, summed by pairs of scenes."""
 
-    def __init__(self, y: Array, x: Array, scene: NDArray, scenes: int) -> None:
+    def __init__(self, y: Array, x: Array, scene: NDArray[Any], scenes: int) -> None:
         self.exact = y.size <= _EXACT_ROWS and scenes <= _EXACT_SCENES
         if not self.exact:
             alone = agreements(x, y).astype(np.float64)
@@ -166,7 +168,9 @@ class _Kendall:
 
     def __call__(self, times: Array, untied_y: Array, untied_x: Array) -> Array:
         if not self.exact:
-            return self.tau + (times - 1) @ self.pull
+            result: Array = self.tau + (times - 1) @ self.pull
+            return result
         agreeing = np.einsum("ds,ds->d", times @ self.table, times)
         with np.errstate(invalid="ignore", divide="ignore"):
-            return agreeing / np.sqrt(untied_y * untied_x)
+            outcome: Array = agreeing / np.sqrt(untied_y * untied_x)
+            return outcome

@@ -111,7 +111,8 @@ def rank_correlations(xs: list[Ranking], y: Ranking, times: Array) -> tuple[Arra
 
 def _dot(a: Array, b: Array) -> Array:
     """Row by row (D,). Not BLAS: its threads wait for each other longer than such a sum takes."""
-    return np.einsum("dn,dn->d", a, b)
+    result: Array = np.einsum("dn,dn->d", a, b)
+    return result
 
 
 def agreements(x: ArrayLike, y: ArrayLike) -> NDArray[np.int64]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -48,9 +49,9 @@ class Power:
 class Questions:
     """Pairs of images, whether people saw a difference in each, and which way."""
 
-    first: NDArray
-    second: NDArray
-    seen: NDArray
+    first: NDArray[Any]
+    second: NDArray[Any]
+    seen: NDArray[Any]
     sign: Array
     sampled: bool
 
