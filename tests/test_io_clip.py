@@ -107,6 +107,8 @@ def test_frames_are_chosen_and_streamed(tmp_path):
     assert np.allclose(every[3] * 255, stored[3][0])
     assert np.array_equal(read(path, part=4).pixels[0, 0].numpy(), every[4])
     assert "first frame" in read(path).notes[0]
+    batch = read(path, part="1:6:2")
+    assert np.array_equal(batch.pixels[:, 0].numpy(), np.stack([every[i] for i in (1, 3, 5)]))
     with pytest.raises(UsageError, match="no frame 9"):
         read(path, part=9)
 

@@ -52,9 +52,14 @@ class Clip:
 
 
 def read(path: Path, *, alpha: bool = False, part: str | int | None = None) -> Image:
-    """One frame, (1, 1 or 3, H, W) code in [0, 1]: the first, or the one numbered `part`."""
-    number = 0 if part is None else part
-    if not str(number).isdigit():
+    """(N, 1 or 3, H, W) code in [0, 1]: the first frame, the one numbered `part`, or those of "0:100:10" as one batch.
+
+    A batch is in memory as a whole; `frames` gives the same one by one.
+    """
+    number = str(0 if part is None else part)
+    if ":" in number:
+        return _batch(path, number)
+    if not number.isdigit():
         raise UsageError(f"{path}: frames are numbered from 0; '{part}' is no number")
     image = next(frames(path, f"{number}:{int(number) + 1}"), None)
     if image is None:
@@ -65,6 +70,19 @@ def read(path: Path, *, alpha: bool = False, part: str | int | None = None) -> I
         else f"frame {number} of a clip"
     )
     return image.with_pixels(image.pixels, notes=(note, *image.notes))
+
+
+def _batch(path: Path, select: str) -> Image:
+    chosen = []
+    for image in frames(path, select):
+        afford(path, image.size[1], image.size[0], 24 * (len(chosen) + 1))
+        chosen.append(image)
+    if not chosen:
+        raise UsageError(f"{path} has no frames in {select}; it is shorter")
+    pixels = torch.cat([image.pixels for image in chosen])
+    return chosen[0].with_pixels(
+        pixels, notes=(f"frames {select} of a clip, {len(chosen)} in all", *chosen[0].notes)
+    )
 
 
 def describe(path: str | Path) -> Clip:

@@ -115,7 +115,7 @@ def _frame_of(source: Source, name: str, white: float | None) -> Frame:
     elif isinstance(source, Image):
         image = source
     else:
-        image = read(source, layer="base" if identify(source).name == "jpeg" else None)
+        image = read(source, layer="base" if identify(source).name in ("jpeg", "avif", "jxl") else None)
     pixels = image.pixels[0].detach().cpu()
     if image.bits is None and image.domain in ("linear", "nits"):
         top = white or 1.0
