@@ -358,6 +358,21 @@ def test_every_channel_has_its_own_black_and_white(camera, tmp_path) -> None:
     assert "black 100 110 120 130, white 4000 4050 4020 4010, camera white balance" in found.report.raw
 
 
+def test_a_handheld_mosaic_is_refused(camera, tmp_path) -> None:
+    """Before: every edge doubled. A mosaic cannot be moved without mixing its colours."""
+    wide = scene(128, 160, stops=6)
+    frames = ((1 / 4, 0), (1.0, 8))
+    paths = [shot(tmp_path / f"{i}.cr3", np.roll(wide, dx, 1), t) for i, (t, dx) in enumerate(frames)]
+    with pytest.raises(
+        UsageError, match=r"1\.cr3 is shifted .* \+8 columns against .* use --demosaic before"
+    ):
+        merge(paths, demosaic="after")
+    notes = merge(paths, demosaic="after", align="none").report.notes
+    assert any("edges double" in n for n in notes)
+    still = [shot(tmp_path / f"still{i}.cr3", wide, t) for i, (t, _) in enumerate(frames)]
+    assert not any("shifted" in n for n in merge(still, demosaic="after").report.notes)
+
+
 def test_exposures_of_files_that_are_no_tiff_come_from_the_reader(camera, tmp_path) -> None:
     found = exif_exposure(shot(tmp_path / "a.cr3", np.full((8, 8, 3), 0.5), 0.25))
     assert (found.seconds, found.iso, found.fnumber) == (0.25, 100, 8)

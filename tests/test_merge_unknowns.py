@@ -15,7 +15,6 @@ from hdrq.merging.merge import Settings, merge
 from hdrq.records import Image
 from shooting import curve, save, scene, seen_through, shoot, turned, well_exposed
 from test_merge_door import at_prompt, jpeg
-from test_merge_raw import digital_negative
 
 STILL = Settings(align="none", deghost="none", scale="relative")
 
@@ -177,20 +176,6 @@ def test_frames_that_disagree_everywhere_are_noted(light) -> None:
     ]
     notes = merge(turned_frames, times=TIMES, align="none").report.notes
     assert any("counts as moved" in n and "not aligned" in n for n in notes)
-
-
-def test_a_handheld_mosaic_is_refused(tmp_path) -> None:
-    """Before: every edge doubled. Alone and sharp only where all frames stood on a tripod."""
-    pytest.importorskip("rawpy")
-    wide = scene(128, 160, stops=6)
-    paths = []
-    for i, (t, shift) in enumerate(zip((1 / 4, 1.0), (0, 8))):
-        (tmp_path / str(i)).mkdir()
-        paths.append(digital_negative(tmp_path / f"{i}.dng", np.roll(wide, shift, 1), t, i))
-    with pytest.raises(UsageError, match=r"\+8 columns against .* use --demosaic before"):
-        merge(paths, demosaic="after")
-    notes = merge(paths, demosaic="after", align="none").report.notes
-    assert any("edges double" in n for n in notes)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (5, 3), (15, 300)])
