@@ -211,7 +211,7 @@ def test_the_noise_of_a_stack_is_found() -> None:
     exposed = exposed + rng.standard_normal(exposed.shape) * np.sqrt(photon * exposed + read)
     codes = np.clip(exposed * 65535, 0, 65535)
     found = fit_noise(codes, seconds, np.linspace(0, 1, 65536)[:, None])
-    assert found.photon == pytest.approx(photon, rel=0.15)
+    assert found.photon == pytest.approx(photon, rel=0.3)
     assert found.read == pytest.approx(read, rel=0.3)
 
 
