@@ -281,6 +281,26 @@ def relabel(image: Image, photometry: Photometry) -> Image:
     return replace(image, domain=photometry.domain)
 
 
+def placed(image: Image, device: torch.device | None, dtype: torch.dtype | None) -> Image:
+    """The image on a device in a precision.
+
+    In float64, code of integer files becomes k / (2^bits - 1) again: readers hold it in float32, 3e-8 away.
+    """
+    pixels = image.pixels.to(device=device, dtype=dtype)
+    if pixels is image.pixels:
+        return image
+    if (
+        image.bits
+        and image.domain not in LIGHT
+        and image.pixels.dtype == torch.float32
+        and dtype == torch.float64
+    ):
+        most = 2**image.bits - 1
+        whole = (pixels * most).round() / most
+        pixels = torch.where((whole - pixels).abs() < 2.0**-23 * (1 + pixels.abs()), whole, pixels)
+    return replace(image, pixels=pixels)
+
+
 def as_image(pixels: Image | Tensor, domain: str = "nits", primaries: Primaries = BT709) -> Image:
     """An Image of a bare tensor, which is taken as light in cd/m²."""
     if isinstance(pixels, Image):

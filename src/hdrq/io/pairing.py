@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +54,30 @@ def pair_folders(ref: Path, dist: Path) -> Matched:
             f"no picture of {ref} has a partner of the same name in {dist}; rename them or use --pairs"
         )
     return Matched(pairs, lonely)
+
+
+def numbered(folder: Path) -> dict[int | str, Path]:
+    """Frames of a sequence in order, by the last number in their names, or by name where that does not tell them apart."""
+    found = pictures(folder)
+    numbers = [re.findall(r"\d+", p.stem) for p in found]
+    keys = [int(n[-1]) if n else -1 for n in numbers]
+    if all(numbers) and len(set(keys)) == len(keys):
+        return dict(sorted(zip(keys, found)))
+    return {p.relative_to(folder).with_suffix("").as_posix(): p for p in found}
+
+
+def pair_frames(ref: Path, dist: Path) -> tuple[list[Path], list[Path], list[str]]:
+    """(reference frames, test frames, names of those without partner) of two sequences, paired by number.
+
+    Two sequences of one length without a common number are numbered differently, and paired in order.
+    """
+    refs, dists = numbered(ref), numbered(dist)
+    common = [key for key in refs if key in dists]
+    if not common and len(refs) == len(dists):
+        return list(refs.values()), list(dists.values()), []
+    lonely = [str(p) for key, p in refs.items() if key not in dists]
+    lonely += [str(p) for key, p in dists.items() if key not in refs]
+    return [refs[key] for key in common], [dists[key] for key in common], lonely
 
 
 def pair_paths(ref: str, dist: str) -> Matched:

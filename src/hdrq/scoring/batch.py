@@ -18,6 +18,7 @@ from hdrq.encoding.photometry import (
     emit_for,
     factor_of,
     looks_relative,
+    placed,
     relabel,
     screen_of,
 )
@@ -207,8 +208,7 @@ def _pair_rows(
 
 
 def _placed(image: Image, photometry: Photometry, device: torch.device, dtype: torch.dtype) -> Image:
-    image = relabel(image, photometry)
-    return image.with_pixels(image.pixels.to(device=device, dtype=dtype))
+    return placed(relabel(image, photometry), device, dtype)
 
 
 def _matched(ref: Image, dist: Image, photometry: Photometry) -> Image:

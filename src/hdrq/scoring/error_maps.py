@@ -179,15 +179,15 @@ def _ranked(values: Tensor, luminance: Tensor, scorer: Scorer, row: Score) -> np
 
 
 def span_of(values: Tensor, scorer: Scorer) -> tuple[float, float]:
-    """(best, worst) ends of the colours: the best value there can be, or there is, and the worst but for 0.5 %."""
+    """(best, worst) ends of the colours: the value of equal pixels, or the best there is, and the worst but for 0.5 %."""
     card = scorer.metric.card
     sample = values.flatten()[:: max(1, values.numel() // 100_000)]
     known = {"similarity": 1.0, "difference": 0.0}.get(card.map, scorer.best)
-    higher = card.map == "similarity" or (scorer.better == "higher" and card.map == "")
-    if higher:
-        best = float(known) if known is not None and np.isfinite(known) else float(sample.max())
-        return max(best, float(sample.max())), float(torch.quantile(sample, 0.005))
-    return min(float(known or 0.0), float(sample.min())), float(torch.quantile(sample, 0.995))
+    fixed = known is not None and np.isfinite(known)
+    if card.map == "similarity" or (scorer.better == "higher" and card.map == ""):
+        return float(known if fixed else sample.max()), float(torch.quantile(sample, 0.005))
+    best = float(known) if fixed else min(0.0, float(sample.min()))
+    return best, float(torch.quantile(sample, 0.995))
 
 
 def _with_legend(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -14,7 +14,7 @@ import torch
 from hdrq.errors import FileError, HdrqError
 from hdrq.io import read
 from hdrq.records import Image, Pair
-from hdrq.scoring.clips import frames
+from hdrq.scoring.clips import both_files, frame_files, frames
 
 _KEPT = 8  # pictures remembered, so that a reference shared by neighbouring pairs is read once
 
@@ -29,27 +29,50 @@ class Shelf:
         self._kept: OrderedDict[str, Future[Image]] = OrderedDict()
         self._options = {"layer": layer, "view": view, "streamed": streamed}
 
-    def ask(self, path: str | Path) -> Future[Image]:
-        """The picture, now or soon."""
-        key = str(path)
+    def ask(self, path: str | Path, files: Sequence[Path] = (), note: str = "") -> Future[Image]:
+        """The picture, or the sequence of these files, now or soon."""
+        key = str(path) if not files else "\n".join(map(str, files))
         if key in self._kept:
             self._kept.move_to_end(key)
         else:
-            self._kept[key] = self._pool.submit(_read, path, self._options)
+            self._kept[key] = self._pool.submit(_read, path, self._options, files, note)
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
         return self._kept[key]
+
+    def ask_pair(self, pair: Pair) -> tuple[Future[Image] | None, Future[Image]]:
+        """Reference and test image; frames of two folders are those that both have, by number."""
+        if not pair.ref:
+            return None, self.ask(pair.dist)
+        if not (Path(pair.ref).is_dir() and Path(pair.dist).is_dir()):
+            return self.ask(pair.ref), self.ask(pair.dist)
+        try:
+            refs, dists, lonely = both_files(pair)
+        except HdrqError as error:
+            broken: Future[Image] = Future()
+            broken.set_exception(error)
+            return broken, broken
+        note = f"frames without a partner left out: {_listed(lonely)}" if lonely else ""
+        return self.ask(pair.ref, refs), self.ask(pair.dist, dists, note)
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _read(path: str | Path, options: dict[str, Any]) -> Image:
-    """One picture, or the frames of a folder as one batch in the order of their names; streamed: the first one."""
+def _listed(names: list[str], most: int = 5) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _read(path: str | Path, options: dict[str, Any], files: Sequence[Path], note: str) -> Image:
+    """One picture, or the frames of a folder as one batch in the order of their numbers; streamed: the first one."""
     if not Path(path).is_dir():
         return read(path, layer=options["layer"], view=options["view"])
-    found = list(islice(frames(path, options["layer"], options["view"]), 1 if options["streamed"] else None))
-    return found[0].with_pixels(torch.cat([f.pixels for f in found]), path=str(path))
+    coming = frames(files or frame_files(path), options["layer"], options["view"])
+    found = list(islice(coming, 1 if options["streamed"] else None))
+    notes = (*found[0].notes, note) if note else found[0].notes
+    return found[0].with_pixels(torch.cat([f.pixels for f in found]), path=str(path), notes=notes)
 
 
 Opened = tuple[Pair, Image | None, Image | None, HdrqError | None]
@@ -72,7 +95,7 @@ def opened(
 
     def refill() -> None:
         for pair in islice(source, max(1, jobs) - len(waiting)):
-            waiting.append((pair, shelf.ask(pair.ref) if pair.ref else None, shelf.ask(pair.dist)))
+            waiting.append((pair, *shelf.ask_pair(pair)))
 
     try:
         refill()

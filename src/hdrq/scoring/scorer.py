@@ -20,6 +20,7 @@ from hdrq.encoding.photometry import (
     emit_for,
     factor_of,
     hand,
+    placed,
     relabel,
     screen_of,
 )
@@ -106,6 +107,10 @@ class Scorer:
             raise PixelError(_mismatch(reference, test))
         self._refuse_small(test)
         self._refuse_light(reference, test)
+        if (
+            reference.bits != test.bits
+        ):  # grey of 8 bits is rounded as the authors' programs do, but not against finer grey
+            reference, test = replace(reference, bits=None), replace(test, bits=None)
         factor = factor_of(reference, self.photometry)
         a = hand(reference, self.ref, self.photometry, factor)
         b = hand(test, self.dist, self.photometry, factor)
@@ -174,8 +179,7 @@ class Scorer:
         if pixels is None:
             raise UsageError(f"{self} needs a picture")
         image = relabel(as_image(pixels), self.photometry)
-        moved = image.pixels.to(device=self.device, dtype=self.dtype)
-        return image if moved is image.pixels else replace(image, pixels=moved)
+        return placed(image, self.device, self.dtype)
 
     def compares_code_as_stored(self) -> bool:
         """Whether no stage says which code, so that only files of code can be scored."""

@@ -29,6 +29,16 @@ def upright(gain: Tensor, noise: Tensor, var_dist: Tensor, flat: float) -> tuple
     return gain.clamp(min=0), torch.where(gain < 0, var_dist, noise).clamp(min=flat)
 
 
+def kept_share(kept: Tensor, there: Tensor, ref: Tensor, dist: Tensor, least: float = 0.0) -> Tensor:
+    """Information kept over information in the reference, (N,).
+
+    least  nats below which the reference counts as flat: then 1 where the images are the same, to 0.001 codes, else 0
+    """
+    same = ((ref - dist).detach().abs().amax((1, 2, 3)) < 1e-3).to(kept)
+    some = there > least
+    return torch.where(some, kept / torch.where(some, there, 1.0), same)
+
+
 SIDE = 3
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from hdrq.image.arithmetic import root
 from hdrq.image.filters import Border, gaussian, pad, separable
 
+ROUNDING = 1e-9  # codes
 WINDOW, SIGMA = 7, 7 / 6  # of the local mean and deviation, in BRISQUE, NIQE and PIQE alike
 
 
@@ -23,15 +24,19 @@ def exact(codes: Tensor) -> Tensor:
     return wide + away.masked_fill_(away.abs() > 1e-3, 0)
 
 
-def mscn(x: Tensor, border: Border) -> Tensor:
+def mscn(x: Tensor, border: Border, settle: bool = False) -> Tensor:
     """Mean-subtracted, contrast-normalised codes: (x - local mean) / (local deviation + 1).
 
     x        (N, 1, H, W), codes 0..255. Use float64: the variance is a difference of large numbers.
+    settle   differences from the local mean below ROUNDING count as 0
     Source   Ruderman 1994; the constant 1 supposes codes of 8-bit size
     """
     mean = _local_mean(x, border)
     power = separable(x * x, gaussian(WINDOW, SIGMA, x), border=border)
-    return (x - mean) / (root((power - mean * mean).abs()) + 1)
+    away = x - mean
+    if settle:
+        away = away.where(away.abs() > ROUNDING, 0.0)
+    return away / (root((power - mean * mean).abs()) + 1)
 
 
 @lru_cache(maxsize=1)

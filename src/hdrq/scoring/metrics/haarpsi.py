@@ -28,7 +28,7 @@ FOOT = exp(-ALPHA)
         reads="code",
         codes=True,
         best=1.0,
-        side=2,
+        side=16,
         planes=60,
         source="Reisenhofer, Bosse, Kutyniok, Wiegand, SPIC 2018, doi:10.1016/j.image.2017.11.001",
     )

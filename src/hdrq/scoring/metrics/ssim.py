@@ -24,6 +24,7 @@ Variant = Literal["matlab", "wang", "wang-down", "piq", "skimage"]
         reads="code",
         grey=True,
         best=1.0,
+        side=11,
         planes=9,
         source="Wang, Bovik, Sheikh, Simoncelli, IEEE TIP 2004, doi:10.1109/TIP.2003.819861",
     )
@@ -40,6 +41,8 @@ def ssim(ref: Tensor, dist: Tensor, *, variant: Variant = "matlab", range: float
     map      SSIM, smaller than the image where the variant leaves the border out or shrinks
     """
     taps = (1 / 7,) * 7 if variant == "skimage" else gaussian_taps()
+    if min(ref.shape[-2:]) < len(taps):
+        raise _small(variant, len(taps))
     if variant == "matlab":
         edge = len(taps) // 2
         ref, dist = (pad(x, edge, edge, edge, edge, "replicate") for x in (ref, dist))
@@ -50,7 +53,11 @@ def ssim(ref: Tensor, dist: Tensor, *, variant: Variant = "matlab", range: float
         blocks = max(1, round(min(ref.shape[-2:]) / 256))
         ref, dist = (F.avg_pool2d(x, blocks) for x in (ref, dist))
     if min(ref.shape[-2:]) < len(taps):
-        raise PixelError(f"ssim,variant={variant} wants {len(taps)} pixels a side; use variant=matlab")
+        raise _small(variant, len(taps))
     parts = structure(ref, dist, taps, range, unbiased=variant == "skimage")
     similar = torch.cat([(light * contrast).mean(1, keepdim=True) for light, contrast in parts], -2)
     return Reading(similar.mean((1, 2, 3)), similar)
+
+
+def _small(variant: str, window: int) -> PixelError:
+    return PixelError(f"ssim,variant={variant} needs at least {window} pixels a side; use a larger image")

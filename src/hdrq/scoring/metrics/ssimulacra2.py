@@ -38,6 +38,7 @@ EXPONENT = 0.6276336467831387
         best=100.0,
         reads="nits",
         needs=("display", "maps"),
+        map="difference",
         side=SMALLEST,
         planes=34,
         source="Sneyers, Cloudinary 2022; numbers as libjxl aea3a06, whose 108 weights it has",

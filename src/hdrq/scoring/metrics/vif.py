@@ -5,7 +5,7 @@ from torch import Tensor
 
 from hdrq.cards import Card, metric
 from hdrq.scoring.features.information import SIDE as BLOCK
-from hdrq.scoring.features.information import distortion_channel, moments, strength, upright
+from hdrq.scoring.features.information import distortion_channel, kept_share, moments, strength, upright
 from hdrq.scoring.features.steerable import decompose
 
 LEVELS, ORIENTATIONS = 4, (0, 3)  # the two of sp5's six orientations that the authors take
@@ -33,7 +33,8 @@ def vif(ref: Tensor, dist: Tensor) -> Tensor:
     """Information the test image keeps over information in the reference, in eight wavelet bands.
 
     Bands of a steerable pyramid (sp5, four levels); natural images as a Gaussian scale mixture of 3x3 blocks.
-    Above 1 for more contrast. A reference without any variance carries no information to lose: 1.
+    Above 1 for more contrast. A flat reference carries no information, so nothing can be said of what is kept:
+    1 where the test image is the same, else 0.
     """
     kept, there = torch.zeros_like(ref[:, 0, 0, 0]), torch.zeros_like(ref[:, 0, 0, 0])
     refs, dists = (decompose(x, LEVELS, "sp5", ORIENTATIONS)[1:-1] for x in (ref, dist))
@@ -41,8 +42,7 @@ def vif(ref: Tensor, dist: Tensor) -> Tensor:
         for b in range(len(ORIENTATIONS)):
             part = _information(x[:, b : b + 1], y[:, b : b + 1], 2 ** (LEVELS - level) + 1)
             kept, there = kept + part[0], there + part[1]
-    some = there > DARK * ref.shape[-2] * ref.shape[-1]
-    return torch.where(some, kept / torch.where(some, there, 1.0), 1.0)
+    return kept_share(kept, there, ref, dist, DARK * ref.shape[-2] * ref.shape[-1])
 
 
 def _information(ref: Tensor, dist: Tensor, side: int) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from hdrq.cards import Card, metric
 from hdrq.image.filters import slide, strips, window
-from hdrq.scoring.features.information import distortion_channel, upright
+from hdrq.scoring.features.information import distortion_channel, kept_share, upright
 from hdrq.scoring.features.structure import gaussian_taps
 
 NOISE = 2.0  # variance of the visual noise, code²
@@ -31,8 +31,10 @@ SIZES = (17, 9, 5, 3)  # windows from the finest scale on, sd a fifth of each
 def vifp(ref: Tensor, dist: Tensor) -> Tensor:
     """Information the test image keeps over what the reference has, four scales; above 1 for more contrast.
 
-    A reference without any variance carries no information to lose: 1.
+    A flat reference carries no information, so nothing can be said of what is kept: 1 where the test image is the
+    same, else 0.
     """
+    first_ref, first_dist = ref, dist
     kept, there = torch.zeros_like(ref[:, 0, 0, 0]), torch.zeros_like(ref[:, 0, 0, 0])
     for scale, size in enumerate(SIZES):
         taps = gaussian_taps(size, size / 5)
@@ -40,8 +42,7 @@ def vifp(ref: Tensor, dist: Tensor) -> Tensor:
             ref, dist = (slide(slide(x, taps, -2)[..., ::2, :], taps, -1)[..., ::2] for x in (ref, dist))
         for part in _information(ref, dist, taps):
             kept, there = kept + part[0], there + part[1]
-    some = there > 0
-    return torch.where(some, kept / torch.where(some, there, 1.0), 1.0)
+    return kept_share(kept, there, first_ref, first_dist)
 
 
 def _information(ref: Tensor, dist: Tensor, taps: tuple[float, ...]) -> list[tuple[Tensor, Tensor]]:
