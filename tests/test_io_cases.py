@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 
 import numpy as np
@@ -12,6 +13,7 @@ from hdrq.encoding.photometry import emit
 from hdrq.errors import FileError, UsageError
 from hdrq.image.transfer import pq_to_nits
 from hdrq.io import read
+from hdrq.io.jxl_profile import profile_of
 from hdrq.records import BT709, BT2020, P3, XYZ
 
 pytestmark = pytest.mark.shared
@@ -48,6 +50,17 @@ def test_the_curve_of_a_profile_is_evaluated(case, shared):
 def test_lossy_jpeg_xl_with_a_profile_equals_its_reference(case):
     image, reference = case("conformance_grayscale.jxl"), case("conformance_grayscale_ref.png")
     assert (image.pixels - reference.pixels).abs().max() < 0.003
+
+
+def test_the_profile_of_a_jpeg_xl_is_the_one_that_was_put_in(shared):
+    data = (shared / "cases" / "conformance_grayscale.jxl").read_bytes()
+    found = profile_of(data)
+    if not found:
+        pytest.skip("imagecodecs brings no libjxl that can be asked here")
+    stated = (
+        "3f62598dfd40d6642ca5fd962559bb6615af15448a57a3972a4089c109e62fbd"  # libjxl/conformance, original.icc
+    )
+    assert hashlib.sha256(found).hexdigest() == stated
 
 
 def test_gain_maps_give_hdr_and_the_base_on_request(case):

@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 
 from hdrq.errors import FileError, UsageError
 from hdrq.image.transfer import pq_to_nits, srgb_to_linear
-from hdrq.io import gain_map, icc, read, write
+from hdrq.io import gain_map, icc, jxl, jxl_header, read, write
 from hdrq.io.color import code_points
 from hdrq.records import BT709, BT2020, P3, Image
 
@@ -179,6 +179,24 @@ def test_avif_takes_the_properties_of_its_primary_item(tmp_path):
         image = read(put(tmp_path / "x.avif", data))
         assert (image.domain, image.primaries, image.bits) == ("pq", BT2020, 10)
         assert np.allclose(image.pixels[0].numpy(), rows[..., :3].transpose(2, 0, 1) / 1023)
+
+
+def test_the_profile_of_a_lossless_jpeg_xl_is_evaluated_or_said_not_to_be(tmp_path, monkeypatch):
+    def parsed(stream):
+        head = jxl_header.parse(stream)
+        head.profile = True
+        return head
+
+    write(tmp_path / "x.jxl", Image(torch.from_numpy(X).float()[None], "srgb", bits=8))
+    monkeypatch.setattr(jxl, "parse", parsed)
+    monkeypatch.setattr(jxl, "profile_of", lambda data: profile(para(0, 1.8), primaries=P3))
+    image = read(tmp_path / "x.jxl")
+    assert image.primaries == P3
+    assert np.abs(srgb_to_linear(image.pixels[0].double()).numpy() - X**1.8).max() < 2e-4
+    monkeypatch.setattr(jxl, "profile_of", lambda data: b"")
+    image = read(tmp_path / "x.jxl")
+    assert np.allclose(image.pixels[0].numpy(), X)
+    assert "cannot be read here" in image.notes[0]
 
 
 # gain maps

@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from hdrq.errors import DomainError, FileError, UsageError
-from hdrq.io import gain_map
+from hdrq.image.color import convert
+from hdrq.io import gain_map, icc
 from hdrq.io.arrange import codes, planes
 from hdrq.io.atomic import atomic
 from hdrq.io.color import Meaning, points_of
 from hdrq.io.isobmff import boxes
 from hdrq.io.jxl_header import ALPHA, BLACK, Header, as_float, codestream, parse, tagged
+from hdrq.io.jxl_profile import profile_of
 from hdrq.io.memory import afford
 from hdrq.records import BT709, Image
 
@@ -54,14 +56,18 @@ def _image(path: Path, data: bytes, alpha: bool) -> Image:
     if BLACK in head.extra:
         raise FileError(f"{path}: CMYK is not supported in JPEG XL; convert it to RGB")
     meaning, notes = head.meaning, head.notes
+    profile = profile_of(data) if head.profile else b""
     if head.profile and head.xyb:  # libjxl then gives linear BT.709 light
         rows = _decoded(as_float(stream, head), head)
-        meaning = Meaning("srgb", BT709, lambda light: light)
+        own = icc.understand(profile, []).primaries if profile else BT709
+        meaning = Meaning("srgb", own, lambda light: convert(light, BT709, own))
         notes.append("colour profile of a lossy JPEG XL: decoded to light, then sRGB code")
     else:
         rows = _decoded(data, head)
-        if head.profile:
-            notes.append("colour profile within a lossless JPEG XL is not read: code taken as sRGB")
+        if profile:
+            meaning = icc.understand(profile, notes)
+        elif head.profile:
+            notes.append("colour profile within a lossless JPEG XL cannot be read here: code taken as sRGB")
     if head.extra and set(head.extra) != {ALPHA}:
         notes.append(f"{len(head.extra)} extra channels not read")
     colours = 1 if rows.ndim == 2 or rows.shape[2] in (1, 2) else 3
