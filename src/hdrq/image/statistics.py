@@ -119,6 +119,14 @@ def ordered(x: Tensor, share: float) -> Tensor:
     return _number(flat.kthvalue(min(int(n * share), n - 1) + 1, 1).values)
 
 
+def cut(x: Tensor, share: float) -> Tensor:
+    """x (N, 1, H, W) with what lies below its rank of `share`, or above that of 1 - share, moved to that rank."""
+    flat = _lines(x)
+    k = 1 + int(share * flat.shape[1])
+    low, high = (flat.kthvalue(i, 1).values for i in (k, flat.shape[1] + 1 - k))
+    return x.clamp(_number(low), _number(high))
+
+
 def ratio(a: Tensor, b: Tensor) -> Tensor:
     """a / b, and 0 where b is 0. A finite number over infinity is 0, and so are its gradients."""
     return a / torch.where(b != 0, b, torch.inf)

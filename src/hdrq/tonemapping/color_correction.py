@@ -43,8 +43,8 @@ def pouli(light: Tensor, shown: Tensor, saturation: float = 1.0) -> Tensor:
 
     Source: Pouli, Artusi, Banterle, Akyüz, Seidel & Reinhard 2013, Color Imaging Conference 21, in IPT
     """
-    top = brightest(shown)
-    i_h, p_h, t_h = to_ipt(ratio(light, brightest(light))).split(1, 1)
+    top = brightest(shown, name="brightest result for its colours")
+    i_h, p_h, t_h = to_ipt(ratio(light, brightest(light, name="brightest scene for its colours"))).split(1, 1)
     i_t, p_t, t_t = to_ipt(ratio(shown, top)).split(1, 1)
     chroma_h = (p_h**2 + t_h**2 + 1e-20).sqrt()
     chroma_t = (p_t**2 + t_t**2 + 1e-20).sqrt() * i_h / (i_t + _EPS)

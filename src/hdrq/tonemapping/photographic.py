@@ -52,15 +52,19 @@ def expose_robustly(light: Tensor, key: float | None, white: float | None) -> Ex
 
 def estimate_key(y: Tensor, delta: float = 1e-6) -> Tensor:
     """0.18 · 4^((2 L̄ - L_min - L_max) / (L_max - L_min)) in log2, with 1 % and 99 % ranks. Source: Reinhard 2002, JGT."""
-    average = (log_mean(y) + delta).log2()
-    low, high = ((ranked(y, share) + delta).log2() for share in (0.01, 0.99))
+    average = (log_mean(y, name="mean for the key") + delta).log2()
+    low, high = (
+        (ranked(y, share, name=f"rank {share} for the key") + delta).log2() for share in (0.01, 0.99)
+    )
     spread = (high - low).clamp(min=1e-6)
     return 0.18 * 4 ** ((2 * average - low - high) / spread).clamp(-2, 2)
 
 
 def estimate_white(y: Tensor) -> Tensor:
     """1.5 · 2^(log2 L_max - log2 L_min - 5), of the luminances above 0. Source: Reinhard 2002, JGT."""
-    range_in_stops = (brightest(y) + 1e-6).log2() - (darkest_positive(y) + 1e-6).log2()
+    range_in_stops = (brightest(y, name="brightest for the white") + 1e-6).log2() - (
+        darkest_positive(y) + 1e-6
+    ).log2()
     return 1.5 * 2 ** (range_in_stops - 5)
 
 

@@ -24,6 +24,7 @@ _K4 = _KNEE - _K2 * log(1 - _K3)
         title="BT.2446 method C",
         source="ITU-R BT.2446-1, section 6",
         reads="nits",
+        temporal=False,  # no statistics
         tunes={"crosstalk": (0, 0.33), "desaturation": (0, 1)},
         limits={
             "crosstalk": (0, 0.33),

@@ -76,7 +76,13 @@ def _opencv(light: Tensor, bias: float, gamma: float, saturation: float) -> Tens
     c = ratio(light - low, brightest(light) - low)
     y = luminance(c, _GREY)
     scaled = y / mean(y.clamp(min=1e-4).log()).exp()
-    mapped = ratio(c, y).clamp(min=1e-12) ** saturation * _curve(scaled, brightest(scaled), bias)
+    mapped = ratio(c, y).clamp(min=1e-12) ** saturation * _curve(
+        scaled, brightest(scaled, name="brightest exposed"), bias
+    )
     # Its darkest channel value is a rounding error below 0, and a fractional power of that drops out of its minimum.
-    lowest = darkest(torch.where(c > 0, mapped, torch.inf) if saturation != 1 else mapped)
-    return ratio(mapped - lowest, brightest(mapped) - lowest).clamp(min=0) ** (1 / gamma)
+    lowest = darkest(
+        torch.where(c > 0, mapped, torch.inf) if saturation != 1 else mapped, name="darkest result"
+    )
+    return ratio(mapped - lowest, brightest(mapped, name="brightest result") - lowest).clamp(min=0) ** (
+        1 / gamma
+    )

@@ -98,7 +98,7 @@ def _attenuation(height: Tensor, alpha: float, beta: float, noise: float, detail
     product = None
     for k in range(len(levels) - 1, -1, -1):
         steep = _steepness(levels[k]) / 2 ** (k + 1)
-        usual = alpha * mean(steep)
+        usual = alpha * mean(steep, name=f"mean steepness {k}")
         factor = ratio(steep + noise, usual).clamp(min=1e-6) ** (beta - 1)
         factor = torch.where(steep > _STEEP, factor, 1.0) if k >= detail else torch.ones_like(steep)
         product = factor if product is None else _soften(_double(product, factor)) * factor

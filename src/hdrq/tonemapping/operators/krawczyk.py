@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from hdrq.image.edge_preserving import bilateral_grid
-from hdrq.image.statistics import counted, luminance, ranked, relight
+from hdrq.image.statistics import counted, cut, luminance, relight
 from hdrq.tonemapping.operator import OperatorCard, operator
 
 _DELTA = 1e-6  # of the program
@@ -52,7 +52,7 @@ def krawczyk(
         x = seen = (y + _DELTA).log10()
     else:
         x = y.clamp(min=1e-30).log10()
-        seen = x.clamp(ranked(x, _LEAST), ranked(x, 1 - _LEAST))
+        seen = cut(x, _LEAST)
     whites = [_whites(frame[None], anchor, sigma_range, variant) for frame in seen]
     shown = x - torch.cat(whites)
     return relight(light, y, 10 ** shown.clamp(-2, 0))

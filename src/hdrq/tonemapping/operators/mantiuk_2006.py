@@ -85,14 +85,19 @@ def mantiuk_2006(
 
 
 def _opencv(light: Tensor, factor: float, saturation: float, gamma: float) -> Tensor:
-    c = ratio(light - darkest(light), brightest(light) - darkest(light))
+    low = darkest(light)
+    c = ratio(light - low, brightest(light) - low)
     y = luminance(c, _GREY)
     new = rescaled(y.clamp(min=1e-4).log(), factor).exp()
     mapped = ratio(c, y).clamp(min=1e-12) ** saturation * new
     # Its darkest channel value is a rounding error below 0, and a fractional power of that drops out of its minimum.
-    lowest = darkest(torch.where(c > 0, mapped, torch.inf) if saturation != 1 else mapped)
+    lowest = darkest(
+        torch.where(c > 0, mapped, torch.inf) if saturation != 1 else mapped, name="darkest result"
+    )
     lowest = lowest.nan_to_num(posinf=0)  # a flat frame
-    return ratio(mapped - lowest, brightest(mapped) - lowest).clamp(min=1e-12) ** (1 / gamma)
+    return ratio(mapped - lowest, brightest(mapped, name="brightest result") - lowest).clamp(min=1e-12) ** (
+        1 / gamma
+    )
 
 
 def _swapped(x: Tensor, share: float) -> Tensor:

@@ -75,7 +75,8 @@ def reinhard_devlin(
     elif variant == "paper":
         c = ratio(light, brightest(light))
     if variant == "opencv":
-        c = ratio(light - darkest(light), brightest(light) - darkest(light))
+        low = darkest(light)
+        c = ratio(light - low, brightest(light) - low)
     y = luminance(c, _WEIGHTS[variant])
     m = _contrast(y, variant) if contrast is None else contrast
     channels = c.mean((-2, -1), keepdim=True)
@@ -86,7 +87,9 @@ def reinhard_devlin(
     response = ratio(c, c + ((-parameter(intensity)).exp() * adapted).clamp(min=1e-12) ** m)
     if normalise:
         scale = luminance(response) if variant == "hdrtoolbox" else response
-        response = stretched(response, darkest(scale), brightest(scale)).clamp(0, 1)
+        response = stretched(
+            response, darkest(scale, name="darkest response"), brightest(scale, name="brightest response")
+        ).clamp(0, 1)
     if variant == "pfstools":
         return srgb_to_linear(response)
     return response.clamp(min=1e-12) ** (1 / gamma) if gamma != 1 else response
@@ -95,9 +98,10 @@ def reinhard_devlin(
 def _contrast(y: Tensor, variant: str) -> Tensor:
     if variant == "hdrtoolbox":
         low, high = (ranked(y, share).clamp(min=1e-12).log() for share in (0.01, 0.99))
-        average = log_mean(y).log()
+        average = log_mean(y, name="mean for the contrast").log()
     else:
         x = y.clamp(min=1e-4 if variant == "opencv" else 1e-12).log()
-        low, high, average = darkest(x), brightest(x), mean(x)
+        low, high = darkest(x, name="darkest logarithm"), brightest(x, name="brightest logarithm")
+        average = mean(x, name="mean logarithm")
     k = ratio(high - average, high - low).clamp(0, 1)
     return 0.3 + 0.7 * k.clamp(min=1e-12) ** 1.4

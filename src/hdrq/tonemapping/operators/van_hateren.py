@@ -18,6 +18,7 @@ _AC, _CB, _KB = 9e-2, 2.8e-3, 1.6e-4  # nominal constants of the cone model
         title="Encoding of high dynamic range video with a model of human cones",
         source="Van Hateren 2006, doi:10.1145/1183287.1183293",
         reads="nits",
+        temporal=False,  # no statistics
         tunes={"pupil": (1, 50)},
         limits={"pupil": (0.01, 1000)},
     )
