@@ -321,3 +321,31 @@ def test_thin_images_are_tone_mapped_and_compared(tmp_path, capsys):
         run(tmp_path / "thin.exr", "--compare", "reinhard,lischinski,fattal", "-o", tmp_path / "s.png") == 0
     )
     assert "needs at least 161 pixels a side" in capsys.readouterr().err
+
+
+def panorama() -> Image:
+    """Light that goes on smoothly from its right edge to its left one, with a lamp beside the seam."""
+    y, x = torch.meshgrid(torch.linspace(0, 1, 60), torch.arange(120) / 120, indexing="ij")
+    light = 10 ** (1 + torch.sin(6.2832 * x) + 0.3 * torch.sin(6.2832 * 5 * x + 9 * y))
+    away = torch.minimum((x - 0.95).abs(), 1 - (x - 0.95).abs())
+    light = light + 3000 * torch.exp(-((away**2 + (y - 0.5) ** 2) / 0.002))
+    return Image(torch.stack([light, 0.9 * light, 0.7 * light])[None], "nits")
+
+
+@pytest.mark.parametrize("name", ["fattal", "mantiuk-2006", "lischinski", "durand", "mertens", "reinhard"])
+def test_the_edges_of_a_panorama_meet(name):
+    """The step over the seam is no larger than the steps beside it, in mean over the rows."""
+    code = 255 * tonemap(panorama(), plan(name, wrap=True)).pixels
+    steps = (torch.roll(code, -1, -1) - code).abs().mean((0, 1, 2))
+    assert steps[-1] < 1.3 * steps[[-4, -3, -2, 0, 1, 2]].max()
+
+
+def test_a_panorama_keeps_the_exposure_of_the_plain_image():
+    plain, wrapped = (tonemap(panorama(), plan("reinhard", wrap=w)).pixels for w in (False, True))
+    assert torch.allclose(plain, wrapped, atol=1e-5)
+
+
+def test_wrapping_is_what_closes_the_seam_of_a_solver():
+    plain = 255 * tonemap(panorama(), plan("fattal")).pixels
+    steps = (torch.roll(plain, -1, -1) - plain).abs().mean((0, 1, 2))
+    assert steps[-1] > 1.25 * steps[[-4, -3, -2, 0, 1, 2]].max()

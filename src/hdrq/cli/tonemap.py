@@ -50,6 +50,9 @@ def _complete(kind: str) -> Any:
 )
 @click.option("--saturation", type=float, metavar="S", help="Of the colour correction.")
 @click.option("--gamut", default="clip", show_default=True, metavar="NAME", help="clip, desaturate or scale.")
+@click.option(
+    "--wrap", is_flag=True, help="The image is a 360-degree panorama: its left and right edges meet."
+)
 @click.option("--bits", type=click.Choice(["8", "16"]), help="Of the code.  [default: 8, 16 for PQ and HLG]")
 @click.option("--dither", is_flag=True, help="Add noise of one step before rounding.")
 @click.option(
@@ -195,6 +198,7 @@ def _plan(options: dict[str, Any]) -> Any:
         colour=options["colour"],
         saturation=options["saturation"],
         gamut=options["gamut"],
+        wrap=options["wrap"],
         bits=int(options["bits"] or (16 if wide else 8)),
         dither=options["dither"],
         seed=options["seed"],
@@ -240,7 +244,7 @@ def _compare(sources: list[Path], target: Path, options: dict[str, Any], given: 
     scorer = None if label == "none" else metric(label)
     photometry = _scene_photometry(options)
     image = read(sources[0], photometry, options["layer"])
-    choices = {n: options[n] for n in ("colour", "saturation", "gamut")}
+    choices = {n: options[n] for n in ("colour", "saturation", "gamut", "wrap")}
     found = list(
         _progress.bar(
             tiles(image, chosen, scorer, photometry, **choices), len(chosen), quiet=options["quiet"]

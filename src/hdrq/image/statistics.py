@@ -25,6 +25,7 @@ FRAME = (-3, -2, -1)
 GREY = 0.18  # display-linear, what an image without any contrast becomes
 _FLAT = 1e-5  # relative range below which an image has no contrast
 
+_doubled: ContextVar[bool] = ContextVar("hdrq_panorama_doubled", default=False)
 _counted: ContextVar[Tensor | None] = ContextVar("hdrq_counted_pixels", default=None)
 
 
@@ -41,6 +42,22 @@ def counting(mask: Tensor) -> Iterator[None]:
         yield
     finally:
         _counted.reset(token)
+
+
+@contextmanager
+def doubled() -> Iterator[None]:
+    """Within it, images are panoramas that stand twice side by side, so that filters see them continued."""
+    token = _doubled.set(True)
+    try:
+        yield
+    finally:
+        _doubled.reset(token)
+
+
+def longer_side(x: Tensor) -> float:
+    """Pixels of the longer side of an image; of one copy, where a panorama stands twice."""
+    h, w = x.shape[-2:]
+    return max(h, w / 2 if _doubled.get() else w)
 
 
 def counted(x: Tensor) -> Tensor:

@@ -189,7 +189,7 @@ def _line(error: Exception, target: Path) -> str:
 
 
 # What a file of parameters says of a plan besides the operator and its settings.
-CHOICES = ("colour", "saturation", "gamut", "bits", "dither")
+CHOICES = ("colour", "saturation", "gamut", "wrap", "bits", "dither")
 
 
 def parameters_of(plan: Plan, display: str | None = None, **measured: Any) -> str:

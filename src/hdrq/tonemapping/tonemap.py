@@ -13,7 +13,7 @@ from hdrq.encoding.displays import display as shelf_display
 from hdrq.encoding.photometry import LIGHT, Photometry, emit_for, factor_of, looks_relative
 from hdrq.errors import DomainError, UsageError
 from hdrq.image.color import convert
-from hdrq.image.statistics import luminance
+from hdrq.image.statistics import doubled, luminance
 from hdrq.image.transfer import linear_to_srgb
 from hdrq.records import BT709, PRIMARIES, Display, Image
 from hdrq.registry import find
@@ -37,6 +37,7 @@ class Plan:
                 white, black and ambient light; None is an SDR display, and operators keep their own defaults
     colour      name of a colour correction, None for the operator's own colours; saturation goes with it
     gamut       what is done with colours beyond the display: clip, desaturate or scale
+    wrap        the image is a panorama of 360 degrees: its left and right edges meet
     bits        of the code, 8 or 16; dither adds noise of one step before rounding, by `seed`
     """
 
@@ -46,6 +47,7 @@ class Plan:
     colour: str | None = None
     saturation: float | None = None
     gamut: str = "clip"
+    wrap: bool = False
     bits: int = 8
     dither: bool = False
     seed: int = 0
@@ -113,12 +115,26 @@ def shown(light: Tensor, plan: Plan) -> Tensor:
     settings = dict(plan.settings)
     if plan.display is not None:
         settings = {name: getattr(plan.display, name) for name in plan.operator.card.display} | settings
-    picture = plan.operator.render(light, **settings)
+    operator = plan.operator
+    picture = _around(operator, light, settings) if plan.wrap else operator.render(light, **settings)
     if plan.colour is not None:
         correct = CORRECTIONS[plan.colour]
         asked = () if plan.saturation is None else (plan.saturation,)
         picture = correct(light, picture, *asked)
     return GAMUT_MAPPINGS[plan.gamut](picture)
+
+
+def _around(operator: Operator, light: Tensor, settings: Mapping[str, Any]) -> Tensor:
+    """A panorama rendered as if it went on at either side.
+
+    It stands twice side by side, which leaves every statistic as it is. Of the two results of a pixel the one nearer to
+    the middle counts more, and the one at the border nothing, so that the edges meet.
+    """
+    w = light.shape[-1]
+    with doubled():
+        shown = operator.render(torch.cat([light, light], -1), **settings)
+    share = (torch.arange(w, device=light.device, dtype=light.dtype) + 0.5) / w
+    return shown[..., :w] * share + shown[..., w:] * (1 - share)
 
 
 def code_of(picture: Tensor, plan: Plan) -> Image:

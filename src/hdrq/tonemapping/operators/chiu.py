@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hdrq.image.blur import blur
 from hdrq.image.filters import filter2, pad
-from hdrq.image.statistics import luminance, ratio
+from hdrq.image.statistics import longer_side, luminance, ratio
 from hdrq.tonemapping.operator import OperatorCard, operator
 
 _SMOOTH = ((0.080, 0.113, 0.080), (0.113, 0.227, 0.113), (0.080, 0.113, 0.080))
@@ -54,7 +54,7 @@ def chiu(
              and the scattered light is added in full
     """
     y = luminance(light).clamp(min=_DARKEST)
-    width = sigma if sigma is not None else round(16 * max(y.shape[-2:]) / 1024) + 1
+    width = sigma if sigma is not None else round(16 * longer_side(y) / 1024) + 1
     ceiling = 1 / y
     gain = torch.minimum(1 / (k * blur(y, width)), ceiling)
     kernel = y.new_tensor(_SMOOTH)

@@ -11,6 +11,7 @@ from hdrq.image.edge_preserving import bilateral, bilateral_grid, bilateral_slic
 from hdrq.image.statistics import (
     brightest,
     darkest,
+    longer_side,
     luminance,
     ordered,
     parameter,
@@ -61,7 +62,7 @@ def durand(
     toolbox = variant == "hdrtoolbox"
     delta = _DELTA if toolbox else 0.0
     x = (y + delta).clamp(min=1e-30).log10()
-    sigma = max(spread * max(y.shape[-2:]), 1e-3)
+    sigma = max(spread * longer_side(y), 1e-3)
     if filter == "guided":
         base = guided_filter(x, x, max(1, round(2 * sigma)), sigma_range**2)
     else:
