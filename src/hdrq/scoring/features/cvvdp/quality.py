@@ -169,10 +169,14 @@ def filtered(window: Sequence[Tensor], taps: np.ndarray, opponent: np.ndarray) -
     """
     weights = window[0].new_tensor(taps[:, :, None] * opponent[[0, 1, 2, 0]][:, None])  # (4, N, C)
     _, h, w = window[0].shape
-    parts = []
+    recording = torch.is_grad_enabled() and any(frame.requires_grad for frame in window)
+    out, parts = (None if recording else window[0].new_empty(4, h, w)), []
     for rows, _ in strips(h, w, window[0], 0):
         part = weights[:, 0] @ window[0][:, rows].flatten(1)
         for n, frame in enumerate(window[1:], 1):
             part = torch.addmm(part, weights[:, n], frame[:, rows].flatten(1))
-        parts.append(part.view(4, -1, w))
-    return torch.cat(parts, 1)
+        if out is None:
+            parts.append(part.view(4, -1, w))
+        else:
+            out[:, rows] = part.view(4, -1, w)
+    return torch.cat(parts, 1) if out is None else out
