@@ -9,7 +9,8 @@ import pytest
 from scipy import stats
 
 from hdrq.errors import UsageError
-from hdrq.evaluation.protocols import kfold, random_splits, upiq_folds
+from hdrq.evaluation.datasets.upiq import upiq_folds
+from hdrq.evaluation.protocols import kfold, random_splits
 from hdrq.evaluation.statistics import correlation_tests, resolving_power
 from hdrq.evaluation.statistics.agreement import agreement, drawn
 from hdrq.evaluation.statistics.bootstrap import bootstrap, draw, interval, two_sided

@@ -639,3 +639,17 @@ def test_several_datasets_are_one_table_with_averages(run, tmp_path):
     code, _, err = run("evaluate", *folders, "--report", tmp_path / "r.html")
     assert code == 2
     assert "--report is for one dataset" in err
+
+
+def test_a_dataset_that_states_its_folds_is_split_by_them():
+    from hdrq.evaluation.datasets.upiq import upiq
+
+    scenes = [f"t-i{i:02d}" for i in range(1, 26)]
+    pairs = [
+        Pair(f"{s}-{k}.png", scene=s, opinion=float(i + k)) for i, s in enumerate(scenes) for k in range(2)
+    ]
+    scores = {"m": {str(p.dist): p.opinion for p in pairs}}
+    found = sheet(pairs, scores, {"m": "higher"}, name="upiq", dataset=upiq)
+    assert splits_of(found, QUICK) == upiq.folds(found.scenes, folds=5, seed=0)
+    other = sheet(pairs, scores, {"m": "higher"}, name="other", opinions_better="higher")
+    assert splits_of(other, QUICK) != splits_of(found, QUICK)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hdrq.errors import FileError, HdrqError, MissingPart, UsageError
+from hdrq.evaluation.protocols import Split
 from hdrq.records import Pair
 
 Lister = Callable[["Folder", str | None], Iterator[Pair]]
@@ -45,6 +46,7 @@ class Dataset:
     folders      names the folder usually has
     layout       what is expected inside, in words a user can compare with a listing
     comparisons  for pairwise archives: lists who was preferred to whom
+    folds        (scenes, folds=, seed=) -> splits, where the authors state the folds of their experiments
     """
 
     name: str
@@ -68,6 +70,7 @@ class Dataset:
     spread: Literal["sd", "se", ""] = ""
     observers: float | None = None
     comparisons: Callable[[Folder, str | None], Iterator[Comparison]] | None = None
+    folds: Callable[..., list[Split]] | None = None
 
     def pairs(self, root: str | Path, subset: str | None = None) -> Iterator[Pair]:
         """Every row of work under `root`, in the archive's order; a missing file is a FileError naming it."""

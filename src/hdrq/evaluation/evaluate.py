@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hdrq.errors import UsageError
-from hdrq.evaluation.protocols import Split, kfold, random_splits, upiq_folds
+from hdrq.evaluation.protocols import Split, kfold, random_splits
 from hdrq.evaluation.ratings import Sheet
 from hdrq.evaluation.statistics.agreement import FIGURES, Agreement, agreement, drawn, ends
 from hdrq.evaluation.statistics.curves import Curve, fit
@@ -134,10 +134,8 @@ def _tested(sheet: Sheet, test: Mask, train: Mask, group: str, plan: Plan, draws
 
 
 def splits_of(sheet: Sheet, plan: Plan) -> list[Split]:
-    """The folds of a sheet: UPIQ's in the papers' two groups, others' in one."""
-    if sheet.name == "upiq":
-        return upiq_folds(sheet.scenes, folds=plan.folds, seed=plan.seed)
-    return kfold(sheet.scenes, folds=plan.folds, seed=plan.seed)
+    """The folds of a dataset: those of its authors where it has some."""
+    return (sheet.folds or kfold)(sheet.scenes, folds=plan.folds, seed=plan.seed)
 
 
 def _folds(sheet: Sheet, plan: Plan) -> Iterator[Agreement]:

@@ -43,35 +43,6 @@ def _split(name: str, cut: list[list[str]], k: int) -> Split:
     return Split(name, train, validate, test)
 
 
-_LIVE_ALONE = (2, 5, 6, 7, 8, 9, 10, 14, 15, 27)  # LIVE's scenes that are not TID2013's
-
-
-def upiq_folds(scenes: Sequence[str], folds: int = 5, seed: int = 0) -> list[Split]:
-    """The papers' folds of UPIQ, or their part in a subset of it: 35 SDR scenes are cut first, then 30 HDR ones.
-
-    Folds depend on places in the sorted list of scenes; where a subset lacks some, their places are kept.
-    """
-    present = set(scenes)
-    whole = {
-        "l-": [f"l-i{i:02d}" for i in _LIVE_ALONE],
-        "t-": [f"t-i{i:02d}" for i in range(1, 26)],
-        "k-": [f"k-{i:02d}" for i in range(20)],
-        "n-": [f"n-{i:02d}" for i in range(10)],
-    }
-    for source, names in whole.items():
-        own = sorted(s for s in present if s.startswith(source))
-        if own and source in ("k-", "n-"):
-            if len(own) != len(names):
-                raise UsageError(
-                    f"UPIQ's folds need all {len(names)} scenes of {source}, there are {len(own)}"
-                )
-            whole[source] = own
-        elif not set(own) <= set(names):
-            raise UsageError(f"'{sorted(set(own) - set(names))[0]}' is no scene of UPIQ")
-    cut = kfold(whole["l-"] + whole["t-"], whole["k-"] + whole["n-"], folds=folds, seed=seed)
-    return [Split(s.name, s.train & present, s.validate & present, s.test & present) for s in cut]
-
-
 def random_splits(scenes: Sequence[str], times: int, seed: int = 0, share: float = 0.2) -> Iterator[Split]:
     """`times` draws of a share of scenes for testing; the rest trains."""
     names = sorted(set(scenes))

@@ -7,7 +7,7 @@ It comes from a dataset's pairs and score rows, or from a table that has both: l
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from hdrq.cards import Metric
 from hdrq.errors import FileError, UsageError
 from hdrq.evaluation.archive import Dataset
 from hdrq.evaluation.loose_archive import spread_of
+from hdrq.evaluation.protocols import Split
 from hdrq.evaluation.statistics.correlation import srocc
 from hdrq.evaluation.tables import meant, number, read_csv
 from hdrq.records import Pair
@@ -35,6 +36,7 @@ class Sheet:
     better    direction of each metric, "higher" or "lower"; `sign` says how it runs against the opinions
     errors    (n,) two of them make an outlier: standard error of the opinion, or its deviation; None if unknown
     errors_are  "standard error" or "standard deviation"
+    folds     (scenes, folds=, seed=) -> splits, of datasets whose authors state their folds
     """
 
     name: str
@@ -46,6 +48,7 @@ class Sheet:
     errors: NDArray[np.float64] | None = None
     errors_are: str = ""
     notes: tuple[str, ...] = ()
+    folds: Callable[..., list[Split]] | None = None
 
     @property
     def opinions(self) -> NDArray[np.float64]:
@@ -129,7 +132,10 @@ def sheet(
     if (scenes := len({p.scene for p in judged})) < 10:
         notes.append(f"only {scenes} scenes: intervals are rough")
     errors, kind = _errors(judged, dataset)
-    return Sheet(name, tuple(judged), metrics, values, tuple(known), toward, errors, kind, tuple(notes))
+    folds = dataset.folds if dataset else None
+    return Sheet(
+        name, tuple(judged), metrics, values, tuple(known), toward, errors, kind, tuple(notes), folds
+    )
 
 
 def stated_direction(name: str) -> str:

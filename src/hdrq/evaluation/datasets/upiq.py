@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from hdrq.errors import UsageError
 from hdrq.evaluation.archive import Folder, dataset
+from hdrq.evaluation.protocols import Split, kfold
 from hdrq.evaluation.tables import number, read_csv
 from hdrq.records import Pair
 
@@ -25,6 +27,35 @@ def scene_of(content: str) -> str:
     return f"t-i{twin:02d}" if twin else content
 
 
+_LIVE_ALONE = (2, 5, 6, 7, 8, 9, 10, 14, 15, 27)  # LIVE's scenes that are not TID2013's
+
+
+def upiq_folds(scenes: Sequence[str], folds: int = 5, seed: int = 0) -> list[Split]:
+    """The papers' folds of UPIQ, or their part in a subset of it: 35 SDR scenes are cut first, then 30 HDR ones.
+
+    Folds depend on places in the sorted list of scenes; where a subset lacks some, their places are kept.
+    """
+    present = set(scenes)
+    whole = {
+        "l-": [f"l-i{i:02d}" for i in _LIVE_ALONE],
+        "t-": [f"t-i{i:02d}" for i in range(1, 26)],
+        "k-": [f"k-{i:02d}" for i in range(20)],
+        "n-": [f"n-{i:02d}" for i in range(10)],
+    }
+    for source, names in whole.items():
+        own = sorted(s for s in present if s.startswith(source))
+        if own and source in ("k-", "n-"):
+            if len(own) != len(names):
+                raise UsageError(
+                    f"UPIQ's folds need all {len(names)} scenes of {source}, there are {len(own)}"
+                )
+            whole[source] = own
+        elif not set(own) <= set(names):
+            raise UsageError(f"'{sorted(set(own) - set(names))[0]}' is no scene of UPIQ")
+    cut = kfold(whole["l-"] + whole["t-"], whole["k-"] + whole["n-"], folds=folds, seed=seed)
+    return [Split(s.name, s.train & present, s.validate & present, s.test & present) for s in cut]
+
+
 @dataset(
     title="UPIQ, unified photometric image quality: 4,159 conditions of four datasets, 380 of them HDR",
     home="https://doi.org/10.17863/CAM.62369",
@@ -38,6 +69,7 @@ def scene_of(content: str) -> str:
     references=65,
     distortions=33,  # counted by source: 24 + 5 + 1 + 3
     images=4159,
+    folds=upiq_folds,
     marks=("upiq_subjective_scores.csv",),
     folders=("UPIQ", "upiq"),
     layout=(
