@@ -21,7 +21,8 @@ from hdrq.errors import UsageError
 from hdrq.evaluation.archive import Comparison
 from hdrq.evaluation.evaluate import Plan, across, by_distortion, by_level, evaluate, splits_of
 from hdrq.evaluation.preferences import preferences
-from hdrq.evaluation.ratings import Sheet, join, read_scores, sheet
+from hdrq.evaluation.ratings import Sheet, join, sheet
+from hdrq.evaluation.score_table import read_scores
 from hdrq.evaluation.significance import paired_tests, resolving
 from hdrq.evaluation.statistics.agreement import agreement
 from hdrq.evaluation.statistics.correlation import plcc, srocc

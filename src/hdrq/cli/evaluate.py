@@ -194,7 +194,8 @@ def _say_notes(sheet: Sheet) -> None:
 
 def _sheet(dataset: Dataset | None, options: dict[str, Any]) -> Sheet:
     """Subjective scores beside metric values, from a dataset, a table, or both."""
-    from hdrq.evaluation.ratings import join, read_scores, sheet
+    from hdrq.evaluation.ratings import join, sheet
+    from hdrq.evaluation.score_table import read_scores
 
     path = Path(options["scores"]) if options["scores"] else None
     toward = {True: "lower", False: "higher", None: ""}[options["lower"]]

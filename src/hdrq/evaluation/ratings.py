@@ -6,7 +6,6 @@ It comes from a dataset's pairs and score rows, or from a table that has both: l
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,17 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hdrq.cards import Metric
-from hdrq.errors import FileError, UsageError
+from hdrq.errors import UsageError
 from hdrq.evaluation.archive import Dataset
-from hdrq.evaluation.loose_archive import spread_of
 from hdrq.evaluation.protocols import Split
 from hdrq.evaluation.statistics.correlation import srocc
-from hdrq.evaluation.tables import meant, number, read_csv
 from hdrq.records import Pair
 from hdrq.registry import find
 from hdrq.scoring.request import parse
-
-Row = Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -177,134 +172,3 @@ def join(pairs: Iterable[Pair], names: Iterable[str]) -> dict[str, str]:
                 found[name] = next(iter(hits))
                 break
     return found
-
-
-@dataclass(frozen=True)
-class ScoreTable:
-    """A table of metric values: {metric: {test image as the table names it: value}}, directions, and its rows."""
-
-    path: Path
-    values: Mapping[str, Mapping[str, float]]
-    better: Mapping[str, str]
-    rows: tuple[Row, ...]
-    columns: Mapping[str, str]  # what which column holds
-    long: bool
-
-    def pairs(self) -> list[Pair]:
-        """Judged images, where the table has opinions itself."""
-        if "opinion" not in self.columns:
-            raise UsageError(
-                f"{self.path} has no known column of subjective scores; name it with --column opinion=NAME, "
-                "or name the dataset of the images with --dataset"
-            )
-        columns = self.columns
-        dist, opinion = columns["dist"], columns["opinion"]
-        ref, scene, distortion = (columns.get(m, "") for m in ("ref", "scene", "distortion"))
-        level, spread = columns.get("level", ""), "spread" in columns or {"low", "high"} <= set(columns)
-        carried = {"spread_is": "se"} if "spread" not in columns and "low" in columns else {}
-        found: dict[str, Pair] = {}
-        for i, row in enumerate(self.rows, 2):
-            name = row[dist].strip()
-            if name in found:
-                again = number(row[opinion], f"{self.path}: line {i}, {opinion}")
-                _same(found[name].opinion, again, self.path, i, name, opinion)
-                continue
-            source = row[ref].strip() if ref else ""
-            found[name] = Pair(
-                dist=name,
-                ref=source or None,
-                scene=(row[scene].strip() if scene else "") or Path(source or name).stem,
-                opinion=number(row[opinion], f"{self.path}: line {i}, {opinion}"),
-                spread=spread_of(self.path, i, dict(row), dict(columns)) if spread else None,
-                distortion=row[distortion].strip() if distortion else "",
-                level=_level(row[level]) if level else None,
-                carried=carried,
-            )
-        return list(found.values())
-
-
-def _level(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
-def read_scores(
-    path: Path,
-    wanted: Sequence[str] = (),
-    excluded: Sequence[str] = (),
-    columns: Mapping[str, str] | None = None,
-) -> ScoreTable:
-    """A table of scores.
-
-    wanted    metric names or patterns (PSNR*); none: all that are there
-    excluded  patterns of metrics to leave out
-    columns   what which column holds, where its name does not tell: {"opinion": "distortion"}
-    """
-    rows = read_csv(path)
-    if not rows:
-        raise FileError(f"{path}: a header without rows")
-    header = list(rows[0])
-    asked = dict(columns or {})
-    for meaning, name in asked.items():
-        if name not in header:
-            raise UsageError(
-                f"--column {meaning}={name}: {path} has no such column; it has {', '.join(header)[:200]}"
-            )
-    rest = [name for name in header if name not in asked.values()]
-    names = {**meant([n for n in rest if n not in ("metric", "value")], rows), **asked}
-    if "dist" not in names:
-        raise UsageError(f"{path} has no known column of test image names; name it with --column dist=NAME")
-    long = {"metric", "value"} <= set(header)
-    values: dict[str, dict[str, float]] = {}
-    better: dict[str, str] = {}
-    if long:
-        for i, row in enumerate(rows, 2):
-            if row.get("status", "ok") not in ("ok", ""):
-                continue
-            name, image, value = row["metric"].strip(), row[names["dist"]].strip(), _value(row["value"])
-            held = values.setdefault(name, {})
-            _same(held.get(image), value, path, i, image, name)
-            held[image] = value
-            better[name] = row.get("better", "").strip()
-    else:
-        images = [row[names["dist"]].strip() for row in rows]
-        for name in rest:
-            if name in names.values():
-                continue
-            column = [_value(row[name]) for row in rows]
-            if np.isfinite(column).any():
-                held = values.setdefault(name, {})
-                for i, (image, value) in enumerate(zip(images, column, strict=True), 2):
-                    _same(held.get(image), value, path, i, image, name)
-                    held[image] = value
-    picked = _picked(list(values), wanted, excluded, path)
-    return ScoreTable(path, {m: values[m] for m in picked}, better, tuple(rows), names, long)
-
-
-def _picked(there: list[str], wanted: Sequence[str], excluded: Sequence[str], path: Path) -> list[str]:
-    picked = (
-        [m for w in wanted for m in there if m == w or fnmatch.fnmatchcase(m, w)] if wanted else list(there)
-    )
-    missing = [w for w in wanted if not any(m == w or fnmatch.fnmatchcase(m, w) for m in there)]
-    if missing:
-        raise UsageError(f"{path} has no scores of '{missing[0]}'; it has {', '.join(there)[:300]}")
-    return [m for m in dict.fromkeys(picked) if not any(fnmatch.fnmatchcase(m, e) for e in excluded)]
-
-
-def _same(before: float | None, value: float, path: Path, line: int, image: str, column: str) -> None:
-    """Refuse a second row of one image that says something else."""
-    if before is None or before == value or (np.isnan(before) and np.isnan(value)):
-        return
-    raise FileError(
-        f"{path}: line {line} gives {image} another {column} ({value:g}) than a row before ({before:g}); remove one, "
-        "or name the column that tells the images apart with --column dist=NAME"
-    )
-
-
-def _value(text: str) -> float:
-    try:
-        return float(text)
-    except (TypeError, ValueError):
-        return float("nan")
