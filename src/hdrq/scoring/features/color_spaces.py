@@ -16,7 +16,7 @@ from hdrq.errors import UsageError
 from hdrq.image.arithmetic import power
 from hdrq.image.color import mix, rgb_to_rgb, rgb_to_xyz, to_lab, weigh
 from hdrq.image.sharing import shared
-from hdrq.image.transfer import PQ_C1, PQ_C2, PQ_C3, PQ_M1, PQ_M2
+from hdrq.image.transfer import PQ_C1, PQ_C3, PQ_M1, PQ_M2
 from hdrq.records import BT709, BT2020, Primaries
 from hdrq.scoring.features.pixel_pooling import by_rows
 
@@ -38,9 +38,13 @@ _JZ_D, _JZ_D0 = -0.56, 1.6295499532821566e-11
 
 
 def pq(light: Tensor, m2: float = PQ_M2) -> Tensor:
-    """The inverse EOTF of ST 2084 on cd/m², which goes on above 10 000; 0 below 0, with slope 0 at 0."""
+    """The inverse EOTF of ST 2084 on cd/m², which goes on above 10 000; 0 below 0, with slope 0 at 0.
+
+    Because c1 = c3 - c2 + 1, (c1 + c2 y) / (1 + c3 y) is 1 - (1 - c1) (1 - y) / (1 + c3 y), whose logarithm float32 keeps
+    fifty times as well before the power m2.
+    """
     y = power(light / PQ_PEAK, PQ_M1)
-    return ((PQ_C1 + PQ_C2 * y) / (1 + PQ_C3 * y)) ** m2
+    return torch.exp(m2 * torch.log1p((PQ_C1 - 1) * (1 - y) / (1 + PQ_C3 * y)))
 
 
 @shared
