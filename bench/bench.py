@@ -4,7 +4,8 @@
 
 Every contestant runs once a round; the table shows the least of each over the rounds, wall and processor time
 in milliseconds, and peer / hdrq. On a busy machine only the processor time of --threads 1 means much. Metrics
-without a counterpart are timed alone. piq needs `pip install --no-deps piq torchvision`.
+without a counterpart are timed alone. piq needs `pip install --no-deps piq torchvision`; flip-evaluator takes its threads
+from OMP_NUM_THREADS.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def contestant(name: str, light: tuple[Tensor, ...]) -> tuple[Contestant, tuple[
     metric = catalogue.find("metric", name)
     card = metric.card
     inputs = light
-    if card.reads != "nits":
+    if card.reads not in ("nits", "linear"):
         inputs = tuple((x / 1000).clamp(0, 1) ** (1 / 2.2) * (255 if card.codes else 1) for x in light)
     if card.grey:
         inputs = tuple(x.mean(1, keepdim=True) for x in inputs)
@@ -139,8 +140,50 @@ def piq_metrics() -> dict[str, Callable[..., Any]]:
     }
 
 
+def flip_metrics() -> dict[str, Callable[..., Any]]:
+    """flip-evaluator's program, whose threads OMP_NUM_THREADS sets, at the 45 pixels per degree that ours is given."""
+    import flip_evaluator
+
+    def evaluate(kind: str, x: Tensor, y: Tensor) -> Any:
+        frames = (image[0].permute(1, 2, 0).contiguous().numpy() for image in (x, y))
+        return flip_evaluator.evaluate(*frames, kind, applyMagma=False, parameters={"ppd": 45.0})
+
+    return {"flip": partial(evaluate, "LDR"), "hdr-flip": partial(evaluate, "HDR")}
+
+
+def colour_metrics() -> dict[str, Callable[..., Any]]:
+    """colour-science's differences, from linear BT.709 light to the mean."""
+    import colour
+    import numpy as np
+
+    from hdrq.image.color import rgb_to_rgb, rgb_to_xyz
+    from hdrq.records import BT709, BT2020
+
+    def planes(light: Tensor, matrix: Any) -> Any:
+        return light[0].permute(1, 2, 0).double().numpy() @ matrix.T
+
+    def itp(x: Tensor, y: Tensor) -> Any:
+        wide = (planes(image, rgb_to_rgb(BT709, BT2020)) for image in (x, y))
+        return colour.difference.delta_E_ITP(
+            *(colour.RGB_to_ICtCp(w, method="ITU-R BT.2100-2 PQ") for w in wide)
+        ).mean()
+
+    def lab(method: str, x: Tensor, y: Tensor) -> Any:
+        white = np.array([0.3127, 0.3290])
+        found = (colour.XYZ_to_Lab(planes(image, rgb_to_xyz(BT709)) / 100, white) for image in (x, y))
+        return colour.delta_E(*found, method=method).mean()
+
+    methods = {"delta-e-76": "CIE 1976", "delta-e-94": "CIE 1994", "delta-e-2000": "CIE 2000"}
+    return {"delta-e-itp": itp, **{name: partial(lab, method) for name, method in methods.items()}}
+
+
 _LIBRARY = torch.library.Library("torchvision", "FRAGMENT")
-PEERS: dict[str, Callable[[], dict[str, Callable[..., Any]]]] = {"none": dict, "piq": piq_metrics}
+PEERS: dict[str, Callable[[], dict[str, Callable[..., Any]]]] = {
+    "none": dict,
+    "piq": piq_metrics,
+    "flip-evaluator": flip_metrics,
+    "colour-science": colour_metrics,
+}
 
 
 def report(args: argparse.Namespace, rows: list[dict[str, Any]]) -> dict[str, Any]:
