@@ -36,7 +36,7 @@ def _columns(report: Any) -> list[Column]:
     frames = report.frames
     base = next(f.used for f in frames if f.file == report.reference)
     columns: list[Column] = [("frame", lambda f: f.file), ("exposure", lambda f: f.exposure)]
-    if any(f.exposure != "unknown" for f in frames):
+    if not _fused(report):
         columns.append(("stops", lambda f: f"{log2(f.used / base):+.2f}"))
     if any(f.off_stops is not None for f in frames):
         columns.append(("stated off by", lambda f: f"{f.off_stops:+.3f} stops"))
