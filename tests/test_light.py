@@ -101,7 +101,7 @@ def test_a_wide_gamut_file_is_not_its_narrow_twin() -> None:
     ref = Image(x, "nits", BT2020)
     twin = Image(x, "nits", BT709)
     noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(1))
-    s = hdrq.metric("pu-psnr")
+    s = hdrq.metric("y:pu21:psnr")
     wide = s(ref, replace(ref, pixels=x + noise))
     assert abs(wide - s(twin, replace(twin, pixels=x + noise))) > 0.1
 

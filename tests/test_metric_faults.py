@@ -9,7 +9,6 @@ from PIL import Image as Picture
 from torch import Tensor
 
 import hdrq
-from hdrq.encoding.photometry import placed
 from hdrq.errors import PixelError
 from hdrq.image.color import luma
 from hdrq.io import pairing
@@ -18,6 +17,7 @@ from hdrq.scoring import error_maps
 from hdrq.scoring.batch import Settings
 from hdrq.scoring.features import visual_saliency
 from hdrq.scoring.features.natural_statistics import mscn
+from hdrq.scoring.placing import placed
 
 
 def value(name: str, *images: Tensor, **options) -> float:

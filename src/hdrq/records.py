@@ -45,6 +45,7 @@ class Image:
     primaries  of the three channels
     bits       integer depth of the file the code came from, None for float files
     notes      what the reader did that a user should know, one line each
+    displayed  whether a display and a scale have been applied, so that the light is what the eye gets
     """
 
     pixels: Tensor
@@ -54,6 +55,7 @@ class Image:
     white_nits: float | None = None
     notes: tuple[str, ...] = ()
     path: str | None = None
+    displayed: bool = False
 
     @property
     def size(self) -> tuple[int, int]:

@@ -24,7 +24,9 @@ from hdrq.registry import names
 )
 @click.option("--decode", "back", is_flag=True, help="From code back to light, cd/m².")
 @_options.light_options
-@click.option("--primaries", metavar="NAME", help="Primaries of decoded light: bt709, bt2020, p3.")
+@click.option(
+    "--primaries", metavar="NAME", help="Primaries to write: bt709, p3, bt2020.  [default: those of the file]"
+)
 @click.option(
     "--depth",
     type=click.Choice(["uint8", "uint16", "half", "float"]),

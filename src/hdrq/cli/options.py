@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -11,7 +12,7 @@ from hdrq.errors import UsageError
 from hdrq.registry import names
 
 if TYPE_CHECKING:
-    from hdrq.encoding.photometry import Photometry
+    from hdrq.encoding.photometry import Photometry, Side
     from hdrq.records import Display, Viewing
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -67,6 +68,34 @@ light_options = _stack(
         default="error",
         show_default=True,
         help="NaN and Inf: refuse the file, or clamp and say so.",
+    ),
+)
+
+side_options = _stack(
+    click.option("--ref-domain", metavar="NAME", help="What the reference files hold."),
+    click.option("--dist-domain", metavar="NAME", help="What the test files hold."),
+    click.option(
+        "--ref-scale", type=float, metavar="NITS", help="Reference files: a value of 1 is this many cd/m²."
+    ),
+    click.option(
+        "--dist-scale", type=float, metavar="NITS", help="Test files: a value of 1 is this many cd/m²."
+    ),
+    click.option(
+        "--ref-display",
+        metavar="NAME|FILE.toml",
+        shell_complete=_complete("display"),
+        help="Screen of the references.",
+    ),
+    click.option(
+        "--dist-display",
+        metavar="NAME|FILE.toml",
+        shell_complete=_complete("display"),
+        help="Screen of the test images.",
+    ),
+    click.option(
+        "--primaries",
+        metavar="NAME",
+        help="Working primaries of metrics of RGB: bt709, p3, bt2020.  [default: the smallest that hold both images]",
     ),
 )
 
@@ -127,8 +156,8 @@ def viewing_of(options: dict[str, Any], display: Display | None = None) -> Viewi
     if options.get("ppd") is not None:
         if any(p is not None for p in parts):
             raise UsageError("--ppd and --screen/--diagonal/--distance say the same thing twice; keep one")
-        if options["ppd"] <= 0:
-            raise UsageError(f"--ppd must be positive, not {options['ppd']:g}")
+        if not 0 < options["ppd"] < inf:
+            raise UsageError(f"--ppd must be positive and finite, not {options['ppd']:g}")
         return Viewing(options["ppd"])
     if all(p is None for p in parts):
         return (display.viewing if display is not None else None) or Viewing()
@@ -149,8 +178,8 @@ def photometry_of(options: dict[str, Any]) -> Photometry:
     if len(given) > 1:
         raise UsageError(f"--{given[0]} and --{given[1]} both set the scale; keep one")
     for key in given:
-        if not options[key] > 0:
-            raise UsageError(f"--{key} must be positive, not {options[key]:g}")
+        if not 0 < options[key] < inf:
+            raise UsageError(f"--{key} must be positive and finite, not {options[key]:g}")
     display = display_of(options)
     return Photometry(
         display=display,
@@ -160,4 +189,18 @@ def photometry_of(options: dict[str, Any]) -> Photometry:
         white=options.get("white"),
         domain=options.get("domain"),
         nonfinite=options.get("nonfinite") or "error",
+        primaries=options.get("primaries"),
+        ref=_side_of(options, "ref"),
+        dist=_side_of(options, "dist"),
     )
+
+
+def _side_of(options: dict[str, Any], side: str) -> Side:
+    """What the options say of the files of one side."""
+    from hdrq.encoding.displays import display
+    from hdrq.encoding.photometry import Side
+
+    scale, shown = options.get(f"{side}_scale"), options.get(f"{side}_display")
+    if scale is not None and not 0 < scale < inf:
+        raise UsageError(f"--{side}-scale must be positive and finite, not {scale:g}")
+    return Side(options.get(f"{side}_domain"), scale, display(shown) if shown else None)

@@ -51,6 +51,7 @@ def _complete_metric(ctx: Any, param: Any, incomplete: str) -> list[str]:
     "--pairs", metavar="FILE.csv|-", help="A manifest with columns ref, dist; others are carried through."
 )
 @_options.light_options
+@_options.side_options
 @_options.viewing_options
 @click.option(
     "--match-response", is_flag=True, help="Fit the test image's tone and colour first (SI-HDR protocol)."

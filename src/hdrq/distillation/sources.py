@@ -18,6 +18,7 @@ from hdrq.errors import FileError, HdrqError
 from hdrq.image.color import luminance
 from hdrq.image.statistics import quantile
 from hdrq.io.pairing import pictures, read_manifest
+from hdrq.records import BT709
 
 _HELD = 2**28  # values kept decoded
 _BRIGHTEST = 0.999  # quantile of luminance that counts as the peak: a hot pixel does not
@@ -65,7 +66,7 @@ def opened(path: Path) -> Opened:
     image = io.read(path)
     if image.domain in ("srgb", "gamma"):
         return Opened(image.pixels.expand(-1, 3, -1, -1).float(), 1.0, False)
-    pixels = emit(image, nonfinite="clamp").pixels.expand(-1, 3, -1, -1).float()
+    pixels = emit(image, nonfinite="clamp", primaries=BT709).pixels.expand(-1, 3, -1, -1).float()
     brightest = float(quantile(luminance(pixels), _BRIGHTEST))
     if not brightest > 0:
         raise FileError(f"{path} is black; leave it out of the set")

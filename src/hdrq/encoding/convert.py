@@ -10,7 +10,9 @@ from hdrq import io
 from hdrq.encoding.photometry import (
     LIGHT,
     Photometry,
+    common_white,
     decode,
+    emit,
     emit_for,
     encode,
     factor_of,
@@ -20,11 +22,13 @@ from hdrq.encoding.photometry import (
     white_of,
 )
 from hdrq.errors import DomainError, FileError, HdrqError, UsageError
-from hdrq.image.color import convert as to_primaries
 from hdrq.io import by_suffix
 from hdrq.io.pairing import pictures
-from hdrq.records import PRIMARIES, Image
-from hdrq.registry import check
+from hdrq.records import PRIMARIES, Encoding, Image
+from hdrq.registry import check, find
+
+SIGNALS = ("pq", "hlg", "srgb", "gamma")  # code that is sent to a display
+UNTAGGED = ("pfm", "radiance")  # formats without a field for the encoding
 
 
 @dataclass(frozen=True)
@@ -74,8 +78,12 @@ def convert(
                 raise UsageError(f"hdrq cannot write {target.name}; end it in .exr, .hdr, .pfm, .png or .tif")
             image = relabel(io.read(source), photometry)
             relative = looks_relative(image, photometry)
-            out = _decoded(image, to, photometry) if back else _encoded(image, to or "pu21", photometry)
-            out = _in_primaries(out, primaries)
+            out = (
+                _decoded(image, to, photometry, primaries)
+                if back
+                else _encoded(image, to or "pu21", photometry, primaries)
+            )
+            refuse_untagged(target, out)
             target.parent.mkdir(parents=True, exist_ok=True)
             made = {"from": source.name, "domain": out.domain, "display": screen_of(image, photometry).name}
             extra = {"provenance": made} if format.name in ("exr", "png", "tiff") else {}
@@ -87,27 +95,43 @@ def convert(
             yield Converted(source, target, error=f"{target} cannot be written: {error.strerror}")
 
 
-def _encoded(image: Image, to: str, photometry: Photometry) -> Image:
-    light = emit_for(image, photometry, factor_of(image, photometry))
-    return encode(light, to, white_of(screen_of(image, photometry), photometry))
+def refuse_untagged(target: Path, image: Image) -> None:
+    """Raise for code in a format that has no field for its encoding: it would be read back as light."""
+    format = by_suffix(target)
+    if format is not None and format.name in UNTAGGED and image.domain not in LIGHT:
+        raise UsageError(
+            f"{target.name}: {format.title} cannot say that it holds {image.domain} code and would be read as light; "
+            "write .exr, .tif or .png"
+        )
 
 
-def _decoded(image: Image, domain: str | None, photometry: Photometry) -> Image:
-    """Light of an image whose values are code; a float file must be told which."""
+def _encoded(image: Image, to: str, photometry: Photometry, primaries: str | None) -> Image:
+    """Code of the light, in the primaries asked for or the file's own. Room light is no part of a display signal."""
+    notes: tuple[str, ...] = ()
+    shown = photometry.display
+    if to in SIGNALS and shown is not None and shown.reflected_nits > 0:
+        photometry = replace(photometry, display=replace(shown, ambient_lux=0.0))
+        notes = (f"ambient light of {shown.name} left out: {to} is a display signal, not what the eye gets",)
+    target = PRIMARIES[primaries] if primaries else image.primaries
+    light = emit_for(image, photometry, factor_of(image, photometry), target)
+    light = light.with_pixels(light.pixels.clamp(min=0))
+    white = common_white(photometry)
+    code = encode(light, to, white)
+    found: Encoding = find("encoding", to)
+    if not found.absolute:
+        notes = (*notes, f"{to}: 1.0 = {white_of(found, None, white):g} cd/m²")
+    return replace(code, bits=None, notes=(*code.notes, *notes))
+
+
+def _decoded(image: Image, domain: str | None, photometry: Photometry, primaries: str | None) -> Image:
+    """Light of an image whose values are code; a float file must be told which.
+
+    With a display, display code goes through it, black and ambient light included; without one, code is inverted.
+    """
     if domain is None and image.domain in LIGHT:
         raise DomainError(f"{image.path} does not say which code it holds; name it with --to")
     code = replace(image, domain=domain) if domain else image
-    shown = photometry.display
-    if shown is not None and code.domain in ("srgb", "gamma", "pq", "hlg"):
-        return emit_for(code, photometry, 1.0)
-    return decode(code, white_of(screen_of(code, photometry), photometry))
-
-
-def _in_primaries(image: Image, name: str | None) -> Image:
-    """Light in other primaries."""
-    if name is None or PRIMARIES[name] == image.primaries:
-        return image
-    if image.domain not in LIGHT:
-        raise UsageError("--primaries goes with light; code is written in BT.709 primaries here")
-    pixels = to_primaries(image.pixels, image.primaries, PRIMARIES[name])
-    return replace(image, pixels=pixels, primaries=PRIMARIES[name])
+    target = PRIMARIES[primaries] if primaries else code.primaries
+    if photometry.display is not None:
+        return emit_for(code, photometry, 1.0, target)
+    return emit(decode(code, common_white(photometry)), primaries=target)

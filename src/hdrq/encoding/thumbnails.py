@@ -15,7 +15,7 @@ from hdrq.encoding.photometry import LIGHT, emit
 from hdrq.errors import HdrqError
 from hdrq.image.color import luminance
 from hdrq.io import read
-from hdrq.records import Image, Pair
+from hdrq.records import BT709, Image, Pair
 
 KEY = 0.18  # where the geometric mean of the reference's light goes, as in Reinhard et al. 2002
 
@@ -32,7 +32,7 @@ def thumbnails(pair: Pair, side: int = 240) -> dict[str, str]:
         except HdrqError:
             continue
         if image.domain not in LIGHT and image.domain != "srgb":
-            image = emit(image)
+            image = emit(image, primaries=BT709)
         light = light or image.domain in LIGHT
         found[name] = image.pixels[0, :3].expand(3, -1, -1)
     if light and found:

@@ -16,8 +16,14 @@ _memory: ContextVar[dict[Any, Any] | None] = ContextVar("hdrq_memory", default=N
 
 
 @contextmanager
-def sharing() -> Iterator[None]:
-    """Within this block, functions marked `@shared` answer a repeated question from memory."""
+def sharing(anew: bool = False) -> Iterator[None]:
+    """Within this block, functions marked `@shared` answer a repeated question from memory.
+
+    anew  forget everything at the end of this block; False: a block within another shares its memory
+    """
+    if _memory.get() is not None and not anew:
+        yield
+        return
     token = _memory.set({})
     try:
         yield

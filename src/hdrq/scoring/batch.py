@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
-import hdrq
-from hdrq.cards import Reading
 from hdrq.encoding.displays import display as shelf_display
 from hdrq.encoding.photometry import (
-    LIGHT,
     Photometry,
     emit_for,
     factor_of,
-    looks_relative,
-    placed,
-    relabel,
-    screen_of,
+    working_primaries,
 )
 from hdrq.errors import DomainError, HdrqError, UsageError
 from hdrq.image.sharing import sharing
@@ -28,10 +21,14 @@ from hdrq.io import by_suffix
 from hdrq.records import Display, Image, Pair, Score, Viewing
 from hdrq.scoring.clips import both_sides
 from hdrq.scoring.memory_guard import PixelsDoNotFit, out_of_memory, refuse_too_large
+from hdrq.scoring.pair_settings import for_pair
+from hdrq.scoring.placing import labelled, placed
 from hdrq.scoring.prefetch import opened
+from hdrq.scoring.refusals import light_needs_encoding
 from hdrq.scoring.request import Request, split_requests
 from hdrq.scoring.response_match import match_response
-from hdrq.scoring.scorer import Scorer, light_needs_encoding, metric
+from hdrq.scoring.rows import failed, remarks, row_of
+from hdrq.scoring.scorer import Scorer, metric
 
 _LIGHT_FORMATS = ("exr", "radiance", "pfm")
 
@@ -138,7 +135,7 @@ def _rows(
         if dist is None:
             if settings.fail_fast and error is not None:
                 raise error
-            yield from (_failed(pair, s, error) for s in todo)
+            yield from (failed(pair, s, error) for s in todo)
             continue
         with sharing(), torch.inference_mode():
             clip = streamed and any(Path(side or "").is_dir() for side in (pair.ref, pair.dist))
@@ -148,12 +145,18 @@ def _rows(
 def _first_checked(pairs: Iterable[Pair], bound: list[Scorer], photometry: Photometry) -> Iterator[Pair]:
     """The pairs; if the first one's names alone say that a metric of code would meet light, nothing is begun."""
     for number, pair in enumerate(pairs):
-        for s in bound if number == 0 and photometry.domain is None else ():
+        for s in bound if number == 0 and not _names_domains(pair, photometry) else ():
             for path in (p for p in (pair.ref, pair.dist) if p is not None):
                 format = by_suffix(path)
                 if s.compares_code_as_stored() and format is not None and format.name in _LIGHT_FORMATS:
                     raise DomainError(light_needs_encoding(s.metric.name, str(path)))
         yield pair
+
+
+def _names_domains(pair: Pair, photometry: Photometry) -> bool:
+    """Whether the user says what some file holds, so that its suffix does not tell."""
+    said = (photometry.domain, photometry.ref.domain, photometry.dist.domain)
+    return any(said) or any(key.endswith("domain") for key in pair.carried)
 
 
 def _pair_rows(
@@ -166,18 +169,18 @@ def _pair_rows(
     streamed: bool = False,
 ) -> Iterator[Score]:
     device = device_of(settings.device)
-    ref = _placed(ref, photometry, device, settings.dtype) if ref is not None else None
-    dist = _placed(dist, photometry, device, settings.dtype)
-    how = _remarks(ref, dist, photometry)
-    if settings.match_response and ref is not None:
-        try:
-            dist, matched = _matched(ref, dist, photometry), "response matched to the reference"
-        except HdrqError as error:
-            if settings.fail_fast:
-                raise
-            yield from (_failed(pair, s, error) for s in bound)
-            return
-        how = (*how, matched)
+    try:
+        photometry = for_pair(photometry, pair)
+        ref, dist = _labelled(ref, dist, photometry, device, settings.dtype)
+        how = remarks(ref, dist, photometry)
+        if settings.match_response and ref is not None:
+            dist, how = _matched(ref, dist, photometry), (*how, "response matched to the reference")
+    except HdrqError as error:
+        if settings.fail_fast:
+            raise
+        yield from (failed(pair, s, error) for s in bound)
+        return
+    bound = [s if s.photometry == photometry else replace(s, photometry=photometry) for s in bound]
     for s in bound:
         try:
             refuse_too_large(dist, s.metric, device, settings.max_memory)
@@ -186,7 +189,7 @@ def _pair_rows(
                 if streamed
                 else s.read(ref, dist, maps=settings.maps is not None)
             )
-            row = _row(pair, s, reading, ref, dist, how, photometry)
+            row = row_of(pair, s, reading, ref, dist, how, photometry)
             if settings.maps is not None and reading.map is not None:
                 # here, for what draws maps takes as long to import as many a score
                 from hdrq.scoring.error_maps import write_map
@@ -197,129 +200,32 @@ def _pair_rows(
         except HdrqError as error:
             if settings.fail_fast:
                 raise
-            row = _failed(pair, s, error)
+            row = failed(pair, s, error)
         except (MemoryError, RuntimeError) as error:
             if settings.fail_fast or not out_of_memory(error):
                 raise
-            row = _failed(
+            row = failed(
                 pair, s, PixelsDoNotFit(f"{pair.dist}: {s} ran out of memory; score a smaller picture")
             )
         yield row
 
 
-def _placed(image: Image, photometry: Photometry, device: torch.device, dtype: torch.dtype) -> Image:
-    return placed(relabel(image, photometry), device, dtype)
+def _labelled(
+    ref: Image | None, dist: Image, photometry: Photometry, device: torch.device, dtype: torch.dtype
+) -> tuple[Image | None, Image]:
+    """Both images on the device, in the domains that the user says they have."""
+    images = tuple(placed(i, device, dtype) for i in (ref, dist) if i is not None)
+    images = labelled(images, photometry)
+    return (images[0] if ref is not None else None), images[-1]
 
 
 def _matched(ref: Image, dist: Image, photometry: Photometry) -> Image:
-    """The test image as light, its response fitted to the reference's light."""
-    factor = factor_of(ref, photometry)
-    target, light = emit_for(ref, photometry, factor), emit_for(dist, photometry, factor)
-    return light.with_pixels(match_response(target.pixels, light.pixels), path=dist.path)
-
-
-def _remarks(ref: Image | None, dist: Image, photometry: Photometry) -> tuple[str, ...]:
-    """What a reader of the number should know about the light."""
-    said = []
-    for image in filter(None, (ref, dist)):
-        said += [f"{Path(image.path or '').name}: {note}" for note in image.notes]
-        said += filter(None, [looks_relative(image, photometry)])
-    if ref is not None and ref.primaries != dist.primaries:
-        said.append(
-            f"primaries differ: {ref.primaries.name} in the reference, {dist.primaries.name} in the test image"
-        )
-    if photometry.scale or photometry.white:
-        said.append(f"1.0 = {photometry.scale or photometry.white:g} cd/m²")
-    if photometry.peak:
-        said.append(f"brightest value = {photometry.peak:g} cd/m²")
-    return tuple(dict.fromkeys(said))
-
-
-def _shown_on(ref: Image | None, dist: Image, photometry: Photometry) -> str:
-    used = [screen_of(i, photometry).name for i in filter(None, (ref, dist))]
-    return " > ".join(dict.fromkeys(used))
-
-
-def _row(
-    pair: Pair,
-    s: Scorer,
-    reading: Reading,
-    ref: Image | None,
-    dist: Image,
-    how: tuple[str, ...],
-    photometry: Photometry,
-) -> Score:
-    value = float(reading.value.reshape(-1)[0])
-    as_stored = s.compares_code_as_stored() or (dist.domain == s.dist.encoding)
-    emitted = tuple(
-        n for i in filter(None, (ref, dist)) for n in _light_notes(i, photometry, ref or dist, as_stored)
+    """The test image as displayed light, its response fitted to the reference's light."""
+    sides = [photometry.of(photometry.ref), photometry.of(photometry.dist)]
+    common = factor_of(ref, photometry)
+    factors = [side.scale if side.scale is not None else common for side in (photometry.ref, photometry.dist)]
+    primaries = working_primaries((ref, dist), sides, factors)
+    target, light = (
+        emit_for(i, p, f, primaries) for i, p, f in zip((ref, dist), sides, factors, strict=True)
     )
-    return Score(
-        ref=str(pair.ref or ""),
-        dist=str(pair.dist),
-        metric=str(s),
-        value=value,
-        unit=s.unit,
-        better=s.better,
-        display="code as stored" if as_stored else _shown_on(ref, dist, photometry),
-        viewing=_seen_at(s, photometry),
-        weights=getattr(s.net, "label", ""),
-        version=hdrq.__version__,
-        how="; ".join(
-            dict.fromkeys((*how, *emitted, *_mismatch(ref, dist, s, photometry), *_chosen(s), *reading.notes))
-        ),
-        status="failed" if math.isnan(value) else "ok",
-        error=f"{s} gave NaN" if math.isnan(value) else "",
-        extra={key: float(v.reshape(-1)[0]) for key, v in reading.extra.items()},
-        carried=pair.carried,
-    )
-
-
-def _chosen(s: Scorer) -> tuple[str, ...]:
-    """A word where nobody named the weights and a student answers in place of what it was taught by."""
-    card = getattr(s.net, "checkpoint", None)
-    if card is None or s.request.weights or "teacher" not in card.results:
-        return ()
-    return (f"by default {card.name}, a small network {card.recipe.partition(',')[0]}",)
-
-
-def _mismatch(ref: Image | None, dist: Image, s: Scorer, photometry: Photometry) -> tuple[str, ...]:
-    """A word where a metric for equals is given light beside code."""
-    if ref is None or s.ref is None or s.ref != s.dist or (ref.domain in LIGHT) == (dist.domain in LIGHT):
-        return ()
-    light, code = (ref, dist) if ref.domain in LIGHT else (dist, ref)
-    shown = screen_of(code, photometry)
-    names = [Path(i.path or "").name for i in (light, code)]
-    return (
-        f"{names[0]} is light, {names[1]} is {code.domain} code shown on {shown.name} (peak {shown.peak_nits:g} cd/m²)",
-    )
-
-
-def _light_notes(image: Image, photometry: Photometry, reference: Image, as_stored: bool) -> tuple[str, ...]:
-    """What emitting the picture had to do to it; the light is in the call's memory already."""
-    if as_stored and image.domain not in LIGHT:
-        return ()
-    light = emit_for(image, photometry, factor_of(reference, photometry))
-    name = Path(image.path or "").name
-    return tuple(f"{name}: {note}" for note in light.notes[len(image.notes) :])
-
-
-def _seen_at(s: Scorer, photometry: Photometry) -> str:
-    if "ppd" not in s.metric.card.needs:
-        return ""
-    return f"{float(s.options.get('ppd') or photometry.viewing.ppd):g} ppd"
-
-
-def _failed(pair: Pair, s: Scorer, error: HdrqError | None) -> Score:
-    return Score(
-        ref=str(pair.ref or ""),
-        dist=str(pair.dist),
-        metric=str(s),
-        value=None,
-        unit=s.unit,
-        better=s.better,
-        version=hdrq.__version__,
-        status="failed",
-        error=" ".join(str(error).split()),
-        carried=pair.carried,
-    )
+    return light.with_pixels(match_response(target.pixels, light.pixels, primaries), path=dist.path)

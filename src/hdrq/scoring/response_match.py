@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from hdrq.errors import PixelError
-from hdrq.image.color import mix
+from hdrq.image.color import mix, rgb_to_xyz
+from hdrq.records import BT709, Primaries
 
 _FLOOR = 0.005  # cd/m², and of u′v′
 _TO_XYZ = torch.tensor(
@@ -32,19 +33,24 @@ def _pq_inverse(v: Tensor) -> Tensor:
     return 1e4 * ((x - _C1).clamp(min=0) / (_C2 - _C3 * x)) ** (1 / _N)
 
 
-def _split(light: Tensor) -> tuple[Tensor, Tensor]:
+def _to_xyz(primaries: Primaries) -> Tensor:
+    """The program's matrix for BT.709; others are derived."""
+    return _TO_XYZ if primaries == BT709 else torch.from_numpy(rgb_to_xyz(primaries))
+
+
+def _split(light: Tensor, primaries: Primaries = BT709) -> tuple[Tensor, Tensor]:
     """(N, 3, H, W) cd/m² to PQ code of Y (N, P, 1) and scaled u′v′ (N, P, 2)."""
-    x, y, z = mix(light.clamp(min=_FLOOR), _TO_XYZ).clamp(1e-4, 1e8).flatten(2).unbind(1)
+    x, y, z = mix(light.clamp(min=_FLOOR), _to_xyz(primaries)).clamp(1e-4, 1e8).flatten(2).unbind(1)
     below = x + 15 * y + 3 * z
     return _pq(y).unsqueeze(-1), torch.stack([4 * x / below, 9 * y / below], -1) * _UV
 
 
-def _join(y: Tensor, uv: Tensor, shape: torch.Size) -> Tensor:
+def _join(y: Tensor, uv: Tensor, shape: torch.Size, primaries: Primaries = BT709) -> Tensor:
     """Luminance (N, P, 1), cd/m², and scaled u′v′ (N, P, 2) to light (N, 3, H, W) of that shape."""
     u, v = (uv / _UV).unbind(-1)
     y = y[..., 0]
     xyz = torch.stack([y * 9 * u / (4 * v), y, y * (12 - 3 * u - 20 * v) / (4 * v)], 1)
-    return mix(xyz.unflatten(2, shape[-2:]), torch.linalg.inv(_TO_XYZ)).clamp(min=0)
+    return mix(xyz.unflatten(2, shape[-2:]), torch.linalg.inv(_to_xyz(primaries))).clamp(min=0)
 
 
 def _tone_terms(x: Tensor) -> Tensor:
@@ -56,14 +62,14 @@ def _colour_terms(uv: Tensor) -> Tensor:
     return torch.cat([u**3, v**3, u**2, v**2, u * v, u, v, torch.ones_like(u)], -1)
 
 
-def fit_response(ref: Tensor, dist: Tensor) -> tuple[Tensor, Tensor]:
-    """Coefficients that carry `dist` to `ref`, both (N, 3, H, W) cd/m² in BT.709.
+def fit_response(ref: Tensor, dist: Tensor, primaries: Primaries = BT709) -> tuple[Tensor, Tensor]:
+    """Coefficients that carry `dist` to `ref`, both (N, 3, H, W) cd/m² in `primaries`.
 
     returns  tone (N, 4, 1): PQ of Y from [x³ x² x 1];  colour (N, 8, 2): u′v′ from [u³ v³ u² v² uv u v 1],
              by ridge regression towards identity
     """
-    y_ref, uv_ref = _split(ref.double())
-    y_dist, uv_dist = _split(dist.double())
+    y_ref, uv_ref = _split(ref.double(), primaries)
+    y_dist, uv_dist = _split(dist.double(), primaries)
     tone = torch.linalg.lstsq(_tone_terms(y_dist), y_ref).solution
     terms = _colour_terms(uv_dist)
     ridge = _RIDGE * terms.shape[1] / terms.shape[2]
@@ -74,15 +80,20 @@ def fit_response(ref: Tensor, dist: Tensor) -> tuple[Tensor, Tensor]:
     return tone, colour
 
 
-def match_response(ref: Tensor, dist: Tensor) -> Tensor:
-    """`dist` with its tone curve and colours fitted to `ref`: (N, 3, H, W), cd/m², dtype of `dist`."""
+def match_response(ref: Tensor, dist: Tensor, primaries: Primaries = BT709) -> Tensor:
+    """`dist` with its tone curve and colours fitted to `ref`: (N, 3, H, W), cd/m² in `primaries`, dtype of `dist`.
+
+    Equal images have nothing to fit and stay as they are.
+    """
     if ref.shape[-3] != 3 or dist.shape[-3] != 3:
         raise PixelError(
             "the response correction fits colours and needs three channels; score without --match-response"
         )
-    tone, colour = fit_response(ref, dist)
-    y, uv = _split(dist.double())
+    if torch.equal(ref, dist):
+        return dist
+    tone, colour = fit_response(ref, dist, primaries)
+    y, uv = _split(dist.double(), primaries)
     floor = _pq(torch.tensor(_FLOOR, dtype=torch.float64)).item()
     y = _pq_inverse((_tone_terms(y) @ tone).clamp(min=floor))
     uv = (_colour_terms(uv) @ colour).clamp(min=_FLOOR)
-    return _join(y, uv, dist.shape).to(dist.dtype)
+    return _join(y, uv, dist.shape, primaries).to(dist.dtype)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,19 +16,23 @@ from hdrq.encoding.displays import display as shelf_display
 from hdrq.encoding.photometry import (
     LIGHT,
     Photometry,
+    Terms,
     Wish,
     as_image,
-    emit_for,
+    common_white,
+    encoding_notes,
     factor_of,
     hand,
-    placed,
     relabel,
     screen_of,
+    working_primaries,
 )
 from hdrq.errors import DomainError, PixelError, UsageError
 from hdrq.image.sharing import sharing
-from hdrq.records import BT709, Display, Image, Viewing
+from hdrq.records import BT709, BT2020, PRIMARIES, Display, Image, Viewing
 from hdrq.registry import find, names
+from hdrq.scoring.placing import labelled, placed
+from hdrq.scoring.refusals import about_terms, name_of, order_notes, refuse_unfit, sizes_differ
 from hdrq.scoring.request import Request, parse
 
 
@@ -93,33 +98,27 @@ class Scorer:
     def read(
         self, ref: Image | Tensor | None, dist: Image | Tensor | None = None, maps: bool = True
     ) -> Reading:
-        """Value, map and further numbers of one pair or batch."""
-        if self.ref is None:
-            image = self._place(dist if dist is not None else ref)
-            self._refuse_small(image)
-            self._refuse_light(image)
-            pictures = (hand(image, self.dist, self.photometry, factor_of(image, self.photometry)),)
-            return self._ask(image, maps, *pictures)
-        if ref is None or dist is None:
-            raise UsageError(f"{self} compares two pictures; give a reference and a test image")
-        reference, test = self._place(ref), self._place(dist)
-        if reference.size != test.size:
-            raise PixelError(_mismatch(reference, test))
-        self._refuse_small(test)
-        self._refuse_light(reference, test)
-        if (
-            reference.bits != test.bits
-        ):  # grey of 8 bits is rounded as the authors' programs do, but not against finer grey
-            reference, test = replace(reference, bits=None), replace(test, bits=None)
-        factor = factor_of(reference, self.photometry)
-        a = hand(reference, self.ref, self.photometry, factor)
-        b = hand(test, self.dist, self.photometry, factor)
-        if a.shape[1] != b.shape[1]:
-            raise PixelError(
-                f"{_name(reference)} has {a.shape[1]} channels and {_name(test)} has {b.shape[1]}; "
-                f"convert one, or compare luminance with y:{self}"
-            )
-        return self._ask(test, maps, a, b)
+        """Value, map, further numbers and notes of one pair or batch."""
+        with sharing():
+            images, terms = self.agree(ref, dist)
+            wishes = (self.dist,) if self.ref is None else (self.ref, self.dist)
+            factors, sides = self._factors(images), self._sides(len(images))
+            pictures = [
+                hand(i, w, p, f, terms) for i, w, p, f in zip(images, wishes, sides, factors, strict=True)
+            ]
+            if len({p.shape[1] for p in pictures}) > 1:
+                raise PixelError(
+                    f"{name_of(images[0])} has {pictures[0].shape[1]} channels and {name_of(images[1])} has "
+                    f"{pictures[1].shape[1]}; convert one, or compare luminance with y:{self}"
+                )
+            notes = [
+                f"{Path(name_of(i)).name}: {note}"
+                for i, w, p, f in zip(images, wishes, sides, factors, strict=True)
+                for note in encoding_notes(i, w, p, f, terms)
+            ]
+            reading = self._ask(images[-1], maps, terms, *pictures)
+        about = (*about_terms(terms), *order_notes(self.metric, images), *notes, *reading.notes)
+        return replace(reading, notes=tuple(dict.fromkeys(about)))
 
     @property
     def streams(self) -> bool:
@@ -131,41 +130,110 @@ class Scorer:
         if not self.streams or self.ref is None:
             raise UsageError(f"{self} does not take a clip frame by frame")
         if self.photometry.peak is not None:
-            raise UsageError(
-                "--peak needs the brightest value of the whole clip; say what 1.0 is with --scale"
-            )
-        frames = iter(ref)
-        first = self._place(next(frames, None))
+            raise UsageError("--peak needs the whole clip at once; say what 1.0 is with --scale")
+        refs, dists = iter(ref), iter(dist)
+        images, terms = self.agree(next(refs, None), next(dists, None))
+        if terms.exact and self.photometry.primaries is None:
+            terms = replace(terms, primaries=BT2020)  # later frames may have colours that the first lacks
         noted: list[str] = []
 
-        def light(side: Iterable[Image], wish: Wish) -> Iterator[Tensor]:
-            for image in map(self._place, side):
-                if image.size != first.size:
-                    raise PixelError(_mismatch(first, image))
-                self._refuse_small(image)
-                self._refuse_light(image)
-                factor = factor_of(image, self.photometry)
-                with sharing():
-                    handed = hand(image, wish, self.photometry, factor)
-                    changes = emit_for(image, self.photometry, factor).notes[len(image.notes) :]
+        def light(side: Iterable[Image], wish: Wish, place: int) -> Iterator[Tensor]:
+            photometry = self._sides(2)[place]
+            for image in side:
+                image = relabel(self._place(image), photometry)
+                if image.size != images[0].size:
+                    raise PixelError(sizes_differ(images[0], image))
+                factor = self._factors((images[0], image))[place]
+                with sharing(anew=True):
+                    handed = hand(image, wish, photometry, factor, terms)
+                    changes = encoding_notes(image, wish, photometry, factor, terms)
                 if changes:
-                    noted.append(f"{_name(image)}: {', '.join(changes)}")
+                    noted.append(f"{name_of(image)}: {', '.join(changes)}")
                 yield handed[0]
 
-        sides = light(chain([first], frames), self.ref), light(dist, self.dist)
-        reading = self._ask(first, False, *sides)
+        sides = light(chain(images[:1], refs), self.ref, 0), light(chain(images[1:], dists), self.dist, 1)
+        reading = self._ask(images[0], False, terms, *sides)
         said = (f"{len(noted)} frames were changed, the first is {noted[0]}",) if noted else ()
-        return replace(reading, notes=(*reading.notes, *said))
+        return replace(reading, notes=(*about_terms(terms), *reading.notes, *said))
 
-    def _ask(self, image: Image, maps: bool, *pictures: Tensor | Iterable[Tensor]) -> Reading:
+    def agree(
+        self, ref: Image | Tensor | None, dist: Image | Tensor | None = None
+    ) -> tuple[tuple[Image, ...], Terms]:
+        """The images on the device, labelled with what they hold, and what holds for all of them."""
+        if self.ref is None:
+            images: tuple[Image, ...] = labelled(
+                (self._place(dist if dist is not None else ref),), self.photometry
+            )
+        else:
+            if ref is None or dist is None:
+                raise UsageError(f"{self} compares two images; give a reference and a test image")
+            images = labelled((self._place(ref), self._place(dist)), self.photometry)
+            if images[0].size != images[1].size:
+                raise PixelError(sizes_differ(*images))
+        refuse_unfit(self.metric, images, self.compares_code_as_stored())
+        stored = self._stored(images)
+        wide = any(i.primaries != BT709 and i.pixels.shape[1] == 3 for i in images)
+        primaries = BT709
+        emitted = not stored or any(w is not None and w.reads in LIGHT for w in (self.ref, self.dist))
+        if emitted and (wide or self.photometry.primaries):
+            primaries = working_primaries(images, self._sides(len(images)), self._factors(images))
+        terms = Terms(
+            primaries,
+            exact=wide or primaries != BT709,
+            stored=stored,
+            eight_bit=all(i.bits == 8 for i in images),
+            white=common_white(self.photometry),
+        )
+        return images, terms
+
+    def _sides(self, count: int) -> list[Photometry]:
+        """The photometry of each image."""
+        p = self.photometry
+        return [p.of(p.ref), p.of(p.dist)][-count:]
+
+    def _factors(self, images: tuple[Image, ...]) -> list[float]:
+        """cd/m² of a pixel value of 1 in each image: the reference's for both, unless a side has its own."""
+        p = self.photometry
+        if (
+            p.peak is not None
+            and len(images) == 2
+            and images[0].domain not in LIGHT
+            and images[1].domain in LIGHT
+        ):
+            raise UsageError(
+                f"--peak sets the brightest value of a relative reference, and {name_of(images[0])} holds "
+                f"{images[0].domain} code; give --dist-scale for the test image"
+            )
+        common = factor_of(images[0], p)
+        return [side.scale if side.scale is not None else common for side in (p.ref, p.dist)[-len(images) :]]
+
+    def _stored(self, images: tuple[Image, ...]) -> bool:
+        """Whether code is compared as the files have it: all of one encoding, the one asked for, and of one gamut."""
+        wishes = (self.dist,) if self.ref is None else (self.ref, self.dist)
+        compared = [(i, w) for i, w in zip(images, wishes, strict=True) if w.encoding or w.reads not in LIGHT]
+        return bool(compared) and all(
+            i.domain not in LIGHT
+            and w.encoding in (None, i.domain)
+            and w.tonemapper is None
+            and w.channel != "y"
+            and i.primaries == compared[0][0].primaries
+            and i.domain == compared[0][0].domain
+            for i, w in compared
+        )
+
+    def takes_as_stored(self, ref: Image | None, dist: Image) -> bool:
+        """Whether these images are compared as their files have them."""
+        return self._stored((dist,) if self.ref is None or ref is None else (ref, dist))
+
+    def _ask(self, image: Image, maps: bool, terms: Terms, *pictures: Tensor | Iterable[Tensor]) -> Reading:
         needs = self.metric.card.needs
         supplied: dict[str, Any] = {}
         if "ppd" in needs and "ppd" not in self.options:
             supplied["ppd"] = self.photometry.viewing.ppd
         if "display" in needs:
-            supplied["display"] = screen_of(image, self.photometry)
+            supplied["display"] = screen_of(image, self._sides(1)[0])
         if "primaries" in needs:
-            supplied["primaries"] = BT709
+            supplied["primaries"] = PRIMARIES.get(self.metric.card.space, terms.primaries)
         if "encoding" in needs:
             supplied["encoding"] = find("encoding", self.dist.encoding or image.domain)
         if "net" in needs:
@@ -177,26 +245,12 @@ class Scorer:
 
     def _place(self, pixels: Image | Tensor | None) -> Image:
         if pixels is None:
-            raise UsageError(f"{self} needs a picture")
-        image = relabel(as_image(pixels), self.photometry)
-        return placed(image, self.device, self.dtype)
+            raise UsageError(f"{self} needs an image")
+        return placed(as_image(pixels), self.device, self.dtype)
 
     def compares_code_as_stored(self) -> bool:
         """Whether no stage says which code, so that only files of code can be scored."""
         return self.dist.reads == "code" and not (self.dist.encoding or self.dist.tonemapper)
-
-    def _refuse_light(self, *images: Image) -> None:
-        for image in images:
-            if self.compares_code_as_stored() and image.domain in LIGHT:
-                raise DomainError(light_needs_encoding(self.metric.name, _name(image)))
-
-    def _refuse_small(self, image: Image) -> None:
-        side = self.metric.card.side
-        if min(image.size) < side:
-            h, w = image.size
-            raise PixelError(
-                f"{_name(image)} is {w}x{h}, and {self.metric.name} needs at least {side} pixels a side"
-            )
 
 
 def metric(
@@ -269,20 +323,7 @@ def _wishes(request: Request, found: Metric) -> tuple[Wish | None, Wish]:
             channels[0] if channels else None,
             card.grey,
             card.codes,
+            card.space,
         )
 
     return (None if card.reference is None else wish(card.reference_reads or card.reads)), wish(card.reads)
-
-
-def light_needs_encoding(name: str, path: str) -> str:
-    """The line for a metric of code that was handed light."""
-    return f"{name} compares code, and {path} holds light; write pu21:{name} or pq:{name}"
-
-
-def _name(image: Image) -> str:
-    return image.path or "the picture"
-
-
-def _mismatch(ref: Image, dist: Image) -> str:
-    (h, w), (y, x) = ref.size, dist.size
-    return f"{_name(ref)} is {w}x{h} but {_name(dist)} is {x}x{y}; crop or resize one so that the sizes agree"

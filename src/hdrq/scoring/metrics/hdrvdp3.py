@@ -9,7 +9,9 @@ from torch import Tensor
 
 from hdrq.cards import Card, Output, Reading, metric
 from hdrq.errors import UsageError
+from hdrq.image.color import convert
 from hdrq.image.resize import imresize
+from hdrq.records import BT709, BT2020, Primaries
 from hdrq.scoring.features.hdrvdp.civdm import lost_and_added
 from hdrq.scoring.features.hdrvdp.colour import Colour, default_spectra, emitted, native, resolve
 from hdrq.scoring.features.hdrvdp.eye import Mtf
@@ -75,7 +77,7 @@ STRUCTURE_GAIN = 0.2501039518897  # of task civdm
         span=(None, BEST),
         best=BEST,
         reads="nits",
-        needs=("ppd",),
+        needs=("ppd", "primaries"),
         side=16,
         planes=90,
         map="probability",
@@ -107,6 +109,7 @@ def hdrvdp3(
     lowest_cpd: float = 0.0,
     pixel_threshold: bool = False,
     filters: Literal["auto", "sp0", "sp3", "sp5"] = "auto",
+    primaries: Primaries = BT709,
 ) -> Reading:
     """Visible differences and quality under all luminance conditions.
 
@@ -120,7 +123,8 @@ def hdrvdp3(
                 (one difference, forced choice), civdm (structure, whatever the dynamic ranges)
     output      another number as the value; of p-det and c-max LOWER is better. loss, amplification: of civdm,
                 the value and the map of one kind
-    colour      what the pixels are; auto: rgb-bt.709 of three channels, luminance of one
+    colour      what the pixels are; auto: rgb-bt.709 of BT.709 light, rgb-bt.2020 of light in wider primaries, luminance
+                of one channel
     spectra     the display whose primaries emit the light; auto: by colour
     mtf         optics of the eye: hdrvdp, cie (glare grows with age, CIE 135), none
     age         years; the lens yellows, the pupil shrinks and, over 24, neurons lose contrast (best with mtf=cie)
@@ -133,6 +137,9 @@ def hdrvdp3(
     filters         steerable pyramid; auto: the task's
     """
     known = TASKS.get(task, QUALITY)
+    if colour == "auto" and primaries != BT709 and ref.shape[1] == 3:
+        colour = "rgb-bt.2020"
+        ref, dist = (convert(x, primaries, BT2020) for x in (ref, dist))
     resolved = resolve(colour, ref.shape[1])
     gain = (STRUCTURE_GAIN if task == "civdm" else known.gain) + sensitivity
     viewer = Viewer(ppd, age, mtf, default_spectra(spectra, resolved), gain)

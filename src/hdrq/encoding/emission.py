@@ -1,0 +1,202 @@
+"""Light and code: the light that leaves a screen, code of light, and light of code."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from hdrq.encoding.display_model import gain_offset_gamma, show, show_hlg
+from hdrq.encoding.displays import display as shelf_display
+from hdrq.errors import DomainError, PixelError
+from hdrq.image.arithmetic import all_finite
+from hdrq.image.color import convert
+from hdrq.records import Display, Encoding, Image, Primaries
+from hdrq.registry import find
+
+LIGHT = ("linear", "nits")
+SDR_WHITE = 100.0  # cd/m², what relative encodings call 1.0 where no display or option says otherwise
+HLG_WHITE = 1000.0  # cd/m², nominal peak of BT.2100
+_ROUNDING = (
+    1e-3,
+    1e-4,
+)  # of a pixel's largest channel, and cd/m²: negatives that conversion of primaries may leave
+
+
+def default_screen(image: Image) -> Display:
+    """The display that the image's domain goes with."""
+    if image.domain in ("srgb", "gamma"):
+        return shelf_display("sdr")
+    return shelf_display("hdr-hlg-1000" if image.domain == "hlg" else "absolute")
+
+
+def emit(
+    image: Image,
+    display: Display | None = None,
+    *,
+    scale: float = 1.0,
+    nonfinite: Literal["error", "clamp"] = "error",
+    primaries: Primaries | None = None,
+) -> Image:
+    """The light that leaves the screen: domain "nits", cd/m², in `primaries` (None: the image's own).
+
+    Display code (srgb, gamma, pq, hlg) goes through the display's EOTF. Other code is decoded to the light it means.
+    Light is multiplied by `scale`; on `absolute` it stays as it is, on a "linear" display 1.0 becomes the peak, on any
+    other it is cut to what the screen can show. Negative values become black; they, values that the screen cannot
+    show and colours outside `primaries` are counted in `notes`. Light that was emitted before is only converted.
+
+    raises  DomainError where the display expects other code; PixelError for NaN or Inf under nonfinite="error"
+    """
+    display = display or default_screen(image)
+    target = primaries or image.primaries
+    pixels, notes = finite(image, nonfinite)
+    if image.displayed:
+        light, said = _converted(pixels, image, target)
+    elif image.domain in ("srgb", "gamma", "hlg", "pq"):
+        light = _signal_light(pixels, image, display)
+        light, said = _converted(light, image, target)
+        if image.domain == "pq" and display.eotf == "pq":
+            light = show(light, display)
+    else:
+        if image.domain in LIGHT:
+            light = pixels * scale if scale != 1 else pixels
+        else:
+            encoding: Encoding = find("encoding", image.domain)
+            light = encoding.decode(pixels, white_of(encoding, display))
+        light, below = _without_negatives(light, image)
+        light, outside = _converted(light, image, target)
+        said = (*below, *outside)
+        if display.eotf == "linear" and image.domain in LIGHT:
+            light = gain_offset_gamma(light, display)
+        elif display.eotf != "absolute":
+            said = (*said, *_beyond(light, display))
+            light = show(light, display)
+    return Image(light, "nits", target, notes=(*image.notes, *notes, *said), path=image.path, displayed=True)
+
+
+def white_of(encoding: Encoding, display: Display | None = None, white: float | None = None) -> float:
+    """cd/m² that a relative encoding calls 1.0: the one given, else the display's peak, else 100 (HLG: 1000)."""
+    if white is not None:
+        return white
+    if display is not None and display.eotf not in ("absolute", "light"):
+        return display.peak_nits
+    return HLG_WHITE if encoding.name == "hlg" else SDR_WHITE
+
+
+def outside(light: Tensor) -> Tensor:
+    """Which values are negative by more than the rounding of a conversion between primaries."""
+    light = light.detach()
+    share, nits = _ROUNDING
+    return light < -(share * light.amax(1, keepdim=True).clamp(min=0) + nits)
+
+
+def _converted(light: Tensor, image: Image, target: Primaries) -> tuple[Tensor, tuple[str, ...]]:
+    """Light in other primaries; colours that they do not hold are cut and counted."""
+    if light.shape[1] == 1 or image.primaries == target:
+        return light, ()
+    light = convert(light, image.primaries, target)
+    beyond = outside(light)
+    count = int(beyond.sum())
+    if count == 0:
+        return light, ()
+    share = 100 * count / light.numel()
+    return light.clamp(min=0), (f"{count:,} values ({share:.2g} %) outside {target.name} cut to its gamut",)
+
+
+def _signal_light(code: Tensor, image: Image, d: Display) -> Tensor:
+    """Light of display code on a display, in the image's own primaries; PQ is not yet cut to what the screen shows."""
+    domain = image.domain
+    if domain in ("pq", "hlg"):
+        if d.eotf not in (domain, "absolute"):
+            raise DomainError(_mismatch(image, d, f"a {domain.upper()} display such as hdr-{domain}-1000"))
+        if d.eotf == "hlg":
+            return show_hlg(code, d)
+        decoded: Tensor = find("encoding", domain).decode(code, HLG_WHITE)
+        return decoded
+    if d.eotf == "light":
+        raise DomainError(_mismatch(image, d, "an SDR display such as standard-4k"))
+    if d.eotf in ("pq", "hlg"):
+        raise DomainError(
+            _mismatch(image, d, f"--domain {d.eotf} if that is what the file holds, or an SDR display")
+        )
+    if d.eotf != "absolute":
+        return gain_offset_gamma(code, d)
+    encoding: Encoding = find("encoding", domain)
+    return encoding.decode(code, SDR_WHITE)
+
+
+def _mismatch(image: Image, d: Display, way_out: str) -> str:
+    return f"{image.path or 'the image'} holds {image.domain} code, which {d.name} (EOTF {d.eotf}) does not show; use {way_out}"
+
+
+def finite(image: Image, nonfinite: str) -> tuple[Tensor, tuple[str, ...]]:
+    """The pixels without NaN and Inf, and what was done about them."""
+    pixels = image.pixels
+    if all_finite(pixels):
+        return pixels, ()
+    broken = ~torch.isfinite(pixels)
+    count = int(broken.sum())
+    nans = int(torch.isnan(pixels).sum())
+    first = broken.any(dim=1)[0].nonzero()[0].tolist() if pixels.dim() == 4 and broken[0].any() else [0, 0]
+    kinds = " and ".join(f"{n:,} {kind}" for n, kind in ((nans, "NaN"), (count - nans, "Inf")) if n)
+    fact = f"{kinds} values, the first at row {first[0]}, column {first[1]}"
+    if nonfinite == "error":
+        raise PixelError(f"{image.path or 'the image'} has {fact}; mend the file or add --nonfinite clamp")
+    top = float(torch.where(broken, torch.zeros_like(pixels), pixels).max())
+    return torch.nan_to_num(pixels, nan=0.0, posinf=top, neginf=0.0), (f"{fact}, clamped",)
+
+
+def _without_negatives(light: Tensor, image: Image) -> tuple[Tensor, tuple[str, ...]]:
+    """Light with negatives set to black, and how many there were."""
+    if light.numel() == 0 or float(light.detach().min()) >= 0:
+        return light, ()
+    count = int((light.detach() < 0).sum())
+    share = 100 * count / light.numel()
+    note = f"{count:,} negative values ({share:.2g} %, out of the {image.primaries.name} gamut or noise) clamped to black"
+    return light.clamp(min=0), (note,)
+
+
+def _beyond(light: Tensor, d: Display) -> tuple[str, ...]:
+    """How much of the light a screen cannot show, in one line."""
+    light = light.detach()
+    count = int((light > d.peak_nits).sum() + (light < d.black_nits).sum())
+    if count == 0:
+        return ()
+    share = 100 * count / light.numel()
+    return (
+        f"{count:,} values ({share:.3g} %) beyond what {d.name} shows, {d.black_nits:g}..{d.peak_nits:g} cd/m², cut",
+    )
+
+
+def encode(light: Image, encoding: str, white: float | None = None) -> Image:
+    """Code of light. `white`, cd/m², is what relative encodings call 1.0 (default 100, for HLG 1000).
+
+    Values that the encoding does not hold are clamped and counted in `notes`.
+    """
+    if light.domain != "nits":
+        raise DomainError(
+            f"only light in nits can be encoded, not {light.domain}; emit it from a display first"
+        )
+    found: Encoding = find("encoding", encoding)
+    top = white_of(found, None, white)
+    notes = (*light.notes, *range_notes(light.pixels, found, top))
+    return light.with_pixels(found.encode(light.pixels, top), domain=encoding, notes=notes, displayed=False)
+
+
+def decode(code: Image, white: float | None = None) -> Image:
+    """Light of code, cd/m²; the inverse of `encode`."""
+    if code.domain in LIGHT:
+        raise DomainError(f"the image is light ({code.domain}) already; there is nothing to decode")
+    found: Encoding = find("encoding", code.domain)
+    return code.with_pixels(found.decode(code.pixels, white_of(found, None, white)), domain="nits")
+
+
+def range_notes(light: Tensor, encoding: Encoding, white: float) -> tuple[str, ...]:
+    """One line if light is brighter than an encoding holds."""
+    top = white if encoding.name == "hlg" else encoding.nits[1]
+    if light.numel() == 0 or float(light.detach().max()) <= top * (1 + 1e-4):
+        return ()
+    count = int((light.detach() > top).sum())
+    share = 100 * count / light.numel()
+    return (f"{count:,} values ({share:.2g} %) above {top:g} cd/m², where {encoding.name} ends, clamped",)

@@ -1,0 +1,66 @@
+"""What a row of a manifest says of its own files: domain, scale, display, ppd, for both sides or for one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from hdrq.encoding.displays import display
+from hdrq.encoding.photometry import Photometry
+from hdrq.errors import UsageError
+from hdrq.records import PRIMARIES, Pair, Viewing
+
+NUMBERS = ("scale", "peak", "white", "ppd")
+BOTH = (*NUMBERS, "domain", "display", "primaries")
+OF_A_SIDE = ("domain", "scale", "display")
+COLUMNS = (*BOTH, *(f"{side}_{key}" for side in ("ref", "dist") for key in OF_A_SIDE))
+
+
+def for_pair(photometry: Photometry, pair: Pair) -> Photometry:
+    """The photometry of one pair: its own columns count before the settings of the call.
+
+    raises  UsageError for a number that is none or not positive, and for names that do not exist
+    """
+    said = {key: str(pair.carried[key]).strip() for key in COLUMNS if str(pair.carried.get(key, "")).strip()}
+    if not said:
+        return photometry
+    changes: dict[str, Any] = {key: said[key] for key in ("domain", "primaries") if key in said}
+    scales = [key for key in ("scale", "peak", "white") if key in said]
+    if len(scales) > 1:
+        raise UsageError(f"{pair.dist}: the columns {scales[0]} and {scales[1]} both set the scale; fill one")
+    if scales:
+        changes |= {"scale": None, "peak": None, "white": None, scales[0]: _number(said, scales[0], pair)}
+    if "primaries" in said and said["primaries"] not in PRIMARIES:
+        raise UsageError(
+            f"{pair.dist}: no primaries are called '{said['primaries']}'; there are {', '.join(PRIMARIES)}"
+        )
+    if "display" in said:
+        changes["display"] = display(said["display"])
+        changes["viewing"] = changes["display"].viewing or photometry.viewing
+    if "ppd" in said:
+        changes["viewing"] = Viewing(_number(said, "ppd", pair))
+    for name, old in (("ref", photometry.ref), ("dist", photometry.dist)):
+        own = {key: said[f"{name}_{key}"] for key in OF_A_SIDE if f"{name}_{key}" in said}
+        if own:
+            changes[name] = replace(old, **_side(own, name, said, pair))
+    return replace(photometry, **changes)
+
+
+def _side(own: Mapping[str, str], name: str, said: Mapping[str, str], pair: Pair) -> dict[str, Any]:
+    found: dict[str, Any] = dict(own)
+    if "scale" in own:
+        found["scale"] = _number(said, f"{name}_scale", pair)
+    if "display" in own:
+        found["display"] = display(own["display"])
+    return found
+
+
+def _number(said: Mapping[str, str], key: str, pair: Pair) -> float:
+    try:
+        value = float(said[key])
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise UsageError(f"{pair.dist}: the column {key} holds a positive number, not '{said[key]}'")
+    return value

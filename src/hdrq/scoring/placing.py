@@ -1,0 +1,51 @@
+"""Images as a call takes them: on the device, in its precision, labelled with what their files hold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from hdrq.encoding.photometry import LIGHT, Photometry, relabel
+from hdrq.records import Image
+
+
+def placed(image: Image, device: torch.device | None, dtype: torch.dtype | None) -> Image:
+    """The image on a device and in a precision. In float64, integer code gets back the digits that float32 lost."""
+    pixels = image.pixels.to(device=device, dtype=dtype)
+    if pixels is image.pixels:
+        return image
+    code = image.bits and image.domain not in LIGHT
+    if code and image.pixels.dtype == torch.float32 and dtype == torch.float64:
+        most = 2 ** int(image.bits or 0) - 1
+        whole = (pixels * most).round() / most
+        pixels = torch.where((whole - pixels).abs() < 2.0**-23 * (1 + pixels.abs()), whole, pixels)
+    return image.with_pixels(pixels)
+
+
+def labelled(images: tuple[Image, ...], photometry: Photometry) -> tuple[Image, ...]:
+    """Each image in the domain the user says its file has.
+
+    What is said of both sides counts for files of one kind; where one file is of floats and the other of integers, only
+    the integers, which could not say themselves what they are, are taken for it.
+    """
+    kinds = {i.bits is None for i in images}
+    asked = photometry.domain
+    labelled_images = []
+    for image, side in zip(images, (photometry.ref, photometry.dist)[-len(images) :], strict=True):
+        own = side.domain
+        if image.displayed:
+            labelled_images.append(image)
+        elif (
+            own is None
+            and asked is not None
+            and len(kinds) == 2
+            and image.bits is None
+            and image.domain in LIGHT
+        ):
+            note = f"is a float file and stays {image.domain}; --domain {asked} is taken for the other"
+            said = note in image.notes
+            labelled_images.append(image if said else replace(image, notes=(*image.notes, note)))
+        else:
+            labelled_images.append(relabel(image, replace(photometry, domain=own or asked)))
+    return tuple(labelled_images)

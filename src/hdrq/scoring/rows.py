@@ -1,0 +1,116 @@
+"""Output rows: a number with everything needed to compute it again."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import hdrq
+from hdrq.cards import Reading
+from hdrq.encoding.photometry import LIGHT, Photometry, looks_relative, screen_of
+from hdrq.errors import HdrqError
+from hdrq.records import Image, Pair, Score
+from hdrq.scoring.scorer import Scorer
+
+
+def remarks(ref: Image | None, dist: Image, photometry: Photometry) -> tuple[str, ...]:
+    """What a reader of the number should know about the light."""
+    said = []
+    for image, side in ((ref, photometry.ref), (dist, photometry.dist)):
+        if image is not None:
+            said += [f"{Path(image.path or '').name}: {note}" for note in image.notes]
+            said += filter(None, [looks_relative(image, photometry.of(side))])
+            if side.scale is not None and image.domain in LIGHT:
+                said.append(f"{Path(image.path or '').name}: 1.0 = {side.scale:g} cd/m²")
+    if ref is not None and ref.primaries != dist.primaries:
+        said.append(
+            f"primaries differ: {ref.primaries.name} in the reference, {dist.primaries.name} in the test image"
+        )
+    if any(i is not None and i.domain in LIGHT for i in (ref, dist)):
+        if photometry.scale or photometry.white:
+            said.append(f"1.0 = {photometry.scale or photometry.white:g} cd/m²")
+        if photometry.peak and (ref or dist).domain in LIGHT:
+            said.append(f"brightest value = {photometry.peak:g} cd/m²")
+    return tuple(dict.fromkeys(said))
+
+
+def _shown_on(ref: Image | None, dist: Image, photometry: Photometry) -> str:
+    used = [
+        screen_of(image, photometry.of(side)).name
+        for image, side in ((ref, photometry.ref), (dist, photometry.dist))
+        if image is not None
+    ]
+    return " > ".join(dict.fromkeys(used))
+
+
+def row_of(
+    pair: Pair,
+    s: Scorer,
+    reading: Reading,
+    ref: Image | None,
+    dist: Image,
+    how: tuple[str, ...],
+    photometry: Photometry,
+) -> Score:
+    value = float(reading.value.reshape(-1)[0])
+    stored = s.takes_as_stored(ref, dist)
+    return Score(
+        ref=str(pair.ref or ""),
+        dist=str(pair.dist),
+        metric=str(s),
+        value=value,
+        unit=s.unit,
+        better=s.better,
+        display="code as stored" if stored else _shown_on(ref, dist, photometry),
+        viewing=_seen_at(s, photometry),
+        weights=getattr(s.net, "label", ""),
+        version=hdrq.__version__,
+        how="; ".join(
+            dict.fromkeys((*how, *_mismatch(ref, dist, s, photometry), *_chosen(s), *reading.notes))
+        ),
+        status="failed" if math.isnan(value) else "ok",
+        error=f"{s} gave NaN" if math.isnan(value) else "",
+        extra={key: float(v.reshape(-1)[0]) for key, v in reading.extra.items()},
+        carried=pair.carried,
+    )
+
+
+def _chosen(s: Scorer) -> tuple[str, ...]:
+    """A word where nobody named the weights and a student answers in place of what it was taught by."""
+    card = getattr(s.net, "checkpoint", None)
+    if card is None or s.request.weights or "teacher" not in card.results:
+        return ()
+    return (f"by default {card.name}, a small network {card.recipe.partition(',')[0]}",)
+
+
+def _mismatch(ref: Image | None, dist: Image, s: Scorer, photometry: Photometry) -> tuple[str, ...]:
+    """A word where a metric for equals is given light beside code."""
+    if ref is None or s.ref is None or s.ref != s.dist or (ref.domain in LIGHT) == (dist.domain in LIGHT):
+        return ()
+    light, code = (ref, dist) if ref.domain in LIGHT else (dist, ref)
+    shown = screen_of(code, photometry)
+    names = [Path(i.path or "").name for i in (light, code)]
+    return (
+        f"{names[0]} is light, {names[1]} is {code.domain} code shown on {shown.name} (peak {shown.peak_nits:g} cd/m²)",
+    )
+
+
+def _seen_at(s: Scorer, photometry: Photometry) -> str:
+    if "ppd" not in s.metric.card.needs:
+        return ""
+    return f"{float(s.options.get('ppd') or photometry.viewing.ppd):g} ppd"
+
+
+def failed(pair: Pair, s: Scorer, error: HdrqError | None) -> Score:
+    return Score(
+        ref=str(pair.ref or ""),
+        dist=str(pair.dist),
+        metric=str(s),
+        value=None,
+        unit=s.unit,
+        better=s.better,
+        version=hdrq.__version__,
+        status="failed",
+        error=" ".join(str(error).split()),
+        carried=pair.carried,
+    )

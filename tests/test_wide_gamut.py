@@ -1,0 +1,290 @@
+"""Light reaches the metric as the files hold it: primaries kept, both sides treated alike, assumptions stated."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+
+import hdrq
+from hdrq.encoding.photometry import Photometry, Side, decode, encode
+from hdrq.errors import DomainError, UsageError
+from hdrq.image.color import convert, rgb_to_xyz
+from hdrq.records import BT709, BT2020, P3, XYZ, Image, Pair
+from hdrq.scoring.batch import Settings, score
+
+METRICS = ["pu-psnr", "pu-ssim", "y:pu21:psnr", "pq:psnr", "hdrvdp3", "log-rmse"]
+PERFECT = {"pu-psnr": 80.0, "y:pu21:psnr": 80.0, "pq:psnr": 80.0, "pu-ssim": 0.9999, "hdrvdp3": 9.99}
+
+
+def scene(primaries=BT2020, low: float = 5.0, seed: int = 0) -> Image:
+    """Saturated light, 5 to 400 cd/m², most of it outside BT.709 where the primaries are wider."""
+    random = torch.Generator().manual_seed(seed)
+    light = low + 395 * torch.rand(1, 3, 24, 24, generator=random) ** 2
+    light[:, :, :8, :8] = torch.tensor([low, 400.0, low])[None, :, None, None]
+    return Image(light, "nits", primaries)
+
+
+def noisy(image: Image, share: float = 0.05) -> Image:
+    grain = torch.randn(image.pixels.shape, generator=torch.Generator().manual_seed(1))
+    return replace(image, pixels=image.pixels * (1 + share * grain).clamp(0.5, 1.5))
+
+
+@pytest.mark.parametrize("primaries", [BT2020, P3, XYZ], ids=lambda p: p.name)
+def test_luminance_is_that_of_the_files_own_primaries(primaries):
+    """pu-psnr of Y against a float64 computation from the file's own primaries."""
+    ref, dist = scene(primaries), noisy(scene(primaries))
+    row = torch.from_numpy(rgb_to_xyz(primaries)[1])
+    y = [Image((i.pixels.double() * row[None, :, None, None]).sum(1, keepdim=True)) for i in (ref, dist)]
+    expected = hdrq.metric("pu21:psnr")(*y)
+    double = [replace(i, pixels=i.pixels.double()) for i in (ref, dist)]
+    assert hdrq.metric("y:pu21:psnr")(*double).item() == pytest.approx(expected.item(), rel=1e-9)
+    assert hdrq.metric("y:pu21:psnr")(ref, dist).item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+def test_numbers_of_bt709_files_keep_the_usual_weights():
+    ref, dist = scene(BT709), noisy(scene(BT709))
+    weights = torch.tensor([0.212656, 0.715158, 0.072186])[None, :, None, None]
+    y = [Image((i.pixels * weights).sum(1, keepdim=True)) for i in (ref, dist)]
+    assert hdrq.metric("y:pu21:psnr")(ref, dist).item() == pytest.approx(
+        hdrq.metric("pu21:psnr")(*y).item(), rel=1e-6
+    )
+
+
+def test_colours_outside_bt709_are_not_cut_to_it():
+    """Two greens that become one when cut to BT.709 differ for every metric of colour."""
+    a, b = scene(), scene()
+    a.pixels[:] = torch.tensor([0.0, 1000.0, 0.0])[None, :, None, None]
+    b.pixels[:] = torch.tensor([150.0, 950.0, 20.0])[None, :, None, None]
+    assert hdrq.metric("pu-psnr")(a, b) < 20
+    assert any("working primaries bt2020" in n for n in hdrq.metric("pu-psnr").read(a, b).notes)
+
+
+@pytest.mark.shared
+def test_two_wide_greens_differ_for_hdrvdp3(shared):
+    a, b = (hdrq.read(shared / "cases" / f"wcg_{n}.png") for n in "ab")
+    assert hdrq.metric("hdrvdp3")(a, b) < 10
+    assert hdrq.metric("pu-psnr")(a, b) < 20
+
+
+@pytest.mark.shared
+def test_stored_code_is_compared_as_stored_whatever_its_primaries(shared):
+    a, b = (shared / "cases" / f"q_{n}_2020.png" for n in "ab")
+    (row,) = score([(a, b)], ["psnr"])
+    stored = [hdrq.read(p).pixels.double() for p in (a, b)]
+    assert row.value == pytest.approx(
+        -10 * torch.log10(((stored[0] - stored[1]) ** 2).mean()).item(), abs=1e-4
+    )
+    assert row.display == "code as stored"
+
+
+@pytest.mark.shared
+def test_codes_of_different_encodings_are_refused_with_the_remedy(shared):
+    pair = (shared / "cases" / "q_a_709.png", shared / "cases" / "q_a_none.png")
+    (row,) = score([pair], ["psnr"])
+    assert row.status == "failed"
+    assert "pq code" in row.error
+    assert "pu21:psnr" in row.error
+    (row,) = score([pair], ["psnr"], photometry=Photometry(dist=Side(domain="pq")))
+    assert row.value == float("inf")
+
+
+@pytest.mark.shared
+def test_working_primaries_are_the_smallest_that_hold_both_and_can_be_set(shared):
+    inside = replace(scene(BT709), pixels=convert(scene(BT709).pixels, BT709, BT2020), primaries=BT2020)
+    bound = hdrq.metric("pu-psnr")
+    assert bound.agree(inside, noisy(inside, 0.0))[1].primaries == BT709
+    assert bound.agree(scene(P3), scene(P3))[1].primaries == P3
+    assert bound.agree(scene(), scene())[1].primaries == BT2020
+    pinned = hdrq.metric("pu-psnr", photometry=Photometry(primaries="bt709"))
+    assert any("outside bt709 cut" in n for n in pinned.read(scene(), scene()).notes)
+
+
+def stored(image: Image) -> dict[str, Image]:
+    """One image of BT.709 colours in every encoding and in every set of primaries, full precision."""
+    out = {}
+    for primaries in (BT709, P3, BT2020, XYZ):
+        light = Image(convert(image.pixels.double(), BT709, primaries), "nits", primaries)
+        out[f"light {primaries.name}"] = light
+        if primaries != XYZ:
+            for name in ("pq", "pu21", "log10"):
+                out[f"{name} {primaries.name}"] = encode(light, name)
+    return out
+
+
+SCENE = scene(BT709)
+STORED = stored(SCENE)
+PAIRS = [
+    (a, b) for a, b in product(STORED, STORED) if "light bt709" in (a, b) or a.split()[0] == b.split()[0]
+]
+
+
+@pytest.mark.parametrize(
+    "photometry", [Photometry(), Photometry(display=None, primaries="bt2020")], ids=["", "bt2020"]
+)
+@pytest.mark.parametrize("names", PAIRS, ids=lambda n: f"{n[0]} against {n[1]}")
+def test_an_image_is_identical_to_itself_however_it_is_stored(names, photometry):
+    a, b = (STORED[n] for n in names)
+    for metric in ("pu-psnr", "pu-ssim", "y:pu21:psnr", "pq:psnr"):
+        value = hdrq.metric(metric, photometry=photometry)(a, b).item()
+        assert value >= PERFECT[metric], metric
+
+
+@pytest.mark.parametrize("name", [n for n in STORED if not n.startswith("log10")])
+def test_a_display_treats_both_sides_alike(name):
+    a, b = STORED["light bt709"], STORED[name]
+    shown = Photometry(display=hdrq.Display("screen", 200.0, 1.0, "pq"))
+    for pair in ((a, b), (b, a)):
+        assert hdrq.metric("pu-psnr", photometry=shown)(*pair) > 70
+        assert hdrq.metric("pu-ssim", photometry=shown)(*pair) > 0.9999
+
+
+def written(folder, image: Image, names=("a", "b")):
+    for name in names:
+        hdrq.write(folder / f"{name}.exr", image, depth="float")
+    return folder / f"{names[0]}.exr", folder / f"{names[1]}.exr"
+
+
+@pytest.mark.parametrize("scale", [None, 3.0])
+def test_matching_a_response_does_not_apply_the_scale_twice(tmp_path, scale):
+    pair = written(tmp_path, scene(BT709))
+    (row,) = score(
+        [pair], ["pu-psnr"], photometry=Photometry(scale=scale), settings=Settings(match_response=True)
+    )
+    assert row.value == float("inf")
+
+
+def test_a_gain_is_matched_whatever_the_scale(tmp_path):
+    ref = scene(BT709)
+    hdrq.write(tmp_path / "a.exr", ref, depth="float")
+    hdrq.write(tmp_path / "b.exr", replace(ref, pixels=ref.pixels * 1.5), depth="float")
+    pair = (tmp_path / "a.exr", tmp_path / "b.exr")
+    rows = [
+        next(
+            score([pair], ["pu-psnr"], photometry=Photometry(scale=s), settings=Settings(match_response=True))
+        )
+        for s in (1.0, 3.0)
+    ]
+    assert min(r.value for r in rows) > 40
+
+
+def test_options_of_one_side_are_for_that_side(tmp_path):
+    ref = scene(BT709)
+    hdrq.write(tmp_path / "a.exr", ref, depth="float")
+    hdrq.write(tmp_path / "b.exr", replace(ref, pixels=ref.pixels / 200), depth="float")
+    pair = (tmp_path / "a.exr", tmp_path / "b.exr")
+    (row,) = score([pair], ["pu-psnr"], photometry=Photometry(dist=Side(scale=200.0)))
+    assert row.value > 80
+    (row,) = score([Pair(dist=pair[1], ref=pair[0], carried={"dist_scale": "200"})], ["pu-psnr"])
+    assert row.value > 80
+    (row,) = score([Pair(dist=pair[1], ref=pair[0], carried={"dist_scale": "wide"})], ["pu-psnr"])
+    assert "positive number" in row.error
+
+
+def test_a_domain_is_not_forced_on_float_files(tmp_path):
+    light = scene(BT709)
+    hdrq.write(tmp_path / "a.exr", light, depth="float")
+    code = encode(light, "pq")
+    hdrq.write(tmp_path / "b.png", replace(code, domain="srgb"), depth="uint16")
+    (row,) = score(
+        [(tmp_path / "a.exr", tmp_path / "b.png")], ["pu-psnr"], photometry=Photometry(domain="pq")
+    )
+    assert row.value > 70
+    assert "stays nits" in row.how
+
+
+def test_peak_is_refused_where_the_reference_is_code(tmp_path):
+    hdrq.write(tmp_path / "a.png", Image(torch.rand(1, 3, 16, 16), "srgb"), depth="uint8")
+    hdrq.write(tmp_path / "b.exr", scene(BT709), depth="float")
+    hdrq.write(tmp_path / "c.png", Image(torch.rand(1, 3, 24, 24), "srgb"), depth="uint8")
+    (row,) = score(
+        [(tmp_path / "c.png", tmp_path / "b.exr")], ["pu-psnr"], photometry=Photometry(peak=1000.0)
+    )
+    assert "--dist-scale" in row.error
+    (row,) = score(
+        [(tmp_path / "c.png", tmp_path / "c.png")], ["pu-psnr"], photometry=Photometry(peak=1000.0)
+    )
+    assert "brightest" not in row.how
+
+
+def test_hlg_holds_light_up_to_its_nominal_peak():
+    a, b = (Image(torch.full((1, 3, 16, 16), v)) for v in (150.0, 400.0))
+    assert hdrq.metric("hlg:psnr")(a, b) < 30
+    code = encode(b, "hlg")
+    assert decode(code).pixels.mean().item() == pytest.approx(400, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "white"), [("srgb", 100), ("mu", 100), ("gamma", 100), ("linear", 100), ("hlg", 1000)]
+)
+def test_the_white_of_relative_codes_is_used_and_stated(encoding, white):
+    a, b = (Image(torch.full((1, 1, 16, 16), v)) for v in (0.5 * white, 0.25 * white))
+    reading = hdrq.metric(f"{encoding}:mse").read(a, b)
+    assert any(f"{encoding}: 1.0 = {white} cd/m²" in n for n in reading.notes)
+    from hdrq.registry import find
+
+    e = find("encoding", encoding)
+    codes = [e.encode(i.pixels, float(white)) for i in (a, b)]
+    assert reading.value.item() == pytest.approx(((codes[0] - codes[1]) ** 2).mean().item(), rel=1e-5)
+    twice = hdrq.metric(f"{encoding}:mse", photometry=Photometry(white=2.0 * white))
+    assert any(f"1.0 = {2 * white} cd/m²" in n for n in twice.read(a, b).notes)
+
+
+@pytest.mark.parametrize("encoding", ["pu21", "pq", "hlg"])
+def test_light_beyond_an_encoding_is_stated(encoding):
+    a, b = (Image(torch.full((1, 3, 16, 16), v)) for v in (20_000.0, 80_000.0))
+    notes = hdrq.metric(f"{encoding}:psnr").read(a, b).notes
+    assert any(f"where {encoding} ends, clamped" in n for n in notes)
+    assert any("clamped" in n for n in encode(a, encoding).notes)
+
+
+def test_swapped_arguments_of_a_tone_mapping_metric_are_refused():
+    light, code = Image(400 * torch.rand(1, 3, 168, 168)), Image(torch.rand(1, 3, 168, 168), "srgb")
+    for name in ("tmqi", "fsitm"):
+        with pytest.raises(DomainError, match="give the HDR image first"):
+            hdrq.metric(name)(code, light)
+        assert any("expects an HDR reference" in n for n in hdrq.metric(name).read(code, code).notes)
+        assert any("expects srgb code" in n for n in hdrq.metric(name).read(light, light).notes)
+
+
+@pytest.mark.shared
+def test_an_image_of_8_and_of_16_bits_is_identical_in_every_precision(shared):
+    pair = (shared / "cases" / "m_nat.png", shared / "cases" / "m_nat16.png")
+    for dtype in (torch.float32, torch.float64):
+        rows = list(score([pair], ["psnr", "ssim"], settings=Settings(dtype=dtype)))
+        assert [r.value for r in rows] == [float("inf"), pytest.approx(1.0, abs=1e-12)]
+    eight = (pair[0], pair[0])
+    assert [r.value for r in score([eight], ["psnr", "ssim"])] == [float("inf"), 1.0]
+
+
+def test_float64_reads_integers_exactly(tmp_path):
+    from hdrq.scoring.placing import placed
+
+    hdrq.write(tmp_path / "a.png", Image(torch.rand(1, 3, 16, 16), "srgb"), depth="uint8")
+    image = hdrq.read(tmp_path / "a.png")
+    exact = placed(image, torch.device("cpu"), torch.float64).pixels * 255
+    assert torch.equal(exact, exact.round())
+
+
+def test_primaries_that_do_not_exist_are_refused():
+    with pytest.raises(UsageError, match="no primaries are called 'bt601'"):
+        Photometry(primaries="bt601")
+
+
+@pytest.mark.parametrize("primaries", [BT2020, P3], ids=lambda p: p.name)
+@pytest.mark.parametrize("encoding", ["pq", "hlg", "srgb"])
+def test_encode_keeps_the_primaries_of_the_file(tmp_path, primaries, encoding):
+    from hdrq.encoding.convert import convert as run
+
+    low = replace(scene(primaries), pixels=scene(primaries).pixels / 5)
+    hdrq.write(tmp_path / "a.exr", low, depth="float")
+    job = [(tmp_path / "a.exr", tmp_path / f"{encoding}.png")]
+    (done,) = run(job, to=encoding, photometry=Photometry())
+    assert not done.error
+    code = hdrq.read(tmp_path / f"{encoding}.png")
+    assert (code.domain, code.primaries) == (encoding, primaries)
+    light = decode(code).pixels
+    assert np.allclose(light, low.pixels, rtol=2e-3, atol=2e-3)
