@@ -199,6 +199,16 @@ def test_the_profile_of_a_lossless_jpeg_xl_is_evaluated_or_said_not_to_be(tmp_pa
     assert "cannot be read here" in image.notes[0]
 
 
+def test_avif_without_code_points_takes_those_of_its_stream(tmp_path):
+    rows = RANDOM.integers(0, 1024, (16, 24, 3)).astype(np.uint16)
+    data = imagecodecs.avif_encode(
+        rows, 100, bitspersample=10, pixelformat="444", primaries=9, transfer=16, matrix=0
+    )
+    image = read(put(tmp_path / "x.avif", data.replace(b"colrnclx", b"freenclx")))
+    assert (image.domain, image.primaries) == ("pq", BT2020)
+    assert np.allclose(image.pixels[0].numpy(), rows.transpose(2, 0, 1) / 1023)
+
+
 # gain maps
 
 
@@ -245,6 +255,25 @@ def test_gain_map_numbers_survive_both_ways_of_writing():
         gain_map.from_iso(common[:-4], "x")
     with pytest.raises(FileError, match="version 1 is not supported"):
         gain_map.from_iso(b"\0\1" + common[2:], "x")
+
+
+def test_a_gain_map_in_jpeg_xl(tmp_path):
+    rows = np.full((8, 8, 3), 128, np.uint8)
+    base = imagecodecs.jpegxl_encode(rows, lossless=True, usecontainer=False)
+    map_ = imagecodecs.jpegxl_encode(np.full((4, 4), 255, np.uint8), lossless=True, usecontainer=False)
+    numbers = gain_map.to_iso(gain_map.GainMap(high=(2.0,) * 3, alternate_headroom=2.0))
+    bundle = b"\0" + struct.pack(">H", len(numbers)) + numbers + b"\0" + struct.pack(">I", 0) + map_
+
+    def box(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I4s", len(body) + 8, kind) + body
+
+    start = b"\0\0\0\x0cJXL \r\n\x87\n" + box(b"ftyp", b"jxl \0\0\0\0jxl ")
+    path = put(tmp_path / "x.jxl", start + box(b"jxlc", base) + box(b"jhgm", bundle))
+    image = read(path)
+    light = float(srgb_to_linear(torch.tensor(128 / 255, dtype=torch.float64)))
+    assert torch.allclose(image.pixels, torch.tensor((light + 1 / 64) * 4 - 1 / 64, dtype=torch.float32))
+    assert (image.domain, image.white_nits) == ("linear", 203)
+    assert torch.allclose(read(path, layer="base").pixels, torch.tensor(128 / 255))
 
 
 def test_an_hdr_base_leads_to_sdr_with_the_signs_turned():

@@ -13,6 +13,7 @@ from hdrq.errors import DomainError, FileError, UsageError
 from hdrq.io import gain_map, icc
 from hdrq.io.arrange import codes, planes
 from hdrq.io.atomic import atomic
+from hdrq.io.av1 import code_points_of
 from hdrq.io.color import Meaning, code_points, points_of
 from hdrq.io.isobmff import Items, Property, items_of, payload, track_properties
 from hdrq.io.memory import afford
@@ -64,7 +65,10 @@ def _primary(path: Path, data: bytes, items: Items, alpha: bool) -> Image:
     if data[8:12] == b"avis":
         notes.append("image sequence: its first frame is read")
     bits = _bits(properties) if rows.dtype != np.uint8 else 8
-    meaning = _meaning(properties, notes) or Meaning()
+    meaning = _meaning(properties, notes)
+    if meaning is None:
+        points = _points_of_stream(data, items, properties)
+        meaning = code_points(*points, notes) if points else Meaning()
     pixels = meaning.apply(planes(rows, 2**bits - 1, notes, alpha))
     pixels = _upright(pixels, properties, notes)
     return Image(pixels, meaning.domain, meaning.primaries, bits, notes=tuple(notes), path=str(path))
@@ -139,6 +143,13 @@ def _meaning(properties: list[Property], notes: list[str]) -> Meaning | None:
             first, transfer = struct.unpack_from(">HH", body, 4)
             return code_points(first, transfer, notes)
     return None
+
+
+def _points_of_stream(data: bytes, items: Items, properties: list[Property]) -> tuple[int, int] | None:
+    """Code points of the AV1 stream itself: in its configuration, else in the pixels' first bytes."""
+    streams = [body[4:] for kind, body in properties if kind == b"av1C"]
+    streams += [payload(data, items, item) for item in (items.primary, *items.parts(items.primary))]
+    return next((found for stream in streams if (found := code_points_of(stream))), None)
 
 
 def _upright(pixels: Tensor, properties: list[Property], notes: list[str]) -> Tensor:

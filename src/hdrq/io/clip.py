@@ -73,7 +73,7 @@ def read(path: Path, *, alpha: bool = False, part: str | int | None = None) -> I
 
 
 def _batch(path: Path, select: str) -> Image:
-    chosen = []
+    chosen: list[Image] = []
     for image in frames(path, select):
         afford(path, image.size[1], image.size[0], 24 * (len(chosen) + 1))
         chosen.append(image)

@@ -38,7 +38,7 @@ class UnknownVersion(FileError):
 class GainMap:
     """The numbers beside a gain map; three values each, for red, green and blue.
 
-    low, high          log2 of the gain at code 0 and at code 1
+    low, high          log2 of the gain at code 0 and at code 1, from SDR to HDR whichever the base is
     gamma              exponent that the code was raised to
     base_offset        added to the base before it is multiplied
     alternate_offset   subtracted afterwards
@@ -68,6 +68,7 @@ class GainMap:
             for v in (self.low, self.high, self.gamma, self.base_offset, self.alternate_offset)
         )
         stops = code ** (1 / gamma) * (high - low) + low
+        stops = -stops if self.base_is_hdr else stops
         return ((base + before) * torch.exp2(stops) - after).clamp(min=0)
 
 
@@ -214,8 +215,7 @@ def from_xmp(packet: bytes, path: object) -> GainMap:
     low, high, gamma = values("GainMapMin", 0.0), values("GainMapMax", 1.0), values("Gamma", 1.0)
     if min(gamma) <= 0:
         raise FileError(f"{path} is damaged: its gain map has a gamma of 0; read layer base")
-    if hdr_base:  # the numbers lead from SDR to HDR all the same; the other way round every sign turns
-        low, high = tuple(-v for v in low), tuple(-v for v in high)  # type: ignore[assignment]
+    if hdr_base:
         return GainMap(low, high, gamma, after, before, most, least, source="Adobe")
     return GainMap(low, high, gamma, before, after, least, most, source="Ultra HDR")
 

@@ -253,7 +253,7 @@ def write(
 def _encoded(rows: np.ndarray, quality: int, extra: bytes) -> bytes:
     import imagecodecs
 
-    data: bytes = imagecodecs.jpeg8_encode(np.ascontiguousarray(rows), level=quality, subsampling="444")
+    data = bytes(imagecodecs.jpeg8_encode(np.ascontiguousarray(rows), level=quality, subsampling="444"))
     return data[:2] + extra + data[2:]
 
 

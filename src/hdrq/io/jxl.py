@@ -138,10 +138,10 @@ def write(path: Path, image: Image, *, bits: int | None = None) -> tuple[str, ..
     if not 8 <= bits <= 16:
         raise UsageError(f"JPEG XL is written with 8 to 16 bits, not {bits}")
     rows, notes = codes(image.pixels, bits, 1.0, path)
-    data: bytes = imagecodecs.jpegxl_encode(
+    coded = imagecodecs.jpegxl_encode(
         rows, lossless=True, bitspersample=bits, usecontainer=False, numthreads=1
     )
-    data = codestream(path, data)  # from 13 bits on the encoder adds boxes that nothing here needs
+    data = codestream(path, bytes(coded))  # from 13 bits on the encoder adds boxes that nothing here needs
     head = parse(data)
     white = {"pq": 10_000.0, "hlg": 1000.0}.get(image.domain, image.white_nits or 255.0)
     if "colour" in head.spans:  # else 8 bits of sRGB

@@ -1,0 +1,104 @@
+"""Code points of an AV1 stream, for AVIF files that state none of their own. Source: AV1 Bitstream Specification, 5.5."""
+
+from __future__ import annotations
+
+SEQUENCE_HEADER = 1
+
+
+class _Bits:
+    """Numbers from a stream of bits, highest first. Running off the end is an IndexError."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.at = data, 0
+
+    def u(self, count: int) -> int:
+        value = 0
+        for _ in range(count):
+            value = value << 1 | (self.data[self.at >> 3] >> (7 - (self.at & 7)) & 1)
+            self.at += 1
+        return value
+
+    def uvlc(self) -> int:
+        zeros = 0
+        while not self.u(1):
+            zeros += 1
+        return self.u(zeros) + (1 << zeros) - 1
+
+
+def code_points_of(stream: bytes) -> tuple[int, int] | None:
+    """(primaries, transfer) of the first sequence header; None where there is none or it does not say."""
+    at = 0
+    try:
+        while at < len(stream):
+            head = stream[at]
+            at += 2 if head & 4 else 1
+            size, shift = 0, 0
+            if head & 2:
+                while True:
+                    byte = stream[at]
+                    at += 1
+                    size |= (byte & 127) << shift
+                    shift += 7
+                    if not byte & 128:
+                        break
+            else:
+                size = len(stream) - at
+            if head >> 3 & 15 == SEQUENCE_HEADER:
+                return _colours(_Bits(stream[at : at + size]))
+            at += size
+    except IndexError:
+        pass
+    return None
+
+
+def _colours(bits: _Bits) -> tuple[int, int] | None:
+    """sequence_header_obu() as far as color_config()."""
+    profile, _, reduced = bits.u(3), bits.u(1), bits.u(1)
+    if reduced:
+        bits.u(5)
+    else:
+        model = False
+        if bits.u(1):  # timing
+            bits.u(64)
+            if bits.u(1):
+                bits.uvlc()
+            model = bool(bits.u(1))
+            if model:
+                delay = bits.u(5) + 1
+                bits.u(32 + 5 + 5)
+        initial_delay = bits.u(1)
+        for _ in range(bits.u(5) + 1):
+            bits.u(12)
+            if bits.u(5) > 7:
+                bits.u(1)
+            if model and bits.u(1):
+                bits.u(2 * delay + 1)
+            if initial_delay and bits.u(1):
+                bits.u(4)
+    wide, high = bits.u(4) + 1, bits.u(4) + 1
+    bits.u(wide + high)
+    if not reduced and bits.u(1):  # frame numbers
+        bits.u(7)
+    bits.u(3)  # superblocks, filter intra, intra edge
+    if not reduced:
+        bits.u(4)  # interintra, masked compound, warped motion, dual filter
+        if bits.u(1):  # order hint
+            order = True
+            bits.u(2)
+        else:
+            order = False
+        choose = bits.u(1)
+        forced = 2 if choose else bits.u(1)
+        if forced > 0 and not bits.u(1):
+            bits.u(1)
+        if order:
+            bits.u(3)
+    bits.u(3)  # superres, cdef, restoration
+    deep = bits.u(1)
+    if profile == 2 and deep:
+        bits.u(1)
+    if profile != 1:
+        bits.u(1)  # monochrome
+    if not bits.u(1):
+        return None
+    return bits.u(8), bits.u(8)
