@@ -1,4 +1,4 @@
-"""Colours of a tone-mapped picture, brought back towards those of the scene.
+"""Colours of a tone-mapped image, brought back towards those of the scene.
 
 light is the scene and shown the operator's result, both linear BT.709 (N, 3, H, W). Every correction keeps
 the luminance of `shown`, except where it says so.

@@ -74,7 +74,7 @@ def sheet(found: Sequence[Tile], label: str = "") -> Image:
     """The tiles in rows, as sRGB code."""
     pictures = [t for t in found if t.code.numel()]
     if not pictures:
-        raise UsageError(f"no operator made a picture: {found[0].error if found else 'none was named'}")
+        raise UsageError(f"no operator made an image: {found[0].error if found else 'none was named'}")
     _, _, h, w = pictures[0].code.shape
     columns = max(1, min(len(pictures), round((len(pictures) * h / w * 1.5) ** 0.5)))
     rows = -(-len(pictures) // columns)

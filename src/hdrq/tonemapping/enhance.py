@@ -1,4 +1,4 @@
-"""A tone-mapped picture made again at a quality one asks for, by a network that takes quality and content apart."""
+"""A tone-mapped image made again at a quality one asks for, by a network that takes quality and content apart."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def enhancer(text: str, device: torch.device) -> Any:
     """The network of NET[@WEIGHTS], or the line that says how to get one."""
     name, _, weights = text.partition("@")
     if name not in ENHANCERS:
-        raise UsageError(f"no network called '{name}' enhances pictures; there is {', '.join(ENHANCERS)}")
+        raise UsageError(f"no network called '{name}' enhances images; there is {', '.join(ENHANCERS)}")
     return load(name, weights, "srgb").to(device)
 
 
@@ -44,7 +44,7 @@ def enhance_files(
             image = io.read(source)
             if image.domain != "srgb":
                 raise DomainError(
-                    f"{source} holds {image.domain}; --enhance takes tone-mapped pictures of sRGB code"
+                    f"{source} holds {image.domain}; --enhance takes tone-mapped images of sRGB code"
                 )
             if min(image.size) < _LEAST:
                 raise PixelError(f"{source} is smaller than {_LEAST} pixels a side, too small for --enhance")

@@ -1,4 +1,4 @@
-"""Banterle 2006: the photographic curve undone, where the picture's own lights say so."""
+"""Banterle 2006: the photographic curve undone, where the image's own lights say so."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def banterle_2006(
     spread: float = 0.04,
     transfer: Transfer = "srgb",
 ) -> Tensor:
-    """Half peak · white (L - 1 + sqrt((1 - L)² + 4 L / white²)), mixed with the linear picture by an expand map.
+    """Half peak · white (L - 1 + sqrt((1 - L)² + 4 L / white²)), mixed with the linear image by an expand map.
 
     white   of the photographic curve that is undone; how steep highlights become
     lights  rank from which pixels count as light sources

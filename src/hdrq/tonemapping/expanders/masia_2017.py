@@ -1,4 +1,4 @@
-"""Masia 2017: a gamma regressed on statistics of the picture."""
+"""Masia 2017: a gamma regressed on statistics of the image."""
 
 from __future__ import annotations
 

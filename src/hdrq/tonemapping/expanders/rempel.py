@@ -33,7 +33,7 @@ def rempel(
 ) -> Tensor:
     """(black + (peak / gain - black) C) · (1 + (gain - 1) b), b the blurred mask of clipped pixels, held at edges.
 
-    gain   of the brightest areas over the linear picture
+    gain   of the brightest areas over the linear image
     sigma  of the blur, pixels; auto is 30 on 1080 lines
     video  clip at 230 instead of 254, for compressed video
     """

@@ -1,4 +1,4 @@
-"""Chiu 1993: a gain that varies slowly over the picture."""
+"""Chiu 1993: a gain that varies slowly over the image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One gain for the whole picture."""
+"""One gain for the whole image."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _GREY = (0.299, 0.587, 0.114)  # OpenCV's grey
 _BEYOND = 10  # times that range above the rank 99.9 %, before float32 overflows
 _DECADES = 2.3  # of the result, between ranks 0.1 and 99.9 %
 
-# W = 10^|G| - 1 at 0, 1, 2 ... just noticeable differences. Fitted to two pictures of pfstools 2.2, whose gradients show
+# W = 10^|G| - 1 at 0, 1, 2 ... just noticeable differences. Fitted to two images of pfstools 2.2, whose gradients show
 # the response at every contrast up to 40; further out the steps grow evenly to the last, 10 510.
 # fmt: off
 _EVERY_THRESHOLD = (
@@ -57,7 +57,7 @@ def mantiuk_2006(
     gamma: float = 1.0,
     variant: Literal["paper", "pfstools", "opencv"] = "paper",
 ) -> Tensor:
-    """Responses to the contrasts of log10 L at every scale times `factor`, and the picture that has them.
+    """Responses to the contrasts of log10 L at every scale times `factor`, and the image that has them.
 
     equalise  contrasts get the rank they have in the scene, times factor, in place of their own size
     response  jnd: 106 thresholds accumulated, up to W = 10 510; power: the paper's fit W^0.4185

@@ -1,4 +1,4 @@
-"""Mertens 2007 on exposures that are cut out of one HDR picture."""
+"""Mertens 2007 on exposures that are cut out of one HDR image."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from hdrq.tonemapping.operator import OperatorCard, operator
 
 _N = 0.73  # of the receptors' response
 _WHITE, _BLACK = 5.0, 5.0 / 32  # references, in terms of the adaptation luminance
-# Of pfstools, found from its pictures:
+# Of pfstools, found from its images:
 _SLOPE_AT_25 = 0.138312  # divisor of the colours' exponent
 _LOCAL_REFERENCE = 60.0  # adaptation of the references where every pixel has its own
 _RADIUS, _ALIKE, _POWER = 4, 1.6094379124341003, 6  # weight exp(-(|ln L - ln L'| / ln 5)^6) in a disc

@@ -1,4 +1,4 @@
-"""A picture from wanted contrasts between neighbours at every scale, by weighted least squares."""
+"""An image from wanted contrasts between neighbours at every scale, by weighted least squares."""
 
 from __future__ import annotations
 

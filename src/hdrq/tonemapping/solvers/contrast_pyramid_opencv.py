@@ -1,7 +1,7 @@
-"""Contrasts of all scales scaled, and a picture that has them: Mantiuk 2006 with the shortcuts of OpenCV 5.0.
+"""Contrasts of all scales scaled, and an image that has them: Mantiuk 2006 with the shortcuts of OpenCV 5.0.
 
 Its pyramid halves and doubles by straight lines, so that gathering is not the transpose of spreading; all contrasts
-count alike; and conjugate gradients begin at the picture itself and stop early, which is part of the result.
+count alike; and conjugate gradients begin at the image itself and stop early, which is part of the result.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Contrasts of all scales, and a picture that nearly has them: Mantiuk 2006 with the solver of pfstools 2.2.
+"""Contrasts of all scales, and an image that nearly has them: Mantiuk 2006 with the solver of pfstools 2.2.
 
-Four things there are part of the result; they were found from its pictures, not from its text. The pyramid ends above
+Four things there are part of the result; they were found from its images, not from its text. The pyramid ends above
 three pixels a side. What the coarsest level holds is added to the sum of the divergences, so that the mean is bound
-loosely. Conjugate gradients begin at the picture itself and go back to the best they had, forgetting their direction,
+loosely. Conjugate gradients begin at the image itself and go back to the best they had, forgetting their direction,
 when the residual has risen four times in a row. They end at a thousandth of the right side. In float32 a rounding
-error moves the turning points: pictures agree to about 5e-4, no two machines to 1e-5.
+error moves the turning points: images agree to about 5e-4, no two machines to 1e-5.
 """
 
 from __future__ import annotations

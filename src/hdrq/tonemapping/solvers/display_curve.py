@@ -15,7 +15,7 @@ from hdrq.image.blur import burt
 def sensitivity(cycles: float, nits: np.ndarray, distance_m: float = 0.5) -> np.ndarray:
     """Contrast sensitivity at a spatial frequency, cycles per degree, under adaptation to `nits`.
 
-    Source: Daly 1993, The Visible Differences Predictor, for a picture of one square degree
+    Source: Daly 1993, The Visible Differences Predictor, for an image of one square degree
     """
     a = 0.801 * (1 + 0.7 / nits) ** -0.2
     b = 0.3 * (1 + 100 / nits) ** 0.15

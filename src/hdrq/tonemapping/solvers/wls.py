@@ -18,7 +18,7 @@ _LOOSE = 10  # times the tolerance: an error that is worth a word
 
 
 class Unsettled(UserWarning):
-    """The solution was not reached within the passes; the picture is smoothed, but not quite as asked."""
+    """The solution was not reached within the passes; the image is smoothed, but not quite as asked."""
 
 
 def wls(target: Tensor, data: float | Tensor, across: Tensor, down: Tensor) -> Tensor:
@@ -90,7 +90,7 @@ def _one(right: Tensor, across: Tensor, down: Tensor, data: float, tolerance: fl
         x, r = x + step * p, r - step * q
     if left > (_LOOSE * tolerance) ** 2 * whole + 1e-30:
         warn(
-            f"smoothing along edges stopped {(left / whole) ** 0.5:.1%} short of its solution; a picture of few levels "
+            f"smoothing along edges stopped {(left / whole) ** 0.5:.1%} short of its solution; an image of few levels "
             "(posterised, 8 bits) settles slowly; hand it over in float64, or smaller",
             Unsettled,
             stacklevel=2,
