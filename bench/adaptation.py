@@ -30,8 +30,8 @@ import hdrq
 from hdrq import io
 from hdrq.distillation.samples import Row, make_set
 from hdrq.distillation.sources import Source, Sources, find_sources, opened
-from hdrq.distillation.student import Rendered, items_of
-from hdrq.distillation.teacher_scores import Cache, answers, scale_of, teach
+from hdrq.distillation.student import RenderedRows, items_of
+from hdrq.distillation.teacher_scores import Cache, quality_scale, score_rows, stored_scores
 from hdrq.encoding.photometry import Photometry
 from hdrq.evaluation.statistics.correlation import plcc, srocc
 from hdrq.image.transfer import linear_to_srgb
@@ -39,11 +39,11 @@ from hdrq.io import atomic
 from hdrq.records import Image, Viewing
 from hdrq.registry import find
 from hdrq.scoring.scorer import Scorer, metric
-from hdrq.training.feed import Feed, Item
-from hdrq.training.image_cache import Pixels
-from hdrq.training.settings import Run
-from hdrq.training.student import build
-from hdrq.training.train import train
+from hdrq.training.batches import BatchLoader, Item
+from hdrq.training.image_cache import ImageCache
+from hdrq.training.loop import fit
+from hdrq.training.network import build
+from hdrq.training.settings import Settings
 from hdrq.training.validation import predict
 
 SMALL = bool(os.environ.get("SMALL"))
@@ -65,11 +65,11 @@ VTAMIQ = {
     "blocks": 2,
     "scales": 1,
 }
-RUN = Run(
+RUN = Settings(
     net="vtamiq",
     options={**VTAMIQ, **({"width": 24, "depth": 1, "heads": 2, "mlp": 48} if SMALL else {})},
     source="pairs judged by hdrvdp3",
-    source_screen="sdr",
+    source_display="sdr",
     patches=16 if SMALL else 64,
     test_patches=16 if SMALL else 144,  # as many as fit beside each other
     batch=4 if SMALL else 8,
@@ -98,14 +98,14 @@ class Judged:
         return [replace(i, dist=f"{kind}/{i.dist}", ref=f"{kind}/{i.ref}") for i in made]
 
 
-class Both(Pixels):
+class Both(ImageCache):
     """Code of SDR pairs and light of HDR ones in one store."""
 
     def __init__(self, folder: Path, sdr: Judged, hdr: Judged) -> None:
         super().__init__(folder)
         self.of = {
-            "sdr": Rendered(folder, sdr.rows, sdr.files, encoding="srgb"),
-            "hdr": Rendered(folder, hdr.rows, hdr.files),
+            "sdr": RenderedRows(folder, sdr.rows, sdr.files, encoding="srgb"),
+            "hdr": RenderedRows(folder, hdr.rows, hdr.files),
         }
 
     def get(self, path: str | Path) -> np.ndarray:
@@ -165,26 +165,26 @@ def judged(rows: list[Row], sources: Sequence[Source], cache: Cache) -> Judged:
         metric(m, photometry=Photometry(viewing=Viewing(45))) for m in ("hdrvdp3", *CHEAP)
     ]
     for scorer in scorers:
-        for told in teach(rows, scorer, files, cache, pictures):
+        for told in score_rows(rows, scorer, files, cache, pictures):
             if told.done % 400 < told.new:
                 print(f"{scorer}: {told.done} of {told.total}", flush=True)
-        scores[str(scorer)] = answers(rows, scorer, files, cache)
+        scores[str(scorer)] = stored_scores(rows, scorer, files, cache)
     teacher, *cheap = scores
     return Judged(
         rows,
-        1 - scale_of(scorers[0], scores[teacher]).quality(scores[teacher]),
+        1 - quality_scale(scorers[0], scores[teacher]).quality(scores[teacher]),
         {c: scores[c] for c in cheap},
         files,
     )
 
 
-def run_of(arm: str, seed: int) -> Run:
+def student_settings(arm: str, seed: int) -> Settings:
     """Settings of an arm."""
     run = replace(RUN, seed=seed)
     if arm == "simulated":
-        return replace(run, target=RUN.source, target_screen="hdr", target_labels="loss")
+        return replace(run, target=RUN.source, target_display="hdr", target_labels="loss")
     if arm == "coral":
-        return replace(run, target="HDR light", target_screen="nits", align="coral", align_weight=0.025)
+        return replace(run, target="HDR light", target_display="nits", align="coral", align_weight=0.025)
     return run
 
 
@@ -193,7 +193,7 @@ def one(arm: str, seed: int, held: set[str], sdr: Judged, hdr: Judged, store: Bo
     folder = OUT / f"{arm}-{seed}"
     if (folder / "result.json").exists():
         return dict(json.loads((folder / "result.json").read_text()))
-    run = run_of(arm, seed)
+    run = student_settings(arm, seed)
     learnt = {r.scene for r in [*sdr.rows, *hdr.rows]} - held
     source = sdr.items(learnt, "sdr")
     target = {
@@ -201,14 +201,14 @@ def one(arm: str, seed: int, held: set[str], sdr: Judged, hdr: Judged, store: Bo
         "simulated": source,
         "coral": [replace(i, label=None) for i in hdr.items(learnt, "hdr")],
     }[arm]
-    for _ in train(run, source, (), folder, target=target, resume=True, pixels=store):
+    for _ in fit(run, source, (), folder, target=target, resume=True, images=store):
         pass
     module = build(run)
     module.load_state_dict(torch.load(folder / "last.pt", map_location="cpu", weights_only=True)["module"])
     result: dict[str, Any] = {"arm": arm, "seed": seed, "held_out": sorted(held)}
     for kind, screen, pairs in (("hdr", "nits", hdr), ("sdr", "sdr", sdr)):
         items = pairs.items(held, kind)
-        said = predict(module, run, Feed(run, items, screen, store, 2), items, torch.device("cpu"))
+        said = predict(module, run, BatchLoader(run, items, screen, store, 2), items, torch.device("cpu"))
         result[kind] = agreement(said, np.array([i.label for i in items]))
         chosen = [i for i, r in enumerate(pairs.rows) if r.scene in held and np.isfinite(pairs.loss[i])]
         result[kind] |= {c: srocc(-v[chosen], pairs.loss[chosen]) for c, v in pairs.cheap.items()}

@@ -29,21 +29,21 @@ from torch import nn
 import hdrq
 from hdrq.distillation.samples import make_set
 from hdrq.distillation.sources import Source, Sources, find_sources
-from hdrq.distillation.student import Rendered
-from hdrq.distillation.teacher_scores import Cache, answers, scale_of, teach
+from hdrq.distillation.student import RenderedRows
+from hdrq.distillation.teacher_scores import Cache, quality_scale, score_rows, stored_scores
 from hdrq.encoding.photometry import Photometry
 from hdrq.evaluation.statistics.correlation import plcc, srocc
 from hdrq.io import atomic
 from hdrq.records import Viewing
 from hdrq.scoring.scorer import metric
-from hdrq.training.data import items_of, without_scenes
-from hdrq.training.feed import Feed, Item
-from hdrq.training.image_cache import Pixels
-from hdrq.training.meta_learning import meta_train
-from hdrq.training.settings import Run
-from hdrq.training.student import build
-from hdrq.training.train import train
-from hdrq.training.validation import best_of, predict
+from hdrq.training.batches import BatchLoader, Item
+from hdrq.training.checkpoint import load_best
+from hdrq.training.data import hold_out_scenes, items_of
+from hdrq.training.image_cache import ImageCache
+from hdrq.training.loop import fit
+from hdrq.training.network import build
+from hdrq.training.settings import Settings
+from hdrq.training.validation import predict
 
 SMALL = bool(os.environ.get("SMALL"))
 DATA = Path(os.environ.get("DATA", "../shared/data"))
@@ -62,13 +62,13 @@ KADID = (
     "multiplicative-noise", "denoise", "brighten", "darken", "mean-shift", "jitter", "patch-swap",
     "pixelation", "banding", "colour-block", "sharpening", "contrast",
 )  # fmt: skip
-RUN = Run(
+RUN = Settings(
     net="resnet18",
     options={"classes": 1},
     encoding="srgb",
     white="sdr",
-    source_screen="code",
-    feed="squeezed",
+    source_display="code",
+    input="resized",
     crop=32 if SMALL else 160,
     margin=4 if SMALL else 24,
     batch=4 if SMALL else 16,
@@ -96,7 +96,7 @@ CPU = torch.device("cpu")
 
 def main() -> None:
     torch.set_num_threads(1)
-    learn, look, store = the_set()
+    learn, look, store = build_set()
     starts: dict[str, Callable[[nn.Module], None]] = {}
     said = {}
     nets = [n for n in NETS if ONLY in ("", n)]
@@ -114,7 +114,7 @@ def main() -> None:
         write(found, said)
 
 
-def the_set() -> tuple[list[Item], list[Item], Pixels]:
+def build_set() -> tuple[list[Item], list[Item], ImageCache]:
     """(pictures to pre-train on, pictures of a fifth of the scenes, their store), labelled with hdrvdp3's quality 0..1."""
     cache = Cache(OUT / "scores.sqlite")
     sources: list[Source] = []
@@ -124,50 +124,50 @@ def the_set() -> tuple[list[Item], list[Item], Pixels]:
     files = {str(s.path): s.sha256 for s in sources}
     rows = make_set(sources, KADID, 120 if SMALL else 2000, side=SIDE, displays=("sdr-100",))
     teacher, pictures = metric("hdrvdp3", photometry=Photometry(viewing=Viewing(45))), Sources()
-    for told in teach(rows, teacher, files, cache, pictures):
+    for told in score_rows(rows, teacher, files, cache, pictures):
         if told.done % 400 < told.new:
             print(f"{teacher}: {told.done} of {told.total}", flush=True)
-    scores = answers(rows, teacher, files, cache)
-    quality = scale_of(teacher, scores).quality(scores)
+    scores = stored_scores(rows, teacher, files, cache)
+    quality = quality_scale(teacher, scores).quality(scores)
     items = [
         Item(f"dist:{r.number}", None, float(q), r.scene, r.distortion)
         for r, q in zip(rows, quality)
         if np.isfinite(q)
     ]
-    return *without_scenes(items, 0.2, 0), Rendered(OUT / "pixels", rows, files, encoding="srgb")
+    return *hold_out_scenes(items, 0.2, 0), RenderedRows(OUT / "pixels", rows, files, encoding="srgb")
 
 
-def run_of(net: str, **settings: Any) -> Run:
+def student_settings(net: str, **settings: Any) -> Settings:
     return replace(RUN, **{**NETS[net], **settings})
 
 
 def pretrained(
-    net: str, learn: Sequence[Item], look: Sequence[Item], store: Pixels
+    net: str, learn: Sequence[Item], look: Sequence[Item], store: ImageCache
 ) -> tuple[Callable[[nn.Module], None], float]:
     """(what puts pre-trained weights into a network, their agreement with hdrvdp3 on pictures held out)."""
-    run, folder, start = run_of(net, source="pristine pictures, distorted"), OUT / f"{net}-plain", blind
+    run, folder, start = student_settings(net, source="pristine pictures, distorted"), OUT / f"{net}-plain", blind
     if net == "metaiqa":
         pretrained("resnet18", learn, look, store)
         run, start = replace(run, rate=TUNED, epochs=max(1, run.epochs // 2)), bodied
-    for _ in train(run, learn, (), folder, start=start, resume=True, pixels=store):
+    for _ in fit(run, learn, (), folder, start=start, resume=True, images=store):
         pass
     if net == "metaiqa":
-        state = best_of(folder)
+        state = load_best(folder)
         run = replace(run, meta=META, rate=TUNED, epochs=1 if SMALL else 3)
         folder = OUT / f"{net}-meta"
-        for _ in meta_train(run, learn, (), folder, start=lambda m: put(m, state), resume=True, pixels=store):
+        for _ in fit(run, learn, (), folder, start=lambda m: put(m, state), resume=True, images=store):
             pass
-    state = best_of(folder)
+    state = load_best(folder)
     module = build(run)
     put(module, state)
     predicted = answers_of(module, run, look, store)
     return lambda m: put(m, state), srocc(predicted, np.array([i.label for i in look]))
 
 
-def answers_of(module: nn.Module, run: Run, items: Sequence[Item], store: Pixels) -> np.ndarray:
+def answers_of(module: nn.Module, run: Settings, items: Sequence[Item], store: ImageCache) -> np.ndarray:
     """Scores in full precision: bfloat16 would tie them."""
     run = replace(run, precision="float32")
-    return predict(module, run, Feed(run, items, "code", store, 2), items, CPU)
+    return predict(module, run, BatchLoader(run, items, "code", store, 2), items, CPU)
 
 
 def blind(module: nn.Module) -> None:
@@ -180,7 +180,7 @@ def blind(module: nn.Module) -> None:
 
 def bodied(module: nn.Module) -> None:
     """MetaIQA on the body of the ResNet-18 that was pre-trained; its head is random."""
-    taught = best_of(OUT / "resnet18-plain")
+    taught = load_best(OUT / "resnet18-plain")
     body = {f"body.{k}": v for k, v in taught.items() if not k.startswith("fc.")}
     found = module.load_state_dict(body, strict=False)
     assert not found.unexpected_keys
@@ -199,13 +199,13 @@ def one(
     folder = OUT / f"{net}-{'pretrained' if start else 'scratch'}-{seed}"
     if (folder / "result.json").exists():
         return dict(json.loads((folder / "result.json").read_text()))
-    run = run_of(net, source="livec", seed=seed, epochs=EPOCHS, rate=TUNED if start else RUN.rate)
-    learn, look = without_scenes(photographs, 0.2, seed)
-    store = Pixels(OUT / "photographs")
-    for _ in train(run, learn, (), folder, start=start or blind, resume=True, pixels=store):
+    run = student_settings(net, source="livec", seed=seed, epochs=EPOCHS, rate=TUNED if start else RUN.rate)
+    learn, look = hold_out_scenes(photographs, 0.2, seed)
+    store = ImageCache(OUT / "photographs")
+    for _ in fit(run, learn, (), folder, start=start or blind, resume=True, images=store):
         pass
     module = build(run)
-    put(module, best_of(folder))
+    put(module, load_best(folder))
     predicted = answers_of(module, run, look, store)
     label = np.array([i.label for i in look])
     result = {

@@ -21,8 +21,8 @@ from hdrq.distillation.report import agreement
 from hdrq.distillation.samples import make_set, read_rows, write_rows
 from hdrq.distillation.sources import Sources, find_sources
 from hdrq.distillation.split import split
-from hdrq.distillation.student import Rendered
-from hdrq.distillation.teacher_scores import Cache, Scored, answers, scale_of, teach
+from hdrq.distillation.student import RenderedRows
+from hdrq.distillation.teacher_scores import Cache, Scored, quality_scale, score_rows, stored_scores
 from hdrq.errors import FileError, UnknownName, UsageError
 from hdrq.evaluation.statistics.correlation import srocc
 from hdrq.image.render import room
@@ -139,18 +139,18 @@ def test_a_killed_teacher_goes_on_where_it_was_and_repeats_nothing(sources, rows
     files = files_of(sources)
     whole = Cache(tmp_path / "whole.sqlite")
     once = Counting("pu21:ssim")
-    list(teach(rows, once, files, whole, Sources(), 4))
+    list(score_rows(rows, once, files, whole, Sources(), 4))
     path = tmp_path / "parts.sqlite"
     counted = Counting("pu21:ssim")
     for stop in (3, 2, 1000):  # records until the kill
         cache = Cache(path)
-        for number, record in enumerate(teach(rows, counted, files, cache, Sources(), 4)):
+        for number, record in enumerate(score_rows(rows, counted, files, cache, Sources(), 4)):
             assert isinstance(record, Scored)
             if number + 1 == stop:
                 break
         cache.close()
     assert counted.pairs == once.pairs == len(rows)
-    assert np.array_equal(answers(rows, once, files, whole), answers(rows, counted, files, Cache(path)))
+    assert np.array_equal(stored_scores(rows, once, files, whole), stored_scores(rows, counted, files, Cache(path)))
 
 
 def test_another_level_file_or_option_is_another_score(sources, rows) -> None:
@@ -175,20 +175,20 @@ def test_a_damaged_cache_is_named(tmp_path) -> None:
 
 
 def test_quality_runs_from_worst_to_best_whatever_the_unit() -> None:
-    jod = scale_of(metric("hdrvdp3"), np.array([2.0, 9.0, 10.0]))
+    jod = quality_scale(metric("hdrvdp3"), np.array([2.0, 9.0, 10.0]))
     assert jod.quality(np.array([10.0, 5.0, -1.0])).tolist() == [1.0, 0.5, 0.0]
-    lower = scale_of(metric("pu21:gmsd"), np.linspace(0, 0.3, 1000))
+    lower = quality_scale(metric("pu21:gmsd"), np.linspace(0, 0.3, 1000))
     quality = lower.quality(np.array([0.0, 0.1, 0.3]))
     assert quality[0] == 1
     assert (np.diff(quality) < 0).all()
     with pytest.raises(UsageError, match="same score"):
-        scale_of(metric("hdrvdp3"), np.full(5, 10.0))
+        quality_scale(metric("hdrvdp3"), np.full(5, 10.0))
 
 
 def test_the_checks_say_what_is_missing() -> None:
     rng = np.random.default_rng(0)
     easy = check(np.linspace(0.85, 1, 100), {"pu21:psnr": np.linspace(20, 50, 100)})
-    assert easy.cheap["pu21:psnr"] == pytest.approx(1)
+    assert easy.simple["pu21:psnr"] == pytest.approx(1)
     assert any("covered" in line for line in easy.lines())
     assert any("above 0.8" in line for line in easy.lines())
     good = check(rng.random(1000), {"pu21:psnr": rng.random(1000)})
@@ -303,7 +303,7 @@ def test_a_student_of_sdr_code_is_shown_the_code(images, tmp_path, monkeypatch) 
 
 def test_a_tone_mapped_picture_is_code_too(sources, rows, tmp_path) -> None:
     row = replace(next(r for r in rows if r.display == "light"), distortion="reinhard", level=0.0)
-    code = Rendered(tmp_path, [row], files_of(sources), encoding="srgb").get(f"dist:{row.number}")
+    code = RenderedRows(tmp_path, [row], files_of(sources), encoding="srgb").get(f"dist:{row.number}")
     assert code.shape == (3, 64, 64)
     assert code.min() >= 0
     assert 0.3 < code.max() <= 1

@@ -23,15 +23,15 @@ from hdrq.errors import UsageError
 from hdrq.evaluation.statistics.correlation import srocc
 from hdrq.nn.weights import span
 from hdrq.records import Image
-from hdrq.training.display_augmentation import SCREENS, seen
-from hdrq.training.feed import Feed, Item
-from hdrq.training.image_cache import Pixels
-from hdrq.training.settings import Run, adjust, small
-from hdrq.training.student import factor
-from hdrq.training.train import Kept, Step, Validation, train
+from hdrq.training.batches import BatchLoader, Item
+from hdrq.training.display_augmentation import DISPLAYS, displayed_code
+from hdrq.training.image_cache import ImageCache
+from hdrq.training.loop import Saved, Step, Validation, fit
+from hdrq.training.network import factor
+from hdrq.training.settings import Settings, adjust, reduced
 
 TINY = {"width": 48, "depth": 2, "heads": 3, "mlp": 96, "reduction": 8, "dropout": 0.0, "drop_path": 0.0}
-RUN = Run(
+RUN = Settings(
     net="vtamiq",
     options=TINY,
     batch=4,
@@ -71,20 +71,20 @@ def steps(records) -> list[float]:
 def test_a_small_recipe_overfits_eight_pairs(items, tmp_path) -> None:
     torch.set_num_threads(2)
     run = replace(RUN, batch=8, epochs=90, loss={"mae": 1.0, "pearson": 0.5}, schedule="cosine", flips=False)
-    last = [r for r in train(run, items, items, tmp_path) if isinstance(r, Validation)][-1]
+    last = [r for r in fit(run, items, items, tmp_path) if isinstance(r, Validation)][-1]
     assert last.srocc > 0.95
     assert srocc(last.predicted, [i.label for i in items]) == pytest.approx(last.srocc)
 
 
 def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(items, tmp_path) -> None:
     run = replace(RUN, epochs=4, options={**TINY, "dropout": 0.1, "drop_path": 0.1}, ema=0.9)
-    whole = list(train(run, items, items[:2], tmp_path / "a"))
+    whole = list(fit(run, items, items[:2], tmp_path / "a"))
     reached = False
-    for record in train(run, items, items[:2], tmp_path / "b", keep_every=0.0):
+    for record in fit(run, items, items[:2], tmp_path / "b", save_every=0.0):
         reached = reached or (isinstance(record, Step) and record.step == 5)
-        if reached and isinstance(record, Kept):  # in the middle of an epoch of two steps
+        if reached and isinstance(record, Saved):  # in the middle of an epoch of two steps
             break
-    rest = list(train(run, items, items[:2], tmp_path / "b", resume=True))
+    rest = list(fit(run, items, items[:2], tmp_path / "b", resume=True))
     assert len(steps(rest)) == len(steps(whole)) - 5
     assert steps(rest) == steps(whole)[-len(steps(rest)) :]
     a, b = (torch.load(tmp_path / f / "best.pt", weights_only=True)["module"] for f in "ab")
@@ -98,13 +98,13 @@ def test_a_killed_process_resumes_bit_for_bit(items, tmp_path) -> None:
         f"""
         import sys, json, torch
         from pathlib import Path
-        from hdrq.training.train import train
-        from hdrq.training.feed import Item
-        from hdrq.training.settings import Run
+        from hdrq.training.loop import fit
+        from hdrq.training.batches import Item
+        from hdrq.training.settings import Settings
         torch.set_num_threads(1)
-        run = Run(net="vtamiq", options={TINY!r}, batch=4, patches=48, test_patches=64, epochs=12)
+        run = Settings(net="vtamiq", options={TINY!r}, batch=4, patches=48, test_patches=64, epochs=12)
         items = [Item(**i) for i in json.loads(Path(sys.argv[2]).read_text())]
-        list(train(run, items, items[:2], Path(sys.argv[1]), resume=True, keep_every=0.0))
+        list(fit(run, items, items[:2], Path(sys.argv[1]), resume=True, save_every=0.0))
         """
     )
     listed = tmp_path / "items.json"
@@ -122,7 +122,9 @@ def test_a_killed_process_resumes_bit_for_bit(items, tmp_path) -> None:
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert start(tmp_path / "cut").wait() == 0
-    a, b = (torch.load(tmp_path / f / "last.pt", weights_only=True)["module"] for f in ("whole", "cut"))
+    a, b = (
+        torch.load(tmp_path / f / "last.pt", weights_only=True)["learner"]["module"] for f in ("whole", "cut")
+    )
     assert all(torch.equal(a[k], b[k]) for k in a)
     assert (tmp_path / "whole" / "metrics.csv").read_text() == curve.read_text()
 
@@ -133,19 +135,19 @@ def test_two_processes_do_what_one_does(items, tmp_path) -> None:
         import json, sys, torch
         from dataclasses import replace
         from pathlib import Path
-        from hdrq.training.train import Kept, Step, train
-        from hdrq.training.feed import Item
-        from hdrq.training.settings import Run
+        from hdrq.training.loop import Step, fit
+        from hdrq.training.batches import Item
+        from hdrq.training.settings import Settings
         torch.set_num_threads(1)
-        run = Run(net="vtamiq", options={TINY!r}, batch=4, patches=48, test_patches=64, epochs=2,
-                  loss={{"mae": 1.0, "rank": 1.0, "pearson": 1.0}}, target="x", target_screen="hdr", align="coral")
+        run = Settings(net="vtamiq", options={TINY!r}, batch=4, patches=48, test_patches=64, epochs=2,
+                  loss={{"mae": 1.0, "rank": 1.0, "pearson": 1.0}}, target="x", target_display="hdr", align="coral")
         items = [Item(**i) for i in json.loads(Path(sys.argv[2]).read_text())]
         bare = [Item(i.dist, i.ref, None) for i in items]
-        records = train(run, items, items[:2], Path(sys.argv[1]), target=bare)
+        records = fit(run, items, items[:2], Path(sys.argv[1]), target=bare)
         losses = [r.loss for r in records if isinstance(r, Step)]
         Path(sys.argv[1], f"losses{{__import__('os').environ.get('RANK', '')}}.json").write_text(json.dumps(losses))
         slow = replace(run, rate=1e-9, epochs=9, patience=1)  # nothing gets better: all stop after two epochs
-        found = train(slow, items, items, Path(sys.argv[1], "slow"), target=bare)
+        found = fit(slow, items, items, Path(sys.argv[1], "slow"), target=bare)
         assert len([r for r in found if isinstance(r, Step)]) == len(losses)
         """
     )
@@ -168,10 +170,10 @@ def test_two_processes_do_what_one_does(items, tmp_path) -> None:
 def test_unlabelled_targets_take_part_in_the_alignment_only(items, tmp_path) -> None:
     bare = [replace(i, label=None) for i in items]
     run = replace(RUN, target="same", align="coral", align_weight=1.0, epochs=1)
-    found = [r for r in train(run, items, [], tmp_path, target=bare) if isinstance(r, Step)]
+    found = [r for r in fit(run, items, [], tmp_path, target=bare) if isinstance(r, Step)]
     assert all(r.aligned > 0 for r in found)
     labelled = replace(run, align="", target_weight=1.0)
-    both = [r for r in train(labelled, items, [], tmp_path / "l", target=items) if isinstance(r, Step)]
+    both = [r for r in fit(labelled, items, [], tmp_path / "l", target=items) if isinstance(r, Step)]
     assert both[0].aligned == 0
 
 
@@ -181,7 +183,7 @@ def test_alignment_without_a_target_is_refused() -> None:
 
 
 def test_batches_depend_on_their_place_alone(items, tmp_path) -> None:
-    feed = Feed(RUN, items, "sdr", Pixels(tmp_path))
+    feed = BatchLoader(RUN, items, "sdr", ImageCache(tmp_path))
     first, again = (list(feed.batches(3)) for _ in range(2))
     later = list(feed.batches(3, start=1))
     assert all(torch.equal(a.dist, b.dist) for a, b in zip(first, again))
@@ -192,12 +194,12 @@ def test_batches_depend_on_their_place_alone(items, tmp_path) -> None:
 def test_threads_may_ask_for_the_same_picture_at_once(items, tmp_path) -> None:
     """Each time a fresh folder, so that all of them find it missing and decode it together."""
     path, workers = items[0].ref, 8
-    whole = Pixels(tmp_path / "alone").get(path)
+    whole = ImageCache(tmp_path / "alone").get(path)
     with ThreadPoolExecutor(workers) as pool:
         for i in range(10):
-            pixels, gate = Pixels(tmp_path / str(i)), Barrier(workers)
+            pixels, gate = ImageCache(tmp_path / str(i)), Barrier(workers)
 
-            def ask(_: int, pixels: Pixels = pixels, gate: Barrier = gate) -> np.ndarray:
+            def ask(_: int, pixels: ImageCache = pixels, gate: Barrier = gate) -> np.ndarray:
                 gate.wait()
                 return pixels.get(path)
 
@@ -208,12 +210,12 @@ def test_threads_may_ask_for_the_same_picture_at_once(items, tmp_path) -> None:
 def test_training_screens_follow_the_papers_distributions() -> None:
     random = torch.Generator().manual_seed(0)
     for name, peak, sd in (("sdr", 100, 10), ("hdr", 5000, 500)):
-        drawn = [SCREENS[name].draw(random) for _ in range(2000)]
+        drawn = [DISPLAYS[name].draw(random) for _ in range(2000)]
         peaks, lux = np.array([d.peak_nits for d in drawn]), np.array([d.ambient_lux for d in drawn])
         assert peaks.mean() == pytest.approx(peak, rel=0.02)
         assert peaks.std() == pytest.approx(sd, rel=0.1)
         assert lux.mean() == pytest.approx(100, rel=0.03)
-        assert np.allclose([d.black_nits for d in drawn], peaks / SCREENS[name].contrast)
+        assert np.allclose([d.black_nits for d in drawn], peaks / DISPLAYS[name].contrast)
 
 
 @pytest.mark.shared
@@ -223,7 +225,7 @@ def test_the_screen_and_the_code_are_the_papers(shared) -> None:
     x = torch.from_numpy(p["wrapper_x"])
     black, white = span(RUN.encoding, RUN.white)
     for screen, key in (("sdr", "wrapper_sdr_pmax_half"), ("hdr", "wrapper_hdrlike_pmax_half")):
-        ours = ((seen(x, screen, "pu21", None) - black) / (white - black) - 0.5) / 0.5
+        ours = ((displayed_code(x, screen, "pu21", None) - black) / (white - black) - 0.5) / 0.5
         assert (ours - torch.from_numpy(p[key])).abs().max() < 1e-5
 
 
@@ -255,5 +257,5 @@ def test_a_wrong_setting_is_refused(key: str, value: str, says: str) -> None:
 def test_settings_take_texts() -> None:
     run = adjust(RUN, {"rate": "3e-5", "loss.rank": "0.5", "options.depth": "3", "align_weight": "0.1"})
     assert (run.rate, run.loss["rank"], run.options["depth"], run.align_weight) == (3e-5, 0.5, 3, 0.1)
-    assert small(run).steps == 4
+    assert reduced(run).steps == 4
     assert run.digest != RUN.digest

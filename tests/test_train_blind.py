@@ -15,23 +15,22 @@ from hdrq.errors import MissingPart, TooLarge, UsageError
 from hdrq.image.resize import linear_resize
 from hdrq.nn.nets.qdnet import QdNet
 from hdrq.records import Image
+from hdrq.training.batches import BatchLoader, Item
 from hdrq.training.data import data_of, items_of
-from hdrq.training.disentanglement import disentangled, with_partners
-from hdrq.training.feed import Feed, Item
-from hdrq.training.image_cache import Pixels
-from hdrq.training.meta_learning import meta_train
+from hdrq.training.disentanglement import disentangling_loss, with_partners
+from hdrq.training.image_cache import ImageCache
+from hdrq.training.loop import Saved, Step, Validation, fit
 from hdrq.training.meta_tasks import Meta, tasks_of
-from hdrq.training.settings import Run, adjust
-from hdrq.training.student import falling
-from hdrq.training.train import Kept, Step, Validation, train
+from hdrq.training.network import rate_factor
+from hdrq.training.settings import Settings, adjust
 
-RUN = Run(
+RUN = Settings(
     net="metaiqa",
     options={"classes": 4},
     encoding="srgb",
     white="sdr",
-    source_screen="code",
-    feed="squeezed",
+    source_display="code",
+    input="resized",
     crop=32,
     margin=4,
     batch=6,
@@ -94,7 +93,7 @@ PAIRED = replace(
     RUN,
     net="vtamiq",
     options={"width": 24, "depth": 1, "heads": 2, "mlp": 48, "reduction": 4, "scales": 1},
-    feed="patches",
+    input="patches",
     patches=24,
     test_patches=24,
 )
@@ -129,7 +128,7 @@ def test_meta_learning_needs_fewer_steps_afterwards(pairs, tmp_path) -> None:
     """Query losses of later outer steps are lower than those of the first: the start suits its tasks better."""
     assert set(tasks_of(pairs)) == {"gaussian-blur", "white-noise"}
     meta = {"tasks": 2, "inner": 2, "rate": 0.5, "support": 0.6}
-    found = losses(meta_train(replace(PAIRED, epochs=16, rate=3e-3, meta=meta), pairs, (), tmp_path))
+    found = losses(fit(replace(PAIRED, epochs=16, rate=3e-3, meta=meta), pairs, (), tmp_path))
     assert len(found) == 16
     assert sum(found[-5:]) < sum(found[:5])
     with pytest.raises(UsageError, match="two distortions"):
@@ -141,13 +140,13 @@ def test_meta_learning_needs_fewer_steps_afterwards(pairs, tmp_path) -> None:
 @pytest.mark.parametrize("meta", [RUN.meta, {"outer": "batches", "tasks": 3, "query": 4}])
 def test_a_resumed_meta_training_is_the_uninterrupted_one(pairs, tmp_path, meta) -> None:
     asked = replace(PAIRED, meta=meta)
-    whole = losses(meta_train(asked, pairs, pairs[:4], tmp_path / "a"))
+    whole = losses(fit(asked, pairs, pairs[:4], tmp_path / "a"))
     seen = 0
-    for record in meta_train(asked, pairs, pairs[:4], tmp_path / "b", keep_every=0.0):
+    for record in fit(asked, pairs, pairs[:4], tmp_path / "b", save_every=0.0):
         seen += isinstance(record, Step)
-        if seen == 3 and isinstance(record, Kept):  # in the middle of the second epoch
+        if seen == 3 and isinstance(record, Saved):  # in the middle of the second epoch
             break
-    rest = losses(meta_train(asked, pairs, pairs[:4], tmp_path / "b", resume=True))
+    rest = losses(fit(asked, pairs, pairs[:4], tmp_path / "b", resume=True))
     assert rest == whole[3:]
     a, b = (torch.load(tmp_path / f / "best.pt", weights_only=True)["module"] for f in "ab")
     assert all(torch.equal(a[k], b[k]) for k in a)
@@ -172,12 +171,12 @@ def test_the_paper_moves_by_a_share_and_the_program_keeps_the_copy(pairs, tmp_pa
             for k, v in module[name].named_parameters()
         )
 
-    list(meta_train(one, pairs, (), tmp_path / "far", start=start("far")))
+    list(fit(one, pairs, (), tmp_path / "far", start=start("far")))
     near = replace(one, meta={**RUN.meta, "rate": 1e-3})
-    list(meta_train(near, pairs, (), tmp_path / "near", start=start("near")))
+    list(fit(near, pairs, (), tmp_path / "near", start=start("near")))
     assert moved("near") == pytest.approx(1e-3 * moved("far"), rel=0.01)
     program = replace(one, batch=15, meta={"outer": "batches", "tasks": 4, "query": 4})
-    list(meta_train(program, pairs, (), tmp_path / "program", start=start("program")))
+    list(fit(program, pairs, (), tmp_path / "program", start=start("program")))
     assert moved("program") > 100 * moved("near")
     held = torch.load(tmp_path / "program" / "last.pt", weights_only=True)["learner"]
     for name, first in module["program"].first.items():  # one batch: a quarter of the copy's way
@@ -187,26 +186,32 @@ def test_the_paper_moves_by_a_share_and_the_program_keeps_the_copy(pairs, tmp_pa
 def test_rates_compound_as_in_the_programs() -> None:
     """Rates of MetaIQA's meta-training (x0.9) and fine-tuning (x0.8) at epochs of theirs."""
     asked = replace(RUN, schedule="compounding", fall=0.9, every=2)
-    assert [1e-4 * falling(asked, e, 0.0) for e in (0, 5, 9)] == pytest.approx(
+    assert [1e-4 * rate_factor(asked, e, 0.0) for e in (0, 5, 9)] == pytest.approx(
         [1e-4, 5.3e-5, 1.2e-5], rel=0.02
     )
     asked = replace(asked, fall=0.8, every=10)
-    assert [1e-4 * falling(asked, e, 0.0) for e in (9, 19, 29)] == pytest.approx(
+    assert [1e-4 * rate_factor(asked, e, 0.0) for e in (9, 19, 29)] == pytest.approx(
         [1e-4, 1.1e-5, 1.2e-7], rel=0.05
     )
     asked = replace(asked, schedule="staircase", every=5)
-    assert [falling(asked, e, 0.0) for e in (4, 5, 14)] == pytest.approx([1, 0.8, 0.64])
+    assert [rate_factor(asked, e, 0.0) for e in (4, 5, 14)] == pytest.approx([1, 0.8, 0.64])
 
 
-def test_new_settings_leave_old_digests_alone() -> None:
-    """A checkpoint of a run made before these settings were there can be gone on from."""
-    assert Run(net="vtamiq").digest == "ff9f15beaa69"
-    assert Run(net="vtamiq", beta2=0.99).digest != Run(net="vtamiq").digest
+def test_the_digest_changes_with_every_setting_but_the_length() -> None:
+    """So that a training can be lengthened and nothing else."""
+    usual = Settings(net="vtamiq").digest
+    assert Settings(net="vtamiq", epochs=99, steps=7, patience=2).digest == usual
+    others = [
+        Settings(net="vtamiq", beta2=0.99),
+        Settings(net="vtamiq", seed=1),
+        Settings(net="vtamiq", options={"a": 1}),
+    ]
+    assert len({usual, *(s.digest for s in others)}) == 4
 
 
 def test_a_squeezed_picture_is_seen_whole(items, tmp_path) -> None:
     asked = replace(RUN, aspect=1.5)
-    feed = Feed(asked, items, "code", Pixels(tmp_path))
+    feed = BatchLoader(asked, items, "code", ImageCache(tmp_path))
     seen = feed.batch(items[:2], None).dist
     whole = hdrq.read(items[0].dist).pixels
     assert seen.shape == (2, 3, 32, 48)
@@ -221,25 +226,25 @@ def test_a_later_stage_begins_with_the_best_and_resumes(pairs, tmp_path) -> None
         PAIRED, meta={}, schedule="constant", epochs=4, stages=((2, 1e-2), (2, 1e-4)), best_by="mse", batch=15
     )
     whole, begun = [], 0
-    for record in train(asked, pairs, pairs[:6], tmp_path / "a"):
+    for record in fit(asked, pairs, pairs[:6], tmp_path / "a"):
         whole.append(record)
-        if isinstance(record, Kept) and record.path.name == "last.pt":
+        if isinstance(record, Saved) and record.path.name == "last.pt":
             last, best = (torch.load(tmp_path / "a" / f, weights_only=True) for f in ("last.pt", "best.pt"))
             if (last["progress"]["epoch"], last["progress"]["stage"]) == (2, 1):
                 begun += 1
-                assert all(torch.equal(v, best["module"][k]) for k, v in last["module"].items())
-                assert not last["optimiser"]["state"]
+                assert all(torch.equal(v, best["module"][k]) for k, v in last["learner"]["module"].items())
+                assert not last["learner"]["optimiser"]["state"]
     assert begun == 1
     rates = [r.rate for r in whole if isinstance(r, Step)]
     assert rates == pytest.approx([1e-2] * 4 + [1e-4] * 4)
-    for record in train(asked, pairs, pairs[:6], tmp_path / "b", keep_every=0.0):
+    for record in fit(asked, pairs, pairs[:6], tmp_path / "b", save_every=0.0):
         if isinstance(record, Step) and record.step == 6:
             break
-    rest = losses(train(asked, pairs, pairs[:6], tmp_path / "b", resume=True))
+    rest = losses(fit(asked, pairs, pairs[:6], tmp_path / "b", resume=True))
     assert rest == losses(whole)[-len(rest) :]
     looks = [r for r in whole if isinstance(r, Validation)]
     assert any(r.best for r in looks)
-    assert adjust(Run(net="koncept512", epochs=3), {"stages": "[[1, 1e-3], [2, 1e-4]]"}).stages[1] == (
+    assert adjust(Settings(net="koncept512", epochs=3), {"stages": "[[1, 1e-3], [2, 1e-4]]"}).stages[1] == (
         2,
         1e-4,
     )
@@ -251,37 +256,39 @@ def test_the_content_of_a_picture_at_the_quality_of_another() -> None:
     torch.manual_seed(0)
     net = QdNet(latent=8).train()
     x, y = torch.randn(2, 2, 3, 64, 64)
-    q, _, kl = disentangled(net, {"kl": 1.0}, x, y)
-    _, _, same = disentangled(net, {"same": 1.0}, x, y)
-    _, _, moved = disentangled(net, {"moved": 1.0}, x, y)
+    q, _, kl = disentangling_loss(net, {"kl": 1.0}, x, y)
+    _, _, same = disentangling_loss(net, {"same": 1.0}, x, y)
+    _, _, moved = disentangling_loss(net, {"moved": 1.0}, x, y)
     assert q.shape == (2,)
     assert min(t.item() for t in (kl, same, moved)) > 0
     with torch.no_grad():
         for layer in (net.mean, net.log_variance):
             layer.weight.zero_()
             layer.bias.zero_()
-    assert disentangled(net, {"kl": 1.0}, x, y)[2].item() == 0  # the posterior is the prior
+    assert disentangling_loss(net, {"kl": 1.0}, x, y)[2].item() == 0  # the posterior is the prior
     some = [Item(f"{s}{n}", None, 0.0, s) for s in "ab" for n in range(3)]
     assert [(i.dist, i.ref) for i in with_partners(some)][:3] == [("a0", "a1"), ("a1", "a2"), ("a2", "a0")]
 
 
 def test_no_patience_is_left_after_a_resume(pairs, tmp_path) -> None:
     asked = replace(PAIRED, meta={}, epochs=9, patience=1, rate=1e-9)
-    assert len([r for r in train(asked, pairs, pairs[:4], tmp_path) if isinstance(r, Validation)]) < 9
-    assert not losses(train(asked, pairs, pairs[:4], tmp_path, resume=True))
+    assert len([r for r in fit(asked, pairs, pairs[:4], tmp_path) if isinstance(r, Validation)]) < 9
+    assert not losses(fit(asked, pairs, pairs[:4], tmp_path, resume=True))
 
 
 def test_half_precision_and_accumulation_learn_alike(pairs, tmp_path) -> None:
     """The first loss in bfloat16 is that in float32 to its three digits; accumulated steps share one update."""
     asked = replace(PAIRED, meta={}, batch=15, epochs=1, flips=False)
-    first = losses(train(asked, pairs, (), tmp_path / "a"))[0]
-    half = losses(train(replace(asked, precision="bfloat16"), pairs, (), tmp_path / "b"))[0]
+    first = losses(fit(asked, pairs, (), tmp_path / "a"))[0]
+    half = losses(fit(replace(asked, precision="bfloat16"), pairs, (), tmp_path / "b"))[0]
     assert half == pytest.approx(first, rel=0.03)
     assert half != first
     for name, steps in (("one", 1), ("two", 2)):
-        list(train(replace(asked, batch=5, accumulate=6 // steps), pairs, (), tmp_path / name))
+        list(fit(replace(asked, batch=5, accumulate=6 // steps), pairs, (), tmp_path / name))
     one, two = (
-        torch.load(tmp_path / f / "last.pt", weights_only=True)["optimiser"]["state"][0]["step"].item()
+        torch.load(tmp_path / f / "last.pt", weights_only=True)["learner"]["optimiser"]["state"][0][
+            "step"
+        ].item()
         for f in ("one", "two")
     )
     assert (one, two) == (1, 2)
@@ -293,7 +300,7 @@ def test_a_batch_that_does_not_fit_says_which_to_try(pairs, tmp_path) -> None:
 
     with pytest.raises(TooLarge, match="try --set batch=3"):
         list(
-            train(
+            fit(
                 replace(PAIRED, meta={}),
                 pairs,
                 (),
@@ -306,7 +313,7 @@ def test_a_batch_that_does_not_fit_says_which_to_try(pairs, tmp_path) -> None:
 def test_without_tensorboard_one_line_says_what_to_install(items, tmp_path, monkeypatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "torch.utils.tensorboard", None)
     with pytest.raises(MissingPart, match="pip install tensorboard"):
-        next(train(replace(RUN, meta={}), items, (), tmp_path, tensorboard=True))
+        next(fit(replace(RUN, meta={}), items, (), tmp_path, tensorboard=True))
 
 
 def test_metaiqa_from_the_prompt_meta_training_then_fine_tuning(
@@ -315,7 +322,7 @@ def test_metaiqa_from_the_prompt_meta_training_then_fine_tuning(
     monkeypatch.setenv("HDRQ_MODELS", str(tmp_path / "meta"))
     tiny = ("--device", "cpu", "--set", "options.classes=4")
     asked = ("train", "--dataset", "kadid", "-m", "metaiqa", "--data", kadid, *tiny, "-o", tmp_path / "meta")
-    code, out, _ = run(*asked, "--dry-run", "--variant", "program")
+    code, out, _ = run(*asked, "--dry-run", "--variant", "program", "--set", "start=")
     assert code == 0
     assert "metaiqa-meta, variant program" in out
     assert "s a step" in out
@@ -360,7 +367,7 @@ def test_koncept512_and_qdnet_from_the_prompt(run, tmp_path) -> None:
         "train", "--dataset", "koniq", "-m", "koncept512", "--data", koniq, *ends, "-o", tmp_path / "k"
     )
     assert code == 0, err
-    assert "3 pictures, 3 held out" in err
+    assert "3 images, 3 held out" in err
     code, _, err = run(
         *("train", "--dataset", "espl-live-hdr", "-m", "qdnet", "--data", espl, *ends, "-o", tmp_path / "q"),
         *("--set", "crop=48", "--set", "options.latent=8"),

@@ -12,7 +12,7 @@ import hdrq
 from hdrq.cli import main
 from hdrq.records import Image
 from hdrq.registry import find, names
-from hdrq.training.data import data_of, items_of, without_scenes
+from hdrq.training.data import data_of, hold_out_scenes, items_of
 from hdrq.training.settings import from_recipe
 
 TINY = {"width": 24, "depth": 1, "heads": 2, "mlp": 48, "reduction": 4, "scales": 1}
@@ -71,7 +71,7 @@ def test_scenes_are_held_out_whole(kadid) -> None:
     assert len(items) == 30
     assert min(i.label for i in items) == 0
     assert max(i.label for i in items) == 1
-    learn, out = without_scenes(items, 0.34, seed=0)
+    learn, out = hold_out_scenes(items, 0.34, seed=0)
     assert len({i.scene for i in out}) == 1
     assert not {i.scene for i in learn} & {i.scene for i in out}
     best = min(items, key=lambda i: i.label)

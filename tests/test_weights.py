@@ -179,7 +179,7 @@ def test_the_only_trained_weights_are_the_default_and_two_must_be_named() -> Non
 
 
 def test_an_authors_checkpoint_is_imported_whole(tmp_path: Path) -> None:
-    card, _ = adoption.adopt([official(tmp_path / "ours.pth")], "vtamiq", options={"heads": 2, "grid": 3})
+    card, _ = adoption.import_checkpoint([official(tmp_path / "ours.pth")], "vtamiq", options={"heads": 2, "grid": 3})
     assert (card.name, card.net, card.encoding, card.options["sampling"]) == (
         "ours",
         "vtamiq",
@@ -194,11 +194,11 @@ def test_an_authors_checkpoint_is_imported_whole(tmp_path: Path) -> None:
 def test_what_no_shape_tells_is_asked_for(tmp_path: Path) -> None:
     path = official(tmp_path / "ours.pth")
     with pytest.raises(UsageError, match="no tensor tells the heads of this vtamiq; add --set heads=N"):
-        adoption.adopt([path], "vtamiq")
+        adoption.import_checkpoint([path], "vtamiq")
     with pytest.raises(UsageError, match="has no option 'head'"):
-        adoption.adopt([path], "vtamiq", options={"head": 2})
+        adoption.import_checkpoint([path], "vtamiq", options={"head": 2})
     with pytest.raises(UsageError, match="is no name for weights"):
-        adoption.adopt([path], "vtamiq", options={"heads": 2}, name="../x")
+        adoption.import_checkpoint([path], "vtamiq", options={"heads": 2}, name="../x")
 
 
 def test_wrappers_and_prefixes_are_looked_through(tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ def test_a_malicious_file_is_refused_and_runs_nothing(tmp_path: Path, how: str) 
         torch.save(held, path, _use_new_zipfile_serialization=how == "torch")
     mark.unlink(missing_ok=True)
     with pytest.raises(FileError) as said:
-        adoption.adopt([path], "vtamiq")
+        adoption.import_checkpoint([path], "vtamiq")
     assert "\n" not in str(said.value)
     assert not mark.exists()
     if how != "npz":
@@ -265,7 +265,7 @@ def test_broken_files_are_refused_in_one_line(tmp_path: Path) -> None:
         cut = tmp_path / "cut.pth"
         cut.write_bytes(data[:size])
         with pytest.raises(FileError) as said:
-            adoption.adopt([cut], "vtamiq", options={"heads": 2})
+            adoption.import_checkpoint([cut], "vtamiq", options={"heads": 2})
         assert "\n" not in str(said.value)
     with pytest.raises(FileError, match="no such file"):
         foreign.read(tmp_path / "absent.pth")
@@ -287,7 +287,7 @@ def test_wrong_shapes_and_missing_keys_are_refused(tmp_path: Path, home: Path, s
         theirs[key] = theirs[key].reshape(shape)
     torch.save(theirs, tmp_path / "odd.pth")
     with pytest.raises(HdrqError) as said:
-        adoption.adopt([tmp_path / "odd.pth"], "vtamiq", options={"heads": 2})
+        adoption.import_checkpoint([tmp_path / "odd.pth"], "vtamiq", options={"heads": 2})
     assert "\n" not in str(said.value)
     assert not list(home.glob("*")), "nothing may be installed"
 
@@ -363,7 +363,7 @@ def listed(server: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "home": server.url,
     }
     monkeypatch.setattr(adoption, "published", lambda: [entry])
-    monkeypatch.setattr(adoption, "adopt", partial(adoption.adopt, options={"heads": 2}))
+    monkeypatch.setattr(adoption, "adopt", partial(adoption.import_checkpoint, options={"heads": 2}))
     return entry
 
 

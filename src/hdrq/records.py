@@ -211,9 +211,11 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A training run, spelled out.
+    """The settings of a training.
 
     variants  other settings by name, where the paper and its authors' program differ
+    fits      requests that this recipe answers for its network: "plain", "distortions", "photographs", "adapt",
+              "adapt:TARGET"; "default" for the recipe of the network that is trained where none is named
     """
 
     name: str
@@ -221,3 +223,4 @@ class Recipe:
     settings: Mapping[str, Any]
     source: str = ""
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    fits: tuple[str, ...] = ()

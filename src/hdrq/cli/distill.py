@@ -1,4 +1,4 @@
-"""hdrq distill: any metric into a small fast network."""
+"""hdrq distill: train a small, fast network to predict a metric."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 _USUAL = "jpegxt,jpeg-pu,noise,blur"
 
 
-@click.command(short_help="Distil any metric into a small fast network.")
+@click.command(short_help="Train a small, fast network to predict a metric.")
 @click.option(
     "-t",
     "--teacher",
     required=True,
     metavar="METRIC,...",
-    help="What is learnt: a metric, the mean of several, or `opinions` of the dataset or manifest named by --images.",
+    help="Metric to predict, several for their mean, or mos: the scores of the dataset or manifest in --images.",
 )
 @click.option("-s", "--student", default="norvdpnet++", show_default=True, metavar="[CODE:]NET[@WEIGHTS]")
 @click.option(
@@ -35,69 +35,74 @@ _USUAL = "jpegxt,jpeg-pu,noise,blur"
     multiple=True,
     required=True,
     metavar="DIR|FILE",
-    help="Pictures, manifests, or a set.csv made before.",
+    help="Images, folders, manifests, or a set.csv made before.",
 )
 @click.option(
     "--distortions",
     default=_USUAL,
     show_default=True,
     metavar="NAME,...",
-    help="See: hdrq list distortions. Tone mappers and expanders count as distortions too.",
+    help="See: hdrq list distortions. Tone mappers and expanders can be used too.",
 )
-@click.option("-n", "count", type=int, default=20_000, show_default=True, help="Pairs.")
-@click.option("--crop", type=int, default=256, show_default=True, help="Side of a pair, pixels.")
+@click.option("-n", "count", type=int, default=20_000, show_default=True, help="Number of image pairs.")
+@click.option("--crop", type=int, default=256, show_default=True, help="Side of the image pairs, pixels.")
 @click.option(
     "--displays",
     default="sdr,bright",
     show_default=True,
     metavar="NAME,...",
-    help="Screens that pictures of code are shown on.",
+    help="Displays that show images of code.",
 )
 @click.option(
     "--hold-out",
     default="",
     metavar="SCENE,...",
-    help="Never learnt from; patterns such as '*7' too.  [default: a fifth, drawn]",
+    help="Scenes that are not trained on, or patterns such as '*7'.  [default: a fifth, drawn]",
 )
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--ppd", type=float, default=45.0, show_default=True, help="For teachers that ask.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the set and the training.")
 @click.option(
-    "--batch", type=int, default=8, show_default=True, help="Pairs that a teacher is asked about at once."
+    "--ppd", type=float, default=45.0, show_default=True, help="Pixels per degree, for teachers that need it."
+)
+@click.option(
+    "--batch", type=int, default=8, show_default=True, help="Image pairs that a teacher scores at once."
 )
 @click.option(
     "--set",
     "settings",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Of the training, e.g. options.widths=[8,16,32,64,64].",
+    help="Setting of the training, such as options.widths=[8,16,32,64,64].",
 )
 @click.option("--name", default="", help="Name of the weights.")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Run folder.  [default: runs/NAME]"
 )
 @click.option(
-    "--cache", type=click.Path(path_type=Path), metavar="FILE", help="Scores that several runs share."
+    "--cache",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="File of teacher scores that several distillations share.",
 )
-@click.option("--resume", is_flag=True, help="Go on where the run folder stands.")
+@click.option("--resume", is_flag=True, help="Go on with the distillation in the run folder.")
 @click.option(
     "--make-set",
     type=click.Choice(["recipes", "pictures"]),
-    help="Write set.csv, or also the pairs as EXR, and stop.",
+    help="Write set.csv (recipes), or also the image pairs as EXR (pictures), and stop.",
 )
-@click.option("--on-the-fly", is_flag=True, help="Make pictures anew in every epoch instead of keeping them.")
-@click.option("--float32", is_flag=True, help="Keep the weights in single precision.")
+@click.option("--on-the-fly", is_flag=True, help="Render images in every epoch instead of storing them.")
+@click.option("--float32", is_flag=True, help="Store the weights in single precision.")
 @click.option(
-    "--dry-run", is_flag=True, help="Time a few rows of the teacher and a step of the student, and stop."
+    "--dry-run", is_flag=True, help="Check everything, time the teacher and a step of the student, and stop."
 )
 @_options.device_option
 def distill(**options: Any) -> None:
-    """Teach a small network what a metric says of distorted pictures.
+    """Train a small network to predict what a metric says of distorted images.
 
     \b
     hdrq distill --teacher hdrvdp3 --images ~/hdr --distortions jpegxt,noise,blur -o RUN
     hdrq distill --teacher hdrvdp3,cvvdp --student pu-vtamiq --images ~/hdr --images ~/sdr --dry-run
     hdrq distill --teacher tmqi --distortions reinhard,drago,durand --images ~/hdr
-    hdrq distill --teacher opinions --images kadid --student pu-diqm
+    hdrq distill --teacher mos --images kadid --student pu-diqm
     """
     from hdrq.distillation.distill import distill as records
     from hdrq.scoring.batch import device_of
@@ -136,7 +141,7 @@ def _task(options: dict[str, Any]) -> Task:
                 f"{'-n' if name == 'count' else '--' + name} must be at least {least}, not {options[name]}"
             )
     return Task(
-        teachers=("opinions",) if teacher == "opinions" else tuple(map(str, split_requests([teacher]))),
+        teachers=(teacher,) if teacher in ("mos", "opinions") else tuple(map(str, split_requests([teacher]))),
         student=options["student"],
         images=tuple(Path(i).expanduser() for i in options["images"]),
         distortions=_listed(options["distortions"]),
@@ -159,14 +164,14 @@ def _listed(text: str) -> tuple[str, ...]:
 
 
 def _make(task: Task, folder: Path, cache: Path | None, pictures: bool) -> None:
-    """The set alone."""
-    from hdrq.distillation.distill import the_set
+    """Write the set only."""
     from hdrq.distillation.image_files import write_pictures
     from hdrq.distillation.samples import write_rows
+    from hdrq.distillation.task import build_set
     from hdrq.distillation.teacher_scores import Cache
 
     folder.mkdir(parents=True, exist_ok=True)
-    rows, _, left = the_set(task, Cache(cache or folder / "scores.sqlite"))
+    rows, _, left = build_set(task, Cache(cache or folder / "scores.sqlite"))
     for line in left:
         say(f"hdrq: left out: {line}")
     path = write_rows(rows, folder / "set.csv")
@@ -177,7 +182,7 @@ def _make(task: Task, folder: Path, cache: Path | None, pictures: bool) -> None:
 
 
 def _follow(records: Iterator[Any]) -> None:
-    """Lines for what should be read, a bar for what takes long, the card's path for the next program."""
+    """Notes and validations as lines, progress as a bar; the path of the card on stdout."""
     import sys
 
     from tqdm import tqdm
@@ -210,13 +215,16 @@ def _follow(records: Iterator[Any]) -> None:
             shown.clear()
             for name, found in record.agreement.items():
                 say(_agreement(name, found))
+            say(
+                f"hdrq: use the weights with: HDRQ_MODELS={record.card.parent} hdrq score ... -m '{record.metric}'"
+            )
             click.echo(str(record.card))
     shown.close()
 
 
 def _agreement(name: str, found: dict[str, Any]) -> str:
-    """One line: what held-out scenes say."""
-    counted = f"{found['rows']} rows of {found['scenes']} unseen scenes"
+    """One line on the agreement with the teacher on held-out scenes."""
+    counted = f"{found['rows']} rows of {found['scenes']} held-out scenes"
     if "srocc" not in found:
         return f"  {name:20s} {counted}"
     low, high = found.get("srocc_interval", ("?", "?"))

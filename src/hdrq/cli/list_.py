@@ -78,7 +78,8 @@ def _weights(net: str | None) -> str:
     """The weights at hand of a learned metric's network."""
     if net is None:
         return ""
-    from hdrq.nn.weights import UNTRAINED, cards
+    from hdrq.nn.weight_files import cards
+    from hdrq.nn.weights import UNTRAINED
 
     held = dict.fromkeys(card.name for card, _ in cards() if card.net == net and card.recipe != UNTRAINED)
     return ", ".join(held) or "none: train or import them"

@@ -1,4 +1,4 @@
-"""hdrq models: weights, and the cards they answer to."""
+"""hdrq models: list, import, fetch and verify the weights of learned metrics."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from hdrq.errors import HdrqError, UsageError
 
 @click.group(short_help="Weights of learned metrics: list, show, import, fetch, verify.")
 def models() -> None:
-    """Weights of learned metrics. They live in $HDRQ_MODELS or the user's cache; some come with hdrq."""
+    """Weights of learned metrics. They are stored in $HDRQ_MODELS or the user's cache; some come with hdrq."""
 
 
 @models.command(name="list")
 @_options.output_options
 def list_(format_: str | None, output: str | None) -> None:
-    """List what is here, and what others publish."""
-    from hdrq.nn.weights import UNTRAINED, cards, published
+    """List the weights that are here, and published ones that can be fetched."""
+    from hdrq.nn.weight_files import broken_cards, cards, published
+    from hdrq.nn.weights import UNTRAINED
 
     rows, here = [], set()
     for card, path in cards():
@@ -32,6 +33,9 @@ def list_(format_: str | None, output: str | None) -> None:
         state = "untrained" if card.recipe == UNTRAINED else "here"
         size = f"{path.stat().st_size / 1e6:.1f} MB"
         rows.append(_row(card.name, card.net, card.encoding, state, size, card.licence))
+    for path, why in broken_cards():
+        say(f"hdrq: {why}")
+        rows.append(_row(path.stem, "", "", "damaged card", "", ""))
     for entry in published():
         if entry["name"] not in here:
             rows.append(
@@ -55,7 +59,7 @@ def show(name: str) -> None:
     """Print the card of NAME as JSON."""
     import json
 
-    from hdrq.nn.weights import find_card, published
+    from hdrq.nn.weight_files import find_card, published
 
     entry = next((p for p in published() if p["name"] == name), None)
     try:
@@ -71,24 +75,25 @@ def show(name: str) -> None:
 @models.command(name="import")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
 @click.option(
-    "--as", "net", required=True, metavar="NET", help="The network the file is of: vtamiq, pieapp ..."
+    "--as", "net", required=True, metavar="NET", help="Network that the file belongs to: vtamiq, pieapp ..."
 )
-@click.option("--name", default="", help="What to call the weights.  [default: the file's name]")
+@click.option("--name", default="", help="Name of the weights.  [default: the file's name]")
 @click.option(
-    "--encoding", default="", metavar="NAME", help="The code it was trained on, where no layout says so."
+    "--encoding", default="", metavar="NAME", help="Code it was trained on, where the layout does not say.  [default: sRGB]"
 )
 @click.option(
     "--white", default="", metavar="KIND", help="What training called 1.0: sdr, 255, pmax or LOW..HIGH."
 )
 @click.option("--layout", default="", help="How the file names its tensors.  [default: recognised]")
 @click.option(
-    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Build options no shape tells: heads=12."
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Build options that no tensor shape tells: heads=12."
 )
 @click.option(
-    "--jod", nargs=2, type=float, default=None, metavar="A B", help="The score q means A + B·q JOD."
+    "--jod", nargs=2, type=float, default=None, metavar="A B", help="JOD of a score q: A + B·q."
 )
 @click.option("--licence", default="", help="Licence of the weights, for the card.")
-@click.option("--half", is_flag=True, help="Keep them in half precision.")
+@click.option("--half", is_flag=True, help="Store them in half precision.")
+@click.option("--replace", is_flag=True, help="Replace weights that have the same name.")
 def import_(
     files: tuple[Path, ...],
     net: str,
@@ -100,16 +105,17 @@ def import_(
     jod: tuple[float, float] | None,
     licence: str,
     half: bool,
+    replace: bool,
 ) -> None:
-    """Convert authors' checkpoints, every tensor accounted for; pickles may hold tensors and nothing else.
+    """Convert checkpoints of other programs. Every tensor must be recognised; pickles that hold code are refused.
 
-    Several files together make one network: LPIPS's and DISTS's heads beside torchvision's backbone.
+    Several files may make one network: the heads of LPIPS or DISTS with torchvision's backbone.
     """
-    from hdrq.nn.import_weights import adopt
+    from hdrq.nn.import_weights import import_checkpoint
     from hdrq.registry import check
 
     check("net", net)
-    card, path = adopt(
+    card, path = import_checkpoint(
         files,
         net,
         name=name,
@@ -120,31 +126,32 @@ def import_(
         licence=licence,
         results={"jod": list(jod)} if jod else {},
         half=half,
+        replace=replace,
     )
     say(
         f"{card.name}: {card.net} for {card.encoding} code (white: {card.white}), witness {card.witness['score']:.6g}"
     )
     if not encoding:
-        say("the code is what the layout's authors trained on, or sRGB; --encoding says otherwise")
+        say("code: that of the layout's authors, or sRGB; set another with --encoding")
     click.echo(path)
 
 
 @models.command()
 @click.argument("name")
-@click.option("--sha256", "hashes", multiple=True, metavar="HEX", help="Hash to demand, one for each file.")
-@click.option("-y", "--yes", is_flag=True, help="Accept files whose hash nobody pinned.")
+@click.option("--sha256", "hashes", multiple=True, metavar="HEX", help="Expected sha256, one for each file.")
+@click.option("-y", "--yes", is_flag=True, help="Accept files whose sha256 is not known to hdrq.")
 def fetch(name: str, hashes: tuple[str, ...], yes: bool) -> None:
-    """Download published weights from their home and convert them. An interrupted download goes on where it was."""
+    """Download published weights and convert them. An interrupted download is resumed."""
     from tqdm import tqdm
 
-    from hdrq.nn import import_weights as adopt
+    from hdrq.nn import import_weights
 
     def accept(file: str, sha256: str) -> bool:
-        say(f"{file} has sha256 {sha256}, and no hash of it is known to hdrq")
+        say(f"{file} has sha256 {sha256}; hdrq knows no sha256 to compare it with")
         return yes or click.confirm("Use it?", err=True)
 
     bars: dict[str, Any] = {}
-    for step in adopt.fetch(name, accept, hashes):
+    for step in import_weights.fetch(name, accept, hashes):
         if isinstance(step, tuple):
             file, have, total = step
             bar = bars.setdefault(file, tqdm(total=total, unit="B", unit_scale=True, desc=file, disable=None))
@@ -158,10 +165,14 @@ def fetch(name: str, hashes: tuple[str, ...], yes: bool) -> None:
 @models.command()
 @click.argument("wanted", nargs=-1, metavar="[NAME...]")
 def verify(wanted: tuple[str, ...]) -> None:
-    """Check sha256, keys, shapes and the known score of weights; all that are here, without a NAME."""
-    from hdrq.nn.weights import cards, find_card, verified
+    """Check sha256, keys, shapes and the known score of weights: of NAME, or of all that are here."""
+    from hdrq.nn.weight_files import broken_cards, cards, find_card
+    from hdrq.nn.weights import verified
 
-    failed = 0
+    broken = [] if wanted else broken_cards()
+    for _, why in broken:
+        say(f"hdrq: {why}")
+    failed = len(broken)
     found = [find_card(name) for name in wanted] if wanted else list(cards())
     for card, path in found:
         try:

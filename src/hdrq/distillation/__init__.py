@@ -1,1 +1,1 @@
-"""Any metric into a small, fast network: samples, distortions, teacher scores, student, report."""
+"""Train a small network to predict a metric: samples, distortions, teacher scores, student, report."""

@@ -1,4 +1,4 @@
-"""Checks before training: can the set be learnt, and what will the training cost."""
+"""Checks before training: what the set holds, how hard it is, and what the training costs."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ import numpy as np
 import torch
 
 from hdrq.evaluation.statistics.correlation import srocc
-from hdrq.training.feed import Feed, Item
-from hdrq.training.image_cache import Pixels
-from hdrq.training.settings import Run
-from hdrq.training.student import answer, build
+from hdrq.training.batches import BatchLoader, Item
+from hdrq.training.image_cache import ImageCache
+from hdrq.training.network import build_apart, forward
+from hdrq.training.settings import Settings
 
 
-def costs(
-    run: Run, items: Sequence[Item], store: Pixels, device: torch.device, room: int = 0
+def cost(
+    settings: Settings, items: Sequence[Item], images: ImageCache, device: torch.device, room: int = 0
 ) -> Iterator[str]:
-    """Lines on the student's size, the time of its training, and the disk that its pictures take.
+    """Lines on the student's size, the time of its training, and the disk space of its images.
 
-    room  bytes of pictures that are kept
+    room  bytes of images that are stored
     """
-    some = items[: min(run.batch, len(items))]
-    batch = Feed(run, some, run.source_screen, store).batch(some, (0, 0)).to(device)
-    module = build(run).to(device).train()
+    some = items[: min(settings.batch, len(items))]
+    batch = BatchLoader(settings, some, settings.source_display, images).batch(some, (0, 0)).to(device)
+    module = build_apart(settings).to(device).train()
     seconds = 0.0
     for _ in range(2):
         began = time.perf_counter()
-        answer(module, run, batch).q.sum().backward()
+        forward(module, settings, batch).q.sum().backward()
         if device.type == "cuda":
             torch.cuda.synchronize()
         seconds = time.perf_counter() - began
-    steps = run.epochs * max(1, len(items) // run.batch)
-    steps = min(steps, run.steps) if run.steps else steps
+    steps = settings.epochs * max(1, len(items) // settings.batch)
+    steps = min(steps, settings.steps) if settings.steps else steps
     weights = sum(p.numel() for p in module.parameters())
     yield (
-        f"{run.net}: {weights:,} parameters, {seconds:.2f} s a step of {len(some)}, {steps:,} steps: about "
-        f"{clock(seconds * steps)} on {device}, and the looks at unseen rows"
+        f"{settings.net}: {weights:,} parameters, {seconds:.2f} s a step of {len(some)}, {steps:,} steps: about "
+        f"{clock(seconds * steps)} on {device}, and the time of validation"
     )
     if room:
-        yield f"pictures take up to {room / 2**30:.2f} GiB below {store.folder}"
+        yield f"images take up to {room / 2**30:.2f} GiB in {images.folder}, removed at the end"
 
 
 def clock(seconds: float) -> str:
@@ -53,16 +53,16 @@ def clock(seconds: float) -> str:
 
 
 EASY = 0.8
-CHEAP = ("pu21:psnr", "pu21:ssim")
+SIMPLE = ("pu21:psnr", "pu21:ssim")
 _BINS, _FEW = 10, 0.02  # of the quality scale; share of the rows below which a bin counts as empty
 
 
 @dataclass(frozen=True)
 class Check:
-    """Shares of the rows in ten bins of quality from worst to best; what simple metrics make of the teacher."""
+    """Shares of the rows in ten bins of quality from worst to best; rank correlation of simple metrics with the teacher."""
 
     histogram: tuple[float, ...]
-    cheap: Mapping[str, float]
+    simple: Mapping[str, float]
     lost: int
 
     @property
@@ -71,27 +71,27 @@ class Check:
         return float(np.mean([share >= _FEW for share in self.histogram]))
 
     def lines(self) -> list[str]:
-        """What a user should read before the training."""
+        """What a user should know before the training."""
         shares = " ".join(f"{100 * s:.0f}" for s in self.histogram)
         said = [f"teacher's qualities from worst to best, % of the rows in each tenth: {shares}"]
         if self.covered < 0.6:
             said.append(
                 f"only {100 * self.covered:.0f} % of the scale is covered; add levels, or other distortions"
             )
-        for name, value in self.cheap.items():
-            verdict = "" if value < EASY else f"; above {EASY}: the teacher says little that {name} does not"
+        for name, value in self.simple.items():
+            verdict = "" if value < EASY else f"; above {EASY}, so {name} predicts the teacher nearly as well"
             said.append(f"|SROCC| of {name} with the teacher: {value:.3f}{verdict}")
         if self.lost:
-            said.append(f"{self.lost} rows have no score of the teacher and are left out")
+            said.append(f"{self.lost} rows have no teacher score and are left out")
         return said
 
 
-def check(quality: np.ndarray, cheap: Mapping[str, Sequence[float] | np.ndarray]) -> Check:
-    """quality (n,) with NaN where there is none; cheap metrics' scores of the first rows."""
+def check(quality: np.ndarray, simple: Mapping[str, Sequence[float] | np.ndarray]) -> Check:
+    """quality (n,) with NaN where there is none; scores of simple metrics for the first rows."""
     known = quality[np.isfinite(quality)]
     counts, _ = np.histogram(known, _BINS, (0, 1))
     found = {}
-    for name, values in cheap.items():
+    for name, values in simple.items():
         v, q = np.asarray(values, dtype=np.float64), quality[: len(values)]
         ok = np.isfinite(v) & np.isfinite(q)
         found[name] = abs(srocc(v[ok], q[ok])) if ok.sum() > 2 else float("nan")

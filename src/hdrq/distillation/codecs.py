@@ -1,4 +1,4 @@
-"""Pictures through a codec of 8-bit code and back, one at a time."""
+"""Encode and decode images with codecs of 8-bit code."""
 
 from __future__ import annotations
 

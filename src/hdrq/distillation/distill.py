@@ -1,49 +1,54 @@
-"""Any metric into a small fast network, from top to bottom: set, teacher, checks, training, account.
+"""Distil metrics into a small network: set of rows, teacher scores, checks, training, report.
 
-Yields what happens. Everything is kept as it is made: the set in set.csv, the teacher's scores in scores.sqlite,
-the training in last.pt; run again with resume=True, it goes on where it was.
+Everything is stored as it is made: the rows in set.csv, the teacher's scores in scores.sqlite, the training in
+last.pt. Run again with resume=True, a distillation goes on where it was stopped.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
-from hdrq.distillation.checks import CHEAP, check, clock, costs
-from hdrq.distillation.mos_teacher import OPINIONS, opinions, store_for
+from hdrq.distillation.checks import SIMPLE, check, clock, cost
+from hdrq.distillation.mos_teacher import cache_for, mos_items
 from hdrq.distillation.rendering import refuse_light
-from hdrq.distillation.report import account
-from hdrq.distillation.samples import Row, read_rows, shelf_of, write_rows
+from hdrq.distillation.report import write_report
+from hdrq.distillation.samples import Row, read_rows, write_rows
 from hdrq.distillation.sources import Sources
 from hdrq.distillation.split import split
 from hdrq.distillation.student import (
-    Rendered,
+    RenderedRows,
     better,
+    bytes_needed,
     channels_of,
     items_of,
     label_of,
-    room_needed,
-    two_domains,
+    split_domains,
 )
-from hdrq.distillation.task import Task, run_for, the_set
-from hdrq.distillation.teacher_scores import Cache, Scored, answers, scale_of, teach
+from hdrq.distillation.task import Task, build_set, settings_for
+from hdrq.distillation.teacher_scores import Cache, Scored, quality_scale, score_rows, stored_scores
 from hdrq.encoding.photometry import Photometry
 from hdrq.errors import UsageError
 from hdrq.records import Viewing
 from hdrq.scoring.scorer import Scorer, metric
-from hdrq.training.feed import Item
-from hdrq.training.settings import Run
-from hdrq.training.start_weights import starter
-from hdrq.training.train import Kept, Step, train
-from hdrq.training.validation import Validation
+from hdrq.training.batches import Item
+from hdrq.training.checkpoint import LAST, Saved, Step, Validation
+from hdrq.training.loop import fit
+from hdrq.training.network import build_apart
+from hdrq.training.run_folder import SETTINGS, read_settings, refuse_changes, write_settings
+from hdrq.training.settings import Settings
+from hdrq.training.start_weights import start_weights
 
-_LOOKED = 2000  # rows that the cheap metrics are asked about
+_SIMPLE_ROWS = 2000  # rows that the simple metrics are compared on
+_SET, _SCORES, _IMAGES = "set.csv", "scores.sqlite", "pixels"
 
 
 @dataclass(frozen=True)
@@ -55,13 +60,14 @@ class Note:
 
 @dataclass(frozen=True)
 class Distilled:
-    """The card that was written and what it says of the agreement with the teacher."""
+    """The card that was written, its agreement with the teacher, and the text that scores with the weights."""
 
     card: Path
     agreement: Mapping[str, Any]
+    metric: str = ""
 
 
-Record = Note | Scored | Step | Validation | Kept | Distilled
+Record = Note | Scored | Step | Validation | Saved | Distilled
 
 
 def distill(
@@ -73,133 +79,179 @@ def distill(
     cache: Path | None = None,
     dry_run: bool = False,
 ) -> Iterator[Record]:
-    """Distil; what can be wrong about names is wrong at once, before a picture is read.
+    """Distil; wrong names, settings and start weights raise at once, before an image is read.
 
-    cache    SQLite file of scores, FOLDER/scores.sqlite if not given; runs may share one
-    dry_run  make the set, time one batch of each teacher and a step of the student, and stop
+    cache    SQLite file of scores, by default FOLDER/scores.sqlite; several distillations may share one
+    dry_run  make the set, time one batch of each teacher and one step of the student, and stop
     """
     device = device or torch.device("cpu")
-    if not resume and any((folder / name).exists() for name in ("set.csv", "last.pt")):
+    if (folder / LAST).exists() and not (resume or dry_run):
         raise UsageError(
-            f"{folder} holds a distillation already; add --resume to go on, or name another with -o"
+            f"{folder} holds a distillation already; add --resume to go on, or name another folder with -o"
         )
-    run = run_for(task)
-    starting = starter(run)
-    if task.teachers == (OPINIONS,):
-        return _from_people(task, run, folder, device, resume, dry_run, starting)
+    settings = settings_for(task)
+    start = start_weights(settings)
+    start(build_apart(settings))
+    if task.from_mos:
+        return _from_mos(task, settings, folder, device, resume, dry_run, start)
     light = Photometry(viewing=Viewing(task.ppd))
     teachers = [metric(t, photometry=light, device=device) for t in task.teachers]
     if not teachers:
         raise UsageError("name a --teacher; see: hdrq list metrics")
-    cheap = [metric(t, photometry=light, device=device) for t in CHEAP]
-    for name in task.distortions:
-        shelf_of(name)
-    return _records(task, run, teachers, cheap, folder, device, resume, cache, dry_run, starting)
+    simple = [metric(t, photometry=light, device=device) for t in SIMPLE]
+    return _records(task, settings, teachers, simple, folder, device, resume, cache, dry_run, start)
 
 
 def _records(
     task: Task,
-    run: Run,
+    settings: Settings,
     teachers: list[Scorer],
-    cheap: list[Scorer],
+    simple: list[Scorer],
     folder: Path,
     device: torch.device,
     resume: bool,
     cache_path: Path | None,
     dry_run: bool,
-    starting: Any,
+    start: Callable[[nn.Module], None],
 ) -> Iterator[Record]:
     folder.mkdir(parents=True, exist_ok=True)
-    cache = Cache(cache_path or folder / "scores.sqlite")
-    rows, found, left = the_set(task, cache)
+    cache = Cache(cache_path or folder / _SCORES)
+    rows, found, left = build_set(task, cache)
     files = {str(s.path): s.sha256 for s in found}
-    _same_as_before(rows, folder / "set.csv")
-    write_rows(rows, folder / "set.csv")
+    if (folder / SETTINGS).exists():  # without it, set.csv is left over from a dry run
+        _refuse_other_set(rows, folder / _SET)
+    write_rows(rows, folder / _SET)
     parts = split(rows, found, task.hold_out, task.seed)
-    run = replace(run, source=f"{'+'.join(map(str, teachers))} on {_digest(rows)}")
-    if run.encoding == "srgb":
+    settings = replace(settings, source=f"{'+'.join(map(str, teachers))} on {_digest(rows)}")
+    if settings.encoding == "srgb":
         for row in rows:
             refuse_light(row)
     yield from (Note(f"left out: {line}") for line in left)
     yield Note(
-        f"{len(rows)} rows of {len({r.scene for r in rows})} scenes: {len(parts.learn)} to learn from, "
+        f"{len(rows)} rows of {len({r.scene for r in rows})} scenes: {len(parts.learn)} to train on, "
         f"{len(parts.look)} to choose the best epoch by, {len(parts.held)} held out ({', '.join(_some(parts.scenes))})"
     )
+    _enough(len(parts.look))
     sources = Sources()
-    for scorer in teachers:
-        yield from _taught(rows, scorer, files, cache, sources, task.batch, dry_run)
-    store = Rendered(folder / "pixels", rows, files, channels_of(run), run.encoding, task.keep_pixels)
-    if dry_run:
-        blank = items_of(parts.learn, np.full(len(parts.learn), 0.5), run.net)
-        yield from map(Note, costs(run, blank, store, device, room_needed(rows, run) if store.keep else 0))
-        return
-    scores = [answers(rows, s, files, cache) for s in teachers]
-    scales = [scale_of(s, v) for s, v in zip(teachers, scores)]
-    quality = np.mean([scale.quality(v) for scale, v in zip(scales, scores)], 0)
-    asked = parts.learn[:_LOOKED]
-    for scorer in cheap:
-        yield from teach(asked, scorer, files, cache, sources, task.batch)
-    at = {r.number: float(q) for r, q in zip(rows, quality)}
-    looked = check(
-        np.array([at[r.number] for r in parts.learn]),
-        {str(s): answers(asked, s, files, cache) for s in cheap},
+    images = RenderedRows(
+        folder / _IMAGES, rows, files, channels_of(settings), settings.encoding, task.keep_pixels
     )
-    yield from (Note(line) for line in looked.lines())
+    unlabelled = items_of(parts.learn, np.full(len(parts.learn), 0.5), settings.net)
+    if settings.align and not all(split_domains(parts.learn, unlabelled)):
+        raise UsageError(
+            "domain adaptation needs images on SDR and on brighter displays; add --displays sdr,bright and SDR images"
+        )
+    room = bytes_needed(rows, settings) if images.keep else 0
+    yield from map(Note, cost(settings, unlabelled, images, device, room))
+    for scorer in teachers:
+        yield from _teacher_scores(rows, scorer, files, cache, sources, task.batch, dry_run)
+    if dry_run:
+        return
+    _keep_settings(folder, settings, task, resume)
+    scores = [stored_scores(rows, s, files, cache) for s in teachers]
+    scales = [quality_scale(s, v) for s, v in zip(teachers, scores)]
+    quality = np.mean([scale.quality(v) for scale, v in zip(scales, scores)], 0)
+    for scorer in simple:
+        yield from score_rows(parts.learn[:_SIMPLE_ROWS], scorer, files, cache, sources, task.batch)
+    at = {r.number: float(q) for r, q in zip(rows, quality)}
+    compared = check(
+        np.array([at[r.number] for r in parts.learn]),
+        {str(s): stored_scores(parts.learn[:_SIMPLE_ROWS], s, files, cache) for s in simple},
+    )
+    yield from (Note(line) for line in compared.lines())
 
     def items(chosen: Sequence[Row]) -> list[Item]:
-        return items_of(chosen, label_of(run.net, np.array([at[r.number] for r in chosen])), run.net)
+        return items_of(
+            chosen, label_of(settings.net, np.array([at[r.number] for r in chosen])), settings.net
+        )
 
-    learn, look = items(parts.learn), items(parts.look)
-    _enough(len(look))
-    yield from map(Note, costs(run, learn, store, device, room_needed(rows, run) if store.keep else 0))
-    target: list[Item] = []
-    if run.align:
-        learn, target = two_domains(parts.learn, learn)
-    yield from train(
-        run, learn, look, folder, target=target, device=device, start=starting, resume=resume, pixels=store
+    learn, target = items(parts.learn), list[Item]()
+    if settings.align:
+        learn, target = split_domains(parts.learn, learn)
+    yield from fit(
+        settings,
+        learn,
+        items(parts.look),
+        folder,
+        target=target,
+        device=device,
+        start=start,
+        resume=resume,
+        images=images,
     )
     done = sorted({r.distortion for r in rows})
     results: dict[str, Any] = {
         "teacher": [str(t) for t in teachers],
         "teacher_scale": [[scale.worst, scale.best] for scale in scales],
         "distortions": done,
-        "cheap": {k: round(v, 4) for k, v in looked.cheap.items()},
+        "cheap": {k: round(v, 4) for k, v in compared.simple.items()},
     }
     if len(teachers) == 1 and teachers[0].unit == "JOD":
         worst, best = scales[0].worst, scales[0].best  # metrics then give JOD = line[0] + line[1] * score
-        results["jod"] = [worst, best - worst] if better(run.net) == "higher" else [best, worst - best]
+        results["jod"] = [worst, best - worst] if better(settings.net) == "higher" else [best, worst - best]
     places = sorted({Path(r.source).parent.name for r in rows})
     data = f"{len(rows)} rows cut from {', '.join(places)}, distorted by {', '.join(done)}"
     taught = ", ".join(map(str, teachers))
-    yield Distilled(
-        *account(run, task.called, taught, data, results, items(parts.held), folder, store, device, task.half)
+    written = write_report(
+        settings, task.called, taught, data, results, items(parts.held), folder, images, device, task.half
     )
+    yield Distilled(*written, _usable_as(settings, task.called))
     cache.close()
+    shutil.rmtree(folder / _IMAGES, ignore_errors=True)
 
 
-def _from_people(
-    task: Task, run: Run, folder: Path, device: torch.device, resume: bool, dry_run: bool, starting: Any
+def _from_mos(
+    task: Task,
+    settings: Settings,
+    folder: Path,
+    device: torch.device,
+    resume: bool,
+    dry_run: bool,
+    start: Callable[[nn.Module], None],
 ) -> Iterator[Record]:
-    """The same with opinions that are there already."""
-    learn, look, held, run, source = opinions(str(task.images[0]), run, task.hold_out)
+    """The same with subjective scores, which exist already."""
+    learn, look, held, settings, source = mos_items(str(task.images[0]), settings, task.hold_out)
     _enough(len(look))
-    store = store_for(folder / "pixels", channels_of(run))
+    images = cache_for(folder / _IMAGES, channels_of(settings))
     yield Note(
-        f"{source}: {len(learn)} to learn from, {len(look)} to choose the best epoch by, {len(held)} held out"
+        f"{source}: {len(learn)} to train on, {len(look)} to choose the best epoch by, {len(held)} held out"
     )
-    yield from map(Note, costs(run, learn, store, device))
+    yield from map(Note, cost(settings, learn, images, device))
     if dry_run:
+        shutil.rmtree(folder / _IMAGES, ignore_errors=True)
         return
-    yield from train(run, learn, look, folder, device=device, start=starting, resume=resume, pixels=store)
-    yield Distilled(
-        *account(
-            run, task.called, source, source, {"teacher": [OPINIONS]}, held, folder, store, device, task.half
-        )
+    _keep_settings(folder, settings, task, resume)
+    yield from fit(settings, learn, look, folder, device=device, start=start, resume=resume, images=images)
+    written = write_report(
+        settings,
+        task.called,
+        source,
+        source,
+        {"teacher": list(task.teachers)},
+        held,
+        folder,
+        images,
+        device,
+        task.half,
     )
+    yield Distilled(*written, _usable_as(settings, task.called))
+    shutil.rmtree(folder / _IMAGES, ignore_errors=True)
 
 
-def _same_as_before(rows: list[Row], path: Path) -> None:
-    """A run goes on with its own set; it may have grown."""
+def _keep_settings(folder: Path, settings: Settings, task: Task, resume: bool) -> None:
+    """Write settings.json; where a run folder has one, only the length of the training may have changed."""
+    if resume and (held := read_settings(folder)):
+        refuse_changes(folder, held[0], settings)
+    write_settings(folder, settings, task={k: v for k, v in asdict(task).items() if k != "settings"})
+
+
+def _usable_as(settings: Settings, name: str) -> str:
+    """The text that scores with weights of this name."""
+    return f"{'' if settings.encoding == 'srgb' else settings.encoding + ':'}{settings.net}@{name}"
+
+
+def _refuse_other_set(rows: list[Row], path: Path) -> None:
+    """UsageError where a folder holds another set; its own may have grown."""
     if path.exists():
         before = read_rows(path)
         if before != rows[: len(before)]:
@@ -211,7 +263,7 @@ def _same_as_before(rows: list[Row], path: Path) -> None:
 def _enough(count: int) -> None:
     if count < 3:
         raise UsageError(
-            f"{count} pictures are too few to choose the best epoch by; give more --images or a larger -n"
+            f"{count} images are too few to choose the best epoch by; give more --images or a larger -n"
         )
 
 
@@ -223,7 +275,7 @@ def _some(names: Sequence[str], most: int = 8) -> list[str]:
     return [*names[:most], *([f"and {len(names) - most} more"] if len(names) > most else [])]
 
 
-def _taught(
+def _teacher_scores(
     rows: list[Row],
     scorer: Scorer,
     files: Mapping[str, str],
@@ -232,9 +284,9 @@ def _taught(
     batch: int,
     dry_run: bool,
 ) -> Iterator[Record]:
-    """A teacher's scores, the time they will take told after the second batch: the first one builds tables."""
+    """A teacher's scores; the time they will take is estimated after the second batch, as the first builds tables."""
     timed = 0
-    for scored in teach(rows, scorer, files, cache, sources, batch):
+    for scored in score_rows(rows, scorer, files, cache, sources, batch):
         yield scored
         timed += scored.new > 0
         if timed == 2 and scored.new:

@@ -1,4 +1,4 @@
-"""What a distortion is: a pure function that spoils a picture by a known amount, and a card that says what it does."""
+"""What a distortion is: a pure function that changes an image by a stated amount, and its card."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ MOST = 5.0  # the highest level
 
 @dataclass(frozen=True)
 class DistortionCard:
-    """What stands behind a distortion.
+    """What a distortion does.
 
     acts      on "light" (cd/m², BT.709) or on "code" (0 is black, 1.0 an SDR white, `top` the highest code)
     amount    what the level sets, with its unit
-    levels    the amount at levels 0 (nothing happens), 1, 2, 3, 4, 5; between them it is interpolated
-    encoding  the code it wants, "" for whatever the picture comes in (sRGB, or PU21 for light)
-    chance    whether the seed matters
+    levels    the amount at levels 0 (no change), 1, 2, 3, 4, 5; linear in between
+    encoding  the code it needs, "" for that of the image (sRGB, or PU21 for light)
+    chance    whether it uses random numbers
     """
 
     title: str
@@ -51,7 +51,7 @@ class Distortion:
         return self.card.levels[low] + (level - low) * (self.card.levels[low + 1] - self.card.levels[low])
 
     def __call__(self, pixels: Tensor, level: float, seed: int = 0, top: float = 1.0) -> Tensor:
-        """(N, C, H, W) spoilt; level 0 gives the picture itself. The same seed spoils in the same way.
+        """(N, C, H, W) distorted; level 0 gives the image itself, the same seed the same result.
 
         top  highest code of the display, for distortions that act on code
         """
@@ -62,8 +62,8 @@ class Distortion:
         handed: dict[str, Any] = {"top": top} if "top" in wanted else {}
         if "random" in wanted:
             handed["random"] = torch.Generator().manual_seed(seed)
-        spoilt = self.function(pixels, amount, **handed).to(pixels.dtype).clamp(min=0)
-        return spoilt.clamp(max=top) if self.card.acts == "code" else spoilt
+        found = self.function(pixels, amount, **handed).to(pixels.dtype).clamp(min=0)
+        return found.clamp(max=top) if self.card.acts == "code" else found
 
 
 def distortion(card: DistortionCard) -> Callable[[Callable[..., Tensor]], Distortion]:
@@ -76,7 +76,7 @@ def distortion(card: DistortionCard) -> Callable[[Callable[..., Tensor]], Distor
 
 
 def normal(like: Tensor, random: torch.Generator) -> Tensor:
-    """Standard normal numbers in the shape of a picture, the same on every device."""
+    """Standard normal numbers in the shape of an image, the same on every device."""
     return torch.randn(like.shape, generator=random).to(like)
 
 

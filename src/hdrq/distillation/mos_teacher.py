@@ -1,4 +1,4 @@
-"""People as the teacher: a dataset's opinions, or those of a manifest, learnt by the same students."""
+"""Subjective scores as the teacher: a dataset or a manifest, learnt by the same students."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from pathlib import Path
 import numpy as np
 
 from hdrq.distillation.split import HELD, LOOK
-from hdrq.distillation.student import better, full_reference
+from hdrq.distillation.student import better
 from hdrq.errors import UsageError
 from hdrq.evaluation.archive import Dataset, locate
 from hdrq.image.color import weigh
 from hdrq.image.statistics import BT709_WEIGHTS
 from hdrq.registry import find, names
-from hdrq.training.data import labelled, without_scenes
-from hdrq.training.feed import Item
-from hdrq.training.image_cache import Pixels, tensor
-from hdrq.training.settings import Run
+from hdrq.training.batches import Item
+from hdrq.training.data import compares, hold_out_scenes, labelled
+from hdrq.training.image_cache import ImageCache, tensor
+from hdrq.training.settings import Settings
 
-OPINIONS = "opinions"
+MOS = ("opinions", "mos")  # names of this teacher
 
 
-def opinions(
-    where: str, run: Run, hold_out: tuple[str, ...]
-) -> tuple[list[Item], list[Item], list[Item], Run, str]:
-    """(to learn from, to look at, held out, the run with the screen the pictures want, what they are).
+def mos_items(
+    where: str, settings: Settings, hold_out: tuple[str, ...]
+) -> tuple[list[Item], list[Item], list[Item], Settings, str]:
+    """(items to train on, to validate on, held out; settings with the display that the images need; a description).
 
-    where  a dataset's name, NAME:SUBSET, or a CSV manifest with a column of opinions (higher is better)
+    where  a dataset's name, NAME:SUBSET, or a CSV manifest with a column of scores (higher is better)
     """
     name, _, subset = where.partition(":")
     if name in names("dataset"):
@@ -37,17 +37,17 @@ def opinions(
         dataset, root, subset = find("dataset", "csv"), Path(where), ""
     else:
         raise UsageError(
-            f"opinions come from a dataset or a manifest, not from '{where}'; see: hdrq list datasets"
+            f"subjective scores come from a dataset or a manifest, not from '{where}'; see: hdrq list datasets"
         )
     pairs = list(dataset.pairs(root, subset or None))
-    labels = "unit" if better(run.net) == "higher" else "loss"
+    labels = "unit" if better(settings.net) == "higher" else "loss"
     items = labelled(pairs, labels, dataset.better != "lower")
-    if dataset.better == "lower" and labels == "unit":
-        items = [replace(i, label=1 - i.label) for i in items if i.label is not None]
-    if full_reference(run.net):
+    if len({i.label for i in items}) < 2:
+        raise UsageError(f"all images of {where} have the same score; training needs different ones")
+    if compares(settings.net):
         if any(i.ref is None for i in items):
             raise UsageError(
-                f"{run.net} compares with a reference, and {where} has none; choose a no-reference student"
+                f"{settings.net} compares with a reference, and {where} has none; choose a no-reference student"
             )
     else:
         items = [replace(i, ref=None) for i in items]
@@ -55,23 +55,32 @@ def opinions(
         held = [i for i in items if i.scene in hold_out]
         rest = [i for i in items if i.scene not in hold_out]
     else:
-        rest, held = without_scenes(items, HELD, run.seed)
-    learn, look = without_scenes(rest, LOOK, run.seed + 1)
-    screen = "sdr-constant" if dataset.domain == "srgb" else "nits"
-    if run.encoding == "srgb":
-        screen = "code"
-    feed = "crops" if run.feed == "pictures" else run.feed
-    return learn, look, held, replace(run, source_screen=screen, feed=feed), f"opinions of {where}"
+        rest, held = hold_out_scenes(items, HELD, settings.seed)
+    train, validation = hold_out_scenes(rest, LOOK, settings.seed + 1)
+    display = "sdr-constant" if dataset.domain == "srgb" else "nits"
+    if settings.encoding == "srgb":
+        display = "code"
+    kind = "crops" if settings.input == "whole" else settings.input
+    return (
+        train,
+        validation,
+        held,
+        replace(settings, source_display=display, input=kind),
+        f"subjective scores of {where}",
+    )
 
 
-class Luma(Pixels):
+class LumaCache(ImageCache):
     """Files as one channel: luminance of light, luma of code (BT.709 weights)."""
 
     def get(self, path: str | Path) -> np.ndarray:
         found = super().get(path)
         return weigh(tensor(found)[None], BT709_WEIGHTS)[0].numpy()
 
+    def holds_light(self, path: str | Path) -> bool:
+        return bool(super().get(path).dtype == np.float32)
 
-def store_for(folder: Path, channels: int) -> Pixels:
+
+def cache_for(folder: Path, channels: int) -> ImageCache:
     """Files decoded once, in as many channels as the student reads."""
-    return Luma(folder) if channels == 1 else Pixels(folder)
+    return LumaCache(folder) if channels == 1 else ImageCache(folder)

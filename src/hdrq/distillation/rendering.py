@@ -1,4 +1,4 @@
-"""A row of a set becomes light: cut, shown, distorted. Everything depends on the row and nothing else."""
+"""Render a row of a set as light: cut out, displayed, distorted. The result depends on the row only."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from hdrq.tonemapping.operator import Operator
 
 _DARKEST, _BRIGHTEST = 0.005, 10_000.0  # cd/m²
 _CONTRAST = {"sdr": 1000.0, "sdr-100": 1000.0, "bright": 10_000.0}
-_SDR = Display("sdr", 100.0, 0.1, "linear")  # the screen that tone-mapped pictures are made for
-_EXPOSED = 0.98  # quantile of luminance that becomes white in a picture to be expanded
+_SDR = Display("sdr", 100.0, 0.1, "linear")  # the display that tone-mapped images are made for
+_EXPOSED = 0.98  # quantile of luminance that becomes white in an image to be expanded
 
 
 def render(row: Row, sources: Sources) -> tuple[Tensor, Tensor]:
@@ -30,11 +30,11 @@ def render(row: Row, sources: Sources) -> tuple[Tensor, Tensor]:
     light, code, display = reference(row, sources)
     if row.level == 0 and shelf_of(row.distortion) == "distortion":
         return light, light
-    return light, _within(_spoilt(row, light, code, display), display)
+    return light, _within(_distorted(row, light, code, display), display)
 
 
 def reference(row: Row, sources: Sources) -> tuple[Tensor, Tensor | None, Display]:
-    """(light, code where the source is code, the display whose black and peak bound the light)."""
+    """(light, code where the source is code, the display whose black and peak limit the light)."""
     held = sources.get(row.source)
     wide = row.side * row.shrink
     cut = held.pixels[..., row.y : row.y + wide, row.x : row.x + wide]
@@ -47,15 +47,15 @@ def reference(row: Row, sources: Sources) -> tuple[Tensor, Tensor | None, Displa
 
 
 def refuse_light(row: Row) -> None:
-    """UsageError for a row that cannot be seen as sRGB code."""
+    """UsageError for a row that has no sRGB code."""
     if row.display == "light" and shelf_of(row.distortion) != "tonemapper":
         raise UsageError(
-            f"a student of sRGB code cannot see the light of {row.source}; use one of pu21, or tone mappers as distortions"
+            f"a student of sRGB code cannot read the light of {row.source}; use a student of pu21, or tone mappers as distortions"
         )
 
 
 def as_code(light: Tensor, row: Row) -> Tensor:
-    """sRGB code of light that a screen shows: the row's, or an SDR one where the picture is tone-mapped."""
+    """sRGB code of displayed light: of the row's display, or of an SDR one where the image is tone-mapped."""
     refuse_light(row)
     black, peak = _SDR.black_nits, _SDR.peak_nits
     if shelf_of(row.distortion) != "tonemapper":
@@ -67,7 +67,7 @@ def _within(light: Tensor, display: Display) -> Tensor:
     return light.clamp(display.black_nits, display.peak_nits)
 
 
-def _spoilt(row: Row, light: Tensor, code: Tensor | None, display: Display) -> Tensor:
+def _distorted(row: Row, light: Tensor, code: Tensor | None, display: Display) -> Tensor:
     shelf = shelf_of(row.distortion)
     if shelf == "tonemapper":
         return _tonemapped(find(shelf, row.distortion), row, light)
@@ -84,12 +84,12 @@ def _spoilt(row: Row, light: Tensor, code: Tensor | None, display: Display) -> T
 
 
 def _tonemapped(op: Operator, row: Row, light: Tensor) -> Tensor:
-    """On an SDR screen."""
+    """Tone-mapped and shown on an SDR display."""
     return gain_offset_gamma(op(light, **_options(op, row)), _SDR).expand_as(light)
 
 
 def _expanded(op: Operator, row: Row, light: Tensor) -> Tensor:
-    """From 8-bit code of an exposure whose highlights are clipped, back to light, at the reference's mean."""
+    """8-bit code of an exposure with clipped highlights, expanded to light with the mean of the reference."""
     white = quantile(luminance(light), _EXPOSED).clamp(min=1e-3)
     code = (linear_to_srgb((light / white).clamp(0, 1)) * 255).round() / 255
     made = op(code, **_options(op, row))
@@ -97,7 +97,7 @@ def _expanded(op: Operator, row: Row, light: Tensor) -> Tensor:
 
 
 def _options(op: Operator, row: Row) -> dict[str, Any]:
-    """Parameters that stray from their defaults by as much as the level says, in a way that the seed says."""
+    """Parameters away from their defaults: the level says how far, the seed in which direction."""
     random = torch.Generator().manual_seed(row.seed)
     found = {}
     for name, (low, high) in op.card.tunes.items():

@@ -1,4 +1,4 @@
-"""How well a student does what its teacher does, on scenes it has never seen."""
+"""Agreement of a student with its teacher on held-out scenes, and the weights with their card."""
 
 from __future__ import annotations
 
@@ -15,44 +15,53 @@ from hdrq.evaluation.statistics.bootstrap import draw, interval
 from hdrq.evaluation.statistics.correlation import plcc, srocc
 from hdrq.io import atomic
 from hdrq.nn.weights import save
-from hdrq.training.feed import Feed, Item
-from hdrq.training.image_cache import Pixels
-from hdrq.training.settings import Run
-from hdrq.training.student import build
+from hdrq.training.batches import BatchLoader, Item
+from hdrq.training.checkpoint import load_best
+from hdrq.training.image_cache import ImageCache
+from hdrq.training.network import build_apart
+from hdrq.training.settings import Settings
 from hdrq.training.validation import predict
 
 _DRAWS = 400
 
 
-def account(
-    run: Run,
+def write_report(
+    settings: Settings,
     name: str,
     teacher: str,
     data: str,
     results: Mapping[str, Any],
     held: Sequence[Item],
     folder: Path,
-    store: Pixels,
+    images: ImageCache,
     device: torch.device,
     half: bool,
 ) -> tuple[Path, dict[str, Any]]:
-    """(card of the best epoch's weights, agreement on held-out rows), and both students' and teacher's scores as CSV."""
-    module = build(run)
-    module.load_state_dict(torch.load(folder / "best.pt", map_location="cpu", weights_only=True)["module"])
+    """Write the weights of the best epoch, and held_out.csv; returns (card, agreement on the held-out rows)."""
+    module = build_apart(settings)
+    module.load_state_dict(load_best(folder))
     agreed: dict[str, Any] = {}
     if held:
-        said = predict(module.to(device), run, Feed(run, held, run.source_screen, store), held, device)
+        found = predict(
+            module.to(device),
+            settings,
+            BatchLoader(settings, held, settings.source_display, images),
+            held,
+            device,
+        )
         wanted = np.array([i.label for i in held])
-        agreed = agreement(said, wanted, [i.scene for i in held], [i.distortion for i in held], run.seed)
-        _write(folder / "held_out.csv", held, said)
+        agreed = agreement(
+            found, wanted, [i.scene for i in held], [i.distortion for i in held], settings.seed
+        )
+        _write(folder / "held_out.csv", held, found)
     _, card = save(
         module.cpu(),
         name=name,
-        net=run.net,
-        options=run.options,
-        encoding=run.encoding,
-        white="sdr" if run.encoding == "srgb" else run.white,
-        recipe=f"distilled from {teacher}, run {run.digest}",
+        net=settings.net,
+        options=settings.options,
+        encoding=settings.encoding,
+        white="sdr" if settings.encoding == "srgb" else settings.white,
+        recipe=f"distilled from {teacher}, run {settings.digest}",
         data=data,
         results={**results, "held_out_scenes": sorted({i.scene for i in held}), "agreement": agreed},
         half=half,

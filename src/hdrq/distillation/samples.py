@@ -1,4 +1,4 @@
-"""A set to learn from: not pictures but how each is made, so that a set is small, and the same for everybody."""
+"""A training set as a table: every row says how an image pair is rendered, so that a set is small and reproducible."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from hdrq.io import atomic
 from hdrq.registry import names
 
 SHELVES = ("distortion", "tonemapper", "expander")
-# cd/m²: what the brightest light is put at. Drawn evenly in the logarithm.
+# cd/m², range of the peak luminance, drawn uniformly in its logarithm
 PEAKS = {
     "light": (300.0, 8000.0),
     "sdr": (80.0, 250.0),
     "sdr-100": (100.0, 100.0),
     "bright": (500.0, 5000.0),
 }
-_CLEAN = 0.04  # share of rows that nothing happens to
+_CLEAN = 0.04  # share of rows without distortion
 _MILD = 0.2  # lowest level
 
 
 @dataclass(frozen=True)
 class Row:
-    """One pair to be made.
+    """One image pair.
 
-    source      file;  scene  what must not be on both sides of a split
-    y, x        corner of the cut;  side  of the result, pixels;  shrink  by which factor the cut is larger
-    display     "light" (HDR as it is), or code shown on a screen: "sdr", "sdr-100" or "bright";  peak  cd/m², see PEAKS
-    distortion  on one of SHELVES;  level  0..5;  seed  of its chance
+    source      file;  scene  is on one side of a split only
+    y, x        corner of the crop;  side  of the result, pixels;  shrink  factor by which the crop is larger
+    display     "light" (HDR), or code shown on a display: "sdr", "sdr-100" or "bright";  peak  cd/m², see PEAKS
+    distortion  of one of SHELVES;  level  0..5;  seed  of its random numbers
     """
 
     number: int
@@ -54,16 +54,16 @@ class Row:
 
     @property
     def view(self) -> tuple[object, ...]:
-        """What the reference depends on besides the file's content."""
+        """Everything the reference depends on besides the content of the file."""
         return (self.y, self.x, self.side, self.shrink, self.display, self.peak)
 
 
 def shelf_of(distortion: str) -> str:
-    """The shelf a distortion stands on."""
+    """The kind of entry that a distortion is."""
     for shelf in SHELVES:
         if distortion in names(shelf):
             return shelf
-    raise UnknownName(f"no distortion is called '{distortion}'; see: hdrq list distortions")
+    raise UnknownName(f"there is no distortion '{distortion}'; see: hdrq list distortions")
 
 
 def make_set(
@@ -76,19 +76,21 @@ def make_set(
     displays: Sequence[str] = ("sdr", "bright"),
     each: int = 6,
 ) -> list[Row]:
-    """n rows. Row i is the same whatever n is, so that a set can grow and keep its scores.
+    """n rows. Row i does not depend on n, so that a set can grow and keep its scores.
 
-    displays  screens that code is shown on; light is shown as it is
-    each      distortions of one cut, so that a scorer learns what was done and not what is shown
+    displays  displays that show code; light is used as it is
+    each      distortions of one crop, so that a student learns the distortion rather than the content
     """
     for name in distortions:
         shelf_of(name)
     if unknown := [d for d in displays if d not in PEAKS]:
-        raise UsageError(f"no training screen is called '{unknown[0]}'; there are {', '.join(PEAKS)}")
+        raise UsageError(f"there is no training display '{unknown[0]}'; use some of {', '.join(PEAKS)}")
     fit = [s for s in sources if min(s.size) >= side and (s.light or displays)]
-    if not fit or not distortions:
+    if not distortions:
+        raise UsageError("name at least one distortion with --distortions; see: hdrq list distortions")
+    if not fit:
         raise UsageError(
-            f"no picture is at least {side} pixels a side; use a smaller --crop, or other --images"
+            f"no image is at least {side} pixels a side; use a smaller --crop, or other --images"
         )
     each = min(each, len(distortions))
     rows: list[Row] = []
@@ -108,9 +110,9 @@ def _view(
     each: int,
     first: int,
 ) -> list[Row]:
-    """One cut, distorted in `each` ways."""
+    """One crop, distorted in `each` ways."""
     kinds = [k for k in ([s for s in sources if s.light], [s for s in sources if not s.light]) if k]
-    own = kinds[view % len(kinds)]  # as much of light as of code, however many files there are of each
+    own = kinds[view % len(kinds)]  # as many crops of light as of code, whatever the number of files
     turn, place = divmod(view // len(kinds), len(own))
     source = own[np.random.default_rng([seed, 0, view % len(kinds), turn]).permutation(len(own))[place]]
     rng = np.random.default_rng([seed, 1, view])
@@ -164,4 +166,4 @@ def read_rows(path: Path) -> list[Row]:
                 for r in csv.DictReader(file)
             ]
     except (OSError, KeyError, ValueError, TypeError) as error:
-        raise FileError(f"{path} is no set of hdrq distill: {error}") from error
+        raise FileError(f"{path} is not a set of hdrq distill: {error}") from error

@@ -1,4 +1,4 @@
-"""The pictures that sets are cut from."""
+"""The images that sets are cut from."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Opened:
 
 
 class Sources:
-    """Decoded pictures, the latest ones kept. Threads may share one: an alignment is fed from two sides."""
+    """Decoded images, the latest ones kept. Threads may share one."""
 
     def __init__(self) -> None:
         self._held: OrderedDict[str, Opened] = OrderedDict()
@@ -69,16 +69,16 @@ def opened(path: Path) -> Opened:
     pixels = emit(image, nonfinite="clamp", primaries=BT709).pixels.expand(-1, 3, -1, -1).float()
     brightest = float(quantile(luminance(pixels), _BRIGHTEST))
     if not brightest > 0:
-        raise FileError(f"{path} is black; leave it out of the set")
+        raise FileError(f"{path} is black; remove it from --images")
     return Opened(pixels, brightest, True)
 
 
 def find_sources(
     where: Path, known: Callable[[Path], Source | None], keep: Callable[[Source], None]
 ) -> tuple[list[Source], list[str]]:
-    """(usable pictures of a folder, a file or a CSV manifest with the columns dist [scene], what was left out and why).
+    """(usable images of a folder, a file or a CSV manifest with the columns dist [scene], what was left out and why).
 
-    known, keep  a memory of files looked at before
+    known, keep  a store of files that were read before
     """
     found, left = [], []
     for path, scene in _listed(where):
@@ -94,12 +94,12 @@ def find_sources(
             keep(source)
         found.append(Source(path, scene, source.size, source.light, source.sha256))
     if not found:
-        raise FileError(f"{where} holds no picture to distil from" + (f": {left[0]}" if left else ""))
+        raise FileError(f"{where} holds no usable image" + (f": {left[0]}" if left else ""))
     return found, left
 
 
 def _listed(where: Path) -> list[tuple[Path, str]]:
-    """(file, scene) of everything meant by a path."""
+    """(file, scene) of every image that a path names."""
     if where.is_dir():
         return [(p.resolve(), p.stem) for p in pictures(where)]
     if where.suffix.lower() not in (".csv", ".tsv"):

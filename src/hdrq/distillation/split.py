@@ -1,4 +1,4 @@
-"""Scenes apart: what is learnt from, what the best epoch is chosen by, what nobody looks at before the end."""
+"""Split by scene: rows to train on, to choose the best epoch by, and held out for the report."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class Split:
 
 
 def split(rows: Sequence[Row], sources: Sequence[Source], hold_out: Sequence[str], seed: int) -> Split:
-    """By scene; drawn from light and from code apart, so that either is held out where there are a few of it.
+    """Split by scene, separately for light and for code, so that some of each are held out.
 
     hold_out  names of scenes, or patterns such as "*7"; none: a fifth, drawn by the seed
     """
     scenes = {r.scene for r in rows}
     if unknown := [p for p in hold_out if not any(fnmatchcase(s, p) for s in scenes)]:
         raise UsageError(
-            f"no scene of the set is called '{unknown[0]}'; there are {', '.join(sorted(scenes)[:8])} ..."
+            f"there is no scene '{unknown[0]}' in the set; its scenes are {', '.join(sorted(scenes)[:8])} ..."
         )
     light = {s.scene for s in sources if s.light}
     held, look = {s for s in scenes if any(fnmatchcase(s, p) for p in hold_out)}, set[str]()
@@ -44,7 +44,7 @@ def split(rows: Sequence[Row], sources: Sequence[Source], hold_out: Sequence[str
         held |= set(order[:cut])
         look |= set(order[cut : cut + _count(len(order) - cut, LOOK)])
     if not scenes - held - look:
-        raise UsageError("no scene is left to learn from; give more --images, or hold fewer out")
+        raise UsageError("no scene is left to train on; give more --images, or hold out fewer")
     parts = [
         [r for r in rows if keep(r.scene)]
         for keep in (lambda s: s not in held and s not in look, lambda s: s in look, lambda s: s in held)

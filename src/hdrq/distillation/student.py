@@ -1,4 +1,4 @@
-"""Who learns: a run for a network, rows as items, and their pictures made once."""
+"""The student network: its training settings, rows as training items, and their images rendered once."""
 
 from __future__ import annotations
 
@@ -19,60 +19,69 @@ from hdrq.distillation.samples import Row
 from hdrq.distillation.sources import Sources
 from hdrq.image.color import luminance, weigh
 from hdrq.image.statistics import BT709_WEIGHTS
+from hdrq.nn.net import Net
 from hdrq.registry import find
-from hdrq.training.feed import Item
-from hdrq.training.image_cache import Pixels
-from hdrq.training.settings import Run, adjust
+from hdrq.training.batches import Item
+from hdrq.training.data import compares
+from hdrq.training.image_cache import ImageCache
+from hdrq.training.settings import Settings, adjust
+from hdrq.training.start_weights import with_start_options
 
-_PATCHWISE = ("vtamiq", "pieapp", "pu-pieapp")
 
+def student_settings(
+    metric: str, encoding: str, crop: int, start: str, overrides: Mapping[str, Any]
+) -> Settings:
+    """Settings that a student is trained with, unless `overrides` change them.
 
-def run_of(student: str, encoding: str, crop: int, overrides: Mapping[str, Any]) -> Run:
-    """The settings a student is trained with, unless the user says otherwise."""
-    run = Run(
-        net=student,
-        encoding=encoding,
-        white="pmax" if student in _PATCHWISE else "sdr",
-        source_screen="code" if encoding == "srgb" else "nits",
-        target_screen="code" if encoding == "srgb" else "nits",
-        target_labels="loss",
-        feed="patches" if student in _PATCHWISE else "pictures",
-        patches=64 if student == "vtamiq" else 16,
-        test_patches=128 if student == "vtamiq" else 16,
-        crop=crop,
-        batch=16,
-        loss={"mae": 1.0, "pearson": 0.1},
-        rate=3e-4,
-        schedule="cosine",
-        floor=0.01,
-        warmup=0.02,
-        epochs=30,
-        options={"scales": 1} if student == "vtamiq" else {},
+    start  weights to begin from; they bring the build options of their network with them
+    """
+    net = str(find("metric", metric).card.net)
+    shelf: Net = find("net", net)
+    display = "code" if encoding == "srgb" else "nits"
+    patchwise = bool(shelf.patch)
+    settings = Settings(
+        net=net,
+        **{
+            **{k: v for k, v in shelf.training.items() if k in ("options", "patches", "test_patches")},
+            "encoding": encoding,
+            "white": "pmax" if patchwise else "sdr",
+            "source_display": display,
+            "target_display": display,
+            "target_labels": "loss",
+            "input": "patches" if patchwise else "whole",
+            "crop": crop,
+            "batch": 16,
+            "loss": {"mae": 1.0, "pearson": 0.1},
+            "rate": 3e-4,
+            "schedule": "cosine",
+            "warmup": 0.02,
+            "epochs": 30,
+            "start": start,
+        },
     )
     if overrides.get("align"):
-        run = replace(run, target="bright")
-    return adjust(run, overrides)
+        settings = replace(settings, target="bright")
+    settings = adjust(settings, overrides)
+    if not settings.start:
+        return settings
+    only = {k: v for k, v in overrides.items() if k.startswith("options.")}
+    return with_start_options(settings, adjust(Settings(""), only).options if only else {})
 
 
-def better(student: str) -> str:
-    """Which way a student's score goes: "higher" for quality, "lower" for loss of it."""
-    found: Metric = find("metric", student)
+def better(net: str) -> str:
+    """Direction of a student's score: "higher" for quality, "lower" for loss of quality."""
+    found: Metric = find("metric", net)
     return found.output().better
 
 
-def label_of(student: str, quality: np.ndarray) -> np.ndarray:
-    """What the student should say of a quality of 0..1."""
-    return quality if better(student) == "higher" else 1 - quality
+def label_of(net: str, quality: np.ndarray) -> np.ndarray:
+    """The score that a student should give to a quality of 0..1."""
+    return quality if better(net) == "higher" else 1 - quality
 
 
-def full_reference(student: str) -> bool:
-    found: Metric = find("metric", student)
-    return found.card.reference is not None
-
-
-def items_of(rows: Sequence[Row], labels: np.ndarray, student: str) -> list[Item]:
-    """Rows that have a label, to be looked up in `Rendered` by their number."""
-    paired = full_reference(student)
+def items_of(rows: Sequence[Row], labels: np.ndarray, net: str) -> list[Item]:
+    """Rows that have a label as items, whose images `RenderedRows` finds by the row's number."""
+    paired = compares(net)
     return [
         Item(f"dist:{r.number}", f"ref:{r.number}" if paired else None, float(v), r.scene, r.distortion)
         for r, v in zip(rows, labels)
@@ -80,11 +89,11 @@ def items_of(rows: Sequence[Row], labels: np.ndarray, student: str) -> list[Item
     ]
 
 
-class Rendered(Pixels):
-    """Pictures of a set as light, or as sRGB code for a student of that, made when first asked for and kept in half precision.
+class RenderedRows(ImageCache):
+    """Images of a set as light, or as sRGB code, rendered when first needed and stored in half precision.
 
-    channels  1: luminance only, all that a student of luminance needs
-    keep      False: made anew each time, for disks that are full
+    channels  1: luminance only, for a student that reads no colour
+    keep      False: rendered again each time, which needs no disk space
     """
 
     def __init__(
@@ -102,23 +111,26 @@ class Rendered(Pixels):
         self.code = encoding == "srgb"
         self.sources = Sources()
 
+    def holds_light(self, path: str | Path) -> bool:
+        return not self.code
+
     def get(self, path: str | Path) -> np.ndarray:
         """(C, H, W) float32 light, cd/m², or code 0..1, of "dist:NUMBER" or "ref:NUMBER"."""
         kind, _, number = str(path).partition(":")
         row = self.rows[int(number)]
-        said = [self.files[row.source], row.view, self.channels, self.code]
-        said += [] if kind == "ref" else [row.distortion, row.level, row.seed]
-        place = self.folder / (hashlib.sha256(repr(said).encode()).hexdigest()[:24] + ".npy")
+        made_of = [self.files[row.source], row.view, self.channels, self.code]
+        made_of += [] if kind == "ref" else [row.distortion, row.level, row.seed]
+        place = self.folder / (hashlib.sha256(repr(made_of).encode()).hexdigest()[:24] + ".npy")
         if self.keep and place.exists():
             return np.load(place).astype(np.float32)
-        half = self._made(row, kind == "ref")[0].half().numpy()
+        half = self._rendered(row, kind == "ref")[0].half().numpy()
         if self.keep:
             with io.atomic(place) as part:
                 np.save(part, half)
         return half.astype(np.float32)
 
     @torch.inference_mode()
-    def _made(self, row: Row, ref: bool) -> Tensor:
+    def _rendered(self, row: Row, ref: bool) -> Tensor:
         light = reference(row, self.sources)[0] if ref else render(row, self.sources)[1]
         if self.code:
             code = as_code(light, row)
@@ -126,22 +138,22 @@ class Rendered(Pixels):
         return luminance(light) if self.channels == 1 else light
 
 
-def channels_of(run: Run) -> int:
-    """1 where the network reads luminance alone."""
+def channels_of(settings: Settings) -> int:
+    """1 where the network reads luminance only."""
     with torch.device("meta"):
-        module = find("net", run.net).build(**run.options)
-    each = int(getattr(module, "channels", 3))
-    return 1 if each == (2 if full_reference(run.net) else 1) else 3
+        module = find("net", settings.net).build(**settings.options)
+    channels = int(getattr(module, "channels", 3))
+    return 1 if channels == (2 if compares(settings.net) else 1) else 3
 
 
-def room_needed(rows: Sequence[Row], run: Run) -> int:
-    """Bytes of all pictures of a set, kept."""
+def bytes_needed(rows: Sequence[Row], settings: Settings) -> int:
+    """Bytes of all images of a set, stored."""
     side = rows[0].side if rows else 0
-    pictures = len(rows) + (len({(r.source, r.view) for r in rows}) if full_reference(run.net) else 0)
-    return pictures * side * side * channels_of(run) * 2
+    images = len(rows) + (len({(r.source, r.view) for r in rows}) if compares(settings.net) else 0)
+    return images * side * side * channels_of(settings) * 2
 
 
-def two_domains(rows: Sequence[Row], items: Sequence[Item]) -> tuple[list[Item], list[Item]]:
-    """(items on SDR screens, items on brighter ones): what an alignment brings together."""
+def split_domains(rows: Sequence[Row], items: Sequence[Item]) -> tuple[list[Item], list[Item]]:
+    """(items on SDR displays, items on brighter ones), the two domains of domain adaptation."""
     dim = {f"dist:{r.number}" for r in rows if r.display == "sdr"}
     return [i for i in items if i.dist in dim], [i for i in items if i.dist not in dim]

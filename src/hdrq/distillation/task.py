@@ -1,4 +1,4 @@
-"""What is asked of a distillation: the task, the student's run, the set."""
+"""What is asked of a distillation, and the set of rows and the training settings that follow from it."""
 
 from __future__ import annotations
 
@@ -7,29 +7,30 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from hdrq.distillation.mos_teacher import OPINIONS
-from hdrq.distillation.samples import Row, make_set, read_rows
+from hdrq.distillation.mos_teacher import MOS
+from hdrq.distillation.samples import Row, make_set, read_rows, shelf_of
 from hdrq.distillation.sources import Source, find_sources
-from hdrq.distillation.student import run_of
+from hdrq.distillation.student import student_settings
 from hdrq.distillation.teacher_scores import Cache
-from hdrq.errors import FileError
+from hdrq.errors import FileError, UsageError
+from hdrq.registry import find, names
 from hdrq.scoring.request import parse
-from hdrq.training.settings import Run
+from hdrq.training.settings import Settings
 
-_HEADER = "number,source,scene"  # how a set.csv begins
+_HEADER = "number,source,scene"  # first columns of a set.csv
 
 
 @dataclass(frozen=True)
 class Task:
     """What is distilled into what.
 
-    teachers  metrics whose mean quality is learnt, or "opinions": those of the dataset or manifest named by images
+    teachers  metrics whose mean quality is learnt, or "mos": the scores of the dataset or manifest in `images`
     student   [encoding:]network[@weights to start from]
     images    folders, files, manifests, or a set.csv made before
-    displays  screens that pictures of code are shown on
-    hold_out  scenes that nothing is learnt from; without names a fifth of them, drawn by the seed
-    settings  of the training run, over the student's own
-    half      weights kept in half precision
+    displays  displays that show images of code
+    hold_out  scenes that are not trained on; without names a fifth of them, drawn by the seed
+    settings  of the training, over the student's own
+    half      store the weights in half precision
     """
 
     teachers: tuple[str, ...]
@@ -51,20 +52,36 @@ class Task:
     @property
     def called(self) -> str:
         """Name of the weights."""
-        taught = [t if t == OPINIONS else parse(t).metric for t in self.teachers]
+        taught = [t if t in MOS else parse(t).metric for t in self.teachers]
         return self.name or "-".join([parse(self.student).metric, "from", *taught])
 
+    @property
+    def from_mos(self) -> bool:
+        """Whether subjective scores are the teacher."""
+        return len(self.teachers) == 1 and self.teachers[0] in MOS
 
-def run_for(task: Task) -> Run:
-    """The student's training run."""
+
+def settings_for(task: Task) -> Settings:
+    """Training settings of the student; UsageError where it is no network or the set cannot suit it."""
     asked = parse(task.student)
+    if not find("metric", asked.metric).card.net:
+        some = ", ".join(n for n in names("metric") if find("metric", n).card.net)
+        raise UsageError(f"{asked.metric} is not a network and cannot be a student; networks are {some}")
     encoding = asked.stages[-1] if asked.stages else "pu21"
-    run = run_of(asked.metric, encoding, task.crop, task.settings)
-    return replace(run, start=run.start or asked.weights, seed=task.seed)
+    settings = student_settings(asked.metric, encoding, task.crop, asked.weights, task.settings)
+    if not task.from_mos:
+        if not task.distortions:
+            raise UsageError("name at least one distortion with --distortions; see: hdrq list distortions")
+        for name in task.distortions:
+            shelf_of(name)
+    side = find("metric", asked.metric).card.side
+    if task.crop < side:
+        raise UsageError(f"{asked.metric} needs images of at least {side} pixels a side; use --crop {side}")
+    return replace(settings, seed=task.seed)
 
 
-def the_set(task: Task, cache: Cache) -> tuple[list[Row], list[Source], list[str]]:
-    """(rows, their sources, what was left out): made, or read where one was made before."""
+def build_set(task: Task, cache: Cache) -> tuple[list[Row], list[Source], list[str]]:
+    """(rows, their sources, lines on files that were left out): made, or read where one was made before."""
     made = [read_rows(p) for p in task.images if _is_set(p)]
     found: list[Source] = []
     left: list[str] = []
@@ -77,9 +94,12 @@ def the_set(task: Task, cache: Cache) -> tuple[list[Row], list[Source], list[str
         return rows, found, left
     for where in task.images:
         if not where.exists():
-            raise FileError(f"{where} does not exist; --images takes folders, pictures and manifests")
+            raise FileError(f"{where} does not exist; --images takes folders, images and manifests")
         some, why = find_sources(where, cache.file, cache.keep_file)
         found, left = found + some, left + why
+    for s in found:
+        if min(s.size) < task.crop:
+            left.append(f"{s.path} is {s.size[1]}x{s.size[0]}, smaller than --crop {task.crop}")
     rows = make_set(found, task.distortions, task.n, seed=task.seed, side=task.crop, displays=task.displays)
     used = {r.source for r in rows}
     return rows, [s for s in found if str(s.path) in used], left

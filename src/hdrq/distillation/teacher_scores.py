@@ -1,4 +1,4 @@
-"""What teachers say of a set: worked out once, in batches, and kept where a kill cannot hurt it."""
+"""Teacher scores of a set: computed once, in batches, and stored so that an interruption loses at most one batch."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, stamp TEXT, height INTE
 
 @dataclass(frozen=True)
 class Scored:
-    """So many rows of a teacher's are known now; `seconds` went into the last `new` ones."""
+    """`done` of `total` rows have a score of the teacher; the last `new` ones took `seconds`."""
 
     teacher: str
     done: int
@@ -39,7 +39,7 @@ class Scored:
 
 
 class Cache:
-    """Scores by what they depend on, in one SQLite file; every batch is whole there or not at all."""
+    """Scores by everything they depend on, in one SQLite file; each batch is written in one transaction."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,9 @@ class Cache:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.executescript(_TABLES)
         except sqlite3.DatabaseError as error:
-            raise FileError(f"{path} is no cache of scores ({error}); remove it or name another") from error
+            raise FileError(
+                f"{path} is not a cache of scores ({error}); remove it, or name another with --cache"
+            ) from error
 
     def known(self, keys: Sequence[str]) -> dict[str, float]:
         found: dict[str, float] = {}
@@ -64,7 +66,7 @@ class Cache:
             self._db.executemany("INSERT OR IGNORE INTO scores VALUES (?, ?)", list(values.items()))
 
     def file(self, path: Path) -> Source | None:
-        """What is known of a file that has not changed since."""
+        """The stored record of a file that has not changed since."""
         row = self._db.execute(
             "SELECT height, width, light, sha256 FROM files WHERE path = ? AND stamp = ?",
             (str(path), _stamp(path)),
@@ -106,7 +108,7 @@ def key(row: Row, scorer: Scorer, sha256: str) -> str:
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
 
 
-def teach(
+def score_rows(
     rows: Sequence[Row],
     scorer: Scorer,
     files: Mapping[str, str],
@@ -114,8 +116,8 @@ def teach(
     sources: Sources,
     batch: int = 8,
 ) -> Iterator[Scored]:
-    """Fill the cache with a teacher's scores, a yield per batch. Batches lie where they lie whatever is known,
-    so that a set scored in pieces has the numbers of one scored at once.
+    """Fill the cache with a teacher's scores, one record a batch. The limits of batches do not depend on what is
+    stored, so that a set scored in several calls has the same numbers as one scored at once.
 
     files  sha256 of every source
     """
@@ -139,18 +141,18 @@ def teach(
         yield Scored(str(scorer), done, len(rows), len(missing), time.perf_counter() - began)
 
 
-def answers(rows: Sequence[Row], scorer: Scorer, files: Mapping[str, str], cache: Cache) -> np.ndarray:
+def stored_scores(rows: Sequence[Row], scorer: Scorer, files: Mapping[str, str], cache: Cache) -> np.ndarray:
     """Scores of rows in order, (n,); NaN where the teacher gave none."""
     keys = [key(r, scorer, files[r.source]) for r in rows]
     have = cache.known(keys)
     if len(have) < len(set(keys)):
-        raise UsageError(f"{scorer} has not seen the whole set yet; run it again with --resume")
+        raise UsageError(f"{scorer} has not scored the whole set yet; go on with --resume")
     return np.array([have[k] for k in keys])
 
 
 @dataclass(frozen=True)
 class Scale:
-    """A teacher's unit and quality 0..1, where 1 is flawless: quality = (score - worst)/(best - worst), cut."""
+    """From a teacher's score to quality 0..1, 1 for no distortion: (score - worst)/(best - worst), clipped."""
 
     worst: float
     best: float
@@ -159,12 +161,12 @@ class Scale:
         return np.clip((scores - self.worst) / (self.best - self.worst), 0, 1)
 
 
-def scale_of(scorer: Scorer, scores: np.ndarray) -> Scale:
+def quality_scale(scorer: Scorer, scores: np.ndarray) -> Scale:
     """From the teacher's card: its span, 0..10 for JOD; where an end is open, the 0.5 % quantile of its scores."""
     finite = scores[np.isfinite(scores)]
     if finite.size < 2 or finite.min() == finite.max():
         raise UsageError(
-            f"{scorer} gives every picture of this set the same score; there is nothing to learn"
+            f"{scorer} gives all images of this set the same score; use stronger distortions or another teacher"
         )
     low, high = scorer.span
     low = 0.0 if low is None and scorer.unit == "JOD" else low

@@ -1,4 +1,4 @@
-"""Files from the web: resumable, and not believed before their sha256 is known."""
+"""Download files, with resumption; their sha256 is checked by the caller."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from pathlib import Path
 from hdrq.errors import FileError
 
 _PIECE = 1 << 20  # bytes
-_PATIENCE = 60.0  # seconds without a byte
+_TIMEOUT = 60.0  # seconds without a byte
 
 
 def download(url: str, path: Path) -> Iterator[tuple[int, int | None]]:
-    """Fetch to `path`, yielding (bytes there, bytes in all if known).
+    """Download to `path`, yielding (bytes so far, total if known).
 
-    What was there of an earlier attempt stays in PATH.part, and a server that knows ranges sends the rest.
+    An interrupted download stays in PATH.part and is continued where the server supports ranges.
     """
     part = path.with_name(path.name + ".part")
     path.parent.mkdir(parents=True, exist_ok=True)
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
-        with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:
             resumed = answer.status == 206
             have = have if resumed else 0
             length = answer.headers.get("Content-Length")
@@ -41,9 +41,11 @@ def download(url: str, path: Path) -> Iterator[tuple[int, int | None]]:
         raise FileError(f"{url} answered {error.code} {error.reason}") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
-        raise FileError(f"{url} cannot be reached ({reason}); what came so far is kept, try again") from error
+        raise FileError(
+            f"{url} cannot be reached ({reason}); the part received is kept; try again"
+        ) from error
     if total is not None and have < total:
-        raise FileError(f"{url} broke off at {have} of {total} bytes; what came is kept, try again")
+        raise FileError(f"{url} broke off at {have} of {total} bytes; the part received is kept; try again")
     part.replace(path)
 
 

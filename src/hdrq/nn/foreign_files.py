@@ -1,4 +1,4 @@
-"""Other people's weight files, read without running what is in them.
+"""Read weight files of other programs without executing code in them.
 
 Pickles are read by torch's restricted reader (weights_only): a file that asks for anything but
 tensors, numbers and names is refused. Arrays (.npz) are read with pickling off.
@@ -36,7 +36,7 @@ def read(path: str | Path) -> tuple[State, bool]:
         raise FileError(f"{path}: {_reason(error)}") from error
     state, nested = _flat(_unwrapped(held))
     if not state:
-        raise FileError(f"{path} holds no tensors by name; is it a checkpoint?")
+        raise FileError(f"{path} holds no named tensors; give a checkpoint")
     return state, nested
 
 
@@ -44,7 +44,7 @@ def _held(path: Path) -> Any:
     with path.open("rb") as file:
         head = file.read(8)
     if len(head) < 8:
-        raise FileError(f"{path} is empty or cut short")
+        raise FileError(f"{path} is empty or truncated")
     if path.suffix == ".npz":
         with np.load(path, allow_pickle=False) as arrays:
             return {name: torch.from_numpy(arrays[name].copy()) for name in arrays.files}
@@ -73,7 +73,7 @@ def _unwrapped(held: Any) -> Any:
 
 
 def _flat(held: Any, before: str = "") -> tuple[State, bool]:
-    """Tensors of nested dicts under dotted names; what is not a tensor (epochs, scores) is left out."""
+    """Tensors of nested dicts under dotted names; other values (epochs, scores) are left out."""
     state: State = {}
     nested = False
     for name, value in held.items() if isinstance(held, Mapping) else ():
@@ -90,11 +90,11 @@ def _flat(held: Any, before: str = "") -> tuple[State, bool]:
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong, in one line for somebody who never saw a pickle."""
+    """The cause in one line, without the vocabulary of pickle."""
     text = str(error)
     if "Unsupported global" in text or "weights_only" in text.lower() or "Unsupported operand" in text:
         asked = text.partition("GLOBAL ")[2].split(" ")[0] if "GLOBAL " in text else "code"
-        return f"refused, because it wants to run {asked}; only files of plain tensors are read"
+        return f"refused, because it would execute {asked}; only files of plain tensors are read"
     kind = type(error).__name__
     first = text.strip().splitlines()[0][:120] if text.strip() else ""
-    return f"damaged, cut short or no weights file ({kind}{': ' + first if first else ''})"
+    return f"damaged, truncated or not a weights file ({kind}{': ' + first if first else ''})"

@@ -1,4 +1,4 @@
-"""Other people's weights become ours: recognised, converted with every key accounted for, given a card."""
+"""Import weights of other programs: recognise the layout, convert every tensor, write a card."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from hdrq.errors import FileError, UsageError
 from hdrq.nn import foreign_files as foreign
 from hdrq.nn.download import digest, download
 from hdrq.nn.net import Layout, Net
-from hdrq.nn.weights import published, save, span, user_folder
+from hdrq.nn.weight_files import name_taken, published, user_folder
+from hdrq.nn.weights import save, span
 from hdrq.records import Checkpoint
 from hdrq.registry import check, find
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*$")
 
 
-def adopt(
+def import_checkpoint(
     files: Sequence[Path],
     net: str,
     *,
@@ -34,12 +35,19 @@ def adopt(
     results: Mapping[str, Any] | None = None,
     half: bool = False,
     folder: Path | None = None,
+    replace: bool = False,
 ) -> tuple[Checkpoint, Path]:
     """Convert files that together hold one network's tensors; returns the new card and its path.
 
-    net       the network they are of; encoding, white  what it was trained on, where the file cannot say
-    options   build options that no tensor's shape tells, such as the number of heads
+    net       the network they belong to; encoding, white  what it was trained on, where the file does not say
+    options   build options that no tensor shape tells, such as the number of heads
+    replace   whether weights of the same name may be replaced
     """
+    called = _slug(name or files[0].stem)
+    if folder is None and not replace and (other := name_taken(called)):
+        raise UsageError(
+            f"weights called '{called}' are already here ({other}); choose another --name, or add --replace"
+        )
     asked: Net = find("net", net)
     state, nested = {}, False
     for file in files:
@@ -51,7 +59,7 @@ def adopt(
     try:
         read = found.options(state)
     except (KeyError, IndexError) as error:
-        raise FileError(f"{files[0]} is no whole {net}: '{error.args[0]}' is missing") from error
+        raise FileError(f"{files[0]} is not a complete {net}: '{error.args[0]}' is missing") from error
     chosen = _complete(made, {**read, **found.fixed}, options or {})
     try:
         module = made.filled(found.read(state, chosen), **chosen)
@@ -66,7 +74,7 @@ def adopt(
     span(code, level)  # a range that is none fails here, before anything is written
     return save(
         module,
-        name=_slug(name or files[0].stem),
+        name=called,
         net=made.name,
         options=chosen,
         encoding=code,
@@ -91,7 +99,7 @@ def fetch(
     entry = next((p for p in published() if p["name"] == name), None)
     if entry is None:
         known = ", ".join(p["name"] for p in published())
-        raise UsageError(f"nobody publishes weights called '{name}'; there are {known}")
+        raise UsageError(f"there are no published weights called '{name}'; published are {known}")
     cache = user_folder() / "downloads"
     paths = []
     for number, (url, file, pinned) in enumerate(zip(entry["urls"], entry["files"], entry["sha256"])):
@@ -106,9 +114,9 @@ def fetch(
             raise FileError(f"{file} from {url} has sha256 {found}, not {wanted}...; it was removed")
         if not wanted and not accept(file, found):
             path.unlink()
-            raise UsageError(f"{file} was not accepted and is removed; nothing was installed")
+            raise UsageError(f"{file} was not accepted and was removed; nothing was installed")
         paths.append(path)
-    card, _ = adopt(
+    card, _ = import_checkpoint(
         paths,
         entry["net"],
         name=name,
@@ -117,6 +125,7 @@ def fetch(
         licence=entry["licence"],
         data=entry["data"],
         results={"home": entry["home"]} | ({"default": True} if entry.get("default") else {}),
+        replace=True,
     )
     yield card
 
@@ -130,7 +139,7 @@ def _layout(net: Net, name: str) -> Layout:
 
 
 def _complete(net: Net, found: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Build options, none left open and none unknown."""
+    """All build options, with an error for one that is open or unknown."""
     taken = inspect.signature(net.build).parameters
     known = [key for key, p in taken.items() if p.kind is not p.VAR_KEYWORD]
     known += [key for key in found if key not in known]
@@ -138,11 +147,13 @@ def _complete(net: Net, found: Mapping[str, Any], given: Mapping[str, Any]) -> d
         raise UsageError(f"{net.name} has no option '{unknown[0]}'; it has {', '.join(known)}")
     options = {**found, **given}
     if unclear := [key for key, value in options.items() if value is None]:
-        raise UsageError(f"no tensor tells the {unclear[0]} of this {net.name}; add --set {unclear[0]}=N")
+        raise UsageError(
+            f"no tensor shape tells the {unclear[0]} of this {net.name}; add --set {unclear[0]}=N"
+        )
     return options
 
 
 def _slug(name: str) -> str:
     if not _NAME.match(name):
-        raise UsageError(f"'{name}' is no name for weights; use letters, digits, . _ + and -, with --name")
+        raise UsageError(f"'{name}' cannot name weights; use letters, digits, . _ + and - for --name")
     return name

@@ -1,8 +1,8 @@
-"""Tables of names: how somebody else's state_dict becomes ours, and how ours becomes theirs again.
+"""Tables of names: conversion of the state_dict of another program to ours, and back.
 
 A table is a tuple of rules. In a pattern `{i}` (one letter) stands for a number, `{leaf}` (a word)
-for one word between dots, `{key}` for any name at all. Every tensor must be met by exactly one rule;
-what no rule meets is an error, never silently left out.
+for one word between dots, `{key}` for any name at all. Every tensor must match exactly one rule;
+a tensor without a rule is an error.
 """
 
 from __future__ import annotations
@@ -68,22 +68,22 @@ def twins(theirs: tuple[str, ...], ours: str) -> Rule:
 
 
 def constant(theirs: str, value: Tensor) -> Rule:
-    """A tensor with a known content, which we compute instead of keeping."""
+    """A tensor with known values, which are computed instead of stored."""
 
     def read(ts: Many) -> None:
         if ts[0].shape != value.shape or not torch.allclose(ts[0].float(), value, rtol=1e-4, atol=1e-6):
-            raise FileError(f"'{theirs}' does not hold the constant every file of this kind holds")
+            raise FileError(f"'{theirs}' does not hold the constant of this layout")
 
     return Rule((theirs,), None, read, lambda _: (value,))
 
 
 def drop(theirs: str) -> Rule:
-    """Something we have no use for (a backbone's classifier, say); the layout can then only be imported."""
+    """A tensor that is not needed (of a backbone's classifier, say); such a layout can only be imported."""
     return Rule((theirs,), None, lambda ts: None, None)
 
 
 def convert(table: Iterable[Rule], state: Mapping[str, Tensor]) -> State:
-    """Their tensors under our names. Raises FileError for a key that no rule meets, or half a group."""
+    """Their tensors under our names. Raises FileError for a key without a rule, or an incomplete group."""
     ours: State = {}
     left = dict.fromkeys(state)
     for rule in table:
@@ -98,7 +98,7 @@ def convert(table: Iterable[Rule], state: Mapping[str, Tensor]) -> State:
             for n in names:
                 del left[n]
     if left:
-        raise FileError(f"{len(left)} tensors have no place in this network: {some(left)}")
+        raise FileError(f"{len(left)} tensors do not belong to this network: {some(left)}")
     return ours
 
 

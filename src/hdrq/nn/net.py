@@ -1,7 +1,8 @@
-"""What the shelf `nets` holds: how a network is built, and how other people's files of it are read."""
+"""What an entry of nn/nets is: how a network is built, trained and loaded from the files of other programs."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,20 +13,21 @@ from torch import Tensor, nn
 from hdrq.errors import FileError, UsageError
 from hdrq.nn.keys import Rule, State, convert, restore, some
 from hdrq.nn.layers.transformer import resize_places
+from hdrq.nn.quality_input import network_view
+from hdrq.records import Encoding
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Somebody's way to name the tensors of a network.
+    """How one program names the tensors of a network.
 
-    marks     keys that tell this layout from others
-    table     rules that lead from every one of their names to every one of ours; a function of the
-              build options where those decide a shape
-    options   build options, read from their tensors' shapes; None for what shapes cannot tell
+    marks     keys by which this layout is recognised
+    table     rules from their names to ours; a function of the build options where those decide a shape
+    options   build options, read from the shapes of their tensors; None for what shapes cannot tell
     fixed     build options that hold for every file of this kind
-    encoding  the code their training data were in; "" where the file does not tell
+    encoding  the code of their training data; "" where the file does not say
     white     what their network calls 1.0, see hdrq.nn.weights
-    makes     the net this layout belongs to, where that is not the one it was asked for
+    makes     the network this layout belongs to, where that is not the one that was asked for
     nested    whether the file is a dict of dicts; None where it does not matter
     """
 
@@ -57,12 +59,20 @@ class Layout:
 
 @dataclass(frozen=True)
 class Net:
-    """An entry of the shelf `nets`.
+    """An entry of nn/nets.
 
-    build    build(**options) -> module; options are plain JSON values, all with defaults
-    layouts  how others name its tensors
-    witness  one output for one fixed, computed input: it proves loaded weights to be the right ones
-    grows    what this network takes from another's tensors to start with: {"vgg16": from_vgg16}
+    build     build(**options) -> module; options are plain JSON values, all with defaults
+    layouts   how other programs name its tensors
+    witness   one output for one fixed, computed input; the card of weights stores its value as a check
+    grows     how training may start from another network's tensors: {"vgg16": from_vgg16}
+    view      (code (N, C, H, W), module, encoding) -> what the network is given; the same in training and scoring
+    patch     side of the square patches it reads, in pixels; 0 where it reads images
+    side      smallest image side that it can be trained on
+    head      first parts of the names of parameters that `head_rate` applies to
+    features  number of features that domain adaptation compares, from the build options
+    small     build options of a small version, for smoke tests
+    training  training settings that differ from the defaults, used where no recipe is named
+    unknown   a line about files that look like this network's but cannot be used, or ""
     """
 
     name: str
@@ -70,14 +80,35 @@ class Net:
     layouts: tuple[Layout, ...]
     witness: Callable[[nn.Module], Tensor]
     grows: Mapping[str, Callable[[State], State]] = field(default_factory=dict)
+    view: Callable[[Tensor, Any, Encoding | None], Tensor] = network_view
+    patch: int = 0
+    side: int = 64
+    head: tuple[str, ...] = ("head",)
+    features: Callable[[Mapping[str, Any]], int] = lambda options: 0
+    small: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    unknown: Callable[[Mapping[str, Tensor]], str] = lambda state: ""
+
+    def option(self, name: str, options: Mapping[str, Any], absent: Any = None) -> Any:
+        """A build option as given, or its default; `absent` where the network has no such option."""
+        taken = inspect.signature(self.build).parameters
+        return options.get(name, taken[name].default if name in taken else absent)
+
+    def patch_side(self, options: Mapping[str, Any]) -> int:
+        """Side of the patches that it reads when built with these options."""
+        return int(self.option("patch", options, self.patch))
 
     def recognise(self, state: Mapping[str, Tensor], nested: bool | None = None) -> Layout:
-        """The layout of a foreign state_dict, or FileError naming those that are known."""
+        """The layout of another program's state_dict, or FileError that names the supported layouts."""
+        if reason := self.unknown(state):
+            raise FileError(reason)
         for layout in self.layouts:
             if layout.fits(state, nested):
                 return layout
-        known = ", ".join(layout.name for layout in self.layouts)
-        raise FileError(f"these tensors ({some(state, 2)}) are no {self.name} in a known layout ({known})")
+        known = ", ".join(layout.name for layout in self.layouts) or "none"
+        raise FileError(
+            f"unrecognised {self.name} checkpoint (it holds {some(state, 2)}); supported layouts: {known}"
+        )
 
     def filled(self, state: Mapping[str, Tensor], **options: Any) -> nn.Module:
         """The module with these tensors (our names), eval mode, float32; every key and shape is checked."""
@@ -120,11 +151,11 @@ class Net:
 
 
 def pattern(*shape: int) -> Tensor:
-    """A computed input in [0, 1], the same on every machine: irrational steps along the flattened index."""
+    """A computed input in [0, 1], the same on every machine: multiples of the golden ratio, modulo 1."""
     i = torch.arange(int(torch.tensor(shape).prod()), dtype=torch.float64)
     return ((i * 0.6180339887498949) % 1.0).float().reshape(shape)
 
 
 def mix(output: Tensor) -> Tensor:
-    """One number that depends on every value of an output, and on where it stands."""
+    """One number that depends on every value of an output and on its position."""
     return (output.flatten() * (pattern(output.numel()) - 0.5).to(output)).sum()

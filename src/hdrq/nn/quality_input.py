@@ -1,4 +1,4 @@
-"""What the networks of the NoR-VDPNet family see of a picture, by the card of their weights or as their programs have it."""
+"""Network input: from code to the numbers that a network was trained on; options of the NoR-VDPNet family."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import Tensor
 from hdrq.errors import UsageError
 from hdrq.image.color import weigh
 from hdrq.image.statistics import BT709_WEIGHTS, brightest, log_mean
+from hdrq.nn.input_scaling import enter
 from hdrq.records import Encoding
 
 Curve = Literal["card", "tmo"]
@@ -17,7 +18,7 @@ Compat = Literal["card", "yes", "no"]
 
 
 def official(net: Any, compat: Compat) -> bool:
-    """Whether the authors' way is wanted: by "card", of weights that were imported from them."""
+    """Whether to prepare images as the authors' program does: with "card", where the weights were imported."""
     if compat != "card":
         return compat == "yes"
     card = getattr(net, "checkpoint", None)
@@ -41,7 +42,7 @@ def adjusted(code: Tensor, encoding: Encoding | None, peak: float, curve: Curve)
     if peak <= 0 and curve == "card":
         return code
     if encoding is None or not encoding.absolute:
-        raise UsageError("peak and curve=tmo are about light; these weights read SDR code")
+        raise UsageError("peak and curve=tmo apply to light, but these weights read SDR code; leave them out")
     light = encoding.decode(code)
     if peak > 0:
         light = light * (peak / brightest(light).clamp(min=1e-12))
@@ -51,19 +52,35 @@ def adjusted(code: Tensor, encoding: Encoding | None, peak: float, curve: Curve)
     return encoding.encode(light)
 
 
+def network_view(code: Tensor, net: Any, encoding: Encoding | None) -> Tensor:
+    """What a network is given of code (N, C, H, W): normalised, or luminance only where it has one channel."""
+    if hasattr(net, "intake"):
+        return enter(code, net)
+    return spanned(fitting(code, net, encoding), net)
+
+
+def paired_view(code: Tensor, net: Any, encoding: Encoding | None) -> Tensor:
+    """The same of one image of two that a network reads as stacked channels."""
+    channels = int(net.channels) // 2
+    code = one_channel(code, encoding) if channels == 1 else code
+    if code.shape[1] != channels:
+        raise UsageError("these weights read colour, but the image has one channel; convert it to colour")
+    return spanned(code, net)
+
+
 def spanned(code: Tensor, net: Any) -> Tensor:
-    """Code with what the training called black at 0 and white at 1."""
+    """Code with the black of training at 0 and its white at 1."""
     black, white = getattr(net, "span", (0.0, 1.0))
     return code if (black, white) == (0.0, 1.0) else (code - black) / (white - black)
 
 
 def fitting(code: Tensor, net: Any, encoding: Encoding | None) -> Tensor:
-    """As many channels as the network has: luminance for one, colour for three."""
+    """As many channels as the network reads: luminance for one, colour for three."""
     channels = int(net.channels)
     if channels == 1:
         return one_channel(code, encoding)
     if code.shape[1] != channels:
-        raise UsageError("these weights read colour, and the picture has one channel")
+        raise UsageError("these weights read colour, but the image has one channel; convert it to colour")
     return code
 
 

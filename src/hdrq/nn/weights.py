@@ -1,14 +1,15 @@
-"""Weights that answer to their card.
+"""Weights and their cards.
 
 A checkpoint is NAME.safetensors beside NAME.json, its card (hdrq.records.Checkpoint). Nothing loads without a
-card; sha256, keys, shapes and one known score are checked before a network is believed.
+card; sha256, keys and shapes are checked when a network is loaded, one known score after an import and by
+`hdrq models verify`.
 
 `load(net, weights, encoding)` gives the network, in eval mode and without gradients of its own, with
     .checkpoint  its card
-    .span        (black, white): the code, in the encoding it is asked to read, that its training called 0 and 1
+    .span        (black, white): the code, in the encoding it reads, that its training called 0 and 1
     .label       NAME@first digits of its sha256, for the rows of a table
-    .intake      the convention of its numbers, see hdrq.nn.input_scaling
-A network in training is made ready for metrics with `prepare`, and kept with `save`.
+    .intake      how its input is normalised, see hdrq.nn.input_scaling
+`prepare` makes a network in training ready for metrics, and `save` writes it.
 
 `white` of a card says what its training called 1.0:
     sdr        code 1.0, and 0.0 is 0
@@ -20,97 +21,45 @@ A network in training is made ready for metrics with `prepare`, and kept with `s
 from __future__ import annotations
 
 import json
-import os
-import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, fields
+from collections.abc import Mapping
+from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as read_tensors
 from safetensors.torch import save as write_tensors
 from torch import Tensor, nn
 
 from hdrq.errors import FileError, MissingPart, UsageError
 from hdrq.io.atomic import atomic
+from hdrq.nn import weight_files
 from hdrq.nn.net import Net
+from hdrq.nn.weight_files import cards, find_card, published, read_state, user_folder
 from hdrq.records import Checkpoint, Encoding
-from hdrq.registry import find
+from hdrq.registry import find, names
 
-_TRAINED = ("vtamiq", "pieapp", "metaiqa", "koncept512", "qdnet")  # recipes know how
-_DISTILLED = ("norvdpnet", "norvdpnetpp", "diqm")
 UNTRAINED = "none"  # `recipe` of random weights: they load by name, for tests, and are never a default
 _LIGHT = ("nits", "linear")
 _DARK, _SDR, _BRIGHT = 0.005, 100.0, 10_000.0  # cd/m², the range of PU21 and an SDR white
-_TOLERANCE = 1e-3  # of the known score, relative to 1 + |score|: other processors add in other orders
-
-
-def folders() -> list[Path]:
-    """Where weights are looked for, the user's own first."""
-    package = Path(__file__).parents[1]
-    return [user_folder(), package / "models", package.parents[1] / "models"]
-
-
-def user_folder() -> Path:
-    """$HDRQ_MODELS, or the platform's cache."""
-    if chosen := os.environ.get("HDRQ_MODELS"):
-        return Path(chosen)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData/Local")) / "hdrq/models"
-    if sys.platform == "darwin":
-        return Path.home() / "Library/Caches/hdrq/models"
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "hdrq/models"
-
-
-def cards() -> Iterator[tuple[Checkpoint, Path]]:
-    """Every readable card and its tensors' path; of two with one name the first folder's counts."""
-    seen = set()
-    for folder in folders():
-        for path in sorted(folder.glob("*.json")):
-            if path.stem not in seen and path.with_suffix(".safetensors").exists():
-                seen.add(path.stem)
-                yield read_card(path), path.with_suffix(".safetensors")
-
-
-def read_card(path: Path) -> Checkpoint:
-    """A card from its file; FileError where it is none."""
-    try:
-        held = json.loads(path.read_text(encoding="utf-8"))
-        card = Checkpoint(**{f.name: held[f.name] for f in fields(Checkpoint) if f.name in held})
-        if card.name != path.stem:
-            raise ValueError(f"it is the card of '{card.name}'")
-        return card
-    except (OSError, ValueError, TypeError) as error:
-        raise FileError(f"{path} is no card of weights: {error}") from error
-
-
-def find_card(name: str) -> tuple[Checkpoint, Path]:
-    """The card of that name and its tensors' path, or MissingPart with the way to get it."""
-    for folder in folders():
-        if (folder / f"{name}.json").exists() and (folder / f"{name}.safetensors").exists():
-            return read_card(folder / f"{name}.json"), folder / f"{name}.safetensors"
-    way = (
-        f"get them: hdrq models fetch {name}"
-        if any(p["name"] == name for p in published())
-        else "see: hdrq models list"
-    )
-    raise MissingPart(f"no weights are called '{name}' here; {way}")
+_TOLERANCE = 1e-3  # of the known score, relative to 1 + |score|: processors differ in the order of sums
 
 
 def default_weights(net: str, encoding: str) -> str:
-    """The weights a network gets when none are named: the user's before those that came with hdrq.
+    """The weights a network gets when none are named: the user's before those that came with hdrq. Weights of one's own
+    training (card: "default": false) are used by name only.
 
     Raises MissingPart with the commands that get or train some, UsageError where several could be meant.
     """
     fit = [
         (card, path)
         for card, path in cards()
-        if card.net == net and card.encoding == encoding and card.recipe != UNTRAINED
+        if card.net == net
+        and card.encoding == encoding
+        and card.recipe != UNTRAINED
+        and card.results.get("default") is not False
     ]
-    for folder in folders():
+    for folder in weight_files.folders():
         here = [card for card, path in fit if path.parent == folder]
         chosen = [card for card in here if card.results.get("default")] or here
         if len(chosen) == 1:
@@ -133,15 +82,15 @@ def native_encoding(net: str, weights: str = "") -> str:
 
 
 def _how_to_get(net: str, encoding: str) -> str:
-    """One line: what is missing, and the commands that mend it."""
+    """One line: what is missing, and the commands that get it."""
     ways = [
         f"hdrq models fetch {p['name']}" for p in published() if (p["net"], p["encoding"]) == (net, encoding)
     ]
     trained_on = "" if encoding in ("srgb", *_LIGHT) else f" --encoding {encoding}"
     ways += [f"hdrq models import FILE --as {net}{trained_on}"]
-    if net in _TRAINED:
+    if any(find("recipe", name).net == net for name in names("recipe")):
         ways.append(f"hdrq train --metric {net}")
-    if net in _DISTILLED:
+    elif find("net", net).training and net in names("metric"):
         ways.append(f"hdrq distill --student {net}")
     here = [card.name for card, _ in cards() if card.net == net and card.recipe != UNTRAINED]
     abroad = [p["name"] for p in published() if p["net"] == net and p["encoding"] != encoding]
@@ -151,52 +100,41 @@ def _how_to_get(net: str, encoding: str) -> str:
         first = "" if here else f"hdrq models fetch {abroad[0]}, then "
         other = f"; or use weights of other code as they are: {first}{prefix}{net}@{(here or abroad)[0]}"
     kind = "light" if encoding in _LIGHT else f"{encoding} code"
-    return f"no weights of {net} for {kind} are here; get some: {', or: '.join(ways)}{other}"
-
-
-def published() -> list[dict[str, Any]]:
-    """Weights that others publish, from nets/_published.json."""
-    path = Path(__file__).parent / "nets" / "_published.json"
-    listed: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-    return listed
+    return f"there are no weights of {net} for {kind} here; get some: {', or: '.join(ways)}{other}"
 
 
 def load(net: str, weights: str = "", encoding: str = "code") -> nn.Module:
-    """The network, verified and ready; see the head of this file for what it carries.
+    """The network, ready for metrics, with the attributes that the head of this file lists.
 
-    encoding  of the code it will be handed; "code" for pictures as they are stored, taken as sRGB
+    encoding  of the code it will read; "code" for images as they are stored, taken as sRGB
     """
     encoding = "srgb" if encoding == "code" else encoding
     card, path = find_card(weights or default_weights(net, encoding))
     if card.net != net:
         raise UsageError(f"{card.name} holds weights of {card.net}, not of {net}; see: hdrq models list")
-    return prepare(verified(card, path), card, encoding)
+    return prepare(_module(card, path), card, encoding)
 
 
 def verified(card: Checkpoint, path: Path) -> nn.Module:
-    """The module of a card, after every check; FileError says which one failed."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise FileError(f"{path}: {error.strerror}") from error
-    if sha256(data).hexdigest() != card.sha256:
-        again = f"get it again: hdrq models fetch {card.name}"
-        raise FileError(f"{path} is not the file its card describes (sha256 differs); {again}")
-    try:
-        state = read_tensors(data)
-    except SafetensorError as error:
-        raise FileError(f"{path} is damaged: {error}") from error
+    """The module of a card after every check, the known score included; FileError says which one failed."""
+    module = _module(card, path, trust=False)
     net: Net = find("net", card.net)
-    module = net.filled(state, **card.options)
     score = float(net.witness(module))
     known = float(card.witness["score"])
     if not abs(score - known) <= _TOLERANCE * (1 + abs(known)):
-        raise FileError(f"{card.name} gives {score:.6g} where its card says {known:.6g}; get it again")
+        raise FileError(
+            f"{card.name} gives {score:.6g} where its card says {known:.6g}; {weight_files.again(card, path)}"
+        )
     return module
 
 
+def _module(card: Checkpoint, path: Path, trust: bool = True) -> nn.Module:
+    net: Net = find("net", card.net)
+    return net.filled(read_state(card, path, trust), **card.options)
+
+
 def prepare(module: nn.Module, card: Checkpoint, encoding: str = "") -> nn.Module:
-    """A module as metrics want it: with its card, its label and the code it calls 0 and 1."""
+    """A module with what metrics need: its card, its label and the code that it calls 0 and 1."""
     module.checkpoint = card  # type: ignore[assignment]
     module.label = f"{card.name}@{card.sha256[:12]}" if card.sha256 else card.name  # type: ignore[assignment]
     module.span = span(encoding or card.encoding, card.white)  # type: ignore[assignment]
@@ -214,7 +152,7 @@ def span(encoding: str, white: str) -> tuple[float, float]:
     if white not in ("255", "pmax"):
         raise UsageError(f"white is sdr, 255, pmax or LOW..HIGH in codes, not '{white}'")
     if not code.absolute:
-        return (0.0, 1.0)  # relative code ends at its white, whatever that was called
+        return (0.0, 1.0)  # relative code ends at its white
     ends = torch.tensor([_DARK, _SDR if white == "255" else _BRIGHT], dtype=torch.float64)
     low, high = code.encode(ends.reshape(1, 1, 1, 2)).flatten().tolist()
     return (low, high)
@@ -235,9 +173,9 @@ def save(
     half: bool = False,
     folder: Path | None = None,
 ) -> tuple[Checkpoint, Path]:
-    """Write tensors and card, tensors first and each whole or not there; returns the card and its path.
+    """Write tensors, then their card, each file atomically; returns the card and its path.
 
-    half  keep float16: half the size, and the score on the card is that of what was kept
+    half  store float16: half the size; the score on the card is that of the stored values
     """
     shelf: Net = find("net", net)
     kept = {key: _kept(t, half) for key, t in module.state_dict().items()}

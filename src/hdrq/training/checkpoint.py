@@ -1,4 +1,4 @@
-"""Checkpoints of a run, and the log of what it measured."""
+"""What a training writes: checkpoints to resume from, the best weights, a log of measurements with its plot."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import torch
 
 from hdrq.errors import FileError, MissingPart, UsageError
 from hdrq.io import atomic
-from hdrq.training.validation import Validation
+
+LAST, BEST, LOG, PLOT = "last.pt", "best.pt", "metrics.csv", "curves.png"
 
 
 @dataclass(frozen=True)
 class Step:
-    """One update."""
+    """One optimisation step; `seconds` include the wait for its batch."""
 
     epoch: int
     step: int
@@ -27,21 +28,31 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A file written."""
+class Validation:
+    """Agreement with the labels of held-out items; `predicted` are in the order of the items."""
+
+    epoch: int
+    step: int
+    srocc: float
+    plcc: float
+    mae: float
+    best: bool
+    predicted: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A file was written."""
 
     path: Path
 
 
-Record = Step | Validation | Kept
-
-
-LAST = "last.pt"
+Record = Step | Validation | Saved
 
 
 @dataclass
 class Progress:
-    """Where a run stands: the next step is number `step` of `epoch`, `done` steps lie behind, in stage `stage`."""
+    """The next step is number `step` of `epoch`; `done` steps are behind, in stage `stage` of the schedule."""
 
     epoch: int = 0
     step: int = 0
@@ -53,46 +64,52 @@ class Progress:
 
 def save(folder: Path, digest: str, progress: Progress, parts: dict[str, Any]) -> Path:
     """Write last.pt: tensors and plain values only, so that it can be read without unpickling code."""
-    state = {"run": digest, "progress": vars(progress).copy(), "random": torch.get_rng_state(), **parts}
-    if torch.cuda.is_available():
-        state["cuda_random"] = torch.cuda.get_rng_state_all()
     with atomic(folder / LAST) as part:
-        torch.save(state, part)
+        torch.save({"run": digest, "progress": vars(progress).copy(), **parts}, part)
     return folder / LAST
 
 
 def load(folder: Path, digest: str) -> dict[str, Any] | None:
-    """The kept state, None where there is none; UsageError where it belongs to another run."""
+    """The state in last.pt, None where there is none; UsageError where it belongs to other settings."""
     path = folder / LAST
     if not path.exists():
         return None
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise FileError(f"{path} is damaged; remove it to start anew") from error
+        raise FileError(f"{path} is damaged; remove it to train from the beginning") from error
     if state.get("run") != digest:
-        raise UsageError(f"{path} belongs to a run with other settings; use another --output, or remove it")
+        raise UsageError(
+            f"{path} belongs to a training with other settings; use another --output, or remove it"
+        )
     return state
 
 
-def restore_random(state: dict[str, Any]) -> None:
-    """Put the generators back where they were."""
-    torch.set_rng_state(state["random"])
-    if torch.cuda.is_available() and "cuda_random" in state:
-        torch.cuda.set_rng_state_all(state["cuda_random"])
+def save_best(folder: Path, digest: str, values: dict[str, Any], seen: Validation | None = None) -> Path:
+    """Write best.pt, the weights and the agreement measured with them."""
+    measured = {k: getattr(seen, k) for k in ("srocc", "plcc", "mae", "epoch")} if seen is not None else {}
+    with atomic(folder / BEST) as part:
+        torch.save({"run": digest, "module": values, "seen": measured}, part)
+    return folder / BEST
 
 
-class Curves:
-    """metrics.csv of a run folder: one row a record, and nothing twice after a resume."""
+def load_best(folder: Path, part: str = "module") -> dict[str, Any]:
+    """The weights of best.pt, or with part="seen" the agreement measured with them."""
+    held = torch.load(folder / BEST, map_location="cpu", weights_only=True)
+    return dict(held.get(part, {}))
+
+
+class TrainingLog:
+    """metrics.csv: one row a record; rows after step `done` are removed, so that a resumed training repeats none."""
 
     COLUMNS = ("kind", "epoch", "step", "loss", "aligned", "rate", "srocc", "plcc", "mae")
 
     def __init__(self, folder: Path, done: int, tensorboard: bool = False) -> None:
-        self.path = folder / "metrics.csv"
-        self.board = board(folder, done) if tensorboard else None
+        self.path = folder / LOG
+        self.board = tensorboard_writer(folder, done) if tensorboard else None
         rows = self.rows() if done else []
         kept = [r for r in rows if int(r["step"]) <= done]
-        with self.path.open("w", newline="", encoding="utf-8") as file:
+        with atomic(self.path) as part, part.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, self.COLUMNS)
             writer.writeheader()
             writer.writerows(kept)
@@ -103,24 +120,25 @@ class Curves:
         with self.path.open(newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))
 
-    def add(self, **values: Any) -> None:
+    def add(self, kind: str, record: Step | Validation) -> None:
+        values = {"kind": kind} | {k: v for k, v in vars(record).items() if k in self.COLUMNS}
         with self.path.open("a", newline="", encoding="utf-8") as file:
             csv.DictWriter(file, self.COLUMNS).writerow({k: _short(v) for k, v in values.items()})
         if self.board is not None:
             for name in self.COLUMNS[3:]:
                 if name in values:
-                    self.board.add_scalar(f"{values['kind']}/{name}", values[name], values["step"])
+                    self.board.add_scalar(f"{kind}/{name}", values[name], record.step)
             self.board.flush()
 
-    def draw(self, path: Path) -> None:
-        """Loss and agreement over the steps, as a picture."""
-        import matplotlib
-
-        matplotlib.use("Agg")
-        from matplotlib import pyplot as plt
+    def plot(self, path: Path) -> None:
+        """Loss and agreement over the steps, as PNG. No pyplot: the caller's backend stays as it is."""
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
 
         rows = self.rows()
-        figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
+        figure = Figure(figsize=(9, 3.2), layout="constrained")
+        FigureCanvasAgg(figure)
+        left, right = figure.subplots(1, 2)
         steps = [(int(r["step"]), float(r["loss"])) for r in rows if r["kind"] == "step" and r["loss"]]
         if steps:
             left.plot(*zip(*steps), lw=0.8)
@@ -135,11 +153,10 @@ class Curves:
         right.set(xlabel="step", ylabel="agreement on held-out scenes")
         with atomic(path) as part:
             figure.savefig(part, dpi=110, format="png")
-        plt.close(figure)
 
 
-def board(folder: Path, done: int) -> Any:
-    """A writer for TensorBoard, what it holds past step `done` forgotten; MissingPart without the package."""
+def tensorboard_writer(folder: Path, done: int) -> Any:
+    """A writer for TensorBoard that discards what it holds after step `done`; MissingPart without the package."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""From a dataset's opinions to items to learn from: labels made, scenes held out."""
+"""From the subjective scores of a dataset to labelled items, with scenes held out."""
 
 from __future__ import annotations
 
@@ -13,56 +13,77 @@ from hdrq.errors import UsageError
 from hdrq.evaluation.archive import Dataset, locate
 from hdrq.records import Pair
 from hdrq.registry import find, names
+from hdrq.training.batches import Item
 from hdrq.training.disentanglement import with_partners
-from hdrq.training.feed import Item
 from hdrq.training.labels import jod_to_loss, kadid_linearised, unit_range
-from hdrq.training.settings import Run
+from hdrq.training.settings import Settings
 
 Labels = NDArray[np.float64]
 PIPELINES: dict[str, Callable[[Labels, bool], Labels]] = {
     "raw": lambda v, higher: v,
-    "unit": lambda v, higher: unit_range(v),
+    "unit": lambda v, higher: unit_range(v if higher else -v),
     "loss": lambda v, higher: 1 - unit_range(v) if higher else unit_range(v),
     "kadid": lambda v, higher: kadid_linearised(v if higher else -v),
     "jod": lambda v, higher: jod_to_loss(v),
     "span": lambda v, higher: v if higher else 1 - v,
     "percent": lambda v, higher: 100 * (v if higher else 1 - v),
 }
-_SPANNED = ("span", "percent")  # of the scale's ends, not of the opinions that happen to be there
+_SPANNED = ("span", "percent")  # relative to the ends of the scale instead of those of the scores at hand
+_FEWEST = 2  # images held out, below which there is no correlation
 
 
-def items_of(name: str, subset: str, data: Path | None, labels: str) -> list[Item]:
-    """Every picture of a dataset, or of several: "tid2013+kadid"; labels "" leaves them without one."""
+def items_of(name: str, subset: str, data: Path | None, labels: str, better: str = "") -> list[Item]:
+    """Every image of a dataset, or of several: "tid2013+kadid"; labels "" leaves them without one.
+
+    better  direction of the subjective scores, where the dataset does not state it
+    """
     several = name.split("+")
     if len(several) > 1:
         return [
             replace(i, scene=f"{one}:{i.scene}", distortion=f"{one}:{i.distortion}" if i.distortion else "")
             for one in several
-            for i in items_of(one, subset, data, labels)
+            for i in items_of(one, subset, data, labels, better)
         ]
     dataset: Dataset = find("dataset", name)
+    _fits(labels, dataset)
     pairs = list(dataset.pairs(locate(dataset, data), subset or None))
     if labels in _SPANNED:
         if dataset.span is None:
-            raise UsageError(f"{name} does not say where its scale ends; use labels=unit or labels=loss")
+            raise UsageError(f"{name} does not state the ends of its scale; use labels=unit or labels=loss")
         low, high = dataset.span
         pairs = [
             p if p.opinion is None else replace(p, opinion=(p.opinion - low) / (high - low)) for p in pairs
         ]
-    return labelled(pairs, labels, dataset.better != "lower")
+    return labelled(pairs, labels, (dataset.better or better) != "lower")
+
+
+def _fits(labels: str, dataset: Dataset) -> None:
+    """UsageError for labels that need another scale than the dataset has."""
+    if labels and labels not in PIPELINES:
+        raise UsageError(f"there are no labels '{labels}'; use one of {', '.join(PIPELINES)}")
+    in_jod = "JOD" in dataset.scale
+    if labels == "jod" and not in_jod:
+        raise UsageError(
+            f"labels=jod needs scores in JOD, but {dataset.name} has {dataset.scale}; use labels=loss"
+        )
+    if labels == "kadid" and in_jod:
+        raise UsageError(
+            f"labels=kadid linearises mean opinion scores, but {dataset.name} has JOD; use labels=jod"
+        )
 
 
 def labelled(pairs: Sequence[Pair], labels: str, higher: bool) -> list[Item]:
-    """Items of pairs, their opinions sent through a pipeline; those without an opinion stay unlabelled."""
-    if labels and labels not in PIPELINES:
-        raise UsageError(f"no labels are called '{labels}'; there are {', '.join(PIPELINES)}")
+    """Items of pairs with labels made of their scores; pairs without a score are left out.
+
+    labels  "" keeps all pairs, unlabelled
+    """
     judged = [p for p in pairs if p.opinion is not None]
     made: dict[int, float] = {}
     if labels and judged:
         values = PIPELINES[labels](np.array([p.opinion for p in judged], dtype=np.float64), higher)
         made = {id(p): float(v) for p, v in zip(judged, values)}
     elif labels:
-        raise UsageError("these pictures have no opinions to learn from; use them as an unlabelled target")
+        raise UsageError("these images have no subjective scores; use them as an unlabelled --target")
     return [
         Item(
             str(p.dist),
@@ -76,8 +97,8 @@ def labelled(pairs: Sequence[Pair], labels: str, higher: bool) -> list[Item]:
     ]
 
 
-def without_scenes(items: Sequence[Item], share: float, seed: int) -> tuple[list[Item], list[Item]]:
-    """(items to learn from, items held out): whole scenes, so that no reference is on both sides."""
+def hold_out_scenes(items: Sequence[Item], share: float, seed: int) -> tuple[list[Item], list[Item]]:
+    """(items to train on, items held out): whole scenes, so that no reference is on both sides."""
     scenes = sorted({i.scene for i in items})
     count = round(share * len(scenes))
     if share > 0 and len(scenes) > 1:
@@ -88,22 +109,72 @@ def without_scenes(items: Sequence[Item], share: float, seed: int) -> tuple[list
     return [i for i in items if i.scene not in out], [i for i in items if i.scene in out]
 
 
-def data_of(run: Run, data: Path | None) -> tuple[list[Item], list[Item], list[Item]]:
-    """(source, held out, target) of a run."""
-    if not run.source:
-        raise UsageError("name what to learn from with --dataset")
-    source = items_of(run.source, run.source_subset, data, run.labels)
-    held_out = items_of(run.source, run.held_subset, data, run.labels) if run.held_subset else []
-    if not run.held_subset:
-        source, held_out = without_scenes(source, run.holdout, run.seed)
-    if run.net in names("metric") and find("metric", run.net).card.reference is None:
-        source, held_out = ([replace(i, ref=None) for i in part] for part in (source, held_out))
-    if run.terms:
+def data_of(
+    settings: Settings, data: Path | None, better: str = ""
+) -> tuple[list[Item], list[Item], list[Item]]:
+    """(source, held out, target), checked: references where the network compares, labels that differ."""
+    if not settings.source:
+        raise UsageError("name a dataset to train on with --dataset; see: hdrq list datasets")
+    source = items_of(settings.source, settings.source_subset, data, settings.labels, better)
+    if settings.held_subset:
+        held_out = items_of(settings.source, settings.held_subset, data, settings.labels, better)
+    else:
+        source, held_out = hold_out_scenes(source, settings.holdout, settings.seed)
+    source, held_out = (_paired(part, settings, settings.source) for part in (source, held_out))
+    if settings.terms:
         source = with_partners(source)
-    target = items_of(run.target, run.target_subset, data, run.target_labels) if run.target else []
+    target: list[Item] = []
+    if settings.target:
+        target = items_of(settings.target, settings.target_subset, data, settings.target_labels, better)
+        target = _paired(target, settings, settings.target)
     kept = {i.scene for i in held_out}
-    if run.target == run.source:
+    if settings.target == settings.source:
         target = [i for i in target if i.scene not in kept]
-    if not run.target_labels:
+    if not settings.target_labels:
         target = [replace(i, label=None) for i in target]
+    _differ(source, held_out, settings)
     return source, held_out, target
+
+
+def _paired(items: Sequence[Item], settings: Settings, dataset: str) -> list[Item]:
+    """Items as the network reads them: without references, or every one with a reference.
+
+    Images of an unlabelled dataset without references are compared with themselves: their features are what
+    domain adaptation needs.
+    """
+    if not compares(settings.net):
+        return [replace(i, ref=None) for i in items]
+    bare = next((i for i in items if i.ref is None), None)
+    if bare is None:
+        return list(items)
+    if all(i.label is None for i in items):
+        return [i if i.ref else replace(i, ref=i.dist) for i in items]
+    raise UsageError(
+        f"{settings.net} compares with a reference, but {bare.dist} of {dataset} has none; add a column ref, "
+        "or train a no-reference network such as norvdpnet++"
+    )
+
+
+def compares(net: str) -> bool:
+    """Whether the metric of a network takes a reference."""
+    return net not in names("metric") or find("metric", net).card.reference is not None
+
+
+def _differ(source: Sequence[Item], held_out: Sequence[Item], settings: Settings) -> None:
+    """UsageError where training or validation could not mean anything."""
+    if len({i.label for i in source}) < 2:
+        raise UsageError(
+            f"all {len(source)} images to train on have the same score; training needs different ones"
+        )
+    if settings.holdout == 0 and not settings.held_subset:
+        return
+    if not held_out:
+        raise UsageError(
+            f"nothing can be held out: all images of {settings.source} are of one scene; add a column scene, "
+            "or train without validation: --set holdout=0"
+        )
+    if len(held_out) < _FEWEST or len({i.label for i in held_out}) < 2:
+        raise UsageError(
+            f"{len(held_out)} images with {len({i.label for i in held_out})} different scores are held out, too "
+            f"few to validate on; hold out more with --set holdout=0.4, or nothing with --set holdout=0"
+        )

@@ -1,6 +1,6 @@
-"""What QD-net learns besides scores: a code near the prior, and pictures made again from content and quality.
+"""Losses of QD-net besides that of its scores: a code near the prior, and images reconstructed from content and quality.
 
-Source: Wang et al. 2021, as told by its text; nothing there says how much each term weighs.
+Source: Wang et al. 2021; the paper does not give the weights of the terms.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from hdrq.training.feed import Item
+from hdrq.training.batches import Item
 
 if TYPE_CHECKING:
     from hdrq.nn.nets.qdnet import QdNet
 
 
 def with_partners(items: Sequence[Item]) -> list[Item]:
-    """Items whose reference is the next picture of the same scene: same content, another quality."""
+    """Items whose reference is the next image of the same scene: same content, another quality."""
     scenes: dict[str, list[Item]] = {}
     for item in items:
         scenes.setdefault(item.scene, []).append(item)
@@ -27,13 +27,13 @@ def with_partners(items: Sequence[Item]) -> list[Item]:
     return [replace(i, ref=after[id(i)].dist) for i in items]
 
 
-def disentangled(
+def disentangling_loss(
     net: QdNet, terms: Mapping[str, float], x: Tensor, partner: Tensor
 ) -> tuple[Tensor, None, Tensor]:
     """(scores of x (B,), no features, the weighted sum of the terms).
 
-    kl     divergence of the quality code's posterior from N(0, I), per picture
-    same   |x - G(z, n)|, mean over values: made again from its own quality z and content n
+    kl     divergence of the quality code's posterior from N(0, I), per image
+    same   |x - G(z, n)|, mean over values: reconstructed from its own quality z and content n
     moved  |partner - G(z of the partner, n)|: the content of x at the partner's quality
     """
     code, other = net.encode(x), net.encode(partner)

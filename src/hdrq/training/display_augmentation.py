@@ -1,7 +1,7 @@
-"""The light pictures are trained in: displays drawn anew for every batch.
+"""Displays that show the training images, drawn at random for every batch.
 
-Source: Chubarau et al. 2024 (HDR domain adaptation), training configuration: an SDR screen of N(100, 10) cd/m²
-and an HDR-like one of N(5000, 500), both in a room of N(100, 25) lux.
+Source: Chubarau et al. 2024 (HDR domain adaptation), training configuration: an SDR display of N(100, 10) cd/m²
+and an HDR-like one of N(5000, 500), both in ambient light of N(100, 25) lux.
 """
 
 from __future__ import annotations
@@ -20,23 +20,28 @@ _MOST_LUX = 25_000.0
 
 
 @dataclass(frozen=True)
-class Screen:
-    """A display with a spread of peaks and rooms.
+class DisplayDistribution:
+    """Normal distributions of the peak luminance and the ambient light of a display.
 
-    eotf   of the code; "linear" for relative light, which `divide` brings to 0..1
+    peak, peak_sd        cd/m²; 0 where images are not shown but used as they are
+    contrast             black is peak / contrast
+    ambient, ambient_sd  lux
+    eotf                 of the code; "linear" for relative light, which `divide` scales to 0..1
+    reads_light          whether the images hold light rather than code
     """
 
-    peak: float
-    peak_sd: float
-    contrast: float
+    peak: float = 0.0
+    peak_sd: float = 0.0
+    contrast: float = 1000.0
     ambient: float = 100.0
     ambient_sd: float = 25.0
     reflectance: float = 0.005
     eotf: str = "2.2"
     divide: float = 1.0
+    reads_light: bool = False
 
     def draw(self, random: torch.Generator | None) -> Display:
-        """One display; the middle of the spread without a generator. Ambient light is drawn first, as in the program."""
+        """One display; the mean one without a generator. Ambient light is drawn first, as in the authors' program."""
         first, second = torch.randn(2, generator=random).tolist() if random is not None else (0.0, 0.0)
         lux = min(max(self.ambient + self.ambient_sd * first, 0.0), _MOST_LUX)
         peak = max(self.peak + self.peak_sd * second, 1.0)
@@ -45,25 +50,25 @@ class Screen:
         )
 
 
-SCREENS: dict[str, Screen | None] = {
-    "code": None,  # the network sees the file's own code
-    "nits": None,  # the file holds cd/m²
-    "sdr": Screen(100, 10, 1000),
-    "sdr-constant": Screen(100, 0, 1000, ambient_sd=0.0),
-    "hdr": Screen(5000, 500, 50_000),
-    "hdr-linear": Screen(5000, 500, 50_000, eotf="linear", divide=65_536.0),
+DISPLAYS: dict[str, DisplayDistribution] = {
+    "code": DisplayDistribution(),  # the network reads the code of the file
+    "nits": DisplayDistribution(reads_light=True),  # the file holds cd/m²
+    "sdr": DisplayDistribution(100, 10, 1000),
+    "sdr-constant": DisplayDistribution(100, 0, 1000, ambient_sd=0.0),
+    "hdr": DisplayDistribution(5000, 500, 50_000),
+    "hdr-linear": DisplayDistribution(5000, 500, 50_000, eotf="linear", divide=65_536.0, reads_light=True),
 }
 
 
-def seen(pixels: Tensor, screen: str, encoding: str, random: torch.Generator | None) -> Tensor:
-    """Code that the network sees of pixels as stored (N, C, H, W): through the screen, then encoded."""
-    if screen not in SCREENS:
-        raise UsageError(f"no training screen is called '{screen}'; there are {', '.join(SCREENS)}")
-    shown = SCREENS[screen]
-    if screen == "code":
+def displayed_code(pixels: Tensor, display: str, encoding: str, random: torch.Generator | None) -> Tensor:
+    """Code that the network reads of stored pixels (N, C, H, W): shown on a display, then encoded."""
+    if display not in DISPLAYS:
+        raise UsageError(f"there is no training display '{display}'; use one of {', '.join(DISPLAYS)}")
+    if display == "code":
         return pixels
     code: Encoding = find("encoding", encoding)
-    if shown is None:
+    shown = DISPLAYS[display]
+    if not shown.peak:
         return code.encode(pixels.clamp(min=0), 100.0)
-    display = shown.draw(random)
-    return code.encode(gain_offset_gamma(pixels / shown.divide, display), display.peak_nits)
+    drawn = shown.draw(random)
+    return code.encode(gain_offset_gamma(pixels / shown.divide, drawn), drawn.peak_nits)

@@ -1,4 +1,4 @@
-"""Several processes on one run: `torchrun -m hdrq train ...`. Alone, everything here is the identity."""
+"""Training in several processes: `torchrun -m hdrq train ...`. In one process every method is the identity."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 
-class Team:
-    """This process among those of the run.
+class Processes:
+    """This process among those of one training.
 
-    Each takes its share of every batch; answers are gathered, so that losses over pairs and covariances are
-    those of the whole batch, and the gradient is that of one process with the same batch.
+    Each takes its share of every batch; outputs are gathered, so that losses over pairs and covariances are
+    those of the whole batch, and the gradient is that of one process with the same batch. Dropout draws other
+    masks in every process, so that a network with dropout does not give the same digits as in one process.
     """
 
     def __init__(self) -> None:
         if "WORLD_SIZE" in os.environ and int(os.environ["WORLD_SIZE"]) > 1 and not dist.is_initialized():
             dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-        self.together = dist.is_available() and dist.is_initialized()
-        self.rank = dist.get_rank() if self.together else 0
-        self.size = dist.get_world_size() if self.together else 1
+        self.active = dist.is_available() and dist.is_initialized()
+        self.rank = dist.get_rank() if self.active else 0
+        self.size = dist.get_world_size() if self.active else 1
 
     @property
-    def leads(self) -> bool:
-        """Whether this process writes files and speaks."""
+    def is_main(self) -> bool:
+        """Whether this process writes files and validates."""
         return self.rank == 0
 
-    def average(self, module: nn.Module) -> None:
-        """Give every process the mean of all gradients, in one exchange."""
-        if not self.together:
+    def average_gradients(self, module: nn.Module) -> None:
+        """Replace the gradients by their mean over all processes, in one exchange."""
+        if not self.active:
             return
         grads = [p.grad for p in module.parameters() if p.grad is not None]
         flat = torch.cat([g.reshape(-1) for g in grads])
@@ -42,24 +43,24 @@ class Team:
             g.copy_(flat[start : start + g.numel()].view_as(g))
             start += g.numel()
 
-    def agree(self, value: Any) -> Any:
-        """The leader's value, once it has one: what it alone found out, such as when to stop."""
-        if not self.together:
+    def broadcast(self, value: Any) -> Any:
+        """The value of the main process, such as when to stop."""
+        if not self.active:
             return value
         held = [value]
         dist.broadcast_object_list(held, src=0)
         return held[0]
 
     def gather(self, x: Tensor) -> Tensor:
-        """The rows of every process, in order of rank, with the gradient of each going home."""
-        if not self.together:
+        """The rows of all processes in order of rank; gradients return to the process of each row."""
+        if not self.active:
             return x
         gathered: Any = _Gather.apply(x)
         return gathered
 
 
 class _Gather(torch.autograd.Function):
-    """All-gather whose backward adds up what every process says of our rows."""
+    """All-gather whose backward sums the gradients of all processes for the rows of this one."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -69,9 +70,9 @@ class _Gather(torch.autograd.Function):
         parts = [x.new_empty(n, *x.shape[1:]) for n in ctx.sizes]
         longest = max(ctx.sizes)
         padded = torch.cat([x, x.new_zeros(longest - len(x), *x.shape[1:])]) if len(x) < longest else x
-        room = [x.new_empty(longest, *x.shape[1:]) for _ in ctx.sizes]
-        dist.all_gather(room, padded.contiguous())
-        return torch.cat([r[: len(p)] for r, p in zip(room, parts)])
+        buffers = [x.new_empty(longest, *x.shape[1:]) for _ in ctx.sizes]
+        dist.all_gather(buffers, padded.contiguous())
+        return torch.cat([r[: len(p)] for r, p in zip(buffers, parts)])
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:

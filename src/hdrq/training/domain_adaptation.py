@@ -7,7 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hdrq.training.settings import Run
+from hdrq.nn.net import Net
+from hdrq.registry import find
+from hdrq.training.settings import Settings
 
 
 def deep_coral(source: Tensor, target: Tensor) -> Tensor:
@@ -22,7 +24,7 @@ def _covariance(x: Tensor) -> Tensor:
 
 
 def scatter(x: Tensor) -> Tensor:
-    """Centred scatter matrix (d, d) of rows stretched, all together, to [0, 1]; not divided by their number."""
+    """Centred scatter matrix (d, d) of rows scaled jointly to [0, 1]; not divided by their number."""
     x = x - x.min()
     x = x / (x.max() + 1e-9)
     centred = x.mean(0) - x
@@ -32,8 +34,8 @@ def scatter(x: Tensor) -> Tensor:
 class Coral:
     """CORAL as the HDR domain-adaptation program computes it: ||Ss - St|| / d of `scatter`, optionally smoothed.
 
-    ema  share of the new scatter in a running one; 1 keeps no memory. The program divides a smoothed
-         difference by the number of rows (`divisor="rows"`), which is a slip; "features" is the paper's d.
+    ema  weight of the new scatter matrix in a running average; 1 for no memory. The program divides a smoothed
+         difference by the number of rows (`divisor="rows"`), an error; "features" is the paper's d.
     Source: Chubarau et al. 2024, HDR-IQA-dom-adapt abbf42b.
     """
 
@@ -96,14 +98,14 @@ class Adversary(nn.Module):
         self.guess = nn.Sequential(nn.Linear(features, hidden), nn.ReLU(), nn.Linear(hidden, 1))
 
     def forward(self, source: Tensor, target: Tensor) -> Tensor:
-        """Binary cross-entropy of its guesses; minimised by it, maximised by the features."""
+        """Binary cross-entropy; the classifier minimises it, the features maximise it."""
         rows = _Reverse.apply(torch.cat([source, target]))
         truth = torch.cat([torch.zeros(len(source)), torch.ones(len(target))]).to(rows)
         return nn.functional.binary_cross_entropy_with_logits(self.guess(rows).squeeze(1), truth)
 
 
 class Alignment(nn.Module):
-    """The domain distance of a run, with whatever it remembers or learns itself."""
+    """Distance between two domains, with its own memory or parameters."""
 
     def __init__(self, kind: str, ema: float, features: int) -> None:
         super().__init__()
@@ -119,14 +121,13 @@ class Alignment(nn.Module):
         return mmd(source, target) if self.kind == "mmd" else self.coral(source, target)
 
     @classmethod
-    def of(cls, run: Run) -> Alignment:
-        """What a run asks for, over the features its network has."""
-        return cls(
-            run.align, run.align_ema, int(run.options.get("width", 768)) if run.net == "vtamiq" else 2048
-        )
+    def of(cls, settings: Settings) -> Alignment:
+        """The loss that settings ask for, over the features of their network."""
+        shelf: Net = find("net", settings.net)
+        return cls(settings.align, settings.align_ema, shelf.features(settings.options))
 
     def group(self, rate: float) -> list[dict[str, Any]]:
-        """Parameters of its own, for the optimiser."""
+        """Its own parameters, for the optimiser."""
         parameters = list(self.parameters())
         return [{"params": parameters, "lr": rate}] if parameters else []
 

@@ -1,4 +1,4 @@
-"""Pictures decoded once into files that are mapped into memory, so that an epoch costs no decoding."""
+"""Images decoded once into files that are mapped into memory, so that an epoch needs no decoding."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from hdrq.image.color import convert
 from hdrq.records import BT709
 
 
-class Pixels:
-    """A folder of decoded pictures: 8 and 16-bit code as integers, light as float32 (BT.709)."""
+class ImageCache:
+    """A folder of decoded images: code as 8 or 16-bit integers, light as float32 (BT.709)."""
 
     def __init__(self, folder: Path) -> None:
         try:
@@ -30,12 +30,12 @@ class Pixels:
         try:
             stat = path.stat()
         except OSError as error:
-            raise FileError(f"{path} does not exist; check the dataset") from error
+            raise FileError(f"{path} does not exist; check the dataset or the manifest") from error
         key = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
         return self.folder / (hashlib.sha256(key.encode()).hexdigest()[:24] + ".npy")
 
     def get(self, path: str | Path) -> np.ndarray:
-        """(3, H, W), mapped: uint8 or uint16 code, or float32 light. Grey pictures get three channels."""
+        """(3, H, W), mapped: uint8 or uint16 code, or float32 light. Grey images get three channels."""
         place = self._place(Path(path))
         if not place.exists():
             image = io.read(path)
@@ -47,10 +47,14 @@ class Pixels:
                 array = (
                     (pixels * np.iinfo(depth).max).round().clamp(0, np.iinfo(depth).max).numpy().astype(depth)
                 )
-            with io.atomic(place) as part:  # other threads and processes may be at the same picture
+            with io.atomic(place) as part:  # other threads and processes may decode the same image
                 np.save(part, array)
         mapped: np.ndarray = np.load(place, mmap_mode="r")
         return mapped
+
+    def holds_light(self, path: str | Path) -> bool:
+        """Whether a file holds light rather than code."""
+        return self.get(path).dtype == np.float32
 
     def size(self, path: str | Path) -> tuple[int, int]:
         """(height, width)."""
@@ -59,7 +63,7 @@ class Pixels:
 
 
 def tensor(array: np.ndarray) -> Tensor:
-    """A cut of a mapped picture as float32: code 0..1, or light as it is."""
+    """Part of a mapped image as float32: code 0..1, or light as it is."""
     copied = torch.from_numpy(np.array(array))
     if array.dtype == np.float32:
         return copied

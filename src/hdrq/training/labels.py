@@ -1,4 +1,4 @@
-"""Opinions as training targets: the label pipelines of the papers, by name."""
+"""Subjective scores as training labels: the pipelines of the papers, by name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ JOD_WORST = -8.854307636
 
 
 def unit_range(values: ArrayLike) -> NDArray[np.float64]:
-    """Values moved and scaled so that the smallest is 0 and the largest 1; all 0 where they are equal."""
+    """Values scaled so that the smallest is 0 and the largest 1; all 0 where they are equal."""
     v = np.asarray(values, dtype=np.float64)
     low, high = v.min(), v.max()
     return (v - low) / (high - low) if high > low else np.zeros_like(v)
@@ -31,11 +31,11 @@ def loss_to_jod(loss: ArrayLike) -> NDArray[np.float64]:
 
 
 def kadid_linearised(mos: ArrayLike) -> NDArray[np.float64]:
-    """KADID-10k's opinions as loss of quality, 0 (best) .. 1, their crowded scale spread evenly by rank.
+    """KADID-10k's mean opinion scores as loss of quality, 0 (best) .. 1, linearised by rank.
 
-    A five-parameter logistic is fitted from the sorted opinions to their ranks i/n. The program this comes from
-    squares the residual before its least squares, which makes it a fit of fourth powers; kept, for the targets
-    depend on it.
+    A five-parameter logistic is fitted from the sorted scores to their ranks i/n. The authors' program squares
+    the residual before its least squares, which makes it a fit of fourth powers; the labels depend on it, so it
+    is kept.
 
     Source  VTAMIQ's training labels, Chubarau & Clark 2021
     """

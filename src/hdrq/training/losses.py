@@ -1,4 +1,4 @@
-"""What training pulls on: distance to opinions, order, correlation."""
+"""Training losses: distance to the labels, order, correlation."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def mse(pred: Tensor, label: Tensor) -> Tensor:
 
 
 def rank(pred: Tensor, label: Tensor) -> Tensor:
-    """How far pairs are in the wrong order, over all i < j of a batch.
+    """Ranking loss over all pairs i < j of a batch that are in the wrong order.
 
     relu(-(y_i - y_j)(p_i - p_j) / (|y_i - y_j| + 1e-6)) / max(|p_i|, |p_j|), averaged over pairs.
     Source: VTAMIQ, doi:10.48550/arXiv.2110.01655, as its program has it.
@@ -38,7 +38,7 @@ def rank(pred: Tensor, label: Tensor) -> Tensor:
 
 
 def pearson(pred: Tensor, label: Tensor) -> Tensor:
-    """1 - r, with r cut to [0, 1]: no pull where the correlation is negative. Source as `rank`."""
+    """1 - r, with r clipped to [0, 1]: no gradient where the correlation is negative. Source as `rank`."""
     if pred.numel() < 2:
         return pred.sum() * 0
     p, y = pred - pred.mean(), label - label.mean()
@@ -53,5 +53,5 @@ def mixed(weights: Mapping[str, float], pred: Tensor, label: Tensor) -> Tensor:
     """Weighted sum of named losses: {"mae": 1, "rank": 1, "pearson": 0.2}."""
     unknown = set(weights) - set(LOSSES)
     if unknown:
-        raise UsageError(f"no loss is called '{min(unknown)}'; there are {', '.join(LOSSES)}")
+        raise UsageError(f"there is no loss '{min(unknown)}'; use one of {', '.join(LOSSES)}")
     return torch.stack([w * LOSSES[name](pred, label) for name, w in weights.items()]).sum()

@@ -1,143 +1,68 @@
-"""Meta-learning over distortions: a start from which a few steps suit any of them.
+"""Meta-learning over distortions: initial weights from which a few steps suit any of them.
 
-First-order bi-level optimisation, as in MetaIQA: on every task (a distortion) a copy takes steps on a support set
-and on a query set; the meta parameters move towards where the copies end. The paper and its program do it differently,
-see `Meta`.
+First-order bi-level optimisation, as in MetaIQA: on every task (a distortion) a copy of the network takes steps on a
+support set and on a query set; the meta parameters move towards the copies. The paper and its program do it
+differently, see `Meta`.
 
 Source: Zhu et al., CVPR 2020, doi:10.1109/CVPR42600.2020.01415; zhuhancheng/MetaIQA 30eeeb1
 """
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from math import isfinite
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from hdrq.errors import HdrqError, UsageError
-from hdrq.training.checkpoint import Curves, Kept, Progress, Record, Step, load, restore_random, save
-from hdrq.training.feed import Batch, Feed, Item, generator
-from hdrq.training.image_cache import Pixels
+from hdrq.errors import UsageError
+from hdrq.training.batches import Batch, BatchLoader, Item, generator
+from hdrq.training.checkpoint import Progress
+from hdrq.training.image_cache import ImageCache
 from hdrq.training.losses import mixed
 from hdrq.training.meta_tasks import Meta, chunks, outer_steps, split, tasks_of
-from hdrq.training.oom import room_for
-from hdrq.training.settings import Run
-from hdrq.training.student import answer, autocast, build, falling, first_rates, groups, optimiser_of
-from hdrq.training.validation import keep_best, validate
+from hdrq.training.network import autocast, build, forward, optimiser_of, parameter_groups, set_rates
+from hdrq.training.settings import Settings
 
-Job = tuple[list[Item], tuple[int, int]]  # pictures, and the key of their crops
+Job = tuple[list[Item], tuple[int, int]]  # items, and the key of their random crops
 Values = dict[str, Tensor]
 
 
-def meta_train(
-    run: Run,
-    source: Sequence[Item],
-    held_out: Sequence[Item],
-    folder: Path,
-    *,
-    target: Sequence[Item] = (),
-    device: torch.device | None = None,
-    start: Callable[[nn.Module], None] = lambda module: None,
-    resume: bool = False,
-    keep_every: float = 60.0,
-    pixels: Path | Pixels | None = None,
-    tensorboard: bool = False,
-) -> Iterator[Record]:
-    """Meta-train one network; arguments, files and records as in hdrq.training.train. A step is one mini-batch of
-    tasks, or one task of the program's; its loss is that on the query sets."""
-    if target or int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise UsageError(
-            "meta-learning has one domain and one process; leave out --da, --target and torchrun"
-        )
-    meta, tasks = Meta.of(run), tasks_of(source)
-    names = list(tasks)[: meta.most or None]
-    per_epoch, _ = outer_steps(run, source)
-    device = device or torch.device("cpu")
-    torch.manual_seed(run.seed)
-    module = build(run)
-    start(module)
-    module.to(device)
-    learner = _Learner(module, run, meta, device)
-    progress = Progress()
-    folder.mkdir(parents=True, exist_ok=True)
-    state = load(folder, run.digest) if resume else None
-    if state is not None:
-        learner.restore(state["learner"])
-        progress = Progress(**state["progress"])
-        restore_random(state)
-    store = pixels if isinstance(pixels, Pixels) else Pixels(pixels or folder / "pixels")
-    feed = Feed(run, source, run.source_screen, store, 11)
-    looks = Feed(run, held_out, run.source_screen, store, 2) if held_out else None
-    total = min(run.steps, run.epochs * per_epoch) if run.steps else run.epochs * per_epoch
-    curves = Curves(folder, progress.done, tensorboard)
+class MetaLearner:
+    """The network, its meta parameters, the parameters that copies start from, and an optimiser.
 
-    def keep() -> Kept:
-        return Kept(save(folder, run.digest, progress, {"learner": learner.state()}))
+    A step is one mini-batch of tasks, or one task in the program's way; its loss is that on the query sets.
+    """
 
-    kept_at = time.monotonic()
-    while progress.done < total and not (run.patience and progress.since_best >= run.patience):
-        order = [
-            names[i]
-            for i in torch.randperm(len(names), generator=generator(run.seed, 7, progress.epoch)).tolist()
-        ]
-        size = meta.tasks if meta.outer == "tasks" else 1
-        for number in range(progress.step, per_epoch):
-            if progress.done >= total:
-                break
-            began = time.monotonic()
-            rate = falling(run, progress.epoch, progress.done / total)
-            chosen = [tasks[name] for name in order[number * size : (number + 1) * size]]
-            with room_for(run):
-                loss = learner.step(chosen, feed, rate, (progress.epoch, number))
-            progress.step, progress.done = number + 1, progress.done + 1
-            if not isfinite(loss):
-                raise HdrqError(
-                    f"the loss became {loss} at step {progress.done}; lower the rate, now {rate * run.rate:g}"
-                )
-            curves.add(kind="step", epoch=progress.epoch, step=progress.done, loss=loss, rate=rate * run.rate)
-            yield Step(progress.epoch, progress.done, loss, 0.0, rate * run.rate, time.monotonic() - began)
-            if time.monotonic() - kept_at > keep_every:
-                yield keep()
-                kept_at = time.monotonic()
-        progress.epoch, progress.step = progress.epoch + 1, 0
-        learner.show()
-        if looks is not None:
-            with room_for(run):
-                seen = validate(module, None, run, looks, held_out, device, progress)
-            curves.add(
-                kind="validation",
-                epoch=seen.epoch,
-                step=seen.step,
-                srocc=seen.srocc,
-                plcc=seen.plcc,
-                mae=seen.mae,
+    def __init__(
+        self,
+        settings: Settings,
+        source: Sequence[Item],
+        images: ImageCache,
+        device: torch.device,
+        start: Callable[[nn.Module], None],
+        several: bool,
+    ) -> None:
+        if several:
+            raise UsageError(
+                "meta-learning has one domain and one process; leave out --da, --target and torchrun"
             )
-            if seen.best:
-                yield Kept(keep_best(folder, module, None, run, seen))
-            yield seen
-        else:
-            yield Kept(keep_best(folder, module, None, run))
-        yield keep()
-        kept_at = time.monotonic()
-    curves.draw(folder / "curves.png")
-    yield Kept(folder / "curves.png")
-
-
-class _Learner:
-    """The network, the meta parameters, the start of the copies, and Adam's moments."""
-
-    def __init__(self, module: nn.Module, run: Run, meta: Meta, device: torch.device) -> None:
-        self.module, self.run, self.how, self.device = module, run, meta, device
+        self.settings, self.device = settings, device
+        self.how, self.tasks = Meta.of(settings), tasks_of(source)
+        self.names = list(self.tasks)[: self.how.most or None]
+        self.steps, _ = outer_steps(settings, source)
+        self.loader = BatchLoader(settings, source, settings.source_display, images, 11)
+        self.module = build(settings)
+        start(self.module)
+        self.module.to(device)
         self.meta = self._parameters()
         self.start = dict(self.meta)
         self.count = 0
-        self.optimiser = optimiser_of(run, groups(module, run))
+        self.optimiser = self._optimiser()
+
+    def _optimiser(self) -> torch.optim.Optimizer:
+        return optimiser_of(self.settings, parameter_groups(self.module, self.settings))
 
     def state(self) -> dict[str, Any]:
         return {
@@ -155,31 +80,54 @@ class _Learner:
         self.start = {k: v.to(self.device) for k, v in state["start"].items()}
         self.count = state["count"]
 
-    def show(self) -> None:
-        """What is validated and kept: the meta parameters, or the last copy, as the program does."""
-        if self.how.outer == "tasks":
-            self._put(self.meta)
+    def restart(self, weights: dict[str, Any]) -> None:
+        self.module.load_state_dict(weights)
+        self.meta = self._parameters()
+        self.start = dict(self.meta)
+        self.optimiser = self._optimiser()
 
-    def step(self, tasks: Sequence[list[Item]], feed: Feed, rate: float, key: tuple[int, int]) -> float:
-        """One mini-batch of tasks; the mean loss on query sets."""
-        random = generator(self.run.seed, 8, *key)
+    def kept(self) -> dict[str, Any]:
+        """The meta parameters; or the last copy, which the program keeps."""
+        return {**self.module.state_dict(), **self.meta} if self.how.outer == "tasks" else {}
+
+    def may_save(self, progress: Progress) -> bool:
+        return True
+
+    def begin_epoch(self, progress: Progress) -> None:
+        """Draw the order of the tasks."""
+        random = generator(self.settings.seed, 7, progress.epoch)
+        self.order = [self.names[i] for i in torch.randperm(len(self.names), generator=random).tolist()]
+
+    def step(self, progress: Progress, rate: float) -> tuple[float, float]:
+        size = self.how.tasks if self.how.outer == "tasks" else 1
+        number, key = progress.step, (progress.epoch, progress.step)
+        chosen = [self.tasks[name] for name in self.order[number * size : (number + 1) * size]]
+        random = generator(self.settings.seed, 8, *key)
         self.module.train()
         if self.how.outer == "batches":
-            return self._by_batches(tasks[0], feed, rate, key, random)
+            return self._by_batches(chosen[0], rate, key, random), 0.0
+        return self._by_tasks(chosen, rate, key, random), 0.0
+
+    def _by_tasks(
+        self, tasks: Sequence[list[Item]], rate: float, key: tuple[int, int], random: torch.Generator
+    ) -> float:
+        """The paper's outer step: a share of the way to the mean of the copies; the mean loss on query sets."""
         moved = {k: torch.zeros_like(v) for k, v in self.meta.items()}
-        query = 0.0
+        query, each = 0.0, self.how.inner + self.how.query_steps
         for place, rows in enumerate(tasks):
             support, asked = split(rows, self.how.support, random)
-            turns = chunks(support, self.run.batch)
-            jobs = [turns[n % len(turns)] for n in range(self.how.inner)]
-            jobs.append(asked[: self.how.query])
+            known, queries = chunks(support, self.settings.batch), chunks(asked, self.how.query)
+            jobs = [known[n % len(known)] for n in range(self.how.inner)]
+            jobs += [queries[n % len(queries)] for n in range(self.how.query_steps)]
             self._put(self.meta)
-            self.optimiser = optimiser_of(self.run, groups(self.module, self.run))
-            self._pace(rate)
-            many = len(tasks) * (self.how.inner + 1) * key[1] + place * (self.how.inner + 1)
-            for batch in _ahead(feed, [(job, (key[0], many + n)) for n, job in enumerate(jobs)]):
-                loss = self._learn(batch)
-            query += loss / len(tasks)
+            self.optimiser = self._optimiser()
+            set_rates(self.optimiser, rate)
+            first = len(tasks) * each * key[1] + place * each
+            losses = [
+                self._learn(batch)
+                for batch in self._ahead([(job, (key[0], first + n)) for n, job in enumerate(jobs)])
+            ]
+            query += losses[-1] / len(tasks)
             for name, value in self.module.named_parameters():
                 moved[name] += (value.detach() - self.meta[name]) / len(tasks)
         self.meta = {k: v + self.how.rate * rate * moved[k] for k, v in self.meta.items()}
@@ -187,24 +135,24 @@ class _Learner:
         return query
 
     def _by_batches(
-        self, rows: list[Item], feed: Feed, rate: float, key: tuple[int, int], random: torch.Generator
+        self, rows: list[Item], rate: float, key: tuple[int, int], random: torch.Generator
     ) -> float:
-        """The program's way with one task."""
+        """The program's way with one task: an outer step after every query batch."""
         support, asked = split(rows, self.how.support, random)
-        known, queries = chunks(support, self.run.batch), chunks(asked, self.how.query)
+        known, queries = chunks(support, self.settings.batch), chunks(asked, self.how.query)
         if self.count % self.how.tasks == 0:
             self.start = dict(self.meta)
         self._put(self.start)
-        self._pace(rate)
-        many = 2 * len(known) * key[1]
+        set_rates(self.optimiser, rate)
+        first = 2 * len(known) * key[1]
         jobs: list[Job] = []
         for n, some in enumerate(known):
             jobs += [
-                (some, (key[0], many + 2 * n)),
-                (queries[n % len(queries)], (key[0], many + 2 * n + 1)),
+                (some, (key[0], first + 2 * n)),
+                (queries[n % len(queries)], (key[0], first + 2 * n + 1)),
             ]
         query = 0.0
-        for n, batch in enumerate(_ahead(feed, jobs)):
+        for n, batch in enumerate(self._ahead(jobs)):
             loss = self._learn(batch)
             if n % 2:
                 query += loss / len(known)
@@ -215,23 +163,29 @@ class _Learner:
         return query
 
     def _learn(self, batch: Batch) -> float:
-        """One step of the copy on one batch."""
+        """One step of the copy on one batch; its loss before the step."""
         batch = batch.to(self.device)
         if batch.label is None:
-            raise UsageError("meta-learning needs labels on every picture")
+            raise UsageError("meta-learning needs labels on every image")
         self.optimiser.zero_grad(set_to_none=True)
-        with autocast(self.run, self.device):
-            said = answer(self.module, self.run, batch).q.float()
-        loss = mixed(self.run.loss, said, batch.label)
+        with autocast(self.settings, self.device):
+            q = forward(self.module, self.settings, batch).q.float()
+        loss = mixed(self.settings.loss, q, batch.label)
         loss.backward()
-        if self.run.clip > 0:
-            nn.utils.clip_grad_norm_(self.module.parameters(), self.run.clip)
+        if self.settings.clip > 0:
+            nn.utils.clip_grad_norm_(self.module.parameters(), self.settings.clip)
         self.optimiser.step()
         return float(loss.detach())
 
-    def _pace(self, rate: float) -> None:
-        for group, first in zip(self.optimiser.param_groups, first_rates(self.run, self.optimiser)):
-            group["lr"] = first * rate
+    def _ahead(self, jobs: Sequence[Job]) -> Iterator[Batch]:
+        """Batches of jobs, the next one prepared while the network computes."""
+        with ThreadPoolExecutor(1, thread_name_prefix="hdrq-batches") as pool:
+            waiting = pool.submit(self.loader.batch, *jobs[0])
+            for n in range(len(jobs)):
+                batch = waiting.result()
+                if n + 1 < len(jobs):
+                    waiting = pool.submit(self.loader.batch, *jobs[n + 1])
+                yield batch
 
     def _parameters(self) -> Values:
         return {k: v.detach().clone() for k, v in self.module.named_parameters()}
@@ -240,14 +194,3 @@ class _Learner:
     def _put(self, values: Values) -> None:
         for key, value in self.module.named_parameters():
             value.copy_(values[key])
-
-
-def _ahead(feed: Feed, jobs: Sequence[Job]) -> Iterator[Batch]:
-    """Batches of jobs, the next one prepared while the network works."""
-    with ThreadPoolExecutor(1, thread_name_prefix="hdrq-feed") as pool:
-        waiting = pool.submit(feed.batch, *jobs[0])
-        for n in range(len(jobs)):
-            batch = waiting.result()
-            if n + 1 < len(jobs):
-                waiting = pool.submit(feed.batch, *jobs[n + 1])
-            yield batch

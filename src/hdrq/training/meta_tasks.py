@@ -1,4 +1,4 @@
-"""Tasks of meta-learning: the pictures of a distortion, in a support and a query set."""
+"""Tasks of meta-learning: the images of a distortion, in a support and a query set."""
 
 from __future__ import annotations
 
@@ -9,28 +9,30 @@ from typing import Any
 import torch
 
 from hdrq.errors import UsageError
-from hdrq.training.feed import Item
-from hdrq.training.settings import Run
+from hdrq.training.batches import Item
+from hdrq.training.settings import Settings
 
 
 @dataclass(frozen=True)
 class Meta:
-    """Settings of meta-learning, `meta` of a run.
+    """Settings of meta-learning, `meta` of the training settings.
 
     outer    "tasks": once per mini-batch of tasks, `rate` of the way to the mean of where the copies end (the paper);
              "batches": after every batch, 1/tasks of the way, and copies begin at the meta parameters of
              `tasks` batches ago (the program, whose Adam also remembers across tasks and which saves the last copy)
-    tasks    of a mini-batch
-    inner    steps on the support set, before one on the query set; the program goes through all of it once
-    rate     of the outer step; falls like the inner one
-    support  share of a task's pictures;  query  pictures of a query batch
+    tasks    number of tasks in a mini-batch
+    inner    steps on the support set; the program goes through all of it once
+    query_steps  steps on the query set after them ("tasks" only)
+    rate     learning rate of the outer step; falls like the inner one
+    support  share of a task's images;  query  images of a query batch
     drawn_to "start": the program's loop over TID2013 moves by copy - start; "meta": that over KADID by copy - meta
-    most     tasks used, 0 for all
+    most     largest number of tasks used, 0 for all
     """
 
     outer: str = "tasks"
     tasks: int = 5
     inner: int = 6
+    query_steps: int = 1
     rate: float = 1e-2
     support: float = 0.8
     query: int = 50
@@ -38,40 +40,44 @@ class Meta:
     most: int = 0
 
     @classmethod
-    def of(cls, run: Run) -> Meta:
+    def of(cls, settings: Settings) -> Meta:
         known = {f.name for f in fields(cls)}
-        if unknown := set(run.meta) - known:
+        if unknown := set(settings.meta) - known:
             raise UsageError(
                 f"meta-learning has no setting '{min(unknown)}'; it has {', '.join(sorted(known))}"
             )
-        meta = cls(**run.meta)
+        meta = cls(**settings.meta)
         if meta.outer not in ("tasks", "batches") or meta.drawn_to not in ("start", "meta"):
             raise UsageError("meta.outer is tasks or batches, meta.drawn_to is start or meta")
-        if meta.tasks < 1 or meta.inner < 1 or not 0 < meta.support < 1:
-            raise UsageError("meta.tasks and meta.inner are at least 1, meta.support is a share below 1")
+        if min(meta.tasks, meta.inner, meta.query_steps) < 1 or not 0 < meta.support < 1:
+            raise UsageError(
+                "meta.tasks, meta.inner and meta.query_steps are at least 1, meta.support is a share below 1"
+            )
         return meta
 
 
 def tasks_of(items: Sequence[Item], least: int = 4) -> dict[str, list[Item]]:
-    """Items by distortion; those with too few pictures for a support and a query set are left out."""
+    """Items by distortion, without distortions that have too few images for a support and a query set."""
     found: dict[str, list[Item]] = {}
     for item in items:
         found.setdefault(item.distortion, []).append(item)
     tasks = {name: rows for name, rows in sorted(found.items()) if name and len(rows) >= least}
     if len(tasks) < 2:
         raise UsageError(
-            "meta-learning wants at least two distortions; this dataset does not tell them apart"
+            "meta-learning needs at least two distortions, but this dataset does not name them; add a column distortion"
         )
     return tasks
 
 
-def outer_steps(run: Run, items: Sequence[Item]) -> tuple[int, int]:
-    """(steps of an epoch, batches that the network goes through in one)."""
-    meta, tasks = Meta.of(run), list(tasks_of(items).values())
+def outer_steps(settings: Settings, items: Sequence[Item]) -> tuple[int, int]:
+    """(outer steps of an epoch, batches in it)."""
+    meta, tasks = Meta.of(settings), list(tasks_of(items).values())
     tasks = tasks[: meta.most or None]
     if meta.outer == "tasks":
-        return -(-len(tasks) // meta.tasks), len(tasks) * (meta.inner + 1)
-    return len(tasks), sum(2 * len(chunks(_parts(len(rows), meta.support)[0], run.batch)) for rows in tasks)
+        return -(-len(tasks) // meta.tasks), len(tasks) * (meta.inner + meta.query_steps)
+    return len(tasks), sum(
+        2 * len(chunks(_parts(len(rows), meta.support)[0], settings.batch)) for rows in tasks
+    )
 
 
 def _parts(count: int, share: float) -> tuple[list[int], list[int]]:
@@ -80,13 +86,13 @@ def _parts(count: int, share: float) -> tuple[list[int], list[int]]:
 
 
 def split(rows: list[Item], share: float, random: torch.Generator) -> tuple[list[Item], list[Item]]:
-    """(support, query) drawn anew, picture by picture as in the program: two of each at least."""
+    """(support, query) drawn image by image as in the program: at least two of each."""
     order = torch.randperm(len(rows), generator=random).tolist()
     known, asked = _parts(len(rows), share)
     return [rows[order[i]] for i in known], [rows[order[i]] for i in asked]
 
 
 def chunks(rows: Sequence[Any], size: int) -> list[list[Any]]:
-    """Batches in order; a last one of a single picture, which BatchNorm cannot learn from, is left out."""
+    """Batches in order; a last one of a single image, which batch normalisation cannot train on, is left out."""
     cut = [list(rows[i : i + size]) for i in range(0, len(rows), size)]
     return cut[:-1] if len(cut) > 1 and len(cut[-1]) < 2 else cut

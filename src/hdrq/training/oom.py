@@ -1,4 +1,4 @@
-"""Memory that is not there, told in one line with what to try."""
+"""Running out of memory, reported in one line with the settings to try."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from contextlib import contextmanager
 import torch
 
 from hdrq.errors import TooLarge
-from hdrq.training.settings import Run
+from hdrq.training.settings import Settings
 
 
 @contextmanager
-def room_for(run: Run) -> Iterator[None]:
-    """TooLarge with a smaller batch, where a GPU or the processor has no memory left for what happens inside."""
+def explain_out_of_memory(settings: Settings) -> Iterator[None]:
+    """Turn running out of memory inside the block into TooLarge, which names a smaller batch."""
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
@@ -23,8 +23,8 @@ def room_for(run: Run) -> Iterator[None]:
         ):  # the processor's allocator has no class of its own
             raise
         way = (
-            f"try --set batch={run.batch // 2}"
-            if run.batch > 1
+            f"try --set batch={settings.batch // 2}"
+            if settings.batch > 1
             else "try fewer patches, a smaller crop or a smaller network"
         )
-        raise TooLarge(f"a batch of {run.batch} does not fit in memory; {way}") from error
+        raise TooLarge(f"a batch of {settings.batch} does not fit in memory; {way}") from error

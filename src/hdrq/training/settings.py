@@ -1,4 +1,4 @@
-"""A training run, spelled out: every setting has a name, a default and a check."""
+"""Settings of a training: every one has a name, a default and a check."""
 
 from __future__ import annotations
 
@@ -9,62 +9,58 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from hdrq.errors import UsageError
+from hdrq.nn.net import Net
 from hdrq.records import Recipe
+from hdrq.registry import find
 
 ALIGNMENTS = ("", "coral", "deep-coral", "mmd", "adversary")
 SCHEDULES = ("constant", "exponential", "cosine", "steps", "staircase", "compounding")
 PRECISIONS = ("float32", "bfloat16", "float16")
 OPTIMISERS = ("adamw", "adam", "sgd")
-JUDGES = ("srocc", "plcc", "mae", "mse")
-# Settings younger than the first checkpoints: a run that leaves them alone keeps the digest it had.
-_LATER = (
-    "held_subset",
-    "margin",
-    "aspect",
-    "optimiser",
-    "beta2",
-    "fall",
-    "every",
-    "stages",
-    "best_by",
-    "meta",
-    "terms",
-)
+CRITERIA = ("srocc", "plcc", "mae", "mse")
+INPUTS = ("patches", "crops", "whole", "resized")
+LENGTH = ("epochs", "steps", "patience")  # what may change when a training is resumed
+_AT_LEAST_1 = ("batch", "accumulate", "epochs", "patches", "crop", "target_repeat", "repeats", "every")
 
 
 @dataclass(frozen=True)
-class Run:
-    """One training, as a recipe with its overrides.
+class Settings:
+    """One training: a recipe with its overrides.
 
-    net, options       shelf name of the network and what it is built with
-    start              weights to begin from (a name hdrq models knows), "" for from scratch
-    encoding           code the network sees: "srgb", "pu21", "pq" ...
-    white              what the network calls 1: "sdr" (code 1.0) or "pmax" (the code of 10 000 cd/m²)
-    source, target     dataset names; a target without labels takes part in the alignment only
+    net, options       name of the network and its build options
+    start              weights to begin from (a name that hdrq models lists, or a backbone), "" for random ones
+    encoding           code that the network reads: "srgb", "pu21", "pq" ...
+    white              what the network calls 1: "sdr" (code 1.0) or "pmax" (the code of 10,000 cd/m²)
+    source, target     dataset names; a target without labels takes part in the domain adaptation only
     *_subset           part of a dataset, where it has parts
-    *_screen           screen the pictures are shown on, see hdrq.training.display_augmentation
-    labels             pipeline from opinions to targets: unit, loss, kadid, jod, raw
+    *_display          display that shows the images, see hdrq.training.display_augmentation
+    labels             how subjective scores become labels: unit, loss, kadid, jod, raw ...
     target_labels      the same for the target; "" leaves it unlabelled
-    target_repeat      how often the target is gone through in an epoch
-    feed               "patches" (sampler), "crops" (one crop per picture), "pictures" (whole), or "squeezed"
-                       (resized whole to aspect*(crop) x crop, whatever its shape)
-    patches, scales    of the sampler;  crop  side of a crop, height of a squeezed picture
-    margin             pixels by which a squeezed picture is larger before the crop of a training step
-    aspect             width over height of a squeezed picture
-    batch              pictures per step and domain;  accumulate  steps added up before an update
-    loss               weights of named losses;  target_weight  of the target's
-    align, align_weight  domain alignment and its weight
-    rate, head_rate    learning rates (head_rate 0: the same everywhere);  decay  weight decay
-    optimiser, beta2   adamw, adam or sgd; memory of the squared gradient
-    schedule, floor, per  how the rate falls, to which share, per "step" or "epoch";  warmup  share of the steps
-    fall, every        of the schedules "staircase" and "compounding", in epochs
-    stages             (epochs, rate) one after another; each begins with the best weights and a fresh optimiser
-    clip               gradient norm, 0 for none;  ema  decay of averaged weights, 0 for none
-    holdout            share of scenes kept for validation;  held_subset  part of the dataset kept instead
-    patience           epochs without a better one, 0 for no limit;  best_by  srocc, plcc, mae or mse
-    meta               settings of meta-learning (hdrq.training.meta_learning), empty for none
-    terms              weights of losses that a network brings itself (qdnet: kl, same, moved)
-    test_patches, repeats  how validation looks
+    target_repeat      passes over the target in one epoch
+    input              "patches" (sampled), "crops" (one crop an image), "whole" (whole images of one size), or
+                       "resized" (to aspect*crop x crop, whatever the shape)
+    patches            number of patches of each image;  test_patches  the same in validation
+    crop               side of a crop, or height of a resized image
+    margin             pixels by which a resized image is larger before the crop of a training step
+    aspect             width over height of a resized image
+    batch              images per step and domain;  accumulate  steps whose gradients are added before an update
+    loss               weights of the losses by name;  target_weight  weight of the target's loss
+    align, align_weight, align_ema  domain adaptation: its loss, weight and memory (Coral)
+    rate, head_rate    learning rates (head_rate 0: the same for all parameters);  decay  weight decay
+    optimiser, beta2   adamw, adam or sgd; decay of the squared gradient
+    schedule, floor, per  how the rate falls, to which share of the first, per "step" or "epoch"
+    warmup             share of the training over which the rate first rises
+    fall, every        factor and period in epochs of the schedules "staircase" and "compounding"
+    stages             (epochs, rate) one after another; each starts from the best weights with a new optimiser
+    clip               largest gradient norm, 0 for no limit;  ema  decay of averaged weights, 0 for none
+    epochs, steps      length; steps 0 for no limit
+    precision          float32, bfloat16 or float16
+    holdout            share of the scenes held out for validation;  held_subset  a part of the dataset instead
+    patience           epochs without improvement before training stops, 0 for no limit
+    best_by            which epoch is kept: highest srocc or plcc, lowest mae or mse
+    meta               settings of meta-learning (hdrq.training.meta_tasks), empty for none
+    terms              weights of losses of the network itself (qdnet: kl, same, moved)
+    repeats            validation averages over so many samplings of patches
     """
 
     net: str
@@ -74,17 +70,16 @@ class Run:
     white: str = "pmax"
     source: str = ""
     source_subset: str = ""
-    source_screen: str = "sdr"
+    source_display: str = "sdr"
     labels: str = "loss"
     target: str = ""
     target_subset: str = ""
-    target_screen: str = "hdr"
+    target_display: str = "hdr"
     target_labels: str = ""
     target_repeat: int = 1
     target_weight: float = 1.0
-    feed: str = "patches"
+    input: str = "patches"
     patches: int = 384
-    scales: int = 1
     crop: int = 224
     flips: bool = True
     batch: int = 16
@@ -123,29 +118,22 @@ class Run:
     terms: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _within("align", self.align, ALIGNMENTS)
-        _within("schedule", self.schedule, SCHEDULES)
-        _within("precision", self.precision, PRECISIONS)
-        _within("feed", self.feed, ("patches", "crops", "pictures", "squeezed"))
-        _within("per", self.per, ("step", "epoch"))
-        _within("white", self.white, ("sdr", "pmax"))
-        _within("optimiser", self.optimiser, OPTIMISERS)
-        _within("best_by", self.best_by, JUDGES)
-        for name in (
-            "batch",
-            "accumulate",
-            "epochs",
-            "patches",
-            "scales",
-            "crop",
-            "target_repeat",
-            "repeats",
-            "every",
+        for name, choices in (
+            ("align", ALIGNMENTS),
+            ("schedule", SCHEDULES),
+            ("precision", PRECISIONS),
+            ("input", INPUTS),
+            ("per", ("step", "epoch")),
+            ("white", ("sdr", "pmax")),
+            ("optimiser", OPTIMISERS),
+            ("best_by", CRITERIA),
         ):
+            _one_of(name, getattr(self, name), choices)
+        for name in _AT_LEAST_1:
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} must be at least 1, not {getattr(self, name)}")
         for name in ("rate", "floor", "fall", "aspect"):
-            if getattr(self, name) <= 0:
+            if not 0 < getattr(self, name) < float("inf"):
                 raise UsageError(f"{name} must be positive, not {getattr(self, name):g}")
         if not 0 <= self.holdout < 1:
             raise UsageError(f"holdout is a share of the scenes in [0, 1), not {self.holdout:g}")
@@ -154,46 +142,94 @@ class Run:
                 f"stages add up to {sum(int(e) for e, _ in self.stages)} epochs, not to {self.epochs}"
             )
         if self.align and not self.target:
-            raise UsageError(f"--da {self.align} brings two domains together; name the second with --target")
+            raise UsageError(f"--da {self.align} needs a second domain; name it with --target")
 
     @property
     def digest(self) -> str:
-        """Twelve hex digits that change with any setting."""
-        usual = asdict(Run(self.net))
-        values = {k: v for k, v in asdict(self).items() if k not in _LATER or v != usual[k]}
+        """Twelve hex digits that change with any setting but the length of the training."""
+        values = {k: v for k, v in asdict(self).items() if k not in LENGTH}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
+    @property
+    def levels(self) -> int:
+        """Pyramid levels that patches are cut from: as many as the network embeds."""
+        shelf: Net = find("net", self.net)
+        return int(shelf.option("scales", self.options, 1))
 
-def _within(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        shown = ", ".join(c or "none" for c in choices)
-        raise UsageError(f"{name} is one of {shown}, not '{value}'")
+
+def differences(before: Settings, after: Settings) -> list[str]:
+    """ "rate was 0.0001 and is 0.0003", for every setting that may not change in a resumed training."""
+    return [
+        f"{f.name} was {getattr(before, f.name)} and is {getattr(after, f.name)}"
+        for f in fields(Settings)
+        if f.name not in LENGTH and getattr(before, f.name) != getattr(after, f.name)
+    ]
 
 
-def from_recipe(recipe: Recipe, overrides: Mapping[str, Any], variant: str = "") -> Run:
-    """The recipe's settings, those of a variant over them, and the user's over those."""
+def from_plain(values: Mapping[str, Any]) -> Settings:
+    """Settings from JSON values, as a run folder holds them."""
+    known = {f.name for f in fields(Settings)}
+    if unknown := sorted(set(values) - known):
+        raise UsageError(f"there is no setting '{unknown[0]}'; settings are {', '.join(sorted(known))}")
+    stages = tuple((int(e), float(r)) for e, r in values.get("stages", ()))
+    return Settings(**{**values, "stages": stages})
+
+
+def from_recipe(
+    recipe: Recipe, overrides: Mapping[str, Any], variant: str = "", small: bool = False
+) -> Settings:
+    """The settings of a recipe, over them those of a variant, the reduction of --small, and the overrides."""
     if variant and variant not in recipe.variants:
         some = ", ".join(recipe.variants) or "none"
         raise UsageError(f"{recipe.name} has no variant '{variant}'; it has {some}")
-    settings = {**recipe.settings, **(recipe.variants[variant] if variant else {})}
-    return adjust(Run(net=recipe.net, **settings), overrides)
+    values = {**recipe.settings, **(recipe.variants[variant] if variant else {})}
+    settings = Settings(net=recipe.net, **values)
+    return adjust(reduced(settings) if small else settings, overrides)
 
 
-def adjust(run: Run, overrides: Mapping[str, Any]) -> Run:
-    """A run with settings replaced; texts become what the setting is."""
-    known = {f.name: getattr(run, f.name) for f in fields(Run)}
+def adjust(settings: Settings, overrides: Mapping[str, Any]) -> Settings:
+    """Settings with some replaced; texts are converted to the type of the setting."""
+    known = {f.name: getattr(settings, f.name) for f in fields(Settings)}
     changes: dict[str, Any] = {}
     for key, value in overrides.items():
         head, dot, inner = key.replace("-", "_").partition(".")
         if head not in known:
-            raise UsageError(f"a run has no setting '{key}'; it has {', '.join(known)}")
+            raise UsageError(f"there is no setting '{key}'; settings are {', '.join(known)}")
+        if dot and not isinstance(known[head], Mapping):
+            raise UsageError(f"{head} has no parts; write {head}=VALUE instead of {key}")
         if dot:
             nested = dict(changes.get(head, known[head]))
             nested[inner] = _parsed(value)
             changes[head] = nested
         else:
-            changes[head] = _like(known[head], value, head)
-    return replace(run, **changes)
+            changes[head] = _converted(known[head], value, head)
+    return replace(settings, **changes)
+
+
+def reduced(settings: Settings) -> Settings:
+    """The same settings for a smoke test: a few steps of small batches of small images through the same code."""
+    shelf: Net = find("net", settings.net)
+    changes: dict[str, Any] = {
+        "batch": min(settings.batch, 2),
+        "patches": min(settings.patches, 32),
+        "test_patches": 32,
+        "crop": min(settings.crop, shelf.side),
+        "margin": min(settings.margin, 8),
+        "epochs": max(1, len(settings.stages)),
+        "stages": tuple((1, rate) for _, rate in settings.stages),
+        "steps": 4,
+        "start": "",
+        "options": {**settings.options, **shelf.small},
+    }
+    if settings.meta:
+        changes["meta"] = {**settings.meta, "tasks": 2, "most": 2}
+    return replace(settings, **changes)
+
+
+def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        shown = ", ".join(c or "none" for c in choices)
+        raise UsageError(f"{name} is one of {shown}, not '{value}'")
 
 
 def _parsed(text: Any) -> Any:
@@ -203,7 +239,7 @@ def _parsed(text: Any) -> Any:
         return text
 
 
-def _like(old: Any, value: Any, name: str) -> Any:
+def _converted(old: Any, value: Any, name: str) -> Any:
     """`value` in the type of the setting it replaces."""
     if not isinstance(value, str) or isinstance(old, str):
         return value
@@ -219,32 +255,9 @@ def _like(old: Any, value: Any, name: str) -> Any:
     if isinstance(old, int) and isinstance(parsed, float) and not parsed.is_integer():
         raise UsageError(f"{name} is a whole number, not {value}")
     if isinstance(old, (int, float)):
-        if not isinstance(parsed, (int, float)):
+        if isinstance(parsed, bool) or not isinstance(parsed, (int, float)) or parsed != parsed:
             raise UsageError(f"{name} is a number, not '{value}'")
         return type(old)(parsed)
     if not isinstance(parsed, dict):
         raise UsageError(f"{name} is a mapping such as '{{\"mae\": 1}}'; or set one part: {name}.mae=1")
     return parsed
-
-
-_LEAST = {"koncept512": 96}  # pixels a side that a network needs
-
-
-def small(run: Run) -> Run:
-    """The same recipe for a laptop: a few steps of small batches of small pictures through the same code."""
-    shrunk: dict[str, Any] = {
-        "batch": min(run.batch, 2),
-        "patches": min(run.patches, 32),
-        "test_patches": 32,
-        "crop": min(run.crop, _LEAST.get(run.net, 64)),
-        "margin": min(run.margin, 8),
-        "epochs": max(1, len(run.stages)),
-        "stages": tuple((1, rate) for _, rate in run.stages),
-        "steps": 4,
-        "start": "",
-    }
-    if run.meta:
-        shrunk["meta"] = {**run.meta, "tasks": 2, "most": 2}
-    if run.net == "vtamiq":
-        shrunk["options"] = {**run.options, "width": 48, "depth": 2, "heads": 3, "mlp": 96, "reduction": 8}
-    return replace(run, **shrunk)

@@ -1,38 +1,80 @@
-"""What a run begins from: pretrained weights of the same network, or of its backbone."""
+"""Weights that a training starts from: of the same network, or of a backbone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from torch import nn
 
-from hdrq.errors import MissingPart
+from hdrq.errors import MissingPart, UsageError
 from hdrq.nn.net import Net
-from hdrq.nn.weights import default_weights, find_card, verified
+from hdrq.nn.weight_files import cards, find_card, read_state
+from hdrq.nn.weights import default_weights
+from hdrq.records import Checkpoint
 from hdrq.registry import find, names
-from hdrq.training.settings import Run
+from hdrq.training.settings import Settings
 
 
-def starter(run: Run) -> Callable[[nn.Module], None]:
-    """A function that puts a run's `start` into a fresh module; MissingPart, at once, where it is not here.
-
-    start  "" nothing; the name of weights; or of a backbone that the network can grow from (vit, vgg16, resnet18)
-    """
-    if not run.start:
-        return lambda module: None
-    shelf: Net = find("net", run.net)
+def start_card(settings: Settings) -> tuple[Checkpoint, Path] | None:
+    """Card and file of the weights named by `start`; MissingPart says how to get them."""
+    if not settings.start:
+        return None
+    shelf: Net = find("net", settings.net)
     try:
-        name = default_weights(run.start, "srgb") if run.start in shelf.grows else run.start
-        card, path = find_card(name)
+        backbone = settings.start in shelf.grows
+        return find_card(default_weights(settings.start, "srgb") if backbone else settings.start)
     except MissingPart as error:
-        first = f"train them: hdrq train --recipe {run.start}; or " if run.start in names("recipe") else ""
-        raise MissingPart(f"{error}; or {first}begin from scratch: --set start=") from error
+        ways = []
+        if settings.start in names("recipe"):
+            ways.append(f"train them: hdrq train --recipe {settings.start}")
+        here = [card.name for card, _ in cards() if card.net == settings.net]
+        ways += [f"start from weights that are here: --set start={here[0]}"] if here else []
+        ways.append("start from random weights: --set start=")
+        raise MissingPart(f"{error}; or {'; or '.join(ways)}") from error
+
+
+def with_start_options(settings: Settings, given: Mapping[str, Any]) -> Settings:
+    """Settings whose network is built as the start weights are: their options, under those that were given."""
+    found = start_card(settings)
+    if found is None or found[0].net != settings.net:
+        return settings
+    options = dict(found[0].options)
+    for key, value in given.items():
+        if options.get(key, value) != value:
+            raise UsageError(
+                f"options.{key}={value}, but the start weights {found[0].name} have {options[key]}; leave it out"
+            )
+    return replace(settings, options={**options, **given})
+
+
+def start_weights(settings: Settings) -> Callable[[nn.Module], None]:
+    """A function that puts the start weights into a new module; every key and shape is checked."""
+    found = start_card(settings)
+    if found is None:
+        return lambda module: None
+    card, path = found
+    shelf: Net = find("net", settings.net)
+    if card.net != settings.net and card.net not in shelf.grows:
+        raise UsageError(
+            f"{card.name} holds weights of {card.net}, but {settings.net} starts from weights of "
+            f"{' or '.join((settings.net, *shelf.grows))}"
+        )
 
     def put(module: nn.Module) -> None:
-        state = verified(card, path).state_dict()
-        if card.net == run.net:
-            module.load_state_dict(state)
-        else:
-            shelf.grow(module, card.net, dict(state))
+        state = read_state(card, path)
+        if card.net != settings.net:
+            shelf.grow(module, card.net, state)
+            return
+        wanted = module.state_dict()
+        for key, tensor in wanted.items():
+            if key not in state or state[key].shape != tensor.shape:
+                raise UsageError(
+                    f"start weights {card.name} do not fit {settings.net} as built: '{key}' differs; "
+                    f"their options are {dict(card.options)}"
+                )
+        module.load_state_dict({k: state[k].to(wanted[k].dtype) for k in wanted})
 
     return put

@@ -1,4 +1,4 @@
-"""Code in few steps."""
+"""Code quantised to few levels."""
 
 from torch import Tensor
 

@@ -1,4 +1,4 @@
-"""Middle tones lifted; black and the top of the code stay."""
+"""Middle tones brightened; black and the highest code stay."""
 
 from torch import Tensor
 
@@ -7,7 +7,7 @@ from hdrq.distillation.distortion import DistortionCard, distortion
 
 @distortion(
     DistortionCard(
-        title="Middle tones lifted",
+        title="Middle tones brightened",
         source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts are ours",
         acts="code",
         amount="exponent of the code is 1 / (1 + amount)",

@@ -1,4 +1,4 @@
-"""Middle tones pulled down; black and the top of the code stay."""
+"""Middle tones darkened; black and the highest code stay."""
 
 from torch import Tensor
 
@@ -7,7 +7,7 @@ from hdrq.distillation.distortion import DistortionCard, distortion
 
 @distortion(
     DistortionCard(
-        title="Middle tones pulled down",
+        title="Middle tones darkened",
         source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts are ours",
         acts="code",
         amount="exponent of the code is 1 + amount",

@@ -1,4 +1,4 @@
-"""Two-layer coding of HDR as in JPEG XT: a tone-mapped JPEG that old programs show, and what it lacks as another."""
+"""Two-layer coding of HDR as in JPEG XT: a tone-mapped JPEG, and the residual in the logarithm as another."""
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ from hdrq.distillation.distortion import DistortionCard, distortion
 from hdrq.image.statistics import log_mean, luminance
 from hdrq.image.transfer import linear_to_srgb, srgb_to_linear
 
-_DARK = 0.005  # cd/m², below which no layer tells light apart
+_DARK = 0.005  # cd/m², below which luminance is not distinguished
 _FLAT = 1e-4
 
 

@@ -1,4 +1,4 @@
-"""Small patches copied from their neighbourhood: odd, though nothing is noisy or blurred."""
+"""Small patches replaced by others from their neighbourhood, without noise or blur."""
 
 import torch
 from torch import Tensor

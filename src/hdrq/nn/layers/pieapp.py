@@ -1,4 +1,4 @@
-"""PieAPP's network: comparison of one patch with another, and the published forms of its weights."""
+"""The network of PieAPP: comparison of two patches, and the layouts of its published weights."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PATCH = 64
 CONVS = 11
 _WIDTHS = (3, 64, 64, 64, 128, 128, 128, 256, 256, 256, 512, 512)
 _POOLED = (2, 4, 6, 8, 10)  # a max pooling follows these convolutions, counted from 1
-_KEPT = (3, 5, 7, 9, 11)  # and these are looked at
+_KEPT = (3, 5, 7, 9, 11)  # and the outputs of these are features
 _FINE, _COARSE = 120832, 2048  # values of a 64x64 patch, over all that is kept and over the last
 _TINY = 1e-6  # keeps the sum of weights from being 0
 
@@ -43,7 +43,7 @@ class Verdict(NamedTuple):
 
 
 class PatchComparer(nn.Module):
-    """Eleven convolutions shared by both pictures, and two small heads on what differs.
+    """Eleven convolutions shared by both images, and two small heads on the difference of features.
 
     order   what is subtracted from what: "ref-dist" (PieAPP) or "dist-ref" (PU-PieAPP)
     gate    what the weight goes through before 1e-6 is added: "none", or "sigmoid" (the re-trained form)
@@ -115,6 +115,14 @@ PU_PIEAPP: tuple[Rule, ...] = (
 # How the later forms differ from v0.1: PU-PieAPP as published, and as re-trained by Chubarau et al. 2024.
 PUBLISHED: dict[str, Any] = {"order": "dist-ref", "gate": "none", "intake": "pu08"}
 RETRAINED: dict[str, Any] = {"order": "dist-ref", "gate": "sigmoid", "intake": "imagenet"}
+
+# How the network is trained, for both entries of nn/nets that use it.
+TRAINED: dict[str, Any] = {
+    "patch": PATCH,
+    "head": ("score", "level", "weight"),
+    "features": lambda options: _COARSE,
+    "training": {"input": "patches", "patches": 16, "test_patches": 16, "batch": 4},
+}
 
 # Convolution of VGG16 that each of ours starts from; two of them serve twice.
 _FROM_VGG16 = (0, 1, 1, 2, 3, 3, 4, 5, 6, 7, 8)

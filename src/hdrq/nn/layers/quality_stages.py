@@ -1,8 +1,8 @@
-"""The small network behind NoR-VDPNet, NoR-VDPNet++ and DIQM: stages of two convolutions, a mean, a regressor."""
+"""The network of NoR-VDPNet, NoR-VDPNet++ and DIQM: stages of two convolutions, a mean, a regressor."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +10,16 @@ from torch import Tensor, nn
 
 Norm = Literal["none", "batch", "instance", "layer"]
 WIDTHS = (32, 64, 128, 256, 512)
+TRAINING: dict[str, Any] = {  # settings that all networks of this kind train well with
+    "input": "crops",
+    "crop": 256,
+    "white": "sdr",
+    "loss": {"mae": 1.0, "pearson": 0.1},
+    "rate": 3e-4,
+    "schedule": "cosine",
+    "warmup": 0.02,
+    "epochs": 30,
+}
 
 
 def _norm(kind: Norm, channels: int) -> nn.Module:
@@ -42,7 +52,7 @@ class Stage(nn.Module):
 
 
 def _normed(conv: nn.Conv2d, norm: nn.Module, x: Tensor) -> Tensor:
-    """norm(conv(x)); a batch norm that has learnt is one with the filters."""
+    """norm(conv(x)); in eval mode batch normalisation is folded into the filters."""
     weight, bias = _channels_last(conv.weight), conv.bias
     if norm.training or not isinstance(norm, nn.BatchNorm2d) or norm.running_var is None:
         return norm(F.conv2d(x, weight, bias, conv.stride, conv.padding))
@@ -52,7 +62,7 @@ def _normed(conv: nn.Conv2d, norm: nn.Module, x: Tensor) -> Tensor:
 
 
 def _channels_last(x: Tensor) -> Tensor:
-    """In the order that CPUs convolve few channels fastest in; of one channel, where both orders are one, by name."""
+    """Channels-last memory format, the fastest on CPUs for few channels; set by strides where C is 1."""
     n, c, h, w = x.shape
     if c == 1 and x.is_contiguous():
         return x.as_strided((n, c, h, w), (h * w, 1, w, 1))
@@ -61,13 +71,13 @@ def _channels_last(x: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _as_edges(filters: Tensor) -> None:
-    """Random filters begin as random edges: blind to brightness, keen on contrast. Learning is about twice as fast."""
+    """Start the first filters with zero mean and a larger gain, as edge detectors; learning is about twice as fast."""
     filters -= filters.mean((2, 3), keepdim=True)
     filters *= 4
 
 
 class QualityStages(nn.Module):
-    """(B, C, H, W) code, sides of at least 64, to (B,) quality; 1 is best, cut to [0, 1] outside training.
+    """(B, C, H, W) code, sides of at least 64, to (B,) quality; 1 is best, clipped to [0, 1] outside training.
 
     channels     1 luminance, 3 colour, 6 a reference and its test image
     last_stride  of the very last convolution; 2 in the published NoR-VDPNet of 2024 and type C of ++
@@ -103,7 +113,7 @@ class QualityStages(nn.Module):
         return x.mean((2, 3))
 
     def forward(self, x: Tensor, dist: Tensor | None = None) -> Tensor:
-        """Quality of x, or, given two pictures, of the second beside the first."""
+        """Quality of x, or, given two images, of the second compared with the first."""
         x = x if dist is None else torch.cat([x, dist], 1)
         q = self.head(self.features(x))[:, 0]
         q = q.sigmoid() if self.sigmoid else q

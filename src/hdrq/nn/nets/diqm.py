@@ -1,4 +1,4 @@
-"""DIQM: the quality that HDR-VDP would give, from both pictures, by a small network.
+"""DIQM: a small network that predicts the HDR-VDP score from a reference and a test image.
 
 Source  Artusi, Banterle, Carrara & Moreo, IEEE TIP 2020, doi:10.1109/TIP.2019.2944079
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from hdrq.nn.keys import rename
-from hdrq.nn.layers.quality_stages import WIDTHS, Norm, QualityStages
+from hdrq.nn.layers.quality_stages import TRAINING, WIDTHS, Norm, QualityStages
 from hdrq.nn.net import Layout, Net, pattern
+from hdrq.nn.quality_input import paired_view
 
 
 def _build(channels: int = 6, norm: Norm = "none", widths: tuple[int, ...] = WIDTHS) -> QualityStages:
@@ -40,4 +41,7 @@ diqm = Net(
         ),
     ),
     witness=_witness,
+    view=paired_view,
+    training=TRAINING,
+    small={"widths": [4, 4, 8, 8, 8]},
 )

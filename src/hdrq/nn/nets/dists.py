@@ -110,4 +110,6 @@ dists = Net(
         ),
     ),
     witness=_witness,
+    head=("alpha", "beta"),
+    training={"input": "crops", "crop": 224, "batch": 4},
 )

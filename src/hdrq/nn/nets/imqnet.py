@@ -1,4 +1,4 @@
-"""IMQNet: two branches, one for noise and blur at full sight, one for content at a fixed small size.
+"""IMQNet: two branches, one for noise and blur at full resolution, one for content at a fixed small size.
 
 Source  Ponomarenko, Bahnemiri, Egiazarian et al. 2022 (IMQNet). The layer widths are in figures that no text
 gives; what the paper fixes is kept (two branches of 11 and 16 blocks, blocks of three sub-branches whose last
@@ -83,4 +83,10 @@ class ImqNet(nn.Module):
         return self.head(torch.cat([self.low(x).flatten(1), self.high(small).flatten(1)], 1))[:, 0]
 
 
-imqnet = Net(name="imqnet", build=ImqNet, layouts=(), witness=lambda net: net(pattern(1, 3, 96, 128) * 2 - 1))
+imqnet = Net(
+    name="imqnet",
+    build=ImqNet,
+    layouts=(),
+    witness=lambda net: net(pattern(1, 3, 96, 128) * 2 - 1),
+    training={"input": "crops", "crop": 256, "batch": 8, "loss": {"mae": 1.0, "pearson": 0.1}},
+)

@@ -101,4 +101,6 @@ koncept512 = Net(
         ),
     ),
     witness=lambda net: net(pattern(1, 3, 160, 192) * 2 - 1),
+    side=96,
+    training={"input": "resized", "crop": 384, "aspect": 4 / 3, "batch": 8, "loss": {"mse": 1.0}},
 )

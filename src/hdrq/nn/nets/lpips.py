@@ -95,4 +95,6 @@ lpips = Net(
     build=Lpips,
     layouts=(*_layouts("vgg"), *_layouts("squeeze"), *_layouts("alex")),
     witness=_witness,
+    head=("heads",),
+    training={"input": "crops", "crop": 224, "batch": 4},
 )

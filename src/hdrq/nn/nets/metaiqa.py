@@ -62,4 +62,5 @@ metaiqa = Net(
     ),
     witness=lambda net: net(pattern(2, 3, 64, 64) * 4 - 2)[:1],
     grows={"resnet18": _from_resnet},
+    training={"input": "resized", "crop": 224, "margin": 32, "batch": 16, "loss": {"mse": 1.0}},
 )

@@ -1,4 +1,4 @@
-"""NoR-VDPNet: the quality that HDR-VDP-2 would give, from the test image alone.
+"""NoR-VDPNet: a small network that predicts the HDR-VDP-2 score from the test image alone.
 
 Source  Banterle, Artusi, Moreo & Carrara, ICIP 2020, doi:10.1109/ICIP40778.2020.9191202
 """
@@ -11,10 +11,20 @@ from typing import Any
 from torch import Tensor
 
 from hdrq.nn.keys import rename
-from hdrq.nn.layers.quality_stages import QualityStages
+from hdrq.nn.layers.quality_stages import TRAINING, QualityStages
 from hdrq.nn.net import Layout, Net, pattern
+from hdrq.nn.quality_input import fitting, spanned
+from hdrq.records import Encoding
 
+GAMMA = 2.2  # power that turns SDR code into relative light, as in the authors' program
 _FLAT = (0, 5, 10, 15, 20)  # places of the first convolution of each stage in the layout of 2020
+
+
+def _view(code: Tensor, net: Any, encoding: Encoding | None) -> Tensor:
+    """Code of luminance as it is; SDR code as relative light."""
+    code = fitting(code, net, encoding)
+    absolute = encoding is not None and encoding.absolute
+    return spanned(code if absolute else code.clamp(min=0) ** GAMMA, net)
 
 
 def _build(channels: int = 1, last_stride: int = 2, sigmoid: bool = True) -> QualityStages:
@@ -65,4 +75,6 @@ norvdpnet = Net(
         ),
     ),
     witness=lambda net: net(pattern(1, net.channels, 64, 96)),  # type: ignore[arg-type]
+    view=_view,
+    training=TRAINING,
 )

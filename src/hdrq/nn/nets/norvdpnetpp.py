@@ -1,4 +1,4 @@
-"""NoR-VDPNet++: HDR-VDP or TMQI without a reference, with several ways to norm.
+"""NoR-VDPNet++: a small network that predicts HDR-VDP or TMQI scores from the test image alone.
 
 Source  Banterle, Artusi, Moreo, Carrara & Cignoni, IEEE Access 2023, doi:10.1109/ACCESS.2023.3263496
 """
@@ -10,9 +10,8 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from hdrq.errors import FileError
 from hdrq.nn.keys import Rule, rename
-from hdrq.nn.layers.quality_stages import WIDTHS, Norm, QualityStages
+from hdrq.nn.layers.quality_stages import TRAINING, WIDTHS, Norm, QualityStages
 from hdrq.nn.net import Layout, Net, pattern
 
 Kind = Literal["plain", "batch", "rezero", "layer", "instance"]
@@ -39,10 +38,6 @@ def _options(state: Mapping[str, Tensor]) -> dict[str, Any]:
         kind = "rezero"
     elif "conv.0.conv.1.running_mean" in state:
         kind = "batch"
-    elif any(name.startswith("resnet") for name in state):
-        raise FileError(
-            "this is NoR-VDPNet++'s type 3, a regressor on a random ResNet that the file does not hold"
-        )
     return {"channels": state["conv.0.conv.0.weight"].shape[1], "kind": kind}
 
 
@@ -62,6 +57,21 @@ def _table(options: Mapping[str, Any]) -> tuple[Rule, ...]:
     return (*rules, rename("regressor.regressor.{k}.{leaf}", "head.{k}.{leaf}"))
 
 
+def _unknown(state: Mapping[str, Tensor]) -> str:
+    """The two variants of the authors' code that cannot be used, named."""
+    if any(name.startswith("resnet") for name in state):
+        return (
+            "this is NoR-VDPNet++ with a ResNet-18 backbone (Res18), which the program initialises at random "
+            "and never trains; import weights of type C, BN or RZ"
+        )
+    if sum(name.endswith(".alpha") for name in state) > 5:  # one a stage in type RZ
+        return (
+            "this is NoR-VDPNet++ with doubled ReZero blocks (RZF), which no published weights use; "
+            "import weights of type C, BN or RZ"
+        )
+    return ""
+
+
 norvdpnetpp = Net(
     name="norvdpnetpp",
     build=_build,
@@ -75,4 +85,7 @@ norvdpnetpp = Net(
         ),
     ),
     witness=lambda net: net(pattern(1, net.channels, 64, 96)),  # type: ignore[arg-type]
+    training=TRAINING,
+    small={"widths": [4, 4, 8, 8, 8]},
+    unknown=_unknown,
 )

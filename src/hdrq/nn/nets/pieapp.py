@@ -6,7 +6,7 @@ starts from VGG16 and comes from Chubarau et al. 2024, doi:10.48550/arXiv.2405.0
 
 from __future__ import annotations
 
-from hdrq.nn.layers.pieapp import PIEAPP, PU_PIEAPP, RETRAINED, PatchComparer, from_vgg16, witness
+from hdrq.nn.layers.pieapp import PIEAPP, PU_PIEAPP, RETRAINED, TRAINED, PatchComparer, from_vgg16, witness
 from hdrq.nn.net import Layout, Net
 
 pieapp = Net(
@@ -18,4 +18,5 @@ pieapp = Net(
     ),
     witness=witness,
     grows={"vgg16": from_vgg16},
+    **TRAINED,
 )

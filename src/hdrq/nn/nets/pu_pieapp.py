@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from hdrq.nn.layers.pieapp import PU_PIEAPP, PUBLISHED, RETRAINED, PatchComparer, witness
+from hdrq.nn.layers.pieapp import PU_PIEAPP, PUBLISHED, RETRAINED, TRAINED, PatchComparer, witness
 from hdrq.nn.net import Layout, Net
 
 pu_pieapp = Net(
@@ -31,4 +31,5 @@ pu_pieapp = Net(
         ),
     ),
     witness=witness,
+    **TRAINED,
 )

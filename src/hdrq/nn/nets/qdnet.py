@@ -1,4 +1,4 @@
-"""QD-net: quality and content of a tone-mapped picture taken apart; scores it, and makes it again at another quality.
+"""QD-net: separates the quality of a tone-mapped image from its content; scores it, and reconstructs it at another quality.
 
 Source  Wang et al. 2021 (blind quality assessment and enhancement of tone-mapped images by disentangled
 representation). Widths, the size of the latent code and the weights of the loss are not published; those here are ours.
@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hdrq.errors import HdrqError
 from hdrq.nn.input_scaling import Convention
 from hdrq.nn.keys import State
 from hdrq.nn.layers.resnet import Bottleneck, ResNet
@@ -19,11 +20,12 @@ from hdrq.nn.net import Net, pattern
 
 _DEEP = 2048
 _UP = (1024, 512, 256, 128, 64)  # widths of the decoder, coarse to fine
+_SEARCH = 400  # steps along the gradient in search of a code of a wanted quality
 _SKIPS = (1024, 512, 256)  # channels the encoder offers on the way
 
 
 class Code(NamedTuple):
-    """What the encoder says of a picture.
+    """Output of the encoder.
 
     mean, log_variance  (B, latent) of the quality code;  content  (B, 2048, h, w), its statistics taken out
     skips               earlier maps, fine to coarse, taken out likewise
@@ -115,27 +117,48 @@ class QdNet(nn.Module):
             z = z + torch.randn_like(z) * (code.log_variance / 2).exp()
         return self.score(z)
 
-    def towards(self, x: Tensor, quality: float, seed: int = 0, steps: int = 200) -> tuple[Tensor, float]:
-        """The picture at a wanted quality, and the quality its code then has.
+    @torch.no_grad()
+    def towards(self, x: Tensor, quality: float, seed: int = 0, steps: int = 60) -> tuple[Tensor, float]:
+        """The image reconstructed at a wanted quality, and the quality of its code.
 
-        A code z' that scores at least `quality` is drawn from the prior; the share e of it that makes
-        e·z' + (1 - e)·z score `quality` is found by gradient descent.
+        A code z' on the other side of the wanted quality is drawn from the prior (searched for along the gradient
+        where none is drawn); the share e at which e·z' + (1 - e)·z scores `quality` is found by bisection.
+        HdrqError where these weights give no code of that quality.
         """
-        with torch.no_grad():
-            code = self.encode(x)
-            random = torch.Generator().manual_seed(seed)
-            drawn = torch.randn(512, self.latent, generator=random).to(x)
-            best = drawn[int((self.score(drawn) - quality).clamp(max=0).argmax())]
-        share = torch.zeros((), device=x.device, requires_grad=True)
-        optimiser = torch.optim.Adam([share], lr=0.02)
+        code = self.encode(x)
+        own = float(self.score(code.mean).mean())
+        up = quality > own
+        other = self._beyond(quality, up, seed, code.mean)
+        low, high = 0.0, 1.0  # shares that score on the near and on the far side
         for _ in range(steps):
-            optimiser.zero_grad()
-            mixed = torch.lerp(code.mean, best, share.clamp(0, 1))
-            ((self.score(mixed) - quality) ** 2).mean().backward()
-            optimiser.step()
-        with torch.no_grad():
-            mixed = torch.lerp(code.mean, best, share.clamp(0, 1))
-            return self.decode(code, mixed, (x.shape[-2], x.shape[-1])), float(self.score(mixed).mean())
+            share = (low + high) / 2
+            found = float(self.score(torch.lerp(code.mean, other, share)).mean())
+            low, high = (share, high) if (found < quality) == up else (low, share)
+        mixed = torch.lerp(code.mean, other, 0.0 if own == quality else high)
+        return self.decode(code, mixed, (x.shape[-2], x.shape[-1])), float(self.score(mixed).mean())
+
+    def _beyond(self, quality: float, up: bool, seed: int, like: Tensor) -> Tensor:
+        """A code (1, latent) that scores at least `quality` (up), or at most."""
+        random = torch.Generator().manual_seed(seed)
+        drawn = torch.randn(512, self.latent, generator=random).to(like)
+        scores = self.score(drawn)
+        far = scores >= quality if up else scores <= quality
+        if bool(far.any()):
+            return drawn[int((scores - quality).abs().masked_fill(~far, torch.inf).argmin())][None]
+        z = drawn[int(scores.argmax() if up else scores.argmin())][None].clone()
+        for _ in range(_SEARCH):
+            with torch.enable_grad():
+                z.requires_grad_()
+                (slope,) = torch.autograd.grad(self.score(z).sum(), z)
+            z = z.detach() + (1 if up else -1) * 0.5 * slope / slope.norm().clamp(min=1e-12)
+            reached = float(self.score(z)[0])
+            if reached >= quality if up else reached <= quality:
+                return z
+        raise HdrqError(
+            f"these weights reach a quality of {reached:.3g} for this image, not {quality:g}; ask for less"
+            if up
+            else f"these weights go down to a quality of {reached:.3g} for this image, not {quality:g}; ask for more"
+        )
 
 
 def _from_resnet(state: State) -> State:
@@ -148,4 +171,5 @@ qdnet = Net(
     layouts=(),
     witness=lambda net: net(pattern(1, 3, 64, 96) * 4 - 2),
     grows={"resnet50": _from_resnet},
+    training={"input": "crops", "crop": 224, "batch": 8, "loss": {"mse": 1.0}},
 )

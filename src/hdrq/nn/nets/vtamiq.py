@@ -1,4 +1,4 @@
-"""VTAMIQ: two bags of patches through one transformer, and a decoder for what differs.
+"""VTAMIQ: patches of both images through one transformer, and a decoder of the difference.
 
 Source  Chubarau & Clark, VTAMIQ, doi:10.48550/arXiv.2110.01655
 """
@@ -29,7 +29,7 @@ class Judgement(NamedTuple):
 
 
 class Vtamiq(nn.Module):
-    """Transformer, gain per channel, quality decoder and a two-layer head without activation at its end.
+    """Transformer, gain per channel, quality decoder and a two-layer head without final activation.
 
     scales      pyramid levels with an embedding; 1: patches of full resolution only
     diff_scale  whether the difference of the summaries is scaled channel by channel
@@ -241,4 +241,9 @@ vtamiq = Net(
     ),
     witness=_witness,
     grows={"vit": from_vit},
+    patch=16,
+    head=("head", "decoder"),
+    features=lambda options: int(options.get("width", 768)),
+    small={"width": 48, "depth": 2, "heads": 3, "mlp": 96, "reduction": 8},
+    training={"input": "patches", "patches": 64, "test_patches": 128, "batch": 8, "options": {"scales": 1}},
 )

@@ -8,11 +8,10 @@ from typing import Any
 from torch import Tensor
 
 from hdrq.cards import Card, Reading, metric
+from hdrq.nn.nets.norvdpnet import GAMMA
 from hdrq.nn.quality_input import Compat, adjusted, fitting, official, rounded_luma, scrambled, spanned
 from hdrq.records import Encoding
 from hdrq.scoring.features.patchwise import jod
-
-_GAMMA = 2.2  # SDR code becomes light by this power
 
 
 @metric(
@@ -58,7 +57,7 @@ def view(image: Tensor, net: Any, encoding: Encoding | None, peak: float, theirs
     else:
         grey = int(net.channels) == 1
         code = rounded_luma(image) if grey and theirs else fitting(image, net, encoding)
-        code = code.clamp(min=0) ** _GAMMA
+        code = code.clamp(min=0) ** GAMMA
     if theirs and code.shape[1] == 3:
         code = scrambled(code, turned=False)
     return spanned(code, net)

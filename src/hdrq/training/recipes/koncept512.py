@@ -1,4 +1,4 @@
-"""KonCept512 on KonIQ-10k's official split: two rates, the second from the best of the first."""
+"""KonCept512 on KonIQ-10k's official split: two learning rates, the second from the best weights of the first."""
 
 from hdrq.records import Recipe
 
@@ -6,15 +6,16 @@ koncept512 = Recipe(
     name="koncept512",
     net="koncept512",
     source="Hosu et al., IEEE TIP 2020, as subpic/koniq 1c27157 has it; variant notebook: its older notebook",
+    fits=("plain",),
     settings={
         "encoding": "srgb",
         "white": "sdr",
         "source": "koniq",
         "source_subset": "training",
         "held_subset": "validation",
-        "source_screen": "code",
+        "source_display": "code",
         "labels": "percent",
-        "feed": "squeezed",
+        "input": "resized",
         "crop": 384,
         "aspect": 4 / 3,
         "batch": 16,

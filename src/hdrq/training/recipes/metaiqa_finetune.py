@@ -1,4 +1,4 @@
-"""MetaIQA fine-tuned on photographs as people take them, from its meta-training."""
+"""MetaIQA fine-tuned on photographs with authentic distortions, from its meta-training."""
 
 from hdrq.records import Recipe
 
@@ -6,14 +6,15 @@ metaiqa_finetune = Recipe(
     name="metaiqa-finetune",
     net="metaiqa",
     source="Zhu et al., CVPR 2020; variant program: zhuhancheng/MetaIQA 30eeeb1",
+    fits=("photographs",),
     settings={
         "start": "metaiqa-meta",
         "encoding": "srgb",
         "white": "sdr",
         "source": "livec",
-        "source_screen": "code",
+        "source_display": "code",
         "labels": "span",
-        "feed": "squeezed",
+        "input": "resized",
         "crop": 224,
         "margin": 32,
         "batch": 50,

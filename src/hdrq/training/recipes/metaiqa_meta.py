@@ -1,4 +1,4 @@
-"""MetaIQA's meta-training: a network that learns how pictures of any distortion are judged."""
+"""MetaIQA's meta-training: initial weights from which few steps suit any distortion."""
 
 from hdrq.records import Recipe
 
@@ -8,14 +8,15 @@ metaiqa_meta = Recipe(
     name="metaiqa-meta",
     net="metaiqa",
     source="Zhu et al., CVPR 2020; variant program: zhuhancheng/MetaIQA 30eeeb1",
+    fits=("distortions",),
     settings={
         "start": "resnet18",
         "encoding": "srgb",
         "white": "sdr",
         "source": "tid2013+kadid",
-        "source_screen": "code",
+        "source_display": "code",
         "labels": "span",
-        "feed": "squeezed",
+        "input": "resized",
         "crop": 224,
         "margin": 32,
         "batch": 75,

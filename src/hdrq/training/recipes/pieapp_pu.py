@@ -1,19 +1,20 @@
-"""PieAPP fine-tuned on PU21 code of KADID-10k with deep CORAL towards simulated HDR screens."""
+"""PieAPP fine-tuned on PU21 code of KADID-10k with deep CORAL towards simulated HDR displays."""
 
 from hdrq.records import Recipe
+from hdrq.training.recipes._adaptation import PAPER, RETRAINED_PIEAPP
 
 pieapp_pu = Recipe(
     name="pieapp-pu",
     net="pieapp",
     source="Chubarau et al. 2024, configuration S_HS for PU-PieAPP",
     settings={
-        "options": {"order": "dist-ref", "gate": "sigmoid", "intake": "imagenet"},
+        "options": RETRAINED_PIEAPP,
         "start": "pieapp-srgb",
         "source": "kadid",
-        "source_screen": "sdr",
+        "source_display": "sdr",
         "labels": "kadid",
         "target": "kadid",
-        "target_screen": "hdr",
+        "target_display": "hdr",
         "target_labels": "kadid",
         "align": "coral",
         "loss": {"mae": 1.0},
@@ -23,5 +24,6 @@ pieapp_pu = Recipe(
         "rate": 5e-5,
         "epochs": 4,
     },
-    variants={"paper": {"align": "deep-coral", "per": "epoch"}},
+    variants={"paper": PAPER},
+    fits=("adapt",),
 )

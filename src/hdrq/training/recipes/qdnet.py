@@ -1,6 +1,6 @@
-"""QD-net on tone-mapped pictures: scores, a code near the prior, and pictures made again at another quality.
+"""QD-net on tone-mapped images: scores, a code near the prior, and images reconstructed at another quality.
 
-The paper does not say how the terms weigh, nor how long it trains: `terms`, `epochs` and the range of the labels are ours.
+The paper gives neither the weights of the terms nor the length: `terms`, `epochs` and the range of the labels are ours.
 """
 
 from hdrq.records import Recipe
@@ -9,14 +9,15 @@ qdnet = Recipe(
     name="qdnet",
     net="qdnet",
     source="Wang et al. 2021; weights of the terms, epochs and the labels' range are ours",
+    fits=("plain",),
     settings={
         "start": "resnet50",
         "encoding": "srgb",
         "white": "sdr",
         "source": "espl-live-hdr",
-        "source_screen": "code",
+        "source_display": "code",
         "labels": "unit",
-        "feed": "crops",
+        "input": "crops",
         "crop": 302,
         "batch": 16,
         "loss": {"mse": 1.0},

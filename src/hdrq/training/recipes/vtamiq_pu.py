@@ -1,4 +1,4 @@
-"""VTAMIQ fine-tuned on PU21 code of KADID-10k shown on SDR screens: no adaptation yet."""
+"""VTAMIQ fine-tuned on PU21 code of KADID-10k shown on SDR displays: no adaptation yet."""
 
 from hdrq.records import Recipe
 
@@ -10,7 +10,7 @@ vtamiq_pu = Recipe(
         "options": {"scales": 1},
         "start": "vtamiq-srgb",
         "source": "kadid",
-        "source_screen": "sdr",
+        "source_display": "sdr",
         "labels": "kadid",
         "loss": {"mae": 1.0, "rank": 1.0, "pearson": 1.0},
         "batch": 16,
@@ -18,4 +18,5 @@ vtamiq_pu = Recipe(
         "rate": 5e-5,
         "repeats": 4,
     },
+    fits=("plain", "default"),
 )

@@ -1,5 +1,5 @@
-"""What a network is handed in a step. Everything depends on (seed, epoch, place in the epoch) and nothing else,
-so that a resumed run sees the very same pictures."""
+"""Batches of a training. A batch depends on the seed, the epoch and its number only, so that a resumed training
+sees the same images."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from torch import Tensor
 
 from hdrq.errors import PixelError
 from hdrq.image.resize import linear_resize
+from hdrq.nn.net import Net
 from hdrq.records import Encoding
 from hdrq.registry import find
 from hdrq.scoring.sampling.gather import cut
 from hdrq.scoring.sampling.plan import plan
-from hdrq.training.display_augmentation import seen
-from hdrq.training.image_cache import Pixels, tensor
-from hdrq.training.settings import Run
+from hdrq.training.display_augmentation import DISPLAYS, displayed_code
+from hdrq.training.image_cache import ImageCache, tensor
+from hdrq.training.settings import Settings
 
-_AHEAD = 2  # batches prepared while the network works
+_AHEAD = 2  # batches prepared on a thread while the network computes
 
 
 @dataclass(frozen=True)
 class Item:
-    """One picture to learn from; label None: unlabelled."""
+    """A test image with its reference and label; label None: unlabelled."""
 
     dist: str
     ref: str | None
@@ -52,7 +53,7 @@ class Batch:
 
 
 def generator(*key: int) -> torch.Generator:
-    """A generator of its own for every key."""
+    """A random generator whose state depends on the key alone."""
     state = 0x9E3779B97F4A7C15
     for part in key:
         state = (state ^ (part + 0x7F4A7C15)) * 0xBF58476D1CE4E5B9 & 0xFFFFFFFFFFFFFFFF
@@ -60,37 +61,39 @@ def generator(*key: int) -> torch.Generator:
     return torch.Generator().manual_seed(state & 0x7FFFFFFFFFFFFFFF)
 
 
-class Feed:
-    """Items of one domain, cut into batches.
+class BatchLoader:
+    """Batches of the items of one domain.
 
-    rank, world  this process's share of every batch, where several work together
+    rank, world  number of this process and of all processes; each takes its share of every batch
     """
 
     def __init__(
         self,
-        run: Run,
+        settings: Settings,
         items: Sequence[Item],
-        screen: str,
-        pixels: Pixels,
+        display: str,
+        images: ImageCache,
         salt: int = 0,
         rank: int = 0,
         world: int = 1,
     ) -> None:
         if not items:
-            raise PixelError("there is no picture to learn from; check the dataset and its subset")
-        self.run, self.items, self.screen, self.pixels = run, list(items), screen, pixels
+            raise PixelError("there are no images to train on; check the dataset and its subset")
+        self.settings, self.items, self.display, self.images = settings, list(items), display, images
         self.salt, self.rank, self.world = salt, rank, world
 
     def order(self, epoch: int) -> list[int]:
-        return torch.randperm(len(self.items), generator=generator(self.run.seed, self.salt, epoch)).tolist()
+        return torch.randperm(
+            len(self.items), generator=generator(self.settings.seed, self.salt, epoch)
+        ).tolist()
 
     def steps(self) -> int:
-        """Batches of an epoch; a last one with too few pictures is left out, unless it is the only one."""
-        return max(1, len(self.items) // self.run.batch)
+        """Number of batches in an epoch; an incomplete last one is left out, unless it is the only one."""
+        return max(1, len(self.items) // self.settings.batch)
 
     def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """This epoch's batches from number `start` on, prepared ahead on a thread."""
-        order, size = self.order(epoch), min(self.run.batch, len(self.items))
+        """Batches of an epoch from number `start` on, prepared ahead on a thread."""
+        order, size = self.order(epoch), min(self.settings.batch, len(self.items))
         numbers = range(start, self.steps())
         mine = slice(self.rank * size // self.world, (self.rank + 1) * size // self.world)
 
@@ -98,7 +101,7 @@ class Feed:
             chosen = order[number * size : (number + 1) * size]
             return self.batch([self.items[i] for i in chosen], (epoch, number), mine)
 
-        with ThreadPoolExecutor(1, thread_name_prefix="hdrq-feed") as pool:
+        with ThreadPoolExecutor(1, thread_name_prefix="hdrq-batches") as pool:
             waiting = [pool.submit(make, n) for n in numbers[:_AHEAD]]
             for n in numbers:
                 yield waiting.pop(0).result()
@@ -108,12 +111,12 @@ class Feed:
     def batch(
         self, items: Sequence[Item], key: tuple[int, int] | None, mine: slice = slice(None), repeat: int = 0
     ) -> Batch:
-        """One batch; key None is for validation: no flips, the screen of the middle, the middle crop.
+        """One batch; key None is for validation: no flips, the mean display, whole images in place of crops.
 
-        repeat  number of the look at the same items: patches are cut elsewhere each time
+        repeat  another number samples other patches of the same items
         """
-        base = (self.run.seed, self.salt, *(key or ()))
-        light = generator(*base, 1) if key is not None else None  # one screen for the whole batch
+        base = (self.settings.seed, self.salt, *(key or ()))
+        light = generator(*base, 1) if key is not None else None  # one display for the whole batch
         state = light.get_state() if light is not None else None
         parts = []
         for number in range(len(items))[mine]:
@@ -140,59 +143,75 @@ class Feed:
     def _one(
         self, item: Item, random: torch.Generator | None, light: torch.Generator | None, repeat: int
     ) -> Batch:
-        run = self.run
+        settings = self.settings
         files = [item.dist] if item.ref is None else [item.dist, item.ref]
-        arrays = [self.pixels.get(f) for f in files]
+        arrays = [self.images.get(f) for f in files]
+        self._check_display(item)
         if len({a.shape for a in arrays}) > 1:
-            raise PixelError(f"{item.dist} and {item.ref} differ in size; the dataset pairs them wrongly")
+            raise PixelError(f"{item.dist} and {item.ref} differ in size; crop or resize one of them")
         h, w = arrays[0].shape[-2:]
-        if run.feed == "crops":
-            side = (min(run.crop, h), min(run.crop, w))
-            if min(side) < run.crop:
+        if settings.input == "crops" and random is not None:
+            side = (min(settings.crop, h), min(settings.crop, w))
+            if min(side) < settings.crop:
                 raise PixelError(
-                    f"{item.dist} is {w}x{h}, smaller than the crop of {run.crop}; set crop={min(h, w)}"
+                    f"{item.dist} is {w}x{h}, smaller than the crop of {settings.crop}; add --set crop={min(h, w)}"
                 )
             y, x = (_pick(n - s, random) for n, s in zip((h, w), side))
             arrays = [a[:, y : y + side[0], x : x + side[1]] for a in arrays]
         stack = torch.stack([tensor(a) for a in arrays])
-        if run.feed == "squeezed":
-            stack = _squeezed(stack, run, random)
-        if run.flips and random is not None:
-            for dim in (-1, -2) if run.feed == "patches" else (-1,):
+        if settings.input == "resized":
+            stack = _resized(stack, settings, random)
+        if settings.flips and random is not None:
+            for dim in (-1, -2) if settings.input == "patches" else (-1,):
                 if torch.rand((), generator=random) < 0.5:
                     stack = stack.flip(dim)
-        code = seen(stack, self.screen, run.encoding, light)
-        if run.feed != "patches":
+        code = displayed_code(stack, self.display, settings.encoding, light)
+        if settings.input != "patches":
             return Batch(code[0], code[1] if len(code) > 1 else None, None)
         return self._patches(code, random, repeat)
 
+    def _check_display(self, item: Item) -> None:
+        """PixelError where a file of light is shown on a display of code, or the other way round."""
+        if (
+            self.display not in DISPLAYS
+            or self.images.holds_light(item.dist) == DISPLAYS[self.display].reads_light
+        ):
+            return
+        holds = "light" if self.images.holds_light(item.dist) else "code"
+        fit = [n for n, d in DISPLAYS.items() if d.reads_light == (holds == "light")]
+        raise PixelError(
+            f"{item.dist} holds {holds}, but the display '{self.display}' shows "
+            f"{'code' if holds == 'light' else 'light'}; set source_display or target_display to {', '.join(fit)}"
+        )
+
     def _patches(self, code: Tensor, random: torch.Generator | None, repeat: int) -> Batch:
-        run = self.run
-        count = run.patches if random is not None else run.test_patches
+        settings = self.settings
+        count = settings.patches if random is not None else settings.test_patches
         seed = int(torch.randint(2**31, (), generator=random)) if random is not None else repeat
+        shelf: Net = find("net", settings.net)
         where = plan(
             (int(code.shape[-2]), int(code.shape[-1])),
             count,
-            patch=64 if "pieapp" in run.net else int(run.options.get("patch", 16)),
-            scales=run.scales,
+            patch=shelf.patch_side(settings.options),
+            scales=settings.levels,
             seed=seed,
         )
-        curve: Encoding = find("encoding", run.encoding)
+        curve: Encoding = find("encoding", settings.encoding)
         bag = cut(code.contiguous(), where, (curve.decode, curve.encode))
         scale = torch.from_numpy(where.scales.copy()).long()
         place = torch.from_numpy(where.places[0].copy())
         return Batch(bag[0], bag[1] if len(bag) > 1 else None, None, place, scale)
 
 
-def _squeezed(stack: Tensor, run: Run, random: torch.Generator | None) -> Tensor:
-    """Whole pictures at the run's size; while training larger by a margin, and a crop of that."""
-    size = (run.crop, round(run.aspect * run.crop))
-    margin = run.margin if random is not None else 0
+def _resized(stack: Tensor, settings: Settings, random: torch.Generator | None) -> Tensor:
+    """Images resized to the size of the settings; in training larger by a margin, then cropped."""
+    size = (settings.crop, round(settings.aspect * settings.crop))
+    margin = settings.margin if random is not None else 0
     stack = linear_resize(stack, (size[0] + margin, size[1] + margin))
     y, x = (_pick(margin, random) for _ in size)
     return stack[..., y : y + size[0], x : x + size[1]]
 
 
 def _pick(room: int, random: torch.Generator | None) -> int:
-    """A place in 0..room; the middle without a generator."""
+    """A position in 0..room; the middle without a generator."""
     return room // 2 if random is None else int(torch.randint(room + 1, (), generator=random))

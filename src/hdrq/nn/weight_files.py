@@ -1,0 +1,210 @@
+"""Files of weights: the folders they are in, their cards, and their sha256.
+
+A card is NAME.json beside NAME.safetensors. The user's folder comes before the weights that came with hdrq.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file as read_tensors
+from torch import Tensor
+
+from hdrq.errors import FileError, MissingPart
+from hdrq.io.atomic import atomic
+from hdrq.nn.download import digest
+from hdrq.records import Checkpoint
+
+_REMEMBERED = 8_000_000  # bytes from which the hash of a file is remembered between calls
+_hashes: dict[tuple[str, int, int], str] = {}  # (path, size, time) -> sha256, of this process
+
+
+def folders() -> list[Path]:
+    """Where weights are looked for, the user's folder first."""
+    package = Path(__file__).parents[1]
+    return [user_folder(), package / "models", package.parents[1] / "models"]
+
+
+def user_folder() -> Path:
+    """$HDRQ_MODELS, or the platform's cache."""
+    if chosen := os.environ.get("HDRQ_MODELS"):
+        return Path(chosen)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData/Local")) / "hdrq/models"
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Caches/hdrq/models"
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "hdrq/models"
+
+
+def cards() -> Iterator[tuple[Checkpoint, Path]]:
+    """Every readable card and its tensors' path; of two with one name that in the first folder counts."""
+    for path in _card_files():
+        try:
+            yield read_card(path), path.with_suffix(".safetensors")
+        except FileError:
+            continue  # `broken_cards` reports it
+
+
+def broken_cards() -> list[tuple[Path, str]]:
+    """Cards that cannot be read, and why."""
+    found = []
+    for path in _card_files():
+        try:
+            read_card(path)
+        except FileError as error:
+            found.append((path, str(error)))
+    return found
+
+
+def _card_files() -> Iterator[Path]:
+    seen = set()
+    for folder in folders():
+        for path in sorted(folder.glob("*.json")):
+            if path.stem not in seen and path.with_suffix(".safetensors").exists():
+                seen.add(path.stem)
+                yield path
+
+
+def read_card(path: Path) -> Checkpoint:
+    """A card from its file; FileError where it is none."""
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+        card = Checkpoint(**{f.name: held[f.name] for f in fields(Checkpoint) if f.name in held})
+        if card.name != path.stem:
+            raise ValueError(f"it is the card of '{card.name}'")
+        return card
+    except (OSError, ValueError, TypeError) as error:
+        raise FileError(
+            f"{path} is not a card of weights ({error}); remove it, or import the weights again"
+        ) from error
+
+
+def find_card(name: str) -> tuple[Checkpoint, Path]:
+    """The card of that name and its tensors' path, or MissingPart with the way to get it."""
+    for folder in folders():
+        if (folder / f"{name}.json").exists() and (folder / f"{name}.safetensors").exists():
+            return read_card(folder / f"{name}.json"), folder / f"{name}.safetensors"
+    way = (
+        f"get them: hdrq models fetch {name}"
+        if any(p["name"] == name for p in published())
+        else "see: hdrq models list"
+    )
+    raise MissingPart(f"there are no weights called '{name}' here; {way}")
+
+
+def name_taken(name: str, folder: Path | None = None) -> Path | None:
+    """The card of other weights that have this name already, or None.
+
+    folder  of a training, whose own published weights do not count
+    """
+    own = _sha_of(folder / f"{name}.json") if folder is not None else ""
+    for place in folders():
+        card = place / f"{name}.json"
+        elsewhere = folder is None or place.resolve() != folder.resolve()
+        if card.exists() and elsewhere and not (own and _sha_of(card) == own):
+            return card
+    return None
+
+
+def _sha_of(card: Path) -> str:
+    try:
+        return read_card(card).sha256
+    except FileError:
+        return ""
+
+
+def install(name: str, folder: Path) -> Path:
+    """Copy weights and card from a run folder to the user's folder; returns the copied card."""
+    where = user_folder()
+    where.mkdir(parents=True, exist_ok=True)
+    for suffix in (".safetensors", ".json"):
+        with atomic(where / f"{name}{suffix}") as part:
+            part.write_bytes((folder / f"{name}{suffix}").read_bytes())
+    return where / f"{name}.json"
+
+
+def published() -> list[dict[str, Any]]:
+    """Published weights that can be fetched, from nets/_published.json."""
+    path = Path(__file__).parent / "nets" / "_published.json"
+    listed: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    return listed
+
+
+def read_state(card: Checkpoint, path: Path, trust: bool = True) -> dict[str, Tensor]:
+    """The tensors of a card, their file's sha256 checked.
+
+    trust  whether a hash that was found before counts, where size and time of the file are the same
+    """
+    if _sha256(path, trust) != card.sha256:
+        raise FileError(
+            f"{path} is not the file that its card describes (sha256 differs); {again(card, path)}"
+        )
+    try:
+        state: dict[str, Tensor] = read_tensors(path)
+    except (SafetensorError, OSError) as error:
+        raise FileError(f"{path} is damaged ({error}); {again(card, path)}") from error
+    return state
+
+
+def again(card: Checkpoint, path: Path) -> str:
+    """How to replace damaged weights: only a command that can work for them."""
+    if any(p["name"] == card.name for p in published()):
+        return f"get them again: hdrq models fetch {card.name}"
+    if path.parent != user_folder() and path.parent in folders():
+        return "they came with hdrq, so reinstall it"
+    if card.recipe.startswith("imported"):
+        return f"import them again: hdrq models import FILE --as {card.net} --name {card.name} --replace"
+    return f"train them again, or remove {path.with_suffix('.json').name} and {path.name}"
+
+
+def _sha256(path: Path, trust: bool) -> str:
+    """sha256 of a file; that of a large file is computed once and remembered by size and time."""
+    try:
+        stat = path.stat()
+        key = (str(path.resolve()), stat.st_size, stat.st_mtime_ns)
+        if trust and key in _hashes:
+            return _hashes[key]
+        if not trust or stat.st_size < _REMEMBERED:
+            _hashes[key] = digest(path)
+            return _hashes[key]
+        memory = _memory()
+        stored = _remembered(memory)
+        text = f"{key[0]}|{key[1]}|{key[2]}"
+        if text not in stored:
+            others = {k: v for k, v in stored.items() if not k.startswith(f"{key[0]}|")}
+            stored = others | {text: digest(path)}
+            _remember(memory, stored)
+        _hashes[key] = stored[text]
+        return _hashes[key]
+    except OSError as error:
+        raise FileError(f"{path}: {error.strerror}") from error
+
+
+def _memory() -> Path:
+    """Where hashes of large files are remembered."""
+    return user_folder() / "hashes" / "sha256.json"
+
+
+def _remembered(path: Path) -> dict[str, str]:
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+        return {str(k): str(v) for k, v in held.items()}
+    except (OSError, ValueError, AttributeError):
+        return {}
+
+
+def _remember(path: Path, hashes: Mapping[str, str]) -> None:
+    """Write the memory; where it cannot be written, the hash is computed again next time."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic(path) as part:
+            part.write_text(json.dumps(dict(hashes), indent=1) + "\n", encoding="utf-8")
+    except (OSError, FileError):
+        return

@@ -1,0 +1,179 @@
+"""The network in training: how it is built and asked, its parameter groups, optimiser and learning rates."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from math import cos, pi
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from hdrq.errors import UsageError
+from hdrq.nn.net import Net
+from hdrq.nn.weights import span
+from hdrq.records import Encoding
+from hdrq.registry import find
+from hdrq.training.batches import Batch
+from hdrq.training.disentanglement import disentangling_loss
+from hdrq.training.random_state import RandomState
+from hdrq.training.settings import Settings
+
+
+class Output(NamedTuple):
+    """Of a batch of B pairs or images.
+
+    q         (B,) scores
+    features  (M, D) features whose distributions domain adaptation compares, None where the network has none
+    added     a loss of the network itself, or None
+    """
+
+    q: Tensor
+    features: Tensor | None = None
+    added: Tensor | None = None
+
+
+def build(settings: Settings) -> nn.Module:
+    """The network with random weights, with the code that it calls 0 and 1 as `.span`."""
+    module: nn.Module = find("net", settings.net).build(**settings.options)
+    module.span = span(settings.encoding, settings.white)  # type: ignore[assignment]
+    return module
+
+
+def build_apart(settings: Settings) -> nn.Module:
+    """The same, without a change to the caller's random numbers."""
+    with RandomState(settings.seed, torch.device("cpu")):
+        return build(settings)
+
+
+def forward(module: nn.Module, settings: Settings, batch: Batch) -> Output:
+    """Scores and features of a batch."""
+    shelf: Net = find("net", settings.net)
+    encoding: Encoding = find("encoding", settings.encoding)
+    inner: Any = module
+    dist = _viewed(batch.dist, shelf, inner, encoding)
+    if batch.ref is None:
+        return _plain(module(dist))
+    ref = _viewed(batch.ref, shelf, inner, encoding)
+    if hasattr(inner, "decode"):
+        return Output(*disentangling_loss(inner, settings.terms, dist, ref))
+    if hasattr(inner, "compare"):
+        found = inner.compare(ref, dist, batch.place, batch.scale if settings.levels > 1 else None)
+        return Output(found.q, torch.cat([found.ref, found.dist]))
+    if hasattr(inner, "judge"):
+        found = inner.judge(ref, dist)
+        return Output(found.pooled(), torch.cat([found.coarse_ref, found.coarse_dist]))
+    return _plain(module(ref, dist))
+
+
+def _viewed(code: Tensor, shelf: Net, module: Any, encoding: Encoding) -> Tensor:
+    """Images (B, C, H, W) or patches (B, N, C, p, p) as the network is given them, in training as in scoring."""
+    seen = shelf.view(code.flatten(0, -4), module, encoding)
+    return seen.reshape(*code.shape[:-3], *seen.shape[-3:])
+
+
+def _plain(q: Tensor) -> Output:
+    return Output(q.reshape(q.shape[0], -1)[:, 0])
+
+
+def parameter_groups(module: nn.Module, settings: Settings) -> list[dict[str, Any]]:
+    """Parameters with their learning rates: `head_rate` for the head, `rate` for the rest."""
+    if settings.head_rate <= 0:
+        return [{"params": [p for p in module.parameters() if p.requires_grad], "lr": settings.rate}]
+    heads = find("net", settings.net).head
+    split: dict[bool, list[nn.Parameter]] = {True: [], False: []}
+    for name, parameter in module.named_parameters():
+        if parameter.requires_grad:
+            split[name.split(".")[0] in heads].append(parameter)
+    if not split[True] or not split[False]:
+        raise UsageError(f"{settings.net} has no separate head; leave head_rate at 0")
+    return [
+        {"params": split[False], "lr": settings.rate},
+        {"params": split[True], "lr": settings.head_rate},
+    ]
+
+
+def optimiser_of(settings: Settings, parameters: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    """The optimiser over groups of parameters; every group remembers its first rate as `base`."""
+    groups = [{**g, "base": g["lr"]} for g in parameters]
+    if settings.optimiser == "sgd":
+        return torch.optim.SGD(groups, lr=settings.rate, weight_decay=settings.decay)
+    kind = torch.optim.AdamW if settings.optimiser == "adamw" else torch.optim.Adam
+    return kind(groups, lr=settings.rate, weight_decay=settings.decay, betas=(0.9, settings.beta2))
+
+
+def set_rates(optimiser: torch.optim.Optimizer, factor: float) -> None:
+    """The rate of every group: its first rate times a factor."""
+    for group in optimiser.param_groups:
+        group["lr"] = group["base"] * factor
+
+
+def rate_factor(settings: Settings, epoch: int, share: float) -> float:
+    """Factor on the learning rates in an epoch, after a share of all steps."""
+    if settings.schedule in ("staircase", "compounding"):
+        return stepped(epoch, settings.fall, settings.every, settings.schedule == "compounding")
+    share = share if settings.per == "step" else epoch / settings.epochs
+    found = factor(settings.schedule, share, settings.floor, settings.warmup)
+    return found * stage_of(settings, epoch)[1] / settings.rate if settings.stages else found
+
+
+def factor(kind: str, share: float, floor: float, warmup: float = 0.0) -> float:
+    """Factor in (0, 1] of a schedule.
+
+    kind    constant; exponential: floor^share; cosine: half a wave from 1 to floor; steps: x0.1 at 1/2 and 3/4
+    warmup  share of the training over which it first rises linearly
+    """
+    if warmup > 0 and share < warmup:
+        return max(share / warmup, 1e-3)
+    left = (share - warmup) / (1 - warmup) if warmup < 1 else 1.0
+    if kind == "exponential":
+        return float(floor**left)
+    if kind == "cosine":
+        return floor + (1 - floor) * (1 + cos(pi * left)) / 2
+    if kind == "steps":
+        return 0.1 ** ((left >= 0.5) + (left >= 0.75))
+    return 1.0
+
+
+def stepped(epoch: int, fall: float, every: int, compounding: bool = False) -> float:
+    """Factor of an epoch, counted from 0: fall^(epoch // every).
+
+    compounding  the factor of every epoch multiplies the rate of the previous one, as in MetaIQA's programs
+    """
+    if not compounding:
+        return float(fall ** (epoch // every))
+    return float(fall ** sum(e // every for e in range(epoch + 1)))
+
+
+def stage_of(settings: Settings, epoch: int) -> tuple[int, float]:
+    """(number, rate) of the stage that an epoch belongs to."""
+    for number, (epochs, rate) in enumerate(settings.stages):
+        if epoch < epochs:
+            return number, rate
+        epoch -= epochs
+    if settings.stages:
+        return len(settings.stages) - 1, settings.stages[-1][1]
+    return 0, settings.rate
+
+
+def autocast(settings: Settings, device: torch.device) -> AbstractContextManager[Any]:
+    """Half precision where the settings ask for it."""
+    if settings.precision == "float32":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=getattr(torch, settings.precision))
+
+
+class WeightAverage:
+    """Exponential moving average of the parameters, which is validated and kept in their place."""
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.values = {k: v.detach().clone() for k, v in module.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, module: nn.Module) -> None:
+        for key, value in module.state_dict().items():
+            if value.is_floating_point():
+                self.values[key].lerp_(value.detach(), 1 - self.decay)
+            else:
+                self.values[key].copy_(value)

@@ -1,0 +1,59 @@
+"""The folder of a training: its settings as a readable file, so that it can be resumed without repeating them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import hdrq
+from hdrq.errors import FileError, UsageError
+from hdrq.io import atomic
+from hdrq.training.checkpoint import LAST
+from hdrq.training.settings import Settings, differences, from_plain
+
+SETTINGS = "settings.json"
+
+
+def write_settings(folder: Path, settings: Settings, **more: Any) -> Path:
+    """Write settings.json: the version, what else is given, and every setting."""
+    folder.mkdir(parents=True, exist_ok=True)
+    held = {"hdrq": hdrq.__version__, **more, "settings": asdict(settings)}
+    with atomic(folder / SETTINGS) as part:
+        part.write_text(json.dumps(held, indent=1, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+    return folder / SETTINGS
+
+
+def read_settings(folder: Path) -> tuple[Settings, Mapping[str, Any]] | None:
+    """(settings, what else settings.json holds), or None without the file."""
+    path = folder / SETTINGS
+    if not path.exists():
+        return None
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+        return from_plain(held["settings"]), held
+    except (OSError, ValueError, KeyError, TypeError, UsageError) as error:
+        raise FileError(f"{path} does not hold the settings of a training ({error}); remove it") from error
+
+
+def refuse_used(folder: Path, resume: bool) -> None:
+    """UsageError where a folder holds a training and none is to be resumed, or the other way round."""
+    if (folder / LAST).exists() and not resume:
+        raise UsageError(
+            f"{folder} holds a training already; add --resume to go on with it, or name another folder with -o"
+        )
+    if resume and not (folder / LAST).exists() and not (folder / SETTINGS).exists():
+        raise UsageError(
+            f"{folder} holds no training to resume; leave out --resume, or name its folder with -o"
+        )
+
+
+def refuse_changes(folder: Path, before: Settings, after: Settings) -> None:
+    """UsageError that names the settings that differ from those of the folder; the length may differ."""
+    if changed := differences(before, after):
+        raise UsageError(
+            f"{folder} was trained with other settings: {'; '.join(changed)}; leave them out to resume, "
+            "or name another folder with -o"
+        )

@@ -1,0 +1,160 @@
+"""Supervised training with optional domain adaptation: batches, losses, one optimisation step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hdrq.training.batches import Batch, BatchLoader, Item
+from hdrq.training.checkpoint import Progress
+from hdrq.training.distributed import Processes
+from hdrq.training.domain_adaptation import Alignment
+from hdrq.training.image_cache import ImageCache
+from hdrq.training.losses import mixed
+from hdrq.training.network import (
+    Output,
+    WeightAverage,
+    autocast,
+    build,
+    forward,
+    optimiser_of,
+    parameter_groups,
+    set_rates,
+)
+from hdrq.training.settings import Settings
+
+
+def steps_per_epoch(settings: Settings, source: int, target: int) -> int:
+    """Steps of an epoch over so many items: one pass over the target where there is one, else over the source."""
+    if target:
+        return max(1, target // settings.batch) * settings.target_repeat
+    return max(1, source // settings.batch)
+
+
+class Supervised:
+    """The network with its optimiser, domain adaptation and weight average."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        source: Sequence[Item],
+        target: Sequence[Item],
+        images: ImageCache,
+        device: torch.device,
+        start: Callable[[nn.Module], None],
+        processes: Processes,
+    ) -> None:
+        self.settings, self.device, self.processes = settings, device, processes
+        self.module = build(settings)
+        start(self.module)
+        self.module.to(device)
+        self.align = Alignment.of(settings).to(device)
+        self.optimiser = self._optimiser()
+        self.scaler = torch.amp.GradScaler(
+            device.type, init_scale=256.0, enabled=settings.precision == "float16"
+        )
+        self.average = WeightAverage(self.module, settings.ema) if settings.ema else None
+        share = (processes.rank, processes.size)
+        self.source = BatchLoader(settings, source, settings.source_display, images, 0, *share)
+        self.target = (
+            BatchLoader(settings, target, settings.target_display, images, 1, *share) if target else None
+        )
+        self.steps = steps_per_epoch(settings, len(source), len(target))
+
+    def _optimiser(self) -> torch.optim.Optimizer:
+        groups = [*parameter_groups(self.module, self.settings), *self.align.group(self.settings.rate)]
+        return optimiser_of(self.settings, groups)
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "module": self.module.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "align": self.align.state_dict(),
+            "align_memory": self.align.memory(),
+            "averaged": self.average.values if self.average is not None else {},
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.module.load_state_dict(state["module"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.scaler.load_state_dict(state["scaler"])
+        self.align.load_state_dict(state["align"])
+        self.align.restore(state["align_memory"])
+        if self.average is not None:
+            self.average.values = {k: v.to(self.device) for k, v in state["averaged"].items()}
+
+    def kept(self) -> dict[str, Any]:
+        return self.average.values if self.average is not None else {}
+
+    def restart(self, weights: dict[str, Any]) -> None:
+        """Go on from given weights with a new optimiser."""
+        self.module.load_state_dict(weights)
+        self.optimiser = self._optimiser()
+
+    def begin_epoch(self, progress: Progress) -> None:
+        self.module.train()
+        self._sources = _batches(self.source, progress, self.steps)
+        self._targets = _batches(self.target, progress, self.steps) if self.target is not None else None
+
+    def may_save(self, progress: Progress) -> bool:
+        return progress.step % self.settings.accumulate == 0
+
+    def step(self, progress: Progress, rate: float) -> tuple[float, float]:
+        set_rates(self.optimiser, rate)
+        loss, aligned = self._losses(
+            next(self._sources), next(self._targets) if self._targets is not None else None
+        )
+        self.scaler.scale((loss + aligned) / self.settings.accumulate).backward()
+        number = progress.step + 1
+        if number % self.settings.accumulate == 0 or number == self.steps:
+            self.processes.average_gradients(self.module)
+            if self.settings.clip > 0:
+                self.scaler.unscale_(self.optimiser)
+                nn.utils.clip_grad_norm_(self.module.parameters(), self.settings.clip)
+            self.scaler.step(self.optimiser)
+            self.scaler.update()
+            self.optimiser.zero_grad(set_to_none=True)
+            if self.average is not None:
+                self.average.update(self.module)
+        return float((loss + aligned).detach()), float(aligned.detach())
+
+    def _losses(self, batch: Batch, other: Batch | None) -> tuple[Tensor, Tensor]:
+        """(loss on the labels, weighted loss of domain adaptation) of one step."""
+        settings = self.settings
+        with autocast(settings, self.device):
+            found, label = self._forward(batch)
+            loss = mixed(settings.loss, found.q.float(), label) if label is not None else found.q.sum() * 0
+            if found.added is not None:
+                loss = loss + found.added
+            aligned = torch.zeros((), device=self.device)
+            if other is not None:
+                theirs, their_label = self._forward(other)
+                if their_label is not None:
+                    loss = loss + settings.target_weight * mixed(settings.loss, theirs.q.float(), their_label)
+                if settings.align and found.features is not None and theirs.features is not None:
+                    aligned = settings.align_weight * self.align(
+                        found.features.float(), theirs.features.float()
+                    )
+        return loss, aligned
+
+    def _forward(self, batch: Batch) -> tuple[Output, Tensor | None]:
+        """Outputs and labels of the whole batch, also where several processes hold a share of it each."""
+        gather = self.processes.gather
+        found = forward(self.module, self.settings, batch.to(self.device))
+        label = None if batch.label is None else gather(batch.label.to(self.device))
+        features = None if found.features is None else gather(found.features)
+        return Output(gather(found.q), features, found.added), label
+
+
+def _batches(loader: BatchLoader, progress: Progress, steps: int) -> Iterator[Batch]:
+    """Batches of an epoch of so many steps, in as many passes over the items as that takes."""
+    own = loader.steps()
+    turn, number = divmod(progress.step, own)
+    passes = -(-steps // own)
+    while True:
+        yield from loader.batches(progress.epoch * passes + turn, number)
+        turn, number = turn + 1, 0
