@@ -175,7 +175,8 @@ def test_what_would_stop_a_training_stops_the_dry_run_too(run, images, arguments
 
 
 def test_lower_scores_may_be_the_better_ones(images) -> None:
-    from hdrq.training.plan import Asked, plan
+    from hdrq.training.choice import Asked
+    from hdrq.training.plan import plan
 
     for lower in (False, True):
         made = plan(Asked(dataset="csv", data=images / "mine.csv", metric="norvdpnet++", lower=lower))

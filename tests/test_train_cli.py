@@ -10,10 +10,13 @@ import torch
 
 import hdrq
 from hdrq.cli import main
+from hdrq.errors import PixelError, UsageError
 from hdrq.records import Image
 from hdrq.registry import find, names
+from hdrq.training.choice import Asked, settings_for
 from hdrq.training.data import data_of, hold_out_scenes, items_of
-from hdrq.training.settings import from_recipe
+from hdrq.training.settings import Settings, from_recipe
+from hdrq.training.supervised import steps_per_epoch
 
 TINY = {"width": 24, "depth": 1, "heads": 2, "mlp": 48, "reduction": 4, "scales": 1}
 
@@ -121,41 +124,112 @@ def test_a_run_from_the_prompt_ends_as_weights_with_a_card(run, kadid, tmp_path,
     assert "--resume" in err
 
 
-def test_a_dry_run_trains_nothing(run, kadid, tmp_path) -> None:
-    code, out, _ = run(
-        *(
-            "train",
-            "--recipe",
-            "vtamiq-hs",
-            "--data",
-            kadid,
-            "--dry-run",
-            "-o",
-            tmp_path / "r",
-            "--device",
-            "cpu",
-        ),
-        *(f"--set=options.{k}={v}" for k, v in TINY.items()),
-    )
-    assert code == 0
+def test_a_dry_run_trains_nothing_and_fails_as_the_training_would(run, kadid, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("HDRQ_MODELS", str(tmp_path / "none"))
+    asked = ("train", "--recipe", "vtamiq-hs", "--dry-run", "-o", tmp_path / "r", "--device", "cpu", "--data")
+    tiny = [f"--set=options.{k}={v}" for k, v in TINY.items()]
+    code, out, err = run(*asked, kadid, *tiny, "--set", "start=")
+    assert code == 0, err
     assert "parameters" in out
     assert "s a step" in out
     assert not (tmp_path / "r").exists()
-    code, out, _ = run("train", "--recipe", "vtamiq-hs", "--data", tmp_path, "--dry-run", "--small")
-    assert code == 0
-    assert "not there" in out
+    code, _, err = run(*asked, tmp_path, "--small")
+    assert code == 2
+    assert "kadid is not under" in err
+    code, _, err = run(*asked, kadid)
+    assert code == 2
+    assert "vtamiq-srgb" in err
+
+
+def test_settings_given_by_hand_win_over_small(kadid) -> None:
+    recipe = find("recipe", "vtamiq-hs")
+    assert from_recipe(recipe, {"epochs": "7"}, small=True).epochs == 7
+    assert from_recipe(recipe, {}, small=True).epochs == 1
+
+
+def test_what_is_asked_for_is_what_is_trained(kadid, tmp_path) -> None:
+    """-m, --da and --target choose and change the recipe, whatever the network; displays and labels follow the data."""
+
+    def chosen(**asked: str):
+        recipe, settings, _ = settings_for(Asked(settings={"start": ""}, **asked))
+        return recipe, settings
+
+    assert chosen(dataset="kadid")[0] == "vtamiq-pu"
+    assert chosen(dataset="kadid", align="coral")[0] == "vtamiq-hs"
+    recipe, settings = chosen(dataset="kadid", metric="pieapp")
+    assert (recipe, settings.align, settings.target) == ("pieapp-srgb", "", "")
+    recipe, settings = chosen(dataset="kadid", metric="pieapp", align="mmd", target="upiq")
+    assert (recipe, settings.align, settings.target) == ("pieapp-pu", "mmd", "upiq")
+    assert (settings.target_display, settings.target_labels, settings.target_subset) == ("nits", "jod", "hdr")
+    settings = chosen(dataset="kadid", align="coral", target="sihdr")[1]
+    assert (settings.target_display, settings.target_labels) == ("hdr-linear", "")
+    settings = chosen(recipe="vtamiq-hs", target="sihdr")[1]
+    assert (settings.target_display, settings.target_labels) == ("hdr-linear", "")
+    settings = chosen(dataset="upiq", align="coral")[1]
+    assert (settings.source_display, settings.labels) == ("nits", "jod")
+
+
+def test_labels_fit_the_scale_of_the_dataset(tmp_path) -> None:
+    with pytest.raises(UsageError, match="needs scores in JOD"):
+        items_of("kadid", "", tmp_path, "jod")
+    with pytest.raises(UsageError, match="but upiq has JOD"):
+        items_of("upiq", "", tmp_path, "kadid")
+
+
+def test_a_target_without_references_is_compared_with_itself(kadid, tmp_path, monkeypatch) -> None:
+    """SI-HDR has no test images: its features are what domain adaptation needs."""
+    from hdrq.training.checkpoint import Step
+    from hdrq.training.train import train
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "SI-HDR" / "reference").mkdir(parents=True)
+    for i in range(2):
+        light = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(i)) * 65536
+        hdrq.write(tmp_path / "SI-HDR" / "reference" / f"{i + 1:03d}.exr", Image(light, "linear"))
+    monkeypatch.setenv("HDRQ_DATA", f"{tmp_path}:{kadid.parent}")
+    records = train(
+        recipe="vtamiq-hu-sihdr", small=True, output=tmp_path / "run", settings={"steps": 1}, device="cpu"
+    )
+    steps = [r for r in records if isinstance(r, Step)]
+    assert steps[0].aligned > 0
+    with pytest.raises(PixelError, match="display 'hdr' shows code"):
+        list(
+            train(
+                recipe="vtamiq-hu-sihdr",
+                small=True,
+                output=tmp_path / "other",
+                settings={"steps": 1, "target_display": "hdr"},
+                device="cpu",
+            )
+        )
+
+
+def test_an_epoch_is_as_long_with_alignment_as_without() -> None:
+    settings = from_recipe(find("recipe", "vtamiq-hs"), {"batch": 2, "target_repeat": 3})
+    without = from_recipe(find("recipe", "vtamiq-hs"), {"batch": 2, "target_repeat": 3, "align": ""})
+    assert steps_per_epoch(settings, 10, 8) == steps_per_epoch(without, 10, 8) == 12
+    assert steps_per_epoch(settings, 10, 0) == 5
+
+
+def test_patches_come_from_as_many_scales_as_the_network_embeds() -> None:
+    assert from_recipe(find("recipe", "vtamiq-pu"), {}).levels == 1
+    assert from_recipe(find("recipe", "vtamiq-pu"), {"options.scales": "5"}).levels == 5
+    assert Settings("vtamiq").levels == 5
+    assert Settings("pieapp").levels == 1
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ([], "--recipe or a --dataset"),
+        ([], "with --dataset, or a --recipe"),
         (["--recipe", "vtamiq-h"], "did you mean"),
         (["--dataset", "kadidd"], "no dataset is called"),
         (["--recipe", "vtamiq-hs", "--set", "rate"], "NAME=VALUE"),
         (["--recipe", "vtamiq-hs", "--set", "ratee=1"], "no setting"),
         (["--dataset", "kadid", "--da", "magic"], "is one of"),
-        (["--dataset", "kadid", "-m", "resnet18"], "no recipe trains resnet18"),
+        (["--dataset", "kadid", "-m", "resnet18"], "no metric is called"),
+        (["--dataset", "kadid", "-m", "ssim"], "ssim has no network to train"),
+        (["--dataset", "kadid", "--recipe", "vtamiq-hs", "-m", "pieapp"], "trains vtamiq, not pieapp"),
         (["--dataset", "kadid", "-m", "metaiqa", "--da", "coral"], "no recipe adapts metaiqa"),
         (["--recipe", "metaiqa-meta", "--variant", "poster"], "it has program"),
     ],

@@ -109,8 +109,9 @@ def train(**options: Any) -> None:
 def _dry_run(asked: dict[str, Any]) -> None:
     """Settings, data, size and time; whatever would stop the training stops here, with the same error."""
     from hdrq.scoring.batch import device_of
+    from hdrq.training.choice import Asked
     from hdrq.training.estimate import estimate
-    from hdrq.training.plan import Asked, chosen, plan
+    from hdrq.training.plan import chosen, plan
 
     device = device_of(asked["device"])
     wanted = Asked(**{k: v for k, v in asked.items() if k in Asked.__dataclass_fields__})

@@ -14,9 +14,10 @@ from hdrq.nn.weights import save as save_weights
 from hdrq.scoring.batch import device_of
 from hdrq.training.checkpoint import Record as LoopRecord
 from hdrq.training.checkpoint import Saved, Step, Validation, load_best
+from hdrq.training.choice import Asked
 from hdrq.training.loop import fit
 from hdrq.training.network import build_apart
-from hdrq.training.plan import Asked, Plan, plan
+from hdrq.training.plan import Plan, plan
 from hdrq.training.run_folder import write_settings
 
 

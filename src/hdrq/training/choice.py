@@ -1,0 +1,244 @@
+"""Which settings a training gets: those of a recipe, or of fine-tuning, with the changes that were asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hdrq import io
+from hdrq.errors import FileError, MissingPart, UsageError
+from hdrq.evaluation.archive import Dataset, locate
+from hdrq.nn.net import Net
+from hdrq.nn.weight_files import find_card
+from hdrq.nn.weights import default_weights, native_encoding
+from hdrq.records import Checkpoint, Encoding, Recipe
+from hdrq.registry import check, find, names
+from hdrq.scoring.request import Request, parse
+from hdrq.training.settings import Settings, adjust, from_recipe, reduced
+from hdrq.training.start_weights import with_start_options
+
+_LOOKED_AT = 20  # images whose size is read to choose the crop
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a user asks of a training; see hdrq.training.train.train."""
+
+    recipe: str = ""
+    variant: str = ""
+    metric: str = ""
+    dataset: str = ""
+    data: Path | None = None
+    align: str | None = None
+    target: str = ""
+    lower: bool = False
+    name: str = ""
+    output: Path | None = None
+    settings: Mapping[str, Any] = ()  # type: ignore[assignment]
+    small: bool = False
+    resume: bool = False
+    replace: bool = False
+
+    @property
+    def better(self) -> str:
+        """Direction of the scores where the dataset does not state it."""
+        return "lower" if self.lower else "higher"
+
+
+def settings_for(asked: Asked) -> tuple[str, Settings, list[str]]:
+    if asked.recipe:
+        recipe: Recipe = find("recipe", asked.recipe)
+        return asked.recipe, _of_recipe(recipe, asked), []
+    if not asked.dataset:
+        raise UsageError("name what to train on with --dataset, or a --recipe; see: hdrq list recipes")
+    for one in asked.dataset.split("+"):
+        check("dataset", one)
+    if fine_tunes(asked):
+        settings, notes = _fine_tuning(asked)
+        return "", settings, notes
+    name = fitting_recipe(asked)
+    return name, _of_recipe(find("recipe", name), asked), []
+
+
+def fine_tunes(asked: Asked) -> bool:
+    """Whether a network with weights is fine-tuned, rather than trained by a recipe.
+
+    That is so where weights are named, for images and scores of one's own, and for networks without a recipe.
+    """
+    if not asked.metric or asked.align or asked.target:
+        return False
+    request = parse(asked.metric)
+    own = any(not find("dataset", one).folders for one in asked.dataset.split("+"))
+    return bool(request.weights) or own or not _recipes_of(_net_of(request))
+
+
+def _net_of(request: Request) -> str:
+    card = find("metric", request.metric).card
+    if not card.net:
+        some = ", ".join(n for n in names("metric") if find("metric", n).card.net)
+        raise UsageError(f"{request.metric} has no network to train; networks are {some}")
+    return str(card.net)
+
+
+def _recipes_of(net: str) -> list[str]:
+    return [name for name in names("recipe") if find("recipe", name).net == net]
+
+
+def fitting_recipe(asked: Asked) -> str:
+    """The recipe that trains a network on a dataset, with domain adaptation or without."""
+    net = _net_of(parse(asked.metric)) if asked.metric else _default_net()
+    known = _recipes_of(net)
+    if not known:
+        some = sorted({find("recipe", name).net for name in names("recipe")})
+        raise UsageError(f"no recipe trains {net}; there are recipes for {', '.join(some)}")
+    named = all(find("dataset", one).distortions > 1 for one in asked.dataset.split("+"))
+    wanted = (f"adapt:{asked.target}", "adapt") if asked.align else ("plain",)
+    if not asked.align:
+        wanted = (*wanted, "distortions" if named else "photographs")
+    for one in wanted:
+        for name in known:
+            if one in find("recipe", name).fits:
+                return name
+    if asked.align:
+        raise UsageError(f"no recipe adapts {net} to another domain; see: hdrq list recipes")
+    return known[0]
+
+
+def _default_net() -> str:
+    """The network of the recipe that calls itself the default."""
+    return next(str(r.net) for r in (find("recipe", n) for n in names("recipe")) if "default" in r.fits)
+
+
+def _of_recipe(recipe: Recipe, asked: Asked) -> Settings:
+    """Settings of a recipe for the datasets asked for: display and labels follow what those hold."""
+    changes: dict[str, Any] = {}
+    base = from_recipe(recipe, {}, asked.variant)
+    if asked.metric and (request := parse(asked.metric)):
+        if _net_of(request) != recipe.net:
+            raise UsageError(f"{recipe.name} trains {recipe.net}, not {request.metric}; leave out -m")
+        if request.stages:
+            changes["encoding"] = request.stages[-1]
+            code = not find("encoding", request.stages[-1]).absolute
+            changes |= {"white": "sdr" if code else "pmax", "source_display": "code" if code else "sdr"}
+        if request.weights:
+            changes["start"] = request.weights
+    if asked.align is not None:
+        changes["align"] = asked.align
+    if asked.dataset and asked.dataset != base.source:
+        changes |= {"source": asked.dataset, "source_subset": "", "held_subset": ""}
+        changes |= _suited(asked.dataset, "source", base.source_display, base.labels)
+    if asked.target and asked.target != base.target:
+        changes |= {"target": asked.target}
+        changes |= _suited(asked.target, "target", base.target_display, base.target_labels)
+    elif asked.dataset and not asked.target and base.target and base.target == base.source:
+        changes |= {"target": asked.dataset}
+    settings = from_recipe(recipe, changes, asked.variant, asked.small)
+    settings = adjust(settings, dict(asked.settings))
+    given = _given_options(asked)
+    return with_start_options(settings, given) if settings.start else settings
+
+
+def _suited(dataset: str, domain: str, display: str, labels: str) -> dict[str, Any]:
+    """Display, part and labels for another dataset than that of the recipe."""
+    card: Dataset = find("dataset", dataset.split("+")[0])
+    key = "labels" if domain == "source" else "target_labels"
+    found: dict[str, Any] = {f"{domain}_subset": "hdr" if "hdr" in card.subsets else ""}
+    if card.domain != "srgb":
+        found[f"{domain}_display"] = "nits" if card.domain == "nits" else "hdr-linear"
+    elif display in ("nits", "hdr-linear"):
+        found[f"{domain}_display"] = "hdr" if domain == "target" else "sdr"
+    if not card.scale or card.scale.startswith("none"):
+        found[key] = ""
+    elif "JOD" in card.scale:
+        found[key] = "jod" if domain == "source" or labels else ""
+    elif labels == "jod":
+        found[key] = "loss"
+    return found
+
+
+def _fine_tuning(asked: Asked) -> tuple[Settings, list[str]]:
+    """Settings that fine-tune a network on images and scores: everything but the data comes from its weights."""
+    request = parse(asked.metric)
+    net = _net_of(request)
+    light, side, holds = _looked_at(asked)
+    if request.stages:
+        encoding = request.stages[-1]
+    elif request.weights:
+        encoding = native_encoding(net, request.weights)
+    else:
+        encoding = _encoding_for(net, light)
+    code: Encoding = find("encoding", encoding)
+    if light and not code.absolute:
+        raise UsageError(
+            f"{holds} holds light, but {request.weights or request.metric} reads {encoding} code; "
+            f"fine-tune on PU21 code with -m pu21:{request.metric}"
+        )
+    asks_random = dict(asked.settings).get("start", None) == ""
+    card: Checkpoint | None = None
+    if not asks_random:
+        card, _ = find_card(request.weights or default_weights(net, encoding))
+    shelf: Net = find("net", net)
+    kind = dict(shelf.training)
+    if kind.get("input") == "crops":
+        kind["crop"] = min(int(kind["crop"]), side)
+    higher = find("metric", request.metric).output().better == "higher"
+    settings = Settings(
+        net=net,
+        **{
+            **kind,
+            "encoding": encoding,
+            "white": card.white if card is not None else "sdr",
+            "options": dict(card.options) if card is not None else dict(kind.get("options", {})),
+            "start": card.name if card is not None else "",
+            "source": asked.dataset,
+            "source_display": "nits" if light else "code" if not code.absolute else "sdr-constant",
+            "labels": "unit" if higher else "loss",
+            "rate": 1e-4,
+            "schedule": "cosine",
+            "epochs": 20,
+        },
+    )
+    settings = reduced(settings) if asked.small else settings
+    settings = adjust(settings, dict(asked.settings))
+    given = _given_options(asked)
+    settings = with_start_options(settings, given) if settings.start else settings
+    begins = settings.start or "random weights"
+    return settings, [f"fine-tuning {net} from {begins} on {encoding} code"]
+
+
+def _given_options(asked: Asked) -> dict[str, Any]:
+    """Build options among the settings of the user."""
+    only = {k: v for k, v in dict(asked.settings).items() if k.startswith("options.")}
+    return dict(adjust(Settings("", options={}), only).options) if only else {}
+
+
+def _encoding_for(net: str, light: bool) -> str:
+    """The code that a network's own weights read, for light or for SDR code."""
+    if not light:
+        try:
+            default_weights(net, "srgb")
+            return "srgb"
+        except (MissingPart, UsageError):
+            return native_encoding(net)
+    native = native_encoding(net)
+    return native if find("encoding", native).absolute else "pu21"
+
+
+def _looked_at(asked: Asked) -> tuple[bool, int, str]:
+    """(whether the dataset holds light, smallest side of its first images, the file looked at)."""
+    dataset: Dataset = find("dataset", asked.dataset.split("+")[0])
+    light, side, first = False, 10**9, ""
+    for number, pair in enumerate(dataset.pairs(locate(dataset, asked.data))):
+        if number == _LOOKED_AT:
+            break
+        image = io.read(pair.dist)
+        first = first or str(pair.dist)
+        light = light or image.domain not in ("srgb", "gamma")
+        side = min(side, *image.size)
+    if not first:
+        raise FileError(
+            f"{asked.data or asked.dataset} lists no images; give a CSV with columns dist and mos"
+        )
+    return light, side, first
