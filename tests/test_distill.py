@@ -22,6 +22,7 @@ from hdrq.distillation.samples import make_set, read_rows, write_rows
 from hdrq.distillation.sources import Sources, find_sources
 from hdrq.distillation.split import split
 from hdrq.distillation.student import RenderedRows
+from hdrq.distillation.task import build_set, settings_for
 from hdrq.distillation.teacher_scores import Cache, Scored, quality_scale, score_rows, stored_scores
 from hdrq.errors import FileError, UnknownName, UsageError
 from hdrq.evaluation.statistics.correlation import srocc
@@ -150,7 +151,9 @@ def test_a_killed_teacher_goes_on_where_it_was_and_repeats_nothing(sources, rows
                 break
         cache.close()
     assert counted.pairs == once.pairs == len(rows)
-    assert np.array_equal(stored_scores(rows, once, files, whole), stored_scores(rows, counted, files, Cache(path)))
+    assert np.array_equal(
+        stored_scores(rows, once, files, whole), stored_scores(rows, counted, files, Cache(path))
+    )
 
 
 def test_another_level_file_or_option_is_another_score(sources, rows) -> None:
@@ -253,7 +256,7 @@ def test_scoring_says_what_training_saw(distilled, monkeypatch) -> None:
         )  # weights and pictures in half precision
 
 
-@pytest.mark.parametrize("stop", [3, 18])
+@pytest.mark.parametrize("stop", [7, 20])
 def test_a_killed_distillation_ends_as_an_uninterrupted_one(distilled, tmp_path, stop: int) -> None:
     task, whole, _ = distilled
     for number, _ in enumerate(distill(task, tmp_path / "run")):
@@ -394,16 +397,62 @@ def test_what_cannot_be_is_said_in_one_line(images, tmp_path, arguments, says) -
 
 
 def test_the_set_alone_and_the_costs_alone(images, tmp_path) -> None:
-    say = ["distill", "--teacher", "pu21:gmsd", "--images", str(images), "-n", "16", "--crop", "64"]
+    say = ["distill", "--teacher", "pu21:gmsd", "--images", str(images), "-n", "48", "--crop", "64"]
     say += ["--set", "options.widths=[4,4,8,8,8]"]
     done = CliRunner().invoke(door, [*say, "-o", str(tmp_path / "a"), "--make-set", "recipes"])
     assert done.exit_code == 0, done.output
-    assert len(read_rows(tmp_path / "a" / "set.csv")) == 16
+    assert len(read_rows(tmp_path / "a" / "set.csv")) == 48
     say[say.index("--images") + 1] = str(tmp_path / "a" / "set.csv")
     done = CliRunner().invoke(door, [*say, "-o", str(tmp_path / "b"), "--dry-run"])
     assert done.exit_code == 0, done.output
     assert "s a step" in done.output
     assert not (tmp_path / "b" / "last.pt").exists()
+
+
+def test_the_leftovers_of_a_dry_run_do_not_block_the_distillation(images, tmp_path) -> None:
+    task = Task(("pu21:gmsd",), "norvdpnet++", (images,), ("noise",), n=40, crop=64, settings=SMALL)
+    list(distill(task, tmp_path / "run", dry_run=True))
+    assert (tmp_path / "run" / "set.csv").exists()
+    records = distill(replace(task, distortions=("noise", "blur")), tmp_path / "run")
+    assert any(isinstance(r, Step) for r in records)
+    records.close()
+
+
+def test_what_can_be_known_is_refused_before_the_teacher_scores_a_row(images, tmp_path) -> None:
+    """Too few rows to validate on, no second domain, a crop below the network's, start weights that do not fit."""
+    task = Task(("pu21:gmsd",), "norvdpnet++", (images,), ("noise",), n=4, crop=64, settings=SMALL)
+    sdr_only = tuple(sorted(images.glob("*.png")))
+    for changed, says in (
+        ({}, "too few to choose"),
+        ({"n": 40, "student": "pu-vtamiq", "images": sdr_only, "displays": ("bright",),
+          "settings": {"align": "coral", "batch": 2}}, "on SDR and on brighter displays"),
+        ({"crop": 48}, "at least 64 pixels"),
+        ({"student": "srgb:norvdpnet++@norvdpnetpp-small-sdr", "settings": {"options.kind": "layer"}}, "start weights"),
+        ({"student": "ssim"}, "is not a network"),
+        ({"distortions": ()}, "at least one distortion"),
+    ):  # fmt: skip
+        seen: list = []
+        with pytest.raises(UsageError, match=says):
+            seen.extend(distill(replace(task, **changed), tmp_path / "run"))
+        assert not any(isinstance(r, Scored) for r in seen), says
+
+
+def test_start_weights_bring_the_options_of_their_network() -> None:
+    task = Task(("opinions",), "srgb:norvdpnet++@norvdpnetpp-small-sdr", (), (), crop=64)
+    assert settings_for(task).options["widths"] == [8, 16, 32, 64, 64]
+
+
+def test_images_smaller_than_the_crop_are_named(images, tmp_path) -> None:
+    task = Task(("pu21:gmsd",), "norvdpnet++", (images,), ("noise",), n=8, crop=131)
+    rows, _, left = build_set(task, Cache(tmp_path / "scores.sqlite"))
+    assert rows
+    assert any("smaller than --crop 131" in line for line in left)
+
+
+def test_an_output_that_turns_the_direction_turns_the_quality(rows) -> None:
+    """hdrvdp2's probability of detection is worse the higher it is, though its quality is better."""
+    scale = quality_scale(metric("hdrvdp2,output=p-det"), np.linspace(0, 1, 11))
+    assert scale.quality(np.array([0.0, 1.0])).tolist() == [1.0, 0.0]
 
 
 def test_an_unknown_distortion_is_refused_before_any_picture_is_read(tmp_path) -> None:
