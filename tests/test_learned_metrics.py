@@ -214,7 +214,7 @@ def test_an_image_scores_by_name_from_light_to_number(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HDRQ_MODELS", str(tmp_path))
-    monkeypatch.setattr(weights, "folders", lambda: [weights.user_folder()])
+    monkeypatch.setattr(weight_files, "folders", lambda: [weight_files.user_folder()])
     net = vtamiq_net()
     settings = {"net": "vtamiq", "options": SMALL, "encoding": "pu21", "white": "pmax", "recipe": "a test"}
     weights.save(net, name="small", **settings)

@@ -93,11 +93,16 @@ def test_pieapp_gives_its_authors_numbers(shared: Path) -> None:
     theirs["ref_score_subtract.weight"] *= 20
     net = converted("pieapp", theirs)
     given, wanted = case["inputs"], case["outputs"]
-    verdict = net.judge(given["ref"][None], given["A"][None])
-    assert off(verdict.score[0], wanted["patch_scores"][:, 0]) < 1e-5
-    assert off(verdict.weight[0], wanted["patch_weights"][:, 0]) < 1e-5
-    assert off(verdict.pooled()[0], wanted["score"]) < 1e-5
-    assert off(net(given["ref"][None], given["ref"][None])[0], wanted["score_identical"]) < 1e-5
+    # In float64 all agree to the digits that were stored. In float32 every patch score is a sum of 120,832 products,
+    # rounded differently by every processor: 1.4e-5 of a weight and 2.1e-5 of the score were measured here.
+    for dtype, most in ((torch.float32, 5e-5), (torch.float64, 1e-5)):
+        net = net.to(dtype)
+        ref, test = given["ref"][None].to(dtype), given["A"][None].to(dtype)
+        verdict = net.judge(ref, test)
+        assert off(verdict.score[0], wanted["patch_scores"][:, 0]) < most
+        assert off(verdict.weight[0], wanted["patch_weights"][:, 0]) < most
+        assert off(verdict.pooled()[0], wanted["score"]) < most
+        assert off(net(ref, ref)[0], wanted["score_identical"]) < most
     kept = theirs | {"ref_score_subtract.weight": theirs["ref_score_subtract.weight"].reshape(1)}
     layout = find("net", "pieapp").recognise(kept)
     assert layout.read(kept, {})["level.weight"].shape == (1, 1)  # as the published file has it
@@ -228,7 +233,7 @@ def test_what_does_not_belong_is_named() -> None:
     shelf = find("net", "resnet18")
     theirs = small("resnet18", classes=3).state_dict()
     layout = shelf.layouts[0]
-    with pytest.raises(FileError, match="no resnet18 in a known layout"):
+    with pytest.raises(FileError, match="unrecognised resnet18 checkpoint"):
         shelf.recognise({"a": torch.zeros(1)})
     with pytest.raises(FileError, match="no place in resnet18: surplus"):
         shelf.filled(layout.read(theirs | {"surplus": torch.zeros(1)}, {}), classes=3)

@@ -186,7 +186,7 @@ def test_a_target_without_references_is_compared_with_itself(kadid, tmp_path, mo
     for i in range(2):
         light = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(i)) * 65536
         hdrq.write(tmp_path / "SI-HDR" / "reference" / f"{i + 1:03d}.exr", Image(light, "linear"))
-    monkeypatch.setenv("HDRQ_DATA", f"{tmp_path}:{kadid.parent}")
+    monkeypatch.setenv("HDRQ_DATA", f"{tmp_path}:{kadid}")
     records = train(
         recipe="vtamiq-hu-sihdr", small=True, output=tmp_path / "run", settings={"steps": 1}, device="cpu"
     )

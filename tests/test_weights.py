@@ -22,7 +22,7 @@ from hdrq.cli.models import models
 from hdrq.errors import FileError, HdrqError, MissingPart, UsageError
 from hdrq.nn import foreign_files as foreign
 from hdrq.nn import import_weights as adoption
-from hdrq.nn import weights
+from hdrq.nn import weight_files, weights
 from hdrq.nn.download import digest, download
 from hdrq.registry import find
 
@@ -45,7 +45,7 @@ SMALL = {
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of weights that holds nothing yet, and the only one."""
     monkeypatch.setenv("HDRQ_MODELS", str(tmp_path / "models"))
-    monkeypatch.setattr(weights, "folders", lambda: [weights.user_folder()])
+    monkeypatch.setattr(weight_files, "folders", lambda: [weight_files.user_folder()])
     return tmp_path / "models"
 
 
@@ -136,9 +136,9 @@ def test_a_changed_file_is_not_believed(home: Path) -> None:
     card["witness"]["score"] += 0.1
     (home / "small.json").write_text(json.dumps(card))
     with pytest.raises(FileError, match="where its card says"):
-        weights.load("vtamiq", "small", "pu21")
+        weights.verified(*weight_files.find_card("small"))
     (home / "small.json").write_text("{}")
-    with pytest.raises(FileError, match="no card of weights"):
+    with pytest.raises(FileError, match="not a card of weights"):
         weights.load("vtamiq", "small", "pu21")
 
 
@@ -146,7 +146,7 @@ def test_without_weights_one_line_says_how_to_get_them() -> None:
     with pytest.raises(MissingPart) as said:
         weights.load("vtamiq", "", "pu21")
     assert "\n" not in str(said.value)
-    assert "no weights of vtamiq for pu21 code are here" in str(said.value)
+    assert "there are no weights of vtamiq for pu21 code here" in str(said.value)
     assert "hdrq models import FILE --as vtamiq --encoding pu21" in str(said.value)
     with pytest.raises(MissingPart, match="hdrq models import FILE --as lpips"):
         weights.load("lpips")
@@ -179,7 +179,9 @@ def test_the_only_trained_weights_are_the_default_and_two_must_be_named() -> Non
 
 
 def test_an_authors_checkpoint_is_imported_whole(tmp_path: Path) -> None:
-    card, _ = adoption.import_checkpoint([official(tmp_path / "ours.pth")], "vtamiq", options={"heads": 2, "grid": 3})
+    card, _ = adoption.import_checkpoint(
+        [official(tmp_path / "ours.pth")], "vtamiq", options={"heads": 2, "grid": 3}
+    )
     assert (card.name, card.net, card.encoding, card.options["sampling"]) == (
         "ours",
         "vtamiq",

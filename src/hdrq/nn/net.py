@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from hdrq.errors import FileError, UsageError
 from hdrq.nn.keys import Rule, State, convert, restore, some
@@ -112,7 +113,7 @@ class Net:
 
     def filled(self, state: Mapping[str, Tensor], **options: Any) -> nn.Module:
         """The module with these tensors (our names), eval mode, float32; every key and shape is checked."""
-        with torch.device("meta"):
+        with torch.device("meta"), SkipInitialisation():
             module = self.build(**options)
         wanted = module.state_dict()
         if missing := [k for k in wanted if k not in state]:
@@ -148,6 +149,17 @@ class Net:
                     raise UsageError(f"{self.name} cannot start from this {source}: '{name}' is {shapes}")
         module.load_state_dict(taken, strict=False)
         return tuple(name for name in mine if name not in taken)
+
+
+class SkipInitialisation(TorchFunctionMode):
+    """Leaves out random initial values, which a file replaces: on meta tensors they would import torch's compiler."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if getattr(func, "__name__", "") in ("normal_", "uniform_", "trunc_normal_", "fill_", "zero_"):
+            return args[0] if args else (kwargs or {})["tensor"]
+        return func(*args, **(kwargs or {}))
 
 
 def pattern(*shape: int) -> Tensor:

@@ -72,6 +72,8 @@ def _channels_last(x: Tensor) -> Tensor:
 @torch.no_grad()
 def _as_edges(filters: Tensor) -> None:
     """Start the first filters with zero mean and a larger gain, as edge detectors; learning is about twice as fast."""
+    if filters.is_meta:  # to be filled from a file
+        return
     filters -= filters.mean((2, 3), keepdim=True)
     filters *= 4
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.ndimage import zoom
 from torch import Tensor, nn
 
 
@@ -112,6 +111,8 @@ class PatchTokens(nn.Module):
 
 def resize_places(table: Tensor, grid: int) -> Tensor:
     """A position table (1, 1 + g·g, D) for another grid, order-1 zoom as the ViT authors do; row 0 stays."""
+    from scipy.ndimage import zoom  # here, as only imports need it
+
     old = round((table.shape[1] - 1) ** 0.5)
     if old == grid:
         return table
@@ -123,6 +124,8 @@ def resize_places(table: Tensor, grid: int) -> Tensor:
 @torch.no_grad()
 def _as_texture(filters: Tensor) -> None:
     """Random filters begin blind to a patch's mean, which would drown what happens within it."""
+    if filters.is_meta:  # to be filled from a file; arithmetic on meta tensors would import torch's compiler
+        return
     filters -= filters.mean((2, 3), keepdim=True)
     filters *= 8
 

@@ -31,7 +31,7 @@ def cut(images: Tensor, plan: Plan, light: tuple[Curve, Curve] | None = None) ->
         raise UsageError(f"planned for {w}x{h} pixels, handed {images.shape[-1]}x{images.shape[-2]}")
     corners = plan.pixels()
     if light is None or not any(plan.counts[1:]):
-        return torch.ops.hdrq.gather(images, corners, list(plan.counts), plan.patch)
+        return _gathered(images, corners, list(plan.counts), plan.patch)
     decode, encode = light
     pieces, start = [], 0
     for level, n in enumerate(plan.counts):
@@ -39,7 +39,7 @@ def cut(images: Tensor, plan: Plan, light: tuple[Curve, Curve] | None = None) ->
             continue
         at = corners[:, start : start + n]
         start += n
-        patches = torch.ops.hdrq.gather(images, at << level, [n], plan.patch << level)
+        patches = _gathered(images, at << level, [n], plan.patch << level)
         if level:
             patches = decode(patches)
             for _ in range(level):
@@ -55,8 +55,19 @@ def halve(x: Tensor) -> Tensor:
     return (y[..., 0::2] + y[..., 1::2]) * 0.25
 
 
-@torch.library.custom_op("hdrq::gather", mutates_args=())
-def _gather(images: Tensor, corners: Tensor, counts: Sequence[int], patch: int) -> Tensor:
+def _gathered(images: Tensor, corners: Tensor, counts: Sequence[int], patch: int) -> Tensor:
+    """The operator; its CPU function itself where neither a gradient nor a compiler needs the operator.
+
+    The first call of an operator imports torch's compiler, 1.5 s of processor time at the prompt.
+    """
+    plain = type(images) is Tensor and images.device.type == "cpu" and not torch.compiler.is_compiling()
+    if plain and not (images.requires_grad and torch.is_grad_enabled()):
+        return _gather_on_cpu(images, corners, counts, patch)
+    found: Tensor = torch.ops.hdrq.gather(images, corners, counts, patch)
+    return found
+
+
+def _gather_on_cpu(images: Tensor, corners: Tensor, counts: Sequence[int], patch: int) -> Tensor:
     """(B, C, H, W), corners (1 or B, N, 2) int64 on the CPU, patches per level -> (B, N, C, p, p)."""
     check(images, corners, counts, patch)
     images = images.contiguous()
@@ -73,6 +84,9 @@ def _gather(images: Tensor, corners: Tensor, counts: Sequence[int], patch: int) 
             out[:, first:last] = block
         start += n
     return out
+
+
+_gather = torch.library.custom_op("hdrq::gather", _gather_on_cpu, mutates_args=())
 
 
 def _blocks(images: Tensor, corners: Tensor, side: int) -> Tensor:
