@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 import hdrq
 from hdrq.errors import UsageError
-from hdrq.nn import weights
+from hdrq.nn import weight_files, weights
 from hdrq.records import Checkpoint
 from hdrq.registry import find
 

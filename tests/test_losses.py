@@ -83,5 +83,5 @@ def test_losses_mix_by_weight_and_refuse_the_unknown() -> None:
     pred, label = torch.tensor([0.1, 0.5, 0.2]), torch.tensor([0.0, 1.0, 0.5])
     total = 2 * LOSSES["mae"](pred, label) + 0.5 * LOSSES["pearson"](pred, label)
     assert mixed({"mae": 2, "pearson": 0.5}, pred, label).item() == pytest.approx(total.item())
-    with pytest.raises(UsageError, match="no loss is called"):
+    with pytest.raises(UsageError, match="there is no loss"):
         mixed({"huber": 1}, pred, label)

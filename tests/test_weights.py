@@ -21,8 +21,7 @@ from click.testing import CliRunner
 from hdrq.cli.models import models
 from hdrq.errors import FileError, HdrqError, MissingPart, UsageError
 from hdrq.nn import foreign_files as foreign
-from hdrq.nn import import_weights as adoption
-from hdrq.nn import weight_files, weights
+from hdrq.nn import import_weights, weight_files, weights
 from hdrq.nn.download import digest, download
 from hdrq.registry import find
 
@@ -150,7 +149,7 @@ def test_without_weights_one_line_says_how_to_get_them() -> None:
     assert "hdrq models import FILE --as vtamiq --encoding pu21" in str(said.value)
     with pytest.raises(MissingPart, match="hdrq models import FILE --as lpips"):
         weights.load("lpips")
-    with pytest.raises(MissingPart, match="no weights are called 'nobody'"):
+    with pytest.raises(MissingPart, match="no weights called 'nobody'"):
         weights.load("vtamiq", "nobody", "pu21")
 
 
@@ -179,7 +178,7 @@ def test_the_only_trained_weights_are_the_default_and_two_must_be_named() -> Non
 
 
 def test_an_authors_checkpoint_is_imported_whole(tmp_path: Path) -> None:
-    card, _ = adoption.import_checkpoint(
+    card, _ = import_weights.import_checkpoint(
         [official(tmp_path / "ours.pth")], "vtamiq", options={"heads": 2, "grid": 3}
     )
     assert (card.name, card.net, card.encoding, card.options["sampling"]) == (
@@ -195,12 +194,12 @@ def test_an_authors_checkpoint_is_imported_whole(tmp_path: Path) -> None:
 
 def test_what_no_shape_tells_is_asked_for(tmp_path: Path) -> None:
     path = official(tmp_path / "ours.pth")
-    with pytest.raises(UsageError, match="no tensor tells the heads of this vtamiq; add --set heads=N"):
-        adoption.import_checkpoint([path], "vtamiq")
+    with pytest.raises(UsageError, match="no tensor shape tells the heads of this vtamiq; add --set heads=N"):
+        import_weights.import_checkpoint([path], "vtamiq")
     with pytest.raises(UsageError, match="has no option 'head'"):
-        adoption.import_checkpoint([path], "vtamiq", options={"head": 2})
-    with pytest.raises(UsageError, match="is no name for weights"):
-        adoption.import_checkpoint([path], "vtamiq", options={"heads": 2}, name="../x")
+        import_weights.import_checkpoint([path], "vtamiq", options={"head": 2})
+    with pytest.raises(UsageError, match="cannot name weights"):
+        import_weights.import_checkpoint([path], "vtamiq", options={"heads": 2}, name="../x")
 
 
 def test_wrappers_and_prefixes_are_looked_through(tmp_path: Path) -> None:
@@ -242,11 +241,11 @@ def test_a_malicious_file_is_refused_and_runs_nothing(tmp_path: Path, how: str) 
         torch.save(held, path, _use_new_zipfile_serialization=how == "torch")
     mark.unlink(missing_ok=True)
     with pytest.raises(FileError) as said:
-        adoption.import_checkpoint([path], "vtamiq")
+        import_weights.import_checkpoint([path], "vtamiq")
     assert "\n" not in str(said.value)
     assert not mark.exists()
     if how != "npz":
-        assert "refused, because it wants to run" in str(said.value)
+        assert "refused, because it would execute" in str(said.value)
 
 
 def test_the_prompt_refuses_a_malicious_file_in_one_line(tmp_path: Path) -> None:
@@ -267,12 +266,12 @@ def test_broken_files_are_refused_in_one_line(tmp_path: Path) -> None:
         cut = tmp_path / "cut.pth"
         cut.write_bytes(data[:size])
         with pytest.raises(FileError) as said:
-            adoption.import_checkpoint([cut], "vtamiq", options={"heads": 2})
+            import_weights.import_checkpoint([cut], "vtamiq", options={"heads": 2})
         assert "\n" not in str(said.value)
     with pytest.raises(FileError, match="no such file"):
         foreign.read(tmp_path / "absent.pth")
     torch.save([1, 2], tmp_path / "list.pth")
-    with pytest.raises(FileError, match="holds no tensors by name"):
+    with pytest.raises(FileError, match="holds no named tensors"):
         foreign.read(tmp_path / "list.pth")
 
 
@@ -289,7 +288,7 @@ def test_wrong_shapes_and_missing_keys_are_refused(tmp_path: Path, home: Path, s
         theirs[key] = theirs[key].reshape(shape)
     torch.save(theirs, tmp_path / "odd.pth")
     with pytest.raises(HdrqError) as said:
-        adoption.import_checkpoint([tmp_path / "odd.pth"], "vtamiq", options={"heads": 2})
+        import_weights.import_checkpoint([tmp_path / "odd.pth"], "vtamiq", options={"heads": 2})
     assert "\n" not in str(said.value)
     assert not list(home.glob("*")), "nothing may be installed"
 
@@ -364,8 +363,10 @@ def listed(server: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "licence": "MIT",
         "home": server.url,
     }
-    monkeypatch.setattr(adoption, "published", lambda: [entry])
-    monkeypatch.setattr(adoption, "adopt", partial(adoption.import_checkpoint, options={"heads": 2}))
+    monkeypatch.setattr(import_weights, "published", lambda: [entry])
+    monkeypatch.setattr(
+        import_weights, "import_checkpoint", partial(import_weights.import_checkpoint, options={"heads": 2})
+    )
     return entry
 
 
@@ -374,14 +375,14 @@ def test_fetching_installs_what_its_hash_says(listed: dict[str, Any]) -> None:
     assert run.exit_code == 0, run.output
     assert weights.load("vtamiq", "theirs").checkpoint.licence == "MIT"
     assert CliRunner().invoke(models, ["verify"]).output.strip() == "theirs: ok"
-    with pytest.raises(UsageError, match="nobody publishes weights called 'mine'"):
-        list(adoption.fetch("mine", lambda *_: True))
+    with pytest.raises(UsageError, match="there are no published weights called 'mine'"):
+        list(import_weights.fetch("mine", lambda *_: True))
 
 
 def test_a_wrong_hash_is_refused_and_an_unknown_one_is_asked(listed: dict[str, Any], home: Path) -> None:
     listed["sha256"] = ["0" * 64]
     with pytest.raises(FileError, match="it was removed"):
-        list(adoption.fetch("theirs", lambda *_: True))
+        list(import_weights.fetch("theirs", lambda *_: True))
     listed["sha256"] = [""]
     run = CliRunner().invoke(models, ["fetch", "theirs"], input="n\n")
     assert "no hash of it is known" in run.output
@@ -398,3 +399,48 @@ def test_published_entries_are_whole() -> None:
         find("net", entry["net"])
         weights.span("srgb", entry["white"])
         assert entry["licence"]
+
+
+def test_imported_weights_never_replace_others_unasked(tmp_path: Path, home: Path) -> None:
+    """Nor do they hide shipped ones of the same name, silently."""
+    kept("mine")
+    path = official(tmp_path / "mine.pth")
+    with pytest.raises(UsageError, match="already here"):
+        import_weights.import_checkpoint([path], "vtamiq", options={"heads": 2, "grid": 3})
+    card, _ = import_weights.import_checkpoint(
+        [path], "vtamiq", options={"heads": 2, "grid": 3}, replace=True
+    )
+    assert card.recipe.startswith("imported")
+
+
+@pytest.mark.parametrize(("names", "says"), [(["resnet.conv1.weight"], "Res18"), ([f"conv.{i}.alpha" for i in range(9)], "RZF")])  # fmt: skip
+def test_unusable_variants_of_norvdpnetpp_are_named(names: list[str], says: str) -> None:
+    state = {name: torch.zeros(1) for name in names}
+    with pytest.raises(FileError, match=says):
+        find("net", "norvdpnetpp").recognise(state)
+
+
+def test_a_large_file_is_hashed_once_and_again_when_it_changes(home: Path, monkeypatch) -> None:
+    monkeypatch.setattr(weight_files, "_REMEMBERED", 0)
+    calls = []
+    monkeypatch.setattr(weight_files, "digest", lambda path: calls.append(path) or digest(path))
+    kept()
+    for _ in range(2):
+        monkeypatch.setattr(weight_files, "_hashes", {})  # another process
+        weights.load("vtamiq", "small", "pu21")
+    assert len(calls) == 1
+    path = home / "small.safetensors"
+    path.write_bytes(path.read_bytes() + b" ")
+    with pytest.raises(FileError, match="sha256 differs"):
+        weights.load("vtamiq", "small", "pu21")
+    assert len(calls) == 2
+
+
+def test_loading_a_network_imports_no_compiler() -> None:
+    """torch._dynamo and sympy take two seconds of processor time at the prompt."""
+    kept()
+    script = (
+        "import sys, torch, hdrq; from hdrq.nn.weights import load; load('vtamiq', 'small', 'pu21');"
+        "assert 'torch._dynamo' not in sys.modules and 'sympy' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, env=dict(os.environ))
