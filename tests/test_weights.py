@@ -413,7 +413,10 @@ def test_imported_weights_never_replace_others_unasked(tmp_path: Path, home: Pat
     assert card.recipe.startswith("imported")
 
 
-@pytest.mark.parametrize(("names", "says"), [(["resnet.conv1.weight"], "Res18"), ([f"conv.{i}.alpha" for i in range(9)], "RZF")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [(["resnet.conv1.weight"], "Res18"), ([f"conv.{i}.alpha" for i in range(9)], "RZF")],
+)
 def test_unusable_variants_of_norvdpnetpp_are_named(names: list[str], says: str) -> None:
     state = {name: torch.zeros(1) for name in names}
     with pytest.raises(FileError, match=says):
