@@ -253,6 +253,18 @@ def test_damaged_weights_name_a_command_that_can_work(run, home) -> None:
     assert "fetch" not in err
 
 
+def test_weights_can_be_listed_and_verified_from_python(home) -> None:
+    from hdrq.errors import MissingPart
+    from hdrq.nn import models
+
+    assert "diqm-small" in {card.name for card in models.available()}
+    assert models.show("diqm-small").net == "diqm"
+    assert models.verify("diqm-small") == {"diqm-small": ""}
+    assert any(entry["name"] == "vit-b16-384" for entry in models.published())
+    with pytest.raises(MissingPart):
+        models.show("nothing")
+
+
 def test_a_broken_card_does_not_stop_the_list(run, home) -> None:
     home.mkdir()
     (home / "bad.json").write_text("{")

@@ -25,6 +25,8 @@ _HOMES = {
     "write": "hdrq.io",
     "score": "hdrq.scoring.batch",
     "metric": "hdrq.scoring.scorer",
+    "train": "hdrq.training.train",
+    "distill": "hdrq.distillation.distill",
     "emit": "hdrq.encoding.photometry",
     "encode": "hdrq.encoding.photometry",
     "decode": "hdrq.encoding.photometry",
