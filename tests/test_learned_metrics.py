@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,8 +92,9 @@ def test_a_seed_gives_one_score_always() -> None:
 
 def test_repeats_are_the_mean_over_their_seeds() -> None:
     net, (ref, dist) = vtamiq_net(), pair()
-    alone = torch.stack([ask(net, ref, dist, seed=s).value for s in (4, 5, 6)])
-    assert torch.allclose(ask(net, ref, dist, seed=4, repeats=3).value, alone.mean(0), atol=1e-6)
+    alone = torch.stack([ask(net, ref, dist, seed=s, repeats=1).value for s in (4, 5, 6, 7)])
+    assert torch.allclose(ask(net, ref, dist, seed=4, repeats=4).value, alone.mean(0), atol=1e-6)
+    assert torch.equal(ask(net, ref, dist, seed=4).value, ask(net, ref, dist, seed=4, repeats=4).value)
 
 
 def test_a_batch_is_its_pictures() -> None:
@@ -107,9 +109,17 @@ def test_a_batch_is_its_pictures() -> None:
 
 def test_identical_pictures_are_told_apart_only_where_they_are_cut_apart() -> None:
     net, (ref, _) = vtamiq_net(), pair()
+    assert torch.allclose(ask(net, ref, ref).value, torch.zeros(1), atol=1e-6)
+    assert not torch.allclose(ask(net, ref, ref, aligned=False).value, torch.zeros(1), atol=1e-4)
+
+
+def test_weights_of_the_authors_give_their_programs_number() -> None:
+    """One sampling, and nothing subtracted for identical images."""
+    net, (ref, dist) = vtamiq_net(), pair()
+    own = ask(net, ref, dist, repeats=1).value
+    net.checkpoint = replace(net.checkpoint, recipe="imported as vtamiq-2024 from a file")
     nothing = net.judge(torch.zeros(1, 32), torch.zeros(1, 32)).q
-    assert torch.allclose(ask(net, ref, ref).value, nothing, atol=1e-5)
-    assert not torch.allclose(ask(net, ref, ref, aligned=False).value, nothing, atol=1e-4)
+    assert torch.allclose(ask(net, ref, dist).value, own + nothing, atol=1e-6)
 
 
 def test_pieces_do_not_change_the_score(monkeypatch: pytest.MonkeyPatch) -> None:

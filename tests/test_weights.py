@@ -385,7 +385,7 @@ def test_a_wrong_hash_is_refused_and_an_unknown_one_is_asked(listed: dict[str, A
         list(import_weights.fetch("theirs", lambda *_: True))
     listed["sha256"] = [""]
     run = CliRunner().invoke(models, ["fetch", "theirs"], input="n\n")
-    assert "no hash of it is known" in run.output
+    assert "knows no sha256" in run.output
     assert isinstance(run.exception, UsageError)
     assert not (home / "theirs.json").exists()
     assert CliRunner().invoke(models, ["fetch", "theirs"], input="y\n").exit_code == 0
