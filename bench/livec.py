@@ -145,7 +145,11 @@ def pretrained(
     net: str, learn: Sequence[Item], look: Sequence[Item], store: ImageCache
 ) -> tuple[Callable[[nn.Module], None], float]:
     """(what puts pre-trained weights into a network, their agreement with hdrvdp3 on pictures held out)."""
-    run, folder, start = student_settings(net, source="pristine pictures, distorted"), OUT / f"{net}-plain", blind
+    run, folder, start = (
+        student_settings(net, source="pristine pictures, distorted"),
+        OUT / f"{net}-plain",
+        blind,
+    )
     if net == "metaiqa":
         pretrained("resnet18", learn, look, store)
         run, start = replace(run, rate=TUNED, epochs=max(1, run.epochs // 2)), bodied

@@ -79,18 +79,23 @@ def show(name: str) -> None:
 )
 @click.option("--name", default="", help="Name of the weights.  [default: the file's name]")
 @click.option(
-    "--encoding", default="", metavar="NAME", help="Code it was trained on, where the layout does not say.  [default: sRGB]"
+    "--encoding",
+    default="",
+    metavar="NAME",
+    help="Code it was trained on, where the layout does not say.  [default: sRGB]",
 )
 @click.option(
     "--white", default="", metavar="KIND", help="What training called 1.0: sdr, 255, pmax or LOW..HIGH."
 )
 @click.option("--layout", default="", help="How the file names its tensors.  [default: recognised]")
 @click.option(
-    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Build options that no tensor shape tells: heads=12."
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Build options that no tensor shape tells: heads=12.",
 )
-@click.option(
-    "--jod", nargs=2, type=float, default=None, metavar="A B", help="JOD of a score q: A + B·q."
-)
+@click.option("--jod", nargs=2, type=float, default=None, metavar="A B", help="JOD of a score q: A + B·q.")
 @click.option("--licence", default="", help="Licence of the weights, for the card.")
 @click.option("--half", is_flag=True, help="Store them in half precision.")
 @click.option("--replace", is_flag=True, help="Replace weights that have the same name.")
