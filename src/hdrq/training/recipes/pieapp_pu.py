@@ -1,7 +1,7 @@
 """PieAPP fine-tuned on PU21 code of KADID-10k with deep CORAL towards simulated HDR displays."""
 
 from hdrq.records import Recipe
-from hdrq.training.recipes._adaptation import PAPER, RETRAINED_PIEAPP
+from hdrq.training.adaptation_recipes import PAPER, RETRAINED_PIEAPP
 
 pieapp_pu = Recipe(
     name="pieapp-pu",

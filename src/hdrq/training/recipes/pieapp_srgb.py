@@ -1,6 +1,6 @@
 """PieAPP trained again on sRGB code of KADID-10k from VGG16, as a start for HDR."""
 
-from hdrq.training.recipes._adaptation import RETRAINED_PIEAPP, pretrained
+from hdrq.training.adaptation_recipes import RETRAINED_PIEAPP, pretrained
 
 pieapp_srgb = pretrained(
     "pieapp-srgb",

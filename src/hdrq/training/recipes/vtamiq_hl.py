@@ -1,6 +1,6 @@
 """VTAMIQ adapted to HDR with labels: the HDR part of UPIQ."""
 
-from hdrq.training.recipes._adaptation import adapted
+from hdrq.training.adaptation_recipes import adapted
 
 vtamiq_hl = adapted(
     "vtamiq-hl",

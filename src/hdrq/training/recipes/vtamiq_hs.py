@@ -1,6 +1,6 @@
 """VTAMIQ adapted to HDR with labels: KADID-10k as if shown on HDR displays, with its scores of SDR ones."""
 
-from hdrq.training.recipes._adaptation import adapted
+from hdrq.training.adaptation_recipes import adapted
 
 vtamiq_hs = adapted(
     "vtamiq-hs",

@@ -1,6 +1,6 @@
 """VTAMIQ adapted to HDR without labels: KADID-10k as if shown on HDR displays."""
 
-from hdrq.training.recipes._adaptation import adapted
+from hdrq.training.adaptation_recipes import adapted
 
 vtamiq_hu_kadid = adapted(
     "vtamiq-hu-kadid", "S_HU_KADID", ("adapt:kadid",), target="kadid", target_display="hdr"

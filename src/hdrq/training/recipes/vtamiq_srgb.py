@@ -1,6 +1,6 @@
 """VTAMIQ pre-trained on sRGB code of KADID-10k, as a start for HDR."""
 
-from hdrq.training.recipes._adaptation import pretrained
+from hdrq.training.adaptation_recipes import pretrained
 
 vtamiq_srgb = pretrained(
     "vtamiq-srgb",
