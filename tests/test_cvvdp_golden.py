@@ -12,9 +12,11 @@ from torch import Tensor
 
 from colorvideovdp import light_of, planes, stored, stored_clip
 from conftest import SHARED
+from hdrq.encoding.displays import display
+from hdrq.image.color import convert
 from hdrq.records import ADOBE_RGB, BT709, BT2020, Primaries
 from hdrq.scoring.features.cvvdp import pyramid, quality, vision
-from hdrq.scoring.metrics.cvvdp import _opponent, cvvdp
+from hdrq.scoring.metrics.cvvdp import _Space, cvvdp
 
 pytestmark = pytest.mark.shared
 FOLDER = SHARED / "golden" / "cvvdp"
@@ -23,6 +25,7 @@ OUTPUTS = (
     if FOLDER.is_dir()
     else {"stills": [], "videos": [], "debug": {"cases": {}}}
 )
+OPPONENT = _Space(BT709, BT709, False)
 DTYPES = [torch.float32, torch.float64]
 
 
@@ -30,6 +33,20 @@ def primaries_of(case: dict) -> Primaries:
     d = case["display"]
     space = d["source_colorspace"] if isinstance(d, dict) else ("BT.2020" if "pq" in d or "hlg" in d else "")
     return ADOBE_RGB if "Adobe" in space else BT2020 if "2020" in space else BT709
+
+
+@pytest.mark.parametrize("number", range(len(OUTPUTS["stills"])))
+def test_light_in_other_primaries_than_the_displays_has_the_number_of_the_display(
+    number: int, golden_input
+) -> None:
+    case = OUTPUTS["stills"][number]
+    if primaries_of(case) != BT2020 or isinstance(case["display"], dict):
+        return
+    narrow = [convert(x, BT2020, BT709) for x in light_of_both(case, golden_input)]
+    reading = cvvdp(
+        *narrow, ppd=case["resolved"]["ppd"], primaries=BT709, display=display(case["display"]), maps=False
+    )
+    assert reading.value.item() == pytest.approx(case["JOD"], abs=tolerance(case))
 
 
 def tolerance(case: dict) -> float:
@@ -118,7 +135,7 @@ def follow(test: Tensor, ref: Tensor, z: dict[str, np.ndarray], prefix: str) -> 
 def test_every_step_of_a_still(name: str, golden_input) -> None:
     case = OUTPUTS["debug"]["cases"][name]
     z = dict(np.load(FOLDER / case["file"]))
-    ref, dist = (_opponent(x[0], BT709, False) for x in light_of_both(case, golden_input))
+    ref, dist = (OPPONENT.planes(x[0]) for x in light_of_both(case, golden_input))
     follow(dist, ref, z, "")
     frame = quality.compare(dist, ref, case["resolved"]["ppd"])
     assert np.allclose(frame.q, z["Q_per_ch"].reshape(frame.q.shape), rtol=1e-4, atol=1e-6)
@@ -132,7 +149,7 @@ def test_every_step_of_a_clip(golden_input) -> None:
     for channel in range(4):
         assert np.allclose(taps[channel], z[f"F{channel}"].ravel(), rtol=0, atol=1e-6)
     matrix = np.eye(3)
-    sides = [[_opponent(f, BT709, False) for f in x] for x in light_of_both(case, golden_input)]
+    sides = [[OPPONENT.planes(f) for f in x] for x in light_of_both(case, golden_input)]
     seen = [
         [quality.filtered(w, taps, matrix) for w in quality.windows(s, taps.shape[1], "replicate")]
         for s in sides

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from dataclasses import dataclass
 from itertools import islice, zip_longest
 from typing import Literal
 
@@ -13,8 +13,8 @@ from torch import Tensor
 
 from hdrq.cards import Card, Reading, metric
 from hdrq.errors import PixelError, UsageError
-from hdrq.image.color import rgb_to_xyz
-from hdrq.records import BT709, Display, Primaries
+from hdrq.image.color import rgb_to_rgb, rgb_to_xyz
+from hdrq.records import BT709, PRIMARIES, Display, Primaries
 from hdrq.scoring.features.cvvdp.maps import Heatmap, drawn
 from hdrq.scoring.features.cvvdp.pyramid import frequencies
 from hdrq.scoring.features.cvvdp.quality import (
@@ -107,10 +107,11 @@ def cvvdp(
         raise UsageError("cvvdp compares clips in time; add frame_rate=, in frames per second, to mode=video")
     repaired = variant == "repaired"
     both = _alike(dist, ref)
+    space = _Space(primaries, PRIMARIES[display.primaries] if display is not None else BT709, repaired)
     planes = (
-        _moments(both, primaries, repaired, temporal_taps(frame_rate), padding)
+        _moments(both, space, temporal_taps(frame_rate), padding)
         if mode == "video"
-        else (_both(pair, primaries, repaired) for pair in both)
+        else (_both(pair, space) for pair in both)
     )
     found, pictures = [], []
     for test, reference in planes:
@@ -138,32 +139,41 @@ def _alike(dist: Iterable[Tensor], ref: Iterable[Tensor]) -> Iterator[tuple[Tens
         yield test, reference
 
 
-@lru_cache(maxsize=16)
-def _matrix(channels: int, primaries: Primaries, repaired: bool) -> np.ndarray:
-    """(3, channels): light of a pixel to its opponent channels A, RG, YV."""
-    if channels == 1:
-        return np.array([[1.0], [0.0], [0.0]] if repaired else [[1.0], [1.0], [1.0]])
-    known = RGB_TO_XYZ.get(primaries.name)
-    matrix: np.ndarray = (
-        LMS_TO_DKL @ XYZ_TO_LMS @ (rgb_to_xyz(primaries) if known is None else np.array(known))
-    )
-    return matrix
+@dataclass(frozen=True)
+class _Space:
+    """From light to opponent channels.
+
+    primaries  of the light
+    display    the display's own, in whose colours the program computes; where these are BT.709, as most displays are without
+               saying so, the light's own primaries are taken for the display's
+    """
+
+    primaries: Primaries
+    display: Primaries
+    repaired: bool
+
+    def matrix(self, channels: int) -> np.ndarray:
+        """(3, channels): light of a pixel to A, RG, YV."""
+        if channels == 1:
+            return np.array([[1.0], [0.0], [0.0]] if self.repaired else [[1.0], [1.0], [1.0]])
+        native = self.primaries if self.display == BT709 else self.display
+        rounded = RGB_TO_XYZ.get(native.name)
+        to_xyz = rgb_to_xyz(native) if rounded is None else np.array(rounded)
+        light = to_xyz if native == self.primaries else to_xyz @ rgb_to_rgb(self.primaries, native)
+        return LMS_TO_DKL @ XYZ_TO_LMS @ light
+
+    def planes(self, light: Tensor) -> Tensor:
+        """(3, H, W) opponent planes of one frame of light (C, H, W)."""
+        return (light.new_tensor(self.matrix(len(light))) @ light.flatten(1)).view(3, *light.shape[1:])
 
 
-def _opponent(light: Tensor, primaries: Primaries, repaired: bool) -> Tensor:
-    """(3, H, W) opponent planes of one frame of light (C, H, W)."""
-    matrix = light.new_tensor(_matrix(len(light), primaries, repaired))
-    return (matrix @ light.flatten(1)).view(3, *light.shape[1:])
-
-
-def _both(pair: tuple[Tensor, Tensor], primaries: Primaries, repaired: bool) -> tuple[Tensor, Tensor]:
-    return _opponent(pair[0], primaries, repaired), _opponent(pair[1], primaries, repaired)
+def _both(pair: tuple[Tensor, Tensor], space: _Space) -> tuple[Tensor, Tensor]:
+    return space.planes(pair[0]), space.planes(pair[1])
 
 
 def _moments(
     both: Iterable[tuple[Tensor, Tensor]],
-    primaries: Primaries,
-    repaired: bool,
+    space: _Space,
     taps: np.ndarray,
     padding: Padding,
 ) -> Iterator[tuple[Tensor, Tensor]]:
@@ -171,10 +181,10 @@ def _moments(
     source = iter(both)
     begin = list(islice(source, 2))
     if len(begin) == 1:
-        yield _both(begin[0], primaries, repaired)
+        yield _both(begin[0], space)
         return
     for window in windows(rejoined(begin, source), taps.shape[1], padding):
-        matrix = _matrix(len(window[0][0]), primaries, repaired)
+        matrix = space.matrix(len(window[0][0]))
         test, reference = zip(*window)
         yield filtered(test, taps, matrix), filtered(reference, taps, matrix)
 
