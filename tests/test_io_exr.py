@@ -244,7 +244,7 @@ def test_parts_by_name_number_and_view(tmp_path):
     assert np.array_equal(read(path).pixels[0].numpy(), LIGHT)
     for choice in ({"part": "other"}, {"part": 1}, {"view": "right"}, {"layer": "other"}):
         assert np.array_equal(read(path, **choice).pixels[0].numpy(), LIGHT * 2)
-    with pytest.raises(UsageError, match="no picture in part '7'"):
+    with pytest.raises(UsageError, match="no image in part '7'"):
         read(path, part=7)
 
 

@@ -218,7 +218,7 @@ def test_memory_is_asked_before_it_is_taken(tmp_path, monkeypatch):
 
 def test_rejected_usage_is_no_file_error(tmp_path):
     write(tmp_path / "x.exr", Image(PICTURE.pixels, "nits", BT2020))
-    with pytest.raises(UsageError, match="no picture in layer 'x'"):
+    with pytest.raises(UsageError, match="no image in layer 'x'"):
         read(tmp_path / "x.exr", layer="x")
 
 

@@ -62,7 +62,7 @@ def planes(
 
 
 def orient(pixels: Tensor, orientation: int, notes: list[str]) -> Tensor:
-    """Turned as the file says it is to be seen."""
+    """The image turned upright by its EXIF orientation."""
     transpose, rows, columns = ORIENTATION.get(orientation, ORIENTATION[1])
     if not (transpose or rows or columns):
         return pixels

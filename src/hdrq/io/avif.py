@@ -163,7 +163,7 @@ def _upright(pixels: Tensor, properties: list[Property], notes: list[str]) -> Te
         elif kind == b"imir" and body:
             pixels = pixels.flip(-2 if body[0] & 1 == 0 else -1)
     if pixels is not before:
-        notes.append("turned as the file says it is to be seen")
+        notes.append("turned upright by the file's rotation and mirroring")
     return pixels.contiguous()
 
 

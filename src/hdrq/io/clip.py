@@ -234,7 +234,7 @@ def _image(clip: Clip, frame: Any) -> Image:
         pixels = _from_luma(clip, planes)
     if turn := round(getattr(frame, "rotation", 0) / 90) % 4:
         pixels = torch.rot90(pixels, turn, (-2, -1)).contiguous()
-        notes.append("turned as the clip says it is to be seen")
+        notes.append("turned upright by the clip's rotation")
     pixels = clip.meaning.apply(pixels.float())
     return Image(
         pixels, clip.meaning.domain, clip.meaning.primaries, clip.bits, notes=tuple(notes), path=clip.path

@@ -1,4 +1,4 @@
-"""How much light each frame of a bracket got: from EXIF, a CSV, file names, or as told."""
+"""Exposure of each frame of a bracket: from EXIF, a CSV, file names, or as given."""
 
 from __future__ import annotations
 

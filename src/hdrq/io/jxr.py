@@ -41,7 +41,7 @@ def read(path: Path, *, alpha: bool = False) -> Image:
 
 
 def _size(path: Path, data: bytes) -> tuple[int, int]:
-    """(width, height) of the directory's tags, once the coded picture is known to lie within the file."""
+    """(width, height) of the directory's tags, once the coded image is known to lie within the file."""
     try:
         (start,) = struct.unpack_from("<I", data, 4)
         (count,) = struct.unpack_from("<H", data, start)
@@ -53,7 +53,7 @@ def _size(path: Path, data: bytes) -> tuple[int, int]:
     except (struct.error, KeyError) as error:
         raise FileError(f"{path} is damaged: its directory does not decode") from error
     if offset + length > len(data) or length < 20 or data[offset : offset + 8] != b"WMPHOTO\0":
-        raise FileError(f"{path} is truncated: its picture ends beyond it")
+        raise FileError(f"{path} is truncated: its image ends beyond it")
     again = struct.unpack_from(">HH" if data[offset + 10] & 0x80 else ">II", data, offset + 12)
     if again != (width - 1, height - 1):
         raise FileError(f"{path} is damaged: its two headers disagree on its size")

@@ -1,4 +1,4 @@
-"""How much memory there is, asked before a file's claim about its size is believed."""
+"""Free memory, checked before an image of the size that a file states is read."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from hdrq import heap
 from hdrq.errors import FileError, TooLarge
 
-SHARE = 0.8  # of what is free, for one picture
-_LARGE = 256 << 20  # bytes to read one picture; from there on the gaps that kept memory leaves would be felt
+SHARE = 0.8  # of what is free, for one image
+_LARGE = 256 << 20  # bytes to read one image; from there on the gaps that kept memory leaves would be felt
 
 
 def free_bytes() -> int:
@@ -22,7 +22,7 @@ def free_bytes() -> int:
 
 
 def free_for(need: float, share: float, most: float = inf) -> int:
-    """What is free; what is kept goes back first if `need` is more than `share` of it, or than `most` bytes."""
+    """Free bytes. Memory that heap.keep() kept is returned first if `need` exceeds `share` of them or `most` bytes."""
     free = free_bytes()
     if need <= min(share * free, most):
         return free
@@ -38,7 +38,7 @@ def afford_file(path: object) -> None:
 
 
 def afford(path: object, width: int, height: int, bytes_per_pixel: float, least: float = 0.0) -> None:
-    """Refuse a picture that cannot be what its header claims, or that would not fit.
+    """Refuse an image that cannot be what its header claims, or that would not fit.
 
     bytes_per_pixel  needed while reading, everything counted
     least            bytes the file must have for this many pixels, given its compression
@@ -49,7 +49,7 @@ def afford(path: object, width: int, height: int, bytes_per_pixel: float, least:
     if least > size:
         raise FileError(f"{path} is damaged: it claims {width} x {height} pixels, too many for {size} bytes")
     need = width * height * bytes_per_pixel
-    free = free_for(need, 1 / 16, _LARGE)  # what is done with a picture takes ten times that
+    free = free_for(need, 1 / 16, _LARGE)  # what is done with an image takes ten times that
     if need > SHARE * free:
         sums = f"{need / 1e9:.1f} GB to read, {free / 1e9:.1f} GB are free"
         raise TooLarge(f"{path} claims {width} x {height} pixels: {sums}; crop it")
@@ -86,7 +86,7 @@ def _windows() -> int:
 
 
 def _control_group() -> list[int]:
-    """What a container may still take (cgroup 2, then 1)."""
+    """Bytes that a container may still use (cgroup 2, then 1)."""
     for limit, used in (
         ("memory.max", "memory.current"),
         ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
@@ -100,7 +100,7 @@ def _control_group() -> list[int]:
 
 
 def _own_limit() -> list[int]:
-    """What `ulimit -v` leaves."""
+    """Bytes below the limit of `ulimit -v`."""
     try:
         import resource
 

@@ -1,4 +1,4 @@
-"""Which pictures belong together: two files, two folders, or a manifest."""
+"""Pairs of reference and test images: two files, two folders, or a manifest."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hdrq.records import Pair
 
 @dataclass(frozen=True)
 class Matched:
-    """Pairs, and the files of either folder that found no partner."""
+    """Pairs, and the files of either folder without a matching file."""
 
     pairs: list[Pair]
     lonely: list[str]
@@ -51,7 +51,7 @@ def pair_folders(ref: Path, dist: Path) -> Matched:
     lonely = [str(refs[s]) for s in refs if s not in dists] + [str(dists[s]) for s in dists if s not in refs]
     if not pairs:
         raise UsageError(
-            f"no picture of {ref} has a partner of the same name in {dist}; rename them or use --pairs"
+            f"no image of {ref} has a partner of the same name in {dist}; rename them or use --pairs"
         )
     return Matched(pairs, lonely)
 
@@ -93,7 +93,7 @@ def pair_paths(ref: str, dist: str) -> Matched:
 
 
 def alone(paths: Iterable[str]) -> list[Pair]:
-    """Pictures without references: files, and every picture of folders."""
+    """Pictures without references: files, and every image of folders."""
     return [
         Pair(dist=p) for name in paths for p in (_some(Path(name)) if Path(name).is_dir() else [Path(name)])
     ]
@@ -102,7 +102,7 @@ def alone(paths: Iterable[str]) -> list[Pair]:
 def _some(folder: Path) -> list[Path]:
     found = pictures(folder)
     if not found:
-        raise FileError(f"{folder} holds no picture hdrq reads; see: hdrq list formats")
+        raise FileError(f"{folder} holds no image hdrq reads; see: hdrq list formats")
     return found
 
 

@@ -39,7 +39,7 @@ def read(path: Path, *, alpha: bool = False) -> Image:
     afford(path, width, height, CHANNELS[kind] * 8, least=packed / 1040)  # deflate shrinks 1032 times at best
     notes: list[str] = []
     if "acTL" in chunks:
-        notes.append("animation: the first picture is read")
+        notes.append("animation: the first image is read")
     rows = imagecodecs.png_decode(bare)
     meaning = _meaning(chunks, notes)
     pixels = planes(rows, 65535 if rows.dtype == np.uint16 else 255, notes, alpha)

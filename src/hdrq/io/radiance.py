@@ -29,11 +29,11 @@ LONGEST_HEADER = 1 << 20
 
 @dataclass
 class Header:
-    """What stands before the pixels.
+    """The header: what comes before the pixels.
 
     lines, length   scan lines in the file and pixels in each, whatever way they run
     upright         whether scan lines are rows (else columns)
-    flips           (vertical, horizontal) of the picture once its rows are rows
+    flips           (vertical, horizontal) of the image once its rows are rows
     scale           what each channel is multiplied by to be the scene again
     """
 
@@ -79,7 +79,7 @@ def parse(path: Path, data: bytes) -> Header:
             b"#",
             b"\t",
             b" ",
-        ):  # indented lines are of pictures this one was made from
+        ):  # indented lines are of images this one was made from
             continue
         name, value = name.strip(), text.decode("latin-1").strip()
         if name == b"FORMAT":
@@ -172,7 +172,7 @@ def _decode(path: Path, data: bytes, head: Header) -> Tensor:
 
 
 def _fast(body: memoryview, head: Header) -> Tensor | None:
-    """The C decoder, where every scan line is run-length coded the new way; None where it stumbles."""
+    """The C decoder, for files whose scan lines all have the new run-length code; None where it fails."""
     import imagecodecs
 
     out = np.empty((head.lines, head.length, 3), np.float32)

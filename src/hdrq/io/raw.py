@@ -23,13 +23,13 @@ _TURNS = {3: 2, 5: 1, 6: 3}  # LibRaw's flip to quarter turns against the clock
 
 @dataclass(frozen=True)
 class Sensor:
-    """What turns merged sensor values into a picture.
+    """What turns merged sensor values into an image.
 
     balance  factors on camera red, green and blue, the least of them 1
     matrix   3 x 3, balanced camera colours to linear BT.709; rows sum to 1
     pattern  channel (0 red, 1 green, 2 blue) of the four sites at the top left, row by row; None where every pixel has
              its colours already, balanced
-    turns    quarter turns against the clock that set the picture upright
+    turns    quarter turns against the clock that set the image upright
     """
 
     balance: Factors
@@ -54,7 +54,7 @@ def read_raw(
     black: float | None = None,
     white: float | None = None,
 ) -> tuple[np.ndarray, Sensor, str, tuple[str, ...]]:
-    """((1, H, W) or (3, H, W) uint16 codes, what makes a picture of them, the levels in words, notes).
+    """((1, H, W) or (3, H, W) uint16 codes, what makes an image of them, the levels in words, notes).
 
     Codes run from the black level of each channel, 0, to its white level, 65535; noise below black is cut there. With
     three channels they are camera colours, already balanced, so that what clips on the sensor clips at 65535.

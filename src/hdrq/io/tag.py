@@ -1,4 +1,4 @@
-"""A line of JSON by which a picture hdrq wrote tells hdrq what its numbers mean."""
+"""A line of JSON in files that hdrq writes, which states domain, primaries and scale."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def upsample(plane: Tensor, height: int, width: int) -> Tensor:
 
 
 def _double(rows: Tensor, length: int) -> Tensor:
-    """Columns between columns."""
+    """Twice as many columns, the new ones interpolated."""
     if -(-length // rows.shape[1]) != 2:  # other factors are legal and never seen: repeat
         return rows.repeat_interleave(-(-length // rows.shape[1]), 1)[:, :length]
     reach = len(BETWEEN)

@@ -1,4 +1,4 @@
-"""Deep pictures, flattened: the samples of a pixel laid over each other, the nearest on top."""
+"""Deep images, flattened: the samples of a pixel laid over each other, the nearest on top."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an OpenEXR file says of itself, and whether the rest of it can be so.
+"""The header of an OpenEXR file, and whether the rest of the file agrees with it.
 
 Read here rather than by the library, so that a damaged file is refused in words before any C code trusts it.
 Source: "OpenEXR File Layout", openexr.com.
@@ -50,7 +50,7 @@ class Channel:
 
 @dataclass
 class Part:
-    """One picture of a file. Windows are (left, top, right, bottom), both ends included."""
+    """One image of a file. Windows are (left, top, right, bottom), both ends included."""
 
     number: int
     attributes: dict[str, Any] = field(default_factory=dict)

@@ -32,7 +32,7 @@ class Picture:
 
     @property
     def colour(self) -> tuple[str, ...]:
-        """The channels that make the picture, in order; () when none do."""
+        """The channels that make the image, in order; () when none do."""
         if not self.layer and all(name in self.channels for name in "XYZ") and "R" not in self.channels:
             return ("X", "Y", "Z")
         if self.is_vector:
@@ -60,7 +60,7 @@ class Picture:
 
     @property
     def weakness(self) -> int:
-        """0 where it is surely a picture; more for what may be a normal, a position or a depth."""
+        """0 where it is surely an image; more for what may be a normal, a position or a depth."""
         names = tuple(LONG.get(name.upper(), name.upper()) for name in self.colour)
         return {("R", "G", "B"): 0, ("Y", "RY", "BY"): 0, ("Y",): 1, ("X", "Y", "Z"): 2}.get(names, 3)
 
@@ -90,7 +90,7 @@ def pictures(parts: Iterable[Part]) -> list[Picture]:
 def pick(
     path: Path, parts: list[Part], layer: str | None, view: str | None, part: str | int | None
 ) -> tuple[Picture, list[str]]:
-    """The picture asked for, or the main one, and notes on what was left."""
+    """The image asked for, or the main one, and notes on what was left."""
     everything = pictures(parts)
     chosen = [p for p in everything if p.colour]
     asked = {"part": part, "layer": layer, "view": view}
@@ -105,7 +105,7 @@ def pick(
         wish = " ".join(f"{k} '{v}'" for k, v in asked.items() if v is not None)
         if wish:
             titles = _few(dict.fromkeys(p.title for p in everything if p.colour))
-            raise UsageError(f"{path} has no picture in {wish}; it holds: {titles}")
+            raise UsageError(f"{path} has no image in {wish}; it holds: {titles}")
         names = _few(c.name for p in parts for c in p.channels)
         if any(p.is_vector for p in everything):
             raise UsageError(
@@ -121,12 +121,12 @@ def pick(
     best = likely[0]
     if layer is None and best.layer and len({p.layer for p in likely}) > 1:
         layers = _few(dict.fromkeys(p.layer for p in likely))
-        raise UsageError(f"{path} has no picture without a layer; choose one as layer: {layers}")
+        raise UsageError(f"{path} has no image without a layer; choose one as layer: {layers}")
     return best, _left(best, everything, asked)
 
 
 def _left(best: Picture, everything: list[Picture], asked: dict[str, str | int | None]) -> list[str]:
-    """One note on channels and one on pictures that are not read."""
+    """One note on channels and one on images that are not read."""
     notes = []
     used = {best.channels[name] for name in best.colour} | {best.alpha}
     if extra := [c for c in best.channels.values() if c not in used]:

@@ -30,7 +30,7 @@ def write(
     """R, G, B or Y, plus layers of further planes.
 
     compression  none, rle, zips, zip, piz, or the lossy pxr24, b44, b44a, dwaa, dwab
-    provenance   what made the picture; each entry becomes a header text "hdrq.NAME"
+    provenance   what made the image; each entry becomes a header text "hdrq.NAME"
     extra        further planes by layer name, always float: (H, W) becomes NAME.Y, (3, H, W) NAME.R, .G, .B
     """
     import OpenEXR
@@ -50,7 +50,7 @@ def write(
         stack = stack[None] if stack.ndim == 2 else stack
         if stack.shape[1:] != image.size or len(stack) not in (1, 3):
             raise UsageError(
-                f"layer {layer} is {stack.shape}, the picture {image.size}; give (H, W) or (3, H, W)"
+                f"layer {layer} is {stack.shape}, the image {image.size}; give (H, W) or (3, H, W)"
             )
         planes |= {f"{layer}.{c}": p for c, p in zip("RGB" if len(stack) == 3 else "Y", stack)}
     header: dict[str, Any] = {
