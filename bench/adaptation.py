@@ -38,7 +38,8 @@ from hdrq.image.transfer import linear_to_srgb
 from hdrq.io import atomic
 from hdrq.records import Image, Viewing
 from hdrq.registry import find
-from hdrq.scoring.scorer import Scorer, metric
+from hdrq.scoring.binding import metric
+from hdrq.scoring.scorer import Scorer
 from hdrq.training.batches import BatchLoader, Item
 from hdrq.training.image_cache import ImageCache
 from hdrq.training.loop import fit

@@ -35,7 +35,7 @@ from hdrq.encoding.photometry import Photometry
 from hdrq.evaluation.statistics.correlation import plcc, srocc
 from hdrq.io import atomic
 from hdrq.records import Viewing
-from hdrq.scoring.scorer import metric
+from hdrq.scoring.binding import metric
 from hdrq.training.batches import BatchLoader, Item
 from hdrq.training.checkpoint import load_best
 from hdrq.training.data import hold_out_scenes, items_of

@@ -30,7 +30,7 @@ from hdrq.image.render import room
 from hdrq.image.transfer import linear_to_srgb
 from hdrq.records import Image
 from hdrq.registry import names
-from hdrq.scoring.scorer import metric
+from hdrq.scoring.binding import metric
 from hdrq.training.train import Step
 
 USUAL = ("jpegxt", "jpeg-pq", "noise", "blur", "contrast", "reinhard", "kuo")

@@ -229,7 +229,7 @@ def hdrq_train(images: Path, tmp_path: Path):
 
 
 def test_whole_images_are_validated_as_the_metric_scores_them(run, images, tmp_path) -> None:
-    from hdrq.scoring.scorer import metric
+    from hdrq.scoring.binding import metric
     from hdrq.training.checkpoint import Validation
 
     seen = [r for r in hdrq_train(images, tmp_path) if isinstance(r, Validation)][-1]

@@ -14,7 +14,7 @@ from hdrq.encoding.displays import display
 from hdrq.encoding.photometry import Photometry
 from hdrq.records import Image
 from hdrq.registry import find
-from hdrq.scoring.scorer import metric
+from hdrq.scoring.binding import metric
 from hdrq.tonemapping.files import expand_files, jobs, natural
 from hdrq.tonemapping.optimize import Tuned, tune
 from hdrq.tonemapping.tonemap import code_of, plan, tonemap

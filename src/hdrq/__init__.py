@@ -1,4 +1,4 @@
-"""hdrq: the quality lab for high-dynamic-range images.
+"""hdrq: quality of high-dynamic-range images.
 
     import hdrq
     ref, dist = hdrq.read("ref.exr"), hdrq.read("dist.exr")
@@ -6,34 +6,73 @@
     for row in hdrq.score([("ref.exr", "dist.exr")], ["pu-psnr", "pu-ssim"]):
         print(row.metric, row.value)
 
-Everything heavy is imported when first used, so that `import hdrq` costs nothing.
+`dir(hdrq)` lists the API; docs/python.md shows it by example. Modules are imported when first used.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hdrq.cards import Card as Card
+    from hdrq.cards import Output as Output
+    from hdrq.cards import Reading as Reading
+    from hdrq.distillation.distill import distill as distill
+    from hdrq.encoding.photometry import Photometry as Photometry
+    from hdrq.encoding.photometry import decode as decode
+    from hdrq.encoding.photometry import emit as emit
+    from hdrq.encoding.photometry import encode as encode
+    from hdrq.errors import HdrqError as HdrqError
+    from hdrq.evaluation.evaluate import evaluate as evaluate
+    from hdrq.io import read as read
+    from hdrq.io import write as write
+    from hdrq.merging.merge import merge as merge
+    from hdrq.records import Display as Display
+    from hdrq.records import Image as Image
+    from hdrq.records import Pair as Pair
+    from hdrq.records import Score as Score
+    from hdrq.records import Viewing as Viewing
+    from hdrq.registry import dataset as dataset
+    from hdrq.registry import names as names
+    from hdrq.scoring.batch import score as score
+    from hdrq.scoring.module import metric as metric
+    from hdrq.tonemapping.api import expand as expand
+    from hdrq.tonemapping.api import tonemap as tonemap
+    from hdrq.training.train import train as train
 
 try:
     __version__ = version("hdrq")
 except PackageNotFoundError:  # running from a bare checkout
     __version__ = "0+unknown"
 
-_HOMES = {
-    "read": "hdrq.io",
-    "write": "hdrq.io",
-    "score": "hdrq.scoring.batch",
-    "metric": "hdrq.scoring.scorer",
-    "train": "hdrq.training.train",
+_HOMES = {  # public name: module, and the name there where it differs
+    "Card": "hdrq.cards",
+    "Display": "hdrq.records",
+    "HdrqError": "hdrq.errors",
+    "Image": "hdrq.records",
+    "Output": "hdrq.cards",
+    "Pair": "hdrq.records",
+    "Photometry": "hdrq.encoding.photometry",
+    "Reading": "hdrq.cards",
+    "Score": "hdrq.records",
+    "Viewing": "hdrq.records",
+    "dataset": "hdrq.registry",
+    "decode": "hdrq.encoding.photometry",
     "distill": "hdrq.distillation.distill",
     "emit": "hdrq.encoding.photometry",
     "encode": "hdrq.encoding.photometry",
-    "decode": "hdrq.encoding.photometry",
-    "Image": "hdrq.records",
-    "Display": "hdrq.records",
-    "Viewing": "hdrq.records",
-    "HdrqError": "hdrq.errors",
+    "evaluate": "hdrq.evaluation.evaluate",
+    "expand": "hdrq.tonemapping.api",
+    "merge": "hdrq.merging.merge",
+    "metric": "hdrq.scoring.module",
+    "names": "hdrq.registry",
+    "read": "hdrq.io",
+    "score": "hdrq.scoring.batch",
+    "tonemap": "hdrq.tonemapping.api",
+    "train": "hdrq.training.train",
+    "write": "hdrq.io",
 }
 __all__ = ["__version__", *sorted(_HOMES)]
 
@@ -41,4 +80,8 @@ __all__ = ["__version__", *sorted(_HOMES)]
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"hdrq has no '{name}'")
+    raise AttributeError(f"hdrq has no '{name}'; it has {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -151,8 +151,8 @@ class Encoding:
 class Pair:
     """One row of work: a test image, its reference where there is one, and what people said of it."""
 
-    dist: str | Path
-    ref: str | Path | None = None
+    dist: str | Path | Image
+    ref: str | Path | Image | None = None
     scene: str = ""
     opinion: float | None = None
     spread: float | None = None

@@ -62,3 +62,8 @@ def find(kind: str, name: str) -> Any:
     file = stem if (folder / f"{stem}.py").exists() else stem + "_"
     module = importlib.import_module(f"hdrq.{SHELVES[kind]}.{file}")
     return getattr(module, stem, None) or getattr(module, stem + "_")  # `list` would hide a builtin
+
+
+def dataset(name: str) -> Any:
+    """The description of a dataset: `hdrq.dataset("kadid")`."""
+    return find("dataset", name)

@@ -15,7 +15,7 @@ from hdrq.cli.app import say
 
 def optimize(source: Path, made: Any, options: dict[str, Any], photometry: Any) -> Any:
     """The plan with the best parameters; values before and after go to stdout."""
-    from hdrq.scoring.scorer import metric
+    from hdrq.scoring.binding import metric
     from hdrq.tonemapping.files import parameters_of, read
     from hdrq.tonemapping.optimize import Tuned, tune, value_of_file
     from hdrq.tonemapping.tonemap import plan, scene_of

@@ -232,7 +232,7 @@ def _enhance(sources: list[Path], target: Path, options: dict[str, Any], given: 
 
 def _compare(sources: list[Path], target: Path, options: dict[str, Any], given: set[str]) -> None:
     from hdrq import io
-    from hdrq.scoring.scorer import metric
+    from hdrq.scoring.binding import metric
     from hdrq.tonemapping.contact_sheet import operators_of, sheet, tiles
     from hdrq.tonemapping.files import jobs, read
 

@@ -38,7 +38,8 @@ from hdrq.distillation.teacher_scores import Cache, Scored, quality_scale, score
 from hdrq.encoding.photometry import Photometry
 from hdrq.errors import UsageError
 from hdrq.records import Viewing
-from hdrq.scoring.scorer import Scorer, metric
+from hdrq.scoring.binding import metric
+from hdrq.scoring.scorer import Scorer
 from hdrq.training.batches import Item
 from hdrq.training.checkpoint import LAST, Saved, Step, Validation
 from hdrq.training.loop import fit

@@ -19,7 +19,9 @@ from hdrq.errors import DomainError, HdrqError, UsageError
 from hdrq.image.sharing import sharing
 from hdrq.io import by_suffix
 from hdrq.records import Display, Image, Pair, Score, Viewing
+from hdrq.scoring.binding import metric
 from hdrq.scoring.clips import both_sides
+from hdrq.scoring.inputs import Pairs, is_folder, pairs_of
 from hdrq.scoring.memory_guard import PixelsDoNotFit, out_of_memory, refuse_too_large
 from hdrq.scoring.pair_settings import for_pair
 from hdrq.scoring.placing import labelled, placed
@@ -28,7 +30,7 @@ from hdrq.scoring.refusals import light_needs_encoding
 from hdrq.scoring.request import Request, split_requests
 from hdrq.scoring.response_match import match_response
 from hdrq.scoring.rows import failed, remarks, row_of
-from hdrq.scoring.scorer import Scorer, metric
+from hdrq.scoring.scorer import Scorer
 
 _LIGHT_FORMATS = ("exr", "radiance", "pfm")
 
@@ -88,8 +90,8 @@ def scorers(
 
 
 def score(
-    pairs: Iterable[Pair | tuple[str | Path, str | Path]],
-    metrics: Sequence[str | Request],
+    pairs: Pairs,
+    metrics: str | Request | Sequence[str | Request],
     *,
     display: str | Display | None = None,
     viewing: Viewing | float | None = None,
@@ -100,7 +102,8 @@ def score(
 ) -> Iterator[Score]:
     """One row per pair and metric, in order. What cannot be scored comes as a row with status "failed".
 
-    pairs       Pair records, or (reference, test) paths
+    pairs       Pair records, (reference, test) pairs of paths or Images, or one such pair; for metrics without
+                reference also paths or Images, or one
     metrics     texts of the grammar; bound at once, so that a wrong name raises here and now
     photometry  display, scale, viewing ...; `display` and `viewing` (a Viewing, or ppd) are short forms
     skip        told of a pair and a metric's text, says whether that row is not wanted
@@ -114,8 +117,9 @@ def score(
         photometry = replace(photometry, viewing=seen)
     if device is not None:
         settings = replace(settings, device=device)
-    bound = scorers(metrics, photometry, settings)
-    listed = (p if isinstance(p, Pair) else Pair(ref=p[0], dist=p[1]) for p in pairs)
+    asked = [metrics] if isinstance(metrics, str | Request) else metrics
+    bound = scorers(asked, photometry, settings)
+    listed = pairs_of(pairs, any(s.full_reference for s in bound))
     return _rows(listed, bound, photometry, settings, skip)
 
 
@@ -138,7 +142,7 @@ def _rows(
             yield from (failed(pair, s, error) for s in todo)
             continue
         with sharing(), torch.inference_mode():
-            clip = streamed and any(Path(side or "").is_dir() for side in (pair.ref, pair.dist))
+            clip = streamed and any(is_folder(side) for side in (pair.ref, pair.dist))
             yield from _pair_rows(pair, ref, dist, todo, photometry, settings, clip)
 
 
@@ -146,7 +150,7 @@ def _first_checked(pairs: Iterable[Pair], bound: list[Scorer], photometry: Photo
     """The pairs; if the first one's names alone say that a metric of code would meet light, nothing is begun."""
     for number, pair in enumerate(pairs):
         for s in bound if number == 0 and not _names_domains(pair, photometry) else ():
-            for path in (p for p in (pair.ref, pair.dist) if p is not None):
+            for path in (p for p in (pair.ref, pair.dist) if p is not None and not isinstance(p, Image)):
                 format = by_suffix(path)
                 if s.compares_code_as_stored() and format is not None and format.name in _LIGHT_FORMATS:
                     raise DomainError(light_needs_encoding(s.metric.name, str(path)))

@@ -15,6 +15,7 @@ from hdrq.errors import FileError, HdrqError
 from hdrq.io import read
 from hdrq.records import Image, Pair
 from hdrq.scoring.clips import both_files, frame_files, frames
+from hdrq.scoring.inputs import One, is_folder
 
 _KEPT = 8  # pictures remembered, so that a reference shared by neighbouring pairs is read once
 
@@ -29,8 +30,12 @@ class Shelf:
         self._kept: OrderedDict[str, Future[Image]] = OrderedDict()
         self._options = {"layer": layer, "view": view, "streamed": streamed}
 
-    def ask(self, path: str | Path, files: Sequence[Path] = (), note: str = "") -> Future[Image]:
-        """The picture, or the sequence of these files, now or soon."""
+    def ask(self, path: One, files: Sequence[Path] = (), note: str = "") -> Future[Image]:
+        """The image, or the sequence of these files, now or soon."""
+        if isinstance(path, Image):
+            there: Future[Image] = Future()
+            there.set_result(path)
+            return there
         key = str(path) if not files else "\n".join(map(str, files))
         if key in self._kept:
             self._kept.move_to_end(key)
@@ -44,7 +49,7 @@ class Shelf:
         """Reference and test image; frames of two folders are those that both have, by number."""
         if not pair.ref:
             return None, self.ask(pair.dist)
-        if not (Path(pair.ref).is_dir() and Path(pair.dist).is_dir()):
+        if not (is_folder(pair.ref) and is_folder(pair.dist)):
             return self.ask(pair.ref), self.ask(pair.dist)
         try:
             refs, dists, lonely = both_files(pair)

@@ -10,6 +10,7 @@ from hdrq.cards import Reading
 from hdrq.encoding.photometry import LIGHT, Photometry, looks_relative, screen_of
 from hdrq.errors import HdrqError
 from hdrq.records import Image, Pair, Score
+from hdrq.scoring.inputs import label
 from hdrq.scoring.scorer import Scorer
 
 
@@ -55,8 +56,8 @@ def row_of(
     value = float(reading.value.reshape(-1)[0])
     stored = s.takes_as_stored(ref, dist)
     return Score(
-        ref=str(pair.ref or ""),
-        dist=str(pair.dist),
+        ref=label(pair.ref),
+        dist=label(pair.dist),
         metric=str(s),
         value=value,
         unit=s.unit,
@@ -103,8 +104,8 @@ def _seen_at(s: Scorer, photometry: Photometry) -> str:
 
 def failed(pair: Pair, s: Scorer, error: HdrqError | None) -> Score:
     return Score(
-        ref=str(pair.ref or ""),
-        dist=str(pair.dist),
+        ref=label(pair.ref),
+        dist=label(pair.dist),
         metric=str(s),
         value=None,
         unit=s.unit,

@@ -11,8 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hdrq.cards import Better, Metric, Output, Reading, Span, settings_of
-from hdrq.encoding.displays import display as shelf_display
+from hdrq.cards import Better, Metric, Output, Reading, Span
 from hdrq.encoding.photometry import (
     LIGHT,
     Photometry,
@@ -27,13 +26,13 @@ from hdrq.encoding.photometry import (
     screen_of,
     working_primaries,
 )
-from hdrq.errors import DomainError, PixelError, UsageError
+from hdrq.errors import PixelError, UsageError
 from hdrq.image.sharing import sharing
-from hdrq.records import BT709, BT2020, PRIMARIES, Display, Image, Viewing
-from hdrq.registry import find, names
+from hdrq.records import BT709, BT2020, PRIMARIES, Image
+from hdrq.registry import find
 from hdrq.scoring.placing import labelled, placed
 from hdrq.scoring.refusals import about_terms, name_of, order_notes, refuse_unfit, sizes_differ
-from hdrq.scoring.request import Request, parse
+from hdrq.scoring.request import Request
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ class Scorer:
                 for i, w, p, f in zip(images, wishes, sides, factors, strict=True)
                 for note in encoding_notes(i, w, p, f, terms)
             ]
-            reading = self._ask(images[-1], maps, terms, *pictures)
+            reading = self.ask(images[-1], maps, terms, *pictures)
         about = (*about_terms(terms), *order_notes(self.metric, images), *notes, *reading.notes)
         return replace(reading, notes=tuple(dict.fromkeys(about)))
 
@@ -152,7 +151,7 @@ class Scorer:
                 yield handed[0]
 
         sides = light(chain(images[:1], refs), self.ref, 0), light(chain(images[1:], dists), self.dist, 1)
-        reading = self._ask(images[0], False, terms, *sides)
+        reading = self.ask(images[0], False, terms, *sides)
         said = (f"{len(noted)} frames were changed, the first is {noted[0]}",) if noted else ()
         return replace(reading, notes=(*about_terms(terms), *reading.notes, *said))
 
@@ -225,23 +224,28 @@ class Scorer:
         """Whether these images are compared as their files have them."""
         return self._stored((dist,) if self.ref is None or ref is None else (ref, dist))
 
-    def _ask(self, image: Image, maps: bool, terms: Terms, *pictures: Tensor | Iterable[Tensor]) -> Reading:
-        needs = self.metric.card.needs
-        supplied: dict[str, Any] = {}
-        if "ppd" in needs and "ppd" not in self.options:
-            supplied["ppd"] = self.photometry.viewing.ppd
-        if "display" in needs:
-            supplied["display"] = screen_of(image, self._sides(1)[0])
-        if "primaries" in needs:
-            supplied["primaries"] = PRIMARIES.get(self.metric.card.space, terms.primaries)
-        if "encoding" in needs:
-            supplied["encoding"] = find("encoding", self.dist.encoding or image.domain)
-        if "net" in needs:
-            supplied["net"] = self.net
-        if "maps" in needs:
-            supplied["maps"] = maps
-        answer = self.metric(*pictures, **self.options, **supplied)
+    def ask(self, image: Image, maps: bool, terms: Terms, *pictures: Tensor | Iterable[Tensor]) -> Reading:
+        """The Reading of what `hand` made, with what the card needs besides."""
+        answer = self.metric(*pictures, **self.options, **self.supplied(image, maps, terms))
         return answer if isinstance(answer, Reading) else Reading(answer)
+
+    def supplied(self, image: Image, maps: bool, terms: Terms) -> dict[str, Any]:
+        """The keyword arguments that the card needs of the engine."""
+        needs = self.metric.card.needs
+        found: dict[str, Any] = {}
+        if "ppd" in needs and "ppd" not in self.options:
+            found["ppd"] = self.photometry.viewing.ppd
+        if "display" in needs:
+            found["display"] = screen_of(image, self._sides(1)[0])
+        if "primaries" in needs:
+            found["primaries"] = PRIMARIES.get(self.metric.card.space, terms.primaries)
+        if "encoding" in needs:
+            found["encoding"] = find("encoding", self.dist.encoding or image.domain)
+        if "net" in needs:
+            found["net"] = self.net
+        if "maps" in needs:
+            found["maps"] = maps
+        return found
 
     def _place(self, pixels: Image | Tensor | None) -> Image:
         if pixels is None:
@@ -251,79 +255,3 @@ class Scorer:
     def compares_code_as_stored(self) -> bool:
         """Whether no stage says which code, so that only files of code can be scored."""
         return self.dist.reads == "code" and not (self.dist.encoding or self.dist.tonemapper)
-
-
-def metric(
-    text: str | Request,
-    *,
-    display: str | Display | None = None,
-    ppd: float | None = None,
-    photometry: Photometry | None = None,
-    device: str | torch.device | None = None,
-    dtype: torch.dtype | None = None,
-) -> Scorer:
-    """A scorer for one metric: `hdrq.metric("pu21:ssim")(ref, dist)`.
-
-    text     [stage:]...metric[@weights][,option=value]...
-    display  name, .toml path or Display; ppd  pixels per degree; photometry  both and more, instead
-    raises   UsageError, UnknownName, DomainError, MissingPart: whatever can be known before a pixel is seen
-    """
-    request = parse(text) if isinstance(text, str) else text
-    found: Metric = find("metric", request.metric)
-    settings = photometry or Photometry()
-    if display is not None:
-        shown = display if isinstance(display, Display) else shelf_display(display)
-        settings = replace(settings, display=shown, viewing=shown.viewing or settings.viewing)
-    if ppd is not None:
-        settings = replace(settings, viewing=Viewing(float(ppd)))
-    if settings.viewing.ppd <= 0:
-        raise UsageError(f"pixels per degree must be positive, not {settings.viewing.ppd:g}")
-    options = settings_of(found.options, dict(request.options), found.name)
-    ref, dist = _wishes(request, found)
-    net = None
-    if found.card.net:
-        from hdrq.nn.weights import load, native_encoding
-
-        if dist.reads == "code" and dist.encoding is None and dist.tonemapper is None:
-            native = native_encoding(found.card.net, request.weights)
-            if native != "srgb":  # the weights say which code they read; sRGB ones take pictures as stored
-                dist = replace(dist, encoding=native)
-                ref = replace(ref, encoding=native) if ref is not None else None
-        net = load(found.card.net, request.weights, dist.encoding or dist.reads)
-        if device is not None:
-            net = net.to(device)
-    elif request.weights:
-        raise UsageError(f"{found.name} has no weights; write {request.metric} without @{request.weights}")
-    where = torch.device(device) if device is not None else None
-    return Scorer(request, found, ref, dist, options, settings, net, dtype, where)
-
-
-def _wishes(request: Request, found: Metric) -> tuple[Wish | None, Wish]:
-    """What each side is handed; stages that the metric cannot use are refused here."""
-    card = found.card
-    encodings = [s for s in request.stages if s in names("encoding")]
-    toners = [s for s in request.stages if s not in encodings and s in names("tonemapper")]
-    channels = [s for s in request.stages if s in ("y", "luma")]
-    if max(len(encodings), len(toners), len(channels)) > 1:
-        raise UsageError(f"'{request}' names two stages of one kind; keep one")
-    if card.reads != "code" and (encodings or toners):
-        wants = "light" if card.reads in LIGHT else f"{card.reads} code"
-        raise DomainError(
-            f"{found.name} reads {wants} by itself; write {found.name} without {encodings or toners}:"
-        )
-
-    def wish(reads: str) -> Wish:
-        encoding = encodings[0] if encodings else None
-        if reads not in ("code", *LIGHT):
-            encoding = reads
-        return Wish(
-            reads,
-            encoding,
-            toners[0] if toners else None,
-            channels[0] if channels else None,
-            card.grey,
-            card.codes,
-            card.space,
-        )
-
-    return (None if card.reference is None else wish(card.reference_reads or card.reads)), wish(card.reads)

@@ -1,0 +1,113 @@
+"""A metric's text bound to everything it needs, so that what can be wrong is wrong before a pixel is read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from hdrq.cards import Metric, settings_of
+from hdrq.encoding.displays import display as shelf_display
+from hdrq.encoding.photometry import LIGHT, Photometry, Wish
+from hdrq.errors import DomainError, UsageError
+from hdrq.records import Display, Viewing
+from hdrq.registry import find, names
+from hdrq.scoring.request import Request, parse
+from hdrq.scoring.scorer import Scorer
+
+
+def metric(
+    text: str | Request,
+    *,
+    display: str | Display | None = None,
+    ppd: float | None = None,
+    photometry: Photometry | None = None,
+    device: str | torch.device | None = None,
+    dtype: torch.dtype | None = None,
+) -> Scorer:
+    """A scorer for one metric: `hdrq.metric("pu21:ssim")(ref, dist)`.
+
+    text     [stage:]...metric[@weights][,option=value]...
+    display  name, .toml path or Display; ppd  pixels per degree; photometry  both and more, instead
+    raises   UsageError, UnknownName, DomainError, MissingPart: whatever can be known before a pixel is seen
+    """
+    request = parse(text) if isinstance(text, str) else text
+    return bind(
+        request,
+        find("metric", request.metric),
+        display=display,
+        ppd=ppd,
+        photometry=photometry,
+        device=device,
+        dtype=dtype,
+    )
+
+
+def bind(
+    request: Request,
+    found: Metric,
+    *,
+    display: str | Display | None = None,
+    ppd: float | None = None,
+    photometry: Photometry | None = None,
+    device: str | torch.device | None = None,
+    dtype: torch.dtype | None = None,
+) -> Scorer:
+    """A metric bound to its options, display, viewing and weights; see `metric`."""
+    settings = photometry or Photometry()
+    if display is not None:
+        shown = display if isinstance(display, Display) else shelf_display(display)
+        settings = replace(settings, display=shown, viewing=shown.viewing or settings.viewing)
+    if ppd is not None:
+        settings = replace(settings, viewing=Viewing(float(ppd)))
+    if settings.viewing.ppd <= 0:
+        raise UsageError(f"pixels per degree must be positive, not {settings.viewing.ppd:g}")
+    options = settings_of(found.options, dict(request.options), found.name)
+    ref, dist = _wishes(request, found)
+    net = None
+    if found.card.net:
+        from hdrq.nn.weights import load, native_encoding
+
+        if dist.reads == "code" and dist.encoding is None and dist.tonemapper is None:
+            native = native_encoding(found.card.net, request.weights)
+            if native != "srgb":  # the weights say which code they read; sRGB ones take pictures as stored
+                dist = replace(dist, encoding=native)
+                ref = replace(ref, encoding=native) if ref is not None else None
+        net = load(found.card.net, request.weights, dist.encoding or dist.reads)
+        if device is not None:
+            net = net.to(device)
+    elif request.weights:
+        raise UsageError(f"{found.name} has no weights; write {request.metric} without @{request.weights}")
+    where = torch.device(device) if device is not None else None
+    return Scorer(request, found, ref, dist, options, settings, net, dtype, where)
+
+
+def _wishes(request: Request, found: Metric) -> tuple[Wish | None, Wish]:
+    """What each side is handed; stages that the metric cannot use are refused here."""
+    card = found.card
+    encodings = [s for s in request.stages if s in names("encoding")]
+    toners = [s for s in request.stages if s not in encodings and s in names("tonemapper")]
+    channels = [s for s in request.stages if s in ("y", "luma")]
+    if max(len(encodings), len(toners), len(channels)) > 1:
+        raise UsageError(f"'{request}' names two stages of one kind; keep one")
+    if card.reads != "code" and (encodings or toners):
+        wants = "light" if card.reads in LIGHT else f"{card.reads} code"
+        raise DomainError(
+            f"{found.name} reads {wants} by itself; write {found.name} without {encodings or toners}:"
+        )
+
+    def wish(reads: str) -> Wish:
+        encoding = encodings[0] if encodings else None
+        if reads not in ("code", *LIGHT):
+            encoding = reads
+        return Wish(
+            reads,
+            encoding,
+            toners[0] if toners else None,
+            channels[0] if channels else None,
+            card.grey,
+            card.codes,
+            card.space,
+        )
+
+    return (None if card.reference is None else wish(card.reference_reads or card.reads)), wish(card.reads)

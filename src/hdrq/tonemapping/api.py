@@ -1,0 +1,60 @@
+"""hdrq.tonemap and hdrq.expand: operators by name, for images, tensors and files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from hdrq.encoding.displays import display as shelf_display
+from hdrq.encoding.photometry import Photometry, as_image, relabel
+from hdrq.io import read
+from hdrq.records import Display, Image
+from hdrq.registry import find
+from hdrq.tonemapping.tonemap import expand as expand_with
+from hdrq.tonemapping.tonemap import plan
+from hdrq.tonemapping.tonemap import tonemap as tonemap_with
+
+Source = Image | Tensor | np.ndarray | str | Path
+_CHOICES = ("colour", "saturation", "gamut", "bits", "dither", "seed")
+
+
+def tonemap(
+    image: Source,
+    operator: str,
+    *,
+    display: str | Display | None = None,
+    photometry: Photometry | None = None,
+    **options: Any,
+) -> Image:
+    """Code for a display of an image's light: `hdrq.tonemap(image, "reinhard", key=0.18)`.
+
+    image    an Image, a path, or a tensor (N, C, H, W) of light in cd/m²
+    display  what the result is shown on; None: an SDR display
+    options  of the operator by name, and colour=, saturation=, gamut=, bits=, dither=, seed=
+    """
+    screen = shelf_display(display) if isinstance(display, str) else display
+    choices = {key: options.pop(key) for key in _CHOICES if key in options and not _owns(operator, key)}
+    return tonemap_with(
+        _image(image, photometry), plan(operator, options, display=screen, **choices), photometry
+    )
+
+
+def expand(image: Source, operator: str, **options: Any) -> Image:
+    """Light, cd/m², of an SDR image: `hdrq.expand(image, "akyuz")`."""
+    found = find("expander", operator)
+    return expand_with(_image(image, None, "srgb"), found, found.settings(options))
+
+
+def _owns(operator: str, key: str) -> bool:
+    """Whether the operator has an option of this name itself."""
+    return key in find("tonemapper", operator).options
+
+
+def _image(source: Source, photometry: Photometry | None, domain: str = "nits") -> Image:
+    if isinstance(source, str | Path):
+        image = read(source)
+        return relabel(image, photometry) if photometry is not None else image
+    return as_image(source, domain)

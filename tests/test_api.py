@@ -1,0 +1,174 @@
+"""The public API: what `import hdrq` gives, from a notebook, a data loader and a training loop."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+import hdrq
+from hdrq.errors import DomainError, UnknownName, UsageError
+from hdrq.records import Image
+
+
+def light(seed: int = 0, side: int = 32) -> torch.Tensor:
+    return 5 + 300 * torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.fixture
+def files(tmp_path):
+    for seed, name in enumerate(("ref", "dist")):
+        hdrq.write(tmp_path / f"{name}.exr", Image(light(seed)), depth="float")
+    return tmp_path / "ref.exr", tmp_path / "dist.exr"
+
+
+def test_dir_is_complete_and_every_name_exists():
+    for name in [
+        "read",
+        "write",
+        "encode",
+        "decode",
+        "metric",
+        "score",
+        "tonemap",
+        "expand",
+        "merge",
+        "names",
+        "Image",
+        "Card",
+    ]:
+        assert name in dir(hdrq)
+    for name in dir(hdrq):
+        assert getattr(hdrq, name) is not None
+    with pytest.raises(AttributeError, match="hdrq has no 'scroe'"):
+        _ = hdrq.scroe  # type: ignore[attr-defined]
+
+
+def test_importing_costs_no_torch():
+    code = "import sys, hdrq; dir(hdrq); print('torch' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "False"
+
+
+def test_a_metric_takes_tensors_images_arrays_and_paths(files):
+    bound = hdrq.metric("pu21:ssim")
+    a, b = light(0), light(1)
+    value = bound(a, b)
+    assert isinstance(bound, torch.nn.Module)
+    assert torch.equal(value, bound(Image(a), Image(b)))
+    assert torch.equal(value, bound(*files))
+    assert torch.equal(value, bound(*(x[0].permute(1, 2, 0).numpy() for x in (a, b))))
+    assert torch.equal(value, bound(*(x.permute(0, 2, 3, 1).numpy() for x in (a, b))))
+    code = (a / 305 * 255).byte()[0].permute(1, 2, 0).numpy()
+    assert hdrq.metric("ssim")(code, code).item() == 1
+    with pytest.raises(UsageError, match="not list"):
+        bound([1, 2], [1, 2])  # type: ignore[arg-type]
+
+
+def test_a_metric_describes_its_value_and_takes_options_by_name():
+    bound = hdrq.metric("hdrvdp3", output="p-det")
+    assert (bound.better, bound.unit, bound.span, bound.best) == ("lower", "1", (0, 1), 0.0)
+    assert str(hdrq.metric("pu-ssim", variant="wang")) == "pu21:ssim,variant=wang"
+    with pytest.raises(UsageError, match="given twice"):
+        hdrq.metric("pu-ssim,variant=wang", variant="piq")
+    with pytest.raises(UsageError, match="no option 'varient'"):
+        hdrq.metric("pu-ssim", varient="piq")
+
+
+def test_a_metric_is_a_loss():
+    ref = light(0)
+    image = torch.nn.Parameter(light(1))
+    loss = hdrq.metric("pu21:mae")
+    optimiser = torch.optim.Adam([image], lr=5.0)
+    before = loss(ref, image).item()
+    for _ in range(5):
+        optimiser.zero_grad()
+        loss(ref, image).sum().backward()
+        optimiser.step()
+    assert loss(ref, image).item() < before
+
+
+def mine(ref: torch.Tensor, dist: torch.Tensor, *, power: float = 1.0) -> torch.Tensor:
+    return ((ref - dist).abs() ** power).mean((1, 2, 3))
+
+
+CARD = hdrq.Card(
+    title="Mine", unit="1", better="lower", span=(0, None), best=0.0, reads="code", source="here"
+)
+
+
+def test_a_function_and_a_card_are_a_metric():
+    bound = hdrq.metric(mine, card=CARD, stages="pu21", power=2.0)
+    assert torch.allclose(bound(light(0), light(1)), hdrq.metric("pu21:mse")(light(0), light(1)))
+    with pytest.raises(DomainError, match="pu21:mine"):
+        hdrq.metric(mine, card=CARD)(light(0), light(1))
+    with pytest.raises(UsageError, match="card="):
+        hdrq.metric(mine)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: hdrq.metric("pu-ssim", variant="wang"), lambda: hdrq.metric(mine, card=CARD, stages="pu21")],
+)
+def test_a_metric_pickles(make):
+    bound = make()
+    again = pickle.loads(pickle.dumps(bound))
+    assert str(again) == str(bound)
+    assert torch.equal(again(light(0), light(1)), bound(light(0), light(1)))
+
+
+def test_to_moves_the_precision():
+    bound = hdrq.metric("pu-psnr").to(torch.float64)
+    assert bound(light(0), light(1)).dtype == torch.float64
+    assert hdrq.metric("pu-psnr")(light(0), light(1)).dtype == torch.float32
+
+
+@pytest.mark.parametrize("text", ["pu21:ssim", "pu21:psnr", "pq:mae", "hlg:mse", "y:pu21:psnr", "log-rmse"])
+def test_unchecked_gives_the_same_numbers(text):
+    plain = hdrq.metric(text)(light(0), light(1))
+    assert torch.equal(hdrq.metric(text, checked=False)(light(0), light(1)), plain)
+
+
+def test_unchecked_metrics_compile_to_one_graph():
+    bound = hdrq.metric("pu21:mae", checked=False)
+    compiled = torch.compile(bound, backend="eager", fullgraph=True)
+    assert torch.allclose(compiled(light(0), light(1)), bound(light(0), light(1)))
+
+
+def test_score_understands_one_pair_one_metric_and_images(files):
+    rows = [
+        *hdrq.score(files, "pu-psnr"),
+        *hdrq.score([files], ["pu-psnr"]),
+        *hdrq.score([(str(files[0]), str(files[1]))], "pu-psnr"),
+        *hdrq.score((Image(light(0)), Image(light(1))), "pu-psnr"),
+        *hdrq.score(hdrq.Pair(dist=files[1], ref=files[0]), "pu-psnr"),
+    ]
+    assert len({r.value for r in rows}) == 1
+    assert rows[0].dist == str(files[1])
+    assert rows[3].dist == "(image)"
+
+
+def test_score_refuses_what_it_cannot_understand_in_one_line(files):
+    with pytest.raises(UsageError, match=r"one image was given .* compare two"):
+        hdrq.score(str(files[0]), ["pu-psnr"])
+    with pytest.raises(UsageError, match="a pair is"):
+        list(hdrq.score([(files[0], files[1], files[1])], ["pu-psnr"]))
+    with pytest.raises(UsageError, match="paths or Images"):
+        list(hdrq.score([(np.zeros(3), np.zeros(3))], ["pu-psnr"]))
+    with pytest.raises(UnknownName, match="did you mean"):
+        hdrq.score([files], "pu-psnrr")
+    with pytest.raises(UsageError, match="no metric is given"):
+        hdrq.score([files], [])
+    with pytest.raises(UsageError, match=r"no CUDA|there is no"):
+        hdrq.score([files], "pu-psnr", device="cuda:99")
+
+
+def test_tone_mapping_by_name(files):
+    image = hdrq.tonemap(files[0], "reinhard", key=0.18)
+    assert image.domain == "srgb"
+    assert torch.equal(image.pixels, hdrq.tonemap(hdrq.read(files[0]), "reinhard", key=0.18).pixels)
+    with pytest.raises(UsageError, match="no option"):
+        hdrq.tonemap(files[0], "reinhard", kee=0.18)
