@@ -10,11 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
+import hdrq
 from colorvideovdp import light_of, planes, stored, stored_clip
 from conftest import SHARED
 from hdrq.encoding.displays import display
 from hdrq.image.color import convert
-from hdrq.records import ADOBE_RGB, BT709, BT2020, Primaries
+from hdrq.records import ADOBE_RGB, BT709, BT2020, PRIMARIES, Image, Primaries
 from hdrq.scoring.features.cvvdp import pyramid, quality, vision
 from hdrq.scoring.metrics.cvvdp import _Space, cvvdp
 
@@ -47,6 +48,40 @@ def test_light_in_other_primaries_than_the_displays_has_the_number_of_the_displa
         *narrow, ppd=case["resolved"]["ppd"], primaries=BT709, display=display(case["display"]), maps=False
     )
     assert reading.value.item() == pytest.approx(case["JOD"], abs=tolerance(case))
+
+
+@pytest.mark.parametrize("number", range(len(OUTPUTS["stills"])))
+def test_files_on_a_display_of_the_shelf_have_the_number_of_the_program(number: int, golden_input) -> None:
+    """Code or light as a file holds it, through the display, the working primaries and the metric."""
+    case = OUTPUTS["stills"][number]
+    if isinstance(case["display"], dict):
+        return
+    shown = display(case["display"])
+    domain, primaries = ("nits" if shown.eotf == "light" else shown.eotf), PRIMARIES[shown.primaries]
+    ref, dist = (
+        Image(stored(case[side], golden_input).float(), domain, primaries) for side in ("ref", "test")
+    )
+    scorer = hdrq.metric("cvvdp", display=case["display"])
+    assert case["resolved"]["ppd"] in (pytest.approx(scorer.photometry.viewing.ppd), 12, 30, 120)
+    scorer = hdrq.metric("cvvdp", display=case["display"], ppd=case["resolved"]["ppd"])
+    with torch.inference_mode():
+        assert scorer(ref, dist).item() == pytest.approx(case["JOD"], abs=tolerance(case))
+
+
+@pytest.mark.parametrize("number", range(len(OUTPUTS["videos"])))
+def test_clips_on_a_display_of_the_shelf_have_the_number_of_the_program(number: int, golden_input) -> None:
+    case = OUTPUTS["videos"][number]
+    shown = display(case["display"])
+    domain, primaries = ("nits" if shown.eotf == "light" else shown.eotf), PRIMARIES[shown.primaries]
+    ref, dist = (stored_clip(case[side], case["frames"], golden_input).float() for side in ("ref", "test"))
+    asked = f"cvvdp,mode=video,frame_rate={case['fps']},padding={case.get('temp_padding', 'replicate')}"
+    scorer = hdrq.metric(asked, display=shown)
+    with torch.inference_mode():
+        whole = scorer.read(Image(ref, domain, primaries), Image(dist, domain, primaries), maps=False)
+        sides = ([Image(f[None], domain, primaries) for f in clip] for clip in (ref, dist))
+        streamed = scorer.read_frames(*sides)
+    assert whole.value.item() == pytest.approx(case["JOD"], abs=tolerance(case))
+    assert streamed.value.item() == pytest.approx(case["JOD"], abs=tolerance(case))
 
 
 def tolerance(case: dict) -> float:
