@@ -215,3 +215,13 @@ def test_the_command_draws_errors_in_magma_and_exposures_in_viridis(tmp_path):
         times = drawn.shape[1] // values.shape[1]
         body = drawn[: times * values.shape[0] : times, ::times].astype(float)
         np.testing.assert_allclose(body, table[np.floor(values * 255 + 0.5).astype(int)], atol=4)
+
+
+def test_exposures_go_from_the_brightest_luminance_to_the_upper_median():
+    """Reinhard's curve gives 0.85 at 17/3; of four luminances the third is the median, as in the program."""
+    from hdrq.scoring.features.exposure_series import exposure_series
+
+    grey = torch.tensor([8.0, 1.0, 2.0, 4.0], dtype=torch.float64).view(1, 1, 2, 2).expand(-1, 3, -1, -1)
+    stops = exposure_series(grey, "reinhard", None, None, 0)
+    assert stops == pytest.approx([np.log2(17 / 3 / 8), np.log2(17 / 3 / 4)])
+    assert exposure_series(grey, "reinhard", -3.0, 1.5, 0) == pytest.approx([-3.0, -1.875, -0.75, 0.375, 1.5])

@@ -237,3 +237,26 @@ def test_metrics_of_one_call_share_the_planes_of_light(monkeypatch):
         tpsnr(ref, dist, transfer="pq")
         tosnr(ref, dist, transfer="pq")
     assert len(made) == 2
+
+
+def test_mpsnr_of_hdrtools_counts_all_fifty_stops_and_nothing_beyond():
+    """Lights at which the darkest and the brightest exposure are the only ones to tell a difference, against the definition."""
+    ref = (
+        torch.tensor([60000.0, 50000.0, 3e-7, 2e-6, 1.0], dtype=torch.float64)
+        .view(1, 1, 1, 5)
+        .expand(-1, 3, -1, -1)
+    )
+    for pixel in range(5):
+        a, b = ref[..., pixel : pixel + 1].clone(), 1.1 * ref[..., pixel : pixel + 1]
+        errors = []
+        for stop in range(-34, 16):
+            p, q = (
+                (255 * (2.0**stop * x.clamp(max=65504.0)) ** (1 / 2.2)).clamp(max=255).round()[0, 0, 0, 0]
+                for x in (a, b)
+            )
+            if 0 < p < 255:
+                errors.append(float(p - q) ** 2)
+        expected = sum(errors) / len(errors) if errors else 65504.0**2
+        assert mpsnr(a, b, variant="hdrtools").value.item() == pytest.approx(
+            10 * torch.tensor(255**2 / expected).log10().item(), abs=1e-4
+        )
