@@ -316,3 +316,18 @@ def test_a_clip_with_a_frame_of_another_size_is_an_error(folders) -> None:
     (row,) = hdrq.score([folders], [CLIP], device="cpu")
     assert "differs from" in row.error
     assert "f004.exr" in row.error
+
+
+def test_a_clip_has_a_map_of_every_frame(folders, tmp_path) -> None:
+    import hdrq
+    from hdrq.scoring.batch import Settings
+
+    settings = Settings(device="cpu", maps=tmp_path / "maps")
+    (row,) = hdrq.score([folders], [CLIP], settings=settings)
+    assert row.status == "ok", row.error
+    written = sorted((tmp_path / "maps").glob("*.exr"))
+    assert len(written) == 8
+    assert len(list((tmp_path / "maps").glob("*.png"))) == 8
+    ref, dist = (x.float() for x in pair(40, 56, 8))
+    maps = cvvdp(ref, dist, ppd=45.0, mode="video", frame_rate=24).map
+    assert torch.allclose(hdrq.read(written[5]).pixels, maps[5:6], atol=1e-5)

@@ -83,9 +83,15 @@ _WHOLE_SPAN = {  # maps from 0 to 1: colour scale, and what it means
 
 
 def write_map(
-    folder: Path, row: Score, scorer: Scorer, reading: Reading, background: Image, scale: str = "trichromatic"
+    folder: Path,
+    row: Score,
+    scorer: Scorer,
+    reading: Reading,
+    background: Image,
+    scale: str = "trichromatic",
+    number: str = "",
 ) -> tuple[Path, Path]:
-    """Write FOLDER/TEST.METRIC.exr and .png; returns their paths.
+    """Write FOLDER/TEST.METRIC.exr and .png; returns their paths. A clip's frames are TEST.METRIC.00000.exr and so on.
 
     The EXR has the map's own values. In the PNG dark is the best value there can be (or that there is) and
     yellow the worst, over a grey picture of the reference; probabilities of detection have HDR-VDP's colours. Maps of
@@ -93,11 +99,18 @@ def write_map(
     """
     if reading.map is None:
         raise FileError(f"{scorer} has no map")
+    if len(reading.map) > 1:
+        written = []
+        for n in range(len(reading.map)):
+            one = replace(reading, map=reading.map[n : n + 1])
+            behind = background.with_pixels(background.pixels[n : n + 1])
+            written.append(write_map(folder, row, scorer, one, behind, scale, f".{n:05d}"))
+        return written[0]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(f"{folder} cannot be made: {error.strerror}") from error
-    stem = folder / f"{Path(row.dist).stem}.{re.sub(r'[^A-Za-z0-9+.=_-]+', '_', row.metric)}"
+    stem = folder / f"{Path(row.dist).stem}.{re.sub(r'[^A-Za-z0-9+.=_-]+', '_', row.metric)}{number}"
     coloured, kind = reading.map.shape[1] == 3, reading.shows or scorer.metric.card.map
     values = (reading.map[:1] if coloured else reading.map[:1, :1]).float().cpu()
     numbers, picture = stem.with_name(stem.name + ".exr"), stem.with_name(stem.name + ".png")
