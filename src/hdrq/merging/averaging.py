@@ -1,4 +1,4 @@
-"""Frames to radiance: every frame is added to running sums, strip by strip, and then forgotten."""
+"""Frames averaged to radiance: every frame is added to running sums, strip by strip."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def weight_of(strip: Strip, tables: Tables, k: int, weigh: Weigh) -> Tensor:
         low = at.floor().long().clamp(max=len(table) - 2)
         w = (table[low] + (at - low) * (table[low + 1] - table[low]))[None].expand(strip.codes.shape)
     else:
-        w = table.take(strip.codes.long())
+        w = look_up(strip.codes, table)
         w = w.mean(0, keepdim=True).expand(w.shape) if weigh == "mean" else w
     if strip.near_clipped is not None:
         w = w * ~(
@@ -199,7 +199,7 @@ def _share(numerator: Tensor, light: Tensor) -> Tensor:
 
 
 def _variance(light: Tensor, calibration: Calibration, tables: Tables) -> Tensor:
-    """Of exposures in the response's units."""
+    """Variance of exposures in the response's units."""
     white = float(calibration.response.curve[-1].max())
     return calibration.noise.variance((light / white).clamp(min=0)) * white**2
 

@@ -1,4 +1,4 @@
-"""Exposure fusion frame by frame: once for the sum of the weights, once for the blend."""
+"""Exposure fusion of a stack, frame by frame: one pass for the sum of the weights, one for the blend."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def fuse(
 
 
 def _scored(stack: ExposureStack, alignment: Alignment, k: int, weights, device) -> tuple[Tensor, Tensor]:
-    """A whole frame in place, code 0..1 in float32, and how good its pixels look."""
+    """A whole frame in place, code 0..1 in float32, and the quality of its pixels."""
     codes, seen, levels = [], [], 256
     for strip in strips(stack, alignment, k, device):
         codes.append(strip.codes)
@@ -41,7 +41,7 @@ def _scored(stack: ExposureStack, alignment: Alignment, k: int, weights, device)
     code = torch.cat(codes, 1).float() * torch.tensor(1 / (levels - 1), dtype=torch.float32)
     if stack.sensor:
         code = develop(code, stack.sensor, 1.0).clamp_(max=1)
-    if stack.domain in ("linear", "nits"):  # as it would look; light itself is too dark to be judged
+    if stack.domain in ("linear", "nits"):  # the quality measures are for display code
         code = linear_to_srgb(code)
     return code, quality(code[None], *weights)[0] * torch.cat(seen, 1).clamp(min=1e-9)
 

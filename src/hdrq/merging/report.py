@@ -41,7 +41,7 @@ class FrameReport:
 
 @dataclass(frozen=True)
 class MergeReport:
-    """What a merge found. bias, rms: stops between neighbours; stops: dynamic range; scale: in words, with its factor;
+    """The record of a merge. bias, rms: stops between neighbours; stops: dynamic range; scale: in words, with its factor;
     raw: levels and white balance of raw files."""
 
     frames: tuple[FrameReport, ...]

@@ -1,4 +1,4 @@
-"""How far a code of an exposure is believed, from its distance to black and to clipping.
+"""Weights of codes, from their distance to black and to clipping.
 
 Every weight is a function of x, the code over the largest code (0..1), any shape, and gives 0..1.
 """
@@ -18,7 +18,7 @@ Array = np.ndarray
 
 
 def flat(x: Array) -> Array:
-    """Every code alike."""
+    """The same weight for every code."""
     return np.ones_like(x)
 
 
@@ -71,12 +71,12 @@ def plateau(x: Array) -> Array:
 
 
 def identity(x: Array) -> Array:
-    """Brighter is better."""
+    """Weight that grows with the code."""
     return x
 
 
 def reverse(x: Array) -> Array:
-    """Darker is better."""
+    """Weight that falls with the code."""
     return 1 - x
 
 

