@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from math import exp
 
 import numpy as np
 import torch
@@ -12,7 +11,6 @@ from torch import Tensor
 
 from hdrq.image.arithmetic import root
 from hdrq.image.color import mix
-from hdrq.image.filters import pad, separable
 from hdrq.image.sharing import shared
 
 ABSORBANCE = np.array(
@@ -42,28 +40,42 @@ class Bands:
     activity: Tensor
 
 
-@lru_cache(maxsize=8)
-def _taps(sigma: float) -> tuple[float, ...]:
-    reach = max(1, int(2.25 * sigma))
-    return tuple(exp(-(i * i) / (2 * sigma * sigma)) for i in range(-reach, reach + 1))
-
-
 def blur(x: Tensor, sigma: float) -> Tensor:
-    """Cut Gaussian whose taps inside the frame sum to 1; the one of five taps mirrors, edge pixel repeated."""
-    taps = x.new_tensor(_taps(sigma))
-    if len(taps) == 5:
-        return separable(x, taps / taps.sum(), border="symmetric")
-    reach = len(taps) // 2
-    smooth = separable(pad(x, reach, reach, reach, reach, "zero"), taps)
-    return smooth / _inside(taps, x.shape[-2])[:, None] / _inside(taps, x.shape[-1])
+    """Cut Gaussian whose taps inside the frame sum to 1; the one of five taps mirrors, edge pixel repeated.
+
+    As products with banded matrices: for up to 33 taps faster on a CPU than shifted additions.
+    """
+    for dim in (-2, -1):
+        parts = []
+        for start, stop, weights in _blocks(x.shape[dim], sigma, x.dtype, x.device):
+            near = x.narrow(dim, start, stop - start)
+            parts.append(weights @ near if dim == -2 else near @ weights.T)
+        x = torch.cat(parts, dim)
+    return x
 
 
-def _inside(taps: Tensor, n: int) -> Tensor:
-    """Sum of the taps that fall on 0 .. n - 1, around each of them."""
-    sums = torch.cat((taps.new_zeros(1), taps.double().cumsum(0)))
-    at, reach = torch.arange(n, device=taps.device), len(taps) // 2
-    first, last = (reach - at).clamp(min=0), (reach + n - at).clamp(max=len(taps))
-    return (sums[last] - sums[first]).to(taps)
+@lru_cache(maxsize=128)
+def _blocks(
+    n: int, sigma: float, dtype: torch.dtype, device: torch.device, most: int = 64
+) -> list[tuple[int, int, Tensor]]:
+    """(first and last sample read, weights) of every `most` outputs along a line of n samples."""
+    reach = max(1, int(2.25 * sigma))
+    away = np.arange(-reach, reach + 1)
+    taps = np.exp(-(away**2) / (2 * sigma * sigma))
+    found = []
+    for top in range(0, n, most):
+        at = np.arange(top, min(top + most, n))
+        source = at[:, None] + away
+        if reach == 2:
+            source = np.where(source < 0, -1 - source, np.where(source >= n, 2 * n - 1 - source, source))
+        inside = (source >= 0) & (source < n)
+        start, stop = int(source[inside].min()), int(source[inside].max()) + 1
+        matrix = np.zeros((len(at), stop - start))
+        rows, columns = np.nonzero(inside)
+        np.add.at(matrix, (rows, source[inside] - start), taps[columns])
+        matrix /= matrix.sum(1, keepdims=True)
+        found.append((start, stop, torch.as_tensor(matrix, dtype=dtype, device=device)))
+    return found
 
 
 @shared
