@@ -211,7 +211,7 @@ def test_frames_come_in_natural_order(tmp_path):
         (("--temporal", "-3"), "a time constant in frames above 0"),
         (("--temporal", "3"), "--temporal needs the frames of a film"),
         (("--optimize", "niqe"), "prefers overexposed ones"),
-        (("--set", "key=nan"), "key=nan is not within"),
+        (("--set", "key=nan"), "key=nan is not a number"),
         (("--set", "key=-1"), "key=-1 is not within"),
         (("--operator", "ward-1997", "--set", "bins=1"), "bins=1 is not within"),
         (("--operator", "ward-1997", "--set", "bins=2.5"), "not a whole number"),
