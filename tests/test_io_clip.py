@@ -89,6 +89,36 @@ def test_halved_chroma_of_a_flat_colour_and_of_a_ramp(tmp_path):
         assert torch.allclose(pixels[0], torch.tensor(128 / 255))
 
 
+@pytest.mark.parametrize(
+    ("matrix", "kr", "kb"),  # ITU-T H.273, table 4
+    [
+        (1, 0.2126, 0.0722),
+        (4, 0.30, 0.11),
+        (5, 0.299, 0.114),
+        (6, 0.299, 0.114),
+        (7, 0.212, 0.087),
+        (9, 0.2627, 0.0593),
+    ],
+)
+def test_the_matrix_comes_from_the_tags(tmp_path, matrix, kr, kb):
+    (y, cb, cr), *_ = store(tmp_path / "x.mkv", "yuv444p", 8, True, tags=(1, 13, matrix), count=1)
+    red, green, blue = read(tmp_path / "x.mkv").pixels[0].double().numpy()
+    assert np.allclose(kr * red + (1 - kr - kb) * green + kb * blue, y / 255, atol=1e-6)
+    assert np.allclose((blue - y / 255) / (2 * (1 - kb)), (cb - 128) / 255, atol=1e-6)
+    assert np.allclose((red - y / 255) / (2 * (1 - kr)), (cr - 128) / 255, atol=1e-6)
+
+
+def test_chroma_of_bt2020_sits_on_the_top_left(tmp_path):
+    for primaries, between in ((9, 0.0), (1, 0.5)):
+        _, cb, _ = store(tmp_path / "x.mkv", "yuv420p", 8, True, tags=(primaries, 13, 9), count=1)[0]
+        red, green, blue = read(tmp_path / "x.mkv").pixels[0].double().numpy()
+        luma = 0.2627 * red + 0.678 * green + 0.0593 * blue
+        chroma = (blue - luma) / 1.8814 * 255 + 128
+        # column 2 lies on a sample; row 2 does in BT.2020 only, else a quarter of a step from it
+        expected = cb[1, 1] if between == 0 else 0.25 * cb[0, 1] + 0.75 * cb[1, 1]
+        assert chroma[2, 2] == pytest.approx(expected, abs=0.01)
+
+
 def test_frames_are_chosen_and_streamed(tmp_path):
     path = tmp_path / "x.mkv"
     stored = store(path, "gray", 8, True, tags=(1, 13, 1), count=7)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 import pytest
 import torch
@@ -130,6 +132,18 @@ def test_png_states_light_level_and_mastering_display(tmp_path):
     image = code_of("pq", BT2020)
     write(tmp_path / "x.png", image, display=(1000, 0.005))
     said = mastering(tmp_path / "x.png")
+    data = (tmp_path / "x.png").read_bytes()
+    chromaticities = struct.unpack_from(">8H", data, data.index(b"mDCV") + 4)
+    assert chromaticities == (
+        35400,
+        14600,
+        8500,
+        39850,
+        6550,
+        2300,
+        15635,
+        16450,
+    )  # BT.2020 in steps of 0.00002
     most, mean = light_level(image)
     assert most == pytest.approx(float(LIGHT.max()), rel=1e-4)
     assert mean == pytest.approx(float(LIGHT.amax(1).mean()), rel=1e-4)
