@@ -14,8 +14,7 @@ from hdrq.registry import names
 
 
 @click.command(short_help="Encode light to PU21, PQ, HLG, sRGB ... and back.")
-@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
-@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, metavar="IN... OUT", type=click.Path(path_type=Path))
 @click.option(
     "--to",
     metavar="ENCODING",
@@ -34,10 +33,14 @@ from hdrq.registry import names
 )
 @click.option("--compression", metavar="NAME", help="Of EXR: none, rle, zips, zip, piz, pxr24, b44, dwaa ...")
 @click.option(
-    "--suffix", metavar=".EXT", default=".exr", show_default=True, help="Of the files, for a folder."
+    "--suffix",
+    metavar=".EXT",
+    default=".exr",
+    show_default=True,
+    help="Suffix of the files written when OUT is a folder.",
 )
-def encode(source: Path, target: Path, to: str | None, back: bool, **options: Any) -> None:
-    """Encode the light of a file, or of a folder of files; --decode goes back.
+def encode(paths: tuple[Path, ...], to: str | None, back: bool, **options: Any) -> None:
+    """Encode the light of files, or of folders of files; --decode goes back.
 
     \b
     hdrq encode scene.exr scene.png --to pq
@@ -49,7 +52,9 @@ def encode(source: Path, target: Path, to: str | None, back: bool, **options: An
         raise click.UsageError("name an encoding with --to", click.get_current_context())
     from hdrq.encoding.convert import convert, targets
 
-    jobs = targets(source, target, options["suffix"])
+    if len(paths) < 2:
+        raise click.UsageError("give one or more inputs and an output", click.get_current_context())
+    jobs = targets(paths[:-1], paths[-1], options["suffix"])
     done = convert(
         jobs,
         to=to,

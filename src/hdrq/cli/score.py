@@ -13,8 +13,8 @@ import click
 from hdrq.cli import options as _options
 from hdrq.cli import progress as _progress
 from hdrq.cli import tables as _tables
-from hdrq.cli._resume import Kept, mark_of
-from hdrq.cli.app import NOTHING_DONE, SOME_FAILED, say
+from hdrq.cli._resume import Kept, files_of, mark_of, refuse_unwritable
+from hdrq.cli.app import INTERRUPTED, NOTHING_DONE, SOME_FAILED, say
 from hdrq.errors import FileError, UsageError
 from hdrq.registry import names
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     *("ref", "dist", "metric", "value", "unit", "better", "display", "viewing", "weights", "version"),
-    *("how", "extra", "settings", "status", "error"),
+    *("how", "extra", "settings", "files", "status", "error"),
 )
 
 
@@ -105,12 +105,20 @@ def score(paths: tuple[str, ...], metrics: tuple[str, ...], **options: Any) -> N
     matched = _pairs(paths, options["pairs"], any(s.full_reference for s in bound), sequences)
     for name in matched.lonely:
         say(f"hdrq: {name} has no partner and is left out")
+    refuse_unwritable(options["output"], options["maps"])
     mark = mark_of(photometry, settings)
     kept = Kept(options["output"], options["resume"], mark)
-    rows = list(_rows(matched.pairs, [str(s) for s in bound], metrics, photometry, settings, kept, mark))
+    try:
+        rows = list(_rows(matched.pairs, [str(s) for s in bound], metrics, photometry, settings, kept, mark))
+    except KeyboardInterrupt:
+        if kept.journal is None:
+            raise
+        say(f"hdrq: interrupted; the rows so far are in {kept.journal.path}; add --resume to go on")
+        raise SystemExit(INTERRUPTED) from None
     if options["sort"]:
         rows = _sorted(rows, str(bound[0]))
-    _write(rows, format, options["output"], [str(s) for s in bound], matched.pairs)
+    table = kept.merged(rows) if format != "table" else rows
+    _write(table, format, options["output"], [str(s) for s in bound], matched.pairs)
     kept.done()
     failed = sum(r["status"] != "ok" for r in rows)
     if failed == len(rows):
@@ -195,6 +203,8 @@ def _rows(
             row = _as_row(next(fresh), mark)
             _report(row, said)
             if row["status"] == "ok":
+                if kept.journal is not None:
+                    row["files"] = files_of(row["ref"], row["dist"])
                 kept.add(row)
             yield row
 
@@ -204,7 +214,7 @@ def _ref(pair: Pair) -> str:
 
 
 def _as_row(found: Score, mark: str) -> dict[str, Any]:
-    row = asdict(found) | {"settings": mark}
+    row = asdict(found) | {"settings": mark, "files": ""}
     carried = row.pop("carried")
     return {k: row[k] for k in COLUMNS} | {k: v for k, v in carried.items() if k not in row}
 
@@ -245,7 +255,8 @@ def _write(
 ) -> None:
     if format != "table":
         carried = [k for p in pairs for k in p.carried if k not in COLUMNS]
-        columns = [*COLUMNS, *dict.fromkeys(carried)]
+        earlier = [k for row in rows for k in row if k not in COLUMNS]
+        columns = [*COLUMNS, *dict.fromkeys((*carried, *earlier))]
         _tables.write_text(_tables.text_of(rows, format, columns), output)
         return
     by_pair: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,16 +42,44 @@ class Converted:
     error: str = ""
 
 
-def targets(source: Path, target: Path, suffix: str) -> list[tuple[Path, Path]]:
-    """(input, output) of one file, or of every picture of a folder."""
-    if source.is_dir():
+def targets(source: Path | Sequence[Path], target: Path, suffix: str) -> list[tuple[Path, Path]]:
+    """(input, output) of one file, or of several files and every image of folders.
+
+    Outputs that would share a name are told apart by the input's suffix or folder. No output is an input.
+
+    raises  UsageError where an output would overwrite an input
+    """
+    sources = [source] if isinstance(source, Path) else list(source)
+    suffix = suffix if suffix.startswith(".") else f".{suffix}"
+    if len(sources) == 1 and not sources[0].is_dir() and not target.is_dir():
+        jobs = [(sources[0], target)]
+    else:
         if target.exists() and not target.is_dir():
-            raise UsageError(f"{source} is a folder, so {target} must be one too")
-        found = pictures(source)
-        if not found:
-            raise FileError(f"{source} holds no picture hdrq reads; see: hdrq list formats")
-        return [(p, (target / p.relative_to(source)).with_suffix(suffix)) for p in found]
-    return [(source, target / source.with_suffix(suffix).name if target.is_dir() else target)]
+            raise UsageError(f"{target} is a file; several inputs need a folder to be written to")
+        jobs = []
+        for place in sources:
+            found = pictures(place) if place.is_dir() else [place]
+            if not found:
+                raise FileError(f"{place} holds no image that hdrq reads; see: hdrq list formats")
+            tops = place if place.is_dir() else place.parent
+            jobs += [(p, target / p.relative_to(tops).parent / (p.stem + suffix)) for p in found]
+        jobs = _told_apart(jobs, suffix)
+    inputs = {p.resolve() for p, _ in jobs}
+    for _, out in jobs:
+        if out.resolve() in inputs:
+            raise UsageError(f"{out} is an input and would be overwritten; write to another folder or name")
+    return jobs
+
+
+def _told_apart(jobs: list[tuple[Path, Path]], suffix: str) -> list[tuple[Path, Path]]:
+    """The same outputs, those that share a name with their input's suffix in it, then with its folder."""
+    for name in (lambda p: p.name + suffix, lambda p: f"{p.parent.name}-{p.name}{suffix}"):
+        counts = Counter(out for _, out in jobs)
+        jobs = [(p, out if counts[out] == 1 else out.with_name(name(p))) for p, out in jobs]
+    twice = [out for out, count in Counter(out for _, out in jobs).items() if count > 1]
+    if twice:
+        raise UsageError(f"two inputs would both be written to {twice[0]}; convert them one at a time")
+    return jobs
 
 
 def convert(

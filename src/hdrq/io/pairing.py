@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from unicodedata import normalize
 
 from hdrq.errors import FileError, UsageError
 from hdrq.io import by_suffix
@@ -35,7 +36,7 @@ def pictures(folder: Path) -> list[Path]:
 def _by_stem(folder: Path) -> dict[str, Path]:
     named: dict[str, Path] = {}
     for p in pictures(folder):
-        stem = p.relative_to(folder).with_suffix("").as_posix()
+        stem = normalize("NFC", p.relative_to(folder).with_suffix("").as_posix())
         if stem in named:
             raise UsageError(
                 f"{folder} holds both {named[stem].name} and {p.name}; which one is meant? Use --pairs"

@@ -133,6 +133,7 @@ def _rows(
     wants_ref = any(s.full_reference for s in bound)
     wanted = (p for p in _first_checked(pairs, bound, photometry) if not all(skip(p, str(s)) for s in bound))
     asked = (p if wants_ref else replace(p, ref=None) for p in wanted)
+    taken: dict[Path, tuple[str, str]] = {}
     streamed = all(s.streams for s in bound) and not settings.match_response and settings.maps is None
     for pair, ref, dist, error in opened(asked, settings.jobs, settings.layer, settings.view, streamed):
         todo = [s for s in bound if not skip(pair, str(s))]
@@ -143,7 +144,7 @@ def _rows(
             continue
         with sharing(), torch.inference_mode():
             clip = streamed and any(is_folder(side) for side in (pair.ref, pair.dist))
-            yield from _pair_rows(pair, ref, dist, todo, photometry, settings, clip)
+            yield from _pair_rows(pair, ref, dist, todo, photometry, settings, taken, clip)
 
 
 def _first_checked(pairs: Iterable[Pair], bound: list[Scorer], photometry: Photometry) -> Iterator[Pair]:
@@ -170,6 +171,7 @@ def _pair_rows(
     bound: list[Scorer],
     photometry: Photometry,
     settings: Settings,
+    taken: dict[Path, tuple[str, str]],
     streamed: bool = False,
 ) -> Iterator[Score]:
     device = device_of(settings.device)
@@ -198,9 +200,10 @@ def _pair_rows(
                 # here, for what draws maps takes as long to import as many a score
                 from hdrq.scoring.error_maps import write_map
 
-                write_map(
-                    settings.maps, row, s, reading, ref if ref is not None else dist, settings.map_colours
-                )
+                try:
+                    write_map(settings.maps, row, s, reading, ref or dist, settings.map_colours, taken)
+                except (HdrqError, OSError) as error:  # a map that cannot be written costs no value
+                    row = replace(row, how="; ".join(filter(None, (row.how, f"map not written: {error}"))))
         except HdrqError as error:
             if settings.fail_fast:
                 raise

@@ -90,6 +90,7 @@ def write_map(
     background: Image,
     scale: str = "trichromatic",
     number: str = "",
+    taken: dict[Path, tuple[str, str]] | None = None,
 ) -> tuple[Path, Path]:
     """Write FOLDER/TEST.METRIC.exr and .png; returns their paths. A clip's frames are TEST.METRIC.00000.exr and so on.
 
@@ -104,13 +105,14 @@ def write_map(
         for n in range(len(reading.map)):
             one = replace(reading, map=reading.map[n : n + 1])
             behind = background.with_pixels(background.pixels[n : n + 1])
-            written.append(write_map(folder, row, scorer, one, behind, scale, f".{n:05d}"))
+            written.append(write_map(folder, row, scorer, one, behind, scale, f".{n:05d}", taken))
         return written[0]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(f"{folder} cannot be made: {error.strerror}") from error
-    stem = folder / f"{Path(row.dist).stem}.{re.sub(r'[^A-Za-z0-9+.=_-]+', '_', row.metric)}{number}"
+    stem = _stem(folder, row, {} if taken is None else taken)
+    stem = stem.with_name(stem.name + number)
     coloured, kind = reading.map.shape[1] == 3, reading.shows or scorer.metric.card.map
     values = (reading.map[:1] if coloured else reading.map[:1, :1]).float().cpu()
     numbers, picture = stem.with_name(stem.name + ".exr"), stem.with_name(stem.name + ".png")
@@ -130,6 +132,21 @@ def write_map(
 
         Picture.fromarray(rgb).save(part, format="png")
     return numbers, picture
+
+
+def _stem(folder: Path, row: Score, taken: dict[Path, tuple[str, str]]) -> Path:
+    """FOLDER/TEST.METRIC, with folders and the reference before it where another pair of this run has that name.
+
+    taken  the pair of every name given so far
+    """
+    dist, metric = Path(row.dist), re.sub(r"[^A-Za-z0-9+.=_-]+", "_", row.metric)
+    longer = "-".join(part for part in (*dist.parent.parts, dist.name) if part not in ("/", "..", "."))
+    for name in (dist.stem, f"{dist.parent.name}-{dist.stem}", longer, f"{longer}-{Path(row.ref).stem}"):
+        path = folder / f"{name}.{metric}"
+        if taken.setdefault(path, (row.ref, row.dist)) == (row.ref, row.dist):
+            return path
+    number = len(taken)
+    return folder / f"{longer}-{number}.{metric}"
 
 
 def _luminance(image: Image, scorer: Scorer) -> Tensor:

@@ -42,7 +42,7 @@ def parse(text: str) -> Request:
         raise UsageError(f"an option is given twice in '{text}'")
     head, _, weights = head.partition("@")
     *stages, name = (
-        part.lower().replace("++", "pp") for part in head.split(":")
+        part.lower().replace("++", "pp").replace("_", "-") for part in head.split(":")
     )  # norvdpnet++ is a file norvdpnetpp
     stages = [_SHORT.get(stage, stage) for stage in stages]
     if name not in names("metric"):

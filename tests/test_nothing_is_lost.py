@@ -1,0 +1,151 @@
+"""No command loses what is there: rows of earlier runs, inputs, outputs that share a name."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+import hdrq
+from hdrq.cli.encode import encode as encode_command
+from hdrq.cli.score import score as score_command
+from hdrq.encoding.convert import targets
+from hdrq.errors import FileError, UsageError
+from hdrq.records import Image
+from hdrq.scoring.batch import Settings
+
+
+def light(path: Path, seed: int) -> Path:
+    random = torch.Generator().manual_seed(seed)
+    hdrq.write(path, Image(5 + 90 * torch.rand(1, 3, 24, 24, generator=random)), depth="float")
+    return path
+
+
+def run(command, *arguments) -> None:
+    done = CliRunner().invoke(command, [str(a) for a in arguments], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+
+
+def rows(path: Path) -> dict[tuple[str, str], dict[str, str]]:
+    with path.open(newline="") as f:
+        return {(Path(r["dist"]).name, r["metric"]): r for r in csv.DictReader(f)}
+
+
+@pytest.fixture
+def three(tmp_path):
+    return [light(tmp_path / f"{n}.exr", i) for i, n in enumerate("rab")]
+
+
+def test_a_resumed_table_keeps_rows_that_this_call_did_not_ask_for(three, tmp_path):
+    ref, a, b = three
+    out = tmp_path / "scores.csv"
+    run(score_command, ref, a, "-m", "pu-psnr,pu-mae", "-o", out)
+    before = rows(out)
+    run(score_command, ref, b, "-m", "pu-psnr", "-o", out, "--resume")
+    after = rows(out)
+    assert set(after) == {*before, ("b.exr", "pu21:psnr")}
+    assert all(after[key]["value"] == before[key]["value"] for key in before)
+    run(score_command, ref, a, "-m", "pu-psnr", "--scale", "2", "-o", out, "--resume")
+    assert set(rows(out)) == set(after)
+    assert rows(out)[("a.exr", "pu21:psnr")]["value"] != before[("a.exr", "pu21:psnr")]["value"]
+
+
+def test_rows_of_files_that_changed_are_computed_again(three, tmp_path):
+    ref, a, _ = three
+    out = tmp_path / "scores.csv"
+    run(score_command, ref, a, "-m", "pu-psnr", "-o", out)
+    before = rows(out)[("a.exr", "pu21:psnr")]
+    light(a, 77)
+    run(score_command, ref, a, "-m", "pu-psnr", "-o", out, "--resume")
+    assert rows(out)[("a.exr", "pu21:psnr")]["value"] != before["value"]
+
+
+def test_rows_of_files_that_were_only_touched_are_kept(three, tmp_path, monkeypatch):
+    ref, a, _ = three
+    out = tmp_path / "scores.csv"
+    run(score_command, ref, a, "-m", "pu-psnr", "-o", out)
+    a.write_bytes(a.read_bytes())
+    monkeypatch.setattr("hdrq.scoring.scorer.Scorer.read", lambda *a, **k: pytest.fail("was computed again"))
+    run(score_command, ref, a, "-m", "pu-psnr", "-o", out, "--resume")
+
+
+def test_an_output_that_cannot_be_written_is_found_before_the_first_score(three, tmp_path, monkeypatch):
+    monkeypatch.setattr("hdrq.scoring.scorer.Scorer.read", lambda *a, **k: pytest.fail("scored first"))
+    for output in (tmp_path / "none" / "scores.csv", tmp_path):
+        with pytest.raises(FileError):
+            run(score_command, *three[:2], "-m", "pu-psnr", "-o", output, "--format", "csv")
+    with pytest.raises(FileError, match="cannot be written"):
+        run(score_command, *three[:2], "-m", "pu-psnr", "--map", three[2] / "maps")
+
+
+def test_an_interrupted_run_says_how_to_go_on(three, tmp_path, monkeypatch):
+    def stop(*a, **k):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hdrq.scoring.scorer.Scorer.read", stop)
+    arguments = [str(x) for x in (*three[:2], "-m", "pu-psnr", "-o", tmp_path / "s.csv")]
+    done = CliRunner().invoke(score_command, arguments)
+    assert done.exit_code == 130
+    assert "--resume" in done.output
+
+
+def test_no_input_is_overwritten(three, tmp_path):
+    ref, _, _ = three
+    for given, out in ((ref, ref), (tmp_path, tmp_path), ([ref, three[1]], tmp_path)):
+        with pytest.raises(UsageError, match="would be overwritten"):
+            targets(given, out, ".exr")
+
+
+def test_outputs_of_one_stem_are_told_apart(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "other").mkdir()
+    for name in ("in/x.exr", "in/x.pfm", "other/x.exr"):
+        light(tmp_path / name, 1) if name.endswith("exr") else hdrq.write(
+            tmp_path / name, Image(torch.rand(1, 3, 4, 4))
+        )
+    jobs = targets(tmp_path / "in", tmp_path / "out", "png")
+    assert sorted(out.name for _, out in jobs) == ["x.exr.png", "x.pfm.png"]
+    jobs = targets([tmp_path / "in" / "x.exr", tmp_path / "other" / "x.exr"], tmp_path / "out", ".png")
+    assert len({out for _, out in jobs}) == 2
+
+
+def test_encode_takes_several_inputs(three, tmp_path):
+    run(encode_command, *three, tmp_path / "out", "--to", "pq", "--suffix", "png")
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.png", "b.png", "r.png"]
+
+
+def test_maps_of_test_images_that_share_a_name_do_not_overwrite_each_other(tmp_path):
+    pairs = []
+    for seed, folder in enumerate(("one", "two")):
+        (tmp_path / folder).mkdir()
+        pairs.append((light(tmp_path / f"r{seed}.exr", seed), light(tmp_path / folder / "x.exr", 10 + seed)))
+    maps = tmp_path / "maps"
+    done = list(hdrq.score(pairs, "pu-ssim", settings=Settings(maps=maps)))
+    assert [r.status for r in done] == ["ok", "ok"]
+    assert len(list(maps.glob("*.exr"))) == len(list(maps.glob("*.png"))) == 2
+
+
+def test_a_map_that_cannot_be_written_costs_no_value(three, monkeypatch):
+    def refuse(*a, **k):
+        raise FileError("the disk is full")
+
+    monkeypatch.setattr("hdrq.scoring.error_maps.write_map", refuse)
+    (row,) = hdrq.score(three[:2], "pu-ssim", settings=Settings(maps=Path("maps")))
+    assert row.status == "ok"
+    assert "map not written: the disk is full" in row.how
+
+
+def test_names_pair_whatever_their_unicode_form(tmp_path):
+    from hdrq.io.pairing import pair_folders
+
+    for folder, name in (("refs", "caf\u00e9"), ("dists", "cafe\u0301")):
+        (tmp_path / folder).mkdir()
+        light(tmp_path / folder / f"{name}.exr", 1)
+    assert len(pair_folders(tmp_path / "refs", tmp_path / "dists").pairs) == 1
+
+
+def test_an_underscore_is_as_good_as_a_hyphen_in_a_name():
+    assert str(hdrq.metric("pu21:ms_ssim")) == "pu21:ms-ssim"
