@@ -443,11 +443,11 @@ def test_start_weights_bring_the_options_of_their_network() -> None:
 
 
 def test_images_smaller_than_the_crop_are_named(images, tmp_path) -> None:
-    io.write(tmp_path / "tiny.png", Image(torch.rand(1, 3, 40, 50), "srgb", bits=8))
+    io.write(tmp_path / "tiny.png", Image(torch.rand(1, 3, 40, 80), "srgb", bits=8))
     task = Task(("pu21:gmsd",), "norvdpnet++", (images, tmp_path / "tiny.png"), ("noise",), n=8, crop=64)
     rows, _, left = build_set(task, Cache(tmp_path / "scores.sqlite"))
     assert rows
-    assert any("tiny.png is 50x40, smaller than --crop 64" in line for line in left)
+    assert any("tiny.png is 80x40, smaller than --crop 64" in line for line in left)
 
 
 def test_an_output_that_turns_the_direction_turns_the_quality(rows) -> None:
