@@ -331,3 +331,11 @@ def test_a_clip_has_a_map_of_every_frame(folders, tmp_path) -> None:
     ref, dist = (x.float() for x in pair(40, 56, 8))
     maps = cvvdp(ref, dist, ppd=45.0, mode="video", frame_rate=24).map
     assert torch.allclose(hdrq.read(written[5]).pixels, maps[5:6], atol=1e-5)
+
+
+def test_the_background_of_an_almost_even_image_keeps_its_contrast() -> None:
+    from hdrq.scoring.features.cvvdp.maps import backdrop
+
+    plane = torch.tensor([[[1.0, 1.2, 1.5]]], dtype=torch.float64)
+    b = plane.log()
+    assert torch.allclose(backdrop(plane), b / (b.max() + 1e-3) * 0.6 + 0.2, atol=1e-12)
