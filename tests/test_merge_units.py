@@ -10,7 +10,9 @@ import pytest
 import torch
 from PIL import Image as Picture
 
+from hdrq.image.warp import apply
 from hdrq.io.exposures import exif_exposure
+from hdrq.merging.alignment.ecc import _scaled
 from hdrq.merging.alignment.mtb import common_cut, difference, grey, mtb_shift
 from hdrq.merging.alignment.resample import Strip
 from hdrq.merging.averaging import Tables, weight_of
@@ -23,7 +25,7 @@ from hdrq.merging.response.exposure_ratios import exposure_ratios
 from hdrq.merging.response.samples import Samples
 from hdrq.merging.weights import keep_ends, weight_table
 from hdrq.registry import find
-from shooting import scene
+from shooting import scene, turned
 
 
 def test_apex_values_give_time_and_aperture(tmp_path: Path) -> None:
@@ -273,3 +275,13 @@ def test_bitmaps_differ_by_the_share_of_used_pixels() -> None:
     share, room = common_cut(np.arange(256, dtype=np.uint8)[None], np.arange(256, dtype=np.uint8)[None])
     assert share == pytest.approx(0.5, abs=0.01)
     assert room == 127
+
+
+def test_homographies_of_averaged_frames_keep_pixel_centres() -> None:
+    """Pixel x of a frame averaged over 4 pixels has its centre at 4 x + 1.5 of the frame."""
+    h = turned(3, 5, -8, (100, 140))
+    x, y = np.array([0.0, 7.0, 20.0]), np.array([3.0, 0.0, 15.0])
+    u, v = apply(_scaled(h, 4), x, y)
+    full_u, full_v = apply(h, 4 * x + 1.5, 4 * y + 1.5)
+    assert 4 * u + 1.5 == pytest.approx(full_u)
+    assert 4 * v + 1.5 == pytest.approx(full_v)
