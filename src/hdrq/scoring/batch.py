@@ -201,7 +201,7 @@ def _pair_rows(
                 from hdrq.scoring.error_maps import write_map
 
                 try:
-                    write_map(settings.maps, row, s, reading, ref or dist, settings.map_colours, taken)
+                    write_map(settings.maps, row, s, reading, ref or dist, settings.map_colours, taken=taken)
                 except (HdrqError, OSError) as error:  # a map that cannot be written costs no value
                     row = replace(row, how="; ".join(filter(None, (row.how, f"map not written: {error}"))))
         except HdrqError as error:
