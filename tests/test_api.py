@@ -172,3 +172,10 @@ def test_tone_mapping_by_name(files):
     assert torch.equal(image.pixels, hdrq.tonemap(hdrq.read(files[0]), "reinhard", key=0.18).pixels)
     with pytest.raises(UsageError, match="no option"):
         hdrq.tonemap(files[0], "reinhard", kee=0.18)
+
+
+def test_tone_mapping_takes_arrays(files):
+    light = hdrq.read(files[0])
+    mapped = hdrq.tonemap(light, "reinhard")
+    array = light.pixels[0].permute(1, 2, 0).numpy()
+    assert torch.equal(hdrq.tonemap(array, "reinhard").pixels, mapped.pixels)

@@ -116,11 +116,13 @@ def tonemap(context: click.Context, paths: tuple[Path, ...], **options: Any) -> 
     task = task_of(given)
     refuse_idle(task, given)
     sources, target = _split(paths, options["output"])
-    if target is None and task != "optimize" and options["save_params"] is None:
+    other = {"compare": _compare, "expand": _expand, "enhance": _enhance}.get(task)
+    if target is None and (other is not None or (task != "optimize" and options["save_params"] is None)):
         raise UsageError("name the file to write, OUT or -o FILE")
-    {"compare": _compare, "expand": _expand, "enhance": _enhance}.get(task, _tonemap)(
-        sources, target, options, given
-    )
+    if other is not None and target is not None:
+        other(sources, target, options, given)
+    else:
+        _tonemap(sources, target, options, given)
 
 
 def _split(paths: tuple[Path, ...], output: Path | None) -> tuple[list[Path], Path | None]:

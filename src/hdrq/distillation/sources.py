@@ -109,7 +109,7 @@ def _listed(where: Path) -> list[tuple[Path, str]]:
     except OSError as error:
         raise FileError(f"{where} cannot be read: {error.strerror}") from error
     pairs = read_manifest(lines, str(where), where.parent)
-    return [(Path(p.dist).resolve(), p.carried.get("scene") or Path(p.dist).stem) for p in pairs]
+    return [(Path(str(p.dist)).resolve(), p.carried.get("scene") or Path(str(p.dist)).stem) for p in pairs]
 
 
 def _sha256(path: Path) -> str:

@@ -93,10 +93,8 @@ class Photometry:
         """The photometry of the files of one side."""
         if side == Side():
             return self
-        scaled = {"scale": side.scale, "peak": None, "white": None} if side.scale is not None else {}
-        return replace(
-            self, display=side.display or self.display, domain=side.domain or self.domain, **scaled
-        )
+        own = replace(self, display=side.display or self.display, domain=side.domain or self.domain)
+        return own if side.scale is None else replace(own, scale=side.scale, peak=None, white=None)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ def thumbnails(pair: Pair, side: int = 240) -> dict[str, str]:
     found: dict[str, Tensor] = {}
     light = False
     for name, path in (("ref", pair.ref), ("dist", pair.dist)):
-        if path is None or not Path(path).is_file():
+        if not isinstance(path, str | Path) or not Path(path).is_file():
             continue
         try:
             image = _small(read(path), side)

@@ -160,7 +160,7 @@ def join(pairs: Iterable[Pair], names: Iterable[str]) -> dict[str, str]:
     """{name in a table: str(pair.dist)}: equal texts, else the longest common end of the path that is unique."""
     ends: dict[str, set[str]] = {}
     for pair in pairs:
-        parts = Path(pair.dist).as_posix().split("/")
+        parts = Path(str(pair.dist)).as_posix().split("/")
         for i in range(len(parts)):
             ends.setdefault("/".join(parts[i:]).casefold(), set()).add(str(pair.dist))
     found = {}

@@ -24,7 +24,7 @@ def frame_files(folder: str | Path) -> list[Path]:
 
 def both_files(pair: Pair) -> tuple[list[Path], list[Path], list[str]]:
     """(reference frames, test frames, those without partner) of a pair; frames of two folders are paired by number."""
-    ref, dist = Path(pair.ref or ""), Path(pair.dist)
+    ref, dist = Path(str(pair.ref or "")), Path(str(pair.dist))
     refs, dists = frame_files(ref), frame_files(dist)
     if not (ref.is_dir() and dist.is_dir()):
         return refs, dists, []

@@ -213,11 +213,12 @@ def span_of(values: Tensor, scorer: Scorer) -> tuple[float, float]:
     card = scorer.metric.card
     sample = values.flatten()[:: max(1, values.numel() // 100_000)]
     known = {"similarity": 1.0, "difference": 0.0}.get(card.map, scorer.best)
-    fixed = known is not None and np.isfinite(known)
+    best = known if known is not None and np.isfinite(known) else None
     if card.map == "similarity" or (scorer.better == "higher" and card.map == ""):
-        return float(known if fixed else sample.max()), float(torch.quantile(sample, 0.005))
-    best = float(known) if fixed else min(0.0, float(sample.min()))
-    return best, float(torch.quantile(sample, 0.995))
+        return float(sample.max() if best is None else best), float(torch.quantile(sample, 0.005))
+    return min(0.0, float(sample.min())) if best is None else float(best), float(
+        torch.quantile(sample, 0.995)
+    )
 
 
 def _with_legend(

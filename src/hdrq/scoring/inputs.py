@@ -27,9 +27,10 @@ def pairs_of(given: Pairs, full_reference: bool) -> Iterator[Pair]:
                 f"one image was given ({_short(given)}) and the metrics compare two; give (reference, test) or a list of pairs"
             )
         return iter([Pair(dist=given)])
-    flat = isinstance(given, tuple | list) and all(isinstance(g, str | Path | Image) for g in given)
-    if full_reference and flat and len(given) == 2:
-        return iter([Pair(ref=given[0], dist=given[1])])
+    if full_reference and isinstance(given, tuple | list) and len(given) == 2:
+        ref, dist = given
+        if isinstance(ref, str | Path | Image) and isinstance(dist, str | Path | Image):
+            return iter([Pair(ref=ref, dist=dist)])
     if not isinstance(given, Iterable):
         raise UsageError(f"pairs are (reference, test) paths or Images, not {type(given).__name__}")
     return (_pair(item, full_reference) for item in given)

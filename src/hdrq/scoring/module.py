@@ -56,9 +56,9 @@ class MetricModule(nn.Module):
             return self.read(ref, dist).value
         return self._unchecked(ref, dist)
 
-    def read(self, ref: Pixels | None, dist: Pixels | None = None, maps: bool = True) -> Reading:
+    def read(self, ref: Pixels, dist: Pixels | None = None, maps: bool = True) -> Reading:
         """Value, map, further numbers and notes of a pair or batch."""
-        return self.scorer.read(_pixels(ref), _pixels(dist), maps=maps)
+        return self.scorer.read(pixels_of(ref), None if dist is None else pixels_of(dist), maps=maps)
 
     @property
     def better(self) -> Better:
@@ -178,9 +178,9 @@ def _text(value: Any) -> str:
     return "auto" if value is None else str(value)
 
 
-def _pixels(pixels: Pixels | None) -> Image | Tensor | None:
-    """Whatever a caller has, as an Image or a tensor of light."""
-    if pixels is None or isinstance(pixels, Image | Tensor):
+def pixels_of(pixels: Pixels) -> Image | Tensor:
+    """Whatever a caller has, as an Image or a tensor of light: arrays are (H, W), (H, W, C) or (N, H, W, C)."""
+    if isinstance(pixels, Image | Tensor):
         return pixels
     if isinstance(pixels, str | Path):
         return read(pixels)

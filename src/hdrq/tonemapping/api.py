@@ -13,6 +13,7 @@ from hdrq.encoding.photometry import Photometry, as_image, relabel
 from hdrq.io import read
 from hdrq.records import Display, Image
 from hdrq.registry import find
+from hdrq.scoring.module import pixels_of
 from hdrq.tonemapping.tonemap import expand as expand_with
 from hdrq.tonemapping.tonemap import plan
 from hdrq.tonemapping.tonemap import tonemap as tonemap_with
@@ -57,4 +58,4 @@ def _image(source: Source, photometry: Photometry | None, domain: str = "nits") 
     if isinstance(source, str | Path):
         image = read(source)
         return relabel(image, photometry) if photometry is not None else image
-    return as_image(source, domain)
+    return as_image(pixels_of(source), domain)

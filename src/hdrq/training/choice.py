@@ -233,7 +233,7 @@ def _looked_at(asked: Asked) -> tuple[bool, int, str]:
     for number, pair in enumerate(dataset.pairs(locate(dataset, asked.data))):
         if number == _LOOKED_AT:
             break
-        image = io.read(pair.dist)
+        image = io.read(str(pair.dist))
         first = first or str(pair.dist)
         light = light or image.domain not in ("srgb", "gamma")
         side = min(side, *image.size)

@@ -57,7 +57,7 @@ def flip_error(ref: Tensor, dist: Tensor, ppd: float) -> Tensor:
     """
     opponents = [mix(image.clamp(0, 1), _TO_OPPONENT) for image in (ref, dist)]
     colour = _colour_difference(*(_seen(o, ppd) for o in opponents))
-    feature = _feature_difference(*(o[:, :1] for o in opponents), ppd)
+    feature = _feature_difference(opponents[0][:, :1], opponents[1][:, :1], ppd)
     differs = colour > 0
     return torch.where(differs, torch.where(differs, colour, 1.0) ** (1 - feature), 0.0)
 

@@ -81,8 +81,7 @@ def _worst(
     worst = ref.new_full((1, 1, *ref.shape[-2:]), -1.0)
     where = torch.zeros_like(worst)
     for place, stop in enumerate(stops):
-        shots = (develop(image * 2.0**stop, curve) for image in (ref, dist))
-        errors = flip_error(*shots, ppd)
+        errors = flip_error(develop(ref * 2.0**stop, curve), develop(dist * 2.0**stop, curve), ppd)
         where = torch.where(errors > worst, place / max(len(stops) - 1, 1), where)
         worst = torch.maximum(worst, errors)
     return worst, where

@@ -39,11 +39,9 @@ def psnr_hvs_m(ref: Tensor, dist: Tensor) -> Tensor:
     weights, masking = (spectra[0].new_tensor(t) for t in (SENSITIVITY, MASKING))
     masked = torch.maximum(*(_energy(p, s, masking) for p, s in zip(pieces, spectra)))
     threshold = masked[..., None, None] / masking
-    threshold = (
-        torch.cat([torch.zeros_like(threshold[..., :1, :1]), threshold[..., :1, 1:]], -1),
-        threshold[..., 1:, :],
-    )
-    seen = ((spectra[0] - spectra[1]).abs() - torch.cat(threshold, -2)).clamp(min=0)
+    first_row = torch.cat([torch.zeros_like(threshold[..., :1, :1]), threshold[..., :1, 1:]], -1)
+    threshold = torch.cat([first_row, threshold[..., 1:, :]], -2)
+    seen = ((spectra[0] - spectra[1]).abs() - threshold).clamp(min=0)
     return decibels((seen * weights).square().mean((1, 2, 3, 4)), WHITE**2)
 
 
