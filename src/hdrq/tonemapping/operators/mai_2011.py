@@ -38,14 +38,15 @@ def mai_2011(
     program = variant == "pfstools"
     y = luminance(light, XYZ_WEIGHTS).clamp(min=1e-30)
     middle = torch.zeros_like(y[:, :, :1, :1]) if program else log_mean(y, 0.0).log10()
-    place = ((y.log10() - middle) / _STEP + _SPAN).detach()
+    centre = _SPAN + (0.0 if program else 0.5)  # of the bins, where the middle lies
+    place = ((y.log10() - middle) / _STEP + centre).detach()
     counts = torch.stack([_histogram(frame) for frame in place]).to(light)
     share = follow("histogram", counts / counts.sum(1, keepdim=True))
     some = share > 0
     slope = torch.where(some, torch.where(some, share, 1.0) ** power, 0.0)
     slope = slope / slope.sum(1, keepdim=True)
     knots = torch.nn.functional.pad(slope.cumsum(1), (1, 0))
-    at = (light.clamp(min=1e-30).log10() - middle) / _STEP + _SPAN + (1 if program else 0)
+    at = (light.clamp(min=1e-30).log10() - middle) / _STEP + centre + (1 if program else 0)
     low = at.detach().clamp(0, 2 * _SPAN - 1).long()
     rows = torch.arange(len(light), device=light.device).view(-1, 1, 1, 1)
     return knots[rows, low] + slope[rows, low] * (at - low).clamp(0, 1)
