@@ -56,7 +56,11 @@ def state():
         "allocator": allocator(),
     }
 
-import OpenEXR, tifffile, imagecodecs, imageio.v3, PIL.Image, av  # what they do on import is theirs
+import OpenEXR, tifffile, imagecodecs, imageio.v3, PIL.Image  # what they do on import is theirs
+try:
+    import av
+except ImportError:  # the extra for clips
+    pass
 PIL.Image.init()
 before = state()
 import hdrq, hdrq.io, hdrq.encoding.file_info
