@@ -35,3 +35,13 @@ def test_links_and_pictures_lead_somewhere(page: Path) -> None:
 def test_no_page_names_a_path_of_this_machine() -> None:
     for page in [*(ROOT / "docs").glob("*.md"), ROOT / "README.md", ROOT / "NOTICE"]:
         assert not re.search(r"/(work|root|home)/\w", page.read_text(encoding="utf-8")), page.name
+
+
+def test_modules_that_the_architecture_page_names_exist() -> None:
+    named = re.findall(
+        r"`(\w+(?:/\w+)+\.py)`", (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    )
+    assert len(named) > 10
+    homes = (ROOT / "src" / "hdrq", ROOT / "src" / "hdrq" / "evaluation", ROOT)
+    for module in named:
+        assert any((home / module).exists() for home in homes), module

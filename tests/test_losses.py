@@ -85,3 +85,9 @@ def test_losses_mix_by_weight_and_refuse_the_unknown() -> None:
     assert mixed({"mae": 2, "pearson": 0.5}, pred, label).item() == pytest.approx(total.item())
     with pytest.raises(UsageError, match="there is no loss"):
         mixed({"huber": 1}, pred, label)
+
+
+def test_mae_and_mse_are_means_of_differences() -> None:
+    pred, label = torch.tensor([1.0, 4.0, -2.0]), torch.tensor([2.0, 2.0, -2.0])
+    assert float(LOSSES["mae"](pred, label)) == pytest.approx(1.0)
+    assert float(LOSSES["mse"](pred, label)) == pytest.approx(5 / 3)
