@@ -42,6 +42,6 @@ def test_modules_that_the_architecture_page_names_exist() -> None:
         r"`(\w+(?:/\w+)+\.py)`", (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     )
     assert len(named) > 10
-    homes = (ROOT / "src" / "hdrq", ROOT / "src" / "hdrq" / "evaluation", ROOT)
+    homes = (ROOT / "src", ROOT / "src" / "hdrq", ROOT / "src" / "hdrq" / "evaluation", ROOT)
     for module in named:
         assert any((home / module).exists() for home in homes), module
