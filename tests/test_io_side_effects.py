@@ -11,7 +11,8 @@ import json, logging, os, random, sys, warnings
 import numpy as np, torch
 
 def allocator():
-    # glibc moves its own bound between mapped and kept blocks when a large block is freed, unless somebody set it
+    # whether glibc still maps a large block by itself: mallopt(M_MMAP_MAX) would end that. The block is larger than any
+    # hole that freed pictures may have left in the heap, and none of it is touched
     import ctypes
     libc = ctypes.CDLL(None)
     if not hasattr(libc, "mallinfo2"):
@@ -21,7 +22,7 @@ def allocator():
         _fields_ = [(n, ctypes.c_size_t) for n in names.split()]
     libc.mallinfo2.restype = Info
     before = libc.mallinfo2().hblks
-    block = np.ones(64 << 17)  # 64 MB: mapped where nobody forbade it
+    block = np.empty(4 << 30, np.uint8)
     mapped = libc.mallinfo2().hblks > before
     del block
     return mapped
