@@ -339,3 +339,15 @@ def test_the_background_of_an_almost_even_image_keeps_its_contrast() -> None:
     plane = torch.tensor([[[1.0, 1.2, 1.5]]], dtype=torch.float64)
     b = plane.log()
     assert torch.allclose(backdrop(plane), b / (b.max() + 1e-3) * 0.6 + 0.2, atol=1e-12)
+
+
+def test_the_programs_colours_are_float16_before_they_meet_the_background() -> None:
+    from hdrq.scoring.features.cvvdp.maps import backdrop, drawn
+
+    plane = scene(24, 24)[:, 1]
+    seen = torch.linspace(0, 0.4, 24 * 24, dtype=torch.float64).view(1, 24, 24)
+    colours = drawn(seen, plane, "threshold") / backdrop(plane)
+    free = drawn(seen, plane, "threshold", repaired=True) / backdrop(plane)
+    assert torch.allclose(colours, colours.half().double(), rtol=1e-12)
+    assert torch.equal(colours.half(), free.half())
+    assert (free - free.half().double()).abs().max() > 1e-4

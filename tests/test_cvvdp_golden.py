@@ -197,15 +197,29 @@ def test_every_step_of_a_clip(golden_input) -> None:
 
 @pytest.mark.parametrize("name", [n for n in OUTPUTS["debug"]["cases"] if n.startswith("heatmap")])
 def test_heat_maps(name: str, golden_input) -> None:
-    """Raw maps are stored as float16, and colours are mixed in it: half a step of 2**-11 and one and a half."""
+    """Maps are stored as float16: at most half a step from ours where the same colour was chosen.
+
+    A colour is rounded to float16 before it is multiplied by the grey image. Where float32 differs from ours by less than
+    1e-6 just at a border between two steps, the stored colour is the neighbouring step: and ours is
+    off by more than 3e-4 in at most 0.2 % of the pixels.
+    Light is given in float32, as the program has it: the codes of an 8-bit image make a histogram of single spikes, some of
+    them at the border of two bins of the grey image.
+    """
     case = dict(OUTPUTS["debug"]["cases"][name])
     case["resolved"] = next(c["resolved"] for c in OUTPUTS["stills"] if c["display"] == case["display"])
-    want = np.load(FOLDER / case["file"])[name.removeprefix("heatmap_")].astype(np.float64)
-    ref, dist = light_of_both(case, golden_input)
+    want = torch.from_numpy(np.load(FOLDER / case["file"])[name.removeprefix("heatmap_")])
+    ref, dist = (light.float() for light in light_of_both(case, golden_input))
     reading = cvvdp(ref, dist, ppd=case["resolved"]["ppd"], heatmap=case["heatmap"])
     step = case["stride"]
-    found = reading.map[0, :, ::step, ::step].numpy()
+    found = reading.map[0, :, ::step, ::step]
     assert reading.value.item() == pytest.approx(case["JOD"], abs=2e-5)
-    assert np.abs(found - want).max() < (3e-4 if case["heatmap"] == "raw" else 8e-4)
-    assert np.abs(found - want).mean() < 1.5e-4
-    assert reading.map.mean().item() == pytest.approx(case["mean"], abs=5e-5)
+    assert reading.map.mean().item() == pytest.approx(case["mean"], abs=5e-6)
+    error = (found - want.float()).abs()
+    close = error < 3e-4
+    if case["heatmap"] == "raw":
+        assert close.all()
+        return
+    assert close.float().mean() > 0.998
+    assert (found.half() == want).float().mean() > 0.992
+    one_step = 2.0**-9  # of float16 between 2 and 4, where the largest colours are; the grey image is at most 0.8
+    assert error.max() < 0.8 * one_step / 2 + 3e-4

@@ -95,7 +95,7 @@ def cvvdp(
                   level of which one side is odd and the other even
                 - one channel of luminance is taken for the red-green and yellow-violet channels, too
                 - coloured maps lie over the test image, which the program calls the reference
-                - coloured maps go on in a straight line beyond their last colour and then clip
+                - coloured maps go on in a straight line beyond their last colour and then clip, and round colours to float16
     heatmap     raw: 1 - JOD/10 at each pixel. threshold, supra-threshold: colours for 0 to 1, or 0 to 3, JOD over the image
     extra       a, rg, yv, trans: difference in a channel (achromatic, red-green, yellow-violet, transient), weighted and
                 pooled over bands. KEY_band0 .. KEY_base: the same in one band, unweighted, RMS over the frame, finest band

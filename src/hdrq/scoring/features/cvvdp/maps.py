@@ -32,7 +32,8 @@ def drawn(seen: Tensor, luminance: Tensor, heatmap: Heatmap, *, repaired: bool =
     seen       pooled difference (1, H, W), before jod()
     luminance  (1, H, W), cd/m², of the image that colours lie over
     repaired   the program goes on in a straight line from the last colour and then clips, which shows strong errors in
-               colours that the legend lacks; repaired=True stays at the last colour
+               colours that the legend lacks, and rounds colours to float16 before it multiplies them by the grey image;
+               repaired=True stays at the last colour and rounds nothing
     """
     raw = 1 - jod(seen) / 10
     if heatmap == "raw":
@@ -46,7 +47,10 @@ def drawn(seen: Tensor, luminance: Tensor, heatmap: Heatmap, *, repaired: bool =
     if repaired:
         share = share.clamp(max=1)
     low, high = (rgb[i][0].movedim(-1, 0) for i in (at, at + 1))
-    return ((low * (1 - share) + high * share) * backdrop(luminance)).clamp(0, 1)
+    mixed = low * (1 - share) + high * share
+    if not repaired:
+        mixed = mixed.half().to(x.dtype)
+    return (mixed * backdrop(luminance)).clamp(0, 1)
 
 
 def backdrop(luminance: Tensor) -> Tensor:
