@@ -221,5 +221,7 @@ def test_heat_maps(name: str, golden_input) -> None:
         return
     assert close.float().mean() > 0.998
     assert (found.half() == want).float().mean() > 0.992
-    one_step = 2.0**-9  # of float16 between 2 and 4, where the largest colours are; the grey image is at most 0.8
+    one_step = (
+        2.0**-9
+    )  # of float16 between 2 and 4, where the largest colours are; the grey image is at most 0.8
     assert error.max() < 0.8 * one_step / 2 + 3e-4
