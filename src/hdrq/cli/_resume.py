@@ -136,6 +136,7 @@ def _read_back(path: Path) -> list[dict[str, Any]]:
         return []
     try:
         text = path.read_text(encoding="utf-8")
+        rows: list[dict[str, Any]]
         if path.suffix == ".json":
             rows = json.loads(text)
         elif path.suffix == ".jsonl":

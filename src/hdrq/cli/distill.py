@@ -16,7 +16,7 @@ from hdrq.scoring.request import split_requests
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hdrq.distillation.distill import Task
+    from hdrq.distillation.task import Task
 
 _USUAL = "jpegxt,jpeg-pu,noise,blur"
 
@@ -126,7 +126,7 @@ def distill(**options: Any) -> None:
 
 
 def _task(options: dict[str, Any]) -> Task:
-    from hdrq.distillation.distill import Task
+    from hdrq.distillation.task import Task
 
     settings = {}
     for text in options["settings"]:
@@ -189,8 +189,8 @@ def _follow(records: Iterator[Any]) -> None:
 
     from hdrq.distillation.distill import Distilled, Note
     from hdrq.distillation.teacher_scores import Scored
+    from hdrq.training.checkpoint import Validation
     from hdrq.training.train import Step
-    from hdrq.training.validation import Validation
 
     shown = tqdm(disable=not sys.stderr.isatty(), dynamic_ncols=True, leave=False)
     for record in records:

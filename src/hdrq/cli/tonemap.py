@@ -100,7 +100,7 @@ def _complete(kind: str) -> Any:
 @_options.device_option
 @_options.light_options
 @click.pass_context
-def tonemap(context: click.Context, paths: tuple[Path, ...], **options: Any) -> None:
+def tonemap(context: click.Context, /, paths: tuple[Path, ...], **options: Any) -> None:
     """Tone-map HDR images for a display (--display, default sdr): files, patterns, folders.
 
     \b

@@ -122,7 +122,8 @@ class RenderedRows(ImageCache):
         made_of += [] if kind == "ref" else [row.distortion, row.level, row.seed]
         place = self.folder / (hashlib.sha256(repr(made_of).encode()).hexdigest()[:24] + ".npy")
         if self.keep and place.exists():
-            return np.load(place).astype(np.float32)
+            result: np.ndarray = np.load(place).astype(np.float32)
+            return result
         half = self._rendered(row, kind == "ref")[0].half().numpy()
         if self.keep:
             with io.atomic(place) as part:

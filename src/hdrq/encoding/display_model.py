@@ -29,7 +29,8 @@ def gain_offset_gamma(code: Tensor, d: Display) -> Tensor:
     if d.eotf == "bt1886":
         root_white, root_black = d.peak_nits ** (1 / 2.4), d.black_nits ** (1 / 2.4)
         a, b = (root_white - root_black) ** 2.4, root_black / (root_white - root_black)
-        return a * (v + b) ** 2.4 + d.reflected_nits
+        result: Tensor = a * (v + b) ** 2.4 + d.reflected_nits
+        return result
     if d.eotf == "linear":
         curve = v
     elif d.eotf == "srgb":
@@ -64,7 +65,8 @@ def show_hlg(code: Tensor, d: Display) -> Tensor:
     if d.lift != "scaled":
         return show(light, d)
     black, gain = raised(d)
-    return light * (gain / d.peak_nits) + black
+    result: Tensor = light * (gain / d.peak_nits) + black
+    return result
 
 
 def with_white(light: Tensor, display: Display | None, white: float | None) -> Tensor:

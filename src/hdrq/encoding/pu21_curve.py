@@ -41,7 +41,8 @@ def _encoder(parameters: Parameters) -> Callable[..., Tensor]:
     def curve(nits: Tensor) -> Tensor:
         x = nits.clamp(DARKEST, BRIGHTEST).log2().mul(p4).exp2()
         lift = (x - x0) * slope / (1 + p3 * x)
-        return (lift.log1p() * p5).expm1().mul(p7 * p6 / WHITE).clamp(min=0)
+        result: Tensor = (lift.log1p() * p5).expm1().mul(p7 * p6 / WHITE).clamp(min=0)
+        return result
 
     def encode(nits: Tensor, white: float = 100.0) -> Tensor:
         """Code of absolute luminance.

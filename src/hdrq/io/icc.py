@@ -280,7 +280,8 @@ def profile(primaries: Primaries) -> bytes:
 def _bradford(white: np.ndarray) -> np.ndarray:
     """Adaptation from a white (XYZ) to D50."""
     there, here = CONE @ white, CONE @ np.array(D50)
-    return np.linalg.inv(CONE) @ np.diag(here / there) @ CONE
+    result: np.ndarray = np.linalg.inv(CONE) @ np.diag(here / there) @ CONE
+    return result
 
 
 D50 = (0.9642, 1.0, 0.8249)

@@ -54,7 +54,8 @@ class Bits:
         return self.u32((0, 0), (0, 1), (4, 2), (6, 18))
 
     def f16(self) -> float:
-        return struct.unpack("<e", struct.pack("<H", self.u(16)))[0]
+        result: float = struct.unpack("<e", struct.pack("<H", self.u(16)))[0]
+        return result
 
     def xy(self) -> tuple[float, float]:
         """Signed millionths."""

@@ -234,7 +234,8 @@ def _unpack_old(path: Path, body: np.ndarray, pixels: int) -> np.ndarray:
     source = np.maximum.accumulate(np.where(repeat, 0, index))[: last + 1]
     count = np.minimum(count[: last + 1], pixels)
     count[-1] -= ends[last] - pixels
-    return quads[np.repeat(source, count)]
+    result: np.ndarray = quads[np.repeat(source, count)]
+    return result
 
 
 def write(path: Path, image: Image, *, provenance: dict[str, Any] | None = None) -> tuple[str, ...]:

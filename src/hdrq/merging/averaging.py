@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -69,8 +69,8 @@ class Tables:
         calibration: Calibration,
         weighting: Weighting,
         survey: Survey,
-        device,
-        dtype,
+        device: torch.device | str,
+        dtype: torch.dtype,
     ) -> Tables:
         x = np.linspace(0, 1, levels)
         curve = calibration.response.table(levels)
@@ -124,10 +124,15 @@ def weight_of(strip: Strip, tables: Tables, k: int, weigh: Weigh) -> Tensor:
 class Sums:
     """Σ numerator, Σ denominator and, where asked for, Σ of squared shares of noise; (C, H, W) each."""
 
-    def __init__(self, shape: tuple[int, int, int], dtype: torch.dtype, device, uncertain: bool) -> None:
+    def __init__(
+        self, shape: tuple[int, int, int], dtype: torch.dtype, device: torch.device | str, uncertain: bool
+    ) -> None:
         self.numerator = torch.zeros(shape, dtype=dtype, device=device)
         self.denominator = torch.zeros(shape, dtype=dtype, device=device)
         self.noise = torch.zeros(shape, dtype=torch.float32, device=device) if uncertain else None
+
+
+Ghosts = Callable[[int, Strip, Tensor, Tables], Tensor | None]  # frame, strip, its light, its tables
 
 
 def combine(
@@ -136,7 +141,7 @@ def combine(
     calibration: Calibration,
     weighting: Weighting,
     *,
-    ghosts: Callable[[int, Strip, Tensor, Tables], Tensor | None] | None = None,
+    ghosts: Ghosts | None = None,
     frames: list[int] | None = None,
     uncertain: bool = False,
     device: torch.device | str = "cpu",
@@ -201,10 +206,20 @@ def _share(numerator: Tensor, light: Tensor) -> Tensor:
 def _variance(light: Tensor, calibration: Calibration, tables: Tables) -> Tensor:
     """Variance of exposures in the response's units."""
     white = float(calibration.response.curve[-1].max())
-    return calibration.noise.variance((light / white).clamp(min=0)) * white**2
+    result: Tensor = calibration.noise.variance((light / white).clamp(min=0)) * white**2
+    return result
 
 
-def _weighed(stack, alignment, calibration, weighting, order, ghosts, dtype, device) -> Iterator[tuple]:
+def _weighed(
+    stack: ExposureStack,
+    alignment: Alignment,
+    calibration: Calibration,
+    weighting: Weighting,
+    order: Sequence[int],
+    ghosts: Ghosts | None,
+    dtype: torch.dtype,
+    device: torch.device | str,
+) -> Iterator[tuple[int, Strip, Tensor, Tensor, Tables]]:
     """(frame, strip, light, weight, tables) of every strip of every frame."""
     cache: dict[int, Tables] = {}
     for k in order:
@@ -221,7 +236,13 @@ def _weighed(stack, alignment, calibration, weighting, order, ghosts, dtype, dev
 
 
 def _fill_holes(
-    radiance: Tensor, denominator: Tensor, stack, alignment, calibration, weighting, device
+    radiance: Tensor,
+    denominator: Tensor,
+    stack: ExposureStack,
+    alignment: Alignment,
+    calibration: Calibration,
+    weighting: Weighting,
+    device: torch.device | str,
 ) -> None:
     """HDR Toolbox's holes: whole pixels from the shortest frame where the middle one is bright, else the longest."""
     order = stack.order

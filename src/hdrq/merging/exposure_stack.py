@@ -62,7 +62,8 @@ class Frame:
             return self.codes
         x = torch.arange(65536, dtype=torch.float32) / 65535
         x = linear_to_srgb(x) if self.domain in ("linear", "nits") else x
-        return (x * 255).round().to(torch.uint8).numpy()[self.codes]
+        result: np.ndarray = (x * 255).round().to(torch.uint8).numpy()[self.codes]
+        return result
 
 
 def name_of(source: Source, index: int) -> str:

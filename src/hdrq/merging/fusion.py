@@ -21,17 +21,23 @@ def fuse(
     device: torch.device | str = "cpu",
 ) -> Tensor:
     """(C, H, W) code of the common area, unclipped. weights: powers of contrast, saturation, exposure."""
-    total = sum(_scored(stack, alignment, k, weights, device)[1] for k in range(len(stack)))
-    blend: Blend | None = None
+    total = _scored(stack, alignment, 0, weights, device)[1]
+    for k in range(1, len(stack)):
+        total = total + _scored(stack, alignment, k, weights, device)[1]
+    blend = Blend((total.shape[-2], total.shape[-1]))
     for k in range(len(stack)):
         code, weight = _scored(stack, alignment, k, weights, device)
-        blend = blend or Blend((code.shape[1], code.shape[2]))
         blend.add(code, weight / total)
-    assert blend is not None
     return blend.result()
 
 
-def _scored(stack: ExposureStack, alignment: Alignment, k: int, weights, device) -> tuple[Tensor, Tensor]:
+def _scored(
+    stack: ExposureStack,
+    alignment: Alignment,
+    k: int,
+    weights: tuple[float, float, float],
+    device: torch.device | str,
+) -> tuple[Tensor, Tensor]:
     """A whole frame in place, code 0..1 in float32, and the quality of its pixels."""
     codes, seen, levels = [], [], 256
     for strip in strips(stack, alignment, k, device):

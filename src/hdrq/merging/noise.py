@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
+import torch
 from scipy.optimize import nnls
+
+Values = TypeVar("Values", np.ndarray, torch.Tensor)
 
 
 @dataclass(frozen=True)
@@ -19,9 +23,10 @@ class Noise:
     photon: float = 2e-5
     read: float = 1e-8
 
-    def variance(self, exposure, step=0.0):
+    def variance(self, exposure: Values, step: float = 0.0) -> Values:
         """Of exposures (array or tensor, white = 1); step: exposure from one code to the next."""
-        return self.photon * exposure + self.read + step * step / 12
+        result: Values = self.photon * exposure + self.read + step * step / 12
+        return result
 
 
 def fit_noise(samples: np.ndarray, seconds: np.ndarray, table: np.ndarray) -> Noise:

@@ -29,12 +29,14 @@ def hat(x: Array) -> Array:
 
 def triangle(x: Array) -> Array:
     """Source: Debevec & Malik, SIGGRAPH 1997, doi:10.1145/258734.258884, eq. 4, peak scaled to 1."""
-    return 1 - np.abs(2 * x - 1)
+    result: Array = 1 - np.abs(2 * x - 1)
+    return result
 
 
 def triangle_floor(x: Array) -> Array:
     """The triangle in 8-bit codes with 1e-6 added, so that clipped pixels keep a value. Source: OpenCV."""
-    return np.minimum(255 * x, 255 - 255 * x) + 1e-6
+    result: Array = np.minimum(255 * x, 255 - 255 * x) + 1e-6
+    return result
 
 
 def triangle_5(x: Array) -> Array:
@@ -50,7 +52,8 @@ def gaussian(x: Array) -> Array:
 def robertson(x: Array) -> Array:
     """Source: Robertson et al., J. Electronic Imaging 12(2), 2003, doi:10.1117/1.1557695, eq. 15 shifted to 0."""
     e4 = exp(4)
-    return e4 / (e4 - 1) * np.exp(-((4 * x - 2) ** 2)) + 1 / (1 - e4)
+    result: Array = e4 / (e4 - 1) * np.exp(-((4 * x - 2) ** 2)) + 1 / (1 - e4)
+    return result
 
 
 def sigmoid(x: Array) -> Array:
@@ -58,10 +61,12 @@ def sigmoid(x: Array) -> Array:
 
     def step(s: Array) -> Array:
         s = np.clip(s, 0, 1)
-        return s * s * (3 - 2 * s)
+        result: Array = s * s * (3 - 2 * s)
+        return result
 
     rise, fall = (x - 0.025) / 0.175, (0.975 - x) / 0.175
-    return step(step(rise)) * step(step(fall))
+    result: Array = step(step(rise)) * step(step(fall))
+    return result
 
 
 def plateau(x: Array) -> Array:
@@ -99,7 +104,8 @@ def weight_table(name: str, codes: Array) -> Array:
     """Weights (levels,) float64 of codes 0..1."""
     if name not in WEIGHTS:
         raise UnknownName(f"no weight is called '{name}'; there are {', '.join(WEIGHTS)}, noise")
-    return np.maximum(WEIGHTS[name](np.asarray(codes, float)), 0.0)
+    result: Array = np.maximum(WEIGHTS[name](np.asarray(codes, float)), 0.0)
+    return result
 
 
 def keep_ends(table: Array, codes: Array, shortest: bool, longest: bool, edge: Edge = "hold") -> Array:

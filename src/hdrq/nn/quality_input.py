@@ -99,4 +99,5 @@ def rounded_luma(code: Tensor) -> Tensor:
     if code.shape[1] == 1:
         return (code * 255).round() / 255
     r, g, b = (code * 255).round().to(torch.int64).split(1, 1)
-    return ((r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16).to(code) / 255
+    result: Tensor = ((r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16).to(code) / 255
+    return result

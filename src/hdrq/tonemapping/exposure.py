@@ -67,4 +67,5 @@ def expose_grey(light: Tensor, luminance: Tensor, ev: float, auto: bool) -> Tens
     gain = 2.0**ev
     if auto:
         gain = gain * 0.18 / log_mean(luminance)
-    return light * gain
+    result: Tensor = light * gain
+    return result

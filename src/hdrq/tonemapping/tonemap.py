@@ -165,7 +165,8 @@ def _dithered(code: Tensor, plan: Plan) -> Tensor:
         return code
     chance = torch.Generator().manual_seed(plan.seed)
     noise = torch.rand(2, *code.shape, generator=chance).sub_(0.5).sum(0).to(code)
-    return (code + noise / (2**plan.bits - 1)).clamp(0, 1)
+    result: Tensor = (code + noise / (2**plan.bits - 1)).clamp(0, 1)
+    return result
 
 
 def tonemap(image: Image, plan: Plan, photometry: Photometry | None = None) -> Image:

@@ -56,7 +56,8 @@ class Processes:
         if not self.active:
             return x
         gathered: Any = _Gather.apply(x)
-        return gathered
+        result: Tensor = gathered
+        return result
 
 
 class _Gather(torch.autograd.Function):

@@ -51,7 +51,8 @@ class Coral:
                 now = (a, b)
             self._kept = (now[0].detach(), now[1].detach())
         below = source.shape[0] if self.divisor == "rows" and self.ema < 1 else source.shape[1]
-        return (now[0] - now[1]).norm() / below
+        result: Tensor = (now[0] - now[1]).norm() / below
+        return result
 
     def state(self) -> dict[str, Any]:
         return {"kept": self._kept}
@@ -115,7 +116,8 @@ class Alignment(nn.Module):
 
     def forward(self, source: Tensor, target: Tensor) -> Tensor:
         if self.adversary is not None:
-            return self.adversary(source, target)
+            result: Tensor = self.adversary(source, target)
+            return result
         if self.kind == "deep-coral":
             return deep_coral(source, target)
         return mmd(source, target) if self.kind == "mmd" else self.coral(source, target)

@@ -50,4 +50,7 @@ def kadid_linearised(mos: ArrayLike) -> NDArray[np.float64]:
 
 def _kadid_logistic(p: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
     """p0 (1/2 - 1/(1 + exp(p1 (x - p2) + 1e-6))) + |p3| x + p4."""
-    return p[0] * (0.5 - 1 / (1 + np.exp(p[1] * (x - p[2]) + 1e-6))) + abs(p[3]) * x + p[4]
+    result: NDArray[np.float64] = (
+        p[0] * (0.5 - 1 / (1 + np.exp(p[1] * (x - p[2]) + 1e-6))) + abs(p[3]) * x + p[4]
+    )
+    return result

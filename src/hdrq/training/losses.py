@@ -43,7 +43,8 @@ def pearson(pred: Tensor, label: Tensor) -> Tensor:
         return pred.sum() * 0
     p, y = pred - pred.mean(), label - label.mean()
     r = (p * y).sum() / ((p.norm() + _EPS) * (y.norm() + _EPS))
-    return 1 - r.clamp(0, 1)
+    result: Tensor = 1 - r.clamp(0, 1)
+    return result
 
 
 LOSSES = {"mae": mae, "mse": mse, "rank": rank, "pearson": pearson}

@@ -17,4 +17,5 @@ from hdrq.distillation.distortion import DistortionCard, distortion, sign
     )
 )
 def exposure(light: Tensor, stops: float, random: torch.Generator) -> Tensor:
-    return light * 2.0 ** (sign(random) * stops)
+    result: Tensor = light * 2.0 ** (sign(random) * stops)
+    return result

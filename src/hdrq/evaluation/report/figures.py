@@ -35,11 +35,12 @@ def scatter(sheet: Sheet, agreement: Agreement, seed: int = 0) -> Figure:
     row = sheet.metrics.index(agreement.metric)
     x, y = sheet.values[row], sheet.opinions
     curve = agreement.curve
-    assert curve is not None
-    at = np.linspace(x.min(), x.max(), 200)
-    fitted = curve(at)
-    low, high = np.quantile(y - curve(x), [0.025, 0.975])
-    axes.fill_between(at, fitted + low, fitted + high, color=_BAND, alpha=0.35, linewidth=0, zorder=1)
+    if curve is not None:
+        at = np.linspace(x.min(), x.max(), 200)
+        fitted = curve(at)
+        low, high = np.quantile(y - curve(x), [0.025, 0.975])
+        axes.fill_between(at, fitted + low, fitted + high, color=_BAND, alpha=0.35, linewidth=0, zorder=1)
+        axes.plot(at, fitted, color=_CURVE, linewidth=1.8, zorder=3)
     some = np.random.default_rng(seed).permutation(x.size)[:_MOST]
     axes.plot(
         x[some],
@@ -51,7 +52,6 @@ def scatter(sheet: Sheet, agreement: Agreement, seed: int = 0) -> Figure:
         markeredgewidth=0,
         zorder=2,
     )
-    axes.plot(at, fitted, color=_CURVE, linewidth=1.8, zorder=3)
     axes.set_xlabel(agreement.metric)
     axes.set_ylabel(f"opinion ({sheet.opinions_better} is better)")
     return figure
@@ -61,10 +61,9 @@ def residuals(sheet: Sheet, agreement: Agreement) -> Figure | None:
     """What the curve leaves, by distortion: middle half as a box, whiskers to 95 %. None without distortions."""
     kinds = np.array([p.distortion for p in sheet.pairs])
     names = [k for k in dict.fromkeys(kinds) if k]
-    if len(names) < 2:
+    if len(names) < 2 or agreement.curve is None:
         return None
     row = sheet.metrics.index(agreement.metric)
-    assert agreement.curve is not None
     left = agreement.curve(sheet.values[row]) - sheet.opinions
     figure, axes = _axes(3.6, 0.9 + 0.2 * len(names))
     for place, name in enumerate(reversed(names)):

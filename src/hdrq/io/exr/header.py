@@ -66,7 +66,8 @@ class Part:
 
     @property
     def channels(self) -> list[Channel]:
-        return self.attributes["channels"]
+        result: list[Channel] = self.attributes["channels"]
+        return result
 
     @property
     def compression(self) -> tuple[str, int, int, tuple[int, ...]]:
@@ -74,11 +75,13 @@ class Part:
 
     @property
     def data(self) -> tuple[int, int, int, int]:
-        return self.attributes["dataWindow"]
+        result: tuple[int, int, int, int] = self.attributes["dataWindow"]
+        return result
 
     @property
     def display(self) -> tuple[int, int, int, int]:
-        return self.attributes["displayWindow"]
+        result: tuple[int, int, int, int] = self.attributes["displayWindow"]
+        return result
 
     @property
     def deep(self) -> bool:
@@ -104,7 +107,7 @@ class Part:
         width, height = right - left + 1, bottom - top + 1
         if not self.tiled:
             return ceil(height / self.compression[1])
-        tile_w, tile_h, mode = self.attributes["tiles"]
+        tile_w, tile_h, mode = (int(v) for v in self.attributes["tiles"])
         halve = floor if mode >> 4 == 0 else ceil
 
         def levels(n: int) -> list[int]:
@@ -112,7 +115,7 @@ class Part:
             return [max(1, halve(n / 2**k)) for k in range(count)]
 
         if mode & 15 == 0:
-            return ceil(width / tile_w) * ceil(height / tile_h)
+            return int(ceil(width / tile_w) * ceil(height / tile_h))
         if mode & 15 == 1:
             count = len(levels(max(width, height)))
             sizes = [(max(1, halve(width / 2**k)), max(1, halve(height / 2**k))) for k in range(count)]

@@ -33,7 +33,8 @@ def match_histogram(moving: np.ndarray, fixed: np.ndarray, overlap: np.ndarray |
     target = np.bincount(b.ravel(), minlength=256).cumsum() / max(b.size, 1)
     centre = target - np.diff(target, prepend=0) / 2
     rising = np.maximum.accumulate(centre + np.arange(256) * 1e-12)
-    return np.interp(middle, rising, np.arange(256.0)).astype(np.float32)[moving]
+    result: np.ndarray = np.interp(middle, rising, np.arange(256.0)).astype(np.float32)[moving]
+    return result
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,8 @@ def _scale(planes: Tensor, factor: int) -> Scale:
 def _scaled(h: np.ndarray, factor: float) -> np.ndarray:
     """A homography between frames averaged over `factor` pixels (pixel centres kept)."""
     to_full = np.array([[factor, 0, (factor - 1) / 2], [0, factor, (factor - 1) / 2], [0, 0, 1.0]])
-    return np.linalg.inv(to_full) @ h @ to_full
+    result: np.ndarray = np.linalg.inv(to_full) @ h @ to_full
+    return result
 
 
 def ecc(
@@ -132,7 +134,9 @@ def _both_see(fixed: np.ndarray, moving: np.ndarray, start: np.ndarray) -> float
     return float(((a > DOWN) & (a < UP) & (b > DOWN) & (b < UP)).sum() / y.size)
 
 
-def _jacobian(x: Tensor, y: Tensor, u: Tensor, v: Tensor, h: np.ndarray, model: Model) -> tuple[list, list]:
+def _jacobian(
+    x: Tensor, y: Tensor, u: Tensor, v: Tensor, h: np.ndarray, model: Model
+) -> tuple[list[Tensor], list[Tensor]]:
     """d(u)/dp and d(v)/dp of every parameter, in coordinates scaled to about ±1."""
     zero, one = torch.zeros_like(x), torch.ones_like(x)
     if model == "shift":

@@ -45,7 +45,8 @@ def describe(image: np.ndarray, points: np.ndarray) -> np.ndarray:
     y = points[:, 1:2] + s * dx.ravel() + c * dy.ravel()
     patch = map_coordinates(image, [y, x], order=1, mode="nearest")
     patch = patch - patch.mean(1, keepdims=True)
-    return patch / np.maximum(np.linalg.norm(patch, axis=1, keepdims=True), 1e-9)
+    result: np.ndarray = patch / np.maximum(np.linalg.norm(patch, axis=1, keepdims=True), 1e-9)
+    return result
 
 
 def match_homography(
@@ -87,7 +88,8 @@ def _smaller(image: np.ndarray, factor: float) -> np.ndarray:
     if factor >= 2:
         pooled = F.avg_pool2d(torch.from_numpy(image)[None], int(factor))[0].numpy()
         return _smaller(pooled, factor / int(factor))
-    return zoom(gaussian_filter(image, factor / 3), 1 / factor, order=1)
+    result: np.ndarray = zoom(gaussian_filter(image, factor / 3), 1 / factor, order=1)
+    return result
 
 
 def _agreeing(p: np.ndarray, q: np.ndarray, rng: np.random.Generator, trials: int = 2000) -> np.ndarray:
@@ -102,12 +104,14 @@ def _agreeing(p: np.ndarray, q: np.ndarray, rng: np.random.Generator, trials: in
     if not len(turn):
         return np.zeros(len(p), bool)
     miss = np.abs(turn[:, None] * z + move[:, None] - w)
-    return miss[(miss < 2 * NEAR).sum(1).argmax()] < 2 * NEAR
+    result: np.ndarray = miss[(miss < 2 * NEAR).sum(1).argmax()] < 2 * NEAR
+    return result
 
 
 def _through(h: np.ndarray, p: np.ndarray) -> np.ndarray:
     q = np.c_[p, np.ones(len(p))] @ h.T
-    return q[:, :2] / q[:, 2:]
+    result: np.ndarray = q[:, :2] / q[:, 2:]
+    return result
 
 
 def _direct_linear(p: np.ndarray, q: np.ndarray) -> np.ndarray:
@@ -131,4 +135,5 @@ def _direct_linear(p: np.ndarray, q: np.ndarray) -> np.ndarray:
     )
     h = np.linalg.svd(np.concatenate([rows_u, rows_v]))[2][-1].reshape(3, 3)
     h = np.linalg.inv(tq) @ h @ tp
-    return h / h[2, 2]
+    result: np.ndarray = h / h[2, 2]
+    return result

@@ -35,10 +35,11 @@ class Shift:
 
 def grey(codes: np.ndarray) -> np.ndarray:
     """(C, H, W) 8-bit codes to (H, W) uint8, (54 R + 183 G + 19 B) / 256."""
-    if len(codes) == 1:
-        return codes[0]
-    wide = codes.astype(np.uint16)
-    return ((54 * wide[0] + 183 * wide[1] + 19 * wide[2]) >> 8).astype(np.uint8)
+    result: np.ndarray = codes[0]
+    if len(codes) > 1:
+        wide = codes.astype(np.uint16)
+        result = ((54 * wide[0] + 183 * wide[1] + 19 * wide[2]) >> 8).astype(np.uint8)
+    return result
 
 
 def common_cut(a: np.ndarray, b: np.ndarray) -> tuple[float, int]:
@@ -53,7 +54,8 @@ def common_cut(a: np.ndarray, b: np.ndarray) -> tuple[float, int]:
 
 def _quantiles(image: np.ndarray, shares: np.ndarray) -> np.ndarray:
     total = np.bincount(image.ravel(), minlength=256).cumsum()
-    return np.searchsorted(total, shares * total[-1])
+    result: np.ndarray = np.searchsorted(total, shares * total[-1])
+    return result
 
 
 def halve(image: np.ndarray) -> np.ndarray:

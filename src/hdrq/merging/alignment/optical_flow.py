@@ -61,7 +61,7 @@ def _slopes(image: Tensor) -> tuple[Tensor, Tensor]:
 
 def _refine(
     fixed: Tensor, moving: Tensor, seen_f: Tensor, seen_m: Tensor, flow: Tensor, warps: int, rounds: int
-):
+) -> Tensor:
     """Primal-dual rounds at one level, linearised anew `warps` times."""
     h, w = fixed.shape[-2:]
     y, x = torch.meshgrid(

@@ -57,12 +57,14 @@ def strips(
         )
 
 
-def _tensor(a: np.ndarray, device) -> Tensor:
+def _tensor(a: np.ndarray, device: torch.device | str) -> Tensor:
     kind = np.int32 if a.dtype.kind == "u" else np.float32
     return torch.from_numpy(np.ascontiguousarray(a.astype(kind))).to(device)
 
 
-def _shifted(frame: Frame, place: Placement, box: tuple[int, ...], a: int, b: int, device) -> Strip:
+def _shifted(
+    frame: Frame, place: Placement, box: tuple[int, ...], a: int, b: int, device: torch.device | str
+) -> Strip:
     """Pixels as they are, moved by whole pixels; places outside the frame repeat its border and do not count."""
     dy, dx = (int(v) for v in place.shift)
     h, w = frame.size
@@ -79,7 +81,9 @@ def _shifted(frame: Frame, place: Placement, box: tuple[int, ...], a: int, b: in
     return Strip(a, b, _tensor(frame.codes[at], device), frame.levels, light, seen)
 
 
-def _warped(frame: Frame, place: Placement, box: tuple[int, ...], a: int, b: int, device) -> Strip:
+def _warped(
+    frame: Frame, place: Placement, box: tuple[int, ...], a: int, b: int, device: torch.device | str
+) -> Strip:
     """Bicubic, kept between 0 and white, in sixteen bits so that nothing is rounded twice."""
     x, y = positions(place.transform, box[0], box[1], box[2], box[3], place.flow, device)
     h, w = frame.size

@@ -18,7 +18,8 @@ def disk(size: int) -> np.ndarray:
     """Boolean disk of odd diameter."""
     r = size // 2
     y, x = np.mgrid[-r : r + 1, -r : r + 1]
-    return y * y + x * x <= r * r
+    result: np.ndarray = y * y + x * x <= r * r
+    return result
 
 
 def moving_clusters(greys: Iterable[np.ndarray], grow: int = 17, shrink: int = 3) -> tuple[np.ndarray, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -182,7 +183,8 @@ def _median_by_code(code: np.ndarray, value: np.ndarray, least: int = 10) -> np.
         return np.full(256, np.median(value))
     seen = np.flatnonzero(np.isfinite(votes))
     usual = [np.median(votes[seen[np.abs(seen - q) <= max(1, 0.15 * q)]]) for q in seen]
-    return np.interp(np.arange(256), seen, usual)
+    result: np.ndarray = np.interp(np.arange(256), seen, usual)
+    return result
 
 
 def _of_code(table: np.ndarray, strip: Strip, deep: bool) -> Tensor:
@@ -229,6 +231,12 @@ def _eight(strip: Strip) -> np.ndarray:
     return codes.to(torch.uint8).cpu().numpy()
 
 
-def _shifted(stack: ExposureStack, alignment: Alignment, k: int, make, device) -> Tensor:
+def _shifted(
+    stack: ExposureStack,
+    alignment: Alignment,
+    k: int,
+    make: Callable[[Strip], Tensor],
+    device: torch.device | str,
+) -> Tensor:
     """What `make` returns of every strip of frame k, joined to (1, H, W)."""
     return torch.cat([make(v).cpu() for v in strips(stack, alignment, k, device)], 1)

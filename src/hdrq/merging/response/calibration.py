@@ -197,7 +197,8 @@ def _agrees_as_well(curve: Response, found: Response, samples: Samples, seconds:
     ours, best = (
         consistency(fine, seconds, c.table(65536), low=15 * 257, high=245 * 257) for c in (curve, found)
     )
-    return ours["bias"] < best["bias"] + LINEAR_BIAS and ours["rms"] < 1.1 * best["rms"] + LINEAR_BIAS
+    result: bool = ours["bias"] < best["bias"] + LINEAR_BIAS and ours["rms"] < 1.1 * best["rms"] + LINEAR_BIAS
+    return result
 
 
 def _power_of(response: Response) -> float:
@@ -233,7 +234,8 @@ def _estimated(name: str, samples: Samples, seconds: np.ndarray, seed: int) -> R
 def _same_span(seconds: np.ndarray, stated: np.ndarray) -> np.ndarray:
     """Exposures with the stated overall span: a power of all of them and of the response explains the pixels alike."""
     log, told = np.log(seconds / seconds.max()), np.log(stated / stated.max())
-    return stated.max() * np.exp(log * (log @ told) / max(log @ log, 1e-12))
+    result: np.ndarray = stated.max() * np.exp(log * (log @ told) / max(log @ log, 1e-12))
+    return result
 
 
 def _true_exposures(

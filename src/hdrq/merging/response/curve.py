@@ -50,7 +50,8 @@ class Response:
 
 def _rising(curve: np.ndarray) -> np.ndarray:
     """The curve with ties parted by the least that can be told, for inversion."""
-    return curve + np.arange(len(curve)) * 1e-12 * max(curve[-1], 1e-300)
+    result: np.ndarray = curve + np.arange(len(curve)) * 1e-12 * max(curve[-1], 1e-300)
+    return result
 
 
 def look_up(codes: Tensor, table: Tensor) -> Tensor:

@@ -63,4 +63,5 @@ def _roughness(image: np.ndarray) -> np.ndarray:
             (np.s_[1:-1], np.s_[2:]),
         )
     ]
-    return np.maximum.reduce(near)
+    result: np.ndarray = np.maximum.reduce(near)
+    return result

@@ -39,7 +39,8 @@ class AttentionBlock(nn.Module):
         self.attention = ChannelAttention(width, reduction, activation)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.attention(self.linear(self.slope(x)))
+        result: Tensor = x + self.attention(self.linear(self.slope(x)))
+        return result
 
 
 class ResidualGroup(nn.Module):
@@ -54,7 +55,8 @@ class ResidualGroup(nn.Module):
         self.drop_path = DropPath(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.drop_path(self.linear(self.blocks(x)))
+        result: Tensor = x + self.drop_path(self.linear(self.blocks(x)))
+        return result
 
 
 class QualityDecoder(nn.Module):
@@ -75,4 +77,5 @@ class QualityDecoder(nn.Module):
         self.linear = nn.Linear(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.linear(self.groups(x))
+        result: Tensor = self.linear(self.groups(x))
+        return result

@@ -118,4 +118,5 @@ class InceptionResNet(nn.Module):
                 x = F.max_pool2d(x, 3, 2)
         x = self.blocks_35(self.mixed_5b(x))
         x = self.blocks_17(self.mixed_6a(x))
-        return self.conv_7b(self.block_8(self.blocks_8(self.mixed_7a(x))))
+        result: Tensor = self.conv_7b(self.block_8(self.blocks_8(self.mixed_7a(x))))
+        return result

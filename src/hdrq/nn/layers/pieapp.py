@@ -94,7 +94,8 @@ class PatchComparer(nn.Module):
 
 def _head(layers: nn.ModuleList, x: Tensor) -> Tensor:
     first, last = layers
-    return last(F.relu(first(x)))
+    result: Tensor = last(F.relu(first(x)))
+    return result
 
 
 # PieAPP v0.1 stores the weight of its last, 1-to-1 layer with shape (1,).
@@ -142,4 +143,5 @@ def witness(net: nn.Module) -> Tensor:
     """The score of one computed pair of patches."""
     ref, dist = pattern(2, 1, 1, 3, PATCH, PATCH).unbind()
     peak = 255 if net.intake == "bgr255" else 1  # these are numbers after the intake
-    return net(peak * ref, peak * dist)[0]
+    result: Tensor = net(peak * ref, peak * dist)[0]
+    return result

@@ -55,7 +55,8 @@ def _normed(conv: nn.Conv2d, norm: nn.Module, x: Tensor) -> Tensor:
     """norm(conv(x)); in eval mode batch normalisation is folded into the filters."""
     weight, bias = _channels_last(conv.weight), conv.bias
     if norm.training or not isinstance(norm, nn.BatchNorm2d) or norm.running_var is None:
-        return norm(F.conv2d(x, weight, bias, conv.stride, conv.padding))
+        result: Tensor = norm(F.conv2d(x, weight, bias, conv.stride, conv.padding))
+        return result
     gain = norm.weight * (norm.running_var + norm.eps).rsqrt()
     bias = (bias - norm.running_mean) * gain + norm.bias  # type: ignore[operator]
     return F.conv2d(x, weight * gain[:, None, None, None], bias, conv.stride, conv.padding)
@@ -119,4 +120,5 @@ class QualityStages(nn.Module):
         x = x if dist is None else torch.cat([x, dist], 1)
         q = self.head(self.features(x))[:, 0]
         q = q.sigmoid() if self.sigmoid else q
-        return q if self.training else q.clamp(0, 1)
+        result: Tensor = q if self.training else q.clamp(0, 1)
+        return result

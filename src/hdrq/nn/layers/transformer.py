@@ -43,7 +43,8 @@ class SelfAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, N, D) to the same shape."""
         q, k, v = self.split(x)
-        return self.out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+        result: Tensor = self.out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+        return result
 
 
 def attended(query: Tensor, key: Tensor) -> Tensor:
@@ -164,7 +165,8 @@ class Block(nn.Module):
         return y[:, 0], q, k
 
     def _branch(self, x: Tensor, scale: Tensor | None) -> Tensor:
-        return self.drop_path(x if scale is None else x * scale)
+        result: Tensor = self.drop_path(x if scale is None else x * scale)
+        return result
 
 
 class Transformer(nn.Module):
@@ -203,7 +205,8 @@ class Transformer(nn.Module):
         x = self.embed.headed(tokens)
         for block in self.blocks:
             x = block(x)
-        return self.norm(x)
+        result: Tensor = self.norm(x)
+        return result
 
     def summarise(self, tokens: Tensor, look: bool = False) -> tuple[Tensor, Tensor | None]:
         """The class token (B, width) and, where asked for, what it attends to in the last block, (B, N).

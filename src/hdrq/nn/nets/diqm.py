@@ -19,7 +19,8 @@ def _build(channels: int = 6, norm: Norm = "none", widths: tuple[int, ...] = WID
 
 def _witness(net: nn.Module) -> Tensor:
     half = int(net.channels) // 2  # type: ignore[arg-type]
-    return net(pattern(1, half, 64, 96), pattern(1, half, 64, 96) * 0.9)
+    result: Tensor = net(pattern(1, half, 64, 96), pattern(1, half, 64, 96) * 0.9)
+    return result
 
 
 diqm = Net(

@@ -89,7 +89,8 @@ _WEIGHTS = (rename("alpha", "alpha"), rename("beta", "beta"))
 
 def _witness(net: nn.Module) -> Tensor:
     ref, dist = pattern(2, 1, 3, 64, 64).unbind()
-    return net(ref, dist)[0]
+    result: Tensor = net(ref, dist)[0]
+    return result
 
 
 dists = Net(

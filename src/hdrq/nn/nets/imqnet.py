@@ -80,7 +80,8 @@ class ImqNet(nn.Module):
         x = imresize(x, 0.5)
         shrink = _SMALL / min(x.shape[-2:])
         small = imresize(x, shrink) if shrink < 1 else F.interpolate(x, scale_factor=shrink, mode="bicubic")
-        return self.head(torch.cat([self.low(x).flatten(1), self.high(small).flatten(1)], 1))[:, 0]
+        result: Tensor = self.head(torch.cat([self.low(x).flatten(1), self.high(small).flatten(1)], 1))[:, 0]
+        return result
 
 
 imqnet = Net(

@@ -37,7 +37,8 @@ class Koncept512(nn.Module):
         found = self.body(x)
         corner = self.pooling == "corner" and min(found.shape[-2:]) >= 8
         pooled = F.avg_pool2d(found[..., :8, :8], 8).flatten(1) if corner else found.mean((2, 3))
-        return self.head(pooled)[:, 0]
+        result: Tensor = self.head(pooled)[:, 0]
+        return result
 
 
 def _mixed(theirs: str, ours: str, single: tuple[int, ...], shifted: int | None = None) -> tuple[Rule, ...]:

@@ -87,7 +87,8 @@ def _layouts(trunk: str) -> tuple[Layout, ...]:
 
 def _witness(net: nn.Module) -> Tensor:
     ref, dist = pattern(2, 1, 3, 64, 64).unbind()
-    return net(ref * 4 - 2, dist * 4 - 2)[0]
+    result: Tensor = net(ref * 4 - 2, dist * 4 - 2)[0]
+    return result
 
 
 lpips = Net(

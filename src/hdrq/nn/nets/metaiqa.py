@@ -33,7 +33,8 @@ class MetaIqa(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.body(x))[:, 0].sigmoid()
+        result: Tensor = self.head(self.body(x))[:, 0].sigmoid()
+        return result
 
 
 _PARTS = {"fc1": 0, "bn1": 1, "relu1": 2, "fc2": 4, "bn2": 5, "relu2": 6, "fc3": 8}

@@ -95,7 +95,8 @@ class QdNet(nn.Module):
 
     def score(self, z: Tensor) -> Tensor:
         """Quality (B,) of quality codes (B, latent)."""
-        return self.head(z)[:, 0]
+        result: Tensor = self.head(z)[:, 0]
+        return result
 
     def decode(self, code: Code, z: Tensor, size: tuple[int, int]) -> Tensor:
         """The picture (B, 3, H, W), in the network's numbers, with the content of `code` and the quality of z."""
@@ -107,7 +108,8 @@ class QdNet(nn.Module):
                 (-(-size[0] // 2**halvings), -(-size[1] // 2**halvings)) if skip is None else skip.shape[-2:]
             )
             x = up(x, skip, z, (int(side[0]), int(side[1])))
-        return self.paint(x)
+        result: Tensor = self.paint(x)
+        return result
 
     def forward(self, x: Tensor) -> Tensor:
         """Quality by the mean of the posterior; while training, by a sample of it."""
@@ -153,7 +155,8 @@ class QdNet(nn.Module):
             z = z.detach() + (1 if up else -1) * 0.5 * slope / slope.norm().clamp(min=1e-12)
             reached = float(self.score(z)[0])
             if reached >= quality if up else reached <= quality:
-                return z
+                result: Tensor = z
+                return result
         raise HdrqError(
             f"these weights reach a quality of {reached:.3g} for this image, not {quality:g}; ask for less"
             if up

@@ -34,7 +34,8 @@ class Vit(nn.Module):
         patches = image.unfold(2, p, p).unfold(3, p, p).permute(0, 2, 3, 1, 4, 5).flatten(1, 2)
         y, x = (torch.arange(n, device=image.device).add(0.5) / n for n in (rows, columns))
         place = torch.cartesian_prod(y, x).expand(image.shape[0], -1, -1)
-        return self.transformer(patches, place)
+        result: Tensor = self.transformer(patches, place)
+        return result
 
     def forward(self, image: Tensor) -> Tensor:
         """Class scores (B, classes), or the class token (B, width) where there is no head."""

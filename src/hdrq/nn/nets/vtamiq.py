@@ -207,7 +207,8 @@ def _witness(net: Any) -> Tensor:
     p = net.patch
     ref, dist = pattern(2, 1, 4, 3, p, p).unbind()
     place = torch.tensor([[[0.1, 0.2], [0.3, 0.8], [0.6, 0.4], [0.9, 0.7]]])
-    return net(ref * 2 - 1, dist * 2 - 1, place, torch.arange(4)[None])[0]
+    result: Tensor = net(ref * 2 - 1, dist * 2 - 1, place, torch.arange(4)[None])[0]
+    return result
 
 
 def from_vit(state: State) -> State:

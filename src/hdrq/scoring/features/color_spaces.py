@@ -99,4 +99,5 @@ def jzazbz(light: Tensor, primaries: Primaries) -> Tensor:
 
 @lru_cache(maxsize=1)
 def _jz_cones() -> np.ndarray:
-    return _JZ_LMS @ _JZ_XYZ
+    result: np.ndarray = _JZ_LMS @ _JZ_XYZ
+    return result

@@ -131,7 +131,8 @@ def _largest() -> float:
     """The difference of pure green and pure blue."""
     rgb = torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], dtype=torch.float64).view(2, 3, 1, 1)
     green, blue = _hunt_lab(mix(rgb, _TO_RELATIVE)).split(1)
-    return float(_hyab(green, blue)) ** QC
+    result: float = float(_hyab(green, blue)) ** QC
+    return result
 
 
 def _feature_difference(ref: Tensor, dist: Tensor, ppd: float) -> Tensor:

@@ -110,7 +110,8 @@ def _pq_philips(v: Tensor) -> Tensor:
 
 
 def _cube_root(v: Tensor) -> Tensor:
-    return lightness_curve(100 * v) / 100 ** (1 / 3)
+    result: Tensor = lightness_curve(100 * v) / 100 ** (1 / 3)
+    return result
 
 
 def lightness_curve(u: Tensor) -> Tensor:

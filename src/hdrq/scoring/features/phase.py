@@ -53,9 +53,10 @@ def angular(angle: np.ndarray, orientation: int, orientations: int, spread: Spre
 
 def responses(spectrum: Tensor, band: np.ndarray) -> Tensor:
     """Complex pictures: spectra (N, 1, H, W) through filters (K, H, W), to (N, K, H, W)."""
-    return torch.fft.ifft2(
+    result: Tensor = torch.fft.ifft2(
         spectrum * torch.as_tensor(band, dtype=spectrum.real.dtype, device=spectrum.device)
     )
+    return result
 
 
 SCALES = ORIENTATIONS = 4
@@ -94,7 +95,8 @@ def phase_congruency(x: Tensor) -> Tensor:
     size = waves.abs()
     energy = (_in_phase(waves) - _noise(size[:, :, 0], gains)).clamp(min=0).sum(1, keepdim=True)
     amplitude = size.sum((1, 2)).unsqueeze(1)
-    return energy / amplitude.clamp(min=torch.finfo(x.dtype).tiny)
+    result: Tensor = energy / amplitude.clamp(min=torch.finfo(x.dtype).tiny)
+    return result
 
 
 def _in_phase(waves: Tensor) -> Tensor:
@@ -160,7 +162,8 @@ def brightness(x: Tensor, wavelength: float, factor: float) -> Tensor:
     """The part of `phase` that decides its sign."""
     h, w = x.shape[-2:]
     even = torch.as_tensor(_phase_agreement_bank(h, w, wavelength, factor)[0], dtype=x.dtype, device=x.device)
-    return torch.fft.irfft2(torch.fft.rfft2(x) * even, s=(h, w))
+    result: Tensor = torch.fft.irfft2(torch.fft.rfft2(x) * even, s=(h, w))
+    return result
 
 
 def agreement(ref: Tensor, dist: Tensor) -> Tensor:

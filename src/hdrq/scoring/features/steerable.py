@@ -91,7 +91,8 @@ def _synthesise(parts: list[Tensor], filters: Filters, stage: Stage) -> Tensor:
         spectrum = spectrum * _remembered(filters, stage, i, True, size, part)
         total = spectrum if total is None else total + spectrum
     h, w = parts[0].shape[-2:]
-    return torch.fft.irfft2(total, s=size)[..., :h, :w]
+    result: Tensor = torch.fft.irfft2(total, s=size)[..., :h, :w]
+    return result
 
 
 def _spectrum(x: Tensor, filters: Filters, stage: Stage) -> tuple[Tensor, tuple[int, int]]:

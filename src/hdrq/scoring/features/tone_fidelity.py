@@ -36,7 +36,8 @@ def local(x: Tensor, y: Tensor, border: Border) -> tuple[Tensor, Tensor, Tensor,
 
 def seen(contrast: Tensor, threshold: float) -> Tensor:
     """Probability that a contrast is visible: a normal distribution around its threshold, a third of it wide."""
-    return torch.special.ndtr(3 * (contrast / threshold - 1))
+    result: Tensor = torch.special.ndtr(3 * (contrast / threshold - 1))
+    return result
 
 
 def kept(p: Tensor, q: Tensor, deviation_x: Tensor, deviation_y: Tensor, covariance: Tensor) -> Tensor:

@@ -160,7 +160,8 @@ class _Space:
         rounded = RGB_TO_XYZ.get(native.name)
         to_xyz = rgb_to_xyz(native) if rounded is None else np.array(rounded)
         light = to_xyz if native == self.primaries else to_xyz @ rgb_to_rgb(self.primaries, native)
-        return LMS_TO_DKL @ XYZ_TO_LMS @ light
+        result: np.ndarray = LMS_TO_DKL @ XYZ_TO_LMS @ light
+        return result
 
     def planes(self, light: Tensor) -> Tensor:
         """(3, H, W) opponent planes of one frame of light (C, H, W)."""

@@ -36,4 +36,5 @@ def dists(ref: Tensor, dist: Tensor, *, net: Any, shrink: int = 0) -> Tensor:
     if shrink and min(h, w) > shrink:
         size = [round(n * shrink / min(h, w)) for n in (h, w)]
         a, b = (F.interpolate(x, size, mode="bilinear", antialias=True) for x in (a, b))
-    return net(a, b)
+    result: Tensor = net(a, b)
+    return result

@@ -149,7 +149,8 @@ def _lowest(x: Tensor, share: float, dim: int) -> Tensor:
 def _block(rows: int, columns: int, area_cm2: float, distance_cm: float) -> int:
     """Pixels a side under 2 degrees: the nearest power of two from 4 to 1024, the smaller on a tie."""
     side = tan(radians(2)) * distance_cm * sqrt(rows * columns / area_cm2) / 2
-    return min((2**k for k in range(2, 11)), key=lambda b: abs(b - side))
+    result: int = min((2**k for k in range(2, 11)), key=lambda b: abs(b - side))
+    return result
 
 
 def _tubes(total: Tensor, depth: int, block: int) -> Tensor:

@@ -27,4 +27,5 @@ from hdrq.nn.input_scaling import enter
 )
 def imqnet(image: Tensor, *, net: Any) -> Tensor:
     """Opinion in the unit of what the weights were taught."""
-    return net(enter(image.to(next(net.parameters())), net)).to(image)
+    result: Tensor = net(enter(image.to(next(net.parameters())), net)).to(image)
+    return result

@@ -35,4 +35,5 @@ def koncept512(image: Tensor, *, net: Any, fit: bool = False) -> Tensor:
     """
     if fit and tuple(image.shape[-2:]) != _SIZE:
         image = imresize(image, size=_SIZE).clamp(min=0)
-    return net(enter(image.to(next(net.parameters())), net)).to(image)
+    result: Tensor = net(enter(image.to(next(net.parameters())), net)).to(image)
+    return result

@@ -57,4 +57,5 @@ def view(
 
 
 def _like(net: Any) -> Tensor:
-    return next(net.parameters())
+    result: Tensor = next(net.parameters())
+    return result

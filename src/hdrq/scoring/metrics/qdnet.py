@@ -28,4 +28,5 @@ from hdrq.nn.input_scaling import enter
 )
 def qdnet(image: Tensor, *, net: Any) -> Tensor:
     """Quality by the mean of its code, about 0..1."""
-    return net(enter(image.to(next(net.parameters())), net)).to(image)
+    result: Tensor = net(enter(image.to(next(net.parameters())), net)).to(image)
+    return result

@@ -129,7 +129,7 @@ def _score(total: Tensor) -> Tensor:
 
 def _map(seen: list[list[tuple[Tensor, Tensor]]], values: Tensor, weights: Tensor) -> Tensor:
     """Each 4-norm is shared out by fourth powers, so that the mean of its map is the norm."""
-    total = None
+    total = values.new_zeros(())
     for scale, strips in enumerate(seen):
         structure, edge = (torch.cat(part, -2) for part in zip(*strips))
         parts = (structure, edge.clamp(min=0), (-edge).clamp(min=0))
@@ -139,11 +139,7 @@ def _map(seen: list[list[tuple[Tensor, Tensor]]], values: Tensor, weights: Tenso
             mean_weight, norm_weight = weights[:, scale, :, kind, None, None].unbind(1)
             fourth = x.square().square() / torch.where(norm > 0, norm, 1.0) ** 3
             here = here + (mean_weight * x + norm_weight * fourth).sum(1, keepdim=True)
-        if total is None:
-            total = here
-        else:
-            size = total.shape[-2:]
-            wide = here.repeat_interleave(2**scale, -2).repeat_interleave(2**scale, -1)
-            total = total + wide[..., : size[0], : size[1]]
-    assert total is not None
+        size = (total if scale else here).shape[-2:]
+        wide = here.repeat_interleave(2**scale, -2).repeat_interleave(2**scale, -1)
+        total = total + wide[..., : size[0], : size[1]]
     return total

@@ -137,21 +137,21 @@ def _(images: Tensor, corners: Tensor, counts: Sequence[int], patch: int) -> Ten
     return gather(images, corners, counts, patch)
 
 
-def _keep_gather(ctx: Any, inputs: tuple, output: Tensor) -> None:
+def _keep_gather(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
     images, ctx.corners, ctx.counts, ctx.patch = inputs
     ctx.size = images.shape[-2:]
 
 
-def _back_gather(ctx: Any, grad: Tensor) -> tuple:
+def _back_gather(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     return torch.ops.hdrq.scatter(grad, ctx.corners, ctx.counts, *ctx.size), None, None, None
 
 
-def _keep_scatter(ctx: Any, inputs: tuple, output: Tensor) -> None:
+def _keep_scatter(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
     patches, ctx.corners, ctx.counts, _, _ = inputs
     ctx.patch = patches.shape[-1]
 
 
-def _back_scatter(ctx: Any, grad: Tensor) -> tuple:
+def _back_scatter(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     return torch.ops.hdrq.gather(grad, ctx.corners, ctx.counts, ctx.patch), None, None, None, None
 
 

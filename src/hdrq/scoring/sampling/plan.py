@@ -162,7 +162,10 @@ def _holed(random: np.random.RandomState, n: int, h: int, w: int, jitter: float)
     moved = (2 * random.random_sample((2, n)) - 1) * 2 * jitter
     cells = random.choice(rows * columns, n, replace=False)
     at, grid = np.stack([cells % rows, cells // rows]), np.array([[rows], [columns]])
-    return ((at + moved) / grid + 0.5 / grid).clip(0, 1).T  # two quotients: the last bit depends on it
+    result: np.ndarray = (
+        ((at + moved) / grid + 0.5 / grid).clip(0, 1).T
+    )  # two quotients: the last bit depends on it
+    return result
 
 
 def _filled(random: np.random.RandomState, n: int, h: int, w: int, jitter: float) -> np.ndarray:
@@ -197,4 +200,5 @@ def follow(points: np.ndarray, weight: np.ndarray) -> np.ndarray:
 def _inverse(x: np.ndarray | float, density: np.ndarray) -> np.ndarray:
     """Where the cumulative sum of a density over [0, 1] reaches x."""
     total = np.concatenate([[0.0], np.cumsum(density, dtype=np.float64)])
-    return np.interp(np.asarray(x) * total[-1], total, np.linspace(0, 1, len(total)))
+    result: np.ndarray = np.interp(np.asarray(x) * total[-1], total, np.linspace(0, 1, len(total)))
+    return result

@@ -68,4 +68,5 @@ def _branch(run: Tensor, width: float, height: float, slope: float, power: float
     """A hyperbola of `power` that starts at 0 with the slope and is `height` at `width`."""
     scale = ((slope * width) ** -power * ((slope * width / height) ** power - 1)) ** (-1 / power)
     t = slope * run.clamp(min=0) / scale
-    return scale * t / (1 + t**power) ** (1 / power)
+    result: Tensor = scale * t / (1 + t**power) ** (1 / power)
+    return result

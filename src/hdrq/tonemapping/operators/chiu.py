@@ -83,4 +83,5 @@ def _scatter(x: Tensor, width: int, power: float) -> Tensor:
     h, w = wide.shape[-2:]
     response = torch.fft.rfft2(F.pad(kernel, (0, w - width, 0, h - width)))
     full = torch.fft.irfft2(torch.fft.rfft2(wide) * response, s=(h, w))
-    return full[..., 2 * reach :, 2 * reach :].clamp(min=0)
+    result: Tensor = full[..., 2 * reach :, 2 * reach :].clamp(min=0)
+    return result

@@ -47,8 +47,8 @@ def linear(light: Tensor, *, ev: float = 0.0, auto: Auto = "grey", share: float 
         robust = auto == "stretch"
         low, high = (ranked(y, 0.01), ranked(y, 0.999)) if robust else (darkest(y), brightest(y))
         new = ratio(y - low, high - low).clamp(min=0)
-        return relight(light, y, new.clamp(max=1) if robust else new) * 2.0**ev
-    if auto == "grey":
+        light = relight(light, y, new.clamp(max=1) if robust else new)
+    elif auto == "grey":
         light = light * ratio(parameter(GREY), log_mean(y))
     elif auto == "mean":
         light = light * ratio(parameter(0.25), mean(y))
@@ -59,4 +59,5 @@ def linear(light: Tensor, *, ev: float = 0.0, auto: Auto = "grey", share: float 
     elif auto == "over-exposed":
         bright = ranked(light, 1 - share)
         light = light * ratio(parameter(0.95**2.2), bright)
-    return light * 2.0**ev
+    result: Tensor = light * 2.0**ev
+    return result

@@ -24,4 +24,5 @@ def ward_1994(light: Tensor, *, peak_nits: float = 100.0, adaptation_nits: float
     """
     adapted = log_mean(luminance(light)) if adaptation_nits is None else adaptation_nits
     gain = ((1.219 + (peak_nits / 2) ** 0.4) / (1.219 + adapted**0.4)) ** 2.5
-    return gain * light / peak_nits
+    result: Tensor = gain * light / peak_nits
+    return result

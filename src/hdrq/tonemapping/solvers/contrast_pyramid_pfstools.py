@@ -85,11 +85,10 @@ def _dot(a: Tensor, b: Tensor) -> Tensor:
 
 def _gather(fields: Sequence[Field], first: Tensor | None = None) -> Tensor:
     """Divergences, the coarser spread over the finer."""
-    total = first
+    coarser = [] if first is None else [first]
     for across, down in reversed(fields):
         here = backward_difference(across, -1) + backward_difference(down, -2)
-        if total is not None:
+        for total in coarser:
             here = here + F.interpolate(total, size=here.shape[-2:], mode="nearest")
-        total = here
-    assert total is not None
-    return total
+        coarser = [here]
+    return coarser[0]

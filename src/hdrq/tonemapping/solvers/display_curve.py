@@ -23,10 +23,12 @@ def sensitivity(cycles: float, nits: np.ndarray, distance_m: float = 0.5) -> np.
     def peak(f: float) -> np.ndarray:
         low = ((3.23 * (f * f) ** -0.3) ** 5 + 1) ** -0.2
         e = b * 0.9 * f
-        return low * a * 0.9 * f * np.exp(-e) * np.sqrt(1 + 0.06 * np.exp(e))
+        result: np.ndarray = low * a * 0.9 * f * np.exp(-e) * np.sqrt(1 + 0.06 * np.exp(e))
+        return result
 
     accommodation = 0.856 * distance_m**0.14
-    return 250 * np.minimum(peak(cycles / accommodation), peak(cycles))
+    result: np.ndarray = 250 * np.minimum(peak(cycles / accommodation), peak(cycles))
+    return result
 
 
 def response(contrast: np.ndarray, sensitive: np.ndarray) -> np.ndarray:
@@ -35,7 +37,8 @@ def response(contrast: np.ndarray, sensitive: np.ndarray) -> np.ndarray:
     Source: Wilson 1980 as Mantiuk, Daly & Kerofsky 2008, doi:10.1145/1360612.1360667, use it
     """
     w = sensitive * (10 ** np.abs(contrast) - 1)
-    return np.sign(contrast) * 3.291 * (np.cbrt(1 + w**3) - 1) / (0.2599 * (3.433 + w) ** 0.8)
+    result: np.ndarray = np.sign(contrast) * 3.291 * (np.cbrt(1 + w**3) - 1) / (0.2599 * (3.433 + w) ** 0.8)
+    return result
 
 
 STEP = 0.1  # log10 units, of luminance and of contrast
@@ -168,4 +171,5 @@ def _least_squares(rows: np.ndarray, right: np.ndarray, room: float) -> np.ndarr
         heavy = 1e3 * np.sqrt(np.trace(normal) / n)
         bound = np.vstack([upper, np.full((1, n), heavy)])
         steps = nnls(bound, np.append(target, heavy * room), maxiter=30 * n)[0]
-    return steps
+    result: np.ndarray = steps
+    return result

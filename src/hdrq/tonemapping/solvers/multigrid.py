@@ -61,7 +61,8 @@ class Hierarchy:
         """One V-cycle from zero."""
         a = self.levels[at]
         if at == len(self.levels) - 1:
-            return (self.inverse @ b.flatten()).view_as(b)
+            result: Tensor = (self.inverse @ b.flatten()).view_as(b)
+            return result
         x = _DAMPING * b / a.diagonal
         x = x + _spread(self.cycle(_gather(b - apply(a, x)), at + 1), b.shape)
         return x + _DAMPING * (b - apply(a, x)) / a.diagonal

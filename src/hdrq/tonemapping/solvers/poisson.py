@@ -64,4 +64,5 @@ def _cosine(x: Tensor, dim: int) -> Tensor:
     if n == 1:
         return x
     mirrored = torch.cat([x, x.narrow(dim, 1, n - 2).flip(dim)], dim) if n > 2 else x
-    return torch.fft.rfft(mirrored, dim=dim).real
+    result: Tensor = torch.fft.rfft(mirrored, dim=dim).real
+    return result

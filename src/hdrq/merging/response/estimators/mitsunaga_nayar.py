@@ -45,14 +45,16 @@ def mitsunaga_nayar(
             raise PixelError("neighbouring exposures share too few unclipped pixels; give --response srgb")
         fits = [_fit(a, b, r, n) for n in orders]
         curves.append(min(fits, key=lambda fit: fit[0])[1])
-    return np.log(np.maximum(np.stack(curves, 1), 1e-12))
+    result: np.ndarray = np.log(np.maximum(np.stack(curves, 1), 1e-12))
+    return result
 
 
 def _steps(x: np.ndarray, n: int) -> np.ndarray:
     """(len(x), n + 1) rising functions: tails of the Bernstein basis of degree n. Their first is constant 1."""
     k = np.arange(n + 1)
     basis = comb(n, k) * x[:, None] ** k * (1 - x[:, None]) ** (n - k)
-    return basis[:, ::-1].cumsum(1)[:, ::-1]
+    result: np.ndarray = basis[:, ::-1].cumsum(1)[:, ::-1]
+    return result
 
 
 def _fit(low: np.ndarray, high: np.ndarray, ratio: np.ndarray, n: int) -> tuple[float, np.ndarray]:

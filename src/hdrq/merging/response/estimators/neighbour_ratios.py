@@ -77,7 +77,8 @@ def _near_srgb(
     srgb = np.log(srgb_to_linear(torch.linspace(0, 1, 256, dtype=torch.float64)).clamp(min=1e-5).numpy())
     shift = srgb[low % 256] - srgb[high % 256]
     bend = _curves((low, high, gap - shift, trust), channels, smooth, power, rounds)
-    return bend + (srgb - srgb[128])[:, None]
+    result: np.ndarray = bend + (srgb - srgb[128])[:, None]
+    return result
 
 
 def _curves(
@@ -100,7 +101,8 @@ def _curves(
             normal[block, block] += np.diag(both[block]) - cross[c] - cross[c].T
         g = solve(normal, np.bincount(low, w * gap, size) - np.bincount(high, w * gap, size), assume_a="pos")
         belief = np.maximum(np.abs(g[low] - g[high] - gap), FLOOR) ** (power - 2)
-    return g.reshape(channels, 256).T
+    result: np.ndarray = g.reshape(channels, 256).T
+    return result
 
 
 def _pairs(z: np.ndarray, log_t: np.ndarray) -> tuple[np.ndarray, ...]:

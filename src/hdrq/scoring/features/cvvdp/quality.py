@@ -81,7 +81,8 @@ def compare(test: Tensor, ref: Tensor, ppd: float, *, repaired: bool = False, ma
 
 def _powers(seen: Tensor) -> Tensor:
     """Sum over the pixels of (C, h, W) of the pooled powers."""
-    return ((seen + EPSILON) ** BETA_SPACE).sum((1, 2)) - EPSILON**BETA_SPACE * seen[0].numel()
+    result: Tensor = ((seen + EPSILON) ** BETA_SPACE).sum((1, 2)) - EPSILON**BETA_SPACE * seen[0].numel()
+    return result
 
 
 def _over_channels(seen: Tensor, base: bool) -> Tensor:

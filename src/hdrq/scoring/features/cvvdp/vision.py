@@ -53,9 +53,9 @@ _STRIP = 1 << 17  # samples of one channel of a strip, so that the work on it st
 
 def power(x: Tensor, p: float) -> Tensor:
     """(x + 1e-5)^p - 1e-5^p of x >= 0: a power with a finite slope at 0."""
-    if p == 4.0:
-        return (x + EPSILON).square().square() - EPSILON**p
-    return ((x + EPSILON).log2() * p).exp2() - EPSILON**p
+    raised = (x + EPSILON).square().square() if p == 4.0 else ((x + EPSILON).log2() * p).exp2()
+    result: Tensor = raised - EPSILON**p
+    return result
 
 
 def norm(x: Tensor, p: float, dim: int, mean: bool = False) -> Tensor:

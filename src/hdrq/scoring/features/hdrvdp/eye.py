@@ -53,13 +53,15 @@ def _glare(omega: np.ndarray, age: float, pigment: float = 0.5) -> np.ndarray:
     """
 
     def narrow(width: float) -> np.ndarray:  # of (1 + (t / width)²)^-1.5
-        return 2 * width * (width * omega) * k1(width * omega)
+        result: np.ndarray = 2 * width * (width * omega) * k1(width * omega)
+        return result
 
     old = (age / 70) ** 4
     core = 9.2e6 * narrow(0.0046) + 1.5e5 * narrow(0.045)
     veil = 400 * pi * 0.1 * np.exp(-0.1 * omega)
     iris = 1300 * narrow(0.1) + 0.8 * 2 * 0.1 * k0(0.1 * omega)
-    return (1 - 0.08 * old) * core + (1 + 1.6 * old) * (veil + pigment * iris)
+    result: np.ndarray = (1 - 0.08 * old) * core + (1 + 1.6 * old) * (veil + pigment * iris)
+    return result
 
 
 def scatter(light: Tensor, ppd: float, mtf: Mtf, age: float, surround: Tensor | None) -> Tensor:
@@ -86,7 +88,8 @@ def across(x: Tensor, transfer: Tensor, surround: Tensor) -> Tensor:
     h, w = x.shape[-2:]
     spectrum = torch.fft.fft(torch.fft.rfft(x - surround, n=2 * w), n=2 * h, dim=-2)
     rows = torch.fft.ifft(spectrum * transfer, dim=-2)[..., :h, :]
-    return torch.fft.irfft(rows, n=2 * w)[..., :w] + surround * transfer[..., :1, :1]
+    result: Tensor = torch.fft.irfft(rows, n=2 * w)[..., :w] + surround * transfer[..., :1, :1]
+    return result
 
 
 def field_frequencies(h: int, w: int, rate: float) -> Tensor:
@@ -136,7 +139,10 @@ def rod_sensitivity(nits: np.ndarray, of: Sensitivity) -> np.ndarray:
     """Of rods alone: a skewed bell over log luminance."""
     peak, wide, low, narrow, high, scale = of.rods
     far = np.abs(np.log10(nits / peak))
-    return 10.0**scale * np.where(nits > peak, np.exp(-(far**high) / narrow), np.exp(-(far**low) / wide))
+    result: np.ndarray = 10.0**scale * np.where(
+        nits > peak, np.exp(-(far**high) / narrow), np.exp(-(far**low) / wide)
+    )
+    return result
 
 
 @lru_cache

@@ -37,4 +37,5 @@ def _wrapped(x: Tensor, sigma: float, border: str, dim: int) -> Tensor:
     transfer = torch.exp(-0.5 * (omega * sigma) ** 2).to(x)
     transfer = transfer if dim == -1 else transfer[:, None]
     spectrum = torch.fft.rfft(x - after, n=size, dim=dim) * transfer
-    return torch.fft.irfft(spectrum, n=size, dim=dim).narrow(dim, 0, n) + after
+    result: Tensor = torch.fft.irfft(spectrum, n=size, dim=dim).narrow(dim, 0, n) + after
+    return result

@@ -40,7 +40,8 @@ def spectrum(name: str) -> np.ndarray:
 def _resampled(name: str) -> np.ndarray:
     rows = table("hdrvdp_spectra")[name]
     found = PchipInterpolator(rows[:, 0], rows[:, 1:], extrapolate=False)(WAVELENGTHS)
-    return np.nan_to_num(found, nan=0.0)
+    result: np.ndarray = np.nan_to_num(found, nan=0.0)
+    return result
 
 
 def emission(spectra: Spectra, channels: int) -> np.ndarray:
@@ -60,7 +61,8 @@ def lens(age: float) -> np.ndarray:
     """Transmittance of the eye's lens at an age against that at 32 years, (420,)."""
     growth = 1 + 0.02 * (age - 32) if age <= 60 else 1.56 + 0.0667 * (age - 60)
     density = PchipInterpolator(LENS_NM, LENS * (growth - 1))(np.clip(WAVELENGTHS, LENS_NM[0], LENS_NM[-1]))
-    return 10.0**-density
+    result: np.ndarray = 10.0**-density
+    return result
 
 
 @lru_cache
@@ -73,7 +75,8 @@ def receptor_matrix(spectra: Spectra, channels: int, age: float | None = None) -
     if age is not None:
         light = light * lens(age)[:, None]
     matrix = trapezoid(light[:, :, None] * catches()[:, None], WAVELENGTHS, axis=0)
-    return matrix if age is None else matrix / matrix[:, :2].sum()
+    result: np.ndarray = matrix if age is None else matrix / matrix[:, :2].sum()
+    return result
 
 
 @lru_cache
