@@ -1,14 +1,19 @@
-"""Names of entries. A folder is the registry: scoring/metrics/ms_ssim.py holds `ms_ssim`, known as ms-ssim."""
+"""Names of entries. A folder is the registry: scoring/metrics/ms_ssim.py holds `ms_ssim`, known as ms-ssim.
+
+Other packages add entries by entry points, one group a kind: "hdrq.metrics", "hdrq.encodings", "hdrq.tonemappers" ...
+(`plural` of a kind). The entry point's name is the entry's name; its object is what a file of ours would hold.
+"""
 
 from __future__ import annotations
 
 import difflib
 import importlib
 from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from hdrq.errors import UnknownName
+from hdrq.errors import MissingPart, UnknownName, UsageError
 
 SHELVES = {
     "metric": "scoring.metrics",
@@ -42,7 +47,26 @@ def names(kind: str) -> tuple[str, ...]:
     folder = _HOME.joinpath(*SHELVES[kind].split("."))
     files = (f for f in folder.iterdir() if f.suffix in (".py", ".toml") and not f.name.startswith("_"))
     found = {f.stem.rstrip("_").replace("_", "-") for f in files}
-    return tuple(sorted(found.difference(_NO_COMMANDS) if kind == "command" else found))
+    if kind == "command":
+        return tuple(sorted(found.difference(_NO_COMMANDS)))
+    return tuple(sorted(found | set(added(kind))))
+
+
+@cache
+def added(kind: str) -> dict[str, EntryPoint]:
+    """Entry points of other packages by their names; those that bear the name of a file of ours do not count."""
+    folder = _HOME.joinpath(*SHELVES[kind].split("."))
+    found = {e.name.replace("_", "-"): e for e in entry_points(group=f"hdrq.{plural(kind)}")}
+    return {name: e for name, e in found.items() if not _file(folder, name)}
+
+
+def _file(folder: Path, name: str) -> str:
+    """The file's name, without suffix, that holds an entry; "" where there is none."""
+    stem = name.replace("-", "_")
+    there = (
+        s for s in (stem, f"{stem}_") for suffix in (".py", ".toml") if (folder / f"{s}{suffix}").exists()
+    )
+    return next(there, "")
 
 
 def check(kind: str, name: str) -> str:
@@ -58,10 +82,31 @@ def check(kind: str, name: str) -> str:
 def find(kind: str, name: str) -> Any:
     """The object that the entry's file is named after, imported now."""
     stem = check(kind, name).replace("-", "_")
-    folder = _HOME.joinpath(*SHELVES[kind].split("."))
-    file = stem if (folder / f"{stem}.py").exists() else stem + "_"
+    if kind != "command" and name in added(kind):
+        return _loaded(kind, name)
+    file = _file(_HOME.joinpath(*SHELVES[kind].split(".")), name)
     module = importlib.import_module(f"hdrq.{SHELVES[kind]}.{file}")
     return getattr(module, stem, None) or getattr(module, stem + "_")  # `list` would hide a builtin
+
+
+@cache
+def _loaded(kind: str, name: str) -> Any:
+    """The entry of another package; an error names the package."""
+    entry = added(kind)[name]
+    package = entry.dist.name if entry.dist else entry.module
+    try:
+        found = entry.load()
+    except Exception as error:
+        raise MissingPart(
+            f"the {kind} '{name}' of the package {package} cannot be loaded ({type(error).__name__}: {error}); "
+            f"mend or uninstall {package}"
+        ) from error
+    own = getattr(found, "name", name)
+    if own != name:
+        raise UsageError(
+            f"the package {package} registers the {kind} '{own}' as '{name}'; its entry point must be called {own}"
+        )
+    return found
 
 
 def dataset(name: str) -> Any:

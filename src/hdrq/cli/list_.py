@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
 
@@ -10,7 +10,9 @@ import click
 
 from hdrq.cli import options as _options
 from hdrq.cli import tables as _tables
-from hdrq.registry import SHELVES, find, names, plural
+from hdrq.cli.app import say
+from hdrq.errors import UsageError
+from hdrq.registry import SHELVES, added, find, names, plural
 
 _KINDS = {plural(kind): kind for kind in SHELVES if kind != "command"}
 
@@ -51,10 +53,20 @@ def _text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def _entries(kind: str) -> Iterator[tuple[str, Any]]:
+    """Name and object of every entry; one of another package that cannot be loaded is named on stderr and left out."""
+    for name in names(kind):
+        try:
+            yield name, find(kind, name)
+        except UsageError as error:
+            if name not in added(kind):
+                raise
+            say(f"hdrq: {error}")
+
+
 def _metrics() -> list[dict[str, Any]]:
     rows = []
-    for name in names("metric"):
-        found = find("metric", name)
+    for name, found in _entries("metric"):
         card = found.card
         options = "; ".join(
             f"{o.name}={'|'.join(map(str, o.choices)) or o.default}" for o in found.options.values()
@@ -96,8 +108,7 @@ def _kind(card: Any) -> str:
 
 def _encodings() -> list[dict[str, Any]]:
     rows = []
-    for name in names("encoding"):
-        e = find("encoding", name)
+    for name, e in _entries("encoding"):
         scale = "absolute" if e.absolute else "relative to the display's white"
         rows.append(
             {"encoding": name, "scale": scale, "codes of 1.0": e.codes, "grey": e.grey, "source": e.source}
@@ -131,8 +142,7 @@ def _datasets() -> list[dict[str, Any]]:
     from hdrq.evaluation.archive import state
 
     rows = []
-    for name in names("dataset"):
-        d = find("dataset", name)
+    for name, d in _entries("dataset"):
         here, where = state(d)
         rows.append(
             {
@@ -168,8 +178,7 @@ def _formats() -> list[dict[str, Any]]:
 def _others(kind: str) -> list[dict[str, Any]]:
     """Entries of any other kind: name, title and source, from the card or the first line of the entry's file."""
     rows = []
-    for name in names(kind):
-        found = find(kind, name)
+    for name, found in _entries(kind):
         card = getattr(found, "card", found)
         title = getattr(card, "title", "") or _first_line(kind, name)
         rows.append({kind: name, "title": title, "source": getattr(card, "source", "")})
@@ -178,5 +187,8 @@ def _others(kind: str) -> list[dict[str, Any]]:
 
 def _first_line(kind: str, name: str) -> str:
     """The first sentence of the file of an entry whose card has no title."""
-    module = import_module(f"hdrq.{SHELVES[kind]}.{name.replace('-', '_')}")
+    if name in added(kind):
+        module = import_module(added(kind)[name].module)
+    else:
+        module = import_module(f"hdrq.{SHELVES[kind]}.{name.replace('-', '_')}")
     return (module.__doc__ or "").strip().split("\n")[0]

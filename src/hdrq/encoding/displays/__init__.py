@@ -11,7 +11,7 @@ from typing import Any
 from hdrq.encoding.geometry import KEYS, pixels_per_degree
 from hdrq.errors import FileError, UsageError
 from hdrq.records import PRIMARIES, Display
-from hdrq.registry import check
+from hdrq.registry import added, check, find
 
 EOTFS = ("absolute", "light", "linear", "srgb", "pq", "hlg", "bt1886")
 
@@ -22,6 +22,7 @@ def display(name: str | Path, **changes: Any) -> Display:
     name     upper and lower case, - and _ are the same
     changes  fields of Display, contrast=1000 in place of black_nits, or a size and distance (encoding/geometry.py) for ppd
     """
+    title = str(name).lower().replace("_", "-")
     if str(name).endswith(".toml"):
         try:
             text = Path(name).read_text()
@@ -29,10 +30,10 @@ def display(name: str | Path, **changes: Any) -> Display:
             raise FileError(f"{name} cannot be read: {error.strerror}") from error
         title = Path(name).stem
     else:
-        title = check("display", str(name).lower().replace("_", "-"))
-        text = files(__package__).joinpath(title.replace("-", "_") + ".toml").read_text()
+        check("display", title)
+        text = "" if title in added("display") else _shipped(title)
     try:
-        data = tomllib.loads(text)
+        data = tomllib.loads(text) if text else _fields(find("display", title))
     except tomllib.TOMLDecodeError as error:
         raise FileError(f"{name} is not TOML: {error}") from error
     data = data | {key: value for key, value in changes.items() if value is not None}
@@ -55,6 +56,15 @@ def display(name: str | Path, **changes: Any) -> Display:
     found = Display(**({"name": title} | data))
     _refuse_impossible(found)
     return replace(found, name="+".join([found.name, *changed])) if changed else found
+
+
+def _shipped(title: str) -> str:
+    return files(__package__).joinpath(title.replace("-", "_") + ".toml").read_text()
+
+
+def _fields(given: Display) -> dict[str, Any]:
+    """The fields of a display of another package."""
+    return {f.name: getattr(given, f.name) for f in fields(Display)}
 
 
 def _keys() -> list[str]:

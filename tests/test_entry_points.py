@@ -1,0 +1,94 @@
+"""Entries of other packages: found by their entry points, used and listed like ours, and no harm when broken."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+MODULE = '''
+"""Mean absolute difference of decades of light."""
+from hdrq import Card, Display
+from hdrq.cards import metric
+
+@metric(Card(title="Mean absolute log difference", unit="decades", better="lower", span=(0, None), best=0.0,
+             reads="nits", source="definition"))
+def log_mae(ref, dist, *, floor: float = 1e-3):
+    return (dist.clamp(min=floor).log10() - ref.clamp(min=floor).log10()).abs().flatten(1).mean(1)
+
+projector = Display("projector", 48.0, 0.024, "2.6")
+'''
+
+
+def package(folder: Path, points: str, module: str = MODULE, name: str = "hdrq_extra") -> None:
+    info = folder / f"{name}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name.replace('_', '-')}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(points)
+    (folder / f"{name}.py").write_text(module)
+
+
+def hdrq(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, "-m", "hdrq", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path})
+
+
+@pytest.fixture
+def pair(tmp_path):
+    import torch
+
+    from hdrq.io import write
+    from hdrq.records import Image
+
+    for name, light in (("a", 10.0), ("b", 100.0)):
+        write(tmp_path / f"{name}.exr", Image(torch.full((1, 3, 16, 16), light)), depth="float")
+    return str(tmp_path / "a.exr"), str(tmp_path / "b.exr")
+
+
+def test_a_metric_and_a_display_of_another_package_work_by_name(tmp_path, pair):
+    package(
+        tmp_path,
+        "[hdrq.metrics]\nlog-mae = hdrq_extra:log_mae\n[hdrq.displays]\nprojector = hdrq_extra:projector\n",
+    )
+    done = hdrq(tmp_path, "score", *pair, "-m", "log-mae", "--format", "csv")
+    assert done.returncode == 0, done.stderr
+    assert ",log-mae,1.0,decades,lower," in done.stdout
+    done = hdrq(tmp_path, "score", *pair, "-m", "log-mae,floor=1000", "--format", "csv")
+    assert ",0.0,decades," in done.stdout
+    done = hdrq(tmp_path, "score", *pair, "-m", "log-mae", "--display", "projector", "--format", "csv")
+    assert "projector" in done.stdout
+    listed = hdrq(tmp_path, "list", "metrics", "--format", "csv").stdout
+    assert "log-mae,Mean absolute log difference" in listed
+    assert "projector" in hdrq(tmp_path, "list", "displays", "--format", "csv").stdout
+
+
+def test_our_own_entries_cannot_be_replaced(tmp_path, pair):
+    package(tmp_path, "[hdrq.metrics]\npsnr = hdrq_extra:log_mae\n")
+    done = hdrq(tmp_path, "score", *pair, "-m", "pu-psnr", "--format", "csv")
+    assert done.returncode == 0
+    assert ",dB,higher," in done.stdout
+
+
+def test_a_broken_package_is_named_where_it_is_used_and_left_out_of_lists(tmp_path, pair):
+    package(tmp_path, "[hdrq.metrics]\nlog-mae = hdrq_extra:log_mae\n", "import no_such_module_anywhere\n")
+    done = hdrq(tmp_path, "score", *pair, "-m", "log-mae")
+    assert done.returncode == 2
+    assert "the package hdrq-extra cannot be loaded (ModuleNotFoundError" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert hdrq(tmp_path, "score", *pair, "-m", "pu-psnr").returncode == 0
+    done = hdrq(tmp_path, "list", "metrics", "--format", "csv")
+    assert done.returncode == 0
+    assert "hdrq-extra" in done.stderr
+    assert "log-mae" not in done.stdout
+    assert "\nssim," in done.stdout
+
+
+def test_an_entry_point_bears_the_name_of_its_metric(tmp_path, pair):
+    package(tmp_path, "[hdrq.metrics]\nother = hdrq_extra:log_mae\n")
+    done = hdrq(tmp_path, "score", *pair, "-m", "other")
+    assert done.returncode == 2
+    assert "its entry point must be called log-mae" in done.stderr
