@@ -17,7 +17,7 @@ def optimize(source: Path, made: Any, options: dict[str, Any], photometry: Any) 
     """The plan with the best parameters; values before and after go to stdout."""
     from hdrq.scoring.binding import metric
     from hdrq.tonemapping.files import parameters_of, read
-    from hdrq.tonemapping.optimize import Tuned, tune, value_of_file
+    from hdrq.tonemapping.optimize import Tuned, steps_of, tune, value_of_file
     from hdrq.tonemapping.tonemap import plan, scene_of
 
     scorer = metric(options["optimize"])
@@ -26,13 +26,15 @@ def optimize(source: Path, made: Any, options: dict[str, Any], photometry: Any) 
     steps = tune(
         image, made, scorer, iterations=options["iterations"], seed=options["seed"], photometry=photometry
     )
-    seen = list(_progress.bar(steps, 3 * options["iterations"] + 1, quiet=options["quiet"]))
+    seen = list(_progress.bar(steps, steps_of(options["iterations"]), quiet=options["quiet"]))
     last = next(s for s in reversed(seen) if isinstance(s, Tuned))
     plain = replace(made, operator=plan("reinhard").operator, settings={})
     value = value_of_file(scene_of(image, photometry, plain.operator)[0], plain, scorer)
     sign = 1 if last.better == "higher" else -1
     if sign * value > sign * last.after and not options["quiet"]:
-        say(f"hdrq: note: {last.operator} stays below plain reinhard, which has {value:.4f}")
+        say(
+            f"hdrq: note: {last.operator} stays below plain reinhard, which has {value:.4f}; try --operator reinhard"
+        )
     click.echo(
         f"{last.metric} of {last.operator} ({last.better} is better): {last.before:.4f} before, {last.after:.4f} after"
     )
@@ -43,7 +45,9 @@ def optimize(source: Path, made: Any, options: dict[str, Any], photometry: Any) 
         click.echo(f"  {name} kept: {last.metric} sees luminance alone")
     for name, number in last.parameters.items():
         click.echo(f"  {name} = {number:.6g}" if isinstance(number, float) else f"  {name} = {number}")
-    made = replace(made, settings=last.parameters)
+    if last.levels is not None:
+        click.echo("  levels = {:.6g},{:.6g}".format(*last.levels))
+    made = replace(made, settings=last.parameters, levels=last.levels)
     if options["params"] is not None:
         measured = {"metric": last.metric, "before": last.before, "after": last.after, "image": source.name}
         _tables.write_text(parameters_of(made, options["display"], **measured), str(options["params"]))

@@ -11,7 +11,7 @@ DISPLAY = ("display", "display_peak", "black", "contrast", "ambient", "reflectan
 _INPUT = ("scale", "peak", "white", "domain", "nonfinite", "layer")
 # What each task takes, besides its inputs, its output and --quiet.
 _TASKS: Mapping[str, tuple[str, ...]] = {
-    "compare": ("score", "colour", "saturation", "gamut", "wrap", *_INPUT),
+    "compare": ("score", "colour", "saturation", "levels", "gamut", "wrap", *_INPUT),
     "expand": ("sets", "mask", "suffix", "domain", "layer"),
     "enhance": ("quality", "suffix", "seed", "device"),
 }

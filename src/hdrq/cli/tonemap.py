@@ -18,6 +18,17 @@ from hdrq.errors import UsageError
 from hdrq.registry import names
 
 
+def _levels(text: str | None) -> tuple[float, float] | None:
+    """0.3,1.1 as (0.3, 1.1)."""
+    if text is None:
+        return None
+    try:
+        ev, power = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"--levels are stops and a power such as 0.3,1.1, not '{text}'") from None
+    return ev, power
+
+
 def _complete(kind: str) -> Any:
     return lambda ctx, param, incomplete: [n for n in names(kind) if n.startswith(incomplete)]
 
@@ -49,6 +60,12 @@ def _complete(kind: str) -> Any:
     "--colour", metavar="NAME", help="schlick, linear, mantiuk-power, mantiuk-linear, pouli, luminance."
 )
 @click.option("--saturation", type=float, metavar="S", help="Of the colour correction.")
+@click.option(
+    "--levels",
+    metavar="EV,POWER",
+    callback=lambda ctx, param, text: _levels(text),
+    help="After the operator: stops of exposure and power of luminance, such as 0.3,1.1; --optimize then keeps them.",
+)
 @click.option("--gamut", default="clip", show_default=True, metavar="NAME", help="clip, desaturate or scale.")
 @click.option(
     "--wrap", is_flag=True, help="The image is a 360-degree panorama: its left and right edges meet."
@@ -78,7 +95,11 @@ def _complete(kind: str) -> Any:
 @click.option("--score", metavar="METRIC", help="On the contact sheet.  [default: tmqi; none for no numbers]")
 @click.option("--optimize", metavar="METRIC", help="Optimise the operator's parameters for this image.")
 @click.option(
-    "--iterations", type=int, default=60, show_default=True, help="Of each of the three starts of --optimize."
+    "--iterations",
+    type=click.IntRange(min=1),
+    default=60,
+    show_default=True,
+    help="Of each of the three starts of --optimize.",
 )
 @click.option(
     "--expand",
@@ -199,6 +220,7 @@ def _plan(options: dict[str, Any]) -> Any:
         display=screen,
         colour=options["colour"],
         saturation=options["saturation"],
+        levels=options["levels"],
         gamut=options["gamut"],
         wrap=options["wrap"],
         bits=int(options["bits"] or (16 if wide else 8)),
@@ -246,7 +268,7 @@ def _compare(sources: list[Path], target: Path, options: dict[str, Any], given: 
     scorer = None if label == "none" else metric(label)
     photometry = _scene_photometry(options)
     image = read(sources[0], photometry, options["layer"])
-    choices = {n: options[n] for n in ("colour", "saturation", "gamut", "wrap")}
+    choices = {n: options[n] for n in ("colour", "saturation", "levels", "gamut", "wrap")}
     found = list(
         _progress.bar(
             tiles(image, chosen, scorer, photometry, **choices), len(chosen), quiet=options["quiet"]

@@ -19,7 +19,7 @@ from hdrq.tonemapping.tonemap import plan
 from hdrq.tonemapping.tonemap import tonemap as tonemap_with
 
 Source = Image | Tensor | np.ndarray | str | Path
-_CHOICES = ("colour", "saturation", "gamut", "bits", "dither", "seed")
+_CHOICES = ("colour", "saturation", "levels", "gamut", "wrap", "bits", "dither", "seed")
 
 
 def tonemap(
@@ -34,7 +34,7 @@ def tonemap(
 
     image    an Image, a path, or a tensor (N, C, H, W) of light in cd/m²
     display  what the result is shown on; None: an SDR display
-    options  of the operator by name, and colour=, saturation=, gamut=, bits=, dither=, seed=
+    options  of the operator by name, and colour=, saturation=, levels=(stops, power), gamut=, wrap=, bits=, dither=, seed=
     """
     screen = shelf_display(display) if isinstance(display, str) else display
     choices = {key: options.pop(key) for key in _CHOICES if key in options and not _owns(operator, key)}

@@ -45,7 +45,7 @@ def tiles(
 ) -> Iterator[Tile]:
     """Every operator with its defaults, run and scored at full size, then reduced to the width of a tile.
 
-    choices  of the plan: colour, saturation, gamut
+    choices  of the plan: colour, saturation, levels, gamut, wrap
     """
     for name in operators:
         try:

@@ -176,6 +176,7 @@ def _write(target: Path, code: Image, plan: Plan) -> tuple[str, ...]:
         options["provenance"] = {
             "operator": plan.operator.name,
             **{k: v for k, v in plan.settings.items() if v is not None},
+            **({} if plan.levels is None else {"levels": "{:g},{:g}".format(*plan.levels)}),
         }
     if code.domain not in LIGHT and known is not None and known.name in ("exr", "pfm", "radiance"):
         raise UsageError(
@@ -189,7 +190,7 @@ def _line(error: Exception, target: Path) -> str:
 
 
 # What a file of parameters says of a plan besides the operator and its settings.
-CHOICES = ("colour", "saturation", "gamut", "wrap", "bits", "dither")
+CHOICES = ("colour", "saturation", "levels", "gamut", "wrap", "bits", "dither")
 
 
 def parameters_of(plan: Plan, display: str | None = None, **measured: Any) -> str:
@@ -208,6 +209,9 @@ def read_parameters(path: Path) -> tuple[str, dict[str, Any], dict[str, Any]]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         choices = {k: data[k] for k in ("display", *CHOICES) if data.get(k) is not None}
+        if "levels" in choices:
+            ev, power = choices["levels"]
+            choices["levels"] = (float(ev), float(power))
         return str(data["operator"]), dict(data["parameters"]), choices
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror}") from error

@@ -1,40 +1,40 @@
 """Optimisation of an operator's parameters for one image by a metric, by gradient or without one.
 
 The search runs on a reduced image. What it finds is judged on the code that is written, at full size and rounded to
-its bits, beside the parameters it began with, so that the result is never worse than those.
+its bits, beside the parameters it began with, so that the result is never worse than those. Beside the operator's own
+parameters it moves the levels of the finished image, exposure and contrast, unless the plan states them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import exp, log
 from typing import Any, Literal
 from warnings import catch_warnings, simplefilter
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from cmaes import CMA
-from scipy.optimize import minimize_scalar
 from torch import Tensor
 
 from hdrq.encoding.photometry import Photometry
 from hdrq.errors import UsageError
 from hdrq.records import Image
 from hdrq.scoring.scorer import Scorer
+from hdrq.tonemapping.parameter_search import Range, along, by_evolution, by_gradient, named, score_of, starts
 from hdrq.tonemapping.solvers.wls import Unsettled
 from hdrq.tonemapping.tonemap import Plan, code_of, scene_of, shown
 
 _SIDE = 512  # pixels of the longer side of the image that is searched on
-_RATE = 0.15  # of Adam, in the logistic coordinate of a range
-_ENDS = 0.02  # share of a range that its ends lie beyond a start
+STARTS = 3
+# Of the finished image, after the operator: stops of exposure and power of luminance.
+_LEVELS = (Range("levels ev", -3.0, 3.0), Range("levels power", 0.5, 2.0))
 Method = Literal["auto", "gradient", "derivative-free"]
 
 
 @dataclass(frozen=True)
 class Step:
-    """One value of the metric during the search, on the reduced image."""
+    """One value of the metric during the search, on the reduced image; restart -1 while starts are compared."""
 
     restart: int
     iteration: int
@@ -48,6 +48,7 @@ class Tuned:
 
     better      direction of the metric, "higher" or "lower"
     parameters  settings of the operator; those of the start where the search found nothing better
+    levels      (stops, power) of the finished image, None where they were left alone
     fixed       parameters of colour that were left alone, as the metric sees luminance alone
     """
 
@@ -57,6 +58,7 @@ class Tuned:
     before: float
     after: float
     parameters: Mapping[str, Any]
+    levels: tuple[float, float] | None
     method: str
     evaluations: int
     fixed: tuple[str, ...] = ()
@@ -73,14 +75,16 @@ def tune(
     scorer: Scorer,
     *,
     iterations: int = 60,
-    restarts: int = 3,
+    restarts: int = STARTS,
     method: Method = "auto",
     seed: int = 0,
     photometry: Photometry | None = None,
 ) -> Iterator[Step | Tuned]:
     """Steps as they happen, then one Tuned. The parameters of the card's `tunes` are searched within their ranges.
 
-    iterations  of each start; the first start is at the plan's settings, the others are spread by `seed`
+    iterations  of each start. The first is at the plan's settings, and leaves alone the levels and what the settings leave
+                to the operator (None). The second begins where the first ended and moves everything; so do the others,
+                which begin at the best of as many points as there are iterations, spread by `seed`
     method      auto is the gradient, but where the card says that the result depends on a parameter in steps, or where
                 the metric has no gradient
     raises      UsageError if nothing can be tuned, or if the metric judges the image alone by natural statistics
@@ -89,47 +93,79 @@ def tune(
     scene, _ = scene_of(image, photometry, plan.operator)
     small = _reduced(scene, scorer.metric.card.side)
     fixed = tuple(n for n in plan.operator.card.colour if _sees_luminance_alone(small, plan, scorer))
-    ranges = [_Range(n, *span) for n, span in plan.operator.card.tunes.items() if n not in fixed]
+    ranges = [Range(n, *span) for n, span in plan.operator.card.tunes.items() if n not in fixed]
     if not ranges:
         raise UsageError(f"{plan.operator.name} has no parameter to tune by {scorer}")
+    present = {r.name: plan.settings.get(r.name, plan.operator.options[r.name].default) for r in ranges}
+    if plan.levels is None:
+        ranges += _LEVELS
+        present |= dict(zip((r.name for r in _LEVELS), (0.0, 1.0)))
     sign = 1.0 if scorer.better == "higher" else -1.0
-    start = [r.place(plan.settings.get(r.name, plan.operator.options[r.name].default)) for r in ranges]
     evaluations = 0
 
-    def value(u: Tensor) -> Tensor:
-        nonlocal evaluations
-        evaluations += 1
-        return sign * _judge(small, plan, scorer, {r.name: r.value(x) for r, x in zip(ranges, u)})
+    def value_by(searched: Sequence[Range]) -> Callable[[Tensor], Tensor]:
+        def value(u: Tensor) -> Tensor:
+            nonlocal evaluations
+            evaluations += 1
+            return sign * _judge(
+                small, _planned(plan, {r.name: r.value(x) for r, x in zip(searched, u)}), scorer
+            )
 
-    how = _method(method, plan, scorer, ranges, value, start)
-    searches = {"gradient": _by_gradient, "derivative-free": _by_evolution if len(ranges) > 1 else _along}
+        return value
+
+    first = [r.place(present[r.name]) for r in ranges]
+    how = _method(method, plan, scorer, ranges, value_by(ranges), first)
+    stated = [r for r in ranges if r not in _LEVELS and present[r.name] is not None] or ranges
+    begins = [(stated, [r.place(present[r.name]) for r in stated])]
+    ranked = []
+    for i, u in enumerate(starts(first, iterations + 1, seed)[1:] if restarts > 1 else []):
+        ranked.append((score_of(value_by(ranges), u), u))
+        yield Step(-1, i, sign * ranked[-1][0], named(ranges, u))
+    ranked.sort(key=lambda pair: -pair[0])
+    begins += [(ranges, first)][: restarts - 1] + [(ranges, u) for _, u in ranked[: max(restarts - 2, 0)]]
     finalists: list[dict[str, float]] = []
-    for restart, begin in enumerate(_starts(start, restarts, seed)):
+    for restart, (searched, begin) in enumerate(begins):
+        if restart == 1:
+            begin = [r.place(finalists[0].get(r.name, present[r.name])) for r in ranges]
         best, found = -np.inf, begin
-        for iteration, u, score in searches[how](value, begin, iterations, seed + restart):
+        search = by_gradient if how == "gradient" else by_evolution if len(searched) > 1 else along
+        for iteration, u, score in search(value_by(searched), begin, iterations, seed + restart):
             if score > best:
                 best, found = score, list(u)
-            yield Step(restart, iteration, sign * score, _named(ranges, u))
-        finalists.append(_named(ranges, found))
-    before = value_of_file(scene, plan, scorer)
-    parameters: Mapping[str, Any] = plan.settings
-    after = before
+            yield Step(restart, iteration, sign * score, named(searched, u))
+        finalists.append(named(searched, found))
+    before = after = value_of_file(scene, plan, scorer)
+    kept = plan
     for candidate in finalists:
-        settings = {**plan.settings, **candidate}
-        now = value_of_file(scene, replace(plan, settings=settings), scorer)
+        planned = _planned(plan, candidate)
+        now = value_of_file(scene, planned, scorer)
         if sign * now > sign * after:
-            after, parameters = now, settings
+            after, kept = now, planned
     yield Tuned(
         plan.operator.name,
         str(scorer),
         scorer.better,
         before,
         after,
-        dict(parameters),
+        dict(kept.settings),
+        kept.levels,
         how,
         evaluations,
         fixed,
     )
+
+
+def steps_of(iterations: int, restarts: int = STARTS) -> int:
+    """How many records `tune` yields, about."""
+    return iterations * restarts + (iterations if restarts > 1 else 0) + 1
+
+
+def _planned(plan: Plan, values: Mapping[str, Any]) -> Plan:
+    """The plan with these values of parameters and levels."""
+    ours = {n: v for n, v in values.items() if n in plan.operator.options}
+    ev, power = (values.get(r.name) for r in _LEVELS)
+    levels = plan.levels if ev is None else (ev, power)
+    return replace(plan, settings={**plan.settings, **ours}, levels=levels)
 
 
 def refuse_unreferenced(scorer: Scorer) -> None:
@@ -160,12 +196,11 @@ def _compare(scene: Tensor, code: Image, scorer: Scorer) -> Tensor:
     return scorer(Image(scene, "nits"), code) if scorer.full_reference else scorer(code)
 
 
-def _judge(scene: Tensor, plan: Plan, scorer: Scorer, parameters: Mapping[str, Any]) -> Tensor:
+def _judge(scene: Tensor, plan: Plan, scorer: Scorer) -> Tensor:
     """The metric of a scene and its code, not rounded, so that there is a gradient."""
-    now = replace(plan, settings={**plan.settings, **parameters}, dither=False)
     with catch_warnings():
         simplefilter("ignore", Unsettled)  # tone mapping the file says so
-        return _compare(scene, code_of(shown(scene, now), now), scorer).mean()
+        return _compare(scene, code_of(shown(scene, plan), replace(plan, dither=False)), scorer).mean()
 
 
 def _sees_luminance_alone(scene: Tensor, plan: Plan, scorer: Scorer) -> bool:
@@ -184,56 +219,11 @@ def _sees_luminance_alone(scene: Tensor, plan: Plan, scorer: Scorer) -> bool:
     return bool(powers[-2] <= 1e-6 * powers[-1])
 
 
-@dataclass(frozen=True)
-class _Range:
-    """A parameter within (low, high), searched on a logistic coordinate; on its logarithm where it spans decades."""
-
-    name: str
-    low: float
-    high: float
-
-    @property
-    def decades(self) -> bool:
-        return self.low > 0 and self.high / self.low >= 8
-
-    def value(self, u: Tensor) -> Tensor:
-        share = torch.sigmoid(u)
-        if self.decades:
-            return torch.exp(log(self.low) + share * (log(self.high) - log(self.low)))
-        return self.low + share * (self.high - self.low)
-
-    def place(self, value: float | None) -> float:
-        """The coordinate of a value; the middle for an automatic one."""
-        if value is None:
-            return 0.0
-        if self.decades:
-            share = (log(max(float(value), 1e-30)) - log(self.low)) / (log(self.high) - log(self.low))
-        else:
-            share = (float(value) - self.low) / (self.high - self.low)
-        share = min(max(share, _ENDS), 1 - _ENDS)
-        return log(share / (1 - share))
-
-
-def _named(ranges: list[_Range], u: list[float]) -> dict[str, float]:
-    return {r.name: float(r.value(torch.tensor(x, dtype=torch.float64))) for r, x in zip(ranges, u)}
-
-
-def _starts(first: list[float], count: int, seed: int) -> Iterator[list[float]]:
-    """The first, then points of a Latin hypercube over the ranges."""
-    yield first
-    chance = np.random.default_rng(seed)
-    rest = count - 1
-    if rest > 0:
-        cells = np.stack([chance.permutation(rest) for _ in first], 1)
-        shares = np.clip((cells + chance.random(cells.shape)) / rest, _ENDS, 1 - _ENDS)
-        yield from np.log(shares / (1 - shares)).tolist()
-
-
 def _method(
     asked: Method,
     plan: Plan,
     scorer: Scorer,
-    ranges: list[_Range],
+    ranges: list[Range],
     value: Callable[[Tensor], Tensor],
     start: list[float],
 ) -> str:
@@ -255,68 +245,6 @@ def _has_gradient(value: Callable[[Tensor], Tensor], start: list[float]) -> bool
         return False
     (slope,) = torch.autograd.grad(result, u, allow_unused=True)
     return slope is not None and bool(torch.isfinite(slope).all())
-
-
-Found = Iterator[tuple[int, list[float], float]]
-
-
-def _by_gradient(value: Callable[[Tensor], Tensor], begin: list[float], iterations: int, seed: int) -> Found:
-    """Adam, with a rate that falls to an eighth. Source: Kingma & Ba 2015."""
-    u = torch.tensor(begin, dtype=torch.float64, requires_grad=True)
-    rule = torch.optim.Adam([u], lr=_RATE)
-    for i in range(iterations):
-        rule.zero_grad()
-        score = value(u)
-        yield i, u.detach().tolist(), float(score.detach())
-        (-score).backward()
-        if u.grad is None or not torch.isfinite(u.grad).all():
-            return
-        rule.param_groups[0]["lr"] = _RATE * exp(-2 * i / iterations)
-        rule.step()
-
-
-def _score(value: Callable[[Tensor], Tensor], x: list[float]) -> float:
-    with torch.no_grad():
-        score = float(value(torch.tensor(x, dtype=torch.float64)))
-    return score if np.isfinite(score) else -1e9
-
-
-def _by_evolution(value: Callable[[Tensor], Tensor], begin: list[float], iterations: int, seed: int) -> Found:
-    """CMA-ES, `iterations` evaluations. Source: Hansen 2016, arXiv:1604.00772."""
-    yield 0, begin, _score(value, begin)
-    search = CMA(mean=np.array(begin), sigma=1.0, seed=seed)
-    done = 1
-    while done < iterations:
-        tried = []
-        for _ in range(search.population_size):
-            x = search.ask()
-            score = _score(value, list(x))
-            tried.append((x, -score))
-            yield done, list(x), score
-            done += 1
-        search.tell(tried)
-
-
-def _along(value: Callable[[Tensor], Tensor], begin: list[float], iterations: int, seed: int) -> Found:
-    """One parameter: even shares of its range, then golden sections around the best of them."""
-    grid = max(iterations // 2, 3)
-    shift = np.random.default_rng(seed).random()
-    shares = (np.arange(grid) + shift) / grid * (1 - 2 * _ENDS) + _ENDS
-    places = [begin[0], *np.log(shares / (1 - shares))]
-    scores = [_score(value, [x]) for x in places]
-    yield from ((i, [x], s) for i, (x, s) in enumerate(zip(places, scores)))
-    ordered = sorted(places)
-    i = ordered.index(places[int(np.argmax(scores))])
-    bounds = ordered[max(i - 1, 0)], ordered[min(i + 1, len(ordered) - 1)]
-    seen: list[tuple[float, float]] = []
-
-    def loss(x: float) -> float:
-        score = _score(value, [x])
-        seen.append((x, score))
-        return -score
-
-    minimize_scalar(loss, bounds=bounds, method="bounded", options={"maxiter": max(iterations - grid, 1)})
-    yield from ((grid + 1 + k, [x], s) for k, (x, s) in enumerate(seen))
 
 
 def _reduced(scene: Tensor, least: int) -> Tensor:

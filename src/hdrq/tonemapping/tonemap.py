@@ -13,7 +13,7 @@ from hdrq.encoding.displays import display as shelf_display
 from hdrq.encoding.photometry import LIGHT, Photometry, emit_for, factor_of, looks_relative
 from hdrq.errors import DomainError, UsageError
 from hdrq.image.color import convert
-from hdrq.image.statistics import doubled, luminance
+from hdrq.image.statistics import doubled, luminance, relight
 from hdrq.image.transfer import linear_to_srgb
 from hdrq.records import BT709, PRIMARIES, Display, Image
 from hdrq.registry import find
@@ -36,6 +36,7 @@ class Plan:
     display     what the result is shown on: its EOTF gives the encoding, and operators that model a display take its
                 white, black and ambient light; None is an SDR display, and operators keep their own defaults
     colour      name of a colour correction, None for the operator's own colours; saturation goes with it
+    levels      (stops, power) after the operator and its colours: luminance L of the image becomes (2^stops L)^power
     gamut       what is done with colours beyond the display: clip, desaturate or scale
     wrap        the image is a panorama of 360 degrees: its left and right edges meet
     bits        of the code, 8 or 16; dither adds noise of one step before rounding, by `seed`
@@ -46,6 +47,7 @@ class Plan:
     display: Display | None = None
     colour: str | None = None
     saturation: float | None = None
+    levels: tuple[float | Tensor, float | Tensor] | None = None
     gamut: str = "clip"
     wrap: bool = False
     bits: int = 8
@@ -59,6 +61,12 @@ class Plan:
         ):
             if name is not None and name not in known:
                 raise UsageError(f"no {what} is called '{name}'; there are {', '.join(known)}")
+        if self.levels is not None:
+            ev, power = self.levels
+            if not (-20 <= ev <= 20 and 0.1 <= power <= 10):  # NaN too
+                raise UsageError(
+                    f"levels are stops within -20 .. 20 and a power within 0.1 .. 10, not {ev:g},{power:g}"
+                )
 
     @property
     def screen(self) -> Display:
@@ -121,7 +129,16 @@ def shown(light: Tensor, plan: Plan) -> Tensor:
         correct = CORRECTIONS[plan.colour]
         asked = () if plan.saturation is None else (plan.saturation,)
         picture = correct(light, picture, *asked)
+    if plan.levels is not None:
+        picture = leveled(picture, *plan.levels)
     return GAMUT_MAPPINGS[plan.gamut](picture)
+
+
+def leveled(picture: Tensor, ev: float | Tensor, power: float | Tensor) -> Tensor:
+    """Display-linear light whose luminance L has become (2^ev L)^power, its colours kept; black stays black."""
+    y = luminance(picture)
+    result: Tensor = relight(picture, y, (2.0**ev * y).clamp(min=1e-12) ** power)
+    return result
 
 
 def _around(operator: Operator, light: Tensor, settings: Mapping[str, Any]) -> Tensor:
