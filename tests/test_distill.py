@@ -14,7 +14,8 @@ from hdrq import io
 from hdrq.cli.app import door
 from hdrq.distillation import teacher_scores as teaching
 from hdrq.distillation.checks import check
-from hdrq.distillation.distill import Distilled, Note, Task, distill
+from hdrq.distillation.distill import Distilled, Note, Task
+from hdrq.distillation.distill import records as distil
 from hdrq.distillation.image_files import write_pictures
 from hdrq.distillation.rendering import render
 from hdrq.distillation.report import agreement
@@ -219,7 +220,7 @@ def distilled(images, tmp_path_factory):
     task = Task(
         ("pu21:gmsd",), "norvdpnet++", (images,), ("jpegxt", "noise", "blur"), n=48, crop=64, settings=SMALL
     )
-    return task, folder, list(distill(task, folder))
+    return task, folder, list(distil(task, folder))
 
 
 def test_a_student_is_kept_with_the_account_of_what_it_learnt(distilled) -> None:
@@ -259,10 +260,10 @@ def test_scoring_says_what_training_saw(distilled, monkeypatch) -> None:
 @pytest.mark.parametrize("stop", [7, 20])
 def test_a_killed_distillation_ends_as_an_uninterrupted_one(distilled, tmp_path, stop: int) -> None:
     task, whole, _ = distilled
-    for number, _ in enumerate(distill(task, tmp_path / "run")):
+    for number, _ in enumerate(distil(task, tmp_path / "run")):
         if number == stop:
             break
-    records = list(distill(task, tmp_path / "run", resume=True))
+    records = list(distil(task, tmp_path / "run", resume=True))
     name = "norvdpnetpp-from-gmsd.safetensors"
     assert (tmp_path / "run" / name).read_bytes() == (whole / name).read_bytes()
     asked = sum(r.new for r in records if isinstance(r, Scored) and r.teacher == "pu21:gmsd")
@@ -272,11 +273,11 @@ def test_a_killed_distillation_ends_as_an_uninterrupted_one(distilled, tmp_path,
 def test_a_finished_run_has_nothing_left_to_do(distilled) -> None:
     task, folder, _ = distilled
     with pytest.raises(UsageError, match="--resume"):
-        distill(task, folder)
-    again = list(distill(task, folder, resume=True))
+        distil(task, folder)
+    again = list(distil(task, folder, resume=True))
     assert not any(isinstance(r, Step) or (isinstance(r, Scored) and r.new) for r in again)
     with pytest.raises(UsageError, match="another set"):
-        list(distill(replace(task, seed=5), folder, resume=True))
+        list(distil(replace(task, seed=5), folder, resume=True))
 
 
 def test_a_student_of_sdr_code_is_shown_the_code(images, tmp_path, monkeypatch) -> None:
@@ -290,7 +291,7 @@ def test_a_student_of_sdr_code_is_shown_the_code(images, tmp_path, monkeypatch) 
         displays=("sdr-100",),
         settings=SMALL,
     )
-    records = list(distill(task, tmp_path / "run"))
+    records = list(distil(task, tmp_path / "run"))
     assert isinstance(records[-1], Distilled)
     monkeypatch.setenv("HDRQ_MODELS", str(tmp_path / "run"))
     student = metric("norvdpnetpp@norvdpnetpp-from-gmsd")
@@ -301,7 +302,7 @@ def test_a_student_of_sdr_code_is_shown_the_code(images, tmp_path, monkeypatch) 
     code = linear_to_srgb((dist - 0.1) / 99.9)
     assert float(student(Image(code, "srgb"))) == pytest.approx(float(said), abs=2e-3)
     with pytest.raises(UsageError, match="light"):
-        list(distill(replace(task, images=(images / "room0.exr",)), tmp_path / "other"))
+        list(distil(replace(task, images=(images / "room0.exr",)), tmp_path / "other"))
 
 
 def test_a_tone_mapped_picture_is_code_too(sources, rows, tmp_path) -> None:
@@ -333,7 +334,7 @@ def test_a_full_reference_student_learns_with_both_screens_brought_together(imag
         crop=64,
         settings=settings,
     )
-    records = list(distill(task, tmp_path / "run"))
+    records = list(distil(task, tmp_path / "run"))
     assert any(isinstance(r, Step) and r.aligned > 0 for r in records)
     assert isinstance(records[-1], Distilled)
 
@@ -348,7 +349,7 @@ def test_a_student_of_jod_gives_jod(images, tmp_path, monkeypatch) -> None:
         crop=64,
         settings={**SMALL, "epochs": 1},
     )
-    list(distill(task, tmp_path / "run"))
+    list(distil(task, tmp_path / "run"))
     monkeypatch.setenv("HDRQ_MODELS", str(tmp_path / "run"))
     said = metric("pu21:norvdpnetpp@norvdpnetpp-from-hdrvdp3").read(room(64, 64))
     assert float(said.extra["jod"]) == pytest.approx(10 * float(said.value))
@@ -361,7 +362,7 @@ def test_people_can_be_the_teacher(images, tmp_path) -> None:
     table.write_text("\n".join(lines) + "\n")
     settings = {**SMALL, "batch": 2}
     task = Task(("opinions",), "norvdpnet++", (table,), (), crop=64, settings=settings)
-    records = list(distill(task, tmp_path / "run"))
+    records = list(distil(task, tmp_path / "run"))
     table.unlink()
     assert isinstance(records[-1], Distilled)
 
@@ -411,9 +412,9 @@ def test_the_set_alone_and_the_costs_alone(images, tmp_path) -> None:
 
 def test_the_leftovers_of_a_dry_run_do_not_block_the_distillation(images, tmp_path) -> None:
     task = Task(("pu21:gmsd",), "norvdpnet++", (images,), ("noise",), n=40, crop=64, settings=SMALL)
-    list(distill(task, tmp_path / "run", dry_run=True))
+    list(distil(task, tmp_path / "run", dry_run=True))
     assert (tmp_path / "run" / "set.csv").exists()
-    records = distill(replace(task, distortions=("noise", "blur")), tmp_path / "run")
+    records = distil(replace(task, distortions=("noise", "blur")), tmp_path / "run")
     assert any(isinstance(r, Step) for r in records)
     records.close()
 
@@ -433,7 +434,7 @@ def test_what_can_be_known_is_refused_before_the_teacher_scores_a_row(images, tm
     ):  # fmt: skip
         seen: list = []
         with pytest.raises(UsageError, match=says):
-            seen.extend(distill(replace(task, **changed), tmp_path / "run"))
+            seen.extend(distil(replace(task, **changed), tmp_path / "run"))
         assert not any(isinstance(r, Scored) for r in seen), says
 
 
@@ -458,4 +459,29 @@ def test_an_output_that_turns_the_direction_turns_the_quality(rows) -> None:
 
 def test_an_unknown_distortion_is_refused_before_any_picture_is_read(tmp_path) -> None:
     with pytest.raises(UnknownName):
-        distill(Task(("hdrvdp3",), "norvdpnet++", (tmp_path / "none",), ("noize",)), tmp_path)
+        distil(Task(("hdrvdp3",), "norvdpnet++", (tmp_path / "none",), ("noize",)), tmp_path)
+
+
+def test_the_api_takes_keywords_and_refuses_what_the_command_refuses(images, tmp_path) -> None:
+    import hdrq
+
+    made = hdrq.distill(
+        "pu21:gmsd",
+        images,
+        student="norvdpnet++",
+        distortions="noise, blur",
+        n=40,
+        crop=64,
+        settings=SMALL,
+        output=tmp_path / "run",
+        dry_run=True,
+        device="cpu",
+    )
+    assert any(isinstance(r, Note) for r in made)
+    assert {row.distortion for row in read_rows(tmp_path / "run" / "set.csv")} == {"noise", "blur"}
+    with pytest.raises(UsageError, match="n must be at least 1, not 0"):
+        hdrq.distill("pu21:gmsd", images, n=0)
+    with pytest.raises(UsageError, match="ppd must be a positive number"):
+        hdrq.distill("pu21:gmsd", images, ppd=float("nan"))
+    with pytest.raises(UsageError, match="no distortion"):
+        hdrq.distill("pu21:gmsd", images, distortions=["noize"], output=tmp_path / "x")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hdrq.cards import Card as Card
     from hdrq.cards import Output as Output
     from hdrq.cards import Reading as Reading
-    from hdrq.distillation.distill import distill as distill
+    from hdrq.distillation.api import distill as distill
     from hdrq.encoding.photometry import Photometry as Photometry
     from hdrq.encoding.photometry import decode as decode
     from hdrq.encoding.photometry import emit as emit
@@ -60,7 +60,7 @@ _HOMES = {  # public name: module, and the name there where it differs
     "Viewing": "hdrq.records",
     "dataset": "hdrq.registry",
     "decode": "hdrq.encoding.photometry",
-    "distill": "hdrq.distillation.distill",
+    "distill": "hdrq.distillation.api",
     "emit": "hdrq.encoding.photometry",
     "encode": "hdrq.encoding.photometry",
     "evaluate": "hdrq.evaluation.evaluate",

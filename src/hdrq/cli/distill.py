@@ -11,12 +11,9 @@ from hdrq.cli import options as _options
 from hdrq.cli.app import say
 from hdrq.cli.progress import bar
 from hdrq.errors import UsageError
-from hdrq.scoring.request import split_requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from hdrq.distillation.task import Task
 
 _USUAL = "jpegxt,jpeg-pu,noise,blur"
 
@@ -104,72 +101,56 @@ def distill(**options: Any) -> None:
     hdrq distill --teacher tmqi --distortions reinhard,drago,durand --images ~/hdr
     hdrq distill --teacher mos --images kadid --student pu-diqm
     """
-    from hdrq.distillation.distill import distill as records
-    from hdrq.scoring.batch import device_of
+    import hdrq
 
-    task = _task(options)
-    folder = options["output"] or Path("runs") / task.called
-    device = device_of(options["device"])
+    asked = _asked(options)
     if options["make_set"]:
-        _make(task, folder, options["cache"], options["make_set"] == "pictures")
+        _make(asked, options["output"], options["cache"], options["make_set"] == "pictures")
         return
-    _follow(
-        records(
-            task,
-            folder,
-            device=device,
-            resume=options["resume"],
-            cache=options["cache"],
-            dry_run=options["dry_run"],
-        )
-    )
+    kept = {key: options[key] for key in ("output", "cache", "resume", "dry_run", "device")}
+    _follow(hdrq.distill(**asked, **kept))
 
 
-def _task(options: dict[str, Any]) -> Task:
-    from hdrq.distillation.task import Task
-
+def _asked(options: dict[str, Any]) -> dict[str, Any]:
+    """Keywords of the API."""
     settings = {}
     for text in options["settings"]:
         key, sign, value = text.partition("=")
         if not sign:
             raise UsageError(f"--set takes NAME=VALUE, not '{text}'")
         settings[key.strip()] = value.strip()
-    teacher = options["teacher"]
-    for name, least in (("count", 1), ("crop", 32), ("batch", 1)):
-        if options[name] < least:
-            raise UsageError(
-                f"{'-n' if name == 'count' else '--' + name} must be at least {least}, not {options[name]}"
-            )
-    return Task(
-        teachers=(teacher,) if teacher in ("mos", "opinions") else tuple(map(str, split_requests([teacher]))),
-        student=options["student"],
-        images=tuple(Path(i).expanduser() for i in options["images"]),
-        distortions=_listed(options["distortions"]),
-        n=options["count"],
-        crop=options["crop"],
-        seed=options["seed"],
-        displays=_listed(options["displays"]),
-        hold_out=_listed(options["hold_out"]),
-        ppd=options["ppd"],
-        batch=options["batch"],
-        name=options["name"],
-        settings=settings,
-        half=not options["float32"],
-        keep_pixels=not options["on_the_fly"],
+    names = (
+        "teacher",
+        "student",
+        "images",
+        "distortions",
+        "crop",
+        "displays",
+        "hold_out",
+        "seed",
+        "ppd",
+        "batch",
+        "name",
     )
+    return {
+        **{key: options[key] for key in names},
+        "n": options["count"],
+        "settings": settings,
+        "half": not options["float32"],
+        "keep_pixels": not options["on_the_fly"],
+    }
 
 
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _make(task: Task, folder: Path, cache: Path | None, pictures: bool) -> None:
+def _make(asked: dict[str, Any], output: Path | None, cache: Path | None, pictures: bool) -> None:
     """Write the set only."""
+    from hdrq.distillation.api import task as task_of
     from hdrq.distillation.image_files import write_pictures
     from hdrq.distillation.samples import write_rows
     from hdrq.distillation.task import build_set
     from hdrq.distillation.teacher_scores import Cache
 
+    task = task_of(**asked)
+    folder = output or Path("runs") / task.called
     folder.mkdir(parents=True, exist_ok=True)
     rows, _, left = build_set(task, Cache(cache or folder / "scores.sqlite"))
     for line in left:

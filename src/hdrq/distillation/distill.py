@@ -71,7 +71,7 @@ class Distilled:
 Record = Note | Scored | Step | Validation | Saved | Distilled
 
 
-def distill(
+def records(
     task: Task,
     folder: Path,
     *,
