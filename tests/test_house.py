@@ -26,6 +26,7 @@ MAY_IMPORT = {  # a package and what it may import; every part may import the gr
     "evaluation": ("scoring", "nn", "encoding", "io", "image"),
     "training": ("evaluation", "scoring", "nn", "encoding", "io", "image"),
     "distillation": ("training", "scoring", "evaluation", "tonemapping", "nn", "encoding", "io", "image"),
+    "cluster": ("io",),
     "cli": None,
 }
 FILES = sorted(p for p in HOME.rglob("*.py") if p.parent != HOME or p.stem not in ("__init__", "__main__"))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
+import sqlite3
 import tempfile
+from collections.abc import Iterator
 from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hdrq.cli import tables as _tables
-from hdrq.errors import FileError, UsageError
+from hdrq.errors import FileError, HdrqError, UsageError
+from hdrq.io.rows import plain, read_rows, typed
+from hdrq.scoring.stamps import unchanged
 
 if TYPE_CHECKING:
     from hdrq.encoding.photometry import Photometry
@@ -29,89 +31,119 @@ def mark_of(photometry: Photometry, settings: Settings) -> str:
 
 
 class Kept:
-    """Earlier rows by their key, and the journal that keeps new ones while the work goes on.
+    """Earlier rows by their pair and metric, and the journal that keeps new ones while the work goes on.
 
-    mark  of everything besides files and metric that a value depends on; rows with another are not kept
+    Earlier rows lie in a database that SQLite keeps in memory while it is small and on the disk when it grows.
+    A row of the table of an earlier run keeps its place; rows of an interrupted run take the place of this run's rows.
     """
 
-    def __init__(self, output: str | None, resume: bool, mark: str) -> None:
+    def __init__(self, output: str | None, resume: bool) -> None:
         from hdrq.scoring.journal import Journal
 
-        self.rows: dict[Key, dict[str, Any]] = {}
-        self.earlier: list[dict[str, Any]] = []
         self.journal = Journal(Path(f"{output}.part")) if output and output != "-" else None
+        self.columns: dict[str, None] = {}
+        self._rows: sqlite3.Connection | None = None
         if self.journal is None:
             if resume:
                 raise UsageError("--resume needs -o FILE, where the earlier rows are")
             return
-        found = list(self.journal.rows())
-        if found and not resume:
-            raise UsageError(
-                f"{self.journal.path} holds {len(found)} rows of an interrupted run; add --resume to go on, or remove it"
-            )
-        if resume:
-            self.earlier = [*_read_back(Path(str(output))), *found]
-            for row in self.earlier:
-                whole = row.get("settings") == mark and row.get("status") == "ok"
-                if whole and unchanged(row.get("files") or "", row["ref"], row["dist"]):
-                    self.rows[_key(row)] = row
+        if not resume:
+            if count := sum(1 for _ in self.journal.rows()):
+                raise UsageError(
+                    f"{self.journal.path} holds {count} rows of an interrupted run; add --resume to go on, or remove it"
+                )
+            return
+        self._rows = sqlite3.connect("")  # a temporary database of this process
+        self._rows.execute(
+            "CREATE TABLE rows (number INTEGER PRIMARY KEY, ref, dist, metric, settings, whole, source, taken, row)"
+        )
+        self._rows.execute("CREATE INDEX by_key ON rows (ref, dist, metric)")
+        for row in _read_back(Path(str(output))):
+            self._insert(row, _TABLE)
+        for row in self.journal.rows():
+            self._insert(row, _JOURNAL)
+        self.in_place = self._has(_TABLE)
+
+    in_place = False  # whether an earlier table is there, in which rows keep their places
+
+    def _insert(self, row: dict[str, Any], source: int, taken: bool = False) -> None:
+        assert self._rows is not None
+        self.columns.update(dict.fromkeys(row))
+        found = (*_key(row), row.get("settings"), row.get("status") == "ok", source, taken, _text(row))
+        names = "ref, dist, metric, settings, whole, source, taken, row"
+        self._rows.execute(f"INSERT INTO rows ({names}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", found)
+
+    def _has(self, source: int) -> bool:
+        assert self._rows is not None
+        return bool(self._rows.execute("SELECT 1 FROM rows WHERE source = ? LIMIT 1", (source,)).fetchone())
+
+    def claim(self, ref: str, dist: str, metric: str, mark: str) -> tuple[int | None, int | None]:
+        """(place in the earlier table, number of a row to use again) of a pair and metric, each None where there is none.
+
+        Either is handed out once, so that a pair that is listed twice has two rows.
+
+        mark  of everything besides files and metric that a value depends on; rows with another are not used again
+        """
+        if self._rows is None:
+            return None, None
+        place, again = None, None
+        query = (
+            "SELECT number, source, whole AND settings = ?, row FROM rows "
+            "WHERE ref = ? AND dist = ? AND metric = ? AND NOT taken ORDER BY number"
+        )
+        for number, source, same, text in self._rows.execute(query, (mark, ref, dist, metric)).fetchall():
+            used = False
+            if again is None and same and unchanged(json.loads(text).get("files") or "", ref, dist):
+                again, used = number, True
+            if place is None and source == _TABLE:
+                place, used = number, True
+            if used:
+                self._rows.execute("UPDATE rows SET taken = 1 WHERE number = ?", (number,))
+        return place, again
+
+    def row(self, number: int) -> dict[str, Any]:
+        """The row that `claim` named."""
+        assert self._rows is not None
+        (text,) = self._rows.execute("SELECT row FROM rows WHERE number = ?", (number,)).fetchone()
+        return typed(json.loads(text))
 
     def add(self, row: dict[str, Any]) -> None:
+        """Keep a new row through a kill of this process."""
         if self.journal is not None:
-            self.journal.add(_tables.plain(row))
+            self.journal.add(plain(row))
 
-    def merged(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Every earlier row, replaced where this run has one of the same files and metric, then the new ones."""
-        table = {_key(row): row for row in self.earlier}
-        table.update({_key(row): row for row in rows})
-        return list(table.values())
+    def put(self, place: int | None, row: dict[str, Any]) -> None:
+        """A finished row, at its place in the earlier table or behind it."""
+        assert self._rows is not None
+        if place is None:
+            self._insert(row, _NEW, taken=True)
+        else:
+            self._rows.execute("UPDATE rows SET row = ? WHERE number = ?", (_text(row), place))
+
+    def rest(self) -> Iterator[dict[str, Any]]:
+        """What the table holds besides the rows that went elsewhere: the earlier table with its changes, new rows, and
+        rows of an interrupted run that this one did not ask for."""
+        if self._rows is None:
+            return
+        wanted = "SELECT row FROM rows WHERE source = ? AND (source != ? OR NOT taken) ORDER BY number"
+        for source in (_TABLE, _NEW, _JOURNAL):
+            for (text,) in self._rows.execute(wanted, (source, _JOURNAL)):
+                yield typed(json.loads(text))
 
     def done(self) -> None:
         if self.journal is not None:
             self.journal.discard()
 
 
+_TABLE, _NEW, _JOURNAL = 0, 1, 2  # where a row comes from
+
+
 def _key(row: dict[str, Any]) -> Key:
     return str(row.get("ref") or ""), str(row.get("dist") or ""), str(row.get("metric") or "")
 
 
-def stamp(path: str) -> str:
-    """Size, time and hash of a file (of a folder: of the list of its files); "" where there is none."""
-    file = Path(path)
-    try:
-        if file.is_dir():
-            listed = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in sorted(file.rglob("*"))]
-            return "0-0-" + hashlib.sha256(repr(listed).encode()).hexdigest()[:16]
-        info = file.stat()
-        with file.open("rb") as f:
-            content = hashlib.file_digest(f, "sha256").hexdigest()[:16]
-    except OSError:
-        return ""
-    return f"{info.st_size}-{info.st_mtime_ns}-{content}"
-
-
-def files_of(ref: str, dist: str) -> str:
-    """What a row remembers of its files."""
-    return " ".join(stamp(p) for p in (ref, dist) if p)
-
-
-def unchanged(remembered: str, ref: str, dist: str) -> bool:
-    """Whether the files are those that a row was computed from: same size and time, or same content."""
-    parts, paths = remembered.split(), [p for p in (ref, dist) if p]
-    if len(parts) != len(paths):
-        return False
-    return all(_same(part, path) for part, path in zip(parts, paths, strict=True))
-
-
-def _same(remembered: str, path: str) -> bool:
-    size, time, content = [*remembered.split("-"), "", ""][:3]
-    try:
-        info = Path(path).stat()
-    except OSError:
-        return False
-    if not Path(path).is_dir() and (str(info.st_size), str(info.st_mtime_ns)) == (size, time):
-        return True
-    return stamp(path).rpartition("-")[2] == content
+def _text(row: dict[str, Any]) -> str:
+    return json.dumps(plain(row), ensure_ascii=False)
 
 
 def refuse_unwritable(output: str | None, folder: str | None) -> None:
@@ -130,21 +162,12 @@ def refuse_unwritable(output: str | None, folder: str | None) -> None:
             raise FileError(f"{path} cannot be written: {error.strerror}; choose another place") from error
 
 
-def _read_back(path: Path) -> list[dict[str, Any]]:
-    """Rows of an earlier output, with numbers as numbers."""
+def _read_back(path: Path) -> Iterator[dict[str, Any]]:
+    """Rows of an earlier output."""
     if not path.exists():
-        return []
+        return
     try:
-        text = path.read_text(encoding="utf-8")
-        rows: list[dict[str, Any]]
-        if path.suffix == ".json":
-            rows = json.loads(text)
-        elif path.suffix == ".jsonl":
-            rows = [json.loads(line) for line in text.splitlines()]
-        else:
-            rows = list(csv.DictReader(text.splitlines()))
-            for row in rows:
-                row["extra"] = json.loads(row.get("extra") or "{}")
-    except (OSError, ValueError) as error:
+        for row in read_rows(path):
+            yield typed(row)
+    except (HdrqError, ValueError) as error:
         raise FileError(f"{path} is not an earlier output of hdrq score; write to another file") from error
-    return rows

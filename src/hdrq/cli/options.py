@@ -115,15 +115,21 @@ device_option = click.option(
     "--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:i]", help="Where to compute."
 )
 
-output_options = _stack(
-    click.option(
-        "--format",
-        "format_",
-        type=click.Choice(["table", "csv", "json", "jsonl"]),
-        help="Default: a table at a terminal, CSV when piped, the suffix of -o.",
-    ),
-    click.option("-o", "--output", metavar="FILE", help="Write here instead, whole or not at all."),
-)
+
+def _outputs(*formats: str) -> Callable[[F], F]:
+    return _stack(
+        click.option(
+            "--format",
+            "format_",
+            type=click.Choice(formats),
+            help="Default: a table at a terminal, CSV when piped, the suffix of -o.",
+        ),
+        click.option("-o", "--output", metavar="FILE", help="Write here instead, whole or not at all."),
+    )
+
+
+output_options = _outputs("table", "csv", "json", "jsonl")
+row_output_options = _outputs("table", "csv", "json", "jsonl", "parquet")
 
 
 def display_of(options: dict[str, Any]) -> Display | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,21 +13,20 @@ import click
 from hdrq.cli import options as _options
 from hdrq.cli import progress as _progress
 from hdrq.cli import tables as _tables
-from hdrq.cli._resume import Kept, files_of, mark_of, refuse_unwritable
+from hdrq.cli._resume import Kept, mark_of, refuse_unwritable
+from hdrq.cli._score_output import finish, reported
+from hdrq.cli._score_rows import COLUMNS, Run
 from hdrq.cli.app import INTERRUPTED, NOTHING_DONE, SOME_FAILED, say
-from hdrq.errors import FileError, UsageError
+from hdrq.errors import UsageError
 from hdrq.registry import names
 
 if TYPE_CHECKING:
-    from hdrq.encoding.photometry import Photometry
     from hdrq.io.pairing import Matched
-    from hdrq.records import Pair, Score
+    from hdrq.records import Score
     from hdrq.scoring.batch import Settings
+    from hdrq.scoring.work import Item
 
-COLUMNS = (
-    *("ref", "dist", "metric", "value", "unit", "better", "display", "viewing", "weights", "version"),
-    *("how", "extra", "settings", "files", "status", "error"),
-)
+__all__ = ["COLUMNS", "score"]
 
 
 def _complete_metric(ctx: Any, param: Any, incomplete: str) -> list[str]:
@@ -48,7 +47,9 @@ def _complete_metric(ctx: Any, param: Any, incomplete: str) -> list[str]:
     help="What to compute; repeat it or separate by commas. See: hdrq list metrics.",
 )
 @click.option(
-    "--pairs", metavar="FILE.csv|-", help="A manifest with columns ref, dist; others are carried through."
+    "--pairs",
+    metavar="FILE.csv|FILE.parquet|-",
+    help="A manifest with columns ref, dist; others are carried through.",
 )
 @_options.light_options
 @_options.side_options
@@ -56,7 +57,12 @@ def _complete_metric(ctx: Any, param: Any, incomplete: str) -> list[str]:
 @click.option(
     "--match-response", is_flag=True, help="Fit the test image's tone and colour first (SI-HDR protocol)."
 )
-@_options.output_options
+@_options.row_output_options
+@click.option(
+    "--shard",
+    metavar="K/N",
+    help="Score every Nth pair from the Kth on, as one job of an array; see: hdrq table join.",
+)
 @click.option("--resume", is_flag=True, help="Keep the rows that are in the output already.")
 @click.option("--sort", is_flag=True, help="Best first, by the first metric.")
 @click.option("--map", "maps", metavar="DIR", help="Write error maps here: float EXR and a picture.")
@@ -96,32 +102,45 @@ def score(paths: tuple[str, ...], metrics: tuple[str, ...], **options: Any) -> N
     """
     if not metrics:
         raise UsageError("no metric is given; add -m pu-psnr, and see: hdrq list metrics")
-    format = _tables.format_of(options["format_"], options["output"])
+    format = _tables.format_of(options["format_"], options["output"], parquet=True)
     photometry, settings = _options.photometry_of(options), _settings(options)
+    from hdrq.cluster.shards import Shard, run_of
     from hdrq.scoring.batch import scorers
+    from hdrq.scoring.work import score_items
 
     bound = scorers(metrics, photometry, settings)
-    sequences = all(s.sequence for s in bound)
-    matched = _pairs(paths, options["pairs"], any(s.full_reference for s in bound), sequences)
+    texts, full_reference = tuple(map(str, bound)), any(s.full_reference for s in bound)
+    shard = Shard.parse(options["shard"]) if options["shard"] else None
+    if shard and options["sort"]:
+        raise UsageError(
+            "--sort is for a whole table; leave it out of --shard, whose tables are joined in order"
+        )
+    matched = _pairs(paths, options["pairs"], full_reference, all(s.sequence for s in bound))
     for name in matched.lonely:
         say(f"hdrq: {name} has no partner and is left out")
     refuse_unwritable(options["output"], options["maps"])
-    mark = mark_of(photometry, settings)
-    kept = Kept(options["output"], options["resume"], mark)
+    pairs, kept = matched.pairs, Kept(options["output"], options["resume"])
+    run = Run(texts, full_reference, photometry, settings, kept)
+    if shard:
+        divided = run_of(matched.pairs, texts, mark_of(photometry, settings))
+        run = replace(run, shard=shard, total=len(pairs), run=divided)
+        pairs = shard.share(pairs)
+
+    def compute(items: Iterable[Item]) -> Iterator[tuple[Score, str]]:
+        return score_items(items, bound, photometry, settings, stamped=kept.journal is not None)
+
     try:
-        rows = list(_rows(matched.pairs, [str(s) for s in bound], metrics, photometry, settings, kept, mark))
+        found = _progress.bar(run.rows(pairs, compute), len(pairs) * len(texts))
+        failed, count = finish(
+            reported(found), run, matched.pairs, format, options["output"], options["sort"]
+        )
     except KeyboardInterrupt:
         if kept.journal is None:
             raise
         say(f"hdrq: interrupted; the rows so far are in {kept.journal.path}; add --resume to go on")
         raise SystemExit(INTERRUPTED) from None
-    if options["sort"]:
-        rows = _sorted(rows, str(bound[0]))
-    table = kept.merged(rows) if format != "table" else rows
-    _write(table, format, options["output"], [str(s) for s in bound], matched.pairs)
     kept.done()
-    failed = sum(r["status"] != "ok" for r in rows)
-    if failed == len(rows):
+    if count and failed == count:
         raise SystemExit(NOTHING_DONE)
     if failed or matched.lonely:
         raise SystemExit(SOME_FAILED)
@@ -147,20 +166,14 @@ def _settings(options: dict[str, Any]) -> Settings:
 
 
 def _pairs(paths: tuple[str, ...], manifest: str | None, full_reference: bool, sequences: bool) -> Matched:
-    from hdrq.io.pairing import Matched, alone, pair_paths, read_manifest
+    from hdrq.io.manifest import Manifest, spooled
+    from hdrq.io.pairing import Matched, alone, pair_paths
     from hdrq.records import Pair
 
     if manifest is not None:
         if paths:
             raise UsageError("--pairs and file names say what to score twice; keep one")
-        if manifest == "-":
-            return Matched(list(read_manifest(sys.stdin, "standard input", Path())), [])
-        try:
-            with open(manifest, newline="", encoding="utf-8-sig") as lines:
-                return Matched(list(read_manifest(lines, manifest, Path(manifest).parent)), [])
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-            raise FileError(f"{manifest} cannot be read: {reason}") from error
+        return Matched(spooled(sys.stdin, "standard input") if manifest == "-" else Manifest(manifest), [])
     if not paths:
         raise UsageError("nothing to score; give REF DIST, two folders, or --pairs FILE.csv")
     if not full_reference:
@@ -174,121 +187,3 @@ def _pairs(paths: tuple[str, ...], manifest: str | None, full_reference: bool, s
             [Pair(dist=paths[1], ref=paths[0])], []
         )  # two folders of frames are one pair of sequences
     return pair_paths(*paths)
-
-
-def _rows(
-    pairs: list[Pair],
-    texts: list[str],
-    metrics: tuple[str, ...],
-    photometry: Photometry,
-    settings: Settings,
-    kept: Kept,
-    mark: str,
-) -> Iterator[dict[str, Any]]:
-    """A row for each pair and metric, in order; those that are there already are not computed again."""
-    from hdrq.scoring.batch import score as compute
-
-    def there(pair: Pair, text: str) -> bool:
-        return (_ref(pair), str(pair.dist), text) in kept.rows
-
-    found = compute(pairs, metrics, photometry=photometry, settings=settings, skip=there)
-    total = sum(not there(pair, text) for pair in pairs for text in texts)
-    fresh = iter(_progress.bar(found, total))
-    said: set[str] = set()
-    for pair in pairs:
-        for text in texts:
-            if there(pair, text):
-                yield _numbers(kept.rows[(_ref(pair), str(pair.dist), text)])
-                continue
-            row = _as_row(next(fresh), mark)
-            _report(row, said)
-            if row["status"] == "ok":
-                if kept.journal is not None:
-                    row["files"] = files_of(row["ref"], row["dist"])
-                kept.add(row)
-            yield row
-
-
-def _ref(pair: Pair) -> str:
-    return str(pair.ref or "")
-
-
-def _as_row(found: Score, mark: str) -> dict[str, Any]:
-    row = asdict(found) | {"settings": mark, "files": ""}
-    carried = row.pop("carried")
-    return {k: row[k] for k in COLUMNS} | {k: v for k, v in carried.items() if k not in row}
-
-
-def _numbers(row: dict[str, Any]) -> dict[str, Any]:
-    """A row read back, its value a number again."""
-    return row | {"value": float(row["value"])}
-
-
-_ASKED_FOR = ("1.0 = ", "brightest value", "response matched")  # the user knows; the row says it all the same
-
-
-def _report(row: dict[str, Any], said: set[str]) -> None:
-    """What a user must know goes to stderr, once."""
-    lines = [f"hdrq: {row['error']}"] if row["error"] else []
-    lines += [
-        f"hdrq: note: {note}" for note in row["how"].split("; ") if note and not note.startswith(_ASKED_FOR)
-    ]
-    for line in lines:
-        if line not in said:
-            said.add(line)
-            say(line)
-
-
-def _sorted(rows: list[dict[str, Any]], first: str) -> list[dict[str, Any]]:
-    """Best pictures first, by the first metric; failed ones last."""
-    order: dict[tuple[str, str], tuple[bool, float]] = {}
-    for row in rows:
-        if row["metric"] == first:
-            value = row["value"]
-            sign = -1 if row["better"] == "higher" else 1
-            order[(row["ref"], row["dist"])] = (value is None, sign * value if value is not None else 0.0)
-    return sorted(rows, key=lambda r: order[(r["ref"], r["dist"])])
-
-
-def _write(
-    rows: list[dict[str, Any]], format: str, output: str | None, texts: list[str], pairs: list[Pair]
-) -> None:
-    if format != "table":
-        carried = [k for p in pairs for k in p.carried if k not in COLUMNS]
-        earlier = [k for row in rows for k in row if k not in COLUMNS]
-        columns = [*COLUMNS, *dict.fromkeys((*carried, *earlier))]
-        _tables.write_text(_tables.text_of(rows, format, columns), output)
-        return
-    by_pair: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
-    for row in rows:
-        by_pair.setdefault((row["ref"], row["dist"]), {})[row["metric"]] = row
-    several_refs = len({ref for ref, _ in by_pair}) > 1
-    lines = []
-    for (ref, dist), found in by_pair.items():
-        values = [
-            _tables.number(found[t]["value"])
-            if found[t]["status"] == "ok"
-            else _tables.styled(("failed", "red"))
-            for t in texts
-        ]
-        lines.append([*([Path(ref).name] if several_refs else []), Path(dist).name, *values])
-    if len(by_pair) > 1:
-        lines.append([*([""] if several_refs else []), "[bold]mean[/]", *(_mean(rows, t) for t in texts)])
-    units = {r["metric"]: (r["unit"], r["better"]) for r in rows}
-    heads = [_head(t, *units[t]) for t in texts]
-    shown = sorted({r["display"] for r in rows if r["display"]})
-    seen = sorted({r["viewing"] for r in rows if r["viewing"]})
-    caption = " · ".join(filter(None, [", ".join(shown), ", ".join(seen), f"hdrq {rows[0]['version']}"]))
-    title = f"against {Path(next(iter(by_pair))[0]).name}" if not several_refs and rows[0]["ref"] else ""
-    columns = [*(["reference"] if several_refs else []), "test", *heads]
-    _tables.show_table(columns, lines, title, heads, caption, output)
-
-
-def _head(text: str, unit: str, better: str) -> str:
-    arrow = "↑" if better == "higher" else "↓"
-    return f"{text} {arrow}" + (f"\n{unit}" if unit not in ("", "1") else "")
-
-
-def _mean(rows: list[dict[str, Any]], text: str) -> str:
-    values = [r["value"] for r in rows if r["metric"] == text and r["status"] == "ok"]
-    return f"[bold]{_tables.number(sum(values) / len(values))}[/]" if values else ""

@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
-import csv
 import io
-import json
 import math
 import sys
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
 from hdrq.errors import UsageError
+from hdrq.io.rows import BY_SUFFIX, Row, plain, text_of, text_writer, written
 
-Row = dict[str, Any]
-_BY_SUFFIX = {".csv": "csv", ".json": "json", ".jsonl": "jsonl", ".txt": "table"}
+__all__ = ["format_of", "number", "plain", "rows_to", "show_table", "styled", "text_of", "write_text"]
+_BY_SUFFIX = {**BY_SUFFIX, ".txt": "table"}
+_WHOLE = ("parquet",)  # formats that a terminal or a pipe does not take
 
 
-def format_of(asked: str | None, output: str | None) -> str:
-    """The format to write: the one asked for, else by the file's suffix, else by where stdout goes."""
+def format_of(asked: str | None, output: str | None, parquet: bool = False) -> str:
+    """The format to write: the one asked for, else by the file's suffix, else by where stdout goes.
+
+    parquet  whether the command's rows may go to a Parquet file
+    """
+    if asked in _WHOLE and (not output or output == "-"):
+        raise UsageError(f"--format {asked} needs -o FILE.{asked}")
     if asked:
         return asked
     if output and output != "-":
         suffix = Path(output).suffix.lower()
-        if suffix and suffix not in _BY_SUFFIX:
+        known = {s: f for s, f in _BY_SUFFIX.items() if parquet or f != "parquet"}
+        if suffix and suffix not in known:
+            *some, last = known
             raise UsageError(
-                f"no format goes with '{suffix}'; end {output} in .csv, .json, .jsonl or .txt, or add --format"
+                f"no format goes with '{suffix}'; end {output} in {', '.join(some)} or {last}, or add --format"
             )
-        return _BY_SUFFIX.get(suffix, "csv")
+        return known.get(suffix, "csv")
     return "table" if sys.stdout.isatty() else "csv"
 
 
@@ -49,41 +58,6 @@ def styled(*parts: tuple[str, str]) -> Any:
     return Text.assemble(*parts)
 
 
-def plain(value: Any) -> Any:
-    """A value as JSON can hold it: no NaN or Inf, which become words."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, dict):
-        return {k: plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(v) for v in value]
-    return value
-
-
-def text_of(rows: Sequence[Row], format: str, columns: Sequence[str]) -> str:
-    """All rows as the text of a file."""
-    if format == "json":
-        return json.dumps([plain(r) for r in rows], indent=1, ensure_ascii=False) + "\n"
-    if format == "jsonl":
-        return "".join(json.dumps(plain(r), ensure_ascii=False) + "\n" for r in rows)
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, columns, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({k: cell(v) for k, v in row.items()} for row in rows)
-    return buffer.getvalue()
-
-
-def cell(value: Any) -> Any:
-    """A value as one CSV cell."""
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return repr(value)
-    if isinstance(value, dict):
-        return json.dumps(plain(value), ensure_ascii=False) if value else ""
-    return value
-
-
 def write_text(text: str, output: str | None) -> None:
     """To a file, atomically, or to stdout."""
     if output and output != "-":
@@ -93,6 +67,22 @@ def write_text(text: str, output: str | None) -> None:
             part.write_text(text, encoding="utf-8")
     else:
         click.echo(text, nl=False)
+
+
+@contextmanager
+def rows_to(output: str | None, format: str, columns: Sequence[str]) -> Iterator[Callable[[Row], None]]:
+    """Yield what takes a row for a file, or for stdout; either gets all rows when the block ends, or none."""
+    if output and output != "-":
+        with written(output, format, columns) as add:
+            yield add
+        return
+    with tempfile.TemporaryFile("w+", encoding="utf-8", newline="") as held:
+        add, finish = text_writer(held, format, columns)
+        yield add
+        finish()
+        held.seek(0)
+        while text := held.read(1 << 20):
+            click.echo(text, nl=False)
 
 
 def show_table(

@@ -17,7 +17,8 @@ from hdrq.encoding.photometry import emit
 from hdrq.errors import FileError, HdrqError
 from hdrq.image.color import luminance
 from hdrq.image.statistics import quantile
-from hdrq.io.pairing import pictures, read_manifest
+from hdrq.io.manifest import Manifest
+from hdrq.io.pairing import pictures
 from hdrq.records import BT709
 
 _HELD = 2**28  # values kept decoded
@@ -102,13 +103,9 @@ def _listed(where: Path) -> list[tuple[Path, str]]:
     """(file, scene) of every image that a path names."""
     if where.is_dir():
         return [(p.resolve(), p.stem) for p in pictures(where)]
-    if where.suffix.lower() not in (".csv", ".tsv"):
+    if where.suffix.lower() not in (".csv", ".tsv", ".parquet"):
         return [(where.resolve(), where.stem)]
-    try:
-        lines = where.read_text(encoding="utf-8-sig").splitlines()
-    except OSError as error:
-        raise FileError(f"{where} cannot be read: {error.strerror}") from error
-    pairs = read_manifest(lines, str(where), where.parent)
+    pairs = Manifest(where)
     return [(Path(str(p.dist)).resolve(), p.carried.get("scene") or Path(str(p.dist)).stem) for p in pairs]
 
 

@@ -1,10 +1,9 @@
-"""Pairs of reference and test images: two files, two folders, or a manifest."""
+"""Pairs of reference and test images: two files or two folders."""
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from unicodedata import normalize
@@ -18,7 +17,7 @@ from hdrq.records import Pair
 class Matched:
     """Pairs, and the files of either folder without a matching file."""
 
-    pairs: list[Pair]
+    pairs: Collection[Pair]
     lonely: list[str]
 
 
@@ -105,26 +104,3 @@ def _some(folder: Path) -> list[Path]:
     if not found:
         raise FileError(f"{folder} holds no image hdrq reads; see: hdrq list formats")
     return found
-
-
-def read_manifest(lines: Iterable[str], name: str, folder: Path) -> Iterator[Pair]:
-    """Pairs of a CSV with the columns dist, ref (and any others, which are carried through).
-
-    folder  what relative paths are relative to
-    """
-    reader = csv.DictReader(lines)
-    columns = [c.strip() for c in reader.fieldnames or ()]
-    reader.fieldnames = columns
-    if "dist" not in columns:
-        raise FileError(f"{name} needs a column 'dist' (and 'ref'); it has {', '.join(columns) or 'nothing'}")
-    rows = list(reader)
-    if not rows:
-        raise FileError(f"{name} has no rows below its header")
-    for number, row in enumerate(rows, start=2):
-        if None in row or any(v is None for v in row.values()):
-            raise FileError(f"{name}, line {number}: the row has not as many cells as the header")
-        if not row["dist"].strip():
-            raise FileError(f"{name}, line {number}: 'dist' is empty")
-        ref = (row.get("ref") or "").strip()
-        carried = {k: v for k, v in row.items() if k not in ("ref", "dist")}
-        yield Pair(dist=folder / row["dist"].strip(), ref=folder / ref if ref else None, carried=carried)

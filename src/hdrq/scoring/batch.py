@@ -120,19 +120,20 @@ def score(
     asked = [metrics] if isinstance(metrics, str | Request) else metrics
     bound = scorers(asked, photometry, settings)
     listed = pairs_of(pairs, any(s.full_reference for s in bound))
-    return _rows(listed, bound, photometry, settings, skip)
+    return (row for _, row in score_bound(listed, bound, photometry, settings, skip))
 
 
-def _rows(
+def score_bound(
     pairs: Iterable[Pair],
-    bound: list[Scorer],
+    bound: Sequence[Scorer],
     photometry: Photometry,
     settings: Settings,
     skip: Callable[[Pair, str], bool],
-) -> Iterator[Score]:
+) -> Iterator[tuple[Pair, Score]]:
+    """(pair, row) as `score` yields them, by scorers that were bound with the same settings."""
     wants_ref = any(s.full_reference for s in bound)
     wanted = (p for p in _first_checked(pairs, bound, photometry) if not all(skip(p, str(s)) for s in bound))
-    asked = (p if wants_ref else replace(p, ref=None) for p in wanted)
+    asked = (p if wants_ref or p.ref is None else replace(p, ref=None) for p in wanted)
     taken: dict[Path, tuple[str, str]] = {}
     streamed = all(s.streams for s in bound) and not settings.match_response and settings.maps is None
     for pair, ref, dist, error in opened(asked, settings.jobs, settings.layer, settings.view, streamed):
@@ -140,14 +141,15 @@ def _rows(
         if dist is None:
             if settings.fail_fast and error is not None:
                 raise error
-            yield from (failed(pair, s, error) for s in todo)
+            yield from ((pair, failed(pair, s, error)) for s in todo)
             continue
         with sharing(), torch.inference_mode():
             clip = streamed and any(is_folder(side) for side in (pair.ref, pair.dist))
-            yield from _pair_rows(pair, ref, dist, todo, photometry, settings, taken, clip)
+            for row in _pair_rows(pair, ref, dist, todo, photometry, settings, taken, clip):
+                yield pair, row
 
 
-def _first_checked(pairs: Iterable[Pair], bound: list[Scorer], photometry: Photometry) -> Iterator[Pair]:
+def _first_checked(pairs: Iterable[Pair], bound: Sequence[Scorer], photometry: Photometry) -> Iterator[Pair]:
     """The pairs; if the first one's names alone say that a metric of code would meet light, nothing is begun."""
     for number, pair in enumerate(pairs):
         for s in bound if number == 0 and not _names_domains(pair, photometry) else ():

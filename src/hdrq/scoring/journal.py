@@ -21,16 +21,16 @@ class Journal:
     def rows(self) -> Iterator[dict[str, Any]]:
         """What was kept so far."""
         try:
-            text = self.path.read_text(encoding="utf-8")
+            with self.path.open("rb") as lines:
+                for line in lines:
+                    try:
+                        yield json.loads(line)
+                    except ValueError:  # torn within a line, or within a character
+                        continue
         except FileNotFoundError:
             return
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
             raise FileError(f"{self.path} cannot be read; remove it to start anew ({error})") from error
-        for line in text.splitlines():
-            try:
-                yield json.loads(line)
-            except json.JSONDecodeError:
-                continue
 
     def add(self, row: dict[str, Any]) -> None:
         """Keep a row; it survives a kill from here on."""
@@ -43,9 +43,11 @@ class Journal:
             raise FileError(f"{self.path} cannot be written: {error.strerror}") from error
 
     def _open(self) -> None:
-        torn = (
-            self.path.exists() and self.path.stat().st_size > 0 and not self.path.read_bytes().endswith(b"\n")
-        )
+        torn = False
+        if self.path.exists() and self.path.stat().st_size > 0:
+            with self.path.open("rb") as file:
+                file.seek(-1, os.SEEK_END)
+                torn = file.read() != b"\n"
         self._file = self.path.open("a", encoding="utf-8")
         if torn:
             self._file.write("\n")

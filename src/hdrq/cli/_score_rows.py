@@ -1,0 +1,97 @@
+"""The rows of `hdrq score`: earlier ones that still hold, and new ones, in the order of the pairs."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from hdrq.cli._resume import Kept, mark_of
+from hdrq.errors import HdrqError
+
+if TYPE_CHECKING:
+    from hdrq.cluster.shards import Shard
+    from hdrq.encoding.photometry import Photometry
+    from hdrq.records import Pair, Score
+    from hdrq.scoring.batch import Settings
+    from hdrq.scoring.work import Item
+
+Row = dict[str, Any]
+Scored = tuple["Score", str]  # a row and what it remembers of its files
+Compute = Callable[[Iterable["Item"]], Iterator[Scored]]
+COLUMNS = (
+    *("ref", "dist", "metric", "value", "unit", "better", "display", "viewing", "weights", "version"),
+    *("how", "extra", "settings", "files", "status", "error"),
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What all rows of a run have in common.
+
+    texts    the metrics in canonical form; full_reference: whether any of them has a reference
+    journal  whether rows are kept as they come; False where the computing keeps them
+    """
+
+    texts: tuple[str, ...]
+    full_reference: bool
+    photometry: Photometry
+    settings: Settings
+    kept: Kept
+    shard: Shard | None = None
+    total: int = 0
+    run: str = ""
+    journal: bool = True
+
+    def mark(self, pair: Pair) -> str:
+        """The mark of a pair's rows: its own columns of a manifest count."""
+        from hdrq.scoring.pair_settings import for_pair
+
+        try:
+            return mark_of(for_pair(self.photometry, pair), self.settings)
+        except HdrqError:  # which the pair's rows will say
+            return mark_of(self.photometry, self.settings)
+
+    def row(self, found: Score, files: str, mark: str) -> Row:
+        """A new row with everything but its place in a shard."""
+        row = asdict(found) | {"settings": mark, "files": files if found.status == "ok" else ""}
+        carried = row.pop("carried")
+        return {k: row[k] for k in COLUMNS} | {k: v for k, v in carried.items() if k not in row}
+
+    def rows(self, pairs: Collection[Pair], compute: Compute) -> Iterator[tuple[int | None, Row, bool]]:
+        """(place in the earlier table, row, whether it is new) for each pair and metric, in order.
+
+        compute  gives the new rows of items in their order; it may read ahead
+        """
+        from hdrq.scoring.work import Item
+
+        plans: deque[tuple[int, str, list[tuple[int | None, int | None]]]] = deque()
+
+        def missing() -> Iterator[Item]:
+            for position, listed in enumerate(pairs):
+                pair = listed if self.full_reference or listed.ref is None else replace(listed, ref=None)
+                ref, dist, mark = str(pair.ref or ""), str(pair.dist), self.mark(pair)
+                claims = [self.kept.claim(ref, dist, text, mark) for text in self.texts]
+                plans.append((position, mark, claims))
+                wanted = tuple(t for t, (_, again) in zip(self.texts, claims, strict=True) if again is None)
+                if wanted:
+                    yield Item(pair, wanted)
+
+        fresh = compute(missing())
+        coming = next(
+            fresh, None
+        )  # from here on, every pair before the one that `coming` is about is planned
+        while plans:
+            position, mark, claims = plans.popleft()
+            marks = self.shard.marks(position, self.total, self.run) if self.shard else {}
+            for place, again in claims:
+                if again is not None:
+                    yield place, self.kept.row(again) | marks, False
+                    continue
+                assert coming is not None
+                row = self.row(*coming, mark) | marks
+                if self.journal and row["status"] == "ok":
+                    self.kept.add(row)
+                yield place, row, True
+                coming = next(fresh, None)

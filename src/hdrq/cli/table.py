@@ -1,0 +1,43 @@
+"""hdrq table: tables of scores that were made in parts."""
+
+from __future__ import annotations
+
+import click
+
+from hdrq.cli import tables as _tables
+from hdrq.cli.app import say
+from hdrq.errors import UsageError
+
+
+@click.group(short_help="Join the tables of shards.")
+def table() -> None:
+    """Tables of hdrq score."""
+
+
+@table.command(short_help="Join the tables of all shards of a run.")
+@click.argument("tables", nargs=-1, required=True, metavar="TABLE...")
+@click.option(
+    "-o", "--output", metavar="FILE", required=True, help="Table to write: .csv, .json, .jsonl or .parquet."
+)
+def join(tables: tuple[str, ...], output: str) -> None:
+    """Join the tables that hdrq score --shard has written, in the order of the list that was divided.
+
+    \b
+    hdrq score --pairs all.csv -m hdrvdp3 --shard 3/16 -o part03.csv
+    hdrq table join part*.csv -o all.csv
+
+    Refused, naming the file, if a shard is missing, unfinished, given twice, or of another run: another version of
+    hdrq, other settings, pairs or metrics. The result is the table that one run would have written.
+    """
+    from hdrq.cluster.shards import join as joined
+
+    format = _tables.format_of(None, output, parquet=True)
+    if format == "table" or output == "-":
+        raise UsageError(f"{output}: a joined table is .csv, .json, .jsonl or .parquet")
+    columns, rows = joined(tables)
+    count = 0
+    with _tables.rows_to(output, format, columns) as add:
+        for row in rows:
+            add(row)
+            count += 1
+    say(f"hdrq: {count} rows of {len(tables)} tables in {output}")

@@ -1,0 +1,287 @@
+"""Tables of any length: streamed, as CSV, JSON, JSON lines or Parquet, and joined from shards."""
+
+from __future__ import annotations
+
+import csv
+import gc
+import json
+import tracemalloc
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+import hdrq
+from hdrq.cli._resume import Kept
+from hdrq.cli._score_rows import Run
+from hdrq.cli.score import score as score_command
+from hdrq.cli.table import table as table_command
+from hdrq.cluster.shards import Shard, join
+from hdrq.encoding.photometry import Photometry
+from hdrq.errors import FileError, UsageError
+from hdrq.io.manifest import Manifest
+from hdrq.io.rows import parquet_rows, read_rows, text_of, typed, written
+from hdrq.records import Image, Pair, Score
+from hdrq.scoring.batch import Settings
+
+METRICS = "pu-psnr,pu-mae"
+
+
+def light(path: Path, seed: int) -> Path:
+    random = torch.Generator().manual_seed(seed)
+    hdrq.write(path, Image(5 + 90 * torch.rand(1, 3, 16, 16, generator=random)), depth="float")
+    return path
+
+
+def run(command, *arguments: object, code: int = 0) -> str:
+    done = CliRunner().invoke(command, [str(a) for a in arguments], catch_exceptions=False)
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+@pytest.fixture(scope="module")
+def listed(tmp_path_factory) -> Path:
+    """A manifest of seven pairs, the third of which cannot be read."""
+    home = tmp_path_factory.mktemp("pairs")
+    light(home / "r.exr", 0)
+    lines = ["ref,dist,note"]
+    for i in range(7):
+        light(home / f"d{i}.exr", i + 1)
+        lines.append(f'r.exr,d{i}.exr,"no, {i}"')
+    (home / "d2.exr").write_bytes(b"")
+    (home / "list.csv").write_text("\n".join(lines) + "\n")
+    return home / "list.csv"
+
+
+def shards(listed: Path, folder: Path, of: int, *more: object, suffix: str = ".csv") -> list[Path]:
+    parts = [folder / f"part{k}{suffix}" for k in range(1, of + 1)]
+    for k, part in enumerate(parts, 1):
+        code = 1 if k == (2 % of) + 1 else 0  # the shard of the third pair has failed rows
+        run(
+            score_command,
+            "--pairs",
+            listed,
+            "-m",
+            METRICS,
+            "--shard",
+            f"{k}/{of}",
+            "-o",
+            part,
+            *more,
+            code=code,
+        )
+    return parts
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".json", ".parquet"])
+def test_shards_join_to_the_file_of_one_run(listed, tmp_path, suffix):
+    whole, joined = tmp_path / f"whole{suffix}", tmp_path / f"joined{suffix}"
+    run(score_command, "--pairs", listed, "-m", METRICS, "-o", whole, code=1)
+    parts = shards(listed, tmp_path, 3, suffix=suffix)
+    assert [len(list(read_rows(p))) for p in parts] == [6, 4, 4]
+    run(table_command, "join", *reversed(parts), "-o", joined)
+    assert joined.read_bytes() == whole.read_bytes()
+
+
+def test_more_shards_than_pairs_join_too(listed, tmp_path):
+    whole, joined = tmp_path / "whole.csv", tmp_path / "joined.csv"
+    run(score_command, "--pairs", listed, "-m", METRICS, "-o", whole, code=1)
+    parts = []
+    for k in range(1, 10):
+        parts.append(tmp_path / f"p{k}.csv")
+        run(
+            score_command,
+            "--pairs",
+            listed,
+            "-m",
+            METRICS,
+            "--shard",
+            f"{k}/9",
+            "-o",
+            parts[-1],
+            code=3 * (k == 3),
+        )
+    assert len(list(read_rows(parts[8]))) == 0
+    run(table_command, "join", *parts, "-o", joined)
+    assert joined.read_bytes() == whole.read_bytes()
+
+
+def test_a_shard_that_is_missing_doubled_foreign_or_unfinished_is_named(listed, tmp_path):
+    parts = shards(listed, tmp_path, 3)
+    with pytest.raises(UsageError, match="missing shard 2/3"):
+        join([parts[0], parts[2]])
+    twin = tmp_path / "twin.csv"
+    twin.write_bytes(parts[1].read_bytes())
+    with pytest.raises(UsageError, match=r"part2\.csv and .*twin\.csv are both shard 2/3"):
+        join([*parts, twin])
+
+    def foreign(name: str, *arguments: object, code: int = 0) -> Path:
+        run(score_command, *arguments, "-o", tmp_path / name, code=code)
+        return tmp_path / name
+
+    scaled = foreign("scaled.csv", "--pairs", listed, "-m", METRICS, "--shard", "2/3", "--scale", "2")
+    with pytest.raises(
+        UsageError, match=r"scaled\.csv belongs to another run than .*part1\.csv: .*other settings"
+    ):
+        join([parts[0], scaled, parts[2]])
+    metric = foreign("metric.csv", "--pairs", listed, "-m", "pu-psnr,pu-mse", "--shard", "2/3")
+    with pytest.raises(UsageError, match=r"metric\.csv .* other metrics"):
+        join([parts[0], metric, parts[2]])
+    shorter = listed.with_name("shorter.csv")
+    shorter.write_text("\n".join(listed.read_text().splitlines()[:-1]) + "\n")
+    other = foreign("other.csv", "--pairs", shorter, "-m", METRICS, "--shard", "2/3")
+    with pytest.raises(UsageError, match=r"other\.csv .* another list of pairs"):
+        join([parts[0], other, parts[2]])
+    halves = foreign("halves.csv", "--pairs", listed, "-m", METRICS, "--shard", "2/2")
+    with pytest.raises(UsageError, match=r"halves\.csv .* shard 2/2, and the others are of 3"):
+        join([parts[0], halves, parts[2]])
+    plain = foreign("plain.csv", "--pairs", listed, "-m", METRICS, code=1)
+    with pytest.raises(UsageError, match=r"plain\.csv is not the table of a shard"):
+        join([*parts, plain])
+
+    older = tmp_path / "older.csv"
+    older.write_text(parts[1].read_text().replace(f",{hdrq.__version__},", ",0.0.9,"))
+    with pytest.raises(UsageError, match=r"older\.csv .* hdrq 0\.0\.9 made it"):
+        join([parts[0], older, parts[2]])
+    lines = parts[0].read_text().splitlines()
+    for name, kept, says in (
+        ("cut", lines[:-1], "holds 5 of 6 rows of shard 1/3"),
+        ("gap", [*lines[:3], *lines[5:]], "pair 4 of 7 are missing or out of order"),
+        ("swapped", [lines[0], lines[1], lines[2], lines[4], lines[3], *lines[5:]], "out of order"),
+        ("mixed", [*lines, *parts[1].read_text().splitlines()[1:]], "mixes rows of several shards"),
+    ):
+        torn = tmp_path / f"{name}.csv"
+        torn.write_text("\n".join(kept) + "\n")
+        with pytest.raises(UsageError, match=says):
+            join([torn, *parts[1:]])
+    assert not list(tmp_path.glob("joined*"))
+
+
+@pytest.mark.parametrize("text", ["0/3", "4/3", "3", "a/b", "1/0", "-1/3"])
+def test_a_shard_is_number_of_count(text):
+    with pytest.raises(UsageError, match="such as 3/16"):
+        Shard.parse(text)
+
+
+def test_every_pair_is_in_one_shard():
+    pairs = [Pair(dist=str(i)) for i in range(10)]
+    found = [list(Shard(k, 4).share(pairs)) for k in (1, 2, 3, 4)]
+    assert [p.dist for p in found[2]] == ["2", "6"]
+    assert [len(Shard(k, 4).share(pairs)) for k in (1, 2, 3, 4)] == list(map(len, found)) == [3, 3, 2, 2]
+    assert Shard(3, 4).marks(1, 10, "x") == {"shard": "3/4", "pair": "7/10", "run": "x"}
+
+
+def test_a_manifest_may_be_parquet(listed, tmp_path):
+    rows = list(csv.DictReader(listed.open()))
+    with written(listed.with_name("list.parquet"), "parquet", ["ref", "dist", "note"]) as add:
+        for row in rows:
+            add(row)
+    outs = []
+    for name in ("list.csv", "list.parquet"):
+        outs.append(tmp_path / f"{name}.out.csv")
+        run(score_command, "--pairs", listed.with_name(name), "-m", METRICS, "-o", outs[-1], code=1)
+    assert outs[0].read_bytes() == outs[1].read_bytes()
+    listed.with_name("bad.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(FileError, match=r"bad\.parquet is no Parquet file"):
+        Manifest(listed.with_name("bad.parquet"))
+
+
+def test_parquet_holds_what_csv_holds(listed, tmp_path):
+    for name in ("a.csv", "a.parquet"):
+        run(score_command, "--pairs", listed, "-m", METRICS, "-o", tmp_path / name, code=1)
+    held, texts = list(parquet_rows(tmp_path / "a.parquet")), list(read_rows(tmp_path / "a.csv"))
+    assert held == texts
+    columns = list(texts[0])
+    assert text_of(map(typed, held), "csv", columns) == (tmp_path / "a.csv").read_text()
+    import pyarrow.parquet as pq
+
+    schema = pq.read_schema(tmp_path / "a.parquet")
+    assert (str(schema.field("value").type), str(schema.field("dist").type)) == ("double", "string")
+
+
+def test_rows_read_back_are_rows():
+    row = {"value": float("inf"), "extra": {"a": 0.1}, "dist": "x", "error": ""}
+    for format in ("csv", "jsonl"):
+        text = text_of([row], format, list(row))
+        back = next(csv.DictReader(text.splitlines())) if format == "csv" else json.loads(text)
+        assert typed(back) == row
+    assert typed({"value": "", "extra": ""}) == {"value": None, "extra": {}}
+
+
+def test_a_torn_manifest_is_refused_before_the_first_score(listed, monkeypatch):
+    torn = listed.with_name("torn.csv")
+    torn.write_text(listed.read_text() + "r.exr\n")
+    monkeypatch.setattr("hdrq.scoring.scorer.Scorer.read", lambda *a, **k: pytest.fail("scored first"))
+    with pytest.raises(FileError, match="line 9: the row has not as many cells"):
+        run(score_command, "--pairs", torn, "-m", METRICS)
+
+
+def test_an_interrupted_run_with_a_failed_pair_resumes_to_the_file_of_one_run(listed, tmp_path):
+    whole, again = tmp_path / "whole.csv", tmp_path / "again.csv"
+    run(score_command, "--pairs", listed, "-m", METRICS, "-o", whole, code=1)
+    journal = tmp_path / "again.csv.part"
+    kept = [row for row in map(typed, read_rows(whole)) if row["status"] == "ok"]
+    journal.write_text("".join(json.dumps(row) + "\n" for row in reversed(kept[:9])))
+    run(score_command, "--pairs", listed, "-m", METRICS, "-o", again, "--resume", code=1)
+    assert again.read_bytes() == whole.read_bytes()
+
+
+def test_a_pair_that_is_listed_twice_has_two_rows_and_its_own_settings(listed, tmp_path):
+    twice, out = listed.with_name("twice.csv"), tmp_path / "twice.csv"
+    twice.write_text("ref,dist,scale\nr.exr,d0.exr,1\nr.exr,d0.exr,3\nr.exr,d0.exr,1\n")
+    run(score_command, "--pairs", twice, "-m", "pu-psnr", "-o", out)
+    first = out.read_bytes()
+    values = [row["value"] for row in read_rows(out)]
+    assert values[0] == values[2] != values[1]
+    run(score_command, "--pairs", twice, "-m", "pu-psnr", "-o", out, "--resume")
+    assert out.read_bytes() == first
+    twice.write_text("ref,dist,scale\nr.exr,d0.exr,9\nr.exr,d0.exr,3\nr.exr,d0.exr,1\n")
+    run(score_command, "--pairs", twice, "-m", "pu-psnr", "-o", out, "--resume")
+    changed = [row["value"] for row in read_rows(out)]
+    assert len(changed) == 3
+    assert changed[0] not in values
+    assert changed[1:] == values[1:]
+
+
+def test_rows_of_metrics_without_reference_are_kept_although_the_manifest_has_references(
+    listed, tmp_path, monkeypatch
+):
+    one, out = listed.with_name("one.csv"), tmp_path / "one.csv"
+    big = light(listed.with_name("big.exr"), 3)
+    hdrq.write(big, Image(5 + 90 * torch.rand(1, 3, 192, 192, generator=torch.Generator().manual_seed(1))))
+    one.write_text("ref,dist\nr.exr,big.exr\n")
+    run(score_command, "--pairs", one, "-m", "pu-niqe", "-o", out)
+    monkeypatch.setattr("hdrq.scoring.scorer.Scorer.read", lambda *a, **k: pytest.fail("was computed again"))
+    run(score_command, "--pairs", one, "-m", "pu-niqe", "-o", out, "--resume")
+
+
+def test_memory_does_not_grow_with_the_number_of_rows(tmp_path):
+    held = []
+
+    def hold(count: int) -> int:
+        """Bytes that are in use when the last row is made."""
+        path, out = tmp_path / f"{count}.csv", tmp_path / f"{count}.jsonl"
+        with path.open("w") as file:
+            file.write("ref,dist,tag\n")
+            file.writelines(f"refs/{i}.exr,dists/{i}.exr,{i}\n" for i in range(count))
+
+        def compute(items):
+            for number, item in enumerate(items, 1):
+                if number == count:
+                    gc.collect()
+                    held.append(tracemalloc.get_traced_memory()[0])
+                pair = item.pair
+                yield Score(str(pair.ref), str(pair.dist), item.metrics[0], 1.5, carried=pair.carried), ""
+
+        tracemalloc.start()
+        run = Run(("pu21:psnr",), True, Photometry(), Settings(), Kept(str(out), False))
+        with written(out, "jsonl", ["dist", "value"]) as add:
+            for _, row, _ in run.rows(Manifest(path), compute):
+                add(row)
+        tracemalloc.stop()
+        assert len(out.read_text().splitlines()) == count
+        return held.pop()
+
+    hold(50)
+    assert hold(3000) < hold(300) + 50_000  # a row takes more than a kilobyte
