@@ -111,3 +111,50 @@ def test_every_card_is_filled_in() -> None:
         assert found.card.title
         assert found.card.source
         assert found.card.better in ("higher", "lower")
+
+
+# Words that are names of entries and also mean something else: transfer functions, file formats, weights, losses ...
+_PLAIN_WORDS = {
+    *(
+        "avif",
+        "contrast",
+        "csv",
+        "exponential",
+        "exposure",
+        "gamma",
+        "jpeg",
+        "jpeg2000",
+        "linear",
+        "mae",
+        "mse",
+    ),
+    *("blur", "noise", "robertson", "saturation", "sigmoid"),
+}
+_MAY_NAME = {  # file: (names, why)
+    "cli/_optimize.py": ("reinhard",),  # what every optimum is compared with
+    "cli/merge.py": ("photon-count",),  # the default rule, shown in the help, which imports no task
+    "cli/tonemap.py": ("reinhard", "tmqi"),  # the default operator; the score on contact sheets
+    "evaluation/tampere.py": None,  # what three datasets of one laboratory call our distortions
+    "merging/averaging.py": ("photon-count",),  # the default rule
+    "scoring/features/cvvdp/vision.py": ("cvvdp",),  # its own table of numbers
+    "scoring/features/exposure_series.py": ("hable", "reinhard"),  # curves of FLIP, not our operators
+    "tonemapping/color_correction.py": ("schlick",),  # a saturation rule by that author
+    "training/adaptation_recipes.py": None,  # what the recipes of one paper share
+    "training/data.py": ("kadid",),  # a way to linearise scores, called after its dataset
+}
+
+
+def test_the_engine_names_no_entry() -> None:
+    """Adding or removing an entry is one file: no name of a metric, network, operator ... outside its shelf."""
+    kinds = [k for k in SHELVES if k not in ("command", "encoding", "display")]
+    every = {name for kind in kinds for name in names(kind)} - _PLAIN_WORDS
+    shelves = {HOME.joinpath(*SHELVES[kind].split(".")) for kind in kinds}
+    found = []
+    for path in FILES:
+        allowed = _MAY_NAME.get(path.relative_to(HOME).as_posix(), ())
+        if path.parent in shelves or allowed is None:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and node.value in every and node.value not in allowed:
+                found.append(f"{path.relative_to(HOME)}:{node.lineno} {node.value}")
+    assert found == []

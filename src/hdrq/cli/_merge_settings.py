@@ -69,7 +69,7 @@ def settings(options: dict[str, Any]) -> Any:
             options["weigh"],
             options["edge"],
             fill_holes="toolbox" if as_toolbox else "",
-            offset=1 / 65535 if as_toolbox and options["rule"] == "log-mean" else 0.0,
+            offset=1 / 65535 if as_toolbox else 0.0,
         ),
         align=options["align"],
         crop=options["crop"],

@@ -183,7 +183,7 @@ def combine(
             share = weight / light.clamp(min=1e-9) if logarithmic else _share(numerator, light)
             sums.noise[:, rows] += (share.square() * _variance(light, calibration, tables)).float()
     radiance = quotient(sums.numerator, sums.denominator, logarithmic)
-    if weighting.offset:
+    if weighting.offset and logarithmic:
         radiance = radiance.clamp(min=0)
     if weighting.fill_holes:
         _fill_holes(radiance, sums.denominator, stack, alignment, calibration, weighting, device)

@@ -73,6 +73,7 @@ class Net:
     features  number of features that domain adaptation compares, from the build options
     small     build options of a small version, for smoke tests
     training  training settings that differ from the defaults, used where no recipe is named
+    enhances  whether its module makes an image again at another quality: towards(input, quality, seed)
     unknown   a line about files that look like this network's but cannot be used, or ""
     """
 
@@ -88,6 +89,7 @@ class Net:
     features: Callable[[Mapping[str, Any]], int] = lambda options: 0
     small: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
+    enhances: bool = False
     unknown: Callable[[Mapping[str, Tensor]], str] = lambda state: ""
 
     def option(self, name: str, options: Mapping[str, Any], absent: Any = None) -> Any:

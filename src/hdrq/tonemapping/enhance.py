@@ -15,16 +15,17 @@ from hdrq.errors import DomainError, HdrqError, PixelError, UsageError
 from hdrq.nn.input_scaling import CONVENTIONS, enter
 from hdrq.nn.weights import load
 from hdrq.records import Image
+from hdrq.registry import find, names
 
-ENHANCERS = ("qdnet",)
 _LEAST = 64  # pixels a side, what the encoder's halvings leave something of
 
 
 def enhancer(text: str, device: torch.device) -> Any:
     """The network of NET[@WEIGHTS], or the line that says how to get one."""
     name, _, weights = text.partition("@")
-    if name not in ENHANCERS:
-        raise UsageError(f"no network called '{name}' enhances images; there is {', '.join(ENHANCERS)}")
+    able = [n for n in names("net") if find("net", n).enhances]
+    if name not in able:
+        raise UsageError(f"no network called '{name}' enhances images; there is {', '.join(able)}")
     return load(name, weights, "srgb").to(device)
 
 

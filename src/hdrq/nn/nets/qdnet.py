@@ -174,5 +174,6 @@ qdnet = Net(
     layouts=(),
     witness=lambda net: net(pattern(1, 3, 64, 96) * 4 - 2),
     grows={"resnet50": _from_resnet},
+    enhances=True,
     training={"input": "crops", "crop": 224, "batch": 8, "loss": {"mse": 1.0}},
 )
