@@ -179,3 +179,34 @@ def test_tone_mapping_takes_arrays(files):
     mapped = hdrq.tonemap(light, "reinhard")
     array = light.pixels[0].permute(1, 2, 0).numpy()
     assert torch.equal(hdrq.tonemap(array, "reinhard").pixels, mapped.pixels)
+
+
+def test_score_resumes_from_a_table(tmp_path, files, monkeypatch):
+    table = tmp_path / "scores.csv"
+    third = tmp_path / "third.exr"
+    hdrq.write(third, Image(light(2)), depth="float")
+    begun = hdrq.score([files, (files[0], third)], ["pu-psnr", "pu-mae"], resume=table)
+    first = [next(begun), next(begun), next(begun)]
+    begun.close()
+    assert not table.exists()
+
+    def no_more(*args, **options):
+        raise AssertionError("a row that is there is computed again")
+
+    kept = hdrq.score([files], ["pu-psnr", "pu-mae"], resume=table)
+    with monkeypatch.context() as patched:
+        patched.setattr("hdrq.scoring.batch._pair_rows", no_more)
+        assert [r.value for r in kept] == [r.value for r in first[:2]]
+    whole = list(hdrq.score([files, (files[0], third)], ["pu-psnr", "pu-mae"], resume=table))
+    assert whole == list(hdrq.score([files, (files[0], third)], ["pu-psnr", "pu-mae"]))
+    assert len(table.read_text().splitlines()) == 5
+    assert not table.with_name("scores.csv.part").exists()
+    hdrq.write(third, Image(light(3)), depth="float")  # a file that changed is scored again
+    changed = list(hdrq.score([(files[0], third)], "pu-psnr", resume=table))
+    assert changed[0].value != whole[2].value
+    assert len(table.read_text().splitlines()) == 5
+    assert hdrq.score([files], "pu-psnr", display="sdr", resume=table).__next__().value != whole[0].value
+    with pytest.raises(UsageError, match="needs files"):
+        hdrq.score((Image(light(0)), Image(light(1))), "pu-psnr", resume=table)
+    with pytest.raises(UsageError, match=r"end the table's name in \.csv"):
+        hdrq.score([files], "pu-psnr", resume=tmp_path / "scores.txt")

@@ -131,6 +131,7 @@ _PLAIN_WORDS = {
     *("blur", "noise", "robertson", "saturation", "sigmoid"),
 }
 _MAY_NAME = {  # file: (names, why)
+    "distillation/api.py": ("jpegxt", "jpeg-pu", "noise", "blur"),  # the default distortions
     "cli/_optimize.py": ("reinhard",),  # what every optimum is compared with
     "cli/merge.py": ("photon-count",),  # the default rule, shown in the help, which imports no task
     "cli/tonemap.py": ("reinhard", "tmqi"),  # the default operator; the score on contact sheets

@@ -13,8 +13,6 @@ import torch
 from click.testing import CliRunner
 
 import hdrq
-from hdrq.cli._resume import Kept
-from hdrq.cli._score_rows import Run
 from hdrq.cli.score import score as score_command
 from hdrq.cli.table import table as table_command
 from hdrq.cluster.shards import Shard, join
@@ -24,6 +22,8 @@ from hdrq.io.manifest import Manifest
 from hdrq.io.rows import parquet_rows, read_rows, text_of, typed, written
 from hdrq.records import Image, Pair, Score
 from hdrq.scoring.batch import Settings
+from hdrq.scoring.resume import Kept
+from hdrq.scoring.run import Run
 
 METRICS = "pu-psnr,pu-mae"
 

@@ -33,10 +33,10 @@ def scored(
     path     table of `hdrq score` or of an earlier run; read if it is there, complete afterwards
     own_ppd  whether pairs that carry a resolution of their own (UPIQ's do) are seen at it
     """
-    from hdrq.cli._resume import mark_of
     from hdrq.cli.score import COLUMNS
     from hdrq.scoring.batch import score, scorers
     from hdrq.scoring.journal import Journal
+    from hdrq.scoring.resume import mark_of
 
     texts = [str(s) for s in scorers(metrics, photometry, settings)]
     lights = {ppd: _seen_at(photometry, ppd) for ppd in dict.fromkeys(_ppd(p, own_ppd) for p in pairs)}

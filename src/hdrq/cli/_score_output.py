@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hdrq.cli import tables as _tables
-from hdrq.cli._score_rows import COLUMNS, Row, Run
 from hdrq.cli.app import say
+from hdrq.scoring.run import COLUMNS, Row, Run
 
 if TYPE_CHECKING:
     from hdrq.records import Pair

@@ -13,12 +13,12 @@ import click
 from hdrq.cli import options as _options
 from hdrq.cli import progress as _progress
 from hdrq.cli import tables as _tables
-from hdrq.cli._resume import Kept, mark_of, refuse_unwritable
 from hdrq.cli._score_output import finish, reported
-from hdrq.cli._score_rows import COLUMNS, Run
 from hdrq.cli.app import INTERRUPTED, NOTHING_DONE, SOME_FAILED, say
 from hdrq.errors import UsageError
 from hdrq.registry import names
+from hdrq.scoring.resume import Kept, mark_of, refuse_unwritable
+from hdrq.scoring.run import COLUMNS, Run
 
 if TYPE_CHECKING:
     from hdrq.io.pairing import Matched

@@ -99,6 +99,7 @@ def score(
     photometry: Photometry | None = None,
     settings: Settings | None = None,
     skip: Callable[[Pair, str], bool] = lambda pair, metric: False,
+    resume: str | Path | None = None,
 ) -> Iterator[Score]:
     """One row per pair and metric, in order. What cannot be scored comes as a row with status "failed".
 
@@ -107,6 +108,8 @@ def score(
     metrics     texts of the grammar; bound at once, so that a wrong name raises here and now
     photometry  display, scale, viewing ...; `display` and `viewing` (a Viewing, or ppd) are short forms
     skip        told of a pair and a metric's text, says whether that row is not wanted
+    resume      table (.csv, .json, .jsonl, .parquet) of rows of files: those of the same files and settings are yielded from it,
+                new ones are kept beside it as they come, and the table holds all when the iterator is exhausted
     """
     photometry, settings = photometry or Photometry(), settings or Settings()
     if display is not None:
@@ -120,6 +123,10 @@ def score(
     asked = [metrics] if isinstance(metrics, str | Request) else metrics
     bound = scorers(asked, photometry, settings)
     listed = pairs_of(pairs, any(s.full_reference for s in bound))
+    if resume is not None:
+        from hdrq.scoring.run import resumed  # which imports this module
+
+        return resumed(list(listed), bound, photometry, settings, resume)
     return (row for _, row in score_bound(listed, bound, photometry, settings, skip))
 
 

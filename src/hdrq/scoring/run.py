@@ -1,29 +1,37 @@
-"""The rows of `hdrq score`: earlier ones that still hold, and new ones, in the order of the pairs."""
+"""A run that can be resumed: earlier rows that still hold, and new ones, in the order of the pairs."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
-from hdrq.cli._resume import Kept, mark_of
-from hdrq.errors import HdrqError
+from hdrq.errors import HdrqError, UsageError
+from hdrq.io.rows import BY_SUFFIX, written
+from hdrq.records import Image, Pair, Score
+from hdrq.scoring.resume import Kept, mark_of
 
 if TYPE_CHECKING:
-    from hdrq.cluster.shards import Shard
     from hdrq.encoding.photometry import Photometry
-    from hdrq.records import Pair, Score
     from hdrq.scoring.batch import Settings
+    from hdrq.scoring.scorer import Scorer
     from hdrq.scoring.work import Item
 
 Row = dict[str, Any]
-Scored = tuple["Score", str]  # a row and what it remembers of its files
+Scored = tuple[Score, str]  # a row and what it remembers of its files
 Compute = Callable[[Iterable["Item"]], Iterator[Scored]]
 COLUMNS = (
     *("ref", "dist", "metric", "value", "unit", "better", "display", "viewing", "weights", "version"),
     *("how", "extra", "settings", "files", "status", "error"),
 )
+
+
+class Shard(Protocol):
+    """A share of the pairs, and the columns that name it."""
+
+    def marks(self, position: int, total: int, run: str) -> dict[str, str]: ...
 
 
 @dataclass(frozen=True)
@@ -89,9 +97,56 @@ class Run:
                 if again is not None:
                     yield place, self.kept.row(again) | marks, False
                     continue
-                assert coming is not None
+                if coming is None:
+                    raise RuntimeError("fewer rows were computed than asked for")
                 row = self.row(*coming, mark) | marks
                 if self.journal and row["status"] == "ok":
                     self.kept.add(row)
                 yield place, row, True
                 coming = next(fresh, None)
+
+
+def resumed(
+    pairs: list[Pair],
+    bound: Sequence[Scorer],
+    photometry: Photometry,
+    settings: Settings,
+    table: str | Path,
+) -> Iterator[Score]:
+    """The rows of all pairs, those that the table has already not computed again; see `hdrq.score`."""
+    if any(isinstance(side, Image) for pair in pairs for side in (pair.ref, pair.dist)):
+        raise UsageError(
+            "resume= needs files, whose change can be seen; write the Images to files, or leave it out"
+        )
+    if Path(table).suffix.lower() not in BY_SUFFIX:
+        raise UsageError(f"resume={table}: end the table's name in {', '.join(BY_SUFFIX)}")
+    kept = Kept(str(table), resume=True)
+    full_reference = any(s.full_reference for s in bound)
+    run = Run(tuple(map(str, bound)), full_reference, photometry, settings, kept)
+    return _rows(run, pairs, bound, Path(table))
+
+
+def _rows(run: Run, pairs: list[Pair], bound: Sequence[Scorer], table: Path) -> Iterator[Score]:
+    from hdrq.scoring.work import score_items
+
+    def compute(items: Iterable[Item]) -> Iterator[Scored]:
+        return score_items(items, bound, run.photometry, run.settings, stamped=True)
+
+    carried = [k for p in pairs for k in p.carried]
+    columns = list(dict.fromkeys((*COLUMNS, *carried, *run.kept.columns)))
+    with written(table, BY_SUFFIX[table.suffix.lower()], columns) as add:
+        for place, row, _ in run.rows(pairs, compute):
+            if run.kept.in_place:
+                run.kept.put(place, row)
+            else:
+                add(row)
+            yield _score_of(row)
+        for row in run.kept.rest():
+            add(row)
+    run.kept.done()
+
+
+def _score_of(row: Row) -> Score:
+    """The record of a row."""
+    own = {f.name: row[f.name] for f in fields(Score) if f.name in row and f.name != "carried"}
+    return Score(**own, carried={k: v for k, v in row.items() if k not in COLUMNS})

@@ -64,18 +64,24 @@ class Kept:
             self._insert(row, _JOURNAL)
         self.in_place = self._has(_TABLE)
 
+    @property
+    def _database(self) -> sqlite3.Connection:
+        if self._rows is None:
+            raise RuntimeError("no earlier rows were asked for")
+        return self._rows
+
     in_place = False  # whether an earlier table is there, in which rows keep their places
 
     def _insert(self, row: dict[str, Any], source: int, taken: bool = False) -> None:
-        assert self._rows is not None
         self.columns.update(dict.fromkeys(row))
         found = (*_key(row), row.get("settings"), row.get("status") == "ok", source, taken, _text(row))
         names = "ref, dist, metric, settings, whole, source, taken, row"
-        self._rows.execute(f"INSERT INTO rows ({names}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", found)
+        self._database.execute(f"INSERT INTO rows ({names}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", found)
 
     def _has(self, source: int) -> bool:
-        assert self._rows is not None
-        return bool(self._rows.execute("SELECT 1 FROM rows WHERE source = ? LIMIT 1", (source,)).fetchone())
+        return bool(
+            self._database.execute("SELECT 1 FROM rows WHERE source = ? LIMIT 1", (source,)).fetchone()
+        )
 
     def claim(self, ref: str, dist: str, metric: str, mark: str) -> tuple[int | None, int | None]:
         """(place in the earlier table, number of a row to use again) of a pair and metric, each None where there is none.
@@ -91,20 +97,19 @@ class Kept:
             "SELECT number, source, whole AND settings = ?, row FROM rows "
             "WHERE ref = ? AND dist = ? AND metric = ? AND NOT taken ORDER BY number"
         )
-        for number, source, same, text in self._rows.execute(query, (mark, ref, dist, metric)).fetchall():
+        for number, source, same, text in self._database.execute(query, (mark, ref, dist, metric)).fetchall():
             used = False
             if again is None and same and unchanged(json.loads(text).get("files") or "", ref, dist):
                 again, used = number, True
             if place is None and source == _TABLE:
                 place, used = number, True
             if used:
-                self._rows.execute("UPDATE rows SET taken = 1 WHERE number = ?", (number,))
+                self._database.execute("UPDATE rows SET taken = 1 WHERE number = ?", (number,))
         return place, again
 
     def row(self, number: int) -> dict[str, Any]:
         """The row that `claim` named."""
-        assert self._rows is not None
-        (text,) = self._rows.execute("SELECT row FROM rows WHERE number = ?", (number,)).fetchone()
+        (text,) = self._database.execute("SELECT row FROM rows WHERE number = ?", (number,)).fetchone()
         return typed(json.loads(text))
 
     def add(self, row: dict[str, Any]) -> None:
@@ -114,11 +119,10 @@ class Kept:
 
     def put(self, place: int | None, row: dict[str, Any]) -> None:
         """A finished row, at its place in the earlier table or behind it."""
-        assert self._rows is not None
         if place is None:
             self._insert(row, _NEW, taken=True)
         else:
-            self._rows.execute("UPDATE rows SET row = ? WHERE number = ?", (_text(row), place))
+            self._database.execute("UPDATE rows SET row = ? WHERE number = ?", (_text(row), place))
 
     def rest(self) -> Iterator[dict[str, Any]]:
         """What the table holds besides the rows that went elsewhere: the earlier table with its changes, new rows, and
@@ -127,7 +131,7 @@ class Kept:
             return
         wanted = "SELECT row FROM rows WHERE source = ? AND (source != ? OR NOT taken) ORDER BY number"
         for source in (_TABLE, _NEW, _JOURNAL):
-            for (text,) in self._rows.execute(wanted, (source, _JOURNAL)):
+            for (text,) in self._database.execute(wanted, (source, _JOURNAL)):
                 yield typed(json.loads(text))
 
     def done(self) -> None:
