@@ -654,3 +654,26 @@ def test_a_dataset_that_states_its_folds_is_split_by_them():
     assert splits_of(found, QUICK) == upiq.folds(found.scenes, folds=5, seed=0)
     other = sheet(pairs, scores, {"m": "higher"}, name="other", opinions_better="higher")
     assert splits_of(other, QUICK) != splits_of(found, QUICK)
+
+
+def test_the_api_gives_a_table(tmp_path: Path) -> None:
+    import hdrq
+
+    lines = ["image,mos,good,bad"]
+    lines += [f"{i},{i % 7 + i / 10},{i % 7 + (i * 37 % 11) / 20},{i * 37 % 23}" for i in range(40)]
+    path = tmp_path / "values.csv"
+    path.write_text("\n".join(lines) + "\n")
+    found = hdrq.evaluate(path, lower=False, draws=50)
+    assert [row["metric"] for row in found.table] == ["good", "bad"]
+    assert found.table[0]["srocc"] == found.rows[0].srocc > 0.8
+    assert found.table[0]["srocc_low"] < found.table[0]["srocc"]
+    assert found.protocol == "whole"
+    assert {frozenset((t.a, t.b)) for t in found.significance} == {frozenset(("good", "bad"))}
+    assert found.by("distortion") == []
+    with pytest.raises(UsageError, match="no breakdown is called 'colour'"):
+        found.by("colour")
+    with pytest.raises(UsageError, match="nothing to evaluate"):
+        hdrq.evaluate()
+    only = hdrq.evaluate(path, metrics="good", lower=False, draws=0)
+    assert [row["metric"] for row in only.table] == ["good"]
+    assert only.table[0]["srocc_low"] is None

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from hdrq.encoding.photometry import emit as emit
     from hdrq.encoding.photometry import encode as encode
     from hdrq.errors import HdrqError as HdrqError
-    from hdrq.evaluation.evaluate import evaluate as evaluate
+    from hdrq.evaluation.api import evaluate as evaluate
     from hdrq.io import read as read
     from hdrq.io import write as write
     from hdrq.merging.merge import merge as merge
@@ -63,7 +63,7 @@ _HOMES = {  # public name: module, and the name there where it differs
     "distill": "hdrq.distillation.api",
     "emit": "hdrq.encoding.photometry",
     "encode": "hdrq.encoding.photometry",
-    "evaluate": "hdrq.evaluation.evaluate",
+    "evaluate": "hdrq.evaluation.api",
     "expand": "hdrq.tonemapping.api",
     "merge": "hdrq.merging.merge",
     "metric": "hdrq.scoring.module",

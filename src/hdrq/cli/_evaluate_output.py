@@ -13,8 +13,8 @@ from hdrq.cli import tables as _tables
 from hdrq.cli.app import say
 
 if TYPE_CHECKING:
+    from hdrq.evaluation.api import Evaluation
     from hdrq.evaluation.archive import Dataset
-    from hdrq.evaluation.evaluate import Plan
     from hdrq.evaluation.ratings import Sheet
     from hdrq.evaluation.significance import PairedTest
     from hdrq.evaluation.statistics.agreement import Agreement
@@ -23,52 +23,26 @@ Parts = list[tuple[str, list["Agreement"]]]
 _FIGURES = ("srocc", "krocc", "plcc", "rmse")
 
 
-def breakdowns(sheet: Sheet, asked: Sequence[str], plan: Plan) -> Parts:
-    """Rows by distortion, level or source, where there are several."""
-    from hdrq.evaluation import evaluate as engine
+def write(found: Evaluation, parts: Parts, options: dict[str, Any], format: str) -> None:
+    """To stdout or -o, in the format asked for; the significance tests to their own file."""
+    from hdrq.evaluation.api import flat
 
-    makers = {"distortion": engine.by_distortion, "level": engine.by_level, "source": engine.by_subset}
-    found = [(name, list(makers[name](sheet, plan))) for name in asked]
-    return [(name, rows) for name, rows in found if rows]
-
-
-def flat(row: Agreement, sheet: Sheet, protocol: str, by: str = "") -> dict[str, Any]:
-    """One row of a file."""
-    out: dict[str, Any] = {
-        "dataset": sheet.name,
-        "protocol": protocol,
-        "by": by,
-        "group": row.group,
-        "metric": row.metric,
-        "images": row.images,
-        "scenes": row.scenes,
-    }
-    for name in _FIGURES:
-        low, high = row.intervals.get(name, (None, None))
-        out |= {name: getattr(row, name), f"{name}_low": low, f"{name}_high": high}
-    return out | {"outliers": row.outliers, "fit": row.curve.form if row.curve else "", "note": row.note}
-
-
-def write(
-    rows: Sequence[Agreement],
-    parts: Parts,
-    paired_tests: Sequence[PairedTest],
-    sheet: Sheet,
-    options: dict[str, Any],
-    format: str,
-) -> None:
-    """To stdout or -o, in the format asked for; paired_tests to their own file."""
-    if options["significance"] and paired_tests:
-        lines = [asdict(c) for c in paired_tests]
+    rows, sheet = found.rows, found.sheet
+    if options["significance"] and found.significance:
+        lines = [asdict(c) for c in found.significance]
         _tables.write_text(_tables.text_of(lines, "csv", list(lines[0])), options["significance"])
     if format != "table":
-        protocol = options["protocol"] if not options["train_on"] else "across"
-        lines = [flat(r, sheet, protocol) for r in rows]
-        lines += [flat(r, sheet, "whole", by) for by, own in parts for r in own]
+        lines = [*found.table, *(flat(r, sheet, "whole", by) for by, own in parts for r in own)]
         _tables.write_text(_tables.text_of(lines, format, list(lines[0])), options["output"])
         return
     several = len({r.group for r in rows}) > 1
-    _show(rows, paired_tests if options["protocol"] == "whole" else [], sheet, several, options["output"])
+    _show(
+        rows,
+        found.significance if found.protocol in ("whole", "across") else [],
+        sheet,
+        several,
+        options["output"],
+    )
     for by, own in parts:
         _show(own, [], sheet, True, options["output"], f"by {by}")
 
@@ -148,16 +122,11 @@ def _cell(row: Agreement, name: str, top: bool) -> Any:
     return _tables.styled((_tables.number(getattr(row, name)), "bold" if top else ""), (span, "dim"))
 
 
-def draw(
-    sheet: Sheet, rows: Sequence[Agreement], parts: Parts, paired_tests: Sequence[PairedTest], options: dict[str, Any],
-    plan: Plan, dataset: Dataset | None,
-) -> None:  # fmt: skip
+def draw(found: Evaluation, parts: Parts, options: dict[str, Any], dataset: Dataset | None) -> None:
     """Figures to --plots, the page to --report."""
-    from hdrq.evaluation import evaluate as engine
     from hdrq.evaluation.report import figures
 
-    plain = options["protocol"] == "whole" and not options["train_on"]
-    whole = list(rows) if plain else list(engine.evaluate(sheet, "whole", plan))
+    sheet, whole = found.sheet, found.whole
     if options["plots"]:
         drawn = {f"scatter {a.metric}": figures.scatter(sheet, a) for a in whole}
         drawn |= {f"residuals {a.metric}": f for a in whole if (f := figures.residuals(sheet, a)) is not None}
@@ -170,18 +139,19 @@ def draw(
         from hdrq.evaluation.report.page import Findings, page
         from hdrq.evaluation.significance import resolving
 
-        title = dataset.title if dataset is not None and dataset.span is not None else sheet.name
-        about = f"{dataset.scale}; {dataset.home}" if dataset is not None and dataset.span is not None else ""
-        found = Findings(
+        known = dataset is not None and not dataset.of_user
+        title = dataset.title if dataset is not None and known else sheet.name
+        about = f"{dataset.scale}; {dataset.home}" if dataset is not None and known else ""
+        findings = Findings(
             sheet=sheet,
             title=f"{title}{', ' + options['subset'] if options['subset'] else ''}",
             whole=whole,
-            protocol=() if plain else rows,
+            protocol=() if found.protocol == "whole" else found.rows,
             breakdowns=parts,
-            paired_tests=paired_tests,
-            resolving=resolving(sheet, plan),
+            paired_tests=found.significance,
+            resolving=resolving(sheet, found.plan),
             command="hdrq " + shlex.join(sys.argv[1:]),
             about=about,
         )
-        _tables.write_text(page(found), options["report"])
+        _tables.write_text(page(findings), options["report"])
         say(f"hdrq: the report is {options['report']}")

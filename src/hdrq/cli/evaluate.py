@@ -10,17 +10,16 @@ import click
 
 from hdrq.cli import _evaluate_output as _evaluated
 from hdrq.cli import options as _options
+from hdrq.cli import progress as _progress
 from hdrq.cli import tables as _tables
 from hdrq.cli.app import say
 from hdrq.errors import UsageError
 from hdrq.registry import find
 
 if TYPE_CHECKING:
+    from hdrq.evaluation.api import Evaluation
     from hdrq.evaluation.archive import Dataset
-    from hdrq.evaluation.evaluate import Plan
-    from hdrq.evaluation.ratings import Sheet
     from hdrq.evaluation.statistics.agreement import Agreement
-    from hdrq.records import Pair
 
 _PROTOCOLS = ("whole", "folds", "splits", "leave-one-out")
 _FORMS = ("logistic5", "logistic4", "cubic", "line")
@@ -126,12 +125,6 @@ def evaluate(**options: Any) -> None:
     hdrq evaluate --dataset csv --data manifest.csv -m ssim --protocol folds
     hdrq evaluate --dataset kadid --dataset tid2013 -m ssim -m vif
     """
-    from hdrq.evaluation import evaluate as engine
-    from hdrq.evaluation.significance import paired_tests
-
-    plan = engine.Plan(
-        options["form"], options["draws"], options["seed"], options["folds"], options["splits"]
-    )
     format = _tables.format_of(options["format_"], options["output"])
     names, folders = options.pop("dataset_names"), options.pop("folders")
     if len(folders) > max(len(names), 1) or (len(names) > 1 and folders and len(folders) != len(names)):
@@ -139,36 +132,65 @@ def evaluate(**options: Any) -> None:
             f"{len(folders)} --data for {len(names)} --dataset; give one folder for each dataset, or none"
         )
     if len(names) > 1:
-        _several(names, folders, options, plan, format)
+        _several(names, folders, options, format)
         return
-    options["data"] = folders[0] if folders else None
-    dataset: Dataset | None = find("dataset", names[0]) if names else None
-    if dataset is not None and _pairwise(dataset, options, plan, format):
+    name, folder = names[0] if names else "", folders[0] if folders else None
+    dataset: Dataset | None = find("dataset", name) if name else None
+    if dataset is not None and dataset.comparisons is not None and options["subset"] not in (None, "test"):
+        _preferences(dataset, folder, options, format)
         return
-    sheet = _sheet(dataset, options)
-    _say_notes(sheet)
-    if options["train_on"]:
-        other = find("dataset", options["train_on"])
-        rows = list(engine.across(_sheet(other, options | {"subset": None}), sheet, plan))
-    else:
-        rows = list(engine.evaluate(sheet, options["protocol"], plan))
-    for row in rows:
-        if row.note:
-            say(f"hdrq: note: {row.metric}, {row.group}: {row.note}")
+    found = _evaluated_on(name, folder, options)
+    for note in found.notes:
+        say(f"hdrq: note: {_of(found)}{note}")
     drawing = bool(options["report"] or options["plots"])
     asked = ("distortion", "level", "source") if drawing else options["by"]
-    parts = _evaluated.breakdowns(sheet, asked, plan)
-    told = paired_tests(sheet, plan)
-    _evaluated.write(rows, [p for p in parts if p[0] in options["by"]], told, sheet, options, format)
+    parts = [(kind, rows) for kind in asked if (rows := found.by(kind))]
+    _evaluated.write(found, [p for p in parts if p[0] in options["by"]], options, format)
     if drawing:
-        _evaluated.draw(sheet, rows, parts, told, options, plan, dataset)
+        _evaluated.draw(found, parts, options, dataset)
 
 
-def _several(
-    names: tuple[str, ...], folders: tuple[str, ...], options: dict[str, Any], plan: Plan, format: str
-) -> None:
+def _evaluated_on(dataset: str, folder: str | None, options: dict[str, Any]) -> Evaluation:
+    import hdrq
+
+    return hdrq.evaluate(
+        options["scores"],
+        dataset=dataset,
+        data=folder,
+        metrics=options["metrics"],
+        subset=options["subset"],
+        exclude=options["exclude"],
+        columns=dict(_column(text) for text in options["columns"]),
+        lower=options["lower"],
+        protocol=options["protocol"],
+        train_on=options["train_on"] or "",
+        fit=options["form"],
+        draws=options["draws"],
+        seed=options["seed"],
+        folds=options["folds"],
+        splits=options["splits"],
+        **_scoring(options),
+    )
+
+
+def _scoring(options: dict[str, Any]) -> dict[str, Any]:
+    """Keywords of how images are scored."""
+    return {
+        "photometry": _options.photometry_of(options),
+        "device": options["device"],
+        "own_ppd": all(options.get(key) is None for key in ("ppd", "screen", "diagonal", "distance")),
+        "notify": lambda note: say(f"hdrq: {note}"),
+        "watch": lambda rows, total: _progress.bar(rows, total, "scoring"),
+    }
+
+
+def _of(found: Evaluation) -> str:
+    return f"{found.sheet.name}: " if found.sheet.name else ""
+
+
+def _several(names: tuple[str, ...], folders: tuple[str, ...], options: dict[str, Any], format: str) -> None:
     """Several datasets: one table of metrics by datasets, with averages."""
-    from hdrq.evaluation import evaluate as engine
+    from hdrq.evaluation.evaluate import averages
 
     for option in ("report", "plots", "significance", "train_on", "by", "subset"):
         if options[option]:
@@ -177,85 +199,14 @@ def _several(
             )
     if options["protocol"] != "whole":
         raise UsageError(f"--protocol {options['protocol']} is for one dataset; evaluate one at a time")
-    found: dict[str, list[Agreement]] = {}
+    each: dict[str, list[Agreement]] = {}
     for i, name in enumerate(names):
-        sheet = _sheet(find("dataset", name), options | {"data": folders[i] if folders else None})
-        _say_notes(sheet)
-        found[sheet.name if sheet.name not in found else f"{sheet.name} ({i + 1})"] = list(
-            engine.evaluate(sheet, "whole", plan)
-        )
-    _evaluated.write_several(found, list(engine.averages(found)), options["output"], format)
-
-
-def _say_notes(sheet: Sheet) -> None:
-    for note in sheet.notes:
-        say(f"hdrq: note: {sheet.name + ': ' if sheet.name else ''}{note}")
-
-
-def _sheet(dataset: Dataset | None, options: dict[str, Any]) -> Sheet:
-    """Subjective scores beside metric values, from a dataset, a table, or both."""
-    from hdrq.evaluation.ratings import join, sheet
-    from hdrq.evaluation.score_table import read_scores
-
-    path = Path(options["scores"]) if options["scores"] else None
-    toward = {True: "lower", False: "higher", None: ""}[options["lower"]]
-    columns = dict(_column(text) for text in options["columns"])
-    if dataset is None:
-        if path is None:
-            raise UsageError(
-                "nothing to evaluate; give --dataset NAME, or --scores FILE.csv with a column of subjective scores"
-            )
-        table = read_scores(path, options["metrics"], options["exclude"], columns)
-        return sheet(table.pairs(), table.values, table.better, name=path.stem, opinions_better=toward)
-    pairs = _pairs(dataset, options)
-    if not any(p.opinion is not None for p in pairs):
-        raise UsageError(
-            f"{dataset.name} has no subjective scores ({dataset.scale}), so no metric can be evaluated on it"
-        )
-    if path is not None and path.exists() and (not options["metrics"] or not _computable(options["metrics"])):
-        table = read_scores(path, options["metrics"], options["exclude"], columns)
-        named = join(pairs, dict.fromkeys(n for column in table.values.values() for n in column))
-        values = {m: {named[n]: v for n, v in c.items() if n in named} for m, c in table.values.items()}
-        return sheet(pairs, values, table.better, name=dataset.name, dataset=dataset, opinions_better=toward)
-    if not options["metrics"]:
-        raise UsageError("no metric is given; add -m pu-psnr, and see: hdrq list metrics")
-    name = Path(options["data"]).stem if dataset.name == "csv" and options["data"] else dataset.name
-    values, better = _computed([p for p in pairs if p.opinion is not None], options, path)
-    return sheet(pairs, values, better, name=name, dataset=dataset, opinions_better=toward)
-
-
-def _pairs(dataset: Dataset, options: dict[str, Any]) -> list[Pair]:
-    from hdrq.evaluation.archive import locate
-
-    return list(dataset.pairs(locate(dataset, options["data"]), options["subset"]))
-
-
-def _computable(metrics: tuple[str, ...]) -> bool:
-    """Whether all are metrics of hdrq, rather than columns of a table."""
-    from hdrq.scoring.request import split_requests
-
-    try:
-        return bool(split_requests(metrics))
-    except UsageError:
-        return False
-
-
-def _computed(
-    pairs: list[Pair], options: dict[str, Any], path: Path | None
-) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
-    """({metric: {image: value}}, {metric: direction}) by scoring."""
-    from hdrq.cli._dataset_scores import scored
-    from hdrq.scoring.batch import Settings
-
-    photometry, settings = _options.photometry_of(options), Settings(device=options["device"], jobs=2)
-    own_ppd = all(options.get(key) is None for key in ("ppd", "screen", "diagonal", "distance"))
-    values: dict[str, dict[str, float]] = {}
-    better = {}
-    for row in scored(pairs, options["metrics"], photometry, settings, path, own_ppd):
-        value = row["value"] if row["status"] == "ok" and row["value"] is not None else float("nan")
-        values.setdefault(row["metric"], {})[row["dist"]] = float(value)
-        better[row["metric"]] = row["better"]
-    return values, better
+        found = _evaluated_on(name, folders[i] if folders else None, options)
+        for note in found.sheet.notes:
+            say(f"hdrq: note: {_of(found)}{note}")
+        called = found.sheet.name
+        each[called if called not in each else f"{called} ({i + 1})"] = list(found.rows)
+    _evaluated.write_several(each, list(averages(each)), options["output"], format)
 
 
 def _column(text: str) -> tuple[str, str]:
@@ -267,21 +218,19 @@ def _column(text: str) -> tuple[str, str]:
     return meaning, name
 
 
-def _pairwise(dataset: Dataset, options: dict[str, Any], plan: Plan, format: str) -> bool:
+def _preferences(dataset: Dataset, folder: str | None, options: dict[str, Any], format: str) -> None:
     """Datasets of pairwise preferences have a table of their own."""
-    if dataset.comparisons is None or options["subset"] in (None, "test"):
-        return False
-    from hdrq.evaluation.archive import locate
-    from hdrq.evaluation.preferences import preferences
+    from hdrq.evaluation.api import Asked, compare
+    from hdrq.evaluation.evaluate import Plan
 
-    compared = list(dataset.compared(locate(dataset, options["data"]), options["subset"]))
     path = Path(options["scores"]) if options["scores"] else None
-    values, better = _computed(_pairs(dataset, options), options, path)
-    found = preferences(compared, values, better, draws=plan.draws, seed=plan.seed)
-    rows = sorted((asdict(p) for p in found), key=lambda r: -r["accuracy"])
+    asked = Asked(
+        dataset.name, folder, options["subset"], tuple(options["metrics"]), path, **_scoring(options)
+    )
+    rows = [asdict(p) for p in compare(asked, Plan(draws=options["draws"], seed=options["seed"]))]
     if format != "table":
         _tables.write_text(_tables.text_of(rows, format, list(rows[0])), options["output"])
-        return True
+        return
     heads = ["metric", "pairs", "accuracy", "95 %", "observers agreed with", "upper bound"]
     lines = []
     for r in rows:
@@ -291,4 +240,3 @@ def _pairwise(dataset: Dataset, options: dict[str, Any], plan: Plan, format: str
     _tables.show_table(
         heads, lines, f"{dataset.name}: pairwise preferences", heads[1:], output=options["output"]
     )
-    return True

@@ -72,6 +72,11 @@ class Dataset:
     comparisons: Callable[[Folder, str | None], Iterator[Comparison]] | None = None
     folds: Callable[..., list[Split]] | None = None
 
+    @property
+    def of_user(self) -> bool:
+        """Whether it is a table of the user's own, called after its file."""
+        return not self.folders
+
     def pairs(self, root: str | Path, subset: str | None = None) -> Iterator[Pair]:
         """Every row of work under `root`, in the archive's order; a missing file is a FileError naming it."""
         return self.lists(Folder(root, self.name), self._known(subset))

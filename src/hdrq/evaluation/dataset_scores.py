@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from hdrq.cli import progress as _progress
-from hdrq.cli import tables as _tables
-from hdrq.cli.app import say
+from hdrq.encoding.photometry import Photometry
 from hdrq.errors import UsageError
-
-if TYPE_CHECKING:
-    from hdrq.encoding.photometry import Photometry
-    from hdrq.records import Pair
-    from hdrq.scoring.batch import Settings
+from hdrq.evaluation.ratings import join
+from hdrq.evaluation.tables import read_csv
+from hdrq.io.rows import plain, written
+from hdrq.records import Pair, Viewing
+from hdrq.scoring.batch import Settings, score, scorers
+from hdrq.scoring.journal import Journal
+from hdrq.scoring.resume import mark_of
+from hdrq.scoring.run import COLUMNS
 
 Row = dict[str, Any]
+Notify = Callable[[str], None]  # told of what a user should know
+Watch = Callable[
+    [Iterator[Any], int], Iterable[Any]
+]  # shows the progress of so many things, and passes them on
+
+
+def silent(note: str) -> None:
+    """Tell nobody."""
+
+
+def unwatched(things: Iterator[Any], total: int) -> Iterable[Any]:
+    """Show no progress."""
+    return things
 
 
 def scored(
@@ -27,23 +41,20 @@ def scored(
     settings: Settings,
     path: Path | None,
     own_ppd: bool,
+    notify: Notify = silent,
+    watch: Watch = unwatched,
 ) -> list[Row]:
     """A row for every pair and metric.
 
     path     table of `hdrq score` or of an earlier run; read if it is there, complete afterwards
     own_ppd  whether pairs that carry a resolution of their own (UPIQ's do) are seen at it
     """
-    from hdrq.cli.score import COLUMNS
-    from hdrq.scoring.batch import score, scorers
-    from hdrq.scoring.journal import Journal
-    from hdrq.scoring.resume import mark_of
-
     texts = [str(s) for s in scorers(metrics, photometry, settings)]
     lights = {ppd: _seen_at(photometry, ppd) for ppd in dict.fromkeys(_ppd(p, own_ppd) for p in pairs)}
     marks = {ppd: mark_of(light, settings) for ppd, light in lights.items()}
     of_pair = {str(p.dist): marks[_ppd(p, own_ppd)] for p in pairs}
     journal = Journal(path.with_name(path.name + ".part")) if path else None
-    kept = _kept(path, list(journal.rows()) if journal else [], pairs, of_pair)
+    kept = _kept(path, list(journal.rows()) if journal else [], pairs, of_pair, notify)
     said: set[str] = set()
     total = sum((str(p.dist), t) not in kept for p in pairs for t in texts)
     found: dict[tuple[str, str], Row] = dict(kept)
@@ -51,24 +62,26 @@ def scored(
     def there(pair: Pair, text: str) -> bool:
         return (str(pair.dist), text) in kept
 
-    def compute() -> Iterable[Row]:
+    def compute() -> Iterator[Row]:
         for ppd, light in lights.items():
             group = [p for p in pairs if _ppd(p, own_ppd) == ppd]
             for row in score(group, metrics, photometry=light, settings=settings, skip=there):
                 yield {k: v for k, v in (asdict(row) | {"settings": marks[ppd]}).items() if k in COLUMNS}
 
-    for row in _progress.bar(compute(), total, "scoring"):
+    for row in watch(compute(), total):
         found[(row["dist"], row["metric"])] = row
         if journal and row["status"] == "ok":
-            journal.add(_tables.plain(row))
+            journal.add(plain(row))
         for note in filter(None, (row["error"], *row["how"].split("; "))):
             if note not in said and len(said) < 20:
                 said.add(note)
-                say(f"hdrq: {note}")
+                notify(note)
     rows = [found[(str(p.dist), t)] for p in pairs for t in texts if (str(p.dist), t) in found]
     if path and total:
         others = [row for key, row in kept.items() if key[1] not in texts]
-        _tables.write_text(_tables.text_of([*rows, *others], "csv", COLUMNS), str(path))
+        with written(path, "csv", COLUMNS) as add:
+            for row in (*rows, *others):
+                add(row)
     if journal:
         journal.discard()
     return rows
@@ -79,18 +92,13 @@ def _ppd(pair: Pair, own: bool) -> str:
 
 
 def _seen_at(photometry: Photometry, ppd: str) -> Photometry:
-    from hdrq.records import Viewing
-
     return replace(photometry, viewing=Viewing(float(ppd))) if ppd else photometry
 
 
 def _kept(
-    path: Path | None, journal: Sequence[Row], pairs: Sequence[Pair], marks: dict[str, str]
+    path: Path | None, journal: Sequence[Row], pairs: Sequence[Pair], marks: dict[str, str], notify: Notify
 ) -> dict[tuple[str, str], Row]:
     """Rows at hand by (test image, metric): of the table, then of an interrupted run; other settings are left."""
-    from hdrq.evaluation.ratings import join
-    from hdrq.evaluation.tables import read_csv
-
     rows: list[Row] = []
     if path and path.exists():
         rows = [dict(row) for row in read_csv(path)]
@@ -110,7 +118,7 @@ def _kept(
             continue
         kept[(dist, row["metric"])] = row | {"dist": dist, "value": float(row["value"])}
     if other:
-        say(
-            f"hdrq: {other} rows of {path} were scored with other settings or another version, and are scored anew"
+        notify(
+            f"{other} rows of {path} were scored with other settings or another version, and are scored anew"
         )
     return kept
