@@ -53,7 +53,15 @@ def evaluated(data: Path, scores: Path, asked: list[str], lower: bool) -> list[d
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out.json"
         command = [sys.executable, "-m", "hdrq", "evaluate", "--dataset", "csv", "--data", str(data)]
-        command += [*(["--lower"] if lower else []), "--scores", str(scores), "--format", "json", "-o", str(out)]
+        command += [
+            *(["--lower"] if lower else []),
+            "--scores",
+            str(scores),
+            "--format",
+            "json",
+            "-o",
+            str(out),
+        ]
         subprocess.run([*command, *(word for name in asked for word in ("-m", name))], check=True)
         rows: list[dict[str, Any]] = json.loads(out.read_text(encoding="utf-8"))
     return rows
