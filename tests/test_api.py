@@ -38,6 +38,11 @@ def test_dir_is_complete_and_every_name_exists():
         "expand",
         "merge",
         "names",
+        "evaluate",
+        "train",
+        "distill",
+        "dataset",
+        "models",
         "Image",
         "Card",
     ]:
@@ -210,3 +215,16 @@ def test_score_resumes_from_a_table(tmp_path, files, monkeypatch):
         hdrq.score((Image(light(0)), Image(light(1))), "pu-psnr", resume=table)
     with pytest.raises(UsageError, match=r"end the table's name in \.csv"):
         hdrq.score([files], "pu-psnr", resume=tmp_path / "scores.txt")
+
+
+def test_models_lists_what_is_here_and_what_is_damaged(tmp_path, monkeypatch):
+    monkeypatch.setenv("HDRQ_MODELS", str(tmp_path))
+    (tmp_path / "broken.json").write_text("{")
+    (tmp_path / "broken.safetensors").write_bytes(b"")
+    found = {m.name: m for m in hdrq.models()}
+    assert found["broken"].state == "damaged card"
+    assert "broken" in found["broken"].note
+    shipped = next(m for m in found.values() if m.state == "here")
+    assert shipped.card.name == shipped.name
+    assert shipped.path.exists()
+    assert shipped.megabytes == pytest.approx(shipped.path.stat().st_size / 1e6)

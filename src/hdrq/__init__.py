@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from hdrq.io import read as read
     from hdrq.io import write as write
     from hdrq.merging.merge import merge as merge
+    from hdrq.nn.model_list import models as models
     from hdrq.records import Display as Display
     from hdrq.records import Image as Image
     from hdrq.records import Pair as Pair
@@ -67,6 +68,7 @@ _HOMES = {  # public name: module, and the name there where it differs
     "expand": "hdrq.tonemapping.api",
     "merge": "hdrq.merging.merge",
     "metric": "hdrq.scoring.module",
+    "models": "hdrq.nn.model_list",
     "names": "hdrq.registry",
     "read": "hdrq.io",
     "score": "hdrq.scoring.batch",

@@ -24,33 +24,21 @@ def models() -> None:
 @_options.output_options
 def list_(format_: str | None, output: str | None) -> None:
     """List the weights that are here, and published ones that can be fetched."""
-    from hdrq.nn.weight_files import broken_cards, cards, published
-    from hdrq.nn.weights import UNTRAINED
+    import hdrq
 
-    rows, here = [], set()
-    for card, path in cards():
-        here.add(card.name)
-        state = "untrained" if card.recipe == UNTRAINED else "here"
-        size = f"{path.stat().st_size / 1e6:.1f} MB"
-        rows.append(_row(card.name, card.net, card.encoding, state, size, card.licence))
-    for path, why in broken_cards():
-        say(f"hdrq: {why}")
-        rows.append(_row(path.stem, "", "", "damaged card", "", ""))
-    for entry in published():
-        if entry["name"] not in here:
-            rows.append(
-                _row(entry["name"], entry["net"], entry["encoding"], "to fetch", "", entry["licence"])
-            )
+    rows = []
+    for model in hdrq.models():
+        if model.note:
+            say(f"hdrq: {model.note}")
+        size = "" if model.megabytes is None else f"{model.megabytes:.1f} MB"
+        values = (model.name, model.net, model.encoding, model.state, size, model.licence)
+        rows.append(dict(zip(("name", "net", "code", "state", "size", "licence"), values)))
     columns = list(rows[0]) if rows else ["name"]
     format = _tables.format_of(format_, output)
     if format == "table":
         _tables.show_table(columns, ([str(row[c]) for c in columns] for row in rows), output=output)
     else:
         _tables.write_text(_tables.text_of(rows, format, columns), output)
-
-
-def _row(*values: str) -> dict[str, Any]:
-    return dict(zip(("name", "net", "code", "state", "size", "licence"), values))
 
 
 @models.command()
