@@ -147,8 +147,8 @@ def test_without_weights_one_line_says_how_to_get_them() -> None:
     assert "\n" not in str(said.value)
     assert "there are no weights of vtamiq for pu21 code here" in str(said.value)
     assert "hdrq models import FILE --as vtamiq --encoding pu21" in str(said.value)
-    with pytest.raises(MissingPart, match="hdrq models import FILE --as lpips"):
-        weights.load("lpips")
+    with pytest.raises(MissingPart, match="hdrq models import FILE --as pieapp"):
+        weights.load("pieapp")
     with pytest.raises(MissingPart, match="no weights called 'nobody'"):
         weights.load("vtamiq", "nobody", "pu21")
 

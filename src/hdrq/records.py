@@ -194,7 +194,11 @@ class Score:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The card of a weights file: what it is, what it was trained on, and how to tell it is the right one."""
+    """The card of a weights file: what it is, what it was trained on, and how to tell it is the right one.
+
+    shares  {name: sha256} of other weights whose tensors belong to this network too, under the same names; their
+            file is stored once, however many networks contain it
+    """
 
     name: str
     net: str
@@ -207,6 +211,7 @@ class Checkpoint:
     data: str = ""
     licence: str = ""
     results: Mapping[str, Any] = field(default_factory=dict)
+    shares: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,12 @@ def show(name: str) -> None:
 @click.option("--jod", nargs=2, type=float, default=None, metavar="A B", help="JOD of a score q: A + B·q.")
 @click.option("--licence", default="", help="Licence of the weights, for the card.")
 @click.option("--half", is_flag=True, help="Store them in half precision.")
+@click.option(
+    "--shares",
+    multiple=True,
+    metavar="NAME",
+    help="Weights that this network contains unchanged; they are referred to, not stored again.",
+)
 @click.option("--replace", is_flag=True, help="Replace weights that have the same name.")
 def import_(
     files: tuple[Path, ...],
@@ -98,6 +104,7 @@ def import_(
     jod: tuple[float, float] | None,
     licence: str,
     half: bool,
+    shares: tuple[str, ...],
     replace: bool,
 ) -> None:
     """Convert checkpoints of other programs. Every tensor must be recognised; pickles that hold code are refused.
@@ -119,6 +126,7 @@ def import_(
         licence=licence,
         results={"jod": list(jod)} if jod else {},
         half=half,
+        shares=shares,
         replace=replace,
     )
     say(

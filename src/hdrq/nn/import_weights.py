@@ -36,12 +36,14 @@ def import_checkpoint(
     half: bool = False,
     folder: Path | None = None,
     replace: bool = False,
+    shares: Sequence[str] = (),
 ) -> tuple[Checkpoint, Path]:
     """Convert files that together hold one network's tensors; returns the new card and its path.
 
     net       the network they belong to; encoding, white  what it was trained on, where the file does not say
     options   build options that no tensor shape tells, such as the number of heads
     replace   whether weights of the same name may be replaced
+    shares    names of weights that this network contains unchanged, which are then not stored again
     """
     called = _slug(name or files[0].stem)
     if folder is None and not replace and (other := name_taken(called)):
@@ -85,6 +87,7 @@ def import_checkpoint(
         results=results,
         half=half,
         folder=folder,
+        shares=shares,
     )
 
 
@@ -124,7 +127,7 @@ def fetch(
         white=entry["white"],
         licence=entry["licence"],
         data=entry["data"],
-        results={"home": entry["home"]} | ({"default": True} if entry.get("default") else {}),
+        results={"home": entry["home"]} | ({"default": entry["default"]} if "default" in entry else {}),
         replace=True,
     )
     yield card

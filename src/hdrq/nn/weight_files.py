@@ -138,10 +138,30 @@ def published() -> list[dict[str, Any]]:
 
 
 def read_state(card: Checkpoint, path: Path, trust: bool = True) -> dict[str, Tensor]:
-    """The tensors of a card, their file's sha256 checked.
+    """The tensors of a card and of the weights it shares, the sha256 of every file checked.
 
     trust  whether a hash that was found before counts, where size and time of the file are the same
     """
+    shared: dict[str, Tensor] = {}
+    for name, sha256 in card.shares.items():
+        shared |= read_state(*_shared(card, name, sha256), trust)
+    return shared | _tensors(card, path, trust)
+
+
+def _shared(card: Checkpoint, name: str, sha256: str) -> tuple[Checkpoint, Path]:
+    """The weights of that name and that sha256, in whichever folder they are."""
+    for folder in folders():
+        path = folder / f"{name}.json"
+        if path.exists() and path.with_suffix(".safetensors").exists():
+            other = read_card(path)
+            if other.sha256 == sha256:
+                return other, path.with_suffix(".safetensors")
+    raise FileError(
+        f"{card.name} shares the tensors of {name} ({sha256[:12]}), which are not here; reinstall hdrq, which brings them"
+    )
+
+
+def _tensors(card: Checkpoint, path: Path, trust: bool) -> dict[str, Tensor]:
     if _sha256(path, trust) != card.sha256:
         raise FileError(
             f"{path} is not the file that its card describes (sha256 differs); {again(card, path)}"

@@ -21,7 +21,7 @@ card; sha256, keys and shapes are checked when a network is loaded, one known sc
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -47,18 +47,19 @@ _TOLERANCE = 1e-3  # of the known score, relative to 1 + |score|: processors dif
 
 def default_weights(net: str, encoding: str) -> str:
     """The weights a network gets when none are named: the user's before those that came with hdrq. Weights of one's own
-    training (card: "default": false) are used by name only.
+    training (card: "default": false) are used by name only; those that serve any code (card: "default": "any") answer
+    where no others read this code.
 
     Raises MissingPart with the commands that get or train some, UsageError where several could be meant.
     """
-    fit = [
+    trained = [
         (card, path)
         for card, path in cards()
-        if card.net == net
-        and card.encoding == encoding
-        and card.recipe != UNTRAINED
-        and card.results.get("default") is not False
+        if card.net == net and card.recipe != UNTRAINED and card.results.get("default") is not False
     ]
+    fit = [(card, path) for card, path in trained if card.encoding == encoding]
+    if not fit and encoding not in _LIGHT:
+        fit = [(card, path) for card, path in trained if card.results.get("default") == "any"]
     for folder in weight_files.folders():
         here = [card for card, path in fit if path.parent == folder]
         chosen = [card for card in here if card.results.get("default")] or here
@@ -172,15 +173,26 @@ def save(
     results: Mapping[str, Any] | None = None,
     half: bool = False,
     folder: Path | None = None,
+    shares: Sequence[str] = (),
 ) -> tuple[Checkpoint, Path]:
     """Write tensors, then their card, each file atomically; returns the card and its path.
 
-    half  store float16: half the size; the score on the card is that of the stored values
+    half    store float16: half the size; the score on the card is that of the stored values. Vectors (biases,
+            statistics, weights of channels) stay float32
+    shares  names of weights whose tensors this network contains unchanged: they are referred to, not stored again
     """
     shelf: Net = find("net", net)
     kept = {key: _kept(t, half) for key, t in module.state_dict().items()}
+    others = [find_card(other) for other in shares]
+    shared: dict[str, Tensor] = {}
+    for other, path in others:
+        for key, tensor in read_state(other, path).items():
+            if key not in kept or not torch.equal(kept[key].to(tensor.dtype), tensor):
+                raise UsageError(f"{name} cannot share the tensors of {other.name}: its '{key}' differs")
+            del kept[key]
+            shared[key] = tensor
     data_bytes = write_tensors(kept)
-    score = float(shelf.witness(shelf.filled(kept, **options)))
+    score = float(shelf.witness(shelf.filled(shared | kept, **options)))
     card = Checkpoint(
         name=name,
         net=net,
@@ -193,6 +205,7 @@ def save(
         data=data,
         licence=licence,
         results=dict(results or {}),
+        shares={other.name: other.sha256 for other, _ in others},
     )
     where = folder or user_folder()
     where.mkdir(parents=True, exist_ok=True)
@@ -205,4 +218,8 @@ def save(
 
 def _kept(tensor: Tensor, half: bool) -> Tensor:
     tensor = tensor.detach().cpu().contiguous().clone()
-    return tensor.half() if half and tensor.is_floating_point() else tensor
+    return (
+        tensor.half()
+        if half and tensor.is_floating_point() and sum(n > 1 for n in tensor.shape) > 1
+        else tensor
+    )

@@ -77,11 +77,18 @@ def row_of(
 
 
 def _chosen(s: Scorer) -> tuple[str, ...]:
-    """A word where nobody named the weights and a student answers in place of what it was taught by."""
+    """A word where nobody named the weights and a student answers in place of what it was taught by, and where weights
+    read code that they were not trained on."""
     card = getattr(s.net, "checkpoint", None)
-    if card is None or s.request.weights or "teacher" not in card.results:
+    if card is None:
         return ()
-    return (f"by default {card.name}, a small network {card.recipe.partition(',')[0]}",)
+    said = []
+    if not s.request.weights and "teacher" in card.results:
+        said.append(f"by default {card.name}, a small network {card.recipe.partition(',')[0]}")
+    read = s.dist.encoding or card.encoding
+    if read != card.encoding:
+        said.append(f"{card.name} was trained on {card.encoding} code and reads {read} code here")
+    return tuple(said)
 
 
 def _mismatch(ref: Image | None, dist: Image, s: Scorer, photometry: Photometry) -> tuple[str, ...]:

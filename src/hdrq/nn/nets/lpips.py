@@ -8,51 +8,27 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-import torch
-from torch import Tensor, nn
-
-from hdrq.nn.keys import Rule, constant, drop, rename, twins
+from hdrq.nn.keys import drop, rename, twins
 from hdrq.nn.layers import alexnet, squeezenet, vgg
-from hdrq.nn.net import Layout, Net, pattern
+from hdrq.nn.layers.deep_distance import ENTRANCE, DeepDistance, witness
+from hdrq.nn.net import Layout, Net
 
 Trunk = Literal["alex", "vgg", "squeeze"]
 WIDTHS = {"alex": alexnet.WIDTHS, "vgg": vgg.widths(), "squeeze": squeezenet.WIDTHS}
 _TRUNKS: dict[str, Callable[[], Any]] = {"alex": alexnet.Trunk, "vgg": vgg.Trunk, "squeeze": squeezenet.Trunk}
-_TINY = 1e-10  # added to the length of a feature vector
-# The authors shift and scale [-1, 1]; on [0, 1] that is ImageNet's mean and standard deviation.
-_SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 
 
-class Lpips(nn.Module):
+class Lpips(DeepDistance):
     """A trunk, and one weight per channel of each of its stages.
 
     version  "0.1", or "0.0", whose trunk reads [-1, 1]
     """
 
     def __init__(self, trunk: Trunk = "alex", version: Literal["0.0", "0.1"] = "0.1") -> None:
-        super().__init__()
+        super().__init__(_TRUNKS[trunk](), WIDTHS[trunk])
         self.intake = "imagenet" if version == "0.1" else "half"
-        self.trunk = _TRUNKS[trunk]()
-        self.heads = nn.ParameterList(torch.zeros(1, width, 1, 1) for width in WIDTHS[trunk])
-
-    def maps(self, ref: Tensor, dist: Tensor) -> list[Tensor]:
-        """What each stage finds, (B, 1, h, w), from (B, 3, H, W) as `intake` says."""
-        stages = zip(self.heads, self.trunk.stages(ref), self.trunk.stages(dist))
-        return [((_unit(a) - _unit(b)).square() * head).sum(1, keepdim=True) for head, a, b in stages]
-
-    def forward(self, ref: Tensor, dist: Tensor) -> Tensor:
-        """The distance, (B,): mean over space, sum over stages."""
-        return torch.stack([m.mean((1, 2, 3)) for m in self.maps(ref, dist)]).sum(0)
 
 
-def _unit(features: Tensor) -> Tensor:
-    return features / (features.square().sum(1, keepdim=True).sqrt() + _TINY)
-
-
-_ENTRANCE: tuple[Rule, ...] = tuple(
-    constant(f"scaling_layer.{name}", torch.tensor(value).reshape(1, 3, 1, 1))
-    for name, value in (("shift", _SHIFT), ("scale", _SCALE))
-)
 # Every head is registered twice in the authors' module, and once in the small files they publish.
 _TWICE = twins(("lin{k}.model.1.weight", "lins.{k}.model.1.weight"), "heads.{k}")
 _ONCE = rename("lin{k}.model.1.weight", "heads.{k}")
@@ -75,8 +51,8 @@ def _layouts(trunk: str) -> tuple[Layout, ...]:
     last = len(WIDTHS[trunk]) - 1
     head = f"lin{last}.model.1.weight"
     fixed: Mapping[str, Any] = {"trunk": trunk}
-    twice = (*_ENTRANCE, *staged, _TWICE)
-    once = (*_ENTRANCE, *staged, _ONCE)
+    twice = (*ENTRANCE, *staged, _TWICE)
+    once = (*ENTRANCE, *staged, _ONCE)
     both = (*plain, _ONCE, drop("classifier.{k}.{leaf}"))
     return (
         Layout(f"lpips-{trunk}", (whole, f"lins.{last}.model.1.weight"), twice, fixed=fixed, encoding="srgb"),
@@ -85,17 +61,11 @@ def _layouts(trunk: str) -> tuple[Layout, ...]:
     )
 
 
-def _witness(net: nn.Module) -> Tensor:
-    ref, dist = pattern(2, 1, 3, 64, 64).unbind()
-    result: Tensor = net(ref * 4 - 2, dist * 4 - 2)[0]
-    return result
-
-
 lpips = Net(
     name="lpips",
     build=Lpips,
     layouts=(*_layouts("vgg"), *_layouts("squeeze"), *_layouts("alex")),
-    witness=_witness,
+    witness=witness,
     head=("heads",),
     training={"input": "crops", "crop": 224, "batch": 4},
 )

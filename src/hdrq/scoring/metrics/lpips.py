@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from hdrq.cards import Card, Reading, metric
-from hdrq.nn.input_scaling import enter
+from hdrq.scoring.features.deep_distance import deep_distance
 
 
 @metric(
@@ -29,10 +27,4 @@ from hdrq.nn.input_scaling import enter
 )
 def lpips(ref: Tensor, dist: Tensor, *, net: Any, maps: bool = False) -> Reading:
     """Distance of unit-normalised features, mean over space and sum over stages. Map: the same before the mean."""
-    a, b = (enter(picture.to(net.heads[0]), net) for picture in (ref, dist))
-    found = net.maps(a, b)
-    value = torch.stack([m.mean((1, 2, 3)) for m in found]).sum(0)
-    if not maps:
-        return Reading(value)
-    size = ref.shape[-2:]
-    return Reading(value, torch.stack([F.interpolate(m, size, mode="bilinear") for m in found]).sum(0))
+    return deep_distance(ref, dist, net, maps)

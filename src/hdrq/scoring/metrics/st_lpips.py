@@ -1,0 +1,30 @@
+"""ST-LPIPS, LPIPS that tolerates a shift of a pixel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from hdrq.cards import Card, Reading, metric
+from hdrq.scoring.features.deep_distance import deep_distance
+
+
+@metric(
+    Card(
+        title="ST-LPIPS, shift-tolerant distance of deep features",
+        unit="1",
+        better="lower",
+        span=(0, None),
+        best=0.0,
+        reads="code",
+        source="doi:10.1007/978-3-031-19797-0_6",
+        needs=("net", "maps"),
+        side=32,
+        planes=400,
+        net="st-lpips",
+    )
+)
+def st_lpips(ref: Tensor, dist: Tensor, *, net: Any, maps: bool = False) -> Reading:
+    """Distance of unit-normalised features of an anti-aliased network. Map: the same before the mean over space."""
+    return deep_distance(ref, dist, net, maps)
