@@ -2,4 +2,5 @@
 
 from hdrq.cli import main
 
-main()
+if __name__ == "__main__":  # processes that a cluster on this machine starts import this module
+    main()

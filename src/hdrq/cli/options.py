@@ -115,6 +115,12 @@ device_option = click.option(
     "--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:i]", help="Where to compute."
 )
 
+cluster_option = click.option(
+    "--cluster",
+    metavar="local[:N]|tcp://HOST:PORT|FILE.toml",
+    help="Divide the work among processes of this machine, workers of a Dask scheduler, or jobs of a queueing system.",
+)
+
 
 def _outputs(*formats: str) -> Callable[[F], F]:
     return _stack(

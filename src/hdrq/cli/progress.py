@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -17,3 +18,19 @@ def bar(items: Iterable[T], total: int | None = None, label: str = "", quiet: bo
     from tqdm import tqdm
 
     yield from tqdm(items, total=total, desc=label, unit="", dynamic_ncols=True, file=sys.stderr, leave=False)
+
+
+@contextmanager
+def meter(total: int | None = None, label: str = "") -> Iterator[Callable[[int], None]]:
+    """Yield what is told how many more are done, for work that does not finish in order."""
+    if not sys.stderr.isatty() or (total is not None and total < 2):
+        yield lambda more: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=total, desc=label, unit="", dynamic_ncols=True, file=sys.stderr, leave=False) as shown:
+
+        def tell(more: int) -> None:
+            shown.update(more)
+
+        yield tell

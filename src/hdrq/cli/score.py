@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ import click
 from hdrq.cli import options as _options
 from hdrq.cli import progress as _progress
 from hdrq.cli import tables as _tables
+from hdrq.cli._cluster import spread_of
 from hdrq.cli._score_output import finish, reported
 from hdrq.cli.app import INTERRUPTED, NOTHING_DONE, SOME_FAILED, say
 from hdrq.errors import UsageError
@@ -22,9 +23,7 @@ from hdrq.scoring.run import COLUMNS, Run
 
 if TYPE_CHECKING:
     from hdrq.io.pairing import Matched
-    from hdrq.records import Score
     from hdrq.scoring.batch import Settings
-    from hdrq.scoring.work import Item
 
 __all__ = ["COLUMNS", "score"]
 
@@ -63,6 +62,7 @@ def _complete_metric(ctx: Any, param: Any, incomplete: str) -> list[str]:
     metavar="K/N",
     help="Score every Nth pair from the Kth on, as one job of an array; see: hdrq table join.",
 )
+@_options.cluster_option
 @click.option("--resume", is_flag=True, help="Keep the rows that are in the output already.")
 @click.option("--sort", is_flag=True, help="Best first, by the first metric.")
 @click.option("--map", "maps", metavar="DIR", help="Write error maps here: float EXR and a picture.")
@@ -108,7 +108,7 @@ def score(paths: tuple[str, ...], metrics: tuple[str, ...], **options: Any) -> N
     from hdrq.scoring.batch import scorers
     from hdrq.scoring.work import score_items
 
-    bound = scorers(metrics, photometry, settings)
+    bound = scorers(metrics, photometry, replace(settings, device="cpu") if options["cluster"] else settings)
     texts, full_reference = tuple(map(str, bound)), any(s.full_reference for s in bound)
     shard = Shard.parse(options["shard"]) if options["shard"] else None
     if shard and options["sort"]:
@@ -126,14 +126,20 @@ def score(paths: tuple[str, ...], metrics: tuple[str, ...], **options: Any) -> N
         run = replace(run, shard=shard, total=len(pairs), run=divided)
         pairs = shard.share(pairs)
 
-    def compute(items: Iterable[Item]) -> Iterator[tuple[Score, str]]:
-        return score_items(items, bound, photometry, settings, stamped=kept.journal is not None)
-
     try:
-        found = _progress.bar(run.rows(pairs, compute), len(pairs) * len(texts))
-        failed, count = finish(
-            reported(found), run, matched.pairs, format, options["output"], options["sort"]
-        )
+        with ExitStack() as stack:
+            spread = stack.enter_context(spread_of(options))
+            if spread is None:
+                found = run.rows(
+                    pairs, lambda items: score_items(items, bound, photometry, settings, run.stamped)
+                )
+                found = _progress.bar(found, len(pairs) * len(texts))
+            else:
+                tell = stack.enter_context(_progress.meter(len(pairs) * len(texts)))
+                found = replace(run, journal=False).rows(pairs, run.divided(spread, len(pairs), tell))
+            failed, count = finish(
+                reported(found), run, matched.pairs, format, options["output"], options["sort"]
+            )
     except KeyboardInterrupt:
         if kept.journal is None:
             raise

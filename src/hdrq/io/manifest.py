@@ -6,7 +6,7 @@ import csv
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO
@@ -17,7 +17,7 @@ from hdrq.io.rows import parquet_columns, parquet_count, parquet_rows
 from hdrq.records import Pair
 
 
-class Manifest:
+class Manifest(Collection[Pair]):
     """The pairs of a CSV or Parquet file. Iterating reads the file again, so that its length does not matter to memory.
 
     path     of the file
@@ -51,6 +51,9 @@ class Manifest:
         except (OSError, UnicodeDecodeError) as error:
             reason = why(error) if isinstance(error, OSError) else "it is not UTF-8 text"
             raise FileError(f"{self.name} cannot be read: {reason}") from error
+
+    def __contains__(self, pair: object) -> bool:
+        return any(p == pair for p in self)
 
     @property
     def carried(self) -> list[str]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hdrq.scoring.batch import Settings
     from hdrq.scoring.scorer import Scorer
     from hdrq.scoring.work import Item
+    from hdrq.work import Spread
 
 Row = dict[str, Any]
 Scored = tuple[Score, str]  # a row and what it remembers of its files
@@ -66,6 +67,32 @@ class Run:
         row = asdict(found) | {"settings": mark, "files": files if found.status == "ok" else ""}
         carried = row.pop("carried")
         return {k: row[k] for k in COLUMNS} | {k: v for k, v in carried.items() if k not in row}
+
+    @property
+    def stamped(self) -> bool:
+        """Whether rows remember their files."""
+        return self.kept.journal is not None
+
+    def divided(self, spread: Spread, total: int, tell: Callable[[int], None]) -> Compute:
+        """New rows by the workers of a cluster, kept as they are finished, which need not be in order.
+
+        tell  how many more are finished
+        """
+        from hdrq.scoring.work import ScoreJob
+
+        job = ScoreJob(self.texts, self.photometry, self.settings, self.stamped)
+
+        def done(item: Item, found: list[Scored]) -> None:
+            tell(len(found))
+            for score, files in found:
+                if score.status == "ok":
+                    self.kept.add(self.row(score, files, self.mark(item.pair)))
+
+        def compute(items: Iterable[Item]) -> Iterator[Scored]:
+            for found in spread(job, items, total=total, done=done):
+                yield from found
+
+        return compute
 
     def rows(self, pairs: Collection[Pair], compute: Compute) -> Iterator[tuple[int | None, Row, bool]]:
         """(place in the earlier table, row, whether it is new) for each pair and metric, in order.

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from hdrq.encoding.photometry import Photometry
+from hdrq.errors import HdrqError
 from hdrq.records import Pair, Score
-from hdrq.scoring.batch import Settings, score_bound
+from hdrq.scoring.batch import Settings, score_bound, scorers
 from hdrq.scoring.inputs import label
+from hdrq.scoring.rows import failed
 from hdrq.scoring.scorer import Scorer
 from hdrq.scoring.stamps import Stamps
+from hdrq.work import Needs
 
 
 @dataclass(frozen=True)
@@ -47,3 +51,36 @@ def score_items(
         latest = pair
         whole = stamped and row.status == "ok"
         yield row, stamps.of(label(pair.ref), label(pair.dist)) if whole else ""
+
+
+@dataclass(frozen=True)
+class ScoreJob:
+    """Scores of items, as `hdrq.work.Job`: a result is the rows of an item, each with what it remembers of its files.
+
+    metrics  canonical texts, all of the run
+    """
+
+    metrics: tuple[str, ...]
+    photometry: Photometry
+    settings: Settings
+    stamped: bool = False
+
+    def begin(self) -> Callable[[Sequence[Item]], Iterator[list[tuple[Score, str]]]]:
+        """Bind the metrics, which loads their weights."""
+        bound = scorers(self.metrics, self.photometry, self.settings)
+
+        def work(items: Sequence[Item]) -> Iterator[list[tuple[Score, str]]]:
+            found = score_items(items, bound, self.photometry, self.settings, self.stamped)
+            return (list(islice(found, len(item.metrics))) for item in items)
+
+        return work
+
+    def lost(self, item: Item, reason: str) -> list[tuple[Score, str]]:
+        """Failed rows."""
+        bound = scorers(item.metrics, self.photometry, replace(self.settings, device="cpu"))
+        return [(failed(item.pair, s, HdrqError(f"{label(item.pair.dist)}: {reason}")), "") for s in bound]
+
+    def needs(self, item: Item) -> Needs:
+        """The files of a pair, and the folder of maps."""
+        maps = (str(self.settings.maps),) if self.settings.maps is not None else ()
+        return Needs(tuple(filter(None, (label(item.pair.ref), label(item.pair.dist)))), maps)

@@ -1,0 +1,24 @@
+"""--cluster: where the work of a command is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from hdrq.cli.app import say
+
+if TYPE_CHECKING:
+    from hdrq.work import Spread
+
+
+@contextmanager
+def spread_of(options: dict[str, Any]) -> Iterator[Spread | None]:
+    """What divides the work, as --cluster says; None without it, and Dask is not imported."""
+    if not options.get("cluster"):
+        yield None
+        return
+    from hdrq.cluster.connect import connected
+
+    with connected(options["cluster"], say, options.get("device") or "auto") as cluster:
+        yield cluster

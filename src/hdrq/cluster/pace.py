@@ -1,0 +1,32 @@
+"""How many items make a chunk, by the time that they take."""
+
+from __future__ import annotations
+
+import math
+
+SECONDS = 1.0  # of work in a chunk: long beside the few milliseconds that sending it takes
+MOST = 2048  # items of a chunk
+GROWTH = 4  # of a chunk over the one before, at most: the first items say little of the others
+
+
+class Pace:
+    """Measured time of an item, and what follows from it."""
+
+    def __init__(self) -> None:
+        self.seconds: float | None = None  # of an item, recent ones counting more
+        self._largest = 1
+
+    def measure(self, items: int, seconds: float) -> None:
+        """Chunks that came back."""
+        each = seconds / items
+        self.seconds = each if self.seconds is None else (self.seconds + each) / 2
+        self._largest = max(self._largest, items)
+
+    def size(self, remaining: int | None, workers: int) -> int:
+        """Items of the next chunk. Near the end chunks become smaller, so that the workers finish together."""
+        if self.seconds is None:
+            return 1
+        wanted = min(MOST, GROWTH * self._largest, int(SECONDS / max(self.seconds, 1e-9)))
+        if remaining is not None:
+            wanted = min(wanted, math.ceil(remaining / (2 * max(1, workers))))
+        return max(1, wanted)

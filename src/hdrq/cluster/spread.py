@@ -1,0 +1,268 @@
+"""A job's items divided among workers: chunks go to workers by name, so that it is known what a worker that dies was doing."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import os
+import pickle
+import queue
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain, count, islice
+from typing import Any, TypeVar
+
+from hdrq.cluster.pace import Pace
+from hdrq.cluster.worker import run_chunk
+from hdrq.cluster.workers import ClusterError, Workers
+from hdrq.errors import UsageError
+from hdrq.work import Job, Needs
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+DEPTH = 2  # chunks sent to a worker: the one it works on, and the next
+DEATHS = 3  # of workers on one item, until it counts as lost
+LOOK = 0.5  # seconds between two looks who is there
+WINDOW = 4096  # items that may be finished before the earliest unfinished one, at least
+PIECES = 8  # that a chunk is cut into when its worker died
+
+
+@dataclass(order=True)
+class Chunk:
+    """Neighbouring items. deaths: how many workers died while it was all that they had to do."""
+
+    first: int
+    items: list[Any] = field(compare=False)
+    suspect: bool = field(default=False, compare=False)
+    deaths: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The `Spread` over the workers of a scheduler.
+
+    client    of dask.distributed
+    patience  seconds to wait for workers to come back where all are gone
+    say       takes a line for the user
+    """
+
+    client: Any
+    patience: float
+    say: Callable[[str], None]
+
+    def __call__(
+        self,
+        job: Job[Item, Result],
+        items: Iterable[Item],
+        *,
+        total: int | None = None,
+        done: Callable[[Item, Result], None] | None = None,
+    ) -> Iterator[Result]:
+        """A result for each item, in order; see `hdrq.work.Spread`."""
+        coming = iter(items)
+        first = list(islice(coming, 1))
+        if not first:
+            return
+        division = _Division(self, job, chain(first, coming), total, done, job.needs(first[0]))
+        try:
+            yield from division.results()
+        finally:
+            division.close()
+
+
+class _Division:
+    """One job being divided."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        job: Any,
+        items: Iterator[Any],
+        total: int | None,
+        done: Callable[[Any, Any], None] | None,
+        needs: Needs,
+    ) -> None:
+        self.cluster, self.job, self.items, self.total, self.done = cluster, job, items, total, done
+        self.pickled = pickle.dumps(job)
+        self.digest = hashlib.sha256(self.pickled).hexdigest()
+        self.workers = Workers(cluster.client, needs, cluster.say)
+        self.pace = Pace()
+        self.again: list[Chunk] = []  # a heap: the earliest first
+        self.sent: dict[str, deque[tuple[Chunk, Any]]] = {}  # by worker, in the order of sending
+        self.owner: dict[str, str] = {}  # worker of each future's key
+        self.events: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.ready: dict[int, Any] = {}
+        self.taken = self.given = 0  # items taken from the source, and results given
+        self.exhausted = False
+        self.looked = -1e9  # when it was seen who is there
+        self.alone_since: float | None = None
+        self.numbers = count()
+
+    def results(self) -> Iterator[Any]:
+        while True:
+            self._look()
+            self._send()
+            while self.given in self.ready:
+                yield self.ready.pop(self.given)
+                self.given += 1
+            if self.exhausted and not self.again and not any(self.sent.values()):
+                return
+            self._wait()
+
+    def close(self) -> None:
+        """Withdraw what was sent and not finished."""
+        waiting = [future for chunks in self.sent.values() for _, future in chunks]
+        if waiting:
+            try:
+                self.cluster.client.cancel(waiting)
+            except Exception:  # the scheduler is gone, and the chunks with it
+                self.sent.clear()
+
+    def _look(self) -> None:
+        """Every now and then: who has come, who has left."""
+        now = time.monotonic()
+        if now - self.looked < LOOK:
+            return
+        for address in self.workers.refresh():
+            self._bury(address)
+        for address in self.workers.threads:
+            self.sent.setdefault(address, deque())
+        self.looked = time.monotonic()
+        if self.workers.threads:
+            self.alone_since = None
+        elif self.alone_since is None:
+            self.alone_since = self.looked
+        elif self.looked - self.alone_since > self.cluster.patience:
+            raise ClusterError(
+                f"all workers are gone, and none came back in {self.cluster.patience:.0f} seconds; "
+                "start workers and go on with --resume"
+            )
+
+    def _send(self) -> None:
+        for depth in range(DEPTH):  # every worker has work before any has more
+            for address, chunks in self.sent.items():
+                if len(chunks) == depth and not any(chunk.suspect for chunk, _ in chunks):
+                    chunk = self._next(alone=not chunks)
+                    if chunk is not None:
+                        self._submit(address, chunk)
+
+    def _next(self, alone: bool) -> Chunk | None:
+        """The earliest chunk to do; one that is suspect only for a worker that has nothing else."""
+        if self.again:
+            return heapq.heappop(self.again) if alone or not self.again[0].suspect else None
+        if self.exhausted or self.taken - self.given >= max(
+            WINDOW, 8 * len(self.sent) * self.pace.size(None, 1)
+        ):
+            return None
+        remaining = None if self.total is None else self.total - self.taken
+        items = list(islice(self.items, self.pace.size(remaining, len(self.sent))))
+        if not items:
+            self.exhausted = True
+            return None
+        self.taken += len(items)
+        return Chunk(self.taken - len(items), items)
+
+    def _submit(self, address: str, chunk: Chunk) -> None:
+        arguments = (
+            self.digest,
+            self.pickled,
+            pickle.dumps(chunk.items),
+            os.getcwd(),
+            self.workers.threads[address],
+        )
+        key = f"hdrq-{self.digest[:8]}-{id(self):x}-{next(self.numbers)}"
+        future = self.cluster.client.submit(
+            run_chunk, *arguments, key=key, workers=[address], allow_other_workers=False, pure=False
+        )
+        self.sent[address].append((chunk, future))
+        self.owner[key] = address
+        future.add_done_callback(self.events.put)
+
+    def _wait(self) -> None:
+        """Take in what is finished; returns after LOOK seconds at the latest."""
+        try:
+            future = self.events.get(timeout=LOOK)
+        except queue.Empty:
+            return
+        while True:
+            self._take(future)
+            try:
+                future = self.events.get_nowait()
+            except queue.Empty:
+                return
+
+    def _take(self, future: Any) -> None:
+        address = self.owner.pop(future.key, None)
+        if address is None:  # of a worker that was found dead before
+            return
+        found = self._result(future, address)
+        if found is None:
+            self.owner[future.key] = address
+            self.looked = -1e9  # the next look finds the worker gone
+            self._bury(address)
+            return
+        chunks = self.sent[address]
+        chunk = next(c for c, f in chunks if f.key == future.key)
+        self.sent[address] = deque((c, f) for c, f in chunks if f.key != future.key)
+        future.release()
+        results, seconds = found
+        self.pace.measure(len(chunk.items), seconds)
+        for number, (item, result) in enumerate(zip(chunk.items, pickle.loads(results), strict=True)):
+            self._finish(chunk.first + number, item, result)
+
+    def _finish(self, number: int, item: Any, result: Any) -> None:
+        self.ready[number] = result
+        if self.done is not None:
+            self.done(item, result)
+
+    def _result(self, future: Any, address: str) -> tuple[bytes, float] | None:
+        """What a chunk gave; None where its worker died, with the result or before there was one."""
+        from distributed import KilledWorker
+
+        while True:
+            try:
+                found: tuple[bytes, float] = future.result(timeout=LOOK)
+                return found
+            except TimeoutError:
+                if address not in self.workers.present():
+                    return None
+            except KilledWorker:
+                return None
+            except UsageError as error:
+                raise UsageError(f"worker {address}: {error}") from error
+            except Exception:
+                if future.status == "error":  # of the work itself
+                    raise
+                if address in self.workers.present():
+                    raise
+                return None
+
+    def _bury(self, address: str) -> None:
+        """A worker is gone: what it worked on is suspect, what waited there goes elsewhere."""
+        self.workers.threads.pop(address, None)
+        chunks = self.sent.pop(address, deque())
+        for place, (chunk, future) in enumerate(chunks):
+            self.owner.pop(future.key, None)
+            died_on_it = place == 0
+            future.cancel()
+            if died_on_it:
+                self._suspect(chunk)
+            else:
+                heapq.heappush(self.again, chunk)
+
+    def _suspect(self, chunk: Chunk) -> None:
+        """Again in pieces, until the item is alone that ends its workers; that one counts as lost after DEATHS."""
+        if len(chunk.items) > 1:
+            size = -(-len(chunk.items) // PIECES)
+            for start in range(0, len(chunk.items), size):
+                piece = Chunk(chunk.first + start, chunk.items[start : start + size], suspect=True)
+                heapq.heappush(self.again, piece)
+            return
+        chunk.deaths, chunk.suspect = chunk.deaths + 1, True
+        if chunk.deaths < DEATHS:
+            heapq.heappush(self.again, chunk)
+            return
+        reason = f"{DEATHS} worker processes ended while they worked on it (killed, out of memory, or a machine lost)"
+        self._finish(chunk.first, chunk.items[0], self.job.lost(chunk.items[0], reason))

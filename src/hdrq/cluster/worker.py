@@ -1,0 +1,99 @@
+"""What runs in a worker process: a greeting that tells what is installed there, and chunks of a job's items."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import pickle
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+_ONE_AT_A_TIME = threading.Lock()  # a chunk uses all threads of its process
+_BEGUN: dict[str, Callable[[Sequence[Any]], Iterator[Any]]] = {}  # the job begun last, by its digest
+
+
+def run_chunk(digest: str, job: bytes, items: bytes, folder: str, threads: int) -> tuple[bytes, float]:
+    """(pickled results of pickled items, seconds that they took without the beginning of the job).
+
+    folder   current folder of the process that divides the work, which relative paths are relative to
+    threads  of this process
+    """
+    with _ONE_AT_A_TIME, _within(folder):
+        if digest not in _BEGUN:
+            _BEGUN.clear()
+            _BEGUN[digest] = _begin(job, threads)
+        start = time.perf_counter()
+        results = list(_BEGUN[digest](pickle.loads(items)))
+        return pickle.dumps(results), time.perf_counter() - start
+
+
+def _begin(job: bytes, threads: int) -> Callable[[Sequence[Any]], Iterator[Any]]:
+    from hdrq import heap
+
+    heap.keep()
+    work: Callable[[Sequence[Any]], Iterator[Any]] = pickle.loads(job).begin()
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(threads)
+    return work
+
+
+@contextlib.contextmanager
+def _within(folder: str) -> Iterator[None]:
+    """In a folder, where it exists; absolute paths do not need it."""
+    if not os.path.isdir(folder):
+        yield
+        return
+    with contextlib.chdir(folder):
+        yield
+
+
+def source_digest() -> str:
+    """Eight hex digits of all source files of hdrq, so that two checkouts of one version are told apart."""
+    home = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for path in sorted(home.rglob("*.py")):
+        digest.update(
+            path.relative_to(home).as_posix().encode() + b"\0" + path.read_bytes().replace(b"\r\n", b"\n")
+        )
+    return digest.hexdigest()[:8]
+
+
+def greeting() -> Callable[[str, Sequence[str]], dict[str, Any]]:
+    """A function that pickles by value, for a worker that may have no hdrq, or another."""
+
+    def hello(folder: str, paths: Sequence[str]) -> dict[str, Any]:
+        """What is installed on this machine, and the size of each path (None where there is none, -1 of a folder)."""
+        import importlib.metadata
+        import os
+        import socket
+        import sys
+
+        found: dict[str, Any] = {"host": socket.gethostname(), "python": "{}.{}".format(*sys.version_info)}
+        for package in ("hdrq", "torch"):
+            try:
+                found[package] = importlib.metadata.version(package)
+            except importlib.metadata.PackageNotFoundError:
+                found[package] = None
+        try:
+            import hdrq
+
+            found["hdrq"] = hdrq.__version__
+            from hdrq.cluster.worker import source_digest
+
+            found["source"] = source_digest()
+        except ImportError:
+            found["source"] = None
+        sizes = []
+        for path in paths:
+            place = os.path.join(folder, path)
+            sizes.append(
+                -1 if os.path.isdir(place) else os.path.getsize(place) if os.path.isfile(place) else None
+            )
+        return {**found, "sizes": sizes}
+
+    return hello

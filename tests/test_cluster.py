@@ -1,0 +1,389 @@
+"""The same work on a scheduler's workers: deaths, resumption, versions, and files equal to those of one process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+import hdrq
+from cluster_jobs import Squares
+from hdrq.cli import main
+from hdrq.cli.score import score as score_command
+from hdrq.cluster.connect import connected
+from hdrq.cluster.pace import MOST, Pace
+from hdrq.cluster.workers import ClusterError, Unfit, Workers
+from hdrq.errors import FileError, HdrqError, UsageError
+from hdrq.io.rows import read_rows
+from hdrq.records import Image
+from hdrq.work import Needs, here
+
+distributed = pytest.importorskip("distributed")
+HERE = Path(__file__).parent
+METRICS = "pu-psnr,pu-ssim"
+
+
+def environment() -> dict[str, str]:
+    paths = [str(Path(hdrq.__file__).parents[1]), str(HERE)]
+    return os.environ | {
+        "PYTHONPATH": os.pathsep.join(paths),
+        "OMP_NUM_THREADS": str(torch.get_num_threads()),
+    }
+
+
+@pytest.fixture(scope="module")
+def scheduler(tmp_path_factory):
+    """Address of a scheduler with two workers, each started by hand in a folder of its own."""
+    started = []
+
+    def start(name: str, *arguments: str) -> Path:
+        folder = tmp_path_factory.mktemp(name)
+        command = [sys.executable, "-m", "distributed.cli." + arguments[0], *arguments[1:]]
+        log = (folder / "log").open("w")
+        started.append(
+            subprocess.Popen(
+                command, cwd=folder, env=environment(), stdout=log, stderr=log, start_new_session=True
+            )
+        )
+        return folder
+
+    told = start("scheduler", "dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
+                 "--scheduler-file", "told.json") / "told.json"  # fmt: skip
+    for number in (1, 2):
+        start(f"worker{number}", "dask_worker", "--scheduler-file", str(told), "--host", "127.0.0.1",
+              "--nthreads", str(torch.get_num_threads()), "--no-dashboard", "--memory-limit", "0")  # fmt: skip
+    address = ""
+    for _ in range(1200):
+        with suppress(OSError, ValueError):
+            import json
+
+            address = json.loads(told.read_text())["address"]
+            break
+        time.sleep(0.05)
+    with distributed.Client(address, timeout=60, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=60)
+    yield address
+    for process in started:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@pytest.fixture
+def cluster(scheduler):
+    with connected(scheduler, lambda line: None) as found:
+        yield found
+
+
+def light(path: Path, seed: int) -> Path:
+    random = torch.Generator().manual_seed(seed)
+    hdrq.write(path, Image(5 + 90 * torch.rand(1, 3, 32, 32, generator=random)), depth="float")
+    return path
+
+
+@pytest.fixture(scope="module")
+def listed(tmp_path_factory) -> Path:
+    """A manifest of 40 pairs, one of which cannot be read."""
+    home = tmp_path_factory.mktemp("pairs")
+    light(home / "r.exr", 0)
+    lines = ["ref,dist,note"]
+    for i in range(40):
+        light(home / f"d{i}.exr", i + 1)
+        lines.append(f"r.exr,d{i}.exr,n{i}")
+    (home / "d5.exr").write_bytes(b"")
+    (home / "list.csv").write_text("\n".join(lines) + "\n")
+    return home / "list.csv"
+
+
+@pytest.fixture(scope="module")
+def whole(listed) -> bytes:
+    out = listed.with_name("whole.csv")
+    run("--pairs", listed, "-m", METRICS, "-o", out)
+    return out.read_bytes()
+
+
+def run(*arguments: object, code: int = 1) -> str:
+    done = CliRunner().invoke(score_command, [str(a) for a in arguments], catch_exceptions=False)
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+def test_the_file_is_that_of_one_process(scheduler, listed, whole, tmp_path):
+    out = tmp_path / "out.csv"
+    said = run("--pairs", listed, "-m", METRICS, "-o", out, "--cluster", scheduler)
+    assert out.read_bytes() == whole
+    assert "d5.exr is empty" in said
+    assert not out.with_name("out.csv.part").exists()
+
+
+def test_relative_paths_are_those_of_the_driver(scheduler, listed, whole, tmp_path, monkeypatch):
+    monkeypatch.chdir(listed.parent)
+    run("--pairs", "list.csv", "-m", METRICS, "-o", tmp_path / "one.csv")
+    run("--pairs", "list.csv", "-m", METRICS, "-o", tmp_path / "two.csv", "--cluster", scheduler)
+    assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes() != whole
+
+
+def test_finished_rows_are_used_again_in_whatever_order_they_came(
+    scheduler, listed, whole, tmp_path, monkeypatch
+):
+    import json
+
+    from hdrq.io.rows import typed
+
+    out = tmp_path / "out.csv"
+    rows = [typed(r) for r in read_rows(listed.with_name("whole.csv")) if r["status"] == "ok"]
+    journal = out.with_name("out.csv.part")
+    journal.write_text("".join(json.dumps(r) + "\n" for r in (*rows[40:60], *rows[:7])))
+    run("--pairs", listed, "-m", METRICS, "-o", out, "--cluster", scheduler, "--resume")
+    assert out.read_bytes() == whole
+
+
+def test_shards_of_a_cluster_run_hold_every_nth_pair(scheduler, listed, whole, tmp_path):
+    out = tmp_path / "out.csv"
+    run("--pairs", listed, "-m", METRICS, "-o", out, "--shard", "2/20", "--cluster", scheduler, code=0)
+    assert [Path(r["dist"]).stem for r in read_rows(out)] == ["d1", "d1", "d21", "d21"]
+
+
+def test_results_come_in_order_and_each_worker_begins_once(cluster, tmp_path):
+    told: list[int] = []
+    found = list(
+        cluster(Squares(str(tmp_path)), range(300), total=300, done=lambda item, _: told.append(item))
+    )
+    assert [square for square, _ in found] == [i * i for i in range(300)]
+    workers = {worker for _, worker in found}
+    assert len(workers) == 2
+    assert {p.name for p in tmp_path.glob("begun-*")} == {f"begun-{w}" for w in workers}
+    assert sorted(told) == list(range(300))
+    assert list(cluster(Squares(str(tmp_path)), [])) == []
+
+
+def test_a_worker_that_dies_costs_its_chunk_again_and_nothing_else(cluster, tmp_path):
+    job = Squares(str(tmp_path), once=(7, 150))
+    found = list(cluster(job, range(200), total=200))
+    assert [square for square, _ in found] == [i * i for i in range(200)]
+    assert len(list(tmp_path.glob("item-*"))) == 200
+
+
+def test_an_item_that_ends_its_workers_is_lost_and_no_other(cluster, tmp_path):
+    found = list(cluster(Squares(str(tmp_path), deadly=(3,)), range(12), total=12))
+    assert [square for square, _ in found] == [i * i if i != 3 else -1 for i in range(12)]
+
+
+def test_a_pair_that_ends_its_workers_is_a_failed_row(listed):
+    from hdrq.encoding.photometry import Photometry
+    from hdrq.records import Pair
+    from hdrq.scoring.batch import Settings
+    from hdrq.scoring.work import Item, ScoreJob
+
+    job = ScoreJob(("pu21:psnr", "pu21:ssim"), Photometry(), Settings())
+    rows = job.lost(Item(Pair(ref="r.exr", dist="d.exr"), ("pu21:ssim",)), "3 worker processes ended")
+    assert [(r.metric, r.status, r.error) for r, _ in rows] == [
+        ("pu21:ssim", "failed", "d.exr: 3 worker processes ended")
+    ]
+
+
+def test_an_error_of_the_work_is_an_error_of_the_run(cluster, tmp_path):
+    with pytest.raises(HdrqError, match="5 is wrong"):
+        list(cluster(Squares(str(tmp_path), wrong=5), range(10)))
+    assert [s for s, _ in cluster(Squares(str(tmp_path)), range(3))] == [0, 1, 4]
+
+
+def test_fail_fast_stops_a_cluster_run(scheduler, listed, tmp_path):
+    out = tmp_path / "out.csv"
+    with pytest.raises(HdrqError, match="is empty"):
+        run("--pairs", listed, "-m", METRICS, "-o", out, "--cluster", scheduler, "--fail-fast")
+    assert not out.exists()
+
+
+def test_another_version_is_refused_before_any_work(scheduler, listed, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(hdrq, "__version__", "9.9")
+    monkeypatch.setattr(sys, "argv", ["hdrq"])
+    with pytest.raises(SystemExit) as left:
+        main(
+            [
+                "score",
+                "--pairs",
+                str(listed),
+                "-m",
+                METRICS,
+                "--cluster",
+                scheduler,
+                "-o",
+                str(tmp_path / "o.csv"),
+            ]
+        )
+    said = capsys.readouterr().err.splitlines()
+    assert left.value.code == 2
+    assert len(said) == 1
+    assert "has hdrq 0.1.0, and this process 9.9; install one version on all machines" in said[0]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"python": "3.4"}, "runs Python 3.4"),
+        ({"hdrq": None, "source": None}, "has no hdrq; install hdrq"),
+        ({"source": "0" * 8}, "with other source files"),
+        ({"torch": "1.0"}, "has torch 1.0"),
+        ({"sizes": [None, -1]}, "does not see .*list.csv; all machines need the same file system"),
+        ({"sizes": [1, -1]}, "sees another file at .*list.csv"),
+    ],
+)
+def test_a_worker_that_would_not_compute_the_same_is_named(listed, tmp_path, change, says):
+    from hdrq.cluster.worker import greeting
+
+    class Client:
+        def nthreads(self):
+            return {"tcp://far:1": 1}
+
+        def run(self, hello, folder, paths, workers, on_error):
+            return {"tcp://far:1": hello(folder, paths) | ({"host": "far"} | change if self.changed else {})}
+
+    client = Client()
+    client.changed = True
+    assert greeting()("", [])["hdrq"] == hdrq.__version__
+    workers = Workers(client, Needs((str(listed), str(tmp_path))), print)
+    with pytest.raises(Unfit, match=f"worker tcp://far:1 on far.* {says}"):
+        workers.refresh()
+    client.changed = False
+    assert workers.refresh() == []
+    assert workers.threads == {"tcp://far:1": 1}
+
+
+def test_a_worker_that_comes_later_and_is_unfit_is_left_out(tmp_path):
+    said: list[str] = []
+
+    class Client:
+        def __init__(self):
+            self.there = {"tcp://a:1": 2}
+
+        def nthreads(self):
+            return dict(self.there)
+
+        def run(self, hello, folder, paths, workers, on_error):
+            return {a: hello(folder, paths) | ({"torch": "1.0"} if a == "tcp://b:1" else {}) for a in workers}
+
+    client = Client()
+    workers = Workers(client, Needs(folders=(str(tmp_path),)), said.append)
+    workers.refresh()
+    client.there = {"tcp://b:1": 1, "tcp://c:1": 4}
+    assert workers.refresh() == ["tcp://a:1"]
+    assert workers.threads == {"tcp://c:1": 4}
+    workers.refresh()
+    assert len(said) == 1
+    assert "left out" in said[0]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unreachable_scheduler_is_one_line(monkeypatch, listed, capsys):
+    monkeypatch.setattr("hdrq.cluster.connect.ANSWER", 0.3)
+    with pytest.raises(SystemExit) as left:
+        main(["score", "--pairs", str(listed), "-m", METRICS, "--cluster", "tcp://127.0.0.1:9"])
+    said = capsys.readouterr().err.splitlines()
+    assert left.value.code == 3
+    assert said == ["hdrq: no scheduler answers at tcp://127.0.0.1:9; start one: dask scheduler"]
+
+
+def test_a_scheduler_without_workers_is_one_line(monkeypatch, tmp_path):
+    monkeypatch.setattr("hdrq.cluster.connect.PATIENCE", 0.3)
+    told = tmp_path / "told.json"
+    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0",
+               "--no-dashboard", "--scheduler-file", str(told)]  # fmt: skip
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(600):
+            if told.exists() and told.stat().st_size:
+                break
+            time.sleep(0.05)
+        import json
+
+        address = json.loads(told.read_text())["address"]
+        with (
+            pytest.raises(ClusterError, match=f"no worker came to {address} .* dask worker {address}"),
+            connected(address, print),
+        ):
+            pass
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "kind is one of slurm"),
+        ('kind = "slurm"', "jobs is the number"),
+        ('kind = "slurm"\njobs = 0', "jobs is the number"),
+        ('kind = "slurm"\njobs = 2\nqueue = "x"', "queue is not known"),
+        ("kind = ", "is not TOML"),
+        (
+            'kind = "slurm"\njobs = 2\n[settings]\ncores = 1\nmemory = "1GB"\nnosuch = 1',
+            "refuses the settings",
+        ),
+    ],
+)
+def test_a_file_of_jobs_is_checked(tmp_path, text, says):
+    file = tmp_path / "slurm.toml"
+    file.write_text(text)
+    with pytest.raises((FileError, UsageError), match=says), connected(str(file), print):
+        pass
+
+
+@pytest.mark.parametrize("where", ["nowhere", "local:x", "http://a:1", "local:"])
+def test_another_place_is_refused(where):
+    with pytest.raises(UsageError, match="--cluster is local"), connected(where, print):
+        pass
+
+
+def test_a_driver_that_is_killed_resumes_to_the_same_file(scheduler, listed, whole, tmp_path):
+    out = tmp_path / "out.csv"
+    command = [sys.executable, "-m", "hdrq", "score", "--pairs", str(listed), "-m", METRICS, "-o", str(out)]
+    command += ["--resume", "--cluster"]
+    first = subprocess.Popen([*command, scheduler], env=environment(), stderr=subprocess.DEVNULL)
+    journal = out.with_name("out.csv.part")
+    while not journal.exists() and first.poll() is None:
+        time.sleep(0.01)
+    first.kill()
+    first.wait()
+    subprocess.run([*command, "local:2"], env=environment(), stderr=subprocess.DEVNULL, check=False)
+    assert out.read_bytes() == whole
+    assert not journal.exists()
+
+
+def test_dask_is_imported_for_a_cluster_only(listed):
+    code = f"import sys\nfrom hdrq.cli import main\ntry: main(['score', '--pairs', {str(listed)!r}, '-m', 'pu-psnr'])\n"
+    code += "finally: print(any(m in sys.modules for m in ('dask', 'distributed', 'pyarrow', 'fsspec')), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True)
+    assert done.stderr.splitlines()[-1] == "False"
+
+
+def test_chunks_grow_with_the_measured_time_and_shrink_at_the_end():
+    pace = Pace()
+    assert pace.size(None, 2) == 1
+    pace.measure(1, 0.001)
+    assert pace.size(None, 2) == 4
+    pace.measure(4, 0.004)
+    assert pace.size(1000, 2) == 16
+    assert pace.size(20, 2) == 5
+    assert pace.size(0, 2) == 1
+    for _ in range(8):
+        pace.measure(MOST, 0.001 * MOST)
+    assert pace.size(None, 2) == 1000
+    pace.measure(1, 5.0)
+    assert pace.size(None, 2) == 1
+
+
+def test_here_is_the_spread_of_one_process(tmp_path):
+    told: list[int] = []
+    found = list(here(Squares(str(tmp_path)), [3, 1], done=lambda item, _: told.append(item)))
+    assert [square for square, _ in found] == [9, 1]
+    assert told == [3, 1]
