@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -25,6 +26,12 @@ XYZ_OF_709 = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.119
 RGGB, GBRG = ((0, 1), (1, 2)), ((1, 2), (0, 1))
 STILL = {"align": "none", "deghost": "none", "scale": "relative"}
 BOTH = pytest.mark.parametrize("demosaic", ["before", "after"])
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as left:
+        main(list(arguments))
+    return int(left.value.code or 0)
 
 
 def mosaic_of(light: np.ndarray, pattern=RGGB) -> np.ndarray:
@@ -93,6 +100,30 @@ def in_seconds(found, times) -> torch.Tensor:
 
 
 # --- digital negatives, by LibRaw ---------------------------------------------------------------------
+
+
+def test_a_raw_file_alone_is_tone_mapped_and_scored(tmp_path, capsys) -> None:
+    """Its levels and white balance are stated; a metric of code sees the photograph that `linear` without exposure gives."""
+    pytest.importorskip("rawpy")
+    light = np.full((220, 260, 3), 0.2) * np.linspace(0.2, 1, 260)[None, :, None]
+    light[60:120, 40:200] *= 3
+    photo = digital_negative(tmp_path / "photo.dng", light, 1.0, neutral=(0.5, 1, 0.7))
+    png = str(tmp_path / "p.png")
+    assert run("tonemap", photo, png, "--operator", "linear", "--set", "auto=off", "--bits", "16") == 0
+    assert "black 512, white 16383, camera white balance of photo.dng (2 1 1.429)" in capsys.readouterr().err
+    shown = io.read(png).pixels
+    assert float((shown[0, 0] - shown[0, 1]).abs().mean()) < 0.01  # the balanced grey is grey
+    assert run("score", photo, png, "-m", "psnr", "--format", "json") == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["value"] > 90  # they differ by the rounding to 16 bits
+    assert row["display"] == "code as stored"
+    assert "the developed light as sRGB code, white where the sensor clips" in row["how"]
+    assert "black 512, white 16383, camera white balance" in row["how"]
+    values = []
+    for name in (photo, png):
+        assert run("score", name, "-m", "niqe", "--format", "json") == 0
+        values.append(json.loads(capsys.readouterr().out)[0]["value"])
+    assert values[0] == pytest.approx(values[1], rel=1e-3)
 
 
 @BOTH

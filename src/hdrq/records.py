@@ -46,6 +46,7 @@ class Image:
     bits       integer depth of the file the code came from, None for float files
     notes      what the reader did that a user should know, one line each
     displayed  whether a display and a scale have been applied, so that the light is what the eye gets
+    exposed    linear light of one exposure of a camera, 1.0 where its sensor clips: the sRGB code of it is the photograph
     """
 
     pixels: Tensor
@@ -56,6 +57,7 @@ class Image:
     notes: tuple[str, ...] = ()
     path: str | None = None
     displayed: bool = False
+    exposed: bool = False
 
     @property
     def size(self) -> tuple[int, int]:

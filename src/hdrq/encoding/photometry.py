@@ -148,6 +148,11 @@ def looks_relative(image: Image, photometry: Photometry) -> str | None:
     """One line if light that is taken for cd/m² has the look of a relative file, else None."""
     if image.domain not in LIGHT or not photometry.assumes_absolute or image.white_nits or image.displayed:
         return None
+    if image.exposed:
+        return (
+            f"{image.path or 'the image'} is one exposure: metrics of light take 1.0, where its sensor clips, as 1 cd/m²; "
+            "say what it is with --scale, --peak or --white"
+        )
     if photometry.display is not None and photometry.display.eotf == "linear":
         return None
     if image.pixels.numel() == 0:

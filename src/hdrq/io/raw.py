@@ -92,7 +92,8 @@ def read(path: Path, *, alpha: bool = False) -> Image:
     codes, sensor, words, doubts = read_raw(path, "camera", False)
     light = torch.from_numpy(codes.astype(np.float32) / 65535)[None]
     pixels = mix(light.double(), np.array(sensor.matrix)).float()
-    return Image(pixels, "linear", notes=(f"raw file developed: {words}", *doubts), path=str(path))
+    notes = (f"raw file developed: {words}", *doubts)
+    return Image(pixels, "linear", notes=notes, path=str(path), exposed=True)
 
 
 def shutter(path: Path) -> tuple[float | None, float | None, float | None]:

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import torch
 
-from hdrq.encoding.photometry import LIGHT, Photometry, relabel
+from hdrq.encoding.photometry import LIGHT, Photometry, Wish, relabel
+from hdrq.image.transfer import linear_to_srgb
 from hdrq.records import Image
 
 
@@ -21,6 +22,18 @@ def placed(image: Image, device: torch.device | None, dtype: torch.dtype | None)
         whole = (pixels * most).round() / most
         pixels = torch.where((whole - pixels).abs() < 2.0**-23 * (1 + pixels.abs()), whole, pixels)
     return image.with_pixels(pixels)
+
+
+PHOTOGRAPH = "the developed light as sRGB code, white where the sensor clips"
+
+
+def photograph(image: Image, wish: Wish) -> Image:
+    """A camera's exposure as sRGB code, where that is what is compared; any other image as it is."""
+    code = wish.reads not in LIGHT and wish.encoding in (None, "srgb") and wish.tonemapper is None
+    if not (code and image.exposed and image.domain == "linear"):
+        return image
+    notes = (*image.notes, PHOTOGRAPH)
+    return image.with_pixels(linear_to_srgb(image.pixels.clamp(0, 1)), domain="srgb", notes=notes)
 
 
 def labelled(images: tuple[Image, ...], photometry: Photometry) -> tuple[Image, ...]:

@@ -67,7 +67,9 @@ def row_of(
         weights=getattr(s.net, "label", ""),
         version=hdrq.__version__,
         how="; ".join(
-            dict.fromkeys((*how, *_mismatch(ref, dist, s, photometry), *_chosen(s), *reading.notes))
+            dict.fromkeys(
+                (*how, *(() if stored else _mismatch(ref, dist, s, photometry)), *_chosen(s), *reading.notes)
+            )
         ),
         status="failed" if math.isnan(value) else "ok",
         error=f"{s} gave NaN" if math.isnan(value) else "",

@@ -30,7 +30,7 @@ from hdrq.errors import PixelError, UsageError
 from hdrq.image.sharing import sharing
 from hdrq.records import BT709, BT2020, PRIMARIES, Image
 from hdrq.registry import find
-from hdrq.scoring.placing import labelled, placed
+from hdrq.scoring.placing import PHOTOGRAPH, labelled, photograph, placed
 from hdrq.scoring.refusals import about_terms, name_of, order_notes, refuse_unfit, sizes_differ
 from hdrq.scoring.request import Request
 
@@ -59,6 +59,10 @@ class Scorer:
     @property
     def full_reference(self) -> bool:
         return self.ref is not None
+
+    @property
+    def _wishes(self) -> tuple[Wish, ...]:
+        return (self.dist,) if self.ref is None else (self.ref, self.dist)
 
     @property
     def sequence(self) -> bool:
@@ -100,7 +104,7 @@ class Scorer:
         """Value, map, further numbers and notes of one pair or batch."""
         with sharing():
             images, terms = self.agree(ref, dist)
-            wishes = (self.dist,) if self.ref is None else (self.ref, self.dist)
+            wishes = self._wishes
             factors, sides = self._factors(images), self._sides(len(images))
             pictures = [
                 hand(i, w, p, f, terms) for i, w, p, f in zip(images, wishes, sides, factors, strict=True)
@@ -113,7 +117,7 @@ class Scorer:
             notes = [
                 f"{Path(name_of(i)).name}: {note}"
                 for i, w, p, f in zip(images, wishes, sides, factors, strict=True)
-                for note in encoding_notes(i, w, p, f, terms)
+                for note in (*encoding_notes(i, w, p, f, terms), *(n for n in i.notes if n == PHOTOGRAPH))
             ]
             reading = self.ask(images[-1], maps, terms, *pictures)
         about = (*about_terms(terms), *order_notes(self.metric, images), *notes, *reading.notes)
@@ -169,6 +173,7 @@ class Scorer:
             images = labelled((self._place(ref), self._place(dist)), self.photometry)
             if images[0].size != images[1].size:
                 raise PixelError(sizes_differ(*images))
+        images = tuple(photograph(i, w) for i, w in zip(images, self._wishes))
         refuse_unfit(self.metric, images, self.compares_code_as_stored())
         stored = self._stored(images)
         wide = any(i.primaries != BT709 and i.pixels.shape[1] == 3 for i in images)
@@ -208,8 +213,9 @@ class Scorer:
 
     def _stored(self, images: tuple[Image, ...]) -> bool:
         """Whether code is compared as the files have it: all of one encoding, the one asked for, and of one gamut."""
-        wishes = (self.dist,) if self.ref is None else (self.ref, self.dist)
-        compared = [(i, w) for i, w in zip(images, wishes, strict=True) if w.encoding or w.reads not in LIGHT]
+        compared = [
+            (i, w) for i, w in zip(images, self._wishes, strict=True) if w.encoding or w.reads not in LIGHT
+        ]
         return bool(compared) and all(
             i.domain not in LIGHT
             and w.encoding in (None, i.domain)
@@ -222,7 +228,8 @@ class Scorer:
 
     def takes_as_stored(self, ref: Image | None, dist: Image) -> bool:
         """Whether these images are compared as their files have them."""
-        return self._stored((dist,) if self.ref is None or ref is None else (ref, dist))
+        images = (dist,) if self.ref is None or ref is None else (ref, dist)
+        return self._stored(tuple(photograph(i, w) for i, w in zip(images, self._wishes)))
 
     def ask(self, image: Image, maps: bool, terms: Terms, *pictures: Tensor | Iterable[Tensor]) -> Reading:
         """The Reading of what `hand` made, with what the card needs besides."""
