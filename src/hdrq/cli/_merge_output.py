@@ -193,6 +193,21 @@ def _drawn(response: Any) -> Any:
     return figure
 
 
+def as_pq(image: Any) -> tuple[Any, tuple[str, ...]]:
+    """Radiance as PQ code for a format of code, and notes; relative radiance is anchored as tone mapping anchors it."""
+    from dataclasses import replace
+
+    from hdrq.encoding.pq_image import pq_image
+    from hdrq.tonemapping.tonemap import ANCHOR_NITS, anchored
+
+    said: tuple[str, ...] = ()
+    if image.domain != "nits":
+        said = (f"relative radiance: the geometric mean luminance was put at {ANCHOR_NITS:.3g} cd/m²",)
+        image = replace(image, pixels=anchored(image.pixels), domain="nits")
+    code, notes = pq_image(image)
+    return code, (*said, *notes)
+
+
 def write_mask(merged: Any, path: str) -> None:
     """Movement as a grey image, white where frames were left out."""
     from hdrq import io

@@ -16,10 +16,13 @@ def check_targets(frames: Sequence[Path], output: str, options: dict[str, Any]) 
     format, fused = by_suffix(output), options["fuse"]
     if format is None or not format.writes:
         raise UsageError(
-            f"hdrq cannot write {Path(output).name}; end it in .exr, .hdr, .pfm, .tif (with --fuse .png, .jpg)"
+            f"hdrq cannot write {Path(output).name}; end it in .exr, .hdr, .pfm, .tif, .avif, .jxl or .png"
         )
-    if not fused and format.name in ("png", "jpeg"):
-        raise UsageError(f"{Path(output).name} cannot hold radiance; end it in .exr or .hdr, or add --fuse")
+    if not fused and format.name == "jpeg":
+        raise UsageError(
+            f"{Path(output).name}: 8 bits of JPEG cannot hold radiance; end it in .exr or .hdr, in .avif, .jxl or .png for PQ, "
+            "or add --fuse"
+        )
     if options["uncertainty"] and (fused or format.name != "exr"):
         raise UsageError(
             "--uncertainty needs a merge to an EXR, to hold its layer; end -o in .exr, without --fuse"

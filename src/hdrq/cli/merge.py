@@ -222,7 +222,12 @@ def _write(merged: Any, output: str, options: dict[str, Any]) -> None:
     from importlib import import_module
 
     known = signature(import_module(f"hdrq.io.{format.name}").write).parameters if format else {}
-    for note in io.write(output, merged.image, **{k: v for k, v in extra.items() if k in known}):
+    image = merged.image
+    if format is not None and not report.fused and format.name in ("png", "avif", "jxl"):
+        image, said = _merge_output.as_pq(image)
+        for note in said:
+            say(f"hdrq: note: {note}")
+    for note in io.write(output, image, **{k: v for k, v in extra.items() if k in known}):
         say(f"hdrq: note: {note}")
     if options["save_response"] and merged.response is not None:
         from hdrq.merging.response.files import write_response

@@ -71,6 +71,12 @@ def _complete(kind: str) -> Any:
     "--wrap", is_flag=True, help="The image is a 360-degree panorama: its left and right edges meet."
 )
 @click.option("--bits", type=click.Choice(["8", "16"]), help="Of the code.  [default: 8, 16 for PQ and HLG]")
+@click.option(
+    "--gain-map",
+    type=float,
+    metavar="STOPS",
+    help="JPEG: add the scene's light, up to STOPS above SDR white, as a gain map (Ultra HDR).",
+)
 @click.option("--dither", is_flag=True, help="Add noise of one step before rounding.")
 @click.option(
     "--suffix",
@@ -128,6 +134,7 @@ def tonemap(context: click.Context, /, paths: tuple[Path, ...], **options: Any) 
     hdrq tonemap scene.exr image.png --operator reinhard --set key=0.3
     hdrq tonemap a.exr b.hdr images/ --operator drago
     hdrq tonemap scene.exr image.png --display hdr-pq-1000 --operator bt2390
+    hdrq tonemap scene.exr image.jpg --gain-map 3
     hdrq tonemap scene.exr --compare all -o sheet.png
     hdrq tonemap scene.exr best.png --optimize tmqi --params best.json
     hdrq tonemap photo.jpg light.exr --expand rempel
@@ -177,6 +184,7 @@ def _tonemap(sources: list[Path], target: Path | None, options: dict[str, Any], 
             device_of(options["device"]),
             options["temporal"],
             options["layer"],
+            options["gain_map"],
         )
         _report(done, len(todo), options)
 

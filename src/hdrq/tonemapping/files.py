@@ -13,6 +13,7 @@ from typing import Any
 from warnings import catch_warnings, simplefilter
 
 import torch
+from torch import Tensor
 
 from hdrq import io
 from hdrq.encoding.photometry import LIGHT, Photometry, relabel
@@ -24,6 +25,7 @@ from hdrq.records import Image
 from hdrq.tonemapping.operator import Operator
 from hdrq.tonemapping.solvers.wls import Unsettled
 from hdrq.tonemapping.tonemap import Plan, code_of, expand, saturated, scene_of, shown
+from hdrq.tonemapping.ultra_hdr import check_stops, write_ultra_hdr
 
 _CUT_STOPS = 2.5  # a jump of the geometric mean beyond which a new shot begins
 Jobs = list[tuple[Path, Path]]
@@ -102,13 +104,17 @@ def tonemap_files(
     device: torch.device | str = "cpu",
     frames: float | None = None,
     layer: str | None = None,
+    gain_map: float | None = None,
 ) -> Iterator[Written]:
     """Every file tone mapped and written.
 
     frames  the files are frames of one film: the operator's statistics follow with this time constant, > 0, and start
             afresh after a cut
+    gain_map  headroom in stops: JPEGs are written with a gain map to the scene's light (Ultra HDR)
     raises  UsageError if an operator's statistics cannot follow a film
     """
+    if gain_map is not None:
+        check_stops(gain_map)
     adaptation = _adaptation(plan, frames, len(todo)) if frames is not None else None
     mean = None
     for source, target in todo:
@@ -126,7 +132,8 @@ def tonemap_files(
                         picture = shown(scene, plan)
                     mean = now
             notes = (*said, *(str(w.message) for w in heard if w.category is Unsettled))
-            yield Written(source, target, (*notes, *_write(target, code_of(picture, plan), plan)))
+            light = None if gain_map is None else (scene, gain_map)
+            yield Written(source, target, (*notes, *_write(target, code_of(picture, plan), plan, light)))
         except (HdrqError, OSError) as error:
             yield Written(source, target, error=_line(error, target))
 
@@ -166,13 +173,17 @@ def expand_files(
             yield Written(source, target, error=_line(error, target))
 
 
-def _write(target: Path, code: Image, plan: Plan) -> tuple[str, ...]:
+def _write(
+    target: Path, code: Image, plan: Plan, light: tuple[Tensor, float] | None = None
+) -> tuple[str, ...]:
     target.parent.mkdir(parents=True, exist_ok=True)
     known = io.by_suffix(target)
     options: dict[str, Any] = {}
     if known is not None and known.name in ("png", "tiff"):
         options["depth"] = f"uint{plan.bits}"
-    if known is not None and known.name in ("png", "tiff", "exr"):
+    if known is not None and known.name == "png" and code.domain == "pq":
+        options["display"] = plan.screen.peak_nits, plan.screen.black_nits
+    if known is not None and known.name in ("png", "tiff", "exr", "jpeg"):
         options["provenance"] = {
             "operator": plan.operator.name,
             **{k: v for k, v in plan.settings.items() if v is not None},
@@ -182,6 +193,8 @@ def _write(target: Path, code: Image, plan: Plan) -> tuple[str, ...]:
         raise UsageError(
             f"{target.name} is for light; write code as .png or .tif, or choose --display absolute"
         )
+    if light is not None:
+        return write_ultra_hdr(target, light[0], code, light[1], **options)
     return io.write(target, replace(code, pixels=code.pixels.detach().cpu()), **options)
 
 

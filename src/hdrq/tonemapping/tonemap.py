@@ -93,7 +93,7 @@ def scene_of(
     emitted = emit_for(image, photometry, factor_of(image, photometry))
     light, notes = emitted.pixels, emitted.notes
     if operator and operator.card.reads == "nits" and _relative(image, light, photometry):
-        light = light * (ANCHOR_NITS / _geometric_mean(light))
+        light = anchored(light)
         notes = (
             *notes,
             f"the file looks relative and {operator.name} reads cd/m²: the geometric mean luminance was put at "
@@ -108,6 +108,11 @@ def _relative(image: Image, light: Tensor, photometry: Photometry) -> bool:
         return False
     dim = float(_geometric_mean(light.detach()).max()) < _DIMMEST
     return dim or looks_relative(image, photometry) is not None
+
+
+def anchored(light: Tensor) -> Tensor:
+    """Relative light as cd/m²: the geometric mean luminance of each image is put at ANCHOR_NITS."""
+    return light * (ANCHOR_NITS / _geometric_mean(light))
 
 
 def _geometric_mean(light: Tensor) -> Tensor:
