@@ -13,8 +13,13 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import gradcheck
 
+import hdrq
 from hdrq import registry as catalogue
 from hdrq.cards import Metric
+from hdrq.encoding.displays import display
+from hdrq.encoding.photometry import emit
+from hdrq.records import PRIMARIES, Image
+from hdrq.registry import names
 
 CODES = ("code", "srgb")
 ROUNDED = {"mpsnr": "makes 8-bit codes, whose slope is that of the codes before they are rounded"}
@@ -170,3 +175,53 @@ def test_float32_is_close_to_float64(metric: Metric) -> None:
     coarse = value(metric, ref.float(), dist.float())
     assert coarse.dtype == torch.float32
     torch.testing.assert_close(coarse.double(), fine, rtol=2e-4, atol=2e-4)
+
+
+SCREENS = ("standard_hdr_pq", "standard_hdr_hlg", "standard_4k", "standard_hdr_linear")
+
+
+def on_screen(metric: Metric, name: str) -> tuple[Image, Image]:
+    """(reference, test image) as a file for this display holds them: code, or light for a display of light."""
+    shown = display(name)
+    side = max(metric.card.side, 24)
+    side += side % 2
+    x = pattern(side, side + 2, 3).float()
+    y = (x + 0.03 * torch.randn(x.shape, generator=torch.Generator().manual_seed(1))).clamp(0, 1)
+    domain = "nits" if shown.eotf == "light" else shown.eotf
+    if domain == "nits":
+        x, y = (meaning(side, domain, False) for side in (x, y))
+    primaries = PRIMARIES[shown.primaries]
+    return Image(x, domain, primaries), Image(y, domain, primaries)
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+@every
+def test_every_metric_sees_the_light_of_a_display(metric: Metric, screen: str) -> None:
+    """The number of files on a display is the number of the light that it emits, measured."""
+    asked = f"pu21:{metric.name}" if metric.card.reads == "code" else metric.name
+    ref, dist = on_screen(metric, screen)
+    shown = display(screen)
+    with torch.inference_mode():
+        found = hdrq.metric(asked, display=screen)(ref, dist)
+        assert found.isfinite().all()
+        if {metric.card.reads, metric.card.reference_reads} <= {
+            "code",
+            "nits",
+        } and "display" not in metric.card.needs:
+            light = [emit(image, shown) for image in (ref, dist)]
+            measured = hdrq.metric(asked, display="absolute", ppd=shown.ppd)(*light)
+            torch.testing.assert_close(found, measured, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "screen", [n for n in names("display") if "ColorVideoVDP 0.5.7's display models" in display(n).source]
+)
+def test_every_display_of_colorvideovdp_serves_other_metrics(screen: str) -> None:
+    for name in ("pu21:psnr", "delta-e-itp", "tpsnr", "flip", "hdr-flip", "butteraugli", "nlpd"):
+        metric = shelf()[name.removeprefix("pu21:")]
+        with torch.inference_mode():
+            scorer = hdrq.metric(name, display=screen)
+            ref, dist = on_screen(metric, screen)
+            value, same = scorer(ref, dist).item(), scorer(ref, ref).item()
+        assert isfinite(value)
+        assert value < same if scorer.better == "higher" else value > same
