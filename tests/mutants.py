@@ -1,10 +1,11 @@
 """Mutation testing: change one operator, constant or bound at a time and see whether a test notices.
 
-    python tests/mutants.py --count 50 --seed 0 [--only scoring/metrics] [--jobs 2]
+    python tests/mutants.py --count 50 --seed 0 [--only scoring/metrics]
 
-Lines are drawn at random from the arithmetic of the packages. Every mutant is tried in a copy of the source tree, first
-with the tests of its package, then with the others. Survivors are printed as file:line with the change. A survivor is
-either a gap in the tests, or equivalent (the change cannot alter any result).
+The suite runs once with coverage, which says which tests execute a line and how long each takes (runs/mutants; remove it
+after changes to the tests). Lines are then drawn at random from the arithmetic of the packages, and every mutant is tried in a
+copy of the source tree with the tests that execute its line, quickest first. Survivors are printed as file:line with the
+change. A survivor is either a gap in the tests, or equivalent (the change cannot alter any result).
 """
 
 from __future__ import annotations
@@ -20,19 +21,24 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
+
+from coverage import CoverageData
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = {  # where the arithmetic is, and the tests that should notice
-    "image": "metric tonem filter merge io",
-    "encoding": "encod light photom display wide",
-    "scoring": "metric hdrvdp score cvvdp flip color broadcast butter ssimul nlpd sampling golden",
-    "tonemapping": "tonem optim",
-    "merging": "merge",
-    "evaluation": "evaluate agreement dataset report",
-    "training": "train loss",
-    "distillation": "distill distort small",
-    "nn": "net weight learned quality",
-}
+PACKAGES = (
+    "image",
+    "encoding",
+    "scoring",
+    "tonemapping",
+    "merging",
+    "evaluation",
+    "training",
+    "distillation",
+    "nn",
+)
+KEPT = ROOT / "runs" / "mutants"  # what the run with coverage found
+LONGEST = 600.0  # seconds of tests for one mutant, by their times in the run with coverage
 SWAPS = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Lt: ast.GtE, ast.Gt: ast.LtE,
          ast.LtE: ast.Gt, ast.GtE: ast.Lt}  # fmt: skip
 
@@ -84,8 +90,47 @@ def _changed(node: ast.AST) -> str | None:
     return None
 
 
-def survives(mutant: Mutant, jobs: int) -> bool:
-    """Whether the suite passes with the change."""
+class Suite:
+    """Which tests execute a line, and how long each takes."""
+
+    def __init__(self) -> None:
+        data, times = KEPT / "coverage", KEPT / "times.xml"
+        if not times.exists():
+            KEPT.mkdir(parents=True, exist_ok=True)
+            command = [
+                "-m",
+                "pytest",
+                "-q",
+                "-n",
+                "auto",
+                "--cov=hdrq",
+                "--cov-context=test",
+                "--cov-report=",
+            ]
+            env = os.environ | {"COVERAGE_FILE": str(data)}
+            subprocess.run([sys.executable, *command, f"--junitxml={times}"], env=env, cwd=ROOT, check=True)
+        self.data = CoverageData(str(data))
+        self.data.read()
+        self.seconds: dict[str, float] = {}
+        for case in ElementTree.parse(times).iter("testcase"):
+            module = case.get("classname", "").replace(".", "/")
+            self.seconds[f"{module}.py::{case.get('name')}"] = float(case.get("time", 0))
+
+    def tests(self, mutant: Mutant) -> list[str]:
+        """The tests that execute the mutant's line, quickest first, as far as the time for one mutant reaches."""
+        contexts = self.data.contexts_by_lineno(str(mutant.path)).get(mutant.line, [])
+        found = {context.partition("|")[0] for context in contexts} & set(self.seconds)
+        chosen, total = [], 0.0
+        for test in sorted(found, key=lambda t: (self.seconds[t], t)):
+            total += self.seconds[test]
+            if total > LONGEST:
+                break
+            chosen.append(test)
+        return chosen
+
+
+def survives(mutant: Mutant, tests: list[str]) -> bool:
+    """Whether all of the tests pass with the change."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "src"
         shutil.copytree(ROOT / "src", source, ignore=shutil.ignore_patterns("__pycache__"))
@@ -93,28 +138,22 @@ def survives(mutant: Mutant, jobs: int) -> bool:
         target = source / mutant.path.relative_to(ROOT / "src")
         text = target.read_bytes()
         target.write_bytes(text[: mutant.start] + mutant.after.encode() + text[mutant.end :])
-        package = mutant.path.relative_to(ROOT / "src/hdrq").parts[0]
-        words = PACKAGES[package].split()
-        tests = sorted((ROOT / "tests").glob("test_*.py"))
-        near = [t for t in tests if any(w in t.stem for w in words)]
-        far = [t for t in tests if t not in near]
+        listed = Path(folder) / "tests.txt"
+        listed.write_text("\n".join(tests))
         env = os.environ | {"PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"}
-        for some in (near, far):
-            command = [
-                sys.executable,
-                "-m",
-                "pytest",
-                "-q",
-                "-x",
-                "-n",
-                str(jobs),
-                "-p",
-                "no:cacheprovider",
-                *map(str, some),
-            ]
-            if some and subprocess.run(command, env=env, cwd=ROOT, capture_output=True).returncode:
-                return False
-    return True
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-x",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:randomly",
+            f"@{listed}",
+        ]
+        return not subprocess.run(command, env=env, cwd=ROOT, capture_output=True).returncode
 
 
 def main() -> None:
@@ -124,16 +163,19 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="a path below src/hdrq")
-    parser.add_argument("--jobs", type=int, default=2)
     asked = parser.parse_args()
     files = [p for package in PACKAGES for p in sorted((ROOT / "src/hdrq" / package).rglob("*.py"))]
     files = [p for p in files if str(p.relative_to(ROOT / "src/hdrq")).startswith(asked.only)]
     found = [m for p in files for m in mutants(p)]
     drawn = random.Random(asked.seed).sample(found, min(asked.count, len(found)))
-    alive = []
+    suite, alive = Suite(), []
     for i, mutant in enumerate(drawn, 1):
-        lives = survives(mutant, asked.jobs)
-        print(f"[{i}/{len(drawn)}] {'SURVIVES' if lives else 'caught  '} {mutant}", flush=True)
+        tests = suite.tests(mutant)
+        lives = not tests or survives(mutant, tests)
+        print(
+            f"[{i}/{len(drawn)}] {'SURVIVES' if lives else 'caught  '} {mutant} ({len(tests)} tests)",
+            flush=True,
+        )
         alive += [mutant] if lives else []
     print(f"{len(drawn) - len(alive)} of {len(drawn)} caught ({len(found)} possible changes)")
 
