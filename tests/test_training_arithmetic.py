@@ -89,7 +89,7 @@ def test_an_outer_step_goes_its_rate_times_the_schedule_towards_the_mean_of_the_
         return 2.0
 
     monkeypatch.setattr(learner, "_learn", learn)
-    monkeypatch.setattr(learner, "_ahead", lambda jobs: iter(jobs))
+    monkeypatch.setattr(learner, "_prefetched", lambda jobs: iter(jobs))
     before = {k: v.clone() for k, v in learner.meta.items()}
     learner.begin_epoch(Progress())
     loss, _ = learner.step(Progress(), rate=0.5)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def power(x: Tensor, exponent: float) -> Tensor:
-    """x to a power in (0, 1], with slope 0 at 0 instead of infinite; 0 below 0, and NaN stays NaN."""
+    """x to a power in (0, 1]. The gradient at 0 is 0 instead of infinite; negative x gives 0; NaN stays NaN."""
     if not x.requires_grad:
         return x.clamp(min=0) ** exponent
     positive = ~(x <= 0)
@@ -15,13 +15,14 @@ def power(x: Tensor, exponent: float) -> Tensor:
 
 
 def root(x: Tensor) -> Tensor:
-    """Square root with slope 0 at 0; 0 below 0, and NaN stays NaN."""
+    """Square root. The gradient at 0 is 0 instead of infinite; negative x gives 0; NaN stays NaN."""
     return power(x, 0.5)
 
 
 def all_finite(x: Tensor) -> bool:
-    """Nothing in x, of any shape, is NaN or Inf.
+    """Whether x, of any shape, holds neither NaN nor Inf.
 
-    One of them spoils the sum, so a finite sum clears all; a sum that overflows is looked into, which takes 25 times as long.
+    A NaN or Inf makes the sum non-finite, so a finite sum proves that there is none. When the sum overflows, every
+    element is tested, which takes 25 times as long.
     """
     return bool(torch.isfinite(x.sum())) or bool(torch.isfinite(x).all())

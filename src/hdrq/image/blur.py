@@ -11,11 +11,14 @@ from torch import Tensor
 from hdrq.image.filters import Border, filter2, gaussian, pad, separable
 
 _BURT = (0.05, 0.25, 0.4, 0.25, 0.05)
-_WIDE = 41  # taps from which the Fourier transform is the faster way
+_WIDE = 41  # number of taps from which filtering by Fourier transform is faster
 
 
 def blur(x: Tensor, sigma: float, taps: int | None = None) -> Tensor:
-    """Normalised Gaussian of (N, C, H, W), borders repeated; auto is round(5 sigma) taps, made odd and at least 3."""
+    """Gaussian blur of (N, C, H, W) with replicated borders and a kernel of sum 1.
+
+    taps  length of the kernel; None is round(5 sigma), made odd and at least 3
+    """
     n = taps if taps is not None else max(round(5 * sigma), 3)
     n += 1 - n % 2
     kernel = gaussian(n, sigma, x)
@@ -25,7 +28,7 @@ def blur(x: Tensor, sigma: float, taps: int | None = None) -> Tensor:
 
 
 def _fourier(x: Tensor, kernel: Tensor) -> Tensor:
-    """One direction after the other, by transforms of the extended lines."""
+    """Filter one dimension after the other by Fourier transforms of the padded image."""
     reach = kernel.numel() // 2
     for dim in (-1, -2):
         edges = (0, 0, reach, reach) if dim == -1 else (reach, reach, 0, 0)
@@ -40,18 +43,18 @@ def _fourier(x: Tensor, kernel: Tensor) -> Tensor:
 
 
 def burt(x: Tensor, border: Border, gap: int = 1) -> Tensor:
-    """Five taps, `gap` pixels apart, along both directions of (N, C, H, W). Source: Burt & Adelson 1983, a = 0.4."""
+    """Blur (N, C, H, W) with a five-tap kernel whose taps are `gap` pixels apart. Source: Burt & Adelson 1983, a = 0.4."""
     taps = x.new_zeros(4 * gap + 1)
     taps[::gap] = x.new_tensor(_BURT)
     return separable(x, taps, border=border)
 
 
 def reinhard_profile(x: Tensor, scale: float, alpha: float, border: str = "replicate") -> Tensor:
-    """exp(-r² / (alpha s)²) / (pi (alpha s)²): a Gaussian of sigma alpha s / sqrt 2.
+    """Blur with exp(-r² / (alpha s)²) / (pi (alpha s)²), a Gaussian of sigma = alpha s / sqrt 2.
 
-    border  "replicate": the sum is made 1, which the samples of the finest scales are too few for;
-            "circular": as HDR Toolbox has it: the image repeats, the samples are not normalised, and the kernel is
-            centred a pixel early along even sides, half a pixel early along odd ones
+    border  "replicate": the kernel is normalised to sum 1, because few samples of the finest scales do not add up to it;
+            "circular": as in HDR Toolbox, the image repeats, the kernel is not normalised, and its centre is shifted by
+            one pixel along even sides and by half a pixel along odd ones
     """
     width = alpha * scale
     if border == "circular":
@@ -68,7 +71,7 @@ def reinhard_profile(x: Tensor, scale: float, alpha: float, border: str = "repli
 def _circular(x: Tensor, width: float) -> Tensor:
     for dim in (-1, -2):
         n = x.shape[dim]
-        r = torch.arange(n, dtype=torch.float64) + 1 - n / 2  # 0 at n/2, counted from 1
+        r = torch.arange(n, dtype=torch.float64) + 1 - n / 2  # 0 at sample n/2, counting from 1
         line = ((-((r / width) ** 2)).exp() / (sqrt(pi) * width)).to(x)
         line = torch.roll(line, -(n // 2))
         shape = [1] * x.dim()
@@ -78,10 +81,11 @@ def _circular(x: Tensor, width: float) -> Tensor:
 
 
 def pyramid_means(x: Tensor, levels: int) -> list[Tensor]:
-    """x and `levels` ever wider means of it, (N, C, H, W) each: Burt and Adelson's pyramid, seen bilinearly from pixels.
+    """x and `levels` increasingly blurred copies of it, (N, C, H, W) each.
 
-    The picture stands in the corner of a dark square whose side is a power of two, as pfstmo_reinhard02 of pfstools 2.2 has
-    it (found from its output); a sample beyond the last one repeats it.
+    The copies are the levels of Burt and Adelson's pyramid, interpolated bilinearly to full size.
+    The image is zero-padded to a square whose side is a power of two, as in pfstmo_reinhard02 of pfstools 2.2
+    (determined from its output); positions beyond the last sample of a level repeat that sample.
     """
     h, w = x.shape[-2:]
     side = 1 << max(max(h, w) - 1, 0).bit_length()
@@ -94,7 +98,7 @@ def pyramid_means(x: Tensor, levels: int) -> list[Tensor]:
 
 
 def _between(x: Tensor, n: int, level: int, dim: int) -> Tensor:
-    """n pixels along a dimension, from samples 2^level pixels apart, the first on the first."""
+    """Linear interpolation to n pixels along one dimension from samples 2^level pixels apart, the first at pixel 0."""
     at = torch.arange(n, device=x.device)
     low = (at >> level).clamp(max=x.shape[dim] - 1)
     part = (at.to(x.dtype) / 2**level - (at >> level)).view([-1, 1] if dim == -2 else [1, -1])
@@ -104,17 +108,17 @@ def _between(x: Tensor, n: int, level: int, dim: int) -> Tensor:
 
 
 def gaussian_blur(x: Tensor, sigma: float) -> Tensor:
-    """Gaussian of `sigma` pixels, cut at three of them."""
+    """Gaussian blur of `sigma` pixels; the kernel is cut at 3 sigma."""
     return separable(x, gaussian(2 * ceil(3 * sigma) + 1, sigma, x), border="symmetric")
 
 
 def through(x: Tensor, spread: Tensor) -> Tensor:
-    """Every channel through one point spread (odd sides) whose sum is made 1."""
+    """Filter every channel with one point spread function (odd sides), normalised to sum 1."""
     return filter2(x, (spread / spread.sum()).to(x), border="symmetric")
 
 
 def disk(radius: float, fine: int = 8) -> Tensor:
-    """An out-of-focus point: the share of every pixel within `radius`, by fine x fine samples a pixel."""
+    """Point spread function of defocus: a disk of `radius` pixels, integrated with fine x fine samples per pixel."""
     reach = ceil(radius - 0.5) if radius > 0.5 else 0
     at = torch.arange((2 * reach + 1) * fine, dtype=torch.float64)
     at = (at + 0.5) / fine - reach - 0.5
@@ -123,7 +127,7 @@ def disk(radius: float, fine: int = 8) -> Tensor:
 
 
 def streak(length: float, degrees: float, fine: int = 8) -> Tensor:
-    """A point moved along a straight line of `length` pixels, spread over its neighbours bilinearly."""
+    """Point spread function of linear motion over `length` pixels, distributed over pixels bilinearly."""
     reach = ceil(length / 2) + 1
     steps = max(2, ceil(length * fine))
     along = (torch.arange(steps, dtype=torch.float64) / (steps - 1) - 0.5) * length

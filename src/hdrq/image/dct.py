@@ -1,4 +1,4 @@
-"""The cosine transform (DCT-II) by real FFTs of the same length: Fourier analysis of a mirrored signal.
+"""The discrete cosine transform (DCT-II), computed by real FFTs of the same length.
 
 Source: Makhoul 1980, doi:10.1109/TASSP.1980.1163351.
 """
@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 def cosine(x: Tensor, dim: int) -> Tensor:
-    """Sum of x[n] cos(pi k (2n + 1) / 2N) along one dimension, same shape; k is k / 2N cycles a sample."""
+    """DCT-II along one dimension: sum of x[n] cos(pi k (2n + 1) / 2N), same shape; index k is k / 2N cycles per sample."""
     n = x.shape[dim]
     folded = torch.cat([_cut(x, dim, 0, n, 2), _cut(x, dim, 1, n, 2).flip(dim)], dim)
     turned = torch.fft.rfft(folded, dim=dim) * _turn(n, x, dim).conj()
@@ -20,7 +20,7 @@ def cosine(x: Tensor, dim: int) -> Tensor:
 
 
 def from_cosine(spectrum: Tensor, dim: int) -> Tensor:
-    """The inverse of `cosine`."""
+    """Inverse of `cosine`."""
     n = spectrum.shape[dim]
     mirrored = _cut(spectrum, dim, n - n // 2, n).flip(dim)
     imaginary = torch.cat([torch.zeros_like(_cut(spectrum, dim, 0, 1)), -mirrored], dim)
@@ -39,7 +39,7 @@ def _cut(x: Tensor, dim: int, start: int, stop: int, step: int = 1) -> Tensor:
 
 
 def _turn(n: int, like: Tensor, dim: int) -> Tensor:
-    """exp(i pi k / 2n), k = 0 .. n // 2, along `dim` (-1 or -2)."""
+    """exp(i pi k / 2n) for k = 0 .. n // 2, along `dim` (-1 or -2)."""
     angle = torch.arange(n // 2 + 1, dtype=torch.float64) * (pi / (2 * n))
     turn = torch.polar(torch.ones_like(angle), angle).to(like.device, like.dtype.to_complex())
     return turn if dim == -1 else turn[:, None]

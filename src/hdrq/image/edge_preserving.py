@@ -1,4 +1,4 @@
-"""Filters that smooth within edges: bilateral (exact, grid, slices) and guided."""
+"""Edge-preserving smoothing: bilateral filters (exact, bilateral grid, slices in range) and the guided filter."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from torch import Tensor
 
 from hdrq.image.filters import pad
 
-_SIDE = exp(-0.5)  # of the grid's 3-tap Gaussian, one sigma a cell
+_SIDE = exp(-0.5)  # outer tap of the grid's 3-tap Gaussian, whose sigma is one cell
 
 
 def bilateral(x: Tensor, sigma_space: float, sigma_range: float, radius: int | None = None) -> Tensor:
-    """Exact filter of (N, 1, H, W) by sums over a square window; borders repeat.
+    """Exact bilateral filter of (N, 1, H, W), summed over a square window; borders are replicated.
 
-    sigma_space  pixels; sigma_range  in the units of x; radius  auto is 2.5 sigma_space
+    sigma_space  pixels; sigma_range  in the unit of x; radius  of the window, pixels; None is 2.5 sigma_space
 
-    Cost grows with the window's area: for windows beyond some thirty pixels use `bilateral_grid`.
+    The cost grows with the area of the window: above about 30 pixels use `bilateral_grid`.
     """
     reach = radius if radius is not None else max(round(5 * sigma_space), 3) // 2
     h, w = x.shape[-2:]
@@ -39,10 +39,10 @@ def bilateral_grid(
     guide: Tensor | None = None,
     origin: float | None = None,
 ) -> Tensor:
-    """The filter on cells of one sigma by one sigma: splat, blur by three taps each way, slice trilinearly.
+    """Bilateral filter on a grid with cells of one sigma in space and range: splat, blur with three taps, slice trilinearly.
 
-    x, guide  (N, 1, H, W); the guide's values choose the range cell, x is what is averaged
-    origin    value in the middle of the first range cell, at most the guide's least, which auto takes
+    x, guide  (N, 1, H, W); the values of the guide choose the range cell, x is averaged
+    origin    value at the centre of the first range cell, at most the minimum of the guide; None takes the minimum
 
     Source: Paris & Durand 2006, doi:10.1007/11744085_44; Chen, Paris & Durand 2007, doi:10.1145/1276377.1276506
     """
@@ -73,7 +73,7 @@ def _nearest(x: Tensor) -> Tensor:
 
 
 def _soften(cells: Tensor) -> Tensor:
-    """Three taps along each of the last three dimensions; nothing outside."""
+    """Blur with three taps along each of the last three dimensions, zero-padded."""
     for dim in (2, 3, 4):
         n = cells.shape[dim]
         edge = torch.zeros_like(cells.narrow(dim, 0, 1))
@@ -84,7 +84,7 @@ def _soften(cells: Tensor) -> Tensor:
 
 
 def _slice(cells: Tensor, y: Tensor, u: Tensor, z: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Straight lines between cells in three directions, at every pixel."""
+    """Trilinear interpolation of the grid at every pixel."""
     wide, deep = shape
     low_y, low_u, low_z = y.floor().long(), u.floor().long(), z.detach().floor().long()
     share_y, share_u, share_z = (y - low_y)[:, None], (u - low_u)[None], z - low_z
@@ -99,10 +99,10 @@ def _slice(cells: Tensor, y: Tensor, u: Tensor, z: Tensor, shape: tuple[int, int
 
 
 def bilateral_slices(x: Tensor, sigma: float, sigma_range: float) -> Tensor:
-    """(N, 1, H, W) smoothed where it varies by less than sigma_range.
+    """(N, 1, H, W) smoothed where neighbouring values differ by less than sigma_range.
 
-    Weights in range are exp(-d² / sigma_range²). In the frequencies the kernel is exp(-k² / 2 s²), s = W / (2 sigma) cycles of
-    the frame for both directions; the negative ones across are counted from the last, one too few.
+    Range weights are exp(-d² / sigma_range²). In the frequency domain the kernel is exp(-k² / 2 s²), s = W / (2 sigma) cycles per
+    frame in both directions; negative horizontal frequencies are counted from the last sample, one too few, as in the source.
     """
     return torch.cat([_one(frame[None, 0], sigma, sigma_range) for frame in x])[:, None]
 
@@ -127,7 +127,7 @@ def _one(x: Tensor, sigma: float, sigma_range: float) -> Tensor:
 
 
 def _kernel(x: Tensor, sigma: float) -> Tensor:
-    """Factors on rfft2 of the transposed frame, (W, H // 2 + 1)."""
+    """Factors for rfft2 of the transposed frame, (W, H // 2 + 1)."""
     h, w = x.shape[-2:]
     across = torch.arange(w, device=x.device)
     across = torch.where(across < w / 2, across, w - 1 - across).to(x.dtype)
@@ -142,7 +142,7 @@ def _blurred(x: Tensor, kernel: Tensor) -> Tensor:
 
 
 def box_mean(x: Tensor, radius: int) -> Tensor:
-    """Mean over (2 radius + 1)² pixels, mirrored at the borders, whatever the radius costs the same."""
+    """Mean over (2 radius + 1)² pixels, borders mirrored; the cost does not depend on the radius."""
     side = 2 * radius + 1
     for dim in (-2, -1):
         edges = (radius + 1, radius, 0, 0) if dim == -2 else (0, 0, radius + 1, radius)
@@ -153,7 +153,7 @@ def box_mean(x: Tensor, radius: int) -> Tensor:
 
 
 def guided_filter(x: Tensor, guide: Tensor, radius: int, smallest: float) -> Tensor:
-    """x, guide (N, 1, H, W). Steps of the guide well above sqrt(smallest) stay, those below are averaged.
+    """Guided filter; x, guide (N, 1, H, W). Edges of the guide well above sqrt(smallest) are kept, smaller ones smoothed.
 
     Source: He, Sun & Tang 2010, doi:10.1007/978-3-642-15549-9_1
     """

@@ -1,7 +1,7 @@
-"""Exposure fusion: the best-looking parts of several pictures, joined in Laplacian pyramids without radiance in between.
+"""Exposure fusion: images of different exposures are blended in Laplacian pyramids, without an estimate of radiance.
 
-Source: Mertens, Kautz & Van Reeth 2007, doi:10.1109/PG.2007.17; borders, grey and size rules as OpenCV 5.0 or
-HDR Toolbox 5375d05 ("toolbox") have them.
+Source: Mertens, Kautz & Van Reeth 2007, doi:10.1109/PG.2007.17; borders, greyscale and size rules as in OpenCV 5.0 or
+HDR Toolbox 5375d05 ("toolbox").
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hdrq.image.filters import pad
 Variant = Literal["opencv", "toolbox"]
 TINY = 1e-12
 _SIGMA = 0.2  # of the Gaussian around mid-grey
-_TAPS = (1 / 16, 4 / 16, 6 / 16)  # binomial, from the end to the middle
+_TAPS = (1 / 16, 4 / 16, 6 / 16)  # half of the binomial kernel, from the end to the centre
 
 
 def fuse(
@@ -27,9 +27,9 @@ def fuse(
     exposedness: float = 1.0,
     variant: Variant = "opencv",
 ) -> Tensor:
-    """One picture of several codes 0..1, each (N, C, H, W). Not clipped: values a little beyond 0..1 do occur.
+    """One image blended from several images of code 0..1, each (N, C, H, W). Not clipped: values slightly outside 0..1 occur.
 
-    variant  "toolbox" stretches the result between its least and its greatest value
+    variant  "toolbox" rescales the result so that its minimum is 0 and its maximum 1
     """
     weights = [quality(code, contrast, saturation, exposedness, variant) for code in stack]
     total = torch.stack(weights).sum(0)
@@ -50,9 +50,11 @@ def quality(
     exposedness: float = 1.0,
     variant: Variant = "opencv",
 ) -> Tensor:
-    """How good every pixel looks, (N, 1, H, W): |Laplacian| of grey, spread of the channels, nearness to mid-grey.
+    """Weight of every pixel, (N, 1, H, W): the product of contrast, saturation and well-exposedness.
 
-    code  (N, C, H, W), 0..1. In float32 OpenCV's order of sums is kept: where all frames are flat its rounding decides.
+    Contrast is |Laplacian| of grey, saturation the standard deviation of the channels, well-exposedness a Gaussian around
+    mid-grey. code is (N, C, H, W), 0..1. In float32 the order of OpenCV's sums is kept: where all frames are flat, its
+    rounding decides the weights.
     """
     toolbox = variant == "toolbox"
     if code.shape[1] == 1:
@@ -72,7 +74,7 @@ def quality(
 
 
 def _plus(total: Tensor, x: Tensor, factor: float) -> Tensor:
-    """total + factor x, rounded once, as a processor's fused multiply-add does."""
+    """total + factor x, rounded once, as by a fused multiply-add instruction."""
     if x.dtype != torch.float32:
         return total + factor * x
     exact = torch.tensor(factor, dtype=torch.float32).double().item()
@@ -80,7 +82,7 @@ def _plus(total: Tensor, x: Tensor, factor: float) -> Tensor:
 
 
 def _power(x: Tensor, exponent: float) -> Tensor:
-    """x^exponent of x >= 0, whose gradient at 0 is 0 where the true one is infinite."""
+    """x^exponent for x >= 0; the gradient at 0 is 0 instead of infinite."""
     if exponent == 1:
         return x
     some = x > 0
@@ -88,7 +90,7 @@ def _power(x: Tensor, exponent: float) -> Tensor:
 
 
 class Blend:
-    """Laplacian pyramids summed frame by frame under Gaussian pyramids of their weights."""
+    """Laplacian pyramids of the frames, summed with Gaussian pyramids of their weights."""
 
     def __init__(self, size: tuple[int, int], variant: Variant = "opencv") -> None:
         self.variant = variant
@@ -96,7 +98,7 @@ class Blend:
         self.sums: list[Tensor] = []
 
     def add(self, code: Tensor, weight: Tensor) -> None:
-        """code (..., C, H, W);  weight (..., 1, H, W), the weights of all frames summing to 1."""
+        """code (..., C, H, W);  weight (..., 1, H, W); the weights of all frames sum to 1."""
         for level in range(self.levels + 1):
             if level < self.levels:
                 small = shrink(code, self.variant)
@@ -113,7 +115,7 @@ class Blend:
                 weight = shrink(weight, self.variant)
 
     def result(self) -> Tensor:
-        """(..., C, H, W) code, which may leave 0..1."""
+        """(..., C, H, W) code, which may lie outside 0..1."""
         out = self.sums[-1]
         for detail in reversed(self.sums[:-1]):
             out = detail + grow(out, (detail.shape[-2], detail.shape[-1]), self.variant)
@@ -121,14 +123,14 @@ class Blend:
 
 
 def shrink(x: Tensor, variant: Variant = "opencv") -> Tensor:
-    """Every second pixel of the blurred picture (..., H, W)."""
+    """Blur (..., H, W) and keep every second pixel."""
     return _blur(x, "reflect" if variant == "opencv" else "symmetric")[..., ::2, ::2]
 
 
 def grow(x: Tensor, size: tuple[int, int], variant: Variant = "opencv") -> Tensor:
-    """Back to (height, width): the blur of a picture with zeros between, x 4; the last row and column repeat.
+    """Upsample to (height, width): insert zeros, blur, multiply by 4; the last row and column repeat.
 
-    "toolbox": nearest neighbour by Octave's rule, then the same blur.
+    "toolbox": nearest-neighbour upsampling by Octave's rule, then the same blur.
     """
     if variant == "toolbox":
         near = x[..., _nearest(x.shape[-2], size[0], x), :][..., _nearest(x.shape[-1], size[1], x)]
@@ -137,7 +139,7 @@ def grow(x: Tensor, size: tuple[int, int], variant: Variant = "opencv") -> Tenso
 
 
 def _blur(x: Tensor, border: str) -> Tensor:
-    """Binomial 5 x 5."""
+    """Blur with the 5 x 5 binomial kernel."""
     for dim in (-2, -1):
         n = x.shape[dim]
         x = x.index_select(dim, _beyond(n, border, x.device))
@@ -148,7 +150,7 @@ def _blur(x: Tensor, border: str) -> Tensor:
 
 
 def _beyond(n: int, border: str, device: torch.device) -> Tensor:
-    """Indices -2 .. n + 1 of a line of n samples; "reflect" without the edge, "symmetric" with it."""
+    """Indices -2 .. n + 1 of a line of n samples; "reflect" does not repeat the edge sample, "symmetric" does."""
     i = torch.arange(-2, n + 2, device=device)
     if n == 1:
         return torch.zeros_like(i)
@@ -160,7 +162,7 @@ def _beyond(n: int, border: str, device: torch.device) -> Tensor:
 
 
 def _nearest(n: int, out: int, like: Tensor) -> Tensor:
-    """Which of n samples each of `out` repeats, by the rounding of Octave's imresize."""
+    """Index of the input sample, of n, that each of `out` samples repeats, by the rounding of Octave's imresize."""
     scale = out / n
     k = torch.arange(1, out + 1, dtype=torch.float64)
     at = (k / scale + 0.5 * (1 - 1 / scale) + 0.5).floor().long() - 1

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from hdrq.image.arithmetic import root
 
-CACHE = 1 << 20  # samples of one strip: four megabytes of float32
+CACHE = 1 << 20  # samples per strip: four megabytes of float32
 
 
 def strips(height: int, row: int, like: Tensor, overlap: int = 0) -> Iterator[slice]:
-    """Slices that cover `height` rows of `row` samples, CACHE samples at a time; on an accelerator all at once.
+    """Slices that cover `height` rows of `row` samples in strips of CACHE samples; on an accelerator one slice.
 
-    overlap  rows that neighbouring strips read twice; no strip is lower than eight times that
+    overlap  rows that neighbouring strips both read; a strip has at least eight times as many rows
     """
     step = max(1, 8 * overlap, CACHE // max(row, 1)) if like.device.type == "cpu" else height
     for top in range(0, height, step):
@@ -25,22 +25,22 @@ def strips(height: int, row: int, like: Tensor, overlap: int = 0) -> Iterator[sl
 
 
 def slide(x: Tensor, taps: Sequence[float], dim: int) -> Tensor:
-    """Correlate with `taps` along one of the last two dimensions; only where all taps fall inside.
+    """Correlate with `taps` along one of the last two dimensions, at positions where all taps lie inside.
 
     x        (..., H, W)
-    returns  the same shape but for `dim`, which is shorter by len(taps) - 1
+    returns  the same shape, except that `dim` is shorter by len(taps) - 1
     """
     found: Tensor = _Slide.apply(x, tuple(taps), dim)
     return found
 
 
 def window(x: Tensor, taps: Sequence[float]) -> Tensor:
-    """Both directions with the same taps, valid part only: (..., H, W) to (..., H - k + 1, W - k + 1)."""
+    """Filter both directions with the same taps, valid part only: (..., H, W) to (..., H - k + 1, W - k + 1)."""
     return slide(slide(x, taps, -2), taps, -1)
 
 
 class _Slide(torch.autograd.Function):
-    """A linear map whose gradient is the same operation with the taps turned round."""
+    """A linear map whose gradient is the same operation with reversed taps."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, taps: tuple[float, ...], dim: int) -> Tensor:
@@ -74,7 +74,7 @@ def _correlate(x: Tensor, taps: tuple[float, ...], dim: int) -> Tensor:
 
 
 def _reach(x: Tensor, rows: slice, taps: tuple[float, ...], dim: int) -> Tensor:
-    """The rows that an output strip needs."""
+    """The input rows that a strip of output rows needs."""
     more = len(taps) - 1 if dim == -2 else 0
     return x[..., rows.start : rows.stop + more, :]
 
@@ -92,7 +92,7 @@ Border = Literal["valid", "zero", "replicate", "reflect", "symmetric", "circular
 
 
 def gaussian(size: int, sigma: float, like: Tensor) -> Tensor:
-    """Sampled 1-D Gaussian with sum 1; its outer square is MATLAB's fspecial but for a cut at 2e-16."""
+    """Sampled 1-D Gaussian of sum 1; its outer product equals MATLAB's fspecial except for values below 2e-16."""
     x = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
     g = torch.exp(-0.5 * (x / sigma) ** 2)
     return (g / g.sum()).to(like)
@@ -104,7 +104,7 @@ def box(size: int, like: Tensor) -> Tensor:
 
 
 def pad(x: Tensor, top: int, bottom: int, left: int, right: int, border: Border) -> Tensor:
-    """Extend (N, C, H, W). "symmetric" mirrors with the edge repeated, "reflect" without; any width goes."""
+    """Pad (N, C, H, W). "symmetric" repeats the edge sample, "reflect" does not; the padding may exceed the image."""
     if border == "valid" or not any((top, bottom, left, right)):
         return x
     if border == "zero":
@@ -119,7 +119,7 @@ def pad(x: Tensor, top: int, bottom: int, left: int, right: int, border: Border)
 
 
 def _source(n: int, before: int, after: int, border: str, device: torch.device) -> Tensor:
-    """Index into 0..n-1 of every sample of the extended line."""
+    """Index into 0..n-1 of every sample of the padded line."""
     i = torch.arange(-before, n + after, device=device)
     if border == "circular":
         return i % n
@@ -137,8 +137,8 @@ def separable(
 ) -> Tensor:
     """Correlate every channel of (N, C, H, W) with an outer product of two 1-D kernels.
 
-    border  how samples outside are made; "valid" leaves them out, and the result shrinks.
-    Even kernels are placed as MATLAB's filter2 does: pixel i sees i .. i+1 for two taps.
+    border  how samples outside the image are made; "valid" computes none, so that the result is smaller
+    Even kernels are placed as by MATLAB's filter2: with two taps, pixel i uses samples i and i + 1.
     """
     horizontal = vertical if horizontal is None else horizontal
     v, u = vertical.numel(), horizontal.numel()
@@ -148,7 +148,7 @@ def separable(
 
 
 def filter2(x: Tensor, kernel: Tensor, border: Border = "zero") -> Tensor:
-    """Correlate every channel of (N, C, H, W) with one 2-D kernel; same size unless border is "valid"."""
+    """Correlate every channel of (N, C, H, W) with one 2-D kernel; the size is kept unless border is "valid"."""
     v, u = kernel.shape
     if border != "valid":
         x = pad(x, (v - 1) // 2, v // 2, (u - 1) // 2, u // 2, border)
@@ -156,7 +156,7 @@ def filter2(x: Tensor, kernel: Tensor, border: Border = "zero") -> Tensor:
 
 
 def _windows_correlate(x: Tensor, kernel: Tensor) -> Tensor:
-    """Where the kernel fits inside. On a CPU, sliding pictures beat conv2d of one channel ten times."""
+    """Valid part of the correlation. On a CPU, a sum of shifted images is ten times as fast as conv2d of one channel."""
     n, c, h, w = x.shape
     v, u = kernel.shape
     if x.device.type != "cpu":
@@ -176,7 +176,7 @@ _STEP = (1.0, 0.0, -1.0)
 
 
 def gradient(x: Tensor, smooth: tuple[float, float, float]) -> Tensor:
-    """Length of the gradient of every channel, code per two pixels, same shape; its slope where it is 0 is 0.
+    """Gradient magnitude of every channel, code per two pixels, same shape; the derivative at magnitude 0 is 0.
 
     smooth  weights across the direction of the derivative: PREWITT or SCHARR
     """

@@ -1,4 +1,4 @@
-"""Laplacian pyramid with binomial filters and borders that mirror without repeating the edge.
+"""Laplacian pyramid with binomial filters and mirrored borders (the edge sample is not repeated).
 
 Source: Burt & Adelson, IEEE Trans. Communications 1983; gain as in matlabPyrTools (sqrt 2 per direction).
 """
@@ -18,9 +18,9 @@ REACH = len(TAPS) // 2
 
 
 def laplacian_pyramid(x: Tensor, levels: int) -> list[Tensor]:
-    """(N, C, H, W) into `levels` bands, fine to coarse, the last the low-pass rest; sides halve upwards.
+    """Split (N, C, H, W) into `levels` bands, fine to coarse; the last is the low-pass residual. Sides halve, rounded up.
 
-    The rest of k halvings is 2^k times as bright as the picture.
+    After k halvings the values of the low-pass residual are 2^k times those of the image.
     """
     bands = []
     for _ in range(levels - 1):
@@ -47,7 +47,7 @@ def _up(x: Tensor, size: torch.Size) -> Tensor:
 
 
 def double(x: Tensor) -> Tensor:
-    """Twice the size by straight lines between samples, aligned with the finer band of the pyramid."""
+    """Upsample by 2 with linear interpolation, aligned with the finer band of the pyramid."""
     for dim in (-2, -1):
         low, share = _between(x.shape[dim])
         low_index = torch.as_tensor(low, device=x.device)
@@ -62,9 +62,9 @@ def double(x: Tensor) -> Tensor:
 
 @lru_cache(maxsize=64)
 def _between(n: int) -> tuple[list[int], list[float]]:
-    """For 2n samples: the sample before each, and how far towards the next.
+    """For each of 2n output samples: the index of the input sample before it, and the fraction towards the next.
 
-    Wang & Li enlarge to 4n - 3 samples, extend by a line to 4n - 1 and keep every second.
+    Wang & Li upsample to 4n - 3 samples, extrapolate linearly to 4n - 1 and keep every second.
     """
     scale = (4 * n - 3) / n
     where = [min(max((2 * j - 0.5) / scale - 0.5, 0.0), n - 1.0) for j in range(2 * n)]

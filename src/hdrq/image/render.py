@@ -1,6 +1,6 @@
-"""A small HDR scene made from nothing: a dim room, a sunny window, a lamp, and three balls.
+"""A small synthetic HDR scene: a dim room with a bright window, a lamp and three balls.
 
-For the demo, for pictures in the documentation and for tests: nobody's photograph, everybody's licence.
+It is used by the demo, the documentation and the tests, and carries no licence restrictions.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import math
 import torch
 from torch import Tensor
 
-_SUN = (0.55, 0.75, -0.35)  # direction towards the light, x right, y up, z towards the eye
-_BALLS = (  # centre x, centre y, radius (in picture heights, y down), colour, gloss
+_SUN = (0.55, 0.75, -0.35)  # direction towards the light, x right, y up, z towards the viewer
+_BALLS = (  # centre x, centre y, radius (in image heights, y down), colour, gloss
     (0.52, 0.74, 0.15, (0.80, 0.16, 0.10), 30.0),
     (0.86, 0.79, 0.10, (0.12, 0.34, 0.75), 120.0),
     (1.14, 0.76, 0.13, (0.82, 0.78, 0.70), 8.0),
@@ -19,7 +19,7 @@ _BALLS = (  # centre x, centre y, radius (in picture heights, y down), colour, g
 
 
 def room(width: int = 480, height: int = 320, seed: int = 0) -> Tensor:
-    """The scene, (1, 3, H, W) float32, cd/m², BT.709: from 0.2 in the far corner to 12 000 in the lamp."""
+    """The scene, (1, 3, H, W) float32, cd/m², BT.709: from 0.2 in the darkest corner to 12 000 in the lamp."""
     y, x = torch.meshgrid(
         (torch.arange(height) + 0.5) / height, (torch.arange(width) + 0.5) / height, indexing="ij"
     )
@@ -32,7 +32,7 @@ def room(width: int = 480, height: int = 320, seed: int = 0) -> Tensor:
 
 
 def _texture(x: Tensor, y: Tensor, seed: int, octaves: int = 5) -> Tensor:
-    """Smooth noise around 1 with detail at every scale."""
+    """Smooth noise with mean 1 at several scales."""
     g = torch.Generator().manual_seed(seed)
     total = torch.zeros_like(x)
     for octave in range(octaves):
@@ -47,7 +47,7 @@ def _texture(x: Tensor, y: Tensor, seed: int, octaves: int = 5) -> Tensor:
 
 
 def _walls(x: Tensor, y: Tensor, seed: int) -> Tensor:
-    """Wall above, planks below, brighter towards the window; (3, H, W)."""
+    """Wall in the upper part, floor boards in the lower, brighter towards the window; (3, H, W)."""
     fall = torch.exp(-1.7 * (x - 0.1).clamp(min=0)) + 0.015
     wall = 14 * fall * _texture(x, y, seed)
     plank = 0.75 + 0.25 * torch.sign(torch.sin(40 * x / (0.35 + (y - 0.62).clamp(min=0))))
@@ -59,7 +59,7 @@ def _walls(x: Tensor, y: Tensor, seed: int) -> Tensor:
 
 
 def _window(light: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """Sky, hills and a cross of frames."""
+    """The window: sky, hills and a cross of glazing bars."""
     inside = (x > 0.10) & (x < 0.42) & (y > 0.10) & (y < 0.52)
     bars = ((x - 0.26).abs() < 0.008) | ((y - 0.31).abs() < 0.008)
     sky = 1500 + 3500 * (0.52 - y).clamp(min=0) / 0.42
@@ -81,7 +81,7 @@ def _ball(
     colour: tuple[float, ...],
     gloss: float,
 ) -> Tensor:
-    """A lit sphere over its soft shadow."""
+    """A shaded sphere and its soft shadow."""
     shadow = torch.exp(
         -((((x - cx - 0.06) / (1.1 * radius)) ** 2 + ((y - cy - 0.9 * radius) / (0.35 * radius)) ** 2) ** 2)
     )
@@ -99,14 +99,14 @@ def _ball(
 
 
 def _lamp(light: Tensor, x: Tensor, y: Tensor, cx: float) -> Tensor:
-    """A bare bulb with its glow, at x = cx."""
+    """A light bulb with its glow, at x = cx."""
     r2 = (x - cx) ** 2 + (y - 0.2) ** 2
     glow = 60 * torch.exp(-r2 / 0.02) + 12_000 * (r2 < 0.0009).float()
     return light + glow * torch.tensor([1.0, 0.85, 0.6])[:, None, None]
 
 
 def spoil(light: Tensor, seed: int = 0) -> Tensor:
-    """The same light after a careless camera: blur on the left half, grain everywhere, highlights cut at 1500 cd/m²."""
+    """A distorted copy of the scene: blur on the left half, noise, and highlights clipped at 1500 cd/m²."""
     kernel = torch.tensor([1.0, 4, 6, 4, 1], dtype=light.dtype, device=light.device) / 16
     n, c, h, w = light.shape
     flat = torch.nn.functional.pad(light.reshape(n * c, 1, h, w), (2, 2, 2, 2), mode="replicate")

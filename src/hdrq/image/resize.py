@@ -1,4 +1,4 @@
-"""Resizing by MATLAB's imresize, by scikit-image's anti-aliased rule, and by box means."""
+"""Resizing as MATLAB's imresize, as scikit-image's anti-aliased resize, and by box averages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Kernel = Literal["bicubic", "bilinear", "nearest"]
 
 
 def _cubic(x: np.ndarray) -> np.ndarray:
-    """Keys' cubic with a = -0.5."""
+    """Keys' cubic kernel with a = -0.5."""
     a = np.abs(x)
     return np.where(
         a <= 1, 1.5 * a**3 - 2.5 * a**2 + 1, np.where(a <= 2, -0.5 * a**3 + 2.5 * a**2 - 4 * a + 2, 0.0)
@@ -37,7 +37,7 @@ KERNELS = {"bicubic": (_cubic, 4.0), "bilinear": (_triangle, 2.0), "nearest": (_
 
 @lru_cache(maxsize=256)
 def taps(n: int, out: int, scale: float, kernel: Kernel, antialias: bool) -> tuple[np.ndarray, np.ndarray]:
-    """(indices, weights), each out x K: the samples every output needs. Edges mirror with the edge repeated."""
+    """(indices, weights), each out x K: the input samples of every output sample. Borders mirror with the edge repeated."""
     shape, width = KERNELS[kernel]
     stretch = scale if antialias and scale < 1 else 1.0
     width /= stretch
@@ -74,7 +74,7 @@ def _blocks(
     device: torch.device,
     rows: int = 32,
 ) -> list[tuple[int, int, Tensor]]:
-    """Matrices of `rows` outputs each, with the range of input they take: small products stay in cache."""
+    """Matrices of `rows` outputs each, with the input range they read: small products stay in the processor's cache."""
     index, weight = taps(n, out, scale, kernel, antialias)
     found = []
     for top in range(0, out, rows):
@@ -95,8 +95,8 @@ def imresize(
 ) -> Tensor:
     """(N, C, H, W) at another size, as MATLAB's imresize of doubles.
 
-    Give `scale` (the output is ceil(scale * n)) or `size` (h, w). When shrinking, the kernel is
-    stretched; weights of each output sample sum to 1; the dimension that shrinks more goes first.
+    Give `scale` (the output has ceil(scale * n) samples) or `size` (h, w). For shrinking, the kernel is
+    widened; the weights of each output sample sum to 1; the dimension that shrinks more is resized first.
     """
     h, w = x.shape[-2:]
     if size is None:
@@ -110,11 +110,11 @@ def imresize(
     return x
 
 
-_MIRROR: Border = "reflect"  # without the edge repeated: scikit-image calls it reflect, SciPy mirror
+_MIRROR: Border = "reflect"  # the edge is not repeated; scikit-image calls this "reflect", SciPy "mirror"
 
 
 def linear_resize(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """(N, C, H, W) at (h, w); shrinking by a factor f is preceded by a Gaussian of (f - 1)/2 pixels, cut at four.
+    """(N, C, H, W) at (h, w); before shrinking by a factor f, a Gaussian of sigma (f - 1)/2 pixels, cut at 4 sigma.
 
     Source: scikit-image 0.25, transform.resize(order=1, mode="reflect", anti_aliasing=True)
     """
@@ -131,7 +131,7 @@ def _taps(sigma: float, like: Tensor) -> Tensor:
 
 @lru_cache(maxsize=64)
 def _between(n: int, out: int) -> np.ndarray:
-    """Matrix (out, n) of linear interpolation at pixel centres, mirrored at the ends."""
+    """Matrix (out, n) of linear interpolation at pixel centres, mirrored at the borders."""
     at = (np.arange(out) + 0.5) * n / out - 0.5
     period = max(2 * n - 2, 1)
     low = np.floor(at).astype(int)
@@ -144,15 +144,15 @@ def _between(n: int, out: int) -> np.ndarray:
 
 
 def factor(height: int, width: int) -> int:
-    """round(smaller side / 256), at least 1, halves up as MATLAB rounds."""
+    """Downsampling factor round(smaller side / 256), at least 1; halves round up as in MATLAB."""
     return max(1, floor(min(height, width) / 256 + 0.5))
 
 
 def shrink(x: Tensor, f: int, mirror: bool = False) -> Tensor:
-    """(N, C, H, W) to (N, C, ceil(H / f), ceil(W / f)).
+    """Box average and subsampling: (N, C, H, W) to (N, C, ceil(H / f), ceil(W / f)).
 
-    Pixel i becomes the mean of i - (f - 1) // 2 .. i + f // 2, as conv2(..., 'same') and imfilter place the box.
-    mirror  outside the frame lies its mirror image, edge pixel repeated; otherwise zeros
+    Output pixel i is the mean of input pixels i - (f - 1) // 2 .. i + f // 2, as with conv2(..., 'same') and imfilter.
+    mirror  pad by mirroring, edge pixel repeated; otherwise pad with zeros
     """
     if f == 1:
         return x
@@ -160,7 +160,7 @@ def shrink(x: Tensor, f: int, mirror: bool = False) -> Tensor:
 
 
 def _sums(x: Tensor, f: int, dim: int, mirror: bool) -> Tensor:
-    """Sums of f neighbours at every f-th place; four times as fast on a CPU as avg_pool2d."""
+    """Sums of f neighbours at every f-th position; four times as fast as avg_pool2d on a CPU."""
     n, before = x.shape[dim], (f - 1) // 2
     count = -(-n // f)
     shape = list(x.shape)

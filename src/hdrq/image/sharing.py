@@ -1,4 +1,4 @@
-"""Work done once for several metrics of one call: the same transform of the same tensor is remembered."""
+"""Results shared by the metrics of one call: the same transform of the same tensor is computed once."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _memory: ContextVar[dict[Any, Any] | None] = ContextVar("hdrq_memory", default=N
 
 @contextmanager
 def sharing(anew: bool = False) -> Iterator[None]:
-    """Within this block, functions marked `@shared` answer a repeated question from memory.
+    """Within this block, functions marked `@shared` return remembered results for repeated arguments.
 
-    anew  forget everything at the end of this block; False: a block within another shares its memory
+    anew  discard all results at the end of this block; False: a nested block shares the results of the outer one
     """
     if _memory.get() is not None and not anew:
         yield
@@ -32,9 +32,9 @@ def sharing(anew: bool = False) -> Iterator[None]:
 
 
 def shared(function: Callable[P, R]) -> Callable[P, R]:
-    """Remember results within a `sharing()` block, by the identity of tensors and the value of the rest.
+    """Remember results within a `sharing()` block, keyed by the identity of tensors and the values of other arguments.
 
-    Outside such a block, or where a gradient is being recorded, the function runs as written.
+    Outside such a block, and while a gradient is recorded, the function is called every time.
     """
 
     @wraps(function)
@@ -50,7 +50,7 @@ def shared(function: Callable[P, R]) -> Callable[P, R]:
             memory[key] = (
                 function(*args, **kwargs),
                 everything,
-            )  # the arguments are kept so that ids stay taken
+            )  # the arguments are kept alive so that their ids are not reused
         result: R = memory[key][0]
         return result
 

@@ -1,7 +1,7 @@
-"""Statistics of a scene that tone mappers use: averages, extremes and ranks, one number per image, (N, 1, 1, 1).
+"""Statistics used by tone mapping operators: averages, extremes and quantiles, one number per image, (N, 1, 1, 1).
 
-Black pixels do not count: a letterbox, the corners of a fisheye image and the holes of a merge hold no light that an
-exposure could be made for. Within `counting(mask)` the averages and ranks are those of the pixels of the mask.
+Black pixels are ignored: letterbox bars, the corners of a fisheye image and the holes of a merged image must not
+change the exposure. Within `counting(mask)`, averages and quantiles use the pixels of the mask only.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from torch import Tensor
 from hdrq.image.color import LUMINANCE, weigh
 from hdrq.image.temporal import remembered
 
-# ITU-R BT.709-6 item 3.2, four digits: the weights of the toolboxes whose numbers these operators are held to.
+# ITU-R BT.709-6 item 3.2, four digits, as in the toolboxes whose numbers these operators reproduce.
 BT709_WEIGHTS = (0.2126, 0.7152, 0.0722)
-XYZ_WEIGHTS = LUMINANCE  # six digits, as pfstools has them
+XYZ_WEIGHTS = LUMINANCE  # six digits, as in pfstools
 
 FRAME = (-3, -2, -1)
-GREY = 0.18  # display-linear, what an image without any contrast becomes
-_FLAT = 1e-5  # relative range below which an image has no contrast
+GREY = 0.18  # display-linear value of an image without contrast
+_FLAT = 1e-5  # relative range below which an image is taken to have no contrast
 
 _doubled: ContextVar[bool] = ContextVar("hdrq_panorama_doubled", default=False)
 _counted: ContextVar[Tensor | None] = ContextVar("hdrq_counted_pixels", default=None)
 
 
 def luminance(light: Tensor, weights: tuple[float, ...] = BT709_WEIGHTS) -> Tensor:
-    """Y of linear BT.709 light, same unit, (N, 1, H, W)."""
+    """Luminance Y of linear BT.709 light, in the unit of the input, (N, 1, H, W)."""
     return weigh(light, weights)
 
 
 @contextmanager
 def counting(mask: Tensor) -> Iterator[None]:
-    """Within it, statistics of one image (1, C, H, W) count only where the mask (1, 1, H, W) is true."""
+    """Within this block, statistics of an image (1, C, H, W) use only pixels where the mask (1, 1, H, W) is true."""
     token = _counted.set(mask)
     try:
         yield
@@ -46,7 +46,7 @@ def counting(mask: Tensor) -> Iterator[None]:
 
 @contextmanager
 def doubled() -> Iterator[None]:
-    """Within it, images are panoramas that stand twice side by side, so that filters see them continued."""
+    """Within this block, images are panoramas repeated twice side by side, so that filters see no border between the ends."""
     token = _doubled.set(True)
     try:
         yield
@@ -55,13 +55,13 @@ def doubled() -> Iterator[None]:
 
 
 def longer_side(x: Tensor) -> float:
-    """Pixels of the longer side of an image; of one copy, where a panorama stands twice."""
+    """Length of the longer side of an image in pixels; for a repeated panorama, of one copy."""
     h, w = x.shape[-2:]
     return max(h, w / 2 if _doubled.get() else w)
 
 
 def counted(x: Tensor) -> Tensor:
-    """The values of one image (C, H, W) that count, (C, n)."""
+    """The values of an image (C, H, W) that statistics use, (C, n)."""
     mask = _counted.get()
     if mask is None or mask.shape[-2:] != x.shape[-2:]:
         return x.flatten(1)
@@ -69,7 +69,7 @@ def counted(x: Tensor) -> Tensor:
 
 
 def _lines(x: Tensor) -> Tensor:
-    """(N, n): what counts of every image."""
+    """(N, n): the values of each image that statistics use."""
     mask = _counted.get()
     if mask is None or x.shape[0] != 1 or mask.shape[-2:] != x.shape[-2:]:
         return x.flatten(1)
@@ -110,7 +110,7 @@ def log_mean(x: Tensor, delta: float = 1e-6) -> Tensor:
 
 @remembered
 def ranked(x: Tensor, share: float) -> Tensor:
-    """The round(n·share)-th smallest of each image, counted from 1: a quantile that is a value of the image."""
+    """The round(n·share)-th smallest value of each image, counted from 1: a quantile without interpolation."""
     flat = _lines(x)
     n = flat.shape[1]
     k = min(max(int(n * share + 0.5), 1), n)
@@ -119,7 +119,7 @@ def ranked(x: Tensor, share: float) -> Tensor:
 
 @remembered
 def quantile(x: Tensor, share: float) -> Tensor:
-    """Linearly interpolated quantile of each image (numpy's default)."""
+    """Linearly interpolated quantile of each image, as numpy's default."""
     flat = _lines(x)
     at = share * (flat.shape[1] - 1)
     low = min(int(at), flat.shape[1] - 1)
@@ -130,14 +130,14 @@ def quantile(x: Tensor, share: float) -> Tensor:
 
 @remembered
 def ordered(x: Tensor, share: float) -> Tensor:
-    """The value at position floor(n·share), counted from 0, of each image in order."""
+    """The sorted value of each image at index floor(n·share), counted from 0."""
     flat = _lines(x)
     n = flat.shape[1]
     return _number(flat.kthvalue(min(int(n * share), n - 1) + 1, 1).values)
 
 
 def cut(x: Tensor, share: float) -> Tensor:
-    """x (N, 1, H, W) with what lies below its rank of `share`, or above that of 1 - share, moved to that rank."""
+    """x (N, 1, H, W) clipped to its quantiles `share` and 1 - share."""
     flat = _lines(x)
     k = 1 + int(share * flat.shape[1])
     low, high = (flat.kthvalue(i, 1).values for i in (k, flat.shape[1] + 1 - k))
@@ -145,31 +145,32 @@ def cut(x: Tensor, share: float) -> Tensor:
 
 
 def ratio(a: Tensor, b: Tensor) -> Tensor:
-    """a / b, and 0 where b is 0. A finite number over infinity is 0, and so are its gradients."""
+    """a / b, and 0 where b is 0. A finite number divided by infinity is 0, with zero gradients."""
     return a / torch.where(b != 0, b, torch.inf)
 
 
 def relight(light: Tensor, old: Tensor, new: Tensor) -> Tensor:
-    """The colours of `light` with luminance `new` in place of `old`; black stays black."""
+    """`light` with its luminance changed from `old` to `new` and its chromaticity kept; black stays black."""
     return light * ratio(new, old)
 
 
 def stretched(x: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """x with low at 0 and high at 1. An image without contrast (low = high) becomes middle grey, 0.18."""
+    """x scaled linearly so that low is 0 and high is 1. An image without contrast (low = high) becomes 0.18."""
     span = high - low
     flat = span <= _FLAT * high.abs().clamp(min=1e-30)
     return torch.where(flat, GREY, (x - low) / torch.where(flat, torch.ones_like(span), span))
 
 
 def parameter(value: float | Tensor) -> Tensor:
-    """A parameter as a tensor without dimensions, so that its gradient is kept; float64 changes no image's dtype."""
+    """A parameter as a zero-dimensional float64 tensor: its gradient is kept, and the dtype of images does not change."""
     return value if isinstance(value, Tensor) else torch.tensor(float(value), dtype=torch.float64)
 
 
 def filled(light: Tensor, mask: Tensor) -> Tensor:
-    """One image (1, C, H, W) whose pixels outside the mask (1, 1, H, W) continue their surroundings.
+    """One image (1, C, H, W) whose pixels outside the mask (1, 1, H, W) are filled from their surroundings.
 
-    Means of 2x2, 4x4 ... blocks of what the mask keeps, seen bilinearly; filters and solvers then meet no edge there.
+    The fill comes from means of the masked pixels over blocks of 2x2, 4x4 ..., interpolated bilinearly, so that filters and
+    solvers meet no edge at the border of the mask.
     """
     sums, weights = [light * mask], [mask.to(light.dtype)]
     while not bool((weights[-1] > 0).all()):

@@ -1,4 +1,4 @@
-"""Adaptation over time: the statistics of a video frame are blended with those of the frames before it."""
+"""Temporal adaptation: the statistics of a video frame are blended with those of previous frames."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from torch import Tensor
 
 
 class Adaptation:
-    """The statistics of the last frame, by name.
+    """The blended statistics up to the last frame, by name.
 
-    pace  share of the new frame, 0..1: 1 - exp(-1 / frames) for a time constant in frames
+    pace  weight of the new frame, 0..1: 1 - exp(-1 / frames) for a time constant in frames
     """
 
     def __init__(self, pace: float) -> None:
@@ -24,12 +24,12 @@ class Adaptation:
         self.now: dict[str, Tensor] = {}
 
     def follow(self, name: str, value: Tensor) -> Tensor:
-        """The value blended with its predecessor of the same name.
+        """The value blended with the previous value of the same name.
 
-        raises  ValueError if one frame has two statistics of that name
+        raises  ValueError if one frame has two statistics of the same name
         """
         if name in self.now:
-            raise ValueError(f"one operator takes two statistics called '{name}'; give one of them a name")
+            raise ValueError(f"an operator has two statistics called '{name}'; name one of them")
         before = self.last.get(name)
         if before is not None and before.shape == value.shape:
             value = torch.lerp(before, value, self.pace)
@@ -38,7 +38,7 @@ class Adaptation:
 
     @contextmanager
     def frame(self, afresh: bool = False) -> Iterator[None]:
-        """Within it, statistics of one frame are blended. afresh  forget the past, as after a cut."""
+        """Within this block, the statistics of one frame are blended. afresh  forget earlier frames, as after a scene cut."""
         self.last, self.now = ({} if afresh else self.now), {}
         token = _adapting.set(self)
         try:
@@ -51,15 +51,15 @@ _adapting: ContextVar[Adaptation | None] = ContextVar("hdrq_adaptation", default
 
 
 def follow(name: str, value: Tensor) -> Tensor:
-    """A named statistic that follows slowly within `Adaptation.frame()`, and is itself outside."""
+    """A named statistic, blended over time within `Adaptation.frame()` and unchanged outside it."""
     adapting = _adapting.get()
     return value if adapting is None else adapting.follow(name, value)
 
 
 def remembered(statistic: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """A statistic that follows slowly within `Adaptation.frame()`.
+    """A statistic blended over time within `Adaptation.frame()`.
 
-    It is known by its function and further arguments ("ranked 0.01"), or by `name` where an operator takes one twice.
+    It is identified by its function and arguments ("ranked 0.01"), or by `name` where an operator uses one twice.
     """
 
     @wraps(statistic)

@@ -1,4 +1,4 @@
-"""Images resampled: homographies, dense displacement and shifts by parts of a pixel."""
+"""Image warping: homographies, dense displacement and subpixel shifts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def translation(dy: float, dx: float) -> np.ndarray:
 
 
 def is_whole_shift(h: np.ndarray) -> bool:
-    """Whether a homography moves by whole pixels and does nothing else."""
+    """Whether a homography is a translation by whole pixels."""
     moved = h / h[2, 2]
     return bool(
         np.array_equal(moved[:, :2], STILL[:, :2]) and np.array_equal(moved[:2, 2], np.rint(moved[:2, 2]))
@@ -26,13 +26,13 @@ def is_whole_shift(h: np.ndarray) -> bool:
 
 
 def apply(h: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Points (x, y) through a homography."""
+    """Points (x, y) mapped by a homography."""
     w = h[2, 0] * x + h[2, 1] * y + h[2, 2]
     return (h[0, 0] * x + h[0, 1] * y + h[0, 2]) / w, (h[1, 0] * x + h[1, 1] * y + h[1, 2]) / w
 
 
 def corner_motion(h: np.ndarray, size: tuple[int, int]) -> float:
-    """Root mean square displacement of a 5x5 grid of points over a frame (height, width), pixels."""
+    """Root mean square displacement of a 5x5 grid of points in a frame (height, width), pixels."""
     y, x = np.meshgrid(np.linspace(0, size[0] - 1, 5), np.linspace(0, size[1] - 1, 5), indexing="ij")
     u, v = apply(h, x, y)
     return float(np.sqrt(np.mean((u - x) ** 2 + (v - y) ** 2)))
@@ -47,9 +47,9 @@ def positions(
     flow: Tensor | None = None,
     device: torch.device | str = "cpu",
 ) -> tuple[Tensor, Tensor]:
-    """Where pixels of rows top..bottom, columns left..right are read: (x, y), each (rows, columns) float32.
+    """Positions (x, y) that the pixels of rows top..bottom, columns left..right read, each (rows, columns) float32.
 
-    flow  (2, H, W) displacement (dx, dy) on top of the homography, pixels of the moving frame
+    flow  (2, H, W) displacement (dx, dy) added to the homography, pixels of the moving frame
     """
     y = torch.arange(top, bottom, dtype=torch.float64, device=device)[:, None]
     x = torch.arange(left, right, dtype=torch.float64, device=device)[None]
@@ -62,7 +62,7 @@ def positions(
 
 
 def sample(image: Tensor, x: Tensor, y: Tensor, mode: str = "bicubic") -> Tensor:
-    """(C, H, W) float at positions (x, y) in pixels; outside, the nearest pixel. Returns (C, *x.shape)."""
+    """Bilinear samples of (C, H, W) at positions (x, y) in pixels; outside, the nearest pixel. Returns (C, *x.shape)."""
     h, w = image.shape[-2:]
     grid = torch.stack([(2 * x + 1) / w - 1, (2 * y + 1) / h - 1], -1)
     grid = grid.reshape(1, -1, x.shape[-1], 2) if x.dim() > 1 else grid.reshape(1, 1, -1, 2)
@@ -71,20 +71,20 @@ def sample(image: Tensor, x: Tensor, y: Tensor, mode: str = "bicubic") -> Tensor
 
 
 def inside(x: Tensor, y: Tensor, size: tuple[int, int]) -> Tensor:
-    """Which positions lie in a frame of (height, width), up to half a pixel of its border."""
+    """Mask of positions inside a frame of (height, width), with half a pixel of tolerance at the border."""
     return (x >= -0.5) & (x <= size[1] - 0.5) & (y >= -0.5) & (y <= size[0] - 0.5)
 
 
 def common_area(transforms: list[np.ndarray], size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """(top, bottom, left, right) of a rectangle that every frame sees; empty (bottom <= top) when there is none.
+    """(top, bottom, left, right) of a rectangle covered by every frame; empty (bottom <= top) when there is none.
 
-    Shifts give the exact rectangle. Others are shrunk side by side until every border pixel is seen.
+    For translations the rectangle is exact; otherwise it is reduced side by side until every border pixel is covered.
     """
     h, w = size
     top, bottom, left, right = 0, h, 0, w
 
     def missing(xs: np.ndarray, ys: np.ndarray) -> float:
-        """Share of positions that some frame does not see."""
+        """Share of positions that at least one frame does not cover."""
         bad = np.zeros(np.broadcast(xs, ys).shape, bool)
         for t in transforms:
             u, v = apply(t, xs, ys)
@@ -115,7 +115,7 @@ def _until(
     rows: np.ndarray,
     columns: np.ndarray,
 ) -> int:
-    """How many lines of a side are wholly unseen, so that they go at once."""
+    """Number of lines at a side that are not covered at all, so that they are removed in one step."""
     top, bottom, left, right = box
     limit = (bottom - top if side < 2 else right - left) - 1
     step = 1
@@ -129,7 +129,7 @@ def _until(
 
 
 def shift(x: Tensor, down: float, right: float) -> Tensor:
-    """(N, C, H, W) moved by so many pixels, bilinearly."""
+    """(N, C, H, W) shifted by a subpixel translation, bilinear interpolation."""
     h, w = x.shape[-2:]
     for dim, by, n in ((-2, down, h), (-1, right, w)):
         at = torch.arange(n, dtype=torch.float64, device=x.device) - by
@@ -141,7 +141,7 @@ def shift(x: Tensor, down: float, right: float) -> Tensor:
 
 
 def displace(x: Tensor, field: Tensor) -> Tensor:
-    """(N, C, H, W) read at every pixel plus a displacement (N, 2, H, W) of (x, y), pixels, bilinearly."""
+    """(N, C, H, W) read at every pixel plus a displacement (N, 2, H, W) of (x, y), pixels, bilinear interpolation."""
     h, w = x.shape[-2:]
     y, z = torch.meshgrid(torch.arange(h).to(x), torch.arange(w).to(x), indexing="ij")
     grid = torch.stack([(2 * (z + field[:, 0]) + 1) / w - 1, (2 * (y + field[:, 1]) + 1) / h - 1], -1)

@@ -1,4 +1,4 @@
-"""What the recipes of the HDR domain-adaptation paper share.
+"""Settings shared by the recipes of the HDR domain-adaptation paper.
 
 Source: Chubarau et al. 2024, doi:10.48550/arXiv.2405.00670; settings of train_da.py, HDR-IQA-dom-adapt abbf42b
 """
@@ -9,13 +9,13 @@ from typing import Any
 
 from hdrq.records import Recipe
 
-PAPER = {"align": "deep-coral", "per": "epoch"}  # where the paper differs from its program
+PAPER = {"align": "deep-coral", "per": "epoch"}  # settings in which the paper differs from its program
 PAPER_PRETRAINING = {"epochs": 50, "loss": {"mae": 1.0, "rank": 1.0, "pearson": 1.0}}
 RETRAINED_PIEAPP = {"order": "dist-ref", "gate": "sigmoid", "intake": "imagenet"}
 
 
 def pretrained(name: str, net: str, **changes: Any) -> Recipe:
-    """A network trained on sRGB code of KADID-10k from ImageNet weights, as a start for HDR."""
+    """Recipe of a network trained on sRGB code of KADID-10k from ImageNet weights, as initial weights for HDR."""
     settings = {
         "encoding": "srgb",
         "white": "sdr",
@@ -33,7 +33,7 @@ def pretrained(name: str, net: str, **changes: Any) -> Recipe:
 
 
 def adapted(name: str, configuration: str, fits: tuple[str, ...] = (), **changes: Any) -> Recipe:
-    """VTAMIQ adapted from KADID-10k on SDR displays to another domain."""
+    """Recipe that adapts VTAMIQ from KADID-10k on SDR displays to another domain."""
     settings = {
         "options": {"scales": 1},
         "start": "vtamiq-srgb",

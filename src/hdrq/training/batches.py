@@ -1,5 +1,7 @@
-"""Batches of a training. A batch depends on the seed, the epoch and its number only, so that a resumed training
-sees the same images."""
+"""Batches of training images.
+
+A batch depends only on the seed, the epoch and its number, so that a resumed training sees the same images.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +23,12 @@ from hdrq.training.display_augmentation import DISPLAYS, displayed_code
 from hdrq.training.image_cache import ImageCache, tensor
 from hdrq.training.settings import Settings
 
-_AHEAD = 2  # batches prepared on a thread while the network computes
+_PREFETCH = 2  # batches prepared in a background thread while the network computes
 
 
 @dataclass(frozen=True)
 class Item:
-    """A test image with its reference and label; label None: unlabelled."""
+    """A test image with its reference and label; label None means unlabelled."""
 
     dist: str
     ref: str | None
@@ -37,7 +39,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Batch:
-    """Code of test images and references: (B, N, 3, p, p) patches with places and scales, or (B, 3, h, w)."""
+    """Code of test and reference images: (B, N, 3, p, p) patches with positions and scales, or (B, 3, h, w)."""
 
     dist: Tensor
     ref: Tensor | None
@@ -53,7 +55,7 @@ class Batch:
 
 
 def generator(*key: int) -> torch.Generator:
-    """A random generator whose state depends on the key alone."""
+    """A random generator whose state depends only on the key."""
     state = 0x9E3779B97F4A7C15
     for part in key:
         state = (state ^ (part + 0x7F4A7C15)) * 0xBF58476D1CE4E5B9 & 0xFFFFFFFFFFFFFFFF
@@ -64,7 +66,7 @@ def generator(*key: int) -> torch.Generator:
 class BatchLoader:
     """Batches of the items of one domain.
 
-    rank, world  number of this process and of all processes; each takes its share of every batch
+    rank, world  index of this process and number of processes; each process computes its share of every batch
     """
 
     def __init__(
@@ -88,11 +90,11 @@ class BatchLoader:
         ).tolist()
 
     def steps(self) -> int:
-        """Number of batches in an epoch; an incomplete last one is left out, unless it is the only one."""
+        """Number of batches in an epoch; an incomplete last batch is dropped, unless it is the only one."""
         return max(1, len(self.items) // self.settings.batch)
 
     def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """Batches of an epoch from number `start` on, prepared ahead on a thread."""
+        """Batches of an epoch from number `start` on, prepared in a background thread."""
         order, size = self.order(epoch), min(self.settings.batch, len(self.items))
         numbers = range(start, self.steps())
         mine = slice(self.rank * size // self.world, (self.rank + 1) * size // self.world)
@@ -102,18 +104,18 @@ class BatchLoader:
             return self.batch([self.items[i] for i in chosen], (epoch, number), mine)
 
         with ThreadPoolExecutor(1, thread_name_prefix="hdrq-batches") as pool:
-            waiting = [pool.submit(make, n) for n in numbers[:_AHEAD]]
+            waiting = [pool.submit(make, n) for n in numbers[:_PREFETCH]]
             for n in numbers:
                 yield waiting.pop(0).result()
-                if n + _AHEAD in numbers:
-                    waiting.append(pool.submit(make, n + _AHEAD))
+                if n + _PREFETCH in numbers:
+                    waiting.append(pool.submit(make, n + _PREFETCH))
 
     def batch(
         self, items: Sequence[Item], key: tuple[int, int] | None, mine: slice = slice(None), repeat: int = 0
     ) -> Batch:
-        """One batch; key None is for validation: no flips, the mean display, whole images in place of crops.
+        """One batch; key None is for validation: no flips, the mean display, whole images instead of crops.
 
-        repeat  another number samples other patches of the same items
+        repeat  a different number samples different patches of the same items
         """
         base = (self.settings.seed, self.salt, *(key or ()))
         light = generator(*base, 1) if key is not None else None  # one display for the whole batch
@@ -123,7 +125,7 @@ class BatchLoader:
             random = generator(*base, 2, number) if key is not None else None
             if light is not None and state is not None:
                 light.set_state(state)
-            parts.append(self._one(items[number], random, light, repeat))
+            parts.append(self._load(items[number], random, light, repeat))
         chosen = [items[i] for i in range(len(items))[mine]]
         known = all(i.label is not None for i in chosen)
         label = torch.tensor([i.label for i in chosen], dtype=torch.float32) if known else None
@@ -140,7 +142,7 @@ class BatchLoader:
             else torch.stack([p.scale for p in parts if p.scale is not None]),
         )
 
-    def _one(
+    def _load(
         self, item: Item, random: torch.Generator | None, light: torch.Generator | None, repeat: int
     ) -> Batch:
         settings = self.settings
@@ -156,7 +158,7 @@ class BatchLoader:
                 raise PixelError(
                     f"{item.dist} is {w}x{h}, smaller than the crop of {settings.crop}; add --set crop={min(h, w)}"
                 )
-            y, x = (_pick(n - s, random) for n, s in zip((h, w), side))
+            y, x = (_position(n - s, random) for n, s in zip((h, w), side))
             arrays = [a[:, y : y + side[0], x : x + side[1]] for a in arrays]
         stack = torch.stack([tensor(a) for a in arrays])
         if settings.input == "resized":
@@ -171,7 +173,7 @@ class BatchLoader:
         return self._patches(code, random, repeat)
 
     def _check_display(self, item: Item) -> None:
-        """PixelError where a file of light is shown on a display of code, or the other way round."""
+        """Raise PixelError where linear images are shown on a display of code, or code on a display of light."""
         if (
             self.display not in DISPLAYS
             or self.images.holds_light(item.dist) == DISPLAYS[self.display].reads_light
@@ -204,14 +206,14 @@ class BatchLoader:
 
 
 def _resized(stack: Tensor, settings: Settings, random: torch.Generator | None) -> Tensor:
-    """Images resized to the size of the settings; in training larger by a margin, then cropped."""
+    """Images resized to the size in the settings; in training larger by a margin and then cropped."""
     size = (settings.crop, round(settings.aspect * settings.crop))
     margin = settings.margin if random is not None else 0
     stack = linear_resize(stack, (size[0] + margin, size[1] + margin))
-    y, x = (_pick(margin, random) for _ in size)
+    y, x = (_position(margin, random) for _ in size)
     return stack[..., y : y + size[0], x : x + size[1]]
 
 
-def _pick(room: int, random: torch.Generator | None) -> int:
-    """A position in 0..room; the middle without a generator."""
+def _position(room: int, random: torch.Generator | None) -> int:
+    """A random position in 0..room; the middle without a generator."""
     return room // 2 if random is None else int(torch.randint(room + 1, (), generator=random))

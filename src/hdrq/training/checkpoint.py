@@ -1,4 +1,4 @@
-"""What a training writes: checkpoints to resume from, the best weights, a log of measurements with its plot."""
+"""Files written by a training: checkpoints to resume from, the best weights, and a log of measurements with its plot."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LAST, BEST, LOG, PLOT = "last.pt", "best.pt", "metrics.csv", "curves.png"
 
 @dataclass(frozen=True)
 class Step:
-    """One optimisation step; `seconds` include the wait for its batch."""
+    """One optimisation step; `seconds` includes the wait for its batch."""
 
     epoch: int
     step: int
@@ -29,7 +29,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Validation:
-    """Agreement with the labels of held-out items; `predicted` are in the order of the items."""
+    """Agreement with the labels of the held-out items; `predicted` is in the order of the items."""
 
     epoch: int
     step: int
@@ -42,7 +42,7 @@ class Validation:
 
 @dataclass(frozen=True)
 class Saved:
-    """A file was written."""
+    """A file has been written."""
 
     path: Path
 
@@ -52,7 +52,7 @@ Record = Step | Validation | Saved
 
 @dataclass
 class Progress:
-    """The next step is number `step` of `epoch`; `done` steps are behind, in stage `stage` of the schedule."""
+    """The next step is step `step` of `epoch`; `done` steps are finished, in stage `stage` of the schedule."""
 
     epoch: int = 0
     step: int = 0
@@ -70,7 +70,7 @@ def save(folder: Path, digest: str, progress: Progress, parts: dict[str, Any]) -
 
 
 def load(folder: Path, digest: str) -> dict[str, Any] | None:
-    """The state in last.pt, None where there is none; UsageError where it belongs to other settings."""
+    """The state in last.pt, or None without that file. Raises UsageError where it belongs to other settings."""
     path = folder / LAST
     if not path.exists():
         return None
@@ -94,13 +94,13 @@ def save_best(folder: Path, digest: str, values: dict[str, Any], seen: Validatio
 
 
 def load_best(folder: Path, part: str = "module") -> dict[str, Any]:
-    """The weights of best.pt, or with part="seen" the agreement measured with them."""
+    """The weights in best.pt, or with part="seen" the agreement measured with them."""
     held = torch.load(folder / BEST, map_location="cpu", weights_only=True)
     return dict(held.get(part, {}))
 
 
 class TrainingLog:
-    """metrics.csv: one row a record; rows after step `done` are removed, so that a resumed training repeats none."""
+    """metrics.csv, one row per record. Rows after step `done` are removed, so that a resumed training repeats none."""
 
     COLUMNS = ("kind", "epoch", "step", "loss", "aligned", "rate", "srocc", "plcc", "mae")
 
@@ -131,7 +131,7 @@ class TrainingLog:
             self.board.flush()
 
     def plot(self, path: Path) -> None:
-        """Loss and agreement over the steps, as PNG. No pyplot: the caller's backend stays as it is."""
+        """Plot loss and agreement over the steps as PNG, without pyplot, so that the caller's backend is not changed."""
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
@@ -156,7 +156,7 @@ class TrainingLog:
 
 
 def tensorboard_writer(folder: Path, done: int) -> Any:
-    """A writer for TensorBoard that discards what it holds after step `done`; MissingPart without the package."""
+    """A TensorBoard writer that discards events after step `done`. Raises MissingPart without the package."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""Which settings a training gets: those of a recipe, or of fine-tuning, with the changes that were asked for."""
+"""Choose the settings of a training: those of a recipe or of fine-tuning, with the overrides of the user."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from hdrq.scoring.request import Request, parse
 from hdrq.training.settings import Settings, adjust, from_recipe, reduced
 from hdrq.training.start_weights import with_start_options
 
-_LOOKED_AT = 20  # images whose size is read to choose the crop
+_SIZED = 20  # images whose size is read to choose the crop
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What a user asks of a training; see hdrq.training.train.train."""
+    """The arguments of a training; see hdrq.training.train.train."""
 
     recipe: str = ""
     variant: str = ""
@@ -43,7 +43,7 @@ class Asked:
 
     @property
     def better(self) -> str:
-        """Direction of the scores where the dataset does not state it."""
+        """Direction of the subjective scores where the dataset does not state it."""
         return "lower" if self.lower else "higher"
 
 
@@ -63,9 +63,9 @@ def settings_for(asked: Asked) -> tuple[str, Settings, list[str]]:
 
 
 def fine_tunes(asked: Asked) -> bool:
-    """Whether a network with weights is fine-tuned, rather than trained by a recipe.
+    """Whether a network with weights is fine-tuned instead of trained by a recipe.
 
-    That is so where weights are named, for images and scores of one's own, and for networks without a recipe.
+    This is so where weights are named, for the user's own images and scores, and for networks without a recipe.
     """
     if not asked.metric or asked.align or asked.target:
         return False
@@ -87,7 +87,7 @@ def _recipes_of(net: str) -> list[str]:
 
 
 def fitting_recipe(asked: Asked) -> str:
-    """The recipe that trains a network on a dataset, with domain adaptation or without."""
+    """The recipe that trains a network on a dataset, with or without domain adaptation."""
     net = _net_of(parse(asked.metric)) if asked.metric else _default_net()
     known = _recipes_of(net)
     if not known:
@@ -107,12 +107,12 @@ def fitting_recipe(asked: Asked) -> str:
 
 
 def _default_net() -> str:
-    """The network of the recipe that calls itself the default."""
+    """The network of the recipe that is marked as the default."""
     return next(str(r.net) for r in (find("recipe", n) for n in names("recipe")) if "default" in r.fits)
 
 
 def _of_recipe(recipe: Recipe, asked: Asked) -> Settings:
-    """Settings of a recipe for the datasets asked for: display and labels follow what those hold."""
+    """Settings of a recipe for the requested datasets: display and labels follow from what those contain."""
     changes: dict[str, Any] = {}
     base = from_recipe(recipe, {}, asked.variant)
     if asked.metric and (request := parse(asked.metric)):
@@ -128,10 +128,10 @@ def _of_recipe(recipe: Recipe, asked: Asked) -> Settings:
         changes["align"] = asked.align
     if asked.dataset and asked.dataset != base.source:
         changes |= {"source": asked.dataset, "source_subset": "", "held_subset": ""}
-        changes |= _suited(asked.dataset, "source", base.source_display, base.labels)
+        changes |= _for_dataset(asked.dataset, "source", base.source_display, base.labels)
     if asked.target and asked.target != base.target:
         changes |= {"target": asked.target}
-        changes |= _suited(asked.target, "target", base.target_display, base.target_labels)
+        changes |= _for_dataset(asked.target, "target", base.target_display, base.target_labels)
     elif asked.dataset and not asked.target and base.target and base.target == base.source:
         changes |= {"target": asked.dataset}
     settings = from_recipe(recipe, changes, asked.variant, asked.small)
@@ -140,8 +140,8 @@ def _of_recipe(recipe: Recipe, asked: Asked) -> Settings:
     return with_start_options(settings, given) if settings.start else settings
 
 
-def _suited(dataset: str, domain: str, display: str, labels: str) -> dict[str, Any]:
-    """Display, part and labels for another dataset than that of the recipe."""
+def _for_dataset(dataset: str, domain: str, display: str, labels: str) -> dict[str, Any]:
+    """Display, subset and labels for a dataset other than that of the recipe."""
     card: Dataset = find("dataset", dataset.split("+")[0])
     key = "labels" if domain == "source" else "target_labels"
     found: dict[str, Any] = {f"{domain}_subset": "hdr" if "hdr" in card.subsets else ""}
@@ -159,10 +159,10 @@ def _suited(dataset: str, domain: str, display: str, labels: str) -> dict[str, A
 
 
 def _fine_tuning(asked: Asked) -> tuple[Settings, list[str]]:
-    """Settings that fine-tune a network on images and scores: everything but the data comes from its weights."""
+    """Settings that fine-tune a network on images and scores: everything except the data comes from its weights."""
     request = parse(asked.metric)
     net = _net_of(request)
-    light, side, holds = _looked_at(asked)
+    light, side, holds = _first_images(asked)
     if request.stages:
         encoding = request.stages[-1]
     elif request.weights:
@@ -209,13 +209,13 @@ def _fine_tuning(asked: Asked) -> tuple[Settings, list[str]]:
 
 
 def _given_options(asked: Asked) -> dict[str, Any]:
-    """Build options among the settings of the user."""
+    """The build options among the user's settings."""
     only = {k: v for k, v in dict(asked.settings).items() if k.startswith("options.")}
     return dict(adjust(Settings("", options={}), only).options) if only else {}
 
 
 def _encoding_for(net: str, light: bool) -> str:
-    """The code that a network's own weights read, for light or for SDR code."""
+    """The code that a network's published weights read, for linear images or for SDR code."""
     if not light:
         try:
             default_weights(net, "srgb")
@@ -226,12 +226,12 @@ def _encoding_for(net: str, light: bool) -> str:
     return native if find("encoding", native).absolute else "pu21"
 
 
-def _looked_at(asked: Asked) -> tuple[bool, int, str]:
-    """(whether the dataset holds light, smallest side of its first images, the file looked at)."""
+def _first_images(asked: Asked) -> tuple[bool, int, str]:
+    """(whether the dataset holds linear light, smallest side of its first images, path of the first)."""
     dataset: Dataset = find("dataset", asked.dataset.split("+")[0])
     light, side, first = False, 10**9, ""
     for number, pair in enumerate(dataset.pairs(locate(dataset, asked.data))):
-        if number == _LOOKED_AT:
+        if number == _SIZED:
             break
         image = io.read(str(pair.dist))
         first = first or str(pair.dist)

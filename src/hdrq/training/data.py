@@ -1,4 +1,4 @@
-"""From the subjective scores of a dataset to labelled items, with scenes held out."""
+"""Labelled items from the subjective scores of a dataset, with scenes held out for validation."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ PIPELINES: dict[str, Callable[[Labels, bool], Labels]] = {
     "span": lambda v, higher: v if higher else 1 - v,
     "percent": lambda v, higher: 100 * (v if higher else 1 - v),
 }
-_SPANNED = ("span", "percent")  # relative to the ends of the scale instead of those of the scores at hand
-_FEWEST = 2  # images held out, below which there is no correlation
+_SPANNED = ("span", "percent")  # relative to the ends of the scale instead of the range of the given scores
+_FEWEST = 2  # held-out images needed for a correlation
 
 
 def items_of(name: str, subset: str, data: Path | None, labels: str, better: str = "") -> list[Item]:
-    """Every image of a dataset, or of several: "tid2013+kadid"; labels "" leaves them without one.
+    """Every image of a dataset, or of several: "tid2013+kadid". With labels "" the items have no label.
 
     better  direction of the subjective scores, where the dataset does not state it
     """
@@ -45,7 +45,7 @@ def items_of(name: str, subset: str, data: Path | None, labels: str, better: str
             for i in items_of(one, subset, data, labels, better)
         ]
     dataset: Dataset = find("dataset", name)
-    _fits(labels, dataset)
+    _check_labels(labels, dataset)
     pairs = list(dataset.pairs(locate(dataset, data), subset or None))
     if labels in _SPANNED:
         if dataset.span is None:
@@ -57,8 +57,8 @@ def items_of(name: str, subset: str, data: Path | None, labels: str, better: str
     return labelled(pairs, labels, (dataset.better or better) != "lower")
 
 
-def _fits(labels: str, dataset: Dataset) -> None:
-    """UsageError for labels that need another scale than the dataset has."""
+def _check_labels(labels: str, dataset: Dataset) -> None:
+    """Raise UsageError where labels need another scale than that of the dataset."""
     if labels and labels not in PIPELINES:
         raise UsageError(f"there are no labels '{labels}'; use one of {', '.join(PIPELINES)}")
     in_jod = "JOD" in dataset.scale
@@ -73,7 +73,7 @@ def _fits(labels: str, dataset: Dataset) -> None:
 
 
 def labelled(pairs: Sequence[Pair], labels: str, higher: bool) -> list[Item]:
-    """Items of pairs with labels made of their scores; pairs without a score are left out.
+    """Items with labels computed from the scores of pairs; pairs without a score are skipped.
 
     labels  "" keeps all pairs, unlabelled
     """
@@ -98,7 +98,7 @@ def labelled(pairs: Sequence[Pair], labels: str, higher: bool) -> list[Item]:
 
 
 def hold_out_scenes(items: Sequence[Item], share: float, seed: int) -> tuple[list[Item], list[Item]]:
-    """(items to train on, items held out): whole scenes, so that no reference is on both sides."""
+    """(training items, held-out items). Whole scenes are held out, so that no reference is in both parts."""
     scenes = sorted({i.scene for i in items})
     count = round(share * len(scenes))
     if share > 0 and len(scenes) > 1:
@@ -112,7 +112,7 @@ def hold_out_scenes(items: Sequence[Item], share: float, seed: int) -> tuple[lis
 def data_of(
     settings: Settings, data: Path | None, better: str = ""
 ) -> tuple[list[Item], list[Item], list[Item]]:
-    """(source, held out, target), checked: references where the network compares, labels that differ."""
+    """(source, held out, target). Checks that references exist where the network needs them, and that labels differ."""
     if not settings.source:
         raise UsageError("name a dataset to train on with --dataset; see: hdrq list datasets")
     source = items_of(settings.source, settings.source_subset, data, settings.labels, better)
@@ -132,15 +132,15 @@ def data_of(
         target = [i for i in target if i.scene not in kept]
     if not settings.target_labels:
         target = [replace(i, label=None) for i in target]
-    _differ(source, held_out, settings)
+    _check_scores_differ(source, held_out, settings)
     return source, held_out, target
 
 
 def _paired(items: Sequence[Item], settings: Settings, dataset: str) -> list[Item]:
-    """Items as the network reads them: without references, or every one with a reference.
+    """Items in the form that the network reads: all without references, or all with a reference.
 
-    Images of an unlabelled dataset without references are compared with themselves: their features are what
-    domain adaptation needs.
+    Images of an unlabelled dataset without references are compared with themselves, because domain adaptation uses
+    only their features.
     """
     if not compares(settings.net):
         return [replace(i, ref=None) for i in items]
@@ -160,8 +160,8 @@ def compares(net: str) -> bool:
     return net not in names("metric") or find("metric", net).card.reference is not None
 
 
-def _differ(source: Sequence[Item], held_out: Sequence[Item], settings: Settings) -> None:
-    """UsageError where training or validation could not mean anything."""
+def _check_scores_differ(source: Sequence[Item], held_out: Sequence[Item], settings: Settings) -> None:
+    """Raise UsageError where training or validation would be meaningless."""
     if len({i.label for i in source}) < 2:
         raise UsageError(
             f"all {len(source)} images to train on have the same score; training needs different ones"

@@ -1,4 +1,4 @@
-"""Losses of QD-net besides that of its scores: a code near the prior, and images reconstructed from content and quality.
+"""Losses of QD-net besides that of its scores: divergence of the quality code from its prior, and reconstruction.
 
 Source: Wang et al. 2021; the paper does not give the weights of the terms.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def with_partners(items: Sequence[Item]) -> list[Item]:
-    """Items whose reference is the next image of the same scene: same content, another quality."""
+    """Items whose reference is the next image of the same scene: same content, different quality."""
     scenes: dict[str, list[Item]] = {}
     for item in items:
         scenes.setdefault(item.scene, []).append(item)
@@ -33,8 +33,8 @@ def disentangling_loss(
     """(scores of x (B,), no features, the weighted sum of the terms).
 
     kl     divergence of the quality code's posterior from N(0, I), per image
-    same   |x - G(z, n)|, mean over values: reconstructed from its own quality z and content n
-    moved  |partner - G(z of the partner, n)|: the content of x at the partner's quality
+    same   mean of |x - G(z, n)|: x reconstructed from its own quality code z and content n
+    moved  mean of |partner - G(z of the partner, n)|: the content of x with the quality code of the partner
     """
     code, other = net.encode(x), net.encode(partner)
     z, away = (c.mean + torch.randn_like(c.mean) * (c.log_variance / 2).exp() for c in (code, other))

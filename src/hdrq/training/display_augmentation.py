@@ -1,4 +1,4 @@
-"""Displays that show the training images, drawn at random for every batch.
+"""Display augmentation: training images are shown on a random display, drawn for every batch.
 
 Source: Chubarau et al. 2024 (HDR domain adaptation), training configuration: an SDR display of N(100, 10) cd/m²
 and an HDR-like one of N(5000, 500), both in ambient light of N(100, 25) lux.
@@ -21,12 +21,12 @@ _MOST_LUX = 25_000.0
 
 @dataclass(frozen=True)
 class DisplayDistribution:
-    """Normal distributions of the peak luminance and the ambient light of a display.
+    """Normal distributions of a display's peak luminance and ambient light.
 
-    peak, peak_sd        cd/m²; 0 where images are not shown but used as they are
+    peak, peak_sd        cd/m²; 0 where the pixel values are used without a display
     contrast             black is peak / contrast
     ambient, ambient_sd  lux
-    eotf                 of the code; "linear" for relative light, which `divide` scales to 0..1
+    eotf                 of the code; "linear" for relative light, which is divided by `divide` to give 0..1
     reads_light          whether the images hold light rather than code
     """
 
@@ -41,7 +41,7 @@ class DisplayDistribution:
     reads_light: bool = False
 
     def draw(self, random: torch.Generator | None) -> Display:
-        """One display; the mean one without a generator. Ambient light is drawn first, as in the authors' program."""
+        """Draw a display; without a generator, the mean display. Ambient light is drawn first, as in the authors' program."""
         first, second = torch.randn(2, generator=random).tolist() if random is not None else (0.0, 0.0)
         lux = min(max(self.ambient + self.ambient_sd * first, 0.0), _MOST_LUX)
         peak = max(self.peak + self.peak_sd * second, 1.0)
@@ -61,7 +61,7 @@ DISPLAYS: dict[str, DisplayDistribution] = {
 
 
 def displayed_code(pixels: Tensor, display: str, encoding: str, random: torch.Generator | None) -> Tensor:
-    """Code that the network reads of stored pixels (N, C, H, W): shown on a display, then encoded."""
+    """Code that the network reads, from stored pixels (N, C, H, W): shown on a display, then encoded."""
     if display not in DISPLAYS:
         raise UsageError(f"there is no training display '{display}'; use one of {', '.join(DISPLAYS)}")
     if display == "code":

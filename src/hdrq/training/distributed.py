@@ -1,4 +1,4 @@
-"""Training in several processes: `torchrun -m hdrq train ...`. In one process every method is the identity."""
+"""Training in several processes: `torchrun -m hdrq train ...`. In a single process every method is the identity."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 
 class Processes:
-    """This process among those of one training.
+    """This process among the processes of one training.
 
-    Each takes its share of every batch; outputs are gathered, so that losses over pairs and covariances are
-    those of the whole batch, and the gradient is that of one process with the same batch. Dropout draws other
-    masks in every process, so that a network with dropout does not give the same digits as in one process.
+    Each process computes its share of every batch. Outputs are gathered, so that losses over pairs and covariances are
+    those of the whole batch, and gradients equal those of one process with the same batch. Dropout masks differ between
+    processes, so a network with dropout does not give identical numbers to training in one process.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Processes:
         return self.rank == 0
 
     def average_gradients(self, module: nn.Module) -> None:
-        """Replace the gradients by their mean over all processes, in one exchange."""
+        """Replace the gradients by their mean over all processes, in one all-reduce."""
         if not self.active:
             return
         grads = [p.grad for p in module.parameters() if p.grad is not None]
@@ -44,7 +44,7 @@ class Processes:
             start += g.numel()
 
     def broadcast(self, value: Any) -> Any:
-        """The value of the main process, such as when to stop."""
+        """The value of the main process, for example whether to stop."""
         if not self.active:
             return value
         held = [value]
@@ -52,7 +52,7 @@ class Processes:
         return held[0]
 
     def gather(self, x: Tensor) -> Tensor:
-        """The rows of all processes in order of rank; gradients return to the process of each row."""
+        """The rows of all processes in order of rank; gradients are returned to the process of each row."""
         if not self.active:
             return x
         gathered: Any = _Gather.apply(x)

@@ -1,4 +1,4 @@
-"""Distance between two domains in a network's features, as training losses: CORAL, MMD, and an adversary."""
+"""Domain adaptation losses: the distance between two domains in feature space by CORAL, MMD or an adversary."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _covariance(x: Tensor) -> Tensor:
 
 
 def scatter(x: Tensor) -> Tensor:
-    """Centred scatter matrix (d, d) of rows scaled jointly to [0, 1]; not divided by their number."""
+    """Centred scatter matrix (d, d) of rows scaled jointly to [0, 1]; not divided by the number of rows."""
     x = x - x.min()
     x = x / (x.max() + 1e-9)
     centred = x.mean(0) - x
@@ -32,10 +32,10 @@ def scatter(x: Tensor) -> Tensor:
 
 
 class Coral:
-    """CORAL as the HDR domain-adaptation program computes it: ||Ss - St|| / d of `scatter`, optionally smoothed.
+    """CORAL as computed by the HDR domain-adaptation program: ||Ss - St|| / d of `scatter`, optionally smoothed.
 
-    ema  weight of the new scatter matrix in a running average; 1 for no memory. The program divides a smoothed
-         difference by the number of rows (`divisor="rows"`), an error; "features" is the paper's d.
+    ema  weight of the new scatter matrix in a running average; 1 for no average. The program divides a smoothed
+         difference by the number of rows (`divisor="rows"`), which is an error; "features" is the d of the paper.
     Source: Chubarau et al. 2024, HDR-IQA-dom-adapt abbf42b.
     """
 
@@ -62,7 +62,7 @@ class Coral:
 
 
 def mmd(source: Tensor, target: Tensor, bandwidths: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0, 4.0)) -> Tensor:
-    """Maximum mean discrepancy with Gaussian kernels around the median distance.
+    """Maximum mean discrepancy with Gaussian kernels whose bandwidths are multiples of the median distance.
 
     Source: Gretton et al., JMLR 2012; multi-kernel form of Long et al., ICML 2015.
     """
@@ -89,7 +89,7 @@ class _Reverse(torch.autograd.Function):
 
 
 class Adversary(nn.Module):
-    """A small classifier that tells the domains apart, behind a gradient reversal.
+    """A small classifier of the domains behind a gradient reversal layer.
 
     Source: Ganin & Lempitsky, ICML 2015.
     """
@@ -99,14 +99,14 @@ class Adversary(nn.Module):
         self.guess = nn.Sequential(nn.Linear(features, hidden), nn.ReLU(), nn.Linear(hidden, 1))
 
     def forward(self, source: Tensor, target: Tensor) -> Tensor:
-        """Binary cross-entropy; the classifier minimises it, the features maximise it."""
+        """Binary cross-entropy, minimised by the classifier and maximised by the features."""
         rows = _Reverse.apply(torch.cat([source, target]))
         truth = torch.cat([torch.zeros(len(source)), torch.ones(len(target))]).to(rows)
         return nn.functional.binary_cross_entropy_with_logits(self.guess(rows).squeeze(1), truth)
 
 
 class Alignment(nn.Module):
-    """Distance between two domains, with its own memory or parameters."""
+    """Distance between two domains, with its running averages or parameters."""
 
     def __init__(self, kind: str, ema: float, features: int) -> None:
         super().__init__()
@@ -124,12 +124,12 @@ class Alignment(nn.Module):
 
     @classmethod
     def of(cls, settings: Settings) -> Alignment:
-        """The loss that settings ask for, over the features of their network."""
+        """The loss that the settings choose, over the features of their network."""
         shelf: Net = find("net", settings.net)
         return cls(settings.align, settings.align_ema, shelf.features(settings.options))
 
     def group(self, rate: float) -> list[dict[str, Any]]:
-        """Its own parameters, for the optimiser."""
+        """Its parameters, as a group for the optimiser."""
         parameters = list(self.parameters())
         return [{"params": parameters, "lr": rate}] if parameters else []
 

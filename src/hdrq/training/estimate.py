@@ -1,4 +1,4 @@
-"""What a training needs: data, parameters, time and memory, from one step that is really computed."""
+"""Estimate of data, parameters, time and memory of a training, from one step that is actually computed."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ from hdrq.training.plan import Plan
 from hdrq.training.settings import Settings
 from hdrq.training.supervised import steps_per_epoch
 
-_STATE = 16  # bytes of a parameter in training: its value, its gradient and AdamW's two moments, float32
+_STATE = 16  # bytes per parameter in training: value, gradient and the two moments of AdamW, float32
 
 
 def estimate(made: Plan, device: torch.device) -> list[str]:
-    """Lines on the data, the size of the network, time and memory. One item of each part goes through the network,
-    so that what fails in training fails here."""
+    """Lines on the data, the size of the network, time and memory.
+
+    One item of each part is passed through the network, so that errors of training appear here.
+    """
     settings = made.settings
     parts = (made.source, made.held_out, made.target)
     found = ", ".join(
@@ -59,7 +61,7 @@ def estimate(made: Plan, device: torch.device) -> list[str]:
 def _one_step(
     settings: Settings, items: list[Item], display: str, device: torch.device, again: bool = True
 ) -> tuple[float, int]:
-    """(seconds, bytes of GPU memory) of one item, forward and backward, the second time."""
+    """(seconds, bytes of GPU memory) of forward and backward of one item, measured on the second pass."""
     with tempfile.TemporaryDirectory() as folder:
         loader = BatchLoader(settings, items[:1], display, ImageCache(Path(folder)))
         batch = loader.batch(items[:1], (0, 0)).to(device)

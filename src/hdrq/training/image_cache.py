@@ -1,4 +1,4 @@
-"""Images decoded once into files that are mapped into memory, so that an epoch needs no decoding."""
+"""Images decoded once into memory-mapped files, so that an epoch decodes nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hdrq.records import BT709
 
 
 class ImageCache:
-    """A folder of decoded images: code as 8 or 16-bit integers, light as float32 (BT.709)."""
+    """A folder of decoded images: code as 8- or 16-bit integers, light as float32 (BT.709)."""
 
     def __init__(self, folder: Path) -> None:
         try:
@@ -35,7 +35,7 @@ class ImageCache:
         return self.folder / (hashlib.sha256(key.encode()).hexdigest()[:24] + ".npy")
 
     def get(self, path: str | Path) -> np.ndarray:
-        """(3, H, W), mapped: uint8 or uint16 code, or float32 light. Grey images get three channels."""
+        """(3, H, W), memory-mapped: uint8 or uint16 code, or float32 light. Greyscale images get three channels."""
         place = self._place(Path(path))
         if not place.exists():
             image = io.read(path)
@@ -53,7 +53,7 @@ class ImageCache:
         return mapped
 
     def holds_light(self, path: str | Path) -> bool:
-        """Whether a file holds light rather than code."""
+        """Whether a file holds linear light rather than code."""
         return self.get(path).dtype == np.float32
 
     def size(self, path: str | Path) -> tuple[int, int]:
@@ -63,7 +63,7 @@ class ImageCache:
 
 
 def tensor(array: np.ndarray) -> Tensor:
-    """Part of a mapped image as float32: code 0..1, or light as it is."""
+    """Part of a mapped image as float32: code 0..1, or light in the unit of the file."""
     copied = torch.from_numpy(np.array(array))
     if array.dtype == np.float32:
         return copied

@@ -1,4 +1,4 @@
-"""Subjective scores as training labels: the pipelines of the papers, by name."""
+"""Training labels from subjective scores: the conversions used in the papers, by name."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import leastsq
 
-JOD_BEST = 0.943130668  # of UPIQ's 4,159 conditions
+JOD_BEST = 0.943130668  # largest JOD of UPIQ's 4,159 conditions
 JOD_WORST = -8.854307636
 
 
 def unit_range(values: ArrayLike) -> NDArray[np.float64]:
-    """Values scaled so that the smallest is 0 and the largest 1; all 0 where they are equal."""
+    """Values scaled linearly so that the smallest is 0 and the largest 1; all 0 where they are equal."""
     v = np.asarray(values, dtype=np.float64)
     low, high = v.min(), v.max()
     return (v - low) / (high - low) if high > low else np.zeros_like(v)
 
 
 def jod_to_loss(jod: ArrayLike) -> NDArray[np.float64]:
-    """JOD of UPIQ as loss of quality, 0 (JOD 0.943, the best) .. 1 (JOD -8.854); JOD 0 is 0.09626.
+    """JOD of UPIQ as quality loss: JOD 0.943 (the best) gives 0, JOD -8.854 gives 1, JOD 0 gives 0.09626.
 
     Source  Chubarau et al. 2024, training labels
     """
@@ -26,16 +26,16 @@ def jod_to_loss(jod: ArrayLike) -> NDArray[np.float64]:
 
 
 def loss_to_jod(loss: ArrayLike) -> NDArray[np.float64]:
-    """Back from loss of quality to JOD."""
+    """Inverse of `jod_to_loss`."""
     return JOD_BEST - (JOD_BEST - JOD_WORST) * np.asarray(loss, dtype=np.float64)
 
 
 def kadid_linearised(mos: ArrayLike) -> NDArray[np.float64]:
-    """KADID-10k's mean opinion scores as loss of quality, 0 (best) .. 1, linearised by rank.
+    """KADID-10k's mean opinion scores as quality loss, 0 (best) .. 1, linearised by rank.
 
     A five-parameter logistic is fitted from the sorted scores to their ranks i/n. The authors' program squares
-    the residual before its least squares, which makes it a fit of fourth powers; the labels depend on it, so it
-    is kept.
+    the residual before its least-squares fit, so that it minimises fourth powers; this is kept, because the labels
+    depend on it.
 
     Source  VTAMIQ's training labels, Chubarau & Clark 2021
     """

@@ -1,7 +1,7 @@
 """The training loop, for supervised training and meta-learning: steps, validation, checkpoints.
 
-It yields records and prints nothing. After every epoch and every `save_every` seconds all that is needed to go on is
-in last.pt; a training resumed from it gives the same weights as an uninterrupted one, bit for bit on the CPU.
+It yields records and prints nothing. After every epoch and every `save_every` seconds, the state needed to resume is
+written to last.pt; a resumed training gives the same weights as an uninterrupted one, bit for bit on the CPU.
 """
 
 from __future__ import annotations
@@ -42,16 +42,20 @@ from hdrq.training.validation import validate
 
 
 class Learner(Protocol):
-    """What is trained, one step at a time."""
+    """A model in training, advanced one step at a time."""
 
     module: nn.Module
-    steps: int  # of an epoch
+    steps: int  # per epoch
 
     def state(self) -> dict[str, Any]: ...
     def restore(self, state: dict[str, Any]) -> None: ...
-    def restart(self, weights: dict[str, Any]) -> None: ...  # from given weights, with a new optimiser
+    def restart(
+        self, weights: dict[str, Any]
+    ) -> None: ...  # continue from given weights with a new optimiser
     def begin_epoch(self, progress: Progress) -> None: ...
-    def step(self, progress: Progress, rate: float) -> tuple[float, float]: ...  # (loss, part of alignment)
+    def step(
+        self, progress: Progress, rate: float
+    ) -> tuple[float, float]: ...  # (loss, its domain-adaptation part)
     def may_save(self, progress: Progress) -> bool: ...  # whether no gradients are pending
     def kept(self) -> dict[str, Any]: ...  # weights to validate and keep
 
@@ -70,15 +74,15 @@ def fit(
     images: Path | ImageCache | None = None,
     tensorboard: bool = False,
 ) -> Iterator[Record]:
-    """Train one network.
+    """Train one network; yields a record for every step, validation and file.
 
-    source, target  items to train on; target items without labels take part in domain adaptation only
+    source, target  training items; target items without labels take part only in domain adaptation
     held_out        items to validate on, never trained on
-    folder          gets last.pt, best.pt (weights of the best epoch), metrics.csv, curves.png
-    start           puts pretrained weights into the new module
-    resume          go on from last.pt, where there is one
-    save_every      seconds between checkpoints, besides one after every epoch
-    images          folder of decoded images, or a cache; by default a folder that is removed at the end
+    folder          for last.pt, best.pt (weights of the best epoch), metrics.csv and curves.png
+    start           loads pretrained weights into the new module
+    resume          continue from last.pt, where it exists
+    save_every      seconds between checkpoints, in addition to one after every epoch
+    images          folder for decoded images, or a cache; by default a temporary folder
     tensorboard     also write the curves for TensorBoard
     """
     from hdrq.training.meta_learning import MetaLearner
@@ -167,7 +171,7 @@ def fit(
 
 @contextmanager
 def weights_of(learner: Learner) -> Iterator[None]:
-    """The weights to validate and keep, in the module while the block runs."""
+    """Within this block, the module holds the weights to validate and keep."""
     kept = learner.kept()
     if not kept:
         yield
@@ -184,7 +188,7 @@ def weights_of(learner: Learner) -> Iterator[None]:
 def _shared_start(
     random: RandomState, settings: Settings, device: torch.device, processes: Processes
 ) -> Iterator[None]:
-    """Initial weights of the seed, the same in all processes, whatever their own random numbers."""
+    """Initial weights from the seed, the same in all processes, independent of the caller's random state."""
     first = random if processes.rank == 0 else RandomState(settings.seed, device)
     with first:
         yield

@@ -1,4 +1,4 @@
-"""Training losses: distance to the labels, order, correlation."""
+"""Training losses: error, ranking and correlation."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ def mae(pred: Tensor, label: Tensor) -> Tensor:
 
 
 def mse(pred: Tensor, label: Tensor) -> Tensor:
-    """Mean square error of (N,) scores."""
+    """Mean squared error of (N,) scores."""
     return ((pred - label) ** 2).mean()
 
 
 def rank(pred: Tensor, label: Tensor) -> Tensor:
-    """Ranking loss over all pairs i < j of a batch that are in the wrong order.
+    """Ranking loss over all pairs i < j of a batch; zero for pairs in the right order.
 
     relu(-(y_i - y_j)(p_i - p_j) / (|y_i - y_j| + 1e-6)) / max(|p_i|, |p_j|), averaged over pairs.
-    Source: VTAMIQ, doi:10.48550/arXiv.2110.01655, as its program has it.
+    Source: VTAMIQ, doi:10.48550/arXiv.2110.01655, as implemented in its program.
     """
     n = pred.numel()
     if n < 2:
@@ -38,7 +38,7 @@ def rank(pred: Tensor, label: Tensor) -> Tensor:
 
 
 def pearson(pred: Tensor, label: Tensor) -> Tensor:
-    """1 - r, with r clipped to [0, 1]: no gradient where the correlation is negative. Source as `rank`."""
+    """1 - r, with Pearson's r clipped to [0, 1]: no gradient where the correlation is negative. Source as `rank`."""
     if pred.numel() < 2:
         return pred.sum() * 0
     p, y = pred - pred.mean(), label - label.mean()

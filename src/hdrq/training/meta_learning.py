@@ -1,8 +1,8 @@
-"""Meta-learning over distortions: initial weights from which a few steps suit any of them.
+"""Meta-learning over distortions: initial weights that can be fine-tuned to any distortion in a few steps.
 
-First-order bi-level optimisation, as in MetaIQA: on every task (a distortion) a copy of the network takes steps on a
-support set and on a query set; the meta parameters move towards the copies. The paper and its program do it
-differently, see `Meta`.
+First-order bi-level optimisation as in MetaIQA: for every task (a distortion), a copy of the network takes steps on a
+support set and on a query set; the meta parameters move towards the copies. The paper and its program differ;
+see `Meta`.
 
 Source: Zhu et al., CVPR 2020, doi:10.1109/CVPR42600.2020.01415; zhuhancheng/MetaIQA 30eeeb1
 """
@@ -32,7 +32,7 @@ Values = dict[str, Tensor]
 class MetaLearner:
     """The network, its meta parameters, the parameters that copies start from, and an optimiser.
 
-    A step is one mini-batch of tasks, or one task in the program's way; its loss is that on the query sets.
+    A step is one mini-batch of tasks, or one task with outer="batches"; its loss is measured on the query sets.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class MetaLearner:
         self.optimiser = self._optimiser()
 
     def kept(self) -> dict[str, Any]:
-        """The meta parameters; or the last copy, which the program keeps."""
+        """The meta parameters, or the last copy, which is what the program saves."""
         return {**self.module.state_dict(), **self.meta} if self.how.outer == "tasks" else {}
 
     def may_save(self, progress: Progress) -> bool:
@@ -111,7 +111,7 @@ class MetaLearner:
     def _by_tasks(
         self, tasks: Sequence[list[Item]], rate: float, key: tuple[int, int], random: torch.Generator
     ) -> float:
-        """The paper's outer step: a share of the way to the mean of the copies; the mean loss on query sets."""
+        """The paper's outer step: move by a share of the way to the mean of the copies; returns the mean query loss."""
         moved = {k: torch.zeros_like(v) for k, v in self.meta.items()}
         query, each = 0.0, self.how.inner + self.how.query_steps
         for place, rows in enumerate(tasks):
@@ -119,30 +119,30 @@ class MetaLearner:
             known, queries = chunks(support, self.settings.batch), chunks(asked, self.how.query)
             jobs = [known[n % len(known)] for n in range(self.how.inner)]
             jobs += [queries[n % len(queries)] for n in range(self.how.query_steps)]
-            self._put(self.meta)
+            self._set_parameters(self.meta)
             self.optimiser = self._optimiser()
             set_rates(self.optimiser, rate)
             first = len(tasks) * each * key[1] + place * each
             losses = [
                 self._learn(batch)
-                for batch in self._ahead([(job, (key[0], first + n)) for n, job in enumerate(jobs)])
+                for batch in self._prefetched([(job, (key[0], first + n)) for n, job in enumerate(jobs)])
             ]
             query += losses[-1] / len(tasks)
             for name, value in self.module.named_parameters():
                 moved[name] += (value.detach() - self.meta[name]) / len(tasks)
         self.meta = {k: v + self.how.rate * rate * moved[k] for k, v in self.meta.items()}
-        self._put(self.meta)
+        self._set_parameters(self.meta)
         return query
 
     def _by_batches(
         self, rows: list[Item], rate: float, key: tuple[int, int], random: torch.Generator
     ) -> float:
-        """The program's way with one task: an outer step after every query batch."""
+        """The program's treatment of one task: an outer step after every query batch."""
         support, asked = split(rows, self.how.support, random)
         known, queries = chunks(support, self.settings.batch), chunks(asked, self.how.query)
         if self.count % self.how.tasks == 0:
             self.start = dict(self.meta)
-        self._put(self.start)
+        self._set_parameters(self.start)
         set_rates(self.optimiser, rate)
         first = 2 * len(known) * key[1]
         jobs: list[Job] = []
@@ -152,7 +152,7 @@ class MetaLearner:
                 (queries[n % len(queries)], (key[0], first + 2 * n + 1)),
             ]
         query = 0.0
-        for n, batch in enumerate(self._ahead(jobs)):
+        for n, batch in enumerate(self._prefetched(jobs)):
             loss = self._learn(batch)
             if n % 2:
                 query += loss / len(known)
@@ -177,8 +177,8 @@ class MetaLearner:
         self.optimiser.step()
         return float(loss.detach())
 
-    def _ahead(self, jobs: Sequence[Job]) -> Iterator[Batch]:
-        """Batches of jobs, the next one prepared while the network computes."""
+    def _prefetched(self, jobs: Sequence[Job]) -> Iterator[Batch]:
+        """Batches of jobs; the next one is prepared while the network computes."""
         with ThreadPoolExecutor(1, thread_name_prefix="hdrq-batches") as pool:
             waiting = pool.submit(self.loader.batch, *jobs[0])
             for n in range(len(jobs)):
@@ -191,6 +191,6 @@ class MetaLearner:
         return {k: v.detach().clone() for k, v in self.module.named_parameters()}
 
     @torch.no_grad()
-    def _put(self, values: Values) -> None:
+    def _set_parameters(self, values: Values) -> None:
         for key, value in self.module.named_parameters():
             value.copy_(values[key])

@@ -1,4 +1,4 @@
-"""Tasks of meta-learning: the images of a distortion, in a support and a query set."""
+"""Tasks of meta-learning: the images of one distortion, divided into a support and a query set."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from hdrq.training.settings import Settings
 class Meta:
     """Settings of meta-learning, `meta` of the training settings.
 
-    outer    "tasks": once per mini-batch of tasks, `rate` of the way to the mean of where the copies end (the paper);
-             "batches": after every batch, 1/tasks of the way, and copies begin at the meta parameters of
-             `tasks` batches ago (the program, whose Adam also remembers across tasks and which saves the last copy)
+    outer    "tasks": once per mini-batch of tasks, by `rate` of the way to the mean of the final copies (the paper);
+             "batches": after every batch, by 1/tasks of the way, where copies start from the meta parameters of
+             `tasks` batches ago (the program, whose Adam state is kept across tasks and which saves the last copy)
     tasks    number of tasks in a mini-batch
-    inner    steps on the support set; the program goes through all of it once
-    query_steps  steps on the query set after them ("tasks" only)
-    rate     learning rate of the outer step; falls like the inner one
-    support  share of a task's images;  query  images of a query batch
-    drawn_to "start": the program's loop over TID2013 moves by copy - start; "meta": that over KADID by copy - meta
+    inner    steps on the support set; the program passes over all of it once
+    query_steps  steps on the query set after the support set ("tasks" only)
+    rate     learning rate of the outer step; it follows the same schedule as the inner one
+    support  share of a task's images in the support set;  query  images per query batch
+    drawn_to direction of the outer step: "start" is copy - start, as in the program's loop over TID2013;
+    "meta" is copy - meta, as in its loop over KADID
     most     largest number of tasks used, 0 for all
     """
 
@@ -57,7 +58,7 @@ class Meta:
 
 
 def tasks_of(items: Sequence[Item], least: int = 4) -> dict[str, list[Item]]:
-    """Items by distortion, without distortions that have too few images for a support and a query set."""
+    """Items by distortion; distortions with too few images for a support and a query set are left out."""
     found: dict[str, list[Item]] = {}
     for item in items:
         found.setdefault(item.distortion, []).append(item)
@@ -70,7 +71,7 @@ def tasks_of(items: Sequence[Item], least: int = 4) -> dict[str, list[Item]]:
 
 
 def outer_steps(settings: Settings, items: Sequence[Item]) -> tuple[int, int]:
-    """(outer steps of an epoch, batches in it)."""
+    """(outer steps per epoch, batches per outer step)."""
     meta, tasks = Meta.of(settings), list(tasks_of(items).values())
     tasks = tasks[: meta.most or None]
     if meta.outer == "tasks":
@@ -86,13 +87,13 @@ def _parts(count: int, share: float) -> tuple[list[int], list[int]]:
 
 
 def split(rows: list[Item], share: float, random: torch.Generator) -> tuple[list[Item], list[Item]]:
-    """(support, query) drawn image by image as in the program: at least two of each."""
+    """(support, query), drawn per image as in the program; at least two of each."""
     order = torch.randperm(len(rows), generator=random).tolist()
     known, asked = _parts(len(rows), share)
     return [rows[order[i]] for i in known], [rows[order[i]] for i in asked]
 
 
 def chunks(rows: Sequence[Any], size: int) -> list[list[Any]]:
-    """Batches in order; a last one of a single image, which batch normalisation cannot train on, is left out."""
+    """Batches in order; a last batch of one image is dropped, because batch normalisation cannot train on it."""
     cut = [list(rows[i : i + size]) for i in range(0, len(rows), size)]
     return cut[:-1] if len(cut) > 1 and len(cut[-1]) < 2 else cut

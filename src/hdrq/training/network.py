@@ -1,4 +1,4 @@
-"""The network in training: how it is built and asked, its parameter groups, optimiser and learning rates."""
+"""The network in training: construction, forward pass, parameter groups, optimiser and learning rates."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from hdrq.training.settings import Settings
 
 
 class Output(NamedTuple):
-    """Of a batch of B pairs or images.
+    """Output for a batch of B pairs or images.
 
     q         (B,) scores
-    features  (M, D) features whose distributions domain adaptation compares, None where the network has none
-    added     a loss of the network itself, or None
+    features  (M, D) features whose distributions domain adaptation compares; None where the network has none
+    added     an additional loss of the network, or None
     """
 
     q: Tensor
@@ -34,14 +34,14 @@ class Output(NamedTuple):
 
 
 def build(settings: Settings) -> nn.Module:
-    """The network with random weights, with the code that it calls 0 and 1 as `.span`."""
+    """The network with random weights; `.span` holds the codes that the network maps to 0 and 1."""
     module: nn.Module = find("net", settings.net).build(**settings.options)
     module.span = span(settings.encoding, settings.white)  # type: ignore[assignment]
     return module
 
 
 def build_apart(settings: Settings) -> nn.Module:
-    """The same, without a change to the caller's random numbers."""
+    """The same, without changing the caller's random state."""
     with RandomState(settings.seed, torch.device("cpu")):
         return build(settings)
 
@@ -51,10 +51,10 @@ def forward(module: nn.Module, settings: Settings, batch: Batch) -> Output:
     shelf: Net = find("net", settings.net)
     encoding: Encoding = find("encoding", settings.encoding)
     inner: Any = module
-    dist = _viewed(batch.dist, shelf, inner, encoding)
+    dist = _normalised(batch.dist, shelf, inner, encoding)
     if batch.ref is None:
-        return _plain(module(dist))
-    ref = _viewed(batch.ref, shelf, inner, encoding)
+        return _scores_only(module(dist))
+    ref = _normalised(batch.ref, shelf, inner, encoding)
     if hasattr(inner, "decode"):
         return Output(*disentangling_loss(inner, settings.terms, dist, ref))
     if hasattr(inner, "compare"):
@@ -63,16 +63,16 @@ def forward(module: nn.Module, settings: Settings, batch: Batch) -> Output:
     if hasattr(inner, "judge"):
         found = inner.judge(ref, dist)
         return Output(found.pooled(), torch.cat([found.coarse_ref, found.coarse_dist]))
-    return _plain(module(ref, dist))
+    return _scores_only(module(ref, dist))
 
 
-def _viewed(code: Tensor, shelf: Net, module: Any, encoding: Encoding) -> Tensor:
-    """Images (B, C, H, W) or patches (B, N, C, p, p) as the network is given them, in training as in scoring."""
+def _normalised(code: Tensor, shelf: Net, module: Any, encoding: Encoding) -> Tensor:
+    """Images (B, C, H, W) or patches (B, N, C, p, p) normalised as for scoring."""
     seen = shelf.view(code.flatten(0, -4), module, encoding)
     return seen.reshape(*code.shape[:-3], *seen.shape[-3:])
 
 
-def _plain(q: Tensor) -> Output:
+def _scores_only(q: Tensor) -> Output:
     return Output(q.reshape(q.shape[0], -1)[:, 0])
 
 
@@ -94,7 +94,7 @@ def parameter_groups(module: nn.Module, settings: Settings) -> list[dict[str, An
 
 
 def optimiser_of(settings: Settings, parameters: list[dict[str, Any]]) -> torch.optim.Optimizer:
-    """The optimiser over groups of parameters; every group remembers its first rate as `base`."""
+    """The optimiser over parameter groups; every group stores its initial rate as `base`."""
     groups = [{**g, "base": g["lr"]} for g in parameters]
     if settings.optimiser == "sgd":
         return torch.optim.SGD(groups, lr=settings.rate, weight_decay=settings.decay)
@@ -103,13 +103,13 @@ def optimiser_of(settings: Settings, parameters: list[dict[str, Any]]) -> torch.
 
 
 def set_rates(optimiser: torch.optim.Optimizer, factor: float) -> None:
-    """The rate of every group: its first rate times a factor."""
+    """Set the rate of every group to its initial rate times a factor."""
     for group in optimiser.param_groups:
         group["lr"] = group["base"] * factor
 
 
 def rate_factor(settings: Settings, epoch: int, share: float) -> float:
-    """Factor on the learning rates in an epoch, after a share of all steps."""
+    """Factor on the learning rates in an epoch, after a given share of all steps."""
     if settings.schedule in ("staircase", "compounding"):
         return stepped(epoch, settings.fall, settings.every, settings.schedule == "compounding")
     share = share if settings.per == "step" else epoch / settings.epochs
@@ -120,8 +120,8 @@ def rate_factor(settings: Settings, epoch: int, share: float) -> float:
 def factor(kind: str, share: float, floor: float, warmup: float = 0.0) -> float:
     """Factor in (0, 1] of a schedule.
 
-    kind    constant; exponential: floor^share; cosine: half a wave from 1 to floor; steps: x0.1 at 1/2 and 3/4
-    warmup  share of the training over which it first rises linearly
+    kind    constant; exponential: floor^share; cosine: half a period from 1 to floor; steps: x0.1 at 1/2 and 3/4
+    warmup  share of the training over which the factor first rises linearly
     """
     if warmup > 0 and share < warmup:
         return max(share / warmup, 1e-3)
@@ -138,7 +138,7 @@ def factor(kind: str, share: float, floor: float, warmup: float = 0.0) -> float:
 def stepped(epoch: int, fall: float, every: int, compounding: bool = False) -> float:
     """Factor of an epoch, counted from 0: fall^(epoch // every).
 
-    compounding  the factor of every epoch multiplies the rate of the previous one, as in MetaIQA's programs
+    compounding  the factor of every epoch multiplies the rate of the previous one, as in the programs of MetaIQA
     """
     if not compounding:
         return float(fall ** (epoch // every))
@@ -157,14 +157,14 @@ def stage_of(settings: Settings, epoch: int) -> tuple[int, float]:
 
 
 def autocast(settings: Settings, device: torch.device) -> AbstractContextManager[Any]:
-    """Half precision where the settings ask for it."""
+    """Mixed precision where the settings ask for it."""
     if settings.precision == "float32":
         return nullcontext()
     return torch.autocast(device.type, dtype=getattr(torch, settings.precision))
 
 
 class WeightAverage:
-    """Exponential moving average of the parameters, which is validated and kept in their place."""
+    """Exponential moving average of the parameters, which is validated and kept instead of them."""
 
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.decay = decay

@@ -1,4 +1,4 @@
-"""Running out of memory, reported in one line with the settings to try."""
+"""Out-of-memory errors, reported in one line with the settings to try."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from hdrq.training.settings import Settings
 
 @contextmanager
 def explain_out_of_memory(settings: Settings) -> Iterator[None]:
-    """Turn running out of memory inside the block into TooLarge, which names a smaller batch."""
+    """Turn an out-of-memory error inside the block into TooLarge, which suggests a smaller batch."""
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
         known = isinstance(error, (torch.OutOfMemoryError, MemoryError))
         if (
             not known and "memory" not in str(error).lower()
-        ):  # the processor's allocator has no class of its own
+        ):  # the CPU allocator has no exception class of its own
             raise
         way = (
             f"try --set batch={settings.batch // 2}"

@@ -1,4 +1,4 @@
-"""From what is asked to a training that can run: settings chosen, data listed, everything checked beforehand."""
+"""From the arguments to a plan of the training: settings chosen, data listed, everything checked."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Plan:
     """A training that has passed all checks.
 
     recipe   name of the recipe, "" for fine-tuning
-    start    puts the start weights into a new module
-    mos      (worst, best) subjective score that the labels 0..1 stand for, None where they are not of that kind
-    notes    what a user should know before it starts
+    start    loads the initial weights into a new module
+    mos      (worst, best) subjective score that the labels 0..1 stand for; None for other kinds of labels
+    notes    information for the user before training starts
     """
 
     name: str
@@ -48,7 +48,7 @@ class Plan:
 
 
 def plan(asked: Asked) -> Plan:
-    """Choose the settings and check data, start weights, references and names; errors come before any training."""
+    """Choose the settings and check data, initial weights, references and names, so that errors come before training."""
     asked, recipe, settings, notes = chosen(asked)
     name = asked.name or recipe or f"{settings.net}-{_stem(asked)}"
     if not _NAME.match(name):
@@ -65,7 +65,7 @@ def plan(asked: Asked) -> Plan:
 
 
 def chosen(asked: Asked) -> tuple[Asked, str, Settings, list[str]]:
-    """(what is asked, with what the run folder adds; the recipe's name; settings; notes)."""
+    """(arguments completed from the run folder, name of the recipe, settings, notes)."""
     if asked.resume and (folder := _folder_named(asked)) and (held := read_settings(folder)):
         before, more = held
         asked = replace(
@@ -87,7 +87,7 @@ def chosen(asked: Asked) -> tuple[Asked, str, Settings, list[str]]:
 
 
 def _folder_named(asked: Asked) -> Path | None:
-    """The run folder, where it can be told without choosing settings."""
+    """The run folder, where it follows from the arguments alone."""
     name = asked.name or asked.recipe
     return asked.output or (Path("runs") / (name + ("-small" if asked.small else "")) if name else None)
 
@@ -98,7 +98,7 @@ def _stem(asked: Asked) -> str:
 
 
 def _scores_meant(settings: Settings, asked: Asked) -> tuple[float, float] | None:
-    """(worst, best) subjective score, where labels are these scaled to 0..1."""
+    """(worst, best) subjective score, where the labels are the scores scaled to 0..1."""
     if settings.labels not in ("unit", "loss") or "+" in settings.source:
         return None
     dataset: Dataset = find("dataset", settings.source)

@@ -1,4 +1,4 @@
-"""The random numbers of a training, apart from those of the program that trains."""
+"""The random state of a training, separate from that of the calling program."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import torch
 
 
 class RandomState:
-    """State of torch's default generators: set inside a `with` block, and the caller's own state outside.
+    """State of torch's default generators: active inside a `with` block; outside, the caller's state is restored.
 
-    Training uses the default generators (dropout, initial weights). It yields records in between, and there the
-    caller must find its own random numbers as it left them.
+    Training uses the default generators (dropout, initial weights). It yields records in between, and the caller must
+    then find its own random state unchanged.
     """
 
     def __init__(self, seed: int, device: torch.device) -> None:
@@ -33,7 +33,7 @@ class RandomState:
         _write(self._outside)
 
     def state(self) -> dict[str, Any]:
-        """Plain values for a checkpoint."""
+        """The state as plain values, for a checkpoint."""
         return {"random": self._own[0], **({"cuda_random": self._own[1]} if self._own[1] else {})}
 
     def restore(self, state: dict[str, Any]) -> None:

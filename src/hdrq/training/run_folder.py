@@ -1,4 +1,4 @@
-"""The folder of a training: its settings as a readable file, so that it can be resumed without repeating them."""
+"""The folder of a training run: its settings as a readable file, so that resuming needs no repeated options."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SETTINGS = "settings.json"
 
 
 def write_settings(folder: Path, settings: Settings, **more: Any) -> Path:
-    """Write settings.json: the version, what else is given, and every setting."""
+    """Write settings.json: the version of hdrq, the further arguments, and every setting."""
     folder.mkdir(parents=True, exist_ok=True)
     held = {"hdrq": hdrq.__version__, **more, "settings": asdict(settings)}
     with atomic(folder / SETTINGS) as part:
@@ -27,7 +27,7 @@ def write_settings(folder: Path, settings: Settings, **more: Any) -> Path:
 
 
 def read_settings(folder: Path) -> tuple[Settings, Mapping[str, Any]] | None:
-    """(settings, what else settings.json holds), or None without the file."""
+    """(settings, further entries of settings.json), or None without the file."""
     path = folder / SETTINGS
     if not path.exists():
         return None
@@ -39,7 +39,7 @@ def read_settings(folder: Path) -> tuple[Settings, Mapping[str, Any]] | None:
 
 
 def refuse_used(folder: Path, resume: bool) -> None:
-    """UsageError where a folder holds a training and none is to be resumed, or the other way round."""
+    """Raise UsageError where a folder holds a training and none is resumed, or the reverse."""
     if (folder / LAST).exists() and not resume:
         raise UsageError(
             f"{folder} holds a training already; add --resume to go on with it, or name another folder with -o"
@@ -51,7 +51,7 @@ def refuse_used(folder: Path, resume: bool) -> None:
 
 
 def refuse_changes(folder: Path, before: Settings, after: Settings) -> None:
-    """UsageError that names the settings that differ from those of the folder; the length may differ."""
+    """Raise UsageError naming the settings that differ from those of the folder; the length may differ."""
     if changed := differences(before, after):
         raise UsageError(
             f"{folder} was trained with other settings: {'; '.join(changed)}; leave them out to resume, "

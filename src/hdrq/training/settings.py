@@ -1,4 +1,4 @@
-"""Settings of a training: every one has a name, a default and a check."""
+"""Settings of a training: each has a name, a default and a check."""
 
 from __future__ import annotations
 
@@ -19,48 +19,48 @@ PRECISIONS = ("float32", "bfloat16", "float16")
 OPTIMISERS = ("adamw", "adam", "sgd")
 CRITERIA = ("srocc", "plcc", "mae", "mse")
 INPUTS = ("patches", "crops", "whole", "resized")
-LENGTH = ("epochs", "steps", "patience")  # what may change when a training is resumed
+LENGTH = ("epochs", "steps", "patience")  # settings that may change when a training is resumed
 _AT_LEAST_1 = ("batch", "accumulate", "epochs", "patches", "crop", "target_repeat", "repeats", "every")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One training: a recipe with its overrides.
+    """All settings of one training: those of a recipe with overrides.
 
     net, options       name of the network and its build options
-    start              weights to begin from (a name that hdrq models lists, or a backbone), "" for random ones
+    start              initial weights (a name that `hdrq models` lists, or a backbone), "" for random ones
     encoding           code that the network reads: "srgb", "pu21", "pq" ...
-    white              what the network calls 1: "sdr" (code 1.0) or "pmax" (the code of 10,000 cd/m²)
-    source, target     dataset names; a target without labels takes part in the domain adaptation only
-    *_subset           part of a dataset, where it has parts
+    white              code that the network maps to 1: "sdr" (code 1.0) or "pmax" (the code of 10,000 cd/m²)
+    source, target     dataset names; a target without labels takes part only in domain adaptation
+    *_subset           subset of a dataset, where it has subsets
     *_display          display that shows the images, see hdrq.training.display_augmentation
-    labels             how subjective scores become labels: unit, loss, kadid, jod, raw ...
+    labels             conversion from subjective scores to labels: unit, loss, kadid, jod, raw ...
     target_labels      the same for the target; "" leaves it unlabelled
     target_repeat      passes over the target in one epoch
-    input              "patches" (sampled), "crops" (one crop an image), "whole" (whole images of one size), or
-                       "resized" (to aspect*crop x crop, whatever the shape)
-    patches            number of patches of each image;  test_patches  the same in validation
+    input              "patches" (sampled), "crops" (one crop per image), "whole" (whole images of one size), or
+                       "resized" (to aspect*crop x crop, regardless of the image's aspect ratio)
+    patches            number of patches per image;  test_patches  the same in validation
     crop               side of a crop, or height of a resized image
-    margin             pixels by which a resized image is larger before the crop of a training step
-    aspect             width over height of a resized image
+    margin             pixels by which a resized image exceeds the crop in a training step
+    aspect             width divided by height of a resized image
     batch              images per step and domain;  accumulate  steps whose gradients are added before an update
     loss               weights of the losses by name;  target_weight  weight of the target's loss
-    align, align_weight, align_ema  domain adaptation: its loss, weight and memory (Coral)
+    align, align_weight, align_ema  domain adaptation: its loss, weight and running average (Coral)
     rate, head_rate    learning rates (head_rate 0: the same for all parameters);  decay  weight decay
     optimiser, beta2   adamw, adam or sgd; decay of the squared gradient
-    schedule, floor, per  how the rate falls, to which share of the first, per "step" or "epoch"
+    schedule, floor, per  learning rate schedule, its final share of the initial rate, update per "step" or "epoch"
     warmup             share of the training over which the rate first rises
     fall, every        factor and period in epochs of the schedules "staircase" and "compounding"
-    stages             (epochs, rate) one after another; each starts from the best weights with a new optimiser
-    clip               largest gradient norm, 0 for no limit;  ema  decay of averaged weights, 0 for none
+    stages             (epochs, rate) in sequence; each starts from the best weights with a new optimiser
+    clip               largest gradient norm, 0 for no limit;  ema  decay of the weight average, 0 for none
     epochs, steps      length; steps 0 for no limit
     precision          float32, bfloat16 or float16
-    holdout            share of the scenes held out for validation;  held_subset  a part of the dataset instead
+    holdout            share of the scenes held out for validation;  held_subset  a subset of the dataset instead
     patience           epochs without improvement before training stops, 0 for no limit
-    best_by            which epoch is kept: highest srocc or plcc, lowest mae or mse
+    best_by            criterion of the best epoch: highest srocc or plcc, lowest mae or mse
     meta               settings of meta-learning (hdrq.training.meta_tasks), empty for none
-    terms              weights of losses of the network itself (qdnet: kl, same, moved)
-    repeats            validation averages over so many samplings of patches
+    terms              weights of additional losses of the network (qdnet: kl, same, moved)
+    repeats            number of patch samplings that validation averages over
     """
 
     net: str
@@ -146,19 +146,19 @@ class Settings:
 
     @property
     def digest(self) -> str:
-        """Twelve hex digits that change with any setting but the length of the training."""
+        """Twelve hexadecimal digits that change with any setting except the length of the training."""
         values = {k: v for k, v in asdict(self).items() if k not in LENGTH}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
     def levels(self) -> int:
-        """Pyramid levels that patches are cut from: as many as the network embeds."""
+        """Number of pyramid levels that patches are cut from: the number of levels that the network embeds."""
         shelf: Net = find("net", self.net)
         return int(shelf.option("scales", self.options, 1))
 
 
 def differences(before: Settings, after: Settings) -> list[str]:
-    """ "rate was 0.0001 and is 0.0003", for every setting that may not change in a resumed training."""
+    """ "rate was 0.0001 and is 0.0003", for every differing setting that must not change in a resumed training."""
     return [
         f"{f.name} was {getattr(before, f.name)} and is {getattr(after, f.name)}"
         for f in fields(Settings)
@@ -167,7 +167,7 @@ def differences(before: Settings, after: Settings) -> list[str]:
 
 
 def from_plain(values: Mapping[str, Any]) -> Settings:
-    """Settings from JSON values, as a run folder holds them."""
+    """Settings from JSON values, as stored in a run folder."""
     known = {f.name for f in fields(Settings)}
     if unknown := sorted(set(values) - known):
         raise UsageError(f"there is no setting '{unknown[0]}'; settings are {', '.join(sorted(known))}")
@@ -178,7 +178,7 @@ def from_plain(values: Mapping[str, Any]) -> Settings:
 def from_recipe(
     recipe: Recipe, overrides: Mapping[str, Any], variant: str = "", small: bool = False
 ) -> Settings:
-    """The settings of a recipe, over them those of a variant, the reduction of --small, and the overrides."""
+    """The settings of a recipe, overridden by those of a variant, then --small, then the given overrides."""
     if variant and variant not in recipe.variants:
         some = ", ".join(recipe.variants) or "none"
         raise UsageError(f"{recipe.name} has no variant '{variant}'; it has {some}")
@@ -188,7 +188,7 @@ def from_recipe(
 
 
 def adjust(settings: Settings, overrides: Mapping[str, Any]) -> Settings:
-    """Settings with some replaced; texts are converted to the type of the setting."""
+    """Settings with some replaced; strings are converted to the type of the setting."""
     known = {f.name: getattr(settings, f.name) for f in fields(Settings)}
     changes: dict[str, Any] = {}
     for key, value in overrides.items():
@@ -207,7 +207,7 @@ def adjust(settings: Settings, overrides: Mapping[str, Any]) -> Settings:
 
 
 def reduced(settings: Settings) -> Settings:
-    """The same settings for a smoke test: a few steps of small batches of small images through the same code."""
+    """The same settings reduced to a smoke test: a few steps of small batches of small images."""
     shelf: Net = find("net", settings.net)
     changes: dict[str, Any] = {
         "batch": min(settings.batch, 2),
@@ -240,7 +240,7 @@ def _parsed(text: Any) -> Any:
 
 
 def _converted(old: Any, value: Any, name: str) -> Any:
-    """`value` in the type of the setting it replaces."""
+    """`value` converted to the type of the setting it replaces."""
     if not isinstance(value, str) or isinstance(old, str):
         return value
     parsed = _parsed(value)

@@ -1,4 +1,4 @@
-"""Weights that a training starts from: of the same network, or of a backbone."""
+"""Initial weights of a training: those of the same network, or of a backbone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hdrq.training.settings import Settings
 
 
 def start_card(settings: Settings) -> tuple[Checkpoint, Path] | None:
-    """Card and file of the weights named by `start`; MissingPart says how to get them."""
+    """Card and file of the weights named by `start`. MissingPart says how to get them."""
     if not settings.start:
         return None
     shelf: Net = find("net", settings.net)
@@ -31,13 +31,13 @@ def start_card(settings: Settings) -> tuple[Checkpoint, Path] | None:
         if settings.start in names("recipe"):
             ways.append(f"train them: hdrq train --recipe {settings.start}")
         here = [card.name for card, _ in cards() if card.net == settings.net]
-        ways += [f"start from weights that are here: --set start={here[0]}"] if here else []
+        ways += [f"start from installed weights: --set start={here[0]}"] if here else []
         ways.append("start from random weights: --set start=")
         raise MissingPart(f"{error}; or {'; or '.join(ways)}") from error
 
 
 def with_start_options(settings: Settings, given: Mapping[str, Any]) -> Settings:
-    """Settings whose network is built as the start weights are: their options, under those that were given."""
+    """Settings whose network has the build options of the initial weights, overridden by the given options."""
     found = start_card(settings)
     if found is None or found[0].net != settings.net:
         return settings
@@ -51,7 +51,7 @@ def with_start_options(settings: Settings, given: Mapping[str, Any]) -> Settings
 
 
 def start_weights(settings: Settings) -> Callable[[nn.Module], None]:
-    """A function that puts the start weights into a new module; every key and shape is checked."""
+    """A function that loads the initial weights into a new module; every key and shape is checked."""
     found = start_card(settings)
     if found is None:
         return lambda module: None

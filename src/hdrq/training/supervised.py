@@ -28,7 +28,7 @@ from hdrq.training.settings import Settings
 
 
 def steps_per_epoch(settings: Settings, source: int, target: int) -> int:
-    """Steps of an epoch over so many items: one pass over the target where there is one, else over the source."""
+    """Steps per epoch: one pass over the target where there is one, otherwise over the source."""
     if target:
         return max(1, target // settings.batch) * settings.target_repeat
     return max(1, source // settings.batch)
@@ -91,7 +91,7 @@ class Supervised:
         return self.average.values if self.average is not None else {}
 
     def restart(self, weights: dict[str, Any]) -> None:
-        """Go on from given weights with a new optimiser."""
+        """Continue from given weights with a new optimiser."""
         self.module.load_state_dict(weights)
         self.optimiser = self._optimiser()
 
@@ -123,7 +123,7 @@ class Supervised:
         return float((loss + aligned).detach()), float(aligned.detach())
 
     def _losses(self, batch: Batch, other: Batch | None) -> tuple[Tensor, Tensor]:
-        """(loss on the labels, weighted loss of domain adaptation) of one step."""
+        """(loss on the labels, weighted domain-adaptation loss) of one step."""
         settings = self.settings
         with autocast(settings, self.device):
             found, label = self._forward(batch)
@@ -142,7 +142,7 @@ class Supervised:
         return loss, aligned
 
     def _forward(self, batch: Batch) -> tuple[Output, Tensor | None]:
-        """Outputs and labels of the whole batch, also where several processes hold a share of it each."""
+        """Outputs and labels of the whole batch, gathered from all processes."""
         gather = self.processes.gather
         found = forward(self.module, self.settings, batch.to(self.device))
         label = None if batch.label is None else gather(batch.label.to(self.device))
@@ -151,7 +151,7 @@ class Supervised:
 
 
 def _batches(loader: BatchLoader, progress: Progress, steps: int) -> Iterator[Batch]:
-    """Batches of an epoch of so many steps, in as many passes over the items as that takes."""
+    """Batches of an epoch of so many steps, repeating the items as often as needed."""
     own = loader.steps()
     turn, number = divmod(progress.step, own)
     passes = -(-steps // own)

@@ -1,4 +1,4 @@
-"""Train a network, by a recipe or on images and scores of one's own; the weights get a card and a name."""
+"""Train a network by a recipe or on the user's images and scores; the weights are saved with a card and a name."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from hdrq.training.run_folder import write_settings
 
 @dataclass(frozen=True)
 class Begun:
-    """A training has passed all checks and begins."""
+    """All checks of a training have passed and it begins."""
 
     plan: Plan
 
@@ -32,9 +32,9 @@ class Begun:
 class Trained:
     """The weights of the best epoch.
 
-    card    path of their card in the user's folder of weights; of a smoke test (small) in the run folder
-    metric  text that scores with them: "norvdpnetpp@mine"
-    seen    srocc, plcc, mae and epoch on the held-out scenes; empty where nothing was held out
+    card    path of their card in the user's weights folder; with small, in the run folder
+    metric  request that scores with them, such as "norvdpnetpp@mine"
+    seen    srocc, plcc, mae and epoch on the held-out scenes; empty without held-out scenes
     """
 
     card: Path
@@ -64,7 +64,7 @@ def train(
     device: str = "auto",
     tensorboard: bool = False,
 ) -> Iterator[Record]:
-    """Train a network; yields Begun, then steps, validations and files as they come, at last Trained.
+    """Train a network. Yields Begun, then steps, validations and files as they occur, and finally Trained.
 
         for record in hdrq.train(dataset="csv", data="mine.csv", metric="norvdpnet++"):
             ...
@@ -72,18 +72,18 @@ def train(
     dataset     name of a dataset (`hdrq.names("dataset")`), several joined by "+", or "csv" with `data`
     metric      [code:]network[@weights]; with weights, or on a CSV, the network is fine-tuned
     data        folder of the dataset, or the CSV file; columns dist, mos and optionally ref, scene, distortion
-    recipe      name of a recipe, in place of dataset and metric;  variant  of the recipe
+    recipe      name of a recipe, instead of dataset and metric;  variant  of the recipe
     align       domain adaptation: coral, deep-coral, mmd or adversary;  target  dataset of the second domain
-    lower       lower scores are better, where the dataset does not state a direction
+    lower       lower subjective scores are better, where the dataset does not state a direction
     name        of the weights; by default that of the recipe, or NETWORK-FILE
     output      run folder; by default runs/NAME
-    settings    of the training, by name; see hdrq.training.settings.Settings
+    settings    overrides by name; see hdrq.training.settings.Settings
     small       reduce everything to a smoke test
-    resume      go on with the training in the run folder; a larger `epochs` lengthens it
+    resume      continue the training in the run folder; a larger `epochs` extends it
     replace     replace weights of the same name
     device      auto, cpu, cuda or cuda:N
 
-    Raises UsageError, MissingPart or FileError before training where data, start weights or settings do not fit.
+    Raises UsageError, MissingPart or FileError before training where data, initial weights or settings do not fit.
     """
     asked = Asked(
         recipe=recipe,
@@ -132,7 +132,7 @@ def _records(made: Plan, device: Any, tensorboard: bool) -> Iterator[Record]:
 
 
 def publish(made: Plan) -> Trained:
-    """Write best.pt as weights with a card, into the run folder and the user's folder of weights."""
+    """Save best.pt as weights with a card, in the run folder and in the user's weights folder."""
     settings = made.settings
     seen = load_best(made.folder, "seen")
     if made.held_out and not isfinite(float(seen.get("srocc", float("nan")))):
@@ -146,7 +146,7 @@ def publish(made: Plan) -> Trained:
         "held_out_scenes": sorted({i.scene for i in made.held_out}),
         "held_out_images": len(made.held_out),
         "run": settings.digest,
-        "default": False,  # used by name only: one's own training changes no other score
+        "default": False,  # used only when named, so that training does not change other scores
         **seen,
     }
     if made.mos is not None:
@@ -162,7 +162,7 @@ def publish(made: Plan) -> Trained:
         encoding=settings.encoding,
         white="sdr" if settings.encoding == "srgb" else settings.white,
         recipe=f"{made.recipe or 'fine-tuned'} {settings.digest}{began}",
-        data=f"{len(made.source)} images of {_called(made)}",
+        data=f"{len(made.source)} images of {_data_names(made)}",
         results=results,
         folder=made.folder,
     )
@@ -171,7 +171,7 @@ def publish(made: Plan) -> Trained:
     return Trained(card, f"{stage}{settings.net}@{made.name}", {k: float(v) for k, v in seen.items()})
 
 
-def _called(made: Plan) -> str:
+def _data_names(made: Plan) -> str:
     data = made.asked.data
     return data.name if data is not None and data.suffix else made.settings.source
 

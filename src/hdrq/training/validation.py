@@ -26,7 +26,7 @@ def predict(
 ) -> np.ndarray:
     """Scores of items in order, without augmentation; the mean over `settings.repeats` samplings of patches.
 
-    With input "crops" whole images are scored one at a time, as the metric scores them.
+    With input "crops", whole images are scored one at a time, as the metric does.
     """
     module.eval()
     size = 1 if settings.input == "crops" else batch or settings.batch
@@ -49,7 +49,7 @@ def validate(
     device: torch.device,
     progress: Progress,
 ) -> Validation:
-    """Agreement on held-out items; updates in `progress` which epoch was the best."""
+    """Agreement on held-out items; updates in `progress` which epoch is the best."""
     predicted = predict(module, settings, loader, items, device)
     labels = np.array([i.label for i in items], dtype=np.float64)
     error = predicted - labels
@@ -59,7 +59,9 @@ def validate(
         "mae": float(np.abs(error).mean()),
     }
     value = {**seen, "mae": -seen["mae"], "mse": -float((error**2).mean())}[settings.best_by]
-    first = progress.best == float("-inf")  # the first validation is the best so far, even without ranks
+    first = progress.best == float(
+        "-inf"
+    )  # the first validation is the best so far, even where ranks are undefined
     better = first or value > progress.best
     progress.since_best = 0 if better else progress.since_best + 1
     progress.best = value if isfinite(value) and value > progress.best else progress.best

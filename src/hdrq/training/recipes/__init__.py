@@ -1,1 +1,1 @@
-"""Training runs, one a file."""
+"""Training recipes, one per file."""

@@ -1,11 +1,11 @@
-"""KonCept512 on KonIQ-10k's official split: two learning rates, the second from the best weights of the first."""
+"""KonCept512 on the official split of KonIQ-10k: two learning rates; the second starts from the best weights so far."""
 
 from hdrq.records import Recipe
 
 koncept512 = Recipe(
     name="koncept512",
     net="koncept512",
-    source="Hosu et al., IEEE TIP 2020, as subpic/koniq 1c27157 has it; variant notebook: its older notebook",
+    source="Hosu et al., IEEE TIP 2020, as in subpic/koniq 1c27157; variant notebook: its older notebook",
     fits=("plain",),
     settings={
         "encoding": "srgb",

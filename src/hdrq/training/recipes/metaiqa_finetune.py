@@ -1,4 +1,4 @@
-"""MetaIQA fine-tuned on photographs with authentic distortions, from its meta-training."""
+"""MetaIQA fine-tuned on photographs with authentic distortions, from its meta-trained weights."""
 
 from hdrq.records import Recipe
 

@@ -1,4 +1,4 @@
-"""MetaIQA's meta-training: initial weights from which few steps suit any distortion."""
+"""MetaIQA's meta-training: initial weights that can be fine-tuned to any distortion in a few steps."""
 
 from hdrq.records import Recipe
 

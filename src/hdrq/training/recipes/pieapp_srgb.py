@@ -1,4 +1,4 @@
-"""PieAPP trained again on sRGB code of KADID-10k from VGG16, as a start for HDR."""
+"""PieAPP trained on sRGB code of KADID-10k from VGG16 weights, as initial weights for HDR."""
 
 from hdrq.training.adaptation_recipes import RETRAINED_PIEAPP, pretrained
 

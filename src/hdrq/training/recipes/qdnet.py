@@ -1,6 +1,6 @@
-"""QD-net on tone-mapped images: scores, a code near the prior, and images reconstructed at another quality.
+"""QD-net on tone-mapped images: scores, divergence of the quality code from its prior, and reconstruction.
 
-The paper gives neither the weights of the terms nor the length: `terms`, `epochs` and the range of the labels are ours.
+The paper gives neither the loss weights nor the length of training: `terms`, `epochs` and the label range are our choice.
 """
 
 from hdrq.records import Recipe
@@ -8,7 +8,7 @@ from hdrq.records import Recipe
 qdnet = Recipe(
     name="qdnet",
     net="qdnet",
-    source="Wang et al. 2021; weights of the terms, epochs and the labels' range are ours",
+    source="Wang et al. 2021; loss weights, epochs and label range chosen here",
     fits=("plain",),
     settings={
         "start": "resnet50",

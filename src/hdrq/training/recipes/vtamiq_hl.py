@@ -1,4 +1,4 @@
-"""VTAMIQ adapted to HDR with labels: the HDR part of UPIQ."""
+"""VTAMIQ adapted to HDR with labels, on the HDR part of UPIQ."""
 
 from hdrq.training.adaptation_recipes import adapted
 

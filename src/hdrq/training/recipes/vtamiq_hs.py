@@ -1,4 +1,4 @@
-"""VTAMIQ adapted to HDR with labels: KADID-10k as if shown on HDR displays, with its scores of SDR ones."""
+"""VTAMIQ adapted to HDR with labels: KADID-10k simulated on HDR displays, with its scores from SDR displays."""
 
 from hdrq.training.adaptation_recipes import adapted
 

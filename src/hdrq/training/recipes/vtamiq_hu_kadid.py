@@ -1,4 +1,4 @@
-"""VTAMIQ adapted to HDR without labels: KADID-10k as if shown on HDR displays."""
+"""VTAMIQ adapted to HDR without labels: KADID-10k simulated on HDR displays."""
 
 from hdrq.training.adaptation_recipes import adapted
 

@@ -1,4 +1,4 @@
-"""VTAMIQ adapted without labels to the SDR part of UPIQ, in its true luminance (.exr files)."""
+"""VTAMIQ adapted without labels to the SDR part of UPIQ in absolute luminance (.exr files)."""
 
 from hdrq.training.adaptation_recipes import adapted
 

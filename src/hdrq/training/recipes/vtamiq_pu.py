@@ -1,4 +1,4 @@
-"""VTAMIQ fine-tuned on PU21 code of KADID-10k shown on SDR displays: no adaptation yet."""
+"""VTAMIQ fine-tuned on PU21 code of KADID-10k shown on SDR displays, without domain adaptation."""
 
 from hdrq.records import Recipe
 

@@ -1,4 +1,4 @@
-"""VTAMIQ pre-trained on sRGB code of KADID-10k, as a start for HDR."""
+"""VTAMIQ pre-trained on sRGB code of KADID-10k, as initial weights for HDR."""
 
 from hdrq.training.adaptation_recipes import pretrained
 
