@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from math import atan, degrees, hypot
+from math import atan, degrees, hypot, inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -118,6 +118,10 @@ class Viewing:
     """Pixels per degree of visual angle."""
 
     ppd: float = 45.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.ppd < inf:
+            raise UsageError(f"pixels per degree must be positive and finite, not {self.ppd:g}")
 
     @classmethod
     def from_screen(cls, width: int, height: int, diagonal_inches: float, distance_m: float) -> Viewing:

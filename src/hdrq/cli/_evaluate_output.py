@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from hdrq.cli import tables as _tables
 from hdrq.cli.app import say
+from hdrq.errors import UsageError
+from hdrq.scoring.resume import refuse_unwritable
 
 if TYPE_CHECKING:
     from hdrq.evaluation.api import Evaluation
@@ -21,6 +23,15 @@ if TYPE_CHECKING:
 
 Parts = list[tuple[str, list["Agreement"]]]
 _FIGURES = ("srocc", "krocc", "plcc", "rmse")
+
+
+def check_targets(options: dict[str, Any]) -> None:
+    """Raise before the first score where something could not be written after the last one."""
+    if options["report"] and Path(options["report"]).suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"--report writes an HTML page, not {options['report']}; end it in .html")
+    for path in ("output", "report", "significance"):
+        refuse_unwritable(options[path], None)
+    refuse_unwritable(None, options["plots"])
 
 
 def write(found: Evaluation, parts: Parts, options: dict[str, Any], format: str) -> None:

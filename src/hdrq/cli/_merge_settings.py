@@ -34,6 +34,9 @@ def check_targets(frames: Sequence[Path], output: str, options: dict[str, Any]) 
     report = options["report"]
     if report and Path(report).suffix.lower() not in (".json", ".html"):
         raise UsageError(f"--report writes .json or .html, not {report}")
+    plot = options["plot_response"]
+    if plot and Path(plot).suffix.lower() not in (".png", ".pdf", ".svg"):
+        raise UsageError(f"--plot-response writes .png, .pdf or .svg, not {plot}")
     taken = {frame.resolve() for frame in frames}
     beside = [options[name] for name in ("report", "save_response", "plot_response", "ghost_mask")]
     for target in (output, *filter(None, beside)):

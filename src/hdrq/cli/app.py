@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import errno
 import os
+import re
 import sys
 import traceback
 from typing import Any
@@ -68,6 +69,7 @@ def main(argv: list[str] | None = None) -> None:
     arguments = [a for a in arguments if a != "--debug"]
     try:
         with quiet_codecs():
+            _refuse_empty(arguments)
             code = door.main(arguments, prog_name="hdrq", standalone_mode=False)
             sys.stdout.flush()
     except BaseException as error:
@@ -75,6 +77,15 @@ def main(argv: list[str] | None = None) -> None:
             traceback.print_exc()
         code = _explain(error)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _refuse_empty(arguments: list[str]) -> None:
+    """Raise where an argument is empty, as an unset variable of the shell leaves it."""
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        named = re.fullmatch(r"(--[\w-]+)=\s*", argument)
+        if named or not argument.strip():
+            option = named[1] if named else before if before.startswith("-") else "an argument"
+            raise UsageError(f"{option} is empty; give it a value, or leave it out")
 
 
 def _explain(error: BaseException) -> int:
@@ -101,6 +112,11 @@ def _explain(error: BaseException) -> int:
         return NOTHING_DONE
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
         say(f"hdrq: {error.filename or 'output'}: {error.strerror}; free some space or write elsewhere")
+        return NOTHING_DONE
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        name = os.fsdecode(error.filename)
+        shown = name if len(name) < 200 else f"{name[:60]}...{name[-40:]}"
+        say(f"hdrq: {shown}: {error.strerror}; name another file or folder")
         return NOTHING_DONE
     if isinstance(error, MemoryError):
         say("hdrq: out of memory; use smaller pictures or fewer --jobs")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hdrq.cli import options as _options
+from hdrq.cli._numbers import COUNT, POSITIVE, SEED, Number
 from hdrq.cli.app import say
 from hdrq.cli.progress import bar
 from hdrq.errors import UsageError
@@ -41,8 +42,14 @@ _USUAL = "jpegxt,jpeg-pu,noise,blur"
     metavar="NAME,...",
     help="See: hdrq list distortions. Tone mappers and expanders can be used too.",
 )
-@click.option("-n", "count", type=int, default=20_000, show_default=True, help="Number of image pairs.")
-@click.option("--crop", type=int, default=256, show_default=True, help="Side of the image pairs, pixels.")
+@click.option("-n", "count", type=COUNT, default=20_000, show_default=True, help="Number of image pairs.")
+@click.option(
+    "--crop",
+    type=Number(32, 10**5, whole=True),
+    default=256,
+    show_default=True,
+    help="Side of the image pairs, pixels.",
+)
 @click.option(
     "--displays",
     default="sdr,bright",
@@ -56,12 +63,16 @@ _USUAL = "jpegxt,jpeg-pu,noise,blur"
     metavar="SCENE,...",
     help="Scenes that are not trained on, or patterns such as '*7'.  [default: a fifth, drawn]",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the set and the training.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of the set and the training.")
 @click.option(
-    "--ppd", type=float, default=45.0, show_default=True, help="Pixels per degree, for teachers that need it."
+    "--ppd",
+    type=POSITIVE,
+    default=45.0,
+    show_default=True,
+    help="Pixels per degree, for teachers that need it.",
 )
 @click.option(
-    "--batch", type=int, default=8, show_default=True, help="Image pairs that a teacher scores at once."
+    "--batch", type=COUNT, default=8, show_default=True, help="Image pairs that a teacher scores at once."
 )
 @click.option(
     "--set",

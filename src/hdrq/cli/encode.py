@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from hdrq.cli import options as _options
 from hdrq.cli import progress as _progress
 from hdrq.cli.app import NOTHING_DONE, SOME_FAILED, say
+from hdrq.errors import UsageError
 from hdrq.registry import names
 
 
@@ -54,6 +56,10 @@ def encode(paths: tuple[Path, ...], to: str | None, back: bool, **options: Any) 
 
     if len(paths) < 2:
         raise click.UsageError("give one or more inputs and an output", click.get_current_context())
+    context = click.get_current_context()
+    asked = context.get_parameter_source("suffix") == ParameterSource.COMMANDLINE
+    if asked and len(paths) == 2 and not paths[0].is_dir() and not paths[1].is_dir():
+        raise UsageError(f"--suffix is for folders; {paths[1]} has its own")
     jobs = targets(paths[:-1], paths[-1], options["suffix"])
     done = convert(
         jobs,

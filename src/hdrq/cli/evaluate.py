@@ -12,6 +12,7 @@ from hdrq.cli import _evaluate_output as _evaluated
 from hdrq.cli import options as _options
 from hdrq.cli import progress as _progress
 from hdrq.cli import tables as _tables
+from hdrq.cli._numbers import SEED, Number
 from hdrq.cli.app import say
 from hdrq.errors import UsageError
 from hdrq.registry import find
@@ -76,9 +77,13 @@ _MEANINGS = ("dist", "ref", "opinion", "spread", "scene", "distortion", "level",
     show_default=True,
     help="Whole set, 60-20-20 folds by scene, repeated random splits, or leave one distortion out.",
 )
-@click.option("--folds", type=click.IntRange(min=3), default=5, show_default=True)
+@click.option("--folds", type=Number(3, 10**6, whole=True), default=5, show_default=True)
 @click.option(
-    "--splits", type=click.IntRange(min=2), default=100, show_default=True, help="Number of random splits."
+    "--splits",
+    type=Number(2, 10**6, whole=True),
+    default=100,
+    show_default=True,
+    help="Number of random splits.",
 )
 @click.option("--train-on", metavar="NAME", help="Cross-dataset evaluation: fit the curves on this dataset.")
 @click.option(
@@ -91,12 +96,12 @@ _MEANINGS = ("dist", "ref", "opinion", "spread", "scene", "distortion", "level",
 )
 @click.option(
     "--draws",
-    type=click.IntRange(min=0),
+    type=Number(0, 10**6, whole=True),
     default=1000,
     show_default=True,
     help="Bootstrap samples of scenes, for the intervals; 0: no intervals.",
 )
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=SEED, default=0, show_default=True)
 @click.option(
     "--by",
     multiple=True,
@@ -126,6 +131,7 @@ def evaluate(**options: Any) -> None:
     hdrq evaluate --dataset kadid --dataset tid2013 -m ssim -m vif
     """
     format = _tables.format_of(options["format_"], options["output"])
+    _evaluated.check_targets(options)
     names, folders = options.pop("dataset_names"), options.pop("folders")
     if len(folders) > max(len(names), 1) or (len(names) > 1 and folders and len(folders) != len(names)):
         raise UsageError(
@@ -136,6 +142,9 @@ def evaluate(**options: Any) -> None:
         return
     name, folder = names[0] if names else "", folders[0] if folders else None
     dataset: Dataset | None = find("dataset", name) if name else None
+    for option, value in (("data", folder), ("subset", options["subset"])) if dataset is None else ():
+        if value is not None:
+            raise UsageError(f"--{option} does nothing without --dataset; name the dataset, or leave it out")
     if dataset is not None and dataset.comparisons is not None and options["subset"] not in (None, "test"):
         _preferences(dataset, folder, options, format)
         return

@@ -9,6 +9,7 @@ import click
 
 from hdrq.cli import _merge_output, _merge_settings
 from hdrq.cli import options as _options
+from hdrq.cli._numbers import FINITE, POSITIVE, SEED
 from hdrq.cli.app import say
 
 
@@ -129,13 +130,13 @@ from hdrq.cli.app import say
 @click.option("--ghost-mask", metavar="FILE.png", help="Write a mask of the moving objects found.")
 @click.option(
     "--white",
-    type=float,
+    type=POSITIVE,
     metavar="VALUE",
     help="Float and raw files: the value at which they clip.  [default: 1; of raw files, what they state]",
 )
 @click.option(
     "--black",
-    type=float,
+    type=FINITE,
     metavar="VALUE",
     help="Raw files: the value without light.  [default: what the file states]",
 )
@@ -159,7 +160,7 @@ from hdrq.cli.app import say
     help="Number type of the file written.  [default: float in EXR]",
 )
 @click.option("--report", metavar="FILE", help="Write the report as .json or .html.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random sample points.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of the random sample points.")
 @click.option("-q", "--quiet", is_flag=True, help="Print no table.")
 @_options.device_option
 def merge(frames: tuple[Path, ...], output: str, **options: Any) -> None:

@@ -11,6 +11,7 @@ import click
 
 from hdrq.cli import options as _options
 from hdrq.cli import tables as _tables
+from hdrq.cli._numbers import FINITE
 from hdrq.cli.app import say
 from hdrq.errors import HdrqError, UsageError
 
@@ -83,7 +84,7 @@ def show(name: str) -> None:
     metavar="KEY=VALUE",
     help="Build options that no tensor shape tells: heads=12.",
 )
-@click.option("--jod", nargs=2, type=float, default=None, metavar="A B", help="JOD of a score q: A + B·q.")
+@click.option("--jod", nargs=2, type=FINITE, default=None, metavar="A B", help="JOD of a score q: A + B·q.")
 @click.option("--licence", default="", help="Licence of the weights, for the card.")
 @click.option("--half", is_flag=True, help="Store them in half precision.")
 @click.option(

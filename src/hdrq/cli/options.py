@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from hdrq.cli._numbers import NOT_NEGATIVE, POSITIVE, SHARE
 from hdrq.errors import UsageError
 from hdrq.registry import names
 
@@ -38,26 +38,26 @@ display_options = _stack(
         shell_complete=_complete("display"),
         help="Screen the pictures are seen on. Default: sdr for sRGB code, absolute for light.",
     ),
-    click.option("--display-peak", type=float, metavar="NITS", help="The display's white, cd/m²."),
-    click.option("--black", type=float, metavar="NITS", help="The display's black, cd/m²."),
-    click.option("--contrast", type=float, metavar="RATIO", help="Black as the peak over this ratio."),
-    click.option("--ambient", type=float, metavar="LUX", help="Light falling on the display."),
+    click.option("--display-peak", type=POSITIVE, metavar="NITS", help="The display's white, cd/m²."),
+    click.option("--black", type=NOT_NEGATIVE, metavar="NITS", help="The display's black, cd/m²."),
+    click.option("--contrast", type=POSITIVE, metavar="RATIO", help="Black as the peak over this ratio."),
+    click.option("--ambient", type=NOT_NEGATIVE, metavar="LUX", help="Light falling on the display."),
     click.option(
-        "--reflectance", type=float, metavar="SHARE", help="Share of the ambient light thrown back."
+        "--reflectance", type=SHARE, metavar="SHARE", help="Share of the ambient light thrown back."
     ),
 )
 
 light_options = _stack(
     display_options,
     click.option(
-        "--scale", type=float, metavar="NITS", help="Relative files: a value of 1 is this many cd/m²."
+        "--scale", type=POSITIVE, metavar="NITS", help="Relative files: a value of 1 is this many cd/m²."
     ),
     click.option(
-        "--peak", type=float, metavar="NITS", help="Relative files: the reference's brightest value."
+        "--peak", type=POSITIVE, metavar="NITS", help="Relative files: the reference's brightest value."
     ),
     click.option(
         "--white",
-        type=float,
+        type=POSITIVE,
         metavar="NITS",
         help="Relative files: a value of 1, which relative encodings (mu, srgb, linear) then call 1.",
     ),
@@ -75,10 +75,10 @@ side_options = _stack(
     click.option("--ref-domain", metavar="NAME", help="What the reference files hold."),
     click.option("--dist-domain", metavar="NAME", help="What the test files hold."),
     click.option(
-        "--ref-scale", type=float, metavar="NITS", help="Reference files: a value of 1 is this many cd/m²."
+        "--ref-scale", type=POSITIVE, metavar="NITS", help="Reference files: a value of 1 is this many cd/m²."
     ),
     click.option(
-        "--dist-scale", type=float, metavar="NITS", help="Test files: a value of 1 is this many cd/m²."
+        "--dist-scale", type=POSITIVE, metavar="NITS", help="Test files: a value of 1 is this many cd/m²."
     ),
     click.option(
         "--ref-display",
@@ -102,13 +102,13 @@ side_options = _stack(
 viewing_options = _stack(
     click.option(
         "--ppd",
-        type=float,
+        type=POSITIVE,
         metavar="N",
         help="Pixels per degree of visual angle.  [default: the display's, else 45]",
     ),
     click.option("--screen", metavar="WxH", help="With --diagonal and --distance: the screen's pixels."),
-    click.option("--diagonal", type=float, metavar="INCHES", help="The screen's diagonal."),
-    click.option("--distance", type=float, metavar="METRES", help="From the eye to the screen."),
+    click.option("--diagonal", type=POSITIVE, metavar="INCHES", help="The screen's diagonal."),
+    click.option("--distance", type=POSITIVE, metavar="METRES", help="From the eye to the screen."),
 )
 
 device_option = click.option(
@@ -168,8 +168,6 @@ def viewing_of(options: dict[str, Any], display: Display | None = None) -> Viewi
     if options.get("ppd") is not None:
         if any(p is not None for p in parts):
             raise UsageError("--ppd and --screen/--diagonal/--distance say the same thing twice; keep one")
-        if not 0 < options["ppd"] < inf:
-            raise UsageError(f"--ppd must be positive and finite, not {options['ppd']:g}")
         return Viewing(options["ppd"])
     if all(p is None for p in parts):
         return (display.viewing if display is not None else None) or Viewing()
@@ -189,9 +187,6 @@ def photometry_of(options: dict[str, Any]) -> Photometry:
     given = [k for k in ("scale", "peak", "white") if options.get(k) is not None]
     if len(given) > 1:
         raise UsageError(f"--{given[0]} and --{given[1]} both set the scale; keep one")
-    for key in given:
-        if not 0 < options[key] < inf:
-            raise UsageError(f"--{key} must be positive and finite, not {options[key]:g}")
     display = display_of(options)
     return Photometry(
         display=display,
@@ -213,6 +208,4 @@ def _side_of(options: dict[str, Any], side: str) -> Side:
     from hdrq.encoding.photometry import Side
 
     scale, shown = options.get(f"{side}_scale"), options.get(f"{side}_display")
-    if scale is not None and not 0 < scale < inf:
-        raise UsageError(f"--{side}-scale must be positive and finite, not {scale:g}")
     return Side(options.get(f"{side}_domain"), scale, display(shown) if shown else None)

@@ -14,6 +14,7 @@ from hdrq.cli import options as _options
 from hdrq.cli import progress as _progress
 from hdrq.cli import tables as _tables
 from hdrq.cli._cluster import spread_of
+from hdrq.cli._numbers import COUNT, POSITIVE
 from hdrq.cli._score_output import finish, reported
 from hdrq.cli.app import INTERRUPTED, NOTHING_DONE, SOME_FAILED, say
 from hdrq.errors import UsageError
@@ -73,7 +74,7 @@ def _complete_metric(ctx: Any, param: Any, incomplete: str) -> list[str]:
     show_default=True,
     help="Of maps of visibility.",
 )
-@click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Pairs read ahead.")
+@click.option("--jobs", type=COUNT, default=2, show_default=True, help="Pairs read ahead.")
 @_options.device_option
 @click.option(
     "--precision",
@@ -83,7 +84,7 @@ def _complete_metric(ctx: Any, param: Any, incomplete: str) -> list[str]:
     help="Arithmetic.",
 )
 @click.option(
-    "--max-memory", type=float, metavar="GIB", help="Refuse what would take more.  [default: what is free]"
+    "--max-memory", type=POSITIVE, metavar="GIB", help="Refuse what would take more.  [default: what is free]"
 )
 @click.option("--layer", metavar="NAME", help="Layer of a multi-layer EXR.")
 @click.option("--view", metavar="NAME", help="View of a stereo EXR.")

@@ -12,10 +12,12 @@ from click.core import ParameterSource
 from hdrq.cli import options as _options
 from hdrq.cli import progress as _progress
 from hdrq.cli import tables as _tables
+from hdrq.cli._numbers import COUNT, FINITE, NOT_NEGATIVE, POSITIVE, SEED
 from hdrq.cli._tonemap_options import DISPLAY, refuse_idle, refuse_idle_display, task_of
 from hdrq.cli.app import NOTHING_DONE, SOME_FAILED, say
 from hdrq.errors import UsageError
 from hdrq.registry import names
+from hdrq.scoring.resume import refuse_unwritable
 
 
 def _levels(text: str | None) -> tuple[float, float] | None:
@@ -59,7 +61,7 @@ def _complete(kind: str) -> Any:
 @click.option(
     "--colour", metavar="NAME", help="schlick, linear, mantiuk-power, mantiuk-linear, pouli, luminance."
 )
-@click.option("--saturation", type=float, metavar="S", help="Of the colour correction.")
+@click.option("--saturation", type=NOT_NEGATIVE, metavar="S", help="Of the colour correction.")
 @click.option(
     "--levels",
     metavar="EV,POWER",
@@ -86,7 +88,7 @@ def _complete(kind: str) -> Any:
 @click.option("--layer", metavar="NAME", help="Layer of an EXR file, or base or hdr of an Ultra HDR JPEG.")
 @click.option(
     "--temporal",
-    type=float,
+    type=POSITIVE,
     metavar="FRAMES",
     help="Frames of a film, in natural order: statistics follow with this time constant.",
 )
@@ -102,7 +104,7 @@ def _complete(kind: str) -> Any:
 @click.option("--optimize", metavar="METRIC", help="Optimise the operator's parameters for this image.")
 @click.option(
     "--iterations",
-    type=click.IntRange(min=1),
+    type=COUNT,
     default=60,
     show_default=True,
     help="Of each of the three starts of --optimize.",
@@ -118,10 +120,10 @@ def _complete(kind: str) -> Any:
 )
 @click.option("--enhance", metavar="qdnet[@WEIGHTS]", help="Make a tone-mapped image again, at --quality.")
 @click.option(
-    "--quality", type=float, metavar="Q", help="With --enhance: in the unit of its weights, about 0..1."
+    "--quality", type=FINITE, metavar="Q", help="With --enhance: in the unit of its weights, about 0..1."
 )
 @click.option(
-    "--seed", type=int, default=0, show_default=True, help="Of dithering and of the starts of --optimize."
+    "--seed", type=SEED, default=0, show_default=True, help="Of dithering and of the starts of --optimize."
 )
 @click.option("--quiet", is_flag=True, help="No progress and no notes; errors only.")
 @_options.device_option
@@ -144,6 +146,8 @@ def tonemap(context: click.Context, /, paths: tuple[Path, ...], **options: Any) 
     task = task_of(given)
     refuse_idle(task, given)
     sources, target = _split(paths, options["output"])
+    for kept in (options["params"] if task == "optimize" else None, options["save_params"]):
+        refuse_unwritable(str(kept) if kept is not None else None, None)
     other = {"compare": _compare, "expand": _expand, "enhance": _enhance}.get(task)
     if target is None and (other is not None or (task != "optimize" and options["save_params"] is None)):
         raise UsageError("name the file to write, OUT or -o FILE")
@@ -267,6 +271,7 @@ def _compare(sources: list[Path], target: Path, options: dict[str, Any], given: 
     from hdrq.scoring.binding import metric
     from hdrq.tonemapping.contact_sheet import operators_of, sheet, tiles
     from hdrq.tonemapping.files import jobs, read
+    from hdrq.tonemapping.tonemap import plan
 
     if len(sources) != 1 or sources[0].is_dir():
         raise UsageError("--compare shows one image; give one file")
@@ -277,15 +282,17 @@ def _compare(sources: list[Path], target: Path, options: dict[str, Any], given: 
     photometry = _scene_photometry(options)
     image = read(sources[0], photometry, options["layer"])
     choices = {n: options[n] for n in ("colour", "saturation", "levels", "gamut", "wrap")}
+    plan(chosen[0], **choices)  # what is wrong with the choices is wrong here, once
     found = list(
         _progress.bar(
             tiles(image, chosen, scorer, photometry, **choices), len(chosen), quiet=options["quiet"]
         )
     )
-    for tile in found:
+    made = [tile for tile in found if not tile.error]
+    for tile in found if made else ():
         if tile.error:
             say(f"hdrq: {tile.operator}: {tile.error}")
-    if scorer is not None and all(tile.score is None for tile in found):
+    if scorer is not None and made and all(tile.score is None for tile in made):
         side = scorer.metric.card.side
         say(f"hdrq: note: no scores on the sheet: {label} needs at least {side} pixels a side")
     for note in io.write(target, sheet(found, label)):

@@ -101,7 +101,9 @@ def _converted(light: Tensor, image: Image, target: Primaries) -> tuple[Tensor, 
     if count == 0:
         return light, ()
     share = 100 * count / light.numel()
-    return light.clamp(min=0), (f"{count:,} values ({share:.2g} %) outside {target.name} cut to its gamut",)
+    return light.clamp(min=0), (
+        f"{count:,} values ({_percent(share)} %) outside {target.name} cut to its gamut",
+    )
 
 
 def _signal_light(code: Tensor, image: Image, d: Display) -> Tensor:
@@ -192,11 +194,18 @@ def decode(code: Image, white: float | None = None) -> Image:
     return code.with_pixels(found.decode(code.pixels, white_of(found, None, white)), domain="nits")
 
 
+def _percent(share: float) -> str:
+    """Two digits of a percentage, without an exponent."""
+    return f"{share:.2g}" if share < 99.5 else f"{share:.0f}"
+
+
 def range_notes(light: Tensor, encoding: Encoding, white: float) -> tuple[str, ...]:
     """One line if light is brighter than an encoding holds."""
     top = white if encoding.name == "hlg" else encoding.nits[1]
-    if light.numel() == 0 or float(light.detach().max()) <= top * (1 + 1e-4):
+    if light.numel() == 0 or not float(light.detach().max()) > top * (1 + 1e-4):
         return ()
     count = int((light.detach() > top).sum())
     share = 100 * count / light.numel()
-    return (f"{count:,} values ({share:.2g} %) above {top:g} cd/m², where {encoding.name} ends, clamped",)
+    return (
+        f"{count:,} values ({_percent(share)} %) above {top:g} cd/m², where {encoding.name} ends, clamped",
+    )

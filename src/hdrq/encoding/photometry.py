@@ -46,6 +46,12 @@ __all__ = [
 _DIM_MEAN, _DIM_PEAK = 1.0, 100.0  # cd/m²: below these a file looks relative
 
 
+def _refuse_unknown(domain: str | None) -> None:
+    known = dict.fromkeys((*LIGHT, *names("encoding")))
+    if domain is not None and domain not in known:
+        raise DomainError(f"no domain is called '{domain}'; there are {', '.join(known)}")
+
+
 @dataclass(frozen=True)
 class Side:
     """What is known of the files of one side only; None: as for both sides."""
@@ -53,6 +59,9 @@ class Side:
     domain: str | None = None
     scale: float | None = None
     display: Display | None = None
+
+    def __post_init__(self) -> None:
+        _refuse_unknown(self.domain)
 
 
 @dataclass(frozen=True)
@@ -83,6 +92,7 @@ class Photometry:
     def __post_init__(self) -> None:
         if self.primaries is not None and self.primaries not in PRIMARIES:
             raise UsageError(f"no primaries are called '{self.primaries}'; there are {', '.join(PRIMARIES)}")
+        _refuse_unknown(self.domain)
 
     @property
     def assumes_absolute(self) -> bool:
@@ -308,10 +318,6 @@ def relabel(image: Image, photometry: Photometry) -> Image:
     """The image in the domain the user says it has."""
     if photometry.domain is None or photometry.domain == image.domain:
         return image
-    if photometry.domain not in (*LIGHT, *names("encoding")):
-        raise DomainError(
-            f"no domain is called '{photometry.domain}'; there are {', '.join((*LIGHT, *names('encoding')))}"
-        )
     return replace(image, domain=photometry.domain)
 
 

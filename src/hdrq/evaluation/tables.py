@@ -125,6 +125,15 @@ def read_csv(path: Path, columns: Sequence[str] = ()) -> list[dict[str, str]]:
         raise FileError(f"{path}: the table is empty; expected a header and rows")
     delimiter = max(",\t;", key=lines[0].count)
     reader = csv.DictReader(io.StringIO("".join(lines)), delimiter=delimiter, skipinitialspace=True)
+    try:
+        return _rows(reader, path, columns, points=delimiter != ",")
+    except csv.Error as wrong:
+        raise FileError(f"{path}: not a table ({wrong})") from None
+
+
+def _rows(
+    reader: csv.DictReader[str], path: Path, columns: Sequence[str], points: bool
+) -> list[dict[str, str]]:
     header = [name.strip() for name in reader.fieldnames or ()]
     reader.fieldnames = header
     missing = [name for name in columns if name not in header]
@@ -134,7 +143,7 @@ def read_csv(path: Path, columns: Sequence[str] = ()) -> list[dict[str, str]]:
     for row in reader:
         if row.get(header[-1]) is None or None in row:
             raise FileError(f"{path}: line {reader.line_num} has not the header's {len(header)} fields")
-        rows.append({k: _point(v) for k, v in row.items()} if delimiter != "," else row)
+        rows.append({k: _point(v) for k, v in row.items()} if points else row)
     return rows
 
 

@@ -48,6 +48,8 @@ class Manifest(Collection[Pair]):
         try:
             with open(self.path, newline="", encoding="utf-8-sig") as lines:
                 yield from read_manifest(lines, self.name, self.folder, self.columns)
+        except csv.Error as error:
+            raise FileError(f"{self.name} is not a table: {error}") from error
         except (OSError, UnicodeDecodeError) as error:
             reason = why(error) if isinstance(error, OSError) else "it is not UTF-8 text"
             raise FileError(f"{self.name} cannot be read: {reason}") from error

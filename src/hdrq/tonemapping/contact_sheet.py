@@ -17,7 +17,7 @@ from torch import Tensor
 from hdrq.encoding.photometry import Photometry
 from hdrq.errors import HdrqError, PixelError, UsageError
 from hdrq.records import Image
-from hdrq.registry import names
+from hdrq.registry import check, names
 from hdrq.scoring.scorer import Scorer
 from hdrq.tonemapping.optimize import value_of_code
 from hdrq.tonemapping.solvers.wls import Unsettled
@@ -67,6 +67,8 @@ def operators_of(text: str) -> list[str]:
     chosen = [part.strip() for part in text.split(",") if part.strip()]
     if not chosen:
         raise UsageError("--compare needs operators, such as all or reinhard,drago")
+    for name in chosen:
+        check("tonemapper", name)
     return chosen
 
 
@@ -74,7 +76,7 @@ def sheet(found: Sequence[Tile], label: str = "") -> Image:
     """The tiles in rows, as sRGB code."""
     pictures = [t for t in found if t.code.numel()]
     if not pictures:
-        raise UsageError(f"no operator made an image: {found[0].error if found else 'none was named'}")
+        raise PixelError(f"no operator made an image: {found[0].error if found else 'none was named'}")
     _, _, h, w = pictures[0].code.shape
     columns = max(1, min(len(pictures), round((len(pictures) * h / w * 1.5) ** 0.5)))
     rows = -(-len(pictures) // columns)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import fields, replace
 from importlib.resources import files
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,10 @@ def _keys() -> list[str]:
 
 
 def _refuse_impossible(d: Display) -> None:
+    for f in fields(Display):
+        value = getattr(d, f.name)
+        if isinstance(value, float) and not isfinite(value):
+            raise UsageError(f"a display's {f.name} must be finite, not {value:g}")
     if d.peak_nits <= 0:
         raise UsageError(f"a display's peak must be positive, not {d.peak_nits:g} cd/m²")
     if d.black_nits < 0 or d.black_nits >= d.peak_nits:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -65,8 +66,21 @@ def write(
     header |= {f"hdrq.{k}": str(v) for k, v in (provenance or {}).items()}
     with atomic(path) as part:
         try:
-            OpenEXR.File(header, {k: np.ascontiguousarray(v) for k, v in planes.items()}).write(str(part))
+            file = OpenEXR.File(header, {k: np.ascontiguousarray(v) for k, v in planes.items()})
+            if _utf8(part):
+                file.write(str(part))
+            else:  # OpenEXR opens no other names
+                file.write(memory := BytesIO())
+                part.write_bytes(memory.getbuffer())
         except (RuntimeError, ValueError, TypeError) as error:
             raise FileError(f"{path} cannot be written: {str(error).splitlines()[0]}") from error
         parts_of(part, part.read_bytes())  # a full disk may go unnoticed by the library
     return ()
+
+
+def _utf8(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
