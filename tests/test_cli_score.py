@@ -460,3 +460,27 @@ def test_a_simple_score_imports_neither_scipy_nor_matplotlib(pair) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.split() == ["False"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are bytes on Linux only")
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".jsonl", ".txt"])
+def test_names_that_are_not_utf_8_are_scored_and_written_as_they_are(
+    run, pair, tmp_path, suffix: str
+) -> None:
+    odd = os.fsdecode(b"caf\xe9.exr")
+    (tmp_path / odd).write_bytes(pair[1].read_bytes())
+    out = tmp_path / f"scores{suffix}"
+    assert run("score", pair[0], tmp_path / odd, "-m", "pu-psnr", "-o", out)[0] == 0
+    assert (b"caf\xe9.exr" if suffix == ".csv" else rb"caf\udce9.exr") in out.read_bytes()
+    if suffix == ".csv":
+        code, _, _ = run("score", pair[0], tmp_path / odd, "-m", "pu-psnr,pu-mae", "-o", out, "--resume")
+        lines = list(csv.DictReader(out.open(encoding="utf-8", errors="surrogateescape", newline="")))
+        assert code == 0
+        assert [Path(r["dist"]).name for r in lines] == [odd, odd]
+    done = subprocess.run(
+        [sys.executable, "-m", "hdrq", "score", pair[0], tmp_path / odd, "-m", "pu-psnr"],
+        capture_output=True,
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"},
+    )
+    assert done.returncode == 0
+    assert b"caf\xe9.exr" in done.stdout

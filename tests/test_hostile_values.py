@@ -50,6 +50,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "models show": ("diqm-small",),
     "models verify": ("nothing-of-this-name",),
     "score": ("ref.exr dist.exr -m pu-psnr", "code.png code.png -m psnr --display sdr"),
+    "table join": ("table.csv -o made.csv",),
     "tonemap": (
         "ref.exr {out}.png",
         "ref.exr {out}.png --optimize pu-psnr --iterations 1",

@@ -7,6 +7,7 @@ which belongs to the whole process, so only a program may redirect it; reading f
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import os
 import sys
@@ -46,6 +47,21 @@ def quiet_codecs() -> Iterator[None]:
         sys.stdout = stdout
         for logger in loggers:
             logger.removeHandler(silence)
+
+
+@contextlib.contextmanager
+def names_as_bytes() -> Iterator[None]:
+    """Around the run of a program: names of files that are not UTF-8 are printed as the bytes they are."""
+    stream = sys.stdout
+    if not isinstance(stream, io.TextIOWrapper) or stream.errors != "strict":
+        yield
+        return
+    stream.reconfigure(errors="surrogateescape")
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):  # closed by the command
+            stream.reconfigure(errors="strict")
 
 
 class _Filtered:

@@ -17,7 +17,7 @@ import click
 
 import hdrq
 from hdrq import heap
-from hdrq.cli._quiet import quiet_codecs
+from hdrq.cli._quiet import names_as_bytes, quiet_codecs
 from hdrq.errors import HdrqError, UsageError
 from hdrq.registry import find, names
 
@@ -68,7 +68,7 @@ def main(argv: list[str] | None = None) -> None:
     debug = "--debug" in arguments or bool(os.environ.get("HDRQ_DEBUG"))
     arguments = [a for a in arguments if a != "--debug"]
     try:
-        with quiet_codecs():
+        with names_as_bytes(), quiet_codecs():
             _refuse_empty(arguments)
             code = door.main(arguments, prog_name="hdrq", standalone_mode=False)
             sys.stdout.flush()

@@ -64,7 +64,7 @@ def write_text(text: str, output: str | None) -> None:
         from hdrq.io import atomic
 
         with atomic(output) as part:
-            part.write_text(text, encoding="utf-8")
+            part.write_text(text, encoding="utf-8", errors="surrogateescape")
     else:
         click.echo(text, nl=False)
 
@@ -76,7 +76,7 @@ def rows_to(output: str | None, format: str, columns: Sequence[str]) -> Iterator
         with written(output, format, columns) as add:
             yield add
         return
-    with tempfile.TemporaryFile("w+", encoding="utf-8", newline="") as held:
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="surrogateescape", newline="") as held:
         add, finish = text_writer(held, format, columns)
         yield add
         finish()
@@ -99,7 +99,7 @@ def show_table(
     from rich.table import Table
 
     def shown(text: Any) -> Any:
-        return escape(text) if isinstance(text, str) else text
+        return escape(text.encode(errors="backslashreplace").decode()) if isinstance(text, str) else text
 
     table = Table(
         title=shown(title) or None, caption=shown(caption) or None, header_style="bold", title_justify="left"

@@ -35,6 +35,21 @@ def plain(value: Any) -> Any:
     return value
 
 
+def as_json(value: Any, indent: int | None = None) -> str:
+    """JSON text; where it holds the name of a file that is not UTF-8, in ASCII, which is read back as that name."""
+    text = json.dumps(plain(value), indent=indent, ensure_ascii=False)
+    return text if text.isascii() or encodable(text) else json.dumps(plain(value), indent=indent)
+
+
+def encodable(text: str) -> bool:
+    """Whether text is Unicode, rather than a file name with bytes that are not UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def cell(value: Any) -> Any:
     """A value as one CSV cell."""
     if value is None:
@@ -42,7 +57,7 @@ def cell(value: Any) -> Any:
     if isinstance(value, float):
         return repr(value)
     if isinstance(value, dict):
-        return json.dumps(plain(value), ensure_ascii=False) if value else ""
+        return as_json(value) if value else ""
     return value
 
 
@@ -73,14 +88,14 @@ def text_writer(
     if format == "jsonl":
 
         def line(row: Row) -> None:
-            file.write(json.dumps(plain(dict(row)), ensure_ascii=False) + "\n")
+            file.write(as_json(dict(row)) + "\n")
 
         return line, lambda: None
     count = 0
 
     def entry(row: Row) -> None:
         nonlocal count
-        text = json.dumps(plain(dict(row)), indent=1, ensure_ascii=False)
+        text = as_json(dict(row), indent=1)
         file.write(("," if count else "[") + "\n" + "\n".join(" " + part for part in text.splitlines()))
         count += 1
 
@@ -98,7 +113,7 @@ def written(path: str | Path, format: str, columns: Sequence[str]) -> Iterator[C
             with _parquet(part, columns) as add:
                 yield add
             return
-        with part.open("w", encoding="utf-8", newline="") as file:
+        with part.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
             add, finish = text_writer(file, format, columns)
             yield add
             finish()
@@ -131,7 +146,7 @@ def _held(name: str, value: Any) -> Any:
     if name in NUMBERS:
         return None if value is None or value == "" else float(value)
     found = cell(value)
-    return found if isinstance(found, str) else str(found)
+    return str(found).encode(errors="backslashreplace").decode()
 
 
 def arrow() -> tuple[Any, Any]:
@@ -197,7 +212,7 @@ def read_rows(path: str | Path) -> Iterator[dict[str, str]]:
         yield from parquet_rows(path)
         return
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
+        with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             if format == "csv":
                 yield from _csv_rows(file, path)
                 return

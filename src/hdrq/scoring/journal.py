@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hdrq.errors import FileError
+from hdrq.io.rows import as_json
 
 
 class Journal:
@@ -37,7 +38,7 @@ class Journal:
         try:
             if self._file is None:
                 self._open()
-            self._file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            self._file.write(as_json(row) + "\n")
             self._file.flush()
         except OSError as error:
             raise FileError(f"{self.path} cannot be written: {error.strerror}") from error

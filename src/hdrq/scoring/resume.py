@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hdrq.errors import FileError, HdrqError, UsageError
-from hdrq.io.rows import plain, read_rows, typed
+from hdrq.io.rows import as_json, plain, read_rows, typed
 from hdrq.scoring.stamps import unchanged
 
 if TYPE_CHECKING:
@@ -97,7 +98,9 @@ class Kept:
             "SELECT number, source, whole AND settings = ?, row FROM rows "
             "WHERE ref = ? AND dist = ? AND metric = ? AND NOT taken ORDER BY number"
         )
-        for number, source, same, text in self._database.execute(query, (mark, ref, dist, metric)).fetchall():
+        for number, source, same, text in self._database.execute(
+            query, (mark, _name(ref), _name(dist), metric)
+        ).fetchall():
             used = False
             if again is None and same and unchanged(json.loads(text).get("files") or "", ref, dist):
                 again, used = number, True
@@ -143,11 +146,17 @@ _TABLE, _NEW, _JOURNAL = 0, 1, 2  # where a row comes from
 
 
 def _key(row: dict[str, Any]) -> Key:
-    return str(row.get("ref") or ""), str(row.get("dist") or ""), str(row.get("metric") or "")
+    ref, dist, metric = (_name(str(row.get(part) or "")) for part in ("ref", "dist", "metric"))
+    return ref, dist, metric
+
+
+def _name(text: str) -> str:
+    """A file's name as the database can hold it, also where it is not UTF-8."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _text(row: dict[str, Any]) -> str:
-    return json.dumps(plain(row), ensure_ascii=False)
+    return as_json(row)
 
 
 def refuse_unwritable(output: str | None, folder: str | None) -> None:
@@ -157,6 +166,8 @@ def refuse_unwritable(output: str | None, folder: str | None) -> None:
             continue
         if path == output and Path(path).is_dir():
             raise FileError(f"{path} is a folder; name a file in it")
+        if path == output and Path(path).exists() and not os.access(path, os.W_OK):
+            raise FileError(f"{path} cannot be written: it is write-protected; name another file")
         try:
             if path == folder:
                 place.mkdir(parents=True, exist_ok=True)
