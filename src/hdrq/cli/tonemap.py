@@ -75,7 +75,7 @@ def _complete(kind: str) -> Any:
 @click.option("--bits", type=click.Choice(["8", "16"]), help="Of the code.  [default: 8, 16 for PQ and HLG]")
 @click.option(
     "--gain-map",
-    type=float,
+    type=POSITIVE,
     metavar="STOPS",
     help="JPEG: add the scene's light, up to STOPS above SDR white, as a gain map (Ultra HDR).",
 )

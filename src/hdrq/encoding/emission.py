@@ -13,7 +13,7 @@ from hdrq.errors import DomainError, PixelError
 from hdrq.image.arithmetic import all_finite
 from hdrq.image.color import convert
 from hdrq.records import Display, Encoding, Image, Primaries
-from hdrq.registry import find
+from hdrq.registry import find, names
 
 LIGHT = ("linear", "nits")
 SDR_WHITE = 100.0  # cd/m², what relative encodings call 1.0 where no display or option says otherwise
@@ -192,6 +192,13 @@ def decode(code: Image, white: float | None = None) -> Image:
         raise DomainError(f"the image is light ({code.domain}) already; there is nothing to decode")
     found: Encoding = find("encoding", code.domain)
     return code.with_pixels(found.decode(code.pixels, white_of(found, None, white)), domain="nits")
+
+
+def refuse_unknown_domain(domain: str | None) -> None:
+    """Raise for a domain that is neither light nor an encoding."""
+    known = dict.fromkeys((*LIGHT, *names("encoding")))
+    if domain is not None and domain not in known:
+        raise DomainError(f"no domain is called '{domain}'; there are {', '.join(known)}")
 
 
 def _percent(share: float) -> str:

@@ -23,13 +23,14 @@ from hdrq.encoding.emission import (
     finite,
     outside,
     range_notes,
+    refuse_unknown_domain,
     white_of,
 )
-from hdrq.errors import DomainError, PixelError, UsageError
+from hdrq.errors import PixelError, UsageError
 from hdrq.image.color import LUMINANCE, convert, luma, rgb_to_xyz, weigh
 from hdrq.image.sharing import shared
 from hdrq.records import BT709, BT2020, P3, PRIMARIES, Display, Encoding, Image, Primaries, Viewing
-from hdrq.registry import find, names
+from hdrq.registry import find
 
 __all__ = [
     "LIGHT",
@@ -46,12 +47,6 @@ __all__ = [
 _DIM_MEAN, _DIM_PEAK = 1.0, 100.0  # cd/m²: below these a file looks relative
 
 
-def _refuse_unknown(domain: str | None) -> None:
-    known = dict.fromkeys((*LIGHT, *names("encoding")))
-    if domain is not None and domain not in known:
-        raise DomainError(f"no domain is called '{domain}'; there are {', '.join(known)}")
-
-
 @dataclass(frozen=True)
 class Side:
     """What is known of the files of one side only; None: as for both sides."""
@@ -61,7 +56,7 @@ class Side:
     display: Display | None = None
 
     def __post_init__(self) -> None:
-        _refuse_unknown(self.domain)
+        refuse_unknown_domain(self.domain)
 
 
 @dataclass(frozen=True)
@@ -92,7 +87,7 @@ class Photometry:
     def __post_init__(self) -> None:
         if self.primaries is not None and self.primaries not in PRIMARIES:
             raise UsageError(f"no primaries are called '{self.primaries}'; there are {', '.join(PRIMARIES)}")
-        _refuse_unknown(self.domain)
+        refuse_unknown_domain(self.domain)
 
     @property
     def assumes_absolute(self) -> bool:
