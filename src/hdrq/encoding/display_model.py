@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from math import log10
 
-import torch
 from torch import Tensor
 
+from hdrq.image.transfer import srgb_to_linear
 from hdrq.records import Display
 from hdrq.registry import find
 
@@ -34,7 +34,7 @@ def gain_offset_gamma(code: Tensor, d: Display) -> Tensor:
     if d.eotf == "linear":
         curve = v
     elif d.eotf == "srgb":
-        curve = torch.where(v <= 0.04045, v / 12.92, ((v.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4)
+        curve = srgb_to_linear(v)
     else:
         curve = v ** float(d.eotf)
     if d.exposure != 1:

@@ -14,6 +14,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 from hdrq.encoding.photometry import LIGHT, emit
 from hdrq.errors import HdrqError
 from hdrq.image.color import luminance
+from hdrq.image.transfer import linear_to_srgb
 from hdrq.io import read
 from hdrq.records import BT709, Image, Pair
 
@@ -68,7 +69,7 @@ def _mapped(light: Tensor, exposure: float) -> Tensor:
     """Reinhard's global operator on luminance, burning out four times the key's white, then the sRGB curve."""
     y = luminance(light[None])[0].clamp(min=1e-9) * exposure
     shown = (light.clamp(min=0) * exposure) * ((1 + y / 16) / (1 + y))
-    return torch.where(shown <= 0.0031308, 12.92 * shown, 1.055 * shown.clamp(min=1e-9) ** (1 / 2.4) - 0.055)
+    return linear_to_srgb(shown)
 
 
 def _data(pixels: Tensor) -> str:

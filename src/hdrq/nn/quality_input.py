@@ -61,11 +61,7 @@ def network_view(code: Tensor, net: Any, encoding: Encoding | None) -> Tensor:
 
 def paired_view(code: Tensor, net: Any, encoding: Encoding | None) -> Tensor:
     """The same of one image of two that a network reads as stacked channels."""
-    channels = int(net.channels) // 2
-    code = one_channel(code, encoding) if channels == 1 else code
-    if code.shape[1] != channels:
-        raise UsageError("these weights read colour, but the image has one channel; convert it to colour")
-    return spanned(code, net)
+    return spanned(fitting(code, net, encoding, images=2), net)
 
 
 def spanned(code: Tensor, net: Any) -> Tensor:
@@ -74,9 +70,9 @@ def spanned(code: Tensor, net: Any) -> Tensor:
     return code if (black, white) == (0.0, 1.0) else (code - black) / (white - black)
 
 
-def fitting(code: Tensor, net: Any, encoding: Encoding | None) -> Tensor:
-    """As many channels as the network reads: luminance for one, colour for three."""
-    channels = int(net.channels)
+def fitting(code: Tensor, net: Any, encoding: Encoding | None, images: int = 1) -> Tensor:
+    """As many channels as the network reads of each of its `images`: luminance for one, colour for three."""
+    channels = int(net.channels) // images
     if channels == 1:
         return one_channel(code, encoding)
     if code.shape[1] != channels:

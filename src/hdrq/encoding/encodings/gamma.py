@@ -2,29 +2,23 @@
 
 from torch import Tensor
 
-from hdrq.records import Encoding
+from hdrq.encoding.relative import relative
 
 _GAMMA = 2.2
 _TINY = 1e-30  # keeps the slope finite at black
 
 
-def _encode(nits: Tensor, white: float = 100.0) -> Tensor:
-    """Code of light, cd/m²; 1.0 at `white`."""
-    return (nits / white).clamp(min=_TINY) ** (1 / _GAMMA)
+def _curve(light: Tensor) -> Tensor:
+    return light.clamp(min=_TINY) ** (1 / _GAMMA)
 
 
-def _decode(code: Tensor, white: float = 100.0) -> Tensor:
-    """Light, cd/m², of code."""
-    return white * code.clamp(min=0) ** _GAMMA
+def _inverse(code: Tensor) -> Tensor:
+    return code**_GAMMA
 
 
-gamma = Encoding(
-    name="gamma",
-    encode=_encode,
-    decode=_decode,
-    nits=(0.0, float("inf")),
-    codes=255.0,
-    absolute=False,
-    grey="luma",
+gamma = relative(
+    "gamma",
+    _curve,
+    _inverse,
     source="power 2.2, the simplified display curve of ITU-R BT.470 system M",
 )

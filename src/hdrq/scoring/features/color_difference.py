@@ -1,13 +1,48 @@
-"""Differences of CIELAB colours, (N, 3, H, W) to (N, 1, H, W); 0 for equal colours, with slope 0 there."""
+"""Differences of colours, (N, 3, H, W) to (N, 1, H, W); 0 for equal colours, with slope 0 there; what their metrics share."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import pi, radians
 
 import torch
 from torch import Tensor
 
+from hdrq.cards import Card, Reading
 from hdrq.image.arithmetic import power, root
+from hdrq.records import Primaries
+from hdrq.scoring.features.color_spaces import lab, white_note
+from hdrq.scoring.features.pixel_pooling import Pool, by_rows, pool
+
+Difference = Callable[[Tensor, Tensor], Tensor]
+
+
+def card(title: str, unit: str, source: str) -> Card:
+    """Of a difference of absolute light, pixel by pixel."""
+    return Card(
+        title=title,
+        unit=unit,
+        better="lower",
+        span=(0, None),
+        best=0.0,
+        reads="nits",
+        needs=("primaries",),
+        planes=24,
+        source=source,
+    )
+
+
+def read(difference: Difference, ref: Tensor, dist: Tensor, how: Pool, note: str = "") -> Reading:
+    """Pooled difference of colours (N, 3, H, W) of one space, with the difference of every pixel as its map."""
+    errors = by_rows(difference, ref, dist)
+    return Reading(pool(errors, how), errors, notes=(note,) if note else ())
+
+
+def read_lab(
+    difference: Difference, ref: Tensor, dist: Tensor, how: Pool, primaries: Primaries, white: float
+) -> Reading:
+    """The same of light, cd/m², as L*a*b* whose L* = 100 is `white`."""
+    return read(difference, lab(ref, primaries, white), lab(dist, primaries, white), how, white_note(white))
 
 
 def euclidean(ref: Tensor, dist: Tensor) -> Tensor:

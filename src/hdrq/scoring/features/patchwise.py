@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -10,6 +12,7 @@ from torch import Tensor
 from hdrq.cards import Reading
 from hdrq.nn.input_scaling import enter
 from hdrq.nn.layers.pieapp import PATCH, PatchComparer
+from hdrq.scoring.features.network_scores import jod
 from hdrq.scoring.sampling import Plan, cut, plan, strided
 from hdrq.scoring.sampling.spread import average
 
@@ -18,33 +21,44 @@ Precision = Literal["float32", "bfloat16"]
 _AT_ONCE = 32  # patches of each picture; a pair of 64 takes about 0.4 GB
 
 
+@dataclass(frozen=True)
+class Cutting:
+    """Where patches are cut.
+
+    stride   of a regular grid of patches, where `patches` is 0
+    patches  or so many, in perturbed cells that fill the picture, cut anew and averaged `repeats` times
+    """
+
+    stride: int
+    patches: int
+    repeats: int
+    seed: int
+
+    def plans(self, size: tuple[int, int]) -> Iterator[Plan]:
+        if not self.patches:
+            yield strided(size, PATCH, self.stride)
+            return
+        for repeat in range(self.repeats):
+            yield plan(size, self.patches, patch=PATCH, seed=self.seed + repeat)
+
+
 def patchwise(
     net: Any,
     ref: Tensor,
     dist: Tensor,
+    cutting: Cutting,
     *,
-    stride: int,
-    patches: int,
-    repeats: int,
-    seed: int,
     maps: bool,
     show: Show,
     precision: Precision,
 ) -> Reading:
     """Code (N, C, H, W) of both pictures to one score each, with a map where asked for.
 
-    stride   of a regular grid of patches, where `patches` is 0
-    patches  or so many, in perturbed cells that fill the picture, cut anew and averaged `repeats` times
-    show     what the map shows of the patches on a pixel: their mean score, their mean weight, or their share
-             of the result (score · weight, 1 where it is average)
+    show  what the map shows of the patches on a pixel: their mean score, their mean weight, or their share of the result
+          (score · weight, 1 where it is average)
     """
-    size = (int(ref.shape[-2]), int(ref.shape[-1]))
-    if patches:
-        plans = [plan(size, patches, patch=PATCH, seed=seed + r) for r in range(repeats)]
-    else:
-        plans = [strided(size, PATCH, stride)]
     values, pictures = [], []
-    for where in plans:
+    for where in cutting.plans((int(ref.shape[-2]), int(ref.shape[-1]))):
         score, weight = _verdict(net, ref, dist, where, precision)
         shares = score * weight
         values.append(shares.sum(1) / weight.sum(1))
@@ -69,10 +83,3 @@ def _verdict(
         scores.append(verdict.score.float())
         weights.append(verdict.weight.float())
     return torch.cat(scores, 1), torch.cat(weights, 1)
-
-
-def jod(net: Any, value: Tensor) -> dict[str, Tensor]:
-    """The score in just-objectionable differences, where the weights' card says how: JOD = a + b · score."""
-    card = getattr(net, "checkpoint", None)
-    line = None if card is None else card.results.get("jod")
-    return {} if line is None else {"jod": line[0] + line[1] * value}

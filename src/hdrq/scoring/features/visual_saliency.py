@@ -15,6 +15,7 @@ from hdrq.image.arithmetic import root
 from hdrq.image.color import mix
 from hdrq.image.resize import imresize
 from hdrq.image.sharing import shared
+from hdrq.image.transfer import srgb_to_linear
 
 SIDE = 256
 SIGMA_F, OMEGA_0, SIGMA_D, SIGMA_C = 1.34, 0.021, 145.0, 0.001
@@ -59,9 +60,7 @@ def _priors(dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
 
 def _lab(code: Tensor) -> Tensor:
     """CIE L*a*b* of 0..255 sRGB; codes above 255 (PU) go through the same formulas."""
-    v = code / 255
-    linear = torch.where(v > 0.04045, ((v.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4, v / 12.92)
-    x = mix(linear, TO_XYZ / WHITE[:, None])
+    x = mix(srgb_to_linear(code / 255), TO_XYZ / WHITE[:, None])
     f = torch.where(x > 0.008856, x.clamp(min=0.008856) ** (1 / 3), (903.3 * x + 16) / 116)
     fx, fy, fz = f.unbind(1)
     return torch.stack((116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)), 1)

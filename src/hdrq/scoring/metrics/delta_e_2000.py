@@ -2,24 +2,16 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from hdrq.cards import Card, Reading, metric
+from hdrq.cards import Reading, metric
 from hdrq.records import BT709, Primaries
-from hdrq.scoring.features.color_difference import ciede2000
-from hdrq.scoring.features.color_spaces import lab, white_note
-from hdrq.scoring.features.pixel_pooling import Pool, by_rows
-from hdrq.scoring.features.pixel_pooling import pool as pooled
+from hdrq.scoring.features.color_difference import card, ciede2000, read_lab
+from hdrq.scoring.features.pixel_pooling import Pool
 
 
 @metric(
-    Card(
+    card(
         title="CIEDE2000 colour difference",
         unit="ΔE00",
-        better="lower",
-        span=(0, None),
-        best=0.0,
-        reads="nits",
-        needs=("primaries",),
-        planes=24,
         source="CIE 142-2001; Sharma, Wu, Dalal 2005, doi:10.1002/col.20070",
     )
 )
@@ -33,6 +25,4 @@ def delta_e_2000(
     pool       of the pixels: mean, rms, median, p95, p99 (on straight lines between sorted values) or max
     map        the difference of every pixel
     """
-    a, b = lab(ref, primaries, white), lab(dist, primaries, white)
-    errors = by_rows(ciede2000, a, b)
-    return Reading(pooled(errors, pool), errors, notes=(white_note(white),))
+    return read_lab(ciede2000, ref, dist, pool, primaries, white)

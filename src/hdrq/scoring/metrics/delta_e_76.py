@@ -2,24 +2,16 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from hdrq.cards import Card, Reading, metric
+from hdrq.cards import Reading, metric
 from hdrq.records import BT709, Primaries
-from hdrq.scoring.features.color_difference import euclidean
-from hdrq.scoring.features.color_spaces import lab, white_note
-from hdrq.scoring.features.pixel_pooling import Pool, by_rows
-from hdrq.scoring.features.pixel_pooling import pool as pooled
+from hdrq.scoring.features.color_difference import card, euclidean, read_lab
+from hdrq.scoring.features.pixel_pooling import Pool
 
 
 @metric(
-    Card(
+    card(
         title="CIE 1976 colour difference",
         unit="ΔE*ab",
-        better="lower",
-        span=(0, None),
-        best=0.0,
-        reads="nits",
-        needs=("primaries",),
-        planes=24,
         source="CIE 15:2018",
     )
 )
@@ -33,6 +25,4 @@ def delta_e_76(
     pool       of the pixels: mean, rms, median, p95, p99 (on straight lines between sorted values) or max
     map        the difference of every pixel
     """
-    a, b = lab(ref, primaries, white), lab(dist, primaries, white)
-    errors = by_rows(euclidean, a, b)
-    return Reading(pooled(errors, pool), errors, notes=(white_note(white),))
+    return read_lab(euclidean, ref, dist, pool, primaries, white)

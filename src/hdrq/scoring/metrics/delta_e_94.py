@@ -2,24 +2,16 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from hdrq.cards import Card, Reading, metric
+from hdrq.cards import Reading, metric
 from hdrq.records import BT709, Primaries
-from hdrq.scoring.features.color_difference import cie94
-from hdrq.scoring.features.color_spaces import lab, white_note
-from hdrq.scoring.features.pixel_pooling import Pool, by_rows
-from hdrq.scoring.features.pixel_pooling import pool as pooled
+from hdrq.scoring.features.color_difference import card, cie94, read_lab
+from hdrq.scoring.features.pixel_pooling import Pool
 
 
 @metric(
-    Card(
+    card(
         title="CIE 1994 colour difference, graphic arts",
         unit="ΔE*94",
-        better="lower",
-        span=(0, None),
-        best=0.0,
-        reads="nits",
-        needs=("primaries",),
-        planes=24,
         source="CIE 116-1995",
     )
 )
@@ -34,6 +26,4 @@ def delta_e_94(
     map        the difference of every pixel
     Not symmetric: the chroma of `ref` sets the weights. kL = kC = kH = 1, K1 = 0.045, K2 = 0.015.
     """
-    a, b = lab(ref, primaries, white), lab(dist, primaries, white)
-    errors = by_rows(cie94, a, b)
-    return Reading(pooled(errors, pool), errors, notes=(white_note(white),))
+    return read_lab(cie94, ref, dist, pool, primaries, white)

@@ -2,27 +2,20 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from hdrq.cards import Card, Reading, metric
+from hdrq.cards import Reading, metric
 from hdrq.records import BT709, Primaries
-from hdrq.scoring.features.color_difference import euclidean
+from hdrq.scoring.features.color_difference import card, euclidean, read
 from hdrq.scoring.features.color_spaces import ictcp
-from hdrq.scoring.features.pixel_pooling import Pool, by_rows
-from hdrq.scoring.features.pixel_pooling import pool as pooled
+from hdrq.scoring.features.pixel_pooling import Pool
 
 SCALE = 720.0  # makes 1 a just noticeable difference where the eye is most sensitive
 CT_TO_T = 0.5
 
 
 @metric(
-    Card(
+    card(
         title="ΔE ITP, the colour difference of BT.2124",
         unit="ΔE ITP",
-        better="lower",
-        span=(0, None),
-        best=0.0,
-        reads="nits",
-        needs=("primaries",),
-        planes=24,
         source="ITU-R BT.2124-0 (2019)",
     )
 )
@@ -34,8 +27,7 @@ def delta_e_itp(ref: Tensor, dist: Tensor, *, pool: Pool = "mean", primaries: Pr
     map        the difference of every pixel
     No white is assumed. Above 10 000 cd/m² the curve of PQ goes on.
     """
-    errors = by_rows(_difference, ictcp(ref, primaries), ictcp(dist, primaries))
-    return Reading(pooled(errors, pool), errors)
+    return read(_difference, ictcp(ref, primaries), ictcp(dist, primaries), pool)
 
 
 def _difference(ref: Tensor, dist: Tensor) -> Tensor:

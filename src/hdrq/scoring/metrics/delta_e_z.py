@@ -2,24 +2,17 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from hdrq.cards import Card, Reading, metric
+from hdrq.cards import Reading, metric
 from hdrq.records import BT709, Primaries
-from hdrq.scoring.features.color_difference import euclidean
+from hdrq.scoring.features.color_difference import card, euclidean, read
 from hdrq.scoring.features.color_spaces import jzazbz
-from hdrq.scoring.features.pixel_pooling import Pool, by_rows
-from hdrq.scoring.features.pixel_pooling import pool as pooled
+from hdrq.scoring.features.pixel_pooling import Pool
 
 
 @metric(
-    Card(
+    card(
         title="Jzazbz colour difference",
         unit="ΔEz",
-        better="lower",
-        span=(0, None),
-        best=0.0,
-        reads="nits",
-        needs=("primaries",),
-        planes=24,
         source="Safdar, Cui, Kim, Luo 2017, doi:10.1364/OE.25.015131",
     )
 )
@@ -30,6 +23,4 @@ def delta_e_z(ref: Tensor, dist: Tensor, *, pool: Pool = "mean", primaries: Prim
     pool       of the pixels: mean, rms, median, p95, p99 (on straight lines between sorted values) or max
     map        the difference of every pixel
     """
-    a, b = jzazbz(ref, primaries), jzazbz(dist, primaries)
-    errors = by_rows(euclidean, a, b)
-    return Reading(pooled(errors, pool), errors)
+    return read(euclidean, jzazbz(ref, primaries), jzazbz(dist, primaries), pool)

@@ -6,25 +6,19 @@ from typing import Any
 
 from torch import Tensor
 
-from hdrq.cards import Card, Reading, metric
-from hdrq.errors import UsageError
-from hdrq.nn.quality_input import Compat, Curve, adjusted, official, one_channel, scrambled, spanned
+from hdrq.cards import Reading, metric
+from hdrq.nn.quality_input import Compat, Curve, adjusted, fitting, official, scrambled, spanned
 from hdrq.records import Encoding
-from hdrq.scoring.features.patchwise import jod
+from hdrq.scoring.features.network_scores import share, share_card
 
 
 @metric(
-    Card(
+    share_card(
         title="DIQM, deep full-reference HDR quality",
-        unit="1",
-        better="higher",
-        span=(0.0, 1.0),
-        reads="code",
         source="doi:10.1109/TIP.2019.2944079",
-        needs=("net", "encoding"),
+        net="diqm",
         side=32,
         planes=125,
-        net="diqm",
     )
 )
 def diqm(
@@ -44,21 +38,15 @@ def diqm(
     compat  pixels in the scrambled order that the authors' weights were trained on; "card": where the weights are theirs
     """
     theirs = official(net, compat)
-    like = next(net.parameters())
-    seen = [view(x, net, encoding, peak, curve, theirs).to(like) for x in (ref, dist)]
-    q = net(*seen).to(ref)
-    return Reading(q, None, {"q": 100 * q} | jod(net, q))
+    seen = (view(x, net, encoding, peak, curve, theirs) for x in (ref, dist))
+    return share(net, *seen, like=ref)
 
 
 def view(
     image: Tensor, net: Any, encoding: Encoding | None, peak: float, curve: Curve, theirs: bool
 ) -> Tensor:
     """What the network is handed of one picture, (N, 1 or 3, H, W)."""
-    channels = int(net.channels) // 2
-    code = one_channel(image, encoding) if channels == 1 else image
-    if code.shape[1] != channels:
-        raise UsageError("these weights read colour, and the picture has one channel")
-    code = adjusted(code, encoding, peak, curve)
-    if theirs and channels == 3:
+    code = adjusted(fitting(image, net, encoding, images=2), encoding, peak, curve)
+    if theirs and code.shape[1] == 3:
         code = scrambled(code, turned=True)
     return spanned(code, net)

@@ -2,24 +2,17 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from hdrq.cards import Card, Reading, metric
+from hdrq.cards import Reading, metric
 from hdrq.records import BT709, Primaries
+from hdrq.scoring.features.color_difference import card, read_lab
 from hdrq.scoring.features.color_difference import hyab as difference
-from hdrq.scoring.features.color_spaces import lab, white_note
-from hdrq.scoring.features.pixel_pooling import Pool, by_rows
-from hdrq.scoring.features.pixel_pooling import pool as pooled
+from hdrq.scoring.features.pixel_pooling import Pool
 
 
 @metric(
-    Card(
+    card(
         title="HyAB colour difference",
         unit="ΔE HyAB",
-        better="lower",
-        span=(0, None),
-        best=0.0,
-        reads="nits",
-        needs=("primaries",),
-        planes=24,
         source="Abasi, Amani Tehran, Fairchild 2020, doi:10.1002/col.22451",
     )
 )
@@ -33,6 +26,4 @@ def hyab(
     pool       of the pixels: mean, rms, median, p95, p99 (on straight lines between sorted values) or max
     map        the difference of every pixel
     """
-    a, b = lab(ref, primaries, white), lab(dist, primaries, white)
-    errors = by_rows(difference, a, b)
-    return Reading(pooled(errors, pool), errors, notes=(white_note(white),))
+    return read_lab(difference, ref, dist, pool, primaries, white)

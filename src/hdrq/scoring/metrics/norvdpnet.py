@@ -7,26 +7,21 @@ from typing import Any
 
 from torch import Tensor
 
-from hdrq.cards import Card, Reading, metric
+from hdrq.cards import Reading, metric
 from hdrq.nn.nets.norvdpnet import GAMMA
 from hdrq.nn.quality_input import Compat, adjusted, fitting, official, rounded_luma, scrambled, spanned
 from hdrq.records import Encoding
-from hdrq.scoring.features.patchwise import jod
+from hdrq.scoring.features.network_scores import share, share_card
 
 
 @metric(
-    Card(
+    share_card(
         title="NoR-VDPNet, no-reference HDR-VDP-2",
-        unit="1",
-        better="higher",
-        span=(0.0, 1.0),
-        reads="code",
-        reference=None,
         source="doi:10.1109/ICIP40778.2020.9191202",
-        needs=("net", "encoding"),
+        net="norvdpnet",
         side=64,
         planes=120,
-        net="norvdpnet",
+        reference=None,
     )
 )
 def norvdpnet(
@@ -44,8 +39,7 @@ def norvdpnet(
     compat  8-bit luma rounded as there, colour weights see the scrambled pixels they were trained on; "card":
             where the weights are the authors'
     """
-    q = net(view(image, net, encoding, peak, official(net, compat)).to(next(net.parameters()))).to(image)
-    return Reading(q, None, {"q": 100 * q} | jod(net, q))
+    return share(net, view(image, net, encoding, peak, official(net, compat)), like=image)
 
 
 def view(image: Tensor, net: Any, encoding: Encoding | None, peak: float, theirs: bool) -> Tensor:

@@ -6,25 +6,20 @@ from typing import Any
 
 from torch import Tensor
 
-from hdrq.cards import Card, Reading, metric
+from hdrq.cards import Reading, metric
 from hdrq.nn.quality_input import Compat, Curve, adjusted, fitting, official, spanned
 from hdrq.records import Encoding
-from hdrq.scoring.features.patchwise import jod
+from hdrq.scoring.features.network_scores import share, share_card
 
 
 @metric(
-    Card(
+    share_card(
         title="NoR-VDPNet++, deep no-reference HDR quality",
-        unit="1",
-        better="higher",
-        span=(0.0, 1.0),
-        reads="code",
-        reference=None,
         source="doi:10.1109/ACCESS.2023.3263496",
-        needs=("net", "encoding"),
+        net="norvdpnetpp",
         side=64,
         planes=120,
-        net="norvdpnetpp",
+        reference=None,
     )
 )
 def norvdpnetpp(
@@ -43,8 +38,7 @@ def norvdpnetpp(
     curve   "tmo": the program's tone curve instead of the weights' own encoding
     compat  colour weights of the authors see channels from blue to red; "card": where the weights are theirs
     """
-    q = net(view(image, net, encoding, peak, curve, official(net, compat)).to(_like(net))).to(image)
-    return Reading(q, None, {"q": 100 * q} | jod(net, q))
+    return share(net, view(image, net, encoding, peak, curve, official(net, compat)), like=image)
 
 
 def view(
@@ -54,8 +48,3 @@ def view(
     code = adjusted(fitting(image, net, encoding), encoding, peak, curve)
     code = code.flip(1) if theirs else code
     return spanned(code, net)
-
-
-def _like(net: Any) -> Tensor:
-    result: Tensor = next(net.parameters())
-    return result

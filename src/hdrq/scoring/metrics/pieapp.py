@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from hdrq.cards import Card, Reading, metric
-from hdrq.scoring.features.patchwise import Precision, Show, patchwise
+from hdrq.scoring.features.patchwise import Cutting, Precision, Show, patchwise
 
 
 @metric(
@@ -42,15 +42,5 @@ def pieapp(
     stride   27 is the authors' sparse grid, 6 their dense one (20 times the work)
     patches  so many patches in perturbed cells instead of the grid; seed and repeats apply to them
     """
-    return patchwise(
-        net,
-        ref,
-        dist,
-        stride=stride,
-        patches=patches,
-        repeats=repeats,
-        seed=seed,
-        maps=maps,
-        show=show,
-        precision=precision,
-    )
+    cutting = Cutting(stride, patches, repeats, seed)
+    return patchwise(net, ref, dist, cutting, maps=maps, show=show, precision=precision)

@@ -12,7 +12,8 @@ from hdrq.errors import UsageError
 from hdrq.nn.input_scaling import enter
 from hdrq.nn.quality_input import official
 from hdrq.records import Encoding
-from hdrq.scoring.features.patchwise import Precision, jod
+from hdrq.scoring.features.network_scores import jod
+from hdrq.scoring.features.patchwise import Precision
 from hdrq.scoring.sampling import Plan, cut, plan, together
 from hdrq.scoring.sampling.focus import Focus, focus
 from hdrq.scoring.sampling.gather import Curve

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from hdrq.errors import UsageError
 from hdrq.image.color import mix
+from hdrq.image.transfer import srgb_to_linear
 from hdrq.scoring.features.hdrvdp.spectra import TO_XYZ, Spectra, native_matrix
 
 Colour = Literal[
@@ -31,8 +31,7 @@ def emitted(pixels: Tensor, colour: Colour) -> Tensor:
     if colour == "luma-display":
         return 99 * pixels**2.2 + 1
     if colour == "sRGB-display":
-        bent = ((pixels.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4
-        return 99 * torch.where(pixels <= 0.04045, pixels / 12.92, bent) + 1
+        return 99 * srgb_to_linear(pixels) + 1
     return pixels
 
 

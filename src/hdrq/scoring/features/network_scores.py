@@ -1,0 +1,42 @@
+"""What metrics make of a network's output: just-objectionable differences, and the share of the best quality."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from hdrq.cards import Card, Reading
+
+
+def jod(net: Any, value: Tensor) -> dict[str, Tensor]:
+    """The score in just-objectionable differences, where the weights' card says how: JOD = a + b · score."""
+    card = getattr(net, "checkpoint", None)
+    line = None if card is None else card.results.get("jod")
+    return {} if line is None else {"jod": line[0] + line[1] * value}
+
+
+def share_card(
+    title: str, source: str, net: str, *, side: int, planes: float, reference: str | None = ""
+) -> Card:
+    """Of a network of the NoR-VDPNet family, which was trained on scores of another metric brought to 0 .. 1."""
+    return Card(
+        title=title,
+        unit="1",
+        better="higher",
+        span=(0.0, 1.0),
+        reads="code",
+        reference=reference,
+        source=source,
+        needs=("net", "encoding"),
+        side=side,
+        planes=planes,
+        net=net,
+    )
+
+
+def share(net: Any, *views: Tensor, like: Tensor) -> Reading:
+    """Share of the best quality that the network gives its views, in the type of `like`; `q` is the same out of 100."""
+    weights = next(net.parameters())
+    value = net(*(view.to(weights) for view in views)).to(like)
+    return Reading(value, None, {"q": 100 * value} | jod(net, value))
