@@ -92,3 +92,56 @@ def test_an_entry_point_bears_the_name_of_its_metric(tmp_path, pair):
     done = hdrq(tmp_path, "score", *pair, "-m", "other")
     assert done.returncode == 2
     assert "its entry point must be called log-mae" in done.stderr
+
+
+MORE = """
+from pathlib import Path
+import torch
+from hdrq.records import Encoding, Pair
+from hdrq.tonemapping.operator import OperatorCard, operator
+from hdrq.distillation.distortion import DistortionCard, distortion
+from hdrq.merging.cards import RuleCard, Terms, entry
+from hdrq.evaluation.archive import dataset
+
+@operator(OperatorCard(title="Halving", source="here", gives="code"))
+def halving(light, *, white: float = 100.0):
+    return (light / (2 * white)).clamp(0, 1)
+
+root = Encoding(name="root", nits=(0.0, 1e4), codes=255.0, encode=lambda y, white: (y / 100).sqrt(),
+                decode=lambda v, white: 100 * v.square(), absolute=True, source="here")
+
+@distortion(DistortionCard(title="Darker", source="here", acts="code", amount="difference", levels=(0, .1, .2, .3, .4, .5)))
+def darker(code, amount):
+    return code - amount
+
+@entry(RuleCard(title="Plain mean", source="here"))
+def plain_mean(light, weight, seconds):
+    return Terms(light / seconds, torch.ones_like(light))
+
+@dataset(title="Mine", home="-", licence="-", source="-", scale="MOS", better="higher", span=(0, 1), domain="srgb",
+         display="sdr", references=0, distortions=0, images=1, marks=("scores.txt",), folders=("mine",), layout=("scores.txt",))
+def mine(folder, subset):
+    yield Pair(dist=folder.root / "a.png", opinion=0.5)
+"""
+
+
+def test_every_kind_of_entry_is_one_object(tmp_path, pair):
+    """An operator, an encoding, a distortion, an averaging rule and a dataset, without a change to hdrq."""
+    kinds = {"tonemappers": "halving", "encodings": "root", "distortions": "darker", "mergers": "plain-mean"}
+    points = "".join(
+        f"[hdrq.{kind}]\n{name} = hdrq_more:{name.replace('-', '_')}\n"
+        for kind, name in {**kinds, "datasets": "mine"}.items()
+    )
+    package(tmp_path, points, MORE, "hdrq_more")
+    out = tmp_path / "out.png"
+    done = hdrq(tmp_path, "tonemap", pair[0], str(out), "--operator", "halving", "--set", "white=50")
+    assert done.returncode == 0, done.stderr
+    from hdrq.io import read
+
+    assert float(read(out).pixels.mean()) == pytest.approx(0.1, abs=1 / 255)
+    done = hdrq(tmp_path, "score", *pair, "-m", "root:mae", "--format", "csv")
+    assert done.returncode == 0, done.stderr
+    value = float(done.stdout.splitlines()[1].split(",")[3])
+    assert value == pytest.approx(1.0 - 0.1**0.5, abs=1e-5)
+    for kind, name in {**kinds, "datasets": "mine"}.items():
+        assert name in hdrq(tmp_path, "list", kind, "--format", "csv").stdout
