@@ -193,11 +193,11 @@ def test_the_checks_say_what_is_missing() -> None:
     rng = np.random.default_rng(0)
     easy = check(np.linspace(0.85, 1, 100), {"pu21:psnr": np.linspace(20, 50, 100)})
     assert easy.simple["pu21:psnr"] == pytest.approx(1)
-    assert any("covered" in line for line in easy.lines())
+    assert any("rows cover" in line for line in easy.lines())
     assert any("above 0.8" in line for line in easy.lines())
     good = check(rng.random(1000), {"pu21:psnr": rng.random(1000)})
     assert good.covered == 1
-    assert not any("above" in line or "covered" in line for line in good.lines())
+    assert not any("above" in line or "rows cover" in line for line in good.lines())
 
 
 def test_agreement_is_told_for_every_distortion_with_its_interval() -> None:
@@ -236,7 +236,7 @@ def test_a_student_is_kept_with_the_account_of_what_it_learnt(distilled) -> None
     learnt = {r.scene for r in read_rows(folder / "set.csv")}
     assert set(card["results"]["held_out_scenes"]) < learnt
     said = "\n".join(r.text for r in records if isinstance(r, Note))
-    assert "to go" in said
+    assert "remaining" in said
     assert "s a step" in said
     assert (folder / "curves.png").exists()
 

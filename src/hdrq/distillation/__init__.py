@@ -1,1 +1,1 @@
-"""Train a small network to predict a metric: samples, distortions, teacher scores, student, report."""
+"""Distillation: train a small network to predict a metric (samples, distortions, teacher scores, student, report)."""

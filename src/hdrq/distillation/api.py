@@ -1,4 +1,4 @@
-"""hdrq.distill: the task by keywords, checked as at the prompt."""
+"""hdrq.distill: distillation by keyword arguments, with the checks of the command line."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ def distill(
     device: str = "auto",
     **options: Any,
 ) -> Iterator[Record]:
-    """Train a small network to predict metrics; yields notes, scores, steps and validations, at last Distilled.
+    """Train a small network to predict metrics. Yields notes, scores, steps and validations, and finally Distilled.
 
         for record in hdrq.distill("hdrvdp3", "~/hdr", distortions=["jpegxt", "noise"], n=2000):
             ...
 
     teacher  a metric, several for the mean of their quality, or "mos": the scores of the dataset or manifest in `images`
-    images   folders, files, manifests, or a set.csv made before
-    output   run folder; by default runs/NAME.  cache  SQLite file of teacher scores that several distillations share
-    resume   go on with the distillation in the run folder.  dry_run  check all, time the teacher and one step, and stop
+    images   folders, files, manifests, or the set.csv of an earlier run
+    output   run folder; by default runs/NAME.  cache  SQLite file of teacher scores, shared by several distillations
+    resume   continue the distillation in the run folder.  dry_run  check everything, time the teacher and one step, stop
     options  see `task`
 
-    Raises UsageError, UnknownName or MissingPart before an image is read where names, settings or weights do not fit.
+    Raises UsageError, UnknownName or MissingPart before reading an image where names, settings or weights do not fit.
     """
     asked = task(teacher, images, **options)
     folder = Path(output) if output else Path("runs") / asked.called
@@ -66,22 +66,24 @@ def task(
     half: bool = True,
     keep_pixels: bool = True,
 ) -> Task:
-    """What is asked of a distillation.
+    """The arguments of a distillation as a `Task`.
 
-    student      [encoding:]network[@weights to start from]
-    distortions  names (`hdrq.names("distortion")`; tone mappers and expanders too), each at levels 0..5
-    n            image pairs;  crop  their side, pixels;  displays  show images of code
-    hold_out     scenes that are not trained on, or patterns such as "*7"; without names a fifth of them, drawn by the seed
-    ppd          pixels per degree, for teachers that need it;  batch  image pairs that a teacher scores at once
-    settings     of the training, by name, over the student's own;  name  of the weights
-    half         store the weights in half precision;  keep_pixels  store rendered images instead of rendering every epoch
+    student      [encoding:]network[@initial weights]
+    distortions  names (`hdrq.names("distortion")`, tone mapping operators and expanders), each at random levels up to 5
+    n            number of image pairs;  crop  their side, pixels;  displays  on which code is shown
+    hold_out     scenes excluded from training, or patterns such as "*7"; without names a random fifth of them
+    ppd          pixels per degree, for teachers that need it;  batch  image pairs scored at once by a teacher
+    settings     training settings by name, overriding those of the student;  name  of the weights
+    half         store the weights in half precision;  keep_pixels  store rendered images instead of rendering each epoch
     """
     for key, value in (("n", n), ("crop", crop), ("batch", batch)):
         if value < _LEAST[key]:
             raise UsageError(f"{key} must be at least {_LEAST[key]}, not {value}")
     if not 0 < ppd < float("inf"):
         raise UsageError(f"ppd must be a positive number of pixels per degree, not {ppd:g}")
-    taught = (teacher,) if isinstance(teacher, str) else tuple(teacher)  # a metric's options hold commas
+    taught = (
+        (teacher,) if isinstance(teacher, str) else tuple(teacher)
+    )  # the options of a metric contain commas
     given = [images] if isinstance(images, str | Path) else list(images)
     return Task(
         teachers=taught if taught and taught[0] in MOS else tuple(map(str, split_requests(taught))),
@@ -103,6 +105,6 @@ def task(
 
 
 def _listed(names: Names) -> tuple[str, ...]:
-    """Names of a sequence, or of a text with commas."""
+    """Names from a sequence, or from a text separated by commas."""
     parts = names.split(",") if isinstance(names, str) else names
     return tuple(part.strip() for part in parts if part.strip())

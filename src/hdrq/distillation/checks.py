@@ -1,4 +1,4 @@
-"""Checks before training: what the set holds, how hard it is, and what the training costs."""
+"""Checks before training: the range of the teacher's scores, how well simple metrics predict them, and the cost."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from hdrq.training.settings import Settings
 def cost(
     settings: Settings, items: Sequence[Item], images: ImageCache, device: torch.device, room: int = 0
 ) -> Iterator[str]:
-    """Lines on the student's size, the time of its training, and the disk space of its images.
+    """Lines on the size of the student, the time of its training, and the disk space of its images.
 
-    room  bytes of images that are stored
+    room  bytes of the images that are stored
     """
     some = items[: min(settings.batch, len(items))]
     batch = BatchLoader(settings, some, settings.source_display, images).batch(some, (0, 0)).to(device)
@@ -41,7 +41,7 @@ def cost(
         f"{clock(seconds * steps)} on {device}, and the time of validation"
     )
     if room:
-        yield f"images take up to {room / 2**30:.2f} GiB in {images.folder}, removed at the end"
+        yield f"stored images take up to {room / 2**30:.2f} GiB in {images.folder}and are removed at the end"
 
 
 def clock(seconds: float) -> str:
@@ -59,7 +59,7 @@ _BINS, _FEW = 10, 0.02  # of the quality scale; share of the rows below which a 
 
 @dataclass(frozen=True)
 class Check:
-    """Shares of the rows in ten bins of quality from worst to best; rank correlation of simple metrics with the teacher."""
+    """Shares of the rows in ten bins of quality, worst to best, and SROCC of simple metrics with the teacher."""
 
     histogram: tuple[float, ...]
     simple: Mapping[str, float]
@@ -71,23 +71,23 @@ class Check:
         return float(np.mean([share >= _FEW for share in self.histogram]))
 
     def lines(self) -> list[str]:
-        """What a user should know before the training."""
+        """Lines for the user before the training."""
         shares = " ".join(f"{100 * s:.0f}" for s in self.histogram)
-        said = [f"teacher's qualities from worst to best, % of the rows in each tenth: {shares}"]
+        said = [f"quality by the teacher, worst to best, % of the rows in each tenth of the scale: {shares}"]
         if self.covered < 0.6:
             said.append(
-                f"only {100 * self.covered:.0f} % of the scale is covered; add levels, or other distortions"
+                f"the rows cover only {100 * self.covered:.0f} % of the quality scale; add levels, or other distortions"
             )
         for name, value in self.simple.items():
             verdict = "" if value < EASY else f"; above {EASY}, so {name} predicts the teacher nearly as well"
             said.append(f"|SROCC| of {name} with the teacher: {value:.3f}{verdict}")
         if self.lost:
-            said.append(f"{self.lost} rows have no teacher score and are left out")
+            said.append(f"{self.lost} rows have no teacher score and are skipped")
         return said
 
 
 def check(quality: np.ndarray, simple: Mapping[str, Sequence[float] | np.ndarray]) -> Check:
-    """quality (n,) with NaN where there is none; scores of simple metrics for the first rows."""
+    """quality (n,) with NaN where there is no score; `simple` are the scores of simple metrics for the first rows."""
     known = quality[np.isfinite(quality)]
     counts, _ = np.histogram(known, _BINS, (0, 1))
     found = {}

@@ -1,4 +1,4 @@
-"""Encode and decode images with codecs of 8-bit code."""
+"""Image codecs for 8-bit code: encode and decode."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Decoder = Callable[[bytes | bytearray], np.ndarray]
 
 
 def coded(code: Tensor, top: float, encode: Coder, decode: Decoder) -> Tensor:
-    """(N, 1 or 3, H, W) code of 0..top, quantised to 8 bits, written and read again."""
+    """(N, 1 or 3, H, W) code of 0..top, quantised to 8 bits, encoded and decoded."""
     frames = (code.detach() * (255 / top)).round().clamp(0, 255).to(torch.uint8).cpu()
     out = []
     for frame in frames.permute(0, 2, 3, 1).numpy():
@@ -25,7 +25,7 @@ def coded(code: Tensor, top: float, encode: Coder, decode: Decoder) -> Tensor:
 
 
 def jpeg(code: Tensor, quality: float, top: float = 1.0) -> Tensor:
-    """Baseline JPEG at a quality of 1..100 (libjpeg's scale); colour at half resolution below 90."""
+    """Baseline JPEG of quality 1..100 (libjpeg's scale); chroma at half resolution below 90."""
     sampling: Any = "444" if quality >= 90 else "420"
 
     def encode(pixels: np.ndarray) -> bytes | bytearray:

@@ -1,7 +1,7 @@
-"""Distil metrics into a small network: set of rows, teacher scores, checks, training, report.
+"""Distil metrics into a small network: rows, teacher scores, checks, training, report.
 
-Everything is stored as it is made: the rows in set.csv, the teacher's scores in scores.sqlite, the training in
-last.pt. Run again with resume=True, a distillation goes on where it was stopped.
+Every result is stored when it is made: rows in set.csv, teacher scores in scores.sqlite, the training in last.pt.
+With resume=True, an interrupted distillation continues from them.
 """
 
 from __future__ import annotations
@@ -48,20 +48,20 @@ from hdrq.training.run_folder import SETTINGS, read_settings, refuse_changes, wr
 from hdrq.training.settings import Settings
 from hdrq.training.start_weights import start_weights
 
-_SIMPLE_ROWS = 2000  # rows that the simple metrics are compared on
+_SIMPLE_ROWS = 2000  # rows on which the simple metrics are compared with the teacher
 _SET, _SCORES, _IMAGES = "set.csv", "scores.sqlite", "pixels"
 
 
 @dataclass(frozen=True)
 class Note:
-    """Something a user should read."""
+    """A line for the user."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Distilled:
-    """The card that was written, its agreement with the teacher, and the text that scores with the weights."""
+    """The card that was written, its agreement with the teacher, and the request that scores with the weights."""
 
     card: Path
     agreement: Mapping[str, Any]
@@ -80,15 +80,15 @@ def records(
     cache: Path | None = None,
     dry_run: bool = False,
 ) -> Iterator[Record]:
-    """Distil; wrong names, settings and start weights raise at once, before an image is read.
+    """Distil. Wrong names, settings and initial weights raise at once, before an image is read.
 
-    cache    SQLite file of scores, by default FOLDER/scores.sqlite; several distillations may share one
+    cache    SQLite file of scores, by default FOLDER/scores.sqlite; several distillations may share it
     dry_run  make the set, time one batch of each teacher and one step of the student, and stop
     """
     device = device or torch.device("cpu")
     if (folder / LAST).exists() and not (resume or dry_run):
         raise UsageError(
-            f"{folder} holds a distillation already; add --resume to go on, or name another folder with -o"
+            f"{folder} holds a distillation already; add --resume to continue it, or name another folder with -o"
         )
     settings = settings_for(task)
     start = start_weights(settings)
@@ -119,7 +119,7 @@ def _records(
     cache = Cache(cache_path or folder / _SCORES)
     rows, found, left = build_set(task, cache)
     files = {str(s.path): s.sha256 for s in found}
-    if (folder / SETTINGS).exists():  # without it, set.csv is left over from a dry run
+    if (folder / SETTINGS).exists():  # otherwise set.csv is from a dry run
         _refuse_other_set(rows, folder / _SET)
     write_rows(rows, folder / _SET)
     parts = split(rows, found, task.hold_out, task.seed)
@@ -127,10 +127,10 @@ def _records(
     if settings.encoding == "srgb":
         for row in rows:
             refuse_light(row)
-    yield from (Note(f"left out: {line}") for line in left)
+    yield from (Note(f"skipped: {line}") for line in left)
     yield Note(
-        f"{len(rows)} rows of {len({r.scene for r in rows})} scenes: {len(parts.learn)} to train on, "
-        f"{len(parts.look)} to choose the best epoch by, {len(parts.held)} held out ({', '.join(_some(parts.scenes))})"
+        f"{len(rows)} rows of {len({r.scene for r in rows})} scenes: {len(parts.learn)} for training, "
+        f"{len(parts.look)} for choosing the best epoch, {len(parts.held)} held out ({', '.join(_some(parts.scenes))})"
     )
     _enough(len(parts.look))
     sources = Sources()
@@ -210,12 +210,12 @@ def _from_mos(
     dry_run: bool,
     start: Callable[[nn.Module], None],
 ) -> Iterator[Record]:
-    """The same with subjective scores, which exist already."""
+    """The same with existing subjective scores as the teacher."""
     learn, look, held, settings, source = mos_items(str(task.images[0]), settings, task.hold_out)
     _enough(len(look))
     images = cache_for(folder / _IMAGES, channels_of(settings))
     yield Note(
-        f"{source}: {len(learn)} to train on, {len(look)} to choose the best epoch by, {len(held)} held out"
+        f"{source}: {len(learn)} for training, {len(look)} for choosing the best epoch, {len(held)} held out"
     )
     yield from map(Note, cost(settings, learn, images, device))
     if dry_run:
@@ -240,31 +240,31 @@ def _from_mos(
 
 
 def _keep_settings(folder: Path, settings: Settings, task: Task, resume: bool) -> None:
-    """Write settings.json; where a run folder has one, only the length of the training may have changed."""
+    """Write settings.json. Where the run folder has one, only the length of the training may differ."""
     if resume and (held := read_settings(folder)):
         refuse_changes(folder, held[0], settings)
     write_settings(folder, settings, task={k: v for k, v in asdict(task).items() if k != "settings"})
 
 
 def _usable_as(settings: Settings, name: str) -> str:
-    """The text that scores with weights of this name."""
+    """The request that scores with weights of this name."""
     return f"{'' if settings.encoding == 'srgb' else settings.encoding + ':'}{settings.net}@{name}"
 
 
 def _refuse_other_set(rows: list[Row], path: Path) -> None:
-    """UsageError where a folder holds another set; its own may have grown."""
+    """Raise UsageError where a folder holds another set; a longer set of the same rows is accepted."""
     if path.exists():
         before = read_rows(path)
         if before != rows[: len(before)]:
             raise UsageError(
-                f"{path} is another set; give the same images and settings, or name another folder with -o"
+                f"{path} holds another set; give the same images and settings, or name another folder with -o"
             )
 
 
 def _enough(count: int) -> None:
     if count < 3:
         raise UsageError(
-            f"{count} images are too few to choose the best epoch by; give more --images or a larger -n"
+            f"{count} images are too few to choose the best epoch with; give more --images or a larger -n"
         )
 
 
@@ -285,14 +285,16 @@ def _teacher_scores(
     batch: int,
     dry_run: bool,
 ) -> Iterator[Record]:
-    """A teacher's scores; the time they will take is estimated after the second batch, as the first builds tables."""
+    """Compute a teacher's scores. The time is estimated after the second batch, because the first builds tables."""
     timed = 0
     for scored in score_rows(rows, scorer, files, cache, sources, batch):
         yield scored
         timed += scored.new > 0
         if timed == 2 and scored.new:
             each = scored.seconds / scored.new
-            yield Note(f"{scorer}: {each:.3f} s a row, {clock(each * (scored.total - scored.done))} to go")
+            yield Note(
+                f"{scorer}: {each:.3f} s a row, {clock(each * (scored.total - scored.done))} remaining"
+            )
             if dry_run:
                 return
             timed += 1

@@ -1,4 +1,4 @@
-"""What a distortion is: a pure function that changes an image by a stated amount, and its card."""
+"""A distortion: a pure function that degrades an image by a stated amount, and its card."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from torch import Tensor
 
 from hdrq.errors import UsageError
 
-MOST = 5.0  # the highest level
+MOST = 5.0  # highest level
 
 
 @dataclass(frozen=True)
 class DistortionCard:
-    """What a distortion does.
+    """Description of a distortion.
 
     acts      on "light" (cd/m², BT.709) or on "code" (0 is black, 1.0 an SDR white, `top` the highest code)
-    amount    what the level sets, with its unit
-    levels    the amount at levels 0 (no change), 1, 2, 3, 4, 5; linear in between
+    amount    the quantity that the level sets, with its unit
+    levels    the amount at levels 0 (no change), 1, 2, 3, 4, 5; linearly interpolated in between
     encoding  the code it needs, "" for that of the image (sRGB, or PU21 for light)
     chance    whether it uses random numbers
     """
@@ -37,7 +37,7 @@ class DistortionCard:
 
 @dataclass(frozen=True)
 class Distortion:
-    """A card and its function, which takes the amount. A call takes the level."""
+    """A card and its function. The function takes the amount; a call takes the level."""
 
     name: str
     card: DistortionCard
@@ -51,7 +51,7 @@ class Distortion:
         return self.card.levels[low] + (level - low) * (self.card.levels[low + 1] - self.card.levels[low])
 
     def __call__(self, pixels: Tensor, level: float, seed: int = 0, top: float = 1.0) -> Tensor:
-        """(N, C, H, W) distorted; level 0 gives the image itself, the same seed the same result.
+        """(N, C, H, W) distorted; level 0 gives the image itself, and the same seed gives the same result.
 
         top  highest code of the display, for distortions that act on code
         """
@@ -67,7 +67,7 @@ class Distortion:
 
 
 def distortion(card: DistortionCard) -> Callable[[Callable[..., Tensor]], Distortion]:
-    """Turn a function (pixels, amount, [random], [top]) into a Distortion known by its name, with - for _."""
+    """Turn a function (pixels, amount, [random], [top]) into a Distortion with its name, "-" for "_"."""
 
     def wrap(function: Callable[..., Tensor]) -> Distortion:
         return Distortion(function.__name__.replace("_", "-"), card, function)
@@ -81,10 +81,10 @@ def normal(like: Tensor, random: torch.Generator) -> Tensor:
 
 
 def uniform(low: float, high: float, random: torch.Generator) -> float:
-    """One number between two."""
+    """A uniform random number in a range."""
     return low + (high - low) * float(torch.rand((), generator=random))
 
 
 def sign(random: torch.Generator) -> float:
-    """-1 or 1."""
+    """-1 or 1 with equal probability."""
     return 1.0 if float(torch.rand((), generator=random)) < 0.5 else -1.0

@@ -1,4 +1,4 @@
-"""A set as image files for other programs: OpenEXR in cd/m² and a manifest."""
+"""Export of a set as image files for other programs: OpenEXR in cd/m² and a manifest."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hdrq.records import Image
 
 
 def write_pictures(rows: Sequence[Row], folder: Path) -> Iterator[Path]:
-    """Write the test image of every row, and every reference once; yields the files, the manifest pairs.csv last."""
+    """Write the test image of every row and each reference once; yields the files, the manifest pairs.csv last."""
     folder.mkdir(parents=True, exist_ok=True)
     sources, refs = Sources(), dict[tuple[object, ...], str]()
     text = StringIO()

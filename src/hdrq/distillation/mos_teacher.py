@@ -1,4 +1,4 @@
-"""Subjective scores as the teacher: a dataset or a manifest, learnt by the same students."""
+"""Subjective scores as the teacher: the scores of a dataset or a manifest, for the same students."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from hdrq.training.data import compares, hold_out_scenes, labelled
 from hdrq.training.image_cache import ImageCache, tensor
 from hdrq.training.settings import Settings
 
-MOS = ("opinions", "mos")  # names of this teacher
+MOS = ("opinions", "mos")  # names of this teacher on input
 
 
 def mos_items(
     where: str, settings: Settings, hold_out: tuple[str, ...]
 ) -> tuple[list[Item], list[Item], list[Item], Settings, str]:
-    """(items to train on, to validate on, held out; settings with the display that the images need; a description).
+    """(training items, validation items, held-out items, settings with the display of the images, a description).
 
-    where  a dataset's name, NAME:SUBSET, or a CSV manifest with a column of scores (higher is better)
+    where  a dataset's name, NAME:SUBSET, or a CSV manifest with a column of subjective scores (higher is better)
     """
     name, _, subset = where.partition(":")
     if name in names("dataset"):
@@ -47,7 +47,7 @@ def mos_items(
     if compares(settings.net):
         if any(i.ref is None for i in items):
             raise UsageError(
-                f"{settings.net} compares with a reference, and {where} has none; choose a no-reference student"
+                f"{settings.net} needs reference images, and {where} has none; choose a no-reference student"
             )
     else:
         items = [replace(i, ref=None) for i in items]
@@ -82,5 +82,5 @@ class LumaCache(ImageCache):
 
 
 def cache_for(folder: Path, channels: int) -> ImageCache:
-    """Files decoded once, in as many channels as the student reads."""
+    """Files decoded once, with the number of channels that the student reads."""
     return LumaCache(folder) if channels == 1 else ImageCache(folder)

@@ -1,4 +1,4 @@
-"""Render a row of a set as light: cut out, displayed, distorted. The result depends on the row only."""
+"""Render a row of a set as light: crop, display, distort. The result depends only on the row."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from hdrq.tonemapping.operator import Operator
 
 _DARKEST, _BRIGHTEST = 0.005, 10_000.0  # cd/m²
 _CONTRAST = {"sdr": 1000.0, "sdr-100": 1000.0, "bright": 10_000.0}
-_SDR = Display("sdr", 100.0, 0.1, "linear")  # the display that tone-mapped images are made for
-_EXPOSED = 0.98  # quantile of luminance that becomes white in an image to be expanded
+_SDR = Display("sdr", 100.0, 0.1, "linear")  # display of the tone-mapped images
+_EXPOSED = 0.98  # quantile of luminance that becomes white in an exposure that is expanded
 
 
 def render(row: Row, sources: Sources) -> tuple[Tensor, Tensor]:
@@ -47,15 +47,16 @@ def reference(row: Row, sources: Sources) -> tuple[Tensor, Tensor | None, Displa
 
 
 def refuse_light(row: Row) -> None:
-    """UsageError for a row that has no sRGB code."""
+    """Raise UsageError for a row that has no sRGB code."""
     if row.display == "light" and shelf_of(row.distortion) != "tonemapper":
         raise UsageError(
-            f"a student of sRGB code cannot read the light of {row.source}; use a student of pu21, or tone mappers as distortions"
+            f"a student of sRGB code cannot read the light of {row.source}; use a student of pu21 code, "
+            "or tone mapping operators as distortions"
         )
 
 
 def as_code(light: Tensor, row: Row) -> Tensor:
-    """sRGB code of displayed light: of the row's display, or of an SDR one where the image is tone-mapped."""
+    """sRGB code of displayed light: on the row's display, or on an SDR display where the image is tone-mapped."""
     refuse_light(row)
     black, peak = _SDR.black_nits, _SDR.peak_nits
     if shelf_of(row.distortion) != "tonemapper":
@@ -84,7 +85,7 @@ def _distorted(row: Row, light: Tensor, code: Tensor | None, display: Display) -
 
 
 def _tonemapped(op: Operator, row: Row, light: Tensor) -> Tensor:
-    """Tone-mapped and shown on an SDR display."""
+    """The image tone-mapped and shown on an SDR display."""
     return gain_offset_gamma(op(light, **_options(op, row)), _SDR).expand_as(light)
 
 
@@ -97,7 +98,7 @@ def _expanded(op: Operator, row: Row, light: Tensor) -> Tensor:
 
 
 def _options(op: Operator, row: Row) -> dict[str, Any]:
-    """Parameters away from their defaults: the level says how far, the seed in which direction."""
+    """Parameters between their defaults (level 0) and values drawn by the seed from their range (level 5)."""
     random = torch.Generator().manual_seed(row.seed)
     found = {}
     for name, (low, high) in op.card.tunes.items():

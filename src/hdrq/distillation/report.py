@@ -1,4 +1,4 @@
-"""Agreement of a student with its teacher on held-out scenes, and the weights with their card."""
+"""Agreement of a student with its teacher on held-out scenes, and the weights file with its card."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def write_report(
     device: torch.device,
     half: bool,
 ) -> tuple[Path, dict[str, Any]]:
-    """Write the weights of the best epoch, and held_out.csv; returns (card, agreement on the held-out rows)."""
+    """Write the weights of the best epoch and held_out.csv; returns (card, agreement on the held-out rows)."""
     module = build_apart(settings)
     module.load_state_dict(load_best(folder))
     agreed: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""A training set as a table: every row says how an image pair is rendered, so that a set is small and reproducible."""
+"""A training set as a table: each row says how an image pair is rendered, so that a set is small and reproducible."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hdrq.io import atomic
 from hdrq.registry import names
 
 SHELVES = ("distortion", "tonemapper", "expander")
-# cd/m², range of the peak luminance, drawn uniformly in its logarithm
+# cd/m², range of the peak luminance, log-uniformly distributed
 PEAKS = {
     "light": (300.0, 8000.0),
     "sdr": (80.0, 250.0),
@@ -26,17 +26,17 @@ PEAKS = {
     "bright": (500.0, 5000.0),
 }
 _CLEAN = 0.04  # share of rows without distortion
-_MILD = 0.2  # lowest level
+_MILD = 0.2  # lowest level of a distorted row
 
 
 @dataclass(frozen=True)
 class Row:
     """One image pair.
 
-    source      file;  scene  is on one side of a split only
-    y, x        corner of the crop;  side  of the result, pixels;  shrink  factor by which the crop is larger
+    source      file;  scene  is in one part of a split only
+    y, x        corner of the crop;  side  of the result, pixels;  shrink  downsampling factor from the crop to the result
     display     "light" (HDR), or code shown on a display: "sdr", "sdr-100" or "bright";  peak  cd/m², see PEAKS
-    distortion  of one of SHELVES;  level  0..5;  seed  of its random numbers
+    distortion  name of an entry of one of SHELVES;  level  0..5;  seed  of its random numbers
     """
 
     number: int
@@ -54,12 +54,12 @@ class Row:
 
     @property
     def view(self) -> tuple[object, ...]:
-        """Everything the reference depends on besides the content of the file."""
+        """Everything that the reference depends on besides the content of the file."""
         return (self.y, self.x, self.side, self.shrink, self.display, self.peak)
 
 
 def shelf_of(distortion: str) -> str:
-    """The kind of entry that a distortion is."""
+    """The kind of entry that the distortion is."""
     for shelf in SHELVES:
         if distortion in names(shelf):
             return shelf
@@ -76,10 +76,10 @@ def make_set(
     displays: Sequence[str] = ("sdr", "bright"),
     each: int = 6,
 ) -> list[Row]:
-    """n rows. Row i does not depend on n, so that a set can grow and keep its scores.
+    """n rows. Row i does not depend on n, so that a set can be extended and keep its scores.
 
-    displays  displays that show code; light is used as it is
-    each      distortions of one crop, so that a student learns the distortion rather than the content
+    displays  displays that show code; light is used without a display
+    each      distortions per crop, so that a student learns the distortion rather than the content
     """
     for name in distortions:
         shelf_of(name)
@@ -110,9 +110,9 @@ def _view(
     each: int,
     first: int,
 ) -> list[Row]:
-    """One crop, distorted in `each` ways."""
+    """One crop with `each` distortions."""
     kinds = [k for k in ([s for s in sources if s.light], [s for s in sources if not s.light]) if k]
-    own = kinds[view % len(kinds)]  # as many crops of light as of code, whatever the number of files
+    own = kinds[view % len(kinds)]  # as many crops of light as of code, regardless of the number of files
     turn, place = divmod(view // len(kinds), len(own))
     source = own[np.random.default_rng([seed, 0, view % len(kinds), turn]).permutation(len(own))[place]]
     rng = np.random.default_rng([seed, 1, view])
@@ -157,7 +157,7 @@ def write_rows(rows: Sequence[Row], path: Path) -> Path:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The set of a CSV manifest that `write_rows` wrote."""
+    """The set in a CSV manifest written by `write_rows`."""
     kinds = {"int": int, "float": float, "str": str}
     try:
         with path.open(newline="", encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""The images that sets are cut from."""
+"""The source images that rows are cropped from."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from hdrq.io.manifest import Manifest
 from hdrq.io.pairing import pictures
 from hdrq.records import BT709
 
-_HELD = 2**28  # values kept decoded
-_BRIGHTEST = 0.999  # quantile of luminance that counts as the peak: a hot pixel does not
+_HELD = 2**28  # pixel values kept decoded in memory
+_BRIGHTEST = 0.999  # quantile of luminance that counts as the peak, so that hot pixels do not
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file: its scene, its size, whether it holds light or sRGB code, and what identifies its content."""
+    """A file: its scene, its size, whether it holds light or sRGB code, and a hash of its content."""
 
     path: Path
     scene: str
@@ -46,7 +46,7 @@ class Opened:
 
 
 class Sources:
-    """Decoded images, the latest ones kept. Threads may share one."""
+    """Decoded images; the most recent ones are kept. Thread-safe."""
 
     def __init__(self) -> None:
         self._held: OrderedDict[str, Opened] = OrderedDict()
@@ -63,7 +63,7 @@ class Sources:
 
 
 def opened(path: Path) -> Opened:
-    """A file as light (any scale) or sRGB code; PQ and HLG files are light."""
+    """A file as light (any scale) or sRGB code; PQ and HLG files are converted to light."""
     image = io.read(path)
     if image.domain in ("srgb", "gamma"):
         return Opened(image.pixels.expand(-1, 3, -1, -1).float(), 1.0, False)
@@ -77,9 +77,9 @@ def opened(path: Path) -> Opened:
 def find_sources(
     where: Path, known: Callable[[Path], Source | None], keep: Callable[[Source], None]
 ) -> tuple[list[Source], list[str]]:
-    """(usable images of a folder, a file or a CSV manifest with the columns dist [scene], what was left out and why).
+    """(usable images of a folder, file or CSV manifest with columns dist [scene]; skipped files with the reason).
 
-    known, keep  a store of files that were read before
+    known, keep  read from and write to a store of the properties of files
     """
     found, left = [], []
     for path, scene in _listed(where):

@@ -1,4 +1,4 @@
-"""Split by scene: rows to train on, to choose the best epoch by, and held out for the report."""
+"""Split by scene: rows for training, rows for choosing the best epoch, and rows held out for the report."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from hdrq.distillation.samples import Row
 from hdrq.distillation.sources import Source
 from hdrq.errors import UsageError
 
-HELD, LOOK = 0.2, 0.12  # shares of the scenes of each kind
+HELD, LOOK = 0.2, 0.12  # shares of the scenes: held out, for choosing the best epoch
 
 
 @dataclass(frozen=True)
 class Split:
-    """Rows by their part, and the names of the scenes held out."""
+    """Rows of each part, and the names of the scenes held out."""
 
     learn: list[Row]
     look: list[Row]
@@ -26,9 +26,9 @@ class Split:
 
 
 def split(rows: Sequence[Row], sources: Sequence[Source], hold_out: Sequence[str], seed: int) -> Split:
-    """Split by scene, separately for light and for code, so that some of each are held out.
+    """Split by scene, separately for light and for code, so that both are held out.
 
-    hold_out  names of scenes, or patterns such as "*7"; none: a fifth, drawn by the seed
+    hold_out  names of scenes, or patterns such as "*7"; empty: a random fifth by the seed
     """
     scenes = {r.scene for r in rows}
     if unknown := [p for p in hold_out if not any(fnmatchcase(s, p) for s in scenes)]:
@@ -53,5 +53,5 @@ def split(rows: Sequence[Row], sources: Sequence[Source], hold_out: Sequence[str
 
 
 def _count(scenes: int, share: float) -> int:
-    """A share of the scenes, at least one of three."""
+    """A share of the scenes, at least one where there are three."""
     return max(round(share * scenes), 1) if scenes >= 3 else 0

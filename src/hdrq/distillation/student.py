@@ -1,4 +1,4 @@
-"""The student network: its training settings, rows as training items, and their images rendered once."""
+"""The student network: its training settings, rows as training items, and rendered images."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from hdrq.training.start_weights import with_start_options
 def student_settings(
     metric: str, encoding: str, crop: int, start: str, overrides: Mapping[str, Any]
 ) -> Settings:
-    """Settings that a student is trained with, unless `overrides` change them.
+    """Default training settings of a student, changed by `overrides`.
 
-    start  weights to begin from; they bring the build options of their network with them
+    start  initial weights; their card gives the build options of the network
     """
     net = str(find("metric", metric).card.net)
     shelf: Net = find("net", net)
@@ -69,18 +69,18 @@ def student_settings(
 
 
 def better(net: str) -> str:
-    """Direction of a student's score: "higher" for quality, "lower" for loss of quality."""
+    """Direction of the student's score: "higher" for quality, "lower" for quality loss."""
     found: Metric = find("metric", net)
     return found.output().better
 
 
 def label_of(net: str, quality: np.ndarray) -> np.ndarray:
-    """The score that a student should give to a quality of 0..1."""
+    """The target score of the student for a quality of 0..1."""
     return quality if better(net) == "higher" else 1 - quality
 
 
 def items_of(rows: Sequence[Row], labels: np.ndarray, net: str) -> list[Item]:
-    """Rows that have a label as items, whose images `RenderedRows` finds by the row's number."""
+    """Rows with a label as training items; `RenderedRows` finds their images by the row number."""
     paired = compares(net)
     return [
         Item(f"dist:{r.number}", f"ref:{r.number}" if paired else None, float(v), r.scene, r.distortion)
@@ -90,10 +90,10 @@ def items_of(rows: Sequence[Row], labels: np.ndarray, net: str) -> list[Item]:
 
 
 class RenderedRows(ImageCache):
-    """Images of a set as light, or as sRGB code, rendered when first needed and stored in half precision.
+    """Images of a set as light or sRGB code, rendered when first needed and stored in half precision.
 
     channels  1: luminance only, for a student that reads no colour
-    keep      False: rendered again each time, which needs no disk space
+    keep      False: rendered each time, which needs no disk space
     """
 
     def __init__(
@@ -148,7 +148,7 @@ def channels_of(settings: Settings) -> int:
 
 
 def bytes_needed(rows: Sequence[Row], settings: Settings) -> int:
-    """Bytes of all images of a set, stored."""
+    """Size of all stored images of a set, bytes."""
     side = rows[0].side if rows else 0
     images = len(rows) + (len({(r.source, r.view) for r in rows}) if compares(settings.net) else 0)
     return images * side * side * channels_of(settings) * 2

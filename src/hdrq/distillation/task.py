@@ -1,4 +1,4 @@
-"""What is asked of a distillation, and the set of rows and the training settings that follow from it."""
+"""The task of a distillation, and the rows and training settings that follow from it."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _HEADER = "number,source,scene"  # first columns of a set.csv
 
 @dataclass(frozen=True)
 class Task:
-    """What is distilled into what.
+    """Teachers, student, images and settings of a distillation.
 
     teachers  metrics whose mean quality is learnt, or "mos": the scores of the dataset or manifest in `images`
-    student   [encoding:]network[@weights to start from]
-    images    folders, files, manifests, or a set.csv made before
-    displays  displays that show images of code
-    hold_out  scenes that are not trained on; without names a fifth of them, drawn by the seed
-    settings  of the training, over the student's own
+    student   [encoding:]network[@initial weights]
+    images    folders, files, manifests, or the set.csv of an earlier run
+    displays  on which code is shown
+    hold_out  scenes excluded from training; empty: a random fifth by the seed
+    settings  training settings that override those of the student
     half      store the weights in half precision
     """
 
@@ -57,12 +57,12 @@ class Task:
 
     @property
     def from_mos(self) -> bool:
-        """Whether subjective scores are the teacher."""
+        """Whether the teacher is subjective scores."""
         return len(self.teachers) == 1 and self.teachers[0] in MOS
 
 
 def settings_for(task: Task) -> Settings:
-    """Training settings of the student; UsageError where it is no network or the set cannot suit it."""
+    """Training settings of the student. UsageError where it is not a network or cannot read the set."""
     asked = parse(task.student)
     if not find("metric", asked.metric).card.net:
         some = ", ".join(n for n in names("metric") if find("metric", n).card.net)
@@ -81,7 +81,7 @@ def settings_for(task: Task) -> Settings:
 
 
 def build_set(task: Task, cache: Cache) -> tuple[list[Row], list[Source], list[str]]:
-    """(rows, their sources, lines on files that were left out): made, or read where one was made before."""
+    """(rows, their sources, lines on skipped files): made, or read from an earlier run."""
     made = [read_rows(p) for p in task.images if _is_set(p)]
     found: list[Source] = []
     left: list[str] = []

@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, stamp TEXT, height INTE
 
 @dataclass(frozen=True)
 class Scored:
-    """`done` of `total` rows have a score of the teacher; the last `new` ones took `seconds`."""
+    """`done` of `total` rows have a score of the teacher; scoring the last `new` rows took `seconds`."""
 
     teacher: str
     done: int
@@ -39,7 +39,7 @@ class Scored:
 
 
 class Cache:
-    """Scores by everything they depend on, in one SQLite file; each batch is written in one transaction."""
+    """Scores in one SQLite file, keyed by everything they depend on; each batch is one transaction."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,7 +66,7 @@ class Cache:
             self._db.executemany("INSERT OR IGNORE INTO scores VALUES (?, ?)", list(values.items()))
 
     def file(self, path: Path) -> Source | None:
-        """The stored record of a file that has not changed since."""
+        """The stored properties of a file that has not changed since."""
         row = self._db.execute(
             "SELECT height, width, light, sha256 FROM files WHERE path = ? AND stamp = ?",
             (str(path), _stamp(path)),
@@ -93,7 +93,7 @@ def _stamp(path: Path) -> str:
 
 
 def key(row: Row, scorer: Scorer, sha256: str) -> str:
-    """Everything a score depends on."""
+    """Everything that a score depends on, as a key."""
     said = [
         sha256,
         *row.view,
@@ -116,8 +116,10 @@ def score_rows(
     sources: Sources,
     batch: int = 8,
 ) -> Iterator[Scored]:
-    """Fill the cache with a teacher's scores, one record a batch. The limits of batches do not depend on what is
-    stored, so that a set scored in several calls has the same numbers as one scored at once.
+    """Compute a teacher's missing scores, one record per batch.
+
+    The boundaries of batches do not depend on what is stored, so that a set scored in several calls gets the same scores
+    as one scored at once.
 
     files  sha256 of every source
     """
@@ -142,17 +144,17 @@ def score_rows(
 
 
 def stored_scores(rows: Sequence[Row], scorer: Scorer, files: Mapping[str, str], cache: Cache) -> np.ndarray:
-    """Scores of rows in order, (n,); NaN where the teacher gave none."""
+    """Scores of the rows in order, (n,); NaN where the teacher gave none."""
     keys = [key(r, scorer, files[r.source]) for r in rows]
     have = cache.known(keys)
     if len(have) < len(set(keys)):
-        raise UsageError(f"{scorer} has not scored the whole set yet; go on with --resume")
+        raise UsageError(f"{scorer} has not scored the whole set yet; continue with --resume")
     return np.array([have[k] for k in keys])
 
 
 @dataclass(frozen=True)
 class Scale:
-    """From a teacher's score to quality 0..1, 1 for no distortion: (score - worst)/(best - worst), clipped."""
+    """Map from the teacher's score to quality 0..1, 1 for no distortion: (score - worst)/(best - worst), clipped."""
 
     worst: float
     best: float
@@ -162,7 +164,7 @@ class Scale:
 
 
 def quality_scale(scorer: Scorer, scores: np.ndarray) -> Scale:
-    """From the teacher's card: its span, 0..10 for JOD; where an end is open, the 0.5 % quantile of its scores."""
+    """The scale from the span on the teacher's card (0..10 for JOD); an open end is the 0.5 % quantile of the scores."""
     finite = scores[np.isfinite(scores)]
     if finite.size < 2 or finite.min() == finite.max():
         raise UsageError(

@@ -1,1 +1,1 @@
-"""What harms a picture, one a file."""
+"""Distortions, one per file."""

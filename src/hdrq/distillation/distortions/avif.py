@@ -13,7 +13,7 @@ from hdrq.distillation.distortion import DistortionCard, distortion
         title="AVIF (AV1 still picture)",
         source="AOMedia AV1 Image File Format 1.1; imagecodecs",
         acts="code",
-        amount="quality of 0..100 (libavif)",
+        amount="quality, 0..100 (libavif)",
         levels=(100, 70, 50, 33, 18, 5),
     )
 )

@@ -1,4 +1,4 @@
-"""White noise in the colour differences; luma stays."""
+"""White noise in the colour differences; luma is unchanged."""
 
 import torch
 from torch import Tensor
@@ -9,8 +9,8 @@ from hdrq.image.color import luma
 
 @distortion(
     DistortionCard(
-        title="Noise in colour",
-        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts are ours",
+        title="Chroma noise",
+        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts chosen here",
         acts="code",
         amount="standard deviation of the colour differences, in SDR whites of code",
         levels=(0, 0.03, 0.06, 0.11, 0.2, 0.35),

@@ -1,4 +1,4 @@
-"""Highlights that a sensor or a screen could not hold."""
+"""Highlights clipped, as by the saturation of a sensor or the peak of a display."""
 
 from torch import Tensor
 
@@ -11,7 +11,7 @@ from hdrq.image.statistics import luminance, quantile
         title="Highlights clipped",
         source="ours",
         acts="light",
-        amount="share of the pixels whose luminance is above the clipping point, which channels are cut to",
+        amount="share of the pixels above the clipping luminance, at which the channels are clipped",
         levels=(0, 0.01, 0.04, 0.1, 0.2, 0.4),
     )
 )

@@ -1,4 +1,4 @@
-"""Blocks of one colour, as a broken stream leaves them."""
+"""Blocks of one colour, as after transmission errors."""
 
 import torch
 from torch import Tensor
@@ -11,9 +11,9 @@ _SIDE, _AREA = 24, 256 * 256  # pixels
 @distortion(
     DistortionCard(
         title="Blocks of random colour",
-        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts are ours",
+        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts chosen here",
         acts="code",
-        amount="blocks of 24x24 in every 256x256 pixels",
+        amount="number of 24x24 blocks per 256x256 pixels",
         levels=(0, 1, 2, 4, 7, 12),
         chance=True,
     )

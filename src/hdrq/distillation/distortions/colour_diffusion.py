@@ -1,4 +1,4 @@
-"""Colour that runs over edges while the luma stays."""
+"""Chroma blurred across edges; luma is unchanged."""
 
 from torch import Tensor
 
@@ -10,7 +10,7 @@ from hdrq.image.color import luma
 @distortion(
     DistortionCard(
         title="Colour diffusion",
-        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts are ours",
+        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts chosen here",
         acts="code",
         amount="standard deviation of the blur of colour differences, pixels",
         levels=(0, 1, 3, 6, 9, 14),

@@ -1,4 +1,4 @@
-"""A palette of few colours, chosen by median cut."""
+"""Colours reduced to a small palette by median cut."""
 
 from math import ceil
 
@@ -15,7 +15,7 @@ from hdrq.distillation.distortion import DistortionCard, distortion
         title="Colour quantisation",
         source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k), palette by Pillow's median cut",
         acts="code",
-        amount="share of 256 colours that are lost",
+        amount="share of 256 colours that is removed",
         levels=(0, 0.75, 0.82, 0.88, 0.94, 0.97),
     )
 )

@@ -1,4 +1,4 @@
-"""The green channel out of register."""
+"""The green channel displaced against red and blue."""
 
 from math import cos, pi, sin
 
@@ -12,9 +12,9 @@ from hdrq.image.warp import shift
 @distortion(
     DistortionCard(
         title="Colour shift",
-        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts are ours",
+        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts chosen here",
         acts="code",
-        amount="displacement of the green channel, pixels, in a direction that the seed chooses",
+        amount="displacement of the green channel, pixels, in a random direction",
         levels=(0, 1, 2, 4, 7, 11),
         chance=True,
     )

@@ -1,4 +1,4 @@
-"""Contrast lost: code drawn towards its mean."""
+"""Contrast reduced: code moved towards its mean."""
 
 from torch import Tensor
 
@@ -8,10 +8,10 @@ from hdrq.image.statistics import mean
 
 @distortion(
     DistortionCard(
-        title="Contrast lost",
-        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts are ours",
+        title="Contrast reduced",
+        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts chosen here",
         acts="code",
-        amount="share of the difference from the mean that is lost",
+        amount="share of the difference from the mean that is removed",
         levels=(0, 0.12, 0.25, 0.42, 0.6, 0.8),
     )
 )

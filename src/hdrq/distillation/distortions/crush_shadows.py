@@ -1,4 +1,4 @@
-"""Shadows that fall below black: an offset is taken from the light, and the brightest stays."""
+"""Shadows crushed: an offset is subtracted from the light, and the maximum is kept."""
 
 from torch import Tensor
 

@@ -1,4 +1,4 @@
-"""Middle tones darkened; black and the highest code stay."""
+"""Midtones darkened; black and the highest code are unchanged."""
 
 from torch import Tensor
 
@@ -7,10 +7,10 @@ from hdrq.distillation.distortion import DistortionCard, distortion
 
 @distortion(
     DistortionCard(
-        title="Middle tones darkened",
-        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts are ours",
+        title="Midtones darkened",
+        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts chosen here",
         acts="code",
-        amount="exponent of the code is 1 + amount",
+        amount="a in the exponent 1 + a of the code",
         levels=(0, 0.1, 0.25, 0.5, 0.9, 1.5),
     )
 )

@@ -1,4 +1,4 @@
-"""What is left after noise was added and taken away again by Wiener's local filter."""
+"""Noise added and then removed by a local Wiener filter."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from hdrq.image.filters import box, separable
 
 @distortion(
     DistortionCard(
-        title="Noise, removed by an adaptive Wiener filter",
+        title="Denoising by an adaptive Wiener filter",
         source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); "
         "filter: Lim, Two-Dimensional Signal and Image Processing, 1990",
         acts="code",

@@ -1,4 +1,4 @@
-"""A wrong exposure, without clipping."""
+"""Exposure error without clipping."""
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from hdrq.distillation.distortion import DistortionCard, distortion, sign
         title="Exposure changed",
         source="ours",
         acts="light",
-        amount="stops, up or down as the seed says",
+        amount="stops, with random sign",
         levels=(0, 0.2, 0.5, 0.9, 1.5, 2.5),
         chance=True,
     )

@@ -1,4 +1,4 @@
-"""The scene mixed with itself moved: exposures merged without alignment."""
+"""The image mixed with a displaced copy, as from exposures merged without alignment."""
 
 from math import cos, pi, sin
 
@@ -14,7 +14,7 @@ from hdrq.image.warp import shift
         title="Ghosting",
         source="ours",
         acts="light",
-        amount="share of the ghost, 3 to 12 pixels away as the seed says",
+        amount="weight of the ghost, which is displaced by 3 to 12 pixels in a random direction",
         levels=(0, 0.04, 0.1, 0.2, 0.33, 0.5),
         chance=True,
     )

@@ -1,4 +1,4 @@
-"""Veiling glare: light scattered in lens or eye, over the whole picture and near its source."""
+"""Veiling glare: light scattered in the lens or the eye, over the whole image and near its source."""
 
 from torch import Tensor
 
@@ -11,7 +11,7 @@ from hdrq.image.blur import gaussian_blur
         title="Veiling glare",
         source="ours",
         acts="light",
-        amount="share of the light that is scattered, half of it over the whole picture, half within some 8 pixels",
+        amount="share of the light that is scattered, half of it over the whole image, half within about 8 pixels",
         levels=(0, 0.02, 0.05, 0.1, 0.2, 0.4),
     )
 )

@@ -1,4 +1,4 @@
-"""A sinusoidal grating over the light, as vision research shows them."""
+"""A sinusoidal grating multiplied with the light, as in vision research."""
 
 from math import cos, pi, sin
 
@@ -11,15 +11,15 @@ from hdrq.distillation.distortion import DistortionCard, distortion, uniform
 @distortion(
     DistortionCard(
         title="Sinusoidal grating",
-        source="ours; frequency, direction and phase by the seed",
+        source="this project; random frequency, orientation and phase",
         acts="light",
-        amount="Michelson contrast; the period lies between 4 and 64 pixels",
+        amount="Michelson contrast; the period is between 4 and 64 pixels",
         levels=(0, 0.02, 0.05, 0.1, 0.2, 0.4),
         chance=True,
     )
 )
 def grating(light: Tensor, contrast: float, random: torch.Generator) -> Tensor:
-    frequency = 2.0 ** uniform(-6, -2, random)  # cycles a pixel
+    frequency = 2.0 ** uniform(-6, -2, random)  # cycles per pixel
     angle, phase = uniform(0, pi, random), uniform(0, 2 * pi, random)
     h, w = light.shape[-2:]
     y, x = torch.arange(h).to(light)[:, None], torch.arange(w).to(light)[None]

@@ -1,4 +1,4 @@
-"""Pixels stuck at black or at the top of the code."""
+"""Pixel values replaced by black or the highest code (salt and pepper noise)."""
 
 import torch
 from torch import Tensor
@@ -9,9 +9,9 @@ from hdrq.distillation.distortion import DistortionCard, distortion
 @distortion(
     DistortionCard(
         title="Impulse noise",
-        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts are ours",
+        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts chosen here",
         acts="code",
-        amount="share of the values that are lost",
+        amount="share of the values that are replaced",
         levels=(0, 0.002, 0.006, 0.015, 0.04, 0.1),
         chance=True,
     )

@@ -1,4 +1,4 @@
-"""Every pixel read a little beside itself."""
+"""Every pixel displaced by a small random vector."""
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from hdrq.image.warp import displace
 @distortion(
     DistortionCard(
         title="Jitter",
-        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts are ours",
+        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts chosen here",
         acts="code",
         amount="standard deviation of the displacement, pixels",
         levels=(0, 0.3, 0.6, 1, 1.7, 2.8),

@@ -1,4 +1,4 @@
-"""JPEG of the code as it is."""
+"""JPEG compression of the image's own code."""
 
 from torch import Tensor
 
@@ -11,7 +11,7 @@ from hdrq.distillation.distortion import DistortionCard, distortion
         title="JPEG",
         source="ITU-T T.81, libjpeg-turbo by imagecodecs",
         acts="code",
-        amount="quality of 1..100 (libjpeg)",
+        amount="quality, 1..100 (libjpeg)",
         levels=(100, 75, 45, 25, 12, 5),
     )
 )

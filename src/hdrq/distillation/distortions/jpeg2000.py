@@ -1,4 +1,4 @@
-"""JPEG 2000 of 8-bit code."""
+"""JPEG 2000 compression of 8-bit code."""
 
 import imagecodecs
 import numpy as np
@@ -13,7 +13,7 @@ from hdrq.distillation.distortion import DistortionCard, distortion
         title="JPEG 2000 (irreversible 9/7 wavelet, OpenJPEG)",
         source="ISO/IEC 15444-1; imagecodecs",
         acts="code",
-        amount="quality that the encoder aims at, dB PSNR",
+        amount="target quality of the encoder, dB PSNR",
         levels=(60, 40, 35, 31, 27, 24),
     )
 )

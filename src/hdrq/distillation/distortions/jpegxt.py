@@ -1,4 +1,4 @@
-"""Two-layer coding of HDR as in JPEG XT: a tone-mapped JPEG, and the residual in the logarithm as another."""
+"""Two-layer HDR compression as in JPEG XT: a tone-mapped JPEG base layer and a JPEG of the logarithmic residual."""
 
 import torch
 from torch import Tensor
@@ -8,15 +8,15 @@ from hdrq.distillation.distortion import DistortionCard, distortion
 from hdrq.image.statistics import log_mean, luminance
 from hdrq.image.transfer import linear_to_srgb, srgb_to_linear
 
-_DARK = 0.005  # cd/m², below which luminance is not distinguished
+_DARK = 0.005  # cd/m², luminance below this is treated as equal to it
 _FLAT = 1e-4
 
 
 @distortion(
     DistortionCard(
         title="JPEG XT-like, base and logarithmic residual layer",
-        source="ISO/IEC 18477-7 (profile C adds in the logarithm); Artusi et al. 2015; "
-        "the base's tone curve is Reinhard et al. 2002",
+        source="ISO/IEC 18477-7 (profile C adds the layers in the logarithm); Artusi et al. 2015; "
+        "tone curve of the base layer: Reinhard et al. 2002",
         acts="light",
         amount="quality of both layers, 1..100 (libjpeg)",
         levels=(100, 75, 45, 25, 12, 5),

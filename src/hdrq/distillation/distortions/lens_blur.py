@@ -1,4 +1,4 @@
-"""Light through a lens out of focus."""
+"""Defocus blur of linear light."""
 
 from torch import Tensor
 
@@ -9,7 +9,7 @@ from hdrq.image.blur import disk, through
 @distortion(
     DistortionCard(
         title="Lens blur",
-        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts are ours",
+        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts chosen here",
         acts="light",
         amount="radius of the circle of confusion, pixels",
         levels=(0, 1, 2, 3.5, 5.5, 8),

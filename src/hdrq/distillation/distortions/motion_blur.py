@@ -1,4 +1,4 @@
-"""A hand that moved while the shutter was open."""
+"""Linear motion blur of light, as from camera shake."""
 
 import torch
 from torch import Tensor
@@ -10,9 +10,9 @@ from hdrq.image.blur import streak, through
 @distortion(
     DistortionCard(
         title="Motion blur",
-        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts are ours",
+        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts chosen here",
         acts="light",
-        amount="way of the image over the sensor, pixels, in a direction that the seed chooses",
+        amount="length of the motion, pixels, in a random direction",
         levels=(0, 2, 4, 7, 12, 20),
         chance=True,
     )

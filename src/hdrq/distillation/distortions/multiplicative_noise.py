@@ -1,4 +1,4 @@
-"""Speckle: noise in proportion to the light."""
+"""Multiplicative (speckle) noise: standard deviation proportional to the light."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from hdrq.distillation.distortion import DistortionCard, distortion, normal
 @distortion(
     DistortionCard(
         title="Multiplicative noise",
-        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts are ours",
+        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts chosen here",
         acts="light",
         amount="standard deviation as a share of the light",
         levels=(0, 0.04, 0.08, 0.16, 0.3, 0.5),

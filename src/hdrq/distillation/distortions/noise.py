@@ -1,4 +1,4 @@
-"""White noise added to code."""
+"""White Gaussian noise added to code."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from hdrq.distillation.distortion import DistortionCard, distortion, normal
 @distortion(
     DistortionCard(
         title="Additive white Gaussian noise",
-        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts are ours",
+        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts chosen here",
         acts="code",
         amount="standard deviation, in SDR whites of code",
         levels=(0, 0.012, 0.025, 0.05, 0.1, 0.2),

@@ -1,4 +1,4 @@
-"""Contrast gained: code driven away from its mean, into black and white."""
+"""Contrast increased: code moved away from its mean, with clipping at black and white."""
 
 from torch import Tensor
 
@@ -8,10 +8,10 @@ from hdrq.image.statistics import mean
 
 @distortion(
     DistortionCard(
-        title="Contrast added",
-        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts are ours",
+        title="Contrast increased",
+        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts chosen here",
         acts="code",
-        amount="difference from the mean that is added, as a share of what is there",
+        amount="increase of the difference from the mean, as a share of it",
         levels=(0, 0.15, 0.35, 0.7, 1.3, 2.5),
     )
 )

@@ -1,4 +1,4 @@
-"""Colour beyond nature."""
+"""Colour saturation increased."""
 
 from torch import Tensor
 
@@ -8,10 +8,10 @@ from hdrq.image.color import luma
 
 @distortion(
     DistortionCard(
-        title="Saturation added",
-        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts are ours",
+        title="Saturation increased",
+        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts chosen here",
         acts="code",
-        amount="colour difference added, as a share of what is there",
+        amount="increase of the colour differences, as a share of them",
         levels=(0, 0.3, 0.7, 1.3, 2.2, 3.5),
     )
 )

@@ -1,4 +1,4 @@
-"""Small patches replaced by others from their neighbourhood, without noise or blur."""
+"""Small patches replaced by other patches from their neighbourhood, without noise or blur."""
 
 import torch
 from torch import Tensor
@@ -11,9 +11,9 @@ _SIDE, _REACH, _AREA = 16, 16, 256 * 256  # pixels
 @distortion(
     DistortionCard(
         title="Non-eccentricity patches",
-        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts are ours",
+        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts chosen here",
         acts="code",
-        amount="patches of 16x16 in every 256x256 pixels",
+        amount="number of 16x16 patches per 256x256 pixels",
         levels=(0, 4, 10, 20, 40, 80),
         chance=True,
     )

@@ -1,4 +1,4 @@
-"""Parts of the picture shown in cells of 8x8 pixels."""
+"""Parts of the image replaced by the means of 8x8 cells."""
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +12,7 @@ _TILE, _CELL = 32, 8  # pixels
 @distortion(
     DistortionCard(
         title="Local pixelation",
-        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k, whole picture); amounts are ours",
+        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k, whole image); amounts chosen here",
         acts="code",
         amount="share of the tiles of 32x32 pixels that are pixelated",
         levels=(0, 0.05, 0.15, 0.35, 0.65, 1),

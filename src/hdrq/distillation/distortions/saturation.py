@@ -1,4 +1,4 @@
-"""Colour drained away."""
+"""Colour saturation reduced."""
 
 from torch import Tensor
 
@@ -8,10 +8,10 @@ from hdrq.image.color import luma
 
 @distortion(
     DistortionCard(
-        title="Saturation lost",
-        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts are ours",
+        title="Saturation reduced",
+        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts chosen here",
         acts="code",
-        amount="share of the colour difference that is lost",
+        amount="share of the colour differences that is removed",
         levels=(0, 0.2, 0.4, 0.6, 0.8, 1),
     )
 )

@@ -1,4 +1,4 @@
-"""Photons and electronics: Poisson noise of the light, Gaussian noise of reading it."""
+"""Sensor noise: Poisson noise of the light and Gaussian read noise."""
 
 import torch
 from torch import Tensor
@@ -6,15 +6,15 @@ from torch import Tensor
 from hdrq.distillation.distortion import DistortionCard, distortion, normal
 from hdrq.image.statistics import mean
 
-_READ = 3.0  # electrons, standard deviation
+_READ = 3.0  # standard deviation of the read noise, electrons
 
 
 @distortion(
     DistortionCard(
         title="Sensor noise, Poisson and Gaussian",
-        source="Hanji, Zhong & Mantiuk, ICCP 2020 (model); amounts are ours",
+        source="Hanji, Zhong & Mantiuk, ICCP 2020 (model); amounts chosen here",
         acts="light",
-        amount="relative noise of a pixel of mean light: 1 / sqrt(photo-electrons)",
+        amount="relative noise of a pixel of mean luminance: 1 / sqrt(photo-electrons)",
         levels=(0, 0.03, 0.06, 0.12, 0.2, 0.35),
         chance=True,
     )

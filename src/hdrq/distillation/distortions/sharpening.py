@@ -1,4 +1,4 @@
-"""An unsharp mask that was too eager."""
+"""Oversharpening by an unsharp mask."""
 
 from torch import Tensor
 
@@ -11,9 +11,9 @@ _SIGMA = 1.5  # pixels
 @distortion(
     DistortionCard(
         title="Sharpening",
-        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts are ours",
+        source="Lin, Hosu & Saupe, QoMEX 2019, doi:10.1109/QoMEX.2019.8743252 (KADID-10k); amounts chosen here",
         acts="code",
-        amount="share of the detail (a Gaussian of 1.5 pixels) that is added",
+        amount="share of the detail (difference from a Gaussian blur of 1.5 pixels) that is added",
         levels=(0, 0.5, 1, 2, 4, 8),
     )
 )
