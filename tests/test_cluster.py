@@ -387,3 +387,103 @@ def test_here_is_the_spread_of_one_process(tmp_path):
     found = list(here(Squares(str(tmp_path)), [3, 1], done=lambda item, _: told.append(item)))
     assert [square for square, _ in found] == [9, 1]
     assert told == [3, 1]
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()
+    }
+
+
+def at_prompt(*arguments: object, code: int = 0) -> None:
+    with pytest.raises(SystemExit) as left:
+        main([str(a) for a in arguments])
+    assert left.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("command", "suffix"),
+    [
+        (("encode", "--to", "pq"), ".png"),
+        (("tonemap", "--operator", "reinhard"), ".png"),
+        (("tonemap", "--expand", "kuo"), ".exr"),
+    ],
+    ids=lambda c: c[1].strip("-") if isinstance(c, tuple) else "",
+)
+def test_files_are_those_of_one_process(scheduler, listed, tmp_path, command, suffix):
+    source = listed.parent
+    if "--expand" in command:
+        source = tmp_path / "code"
+        source.mkdir()
+        for i in range(4):
+            code = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(i))
+            hdrq.write(source / f"c{i}.png", Image(code, "srgb"))
+    (name, *options), failed = command, "--expand" not in command  # d5.exr cannot be read
+    for folder, more in (("one", ()), ("many", ("--cluster", scheduler))):
+        (tmp_path / folder).mkdir()
+        at_prompt(name, source, tmp_path / folder, *options, "--suffix", suffix, *more, code=int(failed))
+    assert files(tmp_path / "one") == files(tmp_path / "many")
+    assert len(files(tmp_path / "one")) == (40 if failed else 4)
+
+
+def test_brackets_are_merged_as_by_one_process(scheduler, tmp_path):
+    from shooting import save, scene, shoot
+
+    light = scene(48, 64, stops=8)
+    lines = ["bracket,file,seconds"]
+    for name in "abc":
+        (tmp_path / "in" / name).mkdir(parents=True)
+        times = (1 / 8, 1 / 2, 2.0)
+        frames = save([shoot(light, t, i + ord(name)) for i, t in enumerate(times)], tmp_path / "in" / name)
+        lines += [f"{name},{name}/{Path(f).name},{t}" for f, t in zip(frames, times, strict=True)]
+    table = tmp_path / "in" / "brackets.csv"
+    table.write_text("\n".join(lines) + "\n")
+    for folder, more in (("one", ()), ("many", ("--cluster", scheduler))):
+        at_prompt("merge", table, "-o", tmp_path / folder, "--align", "none", "-q", *more)
+    assert files(tmp_path / "one") == files(tmp_path / "many")
+    assert sorted(files(tmp_path / "one")) == ["a.exr", "b.exr", "c.exr"]
+
+
+def test_a_dataset_is_scored_as_by_one_process(scheduler, listed, tmp_path):
+    rows = ["ref,dist,mos,scene"] + [f"r.exr,d{i}.exr,{i % 7},s{i % 10}" for i in range(10, 30)]
+    listed.with_name("judged.csv").write_text("\n".join(rows) + "\n")
+    tables = []
+    for name, more in (("one", ()), ("many", ("--cluster", scheduler))):
+        scores, tables = tmp_path / f"{name}.scores.csv", [*tables, tmp_path / f"{name}.csv"]
+        at_prompt("evaluate", "--dataset", "csv", "--data", listed.with_name("judged.csv"), "-m", METRICS, "--scores",
+                  scores, "--draws", 0, "--higher", "-o", tables[-1], *more)  # fmt: skip
+    assert tables[0].read_bytes() == tables[1].read_bytes()
+    assert (tmp_path / "one.scores.csv").read_bytes() == (tmp_path / "many.scores.csv").read_bytes()
+
+
+def test_a_teacher_scores_a_set_and_images_are_rendered_as_by_one_process(cluster, listed, tmp_path):
+    from hdrq.distillation.image_files import write_pictures
+    from hdrq.distillation.samples import make_set
+    from hdrq.distillation.sources import Sources, find_sources
+    from hdrq.distillation.teacher_scores import Cache, score_rows, stored_scores
+    from hdrq.scoring.binding import metric
+
+    sources = find_sources(listed.parent, lambda path: None, lambda source: None)[0]
+    rows = make_set(sources, ("noise", "blur"), 20, side=32)
+    known, scorer = {str(s.path): s.sha256 for s in sources}, metric("pu-ssim")
+    scores = []
+    for name, spread in (("one", None), ("many", cluster)):
+        cache = Cache(tmp_path / f"{name}.sqlite")
+        told = list(score_rows(rows, scorer, known, cache, Sources(), 6, spread))
+        assert (told[-1].done, sum(t.new for t in told)) == (20, 20)
+        scores.append(list(stored_scores(rows, scorer, known, cache)))
+        assert next(iter(score_rows(rows, scorer, known, cache, Sources(), 6, spread))).done == 20
+        cache.close()
+    assert scores[0] == scores[1]
+    one = list(write_pictures(rows, tmp_path / "one"))
+    many = list(write_pictures(rows, tmp_path / "many", cluster))
+    assert [p.name for p in one] == [p.name for p in many]
+    assert files(tmp_path / "one") == files(tmp_path / "many")
+
+
+def test_frames_of_a_film_are_not_divided(scheduler, listed, tmp_path, capsys):
+    at_prompt("tonemap", listed.parent, tmp_path, "--temporal", 3, "--cluster", scheduler, code=2)
+    assert "frame by frame" in capsys.readouterr().err
+    at_prompt("merge", listed.parent / "d0.exr", listed.parent / "d1.exr", "-o", tmp_path / "x.exr", "--cluster",
+              scheduler, code=2)  # fmt: skip
+    assert "--cluster divides many brackets" in capsys.readouterr().err

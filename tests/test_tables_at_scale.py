@@ -285,3 +285,63 @@ def test_memory_does_not_grow_with_the_number_of_rows(tmp_path):
 
     hold(50)
     assert hold(3000) < hold(300) + 50_000  # a row takes more than a kilobyte
+
+
+def test_evaluate_reads_scores_from_parquet_as_from_csv(tmp_path):
+    from hdrq.cli.evaluate import evaluate as evaluate_command
+
+    random = torch.Generator().manual_seed(0)
+    columns = ["dist", "metric", "value", "better", "mos", "scene", "status"]
+    rows = []
+    for i in range(60):
+        mos = float(torch.rand((), generator=random))
+        for metric in ("a", "b"):
+            value = mos + float(torch.rand((), generator=random))
+            rows.append({"dist": f"d{i}.png", "metric": metric, "value": value, "better": "higher", "mos": f"{mos}",
+                         "scene": f"s{i % 12}", "status": "ok"})  # fmt: skip
+    rows.append(rows[-1] | {"dist": "broken.png", "value": None, "status": "failed"})
+    tables = []
+    for suffix in ("csv", "parquet"):
+        with written(tmp_path / f"scores.{suffix}", suffix, columns) as add:
+            for row in rows:
+                add(row)
+        tables.append(
+            run(evaluate_command, "--scores", tmp_path / f"scores.{suffix}", "--higher", "--format", "csv")
+        )
+    assert tables[0] == tables[1]
+    assert ",60," in tables[0]
+    wide = [{"dist": r["dist"], "mos": r["mos"], "a": repr(r["value"])} for r in rows[:40:2]]
+    with written(tmp_path / "wide.parquet", "parquet", ["dist", "mos", "a"]) as add:
+        for row in wide:
+            add(row)
+    assert ",20," in run(
+        evaluate_command, "--scores", tmp_path / "wide.parquet", "--higher", "--format", "csv"
+    )
+
+
+def test_scores_of_a_dataset_may_be_kept_in_parquet(listed, tmp_path):
+    from hdrq.cli.evaluate import evaluate as evaluate_command
+
+    judged = listed.with_name("judged.csv")
+    judged.write_text(
+        "ref,dist,mos,scene\n" + "".join(f"r.exr,d{i}.exr,{i},s{i}\n" for i in (0, 1, 3, 4, 5, 6))
+    )
+    arguments = (
+        "--dataset",
+        "csv",
+        "--data",
+        judged,
+        "-m",
+        "pu-psnr",
+        "--higher",
+        "--draws",
+        0,
+        "--format",
+        "csv",
+    )
+    first = run(evaluate_command, *arguments, "--scores", tmp_path / "s.parquet")
+    assert [r["metric"] for r in parquet_rows(tmp_path / "s.parquet")] == ["pu21:psnr"] * 6
+    before = (tmp_path / "s.parquet").stat().st_mtime_ns
+    again = run(evaluate_command, *arguments, "--scores", tmp_path / "s.parquet")
+    assert again.splitlines()[-1] == first.splitlines()[-1]
+    assert (tmp_path / "s.parquet").stat().st_mtime_ns == before

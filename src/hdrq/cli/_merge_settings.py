@@ -49,6 +49,27 @@ def check_targets(frames: Sequence[Path], output: str, options: dict[str, Any]) 
             raise UsageError(f"{frame} is a folder; name its files, such as {frame}/*.jpg")
 
 
+def of_brackets(folder: Path, options: dict[str, Any]) -> Any:
+    """The Settings of many brackets; options of one bracket's frames or files are refused."""
+    from dataclasses import replace
+
+    own = ("times", "ev", "table", "save_response", "plot_response", "ghost_mask", "report")
+    for name in own:
+        if options[name]:
+            flag = {"table": "exposures"}.get(name, name).replace("_", "-")
+            raise UsageError(f"--{flag} is for the frames of one bracket; leave it out of many")
+    if options["reference"] != "auto":
+        raise UsageError("--reference is for the frames of one bracket; leave it out of many")
+    if folder.suffix and not folder.is_dir():
+        raise UsageError(f"many brackets are written to a folder, and {folder} is a file's name; choose one")
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"many brackets are written to a folder, and {folder} is a file")
+    suffix = options["suffix"] if options["suffix"].startswith(".") else f".{options['suffix']}"
+    check_targets((), str(Path.cwd() / f"bracket{suffix}"), options)
+    found = settings(options | {"device": "cpu"} if options["cluster"] else options)
+    return replace(found, device=options["device"]) if options["cluster"] else found
+
+
 def settings(options: dict[str, Any]) -> Any:
     """The Settings that the options describe."""
     from hdrq.merging.averaging import Weighting

@@ -12,7 +12,7 @@ _INPUT = ("scale", "peak", "white", "domain", "nonfinite", "layer")
 # What each task takes, besides its inputs, its output and --quiet.
 _TASKS: Mapping[str, tuple[str, ...]] = {
     "compare": ("score", "colour", "saturation", "levels", "gamut", "wrap", *_INPUT),
-    "expand": ("sets", "mask", "suffix", "domain", "layer"),
+    "expand": ("sets", "mask", "suffix", "domain", "layer", "cluster"),
     "enhance": ("quality", "suffix", "seed", "device"),
 }
 _ONLY_THERE = ("score", "mask", "quality")

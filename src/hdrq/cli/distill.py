@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hdrq.cli import options as _options
+from hdrq.cli._cluster import spread_of
 from hdrq.cli._numbers import COUNT, POSITIVE, SEED, Number
 from hdrq.cli.app import say
 from hdrq.cli.progress import bar
 from hdrq.errors import UsageError
+from hdrq.work import here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from hdrq.work import Spread
 
 _USUAL = "jpegxt,jpeg-pu,noise,blur"
 
@@ -103,6 +107,7 @@ _USUAL = "jpegxt,jpeg-pu,noise,blur"
     "--dry-run", is_flag=True, help="Check everything, time the teacher and a step of the student, and stop."
 )
 @_options.device_option
+@_options.cluster_option
 def distill(**options: Any) -> None:
     """Train a small network to predict what a metric says of distorted images.
 
@@ -115,11 +120,12 @@ def distill(**options: Any) -> None:
     import hdrq
 
     asked = _asked(options)
-    if options["make_set"]:
-        _make(asked, options["output"], options["cache"], options["make_set"] == "pictures")
-        return
-    kept = {key: options[key] for key in ("output", "cache", "resume", "dry_run", "device")}
-    _follow(hdrq.distill(**asked, **kept))
+    with spread_of(options) as spread:
+        if options["make_set"]:
+            _make(asked, options["output"], options["cache"], options["make_set"] == "pictures", spread)
+            return
+        kept = {key: options[key] for key in ("output", "cache", "resume", "dry_run", "device")}
+        _follow(hdrq.distill(**asked, **kept, spread=spread))
 
 
 def _asked(options: dict[str, Any]) -> dict[str, Any]:
@@ -152,7 +158,9 @@ def _asked(options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _make(asked: dict[str, Any], output: Path | None, cache: Path | None, pictures: bool) -> None:
+def _make(
+    asked: dict[str, Any], output: Path | None, cache: Path | None, pictures: bool, spread: Spread | None
+) -> None:
     """Write the set only."""
     from hdrq.distillation.api import task as task_of
     from hdrq.distillation.image_files import write_pictures
@@ -168,7 +176,7 @@ def _make(asked: dict[str, Any], output: Path | None, cache: Path | None, pictur
         say(f"hdrq: left out: {line}")
     path = write_rows(rows, folder / "set.csv")
     if pictures:
-        for path in bar(write_pictures(rows, folder / "pictures"), len(rows) + 1, "pairs"):  # noqa: B007
+        for path in bar(write_pictures(rows, folder / "pictures", spread or here), len(rows) + 1, "pairs"):  # noqa: B007
             pass
     click.echo(str(path))
 

@@ -10,9 +10,11 @@ from click.core import ParameterSource
 
 from hdrq.cli import options as _options
 from hdrq.cli import progress as _progress
+from hdrq.cli._cluster import spread_of
 from hdrq.cli.app import NOTHING_DONE, SOME_FAILED, say
 from hdrq.errors import UsageError
 from hdrq.registry import names
+from hdrq.work import here
 
 
 @click.command(short_help="Encode light to PU21, PQ, HLG, sRGB ... and back.")
@@ -25,6 +27,7 @@ from hdrq.registry import names
 )
 @click.option("--decode", "back", is_flag=True, help="From code back to light, cd/m².")
 @_options.light_options
+@_options.cluster_option
 @click.option(
     "--primaries", metavar="NAME", help="Primaries to write: bt709, p3, bt2020.  [default: those of the file]"
 )
@@ -61,21 +64,23 @@ def encode(paths: tuple[Path, ...], to: str | None, back: bool, **options: Any) 
     if asked and len(paths) == 2 and not paths[0].is_dir() and not paths[1].is_dir():
         raise UsageError(f"--suffix is for folders; {paths[1]} has its own")
     jobs = targets(paths[:-1], paths[-1], options["suffix"])
-    done = convert(
-        jobs,
-        to=to,
-        photometry=photometry,
-        primaries=options["primaries"],
-        depth=options["depth"],
-        back=back,
-        compression=options["compression"],
-    )
     failed = 0
-    for found in _progress.bar(done, len(jobs)):
-        for note in found.notes:
-            say(f"hdrq: note: {found.source.name}: {note}")
-        if found.error:
-            failed += 1
-            say(f"hdrq: {found.error}")
+    with spread_of(options) as spread:
+        done = convert(
+            jobs,
+            to=to,
+            photometry=photometry,
+            primaries=options["primaries"],
+            depth=options["depth"],
+            back=back,
+            compression=options["compression"],
+            spread=spread or here,
+        )
+        for found in _progress.bar(done, len(jobs)):
+            for note in found.notes:
+                say(f"hdrq: note: {found.source.name}: {note}")
+            if found.error:
+                failed += 1
+                say(f"hdrq: {found.error}")
     if failed:
         raise SystemExit(NOTHING_DONE if failed == len(jobs) else SOME_FAILED)

@@ -12,6 +12,7 @@ from hdrq.cli import _evaluate_output as _evaluated
 from hdrq.cli import options as _options
 from hdrq.cli import progress as _progress
 from hdrq.cli import tables as _tables
+from hdrq.cli._cluster import spread_of
 from hdrq.cli._numbers import SEED, Number
 from hdrq.cli.app import say
 from hdrq.errors import UsageError
@@ -119,6 +120,7 @@ _MEANINGS = ("dist", "ref", "opinion", "spread", "scene", "distortion", "level",
 @_options.light_options
 @_options.viewing_options
 @_options.device_option
+@_options.cluster_option
 @_options.output_options
 def evaluate(**options: Any) -> None:
     """Compare metrics with subjective scores.
@@ -130,8 +132,13 @@ def evaluate(**options: Any) -> None:
     hdrq evaluate --dataset csv --data manifest.csv -m ssim --protocol folds
     hdrq evaluate --dataset kadid --dataset tid2013 -m ssim -m vif
     """
-    format = _tables.format_of(options["format_"], options["output"])
     _evaluated.check_targets(options)
+    with spread_of(options) as spread:
+        _evaluate(options | {"spread": spread})
+
+
+def _evaluate(options: dict[str, Any]) -> None:
+    format = _tables.format_of(options["format_"], options["output"])
     names, folders = options.pop("dataset_names"), options.pop("folders")
     if len(folders) > max(len(names), 1) or (len(names) > 1 and folders and len(folders) != len(names)):
         raise UsageError(
@@ -190,6 +197,7 @@ def _scoring(options: dict[str, Any]) -> dict[str, Any]:
         "own_ppd": all(options.get(key) is None for key in ("ppd", "screen", "diagonal", "distance")),
         "notify": lambda note: say(f"hdrq: {note}"),
         "watch": lambda rows, total: _progress.bar(rows, total, "scoring"),
+        "spread": options["spread"],
     }
 
 

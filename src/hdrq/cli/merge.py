@@ -9,8 +9,12 @@ import click
 
 from hdrq.cli import _merge_output, _merge_settings
 from hdrq.cli import options as _options
+from hdrq.cli import progress as _progress
+from hdrq.cli._cluster import spread_of
 from hdrq.cli._numbers import FINITE, POSITIVE, SEED
-from hdrq.cli.app import say
+from hdrq.cli.app import NOTHING_DONE, SOME_FAILED, say
+from hdrq.errors import UsageError
+from hdrq.work import here
 
 
 @click.command(short_help="Merge exposures to radiance, with alignment and deghosting.")
@@ -159,10 +163,14 @@ from hdrq.cli.app import say
     type=click.Choice(["half", "float", "uint8", "uint16"]),
     help="Number type of the file written.  [default: float in EXR]",
 )
+@click.option(
+    "--suffix", default=".exr", show_default=True, metavar=".EXT", help="Of the files of many brackets."
+)
 @click.option("--report", metavar="FILE", help="Write the report as .json or .html.")
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of the random sample points.")
 @click.option("-q", "--quiet", is_flag=True, help="Print no table.")
 @_options.device_option
+@_options.cluster_option
 def merge(frames: tuple[Path, ...], output: str, **options: Any) -> None:
     """Merge exposures of one scene to radiance.
 
@@ -171,7 +179,18 @@ def merge(frames: tuple[Path, ...], output: str, **options: Any) -> None:
     hdrq merge a.png b.png c.png -o scene.exr --times 1/4,1,4 --align none --deghost none
     hdrq merge shots/*.jpg -o scene.exr --save-response camera.json --report scene.html
     hdrq merge shots/*.jpg -o scene.jpg --fuse
+    hdrq merge brackets/ -o merged/            # a folder of folders, each a scene
+    hdrq merge brackets.csv -o merged/         # a table with the columns bracket, file [seconds or ev]
     """
+    from hdrq.merging.brackets import is_of_brackets
+
+    if len(frames) == 1 and is_of_brackets(frames[0]):
+        _brackets(frames[0], Path(output), options)
+        return
+    if options["cluster"]:
+        raise UsageError(
+            "--cluster divides many brackets; give a folder of folders, or a table with a column bracket"
+        )
     settings = _merge_settings.settings(options)
     _merge_settings.check_targets(frames, output, options)
     from hdrq.merging.merge import Merged, steps
@@ -196,39 +215,38 @@ def merge(frames: tuple[Path, ...], output: str, **options: Any) -> None:
         _merge_output.show(merged.report, output)
 
 
+def _brackets(source: Path, folder: Path, options: dict[str, Any]) -> None:
+    """Merge every bracket of a folder of folders or of a table."""
+    from hdrq.merging.brackets import brackets_of, merge_brackets
+
+    settings = _merge_settings.of_brackets(folder, options)
+    brackets = brackets_of(source)
+    failed = 0
+    with spread_of(options) as spread:
+        done = merge_brackets(
+            brackets,
+            folder,
+            settings,
+            options["suffix"],
+            options["depth"],
+            _merge_output.as_pq,
+            spread or here,
+        )
+        for found in _progress.bar(done, len(brackets), quiet=options["quiet"]):
+            for note in () if options["quiet"] else found.notes:
+                say(f"hdrq: note: {found.name}: {note}")
+            if found.error:
+                failed += 1
+                say(f"hdrq: {found.error}")
+    if failed:
+        raise SystemExit(NOTHING_DONE if failed == len(brackets) else SOME_FAILED)
+
+
 def _write(merged: Any, output: str, options: dict[str, Any]) -> None:
     """The image, and the files asked for beside it."""
-    from inspect import signature
+    from hdrq.merging.brackets import write_merged
 
-    from hdrq import io
-    from hdrq.io.formats import by_suffix
-
-    report = merged.report
-    made = {
-        "from": " ".join(f.file for f in report.frames),
-        "exposures": " ".join(f"{f.used:g}" for f in report.frames),
-        "scale": report.scale,
-        "factor": f"{report.factor:g}",
-        "response": report.response,
-        "rule": report.rule,
-        "reference": report.reference,
-        "version": report.version,
-    }
-    if report.raw:
-        made["raw"] = report.raw
-    extra: dict[str, Any] = {"depth": options["depth"], "provenance": made}
-    format = by_suffix(output)
-    if merged.uncertainty is not None:
-        extra["extra"] = {"error": merged.uncertainty.numpy()}
-    from importlib import import_module
-
-    known = signature(import_module(f"hdrq.io.{format.name}").write).parameters if format else {}
-    image = merged.image
-    if format is not None and not report.fused and format.name in ("png", "avif", "jxl"):
-        image, said = _merge_output.as_pq(image)
-        for note in said:
-            say(f"hdrq: note: {note}")
-    for note in io.write(output, image, **{k: v for k, v in extra.items() if k in known}):
+    for note in write_merged(merged, output, options["depth"], _merge_output.as_pq):
         say(f"hdrq: note: {note}")
     if options["save_response"] and merged.response is not None:
         from hdrq.merging.response.files import write_response

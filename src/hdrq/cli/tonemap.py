@@ -12,12 +12,14 @@ from click.core import ParameterSource
 from hdrq.cli import options as _options
 from hdrq.cli import progress as _progress
 from hdrq.cli import tables as _tables
+from hdrq.cli._cluster import spread_of
 from hdrq.cli._numbers import COUNT, FINITE, NOT_NEGATIVE, POSITIVE, SEED
 from hdrq.cli._tonemap_options import DISPLAY, refuse_idle, refuse_idle_display, task_of
 from hdrq.cli.app import NOTHING_DONE, SOME_FAILED, say
 from hdrq.errors import UsageError
 from hdrq.registry import names
 from hdrq.scoring.resume import refuse_unwritable
+from hdrq.work import here
 
 
 def _levels(text: str | None) -> tuple[float, float] | None:
@@ -127,6 +129,7 @@ def _complete(kind: str) -> Any:
 )
 @click.option("--quiet", is_flag=True, help="No progress and no notes; errors only.")
 @_options.device_option
+@_options.cluster_option
 @_options.light_options
 @click.pass_context
 def tonemap(context: click.Context, /, paths: tuple[Path, ...], **options: Any) -> None:
@@ -181,16 +184,22 @@ def _tonemap(sources: list[Path], target: Path | None, options: dict[str, Any], 
     if options["save_params"] is not None:
         _tables.write_text(parameters_of(made, options["display"]), str(options["save_params"]))
     if target is not None:
-        done = tonemap_files(
-            todo,
-            made,
-            _scene_photometry(options),
-            device_of(options["device"]),
-            options["temporal"],
-            options["layer"],
-            options["gain_map"],
-        )
-        _report(done, len(todo), options)
+        if options["cluster"] and options["temporal"] is not None:
+            raise UsageError(
+                "--temporal follows a film frame by frame, which --cluster cannot divide; keep one"
+            )
+        with spread_of(options) as spread:
+            done = tonemap_files(
+                todo,
+                made,
+                _scene_photometry(options),
+                options["device"] if spread else device_of(options["device"]),
+                options["temporal"],
+                options["layer"],
+                options["gain_map"],
+                spread or here,
+            )
+            _report(done, len(todo), options)
 
 
 def _scene_photometry(options: dict[str, Any]) -> Any:
@@ -309,5 +318,8 @@ def _expand(sources: list[Path], target: Path, options: dict[str, Any], given: s
     settings = operator.settings(_settings(options["sets"]))
     todo = jobs(sources, target, options["suffix"] or ".exr")
     mask = "-clipped" if options["mask"] else None
-    done = expand_files(todo, operator, settings, _scene_photometry(options), mask, options["layer"])
-    _report(done, len(todo), options)
+    with spread_of(options) as spread:
+        light, layer = _scene_photometry(options), options["layer"]
+        _report(
+            expand_files(todo, operator, settings, light, mask, layer, spread or here), len(todo), options
+        )

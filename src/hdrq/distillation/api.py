@@ -12,6 +12,7 @@ from hdrq.distillation.task import Task
 from hdrq.errors import UsageError
 from hdrq.scoring.batch import device_of
 from hdrq.scoring.request import split_requests
+from hdrq.work import Spread
 
 USUAL = ("jpegxt", "jpeg-pu", "noise", "blur")
 Names = str | Sequence[str]
@@ -27,6 +28,7 @@ def distill(
     resume: bool = False,
     dry_run: bool = False,
     device: str = "auto",
+    spread: Spread | None = None,
     **options: Any,
 ) -> Iterator[Record]:
     """Train a small network to predict metrics. Yields notes, scores, steps and validations, and finally Distilled.
@@ -38,6 +40,7 @@ def distill(
     images   folders, files, manifests, or the set.csv of an earlier run
     output   run folder; by default runs/NAME.  cache  SQLite file of teacher scores, shared by several distillations
     resume   continue the distillation in the run folder.  dry_run  check everything, time the teacher and one step, stop
+    spread   divides the teachers' work among other processes (`hdrq.cluster.connect.connected`)
     options  see `task`
 
     Raises UsageError, UnknownName or MissingPart before reading an image where names, settings or weights do not fit.
@@ -45,7 +48,9 @@ def distill(
     asked = task(teacher, images, **options)
     folder = Path(output) if output else Path("runs") / asked.called
     kept = Path(cache) if cache else None
-    return records(asked, folder, device=device_of(device), resume=resume, cache=kept, dry_run=dry_run)
+    return records(
+        asked, folder, device=device_of(device), resume=resume, cache=kept, dry_run=dry_run, spread=spread
+    )
 
 
 def task(

@@ -47,6 +47,7 @@ from hdrq.training.network import build_apart
 from hdrq.training.run_folder import SETTINGS, read_settings, refuse_changes, write_settings
 from hdrq.training.settings import Settings
 from hdrq.training.start_weights import start_weights
+from hdrq.work import Spread
 
 _SIMPLE_ROWS = 2000  # rows on which the simple metrics are compared with the teacher
 _SET, _SCORES, _IMAGES = "set.csv", "scores.sqlite", "pixels"
@@ -79,11 +80,13 @@ def records(
     resume: bool = False,
     cache: Path | None = None,
     dry_run: bool = False,
+    spread: Spread | None = None,
 ) -> Iterator[Record]:
     """Distil. Wrong names, settings and initial weights raise at once, before an image is read.
 
     cache    SQLite file of scores, by default FOLDER/scores.sqlite; several distillations may share it
     dry_run  make the set, time one batch of each teacher and one step of the student, and stop
+    spread   divides the teachers' work among other processes
     """
     device = device or torch.device("cpu")
     if (folder / LAST).exists() and not (resume or dry_run):
@@ -100,7 +103,7 @@ def records(
     if not teachers:
         raise UsageError("name a --teacher; see: hdrq list metrics")
     simple = [metric(t, photometry=light, device=device) for t in SIMPLE]
-    return _records(task, settings, teachers, simple, folder, device, resume, cache, dry_run, start)
+    return _records(task, settings, teachers, simple, folder, device, resume, cache, dry_run, start, spread)
 
 
 def _records(
@@ -114,6 +117,7 @@ def _records(
     cache_path: Path | None,
     dry_run: bool,
     start: Callable[[nn.Module], None],
+    spread: Spread | None,
 ) -> Iterator[Record]:
     folder.mkdir(parents=True, exist_ok=True)
     cache = Cache(cache_path or folder / _SCORES)
@@ -145,7 +149,7 @@ def _records(
     room = bytes_needed(rows, settings) if images.keep else 0
     yield from map(Note, cost(settings, unlabelled, images, device, room))
     for scorer in teachers:
-        yield from _teacher_scores(rows, scorer, files, cache, sources, task.batch, dry_run)
+        yield from _teacher_scores(rows, scorer, files, cache, sources, task.batch, dry_run, spread)
     if dry_run:
         return
     _keep_settings(folder, settings, task, resume)
@@ -153,7 +157,7 @@ def _records(
     scales = [quality_scale(s, v) for s, v in zip(teachers, scores)]
     quality = np.mean([scale.quality(v) for scale, v in zip(scales, scores)], 0)
     for scorer in simple:
-        yield from score_rows(parts.learn[:_SIMPLE_ROWS], scorer, files, cache, sources, task.batch)
+        yield from score_rows(parts.learn[:_SIMPLE_ROWS], scorer, files, cache, sources, task.batch, spread)
     at = {r.number: float(q) for r, q in zip(rows, quality)}
     compared = check(
         np.array([at[r.number] for r in parts.learn]),
@@ -284,10 +288,11 @@ def _teacher_scores(
     sources: Sources,
     batch: int,
     dry_run: bool,
+    spread: Spread | None = None,
 ) -> Iterator[Record]:
     """Compute a teacher's scores. The time is estimated after the second batch, because the first builds tables."""
     timed = 0
-    for scored in score_rows(rows, scorer, files, cache, sources, batch):
+    for scored in score_rows(rows, scorer, files, cache, sources, batch, spread):
         yield scored
         timed += scored.new > 0
         if timed == 2 and scored.new:

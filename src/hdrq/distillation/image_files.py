@@ -3,37 +3,82 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
-from io import StringIO
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from hdrq import io
 from hdrq.distillation.rendering import render
 from hdrq.distillation.samples import Row
 from hdrq.distillation.sources import Sources
+from hdrq.errors import FileError
 from hdrq.io import atomic
 from hdrq.records import Image
+from hdrq.work import Needs, Spread, here
 
 
-def write_pictures(rows: Sequence[Row], folder: Path) -> Iterator[Path]:
-    """Write the test image of every row and each reference once; yields the files, the manifest pairs.csv last."""
+def write_pictures(rows: Sequence[Row], folder: Path, spread: Spread = here) -> Iterator[Path]:
+    """Write the test image of every row, and every reference once; yields the files, the manifest pairs.csv last.
+
+    spread  divides the rows among other processes
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    sources, refs = Sources(), dict[tuple[object, ...], str]()
-    text = StringIO()
-    writer = csv.writer(text)
-    writer.writerow(("ref", "dist", "scene", "distortion", "level", "seed"))
+    refs: dict[tuple[object, ...], str] = {}
+    todo: list[Rendering] = []
     for row in rows:
-        name, view = f"{row.number:06d}_{row.distortion}.exr", (row.source, *row.view)
+        view = (row.source, *row.view)
         new = view not in refs
-        if new:
-            refs[view] = f"{row.number:06d}_reference.exr"
-        if new or not (folder / name).exists():
-            ref, dist = render(row, sources)
-            for file, light in ((refs[view], ref), (name, dist)):
-                if not (folder / file).exists():
-                    io.write(folder / file, Image(light))
-        writer.writerow((refs[view], name, row.scene, row.distortion, row.level, row.seed))
+        refs.setdefault(view, f"{row.number:06d}_reference.exr")
+        todo.append(Rendering(row, refs[view], f"{row.number:06d}_{row.distortion}.exr", new))
+    for name in spread(RenderJob(folder), todo, total=len(todo)):
         yield folder / name
-    with atomic(folder / "pairs.csv") as part:
-        part.write_text(text.getvalue(), encoding="utf-8")
+    with atomic(folder / "pairs.csv") as part, part.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("ref", "dist", "scene", "distortion", "level", "seed"))
+        for r in todo:
+            row = r.row
+            writer.writerow((r.ref, r.dist, row.scene, row.distortion, row.level, row.seed))
     yield folder / "pairs.csv"
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """A row and the files of its images; first: whether it is the first that has this reference, and writes it."""
+
+    row: Row
+    ref: str
+    dist: str
+    first: bool
+
+
+@dataclass(frozen=True)
+class RenderJob:
+    """Images of rows as files, as `hdrq.work.Job` of Rendering; a result is the name of the test image."""
+
+    folder: Path
+
+    def begin(self) -> Callable[[Sequence[Rendering]], Iterator[str]]:
+        """Sources are decoded as they are needed."""
+        sources = Sources()
+        return lambda items: (self.written(item, sources) for item in items)
+
+    def lost(self, item: Rendering, reason: str) -> str:
+        """A row without images ends the set."""
+        raise FileError(f"row {item.row.number} of the set cannot be rendered: {reason}")
+
+    def needs(self, item: Rendering) -> Needs:
+        """The source, and the folder of the images."""
+        return Needs((item.row.source,), (str(self.folder),))
+
+    def written(self, item: Rendering, sources: Sources) -> str:
+        """Write what is not there yet."""
+        wanted = [
+            name
+            for name in ((item.ref,) if item.first else ()) + (item.dist,)
+            if not (self.folder / name).exists()
+        ]
+        if wanted:
+            ref, dist = render(item.row, sources)
+            for name in wanted:
+                io.write(self.folder / name, Image(ref if name == item.ref else dist))
+        return item.dist

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from io import StringIO
 from math import exp, log
 from pathlib import Path
 
@@ -29,7 +28,7 @@ _CLEAN = 0.04  # share of rows without distortion
 _MILD = 0.2  # lowest level of a distorted row
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """One image pair.
 
@@ -147,12 +146,10 @@ def _view(
 
 def write_rows(rows: Sequence[Row], path: Path) -> Path:
     """The set as a CSV manifest."""
-    text = StringIO()
-    writer = csv.DictWriter(text, [f.name for f in fields(Row)])
-    writer.writeheader()
-    writer.writerows(asdict(r) for r in rows)
-    with atomic(path) as part:
-        part.write_text(text.getvalue(), encoding="utf-8")
+    with atomic(path) as part, part.open("w", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [f.name for f in fields(Row)])
+        writer.writeheader()
+        writer.writerows(asdict(r) for r in rows)
     return path
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +17,13 @@ import hdrq
 from hdrq.distillation.rendering import render
 from hdrq.distillation.samples import Row
 from hdrq.distillation.sources import Source, Sources
+from hdrq.encoding.photometry import Photometry
 from hdrq.errors import FileError, UsageError
 from hdrq.image.sharing import sharing
+from hdrq.scoring.batch import device_of
+from hdrq.scoring.binding import metric
 from hdrq.scoring.scorer import Scorer
+from hdrq.work import Needs, Spread, here
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS scores (key TEXT PRIMARY KEY, value REAL);
@@ -115,32 +119,80 @@ def score_rows(
     cache: Cache,
     sources: Sources,
     batch: int = 8,
+    spread: Spread | None = None,
 ) -> Iterator[Scored]:
     """Compute a teacher's missing scores, one record per batch.
 
     The boundaries of batches do not depend on what is stored, so that a set scored in several calls gets the same scores
     as one scored at once.
 
-    files  sha256 of every source
+    files   sha256 of every source
+    spread  divides the batches among other processes, which read the sources themselves
     """
     keys = [key(r, scorer, files[r.source]) for r in rows]
     have = cache.known(keys)
     done = sum(k in have for k in keys)
     yield Scored(str(scorer), done, len(rows), 0, 0.0)
-    for at in range(0, len(rows), batch):
-        part, names = rows[at : at + batch], keys[at : at + batch]
-        missing = [k for k in names if k not in have]
-        if not missing:
-            continue
+    missing = [at for at in range(0, len(rows), batch) if any(k not in have for k in keys[at : at + batch])]
+    parts = [tuple(rows[at : at + batch]) for at in missing]
+
+    def keep(part: tuple[Row, ...], values: list[float]) -> None:
+        at = {r.number: k for r, k in zip(part, (key(r, scorer, files[r.source]) for r in part), strict=True)}
+        cache.keep({at[r.number]: v for r, v in zip(part, values, strict=True) if at[r.number] not in have})
+
+    divide: Spread = spread or here
+    job = TeacherJob(str(scorer), scorer.photometry, None if spread else Bound(scorer, sources))
+    began = time.perf_counter()
+    for at, _ in zip(missing, divide(job, parts, total=len(parts), done=keep), strict=True):
+        new = sum(k not in have for k in keys[at : at + batch])
+        done, ended = done + new, time.perf_counter()
+        yield Scored(str(scorer), done, len(rows), new, ended - began)
         began = time.perf_counter()
-        pairs = [render(r, sources) for r in part]
-        ref, dist = (torch.cat(pictures) for pictures in zip(*pairs))
-        with torch.inference_mode(), sharing():
-            values = (scorer(ref, dist) if scorer.full_reference else scorer(dist)).double().cpu().tolist()
-        cache.keep({k: v for k, v in zip(names, values) if k in set(missing)})
-        have |= dict.fromkeys(missing, 0.0)
-        done += len(missing)
-        yield Scored(str(scorer), done, len(rows), len(missing), time.perf_counter() - began)
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A teacher and decoded sources of this process."""
+
+    scorer: Scorer
+    sources: Sources
+
+
+@dataclass(frozen=True)
+class TeacherJob:
+    """Scores of batches of rows, as `hdrq.work.Job`.
+
+    bound  of this process; None: each process binds the teacher and decodes the sources itself
+    """
+
+    teacher: str
+    photometry: Photometry
+    bound: Bound | None = None
+
+    def begin(self) -> Callable[[Sequence[tuple[Row, ...]]], Iterator[list[float]]]:
+        """Bind the teacher, which loads its weights."""
+        if self.bound is not None:
+            scorer, sources = self.bound.scorer, self.bound.sources
+        else:
+            device = device_of("auto")
+            scorer, sources = metric(self.teacher, photometry=self.photometry, device=device), Sources()
+
+        def work(batches: Sequence[tuple[Row, ...]]) -> Iterator[list[float]]:
+            for part in batches:
+                ref, dist = (torch.cat(pictures) for pictures in zip(*(render(r, sources) for r in part)))
+                with torch.inference_mode(), sharing():
+                    values = scorer(ref, dist) if scorer.full_reference else scorer(dist)
+                yield [float(v) for v in values.double().cpu()]
+
+        return work
+
+    def lost(self, item: tuple[Row, ...], reason: str) -> list[float]:
+        """No scores."""
+        raise FileError(f"rows {item[0].number} to {item[-1].number} of the set cannot be scored: {reason}")
+
+    def needs(self, item: tuple[Row, ...]) -> Needs:
+        """The sources of a batch."""
+        return Needs(tuple(dict.fromkeys(r.source for r in item)))
 
 
 def stored_scores(rows: Sequence[Row], scorer: Scorer, files: Mapping[str, str], cache: Cache) -> np.ndarray:

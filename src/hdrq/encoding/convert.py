@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from hdrq.io import by_suffix
 from hdrq.io.pairing import pictures
 from hdrq.records import PRIMARIES, Encoding, Image
 from hdrq.registry import check, find
+from hdrq.work import Needs, Spread, here, nearest
 
 SIGNALS = ("pq", "hlg", "srgb", "gamma")  # code that is sent to a display
 UNTAGGED = ("pfm", "radiance")  # formats without a field for the encoding
@@ -91,16 +92,47 @@ def convert(
     depth: str | None = None,
     back: bool = False,
     compression: str | None = None,
+    spread: Spread = here,
 ) -> Iterator[Converted]:
     """Encode each file's light to `to`, or (back=True) decode its code, taken as `to`, to light in cd/m².
 
     Files of code (PNG ...) are display signals and hold 0..1; float files hold the code as it is.
+
+    spread  divides the files among other processes
     """
     if to is not None:
         check("encoding", to)
     if primaries is not None and primaries not in PRIMARIES:
         raise UsageError(f"no primaries are called '{primaries}'; there are {', '.join(PRIMARIES)}")
-    for source, target in jobs:
+    return spread(ConvertJob(to, photometry, primaries, depth, back, compression), jobs, total=len(jobs))
+
+
+@dataclass(frozen=True)
+class ConvertJob:
+    """`convert` as `hdrq.work.Job` of (input, output)."""
+
+    to: str | None
+    photometry: Photometry
+    primaries: str | None = None
+    depth: str | None = None
+    back: bool = False
+    compression: str | None = None
+
+    def begin(self) -> Callable[[Sequence[tuple[Path, Path]]], Iterator[Converted]]:
+        """Nothing needs loading."""
+        return lambda items: (self.converted(source, target) for source, target in items)
+
+    def lost(self, item: tuple[Path, Path], reason: str) -> Converted:
+        """A file that was not written."""
+        return Converted(*item, error=f"{item[0]}: {reason}")
+
+    def needs(self, item: tuple[Path, Path]) -> Needs:
+        """The input, and the nearest folder of the output that is there."""
+        return Needs((str(item[0]),), (nearest(item[1]),))
+
+    def converted(self, source: Path, target: Path) -> Converted:
+        """One file read, converted and written."""
+        photometry = self.photometry
         try:
             format = by_suffix(target)
             if format is None or not format.writes:
@@ -108,20 +140,20 @@ def convert(
             image = relabel(io.read(source), photometry)
             relative = looks_relative(image, photometry)
             out = (
-                _decoded(image, to, photometry, primaries)
-                if back
-                else _encoded(image, to or "pu21", photometry, primaries)
+                _decoded(image, self.to, photometry, self.primaries)
+                if self.back
+                else _encoded(image, self.to or "pu21", photometry, self.primaries)
             )
             refuse_untagged(target, out)
             target.parent.mkdir(parents=True, exist_ok=True)
             made = {"from": source.name, "domain": out.domain, "display": screen_of(image, photometry).name}
             extra = {"provenance": made} if format.name in ("exr", "png", "tiff") else {}
-            lost = io.write(target, out, depth=depth, compression=compression, **extra)
-            yield Converted(source, target, (*filter(None, [relative]), *out.notes, *lost))
+            lost = io.write(target, out, depth=self.depth, compression=self.compression, **extra)
+            return Converted(source, target, (*filter(None, [relative]), *out.notes, *lost))
         except HdrqError as error:
-            yield Converted(source, target, error=str(error))
+            return Converted(source, target, error=str(error))
         except OSError as error:
-            yield Converted(source, target, error=f"{target} cannot be written: {error.strerror}")
+            return Converted(source, target, error=f"{target} cannot be written: {error.strerror}")
 
 
 def refuse_untagged(target: Path, image: Image) -> None:

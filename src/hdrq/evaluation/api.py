@@ -23,6 +23,7 @@ from hdrq.records import Pair
 from hdrq.registry import find
 from hdrq.scoring.batch import Settings
 from hdrq.scoring.request import split_requests
+from hdrq.work import Spread
 
 FIGURES = ("srocc", "krocc", "plcc", "rmse")
 _BREAKDOWNS = {"distortion": engine.by_distortion, "level": engine.by_level, "source": engine.by_subset}
@@ -53,6 +54,7 @@ class Asked:
     own_ppd: bool = True
     notify: Notify = silent
     watch: Watch = unwatched
+    spread: Spread | None = None
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,7 @@ def evaluate(
     own_ppd: bool = True,
     notify: Notify = silent,
     watch: Watch = unwatched,
+    spread: Spread | None = None,
 ) -> Evaluation:
     """Agreement of metrics with subjective scores.
 
@@ -134,6 +137,7 @@ def evaluate(
     fit       curve before PLCC and RMSE: logistic5, logistic4, cubic, line;  draws: bootstrap samples, 0 for no intervals
     own_ppd   whether images that carry a resolution of their own are seen at it
     notify    called with each line a user should know;  watch: wraps the iterator of scores, for a progress bar
+    spread    divides the scoring among other processes (`hdrq.cluster.connect.connected`)
 
     Raises UsageError where there is nothing to evaluate, MissingPart or FileError where data are missing.
     """
@@ -141,7 +145,7 @@ def evaluate(
     table = Path(scores) if scores is not None else None
     asked = Asked(
         dataset, data, subset, wanted, table, tuple(exclude), columns or {}, lower, photometry or Photometry(), device,
-        own_ppd, notify, watch,
+        own_ppd, notify, watch, spread,
     )  # fmt: skip
     plan = Plan(fit, draws, seed, folds, splits)
     judged = sheet_of(asked)
@@ -235,6 +239,7 @@ def _computed(pairs: list[Pair], asked: Asked) -> tuple[dict[str, dict[str, floa
         asked.own_ppd,
         asked.notify,
         asked.watch,
+        asked.spread,
     ):
         value = row["value"] if row["status"] == "ok" and row["value"] is not None else float("nan")
         values.setdefault(row["metric"], {})[row["dist"]] = float(value)

@@ -11,12 +11,14 @@ from hdrq.encoding.photometry import Photometry
 from hdrq.errors import UsageError
 from hdrq.evaluation.ratings import join
 from hdrq.evaluation.tables import read_csv
-from hdrq.io.rows import plain, written
-from hdrq.records import Pair, Viewing
+from hdrq.io.rows import BY_SUFFIX, plain, written
+from hdrq.records import Pair, Score, Viewing
 from hdrq.scoring.batch import Settings, score, scorers
 from hdrq.scoring.journal import Journal
 from hdrq.scoring.resume import mark_of
 from hdrq.scoring.run import COLUMNS
+from hdrq.scoring.work import Item, ScoreJob
+from hdrq.work import Spread
 
 Row = dict[str, Any]
 Notify = Callable[[str], None]  # told of what a user should know
@@ -43,13 +45,17 @@ def scored(
     own_ppd: bool,
     notify: Notify = silent,
     watch: Watch = unwatched,
+    spread: Spread | None = None,
 ) -> list[Row]:
     """A row for every pair and metric.
 
     path     table of `hdrq score` or of an earlier run; read if it is there, complete afterwards
     own_ppd  whether pairs that carry a resolution of their own (UPIQ's do) are seen at it
+    spread   divides the pairs among other processes
     """
-    texts = [str(s) for s in scorers(metrics, photometry, settings)]
+    texts = [
+        str(s) for s in scorers(metrics, photometry, replace(settings, device="cpu") if spread else settings)
+    ]
     lights = {ppd: _seen_at(photometry, ppd) for ppd in dict.fromkeys(_ppd(p, own_ppd) for p in pairs)}
     marks = {ppd: mark_of(light, settings) for ppd, light in lights.items()}
     of_pair = {str(p.dist): marks[_ppd(p, own_ppd)] for p in pairs}
@@ -64,13 +70,27 @@ def scored(
 
     def compute() -> Iterator[Row]:
         for ppd, light in lights.items():
+
+            def made(row: Score, mark: str = marks[ppd]) -> Row:
+                return {k: v for k, v in (asdict(row) | {"settings": mark}).items() if k in COLUMNS}
+
+            def done(_: Item, rows: list[tuple[Score, str]], made: Callable[[Score], Row] = made) -> None:
+                for row, _files in rows:
+                    if journal and row.status == "ok":
+                        journal.add(plain(made(row)))
+
             group = [p for p in pairs if _ppd(p, own_ppd) == ppd]
-            for row in score(group, metrics, photometry=light, settings=settings, skip=there):
-                yield {k: v for k, v in (asdict(row) | {"settings": marks[ppd]}).items() if k in COLUMNS}
+            if spread is None:
+                yield from map(made, score(group, metrics, photometry=light, settings=settings, skip=there))
+                continue
+            wanted = [Item(p, tuple(t for t in texts if not there(p, t))) for p in group]
+            todo = [item for item in wanted if item.metrics]
+            for rows in spread(ScoreJob(tuple(texts), light, settings), todo, total=len(todo), done=done):
+                yield from (made(row) for row, _ in rows)
 
     for row in watch(compute(), total):
         found[(row["dist"], row["metric"])] = row
-        if journal and row["status"] == "ok":
+        if journal and spread is None and row["status"] == "ok":
             journal.add(plain(row))
         for note in filter(None, (row["error"], *row["how"].split("; "))):
             if note not in said and len(said) < 20:
@@ -79,7 +99,7 @@ def scored(
     rows = [found[(str(p.dist), t)] for p in pairs for t in texts if (str(p.dist), t) in found]
     if path and total:
         others = [row for key, row in kept.items() if key[1] not in texts]
-        with written(path, "csv", COLUMNS) as add:
+        with written(path, BY_SUFFIX.get(path.suffix.lower(), "csv"), COLUMNS) as add:
             for row in (*rows, *others):
                 add(row)
     if journal:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import fnmatch
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
 
 from hdrq.errors import FileError, UsageError
 from hdrq.evaluation.loose_archive import spread_of
-from hdrq.evaluation.tables import meant, number, read_csv
+from hdrq.evaluation.tables import iter_table, meant, number
 from hdrq.records import Pair
 
 Row = Mapping[str, str]
@@ -19,12 +22,14 @@ Row = Mapping[str, str]
 
 @dataclass(frozen=True)
 class ScoreTable:
-    """A table of metric values: {metric: {test image as the table names it: value}}, directions, and its rows."""
+    """A table of metric values: {metric: {test image as the table names it: value}}, and directions.
+
+    Its other columns stay in the file and are read again where they are needed.
+    """
 
     path: Path
     values: Mapping[str, Mapping[str, float]]
     better: Mapping[str, str]
-    rows: tuple[Row, ...]
     columns: Mapping[str, str]  # what which column holds
     long: bool
 
@@ -39,9 +44,9 @@ class ScoreTable:
         dist, opinion = columns["dist"], columns["opinion"]
         ref, scene, distortion = (columns.get(m, "") for m in ("ref", "scene", "distortion"))
         level, spread = columns.get("level", ""), "spread" in columns or {"low", "high"} <= set(columns)
-        carried = {"spread_is": "se"} if "spread" not in columns and "low" in columns else {}
+        carried = {"spread_is": "se"} if "spread" not in columns and "low" in columns else {}  # one for all
         found: dict[str, Pair] = {}
-        for i, row in enumerate(self.rows, 2):
+        for i, row in enumerate(iter_table(self.path), 2):
             name = row[dist].strip()
             if name in found:
                 again = number(row[opinion], f"{self.path}: line {i}, {opinion}")
@@ -49,7 +54,7 @@ class ScoreTable:
                 continue
             source = row[ref].strip() if ref else ""
             found[name] = Pair(
-                dist=name,
+                dist=sys.intern(name),
                 ref=source or None,
                 scene=(row[scene].strip() if scene else "") or Path(source or name).stem,
                 opinion=number(row[opinion], f"{self.path}: line {i}, {opinion}"),
@@ -80,10 +85,10 @@ def read_scores(
     excluded  patterns of metrics to leave out
     columns   what which column holds, where its name does not tell: {"opinion": "distortion"}
     """
-    rows = read_csv(path)
-    if not rows:
+    first = list(islice(iter_table(path), 50))
+    if not first:
         raise FileError(f"{path}: a header without rows")
-    header = list(rows[0])
+    header = list(first[0])
     asked = dict(columns or {})
     for meaning, name in asked.items():
         if name not in header:
@@ -91,34 +96,26 @@ def read_scores(
                 f"--column {meaning}={name}: {path} has no such column; it has {', '.join(header)[:200]}"
             )
     rest = [name for name in header if name not in asked.values()]
-    names = {**meant([n for n in rest if n not in ("metric", "value")], rows), **asked}
+    names = {**meant([n for n in rest if n not in ("metric", "value")], first), **asked}
     if "dist" not in names:
         raise UsageError(f"{path} has no known column of test image names; name it with --column dist=NAME")
     long = {"metric", "value"} <= set(header)
     values: dict[str, dict[str, float]] = {}
     better: dict[str, str] = {}
-    if long:
-        for i, row in enumerate(rows, 2):
-            if row.get("status", "ok") not in ("ok", ""):
-                continue
-            name, image, value = row["metric"].strip(), row[names["dist"]].strip(), _value(row["value"])
-            held = values.setdefault(name, {})
-            _same(held.get(image), value, path, i, image, name)
-            held[image] = value
+    metrics = [name for name in rest if name not in names.values()]
+    for i, row in enumerate(iter_table(path), 2):
+        image = sys.intern(row[names["dist"]].strip())  # one text for all metrics
+        if not long:
+            for name in metrics:
+                _add(values.setdefault(name, {}), image, _value(row[name]), path, i, name)
+        elif row.get("status", "ok") in ("ok", ""):
+            name = row["metric"].strip()
+            _add(values.setdefault(name, {}), image, _value(row["value"]), path, i, name)
             better[name] = row.get("better", "").strip()
-    else:
-        images = [row[names["dist"]].strip() for row in rows]
-        for name in rest:
-            if name in names.values():
-                continue
-            column = [_value(row[name]) for row in rows]
-            if np.isfinite(column).any():
-                held = values.setdefault(name, {})
-                for i, (image, value) in enumerate(zip(images, column, strict=True), 2):
-                    _same(held.get(image), value, path, i, image, name)
-                    held[image] = value
+    if not long:
+        values = {name: held for name, held in values.items() if any(map(isfinite, held.values()))}
     picked = _picked(list(values), wanted, excluded, path)
-    return ScoreTable(path, {m: values[m] for m in picked}, better, tuple(rows), names, long)
+    return ScoreTable(path, {m: values[m] for m in picked}, better, names, long)
 
 
 def _picked(there: list[str], wanted: Sequence[str], excluded: Sequence[str], path: Path) -> list[str]:
@@ -129,6 +126,11 @@ def _picked(there: list[str], wanted: Sequence[str], excluded: Sequence[str], pa
     if missing:
         raise UsageError(f"{path} has no scores of '{missing[0]}'; it has {', '.join(there)[:300]}")
     return [m for m in dict.fromkeys(picked) if not any(fnmatch.fnmatchcase(m, e) for e in excluded)]
+
+
+def _add(held: dict[str, float], image: str, value: float, path: Path, line: int, metric: str) -> None:
+    _same(held.get(image), value, path, line, image, metric)
+    held[image] = value
 
 
 def _same(before: float | None, value: float, path: Path, line: int, image: str, column: str) -> None:

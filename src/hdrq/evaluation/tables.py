@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
-import io
 import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from xml.etree import ElementTree as ET
 
 from hdrq.errors import FileError
+from hdrq.io.rows import parquet_columns, parquet_rows
 
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _REL = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
@@ -112,39 +115,48 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
 
 
 def read_csv(path: Path, columns: Sequence[str] = ()) -> list[dict[str, str]]:
-    """Rows of a CSV (or tab- or semicolon-separated) file with a header that must hold `columns`.
+    """Rows of a table as a list; see `iter_table`."""
+    return list(iter_table(path, columns))
+
+
+def iter_table(path: Path, columns: Sequence[str] = ()) -> Iterator[dict[str, str]]:
+    """Rows of a CSV (or tab- or semicolon-separated) or Parquet file with a header that must hold `columns`, one by one.
 
     `key: value` lines before the header are skipped; some calibration tables begin with them. UTF-8 and UTF-16 are
     read, and decimal commas where the fields are separated by semicolons or tabs.
     """
-    text = _text(path)
-    lines = text.splitlines(keepends=True)
-    while lines and (not lines[0].strip() or (":" in lines[0] and "," not in lines[0])):
-        lines.pop(0)
-    if not lines:
-        raise FileError(f"{path}: the table is empty; expected a header and rows")
-    delimiter = max(",\t;", key=lines[0].count)
-    reader = csv.DictReader(io.StringIO("".join(lines)), delimiter=delimiter, skipinitialspace=True)
+    if path.suffix.lower() == ".parquet":
+        _hold(path, parquet_columns(path), columns)
+        yield from parquet_rows(path)
+        return
+    with _opened(path) as lines, _named(path):
+        first = next((line for line in lines if line.strip() and not (":" in line and "," not in line)), None)
+        if first is None:
+            raise FileError(f"{path}: the table is empty; expected a header and rows")
+        delimiter = max(",\t;", key=first.count)
+        reader = csv.DictReader(chain([first], lines), delimiter=delimiter, skipinitialspace=True)
+        header = [name.strip() for name in reader.fieldnames or ()]
+        reader.fieldnames = header
+        _hold(path, header, columns)
+        for row in reader:
+            if row.get(header[-1]) is None or None in row:
+                raise FileError(f"{path}: line {reader.line_num} has not the header's {len(header)} fields")
+            yield {k: _point(v) for k, v in row.items()} if delimiter != "," else row
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """The parser's error as one that names the file."""
     try:
-        return _rows(reader, path, columns, points=delimiter != ",")
+        yield
     except csv.Error as wrong:
         raise FileError(f"{path}: not a table ({wrong})") from None
 
 
-def _rows(
-    reader: csv.DictReader[str], path: Path, columns: Sequence[str], points: bool
-) -> list[dict[str, str]]:
-    header = [name.strip() for name in reader.fieldnames or ()]
-    reader.fieldnames = header
+def _hold(path: Path, header: Sequence[str], columns: Sequence[str]) -> None:
     missing = [name for name in columns if name not in header]
     if missing:
         raise FileError(f"{path}: no column '{missing[0]}'; the header is {','.join(header)[:200]}")
-    rows = []
-    for row in reader:
-        if row.get(header[-1]) is None or None in row:
-            raise FileError(f"{path}: line {reader.line_num} has not the header's {len(header)} fields")
-        rows.append({k: _point(v) for k, v in row.items()} if points else row)
-    return rows
 
 
 _COMMA = re.compile(r"\s*[+-]?\d+,\d+(?:[eE][+-]?\d+)?\s*")
@@ -236,16 +248,35 @@ def _numeric(rows: Sequence[Row], name: str) -> bool:
 
 
 def _text(path: Path) -> str:
+    with _opened(path) as file:
+        return file.read()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[str]]:
+    """A text file in UTF-8 or UTF-16, else Latin-1."""
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as raw:
+            encoding = _encoding(raw)
+        with path.open(encoding=encoding, newline="") as file:
+            yield file
     except OSError as wrong:
         raise FileError(f"{path}: cannot be read ({wrong.strerror})") from None
+
+
+def _encoding(raw: IO[bytes]) -> str:
+    start = raw.read(2)
+    raw.seek(0)
     encoding = "utf-8-sig"
-    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    if start in (b"\xff\xfe", b"\xfe\xff"):
         encoding = "utf-16"
-    elif raw[1:2] == b"\0" or raw[:1] == b"\0":  # UTF-16 without a byte order mark
-        encoding = "utf-16-le" if raw[1:2] == b"\0" else "utf-16-be"
+    elif start[1:2] == b"\0" or start[:1] == b"\0":  # UTF-16 without a byte order mark
+        encoding = "utf-16-le" if start[1:2] == b"\0" else "utf-16-be"
+    decoder = codecs.getincrementaldecoder(encoding)()
     try:
-        return raw.decode(encoding)
+        while chunk := raw.read(1 << 20):
+            decoder.decode(chunk)
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        return raw.decode("latin-1")
+        return "latin-1"
+    return encoding

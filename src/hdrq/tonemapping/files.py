@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from glob import glob, has_magic
 from math import exp
@@ -22,10 +22,12 @@ from hdrq.image.statistics import log_mean, luminance
 from hdrq.image.temporal import Adaptation
 from hdrq.io.pairing import pictures
 from hdrq.records import Image
+from hdrq.scoring.batch import device_of
 from hdrq.tonemapping.operator import Operator
 from hdrq.tonemapping.solvers.wls import Unsettled
 from hdrq.tonemapping.tonemap import Plan, code_of, expand, saturated, scene_of, shown
 from hdrq.tonemapping.ultra_hdr import check_stops, write_ultra_hdr
+from hdrq.work import Needs, Spread, here, nearest
 
 _CUT_STOPS = 2.5  # a jump of the geometric mean beyond which a new shot begins
 Jobs = list[tuple[Path, Path]]
@@ -105,37 +107,81 @@ def tonemap_files(
     frames: float | None = None,
     layer: str | None = None,
     gain_map: float | None = None,
+    spread: Spread = here,
 ) -> Iterator[Written]:
     """Every file tone mapped and written.
 
     frames  the files are frames of one film: the operator's statistics follow with this time constant, > 0, and start
             afresh after a cut
     gain_map  headroom in stops: JPEGs are written with a gain map to the scene's light (Ultra HDR)
+    spread  divides the files among other processes; frames of a film need each other and are not divided
     raises  UsageError if an operator's statistics cannot follow a film
     """
     if gain_map is not None:
         check_stops(gain_map)
-    adaptation = _adaptation(plan, frames, len(todo)) if frames is not None else None
-    mean = None
-    for source, target in todo:
+    job = TonemapJob(plan, photometry, str(device), layer, gain_map)
+    if frames is None:
+        return spread(job, todo, total=len(todo))
+    return _film(todo, job, _adaptation(plan, frames, len(todo)))
+
+
+@dataclass(frozen=True)
+class TonemapJob:
+    """Tone mapping of files by themselves, as `hdrq.work.Job` of (input, output)."""
+
+    plan: Plan
+    photometry: Photometry
+    device: str = "cpu"
+    layer: str | None = None
+    gain_map: float | None = None
+
+    def begin(self) -> Callable[[Sequence[tuple[Path, Path]]], Iterator[Written]]:
+        """Nothing needs loading."""
+        return lambda items: (self.written(source, target, self.shown) for source, target in items)
+
+    def lost(self, item: tuple[Path, Path], reason: str) -> Written:
+        """A file that was not written."""
+        return Written(*item, error=f"{item[0]}: {reason}")
+
+    def needs(self, item: tuple[Path, Path]) -> Needs:
+        """The input, and the nearest folder of the output that is there."""
+        return Needs((str(item[0]),), (nearest(item[1]),))
+
+    def shown(self, scene: Tensor) -> Tensor:
+        """Display-linear 0..1 of scene light."""
+        return shown(scene, self.plan)
+
+    def written(self, source: Path, target: Path, render: Callable[[Tensor], Tensor]) -> Written:
+        """One file read, tone mapped by `render`, and written."""
         try:
-            image = read(source, photometry, layer)
-            image = image.with_pixels(image.pixels.to(device))
-            scene, said = scene_of(image, photometry, plan.operator)
+            image = read(source, self.photometry, self.layer)
+            image = image.with_pixels(image.pixels.to(device_of(self.device)))
+            scene, said = scene_of(image, self.photometry, self.plan.operator)
             with catch_warnings(record=True) as heard:
                 simplefilter("always", Unsettled)
-                if adaptation is None:
-                    picture = shown(scene, plan)
-                else:
-                    now = float(log_mean(luminance(scene)).log2().mean())
-                    with adaptation.frame(afresh=mean is not None and abs(now - mean) > _CUT_STOPS):
-                        picture = shown(scene, plan)
-                    mean = now
+                picture = render(scene)
             notes = (*said, *(str(w.message) for w in heard if w.category is Unsettled))
-            light = None if gain_map is None else (scene, gain_map)
-            yield Written(source, target, (*notes, *_write(target, code_of(picture, plan), plan, light)))
+            light = None if self.gain_map is None else (scene, self.gain_map)
+            lost = _write(target, code_of(picture, self.plan), self.plan, light)
+            return Written(source, target, (*notes, *lost))
         except (HdrqError, OSError) as error:
-            yield Written(source, target, error=_line(error, target))
+            return Written(source, target, error=_line(error, target))
+
+
+def _film(todo: Jobs, job: TonemapJob, adaptation: Adaptation) -> Iterator[Written]:
+    """The frames of a film in order, the operator's statistics following slowly."""
+    mean: float | None = None
+
+    def render(scene: Tensor) -> Tensor:
+        nonlocal mean
+        now = float(log_mean(luminance(scene)).log2().mean())
+        with adaptation.frame(afresh=mean is not None and abs(now - mean) > _CUT_STOPS):
+            picture = job.shown(scene)
+        mean = now
+        return picture
+
+    for source, target in todo:
+        yield job.written(source, target, render)
 
 
 def _adaptation(plan: Plan, frames: float, count: int) -> Adaptation:
@@ -155,22 +201,50 @@ def expand_files(
     photometry: Photometry,
     mask: str | None = None,
     layer: str | None = None,
+    spread: Spread = here,
 ) -> Iterator[Written]:
     """Every file of code expanded to light and written.
 
-    mask  a suffix such as "-clipped": write where the code is clipped beside each result
+    mask    a suffix such as "-clipped": write where the code is clipped beside each result
+    spread  divides the files among other processes
     """
-    for source, target in todo:
+    return spread(ExpandJob(operator, settings, photometry, mask, layer), todo, total=len(todo))
+
+
+@dataclass(frozen=True)
+class ExpandJob:
+    """Expansion of files, as `hdrq.work.Job` of (input, output)."""
+
+    operator: Operator
+    settings: Mapping[str, Any]
+    photometry: Photometry
+    mask: str | None = None
+    layer: str | None = None
+
+    def begin(self) -> Callable[[Sequence[tuple[Path, Path]]], Iterator[Written]]:
+        """Nothing needs loading."""
+        return lambda items: (self.written(source, target) for source, target in items)
+
+    def lost(self, item: tuple[Path, Path], reason: str) -> Written:
+        """A file that was not written."""
+        return Written(*item, error=f"{item[0]}: {reason}")
+
+    def needs(self, item: tuple[Path, Path]) -> Needs:
+        """The input, and the nearest folder of the output that is there."""
+        return Needs((str(item[0]),), (nearest(item[1]),))
+
+    def written(self, source: Path, target: Path) -> Written:
+        """One file read, expanded and written."""
         try:
-            image = read(source, photometry, layer)
-            out = expand(image, operator, settings)
+            image = read(source, self.photometry, self.layer)
+            out = expand(image, self.operator, self.settings)
             target.parent.mkdir(parents=True, exist_ok=True)
             notes = io.write(target, out)
-            if mask:
-                io.write(target.with_name(target.stem + mask + ".png"), saturated(image), depth="uint8")
-            yield Written(source, target, (*image.notes, *notes))
+            if self.mask:
+                io.write(target.with_name(target.stem + self.mask + ".png"), saturated(image), depth="uint8")
+            return Written(source, target, (*image.notes, *notes))
         except (HdrqError, OSError) as error:
-            yield Written(source, target, error=_line(error, target))
+            return Written(source, target, error=_line(error, target))
 
 
 def _write(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from math import inf, isfinite
 from typing import Any, Literal
 
@@ -71,6 +72,12 @@ class Operator:
     name: str
     card: OperatorCard
     function: Callable[..., Tensor]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _found, (
+            self.function.__module__,
+            self.function.__qualname__,
+        )  # the name there means the operator
 
     def __call__(self, light: Tensor, **options: Any) -> Tensor:
         """(N, 1 or 3, H, W) of what the card reads to display-linear 0..1 (an expander: cd/m²), always finite."""
@@ -158,3 +165,9 @@ def operator(card: OperatorCard) -> Callable[[Callable[..., Tensor]], Operator]:
         return Operator(function.__name__.replace("_", "-"), card, function)
 
     return wrap
+
+
+def _found(module: str, name: str) -> Operator:
+    """The operator of a module, for pickles."""
+    operator: Operator = getattr(import_module(module), name)
+    return operator

@@ -1,0 +1,214 @@
+"""Many brackets merged, each to a file: a folder of folders, or a table that says which frame belongs to which bracket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hdrq import io
+from hdrq.errors import FileError, HdrqError, UsageError
+from hdrq.io.exposures import number_of
+from hdrq.io.formats import by_suffix
+from hdrq.io.rows import read_rows
+from hdrq.merging.merge import Merged, Settings, merge
+from hdrq.records import Image
+from hdrq.work import Needs, Spread, here, nearest
+
+TABLES = (".csv", ".parquet")
+_OF_CODE = ("png", "avif", "jxl")  # formats that hold code, of PQ say
+AsCode = Callable[[Image], tuple[Image, tuple[str, ...]]]
+_COLUMNS = ("bracket", "file", "seconds", "ev")
+
+
+@dataclass(frozen=True)
+class Bracket:
+    """Frames of one scene, and what a table says of their exposures."""
+
+    name: str
+    frames: tuple[str, ...]
+    seconds: tuple[float, ...] | None = None
+    ev: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
+class MergedBracket:
+    """One bracket merged and written, or not."""
+
+    name: str
+    target: Path
+    notes: tuple[str, ...] = ()
+    error: str = ""
+
+
+def is_of_brackets(path: Path) -> bool:
+    """Whether a path is a table, or a folder whose folders hold images."""
+    if path.is_dir():
+        return any(_frames(folder) for folder in _folders(path))
+    return path.suffix.lower() in TABLES
+
+
+def brackets_of(path: Path) -> list[Bracket]:
+    """The brackets of a folder of folders, by name, or of a table with the columns bracket, file [seconds or ev].
+
+    Files of a table are relative to it; its brackets come in the order of their first rows.
+    """
+    if path.is_dir():
+        return [Bracket(f.name, found) for f in _folders(path) if (found := _frames(f))]
+    rows: dict[str, list[dict[str, str]]] = {}
+    for number, row in enumerate(read_rows(path), start=2):
+        lacking = [c for c in ("bracket", "file") if not row.get(c, "").strip()]
+        if lacking:
+            raise FileError(
+                f"{path}, line {number}: '{lacking[0]}' is empty or no column; a row names bracket and file"
+            )
+        if unknown := [c for c in row if c not in _COLUMNS]:
+            raise FileError(f"{path} has the column '{unknown[0]}'; the columns are {', '.join(_COLUMNS)}")
+        rows.setdefault(row["bracket"].strip(), []).append(row)
+    if not rows:
+        raise FileError(f"{path} has no rows below its header")
+    return [
+        Bracket(
+            name,
+            tuple(str(path.parent / r["file"].strip()) for r in own),
+            _numbers(own, "seconds", path),
+            _numbers(own, "ev", path),
+        )
+        for name, own in rows.items()
+    ]
+
+
+def _folders(path: Path) -> list[Path]:
+    return sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
+
+
+def _frames(folder: Path) -> tuple[str, ...]:
+    """The images of a folder, raw files too."""
+    known = [
+        (p, by_suffix(p)) for p in sorted(folder.iterdir()) if p.is_file() and not p.name.startswith(".")
+    ]
+    found = [(p, format.name == "raw") for p, format in known if format is not None and format.name != "clip"]
+    if len({raw for _, raw in found}) > 1:
+        raise UsageError(f"{folder} holds raw files and others; list the frames of every bracket in a table")
+    return tuple(str(p) for p, _ in found)
+
+
+def _numbers(rows: Sequence[dict[str, str]], column: str, path: Path) -> tuple[float, ...] | None:
+    told = [row.get(column, "").strip() for row in rows]
+    if not any(told):
+        return None
+    if not all(told):
+        raise FileError(
+            f"{path}: bracket {rows[0]['bracket']} has '{column}' of some frames only; give it of all or none"
+        )
+    return tuple(map(number_of, told))
+
+
+def merge_brackets(
+    brackets: Sequence[Bracket],
+    folder: Path,
+    settings: Settings,
+    suffix: str = ".exr",
+    depth: str | None = None,
+    as_code: AsCode | None = None,
+    spread: Spread = here,
+) -> Iterator[MergedBracket]:
+    """Every bracket merged and written to FOLDER/BRACKET.SUFFIX, in order.
+
+    as_code  makes code of radiance for formats of code; it pickles
+    spread  divides the brackets among other processes
+    raises  UsageError where two brackets would be one file, or a bracket's name leads out of the folder
+    """
+    suffix = suffix if suffix.startswith(".") else f".{suffix}"
+    seen: dict[str, str] = {}
+    for name in (b.name for b in brackets):
+        if Path(name).name != name or name in (".", ".."):
+            raise UsageError(
+                f"the bracket '{name}' is to name a file of {folder}; use a name without folders"
+            )
+        other = seen.setdefault(name.casefold(), name)
+        if other is not name:
+            raise UsageError(f"the brackets {other} and {name} would be written to one file; rename one")
+    return spread(MergeJob(folder, settings, suffix, depth, as_code), brackets, total=len(brackets))
+
+
+@dataclass(frozen=True)
+class MergeJob:
+    """Merging of brackets, as `hdrq.work.Job`. A device of "auto" is chosen by each process."""
+
+    folder: Path
+    settings: Settings
+    suffix: str = ".exr"
+    depth: str | None = None
+    as_code: AsCode | None = None
+
+    def begin(self) -> Callable[[Sequence[Bracket]], Iterator[MergedBracket]]:
+        """Choose the device."""
+        device = self.settings.device
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        settings = replace(self.settings, device=device)
+        return lambda items: (self.written(bracket, settings) for bracket in items)
+
+    def target(self, bracket: Bracket) -> Path:
+        """The file of a bracket."""
+        return self.folder / f"{bracket.name}{self.suffix}"
+
+    def lost(self, item: Bracket, reason: str) -> MergedBracket:
+        """A bracket that was not merged."""
+        return MergedBracket(item.name, self.target(item), error=f"{item.name}: {reason}")
+
+    def needs(self, item: Bracket) -> Needs:
+        """The frames, and the folder written to."""
+        return Needs(item.frames, (nearest(self.target(item)),))
+
+    def written(self, bracket: Bracket, settings: Settings) -> MergedBracket:
+        """One bracket merged and written."""
+        target = self.target(bracket)
+        times, ev = bracket.seconds, bracket.ev
+        if times is not None or ev is not None:
+            settings = replace(settings, times=times, ev=ev)
+        try:
+            merged = merge(list(bracket.frames), settings, times=settings.times)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            return MergedBracket(
+                bracket.name,
+                target,
+                (*merged.report.notes, *write_merged(merged, target, self.depth, self.as_code)),
+            )
+        except (HdrqError, OSError) as error:
+            return MergedBracket(bracket.name, target, error=f"{bracket.name}: {error}")
+
+
+def write_merged(
+    merged: Merged, path: str | Path, depth: str | None = None, as_code: AsCode | None = None
+) -> tuple[str, ...]:
+    """The image of a merge as a file, with what made it in its header; returns what could not be kept."""
+    report = merged.report
+    made = {
+        "from": " ".join(f.file for f in report.frames),
+        "exposures": " ".join(f"{f.used:g}" for f in report.frames),
+        "scale": report.scale,
+        "factor": f"{report.factor:g}",
+        "response": report.response,
+        "rule": report.rule,
+        "reference": report.reference,
+        "version": report.version,
+    }
+    if report.raw:
+        made["raw"] = report.raw
+    extra: dict[str, Any] = {"depth": depth, "provenance": made}
+    if merged.uncertainty is not None:
+        extra["extra"] = {"error": merged.uncertainty.numpy()}
+    format = by_suffix(path)
+    known = signature(import_module(f"hdrq.io.{format.name}").write).parameters if format else {}
+    image: Image = merged.image
+    said: tuple[str, ...] = ()
+    if format is not None and not report.fused and format.name in _OF_CODE and as_code is not None:
+        image, said = as_code(image)
+    return (*said, *io.write(path, image, **{k: v for k, v in extra.items() if k in known}))
