@@ -401,7 +401,7 @@ def test_exr_header_fields_of_any_kind_are_no_obstacle(tmp_path):
         + struct.pack("<i", 1)
         + b"\1"
     )
-    from hdrq.io.exr.header import parts_of
+    from hdrq.io.exr.parse import parts_of
 
     (part,) = parts_of(tmp_path / "x.exr", data)
     at = part.spans[""][0]

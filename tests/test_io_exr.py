@@ -13,7 +13,8 @@ import torch
 
 from hdrq.errors import FileError, UsageError
 from hdrq.io import read, write
-from hdrq.io.exr.header import COMPRESSIONS, parts_of
+from hdrq.io.exr.header import COMPRESSIONS
+from hdrq.io.exr.parse import parts_of
 from hdrq.records import BT2020, P3, XYZ, Image, Primaries
 
 CHANCE = np.random.default_rng(0)

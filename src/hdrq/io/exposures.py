@@ -190,7 +190,7 @@ def _tiff_tags(file: Path) -> dict[int, object]:
 
 
 def _exr_tags(file: Path) -> dict[int, float]:
-    from hdrq.io.exr.header import parts_of
+    from hdrq.io.exr.parse import parts_of
 
     try:
         header = parts_of(file, file.read_bytes())[0].attributes

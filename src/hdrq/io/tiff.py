@@ -6,20 +6,20 @@ high-dynamic range images", J. Graphics Tools 3(1), 1998.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from hdrq.errors import DomainError, FileError, UsageError
+from hdrq.errors import FileError, UsageError
 from hdrq.image.transfer import linear_to_srgb
 from hdrq.io import icc, tag
-from hdrq.io.arrange import codes, orient, planes
-from hdrq.io.atomic import atomic
-from hdrq.io.color import Meaning, flat, primaries_of
+from hdrq.io.arrange import orient, planes
+from hdrq.io.color import Meaning, primaries_of
 from hdrq.io.memory import afford
+from hdrq.io.tiff_write import write as write
 from hdrq.records import BT709, BT2020, XYZ, Image
 
 # How many times smaller than its pixels a file can get, by compression tag, where there is a bound.
@@ -270,53 +270,3 @@ def _meaning(page: Any, floats: bool, notes: list[str]) -> Meaning:
         ratios = [a / b if b else 0.0 for a, b in zip(pairs[::2], pairs[1::2])]
         primaries = primaries_of(ratios) or BT709
     return Meaning("nits" if floats else "srgb", primaries)
-
-
-def write(
-    path: Path,
-    image: Image,
-    *,
-    depth: str | None = None,
-    compression: str = "zip",
-    ceiling: float = 1.0,
-    provenance: Mapping[str, Any] | None = None,
-) -> tuple[str, ...]:
-    """Depth uint8, uint16, half or float; by default float for light, else the image's own bits, else 16."""
-    import tifffile
-
-    light = image.domain in ("nits", "linear")
-    whole = "uint8" if image.bits is not None and image.bits <= 8 else "uint16"
-    depth = depth or ("float" if light else whole)
-    if depth not in ("uint8", "uint16", "half", "float") or compression not in ("zip", "none"):
-        raise UsageError(f"TIFF is uint8, uint16, half or float and zip or none; not {depth}, {compression}")
-    if depth.startswith("uint"):
-        if image.domain == "nits":
-            raise DomainError(f"{path}: integers hold code, not cd/m²; encode it first or write depth float")
-        rows, notes = codes(image.pixels, 8 if depth == "uint8" else 16, ceiling, path)
-    else:
-        values = image.pixels[0].detach().float().cpu().permute(1, 2, 0).numpy()
-        lost = int((np.isfinite(values) & (np.abs(values) > 65504)).sum()) if depth == "half" else 0
-        if lost:
-            raise UsageError(f"{path}: {lost} values exceed 65504, the largest half; write float")
-        rows, notes = values.astype(np.float16 if depth == "half" else np.float32), []
-        rows, ceiling = (rows[..., 0] if rows.shape[2] == 1 else rows), 1.0
-    *colours, wx, wy = (round(v * 1e6) for v in flat(image.primaries))
-    tags = [  # WhitePoint and PrimaryChromaticities, as pairs of numerator and denominator
-        (318, 5, 2, (max(wx, 0), 10**6, max(wy, 0), 10**6), True),
-        (319, 5, 6, tuple(n for v in colours for n in (max(v, 0), 10**6)), True),
-    ]
-    with atomic(path) as part:
-        tifffile.imwrite(
-            part,
-            np.ascontiguousarray(rows),
-            photometric="rgb" if rows.ndim == 3 else "minisblack",
-            compression="zlib" if compression == "zip" else None,
-            predictor=compression == "zip",
-            description=tag.compose(image, ceiling, provenance),
-            metadata=None,
-            extratags=tags,
-            iccprofile=icc.profile(image.primaries)
-            if image.domain == "srgb" and image.primaries != BT709
-            else None,
-        )
-    return tuple(notes)

@@ -13,7 +13,8 @@ from torch import Tensor
 from hdrq.errors import FileError
 from hdrq.io.color import primaries_of
 from hdrq.io.exr.chroma import rgb, upsample
-from hdrq.io.exr.header import Part, parts_of, stripped
+from hdrq.io.exr.header import Part
+from hdrq.io.exr.parse import parts_of, stripped
 from hdrq.io.exr.pick import LONG, Picture, pick, pictures
 from hdrq.io.exr.write import write
 from hdrq.io.memory import afford

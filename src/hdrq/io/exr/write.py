@@ -12,7 +12,8 @@ import numpy as np
 from hdrq.errors import FileError, PixelError, UsageError
 from hdrq.io.atomic import atomic
 from hdrq.io.color import flat
-from hdrq.io.exr.header import COMPRESSIONS, parts_of
+from hdrq.io.exr.header import COMPRESSIONS
+from hdrq.io.exr.parse import parts_of
 from hdrq.records import Image
 
 LARGEST_HALF = 65504.0
