@@ -484,3 +484,29 @@ def test_names_that_are_not_utf_8_are_scored_and_written_as_they_are(
     )
     assert done.returncode == 0
     assert b"caf\xe9.exr" in done.stdout
+
+
+def test_pairs_of_standard_input_are_answered_one_by_one(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    """A row comes before the next pair is written; notes are said once; what is carried stays."""
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-m", "hdrq", "score", "--pairs", "-", "-m", "pu-psnr", "--format", "csv"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, bufsize=1) as run:
+        assert None not in (run.stdin, run.stdout, run.stderr)
+        run.stdin.write(f"ref,dist,shot\n{pair[0]},{pair[1]},first\n")
+        header, first = run.stdout.readline(), run.stdout.readline()
+        run.stdin.write(f"{pair[0]},{tmp_path / 'none.exr'},second\n")
+        second = run.stdout.readline()
+        run.stdin.write(f"{pair[0]},{pair[0]},third\n")
+        third = run.stdout.readline()
+        run.stdin.close()
+        said = run.stderr.read()
+        assert run.wait() == 1
+    assert header.startswith("ref,dist,metric,value")
+    assert header.strip().endswith(",shot")
+    assert first.strip().endswith(",first")
+    assert ",failed," in second
+    assert ",inf," in third
+    assert said.count("none.exr") == 1

@@ -16,6 +16,7 @@ from hdrq.cli import tables as _tables
 from hdrq.cli._cluster import spread_of
 from hdrq.cli._numbers import COUNT, POSITIVE
 from hdrq.cli._score_output import finish, reported
+from hdrq.cli._score_stream import stream, streams
 from hdrq.cli.app import INTERRUPTED, NOTHING_DONE, SOME_FAILED, say
 from hdrq.errors import UsageError
 from hdrq.registry import names
@@ -116,6 +117,10 @@ def score(paths: tuple[str, ...], metrics: tuple[str, ...], **options: Any) -> N
         raise UsageError(
             "--sort is for a whole table; leave it out of --shard, whose tables are joined in order"
         )
+    if streams(options, format) and not paths and not options["resume"]:
+        run = Run(texts, full_reference, photometry, settings, Kept(None, False))
+        _end(*stream(run, bound, format))
+        return
     matched = _pairs(paths, options["pairs"], full_reference, all(s.sequence for s in bound))
     for name in matched.lonely:
         say(f"hdrq: {name} has no partner and is left out")
@@ -147,9 +152,14 @@ def score(paths: tuple[str, ...], metrics: tuple[str, ...], **options: Any) -> N
         say(f"hdrq: interrupted; the rows so far are in {kept.journal.path}; add --resume to go on")
         raise SystemExit(INTERRUPTED) from None
     kept.done()
+    _end(failed, count, bool(matched.lonely))
+
+
+def _end(failed: int, count: int, lonely: bool = False) -> None:
+    """The exit code."""
     if count and failed == count:
         raise SystemExit(NOTHING_DONE)
-    if failed or matched.lonely:
+    if failed or lonely:
         raise SystemExit(SOME_FAILED)
 
 
