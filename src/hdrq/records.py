@@ -202,6 +202,8 @@ class Score:
 class Checkpoint:
     """The card of a weights file: what it is, what it was trained on, and how to tell it is the right one.
 
+    training  how it was trained, for weights that hdrq trained: code, arguments, settings, initial weights, images with
+              a digest of their lists, displays, scenes held out (see hdrq.training.training_record)
     shares  {name: sha256} of other weights whose tensors belong to this network too, under the same names; their
             file is stored once, however many networks contain it
     """
@@ -218,6 +220,7 @@ class Checkpoint:
     licence: str = ""
     results: Mapping[str, Any] = field(default_factory=dict)
     shares: Mapping[str, str] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

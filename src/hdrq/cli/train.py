@@ -46,6 +46,12 @@ if TYPE_CHECKING:
 @click.option(
     "--variant", metavar="NAME", default="", help="Variant of the recipe, such as paper or program."
 )
+@click.option(
+    "--like",
+    default="",
+    metavar="CARD.json|NAME",
+    help="Repeat the training on this card, with all its settings; --set changes some.",
+)
 @click.option("--da", metavar="KIND", help="Domain adaptation: coral, deep-coral, mmd, adversary.")
 @click.option(
     "--target",
@@ -86,6 +92,7 @@ def train(**options: Any) -> None:
     hdrq train --recipe vtamiq-hs --data ~/iqa
     hdrq train --dataset kadid --da coral                     # the recipe that fits: vtamiq-hs
     hdrq train --dataset kadid --da coral --target sihdr --set rate=3e-5
+    hdrq train --like runs/mine/mine.json --data mine.csv     # the same training again
     hdrq train --resume -o runs/norvdpnetpp-mine --set epochs=40
     torchrun --nproc_per_node 4 -m hdrq train --recipe vtamiq-srgb
     """

@@ -174,12 +174,14 @@ def save(
     half: bool = False,
     folder: Path | None = None,
     shares: Sequence[str] = (),
+    training: Mapping[str, Any] | None = None,
 ) -> tuple[Checkpoint, Path]:
     """Write tensors, then their card, each file atomically; returns the card and its path.
 
     half    store float16: half the size; the score on the card is that of the stored values. Vectors (biases,
             statistics, weights of channels) stay float32
     shares  names of weights whose tensors this network contains unchanged: they are referred to, not stored again
+    training  how they were trained, see hdrq.records.Checkpoint
     """
     shelf: Net = find("net", net)
     kept = {key: _kept(t, half) for key, t in module.state_dict().items()}
@@ -206,6 +208,7 @@ def save(
         licence=licence,
         results=dict(results or {}),
         shares={other.name: other.sha256 for other, _ in others},
+        training=dict(training or {}),
     )
     where = folder or user_folder()
     where.mkdir(parents=True, exist_ok=True)

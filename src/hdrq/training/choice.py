@@ -16,6 +16,7 @@ from hdrq.nn.weights import default_weights, native_encoding
 from hdrq.records import Checkpoint, Encoding, Recipe
 from hdrq.registry import check, find, names
 from hdrq.scoring.request import Request, parse
+from hdrq.training.provenance import recorded
 from hdrq.training.settings import Settings, adjust, from_recipe, reduced
 from hdrq.training.start_weights import with_start_options
 
@@ -40,6 +41,7 @@ class Asked:
     small: bool = False
     resume: bool = False
     replace: bool = False
+    like: str = ""
 
     @property
     def better(self) -> str:
@@ -48,6 +50,18 @@ class Asked:
 
 
 def settings_for(asked: Asked) -> tuple[str, Settings, list[str]]:
+    """(name of the recipe, settings, notes) of a card, of a recipe, or of fine-tuning."""
+    if asked.like:
+        card, settings = recorded(asked.like)
+        settings = (
+            reduced(settings) if asked.small and not card.training["arguments"].get("small") else settings
+        )
+        settings = adjust(settings, dict(asked.settings))
+        return (
+            str(card.training["arguments"].get("recipe", "")),
+            settings,
+            [f"repeating the training of {card.name}"],
+        )
     if asked.recipe:
         recipe: Recipe = find("recipe", asked.recipe)
         return asked.recipe, _of_recipe(recipe, asked), []

@@ -29,6 +29,7 @@ PIPELINES: dict[str, Callable[[Labels, bool], Labels]] = {
     "percent": lambda v, higher: 100 * (v if higher else 1 - v),
 }
 _SPANNED = ("span", "percent")  # relative to the ends of the scale instead of the range of the given scores
+_HIGHER = ("unit", "span", "percent")  # labels that rise with quality
 _FEWEST = 2  # held-out images needed for a correlation
 
 
@@ -112,28 +113,79 @@ def hold_out_scenes(items: Sequence[Item], share: float, seed: int) -> tuple[lis
 def data_of(
     settings: Settings, data: Path | None, better: str = ""
 ) -> tuple[list[Item], list[Item], list[Item]]:
-    """(source, held out, target). Checks that references exist where the network needs them, and that labels differ."""
-    if not settings.source:
-        raise UsageError("name a dataset to train on with --dataset; see: hdrq list datasets")
-    source = items_of(settings.source, settings.source_subset, data, settings.labels, better)
+    """(source, held out, target). Checks that references exist where the network needs them, and that labels differ.
+
+    Scenes and distortions to test on are in none of the three.
+    """
+    source, target = _domains(settings, data, better)
+    of_target, alike = settings.held_from == "target", settings.target == settings.source
+    source = source if of_target and not alike else _untested(source, settings)
+    target = _untested(target, settings) if of_target or alike else target
+    judged = target if of_target else source
     if settings.held_subset:
-        held_out = items_of(settings.source, settings.held_subset, data, settings.labels, better)
+        held_out = items_of(settings.judged, settings.held_subset, data, settings.judged_labels, better)
+    elif settings.held_scenes:
+        held_out = _of_scenes(judged, settings.held_scenes)
     else:
-        source, held_out = hold_out_scenes(source, settings.holdout, settings.seed)
-    source, held_out = (_paired(part, settings, settings.source) for part in (source, held_out))
+        held_out = hold_out_scenes(judged, settings.holdout, settings.seed)[1]
+    kept = {i.scene for i in held_out}
+    if not settings.held_subset and (alike or not of_target):
+        source = [i for i in source if i.scene not in kept]
+    if alike or (of_target and not settings.held_subset):
+        target = [i for i in target if i.scene not in kept]
+    source, held_out = (
+        _paired(part, settings, name)
+        for part, name in ((source, settings.source), (held_out, settings.judged))
+    )
     if settings.terms:
         source = with_partners(source)
-    target: list[Item] = []
-    if settings.target:
-        target = items_of(settings.target, settings.target_subset, data, settings.target_labels, better)
-        target = _paired(target, settings, settings.target)
-    kept = {i.scene for i in held_out}
-    if settings.target == settings.source:
-        target = [i for i in target if i.scene not in kept]
+    target = _paired(target, settings, settings.target)
     if not settings.target_labels:
         target = [replace(i, label=None) for i in target]
     _check_scores_differ(source, held_out, settings)
     return source, held_out, target
+
+
+def items_to_test(settings: Settings, data: Path | None, better: str = "") -> list[Item]:
+    """The items of test_scenes and test_distortions."""
+    domains = _domains(settings, data, better)
+    judged = domains[1] if settings.held_from == "target" else domains[0]
+    learnt = {id(i) for i in _untested(judged, settings)}
+    found = [i for i in judged if id(i) not in learnt]
+    return _paired(found, settings, settings.judged)
+
+
+def label_direction(settings: Settings, dataset_better: str) -> str:
+    """Whether "higher" or "lower" labels are better: what the trained network gives."""
+    if settings.labels == "raw":
+        return dataset_better or "higher"
+    return "higher" if settings.labels in _HIGHER else "lower"
+
+
+def _domains(settings: Settings, data: Path | None, better: str) -> tuple[list[Item], list[Item]]:
+    """All items of the source and of the target."""
+    if not settings.source:
+        raise UsageError("name a dataset to train on with --dataset; see: hdrq list datasets")
+    source = items_of(settings.source, settings.source_subset, data, settings.labels, better)
+    target: list[Item] = []
+    if settings.target:
+        target = items_of(settings.target, settings.target_subset, data, settings.target_labels, better)
+    return source, target
+
+
+def _untested(items: Sequence[Item], settings: Settings) -> list[Item]:
+    return [
+        i
+        for i in items
+        if i.scene not in settings.test_scenes and i.distortion not in settings.test_distortions
+    ]
+
+
+def _of_scenes(items: Sequence[Item], scenes: Sequence[str]) -> list[Item]:
+    """The items of these scenes, each of which must be there."""
+    if absent := sorted(set(scenes) - {i.scene for i in items}):
+        raise UsageError(f"there is no scene '{absent[0]}' to validate on; correct held_scenes")
+    return [i for i in items if i.scene in set(scenes)]
 
 
 def _paired(items: Sequence[Item], settings: Settings, dataset: str) -> list[Item]:
@@ -166,7 +218,7 @@ def _check_scores_differ(source: Sequence[Item], held_out: Sequence[Item], setti
         raise UsageError(
             f"all {len(source)} images to train on have the same score; training needs different ones"
         )
-    if settings.holdout == 0 and not settings.held_subset:
+    if settings.holdout == 0 and not settings.held_subset and not settings.held_scenes:
         return
     if not held_out:
         raise UsageError(

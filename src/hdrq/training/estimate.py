@@ -37,7 +37,7 @@ def estimate(made: Plan, device: torch.device) -> list[str]:
         f"network  {parameters:,} parameters, {parameters * _STATE / 2**30:.2f} GiB with gradients and moments",
     ]
     seconds, grown = _one_step(replace(settings, batch=1), made.source, settings.source_display, device)
-    for items, display in ((made.held_out, settings.source_display), (made.target, settings.target_display)):
+    for items, display in ((made.held_out, settings.held_display), (made.target, settings.target_display)):
         if items:
             _one_step(replace(settings, batch=1), items, display, device, again=False)
     domains = 2 if made.target else 1

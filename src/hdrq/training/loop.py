@@ -106,7 +106,7 @@ def fit(
         learner.restore(state["learner"])
         progress = Progress(**state["progress"])
         random.restore(state)
-    loader = BatchLoader(settings, held_out, settings.source_display, cache, 2) if held_out else None
+    loader = BatchLoader(settings, held_out, settings.held_display, cache, 2) if held_out else None
     total = settings.epochs * learner.steps
     total = min(settings.steps, total) if settings.steps else total
     log = TrainingLog(folder, progress.done, tensorboard) if processes.is_main else None

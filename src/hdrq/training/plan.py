@@ -17,6 +17,7 @@ from hdrq.training.batches import Item
 from hdrq.training.choice import Asked, settings_for
 from hdrq.training.data import data_of
 from hdrq.training.network import build_apart
+from hdrq.training.provenance import departures, recorded
 from hdrq.training.run_folder import read_settings, refuse_changes, refuse_used
 from hdrq.training.settings import Settings, adjust
 from hdrq.training.start_weights import start_weights
@@ -49,7 +50,7 @@ class Plan:
 
 def plan(asked: Asked) -> Plan:
     """Choose the settings and check data, initial weights, references and names, so that errors come before training."""
-    asked, recipe, settings, notes = chosen(asked)
+    asked, recipe, settings, notes = chosen(_repeated(asked))
     name = asked.name or recipe or f"{settings.net}-{_stem(asked)}"
     if not _NAME.match(name):
         raise UsageError(f"'{name}' cannot name weights; use letters, digits, . _ + and - for --name")
@@ -61,7 +62,29 @@ def plan(asked: Asked) -> Plan:
         raise UsageError(f"weights called '{name}' are already here ({other}); choose another --name")
     source, held_out, target = data_of(settings, asked.data, asked.better)
     mos = _scores_meant(settings, asked)
-    return Plan(name, recipe, settings, folder, asked, source, held_out, target, start, mos, tuple(notes))
+    made = Plan(name, recipe, settings, folder, asked, source, held_out, target, start, mos, tuple(notes))
+    if not asked.like:
+        return made
+    return replace(made, notes=(*notes, *departures(recorded(asked.like)[0], made)))
+
+
+def _repeated(asked: Asked) -> Asked:
+    """The arguments, completed from the card of the training to repeat."""
+    if not asked.like:
+        return asked
+    given = [
+        name for name in ("recipe", "variant", "metric", "dataset", "align", "target") if getattr(asked, name)
+    ]
+    if given:
+        option = "da" if given[0] == "align" else given[0]
+        raise UsageError(
+            f"--like takes everything from the card; leave out --{option}, or change a setting with --set"
+        )
+    card, _ = recorded(asked.like)
+    before = card.training["arguments"]
+    return replace(
+        asked, name=asked.name or f"{card.name}-again", lower=asked.lower or bool(before.get("lower"))
+    )
 
 
 def chosen(asked: Asked) -> tuple[Asked, str, Settings, list[str]]:

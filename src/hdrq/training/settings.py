@@ -20,6 +20,8 @@ OPTIMISERS = ("adamw", "adam", "sgd")
 CRITERIA = ("srocc", "plcc", "mae", "mse")
 INPUTS = ("patches", "crops", "whole", "resized")
 LENGTH = ("epochs", "steps", "patience")  # settings that may change when a training is resumed
+_SCENES = ("held_scenes", "test_scenes", "test_distortions")
+_LATER = ("held_from", *_SCENES)  # at their defaults they are no part of the digest, which older runs lack
 _AT_LEAST_1 = ("batch", "accumulate", "epochs", "patches", "crop", "target_repeat", "repeats", "every")
 
 
@@ -56,6 +58,8 @@ class Settings:
     epochs, steps      length; steps 0 for no limit
     precision          float32, bfloat16 or float16
     holdout            share of the scenes held out for validation;  held_subset  a subset of the dataset instead
+    held_scenes        these scenes instead of a share;  held_from  "source" or "target": the domain they belong to
+    test_scenes        scenes that are neither trained on nor validated on;  test_distortions  distortions likewise
     patience           epochs without improvement before training stops, 0 for no limit
     best_by            criterion of the best epoch: highest srocc or plcc, lowest mae or mse
     meta               settings of meta-learning (hdrq.training.meta_tasks), empty for none
@@ -116,6 +120,10 @@ class Settings:
     best_by: str = "srocc"
     meta: Mapping[str, Any] = field(default_factory=dict)
     terms: Mapping[str, float] = field(default_factory=dict)
+    held_from: str = "source"
+    held_scenes: tuple[str, ...] = ()
+    test_scenes: tuple[str, ...] = ()
+    test_distortions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, choices in (
@@ -127,6 +135,7 @@ class Settings:
             ("white", ("sdr", "pmax")),
             ("optimiser", OPTIMISERS),
             ("best_by", CRITERIA),
+            ("held_from", ("source", "target")),
         ):
             _one_of(name, getattr(self, name), choices)
         for name in _AT_LEAST_1:
@@ -143,12 +152,39 @@ class Settings:
             )
         if self.align and not self.target:
             raise UsageError(f"--da {self.align} needs a second domain; name it with --target")
+        if self.held_from == "target" and not self.target_labels:
+            raise UsageError(
+                "held_from=target needs a target with labels; name them with --set target_labels="
+            )
+        if both := sorted(set(self.held_scenes) & set(self.test_scenes)):
+            raise UsageError(
+                f"scene {both[0]} is in held_scenes and in test_scenes; leave it out of one of them"
+            )
 
     @property
     def digest(self) -> str:
         """Twelve hexadecimal digits that change with any setting except the length of the training."""
-        values = {k: v for k, v in asdict(self).items() if k not in LENGTH}
+        unset = {f.name for f in fields(self) if f.name in _LATER and getattr(self, f.name) == f.default}
+        values = {k: v for k, v in asdict(self).items() if k not in LENGTH and k not in unset}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
+
+    @property
+    def judged(self) -> str:
+        """Dataset whose scenes are held out."""
+        return self.target if self.held_from == "target" else self.source
+
+    @property
+    def judged_subset(self) -> str:
+        return self.target_subset if self.held_from == "target" else self.source_subset
+
+    @property
+    def judged_labels(self) -> str:
+        return self.target_labels if self.held_from == "target" else self.labels
+
+    @property
+    def held_display(self) -> str:
+        """Display that shows the images which are validated on and tested on."""
+        return self.target_display if self.held_from == "target" else self.source_display
 
     @property
     def levels(self) -> int:
@@ -172,7 +208,8 @@ def from_plain(values: Mapping[str, Any]) -> Settings:
     if unknown := sorted(set(values) - known):
         raise UsageError(f"there is no setting '{unknown[0]}'; settings are {', '.join(sorted(known))}")
     stages = tuple((int(e), float(r)) for e, r in values.get("stages", ()))
-    return Settings(**{**values, "stages": stages})
+    lists = {name: tuple(map(str, values[name])) for name in _SCENES if name in values}
+    return Settings(**{**values, **lists, "stages": stages})
 
 
 def from_recipe(
@@ -244,6 +281,8 @@ def _converted(old: Any, value: Any, name: str) -> Any:
     if not isinstance(value, str) or isinstance(old, str):
         return value
     parsed = _parsed(value)
+    if name in _SCENES:
+        return tuple(part.strip() for part in value.split(",") if part.strip())
     if isinstance(old, tuple):
         if not isinstance(parsed, list) or not all(isinstance(p, list) and len(p) == 2 for p in parsed):
             raise UsageError(f"{name} is a list of pairs such as [[40, 1e-4], [20, 2e-5]], not '{value}'")

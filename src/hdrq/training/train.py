@@ -18,6 +18,7 @@ from hdrq.training.choice import Asked
 from hdrq.training.loop import fit
 from hdrq.training.network import build_apart
 from hdrq.training.plan import Plan, plan
+from hdrq.training.provenance import training_record
 from hdrq.training.run_folder import write_settings
 
 
@@ -61,6 +62,7 @@ def train(
     small: bool = False,
     resume: bool = False,
     replace: bool = False,
+    like: str | Path = "",
     device: str = "auto",
     tensorboard: bool = False,
 ) -> Iterator[Record]:
@@ -81,6 +83,7 @@ def train(
     small       reduce everything to a smoke test
     resume      continue the training in the run folder; a larger `epochs` extends it
     replace     replace weights of the same name
+    like        card (its path, or the name of installed weights) of a training to repeat with all its settings
     device      auto, cpu, cuda or cuda:N
 
     Raises UsageError, MissingPart or FileError before training where data, initial weights or settings do not fit.
@@ -100,6 +103,7 @@ def train(
         small=small,
         resume=resume,
         replace=replace,
+        like=str(like),
     )
     where = device_of(device)
     made = plan(asked)
@@ -165,6 +169,7 @@ def publish(made: Plan) -> Trained:
         data=f"{len(made.source)} images of {_data_names(made)}",
         results=results,
         folder=made.folder,
+        training=training_record(made),
     )
     card = made.folder / f"{made.name}.json" if made.asked.small else install(made.name, made.folder)
     stage = "" if settings.encoding == "srgb" else f"{settings.encoding}:"
