@@ -65,7 +65,11 @@ def test_a_card_repeats_its_training(images, home, run) -> None:
     card = read_card(first.card)
     record = card.training
     assert from_plain(record["settings"]).rate == 3e-4
-    assert (record["source"]["dataset"], record["source"]["images"], record["held_out"]["images"]) == ("csv", 6, 2)
+    assert (record["source"]["dataset"], record["source"]["images"], record["held_out"]["images"]) == (
+        "csv",
+        6,
+        2,
+    )
     assert record["source"]["display"]["name"] == "code"
     assert record["tested"]["scenes"] == ["s4"]
     assert record["start"]["name"] == "norvdpnetpp-small-sdr"
