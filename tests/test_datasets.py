@@ -326,13 +326,13 @@ def test_a_card_states_what_a_user_must_know(name):
     ("name", "table", "old", "new", "said"),
     [
         ("kadid", "dmos.csv", "dist_img,ref_img", "image,ref_img", "no column 'dist_img'"),
-        ("kadid", "dmos.csv", "4.07", "good", "line 2, dmos: 'good' is no number"),
+        ("kadid", "dmos.csv", "4.07", "good", "line 2, dmos: 'good' is not a number"),
         ("kadid", "dmos.csv", "I01_01_01.png,", "first.png,", "not named as I01_01_01.png"),
-        ("tid2013", "mos_with_names.txt", " I01_01_1.bmp", "", "has not 2 fields"),
-        ("tid2013", "mos_std.txt", "0.13013\n0.13013", "0.13013", "3 deviations for the 4 opinions"),
+        ("tid2013", "mos_with_names.txt", " I01_01_1.bmp", "", "has fewer than 2 fields"),
+        ("tid2013", "mos_std.txt", "0.13013\n0.13013", "0.13013", "3 deviations for the 4 subjective scores"),
         ("upiq", "upiq_subjective_scores.csv", ",JOD", ",quality", "no column 'JOD'"),
-        ("upiq", "upiq_subjective_scores.csv", "-1.5", "nan", "is no opinion"),
-        ("koniq", "koniq10k_distributions_sets.csv", "3.828571", "", "is no number"),
+        ("upiq", "upiq_subjective_scores.csv", "-1.5", "nan", "is not a subjective score"),
+        ("koniq", "koniq10k_distributions_sets.csv", "3.828571", "", "is not a number"),
         ("csv", "manifest.csv", "dist,ref", "what,ref", "name it dist"),
         ("pipal", "Train_Label/A0001.txt", "A0001_00_00.bmp", "A0001.bmp", "not named as A0001_00_00.bmp"),
     ],
@@ -494,7 +494,7 @@ def test_a_workbook_names_the_sheet_or_column_it_lacks(tmp_path):
     assert read_xlsx(tmp_path / "w.xlsx", None, ("A",)) == [{"a": "1", "b": "text"}]
     with pytest.raises(FileError, match="no sheet 'two'; it has one"):
         read_xlsx(tmp_path / "w.xlsx", "two")
-    with pytest.raises(FileError, match="no row names the columns c"):
+    with pytest.raises(FileError, match="no row has the column names c"):
         read_xlsx(tmp_path / "w.xlsx", "one", ("c",))
 
 

@@ -109,14 +109,14 @@ def test_level_0_is_the_reference(rows) -> None:
 
 def test_no_scene_is_on_two_sides(sources, rows) -> None:
     parts = split(rows, sources, (), 0)
-    scenes = [{r.scene for r in p} for p in (parts.learn, parts.look, parts.held)]
+    scenes = [{r.scene for r in p} for p in (parts.train, parts.validation, parts.held_out)]
     assert not scenes[0] & scenes[1] | scenes[0] & scenes[2] | scenes[1] & scenes[2]
     assert all(scenes)
     assert any(s.startswith("room") for s in scenes[2])
     assert any(s.startswith("sdr") for s in scenes[2])
     named = split(rows, sources, ("room2",), 0)
     assert split(rows, sources, ("*oom2",), 0).scenes == named.scenes == ["room2"]
-    assert {r.scene for r in named.held} == {"room2"}
+    assert {r.scene for r in named.held_out} == {"room2"}
     with pytest.raises(UsageError, match="no scene"):
         split(rows, sources, ("attic",), 0)
 

@@ -73,17 +73,17 @@ class Check:
     def lines(self) -> list[str]:
         """Lines for the user before the training."""
         shares = " ".join(f"{100 * s:.0f}" for s in self.histogram)
-        said = [f"quality by the teacher, worst to best, % of the rows in each tenth of the scale: {shares}"]
+        found = [f"quality by the teacher, worst to best, % of the rows in each tenth of the scale: {shares}"]
         if self.covered < 0.6:
-            said.append(
+            found.append(
                 f"the rows cover only {100 * self.covered:.0f} % of the quality scale; add levels, or other distortions"
             )
         for name, value in self.simple.items():
             verdict = "" if value < EASY else f"; above {EASY}, so {name} predicts the teacher nearly as well"
-            said.append(f"|SROCC| of {name} with the teacher: {value:.3f}{verdict}")
+            found.append(f"|SROCC| of {name} with the teacher: {value:.3f}{verdict}")
         if self.lost:
-            said.append(f"{self.lost} rows have no teacher score and are skipped")
-        return said
+            found.append(f"{self.lost} rows have no teacher score and are skipped")
+        return found
 
 
 def check(quality: np.ndarray, simple: Mapping[str, Sequence[float] | np.ndarray]) -> Check:

@@ -133,16 +133,16 @@ def _records(
             refuse_light(row)
     yield from (Note(f"skipped: {line}") for line in left)
     yield Note(
-        f"{len(rows)} rows of {len({r.scene for r in rows})} scenes: {len(parts.learn)} for training, "
-        f"{len(parts.look)} for choosing the best epoch, {len(parts.held)} held out ({', '.join(_some(parts.scenes))})"
+        f"{len(rows)} rows of {len({r.scene for r in rows})} scenes: {len(parts.train)} for training, "
+        f"{len(parts.validation)} for choosing the best epoch, {len(parts.held_out)} held out ({', '.join(_some(parts.scenes))})"
     )
-    _enough(len(parts.look))
+    _enough(len(parts.validation))
     sources = Sources()
     images = RenderedRows(
         folder / _IMAGES, rows, files, channels_of(settings), settings.encoding, task.keep_pixels
     )
-    unlabelled = items_of(parts.learn, np.full(len(parts.learn), 0.5), settings.net)
-    if settings.align and not all(split_domains(parts.learn, unlabelled)):
+    unlabelled = items_of(parts.train, np.full(len(parts.train), 0.5), settings.net)
+    if settings.align and not all(split_domains(parts.train, unlabelled)):
         raise UsageError(
             "domain adaptation needs images on SDR and on brighter displays; add --displays sdr,bright and SDR images"
         )
@@ -157,11 +157,11 @@ def _records(
     scales = [quality_scale(s, v) for s, v in zip(teachers, scores)]
     quality = np.mean([scale.quality(v) for scale, v in zip(scales, scores)], 0)
     for scorer in simple:
-        yield from score_rows(parts.learn[:_SIMPLE_ROWS], scorer, files, cache, sources, task.batch, spread)
+        yield from score_rows(parts.train[:_SIMPLE_ROWS], scorer, files, cache, sources, task.batch, spread)
     at = {r.number: float(q) for r, q in zip(rows, quality)}
     compared = check(
-        np.array([at[r.number] for r in parts.learn]),
-        {str(s): stored_scores(parts.learn[:_SIMPLE_ROWS], s, files, cache) for s in simple},
+        np.array([at[r.number] for r in parts.train]),
+        {str(s): stored_scores(parts.train[:_SIMPLE_ROWS], s, files, cache) for s in simple},
     )
     yield from (Note(line) for line in compared.lines())
 
@@ -170,13 +170,13 @@ def _records(
             chosen, label_of(settings.net, np.array([at[r.number] for r in chosen])), settings.net
         )
 
-    learn, target = items(parts.learn), list[Item]()
+    train, target = items(parts.train), list[Item]()
     if settings.align:
-        learn, target = split_domains(parts.learn, learn)
+        train, target = split_domains(parts.train, train)
     yield from fit(
         settings,
-        learn,
-        items(parts.look),
+        train,
+        items(parts.validation),
         folder,
         target=target,
         device=device,
@@ -198,7 +198,7 @@ def _records(
     data = f"{len(rows)} rows cut from {', '.join(places)}, distorted by {', '.join(done)}"
     taught = ", ".join(map(str, teachers))
     written = write_report(
-        settings, task.called, taught, data, results, items(parts.held), folder, images, device, task.half
+        settings, task.called, taught, data, results, items(parts.held_out), folder, images, device, task.half
     )
     yield Distilled(*written, _usable_as(settings, task.called))
     cache.close()
@@ -215,18 +215,20 @@ def _from_mos(
     start: Callable[[nn.Module], None],
 ) -> Iterator[Record]:
     """The same with existing subjective scores as the teacher."""
-    learn, look, held, settings, source = mos_items(str(task.images[0]), settings, task.hold_out)
-    _enough(len(look))
+    train, validation, held, settings, source = mos_items(str(task.images[0]), settings, task.hold_out)
+    _enough(len(validation))
     images = cache_for(folder / _IMAGES, channels_of(settings))
     yield Note(
-        f"{source}: {len(learn)} for training, {len(look)} for choosing the best epoch, {len(held)} held out"
+        f"{source}: {len(train)} for training, {len(validation)} for choosing the best epoch, {len(held)} held out"
     )
-    yield from map(Note, cost(settings, learn, images, device))
+    yield from map(Note, cost(settings, train, images, device))
     if dry_run:
         shutil.rmtree(folder / _IMAGES, ignore_errors=True)
         return
     _keep_settings(folder, settings, task, resume)
-    yield from fit(settings, learn, look, folder, device=device, start=start, resume=resume, images=images)
+    yield from fit(
+        settings, train, validation, folder, device=device, start=start, resume=resume, images=images
+    )
     written = write_report(
         settings,
         task.called,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hdrq.distillation.split import HELD, LOOK
+from hdrq.distillation.split import HELD_OUT, VALIDATION
 from hdrq.distillation.student import better
 from hdrq.errors import UsageError
 from hdrq.evaluation.archive import Dataset, locate
@@ -55,8 +55,8 @@ def mos_items(
         held = [i for i in items if i.scene in hold_out]
         rest = [i for i in items if i.scene not in hold_out]
     else:
-        rest, held = hold_out_scenes(items, HELD, settings.seed)
-    train, validation = hold_out_scenes(rest, LOOK, settings.seed + 1)
+        rest, held = hold_out_scenes(items, HELD_OUT, settings.seed)
+    train, validation = hold_out_scenes(rest, VALIDATION, settings.seed + 1)
     display = "sdr-constant" if dataset.domain == "srgb" else "nits"
     if settings.encoding == "srgb":
         display = "code"

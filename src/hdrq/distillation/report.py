@@ -70,49 +70,53 @@ def write_report(
     return card, agreed
 
 
-def _write(path: Path, held: Sequence[Item], said: np.ndarray) -> None:
+def _write(path: Path, held: Sequence[Item], predicted: np.ndarray) -> None:
     text = StringIO()
     writer = csv.writer(text)
     writer.writerow(("picture", "scene", "distortion", "teacher", "student"))
-    for item, value in zip(held, said):
+    for item, value in zip(held, predicted):
         writer.writerow((item.dist, item.scene, item.distortion, f"{item.label:.6g}", f"{value:.6g}"))
     with atomic(path) as part:
         part.write_text(text.getvalue(), encoding="utf-8")
 
 
 def agreement(
-    said: np.ndarray, wanted: np.ndarray, scenes: Sequence[str], distortions: Sequence[str], seed: int = 0
+    predicted: np.ndarray,
+    wanted: np.ndarray,
+    scenes: Sequence[str],
+    distortions: Sequence[str],
+    seed: int = 0,
 ) -> dict[str, Any]:
     """{"all": {...}, distortion: {...}} with srocc, plcc, mae, their 95 % intervals over scenes, and counts."""
-    groups = {"all": np.ones(len(said), dtype=bool)}
+    groups = {"all": np.ones(len(predicted), dtype=bool)}
     names = np.array(list(distortions), dtype=object)
     groups |= {name: names == name for name in sorted(set(distortions))}
     place = np.array(list(scenes), dtype=object)
-    return {name: _one(said[rows], wanted[rows], place[rows], seed) for name, rows in groups.items()}
+    return {name: _one(predicted[rows], wanted[rows], place[rows], seed) for name, rows in groups.items()}
 
 
-def _one(said: np.ndarray, wanted: np.ndarray, scenes: np.ndarray, seed: int) -> dict[str, Any]:
-    found: dict[str, Any] = {"rows": len(said), "scenes": len(set(scenes.tolist()))}
-    if len(said) < 3:
+def _one(predicted: np.ndarray, wanted: np.ndarray, scenes: np.ndarray, seed: int) -> dict[str, Any]:
+    found: dict[str, Any] = {"rows": len(predicted), "scenes": len(set(scenes.tolist()))}
+    if len(predicted) < 3:
         return found
-    found |= {name: round(value, 4) for name, value in _numbers(said, wanted).items()}
+    found |= {name: round(value, 4) for name, value in _numbers(predicted, wanted).items()}
     if found["scenes"] > 1:
         _, scene = np.unique(scenes.astype(str), return_inverse=True)
         drawn = []
-        for times in draw(found["scenes"], _DRAWS, seed, len(said)):
+        for times in draw(found["scenes"], _DRAWS, seed, len(predicted)):
             for one in times:
-                rows = np.repeat(np.arange(len(said)), one[scene].astype(int))
-                drawn.append(list(_numbers(said[rows], wanted[rows]).values()))
+                rows = np.repeat(np.arange(len(predicted)), one[scene].astype(int))
+                drawn.append(list(_numbers(predicted[rows], wanted[rows]).values()))
         low, high = interval(np.array(drawn))
         for k, name in enumerate(("srocc", "plcc", "mae")):
             found[f"{name}_interval"] = [round(float(low[k]), 4), round(float(high[k]), 4)]
     return found
 
 
-def _numbers(said: np.ndarray, wanted: np.ndarray) -> dict[str, float]:
+def _numbers(predicted: np.ndarray, wanted: np.ndarray) -> dict[str, float]:
     with np.errstate(invalid="ignore", divide="ignore"):
         return {
-            "srocc": float(srocc(said, wanted)),
-            "plcc": float(plcc(said, wanted)),
-            "mae": float(np.abs(said - wanted).mean()),
+            "srocc": float(srocc(predicted, wanted)),
+            "plcc": float(plcc(predicted, wanted)),
+            "mae": float(np.abs(predicted - wanted).mean()),
         }

@@ -12,16 +12,16 @@ from hdrq.distillation.samples import Row
 from hdrq.distillation.sources import Source
 from hdrq.errors import UsageError
 
-HELD, LOOK = 0.2, 0.12  # shares of the scenes: held out, for choosing the best epoch
+HELD_OUT, VALIDATION = 0.2, 0.12  # shares of the scenes: held out, for choosing the best epoch
 
 
 @dataclass(frozen=True)
 class Split:
     """Rows of each part, and the names of the scenes held out."""
 
-    learn: list[Row]
-    look: list[Row]
-    held: list[Row]
+    train: list[Row]
+    validation: list[Row]
+    held_out: list[Row]
     scenes: list[str]
 
 
@@ -36,18 +36,22 @@ def split(rows: Sequence[Row], sources: Sequence[Source], hold_out: Sequence[str
             f"there is no scene '{unknown[0]}' in the set; its scenes are {', '.join(sorted(scenes)[:8])} ..."
         )
     light = {s.scene for s in sources if s.light}
-    held, look = {s for s in scenes if any(fnmatchcase(s, p) for p in hold_out)}, set[str]()
+    held, validation = {s for s in scenes if any(fnmatchcase(s, p) for p in hold_out)}, set[str]()
     for number, kind in enumerate((light & scenes, scenes - light)):
         free = sorted(kind - held)
         order = [free[i] for i in np.random.default_rng([seed, 2, number]).permutation(len(free))]
-        cut = 0 if hold_out else _count(len(order), HELD)
+        cut = 0 if hold_out else _count(len(order), HELD_OUT)
         held |= set(order[:cut])
-        look |= set(order[cut : cut + _count(len(order) - cut, LOOK)])
-    if not scenes - held - look:
+        validation |= set(order[cut : cut + _count(len(order) - cut, VALIDATION)])
+    if not scenes - held - validation:
         raise UsageError("no scene is left to train on; give more --images, or hold out fewer")
     parts = [
         [r for r in rows if keep(r.scene)]
-        for keep in (lambda s: s not in held and s not in look, lambda s: s in look, lambda s: s in held)
+        for keep in (
+            lambda s: s not in held and s not in validation,
+            lambda s: s in validation,
+            lambda s: s in held,
+        )
     ]
     return Split(parts[0], parts[1], parts[2], sorted(held))
 

@@ -98,7 +98,7 @@ def _stamp(path: Path) -> str:
 
 def key(row: Row, scorer: Scorer, sha256: str) -> str:
     """Everything that a score depends on, as a key."""
-    said = [
+    parts = [
         sha256,
         *row.view,
         row.distortion,
@@ -109,7 +109,7 @@ def key(row: Row, scorer: Scorer, sha256: str) -> str:
         scorer.photometry.viewing.ppd,
         hdrq.__version__,
     ]
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
 def score_rows(

@@ -1,4 +1,4 @@
-"""hdrq.evaluate: metrics against subjective scores, of a dataset, a table, or both."""
+"""hdrq.evaluate: agreement of metrics with the subjective scores of a dataset, a table, or both."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _BREAKDOWNS = {"distortion": engine.by_distortion, "level": engine.by_level, "so
 
 @dataclass(frozen=True)
 class Asked:
-    """What is evaluated on what.
+    """The arguments of an evaluation.
 
     dataset   name of a dataset, "" for none;  data  its folder;  subset  of it
-    metrics   to compute, or columns of `scores`; patterns such as "PSNR*" work there
+    metrics   to compute, or columns of `scores`, where patterns such as "PSNR*" are allowed
     scores    table of scores; with a dataset, missing scores are computed and added to it
-    exclude   columns of `scores` that are left out;  columns  {"opinion": "MOS"}: its columns by meaning
-    lower     direction of the subjective scores, where no dataset states it
-    own_ppd   whether images that carry a resolution of their own are seen at it
+    exclude   columns of `scores` to leave out;  columns  {"opinion": "MOS"}: column names by meaning
+    lower     whether lower subjective scores are better, where no dataset states it
+    own_ppd   whether images that state a resolution (ppd) are viewed at it
     """
 
     dataset: str = ""
@@ -59,10 +59,10 @@ class Asked:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The outcome: `rows` in the order of merit, `table` for a data frame, and more on demand.
+    """The result: `rows` ordered by agreement, `table` for a data frame, and further analyses on request.
 
     sheet     subjective scores and metric values of all images
-    protocol  that the rows follow
+    protocol  of the rows
     """
 
     sheet: Sheet
@@ -72,12 +72,12 @@ class Evaluation:
 
     @property
     def table(self) -> list[dict[str, Any]]:
-        """The rows as dictionaries, with intervals: `pandas.DataFrame(found.table)`."""
+        """The rows with intervals as dictionaries: `pandas.DataFrame(found.table)`."""
         return [flat(row, self.sheet, self.protocol) for row in self.rows]
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was left out, turned or assumed."""
+        """Notes on images left out, directions inverted and values assumed."""
         own = (f"{row.metric}, {row.group}: {row.note}" for row in self.rows if row.note)
         return (*self.sheet.notes, *own)
 
@@ -90,11 +90,11 @@ class Evaluation:
 
     @cached_property
     def significance(self) -> list[PairedTest]:
-        """Tests of all pairs of metrics."""
+        """Significance tests of all pairs of metrics."""
         return paired_tests(self.sheet, self.plan)
 
     def by(self, kind: str) -> list[Agreement]:
-        """Rows by "distortion", "level" or "source"; none where there are not several."""
+        """Rows by "distortion", "level" or "source"; empty where the dataset has only one."""
         if kind not in _BREAKDOWNS:
             raise UsageError(f"no breakdown is called '{kind}'; there are {', '.join(_BREAKDOWNS)}")
         return list(_BREAKDOWNS[kind](self.sheet, self.plan))
@@ -130,13 +130,13 @@ def evaluate(
         found.table, found.significance, found.by("distortion")
 
     scores    table of scores with a column of subjective scores; with a dataset, missing scores are computed and added
-    dataset   name of a dataset (`hdrq.names("dataset")`); data: its folder, else $HDRQ_DATA; subset: a part of it
-    metrics   to compute, or columns of `scores`; exclude: columns left out; columns: {"opinion": "MOS"}, by meaning
-    lower     direction of the subjective scores, where no dataset states it
-    protocol  whole, folds, splits, leave-one-out;  train_on: dataset whose fitted curves are used
+    dataset   name of a dataset (`hdrq.names("dataset")`); data: its folder, default $HDRQ_DATA; subset: of the dataset
+    metrics   to compute, or columns of `scores`; exclude: columns to leave out; columns: {"opinion": "MOS"}, by meaning
+    lower     whether lower subjective scores are better, where no dataset states it
+    protocol  whole, folds, splits or leave-one-out;  train_on: dataset on which the curves are fitted
     fit       curve before PLCC and RMSE: logistic5, logistic4, cubic, line;  draws: bootstrap samples, 0 for no intervals
-    own_ppd   whether images that carry a resolution of their own are seen at it
-    notify    called with each line a user should know;  watch: wraps the iterator of scores, for a progress bar
+    own_ppd   whether images that state a resolution (ppd) are viewed at it
+    notify    called with each line for the user;  watch: wraps the iterator of scores, for a progress bar
     spread    divides the scoring among other processes (`hdrq.cluster.connect.connected`)
 
     Raises UsageError where there is nothing to evaluate, MissingPart or FileError where data are missing.
@@ -156,14 +156,14 @@ def evaluate(
 
 
 def _replaced(asked: Asked, dataset: str) -> Asked:
-    """The same of the dataset that curves are fitted on."""
+    """The same arguments for the dataset on which curves are fitted."""
     from dataclasses import replace
 
     return replace(asked, dataset=dataset, subset=None)
 
 
 def flat(row: Agreement, sheet: Sheet, protocol: str, by: str = "") -> dict[str, Any]:
-    """One row of a table: figures, their intervals, and where they are from."""
+    """One row of a table: statistics, their intervals, and how they were obtained."""
     out: dict[str, Any] = {
         "dataset": sheet.name,
         "protocol": protocol,
@@ -180,7 +180,7 @@ def flat(row: Agreement, sheet: Sheet, protocol: str, by: str = "") -> dict[str,
 
 
 def sheet_of(asked: Asked) -> Sheet:
-    """Subjective scores beside metric values, from a dataset, a table, or both."""
+    """Subjective scores and metric values, from a dataset, a table, or both."""
     path, toward = asked.scores, {True: "lower", False: "higher", None: ""}[asked.lower]
     if not asked.dataset:
         if path is None:
@@ -218,7 +218,7 @@ def compare(asked: Asked, plan: Plan = PLAN) -> list[Preference]:
 
 
 def _computable(metrics: Sequence[str]) -> bool:
-    """Whether there are metrics and all are hdrq's, rather than columns of a table."""
+    """Whether metrics are given and all of them are hdrq's, rather than columns of a table."""
     try:
         return bool(metrics) and bool(split_requests(tuple(metrics)))
     except UsageError:
@@ -226,7 +226,7 @@ def _computable(metrics: Sequence[str]) -> bool:
 
 
 def _computed(pairs: list[Pair], asked: Asked) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
-    """({metric: {image: value}}, {metric: direction}) by scoring."""
+    """({metric: {image: value}}, {metric: direction}), by scoring."""
     settings = Settings(device=asked.device, jobs=2)
     values: dict[str, dict[str, float]] = {}
     better = {}

@@ -1,4 +1,4 @@
-"""Datasets of judged images: the card, where the files lie, and which are missing."""
+"""Datasets with subjective scores: their cards, where their files are, and which are missing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Lister = Callable[["Folder", str | None], Iterator[Pair]]
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two images of one scene and how often people took the first.
+    """Two images of one scene and how often observers preferred the first.
 
     preferred  share of observers, 0..1, that preferred `a` to `b`
     """
@@ -32,20 +32,20 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Dataset:
-    """An archive as its authors ship it. Listing pairs reads tables and names, never pixels.
+    """A dataset in the layout of its authors. Listing pairs reads tables and file names, never pixels.
 
-    better       direction of the opinions: "higher" or "lower"; "" where nobody was asked
-    span         ends of the opinion scale
-    spread       what Pair.spread holds: "sd" of single opinions, "se" of their mean, or "" when unknown
-    observers    opinions behind one mean, where the authors state it: se = sd / sqrt(observers)
+    better       direction of the subjective scores: "higher" or "lower"; "" where there are none
+    span         ends of the scale of the subjective scores
+    spread       meaning of Pair.spread: "sd" of single ratings, "se" of their mean, or "" when unknown
+    observers    ratings per mean score, where the authors state it: se = sd / sqrt(observers)
     domain       of the pixels: "srgb" code, absolute "nits", or "linear"
-    display      display the images were judged on, as far as the authors say; what scoring assumes
-    references   0 where there is none
-    distortions  0 where the images are as cameras made them
-    marks        files of which one at least tells that a folder is this archive
-    folders      names the folder usually has
-    layout       what is expected inside, in words a user can compare with a listing
-    comparisons  for pairwise archives: lists who was preferred to whom
+    display      display of the experiment, as far as the authors describe it; scoring assumes it
+    references   number of reference images, 0 for none
+    distortions  number of distortion types, 0 where distortions are authentic
+    marks        files of which at least one identifies a folder as this dataset
+    folders      usual names of the folder
+    layout       expected contents, in words that a user can compare with a listing
+    comparisons  for datasets of pairwise comparisons: lists the preferences
     folds        (scenes, folds=, seed=) -> splits, where the authors state the folds of their experiments
     """
 
@@ -74,17 +74,19 @@ class Dataset:
 
     @property
     def of_user(self) -> bool:
-        """Whether it is a table of the user's own, called after its file."""
+        """Whether it is a table of the user, named after its file."""
         return not self.folders
 
     def pairs(self, root: str | Path, subset: str | None = None) -> Iterator[Pair]:
-        """Every row of work under `root`, in the archive's order; a missing file is a FileError naming it."""
+        """Every image with its data under `root`, in the order of the dataset. FileError names a missing file."""
         return self.lists(Folder(root, self.name), self._known(subset))
 
     def compared(self, root: str | Path, subset: str | None = None) -> Iterator[Comparison]:
         """Pairwise preferences under `root`."""
         if self.comparisons is None:
-            raise UsageError(f"{self.name} has no pairwise preferences; its images carry {self.scale}")
+            raise UsageError(
+                f"{self.name} has no pairwise preferences; its subjective scores are {self.scale}"
+            )
         return self.comparisons(Folder(root, self.name), self._known(subset))
 
     def _known(self, subset: str | None) -> str | None:
@@ -95,7 +97,7 @@ class Dataset:
 
 
 def dataset(**card: Any) -> Callable[[Lister], Dataset]:
-    """Turn a function that lists pairs into a Dataset known by the function's name, with - for _."""
+    """Turn a function that lists pairs into a Dataset with the name of the function, "-" for "_"."""
 
     def wrap(lists: Lister) -> Dataset:
         return Dataset(name=lists.__name__.replace("_", "-"), lists=lists, **card)
@@ -104,9 +106,9 @@ def dataset(**card: Any) -> Callable[[Lister], Dataset]:
 
 
 class Folder:
-    """A folder that is asked for files by name, whatever their letter case, and says which one is not there.
+    """A folder whose files are looked up by name without regard to letter case.
 
-    Each subfolder is listed once: asking for 700,000 files costs one listing, not 700,000 stats.
+    Each subfolder is listed once: 700,000 look-ups cost one listing, not 700,000 calls of stat.
     """
 
     def __init__(self, root: str | Path, owner: str) -> None:
@@ -128,7 +130,7 @@ class Folder:
         return self._listings[folder]
 
     def find(self, *names: str) -> Path | None:
-        """The first of `names` (paths relative to the root) that exists, in its true letter case."""
+        """The first of `names` (paths relative to the root) that exists, in its actual letter case."""
         for name in names:
             at = ""
             for part in Path(name).parts:
@@ -141,7 +143,7 @@ class Folder:
         return None
 
     def need(self, *names: str) -> Path:
-        """As `find`, or a FileError that names the first of them."""
+        """As `find`, but raises FileError naming the first of them where none exists."""
         found = self.find(*names)
         if found is None:
             others = f" (or {', '.join(names[1:])})" if names[1:] else ""
@@ -157,7 +159,7 @@ class Folder:
 
 
 def _roots(data: str | Path | None) -> list[Path]:
-    """Where to look: --data alone when given, else $HDRQ_DATA and the current folder."""
+    """Folders to search: --data alone when given, else $HDRQ_DATA and the current folder."""
     if data is not None:
         return [Path(data)]
     known = os.environ.get("HDRQ_DATA", "")
@@ -165,13 +167,13 @@ def _roots(data: str | Path | None) -> list[Path]:
 
 
 def locate(dataset: Dataset, data: str | Path | None = None) -> Path:
-    """The archive's folder under --data, $HDRQ_DATA or the current folder; MissingPart when there is none.
+    """The dataset's folder under --data, $HDRQ_DATA or the current folder; MissingPart when there is none.
 
-    A folder counts when it holds one of the archive's marks; a folder that only has the right name counts
-    next, so that what is missing from it can be named.
+    Folders that contain one of the dataset's marks come first, then folders with only the right name, so that an
+    error can name the missing files.
     """
     named: Path | None = None
-    if data is None and not dataset.folders:  # a manifest of one's own has to be pointed at
+    if data is None and not dataset.folders:  # a manifest of the user needs a path
         raise MissingPart(f"{dataset.name} needs --data: {describe(dataset)}")
     for root in _roots(data):
         if root.is_file() and root.suffix.lower() in dataset.marks:
@@ -190,15 +192,15 @@ def locate(dataset: Dataset, data: str | Path | None = None) -> Path:
 
 
 def describe(dataset: Dataset) -> str:
-    """One line: what it is, its licence, its home and the layout expected."""
+    """One line: title, licence, home page and the expected layout."""
     return (
         f"{dataset.title}; licence: {dataset.licence}; {dataset.home}; "
-        f"expected: {', '.join(dataset.layout)}; say where with --data or $HDRQ_DATA"
+        f"expected: {', '.join(dataset.layout)}; give its folder with --data or $HDRQ_DATA"
     )
 
 
 def state(dataset: Dataset, data: str | Path | None = None) -> tuple[str, str]:
-    """("complete", folder), ("incomplete", first thing wrong) or ("absent", "")."""
+    """("complete", folder), ("incomplete", the first missing file or error) or ("absent", "")."""
     try:
         root = locate(dataset, data)
     except MissingPart:

@@ -1,4 +1,4 @@
-"""Scores of a dataset's pairs: those at hand are used again, the others computed, kept as they come and written."""
+"""Scores of a dataset's pairs: existing scores are reused, missing ones are computed and stored as they are made."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from hdrq.scoring.work import Item, ScoreJob
 from hdrq.work import Spread
 
 Row = dict[str, Any]
-Notify = Callable[[str], None]  # told of what a user should know
+Notify = Callable[[str], None]  # receives each line for the user
 Watch = Callable[
     [Iterator[Any], int], Iterable[Any]
-]  # shows the progress of so many things, and passes them on
+]  # wraps an iterator of a known number of items, for a progress bar
 
 
 def silent(note: str) -> None:
-    """Tell nobody."""
+    """Ignore the line."""
 
 
 def unwatched(things: Iterator[Any], total: int) -> Iterable[Any]:
-    """Show no progress."""
+    """Pass the items on without a progress bar."""
     return things
 
 
@@ -49,8 +49,8 @@ def scored(
 ) -> list[Row]:
     """A row for every pair and metric.
 
-    path     table of `hdrq score` or of an earlier run; read if it is there, complete afterwards
-    own_ppd  whether pairs that carry a resolution of their own (UPIQ's do) are seen at it
+    path     table of `hdrq score` or of an earlier run; read if it exists, complete afterwards
+    own_ppd  whether pairs that state a resolution (as those of UPIQ do) are viewed at it
     spread   divides the pairs among other processes
     """
     texts = [
@@ -118,7 +118,7 @@ def _seen_at(photometry: Photometry, ppd: str) -> Photometry:
 def _kept(
     path: Path | None, journal: Sequence[Row], pairs: Sequence[Pair], marks: dict[str, str], notify: Notify
 ) -> dict[tuple[str, str], Row]:
-    """Rows at hand by (test image, metric): of the table, then of an interrupted run; other settings are left."""
+    """Existing rows by (test image, metric), from the table and from an interrupted run with the same settings."""
     rows: list[Row] = []
     if path and path.exists():
         rows = [dict(row) for row in read_csv(path)]
@@ -138,7 +138,5 @@ def _kept(
             continue
         kept[(dist, row["metric"])] = row | {"dist": dist, "value": float(row["value"])}
     if other:
-        notify(
-            f"{other} rows of {path} were scored with other settings or another version, and are scored anew"
-        )
+        notify(f"{other} rows of {path} have other settings or another version and are computed again")
     return kept

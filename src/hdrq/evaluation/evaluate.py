@@ -1,4 +1,4 @@
-"""Evaluation: a sheet of judged images and metric values in, agreements out."""
+"""Evaluation: from subjective scores and metric values to statistics of agreement."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Plan:
-    """How to evaluate.
+    """Settings of an evaluation.
 
-    form      of the curve before plcc and rmse: logistic5, logistic4, cubic or line
-    draws     of scenes, for intervals; breakdowns of very many images take a fifth of them
-    splits    how many, in the protocol of repeated random splits
+    form      of the curve before PLCC and RMSE: logistic5, logistic4, cubic or line
+    draws     number of bootstrap samples of scenes; breakdowns of very many images use a fifth of them
+    splits    number of repetitions in the protocol of random splits
     """
 
     form: str = "logistic5"
@@ -38,12 +38,12 @@ PLAN = Plan()
 
 
 def evaluate(sheet: Sheet, protocol: str = "whole", plan: Plan = PLAN) -> Iterator[Agreement]:
-    """Every metric by one protocol, best first within a group where there is one group.
+    """Every metric by one protocol; with a single group, ordered by agreement.
 
     whole          one group, "all"
-    folds          scenes cut in folds (60-20-20 for five); each fold tests with a curve of the others
-    splits         repeated random 80-20 splits by scene; the median, and where 95 % of the splits lie
-    leave-one-out  each distortion tests with a curve of all the others
+    folds          cross-validation over scenes (60-20-20 for five); the curve is fitted outside the test fold
+    splits         repeated random 80-20 splits by scene; the median, and the range of the central 95 % of the splits
+    leave-one-out  each distortion is tested with a curve fitted to all other distortions
     """
     if protocol == "whole":
         yield from sorted(_group(sheet, "all", plan), key=lambda a: -sortable(a.srocc))
@@ -61,7 +61,7 @@ def evaluate(sheet: Sheet, protocol: str = "whole", plan: Plan = PLAN) -> Iterat
 
 
 def by_distortion(sheet: Sheet, plan: Plan) -> Iterator[Agreement]:
-    """Every metric on each distortion, where there are several and each has images enough."""
+    """Every metric on each distortion, where there are several with enough images."""
     yield from _breakdown(sheet, [p.distortion for p in sheet.pairs], plan)
 
 
@@ -76,7 +76,7 @@ def by_subset(sheet: Sheet, plan: Plan) -> Iterator[Agreement]:
 
 
 def across(train: Sheet, test: Sheet, plan: Plan = PLAN) -> Iterator[Agreement]:
-    """Cross-dataset: curves fitted on one dataset, figures on another whose opinions are on the same scale."""
+    """Cross-dataset: curves fitted on one dataset, statistics on another with scores on the same scale."""
     for i, metric in enumerate(test.metrics):
         if metric not in train.metrics:
             raise UsageError(f"{metric} has no scores on {train.name}; score it there first")
@@ -88,7 +88,7 @@ def _group(
     sheet: Sheet, group: str, plan: Plan, only: Sequence[int] | None = None, curves: list[Curve] | None = None,
     draws: int | None = None,
 ) -> list[Agreement]:  # fmt: skip
-    """All metrics (or `only` some) on one group, with intervals."""
+    """All metrics (or the indices `only`) on one group, with intervals."""
     picked = list(range(len(sheet.metrics))) if only is None else list(only)
     y, scenes = sheet.opinions, sheet.scenes
     found = [
@@ -123,7 +123,7 @@ def _breakdown(sheet: Sheet, labels: Sequence[str], plan: Plan, least: int = 8) 
 
 
 def _tested(sheet: Sheet, test: Mask, train: Mask, group: str, plan: Plan, draws: int) -> list[Agreement]:
-    """Figures on `test` with curves of `train`."""
+    """Statistics on `test` with curves fitted on `train`."""
     if test.sum() < 4 or train.sum() < 4:
         raise UsageError(
             f"{group}: {int(test.sum())} images to test and {int(train.sum())} to fit are too few"
@@ -134,7 +134,7 @@ def _tested(sheet: Sheet, test: Mask, train: Mask, group: str, plan: Plan, draws
 
 
 def splits_of(sheet: Sheet, plan: Plan) -> list[Split]:
-    """The folds of a dataset: those of its authors where it has some."""
+    """The folds of a dataset; those of its authors where they are published."""
     return (sheet.folds or kfold)(sheet.scenes, folds=plan.folds, seed=plan.seed)
 
 
@@ -165,7 +165,7 @@ def _leave_one_out(sheet: Sheet, plan: Plan) -> Iterator[Agreement]:
 
 
 def _summary(parts: Sequence[Agreement], group: str, middle: Callable[..., float]) -> Iterator[Agreement]:
-    """One row a metric over folds or splits: the middle, and between which ends 95 % of them lie."""
+    """One row per metric over folds or splits: the mean or median, and the central 95 % of the values."""
     for metric in dict.fromkeys(a.metric for a in parts):
         own = [a for a in parts if a.metric == metric]
         columns = {name: np.array([getattr(a, name) for a in own]) for name in FIGURES}
@@ -185,7 +185,7 @@ def _summary(parts: Sequence[Agreement], group: str, middle: Callable[..., float
 def averages(datasets: Mapping[str, Sequence[Agreement]]) -> Iterator[Agreement]:
     """Means of each metric over several datasets: "average", and "weighted average" by number of images.
 
-    Only metrics that every dataset has. RMSE depends on the scale of each dataset's scores, so its mean is NaN.
+    Only metrics that every dataset has are included. RMSE depends on the scale of the subjective scores, so its mean is NaN.
     """
     tables = [{a.metric: a for a in rows} for rows in datasets.values()]
     shared = [m for m in tables[0] if all(m in t for t in tables)] if tables else []
@@ -202,5 +202,5 @@ def averages(datasets: Mapping[str, Sequence[Agreement]]) -> Iterator[Agreement]
 
 
 def sortable(value: float) -> float:
-    """NaN below every correlation."""
+    """Sort key: NaN below every correlation."""
     return value if np.isfinite(value) else -2.0

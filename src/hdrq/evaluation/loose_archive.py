@@ -1,4 +1,4 @@
-"""Archives without a fixed form: images somewhere below a folder and one table of opinions beside them."""
+"""Datasets without a fixed layout: images anywhere below a folder and one table of subjective scores."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hdrq.evaluation.tables import cells, meant, number, read_csv, read_mat, rea
 from hdrq.records import Pair
 
 IMAGES = (".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".hdr", ".pfm", ".webp", ".avif")
-Opinion = tuple[str, str, float, float | None]  # image, reference or "", opinion, spread or None
+Opinion = tuple[str, str, float, float | None]  # image, reference or "", subjective score, spread or None
 
 
 def loose(
@@ -24,10 +24,10 @@ def loose(
     scene: Callable[[str], str] = lambda stem: stem,
     distortion: Callable[[str], str] = lambda stem: "",
 ) -> Iterator[Pair]:
-    """Pairs of the first of `tables` that is there, its images looked up by name below the folder.
+    """Pairs of the first of `tables` that exists, with images found by name below the folder.
 
-    reference   name of the reference, without suffix, from a test image's stem, where no column says it
-    scene       what a stem shows; distortion: what was done to it
+    reference   the name of the reference, without suffix, from the stem of a test image, where no column gives it
+    scene       the scene from a stem;  distortion  the distortion from a stem
     """
     path = folder.need(*tables)
     below = _index(folder.root)
@@ -35,7 +35,9 @@ def loose(
     def at(name: str) -> Path:
         found = below.get(name.casefold()) or below.get(Path(name).name.casefold())
         if found is None:
-            raise FileError(f"{folder.owner}: {name} is missing below {folder.root}; {path.name} lists it")
+            raise FileError(
+                f"{folder.owner}: {name} is missing below {folder.root}, but {path.name} lists it"
+            )
         return found
 
     for name, ref_name, opinion, spread in opinions(path):
@@ -53,7 +55,7 @@ def loose(
 
 
 def _index(root: Path) -> dict[str, Path]:
-    """Images below `root` by relative path, name and stem, casefolded; the first of equal names counts."""
+    """Images below `root` by relative path, name and stem, casefolded; the first of equal names is used."""
     found: dict[str, Path] = {}
     for path in sorted(p for p in root.rglob("*") if p.suffix.lower() in IMAGES):
         for key in (path.relative_to(root).as_posix(), path.name, path.stem):
@@ -62,7 +64,7 @@ def _index(root: Path) -> dict[str, Path]:
 
 
 def opinions(path: Path) -> Iterator[Opinion]:
-    """A table of opinions: .csv, .xlsx, .mat, or .txt (name opinion [deviation], or the reverse)"""
+    """Rows of a table of subjective scores: .csv, .xlsx, .mat, or .txt (name score [deviation], or score name)."""
     if path.suffix.lower() == ".mat":
         yield from _mat(path)
     elif path.suffix.lower() == ".txt" and not _has_header(path):
@@ -80,7 +82,7 @@ def _columns(path: Path, rows: list[dict[str, str]]) -> Iterator[Opinion]:
     names = meant(list(rows[0]) if rows else [], rows)
     for meaning in ("dist", "opinion"):
         if meaning not in names:
-            raise FileError(f"{path}: no column is known to hold the {meaning}; name it {meaning}")
+            raise FileError(f"{path}: no known column for '{meaning}'; rename the column to {meaning}")
     for i, row in enumerate(rows, 2):
         value = number(row[names["opinion"]], f"{path}: line {i}, {names['opinion']}")
         yield (
@@ -92,7 +94,7 @@ def _columns(path: Path, rows: list[dict[str, str]]) -> Iterator[Opinion]:
 
 
 def spread_of(path: Path, line: int, row: dict[str, str], names: dict[str, str]) -> float | None:
-    """A deviation from a column of deviations, of variances (`var`), or of a 95 % interval's two ends."""
+    """A deviation from a column of deviations, of variances (`var`), or of the two ends of a 95 % interval."""
     if "spread" in names and row[names["spread"]].strip():
         value = number(row[names["spread"]], f"{path}: line {line}, {names['spread']}")
         return math.sqrt(max(value, 0.0)) if names["spread"].casefold() == "var" else value
@@ -103,7 +105,7 @@ def spread_of(path: Path, line: int, row: dict[str, str], names: dict[str, str])
 
 
 def _mat(path: Path) -> Iterator[Opinion]:
-    """The one cell array of image names and the one vector of opinions (named *mos*) of the same length."""
+    """The only cell array of image names and the only vector of subjective scores (*mos*) of the same length."""
     import numpy as np
 
     content = _variables(path)
@@ -121,7 +123,7 @@ def _mat(path: Path) -> Iterator[Opinion]:
     ]
     if len(told) != 1:
         raise FileError(
-            f"{path}: cannot tell which of {', '.join(held) or 'no'} vectors holds the opinions; name it mos"
+            f"{path}: the vector of subjective scores is ambiguous among {', '.join(held) or 'none'}; name it mos"
         )
     deviations = next((v for n, v in held.items() if "std" in n.lower()), None)
     for i, name in enumerate(names):
@@ -140,7 +142,7 @@ def _variables(path: Path) -> dict[str, Any]:
 
 
 def _has_header(path: Path) -> bool:
-    """Whether a text table begins with words rather than with a row."""
+    """Whether a text table begins with a header."""
     _, words = next(read_words(path, 1), (0, ["0"]))
     return len(words) > 1 and not any(_numeric(word) for word in words)
 

@@ -1,4 +1,4 @@
-"""Pairwise data: how often a metric prefers what people prefer."""
+"""Pairwise comparisons: how often a metric agrees with the preferences of observers."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from hdrq.evaluation.statistics.resolving_power import pairwise_accuracy
 
 @dataclass(frozen=True)
 class Preference:
-    """One metric on pairs of images.
+    """Agreement of one metric with pairwise preferences.
 
-    accuracy  share of pairs with a majority on which the metric sides with it, with its 95 % ends by scenes
-    share     mean share of people it sides with; `ceiling` is what siding with every majority would give
+    accuracy  share of pairs with a majority for which the metric agrees with it, with a 95 % interval over scenes
+    share     mean share of observers that the metric agrees with; `ceiling` is the share when agreeing with every majority
     """
 
     metric: str
@@ -39,12 +39,12 @@ def preferences(
     draws: int = 1000,
     seed: int = 0,
 ) -> Iterator[Preference]:
-    """Every metric on all comparisons whose two images it scored; scores are {metric: {image: value}}."""
+    """Every metric on the comparisons of two images that it scored; scores are {metric: {image: value}}."""
     for metric, values in scores.items():
         turn = 1.0 if better.get(metric) == "higher" else -1.0
         known = [c for c in comparisons if str(c.a) in values and str(c.b) in values]
         if not known:
-            raise UsageError(f"{metric} has scored no two images that people compared")
+            raise UsageError(f"{metric} has no scores for both images of any comparison")
         preferred = np.array([c.preferred for c in known])
         a, b = (np.array([turn * values[str(getattr(c, side))] for c in known]) for side in ("a", "b"))
         accuracy, share = pairwise_accuracy(preferred, a, b)

@@ -1,4 +1,4 @@
-"""Which scenes train, validate and test. Scenes are split, never images: every image of a scene goes with it."""
+"""Splits into training, validation and test scenes. All images of a scene are in the same part."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hdrq.errors import UsageError
 
 @dataclass(frozen=True)
 class Split:
-    """Three sets of scenes that share none."""
+    """Three disjoint sets of scenes."""
 
     name: str
     train: frozenset[str]
@@ -21,17 +21,17 @@ class Split:
 
 
 def kfold(*groups: Sequence[str], folds: int = 5, seed: int = 0) -> list[Split]:
-    """Fold k tests, fold k + 1 validates, the rest trains: 60-20-20 for five.
+    """Cross-validation: fold k tests, fold k + 1 validates, the others train (60-20-20 for five folds).
 
-    groups  of scenes that are cut one after the other, so that every fold has its share of each; sorted first
-    Source  numpy's RandomState.permutation as in Chubarau et al. 2024, whose folds of UPIQ these are
+    groups  of scenes that are divided separately, so that every fold has its share of each; sorted first
+    Source  numpy's RandomState.permutation as in Chubarau et al. 2024, whose folds of UPIQ it reproduces
     """
     cut: list[list[str]] = [[] for _ in range(folds)]
-    rng = np.random.RandomState(seed)  # the legacy generator, as the papers' folds are
+    rng = np.random.RandomState(seed)  # the legacy generator, as used for the published folds
     for group in groups:
         names = sorted(set(group))
         if len(names) < folds:
-            raise UsageError(f"{len(names)} scenes cannot be cut into {folds} folds; ask for fewer folds")
+            raise UsageError(f"{len(names)} scenes cannot be divided into {folds} folds; ask for fewer folds")
         for k, part in enumerate(np.array_split(rng.permutation(len(names)), folds)):
             cut[k] += [names[i] for i in part]
     return [_split(f"fold {k + 1}", cut, k) for k in range(folds)]
@@ -44,11 +44,11 @@ def _split(name: str, cut: list[list[str]], k: int) -> Split:
 
 
 def random_splits(scenes: Sequence[str], times: int, seed: int = 0, share: float = 0.2) -> Iterator[Split]:
-    """`times` draws of a share of scenes for testing; the rest trains."""
+    """`times` random splits: a share of the scenes tests, the others train."""
     names = sorted(set(scenes))
     count = max(1, round(share * len(names)))
     if count >= len(names):
-        raise UsageError(f"{len(names)} scenes cannot be split; there must be two at least")
+        raise UsageError(f"{len(names)} scenes cannot be split; at least two are needed")
     rng = np.random.default_rng(seed)
     for i in range(times):
         order = rng.permutation(len(names))

@@ -1,7 +1,7 @@
-"""Subjective scores beside metric values: the table that is evaluated.
+"""Subjective scores and metric values of the same images: the table that is evaluated.
 
-It comes from a dataset's pairs and score rows, or from a table that has both: long
-(columns metric, value: what `hdrq score` writes) or wide (a column a metric: what others publish).
+It comes from a dataset's pairs and score rows, or from one table with both: long
+(columns metric, value, as written by `hdrq score`) or wide (one column per metric).
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class Sheet:
     """Subjective scores of n images, and the values of M metrics on them.
 
     values    (M, n) in the metrics' units
-    better    direction of each metric, "higher" or "lower"; `sign` says how it runs against the opinions
-    errors    (n,) two of them make an outlier: standard error of the opinion, or its deviation; None if unknown
+    better    direction of each metric, "higher" or "lower"; `sign` is its direction relative to the subjective scores
+    errors    (n,) uncertainty of each score, for the outlier ratio: standard error or standard deviation; None if unknown
     errors_are  "standard error" or "standard deviation"
-    folds     (scenes, folds=, seed=) -> splits, of datasets whose authors state their folds
+    folds     (scenes, folds=, seed=) -> splits, for datasets whose authors state their folds
     """
 
     name: str
@@ -55,11 +55,11 @@ class Sheet:
 
     @property
     def signs(self) -> tuple[int, ...]:
-        """+1 for a metric that rises with the opinions."""
+        """+1 for a metric that increases with the subjective scores."""
         return tuple(1 if b == self.opinions_better else -1 for b in self.better)
 
     def rows(self, keep: NDArray[np.bool_]) -> Sheet:
-        """The sheet of some of the images."""
+        """The sheet of a subset of the images."""
         return replace(
             self,
             pairs=tuple(p for p, k in zip(self.pairs, keep, strict=True) if k),
@@ -77,11 +77,11 @@ def sheet(
     dataset: Dataset | None = None,
     opinions_better: str = "",
 ) -> Sheet:
-    """Pairs that have an opinion beside the scores of each metric, by the pair's test image.
+    """The sheet of pairs with a subjective score and a score of each metric, matched by the pair's test image.
 
-    scores  {metric: {str(pair.dist): value}}; an image that any metric lacks is left out, and a note says so
-    better  {metric: direction}; else hdrq's own metric of that name tells; else it is turned to agree with the
-            opinions, and a note says so
+    scores  {metric: {str(pair.dist): value}}; an image without a score of some metric is left out, with a note
+    better  {metric: direction}; where missing, that of hdrq's metric of the same name; otherwise the sign of its
+            correlation with the subjective scores, with a note
     """
     judged = [p for p in pairs if p.opinion is not None]
     if not judged:
@@ -100,11 +100,11 @@ def sheet(
     if infinite.any():
         of = ", ".join(m for m, row in zip(metrics, values, strict=True) if np.isinf(row).any())
         notes.append(
-            f"{int(infinite.sum())} of {whole.size} images have an infinite score of {of}, as identical images "
-            "have, and are left out of every metric"
+            f"{int(infinite.sum())} of {whole.size} images have an infinite score of {of}, as for identical images, "
+            "and are excluded for every metric"
         )
     if lacking := int((~whole & ~infinite).sum()):
-        notes.append(f"{lacking} of {whole.size} images lack a score of some metric and are left out")
+        notes.append(f"{lacking} of {whole.size} images lack a score of some metric and are excluded")
     judged, values = [p for p, k in zip(judged, whole, strict=True) if k], values[:, whole]
     if len(judged) < 4:
         raise UsageError(
@@ -123,9 +123,11 @@ def sheet(
             guessed.append(metric)
         known.append(direction)
     if guessed:
-        notes.append(f"direction of {', '.join(guessed)} is not stated; it is taken from the data")
+        notes.append(
+            f"direction of {', '.join(guessed)} is unknown; it is taken from the data (sign of the correlation)"
+        )
     if (scenes := len({p.scene for p in judged})) < 10:
-        notes.append(f"only {scenes} scenes: intervals are rough")
+        notes.append(f"only {scenes} scenes: the intervals are unreliable")
     errors, kind = _errors(judged, dataset)
     folds = dataset.folds if dataset else None
     return Sheet(
@@ -144,7 +146,7 @@ def stated_direction(name: str) -> str:
 
 
 def _errors(pairs: Sequence[Pair], dataset: Dataset | None) -> tuple[NDArray[np.float64] | None, str]:
-    """Standard errors of the opinions where observers are known or the spread is one, else deviations."""
+    """Standard errors of the scores where known or computable from the number of observers, else standard deviations."""
     if any(p.spread is None for p in pairs):
         return None, ""
     spread = np.array([p.spread for p in pairs], dtype=np.float64)
@@ -157,7 +159,7 @@ def _errors(pairs: Sequence[Pair], dataset: Dataset | None) -> tuple[NDArray[np.
 
 
 def join(pairs: Iterable[Pair], names: Iterable[str]) -> dict[str, str]:
-    """{name in a table: str(pair.dist)}: equal texts, else the longest common end of the path that is unique."""
+    """{name in a table: str(pair.dist)}: equal names, else the longest unique common end of the path."""
     ends: dict[str, set[str]] = {}
     for pair in pairs:
         parts = Path(str(pair.dist)).as_posix().split("/")

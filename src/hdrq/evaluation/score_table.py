@@ -1,4 +1,4 @@
-"""Tables of metric values, with or without subjective scores beside them: long (columns metric, value) or wide."""
+"""Tables of metric values, with or without subjective scores: long (columns metric, value) or wide."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ Row = Mapping[str, str]
 
 @dataclass(frozen=True)
 class ScoreTable:
-    """A table of metric values: {metric: {test image as the table names it: value}}, and directions.
+    """A table of metric values: {metric: {test image as named in the table: value}}, and directions.
 
-    Its other columns stay in the file and are read again where they are needed.
+    Its other columns stay in the file and are read again when needed.
     """
 
     path: Path
     values: Mapping[str, Mapping[str, float]]
     better: Mapping[str, str]
-    columns: Mapping[str, str]  # what which column holds
+    columns: Mapping[str, str]  # column names by meaning
     long: bool
 
     def pairs(self) -> list[Pair]:
-        """Judged images, where the table has opinions itself."""
+        """Images with subjective scores, where the table has them."""
         if "opinion" not in self.columns:
             raise UsageError(
                 f"{self.path} has no known column of subjective scores; name it with --column opinion=NAME, "
@@ -81,9 +81,9 @@ def read_scores(
 ) -> ScoreTable:
     """A table of scores.
 
-    wanted    metric names or patterns (PSNR*); none: all that are there
+    wanted    metric names or patterns (PSNR*); empty for all
     excluded  patterns of metrics to leave out
-    columns   what which column holds, where its name does not tell: {"opinion": "distortion"}
+    columns   {"opinion": "distortion"}: column names by meaning, where the names are not known ones
     """
     first = list(islice(iter_table(path), 50))
     if not first:
@@ -134,12 +134,12 @@ def _add(held: dict[str, float], image: str, value: float, path: Path, line: int
 
 
 def _same(before: float | None, value: float, path: Path, line: int, image: str, column: str) -> None:
-    """Refuse a second row of one image that says something else."""
+    """Refuse a second row of one image with a different value."""
     if before is None or before == value or (np.isnan(before) and np.isnan(value)):
         return
     raise FileError(
-        f"{path}: line {line} gives {image} another {column} ({value:g}) than a row before ({before:g}); remove one, "
-        "or name the column that tells the images apart with --column dist=NAME"
+        f"{path}: line {line} gives {image} another {column} ({value:g}) than an earlier row ({before:g}); remove one, "
+        "or name the column that identifies the test images with --column dist=NAME"
     )
 
 

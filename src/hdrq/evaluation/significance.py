@@ -1,4 +1,4 @@
-"""Metrics against each other on the same images, and how well each tells images apart."""
+"""Significance of differences between metrics on the same images, and their resolving power."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from hdrq.evaluation.statistics.curves import fit
 
 @dataclass(frozen=True)
 class PairedTest:
-    """Two metrics on the same images.
+    """Comparison of two metrics on the same images.
 
-    gap           srocc of a less srocc of b, with its 95 % interval from draws of scenes
-    p_scenes      two-sided p from the same draws; p_holm corrects it for the number of paired_tests
-    p_steiger     on srocc; p_williams on plcc: both take images for independent
-    p_different, p_better, p_correct   of Krasula's resolving power; None without deviations of the opinions
+    gap           SROCC of a minus SROCC of b, with its 95 % interval from bootstrap samples of scenes
+    p_scenes      two-sided p from the same samples; p_holm is corrected for the number of comparisons
+    p_steiger     for SROCC; p_williams for PLCC: both assume independent images
+    p_different, p_better, p_correct   of Krasula's resolving power; None without standard errors of the scores
     """
 
     a: str
@@ -45,7 +45,7 @@ class PairedTest:
 
 @dataclass(frozen=True)
 class ResolvingPower:
-    """Krasula's figures of one metric, with 95 % ends from draws of scenes."""
+    """Krasula's statistics of one metric, with 95 % intervals from bootstrap samples of scenes."""
 
     metric: str
     different: float
@@ -57,7 +57,7 @@ class ResolvingPower:
 
 
 def paired_tests(sheet: Sheet, plan: Plan = PLAN) -> list[PairedTest]:
-    """Every two metrics against each other, on the whole set."""
+    """All pairs of metrics, on the whole set."""
     if len(sheet.metrics) < 2:
         return []
     curves = [fit(plan.form, row, sheet.opinions) for row in sheet.values]
@@ -95,7 +95,7 @@ def paired_tests(sheet: Sheet, plan: Plan = PLAN) -> list[PairedTest]:
 
 
 def resolving(sheet: Sheet, plan: Plan = PLAN) -> list[ResolvingPower]:
-    """Krasula's analysis of every metric; empty without standard errors of the opinions."""
+    """Krasula's analysis of every metric; empty without standard errors of the subjective scores."""
     asked, powers = _asked(sheet, plan)
     if asked is None:
         return []
@@ -113,7 +113,10 @@ def resolving(sheet: Sheet, plan: Plan = PLAN) -> list[ResolvingPower]:
     return sorted(out, key=lambda r: -sortable(r.better))
 
 
-_DRAWN, _DRAWN_PAIRS = 200, 20_000  # draws and pairs for the intervals of resolving power
+_DRAWN, _DRAWN_PAIRS = (
+    200,
+    20_000,
+)  # bootstrap samples, and pairs of images, for the intervals of resolving power
 
 
 def _asked(

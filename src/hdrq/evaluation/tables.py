@@ -1,4 +1,4 @@
-"""Score tables as rows: CSV, text, MAT and Excel files, with the line named when one is wrong."""
+"""Reading tables as rows: CSV, text, MAT and Excel files; errors name the line."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _PACKAGE = "{http://schemas.openxmlformats.org/package/2006/relationships}"
 
 
 def read_xlsx(path: Path, sheet: str | None = None, columns: tuple[str, ...] = ()) -> list[dict[str, str]]:
-    """Rows below the first row that holds all of `columns` (letter case aside), as texts by column name.
+    """Rows below the first row that holds all of `columns` (case-insensitive), as texts by column name.
 
-    sheet  its name; the first one when None
+    sheet  its name; None for the first one
     """
     grid = _grid(path, sheet)
     wanted = {name.casefold() for name in columns}
@@ -34,7 +34,7 @@ def read_xlsx(path: Path, sheet: str | None = None, columns: tuple[str, ...] = (
             header = {column: row[column].strip() for column in names.values()}
             rows = ({name: below.get(c, "") for c, name in header.items()} for below in grid[i + 1 :])
             return [r for r in rows if any(r.values())]
-    raise FileError(f"{path}: no row names the columns {', '.join(columns)}")
+    raise FileError(f"{path}: no row has the column names {', '.join(columns)}")
 
 
 def _grid(path: Path, sheet: str | None) -> list[dict[int, str]]:
@@ -69,7 +69,7 @@ def _sheet_part(book: zipfile.ZipFile, path: Path, sheet: str | None) -> str:
 
 
 def _shared(book: zipfile.ZipFile) -> list[str]:
-    """The workbook's shared texts."""
+    """The workbook's shared strings."""
     if "xl/sharedStrings.xml" not in book.namelist():
         return []
     root = ET.fromstring(book.read("xl/sharedStrings.xml"))
@@ -86,7 +86,7 @@ def _value(cell: ET.Element, texts: list[str]) -> str:
 
 
 def _column(reference: str | None, place: int) -> int:
-    """0 for A1, 26 for AA1; its place in the row where the cell has no reference."""
+    """Column index: 0 for A1, 26 for AA1; the position in the row where the cell has no reference."""
     letters = re.match(r"[A-Z]+", reference or "")
     if letters is None:
         return place
@@ -98,7 +98,7 @@ def _column(reference: str | None, place: int) -> int:
 
 Row = Mapping[str, str]
 
-# Spellings of the columns that tables of judged images have, by what they mean here.
+# Known names of columns, by meaning.
 SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "dist": ("dist", "dist_img", "test", "test_file", "img_distorted", "distorted", "dist_path",
              "dis_img_path", "test_path", "image", "image_name", "img", "name", "filename", "file", "path"),
@@ -122,8 +122,8 @@ def read_csv(path: Path, columns: Sequence[str] = ()) -> list[dict[str, str]]:
 def iter_table(path: Path, columns: Sequence[str] = ()) -> Iterator[dict[str, str]]:
     """Rows of a CSV (or tab- or semicolon-separated) or Parquet file with a header that must hold `columns`, one by one.
 
-    `key: value` lines before the header are skipped; some calibration tables begin with them. UTF-8 and UTF-16 are
-    read, and decimal commas where the fields are separated by semicolons or tabs.
+    `key: value` lines before the header are skipped, as in some calibration tables. UTF-8 and UTF-16 are
+    read, and decimal commas where fields are separated by semicolons or tabs.
     """
     if path.suffix.lower() == ".parquet":
         _hold(path, parquet_columns(path), columns)
@@ -140,7 +140,9 @@ def iter_table(path: Path, columns: Sequence[str] = ()) -> Iterator[dict[str, st
         _hold(path, header, columns)
         for row in reader:
             if row.get(header[-1]) is None or None in row:
-                raise FileError(f"{path}: line {reader.line_num} has not the header's {len(header)} fields")
+                raise FileError(
+                    f"{path}: line {reader.line_num} does not have the {len(header)} fields of the header"
+                )
             yield {k: _point(v) for k, v in row.items()} if delimiter != "," else row
 
 
@@ -163,23 +165,23 @@ _COMMA = re.compile(r"\s*[+-]?\d+,\d+(?:[eE][+-]?\d+)?\s*")
 
 
 def _point(text: str) -> str:
-    """A number with a decimal comma (12,5), as many languages write it, with a point; other text as it is."""
+    """A number with a decimal comma (12,5) written with a point; other text unchanged."""
     return text.replace(",", ".") if _COMMA.fullmatch(text) else text
 
 
 def read_words(path: Path, count: int) -> Iterator[tuple[int, list[str]]]:
-    """(line number, words) of a text table of `count` words or more a line; empty lines are skipped."""
+    """(line number, words) of a text table with at least `count` words per line; empty lines are skipped."""
     for number, line in enumerate(_text(path).splitlines(), 1):
         words = line.replace(",", " ").split()
         if not words:
             continue
         if len(words) < count:
-            raise FileError(f"{path}: line {number} '{line.strip()[:60]}' has not {count} fields")
+            raise FileError(f"{path}: line {number} '{line.strip()[:60]}' has fewer than {count} fields")
         yield number, words
 
 
 def read_mat(path: Path, *names: str) -> list[Any]:
-    """Variables of a MATLAB file (version 5 to 7.2), as numpy arrays."""
+    """Variables of a MATLAB file (version 5 to 7.2) as numpy arrays."""
     from scipy.io import loadmat
 
     try:
@@ -196,7 +198,7 @@ def read_mat(path: Path, *names: str) -> list[Any]:
 
 
 def cells(array: Any) -> list[str]:
-    """Texts of a MATLAB cell array, whichever way it is nested."""
+    """Texts of a MATLAB cell array of any nesting."""
     import numpy as np
 
     out = []
@@ -208,21 +210,21 @@ def cells(array: Any) -> list[str]:
 
 
 def number(text: str | float | None, where: str) -> float:
-    """A finite number, or a FileError that says where it should have been."""
+    """A finite number; FileError names the place otherwise."""
     try:
         value = float(text)  # type: ignore[arg-type]
     except (TypeError, ValueError):
-        raise FileError(f"{where}: '{text}' is no number") from None
+        raise FileError(f"{where}: '{text}' is not a number") from None
     if value != value or value in (float("inf"), float("-inf")):
-        raise FileError(f"{where}: {value} is no opinion")
+        raise FileError(f"{where}: {value} is not a subjective score")
     return value
 
 
 def meant(header: Sequence[str], rows: Sequence[Row] = ()) -> dict[str, str]:
-    """Which column holds what: {"dist": "img_distorted", "opinion": "dmos", ...}, by usual spellings.
+    """Column names by meaning, for known names: {"dist": "img_distorted", "opinion": "dmos", ...}.
 
-    A column named `distortion` that holds numbers is JPEG AIC's name for the opinion (in just-noticeable
-    differences), not a kind of distortion.
+    A column named `distortion` that holds numbers is JPEG AIC's name for the subjective score (in just-noticeable
+    differences), not a type of distortion.
     """
     by_fold = {name.casefold().strip(): name for name in header}
     found: dict[str, str] = {}

@@ -19,9 +19,9 @@ KINDS = ("white-noise", "chroma-noise", "correlated-noise", "masked-noise", "hig
 
 
 def tampere(folder: Folder, kinds: int) -> Iterator[Pair]:
-    """Pairs of mos_with_names.txt ("5.51429 I01_01_1.bmp"), with mos_std.txt beside it where it is there.
+    """Pairs of mos_with_names.txt ("5.51429 I01_01_1.bmp"), with the deviations of mos_std.txt where it exists.
 
-    Letter case differs between copies of the archives (I01.BMP, i01_01_1.bmp), and is ignored.
+    Letter case differs between copies of the datasets (I01.BMP, i01_01_1.bmp) and is ignored.
     """
     path = folder.need("mos_with_names.txt")
     beside = folder.find("mos_std.txt")
@@ -30,11 +30,13 @@ def tampere(folder: Folder, kinds: int) -> Iterator[Pair]:
         [number(words[0], f"{beside}: line {i}") for i, words in read_words(beside, 1)] if beside else []
     )
     if beside and len(spreads) != len(rows):
-        raise FileError(f"{beside}: {len(spreads)} deviations for the {len(rows)} opinions of {path.name}")
+        raise FileError(
+            f"{beside}: {len(spreads)} deviations for the {len(rows)} subjective scores of {path.name}"
+        )
     for place, (i, words) in enumerate(rows):
         parts = re.fullmatch(r"(i\d+)_(\d+)_(\d)\.bmp", words[1], re.IGNORECASE)
         if parts is None or not 1 <= int(parts[2]) <= kinds:
-            raise FileError(f"{path}: line {i}: '{words[1]}' is not named as I01_01_1.bmp")
+            raise FileError(f"{path}: line {i}: '{words[1]}' does not have the form I01_01_1.bmp")
         yield Pair(
             dist=folder.need(f"distorted_images/{words[1]}"),
             ref=folder.need(f"reference_images/{parts[1]}.bmp"),

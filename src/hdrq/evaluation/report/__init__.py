@@ -1,1 +1,1 @@
-"""An evaluation as one HTML page, with tables and figures."""
+"""The HTML report of an evaluation, with tables and figures."""

@@ -1,4 +1,4 @@
-"""Figures of an evaluation, drawn once: as PNG and PDF for papers, as SVG in the page's own colours for the report."""
+"""Figures of an evaluation: as PNG and PDF for papers, and as SVG in the colours of the HTML page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hdrq.evaluation.statistics.agreement import Agreement
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Colours that stand for a role; on paper the second of a pair is used, in the report the page's variable.
+# Colours by role; files use the second of a pair, the HTML report uses the page's CSS variable.
 _INK, _SOFT, _POINT, _CURVE, _BAND = "#010203", "#010204", "#010205", "#010206", "#010207"
 _PAPER = {_INK: "#1a1a1a", _SOFT: "#9a9a9a", _POINT: "#3b6fb6", _CURVE: "#c2410c", _BAND: "#f3b08a"}
 _PAGE = {
@@ -26,11 +26,11 @@ _PAGE = {
     _CURVE: "var(--curve)",
     _BAND: "var(--band)",
 }
-_MOST = 1500  # points drawn of one metric; more would only blacken the page
+_MOST = 1500  # points drawn per metric, to limit the size of the page
 
 
 def scatter(sheet: Sheet, agreement: Agreement, seed: int = 0) -> Figure:
-    """Opinions against one metric, with the fitted curve and the band that holds 95 % of the residuals about it."""
+    """Subjective scores against one metric, with the fitted curve and the band that holds 95 % of the residuals."""
     figure, axes = _axes(3.6, 3.0)
     row = sheet.metrics.index(agreement.metric)
     x, y = sheet.values[row], sheet.opinions
@@ -53,12 +53,12 @@ def scatter(sheet: Sheet, agreement: Agreement, seed: int = 0) -> Figure:
         zorder=2,
     )
     axes.set_xlabel(agreement.metric)
-    axes.set_ylabel(f"opinion ({sheet.opinions_better} is better)")
+    axes.set_ylabel(f"subjective score ({sheet.opinions_better} is better)")
     return figure
 
 
 def residuals(sheet: Sheet, agreement: Agreement) -> Figure | None:
-    """What the curve leaves, by distortion: middle half as a box, whiskers to 95 %. None without distortions."""
+    """Residuals of the curve by distortion: box for the central half, whiskers for 95 %. None without distortions."""
     kinds = np.array([p.distortion for p in sheet.pairs])
     names = [k for k in dict.fromkeys(kinds) if k]
     if len(names) < 2 or agreement.curve is None:
@@ -73,12 +73,12 @@ def residuals(sheet: Sheet, agreement: Agreement) -> Figure | None:
         axes.plot([middle, middle], [place - 0.28, place + 0.28], color=_CURVE, linewidth=1.8)
     axes.axvline(0, color=_INK, linewidth=0.8, zorder=0)
     axes.set_yticks(range(len(names)), list(reversed(names)))
-    axes.set_xlabel(f"predicted less judged opinion, {agreement.metric}")
+    axes.set_xlabel(f"predicted minus subjective score, {agreement.metric}")
     return figure
 
 
 def breakdown(rows: Sequence[Agreement], metrics: Sequence[str]) -> Figure | None:
-    """srocc of each metric by group, as dots with their intervals; groups downwards."""
+    """SROCC of each metric by group, as dots with intervals; one group per row."""
     groups = list(dict.fromkeys(a.group for a in rows))
     if not groups:
         return None
@@ -103,7 +103,7 @@ def breakdown(rows: Sequence[Agreement], metrics: Sequence[str]) -> Figure | Non
 
 
 def as_svg(figure: Figure, name: str) -> str:
-    """Inline SVG that takes its colours from the page, its ids made unique by `name`."""
+    """Inline SVG with the colours of the page; `name` makes its ids unique."""
     import matplotlib
 
     text = io.StringIO()
@@ -136,7 +136,7 @@ def save(figures: Mapping[str, Figure], folder: Path) -> list[Path]:
 
 
 def _painted(figure: Figure) -> None:
-    """Colours of paper instead of roles."""
+    """Replace roles by the colours for paper."""
     for artist in figure.findobj():
         for get, put in (
             ("get_color", "set_color"),
@@ -159,7 +159,7 @@ def _on_paper(colour: Any) -> Any:
 
 
 def _axes(width: float, height: float) -> tuple[Figure, Any]:
-    """One plain pair of axes; Figure without pyplot keeps no global state."""
+    """One pair of axes, without pyplot, so that no global state is changed."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -1,4 +1,4 @@
-"""An evaluation as one page: no network, no scripts, light or dark as the reader's screen is."""
+"""An evaluation as one HTML page without network access or scripts, in the light or dark scheme of the reader."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from hdrq.evaluation.statistics.agreement import Agreement
 
 @dataclass(frozen=True)
 class Findings:
-    """All that a report tells.
+    """The contents of a report.
 
-    whole      every metric on the whole set, best first; the scatter plots are of these
-    protocol   rows of another protocol, if one was asked for
-    breakdowns rows by what they are told apart by: "distortion", "level", "source"
+    whole      every metric on the whole set, best first; the scatter plots show these
+    protocol   rows of another protocol, if requested
+    breakdowns rows by "distortion", "level" or "source"
     """
 
     sheet: Sheet
@@ -39,7 +39,7 @@ class Findings:
 
 
 def page(found: Findings, pictures: bool = True) -> str:
-    """The report as HTML. pictures: show the images that metric and people disagree most about."""
+    """The report as HTML. pictures: show the images with the largest prediction errors."""
     sheet = found.sheet
     sections = [
         _section(
@@ -161,12 +161,12 @@ def _residuals(found: Findings) -> list[str]:
         for i, (a, f) in enumerate(drawn)
         if f is not None
     ]
-    text = "Box: middle half of the residuals; line: 95 %; mark: median. A median away from zero is a bias for that distortion."
+    text = "Box: central half of the residuals; line: 95 %; mark: median. A median away from zero is a bias for that distortion."
     return [_section("Residuals", text, f"<div class='grid'>{''.join(plots)}</div>")] if plots else []
 
 
 def worst(sheet: Sheet, agreement: Agreement, count: int) -> list[tuple[int, float]]:
-    """Places of the images that lie furthest from the curve, and the opinion the curve gives them; one a scene first."""
+    """(index, predicted score) of the images furthest from the curve, first one of each scene."""
     if agreement.curve is None:
         return []
     predicted = agreement.curve(sheet.values[sheet.metrics.index(agreement.metric)])
@@ -190,7 +190,7 @@ def _disagreements(found: Findings, pictures: bool) -> list[str]:
             _card(found.sheet, a, i, predicted, pictures) for i, predicted in worst(found.sheet, a, each)
         ]
         parts.append(f"<h3>{escape(a.metric)}</h3><div class='grid'>{''.join(cards)}</div>")
-    text = f"The images furthest from the curve, one of each scene first{_of(found, shown)}. HDR images are tone-mapped."
+    text = f"The images furthest from the curve, first one of each scene{_of(found, shown)}. HDR images are tone-mapped."
     return [_section("Largest prediction errors", text, "".join(parts))] if parts else []
 
 

@@ -1,4 +1,4 @@
-"""Tables of a report: figures with their intervals, significance, breakdowns. Strings of HTML, nothing else."""
+"""Tables of a report as HTML strings: statistics with intervals, significance, breakdowns."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from html import escape
 from hdrq.evaluation.significance import PairedTest, ResolvingPower
 from hdrq.evaluation.statistics.agreement import Agreement
 
-SURE = (
-    0.05  # level of the marks; p values are Holm's, so that many paired_tests find no more by chance than one
-)
+SURE = 0.05  # significance level of the marks, for p values corrected by Holm's method
 
 
 def best_ones(rows: Sequence[Agreement], paired_tests: Sequence[PairedTest]) -> set[str]:
-    """The metric of the highest srocc and those that it does not beat at the 0.05 level."""
+    """The metric of the highest SROCC and those that it does not significantly exceed at the 0.05 level."""
     if not rows:
         return set()
     first = max(rows, key=lambda a: a.srocc if math.isfinite(a.srocc) else -2).metric
@@ -25,7 +23,7 @@ def best_ones(rows: Sequence[Agreement], paired_tests: Sequence[PairedTest]) -> 
 
 
 def best(rows: Sequence[Agreement], name: str) -> float:
-    """The best figure of a name: the lowest rmse, else the highest; NaN (a constant metric) is never the best."""
+    """The best value of a statistic: the lowest RMSE, else the highest; NaN (a constant metric) is never the best."""
     known = [value for a in rows if math.isfinite(value := getattr(a, name))]
     return (min if name == "rmse" else max)(known, default=math.nan)
 
@@ -57,14 +55,14 @@ def _figure(a: Agreement, name: str, top: bool) -> str:
 
 
 def _lowest(rows: Sequence[Agreement]) -> float:
-    """Where the line of intervals begins: a tenth below the lowest of them, at -1 at least."""
+    """Left end of the interval axis: 0.1 below the lowest interval, at least -1."""
     lows = [a.intervals.get("srocc", (a.srocc, a.srocc))[0] for a in rows]
     lowest = math.floor(10 * min((v for v in lows if math.isfinite(v)), default=0.0)) / 10
-    return min(max(-1.0, lowest), 0.9)  # never 1 itself, where every metric is perfect
+    return min(max(-1.0, lowest), 0.9)  # below 1 also where every metric is perfect
 
 
 def _whisker(a: Agreement, lowest: float) -> str:
-    """The interval of srocc on a line from `lowest` to 1."""
+    """The interval of SROCC on an axis from `lowest` to 1."""
     low, high = a.intervals.get("srocc", (a.srocc, a.srocc))
     if not math.isfinite(low + high + a.srocc):
         return ""

@@ -1,1 +1,1 @@
-"""Correlations, fits, intervals and tests."""
+"""Correlations, curve fits, confidence intervals and tests."""

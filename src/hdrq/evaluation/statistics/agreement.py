@@ -1,4 +1,4 @@
-"""How well a metric agrees with people: the record, and the figures that fill it."""
+"""Agreement of a metric with subjective scores: the record, and the statistics that fill it."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ FIGURES = ("srocc", "krocc", "plcc", "rmse")
 
 @dataclass(frozen=True)
 class Agreement:
-    """One metric on one group of images.
+    """Agreement of one metric on one group of images.
 
     group      "all", a distortion, a level, a fold ...
-    srocc      rank correlation, positive where the metric is right about which is better; krocc alike
-    plcc       linear correlation after the curve, negative where the curve runs against the metric's direction
+    srocc      rank correlation, positive where the metric's direction agrees with the subjective scores; krocc alike
+    plcc       linear correlation after the curve, negative where the curve contradicts the metric's direction
     rmse       root mean squared error after the curve, on the scale of the subjective scores
-    outliers   share of images further from the curve than two standard errors of their opinion (two deviations
-               where the number of observers is not known); None without deviations
-    intervals  95 % ends by figure, from draws of scenes; empty where there is one scene only
-    curve      from the metric to opinions, fitted to these images or, in protocols that split, to the others
-    note       what a reader should know: a fit that failed, a direction that had to be guessed
+    outliers   share of images further from the curve than two standard errors of their score (two standard deviations
+               where the number of observers is unknown); None without deviations
+    intervals  95 % intervals by statistic, from bootstrap samples of scenes; empty for a single scene
+    curve      from the metric to subjective scores, fitted to these images or, in protocols that split, to the others
+    note       remarks: a fit that failed, a direction taken from the data
     """
 
     metric: str
@@ -58,11 +58,11 @@ def agreement(
     curve: Curve | None = None,
     note: str = "",
 ) -> Agreement:
-    """All figures but the intervals.
+    """All statistics except the intervals.
 
-    sign    +1 where metric and opinions run the same way, -1 where one falls as the other rises
-    errors  (n,) standard error (or deviation) of each opinion, for the outliers
-    curve   one fitted elsewhere; else `form` is fitted to these images
+    sign    +1 where metric and subjective scores increase together, -1 where one decreases as the other increases
+    errors  (n,) standard error (or deviation) of each score, for the outlier ratio
+    curve   fitted to other images; otherwise `form` is fitted to these images
     """
     x, y = np.asarray(values, dtype=np.float64), np.asarray(opinions, dtype=np.float64)
     curve = curve or fit(form, x, y)
@@ -87,7 +87,7 @@ def drawn(
     values: Array, opinions: Array, signs: Sequence[int], curves: Sequence[Curve], scenes: Sequence[Hashable],
     draws: int, seed: int, refit: bool = True,
 ) -> Mapping[str, Array]:  # fmt: skip
-    """{figure: (draws, M)} over draws of scenes, correlations turned by sign; empty with one scene only.
+    """{statistic: (draws, M)} over bootstrap samples of scenes, correlations with sign; empty for a single scene.
 
     refit  False where the curves were fitted to other images
     """
@@ -101,21 +101,21 @@ def drawn(
 
 
 def facing(curve: Curve, values: ArrayLike, sign: int) -> float:
-    """-1 where the curve falls over the values although metric and opinions should rise together, else 1.
+    """-1 where the curve decreases although metric and subjective scores should increase together, else 1.
 
-    A curve is fitted to whatever trend the data have, so that the correlation after it is never negative by itself.
+    A curve is fitted to whatever trend the data have, so the correlation after it is never negative by itself.
     NaN for a constant metric.
     """
     return float(np.sign(sign * plcc(values, curve(values))))
 
 
 def _reflected(curve: Curve, sign: int) -> Curve:
-    """The same curve of values that were multiplied by `sign`."""
+    """The same curve for values multiplied by `sign`."""
     return Curve(curve.form, curve.parameters, (sign * curve.x[0], sign * curve.x[1]), curve.y, curve.note)
 
 
 def ends(draws: Mapping[str, Array], column: int) -> dict[str, tuple[float, float]]:
-    """The 95 % interval of every figure of one metric."""
+    """The 95 % interval of every statistic of one metric."""
     out = {}
     for name, values in draws.items():
         low, high = interval(values[:, column])

@@ -1,12 +1,12 @@
-"""Intervals of correlations by drawing scenes, with replacement, from those that were judged.
+"""Confidence intervals of correlations by a bootstrap over scenes (sampling with replacement).
 
-Images of one scene share its content, so that a draw of images would call a metric surer than it is. A draw of
-scenes is a weight for each row: how often its scene came. Nothing is copied or sorted again:
+Images of one scene share its content, so that a bootstrap over images would give intervals that are too narrow. A
+sample of scenes is a weight for each row: how often its scene was drawn. Nothing is copied or sorted again:
 
-srocc, krocc  exact for every draw (krocc to first order in the weights where there are very many rows)
-plcc, rmse    the curve is refitted in every draw to first order about the whole set's curve: opinions are
-              regressed on the curve's value and its slopes by its parameters, which needs sums per scene only;
-              with fewer than 100 rows, which so many slopes would fit too well, on its value alone
+srocc, krocc  exact for every sample (krocc to first order in the weights where there are very many rows)
+plcc, rmse    the curve is refitted in every sample to first order about the curve of the whole set: scores are
+              regressed on the curve's value and its derivatives by its parameters, which needs only sums per scene;
+              with fewer than 100 rows, where so many regressors would overfit, on the value alone
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from hdrq.evaluation.statistics.correlation import Ranking, agreements, rank_cor
 from hdrq.evaluation.statistics.curves import Curve
 
 Array = NDArray[np.float64]
-_CELLS = 1 << 18  # weights held at once: draws are taken in chunks that stay in the cache
+_CELLS = 1 << 18  # weights held at once: samples are computed in chunks that fit in the cache
 _REFITTED = 100
-_EXACT_ROWS, _EXACT_SCENES = 3_000, 1_000  # up to here Kendall's pairs are summed by pairs of scenes
+_EXACT_ROWS, _EXACT_SCENES = 3_000, 1_000  # limits below which Kendall's tau is exact, by pairs of scenes
 
 
 def bootstrap(
@@ -36,13 +36,13 @@ def bootstrap(
     seed: int = 0,
     refit: bool = True,
 ) -> Mapping[str, Array]:
-    """{"srocc", "krocc", "plcc", "rmse"}: (draws, M) for M metrics; the same scenes are drawn for all of them.
+    """{"srocc", "krocc", "plcc", "rmse"}: (draws, M) for M metrics; all metrics use the same samples of scenes.
 
-    opinions  (n,)
-    values    (M, n) in the metrics' units, turned so that they rise with the opinions
-    curves    M curves from values to opinions, fitted to all rows
-    scenes    (n,) what each row shows
-    refit     False for curves that were fitted to other images: every draw keeps them as they are
+    opinions  (n,) subjective scores
+    values    (M, n) in the metrics' units, with the sign that makes them increase with the subjective scores
+    curves    M curves from values to subjective scores, fitted to all rows
+    scenes    (n,) scene of each row
+    refit     False for curves that were fitted to other images and are not refitted
     """
     y = np.asarray(opinions, dtype=np.float64)
     x = np.asarray(values, dtype=np.float64).reshape(-1, y.size)
@@ -64,7 +64,7 @@ def bootstrap(
 
 
 def draw(scenes: int, draws: int, seed: int, rows: int) -> Iterator[Array]:
-    """How often each scene came, (d, scenes) a chunk, `draws` in all; the same for the same seed."""
+    """How often each scene was drawn, (d, scenes) per chunk, `draws` in all; reproducible by the seed."""
     rng = np.random.default_rng(seed)
     chunk = max(1, _CELLS // max(rows, scenes))
     for at in range(0, draws, chunk):
@@ -74,7 +74,7 @@ def draw(scenes: int, draws: int, seed: int, rows: int) -> Iterator[Array]:
 
 
 def interval(values: Array, confidence: float = 0.95) -> tuple[Array, Array]:
-    """Percentile interval (low, high) over the first axis; draws without a value (constant rows) are left out."""
+    """Percentile interval (low, high) over the first axis; samples with NaN (constant rows) are left out."""
     tail = (1 - confidence) / 2
     known = np.isfinite(values).any(0)
     low, high = np.nanquantile(np.where(known, values, 0.0), [tail, 1 - tail], axis=0)
@@ -82,7 +82,7 @@ def interval(values: Array, confidence: float = 0.95) -> tuple[Array, Array]:
 
 
 def two_sided(differences: Array) -> Array:
-    """p that a difference is none, from its draws: twice the smaller share on one side of 0, at least 1/draws."""
+    """Two-sided p of a zero difference from its samples: twice the smaller share on one side of 0, at least 1/draws."""
     d = differences[np.isfinite(differences).all(axis=tuple(range(1, differences.ndim)))]
     below, above = (d <= 0).mean(0), (d >= 0).mean(0)
     result: Array = np.clip(2 * np.minimum(below, above), 1 / max(len(d), 1), 1.0)
@@ -99,7 +99,7 @@ class _Refit:
         scale = np.sqrt(np.mean(basis**2, 0))
         basis = (basis / np.where(scale > 0, scale, 1.0))[:, scale > 0]
         q, r = np.linalg.qr(basis)
-        kept = np.abs(np.diag(r)) > 1e-7 * np.sqrt(y.size)  # directions the data tell apart
+        kept = np.abs(np.diag(r)) > 1e-7 * np.sqrt(y.size)  # directions that the data determine
         self.columns = np.column_stack((np.ones_like(y), q[:, kept] * np.sqrt(y.size), y - y.mean()))
         self.width = self.columns.shape[1]
         self.upper = np.triu_indices(self.width)
@@ -126,7 +126,7 @@ class _Refit:
 
 
 class _Fixed:
-    """Correlation and error of a curve as it is, for any multiplicities of scenes."""
+    """Correlation and error of a fixed curve, for any multiplicities of scenes."""
 
     def __init__(self, y: Array, x: Array, curve: Curve, scene: NDArray[Any], scenes: int) -> None:
         mapped = curve(x)
@@ -142,7 +142,7 @@ class _Fixed:
 
 
 class _Kendall:
-    """Kendall's tau-b for any multiplicities of scenes: pairs in agreement, summed by pairs of scenes."""
+    """Kendall's tau-b for any multiplicities of scenes: concordant minus discordant pairs, summed by pairs of scenes."""
 
     def __init__(self, y: Array, x: Array, scene: NDArray[Any], scenes: int) -> None:
         self.exact = y.size <= _EXACT_ROWS and scenes <= _EXACT_SCENES

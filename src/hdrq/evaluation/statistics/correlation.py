@@ -1,4 +1,4 @@
-"""Rank and linear correlation of two rows of numbers, and of many weighted copies of them at once."""
+"""Rank and linear correlation of two samples, and of many weighted copies of them at once."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ Array = NDArray[np.float64]
 
 
 def srocc(x: ArrayLike, y: ArrayLike) -> float:
-    """Spearman's rank correlation, ties at their mean rank; NaN where either is constant."""
+    """Spearman's rank correlation, with mean ranks for ties; NaN where either is constant."""
     return plcc(ranks(x), ranks(y))
 
 
 def ranks(values: ArrayLike) -> Array:
-    """Ranks from 1, ties at their mean."""
+    """Ranks from 1, with mean ranks for ties."""
     _, place, count = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
     return (np.cumsum(count) - (count - 1) / 2)[place]
 
 
 def untied(values: ArrayLike) -> Array:
-    """For each row, how many rows have another value."""
+    """For each row, the number of rows with a different value."""
     _, place, count = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
     return (place.size - count[place]).astype(np.float64)
 
@@ -42,7 +42,7 @@ def plcc(x: ArrayLike, y: ArrayLike) -> float:
 
 
 def _constant(values: Array) -> bool:
-    """Whether all values are one number but for rounding."""
+    """Whether all values are equal up to rounding."""
     spread = np.ptp(values) if values.size else 0.0
     return bool(spread <= 64 * np.finfo(np.float64).eps * np.abs(values).max(initial=0.0))
 
@@ -53,14 +53,14 @@ def inner(a: Array, b: Array) -> float:
 
 
 def rmse(x: ArrayLike, y: ArrayLike) -> float:
-    """Root of the mean squared difference."""
+    """Root mean squared difference."""
     return float(np.sqrt(np.mean((np.asarray(x, dtype=np.float64) - np.asarray(y)) ** 2)))
 
 
 class Ranking:
-    """Values in order, so that ranks under any weights of scenes cost one pass and no sorting.
+    """Sorted values, so that ranks under any weights of scenes need one pass and no sorting.
 
-    A weight of 2 says that a row stands there twice. Ties share their mean rank.
+    A weight of 2 means that a row occurs twice. Ties get their mean rank.
     """
 
     def __init__(self, values: ArrayLike, scene: NDArray[np.intp]) -> None:
@@ -71,13 +71,13 @@ class Ranking:
         self.scene = scene[self.order]
         ordered = v[self.order]
         first = np.r_[True, ordered[1:] != ordered[:-1]]
-        self.run = np.cumsum(first) - 1  # of every row, in order: the group that shares its value
-        self.last = np.r_[np.flatnonzero(first)[1:], v.size] - 1  # row that ends each group
+        self.run = np.cumsum(first) - 1  # for every row, in order: the group of equal values
+        self.last = np.r_[np.flatnonzero(first)[1:], v.size] - 1  # last row of each group
         self.tied = self.last.size < v.size
 
     def ranked(self, times: Array) -> tuple[Array, Array, Array]:
-        """Of scenes that came (D, S) times, in order of value: weights (D, n), ranks about their mean (D, n), and
-        how many ordered pairs of copies differ in value (D,)."""
+        """For multiplicities (D, S) of scenes, in order of value: weights (D, n), ranks minus their mean (D, n), and
+        the number of ordered pairs of copies that differ in value (D,)."""
         w = np.take(times, self.scene, axis=1)
         ranks = np.cumsum(w, axis=1)
         if self.tied:
@@ -91,9 +91,9 @@ class Ranking:
 
 
 def rank_correlations(xs: list[Ranking], y: Ranking, times: Array) -> tuple[Array, Array, Array]:
-    """Spearman's correlation (D, M) of M rankings with one, scenes having come (D, S) times.
+    """Spearman's correlation (D, M) of M rankings with one, for multiplicities (D, S) of scenes.
 
-    Also, for Kendall's, how many ordered pairs of copies differ in x (D, M) and in y (D,).
+    Also, for Kendall's tau, the number of ordered pairs of copies that differ in x (D, M) and in y (D,).
     """
     wy, ry, differ = y.ranked(times)
     wy *= ry
@@ -110,16 +110,16 @@ def rank_correlations(xs: list[Ranking], y: Ranking, times: Array) -> tuple[Arra
 
 
 def _dot(a: Array, b: Array) -> Array:
-    """Row by row (D,). Not BLAS: its threads wait for each other longer than such a sum takes."""
+    """Row-wise products (D,). Not by BLAS, whose threads take longer to synchronise than such a sum takes."""
     result: Array = np.einsum("dn,dn->d", a, b)
     return result
 
 
 def agreements(x: ArrayLike, y: ArrayLike) -> NDArray[np.int64]:
-    """For each row i, the sum over all j of sign(x_i - x_j) sign(y_i - y_j): pairs in agreement less those against.
+    """For each row i, the sum over all j of sign(x_i - x_j) sign(y_i - y_j): concordant minus discordant pairs.
 
-    O(n √n): rows sorted by x are met in blocks; within a block every pair is compared, before it a running
-    count of y's ranks answers.
+    O(n √n): rows sorted by x are processed in blocks; within a block all pairs are compared, pairs with earlier blocks
+    come from a running count of the ranks of y.
     """
     x, y = np.asarray(x), np.asarray(y)
     n = x.size
@@ -140,7 +140,7 @@ def agreements(x: ArrayLike, y: ArrayLike) -> NDArray[np.int64]:
         seen += np.bincount(r, minlength=kinds)
     below = np.cumsum(seen) - seen
     overall = below[rank] - (n - below[rank] - seen[rank])  # over all j: sign(y_i - y_j)
-    run = np.r_[True, xs[1:] != xs[:-1]]  # rows of equal x stand together, sorted by y
+    run = np.r_[True, xs[1:] != xs[:-1]]  # rows of equal x are adjacent, sorted by y
     start = np.flatnonzero(run)[np.cumsum(run) - 1]
     both = np.r_[True, (xs[1:] != xs[:-1]) | (rank[1:] != rank[:-1])]
     lower = np.flatnonzero(both)[np.cumsum(both) - 1] - start  # of equal x, with a smaller y

@@ -1,8 +1,8 @@
-"""Whether one metric agrees better with people than another, judged on the same images.
+"""Whether the difference between two metrics' correlations with the same subjective scores is significant.
 
-Both correlations share the opinions, so that they depend on each other; the tests take the correlation between
-the two metrics into account. They assume independent images, which images of one scene are not: where there are
-scenes, the bootstrap over them is the safer judge.
+The two correlations share the subjective scores and are therefore dependent; the tests use the correlation between
+the two metrics. They assume independent images, which images of one scene are not: where there are
+scenes, the bootstrap over scenes is more reliable.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from scipy.special import ndtr, stdtr
 
 
 def williams(r1: float, r2: float, r12: float, n: int) -> tuple[float, float]:
-    """Williams' t for two correlations with the same opinions, and its two-sided p (n - 3 degrees of freedom).
+    """Williams' t for two correlations with the same variable, and its two-sided p (n - 3 degrees of freedom).
 
-    r1, r2  of metric 1 and metric 2 with the opinions; r12 between the metrics
+    r1, r2  of metric 1 and metric 2 with the subjective scores; r12 between the metrics
     Source  Williams 1959; Steiger 1980, doi:10.1037/0033-2909.87.2.245, equation 7
     """
     if math.isnan(r1 + r2 + r12):  # one of the metrics is constant
@@ -53,7 +53,7 @@ def steiger(r1: float, r2: float, r12: float, n: int) -> tuple[float, float]:
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """Holm's step-down correction: p values that may be compared with one level, however many were tried."""
+    """Holm's step-down correction: p values that can be compared with one level for any number of tests."""
     order = sorted(range(len(p)), key=lambda i: p[i])
     out, highest = [1.0] * len(p), 0.0
     for rank, i in enumerate(order):

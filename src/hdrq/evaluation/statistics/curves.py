@@ -1,8 +1,8 @@
-"""Curves from a metric's scale to the scale of opinions, fitted by least squares.
+"""Curves from a metric's scale to the scale of the subjective scores, fitted by least squares.
 
-A correlation on raw numbers would punish a metric for its scale alone. The curve is fitted on values moved to
-0..1; what it gives is back on the opinions' scale. Every fit says whether it converged; where none did, a
-straight line stands in and the note says so.
+Without a curve, PLCC would depend on the non-linearity of the metric's scale. The curve is fitted to values scaled to
+0..1; its result is on the scale of the subjective scores. Every fit records whether it converged; where it did not, or
+could not be made, a straight line is used and the note says so.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from scipy.optimize import lsq_linear, minimize
 from hdrq.evaluation.statistics.correlation import inner
 
 Array = NDArray[np.float64]
-Form = Callable[[Sequence[float], Array], tuple[Array, Array]]  # parameters, x -> values, jacobian (n, p)
+Form = Callable[[Sequence[float], Array], tuple[Array, Array]]  # parameters, x -> values, Jacobian (n, p)
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A fitted curve: call it with metric values to get opinions.
+    """A fitted curve: call it with metric values to get predicted subjective scores.
 
-    parameters  in the form's own terms, on x and y moved to 0..1
-    x, y        (value at 0, distance to 1); x runs backwards where opinions fall as the metric rises
+    parameters  of the form, for x and y scaled to 0..1
+    x, y        (value at 0, distance to 1); x is reversed where scores decrease as the metric increases
     note        "" where the fit converged, else what was done instead
     """
 
@@ -44,7 +44,7 @@ class Curve:
         return _FORMS[self.form](self.parameters, x.ravel())[0].reshape(x.shape) * self.y[1] + self.y[0]
 
     def jacobian(self, values: ArrayLike) -> Array:
-        """Slopes (n, p) of the curve by its parameters, on y moved to 0..1."""
+        """Derivatives (n, p) of the curve by its parameters, with y scaled to 0..1."""
         x = (np.asarray(values, dtype=np.float64).ravel() - self.x[0]) / self.x[1]
         return _FORMS[self.form](self.parameters, x)[1]
 
@@ -83,10 +83,10 @@ _FORMS: Mapping[str, Form] = {
 
 
 def logistic5(x: ArrayLike, y: ArrayLike) -> Curve:
-    """The five-parameter logistic: a sigmoid and a line, neither of which may fall.
+    """The five-parameter logistic: a sigmoid plus a line, neither of which may decrease.
 
-    Left to itself least squares likes to cut notches, a falling step on a rising line. A mapping between scales
-    has none; VTAMIQ's evaluation keeps the line from falling, here the step is kept too.
+    Unconstrained least squares often gives a decreasing step on an increasing line, which is not a mapping between
+    scales. VTAMIQ's evaluation constrains the line; here the step is constrained too.
 
     Source  Sheikh, Sabir & Bovik 2006, doi:10.1109/TIP.2006.881959
     """
@@ -106,17 +106,17 @@ def logistic4(x: ArrayLike, y: ArrayLike) -> Curve:
 
 
 def cubic(x: ArrayLike, y: ArrayLike) -> Curve:
-    """The third-order polynomial of least squares among those that never turn back between the ends of x.
+    """The third-order polynomial of least squares, constrained to be monotonic between the ends of x.
 
-    In Bernstein's basis a polynomial whose coefficients rise is one that rises, so that a bounded linear
-    least squares finds it. (Some rising cubics have coefficients that do not rise; they are not searched.)
+    In the Bernstein basis a polynomial with increasing coefficients is increasing, so that a bounded linear
+    least-squares fit finds it. (Some increasing cubics have other coefficients; they are not searched.)
 
     Source  ITU-T P.1401: monotonic third-order mapping
     """
     u, v, xs, ys = _moved(x, y)
     w = 1 - u
     bernstein = np.stack((w**3, 3 * u * w**2, 3 * u**2 * w, u**3), 1)
-    steps = bernstein @ np.tril(np.ones((4, 4)))  # coefficients as a start and three steps
+    steps = bernstein @ np.tril(np.ones((4, 4)))  # coefficients as an offset and three increments
     found = lsq_linear(steps, v, ([-np.inf, 0, 0, 0], np.inf))
     c = np.cumsum(found.x)
     p = (c[0], 3 * (c[1] - c[0]), 3 * (c[2] - 2 * c[1] + c[0]), c[3] - 3 * c[2] + 3 * c[1] - c[0])
@@ -141,7 +141,7 @@ FITS: Mapping[str, Callable[[ArrayLike, ArrayLike], Curve]] = {
 
 
 def fit(form: str, x: ArrayLike, y: ArrayLike) -> Curve:
-    """A curve of this form, or a straight line (with a note) where there is too little to fit it to."""
+    """A curve of this form, or a straight line (with a note) where there are too few different values."""
     n, distinct = np.size(x), np.unique(np.asarray(x, dtype=np.float64)).size
     needed = {"logistic5": 6, "logistic4": 5, "cubic": 5, "line": 2}[form]
     if n < needed or distinct < needed:
@@ -152,11 +152,11 @@ def fit(form: str, x: ArrayLike, y: ArrayLike) -> Curve:
 
 
 def _sigmoid_fit(u: Array, v: Array, line: bool) -> tuple[float, float, tuple[float, float, float], str]:
-    """Steepness and centre of a sigmoid, (its height, what stands below it, slope of a line), and a note.
+    """(steepness, centre) of a sigmoid, (its height, offset, slope of a line), and a note.
 
-    Given steepness and centre the rest is linear, so only these two are searched: from several starts, within
-    bounds: a step spans a fifth of the metric's deviation at least, or it would cut corners around single images,
-    and fifty deviations at most, or a huge height would imitate a cubic.
+    For given steepness and centre the rest is a linear problem, so that only these two are searched, from several starts
+    and within bounds: the width of the step is at least a fifth of the metric's standard deviation, so that it cannot fit
+    single images, and at most fifty, so that a very high sigmoid cannot imitate a cubic.
     """
     width = max(float(u.std()), 1e-3)
     within = ((np.log(0.02 / width), np.log(10 / width)), (-2.0, 3.0))
@@ -169,7 +169,7 @@ def _sigmoid_fit(u: Array, v: Array, line: bool) -> tuple[float, float, tuple[fl
         found = minimize(
             lambda p: float(np.sum(_linear(p, x, y, line)[1] ** 2)) / scale,
             start,
-            method="Nelder-Mead",  # where the sigmoid or the line drops out there are kinks
+            method="Nelder-Mead",  # the residual has kinks where the sigmoid or the line vanishes
             bounds=within,
             options={"maxfev": limit, "xatol": 1e-5, "fatol": 1e-11},
         )
@@ -185,11 +185,11 @@ def _sigmoid_fit(u: Array, v: Array, line: bool) -> tuple[float, float, tuple[fl
 
 
 def _linear(p: Sequence[float], x: Array, y: Array, line: bool) -> tuple[tuple[float, float, float], Array]:
-    """(height, floor, slope) of least squares for a given log steepness and centre, and the residual."""
+    """(height, offset, slope) of least squares for a given log steepness and centre, and the residual."""
     s = _sigmoid(np.exp(p[0]) * (x - p[1]))
-    around, to = s - s.mean(), y - y.mean()  # about their means the floor drops out
+    around, to = s - s.mean(), y - y.mean()  # relative to their means the offset drops out
     ss, sy = inner(around, around), inner(around, to)
-    bends = ss > 1e-16 * x.size  # else the images all lie on the sigmoid's flat end
+    bends = ss > 1e-16 * x.size  # otherwise all images lie on the flat part of the sigmoid
     height, slope = max(sy / ss, 0.0) if bends else 0.0, 0.0
     if line:
         flat = x - x.mean()
@@ -204,7 +204,7 @@ def _linear(p: Sequence[float], x: Array, y: Array, line: bool) -> tuple[tuple[f
             height, slope = both
         elif xx > 0 and (
             not bends or max(xy, 0.0) ** 2 * ss >= max(sy, 0.0) ** 2 * xx
-        ):  # one would fall: the better alone
+        ):  # one would decrease: use the better one alone
             height, slope = 0.0, max(xy / xx, 0.0)
     floor = float(y.mean() - height * s.mean() - slope * x.mean())
     return (height, floor, slope), height * s + slope * x + (floor - y)
@@ -214,7 +214,7 @@ _MANY = 4000
 
 
 def _thinned(u: Array, v: Array) -> tuple[Array, Array]:
-    """Means of neighbours along u, a thousand of them, where there are more than a few thousand points."""
+    """Means of neighbours along u in a thousand bins, where there are more than a few thousand points."""
     if u.size <= _MANY:
         return u, v
     order = np.argsort(u, kind="stable")
@@ -224,7 +224,7 @@ def _thinned(u: Array, v: Array) -> tuple[Array, Array]:
 
 
 def _moved(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array, tuple[float, float], tuple[float, float]]:
-    """x and y moved to 0..1 so that y does not fall as x rises, and (value at 0, distance to 1) of each."""
+    """x and y scaled to 0..1 so that y increases with x, and (value at 0, distance to 1) of each."""
     u, v = (np.array(values, dtype=np.float64) for values in (x, y))
     low, reach = float(v.min()), float(np.ptp(v)) or 1.0
     v, ys = (v - low) / reach, (low, reach)

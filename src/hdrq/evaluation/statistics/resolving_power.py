@@ -1,11 +1,11 @@
-"""What a metric is for: to tell which of two images is better, and whether they differ at all.
+"""Resolving power: how well a metric detects differences between images and tells which image is better.
 
-Every pair of images is asked two questions. Did people see a difference? A good metric's difference is large
-there and small elsewhere. Where they did, which is better? The sign of the metric's difference should say.
-Both are classifications, measured by the area under the ROC curve; no curve has to be fitted.
+Every pair of images gives two classification problems: whether observers saw a difference, predicted by the magnitude
+of the metric's difference; and, where they did, which image is better, predicted by its sign. Both are measured by the
+area under the ROC curve, which needs no fitted curve.
 
-The published tests take pairs for independent, which pairs that share an image are not, and so find small
-differences significant. `areas_drawn` draws scenes instead; its intervals are the ones to trust.
+The published tests assume independent pairs, although pairs share images, and therefore find small differences
+significant. `areas_drawn` uses a bootstrap over scenes; its intervals are the more reliable ones.
 
 Source  Krasula, Fliegel, Le Callet & Klima, QoMEX 2016, doi:10.1109/QoMEX.2016.7498936
 """
@@ -23,18 +23,18 @@ from scipy.special import ndtr
 from hdrq.evaluation.statistics.correlation import krocc, ranks
 
 Array = NDArray[np.float64]
-SURE = 0.95  # probability from which people are said to have seen a difference
+SURE = 0.95  # probability above which observers are taken to have seen a difference
 MOST_PAIRS = 200_000
 
 
 @dataclass(frozen=True)
 class Power:
-    """How one metric answers.
+    """Resolving power of one metric.
 
-    different  area under the curve of "different or similar", 0.5 is chance
+    different  area under the ROC curve of "different or similar"; 0.5 is chance
     better     of "better or worse", among different pairs
-    correct    share of different pairs whose sign is right
-    scores     the metric's difference on each pair, by question, kept for comparing metrics
+    correct    share of different pairs with the right sign
+    scores     the metric's difference for each pair, by problem, kept for comparisons of metrics
     """
 
     different: float
@@ -47,7 +47,7 @@ class Power:
 
 @dataclass(frozen=True)
 class Questions:
-    """Pairs of images, whether people saw a difference in each, and which way."""
+    """Pairs of images, whether observers saw a difference in each, and its sign."""
 
     first: NDArray[Any]
     second: NDArray[Any]
@@ -57,10 +57,10 @@ class Questions:
 
 
 def questions(opinions: ArrayLike, errors: ArrayLike, *, most: int = MOST_PAIRS, seed: int = 0) -> Questions:
-    """All pairs of images, or `most` of them drawn by seed.
+    """All pairs of images, or a random sample of `most` by the seed.
 
-    opinions  (n,) turned so that higher is better
-    errors    (n,) standard errors of the means; a difference is seen where z's probability exceeds 0.95
+    opinions  (n,) subjective scores with the sign that makes higher better
+    errors    (n,) standard errors of the means; a difference is seen where the probability of z exceeds 0.95
     """
     y, e = (np.asarray(v, dtype=np.float64) for v in (opinions, errors))
     n = y.size
@@ -79,19 +79,19 @@ def questions(opinions: ArrayLike, errors: ArrayLike, *, most: int = MOST_PAIRS,
 
 
 def power(values: ArrayLike, asked: Questions) -> Power:
-    """How a metric, turned so that higher is better, answers."""
+    """Resolving power of a metric whose values have the sign that makes higher better."""
     x = np.asarray(values, dtype=np.float64)
     d = x[asked.first] - x[asked.second]
     size = np.abs(d)
     toward = d[asked.seen] * asked.sign[asked.seen]  # positive where the better image scores higher
     different = auc(size[asked.seen], size[~asked.seen])
-    better = auc(toward, -toward)  # each pair is asked both ways round
+    better = auc(toward, -toward)  # each pair is used in both orders
     correct = float((toward > 0).mean()) if toward.size else float("nan")
     return Power(different, better, correct, d.size, int(asked.seen.sum()), (size, toward))
 
 
 def auc(positive: ArrayLike, negative: ArrayLike) -> float:
-    """Probability that a positive scores above a negative, ties counting half; NaN where one side is empty."""
+    """Probability that a positive scores above a negative, ties counting half; NaN where one class is empty."""
     p, q = np.asarray(positive, dtype=np.float64), np.asarray(negative, dtype=np.float64)
     if not p.size or not q.size:
         return float("nan")
@@ -102,7 +102,7 @@ def auc(positive: ArrayLike, negative: ArrayLike) -> float:
 def areas_drawn(
     powers: Sequence[Power], asked: Questions, scene: NDArray[np.intp], times: Array
 ) -> Mapping[str, Array]:
-    """{"different", "better", "correct"}: (draws, M) of M metrics for scenes that came `times` (draws, S)."""
+    """{"different", "better", "correct"}: (draws, M) of M metrics for multiplicities (draws, S) of scenes."""
     seen = asked.seen
     areas = {
         "different": [_Area(p.scores[0][seen], p.scores[0][~seen]) for p in powers],
@@ -155,7 +155,7 @@ def delong(a: tuple[Array, Array], b: tuple[Array, Array]) -> float:
 
 
 def _placements(positive: Array, negative: Array) -> tuple[Array, Array]:
-    """For each positive the share of negatives below it, for each negative the share of positives above it."""
+    """For each positive the share of negatives below it; for each negative the share of positives above it."""
     m, n = len(positive), len(negative)
     together = ranks(np.concatenate((positive, negative)))
     above = (together[:m] - ranks(positive)) / n
@@ -164,10 +164,10 @@ def _placements(positive: Array, negative: Array) -> tuple[Array, Array]:
 
 
 def hanley_mcneil(a: tuple[Array, Array], b: tuple[Array, Array]) -> float:
-    """Two-sided p of the critical ratio of two areas, their dependence taken from Kendall's tau of the scores.
+    """Two-sided p of the critical ratio of two areas, with their dependence from Kendall's tau of the scores.
 
-    Source  Hanley & McNeil 1983, doi:10.1148/radiology.148.3.6878708. Their table of the areas' correlation is
-    replaced by the mean of both taus, which it is near to for areas below 0.9.
+    Source  Hanley & McNeil 1983, doi:10.1148/radiology.148.3.6878708. Their table of the correlation of areas is
+    replaced by the mean of both taus, which approximates it for areas below 0.9.
     """
     areas = [auc(*scores) for scores in (a, b)]
     errors = [_area_error(area, len(a[0]), len(a[1])) for area in areas]
@@ -184,20 +184,20 @@ def _area_error(area: float, m: int, n: int) -> float:
 
 
 def fisher(correct_a: float, correct_b: float, differing: int) -> float:
-    """Two-sided p of Fisher's exact test on two shares of rightly told pairs."""
+    """Two-sided p of Fisher's exact test on two shares of correctly classified pairs."""
     right = [round(c * differing) for c in (correct_a, correct_b)]
-    from scipy.stats import fisher_exact  # slow to import, and seldom asked for
+    from scipy.stats import fisher_exact  # slow to import and rarely needed
 
     return float(fisher_exact([[r, differing - r] for r in right]).pvalue)
 
 
 def compare(a: Power, b: Power, asked: Questions) -> dict[str, float]:
-    """p values that two metrics are equally able: {"different", "better", "correct"}."""
+    """p values of equal resolving power of two metrics: {"different", "better", "correct"}."""
     seen = asked.seen
     split = [(p.scores[0][seen], p.scores[0][~seen]) for p in (a, b)]
     ways = [
         (p.scores[1][::2], -p.scores[1][1::2]) for p in (a, b)
-    ]  # every pair once, half of them turned round
+    ]  # every pair once, half of them in reverse order
     return {
         "different": delong(split[0], split[1]) if min(map(len, split[0])) else 1.0,
         "better": delong(ways[0], ways[1]) if len(ways[0][0]) else 1.0,
@@ -206,11 +206,11 @@ def compare(a: Power, b: Power, asked: Questions) -> dict[str, float]:
 
 
 def pairwise_accuracy(preferred: ArrayLike, a: ArrayLike, b: ArrayLike) -> tuple[float, float]:
-    """How often a metric prefers what people prefer.
+    """How often a metric agrees with pairwise preferences.
 
-    preferred  (n,) share of people for A; a, b: the metric of both images, turned so that higher is better
-    returns    (share of pairs with a majority on which the metric sides with it, ties counting half;
-               mean share of people it sides with)
+    preferred  (n,) share of observers for A; a, b: metric values of both images, with the sign that makes higher better
+    returns    (share of pairs with a majority for which the metric agrees with it, ties counting half;
+               mean share of observers that the metric agrees with)
     """
     p, d = np.asarray(preferred, dtype=np.float64), np.asarray(a, dtype=np.float64) - np.asarray(b)
     sided = np.where(d > 0, 1.0, np.where(d < 0, 0.0, 0.5))
