@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol, TypeVar
 
 Item = TypeVar("Item")
@@ -23,11 +22,6 @@ class Needs:
 
     files: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
-
-
-def nearest(target: Path) -> str:
-    """The folder of a file to be written, or the nearest one above it that is there."""
-    return str(next(folder for folder in target.absolute().parents if folder.is_dir()))
 
 
 class Job(Protocol[ItemIn, ResultOut]):

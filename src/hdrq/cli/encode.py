@@ -55,13 +55,14 @@ def encode(paths: tuple[Path, ...], to: str | None, back: bool, **options: Any) 
     photometry = _options.photometry_of(options)
     if to is None and not back:
         raise click.UsageError("name an encoding with --to", click.get_current_context())
-    from hdrq.encoding.convert import convert, targets
+    from hdrq.encoding.convert import convert, means_folder, targets
+    from hdrq.io.remote import is_folder
 
     if len(paths) < 2:
         raise click.UsageError("give one or more inputs and an output", click.get_current_context())
     context = click.get_current_context()
     asked = context.get_parameter_source("suffix") == ParameterSource.COMMANDLINE
-    if asked and len(paths) == 2 and not paths[0].is_dir() and not paths[1].is_dir():
+    if asked and len(paths) == 2 and not is_folder(paths[0]) and not means_folder(paths[1]):
         raise UsageError(f"--suffix is for folders; {paths[1]} has its own")
     jobs = targets(paths[:-1], paths[-1], options["suffix"])
     failed = 0

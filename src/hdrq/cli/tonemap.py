@@ -173,7 +173,7 @@ def _tonemap(sources: list[Path], target: Path | None, options: dict[str, Any], 
     from hdrq.tonemapping.files import jobs, parameters_of, tonemap_files
 
     todo = jobs(sources, target, options["suffix"] or ".png") if target is not None else []
-    if "suffix" in given and target is not None and not target.is_dir() and len(todo) == 1:
+    if "suffix" in given and todo and target == todo[0][1]:
         raise UsageError(f"--suffix is for folders; {target} has its own")
     made = _plan(options)
     refuse_idle_display(made, given)

@@ -18,10 +18,12 @@ from hdrq.errors import FileError, HdrqError
 from hdrq.image.color import luminance
 from hdrq.image.statistics import quantile
 from hdrq.io.manifest import Manifest
-from hdrq.io.pairing import pictures
+from hdrq.io.pairing import pictures, remote_pictures
+from hdrq.io.remote import address_of, is_folder, local
 from hdrq.records import BT709
 
 _HELD = 2**28  # pixel values kept decoded in memory
+_TABLES = (".csv", ".tsv", ".parquet")
 _BRIGHTEST = 0.999  # quantile of luminance that counts as the peak, so that hot pixels do not
 
 
@@ -101,16 +103,24 @@ def find_sources(
 
 def _listed(where: Path) -> list[tuple[Path, str]]:
     """(file, scene) of every image that a path names."""
+    if (url := address_of(where)) is not None and where.suffix.lower() not in _TABLES:
+        found = remote_pictures(url) if is_folder(url) else [url]
+        return [(Path(p), Path(p).stem) for p in found]
     if where.is_dir():
         return [(p.resolve(), p.stem) for p in pictures(where)]
-    if where.suffix.lower() not in (".csv", ".tsv", ".parquet"):
+    if where.suffix.lower() not in _TABLES:
         return [(where.resolve(), where.stem)]
     pairs = Manifest(where)
-    return [(Path(str(p.dist)).resolve(), p.carried.get("scene") or Path(str(p.dist)).stem) for p in pairs]
+    return [(_place(p.dist), p.carried.get("scene") or Path(str(p.dist)).stem) for p in pairs]
+
+
+def _place(path: object) -> Path:
+    """An absolute path, or a remote one as it is."""
+    return Path(str(path)) if address_of(path) is not None else Path(str(path)).resolve()
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
+    with local(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

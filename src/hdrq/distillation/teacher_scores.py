@@ -20,6 +20,7 @@ from hdrq.distillation.sources import Source, Sources
 from hdrq.encoding.photometry import Photometry
 from hdrq.errors import FileError, UsageError
 from hdrq.image.sharing import sharing
+from hdrq.io.remote import address_of, version_of
 from hdrq.scoring.batch import device_of
 from hdrq.scoring.binding import metric
 from hdrq.scoring.scorer import Scorer
@@ -89,6 +90,8 @@ class Cache:
 
 
 def _stamp(path: Path) -> str:
+    if address_of(path) is not None:
+        return version_of(path)
     try:
         stat = path.stat()
     except OSError as error:

@@ -24,10 +24,11 @@ from hdrq.encoding.photometry import (
 )
 from hdrq.errors import DomainError, FileError, HdrqError, UsageError
 from hdrq.io import by_suffix
-from hdrq.io.pairing import pictures
+from hdrq.io.pairing import pictures, remote_pictures
+from hdrq.io.remote import address_of, folders_of, is_folder, make_folder
 from hdrq.records import PRIMARIES, Encoding, Image
 from hdrq.registry import check, find
-from hdrq.work import Needs, Spread, here, nearest
+from hdrq.work import Needs, Spread, here
 
 SIGNALS = ("pq", "hlg", "srgb", "gamma")  # code that is sent to a display
 UNTAGGED = ("pfm", "radiance")  # formats without a field for the encoding
@@ -52,17 +53,18 @@ def targets(source: Path | Sequence[Path], target: Path, suffix: str) -> list[tu
     """
     sources = [source] if isinstance(source, Path) else list(source)
     suffix = suffix if suffix.startswith(".") else f".{suffix}"
-    if len(sources) == 1 and not sources[0].is_dir() and not target.is_dir():
+    if len(sources) == 1 and not is_folder(sources[0]) and not means_folder(target):
         jobs = [(sources[0], target)]
     else:
-        if target.exists() and not target.is_dir():
+        if address_of(target) is None and target.exists() and not target.is_dir():
             raise UsageError(f"{target} is a file; several inputs need a folder to be written to")
         jobs = []
         for place in sources:
-            found = pictures(place) if place.is_dir() else [place]
+            folder = is_folder(place)
+            found = _images_of(place) if folder else [place]
             if not found:
                 raise FileError(f"{place} holds no image that hdrq reads; see: hdrq list formats")
-            tops = place if place.is_dir() else place.parent
+            tops = place if folder else place.parent
             jobs += [(p, target / p.relative_to(tops).parent / (p.stem + suffix)) for p in found]
         jobs = _told_apart(jobs, suffix)
     inputs = {p.resolve() for p, _ in jobs}
@@ -70,6 +72,16 @@ def targets(source: Path | Sequence[Path], target: Path, suffix: str) -> list[tu
         if out.resolve() in inputs:
             raise UsageError(f"{out} is an input and would be overwritten; write to another folder or name")
     return jobs
+
+
+def _images_of(folder: Path) -> list[Path]:
+    url = address_of(folder)
+    return pictures(folder) if url is None else [Path(p) for p in remote_pictures(url)]
+
+
+def means_folder(target: Path) -> bool:
+    """Whether an output is a folder: one that is there, or a remote one, which its name without suffix says."""
+    return target.is_dir() if address_of(target) is None else by_suffix(target) is None
 
 
 def _told_apart(jobs: list[tuple[Path, Path]], suffix: str) -> list[tuple[Path, Path]]:
@@ -128,7 +140,7 @@ class ConvertJob:
 
     def needs(self, item: tuple[Path, Path]) -> Needs:
         """The input, and the nearest folder of the output that is there."""
-        return Needs((str(item[0]),), (nearest(item[1]),))
+        return Needs((str(item[0]),), folders_of(item[1]))
 
     def converted(self, source: Path, target: Path) -> Converted:
         """One file read, converted and written."""
@@ -145,7 +157,7 @@ class ConvertJob:
                 else _encoded(image, self.to or "pu21", photometry, self.primaries)
             )
             refuse_untagged(target, out)
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(target.parent)
             made = {"from": source.name, "domain": out.domain, "display": screen_of(image, photometry).name}
             extra = {"provenance": made} if format.name in ("exr", "png", "tiff") else {}
             lost = io.write(target, out, depth=self.depth, compression=self.compression, **extra)

@@ -19,6 +19,7 @@ from hdrq.evaluation.ratings import Sheet, join, sheet
 from hdrq.evaluation.score_table import read_scores
 from hdrq.evaluation.significance import PairedTest, paired_tests
 from hdrq.evaluation.statistics.agreement import Agreement
+from hdrq.io.remote import exists
 from hdrq.records import Pair
 from hdrq.registry import find
 from hdrq.scoring.batch import Settings
@@ -195,7 +196,7 @@ def sheet_of(asked: Asked) -> Sheet:
         raise UsageError(
             f"{dataset.name} has no subjective scores ({dataset.scale}), so no metric can be evaluated on it"
         )
-    if path is not None and path.exists() and not _computable(asked.metrics):
+    if path is not None and exists(path) and not _computable(asked.metrics):
         table = read_scores(path, asked.metrics, asked.exclude, dict(asked.columns))
         named = join(pairs, dict.fromkeys(n for column in table.values.values() for n in column))
         values = {m: {named[n]: v for n, v in c.items() if n in named} for m, c in table.values.items()}

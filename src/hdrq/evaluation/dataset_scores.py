@@ -11,6 +11,7 @@ from hdrq.encoding.photometry import Photometry
 from hdrq.errors import UsageError
 from hdrq.evaluation.ratings import join
 from hdrq.evaluation.tables import read_csv
+from hdrq.io.remote import address_of
 from hdrq.io.rows import BY_SUFFIX, plain, written
 from hdrq.records import Pair, Score, Viewing
 from hdrq.scoring.batch import Settings, score, scorers
@@ -53,6 +54,8 @@ def scored(
     own_ppd  whether pairs that state a resolution (as those of UPIQ do) are viewed at it
     spread   divides the pairs among other processes
     """
+    if path is not None and (url := address_of(path)) is not None:
+        raise UsageError(f"{url}: scores that are missing are added to a local table; copy it here first")
     texts = [
         str(s) for s in scorers(metrics, photometry, replace(settings, device="cpu") if spread else settings)
     ]

@@ -14,6 +14,7 @@ from typing import IO, Any
 from xml.etree import ElementTree as ET
 
 from hdrq.errors import FileError
+from hdrq.io.remote import local
 from hdrq.io.rows import parquet_columns, parquet_rows
 
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
@@ -125,6 +126,7 @@ def iter_table(path: Path, columns: Sequence[str] = ()) -> Iterator[dict[str, st
     `key: value` lines before the header are skipped, as in some calibration tables. UTF-8 and UTF-16 are
     read, and decimal commas where fields are separated by semicolons or tabs.
     """
+    path = local(path)
     if path.suffix.lower() == ".parquet":
         _hold(path, parquet_columns(path), columns)
         yield from parquet_rows(path)

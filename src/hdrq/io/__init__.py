@@ -14,6 +14,7 @@ from hdrq.errors import FileError, HdrqError, TooLarge, UsageError
 from hdrq.io.atomic import atomic
 from hdrq.io.formats import FORMATS, Format, by_suffix, identify, sniff
 from hdrq.io.memory import afford_file
+from hdrq.io.remote import address_of, local
 from hdrq.records import Image
 
 __all__ = ["FORMATS", "Format", "atomic", "by_suffix", "identify", "read", "sniff", "write"]
@@ -27,7 +28,7 @@ def read(
     part: str | int | None = None,
     alpha: bool = False,
 ) -> Image:
-    """One file as an Image (1, C, H, W) float32; its format is told by its content, not by its name.
+    """One file, local or remote, as an Image (1, C, H, W) float32; its format is told by its content, not by its name.
 
     Floats stay as they are, NaN, Inf and negatives included; integers become code in [0, 1]. Changes nothing of the
     process. Raises FileError for files that are damaged or not supported, UsageError for layers that do not exist.
@@ -36,6 +37,8 @@ def read(
                        "hdr", "sdr" or "base" of a file with a gain map (layer); None takes the main one
     alpha              keep alpha as one more channel; colours are then straight, but premultiplied in an EXR
     """
+    if (url := address_of(path)) is not None:
+        return _read_remote(url, layer=layer, view=view, part=part, alpha=alpha)
     format = identify(path)
     if format.name != "clip":  # which is read frame by frame
         afford_file(path)
@@ -54,6 +57,15 @@ def read(
         note = f"{Path(path).suffix} is the suffix of {promised.title}, but the file holds {format.title}"
         image = replace(image, notes=(note, *image.notes))
     return image
+
+
+def _read_remote(url: str, **options: Any) -> Image:
+    """A remote file, by its copy in the cache; it is named by its address."""
+    copy = local(url)
+    try:
+        return replace(read(copy, **options), path=url)
+    except HdrqError as error:
+        raise type(error)(str(error).replace(str(copy), url)) from error
 
 
 def write(path: str | Path, image: Image, **options: Any) -> tuple[str, ...]:

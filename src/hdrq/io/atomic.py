@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hdrq.errors import FileError
+from hdrq.io.remote import address_of, uploaded
 
 
 def why(error: OSError) -> str:
@@ -25,8 +26,14 @@ def atomic(path: str | Path, *, flush: bool = False) -> Iterator[Path]:
     The temporary file exists, is empty and has the target's suffix. The target of a symbolic link is
     replaced, not the link; a target that is no regular file (/dev/stdout, a pipe) is yielded itself.
 
+    A remote target (s3://, gs://) gets the file when the block has ended.
+
     flush   also wait until the data is on the disk (fsync)
     """
+    if (url := address_of(path)) is not None:
+        with uploaded(url) as part:
+            yield part
+        return
     target = Path(path)
     try:
         target = target.resolve()

@@ -13,6 +13,7 @@ from typing import IO
 
 from hdrq.errors import FileError
 from hdrq.io.atomic import why
+from hdrq.io.remote import join, local, parent
 from hdrq.io.rows import parquet_columns, parquet_count, parquet_rows
 from hdrq.records import Pair
 
@@ -20,15 +21,15 @@ from hdrq.records import Pair
 class Manifest(Collection[Pair]):
     """The pairs of a CSV or Parquet file. Iterating reads the file again, so that its length does not matter to memory.
 
-    path     of the file
+    path     of the file, which may be remote
     folder   what relative paths are relative to
     name     for messages, where it is not the path
     raises   FileError at once for a file that cannot be read, has no column `dist`, no rows or a torn row
     """
 
     def __init__(self, path: str | Path, folder: Path | None = None, name: str | None = None) -> None:
-        self.path, self.name = Path(path), name or str(path)
-        self.folder = self.path.parent if folder is None else folder
+        self.path, self.name = local(path), name or str(path)
+        self.folder = parent(path) if folder is None else folder
         self.parquet = self.path.suffix.lower() == ".parquet"
         self.columns: list[str] = []
         self._count = sum(1 for _ in self)
@@ -79,7 +80,7 @@ def spooled(stream: IO[str], name: str) -> Manifest:
 
 
 def read_manifest(
-    lines: Iterable[str], name: str, folder: Path, columns: list[str] | None = None
+    lines: Iterable[str], name: str, folder: str | Path, columns: list[str] | None = None
 ) -> Iterator[Pair]:
     """Pairs of a CSV with the columns dist, ref (and any others, which are carried through).
 
@@ -106,9 +107,9 @@ def _checked(header: list[str], rows: bool, name: str) -> None:
         raise FileError(f"{name} has no rows below its header")
 
 
-def _pair(row: Mapping[str, str], where: str, folder: Path) -> Pair:
+def _pair(row: Mapping[str, str], where: str, folder: str | Path) -> Pair:
     dist, ref = row["dist"].strip(), (row.get("ref") or "").strip()
     if not dist:
         raise FileError(f"{where}: 'dist' is empty")
     carried = {k: v for k, v in row.items() if k not in ("ref", "dist")}
-    return Pair(dist=folder / dist, ref=folder / ref if ref else None, carried=carried)
+    return Pair(dist=join(folder, dist), ref=join(folder, ref) if ref else None, carried=carried)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from unicodedata import normalize
 
 from hdrq.errors import FileError, UsageError
 from hdrq.io import by_suffix
+from hdrq.io.remote import address_of, is_folder, listed
 from hdrq.records import Pair
 
 
@@ -81,7 +82,9 @@ def pair_frames(ref: Path, dist: Path) -> tuple[list[Path], list[Path], list[str
 
 
 def pair_paths(ref: str, dist: str) -> Matched:
-    """Two files, two folders, or one reference for a folder of test images."""
+    """Two files, two folders, or one reference for a folder of test images; each may be remote."""
+    if address_of(ref) is not None or address_of(dist) is not None:
+        return _pair_remote(ref, dist)
     a, b = Path(ref), Path(dist)
     if a.is_dir() and b.is_dir():
         return pair_folders(a, b)
@@ -92,11 +95,60 @@ def pair_paths(ref: str, dist: str) -> Matched:
     return Matched([Pair(dist=b, ref=a)], [])
 
 
+def _pair_remote(ref: str, dist: str) -> Matched:
+    folders = is_folder(ref), is_folder(dist)
+    if folders == (True, True):
+        refs, dists = _named(ref), _named(dist)
+        pairs = [Pair(dist=dists[s], ref=refs[s], scene=s) for s in refs if s in dists]
+        lonely = [str(refs[s]) for s in refs if s not in dists] + [
+            str(dists[s]) for s in dists if s not in refs
+        ]
+        if not pairs:
+            raise UsageError(
+                f"no image of {ref} has a partner of the same name in {dist}; rename them or use --pairs"
+            )
+        return Matched(pairs, lonely)
+    if folders == (True, False):
+        raise UsageError(f"{ref} is a folder and {dist} is not; give two files or two folders")
+    a = address_of(ref) or Path(ref)
+    if folders[1]:
+        return Matched([Pair(dist=p, ref=a) for p in _named(dist).values()], [])
+    return Matched([Pair(dist=address_of(dist) or Path(dist), ref=a)], [])
+
+
+def _named(folder: str) -> dict[str, str | Path]:
+    """The images of a folder, local or remote, by their place in it without the suffix."""
+    url = address_of(folder)
+    if url is None:
+        return dict(_by_stem(Path(folder)))
+    named: dict[str, str | Path] = {}
+    for p in remote_pictures(url):
+        stem = normalize("NFC", p[len(url.rstrip("/")) + 1 :].rsplit(".", 1)[0])
+        if stem in named:
+            raise UsageError(f"{folder} holds both {named[stem]} and {p}; which one is meant? Use --pairs")
+        named[stem] = p
+    return named
+
+
+def remote_pictures(url: str) -> list[str]:
+    """Every image below a remote folder, sorted, as `pictures` has those of a local one."""
+    base = len(url.rstrip("/")) + 1
+    shown = (p for p in listed(url) if not any(part.startswith(".") for part in p[base:].split("/")))
+    found = [p for p in shown if (f := by_suffix(p)) is not None and f.name not in ("raw", "clip")]
+    if not found:
+        raise FileError(f"{url} holds no image hdrq reads; see: hdrq list formats")
+    return found
+
+
 def alone(paths: Iterable[str]) -> list[Pair]:
     """Pictures without references: files, and every image of folders."""
-    return [
-        Pair(dist=p) for name in paths for p in (_some(Path(name)) if Path(name).is_dir() else [Path(name)])
-    ]
+    return [Pair(dist=p) for name in paths for p in _all_of(name)]
+
+
+def _all_of(name: str) -> Sequence[str | Path]:
+    if (url := address_of(name)) is not None:
+        return remote_pictures(url) if is_folder(url) else [url]
+    return _some(Path(name)) if Path(name).is_dir() else [Path(name)]
 
 
 def _some(folder: Path) -> list[Path]:

@@ -15,10 +15,11 @@ from hdrq import io
 from hdrq.errors import FileError, HdrqError, UsageError
 from hdrq.io.exposures import number_of
 from hdrq.io.formats import by_suffix
+from hdrq.io.remote import folders_of, join, local, make_folder, parent
 from hdrq.io.rows import read_rows
 from hdrq.merging.merge import Merged, Settings, merge
 from hdrq.records import Image
-from hdrq.work import Needs, Spread, here, nearest
+from hdrq.work import Needs, Spread, here
 
 TABLES = (".csv", ".parquet")
 _OF_CODE = ("png", "avif", "jxl")  # formats that hold code, of PQ say
@@ -61,7 +62,7 @@ def brackets_of(path: Path) -> list[Bracket]:
     if path.is_dir():
         return [Bracket(f.name, found) for f in _folders(path) if (found := _frames(f))]
     rows: dict[str, list[dict[str, str]]] = {}
-    for number, row in enumerate(read_rows(path), start=2):
+    for number, row in enumerate(read_rows(local(path)), start=2):
         lacking = [c for c in ("bracket", "file") if not row.get(c, "").strip()]
         if lacking:
             raise FileError(
@@ -75,7 +76,7 @@ def brackets_of(path: Path) -> list[Bracket]:
     return [
         Bracket(
             name,
-            tuple(str(path.parent / r["file"].strip()) for r in own),
+            tuple(str(join(parent(path), r["file"].strip())) for r in own),
             _numbers(own, "seconds", path),
             _numbers(own, "ev", path),
         )
@@ -165,7 +166,7 @@ class MergeJob:
 
     def needs(self, item: Bracket) -> Needs:
         """The frames, and the folder written to."""
-        return Needs(item.frames, (nearest(self.target(item)),))
+        return Needs(item.frames, folders_of(self.target(item)))
 
     def written(self, bracket: Bracket, settings: Settings) -> MergedBracket:
         """One bracket merged and written."""
@@ -175,7 +176,7 @@ class MergeJob:
             settings = replace(settings, times=times, ev=ev)
         try:
             merged = merge(list(bracket.frames), settings, times=settings.times)
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(target.parent)
             return MergedBracket(
                 bracket.name,
                 target,

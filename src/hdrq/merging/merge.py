@@ -15,6 +15,7 @@ from hdrq.image.color import luminance
 from hdrq.io import identify
 from hdrq.io.exposures import Exposure, exposures_of
 from hdrq.io.raw import SUFFIXES, Factors, reader
+from hdrq.io.remote import address_of, local
 from hdrq.merging.alignment.align import Alignment, Method, align
 from hdrq.merging.averaging import Weighting, combine, rules
 from hdrq.merging.deghosting.ghost_weights import BitmapGhosts, ReferenceGhosts
@@ -119,6 +120,7 @@ def steps(sources: Sequence[Source], settings: Settings) -> Iterator[str | Merge
     if len(sources) < 2:
         raise UsageError("a stack of one frame cannot be merged; give at least two exposures")
     _check(settings)
+    sources = [local(s) if address_of(s) is not None and isinstance(s, (str, Path)) else s for s in sources]
     for source in sources:
         if isinstance(source, (str, Path)):
             reader() if Path(source).suffix.lower() in SUFFIXES else identify(source)

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hdrq.errors import FileError, HdrqError, UsageError
+from hdrq.io.remote import address_of, exists, journal_of, local
+from hdrq.io.remote import refuse_unwritable as refuse_unwritable_address
 from hdrq.io.rows import as_json, plain, read_rows, typed
 from hdrq.scoring.stamps import unchanged
 
@@ -41,7 +43,9 @@ class Kept:
     def __init__(self, output: str | None, resume: bool) -> None:
         from hdrq.scoring.journal import Journal
 
-        self.journal = Journal(Path(f"{output}.part")) if output and output != "-" else None
+        url = address_of(output)
+        place = journal_of(url) if url is not None else Path(f"{output}.part")
+        self.journal = Journal(place) if output and output != "-" else None
         self.columns: dict[str, None] = {}
         self._rows: sqlite3.Connection | None = None
         if self.journal is None:
@@ -59,7 +63,7 @@ class Kept:
             "CREATE TABLE rows (number INTEGER PRIMARY KEY, ref, dist, metric, settings, whole, source, taken, row)"
         )
         self._rows.execute("CREATE INDEX by_key ON rows (ref, dist, metric)")
-        for row in _read_back(Path(str(output))):
+        for row in _read_back(str(output)):
             self._insert(row, _TABLE)
         for row in self.journal.rows():
             self._insert(row, _JOURNAL)
@@ -164,6 +168,9 @@ def refuse_unwritable(output: str | None, folder: str | None) -> None:
     for path, place in ((output, Path(output or ".").parent), (folder, Path(folder or "."))):
         if not path or path == "-":
             continue
+        if (url := address_of(path)) is not None:
+            refuse_unwritable_address(url)
+            continue
         if path == output and Path(path).is_dir():
             raise FileError(f"{path} is a folder; name a file in it")
         if path == output and Path(path).exists() and not os.access(path, os.W_OK):
@@ -177,12 +184,12 @@ def refuse_unwritable(output: str | None, folder: str | None) -> None:
             raise FileError(f"{path} cannot be written: {error.strerror}; choose another place") from error
 
 
-def _read_back(path: Path) -> Iterator[dict[str, Any]]:
+def _read_back(path: str) -> Iterator[dict[str, Any]]:
     """Rows of an earlier output."""
-    if not path.exists():
+    if not exists(path):
         return
     try:
-        for row in read_rows(path):
+        for row in read_rows(local(path)):
             yield typed(row)
     except (HdrqError, ValueError) as error:
         raise FileError(f"{path} is not an earlier output of hdrq score; write to another file") from error

@@ -5,9 +5,17 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from hdrq.errors import FileError
+from hdrq.io.remote import address_of, version_of
+
 
 def stamp(path: str) -> str:
     """Size, time and hash of a file (of a folder: of the list of its files); "" where there is none."""
+    if address_of(path) is not None:
+        try:
+            return version_of(path)
+        except FileError:
+            return ""
     file = Path(path)
     try:
         if file.is_dir():
@@ -43,6 +51,8 @@ def unchanged(remembered: str, ref: str, dist: str) -> bool:
 
 
 def _same(remembered: str, path: str) -> bool:
+    if address_of(path) is not None:
+        return bool(remembered) and stamp(path) == remembered
     size, time, content = [*remembered.split("-"), "", ""][:3]
     try:
         info = Path(path).stat()

@@ -12,6 +12,7 @@ from torch import Tensor
 from hdrq import io
 from hdrq.encoding.convert import Converted
 from hdrq.errors import DomainError, HdrqError, PixelError, UsageError
+from hdrq.io.remote import make_folder
 from hdrq.nn.input_scaling import CONVENTIONS, enter
 from hdrq.nn.weights import load
 from hdrq.records import Image
@@ -53,7 +54,7 @@ def enhance_files(
             with torch.no_grad():
                 before = float(net(enter(code, net))[0])
             made, reached = enhance(net, code, quality, seed)
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(target.parent)
             io.write(target, Image(made.cpu(), "srgb", bits=8))
             note = f"quality {before:.3f} before, {reached:.3f} of {quality:g} asked for"
             yield Converted(source, target, (*image.notes, note))

@@ -20,14 +20,15 @@ from hdrq.encoding.photometry import LIGHT, Photometry, relabel
 from hdrq.errors import FileError, HdrqError, UsageError
 from hdrq.image.statistics import log_mean, luminance
 from hdrq.image.temporal import Adaptation
-from hdrq.io.pairing import pictures
+from hdrq.io.pairing import pictures, remote_pictures
+from hdrq.io.remote import address_of, folders_of, is_folder, make_folder
 from hdrq.records import Image
 from hdrq.scoring.batch import device_of
 from hdrq.tonemapping.operator import Operator
 from hdrq.tonemapping.solvers.wls import Unsettled
 from hdrq.tonemapping.tonemap import Plan, code_of, expand, saturated, scene_of, shown
 from hdrq.tonemapping.ultra_hdr import check_stops, write_ultra_hdr
-from hdrq.work import Needs, Spread, here, nearest
+from hdrq.work import Needs, Spread, here
 
 _CUT_STOPS = 2.5  # a jump of the geometric mean beyond which a new shot begins
 Jobs = list[tuple[Path, Path]]
@@ -51,10 +52,11 @@ def jobs(sources: Sequence[Path], target: Path, suffix: str) -> Jobs:
     """
     suffix = suffix if suffix.startswith(".") else f".{suffix}"
     found = [(p, base) for source in sources for p, base in _inputs(source)]
-    many = len(found) > 1 or any(s.is_dir() for s in sources)
-    if many and target.exists() and not target.is_dir():
+    many = len(found) > 1 or any(is_folder(s) for s in sources)
+    folder = target.is_dir() if address_of(target) is None else io.by_suffix(target) is None
+    if many and not folder and (address_of(target) is not None or target.exists()):
         raise UsageError(f"there are {len(found)} inputs, so {target} must be a folder")
-    if many or target.is_dir():
+    if many or folder:
         pairs = [(p, (target / p.relative_to(base)).with_suffix(suffix)) for p, base in found]
     else:
         pairs = [(found[0][0], target)]
@@ -76,6 +78,13 @@ def jobs(sources: Sequence[Path], target: Path, suffix: str) -> Jobs:
 
 def _inputs(source: Path) -> list[tuple[Path, Path]]:
     """(file, folder that its place is relative to) of a file, a pattern or a folder."""
+    if (url := address_of(source)) is not None:
+        found = (
+            [(Path(p), source) for p in remote_pictures(url)]
+            if is_folder(source)
+            else [(source, source.parent)]
+        )
+        return sorted(found, key=lambda pair: natural(pair[0]))
     if source.is_dir():
         found = [(p, source) for p in pictures(source)]
         if not found:
@@ -145,7 +154,7 @@ class TonemapJob:
 
     def needs(self, item: tuple[Path, Path]) -> Needs:
         """The input, and the nearest folder of the output that is there."""
-        return Needs((str(item[0]),), (nearest(item[1]),))
+        return Needs((str(item[0]),), folders_of(item[1]))
 
     def shown(self, scene: Tensor) -> Tensor:
         """Display-linear 0..1 of scene light."""
@@ -231,14 +240,14 @@ class ExpandJob:
 
     def needs(self, item: tuple[Path, Path]) -> Needs:
         """The input, and the nearest folder of the output that is there."""
-        return Needs((str(item[0]),), (nearest(item[1]),))
+        return Needs((str(item[0]),), folders_of(item[1]))
 
     def written(self, source: Path, target: Path) -> Written:
         """One file read, expanded and written."""
         try:
             image = read(source, self.photometry, self.layer)
             out = expand(image, self.operator, self.settings)
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(target.parent)
             notes = io.write(target, out)
             if self.mask:
                 io.write(target.with_name(target.stem + self.mask + ".png"), saturated(image), depth="uint8")
@@ -250,7 +259,7 @@ class ExpandJob:
 def _write(
     target: Path, code: Image, plan: Plan, light: tuple[Tensor, float] | None = None
 ) -> tuple[str, ...]:
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     known = io.by_suffix(target)
     options: dict[str, Any] = {}
     if known is not None and known.name in ("png", "tiff"):
