@@ -54,6 +54,7 @@ class Card:
     trainable  whether the gradient may be trained on
     net        shelf name of the network of a learned metric
     sequence   (option, value) with which a batch is the frames of one sequence and gets one value
+    stack      whether the reference is an exposure stack (K, C, H, W), a folder of exposures of one scene, for one test image
     streams    whether such a sequence may come as iterables of frames (C, H, W), read once, in order
     map        what the map shows: "probability" of detection, "similarity" (1 is best whatever the value's
                direction), "difference" (0 is best), "error" (0 is best, 1 the worst possible), "attention", or "" for the
@@ -78,6 +79,7 @@ class Card:
     trainable: bool = True
     net: str | None = None
     sequence: tuple[str, str] | None = None
+    stack: bool = False
     streams: bool = False
     map: str = ""
 

@@ -121,7 +121,8 @@ def score(paths: tuple[str, ...], metrics: tuple[str, ...], **options: Any) -> N
         run = Run(texts, full_reference, photometry, settings, Kept(None, False))
         _end(*stream(run, bound, format))
         return
-    matched = _pairs(paths, options["pairs"], full_reference, all(s.sequence for s in bound))
+    whole = all(s.sequence for s in bound), all(s.metric.card.stack for s in bound)
+    matched = _pairs(paths, options["pairs"], full_reference, *whole)
     for name in matched.lonely:
         say(f"hdrq: {name} has no partner and is left out")
     refuse_unwritable(options["output"], options["maps"])
@@ -182,7 +183,10 @@ def _settings(options: dict[str, Any]) -> Settings:
     )
 
 
-def _pairs(paths: tuple[str, ...], manifest: str | None, full_reference: bool, sequences: bool) -> Matched:
+def _pairs(
+    paths: tuple[str, ...], manifest: str | None, full_reference: bool, sequences: bool, stacks: bool
+) -> Matched:
+    """Pairs of what was named; a folder is one clip to metrics of sequences, and one reference to metrics of stacks."""
     from hdrq.io.manifest import Manifest, spooled
     from hdrq.io.pairing import Matched, alone, pair_paths
     from hdrq.records import Pair
@@ -203,4 +207,6 @@ def _pairs(paths: tuple[str, ...], manifest: str | None, full_reference: bool, s
         return Matched(
             [Pair(dist=paths[1], ref=paths[0])], []
         )  # two folders of frames are one pair of sequences
+    if stacks and Path(paths[0]).is_dir():
+        return Matched([replace(p, ref=paths[0]) for p in alone(paths[1:])], [])
     return pair_paths(*paths)

@@ -152,6 +152,11 @@ class Folder:
             )
         return found
 
+    def folders(self, folder: str) -> list[str]:
+        """Names of what a subfolder holds besides files, sorted."""
+        names = self._listing(folder).values()
+        return sorted(name for name in names if (self.root / folder / name).is_dir())
+
     def listed(self, folder: str, *suffixes: str) -> list[Path]:
         """Files of a subfolder with one of these suffixes (lower case), sorted by name."""
         names = self._listing(folder).values()

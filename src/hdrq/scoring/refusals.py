@@ -34,6 +34,12 @@ def refuse_unfit(metric: Metric, images: Sequence[Image], as_stored: bool) -> No
     if len(images) < 2:
         return
     a, b = images
+    held = a.pixels.shape[0], b.pixels.shape[0]
+    if held[0] != held[1] and held[0] > 1 and not metric.card.stack:
+        raise PixelError(
+            f"{name_of(a)} holds {held[0]} images and {name_of(b)} {held[1]}, and {metric.name} compares one with one; "
+            "give as many of each"
+        )
     if as_stored and a.domain != b.domain:
         raise DomainError(
             f"{metric.name} cannot compare {a.domain} code ({name_of(a)}) with {b.domain} code ({name_of(b)}) number by "
