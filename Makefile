@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := runs/demo
 
-.PHONY: demo test test-lowest coverage mutants check dist format bench docs clean
+.PHONY: demo test test-lowest coverage mutants check dist format bench gpu docs clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "hdrq needs Python 3.11 or newer; try: make PYTHON=python3.11")'
@@ -58,6 +58,10 @@ format: $(VENV)/installed
 
 bench: $(VENV)/installed
 	$(BIN)/python bench/bench.py --size 1920x1080 --threads 2 --json runs/bench.json
+
+# Every shelf on CUDA against the CPU, then measured there; the table of docs/performance.md is replaced.
+gpu: $(VENV)/installed
+	$(BIN)/python bench/gpu.py --json runs/gpu.json --page docs/performance.md
 
 docs: $(VENV)/installed
 	$(BIN)/python docs/build.py
