@@ -16,7 +16,7 @@ def power(x: Tensor, exponent: float) -> Tensor:
 
 def root(x: Tensor) -> Tensor:
     """Square root. The gradient at 0 is 0 instead of infinite; negative x gives 0; NaN stays NaN."""
-    return power(x, 0.5)
+    return power(x, 0.5) if x.requires_grad else x.clamp(min=0).sqrt_()
 
 
 def all_finite(x: Tensor) -> bool:

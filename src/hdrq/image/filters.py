@@ -172,7 +172,6 @@ def _windows_correlate(x: Tensor, kernel: Tensor) -> Tensor:
 
 PREWITT = (1 / 3, 1 / 3, 1 / 3)
 SCHARR = (3 / 16, 10 / 16, 3 / 16)
-_STEP = (1.0, 0.0, -1.0)
 
 
 def gradient(x: Tensor, smooth: tuple[float, float, float]) -> Tensor:
@@ -181,6 +180,6 @@ def gradient(x: Tensor, smooth: tuple[float, float, float]) -> Tensor:
     smooth  weights across the direction of the derivative: PREWITT or SCHARR
     """
     x = F.pad(x, (1, 1, 1, 1))
-    across = slide(slide(x, smooth, -2), _STEP, -1)
-    down = slide(slide(x, _STEP, -2), smooth, -1)
-    return root(across * across + down * down)
+    across = slide(x[..., :-2] - x[..., 2:], smooth, -2)
+    down = slide(x[..., :-2, :] - x[..., 2:, :], smooth, -1)
+    return root(torch.addcmul(across * across, down, down))

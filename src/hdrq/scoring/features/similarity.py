@@ -15,8 +15,11 @@ from hdrq.scoring.features.phase import phase_congruency
 
 
 def similarity(a: Tensor, b: Tensor, c: float) -> Tensor:
-    """(2ab + c) / (a² + b² + c): 1 where the features agree."""
-    return (2 * a * b + c) / (a * a + b * b + c)
+    """(2ab + c) / (a² + b² + c): exactly 1 where the features agree, since a² + b² is made as 2ab + (a - b)²."""
+    product = a * b
+    above = product.add_(product).add_(c)
+    away = a - b
+    return above / torch.addcmul(above, away, away)
 
 
 def real_power(x: Tensor, exponent: float) -> Tensor:
@@ -47,6 +50,6 @@ def small_yiq(code: Tensor) -> tuple[Tensor, Tensor]:
 @shared
 def features(ref_y: Tensor, dist_y: Tensor) -> tuple[Tensor, Tensor]:
     """(similarity, weight), both (N, 1, h, w), of two small lumas on the 0..255 scale."""
-    ref_pc, dist_pc = phase_congruency(ref_y), phase_congruency(dist_y)
+    ref_pc, dist_pc = phase_congruency(torch.cat([ref_y, dist_y])).chunk(2)
     edges = similarity(gradient(ref_y, SCHARR), gradient(dist_y, SCHARR), T_GRADIENT)
     return similarity(ref_pc, dist_pc, T_PHASE) * edges, torch.maximum(ref_pc, dist_pc)

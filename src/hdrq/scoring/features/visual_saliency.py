@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hdrq.image.arithmetic import root
 from hdrq.image.color import mix
-from hdrq.image.resize import imresize
+from hdrq.image.resize import imresize, shrink
 from hdrq.image.sharing import shared
 from hdrq.image.transfer import srgb_to_linear
 
@@ -31,8 +31,8 @@ WHITE = np.array([0.9642, 1.0, 0.8251])
 
 
 @shared
-def visual_saliency(code: Tensor) -> Tensor:
-    """(N, 3, H, W) code, 0..255 or PU, to saliency (N, 1, H, W), 0..1."""
+def visual_saliency(code: Tensor, f: int = 1) -> Tensor:
+    """(N, 3, H, W) code, 0..255 or PU, to saliency 0..1, box-averaged by f: (N, 1, ceil(H / f), ceil(W / f))."""
     h, w = code.shape[-2:]
     lab = _lab(imresize(code.expand(-1, 3, -1, -1), size=(SIDE, SIDE), kernel="bilinear"))
     band, centre = _priors(code.dtype, code.device)
@@ -40,7 +40,17 @@ def visual_saliency(code: Tensor) -> Tensor:
     structure = root(passed.square().sum(1, keepdim=True))
     warmth = _stretch(lab[:, 1:]).square().sum(1, keepdim=True)
     colour = 1 - torch.exp(-warmth / SIGMA_C**2)
-    return _stretch(imresize(structure * centre * colour, size=(h, w), kernel="bilinear"))
+    full = imresize(structure * centre * colour, size=(h, w), kernel="bilinear")
+    low, high = _ends(full)
+    # averages of the stretched image; outside of the image a box finds 0, not the lowest value
+    inside = _covered(h, w, f, full.dtype, full.device)
+    return (shrink(full, f) - low * inside) / torch.where(high > low, high - low, 1.0)
+
+
+@lru_cache(maxsize=4)
+def _covered(height: int, width: int, f: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Share of each box of `shrink` that lies inside the image, (1, 1, h, w)."""
+    return shrink(torch.ones(1, 1, height, width, dtype=dtype, device=device), f)
 
 
 @lru_cache(maxsize=4)
@@ -68,5 +78,10 @@ def _lab(code: Tensor) -> Tensor:
 
 def _stretch(x: Tensor) -> Tensor:
     """Every channel from its minimum to its maximum, to 0..1; a flat one to 0."""
-    low, high = x.amin((-2, -1), keepdim=True), x.amax((-2, -1), keepdim=True)
+    low, high = _ends(x)
     return (x - low) / torch.where(high > low, high - low, 1.0)
+
+
+def _ends(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Minimum and maximum of every channel."""
+    return x.amin((-2, -1), keepdim=True), x.amax((-2, -1), keepdim=True)

@@ -51,4 +51,4 @@ def _features(code: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Saliency, L, and MN, shrunk."""
     f = factor(*code.shape[-2:])
     light, chroma = mix(shrink(code.expand(-1, 3, -1, -1), f), LMN).split((1, 2), 1)
-    return shrink(visual_saliency(code), f), light, chroma
+    return visual_saliency(code, f), light, chroma
