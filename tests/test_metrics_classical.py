@@ -229,7 +229,12 @@ def test_the_median_of_noise_is_numpys_however_values_repeat():
 
     random = np.random.default_rng(0)
     for n in (1, 2, 3, 10, 67, 68, 1000, 4099):
-        for x in (random.random(n), (3 * random.random(n)).round(), np.zeros(n), np.sort(random.random(n) ** 9)):
+        for x in (
+            random.random(n),
+            (3 * random.random(n)).round(),
+            np.zeros(n),
+            np.sort(random.random(n) ** 9),
+        ):
             row = torch.tensor(x)[None]
             assert _median(row).item() == np.median(x)
             assert _median(row.requires_grad_()).item() == np.median(x)
