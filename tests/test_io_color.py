@@ -87,7 +87,7 @@ def test_any_curve_of_a_profile_is_evaluated(tmp_path, curve, light, suffix):
     )
     assert (image.domain, image.primaries) == ("srgb", P3)
     assert np.abs(srgb_to_linear(image.pixels[0].double()).numpy() - light).max() < 2e-4
-    assert any("curve evaluated" in note for note in image.notes)
+    assert any("profile applied" in note for note in image.notes)
 
 
 def test_curves_that_have_a_name_get_it(tmp_path):
@@ -196,7 +196,7 @@ def test_the_profile_of_a_lossless_jpeg_xl_is_evaluated_or_said_not_to_be(tmp_pa
     monkeypatch.setattr(jxl, "profile_of", lambda data: b"")
     image = read(tmp_path / "x.jxl")
     assert np.allclose(image.pixels[0].numpy(), X)
-    assert "cannot be read here" in image.notes[0]
+    assert "cannot be read on this system" in image.notes[0]
 
 
 def test_avif_without_code_points_takes_those_of_its_stream(tmp_path):
@@ -251,7 +251,7 @@ def test_gain_map_numbers_survive_both_ways_of_writing():
     assert gain_map.from_iso(common, "x") == gain_map.GainMap(
         (-1.0,) * 3, (2.0,) * 3, (1.0,) * 3, (0.25,) * 3, (0.25,) * 3, 0.0, 2.0
     )
-    with pytest.raises(FileError, match="does not decode"):
+    with pytest.raises(FileError, match="cannot be decoded"):
         gain_map.from_iso(common[:-4], "x")
     with pytest.raises(FileError, match="version 1 is not supported"):
         gain_map.from_iso(b"\0\1" + common[2:], "x")
@@ -385,7 +385,7 @@ def test_associated_alpha_is_divided_out(tmp_path):
         tifffile.imwrite(tmp_path / "x.tif", stored, photometric="rgb", extrasamples=[name])
         image = read(tmp_path / "x.tif")
         assert torch.allclose(image.pixels, torch.tensor(value)), kind
-        assert ("divided by the alpha" in image.notes[0]) == (kind == 1)
+        assert ("divided by alpha" in image.notes[0]) == (kind == 1)
 
 
 def test_exr_header_fields_of_any_kind_are_no_obstacle(tmp_path):

@@ -157,7 +157,7 @@ def test_aces_and_colour_space_names_are_understood(tmp_path):
 def test_impossible_chromaticities_are_noted_and_left(tmp_path):
     image = read(store(tmp_path / "x.exr", dict(zip("RGB", HALF)), chromaticities=(0.3,) * 8))
     assert image.primaries.name == "bt709"
-    assert "span no colours" in image.notes[0]
+    assert "do not span a triangle" in image.notes[0]
 
 
 def test_luminance_and_chroma_become_rgb(tmp_path):
@@ -268,7 +268,7 @@ def test_deep_samples_are_laid_over_each_other(tmp_path):
 def test_one_odd_channel_is_grey_and_two_are_refused(tmp_path):
     image = read(store(tmp_path / "x.exr", {"G": LIGHT[0]}))
     assert image.pixels.shape[1] == 1
-    assert "read as one grey channel" in image.notes[0]
+    assert "read as a greyscale image" in image.notes[0]
     with pytest.raises(UsageError, match="no R, G, B and no Y; its channels are R, U"):
         read(store(tmp_path / "y.exr", {"R": LIGHT[0], "U": LIGHT[1]}))
 
@@ -299,10 +299,10 @@ def test_corrupt_pixels_are_one_line_and_no_noise(tmp_path):
         whole = bytearray(path.read_bytes())
         whole[1900:2000] = b"\xff" * 100
         path.write_bytes(whole)
-        with pytest.raises(FileError, match="pixels do not decode"):
+        with pytest.raises(FileError, match="pixels cannot be decoded"):
             read(path)
         program = f"from hdrq.cli import main; main(['encode', {str(path)!r}, {str(tmp_path / 'y.exr')!r}, '--to', 'pq'])"
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
         assert done.returncode != 0
         assert (done.stdout, done.stderr.count("\n")) == ("", 1), done.stderr
-        assert "pixels do not decode" in done.stderr
+        assert "pixels cannot be decoded" in done.stderr

@@ -52,8 +52,8 @@ def test_missing_empty_folder_and_text_are_refused_by_name(tmp_path):
     assert "is a folder" in refusal(read, tmp_path)
     (tmp_path / "text.exr").write_text("this is no picture\n")
     assert "no OpenEXR file" in refusal(read, tmp_path / "text.exr")
-    assert "no regular file" in refusal(read, "/dev/null") or sys.platform == "win32"
-    assert "no file name" in refusal(read, "a\0b.exr")
+    assert "not a regular file" in refusal(read, "/dev/null") or sys.platform == "win32"
+    assert "not a file name" in refusal(read, "a\0b.exr")
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
@@ -96,15 +96,15 @@ def test_names_with_spaces_and_other_letters_work(tmp_path):
 
 def test_options_a_format_does_not_have_are_refused(tmp_path):
     write(tmp_path / "x.png", CODE)
-    assert "PNG has no layer" in refusal(read, tmp_path / "x.png", layer="beauty")
-    assert "no quality" in refusal(write, tmp_path / "y.png", CODE, quality=5)
+    assert "PNG has no option layer" in refusal(read, tmp_path / "x.png", layer="beauty")
+    assert "no option quality" in refusal(write, tmp_path / "y.png", CODE, quality=5)
     assert "choose one of these suffixes" in refusal(write, tmp_path / "y.bmp", CODE)
     assert "no EXR compression" in refusal(write, tmp_path / "y.exr", CODE, compression="lzw")
 
 
 def test_light_is_not_written_as_code(tmp_path):
     for name in ("x.png", "x.jpg"):
-        with pytest.raises(DomainError, match="encode it first"):
+        with pytest.raises(DomainError, match="encode the image first"):
             write(tmp_path / name, PICTURE)
     with pytest.raises(DomainError):
         write(tmp_path / "x.tif", PICTURE, depth="uint16")
@@ -161,7 +161,7 @@ def test_atomic_refuses_in_one_line(tmp_path):
         with atomic(path) as part:
             part.write_text("x")
 
-    assert "make it first" in refusal(use, tmp_path / "none" / "x.csv")
+    assert "create it first" in refusal(use, tmp_path / "none" / "x.csv")
     assert "it is a folder" in refusal(use, tmp_path)
     with atomic("/dev/null") as part:
         part.write_text("gone")

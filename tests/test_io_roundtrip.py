@@ -87,14 +87,14 @@ def test_pq_of_light_and_back_is_the_identity_to_half_a_code(tmp_path):
 
 def test_formats_that_cannot_say_what_code_means_refuse_it(tmp_path):
     for domain in ("pq", "pu21"):
-        with pytest.raises(DomainError, match=f"numbers are {domain} code; write"):
+        with pytest.raises(DomainError, match=f"values are {domain} code; write"):
             write(tmp_path / "x.pfm", Image(torch.ones(1, 3, 4, 4), domain))
-    with pytest.raises(DomainError, match="too coarse for PQ"):
+    with pytest.raises(DomainError, match="too few for PQ"):
         write(tmp_path / "x.jpg", code_of("pq", BT2020))
     for suffix in (".avif", ".jxl"):
-        with pytest.raises(DomainError, match="no tag for pu21 code"):
+        with pytest.raises(DomainError, match="no code points for pu21 code"):
             write(tmp_path / f"x{suffix}", Image(torch.ones(1, 3, 4, 4), "pu21"))
-        with pytest.raises(DomainError, match="encode it first"):
+        with pytest.raises(DomainError, match="encode the image first"):
             write(tmp_path / f"x{suffix}", Image(LIGHT))
 
 

@@ -172,7 +172,7 @@ def test_a_table_says_the_exposures(frames, tmp_path) -> None:
         "file,exposure_time_s,fnumber,iso\n" + "".join(f"f{i}.png,{t},8,100\n" for i, t in enumerate(TIMES))
     )
     assert [e.seconds for e in exposures_of(frames, table=table)] == pytest.approx(TIMES)
-    with pytest.raises(FileError, match="states no exposure of f9"):
+    with pytest.raises(FileError, match="has no exposure for f9"):
         exposures_of(["f9.png"], table=table)
 
 
@@ -210,7 +210,7 @@ def spoiled(frames: list[str], folder: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     ("second", "words"),
-    [("", "stack of one"), ("same", "same exposure"), ("short", "short.png"), ("small", "bring them to one size"),
+    [("", "one frame cannot be merged"), ("same", "same exposure"), ("short", "short.png"), ("small", "bring them to one size"),
      ("text", "text.png"), ("gone", "does not exist")],
 )  # fmt: skip
 def test_a_spoiled_stack_is_refused_in_one_line(frames, tmp_path, capsys, second, words) -> None:
@@ -226,10 +226,10 @@ def test_a_spoiled_stack_is_refused_in_one_line(frames, tmp_path, capsys, second
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [(["--times", "2,1/2,1/8"], "contradict"), (["--times", "1,2"], "2 exposures for 3 frames"), ([], "no exposure is known"),
+    [(["--times", "2,1/2,1/8"], "contradict"), (["--times", "1,2"], "2 exposures for 3 frames"), ([], "is unknown"),
      (["--times", "1/8,1/2,2", "--rule", "x"], "no rule"), (["--times", "1/8,1/2,2", "--weight", "x"], "no weight"),
      (["--times", "1/8,1/2,2", "--response", "x"], "no response"), (["--times", "1/8,1/2,2", "--reference", "4"], "1 to 3"),
-     (["--times", "1/8,1/2,2", "--ev", "0,1,2"], "twice"), (["--report", "r.txt"], ".html"),
+     (["--times", "1/8,1/2,2", "--ev", "0,1,2"], "give only one of"), (["--report", "r.txt"], ".html"),
      (["--report", "no/r.json"], "folder"),
      (["--deghost", "none", "--ghost-mask", "m.png"], "--deghost auto"), (["--fuse", "--uncertainty"], "without --fuse"),
      (["--fuse", "--save-response", "c.json"], "no response")],

@@ -57,7 +57,7 @@ def test_avif_and_jpeg_xl_are_tagged_and_hold_the_code_of_the_png(
 @pytest.mark.parametrize(("display", "word"), [("hdr-pq-1000", "PQ"), ("hdr-hlg-1000", "HLG")])
 def test_eight_bits_of_jpeg_are_refused_for_pq_and_hlg(file, tmp_path, capsys, display, word):
     assert run("tonemap", file, tmp_path / "a.jpg", "--display", display) == 3
-    assert f"8 bits of JPEG are too coarse for {word}" in capsys.readouterr().err
+    assert f"the 8 bits of JPEG are too few for {word}" in capsys.readouterr().err
     assert not (tmp_path / "a.jpg").exists()
 
 

@@ -1,4 +1,4 @@
-"""Files to Images that state their domain and primaries, and Images to files."""
+"""Read files as Images with domain and primaries, and write Images to files."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ def read(
     part: str | int | None = None,
     alpha: bool = False,
 ) -> Image:
-    """One file, local or remote, as an Image (1, C, H, W) float32; its format is told by its content, not by its name.
+    """One file, local or remote, as an Image (1, C, H, W) float32; its content determines the format, not its name.
 
-    Floats stay as they are, NaN, Inf and negatives included; integers become code in [0, 1]. Changes nothing of the
-    process. Raises FileError for files that are damaged or not supported, UsageError for layers that do not exist.
+    Floats are kept, including NaN, Inf and negative values; integers become code in [0, 1]. Nothing of the process is
+    changed. Raises FileError for files that are damaged or not supported, UsageError for layers that do not exist.
 
     layer, view, part  which image of an EXR (part: its name or number), page of a TIFF or frame of a clip (part), or
-                       "hdr", "sdr" or "base" of a file with a gain map (layer); None takes the main one
-    alpha              keep alpha as one more channel; colours are then straight, but premultiplied in an EXR
+                       "hdr", "sdr" or "base" of a file with a gain map (layer); None for the main one
+    alpha              keep alpha as an additional channel; colours are then straight, but premultiplied in an EXR
     """
     if (url := address_of(path)) is not None:
         return _read_remote(url, layer=layer, view=view, part=part, alpha=alpha)
     format = identify(path)
-    if format.name != "clip":  # which is read frame by frame
+    if format.name != "clip":  # clips are read frame by frame
         afford_file(path)
     module = import_module(format.home)
     options = _known(module, "read", format, path, {"layer": layer, "view": view, "part": part})
@@ -50,7 +50,7 @@ def read(
         raise
     except MemoryError as error:
         raise TooLarge(f"{path} does not fit in memory; crop or shrink it") from error
-    except Exception as error:  # what a codec says of a damaged file, whatever its class
+    except Exception as error:  # codecs raise many classes for damaged files
         raise FileError(f"{path}{_reason(error)}") from error
     promised = by_suffix(path)
     if promised is not None and promised is not format:
@@ -60,7 +60,7 @@ def read(
 
 
 def _read_remote(url: str, **options: Any) -> Image:
-    """A remote file, by its copy in the cache; it is named by its address."""
+    """A remote file, read from its copy in the cache; errors name its URL."""
     copy = local(url)
     try:
         return replace(read(copy, **options), path=url)
@@ -69,9 +69,9 @@ def _read_remote(url: str, **options: Any) -> Image:
 
 
 def write(path: str | Path, image: Image, **options: Any) -> tuple[str, ...]:
-    """One image (the first of its batch) as a file whose suffix names the format; complete or not at all.
+    """Write one image (the first of the batch) to a file; the suffix chooses the format. The write is atomic.
 
-    Returns what could not be kept, one line each. Options, where the format has them:
+    Returns one line for each property that the format could not store. Options, where the format has them:
 
     depth        "half", "float" (EXR, TIFF), "uint8", "uint16" (PNG, TIFF)
     bits         of AVIF (8, 10, 12) and JPEG XL (8 to 16)
@@ -80,8 +80,8 @@ def write(path: str | Path, image: Image, **options: Any) -> tuple[str, ...]:
     base         of JPEG: the SDR image beneath a gain map; `image` is then the HDR light
     ceiling      code that the largest integer stands for (PNG, TIFF), where code exceeds 1
     display      of PNG: the mastering display (peak and black in cd/m²), written as mDCV
-    provenance   mapping of what made the image, kept in the header
-    extra        further planes of an EXR by layer name, (H, W) or (3, H, W) arrays
+    provenance   mapping that describes how the image was made, stored in the header
+    extra        additional planes of an EXR by layer name, (H, W) or (3, H, W) arrays
     """
     format = by_suffix(path)
     writers = [f for f in FORMATS if f.writes]
@@ -102,18 +102,18 @@ def write(path: str | Path, image: Image, **options: Any) -> tuple[str, ...]:
     return notes
 
 
-_OPTIONAL = ("provenance",)  # kept where the format has room, and no reason to refuse where it has none
+_OPTIONAL = ("provenance",)  # stored where the format can, silently dropped otherwise
 
 
 def _known(
     module: ModuleType, act: str, format: Format, path: str | Path, options: dict[str, Any]
 ) -> dict[str, Any]:
-    """The options that were given, all of which the format must have."""
+    """The options that were given; UsageError where the format does not have one."""
     has = signature(getattr(module, act)).parameters
     given = {name: value for name, value in options.items() if value is not None}
     given = {name: value for name, value in given.items() if name in has or name not in _OPTIONAL}
     if unknown := set(given) - set(has):
-        raise UsageError(f"{path}: {format.title} has no {' or '.join(sorted(unknown))} to choose")
+        raise UsageError(f"{path}: {format.title} has no option {' or '.join(sorted(unknown))}")
     return given
 
 
@@ -121,13 +121,13 @@ _UNSUPPORTED = re.compile(r"not (yet )?(implemented|supported)|unsupported|can ?
 
 
 def _reason(error: Exception) -> str:
-    """What a decoder's error means: a kind it does not know, or damage."""
+    """The meaning of a decoder's error: an unsupported variant, or damage."""
     line = _line(error)
     if _UNSUPPORTED.search(line):
-        return f": this kind is not supported by its decoder ({line}); convert it to PNG, TIFF or EXR"
+        return f": this variant is not supported by the decoder ({line}); convert it to PNG, TIFF or EXR"
     return f" is damaged: {line}"
 
 
 def _line(error: Exception) -> str:
-    """An error of another library in one line."""
+    """The error of another library in one line."""
     return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,4 +1,4 @@
-"""Rows of pixels to planes, and planes to rows of integers."""
+"""Conversions between interleaved rows of pixels and channel planes, and between code and integers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from hdrq.errors import PixelError
 from hdrq.image.arithmetic import all_finite
 
-# What EXIF, TIFF and AVIF call orientation: (transpose first, then flip rows, flip columns).
+# EXIF, TIFF and AVIF orientation: (transpose first, then flip rows, flip columns).
 ORIENTATION = {
     1: (False, False, False),
     2: (False, False, True),
@@ -27,7 +27,7 @@ def planes(
 ) -> Tensor:
     """(H, W) or (H, W, C) as (1, C, H, W) float32, divided by `most`.
 
-    Two or four channels end in alpha, which is dropped (with a note unless all opaque) or kept.
+    With two or four channels the last is alpha, which is dropped (with a note unless all opaque) or kept.
     premultiplied  whether colours are stored multiplied by alpha; they are then divided by it
     """
     rows = rows[..., None] if rows.ndim == 2 else rows
@@ -39,7 +39,7 @@ def planes(
         opaque = (rows[..., -1] == (most if rows.dtype.kind in "ui" else 1)).all()
         if not opaque:
             how = (
-                "divided by the alpha they were multiplied with"
+                "divided by alpha (they are stored premultiplied)"
                 if premultiplied
                 else "taken as stored (not premultiplied)"
             )
@@ -62,25 +62,25 @@ def planes(
 
 
 def orient(pixels: Tensor, orientation: int, notes: list[str]) -> Tensor:
-    """The image turned upright by its EXIF orientation."""
+    """The image rotated and mirrored by its EXIF orientation."""
     transpose, rows, columns = ORIENTATION.get(orientation, ORIENTATION[1])
     if not (transpose or rows or columns):
         return pixels
-    notes.append(f"turned by the file's orientation {orientation}")
+    notes.append(f"rotated or mirrored by the EXIF orientation {orientation}")
     pixels = pixels.transpose(-1, -2) if transpose else pixels
     dims = [d for d, flip in ((-2, rows), (-1, columns)) if flip]
     return (pixels.flip(dims) if dims else pixels).contiguous()
 
 
 def codes(pixels: Tensor, bits: int, ceiling: float, path: object) -> tuple[np.ndarray, list[str]]:
-    """(1, C, H, W) code as (H, W[, 3]) integers, rounded; the largest integer stands for `ceiling`."""
+    """(1, C, H, W) code as (H, W[, 3]) integers, rounded; the largest integer represents `ceiling`."""
     values = pixels[0].detach().cpu()
     values = values.double() / ceiling
     if not all_finite(values):
-        raise PixelError(f"{path}: integers hold no NaN or Inf; write .exr, .tiff or .pfm")
+        raise PixelError(f"{path}: integer formats cannot store NaN or Inf; write .exr, .tiff or .pfm")
     notes = []
     if outside := int(((values < -1e-6) | (values > 1 + 1e-6)).sum()):
-        notes.append(f"{outside} values beyond [0, {ceiling:g}] clipped; .exr, .tiff and .pfm hold them")
+        notes.append(f"{outside} values beyond [0, {ceiling:g}] clipped; .exr, .tiff and .pfm can store them")
     most = 2**bits - 1
     whole = (values.clamp(0, 1) * most).round().permute(1, 2, 0).numpy()
     rows = whole.astype(np.uint8 if bits == 8 else np.uint16)

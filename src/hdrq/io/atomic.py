@@ -1,4 +1,4 @@
-"""Atomic writing: a file is complete or not there. It is written beside the target, then renamed over it."""
+"""Atomic writing: a file is complete or absent. It is written beside the target and then renamed."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from hdrq.io.remote import address_of, uploaded
 
 
 def why(error: OSError) -> str:
-    """The system's message ("No space left on device") without the path that it repeats."""
+    """The system's message ("No space left on device") without the path."""
     return (error.strerror or str(error) or type(error).__name__).splitlines()[0]
 
 
 @contextmanager
 def atomic(path: str | Path, *, flush: bool = False) -> Iterator[Path]:
-    """Yield a temporary path in the target's folder; it replaces `path` when the block ends without an error.
+    """Yield a temporary path in the target's folder, which replaces `path` when the block ends without an error.
 
     After an error or an interrupt `path` is unchanged and the temporary file is removed.
-    The temporary file exists, is empty and has the target's suffix. The target of a symbolic link is
-    replaced, not the link; a target that is no regular file (/dev/stdout, a pipe) is yielded itself.
+    The temporary file exists, is empty and has the target's suffix. For a symbolic link, the file it points to is
+    replaced, not the link; a target that is not a regular file (/dev/stdout, a pipe) is yielded itself.
 
     A remote target (s3://, gs://) gets the file when the block has ended.
 
@@ -51,22 +51,20 @@ def atomic(path: str | Path, *, flush: bool = False) -> Iterator[Path]:
                 os.fsync(file.fileno())
         os.replace(part, target)
     except OSError as error:
-        raise FileError(
-            f"{path} cannot be written: {why(error)}; the old file, if any, is untouched"
-        ) from error
+        raise FileError(f"{path} cannot be written: {why(error)}; an existing file is unchanged") from error
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
 
 
 def _beside(target: Path, mode: int | None) -> Path:
-    """A new empty file in the target's folder, with the target's permissions or, where there is none, the usual ones."""
+    """A new empty file in the target's folder, with the target's permissions or, for a new target, the default ones."""
     if mode is not None and stat.S_ISDIR(mode):
-        raise IsADirectoryError(0, "it is a folder; name a file in it")
+        raise IsADirectoryError(0, "it is a folder; give the path of a file in it")
     if not target.parent.is_dir():
-        raise FileNotFoundError(0, f"the folder {target.parent} does not exist; make it first")
+        raise FileNotFoundError(0, f"the folder {target.parent} does not exist; create it first")
     if mode is not None and not os.access(target, os.W_OK):
-        raise PermissionError(0, "the file there is write-protected")
+        raise PermissionError(0, "the existing file is write-protected")
     part = target.parent / f".hdrq-{secrets.token_hex(8)}{target.suffix}"
     os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))  # the system applies the umask
     if mode is not None:

@@ -1,4 +1,4 @@
-"""Code points of an AV1 stream, for AVIF files that state none of their own. Source: AV1 Bitstream Specification, 5.5."""
+"""Colour code points in an AV1 stream, for AVIF files without their own. Source: AV1 Bitstream Specification, 5.5."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ SEQUENCE_HEADER = 1
 
 
 class _Bits:
-    """Numbers from a stream of bits, highest first. Running off the end is an IndexError."""
+    """Reads numbers from a bit stream, most significant bit first. Reading past the end raises IndexError."""
 
     def __init__(self, data: bytes) -> None:
         self.data, self.at = data, 0
@@ -26,7 +26,7 @@ class _Bits:
 
 
 def code_points_of(stream: bytes) -> tuple[int, int] | None:
-    """(primaries, transfer) of the first sequence header; None where there is none or it does not say."""
+    """(primaries, transfer) of the first sequence header; None without a header or colour description."""
     at = 0
     try:
         while at < len(stream):
@@ -52,7 +52,7 @@ def code_points_of(stream: bytes) -> tuple[int, int] | None:
 
 
 def _colours(bits: _Bits) -> tuple[int, int] | None:
-    """sequence_header_obu() as far as color_config()."""
+    """Parse sequence_header_obu() up to color_config()."""
     profile, _, reduced = bits.u(3), bits.u(1), bits.u(1)
     if reduced:
         bits.u(5)

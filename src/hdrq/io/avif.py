@@ -30,8 +30,8 @@ def read(path: Path, *, alpha: bool = False, layer: str | None = None) -> Image:
     found = _tone_mapped(data, items)
     if found is None or layer == "base":
         if layer == "hdr":
-            raise UsageError(f"{path} has no gain map, so no layer hdr; leave the layer out")
-        note = ("gain map not applied: the base image is read",) if found else ()
+            raise UsageError(f"{path} has no gain map and therefore no layer hdr; leave the layer out")
+        note = ("gain map not applied: base image read",) if found else ()
         return image.with_pixels(image.pixels, notes=(*image.notes, *note))
     tone_mapped, other = found
     try:
@@ -46,13 +46,13 @@ def read(path: Path, *, alpha: bool = False, layer: str | None = None) -> Image:
 
 
 def layers(path: Path) -> tuple[str, ...]:
-    """The renditions in a file: ("hdr", "base") with a gain map, () without."""
+    """The layers of a file: ("hdr", "base") with a gain map, () without."""
     data = path.read_bytes()
     return ("hdr", "base") if _tone_mapped(data, items_of(path, data)) else ()
 
 
 def _primary(path: Path, data: bytes, items: Items, alpha: bool) -> Image:
-    """The primary image, upright; the first frame of a sequence that has no such item."""
+    """The primary image, upright; for a sequence without a primary image, its first frame."""
     properties = items.of(items.primary)
     for part in items.parts(items.primary):
         properties = properties + [p for p in items.of(part) if p[0] in (b"av1C", b"colr", b"pixi")]
@@ -63,7 +63,7 @@ def _primary(path: Path, data: bytes, items: Items, alpha: bool) -> Image:
     notes: list[str] = []
     rows = _decoded(path, data)
     if data[8:12] == b"avis":
-        notes.append("image sequence: its first frame is read")
+        notes.append("image sequence: first frame read")
     bits = _bits(properties) if rows.dtype != np.uint8 else 8
     meaning = _meaning(properties, notes)
     if meaning is None:
@@ -83,16 +83,16 @@ def _decoded(path: Path, data: bytes) -> np.ndarray:
         said = " ".join(str(error).split())
         if "Not implemented" in said or "NOT_IMPLEMENTED" in said or "Unsupported" in said:
             raise FileError(
-                f"{path}: this kind of AVIF is not supported by libavif; convert it to PNG"
+                f"{path}: this variant of AVIF is not supported by libavif; convert it to PNG"
             ) from error
         raise
     return (
         rows[0] if rows.ndim == 4 else rows
-    )  # asking for one frame alone corrupts memory in imagecodecs 2026.3.6
+    )  # requesting a single frame corrupts memory in imagecodecs 2026.3.6
 
 
 def _map_code(path: Path, data: bytes, items: Items, item: int) -> Tensor:
-    """Code of the gain map: the file decoded once more with the map as its primary item."""
+    """Code of the gain map, by decoding the file again with the map as its primary item."""
     number = struct.pack(">H" if items.primary_size == 2 else ">I", item)
     at = items.primary_at
     rows = _decoded(path, data[:at] + number + data[at + items.primary_size :])
@@ -104,12 +104,12 @@ def _map_code(path: Path, data: bytes, items: Items, item: int) -> Tensor:
 
 
 def _tone_mapped(data: bytes, items: Items) -> tuple[int, int] | None:
-    """(item of kind tmap, item of the gain map), where the primary image has one."""
+    """(tmap item, gain map item), where the primary image has one."""
     for item, kind in items.kinds.items():
         parts = items.parts(item)
         known = (
             kind == b"tmap" and payload(data, items, item)[:1] == b"\0"
-        )  # the version of the item's own form
+        )  # version of the item's own structure
         if known and len(parts) == 2 and parts[0] == items.primary:
             return item, parts[1]
     return None
@@ -133,7 +133,7 @@ def _bits(properties: list[Property]) -> int:
 
 
 def _meaning(properties: list[Property], notes: list[str]) -> Meaning | None:
-    """By the colour profile, else by code points, else by the header of the AV1 stream; None where none is there."""
+    """From the colour profile, else code points, else the AV1 sequence header; None where there is none."""
     colours = [body for kind, body in properties if kind == b"colr"]
     for body in colours:
         if body[:4] in (b"prof", b"rICC"):
@@ -146,24 +146,24 @@ def _meaning(properties: list[Property], notes: list[str]) -> Meaning | None:
 
 
 def _points_of_stream(data: bytes, items: Items, properties: list[Property]) -> tuple[int, int] | None:
-    """Code points of the AV1 stream itself: in its configuration, else in the pixels' first bytes."""
+    """Code points of the AV1 stream: from its configuration record, else from the first bytes of the pixel data."""
     streams = [body[4:] for kind, body in properties if kind == b"av1C"]
     streams += [payload(data, items, item) for item in (items.primary, *items.parts(items.primary))]
     return next((found for stream in streams if (found := code_points_of(stream))), None)
 
 
 def _upright(pixels: Tensor, properties: list[Property], notes: list[str]) -> Tensor:
-    """Turned and mirrored by irot and imir, in the order of their association."""
+    """Rotated and mirrored by irot and imir, in the order of their association."""
     before = pixels
     if any(kind == b"clap" for kind, _ in properties):
-        notes.append("clean aperture not applied: the whole image is read")
+        notes.append("clean aperture not applied: whole image read")
     for kind, body in properties:
         if kind == b"irot" and body and body[0] & 3:
-            pixels = torch.rot90(pixels, body[0] & 3, (-2, -1))  # against the clock
+            pixels = torch.rot90(pixels, body[0] & 3, (-2, -1))  # counter-clockwise
         elif kind == b"imir" and body:
             pixels = pixels.flip(-2 if body[0] & 1 == 0 else -1)
     if pixels is not before:
-        notes.append("turned upright by the file's rotation and mirroring")
+        notes.append("rotated and mirrored as the file states")
     return pixels.contiguous()
 
 
@@ -171,25 +171,25 @@ def _upright(pixels: Tensor, properties: list[Property], notes: list[str]) -> Te
 
 
 def write(path: Path, image: Image, *, bits: int | None = None, quality: int = 100) -> tuple[str, ...]:
-    """8, 10 or 12 bits of code, tagged by its code points; quality 100 is lossless at that depth.
+    """8, 10 or 12 bits of code with its code points; quality 100 is lossless at that depth.
 
-    bits  by default the image's own up to 8, else 12
+    bits  default: the image's own where at most 8, else 12
     """
     import imagecodecs
 
     points = points_of(image.domain, image.primaries)
     if image.domain == "nits":
         raise DomainError(
-            f"{path}: AVIF holds code, not cd/m²; encode it first (hdrq encode --to pq) or write .exr"
+            f"{path}: AVIF stores code, not cd/m²; encode the image first (hdrq encode --to pq) or write .exr"
         )
     if points is None or image.primaries.name == "xyz":
         raise DomainError(
-            f"{path}: AVIF has no tag for {image.domain} code in {image.primaries.name} primaries; write .png or .exr"
+            f"{path}: AVIF has no code points for {image.domain} code in {image.primaries.name} primaries; write .png or .exr"
         )
     bits = bits or (8 if image.bits is not None and image.bits <= 8 else 12)
     if bits not in (8, 10, 12) or not 1 <= quality <= 100:
         raise UsageError(
-            f"AVIF has 8, 10 or 12 bits and quality 1 to 100, not {bits} bits and quality {quality}"
+            f"AVIF is written with 8, 10 or 12 bits and quality 1 to 100, not {bits} bits and quality {quality}"
         )
     rows, notes = codes(image.pixels, bits, 1.0, path)
     grey = rows.ndim == 2

@@ -1,4 +1,4 @@
-"""Windows bitmaps: palettes, run lengths and bit fields, sRGB code. Source: Microsoft, BITMAPV5HEADER."""
+"""Windows bitmaps with palettes, run-length coding and bit fields; sRGB code. Source: Microsoft, BITMAPV5HEADER."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hdrq.io.memory import afford
 from hdrq.records import Image
 
 RGB, RLE8, RLE4, BITFIELDS, JPEG, PNG, ALPHA_BITFIELDS = range(7)
-STANDARD = {  # masks that Pillow reads
+STANDARD = {  # bit masks that Pillow reads
     (0xF800, 0x7E0, 0x1F),
     (0x7C00, 0x3E0, 0x1F),
     (0xFF0000, 0xFF00, 0xFF),
@@ -30,12 +30,10 @@ def read(path: Path, *, alpha: bool = False) -> Image:
     width, height, _, bits = struct.unpack_from("<HHHH" if size == 12 else "<iiHH", data, 18)
     (packing,) = struct.unpack_from("<I", data, 30) if size > 12 and len(data) >= 34 else (0,)
     if packing == 4 and bits == 24:
-        raise FileError(
-            f"{path}: a bitmap with run lengths of 24 bits (OS/2) is not supported; convert it to PNG"
-        )
+        raise FileError(f"{path}: 24-bit run-length coding (OS/2) is not supported; convert it to PNG")
     if packing in (JPEG, PNG):
         raise FileError(
-            f"{path}: a bitmap that holds a {('JPEG', 'PNG')[packing - JPEG]} is not supported; save it as one"
+            f"{path}: a bitmap with an embedded {('JPEG', 'PNG')[packing - JPEG]} is not supported; save it in that format"
         )
     if (
         bits not in (1, 2, 4, 8, 16, 24, 32)
@@ -61,13 +59,13 @@ def read(path: Path, *, alpha: bool = False) -> Image:
 def _by_pillow(data: bytes) -> np.ndarray:
     from PIL.BmpImagePlugin import BmpImageFile
 
-    picture = BmpImageFile(io.BytesIO(data))  # not Image.open, which warns of large ones by itself
+    picture = BmpImageFile(io.BytesIO(data))  # not Image.open, which warns about large images
     mode = {"1": "L", "L": "L", "RGBA": "RGBA"}.get(picture.mode, "RGB")
     return np.asarray(picture.convert(mode))
 
 
 def _fields(data: bytes, size: int, bits: int, packing: int) -> tuple[int, ...] | None:
-    """Masks of red, green, blue and alpha where they are not those every reader knows."""
+    """Bit masks of red, green, blue and alpha, where they are not the standard ones."""
     if packing not in (BITFIELDS, ALPHA_BITFIELDS) or bits not in (16, 32) or len(data) < 70:
         return None
     masks = struct.unpack_from("<4I", data, 54)
@@ -79,7 +77,7 @@ def _fields(data: bytes, size: int, bits: int, packing: int) -> tuple[int, ...] 
 def _unpacked(
     path: Path, data: bytes, width: int, height: int, bits: int, masks: tuple[int, ...]
 ) -> np.ndarray:
-    """Channels cut out by their masks, each stretched to 255."""
+    """Channels extracted by their masks, each scaled to 255."""
     words = (
         _rows(path, data, width, height, bits)
         .view("<u2" if bits == 16 else "<u4")[:, :width]
@@ -97,7 +95,7 @@ def _unpacked(
 
 
 def _two_bits(path: Path, data: bytes, size: int, width: int, height: int) -> np.ndarray:
-    """Four colours of a palette."""
+    """Palette entries as four-byte colours."""
     packed = _rows(path, data, width, height, 2)
     index = np.stack([packed >> s & 3 for s in (6, 4, 2, 0)], -1).reshape(len(packed), -1)[:, :width]
     palette = np.zeros((4, 4), np.uint8)
@@ -109,13 +107,13 @@ def _two_bits(path: Path, data: bytes, size: int, width: int, height: int) -> np
 
 
 def _rows(path: Path, data: bytes, width: int, height: int, bits: int) -> np.ndarray:
-    """Bytes of each row, the top one first; rows fill whole words of 32 bits."""
+    """Bytes of each row, top row first; rows are padded to multiples of 32 bits."""
     (start,) = struct.unpack_from("<I", data, 10)
     stride = (width * bits + 31) // 32 * 4
     there = np.frombuffer(data, np.uint8)[start : start + stride * abs(height)]
     if len(there) < stride * abs(height):
         raise FileError(
-            f"{path} is truncated: {len(there)} of {stride * abs(height)} bytes of pixels are there"
+            f"{path} is truncated: it holds {len(there)} of {stride * abs(height)} bytes of pixels"
         )
     rows = there.reshape(abs(height), stride)
     return np.ascontiguousarray(rows[::-1] if height > 0 else rows)

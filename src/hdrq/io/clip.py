@@ -1,7 +1,7 @@
-"""Clips (mp4, mov, mkv, webm, y4m) frame by frame, at their bit depth, with PyAV (pip install 'hdrq[video]').
+"""Video clips (mp4, mov, mkv, webm, y4m), frame by frame at their bit depth, by PyAV (pip install 'hdrq[video]').
 
-The conversion from Y'CbCr is done here: swscale, which PyAV and imageio's plugin offer, expands full-range code of
-10 bits to 16 in one way for luma and in another for chroma. Source: ITU-T H.273 (07/2024), 8.3; YUV4MPEG2.
+Y'CbCr is converted here, because swscale, which PyAV and imageio's plugin use, expands full-range 10-bit code
+to 16 bits differently for luma and chroma. Source: ITU-T H.273 (07/2024), 8.3; YUV4MPEG2.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from hdrq.io.color import Meaning, code_points
 from hdrq.io.memory import afford
 from hdrq.records import Image
 
-# Weights of red and blue in luma, by matrix coefficients.
+# Luma weights of red and blue, by matrix coefficients.
 WEIGHTS = {
     1: (0.2126, 0.0722),
     4: (0.30, 0.11),
@@ -29,12 +29,12 @@ WEIGHTS = {
     7: (0.212, 0.087),
     9: (0.2627, 0.0593),
 }
-_UNTAGGED_HD = 720  # from this height on an untagged clip is taken as BT.709, below as BT.601
+_UNTAGGED_HD = 720  # an untagged clip is taken as BT.709 from this height on, otherwise as BT.601
 
 
 @dataclass(frozen=True)
 class Clip:
-    """What a clip holds. count and rate (frames a second) are None where the file does not say."""
+    """Properties of a clip. count and rate (frames per second) are None where the file does not state them."""
 
     path: str
     width: int
@@ -52,22 +52,20 @@ class Clip:
 
 
 def read(path: Path, *, alpha: bool = False, part: str | int | None = None) -> Image:
-    """(N, 1 or 3, H, W) code in [0, 1]: the first frame, the one numbered `part`, or those of "0:100:10" as one batch.
+    """(N, 1 or 3, H, W) code in [0, 1]: the first frame, the frame numbered `part`, or those of "0:100:10" as one batch.
 
-    A batch is in memory as a whole; `frames` gives the same one by one.
+    A batch is held in memory as a whole; `frames` yields the same frames one by one.
     """
     number = str(0 if part is None else part)
     if ":" in number:
         return _batch(path, number)
     if not number.isdigit():
-        raise UsageError(f"{path}: frames are numbered from 0; '{part}' is no number")
+        raise UsageError(f"{path}: frames are numbered from 0; '{part}' is not a frame number")
     image = next(frames(path, f"{number}:{int(number) + 1}"), None)
     if image is None:
-        raise UsageError(f"{path} has no frame {number}; it is shorter")
+        raise UsageError(f"{path} has no frame {number}; the clip is shorter")
     note = (
-        "clip: its first frame is read; --frames reads others"
-        if part is None
-        else f"frame {number} of a clip"
+        "clip: first frame read; choose others with --frames" if part is None else f"frame {number} of a clip"
     )
     return image.with_pixels(image.pixels, notes=(note, *image.notes))
 
@@ -78,7 +76,7 @@ def _batch(path: Path, select: str) -> Image:
         afford(path, image.size[1], image.size[0], 24 * (len(chosen) + 1))
         chosen.append(image)
     if not chosen:
-        raise UsageError(f"{path} has no frames in {select}; it is shorter")
+        raise UsageError(f"{path} has no frames in {select}; the clip is shorter")
     pixels = torch.cat([image.pixels for image in chosen])
     return chosen[0].with_pixels(
         pixels, notes=(f"frames {select} of a clip, {len(chosen)} in all", *chosen[0].notes)
@@ -86,15 +84,15 @@ def _batch(path: Path, select: str) -> Image:
 
 
 def describe(path: str | Path) -> Clip:
-    """The header of a clip."""
+    """Properties of a clip from its header."""
     with _opened(path) as container:
         return _describe(str(path), container)
 
 
 def frames(path: str | Path, select: str = "") -> Iterator[Image]:
-    """The frames of a clip one after the other; only one is in memory.
+    """The frames of a clip in order, one in memory at a time.
 
-    select  "" for all, "7" for one, "0:100:10" for a range with a step, as in Python
+    select  "" for all, "7" for one frame, "0:100:10" for a range with a step, as in Python
     """
     start, stop, step = span(select)
     with _opened(path) as container:
@@ -106,12 +104,12 @@ def frames(path: str | Path, select: str = "") -> Iterator[Image]:
                     return
                 if number >= start and (number - start) % step == 0:
                     yield _image(clip, frame)
-        except (OSError, ValueError) as error:  # PyAV's errors of damaged streams are both
+        except (OSError, ValueError) as error:  # PyAV raises both for damaged streams
             raise FileError(f"{path} is damaged: {' '.join(str(error).split())}") from error
 
 
 def span(select: str) -> tuple[int, int | None, int]:
-    """(start, stop, step) of "start:stop:step", any part left out; a number alone is that frame."""
+    """(start, stop, step) of "start:stop:step", each part optional; a single number selects that frame."""
     pieces = select.split(":")
     try:
         numbers = [int(p) if p.strip() else None for p in pieces]
@@ -142,7 +140,7 @@ def _opened(path: str | Path) -> Any:
         raise FileError(f"{path} is damaged: {' '.join(str(error).split())}") from error
     if not container.streams.video:
         container.close()
-        raise FileError(f"{path} holds no video")
+        raise FileError(f"{path} has no video stream")
     return container
 
 
@@ -150,7 +148,7 @@ def _describe(path: str, container: Any) -> Clip:
     stream = container.streams.video[0]
     coder = stream.codec_context
     if coder.format is None or not coder.width:
-        raise FileError(f"{path} is damaged: its video has no size or pixel format")
+        raise FileError(f"{path} is damaged: its video stream has no size or pixel format")
     notes: list[str] = []
     bits = max(c.bits for c in coder.format.components)
     rgb = bool(coder.format.is_rgb)
@@ -160,7 +158,7 @@ def _describe(path: str, container: Any) -> Clip:
         matrix = known or (1 if coder.height >= _UNTAGGED_HD else 6)
         if coder.format.name[:4] != "gray":
             name, why = {1: "BT.709", 6: "BT.601", 9: "BT.2020"}[matrix], "primaries" if known else "height"
-            notes.append(f"matrix not tagged: taken as {name} by the {why}")
+            notes.append(f"matrix coefficients not tagged: assumed {name} from the {why}")
     matrix = 9 if matrix == 10 else matrix
     if matrix not in WEIGHTS and matrix != 0:
         raise FileError(
@@ -169,7 +167,7 @@ def _describe(path: str, container: Any) -> Clip:
     transfer, colours = int(coder.color_trc), int(coder.color_primaries)
     meaning = code_points(colours, transfer, notes)
     if transfer == 2:
-        notes.append("transfer not tagged: code taken as sRGB; --domain says otherwise")
+        notes.append("transfer function not tagged: assumed sRGB; choose another with --domain")
     full = int(coder.color_range) == 2 or rgb or coder.format.name.startswith("yuvj")
     rate = float(stream.average_rate) if stream.average_rate else None
     count = int(stream.frames) or (
@@ -193,7 +191,7 @@ def _describe(path: str, container: Any) -> Clip:
 
 
 def _planar(format: Any, bits: int, rgb: bool) -> str:
-    """The planar form of a pixel format at the same depth; to go there moves samples and changes none."""
+    """The planar pixel format of the same depth, to which conversion is lossless."""
     deep = "" if bits == 8 else f"{bits}le"
     if rgb:
         return f"gbrp{deep}"
@@ -207,9 +205,9 @@ def _planar(format: Any, bits: int, rgb: bool) -> str:
 
 
 def _siting(path: str, colours: int) -> tuple[bool, bool]:
-    """Whether chroma samples lie between those of luma, (across, down), where chroma is halved.
+    """Whether chroma samples lie between luma samples, (across, down), where chroma is subsampled.
 
-    MPEG's default is beside the left column, between rows; BT.2020 puts them on the top left; JPEG's are between.
+    MPEG: co-sited horizontally, between rows; BT.2020: co-sited with the top left; JPEG: between in both directions.
     """
     with Path(path).open("rb") as file:
         head = file.read(256).split(b"\n")[0]
@@ -234,7 +232,7 @@ def _image(clip: Clip, frame: Any) -> Image:
         pixels = _from_luma(clip, planes)
     if turn := round(getattr(frame, "rotation", 0) / 90) % 4:
         pixels = torch.rot90(pixels, turn, (-2, -1)).contiguous()
-        notes.append("turned upright by the clip's rotation")
+        notes.append("rotated as the clip states")
     pixels = clip.meaning.apply(pixels.float())
     return Image(
         pixels, clip.meaning.domain, clip.meaning.primaries, clip.bits, notes=tuple(notes), path=clip.path
@@ -250,7 +248,7 @@ def _plane(plane: Any, bits: int) -> Tensor:
 
 
 def _from_luma(clip: Clip, planes: list[Tensor]) -> Tensor:
-    """Y'CbCr as R'G'B', (1, 1 or 3, H, W) float64. Source: H.273, equations 23 to 36 and 41 to 46."""
+    """Y'CbCr to R'G'B', (1, 1 or 3, H, W) float64. Source: H.273, equations 23 to 36 and 41 to 46."""
     unit = 2.0 ** (clip.bits - 8)
     most = 2.0**clip.bits - 1
     luma = planes[0] / most if clip.full else (planes[0] / unit - 16) / 219
@@ -259,7 +257,7 @@ def _from_luma(clip: Clip, planes: list[Tensor]) -> Tensor:
     middle = 2.0 ** (clip.bits - 1)
     scale = most if clip.full else 224 * unit
     cb, cr = (_widened((p - middle) / scale, luma.shape, clip.centred) for p in planes[1:])
-    if clip.matrix == 0:  # G, B, R in the places of Y, Cb, Cr
+    if clip.matrix == 0:  # G, B, R are stored as Y, Cb, Cr
         whole = [p / most if clip.full else (p / unit - 16) / 219 for p in planes]
         return torch.stack([whole[2], whole[0], whole[1]])[None]
     kr, kb = WEIGHTS[clip.matrix]
@@ -269,7 +267,7 @@ def _from_luma(clip: Clip, planes: list[Tensor]) -> Tensor:
 
 
 def _widened(chroma: Tensor, size: torch.Size, centred: tuple[bool, bool]) -> Tensor:
-    """Chroma at every pixel of luma, by linear interpolation; edges repeat."""
+    """Chroma upsampled to every luma pixel by linear interpolation; edges repeat."""
     for dim, between in ((1, centred[0]), (0, centred[1])):
         have, want = chroma.shape[dim], size[dim]
         if have == want:

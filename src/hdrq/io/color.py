@@ -1,6 +1,6 @@
-"""What the numbers of a file stand for: primaries from eight numbers, code points, transfer curves.
+"""Meaning of a file's numbers: primaries from chromaticities, code points, transfer functions.
 
-Source: ITU-T H.273 (07/2024), which PNG, AVIF, JPEG XL, ICC and video share.
+Source: ITU-T H.273 (07/2024), used by PNG, AVIF, JPEG XL, ICC and video.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from torch import Tensor
 from hdrq.image.transfer import linear_to_srgb
 from hdrq.records import BT709, BT2020, P3, PRIMARIES, Primaries
 
-ROUNDING = 5e-4  # headers write chromaticities with three to five decimals
+ROUNDING = 5e-4  # headers store chromaticities with three to five decimals
 SDR_WHITE = 203.0  # cd/m² of diffuse white in HDR. Source: ITU-R BT.2408; also Ultra HDR and ISO 21496-1
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """What code stands for.
+    """Meaning of code values.
 
     domain     "linear", "nits" or the name of an encoding
     primaries  of the three channels
-    curve      for transfer functions that have no name in hdrq: (1, C, H, W) code to linear, 1.0 = white; None otherwise
+    curve      for transfer functions without a name in hdrq: (1, C, H, W) code to linear, 1.0 = white; None otherwise
     """
 
     domain: str = "srgb"
@@ -33,9 +33,9 @@ class Meaning:
     curve: Callable[[Tensor], Tensor] | None = None
 
     def apply(self, pixels: Tensor) -> Tensor:
-        """Code as sRGB code of the same light where the file has a curve of its own; unchanged otherwise.
+        """sRGB code of the same light where the file has its own curve; otherwise the code unchanged.
 
-        A channel beyond the colours (alpha) is kept as it is.
+        A channel after the colours (alpha) is unchanged.
         """
         if self.curve is None:
             return pixels
@@ -53,7 +53,7 @@ def power(exponent: float) -> Callable[[Tensor], Tensor]:
 
 
 def primaries_of(xy: Sequence[float], rounding: float = ROUNDING) -> Primaries | None:
-    """Primaries from x, y of red, green, blue and white; named where known, None where they span no triangle."""
+    """Primaries from x, y of red, green, blue and white; known ones by name, None where they span no triangle."""
     numbers = [float(v) for v in xy]
     if len(numbers) != 8 or not all(isfinite(v) for v in numbers):
         return None
@@ -73,14 +73,14 @@ def primaries_of(xy: Sequence[float], rounding: float = ROUNDING) -> Primaries |
 
 
 def flat(primaries: Primaries) -> tuple[float, ...]:
-    """The eight numbers in the order of headers: x, y of red, green, blue, white."""
+    """The eight chromaticities in the order of headers: x, y of red, green, blue, white."""
     return (*primaries.red, *primaries.green, *primaries.blue, *primaries.white)
 
 
 # --- code points --------------------------------------------------------------------------------------
 
 TRANSFER = {8: "linear", 13: "srgb", 16: "pq", 18: "hlg"}
-CAMERA = {1, 6, 14, 15}  # curves of cameras; the display decides what light their code becomes
+CAMERA = {1, 6, 14, 15}  # camera transfer functions (OETF); the display determines the light of their code
 CURVES: dict[int, Callable[[Tensor], Tensor]] = {
     4: power(2.2),
     5: power(2.8),
@@ -103,19 +103,17 @@ CODES = {"bt709": 1, "bt2020": 9, "p3": 12, "xyz": 10}
 
 
 def code_points(primaries: int, transfer: int, notes: list[str]) -> Meaning:
-    """The meaning of two code points; unknown ones are taken as sRGB with a note."""
+    """The meaning of two code points; unknown ones are taken as sRGB, with a note."""
     found = NAMED.get(primaries) or primaries_of(COLOURS.get(primaries, ()))
     if found is None and primaries != 2:
-        notes.append(f"colour primaries {primaries} are not known: taken as BT.709")
+        notes.append(f"colour primaries {primaries} are unknown: assumed BT.709")
     curve = CURVES.get(transfer)
     if curve is not None:
-        notes.append(f"transfer characteristics {transfer} evaluated: code converted to sRGB code")
+        notes.append(f"transfer characteristics {transfer} applied: converted to sRGB code")
     elif transfer in CAMERA:
-        notes.append(
-            "tagged with a camera's transfer curve: code taken as sRGB; the display decides its light"
-        )
+        notes.append("tagged with a camera OETF: code assumed to be sRGB for the display")
     elif transfer not in TRANSFER and transfer != 2:
-        notes.append(f"transfer characteristics {transfer} are not known: code taken as sRGB")
+        notes.append(f"transfer characteristics {transfer} are unknown: code assumed to be sRGB")
     return Meaning(TRANSFER.get(transfer, "srgb"), found or BT709, curve)
 
 

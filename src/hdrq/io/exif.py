@@ -1,4 +1,4 @@
-"""EXIF as far as pixels depend on it: the orientation, and the two numbers of Apple's gain maps. Source: CIPA DC-008."""
+"""EXIF that affects pixels: the orientation, and two numbers of Apple's gain maps. Source: CIPA DC-008."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 
 
 def orientation(exif: bytes) -> int:
-    """1 to 8, the tag of the first directory; 1 where there is none."""
+    """Orientation 1 to 8, from the first directory; 1 where there is none."""
     order = _order(exif)
     value = _directory(exif, order, _start(exif, order)).get(ORIENTATION, 1) if order else 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def apple_numbers(exif: bytes) -> tuple[float, float] | None:
-    """Tags 33 and 48 of Apple's maker note, from which the headroom follows; None where they are missing."""
+    """Tags 33 and 48 of Apple's maker note, which give the headroom; None where they are missing."""
     order = _order(exif)
     if not order:
         return None
@@ -41,7 +41,7 @@ def _start(exif: bytes, order: str) -> int:
 
 
 def _directory(data: bytes, order: str, start: int) -> dict[int, Any]:
-    """Single numbers, and the bytes of everything else; what lies outside is left out."""
+    """Tags with single numbers, or bytes for other types; tags outside the data are skipped."""
     found: dict[int, Any] = {}
     try:
         (count,) = struct.unpack_from(order + "H", data, start)

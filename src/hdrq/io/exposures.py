@@ -1,4 +1,4 @@
-"""Exposure of each frame of a bracket: from EXIF, a CSV, file names, or as given."""
+"""Exposure of each frame of a bracket: from EXIF, a CSV, file names, or the user."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ K = 12.5  # calibration constant of reflected-light meters. Source: ISO 2720, wh
 
 @dataclass(frozen=True)
 class Exposure:
-    """seconds, iso and fnumber of one frame; None where unknown. source: where they were read.
+    """seconds, iso and fnumber of one frame; None where unknown. source: where they were found.
 
-    ev   stops from the frame called 0, where only differences are known
+    ev   stops relative to the frame of 0 EV, where only differences are known
     """
 
     seconds: float | None = None
@@ -30,14 +30,14 @@ class Exposure:
 
     @property
     def relative(self) -> float | None:
-        """Light that reached the sensor, times its sensitivity, in any unit common to frames known alike."""
+        """Relative exposure: light on the sensor times its sensitivity, in a unit common to frames with the same data."""
         if self.seconds is None:
             return None if self.ev is None else 2.0**self.ev
         return self.seconds * (self.iso or 100.0) / 100.0 / ((self.fnumber or 1.0) ** 2)
 
     @property
     def absolute(self) -> float | None:
-        """t ISO / (K N²), the reciprocal of the luminance in cd/m² that a meter would call mid-grey."""
+        """t ISO / (K N²), the reciprocal of the luminance in cd/m² that a light meter maps to mid-grey."""
         if None in (self.seconds, self.iso, self.fnumber):
             return None
         return self.seconds * self.iso / (K * self.fnumber**2)  # type: ignore[operator]
@@ -57,17 +57,17 @@ def exposures_of(
     ev: Sequence[float] | None = None,
     table: str | Path | None = None,
 ) -> list[Exposure]:
-    """One Exposure per file: as told (times, ev or a CSV), else from EXIF, else from the files' names.
+    """One Exposure per file: as given (times, ev or a CSV), else from EXIF, else from the file names.
 
-    Times without aperture or sensitivity take those of EXIF. Every frame must come from the same source; what it leaves
-    out of aperture or sensitivity must be left out of all frames (ratios then still hold where it did not change).
+    Times without aperture or sensitivity are completed from EXIF. All frames must have the same source; aperture or
+    sensitivity that some frames lack is dropped for all, if ratios stay correct because it did not change.
     """
     if sum(x is not None for x in (times, ev, table)) > 1:
-        raise UsageError("--times, --ev and --exposures say the same thing twice; keep one")
+        raise UsageError("give only one of --times, --ev and --exposures")
     for given, flag in ((times, "--times"), (ev, "--ev")):
         if given is not None and len(given) != len(paths):
             raise UsageError(
-                f"{flag} names {len(given)} exposures for {len(paths)} frames; give one for each"
+                f"{flag} gives {len(given)} exposures for {len(paths)} frames; give one per frame"
             )
     if times is not None:
         if min(times) <= 0:
@@ -84,15 +84,15 @@ def exposures_of(
             if any(e.relative is None for e in named):
                 lost = [Path(p).name for p, e in zip(paths, found) if e.relative is None]
                 raise UsageError(
-                    f"no exposure is known of {', '.join(lost[:3])}{' ...' if len(lost) > 3 else ''}: no EXIF and none "
-                    "in the name; give --times 1/30,1/8,..., --ev -2,0,2, --exposures FILE.csv or --estimate-exposures"
+                    f"the exposure of {', '.join(lost[:3])}{' ...' if len(lost) > 3 else ''} is unknown: neither in EXIF "
+                    "nor in the file name; give --times 1/30,1/8,..., --ev -2,0,2, --exposures FILE.csv or --estimate-exposures"
                 )
             found = _with_exif(named, paths)
     return _alike(found, paths)
 
 
 def _with_exif(found: list[Exposure], paths: Sequence[str | Path]) -> list[Exposure]:
-    """Exposure times completed by the aperture and sensitivity that EXIF states."""
+    """Exposure times completed by aperture and sensitivity from EXIF."""
     out = []
     for exposure, path in zip(found, paths):
         if exposure.seconds is not None and None in (exposure.iso, exposure.fnumber) and Path(path).is_file():
@@ -105,7 +105,7 @@ def _with_exif(found: list[Exposure], paths: Sequence[str | Path]) -> list[Expos
 
 
 def _alike(found: list[Exposure], paths: Sequence[str | Path]) -> list[Exposure]:
-    """Drop what only some frames state, as long as it can be dropped without changing a ratio that is known."""
+    """Drop what only some frames state, where that changes no known ratio."""
     for part in ("iso", "fnumber"):
         values = [getattr(e, part) for e in found]
         if None in values and any(v is not None for v in values):
@@ -120,14 +120,14 @@ def _alike(found: list[Exposure], paths: Sequence[str | Path]) -> list[Exposure]
 
 
 def check_spread(found: Sequence[Exposure], paths: Sequence[str | Path], equal: bool = False) -> None:
-    """Refuse a stack of one, and frames of equal exposure unless `equal` allows them."""
+    """Refuse a single frame, and frames of equal exposure unless `equal` allows them."""
     if len(found) < 2:
-        raise UsageError("a stack of one frame cannot be merged; give at least two exposures")
+        raise UsageError("one frame cannot be merged; give at least two exposures")
     order = sorted(range(len(found)), key=lambda i: found[i].relative or 0)
     for a, b in pairwise(order):
         if not equal and found[b].relative / found[a].relative < 1.02:  # type: ignore[operator]
             raise UsageError(
-                f"{Path(paths[a]).name} and {Path(paths[b]).name} state the same exposure ({found[a]}); "
+                f"{Path(paths[a]).name} and {Path(paths[b]).name} have the same exposure ({found[a]}); "
                 "drop one, or give --times, --ev or --allow-equal"
             )
 
@@ -138,7 +138,7 @@ TIME, FNUMBER, ISO, SHUTTER, APERTURE = 33434, 33437, 34855, 37377, 37378
 
 
 def exif_exposure(path: str | Path) -> Exposure:
-    """What a file's EXIF (JPEG, TIFF, PNG, TIFF-based raw) or EXR header says; empty where it says nothing."""
+    """Exposure from a file's EXIF (JPEG, TIFF, PNG, TIFF-based raw) or EXR header; empty where there is none."""
     file = Path(path)
     tags = _exr_tags(file) if file.suffix.lower() == ".exr" else _exif_tags(file)
     seconds = tags.get(TIME) or (2.0 ** -tags[SHUTTER] if SHUTTER in tags else None)
@@ -160,13 +160,13 @@ def _exif_tags(file: Path) -> dict[int, float]:
         found = _tiff_tags(file)
     except FileNotFoundError:
         raise FileError(f"{file} does not exist; check the name") from None
-    except (OSError, ValueError, SyntaxError, TypeError):  # damaged: the reader of pixels will say so
+    except (OSError, ValueError, SyntaxError, TypeError):  # damaged files are reported when pixels are read
         return {}
     return {k: n for k in (TIME, FNUMBER, ISO, SHUTTER, APERTURE) if (n := _number(found.get(k))) is not None}
 
 
 def _tiff_tags(file: Path) -> dict[int, object]:
-    """Tags of raw files, which are TIFFs in all but name."""
+    """Tags of raw files that are TIFF files."""
     import tifffile
 
     try:
@@ -203,7 +203,7 @@ def _exr_tags(file: Path) -> dict[int, float]:
 
 
 def _number(value: object) -> float | None:
-    """EXIF's rationals, pairs and lists of one as a number; None for what is none, zero over zero included."""
+    """EXIF rationals, pairs and one-element lists as a number; None for anything else, including zero over zero."""
     if isinstance(value, (tuple, list)):
         if len(value) == 2 and all(isinstance(v, int) for v in value):
             return value[0] / value[1] if value[1] else None
@@ -240,20 +240,18 @@ def number_of(text: str) -> float:
     try:
         value = float(above) / (float(below) if below else 1.0)
     except (ValueError, ZeroDivisionError):
-        raise UsageError(f"'{text}' is no exposure; write 0.25 or 1/4") from None
+        raise UsageError(f"'{text}' is not an exposure time; write 0.25 or 1/4") from None
     return value
 
 
 def _from_table(paths: Sequence[str | Path], table: Path) -> list[Exposure]:
-    """Rows of a CSV by the name of the file they belong to; columns as in COLUMNS."""
+    """Rows of a CSV by the name of their file; columns as in COLUMNS."""
     try:
         rows = list(csv.DictReader(table.read_text(encoding="utf-8-sig").splitlines()))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise FileError(f"{table} cannot be read: {error}") from error
     if not rows or "file" not in {k.lower() for k in rows[0] if k}:
-        raise FileError(
-            f"{table} has no column called file; its first line must name file and seconds, or file and ev"
-        )
+        raise FileError(f"{table} has no column 'file'; the header must be file,seconds or file,ev")
     by_name: dict[str, Exposure] = {}
     for row in rows:
         fields = {(k or "").lower().strip(): (v or "").strip() for k, v in row.items() if isinstance(v, str)}
@@ -267,7 +265,7 @@ def _from_table(paths: Sequence[str | Path], table: Path) -> list[Exposure]:
     for path in paths:
         known = by_name.get(Path(path).name)
         if known is None or known.relative is None:
-            raise FileError(f"{table} states no exposure of {Path(path).name}; add a row file,seconds")
+            raise FileError(f"{table} has no exposure for {Path(path).name}; add a row for it")
         out.append(known)
     return out
 
@@ -278,7 +276,7 @@ _EV = re.compile(r"(?:ev[ _]?([+-]?\d+(?:\.\d+)?))|(?:([+-]?\d+(?:\.\d+)?)[ _]?e
 
 
 def name_exposure(path: str | Path) -> Exposure:
-    """An exposure written in a file's name: room_1-30s.jpg, room_0.25s.jpg, room_ev-2.jpg, room_+2ev.jpg."""
+    """An exposure in a file name: room_1-30s.jpg, room_0.25s.jpg, room_ev-2.jpg, room_+2ev.jpg."""
     stem = Path(path).stem
     if found := _EV.search(stem):
         return Exposure(ev=float(found[1] or found[2]), source="file name")

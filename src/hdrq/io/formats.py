@@ -1,4 +1,4 @@
-"""The table of formats, and which of them a file has, told by its first bytes."""
+"""The table of file formats, and recognition of a file's format by its first bytes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RAW_SUFFIXES = (
 
 @dataclass(frozen=True)
 class Format:
-    """One file format. `module`, in this folder, reads and writes it; by default it is called `name`."""
+    """One file format. The module `module` of this package, by default `name`, reads and writes it."""
 
     name: str
     title: str
@@ -96,7 +96,7 @@ _CLIP_BRANDS = (
     b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"avc1", b"qt  ", b"M4V ", b"dash", b"hvc1", b"MSNV",
 )  # fmt: skip
 
-# Files that people try, told apart so that they are refused by their name.
+# Unsupported formats that users may try, recognised so that errors can name them.
 _OTHERS = (
     (0, b"8BPS", "Photoshop"),
     (0, b"%PDF", "PDF"),
@@ -113,13 +113,13 @@ _OTHERS = (
 
 
 def by_suffix(path: str | Path) -> Format | None:
-    """The format a name promises."""
+    """The format that a file name's suffix stands for."""
     suffix = Path(path).suffix.lower()
     return next((f for f in FORMATS if suffix in f.suffixes), None)
 
 
 def sniff(start: bytes) -> Format | None:
-    """The format of a file that begins with `start` (32 bytes are enough)."""
+    """The format of a file with the first bytes `start` (32 bytes suffice)."""
     name = ""
     if start[:4] == b"\x76\x2f\x31\x01":
         name = "exr"
@@ -153,7 +153,7 @@ def sniff(start: bytes) -> Format | None:
 
 
 def _is_clip(start: bytes) -> bool:
-    """y4m, Matroska, or ISO media of a video's brand."""
+    """Whether it is y4m, Matroska, or ISO media with a video brand."""
     if (
         start[:9] == b"YUV4MPEG2"
         or start[:4] == b"\x1aE\xdf\xa3"
@@ -164,13 +164,13 @@ def _is_clip(start: bytes) -> bool:
 
 
 def identify(path: str | Path) -> Format:
-    """The format of a file on disk, by its content. A suffix of another format does not matter (read adds a note)."""
+    """The format of a file on disk, by its content. A suffix of another format is accepted (read adds a note)."""
     file = Path(path)
     try:
         if file.is_dir():
-            raise FileError(f"{path} is a folder; name a file in it")
+            raise FileError(f"{path} is a folder; give the path of a file in it")
         if file.exists() and not file.is_file():
-            raise FileError(f"{path} is no regular file; save what it gives and read that")
+            raise FileError(f"{path} is not a regular file; save its contents to a file first")
         with file.open("rb") as f:
             start = f.read(32)
     except FileNotFoundError as error:
@@ -178,17 +178,17 @@ def identify(path: str | Path) -> Format:
     except OSError as error:
         raise FileError(f"{path} cannot be read: {why(error)}") from error
     except ValueError as error:  # a NUL in the name
-        raise FileError(f"{str(path)!r} is no file name") from error
+        raise FileError(f"{str(path)!r} is not a file name") from error
     if not start:
         raise FileError(f"{path} is empty (0 bytes); write it again")
     held, promised = sniff(start), by_suffix(file)
     if promised is not None and promised.name == "raw" and (held is None or held.name in ("tiff", "clip")):
-        return promised  # many raw files are TIFFs in all but name
+        return promised  # many raw formats are TIFF files
     if held is not None:
         return held
     for at, magic, kind in _OTHERS:
         if start[at : at + len(magic)] == magic:
             raise FileError(f"{path}: {kind} is not supported; convert it to PNG, TIFF or EXR")
     known = " ".join(f.suffixes[0] for f in FORMATS)
-    what = f"no {promised.title} file" if promised else "no image hdrq can read"
-    raise FileError(f"{path} is {what}: its first bytes are of no known format; hdrq reads {known}")
+    what = f"not a {promised.title} file" if promised else "not an image that hdrq can read"
+    raise FileError(f"{path} is {what}: its first bytes match no known format; hdrq reads {known}")

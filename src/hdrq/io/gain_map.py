@@ -1,4 +1,4 @@
-"""Gain maps: how a base image becomes its alternate rendition, HDR from SDR or the other way round.
+"""Gain maps: conversion of a base image to its alternate rendition, from SDR to HDR or the reverse.
 
 Source: ISO 21496-1:2025; Adobe, "Gain map specification 1.0"; Google, "Ultra HDR image format v1.1"; Apple, "Applying
 Apple HDR effect to your photos".
@@ -29,21 +29,21 @@ Three = tuple[float, float, float]
 
 
 class UnknownVersion(FileError):
-    """A gain map of a later version of the standard. By default the base image is read instead."""
+    """A gain map of a later version of the standard. By default, the base image is read instead."""
 
-    note = "gain map of an unknown version not applied: the base image is read"
+    note = "gain map of an unknown version not applied: base image read"
 
 
 @dataclass(frozen=True)
 class GainMap:
-    """The numbers beside a gain map; three values each, for red, green and blue.
+    """The parameters of a gain map; three values each, for red, green and blue.
 
-    low, high          log2 of the gain at code 0 and at code 1, from SDR to HDR whichever the base is
-    gamma              exponent that the code was raised to
-    base_offset        added to the base before it is multiplied
-    alternate_offset   subtracted afterwards
+    low, high          log2 of the gain at code 0 and at code 1, in the direction from SDR to HDR
+    gamma              exponent with which the map was encoded
+    base_offset        added to the base before multiplication
+    alternate_offset   subtracted after multiplication
     base_headroom      log2 of the largest value of the base (0 for SDR), and of the alternate
-    base_primaries     whether the multiplication happens in the primaries of the base, else of the alternate
+    base_primaries     whether the map is applied in the primaries of the base; otherwise in those of the alternate
     """
 
     low: Three = (0.0, 0.0, 0.0)
@@ -61,7 +61,7 @@ class GainMap:
         return self.base_headroom > self.alternate_headroom
 
     def apply(self, base: Tensor, code: Tensor) -> Tensor:
-        """Linear base (1, C, H, W), 1.0 = SDR white, and the map's code (1, 1 or 3, h, w) in [0, 1]: the alternate."""
+        """The alternate rendition of a linear base (1, C, H, W), 1.0 = SDR white; map code (1, 1 or 3, h, w) in [0, 1]."""
         code = F.interpolate(code, base.shape[-2:], mode="bilinear", align_corners=False)
         low, high, gamma, before, after = (
             torch.tensor(v, dtype=base.dtype, device=base.device).reshape(1, 3, 1, 1)
@@ -74,7 +74,7 @@ class GainMap:
 
 @dataclass(frozen=True)
 class AppleGainMap:
-    """Apple's maps of before iOS 18: gain = 1 + (headroom - 1) · map, the map coded by the curve of BT.709."""
+    """Apple's gain maps before iOS 18: gain = 1 + (headroom - 1) · map, with the map encoded by the BT.709 curve."""
 
     headroom: float
     base_is_hdr: bool = False
@@ -92,7 +92,7 @@ AnyMap = GainMap | AppleGainMap
 
 
 def apple(maker33: float, maker48: float) -> AppleGainMap:
-    """By two numbers of Apple's maker note, as Apple publishes it."""
+    """Headroom from two numbers of Apple's maker note, by Apple's published formula."""
     if maker33 < 1:
         stops = 1.8 - 20 * maker48 if maker48 <= 0.01 else 1.601 - 0.101 * maker48
     else:
@@ -103,7 +103,7 @@ def apple(maker33: float, maker48: float) -> AppleGainMap:
 def rendition(
     base: Image, code: Tensor, gain: AnyMap, layer: str, alternate: Primaries | None = None
 ) -> Image:
-    """The rendition asked for: "hdr" as linear light (1.0 = 203 cd/m²), "sdr" as sRGB code, "base" as stored.
+    """The requested rendition: "hdr" as linear light (1.0 = 203 cd/m²), "sdr" as sRGB code, "base" as stored.
 
     base       the base image as stored: code with its domain and primaries
     alternate  primaries of the alternate rendition, where the file states them
@@ -111,7 +111,7 @@ def rendition(
     wanted_is_base = layer == "base" or (layer == "hdr") == gain.base_is_hdr
     if wanted_is_base:
         kind = "HDR" if gain.base_is_hdr else "SDR"
-        note = f"gain map not applied: the base image ({kind}) is read"
+        note = f"gain map not applied: base image ({kind}) read"
         return base.with_pixels(base.pixels, notes=(*base.notes, note))
     light, primaries = _linear(base), base.primaries
     if light.shape[1] == 1:
@@ -124,7 +124,7 @@ def rendition(
             linear_to_srgb(pixels.clamp(0, 1)),
             domain="srgb",
             primaries=primaries,
-            notes=(*base.notes, f"{gain.source} gain map applied to the HDR base: SDR image"),
+            notes=(*base.notes, f"{gain.source} gain map applied to the HDR base: SDR image read"),
         )
     note = (
         f"{gain.source} gain map applied: linear light, 1.0 = SDR white ({SDR_WHITE:g} cd/m² by BT.2408); "
@@ -141,7 +141,7 @@ def rendition(
 
 
 def _linear(image: Image) -> Tensor:
-    """Light of a base image, float64, 1.0 = SDR white."""
+    """Linear light of a base image, float64, 1.0 = SDR white."""
     pixels = image.pixels.double()
     if image.domain == "pq":
         return pq_to_nits(pixels) / SDR_WHITE
@@ -154,7 +154,7 @@ def _linear(image: Image) -> Tensor:
 
 
 def from_iso(data: bytes, path: object) -> GainMap:
-    """ISO 21496-1, annex C: what follows the identifier in JPEG and the version byte of a `tmap` item."""
+    """Metadata of ISO 21496-1, annex C: the bytes after the identifier in JPEG and after the version byte of `tmap`."""
     try:
         least, _, flags = struct.unpack_from(">HHB", data)
         if least != 0:
@@ -169,7 +169,7 @@ def from_iso(data: bytes, path: object) -> GainMap:
             values = [a / b for a, b in zip(numbers[::2], numbers[1::2], strict=True)]
     except (struct.error, ZeroDivisionError) as error:
         raise FileError(
-            f"{path} is damaged: its gain map metadata does not decode; read layer base"
+            f"{path} is damaged: its gain map metadata cannot be decoded; read layer base"
         ) from error
     rows = [values[2 + 5 * c : 7 + 5 * c] for c in range(channels)] * (1 if channels == 3 else 3)
     low, high, gamma, before, after = (tuple(v) for v in zip(*rows, strict=True))
@@ -193,7 +193,7 @@ def to_iso(gain: GainMap, denominator: int = 1 << 24) -> bytes:
 
 
 def from_xmp(packet: bytes, path: object) -> GainMap:
-    """Adobe's hdrgm properties, as attributes or as elements with a list; defaults as specified."""
+    """Adobe's hdrgm properties, as attributes or as elements with a list; defaults from the specification."""
     text = packet.decode("utf-8", "replace")
 
     def values(name: str, default: float) -> Three:
@@ -206,7 +206,7 @@ def from_xmp(packet: bytes, path: object) -> GainMap:
             else [default]
         )
         if len(found) not in (1, 3):
-            raise FileError(f"{path} is damaged: its gain map's {name} is no number; read layer base")
+            raise FileError(f"{path} is damaged: its gain map's {name} is not a number; read layer base")
         return tuple(found * (3 if len(found) == 1 else 1))  # type: ignore[return-value]
 
     hdr_base = re.search(r"hdrgm:BaseRenditionIsHDR\W+true", text, re.I) is not None
@@ -221,7 +221,7 @@ def from_xmp(packet: bytes, path: object) -> GainMap:
 
 
 def to_xmp(gain: GainMap) -> bytes:
-    """The packet that readers of Ultra HDR version 1 look for, beside the gain map."""
+    """The XMP packet of the gain map that readers of Ultra HDR version 1 expect."""
 
     def text(values: Three) -> str:
         return "<rdf:Seq>" + "".join(f"<rdf:li>{v:.9g}</rdf:li>" for v in values) + "</rdf:Seq>"
@@ -238,7 +238,7 @@ def to_xmp(gain: GainMap) -> bytes:
 
 
 def announcement(length: int) -> bytes:
-    """The packet of the base image: that a gain map of `length` bytes follows."""
+    """The XMP packet of the base image, which announces a gain map of `length` bytes."""
     return (
         '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
         f'<rdf:Description rdf:about="" xmlns:hdrgm="{XMP.decode()}" '
@@ -255,16 +255,18 @@ def announcement(length: int) -> bytes:
 
 
 def between(base: Tensor, alternate: Tensor, offset: float = 1 / 64) -> tuple[GainMap, Tensor]:
-    """The map that leads from linear SDR `base` to linear HDR `alternate`, both (1, 3, H, W) in one set of primaries.
+    """The gain map from linear SDR `base` to linear HDR `alternate`, both (1, 3, H, W) with the same primaries.
 
-    Returns the metadata and the map's code in [0, 1], full size. 1.0 is SDR white in both.
+    Returns the metadata and the map's code in [0, 1], at full size. 1.0 is SDR white in both.
     """
     stops = torch.log2((alternate.double() + offset) / (base.double() + offset))
     low, high = stops.amin((0, 2, 3)), stops.amax((0, 2, 3))
     high = torch.maximum(high, low + 1e-4)
     code = (stops - low.reshape(1, 3, 1, 1)) / (high - low).reshape(1, 3, 1, 1)
     headroom = max(log2(max(float(alternate.max()), 1.0)), 1e-3)
-    grid = 1 << 24  # as stored, so that what is read back is what was meant
+    grid = (
+        1 << 24
+    )  # metadata is rounded as it is stored, so that the map matches the values that are read back
     low3, high3 = (tuple(round(v * grid) / grid for v in t.tolist()) for t in (low, high))
     three = (offset, offset, offset)
     return GainMap(low3, high3, (1.0, 1.0, 1.0), three, three, 0.0, headroom), code

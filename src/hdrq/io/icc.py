@@ -1,4 +1,4 @@
-"""What an ICC profile says of code: primaries, transfer curve, or a whole transformation. Source: ICC.1:2022."""
+"""ICC profiles of images: primaries, transfer function, or a complete transformation. Source: ICC.1:2022."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from hdrq.image.transfer import linear_to_srgb, pq_to_nits
 from hdrq.io.color import Meaning, code_points, primaries_of
 from hdrq.records import BT709, BT2020, Primaries
 
-ROUNDING = 2e-3  # profiles store adapted colours as 16-bit fractions
+ROUNDING = 2e-3  # profiles store adapted colorants as 16-bit fractions
 _PQ_NAME = re.compile(r"2100.{0,12}\bPQ|\bPQ\b.{0,12}2100|ST.?2084|_PQ_|\bPQ\b", re.I)
 _HLG_NAME = re.compile(r"2100.{0,12}HLG|\bHLG\b|_HLG_", re.I)
-_HALF_CODE = 0.6 / 255  # a curve this close to sRGB's is sRGB's
+_HALF_CODE = 0.6 / 255  # a curve within this distance of sRGB's is taken as sRGB's
 _HLG = (0.17883277, 0.28466892, 0.55991073)  # a, b, c of BT.2100 table 5
 Curve = Callable[[Tensor], Tensor]
 
@@ -27,9 +27,9 @@ Curve = Callable[[Tensor], Tensor]
 def understand(profile: bytes, notes: list[str]) -> Meaning:
     """The meaning of RGB or grey code with this profile.
 
-    PQ and HLG are known by the cicp tag, by the shape of the curve, or by the profile's name (the W3C's profiles of
-    BT.2100). Any other curve is evaluated. Profiles made of tables alone go through lcms to linear BT.2020.
-    What cannot be understood is taken as sRGB, with a note.
+    PQ and HLG are recognised by the cicp tag, the shape of the curve, or the profile's name (as in the W3C's profiles of
+    BT.2100). Any other curve is applied. Profiles with only look-up tables are converted to linear BT.2020 by lcms.
+    A profile that cannot be interpreted is taken as sRGB, with a note.
     """
     try:
         tags = _tags(profile)
@@ -39,7 +39,7 @@ def understand(profile: bytes, notes: list[str]) -> Meaning:
         named = _by_name(tags)
         found = None if grey or "rXYZ" not in tags else _primaries(tags)
         if named:
-            notes.append(f"{named.upper()} by the name of the colour profile, {_name(tags)!r}")
+            notes.append(f"{named.upper()} recognised by the name of the colour profile, {_name(tags)!r}")
             return Meaning(named, found or (BT709 if grey else BT2020))
         curves = [
             _curve(tags[name]) for name in (("kTRC",) if grey else ("rTRC", "gTRC", "bTRC")) if name in tags
@@ -51,11 +51,11 @@ def understand(profile: bytes, notes: list[str]) -> Meaning:
                 notes.append("primaries taken from the colour profile")
             return _of_curves(curves, found, notes)
         if not grey and "A2B0" in tags:
-            notes.append(f"colour profile {_name(tags)!r} evaluated by lcms: light in BT.2020 primaries")
+            notes.append(f"colour profile {_name(tags)!r} applied by lcms: linear light in BT.2020 primaries")
             return Meaning("srgb", BT2020, _Lcms(profile))
     except (struct.error, KeyError, IndexError, ValueError, OverflowError, np.linalg.LinAlgError):
         pass
-    notes.append("colour profile not understood: taken as sRGB")
+    notes.append("colour profile cannot be interpreted: assumed sRGB")
     return Meaning()
 
 
@@ -72,7 +72,7 @@ def _tags(profile: bytes) -> dict[str, bytes]:
 
 
 def _name(tags: dict[str, bytes]) -> str:
-    """The profile's description, its first language, at most 60 characters."""
+    """The profile's description in its first language, at most 60 characters."""
     tag = tags.get("desc", b"")
     if tag[:4] == b"mluc" and len(tag) >= 28:
         size, at = struct.unpack_from(">II", tag, 20)
@@ -84,7 +84,7 @@ def _name(tags: dict[str, bytes]) -> str:
 
 
 def _by_name(tags: dict[str, bytes]) -> str | None:
-    """ "pq" or "hlg" for profiles whose name says so and whose curves are missing or only for tone mapping."""
+    """ "pq" or "hlg" for profiles with such a name whose curves are missing or meant only for tone mapping."""
     name = _name(tags)
     if _PQ_NAME.search(name):
         return "pq"
@@ -95,20 +95,20 @@ def _by_name(tags: dict[str, bytes]) -> str | None:
 
 
 def _of_curves(curves: list[Curve], primaries: Primaries, notes: list[str]) -> Meaning:
-    """The named domain whose curve these are, or the curves themselves."""
+    """The domain with this transfer function, or the curves themselves."""
     code = torch.linspace(0, 1, 1024, dtype=torch.float64)
     sampled = [curve(code) for curve in curves]
     for domain, near in (("linear", _is_linear), ("srgb", _is_srgb), ("pq", _is_pq), ("hlg", _is_hlg)):
         if all(near(code, light) for light in sampled):
             if domain in ("pq", "hlg"):
-                notes.append(f"{domain.upper()} by the curve of the colour profile")
+                notes.append(f"{domain.upper()} recognised by the curve of the colour profile")
             return Meaning(domain, primaries)
-    notes.append("the colour profile's curve evaluated: code converted to sRGB code of the same light")
+    notes.append("curve of the colour profile applied: converted to sRGB code of the same light")
     return Meaning("srgb", primaries, _each(curves))
 
 
 def _each(curves: list[Curve]) -> Curve:
-    """Curves of channels as one function of (1, C, H, W)."""
+    """The curves of all channels as one function of (1, C, H, W)."""
 
     def apply(pixels: Tensor) -> Tensor:
         count = pixels.shape[1]
@@ -127,7 +127,7 @@ def _is_srgb(code: Tensor, light: Tensor) -> bool:
 
 
 def _alike(light: Tensor, known: Tensor) -> bool:
-    """Within 2 % and two steps of a 16-bit table."""
+    """Whether two curves agree within 2 % and two steps of a 16-bit table."""
     return bool(((light - known).abs() < 0.02 * known + 3e-5).all())
 
 
@@ -152,7 +152,7 @@ def _curve(tag: bytes) -> Curve:
             return lambda x: x.clamp(min=0) ** exponent
         return _table(table / 65535)
     if tag[:4] != b"para":
-        raise ValueError("a curve of unknown kind")
+        raise ValueError("a curve of unknown type")
     (kind,) = struct.unpack_from(">H", tag, 8)
     count = (1, 3, 4, 5, 7)[kind]
     g, a, b, c, d, e, f = ([v / 65536 for v in struct.unpack_from(f">{count}i", tag, 12)] + [0.0] * 6)[:7]
@@ -181,7 +181,7 @@ def _xyz(tag: bytes) -> np.ndarray:
 
 
 def _primaries(tags: dict[str, bytes]) -> Primaries | None:
-    """Colorants are adapted to D50; undoing that gives the primaries and the white."""
+    """Primaries and white point: colorants are stored adapted to D50, which is undone here."""
     colours = np.array([_xyz(tags[name]) for name in ("rXYZ", "gXYZ", "bXYZ")]).T
     adapt = (
         np.array(struct.unpack_from(">9i", tags["chad"], 8)).reshape(3, 3) / 65536
@@ -193,7 +193,7 @@ def _primaries(tags: dict[str, bytes]) -> Primaries | None:
     return primaries_of([v for p in points for v in (p[0] / p.sum(), p[1] / p.sum())], ROUNDING)
 
 
-# D65 to D50 (Lindbloom, Bradford): what profiles of version 2, which have no "chad", were made with.
+# D65 to D50 (Lindbloom, Bradford): the adaptation of version 2 profiles, which have no "chad" tag.
 BRADFORD_D65 = np.array(
     [
         [1.0478112, 0.0228866, -0.0501270],
@@ -204,7 +204,7 @@ BRADFORD_D65 = np.array(
 
 
 class _Lcms:
-    """A profile made of tables, as a function of code: linear light in BT.2020 primaries, by lcms in float32."""
+    """A profile of look-up tables as a function of code: linear light in BT.2020 primaries, by lcms in float32."""
 
     def __init__(self, profile: bytes) -> None:
         self.profile = profile
@@ -224,7 +224,7 @@ def transform(rows: np.ndarray, profile: bytes, space: str) -> np.ndarray:
         "gamma": 1.0,
     }
     target = imagecodecs.cms_profile("rgb", **whites)
-    scale = 100.0 if space == "cmyk" else 1.0  # lcms counts floating-point ink in per cent
+    scale = 100.0 if space == "cmyk" else 1.0  # lcms expects floating-point ink in per cent
     return imagecodecs.cms_transform(
         np.ascontiguousarray(rows * np.float32(scale), np.float32),
         profile,
@@ -244,7 +244,7 @@ def _flat_xyy(p: Primaries) -> tuple[float, ...]:
 
 
 def profile(primaries: Primaries) -> bytes:
-    """A version 4 profile of these primaries with the curve of sRGB. Source: ICC.1:2022; IEC 61966-2-1."""
+    """A version 4 profile with these primaries and the sRGB curve. Source: ICC.1:2022; IEC 61966-2-1."""
     to_xyz = rgb_to_xyz(primaries)
     white = to_xyz.sum(1)
     adapt = _bradford(white)
@@ -278,7 +278,7 @@ def profile(primaries: Primaries) -> bytes:
 
 
 def _bradford(white: np.ndarray) -> np.ndarray:
-    """Adaptation from a white (XYZ) to D50."""
+    """Chromatic adaptation from a white (XYZ) to D50."""
     there, here = CONE @ white, CONE @ np.array(D50)
     result: np.ndarray = np.linalg.inv(CONE) @ np.diag(here / there) @ CONE
     return result

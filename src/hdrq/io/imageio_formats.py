@@ -1,4 +1,4 @@
-"""WebP, GIF and JPEG 2000, decoded through imageio. JPEG 2000 of more than 8 bits keeps them.
+"""WebP, GIF and JPEG 2000, decoded by imageio. JPEG 2000 of more than 8 bits keeps its depth.
 
 Source: RFC 9649; GIF89a; ITU-T T.800 (codestream and JP2 boxes).
 """
@@ -29,8 +29,8 @@ def read(path: Path, *, alpha: bool = False) -> Image:
     j2k = data[:4] == b"\xff\x4f\xff\x51" or data[4:8] == b"jP  "
     try:
         file = iio.imopen(path, "r", plugin="pillow")
-    except Exception as error:  # imageio says only that its plugin cannot open it
-        raise FileError(f"{path} is damaged: its header does not decode") from error
+    except Exception as error:  # imageio only reports that its plugin cannot open the file
+        raise FileError(f"{path} is damaged: its header cannot be decoded") from error
     with file:
         properties = file.properties(index=0)
         height, width = properties.shape[:2]
@@ -41,7 +41,7 @@ def read(path: Path, *, alpha: bool = False) -> Image:
         about: dict[str, Any] = file.metadata(index=0, exclude_applied=False)
         count = 1 if j2k else file.properties(index=...).n_images or 1  # type: ignore[arg-type]
     if count > 1:
-        notes.append(f"animation: the first of {count} frames is read")
+        notes.append(f"animation: first of {count} frames read")
     profile = about.get("icc_profile")
     meaning = icc.understand(profile, notes) if isinstance(profile, bytes) and profile else Meaning()
     most = 2.0**bits - 1 if rows.dtype != np.uint8 else 255
@@ -53,7 +53,7 @@ def read(path: Path, *, alpha: bool = False) -> Image:
 
 
 def _j2k(path: Path, data: bytes) -> tuple[int, np.ndarray | None]:
-    """(bits, pixels) of JPEG 2000 beyond 8 bits, which Pillow would cut down; (8, None) for others."""
+    """(bits, pixels) of JPEG 2000 with more than 8 bits, which Pillow would reduce; (8, None) for others."""
     stream = data
     if data[:4] != b"\xff\x4f\xff\x51":
         stream = next((data[a:b] for kind, a, b in boxes(path, data, 0, len(data)) if kind == b"jp2c"), b"")

@@ -14,9 +14,9 @@ Property = tuple[bytes, bytes]
 
 @dataclass
 class Items:
-    """What the `meta` box says: items by number, their properties, and where they refer to.
+    """Contents of the `meta` box: items by number, their properties and references.
 
-    primary_at, primary_size   where the file stores the number of the primary item, so that it can be changed
+    primary_at, primary_size   position and size of the primary item's number in the file, so that it can be changed
     """
 
     primary: int = 0
@@ -33,14 +33,14 @@ class Items:
         return [self.properties[i - 1] for i in self.owners.get(item, []) if 0 < i <= len(self.properties)]
 
     def parts(self, item: int) -> list[int]:
-        """Items that this one is derived from (tiles of a grid, base and map of a tone mapped image)."""
+        """Items from which this one is derived (tiles of a grid, base and map of a tone-mapped image)."""
         return [
             to for kind, start, ends in self.references if kind == b"dimg" and start == item for to in ends
         ]
 
 
 def boxes(path: Path, data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """(kind, where the body begins, where it ends) of boxes side by side."""
+    """(type, start of the body, end of the body) of consecutive boxes."""
     while at + 8 <= end:
         size, kind = struct.unpack_from(">I4s", data, at)
         start = at + 8
@@ -49,7 +49,9 @@ def boxes(path: Path, data: bytes, at: int, end: int) -> Iterator[tuple[bytes, i
             start += 8
         stop = end if size == 0 else at + size
         if stop > end or stop < start:
-            raise FileError(f"{path} is truncated: its box {kind.decode('latin-1')!r} ends beyond it")
+            raise FileError(
+                f"{path} is truncated: its box {kind.decode('latin-1')!r} ends beyond the end of the file"
+            )
         yield kind, start, stop
         at = stop
 
@@ -61,7 +63,7 @@ def items_of(path: Path, data: bytes) -> Items:
             if kind == b"meta":
                 _read_meta(path, data, start + 4, stop, items)
     except (struct.error, IndexError) as error:
-        raise FileError(f"{path} is damaged: its boxes do not decode") from error
+        raise FileError(f"{path} is damaged: its boxes cannot be decoded") from error
     return items
 
 
@@ -99,7 +101,7 @@ def _read_meta(path: Path, data: bytes, at: int, end: int, items: Items) -> None
 
 
 def _read_associations(data: bytes, at: int, items: Items) -> None:
-    """ipma: for each item the numbers of its properties."""
+    """ipma: the property numbers of each item."""
     wide_item, wide_index = data[at] >= 1, bool(data[at + 3] & 1)
     (count,) = struct.unpack_from(">I", data, at + 4)
     at += 8
@@ -115,7 +117,7 @@ def _read_associations(data: bytes, at: int, items: Items) -> None:
 
 
 def _read_locations(data: bytes, at: int, idat: int, items: Items) -> None:
-    """iloc: where the bytes of each item are."""
+    """iloc: the location of each item's bytes."""
     version = data[at]
     sizes = (data[at + 4] >> 4, data[at + 4] & 15, data[at + 5] >> 4, data[at + 5] & 15 if version else 0)
     offset_size, length_size, base_size, index_size = sizes

@@ -1,4 +1,4 @@
-"""JPEG: 8 or 12 bits of code, or the light of a gain map.
+"""JPEG: 8 or 12 bits of code, or linear light by a gain map.
 
 Source: ITU-T T.81, T.871; CMYK: Adobe Technical Note 5116; JPEG XT: ISO/IEC 18477-3; gain maps: see gain_map.py.
 """
@@ -30,12 +30,12 @@ FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE
 
 @dataclass
 class Markers:
-    """What the segments before the pixels say.
+    """Contents of the segments before the pixels.
 
-    scan     where the first scan begins
-    adobe    whether colours are stored inverted, as Adobe writes CMYK
+    scan     start of the first scan
+    adobe    whether colours are stored inverted, as in Adobe's CMYK files
     apple    the two numbers of Apple's maker note
-    iso, xmp gain map metadata: in the map's own header, or the announcement in the base's
+    iso, xmp gain map metadata: in the map's header, or its announcement in the base's header
     """
 
     bits: int = 0
@@ -60,7 +60,7 @@ def read(path: Path, *, alpha: bool = False, layer: str | None = None) -> Image:
     afford(path, head.width, head.height, 24, least=head.width * head.height / 1024)
     if layer not in (None, *gain_map.LAYERS):
         raise UsageError(f"{path}: a JPEG has the layers {', '.join(gain_map.LAYERS)}, not '{layer}'")
-    notes = [f"{name} layer not read: the 8-bit image beneath it is" for name in head.layers]
+    notes = [f"{name} layer not read: 8-bit base image read" for name in head.layers]
     image = _base(path, data, head, notes)
     second = _gain_map_file(path, data, head)
     if second is not None and layer != "base":
@@ -69,21 +69,23 @@ def read(path: Path, *, alpha: bool = False, layer: str | None = None) -> Image:
         primaries = icc.understand(profile, []).primaries if profile else None
         image = gain_map.rendition(image, decoded(path, data[start:]), gain, layer or "hdr", primaries)
     elif layer == "hdr":
-        raise UsageError(f"{path} has no gain map that hdrq can read, so no layer hdr; leave the layer out")
+        raise UsageError(
+            f"{path} has no gain map that hdrq can read, and therefore no layer hdr; leave the layer out"
+        )
     elif second is not None or _announced(head):
-        image = replace(image, notes=(*image.notes, "gain map not applied: the base image is read"))
+        image = replace(image, notes=(*image.notes, "gain map not applied: base image read"))
     more = list(image.notes)
     return image.with_pixels(orient(image.pixels, head.orientation, more), notes=tuple(more))
 
 
 def layers(path: Path) -> tuple[str, ...]:
-    """The renditions in a file: ("hdr", "base") with a gain map, () without."""
+    """The layers of a file: ("hdr", "base") with a gain map, () without."""
     data = path.read_bytes()
     return ("hdr", "base") if _gain_map_file(path, data, _markers(path, data)) else ()
 
 
 def _base(path: Path, data: bytes, head: Markers, notes: list[str]) -> Image:
-    """The image that every JPEG reader shows, not yet turned."""
+    """The base image as other JPEG readers decode it, before rotation."""
     import imagecodecs
 
     rows = imagecodecs.jpeg8_decode(data)
@@ -101,7 +103,7 @@ def _base(path: Path, data: bytes, head: Markers, notes: list[str]) -> Image:
 
 
 def _ink(path: Path, rows: np.ndarray, head: Markers, notes: list[str]) -> Image:
-    """CMYK through its colour profile, as sRGB code in BT.2020 primaries."""
+    """CMYK converted by its colour profile to sRGB code in BT.2020 primaries."""
     if not head.profile or head.profile[16:20] != b"CMYK":
         raise FileError(f"{path}: CMYK without a colour profile is not supported; convert it to RGB")
     ink = rows.astype(np.float32) / 255
@@ -116,9 +118,9 @@ def _announced(head: Markers) -> bool:
 
 
 def _gain_map_file(path: Path, data: bytes, head: Markers) -> tuple[gain_map.AnyMap, int, bytes] | None:
-    """(numbers, where the map's JPEG begins, its colour profile) of the first file after the base that is a map.
+    """(metadata, start of the gain map's JPEG, its colour profile) of the first gain map after the base.
 
-    The multi-picture index (MPF) is not needed: FF D8 does not occur within coded pixels.
+    The multi-picture index (MPF) is not needed, because FF D8 does not occur within coded pixels.
     """
     at = head.scan
     while (at := data.find(b"\xff\xd8\xff", at + 1)) >= 0:
@@ -144,7 +146,7 @@ def _gain_map_file(path: Path, data: bytes, head: Markers) -> tuple[gain_map.Any
 
 
 def _markers(path: Path, data: bytes) -> Markers:
-    """The segments up to the first scan, once it is sure that the scans end."""
+    """The segments up to the first scan; checks that the scans are complete."""
     head = Markers()
     profile: dict[bytes, bytes] = {}
     for code, at, body in _segments(path, data):
@@ -152,9 +154,9 @@ def _markers(path: Path, data: bytes) -> Markers:
             head.bits, head.height, head.width, head.components = struct.unpack_from(">BHHB", body)
         elif code == 0xDA:
             if head.bits not in (8, 12) or head.components not in (1, 3, 4):
-                raise FileError(f"{path} is damaged: its frame header is missing or impossible")
+                raise FileError(f"{path} is damaged: its frame header is missing or invalid")
             if data.rfind(b"\xff\xd9") < at:
-                raise FileError(f"{path} is truncated: its pixels do not end")
+                raise FileError(f"{path} is truncated: its pixel data has no end")
             head.profile = b"".join(profile[i] for i in sorted(profile))
             head.scan = at
             return head
@@ -167,7 +169,9 @@ def _markers(path: Path, data: bytes) -> Markers:
             profile[body[12:13]] = body[14:]
         elif code == 0xE2 and body.startswith(gain_map.ISO):
             head.iso = body[len(gain_map.ISO) :]
-        elif code == 0xEB and body.startswith(b"JP") and body[12:16] != b"jumb":  # also content credentials
+        elif (
+            code == 0xEB and body.startswith(b"JP") and body[12:16] != b"jumb"
+        ):  # JUMBF also holds content credentials
             head.layers = ["JPEG XT"]
         elif code == 0xEB and body.startswith(b"HDR_RI"):
             head.layers = ["JPEG-HDR (Dolby)"]
@@ -175,25 +179,27 @@ def _markers(path: Path, data: bytes) -> Markers:
             head.adobe = True
         elif code == 0xFE:
             head.comment = body.decode("latin-1")
-    raise FileError(f"{path} is truncated: it ends before its pixels begin")
+    raise FileError(f"{path} is truncated: it ends before its pixels")
 
 
 def _segments(path: Path, data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """(marker, where it stands, body) up to the first scan."""
+    """(marker, position, body) of the segments up to the first scan."""
     at = 2
     while at + 4 <= len(data):
-        if data[at] != 0xFF:  # some writers leave bytes between segments; decoders search for the next marker
+        if (
+            data[at] != 0xFF
+        ):  # some writers leave bytes between segments, and decoders skip to the next marker
             at = data.find(b"\xff", at)
             if at < 0:
                 return
             continue
         code = data[at + 1]
-        if code in (0, 1, 0xFF) or 0xD0 <= code <= 0xD8:  # filling, or a marker without a body
+        if code in (0, 1, 0xFF) or 0xD0 <= code <= 0xD8:  # fill bytes, or a marker without a body
             at += 1 if code == 0xFF else 2
             continue
         (size,) = struct.unpack_from(">H", data, at + 2)
         if size < 2 or at + 2 + size > len(data):
-            raise FileError(f"{path} is truncated: a segment of its header ends beyond the file")
+            raise FileError(f"{path} is truncated: a segment of its header ends beyond the end of the file")
         yield code, at, data[at + 4 : at + 2 + size]
         if code == 0xDA:
             return

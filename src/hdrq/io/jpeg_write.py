@@ -1,4 +1,4 @@
-"""Writing JPEG: 8 bits of code, or Ultra HDR with a gain map, whose base is decoded again."""
+"""Writing JPEG: 8 bits of code, or Ultra HDR, whose gain map is computed from the decoded base."""
 
 from __future__ import annotations
 
@@ -30,20 +30,22 @@ def write(
     base: Image | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> tuple[str, ...]:
-    """8 bits, full chroma resolution, quality 1..100.
+    """Write 8 bits at full chroma resolution, quality 1..100.
 
-    base  SDR image (sRGB code) of the same size: `image` is then light, written as a gain map beside it (Ultra HDR,
-          ISO 21496-1); 1.0 of "linear" is SDR white unless image.white_nits says otherwise, "nits" counts from 203 cd/m²
+    base  SDR image (sRGB code) of the same size: `image` is then light, stored as a gain map (Ultra HDR,
+          ISO 21496-1); 1.0 of "linear" is SDR white unless image.white_nits is set, "nits" is relative to 203 cd/m²
     """
     if not 1 <= quality <= 100:
         raise UsageError(f"JPEG quality is 1 to 100, not {quality}")
     if base is not None:
         return _write_gain_map(path, image, base, quality, provenance)
     if image.domain in ("nits", "linear"):
-        raise DomainError(f"{path}: JPEG holds code, not light; encode it first (hdrq encode --to srgb)")
+        raise DomainError(
+            f"{path}: JPEG stores code, not light; encode the image first (hdrq encode --to srgb)"
+        )
     if image.domain in ("pq", "hlg"):
         raise DomainError(
-            f"{path}: 8 bits of JPEG are too coarse for {image.domain.upper()}; write .png, .avif or .jxl, or Ultra HDR"
+            f"{path}: the 8 bits of JPEG are too few for {image.domain.upper()}; write .png, .avif or .jxl, or Ultra HDR"
         )
     rows, notes = codes(image.pixels, 8, 1.0, path)
     extra = _profile(image) + _segment(0xFE, tag.compose(image, 1.0, provenance).encode("ascii")[:65000])
@@ -59,7 +61,7 @@ def decoded(path: Path, data: bytes) -> Tensor:
     try:
         rows = imagecodecs.jpeg8_decode(data)
     except Exception as error:
-        raise FileError(f"{path} is damaged: its gain map does not decode; read layer base") from error
+        raise FileError(f"{path} is damaged: its gain map cannot be decoded; read layer base") from error
     return planes(rows, 255, [])
 
 
@@ -74,7 +76,7 @@ def _encoded(rows: np.ndarray, quality: int, extra: bytes) -> bytes:
 
 
 def _profile(image: Image) -> bytes:
-    """A colour profile for what is not plain sRGB, so that other programs show the right colours."""
+    """A colour profile for images that are not in BT.709 primaries, so that other programs show the right colours."""
     if image.domain != "srgb" or image.primaries == BT709 or image.pixels.shape[1] == 1:
         return b""
     return _segment(0xE2, b"ICC_PROFILE\0\1\1" + icc.profile(image.primaries))
@@ -87,13 +89,15 @@ def _segment(code: int, body: bytes) -> bytes:
 def _write_gain_map(
     path: Path, image: Image, base: Image, quality: int, provenance: Mapping[str, Any] | None
 ) -> tuple[str, ...]:
-    """The base, then its gain map, each a JPEG; the map is made from the base as it will be read back."""
+    """The base and its gain map, a JPEG each; the map is computed from the base as it will be decoded."""
     if base.domain != "srgb" or image.domain not in ("nits", "linear"):
         raise DomainError(
-            f"{path}: Ultra HDR is light over an SDR base; give light and sRGB code, not {image.domain} and {base.domain}"
+            f"{path}: Ultra HDR needs linear light and an SDR base of sRGB code, not {image.domain} and {base.domain}"
         )
     if base.size != image.size:
-        raise UsageError(f"{path}: the base is {base.size}, the light {image.size}; make them one size")
+        raise UsageError(
+            f"{path}: the base has size {base.size}, the HDR image {image.size}; they must be equal"
+        )
     rows, notes = codes(base.pixels, 8, 1.0, path)
     rows = np.stack([rows] * 3, -1) if rows.ndim == 2 else rows
     meaning = tag.compose(base, 1.0, provenance).encode("ascii")[:65000]
@@ -114,7 +118,7 @@ def _write_gain_map(
 
 
 def _with_index(first: bytes, second: bytes) -> bytes:
-    """The base with a multi-picture index (CIPA DC-007), by which readers find the second file."""
+    """The base with a multi-picture index (CIPA DC-007), by which readers find the second image."""
     tags = struct.pack(">HHI4s", 0xB000, 7, 4, b"0100") + struct.pack(">HHII", 0xB001, 4, 1, 2)
     entries_at = 8 + 2 + 3 * 12 + 4
     tags += struct.pack(">HHII", 0xB002, 7, 32, entries_at)
@@ -122,6 +126,6 @@ def _with_index(first: bytes, second: bytes) -> bytes:
     entries = struct.pack(">IIIHH", 0x030000, total, 0, 0, 0)
     entries += struct.pack(
         ">IIIHH", 0, len(second), total - (2 + 4 + 4), 0, 0
-    )  # counted from the index's own header
+    )  # relative to the header of the index
     body = b"MPF\0" + b"MM\0*" + struct.pack(">IH", 8, 3) + tags + struct.pack(">I", 0) + entries
     return first[:2] + _segment(0xE2, body) + first[2:]

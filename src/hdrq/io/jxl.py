@@ -29,12 +29,10 @@ def read(path: Path, *, alpha: bool = False, layer: str | None = None) -> Image:
     bundle = _bundle(path, data)
     if bundle is None:
         if layer == "hdr":
-            raise UsageError(f"{path} has no gain map, so no layer hdr; leave the layer out")
+            raise UsageError(f"{path} has no gain map and therefore no layer hdr; leave the layer out")
         return image
     if layer == "base":
-        return image.with_pixels(
-            image.pixels, notes=(*image.notes, "gain map not applied: the base image is read")
-        )
+        return image.with_pixels(image.pixels, notes=(*image.notes, "gain map not applied: base image read"))
     numbers, stream = bundle
     gain = gain_map.from_iso(numbers, path)
     code = _image(path, stream, False).pixels
@@ -42,7 +40,7 @@ def read(path: Path, *, alpha: bool = False, layer: str | None = None) -> Image:
 
 
 def layers(path: Path) -> tuple[str, ...]:
-    """The renditions in a file: ("hdr", "base") with a gain map, () without."""
+    """The layers of a file: ("hdr", "base") with a gain map, () without."""
     return ("hdr", "base") if _bundle(path, path.read_bytes()) else ()
 
 
@@ -51,23 +49,25 @@ def _image(path: Path, data: bytes, alpha: bool) -> Image:
         stream = codestream(path, data)
         head = parse(stream)
     except (ValueError, struct.error, IndexError) as error:
-        raise FileError(f"{path} is damaged: its header does not decode") from error
+        raise FileError(f"{path} is damaged: its header cannot be decoded") from error
     afford(path, head.width, head.height, 32 * (3 + len(head.extra)))
     if BLACK in head.extra:
         raise FileError(f"{path}: CMYK is not supported in JPEG XL; convert it to RGB")
     meaning, notes = head.meaning, head.notes
     profile = profile_of(data) if head.profile else b""
-    if head.profile and head.xyb:  # libjxl then gives linear BT.709 light
+    if head.profile and head.xyb:  # libjxl then returns linear BT.709 light
         rows = _decoded(as_float(stream, head), head)
         own = icc.understand(profile, []).primaries if profile else BT709
         meaning = Meaning("srgb", own, lambda light: convert(light, BT709, own))
-        notes.append("colour profile of a lossy JPEG XL: decoded to light, then sRGB code")
+        notes.append("lossy JPEG XL with a colour profile: decoded to linear light, converted to sRGB code")
     else:
         rows = _decoded(data, head)
         if profile:
             meaning = icc.understand(profile, notes)
         elif head.profile:
-            notes.append("colour profile within a lossless JPEG XL cannot be read here: code taken as sRGB")
+            notes.append(
+                "colour profile of a lossless JPEG XL cannot be read on this system: code assumed to be sRGB"
+            )
     if head.extra and set(head.extra) != {ALPHA}:
         notes.append(f"{len(head.extra)} extra channels not read")
     colours = 1 if rows.ndim == 2 or rows.shape[2] in (1, 2) else 3
@@ -83,7 +83,7 @@ def _decoded(data: bytes, head: Header) -> np.ndarray:
 
     rows: np.ndarray = imagecodecs.jpegxl_decode(data, numthreads=1)
     if rows.ndim == 4:
-        head.notes.append(f"animation: the first of {len(rows)} frames is read")
+        head.notes.append(f"animation: first of {len(rows)} frames read")
         rows = rows[0]
     return rows
 
@@ -97,7 +97,7 @@ def _most(rows: np.ndarray, head: Header) -> float:
 
 
 def _bundle(path: Path, data: bytes) -> tuple[bytes, bytes] | None:
-    """(ISO 21496-1 numbers, codestream of the map) of the box jhgm. Source: ISO/IEC 18181-2, gain map bundle."""
+    """(ISO 21496-1 metadata, codestream of the map) of the box jhgm. Source: ISO/IEC 18181-2, gain map bundle."""
     if data[:2] == b"\xff\x0a":
         return None
     for kind, start, stop in boxes(path, data, 0, len(data)):
@@ -109,30 +109,30 @@ def _bundle(path: Path, data: bytes) -> tuple[bytes, bytes] | None:
                 (profile,) = struct.unpack_from(">I", data, at + 1 + colour)
             except (struct.error, IndexError) as error:
                 raise FileError(
-                    f"{path} is damaged: its gain map does not decode; read layer base"
+                    f"{path} is damaged: its gain map cannot be decoded; read layer base"
                 ) from error
             return data[start + 3 : start + 3 + size], data[at + 5 + colour + profile : stop]
     return None
 
 
 def write(path: Path, image: Image, *, bits: int | None = None) -> tuple[str, ...]:
-    """8 to 16 bits of code, lossless, tagged by its code points.
+    """8 to 16 bits of code, lossless, with code points.
 
-    bits  by default the image's own up to 8, else 16
+    bits  default: the image's own where at most 8, else 16
     """
     import imagecodecs
 
     if image.domain == "nits":
         raise DomainError(
-            f"{path}: JPEG XL holds code here, not cd/m²; encode it first (hdrq encode --to pq) or write .exr"
+            f"{path}: JPEG XL is written as code, not cd/m²; encode the image first (hdrq encode --to pq) or write .exr"
         )
     points = points_of(image.domain, image.primaries)
     points = (
         (11, points[1]) if points and points[0] == 12 else points
-    )  # P3 is 11 here, with its white stated beside it
+    )  # P3 is primaries 11, with the white point stated separately
     if points is None or image.primaries.name == "xyz":
         raise DomainError(
-            f"{path}: JPEG XL has no tag for {image.domain} code in {image.primaries.name} primaries; write .png or .exr"
+            f"{path}: JPEG XL has no code points for {image.domain} code in {image.primaries.name} primaries; write .png or .exr"
         )
     bits = bits or (8 if image.bits is not None and image.bits <= 8 else 16)
     if not 8 <= bits <= 16:
@@ -141,10 +141,10 @@ def write(path: Path, image: Image, *, bits: int | None = None) -> tuple[str, ..
     coded = imagecodecs.jpegxl_encode(
         rows, lossless=True, bitspersample=bits, usecontainer=False, numthreads=1
     )
-    data = codestream(path, bytes(coded))  # from 13 bits on the encoder adds boxes that nothing here needs
+    data = codestream(path, bytes(coded))  # above 12 bits the encoder adds boxes, which are not needed
     head = parse(data)
     white = {"pq": 10_000.0, "hlg": 1000.0}.get(image.domain, image.white_nits or 255.0)
-    if "colour" in head.spans:  # else 8 bits of sRGB
+    if "colour" in head.spans:  # otherwise 8 bits of sRGB
         data = tagged(data, head, points, white)
     with atomic(path) as part:
         part.write_bytes(data)

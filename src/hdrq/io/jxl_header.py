@@ -1,4 +1,4 @@
-"""The header of a JPEG XL codestream, bit by bit: size, depth, colour; and the same header with changes.
+"""Parser of the header of a JPEG XL codestream (size, depth, colour), and the header with changed fields.
 
 Source: ISO/IEC 18181-1:2024, annexes B to D.
 """
@@ -20,20 +20,20 @@ BLACK, ALPHA, SPOT = 4, 0, 2  # kinds of extra channels
 
 
 class Bits:
-    """Numbers from a stream of bits, lowest first. `at` is the position."""
+    """Reads numbers from a bit stream, least significant bit first. `at` is the position in bits."""
 
     def __init__(self, data: bytes) -> None:
         self.number, self.size, self.at = int.from_bytes(data, "little"), 8 * len(data), 0
 
     def u(self, count: int) -> int:
         if count > self.size - self.at:
-            raise ValueError("the header does not end")
+            raise ValueError("the header is incomplete")
         value = (self.number >> self.at) & ((1 << count) - 1)
         self.at += count
         return value
 
     def u32(self, *choices: tuple[int, int]) -> int:
-        """One of four (bits, offset)."""
+        """A number in one of four forms (bits, offset)."""
         bits, offset = choices[self.u(2)]
         return self.u(bits) + offset
 
@@ -58,7 +58,7 @@ class Bits:
         return result
 
     def xy(self) -> tuple[float, float]:
-        """Signed millionths."""
+        """A signed number in millionths."""
         raw = [self.u32((19, 0), (19, 524288), (20, 1048576), (21, 2097152)) for _ in range(2)]
         x, y = ((v >> 1) ^ -(v & 1) for v in raw)
         return x / 1e6, y / 1e6
@@ -66,14 +66,14 @@ class Bits:
 
 @dataclass
 class Header:
-    """What the codestream says before its frames.
+    """The codestream before its frames.
 
     bits       integer depth, None for floats
-    extra      kinds of the extra channels
+    extra      types of the extra channels
     xyb        whether pixels are stored in JPEG XL's own colour space (lossy)
     profile    whether the colours are described by an ICC profile
     intensity  cd/m² of 1.0, for linear light
-    spans      (from, to) in bits of the fields depth, colour, tone mapping, extensions; end: of the whole
+    spans      (from, to) in bits of the fields depth, colour, tone mapping, extensions; end: of the whole header
     """
 
     width: int = 0
@@ -93,7 +93,7 @@ class Header:
 
 
 def codestream(path: Path, data: bytes) -> bytes:
-    """The bytes from the signature FF 0A on, bare or gathered from boxes."""
+    """The bytes from the signature FF 0A on, from a bare codestream or gathered from boxes."""
     if data[:2] == b"\xff\x0a":
         return data
     pieces = [
@@ -105,15 +105,15 @@ def codestream(path: Path, data: bytes) -> bytes:
     if not whole:
         raise FileError(f"{path} is truncated: it holds no image")
     if whole[:2] != b"\xff\x0a":
-        raise ValueError("no codestream")
+        raise ValueError("not a codestream")
     return whole
 
 
 def parse(stream: bytes) -> Header:
-    """SizeHeader and ImageMetadata. Raises ValueError where they do not decode."""
+    """SizeHeader and ImageMetadata. Raises ValueError where they cannot be decoded."""
     bits, head = Bits(stream[2:4098]), Header()
     head.width, head.height = _size(bits)
-    if bits.u(1):  # all default: 8 bits of sRGB, lossy
+    if bits.u(1):  # all defaults: 8 bits of sRGB, lossy
         head.end = bits.at
         return head
     head.spans["extra fields"] = (bits.at, bits.at + 1)
@@ -172,7 +172,7 @@ def _depth(bits: Bits) -> int | None:
 
 
 def _channel(bits: Bits, head: Header) -> int:
-    """The kind of an extra channel; its other fields are passed over, since they have no length."""
+    """The type of an extra channel; its other fields are parsed to skip them, since their length is not stated."""
     if bits.u(1):
         return ALPHA
     kind = bits.enum()
@@ -190,7 +190,7 @@ def _channel(bits: Bits, head: Header) -> int:
 
 
 def _colour(bits: Bits, head: Header) -> None:
-    """ColourEncoding into a meaning, or the fact that there is a profile."""
+    """ColourEncoding as a meaning, or the fact that there is a profile."""
     if bits.u(1):
         return
     head.profile, space = bool(bits.u(1)), bits.enum()
@@ -219,7 +219,7 @@ def _colour(bits: Bits, head: Header) -> None:
         elif not 0.1 < gamma < 10:
             head.meaning = Meaning("srgb", primaries)
         else:
-            head.notes.append(f"gamma {gamma:.5g} evaluated: code converted to sRGB code of the same light")
+            head.notes.append(f"gamma {gamma:.5g} applied: converted to sRGB code of the same light")
             head.meaning = Meaning("srgb", primaries, power(1 / gamma))
     else:
         found = code_points(1, bits.enum(), head.notes)
@@ -231,7 +231,7 @@ def _colour(bits: Bits, head: Header) -> None:
 
 
 def _text(data: bytes) -> str:
-    """Bits as 0 and 1, lowest first, which is how they are spliced."""
+    """Bits as characters 0 and 1, least significant first, for splicing."""
     return "".join(f"{byte:08b}"[::-1] for byte in data)
 
 
@@ -245,17 +245,17 @@ def _number(value: int, count: int) -> str:
 
 
 def as_float(stream: bytes, head: Header) -> bytes:
-    """The codestream with a depth of 32-bit floats, so that the decoder does not round what it has in float.
+    """The codestream with its depth changed to 32-bit floats, so that the decoder does not round its floats.
 
-    The bits that follow must keep their places within bytes: an extension field, which decoders pass over, fills up.
+    The following fields must keep their alignment to bytes, which an extension field (ignored by decoders) provides.
     """
     if "extensions" not in head.spans or head.bits is None:
         return stream
     stop = 2 + head.end // 8 + 1
     text = _text(stream[2:stop])
     (a, b), (c, d) = head.spans["depth"], head.spans["extensions"]
-    depth = "1" + "00" + _number(7, 4)  # float, 32 bits, of these 8 of exponent
-    grown = len(depth) - (b - a) + 4  # announcing an extension takes 6 bits in place of 2
+    depth = "1" + "00" + _number(7, 4)  # float, 32 bits, 8 of them exponent
+    grown = len(depth) - (b - a) + 4  # an extension takes 6 bits instead of 2
     size = next(n for n in range(1, 9) if (grown + 6 + n) % 8 == 0)
     extension = "10" + _number(0, 4) + "10" + _number(size - 1, 4) + "0" * size
     return stream[:2] + _packed(text[:a] + depth + text[b:c] + extension + text[d:]) + stream[stop:]

@@ -1,4 +1,4 @@
-"""The ICC profile of a JPEG XL, through the libjxl that imagecodecs brings along (imagecodecs itself does not give it).
+"""The ICC profile of a JPEG XL, by the libjxl within imagecodecs (imagecodecs itself does not return it).
 
 Source: libjxl, decode.h (its public interface since 0.9).
 """
@@ -12,12 +12,12 @@ from typing import Any
 
 _BASIC_INFO, _COLOR_ENCODING = 0x40, 0x100
 _ORIGINAL = 0  # the profile of the file, not of the decoded pixels
-_OLDEST = 9_000  # version 0.9.0, since when the calls have this form
+_OLDEST = 9_000  # version 0.9.0, the first with this form of the calls
 _LARGEST = 4 << 20  # bytes
 
 
 def profile_of(data: bytes) -> bytes:
-    """The profile's bytes; empty where the library is not at hand or says that there is none."""
+    """The profile's bytes; empty where the library is not found or reports that there is none."""
     library = _libjxl()
     if library is None:
         return b""
@@ -46,9 +46,9 @@ def profile_of(data: bytes) -> bytes:
 
 @cache
 def _libjxl() -> Any:
-    """The shared library within imagecodecs' wheel, or None (on systems where it is linked in)."""
+    """The shared library within imagecodecs' wheel, or None (on systems where it is linked statically)."""
     import imagecodecs
-    import imagecodecs._jpegxl  # loads the library and what it needs
+    import imagecodecs._jpegxl  # loads the library and its dependencies
 
     home = Path(imagecodecs.__file__).parent
     for folder in (home.parent / "imagecodecs.libs", home / ".dylibs"):

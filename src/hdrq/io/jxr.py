@@ -1,4 +1,4 @@
-"""JPEG XR: integers are sRGB code, floats scRGB light. Source: ITU-T T.832, annex A; IEC 61966-2-2."""
+"""JPEG XR: integers are sRGB code, floats are scRGB light. Source: ITU-T T.832, annex A; IEC 61966-2-2."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SCRGB_WHITE = 80.0  # cd/m² of 1.0
 
 
 def read(path: Path, *, alpha: bool = False) -> Image:
-    """(1, 1 or 3, H, W); floats have the domain "linear", 1.0 standing for 80 cd/m²."""
+    """(1, 1 or 3, H, W); floats have the domain "linear", where 1.0 is 80 cd/m²."""
     import imagecodecs
 
     data = path.read_bytes()
@@ -41,7 +41,7 @@ def read(path: Path, *, alpha: bool = False) -> Image:
 
 
 def _size(path: Path, data: bytes) -> tuple[int, int]:
-    """(width, height) of the directory's tags, once the coded image is known to lie within the file."""
+    """(width, height) from the directory, after checking that the coded image lies within the file."""
     try:
         (start,) = struct.unpack_from("<I", data, 4)
         (count,) = struct.unpack_from("<H", data, start)
@@ -51,7 +51,7 @@ def _size(path: Path, data: bytes) -> tuple[int, int]:
             tags[name] = value & (0xFFFF if kind == 3 else 0xFF if kind == 1 else 0xFFFFFFFF)
         width, height, offset, length = (tags[name] for name in (0xBC80, 0xBC81, 0xBCC0, 0xBCC1))
     except (struct.error, KeyError) as error:
-        raise FileError(f"{path} is damaged: its directory does not decode") from error
+        raise FileError(f"{path} is damaged: its directory cannot be decoded") from error
     if offset + length > len(data) or length < 20 or data[offset : offset + 8] != b"WMPHOTO\0":
         raise FileError(f"{path} is truncated: its image ends beyond it")
     again = struct.unpack_from(">HH" if data[offset + 10] & 0x80 else ">II", data, offset + 12)

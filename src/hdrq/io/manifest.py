@@ -1,4 +1,4 @@
-"""Manifests: tables of pairs with the columns dist, ref and others, read from their file row by row."""
+"""Manifests: tables of pairs with the columns dist, ref and others, read row by row."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from hdrq.records import Pair
 
 
 class Manifest(Collection[Pair]):
-    """The pairs of a CSV or Parquet file. Iterating reads the file again, so that its length does not matter to memory.
+    """The pairs of a CSV or Parquet file. Each iteration reads the file again, so that memory does not grow with it.
 
     path     of the file, which may be remote
-    folder   what relative paths are relative to
+    folder   base of relative paths
     name     for messages, where it is not the path
-    raises   FileError at once for a file that cannot be read, has no column `dist`, no rows or a torn row
+    raises   FileError at once for a file that cannot be read, has no column `dist`, no rows or a row of wrong length
     """
 
     def __init__(self, path: str | Path, folder: Path | None = None, name: str | None = None) -> None:
@@ -65,7 +65,7 @@ class Manifest(Collection[Pair]):
 
 
 def spooled(stream: IO[str], name: str) -> Manifest:
-    """The manifest of a stream that can be read once; it is kept in a temporary file for as long as the manifest lives."""
+    """The manifest of a stream that can be read once; its rows are kept in a temporary file as long as it exists."""
     home = tempfile.mkdtemp(prefix="hdrq-")
     path = Path(home) / "manifest.csv"
     try:
@@ -82,9 +82,9 @@ def spooled(stream: IO[str], name: str) -> Manifest:
 def read_manifest(
     lines: Iterable[str], name: str, folder: str | Path, columns: list[str] | None = None
 ) -> Iterator[Pair]:
-    """Pairs of a CSV with the columns dist, ref (and any others, which are carried through).
+    """Pairs of a CSV with the columns dist, ref and any others, which are kept in the pairs.
 
-    folder   what relative paths are relative to
+    folder   base of relative paths
     columns  is set to the names of the columns
     """
     reader = csv.DictReader(lines)
@@ -96,7 +96,7 @@ def read_manifest(
     _checked(header, bool(first), name)
     for number, row in enumerate(chain(first, reader), start=2):
         if None in row or any(v is None for v in row.values()):
-            raise FileError(f"{name}, line {number}: the row has not as many cells as the header")
+            raise FileError(f"{name}, line {number}: the row and the header have different numbers of cells")
         yield _pair(row, f"{name}, line {number}", folder)
 
 

@@ -1,4 +1,4 @@
-"""Free memory, checked before an image of the size that a file states is read."""
+"""Free memory, checked before an image of the stated size is read."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 from hdrq import heap
 from hdrq.errors import FileError, TooLarge
 
-SHARE = 0.8  # of what is free, for one image
-_LARGE = 256 << 20  # bytes to read one image; from there on the gaps that kept memory leaves would be felt
+SHARE = 0.8  # of the free memory, for one image
+_LARGE = 256 << 20  # bytes; above this, memory kept by heap.keep() is released before an image is read
 
 
 def free_bytes() -> int:
-    """Memory this process may still take, by machine, container and ulimit; HDRQ_MEMORY_GB caps it."""
+    """Memory that this process may still use, by machine, container and ulimit; HDRQ_MEMORY_GB limits it."""
     bounds = [_machine(), *_control_group(), *_own_limit()]
     if wish := os.environ.get("HDRQ_MEMORY_GB"):
         bounds.append(int(float(wish) * 1e9))
@@ -22,7 +22,7 @@ def free_bytes() -> int:
 
 
 def free_for(need: float, share: float, most: float = inf) -> int:
-    """Free bytes. Memory that heap.keep() kept is returned first if `need` exceeds `share` of them or `most` bytes."""
+    """Free bytes. Memory kept by heap.keep() is released first if `need` exceeds the share `share` or `most` bytes."""
     free = free_bytes()
     if need <= min(share * free, most):
         return free
@@ -31,28 +31,30 @@ def free_for(need: float, share: float, most: float = inf) -> int:
 
 
 def afford_file(path: object) -> None:
-    """Refuse a file that would not fit as it is."""
+    """Refuse a file that does not fit into memory uncompressed."""
     size, free = os.path.getsize(str(path)), free_bytes()
     if size > SHARE * free:
         raise TooLarge(f"{path} has {size / 1e9:.1f} GB, {free / 1e9:.1f} GB of memory are free; crop it")
 
 
 def afford(path: object, width: int, height: int, bytes_per_pixel: float, least: float = 0.0) -> None:
-    """Refuse an image that cannot be what its header claims, or that would not fit.
+    """Refuse an image whose stated size is implausible or does not fit into memory.
 
-    bytes_per_pixel  needed while reading, everything counted
-    least            bytes the file must have for this many pixels, given its compression
+    bytes_per_pixel  total needed while reading
+    least            smallest plausible file size in bytes for this number of pixels and this compression
     """
     if width < 1 or height < 1:
-        raise FileError(f"{path} is damaged: it claims {width} x {height} pixels")
+        raise FileError(f"{path} is damaged: its header states {width} x {height} pixels")
     size = os.path.getsize(str(path))
     if least > size:
-        raise FileError(f"{path} is damaged: it claims {width} x {height} pixels, too many for {size} bytes")
+        raise FileError(
+            f"{path} is damaged: its header states {width} x {height} pixels, too many for {size} bytes"
+        )
     need = width * height * bytes_per_pixel
-    free = free_for(need, 1 / 16, _LARGE)  # what is done with an image takes ten times that
+    free = free_for(need, 1 / 16, _LARGE)  # processing an image takes about ten times that
     if need > SHARE * free:
         sums = f"{need / 1e9:.1f} GB to read, {free / 1e9:.1f} GB are free"
-        raise TooLarge(f"{path} claims {width} x {height} pixels: {sums}; crop it")
+        raise TooLarge(f"{path} has {width} x {height} pixels: {sums}; crop it")
 
 
 def _machine() -> int:
@@ -69,7 +71,7 @@ def _machine() -> int:
 
 
 def _windows() -> int:
-    """Free physical memory by GlobalMemoryStatusEx; 4 GB where nobody answers."""
+    """Free physical memory by GlobalMemoryStatusEx; 4 GB where the call is unavailable."""
     import ctypes
 
     class Status(ctypes.Structure):
@@ -86,7 +88,7 @@ def _windows() -> int:
 
 
 def _control_group() -> list[int]:
-    """Bytes that a container may still use (cgroup 2, then 1)."""
+    """Bytes that a container may still use (cgroup v2, then v1)."""
     for limit, used in (
         ("memory.max", "memory.current"),
         ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),

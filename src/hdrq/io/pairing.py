@@ -1,4 +1,4 @@
-"""Pairs of reference and test images: two files or two folders."""
+"""Pairing of reference and test images, from two files or two folders."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Matched:
 
 
 def pictures(folder: Path) -> list[Path]:
-    """Every image file below a folder, sorted; hidden files, clips and raw files are left out."""
+    """Every image file below a folder, sorted; hidden files, clips and raw files are skipped."""
     try:
         known = ((p, by_suffix(p)) for p in folder.rglob("*"))
         found = [p for p, format in known if format and format.name not in ("raw", "clip") and p.is_file()]
@@ -39,26 +39,24 @@ def _by_stem(folder: Path) -> dict[str, Path]:
         stem = normalize("NFC", p.relative_to(folder).with_suffix("").as_posix())
         if stem in named:
             raise UsageError(
-                f"{folder} holds both {named[stem].name} and {p.name}; which one is meant? Use --pairs"
+                f"{folder} contains both {named[stem].name} and {p.name}; give the pairs with --pairs"
             )
         named[stem] = p
     return named
 
 
 def pair_folders(ref: Path, dist: Path) -> Matched:
-    """Files of two folders with the same name below them, whatever the extension."""
+    """Files of two folders with the same relative name, regardless of the extension."""
     refs, dists = _by_stem(ref), _by_stem(dist)
     pairs = [Pair(dist=dists[s], ref=refs[s], scene=s) for s in refs if s in dists]
     lonely = [str(refs[s]) for s in refs if s not in dists] + [str(dists[s]) for s in dists if s not in refs]
     if not pairs:
-        raise UsageError(
-            f"no image of {ref} has a partner of the same name in {dist}; rename them or use --pairs"
-        )
+        raise UsageError(f"no image of {ref} has a matching name in {dist}; rename the files or use --pairs")
     return Matched(pairs, lonely)
 
 
 def numbered(folder: Path) -> dict[int | str, Path]:
-    """Frames of a sequence in order, by the last number in their names, or by name where that does not tell them apart."""
+    """Frames of a sequence in order of the last number in their names, or of the names where numbers are ambiguous."""
     found = pictures(folder)
     numbers = [re.findall(r"\d+", p.stem) for p in found]
     keys = [int(n[-1]) if n else -1 for n in numbers]
@@ -68,9 +66,9 @@ def numbered(folder: Path) -> dict[int | str, Path]:
 
 
 def pair_frames(ref: Path, dist: Path) -> tuple[list[Path], list[Path], list[str]]:
-    """(reference frames, test frames, names of those without partner) of two sequences, paired by number.
+    """(reference frames, test frames, names without a match) of two sequences, paired by number.
 
-    Two sequences of one length without a common number are numbered differently, and paired in order.
+    Two sequences of the same length without a common number are paired in order.
     """
     refs, dists = numbered(ref), numbered(dist)
     common = [key for key in refs if key in dists]
@@ -82,7 +80,7 @@ def pair_frames(ref: Path, dist: Path) -> tuple[list[Path], list[Path], list[str
 
 
 def pair_paths(ref: str, dist: str) -> Matched:
-    """Two files, two folders, or one reference for a folder of test images; each may be remote."""
+    """Pairs of two files, two folders, or one reference and a folder of test images; each may be remote."""
     if address_of(ref) is not None or address_of(dist) is not None:
         return _pair_remote(ref, dist)
     a, b = Path(ref), Path(dist)
@@ -105,7 +103,7 @@ def _pair_remote(ref: str, dist: str) -> Matched:
         ]
         if not pairs:
             raise UsageError(
-                f"no image of {ref} has a partner of the same name in {dist}; rename them or use --pairs"
+                f"no image of {ref} has a matching name in {dist}; rename the files or use --pairs"
             )
         return Matched(pairs, lonely)
     if folders == (True, False):
@@ -154,5 +152,5 @@ def _all_of(name: str) -> Sequence[str | Path]:
 def _some(folder: Path) -> list[Path]:
     found = pictures(folder)
     if not found:
-        raise FileError(f"{folder} holds no image hdrq reads; see: hdrq list formats")
+        raise FileError(f"{folder} contains no image that hdrq can read; see: hdrq list formats")
     return found

@@ -1,4 +1,4 @@
-"""PNG of 1 to 16 bits. What its code means is told by cICP, else iCCP, sRGB, gAMA and cHRM; else it is sRGB.
+"""PNG of 1 to 16 bits. The meaning of code comes from cICP, else iCCP, sRGB, gAMA and cHRM; the default is sRGB.
 
 Source: Portable Network Graphics (Third Edition), W3C 2025.
 """
@@ -22,8 +22,8 @@ from hdrq.io.color import Meaning, code_points, flat, points_of, power, primarie
 from hdrq.io.memory import afford
 from hdrq.records import BT709, Image, Primaries
 
-CHANNELS = {0: 1, 2: 3, 3: 4, 4: 2, 6: 4}  # by colour type; a palette may come out with alpha
-DEEPEST = 1 << 20  # bytes of an unpacked profile or text
+CHANNELS = {0: 1, 2: 3, 3: 4, 4: 2, 6: 4}  # by colour type; a palette may include alpha
+DEEPEST = 1 << 20  # bytes of a decompressed profile or text
 
 
 def read(path: Path, *, alpha: bool = False) -> Image:
@@ -34,12 +34,14 @@ def read(path: Path, *, alpha: bool = False) -> Image:
     chunks, bare = _chunks(path, data)
     width, height, bits, kind, _, _, interlace = struct.unpack(">IIBBBBB", chunks["IHDR"])
     if kind not in CHANNELS or bits not in (1, 2, 4, 8, 16) or interlace > 1:
-        raise FileError(f"{path} is damaged: colour type {kind} with {bits} bits is no PNG")
+        raise FileError(f"{path} is damaged: colour type {kind} with {bits} bits is not valid")
     packed = width * height * bits * {2: 3, 4: 2, 6: 4}.get(kind, 1) / 8
-    afford(path, width, height, CHANNELS[kind] * 8, least=packed / 1040)  # deflate shrinks 1032 times at best
+    afford(
+        path, width, height, CHANNELS[kind] * 8, least=packed / 1040
+    )  # deflate compresses at most 1032 times
     notes: list[str] = []
     if "acTL" in chunks:
-        notes.append("animation: the first image is read")
+        notes.append("animation: first image read")
     rows = imagecodecs.png_decode(bare)
     meaning = _meaning(chunks, notes)
     pixels = planes(rows, 65535 if rows.dtype == np.uint16 else 255, notes, alpha)
@@ -59,7 +61,7 @@ def read(path: Path, *, alpha: bool = False) -> Image:
 
 
 def _chunks(path: Path, data: bytes) -> tuple[dict[str, bytes], bytes]:
-    """The first chunk of each kind, and the file without those the decoder has no need of."""
+    """The first chunk of each type, and the file without chunks that the decoder does not need."""
     found: dict[str, bytes] = {}
     bare = [data[:8]]
     at = 8
@@ -88,7 +90,7 @@ def _chunks(path: Path, data: bytes) -> tuple[dict[str, bytes], bytes]:
 
 
 def _meaning(chunks: Mapping[str, bytes], notes: list[str]) -> Meaning:
-    """By the chunk that ranks highest: cICP, iCCP, sRGB, then gAMA with cHRM."""
+    """From the chunk of highest priority: cICP, iCCP, sRGB, then gAMA with cHRM."""
     if len(code := chunks.get("cICP", b"")) == 4:
         return code_points(code[0], code[1], notes)
     if profile := chunks.get("iCCP"):
@@ -96,21 +98,21 @@ def _meaning(chunks: Mapping[str, bytes], notes: list[str]) -> Meaning:
         try:
             return icc.understand(zlib.decompressobj().decompress(rest[1:], DEEPEST), notes)
         except zlib.error:
-            notes.append("colour profile damaged: taken as sRGB")
+            notes.append("colour profile damaged: assumed sRGB")
     if "sRGB" in chunks:
         return Meaning()
     primaries = BT709
     if len(chrm := chunks.get("cHRM", b"")) == 32:
         wx, wy, *colours = (v / 1e5 for v in struct.unpack(">8I", chrm))
         if (found := primaries_of([*colours, wx, wy])) is None:
-            notes.append("cHRM ignored: it spans no colours")
+            notes.append("cHRM ignored: its primaries do not span a triangle")
         primaries = found or BT709
     if len(gama := chunks.get("gAMA", b"")) == 4:
         gamma = struct.unpack(">I", gama)[0] / 1e5
         if abs(gamma - 1) < 0.01:
             return Meaning("linear", primaries)
         if not 0.44 < gamma < 0.47 and 0.1 < gamma < 10:  # 0.45455 is what encoders write for sRGB
-            notes.append(f"gAMA {gamma:.5g} evaluated: code converted to sRGB code of the same light")
+            notes.append(f"gAMA {gamma:.5g} applied: converted to sRGB code of the same light")
             return Meaning("srgb", primaries, power(1 / gamma))
     return Meaning("srgb", primaries)
 
@@ -124,16 +126,16 @@ def write(
     display: tuple[float, float] | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> tuple[str, ...]:
-    """8 or 16 bits ("uint8", "uint16"; by default the image's own, else 16), with cICP where there is one.
+    """8 or 16 bits ("uint8", "uint16"; default: the image's own, else 16), with cICP where it exists for the image.
 
-    PQ gets its light level too (cLLI).
+    For PQ, the content light level is written too (cLLI).
     display  (peak, black) of the mastering display in cd/m², written as mDCV with the image's primaries
     """
     import imagecodecs
 
     if image.domain == "nits":
         raise DomainError(
-            f"{path}: PNG holds code, not cd/m²; encode it first (hdrq encode --to pq) or write .exr"
+            f"{path}: PNG stores code, not cd/m²; encode the image first (hdrq encode --to pq) or write .exr"
         )
     depth = depth or ("uint8" if image.bits is not None and image.bits <= 8 else "uint16")
     if depth not in ("uint8", "uint16"):
@@ -160,12 +162,12 @@ def write(
     if provenance or ceiling != 1 or not points:
         extra += _chunk(b"tEXt", b"hdrq\0" + tag.compose(image, ceiling, provenance).encode("ascii"))
     with atomic(path) as part:
-        part.write_bytes(data[:33] + extra + data[33:])  # 8 of signature, 25 of IHDR
+        part.write_bytes(data[:33] + extra + data[33:])  # 8 bytes of signature, 25 of IHDR
     return tuple(notes)
 
 
 def light_level(image: Image) -> tuple[float, float]:
-    """(MaxCLL, MaxFALL) of PQ code: the brightest channel of a pixel and its mean over the image, cd/m².
+    """(MaxCLL, MaxFALL) of PQ code: the largest channel value of a pixel, its maximum and mean over the image, cd/m².
 
     Source: CTA-861.3-A, annex P.
     """
@@ -177,14 +179,14 @@ def _mastering(primaries: Primaries, peak: float, black: float) -> bytes:
     """Chromaticities in steps of 0.00002, luminances in steps of 0.0001 cd/m². Source: PNG 3, 11.3.2.7."""
     if not 0 <= black < peak <= 10_000:
         raise UsageError(
-            f"a mastering display has a black below its peak, within 10,000 cd/m², not {black:g} and {peak:g}"
+            f"the mastering display needs black < peak <= 10,000 cd/m², not {black:g} and {peak:g}"
         )
     points = (round(v * 50_000) for v in flat(primaries))
     return struct.pack(">8H2I", *points, round(peak * 10_000), round(black * 10_000))
 
 
 def mastering(path: Path) -> dict[str, float]:
-    """What mDCV and cLLI say, cd/m²: peak_nits and black_nits of the mastering display, max_cll, max_fall."""
+    """mDCV and cLLI, cd/m²: peak_nits and black_nits of the mastering display, max_cll, max_fall."""
     chunks, _ = _chunks(path, path.read_bytes())
     found: dict[str, float] = {}
     if len(body := chunks.get("mDCV", b"")) == 24:

@@ -1,4 +1,4 @@
-"""Radiance .hdr: four bytes a pixel, three mantissas and the exponent they share.
+"""Radiance .hdr: four bytes per pixel, three mantissas and a shared exponent.
 
 Source: Ward, "Real Pixels", Graphics Gems II, 1991; "The RADIANCE picture file format", radsite.lbl.gov.
 """
@@ -29,12 +29,12 @@ LONGEST_HEADER = 1 << 20
 
 @dataclass
 class Header:
-    """The header: what comes before the pixels.
+    """The header.
 
-    lines, length   scan lines in the file and pixels in each, whatever way they run
+    lines, length   number of scan lines in the file, and of pixels in each
     upright         whether scan lines are rows (else columns)
     flips           (vertical, horizontal) of the image once its rows are rows
-    scale           what each channel is multiplied by to be the scene again
+    scale           factors by which the channels are multiplied to restore scene radiance
     """
 
     start: int
@@ -49,7 +49,7 @@ class Header:
 
 
 def read(path: Path, *, alpha: bool = False) -> Image:
-    """RGBE or XYZE as (1, 3, H, W). EXPOSURE and COLORCORR are undone; nothing is multiplied by 179."""
+    """RGBE or XYZE as (1, 3, H, W). EXPOSURE and COLORCORR are undone; values are not multiplied by 179."""
     data = path.read_bytes()
     head = parse(path, data)
     afford(path, head.length, head.lines, 32)
@@ -64,13 +64,13 @@ def read(path: Path, *, alpha: bool = False) -> Image:
 
 
 def parse(path: Path, data: bytes) -> Header:
-    """The header: VARIABLE=value lines up to an empty one, then the resolution line."""
+    """The header: VARIABLE=value lines up to an empty line, then the resolution line."""
     head, at = Header(0, 0, 0, True, (False, False)), 0
     exposure, colour = 1.0, [1.0, 1.0, 1.0]
     for _ in range(10_000):
         end = data.find(b"\n", at, at + LONGEST_HEADER)
         if end < 0:
-            raise FileError(f"{path} is truncated: its header does not end")
+            raise FileError(f"{path} is truncated: its header is incomplete")
         line, at = data[at:end].rstrip(b"\r"), end + 1
         if not line.strip():
             break
@@ -79,7 +79,7 @@ def parse(path: Path, data: bytes) -> Header:
             b"#",
             b"\t",
             b" ",
-        ):  # indented lines are of images this one was made from
+        ):  # indented lines describe the images that this one was made from
             continue
         name, value = name.strip(), text.decode("latin-1").strip()
         if name == b"FORMAT":
@@ -96,13 +96,13 @@ def parse(path: Path, data: bytes) -> Header:
         elif name == b"PRIMARIES":
             _primaries(value, head)
         elif name == b"PIXASPECT" and _number(value, head, "PIXASPECT") != 1:
-            head.notes.append(f"pixel aspect {value} ignored: pixels taken as square")
+            head.notes.append(f"pixel aspect {value} ignored: square pixels assumed")
         elif name == b"GAMMA" and _number(value, head, "GAMMA") != 1:
             head.notes.append(f"GAMMA={value} ignored: Radiance pixels are linear")
         elif name == b"HDRQ_DOMAIN":
             head.domain = domain_of(value, "nits")
     else:
-        raise FileError(f"{path} is damaged: its header does not end")
+        raise FileError(f"{path} is damaged: its header is incomplete")
     _resolution(path, data, at, head)
     head.scale = tuple(1 / (exposure * c) for c in colour)  # type: ignore[assignment]
     if exposure != 1:
@@ -113,13 +113,13 @@ def parse(path: Path, data: bytes) -> Header:
 
 
 def _number(text: str, head: Header, name: str) -> float:
-    """A positive number, else 1 and a note."""
+    """A positive number, else 1 with a note."""
     try:
         value = float(text.split()[0])
     except (ValueError, IndexError):
         value = 0.0
     if not isfinite(value) or not 1e-30 < value < 1e30:
-        head.notes.append(f"{name}={text[:20]} ignored: no positive number")
+        head.notes.append(f"{name}={text[:20]} ignored: not a positive number")
         return 1.0
     return value
 
@@ -129,14 +129,14 @@ def _primaries(text: str, head: Header) -> None:
         found = primaries_of([float(v) for v in text.split()])
     except ValueError:
         found = None
-    if found is None and text.replace("0", "").strip(" ."):  # Photoshop writes eight zeros for "not known"
-        head.notes.append(f"PRIMARIES={text[:40]} ignored: they span no colours")
+    if found is None and text.replace("0", "").strip(" ."):  # Photoshop writes eight zeros for "unknown"
+        head.notes.append(f"PRIMARIES={text[:40]} ignored: they do not span a triangle")
     elif found is not None and head.primaries is not XYZ:
         head.primaries = found
 
 
 def _resolution(path: Path, data: bytes, at: int, head: Header) -> None:
-    """-Y H +X W is rows from the top; the first axis is the slow one, a sign other than -Y +X mirrors."""
+    """-Y H +X W is rows from the top; the first axis is that of scan lines, other signs than -Y +X mirror."""
     end = data.find(b"\n", at, at + 200)
     match = SIZE.match(data[at : end if end >= 0 else at])
     if end < 0 or not match or match[2] == match[5]:
@@ -159,7 +159,9 @@ def _decode(path: Path, data: bytes, head: Header) -> Tensor:
         try:
             rgbe = _lines(path, bytes(body), head)
         except FileError:
-            if len(body) != 4 * head.lines * head.length:  # else flat, its first pixel looking like a marker
+            if (
+                len(body) != 4 * head.lines * head.length
+            ):  # otherwise flat pixels, the first of which resembles a marker
                 raise
             rgbe = np.frombuffer(body, np.uint8)
     else:
@@ -172,7 +174,7 @@ def _decode(path: Path, data: bytes, head: Header) -> Tensor:
 
 
 def _fast(body: memoryview, head: Header) -> Tensor | None:
-    """The C decoder, for files whose scan lines all have the new run-length code; None where it fails."""
+    """The C decoder, for files whose scan lines all use new run-length coding; None where it fails."""
     import imagecodecs
 
     out = np.empty((head.lines, head.length, 3), np.float32)
@@ -184,7 +186,7 @@ def _fast(body: memoryview, head: Header) -> Tensor | None:
 
 
 def _lines(path: Path, body: bytes, head: Header) -> np.ndarray:
-    """Scan line by scan line: for files that mix kinds of lines, and to say where a damaged one ends."""
+    """Decoding line by line, for files with different kinds of lines, and to locate damage."""
     out = np.empty((head.lines, head.length, 4), np.uint8)
     marker = bytes((2, 2, head.length >> 8, head.length & 255))
     at = 0
@@ -202,7 +204,7 @@ def _lines(path: Path, body: bytes, head: Header) -> np.ndarray:
                 piece = body[at + 1 : at + 2] * run if count > 128 else body[at + 1 : at + 1 + run]
                 if not run or len(piece) < run or len(line) + run > head.length:
                     fault = "damaged" if at < len(body) - 1 - run else "truncated"
-                    raise FileError(f"{path} is {fault}: scan line {i + 1} of {head.lines} does not decode")
+                    raise FileError(f"{path} is {fault}: scan line {i + 1} of {head.lines} cannot be decoded")
                 line += piece
                 at += 2 if count > 128 else 1 + run
             out[i, :, channel] = np.frombuffer(line, np.uint8)
@@ -210,27 +212,27 @@ def _lines(path: Path, body: bytes, head: Header) -> np.ndarray:
 
 
 def _unpack_old(path: Path, body: np.ndarray, pixels: int) -> np.ndarray:
-    """(pixels, 4) of flat or old-RLE bytes.
+    """(pixels, 4) from flat or old run-length coded bytes.
 
-    1 1 1 n repeats the pixel before n times, a second one in a row 256 n times, and so on.
+    1 1 1 n repeats the previous pixel n times, a second such code in a row 256 n times, and so on.
     """
     quads = body[: len(body) // 4 * 4].reshape(-1, 4)[:pixels]
     repeat = (quads[:, :3] == 1).all(1)
     if not repeat.any():
         if len(quads) < pixels:
-            raise FileError(f"{path} is truncated: {len(quads)} of {pixels} pixels are there")
+            raise FileError(f"{path} is truncated: it holds {len(quads)} of {pixels} pixels")
         return quads
     first = np.flatnonzero(repeat & ~np.concatenate([[False], repeat[:-1]]))
     index = np.arange(len(quads))
     order = index - np.maximum.accumulate(
         np.where(np.isin(index, first), index, 0)
-    )  # how many repeats came before
+    )  # number of preceding repeat codes
     count = np.where(repeat, quads[:, 3].astype(np.int64) << (8 * np.minimum(order, 4)), 1)
     ends = np.cumsum(np.minimum(count, pixels))
     last = int(np.searchsorted(ends, pixels))
     if repeat[0] or last == len(ends):
         there = 0 if repeat[0] else int(ends[-1])
-        raise FileError(f"{path} is truncated: {there} of {pixels} pixels are there")
+        raise FileError(f"{path} is truncated: it holds {there} of {pixels} pixels")
     source = np.maximum.accumulate(np.where(repeat, 0, index))[: last + 1]
     count = np.minimum(count[: last + 1], pixels)
     count[-1] -= ends[last] - pixels
@@ -239,15 +241,15 @@ def _unpack_old(path: Path, body: np.ndarray, pixels: int) -> np.ndarray:
 
 
 def write(path: Path, image: Image, *, provenance: dict[str, Any] | None = None) -> tuple[str, ...]:
-    """RGBE (XYZE for XYZ primaries), run-length coded, rounded to nearest; returns what could not be kept."""
+    """Write RGBE (XYZE for XYZ primaries), run-length coded, rounded to nearest; returns notes on what was lost."""
     import imagecodecs
 
     pixels = image.pixels[0].detach().float().cpu()
     if not all_finite(pixels):
-        raise PixelError(f"{path}: .hdr holds no NaN or Inf; write .exr or .pfm")
+        raise PixelError(f"{path}: .hdr cannot store NaN or Inf; write .exr or .pfm")
     notes = []
     if below := int((pixels < 0).sum()):
-        notes.append(f"{below} negative values stored as 0: .hdr holds none; .exr does")
+        notes.append(f"{below} negative values stored as 0: .hdr cannot store them; .exr can")
     light = pixels.expand(3, -1, -1).clamp(min=0).permute(1, 2, 0).numpy()
     lines = ["#?RADIANCE", *(f"# {k}={v}".replace("\n", " ") for k, v in (provenance or {}).items())]
     if image.primaries not in (BT709, XYZ):
@@ -257,7 +259,7 @@ def write(path: Path, image: Image, *, provenance: dict[str, Any] | None = None)
     height, width = image.size
     kind = "xyze" if image.primaries is XYZ else "rgbe"
     lines += [f"FORMAT=32-bit_rle_{kind}", "", f"-Y {height} +X {width}", ""]
-    room = height * (4 + 4 * (width + width // 64 + 8))  # incompressible lines grow a little
+    room = height * (4 + 4 * (width + width // 64 + 8))  # incompressible lines become slightly longer
     body = imagecodecs.rgbe_encode(_rounded(light), header=False, rle=8 <= width < 32768, out=room)
     with atomic(path) as part:
         part.write_bytes("\n".join(lines).encode("utf-8") + body)
@@ -265,9 +267,11 @@ def write(path: Path, image: Image, *, provenance: dict[str, Any] | None = None)
 
 
 def _rounded(light: np.ndarray) -> np.ndarray:
-    """(H, W, 3) at the nearest values RGBE holds, so that the encoder's cutting off changes nothing."""
+    """(H, W, 3) rounded to the nearest RGBE values, so that truncation by the encoder changes nothing."""
     _, exponent = np.frexp(light.max(-1, keepdims=True))
     step = np.ldexp(np.float32(1), exponent - 8)
     mantissa = np.rint(light / step)
-    step = np.where(mantissa.max(-1, keepdims=True) > 255, 2 * step, step)  # 255.6 needs the next exponent
+    step = np.where(
+        mantissa.max(-1, keepdims=True) > 255, 2 * step, step
+    )  # a mantissa above 255 needs the next exponent
     return np.ascontiguousarray(np.rint(light / step) * step, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Raw files between their own black and white levels: as the sensor saw them, or with LibRaw's colours at every pixel."""
+"""Raw files: sensor values between black and white level, or demosaiced by LibRaw."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from hdrq.records import BT709, Image
 
 SUFFIXES = RAW_SUFFIXES
 Factors = tuple[float, float, float]
-_PILE = 1e-3  # share of sites at one value that is no accident
-_TURNS = {3: 2, 5: 1, 6: 3}  # LibRaw's flip to quarter turns against the clock
+_PILE = 1e-3  # share of sites with the same value above which the sensor clips there
+_TURNS = {3: 2, 5: 1, 6: 3}  # LibRaw's flip as counter-clockwise quarter turns
 
 
 @dataclass(frozen=True)
 class Sensor:
-    """What turns merged sensor values into an image.
+    """Data needed to turn merged sensor values into an image.
 
-    balance  factors on camera red, green and blue, the least of them 1
-    matrix   3 x 3, balanced camera colours to linear BT.709; rows sum to 1
-    pattern  channel (0 red, 1 green, 2 blue) of the four sites at the top left, row by row; None where every pixel has
-             its colours already, balanced
-    turns    quarter turns against the clock that set the image upright
+    balance  white-balance factors of camera red, green and blue, the smallest 1
+    matrix   3 x 3, from balanced camera colours to linear BT.709; rows sum to 1
+    pattern  channel (0 red, 1 green, 2 blue) of the four top left sites, row by row; None for demosaiced pixels,
+             which are already balanced
+    turns    counter-clockwise quarter turns that make the image upright
     """
 
     balance: Factors
@@ -39,7 +39,7 @@ class Sensor:
 
 
 def reader() -> Any:
-    """rawpy, or one line on how to get it."""
+    """The module rawpy; MissingPart without it."""
     try:
         import rawpy
     except ImportError:
@@ -54,12 +54,12 @@ def read_raw(
     black: float | None = None,
     white: float | None = None,
 ) -> tuple[np.ndarray, Sensor, str, tuple[str, ...]]:
-    """((1, H, W) or (3, H, W) uint16 codes, what makes an image of them, the levels in words, notes).
+    """((1, H, W) or (3, H, W) uint16 codes, data for the image, the levels in words, notes).
 
-    Codes run from the black level of each channel, 0, to its white level, 65535; noise below black is cut there. With
-    three channels they are camera colours, already balanced, so that what clips on the sensor clips at 65535.
+    Codes are 0 at the black level of each channel and 65535 at its white level; values below black are clipped. Three
+    channels are camera colours that are already balanced, so that clipping on the sensor is at 65535.
 
-    black, white  levels of all channels in place of the file's
+    black, white  levels of all channels, overriding the file's
     """
     rawpy = reader()
     if not path.is_file():
@@ -88,7 +88,7 @@ def read_raw(
 
 
 def read(path: Path, *, alpha: bool = False) -> Image:
-    """(1, 3, H, W) linear BT.709 light, 1.0 = the sensor's white level: LibRaw's demosaicing, the camera's white balance."""
+    """(1, 3, H, W) linear BT.709 light, 1.0 = the sensor's white level, by LibRaw with the camera's white balance."""
     codes, sensor, words, doubts = read_raw(path, "camera", False)
     light = torch.from_numpy(codes.astype(np.float32) / 65535)[None]
     pixels = mix(light.double(), np.array(sensor.matrix)).float()
@@ -97,7 +97,7 @@ def read(path: Path, *, alpha: bool = False) -> Image:
 
 
 def shutter(path: Path) -> tuple[float | None, float | None, float | None]:
-    """(seconds, ISO, f-number) as LibRaw finds them, in files that are no TIFF too; None where it does not."""
+    """(seconds, ISO, f-number) from LibRaw, also for files that are not TIFF; None where unknown."""
     rawpy = reader()
     try:
         with rawpy.imread(str(path)) as raw:
@@ -109,12 +109,12 @@ def shutter(path: Path) -> tuple[float | None, float | None, float | None]:
 
 
 def _each(levels: np.ndarray) -> str:
-    """One number where all are alike."""
+    """One number where all are equal, else all."""
     return " ".join(f"{v:g}" for v in (levels[:1] if np.ptp(levels) == 0 else levels))
 
 
 def _levels(raw: Any, name: str, black: float | None, white: float | None) -> tuple[np.ndarray, np.ndarray]:
-    """Black and white levels of LibRaw's four channels, or those given."""
+    """Black and white levels of LibRaw's four channels, or the given ones."""
     low = np.array(raw.black_level_per_channel, np.float32)
     high = np.array(raw.camera_white_level_per_channel or [0] * 4, np.float32)
     high = np.where((high > 0) & (high <= raw.white_level), high, raw.white_level)
@@ -128,7 +128,7 @@ def _levels(raw: Any, name: str, black: float | None, white: float | None) -> tu
 
 
 def _doubts(raw: Any, name: str, white: np.ndarray) -> tuple[str, ...]:
-    """Many sites at the file's largest value, and that below white: the sensor clips before its file says so."""
+    """A note where many sites have the largest value below the white level, which means that the sensor clips there."""
     values = raw.raw_image_visible
     if values is None:
         return ()
@@ -136,7 +136,7 @@ def _doubts(raw: Any, name: str, white: np.ndarray) -> tuple[str, ...]:
     if most >= white.min() or most < 0.5 * white.min() or (values == most).mean() < _PILE:
         return ()
     return (
-        f"sites of {name} pile up at {most}, below white {_each(white)}: where the sensor clips there, "
+        f"many sites of {name} have the value {most}, below white {_each(white)}: if the sensor clips there,  "
         f"give --white {most}",
     )
 
@@ -147,10 +147,12 @@ def _sites(
     values, site = raw.raw_image_visible, raw.raw_colors_visible
     colours = raw.color_desc.decode("ascii", "replace")
     if values is None or raw.raw_pattern is None or raw.raw_pattern.shape != (2, 2):
-        raise UsageError(f"{name} is no Bayer mosaic; merge it with --demosaic before")
+        raise UsageError(f"{name} has no Bayer mosaic; use --demosaic before")
     (a, b), (c, d) = np.array(["RGB".find(c) for c in colours])[site[:2, :2]].tolist()
     if sorted((a, b, c, d)) != [0, 1, 1, 2] or (a == 1) != (d == 1):
-        raise UsageError(f"{name} has its colours {colours} in no Bayer pattern; use --demosaic before")
+        raise UsageError(
+            f"{name} has colours {colours} that do not form a Bayer pattern; use --demosaic before"
+        )
     light = (values - black[site]) / (white - black)[site]
     codes = (light.clip(0, 1) * 65535 + 0.5).astype(np.uint16)[None]
     return np.ascontiguousarray(codes), ((a, b), (c, d))
@@ -164,17 +166,17 @@ def _interpolated(
         gamma=(1, 1),
         no_auto_bright=True,
         no_auto_scale=False,
-        adjust_maximum_thr=0.0,  # else LibRaw stretches every frame to its own brightest pixel
+        adjust_maximum_thr=0.0,  # otherwise LibRaw scales every frame to its brightest pixel
         output_bps=16,
         user_flip=None,
         user_wb=[*factors, factors[1]],
         user_black=None if black is None else round(black),
-        user_sat=None if above is None else round(above),  # counted from black
+        user_sat=None if above is None else round(above),  # relative to black
         output_color=rawpy.ColorSpace.raw,
         highlight_mode=rawpy.HighlightMode.Clip,
     )
     if rows.shape[-1] != 3:
-        raise UsageError(f"{name} is of no camera of three colours; develop it first, to a linear TIFF")
+        raise UsageError(f"{name} is not from a three-colour camera; convert it to a linear TIFF first")
     return np.ascontiguousarray(rows.transpose(2, 0, 1))
 
 
@@ -187,7 +189,7 @@ def _balance(raw: Any, wish: str | Factors) -> Factors:
     if wish == "camera" and (not np.isfinite(factors).all() or factors.min() <= 0):
         factors = np.array(
             raw.daylight_whitebalance[:3], float
-        )  # as LibRaw does where the camera said nothing
+        )  # LibRaw's choice without camera white balance
     if not np.isfinite(factors).all() or factors.min() <= 0:
         factors = np.ones(3)
     r, g, b = (factors / factors.min()).tolist()
@@ -195,7 +197,7 @@ def _balance(raw: Any, wish: str | Factors) -> Factors:
 
 
 def _matrix(raw: Any) -> tuple[tuple[float, ...], ...]:
-    """From the camera's XYZ matrix, white to white, as dcraw does; the identity where the file has none."""
+    """From the camera's XYZ matrix, mapping white to white, as in dcraw; the identity where the file has none."""
     camera = np.array(raw.rgb_xyz_matrix, float)[:3] @ rgb_to_xyz(BT709)
     if not np.isfinite(camera).all() or abs(np.linalg.det(camera)) < 1e-9:
         return tuple(tuple(row) for row in np.eye(3).tolist())

@@ -1,7 +1,7 @@
-"""Tables of rows as files, written and read row by row, so that their length does not matter to memory.
+"""Tables of rows as files, written and read row by row, so that memory does not grow with their length.
 
-A row is a mapping of column to value. CSV, JSON, JSON lines and Parquet hold the same: what is read back from any of
-them is the text of the CSV cell.
+A row is a mapping from column to value. CSV, JSON, JSON lines and Parquet are equivalent: reading any of
+them gives the text of the CSV cells.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ GROUP = 16384  # rows of a Parquet row group, and of a batch that is read
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON can hold it: no NaN or Inf, which become words."""
+    """A value as JSON can store it; NaN and Inf become words."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, dict):
@@ -36,7 +36,7 @@ def plain(value: Any) -> Any:
 
 
 def as_json(value: Any, indent: int | None = None) -> str:
-    """JSON text; where it holds the name of a file that is not UTF-8, in ASCII, which is read back as that name."""
+    """JSON text; ASCII where it contains a file name that is not UTF-8, so that the name can be restored."""
     text = json.dumps(plain(value), indent=indent, ensure_ascii=False)
     return text if text.isascii() or encodable(text) else json.dumps(plain(value), indent=indent)
 
@@ -62,7 +62,7 @@ def cell(value: Any) -> Any:
 
 
 def typed(row: Row) -> dict[str, Any]:
-    """A row of cells with its numbers as numbers again (None where there is none) and its mappings as mappings."""
+    """A row of cells with numbers (None for empty cells) and mappings restored."""
     found = dict(row)
     for name in NUMBERS:
         if isinstance(row.get(name), str):
@@ -76,7 +76,7 @@ def typed(row: Row) -> dict[str, Any]:
 def text_writer(
     file: IO[str], format: str, columns: Sequence[str]
 ) -> tuple[Callable[[Row], None], Callable[[], None]]:
-    """(add a row, finish) for csv, json or jsonl; the text is that of all rows written at once."""
+    """(function that adds a row, function that finishes) for csv, json or jsonl."""
     if format == "csv":
         table = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
         table.writeheader()
@@ -107,7 +107,7 @@ def text_writer(
 
 @contextmanager
 def written(path: str | Path, format: str, columns: Sequence[str]) -> Iterator[Callable[[Row], None]]:
-    """Yield what adds a row to a new file; it replaces `path` when the block ends without an error (see `atomic`)."""
+    """Yield a function that adds a row to a new file; it replaces `path` when the block ends (see `atomic`)."""
     with atomic(path) as part:
         if format == "parquet":
             with _parquet(part, columns) as add:
@@ -142,7 +142,7 @@ def _parquet(path: Path, columns: Sequence[str]) -> Iterator[Callable[[Row], Non
 
 
 def _held(name: str, value: Any) -> Any:
-    """A value as its Parquet column holds it."""
+    """A value in the type of its Parquet column."""
     if name in NUMBERS:
         return None if value is None or value == "" else float(value)
     found = cell(value)
@@ -169,7 +169,7 @@ def parquet_columns(path: str | Path) -> list[str]:
 
 
 def parquet_rows(path: str | Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, str]]:
-    """Rows of a Parquet file as CSV cells: an empty text for null, the shortest digits of a number.
+    """Rows of a Parquet file as CSV cells: empty text for null, the shortest decimal form of numbers.
 
     columns  only these
     """
@@ -199,13 +199,13 @@ def _opened(path: str | Path) -> Iterator[Any]:
         raise FileError(f"{path} does not exist") from error
     except (OSError, pa.ArrowException) as error:
         reason = why(error) if isinstance(error, OSError) else " ".join(str(error).split())[:160]
-        raise FileError(f"{path} is no Parquet file that can be read: {reason}") from error
+        raise FileError(f"{path} cannot be read as a Parquet file: {reason}") from error
 
 
 def read_rows(path: str | Path) -> Iterator[dict[str, str]]:
-    """Rows of a table that hdrq has written, as CSV cells; the suffix says the format.
+    """Rows of a table written by hdrq, as CSV cells; the suffix gives the format.
 
-    raises  FileError where it cannot be read, or a row has not the header's columns
+    raises  FileError where it cannot be read, or a row does not have the columns of the header
     """
     format = BY_SUFFIX.get(Path(path).suffix.lower(), "csv")
     if format == "parquet":
@@ -228,10 +228,10 @@ def read_rows(path: str | Path) -> Iterator[dict[str, str]]:
 def _csv_rows(file: IO[str], path: str | Path) -> Iterator[dict[str, str]]:
     for number, row in enumerate(reader := csv.DictReader(file), start=2):
         if None in row or None in row.values():
-            raise FileError(f"{path}, line {number}: the row has not as many cells as the header")
+            raise FileError(f"{path}, line {number}: the row and the header have different numbers of cells")
         yield row
     if reader.fieldnames is None:
-        raise FileError(f"{path} is empty; a table has a header")
+        raise FileError(f"{path} is empty; a table needs a header")
 
 
 def text_of(rows: Iterable[Row], format: str, columns: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""A line of JSON in files that hdrq writes, which states domain, primaries and scale."""
+"""A line of JSON in files written by hdrq, which states domain, primaries and scale."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Tag:
 
 
 def domain_of(text: object, otherwise: str) -> str:
-    """A domain written into a header, where it can be one."""
+    """The tag as text for a header, where the domain needs one."""
     return text if isinstance(text, str) and DOMAIN.match(text) else otherwise
 
 
@@ -37,7 +37,7 @@ def compose(image: Image, ceiling: float, provenance: Mapping[str, Any] | None) 
 
 
 def parse(text: str) -> Tag | None:
-    """The tag, or None for any other text."""
+    """The parsed tag, or None for any other text."""
     if '"hdrq"' not in text[:20]:
         return None
     try:

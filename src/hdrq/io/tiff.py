@@ -22,7 +22,7 @@ from hdrq.io.memory import afford
 from hdrq.io.tiff_write import write as write
 from hdrq.records import BT709, BT2020, XYZ, Image
 
-# How many times smaller than its pixels a file can get, by compression tag, where there is a bound.
+# Largest compression ratio, by compression tag, where it is bounded.
 RATIO = {1: 1.0, 32773: 64.0, 5: 2000.0, 8: 1040.0, 32946: 1040.0}
 READABLE = ("MINISWHITE", "MINISBLACK", "RGB", "PALETTE", "YCBCR", "LOGLUV", "LOGL", "SEPARATED")
 RAW = ("CFA", "LINEAR_RAW")
@@ -30,9 +30,9 @@ REDUCED, MASK = 1, 4  # bits of NewSubfileType
 
 
 def read(path: Path, *, alpha: bool = False, part: str | int | None = None) -> Image:
-    """(1, 1 or 3, H, W). Floats are light as they stand, integers code: sRGB unless a profile says more.
+    """(1, 1 or 3, H, W). Floats are light as stored; integers are code: sRGB unless a profile states otherwise.
 
-    part  number of a page, "0.1" for the second sub-image of page 0; by default the first that is no thumbnail
+    part  number of a page, "0.1" for the second sub-image of page 0; default: the first that is not a thumbnail
     """
     import tifffile
 
@@ -48,8 +48,8 @@ def read(path: Path, *, alpha: bool = False, part: str | int | None = None) -> I
         KeyError,
         IndexError,
         ArithmeticError,
-    ) as error:  # tags of impossible kinds
-        raise FileError(f"{path} is damaged: its tags do not decode") from error
+    ) as error:  # tags of invalid types
+        raise FileError(f"{path} is damaged: its tags cannot be decoded") from error
     return image
 
 
@@ -68,11 +68,9 @@ def _image(path: Path, page: Any, number: str, notes: list[str], alpha: bool) ->
     if kind == "SEPARATED":
         return _ink(path, page, notes)
     turn = int(_tag(page, 274, 1))
-    if (
-        kind == "YCBCR" and int(page.compression) != 7
-    ):  # subsampled, or JPEG of before 1995: libtiff knows how
+    if kind == "YCBCR" and int(page.compression) != 7:  # subsampled, or old-style JPEG: decoded by libtiff
         rows = _by_libtiff(path, number, asrgb=True)[..., :3]
-        turn = {5: 5, 6: 6, 7: 7, 8: 8}.get(turn, 1)  # it has flipped the others already
+        turn = {5: 5, 6: 6, 7: 7, 8: 8}.get(turn, 1)  # libtiff has applied the other orientations
     else:
         rows = _arranged(path, page, page.asarray(maxworkers=1))
     floats, bits = rows.dtype.kind == "f", rows.dtype.itemsize * 8
@@ -114,7 +112,7 @@ def _pages(file: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _each(pages: Any) -> Iterator[tuple[int, Any]]:
-    """Pages by number; iterating over them never ends where a damaged file's directories form a ring."""
+    """Pages by number; plain iteration would not end where the directories of a damaged file form a cycle."""
     for i in range(min(len(pages), 10_000)):
         try:
             yield i, pages[i]
@@ -123,10 +121,10 @@ def _each(pages: Any) -> Iterator[tuple[int, Any]]:
 
 
 def _page(path: Path, file: Any, part: str | int | None, notes: list[str]) -> tuple[str, Any]:
-    """The page asked for, or the first that is neither a thumbnail nor a mask."""
+    """The selected page, or the first that is neither a thumbnail nor a mask."""
     found = list(_pages(file))
     if not found:
-        raise FileError(f"{path} holds no image: it has no pages; write it again")
+        raise FileError(f"{path} has no pages")
     names = [name for name, _ in found]
     if part is not None:
         if str(part) not in names:
@@ -142,20 +140,18 @@ def _page(path: Path, file: Any, part: str | int | None, notes: list[str]) -> tu
 
 
 def _check(path: Path, page: Any) -> None:
-    """Every strip or tile lies within the file, and the whole is affordable."""
+    """Check that every strip or tile lies within the file, and that the image fits into memory."""
     size = path.stat().st_size
     kind = getattr(page.photometric, "name", str(page.photometric))
     if kind in RAW:
-        raise FileError(
-            f"{path} holds the mosaic of a camera's sensor; hdrq reads raw files with pip install 'hdrq[raw]'"
-        )
+        raise FileError(f"{path} holds a camera raw mosaic; install the reader: pip install 'hdrq[raw]'")
     if page.photometric is None or kind not in READABLE or page.dtype is None:
         raise FileError(
-            f"{path}: TIFF of kind {kind}, {page.bitspersample} bits, is not supported; convert it to RGB"
+            f"{path}: photometric interpretation {kind} with {page.bitspersample} bits is not supported; convert it to RGB"
         )
     if page.dtype.kind == "i" and kind not in ("LOGLUV", "LOGL"):
         raise FileError(
-            f"{path}: signed integers are not supported, for nothing says what they stand for; convert it to float"
+            f"{path}: signed integers are not supported, because their meaning is not defined; convert them to float"
         )
     if page.dtype.kind == "c":
         raise FileError(f"{path}: complex numbers are not supported; convert it to float")
@@ -165,7 +161,9 @@ def _check(path: Path, page: Any) -> None:
     need = page.samplesperpixel * (page.dtype.itemsize + 8)
     afford(path, width, height, need, least=raw / ratio if ratio else 0)
     if page.imagedepth != 1 or not 1 <= page.samplesperpixel <= 64:
-        raise FileError(f"{path}: TIFF in shape {page.shape} is not supported; hdrq reads flat images")
+        raise FileError(
+            f"{path}: TIFF in shape {page.shape} is not supported; hdrq reads two-dimensional images"
+        )
     pieces = page.chunked
     expected = int(np.prod([int(n) for n in pieces], dtype=np.int64))
     offsets, counts = page.dataoffsets, page.databytecounts
@@ -184,19 +182,19 @@ def _by_libtiff(path: Path, number: str, **options: Any) -> np.ndarray:
     import imagecodecs
 
     if not number.isdigit():
-        raise FileError(f"{path}: sub-image {number} is of a kind that is not supported; convert it to RGB")
+        raise FileError(f"{path}: sub-image {number} has an unsupported type; convert it to RGB")
     rows: np.ndarray = imagecodecs.tiff_decode(path.read_bytes(), index=int(number), **options)
     return rows
 
 
 def _log_luv(path: Path, page: Any, number: str, notes: list[str]) -> Image:
-    """Light: CIE XYZ of LogLuv, Y of LogL. The tag StoNits says how many cd/m² a value of 1 is."""
+    """Light from CIE XYZ of LogLuv, or Y of LogL. The tag StoNits gives the cd/m² of a value of 1."""
     rows = _by_libtiff(path, number)
     if rows.ndim == 2 and rows.dtype.itemsize == 2 and rows.dtype.kind in "iu":
         rows = _from_log16(rows)
     if rows.dtype.kind != "f" or (rows.ndim == 3 and rows.shape[2] != 3):
         raise FileError(
-            f"{path}: this form of {page.photometric.name} is not supported; convert it to .hdr or .exr"
+            f"{path}: this variant of {page.photometric.name} is not supported; convert it to .hdr or .exr"
         )
     pixels = orient(planes(rows, 1, notes), int(_tag(page, 274, 1)), notes)
     primaries = XYZ if pixels.shape[1] == 3 else BT709
@@ -204,7 +202,7 @@ def _log_luv(path: Path, page: Any, number: str, notes: list[str]) -> Image:
 
 
 def _from_log16(codes: np.ndarray) -> np.ndarray:
-    """Luminance of 16-bit LogL codes: a sign and 256 (log2 Y + 64), cut off. Source: Ward Larson 1998, equation 1."""
+    """Luminance of 16-bit LogL codes: a sign and 256 (log2 Y + 64), truncated. Source: Ward Larson 1998, equation 1."""
     codes = codes.astype(np.int32) & 0xFFFF
     size = codes & 0x7FFF
     light = np.where(size == 0, 0.0, np.exp2((size + 0.5) / 256 - 64))
@@ -212,14 +210,14 @@ def _from_log16(codes: np.ndarray) -> np.ndarray:
 
 
 def _nits(page: Any) -> float | None:
-    """StoNits, the cd/m² of a value of 1, where it is stated and is not 1."""
+    """StoNits, the cd/m² of a value of 1, where it is stated and not 1."""
     value = _tag(page, 37439, None)
     number = float(np.ravel(value)[0]) if value is not None else 0.0
     return number if np.isfinite(number) and number > 0 and number != 1 else None
 
 
 def _ink(path: Path, page: Any, notes: list[str]) -> Image:
-    """CMYK through its colour profile, as sRGB code in BT.2020 primaries."""
+    """CMYK converted by its colour profile to sRGB code in BT.2020 primaries."""
     profile = _tag(page, 34675, b"")
     if page.samplesperpixel != 4 or not isinstance(profile, bytes) or profile[16:20] != b"CMYK":
         raise FileError(f"{path}: CMYK without a colour profile is not supported; convert it to RGB")
@@ -235,8 +233,10 @@ def _ink(path: Path, page: Any, notes: list[str]) -> Image:
 def _arranged(path: Path, page: Any, rows: np.ndarray) -> np.ndarray:
     """(H, W[, C]) of 8 or 16 bits, half or float."""
     if page.photometric.name == "PALETTE":
-        colours = (np.asarray(page.colormap) >> 8).astype(np.uint8)  # (3, n); the low bytes are 0 or repeat
-        rows = rows[..., 0] if rows.ndim == 3 else rows  # an alpha channel beside the index is left out
+        colours = (np.asarray(page.colormap) >> 8).astype(
+            np.uint8
+        )  # (3, n); the low bytes are 0 or repeat the high bytes
+        rows = rows[..., 0] if rows.ndim == 3 else rows  # an alpha channel beside the index is ignored
         rows = np.moveaxis(colours[:, rows.astype(np.uint16)], 0, -1)
     elif page.planarconfig is not None and int(page.planarconfig) == 2 and rows.ndim == 3:
         rows = np.moveaxis(rows, 0, -1)
@@ -258,7 +258,7 @@ def _tag(page: Any, code: int, default: Any) -> Any:
 
 
 def _meaning(page: Any, floats: bool, notes: list[str]) -> Meaning:
-    """By the colour profile, else by the colour tags."""
+    """From the colour profile, else from the colour tags."""
     profile = _tag(page, 34675, b"")
     if isinstance(profile, bytes) and profile:
         meaning = icc.understand(profile, notes)

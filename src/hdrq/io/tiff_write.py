@@ -1,4 +1,4 @@
-"""Writing TIFF: integers of code, half and float of light or code, tagged with primaries."""
+"""Writing TIFF: integers of code, half and float of light or code, with primaries in tags."""
 
 from __future__ import annotations
 
@@ -25,17 +25,21 @@ def write(
     ceiling: float = 1.0,
     provenance: Mapping[str, Any] | None = None,
 ) -> tuple[str, ...]:
-    """Depth uint8, uint16, half or float; by default float for light, else the image's own bits, else 16."""
+    """Depth uint8, uint16, half or float; default: float for light, else the image's own bits, else 16."""
     import tifffile
 
     light = image.domain in ("nits", "linear")
     whole = "uint8" if image.bits is not None and image.bits <= 8 else "uint16"
     depth = depth or ("float" if light else whole)
     if depth not in ("uint8", "uint16", "half", "float") or compression not in ("zip", "none"):
-        raise UsageError(f"TIFF is uint8, uint16, half or float and zip or none; not {depth}, {compression}")
+        raise UsageError(
+            f"TIFF has depth uint8, uint16, half or float and compression zip or none, not {depth}, {compression}"
+        )
     if depth.startswith("uint"):
         if image.domain == "nits":
-            raise DomainError(f"{path}: integers hold code, not cd/m²; encode it first or write depth float")
+            raise DomainError(
+                f"{path}: integers store code, not cd/m²; encode the image first or write depth float"
+            )
         rows, notes = codes(image.pixels, 8 if depth == "uint8" else 16, ceiling, path)
     else:
         values = image.pixels[0].detach().float().cpu().permute(1, 2, 0).numpy()

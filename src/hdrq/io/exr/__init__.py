@@ -1,4 +1,4 @@
-"""OpenEXR, read and written through the OpenEXR library once the file has been looked over."""
+"""OpenEXR, read and written by the OpenEXR library after the structure of the file has been checked."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def read(
     part: str | int | None = None,
     alpha: bool = False,
 ) -> Image:
-    """(1, 1 or 3, H, W): the display window, black where no data is; one channel more with alpha."""
+    """(1, 1 or 3, H, W): the display window, black outside the data window; one more channel with alpha."""
     parts = parts_of(path, path.read_bytes())
     picture, notes = pick(path, parts, layer, view, part)
     _afford(path, parts, picture.part)
@@ -49,7 +49,7 @@ def read(
     has_alpha = picture.alpha
     planes = _planes(path, picture.part, [*names, has_alpha] if has_alpha else names)
     if has_alpha and not alpha and (planes.pop() != 1).any():
-        notes.append("alpha ignored: colours taken as stored (premultiplied)")
+        notes.append("alpha ignored: colours used as stored (premultiplied)")
     primaries = _primaries(picture.part, notes)
     short = tuple(LONG.get(c.upper(), c.upper()) for c in colour)
     if short == ("Y", "RY", "BY"):
@@ -58,7 +58,7 @@ def read(
     elif short == ("X", "Y", "Z"):
         primaries = XYZ
     elif len(colour) == 1 and short != ("Y",):
-        notes.append(f"only channel {names[0]}: read as one grey channel")
+        notes.append(f"only channel {names[0]}: read as a greyscale image")
     pixels = _place(picture.part, planes, notes)
     _remark(picture, notes)
     fields = picture.part.attributes
@@ -68,12 +68,12 @@ def read(
 
 
 def titles(path: Path) -> tuple[str, ...]:
-    """Names of everything in the file that can be asked for."""
+    """Names of all images in the file that can be selected."""
     return tuple(dict.fromkeys(p.title for p in pictures(parts_of(path, path.read_bytes())) if p.colour))
 
 
 def _afford(path: Path, parts: list[Part], chosen: Part) -> None:
-    """The library reads every channel of every part; then come the tensor and a copy on the way."""
+    """Check memory: the library reads every channel of every part; then come the tensor and an intermediate copy."""
     left, top, right, bottom = chosen.display
     raw = sum(p.bytes + 16 * p.attributes.get("deep bytes", 0) for p in parts)
     area = (right - left + 1) * (bottom - top + 1)
@@ -81,13 +81,13 @@ def _afford(path: Path, parts: list[Part], chosen: Part) -> None:
 
 
 def _planes(path: Path, part: Part, names: list[str]) -> list[Tensor]:
-    """The channels as stored (half stays half), in the data window."""
+    """The channels as stored (half remains half), in the data window."""
     try:
         file = _opened(path)
     except (RuntimeError, OSError, ValueError, TypeError) as error:
         with (
             tempfile.TemporaryDirectory() as folder
-        ):  # perhaps only a header field that the library does not read
+        ):  # possibly only a header field that the library does not read
             plain = Path(folder) / "plain.exr"
             plain.write_bytes(stripped(path, path.read_bytes()))
             try:
@@ -95,7 +95,7 @@ def _planes(path: Path, part: Part, names: list[str]) -> list[Tensor]:
             except (RuntimeError, OSError, ValueError, TypeError):
                 raise FileError(f"{path} is damaged: {str(error).splitlines()[0]}") from error
     if len(file.parts) <= part.number:
-        raise FileError(f"{path} is damaged: its pixels do not decode")
+        raise FileError(f"{path} is damaged: its pixels cannot be decoded")
     channels = {name: c.pixels for name, c in file.parts[part.number].channels.items()}
     if any(channels.get(name) is None for name in names):
         raise FileError(f"{path} is damaged: a channel of {', '.join(names)} has no pixels")
@@ -114,23 +114,23 @@ def _opened(path: Path) -> Any:
 
 
 def _primaries(part: Part, notes: list[str]) -> Primaries:
-    """By `chromaticities`, else by colour space name or the ACES mark, else BT.709."""
+    """From `chromaticities`, else the colour space name or the ACES flag, else BT.709."""
     fields = part.attributes
     name = fields.get("colorInteropID", "")
     xy = fields.get("chromaticities") or INTEROP.get(name)
     if xy is None and fields.get("acesImageContainerFlag") == 1:
         xy = ACES
     if name and name not in INTEROP and name not in ("lin_rec709_scene", "unknown"):
-        notes.append(f"colorInteropID {name} not used: pixels taken as linear light")
+        notes.append(f"colorInteropID {name} not used: pixels assumed to be linear light")
     if xy is None:
         return BT709
     if (found := primaries_of(xy)) is None:
-        notes.append("chromaticities ignored: they span no colours")
+        notes.append("chromaticities ignored: they do not span a triangle")
     return found or BT709
 
 
 def _place(part: Part, planes: list[Tensor], notes: list[str]) -> Tensor:
-    """The data window within the display window, (C, H, W) float32."""
+    """The data window placed in the display window, (C, H, W) float32."""
     left, top, right, bottom = part.display
     data_left, data_top, data_right, data_bottom = part.data
     height, width = bottom - top + 1, right - left + 1
@@ -162,7 +162,7 @@ def _remark(picture: Picture, notes: list[str]) -> None:
     if any(c.kind in lossy for c in part.channels if c.name in picture.channels.values()):
         notes.append(f"stored with lossy {name} compression")
     if part.deep:
-        notes.append("deep samples flattened, the nearest over the others")
+        notes.append("deep samples composited front to back")
     aspect = part.attributes.get("pixelAspectRatio", 1.0)
     if isinstance(aspect, float) and abs(aspect - 1) > 1e-4:
-        notes.append(f"pixel aspect {aspect:g} ignored: pixels taken as square")
+        notes.append(f"pixel aspect {aspect:g} ignored: square pixels assumed")

@@ -1,6 +1,6 @@
-"""Luminance with chroma at half resolution, back to RGB.
+"""Conversion of luminance and subsampled chroma (YC) to RGB.
 
-Source: OpenEXR's ImfRgbaYca (BSD-3-Clause), whose half-band filter the seven numbers are.
+Source: OpenEXR's ImfRgbaYca (BSD-3-Clause), which defines the seven coefficients of the half-band filter.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from torch import Tensor
 from hdrq.image.color import rgb_to_xyz
 from hdrq.records import Primaries
 
-# Half of a symmetric filter for the samples between samples, nearest first.
+# Half of the symmetric interpolation filter, nearest sample first.
 BETWEEN = (0.627123, -0.186077, 0.087929, -0.043159, 0.019597, -0.007540, 0.002128)
 
 
 def upsample(plane: Tensor, height: int, width: int) -> Tensor:
-    """(h, w) at every pixel of (height, width); samples sit on even rows and columns. Edges repeat."""
+    """(h, w) upsampled to (height, width); samples are on even rows and columns. Edges repeat."""
     if plane.shape[1] < width:
         plane = _double(plane, width)
     if plane.shape[0] < height:
@@ -26,8 +26,8 @@ def upsample(plane: Tensor, height: int, width: int) -> Tensor:
 
 
 def _double(rows: Tensor, length: int) -> Tensor:
-    """Twice as many columns, the new ones interpolated."""
-    if -(-length // rows.shape[1]) != 2:  # other factors are legal and never seen: repeat
+    """Columns upsampled by two by interpolation."""
+    if -(-length // rows.shape[1]) != 2:  # other factors are legal but not seen in practice: repeat
         return rows.repeat_interleave(-(-length // rows.shape[1]), 1)[:, :length]
     reach = len(BETWEEN)
     taps = torch.tensor([*reversed(BETWEEN), *BETWEEN], dtype=rows.dtype)
@@ -37,9 +37,9 @@ def _double(rows: Tensor, length: int) -> Tensor:
 
 
 def rgb(y: Tensor, ry: Tensor, by: Tensor, primaries: Primaries) -> Tensor:
-    """(3, H, W) of luminance and (R - Y)/Y, (B - Y)/Y at full size.
+    """(3, H, W) of luminance, (R - Y)/Y and (B - Y)/Y at full size.
 
-    OpenEXR's viewer also pulls in pixels more saturated than their neighbours; here they stay as stored.
+    OpenEXR's viewer also reduces isolated saturated pixels; here they are unchanged.
     """
     wr, wg, wb = rgb_to_xyz(primaries)[1].tolist()
     red, blue = (ry + 1) * y, (by + 1) * y

@@ -1,4 +1,4 @@
-"""Deep images, flattened: the samples of a pixel laid over each other, the nearest on top."""
+"""Flattening of deep images: the samples of a pixel are composited front to back."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 
 
 def flatten(channels: dict[str, Any], wanted: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """(H, W) float32 per wanted channel, of (H, W) arrays of per-pixel sample arrays (None: no sample).
+    """(H, W) float32 per wanted channel, from (H, W) arrays of per-pixel sample arrays (None: no sample).
 
-    Colours are premultiplied; a sample hides what lies behind it by its alpha "A" (1 where there is none).
-    Samples are taken as thin: ZBack is not used.
+    Colours are premultiplied; a sample occludes those behind it by its alpha "A" (1 without that channel).
+    Samples are taken as having no depth extent: ZBack is not used.
     """
     first = channels[wanted[0]]
     shape = first.shape

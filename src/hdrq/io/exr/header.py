@@ -1,4 +1,4 @@
-"""What the header of a part of an OpenEXR file says.
+"""The header of a part of an OpenEXR file.
 
 Source: "OpenEXR File Layout", openexr.com.
 """
@@ -11,8 +11,8 @@ from typing import Any
 
 UINT, HALF, FLOAT = range(3)
 PIXEL_BYTES = (4, 2, 4)
-# name, scan lines a chunk, how many times smaller than its pixels a chunk can get (generously, from 64 K on),
-# pixel types whose values it changes
+# name, scan lines per chunk, largest compression ratio of a chunk (a generous bound, for chunks of 64 K and more),
+# pixel types for which the compression is lossy
 COMPRESSIONS: tuple[tuple[str, int, int, tuple[int, ...]], ...] = (
     ("none", 1, 1, ()),
     ("rle", 1, 64, ()),
@@ -29,8 +29,8 @@ COMPRESSIONS: tuple[tuple[str, int, int, tuple[int, ...]], ...] = (
     ("lj2k", 256, 1 << 18, (HALF, FLOAT)),
     ("zstd", 1, 1 << 16, ()),
 )
-FAR = 1 << 30  # coordinates beyond this overflow in the library
-LARGE = 1 << 26  # pixels of a tile, or of a display window with hardly anything in it
+FAR = 1 << 30  # larger coordinates overflow in the library
+LARGE = 1 << 26  # pixels of a tile, or of a display window with very little data
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Channel:
 
 @dataclass
 class Part:
-    """One image of a file. Windows are (left, top, right, bottom), both ends included."""
+    """One image of a file. Windows are (left, top, right, bottom), both ends inclusive."""
 
     number: int
     attributes: dict[str, Any] = field(default_factory=dict)
@@ -86,7 +86,7 @@ class Part:
 
     @property
     def bytes(self) -> int:
-        """Of all pixels, unpacked (of a deep part: of one sample each)."""
+        """Size of all pixels, uncompressed (for a deep part: of one sample each)."""
         left, top, right, bottom = self.data
         sizes = (
             PIXEL_BYTES[c.kind] * ((right - left) // c.x + 1) * ((bottom - top) // c.y + 1)
@@ -95,7 +95,7 @@ class Part:
         return sum(sizes)
 
     def chunks(self) -> int:
-        """How many pieces the pixels are stored in."""
+        """Number of chunks of pixel data."""
         left, top, right, bottom = self.data
         width, height = right - left + 1, bottom - top + 1
         if not self.tiled:

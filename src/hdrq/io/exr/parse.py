@@ -1,6 +1,6 @@
-"""The headers of an OpenEXR file read from its bytes, and whether the rest of the file agrees with them.
+"""Parser of OpenEXR headers, and checks that the rest of the file is consistent with them.
 
-Read here rather than by the library, so that a damaged file is refused in words before any C code trusts it.
+The headers are parsed here, so that a damaged file is refused with a message before the library's C code reads it.
 Source: "OpenEXR File Layout", openexr.com.
 """
 
@@ -17,7 +17,7 @@ from hdrq.io.exr.header import COMPRESSIONS, FAR, LARGE, Channel, Part
 
 
 class _Cursor:
-    """Bytes read from the front; running off the end is a FileError."""
+    """Reads bytes in order; reading past the end raises FileError."""
 
     def __init__(self, path: Path, data: bytes) -> None:
         self.path, self.data, self.at = path, data, 8
@@ -31,14 +31,14 @@ class _Cursor:
     def text(self) -> str:
         end = self.data.find(b"\0", self.at, self.at + 256)
         if end < 0:
-            raise FileError(f"{self.path} is damaged: a name in its header does not end")
+            raise FileError(f"{self.path} is damaged: a name in its header has no end")
         found = self.data[self.at : end]
         self.at = end + 1
         return found.decode("utf-8", "replace")
 
 
 def parts_of(path: Path, data: bytes) -> list[Part]:
-    """Every part of the file, checked: each chunk the header promises lies within the file."""
+    """Every part of the file; checks that each chunk stated in the header lies within the file."""
     version = struct.unpack_from("<I", data, 4)[0] if len(data) >= 8 else 0
     if version & 0xFF != 2 or version & ~0x1EFF:
         raise FileError(
@@ -59,7 +59,7 @@ def parts_of(path: Path, data: bytes) -> list[Part]:
             try:
                 part.attributes[name] = _value(kind, value)
             except (struct.error, ValueError, IndexError) as error:
-                raise FileError(f"{path} is damaged: header field {name!r} does not decode") from error
+                raise FileError(f"{path} is damaged: header field {name!r} cannot be decoded") from error
         if many and not part.attributes and parts:
             break
         if not many:
@@ -72,12 +72,12 @@ def parts_of(path: Path, data: bytes) -> list[Part]:
             break
         if len(parts) > 1000:
             raise FileError(f"{path} is damaged: it claims over 1000 parts")
-    parts[0].spans[""] = (cursor.at, cursor.at)  # where the offset tables begin
+    parts[0].spans[""] = (cursor.at, cursor.at)  # start of the offset tables
     _check_chunks(path, data, cursor.at, parts, many)
     return parts
 
 
-# Fields that the library needs to find and decode pixels.
+# Fields that the library needs to locate and decode pixels.
 _NEEDED = (
     "channels", "compression", "dataWindow", "displayWindow", "lineOrder", "pixelAspectRatio", "screenWindowCenter",
     "screenWindowWidth", "tiles", "name", "type", "version", "chunkCount", "view", "multiView", "maxSamplesPerPixel",
@@ -85,9 +85,9 @@ _NEEDED = (
 
 
 def stripped(path: Path, data: bytes) -> bytes:
-    """The file with no header fields but those that pixels depend on, its offsets moved to match.
+    """The file with only the header fields that pixels depend on, and its offsets adjusted.
 
-    For fields that the library refuses: text that is not UTF-8, kinds of later versions.
+    This is for fields that the library refuses: text that is not UTF-8, types of later versions.
     """
     parts = parts_of(path, data)
     many = bool(struct.unpack_from("<I", data, 4)[0] & 0x1000)
@@ -102,7 +102,7 @@ def stripped(path: Path, data: bytes) -> bytes:
 
 
 def _value(kind: str, value: bytes) -> Any:
-    """The kinds of header fields that matter here; others stay bytes."""
+    """Header fields of the types used here; others stay bytes."""
     if kind == "box2i":
         return struct.unpack("<4i", value)
     if kind == "chromaticities":
@@ -120,7 +120,7 @@ def _value(kind: str, value: bytes) -> Any:
         while at < len(value):
             (size,) = struct.unpack_from("<i", value, at)
             if size < 0 or at + 4 + size > len(value):
-                raise ValueError("a text runs over its field")
+                raise ValueError("a text exceeds its field")
             texts.append(value[at + 4 : at + 4 + size].decode("utf-8", "replace"))
             at += 4 + size
         return texts
@@ -136,7 +136,7 @@ def _value(kind: str, value: bytes) -> Any:
 
 
 def _check(path: Path, part: Part) -> None:
-    """Every field that pixels depend on is there, of the right kind, and within reason."""
+    """Check that every field that pixels depend on exists, has the right type and a plausible value."""
     fields = part.attributes
     kinds = {
         "channels": list,
@@ -151,20 +151,18 @@ def _check(path: Path, part: Part) -> None:
         if not isinstance(fields.get(name), kind):
             raise FileError(f"{path} is damaged: its header has no {name}")
     if fields["compression"] >= len(COMPRESSIONS):
-        raise FileError(f"{path} has compression number {fields['compression']}, which hdrq does not know")
+        raise FileError(f"{path} has the unknown compression {fields['compression']}")
     for window in (part.data, part.display):
         left, top, right, bottom = window
         if right < left or bottom < top or max(map(abs, window)) > FAR:
-            raise FileError(f"{path} is damaged: its window {window} is empty or absurd")
+            raise FileError(f"{path} is damaged: its window {window} is empty or implausible")
     shown, held = (
         (right - left + 1) * (bottom - top + 1) for left, top, right, bottom in (part.display, part.data)
     )
     if shown > max(LARGE, 1024 * held):
-        raise FileError(
-            f"{path} is damaged: its display window of {shown} pixels dwarfs its {held} pixels of data"
-        )
+        raise FileError(f"{path} is damaged: its display window has {shown} pixels, but its data only {held}")
     if not part.channels or len({c.name for c in part.channels}) < len(part.channels):
-        raise FileError(f"{path} is damaged: it has no channels, or one twice")
+        raise FileError(f"{path} is damaged: it has no channels, or a duplicate channel")
     for c in part.channels:
         sound = 0 <= c.kind <= 2 and c.x >= 1 and c.y >= 1
         if not sound or any(v % s for v, s in ((part.data[0], c.x), (part.data[1], c.y))):
@@ -174,11 +172,11 @@ def _check(path: Path, part: Part) -> None:
             f"{path} is damaged: its tiles are {fields['tiles'][0]} x {fields['tiles'][1]} pixels"
         )
     if part.tiled and (fields["tiles"][2] & 15 > 2 or fields["tiles"][2] >> 4 > 1):
-        raise FileError(f"{path} is damaged: its tiles have unknown levels")
+        raise FileError(f"{path} is damaged: the level mode of its tiles is unknown")
 
 
 def _check_chunks(path: Path, data: bytes, at: int, parts: list[Part], many: bool) -> None:
-    """The offset tables, and at each offset a chunk that ends within the file."""
+    """Check the offset tables, and that each offset points to a chunk within the file."""
     for part in parts:
         left, top, right, bottom = part.data
         claim = f"{right - left + 1} x {bottom - top + 1} pixels"
@@ -191,14 +189,14 @@ def _check_chunks(path: Path, data: bytes, at: int, parts: list[Part], many: boo
         lead = 4 * many + (16 if part.tiled else 4)  # part number, then tile or line coordinates
         sizes = 24 if part.deep else 4
         if int(offsets.max()) > len(data) - lead - sizes:
-            raise FileError(f"{path} is truncated: a piece of its pixels starts beyond its end")
+            raise FileError(f"{path} is truncated: a chunk of its pixels starts beyond its end")
         if int(offsets.min()) < at:
-            raise FileError(f"{path} is damaged or was not written to its end: its offset table is broken")
+            raise FileError(f"{path} is damaged or incomplete: its offset table is invalid")
         octets = np.frombuffer(data, np.uint8)
         where = (offsets.astype(np.int64) + lead)[:, None] + np.arange(sizes)
         packed = octets[where].view("<u8" if part.deep else "<i4")
         needed = packed[:, :2].sum(1, dtype=np.float64) if part.deep else packed[:, 0].astype(np.float64)
         if (packed.astype(np.float64) < 0).any() or (offsets + lead + sizes + needed > len(data)).any():
-            raise FileError(f"{path} is truncated: a piece of its pixels ends beyond its end")
+            raise FileError(f"{path} is truncated: a chunk of its pixels ends beyond its end")
         if part.deep:
             part.attributes["deep bytes"] = float(packed[:, 2].sum(dtype=np.float64))

@@ -1,4 +1,4 @@
-"""Which channels of an EXR are the image: parts, views, layers, and names of channels."""
+"""Selection of the channels of an EXR that are the image: parts, views, layers and channel names."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ MAIN = (
     "rgb",
     "color",
     "colour",
-)  # layers that hold the finished image; Blender's first
+)  # layers that hold the final image; Blender's first
 
 
 @dataclass
 class Picture:
-    """Channels of one part that share layer and view, by their last name (R for beauty.left.R)."""
+    """Channels of one part that share layer and view, by the last part of their name (R for beauty.left.R)."""
 
     part: Part
     layer: str
@@ -32,7 +32,7 @@ class Picture:
 
     @property
     def colour(self) -> tuple[str, ...]:
-        """The channels that make the image, in order; () when none do."""
+        """The channels that form the image, in order; () when there are none."""
         if not self.layer and all(name in self.channels for name in "XYZ") and "R" not in self.channels:
             return ("X", "Y", "Z")
         if self.is_vector:
@@ -46,13 +46,13 @@ class Picture:
 
     @property
     def is_vector(self) -> bool:
-        """x, y, z in lower case, or X, Y, Z of a layer: a position or normal pass, not CIE XYZ."""
+        """Whether channels are x, y, z in lower case, or X, Y, Z of a layer: a position or normal pass, not CIE XYZ."""
         names = set(self.channels)
         return {"x", "y", "z"} <= names or (bool(self.layer) and {"X", "Y", "Z"} <= names)
 
     @property
     def alpha(self) -> str | None:
-        """The channel of alpha, by its name in the file."""
+        """The full name of the alpha channel."""
         return next(
             (full for name, full in self.channels.items() if LONG.get(name.upper(), name.upper()) == "A"),
             None,
@@ -60,7 +60,7 @@ class Picture:
 
     @property
     def weakness(self) -> int:
-        """0 where it is surely an image; more for what may be a normal, a position or a depth."""
+        """0 where it is certainly an image; larger for possible normals, positions or depths."""
         names = tuple(LONG.get(name.upper(), name.upper()) for name in self.colour)
         return {("R", "G", "B"): 0, ("Y", "RY", "BY"): 0, ("Y",): 1, ("X", "Y", "Z"): 2}.get(names, 3)
 
@@ -71,7 +71,7 @@ class Picture:
 
 
 def pictures(parts: Iterable[Part]) -> list[Picture]:
-    """Everything in the file that could be asked for."""
+    """Titles of all images in the file that can be selected."""
     found: dict[tuple[int, str, str], Picture] = {}
     for part in parts:
         views = part.attributes.get("multiView")
@@ -90,7 +90,7 @@ def pictures(parts: Iterable[Part]) -> list[Picture]:
 def pick(
     path: Path, parts: list[Part], layer: str | None, view: str | None, part: str | int | None
 ) -> tuple[Picture, list[str]]:
-    """The image asked for, or the main one, and notes on what was left."""
+    """The selected or main image, and notes on the channels and images that are not read."""
     everything = pictures(parts)
     chosen = [p for p in everything if p.colour]
     asked = {"part": part, "layer": layer, "view": view}
@@ -109,7 +109,7 @@ def pick(
         names = _few(c.name for p in parts for c in p.channels)
         if any(p.is_vector for p in everything):
             raise UsageError(
-                f"{path} holds x, y, z of a position or normal pass, not colours; its channels are {names}"
+                f"{path} holds a position or normal pass (x, y, z), not colours; its channels are {names}"
             )
         raise UsageError(f"{path} has no R, G, B and no Y; its channels are {names}")
     top = [p for p in chosen if not p.layer and p.weakness < 2] or chosen
@@ -121,12 +121,12 @@ def pick(
     best = likely[0]
     if layer is None and best.layer and len({p.layer for p in likely}) > 1:
         layers = _few(dict.fromkeys(p.layer for p in likely))
-        raise UsageError(f"{path} has no image without a layer; choose one as layer: {layers}")
+        raise UsageError(f"{path} has no main image; choose one of its layers: {layers}")
     return best, _left(best, everything, asked)
 
 
 def _left(best: Picture, everything: list[Picture], asked: dict[str, str | int | None]) -> list[str]:
-    """One note on channels and one on images that are not read."""
+    """One note on unread channels and one on unread images."""
     notes = []
     used = {best.channels[name] for name in best.colour} | {best.alpha}
     if extra := [c for c in best.channels.values() if c not in used]:
@@ -138,6 +138,6 @@ def _left(best: Picture, everything: list[Picture], asked: dict[str, str | int |
 
 
 def _few(names: Iterable[str], most: int = 8) -> str:
-    """Names for one line."""
+    """The first names, for a one-line message."""
     listed = list(names)
     return ", ".join(listed[:most]) + (f" and {len(listed) - most} more" if len(listed) > most else "")

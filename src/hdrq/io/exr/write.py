@@ -1,4 +1,4 @@
-"""Writing OpenEXR: scan lines, half or float, with its colours and its provenance in the header."""
+"""Writing OpenEXR: scan lines, half or float, with primaries and provenance in the header."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ def write(
     provenance: Mapping[str, Any] | None = None,
     extra: Mapping[str, np.ndarray] | None = None,
 ) -> tuple[str, ...]:
-    """R, G, B or Y, plus layers of further planes.
+    """Write channels R, G, B or Y, and layers of additional planes.
 
     compression  none, rle, zips, zip, piz, or the lossy pxr24, b44, b44a, dwaa, dwab
-    provenance   what made the image; each entry becomes a header text "hdrq.NAME"
-    extra        further planes by layer name, always float: (H, W) becomes NAME.Y, (3, H, W) NAME.R, .G, .B
+    provenance   how the image was made; each entry becomes a header attribute "hdrq.NAME"
+    extra        additional planes by layer name, always float: (H, W) becomes NAME.Y, (3, H, W) NAME.R, .G, .B
     """
     import OpenEXR
 
     known = {name: i for i, (name, *_) in enumerate(COMPRESSIONS[:10])}
     if compression not in known:
-        raise UsageError(f"no EXR compression is called '{compression}'; choose of {', '.join(known)}")
+        raise UsageError(f"no EXR compression is called '{compression}'; choose one of {', '.join(known)}")
     pixels = image.pixels[0].detach().float().cpu().numpy()
     if depth == "half":
         too_large = int((np.isfinite(pixels) & (np.abs(pixels) > LARGEST_HALF)).sum())
@@ -70,12 +70,12 @@ def write(
             file = OpenEXR.File(header, {k: np.ascontiguousarray(v) for k, v in planes.items()})
             if _utf8(part):
                 file.write(str(part))
-            else:  # OpenEXR opens no other names
+            else:  # OpenEXR cannot open other names
                 file.write(memory := BytesIO())
                 part.write_bytes(memory.getbuffer())
         except (RuntimeError, ValueError, TypeError) as error:
             raise FileError(f"{path} cannot be written: {str(error).splitlines()[0]}") from error
-        parts_of(part, part.read_bytes())  # a full disk may go unnoticed by the library
+        parts_of(part, part.read_bytes())  # the library may not report a full disk
     return ()
 
 
