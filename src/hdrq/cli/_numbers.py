@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from math import inf, isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hdrq.errors import UsageError
 
+if TYPE_CHECKING:
+    _Type = click.ParamType[float]
+else:
+    _Type = click.ParamType  # not generic before click 8.5
 
-class Number(click.ParamType):
+
+class Number(_Type):
     """A finite number within [low, high], or above low where `above` is set.
 
     whole  only integers, without the rounding of a float

@@ -193,19 +193,15 @@ def merge(frames: tuple[Path, ...], output: str, **options: Any) -> None:
         )
     settings = _merge_settings.settings(options)
     _merge_settings.check_targets(frames, output, options)
-    from hdrq.merging.merge import Merged, steps
+    import hdrq
 
-    merged = None
+    show = _merge_output.progress
     try:
-        for step in steps([str(f) for f in frames], settings):
-            if isinstance(step, Merged):
-                merged = step
-            elif not options["quiet"]:
-                _merge_output.progress(step)
+        merged = hdrq.merge(
+            [str(f) for f in frames], settings, notify=lambda step: None if options["quiet"] else show(step)
+        )
     finally:
-        _merge_output.progress("")
-    if merged is None:
-        raise SystemExit(3)
+        show("")
     _write(merged, output, options)
     for note in merged.report.notes:
         say(f"hdrq: note: {note}")

@@ -21,7 +21,7 @@ def pq_image(image: Image, bits: int = 16) -> tuple[Image, tuple[str, ...]]:
     wide = convert(light, image.primaries, BT2020)
     kept = wide.clamp(0, PQ_PEAK)
     cut = int((wide > PQ_PEAK).any(1).sum())
-    notes = ("radiance as PQ code in BT.2020 primaries",)
+    notes: tuple[str, ...] = ("radiance as PQ code in BT.2020 primaries",)
     if cut:
         notes += (f"{cut} pixels above {PQ_PEAK:g} cd/m² cut; .exr holds them",)
     return Image(nits_to_pq(kept), "pq", BT2020, bits=bits), notes

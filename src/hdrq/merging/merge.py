@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -81,12 +81,14 @@ def merge(
     settings: Settings | None = None,
     *,
     times: Sequence[float] | None = None,
+    notify: Callable[[str], object] = lambda step: None,
     **options: Any,
 ) -> Merged:
     """Merge exposures of one scene.
 
     sources  paths, Images, arrays (H, W) or (H, W, 3) of uint8, uint16 or floats, or tensors (C, H, W), one per exposure
     times    exposure times in seconds; of files, None reads EXIF, then the names
+    notify   called with the name of every step before it is done
     options  fields of Settings and of Weighting: ev=, response=, align=, deghost=, rule=, fuse=True ...
 
     See `steps` for a generator that tells where it is.
@@ -94,6 +96,7 @@ def merge(
     for step in steps(sources, _settings(settings or Settings(), times, options)):
         if isinstance(step, Merged):
             return step
+        notify(step)
     raise PixelError("the merge ended without an image")
 
 

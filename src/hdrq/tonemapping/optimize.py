@@ -148,7 +148,7 @@ def tune(
         before,
         after,
         dict(kept.settings),
-        kept.levels,
+        None if kept.levels is None else (float(kept.levels[0]), float(kept.levels[1])),
         how,
         evaluations,
         fixed,
@@ -163,8 +163,8 @@ def steps_of(iterations: int, restarts: int = STARTS) -> int:
 def _planned(plan: Plan, values: Mapping[str, Any]) -> Plan:
     """The plan with these values of parameters and levels."""
     ours = {n: v for n, v in values.items() if n in plan.operator.options}
-    ev, power = (values.get(r.name) for r in _LEVELS)
-    levels = plan.levels if ev is None else (ev, power)
+    named: list[Any] = [values.get(r.name) for r in _LEVELS]
+    levels = plan.levels if named[0] is None else (named[0], named[1])
     return replace(plan, settings={**plan.settings, **ours}, levels=levels)
 
 

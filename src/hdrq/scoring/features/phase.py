@@ -166,7 +166,7 @@ def _middle(x: np.ndarray) -> float:
     n, rank = len(x), len(x) // 2
     sample = np.sort(x[::67])
     low, high = sample[int(0.46 * len(sample))], sample[int(0.54 * len(sample))]
-    below, near = np.count_nonzero(x < low), x[(x >= low) & (x <= high)]
+    below, near = int(np.count_nonzero(x < low)), x[(x >= low) & (x <= high)]
     if not below < rank < below + len(near):
         below, near = 0, x
     near = np.partition(near, rank - below)
