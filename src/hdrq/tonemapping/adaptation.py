@@ -8,6 +8,7 @@ from torch import Tensor
 from hdrq.image.color import mix, rgb_to_xyz
 from hdrq.records import BT709
 
+_BLUE = (1.05, 0.97, 1.27)  # colour of what only rods see, BT.709
 _DARK = 1e-8  # cd/m², well below the knee of either curve
 
 
@@ -34,3 +35,42 @@ def scotopic(light: Tensor) -> Tensor:
     lit = x > 0
     seen = y * (1.33 * (1 + (y + z) / torch.where(lit, x, 1.0)) - 1.68)
     return torch.where(lit, seen.clamp(min=0), 0.0)[:, None]
+
+
+def visible_scale(adapted: Tensor | float, peak_nits: float) -> Tensor:
+    """Factor on cd/m² that keeps just visible steps just visible on a display. Source: Ward 1994."""
+    result: Tensor = ((1.219 + (peak_nits / 2) ** 0.4) / (1.219 + adapted**0.4)) ** 2.5
+    return result
+
+
+def stevens(nits: Tensor) -> Tensor:
+    """Exponent of brightness under adaptation to `nits`. Source: Tumblin & Rushmeier 1993."""
+    return torch.where(nits > 100, 2.655, 1.855 + 0.4 * (nits + 2.3e-5).log10())
+
+
+def equal_brightness(
+    y: Tensor, adapted: Tensor, viewer: Tensor, contrast: float | Tensor, natural: bool = False
+) -> Tensor:
+    """cd/m² on a display that look as bright as `y` does to an eye adapted to `adapted`. Source: Tumblin & Rushmeier 1993.
+
+    viewer    what the viewer of the display is adapted to;  contrast  of the display
+    natural   a natural logarithm in the divisor of the gain's exponent, as HDR Toolbox has it
+    """
+    scene = stevens(adapted)
+    logarithm = viewer.log() if natural else viewer.log10()
+    gain = contrast ** ((scene / (1.855 + 0.4 * logarithm) - 1) / 2)
+    result: Tensor = viewer * gain * (y / adapted).clamp(min=1e-12) ** (scene / stevens(viewer))
+    return result
+
+
+def thresholds_kept(light: Tensor, dim: Tensor, scene: Tensor, display: Tensor, peak_nits: float) -> Tensor:
+    """Share of the display's peak at which steps that cones and rods just see stay just visible. Source: Ferwerda 1996.
+
+    dim             (N, 1, H, W), what rods see of the light
+    scene, display  what the eye is adapted to there, cd/m²
+    """
+    cones = cone_threshold(display) / cone_threshold(scene)
+    rods = rod_threshold(display) / rod_threshold(scene)
+    loss = ((100 - scene / 4) / (100 + scene)).clamp(min=0)
+    hue = light.new_tensor(_BLUE if light.shape[1] == 3 else (1.0,)).view(1, -1, 1, 1)
+    return (cones * light + rods * loss * dim * hue) / peak_nits

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from hdrq.image.statistics import counted, log_mean
+from hdrq.image.statistics import counted, log_mean, luminance, quantile
 from hdrq.image.transfer import srgb_to_linear
 
 _STEPS = 8  # candidate exposures in a stop
@@ -57,6 +57,18 @@ def window_exposure(luminance: Tensor, stops: float = 8.0, bins: int = 4096, flo
         first = int((inside == inside.max()).nonzero()[0]) + 1
         gains.append(2.0 ** -(low + first * span / bins + stops / 2))
     return luminance.new_tensor(gains).view(-1, 1, 1, 1)
+
+
+def bracket(light: Tensor, step: float, most: int) -> list[Tensor]:
+    """Exposures (N, C, H, W) of linear light cut to 0..1, dark to bright scenes first.
+
+    They put the ranks from 1 to 99.5 % of luminance at 0.18, one every `step` stops between them, two to `most`.
+    """
+    y = luminance(light).clamp(min=1e-9)
+    low, high = quantile(y, 0.01).log2(), quantile(y, 0.995).log2()
+    count = int(min(max(2, float((high - low).detach().max()) // step + 1), most))
+    shares = [i / (count - 1) for i in range(count)]
+    return [(light * 0.18 / 2 ** (low + s * (high - low))).clamp(0, 1) for s in shares]
 
 
 def expose_grey(light: Tensor, luminance: Tensor, ev: float, auto: bool) -> Tensor:

@@ -8,11 +8,10 @@ import torch
 from torch import Tensor
 
 from hdrq.image.statistics import brightest, luminance, parameter, ranked
-from hdrq.tonemapping.adaptation import cone_threshold, rod_threshold, scotopic
+from hdrq.tonemapping.adaptation import scotopic, thresholds_kept
 from hdrq.tonemapping.operator import OperatorCard, operator
 
 _BRIGHT = 0.9  # rank of luminance that stands for the highest visible one
-_BLUE = (1.05, 0.97, 1.27)  # colour of what only rods see, BT.709
 
 
 @operator(
@@ -46,9 +45,5 @@ def ferwerda(
     else:
         scene = brightest(y) / 2 if variant == "hdrtoolbox" else ranked(y, _BRIGHT) / 2
     display = torch.zeros_like(scene) + parameter(peak_nits / 2 if display_nits is None else display_nits)
-    cones = cone_threshold(display) / cone_threshold(scene)
-    rods = rod_threshold(display) / rod_threshold(scene)
-    loss = ((100 - scene / 4) / (100 + scene)).clamp(min=0)
     dim = y if variant == "hdrtoolbox" or light.shape[1] == 1 else scotopic(light)
-    hue = light.new_tensor(_BLUE if light.shape[1] == 3 else (1.0,)).view(1, -1, 1, 1)
-    return (cones * light + rods * loss * dim * hue) / peak_nits
+    return thresholds_kept(light, dim, scene, display, peak_nits)

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from hdrq.image.exposure_fusion import fuse
 from hdrq.image.filters import pad
-from hdrq.image.statistics import luminance, quantile
+from hdrq.image.statistics import luminance
 from hdrq.image.transfer import linear_to_srgb
+from hdrq.tonemapping.exposure import bracket
 from hdrq.tonemapping.operator import OperatorCard, operator
 
 _SIDE = 5  # of the median that smooths the zones
@@ -51,11 +52,7 @@ def mertens(
     if variant == "hdrtoolbox":
         made = [_by_zones(frame[None], contrast, saturation, exposedness) for frame in light]
         return torch.cat(made)
-    y = luminance(light).clamp(min=1e-9)
-    low, high = quantile(y, 0.01).log2(), quantile(y, 0.995).log2()
-    count = int(min(max(2, float((high - low).detach().max()) // step + 1), most))
-    shares = [i / (count - 1) for i in range(count)]
-    stack = [linear_to_srgb((light * 0.18 / 2 ** (low + s * (high - low))).clamp(0, 1)) for s in shares]
+    stack = [linear_to_srgb(exposed) for exposed in bracket(light, step, most)]
     return fuse(stack, contrast, saturation, exposedness).clamp(0, 1)
 
 

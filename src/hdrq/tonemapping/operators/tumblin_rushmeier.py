@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from hdrq.image.statistics import log_mean, luminance, parameter, relight
+from hdrq.tonemapping.adaptation import equal_brightness
 from hdrq.tonemapping.operator import OperatorCard, operator
-
-
-def _stevens(nits: Tensor) -> Tensor:
-    """Exponent of brightness under adaptation to `nits`."""
-    return torch.where(nits > 100, 2.655, 1.855 + 0.4 * (nits + 2.3e-5).log10())
 
 
 @operator(
@@ -41,11 +36,5 @@ def tumblin_rushmeier(
     variant       hdrtoolbox takes a natural logarithm in γ_wd's divisor
     """
     y = luminance(light)
-    adapted = log_mean(y)
-    scene = _stevens(adapted)
-    viewer = parameter(display_nits)
-    display = _stevens(viewer)
-    logarithm = viewer.log() if variant == "hdrtoolbox" else viewer.log10()
-    gain = contrast ** ((scene / (1.855 + 0.4 * logarithm) - 1) / 2)
-    new = display_nits * gain * (y / adapted).clamp(min=1e-12) ** (scene / display)
+    new = equal_brightness(y, log_mean(y), parameter(display_nits), contrast, variant == "hdrtoolbox")
     return relight(light, y, new / peak_nits)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from hdrq.image.statistics import log_mean, luminance
+from hdrq.tonemapping.adaptation import visible_scale
 from hdrq.tonemapping.operator import OperatorCard, operator
 
 
@@ -23,6 +24,5 @@ def ward_1994(light: Tensor, *, peak_nits: float = 100.0, adaptation_nits: float
     adaptation_nits  L_wa, what the eye is adapted to in the scene; auto is the geometric mean
     """
     adapted = log_mean(luminance(light)) if adaptation_nits is None else adaptation_nits
-    gain = ((1.219 + (peak_nits / 2) ** 0.4) / (1.219 + adapted**0.4)) ** 2.5
-    result: Tensor = gain * light / peak_nits
+    result: Tensor = visible_scale(adapted, peak_nits) * light / peak_nits
     return result
