@@ -275,8 +275,8 @@ def test_folders_of_frames_are_streamed_to_the_number_of_the_clip_in_one_piece(f
     from hdrq.scoring import clips
 
     files = []
-    read = clips.read
-    monkeypatch.setattr(clips, "read", lambda p, **o: files.append(p) or read(p, **o))
+    read = clips.read_selected
+    monkeypatch.setattr(clips, "read_selected", lambda p, s: files.append(p) or read(p, s))
     (row,) = hdrq.score([folders], [CLIP], device="cpu", viewing=PPD)
     ref, dist = (x.float() for x in pair(40, 56, 8))
     whole = cvvdp(ref, dist, ppd=PPD, mode="video", frame_rate=24, maps=False).value.item()

@@ -47,6 +47,7 @@ class Image:
     notes      what the reader did that a user should know, one line each
     displayed  whether a display and a scale have been applied, so that the light is what the eye gets
     exposed    linear light of one exposure of a camera, 1.0 where its sensor clips: the sRGB code of it is the photograph
+    frame_rate frames per second of the clip that the image is of, counting the frames that were chosen
     """
 
     pixels: Tensor
@@ -58,6 +59,7 @@ class Image:
     path: str | None = None
     displayed: bool = False
     exposed: bool = False
+    frame_rate: float | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -66,6 +68,25 @@ class Image:
 
     def with_pixels(self, pixels: Tensor, **changes: Any) -> Image:
         return replace(self, pixels=pixels, **changes)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which image of a file is read; None: its main one.
+
+    layer   of an EXR, or "hdr", "sdr" or "base" of a file with a gain map
+    view    of a stereo EXR
+    part    of an EXR (name or number), page of a TIFF
+    frames  of a clip or of a folder of frames, counted from 0: "7", or "0:100:10" with its ends as in Python
+    """
+
+    layer: str | None = None
+    view: str | None = None
+    part: str | None = None
+    frames: str | None = None
+
+
+MAIN_IMAGE = Selection()
 
 
 @dataclass(frozen=True)

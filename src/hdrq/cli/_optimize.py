@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from hdrq.cli import options as _options
 from hdrq.cli import progress as _progress
 from hdrq.cli import tables as _tables
 from hdrq.cli.app import say
@@ -21,7 +22,7 @@ def optimize(source: Path, made: Any, options: dict[str, Any], photometry: Any) 
     from hdrq.tonemapping.tonemap import plan, scene_of
 
     scorer = metric(options["optimize"])
-    image = read(source, photometry, options["layer"])
+    image = read(source, photometry, _options.selection_of(options))
 
     steps = tune(
         image, made, scorer, iterations=options["iterations"], seed=options["seed"], photometry=photometry

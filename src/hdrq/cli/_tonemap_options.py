@@ -8,12 +8,13 @@ from typing import Any
 from hdrq.errors import UsageError
 
 DISPLAY = ("display", "display_peak", "black", "contrast", "ambient", "reflectance")
-_INPUT = ("scale", "peak", "white", "domain", "nonfinite", "layer")
+_HELD = ("layer", "view", "part", "frames", "domain", "file_primaries", "nonfinite")
+_INPUT = ("scale", "peak", "white", *_HELD)
 # What each task takes, besides its inputs, its output and --quiet.
 _TASKS: Mapping[str, tuple[str, ...]] = {
     "compare": ("score", "colour", "saturation", "levels", "gamut", "wrap", *_INPUT),
-    "expand": ("sets", "mask", "suffix", "domain", "layer", "cluster"),
-    "enhance": ("quality", "suffix", "seed", "device"),
+    "expand": ("sets", "mask", "suffix", *_HELD, "cluster"),
+    "enhance": ("quality", "suffix", "seed", "device", "layer", "view", "part", "frames"),
 }
 _ONLY_THERE = ("score", "mask", "quality")
 # Options that change another one.

@@ -75,6 +75,7 @@ def encode(paths: tuple[Path, ...], to: str | None, back: bool, **options: Any) 
             depth=options["depth"],
             back=back,
             compression=options["compression"],
+            select=_options.selection_of(options),
             spread=spread or here,
         )
         for found in _progress.bar(done, len(jobs)):

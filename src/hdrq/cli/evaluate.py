@@ -118,6 +118,8 @@ _MEANINGS = ("dist", "ref", "opinion", "spread", "scene", "distortion", "level",
 @click.option("--plots", metavar="DIR", help="Write the figures to this folder, as PNG and PDF.")
 @click.option("--resume", is_flag=True, help="Continue an interrupted --scores file (always done).")
 @_options.light_options
+@_options.working_option
+@_options.side_options
 @_options.viewing_options
 @_options.device_option
 @_options.cluster_option
@@ -191,9 +193,15 @@ def _evaluated_on(dataset: str, folder: str | None, options: dict[str, Any]) -> 
 
 def _scoring(options: dict[str, Any]) -> dict[str, Any]:
     """Keywords of how images are scored."""
+    from hdrq.scoring.batch import Settings
+
+    chosen = {
+        f"select{side and '_'}{side}": _options.selection_of(options, side) for side in ("", "ref", "dist")
+    }
     return {
         "photometry": _options.photometry_of(options),
         "device": options["device"],
+        "settings": Settings(jobs=2, **chosen),
         "own_ppd": all(options.get(key) is None for key in ("ppd", "screen", "diagonal", "distance")),
         "notify": lambda note: say(f"hdrq: {note}"),
         "watch": lambda rows, total: _progress.bar(rows, total, "scoring"),

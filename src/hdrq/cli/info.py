@@ -31,20 +31,19 @@ _SHOWN = {
 
 @click.command(short_help="Say what image files hold and how they are read.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--layer", metavar="NAME", help="Layer of an EXR, or hdr, sdr, base of a file with a gain map.")
-@click.option("--part", metavar="NAME", help="Part of an EXR, page of a TIFF, frame of a clip.")
+@_options.light_options
 @_options.output_options
-def info(
-    files: tuple[str, ...], layer: str | None, part: str | None, format_: str | None, output: str | None
-) -> int:
+def info(files: tuple[str, ...], format_: str | None, output: str | None, **options: Any) -> int:
     """Say what image files hold and what hdrq takes them for.
 
-    Size, bit depth, domain, primaries, range of luminance, non-finite values, layers, gain map, exposure data. Exit
-    code 1 if some files cannot be read, 3 if none can.
+    Size, bit depth, domain, primaries, range of luminance, non-finite values, layers, gain map, exposure data. The
+    options that say what files hold apply as in every other command. Exit code 1 if some files cannot be read, 3 if
+    none can.
     """
     from hdrq.encoding.file_info import describe
 
-    found = [describe(path, layer=layer, part=part) for path in files]
+    photometry, select = _options.photometry_of(options), _options.selection_of(options)
+    found = [describe(path, select=select, photometry=photometry) for path in files]
     format = _tables.format_of(format_, output)
     if format == "table":
         cells: list[tuple[str, ...]] = []

@@ -18,7 +18,7 @@ from hdrq.work import here
 
 
 @click.command(short_help="Merge exposures to radiance, with alignment and deghosting.")
-@click.argument("frames", nargs=-1, required=True, metavar="FRAMES...", type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, metavar="FRAMES...", type=click.Path(path_type=Path))
 @click.option(
     "-o",
     "--output",
@@ -169,9 +169,15 @@ from hdrq.work import here
 @click.option("--report", metavar="FILE", help="Write the report as .json or .html.")
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of the random sample points.")
 @click.option("-q", "--quiet", is_flag=True, help="Print no table.")
+@_options.read_options
+@click.option(
+    "--primaries",
+    metavar="NAME",
+    help="Primaries to write: bt709, p3, bt2020.  [default: those of the files]",
+)
 @_options.device_option
 @_options.cluster_option
-def merge(frames: tuple[Path, ...], output: str, **options: Any) -> None:
+def merge(paths: tuple[Path, ...], output: str, **options: Any) -> None:
     """Merge exposures of one scene to radiance.
 
     \b
@@ -184,21 +190,21 @@ def merge(frames: tuple[Path, ...], output: str, **options: Any) -> None:
     """
     from hdrq.merging.brackets import is_of_brackets
 
-    if len(frames) == 1 and is_of_brackets(frames[0]):
-        _brackets(frames[0], Path(output), options)
+    if len(paths) == 1 and is_of_brackets(paths[0]):
+        _brackets(paths[0], Path(output), options)
         return
     if options["cluster"]:
         raise UsageError(
             "--cluster divides many brackets; give a folder of folders, or a table with a column bracket"
         )
     settings = _merge_settings.settings(options)
-    _merge_settings.check_targets(frames, output, options)
+    _merge_settings.check_targets(paths, output, options)
     import hdrq
 
     show = _merge_output.progress
     try:
         merged = hdrq.merge(
-            [str(f) for f in frames], settings, notify=lambda step: None if options["quiet"] else show(step)
+            [str(p) for p in paths], settings, notify=lambda step: None if options["quiet"] else show(step)
         )
     finally:
         show("")

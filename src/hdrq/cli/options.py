@@ -13,7 +13,7 @@ from hdrq.registry import names
 
 if TYPE_CHECKING:
     from hdrq.encoding.photometry import Photometry, Side
-    from hdrq.records import Display, Viewing
+    from hdrq.records import Display, Selection, Viewing
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -47,8 +47,32 @@ display_options = _stack(
     ),
 )
 
-light_options = _stack(
-    display_options,
+_SELECTED = (  # which image of a file is read
+    ("layer", "NAME", "Layer of an EXR, or base or hdr of a file with a gain map."),
+    ("view", "NAME", "View of a stereo EXR."),
+    ("part", "NAME|N", "Part of an EXR, or page of a TIFF."),
+    ("frames", "N|A:B:STEP", "Frames of a clip, counted from 0, such as 0:100:10."),
+)
+
+# What every command that reads images takes of them: which image, and what its numbers are.
+read_options = _stack(
+    *(click.option(f"--{name}", metavar=kind, help=help) for name, kind, help in _SELECTED),
+    click.option("--domain", metavar="NAME", help="What the files hold, e.g. pq for untagged PQ code."),
+    click.option(
+        "--file-primaries",
+        metavar="NAME",
+        help="Primaries of files that do not state them: bt709, p3, bt2020, adobe-rgb, xyz.",
+    ),
+    click.option(
+        "--nonfinite",
+        type=click.Choice(["error", "clamp"]),
+        default="error",
+        show_default=True,
+        help="NaN and Inf: refuse the file, or clamp and say so.",
+    ),
+)
+
+scale_options = _stack(
     click.option(
         "--scale", type=POSITIVE, metavar="NITS", help="Relative files: a value of 1 is this many cd/m²."
     ),
@@ -61,43 +85,42 @@ light_options = _stack(
         metavar="NITS",
         help="Relative files: a value of 1, which relative encodings (mu, srgb, linear) then call 1.",
     ),
-    click.option("--domain", metavar="NAME", help="What the files hold, e.g. pq for untagged PQ code."),
-    click.option(
-        "--nonfinite",
-        type=click.Choice(["error", "clamp"]),
-        default="error",
-        show_default=True,
-        help="NaN and Inf: refuse the file, or clamp and say so.",
-    ),
 )
 
-side_options = _stack(
-    click.option("--ref-domain", metavar="NAME", help="What the reference files hold."),
-    click.option("--dist-domain", metavar="NAME", help="What the test files hold."),
-    click.option(
-        "--ref-scale", type=POSITIVE, metavar="NITS", help="Reference files: a value of 1 is this many cd/m²."
-    ),
-    click.option(
-        "--dist-scale", type=POSITIVE, metavar="NITS", help="Test files: a value of 1 is this many cd/m²."
-    ),
-    click.option(
-        "--ref-display",
-        metavar="NAME|FILE.toml",
-        shell_complete=_complete("display"),
-        help="Screen of the references.",
-    ),
-    click.option(
-        "--dist-display",
-        metavar="NAME|FILE.toml",
-        shell_complete=_complete("display"),
-        help="Screen of the test images.",
-    ),
-    click.option(
-        "--primaries",
-        metavar="NAME",
-        help="Working primaries of metrics of RGB: bt709, p3, bt2020.  [default: the smallest that hold both images]",
-    ),
+light_options = _stack(display_options, scale_options, read_options)
+
+working_option = click.option(
+    "--primaries",
+    metavar="NAME",
+    help="Working primaries of metrics of RGB: bt709, p3, bt2020.  [default: the smallest that hold both images]",
 )
+
+
+def _of_side(side: str, files: str) -> tuple[Callable[[Any], Any], ...]:
+    """The options of what a file holds, for the files of one side."""
+    return (
+        click.option(f"--{side}-domain", metavar="NAME", help=f"What the {files} hold."),
+        click.option(
+            f"--{side}-scale",
+            type=POSITIVE,
+            metavar="NITS",
+            help=f"Of the {files}: a value of 1 is this many cd/m².",
+        ),
+        click.option(f"--{side}-primaries", metavar="NAME", help=f"Primaries of the {files}."),
+        click.option(
+            f"--{side}-display",
+            metavar="NAME|FILE.toml",
+            shell_complete=_complete("display"),
+            help=f"Screen of the {files}.",
+        ),
+        *(
+            click.option(f"--{side}-{name}", metavar=kind, help=f"--{name} of the {files}.")
+            for name, kind, _ in _SELECTED
+        ),
+    )
+
+
+side_options = _stack(*_of_side("ref", "reference files"), *_of_side("dist", "test files"))
 
 viewing_options = _stack(
     click.option(
@@ -197,6 +220,7 @@ def photometry_of(options: dict[str, Any]) -> Photometry:
         domain=options.get("domain"),
         nonfinite=options.get("nonfinite") or "error",
         primaries=options.get("primaries"),
+        file_primaries=options.get("file_primaries"),
         ref=_side_of(options, "ref"),
         dist=_side_of(options, "dist"),
     )
@@ -208,4 +232,17 @@ def _side_of(options: dict[str, Any], side: str) -> Side:
     from hdrq.encoding.photometry import Side
 
     scale, shown = options.get(f"{side}_scale"), options.get(f"{side}_display")
-    return Side(options.get(f"{side}_domain"), scale, display(shown) if shown else None)
+    return Side(
+        options.get(f"{side}_domain"),
+        scale,
+        display(shown) if shown else None,
+        options.get(f"{side}_primaries"),
+    )
+
+
+def selection_of(options: dict[str, Any], side: str = "") -> Selection:
+    """Which image of a file the options choose; side: "ref" or "dist", of the files of that side only."""
+    from hdrq.records import Selection
+
+    prefix = f"{side}_" if side else ""
+    return Selection(**{name: options.get(prefix + name) for name, *_ in _SELECTED})

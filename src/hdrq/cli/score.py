@@ -53,6 +53,7 @@ def _complete_metric(ctx: Any, param: Any, incomplete: str) -> list[str]:
     help="A manifest with columns ref, dist; others are carried through.",
 )
 @_options.light_options
+@_options.working_option
 @_options.side_options
 @_options.viewing_options
 @click.option(
@@ -87,8 +88,6 @@ def _complete_metric(ctx: Any, param: Any, incomplete: str) -> list[str]:
 @click.option(
     "--max-memory", type=POSITIVE, metavar="GIB", help="Refuse what would take more.  [default: what is free]"
 )
-@click.option("--layer", metavar="NAME", help="Layer of a multi-layer EXR.")
-@click.option("--view", metavar="NAME", help="View of a stereo EXR.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first picture that cannot be scored.")
 def score(paths: tuple[str, ...], metrics: tuple[str, ...], **options: Any) -> None:
     """Score test images against references, or on their own.
@@ -99,8 +98,11 @@ def score(paths: tuple[str, ...], metrics: tuple[str, ...], **options: Any) -> N
     hdrq score --pairs list.csv -m pu-psnr,pu-ssim --resume -o scores.csv
     hdrq score photos/ -m niqe --sort
     hdrq score frames/ coded/ -m hdrvqm,mode=video       # folders of frames as sequences
+    hdrq score clip.mp4 coded.mkv -m cvvdp,mode=video
+    hdrq score clip.mp4 coded.mkv -m pu-psnr --frames 0:100:10
 
-    Float files (.exr, .hdr, .pfm) are taken as cd/m² unless --scale, --peak or --white says otherwise.
+    Float files (.exr, .hdr, .pfm) are taken as cd/m² unless --scale, --peak or --white says otherwise. Of clips
+    a metric of images gives the mean over the frames.
     """
     if not metrics:
         raise UsageError("no metric is given; add -m pu-psnr, and see: hdrq list metrics")
@@ -121,7 +123,7 @@ def score(paths: tuple[str, ...], metrics: tuple[str, ...], **options: Any) -> N
         run = Run(texts, full_reference, photometry, settings, Kept(None, False))
         _end(*stream(run, bound, format))
         return
-    whole = all(s.sequence for s in bound), all(s.metric.card.stack for s in bound)
+    whole = any(s.sequence for s in bound), all(s.metric.card.stack for s in bound)
     matched = _pairs(paths, options["pairs"], full_reference, *whole)
     for name in matched.lonely:
         say(f"hdrq: {name} has no partner and is left out")
@@ -178,8 +180,9 @@ def _settings(options: dict[str, Any]) -> Settings:
         jobs=options["jobs"],
         fail_fast=options["fail_fast"],
         max_memory=options["max_memory"] * 2**30 if options["max_memory"] else None,
-        layer=options["layer"],
-        view=options["view"],
+        select=_options.selection_of(options),
+        select_ref=_options.selection_of(options, "ref"),
+        select_dist=_options.selection_of(options, "dist"),
     )
 
 
@@ -188,7 +191,7 @@ def _pairs(
 ) -> Matched:
     """Pairs of what was named; a folder is one clip to metrics of sequences, and one reference to metrics of stacks."""
     from hdrq.io.manifest import Manifest, spooled
-    from hdrq.io.pairing import Matched, alone, pair_paths
+    from hdrq.io.pairing import Matched, alone, is_sequence, pair_paths
     from hdrq.records import Pair
 
     if manifest is not None:
@@ -203,7 +206,7 @@ def _pairs(
         raise UsageError(
             f"a metric with a reference takes REF and DIST, not {len(paths)} paths; use --pairs for more"
         )
-    if sequences and all(Path(p).is_dir() for p in paths):
+    if sequences and all(is_sequence(p) for p in paths):
         return Matched(
             [Pair(dist=paths[1], ref=paths[0])], []
         )  # two folders of frames are one pair of sequences

@@ -87,7 +87,6 @@ def _complete(kind: str) -> Any:
     metavar=".EXT",
     help="Suffix of the files written to a folder.  [default: .png; .exr with --expand]",
 )
-@click.option("--layer", metavar="NAME", help="Layer of an EXR file, or base or hdr of an Ultra HDR JPEG.")
 @click.option(
     "--temporal",
     type=POSITIVE,
@@ -195,7 +194,7 @@ def _tonemap(sources: list[Path], target: Path | None, options: dict[str, Any], 
                 _scene_photometry(options),
                 options["device"] if spread else device_of(options["device"]),
                 options["temporal"],
-                options["layer"],
+                _options.selection_of(options),
                 options["gain_map"],
                 spread or here,
             )
@@ -272,7 +271,10 @@ def _enhance(sources: list[Path], target: Path, options: dict[str, Any], given: 
     device = device_of(options["device"])
     net = enhancer(options["enhance"], device)
     todo = jobs(sources, target, options["suffix"] or ".png")
-    _report(enhance_files(todo, net, options["quality"], device, options["seed"]), len(todo), options)
+    done = enhance_files(
+        todo, net, options["quality"], device, options["seed"], _options.selection_of(options)
+    )
+    _report(done, len(todo), options)
 
 
 def _compare(sources: list[Path], target: Path, options: dict[str, Any], given: set[str]) -> None:
@@ -289,7 +291,7 @@ def _compare(sources: list[Path], target: Path, options: dict[str, Any], given: 
     label = options["score"] or "tmqi"
     scorer = None if label == "none" else metric(label)
     photometry = _scene_photometry(options)
-    image = read(sources[0], photometry, options["layer"])
+    image = read(sources[0], photometry, _options.selection_of(options))
     choices = {n: options[n] for n in ("colour", "saturation", "levels", "gamut", "wrap")}
     plan(chosen[0], **choices)  # what is wrong with the choices is wrong here, once
     found = list(
@@ -319,7 +321,6 @@ def _expand(sources: list[Path], target: Path, options: dict[str, Any], given: s
     todo = jobs(sources, target, options["suffix"] or ".exr")
     mask = "-clipped" if options["mask"] else None
     with spread_of(options) as spread:
-        light, layer = _scene_photometry(options), options["layer"]
-        _report(
-            expand_files(todo, operator, settings, light, mask, layer, spread or here), len(todo), options
-        )
+        light, select = _scene_photometry(options), _options.selection_of(options)
+        done = expand_files(todo, operator, settings, light, mask, select, spread or here)
+        _report(done, len(todo), options)

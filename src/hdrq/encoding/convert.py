@@ -18,6 +18,7 @@ from hdrq.encoding.photometry import (
     encode,
     factor_of,
     looks_relative,
+    refuse_unknown_primaries,
     relabel,
     screen_of,
     white_of,
@@ -26,7 +27,7 @@ from hdrq.errors import DomainError, FileError, HdrqError, UsageError
 from hdrq.io import by_suffix
 from hdrq.io.pairing import pictures, remote_pictures
 from hdrq.io.remote import address_of, folders_of, is_folder, make_folder
-from hdrq.records import PRIMARIES, Encoding, Image
+from hdrq.records import MAIN_IMAGE, PRIMARIES, Encoding, Image, Selection
 from hdrq.registry import check, find
 from hdrq.work import Needs, Spread, here
 
@@ -104,6 +105,7 @@ def convert(
     depth: str | None = None,
     back: bool = False,
     compression: str | None = None,
+    select: Selection = MAIN_IMAGE,
     spread: Spread = here,
 ) -> Iterator[Converted]:
     """Encode each file's light to `to`, or (back=True) decode its code, taken as `to`, to light in cd/m².
@@ -114,9 +116,9 @@ def convert(
     """
     if to is not None:
         check("encoding", to)
-    if primaries is not None and primaries not in PRIMARIES:
-        raise UsageError(f"no primaries are called '{primaries}'; there are {', '.join(PRIMARIES)}")
-    return spread(ConvertJob(to, photometry, primaries, depth, back, compression), jobs, total=len(jobs))
+    refuse_unknown_primaries(primaries)
+    job = ConvertJob(to, photometry, primaries, depth, back, compression, select)
+    return spread(job, jobs, total=len(jobs))
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,7 @@ class ConvertJob:
     depth: str | None = None
     back: bool = False
     compression: str | None = None
+    select: Selection = MAIN_IMAGE
 
     def begin(self) -> Callable[[Sequence[tuple[Path, Path]]], Iterator[Converted]]:
         """Nothing needs loading."""
@@ -149,7 +152,7 @@ class ConvertJob:
             format = by_suffix(target)
             if format is None or not format.writes:
                 raise UsageError(f"hdrq cannot write {target.name}; end it in .exr, .hdr, .pfm, .png or .tif")
-            image = relabel(io.read(source), photometry)
+            image = relabel(io.read_one(source, self.select), photometry)
             relative = looks_relative(image, photometry)
             out = (
                 _decoded(image, self.to, photometry, self.primaries)

@@ -72,7 +72,15 @@ def emit(
         elif display.eotf != "absolute":
             said = (*said, *_beyond(light, display))
             light = show(light, display)
-    return Image(light, "nits", target, notes=(*image.notes, *notes, *said), path=image.path, displayed=True)
+    return Image(
+        light,
+        "nits",
+        target,
+        notes=(*image.notes, *notes, *said),
+        path=image.path,
+        displayed=True,
+        frame_rate=image.frame_rate,
+    )
 
 
 def white_of(encoding: Encoding, display: Display | None = None, white: float | None = None) -> float:

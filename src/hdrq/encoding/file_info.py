@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 
-from hdrq.encoding.photometry import emit
+from hdrq.encoding.photometry import LIGHT, Photometry, emit_for, factor_of, relabel
 from hdrq.errors import HdrqError
 from hdrq.image.color import mix, rgb_to_xyz
-from hdrq.io import identify, read
-from hdrq.records import BT709, Image
+from hdrq.io import identify, read_selected
+from hdrq.records import Image, Selection
 
 
 @dataclass(frozen=True)
@@ -68,12 +68,25 @@ class FileInfo:
         return {**self.__dict__, "mastering": dict(self.mastering)}
 
 
-def describe(path: str | Path, *, layer: str | None = None, part: str | int | None = None) -> FileInfo:
-    """Read one file and say what it holds. A file that cannot be read gives a FileInfo with `error`, never raises."""
+def describe(
+    path: str | Path,
+    *,
+    layer: str | None = None,
+    part: str | int | None = None,
+    select: Selection | None = None,
+    photometry: Photometry | None = None,
+) -> FileInfo:
+    """Read one file and say what it holds. A file that cannot be read gives a FileInfo with `error`, never raises.
+
+    select      which image of the file; layer and part are short forms
+    photometry  what the user says that the file holds: domain, primaries, scale, display
+    """
+    chosen = select or Selection(layer=layer, part=None if part is None else str(part))
+    photometry = photometry or Photometry()
     try:
         format = identify(path)
-        image = read(path, layer=layer, part=part)
-        light = _luminance(image)
+        image = relabel(read_selected(path, chosen), photometry)
+        light = _luminance(image, photometry)
     except HdrqError as error:
         return FileInfo(str(path), error=str(error))
     finite = image.pixels[torch.isfinite(image.pixels)]
@@ -93,7 +106,7 @@ def describe(path: str | Path, *, layer: str | None = None, part: str | int | No
         float(light.mean()) if light.numel() else None,
         high,
         log2(high / low) if low and high else None,
-        image.domain in ("linear", "nits") and image.white_nits is None,
+        image.domain in LIGHT and image.white_nits is None and photometry.assumes_absolute,
         int((finite == 0).sum()),
         int((finite < 0).sum()),
         image.pixels.numel() - finite.numel(),
@@ -103,15 +116,14 @@ def describe(path: str | Path, *, layer: str | None = None, part: str | int | No
     return replace(info, **_insides(Path(path), format.name, format.home))
 
 
-def _luminance(image: Image) -> torch.Tensor:
+def _luminance(image: Image, photometry: Photometry) -> torch.Tensor:
     """Y of the file's own primaries, cd/m², NaN and Inf left out."""
-    own = image.primaries
-    plain = replace(image, primaries=BT709)  # so that the light is emitted in the primaries it has
-    light = emit(plain, scale=image.white_nits or 1.0, nonfinite="clamp").pixels.double()
-    if light.shape[1] == 3:
-        light = mix(light, rgb_to_xyz(own)[1:2].copy())
-    keep = torch.isfinite(image.pixels).all(1, keepdim=True)
-    return light[keep]
+    seen = replace(photometry, nonfinite="clamp")
+    light = emit_for(image, seen, factor_of(image, seen), None)
+    y = light.pixels.double()
+    if y.shape[1] == 3:
+        y = mix(y, rgb_to_xyz(light.primaries)[1:2].copy())
+    return y[torch.isfinite(image.pixels).all(1, keepdim=True)]
 
 
 def _kind(image: Image) -> str:

@@ -7,8 +7,7 @@ Everything a number depends on besides the pixels is in one `Photometry`; what a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -23,13 +22,13 @@ from hdrq.encoding.emission import (
     finite,
     outside,
     range_notes,
-    refuse_unknown_domain,
     white_of,
 )
-from hdrq.errors import PixelError, UsageError
+from hdrq.encoding.settings import Photometry, Side, refuse_unknown_primaries
+from hdrq.errors import PixelError
 from hdrq.image.color import LUMINANCE, convert, luma, rgb_to_xyz, weigh
 from hdrq.image.sharing import shared
-from hdrq.records import BT709, BT2020, P3, PRIMARIES, Display, Encoding, Image, Primaries, Viewing
+from hdrq.records import BT709, BT2020, P3, PRIMARIES, Display, Encoding, Image, Primaries
 from hdrq.registry import find
 
 __all__ = [
@@ -42,64 +41,10 @@ __all__ = [
     "decode",
     "emit",
     "encode",
+    "refuse_unknown_primaries",
     "white_of",
 ]
 _DIM_MEAN, _DIM_PEAK = 1.0, 100.0  # cd/m²: below these a file looks relative
-
-
-@dataclass(frozen=True)
-class Side:
-    """What is known of the files of one side only; None: as for both sides."""
-
-    domain: str | None = None
-    scale: float | None = None
-    display: Display | None = None
-
-    def __post_init__(self) -> None:
-        refuse_unknown_domain(self.domain)
-
-
-@dataclass(frozen=True)
-class Photometry:
-    """What turns numbers into light.
-
-    display    None: by what the file holds (sRGB code on `sdr`, HLG on its screen, PQ and light as they are)
-    scale      cd/m² of a pixel value of 1 in a relative file; None: the values are cd/m² already
-    peak       cd/m² at which the reference's brightest value is put (and the test's, by the same factor)
-    white      cd/m² of a pixel value of 1, and what relative encodings (mu, srgb, linear) call 1.0
-    domain     what the files hold, where they cannot say so themselves (untagged PQ in a PNG)
-    nonfinite  NaN and Inf: "error" refuses the file, "clamp" makes NaN black and Inf the largest value
-    primaries  working primaries of metrics of RGB; None: the smallest of BT.709, P3, BT.2020 that hold both images
-    ref, dist  what is known of the reference's file, and of the test image's, only
-    """
-
-    display: Display | None = None
-    viewing: Viewing = field(default_factory=Viewing)
-    scale: float | None = None
-    peak: float | None = None
-    white: float | None = None
-    domain: str | None = None
-    nonfinite: Literal["error", "clamp"] = "error"
-    primaries: str | None = None
-    ref: Side = Side()
-    dist: Side = Side()
-
-    def __post_init__(self) -> None:
-        if self.primaries is not None and self.primaries not in PRIMARIES:
-            raise UsageError(f"no primaries are called '{self.primaries}'; there are {', '.join(PRIMARIES)}")
-        refuse_unknown_domain(self.domain)
-
-    @property
-    def assumes_absolute(self) -> bool:
-        """Whether nothing but convention says that light is in cd/m²."""
-        return self.scale is None and self.peak is None and self.white is None
-
-    def of(self, side: Side) -> Photometry:
-        """The photometry of the files of one side."""
-        if side == Side():
-            return self
-        own = replace(self, display=side.display or self.display, domain=side.domain or self.domain)
-        return own if side.scale is None else replace(own, scale=side.scale, peak=None, white=None)
 
 
 @dataclass(frozen=True)
@@ -310,7 +255,10 @@ def encoding_notes(
 
 
 def relabel(image: Image, photometry: Photometry) -> Image:
-    """The image in the domain the user says it has."""
+    """The image in the domain and the primaries the user says it has."""
+    held = photometry.file_primaries
+    if held is not None and image.pixels.shape[1] == 3 and not image.displayed:
+        image = replace(image, primaries=PRIMARIES[held])
     if photometry.domain is None or photometry.domain == image.domain:
         return image
     return replace(image, domain=photometry.domain)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,7 @@ class Asked:
     lower: bool | None = None
     photometry: Photometry = field(default_factory=Photometry)
     device: str = "auto"
+    settings: Settings = field(default_factory=lambda: Settings(jobs=2))
     own_ppd: bool = True
     notify: Notify = silent
     watch: Watch = unwatched
@@ -120,6 +121,7 @@ def evaluate(
     splits: int = PLAN.splits,
     photometry: Photometry | None = None,
     device: str = "auto",
+    settings: Settings | None = None,
     own_ppd: bool = True,
     notify: Notify = silent,
     watch: Watch = unwatched,
@@ -136,6 +138,7 @@ def evaluate(
     lower     whether lower subjective scores are better, where no dataset states it
     protocol  whole, folds, splits or leave-one-out;  train_on: dataset on which the curves are fitted
     fit       curve before PLCC and RMSE: logistic5, logistic4, cubic, line;  draws: bootstrap samples, 0 for no intervals
+    settings  which image of a file is read, and how they are scored; device counts before its own
     own_ppd   whether images that state a resolution (ppd) are viewed at it
     notify    called with each line for the user;  watch: wraps the iterator of scores, for a progress bar
     spread    divides the scoring among other processes (`hdrq.cluster.connect.connected`)
@@ -146,7 +149,7 @@ def evaluate(
     table = Path(scores) if scores is not None else None
     asked = Asked(
         dataset, data, subset, wanted, table, tuple(exclude), columns or {}, lower, photometry or Photometry(), device,
-        own_ppd, notify, watch, spread,
+        settings or Settings(jobs=2), own_ppd, notify, watch, spread,
     )  # fmt: skip
     plan = Plan(fit, draws, seed, folds, splits)
     judged = sheet_of(asked)
@@ -228,7 +231,7 @@ def _computable(metrics: Sequence[str]) -> bool:
 
 def _computed(pairs: list[Pair], asked: Asked) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
     """({metric: {image: value}}, {metric: direction}), by scoring."""
-    settings = Settings(device=asked.device, jobs=2)
+    settings = replace(asked.settings, device=asked.device)
     values: dict[str, dict[str, float]] = {}
     better = {}
     for row in scored(

@@ -12,12 +12,24 @@ from typing import Any
 
 from hdrq.errors import FileError, HdrqError, TooLarge, UsageError
 from hdrq.io.atomic import atomic
-from hdrq.io.formats import FORMATS, Format, by_suffix, identify, sniff
+from hdrq.io.formats import FORMATS, Format, by_suffix, identify, is_clip, sniff
 from hdrq.io.memory import afford_file
 from hdrq.io.remote import address_of, local
-from hdrq.records import Image
+from hdrq.records import Image, Selection
 
-__all__ = ["FORMATS", "Format", "atomic", "by_suffix", "identify", "read", "sniff", "write"]
+__all__ = [
+    "FORMATS",
+    "Format",
+    "atomic",
+    "by_suffix",
+    "identify",
+    "is_clip",
+    "read",
+    "read_one",
+    "read_selected",
+    "sniff",
+    "write",
+]
 
 
 def read(
@@ -26,6 +38,7 @@ def read(
     layer: str | None = None,
     view: str | None = None,
     part: str | int | None = None,
+    frames: str | int | None = None,
     alpha: bool = False,
 ) -> Image:
     """One file, local or remote, as an Image (1, C, H, W) float32; its content determines the format, not its name.
@@ -33,17 +46,20 @@ def read(
     Floats are kept, including NaN, Inf and negative values; integers become code in [0, 1]. Nothing of the process is
     changed. Raises FileError for files that are damaged or not supported, UsageError for layers that do not exist.
 
-    layer, view, part  which image of an EXR (part: its name or number), page of a TIFF or frame of a clip (part), or
-                       "hdr", "sdr" or "base" of a file with a gain map (layer); None for the main one
+    layer, view, part  which image of an EXR (part: its name or number), page of a TIFF (part), or "hdr", "sdr" or
+                       "base" of a file with a gain map (layer); None for the main one
+    frames             of a clip: 7, or "0:100:10" for several as one batch; None for the first
     alpha              keep alpha as an additional channel; colours are then straight, but premultiplied in an EXR
     """
     if (url := address_of(path)) is not None:
-        return _read_remote(url, layer=layer, view=view, part=part, alpha=alpha)
+        return _read_remote(url, layer=layer, view=view, part=part, frames=frames, alpha=alpha)
     format = identify(path)
     if format.name != "clip":  # clips are read frame by frame
         afford_file(path)
     module = import_module(format.home)
-    options = _known(module, "read", format, path, {"layer": layer, "view": view, "part": part})
+    options = _known(
+        module, "read", format, path, {"layer": layer, "view": view, "part": part, "frames": frames}
+    )
     try:
         image: Image = module.read(Path(path), alpha=alpha, **options)
     except HdrqError:
@@ -66,6 +82,21 @@ def _read_remote(url: str, **options: Any) -> Image:
         return replace(read(copy, **options), path=url)
     except HdrqError as error:
         raise type(error)(str(error).replace(str(copy), url)) from error
+
+
+def read_selected(path: str | Path, select: Selection) -> Image:
+    """`read` with the image that a Selection chooses."""
+    return read(path, layer=select.layer, view=select.view, part=select.part, frames=select.frames)
+
+
+def read_one(path: str | Path, select: Selection) -> Image:
+    """`read_selected` for what takes one image of a file; UsageError where several frames of a clip are chosen."""
+    image = read_selected(path, select)
+    if len(image.pixels) > 1:
+        raise UsageError(
+            f"{path}: --frames {select.frames} chooses {len(image.pixels)} frames, and one is taken here; name it by number"
+        )
+    return image
 
 
 def write(path: str | Path, image: Image, **options: Any) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ to 16 bits differently for luma and chroma. Source: ITU-T H.273 (07/2024), 8.3; 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,21 +51,29 @@ class Clip:
     notes: tuple[str, ...] = ()
 
 
-def read(path: Path, *, alpha: bool = False, part: str | int | None = None) -> Image:
-    """(N, 1 or 3, H, W) code in [0, 1]: the first frame, the frame numbered `part`, or those of "0:100:10" as one batch.
+def read(
+    path: Path, *, alpha: bool = False, part: str | int | None = None, frames: str | int | None = None
+) -> Image:
+    """(N, 1 or 3, H, W) code in [0, 1]: the first frame, the frame numbered `frames`, or those of "0:100:10" as one batch.
 
-    A batch is held in memory as a whole; `frames` yields the same frames one by one.
+    A batch is held in memory as a whole; the function `frames` yields the same frames one by one. part: as `frames`.
     """
-    number = str(0 if part is None else part)
+    return _read(path, part if frames is None else frames)
+
+
+def _read(path: Path, chosen: str | int | None) -> Image:
+    number = str(0 if chosen is None else chosen)
     if ":" in number:
         return _batch(path, number)
     if not number.isdigit():
-        raise UsageError(f"{path}: frames are numbered from 0; '{part}' is not a frame number")
+        raise UsageError(f"{path}: frames are numbered from 0; '{chosen}' is not a frame number")
     image = next(frames(path, f"{number}:{int(number) + 1}"), None)
     if image is None:
         raise UsageError(f"{path} has no frame {number}; the clip is shorter")
     note = (
-        "clip: first frame read; choose others with --frames" if part is None else f"frame {number} of a clip"
+        "clip: first frame read; choose others with --frames"
+        if chosen is None
+        else f"frame {number} of a clip"
     )
     return image.with_pixels(image.pixels, notes=(note, *image.notes))
 
@@ -103,7 +111,8 @@ def frames(path: str | Path, select: str = "") -> Iterator[Image]:
                 if stop is not None and number >= stop:
                     return
                 if number >= start and (number - start) % step == 0:
-                    yield _image(clip, frame)
+                    rate = clip.rate / step if clip.rate else None
+                    yield replace(_image(clip, frame), frame_rate=rate)
         except (OSError, ValueError) as error:  # PyAV raises both for damaged streams
             raise FileError(f"{path} is damaged: {' '.join(str(error).split())}") from error
 

@@ -163,6 +163,14 @@ def _is_clip(start: bytes) -> bool:
     return start[4:8] == b"ftyp" and start[8:12] in _CLIP_BRANDS
 
 
+def is_clip(path: str | Path) -> bool:
+    """Whether a file holds a video; False where it cannot be read."""
+    try:
+        return Path(path).is_file() and identify(path).name == "clip"
+    except FileError:
+        return False
+
+
 def identify(path: str | Path) -> Format:
     """The format of a file on disk, by its content. A suffix of another format is accepted (read adds a note)."""
     file = Path(path)

@@ -22,11 +22,12 @@ class Matched:
     lonely: list[str]
 
 
-def pictures(folder: Path) -> list[Path]:
-    """Every image file below a folder, sorted; hidden files, clips and raw files are skipped."""
+def pictures(folder: Path, clips: bool = False) -> list[Path]:
+    """Every image file below a folder, sorted; hidden files and raw files are skipped, and clips unless asked for."""
+    left_out = ("raw",) if clips else ("raw", "clip")
     try:
         known = ((p, by_suffix(p)) for p in folder.rglob("*"))
-        found = [p for p, format in known if format and format.name not in ("raw", "clip") and p.is_file()]
+        found = [p for p, format in known if format and format.name not in left_out and p.is_file()]
     except OSError as error:
         raise FileError(f"{folder} cannot be listed: {error.strerror}") from error
     seen = [p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts)]
@@ -35,7 +36,7 @@ def pictures(folder: Path) -> list[Path]:
 
 def _by_stem(folder: Path) -> dict[str, Path]:
     named: dict[str, Path] = {}
-    for p in pictures(folder):
+    for p in pictures(folder, clips=True):
         stem = normalize("NFC", p.relative_to(folder).with_suffix("").as_posix())
         if stem in named:
             raise UsageError(
@@ -63,6 +64,12 @@ def numbered(folder: Path) -> dict[int | str, Path]:
     if all(numbers) and len(set(keys)) == len(keys):
         return dict(sorted(zip(keys, found)))
     return {p.relative_to(folder).with_suffix("").as_posix(): p for p in found}
+
+
+def is_sequence(path: str | Path) -> bool:
+    """Whether a path is a folder of frames, and not of clips."""
+    folder = Path(path)
+    return folder.is_dir() and len(pictures(folder, clips=True)) == len(pictures(folder))
 
 
 def pair_frames(ref: Path, dist: Path) -> tuple[list[Path], list[Path], list[str]]:
@@ -150,7 +157,7 @@ def _all_of(name: str) -> Sequence[str | Path]:
 
 
 def _some(folder: Path) -> list[Path]:
-    found = pictures(folder)
+    found = pictures(folder, clips=True)
     if not found:
         raise FileError(f"{folder} contains no image that hdrq can read; see: hdrq list formats")
     return found

@@ -10,8 +10,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from hdrq.encoding.settings import refuse_unknown_primaries
 from hdrq.errors import PixelError, UsageError
-from hdrq.image.color import luminance
+from hdrq.image.color import LUMINANCE, convert, rgb_to_xyz, weigh
 from hdrq.io import identify
 from hdrq.io.exposures import Exposure, exposures_of
 from hdrq.io.raw import SUFFIXES, Factors, reader
@@ -22,13 +23,14 @@ from hdrq.merging.deghosting.ghost_weights import BitmapGhosts, ReferenceGhosts
 from hdrq.merging.deghosting.patch_reconstruction import reconstruct
 from hdrq.merging.exposure_stack import ExposureStack, Source, name_of
 from hdrq.merging.fusion import fuse
+from hdrq.merging.held import Held
 from hdrq.merging.raw_render import develop, develop_error
 from hdrq.merging.report import MergeReport, report_of
 from hdrq.merging.response.calibration import Calibration, calibrate, check_response
 from hdrq.merging.response.curve import Response
 from hdrq.merging.response.samples import Samples, take_samples
 from hdrq.merging.weights import WEIGHTS
-from hdrq.records import BT709, Image
+from hdrq.records import BT709, PRIMARIES, Image, Primaries
 
 Scale = Literal["auto", "absolute", "relative", "median"]
 Deghost = Literal["auto", "reference", "bitmap", "patch", "none"]
@@ -62,6 +64,8 @@ class Settings:
     demosaic: Literal["before", "after"] = "before"
     seed: int = 0
     device: str = "cpu"
+    held: Held = field(default_factory=Held)
+    primaries: str | None = None
 
 
 @dataclass(frozen=True)
@@ -136,6 +140,7 @@ def steps(sources: Sequence[Source], settings: Settings) -> Iterator[str | Merge
         balance=settings.balance,
         mosaic=settings.demosaic == "after",
         equal=settings.allow_equal or settings.fuse or settings.estimate_exposures,
+        held=settings.held,
     )
     yield "aligning"
     if not stack.exposures_known and not settings.fuse:
@@ -183,10 +188,12 @@ def steps(sources: Sequence[Source], settings: Settings) -> Iterator[str | Merge
         most = float(calibration.response.curve[-1].max()) / float(calibration.seconds.min())
         radiance = develop(radiance, stack.sensor, most)
         error = None if error is None else develop_error(error, stack.sensor)
-    factor, words = _scale(settings.scale, radiance, stack.exposures, calibration)
+    own = stack.primaries or BT709
+    factor, words = _scale(settings.scale, radiance, stack.exposures, calibration, own)
     radiance *= factor
     domain = "nits" if words.startswith("absolute") else "linear"
-    image = Image(radiance[None].cpu(), domain, stack.primaries or BT709)
+    target = PRIMARIES[settings.primaries] if settings.primaries else own
+    image = Image(convert(radiance[None].cpu(), own, target), domain, target)
     report = report_of(
         stack, alignment, calibration, settings.weighting.rule, image.pixels, ghosts, factor, words
     )
@@ -210,6 +217,7 @@ def _check(settings: Settings) -> None:
     if settings.weighting.weight not in WEIGHTS:
         raise UsageError(f"no weight is called '{settings.weighting.weight}'; there are {', '.join(WEIGHTS)}")
     check_response(settings.response)
+    refuse_unknown_primaries(settings.primaries)
     if settings.demosaic == "after":
         moved = settings.align not in ("auto", "none") or settings.deghost in ("bitmap", "patch")
         if moved or settings.fuse or settings.uncertainty:
@@ -226,6 +234,7 @@ def _check(settings: Settings) -> None:
             "--scale": settings.scale != plain.scale,
             "--estimate-exposures": settings.estimate_exposures,
             "--uncertainty": settings.uncertainty,
+            "--primaries": settings.primaries is not None,
         }
         if any(ignored.values()):
             names = ", ".join(name for name, given in ignored.items() if given)
@@ -275,7 +284,11 @@ def _check_finite(radiance: Tensor) -> None:
 
 
 def _scale(
-    wish: Scale, radiance: Tensor, exposures: list[Exposure], calibration: Calibration
+    wish: Scale,
+    radiance: Tensor,
+    exposures: list[Exposure],
+    calibration: Calibration,
+    primaries: Primaries,
 ) -> tuple[float, str]:
     """(factor on the merged values, what they then mean)."""
     absolute = all(e.absolute is not None for e in exposures)
@@ -290,7 +303,8 @@ def _scale(
         factor = ratio * CLIP_OVER_GREY / white
         return factor, "absolute: cd/m², from time, aperture and ISO (nominal, within a stop)"
     if wish == "median":
-        middle = float(luminance(radiance[None]).flatten().double().median())
+        weights = LUMINANCE if primaries == BT709 else tuple(map(float, rgb_to_xyz(primaries)[1]))
+        middle = float(weigh(radiance[None], weights).flatten().double().median())
         if middle <= 0:
             raise PixelError("the median of the merge is 0; use --scale relative")
         return 1 / middle, "median: the median luminance is 1"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
 
+from hdrq.cards import Reading
 from hdrq.encoding.displays import display as shelf_display
 from hdrq.encoding.photometry import (
     Photometry,
@@ -18,12 +20,13 @@ from hdrq.encoding.photometry import (
 from hdrq.errors import DomainError, HdrqError, UsageError
 from hdrq.image.sharing import sharing
 from hdrq.io import by_suffix
-from hdrq.records import Display, Image, Pair, Score, Viewing
+from hdrq.records import MAIN_IMAGE, Display, Image, Pair, Score, Selection, Viewing
 from hdrq.scoring.binding import metric
-from hdrq.scoring.clips import both_sides
-from hdrq.scoring.inputs import Pairs, is_folder, pairs_of
+from hdrq.scoring.clip_scores import Clip
+from hdrq.scoring.clips import Sides, moves
+from hdrq.scoring.inputs import Pairs, pairs_of
 from hdrq.scoring.memory_guard import PixelsDoNotFit, out_of_memory, refuse_too_large
-from hdrq.scoring.pair_settings import for_pair
+from hdrq.scoring.pair_settings import for_pair, selections
 from hdrq.scoring.placing import labelled, placed
 from hdrq.scoring.prefetch import opened
 from hdrq.scoring.refusals import light_needs_encoding
@@ -45,6 +48,7 @@ class Settings:
     jobs            pairs read ahead of the computing
     fail_fast       raise the first error instead of yielding it as a failed row
     max_memory      bytes a metric may take; None: what is free
+    select          which image of a file is read; select_ref, select_dist: the same of the files of one side
     """
 
     device: str = "auto"
@@ -55,8 +59,9 @@ class Settings:
     jobs: int = 1
     fail_fast: bool = False
     max_memory: float | None = None
-    layer: str | None = None
-    view: str | None = None
+    select: Selection = MAIN_IMAGE
+    select_ref: Selection = MAIN_IMAGE
+    select_dist: Selection = MAIN_IMAGE
 
 
 def device_of(name: str) -> torch.device:
@@ -142,8 +147,8 @@ def score_bound(
     wanted = (p for p in _first_checked(pairs, bound, photometry) if not all(skip(p, str(s)) for s in bound))
     asked = (p if wants_ref or p.ref is None else replace(p, ref=None) for p in wanted)
     taken: dict[Path, tuple[str, str]] = {}
-    streamed = all(s.streams for s in bound) and not settings.match_response and settings.maps is None
-    for pair, ref, dist, error in opened(asked, settings.jobs, settings.layer, settings.view, streamed):
+    chosen = partial(selections, both=settings.select, ref=settings.select_ref, dist=settings.select_dist)
+    for pair, ref, dist, error in opened(asked, settings.jobs, chosen):
         todo = [s for s in bound if not skip(pair, str(s))]
         if dist is None:
             if settings.fail_fast and error is not None:
@@ -151,8 +156,7 @@ def score_bound(
             yield from ((pair, failed(pair, s, error)) for s in todo)
             continue
         with sharing(), torch.inference_mode():
-            clip = streamed and any(is_folder(side) for side in (pair.ref, pair.dist))
-            for row in _pair_rows(pair, ref, dist, todo, photometry, settings, taken, clip):
+            for row in _pair_rows(pair, ref, dist, todo, photometry, settings, taken, chosen(pair)):
                 yield pair, row
 
 
@@ -181,38 +185,50 @@ def _pair_rows(
     photometry: Photometry,
     settings: Settings,
     taken: dict[Path, tuple[str, str]],
-    streamed: bool = False,
+    selects: Sides,
 ) -> Iterator[Score]:
     device = device_of(settings.device)
+    moving = any(moves(side, select) for side, select in zip((pair.ref, pair.dist), selects, strict=True))
     try:
         photometry = for_pair(photometry, pair)
         ref, dist = _labelled(ref, dist, photometry, device, settings.dtype)
         how = remarks(ref, dist, photometry)
         if settings.match_response and ref is not None:
-            dist, how = _matched(ref, dist, photometry), (*how, "response matched to the reference")
+            how = (*how, "response matched to the reference")
+            if not moving:
+                dist = _matched(ref, dist, photometry)
     except HdrqError as error:
         if settings.fail_fast:
             raise
         yield from (failed(pair, s, error) for s in bound)
         return
     bound = [s if s.photometry == photometry else replace(s, photometry=photometry) for s in bound]
+
+    def prepare(ref: Image | None, dist: Image) -> tuple[Image | None, Image]:
+        if not settings.match_response or ref is None:
+            return ref, dist
+        ref, dist = _labelled(ref, dist, photometry, device, settings.dtype)
+        return ref, _matched(ref, dist, photometry)
+
+    def draw(s: Scorer, reading: Reading, number: int, ref: Image | None, dist: Image) -> str:
+        named = row_of(pair, s, reading, ref, dist, (), photometry)
+        return _drawn(settings, named, s, reading, ref or dist, taken, f".{number:05d}")
+
+    at_once = settings.match_response or settings.maps is not None
+    drawn = draw if settings.maps is not None else None
+    clip = Clip(pair, selects, bound, (ref, dist), prepare, drawn, at_once) if moving else None
     for s in bound:
         try:
             refuse_too_large(dist, s.metric, device, settings.max_memory)
-            reading = (
-                s.read_frames(*both_sides(pair, settings.layer, settings.view))
-                if streamed
-                else s.read(ref, dist, maps=settings.maps is not None)
-            )
+            behind = ref or dist
+            if clip is None:
+                reading = s.read(ref, dist, maps=settings.maps is not None)
+            else:
+                reading, behind = clip.reading(s)
             row = row_of(pair, s, reading, ref, dist, how, photometry)
             if settings.maps is not None and reading.map is not None:
-                # here, for what draws maps takes as long to import as many a score
-                from hdrq.scoring.error_maps import write_map
-
-                try:
-                    write_map(settings.maps, row, s, reading, ref or dist, settings.map_colours, taken=taken)
-                except (HdrqError, OSError) as error:  # a map that cannot be written costs no value
-                    row = replace(row, how="; ".join(filter(None, (row.how, f"map not written: {error}"))))
+                note = _drawn(settings, row, s, reading, behind, taken)
+                row = replace(row, how="; ".join(filter(None, (row.how, note))))
         except HdrqError as error:
             if settings.fail_fast:
                 raise
@@ -224,6 +240,28 @@ def _pair_rows(
                 pair, s, PixelsDoNotFit(f"{pair.dist}: {s} ran out of memory; score a smaller picture")
             )
         yield row
+
+
+def _drawn(
+    settings: Settings,
+    row: Score,
+    s: Scorer,
+    reading: Reading,
+    behind: Image,
+    taken: dict[Path, tuple[str, str]],
+    number: str = "",
+) -> str:
+    """Write the map; a map that cannot be written costs no value, but is told of."""
+    # imported here, for what draws maps takes as long to import as many a score
+    from hdrq.scoring.error_maps import write_map
+
+    if settings.maps is None:
+        return ""
+    try:
+        write_map(settings.maps, row, s, reading, behind, settings.map_colours, number, taken)
+    except (HdrqError, OSError) as error:
+        return f"map not written: {error}"
+    return ""
 
 
 def _labelled(

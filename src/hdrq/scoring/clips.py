@@ -1,15 +1,29 @@
-"""Clips as folders of frames, read one frame ahead of the computing and forgotten after it."""
+"""Clips: video files and folders of frames, read one frame ahead of the computing and forgotten after it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
-from hdrq.errors import FileError, PixelError
-from hdrq.io import read
+from hdrq.errors import FileError, PixelError, UsageError
+from hdrq.io import is_clip, read_selected
+from hdrq.io.clip import frames as frames_of_clip
+from hdrq.io.clip import span
 from hdrq.io.pairing import numbered, pair_frames
-from hdrq.records import Image, Pair
+from hdrq.records import Image, Pair, Selection
+
+Sides = tuple[Selection, Selection]  # of the reference and of the test image
+
+
+def moves(side: Any, select: Selection) -> bool:
+    """Whether one side of a pair is a clip: a folder, or a video of which not a single frame is chosen."""
+    if not isinstance(side, str | Path):
+        return False
+    if Path(side).is_dir():
+        return True
+    return not (select.frames or "").strip().isdigit() and is_clip(side)
 
 
 def frame_files(folder: str | Path) -> list[Path]:
@@ -25,36 +39,65 @@ def frame_files(folder: str | Path) -> list[Path]:
 def both_files(pair: Pair) -> tuple[list[Path], list[Path], list[str]]:
     """(reference frames, test frames, those without partner) of a pair; frames of two folders are paired by number."""
     ref, dist = Path(str(pair.ref or "")), Path(str(pair.dist))
-    refs, dists = frame_files(ref), frame_files(dist)
-    if not (ref.is_dir() and dist.is_dir()):
-        return refs, dists, []
+    if not (ref.is_dir() and dist.is_dir()) or not pair.ref:
+        return (frame_files(ref) if pair.ref else []), frame_files(dist), []
     refs, dists, lonely = pair_frames(ref, dist)
     if not refs:
         raise FileError(f"no frame of {ref} has its number in {dist}; rename one side")
     return refs, dists, lonely
 
 
-def frames(files: Sequence[Path], layer: str | None = None, view: str | None = None) -> Iterator[Image]:
-    """Each frame of a clip; one of another size, domain or primaries than the first is a PixelError."""
+def chosen(files: Sequence[Path], frames: str | None) -> list[tuple[int, Path]]:
+    """(number, file) of the frames that a selection takes of a folder's files in order."""
+    start, stop, step = span(frames or "")
+    found = list(enumerate(files))[start:stop:step]
+    if not found:
+        raise UsageError(f"--frames {frames} selects none of the {len(files)} frames of {files[0].parent}")
+    return found
+
+
+def frames(side: str | Path, files: Sequence[Path], select: Selection) -> Iterator[tuple[int, Image]]:
+    """Each chosen frame with its number; one of another size, domain or primaries than the first is a PixelError."""
+    source = _video(side, select) if is_clip(side) else _files(files, select)
+    first: Image | None = None
     with ThreadPoolExecutor(1, thread_name_prefix="hdrq-read") as pool:
-        first: tuple[object, ...] | None = None
-        coming = pool.submit(read, files[0], layer=layer, view=view)
-        for following in [*files[1:], None]:
-            frame = coming.result()
-            if following is not None:
-                coming = pool.submit(read, following, layer=layer, view=view)
-            kind = (frame.size, frame.pixels.shape[1], frame.domain, frame.primaries)
-            first = first or kind
-            if kind != first:
+        coming = pool.submit(next, source, None)
+        while (found := coming.result()) is not None:
+            coming = pool.submit(next, source, None)
+            first = first or found[1]
+            if _kind(found[1]) != _kind(first):
                 raise PixelError(
-                    f"{frame.path} differs from {files[0]} in size, domain or primaries; a clip has one of each"
+                    f"{found[1].path} differs from {first.path} in size, domain or primaries; a clip has one of each"
                 )
-            yield frame
+            yield found
+    if first is None:
+        raise UsageError(f"{side} has no frames in {select.frames}; it is shorter")
+
+
+def _kind(frame: Image) -> tuple[object, ...]:
+    return frame.size, frame.pixels.shape[1], frame.domain, frame.primaries
+
+
+def _files(files: Sequence[Path], select: Selection) -> Iterator[tuple[int, Image]]:
+    folder = len(files) > 1 or select.frames is not None
+    one = Selection(select.layer, select.view, select.part)
+    for number, file in chosen(files, select.frames) if folder else [(0, files[0])]:
+        yield number, read_selected(file, one)
+
+
+def _video(path: str | Path, select: Selection) -> Iterator[tuple[int, Image]]:
+    for option in ("layer", "view", "part"):
+        if getattr(select, option) is not None:
+            raise UsageError(f"{path}: Video has no {option} to choose")
+    start, _, step = span(select.frames or "")
+    for count, image in enumerate(frames_of_clip(path, select.frames or "")):
+        yield start + count * step, image
 
 
 def both_sides(
-    pair: Pair, layer: str | None = None, view: str | None = None
-) -> tuple[Iterator[Image], Iterator[Image]]:
-    """Frames of the reference and of the test clip."""
+    pair: Pair, selects: Sides
+) -> tuple[Iterator[tuple[int, Image]] | None, Iterator[tuple[int, Image]]]:
+    """Frames of the reference, where there is one, and of the test clip, with their numbers."""
     refs, dists, _ = both_files(pair)
-    return frames(refs, layer, view), frames(dists, layer, view)
+    dist = frames(str(pair.dist), dists, selects[1])
+    return (frames(str(pair.ref), refs, selects[0]) if pair.ref else None), dist

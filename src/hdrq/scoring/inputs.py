@@ -57,11 +57,6 @@ def _short(item: Any) -> str:
     return (item.path or "an Image") if isinstance(item, Image) else str(item)[:80]
 
 
-def is_folder(side: One | None) -> bool:
-    """Whether one side of a pair is a folder, hence a clip."""
-    return isinstance(side, str | Path) and Path(side).is_dir()
-
-
 def label(side: One | None) -> str:
     """One side of a pair as rows name it."""
     if isinstance(side, Image):

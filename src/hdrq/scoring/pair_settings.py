@@ -1,4 +1,4 @@
-"""What a row of a manifest says of its own files: domain, scale, display, ppd, for both sides or for one."""
+"""What a row of a manifest says of its own files: domain, scale, display, layer ..., for both sides or for one."""
 
 from __future__ import annotations
 
@@ -9,12 +9,33 @@ from typing import Any
 from hdrq.encoding.displays import display
 from hdrq.encoding.photometry import Photometry
 from hdrq.errors import UsageError
-from hdrq.records import PRIMARIES, Pair, Viewing
+from hdrq.records import MAIN_IMAGE, PRIMARIES, Pair, Selection, Viewing
 
 NUMBERS = ("scale", "peak", "white", "ppd")
-BOTH = (*NUMBERS, "domain", "display", "primaries")
-OF_A_SIDE = ("domain", "scale", "display")
+BOTH = (*NUMBERS, "domain", "display", "primaries", "file_primaries")
+OF_A_SIDE = ("domain", "scale", "display", "primaries")
+SELECTED = ("layer", "view", "part", "frames")
 COLUMNS = (*BOTH, *(f"{side}_{key}" for side in ("ref", "dist") for key in OF_A_SIDE))
+
+
+def selections(
+    pair: Pair, both: Selection, ref: Selection = MAIN_IMAGE, dist: Selection = MAIN_IMAGE
+) -> tuple[Selection, Selection]:
+    """What is read of the reference's file and of the test image's: by the pair's own columns, else by the call's.
+
+    both, ref, dist  what the call says of all files, and of those of one side
+    """
+    found = []
+    for name, side in (("ref", ref), ("dist", dist)):
+        columns = {key: (f"{name}_{key}", key) for key in SELECTED}
+        said = {
+            key: next((t for c in names if (t := str(pair.carried.get(c) or "").strip())), None)
+            for key, names in columns.items()
+        }
+        found.append(
+            Selection(**{key: said[key] or getattr(side, key) or getattr(both, key) for key in SELECTED})
+        )
+    return found[0], found[1]
 
 
 def for_pair(photometry: Photometry, pair: Pair) -> Photometry:
@@ -25,16 +46,19 @@ def for_pair(photometry: Photometry, pair: Pair) -> Photometry:
     said = {key: str(pair.carried[key]).strip() for key in COLUMNS if str(pair.carried.get(key, "")).strip()}
     if not said:
         return photometry
-    changes: dict[str, Any] = {key: said[key] for key in ("domain", "primaries") if key in said}
+    changes: dict[str, Any] = {
+        key: said[key] for key in ("domain", "primaries", "file_primaries") if key in said
+    }
     scales = [key for key in ("scale", "peak", "white") if key in said]
     if len(scales) > 1:
         raise UsageError(f"{pair.dist}: the columns {scales[0]} and {scales[1]} both set the scale; fill one")
     if scales:
         changes |= {"scale": None, "peak": None, "white": None, scales[0]: _number(said, scales[0], pair)}
-    if "primaries" in said and said["primaries"] not in PRIMARIES:
-        raise UsageError(
-            f"{pair.dist}: no primaries are called '{said['primaries']}'; there are {', '.join(PRIMARIES)}"
-        )
+    for key in (k for k in said if k.endswith("primaries")):
+        if said[key] not in PRIMARIES:
+            raise UsageError(
+                f"{pair.dist}: no primaries are called '{said[key]}'; there are {', '.join(PRIMARIES)}"
+            )
     if "display" in said:
         changes["display"] = display(said["display"])
         changes["viewing"] = changes["display"].viewing or photometry.viewing

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from hdrq.encoding.photometry import LIGHT, Photometry, Wish, relabel
 from hdrq.image.transfer import linear_to_srgb
@@ -57,8 +58,17 @@ def labelled(images: tuple[Image, ...], photometry: Photometry) -> tuple[Image, 
             and image.domain in LIGHT
         ):
             note = f"is a float file and stays {image.domain}; --domain {asked} is taken for the other"
-            said = note in image.notes
-            labelled_images.append(image if said else replace(image, notes=(*image.notes, note)))
+            said = image.notes if note in image.notes else (*image.notes, note)
+            labelled_images.append(
+                relabel(replace(image, notes=said), replace(photometry.of(side), domain=None))
+            )
         else:
-            labelled_images.append(relabel(image, replace(photometry, domain=own or asked)))
+            labelled_images.append(relabel(image, photometry.of(side)))
     return tuple(labelled_images)
+
+
+def labelled_as(frame: Image, first: Image | Tensor | None, taken: Image) -> Image:
+    """A frame of a clip in the domain and primaries that its first frame, read as `first`, was taken for."""
+    if isinstance(first, Image) and (frame.domain, frame.primaries) == (first.domain, first.primaries):
+        return replace(frame, domain=taken.domain, primaries=taken.primaries)
+    return frame

@@ -3,54 +3,48 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import Any
-
-import torch
 
 from hdrq.errors import FileError, HdrqError
-from hdrq.io import read
-from hdrq.records import Image, Pair
-from hdrq.scoring.clips import both_files, frame_files, frames
-from hdrq.scoring.inputs import One, is_folder
+from hdrq.io import read_selected
+from hdrq.records import MAIN_IMAGE, Image, Pair, Selection
+from hdrq.scoring.clips import Sides, both_files, frame_files, frames, moves
+from hdrq.scoring.inputs import One
 
 _KEPT = 8  # pictures remembered, so that a reference shared by neighbouring pairs is read once
 
 
 class Shelf:
-    """Reads files on worker threads and remembers the last few."""
+    """Reads files on worker threads and remembers the last few. Of a clip it reads the first frame."""
 
-    def __init__(
-        self, jobs: int, layer: str | None = None, view: str | None = None, streamed: bool = False
-    ) -> None:
+    def __init__(self, jobs: int) -> None:
         self._pool = ThreadPoolExecutor(max(1, jobs), thread_name_prefix="hdrq-read")
-        self._kept: OrderedDict[str, Future[Image]] = OrderedDict()
-        self._options = {"layer": layer, "view": view, "streamed": streamed}
+        self._kept: OrderedDict[tuple[str, Selection], Future[Image]] = OrderedDict()
 
-    def ask(self, path: One, files: Sequence[Path] = (), note: str = "") -> Future[Image]:
-        """The image, or the sequence of these files, now or soon."""
+    def ask(self, path: One, select: Selection, files: Sequence[Path] = (), note: str = "") -> Future[Image]:
+        """The image, or the first frame of these files, now or soon."""
         if isinstance(path, Image):
             there: Future[Image] = Future()
             there.set_result(path)
             return there
-        key = str(path) if not files else "\n".join(map(str, files))
+        key = (str(path) if not files else "\n".join(map(str, files)), select)
         if key in self._kept:
             self._kept.move_to_end(key)
         else:
-            self._kept[key] = self._pool.submit(_read, path, self._options, files, note)
+            self._kept[key] = self._pool.submit(_read, path, select, files, note)
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
         return self._kept[key]
 
-    def ask_pair(self, pair: Pair) -> tuple[Future[Image] | None, Future[Image]]:
+    def ask_pair(self, pair: Pair, selects: Sides) -> tuple[Future[Image] | None, Future[Image]]:
         """Reference and test image; frames of two folders are those that both have, by number."""
         if not pair.ref:
-            return None, self.ask(pair.dist)
-        if not (is_folder(pair.ref) and is_folder(pair.dist)):
-            return self.ask(pair.ref), self.ask(pair.dist)
+            return None, self.ask(pair.dist, selects[1])
+        if not (_is_folder(pair.ref) and _is_folder(pair.dist)):
+            return self.ask(pair.ref, selects[0]), self.ask(pair.dist, selects[1])
         try:
             refs, dists, lonely = both_files(pair)
         except HdrqError as error:
@@ -58,10 +52,14 @@ class Shelf:
             broken.set_exception(error)
             return broken, broken
         note = f"frames without a partner left out: {_listed(lonely)}" if lonely else ""
-        return self.ask(pair.ref, refs), self.ask(pair.dist, dists, note)
+        return self.ask(pair.ref, selects[0], refs), self.ask(pair.dist, selects[1], dists, note)
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _is_folder(side: One) -> bool:
+    return isinstance(side, str | Path) and Path(side).is_dir()
 
 
 def _listed(names: list[str], most: int = 5) -> str:
@@ -70,14 +68,16 @@ def _listed(names: list[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + more
 
 
-def _read(path: str | Path, options: dict[str, Any], files: Sequence[Path], note: str) -> Image:
-    """One picture, or the frames of a folder as one batch in the order of their numbers; streamed: the first one."""
-    if not Path(path).is_dir():
-        return read(path, layer=options["layer"], view=options["view"])
-    coming = frames(files or frame_files(path), options["layer"], options["view"])
-    found = list(islice(coming, 1 if options["streamed"] else None))
-    notes = (*found[0].notes, note) if note else found[0].notes
-    return found[0].with_pixels(torch.cat([f.pixels for f in found]), path=str(path), notes=notes)
+def _read(path: str | Path, select: Selection, files: Sequence[Path], note: str) -> Image:
+    """One image, or the first chosen frame of a clip."""
+    if not moves(path, select):
+        return read_selected(path, select)
+    coming = frames(path, files or frame_files(path), select)
+    _, first = next(coming)
+    coming.close()
+    return first.with_pixels(
+        first.pixels, path=str(path), notes=(*first.notes, note) if note else first.notes
+    )
 
 
 Opened = tuple[Pair, Image | None, Image | None, HdrqError | None]
@@ -86,21 +86,25 @@ Opened = tuple[Pair, Image | None, Image | None, HdrqError | None]
 def opened(
     pairs: Iterable[Pair],
     jobs: int,
-    layer: str | None = None,
-    view: str | None = None,
-    streamed: bool = False,
+    selects: Callable[[Pair], Sides] = lambda pair: (MAIN_IMAGE, MAIN_IMAGE),
 ) -> Iterator[Opened]:
-    """Each pair with its pictures (ref, dist), or with the error that reading them met; `jobs` pairs ahead.
+    """Each pair with its images (ref, dist), or with the error that reading them met; `jobs` pairs ahead.
 
-    streamed  of a folder of frames only the first one; who asks reads the others
+    Of a clip only the first frame is read; who scores it reads the others.
+    selects  what is read of the files of a pair
     """
-    shelf = Shelf(jobs, layer, view, streamed)
+    shelf = Shelf(jobs)
     source = iter(pairs)
     waiting: list[tuple[Pair, Future[Image] | None, Future[Image]]] = []
 
     def refill() -> None:
         for pair in islice(source, max(1, jobs) - len(waiting)):
-            waiting.append((pair, *shelf.ask_pair(pair)))
+            try:
+                waiting.append((pair, *shelf.ask_pair(pair, selects(pair))))
+            except HdrqError as error:
+                broken: Future[Image] = Future()
+                broken.set_exception(error)
+                waiting.append((pair, broken, broken))
 
     try:
         refill()

@@ -83,6 +83,16 @@ def sizes_differ(ref: Image, dist: Image) -> str:
     return f"{name_of(ref)} is {w}x{h} but {name_of(dist)} is {x}x{y}; crop or resize one so that the sizes agree"
 
 
+def refuse_other_rate(ref: Image, dist: Image) -> None:
+    """Raise for clips of different frame rates, whose frames are not of the same moments."""
+    a, b = ref.frame_rate, dist.frame_rate
+    if a and b and abs(a / b - 1) > 1e-3:
+        raise PixelError(
+            f"{name_of(ref)} has {a:.6g} frames per second and {name_of(dist)} {b:.6g}; "
+            "choose the same moments with --ref-frames and --dist-frames, or convert one"
+        )
+
+
 def _asymmetric(metric: Metric) -> bool:
     """Whether the reference is light and the test image is code."""
     return metric.card.reference_reads in LIGHT and metric.card.reads not in LIGHT

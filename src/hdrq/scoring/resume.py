@@ -29,7 +29,8 @@ def mark_of(photometry: Photometry, settings: Settings) -> str:
     """Eight hex digits of everything besides files and metric that a value depends on."""
     import hdrq
 
-    parts = (hdrq.__version__, astuple(photometry), settings.match_response, settings.layer, settings.view)
+    chosen = (settings.select, settings.select_ref, settings.select_dist)
+    parts = (hdrq.__version__, astuple(photometry), settings.match_response, chosen)
     return hashlib.sha256(repr((*parts, str(settings.dtype))).encode()).hexdigest()[:8]
 
 

@@ -55,12 +55,15 @@ class Run:
 
     def mark(self, pair: Pair) -> str:
         """The mark of a pair's rows: its own columns of a manifest count."""
-        from hdrq.scoring.pair_settings import for_pair
+        from hdrq.scoring.pair_settings import for_pair, selections
 
+        s = self.settings
+        ref, dist = selections(pair, s.select, s.select_ref, s.select_dist)
+        settings = replace(s, select_ref=ref, select_dist=dist)
         try:
-            return mark_of(for_pair(self.photometry, pair), self.settings)
+            return mark_of(for_pair(self.photometry, pair), settings)
         except HdrqError:  # which the pair's rows will say
-            return mark_of(self.photometry, self.settings)
+            return mark_of(self.photometry, settings)
 
     def row(self, found: Score, files: str, mark: str) -> Row:
         """A new row with everything but its place in a shard."""

@@ -22,7 +22,6 @@ from hdrq.encoding.photometry import (
     encoding_notes,
     factor_of,
     hand,
-    relabel,
     screen_of,
     working_primaries,
 )
@@ -30,8 +29,15 @@ from hdrq.errors import PixelError, UsageError
 from hdrq.image.sharing import sharing
 from hdrq.records import BT709, BT2020, PRIMARIES, Image
 from hdrq.registry import find
-from hdrq.scoring.placing import PHOTOGRAPH, labelled, photograph, placed
-from hdrq.scoring.refusals import about_terms, name_of, order_notes, refuse_unfit, sizes_differ
+from hdrq.scoring.placing import PHOTOGRAPH, labelled, labelled_as, photograph, placed
+from hdrq.scoring.refusals import (
+    about_terms,
+    name_of,
+    order_notes,
+    refuse_other_rate,
+    refuse_unfit,
+    sizes_differ,
+)
 from hdrq.scoring.request import Request
 
 
@@ -120,7 +126,13 @@ class Scorer:
                 for note in (*encoding_notes(i, w, p, f, terms), *(n for n in i.notes if n == PHOTOGRAPH))
             ]
             reading = self.ask(images[-1], maps, terms, *pictures)
-        about = (*about_terms(terms), *order_notes(self.metric, images), *notes, *reading.notes)
+        about = (
+            *about_terms(terms),
+            *order_notes(self.metric, images),
+            *self._rate_notes(images[-1]),
+            *notes,
+        )
+        about = (*about, *reading.notes)
         return replace(reading, notes=tuple(dict.fromkeys(about)))
 
     @property
@@ -135,7 +147,8 @@ class Scorer:
         if self.photometry.peak is not None:
             raise UsageError("--peak needs the whole clip at once; say what 1.0 is with --scale")
         refs, dists = iter(ref), iter(dist)
-        images, terms = self.agree(next(refs, None), next(dists, None))
+        first = next(refs, None), next(dists, None)
+        images, terms = self.agree(*first)
         if terms.exact and self.photometry.primaries is None:
             terms = replace(terms, primaries=BT2020)  # later frames may have colours that the first lacks
         noted: list[str] = []
@@ -143,7 +156,7 @@ class Scorer:
         def light(side: Iterable[Image], wish: Wish, place: int) -> Iterator[Tensor]:
             photometry = self._sides(2)[place]
             for image in side:
-                image = relabel(self._place(image), photometry)
+                image = labelled_as(self._place(image), first[place], images[place])
                 if image.size != images[0].size:
                     raise PixelError(sizes_differ(images[0], image))
                 factor = self._factors((images[0], image))[place]
@@ -154,10 +167,15 @@ class Scorer:
                     noted.append(f"{name_of(image)}: {', '.join(changes)}")
                 yield handed[0]
 
-        sides = light(chain(images[:1], refs), self.ref, 0), light(chain(images[1:], dists), self.dist, 1)
+        sides = light(chain(first[:1], refs), self.ref, 0), light(chain(first[1:], dists), self.dist, 1)
         reading = self.ask(images[0], False, terms, *sides)
         said = (f"{len(noted)} frames were changed, the first is {noted[0]}",) if noted else ()
-        return replace(reading, notes=(*about_terms(terms), *reading.notes, *said))
+        about = (*about_terms(terms), *self._rate_notes(images[1]))
+        return replace(reading, notes=(*about, *reading.notes, *said))
+
+    def _rate_notes(self, image: Image) -> tuple[str, ...]:
+        rate = f"{image.frame_rate:.6g}" if image.frame_rate else ""
+        return (f"{rate} frames per second by the file",) if self.takes_rate_of(image) else ()
 
     def agree(
         self, ref: Image | Tensor | None, dist: Image | Tensor | None = None
@@ -173,6 +191,8 @@ class Scorer:
             images = labelled((self._place(ref), self._place(dist)), self.photometry)
             if images[0].size != images[1].size:
                 raise PixelError(sizes_differ(*images))
+            if self.sequence:
+                refuse_other_rate(*images)
         images = tuple(photograph(i, w) for i, w in zip(images, self._wishes))
         refuse_unfit(self.metric, images, self.compares_code_as_stored())
         stored = self._stored(images)
@@ -250,9 +270,16 @@ class Scorer:
             found["encoding"] = find("encoding", self.dist.encoding or image.domain)
         if "net" in needs:
             found["net"] = self.net
+        if self.takes_rate_of(image):
+            found["frame_rate"] = image.frame_rate
         if "maps" in needs:
             found["maps"] = maps
         return found
+
+    def takes_rate_of(self, image: Image) -> bool:
+        """Whether the frame rate is that of the file: the metric has one, and the user names none."""
+        has = self.sequence and "frame_rate" in self.metric.options and "frame_rate" not in self.options
+        return has and image.frame_rate is not None
 
     def _place(self, pixels: Image | Tensor | None) -> Image:
         if pixels is None:

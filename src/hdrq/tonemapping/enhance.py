@@ -15,7 +15,7 @@ from hdrq.errors import DomainError, HdrqError, PixelError, UsageError
 from hdrq.io.remote import make_folder
 from hdrq.nn.input_scaling import CONVENTIONS, enter
 from hdrq.nn.weights import load
-from hdrq.records import Image
+from hdrq.records import MAIN_IMAGE, Image, Selection
 from hdrq.registry import find, names
 
 _LEAST = 64  # pixels a side, what the encoder's halvings leave something of
@@ -38,12 +38,17 @@ def enhance(net: Any, code: Tensor, quality: float, seed: int = 0) -> tuple[Tens
 
 
 def enhance_files(
-    jobs: list[tuple[Path, Path]], net: Any, quality: float, device: torch.device, seed: int = 0
+    jobs: list[tuple[Path, Path]],
+    net: Any,
+    quality: float,
+    device: torch.device,
+    seed: int = 0,
+    select: Selection = MAIN_IMAGE,
 ) -> Iterator[Converted]:
     """Every file, with a note on the quality before and after."""
     for source, target in jobs:
         try:
-            image = io.read(source)
+            image = io.read_one(source, select)
             if image.domain != "srgb":
                 raise DomainError(
                     f"{source} holds {image.domain}; --enhance takes tone-mapped images of sRGB code"

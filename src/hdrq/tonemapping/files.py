@@ -22,7 +22,7 @@ from hdrq.image.statistics import log_mean, luminance
 from hdrq.image.temporal import Adaptation
 from hdrq.io.pairing import pictures, remote_pictures
 from hdrq.io.remote import address_of, folders_of, is_folder, make_folder
-from hdrq.records import Image
+from hdrq.records import MAIN_IMAGE, Image, Selection
 from hdrq.scoring.batch import device_of
 from hdrq.tonemapping.operator import Operator
 from hdrq.tonemapping.solvers.wls import Unsettled
@@ -104,8 +104,8 @@ def natural(path: Path) -> list[tuple[int, int | str]]:
     return [(0, int(p)) if p.isdigit() else (1, p.lower()) for p in parts if p]
 
 
-def read(path: Path, photometry: Photometry, layer: str | None = None) -> Image:
-    return relabel(io.read(path, layer=layer), photometry)
+def read(path: Path, photometry: Photometry, select: Selection = MAIN_IMAGE) -> Image:
+    return relabel(io.read_one(path, select), photometry)
 
 
 def tonemap_files(
@@ -114,7 +114,7 @@ def tonemap_files(
     photometry: Photometry,
     device: torch.device | str = "cpu",
     frames: float | None = None,
-    layer: str | None = None,
+    select: Selection = MAIN_IMAGE,
     gain_map: float | None = None,
     spread: Spread = here,
 ) -> Iterator[Written]:
@@ -128,7 +128,7 @@ def tonemap_files(
     """
     if gain_map is not None:
         check_stops(gain_map)
-    job = TonemapJob(plan, photometry, str(device), layer, gain_map)
+    job = TonemapJob(plan, photometry, str(device), select, gain_map)
     if frames is None:
         return spread(job, todo, total=len(todo))
     return _film(todo, job, _adaptation(plan, frames, len(todo)))
@@ -141,7 +141,7 @@ class TonemapJob:
     plan: Plan
     photometry: Photometry
     device: str = "cpu"
-    layer: str | None = None
+    select: Selection = MAIN_IMAGE
     gain_map: float | None = None
 
     def begin(self) -> Callable[[Sequence[tuple[Path, Path]]], Iterator[Written]]:
@@ -163,7 +163,7 @@ class TonemapJob:
     def written(self, source: Path, target: Path, render: Callable[[Tensor], Tensor]) -> Written:
         """One file read, tone mapped by `render`, and written."""
         try:
-            image = read(source, self.photometry, self.layer)
+            image = read(source, self.photometry, self.select)
             image = image.with_pixels(image.pixels.to(device_of(self.device)))
             scene, said = scene_of(image, self.photometry, self.plan.operator)
             with catch_warnings(record=True) as heard:
@@ -209,7 +209,7 @@ def expand_files(
     settings: Mapping[str, Any],
     photometry: Photometry,
     mask: str | None = None,
-    layer: str | None = None,
+    select: Selection = MAIN_IMAGE,
     spread: Spread = here,
 ) -> Iterator[Written]:
     """Every file of code expanded to light and written.
@@ -217,7 +217,7 @@ def expand_files(
     mask    a suffix such as "-clipped": write where the code is clipped beside each result
     spread  divides the files among other processes
     """
-    return spread(ExpandJob(operator, settings, photometry, mask, layer), todo, total=len(todo))
+    return spread(ExpandJob(operator, settings, photometry, mask, select), todo, total=len(todo))
 
 
 @dataclass(frozen=True)
@@ -228,7 +228,7 @@ class ExpandJob:
     settings: Mapping[str, Any]
     photometry: Photometry
     mask: str | None = None
-    layer: str | None = None
+    select: Selection = MAIN_IMAGE
 
     def begin(self) -> Callable[[Sequence[tuple[Path, Path]]], Iterator[Written]]:
         """Nothing needs loading."""
@@ -245,7 +245,7 @@ class ExpandJob:
     def written(self, source: Path, target: Path) -> Written:
         """One file read, expanded and written."""
         try:
-            image = read(source, self.photometry, self.layer)
+            image = read(source, self.photometry, self.select)
             out = expand(image, self.operator, self.settings)
             make_folder(target.parent)
             notes = io.write(target, out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice, zip_longest
+from itertools import islice
 from typing import Literal
 
 import numpy as np
@@ -29,6 +29,7 @@ from hdrq.scoring.features.cvvdp.quality import (
     windows,
 )
 from hdrq.scoring.features.cvvdp.vision import CHANNELS, LMS_TO_DKL, XYZ_TO_LMS
+from hdrq.scoring.features.sequence import alike
 
 # RGB to XYZ with as many digits as the authors' program has; other primaries are derived.
 RGB_TO_XYZ = {
@@ -106,7 +107,7 @@ def cvvdp(
     if mode == "video" and frame_rate <= 0:
         raise UsageError("cvvdp compares clips in time; add frame_rate=, in frames per second, to mode=video")
     repaired = variant == "repaired"
-    both = _alike(dist, ref)
+    both = alike(dist, ref)
     space = _Space(primaries, PRIMARIES[display.primaries] if display is not None else BT709, repaired)
     planes = (
         _moments(both, space, temporal_taps(frame_rate), padding)
@@ -126,17 +127,6 @@ def cvvdp(
     value = clip(q)[None] if q.shape[1] == len(CHANNELS) else still(q)
     numbers = _numbers(q, frequencies(test.shape[-2], test.shape[-1], ppd), mode == "video")
     return Reading(value, torch.stack(pictures) if pictures else None, numbers, (_seen_at(ppd, display),))
-
-
-def _alike(dist: Iterable[Tensor], ref: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
-    """Frames of either side, as long as there are any; a side that ends first is an error."""
-    for number, (test, reference) in enumerate(zip_longest(dist, ref)):
-        if test is None or reference is None:
-            side = "test" if test is None else "reference"
-            raise PixelError(
-                f"the {side} clip ends after {number} frames and the other goes on; cut it there"
-            )
-        yield test, reference
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from math import ceil, floor, radians, sqrt, tan
 from typing import Literal
@@ -18,6 +19,7 @@ from hdrq.image.color import weigh
 from hdrq.image.resize import imresize
 from hdrq.image.statistics import BT709_WEIGHTS
 from hdrq.scoring.features.phase import angular, polar, radial, responses
+from hdrq.scoring.features.sequence import alike
 from hdrq.scoring.features.tables import table
 
 Adapt = Literal["none", "linear", "radiance"]
@@ -36,6 +38,7 @@ SCALES, ORIENTATIONS, C = 5, 4, 0.2
         side=2,
         planes=42,
         sequence=("mode", "video"),
+        streams=True,
         space="luminance",
         outputs=(Output("video", "1", "lower", (0, None), 0.0, when=(("mode", "video"),)),),
         source="Narwaria, Perreira Da Silva, Le Callet 2015, doi:10.1016/j.image.2015.04.009; "
@@ -43,8 +46,8 @@ SCALES, ORIENTATIONS, C = 5, 4, 0.2
     )
 )
 def hdrvqm(
-    ref: Tensor,
-    dist: Tensor,
+    ref: Tensor | Iterable[Tensor],
+    dist: Tensor | Iterable[Tensor],
     *,
     mode: Literal["image", "video"] = "image",
     adapt: Adapt = "none",
@@ -62,7 +65,8 @@ def hdrvqm(
     mode      image: each of N stills gets a value in (0, 20], HIGHER is better; map and extra as below.
               video: N frames of one sequence get one value, at least 0, LOWER is better. It is the deviation of the
               similarity within blocks of space and time, averaged over the calmest 30 % of them, as the authors'
-              code has it. More frames than one fixation lasts are needed (15 at 25/s), and the rest is not used
+              code has it. More frames than one fixation lasts are needed (15 at 25/s), and the rest is not used.
+              Also takes iterables of frames (C, H, W), of which it keeps those of one fixation, or with adapt all
     adapt     none: pixels are cd/m² of the display. linear: reference and test are each scaled so that the mean of
               their brightest 5 % is 4500 cd/m² (which hides a difference in exposure). radiance: the same to
               20 * 179 cd/m², as the authors' code treats .hdr files
@@ -72,22 +76,34 @@ def hdrvqm(
     map       sum of the 20 similarities, 512 x 896
     extra     mean similarity of each scale, summed over orientations, at most 4
     """
-    depth = ceil(frame_rate * fixation_s)
-    if mode == "video" and len(ref) <= depth:
-        raise UsageError(
-            f"hdrvqm pools fixations of {depth} frames and got {len(ref)}; give more, or a lower frame_rate"
-        )
-    light = torch.cat([_adapt(ref, adapt, mode), _adapt(dist, adapt, mode)])
-    code = imresize(_perceived(light, min_nits, max_nits), size=SIZE)
-    bands = torch.cat([_similarity(a, b) for a, b in zip(*(half.split(1) for half in code.chunk(2)))])
+    if mode == "video":
+        depth = ceil(frame_rate * fixation_s)
+        block = _block(rows, columns, area_cm2, distance_cm)
+        if adapt != "none":  # the brightest frame sets the scale of all
+            ref, dist = (_adapt(torch.stack(list(side)), adapt, mode) for side in (ref, dist))
+        tubes = torch.stack(list(_tubes(_totals(ref, dist, min_nits, max_nits), depth, block)))
+        return Reading(_lowest(_lowest(tubes, 0.3, 1), 0.3, 0)[None])
+    ref, dist = (torch.stack(list(x)) if not isinstance(x, Tensor) else x for x in (ref, dist))
+    bands = _bands(_adapt(ref, adapt, mode), _adapt(dist, adapt, mode), min_nits, max_nits)
     total = bands.sum(1, keepdim=True)
-    if mode == "image":
-        value = _lowest(_lowest(total[:, 0], 0.5, 1), 0.5, 1)
-        return Reading(
-            value, total, {f"scale{s}": band.mean((1, 2)) for s, band in enumerate(bands.unbind(1), 1)}
-        )
-    tubes = _tubes(total, depth, _block(rows, columns, area_cm2, distance_cm))
-    return Reading(_lowest(_lowest(tubes, 0.3, 1), 0.3, 0)[None])
+    value = _lowest(_lowest(total[:, 0], 0.5, 1), 0.5, 1)
+    return Reading(
+        value, total, {f"scale{s}": band.mean((1, 2)) for s, band in enumerate(bands.unbind(1), 1)}
+    )
+
+
+def _bands(ref: Tensor, dist: Tensor, min_nits: float, max_nits: float) -> Tensor:
+    """(N, 5, 512, 896): similarity of each scale of light (N, C, H, W)."""
+    code = imresize(_perceived(torch.cat([ref, dist]), min_nits, max_nits), size=SIZE)
+    return torch.cat([_similarity(a, b) for a, b in zip(*(half.split(1) for half in code.chunk(2)))])
+
+
+def _totals(
+    ref: Iterable[Tensor], dist: Iterable[Tensor], min_nits: float, max_nits: float
+) -> Iterator[Tensor]:
+    """(512, 896) of each frame: the similarities of its scales, added up."""
+    for test, reference in alike(dist, ref):
+        yield _bands(reference[None], test[None], min_nits, max_nits).sum((0, 1))
 
 
 def _adapt(light: Tensor, adapt: Adapt, mode: str) -> Tensor:
@@ -153,10 +169,26 @@ def _block(rows: int, columns: int, area_cm2: float, distance_cm: float) -> int:
     return result
 
 
-def _tubes(total: Tensor, depth: int, block: int) -> Tensor:
-    """Deviation within tubes of block x block x depth, (fixations, blocks). Edges are filled with zeros."""
-    fixations = (len(total) - 1) // depth
-    h, w = total.shape[-2:]
-    x = F.pad(total[: fixations * depth], (0, -w % block, 0, -h % block))
-    x = x.reshape(fixations, depth, x.shape[-2] // block, block, x.shape[-1] // block, block)
-    return root(x.var((1, 3, 5), correction=1)).flatten(1)
+def _tubes(totals: Iterator[Tensor], depth: int, block: int) -> Iterator[Tensor]:
+    """Deviation within tubes of block x block x depth, (blocks,) of each fixation. Edges are filled with zeros.
+
+    A fixation counts only where a frame follows it, as in the authors' code.
+    """
+    count, held = 0, []
+    for total in totals:
+        if len(held) == depth:
+            yield _deviation(torch.stack(held), block)
+            held = []
+        held.append(total)
+        count += 1
+    if count <= depth:
+        raise UsageError(
+            f"hdrvqm pools fixations of {depth} frames and got {count}; give more, or a lower frame_rate"
+        )
+
+
+def _deviation(x: Tensor, block: int) -> Tensor:
+    h, w = x.shape[-2:]
+    x = F.pad(x, (0, -w % block, 0, -h % block))
+    x = x.reshape(len(x), x.shape[-2] // block, block, x.shape[-1] // block, block)
+    return root(x.var((0, 2, 4), correction=1)).flatten()
