@@ -303,7 +303,7 @@ def test_folds_share_no_scene_and_leave_none_out():
     assert frozenset().union(*(s.test for s in splits)) == set(scenes)
     for s in splits:
         assert not (s.train & s.test) | (s.train & s.validate) | (s.validate & s.test)
-    with pytest.raises(UsageError, match="cannot be cut into 5 folds"):
+    with pytest.raises(UsageError, match="cannot be divided into 5 folds"):
         kfold(scenes[:3])
     with pytest.raises(UsageError, match="all 20 scenes"):
         upiq_folds(["k-a", "k-b"])
