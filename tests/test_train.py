@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -165,6 +166,62 @@ def test_two_processes_do_what_one_does(items, tmp_path) -> None:
     one = json.loads((tmp_path / "one" / "losses.json").read_text())
     two = json.loads((tmp_path / "two" / "losses0.json").read_text())
     assert np.allclose(one, two, rtol=2e-4)
+
+
+def test_a_process_that_dies_ends_the_training_in_one_line_and_it_resumes(items, tmp_path) -> None:
+    script = textwrap.dedent(
+        f"""
+        import json, os, signal, sys, torch
+        from pathlib import Path
+        from hdrq.training.loop import Step, fit
+        from hdrq.training.batches import Item
+        from hdrq.training.distributed import ProcessLost
+        from hdrq.training.settings import Settings
+        torch.set_num_threads(1)
+        run = Settings(net="vtamiq", options={TINY!r}, batch=4, patches=48, test_patches=64, epochs=3)
+        items = [Item(**i) for i in json.loads(Path(sys.argv[2]).read_text())]
+        epochs = []
+        try:
+            for record in fit(run, items, items[:2], Path(sys.argv[1]), resume=True, save_every=0.0):
+                if isinstance(record, Step):
+                    epochs.append(record.epoch)
+                    if sys.argv[3] == os.environ["RANK"] and record.epoch == 2:
+                        os.kill(os.getpid(), signal.SIGKILL)
+        except ProcessLost as lost:
+            print(lost)
+            sys.exit(3)
+        print(epochs[0])
+        """
+    )
+    listed, file = tmp_path / "items.json", tmp_path / "run.py"
+    listed.write_text(json.dumps([vars(i) for i in items]))
+    file.write_text(script)
+
+    def start(dies: str) -> list[tuple[int, str]]:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        command = [sys.executable, file, tmp_path / "run", listed, dies]
+        both = [
+            subprocess.Popen(
+                command, env=os.environ | group | {"RANK": rank}, stdout=subprocess.PIPE, text=True
+            )
+            for rank in "01"
+        ]
+        said = [process.communicate(timeout=200)[0] for process in both]
+        return [(process.returncode, text.strip()) for process, text in zip(both, said, strict=True)]
+
+    (code, said), (killed, _) = start(dies="1")
+    assert (code, killed) == (3, -signal.SIGKILL)
+    assert len(said.splitlines()) == 1
+    assert said.startswith("process 0 of 2 lost another process of the training (")
+    assert "--resume" in said
+    again = start(dies="")
+    assert [code for code, _ in again] == [0, 0]
+    assert again[0][1] == "2"  # the first epoch is not done again
+    curve = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
+    assert [line.split(",")[1] for line in curve if line.startswith("validation")] == ["1", "2", "3"]
 
 
 def test_unlabelled_targets_take_part_in_the_alignment_only(items, tmp_path) -> None:

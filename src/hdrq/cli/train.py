@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,11 +107,16 @@ def train(**options: Any) -> None:
     if options["dry_run"]:
         _dry_run(asked)
         return
+    from hdrq.training.distributed import ProcessLost
     from hdrq.training.train import train as records
 
     for key in ("da", "dry_run"):
         asked.pop(key)
-    _follow(records(**asked), options["small"])
+    try:
+        _follow(records(**asked), options["small"])
+    except ProcessLost as error:
+        time.sleep(min(error.rank, 5))  # one process says it, and torchrun then ends the others
+        raise
 
 
 def _dry_run(asked: dict[str, Any]) -> None:

@@ -3,11 +3,37 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+from hdrq.errors import HdrqError
+
+
+class ProcessLost(HdrqError):
+    """Another process of the training has ended. rank: of the process that noticed."""
+
+    def __init__(self, text: str, rank: int = 0) -> None:
+        super().__init__(text)
+        self.rank = rank
+
+
+@contextmanager
+def _together() -> Iterator[None]:
+    """Around what all processes do together: where one is gone, torch's error becomes ProcessLost."""
+    try:
+        yield
+    except RuntimeError as error:  # of gloo and NCCL, whatever its class
+        rank, size = dist.get_rank(), dist.get_world_size()
+        raise ProcessLost(
+            f"process {rank} of {size} lost another process of the training ({str(error).splitlines()[0][-120:]}); "
+            "start all of them again with --resume, and the training goes on from its last checkpoint",
+            rank,
+        ) from error
 
 
 class Processes:
@@ -36,7 +62,8 @@ class Processes:
             return
         grads = [p.grad for p in module.parameters() if p.grad is not None]
         flat = torch.cat([g.reshape(-1) for g in grads])
-        dist.all_reduce(flat)
+        with _together():
+            dist.all_reduce(flat)
         flat /= self.size
         start = 0
         for g in grads:
@@ -48,7 +75,8 @@ class Processes:
         if not self.active:
             return value
         held = [value]
-        dist.broadcast_object_list(held, src=0)
+        with _together():
+            dist.broadcast_object_list(held, src=0)
         return held[0]
 
     def gather(self, x: Tensor) -> Tensor:
@@ -66,18 +94,21 @@ class _Gather(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
         sizes = [torch.zeros(1, dtype=torch.long, device=x.device) for _ in range(dist.get_world_size())]
-        dist.all_gather(sizes, torch.tensor([len(x)], device=x.device))
+        with _together():
+            dist.all_gather(sizes, torch.tensor([len(x)], device=x.device))
         ctx.sizes = [int(s) for s in sizes]
         parts = [x.new_empty(n, *x.shape[1:]) for n in ctx.sizes]
         longest = max(ctx.sizes)
         padded = torch.cat([x, x.new_zeros(longest - len(x), *x.shape[1:])]) if len(x) < longest else x
         buffers = [x.new_empty(longest, *x.shape[1:]) for _ in ctx.sizes]
-        dist.all_gather(buffers, padded.contiguous())
+        with _together():
+            dist.all_gather(buffers, padded.contiguous())
         return torch.cat([r[: len(p)] for r, p in zip(buffers, parts)])
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         total = grad.contiguous().clone()
-        dist.all_reduce(total)
+        with _together():
+            dist.all_reduce(total)
         start = sum(ctx.sizes[: dist.get_rank()])
         return total[start : start + ctx.sizes[dist.get_rank()]]
