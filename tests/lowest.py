@@ -1,4 +1,4 @@
-"""Writes a constraints file with the lowest version that pyproject.toml states for each dependency.
+"""Writes a constraints file with the lowest version that pyproject.toml states for each dependency and each extra of users.
 
 python tests/lowest.py lowest.txt
 """
@@ -21,7 +21,9 @@ def main(target: str) -> None:
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
     path = Path(target)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lowest(project["dependencies"])) + "\n")
+    extras = project["optional-dependencies"]
+    stated = [line for name, lines in extras.items() if name not in ("dev", "bench") for line in lines]
+    path.write_text("\n".join(lowest([*project["dependencies"], *stated])) + "\n")
 
 
 if __name__ == "__main__":
