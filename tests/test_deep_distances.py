@@ -155,7 +155,7 @@ def test_st_lpips_is_read_from_its_authors_names_and_back(trunk: str, layout: st
     assert all(torch.equal(back[key], tensor) for key, tensor in ours.items())
     filt = next(key for key in theirs if key.endswith("filt"))
     theirs[filt] = 1.01 * theirs[filt]
-    with pytest.raises(FileError, match="does not hold the constant"):
+    with pytest.raises(FileError, match="does not have the constant value"):
         chosen.read(theirs, {})
 
 

@@ -156,7 +156,7 @@ def test_light_is_fine_tuned_on_pu21_code_and_refused_by_networks_of_srgb(run, i
         (("--data", "one.csv", "-m", "norvdpnet++"), "of one scene"),
         (("--data", "mine.csv", "-m", "ssim"), "no network to train"),
         (("--data", "mine.csv", "-m", "norvdpnet++@nothing"), "no weights called 'nothing'"),
-        (("--data", "mine.csv", "-m", "norvdpnet++", "--name", "norvdpnetpp-small-sdr"), "already here"),
+        (("--data", "mine.csv", "-m", "norvdpnet++", "--name", "norvdpnetpp-small-sdr"), "already installed"),
         (("--data", "mine.csv", "-m", "norvdpnet++", "--name", "../x"), "cannot name weights"),
         (("--data", "mine.csv", "-m", "norvdpnet++", "--set", "options.widths=[4,4,8,8,8]"), "start weights"),
         (("--data", "mine.csv", "-m", "norvdpnet++", "--resume"), "no training to resume"),

@@ -235,14 +235,14 @@ def test_what_does_not_belong_is_named() -> None:
     layout = shelf.layouts[0]
     with pytest.raises(FileError, match="unrecognised resnet18 checkpoint"):
         shelf.recognise({"a": torch.zeros(1)})
-    with pytest.raises(FileError, match="no place in resnet18: surplus"):
+    with pytest.raises(FileError, match="are not part of resnet18: surplus"):
         shelf.filled(layout.read(theirs | {"surplus": torch.zeros(1)}, {}), classes=3)
     with pytest.raises(FileError, match=r"missing: bn1\.bias"):
         shelf.filled({k: t for k, t in theirs.items() if k != "bn1.bias"}, classes=3)
-    with pytest.raises(FileError, match=r"\(3, 512\) where resnet18 has \(4, 512\)"):
+    with pytest.raises(FileError, match=r"\(3, 512\) where resnet18 expects \(4, 512\)"):
         shelf.filled(theirs, classes=4)
     half = {"transformer.encoder.layer.0.attn.query.weight": torch.zeros(2, 2)}
-    with pytest.raises(FileError, match="which belongs to it"):
+    with pytest.raises(FileError, match="but not the corresponding"):
         find("net", "vtamiq").layouts[1].read(half, {"blocks": 4, "groups": 4})
 
 
@@ -255,7 +255,7 @@ def test_networks_grow_from_backbones() -> None:
     assert net.transformer.embed.places.shape == (1, 37, 64)
     assert "transformer.embed.scales" in kept
     assert not any(name.startswith("transformer.blocks.0.attention") for name in kept)
-    with pytest.raises(UsageError, match="cannot start from resnet18; it can from vit"):
+    with pytest.raises(UsageError, match="cannot be initialised from resnet18, only from vit"):
         shelf.grow(net, "resnet18", {})
 
 

@@ -1,1 +1,1 @@
-"""Networks: layers, nets (one a file), their weights, and checkpoints of other programs."""
+"""Networks: layers, nets (one per file), their weights, and import of other programs' checkpoints."""

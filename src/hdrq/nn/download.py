@@ -15,9 +15,9 @@ _TIMEOUT = 60.0  # seconds without a byte
 
 
 def download(url: str, path: Path) -> Iterator[tuple[int, int | None]]:
-    """Download to `path`, yielding (bytes so far, total if known).
+    """Download to `path`, yielding (bytes so far, total size if known).
 
-    An interrupted download stays in PATH.part and is continued where the server supports ranges.
+    An interrupted download remains in PATH.part and is continued where the server supports ranges.
     """
     part = path.with_name(path.name + ".part")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,7 +45,9 @@ def download(url: str, path: Path) -> Iterator[tuple[int, int | None]]:
             f"{url} cannot be reached ({reason}); the part received is kept; try again"
         ) from error
     if total is not None and have < total:
-        raise FileError(f"{url} broke off at {have} of {total} bytes; the part received is kept; try again")
+        raise FileError(
+            f"{url} was interrupted at {have} of {total} bytes; the part received is kept; try again"
+        )
     part.replace(path)
 
 

@@ -1,7 +1,7 @@
-"""Read weight files of other programs without executing code in them.
+"""Read weight files of other programs without executing code from them.
 
-Pickles are read by torch's restricted reader (weights_only): a file that asks for anything but
-tensors, numbers and names is refused. Arrays (.npz) are read with pickling off.
+Pickles are read by torch's restricted unpickler (weights_only), which refuses anything except
+tensors, numbers and names. Arrays (.npz) are read with pickling disabled.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from torch import Tensor
 from hdrq.errors import FileError
 from hdrq.nn.keys import State
 
-# What a state_dict may be wrapped in, as training programs write it.
+# Keys under which training programs store a state_dict.
 _WRAPPERS = ("model_state_dict", "state_dict", "model", "params", "net", "params_ema")
-# Parallel training and compilation put these before every name.
+# Prefixes added by parallel training and compilation.
 _PREFIXES = ("module.", "_orig_mod.")
 
 
 def read(path: str | Path) -> tuple[State, bool]:
-    """(tensors by their names, whether the file was a dict of dicts). Raises FileError in one line."""
+    """(tensors by name, whether the file was a nested dict). Raises FileError in one line."""
     path = Path(path)
     if not path.is_file():
-        raise FileError(f"{path}: no such file")
+        raise FileError(f"{path} does not exist")
     try:
         held = _held(path)
     except FileError:
@@ -36,7 +36,7 @@ def read(path: str | Path) -> tuple[State, bool]:
         raise FileError(f"{path}: {_reason(error)}") from error
     state, nested = _flat(_unwrapped(held))
     if not state:
-        raise FileError(f"{path} holds no named tensors; give a checkpoint")
+        raise FileError(f"{path} contains no named tensors; give a checkpoint")
     return state, nested
 
 
@@ -52,7 +52,7 @@ def _held(path: Path) -> Any:
         from safetensors.torch import load_file
 
         return load_file(path)
-    # numpy numbers stand beside the tensors in many training programs' files; they are data, not code
+    # numpy numbers are stored with the tensors in many checkpoints; they are data, not code
     with torch.serialization.safe_globals(_numbers()):
         return torch.load(path, map_location="cpu", weights_only=True)
 
@@ -73,7 +73,7 @@ def _unwrapped(held: Any) -> Any:
 
 
 def _flat(held: Any, before: str = "") -> tuple[State, bool]:
-    """Tensors of nested dicts under dotted names; other values (epochs, scores) are left out."""
+    """Tensors of nested dicts under dotted names; other values (epochs, scores) are ignored."""
     state: State = {}
     nested = False
     for name, value in held.items() if isinstance(held, Mapping) else ():
@@ -90,11 +90,11 @@ def _flat(held: Any, before: str = "") -> tuple[State, bool]:
 
 
 def _reason(error: Exception) -> str:
-    """The cause in one line, without the vocabulary of pickle."""
+    """The cause in one line, without terms of pickle."""
     text = str(error)
     if "Unsupported global" in text or "weights_only" in text.lower() or "Unsupported operand" in text:
         asked = text.partition("GLOBAL ")[2].split(" ")[0] if "GLOBAL " in text else "code"
-        return f"refused, because it would execute {asked}; only files of plain tensors are read"
+        return f"refused, because it would execute {asked}; only files of plain tensors are accepted"
     kind = type(error).__name__
     first = text.strip().splitlines()[0][:120] if text.strip() else ""
     return f"damaged, truncated or not a weights file ({kind}{': ' + first if first else ''})"

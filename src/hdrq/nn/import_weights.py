@@ -38,17 +38,17 @@ def import_checkpoint(
     replace: bool = False,
     shares: Sequence[str] = (),
 ) -> tuple[Checkpoint, Path]:
-    """Convert files that together hold one network's tensors; returns the new card and its path.
+    """Convert files that together contain one network's tensors; returns the new card and its path.
 
-    net       the network they belong to; encoding, white  what it was trained on, where the file does not say
-    options   build options that no tensor shape tells, such as the number of heads
+    net       the network they belong to; encoding, white  of its training, where the file does not state them
+    options   build options that tensor shapes do not determine, such as the number of heads
     replace   whether weights of the same name may be replaced
-    shares    names of weights that this network contains unchanged, which are then not stored again
+    shares    names of weights that this network contains unchanged, which are referred to and not stored again
     """
     called = _slug(name or files[0].stem)
     if folder is None and not replace and (other := name_taken(called)):
         raise UsageError(
-            f"weights called '{called}' are already here ({other}); choose another --name, or add --replace"
+            f"weights called '{called}' are already installed ({other}); choose another --name, or add --replace"
         )
     asked: Net = find("net", net)
     state, nested = {}, False
@@ -65,15 +65,15 @@ def import_checkpoint(
     chosen = _complete(made, {**read, **found.fixed}, options or {})
     try:
         module = made.filled(found.read(state, chosen), **chosen)
-    except (RuntimeError, ValueError, IndexError) as error:  # a tensor of the wrong rank, say
+    except (RuntimeError, ValueError, IndexError) as error:  # for example a tensor of the wrong rank
         first = str(error).splitlines()[0]
-        raise FileError(f"{files[0]} does not fit {made.name}: {first}") from error
+        raise FileError(f"{files[0]} does not match {made.name}: {first}") from error
     sources = ", ".join(f"{f.name} (sha256 {digest(f)})" for f in files)
     code = encoding or found.encoding or "srgb"
     level = white or (found.white if code == found.encoding or not found.encoding else "sdr")
     if code not in LIGHT:
         check("encoding", code)
-    span(code, level)  # a range that is none fails here, before anything is written
+    span(code, level)  # an invalid range fails here, before anything is written
     return save(
         module,
         name=called,
@@ -94,10 +94,10 @@ def import_checkpoint(
 def fetch(
     name: str, accept: Callable[[str, str], bool], sha256s: Sequence[str] = ()
 ) -> Iterator[tuple[str, int, int | None] | Checkpoint]:
-    """Download published weights and convert them; yields progress (file, bytes, bytes in all), then the card.
+    """Download published weights and convert them; yields progress (file, bytes, total bytes), then the card.
 
-    accept   asked (file, its sha256) where no hash is pinned; what it refuses is deleted
-    sha256s  hashes the user pins, one a file, in place of asking
+    accept   called with (file, its sha256) where no hash is known; a file that it refuses is deleted
+    sha256s  hashes given by the user, one per file, instead of calling `accept`
     """
     entry = next((p for p in published() if p["name"] == name), None)
     if entry is None:
@@ -142,7 +142,7 @@ def _layout(net: Net, name: str) -> Layout:
 
 
 def _complete(net: Net, found: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """All build options, with an error for one that is open or unknown."""
+    """All build options; raises an error for one that is undetermined or unknown."""
     taken = inspect.signature(net.build).parameters
     known = [key for key, p in taken.items() if p.kind is not p.VAR_KEYWORD]
     known += [key for key in found if key not in known]
@@ -151,7 +151,7 @@ def _complete(net: Net, found: Mapping[str, Any], given: Mapping[str, Any]) -> d
     options = {**found, **given}
     if unclear := [key for key, value in options.items() if value is None]:
         raise UsageError(
-            f"no tensor shape tells the {unclear[0]} of this {net.name}; add --set {unclear[0]}=N"
+            f"the tensor shapes do not determine {unclear[0]} of this {net.name}; add --set {unclear[0]}=N"
         )
     return options
 

@@ -1,4 +1,4 @@
-"""Normalisation of network input: code scaled to the white of the training, then by mean and deviation."""
+"""Normalisation of network input: code scaled by the white of the training, then by mean and standard deviation."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from torch import Tensor, nn
 
 Convention = Literal["unit", "half", "imagenet", "bgr255", "pu08"]
 
-# Mean and standard deviation per channel, of code whose white is 1.
+# Mean and standard deviation per channel, for code whose white is 1.
 CONVENTIONS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "unit": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
     "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-    "bgr255": ((0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255)),  # 0..255, channels from blue to red (OpenCV)
+    "bgr255": ((0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255)),  # 0..255, channels in BGR order (OpenCV)
 }
 
 # PU-PieAPP's approximation of PU08 (gfxdisp/pu_pieapp d03dbe2): polynomials of log10 luminance, highest
-# power first. They differ slightly where they meet (6.3 cd/m²), so the code cannot be decoded.
+# power first. They are discontinuous where they meet (6.3 cd/m²), so the code cannot be decoded.
 _PU08_DARK = (2.5577829, 17.73608751, 48.96952155, 45.55950728)
 _PU08_BRIGHT = (
     -2.76770417e-3,
@@ -33,10 +33,10 @@ _PU08_CHANGE, _PU08_LOG_NITS, _PU08_CODES = 0.8, (-1.7647, 8.9979), (0.3176, 127
 
 
 def enter(code: Tensor, net: nn.Module) -> Tensor:
-    """Code (..., C, H, W) of one or three channels as `net` reads it, (..., 3, H, W).
+    """Code (..., C, H, W) of one or three channels in the input range of `net`, (..., 3, H, W).
 
-    net.span    (black, white): the code that its training called 0 and 1; (0, 1) by default
-    net.intake  the normalisation of its authors; "pu08" reads light, cd/m²
+    net.span    (black, white): the codes that its training mapped to 0 and 1; (0, 1) by default
+    net.intake  the normalisation of its authors' program; "pu08" reads light, cd/m²
     """
     if net.intake == "pu08":
         return pu08(code).expand(*code.shape[:-3], 3, *code.shape[-2:])
@@ -50,7 +50,7 @@ def enter(code: Tensor, net: nn.Module) -> Tensor:
 
 
 def pu08(nits: Tensor) -> Tensor:
-    """PU08 code of light, cd/m², as PU-PieAPP reads it: 0 at 0.017 and 1 at 1e9; 100 cd/m² gives 0.177."""
+    """PU08 code of light, cd/m², as used by PU-PieAPP: 0 at 0.017 and 1 at 1e9; 100 cd/m² gives 0.177."""
     decades = nits.clamp(min=1e-8).log10().clamp(*_PU08_LOG_NITS)
     code = torch.where(decades < _PU08_CHANGE, _horner(decades, _PU08_DARK), _horner(decades, _PU08_BRIGHT))
     low, high = _PU08_CODES

@@ -1,7 +1,7 @@
-"""Tables of names: conversion of the state_dict of another program to ours, and back.
+"""Rules for tensor names: conversion of the state_dict of another program to ours, and back.
 
-A table is a tuple of rules. In a pattern `{i}` (one letter) stands for a number, `{leaf}` (a word)
-for one word between dots, `{key}` for any name at all. Every tensor must match exactly one rule;
+A table is a tuple of rules. In a pattern, `{i}` (one letter) matches a number, `{leaf}` (a word) matches
+one word between dots, and `{key}` any name. Every tensor must match exactly one rule;
 a tensor without a rule is an error.
 """
 
@@ -23,12 +23,12 @@ Many = tuple[Tensor, ...]
 
 @dataclass(frozen=True)
 class Rule:
-    """One line of a table.
+    """One rule of a table.
 
-    theirs  patterns of one or several of their tensors, which make one of ours
-    ours    our pattern; None where we keep nothing
-    read    their tensors -> ours
-    write   ours -> their tensors; None where the way back is lost (such layouts import only)
+    theirs  patterns of one or several of their tensors, which are combined to one of ours
+    ours    our pattern; None where the tensor is not kept
+    read    conversion of their tensors to ours
+    write   conversion of ours to their tensors; None where it is not possible (such layouts can only be imported)
     """
 
     theirs: tuple[str, ...]
@@ -43,7 +43,7 @@ def rename(
     read: Callable[[Tensor], Tensor] = lambda t: t,
     write: Callable[[Tensor], Tensor] = lambda t: t,
 ) -> Rule:
-    """One tensor under another name, in another shape if `read` and its inverse `write` say so."""
+    """A tensor with another name; `read` and its inverse `write` may change its shape."""
     return Rule((theirs,), ours, lambda ts: read(ts[0]), lambda t: (write(_whole(t)),))
 
 
@@ -53,7 +53,7 @@ def join(
     read: Callable[[Tensor], Tensor] = lambda t: t,
     write: Callable[[Tensor], Tensor] = lambda t: t,
 ) -> Rule:
-    """Several equal tensors stacked along the first dimension (query, key and value, for one)."""
+    """Several equally shaped tensors concatenated along the first dimension (for example query, key and value)."""
     return Rule(
         theirs,
         ours,
@@ -63,27 +63,27 @@ def join(
 
 
 def twins(theirs: tuple[str, ...], ours: str) -> Rule:
-    """One tensor registered under several names; where they differ the last one counts, as in torch."""
+    """One tensor registered under several names; where they differ, the last one is used, as in torch."""
     return Rule(theirs, ours, lambda ts: ts[-1], lambda t: (_whole(t),) * len(theirs))
 
 
 def constant(theirs: str, value: Tensor) -> Rule:
-    """A tensor with known values, which are computed instead of stored."""
+    """A tensor with known values, which is computed instead of stored."""
 
     def read(ts: Many) -> None:
         if ts[0].shape != value.shape or not torch.allclose(ts[0].float(), value, rtol=1e-4, atol=1e-6):
-            raise FileError(f"'{theirs}' does not hold the constant of this layout")
+            raise FileError(f"'{theirs}' does not have the constant value of this layout")
 
     return Rule((theirs,), None, read, lambda _: (value,))
 
 
 def drop(theirs: str) -> Rule:
-    """A tensor that is not needed (of a backbone's classifier, say); such a layout can only be imported."""
+    """A tensor that is not needed (for example of a backbone's classifier); such a layout can only be imported."""
     return Rule((theirs,), None, lambda ts: None, None)
 
 
 def convert(table: Iterable[Rule], state: Mapping[str, Tensor]) -> State:
-    """Their tensors under our names. Raises FileError for a key without a rule, or an incomplete group."""
+    """Their tensors under our names. Raises FileError for a name without a rule, or an incomplete group."""
     ours: State = {}
     left = dict.fromkeys(state)
     for rule in table:
@@ -91,7 +91,7 @@ def convert(table: Iterable[Rule], state: Mapping[str, Tensor]) -> State:
             names = [p.format(**found) for p in rule.theirs]
             missing = [n for n in names if n not in left]
             if missing:
-                raise FileError(f"the file has '{names[0]}' but not '{missing[0]}', which belongs to it")
+                raise FileError(f"the file contains '{names[0]}' but not the corresponding '{missing[0]}'")
             made = rule.read(tuple(state[n] for n in names))
             if made is not None and rule.ours is not None:
                 ours[rule.ours.format(**found)] = made
@@ -103,12 +103,12 @@ def convert(table: Iterable[Rule], state: Mapping[str, Tensor]) -> State:
 
 
 def restore(table: Iterable[Rule], state: Mapping[str, Tensor]) -> State:
-    """Our tensors under their names: the inverse of `convert`."""
+    """Our tensors under their names; inverse of `convert`."""
     theirs: State = {}
     left = dict.fromkeys(state)
     for rule in table:
         if rule.write is None:
-            raise FileError("this layout can be read but not written: part of it is not kept")
+            raise FileError("this layout can be read but not written: some of its tensors are not kept")
         if rule.ours is None:
             theirs.update(zip(rule.theirs, rule.write(None)))
             continue
@@ -117,12 +117,12 @@ def restore(table: Iterable[Rule], state: Mapping[str, Tensor]) -> State:
             theirs.update(zip((p.format(**found) for p in rule.theirs), rule.write(state[name])))
             del left[name]
     if left:
-        raise FileError(f"{len(left)} tensors have no name in this layout: {some(left)}")
+        raise FileError(f"{len(left)} tensors are not part of this layout: {some(left)}")
     return {name: t.contiguous() for name, t in theirs.items()}
 
 
 def some(names: Iterable[str], n: int = 3) -> str:
-    """The first few names, for a one-line message."""
+    """The first names, for a one-line message."""
     names = list(names)
     return ", ".join(names[:n]) + (f" and {len(names) - n} more" if len(names) > n else "")
 

@@ -1,4 +1,4 @@
-"""hdrq.models: the weights of learned metrics that are here, and those that can be fetched."""
+"""hdrq.models: installed weights of learned metrics, and weights that can be downloaded."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Model:
 
     encoding  code that the network was trained on
     state     "here", "untrained" (random weights, for tests), "damaged card" (`note` says why) or "to fetch"
-    megabytes of the file; None where there is none
-    card      everything that is known of it; None unless it is here
+    megabytes of the file; None where it is not installed
+    card      the complete card; None where the weights are not installed
     """
 
     name: str
@@ -32,7 +32,7 @@ class Model:
 
 
 def models() -> list[Model]:
-    """Weights in $HDRQ_MODELS or the user's cache, those that came with hdrq, and published ones."""
+    """Weights in $HDRQ_MODELS or the user's cache, those distributed with hdrq, and published ones."""
     found = []
     for card, path in cards():
         state = "untrained" if card.recipe == UNTRAINED else "here"

@@ -13,7 +13,7 @@ from hdrq.records import Checkpoint
 
 
 def available() -> list[Checkpoint]:
-    """Cards of all weights that are here, the user's first."""
+    """Cards of all installed weights, the user's first."""
     return [card for card, _ in weight_files.cards()]
 
 
@@ -23,27 +23,27 @@ def published() -> list[dict[str, Any]]:
 
 
 def show(name: str) -> Checkpoint:
-    """The card of weights; MissingPart says how to get them."""
+    """The card of weights by name; MissingPart says how to get them."""
     return weight_files.find_card(name)[0]
 
 
 def add(files: Sequence[str | Path], net: str, **options: Any) -> Checkpoint:
-    """Import checkpoints of another program; options as of hdrq.nn.import_weights.import_checkpoint."""
+    """Import checkpoints of another program; options as in hdrq.nn.import_weights.import_checkpoint."""
     return import_weights.import_checkpoint([Path(f) for f in files], net, **options)[0]
 
 
 def fetch(
     name: str, accept: Callable[[str, str], bool] = lambda file, sha256: False, sha256s: Sequence[str] = ()
 ) -> Iterator[tuple[str, int, int | None] | Checkpoint]:
-    """Download published weights; yields (file, bytes so far, total), at last the card.
+    """Download published weights; yields (file, bytes so far, total), finally the card.
 
-    accept  asked (file, its sha256) where no sha256 is known; by default such files are refused
+    accept  called with (file, its sha256) where no sha256 is known; by default such files are refused
     """
     return import_weights.fetch(name, accept, sha256s)
 
 
 def verify(*names: str) -> dict[str, str]:
-    """{name: "" or what is wrong} of the weights named, or of all that are here."""
+    """{name: "" or the error} for the named weights, or for all installed ones."""
     found = [weight_files.find_card(name) for name in names] if names else list(weight_files.cards())
     wrong = {} if names else {path.stem: why for path, why in weight_files.broken_cards()}
     for card, path in found:

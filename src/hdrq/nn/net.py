@@ -1,4 +1,4 @@
-"""What an entry of nn/nets is: how a network is built, trained and loaded from the files of other programs."""
+"""Entries of nn/nets: how a network is built, trained and loaded from the files of other programs."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from hdrq.records import Encoding
 
 @dataclass(frozen=True)
 class Layout:
-    """How one program names the tensors of a network.
+    """The names that one program gives to the tensors of a network.
 
-    marks     keys by which this layout is recognised
-    table     rules from their names to ours; a function of the build options where those decide a shape
-    options   build options, read from the shapes of their tensors; None for what shapes cannot tell
-    fixed     build options that hold for every file of this kind
-    encoding  the code of their training data; "" where the file does not say
-    white     what their network calls 1.0, see hdrq.nn.weights
-    makes     the network this layout belongs to, where that is not the one that was asked for
-    nested    whether the file is a dict of dicts; None where it does not matter
+    marks     keys by which the layout is recognised
+    table     rules from their names to ours; a function of the build options where these change a shape
+    options   build options, from the shapes of the tensors; None for those that shapes do not determine
+    fixed     build options common to all files of this layout
+    encoding  code of the training data; "" where the file does not state it
+    white     the value that the network maps to 1.0, see hdrq.nn.weights
+    makes     the network that this layout belongs to, where it is not the requested one
+    nested    whether the file is a nested dict; None where it does not matter
     """
 
     name: str
@@ -63,18 +63,18 @@ class Net:
     """An entry of nn/nets.
 
     build     build(**options) -> module; options are plain JSON values, all with defaults
-    layouts   how other programs name its tensors
-    witness   one output for one fixed, computed input; the card of weights stores its value as a check
-    grows     how training may start from another network's tensors: {"vgg16": from_vgg16}
-    view      (code (N, C, H, W), module, encoding) -> what the network is given; the same in training and scoring
-    patch     side of the square patches it reads, in pixels; 0 where it reads images
-    side      smallest image side that it can be trained on
-    head      first parts of the names of parameters that `head_rate` applies to
+    layouts   the layouts of other programs
+    witness   one output for a fixed synthetic input; the card of weights stores its value as a check
+    grows     functions that initialise it from another network's tensors: {"vgg16": from_vgg16}
+    view      (code (N, C, H, W), module, encoding) -> network input; the same in training and scoring
+    patch     side of the square patches that it reads, pixels; 0 where it reads images
+    side      smallest image side for training
+    head      first parts of the names of parameters that use `head_rate`
     features  number of features that domain adaptation compares, from the build options
-    small     build options of a small version, for smoke tests
-    training  training settings that differ from the defaults, used where no recipe is named
-    enhances  whether its module makes an image again at another quality: towards(input, quality, seed)
-    unknown   a line about files that look like this network's but cannot be used, or ""
+    small     build options of a small version for smoke tests
+    training  default training settings, used where no recipe is named
+    enhances  whether the module can reconstruct an image at another quality: towards(input, quality, seed)
+    unknown   a line about files that resemble this network's but cannot be used, or ""
     """
 
     name: str
@@ -98,11 +98,11 @@ class Net:
         return options.get(name, taken[name].default if name in taken else absent)
 
     def patch_side(self, options: Mapping[str, Any]) -> int:
-        """Side of the patches that it reads when built with these options."""
+        """Side of the patches that the network reads with these build options."""
         return int(self.option("patch", options, self.patch))
 
     def recognise(self, state: Mapping[str, Tensor], nested: bool | None = None) -> Layout:
-        """The layout of another program's state_dict, or FileError that names the supported layouts."""
+        """The layout of another program's state_dict; FileError names the supported layouts."""
         if reason := self.unknown(state):
             raise FileError(reason)
         for layout in self.layouts:
@@ -110,22 +110,22 @@ class Net:
                 return layout
         known = ", ".join(layout.name for layout in self.layouts) or "none"
         raise FileError(
-            f"unrecognised {self.name} checkpoint (it holds {some(state, 2)}); supported layouts: {known}"
+            f"unrecognised {self.name} checkpoint (it contains {some(state, 2)}); supported layouts: {known}"
         )
 
     def filled(self, state: Mapping[str, Tensor], **options: Any) -> nn.Module:
-        """The module with these tensors (our names), eval mode, float32; every key and shape is checked."""
+        """The module with these tensors (our names), in eval mode, float32; every key and shape is checked."""
         with torch.device("meta"), SkipInitialisation():
             module = self.build(**options)
         wanted = module.state_dict()
         if missing := [k for k in wanted if k not in state]:
             raise FileError(f"{len(missing)} tensors of {self.name} are missing: {some(missing)}")
         if extra := [k for k in state if k not in wanted]:
-            raise FileError(f"{len(extra)} tensors have no place in {self.name}: {some(extra)}")
+            raise FileError(f"{len(extra)} tensors are not part of {self.name}: {some(extra)}")
         for key, tensor in wanted.items():
             if tuple(state[key].shape) != tuple(tensor.shape):
-                shapes = f"{tuple(state[key].shape)} where {self.name} has {tuple(tensor.shape)}"
-                raise FileError(f"'{key}' is {shapes}")
+                shapes = f"{tuple(state[key].shape)} where {self.name} expects {tuple(tensor.shape)}"
+                raise FileError(f"'{key}' has shape {shapes}")
         ready = {
             k: t.to(wanted[k].dtype if t.is_floating_point() else t.dtype).contiguous()
             for k, t in state.items()
@@ -134,13 +134,13 @@ class Net:
         return module.eval().requires_grad_(False)
 
     def grow(self, module: nn.Module, source: str, state: State) -> tuple[str, ...]:
-        """Start training from another net's tensors (our names); returns the names that stay as they were.
+        """Initialise from another network's tensors (our names); returns the names that keep their initial values.
 
-        Blocks that `module` does not have are left out; a position table is zoomed to its grid.
+        Blocks that `module` does not have are skipped; a position table is interpolated to its grid.
         """
         if source not in self.grows:
             known = ", ".join(self.grows) or "nothing"
-            raise UsageError(f"{self.name} cannot start from {source}; it can from {known}")
+            raise UsageError(f"{self.name} cannot be initialised from {source}, only from {known}")
         mine, taken = module.state_dict(), {}
         for name, tensor in self.grows[source](state).items():
             if name in mine:
@@ -148,13 +148,15 @@ class Net:
                 taken[name] = resize_places(tensor, grid) if grid else tensor
                 if taken[name].shape != mine[name].shape:
                     shapes = f"{tuple(tensor.shape)} there, {tuple(mine[name].shape)} here"
-                    raise UsageError(f"{self.name} cannot start from this {source}: '{name}' is {shapes}")
+                    raise UsageError(
+                        f"{self.name} cannot be initialised from this {source}: '{name}' has shape {shapes}"
+                    )
         module.load_state_dict(taken, strict=False)
         return tuple(name for name in mine if name not in taken)
 
 
 class SkipInitialisation(TorchFunctionMode):
-    """Leaves out random initial values, which a file replaces: on meta tensors they would import torch's compiler."""
+    """Skip random initialisation, which a file replaces: on meta tensors it would import torch's compiler."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -165,7 +167,7 @@ class SkipInitialisation(TorchFunctionMode):
 
 
 def pattern(*shape: int) -> Tensor:
-    """A computed input in [0, 1], the same on every machine: multiples of the golden ratio, modulo 1."""
+    """A synthetic input in [0, 1], identical on every machine: multiples of the golden ratio, modulo 1."""
     i = torch.arange(int(torch.tensor(shape).prod()), dtype=torch.float64)
     return ((i * 0.6180339887498949) % 1.0).float().reshape(shape)
 

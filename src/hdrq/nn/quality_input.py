@@ -1,4 +1,4 @@
-"""Network input: from code to the numbers that a network was trained on; options of the NoR-VDPNet family."""
+"""Input of the NoR-VDPNet family: from code to the values that the networks were trained on, and its options."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def official(net: Any, compat: Compat) -> bool:
 
 
 def one_channel(code: Tensor, encoding: Encoding | None) -> Tensor:
-    """Code of the luminance, where code has light's meaning; luma with BT.709 weights elsewhere. (N, 1, H, W)"""
+    """Code of the luminance, where code is invertible to light; otherwise luma with BT.709 weights. (N, 1, H, W)"""
     if code.shape[1] == 1:
         return code
     if encoding is None or not encoding.absolute:
@@ -35,9 +35,9 @@ def one_channel(code: Tensor, encoding: Encoding | None) -> Tensor:
 
 
 def adjusted(code: Tensor, encoding: Encoding | None, peak: float, curve: Curve) -> Tensor:
-    """Code of the light once its brightest value is put at `peak` cd/m² (0: left), under another curve if asked.
+    """Code of the light scaled so that its maximum is `peak` cd/m² (0: unscaled), with another curve if requested.
 
-    "tmo" is the programs' tone curve y/(1 + y) of light over its geometric mean.
+    "tmo" is the tone curve y/(1 + y) of light over its geometric mean, as in the authors' programs.
     """
     if peak <= 0 and curve == "card":
         return code
@@ -53,14 +53,14 @@ def adjusted(code: Tensor, encoding: Encoding | None, peak: float, curve: Curve)
 
 
 def network_view(code: Tensor, net: Any, encoding: Encoding | None) -> Tensor:
-    """What a network is given of code (N, C, H, W): normalised, or luminance only where it has one channel."""
+    """Network input from code (N, C, H, W): normalised, and luminance only where the network has one channel."""
     if hasattr(net, "intake"):
         return enter(code, net)
     return spanned(fitting(code, net, encoding), net)
 
 
 def paired_view(code: Tensor, net: Any, encoding: Encoding | None) -> Tensor:
-    """The same of one image of two that a network reads as stacked channels."""
+    """The same for one of two images that a network reads as stacked channels."""
     return spanned(fitting(code, net, encoding, images=2), net)
 
 
@@ -71,7 +71,7 @@ def spanned(code: Tensor, net: Any) -> Tensor:
 
 
 def fitting(code: Tensor, net: Any, encoding: Encoding | None, images: int = 1) -> Tensor:
-    """As many channels as the network reads of each of its `images`: luminance for one, colour for three."""
+    """The channels that the network reads of each of its `images`: luminance for one, colour for three."""
     channels = int(net.channels) // images
     if channels == 1:
         return one_channel(code, encoding)
@@ -81,9 +81,9 @@ def fitting(code: Tensor, net: Any, encoding: Encoding | None, images: int = 1) 
 
 
 def scrambled(x: Tensor, turned: bool) -> Tensor:
-    """(N, 3, H, W) RGB as the programs read it: rows of BGR triplets, cut into thirds that are called channels.
+    """(N, 3, H, W) RGB as the authors' programs read it: BGR-interleaved rows, split into thirds that they call channels.
 
-    turned  DIQM names the shape (3, W, H), NoR-VDPNet (3, H, W)
+    turned  whether the shape is (3, W, H), as in DIQM, instead of (3, H, W), as in NoR-VDPNet
     """
     n, c, h, w = x.shape
     flat = x.flip(1).permute(0, 2, 3, 1)
@@ -91,7 +91,7 @@ def scrambled(x: Tensor, turned: bool) -> Tensor:
 
 
 def rounded_luma(code: Tensor) -> Tensor:
-    """Rec. 601 luma of 8-bit code as Pillow's convert("L") makes it, in fixed point; 0..1, (N, 1, H, W)."""
+    """Rec. 601 luma of 8-bit code as by Pillow's convert("L"), in fixed point; 0..1, (N, 1, H, W)."""
     if code.shape[1] == 1:
         return (code * 255).round() / 255
     r, g, b = (code * 255).round().to(torch.int64).split(1, 1)

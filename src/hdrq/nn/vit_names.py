@@ -1,4 +1,4 @@
-"""How others name the tensors of a vision transformer: timm, torchvision and the JAX original."""
+"""Tensor names of vision transformers in other programs: timm, torchvision and the JAX original."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from hdrq.nn.keys import Rule, join, rename
 
 
 def heads(width: int) -> int | None:
-    """No shape tells how many heads there are; published ViTs have heads of 64, others cannot be told."""
+    """Number of heads, which no shape determines: published ViTs have heads of size 64; otherwise unknown."""
     return width // 64 if width % 64 == 0 else None
 
 
 def shape(patch: Tensor, places: Tensor, mlp: Tensor, depth: int) -> dict[str, Any]:
-    """Build options of a Transformer: the patch convolution, the position table, one MLP's first weight."""
+    """Build options of a Transformer from the patch convolution, the position table and the first weight of an MLP."""
     width = patch.shape[0]
     return {
         "width": width,
@@ -30,7 +30,7 @@ def shape(patch: Tensor, places: Tensor, mlp: Tensor, depth: int) -> dict[str, A
 
 
 def count(state: Mapping[str, Tensor], before: str, after: str) -> int:
-    """How many keys are before + a number + after."""
+    """Number of keys of the form before + number + after."""
     pattern = re.compile(re.escape(before) + "[0-9]+" + re.escape(after))
     return sum(1 for key in state if pattern.fullmatch(key))
 

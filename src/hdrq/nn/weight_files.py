@@ -1,6 +1,6 @@
-"""Files of weights: the folders they are in, their cards, and their sha256.
+"""Files of weights: the folders that contain them, their cards, and their sha256.
 
-A card is NAME.json beside NAME.safetensors. The user's folder comes before the weights that came with hdrq.
+A card is NAME.json beside NAME.safetensors. The user's folder precedes the weights distributed with hdrq.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from hdrq.io.atomic import atomic
 from hdrq.nn.download import digest
 from hdrq.records import Checkpoint
 
-_REMEMBERED = 8_000_000  # bytes from which the hash of a file is remembered between calls
+_REMEMBERED = 8_000_000  # file size in bytes above which hashes are cached between calls
 _hashes: dict[tuple[str, int, int], str] = {}  # (path, size, time) -> sha256, of this process
 
 
 def folders() -> list[Path]:
-    """Where weights are looked for, the user's folder first."""
+    """Folders with weights, the user's first."""
     package = Path(__file__).parents[1]
     return [user_folder(), package / "models", package.parents[1] / "models"]
 
 
 def user_folder() -> Path:
-    """$HDRQ_MODELS, or the platform's cache."""
+    """$HDRQ_MODELS, or the platform's cache folder."""
     if chosen := os.environ.get("HDRQ_MODELS"):
         return Path(chosen)
     if sys.platform == "win32":
@@ -44,7 +44,7 @@ def user_folder() -> Path:
 
 
 def cards() -> Iterator[tuple[Checkpoint, Path]]:
-    """Every readable card and its tensors' path; of two with one name that in the first folder counts."""
+    """Every readable card and the path of its tensors; of two with the same name, the one in the first folder."""
     for path in _card_files():
         try:
             yield read_card(path), path.with_suffix(".safetensors")
@@ -53,7 +53,7 @@ def cards() -> Iterator[tuple[Checkpoint, Path]]:
 
 
 def broken_cards() -> list[tuple[Path, str]]:
-    """Cards that cannot be read, and why."""
+    """Cards that cannot be read, with the reason."""
     found = []
     for path in _card_files():
         try:
@@ -73,7 +73,7 @@ def _card_files() -> Iterator[Path]:
 
 
 def read_card(path: Path) -> Checkpoint:
-    """A card from its file; FileError where it is none."""
+    """A card from its file; FileError where it is invalid."""
     try:
         held = json.loads(path.read_text(encoding="utf-8"))
         card = Checkpoint(**{f.name: held[f.name] for f in fields(Checkpoint) if f.name in held})
@@ -87,7 +87,7 @@ def read_card(path: Path) -> Checkpoint:
 
 
 def find_card(name: str) -> tuple[Checkpoint, Path]:
-    """The card of that name and its tensors' path, or MissingPart with the way to get it."""
+    """The card of that name and the path of its tensors; MissingPart says how to get them."""
     for folder in folders():
         if (folder / f"{name}.json").exists() and (folder / f"{name}.safetensors").exists():
             return read_card(folder / f"{name}.json"), folder / f"{name}.safetensors"
@@ -96,13 +96,13 @@ def find_card(name: str) -> tuple[Checkpoint, Path]:
         if any(p["name"] == name for p in published())
         else "see: hdrq models list"
     )
-    raise MissingPart(f"there are no weights called '{name}' here; {way}")
+    raise MissingPart(f"no weights called '{name}' are installed; {way}")
 
 
 def name_taken(name: str, folder: Path | None = None) -> Path | None:
-    """The card of other weights that have this name already, or None.
+    """The card of other weights with this name, or None.
 
-    folder  of a training, whose own published weights do not count
+    folder  of a training, whose own published weights are ignored
     """
     own = _sha_of(folder / f"{name}.json") if folder is not None else ""
     for place in folders():
@@ -131,16 +131,16 @@ def install(name: str, folder: Path) -> Path:
 
 
 def published() -> list[dict[str, Any]]:
-    """Published weights that can be fetched, from nets/_published.json."""
+    """Published weights that can be downloaded, from nets/_published.json."""
     path = Path(__file__).parent / "nets" / "_published.json"
     listed: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
     return listed
 
 
 def read_state(card: Checkpoint, path: Path, trust: bool = True) -> dict[str, Tensor]:
-    """The tensors of a card and of the weights it shares, the sha256 of every file checked.
+    """The tensors of a card and of the weights that it shares; the sha256 of every file is checked.
 
-    trust  whether a hash that was found before counts, where size and time of the file are the same
+    trust  whether a cached hash is used where size and time of the file are unchanged
     """
     shared: dict[str, Tensor] = {}
     for name, sha256 in card.shares.items():
@@ -149,7 +149,7 @@ def read_state(card: Checkpoint, path: Path, trust: bool = True) -> dict[str, Te
 
 
 def _shared(card: Checkpoint, name: str, sha256: str) -> tuple[Checkpoint, Path]:
-    """The weights of that name and that sha256, in whichever folder they are."""
+    """The weights with that name and sha256, in any folder."""
     for folder in folders():
         path = folder / f"{name}.json"
         if path.exists() and path.with_suffix(".safetensors").exists():
@@ -157,7 +157,7 @@ def _shared(card: Checkpoint, name: str, sha256: str) -> tuple[Checkpoint, Path]
             if other.sha256 == sha256:
                 return other, path.with_suffix(".safetensors")
     raise FileError(
-        f"{card.name} shares the tensors of {name} ({sha256[:12]}), which are not here; reinstall hdrq, which brings them"
+        f"{card.name} shares the tensors of {name} ({sha256[:12]}), which are not installed; reinstall hdrq, which contains them"
     )
 
 
@@ -174,18 +174,18 @@ def _tensors(card: Checkpoint, path: Path, trust: bool) -> dict[str, Tensor]:
 
 
 def again(card: Checkpoint, path: Path) -> str:
-    """How to replace damaged weights: only a command that can work for them."""
+    """How to replace damaged weights, with a command that works for them."""
     if any(p["name"] == card.name for p in published()):
         return f"get them again: hdrq models fetch {card.name}"
     if path.parent != user_folder() and path.parent in folders():
-        return "they came with hdrq, so reinstall it"
+        return "they are part of hdrq; reinstall it"
     if card.recipe.startswith("imported"):
         return f"import them again: hdrq models import FILE --as {card.net} --name {card.name} --replace"
     return f"train them again, or remove {path.with_suffix('.json').name} and {path.name}"
 
 
 def _sha256(path: Path, trust: bool) -> str:
-    """sha256 of a file; that of a large file is computed once and remembered by size and time."""
+    """sha256 of a file; for a large file it is computed once and cached by size and time."""
     try:
         stat = path.stat()
         key = (str(path.resolve()), stat.st_size, stat.st_mtime_ns)
@@ -208,7 +208,7 @@ def _sha256(path: Path, trust: bool) -> str:
 
 
 def _memory() -> Path:
-    """Where hashes of large files are remembered."""
+    """The file that caches the hashes of large files."""
     return user_folder() / "hashes" / "sha256.json"
 
 
@@ -221,7 +221,7 @@ def _remembered(path: Path) -> dict[str, str]:
 
 
 def _remember(path: Path, hashes: Mapping[str, str]) -> None:
-    """Write the memory; where it cannot be written, the hash is computed again next time."""
+    """Write the cache of hashes; where it cannot be written, hashes are computed again next time."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic(path) as part:

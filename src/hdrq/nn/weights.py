@@ -1,20 +1,20 @@
 """Weights and their cards.
 
-A checkpoint is NAME.safetensors beside NAME.json, its card (hdrq.records.Checkpoint). Nothing loads without a
-card; sha256, keys and shapes are checked when a network is loaded, one known score after an import and by
+A checkpoint is NAME.safetensors beside NAME.json, its card (hdrq.records.Checkpoint). Weights without a card
+are not loaded; sha256, keys and shapes are checked when a network is loaded, one known score after an import and by
 `hdrq models verify`.
 
-`load(net, weights, encoding)` gives the network, in eval mode and without gradients of its own, with
+`load(net, weights, encoding)` gives the network, in eval mode and with frozen parameters, with
     .checkpoint  its card
-    .span        (black, white): the code, in the encoding it reads, that its training called 0 and 1
+    .span        (black, white): the codes, in the encoding that it reads, that its training mapped to 0 and 1
     .label       NAME@first digits of its sha256, for the rows of a table
-    .intake      how its input is normalised, see hdrq.nn.input_scaling
-`prepare` makes a network in training ready for metrics, and `save` writes it.
+    .intake      normalisation of its input, see hdrq.nn.input_scaling
+`prepare` adds these to a network in training, and `save` writes it.
 
-`white` of a card says what its training called 1.0:
-    sdr        code 1.0, and 0.0 is 0
-    255        the code of 100 cd/m², and that of 0.005 cd/m² is 0
-    pmax       the code of 10,000 cd/m², and that of 0.005 cd/m² is 0
+`white` of a card is the value that its training mapped to 1.0:
+    sdr        code 1.0; code 0.0 is 0
+    255        the code of 100 cd/m²; that of 0.005 cd/m² is 0
+    pmax       the code of 10,000 cd/m²; that of 0.005 cd/m² is 0
     LOW..HIGH  these two 8-bit-like codes are 0 and 1
 """
 
@@ -39,18 +39,21 @@ from hdrq.nn.weight_files import cards, find_card, published, read_state, user_f
 from hdrq.records import Checkpoint, Encoding
 from hdrq.registry import find, names
 
-UNTRAINED = "none"  # `recipe` of random weights: they load by name, for tests, and are never a default
+UNTRAINED = (
+    "none"  # `recipe` of random weights: they can be loaded by name, for tests, and are never a default
+)
 _LIGHT = ("nits", "linear")
 _DARK, _SDR, _BRIGHT = 0.005, 100.0, 10_000.0  # cd/m², the range of PU21 and an SDR white
-_TOLERANCE = 1e-3  # of the known score, relative to 1 + |score|: processors differ in the order of sums
+_TOLERANCE = 1e-3  # of the known score, relative to 1 + |score|: processors sum in different order
 
 
 def default_weights(net: str, encoding: str) -> str:
-    """The weights a network gets when none are named: the user's before those that came with hdrq. Weights of one's own
-    training (card: "default": false) are used by name only; those that serve any code (card: "default": "any") answer
-    where no others read this code.
+    """The default weights of a network: the user's before those distributed with hdrq.
 
-    Raises MissingPart with the commands that get or train some, UsageError where several could be meant.
+    Weights from the user's own training (card: "default": false) are used only by name; those that serve any code
+    (card: "default": "any") are used where no others read this code.
+
+    Raises MissingPart with the commands that download or train some, UsageError where several are possible.
     """
     trained = [
         (card, path)
@@ -72,8 +75,10 @@ def default_weights(net: str, encoding: str) -> str:
 
 
 def native_encoding(net: str, weights: str = "") -> str:
-    """The code that named weights were trained on; without a name that of the net's trained weights: those whose card
-    calls them the default for any picture, then those of sRGB."""
+    """The code that named weights were trained on.
+
+    Without a name: of the network's trained weights, those whose card is the default for any image, then those of sRGB.
+    """
     if weights:
         return find_card(weights)[0].encoding
     trained = [card for card, _ in cards() if card.net == net and card.recipe != UNTRAINED]
@@ -83,7 +88,7 @@ def native_encoding(net: str, weights: str = "") -> str:
 
 
 def _how_to_get(net: str, encoding: str) -> str:
-    """One line: what is missing, and the commands that get it."""
+    """One line: the missing weights, and the commands that get them."""
     ways = [
         f"hdrq models fetch {p['name']}" for p in published() if (p["net"], p["encoding"]) == (net, encoding)
     ]
@@ -99,15 +104,15 @@ def _how_to_get(net: str, encoding: str) -> str:
     other = ""
     if here or abroad:
         first = "" if here else f"hdrq models fetch {abroad[0]}, then "
-        other = f"; or use weights of other code as they are: {first}{prefix}{net}@{(here or abroad)[0]}"
+        other = f"; or use weights for other code: {first}{prefix}{net}@{(here or abroad)[0]}"
     kind = "light" if encoding in _LIGHT else f"{encoding} code"
-    return f"there are no weights of {net} for {kind} here; get some: {', or: '.join(ways)}{other}"
+    return f"no weights of {net} for {kind} are installed; get some: {', or: '.join(ways)}{other}"
 
 
 def load(net: str, weights: str = "", encoding: str = "code") -> nn.Module:
-    """The network, ready for metrics, with the attributes that the head of this file lists.
+    """The network, ready for metrics, with the attributes listed at the top of this file.
 
-    encoding  of the code it will read; "code" for images as they are stored, taken as sRGB
+    encoding  of the code that it will read; "code" for stored code, which is taken as sRGB
     """
     encoding = "srgb" if encoding == "code" else encoding
     card, path = find_card(weights or default_weights(net, encoding))
@@ -117,7 +122,7 @@ def load(net: str, weights: str = "", encoding: str = "code") -> nn.Module:
 
 
 def verified(card: Checkpoint, path: Path) -> nn.Module:
-    """The module of a card after every check, the known score included; FileError says which one failed."""
+    """The module of a card after every check, including the known score; FileError names the failed check."""
     module = _module(card, path, trust=False)
     net: Net = find("net", card.net)
     score = float(net.witness(module))
@@ -135,7 +140,7 @@ def _module(card: Checkpoint, path: Path, trust: bool = True) -> nn.Module:
 
 
 def prepare(module: nn.Module, card: Checkpoint, encoding: str = "") -> nn.Module:
-    """A module with what metrics need: its card, its label and the code that it calls 0 and 1."""
+    """A module with the attributes that metrics need: its card, its label and its span."""
     module.checkpoint = card  # type: ignore[assignment]
     module.label = f"{card.name}@{card.sha256[:12]}" if card.sha256 else card.name  # type: ignore[assignment]
     module.span = span(encoding or card.encoding, card.white)  # type: ignore[assignment]
@@ -179,8 +184,8 @@ def save(
     """Write tensors, then their card, each file atomically; returns the card and its path.
 
     half    store float16: half the size; the score on the card is that of the stored values. Vectors (biases,
-            statistics, weights of channels) stay float32
-    shares  names of weights whose tensors this network contains unchanged: they are referred to, not stored again
+            statistics, channel weights) remain float32
+    shares  names of weights whose tensors this network contains unchanged: they are referred to and not stored again
     training  how they were trained, see hdrq.records.Checkpoint
     """
     shelf: Net = find("net", net)

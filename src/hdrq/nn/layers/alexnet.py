@@ -1,4 +1,4 @@
-"""The convolutions of AlexNet, torchvision's one tower, cut after every ReLU. doi:10.48550/arXiv.1404.5997"""
+"""Convolutional layers of AlexNet (torchvision's variant), with the output after every ReLU. doi:10.48550/arXiv.1404.5997"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from hdrq.nn.keys import Rule, rename
 
 WIDTHS = (64, 192, 384, 256, 256)
-FEATURES = (0, 3, 6, 8, 10)  # of the convolutions in torchvision's `features`
+FEATURES = (0, 3, 6, 8, 10)  # indices of the convolutions in torchvision's `features`
 
 
 class Trunk(nn.Module):
@@ -29,19 +29,19 @@ class Trunk(nn.Module):
         )
 
     def stages(self, x: Tensor) -> Iterator[Tensor]:
-        """What each convolution gives after its ReLU; a max pooling stands before the second and third."""
+        """The outputs of all convolutions after their ReLU; max pooling precedes the second and third."""
         for number, conv in enumerate(self.convs):
             x = F.relu(conv(F.max_pool2d(x, 3, 2) if number in (1, 2) else x))
             yield x
 
 
 def torchvision(theirs: str = "features.", ours: str = "trunk.convs.") -> tuple[Rule, ...]:
-    """The table of the convolutions in torchvision's numbering."""
+    """Rules for the convolutions in torchvision's numbering."""
     return tuple(rename(f"{theirs}{i}.{{leaf}}", f"{ours}{k}.{{leaf}}") for k, i in enumerate(FEATURES))
 
 
 def staged(theirs: str, ours: str = "trunk.convs.") -> tuple[Rule, ...]:
-    """The same where the stages are numbered too, from 1, as in LPIPS."""
+    """The same for names that also number the stages, from 1, as in LPIPS."""
     return tuple(
         rename(f"{theirs}{k + 1}.{i}.{{leaf}}", f"{ours}{k}.{{leaf}}") for k, i in enumerate(FEATURES)
     )

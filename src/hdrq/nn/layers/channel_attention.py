@@ -1,7 +1,7 @@
-"""Residual channel attention on vectors, as VTAMIQ decodes quality with. doi:10.1007/978-3-030-01234-2_18
+"""Residual channel attention on vectors, as in the quality decoder of VTAMIQ. doi:10.1007/978-3-030-01234-2_18
 
-The authors write 1x1 convolutions over a sequence of length 1; those are linear layers, and the
-average pooling of channel attention is then an identity.
+The authors use 1x1 convolutions over a sequence of length 1, which are linear layers; the
+average pooling of channel attention is then the identity.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class AttentionBlock(nn.Module):
 
 
 class ResidualGroup(nn.Module):
-    """x + linear(blocks(x)), the branch dropped for some samples while training."""
+    """x + linear(blocks(x)); in training, the branch is dropped for random samples (stochastic depth)."""
 
     def __init__(
         self, width: int, blocks: int, reduction: int, activation: Activation, drop_path: float
@@ -60,7 +60,7 @@ class ResidualGroup(nn.Module):
 
 
 class QualityDecoder(nn.Module):
-    """Residual groups, then one linear layer: (B, width) to the same shape."""
+    """Residual groups and one linear layer: (B, width) to the same shape."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Differences of unit-normalised deep features, weighted channel by channel: what LPIPS and ST-LPIPS compute.
+"""Differences of unit-normalised deep features with channel weights, as in LPIPS and ST-LPIPS.
 
 Source  Zhang, Isola, Efros, Shechtman & Wang, CVPR 2018, doi:10.1109/CVPR.2018.00068
 """
@@ -15,8 +15,8 @@ from hdrq.nn.input_scaling import Convention
 from hdrq.nn.keys import Rule, constant
 from hdrq.nn.net import pattern
 
-_TINY = 1e-10  # added to the length of a feature vector
-# The authors shift and scale [-1, 1]; on [0, 1] that is ImageNet's mean and standard deviation.
+_TINY = 1e-10  # added to the norm of a feature vector
+# The authors shift and scale [-1, 1]; for [0, 1] this equals ImageNet's mean and standard deviation.
 _SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 ENTRANCE: tuple[Rule, ...] = tuple(
     constant(f"scaling_layer.{name}", torch.tensor(value).reshape(1, 3, 1, 1))
@@ -25,7 +25,7 @@ ENTRANCE: tuple[Rule, ...] = tuple(
 
 
 class DeepDistance(nn.Module):
-    """A trunk with `stages`, and one weight per channel of each of them."""
+    """A backbone with `stages`, and one weight per channel of each stage."""
 
     def __init__(self, trunk: Any, widths: Sequence[int]) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class DeepDistance(nn.Module):
         self.heads = nn.ParameterList(torch.zeros(1, width, 1, 1) for width in widths)
 
     def maps(self, ref: Tensor, dist: Tensor) -> list[Tensor]:
-        """What each stage finds, (B, 1, h, w), from (B, 3, H, W) as `intake` says."""
+        """The outputs of all stages, (B, 1, h, w), for (B, 3, H, W) normalised by `intake`."""
         stages = zip(self.heads, self.trunk.stages(ref), self.trunk.stages(dist))
         return [((_unit(a) - _unit(b)).square() * head).sum(1, keepdim=True) for head, a, b in stages]
 
@@ -48,7 +48,7 @@ def _unit(features: Tensor) -> Tensor:
 
 
 def witness(net: nn.Module) -> Tensor:
-    """The distance of two computed inputs."""
+    """The distance of two synthetic inputs."""
     ref, dist = pattern(2, 1, 3, 64, 64).unbind()
     result: Tensor = net(ref * 4 - 2, dist * 4 - 2)[0]
     return result

@@ -39,10 +39,10 @@ def valid(width: int, side: int, stride: int = 1) -> Unit:
 
 
 class Branches(nn.Module):
-    """Chains of convolutions side by side, their outputs concatenated.
+    """Parallel chains of convolutions whose outputs are concatenated.
 
-    pool  "" or what stands beside or before a chain: "mean" smooths the input of the last chain by a 3x3
-          mean, "max" adds a chain that is nothing but a 3x3 max pool of stride 2
+    pool  "mean": the last chain starts with a 3x3 mean; "max": an additional chain is a 3x3 max pooling of
+          stride 2; "": neither
     """
 
     def __init__(self, entering: int, chains: tuple[tuple[Unit, ...], ...], pool: str = "") -> None:
@@ -63,7 +63,7 @@ class Branches(nn.Module):
 
 
 class Residual(nn.Module):
-    """x + scale · (1x1 convolution of branches), rectified unless `last`."""
+    """x + scale · (1x1 convolution of branches), followed by ReLU unless `last`."""
 
     def __init__(
         self, entering: int, chains: tuple[tuple[Unit, ...], ...], scale: float, last: bool = False

@@ -1,4 +1,4 @@
-"""The network of PieAPP: comparison of two patches, and the layouts of its published weights."""
+"""The network of PieAPP: comparison of patches, and the layouts of its published weights."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from hdrq.nn.net import pattern
 PATCH = 64
 CONVS = 11
 _WIDTHS = (3, 64, 64, 64, 128, 128, 128, 256, 256, 256, 512, 512)
-_POOLED = (2, 4, 6, 8, 10)  # a max pooling follows these convolutions, counted from 1
-_KEPT = (3, 5, 7, 9, 11)  # and the outputs of these are features
-_FINE, _COARSE = 120832, 2048  # values of a 64x64 patch, over all that is kept and over the last
-_TINY = 1e-6  # keeps the sum of weights from being 0
+_POOLED = (2, 4, 6, 8, 10)  # convolutions, counted from 1, that are followed by max pooling
+_KEPT = (3, 5, 7, 9, 11)  # convolutions whose outputs are features
+_FINE, _COARSE = 120832, 2048  # number of features of a 64x64 patch: of all kept layers, of the last one
+_TINY = 1e-6  # keeps the sum of weights above 0
 
 
 class Features(NamedTuple):
-    """Of M patches: `fine` (M, 120832), every kept layer flattened; `coarse` (M, 2048), the last one."""
+    """Features of M patches: `fine` (M, 120832), all kept layers flattened; `coarse` (M, 2048), the last one."""
 
     fine: Tensor
     coarse: Tensor
 
 
 class Verdict(NamedTuple):
-    """Of every patch (B, N): its score, its weight, and the coarse features (B·N, 2048) of both pictures."""
+    """For all patches (B, N): scores, weights, and the coarse features (B·N, 2048) of both images."""
 
     score: Tensor
     weight: Tensor
@@ -38,16 +38,16 @@ class Verdict(NamedTuple):
     coarse_dist: Tensor
 
     def pooled(self) -> Tensor:
-        """One score a picture, (B,)."""
+        """One score per image, (B,)."""
         return (self.score * self.weight).sum(1) / self.weight.sum(1)
 
 
 class PatchComparer(nn.Module):
     """Eleven convolutions shared by both images, and two small heads on the difference of features.
 
-    order   what is subtracted from what: "ref-dist" (PieAPP) or "dist-ref" (PU-PieAPP)
-    gate    what the weight goes through before 1e-6 is added: "none", or "sigmoid" (the re-trained form)
-    intake  the numbers its patches come in
+    order   order of the subtraction: "ref-dist" (PieAPP) or "dist-ref" (PU-PieAPP)
+    gate    function applied to the weight before 1e-6 is added: "none", or "sigmoid" (the retrained variant)
+    intake  normalisation of its patches
     """
 
     def __init__(
@@ -64,8 +64,8 @@ class PatchComparer(nn.Module):
         self.weight = nn.ModuleList((nn.Linear(_COARSE, 512), nn.Linear(512, 1)))
 
     def features(self, patches: Tensor) -> Features:
-        """(M, 3, 64, 64) patches as `intake` says."""
-        # Channels-last is faster everywhere, but on the CPU it rounds patch scores off by 1.6e-5 of the authors'.
+        """(M, 3, 64, 64) patches, normalised by `intake`."""
+        # Channels-last is faster, but on the CPU it changes patch scores by 1.6e-5 relative to the authors' program.
         order = torch.channels_last if patches.is_cuda else torch.contiguous_format
         x, kept = patches.contiguous(memory_format=order), []
         for number, conv in enumerate(self.convs, 1):
@@ -77,7 +77,7 @@ class PatchComparer(nn.Module):
         return Features(torch.cat(kept, 1), kept[-1])
 
     def judge(self, ref: Tensor, dist: Tensor) -> Verdict:
-        """Patches (B, N, 3, 64, 64) of both pictures, cut at the same places."""
+        """Patches (B, N, 3, 64, 64) of both images, at the same positions."""
         b, n = ref.shape[:2]
         both = self.features(torch.cat([ref.flatten(0, 1), dist.flatten(0, 1)]))
         (fine_ref, fine_dist), (coarse_ref, coarse_dist) = both.fine.chunk(2), both.coarse.chunk(2)
@@ -88,7 +88,7 @@ class PatchComparer(nn.Module):
         return Verdict(score.reshape(b, n), weight.reshape(b, n), coarse_ref, coarse_dist)
 
     def forward(self, ref: Tensor, dist: Tensor) -> Tensor:
-        """One score a picture, (B,)."""
+        """One score per image, (B,)."""
         return self.judge(ref, dist).pooled()
 
 
@@ -98,7 +98,7 @@ def _head(layers: nn.ModuleList, x: Tensor) -> Tensor:
     return result
 
 
-# PieAPP v0.1 stores the weight of its last, 1-to-1 layer with shape (1,).
+# PieAPP v0.1 stores the weight of its last layer (one input, one output) with shape (1,).
 PIEAPP: tuple[Rule, ...] = (
     *(rename(f"conv{k + 1}.{{leaf}}", f"convs.{k}.{{leaf}}") for k in range(CONVS)),
     *(rename(f"fc{k + 1}_score.{{leaf}}", f"score.{k}.{{leaf}}") for k in (0, 1)),
@@ -113,11 +113,11 @@ PU_PIEAPP: tuple[Rule, ...] = (
     rename("comparitor.fcs.4.{leaf}", "level.{leaf}"),
 )
 
-# How the later forms differ from v0.1: PU-PieAPP as published, and as re-trained by Chubarau et al. 2024.
+# Differences of the later variants from v0.1: PU-PieAPP as published, and retrained by Chubarau et al. 2024.
 PUBLISHED: dict[str, Any] = {"order": "dist-ref", "gate": "none", "intake": "pu08"}
 RETRAINED: dict[str, Any] = {"order": "dist-ref", "gate": "sigmoid", "intake": "imagenet"}
 
-# How the network is trained, for both entries of nn/nets that use it.
+# Training settings, for both entries of nn/nets that use this network.
 TRAINED: dict[str, Any] = {
     "patch": PATCH,
     "head": ("score", "level", "weight"),
@@ -125,12 +125,12 @@ TRAINED: dict[str, Any] = {
     "training": {"input": "patches", "patches": 16, "test_patches": 16, "batch": 4},
 }
 
-# Convolution of VGG16 that each of ours starts from; two of them serve twice.
+# Convolution of VGG16 that initialises each of ours; two of them are used twice.
 _FROM_VGG16 = (0, 1, 1, 2, 3, 3, 4, 5, 6, 7, 8)
 
 
 def from_vgg16(state: State) -> State:
-    """The eleven convolutions out of a VGG16's tensors (our names)."""
+    """The eleven convolutions from a VGG16's tensors (our names)."""
     leaves = ("weight", "bias")
     return {
         f"convs.{k}.{leaf}": state[f"trunk.convs.{v}.{leaf}"]
@@ -140,8 +140,8 @@ def from_vgg16(state: State) -> State:
 
 
 def witness(net: nn.Module) -> Tensor:
-    """The score of one computed pair of patches."""
+    """The score of one synthetic pair of patches."""
     ref, dist = pattern(2, 1, 1, 3, PATCH, PATCH).unbind()
-    peak = 255 if net.intake == "bgr255" else 1  # these are numbers after the intake
+    peak = 255 if net.intake == "bgr255" else 1  # values after normalisation
     result: Tensor = net(peak * ref, peak * dist)[0]
     return result

@@ -1,4 +1,4 @@
-"""The network of NoR-VDPNet, NoR-VDPNet++ and DIQM: stages of two convolutions, a mean, a regressor."""
+"""The network of NoR-VDPNet, NoR-VDPNet++ and DIQM: stages of two convolutions, global average pooling, a regressor."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 Norm = Literal["none", "batch", "instance", "layer"]
 WIDTHS = (32, 64, 128, 256, 512)
-TRAINING: dict[str, Any] = {  # settings that all networks of this kind train well with
+TRAINING: dict[str, Any] = {  # default training settings of these networks
     "input": "crops",
     "crop": 256,
     "white": "sdr",
@@ -31,7 +31,7 @@ def _norm(kind: Norm, channels: int) -> nn.Module:
 
 
 class Stage(nn.Module):
-    """Two 3x3 convolutions, each normed and rectified, then a max pool; the second may be a ReZero residual.
+    """Two 3x3 convolutions with normalisation and ReLU, then max pooling; the second may be a ReZero residual.
 
     Source of ReZero: Bachlechner et al., doi:10.48550/arXiv.2003.04887
     """
@@ -47,12 +47,12 @@ class Stage(nn.Module):
         x = F.relu(_normed(self.first, self.norm1, x))
         y = _normed(self.second, self.norm2, x)
         if self.alpha is None:
-            return F.relu(F.max_pool2d(y, 2))  # the order does not matter, and a quarter is left
+            return F.relu(F.max_pool2d(y, 2))  # equivalent to the other order, with a quarter of the values
         return F.max_pool2d(x + self.alpha * F.relu(y), 2)
 
 
 def _normed(conv: nn.Conv2d, norm: nn.Module, x: Tensor) -> Tensor:
-    """norm(conv(x)); in eval mode batch normalisation is folded into the filters."""
+    """norm(conv(x)); in eval mode, batch normalisation is folded into the filters."""
     weight, bias = _channels_last(conv.weight), conv.bias
     if norm.training or not isinstance(norm, nn.BatchNorm2d) or norm.running_var is None:
         result: Tensor = norm(F.conv2d(x, weight, bias, conv.stride, conv.padding))
@@ -72,8 +72,8 @@ def _channels_last(x: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _as_edges(filters: Tensor) -> None:
-    """Start the first filters with zero mean and a larger gain, as edge detectors; learning is about twice as fast."""
-    if filters.is_meta:  # to be filled from a file
+    """Initialise the first filters with zero mean and a larger gain, as edge detectors; training is about twice as fast."""
+    if filters.is_meta:  # values come from a file
         return
     filters -= filters.mean((2, 3), keepdim=True)
     filters *= 4
@@ -83,7 +83,7 @@ class QualityStages(nn.Module):
     """(B, C, H, W) code, sides of at least 64, to (B,) quality; 1 is best, clipped to [0, 1] outside training.
 
     channels     1 luminance, 3 colour, 6 a reference and its test image
-    last_stride  of the very last convolution; 2 in the published NoR-VDPNet of 2024 and type C of ++
+    last_stride  stride of the last convolution; 2 in the published NoR-VDPNet of 2024 and type C of ++
     widths       channels of the stages; the regressor's hidden layer is half the last
     """
 
@@ -109,14 +109,14 @@ class QualityStages(nn.Module):
         _as_edges(self.stages[0].first.weight)  # type: ignore[union-attr, arg-type]
 
     def features(self, x: Tensor) -> Tensor:
-        """(B, widths[-1]): the mean over space of the last stage."""
+        """(B, widths[-1]): spatial mean of the last stage."""
         x = _channels_last(x)
         for stage in self.stages:
             x = stage(x)
         return x.mean((2, 3))
 
     def forward(self, x: Tensor, dist: Tensor | None = None) -> Tensor:
-        """Quality of x, or, given two images, of the second compared with the first."""
+        """Quality of x, or, for two images, of the second compared with the first."""
         x = x if dist is None else torch.cat([x, dist], 1)
         q = self.head(self.features(x))[:, 0]
         q = q.sigmoid() if self.sigmoid else q

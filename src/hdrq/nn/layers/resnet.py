@@ -1,6 +1,6 @@
-"""Residual networks of basic or bottleneck blocks, in torchvision's names. doi:10.1109/CVPR.2016.90
+"""Residual networks of basic or bottleneck blocks, with torchvision's names. doi:10.1109/CVPR.2016.90
 
-The bottleneck's stride sits on its 3x3 convolution, as in torchvision (the paper has it on the first 1x1).
+The stride of a bottleneck is in its 3x3 convolution, as in torchvision (in the paper: in the first 1x1 convolution).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Basic(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """1x1 down, 3x3, 1x1 up to four times the width."""
+    """1x1 reduction, 3x3, 1x1 expansion to four times the width."""
 
     grows = 4
 
@@ -56,9 +56,9 @@ def _shortcut(entering: int, leaving: int, stride: int) -> nn.Sequential | None:
 
 
 class ResNet(nn.Module):
-    """Stem, four stages, mean over space and, with classes > 0, a linear classifier `fc`.
+    """Stem, four stages, global average pooling and, with classes > 0, a linear classifier `fc`.
 
-    depths   blocks of each stage: (2, 2, 2, 2) for ResNet-18, (3, 4, 6, 3) for ResNet-50
+    depths   number of blocks per stage: (2, 2, 2, 2) for ResNet-18, (3, 4, 6, 3) for ResNet-50
     """
 
     def __init__(
@@ -80,18 +80,18 @@ class ResNet(nn.Module):
         self.fc = nn.Linear(entering, classes) if classes else None
 
     def stages(self, x: Tensor) -> Iterator[Tensor]:
-        """What each stage gives, at 1/4, 1/8, 1/16 and 1/32 of the size."""
+        """The outputs of all stages, at 1/4, 1/8, 1/16 and 1/32 of the size."""
         x = F.max_pool2d(F.relu(self.bn1(self.conv1(x))), 3, 2, 1)
         for name in self.stage_names:
             x = getattr(self, name)(x)
             yield x
 
     def features(self, x: Tensor) -> Tensor:
-        """(B, 3, H, W) to (B, width): mean over space of the last stage."""
+        """(B, 3, H, W) to (B, width): spatial mean of the last stage."""
         *_, last = self.stages(x)
         return last.mean((-2, -1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Class scores (B, classes), or features where there is no classifier."""
+        """Class scores (B, classes), or features without a classifier."""
         y = self.features(x)
         return y if self.fc is None else self.fc(y)

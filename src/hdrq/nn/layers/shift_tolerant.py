@@ -1,8 +1,8 @@
-"""AlexNet and VGG16 whose strides are anti-aliased, so that a shift of one pixel changes features little.
+"""AlexNet and VGG16 with anti-aliased downsampling, so that features are nearly invariant to shifts of one pixel.
 
 Source  Ghildyal & Liu, ECCV 2022, doi:10.1007/978-3-031-19797-0_6; Zhang, ICML 2019, doi:10.48550/arXiv.1904.11486
 
-The trunks have the parameters of `alexnet.Trunk` and `vgg.Trunk`; only their strides differ.
+The parameters are those of `alexnet.Trunk` and `vgg.Trunk`; only the downsampling differs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from hdrq.nn.layers import alexnet, vgg
 
 _TAPS = (0.25, 0.5, 0.25)
 _MARGIN = 2  # mirrored pixels on every side, one more than the filter needs
-# Convolutions of the authors' modules, and their filters: (stage counted from 1, index).
+# Convolutions in the authors' modules, and their filters: (stage counted from 1, index).
 _ALEX = ((1, 0), (2, 5), (3, 9), (4, 11), (5, 13))
 _ALEX_FILTERS = ((1, 1, 64), (2, 4, 64), (3, 8, 192))
 _VGG = (
@@ -40,7 +40,7 @@ _VGG_FILTERS = ((2, 5, 64), (3, 11, 128), (4, 19, 256), (5, 27, 512))
 
 
 def blur_halve(x: Tensor) -> Tensor:
-    """Every second pixel after a binomial filter of three taps; n pixels become (n + 1) // 2 + 1."""
+    """A binomial filter of three taps and subsampling by two; n pixels become (n + 1) // 2 + 1."""
     channels = x.shape[1]
     taps = x.new_tensor(_TAPS)
     square = (taps[:, None] * taps).expand(channels, 1, 3, 3)
@@ -53,14 +53,14 @@ def dense_halve(x: Tensor) -> Tensor:
 
 
 class AlexTrunk(alexnet.Trunk):
-    """Five convolutions, the first at every pixel."""
+    """Five convolutions, the first with stride 1."""
 
     def __init__(self) -> None:
         super().__init__()
         self.convs[0] = nn.Conv2d(3, 64, 11, 1, 2)
 
     def stages(self, x: Tensor) -> Iterator[Tensor]:
-        """What each convolution gives after its ReLU, the first one halved between the two."""
+        """The outputs of all convolutions after their ReLU; the first is downsampled between convolution and ReLU."""
         for number, conv in enumerate(self.convs):
             x = conv(blur_halve(F.max_pool2d(x, 3, 1)) if number in (1, 2) else x)
             x = F.relu(blur_halve(x) if number == 0 else x)
@@ -71,7 +71,7 @@ class VggTrunk(vgg.Trunk):
     """Thirteen convolutions with `dense_halve` between stages."""
 
     def stages(self, x: Tensor, shrink: Callable[[Tensor], Tensor] = dense_halve) -> Iterator[Tensor]:
-        """What each stage gives after its last ReLU; `shrink` stands between stages."""
+        """The outputs of all stages after their last ReLU; `shrink` is applied between stages."""
         return super().stages(x, shrink)
 
 
@@ -86,7 +86,7 @@ def vgg_rules(theirs: str = "net.slice", ours: str = "trunk.convs.") -> tuple[Ru
 def _rules(
     convs: tuple[tuple[int, int], ...], filters: tuple[tuple[int, int, int], ...], theirs: str, ours: str
 ) -> tuple[Rule, ...]:
-    """Convolutions by their names; the authors keep the filter once a channel."""
+    """Rules for the convolutions; the authors' program stores the filter once per channel."""
     taps = torch.tensor(_TAPS)
     square = taps[:, None] * taps
     return (

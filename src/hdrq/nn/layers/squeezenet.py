@@ -1,4 +1,4 @@
-"""The convolutions of SqueezeNet 1.1, cut where LPIPS looks into it. doi:10.48550/arXiv.1602.07360"""
+"""Convolutional layers of SqueezeNet 1.1, with the outputs that LPIPS uses. doi:10.48550/arXiv.1602.07360"""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from hdrq.nn.keys import Rule, rename
 
 WIDTHS = (64, 128, 256, 384, 384, 512, 512)
-# (channels in, squeezed, each expansion) and the index in torchvision's `features`, by stage after the first.
+# (input channels, squeezed channels, channels of each expansion) and index in torchvision's `features`, by stage.
 FIRES = (
     ((64, 16, 64, 3), (128, 16, 64, 4)),
     ((128, 32, 128, 6), (256, 32, 128, 7)),
@@ -20,12 +20,12 @@ FIRES = (
     ((384, 64, 256, 11),),
     ((512, 64, 256, 12),),
 )
-_POOLED = (0, 1, 2)  # a max pooling stands before these stages of fires
-_SLICES = {3: 2, 4: 2, 6: 3, 7: 3, 9: 4, 10: 5, 11: 6, 12: 7}  # LPIPS's stage of every fire
+_POOLED = (0, 1, 2)  # stages of fire modules that start with max pooling
+_SLICES = {3: 2, 4: 2, 6: 3, 7: 3, 9: 4, 10: 5, 11: 6, 12: 7}  # stage of each fire module in LPIPS
 
 
 class Fire(nn.Module):
-    """1x1 squeeze, then 1x1 and 3x3 side by side."""
+    """1x1 squeeze, then parallel 1x1 and 3x3 expansions."""
 
     def __init__(self, entering: int, squeezed: int, expanded: int) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class Trunk(nn.Module):
         self.fires = nn.ModuleList(Fire(*fire[:3]) for stage in FIRES for fire in stage)
 
     def stages(self, x: Tensor) -> Iterator[Tensor]:
-        """Seven tensors, the first after the convolution's ReLU."""
+        """Seven outputs, the first after the convolution's ReLU."""
         x = F.relu(self.conv(x))
         yield x
         fire = iter(self.fires)
@@ -60,12 +60,12 @@ class Trunk(nn.Module):
 
 
 def torchvision(theirs: str = "features.", ours: str = "trunk.") -> tuple[Rule, ...]:
-    """The table of the convolutions in torchvision's numbering."""
+    """Rules for the convolutions in torchvision's numbering."""
     return _table({i: f"{theirs}{i}" for i in (0, *_SLICES)}, ours)
 
 
 def staged(theirs: str, ours: str = "trunk.") -> tuple[Rule, ...]:
-    """The same where the stages are numbered too, from 1, as in LPIPS."""
+    """The same for names that also number the stages, from 1, as in LPIPS."""
     return _table({0: f"{theirs}1.0"} | {i: f"{theirs}{s}.{i}" for i, s in _SLICES.items()}, ours)
 
 

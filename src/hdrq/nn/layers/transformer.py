@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class DropPath(nn.Module):
-    """While training, forgets the branch of some samples and scales up the others.
+    """Stochastic depth: in training, the branch is dropped for random samples and scaled up for the others.
 
     Source  Huang et al., ECCV 2016, doi:10.1007/978-3-319-46493-0_39
     """
@@ -26,7 +26,7 @@ class DropPath(nn.Module):
 
 
 class SelfAttention(nn.Module):
-    """Multi-head attention of a sequence to itself; query, key and value are one matrix product."""
+    """Multi-head self-attention; query, key and value are one matrix product."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -48,19 +48,19 @@ class SelfAttention(nn.Module):
 
 
 def attended(query: Tensor, key: Tensor) -> Tensor:
-    """What the first token attends to, (B, N): softmax weights, mean over heads, sum 1."""
+    """Attention of the first token, (B, N): softmax weights, averaged over heads, sum 1."""
     row = query[:, :, :1] @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
     return torch.softmax(row.float(), -1).mean(1)[:, 0]
 
 
 class PatchTokens(nn.Module):
-    """Patches with positions and scales become a sequence [class, registers, patches].
+    """Tokens [class, registers, patches] from patches with positions and scales.
 
-    width, patch   of a token, of a patch's side
+    width, patch   size of a token, side of a patch
     grid           the position table has grid x grid rows, and one for the class token
-    scales         how many pyramid levels have an embedding of their own; 1 for none
-    registers      extra tokens with neither position nor scale
-    class_scale    whether the class token also gets row 0 of the scale table (VTAMIQ of 2022)
+    scales         number of pyramid levels with their own embedding; 1 for none
+    registers      additional tokens without position and scale
+    class_scale    whether row 0 of the scale table is added to the class token (VTAMIQ of 2022)
     """
 
     def __init__(
@@ -82,17 +82,17 @@ class PatchTokens(nn.Module):
         self.registers = _table(registers, width) if registers else None
 
     def forward(self, patches: Tensor, place: Tensor, scale: Tensor | None = None) -> Tensor:
-        """Whole sequences, (B, 1 + registers + N, width). See `tokens` for the arguments."""
+        """All tokens, (B, 1 + registers + N, width). See `tokens` for the arguments."""
         return self.headed(self.tokens(patches, place, scale))
 
     def tokens(self, patches: Tensor, place: Tensor, scale: Tensor | None = None) -> Tensor:
-        """One token a patch, (B, N, width).
+        """One token per patch, (B, N, width).
 
         patches  (B, N, 3, p, p)
-        place    (B, N, 2): row and column in [0, 1); the nearest row of the table is taken
+        place    (B, N, 2): row and column in [0, 1); the nearest row of the position table is used
         scale    (B, N): 0 for full resolution, 1 for half, ...
         """
-        # One matrix product; a convolution whose stride is its size would copy first.
+        # One matrix product; a convolution with stride equal to its size would copy first.
         x = F.linear(patches.flatten(2), self.patch.weight.flatten(1), self.patch.bias)
         row, column = (place * self.grid).long().clamp(0, self.grid - 1).unbind(-1)
         x = x + F.embedding(row * self.grid + column + 1, self.places[0])
@@ -102,7 +102,7 @@ class PatchTokens(nn.Module):
         return x
 
     def headed(self, tokens: Tensor) -> Tensor:
-        """The class token and the registers put before (B, N, width)."""
+        """The class token and the registers, followed by (B, N, width)."""
         first = self.first + self.places[:, :1]
         if self.class_scale and self.scales is not None:
             first = first + self.scales[:, :1]
@@ -111,8 +111,8 @@ class PatchTokens(nn.Module):
 
 
 def resize_places(table: Tensor, grid: int) -> Tensor:
-    """A position table (1, 1 + g·g, D) for another grid, order-1 zoom as the ViT authors do; row 0 stays."""
-    from scipy.ndimage import zoom  # here, as only imports need it
+    """A position table (1, 1 + g·g, D) for another grid, by linear zoom as in the program of ViT; row 0 is kept."""
+    from scipy.ndimage import zoom  # imported here, because only imports of weights need it
 
     old = round((table.shape[1] - 1) ** 0.5)
     if old == grid:
@@ -124,8 +124,10 @@ def resize_places(table: Tensor, grid: int) -> Tensor:
 
 @torch.no_grad()
 def _as_texture(filters: Tensor) -> None:
-    """Random filters begin blind to a patch's mean, which would drown what happens within it."""
-    if filters.is_meta:  # to be filled from a file; arithmetic on meta tensors would import torch's compiler
+    """Random filters with zero mean, because the mean of a patch would dominate its structure."""
+    if (
+        filters.is_meta
+    ):  # values come from a file, and arithmetic on meta tensors would import torch's compiler
         return
     filters -= filters.mean((2, 3), keepdim=True)
     filters *= 8
@@ -157,7 +159,7 @@ class Block(nn.Module):
         return x + self._branch(self.fc2(F.gelu(self.fc1(self.norm2(x)))), self.scale2)
 
     def first(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What becomes of the first token alone, (B, width), and the queries and keys that led there."""
+        """The block for the first token only, (B, width), and the queries and keys that it used."""
         q, k, v = self.attention.split(self.norm1(x))
         seen = F.scaled_dot_product_attention(q[:, :, :1], k, v).transpose(1, 2).flatten(2)
         y = x[:, :1] + self._branch(self.attention.out(seen), self.scale1)
@@ -172,8 +174,8 @@ class Block(nn.Module):
 class Transformer(nn.Module):
     """Blocks and a final norm over `PatchTokens`.
 
-    depth      blocks kept; fewer than a pre-trained net has is allowed, the final norm stays
-    drop_path  stochastic depth of the last block; it grows linearly from 0 at the first
+    depth      number of blocks; may be fewer than in the pre-trained network, the final norm is kept
+    drop_path  stochastic depth of the last block; it increases linearly from 0 at the first
     """
 
     def __init__(
@@ -197,11 +199,11 @@ class Transformer(nn.Module):
         self.norm = nn.LayerNorm(width, EPSILON)
 
     def forward(self, patches: Tensor, place: Tensor, scale: Tensor | None = None) -> Tensor:
-        """All tokens after the last norm, (B, 1 + registers + N, width); token 0 is the class token."""
+        """All tokens after the final norm, (B, 1 + registers + N, width); token 0 is the class token."""
         return self.encode(self.embed.tokens(patches, place, scale))
 
     def encode(self, tokens: Tensor) -> Tensor:
-        """The same from patch tokens (B, N, width), which may have been made in pieces."""
+        """The same from patch tokens (B, N, width), which may have been computed in parts."""
         x = self.embed.headed(tokens)
         for block in self.blocks:
             x = block(x)
@@ -209,9 +211,9 @@ class Transformer(nn.Module):
         return result
 
     def summarise(self, tokens: Tensor, look: bool = False) -> tuple[Tensor, Tensor | None]:
-        """The class token (B, width) and, where asked for, what it attends to in the last block, (B, N).
+        """The class token (B, width) and, if requested, its attention in the last block, (B, N).
 
-        In the last block only the class token asks and is answered, which saves most of that block.
+        In the last block only the class token is computed, which saves most of that block.
         """
         x = self.embed.headed(tokens)
         *others, last = (block for block in self.blocks if isinstance(block, Block))

@@ -1,4 +1,4 @@
-"""The convolutions of VGG16, cut where others look into it. doi:10.48550/arXiv.1409.1556"""
+"""Convolutional layers of VGG16, with the outputs of its stages. doi:10.48550/arXiv.1409.1556"""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Trunk(nn.Module):
         self.convs = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in pairwise(widths))
 
     def stages(self, x: Tensor, shrink: Callable[[Tensor], Tensor] = halve) -> Iterator[Tensor]:
-        """What each stage gives after its last ReLU; `shrink` stands between stages."""
+        """The outputs of all stages after their last ReLU; `shrink` is applied between stages."""
         conv = iter(self.convs)
         for number, widths in enumerate(STAGES):
             x = x if number == 0 else shrink(x)
@@ -44,17 +44,17 @@ class Trunk(nn.Module):
 
 
 def torchvision(theirs: str = "features.", ours: str = "convs.") -> tuple[Rule, ...]:
-    """The table of the convolutions in torchvision's numbering."""
+    """Rules for the convolutions in torchvision's numbering."""
     return tuple(rename(f"{theirs}{i}.{{leaf}}", f"{ours}{k}.{{leaf}}") for k, i in enumerate(FEATURES))
 
 
 def staged(theirs: str, ours: str = "trunk.convs.") -> tuple[Rule, ...]:
-    """The same where the five stages are numbered from 1 too, as in LPIPS and DISTS: theirs = "net.slice"."""
+    """The same for names that also number the five stages from 1, as in LPIPS and DISTS: theirs = "net.slice"."""
     number = [s for s, stage in enumerate(STAGES, 1) for _ in stage]
     pairs = zip(number, FEATURES)
     return tuple(rename(f"{theirs}{s}.{i}.{{leaf}}", f"{ours}{k}.{{leaf}}") for k, (s, i) in enumerate(pairs))
 
 
 def widths() -> tuple[int, ...]:
-    """Channels that leave each stage."""
+    """Number of output channels of each stage."""
     return tuple(stage[-1] for stage in STAGES)

@@ -1,1 +1,1 @@
-"""Networks, one a file."""
+"""Networks, one per file."""

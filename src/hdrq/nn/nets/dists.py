@@ -1,4 +1,4 @@
-"""DISTS: likeness of texture (means) and structure (covariances) of VGG16's features.
+"""DISTS: similarity of texture (means) and structure (covariances) of VGG16 features.
 
 Source  Ding, Ma, Wang & Simoncelli, TPAMI 2022, doi:10.1109/TPAMI.2020.3045810
 """
@@ -17,12 +17,12 @@ from hdrq.nn.layers import vgg
 from hdrq.nn.net import Layout, Net, pattern
 
 WIDTHS = (3, *vgg.widths())
-_C = 1e-6  # keeps flat features comparable
-_HANNING = (0.25, 0.5, 0.25)  # the 3 inner taps of a Hanning window of 5, sum 1
+_C = 1e-6  # stabilises the similarity of constant features
+_HANNING = (0.25, 0.5, 0.25)  # the three inner taps of a Hanning window of 5, sum 1
 
 
 class Dists(nn.Module):
-    """VGG16 with smooth pooling; `alpha` weighs texture and `beta` structure, channel by channel."""
+    """VGG16 with L2 pooling; `alpha` and `beta` are the channel weights of texture and structure."""
 
     intake = "unit"
 
@@ -52,7 +52,7 @@ class Dists(nn.Module):
 
 
 def smooth(x: Tensor) -> Tensor:
-    """Half the size without aliasing: root of the Hanning-weighted mean square, every second sample."""
+    """L2 pooling: square root of the Hanning-weighted mean square, subsampled by two."""
     n, c, h, w = x.shape
     taps = x.new_tensor(_HANNING)
     y = x.square().reshape(n * c, 1, h, w)
@@ -62,7 +62,7 @@ def smooth(x: Tensor) -> Tensor:
 
 
 def compare(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """(texture, structure) of each channel, (B, C): likeness of means, and of the rest."""
+    """(texture, structure) of each channel, (B, C): similarity of means and of covariances."""
     mean_a, mean_b = a.mean((2, 3)), b.mean((2, 3))
     rest_a, rest_b = a - mean_a[..., None, None], b - mean_b[..., None, None]
     spread = rest_a.square().mean((2, 3)) + rest_b.square().mean((2, 3))
@@ -72,7 +72,7 @@ def compare(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _filters() -> tuple[Rule, ...]:
-    """The authors keep the pooling filter once per channel of each stage."""
+    """Rules for the convolutions; the authors' program stores the pooling filter once per channel of each stage."""
     taps = torch.tensor(_HANNING)
     square = (taps[:, None] * taps)[None, None]
     mean, std = (torch.tensor(v).reshape(1, 3, 1, 1) for v in CONVENTIONS["imagenet"])
@@ -103,7 +103,7 @@ dists = Net(
             (*_filters(), *_WEIGHTS, *vgg.staged("stage")),
             encoding="srgb",
         ),
-        Layout(  # the small file the authors publish, beside torchvision's VGG16
+        Layout(  # the small published file, used with torchvision's VGG16
             "dists-torchvision",
             ("alpha", "features.28.weight"),
             (*_WEIGHTS, *vgg.torchvision("features.", "trunk.convs."), drop("classifier.{k}.{leaf}")),

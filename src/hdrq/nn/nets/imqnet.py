@@ -1,8 +1,8 @@
-"""IMQNet: two branches, one for noise and blur at full resolution, one for content at a fixed small size.
+"""IMQNet: two branches, for noise and blur at full resolution and for content at a fixed small size.
 
-Source  Ponomarenko, Bahnemiri, Egiazarian et al. 2022 (IMQNet). The layer widths are in figures that no text
-gives; what the paper fixes is kept (two branches of 11 and 16 blocks, blocks of three sub-branches whose last
-convolution strides, 7x7 maps, three fully connected layers), the rest is ours and named here.
+Source  Ponomarenko, Bahnemiri, Egiazarian et al. 2022 (IMQNet). The layer widths are only in figures without
+numbers; what the paper specifies is kept (two branches of 11 and 16 blocks, blocks of three sub-branches whose last
+convolution has a stride, 7x7 maps, three fully connected layers), the rest was chosen here.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from hdrq.image.resize import imresize
 from hdrq.nn.input_scaling import Convention
 from hdrq.nn.net import Net, pattern
 
-_SMALL = 292  # smaller side that the second branch sees, pixels
+_SMALL = 292  # smaller side of the second branch's input, pixels
 _CELLS = 7
-_STRIDED = (2, 4, 6, 8, 10)  # blocks, counted from 1, that halve
+_STRIDED = (2, 4, 6, 8, 10)  # blocks, counted from 1, with stride 2
 
 
 class Block(nn.Module):
-    """Three chains (1x1-3x3, 1x1-3x3-3x3, 3x3), each convolution rectified, side by side; the last ones stride."""
+    """Three parallel chains (1x1-3x3, 1x1-3x3-3x3, 3x3) of convolutions with ReLU; the last ones may have a stride."""
 
     def __init__(self, entering: int, width: int, stride: int) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ def _chain(widths: tuple[int, ...], kernels: tuple[int, ...], stride: int) -> nn
 
 
 def _branch(blocks: int, widths: tuple[int, ...]) -> nn.Sequential:
-    """Blocks whose width grows along `widths` with every halving."""
+    """Blocks whose widths follow `widths` after every stride."""
     entering, level, made = 3, 0, []
     for number in range(1, blocks + 1):
         strided = number in _STRIDED
@@ -59,7 +59,7 @@ def _branch(blocks: int, widths: tuple[int, ...]) -> nn.Sequential:
 
 
 class ImqNet(nn.Module):
-    """(B, 3, H, W) code to (B,) opinion; any size, the picture is first halved by imresize's bicubic."""
+    """(B, 3, H, W) code of any size to (B,) predicted MOS; the image is first halved by imresize's bicubic kernel."""
 
     def __init__(
         self, widths: tuple[int, ...] = (32, 64, 128, 192), hidden: tuple[int, int] = (512, 128)

@@ -1,7 +1,7 @@
-"""KonCept512: mean opinion of photographs in the wild, 0..100, by Inception-ResNet-v2.
+"""KonCept512: predicted MOS of photographs with authentic distortions, 0..100, by Inception-ResNet-v2.
 
 Source  Hosu, Lin, Sziranyi & Saupe, IEEE TIP 2020, doi:10.1109/TIP.2020.2967829; the layout is that of the
-PyTorch port ZhengyuZhao/koniq-PyTorch, whose pooling sees the top left 8x8 cells only.
+PyTorch port ZhengyuZhao/koniq-PyTorch, whose pooling covers only the top left 8x8 cells.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from hdrq.nn.net import Layout, Net, pattern
 
 
 class Koncept512(nn.Module):
-    """(B, 3, H, W) in [-1, 1], calibrated to 512x384, to (B,) opinion.
+    """(B, 3, H, W) in [-1, 1], trained at 512x384, to (B,) predicted MOS.
 
     pooling  "global" (the paper and Keras), or "corner": the mean of the top left 8x8 cells, as in the port
     """
@@ -42,7 +42,7 @@ class Koncept512(nn.Module):
 
 
 def _mixed(theirs: str, ours: str, single: tuple[int, ...], shifted: int | None = None) -> tuple[Rule, ...]:
-    """Names of branches; `single` ones are no list there, and one may begin with a pool."""
+    """Rules for branches; `single` ones are not lists there, and one may begin with pooling."""
     rules = [
         rename(f"{theirs}.branch{b}.{{part}}.{{leaf}}", f"{ours}.branches.{b}.0.{{part}}.{{leaf}}")
         for b in single
@@ -88,7 +88,7 @@ _TABLE: tuple[Rule, ...] = (
     rename("fc.{k}.{leaf}", "head.{k}.{leaf}"),
 )
 
-# Places of the port's head (Linear, ReLU, BatchNorm, Dropout, four times over) are those of ours.
+# Indices of the port's head (four times Linear, ReLU, BatchNorm, Dropout) equal ours.
 koncept512 = Net(
     name="koncept512",
     build=Koncept512,

@@ -1,4 +1,4 @@
-"""LPIPS: differences of unit-normalised deep features, weighted channel by channel.
+"""LPIPS: differences of unit-normalised deep features with channel weights.
 
 Source  Zhang, Isola, Efros, Shechtman & Wang, CVPR 2018, doi:10.1109/CVPR.2018.00068
 """
@@ -19,9 +19,9 @@ _TRUNKS: dict[str, Callable[[], Any]] = {"alex": alexnet.Trunk, "vgg": vgg.Trunk
 
 
 class Lpips(DeepDistance):
-    """A trunk, and one weight per channel of each of its stages.
+    """A backbone, and one weight per channel of each of its stages.
 
-    version  "0.1", or "0.0", whose trunk reads [-1, 1]
+    version  "0.1", or "0.0", whose backbone reads [-1, 1]
     """
 
     def __init__(self, trunk: Trunk = "alex", version: Literal["0.0", "0.1"] = "0.1") -> None:
@@ -29,7 +29,7 @@ class Lpips(DeepDistance):
         self.intake = "imagenet" if version == "0.1" else "half"
 
 
-# Every head is registered twice in the authors' module, and once in the small files they publish.
+# The authors' module registers every head twice, their small published files once.
 _TWICE = twins(("lin{k}.model.1.weight", "lins.{k}.model.1.weight"), "heads.{k}")
 _ONCE = rename("lin{k}.model.1.weight", "heads.{k}")
 _CONVS = {
@@ -37,7 +37,7 @@ _CONVS = {
     "alex": (alexnet.staged("net.slice"), alexnet.torchvision()),
     "squeeze": (squeezenet.staged("net.slice"), squeezenet.torchvision()),
 }
-_MARKS = {  # a key and one only this trunk has; the keys of AlexNet's second convolution are VGG's too
+_MARKS = {  # keys that identify the backbone; those of AlexNet's second convolution also occur in VGG
     "vgg": ("net.slice5.28.weight", "features.28.weight"),
     "alex": ("net.slice2.3.weight", "features.10.weight"),
     "squeeze": ("net.slice7.12.squeeze.weight", "features.12.squeeze.weight"),
@@ -45,7 +45,7 @@ _MARKS = {  # a key and one only this trunk has; the keys of AlexNet's second co
 
 
 def _layouts(trunk: str) -> tuple[Layout, ...]:
-    """The authors' whole module, with both names of a head or one; and heads with torchvision's backbone."""
+    """Layouts of the complete module, with one or both names of a head, and of heads with torchvision's backbone."""
     staged, plain = _CONVS[trunk]
     whole, backbone = _MARKS[trunk]
     last = len(WIDTHS[trunk]) - 1

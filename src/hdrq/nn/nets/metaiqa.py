@@ -1,4 +1,4 @@
-"""MetaIQA: ResNet-18 with its classifier, and a regressor on the thousand logits.
+"""MetaIQA: ResNet-18 with its classifier, and a regressor on the 1000 logits.
 
 Source  Zhu, Li, Wu, Dong & Shi, CVPR 2020, doi:10.1109/CVPR42600.2020.01415; layers of zhuhancheng/MetaIQA 30eeeb1
 """
@@ -14,7 +14,7 @@ from hdrq.nn.net import Layout, Net, pattern
 
 
 class MetaIqa(nn.Module):
-    """(B, 3, H, W) in ImageNet's numbers to (B,) quality in [0, 1], higher is better."""
+    """(B, 3, H, W), ImageNet-normalised, to (B,) quality in [0, 1]; higher is better."""
 
     def __init__(self, classes: int = 1000, dropout: float = 0.5) -> None:
         super().__init__()

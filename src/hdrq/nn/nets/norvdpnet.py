@@ -16,12 +16,12 @@ from hdrq.nn.net import Layout, Net, pattern
 from hdrq.nn.quality_input import fitting, spanned
 from hdrq.records import Encoding
 
-GAMMA = 2.2  # power that turns SDR code into relative light, as in the authors' program
-_FLAT = (0, 5, 10, 15, 20)  # places of the first convolution of each stage in the layout of 2020
+GAMMA = 2.2  # exponent from SDR code to relative light, as in the authors' program
+_FLAT = (0, 5, 10, 15, 20)  # index of the first convolution of each stage in the layout of 2020
 
 
 def _view(code: Tensor, net: Any, encoding: Encoding | None) -> Tensor:
-    """Code of luminance as it is; SDR code as relative light."""
+    """Code of luminance unchanged; SDR code as relative light."""
     code = fitting(code, net, encoding)
     absolute = encoding is not None and encoding.absolute
     return spanned(code if absolute else code.clamp(min=0) ** GAMMA, net)

@@ -20,7 +20,7 @@ Kind = Literal["plain", "batch", "rezero", "layer", "instance"]
 def _build(
     channels: int = 1, kind: Kind = "layer", sigmoid: bool = True, widths: tuple[int, ...] = WIDTHS
 ) -> QualityStages:
-    """kind  plain (their type C, last stride 2), batch, rezero (their default), or layer and instance norm."""
+    """Normalisation `kind`: plain (type C, last stride 2), batch, rezero (default), or layer and instance norm."""
     norms: dict[str, Norm] = {"batch": "batch", "layer": "layer", "instance": "instance"}
     return QualityStages(
         channels,
@@ -58,13 +58,13 @@ def _table(options: Mapping[str, Any]) -> tuple[Rule, ...]:
 
 
 def _unknown(state: Mapping[str, Tensor]) -> str:
-    """The two variants of the authors' code that cannot be used, named."""
+    """A line for the two variants of the authors' code that cannot be used."""
     if any(name.startswith("resnet") for name in state):
         return (
             "this is NoR-VDPNet++ with a ResNet-18 backbone (Res18), which the program initialises at random "
             "and never trains; import weights of type C, BN or RZ"
         )
-    if sum(name.endswith(".alpha") for name in state) > 5:  # one a stage in type RZ
+    if sum(name.endswith(".alpha") for name in state) > 5:  # one per stage in type RZ
         return (
             "this is NoR-VDPNet++ with doubled ReZero blocks (RZF), which no published weights use; "
             "import weights of type C, BN or RZ"

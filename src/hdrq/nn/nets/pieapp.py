@@ -1,7 +1,7 @@
-"""PieAPP as published, and re-trained on display light with a sigmoid on its weights. Lower is better.
+"""PieAPP as published, and retrained on displayed light with a sigmoid on its weights. Lower is better.
 
-The first reads 0..255 from blue to red; the second reads ImageNet-normalised code (sRGB or PU21),
-starts from VGG16 and comes from Chubarau et al. 2024, doi:10.48550/arXiv.2405.00670.
+The first reads 0..255 in BGR order; the second reads ImageNet-normalised code (sRGB or PU21),
+is initialised from VGG16 and comes from Chubarau et al. 2024, doi:10.48550/arXiv.2405.00670.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""PU-PieAPP as published: PieAPP's network, trained on UPIQ. Reads light; higher is better, 0 is identical.
+"""PU-PieAPP as published: PieAPP's network, trained on UPIQ. It reads light; higher is better, 0 for identical images.
 
 Source  Mikhailiuk, Perez-Ortiz, Yue, Suen & Mantiuk, doi:10.48550/arXiv.2012.10758; github.com/gfxdisp/pu_pieapp
 """

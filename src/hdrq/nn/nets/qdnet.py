@@ -1,7 +1,7 @@
-"""QD-net: separates the quality of a tone-mapped image from its content; scores it, and reconstructs it at another quality.
+"""QD-net: separates quality and content of a tone-mapped image; predicts quality, and reconstructs another quality.
 
 Source  Wang et al. 2021 (blind quality assessment and enhancement of tone-mapped images by disentangled
-representation). Widths, the size of the latent code and the weights of the loss are not published; those here are ours.
+representation). Widths, the size of the latent code and the loss weights are not published; those here were chosen here.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from hdrq.nn.net import Net, pattern
 
 _DEEP = 2048
 _UP = (1024, 512, 256, 128, 64)  # widths of the decoder, coarse to fine
-_SEARCH = 400  # steps along the gradient in search of a code of a wanted quality
-_SKIPS = (1024, 512, 256)  # channels the encoder offers on the way
+_SEARCH = 400  # gradient steps in the search for a code of the requested quality
+_SKIPS = (1024, 512, 256)  # channels of the skip connections
 
 
 class Code(NamedTuple):
     """Output of the encoder.
 
-    mean, log_variance  (B, latent) of the quality code;  content  (B, 2048, h, w), its statistics taken out
-    skips               earlier maps, fine to coarse, taken out likewise
+    mean, log_variance  (B, latent) of the quality code;  content  (B, 2048, h, w) without its channel statistics
+    skips               earlier feature maps, fine to coarse, without their channel statistics
     """
 
     mean: Tensor
@@ -38,19 +38,19 @@ class Code(NamedTuple):
 
 
 def _statistics(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and deviation of every channel over space, (B, C)."""
+    """Mean and standard deviation of every channel over space, (B, C)."""
     flat = x.flatten(2)
     return flat.mean(2), (flat.var(2, correction=0) + 1e-5).sqrt()
 
 
 def _still(x: Tensor) -> Tensor:
-    """A map without its channel statistics."""
+    """A feature map without its channel statistics."""
     mean, deviation = _statistics(x)
     return (x - mean[..., None, None]) / deviation[..., None, None]
 
 
 class Up(nn.Module):
-    """Twice the size, two convolutions, and the quality code as channel statistics (AdaIN)."""
+    """Upsampling by two, two convolutions, and the quality code as channel statistics (AdaIN)."""
 
     def __init__(self, entering: int, skip: int, width: int, latent: int) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class Up(nn.Module):
 
 
 class QdNet(nn.Module):
-    """(B, 3, H, W) in ImageNet's numbers to (B,) quality in 0..1 or so, higher is better."""
+    """(B, 3, H, W), ImageNet-normalised, to (B,) quality, about 0..1; higher is better."""
 
     def __init__(self, latent: int = 512, dropout: float = 0.5) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ class QdNet(nn.Module):
         return result
 
     def decode(self, code: Code, z: Tensor, size: tuple[int, int]) -> Tensor:
-        """The picture (B, 3, H, W), in the network's numbers, with the content of `code` and the quality of z."""
+        """The image (B, 3, H, W), normalised, with the content of `code` and the quality code z."""
         x = code.content
         offered: list[Tensor | None] = [*reversed(code.skips), None, None]
         for number, (up, skip) in enumerate(zip(self.ups, offered)):
@@ -112,7 +112,7 @@ class QdNet(nn.Module):
         return result
 
     def forward(self, x: Tensor) -> Tensor:
-        """Quality by the mean of the posterior; while training, by a sample of it."""
+        """Quality from the mean of the posterior; in training, from a sample of it."""
         code = self.encode(x)
         z = code.mean
         if self.training:
@@ -121,17 +121,17 @@ class QdNet(nn.Module):
 
     @torch.no_grad()
     def towards(self, x: Tensor, quality: float, seed: int = 0, steps: int = 60) -> tuple[Tensor, float]:
-        """The image reconstructed at a wanted quality, and the quality of its code.
+        """The image reconstructed at a requested quality, and the quality of its code.
 
-        A code z' on the other side of the wanted quality is drawn from the prior (searched for along the gradient
-        where none is drawn); the share e at which e·z' + (1 - e)·z scores `quality` is found by bisection.
-        HdrqError where these weights give no code of that quality.
+        A code z' beyond the requested quality is sampled from the prior (or found by gradient steps
+        where no sample is); the weight e at which e·z' + (1 - e)·z scores `quality` is found by bisection.
+        HdrqError where these weights have no code of that quality.
         """
         code = self.encode(x)
         own = float(self.score(code.mean).mean())
         up = quality > own
         other = self._beyond(quality, up, seed, code.mean)
-        low, high = 0.0, 1.0  # shares that score on the near and on the far side
+        low, high = 0.0, 1.0  # weights that score below and above the requested quality
         for _ in range(steps):
             share = (low + high) / 2
             found = float(self.score(torch.lerp(code.mean, other, share)).mean())
@@ -158,9 +158,9 @@ class QdNet(nn.Module):
                 result: Tensor = z
                 return result
         raise HdrqError(
-            f"these weights reach a quality of {reached:.3g} for this image, not {quality:g}; ask for less"
+            f"these weights reach a quality of {reached:.3g} for this image, not {quality:g}; request a lower one"
             if up
-            else f"these weights go down to a quality of {reached:.3g} for this image, not {quality:g}; ask for more"
+            else f"the lowest quality of these weights for this image is {reached:.3g}, not {quality:g}; request a higher one"
         )
 
 

@@ -1,4 +1,4 @@
-"""ResNet-18 in torchvision's names, with or without its classifier."""
+"""ResNet-18 with torchvision's names, with or without its classifier."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ resnet18 = Net(
     name="resnet18",
     build=_build,
     layouts=(
-        # timm names them the same way
+        # timm uses the same names
         Layout(
             "torchvision", ("layer1.0.conv1.weight",), (rename("{key}", "{key}"),), _options, encoding="srgb"
         ),

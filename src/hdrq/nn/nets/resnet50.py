@@ -1,4 +1,4 @@
-"""ResNet-50 in torchvision's names, with or without its classifier."""
+"""ResNet-50 with torchvision's names, with or without its classifier."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ resnet50 = Net(
     name="resnet50",
     build=_build,
     layouts=(
-        # timm names them the same way
+        # timm uses the same names
         Layout(
             "torchvision", ("layer1.0.conv3.weight",), (rename("{key}", "{key}"),), _options, encoding="srgb"
         ),

@@ -1,4 +1,4 @@
-"""ST-LPIPS: LPIPS on networks that a shift of one pixel changes little.
+"""ST-LPIPS: LPIPS with backbones that are nearly invariant to shifts of one pixel.
 
 Source  Ghildyal & Liu, ECCV 2022, doi:10.1007/978-3-031-19797-0_6
 """
@@ -17,7 +17,7 @@ Trunk = Literal["alex", "vgg"]
 
 
 class StLpips(DeepDistance):
-    """Five stages of an anti-aliased trunk, trained from the start with it."""
+    """Five stages of an anti-aliased backbone, trained together with the channel weights."""
 
     def __init__(self, trunk: Trunk = "alex") -> None:
         if trunk == "alex":

@@ -1,4 +1,4 @@
-"""VGG16 with its ImageNet classifier, the backbone LPIPS, DISTS and PieAPP start from."""
+"""VGG16 with its ImageNet classifier, the backbone of LPIPS, DISTS and PieAPP."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hdrq.nn.net import Layout, Net, mix, pattern
 
 
 class Vgg16(nn.Module):
-    """Convolutions, a mean over 7x7 cells and, with classes > 0, three linear layers."""
+    """Convolutions, 7x7 average pooling and, with classes > 0, three linear layers."""
 
     intake = "imagenet"
 
@@ -25,7 +25,7 @@ class Vgg16(nn.Module):
         self.classifier = nn.ModuleList(nn.Linear(a, b) for a, b in widths)
 
     def forward(self, image: Tensor) -> Tensor:
-        """(B, 3, H, W) ImageNet-normalised to class scores, or to (B, 25088) where there is no classifier."""
+        """(B, 3, H, W), ImageNet-normalised, to class scores, or to (B, 25088) without a classifier."""
         x = F.adaptive_avg_pool2d(self.trunk(image), 7).flatten(1)
         for number, layer in enumerate(self.classifier):
             x = layer(x if number == 0 else F.dropout(F.relu(x), 0.5, self.training))

@@ -1,4 +1,4 @@
-"""The vision transformer that classifies images, which VTAMIQ starts from. doi:10.48550/arXiv.2010.11929"""
+"""The vision transformer for image classification, from which VTAMIQ is initialised. doi:10.48550/arXiv.2010.11929"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hdrq.nn.net import Layout, Net, mix, pattern
 
 
 class Vit(nn.Module):
-    """A Transformer over the whole image's patches and, with classes > 0, a linear head on the class token.
+    """A Transformer over all patches of an image and, with classes > 0, a linear head on the class token.
 
     The other options are those of `Transformer`.
     """
@@ -28,7 +28,7 @@ class Vit(nn.Module):
         self.head = nn.Linear(width, classes) if classes else None
 
     def tokens(self, image: Tensor) -> Tensor:
-        """(B, 3, H, W) in [-1, 1], sides multiples of the patch, to all tokens; positions stretch to fit."""
+        """(B, 3, H, W) in [-1, 1], sides multiples of the patch, to all tokens; positions are scaled to the image."""
         p = self.transformer.embed.patch.kernel_size[0]
         rows, columns = image.shape[-2] // p, image.shape[-1] // p
         patches = image.unfold(2, p, p).unfold(3, p, p).permute(0, 2, 3, 1, 4, 5).flatten(1, 2)
@@ -38,7 +38,7 @@ class Vit(nn.Module):
         return result
 
     def forward(self, image: Tensor) -> Tensor:
-        """Class scores (B, classes), or the class token (B, width) where there is no head."""
+        """Class scores (B, classes), or the class token (B, width) without a head."""
         first = self.tokens(image)[:, 0]
         return first if self.head is None else self.head(first)
 

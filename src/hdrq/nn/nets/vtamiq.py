@@ -1,4 +1,4 @@
-"""VTAMIQ: patches of both images through one transformer, and a decoder of the difference.
+"""VTAMIQ: patches of both images through one transformer, and a decoder of the difference of class tokens.
 
 Source  Chubarau & Clark, VTAMIQ, doi:10.48550/arXiv.2110.01655
 """
@@ -20,7 +20,7 @@ from hdrq.nn.net import Layout, Net, pattern
 
 
 class Judgement(NamedTuple):
-    """q (B,), 0 as good as the reference, larger is worse; the summaries (B, D) of both, and what differs."""
+    """q (B,), 0 for the quality of the reference, larger is worse; class tokens (B, D) of both, and their difference."""
 
     q: Tensor
     ref: Tensor
@@ -32,9 +32,9 @@ class Vtamiq(nn.Module):
     """Transformer, gain per channel, quality decoder and a two-layer head without final activation.
 
     scales      pyramid levels with an embedding; 1: patches of full resolution only
-    diff_scale  whether the difference of the summaries is scaled channel by channel
-    intake      the numbers its patches come in
-    sampling    how patches were cut while it was trained: "authors" or "mended", see hdrq.scoring.sampling.plan
+    diff_scale  whether the difference of the class tokens is scaled channel by channel
+    intake      normalisation of its patches
+    sampling    patch sampling in its training: "authors" or "mended", see hdrq.scoring.sampling.plan
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Vtamiq(nn.Module):
         )
 
     def judge(self, ref: Tensor, dist: Tensor) -> Judgement:
-        """From the summaries (B, D) of both pictures."""
+        """The score from the class tokens (B, D) of both images."""
         gap = ref - dist
         difference = self.decoder(gap if self.diff_scale is None else gap * self.diff_scale)
         return Judgement(self.head(difference)[:, 0], ref, dist, difference)
@@ -100,9 +100,9 @@ class Vtamiq(nn.Module):
         place_dist: Tensor | None = None,
         scale_dist: Tensor | None = None,
     ) -> Judgement:
-        """From patches (B, N, 3, p, p), positions (B, N, 2) in [0, 1) and scales (B, N).
+        """The score from patches (B, N, 3, p, p), positions (B, N, 2) in [0, 1) and scales (B, N).
 
-        The test picture's patches are cut where the reference's are unless they have places of their own.
+        The patches of the test image are at the positions of the reference unless given separately.
         """
         place_dist = place if place_dist is None else place_dist
         scale_dist = scale if scale_dist is None else scale_dist
@@ -111,12 +111,12 @@ class Vtamiq(nn.Module):
         return self.judge(*self.transformer.summarise(tokens)[0].chunk(2))
 
     def forward(self, ref: Tensor, dist: Tensor, place: Tensor, scale: Tensor | None = None) -> Tensor:
-        """The quality alone, (B,)."""
+        """The score, (B,)."""
         return self.compare(ref, dist, place, scale).q
 
 
 def _encoder(block: str) -> tuple[Rule, ...]:
-    """What both generations of the authors' code share; `block` names one encoder block."""
+    """Rules shared by both generations of the authors' code; `block` names an encoder block."""
     theirs, ours, mine = "transformer.embeddings.", "transformer.embed.", "transformer.blocks.{i}"
     asked = ("query", "key", "value")
     return (
@@ -137,7 +137,7 @@ def _encoder(block: str) -> tuple[Rule, ...]:
 
 
 def _decoder(name: str, ones: int, squeeze: int, expand: int, options: Mapping[str, Any]) -> tuple[Rule, ...]:
-    """The decoder, whose 1x1 convolutions end in `ones` ones; the last of a list is its plain convolution."""
+    """Rules for the decoder, whose 1x1 convolutions have `ones` trailing dimensions of 1; the last module is a convolution."""
     block, mine = f"{name}.{{g}}.body.{{b}}.body", "decoder.groups.{g}.blocks.{b}"
     pairs = (
         (f"{block}.2", f"{mine}.linear"),
@@ -212,7 +212,7 @@ def _witness(net: Any) -> Tensor:
 
 
 def from_vit(state: State) -> State:
-    """The transformer out of a ViT's tensors (our names); its classifier is left behind."""
+    """The transformer from a ViT's tensors (our names), without its classifier."""
     return {name: t for name, t in state.items() if name.startswith("transformer.")}
 
 
