@@ -194,7 +194,9 @@ def test_an_authors_checkpoint_is_imported_whole(tmp_path: Path) -> None:
 
 def test_what_no_shape_tells_is_asked_for(tmp_path: Path) -> None:
     path = official(tmp_path / "ours.pth")
-    with pytest.raises(UsageError, match="the tensor shapes do not determine heads of this vtamiq; add --set heads=N"):
+    with pytest.raises(
+        UsageError, match="the tensor shapes do not determine heads of this vtamiq; add --set heads=N"
+    ):
         import_weights.import_checkpoint([path], "vtamiq")
     with pytest.raises(UsageError, match="has no option 'head'"):
         import_weights.import_checkpoint([path], "vtamiq", options={"head": 2})
