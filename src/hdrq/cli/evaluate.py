@@ -57,6 +57,11 @@ _MEANINGS = ("dist", "ref", "opinion", "spread", "scene", "distortion", "level",
     metavar="FILE.csv",
     help="Table of scores; with --dataset, missing scores are computed and added to it.",
 )
+@click.option(
+    "--held-out",
+    is_flag=True,
+    help="Judge only on the images of --dataset that the cards of the metrics' weights hold out.",
+)
 @click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave out these columns of --scores.")
 @click.option(
     "--column",
@@ -106,8 +111,8 @@ _MEANINGS = ("dist", "ref", "opinion", "spread", "scene", "distortion", "level",
 @click.option(
     "--by",
     multiple=True,
-    type=click.Choice(["distortion", "level", "source"]),
-    help="Also evaluate each distortion, level or source.",
+    type=click.Choice(["distortion", "level", "source", "split"]),
+    help="Also evaluate each distortion, level or source, or each split of a table of predictions.",
 )
 @click.option(
     "--significance",
@@ -155,13 +160,17 @@ def _evaluate(options: dict[str, Any]) -> None:
         if value is not None:
             raise UsageError(f"--{option} does nothing without --dataset; name the dataset, or leave it out")
     if dataset is not None and dataset.comparisons is not None and options["subset"] not in (None, "test"):
+        if options["held_out"]:
+            raise UsageError(
+                f"--held-out is for subjective scores, and {dataset.name} has preferences; leave it out"
+            )
         _preferences(dataset, folder, options, format)
         return
     found = _evaluated_on(name, folder, options)
     for note in found.notes:
         say(f"hdrq: note: {_of(found)}{note}")
     drawing = bool(options["report"] or options["plots"])
-    asked = ("distortion", "level", "source") if drawing else options["by"]
+    asked = ("distortion", "level", "source", "split") if drawing else options["by"]
     parts = [(kind, rows) for kind in asked if (rows := found.by(kind))]
     _evaluated.write(found, [p for p in parts if p[0] in options["by"]], options, format)
     if drawing:
@@ -187,6 +196,7 @@ def _evaluated_on(dataset: str, folder: str | None, options: dict[str, Any]) -> 
         seed=options["seed"],
         folds=options["folds"],
         splits=options["splits"],
+        held_out=options["held_out"],
         **_scoring(options),
     )
 

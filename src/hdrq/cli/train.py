@@ -5,20 +5,15 @@ from __future__ import annotations
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from hdrq.cli import _train_output as _shown
 from hdrq.cli import options as _options
-from hdrq.cli.app import say
+from hdrq.cli._numbers import Number
 from hdrq.errors import UsageError
 from hdrq.registry import find
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from hdrq.training.plan import Plan
-    from hdrq.training.train import Record
 
 
 @click.command(short_help="Train a network, or fine-tune one on your own images and scores.")
@@ -52,6 +47,27 @@ if TYPE_CHECKING:
     default="",
     metavar="CARD.json|NAME",
     help="Repeat the training on this card, with all its settings; --set changes some.",
+)
+@click.option(
+    "--protocol",
+    type=click.Choice(["folds", "splits", "lodo", "cross"]),
+    help="Train once per split and judge what it leaves out: folds (60-20-20 by scene), random splits (80-20), "
+    "leave one distortion out, or other datasets.",
+)
+@click.option(
+    "--repeats",
+    type=Number(1, 10**4, whole=True),
+    metavar="N",
+    help="Number of random splits (default 10), or repetitions of another protocol with other seeds (default 1).",
+)
+@click.option(
+    "--folds", type=Number(3, 10**4, whole=True), default=5, show_default=True, help="Number of folds."
+)
+@click.option(
+    "--judge",
+    multiple=True,
+    metavar="NAME[:SUBSET][=DIR|FILE]",
+    help="Dataset to judge on in --protocol cross; may be repeated.",
 )
 @click.option("--da", metavar="KIND", help="Domain adaptation: coral, deep-coral, mmd, adversary.")
 @click.option(
@@ -95,6 +111,10 @@ def train(**options: Any) -> None:
     hdrq train --dataset kadid --da coral --target sihdr --set rate=3e-5
     hdrq train --like runs/mine/mine.json --data mine.csv     # the same training again
     hdrq train --resume -o runs/norvdpnetpp-mine --set epochs=40
+    hdrq train --recipe vtamiq-hl --set held_from=target --protocol folds
+    hdrq train --dataset livec -m metaiqa --protocol splits --repeats 10
+    hdrq train --dataset tid2013 -m metaiqa --protocol lodo
+    hdrq train --dataset koniq -m koncept512 --protocol cross --judge livec --judge spaq
     torchrun --nproc_per_node 4 -m hdrq train --recipe vtamiq-srgb
     """
     settings: dict[str, str] = {}
@@ -104,6 +124,7 @@ def train(**options: Any) -> None:
             raise UsageError(f"--set takes NAME=VALUE, not '{text}'")
         settings[key.strip()] = value.strip()
     asked: dict[str, Any] = {**options, "settings": settings, "align": options["da"]}
+    asked |= {"protocol": options["protocol"] or "", "repeats": options["repeats"] or 0}
     if options["dry_run"]:
         _dry_run(asked)
         return
@@ -113,7 +134,7 @@ def train(**options: Any) -> None:
     for key in ("da", "dry_run"):
         asked.pop(key)
     try:
-        _follow(records(**asked), options["small"])
+        _shown.follow(records(**asked), options["small"])
     except ProcessLost as error:
         time.sleep(min(error.rank, 5))  # one process says it, and torchrun then ends the others
         raise
@@ -124,11 +145,17 @@ def _dry_run(asked: dict[str, Any]) -> None:
     from hdrq.scoring.batch import device_of
     from hdrq.training.choice import Asked
     from hdrq.training.estimate import estimate
-    from hdrq.training.plan import chosen, plan
+    from hdrq.training.experiment import experiment_of
+    from hdrq.training.plan import chosen, plan, repeated
 
     device = device_of(asked["device"])
     wanted = Asked(**{k: v for k, v in asked.items() if k in Asked.__dataclass_fields__})
-    _, recipe, settings, _ = chosen(wanted)
+    experiment = experiment_of(wanted, asked["protocol"], asked["repeats"], asked["folds"], asked["judge"])
+    if experiment is not None:
+        for line in _shown.planned(experiment):
+            click.echo(line)
+        return
+    _, recipe, settings, _ = chosen(repeated(wanted))
     if recipe:
         variant = f", variant {asked['variant']}" if asked["variant"] else ""
         click.echo(f"recipe   {recipe}{variant} ({find('recipe', recipe).source})")
@@ -139,39 +166,3 @@ def _dry_run(asked: dict[str, Any]) -> None:
     click.echo(f"folder   {made.folder}")
     for line in (*(f"note     {note}" for note in made.notes), *estimate(made, device)):
         click.echo(line)
-
-
-def _follow(records: Iterator[Record], small: bool) -> None:
-    """Show a training as it goes: a line for each validation, a bar where stderr is a terminal."""
-    import sys
-
-    from tqdm import tqdm
-
-    from hdrq.training.train import Begun, Step, Trained, Validation
-
-    bar = tqdm(unit="step", disable=not sys.stderr.isatty(), dynamic_ncols=True, leave=False)
-    for record in records:
-        if isinstance(record, Begun):
-            for line in _begun(record.plan):
-                say(f"hdrq: {line}")
-        elif isinstance(record, Step):
-            bar.update()
-            bar.set_postfix(epoch=record.epoch, loss=f"{record.loss:.4f}", aligned=f"{record.aligned:.4f}")
-        elif isinstance(record, Validation):
-            mark = "  best" if record.best else ""
-            line = f"epoch {record.epoch}: SROCC {record.srocc:.4f}, PLCC {record.plcc:.4f}, MAE {record.mae:.4f}{mark}"
-            bar.write(line, file=sys.stderr) if not bar.disable else say(line)
-        elif isinstance(record, Trained):
-            bar.close()
-            where = "" if not small else f"HDRQ_MODELS={record.card.parent} "
-            say(f"hdrq: use the weights with: {where}hdrq score ... -m '{record.metric}'")
-            click.echo(str(record.card))
-
-
-def _begun(plan: Plan) -> list[str]:
-    """What is trained on what, and what a user should know."""
-    target = f", {len(plan.target)} of the target" if plan.target else ""
-    return [
-        f"{plan.name}: {len(plan.source)} images, {len(plan.held_out)} held out{target}; run folder {plan.folder}",
-        *plan.notes,
-    ]

@@ -14,6 +14,7 @@ from hdrq.evaluation import evaluate as engine
 from hdrq.evaluation.archive import Dataset, locate
 from hdrq.evaluation.dataset_scores import Notify, Watch, scored, silent, unwatched
 from hdrq.evaluation.evaluate import PLAN, Plan
+from hdrq.evaluation.held_out import judged_pairs
 from hdrq.evaluation.preferences import Preference, preferences
 from hdrq.evaluation.ratings import Sheet, join, sheet
 from hdrq.evaluation.score_table import read_scores
@@ -27,7 +28,12 @@ from hdrq.scoring.request import split_requests
 from hdrq.work import Spread
 
 FIGURES = ("srocc", "krocc", "plcc", "rmse")
-_BREAKDOWNS = {"distortion": engine.by_distortion, "level": engine.by_level, "source": engine.by_subset}
+_BREAKDOWNS = {
+    "distortion": engine.by_distortion,
+    "level": engine.by_level,
+    "source": engine.by_subset,
+    "split": engine.by_split,
+}
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,7 @@ class Asked:
     exclude   columns of `scores` to leave out;  columns  {"opinion": "MOS"}: column names by meaning
     lower     whether lower subjective scores are better, where no dataset states it
     own_ppd   whether images that state a resolution (ppd) are viewed at it
+    held_out  whether only images are judged on that the cards of the metrics' weights hold out
     """
 
     dataset: str = ""
@@ -57,6 +64,7 @@ class Asked:
     notify: Notify = silent
     watch: Watch = unwatched
     spread: Spread | None = None
+    held_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,7 +104,7 @@ class Evaluation:
         return paired_tests(self.sheet, self.plan)
 
     def by(self, kind: str) -> list[Agreement]:
-        """Rows by "distortion", "level" or "source"; empty where the dataset has only one."""
+        """Rows by "distortion", "level", "source" or "split"; empty where the dataset has only one."""
         if kind not in _BREAKDOWNS:
             raise UsageError(f"no breakdown is called '{kind}'; there are {', '.join(_BREAKDOWNS)}")
         return list(_BREAKDOWNS[kind](self.sheet, self.plan))
@@ -126,6 +134,7 @@ def evaluate(
     notify: Notify = silent,
     watch: Watch = unwatched,
     spread: Spread | None = None,
+    held_out: bool = False,
 ) -> Evaluation:
     """Agreement of metrics with subjective scores.
 
@@ -142,6 +151,7 @@ def evaluate(
     own_ppd   whether images that state a resolution (ppd) are viewed at it
     notify    called with each line for the user;  watch: wraps the iterator of scores, for a progress bar
     spread    divides the scoring among other processes (`hdrq.cluster.connect.connected`)
+    held_out  judge only on the images that the cards of the metrics' weights hold out
 
     Raises UsageError where there is nothing to evaluate, MissingPart or FileError where data are missing.
     """
@@ -149,7 +159,7 @@ def evaluate(
     table = Path(scores) if scores is not None else None
     asked = Asked(
         dataset, data, subset, wanted, table, tuple(exclude), columns or {}, lower, photometry or Photometry(), device,
-        settings or Settings(jobs=2), own_ppd, notify, watch, spread,
+        settings or Settings(jobs=2), own_ppd, notify, watch, spread, held_out,
     )  # fmt: skip
     plan = Plan(fit, draws, seed, folds, splits)
     judged = sheet_of(asked)
@@ -161,9 +171,7 @@ def evaluate(
 
 def _replaced(asked: Asked, dataset: str) -> Asked:
     """The same arguments for the dataset on which curves are fitted."""
-    from dataclasses import replace
-
-    return replace(asked, dataset=dataset, subset=None)
+    return replace(asked, dataset=dataset, subset=None, held_out=False)
 
 
 def flat(row: Agreement, sheet: Sheet, protocol: str, by: str = "") -> dict[str, Any]:
@@ -187,14 +195,20 @@ def sheet_of(asked: Asked) -> Sheet:
     """Subjective scores and metric values, from a dataset, a table, or both."""
     path, toward = asked.scores, {True: "lower", False: "higher", None: ""}[asked.lower]
     if not asked.dataset:
+        if asked.held_out:
+            raise UsageError(
+                "--held-out needs the dataset that the weights were trained on; name it with --dataset"
+            )
         if path is None:
             raise UsageError(
                 "nothing to evaluate; give --dataset NAME, or --scores FILE.csv with a column of subjective scores"
             )
         table = read_scores(path, asked.metrics, asked.exclude, dict(asked.columns))
+        toward = toward or table.opinions_better
         return sheet(table.pairs(), table.values, table.better, name=path.stem, opinions_better=toward)
     dataset: Dataset = find("dataset", asked.dataset)
-    pairs = list(dataset.pairs(locate(dataset, asked.data), asked.subset))
+    root = locate(dataset, asked.data)
+    pairs = list(dataset.pairs(root, asked.subset))
     if not any(p.opinion is not None for p in pairs):
         raise UsageError(
             f"{dataset.name} has no subjective scores ({dataset.scale}), so no metric can be evaluated on it"
@@ -203,12 +217,25 @@ def sheet_of(asked: Asked) -> Sheet:
         table = read_scores(path, asked.metrics, asked.exclude, dict(asked.columns))
         named = join(pairs, dict.fromkeys(n for column in table.values.values() for n in column))
         values = {m: {named[n]: v for n, v in c.items() if n in named} for m, c in table.values.items()}
-        return sheet(pairs, values, table.better, name=dataset.name, dataset=dataset, opinions_better=toward)
+        pairs, notes = judged_pairs(
+            pairs, list(values), asked.held_out, dataset=dataset, root=root, data=asked.data
+        )
+        found = sheet(pairs, values, table.better, name=dataset.name, dataset=dataset, opinions_better=toward)
+        return replace(found, notes=(*notes, *found.notes))
     if not asked.metrics:
         raise UsageError("no metric is given; add -m pu-psnr, and see: hdrq list metrics")
     name = Path(asked.data).stem if dataset.of_user and asked.data else dataset.name
-    values, better = _computed([p for p in pairs if p.opinion is not None], asked)
-    return sheet(pairs, values, better, name=name, dataset=dataset, opinions_better=toward)
+    pairs, notes = judged_pairs(
+        [p for p in pairs if p.opinion is not None],
+        list(map(str, split_requests(asked.metrics))),
+        asked.held_out,
+        dataset=dataset,
+        root=root,
+        data=asked.data,
+    )
+    values, better = _computed(pairs, asked)
+    found = sheet(pairs, values, better, name=name, dataset=dataset, opinions_better=toward)
+    return replace(found, notes=(*notes, *found.notes))
 
 
 def compare(asked: Asked, plan: Plan = PLAN) -> list[Preference]:

@@ -47,6 +47,8 @@ class Dataset:
     layout       expected contents, in words that a user can compare with a listing
     comparisons  for datasets of pairwise comparisons: lists the preferences
     folds        (scenes, folds=, seed=) -> splits, where the authors state the folds of their experiments
+    split_by     entry of Pair.carried that random splits are drawn over, where it is not the scene
+    test_share   share of the scenes (or of what split_by names) that random splits test on
     """
 
     name: str
@@ -71,6 +73,8 @@ class Dataset:
     observers: float | None = None
     comparisons: Callable[[Folder, str | None], Iterator[Comparison]] | None = None
     folds: Callable[..., list[Split]] | None = None
+    split_by: str = ""
+    test_share: float = 0.2
 
     @property
     def of_user(self) -> bool:

@@ -75,6 +75,23 @@ def by_subset(sheet: Sheet, plan: Plan) -> Iterator[Agreement]:
     yield from _breakdown(sheet, [p.carried.get("source", "") for p in sheet.pairs], plan)
 
 
+def by_split(sheet: Sheet, plan: Plan) -> Iterator[Agreement]:
+    """Every metric in each split of a table of predictions, then mean, median and standard deviation over splits.
+
+    The curve before plcc and rmse is fitted to the images of the split. Splits with few images count.
+    """
+    parts = list(_breakdown(sheet, [p.carried.get("split", "") for p in sheet.pairs], plan, least=2))
+    yield from parts
+    count = len({a.group for a in parts})
+    for name, middle in (("mean", np.mean), ("median", np.median), ("standard deviation", _deviation)):
+        yield from _summary(parts, f"{name} of {count} splits", middle) if parts else ()
+
+
+def _deviation(values: Sequence[float]) -> float:
+    """Standard deviation of a sample."""
+    return float(np.std(values, ddof=1))
+
+
 def across(train: Sheet, test: Sheet, plan: Plan = PLAN) -> Iterator[Agreement]:
     """Cross-dataset: curves fitted on one dataset, statistics on another with scores on the same scale."""
     for i, metric in enumerate(test.metrics):

@@ -32,6 +32,8 @@ class ScoreTable:
     better: Mapping[str, str]
     columns: Mapping[str, str]  # column names by meaning
     long: bool
+    split: str = ""  # column of the split that a row was predicted in, as `hdrq train --protocol` writes
+    repeated: bool = False  # whether an image is in several splits, so that image and split identify a row
 
     def pairs(self) -> list[Pair]:
         """Images with subjective scores, where the table has them."""
@@ -44,10 +46,11 @@ class ScoreTable:
         dist, opinion = columns["dist"], columns["opinion"]
         ref, scene, distortion = (columns.get(m, "") for m in ("ref", "scene", "distortion"))
         level, spread = columns.get("level", ""), "spread" in columns or {"low", "high"} <= set(columns)
-        carried = {"spread_is": "se"} if "spread" not in columns and "low" in columns else {}  # one for all
+        shared = {"spread_is": "se"} if "spread" not in columns and "low" in columns else {}  # one for all
         found: dict[str, Pair] = {}
         for i, row in enumerate(iter_table(self.path), 2):
-            name = row[dist].strip()
+            name = _key(row, dist, self.split if self.repeated else "")
+            carried = {**shared, "split": row[self.split].strip()} if self.split else shared
             if name in found:
                 again = number(row[opinion], f"{self.path}: line {i}, {opinion}")
                 _same(found[name].opinion, again, self.path, i, name, opinion)
@@ -56,7 +59,7 @@ class ScoreTable:
             found[name] = Pair(
                 dist=sys.intern(name),
                 ref=source or None,
-                scene=(row[scene].strip() if scene else "") or Path(source or name).stem,
+                scene=(row[scene].strip() if scene else "") or Path(source or row[dist].strip()).stem,
                 opinion=number(row[opinion], f"{self.path}: line {i}, {opinion}"),
                 spread=spread_of(self.path, i, dict(row), dict(columns)) if spread else None,
                 distortion=row[distortion].strip() if distortion else "",
@@ -64,6 +67,18 @@ class ScoreTable:
                 carried=carried,
             )
         return list(found.values())
+
+    @property
+    def opinions_better(self) -> str:
+        """Direction of the subjective scores, where a column mos_better states one."""
+        told = {row.get("mos_better", "").strip() for row in islice(iter_table(self.path), 1000)}
+        return next(iter(told)) if told in ({"higher"}, {"lower"}) else ""
+
+
+def _key(row: Row, dist: str, split: str) -> str:
+    """What identifies a row of a metric: the image, or image and split."""
+    name = row[dist].strip()
+    return f"{name} [{row[split].strip()}]" if split else name
 
 
 def _level(text: str) -> float | None:
@@ -96,6 +111,8 @@ def read_scores(
                 f"--column {meaning}={name}: {path} has no such column; it has {', '.join(header)[:200]}"
             )
     rest = [name for name in header if name not in asked.values()]
+    split = "split" if "split" in rest else ""
+    rest = [name for name in rest if name not in (split, "mos_better")]
     names = {**meant([n for n in rest if n not in ("metric", "value")], first), **asked}
     if "dist" not in names:
         raise UsageError(f"{path} has no known column of test image names; name it with --column dist=NAME")
@@ -103,8 +120,9 @@ def read_scores(
     values: dict[str, dict[str, float]] = {}
     better: dict[str, str] = {}
     metrics = [name for name in rest if name not in names.values()]
+    repeated = bool(split) and _repeated(path, names["dist"], split)
     for i, row in enumerate(iter_table(path), 2):
-        image = sys.intern(row[names["dist"]].strip())  # one text for all metrics
+        image = sys.intern(_key(row, names["dist"], split if repeated else ""))  # one text for all metrics
         if not long:
             for name in metrics:
                 _add(values.setdefault(name, {}), image, _value(row[name]), path, i, name)
@@ -115,7 +133,13 @@ def read_scores(
     if not long:
         values = {name: held for name, held in values.items() if any(map(isfinite, held.values()))}
     picked = _picked(list(values), wanted, excluded, path)
-    return ScoreTable(path, {m: values[m] for m in picked}, better, names, long)
+    return ScoreTable(path, {m: values[m] for m in picked}, better, names, long, split, repeated)
+
+
+def _repeated(path: Path, dist: str, split: str) -> bool:
+    """Whether some image is in more than one split."""
+    place: dict[str, str] = {}
+    return any(place.setdefault(row[dist].strip(), row[split]) != row[split] for row in iter_table(path))
 
 
 def _picked(there: list[str], wanted: Sequence[str], excluded: Sequence[str], path: Path) -> list[str]:

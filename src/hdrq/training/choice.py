@@ -159,17 +159,27 @@ def _for_dataset(dataset: str, domain: str, display: str, labels: str) -> dict[s
     card: Dataset = find("dataset", dataset.split("+")[0])
     key = "labels" if domain == "source" else "target_labels"
     found: dict[str, Any] = {f"{domain}_subset": "hdr" if "hdr" in card.subsets else ""}
-    if card.domain != "srgb":
-        found[f"{domain}_display"] = "nits" if card.domain == "nits" else "hdr-linear"
-    elif display in ("nits", "hdr-linear"):
-        found[f"{domain}_display"] = "hdr" if domain == "target" else "sdr"
+    found[f"{domain}_display"] = display_for(dataset, display, "hdr" if domain == "target" else "sdr")
     if not card.scale or card.scale.startswith("none"):
         found[key] = ""
     elif "JOD" in card.scale:
         found[key] = "jod" if domain == "source" or labels else ""
     elif labels == "jod":
         found[key] = "loss"
+    if domain == "target" and not found.get(key, labels):
+        found["held_from"] = "source"
     return found
+
+
+def display_for(dataset: str, display: str, instead: str = "sdr") -> str:
+    """The display that shows another dataset: `display` where it shows the same kind of pixels.
+
+    instead  for a dataset of code, where `display` shows light
+    """
+    card: Dataset = find("dataset", dataset.split("+")[0])
+    if card.domain != "srgb":
+        return "nits" if card.domain == "nits" else "hdr-linear"
+    return instead if display in ("nits", "hdr-linear") else display
 
 
 def _fine_tuning(asked: Asked) -> tuple[Settings, list[str]]:

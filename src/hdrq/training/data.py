@@ -155,6 +155,11 @@ def items_to_test(settings: Settings, data: Path | None, better: str = "") -> li
     return _paired(found, settings, settings.judged)
 
 
+def items_to_judge(settings: Settings, name: str, subset: str, data: Path | None, better: str) -> list[Item]:
+    """All items of another dataset, labelled with their subjective scores, for the network of these settings."""
+    return _paired(items_of(name, subset, data, "raw", better), settings, name)
+
+
 def label_direction(settings: Settings, dataset_better: str) -> str:
     """Whether "higher" or "lower" labels are better: what the trained network gives."""
     if settings.labels == "raw":

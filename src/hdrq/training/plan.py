@@ -50,8 +50,8 @@ class Plan:
 
 def plan(asked: Asked) -> Plan:
     """Choose the settings and check data, initial weights, references and names, so that errors come before training."""
-    asked, recipe, settings, notes = chosen(_repeated(asked))
-    name = asked.name or recipe or f"{settings.net}-{_stem(asked)}"
+    asked, recipe, settings, notes = chosen(repeated(asked))
+    name = name_of(asked, recipe, settings)
     if not _NAME.match(name):
         raise UsageError(f"'{name}' cannot name weights; use letters, digits, . _ + and - for --name")
     folder = asked.output or Path("runs") / (name + ("-small" if asked.small else ""))
@@ -68,7 +68,12 @@ def plan(asked: Asked) -> Plan:
     return replace(made, notes=(*notes, *departures(recorded(asked.like)[0], made)))
 
 
-def _repeated(asked: Asked) -> Asked:
+def name_of(asked: Asked, recipe: str, settings: Settings) -> str:
+    """The name of the weights: the one asked for, else that of the recipe or NETWORK-FILE."""
+    return asked.name or recipe or f"{settings.net}-{_stem(asked)}"
+
+
+def repeated(asked: Asked) -> Asked:
     """The arguments, completed from the card of the training to repeat."""
     if not asked.like:
         return asked

@@ -157,15 +157,3 @@ def departures(card: Checkpoint, made: Plan) -> Iterator[str]:
     ]
     if changed:
         yield f"{card.name} was trained with other code ({'; '.join(changed)})"
-
-
-def learnt_from(card: Checkpoint, dataset: str) -> list[str]:
-    """The parts of a training ("source", "target") whose labelled images are of this dataset."""
-    record = card.training
-    settings = record.get("settings", {})
-    labelled = {"source": bool(settings.get("labels")), "target": bool(settings.get("target_labels"))}
-    return [
-        part
-        for part, used in labelled.items()
-        if used and dataset in str(record.get(part, {}).get("dataset", "")).split("+")
-    ]

@@ -12,5 +12,6 @@ vtamiq_hl = adapted(
     target_display="nits",
     target_labels="jod",
     target_repeat=8,
+    held_from="target",
     epochs=15,
 )

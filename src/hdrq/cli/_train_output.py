@@ -1,0 +1,113 @@
+"""Output of a training: progress, the rows of an experiment and their summary."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from hdrq.cli import tables as _tables
+from hdrq.cli.app import say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hdrq.training.experiment import Experiment
+    from hdrq.training.plan import Plan
+    from hdrq.training.train import Record
+
+_FIGURES = ("srocc", "krocc", "plcc", "rmse")
+
+
+def follow(records: Iterator[Record], small: bool) -> None:
+    """Show a training as it goes: a line for each validation, a bar where stderr is a terminal."""
+    import sys
+
+    from tqdm import tqdm
+
+    from hdrq.training.train import Begun, Experiment, Judged, Part, Step, Trained, Validation
+
+    bar = tqdm(unit="step", disable=not sys.stderr.isatty(), dynamic_ncols=True, leave=False)
+    single = True
+    for record in records:
+        if isinstance(record, Begun):
+            for line in _begun(record.plan):
+                say(f"hdrq: {line}")
+        elif isinstance(record, Step):
+            bar.update()
+            bar.set_postfix(epoch=record.epoch, loss=f"{record.loss:.4f}", aligned=f"{record.aligned:.4f}")
+        elif isinstance(record, Validation):
+            mark = "  best" if record.best else ""
+            line = f"epoch {record.epoch}: SROCC {record.srocc:.4f}, PLCC {record.plcc:.4f}, MAE {record.mae:.4f}{mark}"
+            bar.write(line, file=sys.stderr) if not bar.disable else say(line)
+        elif isinstance(record, Part):
+            single = False
+            say(f"hdrq: {record.name} ({record.number} of {record.total})")
+        elif isinstance(record, Judged):
+            for row in record.rows:
+                say(
+                    f"hdrq: {row.split}, {row.judged}: SROCC {row.srocc:.4f}, PLCC {row.plcc:.4f} on {row.images} images"
+                )
+        elif isinstance(record, Experiment):
+            bar.close()
+            _experiment(record)
+        elif isinstance(record, Trained) and single:
+            bar.close()
+            where = "" if not small else f"HDRQ_MODELS={record.card.parent} "
+            say(f"hdrq: use the weights with: {where}hdrq score ... -m '{record.metric}'")
+            click.echo(str(record.card))
+
+
+def _begun(plan: Plan) -> list[str]:
+    """What is trained on what, and what a user should know."""
+    target = f", {len(plan.target)} of the target" if plan.target else ""
+    return [
+        f"{plan.name}: {len(plan.source)} images, {len(plan.held_out)} held out{target}; run folder {plan.folder}",
+        *plan.notes,
+    ]
+
+
+def _experiment(found: Experiment) -> None:
+    """A table of the splits with mean, median and standard deviation, one of the distortions, and where the files are."""
+    several = len(found.judges) > 1
+    heads = ["split", *(["judged on"] if several else []), "images", *(f.upper() for f in _FIGURES)]
+    right = heads[1 + several :]
+    lines = [
+        [r.split, *([r.judged] if several else []), f"{r.images}"]
+        + [_tables.number(getattr(r, f)) for f in _FIGURES]
+        for r in found.rows
+    ]
+    for whole in (s for s in found.summaries if s.group == "all" and s.splits > 1):
+        for name, values in (
+            ("mean", whole.mean),
+            ("median", whole.median),
+            ("standard deviation", whole.sd),
+        ):
+            cells = [_tables.number(values[f]) for f in _FIGURES]
+            lines.append([name, *([whole.judged] if several else []), f"{whole.images}", *cells])
+    _tables.show_table(heads, lines, f"{found.name}: images that each training left out", right)
+    kinds = [s for s in found.summaries if s.group != "all"]
+    if kinds and found.protocol != "lodo":
+        heads = ["distortion", *(["judged on"] if several else []), "splits", "SROCC", "median", "sd", "PLCC"]
+        lines = [
+            [s.group, *([s.judged] if several else []), f"{s.splits}"]
+            + [_tables.number(v) for v in (s.mean["srocc"], s.median["srocc"], s.sd["srocc"], s.mean["plcc"])]
+            for s in kinds
+        ]
+        _tables.show_table(heads, lines, "by distortion, mean over splits", heads[1 + several :])
+    say(f"hdrq: rows.csv, summary.csv and predictions.csv are in {found.folder}")
+    say(f"hdrq: test their significance with: hdrq evaluate --scores {found.predictions} --by split")
+    click.echo(str(found.folder / "rows.csv"))
+
+
+def planned(found: Experiment) -> list[str]:
+    """What an experiment would train and judge."""
+    lines = [f"name     {found.name}", f"folder   {found.folder}"]
+    for part in found.parts:
+        changes = ", ".join(
+            f"{len(v)} {k.replace('_', ' ')}" if isinstance(v, tuple) else f"{k} {v}"
+            for k, v in part.settings.items()
+        )
+        lines.append(f"split    {part.name}: {changes}")
+    lines += [f"judge    {judge.title}" for judge in found.judges]
+    return lines

@@ -1,0 +1,286 @@
+"""Experiments: train once per split, judge the images left out, aggregate. Interrupted ones go on to the same rows."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import hdrq
+from hdrq.errors import FileError, UsageError
+from hdrq.evaluation.archive import Dataset
+from hdrq.io import atomic
+from hdrq.registry import find
+from hdrq.training.batches import BatchLoader, Item
+from hdrq.training.checkpoint import BEST, LAST, load_best
+from hdrq.training.choice import Asked, display_for
+from hdrq.training.data import items_to_judge, items_to_test, label_direction
+from hdrq.training.experiment_results import (
+    COLUMNS,
+    PREDICTIONS,
+    ROWS,
+    SUMMARY,
+    Prediction,
+    SplitRow,
+    Summary,
+    read_csv,
+    split_rows,
+    summaries,
+    write_csv,
+)
+from hdrq.training.image_cache import ImageCache
+from hdrq.training.network import build_apart
+from hdrq.training.plan import Plan, chosen, name_of, plan, repeated
+from hdrq.training.run import Record as RunRecord
+from hdrq.training.run import train_by
+from hdrq.training.run_folder import SETTINGS
+from hdrq.training.settings import Settings, adjust
+from hdrq.training.splits import PROTOCOLS, REPEATS, Judge, Part, parts_of
+from hdrq.training.validation import predict
+
+EXPERIMENT = "experiment.json"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One split is done: a row for each dataset judged on."""
+
+    part: Part
+    rows: tuple[SplitRow, ...]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment; at its end with its rows and their summaries.
+
+    folder  experiment.json, predictions.csv, rows.csv, summary.csv, and a run folder for each split
+    """
+
+    name: str
+    protocol: str
+    folder: Path
+    parts: tuple[Part, ...]
+    judges: tuple[Judge, ...]
+    asked: Asked
+    repeats: int
+    folds: int
+    rows: tuple[SplitRow, ...] = ()
+    summaries: tuple[Summary, ...] = ()
+
+    @property
+    def predictions(self) -> Path:
+        """Table of all predictions, for `hdrq evaluate --scores`."""
+        return self.folder / PREDICTIONS
+
+
+Record = RunRecord | Part | Judged | Experiment
+
+
+def experiment_of(
+    asked: Asked, protocol: str, repeats: int, folds: int, judges: tuple[str, ...]
+) -> Experiment | None:
+    """The experiment that the arguments ask for, or that a run folder holds; None for a single training."""
+    stored = asked.output / EXPERIMENT if asked.output is not None else None
+    held = _read(stored) if asked.resume and stored is not None and stored.exists() else None
+    if held is None and not protocol:
+        for option, given in (("repeats", repeats), ("judge", judges)):
+            if given:
+                raise UsageError(
+                    f"--{option} does nothing without --protocol; name one of {', '.join(PROTOCOLS)}"
+                )
+        return None
+    if held is not None:
+        asked = _resumed(asked, held, stored)
+        protocol, repeats = _continued(held, protocol, repeats, stored)
+        folds, judges = int(held["folds"]), tuple(held["judges"])
+    if protocol not in PROTOCOLS:
+        raise UsageError(f"no protocol of training is called '{protocol}'; there are {', '.join(PROTOCOLS)}")
+    if (protocol == "cross") != bool(judges):
+        raise UsageError(
+            "--protocol cross needs the datasets to judge on: --judge NAME"
+            if protocol == "cross"
+            else f"--judge is for --protocol cross, not for {protocol}"
+        )
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UsageError("--protocol runs in one process; start one experiment on each device instead")
+    repeats = repeats or REPEATS[protocol]
+    made = repeated(replace(asked, resume=False))
+    _, recipe, settings, _ = chosen(made)
+    name = name_of(made, recipe, settings)
+    name = name if held is not None else f"{name}-{protocol}"
+    folder = asked.output or Path("runs") / (name + ("-small" if asked.small else ""))
+    if held is None and asked.resume and (folder / EXPERIMENT).exists():
+        return experiment_of(replace(asked, output=folder), protocol, repeats, folds, judges)
+    if held is None and asked.resume:
+        raise UsageError(
+            f"{folder} holds no experiment to resume; leave out --resume, or name its folder with -o"
+        )
+    if held is None and (folder / EXPERIMENT).exists():
+        raise UsageError(
+            f"{folder} holds an experiment already; add --resume to go on with it, or name another folder with -o"
+        )
+    parts = parts_of(settings, made.data, made.better, protocol, repeats, folds)
+    asked = replace(made, output=folder, name=name, resume=False)
+    found = tuple(map(Judge.parse, judges))
+    experiment = Experiment(name, protocol, folder, tuple(parts), found, asked, repeats, folds)
+    _check(experiment, settings)
+    return experiment
+
+
+def _check(experiment: Experiment, settings: Settings) -> None:
+    """Raise before the first training where data, initial weights or a split do not fit."""
+    slugs = [p.slug for p in experiment.parts]
+    if len(set(slugs)) < len(slugs):
+        twice = next(s for s in slugs if slugs.count(s) > 1)
+        raise UsageError(f"two splits would share the folder {twice}; give the distortions other names")
+    for judge in experiment.judges:
+        _items(settings, experiment.asked, judge)
+    for part in experiment.parts if not experiment.judges else ():
+        _items(adjust(settings, part.settings), experiment.asked, None)
+    plan(_asked_of(experiment, experiment.parts[0]))
+
+
+def _asked_of(experiment: Experiment, part: Part) -> Asked:
+    """The arguments of the training of one split."""
+    folder = experiment.folder / part.slug
+    return replace(
+        experiment.asked,
+        output=folder,
+        name=f"{experiment.name}-{part.slug}",
+        settings={**dict(experiment.asked.settings), **part.settings},
+        resume=(folder / SETTINGS).exists(),
+        replace=True,
+    )
+
+
+def train_parts(experiment: Experiment, device: Any, tensorboard: bool = False) -> Iterator[Record]:
+    """Train and judge every split that is not done. Yields Part, the records of its training, and Judged for each."""
+    _write(experiment)
+    predictions: list[Prediction] = []
+    rows: list[SplitRow] = []
+    for part in experiment.parts:
+        folder = experiment.folder / part.slug
+        yield part
+        if not (folder / PREDICTIONS).exists():
+            made = plan(_asked_of(experiment, part))
+            yield from train_by(made, device, tensorboard, installed=False)
+            write_csv(folder / PREDICTIONS, _predictions(experiment, part, made, device), COLUMNS)
+            for name in (LAST, BEST):
+                (folder / name).unlink(missing_ok=True)
+        found = read_csv(folder / PREDICTIONS)
+        own = split_rows(folder, found)
+        predictions += found
+        rows += own
+        write_csv(experiment.folder / PREDICTIONS, predictions, COLUMNS)
+        write_csv(experiment.folder / ROWS, map(asdict, rows), [f.name for f in fields(SplitRow)])
+        yield Judged(part, tuple(own))
+    last = summaries(rows, predictions)
+    write_csv(experiment.folder / SUMMARY, (s.flat for s in last), list(last[0].flat))
+    yield replace(experiment, rows=tuple(rows), summaries=tuple(last))
+
+
+def _predictions(experiment: Experiment, part: Part, made: Plan, device: Any) -> Iterator[dict[str, Any]]:
+    """A row for every image that the split left out, or for every image of the datasets to judge on."""
+    settings = made.settings
+    module = build_apart(settings)
+    module.load_state_dict(load_best(made.folder))
+    module.to(device)
+    cache = ImageCache(made.folder / "pixels")
+    metric = f"{settings.net}@{experiment.name}"
+    for judge in experiment.judges or (None,):
+        items, display, title, toward = _items(settings, made.asked, judge)
+        loader = BatchLoader(settings, items, display, cache, 3)
+        values = predict(module, settings, loader, items, device)
+        for item, value in zip(items, values.tolist(), strict=True):
+            yield {
+                "dist": item.dist,
+                "ref": item.ref or "",
+                "metric": metric,
+                "value": float(value),
+                "better": label_direction(settings, toward),
+                "mos": item.label,
+                "mos_better": toward,
+                "scene": item.scene,
+                "distortion": item.distortion,
+                "split": part.name if judge is None else f"{part.name} on {title}",
+                "judged": title,
+            }
+    shutil.rmtree(cache.folder, ignore_errors=True)
+
+
+def _items(settings: Settings, asked: Asked, judge: Judge | None) -> tuple[list[Item], str, str, str]:
+    """(items with their subjective scores as labels, display, name of the dataset, direction of its scores)."""
+    name = settings.judged.split("+")[0] if judge is None else judge.name
+    card: Dataset = find("dataset", name)
+    toward = card.better or asked.better
+    if judge is None:
+        raw = replace(settings, labels="raw", target_labels="raw" if settings.target_labels else "")
+        items, display, title = (
+            items_to_test(raw, asked.data, asked.better),
+            settings.held_display,
+            settings.judged,
+        )
+    else:
+        items = items_to_judge(settings, judge.name, judge.subset, judge.data or asked.data, asked.better)
+        display, title = display_for(judge.name, settings.source_display), judge.title
+    if len(items) < 2:
+        raise UsageError(f"{len(items)} images of {title} are left to judge on; there must be two at least")
+    return items, display, title, toward
+
+
+def _write(experiment: Experiment) -> None:
+    experiment.folder.mkdir(parents=True, exist_ok=True)
+    asked = experiment.asked
+    values = asdict(asked) | {"settings": dict(asked.settings)}
+    values["data"] = str(asked.data.resolve()) if asked.data is not None else None
+    del values["output"]
+    judges = [
+        f"{j.name}{f':{j.subset}' if j.subset else ''}{f'={j.data}' if j.data else ''}"
+        for j in experiment.judges
+    ]
+    held = {"hdrq": hdrq.__version__, "protocol": experiment.protocol, "repeats": experiment.repeats}
+    held |= {"folds": experiment.folds, "judges": judges, "asked": values}
+    with atomic(experiment.folder / EXPERIMENT) as part:
+        part.write_text(json.dumps(held, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        held: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if not {"protocol", "repeats", "folds", "judges", "asked"} <= set(held):
+            raise ValueError("entries are missing")
+        return held
+    except (OSError, ValueError) as error:
+        raise FileError(f"{path} does not hold an experiment ({error}); remove it") from error
+
+
+def _resumed(asked: Asked, held: dict[str, Any], path: Path | None) -> Asked:
+    """The arguments of the experiment in a folder; those given again must be the same."""
+    before = Asked(
+        **{**held["asked"], "data": Path(held["asked"]["data"]) if held["asked"]["data"] else None}
+    )
+    for name in ("recipe", "variant", "metric", "dataset", "align", "target", "like"):
+        if getattr(asked, name) and getattr(asked, name) != getattr(before, name):
+            raise UsageError(
+                f"{path} was begun with --{name} {getattr(before, name) or '(none)'}; leave it out to resume, or name "
+                "another folder with -o"
+            )
+    if any(dict(before.settings).get(k) != v for k, v in dict(asked.settings).items()):
+        raise UsageError(
+            f"{path} was begun with other settings; leave --set out to resume, or name another folder"
+        )
+    return replace(before, output=asked.output, data=asked.data or before.data)
+
+
+def _continued(held: dict[str, Any], protocol: str, repeats: int, path: Path | None) -> tuple[str, int]:
+    """(protocol, repeats) of an experiment that goes on; random splits may become more, all else stays."""
+    if protocol and protocol != held["protocol"]:
+        raise UsageError(f"{path} was begun with --protocol {held['protocol']}; leave it out to resume")
+    before = int(held["repeats"])
+    if repeats and repeats != before and (held["protocol"] != "splits" or repeats < before):
+        raise UsageError(f"{path} was begun with --repeats {before}; leave it out to resume")
+    return str(held["protocol"]), repeats or before

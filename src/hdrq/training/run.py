@@ -1,0 +1,121 @@
+"""One training, from its plan to weights with a card."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from hdrq.errors import HdrqError
+from hdrq.nn.weight_files import install
+from hdrq.nn.weights import save as save_weights
+from hdrq.training.checkpoint import Record as LoopRecord
+from hdrq.training.checkpoint import load_best
+from hdrq.training.loop import fit
+from hdrq.training.network import build_apart
+from hdrq.training.plan import Plan
+from hdrq.training.provenance import training_record
+from hdrq.training.run_folder import write_settings
+
+
+@dataclass(frozen=True)
+class Begun:
+    """All checks of a training have passed and it begins."""
+
+    plan: Plan
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The weights of the best epoch.
+
+    card    path of their card in the user's weights folder; with small, in the run folder
+    metric  request that scores with them, such as "norvdpnetpp@mine"
+    seen    srocc, plcc, mae and epoch on the held-out scenes; empty without held-out scenes
+    """
+
+    card: Path
+    metric: str
+    seen: Mapping[str, float]
+
+
+Record = Begun | LoopRecord | Trained
+
+
+def train_by(
+    made: Plan, device: Any, tensorboard: bool = False, *, installed: bool = True
+) -> Iterator[Record]:
+    """Train by a plan. Yields Begun, steps, validations and files, and finally Trained.
+
+    installed  whether the weights are copied to the user's folder of weights
+    """
+    yield Begun(made)
+    write_settings(
+        made.folder,
+        made.settings,
+        name=made.name,
+        recipe=made.recipe,
+        variant=made.asked.variant,
+        data=str(made.asked.data.resolve()) if made.asked.data is not None else "",
+        lower=made.asked.lower,
+    )
+    yield from fit(
+        made.settings,
+        made.source,
+        made.held_out,
+        made.folder,
+        target=made.target,
+        device=device,
+        start=made.start,
+        resume=made.asked.resume,
+        tensorboard=tensorboard,
+    )
+    yield publish(made, installed and not made.asked.small)
+
+
+def publish(made: Plan, installed: bool) -> Trained:
+    """Save best.pt as weights with a card in the run folder, and where `installed` in the user's weights folder."""
+    settings = made.settings
+    seen = load_best(made.folder, "seen")
+    if made.held_out and not isfinite(float(seen.get("srocc", float("nan")))):
+        raise HdrqError(
+            f"the network gives all {len(made.held_out)} held-out images the same score, so it has learnt nothing; "
+            "train longer or at another rate: --resume --set epochs=N, or --set rate=R in another folder"
+        )
+    module = build_apart(settings)
+    module.load_state_dict(load_best(made.folder))
+    results: dict[str, Any] = {
+        "held_out_scenes": sorted({i.scene for i in made.held_out}),
+        "held_out_images": len(made.held_out),
+        "run": settings.digest,
+        "default": False,  # used only when named, so that training does not change other scores
+        **seen,
+    }
+    if made.mos is not None:
+        worst, best = made.mos
+        higher = settings.labels == "unit"
+        results["mos"] = [worst, best - worst] if higher else [best, worst - best]
+    began = f", started from {settings.start}" if settings.start else ""
+    save_weights(
+        module,
+        name=made.name,
+        net=settings.net,
+        options=settings.options,
+        encoding=settings.encoding,
+        white="sdr" if settings.encoding == "srgb" else settings.white,
+        recipe=f"{made.recipe or 'fine-tuned'} {settings.digest}{began}",
+        data=f"{len(made.source)} images of {_data_names(made)}",
+        results=results,
+        folder=made.folder,
+        training=training_record(made),
+    )
+    card = install(made.name, made.folder) if installed else made.folder / f"{made.name}.json"
+    stage = "" if settings.encoding == "srgb" else f"{settings.encoding}:"
+    return Trained(card, f"{stage}{settings.net}@{made.name}", {k: float(v) for k, v in seen.items()})
+
+
+def _data_names(made: Plan) -> str:
+    data = made.asked.data
+    return data.name if data is not None and data.suffix else made.settings.source
