@@ -107,7 +107,6 @@ def test_neighbours_that_disagree_are_doubted(frames, tmp_path, capsys) -> None:
         "gamma2.2",
         "--align",
         "none",
-        "-q",
     )
     _, _, err = at_prompt(capsys, *frames, *wrong)
     assert "disagree by" in err

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hdrq.cli import tables as _tables
-from hdrq.cli.app import say
+from hdrq.cli.app import note
 from hdrq.errors import UsageError
 from hdrq.scoring.resume import refuse_unwritable
 
@@ -145,7 +145,7 @@ def draw(found: Evaluation, parts: Parts, options: dict[str, Any], dataset: Data
             figure = figures.breakdown(own, [a.metric for a in whole])
             drawn |= {f"srocc by {by}": figure} if figure is not None else {}
         written = figures.save(drawn, Path(options["plots"]))
-        say(f"hdrq: {len(written)} figures are in {options['plots']}")
+        note(f"{len(written)} figures are in {options['plots']}")
     if options["report"]:
         from hdrq.evaluation.report.page import Findings, page
         from hdrq.evaluation.significance import resolving
@@ -165,4 +165,4 @@ def draw(found: Evaluation, parts: Parts, options: dict[str, Any], dataset: Data
             about=about,
         )
         _tables.write_text(page(findings), options["report"])
-        say(f"hdrq: the report is {options['report']}")
+        note(f"the report is {options['report']}")

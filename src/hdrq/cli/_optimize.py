@@ -11,7 +11,7 @@ import click
 from hdrq.cli import options as _options
 from hdrq.cli import progress as _progress
 from hdrq.cli import tables as _tables
-from hdrq.cli.app import say
+from hdrq.cli.app import note
 
 
 def optimize(source: Path, made: Any, options: dict[str, Any], photometry: Any) -> Any:
@@ -27,15 +27,13 @@ def optimize(source: Path, made: Any, options: dict[str, Any], photometry: Any) 
     steps = tune(
         image, made, scorer, iterations=options["iterations"], seed=options["seed"], photometry=photometry
     )
-    seen = list(_progress.bar(steps, steps_of(options["iterations"]), quiet=options["quiet"]))
+    seen = list(_progress.bar(steps, steps_of(options["iterations"])))
     last = next(s for s in reversed(seen) if isinstance(s, Tuned))
     plain = replace(made, operator=plan("reinhard").operator, settings={})
     value = value_of_file(scene_of(image, photometry, plain.operator)[0], plain, scorer)
     sign = 1 if last.better == "higher" else -1
-    if sign * value > sign * last.after and not options["quiet"]:
-        say(
-            f"hdrq: note: {last.operator} stays below plain reinhard, which has {value:.4f}; try --operator reinhard"
-        )
+    if sign * value > sign * last.after:
+        note(f"{last.operator} stays below plain reinhard, which has {value:.4f}; try --operator reinhard")
     click.echo(
         f"{last.metric} of {last.operator} ({last.better} is better): {last.before:.4f} before, {last.after:.4f} after"
     )

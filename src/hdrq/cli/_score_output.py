@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hdrq.cli import tables as _tables
+from hdrq.cli._notes import Notes
 from hdrq.cli.app import say
 from hdrq.scoring.run import COLUMNS, Row, Run
 
@@ -19,28 +20,29 @@ Placed = tuple["int | None", Row]
 def reported(rows: Iterator[tuple[int | None, Row, bool]]) -> Iterator[Placed]:
     """The rows; of new ones, what a user must know goes to stderr, once."""
     said: set[str] = set()
+    notes = Notes()
     for place, row, new in rows:
         if new:
-            _report(row, said)
+            _report(row, said, notes)
         yield place, row
+    notes.finish()
 
 
-_SAID = 1000  # different lines at most
+_SAID = 1000  # different errors at most
 _ASKED_FOR = ("1.0 = ", "brightest value", "response matched")  # the user knows; the row says it all the same
 
 
-def _report(row: Row, said: set[str]) -> None:
-    """What a user must know goes to stderr, once."""
-    lines = [f"hdrq: {row['error']}"] if row["error"] else []
-    lines += [
-        f"hdrq: note: {note}" for note in row["how"].split("; ") if note and not note.startswith(_ASKED_FOR)
-    ]
-    for line in lines:
-        if line not in said and len(said) < _SAID:
-            said.add(line)
-            say(line)
-            if len(said) == _SAID:
-                say("hdrq: note: further messages are in the columns 'how' and 'error' only")
+def _report(row: Row, said: set[str], notes: Notes) -> None:
+    """What a user must know goes to stderr, once: every error, and the first note of each kind."""
+    error = row["error"]
+    if error and error not in said and len(said) < _SAID:
+        said.add(error)
+        say(f"hdrq: {error}")
+        if len(said) == _SAID:
+            say("hdrq: further errors are in the column 'error' only")
+    for text in row["how"].split("; "):
+        if text and not text.startswith(_ASKED_FOR):
+            notes.add(text, (row["ref"], row["dist"]))
 
 
 def finish(
@@ -50,10 +52,12 @@ def finish(
     format: str,
     output: str | None,
     best_first: bool,
+    done: str = "",
 ) -> tuple[int, int]:
     """Write all rows; returns how many failed, and of how many.
 
     pairs  of the whole list, whose further columns are carried through
+    done   what was done besides scoring, for the foot of a table
     """
     failed = count = 0
 
@@ -68,7 +72,7 @@ def finish(
         found = iter(_sorted(list(found), run.texts[0]))
     if format == "table":
         if listed := [row for _, row in found]:
-            _show(listed, output, run.texts)
+            _show(listed, output, run.texts, done)
         return failed, count
     with _tables.rows_to(output, format, _columns(run, pairs)) as add:
         for place, row in found:
@@ -102,30 +106,69 @@ def _sorted(rows: list[Placed], first: str) -> list[Placed]:
     return sorted(rows, key=lambda r: order[(r[1]["ref"], r[1]["dist"])])
 
 
-def _show(rows: list[Row], output: str | None, texts: Collection[str]) -> None:
+def _show(rows: list[Row], output: str | None, texts: Sequence[str], done: str) -> None:
+    """A line for each test image and a column for each metric; the other way round, or in parts, where that is too wide."""
     by_pair: dict[tuple[str, str], dict[str, Row]] = {}
     for row in rows:
         by_pair.setdefault((row["ref"], row["dist"]), {})[row["metric"]] = row
     several_refs = len({ref for ref, _ in by_pair}) > 1
-    lines = []
-    for (ref, dist), found in by_pair.items():
-        values = [
-            _tables.number(found[t]["value"])
-            if found[t]["status"] == "ok"
-            else _tables.styled(("failed", "red"))
-            for t in texts
-        ]
-        lines.append([*([Path(ref).name] if several_refs else []), Path(dist).name, *values])
+    names = [[*([Path(ref).name] if several_refs else []), Path(dist).name] for ref, dist in by_pair]
+    cells = [[_value(found[t]) for t in texts] for found in by_pair.values()]
     if len(by_pair) > 1:
-        lines.append([*([""] if several_refs else []), "[bold]mean[/]", *(_mean(rows, t) for t in texts)])
+        names.append([*([""] if several_refs else []), "mean"])
+        cells.append([_mean(rows, t) for t in texts])
     units = {r["metric"]: (r["unit"], r["better"]) for r in rows}
     heads = [_head(t, *units[t]) for t in texts]
     shown = sorted({r["display"] for r in rows if r["display"]})
     seen = sorted({r["viewing"] for r in rows if r["viewing"]})
-    caption = " · ".join(filter(None, [", ".join(shown), ", ".join(seen), f"hdrq {rows[0]['version']}"]))
+    caption = [", ".join(shown), ", ".join(seen), done, f"hdrq {rows[0]['version']}"]
+    foot = " · ".join(filter(None, (*caption, "all columns: --format csv")))
     title = f"against {Path(next(iter(by_pair))[0]).name}" if not several_refs and rows[0]["ref"] else ""
-    columns = [*(["reference"] if several_refs else []), "test", *heads]
-    _tables.show_table(columns, lines, title, heads, caption, output)
+    parts = _laid_out(
+        ["reference", "test"][not several_refs :], names, heads, cells, _tables.width_of(output)
+    )
+    with _tables.together(output) as show:
+        for number, (columns, lines) in enumerate(parts):
+            last = number == len(parts) - 1
+            show(columns, lines, title if number == 0 else "", columns[1:], foot if last else "")
+
+
+def _laid_out(
+    keys: list[str], names: list[list[str]], heads: list[str], cells: list[list[tuple[str, str]]], width: int
+) -> list[tuple[list[str], list[list[Any]]]]:
+    """(columns, lines) of one table, or of several where not even the turned table fits into the width."""
+
+    def lines(first: Sequence[list[Any]], values: Sequence[Sequence[tuple[str, str]]]) -> list[list[Any]]:
+        return [[*a, *map(_tables.styled, b)] for a, b in zip(first, values, strict=True)]
+
+    edge = sum(_width(key, [n[i] for n in names]) for i, key in enumerate(keys)) + 1
+    sides = [_width(head, [row[i][0] for row in cells]) for i, head in enumerate(heads)]
+    if edge + sum(sides) <= width:
+        return [([*keys, *heads], lines(names, cells))]
+    flat = [head.replace("\n", ", ") for head in heads]
+    labels = [" > ".join(filter(None, name)) for name in names]
+    turned = [list(column) for column in zip(*cells, strict=True)]
+    across = [_width(label, [row[i][0] for row in turned]) for i, label in enumerate(labels)]
+    if _width("metric", flat) + 1 + sum(across) <= width:
+        return [(["metric", *labels], lines([[f] for f in flat], turned))]
+    parts: list[tuple[list[str], list[list[Any]]]] = []
+    start = 0
+    while start < len(heads):
+        end = start + 1
+        while end < len(heads) and edge + sum(sides[start : end + 1]) <= width:
+            end += 1
+        parts.append(([*keys, *heads[start:end]], lines(names, [row[start:end] for row in cells])))
+        start = end
+    return parts
+
+
+def _width(head: str, cells: Sequence[str]) -> int:
+    """Characters of a column with its frame."""
+    return max(len(line) for text in (head, *cells) for line in text.split("\n")) + 3
+
+
+def _value(row: Row) -> tuple[str, str]:
+    return (_tables.number(row["value"]), "") if row["status"] == "ok" else ("failed", "red")
 
 
 def _head(text: str, unit: str, better: str) -> str:
@@ -133,6 +176,6 @@ def _head(text: str, unit: str, better: str) -> str:
     return f"{text} {arrow}" + (f"\n{unit}" if unit not in ("", "1") else "")
 
 
-def _mean(rows: list[Row], text: str) -> str:
+def _mean(rows: list[Row], text: str) -> tuple[str, str]:
     values = [r["value"] for r in rows if r["metric"] == text and r["status"] == "ok"]
-    return f"[bold]{_tables.number(sum(values) / len(values))}[/]" if values else ""
+    return (_tables.number(sum(values) / len(values)) if values else "", "bold")

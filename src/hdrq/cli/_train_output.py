@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hdrq.cli import tables as _tables
-from hdrq.cli.app import say
+from hdrq.cli.app import quiet, tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,25 +27,25 @@ def follow(records: Iterator[Record], small: bool) -> None:
 
     from hdrq.training.train import Begun, Experiment, Judged, Part, Step, Trained, Validation
 
-    bar = tqdm(unit="step", disable=not sys.stderr.isatty(), dynamic_ncols=True, leave=False)
+    bar = tqdm(unit="step", disable=quiet() or not sys.stderr.isatty(), dynamic_ncols=True, leave=False)
     single = True
     for record in records:
         if isinstance(record, Begun):
             for line in _begun(record.plan):
-                say(f"hdrq: {line}")
+                tell(f"hdrq: {line}")
         elif isinstance(record, Step):
             bar.update()
             bar.set_postfix(epoch=record.epoch, loss=f"{record.loss:.4f}", aligned=f"{record.aligned:.4f}")
         elif isinstance(record, Validation):
             mark = "  best" if record.best else ""
             line = f"epoch {record.epoch}: SROCC {record.srocc:.4f}, PLCC {record.plcc:.4f}, MAE {record.mae:.4f}{mark}"
-            bar.write(line, file=sys.stderr) if not bar.disable else say(line)
+            tell(line)
         elif isinstance(record, Part):
             single = False
-            say(f"hdrq: {record.name} ({record.number} of {record.total})")
+            tell(f"hdrq: {record.name} ({record.number} of {record.total})")
         elif isinstance(record, Judged):
             for row in record.rows:
-                say(
+                tell(
                     f"hdrq: {row.split}, {row.judged}: SROCC {row.srocc:.4f}, PLCC {row.plcc:.4f} on {row.images} images"
                 )
         elif isinstance(record, Experiment):
@@ -54,7 +54,7 @@ def follow(records: Iterator[Record], small: bool) -> None:
         elif isinstance(record, Trained) and single:
             bar.close()
             where = "" if not small else f"HDRQ_MODELS={record.card.parent} "
-            say(f"hdrq: use the weights with: {where}hdrq score ... -m '{record.metric}'")
+            tell(f"hdrq: use the weights with: {where}hdrq score ... -m '{record.metric}'")
             click.echo(str(record.card))
 
 
@@ -95,8 +95,8 @@ def _experiment(found: Experiment) -> None:
             for s in kinds
         ]
         _tables.show_table(heads, lines, "by distortion, mean over splits", heads[1 + several :])
-    say(f"hdrq: rows.csv, summary.csv and predictions.csv are in {found.folder}")
-    say(f"hdrq: test their significance with: hdrq evaluate --scores {found.predictions} --by split")
+    tell(f"hdrq: rows.csv, summary.csv and predictions.csv are in {found.folder}")
+    tell(f"hdrq: test their significance with: hdrq evaluate --scores {found.predictions} --by split")
     click.echo(str(found.folder / "rows.csv"))
 
 

@@ -34,7 +34,7 @@ class Door(click.Group):
         if cmd_name not in names("command"):
             return None
         command: click.Command = find("command", cmd_name)
-        return command
+        return _with_quiet(command)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[Any, Any, list[str]]:
         if args and args[0] not in names("command"):
@@ -45,6 +45,18 @@ class Door(click.Group):
             raise click.UsageError(f"no command is called '{args[0]}'; {hint}", ctx)
         heap.keep()
         return super().resolve_command(ctx, args)
+
+
+def _with_quiet(command: click.Command) -> click.Command:
+    """The command, or all commands of a group, with the option --quiet."""
+    from hdrq.cli.options import quiet_option
+
+    if isinstance(command, click.Group):
+        for below in command.commands.values():
+            _with_quiet(below)
+    elif all(param.name != "quiet" for param in command.params):
+        quiet_option(command)
+    return command
 
 
 @click.group(
@@ -58,8 +70,30 @@ def door() -> None:
 
 
 def say(line: str) -> None:
-    """One line on stderr."""
-    click.echo(line, err=True)
+    """One line on stderr, above a progress bar where there is one."""
+    bars = getattr(sys.modules.get("tqdm"), "tqdm", None)
+    if bars is not None and getattr(bars, "_instances", None):
+        bars.write(line, file=sys.stderr)
+    else:
+        click.echo(line, err=True)
+
+
+def quiet() -> bool:
+    """Whether the command runs with --quiet."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get("hdrq.quiet"))
+
+
+def tell(line: str) -> None:
+    """A line of progress on stderr; nothing with --quiet."""
+    if not quiet():
+        say(line)
+
+
+def note(text: str) -> None:
+    """A line on stderr that nobody has to act on; nothing with --quiet."""
+    if not quiet():
+        say(f"hdrq: note: {text}")
 
 
 def main(argv: list[str] | None = None) -> None:

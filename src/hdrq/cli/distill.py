@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hdrq.cli import _complete
 from hdrq.cli import options as _options
 from hdrq.cli._cluster import spread_of
 from hdrq.cli._numbers import COUNT, POSITIVE, SEED, Number
-from hdrq.cli.app import say
+from hdrq.cli.app import note, quiet, tell
 from hdrq.cli.progress import bar
 from hdrq.errors import UsageError
 from hdrq.work import here
@@ -29,9 +30,17 @@ _USUAL = "jpegxt,jpeg-pu,noise,blur"
     "--teacher",
     required=True,
     metavar="METRIC,...",
+    shell_complete=_complete.metric,
     help="Metric to predict, several for their mean, or mos: the scores of the dataset or manifest in --images.",
 )
-@click.option("-s", "--student", default="norvdpnet++", show_default=True, metavar="[CODE:]NET[@WEIGHTS]")
+@click.option(
+    "-s",
+    "--student",
+    shell_complete=_complete.metric,
+    default="norvdpnet++",
+    show_default=True,
+    metavar="[CODE:]NET[@WEIGHTS]",
+)
 @click.option(
     "--images",
     multiple=True,
@@ -41,6 +50,7 @@ _USUAL = "jpegxt,jpeg-pu,noise,blur"
 )
 @click.option(
     "--distortions",
+    shell_complete=_complete.listed("distortion", "tonemapper", "expander"),
     default=_USUAL,
     show_default=True,
     metavar="NAME,...",
@@ -56,6 +66,7 @@ _USUAL = "jpegxt,jpeg-pu,noise,blur"
 )
 @click.option(
     "--displays",
+    shell_complete=_complete.listed("display"),
     default="sdr,bright",
     show_default=True,
     metavar="NAME,...",
@@ -173,7 +184,7 @@ def _make(
     folder.mkdir(parents=True, exist_ok=True)
     rows, _, left = build_set(task, Cache(cache or folder / "scores.sqlite"))
     for line in left:
-        say(f"hdrq: left out: {line}")
+        note(f"left out: {line}")
     path = write_rows(rows, folder / "set.csv")
     if pictures:
         for path in bar(write_pictures(rows, folder / "pictures", spread or here), len(rows) + 1, "pairs"):  # noqa: B007
@@ -192,7 +203,7 @@ def _follow(records: Iterator[Any]) -> None:
     from hdrq.training.checkpoint import Validation
     from hdrq.training.train import Step
 
-    shown = tqdm(disable=not sys.stderr.isatty(), dynamic_ncols=True, leave=False)
+    shown = tqdm(disable=quiet() or not sys.stderr.isatty(), dynamic_ncols=True, leave=False)
     for record in records:
         if isinstance(record, Scored):
             shown.set_description(record.teacher)
@@ -204,19 +215,19 @@ def _follow(records: Iterator[Any]) -> None:
             shown.set_postfix(loss=f"{record.loss:.4f}", aligned=f"{record.aligned:.4f}")
         elif isinstance(record, Note):
             shown.clear()
-            say(f"hdrq: {record.text}")
+            note(record.text)
         elif isinstance(record, Validation):
             shown.clear()
             best = "  best" if record.best else ""
-            say(
+            tell(
                 f"epoch {record.epoch}: SROCC {record.srocc:.4f}, PLCC {record.plcc:.4f}, MAE {record.mae:.4f}{best}"
             )
         elif isinstance(record, Distilled):
             shown.clear()
             for name, found in record.agreement.items():
-                say(_agreement(name, found))
-            say(
-                f"hdrq: use the weights with: HDRQ_MODELS={record.card.parent} hdrq score ... -m '{record.metric}'"
+                tell(_agreement(name, found))
+            note(
+                f"use the weights with: HDRQ_MODELS={record.card.parent} hdrq score ... -m '{record.metric}'"
             )
             click.echo(str(record.card))
     shown.close()

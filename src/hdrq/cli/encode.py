@@ -8,12 +8,13 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from hdrq.cli import _complete
 from hdrq.cli import options as _options
 from hdrq.cli import progress as _progress
 from hdrq.cli._cluster import spread_of
+from hdrq.cli._notes import Notes
 from hdrq.cli.app import NOTHING_DONE, SOME_FAILED, say
 from hdrq.errors import UsageError
-from hdrq.registry import names
 from hdrq.work import here
 
 
@@ -22,7 +23,7 @@ from hdrq.work import here
 @click.option(
     "--to",
     metavar="ENCODING",
-    shell_complete=lambda ctx, param, incomplete: [n for n in names("encoding") if n.startswith(incomplete)],
+    shell_complete=_complete.of("encoding"),
     help="Encoding to write, or with --decode the one the file holds. See: hdrq list encodings.",
 )
 @click.option("--decode", "back", is_flag=True, help="From code back to light, cd/m².")
@@ -65,7 +66,7 @@ def encode(paths: tuple[Path, ...], to: str | None, back: bool, **options: Any) 
     if asked and len(paths) == 2 and not is_folder(paths[0]) and not means_folder(paths[1]):
         raise UsageError(f"--suffix is for folders; {paths[1]} has its own")
     jobs = targets(paths[:-1], paths[-1], options["suffix"])
-    failed = 0
+    failed, notes = 0, Notes()
     with spread_of(options) as spread:
         done = convert(
             jobs,
@@ -79,10 +80,11 @@ def encode(paths: tuple[Path, ...], to: str | None, back: bool, **options: Any) 
             spread=spread or here,
         )
         for found in _progress.bar(done, len(jobs)):
-            for note in found.notes:
-                say(f"hdrq: note: {found.source.name}: {note}")
+            for text in found.notes:
+                notes.add(f"{found.source.name}: {text}", [found.source])
             if found.error:
                 failed += 1
                 say(f"hdrq: {found.error}")
+    notes.finish()
     if failed:
         raise SystemExit(NOTHING_DONE if failed == len(jobs) else SOME_FAILED)

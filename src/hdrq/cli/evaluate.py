@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hdrq.cli import _complete
 from hdrq.cli import _evaluate_output as _evaluated
 from hdrq.cli import options as _options
 from hdrq.cli import progress as _progress
 from hdrq.cli import tables as _tables
 from hdrq.cli._cluster import spread_of
+from hdrq.cli._notes import Notes
 from hdrq.cli._numbers import SEED, Number
-from hdrq.cli.app import say
+from hdrq.cli.app import note
 from hdrq.errors import UsageError
 from hdrq.registry import find
 
@@ -34,6 +36,7 @@ _MEANINGS = ("dist", "ref", "opinion", "spread", "scene", "distortion", "level",
     "dataset_names",
     multiple=True,
     metavar="NAME",
+    shell_complete=_complete.of("dataset"),
     help="Dataset of images and subjective scores; may be repeated. See: hdrq list datasets.",
 )
 @click.option(
@@ -50,6 +53,7 @@ _MEANINGS = ("dist", "ref", "opinion", "spread", "scene", "distortion", "level",
     "metrics",
     multiple=True,
     metavar="METRIC",
+    shell_complete=_complete.metric,
     help="Metric to compute, or column of --scores; patterns such as 'PSNR*' work.",
 )
 @click.option(
@@ -91,7 +95,12 @@ _MEANINGS = ("dist", "ref", "opinion", "spread", "scene", "distortion", "level",
     show_default=True,
     help="Number of random splits.",
 )
-@click.option("--train-on", metavar="NAME", help="Cross-dataset evaluation: fit the curves on this dataset.")
+@click.option(
+    "--train-on",
+    shell_complete=_complete.of("dataset"),
+    metavar="NAME",
+    help="Cross-dataset evaluation: fit the curves on this dataset.",
+)
 @click.option(
     "--fit",
     "form",
@@ -140,6 +149,8 @@ def evaluate(**options: Any) -> None:
     hdrq evaluate --dataset kadid --dataset tid2013 -m ssim -m vif
     """
     _evaluated.check_targets(options)
+    options["notes"] = notes = Notes()
+    click.get_current_context().call_on_close(notes.finish)
     with spread_of(options) as spread:
         _evaluate(options | {"spread": spread})
 
@@ -167,8 +178,8 @@ def _evaluate(options: dict[str, Any]) -> None:
         _preferences(dataset, folder, options, format)
         return
     found = _evaluated_on(name, folder, options)
-    for note in found.notes:
-        say(f"hdrq: note: {_of(found)}{note}")
+    for text in found.notes:
+        note(f"{_of(found)}{text}")
     drawing = bool(options["report"] or options["plots"])
     asked = ("distortion", "level", "source", "split") if drawing else options["by"]
     parts = [(kind, rows) for kind in asked if (rows := found.by(kind))]
@@ -213,7 +224,7 @@ def _scoring(options: dict[str, Any]) -> dict[str, Any]:
         "device": options["device"],
         "settings": Settings(jobs=2, **chosen),
         "own_ppd": all(options.get(key) is None for key in ("ppd", "screen", "diagonal", "distance")),
-        "notify": lambda note: say(f"hdrq: {note}"),
+        "notify": options["notes"].add,
         "watch": lambda rows, total: _progress.bar(rows, total, "scoring"),
         "spread": options["spread"],
     }
@@ -237,8 +248,8 @@ def _several(names: tuple[str, ...], folders: tuple[str, ...], options: dict[str
     each: dict[str, list[Agreement]] = {}
     for i, name in enumerate(names):
         found = _evaluated_on(name, folders[i] if folders else None, options)
-        for note in found.sheet.notes:
-            say(f"hdrq: note: {_of(found)}{note}")
+        for text in found.sheet.notes:
+            note(f"{_of(found)}{text}")
         called = found.sheet.name
         each[called if called not in each else f"{called} ({i + 1})"] = list(found.rows)
     _evaluated.write_several(each, list(averages(each)), options["output"], format)

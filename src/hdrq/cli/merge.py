@@ -11,8 +11,9 @@ from hdrq.cli import _merge_output, _merge_settings
 from hdrq.cli import options as _options
 from hdrq.cli import progress as _progress
 from hdrq.cli._cluster import spread_of
+from hdrq.cli._notes import Notes
 from hdrq.cli._numbers import FINITE, POSITIVE, SEED
-from hdrq.cli.app import NOTHING_DONE, SOME_FAILED, say
+from hdrq.cli.app import NOTHING_DONE, SOME_FAILED, note, quiet, say
 from hdrq.errors import UsageError
 from hdrq.work import here
 
@@ -168,7 +169,7 @@ from hdrq.work import here
 )
 @click.option("--report", metavar="FILE", help="Write the report as .json or .html.")
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of the random sample points.")
-@click.option("-q", "--quiet", is_flag=True, help="Print no table.")
+@_options.quiet_option
 @_options.read_options
 @click.option(
     "--primaries",
@@ -204,16 +205,16 @@ def merge(paths: tuple[Path, ...], output: str, **options: Any) -> None:
     show = _merge_output.progress
     try:
         merged = hdrq.merge(
-            [str(p) for p in paths], settings, notify=lambda step: None if options["quiet"] else show(step)
+            [str(p) for p in paths], settings, notify=lambda step: None if quiet() else show(step)
         )
     finally:
         show("")
     _write(merged, output, options)
-    for note in merged.report.notes:
-        say(f"hdrq: note: {note}")
+    for text in merged.report.notes:
+        note(text)
     if options["report"]:
         _merge_output.write(merged, options["report"])
-    if not options["quiet"]:
+    if not quiet():
         _merge_output.show(merged.report, output)
 
 
@@ -223,7 +224,7 @@ def _brackets(source: Path, folder: Path, options: dict[str, Any]) -> None:
 
     settings = _merge_settings.of_brackets(folder, options)
     brackets = brackets_of(source)
-    failed = 0
+    failed, notes = 0, Notes()
     with spread_of(options) as spread:
         done = merge_brackets(
             brackets,
@@ -234,12 +235,13 @@ def _brackets(source: Path, folder: Path, options: dict[str, Any]) -> None:
             _merge_output.as_pq,
             spread or here,
         )
-        for found in _progress.bar(done, len(brackets), quiet=options["quiet"]):
-            for note in () if options["quiet"] else found.notes:
-                say(f"hdrq: note: {found.name}: {note}")
+        for found in _progress.bar(done, len(brackets)):
+            for text in found.notes:
+                notes.add(f"{found.name}: {text}", [found.name])
             if found.error:
                 failed += 1
                 say(f"hdrq: {found.error}")
+    notes.finish()
     if failed:
         raise SystemExit(NOTHING_DONE if failed == len(brackets) else SOME_FAILED)
 
@@ -248,8 +250,8 @@ def _write(merged: Any, output: str, options: dict[str, Any]) -> None:
     """The image, and the files asked for beside it."""
     from hdrq.merging.brackets import write_merged
 
-    for note in write_merged(merged, output, options["depth"], _merge_output.as_pq):
-        say(f"hdrq: note: {note}")
+    for text in write_merged(merged, output, options["depth"], _merge_output.as_pq):
+        note(text)
     if options["save_response"] and merged.response is not None:
         from hdrq.merging.response.files import write_response
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import click
 
+from hdrq.cli import _complete
 from hdrq.cli import options as _options
 from hdrq.cli import tables as _tables
 from hdrq.cli._numbers import FINITE
-from hdrq.cli.app import say
+from hdrq.cli.app import quiet, say
 from hdrq.errors import HdrqError, UsageError
 
 
@@ -43,7 +44,7 @@ def list_(format_: str | None, output: str | None) -> None:
 
 
 @models.command()
-@click.argument("name")
+@click.argument("name", shell_complete=_complete.weights)
 def show(name: str) -> None:
     """Print the card of NAME as JSON."""
     import json
@@ -64,7 +65,12 @@ def show(name: str) -> None:
 @models.command(name="import")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
 @click.option(
-    "--as", "net", required=True, metavar="NET", help="Network that the file belongs to: vtamiq, pieapp ..."
+    "--as",
+    "net",
+    shell_complete=_complete.of("net"),
+    required=True,
+    metavar="NET",
+    help="Network that the file belongs to: vtamiq, pieapp ...",
 )
 @click.option("--name", default="", help="Name of the weights.  [default: the file's name]")
 @click.option(
@@ -156,7 +162,9 @@ def fetch(name: str, hashes: tuple[str, ...], yes: bool) -> None:
     for step in import_weights.fetch(name, accept, hashes):
         if isinstance(step, tuple):
             file, have, total = step
-            bar = bars.setdefault(file, tqdm(total=total, unit="B", unit_scale=True, desc=file, disable=None))
+            bar = bars.setdefault(
+                file, tqdm(total=total, unit="B", unit_scale=True, desc=file, disable=quiet() or None)
+            )
             bar.update(have - bar.n)
             continue
         for bar in bars.values():
@@ -165,7 +173,7 @@ def fetch(name: str, hashes: tuple[str, ...], yes: bool) -> None:
 
 
 @models.command()
-@click.argument("wanted", nargs=-1, metavar="[NAME...]")
+@click.argument("wanted", nargs=-1, shell_complete=_complete.weights, metavar="[NAME...]")
 def verify(wanted: tuple[str, ...]) -> None:
     """Check sha256, keys, shapes and the known score of weights: of NAME, or of all that are here."""
     from hdrq.nn.weight_files import broken_cards, cards, find_card

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from hdrq.cli import _complete
 from hdrq.cli._numbers import NOT_NEGATIVE, POSITIVE, SHARE
 from hdrq.errors import UsageError
-from hdrq.registry import names
 
 if TYPE_CHECKING:
     from hdrq.encoding.photometry import Photometry, Side
@@ -27,15 +27,25 @@ def _stack(*options: Callable[[Any], Any]) -> Callable[[F], F]:
     return wrap
 
 
-def _complete(kind: str) -> Callable[[Any, Any, str], list[str]]:
-    return lambda ctx, param, incomplete: [n for n in names(kind) if n.startswith(incomplete)]
+def _be_quiet(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.meta["hdrq.quiet"] = True
 
+
+quiet_option = click.option(
+    "-q",
+    "--quiet",
+    is_flag=True,
+    expose_value=False,
+    callback=_be_quiet,
+    help="No notes and no progress, errors only.",
+)
 
 display_options = _stack(
     click.option(
         "--display",
         metavar="NAME|FILE.toml",
-        shell_complete=_complete("display"),
+        shell_complete=_complete.of("display"),
         help="Screen the pictures are seen on. Default: sdr for sRGB code, absolute for light.",
     ),
     click.option("--display-peak", type=POSITIVE, metavar="NITS", help="The display's white, cd/m²."),
@@ -57,7 +67,12 @@ _SELECTED = (  # which image of a file is read
 # What every command that reads images takes of them: which image, and what its numbers are.
 read_options = _stack(
     *(click.option(f"--{name}", metavar=kind, help=help) for name, kind, help in _SELECTED),
-    click.option("--domain", metavar="NAME", help="What the files hold, e.g. pq for untagged PQ code."),
+    click.option(
+        "--domain",
+        metavar="NAME",
+        shell_complete=_complete.of("encoding", also=("linear", "nits")),
+        help="What the files hold, e.g. pq for untagged PQ code.",
+    ),
     click.option(
         "--file-primaries",
         metavar="NAME",
@@ -110,7 +125,7 @@ def _of_side(side: str, files: str) -> tuple[Callable[[Any], Any], ...]:
         click.option(
             f"--{side}-display",
             metavar="NAME|FILE.toml",
-            shell_complete=_complete("display"),
+            shell_complete=_complete.of("display"),
             help=f"Screen of the {files}.",
         ),
         *(

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from hdrq.cli.app import quiet
+
 T = TypeVar("T")
 
 
-def bar(items: Iterable[T], total: int | None = None, label: str = "", quiet: bool = False) -> Iterator[T]:
-    """The items, with a progress bar if stderr is a terminal and there is more than one."""
-    if quiet or not sys.stderr.isatty() or (total is not None and total < 2):
+def bar(items: Iterable[T], total: int | None = None, label: str = "") -> Iterator[T]:
+    """The items, with a progress bar if stderr is a terminal and there is more than one; never with --quiet."""
+    if quiet() or not sys.stderr.isatty() or (total is not None and total < 2):
         yield from items
         return
     from tqdm import tqdm
@@ -23,7 +25,7 @@ def bar(items: Iterable[T], total: int | None = None, label: str = "", quiet: bo
 @contextmanager
 def meter(total: int | None = None, label: str = "") -> Iterator[Callable[[int], None]]:
     """Yield what is told how many more are done, for work that does not finish in order."""
-    if not sys.stderr.isatty() or (total is not None and total < 2):
+    if quiet() or not sys.stderr.isatty() or (total is not None and total < 2):
         yield lambda more: None
         return
     from tqdm import tqdm

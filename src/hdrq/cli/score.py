@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hdrq.cli import _complete
 from hdrq.cli import options as _options
 from hdrq.cli import progress as _progress
 from hdrq.cli import tables as _tables
@@ -19,7 +20,6 @@ from hdrq.cli._score_output import finish, reported
 from hdrq.cli._score_stream import stream, streams
 from hdrq.cli.app import INTERRUPTED, NOTHING_DONE, SOME_FAILED, say
 from hdrq.errors import UsageError
-from hdrq.registry import names
 from hdrq.scoring.resume import Kept, mark_of, refuse_unwritable
 from hdrq.scoring.run import COLUMNS, Run
 
@@ -30,21 +30,15 @@ if TYPE_CHECKING:
 __all__ = ["COLUMNS", "score"]
 
 
-def _complete_metric(ctx: Any, param: Any, incomplete: str) -> list[str]:
-    head, colon, tail = incomplete.rpartition(":")
-    offered = [*names("metric"), *(f"{e}:" for e in names("encoding"))]
-    return [head + colon + n for n in offered if n.startswith(tail)]
-
-
 @click.command(short_help="Score pictures: files, folders or a CSV manifest.")
-@click.argument("paths", nargs=-1, metavar="REF DIST | REFS/ DISTS/ | PICTURE...")
+@click.argument("paths", nargs=-1, metavar="REF DIST... | REFS/ DISTS/... | IMAGE...")
 @click.option(
     "-m",
     "--metric",
     "metrics",
     multiple=True,
     metavar="[STAGE:]NAME[,OPTION=VALUE]",
-    shell_complete=_complete_metric,
+    shell_complete=_complete.metric,
     help="What to compute; repeat it or separate by commas. See: hdrq list metrics.",
 )
 @click.option(
@@ -94,6 +88,7 @@ def score(paths: tuple[str, ...], metrics: tuple[str, ...], **options: Any) -> N
 
     \b
     hdrq score ref.exr dist.exr -m pu-psnr -m pu-ssim
+    hdrq score ref.exr a.exr b.exr c.exr -m pu-psnr --sort
     hdrq score refs/ dists/ -m hdrvdp3 --ppd 60 -o scores.csv
     hdrq score --pairs list.csv -m pu-psnr,pu-ssim --resume -o scores.csv
     hdrq score photos/ -m niqe --sort
@@ -147,7 +142,13 @@ def score(paths: tuple[str, ...], metrics: tuple[str, ...], **options: Any) -> N
                 tell = stack.enter_context(_progress.meter(len(pairs) * len(texts)))
                 found = replace(run, journal=False).rows(pairs, run.divided(spread, len(pairs), tell))
             failed, count = finish(
-                reported(found), run, matched.pairs, format, options["output"], options["sort"]
+                reported(found),
+                run,
+                matched.pairs,
+                format,
+                options["output"],
+                options["sort"],
+                _done(options, texts),
             )
     except KeyboardInterrupt:
         if kept.journal is None:
@@ -164,6 +165,13 @@ def _end(failed: int, count: int, lonely: bool = False) -> None:
         raise SystemExit(NOTHING_DONE)
     if failed or lonely:
         raise SystemExit(SOME_FAILED)
+
+
+def _done(options: dict[str, Any], texts: tuple[str, ...]) -> str:
+    """What was done besides scoring, for the foot of the table."""
+    said = ["response matched to the reference"] if options["match_response"] else []
+    said += [f"best first by {texts[0]}"] if options["sort"] else []
+    return ", ".join(said)
 
 
 def _settings(options: dict[str, Any]) -> Settings:
@@ -202,14 +210,10 @@ def _pairs(
         raise UsageError("nothing to score; give REF DIST, two folders, or --pairs FILE.csv")
     if not full_reference:
         return Matched(alone(paths), [])
-    if len(paths) != 2:
-        raise UsageError(
-            f"a metric with a reference takes REF and DIST, not {len(paths)} paths; use --pairs for more"
-        )
-    if sequences and all(is_sequence(p) for p in paths):
-        return Matched(
-            [Pair(dist=paths[1], ref=paths[0])], []
-        )  # two folders of frames are one pair of sequences
+    if len(paths) < 2:
+        raise UsageError("a metric with a reference takes REF and one or more DIST; name a test image")
+    if sequences and all(is_sequence(p) for p in paths):  # two folders of frames are one pair of sequences
+        return Matched([Pair(dist=path, ref=paths[0]) for path in paths[1:]], [])
     if stacks and Path(paths[0]).is_dir():
         return Matched([replace(p, ref=paths[0]) for p in alone(paths[1:])], [])
     return pair_paths(*paths)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from hdrq.cli import tables as _tables
-from hdrq.cli.app import say
+from hdrq.cli.app import note
 from hdrq.errors import UsageError
 
 
@@ -40,4 +40,4 @@ def join(tables: tuple[str, ...], output: str) -> None:
         for row in rows:
             add(row)
             count += 1
-    say(f"hdrq: {count} rows of {len(tables)} tables in {output}")
+    note(f"{count} rows of {len(tables)} tables in {output}")

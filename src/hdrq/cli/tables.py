@@ -16,7 +16,18 @@ import click
 from hdrq.errors import UsageError
 from hdrq.io.rows import BY_SUFFIX, Row, plain, text_of, text_writer, written
 
-__all__ = ["format_of", "number", "plain", "rows_to", "show_table", "styled", "text_of", "write_text"]
+__all__ = [
+    "format_of",
+    "number",
+    "plain",
+    "rows_to",
+    "show_table",
+    "styled",
+    "text_of",
+    "together",
+    "width_of",
+    "write_text",
+]
 _BY_SUFFIX = {**BY_SUFFIX, ".txt": "table"}
 _WHOLE = ("parquet",)  # formats that a terminal or a pipe does not take
 
@@ -85,16 +96,46 @@ def rows_to(output: str | None, format: str, columns: Sequence[str]) -> Iterator
             click.echo(text, nl=False)
 
 
-def show_table(
-    columns: Sequence[str],
-    rows: Iterable[Sequence[Any]],
-    title: str = "",
-    right: Sequence[str] = (),
-    caption: str = "",
-    output: str | None = None,
-) -> None:
-    """A rich table on stdout (or its plain text in a file). Text is shown as it is; `styled` cells keep their style."""
+Show = Callable[..., None]
+_FILE, _PIPE = 200, 160  # columns of a table in a file, and where no terminal says how wide it is
+
+
+def width_of(output: str | None) -> int:
+    """Columns that a table has."""
+    if output and output != "-":
+        return _FILE
     from rich.console import Console
+
+    return Console().width if sys.stdout.isatty() else _PIPE
+
+
+@contextmanager
+def together(output: str | None) -> Iterator[Show]:
+    """Yield what shows a table as `show_table` does, for several of them in one file."""
+    from rich.console import Console
+
+    if output and output != "-":
+        console = Console(record=True, width=_FILE, file=io.StringIO())
+    else:
+        console = Console(width=None if sys.stdout.isatty() else _PIPE)
+
+    def show(
+        columns: Sequence[str],
+        rows: Iterable[Sequence[Any]],
+        title: str = "",
+        right: Sequence[str] = (),
+        caption: str = "",
+    ) -> None:
+        console.print(_table(columns, rows, title, right, caption))
+
+    yield show
+    if output and output != "-":
+        write_text(console.export_text(), output)
+
+
+def _table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str, right: Sequence[str], caption: str
+) -> Any:
     from rich.markup import escape
     from rich.table import Table
 
@@ -108,10 +149,17 @@ def show_table(
         table.add_column(shown(column), justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*map(shown, row))
-    if output and output != "-":
-        console = Console(record=True, width=200, file=io.StringIO())
-        console.print(table)
-        write_text(console.export_text(), output)
-    else:
-        wide = None if sys.stdout.isatty() else 160
-        Console(width=wide).print(table)
+    return table
+
+
+def show_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    title: str = "",
+    right: Sequence[str] = (),
+    caption: str = "",
+    output: str | None = None,
+) -> None:
+    """A rich table on stdout (or its plain text in a file). Text is shown as it is; `styled` cells keep their style."""
+    with together(output) as show:
+        show(columns, rows, title, right, caption)

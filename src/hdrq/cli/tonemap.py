@@ -9,15 +9,16 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from hdrq.cli import _complete
 from hdrq.cli import options as _options
 from hdrq.cli import progress as _progress
 from hdrq.cli import tables as _tables
 from hdrq.cli._cluster import spread_of
+from hdrq.cli._notes import Notes
 from hdrq.cli._numbers import COUNT, FINITE, NOT_NEGATIVE, POSITIVE, SEED
 from hdrq.cli._tonemap_options import DISPLAY, refuse_idle, refuse_idle_display, task_of
-from hdrq.cli.app import NOTHING_DONE, SOME_FAILED, say
+from hdrq.cli.app import NOTHING_DONE, SOME_FAILED, note, say
 from hdrq.errors import UsageError
-from hdrq.registry import names
 from hdrq.scoring.resume import refuse_unwritable
 from hdrq.work import here
 
@@ -33,16 +34,12 @@ def _levels(text: str | None) -> tuple[float, float] | None:
     return ev, power
 
 
-def _complete(kind: str) -> Any:
-    return lambda ctx, param, incomplete: [n for n in names(kind) if n.startswith(incomplete)]
-
-
 @click.command(short_help="Tone-map HDR images, compare and optimise operators, expand SDR.")
 @click.argument("paths", metavar="IN... [OUT]", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--operator",
     metavar="NAME",
-    shell_complete=_complete("tonemapper"),
+    shell_complete=_complete.of("tonemapper"),
     help="Tone mapper.  [default: reinhard]",
 )
 @click.option(
@@ -93,7 +90,12 @@ def _complete(kind: str) -> Any:
     metavar="FRAMES",
     help="Frames of a film, in natural order: statistics follow with this time constant.",
 )
-@click.option("--compare", metavar="all|A,B,...", help="Write a contact sheet of operators to OUT.")
+@click.option(
+    "--compare",
+    shell_complete=_complete.listed("tonemapper", also=("all",)),
+    metavar="all|A,B,...",
+    help="Write a contact sheet of operators to OUT.",
+)
 @click.option(
     "-o",
     "--output",
@@ -101,8 +103,18 @@ def _complete(kind: str) -> Any:
     type=click.Path(path_type=Path),
     help="Write here; all paths are inputs then.",
 )
-@click.option("--score", metavar="METRIC", help="On the contact sheet.  [default: tmqi; none for no numbers]")
-@click.option("--optimize", metavar="METRIC", help="Optimise the operator's parameters for this image.")
+@click.option(
+    "--score",
+    shell_complete=_complete.metric,
+    metavar="METRIC",
+    help="On the contact sheet.  [default: tmqi; none for no numbers]",
+)
+@click.option(
+    "--optimize",
+    shell_complete=_complete.metric,
+    metavar="METRIC",
+    help="Optimise the operator's parameters for this image.",
+)
 @click.option(
     "--iterations",
     type=COUNT,
@@ -113,7 +125,7 @@ def _complete(kind: str) -> Any:
 @click.option(
     "--expand",
     metavar="NAME",
-    shell_complete=_complete("expander"),
+    shell_complete=_complete.of("expander"),
     help="Inverse operator: reads SDR, writes light.",
 )
 @click.option(
@@ -126,7 +138,7 @@ def _complete(kind: str) -> Any:
 @click.option(
     "--seed", type=SEED, default=0, show_default=True, help="Of dithering and of the starts of --optimize."
 )
-@click.option("--quiet", is_flag=True, help="No progress and no notes; errors only.")
+@_options.quiet_option
 @_options.device_option
 @_options.cluster_option
 @_options.light_options
@@ -251,12 +263,14 @@ def _plan(options: dict[str, Any]) -> Any:
 
 def _report(done: Iterable[Any], total: int, options: dict[str, Any]) -> None:
     failed = 0
-    for found in _progress.bar(done, total, quiet=options["quiet"]):
-        for note in () if options["quiet"] else found.notes:
-            say(f"hdrq: note: {found.source.name}: {note}")
+    notes = Notes()
+    for found in _progress.bar(done, total):
+        for text in found.notes:
+            notes.add(f"{found.source.name}: {text}", [found.source])
         if found.error:
             failed += 1
             say(f"hdrq: {found.error}")
+    notes.finish()
     if failed:
         raise SystemExit(NOTHING_DONE if failed == total else SOME_FAILED)
 
@@ -294,20 +308,16 @@ def _compare(sources: list[Path], target: Path, options: dict[str, Any], given: 
     image = read(sources[0], photometry, _options.selection_of(options))
     choices = {n: options[n] for n in ("colour", "saturation", "levels", "gamut", "wrap")}
     plan(chosen[0], **choices)  # what is wrong with the choices is wrong here, once
-    found = list(
-        _progress.bar(
-            tiles(image, chosen, scorer, photometry, **choices), len(chosen), quiet=options["quiet"]
-        )
-    )
+    found = list(_progress.bar(tiles(image, chosen, scorer, photometry, **choices), len(chosen)))
     made = [tile for tile in found if not tile.error]
     for tile in found if made else ():
         if tile.error:
             say(f"hdrq: {tile.operator}: {tile.error}")
     if scorer is not None and made and all(tile.score is None for tile in made):
         side = scorer.metric.card.side
-        say(f"hdrq: note: no scores on the sheet: {label} needs at least {side} pixels a side")
-    for note in io.write(target, sheet(found, label)):
-        say(f"hdrq: note: {note}")
+        note(f"no scores on the sheet: {label} needs at least {side} pixels a side")
+    for text in io.write(target, sheet(found, label)):
+        note(text)
     if any(tile.error for tile in found):
         raise SystemExit(SOME_FAILED)
 

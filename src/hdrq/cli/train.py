@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from hdrq.cli import _complete
 from hdrq.cli import _train_output as _shown
 from hdrq.cli import options as _options
 from hdrq.cli._numbers import Number
@@ -21,6 +22,7 @@ from hdrq.registry import find
     "--dataset",
     default="",
     metavar="NAME",
+    shell_complete=_complete.of("dataset"),
     help="Dataset to train on, or csv with --data FILE. See: hdrq list datasets.",
 )
 @click.option(
@@ -34,11 +36,18 @@ from hdrq.registry import find
     "--metric",
     default="",
     metavar="[CODE:]NET[@WEIGHTS]",
+    shell_complete=_complete.metric,
     help="Network to train; its weights are the start of fine-tuning.",
 )
 @click.option("--lower", is_flag=True, help="Lower scores are better (CSV files do not say).")
 @click.option("--name", default="", metavar="NAME", help="Name of the new weights.")
-@click.option("--recipe", default="", metavar="NAME", help="A complete recipe. See: hdrq list recipes.")
+@click.option(
+    "--recipe",
+    default="",
+    shell_complete=_complete.of("recipe"),
+    metavar="NAME",
+    help="A complete recipe. See: hdrq list recipes.",
+)
 @click.option(
     "--variant", metavar="NAME", default="", help="Variant of the recipe, such as paper or program."
 )
@@ -72,6 +81,7 @@ from hdrq.registry import find
 @click.option("--da", metavar="KIND", help="Domain adaptation: coral, deep-coral, mmd, adversary.")
 @click.option(
     "--target",
+    shell_complete=_complete.of("dataset"),
     default="",
     metavar="NAME",
     help="Dataset of the second domain.  [default: the dataset on HDR displays]",
@@ -164,5 +174,5 @@ def _dry_run(asked: dict[str, Any]) -> None:
     made = plan(wanted)
     click.echo(f"name     {made.name}")
     click.echo(f"folder   {made.folder}")
-    for line in (*(f"note     {note}" for note in made.notes), *estimate(made, device)):
+    for line in (*(f"note     {text}" for text in made.notes), *estimate(made, device)):
         click.echo(line)

@@ -96,7 +96,7 @@ def scored(
         if journal and spread is None and row["status"] == "ok":
             journal.add(plain(row))
         for note in filter(None, (row["error"], *row["how"].split("; "))):
-            if note not in said and len(said) < 20:
+            if note not in said:
                 said.add(note)
                 notify(note)
     rows = [found[(str(p.dist), t)] for p in pairs for t in texts if (str(p.dist), t) in found]

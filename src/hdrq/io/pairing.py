@@ -86,8 +86,19 @@ def pair_frames(ref: Path, dist: Path) -> tuple[list[Path], list[Path], list[str
     return [refs[key] for key in common], [dists[key] for key in common], lonely
 
 
-def pair_paths(ref: str, dist: str) -> Matched:
-    """Pairs of two files, two folders, or one reference and a folder of test images; each may be remote."""
+def pair_paths(ref: str, *dists: str) -> Matched:
+    """A reference and test images, each a file or a folder of them; or a folder of references and of test images.
+
+    Each may be remote.
+    """
+    found = [_paired(ref, dist) for dist in dists]
+    return Matched(
+        [pair for one in found for pair in one.pairs],
+        list(dict.fromkeys(name for one in found for name in one.lonely)),
+    )
+
+
+def _paired(ref: str, dist: str) -> Matched:
     if address_of(ref) is not None or address_of(dist) is not None:
         return _pair_remote(ref, dist)
     a, b = Path(ref), Path(dist)

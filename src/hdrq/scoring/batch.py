@@ -32,7 +32,7 @@ from hdrq.scoring.prefetch import opened
 from hdrq.scoring.refusals import light_needs_encoding
 from hdrq.scoring.request import Request, split_requests
 from hdrq.scoring.response_match import match_response
-from hdrq.scoring.rows import failed, remarks, row_of
+from hdrq.scoring.rows import failed, joined, remarks, row_of
 from hdrq.scoring.scorer import Scorer
 
 _LIGHT_FORMATS = ("exr", "radiance", "pfm")
@@ -228,7 +228,7 @@ def _pair_rows(
             row = row_of(pair, s, reading, ref, dist, how, photometry)
             if settings.maps is not None and reading.map is not None:
                 note = _drawn(settings, row, s, reading, behind, taken)
-                row = replace(row, how="; ".join(filter(None, (row.how, note))))
+                row = replace(row, how="; ".join(filter(None, (row.how, joined([note])))))
         except HdrqError as error:
             if settings.fail_fast:
                 raise

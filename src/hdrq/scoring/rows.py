@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 
 import hdrq
@@ -66,16 +67,19 @@ def row_of(
         viewing=_seen_at(s, photometry),
         weights=getattr(s.net, "label", ""),
         version=hdrq.__version__,
-        how="; ".join(
-            dict.fromkeys(
-                (*how, *(() if stored else _mismatch(ref, dist, s, photometry)), *_chosen(s), *reading.notes)
-            )
+        how=joined(
+            (*how, *(() if stored else _mismatch(ref, dist, s, photometry)), *_chosen(s), *reading.notes)
         ),
         status="failed" if math.isnan(value) else "ok",
         error=f"{s} gave NaN" if math.isnan(value) else "",
         extra={key: float(v.reshape(-1)[0]) for key, v in reading.extra.items()},
         carried=pair.carried,
     )
+
+
+def joined(notes: Iterable[str]) -> str:
+    """Notes as one cell; "; " stands between notes, and never within one."""
+    return "; ".join(dict.fromkeys(note.replace("; ", ", ") for note in notes if note))
 
 
 def _chosen(s: Scorer) -> tuple[str, ...]:

@@ -1,0 +1,198 @@
+"""Conveniences of the prompt: the Tab key, --quiet, grouped notes, several test images, tables that fit the terminal."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+import torch
+from click.shell_completion import BashComplete
+
+import hdrq
+from hdrq.cli import main
+from hdrq.cli._score_output import _laid_out
+from hdrq.cli.app import door
+from hdrq.records import Image
+from hdrq.scoring.rows import joined
+
+
+@pytest.fixture
+def run(capsys):
+    """run("score", ...) is (exit code, stdout, stderr)."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as left:
+            main([str(a) for a in arguments])
+        said = capsys.readouterr()
+        return int(left.value.code or 0), said.out, said.err
+
+    return call
+
+
+def light(path: Path, seed: int, top: float = 300.0) -> Path:
+    random = torch.Generator().manual_seed(seed)
+    hdrq.write(path, Image(top * torch.rand(1, 3, 24, 24, generator=random)))
+    return path
+
+
+def offered(*words: str) -> list[str]:
+    """What Tab gives at the end of the last word."""
+    *arguments, incomplete = words
+    found = BashComplete(door, {}, "hdrq", "_HDRQ_COMPLETE").get_completions(arguments, incomplete)
+    return [item.value for item in found]
+
+
+@pytest.mark.parametrize(
+    ("typed", "among"),
+    [
+        ("pu-s", "pu-ssim"),
+        ("pu21:ss", "pu21:ssim"),
+        ("y:pu21:ps", "y:pu21:psnr"),
+        ("pu-ssim,gm", "pu-ssim,gmsd"),
+        ("pu-ssim,pu-ps", "pu-ssim,pu-psnr"),
+        ("hdrvdp3,ta", "hdrvdp3,task="),
+        ("hdrvdp3,task=s", "hdrvdp3,task=side-by-side"),
+        ("pu-vtamiq@", "pu-vtamiq@pu-vtamiq-small"),
+        ("norvdpnet++@norvdp", "norvdpnet++@norvdpnetpp-small-sdr"),
+    ],
+)
+def test_tab_completes_every_part_of_a_metric(typed: str, among: str) -> None:
+    found = offered("score", "-m", typed)
+    assert among in found
+    assert all(word.startswith(typed) for word in found)
+
+
+@pytest.mark.parametrize(
+    ("words", "among"),
+    [
+        (("evaluate", "--dataset", "ka"), "kadid"),
+        (("train", "--dataset", ""), "csv"),
+        (("train", "--recipe", "vtamiq"), "vtamiq-srgb"),
+        (("tonemap", "--compare", "drago,rein"), "drago,reinhard"),
+        (("distill", "--distortions", "noise,bl"), "noise,blur"),
+        (("score", "--domain", "p"), "pq"),
+        (("models", "show", "diqm"), "diqm-small"),
+    ],
+)
+def test_tab_completes_names(words: tuple[str, ...], among: str) -> None:
+    assert among in offered(*words)
+
+
+def test_tab_of_bash_completes_behind_signs_that_divide_words_there(tmp_path: Path) -> None:
+    if shutil.which("bash") is None or sys.platform == "win32":
+        pytest.skip("no bash here")
+    script = tmp_path / "try.sh"
+    asked = ("hdrq score -m pu21:ss", "hdrq score -m vtamiq@pu")
+    script.write_text(
+        f'hdrq() {{ "{sys.executable}" -m hdrq "$@"; }}\ncompopt() {{ :; }}\neval "$(hdrq completion bash)"\n'
+        + "".join(
+            f'COMP_LINE="{line}"; COMP_POINT={len(line)}; COMPREPLY=(); _hdrq_completion hdrq; echo "${{COMPREPLY[@]}}"\n'
+            for line in asked
+        )
+    )
+    done = subprocess.run(["bash", str(script)], capture_output=True, text=True, env=dict(os.environ))
+    first, second = done.stdout.splitlines()
+    assert first.split() == ["ssim", "ssimulacra2"], done.stderr
+    assert second.split() == ["pu-vtamiq-small"]
+
+
+def commands(group: click.Group, before: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    context, found = click.Context(group), []
+    for name in group.list_commands(context):
+        below = group.get_command(context, name)
+        found += commands(below, (*before, name)) if isinstance(below, click.Group) else [(*before, name)]
+    return found
+
+
+@pytest.mark.parametrize("words", commands(door), ids=" ".join)
+def test_every_command_can_be_quiet(run, words: tuple[str, ...]) -> None:
+    code, out, _ = run(*words, "--help")
+    assert code == 0
+    assert out.count("-q, --quiet") == 1
+
+
+def test_quiet_leaves_errors_and_numbers(run, tmp_path: Path) -> None:
+    ref, dist = light(tmp_path / "ref.exr", 1, 0.9), light(tmp_path / "dist.exr", 2, 0.9)
+    _, loud, noted = run("score", ref, dist, "-m", "pu-psnr")
+    code, out, err = run("score", ref, dist, tmp_path / "none.exr", "-m", "pu-psnr", "--quiet")
+    assert "looks relative" in noted
+    assert code == 1
+    assert out.startswith(loud)
+    assert err == f"hdrq: {tmp_path / 'none.exr'} does not exist; check the name\n"
+
+
+def test_notes_are_grouped_by_kind_and_counted(run, tmp_path: Path) -> None:
+    for folder in ("refs", "dists"):
+        (tmp_path / folder).mkdir()
+        for i in range(12):
+            light(tmp_path / folder / f"i{i}.exr", i + len(folder), 0.5 + i / 30)
+    code, _, err = run("score", tmp_path / "refs", tmp_path / "dists", "-m", "pu-psnr,pu-mae")
+    first, rest = err.splitlines()
+    assert code == 0
+    assert first.endswith("but is taken as cd/m², say what it is with --scale, --peak or --white")
+    assert rest.startswith("hdrq: note: 23 more like: ")
+
+
+def test_a_note_is_never_divided(run, tmp_path: Path) -> None:
+    text = joined(["a is relative; say so", "b: 1; 2; 3", "a is relative; say so", ""])
+    assert text.split("; ") == ["a is relative, say so", "b: 1, 2, 3"]
+
+
+def test_several_test_images_have_one_reference(run, tmp_path: Path) -> None:
+    ref, *dists = (light(tmp_path / f"{n}.exr", i) for i, n in enumerate("rabc"))
+    _, out, _ = run("score", ref, *dists, "-m", "pu-psnr")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert [(r["ref"], r["dist"]) for r in rows] == [(str(ref), str(d)) for d in dists]
+    for row, dist in zip(rows, dists, strict=True):
+        _, alone, _ = run("score", ref, dist, "-m", "pu-psnr")
+        assert row["value"] == next(csv.DictReader(io.StringIO(alone)))["value"]
+
+
+def test_the_foot_of_a_table_says_what_was_done(run, tmp_path: Path) -> None:
+    ref, *dists = (light(tmp_path / f"{n}.exr", i) for i, n in enumerate("rab"))
+    options = ("-m", "pu-psnr", "--format", "table")
+    _, plain, _ = run("score", ref, *dists, *options)
+    _, out, _ = run("score", ref, *dists, *options, "--sort", "--match-response")
+    assert "all columns: --format csv" in " ".join(plain[plain.index("└") :].split())
+    assert "response matched" not in plain
+    assert "best first" not in plain
+    assert "[bold]" not in plain
+    assert "mean" in plain
+    foot = " ".join(out[out.index("└") :].split())
+    assert "response matched to the reference, best first by pu21:psnr" in foot
+
+
+HEADS = [f"pu21:metric-{i} ↑\ndB" for i in range(15)]
+
+
+@pytest.mark.parametrize(("images", "parts", "first"), [(1, 1, "metric"), (3, 1, "metric"), (9, 5, "test")])
+def test_a_wide_table_is_turned_or_divided(images: int, parts: int, first: str) -> None:
+    names = [[f"image {i}.exr"] for i in range(images)]
+    cells = [[(f"{i}.{k:04d}", "") for k in range(15)] for i in range(images)]
+    found = _laid_out(["test"], names, HEADS, cells, 80)
+    assert len(found) == parts
+    assert all(columns[0] == first for columns, _ in found)
+    shown = {str(cell) for _, lines in found for line in lines for cell in line[1:]}
+    assert shown == {text for row in cells for text, _ in row}
+    if parts > 1:
+        assert [h for columns, _ in found for h in columns[1:]] == HEADS
+    (whole,) = _laid_out(["test"], names, HEADS, cells, 400)
+    assert whole[0] == ["test", *HEADS]
+
+
+def test_fifteen_metrics_fit_into_80_columns(run, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    ref, dist = light(tmp_path / "ref.exr", 1), light(tmp_path / "a_name_of_some_length.exr", 2)
+    names = [f"pu-{n}" for n in ("psnr", "ssim", "gmsd", "mse", "mae", "vifp", "mdsi", "vsi", "psnr-hvs")]
+    _, out, _ = run("score", ref, dist, "-m", ",".join(names), "--format", "table")
+    assert all(name.replace("pu-", "pu21:") in out for name in names)
+    assert max(len(re.sub("\x1b\\[[0-9;]*m", "", line)) for line in out.splitlines()) <= 80
