@@ -16,8 +16,9 @@ from hdrq.cli import tables as _tables
 from hdrq.cli._cluster import spread_of
 from hdrq.cli._notes import Notes
 from hdrq.cli._numbers import COUNT, FINITE, NOT_NEGATIVE, POSITIVE, SEED
-from hdrq.cli._tonemap_options import DISPLAY, refuse_idle, refuse_idle_display, task_of
-from hdrq.cli.app import NOTHING_DONE, SOME_FAILED, note, say
+from hdrq.cli._tonemap_compare import compare, scene_photometry
+from hdrq.cli._tonemap_options import refuse_idle, refuse_idle_display, task_of
+from hdrq.cli.app import NOTHING_DONE, SOME_FAILED, say
 from hdrq.errors import UsageError
 from hdrq.scoring.resume import refuse_unwritable
 from hdrq.work import here
@@ -162,7 +163,7 @@ def tonemap(context: click.Context, /, paths: tuple[Path, ...], **options: Any) 
     sources, target = _split(paths, options["output"])
     for kept in (options["params"] if task == "optimize" else None, options["save_params"]):
         refuse_unwritable(str(kept) if kept is not None else None, None)
-    other = {"compare": _compare, "expand": _expand, "enhance": _enhance}.get(task)
+    other = {"compare": compare, "expand": _expand, "enhance": _enhance}.get(task)
     if target is None and (other is not None or (task != "optimize" and options["save_params"] is None)):
         raise UsageError("name the file to write, OUT or -o FILE")
     if other is not None and target is not None:
@@ -191,7 +192,7 @@ def _tonemap(sources: list[Path], target: Path | None, options: dict[str, Any], 
     if options["optimize"]:
         if len(sources) != 1 or sources[0].is_dir() or options["temporal"] is not None:
             raise UsageError("--optimize is for one image; use its --params on the others")
-        made = optimize(sources[0], made, options, _scene_photometry(options))
+        made = optimize(sources[0], made, options, scene_photometry(options))
     if options["save_params"] is not None:
         _tables.write_text(parameters_of(made, options["display"]), str(options["save_params"]))
     if target is not None:
@@ -203,7 +204,7 @@ def _tonemap(sources: list[Path], target: Path | None, options: dict[str, Any], 
             done = tonemap_files(
                 todo,
                 made,
-                _scene_photometry(options),
+                scene_photometry(options),
                 options["device"] if spread else device_of(options["device"]),
                 options["temporal"],
                 _options.selection_of(options),
@@ -211,11 +212,6 @@ def _tonemap(sources: list[Path], target: Path | None, options: dict[str, Any], 
                 spread or here,
             )
             _report(done, len(todo), options)
-
-
-def _scene_photometry(options: dict[str, Any]) -> Any:
-    """How the input is read: --display is what the output is for."""
-    return _options.photometry_of({**options, **dict.fromkeys(DISPLAY)})
 
 
 def _settings(sets: tuple[str, ...]) -> dict[str, str]:
@@ -291,37 +287,6 @@ def _enhance(sources: list[Path], target: Path, options: dict[str, Any], given: 
     _report(done, len(todo), options)
 
 
-def _compare(sources: list[Path], target: Path, options: dict[str, Any], given: set[str]) -> None:
-    from hdrq import io
-    from hdrq.scoring.binding import metric
-    from hdrq.tonemapping.contact_sheet import operators_of, sheet, tiles
-    from hdrq.tonemapping.files import jobs, read
-    from hdrq.tonemapping.tonemap import plan
-
-    if len(sources) != 1 or sources[0].is_dir():
-        raise UsageError("--compare shows one image; give one file")
-    jobs(sources, target, ".png")
-    chosen = operators_of(options["compare"])
-    label = options["score"] or "tmqi"
-    scorer = None if label == "none" else metric(label)
-    photometry = _scene_photometry(options)
-    image = read(sources[0], photometry, _options.selection_of(options))
-    choices = {n: options[n] for n in ("colour", "saturation", "levels", "gamut", "wrap")}
-    plan(chosen[0], **choices)  # what is wrong with the choices is wrong here, once
-    found = list(_progress.bar(tiles(image, chosen, scorer, photometry, **choices), len(chosen)))
-    made = [tile for tile in found if not tile.error]
-    for tile in found if made else ():
-        if tile.error:
-            say(f"hdrq: {tile.operator}: {tile.error}")
-    if scorer is not None and made and all(tile.score is None for tile in made):
-        side = scorer.metric.card.side
-        note(f"no scores on the sheet: {label} needs at least {side} pixels a side")
-    for text in io.write(target, sheet(found, label)):
-        note(text)
-    if any(tile.error for tile in found):
-        raise SystemExit(SOME_FAILED)
-
-
 def _expand(sources: list[Path], target: Path, options: dict[str, Any], given: set[str]) -> None:
     from hdrq.registry import find
     from hdrq.tonemapping.files import expand_files, jobs
@@ -331,6 +296,6 @@ def _expand(sources: list[Path], target: Path, options: dict[str, Any], given: s
     todo = jobs(sources, target, options["suffix"] or ".exr")
     mask = "-clipped" if options["mask"] else None
     with spread_of(options) as spread:
-        light, select = _scene_photometry(options), _options.selection_of(options)
+        light, select = scene_photometry(options), _options.selection_of(options)
         done = expand_files(todo, operator, settings, light, mask, select, spread or here)
         _report(done, len(todo), options)
