@@ -27,12 +27,12 @@ _DARKEST = 1 / 255  # code below which logarithms end
     )
 )
 def bruce(
-    light: Tensor, *, power: float = 6.0, radius: float | None = None, step: float = 2.0, most: int = 5
+    light: Tensor, *, power: float = 1.0, radius: float | None = None, step: float = 2.0, most: int = 5
 ) -> Tensor:
     """exp(Σ w_i ln C_i), w_i ∝ H_i^power, then ranks 0.1 and 99.9 % of luminance to 0 and 1.
 
-    H_i is the entropy of ln C_i, 32 bins between the least and the greatest code, in a square around the pixel, over that
-    of equal bins. Squares, where the paper has disks.
+    H_i is the entropy of the luminance of C_i, 32 bins of code, in a square around the pixel, over that of equal bins.
+    Squares, where the paper has disks.
 
     power       0 is the plain mean of logarithms
     radius      of the square, pixels; auto is 3 % of the longer side
@@ -51,9 +51,8 @@ def bruce(
 
 
 def _entropy(code: Tensor, radius: int) -> Tensor:
-    """Of the logarithm of code around every pixel, 0..1; it changes in steps, and has no gradient."""
-    share = 1 - code.detach().clamp(min=_DARKEST).log() / log(_DARKEST)
-    bins = (share * _BINS).floor().clamp(0, _BINS - 1)
+    """Of code around every pixel, 0..1; it changes in steps, and has no gradient."""
+    bins = (code.detach() * _BINS).floor().clamp(0, _BINS - 1)
     total = torch.zeros_like(code)
     for k in range(_BINS):
         p = box_mean((bins == k).to(code), radius).clamp(min=0)
