@@ -487,3 +487,19 @@ def test_frames_of_a_film_are_not_divided(scheduler, listed, tmp_path, capsys):
     at_prompt("merge", listed.parent / "d0.exr", listed.parent / "d1.exr", "-o", tmp_path / "x.exr", "--cluster",
               scheduler, code=2)  # fmt: skip
     assert "--cluster divides many brackets" in capsys.readouterr().err
+
+
+def test_maps_have_the_names_of_one_process(scheduler, listed, tmp_path):
+    lines = ["ref,dist"]
+    for i in range(6):
+        (tmp_path / f"take{i}").mkdir()
+        (tmp_path / f"take{i}" / "x.exr").write_bytes((listed.parent / f"d{i + 6}.exr").read_bytes())
+        lines.append(f"{listed.parent}/r.exr,take{i}/x.exr")
+    (tmp_path / "list.csv").write_text("\n".join(lines) + "\n")
+    for folder, more in (("one", ()), ("many", ("--cluster", scheduler))):
+        run("--pairs", tmp_path / "list.csv", "-m", "pu-ssim", "-o", tmp_path / f"{folder}.csv", "--map",
+            tmp_path / folder, *more, code=0)  # fmt: skip
+    one, many = files(tmp_path / "one"), files(tmp_path / "many")
+    assert sorted(one) == sorted(many)
+    assert len(one) == 12
+    assert all(one[name] == many[name] for name in one if name.endswith(".png"))

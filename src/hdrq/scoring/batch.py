@@ -25,6 +25,7 @@ from hdrq.scoring.binding import metric
 from hdrq.scoring.clip_scores import Clip
 from hdrq.scoring.clips import Sides, moves
 from hdrq.scoring.inputs import Pairs, pairs_of
+from hdrq.scoring.map_names import Owners
 from hdrq.scoring.memory_guard import PixelsDoNotFit, out_of_memory, refuse_too_large
 from hdrq.scoring.pair_settings import for_pair, selections
 from hdrq.scoring.placing import labelled, placed
@@ -141,12 +142,16 @@ def score_bound(
     photometry: Photometry,
     settings: Settings,
     skip: Callable[[Pair, str], bool],
+    taken: Owners | None = None,
 ) -> Iterator[tuple[Pair, Score]]:
-    """(pair, row) as `score` yields them, by scorers that were bound with the same settings."""
+    """(pair, row) as `score` yields them, by scorers that were bound with the same settings.
+
+    taken  names of maps and the pairs that have them
+    """
     wants_ref = any(s.full_reference for s in bound)
     wanted = (p for p in _first_checked(pairs, bound, photometry) if not all(skip(p, str(s)) for s in bound))
     asked = (p if wants_ref or p.ref is None else replace(p, ref=None) for p in wanted)
-    taken: dict[Path, tuple[str, str]] = {}
+    taken = {} if taken is None else taken
     chosen = partial(selections, both=settings.select, ref=settings.select_ref, dist=settings.select_dist)
     for pair, ref, dist, error in opened(asked, settings.jobs, chosen):
         todo = [s for s in bound if not skip(pair, str(s))]
@@ -184,7 +189,7 @@ def _pair_rows(
     bound: list[Scorer],
     photometry: Photometry,
     settings: Settings,
-    taken: dict[Path, tuple[str, str]],
+    taken: Owners,
     selects: Sides,
 ) -> Iterator[Score]:
     device = device_of(settings.device)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -20,6 +19,7 @@ from hdrq.image.color import luminance as luminance_of
 from hdrq.records import Image, Score
 from hdrq.scoring.features.hdrvdp.eye import lookup
 from hdrq.scoring.features.hdrvdp.gaussian import blur
+from hdrq.scoring.map_names import Owners, stem_of
 from hdrq.scoring.scorer import Scorer
 
 Scale = Literal["trichromatic", "dichromatic", "monochromatic"]
@@ -90,7 +90,7 @@ def write_map(
     background: Image,
     scale: str = "trichromatic",
     number: str = "",
-    taken: dict[Path, tuple[str, str]] | None = None,
+    taken: Owners | None = None,
 ) -> tuple[Path, Path]:
     """Write FOLDER/TEST.METRIC.exr and .png; returns their paths. A clip's frames are TEST.METRIC.00000.exr and so on.
 
@@ -111,7 +111,7 @@ def write_map(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(f"{folder} cannot be made: {error.strerror}") from error
-    stem = _stem(folder, row, {} if taken is None else taken)
+    stem = stem_of(folder, row.ref, row.dist, row.metric, {} if taken is None else taken)
     stem = stem.with_name(stem.name + number)
     coloured, kind = reading.map.shape[1] == 3, reading.shows or scorer.metric.card.map
     values = (reading.map[:1] if coloured else reading.map[:1, :1]).float().cpu()
@@ -132,21 +132,6 @@ def write_map(
 
         Picture.fromarray(rgb).save(part, format="png")
     return numbers, picture
-
-
-def _stem(folder: Path, row: Score, taken: dict[Path, tuple[str, str]]) -> Path:
-    """FOLDER/TEST.METRIC, with folders and the reference before it where another pair of this run has that name.
-
-    taken  the pair of every name given so far
-    """
-    dist, metric = Path(row.dist), re.sub(r"[^A-Za-z0-9+.=_-]+", "_", row.metric)
-    longer = "-".join(part for part in (*dist.parent.parts, dist.name) if part not in ("/", "..", "."))
-    for name in (dist.stem, f"{dist.parent.name}-{dist.stem}", longer, f"{longer}-{Path(row.ref).stem}"):
-        path = folder / f"{name}.{metric}"
-        if taken.setdefault(path, (row.ref, row.dist)) == (row.ref, row.dist):
-            return path
-    number = len(taken)
-    return folder / f"{longer}-{number}.{metric}"
 
 
 def _luminance(image: Image, scorer: Scorer) -> Tensor:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from hdrq.errors import HdrqError, UsageError
 from hdrq.io.rows import BY_SUFFIX, written
 from hdrq.records import Image, Pair, Score
+from hdrq.scoring.map_names import reserved
 from hdrq.scoring.resume import Kept, mark_of
 
 if TYPE_CHECKING:
@@ -106,15 +107,18 @@ class Run:
 
         plans: deque[tuple[int, str, list[tuple[int | None, int | None]]]] = deque()
 
+        folder, taken = self.settings.maps, dict[Path, tuple[str, str]]()
+
         def missing() -> Iterator[Item]:
             for position, listed in enumerate(pairs):
                 pair = listed if self.full_reference or listed.ref is None else replace(listed, ref=None)
                 ref, dist, mark = str(pair.ref or ""), str(pair.dist), self.mark(pair)
                 claims = [self.kept.claim(ref, dist, text, mark) for text in self.texts]
                 plans.append((position, mark, claims))
+                maps = reserved(folder, ref, dist, self.texts, taken) if folder is not None else {}
                 wanted = tuple(t for t, (_, again) in zip(self.texts, claims, strict=True) if again is None)
                 if wanted:
-                    yield Item(pair, wanted)
+                    yield Item(pair, wanted, maps)
 
         fresh = compute(missing())
         coming = next(

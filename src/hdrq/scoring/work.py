@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
+from pathlib import Path
 
 from hdrq.encoding.photometry import Photometry
 from hdrq.errors import HdrqError
 from hdrq.records import Pair, Score
 from hdrq.scoring.batch import Settings, score_bound, scorers
 from hdrq.scoring.inputs import label
+from hdrq.scoring.map_names import Owners
 from hdrq.scoring.rows import failed
 from hdrq.scoring.scorer import Scorer
 from hdrq.scoring.stamps import Stamps
@@ -19,10 +21,14 @@ from hdrq.work import Needs
 
 @dataclass(frozen=True)
 class Item:
-    """A pair, and the canonical texts of the metrics wanted of it."""
+    """A pair, and the canonical texts of the metrics wanted of it.
+
+    maps  names that its maps may have, and the pairs that have them
+    """
 
     pair: Pair
     metrics: tuple[str, ...]
+    maps: Mapping[Path, tuple[str, str]] = field(default_factory=dict)
 
 
 def score_items(
@@ -33,19 +39,21 @@ def score_items(
     stamped: bool = False,
 ) -> Iterator[tuple[Score, str]]:
     """A row for each metric of each item, in order, and what it remembers of its files where `stamped`."""
+    taken: Owners = {}
     wanted: dict[int, tuple[Pair, Item]] = {}  # by the identity of the pairs that are read ahead
 
     def pairs() -> Iterator[Pair]:
         for item in items:
             own = replace(item.pair)  # another object, should a pair be listed twice
             wanted[id(own)] = own, item
+            taken.update(item.maps)
             yield own
 
     def skip(pair: Pair, metric: str) -> bool:
         return metric not in wanted[id(pair)][1].metrics
 
     stamps, latest = Stamps(), None
-    for pair, row in score_bound(pairs(), bound, photometry, settings, skip):
+    for pair, row in score_bound(pairs(), bound, photometry, settings, skip, taken):
         if latest is not None and latest is not pair:
             del wanted[id(latest)]
         latest = pair
