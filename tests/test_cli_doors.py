@@ -123,7 +123,7 @@ def test_quiet_leaves_errors_and_numbers(run, tmp_path: Path) -> None:
     ref, dist = light(tmp_path / "ref.exr", 1, 0.9), light(tmp_path / "dist.exr", 2, 0.9)
     _, loud, noted = run("score", ref, dist, "-m", "pu-psnr")
     code, out, err = run("score", ref, dist, tmp_path / "none.exr", "-m", "pu-psnr", "--quiet")
-    assert "looks relative" in noted
+    assert "seems to be relative" in noted
     assert code == 1
     assert out.startswith(loud)
     assert err == f"hdrq: {tmp_path / 'none.exr'} does not exist; check the name\n"
@@ -137,7 +137,7 @@ def test_notes_are_grouped_by_kind_and_counted(run, tmp_path: Path) -> None:
     code, _, err = run("score", tmp_path / "refs", tmp_path / "dists", "-m", "pu-psnr,pu-mae")
     first, rest = err.splitlines()
     assert code == 0
-    assert first.endswith("but is taken as cd/m², say what it is with --scale, --peak or --white")
+    assert first.endswith("but is interpreted as cd/m², state its luminance with --scale, --peak or --white")
     assert rest.startswith("hdrq: note: 23 more like: ")
 
 

@@ -483,7 +483,7 @@ def test_a_teacher_scores_a_set_and_images_are_rendered_as_by_one_process(cluste
 
 def test_frames_of_a_film_are_not_divided(scheduler, listed, tmp_path, capsys):
     at_prompt("tonemap", listed.parent, tmp_path, "--temporal", 3, "--cluster", scheduler, code=2)
-    assert "frame by frame" in capsys.readouterr().err
+    assert "frames in order" in capsys.readouterr().err
     at_prompt("merge", listed.parent / "d0.exr", listed.parent / "d1.exr", "-o", tmp_path / "x.exr", "--cluster",
               scheduler, code=2)  # fmt: skip
     assert "--cluster divides many brackets" in capsys.readouterr().err

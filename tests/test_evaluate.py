@@ -670,7 +670,7 @@ def test_the_api_gives_a_table(tmp_path: Path) -> None:
     assert found.protocol == "whole"
     assert {frozenset((t.a, t.b)) for t in found.significance} == {frozenset(("good", "bad"))}
     assert found.by("distortion") == []
-    with pytest.raises(UsageError, match="no breakdown is called 'colour'"):
+    with pytest.raises(UsageError, match="unknown breakdown 'colour'"):
         found.by("colour")
     with pytest.raises(UsageError, match="nothing to evaluate"):
         hdrq.evaluate()

@@ -332,7 +332,7 @@ def test_folds_of_a_labelled_target_hold_out_its_scenes(tmp_path, monkeypatch) -
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        (("--repeats", "3"), "does nothing without --protocol"),
+        (("--repeats", "3"), "has no effect without --protocol"),
         (("--protocol", "cross"), "--judge NAME"),
         (("--protocol", "folds", "--judge", "livec"), "is for --protocol cross"),
         (("--protocol", "folds", "--folds", "11"), "divided into 11 folds"),

@@ -81,7 +81,7 @@ def test_a_real_screen_cuts_what_it_cannot_show() -> None:
     assert light.tolist() == pytest.approx([0.001, 500, 1000])
     x = torch.full((1, 3, 4, 4), 500.0)
     assert (
-        "48 values (100 %) beyond what sdr shows, 0.1..100 cd/m², cut"
+        "48 values (100 %) outside the range of sdr, 0.1..100 cd/m², clipped"
         in emit(Image(x), display("sdr")).notes[0]
     )
 
@@ -135,7 +135,7 @@ def test_huge_finite_sums_are_not_mistaken_for_inf() -> None:
 
 def test_relative_files_are_told_by_their_look() -> None:
     dim = grey(0.4)
-    assert "looks relative" in looks_relative(dim, Photometry())
+    assert "seems to be relative" in looks_relative(dim, Photometry())
     assert looks_relative(dim, Photometry(scale=100)) is None
     assert looks_relative(grey(150.0), Photometry()) is None
     assert looks_relative(grey(0.4, "srgb"), Photometry()) is None

@@ -132,7 +132,7 @@ def test_raw_files_beside_others_are_refused(tmp_path):
     (tmp_path / "a").mkdir()
     for name in ("1.dng", "1.png"):
         (tmp_path / "a" / name).write_bytes(b"")
-    with pytest.raises(UsageError, match="raw files and others"):
+    with pytest.raises(UsageError, match="raw files and other images"):
         brackets_of(tmp_path)
 
 

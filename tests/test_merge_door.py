@@ -209,7 +209,7 @@ def spoiled(frames: list[str], folder: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     ("second", "words"),
-    [("", "one frame cannot be merged"), ("same", "same exposure"), ("short", "short.png"), ("small", "bring them to one size"),
+    [("", "one frame cannot be merged"), ("same", "same exposure"), ("short", "short.png"), ("small", "make them equal in size"),
      ("text", "text.png"), ("gone", "does not exist")],
 )  # fmt: skip
 def test_a_spoiled_stack_is_refused_in_one_line(frames, tmp_path, capsys, second, words) -> None:
@@ -226,8 +226,8 @@ def test_a_spoiled_stack_is_refused_in_one_line(frames, tmp_path, capsys, second
 @pytest.mark.parametrize(
     ("options", "words"),
     [(["--times", "2,1/2,1/8"], "contradict"), (["--times", "1,2"], "2 exposures for 3 frames"), ([], "is unknown"),
-     (["--times", "1/8,1/2,2", "--rule", "x"], "no rule"), (["--times", "1/8,1/2,2", "--weight", "x"], "no weight"),
-     (["--times", "1/8,1/2,2", "--response", "x"], "no response"), (["--times", "1/8,1/2,2", "--reference", "4"], "1 to 3"),
+     (["--times", "1/8,1/2,2", "--rule", "x"], "unknown rule"), (["--times", "1/8,1/2,2", "--weight", "x"], "unknown weight"),
+     (["--times", "1/8,1/2,2", "--response", "x"], "unknown response"), (["--times", "1/8,1/2,2", "--reference", "4"], "1 to 3"),
      (["--times", "1/8,1/2,2", "--ev", "0,1,2"], "give only one of"), (["--report", "r.txt"], ".html"),
      (["--report", "no/r.json"], "folder"),
      (["--deghost", "none", "--ghost-mask", "m.png"], "--deghost auto"), (["--fuse", "--uncertainty"], "without --fuse"),

@@ -42,7 +42,7 @@ def test_frames_of_equal_exposure_are_averaged_under_an_assumed_response(light) 
     frames = [shoot(light, 1.0, i, tone=srgb) for i in range(3)]
     found = merge(frames, replace(STILL, times=(1, 1, 1), allow_equal=True))
     assert "srgb" in found.report.response
-    assert any("equal exposure say nothing of the response" in n for n in found.report.notes)
+    assert any("equal exposure do not determine the response" in n for n in found.report.notes)
     errors = stops_off(found, light, well_exposed(light, (1.0,)))
     assert np.quantile(errors, 0.9) < 0.05
     with pytest.raises(UsageError, match="needs frames of different exposure"):
@@ -126,7 +126,7 @@ def test_guessed_exposures_do_not_make_a_grey_image(light) -> None:
     found = merge(frames, replace(guess, estimate_exposures=True))
     used = np.array([f.used for f in found.report.frames])
     assert used / used.max() == pytest.approx(np.array(TIMES), rel=0.1)
-    assert any("may be off by a common power" in n for n in found.report.notes)
+    assert any("may differ by a common exponent" in n for n in found.report.notes)
     assert np.quantile(stops_off(found, light, well_exposed(light, TIMES)), 0.9) < 0.2
 
 
@@ -175,7 +175,7 @@ def test_frames_that_disagree_everywhere_are_noted(light) -> None:
         for i, (a, t) in enumerate(zip((-9, 0, 9), TIMES))
     ]
     notes = merge(turned_frames, times=TIMES, align="none").report.notes
-    assert any("counts as moved" in n and "not aligned" in n for n in notes)
+    assert any("is detected as motion" in n and "not aligned" in n for n in notes)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (5, 3), (15, 300)])
@@ -188,7 +188,7 @@ def test_frames_of_a_few_pixels_merge(size, fuse) -> None:
     assert bool(torch.isfinite(found.image.pixels).all())
     assert any("too small to be aligned" in n for n in found.report.notes)
     if not fuse:
-        assert any("share too little" in n for n in found.report.notes)
+        assert any("too few pixels are well exposed" in n for n in found.report.notes)
 
 
 def test_what_the_reference_shows_dark_stays_dark_under_patches() -> None:
@@ -224,14 +224,14 @@ def test_files_arrays_and_images_merge_alike(light, tmp_path) -> None:
 def test_wrong_arguments_are_one_line(light, tmp_path) -> None:
     frames = [shoot(light, t, i) for i, t in enumerate(TIMES)]
     for sources, options, says in (
-        (frames, {}, "state no exposure; give times="),
+        (frames, {}, "have no exposure; give times="),
         (frames, {"times": TIMES, "alignment": "none"}, "no option 'alignment'"),
         ("a.jpg", {}, "list of at least two"),
         ([f[0, 0] for f in frames], {"times": TIMES}, "is not a frame"),
         ([f.astype(np.int64) for f in frames], {"times": TIMES}, "int64"),
         (frames, {"times": TIMES, "white": 2.0}, "leave out --white"),
         (frames, {"times": TIMES, "black": 2.0}, "--black is for raw files"),
-        (frames, {"times": TIMES, "fusion_weights": (1, 1, 0)}, "is for --fuse"),
+        (frames, {"times": TIMES, "fusion_weights": (1, 1, 0)}, "needs --fuse"),
     ):
         with pytest.raises(UsageError, match=says):
             merge(sources, **options)
@@ -251,4 +251,4 @@ def test_options_that_fusion_has_no_use_for_are_refused(light, tmp_path, capsys,
     paths = save([shoot(light, t, i) for i, t in enumerate(TIMES)], tmp_path)
     code, _, err = at_prompt(capsys, *paths, "-o", tmp_path / "f.png", "--fuse", *options)
     assert code == 2
-    assert f"no use for {options[0]}" in err.replace("--rule, --weight, --weigh, --edge", "--rule")
+    assert f"does not use {options[0]}" in err.replace("--rule, --weight, --weigh, --edge", "--rule")

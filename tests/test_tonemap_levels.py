@@ -73,7 +73,7 @@ def test_levels_of_the_command_are_those_of_the_plan_and_are_saved(tmp_path, cap
     assert torch.equal(a, b)
     assert float((io.read(tmp_path / "a.png").pixels - wanted.clamp(0, 1).pow(1 / 2.2)).abs().mean()) < 0.01
     assert run(tmp_path / "s.exr", tmp_path / "c.png", "--levels", "0.5") == 2
-    assert "stops and a power such as 0.3,1.1" in capsys.readouterr().err
+    assert "stops and an exponent such as 0.3,1.1" in capsys.readouterr().err
 
 
 def test_an_operator_of_one_parameter_is_raised_above_plain_reinhard():

@@ -223,11 +223,11 @@ def test_patches_come_from_as_many_scales_as_the_network_embeds() -> None:
     [
         ([], "with --dataset, or a --recipe"),
         (["--recipe", "vtamiq-h"], "did you mean"),
-        (["--dataset", "kadidd"], "no dataset is called"),
+        (["--dataset", "kadidd"], "unknown dataset"),
         (["--recipe", "vtamiq-hs", "--set", "rate"], "NAME=VALUE"),
         (["--recipe", "vtamiq-hs", "--set", "ratee=1"], "no setting"),
         (["--dataset", "kadid", "--da", "magic"], "is one of"),
-        (["--dataset", "kadid", "-m", "resnet18"], "no metric is called"),
+        (["--dataset", "kadid", "-m", "resnet18"], "unknown metric"),
         (["--dataset", "kadid", "-m", "ssim"], "ssim has no network to train"),
         (["--dataset", "kadid", "--recipe", "vtamiq-hs", "-m", "pieapp"], "trains vtamiq, not pieapp"),
         (["--dataset", "kadid", "-m", "metaiqa", "--da", "coral"], "no recipe adapts metaiqa"),

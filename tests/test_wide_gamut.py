@@ -237,7 +237,7 @@ def test_the_white_of_relative_codes_is_used_and_stated(encoding, white):
 def test_light_beyond_an_encoding_is_stated(encoding):
     a, b = (Image(torch.full((1, 3, 16, 16), v)) for v in (20_000.0, 80_000.0))
     notes = hdrq.metric(f"{encoding}:psnr").read(a, b).notes
-    assert any(f"where {encoding} ends, clamped" in n for n in notes)
+    assert any(f"the maximum of {encoding}, clamped" in n for n in notes)
     assert any("clamped" in n for n in encode(a, encoding).notes)
 
 
@@ -270,7 +270,7 @@ def test_float64_reads_integers_exactly(tmp_path):
 
 
 def test_primaries_that_do_not_exist_are_refused():
-    with pytest.raises(UsageError, match="no primaries are called 'bt601'"):
+    with pytest.raises(UsageError, match="unknown primaries 'bt601'"):
         Photometry(primaries="bt601")
 
 

@@ -1,4 +1,4 @@
-"""What an entry is: a metric's card, its options, and what it returns. Standard library only."""
+"""Cards of entries: what a metric's number means, its options, and its results. Standard library only."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ Span = tuple[float | None, float | None]
 
 @dataclass(frozen=True)
 class Output:
-    """A number that a metric can give: what it is called, its unit, its direction and its range.
+    """A number that a metric can give: its name, unit, direction and range.
 
-    span  range of the value; None at an end that is open
+    span  range of the value; None at an open end
     best  value of identical images, where that is a constant
-    when  the options, all of (name, value), that select this number
+    when  options, all of (name, value), that select this number
     """
 
     name: str
@@ -38,25 +38,25 @@ class Output:
 
 @dataclass(frozen=True)
 class Card:
-    """What a metric's number means and what the metric wants to be handed.
+    """What a metric's number means and which input the metric needs.
 
     unit, better, span, best  of the value with default options, as in Output
-    outputs    other numbers that options select; the first that fits the options counts
+    outputs    other numbers that options select; the first that matches the options is used
     reads      of the test image: "code" (any encoding, named by the stage), "nits", "linear", or one encoding's name
     reference  the same for the reference; None for a no-reference metric; "" when it is as `reads`
     space      of light: "working" (RGB of the working primaries of the call), "bt709", "bt2020", "p3", "xyz", or
-               "luminance" (RGB of BT.709 files, which the metric weighs itself; of other files Y, one channel)
+               "luminance" (RGB of BT.709 files, which the metric weights itself; for other files Y, one channel)
     grey       True: one channel; the encoding says whether luminance or luma
-    codes      True: code is handed in 8-bit-like codes (0..255 for sRGB, 0..595 for PU21) instead of 1.0 = white
-    needs      keyword arguments the engine supplies: "ppd", "display", "net", "encoding", "primaries", "maps"
+    codes      True: input in 8-bit-like codes (0..255 for sRGB, 0..595 for PU21) instead of 1.0 = white
+    needs      keyword arguments that the engine supplies: "ppd", "display", "net", "encoding", "primaries", "maps"
     side       smallest image side, pixels
-    planes     peak memory, in float32 planes of the image's size, for refusing before memory runs out
-    trainable  whether the gradient may be trained on
-    net        shelf name of the network of a learned metric
-    sequence   (option, value) with which a batch is the frames of one sequence and gets one value
+    planes     peak memory, in float32 planes of the image's size, to refuse images that are too large
+    trainable  whether the gradient may be used for training
+    net        name of the network of a learned metric
+    sequence   (option, value) with which a batch is the frames of one sequence and has one value
     stack      whether the reference is an exposure stack (K, C, H, W), a folder of exposures of one scene, for one test image
     streams    whether such a sequence may come as iterables of frames (C, H, W), read once, in order
-    map        what the map shows: "probability" of detection, "similarity" (1 is best whatever the value's
+    map        meaning of the map: "probability" of detection, "similarity" (1 is best whatever the value's
                direction), "difference" (0 is best), "error" (0 is best, 1 the worst possible), "attention", or "" for the
                value's own scale and direction
     """
@@ -90,11 +90,11 @@ class Card:
 
 @dataclass(frozen=True)
 class Option:
-    """One keyword argument as a user sets it. Its type comes from the annotation.
+    """One keyword argument that a user can set. Its type comes from the annotation.
 
-    choices   of a Literal; empty where any value of `kinds` is legal
+    choices   of a Literal; empty where any value of `kinds` is allowed
     kinds     types that a value may have, tried in this order: bool, int, float, str
-    optional  whether None is legal, which is typed as auto or none
+    optional  whether None is allowed, which is written as auto or none
     """
 
     name: str
@@ -105,11 +105,11 @@ class Option:
 
     @property
     def kind(self) -> type:
-        """The first of the legal types."""
+        """The first of the allowed types."""
         return self.kinds[0] if self.kinds else str
 
     def parse(self, value: Any, owner: str) -> Any:
-        """A typed value of a text or of a Python value; UsageError says what would have been legal."""
+        """A typed value of a text or of a Python value; UsageError states what is allowed."""
         text = str(value).strip()
         for choice in self.choices:
             if text == str(choice) or (isinstance(choice, bool) and _truth(text) is choice):
@@ -132,7 +132,7 @@ def _truth(text: str) -> bool | None:
 
 
 def _typed(kind: type, text: str) -> Any:
-    """The text as one type, or None where it is none of it. Numbers are finite."""
+    """The text as one type, or None where it does not have that type. Numbers are finite."""
     if kind is bool:
         return _truth(text)
     if kind in (int, float):
@@ -145,7 +145,7 @@ def _typed(kind: type, text: str) -> Any:
 
 
 def options_of(function: Callable[..., Any], supplied: Iterable[str] = ()) -> dict[str, Option]:
-    """The keyword-only parameters of a function, but for those the engine supplies, as options."""
+    """The keyword-only parameters of a function, except those that the engine supplies, as options."""
     hidden = set(supplied)
     found = {}
     for name, p in inspect.signature(function).parameters.items():
@@ -156,7 +156,7 @@ def options_of(function: Callable[..., Any], supplied: Iterable[str] = ()) -> di
 
 
 def _hint(function: Callable[..., Any], annotation: Any) -> Any:
-    """An annotation as a type; a parameter without one holds text."""
+    """An annotation as a type; a parameter without one is text."""
     if annotation is inspect.Parameter.empty:
         return str
     if isinstance(annotation, str):
@@ -165,7 +165,7 @@ def _hint(function: Callable[..., Any], annotation: Any) -> Any:
 
 
 def _meaning(hint: Any) -> tuple[tuple[Any, ...], tuple[type, ...], bool]:
-    """(choices, types, whether None is legal) of an annotation."""
+    """(choices, types, whether None is allowed) of an annotation."""
     origin = typing.get_origin(hint)
     if origin is Literal:
         return typing.get_args(hint), (), False
@@ -179,12 +179,12 @@ def _meaning(hint: Any) -> tuple[tuple[Any, ...], tuple[type, ...], bool]:
 
 
 def settings_of(known: Mapping[str, Option], given: Mapping[str, Any], owner: str) -> dict[str, Any]:
-    """Options as typed by a user, checked and turned into what the function takes."""
+    """The user's options, checked and converted to what the function takes."""
     settings = {}
     for name, value in given.items():
         name = name.replace("-", "_")
         if name not in known:
-            raise UsageError(f"{owner} has no option '{name}'; it has {', '.join(known) or 'none'}")
+            raise UsageError(f"{owner} has no option '{name}'; its options are {', '.join(known) or 'none'}")
         settings[name] = known[name].parse(value, owner)
     return settings
 
@@ -202,11 +202,11 @@ class Metric:
 
     @property
     def options(self) -> dict[str, Option]:
-        """Keyword arguments a user may set: those the engine does not supply, and ppd."""
+        """Keyword arguments that a user may set: those that the engine does not supply, and ppd."""
         return options_of(self.function, set(self.card.needs) - {"ppd"})
 
     def output(self, options: Mapping[str, Any] | None = None) -> Output:
-        """What the value is with these options: its unit, direction and range."""
+        """The number that the value is with these options: its unit, direction and range."""
         given = options or {}
         for output in self.card.outputs:
             if all(str(given.get(name)) == value for name, value in output.when):
@@ -216,7 +216,7 @@ class Metric:
 
 
 def metric(card: Card) -> Callable[[Callable[..., Any]], Metric]:
-    """Turn a function into a Metric that is known by the function's name, with - for _."""
+    """Turn a function into a Metric with the name of the function, "-" for "_"."""
 
     def wrap(function: Callable[..., Any]) -> Metric:
         return Metric(function.__name__.replace("_", "-"), card, function)
@@ -226,13 +226,13 @@ def metric(card: Card) -> Callable[[Callable[..., Any]], Metric]:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a metric says of a batch.
+    """Result of a metric for a batch.
 
     value  (N,)
-    map    (N, 1, h, w), or (N, 3, h, w): display code 0..1, colours that the metric chose itself
+    map    (N, 1, h, w), or (N, 3, h, w): display code 0..1 in the metric's own colours
     extra  further numbers (N,) by name
-    notes  what a reader of the number should know, one line each
-    shows  what this map shows, where options make it another one than the card's: "exposure", or as Card.map
+    notes  remarks for the user, one line each
+    shows  meaning of this map, where options change that of the card: "exposure", or as Card.map
     """
 
     value: Tensor

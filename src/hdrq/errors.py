@@ -1,14 +1,14 @@
-"""What can go wrong, said in one line: the fact, then the way out."""
+"""Errors, in one line: the fact, then the way out."""
 
 from __future__ import annotations
 
 
 class HdrqError(Exception):
-    """Anything hdrq refuses. Its text is one line a user can act on."""
+    """Base class of all errors that hdrq raises. The text is one line that tells the user what to do."""
 
 
 class FileError(HdrqError):
-    """A file that is missing, damaged or not what its name says."""
+    """A file that is missing, damaged or not of the format in its name."""
 
 
 class PixelError(HdrqError):
@@ -16,15 +16,15 @@ class PixelError(HdrqError):
 
 
 class UsageError(HdrqError):
-    """A request that cannot be carried out whatever the files hold: unknown names, impossible options."""
+    """A request that is invalid for any file: unknown names, contradictory options."""
 
 
 class DomainError(UsageError):
-    """Numbers handed to something that reads another domain (light to a metric of code, say)."""
+    """An image of another domain than needed (for example light for a metric of code)."""
 
 
 class UnknownName(UsageError):
-    """A name that is on no shelf."""
+    """A name that no entry has."""
 
 
 class MissingPart(UsageError):

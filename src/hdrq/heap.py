@@ -1,8 +1,8 @@
-"""What becomes of memory that is freed: kept for the next picture, or given back.
+"""Treatment of freed memory: kept for the next image, or returned to the system.
 
-glibc takes large blocks from the system one by one and returns each when it is freed, so the system clears a
-picture's worth of pages for every step of a computation, and that takes longer than the step. Other C libraries are
-left as they are, and so is one that the environment has told what to do (MALLOC_..., GLIBC_TUNABLES).
+glibc requests large blocks from the system one by one and returns each when it is freed, so that the system clears
+pages for an image in every step of a computation, which takes longer than the step. Other C libraries are
+not changed, nor is glibc when the environment configures it (MALLOC_..., GLIBC_TUNABLES).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 # malloc.h
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
-_KEPT = 512 << 20  # bytes at the end of the heap
+_KEPT = 512 << 20  # bytes kept at the end of the heap
 _MAPPED = (
     32 << 20
 )  # bytes of a block, the most that glibc takes; its own bound would stay at 128 KB once anything is set
@@ -25,7 +25,7 @@ _keeping = False  # whether keep() was called; reading and scoring from Python n
 
 
 def keep() -> None:
-    """From here on keep what is freed, all but what exceeds 512 MB in one piece. For a program, not a library."""
+    """From now on keep freed memory, except what exceeds 512 MB in one piece. For a program, not a library."""
     global _keeping
     if (libc := _glibc()) is not None:
         _keeping = True
@@ -35,7 +35,7 @@ def keep() -> None:
 
 
 def give_back() -> None:
-    """Return what keep() kept, and from here on blocks over 32 MB, for gaps between blocks so large would be felt.
+    """Return the memory that keep() kept, and from now on blocks over 32 MB, which would leave large gaps.
 
     Does nothing unless keep() was called: a program that imports hdrq has its own allocator settings.
     """
@@ -46,7 +46,7 @@ def give_back() -> None:
 
 @cache
 def _glibc() -> Any:
-    """The C library if it is glibc and nobody else has set it up."""
+    """The C library if it is glibc and not configured by the environment."""
     if sys.platform != "linux" or "malloc" in os.environ.get("GLIBC_TUNABLES", ""):
         return None
     if any(name.startswith("MALLOC_") for name in os.environ):

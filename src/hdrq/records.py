@@ -1,4 +1,4 @@
-"""Records that every part shares. Standard library only: nothing here may import torch."""
+"""Records that all parts share. Standard library only: nothing here may import torch."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ PRIMARIES: Mapping[str, Primaries] = {p.name: p for p in (BT709, BT2020, P3, ADO
 
 @dataclass(frozen=True, eq=False)
 class Image:
-    """Pixels that know what they mean.
+    """Pixels with their meaning.
 
-    pixels     NCHW, float32 unless asked otherwise; C is 1 (Y or grey) or 3
+    pixels     NCHW, float32 unless stated otherwise; C is 1 (Y or grey) or 3
     domain     "linear" (scene light, unscaled), "nits" (cd/m²), or an encoding's name (code, 1.0 = SDR white)
     primaries  of the three channels
     bits       integer depth of the file the code came from, None for float files
-    notes      what the reader did that a user should know, one line each
-    displayed  whether a display and a scale have been applied, so that the light is what the eye gets
-    exposed    linear light of one exposure of a camera, 1.0 where its sensor clips: the sRGB code of it is the photograph
+    notes      remarks of the reader for the user, one line each
+    displayed  whether a display and a scale have been applied, so that the light is that reaching the eye
+    exposed    linear light of a single camera exposure, 1.0 where the sensor clips; its sRGB code is the photograph
     frame_rate frames per second of the clip that the image is of, counting the frames that were chosen
     """
 
@@ -72,7 +72,7 @@ class Image:
 
 @dataclass(frozen=True)
 class Selection:
-    """Which image of a file is read; None: its main one.
+    """The image of a file to read; None for the main one.
 
     layer   of an EXR, or "hdr", "sdr" or "base" of a file with a gain map
     view    of a stereo EXR
@@ -91,20 +91,20 @@ MAIN_IMAGE = Selection()
 
 @dataclass(frozen=True)
 class Display:
-    """How code becomes light on a screen.
+    """How code becomes light on a display.
 
-    eotf         "absolute" (pixels are cd/m² already), "light" (the same, cut to what the screen shows), "linear" (1.0 is
+    eotf         "absolute" (pixels are in cd/m²), "light" (the same, clipped to the display's range), "linear" (1.0 is
                  the peak), "srgb", "pq", "hlg", "bt1886", or a gamma as "2.2"
-    peak_nits    white of the screen, cd/m²
-    black_nits   black of the screen in the dark, cd/m²
-    ambient_lux  light falling on the screen; it throws back ambient/π · reflectance, cd/m²
-    reflection   "added": on top of everything (physics, ColorVideoVDP); "within": raises black, white stays (PU21, HDR-VDP)
-    exposure     factor on light before the screen cuts it
-    floor_nits   light below it is shown as this much, before black is added to it
-    lift         how black enters the light of PQ and HLG code: "cut" (what is darker becomes black), "added" to all light,
+    peak_nits    white of the display, cd/m²
+    black_nits   black of the display in the dark, cd/m²
+    ambient_lux  illuminance on the display, which reflects ambient/π · reflectance, cd/m²
+    reflection   "added": to all light (physics, ColorVideoVDP); "within": raises black, white is unchanged (PU21, HDR-VDP)
+    exposure     factor on light before the display clips it
+    floor_nits   smaller light is raised to this value, before black is added
+    lift         how black enters the light of PQ and HLG code: "cut" (darker light becomes black), "added" to all light,
                  "scaled" (0 .. peak becomes black .. peak)
-    system_gamma of HLG by the peak alone (BT.2100-3), or from 1000 cd/m² by peak and ambient light (BT.2390)
-    ppd          pixels per degree at the centre of the screen, where its size and distance are known
+    system_gamma of HLG: by the peak alone (BT.2100-3), or above 1000 cd/m² by peak and ambient light (BT.2390)
+    ppd          pixels per degree at the centre of the display, where its size and distance are known
     """
 
     name: str
@@ -125,12 +125,12 @@ class Display:
 
     @property
     def reflected_nits(self) -> float:
-        """Ambient light that the screen throws back, cd/m²."""
+        """Ambient light that the display reflects, cd/m²."""
         return self.ambient_lux * self.reflectance / 3.141592653589793
 
     @property
     def viewing(self) -> Viewing | None:
-        """How it is seen, where its size and distance are known."""
+        """The viewing condition, where size and distance of the display are known."""
         return None if self.ppd is None else Viewing(self.ppd)
 
 
@@ -146,9 +146,9 @@ class Viewing:
 
     @classmethod
     def from_screen(cls, width: int, height: int, diagonal_inches: float, distance_m: float) -> Viewing:
-        """ppd of a screen of `width` x `height` pixels seen from `distance_m`, averaged over its height (as HDR-VDP)."""
+        """ppd of a display of `width` x `height` pixels at `distance_m`, averaged over its height (as in HDR-VDP)."""
         if min(width, height, diagonal_inches, distance_m) <= 0:
-            raise UsageError("a screen's resolution, diagonal and distance must be positive")
+            raise UsageError("the resolution, diagonal and distance of a display must be positive")
         height_m = diagonal_inches * 0.0254 * height / hypot(width, height)
         return cls(height / degrees(2 * atan(height_m / (2 * distance_m))))
 
@@ -157,11 +157,11 @@ class Viewing:
 class Encoding:
     """Light to code and back.
 
-    encode  nits -> code, where 1.0 is an SDR white; `white` is the light, cd/m², that relative codes call 1.0
+    encode  nits -> code, where 1.0 is an SDR white; `white` is the luminance, cd/m², of 1.0 in relative encodings
     decode  code -> nits
-    codes   how many 8-bit-like codes 1.0 stands for (pu21: 256 PU units; srgb: 255)
-    absolute  whether code means light by itself; otherwise `white` (the display's peak) scales it
-    grey    how one channel is made of three: "luminance" before encoding, or "luma" of the code
+    codes   number of 8-bit-like codes that 1.0 stands for (pu21: 256 PU units; srgb: 255)
+    absolute  whether code alone determines light; otherwise `white` (the display's peak) scales it
+    grey    how three channels become one: "luminance" before encoding, or "luma" of the code
     """
 
     name: str
@@ -176,7 +176,7 @@ class Encoding:
 
 @dataclass(frozen=True)
 class Pair:
-    """One row of work: a test image, its reference where there is one, and what people said of it."""
+    """One item of work: a test image, its reference where there is one, and its subjective score."""
 
     dist: str | Path | Image
     ref: str | Path | Image | None = None
@@ -190,14 +190,14 @@ class Pair:
 
 @dataclass(frozen=True)
 class Score:
-    """One output row: a number and everything needed to get it again.
+    """One output row: a score and everything needed to compute it again.
 
     metric   canonical text of the request
     value    None where status is "failed"; then `error` says why
     display  of the test image, and of the reference where that differs ("absolute > sdr")
     viewing  "45 ppd" where the metric asks, else empty
     weights  name and hash of a learned metric's weights
-    how      what was done to the light that a reader of the number should know
+    how      what was done to the light, for the reader of the score
     extra    further numbers of the metric, by name
     carried  the other columns of the manifest
     """
@@ -221,11 +221,11 @@ class Score:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The card of a weights file: what it is, what it was trained on, and how to tell it is the right one.
+    """The card of a weights file: its content, its training, and how to check that the file is the right one.
 
     training  how it was trained, for weights that hdrq trained: code, arguments, settings, initial weights, images with
               a digest of their lists, displays, scenes held out (see hdrq.training.training_record)
-    shares  {name: sha256} of other weights whose tensors belong to this network too, under the same names; their
+    shares  {name: sha256} of other weights whose tensors this network contains under the same names; their
             file is stored once, however many networks contain it
     """
 
@@ -249,7 +249,7 @@ class Recipe:
     """The settings of a training.
 
     variants  other settings by name, where the paper and its authors' program differ
-    fits      requests that this recipe answers for its network: "plain", "distortions", "photographs", "adapt",
+    fits      requests for which this recipe is used: "plain", "distortions", "photographs", "adapt",
               "adapt:TARGET"; "default" for the recipe of the network that is trained where none is named
     """
 

@@ -1,7 +1,7 @@
-"""Names of entries. A folder is the registry: scoring/metrics/ms_ssim.py holds `ms_ssim`, known as ms-ssim.
+"""Names of entries. A folder is the registry: scoring/metrics/ms_ssim.py holds `ms_ssim`, with the name ms-ssim.
 
-Other packages add entries by entry points, one group a kind: "hdrq.metrics", "hdrq.encodings", "hdrq.tonemappers" ...
-(`plural` of a kind). The entry point's name is the entry's name; its object is what a file of ours would hold.
+Other packages add entries by entry points, one group per kind: "hdrq.metrics", "hdrq.encodings", "hdrq.tonemappers" ...
+(`plural` of a kind). The entry point's name is the entry's name; its object is what a file here would contain.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ _NO_COMMANDS = ("app", "options", "progress", "tables")  # modules of cli/ that 
 
 
 def plural(kind: str) -> str:
-    """What `hdrq list` calls the entries of a kind."""
+    """The plural of a kind, as in `hdrq list`."""
     return f"{kind}s"
 
 
 @cache
 def names(kind: str) -> tuple[str, ...]:
-    """The entries of a kind, by looking at the folder; nothing is imported.
+    """The entries of a kind, from the names of files; nothing is imported.
 
     A file that would hide a module of the standard library ends in _ (csv_.py is csv).
     """
@@ -54,14 +54,14 @@ def names(kind: str) -> tuple[str, ...]:
 
 @cache
 def added(kind: str) -> dict[str, EntryPoint]:
-    """Entry points of other packages by their names; those that bear the name of a file of ours do not count."""
+    """Entry points of other packages by name; those with the name of an entry here are ignored."""
     folder = _HOME.joinpath(*SHELVES[kind].split("."))
     found = {e.name.replace("_", "-"): e for e in entry_points(group=f"hdrq.{plural(kind)}")}
     return {name: e for name, e in found.items() if not _file(folder, name)}
 
 
 def _file(folder: Path, name: str) -> str:
-    """The file's name, without suffix, that holds an entry; "" where there is none."""
+    """The stem of the file that contains an entry; "" where there is none."""
     stem = name.replace("-", "_")
     there = (
         s for s in (stem, f"{stem}_") for suffix in (".py", ".toml") if (folder / f"{s}{suffix}").exists()
@@ -70,13 +70,13 @@ def _file(folder: Path, name: str) -> str:
 
 
 def check(kind: str, name: str) -> str:
-    """The name itself, or UnknownName with the nearest ones."""
+    """The name itself; UnknownName with the nearest names otherwise."""
     known = names(kind)
     if name in known:
         return name
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     hint = f"did you mean {', '.join(near)}?" if near else f"see: hdrq list {plural(kind)}"
-    raise UnknownName(f"no {kind} is called '{name}'; {hint}")
+    raise UnknownName(f"unknown {kind} '{name}'; {hint}")
 
 
 def find(kind: str, name: str) -> Any:
@@ -99,7 +99,7 @@ def _loaded(kind: str, name: str) -> Any:
     except Exception as error:
         raise MissingPart(
             f"the {kind} '{name}' of the package {package} cannot be loaded ({type(error).__name__}: {error}); "
-            f"mend or uninstall {package}"
+            f"repair or uninstall {package}"
         ) from error
     own = getattr(found, "name", name)
     if own != name:

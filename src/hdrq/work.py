@@ -1,7 +1,7 @@
-"""Work that can be divided: a job that any process can begin, and what runs it over many items.
+"""Work that can be divided among processes: jobs, and what runs them over many items.
 
-The tasks define jobs and take a `Spread`; `hdrq.cluster` has one that divides the items among machines. Neither knows
-the other.
+The tasks define jobs and take a `Spread`; `hdrq.cluster` provides one that divides the items among machines. Neither
+depends on the other.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ ResultOut = TypeVar("ResultOut", covariant=True)
 
 @dataclass(frozen=True)
 class Needs:
-    """What a process must see to do an item: input files, and folders that it writes to."""
+    """Files that a process needs for an item: input files, and folders that it writes to."""
 
     files: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
 
 
 class Job(Protocol[ItemIn, ResultOut]):
-    """A kind of work. Jobs, items and results pickle."""
+    """A kind of work. Jobs, items and results can be pickled."""
 
     def begin(self) -> Callable[[Sequence[ItemIn]], Iterator[ResultOut]]:
-        """Load what the work needs; the function gives a result for each item, in order."""
+        """Load what the work needs; returns a function that yields a result for each item, in order."""
 
     def lost(self, item: ItemIn, reason: str) -> ResultOut:
-        """The result of an item that ended the processes which worked on it."""
+        """The result of an item that crashed the processes which worked on it."""
 
     def needs(self, item: ItemIn) -> Needs:
         """Files and folders of an item, relative to the current folder of the process that divides the work."""
@@ -48,10 +48,10 @@ class Spread(Protocol):
         total: int | None = None,
         done: Callable[[Item, Result], None] | None = None,
     ) -> Iterator[Result]:
-        """A result for each item, in order. `done` is told of each as it is finished, in any order.
+        """A result for each item, in order. `done` is called for each as it finishes, in any order.
 
-        items  read only so far ahead as there is work for
-        total  how many there are, where that is known
+        items  read only as far ahead as there is work for
+        total  number of items, where known
         """
 
 

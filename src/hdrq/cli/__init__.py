@@ -1,7 +1,7 @@
-"""The door: the only place that knows click, rich or tqdm, prints, or turns an error into text.
+"""The command line: the only package that uses click, rich or tqdm, prints, or turns an error into text.
 
-A file here is a command; files that begin with _ are what commands share. No file here imports torch or
-numpy outside a function, so that `hdrq --help` answers at once.
+A file here is a command; files that begin with _ are shared by commands. No file here imports torch or
+numpy outside a function, so that `hdrq --help` is fast.
 """
 
 from hdrq.cli.app import main

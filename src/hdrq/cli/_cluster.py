@@ -1,4 +1,4 @@
-"""--cluster: where the work of a command is done."""
+"""--cluster: how the work of a command is divided among processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def spread_of(options: dict[str, Any]) -> Iterator[Spread | None]:
-    """What divides the work, as --cluster says; None without it, and Dask is not imported."""
+    """The `Spread` that --cluster names; None without it, in which case Dask is not imported."""
     if not options.get("cluster"):
         yield None
         return

@@ -1,4 +1,4 @@
-"""What the Tab key offers: names of entries, parts of a metric's text, and weights."""
+"""Shell completion: names of entries, parts of a metric request, and weights."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _options(text: str) -> dict[str, Any]:
 
 
 def weights_of(name: str) -> list[str]:
-    """The weights at hand of a metric's network."""
+    """The installed weights of a metric's network."""
     from hdrq.nn.weight_files import cards
 
     net = find("metric", name).card.net if name else None
@@ -81,7 +81,7 @@ def weights_of(name: str) -> list[str]:
 
 
 def weights(ctx: Any, param: Any, incomplete: str) -> list[str]:
-    """All weights at hand."""
+    """All installed weights."""
     from hdrq.nn.weight_files import cards
 
     return sorted({card.name for card, _ in cards() if card.name.startswith(incomplete)})

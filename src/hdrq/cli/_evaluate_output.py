@@ -26,16 +26,16 @@ _FIGURES = ("srocc", "krocc", "plcc", "rmse")
 
 
 def check_targets(options: dict[str, Any]) -> None:
-    """Raise before the first score where something could not be written after the last one."""
+    """Check before the first score that all outputs can be written."""
     if options["report"] and Path(options["report"]).suffix.lower() not in (".html", ".htm"):
-        raise UsageError(f"--report writes an HTML page, not {options['report']}; end it in .html")
+        raise UsageError(f"--report writes an HTML page, not {options['report']}; use the suffix .html")
     for path in ("output", "report", "significance"):
         refuse_unwritable(options[path], None)
     refuse_unwritable(None, options["plots"])
 
 
 def write(found: Evaluation, parts: Parts, options: dict[str, Any], format: str) -> None:
-    """To stdout or -o, in the format asked for; the significance tests to their own file."""
+    """Write to stdout or -o in the requested format, and the significance tests to their own file."""
     from hdrq.evaluation.api import flat
 
     rows, sheet = found.rows, found.sheet
@@ -61,7 +61,7 @@ def write(found: Evaluation, parts: Parts, options: dict[str, Any], format: str)
 def write_several(
     datasets: dict[str, list[Agreement]], averages: Sequence[Agreement], output: str | None, format: str
 ) -> None:
-    """Metrics by datasets: SROCC in a table, all figures in a file."""
+    """Metrics by datasets: SROCC in a table, all statistics in a file."""
     columns = {
         **datasets,
         **{g: [a for a in averages if a.group == g] for g in dict.fromkeys(a.group for a in averages)},
@@ -96,7 +96,7 @@ def _show(
     output: str | None,
     title: str = "",
 ) -> None:
-    """The best of each group in bold; = marks metrics that the best does not beat."""
+    """The best of each group in bold; = marks metrics that are not significantly different from it."""
     from hdrq.evaluation.report.tables import best, best_ones
 
     alike = best_ones(rows, paired_tests) if paired_tests and not several else set()
@@ -118,7 +118,7 @@ def _show(
     first = rows[0]
     caption = f"{first.images} images, {first.scenes} scenes"
     if first.group.startswith("median"):
-        caption += f"; {first.group}, and the range that holds 95 % of the splits"
+        caption += f"; {first.group}, and the range of the central 95 % of the splits"
     elif any(r.intervals for r in rows):
         caption += "; 95 % intervals from a bootstrap over scenes"
     if alike:
@@ -134,7 +134,7 @@ def _cell(row: Agreement, name: str, top: bool) -> Any:
 
 
 def draw(found: Evaluation, parts: Parts, options: dict[str, Any], dataset: Dataset | None) -> None:
-    """Figures to --plots, the page to --report."""
+    """Write figures to --plots and the page to --report."""
     from hdrq.evaluation.report import figures
 
     sheet, whole = found.sheet, found.whole

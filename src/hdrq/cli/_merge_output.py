@@ -1,4 +1,4 @@
-"""The report of a merge as a table, JSON or HTML page; the response as a plot; the ghosts as an image."""
+"""Output of a merge: the report as a table, JSON or HTML page, a plot of the response, and the ghost mask."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Column = tuple[str, Callable[[Any], str]]
 
 
 def progress(step: str) -> None:
-    """The step under way, on one line of a terminal's stderr; empty text wipes it."""
+    """Show the current step on one line of a terminal's stderr; empty text clears it."""
     if sys.stderr.isatty():
         sys.stderr.write(f"\r\033[K{step + ' ...' if step else ''}")
         sys.stderr.flush()
@@ -32,7 +32,7 @@ def _fused(report: Any) -> bool:
 
 
 def _columns(report: Any) -> list[Column]:
-    """Titles and cells of the table of frames; a column that would say nothing is left out."""
+    """Titles and cells of the table of frames; columns without information are left out."""
     frames = report.frames
     base = next(f.used for f in frames if f.file == report.reference)
     columns: list[Column] = [("frame", lambda f: f.file), ("exposure", lambda f: f.exposure)]
@@ -61,16 +61,16 @@ def _facts(report: Any) -> list[tuple[str, str]]:
     cut = "whole frames" if whole else f"rows {top} to {bottom}, columns {left} to {right} of the reference"
     facts = [
         ("size", f"{report.size[1]} x {report.size[0]}, {cut}"),
-        ("reference", f"{report.reference}, to which stops and shifts refer"),
+        ("reference", f"{report.reference}, the origin of stops and shifts"),
     ]
     if report.raw:
         facts.append(("raw files", report.raw))
     if _fused(report):
-        return [*facts, ("fusion", "Mertens; code of an image for viewing, without radiance")]
+        return [*facts, ("fusion", "Mertens; code of a displayable image, without radiance")]
     bright, dark = ((sum(v)) ** 0.5 for v in (report.noise, report.noise[1:]))
-    noise = f"{100 * bright:.2g} % of white at white, {100 * dark:.2g} % in the dark"
+    noise = f"{100 * bright:.2g} % of white at white, {100 * dark:.2g} % at black"
     if bright < 4e-4:
-        noise = "below the steps of the code"
+        noise = "below the quantisation of the code"
     return [
         *facts,
         ("response", report.response),
@@ -79,19 +79,19 @@ def _facts(report: Any) -> list[tuple[str, str]]:
         ("rule", report.rule),
         ("scale", f"{report.scale}; factor {report.factor:.6g}"),
         ("dynamic range", f"{report.stops:.1f} stops (0.01 % to 99.99 % of the pixels)"),
-        ("movement", f"{100 * report.ghosts:.2f} % of the image"),
+        ("motion", f"{100 * report.ghosts:.2f} % of the image"),
         ("lost", f"{100 * report.clipped_everywhere:.3f} % clipped in every frame, {100 * report.black_everywhere:.3f} % black"),
     ]  # fmt: skip
 
 
 def _consistency(report: Any) -> str:
     if report.bias != report.bias:
-        return "not known: neighbouring exposures show too few pixels both well"
+        return "unknown: too few pixels are well exposed in two neighbouring exposures"
     return f"bias {report.bias:.3f}, rms {report.rms:.3f} stops between neighbouring exposures"
 
 
 def show(report: Any, output: str) -> None:
-    """The table of frames and what was found, on stdout."""
+    """Print the table of frames and the findings."""
     columns, facts = _columns(report), _facts(report)
     show_table(
         [title for title, _ in columns],
@@ -105,7 +105,7 @@ def show(report: Any, output: str) -> None:
 
 
 def write(merged: Any, path: str) -> None:
-    """The whole report as .json or .html; a page also shows the image, what moved and the response."""
+    """Write the report as .json or .html; a page also shows the image, the ghost mask and the response."""
     report = merged.report
     if Path(path).suffix.lower() == ".json":
         write_text(json.dumps(plain(asdict(report)), indent=1, ensure_ascii=False) + "\n", path)
@@ -159,7 +159,7 @@ def _images(merged: Any) -> list[tuple[str, str]]:
     shown = [("the image" if _fused(merged.report) else "tone-mapped", thumbnail(merged.image, 480))]
     if merged.ghosts is not None and merged.report.ghosts:
         mask = Image(merged.ghosts[None, None].float() / 255, "srgb")
-        shown.append(("left out of some frames (white)", thumbnail(mask, 480)))
+        shown.append(("excluded from some frames (white)", thumbnail(mask, 480)))
     if merged.response is not None:
         buffer = BytesIO()
         _drawn(merged.response).savefig(buffer, dpi=80, format="png")
@@ -168,7 +168,7 @@ def _images(merged: Any) -> list[tuple[str, str]]:
 
 
 def plot(response: Any, path: str) -> None:
-    """Exposure against code, logarithmic, one line per channel, as a file."""
+    """Plot exposure against code, logarithmic, one line per channel, to a file."""
     from hdrq.io import atomic
 
     with atomic(path) as part:
@@ -180,7 +180,7 @@ def _drawn(response: Any) -> Any:
 
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.add_subplot(
-        xlabel="code, of the largest", ylabel="exposure, of white", yscale="log", title=response.how
+        xlabel="code / largest code", ylabel="exposure / white", yscale="log", title=response.how
     )
     colours = ("tab:red", "tab:green", "tab:blue") if response.curve.shape[1] == 3 else ("black",)
     names = ("red", "green", "blue") if len(colours) == 3 else ("all channels",)

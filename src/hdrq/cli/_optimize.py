@@ -1,4 +1,4 @@
-"""`hdrq tonemap --optimize`: run the search and report what it found."""
+"""`hdrq tonemap --optimize`: run the optimisation and report the result."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hdrq.cli.app import note
 
 
 def optimize(source: Path, made: Any, options: dict[str, Any], photometry: Any) -> Any:
-    """The plan with the best parameters; values before and after go to stdout."""
+    """The plan with the best parameters; prints the values before and after."""
     from hdrq.scoring.binding import metric
     from hdrq.tonemapping.files import parameters_of, read
     from hdrq.tonemapping.optimize import Tuned, steps_of, tune, value_of_file
@@ -33,15 +33,17 @@ def optimize(source: Path, made: Any, options: dict[str, Any], photometry: Any) 
     value = value_of_file(scene_of(image, photometry, plain.operator)[0], plain, scorer)
     sign = 1 if last.better == "higher" else -1
     if sign * value > sign * last.after:
-        note(f"{last.operator} stays below plain reinhard, which has {value:.4f}; try --operator reinhard")
+        note(
+            f"{last.operator} is worse than reinhard with its defaults, which gives {value:.4f}; try --operator reinhard"
+        )
     click.echo(
         f"{last.metric} of {last.operator} ({last.better} is better): {last.before:.4f} before, {last.after:.4f} after"
     )
     click.echo(
-        f"  of the code that is written, {made.bits} bits; by {last.method}, {last.evaluations} evaluations"
+        f"  measured on the written code, {made.bits} bits; optimised by {last.method}, {last.evaluations} evaluations"
     )
     for name in last.fixed:
-        click.echo(f"  {name} kept: {last.metric} sees luminance alone")
+        click.echo(f"  {name} unchanged: {last.metric} uses only luminance")
     for name, number in last.parameters.items():
         click.echo(f"  {name} = {number:.6g}" if isinstance(number, float) else f"  {name} = {number}")
     if last.levels is not None:

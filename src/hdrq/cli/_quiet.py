@@ -1,7 +1,7 @@
-"""For the command only: messages that C libraries print about damaged files do not reach the terminal.
+"""For the command only: messages that C libraries print about damaged files are suppressed.
 
-hdrq says what is wrong with a file in one line of its own. The decoders print lines of their own to descriptor 2,
-which belongs to the whole process, so only a program may redirect it; reading from Python never does.
+hdrq reports a damaged file in one line. The decoders also print to file descriptor 2,
+which belongs to the whole process, so that only a program may redirect it; reading from Python never does.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ NOISE = (
 
 @contextlib.contextmanager
 def quiet_codecs() -> Iterator[None]:
-    """Around the run of a program: sys.stderr keeps its terminal, what C code writes to descriptor 2 is held back.
+    """Around the run of a program: sys.stderr keeps its terminal, and output of C code to descriptor 2 is captured.
 
-    When the block ends, descriptor 2 is restored and the lines held back are printed, except those of decoders
-    (NOISE). The loggers of tifffile and PyAV are silenced for as long. Does nothing where there is no stderr.
+    When the block ends, descriptor 2 is restored and the captured lines are printed, except those of decoders
+    (NOISE). The loggers of tifffile and PyAV are silenced meanwhile. Does nothing without stderr.
     """
     loggers = [logging.getLogger(name) for name in ("tifffile", "libav")]
     silence = logging.NullHandler()
@@ -51,7 +51,7 @@ def quiet_codecs() -> Iterator[None]:
 
 @contextlib.contextmanager
 def names_as_bytes() -> Iterator[None]:
-    """Around the run of a program: names of files that are not UTF-8 are printed as the bytes they are."""
+    """Around the run of a program: file names that are not UTF-8 are printed as their bytes."""
     stream = sys.stdout
     if not isinstance(stream, io.TextIOWrapper) or stream.errors != "strict":
         yield
@@ -65,11 +65,11 @@ def names_as_bytes() -> Iterator[None]:
 
 
 class _Filtered:
-    """sys.stdout without what OpenEXR's wheel prints there of damaged files."""
+    """sys.stdout without the messages that OpenEXR's wheel prints about damaged files."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
-        self._dropping: set[int] = set()  # threads within such a line, which arrives in pieces
+        self._dropping: set[int] = set()  # threads within such a line, which is written in parts
 
     def write(self, text: str) -> int:
         me = threading.get_ident()
@@ -88,7 +88,7 @@ def _held_back() -> Iterator[None]:
     python = sys.stderr
     try:
         if python is None or python.fileno() != 2:
-            raise OSError  # somebody else has redirected it already
+            raise OSError  # it is already redirected
         python.flush()
         terminal = os.dup(2)
     except (OSError, ValueError, AttributeError):

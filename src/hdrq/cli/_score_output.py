@@ -1,4 +1,4 @@
-"""The rows of `hdrq score` as a file or a table, and what of them is said on stderr."""
+"""Output of `hdrq score`: rows as a file or a table, errors and notes on stderr."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Placed = tuple["int | None", Row]
 
 
 def reported(rows: Iterator[tuple[int | None, Row, bool]]) -> Iterator[Placed]:
-    """The rows; of new ones, what a user must know goes to stderr, once."""
+    """The rows; errors and notes of new ones are printed on stderr, once each."""
     said: set[str] = set()
     notes = Notes()
     for place, row, new in rows:
@@ -28,18 +28,22 @@ def reported(rows: Iterator[tuple[int | None, Row, bool]]) -> Iterator[Placed]:
     notes.finish()
 
 
-_SAID = 1000  # different errors at most
-_ASKED_FOR = ("1.0 = ", "brightest value", "response matched")  # the user knows; the row says it all the same
+_SAID = 1000  # largest number of different errors
+_ASKED_FOR = (
+    "1.0 = ",
+    "brightest value",
+    "response matched",
+)  # notes that the user asked for: only in the row
 
 
 def _report(row: Row, said: set[str], notes: Notes) -> None:
-    """What a user must know goes to stderr, once: every error, and the first note of each kind."""
+    """Print every error and the first note of each kind on stderr, once."""
     error = row["error"]
     if error and error not in said and len(said) < _SAID:
         said.add(error)
         say(f"hdrq: {error}")
         if len(said) == _SAID:
-            say("hdrq: further errors are in the column 'error' only")
+            say("hdrq: further errors are only in the column 'error'")
     for text in row["how"].split("; "):
         if text and not text.startswith(_ASKED_FOR):
             notes.add(text, (row["ref"], row["dist"]))
@@ -54,10 +58,10 @@ def finish(
     best_first: bool,
     done: str = "",
 ) -> tuple[int, int]:
-    """Write all rows; returns how many failed, and of how many.
+    """Write all rows; returns the number of failed rows and of all.
 
-    pairs  of the whole list, whose further columns are carried through
-    done   what was done besides scoring, for the foot of a table
+    pairs  of the whole list, whose further columns are copied to the rows
+    done   what was done besides scoring, for the caption of a table
     """
     failed = count = 0
 
@@ -96,7 +100,7 @@ def _columns(run: Run, pairs: Collection[Pair]) -> list[str]:
 
 
 def _sorted(rows: list[Placed], first: str) -> list[Placed]:
-    """Best pictures first, by the first metric; failed ones last."""
+    """Best images first, by the first metric; failed ones last."""
     order: dict[tuple[str, str], tuple[bool, float]] = {}
     for _, row in rows:
         if row["metric"] == first:
@@ -107,7 +111,7 @@ def _sorted(rows: list[Placed], first: str) -> list[Placed]:
 
 
 def _show(rows: list[Row], output: str | None, texts: Sequence[str], done: str) -> None:
-    """A line for each test image and a column for each metric; the other way round, or in parts, where that is too wide."""
+    """A row per test image and a column per metric; transposed, or in parts, where that is too wide."""
     by_pair: dict[tuple[str, str], dict[str, Row]] = {}
     for row in rows:
         by_pair.setdefault((row["ref"], row["dist"]), {})[row["metric"]] = row
@@ -136,7 +140,7 @@ def _show(rows: list[Row], output: str | None, texts: Sequence[str], done: str) 
 def _laid_out(
     keys: list[str], names: list[list[str]], heads: list[str], cells: list[list[tuple[str, str]]], width: int
 ) -> list[tuple[list[str], list[list[Any]]]]:
-    """(columns, lines) of one table, or of several where not even the turned table fits into the width."""
+    """(columns, lines) of one table, or of several where even the transposed table is too wide."""
 
     def lines(first: Sequence[list[Any]], values: Sequence[Sequence[tuple[str, str]]]) -> list[list[Any]]:
         return [[*a, *map(_tables.styled, b)] for a, b in zip(first, values, strict=True)]
@@ -163,7 +167,7 @@ def _laid_out(
 
 
 def _width(head: str, cells: Sequence[str]) -> int:
-    """Characters of a column with its frame."""
+    """Width of a column with its frame, characters."""
     return max(len(line) for text in (head, *cells) for line in text.split("\n")) + 3
 
 

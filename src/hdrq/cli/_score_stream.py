@@ -1,4 +1,4 @@
-"""`hdrq score --pairs -` to stdout: a row is written as soon as its pair is read and scored."""
+"""`hdrq score --pairs -` to stdout: the rows of a pair are written as soon as it is scored."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def streams(options: dict[str, Any], format: str) -> bool:
 
 
 def stream(run: Run, bound: Sequence[Scorer], format: str) -> tuple[int, int]:
-    """Score each pair when its line has come, write its rows and flush; returns how many failed, and of how many."""
+    """Score each pair when its line arrives, write its rows and flush; returns the number of failed rows and of all."""
     from hdrq.io.manifest import read_manifest
     from hdrq.io.rows import text_writer
 
@@ -45,7 +45,7 @@ def stream(run: Run, bound: Sequence[Scorer], format: str) -> tuple[int, int]:
 
 
 def _rows(pairs: Iterator[Pair], run: Run, bound: Sequence[Scorer]) -> Iterator[tuple[None, Row, bool]]:
-    """The rows of each pair before the next pair is asked for."""
+    """The rows of each pair, before the next pair is read."""
     from hdrq.scoring.batch import score_bound
 
     for pair in pairs:

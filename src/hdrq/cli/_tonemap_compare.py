@@ -13,12 +13,12 @@ from hdrq.errors import UsageError
 
 
 def scene_photometry(options: dict[str, Any]) -> Any:
-    """How the input is read: --display is what the output is for."""
+    """How the input is read: --display describes the display of the output."""
     return _options.photometry_of({**options, **dict.fromkeys(DISPLAY)})
 
 
 def compare(sources: list[Path], target: Path, options: dict[str, Any], given: set[str]) -> None:
-    """Write the sheet of the operators that --compare names to the target."""
+    """Write the contact sheet of the operators given by --compare."""
     from hdrq import io
     from hdrq.scoring.binding import metric
     from hdrq.tonemapping.contact_sheet import operators_of, sheet, tiles
@@ -26,7 +26,7 @@ def compare(sources: list[Path], target: Path, options: dict[str, Any], given: s
     from hdrq.tonemapping.tonemap import plan
 
     if len(sources) != 1 or sources[0].is_dir():
-        raise UsageError("--compare shows one image; give one file")
+        raise UsageError("--compare takes one image")
     jobs(sources, target, ".png")
     chosen = operators_of(options["compare"])
     label = options["score"] or "tmqi"
@@ -34,7 +34,7 @@ def compare(sources: list[Path], target: Path, options: dict[str, Any], given: s
     photometry = scene_photometry(options)
     image = read(sources[0], photometry, _options.selection_of(options))
     choices = {n: options[n] for n in ("colour", "saturation", "levels", "gamut", "wrap")}
-    plan(chosen[0], **choices)  # what is wrong with the choices is wrong here, once
+    plan(chosen[0], **choices)  # invalid choices are refused here, once
     found = list(_progress.bar(tiles(image, chosen, scorer, photometry, **choices), len(chosen)))
     made = [tile for tile in found if not tile.error]
     for tile in found if made else ():

@@ -1,4 +1,4 @@
-"""Which options of `hdrq tonemap` go together: an option that would do nothing is refused."""
+"""Valid combinations of the options of `hdrq tonemap`: an option without effect is refused."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from hdrq.errors import UsageError
 DISPLAY = ("display", "display_peak", "black", "contrast", "ambient", "reflectance")
 _HELD = ("layer", "view", "part", "frames", "domain", "file_primaries", "nonfinite")
 _INPUT = ("scale", "peak", "white", *_HELD)
-# What each task takes, besides its inputs, its output and --quiet.
+# Options of each task, besides inputs, output and --quiet.
 _TASKS: Mapping[str, tuple[str, ...]] = {
     "compare": ("score", "colour", "saturation", "levels", "gamut", "wrap", *_INPUT),
     "expand": ("sets", "mask", "suffix", *_HELD, "cluster"),
     "enhance": ("quality", "suffix", "seed", "device", "layer", "view", "part", "frames"),
 }
 _ONLY_THERE = ("score", "mask", "quality")
-# Options that change another one.
+# Options that modify another one.
 _NEEDS: Mapping[str, tuple[str, ...]] = {
     "saturation": ("colour",),
     "iterations": ("optimize",),
@@ -29,26 +29,26 @@ def task_of(given: set[str]) -> str:
     """compare, optimize, expand, enhance, or tonemap."""
     asked = [n for n in ("compare", "optimize", "expand", "enhance") if n in given]
     if len(asked) > 1:
-        raise UsageError(f"--{asked[0]} and --{asked[1]} are different tasks; keep one")
+        raise UsageError(f"--{asked[0]} and --{asked[1]} are different tasks; give only one")
     return asked[0] if asked else "tonemap"
 
 
 def refuse_idle(task: str, given: set[str]) -> None:
-    """Refuse an option that would do nothing."""
+    """Refuse an option without effect."""
     for name in sorted(given - {task, "output", "quiet"}):
         option = "--set" if name == "sets" else f"--{name.replace('_', '-')}"
         if task in _TASKS and name not in _TASKS[task]:
-            raise UsageError(f"{option} does nothing with --{task}; leave it out")
+            raise UsageError(f"{option} has no effect with --{task}; leave it out")
         if task not in _TASKS and name in _ONLY_THERE:
             needed = next(t for t, known in _TASKS.items() if name in known)
-            raise UsageError(f"{option} does nothing without --{needed}; leave it out")
+            raise UsageError(f"{option} has no effect without --{needed}; leave it out")
         if name in _NEEDS and not given & {*_NEEDS[name]}:
             needed = " or ".join(f"--{n}" for n in _NEEDS[name])
-            raise UsageError(f"{option} does nothing without {needed}; leave it out")
+            raise UsageError(f"{option} has no effect without {needed}; leave it out")
 
 
 def refuse_idle_display(made: Any, given: set[str]) -> None:
-    """Refuse an option of the display that neither the operator nor the encoding uses."""
+    """Refuse a display option that neither the operator nor the encoding uses."""
     relative = made.screen.eotf not in ("pq", "hlg", "absolute", "linear")
     modelled = made.operator.card.display
     needs = {
@@ -62,6 +62,6 @@ def refuse_idle_display(made: Any, given: set[str]) -> None:
         light = name in ("ambient_lux", "reflectance")
         if option in given and name not in modelled and (relative or light):
             raise UsageError(
-                f"--{option.replace('_', '-')} does nothing with {made.operator.name}, which does not model the "
+                f"--{option.replace('_', '-')} has no effect with {made.operator.name}, which does not model the "
                 "display's light; leave it out"
             )

@@ -20,7 +20,7 @@ _FIGURES = ("srocc", "krocc", "plcc", "rmse")
 
 
 def follow(records: Iterator[Record], small: bool) -> None:
-    """Show a training as it goes: a line for each validation, a bar where stderr is a terminal."""
+    """Show the progress of a training: a line per validation, and a bar where stderr is a terminal."""
     import sys
 
     from tqdm import tqdm
@@ -59,7 +59,7 @@ def follow(records: Iterator[Record], small: bool) -> None:
 
 
 def _begun(plan: Plan) -> list[str]:
-    """What is trained on what, and what a user should know."""
+    """Show the data of a training, and its notes."""
     target = f", {len(plan.target)} of the target" if plan.target else ""
     return [
         f"{plan.name}: {len(plan.source)} images, {len(plan.held_out)} held out{target}; run folder {plan.folder}",

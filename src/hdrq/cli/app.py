@@ -1,6 +1,6 @@
-"""The group of commands, and what becomes of an error: one line on stderr and an exit code.
+"""The group of commands, and the handling of errors: one line on stderr and an exit code.
 
-0 all went well · 1 some inputs failed · 2 usage · 3 nothing could be done · 130 interrupted
+0 success · 1 some inputs failed · 2 usage error · 3 nothing could be done · 130 interrupted
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SOME_FAILED, USAGE, NOTHING_DONE, INTERRUPTED = 1, 2, 3, 130
 
 
 class Door(click.Group):
-    """Commands are the files of this folder, imported when asked for."""
+    """Commands are the files of this folder, imported when they are used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(names("command"))
@@ -40,9 +40,11 @@ class Door(click.Group):
         if args and args[0] not in names("command"):
             near = difflib.get_close_matches(args[0], names("command"), n=2)
             hint = (
-                f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names('command'))}"
+                f"did you mean {' or '.join(near)}?"
+                if near
+                else f"commands are {', '.join(names('command'))}"
             )
-            raise click.UsageError(f"no command is called '{args[0]}'; {hint}", ctx)
+            raise click.UsageError(f"unknown command '{args[0]}'; {hint}", ctx)
         heap.keep()
         return super().resolve_command(ctx, args)
 
@@ -66,7 +68,7 @@ def _with_quiet(command: click.Command) -> click.Command:
 )
 @click.version_option(hdrq.__version__, prog_name="hdrq")
 def door() -> None:
-    """The quality lab for high-dynamic-range images."""
+    """Quality assessment of high-dynamic-range images: scoring, tone mapping, merging, evaluation, training."""
 
 
 def say(line: str) -> None:
@@ -91,13 +93,13 @@ def tell(line: str) -> None:
 
 
 def note(text: str) -> None:
-    """A line on stderr that nobody has to act on; nothing with --quiet."""
+    """A line of information on stderr; nothing with --quiet."""
     if not quiet():
         say(f"hdrq: note: {text}")
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command line and leave with its exit code."""
+    """Run the command line and exit with its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments or bool(os.environ.get("HDRQ_DEBUG"))
     arguments = [a for a in arguments if a != "--debug"]
@@ -114,7 +116,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _refuse_empty(arguments: list[str]) -> None:
-    """Raise where an argument is empty, as an unset variable of the shell leaves it."""
+    """Raise where an argument is empty, as from an unset shell variable."""
     for before, argument in zip(["", *arguments], arguments, strict=False):
         named = re.fullmatch(r"(--[\w-]+)=\s*", argument)
         if named or not argument.strip():
@@ -123,7 +125,7 @@ def _refuse_empty(arguments: list[str]) -> None:
 
 
 def _explain(error: BaseException) -> int:
-    """Say what went wrong in one line; returns the exit code."""
+    """Print an error in one line; returns the exit code."""
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
     if isinstance(error, SystemExit):
@@ -142,18 +144,22 @@ def _explain(error: BaseException) -> int:
         say(f"hdrq: {_one_line(str(error))}")
         return USAGE if isinstance(error, UsageError) else NOTHING_DONE
     if isinstance(error, BrokenPipeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left; so do we, quietly
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # the reader closed the pipe: end without an error
         return NOTHING_DONE
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
-        say(f"hdrq: {error.filename or 'output'}: {error.strerror}; free some space or write elsewhere")
+        say(
+            f"hdrq: {error.filename or 'output'}: {error.strerror}; free disk space or write to another place"
+        )
         return NOTHING_DONE
     if isinstance(error, OSError) and error.filename and error.strerror:
         name = os.fsdecode(error.filename)
         shown = name if len(name) < 200 else f"{name[:60]}...{name[-40:]}"
-        say(f"hdrq: {shown}: {error.strerror}; name another file or folder")
+        say(f"hdrq: {shown}: {error.strerror}; choose another file or folder")
         return NOTHING_DONE
     if isinstance(error, MemoryError):
-        say("hdrq: out of memory; use smaller pictures or fewer --jobs")
+        say("hdrq: out of memory; use smaller images or fewer --jobs")
         return NOTHING_DONE
     say(
         f"hdrq: internal error: {type(error).__name__}: {_one_line(str(error))}; please report it with --debug's output"

@@ -1,12 +1,12 @@
-"""hdrq completion: the shell's Tab key."""
+"""hdrq completion: completion scripts for shells."""
 
 from __future__ import annotations
 
 import click
 
 _SHELLS = ["bash", "fish", "zsh"]
-# bash divides words at : @ and = too, which stand within the name of a metric: the words are taken from the whole line,
-# and what stands before the last such sign is taken off the answers.
+# bash splits words at : @ and = too, which occur within the name of a metric: the words are taken from the whole line,
+# and the part before the last such character is removed from the answers.
 _BASH = """\
 _hdrq_completion() {
     local IFS=$'\\n' line=${COMP_LINE:0:COMP_POINT} answer whole kind value
@@ -28,7 +28,7 @@ complete -o nosort -F _hdrq_completion hdrq
 """
 
 
-@click.command(short_help="Print the script that makes the shell's Tab key know hdrq.")
+@click.command(short_help="Print a script for completion in the shell.")
 @click.argument("shell", type=click.Choice(_SHELLS))
 def completion(shell: str) -> None:
     """Print a completion script, for bash 4.4 or newer, zsh or fish.

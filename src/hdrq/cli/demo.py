@@ -1,4 +1,4 @@
-"""hdrq demo: something to score, on a machine without any HDR picture."""
+"""hdrq demo: an example for machines without an HDR image."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 
-@click.command(short_help="Render a small HDR scene and a distorted copy to try things on.")
+@click.command(short_help="Render a small HDR scene and a distorted copy, as an example.")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--size", default="480x320", show_default=True, metavar="WxH", help="Of the pictures.")
+@click.option("--size", default="480x320", show_default=True, metavar="WxH", help="Size of the images.")
 def demo(folder: Path, size: str) -> None:
-    """Render FOLDER/ref.exr, a room in absolute light, and FOLDER/dist.exr, its spoilt copy."""
+    """Render FOLDER/ref.exr, an indoor scene in cd/m², and FOLDER/dist.exr, a distorted copy."""
     from hdrq.errors import FileError, UsageError
 
     try:

@@ -46,7 +46,7 @@ _USUAL = "jpegxt,jpeg-pu,noise,blur"
     multiple=True,
     required=True,
     metavar="DIR|FILE",
-    help="Images, folders, manifests, or a set.csv made before.",
+    help="Images, folders, manifests, or the set.csv of an earlier run.",
 )
 @click.option(
     "--distortions",
@@ -54,7 +54,7 @@ _USUAL = "jpegxt,jpeg-pu,noise,blur"
     default=_USUAL,
     show_default=True,
     metavar="NAME,...",
-    help="See: hdrq list distortions. Tone mappers and expanders can be used too.",
+    help="See: hdrq list distortions. Tone mapping operators and expanders are accepted too.",
 )
 @click.option("-n", "count", type=COUNT, default=20_000, show_default=True, help="Number of image pairs.")
 @click.option(
@@ -70,13 +70,13 @@ _USUAL = "jpegxt,jpeg-pu,noise,blur"
     default="sdr,bright",
     show_default=True,
     metavar="NAME,...",
-    help="Displays that show images of code.",
+    help="Displays on which images of code are shown.",
 )
 @click.option(
     "--hold-out",
     default="",
     metavar="SCENE,...",
-    help="Scenes that are not trained on, or patterns such as '*7'.  [default: a fifth, drawn]",
+    help="Scenes to exclude from training, or patterns such as '*7'.  [default: a random fifth]",
 )
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of the set and the training.")
 @click.option(
@@ -87,14 +87,18 @@ _USUAL = "jpegxt,jpeg-pu,noise,blur"
     help="Pixels per degree, for teachers that need it.",
 )
 @click.option(
-    "--batch", type=COUNT, default=8, show_default=True, help="Image pairs that a teacher scores at once."
+    "--batch",
+    type=COUNT,
+    default=8,
+    show_default=True,
+    help="Image pairs that a teacher scores in one batch.",
 )
 @click.option(
     "--set",
     "settings",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Setting of the training, such as options.widths=[8,16,32,64,64].",
+    help="Training setting, such as options.widths=[8,16,32,64,64].",
 )
 @click.option("--name", default="", help="Name of the weights.")
 @click.option(
@@ -104,9 +108,9 @@ _USUAL = "jpegxt,jpeg-pu,noise,blur"
     "--cache",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="File of teacher scores that several distillations share.",
+    help="SQLite file of teacher scores; several distillations may share it.",
 )
-@click.option("--resume", is_flag=True, help="Go on with the distillation in the run folder.")
+@click.option("--resume", is_flag=True, help="Continue the distillation in the run folder.")
 @click.option(
     "--make-set",
     type=click.Choice(["recipes", "pictures"]),
@@ -120,7 +124,7 @@ _USUAL = "jpegxt,jpeg-pu,noise,blur"
 @_options.device_option
 @_options.cluster_option
 def distill(**options: Any) -> None:
-    """Train a small network to predict what a metric says of distorted images.
+    """Train a small network to predict a metric's score of distorted images.
 
     \b
     hdrq distill --teacher hdrvdp3 --images ~/hdr --distortions jpegxt,noise,blur -o RUN
@@ -184,7 +188,7 @@ def _make(
     folder.mkdir(parents=True, exist_ok=True)
     rows, _, left = build_set(task, Cache(cache or folder / "scores.sqlite"))
     for line in left:
-        note(f"left out: {line}")
+        note(f"skipped: {line}")
     path = write_rows(rows, folder / "set.csv")
     if pictures:
         for path in bar(write_pictures(rows, folder / "pictures", spread or here), len(rows) + 1, "pairs"):  # noqa: B007
@@ -193,7 +197,7 @@ def _make(
 
 
 def _follow(records: Iterator[Any]) -> None:
-    """Notes and validations as lines, progress as a bar; the path of the card on stdout."""
+    """Show notes and validations as lines and progress as a bar; print the path of the card."""
     import sys
 
     from tqdm import tqdm

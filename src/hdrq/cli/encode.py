@@ -1,4 +1,4 @@
-"""hdrq encode: light to code and back."""
+"""hdrq encode: light to code, and code to light."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from hdrq.errors import UsageError
 from hdrq.work import here
 
 
-@click.command(short_help="Encode light to PU21, PQ, HLG, sRGB ... and back.")
+@click.command(short_help="Encode light as PU21, PQ, HLG, sRGB ..., or decode it.")
 @click.argument("paths", nargs=-1, required=True, metavar="IN... OUT", type=click.Path(path_type=Path))
 @click.option(
     "--to",
     metavar="ENCODING",
     shell_complete=_complete.of("encoding"),
-    help="Encoding to write, or with --decode the one the file holds. See: hdrq list encodings.",
+    help="Encoding to write; with --decode, the encoding of the file. See: hdrq list encodings.",
 )
-@click.option("--decode", "back", is_flag=True, help="From code back to light, cd/m².")
+@click.option("--decode", "back", is_flag=True, help="Decode code to light, cd/m².")
 @_options.light_options
 @_options.cluster_option
 @click.option(
@@ -35,9 +35,13 @@ from hdrq.work import here
 @click.option(
     "--depth",
     type=click.Choice(["uint8", "uint16", "half", "float"]),
-    help="Of the numbers, where the format has a choice.",
+    help="Number type of the file written, where the format has several.",
 )
-@click.option("--compression", metavar="NAME", help="Of EXR: none, rle, zips, zip, piz, pxr24, b44, dwaa ...")
+@click.option(
+    "--compression",
+    metavar="NAME",
+    help="Compression of EXR: none, rle, zips, zip, piz, pxr24, b44, dwaa ...",
+)
 @click.option(
     "--suffix",
     metavar=".EXT",
@@ -46,7 +50,7 @@ from hdrq.work import here
     help="Suffix of the files written when OUT is a folder.",
 )
 def encode(paths: tuple[Path, ...], to: str | None, back: bool, **options: Any) -> None:
-    """Encode the light of files, or of folders of files; --decode goes back.
+    """Encode the light of files or folders of files; with --decode, decode them to light.
 
     \b
     hdrq encode scene.exr scene.png --to pq
@@ -64,7 +68,7 @@ def encode(paths: tuple[Path, ...], to: str | None, back: bool, **options: Any) 
     context = click.get_current_context()
     asked = context.get_parameter_source("suffix") == ParameterSource.COMMANDLINE
     if asked and len(paths) == 2 and not is_folder(paths[0]) and not means_folder(paths[1]):
-        raise UsageError(f"--suffix is for folders; {paths[1]} has its own")
+        raise UsageError(f"--suffix is only for output folders; {paths[1]} has a suffix")
     jobs = targets(paths[:-1], paths[-1], options["suffix"])
     failed, notes = 0, Notes()
     with spread_of(options) as spread:

@@ -54,7 +54,7 @@ _MEANINGS = ("dist", "ref", "opinion", "spread", "scene", "distortion", "level",
     multiple=True,
     metavar="METRIC",
     shell_complete=_complete.metric,
-    help="Metric to compute, or column of --scores; patterns such as 'PSNR*' work.",
+    help="Metric to compute, or column of --scores; there, patterns such as 'PSNR*' are allowed.",
 )
 @click.option(
     "--scores",
@@ -64,7 +64,7 @@ _MEANINGS = ("dist", "ref", "opinion", "spread", "scene", "distortion", "level",
 @click.option(
     "--held-out",
     is_flag=True,
-    help="Judge only on the images of --dataset that the cards of the metrics' weights hold out.",
+    help="Use only images of --dataset that the cards of the metrics' weights list as held out.",
 )
 @click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave out these columns of --scores.")
 @click.option(
@@ -78,7 +78,7 @@ _MEANINGS = ("dist", "ref", "opinion", "spread", "scene", "distortion", "level",
     "--lower/--higher",
     "lower",
     default=None,
-    help="Direction of the subjective scores, where no dataset states it.",
+    help="Whether higher or lower subjective scores are better, where no dataset states it.",
 )
 @click.option(
     "--protocol",
@@ -169,7 +169,7 @@ def _evaluate(options: dict[str, Any]) -> None:
     dataset: Dataset | None = find("dataset", name) if name else None
     for option, value in (("data", folder), ("subset", options["subset"])) if dataset is None else ():
         if value is not None:
-            raise UsageError(f"--{option} does nothing without --dataset; name the dataset, or leave it out")
+            raise UsageError(f"--{option} has no effect without --dataset; add the dataset, or leave it out")
     if dataset is not None and dataset.comparisons is not None and options["subset"] not in (None, "test"):
         if options["held_out"]:
             raise UsageError(
@@ -213,7 +213,7 @@ def _evaluated_on(dataset: str, folder: str | None, options: dict[str, Any]) -> 
 
 
 def _scoring(options: dict[str, Any]) -> dict[str, Any]:
-    """Keywords of how images are scored."""
+    """Keyword arguments that describe how images are scored."""
     from hdrq.scoring.batch import Settings
 
     chosen = {
@@ -265,7 +265,7 @@ def _column(text: str) -> tuple[str, str]:
 
 
 def _preferences(dataset: Dataset, folder: str | None, options: dict[str, Any], format: str) -> None:
-    """Datasets of pairwise preferences have a table of their own."""
+    """The table for datasets of pairwise preferences."""
     from hdrq.evaluation.api import Asked, compare
     from hdrq.evaluation.evaluate import Plan
 

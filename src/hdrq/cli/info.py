@@ -1,4 +1,4 @@
-"""hdrq info: what files hold."""
+"""hdrq info: contents of image files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SHOWN = {
     "format": "format",
     "size": "size",
     "kind": "stored as",
-    "domain": "taken as",
+    "domain": "interpreted as",
     "primaries": "primaries",
     "white": "value 1 is",
     "range": "luminance",
@@ -29,15 +29,15 @@ _SHOWN = {
 }
 
 
-@click.command(short_help="Say what image files hold and how they are read.")
+@click.command(short_help="Show the contents of image files and how they are interpreted.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @_options.light_options
 @_options.output_options
 def info(files: tuple[str, ...], format_: str | None, output: str | None, **options: Any) -> int:
-    """Say what image files hold and what hdrq takes them for.
+    """Show the contents of image files and how hdrq interprets them.
 
-    Size, bit depth, domain, primaries, range of luminance, non-finite values, layers, gain map, exposure data. The
-    options that say what files hold apply as in every other command. Exit code 1 if some files cannot be read, 3 if
+    Size, bit depth, domain, primaries, range of luminance, non-finite values, layers, gain map, exposure data. Options
+    that describe the files apply as in all other commands. Exit code 1 if some files cannot be read, 3 if
     none can.
     """
     from hdrq.encoding.file_info import describe
@@ -71,7 +71,7 @@ def _row(r: dict[str, Any]) -> dict[str, str]:
         return dict.fromkeys(_SHOWN, "") | {"error": r["error"]}
     light = ""
     if r["high"] is not None:
-        unit = "cd/m²" + (" if the numbers are absolute" if r["relative"] else "")
+        unit = "cd/m²" + (" if the values are absolute" if r["relative"] else "")
         light = f"{r['low']:.4g} to {r['high']:.4g}, mean {r['mean']:.4g} {unit}; {r['stops']:.1f} stops"
     values = [
         f"{r[k]:,} {word}"

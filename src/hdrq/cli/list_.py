@@ -54,7 +54,7 @@ def _text(value: Any) -> str:
 
 
 def _entries(kind: str) -> Iterator[tuple[str, Any]]:
-    """Name and object of every entry; one of another package that cannot be loaded is named on stderr and left out."""
+    """Name and object of every entry; an entry of another package that cannot be loaded is reported and skipped."""
     for name in names(kind):
         try:
             yield name, find(kind, name)
@@ -87,7 +87,7 @@ def _metrics() -> list[dict[str, Any]]:
 
 
 def _weights(net: str | None) -> str:
-    """The weights at hand of a learned metric's network."""
+    """The installed weights of a learned metric's network."""
     if net is None:
         return ""
     from hdrq.nn.weight_files import cards
@@ -98,7 +98,7 @@ def _weights(net: str | None) -> str:
 
 
 def _kind(card: Any) -> str:
-    """What it reads, in words."""
+    """The input of a metric, in words."""
     if card.reference is None:
         return f"no reference, {card.reads}"
     if card.reference_reads != card.reads:
@@ -138,7 +138,7 @@ def _displays() -> list[dict[str, Any]]:
 
 
 def _datasets() -> list[dict[str, Any]]:
-    """Every dataset, and whether it is here: under $HDRQ_DATA or the current folder."""
+    """Every dataset, and whether it is found under $HDRQ_DATA or the current folder."""
     from hdrq.evaluation.archive import state
 
     rows = []
@@ -176,7 +176,7 @@ def _formats() -> list[dict[str, Any]]:
 
 
 def _others(kind: str) -> list[dict[str, Any]]:
-    """Entries of any other kind: name, title and source, from the card or the first line of the entry's file."""
+    """Entries of any other kind: name, title and source, from the card or the first line of the file."""
     rows = []
     for name, found in _entries(kind):
         card = getattr(found, "card", found)
@@ -186,7 +186,7 @@ def _others(kind: str) -> list[dict[str, Any]]:
 
 
 def _first_line(kind: str, name: str) -> str:
-    """The first sentence of the file of an entry whose card has no title."""
+    """The first sentence of an entry's file, for entries whose card has no title."""
     if name in added(kind):
         module = import_module(added(kind)[name].module)
     else:

@@ -30,10 +30,10 @@ from hdrq.work import here
 @click.option(
     "--times",
     metavar="T1,T2,...",
-    help="Exposure times in the order of the frames, such as 1/30 or 0.5, in place of EXIF's.",
+    help="Exposure times in the order of the frames, such as 1/30 or 0.5, instead of those in EXIF.",
 )
 @click.option(
-    "--ev", metavar="E1,E2,...", help="Exposures in stops, in the frames' order; larger is brighter."
+    "--ev", metavar="E1,E2,...", help="Exposures in stops, in the order of the frames; larger is brighter."
 )
 @click.option(
     "--exposures",
@@ -44,7 +44,7 @@ from hdrq.work import here
 @click.option(
     "--estimate-exposures",
     is_flag=True,
-    help="Estimate exposure ratios from the pixels, and report how far the stated ones were off.",
+    help="Estimate exposure ratios from the pixels, and report the error of the stated ones.",
 )
 @click.option("--allow-equal", is_flag=True, help="Accept frames of equal exposure.")
 @click.option(
@@ -55,7 +55,7 @@ from hdrq.work import here
     help="Camera response: auto, neighbour-ratios, debevec, robertson, mitsunaga-nayar; linear, srgb, gamma2.2, pq, "
     "hlg; or a file (.json .rsp .npz .csv).",
 )
-@click.option("--save-response", metavar="FILE.json", help="Write the response, for use with --response.")
+@click.option("--save-response", metavar="FILE.json", help="Write the response to a file for --response.")
 @click.option("--plot-response", metavar="FILE.png", help="Plot the response.")
 @click.option(
     "--rule",
@@ -76,36 +76,36 @@ from hdrq.work import here
     type=click.Choice(["channel", "mean", "code"]),
     default="channel",
     show_default=True,
-    help="What a pixel is weighed by: every channel's own code, the mean of the channels' weights, or their mean code.",
+    help="Weight of a pixel: per channel by its code, the mean of the channels' weights, or by the mean code.",
 )
 @click.option(
     "--edge",
     type=click.Choice(["hold", "toolbox", "none"]),
     default="hold",
     show_default=True,
-    help="Weights of the highlights of the shortest frame and the shadows of the longest: held at their peak, as HDR Toolbox "
-    "has them, or as --weight says.",
+    help="Weights of highlights in the shortest frame and shadows in the longest: held at the maximum, as in HDR Toolbox, "
+    "or as --weight gives.",
 )
 @click.option(
     "--align",
     type=click.Choice(["auto", "mtb", "homography", "flow", "none"]),
     default="auto",
     show_default=True,
-    help="Alignment by whole shifts, homographies or dense flow; auto resamples only where needed.",
+    help="Alignment by whole pixels, homographies or optical flow; auto resamples only where needed.",
 )
 @click.option(
     "--crop",
     type=click.Choice(["common", "reference"]),
     default="common",
     show_default=True,
-    help="Area of the result: what all frames see, or all of the reference.",
+    help="Area of the result: what all frames cover, or the whole reference.",
 )
 @click.option(
     "--deghost",
     type=click.Choice(["auto", "reference", "bitmap", "patch", "none"]),
     default="auto",
     show_default=True,
-    help="How moving objects are left out; auto is reference.",
+    help="How moving objects are removed; auto is reference.",
 )
 @click.option(
     "--reference",
@@ -127,7 +127,7 @@ from hdrq.work import here
     default="1,1,1",
     show_default=True,
     metavar="C,S,E",
-    help="With --fuse: powers of contrast, saturation and exposure.",
+    help="With --fuse: exponents of contrast, saturation and well-exposedness.",
 )
 @click.option(
     "--uncertainty", is_flag=True, help="Add the standard error of every value as the EXR layer `error`."
@@ -137,13 +137,13 @@ from hdrq.work import here
     "--white",
     type=POSITIVE,
     metavar="VALUE",
-    help="Float and raw files: the value at which they clip.  [default: 1; of raw files, what they state]",
+    help="Float and raw files: the value at which they clip.  [default: 1; for raw files, the level in the file]",
 )
 @click.option(
     "--black",
     type=FINITE,
     metavar="VALUE",
-    help="Raw files: the value without light.  [default: what the file states]",
+    help="Raw files: the value without light.  [default: the level in the file]",
 )
 @click.option(
     "--balance",
@@ -165,7 +165,11 @@ from hdrq.work import here
     help="Number type of the file written.  [default: float in EXR]",
 )
 @click.option(
-    "--suffix", default=".exr", show_default=True, metavar=".EXT", help="Of the files of many brackets."
+    "--suffix",
+    default=".exr",
+    show_default=True,
+    metavar=".EXT",
+    help="Suffix of the files when several brackets are merged.",
 )
 @click.option("--report", metavar="FILE", help="Write the report as .json or .html.")
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of the random sample points.")
@@ -247,7 +251,7 @@ def _brackets(source: Path, folder: Path, options: dict[str, Any]) -> None:
 
 
 def _write(merged: Any, output: str, options: dict[str, Any]) -> None:
-    """The image, and the files asked for beside it."""
+    """Write the image, and the other requested files."""
     from hdrq.merging.brackets import write_merged
 
     for text in write_merged(merged, output, options["depth"], _merge_output.as_pq):

@@ -19,13 +19,13 @@ from hdrq.errors import HdrqError, UsageError
 
 @click.group(short_help="Weights of learned metrics: list, show, import, fetch, verify.")
 def models() -> None:
-    """Weights of learned metrics. They are stored in $HDRQ_MODELS or the user's cache; some come with hdrq."""
+    """Weights of learned metrics. They are stored in $HDRQ_MODELS or the user's cache; some are distributed with hdrq."""
 
 
 @models.command(name="list")
 @_options.output_options
 def list_(format_: str | None, output: str | None) -> None:
-    """List the weights that are here, and published ones that can be fetched."""
+    """List the installed weights, and published ones that can be downloaded."""
     import hdrq
 
     rows = []
@@ -77,10 +77,13 @@ def show(name: str) -> None:
     "--encoding",
     default="",
     metavar="NAME",
-    help="Code it was trained on, where the layout does not say.  [default: sRGB]",
+    help="Code that it was trained on, where the layout does not state it.  [default: sRGB]",
 )
 @click.option(
-    "--white", default="", metavar="KIND", help="What training called 1.0: sdr, 255, pmax or LOW..HIGH."
+    "--white",
+    default="",
+    metavar="KIND",
+    help="Code that the training mapped to 1.0: sdr, 255, pmax or LOW..HIGH.",
 )
 @click.option("--layout", default="", help="How the file names its tensors.  [default: recognised]")
 @click.option(
@@ -88,9 +91,16 @@ def show(name: str) -> None:
     "settings",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Build options that no tensor shape tells: heads=12.",
+    help="Build options that the tensor shapes do not determine, such as heads=12.",
 )
-@click.option("--jod", nargs=2, type=FINITE, default=None, metavar="A B", help="JOD of a score q: A + B·q.")
+@click.option(
+    "--jod",
+    nargs=2,
+    type=FINITE,
+    default=None,
+    metavar="A B",
+    help="Conversion of a score q to JOD: A + B·q.",
+)
 @click.option("--licence", default="", help="Licence of the weights, for the card.")
 @click.option("--half", is_flag=True, help="Store them in half precision.")
 @click.option(
@@ -114,9 +124,9 @@ def import_(
     shares: tuple[str, ...],
     replace: bool,
 ) -> None:
-    """Convert checkpoints of other programs. Every tensor must be recognised; pickles that hold code are refused.
+    """Convert checkpoints of other programs. Every tensor must be recognised; pickles that contain code are refused.
 
-    Several files may make one network: the heads of LPIPS or DISTS with torchvision's backbone.
+    Several files may form one network: the heads of LPIPS or DISTS with torchvision's backbone.
     """
     from hdrq.nn.import_weights import import_checkpoint
     from hdrq.registry import check
@@ -140,7 +150,7 @@ def import_(
         f"{card.name}: {card.net} for {card.encoding} code (white: {card.white}), witness {card.witness['score']:.6g}"
     )
     if not encoding:
-        say("code: that of the layout's authors, or sRGB; set another with --encoding")
+        say("encoding: that of the layout's authors, or sRGB; choose another with --encoding")
     click.echo(path)
 
 
@@ -175,7 +185,7 @@ def fetch(name: str, hashes: tuple[str, ...], yes: bool) -> None:
 @models.command()
 @click.argument("wanted", nargs=-1, shell_complete=_complete.weights, metavar="[NAME...]")
 def verify(wanted: tuple[str, ...]) -> None:
-    """Check sha256, keys, shapes and the known score of weights: of NAME, or of all that are here."""
+    """Check sha256, keys, shapes and the known score of the weights NAME, or of all installed ones."""
     from hdrq.nn.weight_files import broken_cards, cards, find_card
     from hdrq.nn.weights import verified
 
@@ -196,7 +206,7 @@ def verify(wanted: tuple[str, ...]) -> None:
 
 
 def _settings(texts: tuple[str, ...]) -> dict[str, Any]:
-    """KEY=VALUE texts; numbers and true or false become what they look like."""
+    """KEY=VALUE texts; numbers, true and false are converted."""
     found: dict[str, Any] = {}
     for text in texts:
         key, sign, value = text.partition("=")

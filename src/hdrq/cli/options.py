@@ -1,4 +1,4 @@
-"""Options that several commands share, and the records they become."""
+"""Options shared by several commands, and the records they are converted to."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ quiet_option = click.option(
     is_flag=True,
     expose_value=False,
     callback=_be_quiet,
-    help="No notes and no progress, errors only.",
+    help="Print only errors, no notes and no progress.",
 )
 
 display_options = _stack(
@@ -46,14 +46,21 @@ display_options = _stack(
         "--display",
         metavar="NAME|FILE.toml",
         shell_complete=_complete.of("display"),
-        help="Screen the pictures are seen on. Default: sdr for sRGB code, absolute for light.",
+        help="Display on which the images are viewed. Default: sdr for sRGB code, absolute for light.",
     ),
-    click.option("--display-peak", type=POSITIVE, metavar="NITS", help="The display's white, cd/m²."),
-    click.option("--black", type=NOT_NEGATIVE, metavar="NITS", help="The display's black, cd/m²."),
-    click.option("--contrast", type=POSITIVE, metavar="RATIO", help="Black as the peak over this ratio."),
-    click.option("--ambient", type=NOT_NEGATIVE, metavar="LUX", help="Light falling on the display."),
     click.option(
-        "--reflectance", type=SHARE, metavar="SHARE", help="Share of the ambient light thrown back."
+        "--display-peak", type=POSITIVE, metavar="NITS", help="Peak luminance (white) of the display, cd/m²."
+    ),
+    click.option("--black", type=NOT_NEGATIVE, metavar="NITS", help="Black level of the display, cd/m²."),
+    click.option(
+        "--contrast", type=POSITIVE, metavar="RATIO", help="Contrast of the display, instead of --black."
+    ),
+    click.option("--ambient", type=NOT_NEGATIVE, metavar="LUX", help="Ambient illuminance on the display."),
+    click.option(
+        "--reflectance",
+        type=SHARE,
+        metavar="SHARE",
+        help="Share of the ambient light that the display reflects.",
     ),
 )
 
@@ -64,14 +71,14 @@ _SELECTED = (  # which image of a file is read
     ("frames", "N|A:B:STEP", "Frames of a clip, counted from 0, such as 0:100:10."),
 )
 
-# What every command that reads images takes of them: which image, and what its numbers are.
+# Options of every command that reads images: which image of a file, and the meaning of its values.
 read_options = _stack(
     *(click.option(f"--{name}", metavar=kind, help=help) for name, kind, help in _SELECTED),
     click.option(
         "--domain",
         metavar="NAME",
         shell_complete=_complete.of("encoding", also=("linear", "nits")),
-        help="What the files hold, e.g. pq for untagged PQ code.",
+        help="Encoding or domain of the files, such as pq for untagged PQ code.",
     ),
     click.option(
         "--file-primaries",
@@ -83,22 +90,25 @@ read_options = _stack(
         type=click.Choice(["error", "clamp"]),
         default="error",
         show_default=True,
-        help="NaN and Inf: refuse the file, or clamp and say so.",
+        help="NaN and Inf: refuse the file, or clamp them with a note.",
     ),
 )
 
 scale_options = _stack(
     click.option(
-        "--scale", type=POSITIVE, metavar="NITS", help="Relative files: a value of 1 is this many cd/m²."
+        "--scale", type=POSITIVE, metavar="NITS", help="Relative files: luminance of a value of 1, cd/m²."
     ),
     click.option(
-        "--peak", type=POSITIVE, metavar="NITS", help="Relative files: the reference's brightest value."
+        "--peak",
+        type=POSITIVE,
+        metavar="NITS",
+        help="Relative files: luminance of the reference's maximum, cd/m².",
     ),
     click.option(
         "--white",
         type=POSITIVE,
         metavar="NITS",
-        help="Relative files: a value of 1, which relative encodings (mu, srgb, linear) then call 1.",
+        help="Relative files: luminance of a value of 1 and of code 1 in relative encodings (mu, srgb, linear), cd/m².",
     ),
 )
 
@@ -107,26 +117,26 @@ light_options = _stack(display_options, scale_options, read_options)
 working_option = click.option(
     "--primaries",
     metavar="NAME",
-    help="Working primaries of metrics of RGB: bt709, p3, bt2020.  [default: the smallest that hold both images]",
+    help="Working primaries of metrics of RGB: bt709, p3, bt2020.  [default: the smallest that contain both images]",
 )
 
 
 def _of_side(side: str, files: str) -> tuple[Callable[[Any], Any], ...]:
-    """The options of what a file holds, for the files of one side."""
+    """The options that describe the files of one side."""
     return (
-        click.option(f"--{side}-domain", metavar="NAME", help=f"What the {files} hold."),
+        click.option(f"--{side}-domain", metavar="NAME", help=f"Encoding or domain of the {files}."),
         click.option(
             f"--{side}-scale",
             type=POSITIVE,
             metavar="NITS",
-            help=f"Of the {files}: a value of 1 is this many cd/m².",
+            help=f"Luminance of a value of 1 in the {files}, cd/m².",
         ),
         click.option(f"--{side}-primaries", metavar="NAME", help=f"Primaries of the {files}."),
         click.option(
             f"--{side}-display",
             metavar="NAME|FILE.toml",
             shell_complete=_complete.of("display"),
-            help=f"Screen of the {files}.",
+            help=f"Display of the {files}.",
         ),
         *(
             click.option(f"--{side}-{name}", metavar=kind, help=f"--{name} of the {files}.")
@@ -144,9 +154,11 @@ viewing_options = _stack(
         metavar="N",
         help="Pixels per degree of visual angle.  [default: the display's, else 45]",
     ),
-    click.option("--screen", metavar="WxH", help="With --diagonal and --distance: the screen's pixels."),
-    click.option("--diagonal", type=POSITIVE, metavar="INCHES", help="The screen's diagonal."),
-    click.option("--distance", type=POSITIVE, metavar="METRES", help="From the eye to the screen."),
+    click.option(
+        "--screen", metavar="WxH", help="With --diagonal and --distance: resolution of the display."
+    ),
+    click.option("--diagonal", type=POSITIVE, metavar="INCHES", help="Diagonal of the display."),
+    click.option("--distance", type=POSITIVE, metavar="METRES", help="Viewing distance."),
 )
 
 device_option = click.option(
@@ -166,9 +178,11 @@ def _outputs(*formats: str) -> Callable[[F], F]:
             "--format",
             "format_",
             type=click.Choice(formats),
-            help="Default: a table at a terminal, CSV when piped, the suffix of -o.",
+            help="Output format. Default: a table at a terminal, CSV in a pipe, else from the suffix of -o.",
         ),
-        click.option("-o", "--output", metavar="FILE", help="Write here instead, whole or not at all."),
+        click.option(
+            "-o", "--output", metavar="FILE", help="Write to this file (atomically) instead of stdout."
+        ),
     )
 
 
@@ -177,7 +191,7 @@ row_output_options = _outputs("table", "csv", "json", "jsonl", "parquet")
 
 
 def display_of(options: dict[str, Any]) -> Display | None:
-    """The display that the options describe; None when they say nothing."""
+    """The display that the options describe; None without such options."""
     from hdrq.encoding.displays import display
 
     changes = {
@@ -188,29 +202,29 @@ def display_of(options: dict[str, Any]) -> Display | None:
         "reflectance": options.get("reflectance"),
     }
     if options.get("black") is not None and options.get("contrast") is not None:
-        raise UsageError("--black and --contrast say the same thing twice; keep one")
+        raise UsageError("give only one of --black and --contrast")
     if options.get("display") is None and all(v is None for v in changes.values()):
         return None
     if options.get("display") is None:
         raise UsageError(
-            "--display-peak, --black, --contrast, --ambient and --reflectance change a --display; name one"
+            "--display-peak, --black, --contrast, --ambient and --reflectance modify a --display; add it"
         )
     return display(options["display"], **changes)
 
 
 def viewing_of(options: dict[str, Any], display: Display | None = None) -> Viewing:
-    """Pixels per degree: given, worked out from the screen, or those of a display whose size is known."""
+    """Pixels per degree: given, computed from the geometry, or those of a display of known size."""
     from hdrq.records import Viewing
 
     parts = [options.get(k) for k in ("screen", "diagonal", "distance")]
     if options.get("ppd") is not None:
         if any(p is not None for p in parts):
-            raise UsageError("--ppd and --screen/--diagonal/--distance say the same thing twice; keep one")
+            raise UsageError("give either --ppd or --screen, --diagonal and --distance")
         return Viewing(options["ppd"])
     if all(p is None for p in parts):
         return (display.viewing if display is not None else None) or Viewing()
     if any(p is None for p in parts):
-        raise UsageError("--screen, --diagonal and --distance belong together, or give --ppd")
+        raise UsageError("--screen, --diagonal and --distance must be given together; or give --ppd")
     try:
         width, height = (int(n) for n in options["screen"].lower().split("x"))
     except ValueError as error:
@@ -224,7 +238,7 @@ def photometry_of(options: dict[str, Any]) -> Photometry:
 
     given = [k for k in ("scale", "peak", "white") if options.get(k) is not None]
     if len(given) > 1:
-        raise UsageError(f"--{given[0]} and --{given[1]} both set the scale; keep one")
+        raise UsageError(f"--{given[0]} and --{given[1]} both set the scale; give only one")
     display = display_of(options)
     return Photometry(
         display=display,
@@ -242,7 +256,7 @@ def photometry_of(options: dict[str, Any]) -> Photometry:
 
 
 def _side_of(options: dict[str, Any], side: str) -> Side:
-    """What the options say of the files of one side."""
+    """The options that describe the files of one side."""
     from hdrq.encoding.displays import display
     from hdrq.encoding.photometry import Side
 
@@ -256,7 +270,7 @@ def _side_of(options: dict[str, Any], side: str) -> Side:
 
 
 def selection_of(options: dict[str, Any], side: str = "") -> Selection:
-    """Which image of a file the options choose; side: "ref" or "dist", of the files of that side only."""
+    """The image of a file that the options select; side: "ref" or "dist", for the files of that side only."""
     from hdrq.records import Selection
 
     prefix = f"{side}_" if side else ""

@@ -1,4 +1,4 @@
-"""A bar with rate and time left on stderr, where there is somebody to see it."""
+"""Progress bars with rate and remaining time, on a terminal's stderr."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def bar(items: Iterable[T], total: int | None = None, label: str = "") -> Iterat
 
 @contextmanager
 def meter(total: int | None = None, label: str = "") -> Iterator[Callable[[int], None]]:
-    """Yield what is told how many more are done, for work that does not finish in order."""
+    """Yield a function that is called with the number of items finished, for work that finishes out of order."""
     if quiet() or not sys.stderr.isatty() or (total is not None and total < 2):
         yield lambda more: None
         return

@@ -1,4 +1,4 @@
-"""hdrq score: numbers for pictures."""
+"""hdrq score: compute metrics of images."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["COLUMNS", "score"]
 
 
-@click.command(short_help="Score pictures: files, folders or a CSV manifest.")
+@click.command(short_help="Compute metrics of images: files, folders or a CSV manifest.")
 @click.argument("paths", nargs=-1, metavar="REF DIST... | REFS/ DISTS/... | IMAGE...")
 @click.option(
     "-m",
@@ -39,19 +39,21 @@ __all__ = ["COLUMNS", "score"]
     multiple=True,
     metavar="[STAGE:]NAME[,OPTION=VALUE]",
     shell_complete=_complete.metric,
-    help="What to compute; repeat it or separate by commas. See: hdrq list metrics.",
+    help="Metrics to compute; repeat the option or separate by commas. See: hdrq list metrics.",
 )
 @click.option(
     "--pairs",
     metavar="FILE.csv|FILE.parquet|-",
-    help="A manifest with columns ref, dist; others are carried through.",
+    help="Manifest with columns ref, dist; other columns are copied to the output.",
 )
 @_options.light_options
 @_options.working_option
 @_options.side_options
 @_options.viewing_options
 @click.option(
-    "--match-response", is_flag=True, help="Fit the test image's tone and colour first (SI-HDR protocol)."
+    "--match-response",
+    is_flag=True,
+    help="First fit the test image's tone and colour to the reference (SI-HDR protocol).",
 )
 @_options.row_output_options
 @click.option(
@@ -60,17 +62,19 @@ __all__ = ["COLUMNS", "score"]
     help="Score every Nth pair from the Kth on, as one job of an array; see: hdrq table join.",
 )
 @_options.cluster_option
-@click.option("--resume", is_flag=True, help="Keep the rows that are in the output already.")
-@click.option("--sort", is_flag=True, help="Best first, by the first metric.")
-@click.option("--map", "maps", metavar="DIR", help="Write error maps here: float EXR and a picture.")
+@click.option("--resume", is_flag=True, help="Keep the rows that the output already contains.")
+@click.option("--sort", is_flag=True, help="Sort by the first metric, best first.")
+@click.option(
+    "--map", "maps", metavar="DIR", help="Folder for error maps: float EXR and a PNG visualisation."
+)
 @click.option(
     "--map-colours",
     type=click.Choice(["trichromatic", "dichromatic", "monochromatic"]),
     default="trichromatic",
     show_default=True,
-    help="Of maps of visibility.",
+    help="Colour map of visibility maps.",
 )
-@click.option("--jobs", type=COUNT, default=2, show_default=True, help="Pairs read ahead.")
+@click.option("--jobs", type=COUNT, default=2, show_default=True, help="Number of pairs that are read ahead.")
 @_options.device_option
 @click.option(
     "--precision",
@@ -80,9 +84,12 @@ __all__ = ["COLUMNS", "score"]
     help="Arithmetic.",
 )
 @click.option(
-    "--max-memory", type=POSITIVE, metavar="GIB", help="Refuse what would take more.  [default: what is free]"
+    "--max-memory",
+    type=POSITIVE,
+    metavar="GIB",
+    help="Refuse images that would need more memory.  [default: free memory]",
 )
-@click.option("--fail-fast", is_flag=True, help="Stop at the first picture that cannot be scored.")
+@click.option("--fail-fast", is_flag=True, help="Stop at the first image that cannot be scored.")
 def score(paths: tuple[str, ...], metrics: tuple[str, ...], **options: Any) -> None:
     """Score test images against references, or on their own.
 
@@ -96,8 +103,8 @@ def score(paths: tuple[str, ...], metrics: tuple[str, ...], **options: Any) -> N
     hdrq score clip.mp4 coded.mkv -m cvvdp,mode=video
     hdrq score clip.mp4 coded.mkv -m pu-psnr --frames 0:100:10
 
-    Float files (.exr, .hdr, .pfm) are taken as cd/m² unless --scale, --peak or --white says otherwise. Of clips
-    a metric of images gives the mean over the frames.
+    Float files (.exr, .hdr, .pfm) are interpreted as cd/m² unless --scale, --peak or --white is given. For clips,
+    metrics of images give the mean over the frames.
     """
     if not metrics:
         raise UsageError("no metric is given; add -m pu-psnr, and see: hdrq list metrics")
@@ -112,7 +119,7 @@ def score(paths: tuple[str, ...], metrics: tuple[str, ...], **options: Any) -> N
     shard = Shard.parse(options["shard"]) if options["shard"] else None
     if shard and options["sort"]:
         raise UsageError(
-            "--sort is for a whole table; leave it out of --shard, whose tables are joined in order"
+            "--sort needs the whole table and cannot be used with --shard, whose tables are joined in order"
         )
     if streams(options, format) and not paths and not options["resume"]:
         run = Run(texts, full_reference, photometry, settings, Kept(None, False))
@@ -121,7 +128,7 @@ def score(paths: tuple[str, ...], metrics: tuple[str, ...], **options: Any) -> N
     whole = any(s.sequence for s in bound), all(s.metric.card.stack for s in bound)
     matched = _pairs(paths, options["pairs"], full_reference, *whole)
     for name in matched.lonely:
-        say(f"hdrq: {name} has no partner and is left out")
+        say(f"hdrq: skipping {name}: no matching image")
     refuse_unwritable(options["output"], options["maps"])
     pairs, kept = matched.pairs, Kept(options["output"], options["resume"])
     run = Run(texts, full_reference, photometry, settings, kept)
@@ -168,7 +175,7 @@ def _end(failed: int, count: int, lonely: bool = False) -> None:
 
 
 def _done(options: dict[str, Any], texts: tuple[str, ...]) -> str:
-    """What was done besides scoring, for the foot of the table."""
+    """What was done besides scoring, for the caption of the table."""
     said = ["response matched to the reference"] if options["match_response"] else []
     said += [f"best first by {texts[0]}"] if options["sort"] else []
     return ", ".join(said)
@@ -197,21 +204,21 @@ def _settings(options: dict[str, Any]) -> Settings:
 def _pairs(
     paths: tuple[str, ...], manifest: str | None, full_reference: bool, sequences: bool, stacks: bool
 ) -> Matched:
-    """Pairs of what was named; a folder is one clip to metrics of sequences, and one reference to metrics of stacks."""
+    """Pairs from the arguments; a folder is one clip to metrics of sequences, and one reference to metrics of stacks."""
     from hdrq.io.manifest import Manifest, spooled
     from hdrq.io.pairing import Matched, alone, is_sequence, pair_paths
     from hdrq.records import Pair
 
     if manifest is not None:
         if paths:
-            raise UsageError("--pairs and file names say what to score twice; keep one")
+            raise UsageError("give either --pairs or file names")
         return Matched(spooled(sys.stdin, "standard input") if manifest == "-" else Manifest(manifest), [])
     if not paths:
         raise UsageError("nothing to score; give REF DIST, two folders, or --pairs FILE.csv")
     if not full_reference:
         return Matched(alone(paths), [])
     if len(paths) < 2:
-        raise UsageError("a metric with a reference takes REF and one or more DIST; name a test image")
+        raise UsageError("a metric with a reference needs REF and one or more DIST; add a test image")
     if sequences and all(is_sequence(p) for p in paths):  # two folders of frames are one pair of sequences
         return Matched([Pair(dist=path, ref=paths[0]) for path in paths[1:]], [])
     if stacks and Path(paths[0]).is_dir():

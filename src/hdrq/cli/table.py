@@ -1,4 +1,4 @@
-"""hdrq table: tables of scores that were made in parts."""
+"""hdrq table: tables of scores that were computed in parts."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def join(tables: tuple[str, ...], output: str) -> None:
     hdrq score --pairs all.csv -m hdrvdp3 --shard 3/16 -o part03.csv
     hdrq table join part*.csv -o all.csv
 
-    Refused, naming the file, if a shard is missing, unfinished, given twice, or of another run: another version of
-    hdrq, other settings, pairs or metrics. The result is the table that one run would have written.
+    Refused, with the name of the file, if a shard is missing, incomplete, given twice, or from another run: another version
+    of hdrq, other settings, pairs or metrics. The result is the table that a single run would have written.
     """
     from hdrq.cluster.shards import join as joined
 
     format = _tables.format_of(None, output, parquet=True)
     if format == "table" or output == "-":
-        raise UsageError(f"{output}: a joined table is .csv, .json, .jsonl or .parquet")
+        raise UsageError(f"{output}: use the suffix .csv, .json, .jsonl or .parquet")
     columns, rows = joined(tables)
     count = 0
     with _tables.rows_to(output, format, columns) as add:

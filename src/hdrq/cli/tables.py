@@ -1,4 +1,4 @@
-"""Rows to a table, CSV, JSON or JSON lines; to stdout or to a file that is whole or not there."""
+"""Rows as a table, CSV, JSON or JSON lines, to stdout or atomically to a file."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ __all__ = [
     "write_text",
 ]
 _BY_SUFFIX = {**BY_SUFFIX, ".txt": "table"}
-_WHOLE = ("parquet",)  # formats that a terminal or a pipe does not take
+_WHOLE = ("parquet",)  # formats that cannot be written to a terminal or pipe
 
 
 def format_of(asked: str | None, output: str | None, parquet: bool = False) -> str:
-    """The format to write: the one asked for, else by the file's suffix, else by where stdout goes.
+    """The format to write: the requested one, else from the file's suffix, else by the kind of stdout.
 
     parquet  whether the command's rows may go to a Parquet file
     """
@@ -47,14 +47,14 @@ def format_of(asked: str | None, output: str | None, parquet: bool = False) -> s
         if suffix and suffix not in known:
             *some, last = known
             raise UsageError(
-                f"no format goes with '{suffix}'; end {output} in {', '.join(some)} or {last}, or add --format"
+                f"unknown suffix '{suffix}'; use {', '.join(some)} or {last} for {output}, or add --format"
             )
         return known.get(suffix, "csv")
     return "table" if sys.stdout.isatty() else "csv"
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """A number for people."""
+    """A number, formatted for reading."""
     if value is None:
         return "failed"
     if not math.isfinite(value):
@@ -63,14 +63,14 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def styled(*parts: tuple[str, str]) -> Any:
-    """A table cell of (text, style) parts; in all others, brackets are text and not markup."""
+    """A table cell of (text, style) parts; in all other cells, brackets are text and not markup."""
     from rich.text import Text
 
     return Text.assemble(*parts)
 
 
 def write_text(text: str, output: str | None) -> None:
-    """To a file, atomically, or to stdout."""
+    """Write to a file, atomically, or to stdout."""
     if output and output != "-":
         from hdrq.io import atomic
 
@@ -82,7 +82,7 @@ def write_text(text: str, output: str | None) -> None:
 
 @contextmanager
 def rows_to(output: str | None, format: str, columns: Sequence[str]) -> Iterator[Callable[[Row], None]]:
-    """Yield what takes a row for a file, or for stdout; either gets all rows when the block ends, or none."""
+    """Yield a function that adds a row to a file or stdout; all rows are written when the block ends, or none."""
     if output and output != "-":
         with written(output, format, columns) as add:
             yield add
@@ -97,11 +97,11 @@ def rows_to(output: str | None, format: str, columns: Sequence[str]) -> Iterator
 
 
 Show = Callable[..., None]
-_FILE, _PIPE = 200, 160  # columns of a table in a file, and where no terminal says how wide it is
+_FILE, _PIPE = 200, 160  # width of a table in a file, and without a terminal, characters
 
 
 def width_of(output: str | None) -> int:
-    """Columns that a table has."""
+    """Width available for a table, characters."""
     if output and output != "-":
         return _FILE
     from rich.console import Console
@@ -111,7 +111,7 @@ def width_of(output: str | None) -> int:
 
 @contextmanager
 def together(output: str | None) -> Iterator[Show]:
-    """Yield what shows a table as `show_table` does, for several of them in one file."""
+    """Yield a function that shows a table as `show_table` does, for several tables in one file."""
     from rich.console import Console
 
     if output and output != "-":
@@ -160,6 +160,6 @@ def show_table(
     caption: str = "",
     output: str | None = None,
 ) -> None:
-    """A rich table on stdout (or its plain text in a file). Text is shown as it is; `styled` cells keep their style."""
+    """A rich table on stdout (or its plain text in a file). Text is shown literally; `styled` cells keep their style."""
     with together(output) as show:
         show(columns, rows, title, right, caption)

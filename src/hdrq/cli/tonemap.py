@@ -1,4 +1,4 @@
-"""hdrq tonemap: HDR to a display, and SDR back to HDR."""
+"""hdrq tonemap: tone mapping of HDR images, and expansion of SDR images."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from hdrq.work import here
 
 
 def _levels(text: str | None) -> tuple[float, float] | None:
-    """0.3,1.1 as (0.3, 1.1)."""
+    """The text 0.3,1.1 as (0.3, 1.1)."""
     if text is None:
         return None
     try:
         ev, power = (float(part) for part in text.split(","))
     except ValueError:
-        raise UsageError(f"--levels are stops and a power such as 0.3,1.1, not '{text}'") from None
+        raise UsageError(f"--levels takes stops and an exponent such as 0.3,1.1, not '{text}'") from None
     return ev, power
 
 
@@ -41,45 +41,53 @@ def _levels(text: str | None) -> tuple[float, float] | None:
     "--operator",
     metavar="NAME",
     shell_complete=_complete.of("tonemapper"),
-    help="Tone mapper.  [default: reinhard]",
+    help="Tone mapping operator.  [default: reinhard]",
 )
 @click.option(
-    "--set", "sets", multiple=True, metavar="NAME=VALUE", help="A parameter of the operator; repeat for more."
+    "--set", "sets", multiple=True, metavar="NAME=VALUE", help="Parameter of the operator; may be repeated."
 )
 @click.option(
     "--params",
     metavar="FILE.json",
     type=click.Path(path_type=Path),
-    help="Operator, parameters, colour, gamut and display of this file; with --optimize, write them here.",
+    help="Use operator, parameters, colour, gamut and display from this file; with --optimize, write them to it.",
 )
 @click.option(
     "--save-params",
     metavar="FILE.json",
     type=click.Path(path_type=Path),
-    help="Write operator, parameters, colour, gamut and display here, for --params.",
+    help="Write operator, parameters, colour, gamut and display to this file, for --params.",
 )
 @click.option(
-    "--colour", metavar="NAME", help="schlick, linear, mantiuk-power, mantiuk-linear, pouli, luminance."
+    "--colour",
+    metavar="NAME",
+    help="Colour correction: schlick, linear, mantiuk-power, mantiuk-linear, pouli, luminance.",
 )
-@click.option("--saturation", type=NOT_NEGATIVE, metavar="S", help="Of the colour correction.")
+@click.option("--saturation", type=NOT_NEGATIVE, metavar="S", help="Saturation of the colour correction.")
 @click.option(
     "--levels",
     metavar="EV,POWER",
     callback=lambda ctx, param, text: _levels(text),
-    help="After the operator: stops of exposure and power of luminance, such as 0.3,1.1; --optimize then keeps them.",
+    help="Exposure in stops and exponent of luminance after the operator, such as 0.3,1.1; fixed during --optimize.",
 )
-@click.option("--gamut", default="clip", show_default=True, metavar="NAME", help="clip, desaturate or scale.")
+@click.option(
+    "--gamut",
+    default="clip",
+    show_default=True,
+    metavar="NAME",
+    help="Gamut mapping: clip, desaturate or scale.",
+)
 @click.option(
     "--wrap", is_flag=True, help="The image is a 360-degree panorama: its left and right edges meet."
 )
-@click.option("--bits", type=click.Choice(["8", "16"]), help="Of the code.  [default: 8, 16 for PQ and HLG]")
+@click.option("--bits", type=click.Choice(["8", "16"]), help="Bit depth.  [default: 8, 16 for PQ and HLG]")
 @click.option(
     "--gain-map",
     type=POSITIVE,
     metavar="STOPS",
     help="JPEG: add the scene's light, up to STOPS above SDR white, as a gain map (Ultra HDR).",
 )
-@click.option("--dither", is_flag=True, help="Add noise of one step before rounding.")
+@click.option("--dither", is_flag=True, help="Dither: add noise of one quantisation step before rounding.")
 @click.option(
     "--suffix",
     metavar=".EXT",
@@ -89,7 +97,7 @@ def _levels(text: str | None) -> tuple[float, float] | None:
     "--temporal",
     type=POSITIVE,
     metavar="FRAMES",
-    help="Frames of a film, in natural order: statistics follow with this time constant.",
+    help="Inputs are frames of a video in natural order: smooth statistics with this time constant.",
 )
 @click.option(
     "--compare",
@@ -102,13 +110,13 @@ def _levels(text: str | None) -> tuple[float, float] | None:
     "--output",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Write here; all paths are inputs then.",
+    help="Output; all paths are then inputs.",
 )
 @click.option(
     "--score",
     shell_complete=_complete.metric,
     metavar="METRIC",
-    help="On the contact sheet.  [default: tmqi; none for no numbers]",
+    help="Metric shown on the contact sheet.  [default: tmqi; none for no values]",
 )
 @click.option(
     "--optimize",
@@ -121,23 +129,32 @@ def _levels(text: str | None) -> tuple[float, float] | None:
     type=COUNT,
     default=60,
     show_default=True,
-    help="Of each of the three starts of --optimize.",
+    help="Evaluations per start of --optimize; there are three starts.",
 )
 @click.option(
     "--expand",
     metavar="NAME",
     shell_complete=_complete.of("expander"),
-    help="Inverse operator: reads SDR, writes light.",
+    help="Inverse tone mapping operator: reads SDR, writes light.",
 )
 @click.option(
-    "--mask", is_flag=True, help="With --expand: write where the code is clipped, as NAME-clipped.png."
-)
-@click.option("--enhance", metavar="qdnet[@WEIGHTS]", help="Make a tone-mapped image again, at --quality.")
-@click.option(
-    "--quality", type=FINITE, metavar="Q", help="With --enhance: in the unit of its weights, about 0..1."
+    "--mask", is_flag=True, help="With --expand: write a mask of clipped pixels as NAME-clipped.png."
 )
 @click.option(
-    "--seed", type=SEED, default=0, show_default=True, help="Of dithering and of the starts of --optimize."
+    "--enhance", metavar="qdnet[@WEIGHTS]", help="Reconstruct a tone-mapped image with the quality --quality."
+)
+@click.option(
+    "--quality",
+    type=FINITE,
+    metavar="Q",
+    help="With --enhance: quality in the unit of its weights, about 0..1.",
+)
+@click.option(
+    "--seed",
+    type=SEED,
+    default=0,
+    show_default=True,
+    help="Seed of dithering and of the starts of --optimize.",
 )
 @_options.quiet_option
 @_options.device_option
@@ -165,7 +182,7 @@ def tonemap(context: click.Context, /, paths: tuple[Path, ...], **options: Any) 
         refuse_unwritable(str(kept) if kept is not None else None, None)
     other = {"compare": compare, "expand": _expand, "enhance": _enhance}.get(task)
     if target is None and (other is not None or (task != "optimize" and options["save_params"] is None)):
-        raise UsageError("name the file to write, OUT or -o FILE")
+        raise UsageError("give the output file, OUT or -o FILE")
     if other is not None and target is not None:
         other(sources, target, options, given)
     else:
@@ -173,7 +190,7 @@ def tonemap(context: click.Context, /, paths: tuple[Path, ...], **options: Any) 
 
 
 def _split(paths: tuple[Path, ...], output: Path | None) -> tuple[list[Path], Path | None]:
-    """(inputs, output): the last path is the output, but with -o and where it stands alone."""
+    """(inputs, output): the last path is the output, except with -o or when it is the only path."""
     if output is not None or len(paths) == 1:
         return list(paths), output
     return list(paths[:-1]), paths[-1]
@@ -186,19 +203,19 @@ def _tonemap(sources: list[Path], target: Path | None, options: dict[str, Any], 
 
     todo = jobs(sources, target, options["suffix"] or ".png") if target is not None else []
     if "suffix" in given and todo and target == todo[0][1]:
-        raise UsageError(f"--suffix is for folders; {target} has its own")
+        raise UsageError(f"--suffix is only for output folders; {target} has a suffix")
     made = _plan(options)
     refuse_idle_display(made, given)
     if options["optimize"]:
         if len(sources) != 1 or sources[0].is_dir() or options["temporal"] is not None:
-            raise UsageError("--optimize is for one image; use its --params on the others")
+            raise UsageError("--optimize takes one image; apply its --params to others")
         made = optimize(sources[0], made, options, scene_photometry(options))
     if options["save_params"] is not None:
         _tables.write_text(parameters_of(made, options["display"]), str(options["save_params"]))
     if target is not None:
         if options["cluster"] and options["temporal"] is not None:
             raise UsageError(
-                "--temporal follows a film frame by frame, which --cluster cannot divide; keep one"
+                "--temporal processes frames in order, which --cluster cannot divide; give only one"
             )
         with spread_of(options) as spread:
             done = tonemap_files(
@@ -277,7 +294,7 @@ def _enhance(sources: list[Path], target: Path, options: dict[str, Any], given: 
     from hdrq.tonemapping.files import jobs
 
     if options["quality"] is None:
-        raise UsageError("--enhance needs the quality to reach; add --quality 0.9, say")
+        raise UsageError("--enhance needs a target quality; add for example --quality 0.9")
     device = device_of(options["device"])
     net = enhancer(options["enhance"], device)
     todo = jobs(sources, target, options["suffix"] or ".png")

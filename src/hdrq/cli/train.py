@@ -1,4 +1,4 @@
-"""hdrq train: train a network by a recipe, or fine-tune one on images and scores of one's own."""
+"""hdrq train: train a network by a recipe, or fine-tune one on the user's images and scores."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ from hdrq.registry import find
     default="",
     metavar="[CODE:]NET[@WEIGHTS]",
     shell_complete=_complete.metric,
-    help="Network to train; its weights are the start of fine-tuning.",
+    help="Network to train; with weights, fine-tuning starts from them.",
 )
-@click.option("--lower", is_flag=True, help="Lower scores are better (CSV files do not say).")
+@click.option("--lower", is_flag=True, help="Lower subjective scores are better (CSV files do not state it).")
 @click.option("--name", default="", metavar="NAME", help="Name of the new weights.")
 @click.option(
     "--recipe",
@@ -55,12 +55,12 @@ from hdrq.registry import find
     "--like",
     default="",
     metavar="CARD.json|NAME",
-    help="Repeat the training on this card, with all its settings; --set changes some.",
+    help="Repeat the training described on this card; --set changes settings.",
 )
 @click.option(
     "--protocol",
     type=click.Choice(["folds", "splits", "lodo", "cross"]),
-    help="Train once per split and judge what it leaves out: folds (60-20-20 by scene), random splits (80-20), "
+    help="Train once per split and test on the held-out part: folds (60-20-20 by scene), random splits (80-20), "
     "leave one distortion out, or other datasets.",
 )
 @click.option(
@@ -76,7 +76,7 @@ from hdrq.registry import find
     "--judge",
     multiple=True,
     metavar="NAME[:SUBSET][=DIR|FILE]",
-    help="Dataset to judge on in --protocol cross; may be repeated.",
+    help="Test dataset of --protocol cross; may be repeated.",
 )
 @click.option("--da", metavar="KIND", help="Domain adaptation: coral, deep-coral, mmd, adversary.")
 @click.option(
@@ -91,7 +91,7 @@ from hdrq.registry import find
     "settings",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Any setting; --dry-run shows them all.",
+    help="Training setting; --dry-run shows all of them.",
 )
 @click.option(
     "-o",
@@ -101,7 +101,7 @@ from hdrq.registry import find
     help="Run folder.  [default: runs/NAME]",
 )
 @click.option(
-    "--resume", is_flag=True, help="Go on with the training in the run folder; --set epochs=N lengthens it."
+    "--resume", is_flag=True, help="Continue the training in the run folder; --set epochs=N extends it."
 )
 @click.option("--replace", is_flag=True, help="Replace weights that have the same name.")
 @click.option("--tensorboard", is_flag=True, help="Also write the curves for TensorBoard.")
@@ -146,12 +146,12 @@ def train(**options: Any) -> None:
     try:
         _shown.follow(records(**asked), options["small"])
     except ProcessLost as error:
-        time.sleep(min(error.rank, 5))  # one process says it, and torchrun then ends the others
+        time.sleep(min(error.rank, 5))  # one process prints the error, and torchrun then ends the others
         raise
 
 
 def _dry_run(asked: dict[str, Any]) -> None:
-    """Settings, data, size and time; whatever would stop the training stops here, with the same error."""
+    """Show settings, data, size and time; errors of the training would appear here."""
     from hdrq.scoring.batch import device_of
     from hdrq.training.choice import Asked
     from hdrq.training.estimate import estimate

@@ -1,1 +1,1 @@
-"""Light and code: photometry, the display model, encodings and displays (one a file)."""
+"""Photometry: the display model, encodings and displays (one per file), conversion between light and code."""

@@ -1,4 +1,4 @@
-"""Files encoded and decoded: code of light written as a file, and light got back from code."""
+"""Encoding and decoding of files: light written as code, and code decoded to light."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from hdrq.records import MAIN_IMAGE, PRIMARIES, Encoding, Image, Selection
 from hdrq.registry import check, find
 from hdrq.work import Needs, Spread, here
 
-SIGNALS = ("pq", "hlg", "srgb", "gamma")  # code that is sent to a display
+SIGNALS = ("pq", "hlg", "srgb", "gamma")  # encodings of display signals
 UNTAGGED = ("pfm", "radiance")  # formats without a field for the encoding
 
 
 @dataclass(frozen=True)
 class Converted:
-    """One file written, or not."""
+    """One file, written or failed."""
 
     source: Path
     target: Path
@@ -48,7 +48,7 @@ class Converted:
 def targets(source: Path | Sequence[Path], target: Path, suffix: str) -> list[tuple[Path, Path]]:
     """(input, output) of one file, or of several files and every image of folders.
 
-    Outputs that would share a name are told apart by the input's suffix or folder. No output is an input.
+    Outputs with the same name are distinguished by the input's suffix or folder. No output is an input.
 
     raises  UsageError where an output would overwrite an input
     """
@@ -58,13 +58,13 @@ def targets(source: Path | Sequence[Path], target: Path, suffix: str) -> list[tu
         jobs = [(sources[0], target)]
     else:
         if address_of(target) is None and target.exists() and not target.is_dir():
-            raise UsageError(f"{target} is a file; several inputs need a folder to be written to")
+            raise UsageError(f"{target} is a file; several inputs need an output folder")
         jobs = []
         for place in sources:
             folder = is_folder(place)
             found = _images_of(place) if folder else [place]
             if not found:
-                raise FileError(f"{place} holds no image that hdrq reads; see: hdrq list formats")
+                raise FileError(f"{place} contains no image that hdrq can read; see: hdrq list formats")
             tops = place if folder else place.parent
             jobs += [(p, target / p.relative_to(tops).parent / (p.stem + suffix)) for p in found]
         jobs = _told_apart(jobs, suffix)
@@ -81,12 +81,12 @@ def _images_of(folder: Path) -> list[Path]:
 
 
 def means_folder(target: Path) -> bool:
-    """Whether an output is a folder: one that is there, or a remote one, which its name without suffix says."""
+    """Whether an output is a folder: an existing one, or a remote one, whose name has no suffix."""
     return target.is_dir() if address_of(target) is None else by_suffix(target) is None
 
 
 def _told_apart(jobs: list[tuple[Path, Path]], suffix: str) -> list[tuple[Path, Path]]:
-    """The same outputs, those that share a name with their input's suffix in it, then with its folder."""
+    """The same outputs; those with the same name get the input's suffix, then its folder, in their name."""
     for name in (lambda p: p.name + suffix, lambda p: f"{p.parent.name}-{p.name}{suffix}"):
         counts = Counter(out for _, out in jobs)
         jobs = [(p, out if counts[out] == 1 else out.with_name(name(p))) for p, out in jobs]
@@ -110,7 +110,7 @@ def convert(
 ) -> Iterator[Converted]:
     """Encode each file's light to `to`, or (back=True) decode its code, taken as `to`, to light in cd/m².
 
-    Files of code (PNG ...) are display signals and hold 0..1; float files hold the code as it is.
+    Integer formats (PNG ...) store display signals in 0..1; float files store the code without clipping.
 
     spread  divides the files among other processes
     """
@@ -138,20 +138,22 @@ class ConvertJob:
         return lambda items: (self.converted(source, target) for source, target in items)
 
     def lost(self, item: tuple[Path, Path], reason: str) -> Converted:
-        """A file that was not written."""
+        """The record of a file that was not written."""
         return Converted(*item, error=f"{item[0]}: {reason}")
 
     def needs(self, item: tuple[Path, Path]) -> Needs:
-        """The input, and the nearest folder of the output that is there."""
+        """The input, and the nearest existing folder of the output."""
         return Needs((str(item[0]),), folders_of(item[1]))
 
     def converted(self, source: Path, target: Path) -> Converted:
-        """One file read, converted and written."""
+        """Read, convert and write one file."""
         photometry = self.photometry
         try:
             format = by_suffix(target)
             if format is None or not format.writes:
-                raise UsageError(f"hdrq cannot write {target.name}; end it in .exr, .hdr, .pfm, .png or .tif")
+                raise UsageError(
+                    f"hdrq cannot write {target.name}; use the suffix .exr, .hdr, .pfm, .png or .tif"
+                )
             image = relabel(io.read_one(source, self.select), photometry)
             relative = looks_relative(image, photometry)
             out = (
@@ -172,22 +174,22 @@ class ConvertJob:
 
 
 def refuse_untagged(target: Path, image: Image) -> None:
-    """Raise for code in a format that has no field for its encoding: it would be read back as light."""
+    """Raise for code in a format without a field for its encoding, because it would be read as light."""
     format = by_suffix(target)
     if format is not None and format.name in UNTAGGED and image.domain not in LIGHT:
         raise UsageError(
-            f"{target.name}: {format.title} cannot say that it holds {image.domain} code and would be read as light; "
+            f"{target.name}: {format.title} cannot state that it holds {image.domain} code and would be read as light; "
             "write .exr, .tif or .png"
         )
 
 
 def _encoded(image: Image, to: str, photometry: Photometry, primaries: str | None) -> Image:
-    """Code of the light, in the primaries asked for or the file's own. Room light is no part of a display signal."""
+    """Code of the light, in the requested primaries or the file's. Ambient light is not part of a display signal."""
     notes: tuple[str, ...] = ()
     shown = photometry.display
     if to in SIGNALS and shown is not None and shown.reflected_nits > 0:
         photometry = replace(photometry, display=replace(shown, ambient_lux=0.0))
-        notes = (f"ambient light of {shown.name} left out: {to} is a display signal, not what the eye gets",)
+        notes = (f"ambient light of {shown.name} not included: {to} is a display signal",)
     target = PRIMARIES[primaries] if primaries else image.primaries
     light = emit_for(image, photometry, factor_of(image, photometry), target)
     light = light.with_pixels(light.pixels.clamp(min=0))
@@ -200,12 +202,12 @@ def _encoded(image: Image, to: str, photometry: Photometry, primaries: str | Non
 
 
 def _decoded(image: Image, domain: str | None, photometry: Photometry, primaries: str | None) -> Image:
-    """Light of an image whose values are code; a float file must be told which.
+    """Light of an image whose values are code; for a float file the encoding must be given.
 
-    With a display, display code goes through it, black and ambient light included; without one, code is inverted.
+    With a display, display code is shown on it, including black and ambient light; without one, the encoding is inverted.
     """
     if domain is None and image.domain in LIGHT:
-        raise DomainError(f"{image.path} does not say which code it holds; name it with --to")
+        raise DomainError(f"{image.path} does not state the encoding of its code; give it with --to")
     code = replace(image, domain=domain) if domain else image
     target = PRIMARIES[primaries] if primaries else code.primaries
     if photometry.display is not None:

@@ -1,4 +1,4 @@
-"""What a screen makes of a signal: EOTF, black, and the room's light coming back off the glass."""
+"""Display model: EOTF, black level and reflected ambient light."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hdrq.registry import find
 
 
 def raised(d: Display) -> tuple[float, float]:
-    """(black, gain) of light = gain · curve(code) + black, cd/m², with the reflected light where the display puts it."""
+    """(black, gain) of light = gain · curve(code) + black, cd/m², with the reflected light included."""
     if d.reflection == "within":
         black = d.black_nits + d.reflected_nits
         return black, d.peak_nits - black
@@ -43,7 +43,7 @@ def gain_offset_gamma(code: Tensor, d: Display) -> Tensor:
 
 
 def show(nits: Tensor, d: Display) -> Tensor:
-    """Absolute light as a real screen can show it: cut to [black, peak], plus the reflected light; see Display.lift."""
+    """Absolute light as a display shows it: clipped to [black, peak], plus the reflected light; see Display.lift."""
     light = nits if d.exposure == 1 else nits * d.exposure
     if d.reflection == "within":
         return light.clamp(max(d.floor_nits, raised(d)[0]), d.peak_nits)
@@ -53,7 +53,7 @@ def show(nits: Tensor, d: Display) -> Tensor:
 
 
 def show_hlg(code: Tensor, d: Display) -> Tensor:
-    """Light of HLG code (N, C, H, W) on a screen. Source of the system gamma in ambient light: ITU-R BT.2390-11."""
+    """Light of HLG code (N, C, H, W) on a display. Source of the system gamma in ambient light: ITU-R BT.2390-11."""
     decode = find("encoding", "hlg").decode
     if d.system_gamma == "bt2100":
         light = decode(code, d.peak_nits)
@@ -70,11 +70,11 @@ def show_hlg(code: Tensor, d: Display) -> Tensor:
 
 
 def with_white(light: Tensor, display: Display | None, white: float | None) -> Tensor:
-    """Light, cd/m², of the same signal on a screen whose white is `white` and whose black gives no light.
+    """Light, cd/m², of the same signal on a display with white `white` and a black of 0.
 
     light    cd/m², as it leaves `display`
-    display  whose black, reflections and peak are undone; light of an absolute, light, linear, PQ or HLG display stays
-    white    cd/m²; None: the light stays as it is
+    display  whose black, reflections and peak are inverted; light of absolute, light, linear, PQ and HLG displays is unchanged
+    white    cd/m²; None: the light is unchanged
     """
     if white is None or display is None or display.eotf in ("absolute", "light", "linear", "pq", "hlg"):
         return light

@@ -1,4 +1,4 @@
-"""Light and code: the light that leaves a screen, code of light, and light of code."""
+"""Conversion between light and code: light emitted by a display, code of light, and light of code."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from hdrq.records import Display, Encoding, Image, Primaries
 from hdrq.registry import find, names
 
 LIGHT = ("linear", "nits")
-SDR_WHITE = 100.0  # cd/m², what relative encodings call 1.0 where no display or option says otherwise
+SDR_WHITE = 100.0  # cd/m², default luminance of 1.0 in relative encodings
 HLG_WHITE = 1000.0  # cd/m², nominal peak of BT.2100
 _ROUNDING = (
     1e-3,
     1e-4,
-)  # of a pixel's largest channel, and cd/m²: negatives that conversion of primaries may leave
+)  # relative to a pixel's largest channel, and cd/m²: negatives from rounding in conversions of primaries
 
 
 def default_screen(image: Image) -> Display:
-    """The display that the image's domain goes with."""
+    """The default display for the image's domain."""
     if image.domain in ("srgb", "gamma"):
         return shelf_display("sdr")
     return shelf_display("hdr-hlg-1000" if image.domain == "hlg" else "absolute")
@@ -39,12 +39,12 @@ def emit(
     nonfinite: Literal["error", "clamp"] = "error",
     primaries: Primaries | None = None,
 ) -> Image:
-    """The light that leaves the screen: domain "nits", cd/m², in `primaries` (None: the image's own).
+    """The light emitted by the display: domain "nits", cd/m², in `primaries` (None: the image's own).
 
-    Display code (srgb, gamma, pq, hlg) goes through the display's EOTF. Other code is decoded to the light it means.
-    Light is multiplied by `scale`; on `absolute` it stays as it is, on a "linear" display 1.0 becomes the peak, on any
-    other it is cut to what the screen can show. Negative values become black; they, values that the screen cannot
-    show and colours outside `primaries` are counted in `notes`. Light that was emitted before is only converted.
+    Display code (srgb, gamma, pq, hlg) is converted by the display's EOTF. Other code is decoded to light.
+    Light is multiplied by `scale`; on `absolute` it is unchanged, on a "linear" display 1.0 becomes the peak, on any
+    other it is clipped to the display's range. Negative values become black; these, values that the display cannot
+    show and colours outside `primaries` are counted in `notes`. Light that was displayed before is only converted.
 
     raises  DomainError where the display expects other code; PixelError for NaN or Inf under nonfinite="error"
     """
@@ -84,7 +84,7 @@ def emit(
 
 
 def white_of(encoding: Encoding, display: Display | None = None, white: float | None = None) -> float:
-    """cd/m² that a relative encoding calls 1.0: the one given, else the display's peak, else 100 (HLG: 1000)."""
+    """cd/m² of 1.0 in a relative encoding: the given white, else the display's peak, else 100 (HLG: 1000)."""
     if white is not None:
         return white
     if display is not None and display.eotf not in ("absolute", "light"):
@@ -93,14 +93,14 @@ def white_of(encoding: Encoding, display: Display | None = None, white: float | 
 
 
 def outside(light: Tensor) -> Tensor:
-    """Which values are negative by more than the rounding of a conversion between primaries."""
+    """Mask of values that are negative by more than the rounding of a conversion between primaries."""
     light = light.detach()
     share, nits = _ROUNDING
     return light < -(share * light.amax(1, keepdim=True).clamp(min=0) + nits)
 
 
 def _converted(light: Tensor, image: Image, target: Primaries) -> tuple[Tensor, tuple[str, ...]]:
-    """Light in other primaries; colours that they do not hold are cut and counted."""
+    """Light in other primaries; colours outside their gamut are clipped and counted."""
     if light.shape[1] == 1 or image.primaries == target:
         return light, ()
     light = convert(light, image.primaries, target)
@@ -110,12 +110,12 @@ def _converted(light: Tensor, image: Image, target: Primaries) -> tuple[Tensor, 
         return light, ()
     share = 100 * count / light.numel()
     return light.clamp(min=0), (
-        f"{count:,} values ({_percent(share)} %) outside {target.name} cut to its gamut",
+        f"{count:,} values ({_percent(share)} %) outside the {target.name} gamut, clipped",
     )
 
 
 def _signal_light(code: Tensor, image: Image, d: Display) -> Tensor:
-    """Light of display code on a display, in the image's own primaries; PQ is not yet cut to what the screen shows."""
+    """Light of display code on a display, in the image's own primaries; PQ is not yet clipped to the display's range."""
     domain = image.domain
     if domain in ("pq", "hlg"):
         if d.eotf not in (domain, "absolute"):
@@ -128,7 +128,7 @@ def _signal_light(code: Tensor, image: Image, d: Display) -> Tensor:
         raise DomainError(_mismatch(image, d, "an SDR display such as standard-4k"))
     if d.eotf in ("pq", "hlg"):
         raise DomainError(
-            _mismatch(image, d, f"--domain {d.eotf} if that is what the file holds, or an SDR display")
+            _mismatch(image, d, f"--domain {d.eotf} if the file holds such code, or an SDR display")
         )
     if d.eotf != "absolute":
         return gain_offset_gamma(code, d)
@@ -141,7 +141,7 @@ def _mismatch(image: Image, d: Display, way_out: str) -> str:
 
 
 def finite(image: Image, nonfinite: str) -> tuple[Tensor, tuple[str, ...]]:
-    """The pixels without NaN and Inf, and what was done about them."""
+    """The pixels without NaN and Inf, and a note on what was replaced."""
     pixels = image.pixels
     if all_finite(pixels):
         return pixels, ()
@@ -152,13 +152,13 @@ def finite(image: Image, nonfinite: str) -> tuple[Tensor, tuple[str, ...]]:
     kinds = " and ".join(f"{n:,} {kind}" for n, kind in ((nans, "NaN"), (count - nans, "Inf")) if n)
     fact = f"{kinds} values, the first at row {first[0]}, column {first[1]}"
     if nonfinite == "error":
-        raise PixelError(f"{image.path or 'the image'} has {fact}; mend the file or add --nonfinite clamp")
+        raise PixelError(f"{image.path or 'the image'} has {fact}; correct the file or add --nonfinite clamp")
     top = float(torch.where(broken, torch.zeros_like(pixels), pixels).max())
     return torch.nan_to_num(pixels, nan=0.0, posinf=top, neginf=0.0), (f"{fact}, clamped",)
 
 
 def _without_negatives(light: Tensor, image: Image) -> tuple[Tensor, tuple[str, ...]]:
-    """Light with negatives set to black, and how many there were."""
+    """Light with negative values set to black, and a note with their number."""
     if light.numel() == 0 or float(light.detach().min()) >= 0:
         return light, ()
     count = int((light.detach() < 0).sum())
@@ -168,25 +168,25 @@ def _without_negatives(light: Tensor, image: Image) -> tuple[Tensor, tuple[str, 
 
 
 def _beyond(light: Tensor, d: Display) -> tuple[str, ...]:
-    """How much of the light a screen cannot show, in one line."""
+    """The share of light outside the display's range, in one line."""
     light = light.detach()
     count = int((light > d.peak_nits).sum() + (light < d.black_nits).sum())
     if count == 0:
         return ()
     share = 100 * count / light.numel()
     return (
-        f"{count:,} values ({share:.3g} %) beyond what {d.name} shows, {d.black_nits:g}..{d.peak_nits:g} cd/m², cut",
+        f"{count:,} values ({share:.3g} %) outside the range of {d.name}, {d.black_nits:g}..{d.peak_nits:g} cd/m², clipped",
     )
 
 
 def encode(light: Image, encoding: str, white: float | None = None) -> Image:
-    """Code of light. `white`, cd/m², is what relative encodings call 1.0 (default 100, for HLG 1000).
+    """Code of light. `white`, cd/m², is the luminance of 1.0 in relative encodings (default 100, for HLG 1000).
 
-    Values that the encoding does not hold are clamped and counted in `notes`.
+    Values outside the range of the encoding are clamped and counted in `notes`.
     """
     if light.domain != "nits":
         raise DomainError(
-            f"only light in nits can be encoded, not {light.domain}; emit it from a display first"
+            f"only light in nits can be encoded, not {light.domain}; show it on a display first"
         )
     found: Encoding = find("encoding", encoding)
     top = white_of(found, None, white)
@@ -195,9 +195,9 @@ def encode(light: Image, encoding: str, white: float | None = None) -> Image:
 
 
 def decode(code: Image, white: float | None = None) -> Image:
-    """Light of code, cd/m²; the inverse of `encode`."""
+    """Light of code, cd/m²; inverse of `encode`."""
     if code.domain in LIGHT:
-        raise DomainError(f"the image is light ({code.domain}) already; there is nothing to decode")
+        raise DomainError(f"the image is already light ({code.domain})")
     found: Encoding = find("encoding", code.domain)
     return code.with_pixels(found.decode(code.pixels, white_of(found, None, white)), domain="nits")
 
@@ -206,21 +206,21 @@ def refuse_unknown_domain(domain: str | None) -> None:
     """Raise for a domain that is neither light nor an encoding."""
     known = dict.fromkeys((*LIGHT, *names("encoding")))
     if domain is not None and domain not in known:
-        raise DomainError(f"no domain is called '{domain}'; there are {', '.join(known)}")
+        raise DomainError(f"unknown domain '{domain}'; choose one of {', '.join(known)}")
 
 
 def _percent(share: float) -> str:
-    """Two digits of a percentage, without an exponent."""
+    """A percentage with two significant digits, without an exponent."""
     return f"{share:.2g}" if share < 99.5 else f"{share:.0f}"
 
 
 def range_notes(light: Tensor, encoding: Encoding, white: float) -> tuple[str, ...]:
-    """One line if light is brighter than an encoding holds."""
+    """A note if light exceeds the range of an encoding."""
     top = white if encoding.name == "hlg" else encoding.nits[1]
     if light.numel() == 0 or not float(light.detach().max()) > top * (1 + 1e-4):
         return ()
     count = int((light.detach() > top).sum())
     share = 100 * count / light.numel()
     return (
-        f"{count:,} values ({_percent(share)} %) above {top:g} cd/m², where {encoding.name} ends, clamped",
+        f"{count:,} values ({_percent(share)} %) above {top:g} cd/m², the maximum of {encoding.name}, clamped",
     )

@@ -1,4 +1,4 @@
-"""What an image file holds, and what hdrq takes it for when nothing else is said."""
+"""Contents of an image file, and how hdrq interprets it by default."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from hdrq.records import Image, Selection
 
 @dataclass(frozen=True)
 class FileInfo:
-    """One file. Numbers of light are luminance in cd/m² by the file's own primaries, on the default display.
+    """One file. Luminance is in cd/m², by the file's own primaries, on the default display.
 
-    kind        what is stored: "8-bit code", "float light" ...
+    kind        stored type: "8-bit code", "float light" ...
     domain      "linear", "nits" or the encoding of the code;  primaries: their name, or eight numbers
     white_nits  cd/m² of a value of 1, where the file states it
-    low, mean, high  luminance; low is the least above 0. relative: whether "cd/m²" is only an assumption
+    low, mean, high  luminance; low is the smallest above 0. relative: whether cd/m² is only an assumption
     stops       log2(high / low)
     zeros, negative, nonfinite  counts of values
-    renditions  what --layer chooses in a file with a gain map
+    renditions  values of --layer for a file with a gain map
     layers      layers, views and parts of an EXR;  pages: of a TIFF
     frames      of a clip
-    mastering   peak, black, MaxCLL and MaxFALL that the file states, cd/m²
-    notes       what the reader did
+    mastering   peak, black, MaxCLL and MaxFALL stated by the file, cd/m²
+    notes       of the reader
     error       why the file cannot be read; the other fields are then empty
     """
 
@@ -64,7 +64,7 @@ class FileInfo:
     error: str = ""
 
     def record(self) -> dict[str, object]:
-        """The fields as a flat row; JSON can hold it."""
+        """The fields as a flat row that JSON can store."""
         return {**self.__dict__, "mastering": dict(self.mastering)}
 
 
@@ -117,7 +117,7 @@ def describe(
 
 
 def _luminance(image: Image, photometry: Photometry) -> torch.Tensor:
-    """Y of the file's own primaries, cd/m², NaN and Inf left out."""
+    """Luminance by the file's own primaries, cd/m², without NaN and Inf."""
     seen = replace(photometry, nonfinite="clamp")
     light = emit_for(image, seen, factor_of(image, seen), None)
     y = light.pixels.double()
@@ -151,7 +151,7 @@ def _exposure(path: str | Path) -> str:
 
 
 def _insides(path: Path, name: str, home: str) -> dict[str, Any]:
-    """What else is in the file, by its format."""
+    """Further contents of the file, by its format."""
     module = import_module(home)
     if hasattr(module, "layers"):
         renditions = module.layers(path)

@@ -1,4 +1,4 @@
-"""Pixels per degree of a screen, at its centre: the rules of ColorVideoVDP's display geometry."""
+"""Pixels per degree at the centre of a display, by the rules of ColorVideoVDP's display geometry."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def pixels_per_degree(
     fov_horizontal_degrees: float | None = None,
     fov_vertical_degrees: float | None = None,
 ) -> float | None:
-    """ppd of what a display's file says of its size and its distance; None where it says nothing.
+    """ppd from the size and distance in a display's file; None where they are not stated.
 
-    pixels_per_degree  taken as it is, whatever else is given
+    pixels_per_degree  used directly, whatever else is given
     resolution         (columns, rows)
-    distance_heights   of the screen's own height
-    fov                field of view from edge to edge, in place of size and distance
-    raises             UsageError for a screen that is only partly described
+    distance_heights   in display heights
+    fov                field of view from edge to edge, instead of size and distance
+    raises             UsageError for an incomplete description
     """
     if pixels_per_degree is not None:
         return float(pixels_per_degree)
@@ -41,14 +41,14 @@ def pixels_per_degree(
     given = [x for x in (*sizes, *fovs, *distances, *resolution) if x is not None]
     if len(resolution) != 2 or min(given) <= 0:
         raise UsageError(
-            "a display's resolution is [columns, rows]; it, sizes and distances must be positive"
+            "a display's resolution is [columns, rows]; resolution, sizes and distances must be positive"
         )
     width, height = resolution
     for fov, extent in zip(fovs, (hypot(width, height), width, height)):
         if fov is not None:
             return _from_distance(extent / (2 * tan(radians(fov) / 2)))
     if all(x is None for x in sizes) or all(x is None for x in distances):
-        raise UsageError("a display's resolution, diagonal and distance belong together")
+        raise UsageError("a display's resolution, diagonal and distance must be given together")
     diagonal = diagonal_m if diagonal_m is not None else (diagonal_inches or 0.0) * INCH
     height_m = diagonal / sqrt(1 + (width / height) ** 2)
     if distance_heights is not None:
@@ -58,7 +58,7 @@ def pixels_per_degree(
 
 
 def _from_distance(pixels: float) -> float:
-    """ppd seen from so many pixels away."""
+    """ppd at a distance in pixels."""
     return 1 / degrees(2 * atan(0.5 / pixels))
 
 

@@ -1,7 +1,7 @@
-"""From what a file holds to what a metric reads: scale, display, primaries, encoding.
+"""Conversion from the values of a file to the input of a metric: scale, display, primaries, encoding.
 
-Everything a number depends on besides the pixels is in one `Photometry`; what a metric wants to be handed is one
-`Wish`; what holds for both images of a call is one `Terms`. `hand` brings them together, the same way for both sides.
+Everything that a score depends on besides the pixels is in one `Photometry`; the input that a metric needs is a
+`Wish`; what both images of a call have in common is a `Terms`. `hand` applies them, in the same way to both images.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ __all__ = [
     "refuse_unknown_primaries",
     "white_of",
 ]
-_DIM_MEAN, _DIM_PEAK = 1.0, 100.0  # cd/m²: below these a file looks relative
+_DIM_MEAN, _DIM_PEAK = 1.0, 100.0  # cd/m²: below these, a file is probably relative
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What one side of a metric wants: light ("nits", "linear") or code of `encoding` (None: as the file has it)."""
+    """Input of a metric: light ("nits", "linear") or code of `encoding` (None: as stored in the file)."""
 
     reads: str
     encoding: str | None = None
@@ -62,13 +62,13 @@ class Wish:
 
 @dataclass(frozen=True)
 class Terms:
-    """What holds for all images of one call, so that both sides take the same way.
+    """What applies to all images of a call, so that both are converted in the same way.
 
     primaries  the working primaries
-    exact      luminance by the exact matrix of the primaries; False: all files are BT.709, and its usual six digits count
-    stored     code is compared as the files have it
-    eight_bit  all files are of 8 bits, whose luma MATLAB rounds
-    white      cd/m² that relative encodings call 1.0; None: 100, of HLG 1000
+    exact      luminance by the exact matrix of the primaries; False: all files are BT.709, and its usual six digits are used
+    stored     code is compared as stored in the files
+    eight_bit  all files have 8 bits, for which MATLAB rounds luma
+    white      cd/m² of 1.0 in relative encodings; None: 100, for HLG 1000
     """
 
     primaries: Primaries = BT709
@@ -79,7 +79,7 @@ class Terms:
 
 
 def screen_of(image: Image, photometry: Photometry) -> Display:
-    """The display an image is shown on: the one asked for, else the one its domain goes with."""
+    """The display that an image is shown on: the requested one, else the default for its domain."""
     return photometry.display or default_screen(image)
 
 
@@ -89,19 +89,19 @@ def factor_of(reference: Image, photometry: Photometry) -> float:
         finite = reference.pixels[torch.isfinite(reference.pixels)]
         brightest = float(finite.max()) if finite.numel() else 0.0
         if brightest <= 0:
-            raise PixelError(f"{reference.path or 'the reference'} is black; --peak needs a brightest value")
+            raise PixelError(f"{reference.path or 'the reference'} is black, so that --peak cannot scale it")
         return photometry.peak / brightest
     return photometry.scale or photometry.white or 1.0
 
 
 def looks_relative(image: Image, photometry: Photometry) -> str | None:
-    """One line if light that is taken for cd/m² has the look of a relative file, else None."""
+    """A note if light that is taken as cd/m² is probably relative, else None."""
     if image.domain not in LIGHT or not photometry.assumes_absolute or image.white_nits or image.displayed:
         return None
     if image.exposed:
         return (
-            f"{image.path or 'the image'} is one exposure: metrics of light take 1.0, where its sensor clips, as 1 cd/m²; "
-            "say what it is with --scale, --peak or --white"
+            f"{image.path or 'the image'} is a single exposure: metrics of light take 1.0, where the sensor clips, as 1 cd/m²; "
+            "state its luminance with --scale, --peak or --white"
         )
     if photometry.display is not None and photometry.display.eotf == "linear":
         return None
@@ -111,8 +111,8 @@ def looks_relative(image: Image, photometry: Photometry) -> str | None:
     if not (mean < _DIM_MEAN or peak < _DIM_PEAK):
         return None
     return (
-        f"{image.path or 'the image'} looks relative (mean {mean:.3g}, peak {peak:.3g}) but is taken as cd/m²; "
-        "say what it is with --scale, --peak or --white"
+        f"{image.path or 'the image'} seems to be relative (mean {mean:.3g}, peak {peak:.3g}) but is interpreted as cd/m²; "
+        "state its luminance with --scale, --peak or --white"
     )
 
 
@@ -120,7 +120,7 @@ def looks_relative(image: Image, photometry: Photometry) -> str | None:
 def emit_for(
     image: Image, photometry: Photometry, factor: float, primaries: Primaries | None = BT709
 ) -> Image:
-    """`emit` with everything taken from the photometry; a file's own whiteLuminance counts where the user says nothing."""
+    """`emit` with the arguments of the photometry; a file's whiteLuminance is used where the user gives no scale."""
     if photometry.assumes_absolute and image.domain in LIGHT and image.white_nits and not image.displayed:
         factor = image.white_nits
         said: tuple[str, ...] = (f"whiteLuminance: 1.0 is {factor:g} cd/m²",)
@@ -139,7 +139,7 @@ def emit_for(
 def working_primaries(
     images: Sequence[Image], photometries: Sequence[Photometry], factors: Sequence[float]
 ) -> Primaries:
-    """The primaries asked for, else the smallest of BT.709, P3 and BT.2020 that hold every image."""
+    """The requested working primaries, else the smallest of BT.709, P3 and BT.2020 that contain every image."""
     asked = photometries[0].primaries
     if asked is not None:
         return PRIMARIES[asked]
@@ -155,7 +155,7 @@ def working_primaries(
 
 
 def common_white(photometry: Photometry) -> float | None:
-    """cd/m² that relative encodings call 1.0 by --white, --peak or the display of both sides; None: by the encoding."""
+    """cd/m² of 1.0 in relative encodings by --white, --peak or the display of both sides; None: the encoding's default."""
     d = photometry.display
     shown = d.peak_nits if d is not None and d.eotf not in ("absolute", "light") else None
     return photometry.white or photometry.peak or shown
@@ -165,7 +165,7 @@ def common_white(photometry: Photometry) -> float | None:
 def hand(
     image: Image, wish: Wish, photometry: Photometry, factor: float = 1.0, terms: Terms = Terms()
 ) -> Tensor:
-    """What a metric asked for, made of one image: (N, C, H, W)."""
+    """The input of a metric from one image: (N, C, H, W)."""
     if wish.reads in LIGHT and wish.encoding is None:
         return _in_space(_emitted(image, wish, photometry, factor, terms), wish, terms)
     if terms.stored:
@@ -176,13 +176,13 @@ def hand(
         code = luma(code)
         if (
             terms.stored and terms.eight_bit
-        ):  # MATLAB's rgb2gray of uint8 is uint8, as the authors' programs read it
+        ):  # MATLAB's rgb2gray of uint8 is uint8, as in the authors' programs
             code = (code * 255).round() / 255
     return code * encoding.codes if wish.codes else code
 
 
 def _wants_luminance(image: Image, wish: Wish, terms: Terms) -> bool:
-    """Whether one channel, Y of the light, is all that the metric is handed."""
+    """Whether the metric gets only one channel, the luminance."""
     if wish.channel == "y":
         return True
     if wish.reads in LIGHT and wish.encoding is None:
@@ -191,14 +191,14 @@ def _wants_luminance(image: Image, wish: Wish, terms: Terms) -> bool:
 
 
 def _emitted(image: Image, wish: Wish, photometry: Photometry, factor: float, terms: Terms) -> Image:
-    """Light of the working primaries; of the file's own where luminance alone counts and no screen cuts the light."""
+    """Light in the working primaries; in the file's own for luminance that no display clips."""
     uncut = screen_of(image, photometry).eotf == "absolute" and not wish.tonemapper
     own = uncut and _wants_luminance(image, wish, terms)
     return emit_for(image, photometry, factor, None if own else terms.primaries)
 
 
 def _in_space(light: Image, wish: Wish, terms: Terms) -> Tensor:
-    """Light as a metric of light wants it."""
+    """Light in the form that a metric of light needs."""
     if light.pixels.shape[1] == 1:
         return light.pixels
     if _wants_luminance(light, wish, terms):
@@ -209,7 +209,7 @@ def _in_space(light: Image, wish: Wish, terms: Terms) -> Tensor:
 
 
 def luminance_of(light: Image, terms: Terms) -> Tensor:
-    """Y of light, cd/m², (N, 1, H, W)."""
+    """Luminance, cd/m², (N, 1, H, W)."""
     weights = LUMINANCE if not terms.exact else tuple(float(w) for w in rgb_to_xyz(light.primaries)[1])
     return weigh(light.pixels, weights)
 
@@ -217,7 +217,7 @@ def luminance_of(light: Image, terms: Terms) -> Tensor:
 def _encoded(
     image: Image, wish: Wish, photometry: Photometry, factor: float, terms: Terms
 ) -> tuple[Tensor, Encoding]:
-    """Code made of light, by the stages of the wish."""
+    """Code of light, by the stages of the wish."""
     encoding, white = stage_of(image, wish, terms)
     emitted = _emitted(image, wish, photometry, factor, terms)
     light = emitted.pixels
@@ -231,7 +231,7 @@ def _encoded(
 
 
 def stage_of(image: Image, wish: Wish, terms: Terms) -> tuple[Encoding, float]:
-    """The encoding by which light becomes code, and the light that it calls 1.0 where it is relative."""
+    """The encoding from light to code, and the luminance of its 1.0 where it is relative."""
     encoding: Encoding = find("encoding", wish.encoding or ("srgb" if wish.tonemapper else image.domain))
     if wish.tonemapper:
         return encoding, SDR_WHITE
@@ -241,7 +241,7 @@ def stage_of(image: Image, wish: Wish, terms: Terms) -> tuple[Encoding, float]:
 def encoding_notes(
     image: Image, wish: Wish, photometry: Photometry, factor: float, terms: Terms
 ) -> tuple[str, ...]:
-    """What a reader of the number should know about how this image was handed."""
+    """Notes on how this image was converted, for the user."""
     if terms.stored and not (wish.reads in LIGHT and wish.encoding is None):
         return ()
     light = _emitted(image, wish, photometry, factor, terms)
@@ -265,7 +265,7 @@ def relabel(image: Image, photometry: Photometry) -> Image:
 
 
 def as_image(pixels: Image | Tensor, domain: str = "nits", primaries: Primaries = BT709) -> Image:
-    """An Image of a bare tensor, which is taken as light in cd/m²."""
+    """An Image of a tensor, which is taken as light in cd/m²."""
     if isinstance(pixels, Image):
         return pixels
     if pixels.dim() == 3:

@@ -1,8 +1,8 @@
-"""The PU21 curve, in a form that keeps its digits in the dark.
+"""The PU21 curve, in a form that keeps precision near black.
 
 The published form is V = p7·(((p1 + p2·x)/(1 + p3·x))^p5 - p6) with x = Y^p4. Near black the power is
-almost p6 and single precision loses the difference, so it is written around the luminance x0 where V = 0:
-V = p7·p6·(((1 + p2'·(x - x0))/(1 + p3·x))^p5 - 1), evaluated by log1p and expm1. Same curve, digits kept.
+almost p6 and single precision loses the difference, so it is expanded around the luminance x0 where V = 0:
+V = p7·p6·(((1 + p2'·(x - x0))/(1 + p3·x))^p5 - 1), evaluated by log1p and expm1. The curve is the same.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from torch import Tensor
 
 from hdrq.records import Encoding
 
-WHITE = 256.0  # PU units that hdrq calls 1.0; 100 cd/m² is 256.38 in the default variant
+WHITE = 256.0  # PU units of code 1.0; 100 cd/m² is 256.38 in the default variant
 DARKEST, BRIGHTEST = 0.005, 10_000.0  # cd/m², the fitted range
-_BLOCK = 1 << 16  # values at a time: what the second-level cache holds
+_BLOCK = 1 << 16  # values computed at a time, to fit the second-level cache
 Parameters = tuple[float, float, float, float, float, float, float]
 
 
@@ -73,7 +73,7 @@ def _decoder(parameters: Parameters) -> Callable[..., Tensor]:
         return ((v - p1).clamp(min=least) / (p2 - p3 * v)) ** (1 / p4)
 
     def decode(code: Tensor, white: float = 100.0) -> Tensor:
-        """Absolute luminance, cd/m², of code (1.0 = 256 PU units); worked in float64, for the dark needs it."""
+        """Absolute luminance, cd/m², of code (1.0 = 256 PU units); computed in float64, for precision near black."""
         if code.requires_grad or code.numel() <= _BLOCK:
             return curve(code.double()).to(code.dtype)
         flat = code.reshape(-1)

@@ -1,4 +1,4 @@
-"""Encodings of SDR code: a curve of light relative to the display's white."""
+"""Encodings of SDR code: functions of light relative to the display's white."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Curve = Callable[[Tensor], Tensor]
 
 
 def relative(name: str, curve: Curve, inverse: Curve, source: str) -> Encoding:
-    """An encoding whose code is 1.0 at the white, above 1 beyond it (nothing is clipped) and 0 below black.
+    """An encoding whose code is 1.0 at white, above 1 for brighter light (no clipping) and 0 below black.
 
-    curve    relative light, at least 0, to code
-    inverse  code, at least 0, to relative light
+    curve    relative light (at least 0) to code
+    inverse  code (at least 0) to relative light
     """
     return Encoding(
         name=name,

@@ -13,7 +13,7 @@ from hdrq.records import PRIMARIES, Display, Viewing
 def refuse_unknown_primaries(name: str | None) -> None:
     """Raise UsageError for a name of primaries that does not exist."""
     if name is not None and name not in PRIMARIES:
-        raise UsageError(f"no primaries are called '{name}'; there are {', '.join(PRIMARIES)}")
+        raise UsageError(f"unknown primaries '{name}'; choose one of {', '.join(PRIMARIES)}")
 
 
 @dataclass(frozen=True)
@@ -32,17 +32,17 @@ class Side:
 
 @dataclass(frozen=True)
 class Photometry:
-    """What turns numbers into light.
+    """How pixel values become light.
 
-    display    None: by what the file holds (sRGB code on `sdr`, HLG on its screen, PQ and light as they are)
-    scale      cd/m² of a pixel value of 1 in a relative file; None: the values are cd/m² already
-    peak       cd/m² at which the reference's brightest value is put (and the test's, by the same factor)
-    white      cd/m² of a pixel value of 1, and what relative encodings (mu, srgb, linear) call 1.0
-    domain     what the files hold, where they cannot say so themselves (untagged PQ in a PNG)
+    display    None: by the domain of the file (sRGB code on `sdr`, HLG on its display, PQ and light without one)
+    scale      cd/m² of a pixel value of 1 in a relative file; None: the values are in cd/m²
+    peak       cd/m² to which the reference's maximum is scaled (and the test image by the same factor)
+    white      cd/m² of a pixel value of 1, and of 1.0 in relative encodings (mu, srgb, linear)
+    domain     of the files, where they cannot state it (untagged PQ in a PNG)
     nonfinite  NaN and Inf: "error" refuses the file, "clamp" makes NaN black and Inf the largest value
-    primaries  working primaries of metrics of RGB; None: the smallest of BT.709, P3, BT.2020 that hold both images
+    primaries  working primaries of metrics of RGB; None: the smallest of BT.709, P3, BT.2020 that contain both images
     file_primaries  what the files hold, where they cannot say so themselves (BT.2020 in a PFM)
-    ref, dist  what is known of the reference's file, and of the test image's, only
+    ref, dist  properties of the reference's file only, and of the test image's file only
     """
 
     display: Display | None = None
@@ -64,11 +64,11 @@ class Photometry:
 
     @property
     def assumes_absolute(self) -> bool:
-        """Whether nothing but convention says that light is in cd/m²."""
+        """Whether it is only a convention that light is in cd/m²."""
         return self.scale is None and self.peak is None and self.white is None
 
     def of(self, side: Side) -> Photometry:
-        """The photometry of the files of one side."""
+        """The photometry for the files of one side."""
         if side == Side():
             return self
         own = replace(

@@ -1,4 +1,4 @@
-"""Small pictures for people: a reference and its test side by side, HDR tone-mapped, as data a page can carry."""
+"""Thumbnails of a reference and its test image, HDR tone-mapped, as data URIs for HTML pages."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from hdrq.image.transfer import linear_to_srgb
 from hdrq.io import read
 from hdrq.records import BT709, Image, Pair
 
-KEY = 0.18  # where the geometric mean of the reference's light goes, as in Reinhard et al. 2002
+KEY = 0.18  # value of the geometric mean of the reference's luminance, as in Reinhard et al. 2002
 
 
 def thumbnails(pair: Pair, side: int = 240) -> dict[str, str]:
-    """{"ref": data URI, "dist": data URI} of what can be read; light of both is mapped by the reference's exposure."""
+    """{"ref": data URI, "dist": data URI} of the readable images; both are mapped with the reference's exposure."""
     found: dict[str, Tensor] = {}
     light = False
     for name, path in (("ref", pair.ref), ("dist", pair.dist)):
@@ -43,14 +43,14 @@ def thumbnails(pair: Pair, side: int = 240) -> dict[str, str]:
 
 
 def thumbnail(image: Image, side: int = 240) -> str:
-    """One picture, light exposed for itself, as a data URI."""
+    """One image, mapped with its own exposure, as a data URI."""
     small = _small(image, side)
     pixels = small.pixels[0, :3].expand(3, -1, -1).float()
     return _data(_mapped(pixels, _exposure(pixels)) if small.domain in LIGHT else pixels)
 
 
 def _small(image: Image, side: int) -> Image:
-    """Averaged down so that the longer side is `side` at most."""
+    """Downsampled by averaging so that the longer side is at most `side`."""
     height, width = image.size
     factor = max(height, width) / side
     if factor <= 1:
@@ -66,7 +66,7 @@ def _exposure(light: Tensor) -> float:
 
 
 def _mapped(light: Tensor, exposure: float) -> Tensor:
-    """Reinhard's global operator on luminance, burning out four times the key's white, then the sRGB curve."""
+    """Reinhard's global operator on luminance, with white at four times the key's white, then the sRGB curve."""
     y = luminance(light[None])[0].clamp(min=1e-9) * exposure
     shown = (light.clamp(min=0) * exposure) * ((1 + y / 16) / (1 + y))
     return linear_to_srgb(shown)

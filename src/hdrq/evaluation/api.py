@@ -106,7 +106,7 @@ class Evaluation:
     def by(self, kind: str) -> list[Agreement]:
         """Rows by "distortion", "level", "source" or "split"; empty where the dataset has only one."""
         if kind not in _BREAKDOWNS:
-            raise UsageError(f"no breakdown is called '{kind}'; there are {', '.join(_BREAKDOWNS)}")
+            raise UsageError(f"unknown breakdown '{kind}'; choose one of {', '.join(_BREAKDOWNS)}")
         return list(_BREAKDOWNS[kind](self.sheet, self.plan))
 
 

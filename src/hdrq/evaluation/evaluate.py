@@ -57,7 +57,7 @@ def evaluate(sheet: Sheet, protocol: str = "whole", plan: Plan = PLAN) -> Iterat
     elif protocol == "leave-one-out":
         yield from _leave_one_out(sheet, plan)
     else:
-        raise UsageError(f"no protocol is called '{protocol}'; there are {', '.join(PROTOCOLS)}")
+        raise UsageError(f"unknown protocol '{protocol}'; choose one of {', '.join(PROTOCOLS)}")
 
 
 def by_distortion(sheet: Sheet, plan: Plan) -> Iterator[Agreement]:

@@ -1,1 +1,1 @@
-"""Exposures of one scene merged to radiance, or fused to an image."""
+"""Exposures of one scene merged to radiance, or fused to a displayable image."""

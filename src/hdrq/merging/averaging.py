@@ -1,4 +1,4 @@
-"""Frames averaged to radiance: every frame is added to running sums, strip by strip."""
+"""Weighted averaging of frames to radiance: every frame is added to running sums, strip by strip."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from hdrq.merging.weights import Edge, keep_ends, weight_table
 from hdrq.registry import find, names
 
 Weigh = Literal["channel", "mean", "code"]
-FAINT = 1e-9  # weight of the least trusted code: decides only where nothing else does
+FAINT = 1e-9  # weight of the least trusted codes, which matter only where no frame has more
 
 
 @dataclass(frozen=True)
 class Weighting:
-    """How frames are weighed.
+    """How frames are weighted.
 
     rule        an averaging rule (merging/rules);  weight: a function of the code (merging/weights.py)
     weigh       "channel": every channel by its own code; "mean": by the mean of the channels' weights;
                 "code": by the weight of the channels' mean code
-    edge        what the shortest and the longest frame do with the codes that only they hold
-    fill_holes  "toolbox": pixels whose Σ w is 1e-4 or less are taken from an outer frame, as HDR Toolbox does
+    edge        weights of the shortest and the longest frame for codes that only they expose
+    fill_holes  "toolbox": pixels with Σ w of at most 1e-4 are taken from an outer frame, as in HDR Toolbox
     offset      added to exposures before the logarithm, by logarithmic rules
     """
 
@@ -51,7 +51,7 @@ def rules() -> tuple[str, ...]:
 
 @dataclass
 class Tables:
-    """What codes stand for in one stack: light (C or 1, levels), its step from one code of the files to the next, and
+    """Tables of a stack: light of every code (C or 1, levels), the step to the next code of the files, and
     weights (levels,) per frame."""
 
     light: Tensor
@@ -79,7 +79,7 @@ class Tables:
         faint = FAINT * (np.minimum(code, 1 - code) + 1e-4)
         shortest, longest = int(np.argmin(calibration.seconds)), int(np.argmax(calibration.seconds))
         ends = {shortest: (True, False), longest: (False, True)}
-        if weighting.edge == "toolbox":  # which does so only where a frame has such codes at all
+        if weighting.edge == "toolbox":  # only where a frame has such codes
             ends = {
                 shortest: (survey.high[shortest] > 0.9, False),
                 longest: (False, survey.low[longest] < 0.1),
@@ -122,7 +122,7 @@ def weight_of(strip: Strip, tables: Tables, k: int, weigh: Weigh) -> Tensor:
 
 
 class Sums:
-    """Σ numerator, Σ denominator and, where asked for, Σ of squared shares of noise; (C, H, W) each."""
+    """Σ numerator, Σ denominator and, if requested, Σ of squared noise contributions; (C, H, W) each."""
 
     def __init__(
         self, shape: tuple[int, int, int], dtype: torch.dtype, device: torch.device | str, uncertain: bool
@@ -146,13 +146,13 @@ def combine(
     uncertain: bool = False,
     device: torch.device | str = "cpu",
 ) -> tuple[Tensor, Tensor | None]:
-    """(radiance, standard error or None), (C, H, W) of the common area, in response's units over relative seconds.
+    """(radiance, standard error or None), (C, H, W) of the common area, in units of the response per relative second.
 
     ghosts  called with (frame, strip, light, tables) for every strip, in the order of `frames`; returns (1, h, W) or
            (C, h, W) factors 0..1 on the weights, or None for all 1
     """
     if weighting.rule not in rules():
-        raise UsageError(f"no rule is called '{weighting.rule}'; there are {', '.join(rules())}")
+        raise UsageError(f"unknown rule '{weighting.rule}'; choose one of {', '.join(rules())}")
     rule = find("merger", weighting.rule)
     top, bottom, left, right = alignment.area
     shape = (stack.channels, bottom - top, right - left)
@@ -199,7 +199,7 @@ def combine(
 
 
 def _share(numerator: Tensor, light: Tensor) -> Tensor:
-    """What one unit of exposure adds to the numerator."""
+    """The contribution of one unit of exposure to the numerator."""
     return numerator / light.clamp(min=1e-12)
 
 
@@ -244,7 +244,7 @@ def _fill_holes(
     weighting: Weighting,
     device: torch.device | str,
 ) -> None:
-    """HDR Toolbox's holes: whole pixels from the shortest frame where the middle one is bright, else the longest."""
+    """Holes as in HDR Toolbox: whole pixels from the shortest frame where the middle one is bright, else the longest."""
     order = stack.order
     middle, ends = order[(len(order) - 1) // 2], (order[0], order[-1])
     for strip in strips(stack, alignment, middle, device):

@@ -1,4 +1,4 @@
-"""Many brackets merged, each to a file: a folder of folders, or a table that says which frame belongs to which bracket."""
+"""Merging of many brackets, each to a file: a folder of folders, or a table of the frames of every bracket."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from hdrq.records import Image
 from hdrq.work import Needs, Spread, here
 
 TABLES = (".csv", ".parquet")
-_OF_CODE = ("png", "avif", "jxl")  # formats that hold code, of PQ say
+_OF_CODE = ("png", "avif", "jxl")  # formats of code, for example PQ
 AsCode = Callable[[Image], tuple[Image, tuple[str, ...]]]
 _COLUMNS = ("bracket", "file", "seconds", "ev")
 
 
 @dataclass(frozen=True)
 class Bracket:
-    """Frames of one scene, and what a table says of their exposures."""
+    """Frames of one scene, and their exposures from a table."""
 
     name: str
     frames: tuple[str, ...]
@@ -39,7 +39,7 @@ class Bracket:
 
 @dataclass(frozen=True)
 class MergedBracket:
-    """One bracket merged and written, or not."""
+    """One bracket, merged and written or failed."""
 
     name: str
     target: Path
@@ -48,7 +48,7 @@ class MergedBracket:
 
 
 def is_of_brackets(path: Path) -> bool:
-    """Whether a path is a table, or a folder whose folders hold images."""
+    """Whether a path is a table, or a folder of folders with images."""
     if path.is_dir():
         return any(_frames(folder) for folder in _folders(path))
     return path.suffix.lower() in TABLES
@@ -57,7 +57,7 @@ def is_of_brackets(path: Path) -> bool:
 def brackets_of(path: Path) -> list[Bracket]:
     """The brackets of a folder of folders, by name, or of a table with the columns bracket, file [seconds or ev].
 
-    Files of a table are relative to it; its brackets come in the order of their first rows.
+    Files in a table are relative to it; its brackets are in the order of their first rows.
     """
     if path.is_dir():
         return [Bracket(f.name, found) for f in _folders(path) if (found := _frames(f))]
@@ -66,7 +66,7 @@ def brackets_of(path: Path) -> list[Bracket]:
         lacking = [c for c in ("bracket", "file") if not row.get(c, "").strip()]
         if lacking:
             raise FileError(
-                f"{path}, line {number}: '{lacking[0]}' is empty or no column; a row names bracket and file"
+                f"{path}, line {number}: '{lacking[0]}' is empty or missing; every row needs bracket and file"
             )
         if unknown := [c for c in row if c not in _COLUMNS]:
             raise FileError(f"{path} has the column '{unknown[0]}'; the columns are {', '.join(_COLUMNS)}")
@@ -89,13 +89,15 @@ def _folders(path: Path) -> list[Path]:
 
 
 def _frames(folder: Path) -> tuple[str, ...]:
-    """The images of a folder, raw files too."""
+    """The images of a folder, including raw files."""
     known = [
         (p, by_suffix(p)) for p in sorted(folder.iterdir()) if p.is_file() and not p.name.startswith(".")
     ]
     found = [(p, format.name == "raw") for p, format in known if format is not None and format.name != "clip"]
     if len({raw for _, raw in found}) > 1:
-        raise UsageError(f"{folder} holds raw files and others; list the frames of every bracket in a table")
+        raise UsageError(
+            f"{folder} contains raw files and other images; list the frames of every bracket in a table"
+        )
     return tuple(str(p) for p, _ in found)
 
 
@@ -105,7 +107,7 @@ def _numbers(rows: Sequence[dict[str, str]], column: str, path: Path) -> tuple[f
         return None
     if not all(told):
         raise FileError(
-            f"{path}: bracket {rows[0]['bracket']} has '{column}' of some frames only; give it of all or none"
+            f"{path}: bracket {rows[0]['bracket']} has '{column}' for some frames only; give it for all or none"
         )
     return tuple(map(number_of, told))
 
@@ -121,20 +123,18 @@ def merge_brackets(
 ) -> Iterator[MergedBracket]:
     """Every bracket merged and written to FOLDER/BRACKET.SUFFIX, in order.
 
-    as_code  makes code of radiance for formats of code; it pickles
+    as_code  converts radiance to code for formats of code; must be picklable
     spread  divides the brackets among other processes
-    raises  UsageError where two brackets would be one file, or a bracket's name leads out of the folder
+    raises  UsageError where two brackets have the same output, or a bracket's name is not a file name
     """
     suffix = suffix if suffix.startswith(".") else f".{suffix}"
     seen: dict[str, str] = {}
     for name in (b.name for b in brackets):
         if Path(name).name != name or name in (".", ".."):
-            raise UsageError(
-                f"the bracket '{name}' is to name a file of {folder}; use a name without folders"
-            )
+            raise UsageError(f"the bracket name '{name}' is not a file name; use a name without folders")
         other = seen.setdefault(name.casefold(), name)
         if other is not name:
-            raise UsageError(f"the brackets {other} and {name} would be written to one file; rename one")
+            raise UsageError(f"the brackets {other} and {name} would be written to the same file; rename one")
     return spread(MergeJob(folder, settings, suffix, depth, as_code), brackets, total=len(brackets))
 
 
@@ -157,15 +157,15 @@ class MergeJob:
         return lambda items: (self.written(bracket, settings) for bracket in items)
 
     def target(self, bracket: Bracket) -> Path:
-        """The file of a bracket."""
+        """The output file of a bracket."""
         return self.folder / f"{bracket.name}{self.suffix}"
 
     def lost(self, item: Bracket, reason: str) -> MergedBracket:
-        """A bracket that was not merged."""
+        """The record of a bracket that was not merged."""
         return MergedBracket(item.name, self.target(item), error=f"{item.name}: {reason}")
 
     def needs(self, item: Bracket) -> Needs:
-        """The frames, and the folder written to."""
+        """The frames, and the output folder."""
         return Needs(item.frames, folders_of(self.target(item)))
 
     def written(self, bracket: Bracket, settings: Settings) -> MergedBracket:
@@ -189,7 +189,7 @@ class MergeJob:
 def write_merged(
     merged: Merged, path: str | Path, depth: str | None = None, as_code: AsCode | None = None
 ) -> tuple[str, ...]:
-    """The image of a merge as a file, with what made it in its header; returns what could not be kept."""
+    """Write the image of a merge with its provenance in the header; returns notes on what could not be stored."""
     report = merged.report
     made = {
         "from": " ".join(f.file for f in report.frames),

@@ -1,4 +1,4 @@
-"""What an averaging rule and a response estimator are: a pure function and its card."""
+"""Averaging rules and response estimators: a pure function and its card."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-TINY = 2.2204460492503131e-16  # as OpenCV adds to the sum of weights
+TINY = 2.2204460492503131e-16  # added to the sum of weights, as in OpenCV
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class RuleCard:
 class EstimatorCard:
     """An estimator maps sampled codes (P, N, C) and exposures (P,) to ln exposure of every 8-bit code, (256, C).
 
-    automatic  what --response auto uses; one estimator has it
+    automatic  used by --response auto; set for one estimator
     """
 
     title: str
@@ -59,13 +59,13 @@ def entry(card: RuleCard | EstimatorCard) -> Callable[[Callable[..., Any]], Entr
 
 
 class Terms(NamedTuple):
-    """One frame's share of a weighted mean: Σ numerator / Σ denominator, of any shape."""
+    """Contribution of one frame to a weighted mean: Σ numerator / Σ denominator, of any shape."""
 
     numerator: Tensor
     denominator: Tensor
 
 
 def quotient(numerator: Tensor, denominator: Tensor, logarithmic: bool = False) -> Tensor:
-    """The mean, in the memory of the sums; 0 where no frame had weight."""
+    """The mean, computed in place; 0 where no frame has weight."""
     mean = numerator.div_(denominator.clamp_(min=TINY))
     return mean.exp_() if logarithmic else mean

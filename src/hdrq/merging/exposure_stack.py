@@ -1,4 +1,4 @@
-"""Exposures of one scene: every frame as its file holds it (codes or floats), read one by one, kept while memory lasts."""
+"""Exposures of one scene: frames as codes or floats of their files, read one by one and cached while memory lasts."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from hdrq.merging.held import Held
 from hdrq.records import BT709, Image, Primaries
 
 Source: TypeAlias = "str | Path | Image | np.ndarray | Tensor"
-SHARE = 0.25  # of free memory that decoded frames may keep
-MOST = 1_500_000_000  # bytes they keep at most, so that thirty 45-megapixel frames merge within 8 GB
+SHARE = 0.25  # of the free memory, for cached frames
+MOST = 1_500_000_000  # largest cache in bytes, so that thirty 45-megapixel frames merge within 8 GB
 
 
 @dataclass(frozen=True)
 class Frame:
     """codes      (C, H, W) uint8 or uint16; of float files, sixteen bits of value / white
     light      (C, H, W) float32 value / white, of float files only
-    domain     what the code means: "srgb", "linear", "pq" ... as the reader found
-    white      the value that counts as clipped in a float file
+    domain     meaning of the code: "srgb", "linear", "pq" ... from the reader
+    white      value at which a float file is taken as clipped
     sensor     how merged codes of raw files become an image;  raw: their levels and white balance, in words
     """
 
@@ -57,7 +57,7 @@ class Frame:
         return self.codes.nbytes + (self.light.nbytes if self.light is not None else 0)
 
     def eight(self) -> np.ndarray:
-        """(C, H, W) uint8 codes for registration; linear ones are brightened as sRGB does."""
+        """(C, H, W) uint8 codes for registration; linear ones are converted to sRGB."""
         if self.codes.dtype == np.uint8:
             return self.codes
         x = torch.arange(65536, dtype=torch.float32) / 65535
@@ -81,10 +81,10 @@ def read_frame(
 ) -> Frame:
     """One exposure: a file, an Image, an array (H, W) or (H, W, C) of uint8, uint16 or floats, or a tensor (C, H, W).
 
-    white    the value at which the frame clips: of float files, None is 1; of raw files, None is what they say
-    black    of raw files: the value without light; None is what they say
-    balance  of raw files: "camera", "daylight", "none", or factors on red, green and blue
-    mosaic   raw files are left as one colour a pixel
+    white    value at which the frame clips: for float files, None is 1; for raw files, None is the file's level
+    black    for raw files: the value without light; None is the file's level
+    balance  for raw files: "camera", "daylight", "none", or factors of red, green and blue
+    mosaic   keep raw files as a mosaic of one colour per pixel
     held     what files that are not raw hold
     """
     if isinstance(source, (str, Path)) and Path(source).suffix.lower() in SUFFIXES:
@@ -135,10 +135,10 @@ def _frame_of(source: Source, name: str, white: float | None, held: Held) -> Fra
 
 @dataclass
 class Survey:
-    """What one look at every frame found, a value per frame.
+    """Statistics of every frame from one pass.
 
-    white, black   share of pixels clipped there, in the channel with most;  good: share of codes well exposed
-    low, high      least and largest code, of 1;  ceiling: the code at which the stack's frames saturate, of 1
+    white, black   share of pixels clipped there, in the channel with the most;  good: share of well-exposed codes
+    low, high      smallest and largest code, of 1;  ceiling: the code at which the stack's frames saturate, of 1
     """
 
     white: list[float] = field(default_factory=list)
@@ -151,7 +151,7 @@ class Survey:
 
 
 class ExposureStack:
-    """Frames in the order given, with their exposures. `frame(i)` reads what is not in memory."""
+    """Frames in the given order, with their exposures. `frame(i)` reads what is not in memory."""
 
     def __init__(
         self,
@@ -189,11 +189,11 @@ class ExposureStack:
 
     @property
     def order(self) -> list[int]:
-        """Frames from the shortest exposure to the longest."""
+        """Frame indices from the shortest exposure to the longest."""
         return [int(i) for i in np.argsort(self.seconds, kind="stable")]
 
     def frame(self, i: int) -> Frame:
-        """Frame i; refused where its size, depth or meaning differs from the first one read."""
+        """Frame i; refused where its size, depth or domain differs from the first one read."""
         if i in self._kept:
             return self._kept[i]
         frame = read_frame(self.sources[i], self.white, self.balance, self.as_mosaic, self.black, self.held)
@@ -202,7 +202,9 @@ class ExposureStack:
             self.size, self.channels, self.levels = frame.size, len(frame.codes), frame.levels
             self.domain, self.primaries = frame.domain, frame.primaries
             self.sensor, self.raw = frame.sensor, frame.raw
-            if frame.sensor:  # a camera may balance every frame anew; its first one decides for all
+            if (
+                frame.sensor
+            ):  # the camera's balance may vary between frames; that of the first is used for all
                 self.balance = frame.sensor.balance
         if first or frame.sensor:
             self.notes += [n for n in frame.notes if n not in self.notes]
@@ -212,7 +214,7 @@ class ExposureStack:
         return frame
 
     def rank_by_brightness(self) -> None:
-        """Replace exposures that are unknown or wrong by one stop for each rank of the frames' mean codes."""
+        """Replace unknown or wrong exposures by one stop per rank of the frames' mean codes."""
         means = [float(self.frame(i).eight().mean()) for i in range(len(self))]
         ranks = np.empty(len(self))
         ranks[np.argsort(means, kind="stable")] = np.arange(len(self))
@@ -228,22 +230,26 @@ class ExposureStack:
         if frame.size != self.size:
             h, w = self.size
             raise FileError(
-                f"{name} is {frame.size[1]} x {frame.size[0]}, the others {w} x {h}; bring them to one size"
+                f"{name} is {frame.size[1]} x {frame.size[0]}, the others {w} x {h}; make them equal in size"
             )
         if len(frame.codes) != self.channels:
             raise FileError(f"{name} has {len(frame.codes)} channels, the others {self.channels}; convert it")
         if bool(frame.sensor) != bool(self.sensor):
-            raise FileError(f"raw files do not merge with developed images; leave out {name}, or develop all")
+            raise FileError(
+                f"raw files cannot be merged with other images; leave out {name}, or convert all raw files"
+            )
         if frame.sensor and self.sensor and frame.sensor.pattern != self.sensor.pattern:
-            raise FileError(f"{name} has another colour filter pattern than the frames before; leave it out")
+            raise FileError(
+                f"{name} has another colour filter pattern than the previous frames; leave it out"
+            )
         if frame.levels != self.levels or frame.domain != self.domain:
             raise FileError(
-                f"{name} holds {frame.domain} code of other depth or kind than the frames before; convert it"
+                f"{name} holds {frame.domain} code of another depth or type than the previous frames; convert it"
             )
 
 
 def survey_frame(frame: Frame, eight: np.ndarray, survey: Survey) -> None:
-    """Add a frame's clipping, mean and well-exposed share to the survey."""
+    """Add the clipping, mean and well-exposed share of a frame to the survey."""
     counts = np.stack([np.bincount(c.ravel(), minlength=256) for c in eight])
     total = counts.sum(1)
     survey.white.append(float((counts[:, -1] / total).max()))
@@ -256,7 +262,7 @@ def survey_frame(frame: Frame, eight: np.ndarray, survey: Survey) -> None:
 
 
 def ceiling_of(frame: Frame) -> float | None:
-    """The code at which a frame saturates, as a share of the largest, where a spike below the largest shows it."""
+    """The code at which a frame saturates, as a share of the largest, from a peak of the histogram below the largest."""
     top = frame.levels - 1
     highest = int(frame.codes.max())
     if highest == top:
@@ -266,7 +272,7 @@ def ceiling_of(frame: Frame) -> float | None:
 
 
 def check_order(stack: ExposureStack, survey: Survey) -> None:
-    """Refuse exposures that contradict the pixels: a frame said to be brighter whose pixels are darker."""
+    """Refuse exposures that contradict the pixels: a frame with more exposure whose pixels are darker."""
     for a, b in pairwise(stack.order):
         stops = np.log2(stack.seconds[b] / stack.seconds[a])
         if stops > 0.3 and survey.mean[b] < survey.mean[a] - 4:

@@ -1,4 +1,4 @@
-"""Exposure fusion of a stack, frame by frame: one pass for the sum of the weights, one for the blend."""
+"""Exposure fusion of a stack, frame by frame: one pass sums the weights, a second one blends."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def fuse(
     weights: tuple[float, float, float] = (1.0, 1.0, 1.0),
     device: torch.device | str = "cpu",
 ) -> Tensor:
-    """(C, H, W) code of the common area, unclipped. weights: powers of contrast, saturation, exposure."""
+    """(C, H, W) code of the common area, unclipped. weights: exponents of contrast, saturation, well-exposedness."""
     total = _scored(stack, alignment, 0, weights, device)[1]
     for k in range(1, len(stack)):
         total = total + _scored(stack, alignment, k, weights, device)[1]
@@ -38,7 +38,7 @@ def _scored(
     weights: tuple[float, float, float],
     device: torch.device | str,
 ) -> tuple[Tensor, Tensor]:
-    """A whole frame in place, code 0..1 in float32, and the quality of its pixels."""
+    """A whole aligned frame, code 0..1 in float32, and the weight of its pixels."""
     codes, seen, levels = [], [], 256
     for strip in strips(stack, alignment, k, device):
         codes.append(strip.codes)
@@ -47,7 +47,7 @@ def _scored(
     code = torch.cat(codes, 1).float() * torch.tensor(1 / (levels - 1), dtype=torch.float32)
     if stack.sensor:
         code = develop(code, stack.sensor, 1.0).clamp_(max=1)
-    if stack.domain in ("linear", "nits"):  # the quality measures are for display code
+    if stack.domain in ("linear", "nits"):  # the weights are defined for display code
         code = linear_to_srgb(code)
     return code, quality(code[None], *weights)[0] * torch.cat(seen, 1).clamp(min=1e-9)
 
@@ -60,8 +60,8 @@ def mertens(
     exposure: float = 1.0,
     variant: Variant = "opencv",
 ) -> Tensor:
-    """(N, C, H, W) codes 0..1 of one scene to one image (C, H, W); not clipped, a little may leave 0..1.
+    """(N, C, H, W) codes 0..1 of one scene to one image (C, H, W); not clipped, values may lie slightly outside 0..1.
 
-    variant  "toolbox": HDR Toolbox's grey, borders and pyramid, the result stretched between its extremes
+    variant  "toolbox": greyscale, borders and pyramid of HDR Toolbox; the result is scaled between its extremes
     """
     return fuse_codes([frame[None] for frame in frames], contrast, saturation, exposure, variant)[0]

@@ -1,4 +1,4 @@
-"""Exposures of one scene to radiance, or to a fused image, with a report of everything found on the way."""
+"""Merge exposures of one scene to radiance, or fuse them to an image, with a report of all estimates and checks."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ from hdrq.records import BT709, PRIMARIES, Image, Primaries
 Scale = Literal["auto", "absolute", "relative", "median"]
 Deghost = Literal["auto", "reference", "bitmap", "patch", "none"]
 # Luminance at which a sensor of speed S clips is 78 N²/(0.65 S t) cd/m² (ISO 12232, saturation-based speed, with
-# q = 0.65), which is 78 / (0.65 K) times the luminance a meter calls mid-grey.
+# q = 0.65), which is 78 / (0.65 K) times the luminance that a light meter maps to mid-grey.
 CLIP_OVER_GREY = 78 / (0.65 * 12.5)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a merge is asked to do; every field has the meaning of the option of the same name of `hdrq merge`."""
+    """Settings of a merge; every field has the meaning of the option of the same name of `hdrq merge`."""
 
     times: Sequence[float] | None = None
     ev: Sequence[float] | None = None
@@ -70,8 +70,8 @@ class Settings:
 
 @dataclass(frozen=True)
 class Merged:
-    """image: radiance, or code of a fusion;  report: what was found;  response: None of a fusion;
-    uncertainty (C, H, W): standard errors, where asked for;  ghosts (H, W) uint8: 255 where frames were left out."""
+    """image: radiance, or code for a fusion;  report: all findings;  response: None for a fusion;
+    uncertainty (C, H, W): standard errors, if requested;  ghosts (H, W) uint8: 255 where frames were excluded."""
 
     image: Image
     report: MergeReport
@@ -91,11 +91,11 @@ def merge(
     """Merge exposures of one scene.
 
     sources  paths, Images, arrays (H, W) or (H, W, 3) of uint8, uint16 or floats, or tensors (C, H, W), one per exposure
-    times    exposure times in seconds; of files, None reads EXIF, then the names
+    times    exposure times in seconds; for files, None reads EXIF, then the file names
     notify   called with the name of every step before it is done
     options  fields of Settings and of Weighting: ev=, response=, align=, deghost=, rule=, fuse=True ...
 
-    See `steps` for a generator that tells where it is.
+    See `steps` for a generator that reports progress.
     """
     for step in steps(sources, _settings(settings or Settings(), times, options)):
         if isinstance(step, Merged):
@@ -105,13 +105,13 @@ def merge(
 
 
 def _settings(settings: Settings, times: Sequence[float] | None, options: dict[str, Any]) -> Settings:
-    """Settings with options replaced by name."""
+    """Settings with fields replaced by name."""
     known = {f.name for f in fields(Settings)} - {"weighting"}
     weighting = {f.name for f in fields(Weighting)}
     for name in options:
         if name not in known | weighting:
             raise UsageError(
-                f"merge has no option '{name}'; there are {', '.join(sorted(known | weighting))}"
+                f"merge has no option '{name}'; its options are {', '.join(sorted(known | weighting))}"
             )
     weights = {k: v for k, v in options.items() if k in weighting}
     changes = {k: v for k, v in options.items() if k in known}
@@ -121,11 +121,11 @@ def _settings(settings: Settings, times: Sequence[float] | None, options: dict[s
 
 
 def steps(sources: Sequence[Source], settings: Settings) -> Iterator[str | Merged]:
-    """The name of every step before it is done; at last the Merged."""
+    """Yields the name of every step before it starts, and finally the Merged."""
     if isinstance(sources, (str, Path, Image)):
-        raise UsageError("a stack of one frame cannot be merged; give a list of at least two exposures")
+        raise UsageError("one frame cannot be merged; give a list of at least two exposures")
     if len(sources) < 2:
-        raise UsageError("a stack of one frame cannot be merged; give at least two exposures")
+        raise UsageError("one frame cannot be merged; give at least two exposures")
     _check(settings)
     sources = [local(s) if address_of(s) is not None and isinstance(s, (str, Path)) else s for s in sources]
     for source in sources:
@@ -211,18 +211,18 @@ def _upright(mask: Tensor, stack: ExposureStack) -> Tensor:
 
 
 def _check(settings: Settings) -> None:
-    """Wrong names and options that contradict each other are refused before the first file is read."""
+    """Refuse wrong names and contradictory options before the first file is read."""
     if settings.weighting.rule not in rules():
-        raise UsageError(f"no rule is called '{settings.weighting.rule}'; there are {', '.join(rules())}")
+        raise UsageError(f"unknown rule '{settings.weighting.rule}'; choose one of {', '.join(rules())}")
     if settings.weighting.weight not in WEIGHTS:
-        raise UsageError(f"no weight is called '{settings.weighting.weight}'; there are {', '.join(WEIGHTS)}")
+        raise UsageError(f"unknown weight '{settings.weighting.weight}'; choose one of {', '.join(WEIGHTS)}")
     check_response(settings.response)
     refuse_unknown_primaries(settings.primaries)
     if settings.demosaic == "after":
         moved = settings.align not in ("auto", "none") or settings.deghost in ("bitmap", "patch")
         if moved or settings.fuse or settings.uncertainty:
             raise UsageError(
-                "a mosaic merges as it stands: with --demosaic after only --align none, --deghost reference or none, "
+                "--demosaic after allows only --align none and --deghost reference or none, "
                 "and neither --fuse nor --uncertainty; use --demosaic before"
             )
     if settings.fuse:
@@ -238,15 +238,13 @@ def _check(settings: Settings) -> None:
         }
         if any(ignored.values()):
             names = ", ".join(name for name, given in ignored.items() if given)
-            raise UsageError(
-                f"--fuse blends images without radiance and has no use for {names}; leave it out"
-            )
+            raise UsageError(f"--fuse computes no radiance and does not use {names}; leave it out")
     elif settings.fusion_weights != Settings().fusion_weights:
-        raise UsageError("--fusion-weights is for --fuse; add --fuse or leave it out")
+        raise UsageError("--fusion-weights needs --fuse; add it or leave --fusion-weights out")
 
 
 def _exposures(sources: Sequence[Source], settings: Settings) -> list[Exposure]:
-    """Exposures as stated; fusion and --estimate-exposures do without."""
+    """The stated exposures; not needed for fusion and --estimate-exposures."""
     given = any(x is not None for x in (settings.times, settings.ev, settings.table))
     files = all(isinstance(s, (str, Path)) for s in sources)
     unknown = [Exposure(ev=float(i), source="unknown") for i in range(len(sources))]
@@ -254,7 +252,7 @@ def _exposures(sources: Sequence[Source], settings: Settings) -> list[Exposure]:
     if not files and not given:
         if without:
             return unknown
-        raise UsageError("images in memory state no exposure; give times=, ev= or estimate_exposures=True")
+        raise UsageError("images in memory have no exposure; give times=, ev= or estimate_exposures=True")
     try:
         names = [s if isinstance(s, (str, Path)) else name_of(s, i) for i, s in enumerate(sources)]
         return exposures_of(names, settings.times, settings.ev, settings.table)
@@ -290,14 +288,14 @@ def _scale(
     calibration: Calibration,
     primaries: Primaries,
 ) -> tuple[float, str]:
-    """(factor on the merged values, what they then mean)."""
+    """(factor on the merged values, their meaning)."""
     absolute = all(e.absolute is not None for e in exposures)
     if wish == "absolute" and not absolute:
         raise UsageError(
-            "absolute scale needs time, aperture and ISO of every frame; use --scale relative or median"
+            "the absolute scale needs time, aperture and ISO of every frame; use --scale relative or median"
         )
     if wish in ("auto", "absolute") and absolute:
-        # radiance is response / relative exposure; white / exposure is the luminance that just clips
+        # radiance is response / relative exposure; white / exposure is the luminance at which the sensor clips
         ratio = exposures[0].relative / exposures[0].absolute  # type: ignore[operator]
         white = float(calibration.response.curve[-1].max())
         factor = ratio * CLIP_OVER_GREY / white

@@ -1,6 +1,6 @@
-"""How noisy a camera's pixel is: variance of the exposure a code stands for.
+"""Noise model of a camera: variance of the exposure that a code stands for.
 
-In units of a white of 1, var(f) = photon f + read + step²/12: photons, electronics, and the width of one code.
+In units where white is 1: var(f) = photon f + read + step²/12, for photon noise, read noise and quantisation.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ Values = TypeVar("Values", np.ndarray, torch.Tensor)
 
 @dataclass(frozen=True)
 class Noise:
-    """photon: variance per exposure;  read: constant variance;  both in units where white is exposure 1."""
+    """photon: variance per exposure;  read: constant variance;  both in units where white is an exposure of 1."""
 
     photon: float = 2e-5
     read: float = 1e-8
 
     def variance(self, exposure: Values, step: float = 0.0) -> Values:
-        """Of exposures (array or tensor, white = 1); step: exposure from one code to the next."""
+        """Variance of exposures (array or tensor, white = 1); step: difference in exposure between adjacent codes."""
         result: Values = self.photon * exposure + self.read + step * step / 12
         return result
 
 
 def fit_noise(samples: np.ndarray, seconds: np.ndarray, table: np.ndarray) -> Noise:
-    """The noise of a stack, from how neighbouring exposures differ.
+    """Noise parameters of a stack, from the differences between neighbouring exposures.
 
     samples  (P, N, C) codes;  seconds (P,) relative exposures;  table (levels, C or 1) exposure of every code
     returns  photon and read variance, by non-negative least squares over bins of brightness; the median absolute
-             deviation of a bin keeps edges and small things that move out. Falls back on defaults where a stack shows too little
+             deviation of a bin reduces the effect of edges and small motion. Defaults are used where a stack shows too little
     """
     levels = len(table)
     z = np.rint(samples).astype(np.int64)
     order = np.argsort(seconds, kind="stable")
     table = np.broadcast_to(table, (levels, z.shape[2])) / table.max()
     steps = np.gradient(table, axis=0)
-    # 8-bit code is rounded too coarsely in the dark; what deeper code holds there is the read noise
+    # 8-bit code is rounded too coarsely in shadows; deeper code shows the read noise there
     low, high = (
         int(0.03 * levels) if levels == 256 else int(np.argmax(table.min(1) > 5e-4)),
         int(0.96 * levels),
@@ -65,7 +65,7 @@ def fit_noise(samples: np.ndarray, seconds: np.ndarray, table: np.ndarray) -> No
                     targets.append(max(spread - width[part].mean(), 0) / mean**2)
     if len(rows) < 4:
         return Noise()
-    # errors relative to the target: bins that something moved through are too large and hardly count
+    # errors relative to the target: bins with motion are too large and get little weight
     target = np.maximum(np.array(targets), 1e-5)
     matrix = np.array(rows) / target[:, None]
     scale = matrix.max(0)

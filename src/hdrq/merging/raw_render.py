@@ -1,4 +1,4 @@
-"""Merged sensor values to an image: demosaicing, white balance, BT.709, orientation."""
+"""Conversion of merged sensor values to an image: demosaicing, white balance, BT.709, orientation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from hdrq.image.filters import pad
 from hdrq.io.raw import Sensor
 
-# Malvar, He & Cutler, ICASSP 2004, doi:10.1109/ICASSP.2004.1326587, figure 2; all over 8.
+# Malvar, He & Cutler, ICASSP 2004, doi:10.1109/ICASSP.2004.1326587, figure 2; all divided by 8.
 _GREEN = ((0, 0, -1, 0, 0), (0, 0, 2, 0, 0), (-1, 2, 4, 2, -1), (0, 0, 2, 0, 0), (0, 0, -1, 0, 0))
 _BESIDE = ((0, 0, 0.5, 0, 0), (0, -1, 0, -1, 0), (-1, 4, 5, 4, -1), (0, -1, 0, -1, 0), (0, 0, 0.5, 0, 0))
 _ACROSS = ((0, 0, -1.5, 0, 0), (0, 2, 0, 2, 0), (-1.5, 0, 6, 0, -1.5), (0, 2, 0, 2, 0), (0, 0, -1.5, 0, 0))
@@ -20,13 +20,13 @@ Pattern = tuple[tuple[int, int], tuple[int, int]]
 def malvar(mosaic: Tensor, pattern: Pattern) -> Tensor:
     """(N, 1, H, W) linear values to (N, 3, H, W); H and W at least 4.
 
-    pattern  channel (0 red, 1 green, 2 blue) of the four sites at the top left, row by row
+    pattern  channel (0 red, 1 green, 2 blue) of the four top left sites, row by row
 
-    Departs from the paper in one point: a colour stays between the nearest samples of that colour, for beside a light a
-    thousand times brighter the paper's correction would reach below zero and leave a ring.
+    Departure from the paper: a colour is clipped to the range of the nearest samples of that colour, because beside a
+    light source a thousand times brighter, the paper's correction would become negative and leave a ring.
     """
     if sorted(c for row in pattern for c in row) != [0, 1, 1, 2] or 1 not in (pattern[0][0], pattern[0][1]):
-        raise ValueError(f"a Bayer pattern has a red, a blue and two greens on a diagonal, not {pattern}")
+        raise ValueError(f"a Bayer pattern has one red, one blue and two diagonal green sites, not {pattern}")
     kernels = mosaic.new_tensor([_GREEN, _BESIDE, tuple(zip(*_BESIDE)), _ACROSS])[:, None] / 8
     green, beside, below, across = F.conv2d(pad(mosaic, 2, 2, 2, 2, "reflect"), kernels).split(1, 1)
     site = _sites(mosaic, pattern)
@@ -52,25 +52,25 @@ def _sites(mosaic: Tensor, pattern: Pattern) -> Tensor:
 
 
 def _between(mosaic: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
-    """Least and greatest of a colour's samples within 3 x 3."""
+    """Minimum and maximum of a colour's samples within 3 x 3 sites."""
     far = torch.finfo(mosaic.dtype).max
     high = F.max_pool2d(mosaic.masked_fill(~there, -far), 3, 1, 1)
     low = -F.max_pool2d((-mosaic).masked_fill(~there, -far), 3, 1, 1)
     return low, high
 
 
-_ROWS = 512  # developed at once
-_MARGIN = 4  # rows beyond them that demosaicing looks at; even, for the pattern
+_ROWS = 512  # processed at once
+_MARGIN = 4  # additional rows that demosaicing reads; even, to keep the pattern
 
 
 def develop(radiance: Tensor, sensor: Sensor, most: float) -> Tensor:
     """(1, H, W) radiance at every site, or (3, H, W) in balanced camera colours, to (3, H, W) BT.709, not negative.
 
-    most  what white in the shortest frame stands for: balanced colours are cut there, so that what is clipped in every
+    most  value of white in the shortest frame: balanced colours are clipped there, so that pixels clipped in every
           frame is neutral
 
-    Colours are interpolated between cube roots of balanced values: differences of light that filters meant for code see
-    across an edge of a thousand to one would leave a zipper along it.
+    Colours are interpolated between cube roots of balanced values, because linear filters leave zipper artefacts along
+    edges with a contrast of a thousand to one.
     """
     matrix = radiance.new_tensor(sensor.matrix)
     if sensor.pattern is None:
@@ -93,6 +93,6 @@ def develop(radiance: Tensor, sensor: Sensor, most: float) -> Tensor:
 
 
 def develop_error(error: Tensor, sensor: Sensor) -> Tensor:
-    """Standard errors in balanced camera colours, taken as independent, to those of BT.709, (3, H, W)."""
+    """Standard errors in balanced camera colours, taken as independent, converted to BT.709, (3, H, W)."""
     squares = error.new_tensor(sensor.matrix).square()
     return torch.einsum("ij,jhw->ihw", squares, error.square()).sqrt()

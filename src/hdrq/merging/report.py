@@ -1,4 +1,4 @@
-"""What a merge found, as one record."""
+"""The findings of a merge as one record."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from hdrq.merging.deghosting.ghost_weights import BitmapGhosts, ReferenceGhosts
 from hdrq.merging.exposure_stack import ExposureStack
 from hdrq.merging.response.calibration import Calibration
 
-DOUBTFUL = 0.1  # stops of bias between neighbouring exposures
-SCATTERED = 0.8  # stops of root mean square difference between them, at places that are flat in the reference
-MUCH = 0.2  # of the image that moved
+DOUBTFUL = 0.1  # stops of bias between neighbouring exposures above which a note is made
+SCATTERED = (
+    0.8  # stops of RMS difference between them, in flat regions of the reference, above which a note is made
+)
+MUCH = 0.2  # share of the image with motion above which a note is made
 
 
 @dataclass(frozen=True)
 class FrameReport:
-    """One frame: where it lies, how it was exposed, what of it was used."""
+    """One frame: its alignment, its exposure and its use."""
 
     file: str
     exposure: str
@@ -76,12 +78,12 @@ def report_of(
     factor: float,
     scale: str,
 ) -> MergeReport:
-    """The record of a merge, or of a fusion where there is no calibration."""
+    """The record of a merge, or of a fusion, which has no calibration."""
     survey, ends = alignment.survey, stack.order
     height, width = (int(n) for n in pixels.shape[-2:])
     turned = stack.sensor is not None and stack.sensor.turns
     notes = [*stack.notes, *alignment.notes]
-    notes += [f"{m}, and was not aligned: edges double; see --align" for m in alignment.moved]
+    notes += [f"{m}and was not aligned, so that edges may be doubled; see --align" for m in alignment.moved]
     found: dict[str, Any] = {"bias": 0.0, "rms": 0.0, "pairs": []}
     response, noise = "none (fusion)", (0.0, 0.0)
     if calibration is not None:
@@ -91,7 +93,7 @@ def report_of(
         if found["bias"] > DOUBTFUL:
             notes.append(
                 f"neighbouring exposures disagree by {found['bias']:.2f} stops: the response, the exposures or the alignment "
-                "is off; see --estimate-exposures, --response, --align"
+                "may be wrong; see --estimate-exposures, --response, --align"
             )
         if any(e.absolute is None for e in stack.exposures):
             notes.append("aperture, ISO or time unknown: only ratios of exposures are used")
@@ -124,13 +126,17 @@ def report_of(
 def _disagreement(
     found: dict[str, Any], ghosts: ReferenceGhosts | BitmapGhosts | None, unaligned: bool
 ) -> list[str]:
-    """Notes where frames disagree by more than exposures of one scene do."""
-    way = "they were not aligned: see --align auto" if unaligned else "see --align, --response, --ghost-mask"
+    """Notes where frames differ by more than exposures of one scene should."""
+    way = (
+        "the frames were not aligned: see --align auto"
+        if unaligned
+        else "see --align, --response, --ghost-mask"
+    )
     share = 0.0 if ghosts is None else float((ghosts.mask > 127).float().mean())
     if share > MUCH:
-        return [f"{100 * share:.0f} % of the image counts as moved, for the frames disagree there; {way}"]
+        return [f"{100 * share:.0f} % of the image is detected as motion; {way}"]
     if found["rms"] > SCATTERED:
-        return [f"neighbouring exposures scatter by {found['rms']:.2f} stops; {way}"]
+        return [f"the RMS difference between neighbouring exposures is {found['rms']:.2f} stops; {way}"]
     return []
 
 
@@ -161,7 +167,7 @@ def _frame(
 
 
 def _least(stack: ExposureStack, calibration: Calibration) -> float:
-    """The least light the stack tells from black: one code above black in the longest frame."""
+    """The smallest light that the stack distinguishes from black: one code above black in the longest frame."""
     curve = calibration.response.table(stack.levels).min(1)
     return float(curve[curve > 0][0] / calibration.seconds.max())
 

@@ -1,6 +1,6 @@
-"""Weights of codes, from their distance to black and to clipping.
+"""Weights of codes by their distance to black and to clipping.
 
-Every weight is a function of x, the code over the largest code (0..1), any shape, and gives 0..1.
+Every weight is a function of x, the code divided by the largest code (0..1), of any shape, with values 0..1.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def flat(x: Array) -> Array:
 
 
 def hat(x: Array) -> Array:
-    """Wide plateau. Source: Reinhard et al., High Dynamic Range Imaging, 2nd ed., section 5.7."""
+    """A wide plateau. Source: Reinhard et al., High Dynamic Range Imaging, 2nd ed., section 5.7."""
     return 1 - (2 * x - 1) ** 12
 
 
@@ -34,18 +34,18 @@ def triangle(x: Array) -> Array:
 
 
 def triangle_floor(x: Array) -> Array:
-    """The triangle in 8-bit codes with 1e-6 added, so that clipped pixels keep a value. Source: OpenCV."""
+    """The triangle in 8-bit codes plus 1e-6, so that clipped pixels have a value. Source: OpenCV."""
     result: Array = np.minimum(255 * x, 255 - 255 * x) + 1e-6
     return result
 
 
 def triangle_5(x: Array) -> Array:
-    """The triangle with nothing below 5 % and above 95 %. Source: HDR Toolbox 'Deb97_p05'."""
+    """The triangle, zero below 5 % and above 95 %. Source: HDR Toolbox 'Deb97_p05'."""
     return np.where((x < 0.05) | (x > 0.95), 0.0, np.minimum(x - 0.05, 0.95 - x)) * 2
 
 
 def gaussian(x: Array) -> Array:
-    """exp(-16 (x - ½)²), lowered to 0 at the ends, peak 1."""
+    """exp(-16 (x - ½)²), shifted to 0 at the ends, peak 1."""
     return (np.exp(-16 * (x - 0.5) ** 2) - exp(-4)) / (1 - exp(-4))
 
 
@@ -57,7 +57,7 @@ def robertson(x: Array) -> Array:
 
 
 def sigmoid(x: Array) -> Array:
-    """Two smooth steps, 0.025..0.2 and 0.8..0.975, each 3s²-2s³ taken twice."""
+    """Two smooth steps, 0.025..0.2 and 0.8..0.975, each 3s²-2s³ applied twice."""
 
     def step(s: Array) -> Array:
         s = np.clip(s, 0, 1)
@@ -70,18 +70,18 @@ def sigmoid(x: Array) -> Array:
 
 
 def plateau(x: Array) -> Array:
-    """1 - (2x - 1)^12 where it exceeds 0.00025, else nothing: clipped codes are out."""
+    """1 - (2x - 1)^12 where it exceeds 0.00025, else 0: clipped codes have no weight."""
     w = hat(x)
     return np.where(w > 0.00025, w, 0.0)
 
 
 def identity(x: Array) -> Array:
-    """Weight that grows with the code."""
+    """A weight that increases with the code."""
     return x
 
 
 def reverse(x: Array) -> Array:
-    """Weight that falls with the code."""
+    """A weight that decreases with the code."""
     return 1 - x
 
 
@@ -103,17 +103,17 @@ WEIGHTS: dict[str, Callable[[Array], Array]] = {
 def weight_table(name: str, codes: Array) -> Array:
     """Weights (levels,) float64 of codes 0..1."""
     if name not in WEIGHTS:
-        raise UnknownName(f"no weight is called '{name}'; there are {', '.join(WEIGHTS)}, noise")
+        raise UnknownName(f"unknown weight '{name}'; choose one of {', '.join(WEIGHTS)}, noise")
     result: Array = np.maximum(WEIGHTS[name](np.asarray(codes, float)), 0.0)
     return result
 
 
 def keep_ends(table: Array, codes: Array, shortest: bool, longest: bool, edge: Edge = "hold") -> Array:
-    """The rule of the two outer frames: the shortest keeps highlights, the longest keeps shadows.
+    """The rule for the two outer frames: the shortest keeps highlights, the longest keeps shadows.
 
     "hold"     the shortest frame's weight stays at its peak above it, the longest's below it
-    "toolbox"  the shortest is weighed by x, the longest by 1 - x (HDR Toolbox's BuildHDR)
-    "none"     as tabled
+    "toolbox"  the shortest has the weight x, the longest 1 - x (HDR Toolbox's BuildHDR)
+    "none"     as tabulated
     """
     if edge == "none" or not (shortest or longest):
         return table

@@ -57,7 +57,7 @@ def for_pair(photometry: Photometry, pair: Pair) -> Photometry:
     for key in (k for k in said if k.endswith("primaries")):
         if said[key] not in PRIMARIES:
             raise UsageError(
-                f"{pair.dist}: no primaries are called '{said[key]}'; there are {', '.join(PRIMARIES)}"
+                f"{pair.dist}: unknown primaries '{said[key]}'; choose one of {', '.join(PRIMARIES)}"
             )
     if "display" in said:
         changes["display"] = display(said["display"])

@@ -51,7 +51,7 @@ def parse(text: str) -> Request:
         if encoding in names("encoding") and rest:
             near = difflib.get_close_matches(rest, names("metric"), n=1, cutoff=0.5)
             if rest not in names("metric") and near:
-                raise UnknownName(f"no metric is called '{name}'; did you mean {prefix}-{near[0]}?")
+                raise UnknownName(f"unknown metric '{name}'; did you mean {prefix}-{near[0]}?")
             if rest in names("metric"):
                 stages, name = [*stages, encoding], rest
     for stage in stages:
@@ -60,7 +60,7 @@ def parse(text: str) -> Request:
                 stage, (*CHANNELS, *names("encoding"), *names("tonemapper")), n=3
             )
             hint = f"did you mean {', '.join(near)}?" if near else "see: hdrq list encodings"
-            raise UnknownName(f"no stage is called '{stage}' in '{text}'; {hint}")
+            raise UnknownName(f"unknown stage '{stage}' in '{text}'; {hint}")
     return Request(tuple(stages), check("metric", name), weights, tuple(options))
 
 

@@ -60,7 +60,7 @@ class Plan:
             (self.gamut, GAMUT_MAPPINGS, "gamut mapping"),
         ):
             if name is not None and name not in known:
-                raise UsageError(f"no {what} is called '{name}'; there are {', '.join(known)}")
+                raise UsageError(f"unknown {what} '{name}'; choose one of {', '.join(known)}")
         if self.levels is not None:
             ev, power = self.levels
             if not (-20 <= ev <= 20 and 0.1 <= power <= 10):  # NaN too

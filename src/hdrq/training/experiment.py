@@ -90,7 +90,7 @@ def experiment_of(
         for option, given in (("repeats", repeats), ("judge", judges)):
             if given:
                 raise UsageError(
-                    f"--{option} does nothing without --protocol; name one of {', '.join(PROTOCOLS)}"
+                    f"--{option} has no effect without --protocol; name one of {', '.join(PROTOCOLS)}"
                 )
         return None
     if held is not None:
@@ -98,7 +98,7 @@ def experiment_of(
         protocol, repeats = _continued(held, protocol, repeats, stored)
         folds, judges = int(held["folds"]), tuple(held["judges"])
     if protocol not in PROTOCOLS:
-        raise UsageError(f"no protocol of training is called '{protocol}'; there are {', '.join(PROTOCOLS)}")
+        raise UsageError(f"unknown protocol of training '{protocol}'; choose one of {', '.join(PROTOCOLS)}")
     if (protocol == "cross") != bool(judges):
         raise UsageError(
             "--protocol cross needs the datasets to judge on: --judge NAME"

@@ -74,7 +74,7 @@ def parts_of(
     cross   all images train, apart from the share `holdout`; other datasets test
     """
     if protocol not in PROTOCOLS:
-        raise UsageError(f"no protocol of training is called '{protocol}'; there are {', '.join(PROTOCOLS)}")
+        raise UsageError(f"unknown protocol of training '{protocol}'; choose one of {', '.join(PROTOCOLS)}")
     seeds = [settings.seed + i for i in range(repeats)]
     many = repeats > 1
     found: list[Part] = []

@@ -1,4 +1,4 @@
-"""Screens as data, one a file. `display("sdr")` reads one; a path to a file of the same form works too."""
+"""Displays as data, one per file. `display("sdr")` reads one; the path of a file of the same form works too."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ EOTFS = ("absolute", "light", "linear", "srgb", "pq", "hlg", "bt1886")
 
 
 def display(name: str | Path, **changes: Any) -> Display:
-    """A display by shelf name or by the path of a .toml file, with any field replaced.
+    """A display by its name or by the path of a .toml file, with any field replaced.
 
-    name     upper and lower case, - and _ are the same
-    changes  fields of Display, contrast=1000 in place of black_nits, or a size and distance (encoding/geometry.py) for ppd
+    name     case-insensitive; - and _ are equivalent
+    changes  fields of Display; contrast=1000 instead of black_nits; size and distance (encoding/geometry.py) instead of ppd
     """
     title = str(name).lower().replace("_", "-")
     if str(name).endswith(".toml"):
@@ -42,17 +42,19 @@ def display(name: str | Path, **changes: Any) -> Display:
     contrast = data.pop("contrast", None)
     if contrast is not None:
         if contrast <= 0:
-            raise UsageError(f"a contrast of {contrast:g} is impossible; give a positive ratio such as 1000")
+            raise UsageError(f"contrast must be a positive ratio such as 1000, not {contrast:g}")
         data["black_nits"] = data["peak_nits"] / contrast
     seen = pixels_per_degree(**{key: data.pop(key) for key in KEYS if key in data})
     if seen is not None:
         data.setdefault("ppd", seen)
     unknown = set(data) - {f.name for f in fields(Display)}
     if unknown:
-        raise FileError(f"{name} has the unknown key '{min(unknown)}'; a display has {', '.join(_keys())}")
+        raise FileError(
+            f"{name} has the unknown key '{min(unknown)}'; the keys of a display are {', '.join(_keys())}"
+        )
     missing = {"peak_nits", "black_nits", "eotf"} - set(data)
     if missing:
-        raise FileError(f"{name} lacks {', '.join(sorted(missing))}")
+        raise FileError(f"{name} has no {', '.join(sorted(missing))}")
     data["eotf"] = str(data["eotf"])
     found = Display(**({"name": title} | data))
     _refuse_impossible(found)
@@ -64,7 +66,7 @@ def _shipped(title: str) -> str:
 
 
 def _fields(given: Display) -> dict[str, Any]:
-    """The fields of a display of another package."""
+    """The fields of a display from another package."""
     return {f.name: getattr(given, f.name) for f in fields(Display)}
 
 
@@ -88,7 +90,9 @@ def _refuse_impossible(d: Display) -> None:
     if d.reflection not in ("added", "within"):
         raise UsageError(f"reflection is 'added' or 'within', not '{d.reflection}'")
     if d.reflection == "within" and d.black_nits + d.reflected_nits >= d.peak_nits:
-        raise UsageError(f"{d.ambient_lux:g} lux drown this display: its black would be above its peak")
+        raise UsageError(
+            f"{d.ambient_lux:g} lux are too much for this display: its black would exceed its peak"
+        )
     if d.exposure <= 0 or d.floor_nits < 0 or (d.ppd is not None and d.ppd <= 0):
         raise UsageError("a display's exposure and ppd must be positive and its floor_nits 0 or more")
     if d.lift not in ("cut", "added", "scaled") or d.system_gamma not in ("bt2100", "ambient"):
@@ -98,7 +102,7 @@ def _refuse_impossible(d: Display) -> None:
             "HLG's system gamma above 1000 cd/m² depends on ambient light; give ambient_lux above 0"
         )
     if d.primaries not in PRIMARIES:
-        raise UsageError(f"no primaries are called '{d.primaries}'; there are {', '.join(PRIMARIES)}")
+        raise UsageError(f"unknown primaries '{d.primaries}'; choose one of {', '.join(PRIMARIES)}")
     if d.eotf not in EOTFS:
         try:
             power = float(d.eotf)
@@ -106,5 +110,5 @@ def _refuse_impossible(d: Display) -> None:
             power = 0.0
         if power <= 0:
             raise UsageError(
-                f"no EOTF is called '{d.eotf}'; there are {', '.join(EOTFS)} and a gamma such as 2.2"
+                f"unknown EOTF '{d.eotf}'; choose one of {', '.join(EOTFS)} or a gamma such as 2.2"
             )

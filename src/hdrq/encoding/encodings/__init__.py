@@ -1,1 +1,1 @@
-"""Light to code and back, one encoding a file."""
+"""Encodings from light to code and back, one per file."""

@@ -1,11 +1,11 @@
-"""A plain power of 1/2.2 of light relative to the display's white."""
+"""A power of 1/2.2 of light relative to the display's white."""
 
 from torch import Tensor
 
 from hdrq.encoding.relative import relative
 
 _GAMMA = 2.2
-_TINY = 1e-30  # keeps the slope finite at black
+_TINY = 1e-30  # keeps the derivative finite at black
 
 
 def _curve(light: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Light itself, relative to the display's white."""
+"""Light relative to the display's white, without an encoding."""
 
 from torch import Tensor
 
@@ -6,7 +6,7 @@ from hdrq.records import Encoding
 
 
 def _encode(nits: Tensor, white: float = 100.0) -> Tensor:
-    """Light, cd/m², over `white`."""
+    """Light, cd/m², divided by `white`."""
     return nits / white
 
 

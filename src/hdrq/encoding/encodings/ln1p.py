@@ -1,4 +1,4 @@
-"""ln(1 + light) over ln(1 000 000), what NoR-VDPNet was trained on. Code 1.0 is a million cd/m², no SDR white."""
+"""ln(1 + light) / ln(1 000 000), on which NoR-VDPNet was trained. Code 1.0 is a million cd/m², not an SDR white."""
 
 from math import log
 

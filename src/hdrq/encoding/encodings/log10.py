@@ -9,7 +9,7 @@ _DECADES = 4.0
 
 
 def _encode(nits: Tensor, white: float = 100.0) -> Tensor:
-    """log10 of light (floored at 1e-5 cd/m²) over 4: 0 at 1 cd/m², 1 at 10 000, negative below 1."""
+    """log10 of light (at least 1e-5 cd/m²) divided by 4: 0 at 1 cd/m², 1 at 10 000, negative below 1."""
     return nits.clamp(min=_FLOOR).log10() / _DECADES
 
 

@@ -1,4 +1,4 @@
-"""log10(1 + light), what NoR-VDPNet++ and DIQM were trained on. Code 1.0 is 9 cd/m², no white of anything."""
+"""log10(1 + light), on which NoR-VDPNet++ and DIQM were trained. Code 1.0 is 9 cd/m², not an SDR white."""
 
 from math import log
 

@@ -10,7 +10,7 @@ _MU = 5000.0
 
 
 def _encode(nits: Tensor, white: float = 100.0) -> Tensor:
-    """Code of light, cd/m²; 1.0 at `white` (the literature's peak: give --peak), 0 at black."""
+    """Code of light, cd/m²; 1.0 at `white` (the peak in the literature: give --peak), 0 at black."""
     return (_MU / white * nits.clamp(min=0)).log1p() / log1p(_MU)
 
 

@@ -7,7 +7,7 @@ from hdrq.records import Encoding
 _PEAK = 10_000.0
 _M1, _M2 = 2610 / 16384, 2523 / 4096 * 128
 _C1, _C2, _C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
-_TINY = 1e-30  # keeps the slope finite at black
+_TINY = 1e-30  # keeps the derivative finite at black
 
 
 def _encode(nits: Tensor, white: float = 100.0) -> Tensor:
@@ -17,7 +17,7 @@ def _encode(nits: Tensor, white: float = 100.0) -> Tensor:
 
 
 def _decode(code: Tensor, white: float = 100.0) -> Tensor:
-    """EOTF: signal (clamped to [0, 1]) to cd/m²; worked in float64, for the power 1/m2 then 1/m1 is steep."""
+    """EOTF: signal (clamped to [0, 1]) to cd/m²; computed in float64, because the powers 1/m2 and 1/m1 amplify rounding."""
     v = code.double().clamp(0, 1) ** (1 / _M2)
     light = _PEAK * ((v - _C1).clamp(min=_TINY) / (_C2 - _C3 * v)) ** (1 / _M1)
     return light.to(code.dtype)

@@ -14,12 +14,12 @@ from hdrq.records import Encoding
 _CSF = (30.162, 4.0627, 1.6596, 0.2712)  # joint rod and cone sensitivity, HDR-VDP-2.2
 _RANGE = (-5.0, 10.0)  # log10 cd/m²
 _NODES = 4096
-_ZERO, _FULL = 31.9270, 149.9244  # sensitivity integrals that become 0 and 255
+_ZERO, _FULL = 31.9270, 149.9244  # integrals of sensitivity at codes 0 and 255
 
 
 @lru_cache(maxsize=8)
 def _table(dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Code at the nodes, evenly spaced in log10 luminance."""
+    """Code at the nodes, equally spaced in log10 luminance."""
     decades = np.linspace(*_RANGE, _NODES)
     a, b, c, d = _CSF
     sensitivity = a * ((b / 10.0**decades) ** c + 1) ** -d

@@ -1,4 +1,4 @@
-"""PU21, banding and glare: the default perceptually uniform code of absolute light."""
+"""PU21, variant "banding and glare": the default perceptually uniform encoding of absolute light."""
 
 from hdrq.encoding.pu21_curve import pu21_encoding
 

@@ -39,7 +39,7 @@ def write(
 
     known = {name: i for i, (name, *_) in enumerate(COMPRESSIONS[:10])}
     if compression not in known:
-        raise UsageError(f"no EXR compression is called '{compression}'; choose one of {', '.join(known)}")
+        raise UsageError(f"unknown EXR compression '{compression}'; choose one of {', '.join(known)}")
     pixels = image.pixels[0].detach().float().cpu().numpy()
     if depth == "half":
         too_large = int((np.isfinite(pixels) & (np.abs(pixels) > LARGEST_HALF)).sum())

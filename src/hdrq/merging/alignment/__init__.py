@@ -1,1 +1,1 @@
-"""Alignment of frames: threshold bitmaps, correlation, matched features, optical flow."""
+"""Alignment of frames: threshold bitmaps, correlation, feature matching, optical flow."""

@@ -1,4 +1,4 @@
-"""Alignment of a stack: neighbouring exposures are registered, and their motions chained to the reference."""
+"""Alignment of a stack: neighbouring exposures are registered, and their motions are chained to the reference."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ from hdrq.merging.alignment.optical_flow import tv_flow
 from hdrq.merging.exposure_stack import ExposureStack, Survey, ceiling_of, check_order, survey_frame
 
 Method = Literal["auto", "mtb", "homography", "flow", "none"]
-FINE = 0.5  # pixels (root mean square) that whole shifts may be off before a frame is resampled
+FINE = 0.5  # pixels (RMS) by which a translation by whole pixels may be off before a frame is resampled
 SURE = 0.6  # correlation below which a registration is rejected
-LESS = 0.9  # of what a simpler motion leaves unexplained (1 - correlation): a richer one must get below
-SMALLEST = 16  # pixels of the shorter side from which on frames are aligned
-MOVED = 2.0  # pixels of shift from which on frames that are not aligned are reported
-CLEARLY = 0.75  # of the bitmaps' difference at the whole shift: resampling must get below
+LESS = 0.9  # factor by which a motion model must reduce 1 - correlation to be preferred to a simpler one
+SMALLEST = 16  # shorter side in pixels from which on frames are aligned
+MOVED = 2.0  # shift in pixels above which unaligned frames are reported
+CLEARLY = 0.75  # factor by which resampling must reduce the bitmaps' difference at the whole-pixel shift
 
 
 @dataclass(frozen=True)
 class Step:
-    """From one frame to the next longer one: homography, how it was found, and why not where it was not."""
+    """Motion from one frame to the next longer one: homography, method, and the reason where none was found."""
 
     transform: np.ndarray
     how: str
@@ -55,7 +55,7 @@ class Step:
 
 @dataclass
 class Placement:
-    """Where a frame's pixels are read: reference pixel p shows transform(p) + flow(p) of the frame."""
+    """Where a frame's pixels are read: reference pixel p corresponds to transform(p) + flow(p) of the frame."""
 
     transform: np.ndarray
     how: str = "reference"
@@ -91,11 +91,11 @@ def align(
     trust_times: bool = True,
     device: torch.device | str = "cpu",
 ) -> Alignment:
-    """Survey and register all frames, each read once (flow: twice).
+    """Survey and register all frames; each is read once (twice with flow).
 
-    reference    index of the frame whose place counts; None takes the one with most pixels well exposed
-    crop         "common": what all frames see; "reference": all of the reference
-    trust_times  False: exposures are to be estimated, so a contradiction with the pixels is no error
+    reference    index of the frame to align to; None takes the one with the most well-exposed pixels
+    crop         "common": the area that all frames cover; "reference": the whole reference
+    trust_times  False: exposures will be estimated, so that a contradiction with the pixels is not an error
     """
     survey, steps = Survey(), []
     notes: list[str] = []
@@ -151,14 +151,14 @@ def align(
 
 
 def _shrunk(image: np.ndarray, halvings: int) -> np.ndarray:
-    """Halved so many times, and until it has at most 400,000 pixels."""
+    """Halved a given number of times, and until it has at most 400,000 pixels."""
     while halvings > 0 or image.size > 400_000:
         image, halvings = halve(image), halvings - 1
     return image
 
 
 def _check_unmoved(stack: ExposureStack, i: int, shift: Shift, scale: float, moved: list[str]) -> None:
-    """Note a frame that was not aligned but should have been."""
+    """Add a note for a frame that was not aligned but should have been."""
     if (shift.dy, shift.dx) == (0, 0) or max(abs(shift.dy), abs(shift.dx)) * scale < MOVED:
         return
     moved.append(
@@ -168,13 +168,13 @@ def _check_unmoved(stack: ExposureStack, i: int, shift: Shift, scale: float, mov
 
 
 def _overlap(transform: np.ndarray, size: tuple[int, int]) -> float:
-    """Share of the reference that a frame sees."""
+    """Share of the reference that a frame covers."""
     t, b, l, r = common_area([transform], size)
     return max(0, b - t) * max(0, r - l) / (size[0] * size[1])
 
 
 def _step(fixed: np.ndarray, moving: np.ndarray, method: Method, device: torch.device | str) -> Step:
-    """Register neighbours: bitmaps first, then correlation where whole shifts are not enough, then matched features."""
+    """Register neighbours: bitmaps, then correlation where whole pixels are not enough, then feature matching."""
     shift = mtb_shift(fixed, moving)
     start = translation(shift.dy, shift.dx)
     if method == "mtb" or shift.why.startswith("too dark"):
@@ -188,7 +188,7 @@ def _step(fixed: np.ndarray, moving: np.ndarray, method: Method, device: torch.d
             sound = sigma > max(rho, SURE) and _plausible(g, STILL, fixed.shape, most=0.5)
             if sound and _better(fixed, moving, g, shift, device):
                 return Step(g, "homography", sigma)
-        return Step(start, "mtb", rho, shift.why or "finer registration did not settle")
+        return Step(start, "mtb", rho, shift.why or "subpixel registration did not converge")
     left = corner_motion(h @ np.linalg.inv(start), (fixed.shape[0], fixed.shape[1]))
     if (left <= FINE and method == "auto") or not _better(fixed, moving, h, shift, device):
         return Step(start, "mtb", rho, shift.why)
@@ -196,7 +196,7 @@ def _step(fixed: np.ndarray, moving: np.ndarray, method: Method, device: torch.d
 
 
 def _simplest(frames: Pair, start: np.ndarray) -> tuple[np.ndarray, float]:
-    """The simplest motion that explains the frames: a richer one must leave a tenth less unexplained."""
+    """The simplest adequate motion model: each richer one must reduce 1 - correlation by a tenth."""
     h, rho = ecc(frames, start, "shift")
     models: tuple[Model, ...] = ("euclid", "homography")
     for model in models:
@@ -209,7 +209,7 @@ def _simplest(frames: Pair, start: np.ndarray) -> tuple[np.ndarray, float]:
 def _better(
     fixed: np.ndarray, moving: np.ndarray, h: np.ndarray, shift: Shift, device: torch.device | str
 ) -> bool:
-    """Whether threshold bitmaps, too, agree clearly better after a motion than after the whole shift, where both see."""
+    """Whether the threshold bitmaps also agree clearly better after a motion than after the whole-pixel shift."""
     share, _ = common_cut(fixed, moving)
     bright, sure = bitmap(_read(moving, Placement(h), device), share, moving)
     x, y = positions(h, 0, fixed.shape[0], 0, fixed.shape[1], None, device)
@@ -218,13 +218,13 @@ def _better(
 
 
 def _plausible(h: np.ndarray, start: np.ndarray, size: tuple[int, ...], most: float = 0.1) -> bool:
-    """Whether a homography keeps its orientation and strays from its start by less than a share of the frame."""
+    """Whether a homography keeps its orientation and differs from its start by less than a share of the frame."""
     stray = corner_motion(h @ np.linalg.inv(start), (size[0], size[1]))
     return bool(np.isfinite(h).all() and np.linalg.det(h[:2, :2]) > 0.25 and stray < most * max(size))
 
 
 def _chained(order: list[int], steps: list[Step], reference: int, count: int) -> list[Placement]:
-    """Placements of all frames from the steps between neighbours."""
+    """Placements of all frames from the motions between neighbours."""
     placements = [Placement(STILL)] * count
     at = order.index(reference)
     placements[reference] = Placement(STILL)
@@ -242,7 +242,7 @@ def _chained(order: list[int], steps: list[Step], reference: int, count: int) ->
 
 
 def _unit(h: np.ndarray) -> np.ndarray:
-    """Scaled to h[2, 2] = 1; whole shifts without rounding errors."""
+    """Scaled to h[2, 2] = 1; whole-pixel shifts without rounding errors."""
     h = h / h[2, 2]
     near = np.rint(h)
     return near if np.abs(h - near).max() < 1e-9 else h
@@ -251,7 +251,7 @@ def _unit(h: np.ndarray) -> np.ndarray:
 def _add_flow(
     stack: ExposureStack, placements: list[Placement], reference: int, device: torch.device | str
 ) -> None:
-    """Dense displacement of every frame, found against its neighbour on the reference's side, already in place."""
+    """Dense displacement of every frame, relative to its already aligned neighbour on the reference's side."""
     order = stack.order
     at = order.index(reference)
     for side in (range(at, len(order) - 1), range(at, 0, -1)):
@@ -275,7 +275,7 @@ def _seen(image: np.ndarray) -> np.ndarray:
 
 
 def _read(image: np.ndarray, place: Placement, device: torch.device | str) -> np.ndarray:
-    """A grey frame in the reference's place, (H, W) uint8."""
+    """A grey frame aligned to the reference, (H, W) uint8."""
     h, w = image.shape
     x, y = positions(place.transform, 0, h, 0, w, place.flow, device)
     out = sample(torch.from_numpy(image)[None].float().to(device), x, y, "bilinear")[0]

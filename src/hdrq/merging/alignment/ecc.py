@@ -1,8 +1,8 @@
-"""Frames registered to a fraction of a pixel: shift, rotation, affine or homography.
+"""Subpixel registration of frames: translation, rotation, affine transform or homography.
 
 Maximises the enhanced correlation coefficient, coarse to fine. Source: Evangelidis & Psarakis, IEEE TPAMI 30(10),
-2008, doi:10.1109/TPAMI.2008.113 (forward additive form). Frames of different exposure are first given the same
-histogram over pixels that both show well, so that neither response nor exposure has to be known.
+2008, doi:10.1109/TPAMI.2008.113 (forward additive form). Frames of different exposure first get the same
+histogram over pixels that are well exposed in both, so that neither response nor exposure must be known.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from torch import Tensor
 from hdrq.image.warp import sample
 
 Model = Literal["shift", "euclid", "affine", "homography"]
-DOWN, UP = 6, 249  # codes that count as seen
+DOWN, UP = 6, 249  # range of codes that are taken as well exposed
 
 
 def match_histogram(moving: np.ndarray, fixed: np.ndarray, overlap: np.ndarray | None = None) -> np.ndarray:
-    """`moving` (uint8) recoded so that its histogram is that of `fixed`, (H, W) float32 codes.
+    """`moving` (uint8) with its histogram matched to `fixed`, (H, W) float32 codes.
 
-    overlap  boolean, the pixels that count; by default all. Codes clipped in either keep their rank at the ends.
+    overlap  boolean mask of the pixels to use; default all. Codes clipped in either frame keep their rank at the ends.
     """
     a = moving if overlap is None else moving[overlap]
     b = fixed if overlap is None else fixed[overlap]
@@ -41,8 +41,8 @@ def match_histogram(moving: np.ndarray, fixed: np.ndarray, overlap: np.ndarray |
 class Scale:
     """Two frames averaged over `factor` pixels, prepared for `_climb`.
 
-    y, x, value  where the fixed frame is steep and seen, and its codes there;  size: (rows, columns)
-    moving       (4, rows, columns): codes, slopes along x and y, and whether the moving frame is seen
+    y, x, value  positions of strong gradients in the fixed frame, and its codes there;  size: (rows, columns)
+    moving       (4, rows, columns): codes, derivatives along x and y, and validity of the moving frame
     """
 
     factor: int
@@ -55,7 +55,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two greys (H, W) uint8 to be registered, and their scales from coarse to fine; none where too little is seen."""
+    """Two grey frames (H, W) uint8 to be registered, and their scales from coarse to fine; none where too little is valid."""
 
     fixed: np.ndarray
     moving: np.ndarray
@@ -65,9 +65,9 @@ class Pair:
 def pair(
     fixed: np.ndarray, moving: np.ndarray, *, pixels: int = 600_000, device: torch.device | str = "cpu"
 ) -> Pair:
-    """The scales of two frames, prepared once for all motion models that are tried.
+    """The scales of two frames, prepared once for all motion models.
 
-    pixels  the finest scale has at most so many; more would cost time and win hundredths of a pixel
+    pixels  largest size of the finest scale; more would cost time and gain hundredths of a pixel
     """
     seen_f = (fixed > DOWN) & (fixed < UP)
     seen_m = (moving > DOWN) & (moving < UP)
@@ -86,12 +86,12 @@ def pair(
 
 
 def _averaged(image: Tensor, factor: int) -> Tensor:
-    """(C, H, W) averaged over factor x factor pixels; what is left over at the ends is dropped."""
+    """(C, H, W) averaged over factor x factor pixels; remaining rows and columns are dropped."""
     return F.avg_pool2d(image[None], factor)[0] if factor > 1 else image
 
 
 def _scale(planes: Tensor, factor: int) -> Scale:
-    """From fixed, moving, and where each is seen, (4, H, W)."""
+    """(4, H, W) from fixed, moving, and their validity."""
     fixed, moving, seen_f, seen_m = planes
     y, x, value = _steepest(fixed, seen_f)
     layers = torch.cat([moving[None], _slopes(moving[None]), seen_m[None]])
@@ -99,7 +99,7 @@ def _scale(planes: Tensor, factor: int) -> Scale:
 
 
 def _scaled(h: np.ndarray, factor: float) -> np.ndarray:
-    """A homography between frames averaged over `factor` pixels (pixel centres kept)."""
+    """A homography between frames averaged over `factor` pixels (pixel centres are kept)."""
     to_full = np.array([[factor, 0, (factor - 1) / 2], [0, factor, (factor - 1) / 2], [0, 0, 1.0]])
     result: np.ndarray = np.linalg.inv(to_full) @ h @ to_full
     return result
@@ -108,9 +108,9 @@ def _scaled(h: np.ndarray, factor: float) -> np.ndarray:
 def ecc(
     frames: Pair, start: np.ndarray, model: Model = "homography", rounds: int = 30
 ) -> tuple[np.ndarray, float]:
-    """(homography, correlation) that reads `moving` where `fixed` is: pixel (x, y) shows H(x, y) of `moving`.
+    """(homography, correlation) from `fixed` to `moving`: pixel (x, y) corresponds to H(x, y) of `moving`.
 
-    start  a first homography, from bitmaps or features
+    start  initial homography, from bitmaps or features
     """
     if not frames.scales or _both_see(frames.fixed, frames.moving, start) < 0.02:
         return start, 0.0
@@ -123,7 +123,7 @@ def ecc(
 
 
 def _both_see(fixed: np.ndarray, moving: np.ndarray, start: np.ndarray) -> float:
-    """Share of a sparse grid that both frames show unclipped."""
+    """Share of a sparse grid that is unclipped in both frames."""
     step = max(1, min(fixed.shape) // 64)
     y, x = np.mgrid[0 : fixed.shape[0] : step, 0 : fixed.shape[1] : step]
     w = start[2, 0] * x + start[2, 1] * y + start[2, 2]
@@ -137,7 +137,7 @@ def _both_see(fixed: np.ndarray, moving: np.ndarray, start: np.ndarray) -> float
 def _jacobian(
     x: Tensor, y: Tensor, u: Tensor, v: Tensor, h: np.ndarray, model: Model
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """d(u)/dp and d(v)/dp of every parameter, in coordinates scaled to about ±1."""
+    """Derivatives of u and v by every parameter, in coordinates scaled to about ±1."""
     zero, one = torch.zeros_like(x), torch.ones_like(x)
     if model == "shift":
         return [one, zero], [zero, one]
@@ -168,9 +168,9 @@ def _moved(h: np.ndarray, p: np.ndarray, model: Model) -> np.ndarray:
 
 
 def _climb(scale: Scale, h: np.ndarray, model: Model, rounds: int) -> tuple[np.ndarray, float]:
-    """One scale: Gauss-Newton steps on the correlation, over the pixels with the steepest slopes.
+    """One scale: Gauss-Newton steps on the correlation, over the pixels with the strongest gradients.
 
-    Stops when a step is under a hundredth of a pixel. Returns (homography, correlation).
+    Stops when a step is below a hundredth of a pixel. Returns (homography, correlation).
     """
     rows, columns = scale.size
     centre, span = np.array([(columns - 1) / 2, (rows - 1) / 2]), max(rows, columns) / 2
@@ -226,7 +226,7 @@ def _slopes(image: Tensor) -> Tensor:
 def _steepest(
     image: Tensor, seen: Tensor, per_block: int = 16, block: int = 16
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """(y, x, value) of the steepest pixels of every 16 x 16 block that are seen: spread over the whole frame."""
+    """(y, x, value) of the strongest valid gradients in every block of 16 x 16 pixels, to cover the whole frame."""
     h, w = image.shape[0] // block * block, image.shape[1] // block * block
     if min(h, w) == 0:
         h, w, block, per_block = *image.shape, 1, 1

@@ -1,4 +1,4 @@
-"""A first homography from matched corners, for frames too far apart or too rotated for bitmaps and correlation."""
+"""Initial homography from matched corners, for frames too far apart or too rotated for bitmaps and correlation."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from scipy.ndimage import gaussian_filter, map_coordinates, maximum_filter, zoom
 from hdrq.merging.alignment.ecc import match_histogram
 
 CORNERS = 600
-PATCH, STEP = 15, 2.0  # samples per side of a descriptor, pixels between them
-NEAR = 3.0  # pixels: a match this close to its prediction agrees
+PATCH, STEP = 15, 2.0  # samples per side of a descriptor, distance between them in pixels
+NEAR = 3.0  # pixels: largest distance of an inlier from its prediction
 
 
 def corners(image: np.ndarray, count: int = CORNERS) -> np.ndarray:
@@ -37,7 +37,7 @@ def corners(image: np.ndarray, count: int = CORNERS) -> np.ndarray:
 
 
 def describe(image: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """(K, 225) patches turned to their corner's direction, mean 0 and length 1."""
+    """(K, 225) patches rotated to their corner's direction, with mean 0 and norm 1."""
     r = (np.arange(PATCH) - PATCH // 2) * STEP
     dy, dx = np.meshgrid(r, r, indexing="ij")
     c, s = np.cos(points[:, 2])[:, None], np.sin(points[:, 2])[:, None]
@@ -52,9 +52,9 @@ def describe(image: np.ndarray, points: np.ndarray) -> np.ndarray:
 def match_homography(
     fixed: np.ndarray, moving: np.ndarray, pixels: int = 600_000, seed: int = 0
 ) -> tuple[np.ndarray, int]:
-    """(homography that reads `moving` where `fixed` is, number of matches that agree); identity and 0 if none.
+    """(homography from `fixed` to `moving`, number of inliers); identity and 0 if none was found.
 
-    fixed, moving  (H, W) uint8 greys of one size
+    fixed, moving  (H, W) uint8 grey frames of equal size
     """
     factor = max(1.0, float(np.sqrt(fixed.size / pixels)))
     a, b = (_smaller(image, factor) for image in (fixed.astype(np.float32), match_histogram(moving, fixed)))
@@ -93,7 +93,7 @@ def _smaller(image: np.ndarray, factor: float) -> np.ndarray:
 
 
 def _agreeing(p: np.ndarray, q: np.ndarray, rng: np.random.Generator, trials: int = 2000) -> np.ndarray:
-    """Which matches agree with the similarity that most agree with (random sample consensus, two points each)."""
+    """Inliers of the best similarity transform (RANSAC, two points per hypothesis)."""
     i, j = rng.integers(0, len(p), (2, trials))
     i, j = i[i != j], j[i != j]
     z, w = p[:, 0] + 1j * p[:, 1], q[:, 0] + 1j * q[:, 1]

@@ -1,9 +1,9 @@
-"""Shifts between exposures from threshold bitmaps, which do not mind how bright a frame is.
+"""Translations between exposures from median threshold bitmaps, which are nearly independent of exposure.
 
-Source: Ward, J. Graphics Tools 8(2), 2003, doi:10.1080/10867651.2003.10487583. Departures, each against a way the
-published form fails: both frames are cut at one common percentile, chosen so that neither cut lies near black or
-clipping (the median of a dark frame is 0 and its bitmap empty); errors are shares of the pixels used; and a
-shift has to beat staying put, or the frames stay put.
+Source: Ward, J. Graphics Tools 8(2), 2003, doi:10.1080/10867651.2003.10487583. Departures, each because the
+published form fails in a known case: both frames use a common percentile as threshold, chosen so that neither
+threshold is near black or clipping (the median of a dark frame is 0, its bitmap empty); errors are shares of the
+pixels used; and a shift is accepted only if it is clearly better than no shift.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-TOLERANCE = 4  # codes of 256 around the cut that are left out
-ROOM = 9  # codes the cut must keep from black and white: twice the tolerance and one
-CHANCE = 0.8  # of the error that two unrelated bitmaps would have: above this nothing was recognised
-GAIN = 0.9  # of the error of staying put: a shift has to be this much better
+TOLERANCE = 4  # codes of 256 around the threshold that are excluded
+ROOM = 9  # smallest distance of the threshold from black and white, codes: twice the tolerance plus one
+CHANCE = 0.8  # of the error of two unrelated bitmaps: above this, no shift is accepted
+GAIN = 0.9  # of the error without shift: a shift must have less
 
 
 @dataclass(frozen=True)
 class Shift:
-    """Where a frame's content lies in its neighbour: pixel (y, x) of `fixed` shows (y + dy, x + dx) of `moving`.
+    """Translation between neighbours: pixel (y, x) of `fixed` corresponds to (y + dy, x + dx) of `moving`.
 
-    error   share of the used pixels on which the bitmaps differ at this shift;  still: without shift
+    error   share of the used pixels whose bitmaps differ at this shift;  still: without shift
     why     empty when the shift was accepted, else the reason for (0, 0)
     """
 
@@ -43,7 +43,7 @@ def grey(codes: np.ndarray) -> np.ndarray:
 
 
 def common_cut(a: np.ndarray, b: np.ndarray) -> tuple[float, int]:
-    """(percentile 0..1, room): the one that keeps both frames' cuts farthest from black and white."""
+    """(percentile 0..1, distance): the percentile with thresholds farthest from black and white in both frames."""
     shares = np.linspace(0.02, 0.98, 97)
     cuts = np.stack([_quantiles(image, shares) for image in (a, b)])
     room = np.minimum(cuts, 255 - cuts).min(0)
@@ -66,21 +66,21 @@ def halve(image: np.ndarray) -> np.ndarray:
 
 
 def bitmap(image: np.ndarray, share: float, whole: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """(brighter than the cut, far enough from it to count), two boolean images.
+    """(above the threshold, far enough from it to be used), two boolean images.
 
-    whole  the frame whose percentile cuts, where `image` shows only a part of it
+    whole  the frame whose percentile is the threshold, where `image` is a part of it
     """
     cut = int(_quantiles(image if whole is None else whole, np.array([share]))[0])
     return image > cut, np.abs(image.astype(np.int16) - cut) > TOLERANCE
 
 
 def _overlap(n: int, d: int) -> tuple[slice, slice]:
-    """Where fixed and moving overlap along one side of n pixels when moving is read d pixels on."""
+    """Overlap of fixed and moving along a side of n pixels for a shift of d pixels."""
     return slice(max(0, -d), n - max(0, d)), slice(max(0, d), n + min(0, d))
 
 
 def difference(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray], dy: int, dx: int) -> float:
-    """Share of used pixels that differ, 1 where almost none can be used."""
+    """Share of used pixels that differ; 1 where almost none can be used."""
     (fy, my), (fx, mx) = _overlap(a[0].shape[0], dy), _overlap(a[0].shape[1], dx)
     used = a[1][fy, fx] & b[1][my, mx]
     count = int(used.sum())
@@ -90,13 +90,13 @@ def difference(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray
 
 
 def mtb_shift(fixed: np.ndarray, moving: np.ndarray, reach: int | None = None) -> Shift:
-    """The shift between two grey frames (H, W) uint8 of one size.
+    """The translation between two grey frames (H, W) uint8 of equal size.
 
-    reach  largest shift looked for, pixels; None is an eighth of the shorter side, at least 64
+    reach  largest shift searched, pixels; None is an eighth of the shorter side, at least 64
     """
     share, room = common_cut(fixed, moving)
     if room < ROOM:
-        return Shift(0, 0, why="too dark or too clipped to see a shift")
+        return Shift(0, 0, why="too dark or too clipped to find a shift")
     reach = max(64, min(fixed.shape) // 8) if reach is None else reach
     pyramid = [(fixed, moving)]
     while min(pyramid[-1][0].shape) >= 64 and len(pyramid) < 12:
@@ -115,13 +115,13 @@ def mtb_shift(fixed: np.ndarray, moving: np.ndarray, reach: int | None = None) -
     still = difference(a, b, 0, 0)
     chance = _chance(a, b)
     if error > CHANCE * chance:
-        return Shift(0, 0, still, still, "the frames' patterns do not match at any shift")
+        return Shift(0, 0, still, still, "the frames do not match at any shift")
     if (dy, dx) != (0, 0) and error > GAIN * still:
-        return Shift(0, 0, still, still, f"shift ({dy}, {dx}) is hardly better than none")
+        return Shift(0, 0, still, still, f"shift ({dy}, {dx}) is not clearly better than no shift")
     return Shift(dy, dx, error, still)
 
 
 def _chance(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray]) -> float:
-    """Difference two unrelated bitmaps with these shares of ones would have."""
+    """Expected difference of two unrelated bitmaps with these shares of ones."""
     p, q = (float(image[used].mean()) if used.any() else 0.0 for image, used in (a, b))
     return p * (1 - q) + q * (1 - p)

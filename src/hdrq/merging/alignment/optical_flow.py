@@ -1,7 +1,7 @@
-"""Dense displacement between two frames: what is left where the scene itself or the parallax moved.
+"""Dense displacement between two aligned frames, for parallax and moving objects.
 
-Total-variation flow with absolute differences. Source: Zach, Pock & Bischof, DAGM 2007,
-doi:10.1007/978-3-540-74936-3_22. Where either frame is clipped the data say nothing and the smoothness fills in.
+TV-L1 optical flow. Source: Zach, Pock & Bischof, DAGM 2007,
+doi:10.1007/978-3-540-74936-3_22. Where either frame is clipped, there is no data term and the smoothness term decides.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ def tv_flow(
     rounds: int = 25,
     pixels: int = 250_000,
 ) -> Tensor:
-    """(2, H, W) displacement (dx, dy) in pixels: fixed at (x, y) shows moving at (x + dx, y + dy).
+    """(2, H, W) displacement (dx, dy) in pixels: fixed at (x, y) corresponds to moving at (x + dx, y + dy).
 
-    fixed, moving  (1, H, W) grey codes 0..255 of equal look (the same histogram)
+    fixed, moving  (1, H, W) grey codes 0..255 with matched histograms
     seen_*         (1, H, W) 1 where the frame is neither clipped nor missing
-    pixels         the finest level solved; finer detail is interpolated
+    pixels         largest size of the finest level that is solved; finer levels are interpolated
     """
     size = fixed.shape[-2:]
     levels = [[a.float() for a in (fixed, moving, seen_f, seen_m)]]
@@ -48,7 +48,7 @@ def _half(image: Tensor) -> Tensor:
 
 
 def _resized(flow: Tensor, size: torch.Size) -> Tensor:
-    """Displacements on another grid, in that grid's pixels."""
+    """Displacements on another grid, in pixels of that grid."""
     h, w = flow.shape[-2:]
     scale = torch.tensor([size[1] / w, size[0] / h], device=flow.device)[:, None, None]
     return F.interpolate(flow[None], size=tuple(size), mode="bilinear", align_corners=False)[0] * scale
@@ -62,7 +62,7 @@ def _slopes(image: Tensor) -> tuple[Tensor, Tensor]:
 def _refine(
     fixed: Tensor, moving: Tensor, seen_f: Tensor, seen_m: Tensor, flow: Tensor, warps: int, rounds: int
 ) -> Tensor:
-    """Primal-dual rounds at one level, linearised anew `warps` times."""
+    """Primal-dual iterations at one level, linearised again for each of `warps`."""
     h, w = fixed.shape[-2:]
     y, x = torch.meshgrid(
         *(torch.arange(n, dtype=torch.float32, device=fixed.device) for n in (h, w)), indexing="ij"
@@ -95,7 +95,7 @@ def _refine(
 
 
 def _divergence(dual: Tensor) -> Tensor:
-    """(2, 2, H, W) dual fields to (2, H, W); the adjoint of forward differences."""
+    """(2, 2, H, W) dual fields to (2, H, W); adjoint of forward differences."""
     p, q = dual[:, 0], dual[:, 1]
     dx = torch.cat([p[:, :, :1], p[:, :, 1:-1] - p[:, :, :-2], -p[:, :, -2:-1]], 2)
     dy = torch.cat([q[:, :1], q[:, 1:-1] - q[:, :-2], -q[:, -2:-1]], 1)
@@ -103,7 +103,7 @@ def _divergence(dual: Tensor) -> Tensor:
 
 
 def _median3(flow: Tensor) -> Tensor:
-    """3x3 median, against outliers between warps. Source: Sun, Roth & Black, CVPR 2010."""
+    """3x3 median, which removes outliers between warps. Source: Sun, Roth & Black, CVPR 2010."""
     p = F.pad(flow[None], (1, 1, 1, 1), mode="replicate")[0]
     h, w = flow.shape[-2:]
     nine = torch.stack([p[:, i : i + h, j : j + w] for i in range(3) for j in range(3)])

@@ -14,16 +14,16 @@ from hdrq.image.warp import inside, positions, sample
 from hdrq.merging.alignment.align import Alignment, Placement
 from hdrq.merging.exposure_stack import ExposureStack, Frame
 
-STRIP = 1_500_000  # pixels of one strip: bounds the memory of everything computed per pixel
+STRIP = 1_500_000  # pixels per strip: limits the memory of per-pixel computations
 
 
 @dataclass(frozen=True)
 class Strip:
-    """Rows top..bottom of the common area as one frame shows them.
+    """Rows top..bottom of the common area in one frame.
 
     codes   (C, h, W) int32, of `levels`;  light (C, h, W) exposures of float files, else None
-    inside  (1, h, W) 1 where the frame sees the place, 0 where it does not
-    near_clipped   (2, h, W) where resampling near_clipped in pixels clipped at black, at white; None where nothing was resampled
+    inside  (1, h, W) 1 where the frame covers the pixel, 0 elsewhere
+    near_clipped   (2, h, W) where resampling used pixels clipped at black, at white; None where nothing was resampled
     """
 
     top: int
@@ -42,7 +42,7 @@ def strips(
     device: torch.device | str = "cpu",
     rows: tuple[int, int] | None = None,
 ) -> Iterator[Strip]:
-    """The strips of frame k, or the one strip of `rows` (of the common area)."""
+    """The strips of frame k, or only the strip `rows` (of the common area)."""
     top, bottom, left, right = alignment.area
     frame, place = stack.frame(k), alignment.placements[k]
     height = bottom - top
@@ -65,7 +65,7 @@ def _tensor(a: np.ndarray, device: torch.device | str) -> Tensor:
 def _shifted(
     frame: Frame, place: Placement, box: tuple[int, ...], a: int, b: int, device: torch.device | str
 ) -> Strip:
-    """Pixels as they are, moved by whole pixels; places outside the frame repeat its border and do not count."""
+    """Pixels shifted by whole pixels; positions outside the frame repeat its border and have no weight."""
     dy, dx = (int(v) for v in place.shift)
     h, w = frame.size
     y, x = np.arange(box[0], box[1]) + dy, np.arange(box[2], box[3]) + dx
@@ -84,7 +84,7 @@ def _shifted(
 def _warped(
     frame: Frame, place: Placement, box: tuple[int, ...], a: int, b: int, device: torch.device | str
 ) -> Strip:
-    """Bicubic, kept between 0 and white, in sixteen bits so that nothing is rounded twice."""
+    """Bicubic interpolation, clipped to 0 and white, in sixteen bits to avoid a second rounding."""
     x, y = positions(place.transform, box[0], box[1], box[2], box[3], place.flow, device)
     h, w = frame.size
     y0, y1 = max(0, int(y.min()) - 4), min(h, int(y.max()) + 5)

@@ -1,1 +1,1 @@
-"""Detection of moving objects, and what to do about them."""
+"""Deghosting: detection of moving objects, and their removal."""

@@ -1,4 +1,4 @@
-"""What moved between exposures, and which frame to trust there."""
+"""Detection of motion between exposures, and choice of the frame to use there."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def disk(size: int) -> np.ndarray:
 
 
 def moving_clusters(greys: Iterable[np.ndarray], grow: int = 17, shrink: int = 3) -> tuple[np.ndarray, int]:
-    """(labels (H, W), how many): connected places where threshold bitmaps of aligned frames disagree; 0 is still.
+    """(labels (H, W), count): connected regions where threshold bitmaps of aligned frames differ; 0 is static.
 
-    greys  aligned frames (H, W) uint8; frames without a usable median (all dark, all white) have no say
-    grow, shrink  diameters of the disks the raw map is dilated and eroded by
+    greys  aligned frames (H, W) uint8; frames without a usable median (all dark, all white) are ignored
+    grow, shrink  diameters of the disks for dilation and erosion of the raw map
 
     Source: Pece & Kautz, "Bitmap movement detection: HDR for dynamic scenes", CVMP 2010, doi:10.1109/CVMP.2010.8.
-    Pixels near a frame's median are left out of that frame's vote (the paper counts them, and noise moves).
+    Pixels near a frame's median are excluded for that frame (in the paper they are included, and noise appears as motion).
     """
     ones = zeros = np.zeros((1, 1), bool)
     for image in greys:
@@ -51,7 +51,7 @@ def _dilated(mask: np.ndarray, size: int) -> np.ndarray:
 
 
 def spread(x: Tensor, radius: int) -> Tensor:
-    """Largest value within a square of 2 radius + 1 pixels, (C, H, W); spans double, which beats pooling tenfold."""
+    """Maximum over a square of 2 radius + 1 pixels, (C, H, W), by doubling, ten times as fast as pooling."""
     side = 2 * radius + 1
     x = F.pad(x, (radius,) * 4, value=-torch.inf)
     for dim in (-2, -1):
@@ -82,15 +82,15 @@ def disagreement(
     tolerance: float | Tensor = 0.12,
     slack: int = 1,
 ) -> Tensor:
-    """How far a frame is from what is known of the scene, in tolerances (above 1: moved), (1, H, W).
+    """Difference of a frame from the known radiance, in tolerances (above 1: moved), (1, H, W).
 
-    low, high              (C, H, W) the frame's radiance, twice, where it is seen. Where it clipped at white, only that
-                           it lies above a bound is known: low is infinite (any larger light would fit), high the bound;
+    low, high              (C, H, W) the frame's radiance in both where it is well exposed. Where it is clipped at white,
+                           only a lower bound is known: low is infinite (any larger light is consistent), high the bound;
                            where it is too dark, high is 0 and low the bound
-    known_low, known_high  the same light's range as known so far: from 0, to infinity where it was clipped
-    variance               of both;  sigmas: standard deviations that are forgiven
-    tolerance              relative error that is forgiven besides, for what response and registration leave
-    slack                  pixels of misregistration forgiven: the light may lie anywhere in its neighbours' range
+    known_low, known_high  range of the radiance known so far: from 0, to infinity where it was clipped
+    variance               of both;  sigmas: standard deviations that are tolerated
+    tolerance              relative error that is tolerated in addition, for errors of response and registration
+    slack                  tolerated misregistration, pixels: the light may lie in the range of its neighbours
     """
     floor, roof = -spread(-known_low, slack), spread(known_high, slack)
     noise = sigmas * (variance + known_variance).sqrt()
@@ -100,7 +100,7 @@ def disagreement(
 
 
 def ghost_mask(over: Tensor, radius: int = 2, grow: int = 3, feather: int = 3) -> Tensor:
-    """Disagreement to a soft mask 0..1: lone pixels dropped, the rest closed, grown and feathered, (1, H, W)."""
+    """A soft mask 0..1 from the differences: isolated pixels removed, closed, dilated and feathered, (1, H, W)."""
     dense = (smooth((over > 1).float(), radius) > 0.45).float()
     core = spread(dense, radius + grow)
     return smooth(core, feather)

@@ -1,4 +1,4 @@
-"""Factors on the weights of frames: 0 where a moving object makes a frame disagree with the scene."""
+"""Factors on the weights of frames: 0 where a frame disagrees with the scene because of a moving object."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from hdrq.merging.response.calibration import Calibration
 from hdrq.merging.response.curve import look_up
 from hdrq.merging.response.samples import Samples
 
-BRIGHT, DARK = 0.92, 0.02  # codes (of 1) beyond which a pixel is only a bound on the radiance
-DARK_DEEP = 0.0005  # of files of more than eight bits
-BOUND_SLACK = 0.75  # factor by which such a bound is loosened, for the response is least known there
-LEAST, MOST = 0.12, 0.5  # limits of the relative deviation between frames that is not movement
-FLOOR_DEVIATION = 0.5  # ln: dark codes that usually deviate, or scatter, by more are below the noise floor
-HIGHEST_FLOOR = 24  # the noise floor is not above this step of 255
+BRIGHT, DARK = 0.92, 0.02  # codes (of 1) outside which a pixel only bounds the radiance
+DARK_DEEP = 0.0005  # for files of more than eight bits
+BOUND_SLACK = 0.75  # factor by which such a bound is relaxed, because the response is uncertain there
+LEAST, MOST = 0.12, 0.5  # limits of the relative deviation between frames that is not taken as motion
+FLOOR_DEVIATION = 0.5  # ln: dark codes with a larger typical deviation or scatter are below the noise floor
+HIGHEST_FLOOR = 24  # upper limit of the noise floor, of 255
 CODES = 0.5  # variance, in codes², that rounding and JPEG add
-KNOWN, ABOVE, BELOW = 1, 0, 2  # what is known of a pixel: its radiance, a lower bound, an upper bound
+KNOWN, ABOVE, BELOW = 1, 0, 2  # known of a pixel: its radiance, a lower bound, an upper bound
 
 
 class ReferenceGhosts:
-    """Factors that leave out what disagrees with the reference, beyond noise and the expected deviation.
+    """Factors that exclude what disagrees with the reference by more than noise and the expected deviation.
 
-    Call it with frames in `order`, the reference first. Where the reference is clipped, the next frame that is exposed
-    there and keeps the reference's bound becomes what is known of the scene.
+    Call it with frames in `order`, the reference first. Where the reference is clipped, the next frame that is well
+    exposed there and consistent with the reference's bound defines the known radiance.
 
-    mask (H, W) uint8: 255 where some frame is left out;  share (P,): of the image, per frame
+    mask (H, W) uint8: 255 where some frame is excluded;  share (P,): excluded share of the image, per frame
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class ReferenceGhosts:
         top, bottom, left, right = alignment.area
         shape = (stack.channels, bottom - top, right - left)
         self.known = torch.zeros(shape)
-        self.noise = torch.zeros(shape, dtype=torch.float16)  # standard deviation over light
+        self.noise = torch.zeros(shape, dtype=torch.float16)  # standard deviation divided by light
         self.state = torch.full(shape, ABOVE, dtype=torch.uint8)
         self.mask = torch.zeros(shape[1:], dtype=torch.uint8)
         self.share = np.zeros(len(stack))
@@ -81,7 +81,7 @@ class ReferenceGhosts:
         )
         known, before = self.known[:, rows].to(x.device), self.state[:, rows].to(x.device)
         if k == self.reference:
-            if strip.top == 0:  # a rule of two passes looks at all frames twice
+            if strip.top == 0:  # a rule of two passes reads all frames twice
                 self.share[:], self.mask[:] = 0, 0
             mask = torch.zeros_like(x[:1])
             fresh = torch.ones_like(x, dtype=torch.bool)
@@ -101,7 +101,9 @@ class ReferenceGhosts:
             )
             mask = ghost_mask(over * strip.inside)
             bound_only = (before == ABOVE).any(0, keepdim=True) & (over <= 1)
-            mask = torch.where(bound_only, torch.zeros_like(mask), mask)  # else no frame would be left there
+            mask = torch.where(
+                bound_only, torch.zeros_like(mask), mask
+            )  # otherwise no frame would remain there
             still = (mask < 0.5) & (strip.inside > 0)
             tighter = ((before == ABOVE) & (state == ABOVE) & (radiance > known)) | (
                 (before == BELOW) & (state == BELOW) & (radiance < known)
@@ -121,13 +123,13 @@ class ReferenceGhosts:
 def expected_deviation(
     calibration: Calibration, samples: Samples, order: list[int], deep: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """How a frame's radiance usually deviates from what the frames before it in `order` show.
+    """Typical deviation of a frame's radiance from the frames before it in `order`.
 
-    deep     files of more than eight bits: the 256 steps are of the square root of code, which resolves shadows
-    returns  bias (P, 256): ln of the usual ratio at a step of code, not 0 where response or exposure are off;
-             tolerance (P, 256): relative scatter around it that is not movement, three robust standard deviations,
+    deep     files of more than eight bits: the 256 steps are of the square root of code, for resolution in shadows
+    returns  bias (P, 256): ln of the typical ratio per step of code, not 0 where response or exposure are wrong;
+             tolerance (P, 256): relative scatter around it that is not motion, three robust standard deviations,
              between LEAST and MOST;
-             noise floor (P,): code (of 1) up to which flare, raised black and JPEG hide the scene
+             noise floor (P,): code (of 1) below which flare, raised black and JPEG dominate
     """
     x = samples.codes / 255
     levels, channels = (65536 if deep else 256), x.shape[2]
@@ -160,7 +162,7 @@ def expected_deviation(
 
 
 def _noise_floor(code: np.ndarray, miss: np.ndarray, least: int = 20) -> int:
-    """The highest dark step of code whose radiance usually deviates or scatters by FLOOR_DEVIATION; 0 if none does."""
+    """The highest dark step of code whose typical deviation or scatter exceeds FLOOR_DEVIATION; 0 if none does."""
     for q in range(HIGHEST_FLOOR, 0, -1):
         there = miss[code == q]
         if len(there) >= least:
@@ -171,9 +173,9 @@ def _noise_floor(code: np.ndarray, miss: np.ndarray, least: int = 20) -> int:
 
 
 def _median_by_code(code: np.ndarray, value: np.ndarray, least: int = 10) -> np.ndarray:
-    """(256,) usual value around every code: the median over neighbouring codes of their medians.
+    """(256,) typical value per code: the median of the medians of neighbouring codes.
 
-    Every code counts once, so that a moving object of one colour does not decide.
+    Every code has the same weight, so that a moving object of one colour does not dominate.
     """
     order = np.argsort(code, kind="stable")
     code, value = code[order], value[order]
@@ -188,14 +190,14 @@ def _median_by_code(code: np.ndarray, value: np.ndarray, least: int = 10) -> np.
 
 
 def _of_code(table: np.ndarray, strip: Strip, deep: bool) -> Tensor:
-    """A table over 256 steps of code (deep: of its square root) at the codes of a strip, (C, h, W)."""
+    """A table over 256 steps of code (deep: of its square root), at the codes of a strip, (C, h, W)."""
     x = np.linspace(0, 1, strip.levels)
     fine = np.interp(255 * (np.sqrt(x) if deep else x), np.arange(256), table)
     return look_up(strip.codes, torch.as_tensor(fine, dtype=torch.float32, device=strip.codes.device))
 
 
 class BitmapGhosts:
-    """Factors that keep, in every moving cluster, the best-exposed frame. Source: Pece & Kautz, CVMP 2010."""
+    """Factors that keep the best-exposed frame in every moving region. Source: Pece & Kautz, CVMP 2010."""
 
     def __init__(
         self, stack: ExposureStack, alignment: Alignment, device: torch.device | str = "cpu"
@@ -218,7 +220,7 @@ class BitmapGhosts:
         self.share = np.array([float((self._others(k) == 0).float().mean()) for k in self.order])
 
     def _others(self, k: int, rows: slice = slice(None)) -> Tensor:
-        """1 where frame k counts."""
+        """1 where frame k is used."""
         labels = torch.from_numpy(self.labels[rows]).long()
         return ((labels == 0) | (self.best[labels] == k)).float()
 
@@ -238,5 +240,5 @@ def _shifted(
     make: Callable[[Strip], Tensor],
     device: torch.device | str,
 ) -> Tensor:
-    """What `make` returns of every strip of frame k, joined to (1, H, W)."""
+    """The results of `make` for every strip of frame k, joined to (1, H, W)."""
     return torch.cat([make(v).cpu() for v in strips(stack, alignment, k, device)], 1)

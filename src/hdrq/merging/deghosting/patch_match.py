@@ -1,8 +1,8 @@
-"""Holes filled with patches found elsewhere, coarse to fine.
+"""Hole filling by patches from elsewhere, coarse to fine.
 
 Source: nearest-neighbour fields by random search and propagation, Barnes et al., SIGGRAPH 2009,
-doi:10.1145/1531326.1531330; patch voting as Wexler, Shechtman & Irani, IEEE TPAMI 29(3), 2007. Propagation looks at
-all four neighbours of all pixels at once (jump flooding), so that it runs on tensors.
+doi:10.1145/1531326.1531330; patch voting as Wexler, Shechtman & Irani, IEEE TPAMI 29(3), 2007. Propagation uses
+all four neighbours of all pixels at once (jump flooding), so that it can be computed on tensors.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ RADIUS = 3  # patches of 7 x 7
 def fill(
     target: Tensor, hole: Tensor, source: Tensor, seed: int = 0, *, rounds: int = 3, search: int = 4
 ) -> Tensor:
-    """`target` with its hole filled so that every patch over it looks like some patch of `source`.
+    """`target` with its hole filled so that every patch over it resembles a patch of `source`.
 
-    target, source  (C, H, W) float of one scale;  hole (H, W) bool;  source may be used anywhere
+    target, source  (C, H, W) float of the same scale;  hole (H, W) bool;  source may be used anywhere
     rounds          of search and voting per level;  search: passes of propagation and random search per round
     """
     if not bool(hole.any()):
@@ -49,7 +49,7 @@ def fill(
 
 
 def _thickness(hole: Tensor) -> Tensor:
-    """Largest distance into the hole, in pixels (chessboard), up to 64."""
+    """Largest distance into the hole, in pixels (chessboard distance), up to 64."""
     inside, depth = hole[None, None].float(), torch.tensor(0)
     while bool(inside.any()) and int(depth) < 64:
         inside = 1 - F.max_pool2d(F.pad(1 - inside, (1, 1, 1, 1), value=0), 3, 1)
@@ -58,7 +58,7 @@ def _thickness(hole: Tensor) -> Tensor:
 
 
 def _half(target: Tensor, hole: Tensor, source: Tensor) -> list[Tensor]:
-    """Half size; a hole's colour does not leak into its surroundings."""
+    """Half size; colours of the hole do not mix with its surroundings."""
     known = (~hole).float()[None]
     weight = F.avg_pool2d(known[None], 2, ceil_mode=True)[0]
     inner = F.avg_pool2d((target * known)[None], 2, ceil_mode=True)[0] / weight.clamp(min=1e-6)
@@ -66,7 +66,7 @@ def _half(target: Tensor, hole: Tensor, source: Tensor) -> list[Tensor]:
 
 
 def _spread_in(target: Tensor, hole: Tensor) -> Tensor:
-    """The hole filled by what surrounds it, ring by ring."""
+    """The hole filled from its surroundings, ring by ring."""
     value, known = torch.where(hole, torch.zeros_like(target), target), (~hole).float()[None]
     for _ in range(max(hole.shape)):
         if bool((known > 0).all()):
@@ -80,12 +80,12 @@ def _spread_in(target: Tensor, hole: Tensor) -> Tensor:
 
 
 def _near(hole: Tensor) -> Tensor:
-    """Pixels whose patch touches the hole."""
+    """Pixels whose patch overlaps the hole."""
     return F.max_pool2d(hole[None, None].float(), 2 * RADIUS + 1, 1, RADIUS)[0, 0] > 0
 
 
 def _start(at: Tensor, before: Tensor | None, shape: torch.Size, chance: torch.Generator) -> Tensor:
-    """First matches (K, 2): those of the level above, doubled, else chance."""
+    """Initial matches (K, 2): those of the coarser level, doubled, else random."""
     h, w = shape
     if before is None:
         y, x = (torch.randint(0, n, (len(at),), generator=chance) for n in (h, w))
@@ -111,7 +111,7 @@ def _patches(image: Tensor, at: Tensor) -> Tensor:
 def _search(
     now: Tensor, source: Tensor, at: Tensor, field: Tensor, chance: torch.Generator, passes: int
 ) -> Tensor:
-    """Better matches (K, 2) of the patches at `at`."""
+    """Improved matches (K, 2) of the patches at `at`."""
     h, w = now.shape[-2:]
     wanted = _patches(now, at)
     cost = (_patches(source, field) - wanted).square().sum(1)
@@ -142,7 +142,7 @@ def _search(
 
 
 def _vote(source: Tensor, at: Tensor, field: Tensor, shape: torch.Size) -> Tensor:
-    """Mean of what all patches over a pixel say of it, (C, H, W)."""
+    """Mean of the values of all patches that cover a pixel, (C, H, W)."""
     h, w = shape
     total, votes = torch.zeros(len(source), h * w), torch.zeros(h * w)
     flat = source.flatten(1)

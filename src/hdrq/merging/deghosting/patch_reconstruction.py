@@ -1,9 +1,9 @@
-"""Frames remade as if nothing had moved since the reference was taken.
+"""Reconstruction of frames as if nothing had moved since the reference was taken.
 
 Source: Hu, Gallo, Pulli & Sun, "HDR deghosting: how to deal with saturation?", CVPR 2013,
 doi:10.1109/CVPR.2013.154, in its order: outward from the reference; where a frame disagrees with what is known, the
-known light is exposed anew; where nothing is known (the reference is clipped there) patches of the frame itself fill
-the place. The aligned frame stands in for the paper's dense field of matches wherever it agrees.
+known radiance is exposed again; where nothing is known (the reference is clipped there), patches of the frame itself fill
+the region. The aligned frame replaces the paper's dense correspondence field wherever it agrees.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def reconstruct(
     seed: int = 0,
     device: torch.device | str = "cpu",
 ) -> tuple[ExposureStack, Alignment, ReferenceGhosts]:
-    """The same stack with remade frames, all in place and in memory, and what was found to have moved."""
+    """The same stack with reconstructed frames, aligned and in memory, and a map of the detected motion."""
     top, bottom, left, right = alignment.area
     size = (bottom - top, right - left)
     need = len(stack) * stack.channels * size[0] * size[1] * 2 + 120 * size[0] * size[1]
@@ -78,10 +78,10 @@ def _reconstruct(
     calibration: Calibration,
     seed: int,
 ) -> Tensor:
-    """Codes of frame k (C, H, W) with its ghosts replaced; tells `ghosts` what it made up.
+    """Codes of frame k (C, H, W) with its ghosts replaced; reports the replaced pixels to `ghosts`.
 
-    reference  (C, H, W) the reference's radiance, which stands where it was too dark to be known: patches are for what
-               it clipped at white alone
+    reference  (C, H, W) the reference's radiance, used where it was too dark to be known: patches are only for what
+               it clipped at white
     """
     t, most = float(calibration.seconds[k]), strip.levels - 1
     codes = strip.codes.cpu()
@@ -93,7 +93,7 @@ def _reconstruct(
     hole = ghost & ~known
     if bool(hole.any()):
         filled = fill(out.float() / most, hole, codes.float() / most, seed + k)
-        # the reference's bound still holds: what clipped there is at least that bright
+        # the reference's bound still applies: what it clipped is at least that bright
         least = torch.where(ghosts.state == KNOWN, torch.zeros_like(again), again).float() / most
         filled = torch.where(ghosts.state == ABOVE, torch.maximum(filled, least), filled)
         out = torch.where(hole, (filled * most).round().int(), out)

@@ -1,4 +1,4 @@
-"""What the pixels say about the camera: its response, its true exposures, its noise."""
+"""Calibration from pixels: the camera's response, the true exposures, the noise."""
 
 from __future__ import annotations
 
@@ -18,20 +18,18 @@ from hdrq.merging.response.files import read_response
 from hdrq.merging.response.samples import Samples, take_samples
 from hdrq.registry import find, names
 
-FITTED = 8_000  # of the samples, for a response: more make the curve no better
-LEAST_SPAN = (
-    0.5  # stops between the shortest and the longest frame below which they say nothing of a response
-)
-FAR_APART = 3.5  # stops between neighbours from which on a response is settled by what is assumed of it
-LEAST_CODES = 24  # that frames must show, for a curve to be told from them
-LINEAR_BIAS = 0.05  # stops that frames may disagree by more than under the estimate, to be taken as linear
-PLAUSIBLE = (0.6, 2.0)  # slope of a camera's response beside sRGB's
+FITTED = 8_000  # samples used for a response; more do not improve it
+LEAST_SPAN = 0.5  # stops between the shortest and the longest frame below which no response can be estimated
+FAR_APART = 3.5  # stops between neighbours above which a response depends on its prior
+LEAST_CODES = 24  # number of different codes that an estimate needs
+LINEAR_BIAS = 0.05  # stops by which frames may disagree more than with the estimate, to be taken as linear
+PLAUSIBLE = (0.6, 2.0)  # range of a camera response's slope relative to sRGB's
 FILES = (".json", ".rsp", ".npz", ".npy", ".csv", ".txt")
 
 
 @dataclass
 class Calibration:
-    """Everything the merge needs to turn codes into light, and how sure it is."""
+    """Everything that the merge needs to convert codes to light, with its uncertainty."""
 
     response: Response
     seconds: np.ndarray
@@ -77,20 +75,20 @@ def calibrate(
             if estimated and not PLAUSIBLE[0] < power < PLAUSIBLE[1]:
                 seconds = seconds.max() * (seconds / seconds.max()) ** (1 / power)
                 notes.append(
-                    f"the stated exposures would mean a response {power:.2g} times as steep as sRGB's; exposures are "
-                    "scaled so that it is as steep as sRGB's, which may be off by a common power"
+                    f"with the stated exposures the response would be {power:.2g} times as steep as sRGB's; exposures are "
+                    "scaled so that it is as steep as sRGB's; the true ratios may differ by a common exponent"
                 )
             elif estimated:
                 seconds = _same_span(seconds, stack.seconds)
                 notes.append(
-                    "response and exposures both from pixels: the overall span of exposures is as stated"
+                    "response and exposures were both estimated from pixels; the total range of exposures is as stated"
                 )
             if estimated:
                 found, _ = _response(response, stack, samples, seconds, seed)
             misfit = np.log2(stack.seconds / seconds)
         elif estimated and not PLAUSIBLE[0] < power < PLAUSIBLE[1]:
             notes.append(
-                f"the response is {power:.2g} times as steep as sRGB's, which no usual camera has: the stated exposures "
+                f"the response is {power:.2g} times as steep as sRGB's, implausible for a camera: the stated exposures "
                 "are probably wrong; see --estimate-exposures"
             )
     curve = found.table(256)
@@ -98,7 +96,7 @@ def calibrate(
     report = consistency(codes, seconds, curve)
     if stack.levels == 256:
         noise = fit_noise(codes, seconds, curve)
-    else:  # in all their bits: a linear step of an 8-bit code hides the noise of a good camera
+    else:  # at full bit depth: the linear step of an 8-bit code hides the noise of a good camera
         noise = fit_noise(samples.codes * 257, seconds, found.table(65536))
     return Calibration(found, seconds, noise, report, spread, misfit, notes)
 
@@ -111,7 +109,7 @@ def _response(
     if wish in estimators():
         if _span(seconds) < LEAST_SPAN:
             raise UsageError(
-                f"--response {wish} needs frames of different exposure, and these differ by {_span(seconds):.2g} stops; "
+                f"--response {wish} needs frames of different exposure, but these differ by only {_span(seconds):.2g} stops; "
                 "give --response srgb, linear or a file"
             )
         return _estimated(wish, samples, seconds, seed), []
@@ -130,12 +128,12 @@ def _given(wish: str, stack: ExposureStack) -> Response:
 
 
 def prior(stack: ExposureStack) -> Response:
-    """What is assumed where pixels cannot tell: the curve of the frames' own encoding."""
+    """The assumption where pixels do not determine a response: the curve of the frames' own encoding."""
     return fixed_response("linear" if stack.domain == "nits" else stack.domain, stack.levels)
 
 
 def _prior_or_given(wish: str, stack: ExposureStack) -> tuple[Response, list[str]]:
-    """The response of a stack whose exposures are unknown, from which no response can be estimated."""
+    """The response of a stack with unknown exposures, from which no response can be estimated."""
     if wish in estimators():
         raise UsageError(
             f"--response {wish} needs stated exposures; give --times or --ev, or --response srgb, linear or a file"
@@ -145,21 +143,21 @@ def _prior_or_given(wish: str, stack: ExposureStack) -> tuple[Response, list[str
     found = prior(stack)
     return found, [
         f"exposures are estimated from the pixels with {found.how.removeprefix('fixed: ')} response, which is assumed; "
-        "ratios may be off by a common power: give --times, --ev or --response"
+        "ratios may differ by a common exponent: give --times, --ev or --response"
     ]
 
 
 def automatic(
     stack: ExposureStack, samples: Samples, seconds: np.ndarray, seed: int
 ) -> tuple[Response, list[str]]:
-    """The file's own curve where it is linear, PQ or HLG; linear where frames agree so; else estimated; else sRGB."""
+    """The file's own curve for linear, PQ or HLG; linear where frames agree with it; else an estimate; else sRGB."""
     if stack.domain in ("linear", "nits", "pq", "hlg"):
         return prior(stack), []
     assumed = prior(stack)
     name = assumed.how.removeprefix("fixed: ")
     if _span(seconds) < LEAST_SPAN:
         return assumed, [
-            f"frames of equal exposure say nothing of the response; {name} is assumed, see --response"
+            f"frames of equal exposure do not determine the response; {name} is assumed, see --response"
         ]
     try:
         if len(np.unique(np.rint(samples.codes))) < LEAST_CODES:
@@ -167,17 +165,17 @@ def automatic(
         found = _estimated(_automatic_estimator(), samples, seconds, seed)
     except PixelError:
         return assumed, [
-            f"the frames share too little to estimate a response; {name} is assumed, see --response"
+            f"too few pixels are well exposed in two frames to estimate a response; {name} is assumed, see --response"
         ]
     linear = fixed_response("linear", stack.levels)
     if _agrees_as_well(linear, found, samples, seconds):
-        return Response(linear.curve, "linear, for the frames agree so"), []
+        return Response(linear.curve, "linear, because the frames agree with it"), []
     gap = _closest(seconds)
     if gap < FAR_APART:
         return found, []
     return found, [
-        f"no two frames are closer than {gap:.1f} stops: between their codes the response cannot be known from them, and "
-        "is kept close to sRGB's; give --response where it is known"
+        f"no two frames are closer than {gap:.1f} stops: they do not determine the response in between, so that it "
+        "is kept close to sRGB's; give --response if it is known"
     ]
 
 
@@ -186,13 +184,13 @@ def _span(seconds: np.ndarray) -> float:
 
 
 def _closest(seconds: np.ndarray) -> float:
-    """Least number of stops between neighbouring exposures that differ."""
+    """Smallest difference in stops between neighbouring exposures that differ."""
     gaps = np.diff(np.log2(np.sort(seconds)))
     return float(gaps[gaps > LEAST_SPAN].min(initial=np.inf)) if (gaps > LEAST_SPAN).any() else 0.0
 
 
 def _agrees_as_well(curve: Response, found: Response, samples: Samples, seconds: np.ndarray) -> bool:
-    """Whether frames agree under a curve as well as under the estimated one, to LINEAR_BIAS stops."""
+    """Whether frames agree under a curve as well as under the estimated one, within LINEAR_BIAS stops."""
     fine = samples.codes * 257
     ours, best = (
         consistency(fine, seconds, c.table(65536), low=15 * 257, high=245 * 257) for c in (curve, found)
@@ -202,7 +200,7 @@ def _agrees_as_well(curve: Response, found: Response, samples: Samples, seconds:
 
 
 def _power_of(response: Response) -> float:
-    """How steep a response is beside sRGB's, in the logarithm: its slope over codes 30 to 225."""
+    """Slope of a response relative to sRGB's, in the logarithm, over codes 30 to 225."""
     codes = np.arange(30, 226)
     srgb = np.log(fixed_response("srgb").curve[codes, 0])
     ours = np.log(np.maximum(response.table(256)[codes], 1e-300)).mean(1)
@@ -210,17 +208,17 @@ def _power_of(response: Response) -> float:
 
 
 def check_response(wish: str) -> None:
-    """UsageError for a name that is neither an estimator nor a curve nor a file's."""
+    """UsageError for a name that is neither an estimator, a curve nor a file."""
     if wish.startswith("gamma"):
         fixed_response(wish, 2)
     elif not (wish == "auto" or Path(wish).suffix.lower() in FILES or wish in FIXED or wish in estimators()):
         raise UsageError(
-            f"no response is called '{wish}'; there are auto, {', '.join((*estimators(), *FIXED))}, gamma2.2, or a file"
+            f"unknown response '{wish}'; choose auto,  {', '.join((*estimators(), *FIXED))}, gamma2.2, or a file"
         )
 
 
 def _estimated(name: str, samples: Samples, seconds: np.ndarray, seed: int) -> Response:
-    """An estimator's curve, made usable."""
+    """The curve of an estimator, made usable."""
     count = samples.codes.shape[1]
     pick = np.random.default_rng(seed).permutation(count)[:FITTED]
     some = samples.codes[:, pick]
@@ -232,7 +230,7 @@ def _estimated(name: str, samples: Samples, seconds: np.ndarray, seed: int) -> R
 
 
 def _same_span(seconds: np.ndarray, stated: np.ndarray) -> np.ndarray:
-    """Exposures with the stated overall span: a power of all of them and of the response explains the pixels alike."""
+    """Exposures with the stated total range: a common exponent of exposures and response is not determined by pixels."""
     log, told = np.log(seconds / seconds.max()), np.log(stated / stated.max())
     result: np.ndarray = stated.max() * np.exp(log * (log @ told) / max(log @ log, 1e-12))
     return result
@@ -241,7 +239,7 @@ def _same_span(seconds: np.ndarray, stated: np.ndarray) -> np.ndarray:
 def _true_exposures(
     samples: Samples, response: Response, seconds: np.ndarray, levels: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Exposures that make the frames agree, and their standard error in stops; the longest stays as stated."""
+    """Exposures at which the frames agree, and their standard error in stops; the longest remains as stated."""
     table = np.broadcast_to(response.table(256), (256, samples.codes.shape[2]))
     knots = np.arange(256)
     white = table.max()
@@ -251,6 +249,6 @@ def _true_exposures(
     )
     codes = np.concatenate(list(samples.codes.transpose(2, 0, 1)), 1)
     tiles = np.tile(samples.tile, samples.codes.shape[2])
-    low = codes < 16 if levels == 256 else light < 0.003  # where rounding alone shifts a logarithm
+    low = codes < 16 if levels == 256 else light < 0.003  # where rounding alone changes a logarithm
     found = exposure_ratios(np.maximum(light, 1e-9), (codes > 245) | low, seconds, tiles)
     return found.relative, found.spread

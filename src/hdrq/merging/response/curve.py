@@ -1,4 +1,4 @@
-"""A camera's response: which exposure (light x time, relative) every code stands for."""
+"""Camera response: the exposure (light x time, relative) of every code."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from hdrq.image.transfer import pq_to_nits, srgb_to_linear
 class Response:
     """Exposure of every code.
 
-    curve  (levels, C) float64, exposure of code k/(levels - 1); never negative, never falling.
+    curve  (levels, C) float64, exposure of code k/(levels - 1); non-negative and non-decreasing.
            C is 1 (one curve for all channels) or 3
-    how    where it comes from, one line
+    how    its origin, in one line
     """
 
     curve: np.ndarray
@@ -33,7 +33,7 @@ class Response:
         return len(self.curve)
 
     def table(self, levels: int) -> np.ndarray:
-        """(levels, C) exposures of that many codes; between knots the curve is a straight line."""
+        """(levels, C) exposures for that number of codes, by linear interpolation."""
         if levels == self.levels:
             return self.curve
         at = np.linspace(0, self.levels - 1, levels)
@@ -41,7 +41,7 @@ class Response:
         return np.stack([np.interp(at, knots, c) for c in self.curve.T], 1)
 
     def codes(self, exposure: np.ndarray) -> np.ndarray:
-        """The way back, (..., C) exposure to code 0..1, clipped at both ends."""
+        """Inverse, (..., C) exposure to code 0..1, clipped at both ends."""
         x = np.linspace(0, 1, self.levels)
         curves = np.broadcast_to(self.curve, (self.levels, exposure.shape[-1]))
         out = [np.interp(exposure[..., c], _rising(curves[:, c]), x) for c in range(exposure.shape[-1])]
@@ -49,7 +49,7 @@ class Response:
 
 
 def _rising(curve: np.ndarray) -> np.ndarray:
-    """The curve with ties parted by the least that can be told, for inversion."""
+    """The curve made strictly increasing by the smallest representable steps, for inversion."""
     result: np.ndarray = curve + np.arange(len(curve)) * 1e-12 * max(curve[-1], 1e-300)
     return result
 
@@ -59,7 +59,9 @@ def look_up(codes: Tensor, table: Tensor) -> Tensor:
     if table.dim() == 2 and len(table) > 1:
         return torch.stack([look_up(codes[c], table[c]) for c in range(len(codes))])
     whole = codes if codes.dtype in (torch.int32, torch.int64) else codes.long()
-    return table.reshape(-1).index_select(0, whole.reshape(-1)).reshape(codes.shape)  # a ninth of take's time
+    return (
+        table.reshape(-1).index_select(0, whole.reshape(-1)).reshape(codes.shape)
+    )  # nine times as fast as take
 
 
 # --- fixed curves -------------------------------------------------------------------------------------
@@ -80,7 +82,7 @@ FIXED: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def fixed_response(name: str, levels: int = 256) -> Response:
-    """A curve that is known by name: linear, srgb, pq, hlg, or gamma with its exponent (gamma2.2). 1 at white."""
+    """A curve by name: linear, srgb, pq, hlg, or gamma with its exponent (gamma2.2). 1 at white."""
     x = torch.linspace(0, 1, levels, dtype=torch.float64)
     if name in FIXED:
         return Response(FIXED[name](x).numpy()[:, None], f"fixed: {name}")
@@ -91,7 +93,7 @@ def fixed_response(name: str, levels: int = 256) -> Response:
             power = 0.0
         if power > 0:
             return Response((x**power).numpy()[:, None], f"fixed: gamma {power:g}")
-    raise UsageError(f"no fixed response is called '{name}'; there are {', '.join(FIXED)}, gamma2.2")
+    raise UsageError(f"unknown fixed response '{name}'; choose one of {', '.join(FIXED)}, gamma2.2")
 
 
 # --- from a raw estimate to a usable curve ------------------------------------------------------------
@@ -100,12 +102,12 @@ def fixed_response(name: str, levels: int = 256) -> Response:
 def usable(
     log_curve: np.ndarray, counts: np.ndarray, how: str, ends: tuple[float, float] = (0.02, 0.98)
 ) -> Response:
-    """An estimate made bounded, rising and neutral: what every estimator's curve goes through.
+    """An estimate made bounded, increasing and neutral; applied to the curve of every estimator.
 
     log_curve  (levels, C) ln exposure, any additive constant per channel; NaN where unknown
-    counts     (levels, C) how often every code was seen, the weight of the monotone projection
-    ends       codes outside are extrapolated in a straight line of exposure, never below 0
-    returns    mid-grey codes of all channels stand for one exposure, and so does white: for 1
+    counts     (levels, C) frequency of every code, the weight in the isotonic regression
+    ends       codes outside are extrapolated linearly in exposure, at least 0
+    returns    mid-grey codes of all channels have the same exposure, and white has exposure 1 in all
     """
     levels = len(log_curve)
     x = np.linspace(0, 1, levels)
@@ -126,7 +128,7 @@ def usable(
         slope = (light[last] - light[last - span]) / span
         light[last + 1 :] = light[last] + slope * np.arange(1, levels - last)
         curve[:, c] = np.maximum.accumulate(light)
-    curve[-1] = curve[-1].max()  # white says no more than "at least": what clips in every frame stays neutral
+    curve[-1] = curve[-1].max()  # white is only a lower bound: pixels clipped in every frame remain neutral
     return Response(curve / curve[-1].max(), how)
 
 
@@ -136,11 +138,11 @@ def usable(
 def consistency(
     samples: np.ndarray, seconds: np.ndarray, curve: np.ndarray, low: int = 15, high: int = 245
 ) -> dict[str, Any]:
-    """How far neighbouring exposures disagree about the same light, in stops.
+    """Disagreement of neighbouring exposures about the same light, in stops.
 
     samples  (P, N, C) 8-bit codes;  seconds (P,) relative exposures;  curve (256, C or 1)
     returns  bias: mean over pairs and channels of |median|; rms: mean of root mean squares;
-             pairs: one dict per pair. Only codes strictly between low and high in both frames count.
+             pairs: one dict per pair. Only codes strictly between low and high in both frames are used.
     """
     order = np.argsort(seconds, kind="stable")
     z, t = samples[order].astype(np.int64), np.asarray(seconds, float)[order]

@@ -1,9 +1,9 @@
 """Exposure ratios estimated from the pixels.
 
 Source: Hanji & Mantiuk, "Robust estimation of exposure ratios in multi-exposure image stacks", IEEE TCI 2023,
-doi:10.1109/TCI.2023.3301338. Every pixel ties each frame to the longest frame that shows it unclipped. Ours: the
-normal equations of these ties are a graph Laplacian over the frames, N x N however many pixels there are, and ties
-that miss by more than three standard deviations (movement) are dropped and the rest solved again.
+doi:10.1109/TCI.2023.3301338. Every pixel gives an equation between each frame and the longest frame in which it is
+unclipped. Here, the normal equations are a graph Laplacian over the frames, N x N for any number of pixels, and
+equations with residuals above three standard deviations (motion) are dropped before solving again.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import numpy as np
 
 from hdrq.errors import PixelError
 
-TILES, PER_TILE = 16, 50  # a tile per side; pairs kept of every tile, so that one bright wall does not decide
+TILES, PER_TILE = 16, 50  # tiles per side; pairs kept per tile, so that one bright area does not dominate
 
 
 @dataclass(frozen=True)
 class Ratios:
-    """relative (P,): exposures, that of the longest frame as given; spread (P,): standard error, stops."""
+    """relative (P,): exposures, the longest as given; spread (P,): standard error, stops."""
 
     relative: np.ndarray
     spread: np.ndarray
@@ -37,11 +37,11 @@ def exposure_ratios(
 ) -> Ratios:
     """Exposures of P frames from the same N samples.
 
-    light      (P, N) linear exposure of every sample, white = 1 (photo-electrons over full_well)
-    clipped    (P, N) True where a sample is clipped or too dark to count
-    given      (P,) exposures as stated; only the order and the value of the longest matter
-    tiles      (N,) the part of the image a sample lies in
-    full_well  photo-electrons at white, which weigh a tie by 1 / (1/Y_f + 1/Y_e)
+    light      (P, N) linear exposure of every sample, white = 1 (photo-electrons divided by full_well)
+    clipped    (P, N) True where a sample is clipped or too dark to be used
+    given      (P,) stated exposures; only the order and the value of the longest are used
+    tiles      (N,) tile of the image that a sample is from
+    full_well  photo-electrons at white; an equation has the weight 1 / (1/Y_f + 1/Y_e)
     """
     frames = len(light)
     order = np.argsort(given)
@@ -72,7 +72,7 @@ def exposure_ratios(
         inner = laplacian[np.ix_(rest, rest)]
         if np.linalg.matrix_rank(inner, tol=1e-9 * max(np.trace(inner), 1e-300)) < len(rest):
             raise PixelError(
-                "some frames share no unclipped pixels with the others; exposures cannot be estimated"
+                "some frames have no unclipped pixels in common with the others; exposures cannot be estimated"
             )
         log = np.zeros(frames)
         log[rest] = np.linalg.solve(inner, right[rest])
@@ -85,7 +85,7 @@ def exposure_ratios(
 
 
 def _thinned(at: np.ndarray, tiles: np.ndarray, longest: np.ndarray) -> np.ndarray:
-    """At most PER_TILE samples of every tile and partner frame, the first ones."""
+    """At most PER_TILE samples per tile and partner frame, the first ones."""
     key = tiles[at].astype(np.int64) * 4096 + longest[at]
     order = np.argsort(key, kind="stable")
     key = key[order]

@@ -1,4 +1,4 @@
-"""Camera responses as files: JSON of hdrq's own, tables of numbers, and Radiance's .rsp polynomials."""
+"""Camera response files: hdrq's JSON, tables of numbers, and Radiance's .rsp polynomials."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hdrq.merging.response.curve import Response
 
 
 def write_response(path: str | Path, response: Response) -> None:
-    """JSON: {"hdrq response": 1, "how", "levels", "exposure": [[...] per channel], facts}; whole or not at all."""
+    """JSON: {"hdrq response": 1, "how", "levels", "exposure": [[...] per channel], facts}; written atomically."""
     text = json.dumps(
         {
             "hdrq response": 1,
@@ -54,7 +54,7 @@ def read_response(path: str | Path) -> Response:
     except FileNotFoundError:
         raise FileError(f"{path} does not exist; check the name") from None
     except (OSError, ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
-        raise FileError(f"{path} holds no camera response: {str(error).splitlines()[0]}") from error
+        raise FileError(f"{path} is not a camera response: {str(error).splitlines()[0]}") from error
     return Response(_checked(curve, path), f"from {file.name}")
 
 
@@ -70,10 +70,10 @@ def _checked(curve: np.ndarray, path: str | Path) -> np.ndarray:
     curve = curve.reshape(curve.shape[0], -1) if curve.ndim != 2 else curve
     curve = curve.T if curve.shape[0] in (1, 3) and curve.shape[1] > 3 else curve
     if curve.shape[1] not in (1, 3) or len(curve) < 2 or not np.isfinite(curve).all():
-        raise FileError(f"{path} holds no camera response: it needs 1 or 3 columns of finite numbers")
+        raise FileError(f"{path} is not a camera response: it needs 1 or 3 columns of finite numbers")
     if (curve < 0).any() or not (curve[-1] > 0).all():
         raise FileError(
-            f"{path} holds no camera response: exposures must be positive at white and nowhere negative"
+            f"{path} is not a camera response: exposures must be positive at white and nowhere negative"
         )
     return curve
 

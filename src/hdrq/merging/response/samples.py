@@ -1,4 +1,4 @@
-"""Codes of the same scene points in all frames of a stack, for everything that is estimated from pixels."""
+"""Samples of the same scene points in all frames of a stack, for all estimates from pixels."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ SAMPLES = 20_000
 
 @dataclass(frozen=True)
 class Samples:
-    """codes (P, N, C) 0..255 (fractions for deeper files);  tile (N,) the part of the image."""
+    """codes (P, N, C) 0..255 (fractions for deeper files);  tile (N,) tile of the image."""
 
     codes: np.ndarray
     tile: np.ndarray
 
 
 def take_samples(stack: ExposureStack, alignment: Alignment, count: int = SAMPLES, seed: int = 0) -> Samples:
-    """Codes of the same scene points in all frames, the same number from every tile, flat places first."""
+    """Codes of the same scene points in all frames, the same number per tile, flat regions first."""
     top, bottom, left, right = alignment.area
     rng = np.random.default_rng(seed)
     per = max(1, 3 * count // TILES**2)
@@ -51,7 +51,7 @@ def take_samples(stack: ExposureStack, alignment: Alignment, count: int = SAMPLE
 
 
 def _roughness(image: np.ndarray) -> np.ndarray:
-    """Largest difference to the four neighbours, codes."""
+    """Largest difference from the four neighbours, codes."""
     wide = np.pad(image.astype(np.int16), 1, mode="edge")
     centre = wide[1:-1, 1:-1]
     near = [

@@ -1,1 +1,1 @@
-"""Rules that average frames to radiance, one a file: the file name is the name in --rule."""
+"""Averaging rules from frames to radiance, one per file; the file name is the name for --rule."""

@@ -1,4 +1,4 @@
-"""The mean that is best for photon noise and read noise together."""
+"""Optimal mean for photon noise and read noise together."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ from hdrq.merging.cards import RuleCard, Terms, entry
     )
 )
 def least_noise(light: Tensor, weight: Tensor, seconds: float, variance: Tensor) -> Terms:
-    """One frame's terms. variance: of `light`, predicted from a first estimate and not from this noisy pixel."""
+    """Terms of one frame. variance: of `light`, predicted from a first estimate instead of this noisy pixel."""
     trust = weight * seconds / variance
     return Terms(trust * light, trust * seconds)

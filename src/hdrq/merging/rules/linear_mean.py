@@ -14,5 +14,5 @@ from hdrq.merging.cards import RuleCard, Terms, entry
     )
 )
 def linear_mean(light: Tensor, weight: Tensor, seconds: float) -> Terms:
-    """One frame's terms. light: exposure of every pixel, any shape; weight: the same; seconds: relative exposure."""
+    """Terms of one frame. light: exposure of every pixel, any shape; weight: same shape; seconds: relative exposure."""
     return Terms(weight * light / seconds, weight)

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from hdrq.merging.cards import RuleCard, Terms, entry
 
-DARK = 1e-12  # exposure below which a logarithm is not taken; 8-bit black is about 1e-4 of white
+DARK = 1e-12  # smallest exposure in a logarithm; 8-bit black is about 1e-4 of white
 
 
 @entry(
@@ -17,5 +17,5 @@ DARK = 1e-12  # exposure below which a logarithm is not taken; 8-bit black is ab
     )
 )
 def log_mean(light: Tensor, weight: Tensor, seconds: float, *, offset: float = 0.0) -> Terms:
-    """One frame's terms. offset: added to exposures before the logarithm (HDR Toolbox: 1/65535)."""
+    """Terms of one frame. offset: added to exposures before the logarithm (HDR Toolbox: 1/65535)."""
     return Terms(weight * ((light + offset).clamp(min=DARK) / seconds).log(), weight)

@@ -1,4 +1,4 @@
-"""The mean that is best for photon noise."""
+"""Optimal mean for photon noise."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ from hdrq.merging.cards import RuleCard, Terms, entry
     )
 )
 def photon_count(light: Tensor, weight: Tensor, seconds: float) -> Terms:
-    """One frame's terms. weight: 0 where the pixel is clipped, 1 where it is not (the paper knows no others)."""
+    """Terms of one frame. weight: 0 where the pixel is clipped, else 1 (the paper has no other weights)."""
     return Terms(weight * light, weight * seconds)

@@ -1,4 +1,4 @@
-"""The mean that is best for equal noise in every frame."""
+"""Optimal mean for equal noise in every frame."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ from hdrq.merging.cards import RuleCard, Terms, entry
     )
 )
 def time_squared(light: Tensor, weight: Tensor, seconds: float) -> Terms:
-    """One frame's terms: longer exposures of the same light count more."""
+    """Terms of one frame: longer exposures of the same light have more weight."""
     return Terms(weight * light * seconds, weight * seconds**2)

@@ -1,1 +1,1 @@
-"""Camera response estimators, one a file: the file name is the name in --response."""
+"""Camera response estimators, one per file; the file name is the name for --response."""

@@ -7,7 +7,7 @@ import numpy as np
 from hdrq.merging.cards import EstimatorCard, entry
 from hdrq.merging.weights import weight_table
 
-FLOOR = 0.05  # ln units: disagreement that costs a pixel no weight
+FLOOR = 0.05  # ln units: residual up to which a pixel keeps its full weight
 
 
 @entry(
@@ -26,13 +26,13 @@ def debevec(
 ) -> np.ndarray:
     """ln exposure of every 8-bit code, (256, C) float64, 0 at code 128.
 
-    samples  (P, N, C) codes 0..255; fractions (of deeper files) are shared between the two codes beside
+    samples  (P, N, C) codes 0..255; fractions (of deeper files) are split between the two adjacent codes
     seconds  (P,) relative exposures
     smooth   λ on the second differences; None is 10 for 70 samples, growing with the root of their number
-    rounds   more than 1: pixels that disagree (movement, flare) lose weight, as in least absolute deviations
+    rounds   more than 1: pixels with large residuals (motion, flare) lose weight, as in least absolute deviations
 
-    Minimises Σ w(z)²(g(z) - ln E - ln t)² + Σ (λ w(z) g″(z))². The unknown ln E of every pixel is eliminated by
-    hand, which leaves 256 normal equations however many pixels there are.
+    Minimises Σ w(z)²(g(z) - ln E - ln t)² + Σ (λ w(z) g″(z))². The unknown ln E of every pixel is eliminated
+    analytically, which leaves 256 normal equations for any number of pixels.
     """
     count = samples.shape[1]
     log_t = np.log(np.asarray(seconds, float))
@@ -57,7 +57,7 @@ def _curve(z: np.ndarray, log_t: np.ndarray, smooth: float, w: np.ndarray, round
 
 
 def _solve(z: np.ndarray, trust: np.ndarray, log_t: np.ndarray, stiff: np.ndarray) -> np.ndarray:
-    """The curve (256,) of weighted codes z (P, N)."""
+    """The curve (256,) from weighted codes z (P, N)."""
     low = np.clip(np.floor(z).astype(np.int64), 0, 255)
     share = z - low
     parts = [(low, 1 - share)]

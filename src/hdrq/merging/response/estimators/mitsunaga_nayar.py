@@ -1,4 +1,4 @@
-"""Mitsunaga and Nayar's camera response, with a basis that cannot fall."""
+"""Mitsunaga and Nayar's camera response, with a monotonic basis."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from scipy.special import comb
 from hdrq.errors import PixelError
 from hdrq.merging.cards import EstimatorCard, entry
 
-LOW, HIGH = 0.04, 0.96  # codes outside are too near black or clipping
+LOW, HIGH = 0.04, 0.96  # codes outside are too close to black or clipping
 
 
 @entry(
     EstimatorCard(
-        title="Mitsunaga-Nayar response: a polynomial that explains the exposure ratios",
+        title="Mitsunaga-Nayar response: a polynomial fitted to the exposure ratios",
         source="Mitsunaga & Nayar, CVPR 1999, doi:10.1109/CVPR.1999.786966",
     )
 )
@@ -24,11 +24,11 @@ def mitsunaga_nayar(
     """ln exposure of every 8-bit code, (256, C) float64, 0 at white.
 
     samples  (P, N, C) codes 0..255;  seconds (P,) relative exposures
-    orders   degrees to try; the one with the smallest error wins
+    orders   degrees to try; the one with the smallest error is used
 
     Minimises Σ (f(M_q) - R f(M_q+1))² over neighbouring exposures. Departure from the paper: the polynomial is
-    written in Bernstein's basis with rising coefficients, found by non-negative least squares, so that it cannot
-    fall (the plain powers of the paper often do); errors are divided by the brighter code, so that shadows count.
+    expressed in the Bernstein basis with increasing coefficients, found by non-negative least squares, so that it is
+    monotonic (the powers of the paper often are not); errors are divided by the brighter code, to give shadows weight.
     """
     order = np.argsort(seconds)
     m, t = samples[order] / 255.0, np.asarray(seconds, float)[order]
@@ -50,7 +50,7 @@ def mitsunaga_nayar(
 
 
 def _steps(x: np.ndarray, n: int) -> np.ndarray:
-    """(len(x), n + 1) rising functions: tails of the Bernstein basis of degree n. Their first is constant 1."""
+    """(len(x), n + 1) increasing functions: partial sums of the Bernstein basis of degree n. The first is constant 1."""
     k = np.arange(n + 1)
     basis = comb(n, k) * x[:, None] ** k * (1 - x[:, None]) ** (n - k)
     result: np.ndarray = basis[:, ::-1].cumsum(1)[:, ::-1]

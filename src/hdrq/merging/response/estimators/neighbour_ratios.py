@@ -1,4 +1,4 @@
-"""A response from neighbouring exposures alone: every pixel seen well in two of them is one equation."""
+"""A response from neighbouring exposures: every pixel that is well exposed in two of them gives one equation."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from hdrq.merging.cards import EstimatorCard, entry
 from hdrq.merging.response.curve import consistency
 from hdrq.merging.weights import triangle
 
-LOW, HIGH = 5, 250  # codes between which a pixel counts
-FLOOR = 0.03  # ln units: disagreement that costs a pixel no weight
+LOW, HIGH = 5, 250  # range of codes that are used
+FLOOR = 0.03  # ln units: residual up to which a pixel keeps its full weight
 SMOOTH = (1e-5, 3e-6, 1e-6)
-AS_WELL = 1.01  # times the smallest bias + rms: exposures a constant ratio apart leave waves undecided, so stay smooth
-WIDE = 3.5  # stops between the closest exposures from which on the curve is held to sRGB's
+AS_WELL = 1.01  # times the smallest bias + rms; prefers smooth curves, because equal exposure ratios do not determine waves
+WIDE = 3.5  # stops between the closest exposures above which the curve is regularised towards sRGB's
 WIDE_SMOOTH = 1e-4  # at 4 stops
-TOGETHER = 10  # how much stiffer the channels' differences are than their mean
+TOGETHER = 10  # stiffness of the differences between channels relative to their mean
 
 
 @entry(
     EstimatorCard(
-        title="Response from ratios of neighbouring exposures: robust, straight where a power law is",
+        title="Response from ratios of neighbouring exposures: robust, with power laws unpenalised",
         source="hdrq: objective of Mitsunaga & Nayar 1999 on the free curve of Debevec & Malik 1997",
         automatic=True,
     )
@@ -39,14 +39,14 @@ def neighbour_ratios(
     """ln exposure of every 8-bit code, (256, C) float64, 0 at code 128.
 
     samples  (P, N, C) codes 0..255;  seconds (P,) relative exposures
-    smooth   weight of the roughness; None takes the largest of SMOOTH that makes the frames agree as well as any does
-    power    of the disagreement that is minimised: 2 least squares, 1 least absolute deviations, 0 its logarithm, so
-             that what moved has next to no say
+    smooth   weight of the roughness; None takes the largest of SMOOTH with nearly the best agreement of frames
+    power    of the residual that is minimised: 2 least squares, 1 least absolute deviations, 0 its logarithm, so
+             that motion has almost no influence
 
-    Minimises the mean over neighbouring exposures of w |g(z_k) - g(z_k+1) - ln(t_k / t_k+1)|^power, every pair of
-    frames alike however many pixels it has, plus the roughness ∫ (d²g/du²)² du over u = ln(z + 1), which leaves
-    power laws alone where the usual g″ over z bends them. The channels' deviations from their mean curve are held
-    10 times stiffer than the mean: a camera's channels share their tone curve, and grey stays grey at both ends.
+    Minimises the mean over neighbouring exposures of w |g(z_k) - g(z_k+1) - ln(t_k / t_k+1)|^power, with equal weight of
+    pairs of frames regardless of their pixels, plus the roughness ∫ (d²g/du²)² du over u = ln(z + 1), which is zero for
+    power laws, unlike the usual g″ over z. The channels' deviations from their mean curve are regularised
+    10 times as strongly: the channels of a camera have nearly the same curve, and grey remains grey at both ends.
     """
     order = np.argsort(seconds, kind="stable")
     z = np.rint(samples[order]).astype(np.int64)
@@ -67,11 +67,11 @@ def neighbour_ratios(
 def _near_srgb(
     pairs: tuple[np.ndarray, ...], channels: int, smooth: float, power: float, rounds: int
 ) -> np.ndarray:
-    """(256, channels) where exposures are far apart: the roughness is that of the deviation from sRGB's curve.
+    """(256, channels) for exposures far apart: the roughness is that of the deviation from sRGB's curve.
 
-    Frames d stops apart leave any function of period d in log exposure undecided. A power law as the aim left waves of
-    0.2 to 1.3 stops at 4 to 6 stops; sRGB as the aim, with roughness growing tenfold in two stops, leaves 0.02 to 0.13
-    over six made-up curves.
+    Frames d stops apart do not determine functions of period d in log exposure. A power law as prior left waves of
+    0.2 to 1.3 stops at 4 to 6 stops; sRGB as prior, with roughness weight growing tenfold in two stops, leaves 0.02 to 0.13
+    over six synthetic curves.
     """
     low, high, gap, trust = pairs
     srgb = np.log(srgb_to_linear(torch.linspace(0, 1, 256, dtype=torch.float64)).clamp(min=1e-5).numpy())
@@ -84,7 +84,7 @@ def _near_srgb(
 def _curves(
     pairs: tuple[np.ndarray, ...], channels: int, smooth: float, power: float, rounds: int
 ) -> np.ndarray:
-    """(256, channels) of one smoothness, by reweighted least squares."""
+    """(256, channels) for one smoothness, by iteratively reweighted least squares."""
     size = 256 * channels
     low, high, gap, trust = pairs
     rough, mean = smooth * _roughness(), np.full((channels, channels), 1 / channels)
@@ -106,7 +106,7 @@ def _curves(
 
 
 def _pairs(z: np.ndarray, log_t: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Code + 256 channel in the shorter and in the longer frame, ln of the exposures' ratio, weight: (M,) each."""
+    """(M,) each: code + 256 channel in the shorter and in the longer frame, ln of the exposure ratio, weight."""
     w = triangle(np.arange(256) / 255)
     rows = []
     for c in range(z.shape[2]):

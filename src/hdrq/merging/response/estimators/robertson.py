@@ -20,9 +20,9 @@ def robertson(
     """ln exposure of every 8-bit code, (256, C) float64, 0 at code 128; NaN for codes that were not seen.
 
     samples  (P, N, C) codes 0..255;  seconds (P,) relative exposures
-    rounds   at most; a round that moves the curves by less than `stop` (summed over codes, mean of channels) is last
+    rounds   largest number; iteration stops when the curves change by less than `stop` (summed over codes, mean of channels)
 
-    In turn: E = Σ w t g / Σ w t² of every pixel, then g(m) = mean of t E over all pixels of code m, g(128) = 1.
+    Alternates E = Σ w t g / Σ w t² for every pixel and g(m) = mean of t E over all pixels of code m, with g(128) = 1.
     """
     z = np.rint(samples).astype(np.int64)
     t = np.asarray(seconds, float)
@@ -48,6 +48,6 @@ def robertson(
 
 
 def _middle(curve: np.ndarray, seen: np.ndarray) -> float:
-    """The curve at code 128, from the nearest codes where 128 was not seen."""
+    """The curve at code 128, interpolated from the nearest codes where 128 does not occur."""
     known = np.flatnonzero((seen > 0) & (curve > 0))
     return float(np.interp(128, known, curve[known])) if len(known) else 1.0
