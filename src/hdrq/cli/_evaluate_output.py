@@ -17,6 +17,7 @@ from hdrq.scoring.resume import refuse_unwritable
 if TYPE_CHECKING:
     from hdrq.evaluation.api import Evaluation
     from hdrq.evaluation.archive import Dataset
+    from hdrq.evaluation.correlations import Pairing
     from hdrq.evaluation.ratings import Sheet
     from hdrq.evaluation.significance import PairedTest
     from hdrq.evaluation.statistics.agreement import Agreement
@@ -42,6 +43,13 @@ def write(found: Evaluation, parts: Parts, options: dict[str, Any], format: str)
     if options["significance"] and found.significance:
         lines = [asdict(c) for c in found.significance]
         _tables.write_text(_tables.text_of(lines, "csv", list(lines[0])), options["significance"])
+    if format in ("latex", "markdown"):
+        from hdrq.evaluation.report.paper_tables import of_metrics, written
+
+        every = [*rows, *(r for _, own in parts for r in own)]
+        caption = f"{sheet.name}: {rows[0].images} images, {rows[0].scenes} scenes"
+        _tables.write_text(written(of_metrics(every, caption), format), options["output"])
+        return
     if format != "table":
         lines = [*found.table, *(flat(r, sheet, "whole", by) for by, own in parts for r in own)]
         _tables.write_text(_tables.text_of(lines, format, list(lines[0])), options["output"])
@@ -66,6 +74,11 @@ def write_several(
         **datasets,
         **{g: [a for a in averages if a.group == g] for g in dict.fromkeys(a.group for a in averages)},
     }
+    if format in ("latex", "markdown"):
+        from hdrq.evaluation.report.paper_tables import of_datasets, written
+
+        _tables.write_text(written(of_datasets(columns), format), output)
+        return
     if format != "table":
         lines = [
             {"dataset": name, "metric": a.metric, "images": a.images, "scenes": a.scenes}
@@ -86,6 +99,47 @@ def write_several(
             row.append("" if value is None else _tables.styled((_tables.number(value), style)))
         table.append(row)
     _tables.show_table(["SROCC", *columns], table, "", list(columns), output=output)
+
+
+def write_preferences(name: str, rows: Sequence[dict[str, Any]], output: str | None, format: str) -> None:
+    """Accuracy of metrics on pairwise preferences."""
+    if format in ("csv", "json", "jsonl"):
+        _tables.write_text(_tables.text_of(rows, format, list(rows[0])), output)
+        return
+    heads = ["metric", "pairs", "accuracy", "95 %", "observers agreed with", "upper bound"]
+    lines = []
+    for r in rows:
+        ends = f"{r['low']:.3f} … {r['high']:.3f}" if r["scenes"] > 1 else ""
+        shares = (f"{r[name]:.4f}" for name in ("share", "ceiling"))
+        lines.append([r["metric"], f"{r['comparisons']}", f"{r['accuracy']:.4f}", ends, *shares])
+    if format != "table":
+        from hdrq.evaluation.report.paper_tables import Cell, PaperTable, written
+
+        cells = tuple(tuple(map(Cell, line)) for line in lines)
+        _tables.write_text(written(PaperTable(tuple(heads), cells), format), output)
+        return
+    _tables.show_table(heads, lines, f"{name}: pairwise preferences", heads[1:], output=output)
+
+
+def write_correlations(rows: Sequence[Pairing], output: str | None, format: str) -> None:
+    """All pairs of metrics as rows of a file; as a table, the matrix of SROCC."""
+    if format in ("csv", "json", "jsonl"):
+        lines = [asdict(r) for r in rows]
+        _tables.write_text(_tables.text_of(lines, format, list(lines[0])), output)
+        return
+    names = list(dict.fromkeys(name for r in rows for name in (r.a, r.b)))
+    known = {(r.a, r.b): r.srocc for r in rows} | {(r.b, r.a): r.srocc for r in rows}
+    cells = [[1.0 if a == b else known[a, b] for b in names] for a in names]
+    if format == "table":
+        body = [[name, *(_tables.number(v, 3) for v in row)] for name, row in zip(names, cells, strict=True)]
+        _tables.show_table(["SROCC", *names], body, f"{rows[0].images} images", names, output=output)
+        return
+    from hdrq.evaluation.report.paper_tables import Cell, PaperTable, written
+
+    lines_of = (
+        (Cell(name), *(Cell(f"{v:.3f}") for v in row)) for name, row in zip(names, cells, strict=True)
+    )
+    _tables.write_text(written(PaperTable(("SROCC", *names), tuple(lines_of)), format), output)
 
 
 def _show(
@@ -141,6 +195,7 @@ def draw(found: Evaluation, parts: Parts, options: dict[str, Any], dataset: Data
     if options["plots"]:
         drawn = {f"scatter {a.metric}": figures.scatter(sheet, a) for a in whole}
         drawn |= {f"residuals {a.metric}": f for a in whole if (f := figures.residuals(sheet, a)) is not None}
+        drawn["histogram of subjective scores"] = figures.histogram(sheet)
         for by, own in parts:
             figure = figures.breakdown(own, [a.metric for a in whole])
             drawn |= {f"srocc by {by}": figure} if figure is not None else {}

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from hdrq.cli import _complete
+from hdrq.cli import _evaluate_asked as _asked
 from hdrq.cli import _evaluate_output as _evaluated
 from hdrq.cli import options as _options
-from hdrq.cli import progress as _progress
 from hdrq.cli import tables as _tables
 from hdrq.cli._cluster import spread_of
 from hdrq.cli._notes import Notes
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 _PROTOCOLS = ("whole", "folds", "splits", "leave-one-out")
 _FORMS = ("logistic5", "logistic4", "cubic", "line")
-_MEANINGS = ("dist", "ref", "opinion", "spread", "scene", "distortion", "level", "low", "high")
 
 
 @click.command(short_help="Compare metrics with subjective scores.")
@@ -35,9 +33,9 @@ _MEANINGS = ("dist", "ref", "opinion", "spread", "scene", "distortion", "level",
     "--dataset",
     "dataset_names",
     multiple=True,
-    metavar="NAME",
+    metavar="NAME[:SUBSET]",
     shell_complete=_complete.of("dataset"),
-    help="Dataset of images and subjective scores; may be repeated. See: hdrq list datasets.",
+    help="Dataset of images and subjective scores, or a subset of it; may be repeated. See: hdrq list datasets.",
 )
 @click.option(
     "--data",
@@ -72,7 +70,7 @@ _MEANINGS = ("dist", "ref", "opinion", "spread", "scene", "distortion", "level",
     "columns",
     multiple=True,
     metavar="MEANING=NAME",
-    help=f"Name the column of --scores that holds: {', '.join(_MEANINGS)}.",
+    help=f"Name the column of --scores that holds: {', '.join(_asked.MEANINGS)}.",
 )
 @click.option(
     "--lower/--higher",
@@ -130,6 +128,11 @@ _MEANINGS = ("dist", "ref", "opinion", "spread", "scene", "distortion", "level",
 )
 @click.option("--report", metavar="FILE.html", help="Write an HTML report with figures and thumbnails.")
 @click.option("--plots", metavar="DIR", help="Write the figures to this folder, as PNG and PDF.")
+@click.option(
+    "--correlations",
+    is_flag=True,
+    help="Correlations between the metrics instead, as a matrix; subjective scores are not needed.",
+)
 @click.option("--resume", is_flag=True, help="Continue an interrupted --scores file (always done).")
 @_options.light_options
 @_options.working_option
@@ -137,7 +140,7 @@ _MEANINGS = ("dist", "ref", "opinion", "spread", "scene", "distortion", "level",
 @_options.viewing_options
 @_options.device_option
 @_options.cluster_option
-@_options.output_options
+@_options.paper_output_options
 def evaluate(**options: Any) -> None:
     """Compare metrics with subjective scores.
 
@@ -146,7 +149,8 @@ def evaluate(**options: Any) -> None:
     hdrq evaluate --dataset upiq --subset hdr -m pu-psnr -m hdrvdp3 --scores upiq.csv
     hdrq evaluate --scores values.csv --column opinion=MOS --lower -m 'PSNR*' -m SSIM
     hdrq evaluate --dataset csv --data manifest.csv -m ssim --protocol folds
-    hdrq evaluate --dataset kadid --dataset tid2013 -m ssim -m vif
+    hdrq evaluate --dataset kadid --dataset upiq:hdr -m pu-ssim -m pu-vif -o table.tex
+    hdrq evaluate --scores values.csv --correlations --format markdown
     """
     _evaluated.check_targets(options)
     options["notes"] = notes = Notes()
@@ -156,16 +160,21 @@ def evaluate(**options: Any) -> None:
 
 
 def _evaluate(options: dict[str, Any]) -> None:
-    format = _tables.format_of(options["format_"], options["output"])
+    format = _tables.format_of(
+        options["format_"], options["output"], more={".tex": "latex", ".md": "markdown"}
+    )
     names, folders = options.pop("dataset_names"), options.pop("folders")
     if len(folders) > max(len(names), 1) or (len(names) > 1 and folders and len(folders) != len(names)):
         raise UsageError(
             f"{len(folders)} --data for {len(names)} --dataset; give one folder for each dataset, or none"
         )
+    if options["correlations"]:
+        _correlations(names, folders, options, format)
+        return
     if len(names) > 1:
         _several(names, folders, options, format)
         return
-    name, folder = names[0] if names else "", folders[0] if folders else None
+    name, folder = _asked.subset_of(names[0], options) if names else "", folders[0] if folders else None
     dataset: Dataset | None = find("dataset", name) if name else None
     for option, value in (("data", folder), ("subset", options["subset"])) if dataset is None else ():
         if value is not None:
@@ -198,7 +207,7 @@ def _evaluated_on(dataset: str, folder: str | None, options: dict[str, Any]) -> 
         metrics=options["metrics"],
         subset=options["subset"],
         exclude=options["exclude"],
-        columns=dict(_column(text) for text in options["columns"]),
+        columns=dict(_asked.column(text) for text in options["columns"]),
         lower=options["lower"],
         protocol=options["protocol"],
         train_on=options["train_on"] or "",
@@ -208,30 +217,32 @@ def _evaluated_on(dataset: str, folder: str | None, options: dict[str, Any]) -> 
         folds=options["folds"],
         splits=options["splits"],
         held_out=options["held_out"],
-        **_scoring(options),
+        **_asked.scoring(options),
     )
-
-
-def _scoring(options: dict[str, Any]) -> dict[str, Any]:
-    """Keyword arguments that describe how images are scored."""
-    from hdrq.scoring.batch import Settings
-
-    chosen = {
-        f"select{side and '_'}{side}": _options.selection_of(options, side) for side in ("", "ref", "dist")
-    }
-    return {
-        "photometry": _options.photometry_of(options),
-        "device": options["device"],
-        "settings": Settings(jobs=2, **chosen),
-        "own_ppd": all(options.get(key) is None for key in ("ppd", "screen", "diagonal", "distance")),
-        "notify": options["notes"].add,
-        "watch": lambda rows, total: _progress.bar(rows, total, "scoring"),
-        "spread": options["spread"],
-    }
 
 
 def _of(found: Evaluation) -> str:
     return f"{found.sheet.name}: " if found.sheet.name else ""
+
+
+def _correlations(
+    names: tuple[str, ...], folders: tuple[str, ...], options: dict[str, Any], format: str
+) -> None:
+    """Correlations between metrics; subjective scores are not needed."""
+    from hdrq.evaluation.api import correlate
+
+    for option in ("report", "plots", "significance", "train_on", "by", "held_out"):
+        if options[option]:
+            raise UsageError(
+                f"--{option.replace('_', '-')} needs subjective scores; leave it out with --correlations"
+            )
+    if len(names) > 1:
+        raise UsageError("--correlations is for one dataset; evaluate one at a time")
+    name = _asked.subset_of(names[0], options) if names else ""
+    rows, guessed = correlate(_asked.asked_of(name, folders[0] if folders else None, options))
+    if guessed:
+        note(f"the direction of {', '.join(guessed)} is not stated; higher values are taken as better")
+    _evaluated.write_correlations(rows, options["output"], format)
 
 
 def _several(names: tuple[str, ...], folders: tuple[str, ...], options: dict[str, Any], format: str) -> None:
@@ -246,43 +257,21 @@ def _several(names: tuple[str, ...], folders: tuple[str, ...], options: dict[str
     if options["protocol"] != "whole":
         raise UsageError(f"--protocol {options['protocol']} is for one dataset; evaluate one at a time")
     each: dict[str, list[Agreement]] = {}
-    for i, name in enumerate(names):
-        found = _evaluated_on(name, folders[i] if folders else None, options)
-        for text in found.sheet.notes:
-            note(f"{_of(found)}{text}")
-        called = found.sheet.name
+    for i, text in enumerate(names):
+        own = dict(options)
+        found = _evaluated_on(_asked.subset_of(text, own), folders[i] if folders else None, own)
+        called = ":".join(filter(None, (found.sheet.name, own["subset"])))
+        for line in found.sheet.notes:
+            note(f"{called}: {line}")
         each[called if called not in each else f"{called} ({i + 1})"] = list(found.rows)
     _evaluated.write_several(each, list(averages(each)), options["output"], format)
 
 
-def _column(text: str) -> tuple[str, str]:
-    meaning, sign, name = text.partition("=")
-    if not sign or meaning not in _MEANINGS:
-        raise UsageError(
-            f"--column {text}: write MEANING=NAME, where MEANING is one of {', '.join(_MEANINGS)}"
-        )
-    return meaning, name
-
-
 def _preferences(dataset: Dataset, folder: str | None, options: dict[str, Any], format: str) -> None:
     """The table for datasets of pairwise preferences."""
-    from hdrq.evaluation.api import Asked, compare
+    from hdrq.evaluation.api import compare
     from hdrq.evaluation.evaluate import Plan
 
-    path = Path(options["scores"]) if options["scores"] else None
-    asked = Asked(
-        dataset.name, folder, options["subset"], tuple(options["metrics"]), path, **_scoring(options)
-    )
+    asked = _asked.asked_of(dataset.name, folder, options)
     rows = [asdict(p) for p in compare(asked, Plan(draws=options["draws"], seed=options["seed"]))]
-    if format != "table":
-        _tables.write_text(_tables.text_of(rows, format, list(rows[0])), options["output"])
-        return
-    heads = ["metric", "pairs", "accuracy", "95 %", "observers agreed with", "upper bound"]
-    lines = []
-    for r in rows:
-        ends = f"{r['low']:.3f} … {r['high']:.3f}" if r["scenes"] > 1 else ""
-        shares = (f"{r[name]:.4f}" for name in ("share", "ceiling"))
-        lines.append([r["metric"], f"{r['comparisons']}", f"{r['accuracy']:.4f}", ends, *shares])
-    _tables.show_table(
-        heads, lines, f"{dataset.name}: pairwise preferences", heads[1:], output=options["output"]
-    )
+    _evaluated.write_preferences(dataset.name, rows, options["output"], format)

@@ -187,6 +187,7 @@ def _outputs(*formats: str) -> Callable[[F], F]:
 
 
 output_options = _outputs("table", "csv", "json", "jsonl")
+paper_output_options = _outputs("table", "csv", "json", "jsonl", "latex", "markdown")
 row_output_options = _outputs("table", "csv", "json", "jsonl", "parquet")
 
 

@@ -6,7 +6,7 @@ import io
 import math
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,10 +32,13 @@ _BY_SUFFIX = {**BY_SUFFIX, ".txt": "table"}
 _WHOLE = ("parquet",)  # formats that cannot be written to a terminal or pipe
 
 
-def format_of(asked: str | None, output: str | None, parquet: bool = False) -> str:
+def format_of(
+    asked: str | None, output: str | None, parquet: bool = False, more: Mapping[str, str] | None = None
+) -> str:
     """The format to write: the requested one, else from the file's suffix, else by the kind of stdout.
 
     parquet  whether the command's rows may go to a Parquet file
+    more     further formats of the command, by suffix
     """
     if asked in _WHOLE and (not output or output == "-"):
         raise UsageError(f"--format {asked} needs -o FILE.{asked}")
@@ -43,7 +46,7 @@ def format_of(asked: str | None, output: str | None, parquet: bool = False) -> s
         return asked
     if output and output != "-":
         suffix = Path(output).suffix.lower()
-        known = {s: f for s, f in _BY_SUFFIX.items() if parquet or f != "parquet"}
+        known = {s: f for s, f in _BY_SUFFIX.items() if parquet or f != "parquet"} | dict(more or {})
         if suffix and suffix not in known:
             *some, last = known
             raise UsageError(

@@ -12,6 +12,7 @@ from hdrq.encoding.photometry import Photometry
 from hdrq.errors import UsageError
 from hdrq.evaluation import evaluate as engine
 from hdrq.evaluation.archive import Dataset, locate
+from hdrq.evaluation.correlations import Pairing, correlations, direction_of
 from hdrq.evaluation.dataset_scores import Notify, Watch, scored, silent, unwatched
 from hdrq.evaluation.evaluate import PLAN, Plan
 from hdrq.evaluation.held_out import judged_pairs
@@ -236,6 +237,23 @@ def sheet_of(asked: Asked) -> Sheet:
     values, better = _computed(pairs, asked)
     found = sheet(pairs, values, better, name=name, dataset=dataset, opinions_better=toward)
     return replace(found, notes=(*notes, *found.notes))
+
+
+def correlate(asked: Asked) -> tuple[list[Pairing], list[str]]:
+    """(correlations between the metrics, metrics whose direction is assumed) of a table of scores or a dataset."""
+    if (
+        asked.scores is not None
+        and exists(asked.scores)
+        and not (asked.dataset and _computable(asked.metrics))
+    ):
+        table = read_scores(asked.scores, asked.metrics, asked.exclude, dict(asked.columns))
+        values, better = table.values, table.better
+    elif asked.dataset and asked.metrics:
+        dataset: Dataset = find("dataset", asked.dataset)
+        values, better = _computed(list(dataset.pairs(locate(dataset, asked.data), asked.subset)), asked)
+    else:
+        raise UsageError("nothing to correlate; give --scores FILE.csv, or --dataset NAME and metrics")
+    return correlations(values, better), [m for m in values if not direction_of(m, better)]
 
 
 def compare(asked: Asked, plan: Plan = PLAN) -> list[Preference]:

@@ -63,7 +63,7 @@ def scored(
     marks = {ppd: mark_of(light, settings) for ppd, light in lights.items()}
     of_pair = {str(p.dist): marks[_ppd(p, own_ppd)] for p in pairs}
     journal = Journal(path.with_name(path.name + ".part")) if path else None
-    kept = _kept(path, list(journal.rows()) if journal else [], pairs, of_pair, notify)
+    kept, foreign = _kept(path, list(journal.rows()) if journal else [], pairs, of_pair, notify)
     said: set[str] = set()
     total = sum((str(p.dist), t) not in kept for p in pairs for t in texts)
     found: dict[tuple[str, str], Row] = dict(kept)
@@ -103,7 +103,7 @@ def scored(
     if path and total:
         others = [row for key, row in kept.items() if key[1] not in texts]
         with written(path, BY_SUFFIX.get(path.suffix.lower(), "csv"), COLUMNS) as add:
-            for row in (*rows, *others):
+            for row in (*rows, *others, *foreign):
                 add(row)
     if journal:
         journal.discard()
@@ -120,8 +120,12 @@ def _seen_at(photometry: Photometry, ppd: str) -> Photometry:
 
 def _kept(
     path: Path | None, journal: Sequence[Row], pairs: Sequence[Pair], marks: dict[str, str], notify: Notify
-) -> dict[tuple[str, str], Row]:
-    """Existing rows by (test image, metric), from the table and from an interrupted run with the same settings."""
+) -> tuple[dict[tuple[str, str], Row], list[Row]]:
+    """(rows of the pairs by (test image, metric), rows of other images), of the table and of an interrupted run.
+
+    Rows of the pairs count where their settings are the same; those of other images, such as another subset or dataset
+    that shares the table, stay as they are.
+    """
     rows: list[Row] = []
     if path and path.exists():
         rows = [dict(row) for row in read_csv(path)]
@@ -132,9 +136,13 @@ def _kept(
     rows += journal
     named = join(pairs, dict.fromkeys(str(row["dist"]) for row in rows))
     kept, other = {}, 0
+    foreign: dict[tuple[str, str], Row] = {}
     for row in rows:
         dist = named.get(str(row["dist"]))
-        if dist is None or row.get("status", "ok") != "ok":
+        if dist is None:
+            foreign[(str(row["dist"]), row["metric"])] = row
+            continue
+        if row.get("status", "ok") != "ok":
             continue
         if row.get("settings") not in (None, "", marks[dist]):
             other += 1
@@ -142,4 +150,4 @@ def _kept(
         kept[(dist, row["metric"])] = row | {"dist": dist, "value": float(row["value"])}
     if other:
         notify(f"{other} rows of {path} have other settings or another version and are computed again")
-    return kept
+    return kept, list(foreign.values())

@@ -131,7 +131,7 @@ class TrainingLog:
             self.board.flush()
 
     def plot(self, path: Path) -> None:
-        """Plot loss and agreement over the steps as PNG, without pyplot, so that the caller's backend is not changed."""
+        """Plot loss and agreement over the steps as PNG and PDF, without pyplot, so that the caller's backend stays."""
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
@@ -151,8 +151,9 @@ class TrainingLog:
                 right.plot(*zip(*points), marker=".", label=name.upper())
                 right.legend()
         right.set(xlabel="step", ylabel="agreement on held-out scenes")
-        with atomic(path) as part:
-            figure.savefig(part, dpi=110, format="png")
+        for format, metadata in (("png", {}), ("pdf", {"CreationDate": None})):
+            with atomic(path.with_suffix(f".{format}")) as part:
+                figure.savefig(part, dpi=110, format=format, metadata=metadata)
 
 
 def tensorboard_writer(folder: Path, done: int) -> Any:

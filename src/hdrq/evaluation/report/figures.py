@@ -77,6 +77,16 @@ def residuals(sheet: Sheet, agreement: Agreement) -> Figure | None:
     return figure
 
 
+def histogram(sheet: Sheet, bins: int = 20) -> Figure:
+    """Number of images by subjective score."""
+    figure, axes = _axes(3.6, 2.4)
+    counts, edges = np.histogram(sheet.opinions, bins)
+    axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color=_POINT, alpha=0.75, linewidth=0)
+    axes.set_xlabel(f"subjective score ({sheet.opinions_better} is better)")
+    axes.set_ylabel("images")
+    return figure
+
+
 def breakdown(rows: Sequence[Agreement], metrics: Sequence[str]) -> Figure | None:
     """SROCC of each metric by group, as dots with intervals; one group per row."""
     groups = list(dict.fromkeys(a.group for a in rows))

@@ -1,0 +1,67 @@
+"""Options of hdrq evaluate as arguments of the API."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hdrq.cli import options as _options
+from hdrq.cli import progress as _progress
+from hdrq.errors import UsageError
+
+if TYPE_CHECKING:
+    from hdrq.evaluation.api import Asked
+
+MEANINGS = ("dist", "ref", "opinion", "spread", "scene", "distortion", "level", "low", "high")
+
+
+def subset_of(text: str, options: dict[str, Any]) -> str:
+    """The name of the dataset in NAME[:SUBSET]; the subset goes to the options."""
+    name, colon, subset = text.partition(":")
+    if colon and options["subset"]:
+        raise UsageError(f"--dataset {text} and --subset {options['subset']} both name a subset; keep one")
+    options["subset"] = subset or options["subset"]
+    return name
+
+
+def scoring(options: dict[str, Any]) -> dict[str, Any]:
+    """Keywords of how images are scored."""
+    from hdrq.scoring.batch import Settings
+
+    chosen = {
+        f"select{side and '_'}{side}": _options.selection_of(options, side) for side in ("", "ref", "dist")
+    }
+    return {
+        "photometry": _options.photometry_of(options),
+        "device": options["device"],
+        "settings": Settings(jobs=2, **chosen),
+        "own_ppd": all(options.get(key) is None for key in ("ppd", "screen", "diagonal", "distance")),
+        "notify": options["notes"].add,
+        "watch": lambda rows, total: _progress.bar(rows, total, "scoring"),
+        "spread": options["spread"],
+    }
+
+
+def asked_of(dataset: str, folder: str | None, options: dict[str, Any]) -> Asked:
+    """What to score or read, as a record."""
+    from hdrq.evaluation.api import Asked
+
+    return Asked(
+        dataset,
+        folder,
+        options["subset"],
+        tuple(options["metrics"]),
+        Path(options["scores"]) if options["scores"] else None,
+        tuple(options["exclude"]),
+        dict(column(text) for text in options["columns"]),
+        **scoring(options),
+    )
+
+
+def column(text: str) -> tuple[str, str]:
+    meaning, sign, name = text.partition("=")
+    if not sign or meaning not in MEANINGS:
+        raise UsageError(
+            f"--column {text}: write MEANING=NAME, where MEANING is one of {', '.join(MEANINGS)}"
+        )
+    return meaning, name

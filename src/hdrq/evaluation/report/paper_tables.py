@@ -1,0 +1,122 @@
+"""Tables for papers: LaTeX (booktabs) and Markdown, the best value of each column in bold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hdrq.evaluation.report.tables import best
+from hdrq.evaluation.statistics.agreement import FIGURES, Agreement
+
+FORMATS = ("latex", "markdown")
+_COMPARED = ("srocc", "plcc")  # statistics of a table over several datasets
+_LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+_LATEX |= {c: f"\\{c}" for c in "&%$#_{}"} | {"±": r"$\pm$", "−": "$-$", "∞": r"$\infty$", "≥": r"$\geq$"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Text of a table; `bold` for the best value of its column."""
+
+    text: str
+    bold: bool = False
+
+
+@dataclass(frozen=True)
+class PaperTable:
+    """Rows of cells under heads; `words` columns of text come first, the others are numbers.
+
+    spans  titles over consecutive columns of numbers, with their widths; empty for none
+    """
+
+    heads: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    words: int = 1
+    spans: tuple[tuple[str, int], ...] = ()
+    caption: str = ""
+
+
+def of_metrics(rows: Sequence[Agreement], caption: str = "") -> PaperTable:
+    """Metrics by statistics; a column of groups where there are several."""
+    groups = list(dict.fromkeys(a.group for a in rows))
+    several = len(groups) > 1
+    lines = []
+    for group in groups:
+        own = [a for a in rows if a.group == group]
+        for a in own:
+            cells = [Cell(group)] if several else []
+            cells += [Cell(a.metric), Cell(f"{a.images}")]
+            lines.append((*cells, *(_value(a, name, own) for name in FIGURES)))
+    heads = (*(["group"] if several else []), "metric", "images", *(name.upper() for name in FIGURES))
+    return PaperTable(heads, tuple(lines), 2 if several else 1, caption=caption)
+
+
+def of_datasets(columns: Mapping[str, Sequence[Agreement]], caption: str = "") -> PaperTable:
+    """Metrics by datasets, SROCC and PLCC of each; averages are columns like any other."""
+    metrics = list(dict.fromkeys(a.metric for rows in columns.values() for a in rows))
+    lines = []
+    for metric in metrics:
+        cells = [Cell(metric)]
+        for rows in columns.values():
+            own = next((a for a in rows if a.metric == metric), None)
+            cells += [Cell("") if own is None else _value(own, name, rows) for name in _COMPARED]
+        lines.append(tuple(cells))
+    heads = ("metric", *(name.upper() for _ in columns for name in _COMPARED))
+    spans = tuple((name, len(_COMPARED)) for name in columns)
+    return PaperTable(heads, tuple(lines), spans=spans, caption=caption)
+
+
+def _value(row: Agreement, name: str, column: Sequence[Agreement]) -> Cell:
+    value = getattr(row, name)
+    text = f"{value:.4f}" if math.isfinite(value) else "--"
+    return Cell(text, len(column) > 1 and value == best(column, name))
+
+
+def written(table: PaperTable, format: str) -> str:
+    return latex(table) if format == "latex" else markdown(table)
+
+
+def latex(table: PaperTable) -> str:
+    """A tabular of the package booktabs, with its caption as a comment before it."""
+    numbers = len(table.heads) - table.words
+    lines = [f"% {table.caption}"] if table.caption else []
+    lines += [
+        "% \\usepackage{booktabs}",
+        f"\\begin{{tabular}}{{{'l' * table.words}{'r' * numbers}}}",
+        "\\toprule",
+    ]
+    if table.spans:
+        titles = [f"\\multicolumn{{{n}}}{{c}}{{{_escaped(title)}}}" for title, n in table.spans]
+        lines.append(" & ".join([*[""] * table.words, *titles]).lstrip() + r" \\")
+        first, rules = table.words + 1, []
+        for _, n in table.spans:
+            rules.append(f"\\cmidrule(lr){{{first}-{first + n - 1}}}")
+            first += n
+        lines.append("".join(rules))
+    lines += [" & ".join(map(_escaped, table.heads)) + r" \\", "\\midrule"]
+    for row in table.rows:
+        cells = (f"\\textbf{{{_escaped(c.text)}}}" if c.bold else _escaped(c.text) for c in row)
+        lines.append(" & ".join(cells) + r" \\")
+    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}"]) + "\n"
+
+
+def markdown(table: PaperTable) -> str:
+    """A table of pipes; titles over several columns are repeated in each head."""
+    titles = [title for title, n in table.spans for _ in range(n)]
+    heads = list(table.heads[: table.words])
+    for i, head in enumerate(table.heads[table.words :]):
+        heads.append(f"{titles[i]} {head}" if titles else head)
+    rules = ["---"] * table.words + ["---:"] * (len(heads) - table.words)
+    lines = [_piped(heads), "|" + "|".join(rules) + "|"]
+    lines += [_piped([f"**{c.text}**" if c.bold else c.text for c in row]) for row in table.rows]
+    return (f"{table.caption}\n\n" if table.caption else "") + "\n".join(lines) + "\n"
+
+
+def _piped(cells: Sequence[str]) -> str:
+    shown = [c.replace("|", "\\|") for c in cells]
+    return "| " + " | ".join(shown) + " |"
+
+
+def _escaped(text: str) -> str:
+    return "".join(_LATEX.get(c, c) for c in text)
