@@ -254,3 +254,30 @@ def test_a_folder_is_no_frame(frames, tmp_path, capsys) -> None:
     code, _, err = at_prompt(capsys, Path(frames[0]).parent, "-o", tmp_path / "o.exr")
     assert code == 2
     assert "is a folder; name its files" in err
+
+
+def test_progress_tells_the_step_the_share_done_and_the_time_left() -> None:
+    from hdrq.cli._merge_output import Progress
+    from hdrq.merging.stages import Stage
+
+    now = [100.0]
+    shown = Progress(lambda: now[0])
+    assert shown.line(Stage("aligning frame 1 of 3", 0.0)) == "aligning frame 1 of 3 ..."
+    now[0] = 103.0
+    assert shown.line(Stage("merging", 0.75)) == "merging, 75 %, 1 s left ..."
+
+
+def test_a_merge_tells_every_frame_and_step_in_rising_order(frames) -> None:
+    from hdrq.merging.merge import Merged, Settings, steps
+    from hdrq.merging.stages import Stage
+
+    told = list(steps(frames, Settings(times=TIMES)))
+    assert isinstance(told[-1], Merged)
+    stages = [s for s in told if isinstance(s, Stage)]
+    assert [str(s) for s in stages] == [
+        *(f"aligning frame {k} of 3" for k in (1, 2, 3)), "calibrating", "detecting movement", "merging",
+    ]  # fmt: skip
+    shares = [s.share for s in stages]
+    assert shares[0] == 0
+    assert shares == sorted(set(shares))
+    assert shares[-1] < 1

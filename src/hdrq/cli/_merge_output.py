@@ -11,6 +11,7 @@ from dataclasses import asdict
 from io import BytesIO
 from math import log2
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import click
@@ -20,11 +21,25 @@ from hdrq.cli.tables import plain, show_table, write_text
 Column = tuple[str, Callable[[Any], str]]
 
 
-def progress(step: str) -> None:
-    """Show the current step on one line of a terminal's stderr; empty text clears it."""
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r\033[K{step + ' ...' if step else ''}")
-        sys.stderr.flush()
+class Progress:
+    """The step under way, the share done and the time left, on one line of a terminal's stderr; empty text wipes it."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._began = clock()
+
+    def line(self, step: str) -> str:
+        """'aligning frame 2 of 3, 20 %, 4 s left' of a merging Stage; the name alone while nothing is done."""
+        share = float(getattr(step, "share", 0.0))
+        if share <= 0:
+            return f"{step} ..."
+        left = (self._clock() - self._began) * (1 - share) / share
+        return f"{step}, {100 * share:.0f} %, {left:.0f} s left ..."
+
+    def __call__(self, step: str) -> None:
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r\033[K{self.line(step) if step else ''}")
+            sys.stderr.flush()
 
 
 def _fused(report: Any) -> bool:

@@ -206,7 +206,7 @@ def merge(paths: tuple[Path, ...], output: str, **options: Any) -> None:
     _merge_settings.check_targets(paths, output, options)
     import hdrq
 
-    show = _merge_output.progress
+    show = _merge_output.Progress()
     try:
         merged = hdrq.merge(
             [str(p) for p in paths], settings, notify=lambda step: None if quiet() else show(step)

@@ -17,7 +17,7 @@ from hdrq.io import identify
 from hdrq.io.exposures import Exposure, exposures_of
 from hdrq.io.raw import SUFFIXES, Factors, reader
 from hdrq.io.remote import address_of, local
-from hdrq.merging.alignment.align import Alignment, Method, align
+from hdrq.merging.alignment.align import Alignment, Method, align_steps
 from hdrq.merging.averaging import Weighting, combine, rules
 from hdrq.merging.deghosting.ghost_weights import BitmapGhosts, ReferenceGhosts
 from hdrq.merging.deghosting.patch_reconstruction import reconstruct
@@ -29,6 +29,7 @@ from hdrq.merging.report import MergeReport, report_of
 from hdrq.merging.response.calibration import Calibration, calibrate, check_response
 from hdrq.merging.response.curve import Response
 from hdrq.merging.response.samples import Samples, take_samples
+from hdrq.merging.stages import ALIGNED, CALIBRATED, DETECTED, Stage, aligning
 from hdrq.merging.weights import WEIGHTS
 from hdrq.records import BT709, PRIMARIES, Image, Primaries
 
@@ -92,7 +93,7 @@ def merge(
 
     sources  paths, Images, arrays (H, W) or (H, W, 3) of uint8, uint16 or floats, or tensors (C, H, W), one per exposure
     times    exposure times in seconds; for files, None reads EXIF, then the file names
-    notify   called with the name of every step before it is done
+    notify   called with every Stage, a name and the share done, before it is done
     options  fields of Settings and of Weighting: ev=, response=, align=, deghost=, rule=, fuse=True ...
 
     See `steps` for a generator that reports progress.
@@ -120,8 +121,8 @@ def _settings(settings: Settings, times: Sequence[float] | None, options: dict[s
     return replace(settings, weighting=replace(settings.weighting, **weights), **changes)
 
 
-def steps(sources: Sequence[Source], settings: Settings) -> Iterator[str | Merged]:
-    """Yields the name of every step before it starts, and finally the Merged."""
+def steps(sources: Sequence[Source], settings: Settings) -> Iterator[Stage | Merged]:
+    """Every step before it is done; at last the Merged."""
     if isinstance(sources, (str, Path, Image)):
         raise UsageError("one frame cannot be merged; give a list of at least two exposures")
     if len(sources) < 2:
@@ -142,29 +143,29 @@ def steps(sources: Sequence[Source], settings: Settings) -> Iterator[str | Merge
         equal=settings.allow_equal or settings.fuse or settings.estimate_exposures,
         held=settings.held,
     )
-    yield "aligning"
     if not stack.exposures_known and not settings.fuse:
         stack.rank_by_brightness()
     told = not settings.estimate_exposures and not settings.fuse
     method = "none" if stack.as_mosaic else settings.align
-    alignment = align(stack, method, settings.reference, settings.crop, told, device)
+    registering = align_steps(stack, method, settings.reference, settings.crop, told, device)
+    alignment = yield from aligning(registering, len(stack))
     if stack.as_mosaic and settings.align != "none" and alignment.moved:
         raise UsageError(
             f"{alignment.moved[0]}; a mosaic cannot be aligned: use --demosaic before, or --align none"
         )
     if settings.fuse:
-        yield "fusing"
+        yield Stage("fusing", ALIGNED)
         fused = fuse(stack, alignment, settings.fusion_weights, device)
         image = Image(fused.clamp(0, 1)[None], "srgb", stack.primaries or BT709)
         report = report_of(stack, alignment, None, "exposure fusion", image.pixels, None, 1.0, "code 0..1")
         yield Merged(image, report, None)
         return
-    yield "calibrating"
+    yield Stage("calibrating", ALIGNED)
     calibration = calibrate(stack, alignment, settings.response, settings.estimate_exposures, settings.seed)
     ghosts: ReferenceGhosts | BitmapGhosts | None = None
     aligned, placed = stack, alignment
     if settings.deghost != "none":
-        yield "detecting movement"
+        yield Stage("detecting movement", CALIBRATED)
         samples = take_samples(stack, alignment, seed=settings.seed)
         if settings.deghost == "patch":
             aligned, placed, ghosts = reconstruct(
@@ -172,7 +173,7 @@ def steps(sources: Sequence[Source], settings: Settings) -> Iterator[str | Merge
             )
         else:
             ghosts = _ghosts(settings.deghost, stack, alignment, calibration, samples, device)
-    yield "merging"
+    yield Stage("merging", DETECTED)
     radiance, error = combine(
         aligned,
         placed,

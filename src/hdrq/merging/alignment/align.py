@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -97,6 +98,24 @@ def align(
     crop         "common": the area that all frames cover; "reference": the whole reference
     trust_times  False: exposures will be estimated, so that a contradiction with the pixels is not an error
     """
+    told = align_steps(stack, method, reference, crop, trust_times, device)
+    while True:
+        try:
+            next(told)
+        except StopIteration as end:
+            result: Alignment = end.value
+            return result
+
+
+def align_steps(
+    stack: ExposureStack,
+    method: Method = "auto",
+    reference: int | None = None,
+    crop: Literal["common", "reference"] = "common",
+    trust_times: bool = True,
+    device: torch.device | str = "cpu",
+) -> Generator[int, None, Alignment]:
+    """`align`, which tells how many frames are read and registered after each."""
     survey, steps = Survey(), []
     notes: list[str] = []
     moved: list[str] = []
@@ -121,6 +140,7 @@ def align(
         elif before is not None and min(now.shape) >= SMALLEST:
             _check_unmoved(stack, i, mtb_shift(before, now), height / now.shape[0], moved)
         before = now
+        yield len(ceilings)
     for i in range(len(stack)):
         for name in ("white", "black", "low", "high", "good", "mean"):
             getattr(survey, name).extend(getattr(by_frame[i], name))
