@@ -78,7 +78,7 @@ def _distributed() -> Any:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Without the log of distributed, which tells of every worker that comes and goes."""
-    loggers = [logging.getLogger(name) for name in ("distributed", "bokeh", "tornado.application")]
+    loggers = [logging.getLogger(name) for name in ("distributed", "bokeh", "tornado.application", "asyncio")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.CRITICAL + 1)
@@ -129,7 +129,7 @@ def _local(count: int, device: str) -> Iterator[Any]:
         settings = {
             "distributed.nanny.pre-spawn-environ": own,
             "distributed.worker.multiprocessing-method": "spawn",
-            "distributed.admin.log-format": "%(message)s",
+            "distributed.worker.profile.enabled": False,  # it samples every thread a hundred times a second
         }
         with (
             dask.config.set(settings),
