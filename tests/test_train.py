@@ -26,10 +26,12 @@ from hdrq.nn.weights import span
 from hdrq.records import Image
 from hdrq.training.batches import BatchLoader, Item
 from hdrq.training.display_augmentation import DISPLAYS, displayed_code
+from hdrq.training.distributed import Processes
 from hdrq.training.image_cache import ImageCache
 from hdrq.training.loop import Saved, Step, Validation, fit
 from hdrq.training.network import factor
 from hdrq.training.settings import Settings, adjust, reduced
+from hdrq.training.supervised import Supervised, steps_per_epoch
 
 TINY = {"width": 48, "depth": 2, "heads": 3, "mlp": 96, "reduction": 8, "dropout": 0.0, "drop_path": 0.0}
 RUN = Settings(
@@ -286,6 +288,37 @@ def test_the_screen_and_the_code_are_the_papers(shared) -> None:
         assert (ours - torch.from_numpy(p[key])).abs().max() < 1e-5
 
 
+def test_the_spread_of_displays_is_a_setting() -> None:
+    peaks = {}
+    for spread in (0.0, 1.0, 2.0):
+        random = torch.Generator().manual_seed(3)
+        peaks[spread] = [DISPLAYS["sdr"].draw(random, spread) for _ in range(5)]
+    assert {(d.peak_nits, d.ambient_lux) for d in peaks[0.0]} == {(100.0, 100.0)}
+    for one, two in zip(peaks[1.0], peaks[2.0]):
+        assert two.peak_nits - 100 == pytest.approx(2 * (one.peak_nits - 100))
+        assert two.ambient_lux - 100 == pytest.approx(2 * (one.ambient_lux - 100))
+
+
+def test_losses_of_the_domains_have_weights_and_batches_of_their_own(items, tmp_path) -> None:
+    run = replace(RUN, epochs=1, steps=1)
+
+    def first(folder: str, **more) -> float:
+        settings = replace(run, target="same", target_labels="loss", **more)
+        return steps(fit(settings, items, [], tmp_path / folder, target=items))[0]
+
+    both = first("both")
+    source, target = first("s", target_weight=0.0), first("t", source_weight=0.0)
+    assert both == pytest.approx(source + target, rel=1e-4)
+    assert first("w", source_weight=3.0) == pytest.approx(3 * source + target, rel=1e-4)
+    assert source != pytest.approx(target, rel=1e-3)
+    other = replace(run, target="same", target_labels="loss", target_batch=2)
+    assert steps_per_epoch(other, 8, 8) == 4
+    pixels = ImageCache(tmp_path / "pixels")
+    start = Supervised(other, items, items, pixels, torch.device("cpu"), lambda module: None, Processes())
+    assert len(next(start.source.batches(0)).dist) == 4
+    assert len(next(start.target.batches(0)).dist) == 2
+
+
 def test_rates_fall_as_named() -> None:
     assert factor("exponential", 1.0, 0.01) == pytest.approx(0.01)
     assert factor("cosine", 0.5, 0.0) == pytest.approx(0.5)
@@ -304,6 +337,9 @@ def test_rates_fall_as_named() -> None:
         ("schedule", "linear", "is one of"),
         ("flips", "maybe", "true or false"),
         ("holdout", "1.5", "share"),
+        ("white", "256", "is one of"),
+        ("source_weight", "-1", "must not be negative"),
+        ("target_batch", "-2", "must not be negative"),
     ],
 )
 def test_a_wrong_setting_is_refused(key: str, value: str, says: str) -> None:

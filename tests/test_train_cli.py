@@ -15,6 +15,7 @@ from hdrq.records import Image
 from hdrq.registry import find, names
 from hdrq.training.choice import Asked, settings_for
 from hdrq.training.data import data_of, hold_out_scenes, items_of
+from hdrq.training.display_augmentation import DISPLAYS
 from hdrq.training.settings import Settings, from_recipe
 from hdrq.training.supervised import steps_per_epoch
 
@@ -159,7 +160,7 @@ def test_what_is_asked_for_is_what_is_trained(kadid, tmp_path) -> None:
     recipe, settings = chosen(dataset="kadid", metric="pieapp")
     assert (recipe, settings.align, settings.target) == ("pieapp-srgb", "", "")
     recipe, settings = chosen(dataset="kadid", metric="pieapp", align="mmd", target="upiq")
-    assert (recipe, settings.align, settings.target) == ("pieapp-pu", "mmd", "upiq")
+    assert (recipe, settings.align, settings.target) == ("pieapp-hl", "mmd", "upiq")
     assert (settings.target_display, settings.target_labels, settings.target_subset) == ("nits", "jod", "hdr")
     settings = chosen(dataset="kadid", align="coral", target="sihdr")[1]
     assert (settings.target_display, settings.target_labels) == ("hdr-linear", "")
@@ -167,6 +168,25 @@ def test_what_is_asked_for_is_what_is_trained(kadid, tmp_path) -> None:
     assert (settings.target_display, settings.target_labels) == ("hdr-linear", "")
     settings = chosen(dataset="upiq", align="coral")[1]
     assert (settings.source_display, settings.labels) == ("nits", "jod")
+
+
+def test_both_networks_have_the_papers_configurations_and_its_settings() -> None:
+    """Chubarau et al. 2024: five configurations for VTAMIQ and PieAPP; the variant "paper" is what the text says."""
+    for net, paper in (("vtamiq", {"patches": 512, "test_patches": 2048}), ("pieapp", {"patches": 128})):
+        for key in ("hu-sihdr", "hu-kadid", "hu-upiqs", "hs", "hl"):
+            recipe = find("recipe", f"{net}-{key}")
+            program, said = from_recipe(recipe, {}), from_recipe(recipe, {}, "paper")
+            assert (program.align, said.align, said.per) == ("coral", "deep-coral", "epoch")
+            assert {k: getattr(said, k) for k in paper} == paper
+            assert said.levels == (5 if net == "vtamiq" else 1)
+            assert program.batch == (8 if net == "vtamiq" else 4)
+            contrast = DISPLAYS[said.source_display].contrast
+            assert contrast == (1000 if key == "hl" else 200)
+        simulated = from_recipe(find("recipe", f"{net}-hu-upiqs"), {}, "paper")
+        assert (simulated.target_subset, simulated.target_display) == ("sdr", "hdr")
+        assert from_recipe(find("recipe", f"{net}-srgb"), {}, "paper").epochs == 50
+        plain = from_recipe(find("recipe", f"{net}-pu"), {})
+        assert (plain.align, plain.target, plain.encoding) == ("", "", "pu21")
 
 
 def test_labels_fit_the_scale_of_the_dataset(tmp_path) -> None:

@@ -167,7 +167,7 @@ class BatchLoader:
             for dim in (-1, -2) if settings.input == "patches" else (-1,):
                 if torch.rand((), generator=random) < 0.5:
                     stack = stack.flip(dim)
-        code = displayed_code(stack, self.display, settings.encoding, light)
+        code = displayed_code(stack, self.display, settings.encoding, light, settings.display_spread)
         if settings.input != "patches":
             return Batch(code[0], code[1] if len(code) > 1 else None, None)
         return self._patches(code, random, repeat)

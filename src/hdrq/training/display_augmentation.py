@@ -40,11 +40,14 @@ class DisplayDistribution:
     divide: float = 1.0
     reads_light: bool = False
 
-    def draw(self, random: torch.Generator | None) -> Display:
-        """Draw a display; without a generator, the mean display. Ambient light is drawn first, as in the authors' program."""
+    def draw(self, random: torch.Generator | None, spread: float = 1.0) -> Display:
+        """Draw a display; without a generator, the mean display. Ambient light is drawn first, as in the authors' program.
+
+        spread  factor on the standard deviations
+        """
         first, second = torch.randn(2, generator=random).tolist() if random is not None else (0.0, 0.0)
-        lux = min(max(self.ambient + self.ambient_sd * first, 0.0), _MOST_LUX)
-        peak = max(self.peak + self.peak_sd * second, 1.0)
+        lux = min(max(self.ambient + spread * self.ambient_sd * first, 0.0), _MOST_LUX)
+        peak = max(self.peak + spread * self.peak_sd * second, 1.0)
         return Display(
             "drawn", peak, peak / self.contrast, self.eotf, ambient_lux=lux, reflectance=self.reflectance
         )
@@ -54,14 +57,20 @@ DISPLAYS: dict[str, DisplayDistribution] = {
     "code": DisplayDistribution(),  # the network reads the code of the file
     "nits": DisplayDistribution(reads_light=True),  # the file holds cd/m²
     "sdr": DisplayDistribution(100, 10, 1000),
+    "sdr-200": DisplayDistribution(100, 10, 200),  # contrast of the paper's text; its program has 1000:1
     "sdr-constant": DisplayDistribution(100, 0, 1000, ambient_sd=0.0),
     "hdr": DisplayDistribution(5000, 500, 50_000),
     "hdr-linear": DisplayDistribution(5000, 500, 50_000, eotf="linear", divide=65_536.0, reads_light=True),
 }
 
 
-def displayed_code(pixels: Tensor, display: str, encoding: str, random: torch.Generator | None) -> Tensor:
-    """Code that the network reads, from stored pixels (N, C, H, W): shown on a display, then encoded."""
+def displayed_code(
+    pixels: Tensor, display: str, encoding: str, random: torch.Generator | None, spread: float = 1.0
+) -> Tensor:
+    """Code that the network reads, from stored pixels (N, C, H, W): shown on a display, then encoded.
+
+    spread  factor on the standard deviations of the display
+    """
     if display not in DISPLAYS:
         raise UsageError(f"there is no training display '{display}'; use one of {', '.join(DISPLAYS)}")
     if display == "code":
@@ -70,5 +79,5 @@ def displayed_code(pixels: Tensor, display: str, encoding: str, random: torch.Ge
     shown = DISPLAYS[display]
     if not shown.peak:
         return code.encode(pixels.clamp(min=0), 100.0)
-    drawn = shown.draw(random)
+    drawn = shown.draw(random, spread)
     return code.encode(gain_offset_gamma(pixels / shown.divide, drawn), drawn.peak_nits)

@@ -21,7 +21,13 @@ CRITERIA = ("srocc", "plcc", "mae", "mse")
 INPUTS = ("patches", "crops", "whole", "resized")
 LENGTH = ("epochs", "steps", "patience")  # settings that may change when a training is resumed
 _SCENES = ("held_scenes", "test_scenes", "test_distortions")
-_LATER = ("held_from", *_SCENES)  # at their defaults they are no part of the digest, which older runs lack
+_LATER = (
+    "held_from",
+    "source_weight",
+    "target_batch",
+    "display_spread",
+    *_SCENES,
+)  # at their defaults they are no part of the digest, which older runs lack
 _AT_LEAST_1 = ("batch", "accumulate", "epochs", "patches", "crop", "target_repeat", "repeats", "every")
 
 
@@ -32,12 +38,14 @@ class Settings:
     net, options       name of the network and its build options
     start              initial weights (a name that `hdrq models` lists, or a backbone), "" for random ones
     encoding           code that the network reads: "srgb", "pu21", "pq" ...
-    white              code that the network maps to 1: "sdr" (code 1.0) or "pmax" (the code of 10,000 cd/m²)
+    white              code that the network maps to 1: "sdr" (code 1.0), "255" (the code of 100 cd/m²) or "pmax" (the code of
+                       10,000 cd/m²)
     source, target     dataset names; a target without labels takes part only in domain adaptation
     *_subset           subset of a dataset, where it has subsets
     *_display          display that shows the images, see hdrq.training.display_augmentation
     labels             conversion from subjective scores to labels: unit, loss, kadid, jod, raw ...
     target_labels      the same for the target; "" leaves it unlabelled
+    target_batch       images of the target per step, 0 for as many as of the source
     target_repeat      passes over the target in one epoch
     input              "patches" (sampled), "crops" (one crop per image), "whole" (whole images of one size), or
                        "resized" (to aspect*crop x crop, regardless of the image's aspect ratio)
@@ -46,7 +54,8 @@ class Settings:
     margin             pixels by which a resized image exceeds the crop in a training step
     aspect             width divided by height of a resized image
     batch              images per step and domain;  accumulate  steps whose gradients are added before an update
-    loss               weights of the losses by name;  target_weight  weight of the target's loss
+    loss               weights of the losses by name;  source_weight, target_weight  of the losses on the two domains
+    display_spread     factor on the standard deviations of simulated displays; 0 shows every batch on the mean display
     align, align_weight, align_ema  domain adaptation: its loss, weight and running average (Coral)
     rate, head_rate    learning rates (head_rate 0: the same for all parameters);  decay  weight decay
     optimiser, beta2   adamw, adam or sgd; decay of the squared gradient
@@ -120,6 +129,9 @@ class Settings:
     best_by: str = "srocc"
     meta: Mapping[str, Any] = field(default_factory=dict)
     terms: Mapping[str, float] = field(default_factory=dict)
+    source_weight: float = 1.0
+    target_batch: int = 0
+    display_spread: float = 1.0
     held_from: str = "source"
     held_scenes: tuple[str, ...] = ()
     test_scenes: tuple[str, ...] = ()
@@ -132,7 +144,7 @@ class Settings:
             ("precision", PRECISIONS),
             ("input", INPUTS),
             ("per", ("step", "epoch")),
-            ("white", ("sdr", "pmax")),
+            ("white", ("sdr", "255", "pmax")),
             ("optimiser", OPTIMISERS),
             ("best_by", CRITERIA),
             ("held_from", ("source", "target")),
@@ -144,6 +156,9 @@ class Settings:
         for name in ("rate", "floor", "fall", "aspect"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise UsageError(f"{name} must be positive, not {getattr(self, name):g}")
+        for name in ("source_weight", "target_weight", "target_batch", "display_spread"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise UsageError(f"{name} must not be negative, and is {getattr(self, name):g}")
         if not 0 <= self.holdout < 1:
             raise UsageError(f"holdout is a share of the scenes in [0, 1), not {self.holdout:g}")
         if self.stages and sum(int(e) for e, _ in self.stages) != self.epochs:
@@ -252,6 +267,7 @@ def reduced(settings: Settings) -> Settings:
         "test_patches": 32,
         "crop": min(settings.crop, shelf.side),
         "margin": min(settings.margin, 8),
+        "target_batch": min(settings.target_batch, 2),
         "epochs": max(1, len(settings.stages)),
         "stages": tuple((1, rate) for _, rate in settings.stages),
         "steps": 4,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -30,7 +31,7 @@ from hdrq.training.settings import Settings
 def steps_per_epoch(settings: Settings, source: int, target: int) -> int:
     """Steps per epoch: one pass over the target where there is one, otherwise over the source."""
     if target:
-        return max(1, target // settings.batch) * settings.target_repeat
+        return max(1, target // (settings.target_batch or settings.batch)) * settings.target_repeat
     return max(1, source // settings.batch)
 
 
@@ -59,8 +60,9 @@ class Supervised:
         self.average = WeightAverage(self.module, settings.ema) if settings.ema else None
         share = (processes.rank, processes.size)
         self.source = BatchLoader(settings, source, settings.source_display, images, 0, *share)
+        other = replace(settings, batch=settings.target_batch or settings.batch)
         self.target = (
-            BatchLoader(settings, target, settings.target_display, images, 1, *share) if target else None
+            BatchLoader(other, target, settings.target_display, images, 1, *share) if target else None
         )
         self.steps = steps_per_epoch(settings, len(source), len(target))
 
@@ -127,7 +129,9 @@ class Supervised:
         settings = self.settings
         with autocast(settings, self.device):
             found, label = self._forward(batch)
-            loss = mixed(settings.loss, found.q.float(), label) if label is not None else found.q.sum() * 0
+            loss = found.q.sum() * 0
+            if label is not None:
+                loss = settings.source_weight * mixed(settings.loss, found.q.float(), label)
             if found.added is not None:
                 loss = loss + found.added
             aligned = torch.zeros((), device=self.device)

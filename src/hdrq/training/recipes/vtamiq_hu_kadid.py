@@ -1,7 +1,5 @@
 """VTAMIQ adapted to HDR without labels: KADID-10k simulated on HDR displays."""
 
-from hdrq.training.adaptation_recipes import adapted
+from hdrq.training.adaptation_recipes import configured
 
-vtamiq_hu_kadid = adapted(
-    "vtamiq-hu-kadid", "S_HU_KADID", ("adapt:kadid",), target="kadid", target_display="hdr"
-)
+vtamiq_hu_kadid = configured("vtamiq-hu-kadid", "vtamiq", "S_HU_KADID", ("adapt:kadid",))

@@ -1,22 +1,5 @@
 """VTAMIQ fine-tuned on PU21 code of KADID-10k shown on SDR displays, without domain adaptation."""
 
-from hdrq.records import Recipe
+from hdrq.training.adaptation_recipes import on_light
 
-vtamiq_pu = Recipe(
-    name="vtamiq-pu",
-    net="vtamiq",
-    source="Chubarau et al. 2024, KADID PU baseline",
-    settings={
-        "options": {"scales": 1},
-        "start": "vtamiq-srgb",
-        "source": "kadid",
-        "source_display": "sdr",
-        "labels": "kadid",
-        "loss": {"mae": 1.0, "rank": 1.0, "pearson": 1.0},
-        "batch": 16,
-        "epochs": 25,
-        "rate": 5e-5,
-        "repeats": 4,
-    },
-    fits=("plain", "default"),
-)
+vtamiq_pu = on_light("vtamiq-pu", "vtamiq", ("plain", "default"))

@@ -5,11 +5,8 @@ from hdrq.training.adaptation_recipes import pretrained
 vtamiq_srgb = pretrained(
     "vtamiq-srgb",
     "vtamiq",
-    options={"scales": 1},
     start="vit",
-    batch=16,
     patches=384,
     test_patches=512,
-    repeats=4,
     holdout=0.2,
 )
