@@ -29,6 +29,21 @@ _PAGE = {
 _MOST = 1500  # points drawn per metric, to limit the size of the page
 
 
+def wrapped(label: str, width: int = 46) -> str:
+    """A label of an axis in lines that fit into a figure, divided behind commas and spaces where there are some."""
+    parts = [line for part in re.split(r"(?<=[, ])", label) for line in _cut(part, width)]
+    lines = [""]
+    for part in parts:
+        if len(lines[-1]) + len(part.rstrip()) > width and lines[-1]:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _cut(text: str, width: int) -> list[str]:
+    return [text[i : i + width] for i in range(0, len(text), width)]
+
+
 def scatter(sheet: Sheet, agreement: Agreement, seed: int = 0) -> Figure:
     """Subjective scores against one metric, with the fitted curve and the band that holds 95 % of the residuals."""
     figure, axes = _axes(3.6, 3.0)
@@ -52,7 +67,7 @@ def scatter(sheet: Sheet, agreement: Agreement, seed: int = 0) -> Figure:
         markeredgewidth=0,
         zorder=2,
     )
-    axes.set_xlabel(agreement.metric)
+    axes.set_xlabel(wrapped(agreement.metric))
     axes.set_ylabel(f"subjective score ({sheet.opinions_better} is better)")
     return figure
 
@@ -73,7 +88,9 @@ def residuals(sheet: Sheet, agreement: Agreement) -> Figure | None:
         axes.plot([middle, middle], [place - 0.28, place + 0.28], color=_CURVE, linewidth=1.8)
     axes.axvline(0, color=_INK, linewidth=0.8, zorder=0)
     axes.set_yticks(range(len(names)), list(reversed(names)))
-    axes.set_xlabel(f"predicted minus subjective score, {agreement.metric}")
+    figure.supxlabel(  # of the figure, for long names of distortions leave little of it to the axes
+        wrapped(f"predicted minus subjective score, {agreement.metric}"), fontsize=axes.xaxis.label.get_size()
+    )
     return figure
 
 

@@ -57,7 +57,7 @@ def page(found: Findings, pictures: bool = True) -> str:
                     tables.matrix([a.metric for a in found.whole], found.paired_tests),
                 )
             ]
-            if found.paired_tests
+            if _tested(found)
             else []
         ),
         *(
@@ -90,7 +90,8 @@ _SCATTER = (
 _MATRIX = (
     "▲: the metric of the row agrees significantly better with the subjective scores than that of the column; ▼: "
     "significantly worse; ·: no significant difference. Bootstrap over scenes, both metrics on the same samples; p "
-    "corrected for the number of comparisons (Holm), level 0.05. The number is the difference in SROCC."
+    "corrected for the number of comparisons (Holm), level 0.05. The number is the difference in SROCC. "
+    "Columns are numbered as the rows."
 )
 _RESOLVING = (
     "Krasula's analysis of image pairs: whether observers saw a difference (area under the ROC curve), and which image "
@@ -122,10 +123,16 @@ def _section(title: str, text: str, body: str) -> str:
 
 def _agreement_note(found: Findings) -> str:
     form = found.whole[0].curve.form if found.whole and found.whole[0].curve else ""
-    return (
-        f"{_intervals(found)}PLCC and RMSE are computed after a fitted {escape(form)} curve. "
+    return f"{_intervals(found)}PLCC and RMSE are computed after a fitted {escape(form)} curve. " + (
         "The best metric, and those not significantly different from it, are marked."
+        if _tested(found)
+        else "The best metric is marked."
     )
+
+
+def _tested(found: Findings) -> bool:
+    """Whether differences were tested, which takes a bootstrap."""
+    return any(not np.isnan(test.p_holm) for test in found.paired_tests)
 
 
 def _intervals(found: Findings) -> str:

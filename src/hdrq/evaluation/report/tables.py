@@ -18,7 +18,11 @@ def best_ones(rows: Sequence[Agreement], paired_tests: Sequence[PairedTest]) -> 
         return set()
     first = max(rows, key=lambda a: a.srocc if math.isfinite(a.srocc) else -2).metric
     beaten = {c.b if c.a == first else c.a for c in paired_tests if first in (c.a, c.b) and c.p_holm < SURE}
-    known = {c.b if c.a == first else c.a for c in paired_tests if first in (c.a, c.b)}
+    known = {
+        c.b if c.a == first else c.a
+        for c in paired_tests
+        if first in (c.a, c.b) and not math.isnan(c.p_holm)  # NaN: without a bootstrap nothing is known
+    }
     return {first} | (known - beaten)
 
 
@@ -33,16 +37,16 @@ def table(rows: Sequence[Agreement], paired_tests: Sequence[PairedTest]) -> str:
     heads = ["metric", "SROCC", "", "KROCC", "PLCC", "RMSE", *(["outliers"] if far else [])]
     marked = best_ones(rows, paired_tests)
     tops = {name: best(rows, name) for name in ("srocc", "krocc", "plcc", "rmse")}
-    lowest = _lowest(rows)
+    lowest, axis = _lowest(rows), " class='axis'"
     lines = []
     for a in rows:
         cells = [_figure(a, n, getattr(a, n) == tops[n]) for n in ("srocc", "krocc", "plcc", "rmse")]
-        cells.insert(1, f"<td>{_whisker(a, lowest)}</td>")
+        cells.insert(1, f"<td class='axis'>{_whisker(a, lowest)}</td>")
         if far:
             cells.append(f"<td>{'' if a.outliers is None else f'{a.outliers:.1%}'}</td>")
         mark = ' class="best"' if a.metric in marked else ""
         lines.append(f"<tr{mark}><th scope='row'>{escape(a.metric)}</th>{''.join(cells)}</tr>")
-    head = "".join(f"<th scope='col'>{h}</th>" for h in heads)
+    head = "".join(f"<th scope='col'{'' if h else axis}>{h}</th>" for h in heads)
     return f"<div class='wide'><table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
 
 
@@ -88,7 +92,7 @@ def groups(rows: Sequence[Agreement]) -> str:
                 _figure(a, n, getattr(a, n) == best(own, n)) for n in ("srocc", "krocc", "plcc", "rmse")
             )
             lines.append(
-                f"<tr><td>{escape(group)}</td><td>{escape(a.metric)}</td><td>{a.images}</td>{cells}</tr>"
+                f"<tr><td>{escape(group)}</td><td class='name'>{escape(a.metric)}</td><td>{a.images}</td>{cells}</tr>"
             )
     return f"<div class='wide'><table><thead><tr>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
 
@@ -97,7 +101,7 @@ def matrix(order: Sequence[str], paired_tests: Sequence[PairedTest]) -> str:
     by_names = {(c.a, c.b): (c.gap, c.p_holm) for c in paired_tests}
     by_names |= {(c.b, c.a): (-c.gap, c.p_holm) for c in paired_tests}
     lines = []
-    for row in order:
+    for number, row in enumerate(order, start=1):
         cells = []
         for column in order:
             gap, p = by_names.get((row, column), (0.0, 1.0))
@@ -106,8 +110,10 @@ def matrix(order: Sequence[str], paired_tests: Sequence[PairedTest]) -> str:
             sign = ("▲" if gap > 0 else "▼") if told else "·"
             text = "" if row == column else f"{sign}<small>{gap:+.3f}</small>"
             cells.append(f"<td class='{kind}' title='p = {p:.3g}'>{text}</td>")
-        lines.append(f"<tr><th scope='row'>{escape(row)}</th>{''.join(cells)}</tr>")
-    head = "<th></th>" + "".join(f"<th scope='col'><span>{escape(m)}</span></th>" for m in order)
+        lines.append(f"<tr><th scope='row'><small>{number}</small> {escape(row)}</th>{''.join(cells)}</tr>")
+    head = "<th></th>" + "".join(
+        f"<th scope='col' title='{escape(m)}'>{number}</th>" for number, m in enumerate(order, start=1)
+    )
     return (
         f"<div class='wide'><table class='matrix'><thead><tr>{head}</tr></thead>"
         f"<tbody>{''.join(lines)}</tbody></table></div>"
@@ -149,4 +155,4 @@ def heat(rows: Sequence[Agreement]) -> str:
             cells += f"<td style='background:color-mix(in srgb,var(--good) {share}%,var(--card))'>{text}</td>"
         lines.append(f"<tr><th scope='row'>{escape(group)} <small>{own[0].images}</small></th>{cells}</tr>")
     head = "<th></th>" + "".join(f"<th scope='col'>{escape(m)}</th>" for m in metrics)
-    return f"<div class='wide'><table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
+    return f"<div class='wide'><table class='heat'><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
