@@ -44,6 +44,7 @@ class Card:
     outputs    other numbers that options select; the first that matches the options is used
     reads      of the test image: "code" (any encoding, named by the stage), "nits", "linear", or one encoding's name
     reference  the same for the reference; None for a no-reference metric; "" when it is as `reads`
+    light      the tone mapping operator through which a no-reference metric of code takes light where no stage is named
     space      of light: "working" (RGB of the working primaries of the call), "bt709", "bt2020", "p3", "xyz", or
                "luminance" (RGB of BT.709 files, which the metric weights itself; for other files Y, one channel)
     grey       True: one channel; the encoding says whether luminance or luma
@@ -68,6 +69,7 @@ class Card:
     reads: str
     source: str
     reference: str | None = ""
+    light: str = ""
     outputs: tuple[Output, ...] = ()
     space: Literal["working", "bt709", "bt2020", "p3", "xyz", "luminance"] = "working"
     grey: bool = False

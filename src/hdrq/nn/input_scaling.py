@@ -7,13 +7,14 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-Convention = Literal["unit", "half", "imagenet", "bgr255", "pu08"]
+Convention = Literal["unit", "half", "imagenet", "lite", "bgr255", "pu08"]
 
 # Mean and standard deviation per channel, for code whose white is 1.
 CONVENTIONS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "unit": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
     "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "lite": ((127 / 255,) * 3, (128 / 255,) * 3),  # EfficientNet-Lite: (code of 0..255 - 127) / 128
     "bgr255": ((0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255)),  # 0..255, channels in BGR order (OpenCV)
 }
 

@@ -29,12 +29,14 @@ class Rule:
     ours    our pattern; None where the tensor is not kept
     read    conversion of their tensors to ours
     write   conversion of ours to their tensors; None where it is not possible (such layouts can only be imported)
+    keeps   of `theirs`, those that a later rule needs too
     """
 
     theirs: tuple[str, ...]
     ours: str | None
     read: Callable[[Many], Tensor | None]
     write: Callable[[Tensor | None], Many] | None
+    keeps: tuple[str, ...] = ()
 
 
 def rename(
@@ -95,8 +97,10 @@ def convert(table: Iterable[Rule], state: Mapping[str, Tensor]) -> State:
             made = rule.read(tuple(state[n] for n in names))
             if made is not None and rule.ours is not None:
                 ours[rule.ours.format(**found)] = made
+            kept = {p.format(**found) for p in rule.keeps}
             for n in names:
-                del left[n]
+                if n not in kept:
+                    del left[n]
     if left:
         raise FileError(f"{len(left)} tensors do not belong to this network: {some(left)}")
     return ours

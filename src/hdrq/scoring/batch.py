@@ -168,7 +168,8 @@ def score_bound(
 def _first_checked(pairs: Iterable[Pair], bound: Sequence[Scorer], photometry: Photometry) -> Iterator[Pair]:
     """The pairs; if the first one's names alone say that a metric of code would meet light, nothing is begun."""
     for number, pair in enumerate(pairs):
-        for s in bound if number == 0 and not _names_domains(pair, photometry) else ():
+        asked = [s for s in bound if not s.metric.card.light]
+        for s in asked if number == 0 and not _names_domains(pair, photometry) else ():
             for path in (p for p in (pair.ref, pair.dist) if p is not None and not isinstance(p, Image)):
                 format = by_suffix(path)
                 if s.compares_code_as_stored() and format is not None and format.name in _LIGHT_FORMATS:

@@ -39,6 +39,7 @@ from hdrq.scoring.refusals import (
     sizes_differ,
 )
 from hdrq.scoring.request import Request
+from hdrq.scoring.tone_curve import read_toned
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,8 @@ class Scorer:
         self, ref: Image | Tensor | None, dist: Image | Tensor | None = None, maps: bool = True
     ) -> Reading:
         """Value, map, further numbers and notes of one pair or batch."""
+        if (toned := read_toned(self, dist if dist is not None else ref, maps)) is not None:
+            return toned
         with sharing():
             images, terms = self.agree(ref, dist)
             wishes = self._wishes
