@@ -148,7 +148,7 @@ def test_expansion_writes_light_and_a_mask(file, tmp_path):
         (("--operator", "rein"), "did you mean reinhard"),
         (("--set", "kee=3"), "no option 'kee'"),
         (("--set", "key"), "not NAME=VALUE"),
-        (("--colour", "vivid"), "no colour correction"),
+        (("--colour", "vivid"), "unknown colour correction"),
         (("--expand", "rempl"), "did you mean rempel"),
     ],
 )
