@@ -83,7 +83,7 @@ def report_of(
     height, width = (int(n) for n in pixels.shape[-2:])
     turned = stack.sensor is not None and stack.sensor.turns
     notes = [*stack.notes, *alignment.notes]
-    notes += [f"{m}and was not aligned, so that edges may be doubled; see --align" for m in alignment.moved]
+    notes += [f"{m} and was not aligned, so that edges may be doubled; see --align" for m in alignment.moved]
     found: dict[str, Any] = {"bias": 0.0, "rms": 0.0, "pairs": []}
     response, noise = "none (fusion)", (0.0, 0.0)
     if calibration is not None:
