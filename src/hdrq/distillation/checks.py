@@ -41,7 +41,7 @@ def cost(
         f"{clock(seconds * steps)} on {device}, and the time of validation"
     )
     if room:
-        yield f"stored images take up to {room / 2**30:.2f} GiB in {images.folder}and are removed at the end"
+        yield f"stored images take up to {room / 2**30:.2f} GiB in {images.folder} and are removed at the end"
 
 
 def clock(seconds: float) -> str:
