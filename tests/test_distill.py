@@ -107,6 +107,37 @@ def test_level_0_is_the_reference(rows) -> None:
     assert torch.equal(a, b)
 
 
+def test_a_set_without_distortion_has_a_crop_of_its_own_in_each_row(sources) -> None:
+    plain = make_set(sources, ("none",), 12, side=64)
+    assert {(r.distortion, r.level) for r in plain} == {("none", 0.0)}
+    assert len({(r.source, r.view) for r in plain}) == 12
+    a, b = render(plain[0], Sources())
+    assert torch.equal(a, b)
+    mixed = make_set(sources, ("none", "noise"), 12, side=64)
+    assert {r.distortion for r in mixed} == {"none", "noise"}
+    assert all(r.level == 0 for r in mixed if r.distortion == "none")
+    assert any(r.level > 0 for r in mixed if r.distortion == "noise")
+
+
+def test_no_reference_teachers_teach_on_undistorted_images(images, tmp_path) -> None:
+    """Two of them, whose qualities are averaged; simple metrics without a reference are compared with them."""
+    import json
+
+    task = Task(
+        ("pu21:brisque", "pu21:piqe"), "norvdpnet++", (images,), ("none",), n=30, crop=96, settings=SMALL
+    )
+    records = list(distil(task, tmp_path / "run"))
+    card = json.loads(records[-1].card.read_text())
+    assert card["results"]["teacher"] == ["pu21:brisque", "pu21:piqe"]
+    assert "not distorted" in card["data"]
+    assert card["results"]["distortions"] == ["none"]
+    said = "\n".join(r.text for r in records if isinstance(r, Note))
+    assert "quality by the teacher" in said
+    for teachers, student in ((("pu21:gmsd",), "norvdpnet++"), (("pu21:brisque",), "pu-vtamiq")):
+        with pytest.raises(UsageError, match="compares with a reference"):
+            list(distil(replace(task, teachers=teachers, student=student), tmp_path / "other"))
+
+
 def test_no_scene_is_on_two_sides(sources, rows) -> None:
     parts = split(rows, sources, (), 0)
     scenes = [{r.scene for r in p} for p in (parts.train, parts.validation, parts.held_out)]

@@ -15,7 +15,7 @@ from hdrq.errors import FileError, UsageError
 from hdrq.nn.weight_files import read_card
 from hdrq.records import Image
 from hdrq.training.batches import Item
-from hdrq.training.data import data_of, items_to_test
+from hdrq.training.data import data_of, items_of, items_to_test
 from hdrq.training.provenance import code_version, listing, recorded
 from hdrq.training.settings import Settings, adjust, from_plain
 
@@ -125,6 +125,21 @@ def test_the_digest_of_a_list_knows_its_images_and_labels_and_no_machine(images)
     assert here != listing(items(images, 0.25), "csv", images / "mine.csv")
     assert here["digest"] == listing(items(other), "", None)["digest"]
     assert (here["images"], here["scenes"]) == (2, 2)
+
+
+def test_a_table_of_scores_gives_labels_in_the_direction_it_states(images, tmp_path) -> None:
+    """What hdrq score writes: the value of one metric stands for the subjective score; failed rows are left out."""
+    table = images / "scores.csv"
+    lines = ["ref,dist,metric,value,better,status"]
+    lines += [f",{i}.png,niqe,{'' if i == 3 else i},lower,{'failed' if i == 3 else 'ok'}" for i in range(6)]
+    table.write_text("\n".join(lines) + "\n")
+    found = items_of("csv", "", table, "unit")
+    assert [i.label for i in found] == [1.0, 0.8, 0.6, pytest.approx(0.2), 0.0]
+    assert [i.label for i in items_of("csv", "", table, "loss", "higher")] == [0.0, 0.2, 0.4, 0.8, 1.0]
+    lines.append(",0.png,brisque,3,lower,ok")
+    table.write_text("\n".join(lines) + "\n")
+    with pytest.raises(FileError, match="niqe, brisque"):
+        items_of("csv", "", table, "unit")
 
 
 def test_scenes_and_distortions_to_test_are_never_trained_on(images) -> None:

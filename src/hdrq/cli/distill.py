@@ -54,7 +54,8 @@ _USUAL = "jpegxt,jpeg-pu,noise,blur"
     default=_USUAL,
     show_default=True,
     metavar="NAME,...",
-    help="See: hdrq list distortions. Tone mapping operators and expanders are accepted too.",
+    help="See: hdrq list distortions. Tone mapping operators and expanders are accepted too, and none to leave images as "
+    "they are.",
 )
 @click.option("-n", "count", type=COUNT, default=20_000, show_default=True, help="Number of image pairs.")
 @click.option(
@@ -130,6 +131,7 @@ def distill(**options: Any) -> None:
     hdrq distill --teacher hdrvdp3 --images ~/hdr --distortions jpegxt,noise,blur -o RUN
     hdrq distill --teacher hdrvdp3,cvvdp --student pu-vtamiq --images ~/hdr --images ~/sdr --dry-run
     hdrq distill --teacher tmqi --distortions reinhard,drago,durand --images ~/hdr
+    hdrq distill --teacher pu21:brisque,pu21:piqe --distortions none --images ~/photos
     hdrq distill --teacher mos --images kadid --student pu-diqm
     """
     import hdrq

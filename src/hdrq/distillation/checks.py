@@ -54,6 +54,10 @@ def clock(seconds: float) -> str:
 
 EASY = 0.8
 SIMPLE = ("pu21:psnr", "pu21:ssim")
+SIMPLE_BLIND = (
+    "pu21:brisque",
+    "pu21:piqe",
+)  # where no image is distorted, so that nothing differs from the reference
 _BINS, _FEW = 10, 0.02  # of the quality scale; share of the rows below which a bin counts as empty
 
 

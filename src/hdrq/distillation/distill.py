@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from hdrq.distillation.checks import SIMPLE, check, clock, cost
+from hdrq.distillation.checks import SIMPLE, SIMPLE_BLIND, check, clock, cost
 from hdrq.distillation.mos_teacher import cache_for, mos_items
 from hdrq.distillation.rendering import refuse_light
 from hdrq.distillation.report import write_report
@@ -102,7 +102,8 @@ def records(
     teachers = [metric(t, photometry=light, device=device) for t in task.teachers]
     if not teachers:
         raise UsageError("name a --teacher; see: hdrq list metrics")
-    simple = [metric(t, photometry=light, device=device) for t in SIMPLE]
+    usual = SIMPLE_BLIND if task.undistorted else SIMPLE
+    simple = [metric(t, photometry=light, device=device) for t in usual if t not in map(str, teachers)]
     return _records(task, settings, teachers, simple, folder, device, resume, cache, dry_run, start, spread)
 
 
@@ -195,7 +196,8 @@ def _records(
         worst, best = scales[0].worst, scales[0].best  # metrics then give JOD = line[0] + line[1] * score
         results["jod"] = [worst, best - worst] if better(settings.net) == "higher" else [best, worst - best]
     places = sorted({Path(r.source).parent.name for r in rows})
-    data = f"{len(rows)} rows cut from {', '.join(places)}, distorted by {', '.join(done)}"
+    way = "not distorted" if task.undistorted else f"distorted by {', '.join(done)}"
+    data = f"{len(rows)} rows cut from {', '.join(places)}, {way}"
     taught = ", ".join(map(str, teachers))
     written = write_report(
         settings, task.called, taught, data, results, items(parts.held_out), folder, images, device, task.half

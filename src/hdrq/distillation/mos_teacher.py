@@ -10,7 +10,7 @@ import numpy as np
 from hdrq.distillation.split import HELD_OUT, VALIDATION
 from hdrq.distillation.student import better
 from hdrq.errors import UsageError
-from hdrq.evaluation.archive import Dataset, locate
+from hdrq.evaluation.archive import Dataset, direction_of, locate
 from hdrq.image.color import weigh
 from hdrq.image.statistics import BT709_WEIGHTS
 from hdrq.registry import find, names
@@ -41,7 +41,7 @@ def mos_items(
         )
     pairs = list(dataset.pairs(root, subset or None))
     labels = "unit" if better(settings.net) == "higher" else "loss"
-    items = labelled(pairs, labels, dataset.better != "lower")
+    items = labelled(pairs, labels, direction_of(dataset, pairs) != "lower")
     if len({i.label for i in items}) < 2:
         raise UsageError(f"all images of {where} have the same score; training needs different ones")
     if compares(settings.net):

@@ -16,6 +16,7 @@ from hdrq.errors import FileError, UnknownName, UsageError
 from hdrq.io import atomic
 from hdrq.registry import names
 
+NONE = "none"  # in place of a distortion: the image as it is
 SHELVES = ("distortion", "tonemapper", "expander")
 # cd/m², range of the peak luminance, log-uniformly distributed
 PEAKS = {
@@ -35,7 +36,7 @@ class Row:
     source      file;  scene  is in one part of a split only
     y, x        corner of the crop;  side  of the result, pixels;  shrink  downsampling factor from the crop to the result
     display     "light" (HDR), or code shown on a display: "sdr", "sdr-100" or "bright";  peak  cd/m², see PEAKS
-    distortion  name of an entry of one of SHELVES;  level  0..5;  seed  of its random numbers
+    distortion  name of an entry of one of SHELVES, or "none";  level  0..5;  seed  of its random numbers
     """
 
     number: int
@@ -58,7 +59,9 @@ class Row:
 
 
 def shelf_of(distortion: str) -> str:
-    """The kind of entry that the distortion is."""
+    """The kind of entry that the distortion is; "distortion" for none."""
+    if distortion == NONE:
+        return SHELVES[0]
     for shelf in SHELVES:
         if distortion in names(shelf):
             return shelf
@@ -124,6 +127,7 @@ def _view(
     rows = []
     for k, name in enumerate(rng.permutation(list(distortions))[:each]):
         level = 0.0 if rng.random() < _CLEAN else round(float(rng.uniform(_MILD, MOST)), 3)
+        level = 0.0 if name == NONE else level
         chance = int(rng.integers(2**31))
         rows.append(
             Row(

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from hdrq.distillation.mos_teacher import MOS
-from hdrq.distillation.samples import Row, make_set, read_rows, shelf_of
+from hdrq.distillation.samples import NONE, Row, make_set, read_rows, shelf_of
 from hdrq.distillation.sources import Source, find_sources
 from hdrq.distillation.student import student_settings
 from hdrq.distillation.teacher_scores import Cache
 from hdrq.errors import FileError, UsageError
 from hdrq.registry import find, names
 from hdrq.scoring.request import parse
+from hdrq.training.data import compares
 from hdrq.training.settings import Settings
 
 _HEADER = "number,source,scene"  # first columns of a set.csv
@@ -56,6 +57,11 @@ class Task:
         return self.name or "-".join([parse(self.student).metric, "from", *taught])
 
     @property
+    def undistorted(self) -> bool:
+        """Whether all images stay as they are."""
+        return set(self.distortions) == {NONE}
+
+    @property
     def from_mos(self) -> bool:
         """Whether the teacher is subjective scores."""
         return len(self.teachers) == 1 and self.teachers[0] in MOS
@@ -74,6 +80,12 @@ def settings_for(task: Task) -> Settings:
             raise UsageError("name at least one distortion with --distortions; see: hdrq list distortions")
         for name in task.distortions:
             shelf_of(name)
+        comparing = [m for m in (asked.metric, *(parse(t).metric for t in task.teachers)) if compares(m)]
+        if task.undistorted and comparing:
+            raise UsageError(
+                f"{comparing[0]} compares with a reference, and without distortion nothing differs from it; use "
+                "no-reference teachers such as pu21:brisque and students such as norvdpnet++, or other --distortions"
+            )
     side = find("metric", asked.metric).card.side
     if task.crop < side:
         raise UsageError(f"{asked.metric} needs images of at least {side} pixels a side; use --crop {side}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -107,6 +107,12 @@ def dataset(**card: Any) -> Callable[[Lister], Dataset]:
         return Dataset(name=lists.__name__.replace("_", "-"), lists=lists, **card)
 
     return wrap
+
+
+def direction_of(dataset: Dataset, pairs: Iterable[Pair], otherwise: str = "") -> str:
+    """ "higher" or "lower": which subjective scores are better, by the dataset, else by its pairs, else as given."""
+    stated = {p.carried.get("opinions_better", "") for p in pairs if p.opinion is not None}
+    return dataset.better or (stated.pop() if len(stated) == 1 else "") or otherwise
 
 
 class Folder:

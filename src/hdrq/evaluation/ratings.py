@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hdrq.cards import Metric
 from hdrq.errors import UsageError
-from hdrq.evaluation.archive import Dataset
+from hdrq.evaluation.archive import Dataset, direction_of
 from hdrq.evaluation.protocols import Split
 from hdrq.evaluation.statistics.correlation import srocc
 from hdrq.records import Pair
@@ -111,8 +111,9 @@ def sheet(
             f"{len(judged)} images have subjective scores and metric values; at least 4 are needed"
         )
     opinion = np.array([p.opinion for p in judged], dtype=np.float64)
-    toward = opinions_better or (dataset.better if dataset else "") or "higher"
-    if not opinions_better and not (dataset and dataset.better):
+    known_better = opinions_better or (direction_of(dataset, judged) if dataset else "")
+    toward = known_better or "higher"
+    if not known_better:
         notes.append("higher subjective scores are taken as better; use --lower if lower is better")
     known, guessed = [], []
     for metric, row in zip(metrics, values, strict=True):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hdrq.errors import UsageError
-from hdrq.evaluation.archive import Dataset, locate
+from hdrq.evaluation.archive import Dataset, direction_of, locate
 from hdrq.records import Pair
 from hdrq.registry import find, names
 from hdrq.training.batches import Item
@@ -55,7 +55,7 @@ def items_of(name: str, subset: str, data: Path | None, labels: str, better: str
         pairs = [
             p if p.opinion is None else replace(p, opinion=(p.opinion - low) / (high - low)) for p in pairs
         ]
-    return labelled(pairs, labels, (dataset.better or better) != "lower")
+    return labelled(pairs, labels, direction_of(dataset, pairs, better) != "lower")
 
 
 def _check_labels(labels: str, dataset: Dataset) -> None:

@@ -7,12 +7,13 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import hdrq
 from hdrq.errors import FileError, UsageError
-from hdrq.evaluation.archive import Dataset
+from hdrq.evaluation.archive import Dataset, direction_of, locate
 from hdrq.io import atomic
 from hdrq.registry import find
 from hdrq.training.batches import BatchLoader, Item
@@ -216,7 +217,10 @@ def _items(settings: Settings, asked: Asked, judge: Judge | None) -> tuple[list[
     """(items with their subjective scores as labels, display, name of the dataset, direction of its scores)."""
     name = settings.judged.split("+")[0] if judge is None else judge.name
     card: Dataset = find("dataset", name)
-    toward = card.better or asked.better
+    where, subset = (
+        (asked.data, settings.judged_subset) if judge is None else (judge.data or asked.data, judge.subset)
+    )
+    toward = direction_of(card, islice(card.pairs(locate(card, where), subset or None), 50), asked.better)
     if judge is None:
         raw = replace(settings, labels="raw", target_labels="raw" if settings.target_labels else "")
         items, display, title = (

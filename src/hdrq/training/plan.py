@@ -10,7 +10,7 @@ from pathlib import Path
 from torch import nn
 
 from hdrq.errors import UsageError
-from hdrq.evaluation.archive import Dataset, locate
+from hdrq.evaluation.archive import Dataset, direction_of, locate
 from hdrq.nn.weight_files import name_taken
 from hdrq.registry import find
 from hdrq.training.batches import Item
@@ -130,12 +130,9 @@ def _scores_meant(settings: Settings, asked: Asked) -> tuple[float, float] | Non
     if settings.labels not in ("unit", "loss") or "+" in settings.source:
         return None
     dataset: Dataset = find("dataset", settings.source)
-    scores = [
-        p.opinion
-        for p in dataset.pairs(locate(dataset, asked.data), settings.source_subset or None)
-        if p.opinion is not None
-    ]
+    pairs = list(dataset.pairs(locate(dataset, asked.data), settings.source_subset or None))
+    scores = [p.opinion for p in pairs if p.opinion is not None]
     if not scores:
         return None
     ends = (min(scores), max(scores))
-    return ends[::-1] if (dataset.better or asked.better) == "lower" else ends
+    return ends[::-1] if direction_of(dataset, pairs, asked.better) == "lower" else ends

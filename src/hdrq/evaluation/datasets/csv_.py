@@ -30,7 +30,8 @@ from hdrq.records import Pair
     layout=(
         "a .csv given by --data, or manifest.csv",
         "columns dist [ref] [opinion|mos|dmos|jod] [spread] [scene] "
-        "[distortion] [level] [ppd]; paths relative to the file",
+        "[distortion] [level] [ppd]; paths relative to the file; or a table of hdrq score of one metric, whose values "
+        "then stand for the subjective scores",
     ),
     spread="sd",
 )
@@ -41,8 +42,14 @@ def csv(folder: Folder, subset: str | None) -> Iterator[Pair]:
     names = meant(list(rows[0]) if rows else [], rows)
     if "dist" not in names:
         raise FileError(f"{path}: no column is known to hold the test image; name it dist")
+    if "opinion" not in names and rows and {"metric", "value"} <= set(rows[0]):
+        names["opinion"] = "value"
+        rows = _of_one_metric(path, rows)
     used = set(names.values())
     half_widths = {"spread_is": "se"} if "spread" not in names and {"low", "high"} <= set(names) else {}
+    stated = {"value": "better"}.get(
+        names.get("opinion", ""), "mos_better"
+    )  # column with the direction of the scores
     for i, row in enumerate(rows, 2):
 
         def told(meaning: str, row: dict[str, str] = row) -> str:
@@ -61,8 +68,21 @@ def csv(folder: Folder, subset: str | None) -> Iterator[Pair]:
             spread=spread_of(path, i, row, names),
             distortion=told("distortion"),
             level=float(level) if level.replace(".", "", 1).isdigit() else None,
-            carried={name: text for name, text in row.items() if name not in used and text} | half_widths,
+            carried={name: text for name, text in row.items() if name not in used and text}
+            | half_widths
+            | ({"opinions_better": row[stated].strip()} if row.get(stated) else {}),
         )
+
+
+def _of_one_metric(path: Path, rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """The rows of a table of scores that have a score."""
+    metrics = list(dict.fromkeys(row["metric"].strip() for row in rows))
+    if len(metrics) > 1:
+        raise FileError(
+            f"{path} has scores of {', '.join(metrics)[:120]}; as labels they must be of one metric, so remove the rows "
+            "of the others, or add a column mos"
+        )
+    return [row for row in rows if row.get("status", "ok") in ("ok", "") and row["value"].strip()]
 
 
 def _at(table: Path, name: str, line: int) -> Path:
