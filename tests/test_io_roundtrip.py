@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from hdrq.errors import DomainError
+from hdrq.errors import DomainError, UsageError
 from hdrq.image.color import convert
 from hdrq.image.transfer import nits_to_pq, pq_to_nits, srgb_to_linear
 from hdrq.io import read, write
@@ -74,6 +74,27 @@ def test_eight_bits_of_srgb_are_exact_in_every_lossless_format(tmp_path):
         back = read(tmp_path / f"x{suffix}")
         assert back.bits == 8
         assert torch.equal((back.pixels * 255).round(), values.float())
+
+
+@pytest.mark.parametrize("bits", [8, 16, None])
+def test_lossy_jpeg_xl_of_srgb_is_near_and_nearer_with_quality(tmp_path, bits):
+    smooth = torch.nn.functional.interpolate(LIGHT[..., :12, :12], (96, 96), mode="bicubic")
+    image = Image((smooth / smooth.max()).clamp(0.1, 1) ** (1 / 2.2), "srgb", bits=bits)
+    errors = {}
+    for quality in (10, 50, 95):
+        write(tmp_path / "x.jxl", image, quality=quality)
+        back = read(tmp_path / "x.jxl")
+        assert (back.domain, back.primaries, back.bits) == ("srgb", BT709, 8)
+        errors[quality] = (back.pixels - image.pixels).abs().mean().item()
+    assert 0 < errors[95] < errors[50] < errors[10] < 0.1
+    assert errors[95] < 0.015
+    for other in (code_of("pq", BT2020), Image(image.pixels, "srgb", PRIMARIES["p3"])):
+        with pytest.raises(UsageError, match="lossy JPEG XL"):
+            write(tmp_path / "y.jxl", other, quality=90)
+    with pytest.raises(UsageError, match="lossy JPEG XL"):
+        write(tmp_path / "y.jxl", image, quality=90, bits=16)
+    with pytest.raises(UsageError, match="quality 1 to 100"):
+        write(tmp_path / "y.jxl", image, quality=0)
 
 
 def test_pq_of_light_and_back_is_the_identity_to_half_a_code(tmp_path):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hdrq import io
+from hdrq.encoding.emission import in_float64
 from hdrq.encoding.photometry import (
     LIGHT,
     Photometry,
@@ -154,7 +155,7 @@ class ConvertJob:
                 raise UsageError(
                     f"hdrq cannot write {target.name}; use the suffix .exr, .hdr, .pfm, .png or .tif"
                 )
-            image = relabel(io.read_one(source, self.select), photometry)
+            image = in_float64(relabel(io.read_one(source, self.select), photometry))
             relative = looks_relative(image, photometry)
             out = (
                 _decoded(image, self.to, photometry, self.primaries)
@@ -165,7 +166,13 @@ class ConvertJob:
             make_folder(target.parent)
             made = {"from": source.name, "domain": out.domain, "display": screen_of(image, photometry).name}
             extra = {"provenance": made} if format.name in ("exr", "png", "tiff") else {}
-            lost = io.write(target, out, depth=self.depth, compression=self.compression, **extra)
+            lost = io.write(
+                target,
+                replace(out, pixels=out.pixels.float()),
+                depth=self.depth,
+                compression=self.compression,
+                **extra,
+            )
             return Converted(source, target, (*filter(None, [relative]), *out.notes, *lost))
         except HdrqError as error:
             return Converted(source, target, error=str(error))

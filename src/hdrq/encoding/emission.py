@@ -24,6 +24,16 @@ _ROUNDING = (
 )  # relative to a pixel's largest channel, and cd/m²: negatives from rounding in conversions of primaries
 
 
+def in_float64(image: Image) -> Image:
+    """The image in double precision; integer code gets back the digits that float32 lost."""
+    pixels = image.pixels.double()
+    if image.bits and image.domain not in LIGHT and image.pixels.dtype == torch.float32:
+        most = 2**image.bits - 1
+        whole = (pixels * most).round() / most
+        pixels = torch.where((whole - pixels).abs() < 2.0**-23 * (1 + pixels.abs()), whole, pixels)
+    return image.with_pixels(pixels)
+
+
 def default_screen(image: Image) -> Display:
     """The default display for the image's domain."""
     if image.domain in ("srgb", "gamma"):

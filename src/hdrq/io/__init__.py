@@ -107,7 +107,7 @@ def write(path: str | Path, image: Image, **options: Any) -> tuple[str, ...]:
     depth        "half", "float" (EXR, TIFF), "uint8", "uint16" (PNG, TIFF)
     bits         of AVIF (8, 10, 12) and JPEG XL (8 to 16)
     compression  of EXR (none, rle, zips, zip, piz, pxr24, b44, b44a, dwaa, dwab) or TIFF (none, zip)
-    quality      of JPEG and AVIF, 1 to 100
+    quality      of JPEG, AVIF and JPEG XL, 1 to 100
     base         of JPEG: the SDR image beneath a gain map; `image` is then the HDR light
     ceiling      code that the largest integer stands for (PNG, TIFF), where code exceeds 1
     display      of PNG: the mastering display (peak and black in cd/m²), written as mDCV

@@ -115,10 +115,11 @@ def _bundle(path: Path, data: bytes) -> tuple[bytes, bytes] | None:
     return None
 
 
-def write(path: Path, image: Image, *, bits: int | None = None) -> tuple[str, ...]:
-    """8 to 16 bits of code, lossless, with code points.
+def write(path: Path, image: Image, *, bits: int | None = None, quality: int = 100) -> tuple[str, ...]:
+    """8 to 16 bits of code with code points; lossless at quality 100.
 
-    bits  default: the image's own where at most 8, else 16
+    bits     default: the image's own where at most 8, else 16
+    quality  1 to 99: lossy, of 8-bit sRGB code in BT.709 only, which is what the encoder takes its input for
     """
     import imagecodecs
 
@@ -134,10 +135,29 @@ def write(path: Path, image: Image, *, bits: int | None = None) -> tuple[str, ..
         raise DomainError(
             f"{path}: JPEG XL has no code points for {image.domain} code in {image.primaries.name} primaries; write .png or .exr"
         )
-    bits = bits or (8 if image.bits is not None and image.bits <= 8 else 16)
+    few = quality < 100 or (image.bits is not None and image.bits <= 8)
+    bits = bits or (8 if few else 16)
     if not 8 <= bits <= 16:
         raise UsageError(f"JPEG XL is written with 8 to 16 bits, not {bits}")
+    if not 1 <= quality <= 100:
+        raise UsageError(f"JPEG XL is written with quality 1 to 100, not {quality}")
     rows, notes = codes(image.pixels, bits, 1.0, path)
+    if quality < 100:
+        if (image.domain, image.primaries, bits) != ("srgb", BT709, 8):
+            raise UsageError(
+                f"{path}: lossy JPEG XL is written of 8-bit sRGB code in BT.709 only; leave the quality out, or write .avif"
+            )
+        lossy = imagecodecs.jpegxl_encode(
+            rows,
+            lossless=False,
+            distance=_distance(quality),
+            bitspersample=bits,
+            usecontainer=False,
+            numthreads=1,
+        )
+        with atomic(path) as part:
+            part.write_bytes(codestream(path, bytes(lossy)))
+        return tuple(notes)
     coded = imagecodecs.jpegxl_encode(
         rows, lossless=True, bitspersample=bits, usecontainer=False, numthreads=1
     )
@@ -149,3 +169,10 @@ def write(path: Path, image: Image, *, bits: int | None = None) -> tuple[str, ..
     with atomic(path) as part:
         part.write_bytes(data)
     return tuple(notes)
+
+
+def _distance(quality: int) -> float:
+    """Butteraugli distance of a quality of 1 to 99. Source: JxlEncoderDistanceFromQuality of libjxl."""
+    if quality >= 30:
+        return 0.1 + (100 - quality) * 0.09
+    return 53 / 3000 * quality**2 - 23 / 20 * quality + 25

@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from hdrq.encoding.emission import in_float64
 from hdrq.encoding.photometry import LIGHT, Photometry, Wish, relabel
 from hdrq.image.transfer import linear_to_srgb
 from hdrq.records import Image
@@ -14,14 +15,12 @@ from hdrq.records import Image
 
 def placed(image: Image, device: torch.device | None, dtype: torch.dtype | None) -> Image:
     """The image on a device and in a precision. In float64, integer code gets back the digits that float32 lost."""
-    pixels = image.pixels.to(device=device, dtype=dtype)
+    moved = image.pixels.to(device=device)
+    if moved.dtype == torch.float32 and dtype == torch.float64:
+        return in_float64(image.with_pixels(moved))
+    pixels = moved.to(dtype=dtype)
     if pixels is image.pixels:
         return image
-    code = image.bits and image.domain not in LIGHT
-    if code and image.pixels.dtype == torch.float32 and dtype == torch.float64:
-        most = 2 ** int(image.bits or 0) - 1
-        whole = (pixels * most).round() / most
-        pixels = torch.where((whole - pixels).abs() < 2.0**-23 * (1 + pixels.abs()), whole, pixels)
     return image.with_pixels(pixels)
 
 
