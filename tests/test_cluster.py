@@ -503,3 +503,19 @@ def test_maps_have_the_names_of_one_process(scheduler, listed, tmp_path):
     assert sorted(one) == sorted(many)
     assert len(one) == 12
     assert all(one[name] == many[name] for name in one if name.endswith(".png"))
+
+
+def test_the_api_divides_too(cluster, listed, tmp_path):
+    pairs = [(listed.parent / "r.exr", listed.parent / f"d{i}.exr") for i in range(8)]
+    alone = list(hdrq.score(pairs, ["pu-psnr", "pu-ssim"]))
+    skipped = [r for r in alone if not r.dist.endswith("d1.exr")]
+    assert list(hdrq.score(pairs, ["pu-psnr", "pu-ssim"], spread=cluster)) == alone
+    found = hdrq.score(
+        pairs, ["pu-psnr", "pu-ssim"], spread=cluster, skip=lambda p, m: str(p.dist).endswith("d1.exr")
+    )
+    assert list(found) == skipped
+    one, many = tmp_path / "one.csv", tmp_path / "many.csv"
+    assert list(hdrq.score(pairs, ["pu-psnr"], resume=one)) == alone[::2]
+    for _ in range(2):
+        assert list(hdrq.score(pairs, ["pu-psnr"], resume=many, spread=cluster)) == alone[::2]
+    assert one.read_bytes() == many.read_bytes()

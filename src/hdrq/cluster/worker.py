@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ def _within(folder: str) -> Iterator[None]:
         yield
 
 
+@cache
 def source_digest() -> str:
     """Eight hex digits of all source files of hdrq, so that two checkouts of one version are told apart."""
     home = Path(__file__).parents[1]

@@ -35,6 +35,7 @@ from hdrq.scoring.request import Request, split_requests
 from hdrq.scoring.response_match import match_response
 from hdrq.scoring.rows import failed, joined, remarks, row_of
 from hdrq.scoring.scorer import Scorer
+from hdrq.work import Spread
 
 _LIGHT_FORMATS = ("exr", "radiance", "pfm")
 
@@ -106,6 +107,7 @@ def score(
     settings: Settings | None = None,
     skip: Callable[[Pair, str], bool] = lambda pair, metric: False,
     resume: str | Path | None = None,
+    spread: Spread | None = None,
 ) -> Iterator[Score]:
     """One row per pair and metric, in order. What cannot be scored comes as a row with status "failed".
 
@@ -116,6 +118,7 @@ def score(
     skip        told of a pair and a metric's text, says whether that row is not wanted
     resume      table (.csv, .json, .jsonl, .parquet) of rows of files: those of the same files and settings are yielded from it,
                 new ones are kept beside it as they come, and the table holds all when the iterator is exhausted
+    spread      divides the pairs among other processes: `with hdrq.cluster.connect.connected("local:4", print) as spread`
     """
     photometry, settings = photometry or Photometry(), settings or Settings()
     if display is not None:
@@ -127,12 +130,16 @@ def score(
     if device is not None:
         settings = replace(settings, device=device)
     asked = [metrics] if isinstance(metrics, str | Request) else metrics
-    bound = scorers(asked, photometry, settings)
+    bound = scorers(asked, photometry, settings if spread is None else replace(settings, device="cpu"))
     listed = pairs_of(pairs, any(s.full_reference for s in bound))
     if resume is not None:
         from hdrq.scoring.run import resumed  # which imports this module
 
-        return resumed(list(listed), bound, photometry, settings, resume)
+        return resumed(list(listed), bound, photometry, settings, resume, spread)
+    if spread is not None:
+        from hdrq.scoring.work import divided  # which imports this module
+
+        return divided(listed, bound, photometry, settings, skip, spread)
     return (row for _, row in score_bound(listed, bound, photometry, settings, skip))
 
 

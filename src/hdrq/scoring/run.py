@@ -146,6 +146,7 @@ def resumed(
     photometry: Photometry,
     settings: Settings,
     table: str | Path,
+    spread: Spread | None = None,
 ) -> Iterator[Score]:
     """The rows of all pairs, those that the table has already not computed again; see `hdrq.score`."""
     if any(isinstance(side, Image) for pair in pairs for side in (pair.ref, pair.dist)):
@@ -156,15 +157,19 @@ def resumed(
         raise UsageError(f"resume={table}: end the table's name in {', '.join(BY_SUFFIX)}")
     kept = Kept(str(table), resume=True)
     full_reference = any(s.full_reference for s in bound)
-    run = Run(tuple(map(str, bound)), full_reference, photometry, settings, kept)
-    return _rows(run, pairs, bound, Path(table))
+    run = Run(tuple(map(str, bound)), full_reference, photometry, settings, kept, journal=spread is None)
+    return _rows(run, pairs, bound, Path(table), spread)
 
 
-def _rows(run: Run, pairs: list[Pair], bound: Sequence[Scorer], table: Path) -> Iterator[Score]:
+def _rows(
+    run: Run, pairs: list[Pair], bound: Sequence[Scorer], table: Path, spread: Spread | None
+) -> Iterator[Score]:
     from hdrq.scoring.work import score_items
 
-    def compute(items: Iterable[Item]) -> Iterator[Scored]:
+    def alone(items: Iterable[Item]) -> Iterator[Scored]:
         return score_items(items, bound, run.photometry, run.settings, stamped=True)
+
+    compute = alone if spread is None else run.divided(spread, len(pairs), lambda more: None)
 
     carried = [k for p in pairs for k in p.carried]
     columns = list(dict.fromkeys((*COLUMNS, *carried, *run.kept.columns)))

@@ -16,7 +16,7 @@ from hdrq.scoring.map_names import Owners
 from hdrq.scoring.rows import failed
 from hdrq.scoring.scorer import Scorer
 from hdrq.scoring.stamps import Stamps
-from hdrq.work import Needs
+from hdrq.work import Needs, Spread
 
 
 @dataclass(frozen=True)
@@ -92,3 +92,19 @@ class ScoreJob:
         """The files of a pair, and the folder of maps."""
         maps = (str(self.settings.maps),) if self.settings.maps is not None else ()
         return Needs(tuple(filter(None, (label(item.pair.ref), label(item.pair.dist)))), maps)
+
+
+def divided(
+    pairs: Iterable[Pair],
+    bound: Sequence[Scorer],
+    photometry: Photometry,
+    settings: Settings,
+    skip: Callable[[Pair, str], bool],
+    spread: Spread,
+) -> Iterator[Score]:
+    """The rows of `hdrq.score`, by other processes."""
+    texts = tuple(map(str, bound))
+    wanted = (Item(pair, tuple(t for t in texts if not skip(pair, t))) for pair in pairs)
+    job = ScoreJob(texts, photometry, settings)
+    for rows in spread(job, (item for item in wanted if item.metrics)):
+        yield from (row for row, _ in rows)
