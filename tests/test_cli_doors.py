@@ -20,6 +20,8 @@ import hdrq
 from hdrq.cli import main
 from hdrq.cli._score_output import _laid_out
 from hdrq.cli.app import door
+from hdrq.errors import FileError, UsageError
+from hdrq.io.pairing import pictures
 from hdrq.records import Image
 from hdrq.scoring.rows import joined
 
@@ -196,3 +198,47 @@ def test_fifteen_metrics_fit_into_80_columns(run, tmp_path: Path, monkeypatch) -
     _, out, _ = run("score", ref, dist, "-m", ",".join(names), "--format", "table")
     assert all(name.replace("pu-", "pu21:") in out for name in names)
     assert max(len(re.sub("\x1b\\[[0-9;]*m", "", line)) for line in out.splitlines()) <= 80
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="rights of folders are another matter there")
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch) -> None:
+    closed = tmp_path / "images" / "closed"
+    closed.mkdir(parents=True)
+    light(tmp_path / "images" / "a.exr", 1)
+    light(closed / "b.exr", 2)
+    listed = os.scandir
+
+    def scandir(place):
+        if Path(place) == closed:  # root reads every folder
+            raise PermissionError(13, "Permission denied", str(place))
+        return listed(place)
+
+    assert [p.name for p in pictures(tmp_path / "images")] == ["a.exr", "b.exr"]
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(FileError, match=f"^{re.escape(str(closed))} cannot be listed: Permission denied$"):
+        pictures(tmp_path / "images")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is CUDA here")
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda: hdrq.metric("pu-psnr", device="cuda"),
+        lambda: hdrq.metric("norvdpnet++", device="cuda:0"),
+        lambda: list(hdrq.score([(Image(LIGHT), Image(LIGHT))], ["pu-psnr"], device="cuda")),
+        lambda: hdrq.merge([Image(LIGHT), Image(2 * LIGHT)], times=[1, 2], device="cuda"),
+        lambda: list(hdrq.distill(teacher="pu-psnr", images=["none"], device="cuda")),
+        lambda: list(hdrq.train(dataset="csv", data="none.csv", metric="norvdpnet++", device="cuda")),
+    ],
+)
+def test_a_device_that_is_not_there_is_refused_from_python_too(use) -> None:
+    with pytest.raises(UsageError, match=r"^no CUDA device is available here; use the device cpu or auto$"):
+        use()
+
+
+def test_an_unknown_device_is_refused() -> None:
+    with pytest.raises(UsageError, match="unknown device 'gpu'; use auto, cpu, cuda or cuda:0"):
+        hdrq.metric("pu-psnr", device="gpu")
+
+
+LIGHT = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)) + 0.1

@@ -148,7 +148,7 @@ def _explain(error: BaseException) -> int:
             os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
         )  # the reader closed the pipe: end without an error
         return NOTHING_DONE
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         say(
             f"hdrq: {error.filename or 'output'}: {error.strerror}; free disk space or write to another place"
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from unicodedata import normalize
@@ -26,12 +27,22 @@ def pictures(folder: Path, clips: bool = False) -> list[Path]:
     """Every image file below a folder, sorted; hidden files and raw files are skipped, and clips unless asked for."""
     left_out = ("raw",) if clips else ("raw", "clip")
     try:
-        known = ((p, by_suffix(p)) for p in folder.rglob("*"))
+        known = ((p, by_suffix(p)) for p in _below(folder))
         found = [p for p, format in known if format and format.name not in left_out and p.is_file()]
     except OSError as error:
-        raise FileError(f"{folder} cannot be listed: {error.strerror}") from error
+        raise FileError(f"{error.filename or folder} cannot be listed: {error.strerror}") from error
     seen = [p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts)]
     return sorted(seen, key=lambda p: p.relative_to(folder).as_posix())
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Every file below a folder; a folder that cannot be read is an OSError and not an empty one."""
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    for place, _, files in os.walk(folder, onerror=refuse):
+        yield from (Path(place, name) for name in files)
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:

@@ -13,6 +13,7 @@ from torch import Tensor
 from hdrq.encoding.settings import refuse_unknown_primaries
 from hdrq.errors import PixelError, UsageError
 from hdrq.image.color import LUMINANCE, convert, rgb_to_xyz, weigh
+from hdrq.image.devices import device_of
 from hdrq.io import identify
 from hdrq.io.exposures import Exposure, exposures_of
 from hdrq.io.raw import SUFFIXES, Factors, reader
@@ -132,7 +133,7 @@ def steps(sources: Sequence[Source], settings: Settings) -> Iterator[Stage | Mer
     for source in sources:
         if isinstance(source, (str, Path)):
             reader() if Path(source).suffix.lower() in SUFFIXES else identify(source)
-    device = settings.device
+    device = device_of(settings.device)
     stack = ExposureStack(
         sources,
         _exposures(sources, settings),

@@ -18,6 +18,7 @@ from hdrq.encoding.photometry import (
     working_primaries,
 )
 from hdrq.errors import DomainError, HdrqError, UsageError
+from hdrq.image.devices import device_of
 from hdrq.image.sharing import sharing
 from hdrq.io import by_suffix
 from hdrq.records import MAIN_IMAGE, Display, Image, Pair, Score, Selection, Viewing
@@ -64,23 +65,6 @@ class Settings:
     select: Selection = MAIN_IMAGE
     select_ref: Selection = MAIN_IMAGE
     select_dist: Selection = MAIN_IMAGE
-
-
-def device_of(name: str) -> torch.device:
-    """The device meant by "auto", "cpu", "cuda" or "cuda:1"."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise UsageError(f"unknown device '{name}'; use auto, cpu, cuda or cuda:0") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise UsageError("no CUDA device is available here; use --device cpu or auto")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise UsageError(f"there is no {name}; this machine has {torch.cuda.device_count()} CUDA devices")
-    if device.type not in ("cpu", "cuda"):
-        raise UsageError(f"'{name}' is not supported; use auto, cpu, cuda or cuda:0")
-    return device
 
 
 def scorers(

@@ -10,6 +10,7 @@ from hdrq.cards import Metric, settings_of
 from hdrq.encoding.displays import display as shelf_display
 from hdrq.encoding.photometry import LIGHT, Photometry, Wish
 from hdrq.errors import DomainError, UsageError
+from hdrq.image.devices import device_of
 from hdrq.records import Display, Viewing
 from hdrq.registry import find, names
 from hdrq.scoring.request import Request, parse
@@ -75,10 +76,10 @@ def bind(
                 ref = replace(ref, encoding=native) if ref is not None else None
         net = load(found.card.net, request.weights, dist.encoding or dist.reads)
         if device is not None:
-            net = net.to(device)
+            net = net.to(device_of(device))
     elif request.weights:
         raise UsageError(f"{found.name} has no weights; write {request.metric} without @{request.weights}")
-    where = torch.device(device) if device is not None else None
+    where = device_of(device) if device is not None else None
     return Scorer(request, found, ref, dist, options, settings, net, dtype, where)
 
 
