@@ -235,7 +235,7 @@ def test_another_version_is_refused_before_any_work(scheduler, listed, tmp_path,
         ({"source": "0" * 8}, "with other source files"),
         ({"torch": "1.0"}, "has torch 1.0"),
         ({"sizes": [None, -1]}, "does not see .*list.csv; all machines need the same file system"),
-        ({"sizes": [1, -1]}, "sees another file at .*list.csv"),
+        ({"sizes": [1, -1]}, "has another file at .*list.csv"),
     ],
 )
 def test_a_worker_that_would_not_compute_the_same_is_named(listed, tmp_path, change, says):

@@ -35,7 +35,7 @@ KINDS = {  # the classes of dask-jobqueue
 def connected(where: str, say: Callable[[str], None], device: str = "auto") -> Iterator[Cluster]:
     """The workers of `local`, `local:N`, `tcp://HOST:PORT` (or tls://) or FILE.toml, until the block ends.
 
-    say     takes lines for the user: the dashboard's address, waiting, workers that are left out
+    say     receives lines for the user: the dashboard's address, waiting, skipped workers
     device  that the work asks for; processes of this machine have a GPU each if there are any and it is not "cpu"
     raises  UsageError for another text, MissingPart without dask, ClusterError where no scheduler or worker answers
     """
@@ -77,7 +77,7 @@ def _distributed() -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the log of distributed, which tells of every worker that comes and goes."""
+    """Without the log of distributed, which reports every worker that connects or leaves."""
     loggers = [logging.getLogger(name) for name in ("distributed", "bokeh", "tornado.application", "asyncio")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -108,7 +108,7 @@ def _local(count: int, device: str) -> Iterator[Any]:
             environment = {"CUDA_VISIBLE_DEVICES": gpus[i]} if gpus else {}
             options = {
                 "nthreads": threads,
-                "memory_limit": 0,  # what fits is told by hdrq itself and by the system
+                "memory_limit": 0,  # memory is limited by hdrq and by the system
                 "host": "127.0.0.1",
                 "local_directory": home,
                 "silence_logs": logging.CRITICAL,
@@ -178,7 +178,7 @@ def _dashboard(client: Any) -> str:
 
 @contextmanager
 def _queued(path: Path, say: Callable[[str], None]) -> Iterator[Any]:
-    """Jobs of a queueing system, as a file says: `kind`, `jobs`, and the table [settings] of dask-jobqueue."""
+    """Jobs of a queueing system, described by a file: `kind`, `jobs`, and the table [settings] of dask-jobqueue."""
     kind, jobs, settings = _read(path)
     try:
         import dask_jobqueue
@@ -196,7 +196,7 @@ def _queued(path: Path, say: Callable[[str], None]) -> Iterator[Any]:
         ) from error
     with cluster:
         cluster.scale(jobs=jobs)
-        say(f"hdrq: {jobs} {kind} jobs are asked for; the work begins with the first of them")
+        say(f"hdrq: {jobs} {kind} jobs are submitted; the work begins with the first one that starts")
         yield cluster
 
 

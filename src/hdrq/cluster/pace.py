@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-SECONDS = 1.0  # of work in a chunk: long beside the few milliseconds that sending it takes
+SECONDS = 1.0  # of work in a chunk: long compared with the few milliseconds that sending it takes
 MOST = 2048  # items of a chunk
-GROWTH = 4  # of a chunk over the one before, at most: the first items say little of the others
+GROWTH = 4  # largest growth factor of chunks, because the first items predict little about the others
 
 
 class Pace:

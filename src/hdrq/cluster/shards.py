@@ -1,4 +1,4 @@
-"""Shards: every n-th pair of a list scored by itself, and the tables of all shards joined to the table of the list.
+"""Shards: every n-th pair of a list scored separately, and the tables of all shards joined to that of the list.
 
 Each row of a shard says which shard it belongs to ("3/16"), which pair it is about ("35/200000", counted from 1), and
 which run was divided: a digest of the settings and one of all pairs and metrics.
@@ -76,7 +76,7 @@ def run_of(pairs: Iterable[Pair], metrics: Sequence[str], settings: str) -> str:
 
 @dataclass(frozen=True)
 class Part:
-    """What the table of one shard says of itself."""
+    """Properties of the table of one shard."""
 
     path: Path
     shard: Shard

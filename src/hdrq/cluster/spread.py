@@ -24,9 +24,9 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 DEPTH = 2  # chunks sent to a worker: the one it works on, and the next
 DEATHS = 3  # of workers on one item, until it counts as lost
-LOOK = 0.5  # seconds between two looks who is there
+LOOK = 0.5  # seconds between two checks of the workers
 WINDOW = 4096  # items that may be finished before the earliest unfinished one, at least
-PIECES = 8  # that a chunk is cut into when its worker died
+PIECES = 8  # parts that a chunk is divided into when its worker died
 
 
 @dataclass(order=True)
@@ -45,7 +45,7 @@ class Cluster:
 
     client    of dask.distributed
     patience  seconds to wait for workers to come back where all are gone
-    say       takes a line for the user
+    say       receives lines for the user
     """
 
     client: Any
@@ -96,7 +96,7 @@ class _Division:
         self.ready: dict[int, Any] = {}
         self.taken = self.given = 0  # items taken from the source, and results given
         self.exhausted = False
-        self.looked = -1e9  # when it was seen who is there
+        self.looked = -1e9  # time of the last check of the workers
         self.alone_since: float | None = None
         self.numbers = count()
 
@@ -200,7 +200,7 @@ class _Division:
         found = self._result(future, address)
         if found is None:
             self.owner[future.key] = address
-            self.looked = -1e9  # the next look finds the worker gone
+            self.looked = -1e9  # the next check finds that the worker left
             self._bury(address)
             return
         chunks = self.sent[address]
@@ -240,7 +240,7 @@ class _Division:
                 return None
 
     def _bury(self, address: str) -> None:
-        """A worker is gone: what it worked on is suspect, what waited there goes elsewhere."""
+        """Handle the loss of a worker: its current items are suspect, its waiting ones are given to others."""
         self.workers.threads.pop(address, None)
         chunks = self.sent.pop(address, deque())
         for place, (chunk, future) in enumerate(chunks):

@@ -1,4 +1,4 @@
-"""What runs in a worker process: a greeting that tells what is installed there, and chunks of a job's items."""
+"""Code of a worker process: a report of what is installed there, and the processing of chunks of a job's items."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _within(folder: str) -> Iterator[None]:
 
 @cache
 def source_digest() -> str:
-    """Eight hex digits of all source files of hdrq, so that two checkouts of one version are told apart."""
+    """Eight hexadecimal digits of all source files of hdrq, which distinguish two checkouts of one version."""
     home = Path(__file__).parents[1]
     digest = hashlib.sha256()
     for path in sorted(home.rglob("*.py")):

@@ -64,7 +64,7 @@ class Workers:
         return found
 
     def _greet(self, addresses: Sequence[str]) -> dict[str, Any]:
-        """What each new worker says; those that leave meanwhile are not there."""
+        """The report of each new worker; workers that leave meanwhile are ignored."""
         if not addresses:
             return {}
         with _tokens(self._needs.folders) as tokens:
@@ -73,7 +73,7 @@ class Workers:
                 answers: dict[str, Any] = self._client.run(
                     greeting(), os.getcwd(), self._paths, workers=list(addresses), on_error="return"
                 )
-            except Exception:  # a worker that left while it was asked; the next look finds the others
+            except Exception:  # a worker left during the query; the next check finds the others
                 return {}
             self._sizes = [_size(path) for path in self._paths]
         return {a: found for a, found in answers.items() if not _has_left(found)}
@@ -104,7 +104,7 @@ class Workers:
             if mine is not None and theirs is None:
                 return f"{who} does not see {Path(path).absolute()}; all machines need the same file system, or files at s3://"
             if mine != theirs:
-                return f"{who} sees another file at {Path(path).absolute()}; all machines need the same file system"
+                return f"{who} has another file at {Path(path).absolute()}; all machines need the same file system"
         return ""
 
 

@@ -99,7 +99,7 @@ def score(
                 reference also paths or Images, or one
     metrics     texts of the grammar; bound at once, so that a wrong name raises here and now
     photometry  display, scale, viewing ...; `display` and `viewing` (a Viewing, or ppd) are short forms
-    skip        told of a pair and a metric's text, says whether that row is not wanted
+    skip        called with a pair and a metric's text; returns whether that row is not wanted
     resume      table (.csv, .json, .jsonl, .parquet) of rows of files: those of the same files and settings are yielded from it,
                 new ones are kept beside it as they come, and the table holds all when the iterator is exhausted
     spread      divides the pairs among other processes: `with hdrq.cluster.connect.connected("local:4", print) as spread`
@@ -157,7 +157,7 @@ def score_bound(
 
 
 def _first_checked(pairs: Iterable[Pair], bound: Sequence[Scorer], photometry: Photometry) -> Iterator[Pair]:
-    """The pairs; if the first one's names alone say that a metric of code would meet light, nothing is begun."""
+    """The pairs; if the names of the first one show that a metric of code would get light, an error is raised at once."""
     for number, pair in enumerate(pairs):
         asked = [s for s in bound if not s.metric.card.light]
         for s in asked if number == 0 and not _names_domains(pair, photometry) else ():
@@ -169,7 +169,7 @@ def _first_checked(pairs: Iterable[Pair], bound: Sequence[Scorer], photometry: P
 
 
 def _names_domains(pair: Pair, photometry: Photometry) -> bool:
-    """Whether the user says what some file holds, so that its suffix does not tell."""
+    """Whether the user states what some file holds, so that its suffix is not evidence."""
     said = (photometry.domain, photometry.ref.domain, photometry.dist.domain)
     return any(said) or any(key.endswith("domain") for key in pair.carried)
 
@@ -248,7 +248,7 @@ def _drawn(
     taken: dict[Path, tuple[str, str]],
     number: str = "",
 ) -> str:
-    """Write the map; a map that cannot be written costs no value, but is told of."""
+    """Write the map; a map that cannot be written is reported but does not invalidate the value."""
     # imported here, for what draws maps takes as long to import as many a score
     from hdrq.scoring.error_maps import write_map
 
@@ -264,7 +264,7 @@ def _drawn(
 def _labelled(
     ref: Image | None, dist: Image, photometry: Photometry, device: torch.device, dtype: torch.dtype
 ) -> tuple[Image | None, Image]:
-    """Both images on the device, in the domains that the user says they have."""
+    """Both images on the device, in the domains that the user states."""
     images = tuple(placed(i, device, dtype) for i in (ref, dist) if i is not None)
     images = labelled(images, photometry)
     return (images[0] if ref is not None else None), images[-1]

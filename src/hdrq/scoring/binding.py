@@ -1,4 +1,4 @@
-"""A metric's text bound to everything it needs, so that what can be wrong is wrong before a pixel is read."""
+"""A metric request bound to everything it needs, so that errors appear before a pixel is read."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def metric(
 
     text     [stage:]...metric[@weights][,option=value]...
     display  name, .toml path or Display; ppd  pixels per degree; photometry  both and more, instead
-    raises   UsageError, UnknownName, DomainError, MissingPart: whatever can be known before a pixel is seen
+    raises   UsageError, UnknownName, DomainError, MissingPart: everything that can be checked before a pixel is read
     """
     request = parse(text) if isinstance(text, str) else text
     return bind(
@@ -71,7 +71,7 @@ def bind(
 
         if dist.reads == "code" and dist.encoding is None and dist.tonemapper is None:
             native = native_encoding(found.card.net, request.weights)
-            if native != "srgb":  # the weights say which code they read; sRGB ones take pictures as stored
+            if native != "srgb":  # the weights determine the code; those of sRGB read images as stored
                 dist = replace(dist, encoding=native)
                 ref = replace(ref, encoding=native) if ref is not None else None
         net = load(found.card.net, request.weights, dist.encoding or dist.reads)
@@ -84,7 +84,7 @@ def bind(
 
 
 def _wishes(request: Request, found: Metric) -> tuple[Wish | None, Wish]:
-    """What each side is handed; stages that the metric cannot use are refused here."""
+    """The input of each side; stages that the metric cannot use are refused here."""
     card = found.card
     encodings = [s for s in request.stages if s in names("encoding")]
     toners = [s for s in request.stages if s not in encodings and s in names("tonemapper")]

@@ -47,8 +47,8 @@ class Clip:
     """A pair of clips and the metrics that score it; every side is read once for all metrics of images.
 
     first     the first frame of either side
-    prepare   what is done to the images of a frame, or of the whole, before a metric sees them
-    draw      told of each map of a metric of images: metric, its reading, number of the frame, its images; None: no maps
+    prepare   applied to the images of a frame, or of the whole, before a metric is computed
+    draw      called for each map of a metric of images: metric, its reading, frame number, its images; None: no maps
     at_once   whether metrics of sequences need the whole clip in memory (for maps, or to match a response)
     """
 
@@ -98,12 +98,12 @@ class Clip:
 
 
 def of_a_clip(photometry: Photometry, ref: Image | None, dist: Image) -> Photometry:
-    """The photometry of every frame of a clip: what would follow each frame's content is set for all of them.
+    """The photometry for every frame of a clip: what would depend on each frame's content is fixed for all of them.
 
     Frames of wide primaries are compared in BT.2020, since later ones may have colours that the first lacks.
     """
     if photometry.peak is not None:
-        raise UsageError("--peak needs the whole clip at once; say what 1.0 is with --scale")
+        raise UsageError("--peak needs the whole clip at once; give the luminance of 1.0 with --scale")
     wide = any(i is not None and i.primaries != BT709 and i.pixels.shape[1] == 3 for i in (ref, dist))
     return replace(photometry, primaries="bt2020") if wide and not photometry.primaries else photometry
 
@@ -116,8 +116,8 @@ def mean_over_frames(
 ) -> list[Reading | HdrqError]:
     """A Reading for each metric, the mean over the frames, or the error that it met first; each frame is read once.
 
-    prepare  what is done to the images of a frame before any metric sees them
-    draw     told of each map: metric, its reading, number of the frame, its images; returns a note or ""
+    prepare  applied to the images of a frame before any metric is computed
+    draw     called for each map: metric, its reading, frame number, its images; returns a note or ""
     extra    of the Reading: the value of every frame ("frame 0", "frame 10"), and the means of the metric's own numbers
     """
     found: list[list[tuple[int, Reading]]] = [[] for _ in bound]
@@ -157,7 +157,7 @@ def _mean(readings: list[tuple[int, Reading]]) -> Reading:
 
 
 def _notes(readings: list[tuple[int, Reading]]) -> Iterator[str]:
-    """What the metric said of the frames, each thing once with the frame where it was said first."""
+    """The metric's notes on the frames, each once, with the first frame that it concerns."""
     first: dict[str, int] = {}
     for number, reading in readings:
         for note in reading.notes:

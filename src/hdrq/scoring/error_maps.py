@@ -73,8 +73,8 @@ def _detail(luminance: Tensor) -> Tensor:
     return calm(logs - blur(logs, 2.0, "replicate"), DETAIL) - 0.5
 
 
-_GREY = 0.35  # how much of the picture shows through the colours
-_BAR = 56  # pixels of legend under the picture
+_GREY = 0.35  # how much of the image shows through the colours
+_BAR = 56  # pixels of legend under the image
 _LEAST_WIDTH = 420
 _WHOLE_SPAN = {  # maps from 0 to 1: colour scale, and what it means
     "error": ("magma", "no error at the left, the largest possible at the right"),
@@ -95,7 +95,7 @@ def write_map(
     """Write FOLDER/TEST.METRIC.exr and .png; returns their paths. A clip's frames are TEST.METRIC.00000.exr and so on.
 
     The EXR has the map's own values. In the PNG dark is the best value there can be (or that there is) and
-    yellow the worst, over a grey picture of the reference; probabilities of detection have HDR-VDP's colours. Maps of
+    yellow the worst, over a grey image of the reference; probabilities of detection have HDR-VDP's colours. Maps of
     a whole span, as FLIP's, are drawn alone from 0 to 1.
     """
     if reading.map is None:
@@ -135,14 +135,14 @@ def write_map(
 
 
 def _luminance(image: Image, scorer: Scorer) -> Tensor:
-    """Luminance of the picture shown behind a map, cd/m², (1, 1, H, W)."""
+    """Luminance of the image shown behind a map, cd/m², (1, 1, H, W)."""
     photometry = replace(scorer.photometry, nonfinite="clamp")
     light = emit_for(image, photometry, factor_of(image, photometry)).pixels[:1]
     return luminance_of(light).float().cpu()
 
 
 def _backdrop(luminance: Tensor) -> Tensor:
-    """Grey picture of light, 0..1 (H, W), by the logarithm between its 1 % and 99.5 % luminance."""
+    """Grey image of light, 0..1 (H, W), by the logarithm between its 1 % and 99.5 % luminance."""
     y = luminance[0, 0].clamp(min=1e-4).log()
     sample = y.flatten()[:: max(1, y.numel() // 100_000)]
     low, high = torch.quantile(sample, 0.01), torch.quantile(sample, 0.995)
@@ -188,7 +188,9 @@ def _ranked(values: Tensor, luminance: Tensor, scorer: Scorer, row: Score) -> np
     bar = ramp(np.linspace(0, 1, 256))[:, :3]
     attention = scorer.metric.card.map == "attention"
     meaning = (
-        "where the network looks; 1 is an even share" if attention else "best at the left, worst at the right"
+        "attention of the network; 1 is a uniform share"
+        if attention
+        else "best at the left, worst at the right"
     )
     return _with_legend(body, bar, f"{best:.3g}", f"{worst:.3g}", row, meaning)
 
@@ -209,7 +211,7 @@ def span_of(values: Tensor, scorer: Scorer) -> tuple[float, float]:
 def _with_legend(
     body: np.ndarray, bar: np.ndarray, left: str, right: str, row: Score, meaning: str
 ) -> np.ndarray:
-    """The picture, enlarged where it is narrow, above its colour bar (256, 3), the value and what colours mean."""
+    """The image, enlarged where it is narrow, above its colour bar (256, 3), the value and what colours mean."""
     from PIL import Image as Picture
     from PIL import ImageDraw, ImageFont
 

@@ -14,7 +14,7 @@ Pairs = Pair | One | tuple[One, One] | Iterable[Pair | One | tuple[One, One]]
 
 
 def pairs_of(given: Pairs, full_reference: bool) -> Iterator[Pair]:
-    """Pair records of whatever was given.
+    """Pair records of the given inputs.
 
     One pair of two paths or Images is understood as such: where a reference is needed, ("ref.exr", "dist.exr").
     raises  UsageError for anything that is neither, when it is met; at once where the whole is wrong

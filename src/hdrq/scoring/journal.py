@@ -1,4 +1,4 @@
-"""Rows kept as they are made, so that a killed batch can go on where it stopped."""
+"""Rows stored as they are computed, so that an interrupted batch can be resumed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ class Journal:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise FileError(f"{self.path} cannot be read; remove it to start anew ({error})") from error
+            raise FileError(
+                f"{self.path} cannot be read; remove it to start from the beginning ({error})"
+            ) from error
 
     def add(self, row: dict[str, Any]) -> None:
         """Keep a row; it survives a kill from here on."""

@@ -20,7 +20,7 @@ def stem_of(folder: Path, ref: str, dist: str, metric: str, taken: Owners) -> Pa
 def reserved(folder: Path, ref: str, dist: str, metrics: tuple[str, ...], taken: Owners) -> Owners:
     """Give names to the maps of a pair; the owners of all names that it might have had.
 
-    A process that knows them gives the same names, whatever other pairs it sees.
+    Every process derives the same names from them, regardless of the other pairs that it processes.
     """
     found: Owners = {}
     for metric in metrics:

@@ -32,5 +32,5 @@ class PixelsDoNotFit(HdrqError):
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out."""
+    """Whether an error means that memory is exhausted."""
     return isinstance(error, MemoryError) or "memory" in str(error).lower()

@@ -29,7 +29,7 @@ Pixels = Image | Tensor | np.ndarray | str | Path
 class MetricModule(nn.Module):
     """A metric bound to its display, viewing and weights.
 
-    `metric(ref, dist)` gives (N,), with gradients to whatever asks for them; no-reference metrics take one image.
+    `metric(ref, dist)` gives (N,), with gradients where inputs require them; no-reference metrics take one image.
     Takes Images, paths, tensors (N, C, H, W) or (C, H, W) and arrays (H, W), (H, W, C) or (N, H, W, C). Tensors and
     arrays of floats are light in cd/m², BT.709; arrays of uint8 and uint16 are sRGB code.
 
@@ -43,7 +43,7 @@ class MetricModule(nn.Module):
         self._recipe = recipe
         if isinstance(scorer.net, nn.Module):
             self.net = scorer.net
-        if not checked:  # everything that torch.compile would have to look up
+        if not checked:  # everything that torch.compile could not trace
             wishes = [w for w in (scorer.ref, scorer.dist) if w is not None]
             self._ways = [(w, find("encoding", w.encoding) if w.encoding else None) for w in wishes]
             self._white = common_white(scorer.photometry)
@@ -134,9 +134,9 @@ def metric(
     text     [stage:]...metric[@weights][,option=value]..., or a function of (ref, dist) that comes with its `card`
     stages   of a function: "pu21" encodes the light before it
     display  name, .toml path or Display; ppd  pixels per degree; photometry  both and more, instead
-    checked  False leaves out all checks and notes that depend on the data, so that torch.compile sees one graph
+    checked  False leaves out all checks and notes that depend on the data, so that torch.compile gets one graph
     options  of the metric, by name
-    raises   UsageError, UnknownName, DomainError, MissingPart: whatever can be known before a pixel is seen
+    raises   UsageError, UnknownName, DomainError, MissingPart: everything that can be checked before a pixel is read
     """
     given = tuple(sorted((key, _text(value)) for key, value in options.items()))
     if callable(text):
@@ -144,7 +144,7 @@ def metric(
             found = text
         elif card is None:
             raise UsageError(
-                f"a function needs card=hdrq.Card(...) to say what {text.__name__} reads and gives"
+                f"a function needs card=hdrq.Card(...), which describes the input and output of {text.__name__}"
             )
         else:
             found = Metric(text.__name__.replace("_", "-"), card, text)
@@ -204,9 +204,9 @@ def pixels_of(pixels: Pixels) -> Image | Tensor:
 
 
 def _straight(light: Tensor, wish: Wish, encoding: Encoding | None, white: float | None) -> Tensor:
-    """What a metric wants, of BT.709 light, without a look at the data."""
+    """The input of a metric from BT.709 light, without data-dependent checks."""
     if wish.tonemapper:
-        raise DomainError("checked=False goes with encodings, not with tone mappers")
+        raise DomainError("checked=False is for encodings, not for tone mapping operators")
     if encoding is None:
         if wish.reads not in LIGHT:
             raise DomainError(

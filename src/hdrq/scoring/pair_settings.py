@@ -1,4 +1,4 @@
-"""What a row of a manifest says of its own files: domain, scale, display, layer ..., for both sides or for one."""
+"""Settings in a row of a manifest for its own files: domain, scale, display, layer ..., for both sides or one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def selections(
 ) -> tuple[Selection, Selection]:
     """What is read of the reference's file and of the test image's: by the pair's own columns, else by the call's.
 
-    both, ref, dist  what the call says of all files, and of those of one side
+    both, ref, dist  settings of the call for all files, and for those of one side
     """
     found = []
     for name, side in (("ref", ref), ("dist", dist)):
@@ -86,5 +86,5 @@ def _number(said: Mapping[str, str], key: str, pair: Pair) -> float:
     except ValueError:
         value = 0.0
     if not 0 < value < float("inf"):
-        raise UsageError(f"{pair.dist}: the column {key} holds a positive number, not '{said[key]}'")
+        raise UsageError(f"{pair.dist}: the column {key} must be a positive number, not '{said[key]}'")
     return value

@@ -28,7 +28,7 @@ PHOTOGRAPH = "the developed light as sRGB code, white where the sensor clips"
 
 
 def photograph(image: Image, wish: Wish) -> Image:
-    """A camera's exposure as sRGB code, where that is what is compared; any other image as it is."""
+    """A single camera exposure as sRGB code, where code is compared; any other image unchanged."""
     code = wish.reads not in LIGHT and wish.encoding in (None, "srgb") and wish.tonemapper is None
     if not (code and image.exposed and image.domain == "linear"):
         return image
@@ -37,7 +37,7 @@ def photograph(image: Image, wish: Wish) -> Image:
 
 
 def labelled(images: tuple[Image, ...], photometry: Photometry) -> tuple[Image, ...]:
-    """Each image in the domain the user says its file has.
+    """Each image in the domain that the user states for its file.
 
     What is said of both sides counts for files of one kind; where one file is of floats and the other of integers, only
     the integers, which could not say themselves what they are, are taken for it.

@@ -1,4 +1,4 @@
-"""Pictures read ahead of the computing, each file once."""
+"""Images read ahead of the computing, each file once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hdrq.records import MAIN_IMAGE, Image, Pair, Selection
 from hdrq.scoring.clips import Sides, both_files, frame_files, frames, moves
 from hdrq.scoring.inputs import One
 
-_KEPT = 8  # pictures remembered, so that a reference shared by neighbouring pairs is read once
+_KEPT = 8  # images remembered, so that a reference shared by neighbouring pairs is read once
 
 
 class Shelf:

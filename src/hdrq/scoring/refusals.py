@@ -21,7 +21,7 @@ def name_of(image: Image) -> str:
 def refuse_unfit(metric: Metric, images: Sequence[Image], as_stored: bool) -> None:
     """Raise for images that are too small, hold light where code is compared, mix encodings, or are swapped.
 
-    as_stored  whether the metric compares code and no stage says which
+    as_stored  whether the metric compares code and no stage names its encoding
     """
     h, w = images[-1].size
     if min(h, w) < metric.card.side:

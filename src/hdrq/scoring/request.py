@@ -13,7 +13,7 @@ CHANNELS = ("y", "luma")  # stages that leave one channel: luminance of light, l
 
 @dataclass(frozen=True)
 class Request:
-    """A metric as asked for: [stage:]...metric[@weights][,option=value]..."""
+    """A metric request: [stage:]...metric[@weights][,option=value]..."""
 
     stages: tuple[str, ...]
     metric: str

@@ -18,7 +18,7 @@ _TO_XYZ = torch.tensor(
     [[0.412424, 0.357579, 0.180464], [0.212656, 0.715158, 0.072186], [0.019332, 0.119193, 0.950444]],
     dtype=torch.float64,
 )
-_UV = 410 / 255  # scale of u′v′, an 8-bit LogLuv habit
+_UV = 410 / 255  # scale of u′v′, as in 8-bit LogLuv
 _M, _N, _C1, _C2, _C3 = 78.8438, 0.1593, 0.8359, 18.8516, 18.6875  # PQ with the program's rounding
 _RIDGE = 0.01
 
@@ -83,7 +83,7 @@ def fit_response(ref: Tensor, dist: Tensor, primaries: Primaries = BT709) -> tup
 def match_response(ref: Tensor, dist: Tensor, primaries: Primaries = BT709) -> Tensor:
     """`dist` with its tone curve and colours fitted to `ref`: (N, 3, H, W), cd/m² in `primaries`, dtype of `dist`.
 
-    Equal images have nothing to fit and stay as they are.
+    Equal images need no fit and are unchanged.
     """
     if ref.shape[-3] != 3 or dist.shape[-3] != 3:
         raise PixelError(

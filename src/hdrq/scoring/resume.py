@@ -35,7 +35,7 @@ def mark_of(photometry: Photometry, settings: Settings) -> str:
 
 
 class Kept:
-    """Earlier rows by their pair and metric, and the journal that keeps new ones while the work goes on.
+    """Earlier rows by pair and metric, and the journal that stores new ones.
 
     Earlier rows lie in a database that SQLite keeps in memory while it is small and on the disk when it grows.
     A row of the table of an earlier run keeps its place; rows of an interrupted run take the place of this run's rows.
@@ -73,7 +73,7 @@ class Kept:
     @property
     def _database(self) -> sqlite3.Connection:
         if self._rows is None:
-            raise RuntimeError("no earlier rows were asked for")
+            raise RuntimeError("no earlier rows were requested")
         return self._rows
 
     in_place = False  # whether an earlier table is there, in which rows keep their places
@@ -92,7 +92,7 @@ class Kept:
     def claim(self, ref: str, dist: str, metric: str, mark: str) -> tuple[int | None, int | None]:
         """(place in the earlier table, number of a row to use again) of a pair and metric, each None where there is none.
 
-        Either is handed out once, so that a pair that is listed twice has two rows.
+        Each is returned once, so that a pair that is listed twice has two rows.
 
         mark  of everything besides files and metric that a value depends on; rows with another are not used again
         """

@@ -78,7 +78,7 @@ def row_of(
 
 
 def joined(notes: Iterable[str]) -> str:
-    """Notes as one cell; "; " stands between notes, and never within one."""
+    """Notes as one cell, separated by "; ", which does not occur within a note."""
     return "; ".join(dict.fromkeys(note.replace("; ", ", ") for note in notes if note))
 
 
@@ -98,7 +98,7 @@ def _chosen(s: Scorer) -> tuple[str, ...]:
 
 
 def _mismatch(ref: Image | None, dist: Image, s: Scorer, photometry: Photometry) -> tuple[str, ...]:
-    """A word where a metric for equals is given light beside code."""
+    """A note where a metric of code is given light on one side and code on the other."""
     if ref is None or s.ref is None or s.ref != s.dist or (ref.domain in LIGHT) == (dist.domain in LIGHT):
         return ()
     light, code = (ref, dist) if ref.domain in LIGHT else (dist, ref)

@@ -47,7 +47,7 @@ class Scorer:
     """A metric ready to be asked. `scorer(ref, dist)` gives (N,); `scorer.read(ref, dist)` the whole Reading.
 
     Images carry what they mean; bare tensors (N, C, H, W) are light in cd/m², BT.709. No-reference metrics
-    take one picture. Gradients flow to whatever asks for them.
+    take one image. Gradients flow to whatever asks for them.
     """
 
     request: Request

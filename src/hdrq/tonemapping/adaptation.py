@@ -54,7 +54,7 @@ def equal_brightness(
     """cd/m² on a display that look as bright as `y` does to an eye adapted to `adapted`. Source: Tumblin & Rushmeier 1993.
 
     viewer    what the viewer of the display is adapted to;  contrast  of the display
-    natural   a natural logarithm in the divisor of the gain's exponent, as HDR Toolbox has it
+    natural   a natural logarithm in the divisor of the gain's exponent, as in HDR Toolbox
     """
     scene = stevens(adapted)
     logarithm = viewer.log() if natural else viewer.log10()

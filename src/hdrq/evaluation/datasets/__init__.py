@@ -1,1 +1,1 @@
-"""Archives as lists of pairs, one a file."""
+"""Archives as lists of pairs, one per file."""

@@ -17,7 +17,7 @@ from hdrq.records import Pair
     home="docs/evaluate.md",
     licence="yours",
     source="-",
-    scale="whatever its column of opinions holds; say --lower where lower is better",
+    scale="as in its column of subjective scores; give --lower where lower is better",
     better="",
     span=None,
     domain="srgb",

@@ -1,4 +1,4 @@
-"""ESPL-LIVE HDR: HDR scenes tone-mapped and fused by 11 methods, judged by a crowd on SDR screens."""
+"""ESPL-LIVE HDR: HDR scenes tone-mapped and fused by 11 methods, rated by crowdsourcing on SDR displays."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TABLES = ("ESPL_LIVE_HDR.mat", "ESPL_LIVE_HDR.txt", "ESPL_LIVE_HDR.csv", "mos.ma
     spread="sd",
 )
 def espl_live_hdr(folder: Folder, subset: str | None) -> Iterator[Pair]:
-    """A name ends in the method (.._WardHistAdjTMO); what stands before it is the scene."""
+    """A name ends with the method (.._WardHistAdjTMO); the part before it is the scene."""
     yield from loose(
         folder,
         TABLES,

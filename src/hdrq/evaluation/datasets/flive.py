@@ -1,4 +1,4 @@
-"""FLIVE, also PaQ-2-PiQ or LIVE-FB: 39,810 pictures from the net."""
+"""FLIVE, also PaQ-2-PiQ or LIVE-FB: 39,810 images from the net."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from hdrq.records import Pair
     layout=("labels_image.csv (name,mos,..)", "database/ with the names the table gives"),
 )
 def flive(folder: Folder, subset: str | None) -> Iterator[Pair]:
-    """Images are looked for under database/ and, as some copies have them, beside the table."""
+    """Images are searched under database/ and, as in some copies, beside the table."""
     path = folder.need("labels_image.csv")
     for i, row in enumerate(read_csv(path, ("name", "mos")), 2):
         name = row["name"].strip()

@@ -1,4 +1,4 @@
-"""HTID of the Tampere group: photographs with mean opinions, one of the sets of IMQNet's tests."""
+"""HTID of the Tampere group: photographs with mean subjective scores, one of the sets of IMQNet's tests."""
 
 from __future__ import annotations
 
@@ -32,5 +32,5 @@ TABLES = ("mos_with_names.txt", "mos.txt", "mos.csv", "htid.txt", "htid.csv")
     ),
 )
 def htid(folder: Folder, subset: str | None) -> Iterator[Pair]:
-    """No description of the archive was at hand: any table of names and opinions is read."""
+    """No description of the dataset was available: any table of names and subjective scores is read."""
     yield from loose(folder, TABLES)

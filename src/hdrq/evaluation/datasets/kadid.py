@@ -37,7 +37,7 @@ KINDS = ("gaussian-blur", "lens-blur", "motion-blur", "colour-diffusion", "colou
     observers=30,
 )
 def kadid(folder: Folder, subset: str | None) -> Iterator[Pair]:
-    """`var` is the variance of the opinions; a pair carries its square root."""
+    """`var` is the variance of the subjective scores; a pair carries its square root."""
     path = folder.need("dmos.csv")
     for i, row in enumerate(read_csv(path, ("dist_img", "ref_img", "dmos", "var")), 2):
         name = row["dist_img"].strip()

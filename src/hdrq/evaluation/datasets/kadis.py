@@ -1,4 +1,4 @@
-"""KADIS-700k: 140,000 pristine photographs, five levels of one distortion each, no opinions."""
+"""KADIS-700k: 140,000 pristine photographs, five levels of one distortion each, no subjective scores."""
 
 from __future__ import annotations
 

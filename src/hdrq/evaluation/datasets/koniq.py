@@ -1,4 +1,4 @@
-"""KonIQ-10k: photographs as people take them, judged by a crowd."""
+"""KonIQ-10k: consumer photographs rated by crowdsourcing."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SCORES = ("koniq10k_scores_and_distributions.csv", "koniq10k_distributions_sets.
     observers=120,
 )
 def koniq(folder: Folder, subset: str | None) -> Iterator[Pair]:
-    """The three subsets are the official split, which stands in koniq10k_distributions_sets.csv."""
+    """The three subsets are the official split, given in koniq10k_distributions_sets.csv."""
     path = folder.need(SCORES[1]) if subset else folder.need(*SCORES)
     rows = read_csv(path, ("image_name", "MOS", "SD", *(("set",) if subset else ())))
     if folder.find("1024x768", "512x384") is None:

@@ -1,4 +1,4 @@
-"""Korshunov 2015: JPEG XT in three profiles, twenty HDR scenes judged on an HDR screen."""
+"""Korshunov 2015: JPEG XT in three profiles, twenty HDR scenes rated on an HDR display."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ from hdrq.records import Pair
     observers=24,
 )
 def korshunov(folder: Folder, subset: str | None) -> Iterator[Pair]:
-    """With opinions on UPIQ's common scale the same images are `upiq --subset korshunov`."""
+    """With subjective scores on UPIQ's common scale the same images are `upiq --subset korshunov`."""
     tables = ("korshunov.csv", "korshunov.xlsx", "korshunov.txt")
     yield from loose(folder, tables, distortion=_profile)
 
 
 def _profile(stem: str) -> str:
-    """The JPEG XT profile where the name says it (.._profileA_..), else the codec."""
+    """The JPEG XT profile from the name (.._profileA_..), else the codec."""
     found = re.search(r"profile[-_ ]?([abc])", stem, re.IGNORECASE)
     return f"jpeg-xt-{found.group(1).lower()}" if found else "jpeg-xt"

@@ -1,4 +1,4 @@
-"""LIVE In the Wild: 1,162 photographs by phones, judged by thousands of people on the net."""
+"""LIVE In the Wild: 1,162 photographs by phones, rated by thousands of observers by crowdsourcing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ TRAINING = 7  # the first entries are the images that observers practised on
     observers=175,
 )
 def livec(folder: Folder, subset: str | None) -> Iterator[Pair]:
-    """Subset "training" is the seven practice images, which nobody evaluates on."""
+    """Subset "training" is the seven practice images, which are not used for evaluation."""
     for place, name, opinion, spread in _rows(folder):
         practice = place < TRAINING
         if practice != (subset == "training"):

@@ -1,4 +1,4 @@
-"""Narwaria 2013: JPEG in a tone-mapping scheme, ten HDR scenes judged on an HDR screen."""
+"""Narwaria 2013: JPEG in a tone-mapping scheme, ten HDR scenes rated on an HDR display."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from hdrq.records import Pair
     spread="sd",
 )
 def narwaria(folder: Folder, subset: str | None) -> Iterator[Pair]:
-    """With opinions on UPIQ's common scale the same images are `upiq --subset narwaria`."""
+    """With subjective scores on UPIQ's common scale the same images are `upiq --subset narwaria`."""
     yield from loose(
         folder, ("narwaria.csv", "narwaria.xlsx", "narwaria.txt"), distortion=lambda stem: "jpeg-hdr"
     )

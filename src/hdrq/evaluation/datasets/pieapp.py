@@ -1,4 +1,4 @@
-"""PieAPP: which of two distorted images people took for the nearer to the reference."""
+"""PieAPP: which of two distorted images observers took for the nearer to the reference."""
 
 from __future__ import annotations
 

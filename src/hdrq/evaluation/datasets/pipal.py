@@ -23,7 +23,7 @@ KINDS = (
 @dataset(
     title="PIPAL: 200 training references through 40 image processing algorithms, 23,200 images",
     home="https://www.jasongt.com/projectpages/pipal.html",
-    licence="stated on its home page; asked for by form",
+    licence="stated on its home page; access by a form",
     source="doi:10.1007/978-3-030-58621-8_37",
     scale="Elo score, about 900 .. 1850, higher is better",
     better="higher",
@@ -44,7 +44,7 @@ KINDS = (
     subsets=("train", "val"),
 )
 def pipal(folder: Folder, subset: str | None) -> Iterator[Pair]:
-    """Subset "val" has no opinions; the default is "train", which has."""
+    """Subset "val" has no subjective scores; the default is "train", which has."""
     if subset == "val":
         yield from _unlabelled(folder)
         return

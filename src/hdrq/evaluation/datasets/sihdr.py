@@ -1,4 +1,4 @@
-"""SI-HDR: 181 HDR photographs merged from exposures, for single-image reconstruction; no opinions."""
+"""SI-HDR: 181 HDR photographs merged from exposures, for single-image reconstruction; no subjective scores."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from hdrq.records import Pair
     layout=("reference/001.exr .. 181.exr (relative light; divided by 65536 it is 0..1)",),
 )
 def sihdr(folder: Folder, subset: str | None) -> Iterator[Pair]:
-    """Every image stands for itself: there is nothing to compare it with."""
+    """Every image is listed alone, without a reference."""
     folder.need("reference")
     images = folder.listed("reference", ".exr")
     if not images:

@@ -33,5 +33,5 @@ from hdrq.records import Pair
     spread="se",
 )
 def tid2013(folder: Folder, subset: str | None) -> Iterator[Pair]:
-    """mos_std.txt (0.13 on average, where single opinions spread by more than 1) is the error of the mean."""
+    """mos_std.txt (0.13 on average, where single subjective scores spread by more than 1) is the error of the mean."""
     yield from tampere(folder, 24)

@@ -1,4 +1,4 @@
-"""What Butteraugli sees of one image: opponent colours adapted to the light around, split into four bands."""
+"""Front end of Butteraugli for one image: opponent colours with local adaptation, split into four bands."""
 
 from __future__ import annotations
 

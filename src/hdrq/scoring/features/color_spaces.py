@@ -38,7 +38,7 @@ _JZ_D, _JZ_D0 = -0.56, 1.6295499532821566e-11
 
 
 def pq(light: Tensor, m2: float = PQ_M2) -> Tensor:
-    """The inverse EOTF of ST 2084 on cd/m², which goes on above 10 000; 0 below 0, with slope 0 at 0.
+    """The inverse EOTF of ST 2084 for cd/m², extended above 10 000; 0 for negative values, with zero derivative at 0.
 
     Because c1 = c3 - c2 + 1, (c1 + c2 y) / (1 + c3 y) is 1 - (1 - c1) (1 - y) / (1 + c3 y), whose logarithm float32 keeps
     fifty times as well before the power m2.
@@ -68,7 +68,7 @@ def lab(light: Tensor, primaries: Primaries, white: float) -> Tensor:
 
 
 def white_note(white: float) -> str:
-    """What a row says of the white; UsageError where there can be none."""
+    """A note on the white; UsageError where there is none."""
     if not white > 0:
         raise UsageError(f"the white of L* = 100 is a luminance above 0, not {white:g}")
     return f"L* = 100 at {white:g} cd/m², D65"

@@ -18,14 +18,14 @@ _RADIAL_NODES, _ANGULAR_STEPS = 256, 1024  # of a half period of the cosine, of 
 
 
 def deepest(height: int, width: int) -> int:
-    """How many levels a picture has."""
+    """How many levels an image has."""
     return min(height, width).bit_length() - 3
 
 
 def oriented_bands(x: Tensor, level: int, orientations: int) -> Iterator[Tensor]:
     """Complex bands (N, 1, h, w) of (N, 1, H, W) at one level, one orientation after the other.
 
-    level  1 is the finest, of the picture's own size; sides halve upwards, rounded up
+    level  1 is the finest, of the image's own size; sides halve upwards, rounded up
     """
     spectrum = torch.fft.fft2(x)
     waves = []
@@ -65,7 +65,7 @@ def _raised_cosine() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _interpolate(at: Tensor, x: Tensor, y: Tensor, shift: float) -> Tensor:
-    """y at `at` on the evenly spaced nodes x + shift; beyond the ends the last line goes on."""
+    """Linear interpolation of y at `at` on the equally spaced nodes x + shift, with linear extrapolation."""
     place = (at - (x[0] + shift)) / (x[1] - x[0])
     low = place.floor().clamp(0, len(x) - 2)
     near, far = y[low.long()], y[low.long() + 1]

@@ -12,14 +12,14 @@ from hdrq.image.filters import strips
 
 GAMMA = 2.2
 STOPS = range(-34, 16)
-BRIGHTEST = 65504.0  # the largest half float, at which light is cut
+BRIGHTEST = 65504.0  # the largest half float, at which light is clipped
 _NEVER = 1e30
 
 
 def difference_moments(ref: Tensor, dist: Tensor) -> tuple[Tensor, Tensor]:
     """Second moments of code differences, and how many pixels count: (N, 3, 3) and (N,), added up over exposures.
 
-    ref, dist  (N, 3, H, W), cd/m². Code is round(255 (2^s light)^(1/2.2)), cut to 0..255
+    ref, dist  (N, 3, H, W), cd/m². Code is round(255 (2^s light)^(1/2.2)), clipped to 0..255
     A pixel counts at an exposure where the reference's code is not black and none of its channels is 255. The gradient does not
     see the rounding.
     """
@@ -43,7 +43,7 @@ def _of_one(ref: Tensor, dist: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _useful(response: Tensor) -> list[int]:
-    """The exposures at which a pixel of the reference can count; at the others all of it is black or white."""
+    """The exposures at which a pixel of the reference is not black or white."""
     largest = response.amax(0)
     bright, dark = float(largest.max()), float(largest.min())
     first = GAMMA * log2(0.5 / 255 / bright) if bright > 0 else _NEVER

@@ -25,7 +25,7 @@ _RATIONAL = {
 
 
 def develop(light: Tensor, curve: ToneCurve) -> Tensor:
-    """Exposed linear RGB (N, 3, H, W) to linear RGB for a display, 0..1 once it is cut."""
+    """Exposed linear RGB (N, 3, H, W) to linear RGB of a display, 0..1 after clipping."""
     if curve == "reinhard":
         return light / (1 + weigh(light, _LUMINANCE))
     a, b, c, d, e, f = _RATIONAL[curve]

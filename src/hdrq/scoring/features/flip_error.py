@@ -18,7 +18,7 @@ from hdrq.image.filters import pad, slide
 
 QC, QF = 0.7, 0.5  # exponents of the colour and of the feature difference
 PC, PT = 0.4, 0.95  # where the colour difference bends, and to what
-EDGE_DEGREES = 0.082  # width of the edges that people notice
+EDGE_DEGREES = 0.082  # width of the edges that observers notice
 _RADIUS_SCALE = 0.04  # the largest scale parameter below sets the radius of all filters
 
 # a and b of a sqrt(pi / b) exp(-(pi x)² / b), x in degrees: luminance, red-green, and the two of blue-yellow.
@@ -51,7 +51,7 @@ _EDGE = 6 / 29  # of CIELAB's cube root
 
 
 def flip_error(ref: Tensor, dist: Tensor, ppd: float) -> Tensor:
-    """Linear BT.709 RGB, (N, 3, H, W), cut to 0..1, to errors (N, 1, H, W), 0..1.
+    """Linear BT.709 RGB, (N, 3, H, W), clipped to 0..1, to errors (N, 1, H, W), 0..1.
 
     ppd  pixels per degree
     """

@@ -40,7 +40,7 @@ _UV_BLACK = (0.197830013378341, 0.468319974939678)
 
 
 def named(light: Tensor, primaries: Primaries) -> tuple[Tensor, str]:
-    """Light of three channels and the name of its primaries; what HDRTools has no matrix for goes to BT.2020."""
+    """Light of three channels and the name of its primaries; primaries unknown to HDRTools are converted to BT.2020."""
     light = light.expand(-1, 3, -1, -1)
     if primaries.name in _SIX:
         return light, primaries.name
@@ -58,9 +58,9 @@ def xyz_four_digits(light: Tensor, primaries: Primaries) -> Tensor:
 def planes(light: Tensor, primaries: Primaries, transfer: Transfer, space: Space, peak: float) -> Tensor:
     """What tPSNR compares, (N, 3, H, W), 0..1.
 
-    xyz    X, Y, Z of light / peak, cut to 0..1, through the transfer function
+    xyz    X, Y, Z of light / peak, clipped to 0..1, through the transfer function
     rgb    R, G, B, likewise
-    ycbcr  of the coded RGB, cut to 0..1 without an offset: negative colour differences count as 0
+    ycbcr  of the coded RGB, clipped to 0..1 without an offset: negative colour differences count as 0
     yuv    coded Y, and u', v' of the linear XYZ
     """
     light, name = named(light, primaries)

@@ -87,7 +87,7 @@ def _difference(ref: Tensor, dist: Tensor, weights: tuple[float, float, float]) 
 
 
 class _Malta(torch.autograd.Function):
-    """Forward in strips that stay in the cache; backward makes the difference anew."""
+    """Forward in strips that fit into the cache; backward computes the difference again."""
 
     @staticmethod
     def forward(

@@ -10,7 +10,7 @@ from hdrq.cards import Card, Reading
 
 
 def jod(net: Any, value: Tensor) -> dict[str, Tensor]:
-    """The score in just-objectionable differences, where the weights' card says how: JOD = a + b · score."""
+    """The score in just-objectionable differences, where the weights' card defines it: JOD = a + b · score."""
     card = getattr(net, "checkpoint", None)
     line = None if card is None else card.results.get("jod")
     return {} if line is None else {"jod": line[0] + line[1] * value}

@@ -32,11 +32,11 @@ _CROSSES_2016 = (
 _SIGMA_2016 = (0.0248, 0.0185, 0.0179, 0.0191, 0.0220, 0.2782)
 LEVELS_2016 = len(_SIGMA_2016)
 
-# 2017: one pool for all bands but the last, which is divided by itself.
+# 2017: one pool for all bands except the last, which is normalised by itself.
 _POOL_2017 = ((4, 4, 5, 4, 4), (4, 3, 4, 3, 4), (5, 4, 5, 4, 5), (4, 3, 4, 3, 4), (4, 4, 5, 4, 4))
 _SIGMA_2017, _SIGMA_LOW_2017 = 0.17, 4.86
 LEVELS_2017 = 6
-_POOLED_IN_PYTHON = 5  # bands beyond it are divided by themselves, whatever the depth
+_POOLED_IN_PYTHON = 5  # bands beyond it are normalised by themselves, at any depth
 
 
 @shared

@@ -1,4 +1,4 @@
-"""Scoring a picture patch by patch, a few at a time, with a network that weighs what each patch says."""
+"""Scoring of an image patch by patch, a few at a time, with a network that weights the scores of patches."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from hdrq.scoring.sampling.spread import average
 
 Show = Literal["score", "weight", "share"]
 Precision = Literal["float32", "bfloat16"]
-_AT_ONCE = 32  # patches of each picture; a pair of 64 takes about 0.4 GB
+_AT_ONCE = 32  # patches of each image; a pair of 64 takes about 0.4 GB
 
 
 @dataclass(frozen=True)
 class Cutting:
-    """Where patches are cut.
+    """Positions of the patches.
 
     stride   of a regular grid of patches, where `patches` is 0
-    patches  or so many, in perturbed cells that fill the picture, cut anew and averaged `repeats` times
+    patches  or this number of patches, in perturbed cells that fill the image, resampled and averaged `repeats` times
     """
 
     stride: int
@@ -52,9 +52,9 @@ def patchwise(
     show: Show,
     precision: Precision,
 ) -> Reading:
-    """Code (N, C, H, W) of both pictures to one score each, with a map where asked for.
+    """Code (N, C, H, W) of both images to one score each, with a map if requested.
 
-    show  what the map shows of the patches on a pixel: their mean score, their mean weight, or their share of the result
+    show  meaning of the map: mean score of the patches on a pixel, their mean weight, or their share of the result
           (score · weight, 1 where it is average)
     """
     values, pictures = [], []

@@ -53,7 +53,7 @@ def angular(angle: np.ndarray, orientation: int, orientations: int, spread: Spre
 
 
 def responses(spectrum: Tensor, band: np.ndarray) -> Tensor:
-    """Complex pictures: spectra (N, 1, H, W) through filters (K, H, W), to (N, K, H, W)."""
+    """Complex images: spectra (N, 1, H, W) through filters (K, H, W), to (N, K, H, W)."""
     result: Tensor = torch.fft.ifft2(
         spectrum * torch.as_tensor(band, dtype=spectrum.real.dtype, device=spectrum.device)
     )
@@ -148,7 +148,7 @@ def _noise(power: Tensor, gain: Tensor) -> Tensor:
 
 
 def _median(x: Tensor) -> Tensor:
-    """Over the last dimension; of two middle values their mean, as MATLAB has it."""
+    """Over the last dimension; of two middle values their mean, as in MATLAB."""
     n = x.shape[-1]
     if x.device.type == "cpu" and not x.requires_grad:  # a partition is several times as fast as kthvalue
         rows = x.reshape(-1, n).numpy()
@@ -242,7 +242,7 @@ def _alike(light: Tensor, code: Tensor) -> Tensor:
 
 
 def _eight_bit_log(light: Tensor) -> Tensor:
-    """Logarithm stretched to whole numbers 0..255; what is not above 0 counts as the smallest light that is."""
+    """Logarithm scaled to integers 0..255; values of at most 0 are replaced by the smallest positive one."""
     log = light.where(light > 0, darkest_positive(light)).log()
     low, high = log.amin(), log.amax()
     return (255 * (log - low) / (high - low).clamp(min=1e-12) + 0.5).floor()

@@ -17,6 +17,6 @@ def alike(dist: Iterable[T], ref: Iterable[T]) -> Iterator[tuple[T, T]]:
         if test is None or reference is None:
             side = "test" if test is None else "reference"
             raise PixelError(
-                f"the {side} clip ends after {number} frames and the other goes on; cut it there"
+                f"the {side} clip ends after {number} frames but the other is longer; cut it there"
             )
         yield test, reference

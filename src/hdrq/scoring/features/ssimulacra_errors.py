@@ -1,4 +1,4 @@
-"""The three error maps of SSIMULACRA 2: lost structure, artefacts and lost detail of a plane seen through a Gaussian."""
+"""The three error maps of SSIMULACRA 2: lost structure, artefacts and lost detail of a blurred plane."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ C2 = 0.0009  # as SSIM's, of planes between 0 and 1
 def cosine_taps() -> tuple[float, ...]:
     """Nine taps, sum 1, that the recursive Gaussian of sums of cosines amounts to.
 
-    Source: Charalampidis, IEEE TSP 2016, doi:10.1109/TSP.2016.2549985, as libjxl aea3a06 has it
+    Source: Charalampidis, IEEE TSP 2016, doi:10.1109/TSP.2016.2549985, as in libjxl aea3a06
     """
     omega = [k * pi / (2 * RADIUS) for k in (1, 3, 5)]
     p = [sign / tan(w / 2) for sign, w in zip((1, -1, 1), omega)]

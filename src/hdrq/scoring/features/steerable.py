@@ -25,7 +25,7 @@ REMEMBERED = 1 << 20  # coefficients; larger transfer functions cost more to kee
 
 
 def deepest(height: int, width: int, filters: Filters) -> int:
-    """How often a picture can be halved before the low-pass filter no longer fits."""
+    """How often an image can be halved before the low-pass filter no longer fits."""
     side, taps = min(height, width), table("steerable")[f"{filters}_lo"].shape[-1]
     levels = 0
     while side >= taps:
@@ -38,7 +38,7 @@ def decompose(
 ) -> list[Tensor]:
     """(N, 1, H, W) into levels + 2 bands; of each level only the named orientations, or all.
 
-    The mean goes round the filters, which makes float32 as good as its smallest bands need.
+    The mean is not filtered, so that float32 is precise enough for the smallest bands.
     """
     mean = x.mean((-2, -1), keepdim=True)
     top, down = _bank(filters, "top").sum((-2, -1)), _bank(filters, "level").sum((-2, -1))
@@ -53,7 +53,7 @@ def decompose(
 
 
 def rebuild(bands: list[Tensor], filters: Filters) -> Tensor:
-    """The picture (N, 1, H, W) whose bands these are, to 3 %; worse near borders for odd filters (sp3, sp5)."""
+    """The image (N, 1, H, W) whose bands these are, to 3 %; worse near borders for odd filters (sp3, sp5)."""
     high, *levels, low = bands
     for parts in reversed(levels):
         n, _, h, w = parts.shape
@@ -96,7 +96,7 @@ def _synthesise(parts: list[Tensor], filters: Filters, stage: Stage) -> Tensor:
 
 
 def _spectrum(x: Tensor, filters: Filters, stage: Stage) -> tuple[Tensor, tuple[int, int]]:
-    """Half spectrum of the mirrored picture, and the size it was taken at."""
+    """Half spectrum of the mirrored image, and the size it was taken at."""
     reach = _bank(filters, stage).shape[-1] // 2
     x = pad(x, reach, reach, reach, reach, "reflect")
     size = (next_fast_len(x.shape[-2], real=True), next_fast_len(x.shape[-1], real=True))

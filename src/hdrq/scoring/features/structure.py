@@ -38,7 +38,7 @@ def structure(
     ref, dist  (N, C, H, W) code
     span       the dynamic range L in C1 = (K1 L)² and C2 = (K2 L)²
     unbiased   sample (co)variances, n - 1, for windows that weigh all their n pixels alike
-    middle     value around which the pixels lie, span / 2 unless told; float32 keeps more digits around it
+    middle     value around which the pixels lie, default span / 2; float32 is more precise around it
     yields     two tensors (N, C, h, W - k + 1) whose product is SSIM
     """
     c1, c2 = (K1 * span) ** 2, (K2 * span) ** 2

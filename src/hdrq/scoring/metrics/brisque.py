@@ -1,4 +1,4 @@
-"""BRISQUE: a support vector machine's guess of opinion from the statistics of normalised luminance."""
+"""BRISQUE: a support vector machine on the statistics of normalised luminance, trained on subjective scores."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (-1, 1))
 def brisque(image: Tensor, *, flat: Literal["octave", "zero"] = "octave") -> Reading:
     """Opinion predicted from 36 features: about 0 for a pristine photograph, 100 for a ruined one.
 
-    flat   where a picture is flat, its normalised codes are rounding errors of a sum, and their signs decide the fits.
+    flat   where an image is flat, its normalised codes are rounding errors of a sum, and their signs decide the fits.
            octave: as the authors' program adds up in Octave 7 (MATLAB adds up otherwise: 72.26 in place of 64.66 for
            pyiqa's distorted I19, 94.64 and 94.65 for I03). zero: no difference, the same on every machine (74.43, 94.64)
     extra  at the finest scale, the variance of the normalised codes and their shape as a generalised Gaussian. On
            twenty clean photographs the variance was 0.25 in the mean; a blur of 1 pixel left 0.12, noise of
            deviation 15 made it 0.59
-    The authors' program hands features to libsvm in six decimals, which this does not: scores differ by under 0.001.
-    The model was trained on SDR photographs; what it says of PU21 code (0..595) is a guess.
+    The authors' program passes features to libsvm with six decimals, which this does not: scores differ by under 0.001.
+    The model was trained on SDR photographs; its scores of PU21 code (0..595) are not validated.
     """
     codes = exact(image)
     features = torch.cat([_features(codes, flat), _features(imresize(codes, 0.5), flat)], -1)
@@ -50,7 +50,7 @@ def brisque(image: Tensor, *, flat: Literal["octave", "zero"] = "octave") -> Rea
 
 
 def _features(x: Tensor, flat: str) -> Tensor:
-    """(N, 18): the fits of the normalised picture and of its products with four neighbours, wrapping around."""
+    """(N, 18): the fits of the normalised image and of its products with four neighbours, wrapping around."""
     x = mscn(x, "zero", settle=flat == "zero")
     features = list(generalised(x.flatten(1)))
     for shift in NEIGHBOURS:

@@ -34,7 +34,7 @@ MASK_LOW = (0.505054525019, 3.87449418804, 0.20025578522)
 
 @metric(
     Card(
-        title="Butteraugli, distance of images that nearly look the same",
+        title="Butteraugli, distance of nearly identical images",
         unit="1",
         better="lower",
         span=(0, None),
@@ -56,7 +56,7 @@ def butteraugli(
     xmul: float = 1.0,
     display: Display | None = None,
 ) -> Reading:
-    """Largest visible difference, 1 being about the least that is seen; 0 for identical images.
+    """Largest visible difference; about 1 is just visible; 0 for identical images.
 
     ref, dist  (N, 1 or 3, H, W), cd/m², BT.709. Below 8 pixels a side the edges are repeated up to it
     pool       distance: the maximum of the map. p-norm: mean of its norms p, 2p and 4p, as the tools' 3-norm

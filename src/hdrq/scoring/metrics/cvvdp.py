@@ -83,14 +83,14 @@ def cvvdp(
     """Quality in just-objectionable differences: 10 is identical; of two images 1 JOD apart, 75 % prefer the better.
 
     What it compares is contrast, each image relative to its own mean luminance, so it does NOT see a uniform change of
-    brightness: a copy at half the luminance scores 10. Use a metric of absolute light beside it where that matters.
+    brightness: a copy at half the luminance scores 10. Add a metric of absolute light where that matters.
 
     ref, dist   light that leaves the display, cd/m², linear RGB of `primaries`: (N, 3, H, W), or luminance (N, 1, H, W).
                 mode=video also takes iterables of frames (C, H, W) and keeps as many of them as the filter is long
     mode        image: N stills, a value each. video: the frames of one clip, one value; a single frame is a still
     frame_rate  frames per second, for mode=video; the temporal filters span 0.25 s
     padding     what precedes the first frame: replicate (that frame), symmetric (the clip backwards)
-    ppd         pixels per degree at the centre of the screen
+    ppd         pixels per degree at the centre of the display
     variant     published: the program's numbers, with these quirks. repaired: without them
                 - the pyramid asks the number of rows for the parity of the columns, which alters the last column of a
                   level of which one side is odd and the other even
@@ -168,7 +168,7 @@ def _moments(
     taps: np.ndarray,
     padding: Padding,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """What is seen at each frame of a clip, (4, H, W) of either side; a clip of one frame is a still."""
+    """Channels of vision for each frame of a clip, (4, H, W) of either side; a clip of one frame is a still."""
     source = iter(both)
     begin = list(islice(source, 2))
     if len(begin) == 1:

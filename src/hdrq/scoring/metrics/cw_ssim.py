@@ -75,7 +75,7 @@ def _similarity(a: Tensor, b: Tensor, k: float) -> Tensor:
 
 
 def _centre(like: Tensor, sigma: float) -> Tensor:
-    """A Gaussian over the map, sum 1; values below 2e-16 of its top are 0, as MATLAB's fspecial has it."""
+    """A Gaussian over the map, sum 1; values below 2e-16 of the maximum are 0, as in MATLAB's fspecial."""
     squares = []
     for n in like.shape[-2:]:
         squares.append((torch.arange(n, dtype=like.dtype, device=like.device) - (n - 1) / 2).square())

@@ -25,7 +25,7 @@ def delta_e_itp(ref: Tensor, dist: Tensor, *, pool: Pool = "mean", primaries: Pr
     ref, dist  (N, C, H, W), cd/m² as the display emits it, in `primaries`; one channel is the luminance of grey
     pool       of the pixels: mean, rms, median, p95, p99 (on straight lines between sorted values) or max
     map        the difference of every pixel
-    No white is assumed. Above 10 000 cd/m² the curve of PQ goes on.
+    No white is assumed. The curve of PQ is extended above 10 000 cd/m².
     """
     return read(_difference, ictcp(ref, primaries), ictcp(dist, primaries), pool)
 

@@ -1,4 +1,4 @@
-"""DIQM: the quality that HDR-VDP would give, from both pictures, by a small network."""
+"""DIQM: the quality that HDR-VDP would give, from both images, by a small network."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def diqm(
 ) -> Reading:
     """Share of the best quality, 1 is identical or so; `q` is the same out of 100, `jod` where the card knows how.
 
-    peak    cd/m² that each picture's own brightest value is put at first (the program: 1400); 0 leaves light as it is
+    peak    cd/m² to which the maximum of each image is scaled (the program: 1400); 0 leaves light unscaled
     curve   "tmo": the program's tone curve instead of the weights' own encoding
     compat  pixels in the scrambled order that the authors' weights were trained on; "card": where the weights are theirs
     """
@@ -45,7 +45,7 @@ def diqm(
 def view(
     image: Tensor, net: Any, encoding: Encoding | None, peak: float, curve: Curve, theirs: bool
 ) -> Tensor:
-    """What the network is handed of one picture, (N, 1 or 3, H, W)."""
+    """The network input from one image, (N, 1 or 3, H, W)."""
     code = adjusted(fitting(image, net, encoding, images=2), encoding, peak, curve)
     if theirs and code.shape[1] == 3:
         code = scrambled(code, turned=True)

@@ -27,7 +27,7 @@ from hdrq.nn.input_scaling import enter
     )
 )
 def dists(ref: Tensor, dist: Tensor, *, net: Any, shrink: int = 0) -> Tensor:
-    """Distance that forgives one texture for another of the same kind; 0 for identical pictures.
+    """Distance that forgives one texture for another of the same kind; 0 for identical images.
 
     shrink  bring the shorter side down to so many pixels first; the authors' script uses 256, 0 keeps the size
     """

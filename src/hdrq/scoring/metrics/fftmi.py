@@ -30,7 +30,7 @@ RAYLEIGH = 0.27
     )
 )
 def fftmi(ref: Tensor, dist: Tensor) -> Reading:
-    """0.2129 S + 0.0443 N + R + 0.0621 G + 0.0931 B; 1.4133 where all is kept and looks natural.
+    """0.2129 S + 0.0443 N + R + 0.0621 G + 0.0931 B; 1.4133 where all structure is kept and the image is natural.
 
     ref    linear light in any unit; dist  sRGB code 0..1, rounded to 8 bits as the authors' program reads it
     map    structural fidelity
@@ -56,7 +56,7 @@ def _naturalness(code: Tensor) -> Tensor:
 
 
 def _colourfulness(code: Tensor) -> Tensor:
-    """CQE1 of Panetta, Gao, Agaian 2013; 0 for a picture without colour."""
+    """CQE1 of Panetta, Gao, Agaian 2013; 0 for an image without colour."""
     r, g, b = code.unbind(1)
     logs = []
     for opponent in (r - g, (r + g) / 2 - b):

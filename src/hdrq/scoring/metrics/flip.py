@@ -10,7 +10,7 @@ from hdrq.scoring.features.pixel_pooling import WeightedPool, weighted_pool
 
 @metric(
     Card(
-        title="FLIP: differences seen when two rendered images alternate",
+        title="FLIP: visible differences when two rendered images alternate",
         unit="1",
         better="lower",
         span=(0, 1),
@@ -25,7 +25,7 @@ from hdrq.scoring.features.pixel_pooling import WeightedPool, weighted_pool
 def flip(ref: Tensor, dist: Tensor, *, pool: WeightedPool = "mean", ppd: float = 67.0206433) -> Reading:
     """Colour differences after contrast sensitivity, raised where edges or points differ; LDR-FLIP of sRGB code.
 
-    ref, dist  (N, C, H, W), sRGB code 0..1; what lies outside is cut
+    ref, dist  (N, C, H, W), sRGB code 0..1; values outside are clipped
     pool       mean; or q1, median, q3 weighted by the error, as flip prints them; or min, max
     ppd        pixels per degree. The program's own is 67.0206: 3840 pixels of 0.7 m seen from 0.7 m
     map        error of every pixel, 0..1

@@ -47,7 +47,7 @@ def hdr_flip(
     stop_exposure   last exposure; by default that which takes its median luminance to 0.85
     exposures       how many; 0: one a stop, at least two
     pool            mean; or q1, median, q3 weighted by the error, as flip prints them; or min, max
-    show            what the map is: error of every pixel, 0..1; or exposure at which it is largest, 0 the first, 1 the last
+    show            meaning of the map: error of every pixel, 0..1; or exposure at which it is largest, 0 the first, 1 the last
     ppd             pixels per degree. The program's own is 67.0206: 3840 pixels of 0.7 m seen from 0.7 m
     extra           start_exposure, stop_exposure, exposures
     Exposures come from the reference alone, so that exchanging the images may change the value.

@@ -28,7 +28,7 @@ RATES = np.array([0.1172, 0.2344, 0.4688, 0.9375, 1.875, 3.75, 7.5, 15, 30, 60])
 WEIGHTS = np.array([0, 0, 0.0003, 0.0003, 0.0398, 0.2690, 0.2142, 0.2832, 0.2832, 0])
 TINY = 1e-12
 
-# To BT.709, as the program has it.
+# To BT.709, as in the program.
 FROM_XYZ = np.array(
     [[3.240708, -1.537259, -0.498570], [-0.969257, 1.875995, 0.041555], [0.055636, -0.203996, 1.057069]]
 )
@@ -76,11 +76,11 @@ def hdrvdp2(
     extra   q, p_det and c_max (peaks of probability, and of contrast in thresholds)
 
     output      another number as the value; of p-det and c-max LOWER is better
-    colour      what the pixels are; auto: rgb-bt.709 of three channels, luminance of one
+    colour      meaning of the pixels; auto: rgb-bt.709 for three channels, luminance for one
     spectra     the display whose primaries emit the light; auto: ccfl-lcd, daylight for one channel
-    mtf         False: the eye's optics do not blur
+    mtf         False: no blur by the eye's optics
     surround    light around the image in cd/m² (the program's dark 1e-5), or mean (geometric, of the reference)
-    peak_sensitivity  log10; higher sees more
+    peak_sensitivity  log10; a higher value makes more differences visible
     masking     False: content hides nothing
     pooling     False: contrast is not summed up over the image
     """
@@ -154,7 +154,7 @@ def _bands(
 def _stand_out(
     tests: list[Tensor], refs: list[Tensor], log_nits: Tensor, changed: Tensor, ppd: float, masking: bool
 ) -> tuple[list[Tensor], Tensor]:
-    """Bands of visible contrast, ready to be rebuilt, and what quality loses (N,). The lists are used up."""
+    """Bands of visible contrast, ready for reconstruction, and the loss of quality (N,). The lists are consumed."""
     count = len(tests)
     common = [mutual(test, ref) for test, ref in zip(tests, refs)]
     found = []

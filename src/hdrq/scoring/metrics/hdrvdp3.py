@@ -24,7 +24,7 @@ from hdrq.scoring.features.steerable import Filters, decompose, deepest, rebuild
 BEST, FLOOR = 10.0, -4.0  # Q of identical images; smallest ln of a difference
 JOD = (0.52, 1.2812)  # from Q
 POOL = 0.8  # exponent of the mean over a band
-PEAK = 0.25  # degrees, standard deviation of the smoothing before a peak is looked for
+PEAK = 0.25  # degrees, standard deviation of the smoothing before the search of a peak
 
 
 @dataclass(frozen=True)
@@ -113,17 +113,17 @@ def hdrvdp3(
 ) -> Reading:
     """Visible differences and quality under all luminance conditions.
 
-    value   quality in just-objectionable differences, 10 for identical images, whatever the task;
+    value   quality in just-objectionable differences, 10 for identical images, for every task;
             of civdm the share of structure kept, 0..1
     map     probability of seeing a difference there; of civdm that structure is lost or added there
     extra   q (10 best), jod, p_det and c_max (peaks of probability, and of contrast in thresholds);
             of civdm loss and amplification
 
-    task        what observers are asked: quality (= side-by-side), flicker (images swapped in place), detection
-                (one difference, forced choice), civdm (structure, whatever the dynamic ranges)
+    task        task of the observers: quality (= side-by-side), flicker (images swapped in place), detection
+                (one difference, forced choice), civdm (structure, independent of dynamic range)
     output      another number as the value; of p-det and c-max LOWER is better. loss, amplification: of civdm,
                 the value and the map of one kind
-    colour      what the pixels are; auto: rgb-bt.709 of BT.709 light, rgb-bt.2020 of light in wider primaries, luminance
+    colour      meaning of the pixels; auto: rgb-bt.709 of BT.709 light, rgb-bt.2020 of light in wider primaries, luminance
                 of one channel
     spectra     the display whose primaries emit the light; auto: by colour
     mtf         optics of the eye: hdrvdp, cie (glare grows with age, CIE 135), none
@@ -132,8 +132,8 @@ def hdrvdp3(
     sensitivity     log10 added to the task's
     masking         False: content hides nothing
     mask_p, mask_q  log10 of the exponents of excitation and masking, instead of the task's
-    lowest_cpd      bands below are not looked at
-    pixel_threshold whether a pixel must differ by 1 % of its adapting luminance to be seen
+    lowest_cpd      bands below are ignored
+    pixel_threshold whether a pixel must differ by 1 % of its adapting luminance to be visible
     filters         steerable pyramid; auto: the task's
     """
     known = TASKS.get(task, QUALITY)
@@ -208,7 +208,7 @@ def _stand_out(
 ) -> tuple[list[Tensor], Tensor]:
     """Bands of visible contrast, ready to be rebuilt, and the error (N,) that quality is made of.
 
-    The lists are used up, so that a frame of many megapixels is not kept in several forms.
+    The lists are consumed, so that a frame of many megapixels is not kept in several forms.
     """
     count = len(tests)
     common = [mutual(test.to(log_nits), ref.to(log_nits)) for test, ref in zip(tests, refs)]
@@ -217,7 +217,7 @@ def _stand_out(
     total = log_nits.new_zeros(len(log_nits))
     error = total[:, None]
     for b in range(count):
-        difference = (tests.pop(0) - refs.pop(0)).to(log_nits)  # bands go as they are done
+        difference = (tests.pop(0) - refs.pop(0)).to(log_nits)  # bands are released after use
         size = (difference.shape[-2], difference.shape[-1])
         cpd = viewer.ppd / 2 * 2.0**-b
         local = imresize(log_nits, size=size).clamp(LOWEST, HIGHEST)
@@ -235,7 +235,7 @@ def _stand_out(
             found.append(difference.sign() * size_of**slope * gain ** (slope / by.p) * 2**b)
             weight = imresize(changed, size=size).abs() ** POOL
             error = (size_of ** (POOL * by.p) * gain**POOL * weight).mean((-2, -1)) ** (1 / POOL)
-        else:  # surprise: the error of the last band looked at counts again
+        else:  # as in the program, the error of the last band is added again
             found.append(torch.zeros_like(difference))
             error = error[:, -1:].expand(-1, difference.shape[1])
         total = total + error.sum(1) / count
@@ -243,7 +243,7 @@ def _stand_out(
 
 
 def _base_sensitivity(difference: Tensor, rate: float, log_nits: Tensor, viewer: Viewer) -> Tensor:
-    """Sensitivity (N, 1, 1, 1) to the frequency that is strongest in the difference; `rate` samples a degree.
+    """Sensitivity (N, 1, 1, 1) to the frequency that is strongest in the difference; `rate` samples per degree.
 
     Not quite 0 where all is equal, so that powers of it have gradients.
     """
@@ -262,7 +262,7 @@ def _probability(contrast: Tensor) -> Tensor:
 
 
 def _structure(loss: Tensor, amplification: Tensor, output: str) -> Reading:
-    """The reading of civdm: what is lost, what is added, and either."""
+    """The reading of civdm: lost structure, added structure, and either."""
     maps = {"loss": loss, "amplification": amplification, "auto": 1 - (1 - loss) * (1 - amplification)}
     shares = {name: m.mean((1, 2, 3)) for name, m in maps.items()}
     value = 1 - _chosen(shares, output)

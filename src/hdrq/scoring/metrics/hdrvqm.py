@@ -23,7 +23,7 @@ from hdrq.scoring.features.sequence import alike
 from hdrq.scoring.features.tables import table
 
 Adapt = Literal["none", "linear", "radiance"]
-SIZE = (512, 896)  # every picture is resized to this, whatever its size or shape
+SIZE = (512, 896)  # every image is resized to this size
 SCALES, ORIENTATIONS, C = 5, 4, 0.2
 
 
@@ -60,7 +60,7 @@ def hdrvqm(
     columns: int = 1920,
     area_cm2: float = 6100.0,
 ) -> Reading:
-    """How alike two pictures are in 20 bands (5 scales, 4 orientations), added up and pooled over the worst places.
+    """How alike two images are in 20 bands (5 scales, 4 orientations), added up and pooled over the worst places.
 
     mode      image: each of N stills gets a value in (0, 20], HIGHER is better; map and extra as below.
               video: N frames of one sequence get one value, at least 0, LOWER is better. It is the deviation of the
@@ -172,7 +172,7 @@ def _block(rows: int, columns: int, area_cm2: float, distance_cm: float) -> int:
 def _tubes(totals: Iterator[Tensor], depth: int, block: int) -> Iterator[Tensor]:
     """Deviation within tubes of block x block x depth, (blocks,) of each fixation. Edges are filled with zeros.
 
-    A fixation counts only where a frame follows it, as in the authors' code.
+    A fixation is used only where a frame follows it, as in the authors' code.
     """
     count, held = 0, []
     for total in totals:

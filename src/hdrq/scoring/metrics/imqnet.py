@@ -1,4 +1,4 @@
-"""IMQNet: a fast pupil of larger judges of photographs, from the picture alone."""
+"""IMQNet: a fast pupil of larger judges of photographs, from the image alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hdrq.nn.input_scaling import enter
         span=(None, None),
         reads="code",
         reference=None,
-        source="Ponomarenko, Bahnemiri, Egiazarian et al. 2022; layer widths, which no text gives, are ours",
+        source="Ponomarenko, Bahnemiri, Egiazarian et al. 2022; layer widths, which are not published, chosen here",
         needs=("net",),
         side=64,
         planes=60,

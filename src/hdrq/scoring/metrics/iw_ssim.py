@@ -62,7 +62,7 @@ def _weights(refs: list[Tensor], dists: list[Tensor]) -> Iterator[Tensor | None]
     """Information at every pixel where the 11x11 window fits; None at the coarsest scale."""
     inset = len(gaussian_taps()) // 2 - BLOCK // 2
     for scale, (ref, parent) in enumerate(pairwise(refs)):
-        related = parent if scale < len(refs) - 2 else None  # the low-pass rest is nobody's parent
+        related = parent if scale < len(refs) - 2 else None  # the low-pass residual is not used as a parent
         yield _information(ref, dists[scale], related)[..., inset:-inset, inset:-inset]
     yield None
 

@@ -1,4 +1,4 @@
-"""KonCept512: the mean opinion of people on photographs in the wild, from the picture alone."""
+"""KonCept512: predicted MOS of photographs with authentic distortions, without a reference."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SIZE = (384, 512)  # (height, width) that the weights were trained at
 
 @metric(
     Card(
-        title="KonCept512, opinion of photographs in the wild",
+        title="KonCept512, predicted MOS of photographs",
         unit="MOS",
         better="higher",
         span=(None, None),
@@ -31,7 +31,7 @@ _SIZE = (384, 512)  # (height, width) that the weights were trained at
 def koncept512(image: Tensor, *, net: Any, fit: bool = False) -> Tensor:
     """Opinion on a scale of about 0 to 100.
 
-    fit  resize to 512x384 first, the size it is calibrated to; otherwise the picture is seen at its own size
+    fit  resize to 512x384 first, the size of its training; otherwise the image keeps its size
     """
     if fit and tuple(image.shape[-2:]) != _SIZE:
         image = imresize(image, size=_SIZE).clamp(min=0)

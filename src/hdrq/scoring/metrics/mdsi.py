@@ -61,14 +61,14 @@ def mdsi(ref: Tensor, dist: Tensor, *, combine: Literal["sum", "mult"] = "sum") 
 
 @shared
 def _small_lhm(code: Tensor) -> tuple[Tensor, Tensor]:
-    """Luma (N, 1, h, w) and two chroma channels (N, 2, h, w); a grey picture's chroma is that of equal RGB."""
+    """Luma (N, 1, h, w) and two chroma channels (N, 2, h, w); a grey image's chroma is that of equal RGB."""
     code = shrink(code, factor(*code.shape[-2:]))
     luma, chroma = mix(code.expand(-1, 3, -1, -1), LHM).split((1, 2), 1)
     return luma, chroma
 
 
 def _edges(ref: Tensor, dist: Tensor) -> Tensor:
-    """Similarity of gradients, less where the mean of both pictures shows that edges were lost."""
+    """Similarity of gradients, less where the mean of both images shows that edges were lost."""
     between = gradient((ref + dist) / 2, PREWITT)
     ref, dist = gradient(ref, PREWITT), gradient(dist, PREWITT)
     return (

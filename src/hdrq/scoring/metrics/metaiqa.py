@@ -1,4 +1,4 @@
-"""MetaIQA: quality from the picture alone, by a network that learned to learn distortions."""
+"""MetaIQA: quality from the image alone, by a network that learned to learn distortions."""
 
 from __future__ import annotations
 
@@ -29,6 +29,6 @@ _SIDE = 224  # pixels
     )
 )
 def metaiqa(image: Tensor, *, net: Any) -> Reading:
-    """Quality 0..1 of the picture squeezed to 224x224, whatever its shape, as the authors' program does; `q` of 100."""
+    """Quality 0..1 of the image resized to 224x224 regardless of its shape, as in the authors' program; `q` of 100."""
     q = net(enter(linear_resize(image, (_SIDE, _SIDE)).to(next(net.parameters())), net)).to(image)
     return Reading(q, None, {"q": 100 * q})

@@ -34,7 +34,7 @@ def ms_ssim(
     A scale whose mean is negative counts as 0, where the authors' program turns complex.
 
     variant  wang     the authors' msssim.m: odd sides are mirrored when halved
-             mantiuk  Mantiuk's qm_msssim: odd sides are cut, the fifth scale has no exponent
+             mantiuk  Mantiuk's qm_msssim: odd sides are cropped, the fifth scale has no exponent
     range    dynamic range L of the code; 1.0 is a white (256 in PU21, 255 in sRGB)
     """
     taps = gaussian_taps()

@@ -35,11 +35,11 @@ NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))
 def niqe(image: Tensor, *, flat: Literal["octave", "zero"] = "octave") -> Tensor:
     """How far the Gaussian of 36 features of the image's 96 x 96 blocks lies from the one of pristine photographs.
 
-    flat  where a picture is flat, its normalised codes are rounding errors of a sum, and their signs decide the fits.
+    flat  where an image is flat, its normalised codes are rounding errors of a sum, and their signs decide the fits.
           octave: as the authors' program adds up in Octave 7 (MATLAB adds up otherwise: 8.635 in place of 8.765 for
           pyiqa's distorted I19). zero: no difference, the same on every machine
-    The border beyond whole blocks is not looked at; a small image has few blocks and an unsteady score. The pristine
-    model is of SDR code 0..255; PU21 code is handed as it is (0..595), and its scores compare among themselves only.
+    The border beyond whole blocks is ignored; a small image has few blocks and an unreliable score. The pristine
+    model is of SDR code 0..255; PU21 code is used without scaling (0..595), and its scores are only comparable to each other.
     """
     codes = exact(image)
     h, w = (side // BLOCK * BLOCK for side in codes.shape[-2:])

@@ -43,7 +43,7 @@ def norvdpnet(
 
 
 def view(image: Tensor, net: Any, encoding: Encoding | None, peak: float, theirs: bool) -> Tensor:
-    """What the network is handed, (N, 1 or 3, H, W)."""
+    """The network input, (N, 1 or 3, H, W)."""
     if encoding is not None and encoding.absolute:
         code = adjusted(fitting(image, net, encoding), encoding, peak, "card")
         if peak > 0:  # the program divides by the logarithm of the peak itself

@@ -1,4 +1,4 @@
-"""NoR-VDPNet++: what HDR-VDP or TMQI would say, from the test image alone. Also written norvdpnet++."""
+"""NoR-VDPNet++: prediction of HDR-VDP or TMQI from the test image alone. Also written norvdpnet++."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def norvdpnetpp(
 ) -> Reading:
     """Share of the best quality, 1 is flawless; `q` is the same out of 100, `jod` where the card knows how.
 
-    peak    cd/m² that the brightest luminance is put at first, 0 to leave light as it is. The authors' program
+    peak    cd/m² to which the maximum luminance is scaled, 0 for no scaling. The authors' program
             documents 1400 and, by swapped arguments, uses 2 for HDR files.
     curve   "tmo": the program's tone curve instead of the weights' own encoding
     compat  colour weights of the authors see channels from blue to red; "card": where the weights are theirs
@@ -44,7 +44,7 @@ def norvdpnetpp(
 def view(
     image: Tensor, net: Any, encoding: Encoding | None, peak: float, curve: Curve, theirs: bool
 ) -> Tensor:
-    """What the network is handed, (N, 1 or 3, H, W)."""
+    """The network input, (N, 1 or 3, H, W)."""
     code = adjusted(fitting(image, net, encoding), encoding, peak, curve)
     code = code.flip(1) if theirs else code
     return spanned(code, net)

@@ -22,7 +22,7 @@ _SHORTER = 512  # pixels; the photographs of the training are 512 x 512
         reads="code",
         reference=None,
         light="reinhard",
-        source="ours, see bench/train_nr.py; trained on BIQ2021, doi:10.1007/s11042-021-11677-1",
+        source="this project, see bench/train_nr.py; trained on BIQ2021, doi:10.1007/s11042-021-11677-1",
         needs=("net",),
         side=64,
         planes=80,
@@ -30,9 +30,9 @@ _SHORTER = 512  # pixels; the photographs of the training are 512 x 512
     )
 )
 def nr(image: Tensor, *, net: Any) -> Tensor:
-    """Mean opinion score of BIQ2021's scale, about 0 (worst) to 1 (best).
+    """Mean opinion score on BIQ2021's scale, about 0 (worst) to 1 (best).
 
-    The shorter side is brought down to 512 pixels first; smaller images are seen at their own size.
+    The shorter side is reduced to 512 pixels first; smaller images keep their size.
     """
     shorter = min(image.shape[-2:])
     if shorter > _SHORTER:

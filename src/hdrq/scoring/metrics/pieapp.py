@@ -37,7 +37,7 @@ def pieapp(
     show: Show = "score",
     precision: Precision = "float32",
 ) -> Reading:
-    """Weighted mean over 64x64 patches of how much worse the test looks; about 0 for identical pictures.
+    """Weighted mean of the perceived error of 64x64 patches; about 0 for identical images.
 
     stride   27 is the authors' sparse grid, 6 their dense one (20 times the work)
     patches  so many patches in perturbed cells instead of the grid; seed and repeats apply to them

@@ -1,4 +1,4 @@
-"""PIQE: share of visibly distorted blocks, told from contrast-normalised luminance without any training."""
+"""PIQE: share of visibly distorted blocks, from contrast-normalised luminance, without training."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def piqe(image: Tensor, *, stretch: Literal["max", "none"] = "max") -> Reading:
     stretch  max: codes are scaled so that the image's brightest is 255, then rounded, as the reference does (so of
              pu21 code only relative differences count). none: codes as they are
     map      distortion of the block a pixel lies in: 1 - variance where an edge has a stretch too smooth (blocking,
-             blur), plus the variance where the block looks like noise; 0 elsewhere
+             blur), plus the variance where the block resembles noise; 0 elsewhere
     extra    shares of the pixels: active, artifact, noise
     The thresholds leave hardly a gradient: do not train on it.
     """

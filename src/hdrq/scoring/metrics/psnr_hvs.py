@@ -30,7 +30,7 @@ def psnr_hvs(ref: Tensor, dist: Tensor) -> Tensor:
     """PSNR, dB, of 8x8 cosine transforms whose differences are weighted by the contrast sensitivity of their frequency.
 
     ref, dist  (N, 1, H, W), codes 0..255; an incomplete block at the right or the bottom is left out
-    returns    +inf for identical blocks (the authors' program says 100000)
+    returns    +inf for identical blocks (100000 in the authors' program)
     """
     difference = transform(blocks(ref)) - transform(blocks(dist))
     weights = difference.new_tensor(SENSITIVITY)

@@ -32,7 +32,7 @@ def psnr_hvs_m(ref: Tensor, dist: Tensor) -> Tensor:
     """PSNR-HVS in which a difference counts only as far as the other coefficients of its block do not mask it.
 
     ref, dist  (N, 1, H, W), codes 0..255; an incomplete block at the right or the bottom is left out
-    returns    +inf where all is identical or masked (the authors' program says 100000)
+    returns    +inf where all is identical or masked (100000 in the authors' program)
     """
     pieces = [blocks(code) for code in (ref, dist)]
     spectra = [transform(p) for p in pieces]
@@ -46,7 +46,7 @@ def psnr_hvs_m(ref: Tensor, dist: Tensor) -> Tensor:
 
 
 def _energy(block: Tensor, spectrum: Tensor, masking: Tensor) -> Tensor:
-    """How much a block masks: less where its four quarters are calm beside the whole, as at an edge; (N, rows, columns)."""
+    """Masking by a block, smaller where its four quarters have little variance compared with the whole; (N, rows, columns)."""
     without_mean = masking.clone()
     without_mean[0, 0] = 0
     energy = (spectrum.square() * without_mean).sum((-2, -1))

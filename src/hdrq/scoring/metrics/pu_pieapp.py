@@ -37,9 +37,9 @@ def pu_pieapp(
     show: Show = "score",
     precision: Precision = "float32",
 ) -> Reading:
-    """Quality of the test relative to the reference, 0 for identical pictures and below 0 for worse ones.
+    """Quality of the test relative to the reference, 0 for identical images and below 0 for worse ones.
 
-    stride   64 covers the picture once (a border that does not fit is left out); the authors also use 32
+    stride   64 covers the image once (a border that does not fit is left out); the authors also use 32
     patches  so many patches in perturbed cells instead of the grid; seed and repeats apply to them
     """
     cutting = Cutting(stride, patches, repeats, seed)

@@ -1,4 +1,4 @@
-"""QD-net: quality of a tone-mapped picture, taken apart from its content."""
+"""QD-net: quality of a tone-mapped image, taken apart from its content."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hdrq.nn.input_scaling import enter
         reads="code",
         reference=None,
         source="Wang et al. 2021 (blind quality assessment of tone-mapped images by disentangled representation); "
-        "widths and weights of the loss, which the paper does not give, are ours",
+        "widths and loss weights, which are not published, chosen here",
         needs=("net",),
         side=64,
         planes=80,

@@ -14,7 +14,7 @@ from hdrq.records import Display
 from hdrq.scoring.features.ssimulacra_errors import errors
 from hdrq.scoring.features.tables import table
 
-WHITE = 255.0  # cd/m² that a linear value of 1 stands for
+WHITE = 255.0  # cd/m² of a linear value of 1
 SCALES, SMALLEST = 6, 8
 OPSIN = np.array(
     [

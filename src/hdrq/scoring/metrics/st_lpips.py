@@ -1,4 +1,4 @@
-"""ST-LPIPS, LPIPS that tolerates a shift of a pixel."""
+"""ST-LPIPS: LPIPS that tolerates shifts of one pixel."""
 
 from __future__ import annotations
 

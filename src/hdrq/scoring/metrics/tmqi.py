@@ -1,4 +1,4 @@
-"""TMQI: how much of a scene's structure a tone-mapped image keeps, and how natural it looks."""
+"""TMQI: structural fidelity and statistical naturalness of a tone-mapped image."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def tmqi(ref: Tensor, dist: Tensor, *, variant: Literal["author", "toolbox"] = "
 
     ref      linear light in any unit: it is stretched to its own range
     dist     sRGB code 0..1 as shown, not stretched
-    variant  author: windows inside the picture only, as the authors' program. toolbox: the picture is padded with
+    variant  author: windows inside the image only, as the authors' program. toolbox: the image is padded with
              zeros, as HDR Toolbox does (S differs by up to 0.04)
     map      fidelity at the finest scale
     extra    S, N, and S of the five scales. Where the mean fidelity of a scale is negative, the authors' program gives
@@ -62,7 +62,7 @@ def tmqi(ref: Tensor, dist: Tensor, *, variant: Literal["author", "toolbox"] = "
 
 
 def _threshold(frequency: float) -> float:
-    """Deviation, in codes, that is seen half of the time: from the contrast sensitivity of Mannos and Sakrison."""
+    """Deviation in codes that is visible with probability 0.5, from the contrast sensitivity of Mannos and Sakrison."""
     sensitivity = 100 * 2.6 * (0.0192 + 0.114 * frequency) * exp(-((0.114 * frequency) ** 1.1))
     return 128 / (1.4 * sensitivity)
 

@@ -46,7 +46,7 @@ def vif(ref: Tensor, dist: Tensor) -> Tensor:
 
 
 def _information(ref: Tensor, dist: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """Nats kept and nats in the reference, (N,) each, of one band seen through windows of `side` pixels."""
+    """Information retained and information of the reference, nats, (N,) each, of one band in windows of `side` pixels."""
     h, w = (n // BLOCK * BLOCK for n in ref.shape[-2:])
     ref, dist = ref[..., :h, :w], dist[..., :h, :w]
     mean, power = moments(ref)

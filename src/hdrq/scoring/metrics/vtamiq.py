@@ -1,4 +1,4 @@
-"""VTAMIQ: patches of both pictures through one transformer. On HDR: `pu21:vtamiq`, short pu-vtamiq."""
+"""VTAMIQ: patches of both images through one transformer. On HDR: `pu21:vtamiq`, short pu-vtamiq."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hdrq.scoring.sampling.gather import Curve
 from hdrq.scoring.sampling.spread import spread
 
 _REPEATS = 4  # samplings of 512 patches: a standard deviation near 0.013
-_AT_ONCE = 256  # patches of each picture that are cut before they become tokens
+_AT_ONCE = 256  # patches of each image that are gathered before they become tokens
 
 
 @metric(
@@ -60,14 +60,14 @@ def vtamiq(
     Weights of the authors give their program's numbers. Of others, such as the students that come with hdrq, the
     score of identical images is subtracted, so that these give 0.
 
-    patches   of each picture, more of them fine than coarse: each level 2^ratio times as many as the next
+    patches   of each image, more of them fine than coarse: each level 2^ratio times as many as the next
     repeats   number of samplings that are averaged, with seeds seed + 0, 1, ...; 0: 1 for weights of the authors, and
               4 for others, whose scores of one sampling differ by 0.03 (standard deviation)
-    aligned   both pictures cut at the same places
+    aligned   the same positions for both images
     sampler   of the weights' card, or hdrq's own, or the authors' with its flaws (see hdrq.scoring.sampling.plan)
     average   coarse patches are means of light, or of code, or as the weights' training had it
     focus_on  where patches lie denser: the difference, salient parts, the centre, or their mixture
-    The map shows where the network looks: 1 is an even share of its attention.
+    The map shows the network's attention: 1 is a uniform share.
     """
     drawn = net.sampling if sampler == "card" else sampler
     size = (int(ref.shape[-2]), int(ref.shape[-1]))
@@ -119,7 +119,7 @@ def _curves(net: Any, encoding: Encoding | None, average: str) -> tuple[Curve, C
 
 
 def _tokens(net: Any, picture: Tensor, where: Plan, light: tuple[Curve, Curve] | None) -> Tensor:
-    """Patch tokens (N, patches, width), made in pieces so that large pictures need little memory."""
+    """Patch tokens (N, patches, width), made in pieces so that large images need little memory."""
     made = []
     for part in where.parts(_AT_ONCE):
         patches = enter(cut(picture.to(net.transformer.norm.weight), part, light), net)

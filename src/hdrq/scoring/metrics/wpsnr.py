@@ -64,5 +64,5 @@ def codes(light: Tensor, primaries: Primaries) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _whole(x: Tensor) -> Tensor:
-    """Rounded half up and cut to the codes in use; the gradient does not see the rounding."""
+    """Rounded half up and clipped to the codes in use; the gradient ignores the rounding."""
     return (x + ((x.detach() + 0.5).floor() - x.detach())).clamp(LOWEST, HIGHEST)

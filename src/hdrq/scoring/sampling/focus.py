@@ -15,8 +15,8 @@ from torch import Tensor
 
 Focus = Literal["even", "difference", "saliency", "centre", "context"]
 _MAP, _EVEN = 2.0, 0.5
-_FLOOR = 1e-2  # of the mean magnitude: what a flat picture lacks is no surprise
-_SIDE = 128  # maps are made of pictures shrunk to about this many pixels, so that single pixels do not count
+_FLOOR = 1e-2  # of the mean magnitude: what a flat image lacks is no surprise
+_SIDE = 128  # maps are made of images shrunk to about this many pixels, so that single pixels do not count
 
 
 def focus(ref: Tensor, dist: Tensor, kind: Focus) -> np.ndarray | None:

@@ -21,7 +21,7 @@ Curve = Callable[[Tensor], Tensor]
 
 
 def cut(images: Tensor, plan: Plan, light: tuple[Curve, Curve] | None = None) -> Tensor:
-    """Patches (B, N, C, p, p) of pictures (B, C, H, W), finest level first.
+    """Patches (B, N, C, p, p) of images (B, C, H, W), finest level first.
 
     light  (to light, to code): coarse levels are averaged in light, where averages are what an eye or
            a lens makes of pixels, and not in code; only touched pixels go through the curves
@@ -90,7 +90,7 @@ _gather = torch.library.custom_op("hdrq::gather", _gather_on_cpu, mutates_args=(
 
 
 def _blocks(images: Tensor, corners: Tensor, side: int) -> Tensor:
-    """(B, n, C, side, side) by copying whole rows: the picture seen as all runs of `side` consecutive pixels."""
+    """(B, n, C, side, side) by copying whole rows: the image seen as all runs of `side` consecutive pixels."""
     b, c, h, w = images.shape
     runs = images.as_strided((images.numel() - side + 1, side), (1, 1))
     number = torch.arange(b * c, device=images.device).reshape(b, 1, c, 1) * (h * w)
@@ -160,7 +160,7 @@ torch.library.register_autograd("hdrq::scatter", _back_scatter, setup_context=_k
 
 
 def check(images: Tensor, corners: Tensor, counts: Sequence[int], patch: int) -> None:
-    """Refuse corners that would read outside a picture. Plans live on the CPU, so this waits for no device."""
+    """Refuse corners that would read outside an image. Plans live on the CPU, so this waits for no device."""
     if corners.shape[0] not in (1, images.shape[0]) or sum(counts) != corners.shape[1]:
         fit = f"{images.shape[0]} pictures and {sum(counts)} patches"
         raise UsageError(f"corners {tuple(corners.shape)} do not fit {fit}")

@@ -1,12 +1,12 @@
 """Where to cut: a small table of corners, drawn from a seed on the CPU, the same on every machine.
 
-Two ways to draw. `mended`, the default, fills the picture with cells and leaves no holes. `authors`
+Two ways to draw. `mended`, the default, fills the image with cells and leaves no holes. `authors`
 repeats the numbers of ch-andrei/VTAMIQ and HDR-IQA-dom-adapt (2024) bit for bit, with what is
 wrong in them: only n of the H·W cells are used and the others are holes; positions are divided by
 h - p/2 instead of h, which shifts them down and right, visibly so at coarse levels. (They also pool
 the pyramid once more than they use; here no pyramid is built at all, see gather.)
 
-A level is a picture halved s times, its odd last row and column left out; corners are in its pixels.
+A level is an image halved s times, its odd last row and column left out; corners are in its pixels.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _EDGE = 1 - 1e-6  # positions stay below 1, so that floor(24 · position) stays 
 class Plan:
     """Patches to cut, finest level first.
 
-    size     (h, w) of the picture at full resolution
+    size     (h, w) of the image at full resolution
     patch    side of a patch, at its level
     counts   how many patches each level has, from full resolution down
-    corners  (K, N, 2) float64 (row, column) in pixels of the patch's level; K is 1, or one set a picture
-    places   (K, N, 2) float32 centre in [0, 1) of the picture, what position embeddings are looked up with
+    corners  (K, N, 2) float64 (row, column) in pixels of the patch's level; K is 1, or one set an image
+    places   (K, N, 2) float32 centre in [0, 1) of the image, what position embeddings are looked up with
     """
 
     size: tuple[int, int]
@@ -61,7 +61,7 @@ class Plan:
         return replace(self, corners=self.corners[chosen], places=self.places[chosen])
 
     def part(self, start: int, stop: int) -> Plan:
-        """Patches start..stop-1, so that large pictures can be worked on in pieces."""
+        """Patches start..stop-1, so that large images can be worked on in pieces."""
         ends = np.cumsum([0, *self.counts]).clip(start, stop)
         counts = tuple(int(n) for n in np.diff(ends))
         return replace(
@@ -74,7 +74,7 @@ class Plan:
 
 
 def together(plans: Sequence[Plan]) -> Plan:
-    """Plans of equal counts as one, a set for each picture of a batch."""
+    """Plans of equal counts as one, a set for each image of a batch."""
     corners, places = (np.concatenate(parts) for parts in zip(*((p.corners, p.places) for p in plans)))
     return replace(plans[0], corners=corners, places=places)
 
@@ -111,11 +111,11 @@ def plan(
     sampler: Sampler = "mended",
     weight: np.ndarray | None = None,
 ) -> Plan:
-    """A perturbed grid of `count` patches over `scales` levels (fewer where the picture is too small).
+    """A perturbed grid of `count` patches over `scales` levels (fewer where the image is too small).
 
     jitter   the papers' perturbation: a patch moves by up to twice this share of its cell
-    sets     1: the same places in every picture; n: places of its own for each of n pictures
-    weight   (any h, any w) >= 0: density of patches over the picture, for the mended sampler
+    sets     1: the same places in every image; n: places of its own for each of n images
+    weight   (any h, any w) >= 0: density of patches over the image, for the mended sampler
     """
     if min(size) < patch:
         raise PixelError(f"a picture of {size[1]}x{size[0]} holds no patch of {patch}x{patch}")

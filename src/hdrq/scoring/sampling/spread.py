@@ -1,4 +1,4 @@
-"""From one number a patch back to a picture: the map a learned metric can show."""
+"""From one number a patch back to an image: the map a learned metric can show."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hdrq.scoring.sampling.plan import Plan
 def spread(values: Tensor, plan: Plan) -> Tensor:
     """(B, N) numbers laid over the pixels of their patches and summed, (B, 1, H, W) float64.
 
-    A number is written at the four corners of its patch and the picture summed along both sides, so
+    A number is written at the four corners of its patch and the image summed along both sides, so
     large patches cost no more than small ones.
     """
     b = values.shape[0]

@@ -62,7 +62,7 @@ def mantiuk_2006(
     equalise  contrasts get the rank they have in the scene, times factor, in place of their own size
     response  jnd: 106 thresholds accumulated, up to W = 10 510; power: the paper's fit W^0.4185
     gamma     opencv only
-    variant   pfstools: its rough solution, with factor=0.1 as the program has it; opencv: contrasts to the power
+    variant   pfstools: its rough solution, with factor=0.1 as in the program; opencv: contrasts to the power
               0.4185, another rough solution, min-max before and after
     """
     if variant == "opencv":

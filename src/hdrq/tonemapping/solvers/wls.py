@@ -11,7 +11,7 @@ from torch import Tensor
 from hdrq.tonemapping.solvers.multigrid import Hierarchy, apply
 
 # Of the error's norm in the system itself, as the preconditioner estimates it; 1e-4 leaves about 1e-3 stops in 99 % of
-# a photograph. Pictures of few levels need many passes, and may reach the last.
+# a photograph. Images of few levels need many passes, and may reach the last.
 _TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-10}
 _PASSES = {torch.float32: 100, torch.float64: 1000}
 _LOOSE = 10  # times the tolerance: an error that is worth a word

@@ -1,4 +1,4 @@
-"""Where differences are seen, in colours over a tone-mapped image: ColorVideoVDP's threshold and supra-threshold maps.
+"""ColorVideoVDP's maps of visible differences, in colours over a tone-mapped image (threshold and supra-threshold).
 
 Source: version 0.5.7 of the authors' program, from its output.
 """

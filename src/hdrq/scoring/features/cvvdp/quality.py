@@ -21,7 +21,7 @@ from hdrq.scoring.features.cvvdp.vision import EPSILON, band_difference, base_di
 BETA_SPACE, BETA_BANDS, BETA_CHANNELS, BETA_TIME = 2.0, 4.0, 4.0, 2.0
 CHANNEL_WEIGHTS = (1.0, 1.0, 1.0, 0.8081134557723999)
 BASE_WEIGHTS = (0.0036334486212581396, 1.6627724170684814, 4.11874532699585, 25.25969886779785)
-IMAGE_WEIGHT = 0.577918291091919  # of a still beside a clip
+IMAGE_WEIGHT = 0.577918291091919  # of a still relative to a clip
 JOD_A, JOD_EXPONENT, JOD_LINEAR = 0.0439569391310215, 0.9302042722702026, 0.1
 
 FILTER_SECONDS = 0.25
@@ -41,7 +41,7 @@ def jod(q: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Frame:
-    """What is seen of one frame.
+    """Result for one frame.
 
     q    (C, B) difference of each channel and band, pooled over the frame; the last band is the low-pass rest
     map  (1, H, W) difference pooled over channels and bands where asked for, before jod()
@@ -135,7 +135,7 @@ def temporal_taps(frame_rate: float) -> np.ndarray:
 
 
 def windows(frames: Iterable[T], n: int, padding: Padding) -> Iterator[list[T]]:
-    """For each frame the `n` frames that end with it; what is before the first one is made up by `padding`.
+    """For each frame the last `n` frames; frames before the first one are made by `padding`.
 
     replicate  the first frame, again and again
     symmetric  frames 1, 2, ... backwards in time, to and fro where the clip is shorter than the filter
@@ -149,14 +149,14 @@ def windows(frames: Iterable[T], n: int, padding: Padding) -> Iterator[list[T]]:
 
 
 def rejoined(start: list[T], source: Iterator[T]) -> Iterator[T]:
-    """A source whose first items were taken to look at them; the list of these is emptied on the way."""
+    """A source whose first items were read for inspection; the list of these is consumed first."""
     while start:
         yield start.pop(0)
     yield from source
 
 
 def _before(k: int, count: int, padding: Padding) -> int:
-    """Which frame stands k frames before the first one."""
+    """The index of the frame that replaces the frame k before the first one."""
     if padding == "replicate" or count == 1:
         return 0
     turns, rest = divmod(k - 1, count - 1)

@@ -1,6 +1,6 @@
-"""Structure that is visible in one image and not in the other, whatever their dynamic ranges.
+"""Structure that is visible in one image but not in the other, independent of their dynamic ranges.
 
-Source: Aydin et al. 2008, doi:10.1145/1360612.1360668, as HDR-VDP 3 has it (no contrast reversal).
+Source: Aydin et al. 2008, doi:10.1145/1360612.1360668, as in HDR-VDP 3 (no contrast reversal).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the pixels handed to HDR-VDP mean, turned into light of the display's own channels."""
+"""Conversion of the input of HDR-VDP to light of the display's channels."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def resolve(colour: Colour, channels: int) -> Colour:
 
 
 def emitted(pixels: Tensor, colour: Colour) -> Tensor:
-    """Light in cd/m²: code passes a display of 1..100 cd/m² (gamma 2.2 or sRGB), light passes as it is."""
+    """Light in cd/m²: code is shown on a display of 1..100 cd/m² (gamma 2.2 or sRGB), light is unchanged."""
     if colour == "luma-display":
         return 99 * pixels**2.2 + 1
     if colour == "sRGB-display":
@@ -36,7 +36,7 @@ def emitted(pixels: Tensor, colour: Colour) -> Tensor:
 
 
 def native(light: Tensor, colour: Colour, spectra: Spectra) -> Tensor:
-    """Light of the display's channels, cd/m²; what the display cannot show is clamped to 1e-6."""
+    """Light of the display's channels, cd/m²; negative light is clamped to 1e-6."""
     standard = "rgb-bt.709" if colour == "sRGB-display" else colour
     if standard not in TO_XYZ:
         return light

@@ -16,7 +16,7 @@ from hdrq.image.dct import cosine, from_cosine
 
 
 def lookup(values: Tensor, place: Tensor) -> Tensor:
-    """values[place] for places between nodes; `values` (K,), `place` any shape, 0 .. K - 1 (held there)."""
+    """Linear interpolation of `values` (K,) at fractional indices `place` of any shape, clamped to 0 .. K - 1."""
     node = place.detach().floor().nan_to_num_(0).clamp_(0, len(values) - 2)
     index = node.to(torch.int32).flatten()
     start = values[:-1].index_select(0, index).reshape(place.shape)
@@ -25,7 +25,7 @@ def lookup(values: Tensor, place: Tensor) -> Tensor:
 
 
 Mtf = Literal["hdrvdp", "cie", "none"]
-REMEMBERED = 1 << 22  # pixels; larger transfer functions cost more to keep than to make
+REMEMBERED = 1 << 22  # pixels; larger transfer functions are computed again instead of cached
 
 # Sum of exponentials fitted to glare, HDR-VDP 2 and 3: weights and decay in degrees.
 SHARE, GLARE = 0.99727370023777070, 0.061466549455263
@@ -49,7 +49,7 @@ def _glare(omega: np.ndarray, age: float, pigment: float = 0.5) -> np.ndarray:
     """Fourier transform of the CIE 135/1 (1999) glare function, term by term; omega in radians per degree.
 
     Departure from optics, kept for the numbers: the transforms are those of a line, not of a disc.
-    Constants of the spread function turn into impulses at 0 and drop out.
+    Constants of the spread function become impulses at 0 and are dropped.
     """
 
     def narrow(width: float) -> np.ndarray:  # of (1 + (t / width)²)^-1.5
@@ -79,7 +79,7 @@ def scatter(light: Tensor, ppd: float, mtf: Mtf, age: float, surround: Tensor | 
 
 
 def across(x: Tensor, transfer: Tensor, surround: Tensor) -> Tensor:
-    """Multiply by a transfer function in a field of twice the size, which wraps round.
+    """Multiply by a transfer function in a periodic field of twice the size.
 
     x         (N, 1, H, W), the top left corner of the field
     transfer  of the half spectrum, (..., 2H, W + 1)
@@ -93,7 +93,7 @@ def across(x: Tensor, transfer: Tensor, surround: Tensor) -> Tensor:
 
 
 def field_frequencies(h: int, w: int, rate: float) -> Tensor:
-    """Cycles per degree on the half spectrum of a field of (2h, 2w) samples, `rate` samples a degree, float64."""
+    """Cycles per degree on the half spectrum of a field of (2h, 2w) samples, `rate` samples per degree, float64."""
     rows = torch.fft.fftfreq(2 * h, dtype=torch.float64).abs()
     return torch.hypot(rows[:, None], torch.fft.rfftfreq(2 * w, dtype=torch.float64)) * rate
 
@@ -118,7 +118,7 @@ def pupil(luminance: Tensor, degrees2: float, age: float) -> Tensor:
 
 
 class Sensitivity(NamedTuple):
-    """Peak of detection by luminance: joint of rods and cones (4 numbers), of rods alone (6)."""
+    """Peak sensitivity as a function of luminance: of rods and cones together (4 numbers), of rods alone (6)."""
 
     joint: tuple[float, float, float, float]
     rods: tuple[float, float, float, float, float, float]
@@ -130,13 +130,13 @@ NODES = np.logspace(-5, 5, 2048)  # cd/m²
 
 
 def joint_sensitivity(nits: np.ndarray, of: Sensitivity) -> np.ndarray:
-    """Of rods and cones together."""
+    """Sensitivity of rods and cones together."""
     peak, knee, slope, fall = of.joint
     return peak * ((knee / nits) ** slope + 1) ** -fall
 
 
 def rod_sensitivity(nits: np.ndarray, of: Sensitivity) -> np.ndarray:
-    """Of rods alone: a skewed bell over log luminance."""
+    """Sensitivity of rods alone: a skewed bell over log luminance."""
     peak, wide, low, narrow, high, scale = of.rods
     far = np.abs(np.log10(nits / peak))
     result: np.ndarray = 10.0**scale * np.where(
@@ -147,10 +147,10 @@ def rod_sensitivity(nits: np.ndarray, of: Sensitivity) -> np.ndarray:
 
 @lru_cache
 def tables(of: Sensitivity) -> tuple[np.ndarray, np.ndarray]:
-    """Response of one cone type and of rods at NODES: sensitivity summed up over ln luminance."""
+    """Response of one cone type and of rods at NODES: sensitivity integrated over ln luminance."""
     rods = rod_sensitivity(NODES, of)
     both = np.maximum(joint_sensitivity(NODES, of) - rods, 1e-3)
-    # L and M cones see half the luminance each.
+    # L and M cones get half the luminance each.
     cones = 0.5 * np.interp(np.minimum(2 * NODES, NODES[-1]), NODES, both)
     logs = np.log10(NODES)
     steps = [cumulative_trapezoid(s * np.log(10), logs, initial=0) for s in (cones, rods)]
@@ -158,7 +158,7 @@ def tables(of: Sensitivity) -> tuple[np.ndarray, np.ndarray]:
 
 
 def respond(caught: Tensor, kind: int, of: Sensitivity) -> Tensor:
-    """Response of cones (kind 0) or rods (1), by straight lines between NODES over log luminance."""
+    """Response of cones (kind 0) or rods (1), by linear interpolation between NODES over log luminance."""
     place = (torch.log10(caught.clamp(1e-5, 1e5)) + 5) * ((len(NODES) - 1) / 10)
     return lookup(_table(of, kind, caught.dtype, caught.device), place)
 

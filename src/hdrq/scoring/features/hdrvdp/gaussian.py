@@ -18,7 +18,7 @@ REACH = 8.5  # standard deviations, where a Gaussian is below 2e-16 of its peak
 def blur(x: Tensor, sigma: float, border: Literal["zero", "replicate"]) -> Tensor:
     """(N, C, H, W) weighted by a Gaussian of `sigma` pixels.
 
-    Surprise: a wide "replicate" blur continues the bottom and right edges for one picture size and then wraps
+    Surprise: a wide "replicate" blur continues the bottom and right edges for one image size and then wraps
     round, so that the top and left edges see the values of the bottom and right ones.
     """
     if sigma >= WIDE:
@@ -29,7 +29,7 @@ def blur(x: Tensor, sigma: float, border: Literal["zero", "replicate"]) -> Tenso
 
 
 def _wrapped(x: Tensor, sigma: float, border: str, dim: int) -> Tensor:
-    """Along one dimension: what follows the last sample is subtracted, so that only zeros need a place."""
+    """Along one dimension: the value after the last sample is subtracted, so that zero padding suffices."""
     n = x.shape[dim]
     size = min(2 * n, next_fast_len(n + ceil(REACH * sigma), real=True))
     after = x.narrow(dim, n - 1, 1) if border == "replicate" else x.new_zeros(())

@@ -18,7 +18,7 @@ REFERENCE_AGE = 28.0
 
 
 class Viewer(NamedTuple):
-    """Who looks, and how: pixels per degree, age in years, optics, spectra, log10 gain."""
+    """The observer: pixels per degree, age in years, optics, spectra, log10 gain."""
 
     ppd: float
     age: float
@@ -38,7 +38,7 @@ def receptors(light: Tensor, viewer: Viewer, age: float | None, surround: Tensor
 
 
 def precise(x: Tensor) -> Tensor:
-    """In float64 where the device has it: in float32 a bright window drowns the dark by Fourier rounding."""
+    """In float64 where the device has it: in float32, Fourier rounding errors of bright regions exceed dark ones."""
     return x if x.device.type == "mps" else x.double()
 
 

@@ -38,7 +38,7 @@ def curve_v2(cpd: Tensor, log_nits: Tensor) -> Tensor:
 
 
 def curve_v3(cpd: Tensor, log_nits: Tensor, mtf: Mtf, age: float) -> Tensor:
-    """HDR-VDP 3: what the optics lose is given back, what age takes (over 24 years) is taken. 0 at 0 cpd."""
+    """HDR-VDP 3: losses of the optics are compensated, losses of age (over 24 years) applied. 0 at 0 cpd."""
     passed = torch.from_numpy(np.asarray(modulation(cpd.cpu().double().numpy(), mtf, age))).to(cpd)
     lost = 10**-2.711 * torch.log2(cpd + 10**-0.125539) * max(0.0, age - 24)
     seen = _curve(cpd, log_nits, V3) / passed * 10.0**-lost

@@ -58,7 +58,7 @@ def catches() -> np.ndarray:
 
 
 def lens(age: float) -> np.ndarray:
-    """Transmittance of the eye's lens at an age against that at 32 years, (420,)."""
+    """Transmittance of the eye's lens at an age relative to that at 32 years, (420,)."""
     growth = 1 + 0.02 * (age - 32) if age <= 60 else 1.56 + 0.0667 * (age - 60)
     density = PchipInterpolator(LENS_NM, LENS * (growth - 1))(np.clip(WAVELENGTHS, LENS_NM[0], LENS_NM[-1]))
     result: np.ndarray = 10.0**-density

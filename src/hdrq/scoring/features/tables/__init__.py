@@ -1,4 +1,4 @@
-"""Numbers that other people measured or trained; NOTICE says whose they are."""
+"""Numbers measured or trained by others; NOTICE states their origin."""
 
 from __future__ import annotations
 
