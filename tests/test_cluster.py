@@ -175,6 +175,7 @@ def test_a_worker_that_dies_costs_its_chunk_again_and_nothing_else(cluster, tmp_
 def test_an_item_that_ends_its_workers_is_lost_and_no_other(cluster, tmp_path):
     found = list(cluster(Squares(str(tmp_path), deadly=(3,)), range(12), total=12))
     assert [square for square, _ in found] == [i * i if i != 3 else -1 for i in range(12)]
+    assert 3 <= len(list(tmp_path.glob("try-3-*"))) <= 4  # three times by itself, perhaps in a chunk before
 
 
 def test_a_pair_that_ends_its_workers_is_a_failed_row(listed):
@@ -342,6 +343,22 @@ def test_a_file_of_jobs_is_checked(tmp_path, text, says):
 def test_another_place_is_refused(where):
     with pytest.raises(UsageError, match="--cluster is local"), connected(where, print):
         pass
+
+
+def test_each_process_of_this_machine_has_a_gpu_of_its_own(monkeypatch):
+    from hdrq.cluster import connect
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert connect._gpus("auto") == ["0", "1"]
+    assert connect._gpus("cpu") == []
+    with pytest.raises(
+        UsageError, match="this machine has 2 GPUs, and one process works on each; use local:2"
+    ):
+        connected("local:3", print).__enter__()
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,GPU-7")
+    assert connect._gpus("auto") == ["5", "GPU-7"]
 
 
 def test_a_driver_that_is_killed_resumes_to_the_same_file(scheduler, listed, whole, tmp_path):

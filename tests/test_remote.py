@@ -187,6 +187,21 @@ def test_a_table_is_written_to_the_store_whole_and_resumed(store, pairs, cache, 
         store.put_file(str(pairs / "dists" / "p1.exr"), "pictures/set/dists/p1.exr")
 
 
+def test_shards_in_the_store_are_joined_there(store, pairs, tmp_path):
+    from hdrq.cli.table import table as table_command
+
+    run("--pairs", pairs / "list.csv", "-m", "pu-psnr", "-o", tmp_path / "whole.csv")
+    parts = [f"{BUCKET}/part{k}.parquet" for k in (1, 2)]
+    for k, part in enumerate(parts, 1):
+        run("--pairs", pairs / "list.csv", "-m", "pu-psnr", "-o", part, "--shard", f"{k}/2")
+    done = CliRunner().invoke(
+        table_command, ["join", *parts, "-o", f"{BUCKET}/all.csv"], catch_exceptions=False
+    )
+    assert done.exit_code == 0
+    stored = store.cat_file("pictures/all.csv").splitlines()
+    assert stored == (tmp_path / "whole.csv").read_bytes().splitlines()
+
+
 def test_what_was_not_finished_is_not_in_the_store(store):
     def write() -> None:
         with atomic(f"{BUCKET}/half.csv") as part:

@@ -169,7 +169,7 @@ def test_every_pair_is_in_one_shard():
     found = [list(Shard(k, 4).share(pairs)) for k in (1, 2, 3, 4)]
     assert [p.dist for p in found[2]] == ["2", "6"]
     assert [len(Shard(k, 4).share(pairs)) for k in (1, 2, 3, 4)] == list(map(len, found)) == [3, 3, 2, 2]
-    assert Shard(3, 4).marks(1, 10, "x") == {"shard": "3/4", "pair": "7/10", "run": "x"}
+    assert Shard(3, 4).marks(1, 10, "x") == {"shard": "3/4", "shard_pair": "7/10", "shard_run": "x"}
 
 
 def test_a_manifest_may_be_parquet(listed, tmp_path):
@@ -183,7 +183,7 @@ def test_a_manifest_may_be_parquet(listed, tmp_path):
         run(score_command, "--pairs", listed.with_name(name), "-m", METRICS, "-o", outs[-1], code=1)
     assert outs[0].read_bytes() == outs[1].read_bytes()
     listed.with_name("bad.parquet").write_bytes(b"PAR1 and no more")
-    with pytest.raises(FileError, match=r"bad\.parquet is no Parquet file"):
+    with pytest.raises(FileError, match=r"bad\.parquet cannot be read as a Parquet file"):
         Manifest(listed.with_name("bad.parquet"))
 
 
@@ -213,7 +213,7 @@ def test_a_torn_manifest_is_refused_before_the_first_score(listed, monkeypatch):
     torn = listed.with_name("torn.csv")
     torn.write_text(listed.read_text() + "r.exr\n")
     monkeypatch.setattr("hdrq.scoring.scorer.Scorer.read", lambda *a, **k: pytest.fail("scored first"))
-    with pytest.raises(FileError, match="line 9: the row has not as many cells"):
+    with pytest.raises(FileError, match="line 9: the row and the header have different numbers of cells"):
         run(score_command, "--pairs", torn, "-m", METRICS)
 
 
@@ -343,5 +343,21 @@ def test_scores_of_a_dataset_may_be_kept_in_parquet(listed, tmp_path):
     assert [r["metric"] for r in parquet_rows(tmp_path / "s.parquet")] == ["pu21:psnr"] * 6
     before = (tmp_path / "s.parquet").stat().st_mtime_ns
     again = run(evaluate_command, *arguments, "--scores", tmp_path / "s.parquet")
-    assert again.splitlines()[-1] == first.splitlines()[-1]
+    figures = [[line for line in said.splitlines() if line.startswith("judged,")] for said in (first, again)]
+    assert figures[0] == figures[1] != []
     assert (tmp_path / "s.parquet").stat().st_mtime_ns == before
+
+
+def test_columns_of_the_manifest_are_carried_whatever_their_name(listed, tmp_path):
+    named = listed.with_name("named.csv")
+    named.write_text("ref,dist,run,shard,pair\nr.exr,d0.exr,a,b,c\n")
+    for _ in range(2):
+        run(score_command, "--pairs", named, "-m", "pu-psnr", "-o", tmp_path / "o.csv", "--resume")
+        row = next(read_rows(tmp_path / "o.csv"))
+        assert (row["run"], row["shard"], row["pair"]) == ("a", "b", "c")
+    with pytest.raises(UsageError, match="has a column 'shard', which --shard writes"):
+        run(score_command, "--pairs", named, "-m", "pu-psnr", "--shard", "1/2", "-o", tmp_path / "p.csv")
+    part = tmp_path / "part.csv"
+    for _ in range(2):
+        run(score_command, "--pairs", listed, "-m", "pu-psnr", "--shard", "1/4", "-o", part, "--resume")
+        assert list(next(read_rows(part)))[-3:] == ["shard", "shard_pair", "shard_run"]

@@ -94,8 +94,8 @@ def _columns(run: Run, pairs: Collection[Pair]) -> list[str]:
     from hdrq.io.manifest import Manifest
 
     carried = pairs.carried if isinstance(pairs, Manifest) else [k for p in pairs for k in p.carried]
-    middle = [k for k in (*carried, *run.kept.columns) if k not in OF_SHARDS]
-    last = [k for k in OF_SHARDS if run.shard or k in run.kept.columns]
+    last = OF_SHARDS if run.shard else ()
+    middle = [k for k in (*carried, *run.kept.columns) if k not in last]
     return list(dict.fromkeys((*COLUMNS, *middle, *last)))
 
 

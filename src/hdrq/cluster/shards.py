@@ -19,7 +19,7 @@ from hdrq.errors import FileError, UsageError
 from hdrq.io.rows import Row, read_rows, typed
 from hdrq.records import Pair
 
-COLUMNS = ("shard", "pair", "run")
+COLUMNS = ("shard", "shard_pair", "shard_run")
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,19 @@ class Shard:
         return f"{self.number}/{self.of}"
 
     def share(self, pairs: Collection[Pair]) -> Share:
-        """The pairs of this shard."""
+        """The pairs of this shard.
+
+        raises  UsageError where they carry a column that says which shard a row is of
+        """
+        first = next(iter(pairs), None)
+        if first is not None and (taken := [c for c in COLUMNS if c in first.carried]):
+            raise UsageError(f"the manifest has a column '{taken[0]}', which --shard writes; rename it")
         return Share(pairs, self)
 
     def marks(self, position: int, total: int, run: str) -> dict[str, str]:
         """The columns of a row of the pair at `position` in this shard, counted from 0; `total` pairs in all shards."""
-        return {"shard": str(self), "pair": f"{self.number + position * self.of}/{total}", "run": run}
+        values = (str(self), f"{self.number + position * self.of}/{total}", run)
+        return dict(zip(COLUMNS, values, strict=True))
 
 
 class Share(Collection[Pair]):
@@ -132,14 +139,14 @@ def _part(path: Path) -> Part | None:
         raise UsageError(
             f"{path} is not the table of a shard; join takes what hdrq score --shard has written"
         )
-    shard, (_, total) = Shard.parse(first["shard"]), _numbers(first["pair"], path)
+    shard, (_, total) = Shard.parse(first["shard"]), _numbers(first["shard_pair"], path)
     metrics: list[str] = []
     count = 0
     for row in (r for group in ([first], rows) for r in group):
-        about = (row["shard"], row["run"], row["version"], _numbers(row["pair"], path)[1])
-        if about != (first["shard"], first["run"], first["version"], total):
+        about = (row["shard"], row["shard_run"], row["version"], _numbers(row["shard_pair"], path)[1])
+        if about != (first["shard"], first["shard_run"], first["version"], total):
             raise UsageError(f"{path} mixes rows of several shards or versions; score shard {shard} again")
-        number = _numbers(row["pair"], path)[0]
+        number = _numbers(row["shard_pair"], path)[0]
         if number == shard.number:
             metrics.append(row["metric"])
         place, nth = divmod(count, max(1, len(metrics)))
@@ -156,7 +163,7 @@ def _part(path: Path) -> Part | None:
         raise UsageError(
             f"{path} holds {count} of {pairs * len(metrics)} rows of shard {shard}; finish it with --resume"
         )
-    return Part(path, shard, total, first["run"], first["version"], tuple(metrics), tuple(first))
+    return Part(path, shard, total, first["shard_run"], first["version"], tuple(metrics), tuple(first))
 
 
 def _numbers(text: str, path: Path) -> tuple[int, int]:
@@ -164,7 +171,7 @@ def _numbers(text: str, path: Path) -> tuple[int, int]:
     try:
         return int(number), int(total)
     except ValueError:
-        raise FileError(f"{path}: '{text}' in the column 'pair' is not NUMBER/TOTAL") from None
+        raise FileError(f"{path}: '{text}' in the column 'shard_pair' is not NUMBER/TOTAL") from None
 
 
 def _agreeing(parts: list[Part]) -> list[Part]:

@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from hdrq.errors import FileError, MissingPart
 from hdrq.io.atomic import atomic, why
+from hdrq.io.remote import local
 
 Row = Mapping[str, Any]
 BY_SUFFIX = {".csv": "csv", ".json": "json", ".jsonl": "jsonl", ".parquet": "parquet"}
@@ -193,7 +194,7 @@ def parquet_count(path: str | Path) -> int:
 def _opened(path: str | Path) -> Iterator[Any]:
     pa, pq = arrow()
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(local(path)) as file:
             yield file
     except FileNotFoundError as error:
         raise FileError(f"{path} does not exist") from error
@@ -207,7 +208,7 @@ def read_rows(path: str | Path) -> Iterator[dict[str, str]]:
 
     raises  FileError where it cannot be read, or a row does not have the columns of the header
     """
-    format = BY_SUFFIX.get(Path(path).suffix.lower(), "csv")
+    format, path = BY_SUFFIX.get(Path(path).suffix.lower(), "csv"), local(path)
     if format == "parquet":
         yield from parquet_rows(path)
         return
