@@ -28,13 +28,11 @@ def scoring(options: dict[str, Any]) -> dict[str, Any]:
     """Keywords of how images are scored."""
     from hdrq.scoring.batch import Settings
 
-    chosen = {
-        f"select{side and '_'}{side}": _options.selection_of(options, side) for side in ("", "ref", "dist")
-    }
+    chosen, ref, dist = (_options.selection_of(options, side) for side in ("", "ref", "dist"))
     return {
         "photometry": _options.photometry_of(options),
         "device": options["device"],
-        "settings": Settings(jobs=2, **chosen),
+        "settings": Settings(jobs=2, select=chosen, select_ref=ref, select_dist=dist),
         "own_ppd": all(options.get(key) is None for key in ("ppd", "screen", "diagonal", "distance")),
         "notify": options["notes"].add,
         "watch": lambda rows, total: _progress.bar(rows, total, "scoring"),

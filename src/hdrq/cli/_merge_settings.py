@@ -72,9 +72,9 @@ def of_brackets(folder: Path, options: dict[str, Any]) -> Any:
 
 def settings(options: dict[str, Any]) -> Any:
     """The Settings that the options describe."""
+    from hdrq.image.devices import device_of
     from hdrq.merging.averaging import Weighting
     from hdrq.merging.merge import Settings
-    from hdrq.scoring.batch import device_of
 
     reference = options["reference"]
     if reference != "auto" and not (reference.isdigit() and int(reference) >= 1):

@@ -198,7 +198,7 @@ def _split(paths: tuple[Path, ...], output: Path | None) -> tuple[list[Path], Pa
 
 def _tonemap(sources: list[Path], target: Path | None, options: dict[str, Any], given: set[str]) -> None:
     from hdrq.cli._optimize import optimize
-    from hdrq.scoring.batch import device_of
+    from hdrq.image.devices import device_of
     from hdrq.tonemapping.files import jobs, parameters_of, tonemap_files
 
     todo = jobs(sources, target, options["suffix"] or ".png") if target is not None else []
@@ -289,7 +289,7 @@ def _report(done: Iterable[Any], total: int, options: dict[str, Any]) -> None:
 
 
 def _enhance(sources: list[Path], target: Path, options: dict[str, Any], given: set[str]) -> None:
-    from hdrq.scoring.batch import device_of
+    from hdrq.image.devices import device_of
     from hdrq.tonemapping.enhance import enhance_files, enhancer
     from hdrq.tonemapping.files import jobs
 

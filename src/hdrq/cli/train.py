@@ -152,7 +152,7 @@ def train(**options: Any) -> None:
 
 def _dry_run(asked: dict[str, Any]) -> None:
     """Show settings, data, size and time; errors of the training would appear here."""
-    from hdrq.scoring.batch import device_of
+    from hdrq.image.devices import device_of
     from hdrq.training.choice import Asked
     from hdrq.training.estimate import estimate
     from hdrq.training.experiment import experiment_of

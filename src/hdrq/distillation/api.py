@@ -10,7 +10,7 @@ from hdrq.distillation.distill import Record, records
 from hdrq.distillation.mos_teacher import MOS
 from hdrq.distillation.task import Task
 from hdrq.errors import UsageError
-from hdrq.scoring.batch import device_of
+from hdrq.image.devices import device_of
 from hdrq.scoring.request import split_requests
 from hdrq.work import Spread
 

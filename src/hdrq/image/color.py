@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -35,7 +36,7 @@ def rgb_to_rgb(source: Primaries, target: Primaries) -> np.ndarray:
     return np.linalg.solve(rgb_to_xyz(target), rgb_to_xyz(source))
 
 
-def mix(pixels: Tensor, matrix: np.ndarray | Tensor) -> Tensor:
+def mix(pixels: Tensor, matrix: np.ndarray | Tensor | Sequence[Sequence[float]]) -> Tensor:
     """Apply a KxC matrix to the channels of (N, C, H, W)."""
     m = torch.as_tensor(matrix, dtype=pixels.dtype, device=pixels.device)
     n, c, h, w = pixels.shape

@@ -204,8 +204,8 @@ def _pair_rows(
     def prepare(ref: Image | None, dist: Image) -> tuple[Image | None, Image]:
         if not settings.match_response or ref is None:
             return ref, dist
-        ref, dist = _labelled(ref, dist, photometry, device, settings.dtype)
-        return ref, _matched(ref, dist, photometry)
+        shown, test = _labelled(ref, dist, photometry, device, settings.dtype)
+        return shown, test if shown is None else _matched(shown, test, photometry)
 
     def draw(s: Scorer, reading: Reading, number: int, ref: Image | None, dist: Image) -> str:
         named = row_of(pair, s, reading, ref, dist, (), photometry)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,9 @@ def chosen(files: Sequence[Path], frames: str | None) -> list[tuple[int, Path]]:
     return found
 
 
-def frames(side: str | Path, files: Sequence[Path], select: Selection) -> Iterator[tuple[int, Image]]:
+def frames(
+    side: str | Path, files: Sequence[Path], select: Selection
+) -> Generator[tuple[int, Image], None, None]:
     """Each chosen frame with its number; one of another size, domain or primaries than the first is a PixelError."""
     source = _video(side, select) if is_clip(side) else _files(files, select)
     first: Image | None = None

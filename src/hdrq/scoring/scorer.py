@@ -150,7 +150,10 @@ class Scorer:
         if self.photometry.peak is not None:
             raise UsageError("--peak needs the whole clip at once; say what 1.0 is with --scale")
         refs, dists = iter(ref), iter(dist)
-        first = next(refs, None), next(dists, None)
+        opening = next(refs, None), next(dists, None)
+        if opening[0] is None or opening[1] is None:
+            raise PixelError("a clip has no frames; name one that has")
+        first = opening[0], opening[1]
         images, terms = self.agree(*first)
         if terms.exact and self.photometry.primaries is None:
             terms = replace(terms, primaries=BT2020)  # later frames may have colours that the first lacks

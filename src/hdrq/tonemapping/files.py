@@ -18,12 +18,12 @@ from torch import Tensor
 from hdrq import io
 from hdrq.encoding.photometry import LIGHT, Photometry, relabel
 from hdrq.errors import FileError, HdrqError, UsageError
+from hdrq.image.devices import device_of
 from hdrq.image.statistics import log_mean, luminance
 from hdrq.image.temporal import Adaptation
 from hdrq.io.pairing import pictures, remote_pictures
 from hdrq.io.remote import address_of, folders_of, is_folder, make_folder
 from hdrq.records import MAIN_IMAGE, Image, Selection
-from hdrq.scoring.batch import device_of
 from hdrq.tonemapping.operator import Operator
 from hdrq.tonemapping.solvers.wls import Unsettled
 from hdrq.tonemapping.tonemap import Plan, code_of, expand, saturated, scene_of, shown

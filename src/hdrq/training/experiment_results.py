@@ -103,8 +103,11 @@ def split_rows(folder: Path, predictions: Sequence[Prediction]) -> list[SplitRow
                 int(card.training.get("held_out", {}).get("images", 0)),
                 found.images,
                 found.scenes,
-                *(float(getattr(found, name)) for name in FIGURES),
-                int(epoch) if epoch is not None else None,
+                srocc=float(found.srocc),
+                krocc=float(found.krocc),
+                plcc=float(found.plcc),
+                rmse=float(found.rmse),
+                epoch=int(epoch) if epoch is not None else None,
             )
         )
     return rows

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hdrq.scoring.batch import device_of
+from hdrq.image.devices import device_of
 from hdrq.training.checkpoint import Saved, Step, Validation
 from hdrq.training.choice import Asked
 from hdrq.training.experiment import Experiment, Judged, experiment_of, train_parts

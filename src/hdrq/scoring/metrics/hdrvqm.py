@@ -174,7 +174,8 @@ def _tubes(totals: Iterator[Tensor], depth: int, block: int) -> Iterator[Tensor]
 
     A fixation is used only where a frame follows it, as in the authors' code.
     """
-    count, held = 0, []
+    count = 0
+    held: list[Tensor] = []
     for total in totals:
         if len(held) == depth:
             yield _deviation(torch.stack(held), block)

@@ -77,7 +77,8 @@ def icam06(
 
 
 def _inverse(matrix: tuple[tuple[float, ...], ...]) -> Tensor:
-    return torch.linalg.inv(torch.tensor(matrix, dtype=torch.float64))
+    result: Tensor = torch.linalg.inv(torch.tensor(matrix, dtype=torch.float64))
+    return result
 
 
 def _adapted(base: Tensor, white: Tensor, level: Tensor) -> Tensor:
