@@ -25,7 +25,7 @@ from hdrq.nn.weight_files import read_card
 from hdrq.records import Image, Pair
 from hdrq.training.choice import Asked, settings_for
 from hdrq.training.data import data_of, items_to_test, label_direction
-from hdrq.training.experiment import Experiment, Judged, Part
+from hdrq.training.experiment import Experiment, Judged, Part, experiment_of
 from hdrq.training.experiment_results import read_csv
 from hdrq.training.settings import Settings, adjust
 from hdrq.training.splits import Judge, parts_of
@@ -347,6 +347,15 @@ def test_an_impossible_experiment_is_one_line(
     assert len(err.splitlines()) == 1
     assert says in err
     assert not (tmp_path / "x").exists()
+
+
+def test_an_experiment_names_its_images_alike_wherever_it_is_resumed(images, monkeypatch) -> None:
+    monkeypatch.chdir(images)
+    asked = Asked(dataset="csv", data=Path("mine.csv"), metric="norvdpnet++", like="")
+    found = experiment_of(asked, "folds", 0, 5, ())
+    assert found is not None
+    assert found.asked.data == images / "mine.csv"
+    assert found.folder == Path("runs/norvdpnetpp-mine-folds")
 
 
 def test_a_dry_run_lists_the_splits(run, images, tmp_path) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from hdrq.cli import main
+from hdrq.errors import UsageError
 from hdrq.evaluation.correlations import correlations
+from hdrq.evaluation.evaluate import averages
 from hdrq.evaluation.report.paper_tables import Cell, PaperTable, latex, markdown, of_datasets, of_metrics
 from hdrq.evaluation.statistics.agreement import Agreement
 
@@ -68,6 +70,28 @@ def test_latex_and_markdown_escape_what_would_break_them() -> None:
     assert markdown(table).startswith("| a\\|b | n |")
 
 
+def test_averages_take_weights_of_datasets() -> None:
+    """IMQNet's paper chooses teachers by .25 KonIQ + .15 FLIVE + ...; datasets without a weight do not count."""
+    each = {
+        "one": [row("a", 0.9, 0.8, images=10)],
+        "two": [row("a", 0.5, 0.4, images=30)],
+        "three": [row("a", 0.1, 0.2, images=60)],
+    }
+    found = {a.group: a for a in averages(each, {"one": 3.0, "two": 1.0})}
+    assert found["average"].srocc == pytest.approx(0.5)
+    assert found["weighted average"].srocc == pytest.approx(0.9 * 0.1 + 0.5 * 0.3 + 0.1 * 0.6)
+    own = found["average by the given weights"]
+    assert (own.srocc, own.plcc, own.images) == (pytest.approx(0.8), pytest.approx(0.7), 40)
+    assert len(list(averages(each))) == 2
+    for weights, says in (
+        ({"four": 1.0}, "no dataset 'four'"),
+        ({"one": -1.0}, "at least 0"),
+        ({"one": 0.0}, "positive"),
+    ):
+        with pytest.raises(UsageError, match=says):
+            list(averages(each, weights))
+
+
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory) -> Path:
     """Two manifests over the same scenes, and a table of scores of both."""
@@ -95,6 +119,11 @@ def test_several_datasets_make_one_table_with_averages(run, tables, tmp_path) ->
     assert r"\multicolumn{2}{c}{weighted average}" in text
     line = next(part for part in text.splitlines() if part.startswith("down"))
     assert line.startswith(r"down & \textbf{1.0000}")
+    code, _, err = run(
+        "evaluate", *two, "--scores", tables / "scores.csv", "--average-weights", "one", "--draws", 0
+    )
+    assert code == 2
+    assert "NAME=WEIGHT" in err
     code, shown, err = run(
         "evaluate", *two, "--scores", tables / "scores.csv", "--draws", 0, "--format", "markdown", "-m", "up"
     )

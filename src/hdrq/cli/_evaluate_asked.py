@@ -63,3 +63,17 @@ def column(text: str) -> tuple[str, str]:
             f"--column {text}: write MEANING=NAME, where MEANING is one of {', '.join(MEANINGS)}"
         )
     return meaning, name
+
+
+def weights_of(text: str | None) -> dict[str, float]:
+    """Weights of datasets from NAME=WEIGHT,..."""
+    found: dict[str, float] = {}
+    for part in filter(None, (text or "").split(",")):
+        name, sign, weight = part.rpartition("=")
+        try:
+            found[name.strip()] = float(weight)
+        except ValueError:
+            sign = ""
+        if not (sign and name.strip()):
+            raise UsageError(f"--average-weights {text}: write NAME=WEIGHT,... such as koniq=0.25,livec=0.75")
+    return found

@@ -129,6 +129,11 @@ _FORMS = ("logistic5", "logistic4", "cubic", "line")
 @click.option("--report", metavar="FILE.html", help="Write an HTML report with figures and thumbnails.")
 @click.option("--plots", metavar="DIR", help="Write the figures to this folder, as PNG and PDF.")
 @click.option(
+    "--average-weights",
+    metavar="NAME=WEIGHT,...",
+    help="A further average over several datasets with these weights: koniq=0.25,livec=0.75.",
+)
+@click.option(
     "--correlations",
     is_flag=True,
     help="Correlations between the metrics instead, as a matrix; subjective scores are not needed.",
@@ -174,6 +179,8 @@ def _evaluate(options: dict[str, Any]) -> None:
     if len(names) > 1:
         _several(names, folders, options, format)
         return
+    if options["average_weights"]:
+        raise UsageError("--average-weights is for several datasets; leave it out, or repeat --dataset")
     name, folder = _asked.subset_of(names[0], options) if names else "", folders[0] if folders else None
     dataset: Dataset | None = find("dataset", name) if name else None
     for option, value in (("data", folder), ("subset", options["subset"])) if dataset is None else ():
@@ -264,7 +271,8 @@ def _several(names: tuple[str, ...], folders: tuple[str, ...], options: dict[str
         for line in found.sheet.notes:
             note(f"{called}: {line}")
         each[called if called not in each else f"{called} ({i + 1})"] = list(found.rows)
-    _evaluated.write_several(each, list(averages(each)), options["output"], format)
+    means = list(averages(each, _asked.weights_of(options["average_weights"])))
+    _evaluated.write_several(each, means, options["output"], format)
 
 
 def _preferences(dataset: Dataset, folder: str | None, options: dict[str, Any], format: str) -> None:

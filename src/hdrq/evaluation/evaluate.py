@@ -199,19 +199,35 @@ def _summary(parts: Sequence[Agreement], group: str, middle: Callable[..., float
         )
 
 
-def averages(datasets: Mapping[str, Sequence[Agreement]]) -> Iterator[Agreement]:
+def averages(
+    datasets: Mapping[str, Sequence[Agreement]], weights: Mapping[str, float] | None = None
+) -> Iterator[Agreement]:
     """Means of each metric over several datasets: "average", and "weighted average" by number of images.
+
+    weights  of the datasets, for a mean "average by the given weights" over those that are named; they need not add to 1
 
     Only metrics that every dataset has are included. RMSE depends on the scale of the subjective scores, so its mean is NaN.
     """
     tables = [{a.metric: a for a in rows} for rows in datasets.values()]
     shared = [m for m in tables[0] if all(m in t for t in tables)] if tables else []
-    for group in ("average", "weighted average"):
+    given = [float((weights or {}).get(name, 0.0)) for name in datasets]
+    if unknown := sorted(set(weights or {}) - set(datasets)):
+        raise UsageError(
+            f"there is no dataset '{unknown[0]}' to give a weight to; there are {', '.join(datasets)}"
+        )
+    if weights and not (min(given) >= 0 and 0 < sum(given) < float("inf")):
+        raise UsageError("weights of datasets must be at least 0, and one of them positive")
+    groups = ("average", "weighted average", *(["average by the given weights"] if weights else []))
+    for group in groups:
         for metric in shared:
             own = [t[metric] for t in tables]
-            weights = None if group == "average" else [a.images for a in own]
+            shares = {"average": [1.0] * len(own), "weighted average": [float(a.images) for a in own]}.get(
+                group, given
+            )
+            used = [(a, share) for a, share in zip(own, shares, strict=True) if share]
+            own = [a for a, _ in used]
             srocc, krocc, plcc = (
-                float(np.average([getattr(a, name) for a in own], weights=weights))
+                float(np.average([getattr(a, name) for a in own], weights=[share for _, share in used]))
                 for name in ("srocc", "krocc", "plcc")
             )
             images, scenes = sum(a.images for a in own), sum(a.scenes for a in own)

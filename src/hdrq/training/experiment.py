@@ -125,7 +125,9 @@ def experiment_of(
             f"{folder} holds an experiment already; add --resume to go on with it, or name another folder with -o"
         )
     parts = parts_of(settings, made.data, made.better, protocol, repeats, folds)
-    asked = replace(made, output=folder, name=name, resume=False)
+    like = str(Path(made.like).resolve()) if made.like.endswith(".json") else made.like
+    data = made.data.resolve() if made.data is not None else None  # as a resumed experiment names the images
+    asked = replace(made, output=folder, name=name, resume=False, like=like, data=data)
     found = tuple(map(Judge.parse, judges))
     experiment = Experiment(name, protocol, folder, tuple(parts), found, asked, repeats, folds)
     _check(experiment, settings)
