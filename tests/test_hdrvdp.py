@@ -163,7 +163,7 @@ def test_bands_rebuild_the_picture_away_from_its_border() -> None:
     picture = scene(61, 50)[:, :1]
     for filters in ("sp0", "sp3", "sp5"):
         bands = decompose(picture, deepest(61, 50, filters), filters)
-        inside = (rebuild(bands, filters) - picture)[..., 20:-20, 20:-20]
+        inside = (rebuild(list(bands), filters) - picture)[..., 20:-20, 20:-20]
         assert inside.abs().max() / picture.max() < 0.03
         single = decompose(picture.float(), deepest(61, 50, filters), filters)
         for a, b in zip(bands, single):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Any, Literal
 
 import torch
@@ -22,6 +23,33 @@ def strips(height: int, row: int, like: Tensor, overlap: int = 0) -> Iterator[sl
     step = max(1, 8 * overlap, CACHE // max(row, 1)) if like.device.type == "cpu" else height
     for top in range(0, height, step):
         yield slice(top, min(top + step, height))
+
+
+def joined(parts: Iterator[Tensor], length: int, dim: int = -2) -> Tensor:
+    """Strips side by side, (..., length) along `dim`, each copied to its place as it comes."""
+    first = next(parts)
+    if first.shape[dim] == length:
+        return first
+    shape = list(first.shape)
+    shape[dim] = length
+    out, start = first.new_empty(shape), 0
+    for part in chain((first,), parts):
+        out.narrow(dim, start, part.shape[dim]).copy_(part)
+        start += part.shape[dim]
+    return out
+
+
+def by_lines(function: Callable[[Tensor], Tensor], x: Tensor, dim: int) -> Tensor:
+    """function(x) for one that treats every line along `dim` (-1 or -2) alone, in strips of lines that stay in the cache.
+
+    Where a gradient is recorded, all lines are one strip.
+    """
+    across = -2 if dim == -1 else -1
+    if x.device.type != "cpu" or (torch.is_grad_enabled() and x.requires_grad):
+        return function(x)
+    lines = x.shape[across]
+    parts = strips(lines, x.numel() // lines, x)
+    return joined((function(x.narrow(across, s.start, s.stop - s.start)) for s in parts), lines, across)
 
 
 def slide(x: Tensor, taps: Sequence[float], dim: int) -> Tensor:

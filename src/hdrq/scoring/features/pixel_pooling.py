@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from hdrq.image.arithmetic import root
-from hdrq.image.filters import strips
+from hdrq.image.filters import joined, strips
 
 Pool = Literal["mean", "rms", "median", "p95", "p99", "max"]
 WeightedPool = Literal["mean", "median", "q1", "q3", "min", "max"]
@@ -67,5 +67,6 @@ def by_rows(function: Callable[..., Tensor], *images: Tensor) -> Tensor:
     if recording:
         return function(*images)
     row = width * len(images[0]) * sum(i.shape[1] for i in images)
-    parts = [function(*(i[..., rows, :] for i in images)) for rows in strips(height, row, images[0])]
-    return parts[0] if len(parts) == 1 else torch.cat(parts, -2)
+    return joined(
+        (function(*(i[..., rows, :] for i in images)) for rows in strips(height, row, images[0])), height
+    )

@@ -7,6 +7,7 @@ Filters: matlabPyrTools' sp0 (1 orientation), sp3 (4) and sp5 (6).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from math import pi
 from typing import Literal
@@ -16,7 +17,7 @@ import torch
 from scipy.fft import next_fast_len
 from torch import Tensor
 
-from hdrq.image.filters import pad
+from hdrq.image.filters import pad, strips
 from hdrq.scoring.features.tables import table
 
 Filters = Literal["sp0", "sp3", "sp5"]
@@ -36,31 +37,66 @@ def deepest(height: int, width: int, filters: Filters) -> int:
 def decompose(
     x: Tensor, levels: int, filters: Filters, orientations: tuple[int, ...] | None = None
 ) -> list[Tensor]:
-    """(N, 1, H, W) into levels + 2 bands; of each level only the named orientations, or all.
+    """(N, 1, H, W) into levels + 2 bands; of each level only the named orientations, or all."""
+    return list(decomposed([x], levels, filters, orientations))
+
+
+def decomposed(
+    source: list[Tensor], levels: int, filters: Filters, orientations: tuple[int, ...] | None = None
+) -> Iterator[Tensor]:
+    """The same, band by band. The image is taken out of the list `source`, so that it is kept no longer than it is needed.
 
     The mean is not filtered, so that float32 is precise enough for the smallest bands.
     """
+    x = source.pop()
     mean = x.mean((-2, -1), keepdim=True)
     top, down = _bank(filters, "top").sum((-2, -1)), _bank(filters, "level").sum((-2, -1))
     wanted = range(len(down) - 1) if orientations is None else orientations
-    high, low = _analyse(x - mean, filters, "top", (0, 1))
-    bands, mean = [high + mean * top[0]], mean * top[1]
+    x = x - mean
+    source.append(x)
+    del x
+    high, low = _analyse(source, filters, "top", (0, 1))
+    yield _raised(high, mean * top[0])
+    del high
+    mean = mean * top[1]
     for _ in range(levels):
-        *parts, low = _analyse(low, filters, "level", (*wanted, -1))
-        bands.append(torch.cat([part + mean * down[i] for i, part in zip(wanted, parts)], 1))
-        low, mean = low[..., ::2, ::2], mean * down[-1]
-    return [*bands, low + mean]
+        source.append(low)
+        del low
+        *parts, low = _analyse(source, filters, "level", (*wanted, -1))
+        band = torch.cat([part + mean * down[i] for i, part in zip(wanted, parts)], 1)
+        low, mean = low[..., ::2, ::2].contiguous(), mean * down[-1]
+        parts.clear()
+        yield band
+    yield low + mean
 
 
-def rebuild(bands: list[Tensor], filters: Filters) -> Tensor:
-    """The image (N, 1, H, W) whose bands these are, to 3 %; worse near borders for odd filters (sp3, sp5)."""
-    high, *levels, low = bands
-    for parts in reversed(levels):
+def _raised(x: Tensor, by: Tensor) -> Tensor:
+    """x + by, in its place where no gradient is recorded."""
+    return x + by if x.requires_grad else x.add_(by)
+
+
+def rebuild(bands: list[Tensor], filters: Filters, widen: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+    """The picture (N, 1, H, W) whose bands these are, to 3 %; worse near borders for odd filters (sp3, sp5).
+
+    bands  emptied, so that none is kept longer than it is needed
+    widen  what each band goes through before it is used, as to float64
+    """
+    low = _taken(bands, widen)
+    while len(bands) > 1:
+        parts = _taken(bands, widen)
         n, _, h, w = parts.shape
         spread = low.new_zeros(n, 1, h, w)
         spread[..., ::2, ::2] = low
-        low = _synthesise([*parts.split(1, 1), spread], filters, "level")
-    return _synthesise([high, low], filters, "top")
+        pieces = [*parts.split(1, 1), spread]
+        del parts, spread, low
+        low = _synthesise(pieces, filters, "level")
+    pieces = [_taken(bands, widen), low]
+    del low
+    return _synthesise(pieces, filters, "top")
+
+
+def _taken(bands: list[Tensor], widen: Callable[[Tensor], Tensor] | None) -> Tensor:
+    return bands.pop() if widen is None else widen(bands.pop())
 
 
 @lru_cache
@@ -75,39 +111,68 @@ def _bank(filters: Filters, stage: Stage) -> np.ndarray:
     return np.stack([np.pad(k, (size - k.shape[-1]) // 2) for k in kernels])
 
 
-def _analyse(x: Tensor, filters: Filters, stage: Stage, which: tuple[int, ...]) -> list[Tensor]:
-    """(N, 1, h, w) correlated with filters of a bank."""
-    spectrum, size = _spectrum(x, filters, stage)
+def _analyse(source: list[Tensor], filters: Filters, stage: Stage, which: tuple[int, ...]) -> list[Tensor]:
+    """(N, 1, h, w), taken out of its list, correlated with filters of a bank."""
+    x = source.pop()
     h, w = x.shape[-2:]
-    transfers = (_remembered(filters, stage, i, False, size, x) for i in which)
-    return [torch.fft.irfft2(spectrum * transfer, s=size)[..., :h, :w] for transfer in transfers]
+    spectrum, size = _spectrum(x, filters, stage)
+    like = x.new_empty(0)
+    del x
+    found = []
+    for i in which:
+        product = _through(spectrum, filters, stage, i, False, size, like, over=i == which[-1])
+        found.append(torch.fft.irfft2(product, s=size)[..., :h, :w])
+    return found
 
 
 def _synthesise(parts: list[Tensor], filters: Filters, stage: Stage) -> Tensor:
-    """Sum of (N, 1, h, w) parts, each convolved with its filter of a bank."""
+    """Sum of (N, 1, h, w) parts, each convolved with its filter of a bank. The list is emptied."""
     total, size = None, (0, 0)
-    for i, part in enumerate(parts):
-        spectrum, size = _spectrum(part, filters, stage)
-        spectrum = spectrum * _remembered(filters, stage, i, True, size, part)
-        total = spectrum if total is None else total + spectrum
     h, w = parts[0].shape[-2:]
+    for i in range(len(parts)):
+        like = parts[0].new_empty(0)
+        spectrum, size = _spectrum(parts.pop(0), filters, stage)
+        spectrum = _through(spectrum, filters, stage, i, True, size, like, over=True)
+        total = spectrum if total is None else total.add_(spectrum)
+        del spectrum
+    assert total is not None
     result: Tensor = torch.fft.irfft2(total, s=size)[..., :h, :w]
     return result
 
 
 def _spectrum(x: Tensor, filters: Filters, stage: Stage) -> tuple[Tensor, tuple[int, int]]:
-    """Half spectrum of the mirrored image, and the size it was taken at."""
+    """Half spectrum of the mirrored picture, and the size it was taken at."""
     reach = _bank(filters, stage).shape[-1] // 2
     x = pad(x, reach, reach, reach, reach, "reflect")
-    size = (next_fast_len(x.shape[-2], real=True), next_fast_len(x.shape[-1], real=True))
-    return torch.fft.rfft2(x, s=size), size
+    h, w = x.shape[-2:]
+    size = (next_fast_len(h, real=True), next_fast_len(w, real=True))
+    x = pad(x, 0, size[0] - h, 0, size[1] - w, "zero")
+    return torch.fft.rfft2(x), size
 
 
-def _remembered(
-    filters: Filters, stage: Stage, which: int, turned: bool, size: tuple[int, int], like: Tensor
+def _through(
+    spectrum: Tensor,
+    filters: Filters,
+    stage: Stage,
+    which: int,
+    turned: bool,
+    size: tuple[int, int],
+    like: Tensor,
+    over: bool,
 ) -> Tensor:
-    make = _transfer if size[0] * size[1] <= REMEMBERED else _transfer.__wrapped__
-    return make(filters, stage, which, turned, size, like.dtype, like.device)
+    """A spectrum times the transfer function of a filter.
+
+    over  whether the spectrum may be overwritten; it is not where a gradient is recorded
+    """
+    if size[0] * size[1] <= REMEMBERED:
+        return spectrum * _transfer(filters, stage, which, turned, size, like.dtype, like.device)
+    taps, rows, columns = _factors(filters, stage, which, turned, size, like.dtype, like.device)
+    recording = torch.is_grad_enabled() and spectrum.requires_grad
+    out = spectrum if over and not recording else torch.empty_like(spectrum)
+    columns = taps @ columns
+    for part in strips(size[0], size[1] * 2, spectrum):
+        out[..., part, :] = spectrum[..., part, :] * (rows[part] @ columns)
+    return out
 
 
 @lru_cache(maxsize=64)
@@ -121,10 +186,24 @@ def _transfer(
     device: torch.device,
 ) -> Tensor:
     """Half spectrum that correlates with a kernel whose first tap lies on the first pixel."""
+    taps, rows, columns = _factors(filters, stage, which, turned, size, dtype, device)
+    return rows @ taps @ columns
+
+
+def _factors(
+    filters: Filters,
+    stage: Stage,
+    which: int,
+    turned: bool,
+    size: tuple[int, int],
+    dtype: torch.dtype,
+    device: torch.device,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Matrices whose product it is: taps (K, K), rows (H, K), columns (K, W // 2 + 1)."""
     taps = torch.from_numpy(_bank(filters, stage)[which])
     taps = taps.flip(-2, -1) if turned else taps
     rows, columns = (_waves(n, len(taps)).to(device, dtype.to_complex()) for n in size)
-    return rows @ taps.to(rows) @ columns[: size[1] // 2 + 1].T
+    return taps.to(rows), rows, columns[: size[1] // 2 + 1].T
 
 
 def _waves(n: int, taps: int) -> Tensor:

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import ceil, exp, log, log2, log10
+from collections.abc import Iterator
+from functools import partial
+from math import ceil, exp, log, log2
 from typing import Literal
 
 import torch
@@ -19,54 +20,14 @@ from hdrq.scoring.features.hdrvdp.gaussian import blur
 from hdrq.scoring.features.hdrvdp.masking import Masking, hidden, mutual
 from hdrq.scoring.features.hdrvdp.retina import Viewer, precise, sense, surround_light
 from hdrq.scoring.features.hdrvdp.sensitivity import HIGHEST, LOWEST, at_each, curve_v3, tabulated_v3
-from hdrq.scoring.features.steerable import Filters, decompose, deepest, rebuild
+from hdrq.scoring.features.hdrvdp.tasks import QUALITY, STRUCTURE_GAIN, TASKS, Task
+from hdrq.scoring.features.pixel_pooling import by_rows
+from hdrq.scoring.features.steerable import Filters, decomposed, deepest, rebuild
 
 BEST, FLOOR = 10.0, -4.0  # Q of identical images; smallest ln of a difference
 JOD = (0.52, 1.2812)  # from Q
 POOL = 0.8  # exponent of the mean over a band
 PEAK = 0.25  # degrees, standard deviation of the smoothing before the search of a peak
-
-
-@dataclass(frozen=True)
-class Task:
-    """Constants fitted to one question asked of observers; numbers are log10.
-
-    gain   of the response
-    own, near, cross  masking by the band itself, by neighbouring bands, by other orientations; None: none
-    q, p   exponents of masking and excitation
-    slope  of the psychometric function
-    reach  degrees over which probability sums up; None: contrast sums up over the whole image instead
-    """
-
-    gain: float
-    own: float
-    near: float | None
-    cross: float | None
-    q: float
-    p: float = 0.3424
-    slope: float = 0.34
-    reach: float | None = -0.502280453708
-    filters: Filters = "sp0"
-
-
-QUALITY = Task(0.203943775672, 1.41846291721, 0.136877512403, None, 0.108934275615)
-TASKS = {
-    "quality": QUALITY,
-    "side-by-side": QUALITY,
-    "flicker": Task(
-        *(0.359225308021 + 0.14178269059, 1.48041073222, 0.00886149078207, None, 0.11339123107),
-        slope=0.591472024776,
-        reach=-0.511779476487,
-    ),
-    "detection": Task(
-        *(-1.0, 1.73128, None, 0.816109, 0.290256),
-        p=log10(2.2),
-        slope=log10(3.5),
-        reach=None,
-        filters="sp3",
-    ),
-}
-STRUCTURE_GAIN = 0.2501039518897  # of task civdm
 
 
 @metric(
@@ -145,10 +106,10 @@ def hdrvdp3(
     viewer = Viewer(ppd, age, mtf, default_spectra(spectra, resolved), gain)
     ref, dist = emitted(ref, resolved), emitted(dist, resolved)
     around = surround_light(surround, ref)
-    ref, dist = native(ref, resolved, viewer.spectra), native(dist, resolved, viewer.spectra)
-    changed = ((dist - ref).abs() / ref > 0.001).any(1, keepdim=True).to(ref.dtype)
-    response_ref, adapting_ref = sense(ref, viewer, around)
-    response, adapting = sense(dist, viewer, around)
+    shown = partial(native, colour=resolved, spectra=viewer.spectra)
+    changed = by_rows(lambda a, b: _changed(shown(a), shown(b)), ref, dist)
+    response_ref, adapting_ref = sense(ref, viewer, around, shown)
+    response, adapting = sense(dist, viewer, around, shown)
     if task == "civdm":
         lost, added = lost_and_added((response_ref, response), (adapting_ref, adapting), ppd, mtf, age)
         return _structure(lost.to(ref.dtype), added.to(ref.dtype), output)
@@ -161,17 +122,18 @@ def hdrvdp3(
         near=None if known.near is None else 10**known.near,
     )
     pyramid: Filters = known.filters if filters == "auto" else filters
-    log_nits = ((adapting_ref + adapting) / 2).log10().clamp(LOWEST, HIGHEST).to(changed)
+    log_nits = by_rows(lambda a, b: _log_mean(a, b).to(changed), adapting_ref, adapting)
     step = (adapting_ref - adapting).abs() / adapting_ref if pixel_threshold else None
     del ref, dist, adapting_ref, adapting
-    tests, refs = _bands(response, ppd, pyramid), _bands(response_ref, ppd, pyramid)
+    tests, refs = _bands([response], ppd, pyramid), _bands([response_ref], ppd, pyramid)
     del response, response_ref
-    seen, error = _stand_out(tests, refs, log_nits, changed, viewer, by, known, masking, lowest_cpd)
+    differences, common = _compared(tests, refs, log_nits)
+    seen, error = _stand_out(differences, common, log_nits, changed, viewer, by, known, masking, lowest_cpd)
     q = BEST + FLOOR - torch.log(exp(FLOOR) + error)
     numbers = {"q": q, "jod": BEST - JOD[0] * (BEST - q).clamp(min=0) ** JOD[1]}
 
-    contrast = rebuild([precise(band) for band in seen], pyramid).abs().to(changed)
-    del seen
+    del differences, common, log_nits
+    contrast = rebuild(seen, pyramid, precise).abs_().to(changed)
     if known.reach is None:
         pooled = contrast.sum((1, 2, 3), keepdim=True) / (contrast.amax((1, 2, 3), keepdim=True) + 1e-12)
         contrast = contrast * pooled
@@ -187,17 +149,44 @@ def hdrvdp3(
     return Reading(_chosen(numbers, "jod" if output == "auto" else output), probability, numbers)
 
 
-def _bands(response: Tensor, ppd: float, pyramid: Filters) -> list[Tensor]:
-    """Steerable bands, fine to coarse, divided by 2^b; the base band without its mean."""
-    levels = max(0, min(ceil(log2(ppd)) - 2, deepest(response.shape[-2], response.shape[-1], pyramid)))
-    bands = [band / 2**b for b, band in enumerate(decompose(response, levels, pyramid))]
-    bands[-1] = bands[-1] - bands[-1].mean((-2, -1), keepdim=True)
-    return bands
+def _changed(ref: Tensor, dist: Tensor) -> Tensor:
+    """1 where a channel differs by more than 0.1 %, else 0."""
+    return ((dist - ref).abs() / ref > 0.001).any(1, keepdim=True).to(ref.dtype)
+
+
+def _log_mean(a: Tensor, b: Tensor) -> Tensor:
+    """log10 of the mean of two luminances."""
+    return ((a + b) / 2).log10().clamp(LOWEST, HIGHEST)
+
+
+def _bands(response: list[Tensor], ppd: float, pyramid: Filters) -> Iterator[Tensor]:
+    """Steerable bands, fine to coarse, divided by 2^b; the base band without its mean.
+
+    response  alone in its list, which is emptied, so that the response is kept no longer than it is needed
+    """
+    h, w = response[0].shape[-2:]
+    levels = max(0, min(ceil(log2(ppd)) - 2, deepest(h, w, pyramid)))
+    for b, band in enumerate(decomposed(response, levels, pyramid)):
+        base = b == levels + 1
+        yield (band - band.mean((-2, -1), keepdim=True) if base else band) / 2**b
+
+
+def _compared(
+    tests: Iterator[Tensor], refs: Iterator[Tensor], like: Tensor
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Differences and common activity of bands, in the type of `like` once they are subtracted."""
+    differences, common = [], []
+    while (test := next(tests, None)) is not None:
+        ref = next(refs)
+        differences.append((test - ref).to(like))
+        common.append(mutual(test.to(like), ref.to(like)))
+        del test, ref
+    return differences, common
 
 
 def _stand_out(
-    tests: list[Tensor],
-    refs: list[Tensor],
+    differences: list[Tensor],
+    common: list[Tensor],
     log_nits: Tensor,
     changed: Tensor,
     viewer: Viewer,
@@ -208,16 +197,15 @@ def _stand_out(
 ) -> tuple[list[Tensor], Tensor]:
     """Bands of visible contrast, ready to be rebuilt, and the error (N,) that quality is made of.
 
-    The lists are consumed, so that a frame of many megapixels is not kept in several forms.
+    The differences are used up, so that a frame of many megapixels is not kept in several forms.
     """
-    count = len(tests)
-    common = [mutual(test.to(log_nits), ref.to(log_nits)) for test, ref in zip(tests, refs)]
+    count = len(differences)
     slope = 10**task.slope
     found = []
     total = log_nits.new_zeros(len(log_nits))
     error = total[:, None]
     for b in range(count):
-        difference = (tests.pop(0) - refs.pop(0)).to(log_nits)  # bands are released after use
+        difference = differences.pop(0)  # bands are released after use
         size = (difference.shape[-2], difference.shape[-1])
         cpd = viewer.ppd / 2 * 2.0**-b
         local = imresize(log_nits, size=size).clamp(LOWEST, HIGHEST)

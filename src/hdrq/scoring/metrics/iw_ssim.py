@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from hdrq.cards import Card, metric
-from hdrq.image.filters import window
+from hdrq.image.filters import joined, strips, window
 from hdrq.image.pyramids import double, laplacian_pyramid
 from hdrq.scoring.features.information import SIDE as BLOCK
 from hdrq.scoring.features.information import distortion_channel, moments, strength
@@ -74,11 +74,24 @@ def _information(ref: Tensor, dist: Tensor, parent: Tensor | None) -> Tensor:
         parent = double(parent)[..., 1 : h - 1, 1 : w - 1]
     _, power = moments(ref, parent)
     local = strength(ref, power, parent)
+    variances = torch.linalg.eigvalsh(power).clamp(min=0).to(ref)
+    more = BLOCK - 1
+    parts = (
+        _bits(
+            *(x[..., rows.start : rows.stop + more, :] for x in (ref, dist)), local[..., rows, :], variances
+        )
+        for rows in strips(h - more, 5 * len(ref) * w, ref, more)
+    )
+    return joined(parts, h - more)
+
+
+def _bits(ref: Tensor, dist: Tensor, local: Tensor, variances: Tensor) -> Tensor:
+    """The same of a strip of rows, given the strength of every neighbourhood and the variances of the mixture (N, K)."""
     gain, noise = _channel(ref, dist)
     reach = (noise + (1 + gain * gain) * NOISE) * local / NOISE**2
     floor = 1 + noise / NOISE
     bits = torch.zeros_like(floor)
-    for v in torch.linalg.eigvalsh(power).clamp(min=0).to(ref).unbind(1):
+    for v in variances.unbind(1):
         bits = bits + torch.log2(floor + reach * v.reshape(-1, 1, 1, 1))
     return bits
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import pi
 from typing import Literal, NamedTuple
 
@@ -13,6 +13,7 @@ from scipy.special import k0, k1
 from torch import Tensor
 
 from hdrq.image.dct import cosine, from_cosine
+from hdrq.image.filters import by_lines, joined
 
 
 def lookup(values: Tensor, place: Tensor) -> Tensor:
@@ -74,8 +75,12 @@ def scatter(light: Tensor, ppd: float, mtf: Mtf, age: float, surround: Tensor | 
     transfer = make(h, w, ppd, mtf, age, surround is None, light.dtype, light.device)
     if surround is not None:
         return across(light, transfer, surround)
-    spectrum = cosine(cosine(light, -1), -2) * transfer
-    return from_cosine(from_cosine(spectrum, -2), -1)
+    for dim in (-1, -2):
+        light = by_lines(partial(cosine, dim=dim), light, dim)
+    light = light * transfer if light.requires_grad else light.mul_(transfer)
+    for dim in (-2, -1):
+        light = by_lines(partial(from_cosine, dim=dim), light, dim)
+    return light
 
 
 def across(x: Tensor, transfer: Tensor, surround: Tensor) -> Tensor:
@@ -94,8 +99,14 @@ def across(x: Tensor, transfer: Tensor, surround: Tensor) -> Tensor:
 
 def field_frequencies(h: int, w: int, rate: float) -> Tensor:
     """Cycles per degree on the half spectrum of a field of (2h, 2w) samples, `rate` samples per degree, float64."""
+    rows, columns = _frequencies(h, w, rate)
+    return torch.hypot(rows[:, None], columns)
+
+
+def _frequencies(h: int, w: int, rate: float) -> tuple[Tensor, Tensor]:
+    """The same of the rows and of the columns."""
     rows = torch.fft.fftfreq(2 * h, dtype=torch.float64).abs()
-    return torch.hypot(rows[:, None], torch.fft.rfftfreq(2 * w, dtype=torch.float64)) * rate
+    return rows * rate, torch.fft.rfftfreq(2 * w, dtype=torch.float64) * rate
 
 
 @lru_cache(maxsize=8)
@@ -103,10 +114,14 @@ def _transfer(
     h: int, w: int, ppd: float, mtf: Mtf, age: float, mirror: bool, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
     """Modulation at the frequencies of a cosine transform, (h, w), or of a field of twice the size."""
-    cpd = field_frequencies(h, w, ppd)
-    cpd = cpd[:h, :w] if mirror else cpd[: h + 1]
-    strips = [torch.from_numpy(modulation(strip.numpy(), mtf, age)).to(dtype) for strip in cpd.split(256)]
-    quarter = torch.cat(strips).to(device)
+    count = h if mirror else h + 1
+    rows, columns = _frequencies(h, w, ppd)
+    rows, columns = rows[:count], columns[:w] if mirror else columns
+    parts = (
+        torch.from_numpy(modulation(torch.hypot(part[:, None], columns).numpy(), mtf, age)).to(dtype)
+        for part in rows.split(256)
+    )
+    quarter = joined(parts, count).to(device)
     return quarter if mirror else torch.cat([quarter, quarter[1:-1].flip(0)])
 
 

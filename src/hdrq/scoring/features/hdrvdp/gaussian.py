@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import ceil, pi
 from typing import Literal
 
@@ -22,7 +23,9 @@ def blur(x: Tensor, sigma: float, border: Literal["zero", "replicate"]) -> Tenso
     round, so that the top and left edges see the values of the bottom and right ones.
     """
     if sigma >= WIDE:
-        return _wrapped(_wrapped(x, sigma, border, -1), sigma, border, -2)
+        for dim in (-1, -2):
+            x = windows.by_lines(partial(_wrapped, sigma=sigma, border=border, dim=dim), x, dim)
+        return x
     size = int(6 * sigma + 0.5)
     taps = windows.gaussian(size + 1 - size % 2, sigma, x)
     return windows.separable(x, taps, border=border)

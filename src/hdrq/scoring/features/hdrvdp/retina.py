@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from hdrq.errors import UsageError
-from hdrq.image.color import mix
 from hdrq.scoring.features.hdrvdp.eye import V3, Mtf, pupil, respond, scatter
 from hdrq.scoring.features.hdrvdp.gaussian import blur
 from hdrq.scoring.features.hdrvdp.spectra import Spectra, receptor_matrix
+from hdrq.scoring.features.pixel_pooling import by_rows
 
 ADAPTATION = 10**-0.781367  # degrees, standard deviation of the pool that adapts
 REFERENCE_AGE = 28.0
@@ -27,14 +29,35 @@ class Viewer(NamedTuple):
     gain: float
 
 
-def receptors(light: Tensor, viewer: Viewer, age: float | None, surround: Tensor | None) -> Tensor:
-    """(N, C, H, W) cd/m² of display channels to (N, 3, H, W): L cones, M cones, rods."""
-    if viewer.mtf != "none":
-        around = (None,) * light.shape[1] if surround is None else surround.split(1, 1)
-        seen = [scatter(c, viewer.ppd, viewer.mtf, viewer.age, s) for c, s in zip(light.split(1, 1), around)]
-        light = torch.cat(seen, 1).clamp(1e-5, 1e10)
+def receptors(
+    light: Tensor,
+    viewer: Viewer,
+    age: float | None,
+    surround: Tensor | None,
+    shown: Callable[[Tensor], Tensor] | None = None,
+) -> Tensor:
+    """(N, C, H, W) cd/m² to (N, 3, H, W) float64: L cones, M cones, rods.
+
+    shown  from `light` to the light of the display's channels, pixel by pixel; None: it is that
+    One channel after the other, so that no more than one is held in the form of its spectrum.
+    """
+    around = (None,) * light.shape[1] if surround is None else surround.split(1, 1)
     matrix = receptor_matrix(viewer.spectra, light.shape[1], age)[:, [0, 1, 3]]
-    return mix(light, matrix.T.copy()).clamp(1e-8, 1e10)
+    total: Tensor | None = None
+    for c, (outside, weights) in enumerate(zip(around, matrix)):
+        seen = light[:, c : c + 1] if shown is None else by_rows(partial(_channel, shown, c), light)
+        seen = precise(seen)
+        if viewer.mtf != "none":
+            seen = scatter(seen, viewer.ppd, viewer.mtf, viewer.age, outside).clamp(1e-5, 1e10)
+        share = seen.new_tensor(weights).view(1, -1, 1, 1)
+        total = seen * share if total is None else torch.addcmul(total, seen, share, out=_place(total, seen))
+    assert total is not None
+    return total.clamp(1e-8, 1e10) if total.requires_grad else total.clamp_(1e-8, 1e10)
+
+
+def _place(total: Tensor, seen: Tensor) -> Tensor | None:
+    """Where a sum may be written: over itself, unless a gradient is recorded."""
+    return None if torch.is_grad_enabled() and (total.requires_grad or seen.requires_grad) else total
 
 
 def precise(x: Tensor) -> Tensor:
@@ -42,16 +65,35 @@ def precise(x: Tensor) -> Tensor:
     return x if x.device.type == "mps" else x.double()
 
 
-def sense(light: Tensor, viewer: Viewer, surround: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Response of cones and rods together, and the adapting luminance in cd/m²; both (N, 1, H, W), float64."""
-    caught = receptors(precise(light), viewer, viewer.age, surround)
-    luminance = caught[:, :2].sum(1, keepdim=True)
-    log_adapting = blur(luminance.clamp(min=1e-6).log(), ADAPTATION * viewer.ppd, "replicate")
+def _channel(shown: Callable[[Tensor], Tensor], c: int, light: Tensor) -> Tensor:
+    return shown(light)[:, c : c + 1]
+
+
+def sense(
+    light: Tensor, viewer: Viewer, surround: Tensor | None, shown: Callable[[Tensor], Tensor] | None = None
+) -> tuple[Tensor, Tensor]:
+    """Response of cones and rods together, and the adapting luminance in cd/m²; both (N, 1, H, W), float64.
+
+    shown  as of receptors()
+    """
+    caught = receptors(light, viewer, viewer.age, surround, shown)
+    log_luminance = by_rows(_log_luminance, caught)
+    log_adapting = blur(log_luminance, ADAPTATION * viewer.ppd, "replicate")
+    del log_luminance
     area = light.shape[-2] * light.shape[-1] / viewer.ppd**2
     mean = log_adapting.mean((-2, -1), keepdim=True).exp()
-    caught = caught * (pupil(mean, area, viewer.age) / pupil(mean, area, REFERENCE_AGE)) ** 2
-    response = respond(caught[:, :2], 0, V3).sum(1, keepdim=True) + respond(caught[:, 2:], 1, V3)
-    return response * 10**viewer.gain, log_adapting.exp()
+    narrowed = (pupil(mean, area, viewer.age) / pupil(mean, area, REFERENCE_AGE)) ** 2
+
+    def response(rows: Tensor) -> Tensor:
+        rows = rows * narrowed
+        total = respond(rows[:, :2], 0, V3).sum(1, keepdim=True) + respond(rows[:, 2:], 1, V3)
+        return total * 10**viewer.gain
+
+    return by_rows(response, caught), by_rows(torch.exp, log_adapting)
+
+
+def _log_luminance(caught: Tensor) -> Tensor:
+    return caught[:, :2].sum(1, keepdim=True).clamp(min=1e-6).log()
 
 
 def surround_light(surround: str | float, reference: Tensor) -> Tensor | None:
