@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import importlib
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +56,23 @@ def names(kind: str) -> tuple[str, ...]:
 def added(kind: str) -> dict[str, EntryPoint]:
     """Entry points of other packages by name; those with the name of an entry here are ignored."""
     folder = _HOME.joinpath(*SHELVES[kind].split("."))
-    found = {e.name.replace("_", "-"): e for e in entry_points(group=f"hdrq.{plural(kind)}")}
+    group = f"hdrq.{plural(kind)}"
+    found: dict[str, EntryPoint] = {}
+    for entry in _entry_points():
+        if entry.group == group:
+            found.setdefault(entry.name.replace("_", "-"), entry)
     return {name: e for name, e in found.items() if not _file(folder, name)}
+
+
+@cache
+def _entry_points() -> tuple[EntryPoint, ...]:
+    """Those of hdrq's groups. The environment is read once, and only files that name hdrq are parsed."""
+    return tuple(
+        entry
+        for package in distributions()
+        if "[hdrq." in (package.read_text("entry_points.txt") or "")
+        for entry in package.entry_points
+    )
 
 
 def _file(folder: Path, name: str) -> str:
