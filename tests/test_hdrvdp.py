@@ -226,3 +226,27 @@ def test_overlays_are_code_and_tell_seen_from_unseen(scale: str) -> None:
         assert picture.shape == (1, 3, 48, 64)
         assert 0 <= picture.min() <= picture.max() <= 1
         assert (picture[..., 0].mean(-1) - picture[..., -1].mean(-1)).abs().max() > 0.3
+
+
+def test_strips_and_transfer_functions_that_are_not_kept_change_nothing(monkeypatch) -> None:
+    """What a frame of many megapixels goes through, on a small one."""
+    from hdrq.image import filters
+    from hdrq.scoring.features import steerable
+    from hdrq.scoring.metrics.iw_ssim import iw_ssim
+
+    ref = scene(170, 190)
+    dist = ref * (
+        1 + 0.1 * torch.rand(ref.shape, generator=torch.Generator().manual_seed(2), dtype=ref.dtype)
+    )
+    code = [x[:, :1].clamp(0, 100) * 2.55 for x in (ref, dist)]
+
+    def values() -> list[torch.Tensor]:
+        with torch.inference_mode():
+            found = [hdrvdp3(ref, dist), hdrvdp3(ref, dist, task="detection"), hdrvdp2(ref, dist)]
+            return [*(f.value for f in found), *(f.map for f in found), iw_ssim(*code)]
+
+    whole = values()
+    monkeypatch.setattr(filters, "CACHE", 1 << 11)
+    monkeypatch.setattr(steerable, "REMEMBERED", 0)
+    for a, b in zip(whole, values()):
+        torch.testing.assert_close(a, b, rtol=1e-7, atol=1e-7)
