@@ -44,7 +44,7 @@ def metrics() -> list[str]:
     found = []
     for name in catalogue.names("metric"):
         card = catalogue.find("metric", name).card
-        if card.net is None and card.reference_reads == card.reads:
+        if card.net is None and card.reference_reads == card.reads and not card.stack:
             found += [name, *BESIDE.get(name, ())]
     return found
 

@@ -131,6 +131,15 @@ def test_light_passes_the_tone_curve_of_the_card_and_the_row_says_so(tmp_path: P
     assert rows["nr"]["weights"].startswith("nr-lite2@")
 
 
+def test_the_list_says_on_which_scores_of_people_a_learned_metric_was_checked() -> None:
+    ran = CliRunner().invoke(door, ["list", "metrics", "--format", "json"])
+    people = {row["metric"]: row["people"] for row in json.loads(ran.stdout)}
+    assert people["nr"].startswith("nr-lite2: SROCC 0.74 on 330 photographs")
+    assert "SROCC -0.00 on 330 photographs" in people["norvdpnetpp"]
+    assert people["diqm"] == "not checked on subjective scores here"
+    assert people["ssim"] == people["koncept512"] == ""
+
+
 @pytest.mark.shared
 def test_people_agree_on_photographs_it_has_not_learnt_from(shared: Path) -> None:
     """Every eleventh of the 330 photographs of LIVE In the Wild."""

@@ -79,6 +79,7 @@ def _metrics() -> list[dict[str, Any]]:
                 "better": found.output().better,
                 "unit": found.output().unit,
                 "weights": _weights(card.net),
+                "people": _people(card.net),
                 "options": options,
                 "source": card.source,
             }
@@ -95,6 +96,20 @@ def _weights(net: str | None) -> str:
 
     held = dict.fromkeys(card.name for card, _ in cards() if card.net == net and card.recipe != UNTRAINED)
     return ", ".join(held) or "none: train or import them"
+
+
+def _people(net: str | None) -> str:
+    """How the weights that answer for a network agree with subjective scores, as their cards say."""
+    if net is None:
+        return ""
+    from hdrq.nn.weight_files import cards
+    from hdrq.nn.weights import UNTRAINED
+
+    held = [card for card, _ in cards() if card.net == net and card.recipe != UNTRAINED]
+    said = [f"{card.name}: {card.results['people']}" for card in held if card.results.get("people")]
+    if said or not held:
+        return "; ".join(said)
+    return "not checked on subjective scores here"
 
 
 def _kind(card: Any) -> str:
