@@ -174,7 +174,7 @@ def broken(kind: str, folder: Path, pair: tuple[Path, Path]) -> list[object]:
         ("sizes", "64x48 but .*64x40"),
         ("channels", "has 3 channels and .* has 1"),
         ("nan", "1 NaN .* row 3, column 4"),
-        ("small", "8x8.*pixels a side"),
+        ("small", "8x8.*pixels per side"),
     ],
 )
 def test_a_bad_input_is_one_line_and_exit_3(run, pair, tmp_path, kind: str, says: str) -> None:

@@ -28,7 +28,7 @@ def test_a_picture_comes_back_in_its_size_with_both_qualities_told(picture, tmp_
     asked = ["tonemap", str(picture), str(tmp_path / "out.png"), "--enhance", "qdnet", "--quality", "0.05"]
     done = CliRunner().invoke(door, asked)
     assert done.exit_code == 0, done.output
-    assert "of 0.05 asked for" in done.output
+    assert "requested 0.05" in done.output
     assert io.read(tmp_path / "out.png").size == (64, 72)
 
 
@@ -36,7 +36,7 @@ def test_a_picture_comes_back_in_its_size_with_both_qualities_told(picture, tmp_
     ("more", "says"),
     [
         (["--enhance", "qdnet"], "--quality"),
-        (["--enhance", "unet", "--quality", "1"], "no network"),
+        (["--enhance", "unet", "--quality", "1"], "cannot enhance images"),
         (["--enhance", "qdnet@nobody", "--quality", "1"], "hdrq models"),
     ],
 )

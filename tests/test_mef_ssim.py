@@ -145,7 +145,7 @@ def test_a_folder_against_a_file_is_refused_by_metrics_of_two_images(folder: Pat
     (row,) = hdrq.score((folder / "exposures", folder / "fused.png"), "ssim")
     assert row.status == "failed"
     assert "holds 3 images" in row.error
-    with pytest.raises(PixelError, match="compares one with one"):
+    with pytest.raises(PixelError, match="compares them pair by pair"):
         hdrq.metric("ssim")(
             hdrq.read(folder / "fused.png").with_pixels(stack()), hdrq.read(folder / "fused.png")
         )

@@ -126,8 +126,8 @@ def test_light_passes_the_tone_curve_of_the_card_and_the_row_says_so(tmp_path: P
         assert ran.exit_code == 0, ran.output
         (rows[text],) = json.loads(ran.stdout)
     assert rows["nr"]["value"] == pytest.approx(rows["reinhard:nr"]["value"], abs=1e-6)
-    assert "light was tone-mapped with reinhard (OPERATOR:nr names another)" in rows["nr"]["how"]
-    assert "names another" not in rows["reinhard:nr"]["how"]
+    assert "light was tone-mapped with reinhard (choose another with OPERATOR:nr)" in rows["nr"]["how"]
+    assert "choose another with" not in rows["reinhard:nr"]["how"]
     assert rows["nr"]["weights"].startswith("nr-lite2@")
 
 

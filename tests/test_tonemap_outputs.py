@@ -89,7 +89,7 @@ def test_a_gain_map_lies_over_the_chosen_operator_and_is_read_back_as_stated(fil
     assert run("tonemap", file, tmp_path / "a.jpg", "--operator", "drago", "--gain-map", "3") == 0
     words = capsys.readouterr().err
     assert "gain map to light of 3.00 stops above SDR white" in words
-    stated = float(words.split("read back within ")[1].split()[0])
+    stated = float(words.split("decoded within ")[1].split()[0])
     base, hdr = io.read(tmp_path / "a.jpg", layer="base"), io.read(tmp_path / "a.jpg", layer="hdr")
     drago = tonemap(scene(), plan("drago"))
     assert float((base.pixels - drago.pixels).abs().mean()) < 0.01
@@ -103,7 +103,7 @@ def test_a_gain_map_lies_over_the_chosen_operator_and_is_read_back_as_stated(fil
 @pytest.mark.parametrize(
     ("target", "extra", "words"),
     [
-        ("a.png", ("--gain-map", "3"), "end it in .jpg"),
+        ("a.png", ("--gain-map", "3"), "use the suffix .jpg"),
         ("a.jpg", ("--gain-map", "3", "--display", "hdr-pq-1000"), "without --display"),
         ("a.jpg", ("--gain-map", "0"), "a headroom within 0 .. 8 stops"),
         ("a.jpg", ("--gain-map", "nan"), "a headroom within 0 .. 8 stops"),
@@ -122,7 +122,7 @@ def test_radiance_is_merged_to_pq(tmp_path, capsys, suffix):
     command = ("merge", *frames, "-q", "--times", "1/8,1/2,2", "--align", "none", "-o")
     assert run(*command, tmp_path / "m.exr") == 0
     assert run(*command, tmp_path / f"m.{suffix}") == 0
-    assert "geometric mean luminance was put at 36.5 cd/m²" in capsys.readouterr().err
+    assert "geometric mean luminance was set to 36.5 cd/m²" in capsys.readouterr().err
     code, light = io.read(tmp_path / f"m.{suffix}"), io.read(tmp_path / "m.exr")
     assert (code.domain, code.primaries.name) == ("pq", "bt2020")
     back = convert(pq_to_nits(code.pixels.double()), code.primaries, BT709)

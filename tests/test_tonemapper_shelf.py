@@ -282,7 +282,7 @@ def test_nan_and_inf_are_refused_in_one_line():
             for bad in (float("nan"), float("inf")):
                 light = scene(8, 8)
                 light[0, 0, 3, 4] = bad
-                with pytest.raises(PixelError, match=f"{name} was handed NaN or Inf"):
+                with pytest.raises(PixelError, match=f"{name} got NaN or Inf"):
                     find(kind, name)(light)
 
 

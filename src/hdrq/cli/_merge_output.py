@@ -217,7 +217,7 @@ def as_pq(image: Any) -> tuple[Any, tuple[str, ...]]:
 
     said: tuple[str, ...] = ()
     if image.domain != "nits":
-        said = (f"relative radiance: the geometric mean luminance was put at {ANCHOR_NITS:.3g} cd/m²",)
+        said = (f"relative radiance: the geometric mean luminance was set to {ANCHOR_NITS:.3g} cd/m²",)
         image = replace(image, pixels=anchored(image.pixels), domain="nits")
     code, notes = pq_image(image)
     return code, (*said, *notes)

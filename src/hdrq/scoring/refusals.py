@@ -1,4 +1,4 @@
-"""What a metric cannot compare, and what a reader should know of what it compared, in one line each."""
+"""Refusal of images that a metric cannot compare, and notes on what it compared, in one line each."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def name_of(image: Image) -> str:
 
 
 def refuse_unfit(metric: Metric, images: Sequence[Image], as_stored: bool) -> None:
-    """Raise for images that are too small, hold light where code is compared, mix encodings, or are swapped.
+    """Raise for images that are too small, hold light where code is compared, mix encodings, or are in the wrong order.
 
     as_stored  whether the metric compares code and no stage names its encoding
     """
     h, w = images[-1].size
     if min(h, w) < metric.card.side:
         raise PixelError(
-            f"{name_of(images[-1])} is {w}x{h}, and {metric.name} needs at least {metric.card.side} pixels a side"
+            f"{name_of(images[-1])} is {w}x{h}, and {metric.name} needs at least {metric.card.side} pixels per side"
         )
     for image in images:
         if as_stored and image.domain in LIGHT:
@@ -37,13 +37,13 @@ def refuse_unfit(metric: Metric, images: Sequence[Image], as_stored: bool) -> No
     held = a.pixels.shape[0], b.pixels.shape[0]
     if held[0] != held[1] and held[0] > 1 and not metric.card.stack:
         raise PixelError(
-            f"{name_of(a)} holds {held[0]} images and {name_of(b)} {held[1]}, and {metric.name} compares one with one; "
-            "give as many of each"
+            f"{name_of(a)} holds {held[0]} images and {name_of(b)} {held[1]}, and {metric.name} compares them pair by pair; "
+            "give the same number of each"
         )
     if as_stored and a.domain != b.domain:
         raise DomainError(
-            f"{metric.name} cannot compare {a.domain} code ({name_of(a)}) with {b.domain} code ({name_of(b)}) number by "
-            f"number; write pu21:{metric.name}, or --ref-domain and --dist-domain where a file is tagged wrongly"
+            f"{metric.name} cannot compare {a.domain} code ({name_of(a)}) with {b.domain} code ({name_of(b)}) value by "
+            f"value; write pu21:{metric.name}, or --ref-domain and --dist-domain where a file is tagged wrongly"
         )
     if _asymmetric(metric) and a.domain in DISPLAY_CODE and b.domain in LIGHT:
         raise DomainError(
@@ -53,7 +53,7 @@ def refuse_unfit(metric: Metric, images: Sequence[Image], as_stored: bool) -> No
 
 
 def order_notes(metric: Metric, images: Sequence[Image]) -> tuple[str, ...]:
-    """A line where a metric of HDR light against SDR code gets another kind of file on either side."""
+    """A note where a metric of an HDR reference and an SDR test image gets another kind of file on either side."""
     if len(images) < 2 or not _asymmetric(metric):
         return ()
     a, b = images
@@ -68,28 +68,28 @@ def order_notes(metric: Metric, images: Sequence[Image]) -> tuple[str, ...]:
 
 
 def about_terms(terms: Terms) -> tuple[str, ...]:
-    """The working primaries, where they are not BT.709 throughout."""
+    """A note on the working primaries, where they are not BT.709."""
     return () if terms.stored or not terms.exact else (f"working primaries {terms.primaries.name}",)
 
 
 def light_needs_encoding(name: str, path: str) -> str:
-    """The line for a metric of code that was given light."""
+    """The error for a metric of code that was given light."""
     return f"{name} compares code, and {path} holds light; write pu21:{name} or pq:{name}"
 
 
 def sizes_differ(ref: Image, dist: Image) -> str:
-    """The line for images of two sizes."""
+    """The error for images of two sizes."""
     (h, w), (y, x) = ref.size, dist.size
-    return f"{name_of(ref)} is {w}x{h} but {name_of(dist)} is {x}x{y}; crop or resize one so that the sizes agree"
+    return f"{name_of(ref)} is {w}x{h} but {name_of(dist)} is {x}x{y}; crop or resize one of them"
 
 
 def refuse_other_rate(ref: Image, dist: Image) -> None:
-    """Raise for clips of different frame rates, whose frames are not of the same moments."""
+    """Raise for clips of different frame rates, whose frames do not correspond."""
     a, b = ref.frame_rate, dist.frame_rate
     if a and b and abs(a / b - 1) > 1e-3:
         raise PixelError(
             f"{name_of(ref)} has {a:.6g} frames per second and {name_of(dist)} {b:.6g}; "
-            "choose the same moments with --ref-frames and --dist-frames, or convert one"
+            "select corresponding frames with --ref-frames and --dist-frames, or convert one"
         )
 
 

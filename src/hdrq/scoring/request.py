@@ -21,7 +21,7 @@ class Request:
     options: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
-        """The canonical text: one spelling for one meaning, so that rows can be compared."""
+        """The canonical text, one spelling per meaning, so that rows can be compared."""
         head = ":".join((*self.stages, self.metric)) + (f"@{self.weights}" if self.weights else "")
         return ",".join([head, *(f"{k}={v}" for k, v in sorted(self.options))])
 
@@ -30,7 +30,7 @@ _SHORT = {"pu": "pu21", "log": "log10"}
 
 
 def parse(text: str) -> Request:
-    """Read the grammar and undo short forms (pu-ssim is pu21:ssim). Names are checked, options are not."""
+    """Parse a request and expand short forms (pu-ssim is pu21:ssim). Names are checked, options are not."""
     head, *pairs = (part.strip() for part in text.strip().split(","))
     options = []
     for pair in pairs:
@@ -43,7 +43,7 @@ def parse(text: str) -> Request:
     head, _, weights = head.partition("@")
     *stages, name = (
         part.lower().replace("++", "pp").replace("_", "-") for part in head.split(":")
-    )  # norvdpnet++ is a file norvdpnetpp
+    )  # norvdpnet++ is the file norvdpnetpp
     stages = [_SHORT.get(stage, stage) for stage in stages]
     if name not in names("metric"):
         prefix, _, rest = name.partition("-")

@@ -1,4 +1,4 @@
-"""Camera-response correction of the SI-HDR protocol: brings a reconstruction's tone and colour to the reference.
+"""Camera-response correction of the SI-HDR protocol: fits a reconstruction's tone and colour to the reference.
 
 Source: Hanji et al., "Comparison of single image HDR reconstruction methods: the caveats of quality
 assessment", SIGGRAPH 2022, doi:10.1145/3528233.3530729; constants as in gfxdisp/pu21 78340c0.
@@ -63,7 +63,7 @@ def _colour_terms(uv: Tensor) -> Tensor:
 
 
 def fit_response(ref: Tensor, dist: Tensor, primaries: Primaries = BT709) -> tuple[Tensor, Tensor]:
-    """Coefficients that carry `dist` to `ref`, both (N, 3, H, W) cd/m² in `primaries`.
+    """Coefficients that map `dist` to `ref`, both (N, 3, H, W) cd/m² in `primaries`.
 
     returns  tone (N, 4, 1): PQ of Y from [x³ x² x 1];  colour (N, 8, 2): u′v′ from [u³ v³ u² v² uv u v 1],
              by ridge regression towards identity

@@ -1,4 +1,4 @@
-"""Rows that are there already: in the output of an earlier run, and in the journal of an interrupted one."""
+"""Existing rows: in the output of an earlier run, and in the journal of an interrupted one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Key = tuple[str, str, str]  # reference, test image, metric
 
 
 def mark_of(photometry: Photometry, settings: Settings) -> str:
-    """Eight hex digits of everything besides files and metric that a value depends on."""
+    """Eight hexadecimal digits of everything that a value depends on besides files and metric."""
     import hdrq
 
     chosen = (settings.select, settings.select_ref, settings.select_dist)
@@ -37,8 +37,8 @@ def mark_of(photometry: Photometry, settings: Settings) -> str:
 class Kept:
     """Earlier rows by pair and metric, and the journal that stores new ones.
 
-    Earlier rows lie in a database that SQLite keeps in memory while it is small and on the disk when it grows.
-    A row of the table of an earlier run keeps its place; rows of an interrupted run take the place of this run's rows.
+    Earlier rows are in a temporary SQLite database, which is in memory while it is small and on disk when it grows.
+    A row of an earlier table keeps its position; rows of an interrupted run are moved to the positions of this run's rows.
     """
 
     def __init__(self, output: str | None, resume: bool) -> None:
@@ -56,7 +56,7 @@ class Kept:
         if not resume:
             if count := sum(1 for _ in self.journal.rows()):
                 raise UsageError(
-                    f"{self.journal.path} holds {count} rows of an interrupted run; add --resume to go on, or remove it"
+                    f"{self.journal.path} holds {count} rows of an interrupted run; add --resume to continue, or remove it"
                 )
             return
         self._rows = sqlite3.connect("")  # a temporary database of this process
@@ -76,7 +76,7 @@ class Kept:
             raise RuntimeError("no earlier rows were requested")
         return self._rows
 
-    in_place = False  # whether an earlier table is there, in which rows keep their places
+    in_place = False  # whether there is an earlier table, in which rows keep their positions
 
     def _insert(self, row: dict[str, Any], source: int, taken: bool = False) -> None:
         self.columns.update(dict.fromkeys(row))
@@ -90,11 +90,11 @@ class Kept:
         )
 
     def claim(self, ref: str, dist: str, metric: str, mark: str) -> tuple[int | None, int | None]:
-        """(place in the earlier table, number of a row to use again) of a pair and metric, each None where there is none.
+        """(position in the earlier table, number of a reusable row) for a pair and metric; None where there is none.
 
         Each is returned once, so that a pair that is listed twice has two rows.
 
-        mark  of everything besides files and metric that a value depends on; rows with another are not used again
+        mark  of everything that a value depends on besides files and metric; rows with another mark are not reused
         """
         if self._rows is None:
             return None, None
@@ -116,25 +116,25 @@ class Kept:
         return place, again
 
     def row(self, number: int) -> dict[str, Any]:
-        """The row that `claim` named."""
+        """The row that `claim` returned."""
         (text,) = self._database.execute("SELECT row FROM rows WHERE number = ?", (number,)).fetchone()
         return typed(json.loads(text))
 
     def add(self, row: dict[str, Any]) -> None:
-        """Keep a new row through a kill of this process."""
+        """Store a new row so that it survives the end of this process."""
         if self.journal is not None:
             self.journal.add(plain(row))
 
     def put(self, place: int | None, row: dict[str, Any]) -> None:
-        """A finished row, at its place in the earlier table or behind it."""
+        """A finished row, at its position in the earlier table or after it."""
         if place is None:
             self._insert(row, _NEW, taken=True)
         else:
             self._database.execute("UPDATE rows SET row = ? WHERE number = ?", (_text(row), place))
 
     def rest(self) -> Iterator[dict[str, Any]]:
-        """What the table holds besides the rows that went elsewhere: the earlier table with its changes, new rows, and
-        rows of an interrupted run that this one did not ask for."""
+        """The other rows of the table: the earlier table with its changes, new rows, and
+        rows of an interrupted run that this one did not request."""
         if self._rows is None:
             return
         wanted = "SELECT row FROM rows WHERE source = ? AND (source != ? OR NOT taken) ORDER BY number"
@@ -147,7 +147,7 @@ class Kept:
             self.journal.discard()
 
 
-_TABLE, _NEW, _JOURNAL = 0, 1, 2  # where a row comes from
+_TABLE, _NEW, _JOURNAL = 0, 1, 2  # origin of a row
 
 
 def _key(row: dict[str, Any]) -> Key:
@@ -156,7 +156,7 @@ def _key(row: dict[str, Any]) -> Key:
 
 
 def _name(text: str) -> str:
-    """A file's name as the database can hold it, also where it is not UTF-8."""
+    """A file name in the form that the database can store, also where it is not UTF-8."""
     return text.encode(errors="backslashreplace").decode()
 
 
@@ -165,7 +165,7 @@ def _text(row: dict[str, Any]) -> str:
 
 
 def refuse_unwritable(output: str | None, folder: str | None) -> None:
-    """Raise before the first score where the table or the maps could not be written after the last one."""
+    """Check before the first score that the table and the maps can be written."""
     for path, place in ((output, Path(output or ".").parent), (folder, Path(folder or "."))):
         if not path or path == "-":
             continue
@@ -173,9 +173,9 @@ def refuse_unwritable(output: str | None, folder: str | None) -> None:
             refuse_unwritable_address(url)
             continue
         if path == output and Path(path).is_dir():
-            raise FileError(f"{path} is a folder; name a file in it")
+            raise FileError(f"{path} is a folder; give the path of a file in it")
         if path == output and Path(path).exists() and not os.access(path, os.W_OK):
-            raise FileError(f"{path} cannot be written: it is write-protected; name another file")
+            raise FileError(f"{path} cannot be written: it is write-protected; choose another file")
         try:
             if path == folder:
                 place.mkdir(parents=True, exist_ok=True)

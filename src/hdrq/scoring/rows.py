@@ -1,4 +1,4 @@
-"""Output rows: a number with everything needed to compute it again."""
+"""Output rows: a score with everything needed to compute it again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hdrq.scoring.scorer import Scorer
 
 
 def remarks(ref: Image | None, dist: Image, photometry: Photometry) -> tuple[str, ...]:
-    """What a reader of the number should know about the light."""
+    """Notes on the light, for the reader of the score."""
     said = []
     for image, side in ((ref, photometry.ref), (dist, photometry.dist)):
         if image is not None:
@@ -83,8 +83,8 @@ def joined(notes: Iterable[str]) -> str:
 
 
 def _chosen(s: Scorer) -> tuple[str, ...]:
-    """A word where nobody named the weights and a student answers in place of what it was taught by, and where weights
-    read code that they were not trained on."""
+    """Notes where default weights of a student are used for a metric that it predicts, and where weights
+    read code on which they were not trained."""
     card = getattr(s.net, "checkpoint", None)
     if card is None:
         return ()

@@ -1,4 +1,4 @@
-"""A run that can be resumed: earlier rows that still hold, and new ones, in the order of the pairs."""
+"""A run that can be resumed: earlier rows that are still valid, and new ones, in the order of the pairs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hdrq.work import Spread
 
 Row = dict[str, Any]
-Scored = tuple[Score, str]  # a row and what it remembers of its files
+Scored = tuple[Score, str]  # a row and the stamps of its files
 Compute = Callable[[Iterable["Item"]], Iterator[Scored]]
 COLUMNS = (
     *("ref", "dist", "metric", "value", "unit", "better", "display", "viewing", "weights", "version"),
@@ -38,10 +38,10 @@ class Shard(Protocol):
 
 @dataclass(frozen=True)
 class Run:
-    """What all rows of a run have in common.
+    """Properties that all rows of a run share.
 
     texts    the metrics in canonical form; full_reference: whether any of them has a reference
-    journal  whether rows are kept as they come; False where the computing keeps them
+    journal  whether rows are stored as they are computed; False where the workers store them
     """
 
     texts: tuple[str, ...]
@@ -55,7 +55,7 @@ class Run:
     journal: bool = True
 
     def mark(self, pair: Pair) -> str:
-        """The mark of a pair's rows: its own columns of a manifest count."""
+        """The mark of a pair's rows, which includes its own columns of a manifest."""
         from hdrq.scoring.pair_settings import for_pair, selections
 
         s = self.settings
@@ -63,24 +63,24 @@ class Run:
         settings = replace(s, select_ref=ref, select_dist=dist)
         try:
             return mark_of(for_pair(self.photometry, pair), settings)
-        except HdrqError:  # which the pair's rows will say
+        except HdrqError:  # which is reported in the pair's rows
             return mark_of(self.photometry, settings)
 
     def row(self, found: Score, files: str, mark: str) -> Row:
-        """A new row with everything but its place in a shard."""
+        """A new row with everything except its position in a shard."""
         row = asdict(found) | {"settings": mark, "files": files if found.status == "ok" else ""}
         carried = row.pop("carried")
         return {k: row[k] for k in COLUMNS} | {k: v for k, v in carried.items() if k not in row}
 
     @property
     def stamped(self) -> bool:
-        """Whether rows remember their files."""
+        """Whether rows store stamps of their files."""
         return self.kept.journal is not None
 
     def divided(self, spread: Spread, total: int, tell: Callable[[int], None]) -> Compute:
-        """New rows by the workers of a cluster, kept as they are finished, which need not be in order.
+        """New rows from the workers of a cluster, stored as they are finished, in any order.
 
-        tell  how many more are finished
+        tell  called with the number of newly finished rows
         """
         from hdrq.scoring.work import ScoreJob
 
@@ -99,9 +99,9 @@ class Run:
         return compute
 
     def rows(self, pairs: Collection[Pair], compute: Compute) -> Iterator[tuple[int | None, Row, bool]]:
-        """(place in the earlier table, row, whether it is new) for each pair and metric, in order.
+        """(position in the earlier table, row, whether it is new) for each pair and metric, in order.
 
-        compute  gives the new rows of items in their order; it may read ahead
+        compute  yields the new rows of items in their order; it may read ahead
         """
         from hdrq.scoring.work import Item
 
@@ -132,7 +132,7 @@ class Run:
                     yield place, self.kept.row(again) | marks, False
                     continue
                 if coming is None:
-                    raise RuntimeError("fewer rows were computed than asked for")
+                    raise RuntimeError("fewer rows were computed than requested")
                 row = self.row(*coming, mark) | marks
                 if self.journal and row["status"] == "ok":
                     self.kept.add(row)
@@ -148,13 +148,13 @@ def resumed(
     table: str | Path,
     spread: Spread | None = None,
 ) -> Iterator[Score]:
-    """The rows of all pairs, those that the table has already not computed again; see `hdrq.score`."""
+    """The rows of all pairs; rows that the table already has are not computed again; see `hdrq.score`."""
     if any(isinstance(side, Image) for pair in pairs for side in (pair.ref, pair.dist)):
         raise UsageError(
             "resume= needs files, whose change can be seen; write the Images to files, or leave it out"
         )
     if Path(table).suffix.lower() not in BY_SUFFIX:
-        raise UsageError(f"resume={table}: end the table's name in {', '.join(BY_SUFFIX)}")
+        raise UsageError(f"resume={table}: use a suffix of {', '.join(BY_SUFFIX)}")
     kept = Kept(str(table), resume=True)
     full_reference = any(s.full_reference for s in bound)
     run = Run(tuple(map(str, bound)), full_reference, photometry, settings, kept, journal=spread is None)

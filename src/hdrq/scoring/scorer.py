@@ -1,4 +1,4 @@
-"""A metric's text bound to everything it needs, so that what can be wrong is wrong before a pixel is read."""
+"""A metric request bound to everything it needs, so that errors appear before a pixel is read."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ from hdrq.scoring.tone_curve import read_toned
 
 @dataclass(frozen=True)
 class Scorer:
-    """A metric ready to be asked. `scorer(ref, dist)` gives (N,); `scorer.read(ref, dist)` the whole Reading.
+    """A metric ready for use. `scorer(ref, dist)` gives (N,); `scorer.read(ref, dist)` the whole Reading.
 
-    Images carry what they mean; bare tensors (N, C, H, W) are light in cd/m², BT.709. No-reference metrics
-    take one image. Gradients flow to whatever asks for them.
+    Images have domain and primaries; tensors (N, C, H, W) are taken as light in cd/m², BT.709. No-reference metrics
+    take one image. Gradients are computed for inputs that require them.
     """
 
     request: Request
@@ -73,13 +73,13 @@ class Scorer:
 
     @property
     def sequence(self) -> bool:
-        """Whether a batch is taken as the frames of one sequence."""
+        """Whether a batch is interpreted as the frames of one sequence."""
         asked = self.metric.card.sequence
         return asked is not None and str(self.options.get(asked[0])) == asked[1]
 
     @property
     def output(self) -> Output:
-        """What the value is with these options; unit, direction and range are read from here and nowhere else."""
+        """The number that the value is with these options; unit, direction and range are read only from here."""
         return self.metric.output(self.options)
 
     @property
@@ -94,7 +94,7 @@ class Scorer:
 
     @property
     def span(self) -> Span:
-        """Range of the value; None at an end that is open."""
+        """Range of the value; None at an open end."""
         return self.output.span
 
     @property
@@ -140,15 +140,15 @@ class Scorer:
 
     @property
     def streams(self) -> bool:
-        """Whether the frames of a sequence may come one by one."""
+        """Whether the frames of a sequence may be given one by one."""
         return self.sequence and self.metric.card.streams and self.full_reference
 
     def read_frames(self, ref: Iterable[Image], dist: Iterable[Image]) -> Reading:
-        """The Reading of a clip whose frames are read once, in order, and kept no longer than the metric needs them."""
+        """The Reading of a clip whose frames are read once, in order, and kept only as long as the metric needs them."""
         if not self.streams or self.ref is None:
-            raise UsageError(f"{self} does not take a clip frame by frame")
+            raise UsageError(f"{self} cannot process a clip frame by frame")
         if self.photometry.peak is not None:
-            raise UsageError("--peak needs the whole clip at once; say what 1.0 is with --scale")
+            raise UsageError("--peak needs the whole clip at once; give the luminance of 1.0 with --scale")
         refs, dists = iter(ref), iter(dist)
         opening = next(refs, None), next(dists, None)
         if opening[0] is None or opening[1] is None:
@@ -156,7 +156,9 @@ class Scorer:
         first = opening[0], opening[1]
         images, terms = self.agree(*first)
         if terms.exact and self.photometry.primaries is None:
-            terms = replace(terms, primaries=BT2020)  # later frames may have colours that the first lacks
+            terms = replace(
+                terms, primaries=BT2020
+            )  # later frames may have colours outside the gamut of the first
         noted: list[str] = []
 
         def light(side: Iterable[Image], wish: Wish, place: int) -> Iterator[Tensor]:
@@ -186,7 +188,7 @@ class Scorer:
     def agree(
         self, ref: Image | Tensor | None, dist: Image | Tensor | None = None
     ) -> tuple[tuple[Image, ...], Terms]:
-        """The images on the device, labelled with what they hold, and what holds for all of them."""
+        """The images on the device, in their domains, and the terms that all of them share."""
         if self.ref is None:
             images: tuple[Image, ...] = labelled(
                 (self._place(dist if dist is not None else ref),), self.photometry
@@ -222,7 +224,7 @@ class Scorer:
         return [p.of(p.ref), p.of(p.dist)][-count:]
 
     def _factors(self, images: tuple[Image, ...]) -> list[float]:
-        """cd/m² of a pixel value of 1 in each image: the reference's for both, unless a side has its own."""
+        """cd/m² of a pixel value of 1 in each image: the reference's for both, unless a side has its own scale."""
         p = self.photometry
         if (
             p.peak is not None
@@ -238,7 +240,7 @@ class Scorer:
         return [side.scale if side.scale is not None else common for side in (p.ref, p.dist)[-len(images) :]]
 
     def _stored(self, images: tuple[Image, ...]) -> bool:
-        """Whether code is compared as the files have it: all of one encoding, the one asked for, and of one gamut."""
+        """Whether code is compared as stored: all files have the requested encoding and the same gamut."""
         compared = [
             (i, w) for i, w in zip(images, self._wishes, strict=True) if w.encoding or w.reads not in LIGHT
         ]
@@ -253,17 +255,17 @@ class Scorer:
         )
 
     def takes_as_stored(self, ref: Image | None, dist: Image) -> bool:
-        """Whether these images are compared as their files have them."""
+        """Whether these images are compared as stored in their files."""
         images = (dist,) if self.ref is None or ref is None else (ref, dist)
         return self._stored(tuple(photograph(i, w) for i, w in zip(images, self._wishes)))
 
     def ask(self, image: Image, maps: bool, terms: Terms, *pictures: Tensor | Iterable[Tensor]) -> Reading:
-        """The Reading of what `hand` made, with what the card needs besides."""
+        """The Reading from the prepared input and the other arguments that the card needs."""
         answer = self.metric(*pictures, **self.options, **self.supplied(image, maps, terms))
         return answer if isinstance(answer, Reading) else Reading(answer)
 
     def supplied(self, image: Image, maps: bool, terms: Terms) -> dict[str, Any]:
-        """The keyword arguments that the card needs of the engine."""
+        """The keyword arguments that the card needs from the engine."""
         needs = self.metric.card.needs
         found: dict[str, Any] = {}
         if "ppd" in needs and "ppd" not in self.options:
@@ -283,7 +285,7 @@ class Scorer:
         return found
 
     def takes_rate_of(self, image: Image) -> bool:
-        """Whether the frame rate is that of the file: the metric has one, and the user names none."""
+        """Whether the frame rate is that of the file: the metric uses it, and the user gives none."""
         has = self.sequence and "frame_rate" in self.metric.options and "frame_rate" not in self.options
         return has and image.frame_rate is not None
 
@@ -293,5 +295,5 @@ class Scorer:
         return placed(as_image(pixels), self.device, self.dtype)
 
     def compares_code_as_stored(self) -> bool:
-        """Whether no stage says which code, so that only files of code can be scored."""
+        """Whether no stage names the encoding, so that only files of code can be scored."""
         return self.dist.reads == "code" and not (self.dist.encoding or self.dist.tonemapper)

@@ -1,4 +1,4 @@
-"""Whether files are those that a row was computed from."""
+"""Stamps of files, to recognise whether a row was computed from the same files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hdrq.io.remote import address_of, version_of
 
 
 def stamp(path: str) -> str:
-    """Size, time and hash of a file (of a folder: of the list of its files); "" where there is none."""
+    """Size, time and hash of a file (for a folder: of the list of its files); "" where there is none."""
     if address_of(path) is not None:
         try:
             return version_of(path)
@@ -30,13 +30,13 @@ def stamp(path: str) -> str:
 
 
 class Stamps:
-    """Stamps of pairs; those of the pair before are kept, since its rows come one after another."""
+    """Stamps of pairs; those of the previous pair are cached, because its rows follow each other."""
 
     def __init__(self) -> None:
         self._latest: dict[str, str] = {}
 
     def of(self, ref: str, dist: str) -> str:
-        """What a row remembers of its files: a stamp each."""
+        """The stamps of a row's files."""
         paths = [p for p in (ref, dist) if p]
         self._latest = {p: self._latest.get(p) or stamp(p) for p in paths}
         return " ".join(self._latest[p] for p in paths)

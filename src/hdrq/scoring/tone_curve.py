@@ -1,4 +1,4 @@
-"""Light for a no-reference metric of code: the tone curve that its card names, where the request names no stage."""
+"""Light for a no-reference metric of code: the tone curve on its card, where the request has no stage."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def read_toned(scorer: Scorer, image: Image | Tensor | None, maps: bool) -> Reading | None:
-    """The Reading of the tone-mapped image, with a note that says so; None where nothing has to be tone-mapped."""
+    """The Reading of the tone-mapped image, with a note; None where nothing needs tone mapping."""
     curve = scorer.metric.card.light
     if not curve or scorer.full_reference or image is None or not scorer.compares_code_as_stored():
         return None
@@ -25,5 +25,5 @@ def read_toned(scorer: Scorer, image: Image | Tensor | None, maps: bool) -> Read
     if seen.domain not in LIGHT:
         return None
     reading = replace(scorer, dist=replace(scorer.dist, tonemapper=curve)).read(image, None, maps)
-    said = f"light was tone-mapped with {curve} (OPERATOR:{scorer.metric.name} names another)"
+    said = f"light was tone-mapped with {curve} (choose another with OPERATOR:{scorer.metric.name})"
     return replace(reading, notes=(said, *reading.notes))

@@ -21,9 +21,9 @@ from hdrq.work import Needs, Spread
 
 @dataclass(frozen=True)
 class Item:
-    """A pair, and the canonical texts of the metrics wanted of it.
+    """A pair, and the canonical texts of the metrics to compute for it.
 
-    maps  names that its maps may have, and the pairs that have them
+    maps  possible names of its maps, and the pairs that have them
     """
 
     pair: Pair
@@ -38,7 +38,7 @@ def score_items(
     settings: Settings,
     stamped: bool = False,
 ) -> Iterator[tuple[Score, str]]:
-    """A row for each metric of each item, in order, and what it remembers of its files where `stamped`."""
+    """A row for each metric of each item, in order, with the stamps of its files where `stamped`."""
     taken: Owners = {}
     wanted: dict[int, tuple[Pair, Item]] = {}  # by the identity of the pairs that are read ahead
 
@@ -63,7 +63,7 @@ def score_items(
 
 @dataclass(frozen=True)
 class ScoreJob:
-    """Scores of items, as `hdrq.work.Job`: a result is the rows of an item, each with what it remembers of its files.
+    """Scores of items, as `hdrq.work.Job`: a result is the rows of an item with the stamps of their files.
 
     metrics  canonical texts, all of the run
     """
@@ -102,7 +102,7 @@ def divided(
     skip: Callable[[Pair, str], bool],
     spread: Spread,
 ) -> Iterator[Score]:
-    """The rows of `hdrq.score`, by other processes."""
+    """The rows of `hdrq.score`, computed by other processes."""
     texts = tuple(map(str, bound))
     wanted = (Item(pair, tuple(t for t in texts if not skip(pair, t))) for pair in pairs)
     job = ScoreJob(texts, photometry, settings)

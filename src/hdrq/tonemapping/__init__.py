@@ -1,1 +1,1 @@
-"""HDR to a display and SDR back to HDR: operators, expanders, optimisation of their parameters."""
+"""Tone mapping and inverse tone mapping: operators, expanders, optimisation of their parameters."""

@@ -1,4 +1,4 @@
-"""What an adapted eye can tell apart: thresholds of cones and rods, and the light that rods see."""
+"""Visual adaptation: thresholds of cones and rods, and scotopic luminance."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 from hdrq.image.color import mix, rgb_to_xyz
 from hdrq.records import BT709
 
-_BLUE = (1.05, 0.97, 1.27)  # colour of what only rods see, BT.709
+_BLUE = (1.05, 0.97, 1.27)  # colour of scotopic light, BT.709
 _DARK = 1e-8  # cd/m², well below the knee of either curve
 
 
@@ -27,7 +27,7 @@ def rod_threshold(nits: Tensor) -> Tensor:
 
 
 def scotopic(light: Tensor) -> Tensor:
-    """Light as rods weigh it, cd/m², from BT.709: Y (1.33 (1 + (Y + Z) / X) - 1.68).
+    """Scotopic luminance, cd/m², from BT.709: Y (1.33 (1 + (Y + Z) / X) - 1.68).
 
     Source: Larson, Rushmeier & Piatko 1997, doi:10.1109/2945.646233
     """
@@ -38,7 +38,7 @@ def scotopic(light: Tensor) -> Tensor:
 
 
 def visible_scale(adapted: Tensor | float, peak_nits: float) -> Tensor:
-    """Factor on cd/m² that keeps just visible steps just visible on a display. Source: Ward 1994."""
+    """Factor on cd/m² that keeps just noticeable differences just noticeable on a display. Source: Ward 1994."""
     result: Tensor = ((1.219 + (peak_nits / 2) ** 0.4) / (1.219 + adapted**0.4)) ** 2.5
     return result
 
@@ -51,9 +51,9 @@ def stevens(nits: Tensor) -> Tensor:
 def equal_brightness(
     y: Tensor, adapted: Tensor, viewer: Tensor, contrast: float | Tensor, natural: bool = False
 ) -> Tensor:
-    """cd/m² on a display that look as bright as `y` does to an eye adapted to `adapted`. Source: Tumblin & Rushmeier 1993.
+    """cd/m² on a display with the brightness of `y` under adaptation to `adapted`. Source: Tumblin & Rushmeier 1993.
 
-    viewer    what the viewer of the display is adapted to;  contrast  of the display
+    viewer    adaptation luminance of the viewer of the display;  contrast  of the display
     natural   a natural logarithm in the divisor of the gain's exponent, as in HDR Toolbox
     """
     scene = stevens(adapted)
@@ -64,10 +64,10 @@ def equal_brightness(
 
 
 def thresholds_kept(light: Tensor, dim: Tensor, scene: Tensor, display: Tensor, peak_nits: float) -> Tensor:
-    """Share of the display's peak at which steps that cones and rods just see stay just visible. Source: Ferwerda 1996.
+    """Share of the display's peak at which visibility thresholds of cones and rods are matched. Source: Ferwerda 1996.
 
-    dim             (N, 1, H, W), what rods see of the light
-    scene, display  what the eye is adapted to there, cd/m²
+    dim             (N, 1, H, W), scotopic luminance
+    scene, display  adaptation luminances, cd/m²
     """
     cones = cone_threshold(display) / cone_threshold(scene)
     rods = rod_threshold(display) / rod_threshold(scene)

@@ -33,8 +33,8 @@ def tonemap(
     """Code for a display of an image's light: `hdrq.tonemap(image, "reinhard", key=0.18)`.
 
     image    an Image, a path, or a tensor (N, C, H, W) of light in cd/m²
-    display  what the result is shown on; None: an SDR display
-    options  of the operator by name, and colour=, saturation=, levels=(stops, power), gamut=, wrap=, bits=, dither=, seed=
+    display  on which the result is shown; None: an SDR display
+    options  of the operator by name, and colour=, saturation=, levels=(stops, exponent), gamut=, wrap=, bits=, dither=, seed=
     """
     screen = shelf_display(display) if isinstance(display, str) else display
     choices = {key: options.pop(key) for key in _CHOICES if key in options and not _owns(operator, key)}
@@ -50,7 +50,7 @@ def expand(image: Source, operator: str, **options: Any) -> Image:
 
 
 def _owns(operator: str, key: str) -> bool:
-    """Whether the operator has an option of this name itself."""
+    """Whether the operator itself has an option of this name."""
     return key in find("tonemapper", operator).options
 
 

@@ -1,7 +1,7 @@
-"""Colours of a tone-mapped image, brought back towards those of the scene.
+"""Colour correction of a tone-mapped image towards the colours of the scene.
 
 light is the scene and shown the operator's result, both linear BT.709 (N, 3, H, W). Every correction keeps
-the luminance of `shown`, except where it says so.
+the luminance of `shown`, except where stated.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ def linear(light: Tensor, shown: Tensor, saturation: float | Tensor = 0.5) -> Te
 
 
 def mantiuk_power(light: Tensor, shown: Tensor, saturation: float = 1.0) -> Tensor:
-    """`schlick` with the exponent that goes with the tone curve's slope where a pixel lies on it."""
+    """`schlick` with an exponent from the tone curve's slope at each pixel."""
     return schlick(light, shown, saturation * exponent_for(slope(light, shown)))
 
 
 def mantiuk_linear(light: Tensor, shown: Tensor, saturation: float = 1.0) -> Tensor:
-    """`linear` with the factor that goes with the tone curve's slope."""
+    """`linear` with a factor from the tone curve's slope at each pixel."""
     return linear(light, shown, saturation * exponent_for(slope(light, shown), 1.6774, 0.9925))
 
 
 def pouli(light: Tensor, shown: Tensor, saturation: float = 1.0) -> Tensor:
-    """Hue of the scene, and its saturation, at the lightness of `shown`; luminance moves a little.
+    """Hue and saturation of the scene at the lightness of `shown`; luminance changes slightly.
 
     Source: Pouli, Artusi, Banterle, Akyüz, Seidel & Reinhard 2013, Color Imaging Conference 21, in IPT
     """
@@ -54,7 +54,7 @@ def pouli(light: Tensor, shown: Tensor, saturation: float = 1.0) -> Tensor:
 
 
 def luminance_only(light: Tensor, shown: Tensor, saturation: float = 0.0) -> Tensor:
-    """The luminance of `shown` in grey."""
+    """The luminance of `shown`, as grey."""
     return luminance(shown).expand_as(shown)
 
 
@@ -91,7 +91,7 @@ def slope(light: Tensor, shown: Tensor) -> Tensor:
 
 
 def exponent_for(c: Tensor, k1: float = 1.48, k2: float = 0.82) -> Tensor:
-    """What saturation goes with a tone curve of slope c, as a power of C / L. Source: Mantiuk et al. 2009."""
+    """The exponent of C / L that matches a tone curve of slope c. Source: Mantiuk et al. 2009."""
     raised = c.clamp(min=1e-6) ** k2
     return (1 + k1) * raised / (1 + k1 * raised)
 

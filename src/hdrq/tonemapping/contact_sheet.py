@@ -28,7 +28,7 @@ _WIDTH, _GAP, _LABEL = 384, 10, 34
 
 @dataclass(frozen=True)
 class Tile:
-    """A reduced result as code (1, 3, h, w), empty where there is none and `error` says why; and the full one's score."""
+    """A reduced result as code (1, 3, h, w), empty with `error` where there is none; and the score of the full result."""
 
     operator: str
     code: Tensor
@@ -43,7 +43,7 @@ def tiles(
     photometry: Photometry | None = None,
     **choices: Any,
 ) -> Iterator[Tile]:
-    """Every operator with its defaults, run and scored at full size, then reduced to the width of a tile.
+    """Every operator with its defaults, applied and scored at full size, then reduced to the width of a tile.
 
     choices  of the plan: colour, saturation, levels, gamut, wrap
     """
@@ -52,7 +52,7 @@ def tiles(
             made: Plan = plan(name, **choices)
             scene, _ = scene_of(image, photometry, made.operator)
             with catch_warnings(), torch.no_grad():
-                simplefilter("ignore", Unsettled)  # it does not show at this size
+                simplefilter("ignore", Unsettled)  # not visible at this size
                 picture = shown(scene, made)
                 score = _score(scene, code_of(picture, made), scorer)
             yield Tile(name, code_of(_reduced(picture), made).pixels, score)
@@ -96,7 +96,7 @@ def _bytes(code: Tensor) -> np.ndarray:
 
 
 def _reduced(picture: Tensor) -> Tensor:
-    """Averaged to the width of a tile, and never larger than it came."""
+    """Averaged down to the width of a tile; never enlarged."""
     h, w = picture.shape[-2:]
     if max(h, w) <= _WIDTH:
         return picture

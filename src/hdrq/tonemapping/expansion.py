@@ -1,4 +1,4 @@
-"""What inverse tone mappers share: light of code, what is clipped, and light relative to white."""
+"""Functions shared by expanders: light of code, mask of clipped pixels, and light relative to white."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from hdrq.image.transfer import srgb_to_linear
 
 Transfer = Literal["srgb", "2.2", "2.4", "linear"]
-IMAGE_CLIP, VIDEO_CLIP = 254 / 255, 230 / 255  # codes from which a pixel counts as clipped
+IMAGE_CLIP, VIDEO_CLIP = 254 / 255, 230 / 255  # codes from which a pixel is taken as clipped
 
 
 def linearise(code: Tensor, transfer: Transfer) -> Tensor:

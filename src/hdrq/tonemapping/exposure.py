@@ -1,4 +1,4 @@
-"""Automatic exposure: the gain under which most of a scene is neither crushed nor clipped."""
+"""Automatic exposure: the gain with the fewest crushed and clipped pixels."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from torch import Tensor
 from hdrq.image.statistics import counted, log_mean, luminance, quantile
 from hdrq.image.transfer import srgb_to_linear
 
-_STEPS = 8  # candidate exposures in a stop
+_STEPS = 8  # candidate exposures per stop
 
 
 def most_well_exposed(luminance: Tensor, low: float = 0.05, high: float = 0.95) -> Tensor:
-    """The gain, (N, 1, 1, 1), that puts most pixels between two sRGB codes; the brightest gain among equals.
+    """The gain, (N, 1, 1, 1), with the most pixels between two sRGB codes; the largest of equal ones.
 
-    Counted on a histogram of log2 luminance, eight bins a stop, so that a few pixels cannot decide.
+    It uses a histogram of log2 luminance with eight bins per stop, so that a few pixels do not decide.
     """
     dark, bright = (float(srgb_to_linear(torch.tensor(c, dtype=torch.float64)).log2()) for c in (low, high))
     width = round((bright - dark) * _STEPS)
@@ -36,10 +36,10 @@ def most_well_exposed(luminance: Tensor, low: float = 0.05, high: float = 0.95) 
 
 
 def window_exposure(luminance: Tensor, stops: float = 8.0, bins: int = 4096, floor: float = 1e-6) -> Tensor:
-    """The gain, (N, 1, 1, 1), that puts 1 at the top of the `stops`-wide window with the most pixels.
+    """The gain, (N, 1, 1, 1), that maps the top of the window of `stops` with the most pixels to 1.
 
     The window slides over a histogram of log2(luminance + floor) between its extremes; of equal windows the first.
-    Source: what BestExposureTMO of HDR Toolbox 5375d05 does with 'histogram', found from its output.
+    Source: behaviour of BestExposureTMO of HDR Toolbox 5375d05 with 'histogram', determined from its output.
     """
     logs = (luminance.detach().double() + floor).log2()
     gains = []
@@ -60,9 +60,9 @@ def window_exposure(luminance: Tensor, stops: float = 8.0, bins: int = 4096, flo
 
 
 def bracket(light: Tensor, step: float, most: int) -> list[Tensor]:
-    """Exposures (N, C, H, W) of linear light cut to 0..1, dark to bright scenes first.
+    """Exposures (N, C, H, W) of linear light clipped to 0..1, in order of increasing brightness of the scene parts.
 
-    They put the ranks from 1 to 99.5 % of luminance at 0.18, one every `step` stops between them, two to `most`.
+    They map the quantiles from 1 to 99.5 % of luminance to 0.18, one every `step` stops, between two and `most`.
     """
     y = luminance(light).clamp(min=1e-9)
     low, high = quantile(y, 0.01).log2(), quantile(y, 0.995).log2()
@@ -72,9 +72,9 @@ def bracket(light: Tensor, step: float, most: int) -> list[Tensor]:
 
 
 def expose_grey(light: Tensor, luminance: Tensor, ev: float, auto: bool) -> Tensor:
-    """Scene light whose middle grey is 0.18: the geometric mean is put there, and moved by `ev` stops.
+    """Scene light with a middle grey of 0.18: the geometric mean is mapped to 0.18, and shifted by `ev` stops.
 
-    auto  False takes the light as exposed already
+    auto  False: the light is already exposed
     """
     gain = 2.0**ev
     if auto:

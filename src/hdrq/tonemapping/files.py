@@ -1,4 +1,4 @@
-"""Tone mapping and expansion of files: which file becomes which, reading, writing, and files of parameters."""
+"""Tone mapping and expansion of files: names of outputs, reading, writing, and parameter files."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from hdrq.tonemapping.tonemap import Plan, code_of, expand, saturated, scene_of,
 from hdrq.tonemapping.ultra_hdr import check_stops, write_ultra_hdr
 from hdrq.work import Needs, Spread, here
 
-_CUT_STOPS = 2.5  # a jump of the geometric mean beyond which a new shot begins
+_CUT_STOPS = 2.5  # change of the geometric mean that is taken as a scene cut
 Jobs = list[tuple[Path, Path]]
 
 
 @dataclass(frozen=True)
 class Written:
-    """One file written, or not."""
+    """One file, written or failed."""
 
     source: Path
     target: Path
@@ -63,21 +63,23 @@ def jobs(sources: Sequence[Path], target: Path, suffix: str) -> Jobs:
     format = io.by_suffix(pairs[0][1])
     if format is None or not format.writes:
         written = " ".join(f.suffixes[0] for f in io.FORMATS if f.writes)
-        raise UsageError(f"hdrq cannot write {pairs[0][1].name}; end it in one of {written}")
+        raise UsageError(f"hdrq cannot write {pairs[0][1].name}; use a suffix of {written}")
     inputs = {p.resolve(): p for p, _ in pairs}
     outputs: dict[Path, Path] = {}
     for source, out in pairs:
         place = out.resolve()
         if place in inputs:
-            raise UsageError(f"{out} would overwrite the input {inputs[place]}; name another file or folder")
+            raise UsageError(
+                f"{out} would overwrite the input {inputs[place]}; choose another file or folder"
+            )
         if place in outputs:
-            raise UsageError(f"{outputs[place]} and {source} would both become {out}; give one another name")
+            raise UsageError(f"{outputs[place]} and {source} would both be written to {out}; rename one")
         outputs[place] = source
     return pairs
 
 
 def _inputs(source: Path) -> list[tuple[Path, Path]]:
-    """(file, folder that its place is relative to) of a file, a pattern or a folder."""
+    """(file, base folder of its relative path) for a file, a pattern or a folder."""
     if (url := address_of(source)) is not None:
         found = (
             [(Path(p), source) for p in remote_pictures(url)]
@@ -88,7 +90,7 @@ def _inputs(source: Path) -> list[tuple[Path, Path]]:
     if source.is_dir():
         found = [(p, source) for p in pictures(source)]
         if not found:
-            raise FileError(f"{source} holds no image hdrq reads; see: hdrq list formats")
+            raise FileError(f"{source} contains no image that hdrq can read; see: hdrq list formats")
     elif not source.exists() and has_magic(str(source)):
         found = [(Path(p), Path(p).parent) for p in glob(str(source))]
         if not found:
@@ -99,7 +101,7 @@ def _inputs(source: Path) -> list[tuple[Path, Path]]:
 
 
 def natural(path: Path) -> list[tuple[int, int | str]]:
-    """A sorting key under which f2 comes before f10."""
+    """A natural sort key: f2 precedes f10."""
     parts = re.split(r"(\d+)", path.as_posix())
     return [(0, int(p)) if p.isdigit() else (1, p.lower()) for p in parts if p]
 
@@ -118,13 +120,13 @@ def tonemap_files(
     gain_map: float | None = None,
     spread: Spread = here,
 ) -> Iterator[Written]:
-    """Every file tone mapped and written.
+    """Tone map and write every file.
 
-    frames  the files are frames of one film: the operator's statistics follow with this time constant, > 0, and start
-            afresh after a cut
+    frames  the files are frames of one video: statistics are smoothed with this time constant, > 0, and restart
+            after a scene cut
     gain_map  headroom in stops: JPEGs are written with a gain map to the scene's light (Ultra HDR)
-    spread  divides the files among other processes; frames of a film need each other and are not divided
-    raises  UsageError if an operator's statistics cannot follow a film
+    spread  divides the files among other processes; frames of a video depend on each other and are not divided
+    raises  UsageError if an operator's statistics cannot be smoothed over time
     """
     if gain_map is not None:
         check_stops(gain_map)
@@ -136,7 +138,7 @@ def tonemap_files(
 
 @dataclass(frozen=True)
 class TonemapJob:
-    """Tone mapping of files by themselves, as `hdrq.work.Job` of (input, output)."""
+    """Tone mapping of independent files, as `hdrq.work.Job` of (input, output)."""
 
     plan: Plan
     photometry: Photometry
@@ -149,11 +151,11 @@ class TonemapJob:
         return lambda items: (self.written(source, target, self.shown) for source, target in items)
 
     def lost(self, item: tuple[Path, Path], reason: str) -> Written:
-        """A file that was not written."""
+        """The record of a file that was not written."""
         return Written(*item, error=f"{item[0]}: {reason}")
 
     def needs(self, item: tuple[Path, Path]) -> Needs:
-        """The input, and the nearest folder of the output that is there."""
+        """The input, and the nearest existing folder of the output."""
         return Needs((str(item[0]),), folders_of(item[1]))
 
     def shown(self, scene: Tensor) -> Tensor:
@@ -161,7 +163,7 @@ class TonemapJob:
         return shown(scene, self.plan)
 
     def written(self, source: Path, target: Path, render: Callable[[Tensor], Tensor]) -> Written:
-        """One file read, tone mapped by `render`, and written."""
+        """Read, tone map by `render`, and write one file."""
         try:
             image = read(source, self.photometry, self.select)
             image = image.with_pixels(image.pixels.to(device_of(self.device)))
@@ -178,7 +180,7 @@ class TonemapJob:
 
 
 def _film(todo: Jobs, job: TonemapJob, adaptation: Adaptation) -> Iterator[Written]:
-    """The frames of a film in order, the operator's statistics following slowly."""
+    """The frames of a video in order, with smoothed statistics."""
     mean: float | None = None
 
     def render(scene: Tensor) -> Tensor:
@@ -197,9 +199,11 @@ def _adaptation(plan: Plan, frames: float, count: int) -> Adaptation:
     if not frames > 0:
         raise UsageError(f"--temporal is a time constant in frames above 0, not {frames:g}")
     if count < 2:
-        raise UsageError("--temporal needs the frames of a film: several files or a folder")
+        raise UsageError("--temporal needs the frames of a video: several files or a folder")
     if not plan.operator.card.temporal:
-        raise UsageError(f"{plan.operator.name} has no statistics that can follow a film; use reinhard, say")
+        raise UsageError(
+            f"{plan.operator.name} has no statistics to smooth over time; use for example reinhard"
+        )
     return Adaptation(1 - exp(-1 / frames))
 
 
@@ -212,9 +216,9 @@ def expand_files(
     select: Selection = MAIN_IMAGE,
     spread: Spread = here,
 ) -> Iterator[Written]:
-    """Every file of code expanded to light and written.
+    """Expand every file of code to light and write it.
 
-    mask    a suffix such as "-clipped": write where the code is clipped beside each result
+    mask    a suffix such as "-clipped": also write a mask of clipped pixels for each result
     spread  divides the files among other processes
     """
     return spread(ExpandJob(operator, settings, photometry, mask, select), todo, total=len(todo))
@@ -235,15 +239,15 @@ class ExpandJob:
         return lambda items: (self.written(source, target) for source, target in items)
 
     def lost(self, item: tuple[Path, Path], reason: str) -> Written:
-        """A file that was not written."""
+        """The record of a file that was not written."""
         return Written(*item, error=f"{item[0]}: {reason}")
 
     def needs(self, item: tuple[Path, Path]) -> Needs:
-        """The input, and the nearest folder of the output that is there."""
+        """The input, and the nearest existing folder of the output."""
         return Needs((str(item[0]),), folders_of(item[1]))
 
     def written(self, source: Path, target: Path) -> Written:
-        """One file read, expanded and written."""
+        """Read, expand and write one file."""
         try:
             image = read(source, self.photometry, self.select)
             out = expand(image, self.operator, self.settings)
@@ -285,15 +289,15 @@ def _line(error: Exception, target: Path) -> str:
     return f"{target} cannot be written: {error.strerror}" if isinstance(error, OSError) else str(error)
 
 
-# What a file of parameters says of a plan besides the operator and its settings.
+# Entries of a parameter file besides the operator and its settings.
 CHOICES = ("colour", "saturation", "levels", "gamut", "wrap", "bits", "dither")
 
 
 def parameters_of(plan: Plan, display: str | None = None, **measured: Any) -> str:
     """JSON of a plan, to be used again by `read_parameters`.
 
-    display   name or file of the display, where one was asked for
-    measured  what an optimisation found: metric, before, after
+    display   name or file of the display, where one was given
+    measured  result of an optimisation: metric, before, after
     """
     kept = {"operator": plan.operator.name, "parameters": dict(plan.settings), "display": display}
     kept |= {name: getattr(plan, name) for name in CHOICES}
@@ -301,7 +305,7 @@ def parameters_of(plan: Plan, display: str | None = None, **measured: Any) -> st
 
 
 def read_parameters(path: Path) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    """(operator, settings, display and other choices of the plan) of a file that `parameters_of` made."""
+    """(operator, settings, display and other choices of the plan) from a file written by `parameters_of`."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         choices = {k: data[k] for k in ("display", *CHOICES) if data.get(k) is not None}
@@ -312,6 +316,4 @@ def read_parameters(path: Path) -> tuple[str, dict[str, Any], dict[str, Any]]:
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise FileError(
-            f"{path} is not a file of parameters; it needs 'operator' and 'parameters'"
-        ) from error
+        raise FileError(f"{path} is not a parameter file; it needs 'operator' and 'parameters'") from error

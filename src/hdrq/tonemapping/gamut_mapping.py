@@ -1,4 +1,4 @@
-"""Colours that a display cannot show, moved into what it can."""
+"""Gamut mapping: colours outside the display's gamut are moved into it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from hdrq.image.statistics import luminance, ratio
 
 
 def clip(shown: Tensor) -> Tensor:
-    """Every channel cut to 0..1; hue and luminance move."""
+    """Every channel clipped to 0..1; hue and luminance change."""
     return shown.clamp(0, 1)
 
 
 def desaturate(shown: Tensor) -> Tensor:
-    """Drawn towards the grey of the same luminance until every channel is within 0..1; white where that is brighter."""
+    """Desaturated towards grey of the same luminance until every channel is within 0..1; white where that is brighter."""
     grey = luminance(shown).clamp(0, 1)
     high, low = shown.amax(1, keepdim=True), shown.amin(1, keepdim=True)
     keep_high = ratio(1 - grey, high - grey).where(high > 1, 1 + 0 * grey)
@@ -25,7 +25,7 @@ def desaturate(shown: Tensor) -> Tensor:
 
 
 def scale(shown: Tensor) -> Tensor:
-    """Pixels with a channel above 1 are darkened until it is 1; hue and saturation stay."""
+    """Pixels with a channel above 1 are darkened until it is 1; hue and saturation are kept."""
     return (shown / shown.amax(1, keepdim=True).clamp(min=1)).clamp(min=0)
 
 

@@ -1,4 +1,4 @@
-"""What a tone mapper or an expander is: a pure function, and a card that says what it reads and returns."""
+"""Tone mapping operators and expanders: a pure function, and a card that states its input and output."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hdrq.image.arithmetic import all_finite
 from hdrq.image.statistics import counting, filled
 from hdrq.image.transfer import srgb_to_linear
 
-# What an option of this name may be, whatever the operator; a card may narrow it.
+# Limits of options by name, for every operator; a card may narrow them.
 _LIMITS: Mapping[str, tuple[float, float]] = {
     "ev": (-40, 40),
     "key": (1e-4, 100),
@@ -31,24 +31,24 @@ _LIMITS: Mapping[str, tuple[float, float]] = {
     "saturation": (0, 5),
     "sigma_range": (1e-3, 100),
 }
-# Variants that reproduce a program, in what it makes of black pixels too.
+# Variants that reproduce a program, including its treatment of black pixels.
 PROGRAMS = frozenset({"hdrtoolbox", "hdrtoolbox-robust", "pfstools", "opencv"})
 
 
 @dataclass(frozen=True)
 class OperatorCard:
-    """What stands behind an operator.
+    """Description of an operator.
 
     reads           "nits": absolute cd/m², "linear": any scale, "code": sRGB-like code 0..1 (expanders)
     gives           "linear": share of the display's peak, "code": sRGB code 0..1, "nits": cd/m² (expanders)
     differentiable  whether the gradient with respect to the light is the true one almost everywhere
-    robust          False where the source lets the brightest or darkest pixel set the scale of the image
-    tunes           parameters worth tuning for one image, with the range to search
+    robust          False where the brightest or darkest pixel sets the scale of the image in the source
+    tunes           parameters worth optimising for one image, with the range to search
     stepped         those of them on which the result depends in steps, so that it has no gradient by them
-    colour          those of them that change colours and leave luminance as it is
+    colour          those of them that change colours but not luminance
     limits          smallest and largest value of a numeric option, where they are not those of its name
-    temporal        whether its statistics can follow a film slowly
-    display         options that model the display: its white, its black, the light in the room
+    temporal        whether its statistics can be smoothed over time
+    display         options that model the display: white, black, ambient light
     """
 
     title: str
@@ -67,7 +67,7 @@ class OperatorCard:
 
 @dataclass(frozen=True)
 class Operator:
-    """A card and its function. `function` gives the source's own numbers; a call gives what can be shown."""
+    """A card and its function. `function` gives the source's own values; a call gives displayable values."""
 
     name: str
     card: OperatorCard
@@ -80,20 +80,20 @@ class Operator:
         )  # the name there means the operator
 
     def __call__(self, light: Tensor, **options: Any) -> Tensor:
-        """(N, 1 or 3, H, W) of what the card reads to display-linear 0..1 (an expander: cd/m²), always finite."""
+        """Map (N, 1 or 3, H, W) in the domain of the card to display-linear 0..1 (an expander: cd/m²), always finite."""
         shown = self.render(light, **options)
         return shown if self.card.gives == "nits" else shown.clamp(max=1)
 
     def render(self, light: Tensor, **options: Any) -> Tensor:
-        """As a call, but colours beyond the display's gamut keep their values above 1.
+        """As a call, but colours outside the display's gamut keep their values above 1.
 
-        Negative light counts as black. Black pixels stay black and do not count: statistics leave them out, black
-        borders are cut off, and filters and solvers see the surroundings of other black pixels continued there.
-        Variants that reproduce a program treat them as it does. NaN and Inf are refused, and options beyond their
+        Negative light is taken as black. Black pixels remain black and are ignored: statistics exclude them, black
+        borders are cropped, and other black pixels are filled from their surroundings for filters and solvers.
+        Variants that reproduce a program treat them as the program does. NaN and Inf are refused, and options outside their
         limits.
         """
         if not all_finite(light):
-            raise PixelError(f"{self.name} was handed NaN or Inf; mask or clip those pixels first")
+            raise PixelError(f"{self.name} got NaN or Inf; mask or clip those pixels first")
         self.check(options)
         light = light.clamp(min=0)
         if self.card.reads == "code" or self._variant(options) in PROGRAMS:
@@ -108,7 +108,7 @@ class Operator:
         return srgb_to_linear(shown.clamp(max=1)) if self.card.gives == "code" else shown
 
     def _lit(self, light: Tensor, lit: Tensor, options: Mapping[str, Any]) -> Tensor:
-        """One image whose black pixels do not count: black borders are cut off, black pixels within them filled."""
+        """One image with black pixels ignored: black borders cropped, black pixels within them filled."""
         shown = torch.zeros_like(light)
         if bool(lit.any()):
             rows, columns = (_span(lit[0, 0].any(dim)) for dim in (1, 0))
@@ -153,13 +153,13 @@ class Operator:
 
 
 def _span(used: Tensor) -> slice:
-    """From the first to the last that is true."""
+    """Range of the mask: from the first to the last true value."""
     at = used.nonzero().flatten()
     return slice(int(at[0]), int(at[-1]) + 1)
 
 
 def operator(card: OperatorCard) -> Callable[[Callable[..., Tensor]], Operator]:
-    """Turn a function into an Operator known by the function's name, with - for _."""
+    """Turn a function into an Operator with the name of the function, "-" for "_"."""
 
     def wrap(function: Callable[..., Tensor]) -> Operator:
         return Operator(function.__name__.replace("_", "-"), card, function)

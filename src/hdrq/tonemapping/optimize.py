@@ -1,8 +1,8 @@
-"""Optimisation of an operator's parameters for one image by a metric, by gradient or without one.
+"""Optimisation of an operator's parameters for one image by a metric, with or without gradients.
 
-The search runs on a reduced image. What it finds is judged on the code that is written, at full size and rounded to
-its bits, beside the parameters it began with, so that the result is never worse than those. Beside the operator's own
-parameters it moves the levels of the finished image, exposure and contrast, unless the plan states them.
+The search uses a reduced image. Its result is evaluated on the written code, at full size and rounded to
+its bits, and compared with the initial parameters, so that it is never worse than those. Besides the operator's own
+parameters it changes the levels of the finished image (exposure and contrast), unless the plan states them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from hdrq.tonemapping.tonemap import Plan, code_of, scene_of, shown
 
 _SIDE = 512  # pixels of the longer side of the image that is searched on
 STARTS = 3
-# Of the finished image, after the operator: stops of exposure and power of luminance.
+# Levels of the finished image, after the operator: stops of exposure and exponent of luminance.
 _LEVELS = (Range("levels ev", -3.0, 3.0), Range("levels power", 0.5, 2.0))
 Method = Literal["auto", "gradient", "derivative-free"]
 
@@ -44,12 +44,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Tuned:
-    """The result: values of the code that is written, before and after, and the settings to keep.
+    """The result: values for the written code, before and after, and the settings to keep.
 
     better      direction of the metric, "higher" or "lower"
-    parameters  settings of the operator; those of the start where the search found nothing better
-    levels      (stops, power) of the finished image, None where they were left alone
-    fixed       parameters of colour that were left alone, as the metric sees luminance alone
+    parameters  settings of the operator; the initial ones where the search found nothing better
+    levels      (stops, exponent) of the finished image, None where they were not changed
+    fixed       parameters of colour that were not changed, because the metric uses only luminance
     """
 
     operator: str
@@ -65,7 +65,7 @@ class Tuned:
 
     @property
     def improvement(self) -> float:
-        """after - before, positive where the image got better."""
+        """after - before, positive where the image improved."""
         return (self.after - self.before) * (1 if self.better == "higher" else -1)
 
 
@@ -80,14 +80,14 @@ def tune(
     seed: int = 0,
     photometry: Photometry | None = None,
 ) -> Iterator[Step | Tuned]:
-    """Steps as they happen, then one Tuned. The parameters of the card's `tunes` are searched within their ranges.
+    """Steps as they occur, then one Tuned. The parameters of the card's `tunes` are searched within their ranges.
 
-    iterations  of each start. The first is at the plan's settings, and leaves alone the levels and what the settings leave
-                to the operator (None). The second begins where the first ended and moves everything; so do the others,
-                which begin at the best of as many points as there are iterations, spread by `seed`
-    method      auto is the gradient, but where the card says that the result depends on a parameter in steps, or where
+    iterations  per start. The first start is at the plan's settings and keeps the levels and what the settings leave
+                to the operator (None). The second starts at the result of the first and changes everything, as do the others,
+                which start at the best of `iterations` points spread by `seed`
+    method      auto is the gradient, except where the card states that the result depends on a parameter in steps, or where
                 the metric has no gradient
-    raises      UsageError if nothing can be tuned, or if the metric judges the image alone by natural statistics
+    raises      UsageError if nothing can be optimised, or if the metric uses only natural statistics of the image
     """
     refuse_unreferenced(scorer)
     scene, _ = scene_of(image, photometry, plan.operator)
@@ -156,7 +156,7 @@ def tune(
 
 
 def steps_of(iterations: int, restarts: int = STARTS) -> int:
-    """How many records `tune` yields, about."""
+    """Approximate number of records that `tune` yields."""
     return iterations * restarts + (iterations if restarts > 1 else 0) + 1
 
 
@@ -169,16 +169,16 @@ def _planned(plan: Plan, values: Mapping[str, Any]) -> Plan:
 
 
 def refuse_unreferenced(scorer: Scorer) -> None:
-    """Raise UsageError for a metric of natural statistics alone: its optimum is overexposed and noisy."""
+    """Raise UsageError for a metric of natural statistics only: its optimum is overexposed and noisy."""
     if not scorer.full_reference and scorer.net is None:
         raise UsageError(
-            f"{scorer} judges an image by its statistics alone, and prefers overexposed ones; "
-            "optimise by a metric that compares with the scene, such as tmqi"
+            f"{scorer} uses only statistics of the image and prefers overexposed ones; "
+            "use a metric that compares with the scene, such as tmqi"
         )
 
 
 def value_of_file(scene: Tensor, plan: Plan, scorer: Scorer) -> float:
-    """The metric of a scene and its code as it is written: at full size, dithered if asked, rounded to its bits."""
+    """The metric of a scene and its code as it is written: full size, dithered if requested, rounded to its bits."""
     with torch.no_grad(), catch_warnings():
         simplefilter("ignore", Unsettled)
         return value_of_code(scene, code_of(shown(scene, plan), plan), scorer)
@@ -199,12 +199,12 @@ def _compare(scene: Tensor, code: Image, scorer: Scorer) -> Tensor:
 def _judge(scene: Tensor, plan: Plan, scorer: Scorer) -> Tensor:
     """The metric of a scene and its code, not rounded, so that there is a gradient."""
     with catch_warnings():
-        simplefilter("ignore", Unsettled)  # tone mapping the file says so
+        simplefilter("ignore", Unsettled)  # the note is given when the file is tone-mapped
         return _compare(scene, code_of(shown(scene, plan), replace(plan, dither=False)), scorer).mean()
 
 
 def _sees_luminance_alone(scene: Tensor, plan: Plan, scorer: Scorer) -> bool:
-    """Whether the metric reads one mixture of the channels: its gradient by them has one direction everywhere."""
+    """Whether the metric reads one weighted sum of the channels: its gradient has the same direction everywhere."""
     if scorer.dist.grey or scorer.dist.channel:
         return True
     with torch.no_grad():
@@ -248,7 +248,7 @@ def _has_gradient(value: Callable[[Tensor], Tensor], start: list[float]) -> bool
 
 
 def _reduced(scene: Tensor, least: int) -> Tensor:
-    """Averaged so that the longer side is near 512 pixels, and the shorter one not below `least`."""
+    """Averaged so that the longer side is about 512 pixels, and the shorter one at least `least`."""
     factor = max(1, round(max(scene.shape[-2:]) / _SIDE))
     factor = max(1, min(factor, min(scene.shape[-2:]) // max(least, 1)))
     return F.avg_pool2d(scene, factor) if factor > 1 else scene

@@ -1,4 +1,4 @@
-"""Ranges of parameters, and searches within them: by gradient, by evolution, along a line."""
+"""Parameter ranges, and searches within them: by gradient, by evolution, along a line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cmaes import CMA
 from scipy.optimize import minimize_scalar
 from torch import Tensor
 
-_RATE = 0.15  # of Adam, in the logistic coordinate of a range
+_RATE = 0.15  # learning rate of Adam, in the logistic coordinate of a range
 _ENDS = 0.02  # share of a range that its ends lie beyond a start
 Value = Callable[[Tensor], Tensor]
 
@@ -67,7 +67,7 @@ Found = Iterator[tuple[int, list[float], float]]
 
 
 def by_gradient(value: Value, begin: list[float], iterations: int, seed: int) -> Found:
-    """Adam, with a rate that falls to an eighth. Source: Kingma & Ba 2015."""
+    """Adam with a learning rate that decreases to an eighth. Source: Kingma & Ba 2015."""
     u = torch.tensor(begin, dtype=torch.float64, requires_grad=True)
     rule = torch.optim.Adam([u], lr=_RATE)
     for i in range(iterations):
@@ -104,7 +104,7 @@ def by_evolution(value: Value, begin: list[float], iterations: int, seed: int) -
 
 
 def along(value: Value, begin: list[float], iterations: int, seed: int) -> Found:
-    """One parameter: even shares of its range, then golden sections around the best of them."""
+    """Search of one parameter: equally spaced values of its range, then golden sections around the best of them."""
     grid = max(iterations // 2, 3)
     shift = np.random.default_rng(seed).random()
     shares = (np.arange(grid) + shift) / grid * (1 - 2 * _ENDS) + _ENDS

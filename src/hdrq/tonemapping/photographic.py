@@ -1,4 +1,4 @@
-"""The photographic operator's shared steps: key, exposure, white and the compressing curve."""
+"""Steps shared by the photographic operators: key, exposure, white and the curve."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DELTA = {"paper": 1e-6, "hdrtoolbox": 1e-6, "pfstools": 1e-5}
 
 
 class Exposed(NamedTuple):
-    """luminance as it came; scaled = key L / L̄; the scaled white and the key that were used."""
+    """luminance unchanged; scaled = key L / L̄; the scaled white and the key that were used."""
 
     luminance: Tensor
     scaled: Tensor
@@ -29,7 +29,7 @@ class Exposed(NamedTuple):
 
 
 def expose(light: Tensor, key: float | None, white: float | None, variant: str) -> Exposed:
-    """The scene brought to its key. None asks for Reinhard's estimate of the key and, by variant, of the white."""
+    """The scene scaled to its key. None uses Reinhard's estimate of the key and, by variant, of the white."""
     y = luminance(light, XYZ_WEIGHTS if variant == "pfstools" else BT709_WEIGHTS)
     average = log_mean(y, _DELTA[variant])
     found = estimate_key(y) if key is None else key
@@ -40,9 +40,9 @@ def expose(light: Tensor, key: float | None, white: float | None, variant: str) 
 
 
 def expose_robustly(light: Tensor, key: float | None, white: float | None) -> Exposed:
-    """Luminance beyond its 1 % and 99 % ranks is cut before anything is taken of it; there is no white by itself.
+    """Luminance is first clipped to its 1 % and 99 % quantiles; there is no separate white.
 
-    Source: what ReinhardRobustTMO of HDR Toolbox 5375d05 does, found from its output.
+    Source: behaviour of ReinhardRobustTMO of HDR Toolbox 5375d05, determined from its output.
     """
     y = luminance(light)
     cut = y.clamp(min=ranked(y, 0.01), max=ranked(y, 0.99))
@@ -69,12 +69,12 @@ def estimate_white(y: Tensor) -> Tensor:
 
 
 def compress(scaled: Tensor, around: Tensor, white: Tensor | float) -> Tensor:
-    """L (1 + L / white²) / (1 + V), V what the eye is adapted to around the pixel."""
+    """L (1 + L / white²) / (1 + V), V the adaptation luminance around the pixel."""
     share = scaled / white if isinstance(white, float | int) else scaled / white.clamp(min=1e-12)
     return (scaled + share * share) / (1 + around)
 
 
 def relative_key(y: Tensor) -> Tensor:
-    """Where ln L̄ lies between the 1 % and 99 % ranks of ln L, 0 dark to 1 bright."""
+    """Position of ln L̄ between the 1 % and 99 % quantiles of ln L, 0 dark to 1 bright."""
     low, high = (ranked(y, share).clamp(min=1e-6).log() for share in (0.01, 0.99))
     return ((log_mean(y).log() - low) / (high - low).clamp(min=1e-6)).clamp(0, 1)

@@ -22,10 +22,10 @@ from hdrq.tonemapping.expansion import clipped
 from hdrq.tonemapping.gamut_mapping import GAMUT_MAPPINGS
 from hdrq.tonemapping.operator import Operator
 
-_DIMMEST = 1.0  # cd/m², geometric mean below which light that does not state its unit counts as relative
+_DIMMEST = 1.0  # cd/m², geometric mean below which light without a stated unit is taken as relative
 ANCHOR_NITS = (
     0.18 * 203
-)  # cd/m², of a relative scene's geometric mean; ITU-R BT.2408-7 section 2.1: white is 203
+)  # cd/m², for a relative scene's geometric mean; ITU-R BT.2408-7 section 2.1: white is 203
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class Plan:
     """How images are tone mapped.
 
     settings    of the operator, by name
-    display     what the result is shown on: its EOTF gives the encoding, and operators that model a display take its
+    display     on which the result is shown: its EOTF gives the encoding, and operators that model a display use its
                 white, black and ambient light; None is an SDR display, and operators keep their own defaults
-    colour      name of a colour correction, None for the operator's own colours; saturation goes with it
-    levels      (stops, power) after the operator and its colours: luminance L of the image becomes (2^stops L)^power
-    gamut       what is done with colours beyond the display: clip, desaturate or scale
+    colour      name of a colour correction, None for the operator's own colours; saturation is its parameter
+    levels      (stops, exponent) after the operator and its colours: luminance L of the image becomes (2^stops L)^exponent
+    gamut       treatment of colours outside the display's gamut: clip, desaturate or scale
     wrap        the image is a panorama of 360 degrees: its left and right edges meet
     bits        of the code, 8 or 16; dither adds noise of one step before rounding, by `seed`
     """
@@ -65,17 +65,17 @@ class Plan:
             ev, power = self.levels
             if not (-20 <= ev <= 20 and 0.1 <= power <= 10):  # NaN too
                 raise UsageError(
-                    f"levels are stops within -20 .. 20 and a power within 0.1 .. 10, not {ev:g},{power:g}"
+                    f"levels are stops within -20 .. 20 and an exponent within 0.1 .. 10, not {ev:g},{power:g}"
                 )
 
     @property
     def screen(self) -> Display:
-        """The display that the code is made for."""
+        """The display for which the code is made."""
         return self.display or shelf_display("sdr")
 
 
 def plan(operator: str, settings: Mapping[str, Any] | None = None, **choices: Any) -> Plan:
-    """A plan by the operator's name, its settings checked; a file of parameters may name both."""
+    """A plan by the operator's name, with checked settings; a parameter file may give both."""
     found: Operator = find("tonemapper", operator)
     return Plan(found, found.settings(settings or {}), **choices)
 
@@ -83,10 +83,10 @@ def plan(operator: str, settings: Mapping[str, Any] | None = None, **choices: An
 def scene_of(
     image: Image, photometry: Photometry | None = None, operator: Operator | None = None
 ) -> tuple[Tensor, tuple[str, ...]]:
-    """Light for an operator, (N, 3, H, W) BT.709, and what was assumed and changed.
+    """Light for an operator, (N, 3, H, W) BT.709, and notes on what was assumed and changed.
 
-    The unit is cd/m² where the file or the user says so. Where neither does, the operator reads cd/m² and the light
-    looks relative or has a geometric mean below 1 cd/m², that mean is put at 18 % of the reference white of BT.2408,
+    The unit is cd/m² where the file or the user states it. Otherwise, if the operator reads cd/m² and the light
+    seems relative or has a geometric mean below 1 cd/m², that mean is mapped to 18 % of the reference white of BT.2408,
     36.5 cd/m².
     """
     photometry = photometry or Photometry()
@@ -96,14 +96,14 @@ def scene_of(
         light = anchored(light)
         notes = (
             *notes,
-            f"the file looks relative and {operator.name} reads cd/m²: the geometric mean luminance was put at "
-            f"{ANCHOR_NITS:.3g} cd/m²; say what the file holds with --scale (1 for cd/m²), --peak or --white",
+            f"the file seems to be relative and {operator.name} reads cd/m²: the geometric mean luminance was set to "
+            f"{ANCHOR_NITS:.3g} cd/m²; state its luminance with --scale (1 for cd/m²), --peak or --white",
         )
     return light.expand(-1, 3, -1, -1) if light.shape[1] == 1 else light, notes
 
 
 def _relative(image: Image, light: Tensor, photometry: Photometry) -> bool:
-    """Whether nothing says that light is in cd/m², and it does not look so."""
+    """Whether the unit of light is not stated and its values do not suggest cd/m²."""
     if image.domain not in LIGHT or not photometry.assumes_absolute or image.white_nits:
         return False
     dim = float(_geometric_mean(light.detach()).max()) < _DIMMEST
@@ -111,12 +111,12 @@ def _relative(image: Image, light: Tensor, photometry: Photometry) -> bool:
 
 
 def anchored(light: Tensor) -> Tensor:
-    """Relative light as cd/m²: the geometric mean luminance of each image is put at ANCHOR_NITS."""
+    """Relative light as cd/m²: the geometric mean luminance of each image becomes ANCHOR_NITS."""
     return light * (ANCHOR_NITS / _geometric_mean(light))
 
 
 def _geometric_mean(light: Tensor) -> Tensor:
-    """Of the luminance of all pixels that are not black, in every image of a batch."""
+    """Geometric mean luminance of the pixels that are not black, for every image of a batch."""
     y = luminance(light)
     lit = y > 0
     logs = torch.where(lit, y.clamp(min=1e-30).log(), 0.0)
@@ -147,10 +147,10 @@ def leveled(picture: Tensor, ev: float | Tensor, power: float | Tensor) -> Tenso
 
 
 def _around(operator: Operator, light: Tensor, settings: Mapping[str, Any]) -> Tensor:
-    """A panorama rendered as if it went on at either side.
+    """A panorama rendered without a seam between its left and right edges.
 
-    It stands twice side by side, which leaves every statistic as it is. Of the two results of a pixel the one nearer to
-    the middle counts more, and the one at the border nothing, so that the edges meet.
+    It is repeated side by side, which does not change its statistics. Of the two results of a pixel, the one nearer to
+    the centre has more weight, and the one at the border none, so that the edges match.
     """
     w = light.shape[-1]
     with doubled():
@@ -160,7 +160,7 @@ def _around(operator: Operator, light: Tensor, settings: Mapping[str, Any]) -> T
 
 
 def code_of(picture: Tensor, plan: Plan) -> Image:
-    """Code for the plan's display, of display-linear 0..1. A display of light gets cd/m²."""
+    """Code for the plan's display from display-linear 0..1. A display of light gets cd/m²."""
     d = plan.screen
     pixels = convert(picture, BT709, PRIMARIES[d.primaries]).clamp(0, 1)
     nits = d.black_nits + (d.peak_nits - d.black_nits) * pixels
@@ -182,7 +182,7 @@ def _power(eotf: str) -> float:
 
 
 def _dithered(code: Tensor, plan: Plan) -> Tensor:
-    """Triangular noise of one step either way, so that rounding leaves no bands."""
+    """Triangular noise of ± one step, which prevents banding by rounding."""
     if not plan.dither:
         return code
     chance = torch.Generator().manual_seed(plan.seed)
@@ -202,11 +202,11 @@ def expand(image: Image, operator: Operator, settings: Mapping[str, Any]) -> Ima
     """Light, cd/m², of an image of code, by an inverse operator."""
     if image.domain in LIGHT:
         raise DomainError(
-            f"{image.path or 'the image'} holds light already; --expand takes code (PNG, JPEG ...)"
+            f"{image.path or 'the image'} is already light; --expand needs code (PNG, JPEG ...)"
         )
     if image.domain in ("pq", "hlg"):
         raise DomainError(
-            f"{image.path or 'the image'} holds {image.domain} code, which is HDR; decode it: hdrq encode --decode"
+            f"{image.path or 'the image'} is {image.domain} code, which is HDR; decode it: hdrq encode --decode"
         )
     code = image.pixels.clamp(0, 1)
     return Image(operator(code, **settings), "nits", BT709, path=image.path)

@@ -1,4 +1,4 @@
-"""An SDR image with the light above it as a gain map: Ultra HDR JPEG. Source: ISO 21496-1:2025."""
+"""Ultra HDR JPEG: an SDR image with a gain map to HDR. Source: ISO 21496-1:2025."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _OFFSET = 1 / 64  # of the gain map, SDR white is 1
 
 
 def check_stops(stops: float) -> None:
-    """Raise UsageError for a headroom that no gain map here is written with."""
+    """Raise UsageError for a headroom outside the supported range."""
     if not 0 < stops <= MOST_STOPS:
         raise UsageError(
-            f"--gain-map is a headroom within 0 .. {MOST_STOPS:g} stops above SDR white, not {stops:g}"
+            f"--gain-map must be a headroom within 0 .. {MOST_STOPS:g} stops above SDR white, not {stops:g}"
         )
 
 
@@ -31,7 +31,7 @@ def hdr_light(scene: Tensor, base: Tensor, stops: float) -> Tensor:
     """Light of the HDR rendition, 1.0 = SDR white, of a scene and its display-linear SDR image, both (1, 3, H, W).
 
     The scene is scaled so that the median of its luminance over that of the base is 1, where the base is neither black
-    nor clipped. The rendition is the scene, its largest channel held at 2^stops, where that is brighter than the base, and
+    nor clipped. The rendition is the scene, with its largest channel limited to 2^stops, where it is brighter than the base, and
     the base elsewhere.
     """
     scene = scene.clamp(min=0)
@@ -45,14 +45,14 @@ def hdr_light(scene: Tensor, base: Tensor, stops: float) -> Tensor:
 def write_ultra_hdr(
     target: Path, scene: Tensor, code: Image, stops: float, **options: Any
 ) -> tuple[str, ...]:
-    """The code as a JPEG with a gain map to the scene's light; notes say how exactly it is read back.
+    """The code as a JPEG with a gain map to the scene's light; notes state the accuracy of decoding.
 
-    raises  UsageError where the file is no JPEG or the code is not sRGB's
+    raises  UsageError where the file is not a JPEG or the code is not sRGB
     """
     known = io.by_suffix(target)
     if known is None or known.name != "jpeg" or code.domain != "srgb":
         raise UsageError(
-            f"{target.name}: a gain map goes with sRGB code in a JPEG; end it in .jpg, without --display"
+            f"{target.name}: a gain map needs sRGB code in a JPEG; use the suffix .jpg, without --display"
         )
     pixels = code.pixels.detach().cpu()
     light = hdr_light(scene.detach().cpu(), srgb_to_linear(pixels), stops)
@@ -64,5 +64,5 @@ def write_ultra_hdr(
     headroom = max(float(light.max().log2()), 0.0)
     return (
         *notes,
-        f"gain map to light of {headroom:.2f} stops above SDR white; 99 % of the values are read back within {worst:.3f} stops",
+        f"gain map to light of {headroom:.2f} stops above SDR white; 99 % of the values are decoded within {worst:.3f} stops",
     )

@@ -1,4 +1,4 @@
-"""Where to cut (`plan`), and cutting (`cut`); what depends on chance stays apart from what does not."""
+"""Patch positions (`plan`) and extraction (`cut`); random choices are separate from deterministic code."""
 
 from hdrq.scoring.sampling.gather import cut
 from hdrq.scoring.sampling.plan import Plan, Sampler, levels, plan, shares, strided, together

@@ -16,19 +16,21 @@ from torch import Tensor
 from hdrq.errors import UsageError
 from hdrq.scoring.sampling.plan import Plan
 
-_PIECE = 1 << 20  # pixels read at once on the CPU, about what the cache holds
+_PIECE = 1 << 20  # pixels read at once on the CPU, to fit the cache
 Curve = Callable[[Tensor], Tensor]
 
 
 def cut(images: Tensor, plan: Plan, light: tuple[Curve, Curve] | None = None) -> Tensor:
     """Patches (B, N, C, p, p) of images (B, C, H, W), finest level first.
 
-    light  (to light, to code): coarse levels are averaged in light, where averages are what an eye or
-           a lens makes of pixels, and not in code; only touched pixels go through the curves
+    light  (to light, to code): coarse levels are averaged in light, as by an eye or
+           a lens, and not in code; only pixels that are read are converted
     """
     if tuple(images.shape[-2:]) != plan.size:
         h, w = plan.size
-        raise UsageError(f"planned for {w}x{h} pixels, handed {images.shape[-1]}x{images.shape[-2]}")
+        raise UsageError(
+            f"the plan is for {w}x{h} pixels, the images have {images.shape[-1]}x{images.shape[-2]}"
+        )
     corners = plan.pixels()
     if light is None or not any(plan.counts[1:]):
         return _gathered(images, corners, list(plan.counts), plan.patch)
@@ -56,9 +58,9 @@ def halve(x: Tensor) -> Tensor:
 
 
 def _gathered(images: Tensor, corners: Tensor, counts: Sequence[int], patch: int) -> Tensor:
-    """The operator; its CPU function itself where neither a gradient nor a compiler needs the operator.
+    """The operator, or directly its CPU function where neither a gradient nor a compiler needs the operator.
 
-    The first call of an operator imports torch's compiler, 1.5 s of processor time at the prompt.
+    The first call of an operator imports torch's compiler, which takes 1.5 s of processor time.
     """
     plain = type(images) is Tensor and images.device.type == "cpu" and not torch.compiler.is_compiling()
     if plain and not (images.requires_grad and torch.is_grad_enabled()):
@@ -90,7 +92,7 @@ _gather = torch.library.custom_op("hdrq::gather", _gather_on_cpu, mutates_args=(
 
 
 def _blocks(images: Tensor, corners: Tensor, side: int) -> Tensor:
-    """(B, n, C, side, side) by copying whole rows: the image seen as all runs of `side` consecutive pixels."""
+    """(B, n, C, side, side) by copying whole rows from a view of all runs of `side` consecutive pixels."""
     b, c, h, w = images.shape
     runs = images.as_strided((images.numel() - side + 1, side), (1, 1))
     number = torch.arange(b * c, device=images.device).reshape(b, 1, c, 1) * (h * w)
@@ -101,7 +103,7 @@ def _blocks(images: Tensor, corners: Tensor, side: int) -> Tensor:
 
 @torch.library.custom_op("hdrq::scatter", mutates_args=())
 def _scatter(patches: Tensor, corners: Tensor, counts: Sequence[int], height: int, width: int) -> Tensor:
-    """The transpose of gather, which its gradient needs: (B, N, C, p, p) -> (B, C, height, width)."""
+    """The transpose of gather, for its gradient: (B, N, C, p, p) -> (B, C, height, width)."""
     b, _, c, patch, _ = patches.shape
     out = patches.new_zeros(b * c * height * width)
     corners = corners.to(out.device)
@@ -160,11 +162,11 @@ torch.library.register_autograd("hdrq::scatter", _back_scatter, setup_context=_k
 
 
 def check(images: Tensor, corners: Tensor, counts: Sequence[int], patch: int) -> None:
-    """Refuse corners that would read outside an image. Plans live on the CPU, so this waits for no device."""
+    """Refuse corners outside an image. Plans are on the CPU, so that this needs no synchronisation with a device."""
     if corners.shape[0] not in (1, images.shape[0]) or sum(counts) != corners.shape[1]:
-        fit = f"{images.shape[0]} pictures and {sum(counts)} patches"
+        fit = f"{images.shape[0]} images and {sum(counts)} patches"
         raise UsageError(f"corners {tuple(corners.shape)} do not fit {fit}")
     for level, at in enumerate(corners.split(list(counts), 1)):
         room = torch.tensor([n >> level for n in images.shape[-2:]]) - patch
         if at.numel() and (int(at.min()) < 0 or bool((at.amax((0, 1)) > room).any())):
-            raise UsageError(f"a patch of level {level} would reach outside the picture")
+            raise UsageError(f"a patch of level {level} would reach outside the image")

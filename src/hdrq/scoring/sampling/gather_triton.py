@@ -1,6 +1,6 @@
-"""hdrq::gather on a GPU: one kernel cuts and halves, another halves what is left to halve.
+"""hdrq::gather on a GPU: one kernel extracts and halves, another one halves further.
 
-Additions happen in the order of hdrq.scoring.sampling.gather.halve, so the patches are the same bits.
+Additions are in the order of hdrq.scoring.sampling.gather.halve, so that patches are identical bit for bit.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-_BLOCK = 256  # pixels a program writes
+_BLOCK = 256  # pixels written by a program
 
 
 @triton.jit

@@ -1,12 +1,12 @@
-"""Where to cut: a small table of corners, drawn from a seed on the CPU, the same on every machine.
+"""Patch positions: a small table of corners, drawn from a seed on the CPU, the same on every machine.
 
-Two ways to draw. `mended`, the default, fills the image with cells and leaves no holes. `authors`
-repeats the numbers of ch-andrei/VTAMIQ and HDR-IQA-dom-adapt (2024) bit for bit, with what is
-wrong in them: only n of the H·W cells are used and the others are holes; positions are divided by
-h - p/2 instead of h, which shifts them down and right, visibly so at coarse levels. (They also pool
-the pyramid once more than they use; here no pyramid is built at all, see gather.)
+There are two samplers. `mended`, the default, fills the image with cells and leaves no holes. `authors`
+reproduces ch-andrei/VTAMIQ and HDR-IQA-dom-adapt (2024) bit for bit, including their
+errors: only n of the H·W cells are used and the others are holes; positions are divided by
+h - p/2 instead of h, which shifts them down and right, noticeably at coarse levels. (They also compute one more
+pyramid level than they use; here no pyramid is built, see gather.)
 
-A level is an image halved s times, its odd last row and column left out; corners are in its pixels.
+A level is an image halved s times, without its odd last row and column; corners are in its pixels.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _EDGE = 1 - 1e-6  # positions stay below 1, so that floor(24 · position) stays 
 
 @dataclass(frozen=True)
 class Plan:
-    """Patches to cut, finest level first.
+    """Patches to extract, finest level first.
 
     size     (h, w) of the image at full resolution
     patch    side of a patch, at its level
-    counts   how many patches each level has, from full resolution down
-    corners  (K, N, 2) float64 (row, column) in pixels of the patch's level; K is 1, or one set an image
-    places   (K, N, 2) float32 centre in [0, 1) of the image, what position embeddings are looked up with
+    counts   number of patches of each level, from full resolution down
+    corners  (K, N, 2) float64 (row, column) in pixels of the patch's level; K is 1, or one set per image
+    places   (K, N, 2) float32 centre in [0, 1) of the image, for position embeddings
     """
 
     size: tuple[int, int]
@@ -52,16 +52,16 @@ class Plan:
         return np.repeat(np.arange(len(self.counts)), self.counts)
 
     def pixels(self) -> Tensor:
-        """(K, N, 2) int64 corners on the CPU; fractions are cut off, as the authors do."""
+        """(K, N, 2) int64 corners on the CPU; fractions are truncated, as by the authors."""
         return torch.from_numpy(self.corners.astype(np.int64))
 
     def of(self, number: int) -> Plan:
-        """The places of one set alone."""
+        """The plan of one set only."""
         chosen = slice(number, number + 1)
         return replace(self, corners=self.corners[chosen], places=self.places[chosen])
 
     def part(self, start: int, stop: int) -> Plan:
-        """Patches start..stop-1, so that large images can be worked on in pieces."""
+        """Patches start..stop-1, so that large images can be processed in parts."""
         ends = np.cumsum([0, *self.counts]).clip(start, stop)
         counts = tuple(int(n) for n in np.diff(ends))
         return replace(
@@ -69,18 +69,18 @@ class Plan:
         )
 
     def parts(self, n: int) -> Iterator[Plan]:
-        """Pieces of at most n patches."""
+        """Parts of at most n patches."""
         return (self.part(i, min(i + n, len(self))) for i in range(0, len(self), n))
 
 
 def together(plans: Sequence[Plan]) -> Plan:
-    """Plans of equal counts as one, a set for each image of a batch."""
+    """Plans of equal counts as one plan with a set per image of a batch."""
     corners, places = (np.concatenate(parts) for parts in zip(*((p.corners, p.places) for p in plans)))
     return replace(plans[0], corners=corners, places=places)
 
 
 def levels(size: tuple[int, int], patch: int, wanted: int) -> int:
-    """How many pyramid levels, of those wanted, are large enough to be sampled."""
+    """Number of pyramid levels, of those wanted, that are large enough to be sampled."""
     side, found = float(min(size)), 0
     while side > 1:
         side, found = (side - patch) / 2, found + 1
@@ -88,7 +88,7 @@ def levels(size: tuple[int, int], patch: int, wanted: int) -> int:
 
 
 def shares(count: int, scales: int, ratio: float = 1.75) -> tuple[int, ...]:
-    """Patches of each level, fine to coarse: each has 2^ratio times as many as the next; they sum to count."""
+    """Number of patches per level, fine to coarse: each has 2^ratio times as many as the next; the sum is count."""
     weights = 2.0 ** (ratio * np.arange(scales))
     found, left = [], count
     for weight in weights:  # coarse to fine, rounded up while any are left
@@ -114,16 +114,16 @@ def plan(
     """A perturbed grid of `count` patches over `scales` levels (fewer where the image is too small).
 
     jitter   the papers' perturbation: a patch moves by up to twice this share of its cell
-    sets     1: the same places in every image; n: places of its own for each of n images
+    sets     1: the same positions in every image; n: separate positions for each of n images
     weight   (any h, any w) >= 0: density of patches over the image, for the mended sampler
     """
     if min(size) < patch:
-        raise PixelError(f"a picture of {size[1]}x{size[0]} holds no patch of {patch}x{patch}")
+        raise PixelError(f"an image of {size[1]}x{size[0]} is smaller than a patch of {patch}x{patch}")
     if count < 1:
-        raise UsageError(f"{count} patches cannot be sampled; ask for at least 1")
+        raise UsageError(f"{count} patches cannot be sampled; use at least 1")
     if weight is not None and sampler == "authors":
-        raise UsageError("the authors' sampler follows no weight map; use the mended one")
-    random = np.random.RandomState(seed)  # its stream is frozen, in every version of numpy
+        raise UsageError("the authors' sampler has no weight map; use the mended one")
+    random = np.random.RandomState(seed)  # its sequence is the same in every version of numpy
     counts = shares(count, levels(size, patch, scales), ratio)
     corners, places = [], []
     for level, n in enumerate(counts):
@@ -144,11 +144,11 @@ def plan(
 
 
 def strided(size: tuple[int, int], patch: int, stride: int) -> Plan:
-    """Every multiple of the stride that fits, row by row; a border that does not fit is left out."""
+    """Every multiple of the stride that fits, row by row; a remaining border is not covered."""
     if min(size) < patch:
-        raise PixelError(f"a picture of {size[1]}x{size[0]} holds no patch of {patch}x{patch}")
+        raise PixelError(f"an image of {size[1]}x{size[0]} is smaller than a patch of {patch}x{patch}")
     if stride < 1:
-        raise UsageError(f"a stride of {stride} goes nowhere; use 1 or more")
+        raise UsageError(f"the stride must be at least 1, not {stride}")
     rows, columns = (np.arange(0, n - patch + 1, stride, dtype=np.float64) for n in size)
     corners = np.stack(np.meshgrid(rows, columns, indexing="ij"), -1).reshape(1, -1, 2)
     places = ((corners + patch / 2) / np.array(size)).clip(0, _EDGE)
@@ -156,7 +156,7 @@ def strided(size: tuple[int, int], patch: int, stride: int) -> Plan:
 
 
 def _holed(random: np.random.RandomState, n: int, h: int, w: int, jitter: float) -> np.ndarray:
-    """(n, 2) fractions as the authors draw them: n of H·W cells, in the order of their draws."""
+    """(n, 2) fractions as drawn by the authors: n of H·W cells, in the order of their draws."""
     columns = max(ceil(np.sqrt(n / (h / w))), 1)
     rows = ceil(columns * h / w)
     moved = (2 * random.random_sample((2, n)) - 1) * 2 * jitter
@@ -169,9 +169,9 @@ def _holed(random: np.random.RandomState, n: int, h: int, w: int, jitter: float)
 
 
 def _filled(random: np.random.RandomState, n: int, h: int, w: int, jitter: float) -> np.ndarray:
-    """(n, 2) points of the unit square, one in each of n cells that fill it; rows hold n/R of them, or one more.
+    """(n, 2) points of the unit square, one in each of n cells that fill it; rows have n/R cells, or one more.
 
-    The outermost points can reach the edge, so that a border is not seen less than the rest.
+    The outermost points can reach the edge, so that borders are sampled as often as the rest.
     """
     if n == 0:
         return np.empty((0, 2))
@@ -186,12 +186,12 @@ def _filled(random: np.random.RandomState, n: int, h: int, w: int, jitter: float
 
 
 def follow(points: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Points of the unit square moved so that their density follows a map; an even spread stays even within it.
+    """Points of the unit square moved so that their density follows a map; a uniform density stays uniform within it.
 
     Rows move along the map's row sums, then columns along their row (inverse of the cumulative sum).
     """
     if weight.ndim != 2 or not np.isfinite(weight).all() or weight.min() < 0 or weight.max() == 0:
-        raise UsageError("a weight map is one finite, non-negative picture that is not all zero")
+        raise UsageError("a weight map must be one finite, non-negative image that is not all zero")
     down = _inverse(points[:, 0], weight.sum(1, dtype=np.float64))
     lines = weight[np.minimum((down * weight.shape[0]).astype(int), weight.shape[0] - 1)]
     return np.stack([down, np.array([_inverse(x, line) for x, line in zip(points[:, 1], lines)])], -1)

@@ -1,4 +1,4 @@
-"""From one number a patch back to an image: the map a learned metric can show."""
+"""From one value per patch to an image: the maps of learned metrics."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from hdrq.scoring.sampling.plan import Plan
 
 
 def spread(values: Tensor, plan: Plan) -> Tensor:
-    """(B, N) numbers laid over the pixels of their patches and summed, (B, 1, H, W) float64.
+    """(B, N) values spread over the pixels of their patches and summed, (B, 1, H, W) float64.
 
-    A number is written at the four corners of its patch and the image summed along both sides, so
+    A value is written at the four corners of its patch and the image is summed along both sides, so that
     large patches cost no more than small ones.
     """
     b = values.shape[0]
@@ -28,6 +28,6 @@ def spread(values: Tensor, plan: Plan) -> Tensor:
 
 
 def average(values: Tensor, plan: Plan) -> Tensor:
-    """(B, N) numbers as a map (B, 1, H, W): the mean over the patches on a pixel, NaN where there is none."""
+    """(B, N) values as a map (B, 1, H, W): the mean over the patches on a pixel, NaN where there is none."""
     covered = spread(torch.ones_like(values), plan).round()
     return torch.where(covered > 0, spread(values, plan) / covered, torch.nan).to(values.dtype)

@@ -1,1 +1,1 @@
-"""Low range to high, one operator a file."""
+"""Inverse tone mapping operators (expanders), one per file."""

@@ -1,4 +1,4 @@
-"""Akyüz 2007: a straight line, or a power of it."""
+"""Akyüz 2007: linear expansion, optionally with an exponent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Banterle 2006: the photographic curve undone, where the image's own lights say so."""
+"""Banterle 2006: inverse photographic curve, weighted by an expand map of the light sources."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def banterle_2006(
 ) -> Tensor:
     """Half peak · white (L - 1 + sqrt((1 - L)² + 4 L / white²)), mixed with the linear image by an expand map.
 
-    white   of the photographic curve that is undone; how steep highlights become
-    lights  rank from which pixels count as light sources
-    spread  of the density estimate, a share of the longer side
+    white   of the inverted photographic curve; determines how steep highlights become
+    lights  quantile above which pixels are taken as light sources
+    spread  of the density estimate, relative to the longer side
     """
     light = linearise(code, transfer)
     y = luminance(light)

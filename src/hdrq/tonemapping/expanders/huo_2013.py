@@ -1,4 +1,4 @@
-"""Huo 2013: dodging and burning undone around a bilateral surround."""
+"""Huo 2013: inverse dodging and burning with a bilateral surround."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def huo_2013(
 ) -> Tensor:
     """C 10^-theta L / (L̄ (1 - L + epsilon)) / B, B a bilateral mean (16 pixels, 3/255); the brightest becomes peak.
 
-    epsilon  keeps white finite; the paper's own programs take as little as 1e-5, and a white pixel then rules
+    epsilon  keeps white finite; the paper's programs use values down to 1e-5, with which a white pixel determines
     """
     light = linearise(code, transfer)
     y = luminance(light)

@@ -1,4 +1,4 @@
-"""Huo 2014: the response of the retina undone."""
+"""Huo 2014: inverse of a model of the retina."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kuo 2012: Schlick's curve undone, and highlights enhanced."""
+"""Kuo 2012: inverse of Schlick's curve, with enhanced highlights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Landis 2002: the bright half is pulled up to the display's peak."""
+"""Landis 2002: the bright half is expanded to the display's peak."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def landis(
 ) -> Tensor:
     """sdr L (1 - w) + peak L w, w = ((L - threshold) / (L_max - threshold))^alpha above the threshold, else 0.
 
-    sdr_nits  white of the SDR display, for what lies below the threshold
-    variant   hdrtoolbox leaves what lies below the threshold between 0 and 1
+    sdr_nits  white of the SDR display, for values below the threshold
+    variant   hdrtoolbox keeps values below the threshold between 0 and 1
     """
     light = linearise(code, transfer)
     y = luminance(light)

@@ -1,4 +1,4 @@
-"""Masia 2009: a gamma that follows the image's key."""
+"""Masia 2009: a gamma that depends on the image's key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Masia 2017: a gamma regressed on statistics of the image."""
+"""Masia 2017: a gamma from a regression on statistics of the image."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def masia_2017(
 ) -> Tensor:
     """peak L^γ, γ = 2.4379 + 0.2319 ln L̄ - 1.1228 k + 0.0085 · (percent clipped), within 1..4.
 
-    detail  raise a bilateral base only (sigma 32 pixels, 0.01) and put the detail back as it was
+    detail  apply gamma only to a bilateral base (sigma 32 pixels, 0.01) and add the unchanged detail
     """
     light = linearise(code, transfer)
     y = luminance(light)

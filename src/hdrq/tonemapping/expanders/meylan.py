@@ -1,4 +1,4 @@
-"""Meylan 2006: one slope for what is diffuse, a steeper one for highlights."""
+"""Meylan 2006: one slope for diffuse luminance, a steeper one for highlights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rempel 2007: clipped areas glow, up to the edges around them."""
+"""Rempel 2007: clipped areas are brightened by a smooth mask that stops at edges."""
 
 from __future__ import annotations
 

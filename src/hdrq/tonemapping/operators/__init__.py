@@ -1,1 +1,1 @@
-"""High range to low, one operator a file."""
+"""Tone mapping operators, one per file."""

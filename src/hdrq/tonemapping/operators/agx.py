@@ -11,7 +11,7 @@ from hdrq.image.statistics import luminance
 from hdrq.tonemapping.exposure import expose_grey
 from hdrq.tonemapping.operator import OperatorCard, operator
 
-# BT.709 drawn towards its white, so that bright saturated light turns to white rather than to a primary.
+# BT.709 moved towards its white, so that bright saturated light becomes white rather than a primary colour.
 _INSET = np.array(
     [
         [0.842479062253094, 0.0784335999999992, 0.0792237451477643],

@@ -1,4 +1,4 @@
-"""Ashikhmin 2002: capacity of the eye, and detail put back around a local mean."""
+"""Ashikhmin 2002: compression by a threshold function, with detail restored around a local mean."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exposures of an HDR scene blended by the entropy of their surroundings."""
+"""Bruce 2014: exposures of an HDR scene blended by local entropy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hdrq.tonemapping.exposure import bracket
 from hdrq.tonemapping.operator import OperatorCard, operator
 
 _BINS = 32
-_DARKEST = 1 / 255  # code below which logarithms end
+_DARKEST = 1 / 255  # smallest code in logarithms
 
 
 @operator(
@@ -51,7 +51,7 @@ def bruce(
 
 
 def _entropy(code: Tensor, radius: int) -> Tensor:
-    """Of code around every pixel, 0..1; it changes in steps, and has no gradient."""
+    """Local entropy of code, 0..1; piecewise constant, without a gradient."""
     bins = (code.detach() * _BINS).floor().clamp(0, _BINS - 1)
     total = torch.zeros_like(code)
     for k in range(_BINS):

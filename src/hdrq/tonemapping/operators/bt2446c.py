@@ -1,4 +1,4 @@
-"""BT.2446 method C: HDR to SDR that keeps skin and diffuse tones, and can be undone."""
+"""BT.2446 method C: HDR to SDR that preserves skin and diffuse tones and is invertible."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drago 2003: logarithms whose base follows the luminance."""
+"""Drago 2003: logarithms whose base depends on the luminance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Durand & Dorsey 2002: less contrast in the base, all of it in the detail."""
+"""Durand & Dorsey 2002: contrast of the base layer reduced, detail layer kept."""
 
 from __future__ import annotations
 

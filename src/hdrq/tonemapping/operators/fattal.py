@@ -1,4 +1,4 @@
-"""Fattal 2002: large gradients made small, small ones left."""
+"""Fattal 2002: large gradients attenuated, small ones kept."""
 
 from __future__ import annotations
 

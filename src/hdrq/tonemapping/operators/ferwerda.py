@@ -1,4 +1,4 @@
-"""Ferwerda 1996: thresholds of cones and rods carried to the display."""
+"""Ferwerda 1996: thresholds of cones and rods matched on the display."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Krawczyk 2005: an image seen as frameworks of similar luminance, each with its own white."""
+"""Krawczyk 2005: the image is divided into frameworks of similar luminance, each with its own white."""
 
 from __future__ import annotations
 

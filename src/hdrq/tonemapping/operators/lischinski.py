@@ -1,4 +1,4 @@
-"""Lischinski 2006, automatic: one exposure per zone of a stop, spread along the edges of the image."""
+"""Lischinski 2006, automatic: one exposure per zone of a stop, propagated along the edges of the image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mai 2011: the tone curve from whose code the scene is reconstructed with the least error."""
+"""Mai 2011: the tone curve whose code reconstructs the scene with the smallest error."""
 
 from __future__ import annotations
 

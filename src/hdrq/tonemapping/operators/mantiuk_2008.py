@@ -1,4 +1,4 @@
-"""Mantiuk 2008: the tone curve that shows a scene's contrasts best on this display in this room."""
+"""Mantiuk 2008: the tone curve that best preserves visible contrast on a given display in ambient light."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def mantiuk_2008(
 def _mapped(
     x: Tensor, ppd: float, darkest: float, brightest: float, enhance: float, adapted_nits: float | None
 ) -> tuple[Tensor, Tensor]:
-    """Display luminance and the power of colours at every pixel of one frame, both linear between the curve's knots."""
+    """Display luminance and the exponent of colours at every pixel of one frame, both linear between the curve's knots."""
     found = count_contrasts(x, ppd)
     curve = fit_curve(found, darkest, brightest, enhance, adapted_nits)
     slope = np.diff(curve, append=curve[-1]) / STEP

@@ -1,4 +1,4 @@
-"""Mertens 2007 on exposures that are cut out of one HDR image."""
+"""Mertens 2007 on exposures computed from one HDR image."""
 
 from __future__ import annotations
 

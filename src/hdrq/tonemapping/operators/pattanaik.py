@@ -1,4 +1,4 @@
-"""Pattanaik 2000: rods and cones adapt, and the display is driven to the same responses."""
+"""Pattanaik 2000: the display reproduces the responses of adapted rods and cones."""
 
 from __future__ import annotations
 

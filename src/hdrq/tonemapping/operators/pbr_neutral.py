@@ -1,4 +1,4 @@
-"""Khronos PBR Neutral: colours stay as they are until they near white."""
+"""Khronos PBR Neutral: colours are unchanged until they approach white."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exposures of an HDR scene composed by what a bilateral filter takes from each."""
+"""Raman 2009: exposures of an HDR scene blended by the residual of a bilateral filter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reinhard 2002 with a bilateral filter in place of the choice of scale."""
+"""Reinhard 2002 with a bilateral filter instead of scale selection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reinhard & Devlin 2005: photoreceptors that adapt to the pixel, the channel and the frame."""
+"""Reinhard & Devlin 2005: photoreceptors that adapt to pixel, channel and frame."""
 
 from __future__ import annotations
 

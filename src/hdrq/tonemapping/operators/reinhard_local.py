@@ -1,4 +1,4 @@
-"""Reinhard 2002, local: dodging and burning by the widest even neighbourhood."""
+"""Reinhard 2002, local: dodging and burning with the largest neighbourhood without strong edges."""
 
 from __future__ import annotations
 

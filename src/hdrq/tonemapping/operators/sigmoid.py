@@ -1,4 +1,4 @@
-"""The differentiable sigmoid, made to be tuned."""
+"""A differentiable sigmoid for parameter optimisation."""
 
 from __future__ import annotations
 

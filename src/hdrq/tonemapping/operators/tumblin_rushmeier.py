@@ -1,4 +1,4 @@
-"""Tumblin & Rushmeier: brightness as Stevens measured it."""
+"""Tumblin & Rushmeier 1993: brightness matching by the data of Stevens."""
 
 from __future__ import annotations
 

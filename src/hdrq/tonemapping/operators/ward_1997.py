@@ -1,4 +1,4 @@
-"""Ward 1997: equalise the histogram, but nowhere beyond a ceiling of contrast."""
+"""Ward 1997: histogram equalisation with limited contrast."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hdrq.tonemapping.operator import OperatorCard, operator
 _DARKEST = 1e-6
 _CUT = 0.025  # share of the counts that may be left above the ceiling
 _PASSES = 500
-_ENDS = 1e-4  # share of pixels at either end that the range leaves out, so that a firefly does not set it
+_ENDS = 1e-4  # share of pixels excluded at either end of the range, so that single pixels do not set it
 
 
 @operator(
@@ -78,10 +78,10 @@ def _adjust(
     if high - low < 1e-6:
         return torch.full_like(y, black + GREY * (peak - black))
     width = (high - low) / bins
-    # Added up, as HDR Toolbox does: on which side of the last edge the brightest pixel falls hangs on the rounding.
+    # Accumulated as in HDR Toolbox: rounding decides on which side of the last edge the brightest pixel falls.
     steps = list(accumulate([low] + [width] * bins))
     edges = torch.tensor(steps, dtype=torch.float64, device=x.device)
-    index = torch.bucketize(x.flatten(), edges) - 1  # bins are open below
+    index = torch.bucketize(x.flatten(), edges) - 1  # bins exclude their lower edge
     inner = index[(index >= 0) & (index < bins)] if toolbox else index.clamp(0, bins - 1)
     counts = torch.bincount(inner, minlength=bins).double().cpu()
     total = float(index.numel())
@@ -113,5 +113,5 @@ def _adjust(
 
 
 def _visible(nits: Tensor) -> Tensor:
-    """The smallest visible step over the luminance it is seen on, of whichever receptor sees more."""
+    """The smallest visible step relative to its background, of the more sensitive receptor."""
     return torch.minimum(cone_threshold(nits), rod_threshold(nits)) / nits

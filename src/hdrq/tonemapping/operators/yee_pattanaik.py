@@ -1,4 +1,4 @@
-"""A global operator that is adapted to the segment of every pixel."""
+"""Yee & Pattanaik 2003: a global operator with adaptation to the segments of every pixel."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def shown_adapted(
     display_nits: float | None,
     variant: str,
 ) -> Tensor:
-    """Share of the display's peak of light whose pixels are seen under adaptation to `adapted`, (N, 1, H, W) cd/m²."""
+    """Share of the display's peak of light under adaptation to `adapted`, (N, 1, H, W) cd/m²."""
     if curve == "ward":
         result: Tensor = visible_scale(adapted, peak_nits) * light / peak_nits
         return result

@@ -1,1 +1,1 @@
-"""Solvers behind the operators: Poisson, contrast pyramids, weighted least squares."""
+"""Solvers used by operators: Poisson, contrast pyramids, weighted least squares."""

@@ -1,4 +1,4 @@
-"""An image from wanted contrasts between neighbours at every scale, by weighted least squares."""
+"""Reconstruction of an image from contrasts between neighbours at every scale, by weighted least squares."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from torch import Tensor
 
 from hdrq.tonemapping.solvers.poisson import backward_difference, forward_difference
 
-Field = tuple[Tensor, Tensor]  # across, down
+Field = tuple[Tensor, Tensor]  # horizontal, vertical
 _TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-9}
 _PASSES = 200
 
 
 def contrasts(x: Tensor) -> list[Field]:
-    """Forward differences of (N, 1, H, W) and of its means over 2x2, 4x4 ... down to two pixels a side."""
+    """Forward differences of (N, 1, H, W) and of its means over 2x2, 4x4 ... down to two pixels per side."""
     levels = []
     for _ in range(_depth(x)):
         levels.append(differences(x))
@@ -50,7 +50,7 @@ def _halve(x: Tensor) -> Tensor:
 
 
 def _spread(x: Tensor, like: Tensor) -> Tensor:
-    """Four times the transpose of `_halve`: every pixel over its block, more where the block is cut by the border."""
+    """Four times the transpose of `_halve`: every pixel spread over its block, with more weight at cropped border blocks."""
     h, w = like.shape[-2:]
     x = x.repeat_interleave(2, -2).repeat_interleave(2, -1)[..., :h, :w]
     if h % 2 or w % 2:
@@ -77,7 +77,7 @@ def times(a: Sequence[Field], b: Sequence[Field]) -> list[Field]:
 
 
 def _conjugate_gradients(right: Tensor, weights: Sequence[Field]) -> Tensor:
-    """One frame, from zero."""
+    """One frame, starting from zero."""
     x, r = torch.zeros_like(right), right
     p, rr = r, (r * r).sum()
     goal = (_TOLERANCE.get(right.dtype, 1e-3) ** 2) * float(rr) + 1e-30
@@ -93,7 +93,7 @@ def _conjugate_gradients(right: Tensor, weights: Sequence[Field]) -> Tensor:
 
 
 class _Solve(torch.autograd.Function):
-    """The gradient is one more solution of the same system."""
+    """The gradient is the solution of the same system with another right-hand side."""
 
     @staticmethod
     def forward(ctx: Any, levels: int, *fields: Tensor) -> Tensor:

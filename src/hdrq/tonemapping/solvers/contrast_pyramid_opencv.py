@@ -1,7 +1,7 @@
-"""Contrasts of all scales scaled, and an image that has them: Mantiuk 2006 with the shortcuts of OpenCV 5.0.
+"""Scaling of contrasts at all scales, and reconstruction: Mantiuk 2006 with the simplifications of OpenCV 5.0.
 
-Its pyramid halves and doubles by straight lines, so that gathering is not the transpose of spreading; all contrasts
-count alike; and conjugate gradients begin at the image itself and stop early, which is part of the result.
+Its pyramid resizes by linear interpolation, so that its reduction is not the transpose of its expansion; all contrasts
+have equal weight; and conjugate gradients start at the image itself and stop early, which affects the result.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Contrasts of all scales, and an image that nearly has them: Mantiuk 2006 with the solver of pfstools 2.2.
+"""Contrasts of all scales, and approximate reconstruction: Mantiuk 2006 with the solver of pfstools 2.2.
 
-Four things there are part of the result; they were found from its images, not from its text. The pyramid ends above
-three pixels a side. What the coarsest level holds is added to the sum of the divergences, so that the mean is bound
-loosely. Conjugate gradients begin at the image itself and go back to the best they had, forgetting their direction,
-when the residual has risen four times in a row. They end at a thousandth of the right side. In float32 a rounding
-error moves the turning points: images agree to about 5e-4, no two machines to 1e-5.
+Four properties affect the result; they were determined from its images, not from its source. The pyramid ends above
+three pixels per side. The values of the coarsest level are added to the sum of the divergences, so that the mean is
+weakly constrained. Conjugate gradients start at the image itself and return to their best solution, with a new direction,
+when the residual has increased four times in a row. They stop at a thousandth of the right-hand side. In float32, rounding
+errors move these restarts: images agree to about 5e-4, and not to 1e-5 on any two machines.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _TOLERANCE, _PASSES, _RISES = 1e-3, 200, 3
 
 
 def levels(x: Tensor) -> list[Tensor]:
-    """(N, 1, H, W) and its means over 2x2, 4x4 ...; the last has three pixels or more a side."""
+    """(N, 1, H, W) and its means over 2x2, 4x4 ...; the last has three pixels or more per side."""
     found = [x]
     while min(x.shape[-2:]) // 2 >= _LEAST_SIDE:
         x = F.interpolate(x, size=(x.shape[-2] // 2, x.shape[-1] // 2), mode="area")
@@ -37,7 +37,7 @@ def contrasts(x: Tensor) -> list[Field]:
 
 
 def picture(start: Tensor, wanted: Sequence[Field], weights: Sequence[Field]) -> Tensor:
-    """(N, 1, H, W) near the x that minimises Σ_k Σ weight (difference - wanted)², as reached from `start`."""
+    """(N, 1, H, W) near the x that minimises Σ_k Σ weight (difference - wanted)², iterated from `start`."""
     frames = []
     for i, x in enumerate(start):
         mine = frame_of(weights, i)
@@ -84,7 +84,7 @@ def _dot(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _gather(fields: Sequence[Field], first: Tensor | None = None) -> Tensor:
-    """Divergences, the coarser spread over the finer."""
+    """Divergences, with the coarser levels expanded to the finer ones."""
     coarser = [] if first is None else [first]
     for across, down in reversed(fields):
         here = backward_difference(across, -1) + backward_difference(down, -2)

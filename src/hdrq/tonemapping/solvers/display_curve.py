@@ -1,4 +1,4 @@
-"""The tone curve under which contrasts on a display are seen most as in the scene (Mantiuk 2008)."""
+"""The tone curve with which contrasts on a display are most similar in visibility to the scene (Mantiuk 2008)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _END = 80  # bins either side of 1 cd/m²
 
 @dataclass(frozen=True)
 class Contrasts:
-    """How often a background in luminance bin `at` goes with a contrast over bins `start` to `stop`, band by band.
+    """Frequency of a background in luminance bin `at` with a contrast over bins `start` to `stop`, per band.
 
     contrast  its size, log10 units, in whole steps
     cycles    per degree, of the band
@@ -118,7 +118,7 @@ def fit_curve(
 
     A step that no contrast spans stays flat.
 
-    adapted_nits  what the eye that sees the scene is adapted to; None is the luminance it looks at
+    adapted_nits  adaptation luminance of the scene's observer; None is the luminance of each background
     """
     room, bins = white - black, found.bins
     if len(found.at) == 0:
@@ -160,7 +160,7 @@ def _by_band(found: Contrasts, contrast: np.ndarray, nits: np.ndarray) -> np.nda
 
 
 def _least_squares(rows: np.ndarray, right: np.ndarray, room: float) -> np.ndarray:
-    """Steps >= 0 whose sum is at most `room`."""
+    """Projection to steps >= 0 whose sum is at most `room`."""
     n = rows.shape[1]
     normal = rows.T @ rows
     normal += 1e-7 * max(np.trace(normal) / n, 1e-12) * np.eye(n)

@@ -1,4 +1,4 @@
-"""Multigrid for five-point systems with wildly varying weights: blocks of two by two, joined by their summed edges."""
+"""Multigrid for five-point systems with strongly varying weights: blocks of 2x2 pixels, with edges summed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def apply(a: Level, x: Tensor) -> Tensor:
 
 
 class Hierarchy:
-    """Ever coarser copies of one system; `cycle` is a symmetric approximate inverse, for conjugate gradients."""
+    """Increasingly coarse copies of one system; `cycle` is a symmetric approximate inverse, for conjugate gradients."""
 
     def __init__(self, across: Tensor, down: Tensor, own: Tensor) -> None:
         self.levels = [level(across, down, own)]
@@ -58,7 +58,7 @@ class Hierarchy:
         return self.levels[0]
 
     def cycle(self, b: Tensor, at: int = 0) -> Tensor:
-        """One V-cycle from zero."""
+        """One V-cycle, starting from zero."""
         a = self.levels[at]
         if at == len(self.levels) - 1:
             result: Tensor = (self.inverse @ b.flatten()).view_as(b)
@@ -73,7 +73,7 @@ def _even(x: Tensor) -> Tensor:
 
 
 def _gather(x: Tensor) -> Tensor:
-    """Sums of two by two."""
+    """Sums over 2x2 blocks."""
     return 4 * F.avg_pool2d(_even(x)[None, None], 2)[0, 0]
 
 
@@ -82,7 +82,7 @@ def _spread(x: Tensor, shape: torch.Size) -> Tensor:
 
 
 def _coarser(a: Level) -> Level:
-    """Edges between blocks are the sums of the edges they stand for."""
+    """Edges between blocks are the sums of the edges that they replace."""
     h, w = a.own.shape
     right = F.pad(a.across[:, 1::2], (0, 0, 0, h % 2)).unflatten(0, ((h + 1) // 2, 2)).sum(1)
     below = F.pad(a.down[1::2], (0, w % 2)).unflatten(1, ((w + 1) // 2, 2)).sum(2)

@@ -1,4 +1,4 @@
-"""Poisson's equation on a frame with free borders, by cosine transforms."""
+"""Poisson's equation with Neumann boundary conditions, by cosine transforms."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Groups of connected pixels of similar luminance, and what an eye that looks at one is adapted to.
+"""Segments of connected pixels of similar luminance, and the adaptation luminance of an eye that looks at one.
 
-Source: Yee & Pattanaik 2003, doi:10.1007/s00371-003-0211-5, in the form that its docstrings state.
+Source: Yee & Pattanaik 2003, doi:10.1007/s00371-003-0211-5, as described in the docstrings.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ _FINE, _COARSE = 0.5, 2.0  # log10 units of a category in the first layer and in
 def adaptation(luminance: Tensor, layers: int = 32, smallest: float = 0.001) -> Tensor:
     """Adaptation luminance (N, 1, H, W) of luminance (N, 1, H, W) > 0, in its unit.
 
-    Every layer cuts log10 of luminance into categories, 0.5 log units wide in the first layer and 2 in the last. Connected
-    pixels of one category are a group; groups below `smallest` of the pixels join the nearest larger one. A pixel's
-    adaptation is the mean over the layers of its groups' mean logarithms.
+    Every layer divides log10 luminance into categories, 0.5 log units wide in the first layer and 2 in the last. Connected
+    pixels of one category are a group; groups below `smallest` of the pixels are merged with the nearest larger one. A pixel's
+    adaptation is the mean over the layers of the mean logarithms of its groups.
     """
     return torch.cat([_of_one(frame[None], layers, smallest) for frame in luminance])
 

@@ -14,11 +14,11 @@ from hdrq.tonemapping.solvers.multigrid import Hierarchy, apply
 # a photograph. Images of few levels need many passes, and may reach the last.
 _TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-10}
 _PASSES = {torch.float32: 100, torch.float64: 1000}
-_LOOSE = 10  # times the tolerance: an error that is worth a word
+_LOOSE = 10  # times the tolerance: larger errors are reported
 
 
 class Unsettled(UserWarning):
-    """The solution was not reached within the passes; the image is smoothed, but not quite as asked."""
+    """The iteration limit was reached before the tolerance; the image is smoothed slightly less than requested."""
 
 
 def wls(target: Tensor, data: float | Tensor, across: Tensor, down: Tensor) -> Tensor:
@@ -35,7 +35,7 @@ def wls(target: Tensor, data: float | Tensor, across: Tensor, down: Tensor) -> T
 
 
 def smoothness(x: Tensor, strength: float, power: float, least: float) -> tuple[Tensor, Tensor]:
-    """Weights (across, down) that let go of neighbours which differ: strength / (|difference|^power + least)."""
+    """Weights (horizontal, vertical) that are small between different neighbours: strength / (|difference|^power + least)."""
     across, down = x.diff(dim=-1).abs(), x.diff(dim=-2).abs()
     if power != 1:
         across, down = across**power, down**power
@@ -90,8 +90,8 @@ def _one(right: Tensor, across: Tensor, down: Tensor, data: float, tolerance: fl
         x, r = x + step * p, r - step * q
     if left > (_LOOSE * tolerance) ** 2 * whole + 1e-30:
         warn(
-            f"smoothing along edges stopped {(left / whole) ** 0.5:.1%} short of its solution; an image of few levels "
-            "(posterised, 8 bits) settles slowly; hand it over in float64, or smaller",
+            f"edge-preserving smoothing stopped {(left / whole) ** 0.5:.1%} from its solution; an image of few levels "
+            "(posterised, 8 bits) converges slowly; use float64 or a smaller image",
             Unsettled,
             stacklevel=2,
         )
