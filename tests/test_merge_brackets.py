@@ -82,10 +82,10 @@ def test_a_bracket_that_cannot_be_merged_is_told_and_the_others_are_written(shot
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("file\na.png\n", "line 2: 'bracket' is empty or no column"),
+        ("file\na.png\n", "line 2: 'bracket' is empty or missing"),
         ("bracket,file\na,\n", "line 2: 'file' is empty"),
         ("bracket,file,iso\na,b.png,100\n", "the column 'iso'"),
-        ("bracket,file,seconds\na,b.png,1\na,c.png,\n", "'seconds' of some frames only"),
+        ("bracket,file,seconds\na,b.png,1\na,c.png,\n", "'seconds' for some frames only"),
         ("bracket,file\n", "no rows"),
     ],
 )
@@ -102,7 +102,7 @@ def test_a_bracket_stays_in_its_folder(tmp_path, name):
 
 
 def test_two_brackets_are_not_one_file(tmp_path):
-    with pytest.raises(UsageError, match="A and a would be written to one file"):
+    with pytest.raises(UsageError, match="A and a would be written to the same file"):
         merge_brackets([Bracket("A", ()), Bracket("a", ())], tmp_path, Settings())
 
 
