@@ -101,7 +101,7 @@ def _experiment(found: Experiment) -> None:
 
 
 def planned(found: Experiment) -> list[str]:
-    """What an experiment would train and judge."""
+    """The trainings and tests of an experiment."""
     lines = [f"name     {found.name}", f"folder   {found.folder}"]
     for part in found.parts:
         changes = ", ".join(

@@ -47,7 +47,7 @@ class Asked:
     exclude   columns of `scores` to leave out;  columns  {"opinion": "MOS"}: column names by meaning
     lower     whether lower subjective scores are better, where no dataset states it
     own_ppd   whether images that state a resolution (ppd) are viewed at it
-    held_out  whether only images are judged on that the cards of the metrics' weights hold out
+    held_out  whether to use only images that the cards of the metrics' weights list as held out
     """
 
     dataset: str = ""
@@ -152,7 +152,7 @@ def evaluate(
     own_ppd   whether images that state a resolution (ppd) are viewed at it
     notify    called with each line for the user;  watch: wraps the iterator of scores, for a progress bar
     spread    divides the scoring among other processes (`hdrq.cluster.connect.connected`)
-    held_out  judge only on the images that the cards of the metrics' weights hold out
+    held_out  use only images that the cards of the metrics' weights list as held out
 
     Raises UsageError where there is nothing to evaluate, MissingPart or FileError where data are missing.
     """

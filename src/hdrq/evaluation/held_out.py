@@ -28,7 +28,7 @@ class Shares:
 
     @property
     def held_out(self) -> frozenset[str]:
-        """The images to judge on: those left out of everything, or else those that the epoch was chosen by."""
+        """The images to test on: those held out of everything, or else those used to choose the epoch."""
         return self.unseen or self.chosen
 
 
@@ -88,7 +88,7 @@ def _card_of(metric: str) -> Checkpoint | None:
 def judged_pairs(
     pairs: list[Pair], metrics: Sequence[str], only_held_out: bool, **where: Any
 ) -> tuple[list[Pair], list[str]]:
-    """(pairs to judge on, notes).
+    """(pairs to test on, notes).
 
     only_held_out  keep the images that the cards of all metrics hold out; else all pairs stay, and a note names the
                    metrics whose weights were trained on some of them
@@ -111,7 +111,7 @@ def judged_pairs(
         )
     left = [p for p in pairs if str(p.dist) in kept]
     notes = [
-        f"judged on {len(left)} of {len(pairs)} images, which the card of {s.metric} holds out"
+        f"tested on {len(left)} of {len(pairs)} images, which the card of {s.metric} lists as held out"
         for s in known[:1]
     ]
     notes += [
@@ -126,7 +126,7 @@ def _seen(shares: Shares, pairs: Sequence[Pair]) -> list[str]:
     names = [str(p.dist) for p in pairs]
     learnt, chosen = (sum(n in some for n in names) for some in (shares.learnt, shares.chosen))
     if learnt:
-        way = "; judge the others with --held-out" if shares.held_out else ""
+        way = "; test on the others with --held-out" if shares.held_out else ""
         return [f"{shares.metric} was trained on {learnt} of these {len(names)} images{way}"]
     if chosen:
         return [f"the epoch of {shares.metric} was chosen by {chosen} of these {len(names)} images"]

@@ -1,4 +1,4 @@
-"""The steps of a merge as they are told to who waits for it."""
+"""Names of the steps of a merge, for progress messages."""
 
 from __future__ import annotations
 

@@ -234,7 +234,7 @@ def _pair_rows(
             if settings.fail_fast or not out_of_memory(error):
                 raise
             row = failed(
-                pair, s, PixelsDoNotFit(f"{pair.dist}: {s} ran out of memory; score a smaller picture")
+                pair, s, PixelsDoNotFit(f"{pair.dist}: {s} ran out of memory; score a smaller image")
             )
         yield row
 

@@ -22,7 +22,7 @@ def refuse_too_large(image: Image, metric: Metric, device: torch.device | None, 
     has = min(_SHARE * free, limit or float("inf"))
     if wants > has:
         raise TooLarge(
-            f"{image.path or 'the picture'} is {w}x{h}: {metric.name} would take about {wants / 2**30:.1f} GiB "
+            f"{image.path or 'the image'} is {w}x{h}: {metric.name} would take about {wants / 2**30:.1f} GiB "
             f"and {has / 2**30:.1f} GiB may be taken; score a crop or a smaller copy, or use a machine with more memory"
         )
 

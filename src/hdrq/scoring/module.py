@@ -131,7 +131,7 @@ def metric(
 ) -> MetricModule:
     """A metric as a torch module: `hdrq.metric("pu21:ssim")(ref, dist)`, `hdrq.metric("ssim", variant="wang")`.
 
-    text     [stage:]...metric[@weights][,option=value]..., or a function of (ref, dist) that comes with its `card`
+    text     [stage:]...metric[@weights][,option=value]..., or a function of (ref, dist), given with its `card`
     stages   of a function: "pu21" encodes the light before it
     display  name, .toml path or Display; ppd  pixels per degree; photometry  both and more, instead
     checked  False leaves out all checks and notes that depend on the data, so that torch.compile gets one graph

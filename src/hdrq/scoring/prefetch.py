@@ -51,7 +51,7 @@ class Shelf:
             broken: Future[Image] = Future()
             broken.set_exception(error)
             return broken, broken
-        note = f"frames without a partner left out: {_listed(lonely)}" if lonely else ""
+        note = f"frames without a matching frame skipped: {_listed(lonely)}" if lonely else ""
         return self.ask(pair.ref, selects[0], refs), self.ask(pair.dist, selects[1], dists, note)
 
     def close(self) -> None:

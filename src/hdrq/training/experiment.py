@@ -1,4 +1,4 @@
-"""Experiments: train once per split, judge the images left out, aggregate. Interrupted ones go on to the same rows."""
+"""Experiments: train once per split, test on the held-out images, aggregate. They can be resumed with the same result."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ EXPERIMENT = "experiment.json"
 
 @dataclass(frozen=True)
 class Judged:
-    """One split is done: a row for each dataset judged on."""
+    """One split is finished: a row for each test dataset."""
 
     part: Part
     rows: tuple[SplitRow, ...]
@@ -102,7 +102,7 @@ def experiment_of(
         raise UsageError(f"unknown protocol of training '{protocol}'; choose one of {', '.join(PROTOCOLS)}")
     if (protocol == "cross") != bool(judges):
         raise UsageError(
-            "--protocol cross needs the datasets to judge on: --judge NAME"
+            "--protocol cross needs test datasets: --judge NAME"
             if protocol == "cross"
             else f"--judge is for --protocol cross, not for {protocol}"
         )
@@ -161,7 +161,7 @@ def _asked_of(experiment: Experiment, part: Part) -> Asked:
 
 
 def train_parts(experiment: Experiment, device: Any, tensorboard: bool = False) -> Iterator[Record]:
-    """Train and judge every split that is not done. Yields Part, the records of its training, and Judged for each."""
+    """Train and test every unfinished split. Yields Part, the records of its training, and Judged for each."""
     _write(experiment)
     predictions: list[Prediction] = []
     rows: list[SplitRow] = []
@@ -187,7 +187,7 @@ def train_parts(experiment: Experiment, device: Any, tensorboard: bool = False) 
 
 
 def _predictions(experiment: Experiment, part: Part, made: Plan, device: Any) -> Iterator[dict[str, Any]]:
-    """A row for every image that the split left out, or for every image of the datasets to judge on."""
+    """A row for every image that the split holds out, or for every image of the test datasets."""
     settings = made.settings
     module = build_apart(settings)
     module.load_state_dict(load_best(made.folder))
@@ -234,7 +234,7 @@ def _items(settings: Settings, asked: Asked, judge: Judge | None) -> tuple[list[
         items = items_to_judge(settings, judge.name, judge.subset, judge.data or asked.data, asked.better)
         display, title = display_for(judge.name, settings.source_display), judge.title
     if len(items) < 2:
-        raise UsageError(f"{len(items)} images of {title} are left to judge on; there must be two at least")
+        raise UsageError(f"{len(items)} images of {title} remain to test on; at least two are needed")
     return items, display, title, toward
 
 

@@ -37,7 +37,7 @@ class SplitRow:
     """One split: how the weights that it trained agree with the subjective scores of the images it left out.
 
     judged  dataset of these images;  trained, validated  numbers of images;  epoch  of the weights
-    The curve before plcc and rmse is fitted to the images judged on, as the papers do.
+    The curve before plcc and rmse is fitted to the test images, as in the papers.
     """
 
     split: str
@@ -88,7 +88,7 @@ def read_csv(path: Path) -> list[Prediction]:
 
 
 def split_rows(folder: Path, predictions: Sequence[Prediction]) -> list[SplitRow]:
-    """A row for each dataset judged on, from the predictions of one split and the card in its folder."""
+    """A row for each test dataset, from the predictions of one split and the card in its folder."""
     card = read_card(next(p for p in sorted(folder.glob("*.json")) if p.with_suffix(".safetensors").exists()))
     epoch = card.results.get("epoch")
     rows = []
@@ -135,7 +135,7 @@ def agreed(predictions: Sequence[Prediction], group: str = "all") -> Agreement:
 
 
 def summaries(rows: Sequence[SplitRow], predictions: Sequence[Prediction]) -> list[Summary]:
-    """Over all splits for each dataset judged on, then for each of its distortions where there are several."""
+    """Over all splits for each test dataset, then for each of its distortions where there are several."""
     found = []
     for judged in dict.fromkeys(r.judged for r in rows):
         own = [r for r in rows if r.judged == judged]

@@ -1,4 +1,4 @@
-"""The splits of an experiment: which scenes or distortions each training leaves out to be judged on."""
+"""The splits of an experiment: the scenes or distortions that each training holds out for testing."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Judge:
-    """A dataset to judge on: its name, subset, and folder or file where it is not that of the training."""
+    """A test dataset: its name, subset, and folder or file where it is not that of the training."""
 
     name: str
     subset: str = ""

@@ -61,11 +61,11 @@ def train(
     resume      continue the training in the run folder; a larger `epochs` extends it
     replace     replace weights of the same name
     like        card (its path, or the name of installed weights) of a training to repeat with all its settings
-    protocol    train once per split and judge the images left out: folds, splits, lodo (leave one distortion out) or
+    protocol    train once per split and test on the held-out images: folds, splits, lodo (leave one distortion out) or
                 cross; then Part and Judged frame the records of each training, and Experiment ends them
     repeats     of folds, lodo and cross with other seeds (default 1); number of splits (default 10)
     folds       number of folds of the protocol folds: one tests, one validates, the rest trains
-    judge       datasets to judge on in the protocol cross: NAME[:SUBSET][=FOLDER]
+    judge       test datasets of the protocol cross: NAME[:SUBSET][=FOLDER]
     device      auto, cpu, cuda or cuda:N
 
     Raises UsageError, MissingPart or FileError before training where data, initial weights or settings do not fit.

@@ -1,4 +1,4 @@
-"""BIQ2021: 12,000 photographs of authentic quality, judged in a laboratory."""
+"""BIQ2021: 12,000 photographs with authentic distortions, rated in a laboratory."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ SETS = {"I": 1, "II": 2, "III": 3, "IV": 4, "V": 5, "VI": 6}
     test_share=1 / 3,
 )
 def cid2013(folder: Folder, subset: str | None) -> Iterator[Pair]:
-    """A scene is one cluster (C01 .. C08) of one image set; sets are judged apart and realigned."""
+    """A scene is one cluster (C01 .. C08) of one image set; sets were rated separately and realigned."""
     path = folder.need(TABLE)
     for i, row in enumerate(read_xlsx(path, "CID2013 MOS", ("Source_ID", "Realigned MOS")), 1):
         name = row["Source_ID"].strip().removesuffix(".jpg")

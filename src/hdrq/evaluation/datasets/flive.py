@@ -10,7 +10,7 @@ from hdrq.records import Pair
 
 
 @dataset(
-    title="FLIVE (PaQ-2-PiQ): 39,810 pictures of authentic quality",
+    title="FLIVE (PaQ-2-PiQ): 39,810 images with authentic distortions",
     home="https://github.com/niu-haoran/FLIVE_Database",
     licence="stated on its home page",
     source="doi:10.1109/CVPR42600.2020.00363",

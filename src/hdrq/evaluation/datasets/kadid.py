@@ -1,4 +1,4 @@
-"""KADID-10k: 81 pristine photographs, 25 distortions at five levels, judged by a crowd."""
+"""KADID-10k: 81 pristine photographs, 25 distortions at five levels, rated by crowdsourcing."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from hdrq.records import Pair
 
 
 @dataset(
-    title="KADIS-700k: 140,000 references and 700,000 distorted images, without opinions",
+    title="KADIS-700k: 140,000 references and 700,000 distorted images, without subjective scores",
     home="https://database.mmsp-kn.de/kadid-10k-database.html",
     licence="stated on its home page; photographs from Pixabay",
     source="arXiv:2001.08113",

@@ -28,7 +28,7 @@ from hdrq.records import Pair
     layout=(
         "HDR images anywhere below",
         "korshunov.csv, .xlsx or .txt with columns image, reference, mos, std "
-        "(the authors' opinions come as a workbook: save its rows under this name)",
+        "(the authors' subjective scores are in a workbook: save its rows under this name)",
     ),
     spread="sd",
     observers=24,

@@ -46,7 +46,7 @@ def _compared(folder: Folder, subset: str | None) -> Iterator[Comparison]:
     home="https://github.com/prashnani/PerceptualImageError",
     licence="non-commercial, educational use (TERMS_OF_USE.pdf)",
     source="doi:10.1109/CVPR.2018.00194",
-    scale="share of people preferring A to B; test images also have a score, lower is better",
+    scale="share of observers preferring A to B; test images also have a score, lower is better",
     better="lower",
     span=None,
     domain="srgb",

@@ -1,4 +1,4 @@
-"""PIPAL: image restoration algorithms judged by millions of pairwise choices, as Elo scores."""
+"""PIPAL: image restoration algorithms, with Elo scores from millions of pairwise comparisons."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from hdrq.records import Pair
 
 
 @dataset(
-    title="SI-HDR: 181 HDR references merged from RAW stacks, without opinions",
+    title="SI-HDR: 181 HDR references merged from RAW stacks, without subjective scores",
     home="https://www.cl.cam.ac.uk/research/rainbow/projects/sihdr_benchmark/",
     licence="stated on its home page",
     source="doi:10.1145/3528233.3530729",

@@ -1,6 +1,6 @@
 """Quality of photographs: statistics of a pretrained backbone's stages, and a small head.
 
-Ours. As in KonCept512 (doi:10.1109/TIP.2020.2967829) a backbone sees the image at the size it is judged at and a head
+Ours. As in KonCept512 (doi:10.1109/TIP.2020.2967829) a backbone reads the image at the size at which it is viewed and a head
 is trained on what the backbone gives; here that is the mean and the standard deviation of every channel of every stage,
 which keeps what later stages forget (noise, blur) beside what they know (content).
 """

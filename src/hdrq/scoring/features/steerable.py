@@ -76,7 +76,7 @@ def _raised(x: Tensor, by: Tensor) -> Tensor:
 
 
 def rebuild(bands: list[Tensor], filters: Filters, widen: Callable[[Tensor], Tensor] | None = None) -> Tensor:
-    """The picture (N, 1, H, W) whose bands these are, to 3 %; worse near borders for odd filters (sp3, sp5).
+    """The image (N, 1, H, W) reconstructed from its bands, to 3 %; worse near borders for odd filters (sp3, sp5).
 
     bands  emptied, so that none is kept longer than it is needed
     widen  what each band goes through before it is used, as to float64
@@ -141,7 +141,7 @@ def _synthesise(parts: list[Tensor], filters: Filters, stage: Stage) -> Tensor:
 
 
 def _spectrum(x: Tensor, filters: Filters, stage: Stage) -> tuple[Tensor, tuple[int, int]]:
-    """Half spectrum of the mirrored picture, and the size it was taken at."""
+    """Half spectrum of the mirrored image, and the size of the transform."""
     reach = _bank(filters, stage).shape[-1] // 2
     x = pad(x, reach, reach, reach, reach, "reflect")
     h, w = x.shape[-2:]

@@ -1,4 +1,4 @@
-"""IMQNet: a fast pupil of larger judges of photographs, from the image alone."""
+"""IMQNet: a fast no-reference metric of photographs, trained on the scores of larger networks."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ _SHORTER = 512  # pixels; the photographs of the training are 512 x 512
 
 @metric(
     Card(
-        title="Quality of a photograph, as people see it",
+        title="Predicted MOS of a photograph",
         unit="1",
         better="higher",
         span=(None, None),

@@ -12,7 +12,7 @@ from hdrq.scoring.features.patchwise import Cutting, Precision, Show, patchwise
 
 @metric(
     Card(
-        title="PU-PieAPP, PieAPP trained on HDR and SDR pictures of UPIQ",
+        title="PU-PieAPP, PieAPP trained on HDR and SDR images of UPIQ",
         unit="JOD",
         better="higher",
         span=(None, None),

@@ -12,7 +12,7 @@ from hdrq.nn.input_scaling import enter
 
 @metric(
     Card(
-        title="QD-net, disentangled quality of tone-mapped pictures",
+        title="QD-net, disentangled quality of tone-mapped images",
         unit="1",
         better="higher",
         span=(None, None),

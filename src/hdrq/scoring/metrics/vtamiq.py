@@ -57,7 +57,7 @@ def vtamiq(
 ) -> Reading:
     """Loss of quality from patches at all scales; 0 as good as the reference, larger is worse.
 
-    Weights of the authors give their program's numbers. Of others, such as the students that come with hdrq, the
+    Weights of the authors give their program's numbers. Of others, such as the students distributed with hdrq, the
     score of identical images is subtracted, so that these give 0.
 
     patches   of each image, more of them fine than coarse: each level 2^ratio times as many as the next
@@ -72,7 +72,7 @@ def vtamiq(
     drawn = net.sampling if sampler == "card" else sampler
     size = (int(ref.shape[-2]), int(ref.shape[-1]))
     if focus_on != "even" and not aligned:
-        raise UsageError("focus_on follows both pictures at once; leave aligned at true")
+        raise UsageError("focus_on uses both images at once; leave aligned at true")
     found, looks = [], []
     theirs = official(net, "card")
     for number in range(repeats or (1 if theirs else _REPEATS)):

@@ -47,7 +47,7 @@ def durand(
 ) -> Tensor:
     """log L_d = c B + (log L - B) - c high B, c = log(contrast) / (high B - low B), logarithms to 10.
 
-    high and low are the ranks 99.9 and 0.1 % of the base, so that a firefly does not set the scale.
+    high and low are the ranks 99.9 and 0.1 % of the base, so that a single bright pixel does not set the scale.
 
     contrast  of the base, max to min
     spread    sigma of the filter in space as a share of the longer side; sigma_range in log10 units

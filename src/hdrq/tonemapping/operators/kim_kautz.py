@@ -32,7 +32,7 @@ def kim_kautz(
 
     c1       how many of the weight's widths the scene's range is
     c2       share of contrast that is kept
-    variant  paper: the range is that between the ranks 0.1 and 99.9 %, so that a firefly does not set it;
+    variant  paper: the range is that between the ranks 0.1 and 99.9 %, so that single pixels do not set it;
              hdrtoolbox: between the least and the greatest ln(L + 1e-6)
     """
     y = luminance(light)

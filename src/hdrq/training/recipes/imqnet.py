@@ -1,7 +1,7 @@
 """IMQNet trained directly on the official split of KonIQ-10k; `start` takes the weights of a transfer from a teacher.
 
 The paper gives 100,000 steps of 10 images and a rate of 1e-4 that is halved every 20,000 steps: 142 epochs of 7058
-images, halved every 28. Its optimiser is not given; Adam is ours.
+images, halved every 28. Its optimiser is not given; Adam was chosen here.
 """
 
 from hdrq.records import Recipe
