@@ -157,7 +157,7 @@ def _measured() -> list[str]:
     lines = [
         "## Measured",
         "",
-        f"`--optimize tmqi` ({data['tmqi_how']}) raises the TMQI of reinhard with its defaults on {raised} of {len(tuned)} photographs,",
+        f"`--optimize tmqi` ({data['tmqi_how']}) raises the TMQI of reinhard on {raised} of {len(tuned)} photographs,",
         f"from {mean[0]:.4f} to {mean[2]:.4f} on average; sigmoid reaches {mean[1]:.4f}.",
         "",
         "| image | reinhard, defaults | sigmoid, optimised | reinhard, optimised |",
