@@ -34,7 +34,9 @@ def fit_noise(samples: np.ndarray, seconds: np.ndarray, table: np.ndarray) -> No
 
     samples  (P, N, C) codes;  seconds (P,) relative exposures;  table (levels, C or 1) exposure of every code
     returns  photon and read variance, by non-negative least squares over bins of brightness; the median absolute
-             deviation of a bin reduces the effect of edges and small motion. Defaults are used where a stack shows too little
+             deviation of a bin reduces the effect of edges and small motion. Pixels are chosen by the longer frame alone, and
+             deviations are counted upwards, for the shorter frame is cut at black. Defaults are used where a stack shows
+             too little
     """
     levels = len(table)
     z = np.rint(samples).astype(np.int64)
@@ -51,14 +53,18 @@ def fit_noise(samples: np.ndarray, seconds: np.ndarray, table: np.ndarray) -> No
         ratio = seconds[b] / seconds[a]
         for c in range(z.shape[2]):
             za, zb = z[a, :, c], z[b, :, c]
-            ok = (za > low) & (za < high) & (zb > low) & (zb < high)
+            seen = (
+                table[zb, c] / ratio > 4 * steps[za, c]
+            )  # nearer to black the shorter frame is cut or rounded to it
+            ok = (za > (low if levels == 256 else -1)) & (za < high) & (zb > low) & (zb < high) & seen
             fa, fb = table[za[ok], c], table[zb[ok], c] / ratio  # both as the shorter frame's exposure
             width = (steps[za[ok], c] ** 2 + (steps[zb[ok], c] / ratio) ** 2) / 12
             if len(fa) < 400:
                 continue
             for part in np.array_split(np.argsort(fb), max(2, min(12, len(fa) // 200))):
                 miss = fa[part] - fb[part]
-                spread = (1.4826 * np.median(np.abs(miss - np.median(miss)))) ** 2
+                above = miss - np.median(miss)
+                spread = (1.4826 * np.median(above[above >= 0])) ** 2
                 mean = fb[part].mean()
                 if mean > 0:
                     rows.append([mean * (1 + 1 / ratio) / mean**2, (1 + 1 / ratio**2) / mean**2])
