@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from dataclasses import replace
 
 import pytest
@@ -212,3 +213,15 @@ def test_folders_of_clips_are_paired_and_folders_of_frames_are_clips(clips, run,
     names, *_ = clips
     expected = run("score", *names, *asked, "--frames", ":4")[1]
     assert [r["value"] for r in rows] == pytest.approx([r["value"] for r in expected], rel=1e-4)
+
+
+def test_a_remote_clip_is_a_clip(clips, tmp_path, monkeypatch):
+    pytest.importorskip("fsspec")
+    monkeypatch.setenv("HDRQ_CACHE", str(tmp_path / "cache"))
+    names, *_ = clips
+    with zipfile.ZipFile(tmp_path / "clips.zip", "w") as box:
+        box.write(names[1], "dist.mkv")
+    (row,) = hdrq.score([(names[0], f"zip://dist.mkv::{tmp_path / 'clips.zip'}")], ["pu-psnr"], device="cpu")
+    (expected,) = hdrq.score([names], ["pu-psnr"], device="cpu")
+    assert row.status == "ok", row.error
+    assert row.value == expected.value

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from hdrq.errors import FileError, PixelError, UsageError
-from hdrq.io import is_clip, read_selected
+from hdrq.io import by_suffix, is_clip, read_selected
 from hdrq.io.clip import frames as frames_of_clip
 from hdrq.io.clip import span
 from hdrq.io.pairing import numbered, pair_frames
+from hdrq.io.remote import address_of, local
 from hdrq.records import Image, Pair, Selection
 
 Sides = tuple[Selection, Selection]  # of the reference and of the test image
@@ -23,7 +24,16 @@ def moves(side: Any, select: Selection) -> bool:
         return False
     if Path(side).is_dir():
         return True
-    return not (select.frames or "").strip().isdigit() and is_clip(side)
+    return not (select.frames or "").strip().isdigit() and _is_video(side)
+
+
+def _is_video(side: str | Path) -> bool:
+    """Whether a file is a video; a remote one is told by its suffix, so that nothing is fetched to ask."""
+    address = address_of(side)
+    if address is None:
+        return is_clip(side)
+    promised = by_suffix(address.split("::")[0])
+    return promised is not None and promised.name == "clip"
 
 
 def frame_files(folder: str | Path) -> list[Path]:
@@ -60,7 +70,7 @@ def frames(
     side: str | Path, files: Sequence[Path], select: Selection
 ) -> Generator[tuple[int, Image], None, None]:
     """Each chosen frame with its number; one of another size, domain or primaries than the first is a PixelError."""
-    source = _video(side, select) if is_clip(side) else _files(files, select)
+    source = _video(side, select) if _is_video(side) else _files(files, select)
     first: Image | None = None
     with ThreadPoolExecutor(1, thread_name_prefix="hdrq-read") as pool:
         coming = pool.submit(next, source, None)
@@ -92,7 +102,7 @@ def _video(path: str | Path, select: Selection) -> Iterator[tuple[int, Image]]:
         if getattr(select, option) is not None:
             raise UsageError(f"{path}: Video has no {option} to choose")
     start, _, step = span(select.frames or "")
-    for count, image in enumerate(frames_of_clip(path, select.frames or "")):
+    for count, image in enumerate(frames_of_clip(local(path), select.frames or "")):
         yield start + count * step, image
 
 
