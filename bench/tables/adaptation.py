@@ -1,0 +1,104 @@
+"""Tables of the HDR adaptation paper: both networks in every configuration, judged on UPIQ as a whole, its SDR and HDR part.
+
+    HDRQ_DATA=~/iqa python bench/tables/adaptation.py [vtamiq-pu vtamiq-hs ...]      SMALL=1 for the same in minutes
+
+Every recipe trains on all of KADID-10k and is judged on UPIQ in absolute luminance; S_HL is trained and judged on the
+papers' folds of UPIQ's HDR part, 60-20-20 by reference, and its row is the mean of the folds. What is not at hand
+(SI-HDR, UPIQ, the initial weights) is named and left out. It can be killed and started again: it goes on where it was.
+
+    VARIANT  of the recipes: paper, or nothing for the settings of the program
+    REPEATS  seeds of each recipe [1]
+    OUT      run folders and the tables adaptation.md, adaptation.tex [runs/tables/adaptation]
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+import hdrq
+from hdrq.errors import FileError, MissingPart, UsageError
+from hdrq.evaluation.archive import locate
+from hdrq.evaluation.report.paper_tables import of_datasets, written
+from hdrq.evaluation.statistics.agreement import FIGURES, Agreement
+from hdrq.registry import find
+from hdrq.training.experiment import Experiment
+from hdrq.training.experiment_results import SplitRow
+
+OUT = Path(os.environ.get("OUT", "runs/tables/adaptation"))
+SMALL = bool(os.environ.get("SMALL"))
+VARIANT = os.environ.get("VARIANT", "")
+REPEATS = int(os.environ.get("REPEATS", "1"))
+NETS = ("vtamiq", "pieapp")
+KINDS = ("srgb", "pu", "hu-sihdr", "hu-kadid", "hu-upiqs", "hs", "hl")
+JUDGES = {"Full": "upiq:full-luminance", "SDR": "upiq:sdr-luminance", "HDR": "upiq:hdr"}
+
+
+def main() -> None:
+    wanted = sys.argv[1:] or [f"{net}-{kind}" for net in NETS for kind in KINDS]
+    here = {title: judge for title, judge in JUDGES.items() if is_here(judge)}
+    columns: dict[str, list[Agreement]] = {title: [] for title in here}
+    for name in wanted:
+        folds = find("recipe", name).settings.get("held_from") == "target"
+        try:
+            rows = experiment(name, [] if folds else list(here.values())).rows
+        except (MissingPart, FileError, UsageError) as error:
+            print(f"{name}: left out: {error}", file=sys.stderr)
+            continue
+        for title, judge in here.items():
+            own = [r for r in rows if r.judged == judge or (folds and title == "HDR")]
+            if own:
+                columns[title].append(mean_of(name, own))
+                print(f"{name}, {title}: SROCC {columns[title][-1].srocc:.4f}", flush=True)
+    shown = {title: rows for title, rows in columns.items() if rows}
+    if not shown:
+        sys.exit("nothing could be trained and judged; see the lines above")
+    OUT.mkdir(parents=True, exist_ok=True)
+    table = of_datasets(shown, "UPIQ")
+    for suffix, format in ((".md", "markdown"), (".tex", "latex")):
+        (OUT / f"adaptation{suffix}").write_text(written(table, format), encoding="utf-8")
+    print(written(table, "markdown"))
+
+
+def is_here(judge: str) -> bool:
+    """Whether the images of NAME:SUBSET are at hand."""
+    name, _, subset = judge.partition(":")
+    try:
+        return any(True for _ in find("dataset", name).pairs(locate(find("dataset", name)), subset))
+    except (MissingPart, FileError) as error:
+        print(f"{judge}: left out: {error}", file=sys.stderr)
+        return False
+
+
+def experiment(name: str, judges: list[str]) -> Experiment:
+    """The experiment of a recipe, gone on with where it was begun; without judges, on the folds of its target."""
+    folder = OUT / f"{name}{f'-{VARIANT}' if VARIANT else ''}"
+    begun = (folder / "experiment.json").exists()
+    records = hdrq.train(
+        recipe="" if begun else name,
+        variant="" if begun else VARIANT,
+        protocol="cross" if judges else "folds",
+        repeats=0 if begun else REPEATS,
+        judge=judges,
+        output=folder,
+        small=SMALL,
+        resume=begun,
+    )
+    *_, last = records
+    if not isinstance(last, Experiment):
+        raise TypeError(f"{name} ended with {last}")
+    return last
+
+
+def mean_of(name: str, rows: Sequence[SplitRow]) -> Agreement:
+    """The mean of all splits as the row of a recipe."""
+    figures = [float(np.mean([getattr(r, figure) for r in rows])) for figure in FIGURES]
+    return Agreement(name, "all", sum(r.images for r in rows), sum(r.scenes for r in rows), *figures)
+
+
+if __name__ == "__main__":
+    main()
