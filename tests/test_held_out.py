@@ -67,7 +67,9 @@ def test_held_out_images_are_those_that_the_card_tests_on(evaluated) -> None:
     found = evaluated(held_out=True)
     assert set(found.sheet.scenes) == {"s8", "s9"}
     assert len(found.sheet.pairs) == 4
-    assert any("4 of 20 images, which the card of norvdpnetpp@mine lists as held out" in n for n in found.notes)
+    assert any(
+        "4 of 20 images, which the card of norvdpnetpp@mine lists as held out" in n for n in found.notes
+    )
     assert not any("favour" in n for n in found.notes)
 
 
