@@ -51,7 +51,7 @@ def test_missing_empty_folder_and_text_are_refused_by_name(tmp_path):
     assert "is empty" in refusal(read, tmp_path / "zero.exr")
     assert "is a folder" in refusal(read, tmp_path)
     (tmp_path / "text.exr").write_text("this is no picture\n")
-    assert "no OpenEXR file" in refusal(read, tmp_path / "text.exr")
+    assert "OpenEXR file: its first bytes match no known format" in refusal(read, tmp_path / "text.exr")
     assert "not a regular file" in refusal(read, "/dev/null") or sys.platform == "win32"
     assert "not a file name" in refusal(read, "a\0b.exr")
 

@@ -198,5 +198,5 @@ def identify(path: str | Path) -> Format:
         if start[at : at + len(magic)] == magic:
             raise FileError(f"{path}: {kind} is not supported; convert it to PNG, TIFF or EXR")
     known = " ".join(f.suffixes[0] for f in FORMATS)
-    what = f"not a {promised.title} file" if promised else "not an image that hdrq can read"
+    what = f"no {promised.title} file" if promised else "not an image that hdrq can read"
     raise FileError(f"{path} is {what}: its first bytes match no known format; hdrq reads {known}")
