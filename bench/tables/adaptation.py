@@ -96,8 +96,9 @@ def experiment(name: str, judges: list[str]) -> Experiment:
 
 def mean_of(name: str, rows: Sequence[SplitRow]) -> Agreement:
     """The mean of all splits as the row of a recipe."""
-    figures = [float(np.mean([getattr(r, figure) for r in rows])) for figure in FIGURES]
-    return Agreement(name, "all", sum(r.images for r in rows), sum(r.scenes for r in rows), *figures)
+    srocc, krocc, plcc, rmse = (float(np.mean([getattr(r, figure) for r in rows])) for figure in FIGURES)
+    images, scenes = sum(r.images for r in rows), sum(r.scenes for r in rows)
+    return Agreement(name, "all", images, scenes, srocc, krocc, plcc, rmse)
 
 
 if __name__ == "__main__":
