@@ -414,7 +414,7 @@ def test_pictures_of_a_set_are_pairs_that_score(rows, tmp_path) -> None:
     [
         (["--teacher", "hdrvdp33"], "did you mean"),
         (["--teacher", "hdrvdp3", "--distortions", "noize"], "no distortion"),
-        (["--teacher", "hdrvdp3", "-n", "0"], "at least 1"),
+        (["--teacher", "hdrvdp3", "-n", "0"], "an integer from 1"),
         (["--teacher", "hdrvdp3", "--set", "colour=red"], "no setting"),
         (["--teacher", "hdrvdp3", "--crop", "4000"], "smaller --crop"),
     ],
