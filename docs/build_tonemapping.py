@@ -92,7 +92,7 @@ change only colours are kept under metrics that use only luminance. Metrics of n
 Each strip shows four scenes rendered by hdrq (docs/scenes.py): a room with a window (0.2 to 12 000 cd/m²), a sunset
 (0.5 to 100 000), a street at night (0.005 to 20 000), and colour patches in sun and shade (0.1 to 50 000).
 
-Tolerances of the comparison with other programs (tests/test_tonemapper_goldens.py):
+Tolerances of the comparison with other programs (tests/tonemapping/test_tonemapper_goldens.py):
 
 | operators | relative difference at most |
 |---|---|

@@ -76,11 +76,10 @@ def _information(ref: Tensor, dist: Tensor, parent: Tensor | None) -> Tensor:
     local = strength(ref, power, parent)
     variances = torch.linalg.eigvalsh(power).clamp(min=0).to(ref)
     more = BLOCK - 1
+    wide = (slice(rows.start, rows.stop + more) for rows in strips(h - more, 5 * len(ref) * w, ref, more))
     parts = (
-        _bits(
-            *(x[..., rows.start : rows.stop + more, :] for x in (ref, dist)), local[..., rows, :], variances
-        )
-        for rows in strips(h - more, 5 * len(ref) * w, ref, more)
+        _bits(ref[..., at, :], dist[..., at, :], local[..., at.start : at.stop - more, :], variances)
+        for at in wide
     )
     return joined(parts, h - more)
 

@@ -20,7 +20,7 @@ from hdrq.scoring.metrics.nlpd_2016 import nlpd_2016
 from hdrq.scoring.metrics.psnr_hvs import psnr_hvs
 from hdrq.scoring.metrics.psnr_hvs_m import psnr_hvs_m
 
-GOLDEN = json.loads((Path(__file__).parent / "golden/video_and_structure.json").read_text())["values"]
+GOLDEN = json.loads((Path(__file__).parents[1] / "golden/video_and_structure.json").read_text())["values"]
 WEIGHTS = (0.2126, 0.7152, 0.0722)  # as the programs were fed
 WHOLE = {"uint8": 255, "uint16": 65535}
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from test_quality_nets import converted, official
 
 from hdrq.image.resize import linear_resize
 from hdrq.nn.quality_input import adjusted
@@ -16,7 +17,6 @@ from hdrq.registry import find
 from hdrq.scoring.metrics import diqm as diqm_file
 from hdrq.scoring.metrics import norvdpnet as norvdpnet_file
 from hdrq.scoring.metrics import norvdpnetpp as norvdpnetpp_file
-from test_quality_nets import converted, official
 
 GREY, COLOUR = SimpleNamespace(channels=1), SimpleNamespace(channels=3)
 

@@ -23,7 +23,7 @@ from hdrq.scoring.metrics.tosnr import tosnr
 from hdrq.scoring.metrics.tpsnr import tpsnr
 from hdrq.scoring.metrics.wpsnr import codes, wpsnr
 
-GOLDEN = json.loads((Path(__file__).parent / "golden/video_and_structure.json").read_text())["values"]
+GOLDEN = json.loads((Path(__file__).parents[1] / "golden/video_and_structure.json").read_text())["values"]
 TRANSFERS = {
     "combo_default": "pq+philips",
     "PQ": "pq",

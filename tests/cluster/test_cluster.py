@@ -27,7 +27,7 @@ from hdrq.records import Image
 from hdrq.work import Needs, here
 
 distributed = pytest.importorskip("distributed")
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 METRICS = "pu-psnr,pu-ssim"
 
 

@@ -385,7 +385,7 @@ def test_the_page_of_operators_was_built(monkeypatch):
     from importlib.util import module_from_spec, spec_from_file_location
     from pathlib import Path
 
-    home = Path(__file__).parents[1] / "docs"
+    home = Path(__file__).parents[2] / "docs"
     monkeypatch.syspath_prepend(home)
     spec = spec_from_file_location("build_tonemapping", home / "build_tonemapping.py")
     assert spec is not None

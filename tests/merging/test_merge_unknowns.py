@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from test_merge_door import at_prompt, jpeg
 
 from hdrq.errors import UsageError
 from hdrq.image.transfer import linear_to_srgb
@@ -14,7 +15,6 @@ from hdrq.io.exposures import exposures_of
 from hdrq.merging.merge import Settings, merge
 from hdrq.records import Image
 from shooting import curve, save, scene, seen_through, shoot, turned, well_exposed
-from test_merge_door import at_prompt, jpeg
 
 STILL = Settings(align="none", deghost="none", scale="relative")
 

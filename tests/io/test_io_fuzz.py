@@ -1,7 +1,7 @@
 """Damaged files of every format: each is read or refused in one line, within a memory bound, without a sound.
 
 The mutations run in a process of their own, so that a crash or noise of a C library is seen:
-`python tests/test_io_fuzz.py FIRST COUNT [SUFFIX]` runs any stretch of them by hand.
+`python tests/io/test_io_fuzz.py FIRST COUNT [SUFFIX]` runs any stretch of them by hand.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from hdrq.nn import weights
 from hdrq.records import Image
 from hdrq.registry import find
 
-HERE = Path(__file__).parents[1] / "models"
+HERE = Path(__file__).parents[2] / "models"
 NAMES = sorted(p.stem for p in HERE.glob("*.json"))
 LIGHT = {
     "pu-vtamiq-small": "pu21:vtamiq",

@@ -1,8 +1,8 @@
 """Every operator and expander, and every variant, on a small scene that hdrq renders: a clone without ../shared proves them.
 
 tests/golden/tonemapping.json holds what the functions gave at hdrq commit `hdrq` of that file, in float64, in the same
-session in which tests/test_tonemapper_goldens.py held them to HDR Toolbox 5375d05, pfstools 2.2 and OpenCV 5.0.
-`python tests/test_tonemapper_small_goldens.py COMMIT` writes the file anew: only after those tests have passed.
+session in which tests/tonemapping/test_tonemapper_goldens.py held them to HDR Toolbox 5375d05, pfstools 2.2 and OpenCV 5.0.
+`python tests/tonemapping/test_tonemapper_small_goldens.py COMMIT` writes the file anew: only after those tests have passed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 from hdrq.image.render import room
 from hdrq.registry import find, names
 
-FILE = Path(__file__).parent / "golden" / "tonemapping.json"
+FILE = Path(__file__).parents[1] / "golden" / "tonemapping.json"
 ROWS, COLUMNS = (1, 9, 17, 26), (2, 13, 24, 37)
 
 

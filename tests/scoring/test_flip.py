@@ -16,7 +16,7 @@ from hdrq.scoring.features.pixel_pooling import weighted_pool
 from hdrq.scoring.metrics.flip import flip
 from hdrq.scoring.metrics.hdr_flip import hdr_flip
 
-GOLDEN = json.loads((Path(__file__).parent / "golden/flip.json").read_text())["cases"]
+GOLDEN = json.loads((Path(__file__).parents[1] / "golden/flip.json").read_text())["cases"]
 OPTIONS = {
     "startExposure": "start_exposure",
     "stopExposure": "stop_exposure",
