@@ -235,7 +235,7 @@ def test_mantiuk_2008_agrees_with_pfstools(name, room, dtype, church):
 APART = {
     "Banterle": "hybrid of two operators by segments: no operator here",
     "Banterle_segments": "the same",
-    "BruceExpoBlend": "its exposures and disks are unknown; bruce follows the paper, tests/tonemapping/test_composed_operators.py",
+    "BruceExpoBlend": "its exposures and disks are unknown; bruce follows the paper, see test_composed_operators.py",
     "Fattal_835314f": "an operator that its program has dropped since; fattal follows the paper and pfstools",
     "Fattal_835314f_b85": "the same",
 }
