@@ -383,7 +383,7 @@ def test_a_student_of_jod_gives_jod(images, tmp_path, monkeypatch) -> None:
     list(distil(task, tmp_path / "run"))
     monkeypatch.setenv("HDRQ_MODELS", str(tmp_path / "run"))
     said = metric("pu21:norvdpnetpp@norvdpnetpp-from-hdrvdp3").read(room(64, 64))
-    assert float(said.extra["jod"]) == pytest.approx(10 * float(said.value))
+    assert float(said.value) == pytest.approx(10 * float(said.extra["score"]))
 
 
 def test_people_can_be_the_teacher(images, tmp_path) -> None:

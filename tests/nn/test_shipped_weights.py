@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,13 @@ from click.testing import CliRunner
 
 import hdrq
 from hdrq import io
+from hdrq.cards import Output
 from hdrq.cli.app import door
 from hdrq.image.render import room
 from hdrq.nn import weights
 from hdrq.records import Image
 from hdrq.registry import find
+from hdrq.scoring.calibration import output_in_jod
 
 HERE = Path(__file__).parents[2] / "models"
 NAMES = sorted(p.stem for p in HERE.glob("*.json"))
@@ -97,3 +100,34 @@ def test_norvdpnet_needs_no_encoding_to_be_named(scene, tmp_path) -> None:
     ran = CliRunner().invoke(door, ["score", str(tmp_path / "a.exr"), "-m", "norvdpnet++", "--format", "csv"])
     assert ran.exit_code == 0, ran.output
     assert "norvdpnetpp-small-hdr@" in ran.stdout
+
+
+@pytest.mark.parametrize("name", ["pu-vtamiq-small", "norvdpnetpp-small-hdr", "diqm-small"])
+def test_calibrated_students_answer_in_jod(name: str, scene: torch.Tensor) -> None:
+    asked = f"{LIGHT[name]}@{name}"
+    scorer = hdrq.metric(asked)
+    assert (scorer.unit, scorer.better) == ("JOD", "higher")
+    assert scorer.span == ((None, None) if name == "pu-vtamiq-small" else (0, 10))
+    start, slope = json.loads((HERE / f"{name}.json").read_text())["results"]["jod"]
+    assert (slope < 0) == (name == "pu-vtamiq-small")
+    spoilt = scene * (1 + 0.2 * torch.rand(scene.shape, generator=torch.Generator().manual_seed(1)))
+    given = (scene, spoilt) if scorer.full_reference else (spoilt,)
+    found = scorer.read(*given)
+    assert torch.allclose(found.value, start + slope * found.extra["score"])
+    assert 0 < float(found.value) < 10
+    assert torch.allclose(hdrq.metric(asked, checked=False)(*given), found.value, atol=1e-3)
+
+
+def test_identical_images_have_10_jod(scene: torch.Tensor) -> None:
+    assert float(hdrq.metric("pu-vtamiq@pu-vtamiq-small")(scene, scene)) == pytest.approx(10, abs=1e-5)
+
+
+def test_scores_without_calibration_keep_their_unit() -> None:
+    assert hdrq.metric("norvdpnet++@norvdpnetpp-small-tmo").unit == "1"
+
+
+def test_what_a_calibrated_value_means_follows_from_its_line() -> None:
+    of_distance = Output("q", "1", "lower", (0.0, None), 0.0)
+    assert output_in_jod((10.0, -10.0), of_distance) == Output("jod", "JOD", "higher", (None, 10.0), 10.0)
+    of_share = Output("share", "1", "higher", (0.0, 1.0))
+    assert output_in_jod((2.0, 8.0), of_share) == Output("jod", "JOD", "higher", (2.0, 10.0))

@@ -16,6 +16,7 @@ from hdrq.errors import UsageError
 from hdrq.nn import weight_files, weights
 from hdrq.records import Checkpoint
 from hdrq.registry import find
+from hdrq.scoring.calibration import calibrated, line_of
 
 SMALL = {
     "width": 32,
@@ -204,7 +205,9 @@ def test_pieapp_is_the_weighted_mean_of_its_patches(pieapp_net: nn.Module) -> No
         verdict = pieapp_net.judge(*cut)
     assert cut[0].shape[1] == 6  # rows 0 and 27, columns 0, 27 and 54
     assert torch.allclose(found.value, verdict.pooled(), rtol=1e-4)
-    assert torch.allclose(found.extra["jod"], 1 - 2 * found.value)
+    line = line_of(pieapp_net)
+    assert line == (1, -2)
+    assert torch.allclose(calibrated(line, found).value, 1 - 2 * found.value)
     assert torch.allclose(found.map[0, 0, 0, 0], verdict.score[0, 0], rtol=1e-4)
     assert found.map[0, 0, -1].isnan().all()  # the lower patches are rows 27 to 90, and row 91 is the last
 

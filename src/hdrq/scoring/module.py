@@ -20,6 +20,7 @@ from hdrq.io import read
 from hdrq.records import Display, Encoding, Image
 from hdrq.registry import find
 from hdrq.scoring.binding import bind
+from hdrq.scoring.calibration import in_jod, line_of
 from hdrq.scoring.request import Request, parse
 from hdrq.scoring.scorer import Scorer
 
@@ -113,7 +114,9 @@ class MetricModule(nn.Module):
             raise UsageError("with checked=False a metric takes tensors of light (N, C, H, W), one a side")
         pictures = [_straight(x, w, e, self._white) for x, (w, e) in zip(given, self._ways, strict=True)]
         answer = self.scorer.metric.function(*pictures, **self._given)
-        return answer.value if isinstance(answer, Reading) else answer
+        value = answer.value if isinstance(answer, Reading) else answer
+        line = line_of(self.scorer.net)
+        return value if line is None else in_jod(line, value)
 
 
 def metric(

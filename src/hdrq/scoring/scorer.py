@@ -29,6 +29,7 @@ from hdrq.errors import PixelError, UsageError
 from hdrq.image.sharing import sharing
 from hdrq.records import BT709, BT2020, PRIMARIES, Image
 from hdrq.registry import find
+from hdrq.scoring.calibration import calibrated, line_of, output_in_jod
 from hdrq.scoring.placing import PHOTOGRAPH, labelled, labelled_as, photograph, placed
 from hdrq.scoring.refusals import (
     about_terms,
@@ -80,7 +81,9 @@ class Scorer:
     @property
     def output(self) -> Output:
         """The number that the value is with these options; unit, direction and range are read only from here."""
-        return self.metric.output(self.options)
+        found = self.metric.output(self.options)
+        line = line_of(self.net)
+        return found if line is None else output_in_jod(line, found)
 
     @property
     def better(self) -> Better:
@@ -262,7 +265,9 @@ class Scorer:
     def ask(self, image: Image, maps: bool, terms: Terms, *pictures: Tensor | Iterable[Tensor]) -> Reading:
         """The Reading from the prepared input and the other arguments that the card needs."""
         answer = self.metric(*pictures, **self.options, **self.supplied(image, maps, terms))
-        return answer if isinstance(answer, Reading) else Reading(answer)
+        reading = answer if isinstance(answer, Reading) else Reading(answer)
+        line = line_of(self.net)
+        return reading if line is None else calibrated(line, reading)
 
     def supplied(self, image: Image, maps: bool, terms: Terms) -> dict[str, Any]:
         """The keyword arguments that the card needs from the engine."""

@@ -1,4 +1,4 @@
-"""What metrics make of a network's output: just-objectionable differences, and the share of the best quality."""
+"""What metrics make of a network's output: the share of the best quality."""
 
 from __future__ import annotations
 
@@ -7,13 +7,6 @@ from typing import Any
 from torch import Tensor
 
 from hdrq.cards import Card, Reading
-
-
-def jod(net: Any, value: Tensor) -> dict[str, Tensor]:
-    """The score in just-objectionable differences, where the weights' card defines it: JOD = a + b · score."""
-    card = getattr(net, "checkpoint", None)
-    line = None if card is None else card.results.get("jod")
-    return {} if line is None else {"jod": line[0] + line[1] * value}
 
 
 def share_card(
@@ -39,4 +32,4 @@ def share(net: Any, *views: Tensor, like: Tensor) -> Reading:
     """Share of the best quality that the network gives its views, in the type of `like`; `q` is the same out of 100."""
     weights = next(net.parameters())
     value = net(*(view.to(weights) for view in views)).to(like)
-    return Reading(value, None, {"q": 100 * value} | jod(net, value))
+    return Reading(value, None, {"q": 100 * value})

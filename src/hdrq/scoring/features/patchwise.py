@@ -12,7 +12,6 @@ from torch import Tensor
 from hdrq.cards import Reading
 from hdrq.nn.input_scaling import enter
 from hdrq.nn.layers.pieapp import PATCH, PatchComparer
-from hdrq.scoring.features.network_scores import jod
 from hdrq.scoring.sampling import Plan, cut, plan, strided
 from hdrq.scoring.sampling.spread import average
 
@@ -67,7 +66,7 @@ def patchwise(
             shown = {"score": score, "weight": weight, "share": shares / even}[show]
             pictures.append(average(shown, where))
     value = torch.stack(values).mean(0)
-    return Reading(value, torch.stack(pictures).nanmean(0) if maps else None, jod(net, value))
+    return Reading(value, torch.stack(pictures).nanmean(0) if maps else None)
 
 
 def _verdict(

@@ -31,7 +31,7 @@ def diqm(
     curve: Curve = "card",
     compat: Compat = "card",
 ) -> Reading:
-    """Share of the best quality, 1 is identical or so; `q` is the same out of 100, `jod` where the card knows how.
+    """Share of the best quality, 1 is identical or so; `q` is the same out of 100. JOD where the weights are calibrated.
 
     peak    cd/m² to which the maximum of each image is scaled (the program: 1400); 0 leaves light unscaled
     curve   "tmo": the program's tone curve instead of the weights' own encoding

@@ -32,7 +32,7 @@ def norvdpnet(
     peak: float = 0.0,
     compat: Compat = "card",
 ) -> Reading:
-    """Share of the best quality, 1 is flawless; `q` is the same out of 100, `jod` where the card knows how.
+    """Share of the best quality, 1 is flawless; `q` is the same out of 100. JOD where the weights are calibrated.
 
     peak    cd/m² that the brightest luminance is put at and that the code then calls 1, as the authors' program
             does with 1 000 000; 0 leaves light as it is

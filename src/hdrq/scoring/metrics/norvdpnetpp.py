@@ -31,7 +31,7 @@ def norvdpnetpp(
     curve: Curve = "card",
     compat: Compat = "card",
 ) -> Reading:
-    """Share of the best quality, 1 is flawless; `q` is the same out of 100, `jod` where the card knows how.
+    """Share of the best quality, 1 is flawless; `q` is the same out of 100. JOD where the weights are calibrated.
 
     peak    cd/m² to which the maximum luminance is scaled, 0 for no scaling. The authors' program
             documents 1400 and, by swapped arguments, uses 2 for HDR files.

@@ -12,7 +12,6 @@ from hdrq.errors import UsageError
 from hdrq.nn.input_scaling import enter
 from hdrq.nn.quality_input import official
 from hdrq.records import Encoding
-from hdrq.scoring.features.network_scores import jod
 from hdrq.scoring.features.patchwise import Precision
 from hdrq.scoring.sampling import Plan, cut, plan, together
 from hdrq.scoring.sampling.focus import Focus, focus
@@ -103,7 +102,7 @@ def vtamiq(
     if not theirs:
         nothing = torch.zeros_like(first.chunk(2)[0][:1])
         value = value - net.judge(nothing, nothing).q.float()
-    return Reading(value, torch.stack(looks).mean(0).to(value) if looks else None, jod(net, value))
+    return Reading(value, torch.stack(looks).mean(0).to(value) if looks else None)
 
 
 def _curves(net: Any, encoding: Encoding | None, average: str) -> tuple[Curve, Curve] | None:
