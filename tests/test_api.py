@@ -213,7 +213,7 @@ def test_score_resumes_from_a_table(tmp_path, files, monkeypatch):
     assert hdrq.score([files], "pu-psnr", display="sdr", resume=table).__next__().value != whole[0].value
     with pytest.raises(UsageError, match="needs files"):
         hdrq.score((Image(light(0)), Image(light(1))), "pu-psnr", resume=table)
-    with pytest.raises(UsageError, match=r"end the table's name in \.csv"):
+    with pytest.raises(UsageError, match=r"use a suffix of \.csv"):
         hdrq.score([files], "pu-psnr", resume=tmp_path / "scores.txt")
 
 
