@@ -100,7 +100,7 @@ def test_working_primaries_are_the_smallest_that_hold_both_and_can_be_set(shared
     assert bound.agree(scene(P3), scene(P3))[1].primaries == P3
     assert bound.agree(scene(), scene())[1].primaries == BT2020
     pinned = hdrq.metric("pu-psnr", photometry=Photometry(primaries="bt709"))
-    assert any("outside bt709 cut" in n for n in pinned.read(scene(), scene()).notes)
+    assert any("outside the bt709 gamut, clipped" in n for n in pinned.read(scene(), scene()).notes)
 
 
 def stored(image: Image) -> dict[str, Image]:

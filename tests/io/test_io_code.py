@@ -132,7 +132,7 @@ def test_gama_and_chrm_are_heard(tmp_path):
     plain = read(put(tmp_path / "x.png", with_chunks(png, (b"gAMA", struct.pack(">I", 45455)))))
     assert (plain.domain, plain.notes) == ("srgb", ())
     odd = read(put(tmp_path / "x.png", with_chunks(png, (b"gAMA", struct.pack(">I", 55556)))))
-    assert "gAMA 0.55556 evaluated" in odd.notes[0]
+    assert "gAMA 0.55556 applied" in odd.notes[0]
     assert torch.allclose(
         srgb_to_linear(odd.pixels.double()), plain.pixels.double() ** (1 / 0.55556), atol=1e-5
     )

@@ -287,7 +287,7 @@ def test_an_hdr_base_leads_to_sdr_with_the_signs_turned():
     assert (
         gain_map.rendition(Image(hdr, "linear", white_nits=203.0), hdr, gain, "hdr")
         .notes[-1]
-        .endswith("(HDR) is read")
+        .endswith("base image (HDR) read")
     )
 
 
@@ -417,7 +417,7 @@ def test_webp_gif_and_jpeg_2000_through_imageio(tmp_path):
     grey.save(tmp_path / "x.gif", save_all=True, append_images=[grey.rotate(90, expand=False)])
     image = read(tmp_path / "x.gif")
     assert np.allclose(image.pixels[0, 0].numpy(), X[0], atol=1e-6)
-    assert "the first of 2 frames" in image.notes[0]
+    assert "first of 2 frames" in image.notes[0]
     Pillow.fromarray(U8).save(tmp_path / "x.jp2")
     assert np.allclose(read(tmp_path / "x.jp2").pixels[0].numpy(), X)
     deep = RANDOM.integers(0, 65536, (24, 32, 3)).astype(np.uint16)

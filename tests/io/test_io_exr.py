@@ -196,7 +196,7 @@ def test_layers_are_found_and_choice_is_asked_for(tmp_path):
     assert np.array_equal(read(path).pixels[0].numpy(), HALF.astype(np.float32))  # what is called beauty
     assert "not read: glow" in read(path).notes[0]
     unclear = {f"{layer}.{c}": p for layer in ("left", "glow") for c, p in zip("RGB", HALF)}
-    with pytest.raises(UsageError, match="choose one as layer: glow, left"):
+    with pytest.raises(UsageError, match="choose one of its layers: glow, left"):
         read(store(tmp_path / "three.exr", unclear))
     assert np.array_equal(read(path, layer="glow").pixels[0].numpy(), (HALF / 2).astype(np.float32))
     top = read(store(tmp_path / "top.exr", two | dict(zip("RGB", HALF * 2))))

@@ -42,7 +42,7 @@ def test_lists_are_split_and_options_stay_with_their_metric() -> None:
         ("pu12:ssim", "did you mean pu21"),
         ("ssim,variant", "not option=value"),
         ("ssim,range=1,range=2", "twice"),
-        ("", "no metric"),
+        ("", "unknown metric"),
     ],
 )
 def test_a_mistake_names_the_way_out(text: str, says: str) -> None:

@@ -119,7 +119,7 @@ def test_a_gain_map_that_cannot_be_written_is_refused(file, tmp_path, capsys, ta
 def test_radiance_is_merged_to_pq(tmp_path, capsys, suffix):
     light = rendered(64, 96, stops=8)
     frames = save([shoot(light, t, i) for i, t in enumerate((1 / 8, 1 / 2, 2.0))], tmp_path)
-    command = ("merge", *frames, "-q", "--times", "1/8,1/2,2", "--align", "none", "-o")
+    command = ("merge", *frames, "--times", "1/8,1/2,2", "--align", "none", "-o")
     assert run(*command, tmp_path / "m.exr") == 0
     assert run(*command, tmp_path / f"m.{suffix}") == 0
     assert "geometric mean luminance was set to 36.5 cd/m²" in capsys.readouterr().err

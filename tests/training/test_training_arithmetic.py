@@ -153,7 +153,7 @@ def test_a_fifth_of_the_scenes_of_each_kind_is_held_out_and_an_eighth_of_the_res
     parts = split(rows, sources, (), 0)
     for kind in "lc":
         assert sum(s.startswith(kind) for s in parts.scenes) == 4
-        assert len({r.scene for r in parts.look if r.scene.startswith(kind)}) == 2
+        assert len({r.scene for r in parts.validation if r.scene.startswith(kind)}) == 2
 
 
 def test_quality_is_a_share_of_the_scale_and_labels_follow_the_direction_of_the_student() -> None:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
 
 import torch
 from torch import Tensor
 
 from hdrq.errors import FileError
+from hdrq.image.kept import kept
 
 State = dict[str, Tensor]
 Many = tuple[Tensor, ...]
@@ -140,7 +140,7 @@ def _whole(t: Tensor | None) -> Tensor:
 _HOLE = re.compile(r"\{(\w+)\}")
 
 
-@cache
+@kept(None)
 def _regex(pattern: str) -> re.Pattern[str]:
     def hole(m: re.Match[str]) -> str:
         name = m[1]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ import torch
 import hdrq
 from hdrq.errors import FileError, UsageError
 from hdrq.evaluation.archive import locate
+from hdrq.image.kept import kept
 from hdrq.nn.weight_files import find_card, read_card
 from hdrq.records import Checkpoint
 from hdrq.registry import find
@@ -103,7 +103,7 @@ def _folder(root: Path) -> Path:
     return root.parent if root.is_file() else root
 
 
-@cache
+@kept(None)
 def code_version() -> dict[str, str]:
     """Versions of what computes, and a digest of the source files of hdrq."""
     root = Path(hdrq.__file__).parent

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from math import cos, pi, sqrt
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from hdrq.image.kept import kept
 
 BLOCK = 8
 
@@ -43,7 +44,7 @@ def transform(x: Tensor) -> Tensor:
     return basis @ x @ basis.T
 
 
-@lru_cache(maxsize=1)
+@kept(1)
 def _basis() -> Tensor:
     rows = []
     for k in range(BLOCK):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from hdrq.image.arithmetic import root
 from hdrq.image.color import mix
+from hdrq.image.kept import kept
 from hdrq.image.sharing import shared
 
 ABSORBANCE = np.array(
@@ -54,7 +54,7 @@ def blur(x: Tensor, sigma: float) -> Tensor:
     return x
 
 
-@lru_cache(maxsize=128)
+@kept(128)
 def _blocks(
     n: int, sigma: float, dtype: torch.dtype, device: torch.device, most: int = 64
 ) -> list[tuple[int, int, Tensor]]:

@@ -6,8 +6,6 @@ Conversions that several metrics of a call ask for are made once (hdrq.image.sha
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -15,6 +13,7 @@ from torch import Tensor
 from hdrq.errors import UsageError
 from hdrq.image.arithmetic import power
 from hdrq.image.color import mix, rgb_to_rgb, rgb_to_xyz, to_lab, weigh
+from hdrq.image.kept import kept
 from hdrq.image.sharing import shared
 from hdrq.image.transfer import PQ_C1, PQ_C3, PQ_M1, PQ_M2
 from hdrq.records import BT709, BT2020, Primaries
@@ -97,7 +96,7 @@ def jzazbz(light: Tensor, primaries: Primaries) -> Tensor:
     return by_rows(convert, light)
 
 
-@lru_cache(maxsize=1)
+@kept(1)
 def _jz_cones() -> np.ndarray:
     result: np.ndarray = _JZ_LMS @ _JZ_XYZ
     return result

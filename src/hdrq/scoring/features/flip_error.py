@@ -5,7 +5,6 @@ Andersson, Nilsson, Akenine-Möller, Oskarsson, Åström, Fairchild 2020, doi:10
 
 from __future__ import annotations
 
-from functools import lru_cache
 from math import ceil, pi, sqrt
 
 import numpy as np
@@ -15,6 +14,7 @@ from torch import Tensor
 from hdrq.image.arithmetic import power, root
 from hdrq.image.color import mix
 from hdrq.image.filters import pad, slide
+from hdrq.image.kept import kept
 
 QC, QF = 0.7, 0.5  # exponents of the colour and of the feature difference
 PC, PT = 0.4, 0.95  # where the colour difference bends, and to what
@@ -83,7 +83,7 @@ def _twice(wide: Tensor, kernel: tuple[float, ...]) -> Tensor:
     return slide(slide(wide, kept, -1), kept, -2)
 
 
-@lru_cache(maxsize=64)
+@kept(64)
 def _significant(kernel: tuple[float, ...], eps: float) -> tuple[float, ...]:
     """A symmetric kernel without the ends whose sum is below a sixteenth of the precision."""
     sizes, cut = np.abs(kernel), 0
@@ -92,7 +92,7 @@ def _significant(kernel: tuple[float, ...], eps: float) -> tuple[float, ...]:
     return kernel[cut : len(kernel) - cut]
 
 
-@lru_cache(maxsize=16)
+@kept(16)
 def _sensitivity_kernels(ppd: float) -> tuple[tuple[tuple[float, ...], ...], ...]:
     """For each opponent plane one or two kernels whose outer squares add up to the filter, of sum 1."""
     radius = ceil(3 * sqrt(_RADIUS_SCALE / (2 * pi**2)) * ppd)
@@ -126,7 +126,7 @@ def _colour_difference(ref: Tensor, dist: Tensor) -> Tensor:
     return torch.where(d < bend, d * (PT / bend), PT + (d - bend) / (top - bend) * (1 - PT))
 
 
-@lru_cache(maxsize=1)
+@kept(1)
 def _largest() -> float:
     """The difference of pure green and pure blue."""
     rgb = torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], dtype=torch.float64).view(2, 3, 1, 1)
@@ -156,7 +156,7 @@ def _features(y: Tensor, ppd: float) -> tuple[Tensor, Tensor]:
     return magnitudes[0], magnitudes[1]
 
 
-@lru_cache(maxsize=16)
+@kept(16)
 def _feature_kernels(ppd: float) -> tuple[tuple[float, ...], ...]:
     """A Gaussian of sum 1, and its first and second derivative whose positive and negative parts have sums of 1 and -1."""
     sd = 0.5 * EDGE_DEGREES * ppd

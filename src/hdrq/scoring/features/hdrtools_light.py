@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from math import log
 from typing import Literal
 
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from hdrq.image.arithmetic import power
 from hdrq.image.color import convert, mix, rgb_to_xyz
+from hdrq.image.kept import kept
 from hdrq.image.sharing import shared
 from hdrq.records import BT2020, PRIMARIES, Primaries
 from hdrq.scoring.features.color_spaces import pq
@@ -73,7 +73,7 @@ def planes(light: Tensor, primaries: Primaries, transfer: Transfer, space: Space
     return curve(linear) if space == "xyz" else torch.cat([curve(linear[:, 1:2]), _uv(linear)], 1)
 
 
-@lru_cache(maxsize=4)
+@kept(4)
 def _ycbcr(name: str) -> np.ndarray:
     """R'G'B' to Y'CbCr with the luma weights of the primaries."""
     if name in _YCBCR:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 from math import cos, exp, pi, sin, tan
 
 import numpy as np
@@ -12,12 +11,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hdrq.image.filters import strips, window
+from hdrq.image.kept import kept
 
 SIGMA, RADIUS = 1.5, 5  # of the recursive filter; its outermost taps are 0
 C2 = 0.0009  # as SSIM's, of planes between 0 and 1
 
 
-@lru_cache(maxsize=1)
+@kept(1)
 def cosine_taps() -> tuple[float, ...]:
     """Nine taps, sum 1, that the recursive Gaussian of sums of cosines amounts to.
 

@@ -6,19 +6,19 @@ Source: Wang, Bovik, Sheikh, Simoncelli, IEEE TIP 2004, doi:10.1109/TIP.2003.819
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 from math import exp
 
 import torch
 from torch import Tensor
 
 from hdrq.image.filters import strips, window
+from hdrq.image.kept import kept
 
 K1, K2 = 0.01, 0.03
 SIZE, SIGMA = 11, 1.5
 
 
-@lru_cache(maxsize=32)
+@kept(32)
 def gaussian_taps(size: int = SIZE, sigma: float = SIGMA) -> tuple[float, ...]:
     """Sampled 1-D Gaussian with sum 1; its outer square is MATLAB's fspecial('gaussian')."""
     bell = [exp(-0.5 * ((i - (size - 1) / 2) / sigma) ** 2) for i in range(size)]

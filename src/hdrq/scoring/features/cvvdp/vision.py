@@ -7,7 +7,6 @@ tables of version 0.5.7 of the authors' program (parameters of 2024-01-10), see 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 from math import exp, log2
 
 import numpy as np
@@ -16,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hdrq.image.filters import slide
+from hdrq.image.kept import kept
 from hdrq.scoring.features.cvvdp.pyramid import BASE_CPD, double
 from hdrq.scoring.features.tables import table
 
@@ -74,7 +74,7 @@ def curves(rho: float, channels: int) -> np.ndarray:
     return np.stack([s[:, i] + share * (s[:, i + 1] - s[:, i]) for s in found]) + SENSITIVITY_DB / 20
 
 
-@cache
+@kept(None)
 def _luminances() -> tuple[float, float]:
     nodes = np.log10(table("cvvdp")["L_bkg"])
     return float(nodes[0]), float(nodes[-1])
@@ -97,7 +97,7 @@ def sensitivity(luminance: Tensor, rho: float, channels: int) -> Tensor:
     return torch.stack(found).exp2_() if not at.requires_grad else torch.stack(found).exp2()
 
 
-@cache
+@kept(None)
 def phase_taps() -> tuple[float, ...]:
     """Normalised Gaussian of sd 3 pixels, 13 samples."""
     raw = [exp(-(k**2) / (2 * PHASE_SIGMA**2)) for k in range(-PHASE_REACH, PHASE_REACH + 1)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from functools import partial
 from math import pi
 from typing import Literal, NamedTuple
 
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from hdrq.image.dct import cosine, from_cosine
 from hdrq.image.filters import by_lines, joined
+from hdrq.image.kept import kept
 
 
 def lookup(values: Tensor, place: Tensor) -> Tensor:
@@ -71,7 +72,7 @@ def scatter(light: Tensor, ppd: float, mtf: Mtf, age: float, surround: Tensor | 
     surround  light around the frame, (N, 1, 1, 1); None mirrors it, edge repeated
     """
     h, w = light.shape[-2:]
-    make = _transfer if h * w <= REMEMBERED else _transfer.__wrapped__
+    make = _kept_transfer if h * w <= REMEMBERED else _transfer
     transfer = make(h, w, ppd, mtf, age, surround is None, light.dtype, light.device)
     if surround is not None:
         return across(light, transfer, surround)
@@ -109,7 +110,6 @@ def _frequencies(h: int, w: int, rate: float) -> tuple[Tensor, Tensor]:
     return rows * rate, torch.fft.rfftfreq(2 * w, dtype=torch.float64) * rate
 
 
-@lru_cache(maxsize=8)
 def _transfer(
     h: int, w: int, ppd: float, mtf: Mtf, age: float, mirror: bool, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
@@ -123,6 +123,9 @@ def _transfer(
     )
     quarter = joined(parts, count).to(device)
     return quarter if mirror else torch.cat([quarter, quarter[1:-1].flip(0)])
+
+
+_kept_transfer = kept(8)(_transfer)
 
 
 def pupil(luminance: Tensor, degrees2: float, age: float) -> Tensor:
@@ -160,7 +163,7 @@ def rod_sensitivity(nits: np.ndarray, of: Sensitivity) -> np.ndarray:
     return result
 
 
-@lru_cache
+@kept()
 def tables(of: Sensitivity) -> tuple[np.ndarray, np.ndarray]:
     """Response of one cone type and of rods at NODES: sensitivity integrated over ln luminance."""
     rods = rod_sensitivity(NODES, of)
@@ -178,6 +181,6 @@ def respond(caught: Tensor, kind: int, of: Sensitivity) -> Tensor:
     return lookup(_table(of, kind, caught.dtype, caught.device), place)
 
 
-@lru_cache
+@kept()
 def _table(of: Sensitivity, kind: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     return torch.from_numpy(tables(of)[kind]).to(device, dtype)
