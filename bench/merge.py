@@ -28,7 +28,8 @@ from merge_large import scene
 from hdrq import heap, io
 from hdrq.image.transfer import linear_to_srgb
 from hdrq.image.warp import positions, sample
-from hdrq.merging.merge import Settings, merge
+from hdrq.merging.merge import merge
+from hdrq.merging.settings import Settings
 from hdrq.records import Image
 
 

@@ -66,7 +66,7 @@ def test_imports_point_one_way(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(HOME)))
 def test_a_file_fits_in_a_head(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 330
+    assert len(path.read_text().splitlines()) <= 300
     assert path.stem not in ("utils", "common", "helpers", "base", "core", "misc")
 
 
@@ -135,7 +135,7 @@ _MAY_NAME = {  # file: (names, why)
     "cli/_optimize.py": ("reinhard",),  # what every optimum is compared with
     "cli/merge.py": ("photon-count",),  # the default rule, shown in the help, which imports no task
     "cli/_tonemap_compare.py": ("tmqi",),  # the score on contact sheets
-    "cli/tonemap.py": ("reinhard",),  # the default operator
+    "cli/_tonemap_tasks.py": ("reinhard",),  # the default operator
     "evaluation/tampere.py": None,  # what three datasets of one laboratory call our distortions
     "merging/averaging.py": ("photon-count",),  # the default rule
     "scoring/features/cvvdp/vision.py": ("cvvdp",),  # its own table of numbers

@@ -14,16 +14,16 @@ from hdrq import io
 from hdrq.cli.app import door
 from hdrq.distillation import teacher_scores as teaching
 from hdrq.distillation.checks import check
-from hdrq.distillation.distill import Distilled, Note, Task
 from hdrq.distillation.distill import records as distil
 from hdrq.distillation.image_files import write_pictures
+from hdrq.distillation.outcome import Distilled, Note
 from hdrq.distillation.rendering import render
 from hdrq.distillation.report import agreement
 from hdrq.distillation.samples import make_set, read_rows, write_rows
 from hdrq.distillation.sources import Sources, find_sources
 from hdrq.distillation.split import split
 from hdrq.distillation.student import RenderedRows
-from hdrq.distillation.task import build_set, settings_for
+from hdrq.distillation.task import Task, build_set, settings_for
 from hdrq.distillation.teacher_scores import Cache, Scored, quality_scale, score_rows, stored_scores
 from hdrq.errors import FileError, UnknownName, UsageError
 from hdrq.evaluation.statistics.correlation import srocc

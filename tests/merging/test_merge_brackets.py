@@ -10,7 +10,8 @@ from hdrq import io
 from hdrq.cli import main
 from hdrq.errors import FileError, UsageError
 from hdrq.merging.brackets import Bracket, MergeJob, brackets_of, is_of_brackets, merge_brackets
-from hdrq.merging.merge import Settings, merge
+from hdrq.merging.merge import merge
+from hdrq.merging.settings import Settings
 from shooting import save, scene, shoot
 
 TIMES = (1 / 8, 1 / 2, 2.0)

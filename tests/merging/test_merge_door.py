@@ -14,8 +14,9 @@ from hdrq import io
 from hdrq.cli import main
 from hdrq.errors import FileError, UsageError
 from hdrq.io.exposures import exif_exposure, exposures_of, name_exposure
-from hdrq.merging.merge import Settings, merge
+from hdrq.merging.merge import merge
 from hdrq.merging.response.files import read_response
+from hdrq.merging.settings import Settings
 from hdrq.records import Image
 from shooting import save, scene, shoot
 
@@ -268,7 +269,8 @@ def test_progress_tells_the_step_the_share_done_and_the_time_left() -> None:
 
 
 def test_a_merge_tells_every_frame_and_step_in_rising_order(frames) -> None:
-    from hdrq.merging.merge import Merged, Settings, steps
+    from hdrq.merging.merge import Merged, steps
+    from hdrq.merging.settings import Settings
     from hdrq.merging.stages import Stage
 
     told = list(steps(frames, Settings(times=TIMES)))

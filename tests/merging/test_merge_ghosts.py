@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from hdrq.merging.averaging import Weighting
-from hdrq.merging.merge import Settings, merge
+from hdrq.merging.merge import merge
+from hdrq.merging.settings import Settings
 from shooting import response_file, save, scene, shoot
 
 TIMES = (1 / 4096, 1 / 512, 1 / 64, 1 / 8, 1.0, 8.0)

@@ -11,11 +11,12 @@ import torch
 from hdrq.merging.alignment.mtb import grey, mtb_shift
 from hdrq.merging.averaging import Weighting
 from hdrq.merging.fusion import mertens
-from hdrq.merging.merge import Settings, merge
+from hdrq.merging.merge import merge
 from hdrq.merging.response.curve import consistency, fixed_response, usable
 from hdrq.merging.response.estimators.debevec import debevec
 from hdrq.merging.response.estimators.neighbour_ratios import neighbour_ratios
 from hdrq.merging.response.estimators.robertson import robertson
+from hdrq.merging.settings import Settings
 from shooting import save
 
 STACKS = {"room": "stack_room_d1.npz", "ghost3": "stack_ghost3_d2.npz"}

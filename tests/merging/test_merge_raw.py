@@ -18,8 +18,9 @@ from hdrq.errors import FileError, MissingPart, UsageError
 from hdrq.io.exposures import exif_exposure
 from hdrq.io.raw import read_raw
 from hdrq.merging.exposure_stack import read_frame
-from hdrq.merging.merge import Settings, merge
+from hdrq.merging.merge import merge
 from hdrq.merging.raw_render import malvar
+from hdrq.merging.settings import Settings
 from shooting import scene
 
 XYZ_OF_709 = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]

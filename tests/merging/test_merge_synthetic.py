@@ -16,13 +16,14 @@ from hdrq.merging.alignment.mtb import grey, mtb_shift
 from hdrq.merging.alignment.optical_flow import tv_flow
 from hdrq.merging.averaging import Weighting
 from hdrq.merging.exposure_stack import ExposureStack
-from hdrq.merging.merge import Settings, merge
+from hdrq.merging.merge import merge
 from hdrq.merging.response.curve import usable
 from hdrq.merging.response.estimators.debevec import debevec
 from hdrq.merging.response.estimators.mitsunaga_nayar import mitsunaga_nayar
 from hdrq.merging.response.estimators.neighbour_ratios import neighbour_ratios
 from hdrq.merging.response.estimators.robertson import robertson
 from hdrq.merging.response.files import write_response
+from hdrq.merging.settings import Settings
 from hdrq.scoring.metrics.psnr import psnr
 from shooting import exposure_of, response_file, save, scene, seen_through, shoot, turned, well_exposed
 

@@ -13,8 +13,9 @@ import torch
 from hdrq.merging.alignment.mtb import grey, mtb_shift
 from hdrq.merging.averaging import Weighting
 from hdrq.merging.fusion import mertens
-from hdrq.merging.merge import Settings, merge
+from hdrq.merging.merge import merge
 from hdrq.merging.response.estimators.debevec import debevec
+from hdrq.merging.settings import Settings
 from hdrq.merging.weights import weight_table
 from shooting import save
 

@@ -11,9 +11,10 @@ from scipy.ndimage import uniform_filter
 
 import hdrq
 from hdrq.merging.averaging import Weighting, rules
-from hdrq.merging.merge import Merged, Settings, merge
+from hdrq.merging.merge import Merged, merge
 from hdrq.merging.response.curve import usable
 from hdrq.merging.response.estimators.neighbour_ratios import neighbour_ratios
+from hdrq.merging.settings import Settings
 from hdrq.records import Image
 from shooting import exposure_of, response_file, save, scene, seen_through, shoot, turned, well_exposed
 

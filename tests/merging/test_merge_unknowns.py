@@ -12,7 +12,8 @@ from test_merge_door import at_prompt, jpeg
 from hdrq.errors import UsageError
 from hdrq.image.transfer import linear_to_srgb
 from hdrq.io.exposures import exposures_of
-from hdrq.merging.merge import Settings, merge
+from hdrq.merging.merge import merge
+from hdrq.merging.settings import Settings
 from hdrq.records import Image
 from shooting import curve, save, scene, seen_through, shoot, turned, well_exposed
 

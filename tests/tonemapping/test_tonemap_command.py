@@ -15,7 +15,8 @@ from hdrq.encoding.photometry import Photometry
 from hdrq.records import Image
 from hdrq.registry import find
 from hdrq.scoring.binding import metric
-from hdrq.tonemapping.files import expand_files, jobs, natural
+from hdrq.tonemapping.file_names import jobs, natural
+from hdrq.tonemapping.files import expand_files
 from hdrq.tonemapping.optimize import Tuned, tune
 from hdrq.tonemapping.tonemap import code_of, plan, tonemap
 

@@ -27,7 +27,8 @@ from hdrq.training.choice import Asked, settings_for
 from hdrq.training.data import data_of, items_to_test, label_direction
 from hdrq.training.experiment import Experiment, Judged, Part, experiment_of
 from hdrq.training.experiment_results import read_csv
-from hdrq.training.settings import Settings, adjust
+from hdrq.training.overrides import adjust
+from hdrq.training.settings import Settings
 from hdrq.training.splits import Judge, parts_of
 
 BASE = Settings("norvdpnetpp", source="csv", labels="unit", source_display="code", input="crops")

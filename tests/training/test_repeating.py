@@ -16,8 +16,9 @@ from hdrq.nn.weight_files import read_card
 from hdrq.records import Image
 from hdrq.training.batches import Item
 from hdrq.training.data import data_of, items_of, items_to_test
+from hdrq.training.overrides import adjust, from_plain
 from hdrq.training.provenance import code_version, listing, recorded
-from hdrq.training.settings import Settings, adjust, from_plain
+from hdrq.training.settings import Settings
 
 SHORT = {"steps": 2, "batch": 2, "epochs": 1}
 

@@ -30,7 +30,8 @@ from hdrq.training.distributed import Processes
 from hdrq.training.image_cache import ImageCache
 from hdrq.training.loop import Saved, Step, Validation, fit
 from hdrq.training.network import factor
-from hdrq.training.settings import Settings, adjust, reduced
+from hdrq.training.overrides import adjust, reduced
+from hdrq.training.settings import Settings
 from hdrq.training.supervised import Supervised, steps_per_epoch
 
 TINY = {"width": 48, "depth": 2, "heads": 3, "mlp": 96, "reduction": 8, "dropout": 0.0, "drop_path": 0.0}

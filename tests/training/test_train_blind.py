@@ -22,7 +22,8 @@ from hdrq.training.image_cache import ImageCache
 from hdrq.training.loop import Saved, Step, Validation, fit
 from hdrq.training.meta_tasks import Meta, tasks_of
 from hdrq.training.network import rate_factor
-from hdrq.training.settings import Settings, adjust
+from hdrq.training.overrides import adjust
+from hdrq.training.settings import Settings
 
 RUN = Settings(
     net="metaiqa",

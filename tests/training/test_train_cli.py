@@ -16,7 +16,8 @@ from hdrq.registry import find, names
 from hdrq.training.choice import Asked, settings_for
 from hdrq.training.data import data_of, hold_out_scenes, items_of
 from hdrq.training.display_augmentation import DISPLAYS
-from hdrq.training.settings import Settings, from_recipe
+from hdrq.training.overrides import from_recipe
+from hdrq.training.settings import Settings
 from hdrq.training.supervised import steps_per_epoch
 
 TINY = {"width": 24, "depth": 1, "heads": 2, "mlp": 48, "reduction": 4, "scales": 1}

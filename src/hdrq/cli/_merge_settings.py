@@ -74,7 +74,7 @@ def settings(options: dict[str, Any]) -> Any:
     """The Settings that the options describe."""
     from hdrq.image.devices import device_of
     from hdrq.merging.averaging import Weighting
-    from hdrq.merging.merge import Settings
+    from hdrq.merging.settings import Settings
 
     reference = options["reference"]
     if reference != "auto" and not (reference.isdigit() and int(reference) >= 1):

@@ -17,8 +17,9 @@ from hdrq.cli.app import note
 def optimize(source: Path, made: Any, options: dict[str, Any], photometry: Any) -> Any:
     """The plan with the best parameters; prints the values before and after."""
     from hdrq.scoring.binding import metric
-    from hdrq.tonemapping.files import parameters_of, read
+    from hdrq.tonemapping.files import read
     from hdrq.tonemapping.optimize import Tuned, steps_of, tune, value_of_file
+    from hdrq.tonemapping.parameter_file import parameters_of
     from hdrq.tonemapping.tonemap import plan, scene_of
 
     scorer = metric(options["optimize"])

@@ -22,7 +22,8 @@ def compare(sources: list[Path], target: Path, options: dict[str, Any], given: s
     from hdrq import io
     from hdrq.scoring.binding import metric
     from hdrq.tonemapping.contact_sheet import operators_of, sheet, tiles
-    from hdrq.tonemapping.files import jobs, read
+    from hdrq.tonemapping.file_names import jobs
+    from hdrq.tonemapping.files import read
     from hdrq.tonemapping.tonemap import plan
 
     if len(sources) != 1 or sources[0].is_dir():

@@ -204,7 +204,7 @@ def _follow(records: Iterator[Any]) -> None:
 
     from tqdm import tqdm
 
-    from hdrq.distillation.distill import Distilled, Note
+    from hdrq.distillation.outcome import Distilled, Note
     from hdrq.distillation.teacher_scores import Scored
     from hdrq.training.checkpoint import Validation
     from hdrq.training.train import Step

@@ -10,10 +10,8 @@ from click.core import ParameterSource
 
 from hdrq.cli import _complete
 from hdrq.cli import options as _options
-from hdrq.cli import progress as _progress
 from hdrq.cli._cluster import spread_of
-from hdrq.cli._notes import Notes
-from hdrq.cli.app import NOTHING_DONE, SOME_FAILED, say
+from hdrq.cli._written import report
 from hdrq.errors import UsageError
 from hdrq.work import here
 
@@ -70,7 +68,6 @@ def encode(paths: tuple[Path, ...], to: str | None, back: bool, **options: Any) 
     if asked and len(paths) == 2 and not is_folder(paths[0]) and not means_folder(paths[1]):
         raise UsageError(f"--suffix is only for output folders; {paths[1]} has a suffix")
     jobs = targets(paths[:-1], paths[-1], options["suffix"])
-    failed, notes = 0, Notes()
     with spread_of(options) as spread:
         done = convert(
             jobs,
@@ -83,12 +80,4 @@ def encode(paths: tuple[Path, ...], to: str | None, back: bool, **options: Any) 
             select=_options.selection_of(options),
             spread=spread or here,
         )
-        for found in _progress.bar(done, len(jobs)):
-            for text in found.notes:
-                notes.add(f"{found.source.name}: {text}", [found.source])
-            if found.error:
-                failed += 1
-                say(f"hdrq: {found.error}")
-    notes.finish()
-    if failed:
-        raise SystemExit(NOTHING_DONE if failed == len(jobs) else SOME_FAILED)
+        report(done, len(jobs))

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hdrq.distillation.distill import Record, records
+from hdrq.distillation.distill import records
 from hdrq.distillation.mos_teacher import MOS
+from hdrq.distillation.outcome import Record
 from hdrq.distillation.task import Task
 from hdrq.errors import UsageError
 from hdrq.image.devices import device_of

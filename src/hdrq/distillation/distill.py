@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,16 @@ import torch
 from torch import nn
 
 from hdrq.distillation.checks import SIMPLE, SIMPLE_BLIND, check, clock, cost
-from hdrq.distillation.mos_teacher import cache_for, mos_items
+from hdrq.distillation.from_mos import records_from_mos
+from hdrq.distillation.outcome import (
+    IMAGES,
+    Distilled,
+    Note,
+    Record,
+    keep_settings,
+    refuse_too_few,
+    usable_as,
+)
 from hdrq.distillation.rendering import refuse_light
 from hdrq.distillation.report import write_report
 from hdrq.distillation.samples import Row, read_rows, write_rows
@@ -34,42 +43,23 @@ from hdrq.distillation.student import (
     split_domains,
 )
 from hdrq.distillation.task import Task, build_set, settings_for
-from hdrq.distillation.teacher_scores import Cache, Scored, quality_scale, score_rows, stored_scores
+from hdrq.distillation.teacher_scores import Cache, quality_scale, score_rows, stored_scores
 from hdrq.encoding.photometry import Photometry
 from hdrq.errors import UsageError
 from hdrq.records import Viewing
 from hdrq.scoring.binding import metric
 from hdrq.scoring.scorer import Scorer
 from hdrq.training.batches import Item
-from hdrq.training.checkpoint import LAST, Saved, Step, Validation
+from hdrq.training.checkpoint import LAST
 from hdrq.training.loop import fit
 from hdrq.training.network import build_apart
-from hdrq.training.run_folder import SETTINGS, read_settings, refuse_changes, write_settings
+from hdrq.training.run_folder import SETTINGS
 from hdrq.training.settings import Settings
 from hdrq.training.start_weights import start_weights
 from hdrq.work import Spread
 
 _SIMPLE_ROWS = 2000  # rows on which the simple metrics are compared with the teacher
-_SET, _SCORES, _IMAGES = "set.csv", "scores.sqlite", "pixels"
-
-
-@dataclass(frozen=True)
-class Note:
-    """A line for the user."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Distilled:
-    """The card that was written, its agreement with the teacher, and the request that scores with the weights."""
-
-    card: Path
-    agreement: Mapping[str, Any]
-    metric: str = ""
-
-
-Record = Note | Scored | Step | Validation | Saved | Distilled
+_SET, _SCORES = "set.csv", "scores.sqlite"
 
 
 def records(
@@ -97,7 +87,7 @@ def records(
     start = start_weights(settings)
     start(build_apart(settings))
     if task.from_mos:
-        return _from_mos(task, settings, folder, device, resume, dry_run, start)
+        return records_from_mos(task, settings, folder, device, resume, dry_run, start)
     light = Photometry(viewing=Viewing(task.ppd))
     teachers = [metric(t, photometry=light, device=device) for t in task.teachers]
     if not teachers:
@@ -137,10 +127,10 @@ def _records(
         f"{len(rows)} rows of {len({r.scene for r in rows})} scenes: {len(parts.train)} for training, "
         f"{len(parts.validation)} for choosing the best epoch, {len(parts.held_out)} held out ({', '.join(_some(parts.scenes))})"
     )
-    _enough(len(parts.validation))
+    refuse_too_few(len(parts.validation))
     sources = Sources()
     images = RenderedRows(
-        folder / _IMAGES, rows, files, channels_of(settings), settings.encoding, task.keep_pixels
+        folder / IMAGES, rows, files, channels_of(settings), settings.encoding, task.keep_pixels
     )
     unlabelled = items_of(parts.train, np.full(len(parts.train), 0.5), settings.net)
     if settings.align and not all(split_domains(parts.train, unlabelled)):
@@ -153,7 +143,7 @@ def _records(
         yield from _teacher_scores(rows, scorer, files, cache, sources, task.batch, dry_run, spread)
     if dry_run:
         return
-    _keep_settings(folder, settings, task, resume)
+    keep_settings(folder, settings, task, resume)
     scores = [stored_scores(rows, s, files, cache) for s in teachers]
     scales = [quality_scale(s, v) for s, v in zip(teachers, scores)]
     quality = np.mean([scale.quality(v) for scale, v in zip(scales, scores)], 0)
@@ -202,61 +192,9 @@ def _records(
     written = write_report(
         settings, task.called, taught, data, results, items(parts.held_out), folder, images, device, task.half
     )
-    yield Distilled(*written, _usable_as(settings, task.called))
+    yield Distilled(*written, usable_as(settings, task.called))
     cache.close()
-    shutil.rmtree(folder / _IMAGES, ignore_errors=True)
-
-
-def _from_mos(
-    task: Task,
-    settings: Settings,
-    folder: Path,
-    device: torch.device,
-    resume: bool,
-    dry_run: bool,
-    start: Callable[[nn.Module], None],
-) -> Iterator[Record]:
-    """The same with existing subjective scores as the teacher."""
-    train, validation, held, settings, source = mos_items(str(task.images[0]), settings, task.hold_out)
-    _enough(len(validation))
-    images = cache_for(folder / _IMAGES, channels_of(settings))
-    yield Note(
-        f"{source}: {len(train)} for training, {len(validation)} for choosing the best epoch, {len(held)} held out"
-    )
-    yield from map(Note, cost(settings, train, images, device))
-    if dry_run:
-        shutil.rmtree(folder / _IMAGES, ignore_errors=True)
-        return
-    _keep_settings(folder, settings, task, resume)
-    yield from fit(
-        settings, train, validation, folder, device=device, start=start, resume=resume, images=images
-    )
-    written = write_report(
-        settings,
-        task.called,
-        source,
-        source,
-        {"teacher": list(task.teachers)},
-        held,
-        folder,
-        images,
-        device,
-        task.half,
-    )
-    yield Distilled(*written, _usable_as(settings, task.called))
-    shutil.rmtree(folder / _IMAGES, ignore_errors=True)
-
-
-def _keep_settings(folder: Path, settings: Settings, task: Task, resume: bool) -> None:
-    """Write settings.json. Where the run folder has one, only the length of the training may differ."""
-    if resume and (held := read_settings(folder)):
-        refuse_changes(folder, held[0], settings)
-    write_settings(folder, settings, task={k: v for k, v in asdict(task).items() if k != "settings"})
-
-
-def _usable_as(settings: Settings, name: str) -> str:
-    """The request that scores with weights of this name."""
-    return f"{'' if settings.encoding == 'srgb' else settings.encoding + ':'}{settings.net}@{name}"
+    shutil.rmtree(folder / IMAGES, ignore_errors=True)
 
 
 def _refuse_other_set(rows: list[Row], path: Path) -> None:
@@ -267,13 +205,6 @@ def _refuse_other_set(rows: list[Row], path: Path) -> None:
             raise UsageError(
                 f"{path} holds another set; give the same images and settings, or name another folder with -o"
             )
-
-
-def _enough(count: int) -> None:
-    if count < 3:
-        raise UsageError(
-            f"{count} images are too few to choose the best epoch with; give more --images or a larger -n"
-        )
 
 
 def _digest(rows: Sequence[Row]) -> str:

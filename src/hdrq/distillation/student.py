@@ -24,7 +24,8 @@ from hdrq.registry import find
 from hdrq.training.batches import Item
 from hdrq.training.data import compares
 from hdrq.training.image_cache import ImageCache
-from hdrq.training.settings import Settings, adjust
+from hdrq.training.overrides import adjust
+from hdrq.training.settings import Settings
 from hdrq.training.start_weights import with_start_options
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from hdrq.errors import UsageError
-from hdrq.merging.alignment.align import Alignment
+from hdrq.merging.alignment.placement import Alignment
 from hdrq.merging.alignment.resample import Strip, strips
 from hdrq.merging.cards import quotient
 from hdrq.merging.exposure_stack import ExposureStack, Survey

@@ -17,7 +17,8 @@ from hdrq.io.exposures import number_of
 from hdrq.io.formats import by_suffix
 from hdrq.io.remote import folders_of, join, local, make_folder, parent
 from hdrq.io.rows import read_rows
-from hdrq.merging.merge import Merged, Settings, merge
+from hdrq.merging.merge import Merged, merge
+from hdrq.merging.settings import Settings
 from hdrq.records import Image
 from hdrq.work import Needs, Spread, here
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from hdrq.image.exposure_fusion import Blend, Variant, quality
 from hdrq.image.exposure_fusion import fuse as fuse_codes
 from hdrq.image.transfer import linear_to_srgb
-from hdrq.merging.alignment.align import Alignment
+from hdrq.merging.alignment.placement import Alignment
 from hdrq.merging.alignment.resample import strips
 from hdrq.merging.exposure_stack import ExposureStack
 from hdrq.merging.raw_render import develop

@@ -3,71 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from hdrq.encoding.settings import refuse_unknown_primaries
 from hdrq.errors import PixelError, UsageError
 from hdrq.image.color import LUMINANCE, convert, rgb_to_xyz, weigh
 from hdrq.image.devices import device_of
 from hdrq.io import identify
 from hdrq.io.exposures import Exposure, exposures_of
-from hdrq.io.raw import SUFFIXES, Factors, reader
+from hdrq.io.raw import SUFFIXES, reader
 from hdrq.io.remote import address_of, local
-from hdrq.merging.alignment.align import Alignment, Method, align_steps
-from hdrq.merging.averaging import Weighting, combine, rules
+from hdrq.merging.alignment.align import align_steps
+from hdrq.merging.alignment.placement import Alignment
+from hdrq.merging.averaging import combine
 from hdrq.merging.deghosting.ghost_weights import BitmapGhosts, ReferenceGhosts
 from hdrq.merging.deghosting.patch_reconstruction import reconstruct
 from hdrq.merging.exposure_stack import ExposureStack, Source, name_of
 from hdrq.merging.fusion import fuse
-from hdrq.merging.held import Held
 from hdrq.merging.raw_render import develop, develop_error
 from hdrq.merging.report import MergeReport, report_of
-from hdrq.merging.response.calibration import Calibration, calibrate, check_response
+from hdrq.merging.response.calibration import Calibration, calibrate
 from hdrq.merging.response.curve import Response
 from hdrq.merging.response.samples import Samples, take_samples
+from hdrq.merging.settings import Deghost, Scale, Settings, refuse_contradictions, replaced
 from hdrq.merging.stages import ALIGNED, CALIBRATED, DETECTED, Stage, aligning
-from hdrq.merging.weights import WEIGHTS
 from hdrq.records import BT709, PRIMARIES, Image, Primaries
 
-Scale = Literal["auto", "absolute", "relative", "median"]
-Deghost = Literal["auto", "reference", "bitmap", "patch", "none"]
 # Luminance at which a sensor of speed S clips is 78 N²/(0.65 S t) cd/m² (ISO 12232, saturation-based speed, with
 # q = 0.65), which is 78 / (0.65 K) times the luminance that a light meter maps to mid-grey.
 CLIP_OVER_GREY = 78 / (0.65 * 12.5)
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Settings of a merge; every field has the meaning of the option of the same name of `hdrq merge`."""
-
-    times: Sequence[float] | None = None
-    ev: Sequence[float] | None = None
-    table: str | None = None
-    allow_equal: bool = False
-    estimate_exposures: bool = False
-    response: str = "auto"
-    weighting: Weighting = field(default_factory=Weighting)
-    align: Method = "auto"
-    crop: Literal["common", "reference"] = "common"
-    deghost: Deghost = "auto"
-    reference: int | None = None
-    scale: Scale = "auto"
-    fuse: bool = False
-    fusion_weights: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    uncertainty: bool = False
-    white: float | None = None
-    black: float | None = None
-    balance: str | Factors = "camera"
-    demosaic: Literal["before", "after"] = "before"
-    seed: int = 0
-    device: str = "cpu"
-    held: Held = field(default_factory=Held)
-    primaries: str | None = None
 
 
 @dataclass(frozen=True)
@@ -99,27 +67,11 @@ def merge(
 
     See `steps` for a generator that reports progress.
     """
-    for step in steps(sources, _settings(settings or Settings(), times, options)):
+    for step in steps(sources, replaced(settings or Settings(), times, options)):
         if isinstance(step, Merged):
             return step
         notify(step)
     raise PixelError("the merge ended without an image")
-
-
-def _settings(settings: Settings, times: Sequence[float] | None, options: dict[str, Any]) -> Settings:
-    """Settings with fields replaced by name."""
-    known = {f.name for f in fields(Settings)} - {"weighting"}
-    weighting = {f.name for f in fields(Weighting)}
-    for name in options:
-        if name not in known | weighting:
-            raise UsageError(
-                f"merge has no option '{name}'; its options are {', '.join(sorted(known | weighting))}"
-            )
-    weights = {k: v for k, v in options.items() if k in weighting}
-    changes = {k: v for k, v in options.items() if k in known}
-    if times is not None:
-        changes["times"] = times
-    return replace(settings, weighting=replace(settings.weighting, **weights), **changes)
 
 
 def steps(sources: Sequence[Source], settings: Settings) -> Iterator[Stage | Merged]:
@@ -128,7 +80,7 @@ def steps(sources: Sequence[Source], settings: Settings) -> Iterator[Stage | Mer
         raise UsageError("one frame cannot be merged; give a list of at least two exposures")
     if len(sources) < 2:
         raise UsageError("one frame cannot be merged; give at least two exposures")
-    _check(settings)
+    refuse_contradictions(settings)
     sources = [local(s) if address_of(s) is not None and isinstance(s, (str, Path)) else s for s in sources]
     for source in sources:
         if isinstance(source, (str, Path)):
@@ -146,9 +98,9 @@ def steps(sources: Sequence[Source], settings: Settings) -> Iterator[Stage | Mer
     )
     if not stack.exposures_known and not settings.fuse:
         stack.rank_by_brightness()
-    told = not settings.estimate_exposures and not settings.fuse
+    trust_times = not settings.estimate_exposures and not settings.fuse
     method = "none" if stack.as_mosaic else settings.align
-    registering = align_steps(stack, method, settings.reference, settings.crop, told, device)
+    registering = align_steps(stack, method, settings.reference, settings.crop, trust_times, device)
     alignment = yield from aligning(registering, len(stack))
     if stack.as_mosaic and settings.align != "none" and alignment.moved:
         raise UsageError(
@@ -210,39 +162,6 @@ def steps(sources: Sequence[Source], settings: Settings) -> Iterator[Stage | Mer
 
 def _upright(mask: Tensor, stack: ExposureStack) -> Tensor:
     return torch.rot90(mask, stack.sensor.turns, (-2, -1)) if stack.sensor else mask
-
-
-def _check(settings: Settings) -> None:
-    """Refuse wrong names and contradictory options before the first file is read."""
-    if settings.weighting.rule not in rules():
-        raise UsageError(f"unknown rule '{settings.weighting.rule}'; choose one of {', '.join(rules())}")
-    if settings.weighting.weight not in WEIGHTS:
-        raise UsageError(f"unknown weight '{settings.weighting.weight}'; choose one of {', '.join(WEIGHTS)}")
-    check_response(settings.response)
-    refuse_unknown_primaries(settings.primaries)
-    if settings.demosaic == "after":
-        moved = settings.align not in ("auto", "none") or settings.deghost in ("bitmap", "patch")
-        if moved or settings.fuse or settings.uncertainty:
-            raise UsageError(
-                "--demosaic after allows only --align none and --deghost reference or none, "
-                "and neither --fuse nor --uncertainty; use --demosaic before"
-            )
-    if settings.fuse:
-        plain = Settings()
-        ignored = {
-            "--deghost": settings.deghost not in ("auto", "none"),
-            "--response": settings.response != plain.response,
-            "--rule, --weight, --weigh, --edge": settings.weighting != plain.weighting,
-            "--scale": settings.scale != plain.scale,
-            "--estimate-exposures": settings.estimate_exposures,
-            "--uncertainty": settings.uncertainty,
-            "--primaries": settings.primaries is not None,
-        }
-        if any(ignored.values()):
-            names = ", ".join(name for name, given in ignored.items() if given)
-            raise UsageError(f"--fuse computes no radiance and does not use {names}; leave it out")
-    elif settings.fusion_weights != Settings().fusion_weights:
-        raise UsageError("--fusion-weights needs --fuse; add it or leave --fusion-weights out")
 
 
 def _exposures(sources: Sequence[Source], settings: Settings) -> list[Exposure]:

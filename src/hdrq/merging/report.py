@@ -11,7 +11,7 @@ from torch import Tensor
 
 import hdrq
 from hdrq.image.color import luminance
-from hdrq.merging.alignment.align import Alignment
+from hdrq.merging.alignment.placement import Alignment
 from hdrq.merging.deghosting.ghost_weights import BitmapGhosts, ReferenceGhosts
 from hdrq.merging.exposure_stack import ExposureStack
 from hdrq.merging.response.calibration import Calibration

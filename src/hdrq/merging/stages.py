@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from hdrq.merging.alignment.align import Alignment
+from hdrq.merging.alignment.placement import Alignment
 
 # Shares of the time of a merge that are over after alignment, calibration and the detection of movement, about.
 ALIGNED, CALIBRATED, DETECTED = 0.6, 0.75, 0.85
@@ -21,12 +21,12 @@ class Stage(str):
         return stage
 
 
-def aligning(told: Generator[int, None, Alignment], frames: int) -> Generator[Stage, None, Alignment]:
+def aligning(registering: Generator[int, None, Alignment], frames: int) -> Generator[Stage, None, Alignment]:
     """The stage before every frame is registered, then the alignment."""
     yield Stage(f"aligning frame 1 of {frames}", 0.0)
     while True:
         try:
-            done = next(told)
+            done = next(registering)
         except StopIteration as end:
             alignment: Alignment = end.value
             return alignment

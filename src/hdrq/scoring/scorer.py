@@ -20,7 +20,6 @@ from hdrq.encoding.photometry import (
     as_image,
     common_white,
     encoding_notes,
-    factor_of,
     hand,
     screen_of,
     working_primaries,
@@ -40,6 +39,7 @@ from hdrq.scoring.refusals import (
     sizes_differ,
 )
 from hdrq.scoring.request import Request
+from hdrq.scoring.terms import factors_of, sides_of, stored
 from hdrq.scoring.tone_curve import read_toned
 
 
@@ -117,7 +117,7 @@ class Scorer:
         with sharing():
             images, terms = self.agree(ref, dist)
             wishes = self._wishes
-            factors, sides = self._factors(images), self._sides(len(images))
+            factors, sides = factors_of(images, self.photometry), sides_of(self.photometry, len(images))
             pictures = [
                 hand(i, w, p, f, terms) for i, w, p, f in zip(images, wishes, sides, factors, strict=True)
             ]
@@ -165,12 +165,12 @@ class Scorer:
         noted: list[str] = []
 
         def light(side: Iterable[Image], wish: Wish, place: int) -> Iterator[Tensor]:
-            photometry = self._sides(2)[place]
+            photometry = sides_of(self.photometry, 2)[place]
             for image in side:
                 image = labelled_as(self._place(image), first[place], images[place])
                 if image.size != images[0].size:
                     raise PixelError(sizes_differ(images[0], image))
-                factor = self._factors((images[0], image))[place]
+                factor = factors_of((images[0], image), self.photometry)[place]
                 with sharing(anew=True):
                     handed = hand(image, wish, photometry, factor, terms)
                     changes = encoding_notes(image, wish, photometry, factor, terms)
@@ -206,61 +206,27 @@ class Scorer:
                 refuse_other_rate(*images)
         images = tuple(photograph(i, w) for i, w in zip(images, self._wishes))
         refuse_unfit(self.metric, images, self.compares_code_as_stored())
-        stored = self._stored(images)
+        as_stored = stored(images, self._wishes)
         wide = any(i.primaries != BT709 and i.pixels.shape[1] == 3 for i in images)
         primaries = BT709
-        emitted = not stored or any(w is not None and w.reads in LIGHT for w in (self.ref, self.dist))
+        emitted = not as_stored or any(w is not None and w.reads in LIGHT for w in (self.ref, self.dist))
         if emitted and (wide or self.photometry.primaries):
-            primaries = working_primaries(images, self._sides(len(images)), self._factors(images))
+            primaries = working_primaries(
+                images, sides_of(self.photometry, len(images)), factors_of(images, self.photometry)
+            )
         terms = Terms(
             primaries,
             exact=wide or primaries != BT709,
-            stored=stored,
+            stored=as_stored,
             eight_bit=all(i.bits == 8 for i in images),
             white=common_white(self.photometry),
         )
         return images, terms
 
-    def _sides(self, count: int) -> list[Photometry]:
-        """The photometry of each image."""
-        p = self.photometry
-        return [p.of(p.ref), p.of(p.dist)][-count:]
-
-    def _factors(self, images: tuple[Image, ...]) -> list[float]:
-        """cd/m² of a pixel value of 1 in each image: the reference's for both, unless a side has its own scale."""
-        p = self.photometry
-        if (
-            p.peak is not None
-            and len(images) == 2
-            and images[0].domain not in LIGHT
-            and images[1].domain in LIGHT
-        ):
-            raise UsageError(
-                f"--peak sets the brightest value of a relative reference, and {name_of(images[0])} holds "
-                f"{images[0].domain} code; give --dist-scale for the test image"
-            )
-        common = factor_of(images[0], p)
-        return [side.scale if side.scale is not None else common for side in (p.ref, p.dist)[-len(images) :]]
-
-    def _stored(self, images: tuple[Image, ...]) -> bool:
-        """Whether code is compared as stored: all files have the requested encoding and the same gamut."""
-        compared = [
-            (i, w) for i, w in zip(images, self._wishes, strict=True) if w.encoding or w.reads not in LIGHT
-        ]
-        return bool(compared) and all(
-            i.domain not in LIGHT
-            and w.encoding in (None, i.domain)
-            and w.tonemapper is None
-            and w.channel != "y"
-            and i.primaries == compared[0][0].primaries
-            and i.domain == compared[0][0].domain
-            for i, w in compared
-        )
-
     def takes_as_stored(self, ref: Image | None, dist: Image) -> bool:
         """Whether these images are compared as stored in their files."""
         images = (dist,) if self.ref is None or ref is None else (ref, dist)
-        return self._stored(tuple(photograph(i, w) for i, w in zip(images, self._wishes)))
+        return stored(tuple(photograph(i, w) for i, w in zip(images, self._wishes)), self._wishes)
 
     def ask(self, image: Image, maps: bool, terms: Terms, *pictures: Tensor | Iterable[Tensor]) -> Reading:
         """The Reading from the prepared input and the other arguments that the card needs."""
@@ -276,7 +242,7 @@ class Scorer:
         if "ppd" in needs and "ppd" not in self.options:
             found["ppd"] = self.photometry.viewing.ppd
         if "display" in needs:
-            found["display"] = screen_of(image, self._sides(1)[0])
+            found["display"] = screen_of(image, sides_of(self.photometry, 1)[0])
         if "primaries" in needs:
             found["primaries"] = PRIMARIES.get(self.metric.card.space, terms.primaries)
         if "encoding" in needs:

@@ -1,12 +1,9 @@
-"""Tone mapping and expansion of files: names of outputs, reading, writing, and parameter files."""
+"""Tone mapping and expansion of files: reading, processing and writing, as jobs that may be divided."""
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from glob import glob, has_magic
 from math import exp
 from pathlib import Path
 from typing import Any
@@ -17,13 +14,13 @@ from torch import Tensor
 
 from hdrq import io
 from hdrq.encoding.photometry import LIGHT, Photometry, relabel
-from hdrq.errors import FileError, HdrqError, UsageError
+from hdrq.errors import HdrqError, UsageError
 from hdrq.image.devices import device_of
 from hdrq.image.statistics import log_mean, luminance
 from hdrq.image.temporal import Adaptation
-from hdrq.io.pairing import pictures, remote_pictures
-from hdrq.io.remote import address_of, folders_of, is_folder, make_folder
+from hdrq.io.remote import folders_of, make_folder
 from hdrq.records import MAIN_IMAGE, Image, Selection
+from hdrq.tonemapping.file_names import Jobs
 from hdrq.tonemapping.operator import Operator
 from hdrq.tonemapping.solvers.wls import Unsettled
 from hdrq.tonemapping.tonemap import Plan, code_of, expand, saturated, scene_of, shown
@@ -31,7 +28,6 @@ from hdrq.tonemapping.ultra_hdr import check_stops, write_ultra_hdr
 from hdrq.work import Needs, Spread, here
 
 _CUT_STOPS = 2.5  # change of the geometric mean that is taken as a scene cut
-Jobs = list[tuple[Path, Path]]
 
 
 @dataclass(frozen=True)
@@ -42,68 +38,6 @@ class Written:
     target: Path
     notes: tuple[str, ...] = ()
     error: str = ""
-
-
-def jobs(sources: Sequence[Path], target: Path, suffix: str) -> Jobs:
-    """(input, output) of files, patterns such as *.exr, and folders, in natural order.
-
-    suffix  of the outputs when the target is a folder, with or without its dot
-    raises  UsageError if an output would overwrite an input or another output, or has a suffix that is not written
-    """
-    suffix = suffix if suffix.startswith(".") else f".{suffix}"
-    found = [(p, base) for source in sources for p, base in _inputs(source)]
-    many = len(found) > 1 or any(is_folder(s) for s in sources)
-    folder = target.is_dir() if address_of(target) is None else io.by_suffix(target) is None
-    if many and not folder and (address_of(target) is not None or target.exists()):
-        raise UsageError(f"there are {len(found)} inputs, so {target} must be a folder")
-    if many or folder:
-        pairs = [(p, (target / p.relative_to(base)).with_suffix(suffix)) for p, base in found]
-    else:
-        pairs = [(found[0][0], target)]
-    format = io.by_suffix(pairs[0][1])
-    if format is None or not format.writes:
-        written = " ".join(f.suffixes[0] for f in io.FORMATS if f.writes)
-        raise UsageError(f"hdrq cannot write {pairs[0][1].name}; use a suffix of {written}")
-    inputs = {p.resolve(): p for p, _ in pairs}
-    outputs: dict[Path, Path] = {}
-    for source, out in pairs:
-        place = out.resolve()
-        if place in inputs:
-            raise UsageError(
-                f"{out} would overwrite the input {inputs[place]}; choose another file or folder"
-            )
-        if place in outputs:
-            raise UsageError(f"{outputs[place]} and {source} would both be written to {out}; rename one")
-        outputs[place] = source
-    return pairs
-
-
-def _inputs(source: Path) -> list[tuple[Path, Path]]:
-    """(file, base folder of its relative path) for a file, a pattern or a folder."""
-    if (url := address_of(source)) is not None:
-        found = (
-            [(Path(p), source) for p in remote_pictures(url)]
-            if is_folder(source)
-            else [(source, source.parent)]
-        )
-        return sorted(found, key=lambda pair: natural(pair[0]))
-    if source.is_dir():
-        found = [(p, source) for p in pictures(source)]
-        if not found:
-            raise FileError(f"{source} contains no image that hdrq can read; see: hdrq list formats")
-    elif not source.exists() and has_magic(str(source)):
-        found = [(Path(p), Path(p).parent) for p in glob(str(source))]
-        if not found:
-            raise FileError(f"no file matches {source}")
-    else:
-        return [(source, source.parent)]
-    return sorted(found, key=lambda pair: natural(pair[0]))
-
-
-def natural(path: Path) -> list[tuple[int, int | str]]:
-    """A natural sort key: f2 precedes f10."""
-    parts = re.split(r"(\d+)", path.as_posix())
-    return [(0, int(p)) if p.isdigit() else (1, p.lower()) for p in parts if p]
 
 
 def read(path: Path, photometry: Photometry, select: Selection = MAIN_IMAGE) -> Image:
@@ -287,33 +221,3 @@ def _write(
 
 def _line(error: Exception, target: Path) -> str:
     return f"{target} cannot be written: {error.strerror}" if isinstance(error, OSError) else str(error)
-
-
-# Entries of a parameter file besides the operator and its settings.
-CHOICES = ("colour", "saturation", "levels", "gamut", "wrap", "bits", "dither")
-
-
-def parameters_of(plan: Plan, display: str | None = None, **measured: Any) -> str:
-    """JSON of a plan, to be used again by `read_parameters`.
-
-    display   name or file of the display, where one was given
-    measured  result of an optimisation: metric, before, after
-    """
-    kept = {"operator": plan.operator.name, "parameters": dict(plan.settings), "display": display}
-    kept |= {name: getattr(plan, name) for name in CHOICES}
-    return json.dumps(kept | measured, indent=1) + "\n"
-
-
-def read_parameters(path: Path) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    """(operator, settings, display and other choices of the plan) from a file written by `parameters_of`."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        choices = {k: data[k] for k in ("display", *CHOICES) if data.get(k) is not None}
-        if "levels" in choices:
-            ev, power = choices["levels"]
-            choices["levels"] = (float(ev), float(power))
-        return str(data["operator"]), dict(data["parameters"]), choices
-    except OSError as error:
-        raise FileError(f"{path} cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise FileError(f"{path} is not a parameter file; it needs 'operator' and 'parameters'") from error

@@ -16,8 +16,9 @@ from hdrq.nn.weights import default_weights, native_encoding
 from hdrq.records import Checkpoint, Encoding, Recipe
 from hdrq.registry import check, find, names
 from hdrq.scoring.request import Request, parse
+from hdrq.training.overrides import adjust, from_recipe, reduced
 from hdrq.training.provenance import recorded
-from hdrq.training.settings import Settings, adjust, from_recipe, reduced
+from hdrq.training.settings import Settings
 from hdrq.training.start_weights import with_start_options
 
 _SIZED = 20  # images whose size is read to choose the crop

@@ -35,11 +35,12 @@ from hdrq.training.experiment_results import (
 )
 from hdrq.training.image_cache import ImageCache
 from hdrq.training.network import build_apart
+from hdrq.training.overrides import adjust
 from hdrq.training.plan import Plan, chosen, name_of, plan, repeated
 from hdrq.training.run import Record as RunRecord
 from hdrq.training.run import train_by
 from hdrq.training.run_folder import SETTINGS
-from hdrq.training.settings import Settings, adjust
+from hdrq.training.settings import Settings
 from hdrq.training.splits import PROTOCOLS, REPEATS, Judge, Part, parts_of
 from hdrq.training.validation import predict
 

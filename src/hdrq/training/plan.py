@@ -17,9 +17,10 @@ from hdrq.training.batches import Item
 from hdrq.training.choice import Asked, settings_for
 from hdrq.training.data import data_of
 from hdrq.training.network import build_apart
+from hdrq.training.overrides import adjust
 from hdrq.training.provenance import departures, recorded
 from hdrq.training.run_folder import read_settings, refuse_changes, refuse_used
-from hdrq.training.settings import Settings, adjust
+from hdrq.training.settings import Settings
 from hdrq.training.start_weights import start_weights
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*$")

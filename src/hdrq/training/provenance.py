@@ -21,7 +21,8 @@ from hdrq.records import Checkpoint
 from hdrq.registry import find
 from hdrq.training.batches import Item
 from hdrq.training.display_augmentation import DISPLAYS
-from hdrq.training.settings import Settings, from_plain
+from hdrq.training.overrides import from_plain
+from hdrq.training.settings import Settings
 from hdrq.training.start_weights import start_card
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ import hdrq
 from hdrq.errors import FileError, UsageError
 from hdrq.io import atomic
 from hdrq.training.checkpoint import LAST
-from hdrq.training.settings import Settings, differences, from_plain
+from hdrq.training.overrides import from_plain
+from hdrq.training.settings import Settings, differences
 
 SETTINGS = "settings.json"
 

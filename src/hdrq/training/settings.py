@@ -1,16 +1,15 @@
-"""Settings of a training: each has a name, a default and a check."""
+"""Settings of a training: each has a name, a default and a check. `overrides` makes them from recipes and text."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from hdrq.errors import UsageError
 from hdrq.nn.net import Net
-from hdrq.records import Recipe
 from hdrq.registry import find
 
 ALIGNMENTS = ("", "coral", "deep-coral", "mmd", "adversary")
@@ -20,13 +19,13 @@ OPTIMISERS = ("adamw", "adam", "sgd")
 CRITERIA = ("srocc", "plcc", "mae", "mse")
 INPUTS = ("patches", "crops", "whole", "resized")
 LENGTH = ("epochs", "steps", "patience")  # settings that may change when a training is resumed
-_SCENES = ("held_scenes", "test_scenes", "test_distortions")
+SCENES = ("held_scenes", "test_scenes", "test_distortions")
 _LATER = (
     "held_from",
     "source_weight",
     "target_batch",
     "display_spread",
-    *_SCENES,
+    *SCENES,
 )  # at their defaults they are no part of the digest, which older runs lack
 _AT_LEAST_1 = ("batch", "accumulate", "epochs", "patches", "crop", "target_repeat", "repeats", "every")
 
@@ -217,102 +216,7 @@ def differences(before: Settings, after: Settings) -> list[str]:
     ]
 
 
-def from_plain(values: Mapping[str, Any]) -> Settings:
-    """Settings from JSON values, as stored in a run folder."""
-    known = {f.name for f in fields(Settings)}
-    if unknown := sorted(set(values) - known):
-        raise UsageError(f"there is no setting '{unknown[0]}'; settings are {', '.join(sorted(known))}")
-    stages = tuple((int(e), float(r)) for e, r in values.get("stages", ()))
-    lists = {name: tuple(map(str, values[name])) for name in _SCENES if name in values}
-    return Settings(**{**values, **lists, "stages": stages})
-
-
-def from_recipe(
-    recipe: Recipe, overrides: Mapping[str, Any], variant: str = "", small: bool = False
-) -> Settings:
-    """The settings of a recipe, overridden by those of a variant, then --small, then the given overrides."""
-    if variant and variant not in recipe.variants:
-        some = ", ".join(recipe.variants) or "none"
-        raise UsageError(f"{recipe.name} has no variant '{variant}'; it has {some}")
-    values = {**recipe.settings, **(recipe.variants[variant] if variant else {})}
-    settings = Settings(net=recipe.net, **values)
-    return adjust(reduced(settings) if small else settings, overrides)
-
-
-def adjust(settings: Settings, overrides: Mapping[str, Any]) -> Settings:
-    """Settings with some replaced; strings are converted to the type of the setting."""
-    known = {f.name: getattr(settings, f.name) for f in fields(Settings)}
-    changes: dict[str, Any] = {}
-    for key, value in overrides.items():
-        head, dot, inner = key.replace("-", "_").partition(".")
-        if head not in known:
-            raise UsageError(f"there is no setting '{key}'; settings are {', '.join(known)}")
-        if dot and not isinstance(known[head], Mapping):
-            raise UsageError(f"{head} has no parts; write {head}=VALUE instead of {key}")
-        if dot:
-            nested = dict(changes.get(head, known[head]))
-            nested[inner] = _parsed(value)
-            changes[head] = nested
-        else:
-            changes[head] = _converted(known[head], value, head)
-    return replace(settings, **changes)
-
-
-def reduced(settings: Settings) -> Settings:
-    """The same settings reduced to a smoke test: a few steps of small batches of small images."""
-    shelf: Net = find("net", settings.net)
-    changes: dict[str, Any] = {
-        "batch": min(settings.batch, 2),
-        "patches": min(settings.patches, 32),
-        "test_patches": 32,
-        "crop": min(settings.crop, shelf.side),
-        "margin": min(settings.margin, 8),
-        "target_batch": min(settings.target_batch, 2),
-        "epochs": max(1, len(settings.stages)),
-        "stages": tuple((1, rate) for _, rate in settings.stages),
-        "steps": 4,
-        "start": "",
-        "options": {**settings.options, **shelf.small},
-    }
-    if settings.meta:
-        changes["meta"] = {**settings.meta, "tasks": 2, "most": 2}
-    return replace(settings, **changes)
-
-
 def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         shown = ", ".join(c or "none" for c in choices)
         raise UsageError(f"{name} is one of {shown}, not '{value}'")
-
-
-def _parsed(text: Any) -> Any:
-    try:
-        return json.loads(text) if isinstance(text, str) else text
-    except json.JSONDecodeError:
-        return text
-
-
-def _converted(old: Any, value: Any, name: str) -> Any:
-    """`value` converted to the type of the setting it replaces."""
-    if not isinstance(value, str) or isinstance(old, str):
-        return value
-    parsed = _parsed(value)
-    if name in _SCENES:
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    if isinstance(old, tuple):
-        if not isinstance(parsed, list) or not all(isinstance(p, list) and len(p) == 2 for p in parsed):
-            raise UsageError(f"{name} is a list of pairs such as [[40, 1e-4], [20, 2e-5]], not '{value}'")
-        return tuple((int(e), float(r)) for e, r in parsed)
-    if isinstance(old, bool):
-        if not isinstance(parsed, bool):
-            raise UsageError(f"{name} is true or false, not '{value}'")
-        return parsed
-    if isinstance(old, int) and isinstance(parsed, float) and not parsed.is_integer():
-        raise UsageError(f"{name} is a whole number, not {value}")
-    if isinstance(old, (int, float)):
-        if isinstance(parsed, bool) or not isinstance(parsed, (int, float)) or parsed != parsed:
-            raise UsageError(f"{name} is a number, not '{value}'")
-        return type(old)(parsed)
-    if not isinstance(parsed, dict):
-        raise UsageError(f"{name} is a mapping such as '{{\"mae\": 1}}'; or set one part: {name}.mae=1")
-    return parsed

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from hdrq.image.warp import inside, positions, sample
-from hdrq.merging.alignment.align import Alignment, Placement
+from hdrq.merging.alignment.placement import Alignment, Placement
 from hdrq.merging.exposure_stack import ExposureStack, Frame
 
 STRIP = 1_500_000  # pixels per strip: limits the memory of per-pixel computations

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from hdrq.image.exposure_fusion import quality
-from hdrq.merging.alignment.align import Alignment
 from hdrq.merging.alignment.mtb import grey
+from hdrq.merging.alignment.placement import Alignment
 from hdrq.merging.alignment.resample import Strip, strips
 from hdrq.merging.averaging import Tables
 from hdrq.merging.deghosting.ghost_detection import disagreement, ghost_mask, moving_clusters

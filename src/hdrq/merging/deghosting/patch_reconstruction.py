@@ -18,7 +18,7 @@ from torch import Tensor
 from hdrq.errors import TooLarge
 from hdrq.image.warp import STILL
 from hdrq.io.memory import free_for
-from hdrq.merging.alignment.align import Alignment
+from hdrq.merging.alignment.placement import Alignment
 from hdrq.merging.alignment.resample import Strip, strips
 from hdrq.merging.averaging import Tables, Weighting, light_of
 from hdrq.merging.deghosting.ghost_weights import ABOVE, BELOW, KNOWN, ReferenceGhosts

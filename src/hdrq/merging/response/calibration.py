@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hdrq.errors import PixelError, UsageError
-from hdrq.merging.alignment.align import Alignment
+from hdrq.merging.alignment.placement import Alignment
 from hdrq.merging.exposure_stack import ExposureStack
 from hdrq.merging.noise import Noise, fit_noise
 from hdrq.merging.response.curve import FIXED, Response, consistency, fixed_response, usable

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from hdrq.image.warp import apply
-from hdrq.merging.alignment.align import Alignment
 from hdrq.merging.alignment.mtb import grey
+from hdrq.merging.alignment.placement import Alignment
 from hdrq.merging.exposure_stack import ExposureStack
 from hdrq.merging.response.exposure_ratios import TILES
 

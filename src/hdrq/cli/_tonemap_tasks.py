@@ -1,0 +1,133 @@
+"""The tasks of `hdrq tonemap` that write an output for every input: tone mapping, expansion and enhancement."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hdrq.cli import options as _options
+from hdrq.cli import tables as _tables
+from hdrq.cli._cluster import spread_of
+from hdrq.cli._tonemap_compare import scene_photometry
+from hdrq.cli._tonemap_options import refuse_idle_display
+from hdrq.cli._written import report
+from hdrq.errors import UsageError
+from hdrq.work import here
+
+
+def tonemap(sources: list[Path], target: Path | None, options: dict[str, Any], given: set[str]) -> None:
+    """Tone-map every file, after an optimisation with --optimize."""
+    from hdrq.cli._optimize import optimize
+    from hdrq.image.devices import device_of
+    from hdrq.tonemapping.file_names import jobs
+    from hdrq.tonemapping.files import tonemap_files
+    from hdrq.tonemapping.parameter_file import parameters_of
+
+    todo = jobs(sources, target, options["suffix"] or ".png") if target is not None else []
+    if "suffix" in given and todo and target == todo[0][1]:
+        raise UsageError(f"--suffix is only for output folders; {target} has a suffix")
+    made = _plan(options)
+    refuse_idle_display(made, given)
+    if options["optimize"]:
+        if len(sources) != 1 or sources[0].is_dir() or options["temporal"] is not None:
+            raise UsageError("--optimize takes one image; apply its --params to others")
+        made = optimize(sources[0], made, options, scene_photometry(options))
+    if options["save_params"] is not None:
+        _tables.write_text(parameters_of(made, options["display"]), str(options["save_params"]))
+    if target is not None:
+        if options["cluster"] and options["temporal"] is not None:
+            raise UsageError(
+                "--temporal processes frames in order, which --cluster cannot divide; give only one"
+            )
+        with spread_of(options) as spread:
+            done = tonemap_files(
+                todo,
+                made,
+                scene_photometry(options),
+                options["device"] if spread else device_of(options["device"]),
+                options["temporal"],
+                _options.selection_of(options),
+                options["gain_map"],
+                spread or here,
+            )
+            report(done, len(todo))
+
+
+def _settings(sets: tuple[str, ...]) -> dict[str, str]:
+    """Parameters of the operator from the texts of --set."""
+    found = {}
+    for text in sets:
+        name, sign, value = text.partition("=")
+        if not (sign and name.strip() and value.strip()):
+            raise UsageError(f"--set {text} is not NAME=VALUE, such as --set key=0.18")
+        found[name.strip()] = value.strip()
+    return found
+
+
+def _plan(options: dict[str, Any]) -> Any:
+    """The plan of --params, changed by the other options."""
+    from hdrq.tonemapping.parameter_file import CHOICES, read_parameters
+    from hdrq.tonemapping.tonemap import plan
+
+    settings: dict[str, Any] = {}
+    name = options["operator"] or "reinhard"
+    saved_choices: dict[str, Any] = {}
+    if options["params"] is not None and not options["optimize"]:
+        saved, settings, saved_choices = read_parameters(options["params"])
+        if options["operator"] not in (None, saved):
+            raise UsageError(f"{options['params']} is for {saved}, not {options['operator']}")
+        name = saved
+    settings |= _settings(options["sets"])
+    screen = _options.display_of({**options, "display": options["display"] or saved_choices.get("display")})
+    for choice in CHOICES:
+        default = options[choice] is None or options[choice] in (False, "clip")
+        options[choice] = (
+            saved_choices.get(choice) if default and choice in saved_choices else options[choice]
+        )
+    wide = screen is not None and screen.eotf in ("pq", "hlg")
+    return plan(
+        name,
+        settings,
+        display=screen,
+        colour=options["colour"],
+        saturation=options["saturation"],
+        levels=options["levels"],
+        gamut=options["gamut"],
+        wrap=options["wrap"],
+        bits=int(options["bits"] or (16 if wide else 8)),
+        dither=options["dither"],
+        seed=options["seed"],
+    )
+
+
+def enhance(sources: list[Path], target: Path, options: dict[str, Any], given: set[str]) -> None:
+    """Reconstruct every file with the quality --quality."""
+    from hdrq.image.devices import device_of
+    from hdrq.tonemapping.enhance import enhance_files, enhancer
+    from hdrq.tonemapping.file_names import jobs
+
+    if options["quality"] is None:
+        raise UsageError("--enhance needs a target quality; add for example --quality 0.9")
+    device = device_of(options["device"])
+    net = enhancer(options["enhance"], device)
+    todo = jobs(sources, target, options["suffix"] or ".png")
+    done = enhance_files(
+        todo, net, options["quality"], device, options["seed"], _options.selection_of(options)
+    )
+    report(done, len(todo))
+
+
+def expand(sources: list[Path], target: Path, options: dict[str, Any], given: set[str]) -> None:
+    """Expand every SDR file to light."""
+    from hdrq.registry import find
+    from hdrq.tonemapping.file_names import jobs
+    from hdrq.tonemapping.files import expand_files
+
+    operator = find("expander", options["expand"])
+    settings = operator.settings(_settings(options["sets"]))
+    todo = jobs(sources, target, options["suffix"] or ".exr")
+    mask = "-clipped" if options["mask"] else None
+    with spread_of(options) as spread:
+        light, select = scene_photometry(options), _options.selection_of(options)
+        done = expand_files(todo, operator, settings, light, mask, select, spread or here)
+        report(done, len(todo))

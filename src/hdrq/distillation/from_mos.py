@@ -1,0 +1,67 @@
+"""A distillation whose teacher is subjective scores that exist already."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from hdrq.distillation.checks import cost
+from hdrq.distillation.mos_teacher import cache_for, mos_items
+from hdrq.distillation.outcome import (
+    IMAGES,
+    Distilled,
+    Note,
+    Record,
+    keep_settings,
+    refuse_too_few,
+    usable_as,
+)
+from hdrq.distillation.report import write_report
+from hdrq.distillation.student import channels_of
+from hdrq.distillation.task import Task
+from hdrq.training.loop import fit
+from hdrq.training.settings import Settings
+
+
+def records_from_mos(
+    task: Task,
+    settings: Settings,
+    folder: Path,
+    device: torch.device,
+    resume: bool,
+    dry_run: bool,
+    start: Callable[[nn.Module], None],
+) -> Iterator[Record]:
+    """Train on the scores of `task.images`, choose the best epoch, and report on the held-out scenes."""
+    train, validation, held, settings, source = mos_items(str(task.images[0]), settings, task.hold_out)
+    refuse_too_few(len(validation))
+    images = cache_for(folder / IMAGES, channels_of(settings))
+    yield Note(
+        f"{source}: {len(train)} for training, {len(validation)} for choosing the best epoch, {len(held)} held out"
+    )
+    yield from map(Note, cost(settings, train, images, device))
+    if dry_run:
+        shutil.rmtree(folder / IMAGES, ignore_errors=True)
+        return
+    keep_settings(folder, settings, task, resume)
+    yield from fit(
+        settings, train, validation, folder, device=device, start=start, resume=resume, images=images
+    )
+    written = write_report(
+        settings,
+        task.called,
+        source,
+        source,
+        {"teacher": list(task.teachers)},
+        held,
+        folder,
+        images,
+        device,
+        task.half,
+    )
+    yield Distilled(*written, usable_as(settings, task.called))
+    shutil.rmtree(folder / IMAGES, ignore_errors=True)

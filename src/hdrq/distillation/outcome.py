@@ -1,0 +1,55 @@
+"""What a distillation yields, and what distillations from metrics and from subjective scores share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from hdrq.distillation.task import Task
+from hdrq.distillation.teacher_scores import Scored
+from hdrq.errors import UsageError
+from hdrq.training.checkpoint import Saved, Step, Validation
+from hdrq.training.run_folder import read_settings, refuse_changes, write_settings
+from hdrq.training.settings import Settings
+
+IMAGES = "pixels"  # folder of decoded or rendered images below the run folder
+
+
+@dataclass(frozen=True)
+class Note:
+    """A line for the user."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Distilled:
+    """The card that was written, its agreement with the teacher, and the request that scores with the weights."""
+
+    card: Path
+    agreement: Mapping[str, Any]
+    metric: str = ""
+
+
+Record = Note | Scored | Step | Validation | Saved | Distilled
+
+
+def keep_settings(folder: Path, settings: Settings, task: Task, resume: bool) -> None:
+    """Write settings.json. Where the run folder has one, only the length of the training may differ."""
+    if resume and (held := read_settings(folder)):
+        refuse_changes(folder, held[0], settings)
+    write_settings(folder, settings, task={k: v for k, v in asdict(task).items() if k != "settings"})
+
+
+def usable_as(settings: Settings, name: str) -> str:
+    """The request that scores with weights of this name."""
+    return f"{'' if settings.encoding == 'srgb' else settings.encoding + ':'}{settings.net}@{name}"
+
+
+def refuse_too_few(count: int) -> None:
+    if count < 3:
+        raise UsageError(
+            f"{count} images are too few to choose the best epoch with; give more --images or a larger -n"
+        )

@@ -1,0 +1,50 @@
+"""Where the pixels of every frame of an aligned stack lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hdrq.image.warp import is_whole_shift, positions, sample
+from hdrq.merging.exposure_stack import Survey
+
+
+@dataclass
+class Placement:
+    """Where a frame's pixels are read: reference pixel p corresponds to transform(p) + flow(p) of the frame."""
+
+    transform: np.ndarray
+    how: str = "reference"
+    why: str = ""
+    flow: Tensor | None = None
+    overlap: float = 1.0
+
+    @property
+    def whole(self) -> bool:
+        return self.flow is None and is_whole_shift(self.transform)
+
+    @property
+    def shift(self) -> tuple[float, float]:
+        """(dy, dx) at the frame's corner."""
+        return float(self.transform[1, 2]), float(self.transform[0, 2])
+
+
+@dataclass
+class Alignment:
+    placements: list[Placement]
+    reference: int
+    area: tuple[int, int, int, int]
+    survey: Survey = field(default_factory=Survey)
+    notes: list[str] = field(default_factory=list)
+    moved: list[str] = field(default_factory=list)
+
+
+def aligned_frame(image: np.ndarray, place: Placement, device: torch.device | str) -> np.ndarray:
+    """A grey frame aligned to the reference, (H, W) uint8."""
+    h, w = image.shape
+    x, y = positions(place.transform, 0, h, 0, w, place.flow, device)
+    out = sample(torch.from_numpy(image)[None].float().to(device), x, y, "bilinear")[0]
+    return out.round().clamp(0, 255).to(torch.uint8).cpu().numpy()

@@ -1,0 +1,97 @@
+"""Settings of a merge, and which of them contradict each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal
+
+from hdrq.encoding.settings import refuse_unknown_primaries
+from hdrq.errors import UsageError
+from hdrq.io.raw import Factors
+from hdrq.merging.alignment.registration import Method
+from hdrq.merging.averaging import Weighting, rules
+from hdrq.merging.held import Held
+from hdrq.merging.response.calibration import check_response
+from hdrq.merging.weights import WEIGHTS
+
+Scale = Literal["auto", "absolute", "relative", "median"]
+Deghost = Literal["auto", "reference", "bitmap", "patch", "none"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of a merge; every field has the meaning of the option of the same name of `hdrq merge`."""
+
+    times: Sequence[float] | None = None
+    ev: Sequence[float] | None = None
+    table: str | None = None
+    allow_equal: bool = False
+    estimate_exposures: bool = False
+    response: str = "auto"
+    weighting: Weighting = field(default_factory=Weighting)
+    align: Method = "auto"
+    crop: Literal["common", "reference"] = "common"
+    deghost: Deghost = "auto"
+    reference: int | None = None
+    scale: Scale = "auto"
+    fuse: bool = False
+    fusion_weights: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    uncertainty: bool = False
+    white: float | None = None
+    black: float | None = None
+    balance: str | Factors = "camera"
+    demosaic: Literal["before", "after"] = "before"
+    seed: int = 0
+    device: str = "cpu"
+    held: Held = field(default_factory=Held)
+    primaries: str | None = None
+
+
+def replaced(settings: Settings, times: Sequence[float] | None, options: dict[str, Any]) -> Settings:
+    """Settings with fields replaced by name."""
+    known = {f.name for f in fields(Settings)} - {"weighting"}
+    weighting = {f.name for f in fields(Weighting)}
+    for name in options:
+        if name not in known | weighting:
+            raise UsageError(
+                f"merge has no option '{name}'; its options are {', '.join(sorted(known | weighting))}"
+            )
+    weights = {k: v for k, v in options.items() if k in weighting}
+    changes = {k: v for k, v in options.items() if k in known}
+    if times is not None:
+        changes["times"] = times
+    return replace(settings, weighting=replace(settings.weighting, **weights), **changes)
+
+
+def refuse_contradictions(settings: Settings) -> None:
+    """Refuse wrong names and contradictory options before the first file is read."""
+    if settings.weighting.rule not in rules():
+        raise UsageError(f"unknown rule '{settings.weighting.rule}'; choose one of {', '.join(rules())}")
+    if settings.weighting.weight not in WEIGHTS:
+        raise UsageError(f"unknown weight '{settings.weighting.weight}'; choose one of {', '.join(WEIGHTS)}")
+    check_response(settings.response)
+    refuse_unknown_primaries(settings.primaries)
+    if settings.demosaic == "after":
+        moved = settings.align not in ("auto", "none") or settings.deghost in ("bitmap", "patch")
+        if moved or settings.fuse or settings.uncertainty:
+            raise UsageError(
+                "--demosaic after allows only --align none and --deghost reference or none, "
+                "and neither --fuse nor --uncertainty; use --demosaic before"
+            )
+    if settings.fuse:
+        plain = Settings()
+        ignored = {
+            "--deghost": settings.deghost not in ("auto", "none"),
+            "--response": settings.response != plain.response,
+            "--rule, --weight, --weigh, --edge": settings.weighting != plain.weighting,
+            "--scale": settings.scale != plain.scale,
+            "--estimate-exposures": settings.estimate_exposures,
+            "--uncertainty": settings.uncertainty,
+            "--primaries": settings.primaries is not None,
+        }
+        if any(ignored.values()):
+            names = ", ".join(name for name, given in ignored.items() if given)
+            raise UsageError(f"--fuse computes no radiance and does not use {names}; leave it out")
+    elif settings.fusion_weights != Settings().fusion_weights:
+        raise UsageError("--fusion-weights needs --fuse; add it or leave --fusion-weights out")

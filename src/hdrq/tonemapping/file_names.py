@@ -1,0 +1,77 @@
+"""Which files are read and written: the output of every input of a call with files, patterns and folders."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from glob import glob, has_magic
+from pathlib import Path
+
+from hdrq import io
+from hdrq.errors import FileError, UsageError
+from hdrq.io.pairing import pictures, remote_pictures
+from hdrq.io.remote import address_of, is_folder
+
+Jobs = list[tuple[Path, Path]]
+
+
+def jobs(sources: Sequence[Path], target: Path, suffix: str) -> Jobs:
+    """(input, output) of files, patterns such as *.exr, and folders, in natural order.
+
+    suffix  of the outputs when the target is a folder, with or without its dot
+    raises  UsageError if an output would overwrite an input or another output, or has a suffix that is not written
+    """
+    suffix = suffix if suffix.startswith(".") else f".{suffix}"
+    found = [(p, base) for source in sources for p, base in _inputs(source)]
+    many = len(found) > 1 or any(is_folder(s) for s in sources)
+    folder = target.is_dir() if address_of(target) is None else io.by_suffix(target) is None
+    if many and not folder and (address_of(target) is not None or target.exists()):
+        raise UsageError(f"there are {len(found)} inputs, so {target} must be a folder")
+    if many or folder:
+        pairs = [(p, (target / p.relative_to(base)).with_suffix(suffix)) for p, base in found]
+    else:
+        pairs = [(found[0][0], target)]
+    format = io.by_suffix(pairs[0][1])
+    if format is None or not format.writes:
+        written = " ".join(f.suffixes[0] for f in io.FORMATS if f.writes)
+        raise UsageError(f"hdrq cannot write {pairs[0][1].name}; use a suffix of {written}")
+    inputs = {p.resolve(): p for p, _ in pairs}
+    outputs: dict[Path, Path] = {}
+    for source, out in pairs:
+        place = out.resolve()
+        if place in inputs:
+            raise UsageError(
+                f"{out} would overwrite the input {inputs[place]}; choose another file or folder"
+            )
+        if place in outputs:
+            raise UsageError(f"{outputs[place]} and {source} would both be written to {out}; rename one")
+        outputs[place] = source
+    return pairs
+
+
+def _inputs(source: Path) -> list[tuple[Path, Path]]:
+    """(file, base folder of its relative path) for a file, a pattern or a folder."""
+    if (url := address_of(source)) is not None:
+        found = (
+            [(Path(p), source) for p in remote_pictures(url)]
+            if is_folder(source)
+            else [(source, source.parent)]
+        )
+        return sorted(found, key=lambda pair: natural(pair[0]))
+    if source.is_dir():
+        found = [(p, source) for p in pictures(source)]
+        if not found:
+            raise FileError(f"{source} contains no image that hdrq can read; see: hdrq list formats")
+    elif not source.exists() and has_magic(str(source)):
+        found = [(Path(p), Path(p).parent) for p in glob(str(source))]
+        if not found:
+            raise FileError(f"no file matches {source}")
+    else:
+        return [(source, source.parent)]
+    return sorted(found, key=lambda pair: natural(pair[0]))
+
+
+def natural(path: Path) -> list[tuple[int, int | str]]:
+    """A natural sort key: f2 precedes f10."""
+    parts = re.split(r"(\d+)", path.as_posix())
+    return [(0, int(p)) if p.isdigit() else (1, p.lower()) for p in parts if p]
