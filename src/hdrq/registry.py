@@ -27,6 +27,7 @@ SHELVES = {
     "distortion": "distillation.distortions",
     "dataset": "evaluation.datasets",
     "recipe": "training.recipes",
+    "loss": "training.images.losses",
     "command": "cli",
 }
 _HOME = Path(__file__).parent
@@ -35,7 +36,7 @@ _NO_COMMANDS = ("app", "options", "progress", "tables")  # modules of cli/ that 
 
 def plural(kind: str) -> str:
     """The plural of a kind, as in `hdrq list`."""
-    return f"{kind}s"
+    return f"{kind}es" if kind.endswith("s") else f"{kind}s"
 
 
 @cache

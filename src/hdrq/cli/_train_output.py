@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hdrq.training.experiment import Experiment
+    from hdrq.training.images.image_run import ImagePlan
     from hdrq.training.plan import Plan
     from hdrq.training.train import Record
 
@@ -25,6 +26,7 @@ def follow(records: Iterator[Record], small: bool) -> None:
 
     from tqdm import tqdm
 
+    from hdrq.training.images.image_run import ImageBegun, ImageStep, ImageTrained, ImageValidation
     from hdrq.training.train import Begun, Experiment, Judged, Part, Step, Trained, Validation
 
     bar = tqdm(unit="step", disable=quiet() or not sys.stderr.isatty(), dynamic_ncols=True, leave=False)
@@ -40,6 +42,18 @@ def follow(records: Iterator[Record], small: bool) -> None:
             mark = "  best" if record.best else ""
             line = f"epoch {record.epoch}: SROCC {record.srocc:.4f}, PLCC {record.plcc:.4f}, MAE {record.mae:.4f}{mark}"
             tell(line)
+        elif isinstance(record, ImageBegun):
+            for line in image_plan(record.plan):
+                tell(f"hdrq: {line}")
+        elif isinstance(record, ImageStep):
+            bar.update()
+            bar.set_postfix(epoch=record.epoch, loss=f"{record.loss:.4f}")
+        elif isinstance(record, ImageValidation):
+            values = ", ".join(f"{name} {value:.4f}" for name, value in record.scores.items())
+            tell(f"epoch {record.epoch}: {values}{'  best' if record.best else ''}")
+        elif isinstance(record, ImageTrained):
+            bar.close()
+            click.echo(str(record.card))
         elif isinstance(record, Part):
             single = False
             tell(f"hdrq: {record.name} ({record.number} of {record.total})")
@@ -65,6 +79,12 @@ def _begun(plan: Plan) -> list[str]:
         f"{plan.name}: {len(plan.source)} images, {len(plan.held_out)} held out{target}; run folder {plan.folder}",
         *plan.notes,
     ]
+
+
+def image_plan(plan: ImagePlan) -> list[str]:
+    """Show the scenes of a training of a network that answers with images."""
+    counts = f"{len(plan.scenes)} scenes, {len(plan.held_out)} held out"
+    return [f"{plan.name}: {counts}; run folder {plan.folder}"]
 
 
 def _experiment(found: Experiment) -> None:

@@ -156,10 +156,18 @@ def _dry_run(asked: dict[str, Any]) -> None:
     from hdrq.training.choice import Asked
     from hdrq.training.estimate import estimate
     from hdrq.training.experiment import experiment_of
+    from hdrq.training.images.image_run import as_images, plan_images
     from hdrq.training.plan import chosen, plan, repeated
 
     device = device_of(asked["device"])
     wanted = Asked(**{k: v for k, v in asked.items() if k in Asked.__dataclass_fields__})
+    if (images := as_images(wanted)) is not None:
+        planned = plan_images(images)
+        click.echo(f"recipe   {planned.recipe.name} ({planned.recipe.source})")
+        for key, value in asdict(planned.settings).items():
+            click.echo(f"  {key} = {value}")
+        click.echo("\n".join(f"plan     {line}" for line in _shown.image_plan(planned)))
+        return
     experiment = experiment_of(wanted, asked["protocol"], asked["repeats"], asked["folds"], asked["judge"])
     if experiment is not None:
         for line in _shown.planned(experiment):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,9 +86,17 @@ def load(folder: Path, digest: str) -> dict[str, Any] | None:
     return state
 
 
-def save_best(folder: Path, digest: str, values: dict[str, Any], seen: Validation | None = None) -> Path:
-    """Write best.pt, the weights and the agreement measured with them."""
-    measured = {k: getattr(seen, k) for k in ("srocc", "plcc", "mae", "epoch")} if seen is not None else {}
+def save_best(
+    folder: Path,
+    digest: str,
+    values: dict[str, Any],
+    seen: Validation | Mapping[str, float] | None = None,
+) -> Path:
+    """Write best.pt, the weights and the agreement (or other numbers) measured with them."""
+    if isinstance(seen, Validation):
+        measured = {k: getattr(seen, k) for k in ("srocc", "plcc", "mae", "epoch")}
+    else:
+        measured = dict(seen or {})
     with atomic(folder / BEST) as part:
         torch.save({"run": digest, "module": values, "seen": measured}, part)
     return folder / BEST
@@ -104,13 +113,16 @@ class TrainingLog:
 
     COLUMNS = ("kind", "epoch", "step", "loss", "aligned", "rate", "srocc", "plcc", "mae")
 
-    def __init__(self, folder: Path, done: int, tensorboard: bool = False) -> None:
+    def __init__(
+        self, folder: Path, done: int, tensorboard: bool = False, columns: Sequence[str] = COLUMNS
+    ) -> None:
+        self.columns = tuple(columns)
         self.path = folder / LOG
         self.board = tensorboard_writer(folder, done) if tensorboard else None
         rows = self.rows() if done else []
         kept = [r for r in rows if int(r["step"]) <= done]
         with atomic(self.path) as part, part.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, self.COLUMNS)
+            writer = csv.DictWriter(file, self.columns)
             writer.writeheader()
             writer.writerows(kept)
 
@@ -121,17 +133,24 @@ class TrainingLog:
             return list(csv.DictReader(file))
 
     def add(self, kind: str, record: Step | Validation) -> None:
-        values = {"kind": kind} | {k: v for k, v in vars(record).items() if k in self.COLUMNS}
+        self.write(kind, vars(record))
+
+    def write(self, kind: str, record: Mapping[str, Any]) -> None:
+        """Add one row of those values that have a column."""
+        values = {"kind": kind} | {k: v for k, v in record.items() if k in self.columns}
         with self.path.open("a", newline="", encoding="utf-8") as file:
-            csv.DictWriter(file, self.COLUMNS).writerow({k: _short(v) for k, v in values.items()})
+            csv.DictWriter(file, self.columns).writerow({k: _short(v) for k, v in values.items()})
         if self.board is not None:
-            for name in self.COLUMNS[3:]:
+            for name in self.columns[3:]:
                 if name in values:
-                    self.board.add_scalar(f"{kind}/{name}", values[name], record.step)
+                    self.board.add_scalar(f"{kind}/{name}", values[name], record["step"])
             self.board.flush()
 
-    def plot(self, path: Path) -> None:
-        """Plot loss and agreement over the steps as PNG and PDF, without pyplot, so that the caller's backend stays."""
+    def plot(self, path: Path, curves: Sequence[str] = ("srocc", "plcc")) -> None:
+        """Plot loss and agreement over the steps as PNG and PDF, without pyplot, so that the caller's backend stays.
+
+        curves  columns of the validation to plot on the right
+        """
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
@@ -145,12 +164,13 @@ class TrainingLog:
         left.set(
             xlabel="step", ylabel="loss", yscale="log" if steps and min(v for _, v in steps) > 0 else "linear"
         )
-        for name in ("srocc", "plcc"):
+        for name in curves:
             points = [(int(r["step"]), float(r[name])) for r in rows if r["kind"] == "validation" and r[name]]
             if points:
                 right.plot(*zip(*points), marker=".", label=name.upper())
                 right.legend()
-        right.set(xlabel="step", ylabel="agreement on held-out scenes")
+        ylabel = "agreement on held-out scenes" if "srocc" in curves else "on held-out scenes"
+        right.set(xlabel="step", ylabel=ylabel)
         for format, metadata in (("png", {}), ("pdf", {"CreationDate": None})):
             with atomic(path.with_suffix(f".{format}")) as part:
                 figure.savefig(part, dpi=110, format=format, metadata=metadata)

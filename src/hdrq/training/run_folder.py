@@ -12,13 +12,14 @@ import hdrq
 from hdrq.errors import FileError, UsageError
 from hdrq.io import atomic
 from hdrq.training.checkpoint import LAST
+from hdrq.training.images.image_settings import ImageSettings
 from hdrq.training.overrides import from_plain
 from hdrq.training.settings import Settings, differences
 
 SETTINGS = "settings.json"
 
 
-def write_settings(folder: Path, settings: Settings, **more: Any) -> Path:
+def write_settings(folder: Path, settings: Settings | ImageSettings, **more: Any) -> Path:
     """Write settings.json: the version of hdrq, the further arguments, and every setting."""
     folder.mkdir(parents=True, exist_ok=True)
     held = {"hdrq": hdrq.__version__, **more, "settings": asdict(settings)}

@@ -6,17 +6,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hdrq.errors import UsageError
 from hdrq.image.devices import device_of
 from hdrq.training.checkpoint import Saved, Step, Validation
 from hdrq.training.choice import Asked
 from hdrq.training.experiment import Experiment, Judged, experiment_of, train_parts
 from hdrq.training.experiment import Record as ExperimentRecord
+from hdrq.training.images.image_run import Record as ImageRecord
+from hdrq.training.images.image_run import as_images, train_images
 from hdrq.training.plan import plan
 from hdrq.training.run import Begun, Trained, train_by
 from hdrq.training.run import Record as RunRecord
 from hdrq.training.splits import Part
 
-Record = RunRecord | ExperimentRecord
+Record = RunRecord | ExperimentRecord | ImageRecord
 
 
 def train(
@@ -50,7 +53,8 @@ def train(
 
     dataset     name of a dataset (`hdrq.names("dataset")`), several joined by "+", or "csv" with `data`
     metric      [code:]network[@weights]; with weights, or on a CSV, the network is fine-tuned
-    data        folder of the dataset, or the CSV file; columns dist, mos and optionally ref, scene, distortion
+    data        folder of the dataset, or the CSV file; columns dist, mos and optionally ref, scene, distortion. For a
+                recipe whose network answers with images: a folder of HDR scenes, or a CSV with the column file
     recipe      name of a recipe, instead of dataset and metric;  variant  of the recipe
     align       domain adaptation: coral, deep-coral, mmd or adversary;  target  dataset of the second domain
     lower       lower subjective scores are better, where the dataset does not state a direction
@@ -88,6 +92,10 @@ def train(
         like=str(like),
     )
     where = device_of(device)
+    if (images := as_images(asked)) is not None:
+        if protocol or repeats or judge or tensorboard:
+            raise UsageError(f"--protocol, --repeats, --judge and --tensorboard are not for {images.recipe}")
+        return train_images(images, where)
     judges = (judge,) if isinstance(judge, str) else tuple(judge)
     experiment = experiment_of(asked, protocol, repeats, folds, tuple(j for j in judges if j))
     if experiment is not None:

@@ -1,0 +1,24 @@
+"""Training of networks that answer with images: examples made from HDR scenes, losses on images, their training loop.
+
+A network that answers with an image is added by two files: the network in nn/nets, and a recipe in training/recipes that
+says what an example is and how the network answers it:
+
+    from hdrq.training.images import brackets
+    from hdrq.training.images.image_recipe import Answer, ImageRecipe
+
+    def _answer(module, batch, settings):
+        return Answer(module(batch["stack"], batch["exposure"]), "linear", target=batch["light"])
+
+    my_net = ImageRecipe(
+        name="my-net",
+        net="my-net",
+        source="doi:...",
+        example=brackets.example,     # (scenes, settings, chance) -> {name: tensor}, one example
+        answer=_answer,
+        settings={"loss": {"mu:l1": 1.0, "mu:gradient-profile": 0.1}, "ev": (-2.0, 0.0, 2.0), "epochs": 20},
+    )
+
+`hdrq train --recipe my-net --data SCENES` then trains it: steps, validation on held-out scenes, checkpoints and weights with
+a card. Example makers: `exposures.example` (one photograph of a scene), `brackets.example` (a bracket with motion),
+`exposures.scene` (light alone). A recipe may have its own.
+"""

@@ -1,0 +1,201 @@
+"""One training of a network that answers with images, from its arguments to weights with a card."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from hdrq.errors import FileError, UsageError
+from hdrq.nn.net import Net
+from hdrq.nn.weight_files import find_card, install, name_taken, read_state
+from hdrq.nn.weights import save as save_weights
+from hdrq.registry import find, names
+from hdrq.training.checkpoint import load_best
+from hdrq.training.choice import Asked
+from hdrq.training.images import loss as losses
+from hdrq.training.images.image_loop import ImageStep, ImageValidation, fit_images
+from hdrq.training.images.image_loop import Record as LoopRecord
+from hdrq.training.images.image_recipe import ImageRecipe
+from hdrq.training.images.image_settings import ImageSettings, adjusted, changed, plain, reduced
+from hdrq.training.images.metric_loss import MetricLoss
+from hdrq.training.images.scenes import Scene, read_scenes, split
+from hdrq.training.provenance import code_version
+from hdrq.training.random_state import RandomState
+from hdrq.training.run_folder import SETTINGS, refuse_used, write_settings
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*$")
+
+
+@dataclass(frozen=True)
+class ImagePlan:
+    """A training that has passed all checks."""
+
+    name: str
+    recipe: ImageRecipe
+    settings: ImageSettings
+    folder: Path
+    asked: Asked
+    scenes: list[Scene]
+    held_out: list[Scene]
+
+
+@dataclass(frozen=True)
+class ImageBegun:
+    """All checks of a training have passed and it begins."""
+
+    plan: ImagePlan
+
+
+@dataclass(frozen=True)
+class ImageTrained:
+    """The weights of the best epoch: path of their card, and the scores on the held-out scenes."""
+
+    card: Path
+    name: str
+    scores: Mapping[str, float]
+
+
+Record = ImageBegun | LoopRecord | ImageTrained
+
+
+def as_images(asked: Asked) -> Asked | None:
+    """The arguments where they ask for a network that answers with images, by recipe or by run folder; else None."""
+    name = asked.recipe
+    if not name and asked.resume and asked.output is not None and not (asked.metric or asked.dataset):
+        name = str(_settings_file(asked.output).get("recipe", ""))
+    if name not in names("recipe") or not isinstance(find("recipe", name), ImageRecipe):
+        return None
+    return replace(asked, recipe=name)
+
+
+def plan_images(asked: Asked) -> ImagePlan:
+    """Choose the settings, read the scenes and check everything, so that errors come before training."""
+    recipe: ImageRecipe = find("recipe", asked.recipe)
+    for given in ("metric", "dataset", "align", "target", "like", "lower"):
+        if getattr(asked, given):
+            option = {"align": "da"}.get(given, given)
+            raise UsageError(f"{recipe.name} trains on HDR scenes; leave out --{option}")
+    name = asked.name or recipe.name
+    if not _NAME.match(name):
+        raise UsageError(f"'{name}' cannot name weights; use letters, digits, . _ + and - for --name")
+    folder = asked.output or Path("runs") / (name + ("-small" if asked.small else ""))
+    refuse_used(folder, asked.resume)
+    shelf: Net = find("net", recipe.net)
+    settings = recipe.chosen(asked.variant)
+    settings = adjusted(reduced(settings, shelf.small) if asked.small else settings, dict(asked.settings))
+    data = asked.data
+    if asked.resume and (held := _settings_file(folder)):
+        before = plain(held["settings"])
+        data = data or (Path(held["data"]) if held.get("data") else None)
+        settings = adjusted(before, dict(asked.settings))
+        if differing := changed(before, settings):
+            raise UsageError(
+                f"{folder} was trained with other settings: {'; '.join(differing)}; leave them out to resume, "
+                "or name another folder with -o"
+            )
+    for text in settings.loss:
+        losses.of(text)
+    for text in settings.judged:
+        MetricLoss(text, judge=True)
+    if (other := name_taken(name, folder)) and not asked.replace:
+        raise UsageError(f"weights called '{name}' are already installed ({other}); choose another --name")
+    scenes, held_out = split(read_scenes(data), settings.holdout, settings.held_scenes, settings.seed)
+    return ImagePlan(name, recipe, settings, folder, asked, scenes, held_out)
+
+
+def train_images(asked: Asked, device: torch.device, *, installed: bool = True) -> Iterator[Record]:
+    """Train by the arguments. Yields ImageBegun, steps, validations and files, and finally ImageTrained."""
+    made = plan_images(asked)
+    yield ImageBegun(made)
+    data = str(made.asked.data.resolve()) if made.asked.data is not None else ""
+    if not made.asked.resume:
+        write_settings(made.folder, made.settings, name=made.name, recipe=made.recipe.name, data=data)
+    yield from fit_images(
+        made.recipe,
+        made.settings,
+        made.scenes,
+        made.held_out,
+        made.folder,
+        device=device,
+        start=_start(made.settings),
+        resume=made.asked.resume,
+    )
+    yield publish_images(made, installed and not made.asked.small)
+
+
+def publish_images(made: ImagePlan, installed: bool) -> ImageTrained:
+    """Save best.pt as weights with a card in the run folder, and where `installed` in the user's weights folder."""
+    settings, scores = made.settings, load_best(made.folder, "seen")
+    with RandomState(settings.seed, torch.device("cpu")):
+        module: nn.Module = find("net", settings.net).build(**settings.options)
+    module.load_state_dict(load_best(made.folder))
+    lists = {
+        part: {
+            "scenes": sorted(s.name for s in scenes),
+            "digest": sha256("\n".join(sorted(s.name for s in scenes)).encode()).hexdigest()[:16],
+        }
+        for part, scenes in (("source", made.scenes), ("held_out", made.held_out))
+    }
+    save_weights(
+        module,
+        name=made.name,
+        net=settings.net,
+        options=settings.options,
+        encoding=made.recipe.encoding,
+        recipe=f"{made.recipe.name} {settings.digest}"
+        + (f", started from {settings.start}" if settings.start else ""),
+        data=f"{len(made.scenes)} HDR scenes",
+        results={"held_out_scenes": len(made.held_out), "run": settings.digest, "default": False, **scores},
+        folder=made.folder,
+        training={"code": code_version(), "recipe": made.recipe.name, "settings": asdict(settings), **lists},
+    )
+    card = install(made.name, made.folder) if installed else made.folder / f"{made.name}.json"
+    return ImageTrained(card, made.name, {k: float(v) for k, v in scores.items()})
+
+
+def _settings_file(folder: Path) -> dict[str, Any]:
+    """What settings.json of a run folder holds; empty without it."""
+    path = folder / SETTINGS
+    try:
+        held = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except (OSError, ValueError) as error:
+        raise FileError(f"{path} does not hold the settings of a training ({error}); remove it") from error
+    return held if isinstance(held, dict) else {}
+
+
+def _start(settings: ImageSettings) -> Any:
+    """A function that loads the initial weights into a new module; every key and shape is checked."""
+    if not settings.start:
+        return lambda module: None
+    card, path = find_card(settings.start)
+    if card.net != settings.net:
+        raise UsageError(f"{card.name} holds weights of {card.net}, not of {settings.net}")
+
+    def put(module: nn.Module) -> None:
+        wanted = module.state_dict()
+        state = find("net", settings.net).filled(read_state(card, path), **settings.options).state_dict()
+        module.load_state_dict({k: state[k].to(wanted[k].dtype) for k in wanted})
+
+    return put
+
+
+__all__ = [
+    "ImageBegun",
+    "ImagePlan",
+    "ImageStep",
+    "ImageTrained",
+    "ImageValidation",
+    "Record",
+    "as_images",
+    "plan_images",
+    "publish_images",
+    "train_images",
+]

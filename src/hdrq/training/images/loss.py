@@ -1,0 +1,134 @@
+"""Losses on images: an entry of training/images/losses is a function of the network's image and of what its card needs.
+
+`of("mu:l1")` is a loss by its text, "[encoding:]name[,option=value]...". A name that is not on the shelf is a metric, whose
+gradient is used where its card allows it: "hdrvdp3", "pu21:ssim", "tmqi".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+
+from hdrq.cards import options_of, settings_of
+from hdrq.encoding.emission import white_of
+from hdrq.errors import UsageError
+from hdrq.nn.weights import load
+from hdrq.records import Encoding
+from hdrq.registry import find, names
+from hdrq.training.images.image_recipe import Answer
+
+NEEDS = ("target", "light", "stack", "again", "critic")
+
+
+@dataclass(frozen=True)
+class LossCard:
+    """Description of a loss.
+
+    needs     what follows the network's image in its arguments, see Answer: "target", "light", "stack", "again"; or "critic",
+              the discriminator
+    coded     whether the image and the target may be encoded before the loss ("mu:l1")
+    net       name of a network with weights in nn/nets that is passed as `net`; "" for none
+    critics   of an adversarial loss: the loss of the discriminator, (its answer to images of the network, to real ones)
+    """
+
+    title: str
+    source: str
+    needs: tuple[str, ...] = ("target",)
+    coded: bool = True
+    net: str = ""
+    critics: Callable[[Tensor, Tensor], Tensor] | None = None
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A card and its function (image, *needs, **options) -> scalar; smaller is better."""
+
+    name: str
+    card: LossCard
+    function: Callable[..., Tensor]
+
+
+def loss(card: LossCard) -> Callable[[Callable[..., Tensor]], Loss]:
+    """Turn a function into a Loss with the name of the function, "-" for "_"."""
+
+    def wrap(function: Callable[..., Tensor]) -> Loss:
+        return Loss(function.__name__.replace("_", "-"), card, function)
+
+    return wrap
+
+
+@dataclass(frozen=True)
+class BoundLoss:
+    """A loss with its encoding, options and network, ready to be computed."""
+
+    text: str
+    entry: Loss
+    encoding: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    net: nn.Module | None = None
+
+    @property
+    def adversarial(self) -> bool:
+        return self.entry.card.critics is not None
+
+    def __call__(self, answer: Answer, nits: float, critic: nn.Module | None = None) -> Tensor:
+        """The loss of a batch.
+
+        nits    cd/m² of linear 1.0, where the answer does not state it
+        critic  the discriminator, for adversarial losses
+        """
+        given: list[Any] = [self.seen(answer.image, answer, nits)]
+        for need in self.entry.card.needs:
+            if need == "critic":
+                given.append(critic)
+                continue
+            found = getattr(answer, need)
+            if found is None:
+                raise UsageError(f"the loss {self.text} needs a {need}, which this recipe does not have")
+            given.append(self.seen(found, answer, nits) if need == "target" else found)
+        extra = {"net": self.net} if self.net is not None else {}
+        return self.entry.function(*given, **self.options, **extra)
+
+    def seen(self, image: Tensor, answer: Answer, nits: float) -> Tensor:
+        """An image of the answer's domain as this loss reads it."""
+        if not self.encoding:
+            return image
+        if answer.domain != "linear":
+            raise UsageError(
+                f"{self.text}: the network's image is {answer.domain} code already; leave out {self.encoding}:"
+            )
+        unit = answer.nits or nits
+        code: Encoding = find("encoding", self.encoding)
+        return code.encode(image * unit, white_of(code, None, unit))
+
+
+def of(text: str) -> Any:
+    """A loss by its text: a BoundLoss, or a MetricLoss for a metric.
+
+    Raises UsageError for unknown names and options, and MissingPart without the weights of its network.
+    """
+    head, *rest = text.split(",")
+    *stages, name = head.strip().split(":")
+    if name not in names("loss"):
+        from hdrq.training.images.metric_loss import MetricLoss
+
+        return MetricLoss(text)
+    entry: Loss = find("loss", name)
+    if len(stages) > 1:
+        raise UsageError(f"{text}: a loss takes one encoding, such as mu:{name}")
+    if stages:
+        find("encoding", stages[0])
+        if not entry.card.coded:
+            raise UsageError(f"{name} encodes images itself; leave out {stages[0]}:")
+    given = {}
+    for part in rest:
+        key, sign, value = part.partition("=")
+        if not sign:
+            raise UsageError(f"{text}: an option is NAME=VALUE, not '{part}'")
+        given[key.strip()] = value.strip()
+    options = settings_of(options_of(entry.function, ("net",)), given, name)
+    net = load(entry.card.net) if entry.card.net else None
+    return BoundLoss(text, entry, stages[0] if stages else "", options, net)

@@ -1,0 +1,1 @@
+"""Losses on images, one a file. See hdrq.training.images.loss."""

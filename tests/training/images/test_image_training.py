@@ -1,0 +1,271 @@
+"""Networks that answer with images: examples, the training loop, weights with a card."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import hdrq
+from hdrq.errors import UsageError
+from hdrq.nn.net import Net, mix, pattern
+from hdrq.records import Image
+from hdrq.training import train
+from hdrq.training.choice import Asked
+from hdrq.training.images import brackets, exposures, image_loop, image_run, image_settings
+from hdrq.training.images.camera import Response, noisy, photograph, random_response, well_exposed
+from hdrq.training.images.crops import turned, window
+from hdrq.training.images.image_loop import ImageStep, ImageValidation, chance_of, fit_images
+from hdrq.training.images.image_recipe import Answer, ImageRecipe
+from hdrq.training.images.image_settings import ImageSettings, adjusted, plain
+from hdrq.training.images.scenes import Scene, read_scenes, series, split
+
+
+class Small(nn.Module):
+    """Two convolutions on code."""
+
+    def __init__(self, width: int = 8) -> None:
+        super().__init__()
+        self.body = nn.Conv2d(3, width, 3, padding=1)
+        self.head = nn.Conv2d(width, 3, 3, padding=1)
+
+    def forward(self, code: Tensor) -> Tensor:
+        return nn.functional.softplus(self.head(nn.functional.relu(self.body(code))) + 2 * code - 1)
+
+
+SMALL = Net("small", Small, (), witness=lambda net: mix(net(pattern(1, 3, 16, 16))), small={"width": 2})
+RECIPE = ImageRecipe(
+    name="small",
+    net="small",
+    source="this test",
+    example=exposures.example,
+    answer=lambda module, batch, settings: Answer(
+        module(batch["code"]), "linear", target=batch["light"].clamp(max=4)
+    ),
+)
+RUN = ImageSettings(net="small", crop=24, batch=2, steps=4, epochs=2, rate=3e-3, held_crops=1)
+
+
+@pytest.fixture(scope="module")
+def scenes() -> list[Scene]:
+    """Four scenes of smooth light over about ten stops."""
+    made = []
+    for k in range(4):
+        g = torch.Generator().manual_seed(k)
+        stops = torch.nn.functional.interpolate(
+            torch.randn(1, 3, 7, 9, generator=g) * 3, size=(96, 128), mode="bicubic"
+        )[0]
+        made.append(Scene(f"scene{k}", stops.exp2()))
+    return made
+
+
+@pytest.fixture
+def shelf(monkeypatch):
+    """The registry knows the network and the recipe of this test."""
+    from hdrq import registry
+
+    own = {("net", "small"): SMALL, ("recipe", "small"): RECIPE}
+
+    def find(kind: str, name: str):
+        return own.get((kind, name)) or registry.find(kind, name)
+
+    for module in (image_loop, image_run, __import__("hdrq.nn.weights", fromlist=["find"])):
+        monkeypatch.setattr(module, "find", find)
+    monkeypatch.setattr(image_run, "names", lambda kind: (*registry.names(kind), "small"))
+
+
+def losses(records) -> list[float]:
+    return [r.loss for r in records if isinstance(r, ImageStep)]
+
+
+def test_the_response_family_and_its_inverse_agree() -> None:
+    r = Response("sigmoid", 0.9, 0.6)
+    x = torch.linspace(0, 1, 33, dtype=torch.float64)
+    assert torch.allclose(r.light(r.code(x)), x, atol=1e-12)
+    assert float(r.code(torch.tensor(0.5, dtype=torch.float64))) == pytest.approx(
+        1.6 * 0.5**0.9 / (0.5**0.9 + 0.6)
+    )
+    drawn = [random_response("random", torch.Generator().manual_seed(i)) for i in range(200)]
+    n, sigma = (torch.tensor([getattr(d, name) for d in drawn]) for name in ("n", "sigma"))
+    assert float(n.mean()) == pytest.approx(0.9, abs=0.02)
+    assert float(n.std()) == pytest.approx(0.1, abs=0.02)
+    assert float(sigma.mean()) == pytest.approx(0.6, abs=0.02)
+
+
+def test_noise_has_the_variance_of_photons_and_read_noise() -> None:
+    light = torch.full((3, 200, 200), 0.25)
+    seen = noisy(light, 1000.0, 5.0, torch.Generator().manual_seed(0))
+    assert float(seen.mean()) == pytest.approx(0.25, abs=1e-3)
+    assert float(seen.var()) == pytest.approx((0.25 * 1000 + 25) / 1e6, rel=0.03)
+    code = photograph(light * 8, Response("linear"), torch.Generator(), electrons=1000, read=5)
+    assert float(code.min()) == 1.0
+
+
+def test_examples_are_well_exposed_and_follow_their_seed(scenes) -> None:
+    run = replace(RUN, electrons=(0.0, 0.0), response="srgb", bits=0)
+    shares = []
+    for i in range(12):
+        made = exposures.example(scenes, run, chance_of(0, 0, i))
+        again = exposures.example(scenes, run, chance_of(0, 0, i))
+        assert all(torch.equal(made[k], again[k]) for k in made)
+        shares.append(well_exposed(made["code"]))
+        assert torch.allclose(made["code"], Response("srgb").code(made["light"]), atol=1e-6)
+    assert sum(0.5 <= s <= 0.75 for s in shares) >= 10
+    other = exposures.example(scenes, run, chance_of(0, 1, 0))
+    assert not torch.equal(other["code"], exposures.example(scenes, run, chance_of(0, 0, 0))["code"])
+
+
+def test_a_bracket_without_motion_is_one_scene_at_its_exposures(scenes) -> None:
+    run = replace(
+        RUN,
+        shift=0.0,
+        turn=0.0,
+        moving=0,
+        electrons=(0.0, 0.0),
+        bits=0,
+        response="linear",
+        ev=(-2.0, 0.0, 1.0),
+    )
+    made = brackets.example(scenes, run, chance_of(0, 0, 3))
+    assert made["exposure"].tolist() == [0.25, 1.0, 2.0]
+    for frame, times in zip(made["stack"], made["exposure"]):
+        assert torch.allclose(frame, (made["light"] * times).clamp(max=1), atol=1e-6)
+
+
+def test_the_frames_of_a_moving_bracket_are_shifted_by_the_camera(scenes) -> None:
+    run = replace(RUN, turn=0.0, moving=0, electrons=(0.0, 0.0), bits=0, response="linear", crop=32)
+    world = scenes[0].light[:, :50, :50]
+    step = (2.0, -3.0, 0.0)
+    still, after = (brackets._frame(world, step, t, 9, 32) for t in (0, 1))
+    assert torch.equal(still, world[:, 9:41, 9:41])
+    assert torch.allclose(after, world[:, 11:43, 6:38], rtol=1e-4)
+    made = brackets.example(scenes, run, chance_of(0, 0, 5))
+    dark = (made["stack"][0] - made["light"] * 0.25).abs().max()
+    assert float(dark) > 1e-3
+
+
+def test_moving_patches_move_between_frames() -> None:
+    world = torch.ones(3, 40, 40)
+    patch = (torch.full((3, 8, 8), 9.0), torch.ones(1, 8, 8), (10, 12), (3.0, -2.0))
+    for time in (-1, 0, 1):
+        seen = brackets._composed(world, [patch], time)
+        rows = (seen[0] > 5).nonzero()
+        assert rows.amin(0).tolist() == [10 + 3 * time, 12 - 2 * time]
+        assert len(rows) == 64
+    assert float(world.max()) == 1.0
+
+
+def test_windows_and_turns_keep_the_light() -> None:
+    ramp = torch.arange(3.0)[:, None, None] * 1000 + torch.arange(64.0 * 64).reshape(1, 64, 64)
+    g = torch.Generator().manual_seed(1)
+    assert window(ramp, 16, 1.0, g).shape == (3, 16, 16)
+    assert window(torch.ones(3, 64, 64), 16, 4.0, g).allclose(torch.ones(3, 16, 16))
+    seen = {tuple(turned(ramp, g)[:, 0, 0].tolist()) for _ in range(200)}
+    assert len(seen) == 4 * 6  # four corners, six orders of the channels
+    kept = {tuple(turned(ramp, g, swap=False)[:, 0, 0].tolist()) for _ in range(50)}
+    assert len(kept) == 4
+
+
+def test_scenes_to_judge_by_are_never_read(tmp_path) -> None:
+    for name in ("a_01", "a_02", "b", "c"):
+        hdrq.write(tmp_path / f"{name}.exr", Image(torch.rand(1, 3, 40, 48) + 0.1, "linear"))
+    with (tmp_path / "scenes.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["file", "use"], *([f"{n}.exr", "learn"] for n in ("a_01", "a_02", "b"))])
+        csv.writer(file).writerow(["c.exr", "judge"])
+    found = read_scenes(tmp_path)
+    assert [s.name for s in found] == ["a_01", "a_02", "b"]
+    assert series("x/brown_01_1k") == series("x/brown_02_1k") == "x/brown"
+    for seed in range(5):
+        train_part, held = split(found, 0.5, (), seed)
+        assert {series(s.name) for s in train_part}.isdisjoint(series(s.name) for s in held)
+    assert [s.name for s in split(found, 0.5, ("b",), 0)[1]] == ["b"]
+    with pytest.raises(UsageError, match="no scene 'z'"):
+        split(found, 0.5, ("z",), 0)
+
+
+def test_settings_are_converted_and_checked() -> None:
+    run = adjusted(RUN, {"rate": "0.01", "ev": "[-3, 0, 3]", "loss.pu21:l2": "0.5", "loss.mu:l1": "0"})
+    assert run.rate == 0.01
+    assert run.ev == (-3, 0, 3)
+    assert run.loss == {"pu21:l2": 0.5}
+    assert run.digest != RUN.digest
+    assert replace(RUN, epochs=9).digest == RUN.digest
+    assert plain(json.loads(json.dumps({"net": "x", "ev": [0, 1]}))).ev == (0, 1)
+    for wrong in ({"batch": "1.5"}, {"rat": 1}, {"ev": "[1, 0]"}, {"rate.x": 1}, {"optimiser": "lion"}):
+        with pytest.raises(UsageError):
+            adjusted(RUN, wrong)
+
+
+@pytest.mark.parametrize("loss", [{"mu:l1": 1.0}, {"mu:l2": 1.0, "mu:lsgan": 0.1}], ids=["l1", "gan"])
+def test_a_resumed_training_gives_the_same_weights(shelf, scenes, tmp_path, loss) -> None:
+    run = replace(RUN, loss=loss, ema=0.9)
+    train_part, held = scenes[:3], scenes[3:]
+    whole = losses(fit_images(RECIPE, run, train_part, held, tmp_path / "whole"))
+    assert len(whole) == 8
+    first = losses(fit_images(RECIPE, replace(run, epochs=1), train_part, held, tmp_path / "parts"))
+    again = losses(fit_images(RECIPE, replace(run, epochs=1), train_part, held, tmp_path / "again"))
+    assert first == again
+    one, two = (
+        torch.load(tmp_path / f / "last.pt", weights_only=True)["learner"] for f in ("parts", "again")
+    )
+    for part in set(one) & {"module", "critic"}:
+        assert all(torch.equal(one[part][k], two[part][k]) for k in one[part])
+
+
+def test_an_interrupted_training_goes_on_to_the_same_bits(shelf, scenes, tmp_path) -> None:
+    run = replace(RUN, loss={"mu:l1": 1.0, "mu:gan": 0.1}, schedule="constant")
+    whole = losses(fit_images(RECIPE, run, scenes[:3], scenes[3:], tmp_path / "whole"))
+    records = fit_images(RECIPE, run, scenes[:3], scenes[3:], tmp_path / "parts", save_every=0.0)
+    begun = [next(records) for _ in range(4)]  # step, file, step, file
+    records.close()
+    rest = losses(fit_images(RECIPE, run, scenes[:3], scenes[3:], tmp_path / "parts", resume=True))
+    assert losses(begun) + rest == whole
+    rows = list(csv.DictReader((tmp_path / "parts" / "metrics.csv").open()))
+    assert [int(r["step"]) for r in rows if r["kind"] == "step"] == list(range(1, 9))
+
+
+def test_it_learns_and_the_callers_random_numbers_stay(shelf, scenes, tmp_path) -> None:
+    before = torch.get_rng_state()
+    run = replace(RUN, epochs=2, steps=20, batch=4, rate=2e-2, judged=("pu21:psnr",), held_crops=2)
+    seen = [
+        r for r in fit_images(RECIPE, run, scenes[:3], scenes[3:], tmp_path) if isinstance(r, ImageValidation)
+    ]
+    assert torch.equal(before, torch.get_rng_state())
+    assert seen[-1].scores["loss"] < 0.95 * seen[0].scores["loss"]
+    assert seen[-1].scores["pu21:psnr"] > seen[0].scores["pu21:psnr"]
+    assert seen[0].best
+    assert (tmp_path / "curves.png").exists()
+
+
+def test_train_writes_weights_with_a_card_and_resumes_by_folder(shelf, scenes, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("HDRQ_MODELS", str(tmp_path / "models"))
+    data = tmp_path / "data"
+    data.mkdir()
+    for scene in scenes:
+        hdrq.write(data / f"{'abcd'[int(scene.name[-1])]}.exr", Image(scene.light[None], "linear"))
+    asked = Asked(recipe="small", data=data, output=tmp_path / "run", settings={"crop": "24"}, small=True)
+    *_, done = image_run.train_images(asked, torch.device("cpu"))
+    card = json.loads(done.card.read_text())
+    assert card["net"] == "small"
+    assert card["options"] == {"width": 2}
+    assert card["encoding"] == "linear"
+    assert len(card["training"]["source"]["scenes"]) == 3
+    assert card["results"]["loss"] == done.scores["loss"]
+    more = image_run.as_images(Asked(resume=True, output=tmp_path / "run", settings={"epochs": "3"}))
+    assert more is not None
+    assert more.recipe == "small"
+    steps = [r for r in image_run.train_images(more, torch.device("cpu")) if isinstance(r, ImageStep)]
+    assert [s.step for s in steps] == [7, 8, 9]
+    with pytest.raises(UsageError, match="rate was"):
+        image_run.plan_images(replace(more, settings={"rate": "1"}))
+    with pytest.raises(UsageError, match="--resume"):
+        image_run.plan_images(asked)
+    with pytest.raises(UsageError, match="leave out --dataset"):
+        image_run.plan_images(replace(asked, dataset="kadid"))
+    assert image_run.as_images(Asked(recipe="qdnet")) is None
+    assert train.train.__module__ == "hdrq.training.train"
+    assert image_settings.reduced(RUN, {}).steps == 3
