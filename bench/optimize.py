@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hdrq import io
-from hdrq.io.pairing import pictures
+from hdrq.io.pairing import image_files
 from hdrq.records import Image
 from hdrq.scoring.binding import metric
 from hdrq.tonemapping.optimize import Tuned, tune, value_of_file
@@ -47,7 +47,7 @@ def main() -> None:
     torch.set_num_threads(1)
     scorer = metric(args.metric)
     rows = []
-    for path in pictures(Path(args.folder)):
+    for path in image_files(Path(args.folder)):
         image = reduced(io.read(path), args.side, scorer.metric.card.side)
         base = plan("reinhard")
         plain = value_of_file(scene_of(image, None, base.operator)[0], base, scorer)

@@ -201,8 +201,8 @@ def main() -> None:
     train(net, x[learn], mos[learn], even, given.seed, given.epochs)
     with torch.inference_mode():
         results: dict[str, Any] = {
-            "BIQ2021 test part, near-duplicates left out": agreement(net.judge(x[judge]), mos[judge]),
-            "LIVE In the Wild, 330 photographs, not learnt from": agreement(net.judge(x_live), mos_live),
+            "BIQ2021 test part, near-duplicates left out": agreement(net.predict(x[judge]), mos[judge]),
+            "LIVE In the Wild, 330 photographs, not learnt from": agreement(net.predict(x_live), mos_live),
             "linear part alone": {
                 name: round(
                     float(spearmanr(net.linear(((a - net.center) / net.scale).clamp(-5, 5))[:, 0], b)[0]), 4
@@ -239,7 +239,7 @@ def main() -> None:
         both = torch.cat((x[learn], x_live[some])), torch.cat((mos[learn], scaled[some]))
         train(other, *both, torch.cat((even, 6 * torch.ones(len(some)))), seed, 0)
         with torch.inference_mode():
-            folds.append(round(float(spearmanr(other.judge(x_live[rest]), mos_live[rest])[0]), 4))
+            folds.append(round(float(spearmanr(other.predict(x_live[rest]), mos_live[rest])[0]), 4))
         print(f"split {seed}: {folds[-1]}", flush=True)
     results["LIVE In the Wild, five 80/20 splits, the linear part learnt from both"] = {
         "srocc": folds,

@@ -1,4 +1,4 @@
-"""Writes a constraints file with the lowest version that pyproject.toml states for each dependency and each extra of users.
+"""Write a constraints file with the lowest version that pyproject.toml states for each dependency and each extra of users.
 
 python tests/lowest.py lowest.txt
 """
@@ -9,6 +9,10 @@ import re
 import sys
 import tomllib
 from pathlib import Path
+
+# s3fs at its lowest takes an aiobotocore below 3, which takes a botocore below 1.41.6. pip does not know that of the newest
+# boto3 before it has fetched it, and would try every version of the past year in turn.
+SEARCHED = ("boto3<1.41.6",)
 
 
 def lowest(requirements: list[str]) -> list[str]:
@@ -23,7 +27,7 @@ def main(target: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     extras = project["optional-dependencies"]
     stated = [line for name, lines in extras.items() if name not in ("dev", "bench") for line in lines]
-    path.write_text("\n".join(lowest([*project["dependencies"], *stated])) + "\n")
+    path.write_text("\n".join([*lowest([*project["dependencies"], *stated]), *SEARCHED]) + "\n")
 
 
 if __name__ == "__main__":

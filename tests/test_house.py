@@ -1,4 +1,4 @@
-"""The house stands as designed: floors, file sizes, names, and a door that opens without torch."""
+"""The house stands as designed: floors, file sizes, names, and a command line whose help needs no torch."""
 
 from __future__ import annotations
 

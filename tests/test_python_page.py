@@ -8,14 +8,14 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from hdrq.cli.app import door
+from hdrq.cli.app import command_line
 
 PAGE = Path(__file__).parents[1] / "docs" / "python.md"
 
 
 def test_the_examples_of_the_python_page_run_as_printed(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert CliRunner().invoke(door, ["demo", "."]).exit_code == 0
+    assert CliRunner().invoke(command_line, ["demo", "."]).exit_code == 0
     blocks = re.findall(r"```pycon\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
     assert len(blocks) > 10
     parser, runner = doctest.DocTestParser(), doctest.DocTestRunner(verbose=False)

@@ -1,8 +1,8 @@
-"""Tables of the HDR adaptation paper: both networks in every configuration, judged on UPIQ as a whole, its SDR and HDR part.
+"""Tables of the HDR adaptation paper: both networks in every configuration, tested on UPIQ as a whole, its SDR and HDR part.
 
     HDRQ_DATA=~/iqa python bench/tables/adaptation.py [vtamiq-pu vtamiq-hs ...]      SMALL=1 for the same in minutes
 
-Every recipe trains on all of KADID-10k and is judged on UPIQ in absolute luminance; S_HL is trained and judged on the
+Every recipe trains on all of KADID-10k and is tested on UPIQ in absolute luminance; S_HL is trained and tested on the
 papers' folds of UPIQ's HDR part, 60-20-20 by reference, and its row is the mean of the folds. What is not at hand
 (SI-HDR, UPIQ, the initial weights) is named and left out. It can be killed and started again: it goes on where it was.
 
@@ -35,12 +35,12 @@ VARIANT = os.environ.get("VARIANT", "")
 REPEATS = int(os.environ.get("REPEATS", "1"))
 NETS = ("vtamiq", "pieapp")
 KINDS = ("srgb", "pu", "hu-sihdr", "hu-kadid", "hu-upiqs", "hs", "hl")
-JUDGES = {"Full": "upiq:full-luminance", "SDR": "upiq:sdr-luminance", "HDR": "upiq:hdr"}
+TEST_SETS = {"Full": "upiq:full-luminance", "SDR": "upiq:sdr-luminance", "HDR": "upiq:hdr"}
 
 
 def main() -> None:
     wanted = sys.argv[1:] or [f"{net}-{kind}" for net in NETS for kind in KINDS]
-    here = {title: judge for title, judge in JUDGES.items() if is_here(judge)}
+    here = {title: dataset for title, dataset in TEST_SETS.items() if is_here(dataset)}
     columns: dict[str, list[Agreement]] = {title: [] for title in here}
     for name in wanted:
         folds = find("recipe", name).settings.get("held_from") == "target"
@@ -49,14 +49,14 @@ def main() -> None:
         except (MissingPart, FileError, UsageError) as error:
             print(f"{name}: left out: {error}", file=sys.stderr)
             continue
-        for title, judge in here.items():
-            own = [r for r in rows if r.judged == judge or (folds and title == "HDR")]
+        for title, dataset in here.items():
+            own = [r for r in rows if r.test_set == dataset or (folds and title == "HDR")]
             if own:
                 columns[title].append(mean_of(name, own))
                 print(f"{name}, {title}: SROCC {columns[title][-1].srocc:.4f}", flush=True)
     shown = {title: rows for title, rows in columns.items() if rows}
     if not shown:
-        sys.exit("nothing could be trained and judged; see the lines above")
+        sys.exit("nothing could be trained and tested; see the lines above")
     OUT.mkdir(parents=True, exist_ok=True)
     table = of_datasets(shown, "UPIQ")
     for suffix, format in ((".md", "markdown"), (".tex", "latex")):
@@ -64,26 +64,26 @@ def main() -> None:
     print(written(table, "markdown"))
 
 
-def is_here(judge: str) -> bool:
+def is_here(dataset: str) -> bool:
     """Whether the images of NAME:SUBSET are at hand."""
-    name, _, subset = judge.partition(":")
+    name, _, subset = dataset.partition(":")
     try:
         return any(True for _ in find("dataset", name).pairs(locate(find("dataset", name)), subset))
     except (MissingPart, FileError) as error:
-        print(f"{judge}: left out: {error}", file=sys.stderr)
+        print(f"{dataset}: left out: {error}", file=sys.stderr)
         return False
 
 
-def experiment(name: str, judges: list[str]) -> Experiment:
-    """The experiment of a recipe, gone on with where it was begun; without judges, on the folds of its target."""
+def experiment(name: str, test_sets: list[str]) -> Experiment:
+    """The experiment of a recipe, gone on with where it was begun; without test_sets, on the folds of its target."""
     folder = OUT / f"{name}{f'-{VARIANT}' if VARIANT else ''}"
     begun = (folder / "experiment.json").exists()
     records = hdrq.train(
         recipe="" if begun else name,
         variant="" if begun else VARIANT,
-        protocol="cross" if judges else "folds",
+        protocol="cross" if test_sets else "folds",
         repeats=0 if begun else REPEATS,
-        judge=judges,
+        test=test_sets,
         output=folder,
         small=SMALL,
         resume=begun,

@@ -21,7 +21,7 @@ import torch
 import hdrq
 from hdrq.cli import main
 from hdrq.cli._numbers import Number
-from hdrq.cli.app import door
+from hdrq.cli.app import command_line
 from hdrq.errors import UsageError
 from hdrq.records import Image
 
@@ -65,7 +65,9 @@ NUMBERS = ("nan", "inf", "-inf", "1e309", "-1", "", "9" * 40, "x", "1,5")
 PLACES = ("folder", "broken", "theirs/file.exr", "no/such/file.exr")
 
 
-def commands(group: click.Group = door, before: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
+def commands(
+    group: click.Group = command_line, before: tuple[str, ...] = ()
+) -> Iterator[tuple[str, click.Command]]:
     """("models import", its command) of every command there is."""
     context = click.Context(group)
     for name in group.list_commands(context):

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import hdrq
-from hdrq.cli.app import door, main
+from hdrq.cli.app import command_line, main
 from hdrq.image.color import convert
 from hdrq.records import BT709, BT2020, Image, Pair
 from hdrq.scoring.batch import score
@@ -22,7 +22,7 @@ SIDE = {"domain", "scale", "primaries", "display", "layer", "view", "part", "fra
 
 
 def options_of(command: str) -> set[str]:
-    found = door.get_command(click.Context(door), command)
+    found = command_line.get_command(click.Context(command_line), command)
     assert found is not None
     return {name for p in found.params for name in p.opts}
 

@@ -202,7 +202,7 @@ def test_a_subset_is_named_after_a_colon(run, tables) -> None:
 
 
 def test_plots_are_png_and_pdf_and_count_every_image(run, tables, tmp_path) -> None:
-    from hdrq.evaluation.api import Asked, sheet_of
+    from hdrq.evaluation.api import EvaluationRequest, sheet_of
     from hdrq.evaluation.report.figures import histogram
 
     asked = (
@@ -219,6 +219,8 @@ def test_plots_are_png_and_pdf_and_count_every_image(run, tables, tmp_path) -> N
     assert code == 0, err
     names = {p.name for p in (tmp_path / "p").iterdir()}
     assert {f"histogram-of-subjective-scores.{s}" for s in ("png", "pdf")} <= names
-    found = sheet_of(Asked("csv", tables / "one.csv", metrics=("up",), scores=tables / "scores.csv"))
+    found = sheet_of(
+        EvaluationRequest("csv", tables / "one.csv", metrics=("up",), scores=tables / "scores.csv")
+    )
     bars = histogram(found, 3).axes[0].patches
     assert [b.get_height() for b in bars] == [4, 4, 4]

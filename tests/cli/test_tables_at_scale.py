@@ -22,7 +22,7 @@ from hdrq.io.manifest import Manifest
 from hdrq.io.rows import parquet_rows, read_rows, text_of, typed, written
 from hdrq.records import Image, Pair, Score
 from hdrq.scoring.batch import Settings
-from hdrq.scoring.resume import Kept
+from hdrq.scoring.resume import EarlierRows
 from hdrq.scoring.run import Run
 
 METRICS = "pu-psnr,pu-mae"
@@ -275,7 +275,7 @@ def test_memory_does_not_grow_with_the_number_of_rows(tmp_path):
                 yield Score(str(pair.ref), str(pair.dist), item.metrics[0], 1.5, carried=pair.carried), ""
 
         tracemalloc.start()
-        run = Run(("pu21:psnr",), True, Photometry(), Settings(), Kept(str(out), False))
+        run = Run(("pu21:psnr",), True, Photometry(), Settings(), EarlierRows(str(out), False))
         with written(out, "jsonl", ["dist", "value"]) as add:
             for _, row, _ in run.rows(Manifest(path), compute):
                 add(row)

@@ -474,7 +474,7 @@ def test_a_dataset_is_scored_as_by_one_process(scheduler, listed, tmp_path):
 
 
 def test_a_teacher_scores_a_set_and_images_are_rendered_as_by_one_process(cluster, listed, tmp_path):
-    from hdrq.distillation.image_files import write_pictures
+    from hdrq.distillation.image_files import write_images
     from hdrq.distillation.samples import make_set
     from hdrq.distillation.sources import Sources, find_sources
     from hdrq.distillation.teacher_scores import Cache, score_rows, stored_scores
@@ -492,8 +492,8 @@ def test_a_teacher_scores_a_set_and_images_are_rendered_as_by_one_process(cluste
         assert next(iter(score_rows(rows, scorer, known, cache, Sources(), 6, spread))).done == 20
         cache.close()
     assert scores[0] == scores[1]
-    one = list(write_pictures(rows, tmp_path / "one"))
-    many = list(write_pictures(rows, tmp_path / "many", cluster))
+    one = list(write_images(rows, tmp_path / "one"))
+    many = list(write_images(rows, tmp_path / "many", cluster))
     assert [p.name for p in one] == [p.name for p in many]
     assert files(tmp_path / "one") == files(tmp_path / "many")
 

@@ -11,11 +11,11 @@ import torch
 from click.testing import CliRunner
 
 from hdrq import io
-from hdrq.cli.app import door
+from hdrq.cli.app import command_line
 from hdrq.distillation import teacher_scores as teaching
 from hdrq.distillation.checks import check
 from hdrq.distillation.distill import records as distil
-from hdrq.distillation.image_files import write_pictures
+from hdrq.distillation.image_files import write_images
 from hdrq.distillation.outcome import Distilled, Note
 from hdrq.distillation.rendering import render
 from hdrq.distillation.report import agreement
@@ -399,7 +399,7 @@ def test_people_can_be_the_teacher(images, tmp_path) -> None:
 
 
 def test_pictures_of_a_set_are_pairs_that_score(rows, tmp_path) -> None:
-    paths = list(write_pictures(rows[:4], tmp_path))
+    paths = list(write_images(rows[:4], tmp_path))
     table = paths[-1].read_text().splitlines()
     assert len(table) == 5
     ref, dist = table[1].split(",")[:2]
@@ -421,7 +421,7 @@ def test_pictures_of_a_set_are_pairs_that_score(rows, tmp_path) -> None:
 )
 def test_what_cannot_be_is_said_in_one_line(images, tmp_path, arguments, says) -> None:
     done = CliRunner().invoke(
-        door, ["distill", "--images", str(images), "-o", str(tmp_path / "r"), *arguments]
+        command_line, ["distill", "--images", str(images), "-o", str(tmp_path / "r"), *arguments]
     )
     text = str(done.exception) + done.output
     assert done.exit_code != 0
@@ -431,11 +431,11 @@ def test_what_cannot_be_is_said_in_one_line(images, tmp_path, arguments, says) -
 def test_the_set_alone_and_the_costs_alone(images, tmp_path) -> None:
     say = ["distill", "--teacher", "pu21:gmsd", "--images", str(images), "-n", "48", "--crop", "64"]
     say += ["--set", "options.widths=[4,4,8,8,8]"]
-    done = CliRunner().invoke(door, [*say, "-o", str(tmp_path / "a"), "--make-set", "recipes"])
+    done = CliRunner().invoke(command_line, [*say, "-o", str(tmp_path / "a"), "--make-set", "recipes"])
     assert done.exit_code == 0, done.output
     assert len(read_rows(tmp_path / "a" / "set.csv")) == 48
     say[say.index("--images") + 1] = str(tmp_path / "a" / "set.csv")
-    done = CliRunner().invoke(door, [*say, "-o", str(tmp_path / "b"), "--dry-run"])
+    done = CliRunner().invoke(command_line, [*say, "-o", str(tmp_path / "b"), "--dry-run"])
     assert done.exit_code == 0, done.output
     assert "s a step" in done.output
     assert not (tmp_path / "b" / "last.pt").exists()

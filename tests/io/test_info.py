@@ -9,7 +9,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from hdrq.cli.app import door
+from hdrq.cli.app import command_line
 from hdrq.encoding.file_info import describe
 from hdrq.image.transfer import nits_to_pq
 from hdrq.io import write
@@ -21,7 +21,7 @@ def run():
     runner = CliRunner()
 
     def invoke(*arguments: str):
-        return runner.invoke(door, ["info", *map(str, arguments)], standalone_mode=False)
+        return runner.invoke(command_line, ["info", *map(str, arguments)], standalone_mode=False)
 
     return invoke
 

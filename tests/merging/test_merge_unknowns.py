@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from test_merge_door import at_prompt, jpeg
+from test_merge_command import at_prompt, jpeg
 
 from hdrq.errors import UsageError
 from hdrq.image.transfer import linear_to_srgb

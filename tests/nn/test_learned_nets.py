@@ -98,10 +98,10 @@ def test_pieapp_gives_its_authors_numbers(shared: Path) -> None:
     for dtype, most in ((torch.float32, 5e-5), (torch.float64, 1e-5)):
         net = net.to(dtype)
         ref, test = given["ref"][None].to(dtype), given["A"][None].to(dtype)
-        verdict = net.judge(ref, test)
-        assert off(verdict.score[0], wanted["patch_scores"][:, 0]) < most
-        assert off(verdict.weight[0], wanted["patch_weights"][:, 0]) < most
-        assert off(verdict.pooled()[0], wanted["score"]) < most
+        predicted = net.predict(ref, test)
+        assert off(predicted.score[0], wanted["patch_scores"][:, 0]) < most
+        assert off(predicted.weight[0], wanted["patch_weights"][:, 0]) < most
+        assert off(predicted.pooled()[0], wanted["score"]) < most
         assert off(net(ref, ref)[0], wanted["score_identical"]) < most
     kept = theirs | {"ref_score_subtract.weight": theirs["ref_score_subtract.weight"].reshape(1)}
     layout = find("net", "pieapp").recognise(kept)

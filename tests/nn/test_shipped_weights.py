@@ -12,7 +12,7 @@ from click.testing import CliRunner
 import hdrq
 from hdrq import io
 from hdrq.cards import Output
-from hdrq.cli.app import door
+from hdrq.cli.app import command_line
 from hdrq.image.render import room
 from hdrq.nn import weights
 from hdrq.records import Image
@@ -89,7 +89,9 @@ def test_pu_vtamiq_answers_on_a_fresh_install_and_says_who_answers(scene, tmp_pa
             "nits",
         ),
     )
-    ran = CliRunner().invoke(door, ["score", str(ref), str(dist), "--metric", "pu-vtamiq", "--format", "csv"])
+    ran = CliRunner().invoke(
+        command_line, ["score", str(ref), str(dist), "--metric", "pu-vtamiq", "--format", "csv"]
+    )
     assert ran.exit_code == 0, ran.output
     assert "pu-vtamiq-small@" in ran.stdout
     assert "by default pu-vtamiq-small, a small network distilled from hdrvdp3" in ran.stdout
@@ -97,7 +99,9 @@ def test_pu_vtamiq_answers_on_a_fresh_install_and_says_who_answers(scene, tmp_pa
 
 def test_norvdpnet_needs_no_encoding_to_be_named(scene, tmp_path) -> None:
     io.write(tmp_path / "a.exr", Image(scene, "nits"))
-    ran = CliRunner().invoke(door, ["score", str(tmp_path / "a.exr"), "-m", "norvdpnet++", "--format", "csv"])
+    ran = CliRunner().invoke(
+        command_line, ["score", str(tmp_path / "a.exr"), "-m", "norvdpnet++", "--format", "csv"]
+    )
     assert ran.exit_code == 0, ran.output
     assert "norvdpnetpp-small-hdr@" in ran.stdout
 

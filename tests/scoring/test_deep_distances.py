@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 import hdrq
 from filled import value
 from hdrq import io
-from hdrq.cli.app import door
+from hdrq.cli.app import command_line
 from hdrq.errors import FileError, UsageError
 from hdrq.nn import weight_files, weights
 from hdrq.records import Image
@@ -74,7 +74,7 @@ def test_the_row_says_that_the_weights_are_of_other_code(tmp_path: Path) -> None
         "--format",
         "json",
     ]
-    ran = CliRunner().invoke(door, asked)
+    ran = CliRunner().invoke(command_line, asked)
     assert ran.exit_code == 0, ran.output
     row = json.loads(ran.stdout)[0]
     assert row["weights"].startswith("lpips-alex@")

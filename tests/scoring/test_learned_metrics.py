@@ -119,7 +119,7 @@ def test_weights_of_the_authors_give_their_programs_number() -> None:
     net, (ref, dist) = vtamiq_net(), pair()
     own = ask(net, ref, dist, repeats=1).value
     net.checkpoint = replace(net.checkpoint, recipe="imported as vtamiq-2024 from a file")
-    nothing = net.judge(torch.zeros(1, 32), torch.zeros(1, 32)).q
+    nothing = net.predict(torch.zeros(1, 32), torch.zeros(1, 32)).q
     assert torch.allclose(ask(net, ref, dist).value, own + nothing, atol=1e-6)
 
 
@@ -202,13 +202,13 @@ def test_pieapp_is_the_weighted_mean_of_its_patches(pieapp_net: nn.Module) -> No
         found = metric(ref, dist, net=pieapp_net, maps=True)
         codes = [255 * picture.flip(1) for picture in (ref, dist)]
         cut = [c.unfold(2, 64, 27).unfold(3, 64, 27).permute(0, 2, 3, 1, 4, 5).flatten(1, 2) for c in codes]
-        verdict = pieapp_net.judge(*cut)
+        predicted = pieapp_net.predict(*cut)
     assert cut[0].shape[1] == 6  # rows 0 and 27, columns 0, 27 and 54
-    assert torch.allclose(found.value, verdict.pooled(), rtol=1e-4)
+    assert torch.allclose(found.value, predicted.pooled(), rtol=1e-4)
     line = line_of(pieapp_net)
     assert line == (1, -2)
     assert torch.allclose(calibrated(line, found).value, 1 - 2 * found.value)
-    assert torch.allclose(found.map[0, 0, 0, 0], verdict.score[0, 0], rtol=1e-4)
+    assert torch.allclose(found.map[0, 0, 0, 0], predicted.score[0, 0], rtol=1e-4)
     assert found.map[0, 0, -1].isnan().all()  # the lower patches are rows 27 to 90, and row 91 is the last
 
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 import hdrq
 from hdrq import io
-from hdrq.cli.app import door
+from hdrq.cli.app import command_line
 from hdrq.errors import PixelError
 from hdrq.records import Image
 from hdrq.registry import find
@@ -133,7 +133,7 @@ def test_the_command_takes_a_folder_of_exposures(folder: Path) -> None:
         "--format",
         "csv",
     ]
-    ran = CliRunner().invoke(door, asked)
+    ran = CliRunner().invoke(command_line, asked)
     assert ran.exit_code == 0, ran.output
     (row,) = csv.DictReader(text.StringIO(ran.stdout))
     wanted = mef_ssim(stack(), fused()).value.item()

@@ -14,7 +14,7 @@ from torch import nn
 
 import hdrq
 from hdrq import io
-from hdrq.cli.app import door
+from hdrq.cli.app import command_line
 from hdrq.image.render import room
 from hdrq.nn import weights
 from hdrq.nn.keys import convert
@@ -122,7 +122,9 @@ def test_light_passes_the_tone_curve_of_the_card_and_the_row_says_so(tmp_path: P
     io.write(tmp_path / "a.exr", Image(light, "nits"))
     rows = {}
     for text in ("nr", "reinhard:nr"):
-        ran = CliRunner().invoke(door, ["score", str(tmp_path / "a.exr"), "-m", text, "--format", "json"])
+        ran = CliRunner().invoke(
+            command_line, ["score", str(tmp_path / "a.exr"), "-m", text, "--format", "json"]
+        )
         assert ran.exit_code == 0, ran.output
         (rows[text],) = json.loads(ran.stdout)
     assert rows["nr"]["value"] == pytest.approx(rows["reinhard:nr"]["value"], abs=1e-6)
@@ -132,7 +134,7 @@ def test_light_passes_the_tone_curve_of_the_card_and_the_row_says_so(tmp_path: P
 
 
 def test_the_list_says_on_which_scores_of_people_a_learned_metric_was_checked() -> None:
-    ran = CliRunner().invoke(door, ["list", "metrics", "--format", "json"])
+    ran = CliRunner().invoke(command_line, ["list", "metrics", "--format", "json"])
     people = {row["metric"]: row["people"] for row in json.loads(ran.stdout)}
     assert people["nr"].startswith("nr-lite2: SROCC 0.74 on 330 photographs")
     assert "SROCC -0.00 on 330 photographs" in people["norvdpnetpp"]

@@ -7,7 +7,7 @@ import torch
 from click.testing import CliRunner
 
 from hdrq import io
-from hdrq.cli.app import door
+from hdrq.cli.app import command_line
 from hdrq.records import Image
 from hdrq.registry import find
 
@@ -26,7 +26,7 @@ def test_a_picture_comes_back_in_its_size_with_both_qualities_told(picture, tmp_
     net.span = (0.0, 1.0)
     monkeypatch.setattr("hdrq.tonemapping.enhance.load", lambda name, weights, encoding: net)
     asked = ["tonemap", str(picture), str(tmp_path / "out.png"), "--enhance", "qdnet", "--quality", "0.05"]
-    done = CliRunner().invoke(door, asked)
+    done = CliRunner().invoke(command_line, asked)
     assert done.exit_code == 0, done.output
     assert "requested 0.05" in done.output
     assert io.read(tmp_path / "out.png").size == (64, 72)
@@ -41,6 +41,6 @@ def test_a_picture_comes_back_in_its_size_with_both_qualities_told(picture, tmp_
     ],
 )
 def test_what_is_missing_is_said(picture, tmp_path, more, says) -> None:
-    done = CliRunner().invoke(door, ["tonemap", str(picture), str(tmp_path / "out.png"), *more])
+    done = CliRunner().invoke(command_line, ["tonemap", str(picture), str(tmp_path / "out.png"), *more])
     assert done.exit_code != 0
     assert says in str(done.exception) + done.output

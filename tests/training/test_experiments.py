@@ -23,13 +23,13 @@ from hdrq.evaluation.datasets.cid2013 import cid2013
 from hdrq.evaluation.statistics.correlation import srocc
 from hdrq.nn.weight_files import read_card
 from hdrq.records import Image, Pair
-from hdrq.training.choice import Asked, settings_for
+from hdrq.training.choice import TrainingRequest, settings_for
 from hdrq.training.data import data_of, items_to_test, label_direction
-from hdrq.training.experiment import Experiment, Judged, Part, experiment_of
+from hdrq.training.experiment import Experiment, Part, SplitTested, experiment_of
 from hdrq.training.experiment_results import read_csv
 from hdrq.training.overrides import adjust
 from hdrq.training.settings import Settings
-from hdrq.training.splits import Judge, parts_of
+from hdrq.training.splits import CrossDataset, parts_of
 
 BASE = Settings("norvdpnetpp", source="csv", labels="unit", source_display="code", input="crops")
 
@@ -244,20 +244,20 @@ def test_cross_judges_all_images_of_other_datasets(images, tmp_path) -> None:
     records = list(
         hdrq.train(
             dataset="csv", data=images / "mine.csv", metric="norvdpnet++", device="cpu", output=tmp_path / "x",
-            settings={"steps": 1, "batch": 2}, protocol="cross", judge=[f"csv={other}", f"csv={images / 'mine.csv'}"],
+            settings={"steps": 1, "batch": 2}, protocol="cross", test=[f"csv={other}", f"csv={images / 'mine.csv'}"],
         )
     )  # fmt: skip
     assert isinstance(records[0], Part)
     found = records[-1]
     assert isinstance(found, Experiment)
-    assert [(r.judged, r.images, r.trained, r.validated) for r in found.rows] == [
+    assert [(r.test_set, r.images, r.trained, r.validated) for r in found.rows] == [
         ("other", 15, 24, 6),
         ("mine", 30, 24, 6),
     ]
-    assert [len(r.rows) for r in records if isinstance(r, Judged)] == [2]
+    assert [len(r.rows) for r in records if isinstance(r, SplitTested)] == [2]
     rows = read_csv(found.predictions)
     assert [float(p["mos"]) for p in rows[:3]] == [0.0, 2.0, 4.0]
-    assert Judge.parse("upiq:hdr").subset == "hdr"
+    assert CrossDataset.parse("upiq:hdr").subset == "hdr"
 
 
 def test_an_image_judged_in_several_splits_is_evaluated_in_each(run, tmp_path) -> None:
@@ -315,7 +315,7 @@ def test_folds_of_a_labelled_target_hold_out_its_scenes(tmp_path, monkeypatch) -
         ]
     (tmp_path / "kadid10k" / "dmos.csv").write_text("\n".join(lines) + "\n")
     monkeypatch.setenv("HDRQ_DATA", str(tmp_path))
-    _, base, _ = settings_for(Asked(recipe="vtamiq-hl", settings={"start": ""}))
+    _, base, _ = settings_for(TrainingRequest(recipe="vtamiq-hl", settings={"start": ""}))
     part = parts_of(base, None, "", "folds", 1, 5)[0]
     settings = adjust(base, part.settings)
     source, held, target = data_of(settings, None)
@@ -324,9 +324,13 @@ def test_folds_of_a_labelled_target_hold_out_its_scenes(tmp_path, monkeypatch) -
     assert [len({i.scene for i in some}) for some in (target, held, judged)] == [18, 6, 6]
     assert len({i.scene for some in (target, held, judged) for i in some}) == 30
     assert settings.held_display == "nits"
-    assert (settings.judged, settings.judged_subset, settings.judged_labels) == ("upiq", "hdr", "jod")
+    assert (settings.held_dataset, settings.held_dataset_subset, settings.held_dataset_labels) == (
+        "upiq",
+        "hdr",
+        "jod",
+    )
     assert label_direction(settings, "higher") == "lower"
-    unlabelled = settings_for(Asked(recipe="vtamiq-hl", target="sihdr", settings={"start": ""}))[1]
+    unlabelled = settings_for(TrainingRequest(recipe="vtamiq-hl", target="sihdr", settings={"start": ""}))[1]
     assert unlabelled.held_from == "source"
 
 
@@ -334,8 +338,8 @@ def test_folds_of_a_labelled_target_hold_out_its_scenes(tmp_path, monkeypatch) -
     ("more", "says"),
     [
         (("--repeats", "3"), "has no effect without --protocol"),
-        (("--protocol", "cross"), "--judge NAME"),
-        (("--protocol", "folds", "--judge", "livec"), "is for --protocol cross"),
+        (("--protocol", "cross"), "--test NAME"),
+        (("--protocol", "folds", "--test", "livec"), "is for --protocol cross"),
         (("--protocol", "folds", "--folds", "11"), "divided into 11 folds"),
         (("--protocol", "splits", "--resume"), "no experiment to resume"),
     ],
@@ -352,7 +356,7 @@ def test_an_impossible_experiment_is_one_line(
 
 def test_an_experiment_names_its_images_alike_wherever_it_is_resumed(images, monkeypatch) -> None:
     monkeypatch.chdir(images)
-    asked = Asked(dataset="csv", data=Path("mine.csv"), metric="norvdpnet++", like="")
+    asked = TrainingRequest(dataset="csv", data=Path("mine.csv"), metric="norvdpnet++", like="")
     found = experiment_of(asked, "folds", 0, 5, ())
     assert found is not None
     assert found.asked.data == images / "mine.csv"

@@ -175,11 +175,13 @@ def test_what_would_stop_a_training_stops_the_dry_run_too(run, images, arguments
 
 
 def test_lower_scores_may_be_the_better_ones(images) -> None:
-    from hdrq.training.choice import Asked
+    from hdrq.training.choice import TrainingRequest
     from hdrq.training.plan import plan
 
     for lower in (False, True):
-        made = plan(Asked(dataset="csv", data=images / "mine.csv", metric="norvdpnet++", lower=lower))
+        made = plan(
+            TrainingRequest(dataset="csv", data=images / "mine.csv", metric="norvdpnet++", lower=lower)
+        )
         labels = {Path(i.dist).name: i.label for i in (*made.source, *made.held_out)}
         assert labels["0_0.png"] == (0.0 if lower else 1.0)
         assert made.mos == ((80.0, 21.0) if lower else (21.0, 80.0))

@@ -13,7 +13,7 @@ from hdrq.cli import main
 from hdrq.errors import PixelError, UsageError
 from hdrq.records import Image
 from hdrq.registry import find, names
-from hdrq.training.choice import Asked, settings_for
+from hdrq.training.choice import TrainingRequest, settings_for
 from hdrq.training.data import data_of, hold_out_scenes, items_of
 from hdrq.training.display_augmentation import DISPLAYS
 from hdrq.training.overrides import from_recipe
@@ -153,7 +153,7 @@ def test_what_is_asked_for_is_what_is_trained(kadid, tmp_path) -> None:
     """-m, --da and --target choose and change the recipe, whatever the network; displays and labels follow the data."""
 
     def chosen(**asked: str):
-        recipe, settings, _ = settings_for(Asked(settings={"start": ""}, **asked))
+        recipe, settings, _ = settings_for(TrainingRequest(settings={"start": ""}, **asked))
         return recipe, settings
 
     assert chosen(dataset="kadid")[0] == "vtamiq-pu"

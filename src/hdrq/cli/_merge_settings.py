@@ -112,18 +112,18 @@ def settings(options: dict[str, Any]) -> Any:
         demosaic=options["demosaic"],
         seed=options["seed"],
         device=str(device_of(options["device"])),
-        held=_held(options),
+        files=_file_settings(options),
         primaries=options["primaries"],
     )
 
 
-def _held(options: dict[str, Any]) -> Any:
+def _file_settings(options: dict[str, Any]) -> Any:
     """What the files hold; scale, white and black of a merge are others than those of `hdrq score`."""
     from hdrq.cli import options as _options
-    from hdrq.merging.held import Held
+    from hdrq.merging.file_settings import FileSettings
 
     known = {key: options[key] for key in ("domain", "file_primaries", "nonfinite")}
-    return Held(_options.selection_of(options), _options.photometry_of(known))
+    return FileSettings(_options.selection_of(options), _options.photometry_of(known))
 
 
 def _balance(text: str) -> str | tuple[float, float, float]:

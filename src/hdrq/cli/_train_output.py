@@ -27,7 +27,7 @@ def follow(records: Iterator[Record], small: bool) -> None:
     from tqdm import tqdm
 
     from hdrq.training.images.image_run import ImageBegun, ImageStep, ImageTrained, ImageValidation
-    from hdrq.training.train import Begun, Experiment, Judged, Part, Step, Trained, Validation
+    from hdrq.training.train import Begun, Experiment, Part, SplitTested, Step, Trained, Validation
 
     bar = tqdm(unit="step", disable=quiet() or not sys.stderr.isatty(), dynamic_ncols=True, leave=False)
     single = True
@@ -57,10 +57,10 @@ def follow(records: Iterator[Record], small: bool) -> None:
         elif isinstance(record, Part):
             single = False
             tell(f"hdrq: {record.name} ({record.number} of {record.total})")
-        elif isinstance(record, Judged):
+        elif isinstance(record, SplitTested):
             for row in record.rows:
                 tell(
-                    f"hdrq: {row.split}, {row.judged}: SROCC {row.srocc:.4f}, PLCC {row.plcc:.4f} on {row.images} images"
+                    f"hdrq: {row.split}, {row.test_set}: SROCC {row.srocc:.4f}, PLCC {row.plcc:.4f} on {row.images} images"
                 )
         elif isinstance(record, Experiment):
             bar.close()
@@ -89,11 +89,11 @@ def image_plan(plan: ImagePlan) -> list[str]:
 
 def _experiment(found: Experiment) -> None:
     """A table of the splits with mean, median and standard deviation, one of the distortions, and where the files are."""
-    several = len(found.judges) > 1
-    heads = ["split", *(["judged on"] if several else []), "images", *(f.upper() for f in _FIGURES)]
+    several = len(found.test_sets) > 1
+    heads = ["split", *(["test set"] if several else []), "images", *(f.upper() for f in _FIGURES)]
     right = heads[1 + several :]
     lines = [
-        [r.split, *([r.judged] if several else []), f"{r.images}"]
+        [r.split, *([r.test_set] if several else []), f"{r.images}"]
         + [_tables.number(getattr(r, f)) for f in _FIGURES]
         for r in found.rows
     ]
@@ -104,13 +104,13 @@ def _experiment(found: Experiment) -> None:
             ("standard deviation", whole.sd),
         ):
             cells = [_tables.number(values[f]) for f in _FIGURES]
-            lines.append([name, *([whole.judged] if several else []), f"{whole.images}", *cells])
+            lines.append([name, *([whole.test_set] if several else []), f"{whole.images}", *cells])
     _tables.show_table(heads, lines, f"{found.name}: images that each training left out", right)
     kinds = [s for s in found.summaries if s.group != "all"]
     if kinds and found.protocol != "lodo":
-        heads = ["distortion", *(["judged on"] if several else []), "splits", "SROCC", "median", "sd", "PLCC"]
+        heads = ["distortion", *(["test set"] if several else []), "splits", "SROCC", "median", "sd", "PLCC"]
         lines = [
-            [s.group, *([s.judged] if several else []), f"{s.splits}"]
+            [s.group, *([s.test_set] if several else []), f"{s.splits}"]
             + [_tables.number(v) for v in (s.mean["srocc"], s.median["srocc"], s.sd["srocc"], s.mean["plcc"])]
             for s in kinds
         ]
@@ -129,5 +129,5 @@ def planned(found: Experiment) -> list[str]:
             for k, v in part.settings.items()
         )
         lines.append(f"split    {part.name}: {changes}")
-    lines += [f"judge    {judge.title}" for judge in found.judges]
+    lines += [f"test set {dataset.title}" for dataset in found.test_sets]
     return lines

@@ -24,7 +24,7 @@ from hdrq.registry import find, names
 SOME_FAILED, USAGE, NOTHING_DONE, INTERRUPTED = 1, 2, 3, 130
 
 
-class Door(click.Group):
+class CommandGroup(click.Group):
     """Commands are the files of this folder, imported when they are used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -62,12 +62,12 @@ def _with_quiet(command: click.Command) -> click.Command:
 
 
 @click.group(
-    cls=Door,
+    cls=CommandGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Add --debug to any command to see where an error comes from.",
 )
 @click.version_option(hdrq.__version__, prog_name="hdrq")
-def door() -> None:
+def command_line() -> None:
     """Quality assessment of high-dynamic-range images: scoring, tone mapping, merging, evaluation, training."""
 
 
@@ -106,7 +106,7 @@ def main(argv: list[str] | None = None) -> None:
     try:
         with names_as_bytes(), quiet_codecs():
             _refuse_empty(arguments)
-            code = door.main(arguments, prog_name="hdrq", standalone_mode=False)
+            code = command_line.main(arguments, prog_name="hdrq", standalone_mode=False)
             sys.stdout.flush()
     except BaseException as error:
         if debug and not isinstance(error, click.exceptions.Exit):

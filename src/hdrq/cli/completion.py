@@ -43,8 +43,8 @@ def completion(shell: str) -> None:
         return
     from click.shell_completion import get_completion_class
 
-    from hdrq.cli.app import door
+    from hdrq.cli.app import command_line
 
     maker = get_completion_class(shell)
     if maker is not None:
-        click.echo(maker(door, {}, "hdrq", "_HDRQ_COMPLETE").source())
+        click.echo(maker(command_line, {}, "hdrq", "_HDRQ_COMPLETE").source())

@@ -114,8 +114,8 @@ _USUAL = "jpegxt,jpeg-pu,noise,blur"
 @click.option("--resume", is_flag=True, help="Continue the distillation in the run folder.")
 @click.option(
     "--make-set",
-    type=click.Choice(["recipes", "pictures"]),
-    help="Write set.csv (recipes), or also the image pairs as EXR (pictures), and stop.",
+    type=click.Choice(["recipes", "images"]),
+    help="Write set.csv (recipes), or also the image pairs as EXR (images), and stop.",
 )
 @click.option("--on-the-fly", is_flag=True, help="Render images in every epoch instead of storing them.")
 @click.option("--float32", is_flag=True, help="Store the weights in single precision.")
@@ -139,7 +139,7 @@ def distill(**options: Any) -> None:
     asked = _asked(options)
     with spread_of(options) as spread:
         if options["make_set"]:
-            _make(asked, options["output"], options["cache"], options["make_set"] == "pictures", spread)
+            _make(asked, options["output"], options["cache"], options["make_set"] == "images", spread)
             return
         kept = {key: options[key] for key in ("output", "cache", "resume", "dry_run", "device")}
         _follow(hdrq.distill(**asked, **kept, spread=spread))
@@ -176,11 +176,11 @@ def _asked(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _make(
-    asked: dict[str, Any], output: Path | None, cache: Path | None, pictures: bool, spread: Spread | None
+    asked: dict[str, Any], output: Path | None, cache: Path | None, with_images: bool, spread: Spread | None
 ) -> None:
     """Write the set only."""
     from hdrq.distillation.api import task as task_of
-    from hdrq.distillation.image_files import write_pictures
+    from hdrq.distillation.image_files import write_images
     from hdrq.distillation.samples import write_rows
     from hdrq.distillation.task import build_set
     from hdrq.distillation.teacher_scores import Cache
@@ -192,8 +192,8 @@ def _make(
     for line in left:
         note(f"skipped: {line}")
     path = write_rows(rows, folder / "set.csv")
-    if pictures:
-        for path in bar(write_pictures(rows, folder / "pictures", spread or here), len(rows) + 1, "pairs"):  # noqa: B007
+    if with_images:
+        for path in bar(write_images(rows, folder / "images", spread or here), len(rows) + 1, "pairs"):  # noqa: B007
             pass
     click.echo(str(path))
 

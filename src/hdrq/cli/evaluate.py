@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hdrq.cli import _complete
-from hdrq.cli import _evaluate_asked as _asked
 from hdrq.cli import _evaluate_output as _evaluated
+from hdrq.cli import _evaluate_request as _asked
 from hdrq.cli import options as _options
 from hdrq.cli import tables as _tables
 from hdrq.cli._cluster import spread_of
@@ -246,7 +246,7 @@ def _correlations(
     if len(names) > 1:
         raise UsageError("--correlations is for one dataset; evaluate one at a time")
     name = _asked.subset_of(names[0], options) if names else ""
-    rows, guessed = correlate(_asked.asked_of(name, folders[0] if folders else None, options))
+    rows, guessed = correlate(_asked.request_of(name, folders[0] if folders else None, options))
     if guessed:
         note(f"the direction of {', '.join(guessed)} is not stated; higher values are taken as better")
     _evaluated.write_correlations(rows, options["output"], format)
@@ -280,6 +280,6 @@ def _preferences(dataset: Dataset, folder: str | None, options: dict[str, Any], 
     from hdrq.evaluation.api import compare
     from hdrq.evaluation.evaluate import Plan
 
-    asked = _asked.asked_of(dataset.name, folder, options)
+    asked = _asked.request_of(dataset.name, folder, options)
     rows = [asdict(p) for p in compare(asked, Plan(draws=options["draws"], seed=options["seed"]))]
     _evaluated.write_preferences(dataset.name, rows, options["output"], format)

@@ -20,7 +20,7 @@ from hdrq.cli._score_output import finish, reported
 from hdrq.cli._score_stream import stream, streams
 from hdrq.cli.app import INTERRUPTED, NOTHING_DONE, SOME_FAILED, say
 from hdrq.errors import UsageError
-from hdrq.scoring.resume import Kept, mark_of, refuse_unwritable
+from hdrq.scoring.resume import EarlierRows, mark_of, refuse_unwritable
 from hdrq.scoring.run import COLUMNS, Run
 
 if TYPE_CHECKING:
@@ -122,15 +122,15 @@ def score(paths: tuple[str, ...], metrics: tuple[str, ...], **options: Any) -> N
             "--sort needs the whole table and cannot be used with --shard, whose tables are joined in order"
         )
     if streams(options, format) and not paths and not options["resume"]:
-        run = Run(texts, full_reference, photometry, settings, Kept(None, False))
+        run = Run(texts, full_reference, photometry, settings, EarlierRows(None, False))
         _end(*stream(run, bound, format))
         return
     whole = any(s.sequence for s in bound), all(s.metric.card.stack for s in bound)
     matched = _pairs(paths, options["pairs"], full_reference, *whole)
-    for name in matched.lonely:
+    for name in matched.unmatched:
         say(f"hdrq: skipping {name}: no matching image")
     refuse_unwritable(options["output"], options["maps"])
-    pairs, kept = matched.pairs, Kept(options["output"], options["resume"])
+    pairs, kept = matched.pairs, EarlierRows(options["output"], options["resume"])
     run = Run(texts, full_reference, photometry, settings, kept)
     if shard:
         divided = run_of(matched.pairs, texts, mark_of(photometry, settings))
@@ -163,14 +163,14 @@ def score(paths: tuple[str, ...], metrics: tuple[str, ...], **options: Any) -> N
         say(f"hdrq: interrupted; the rows so far are in {kept.journal.path}; add --resume to go on")
         raise SystemExit(INTERRUPTED) from None
     kept.done()
-    _end(failed, count, bool(matched.lonely))
+    _end(failed, count, bool(matched.unmatched))
 
 
-def _end(failed: int, count: int, lonely: bool = False) -> None:
+def _end(failed: int, count: int, unmatched: bool = False) -> None:
     """The exit code."""
     if count and failed == count:
         raise SystemExit(NOTHING_DONE)
-    if failed or lonely:
+    if failed or unmatched:
         raise SystemExit(SOME_FAILED)
 
 

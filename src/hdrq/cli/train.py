@@ -73,7 +73,7 @@ from hdrq.registry import find
     "--folds", type=Number(3, 10**4, whole=True), default=5, show_default=True, help="Number of folds."
 )
 @click.option(
-    "--judge",
+    "--test",
     multiple=True,
     metavar="NAME[:SUBSET][=DIR|FILE]",
     help="Test dataset of --protocol cross; may be repeated.",
@@ -124,7 +124,7 @@ def train(**options: Any) -> None:
     hdrq train --recipe vtamiq-hl --set held_from=target --protocol folds
     hdrq train --dataset livec -m metaiqa --protocol splits --repeats 10
     hdrq train --dataset tid2013 -m metaiqa --protocol lodo
-    hdrq train --dataset koniq -m koncept512 --protocol cross --judge livec --judge spaq
+    hdrq train --dataset koniq -m koncept512 --protocol cross --test livec --test spaq
     torchrun --nproc_per_node 4 -m hdrq train --recipe vtamiq-srgb
     """
     settings: dict[str, str] = {}
@@ -153,14 +153,14 @@ def train(**options: Any) -> None:
 def _dry_run(asked: dict[str, Any]) -> None:
     """Show settings, data, size and time; errors of the training would appear here."""
     from hdrq.image.devices import device_of
-    from hdrq.training.choice import Asked
+    from hdrq.training.choice import TrainingRequest
     from hdrq.training.estimate import estimate
     from hdrq.training.experiment import experiment_of
     from hdrq.training.images.image_run import as_images, plan_images
     from hdrq.training.plan import chosen, plan, repeated
 
     device = device_of(asked["device"])
-    wanted = Asked(**{k: v for k, v in asked.items() if k in Asked.__dataclass_fields__})
+    wanted = TrainingRequest(**{k: v for k, v in asked.items() if k in TrainingRequest.__dataclass_fields__})
     if (images := as_images(wanted)) is not None:
         planned = plan_images(images)
         click.echo(f"recipe   {planned.recipe.name} ({planned.recipe.source})")
@@ -168,7 +168,7 @@ def _dry_run(asked: dict[str, Any]) -> None:
             click.echo(f"  {key} = {value}")
         click.echo("\n".join(f"plan     {line}" for line in _shown.image_plan(planned)))
         return
-    experiment = experiment_of(wanted, asked["protocol"], asked["repeats"], asked["folds"], asked["judge"])
+    experiment = experiment_of(wanted, asked["protocol"], asked["repeats"], asked["folds"], asked["test"])
     if experiment is not None:
         for line in _shown.planned(experiment):
             click.echo(line)

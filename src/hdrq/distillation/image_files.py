@@ -17,7 +17,7 @@ from hdrq.records import Image
 from hdrq.work import Needs, Spread, here
 
 
-def write_pictures(rows: Sequence[Row], folder: Path, spread: Spread = here) -> Iterator[Path]:
+def write_images(rows: Sequence[Row], folder: Path, spread: Spread = here) -> Iterator[Path]:
     """Write the test image of every row, and every reference once; yields the files, the manifest pairs.csv last.
 
     spread  divides the rows among other processes

@@ -73,7 +73,7 @@ def write_report(
 def _write(path: Path, held: Sequence[Item], predicted: np.ndarray) -> None:
     text = StringIO()
     writer = csv.writer(text)
-    writer.writerow(("picture", "scene", "distortion", "teacher", "student"))
+    writer.writerow(("image", "scene", "distortion", "teacher", "student"))
     for item, value in zip(held, predicted):
         writer.writerow((item.dist, item.scene, item.distortion, f"{item.label:.6g}", f"{value:.6g}"))
     with atomic(path) as part:

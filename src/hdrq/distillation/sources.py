@@ -18,7 +18,7 @@ from hdrq.errors import FileError, HdrqError
 from hdrq.image.color import luminance
 from hdrq.image.statistics import quantile
 from hdrq.io.manifest import Manifest
-from hdrq.io.pairing import pictures, remote_pictures
+from hdrq.io.pairing import image_files, remote_image_files
 from hdrq.io.remote import address_of, is_folder, local
 from hdrq.records import BT709
 
@@ -104,10 +104,10 @@ def find_sources(
 def _listed(where: Path) -> list[tuple[Path, str]]:
     """(file, scene) of every image that a path names."""
     if (url := address_of(where)) is not None and where.suffix.lower() not in _TABLES:
-        found = remote_pictures(url) if is_folder(url) else [url]
+        found = remote_image_files(url) if is_folder(url) else [url]
         return [(Path(p), Path(p).stem) for p in found]
     if where.is_dir():
-        return [(p.resolve(), p.stem) for p in pictures(where)]
+        return [(p.resolve(), p.stem) for p in image_files(where)]
     if where.suffix.lower() not in _TABLES:
         return [(where.resolve(), where.stem)]
     pairs = Manifest(where)

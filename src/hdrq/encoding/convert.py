@@ -26,7 +26,7 @@ from hdrq.encoding.photometry import (
 )
 from hdrq.errors import DomainError, FileError, HdrqError, UsageError
 from hdrq.io import by_suffix
-from hdrq.io.pairing import pictures, remote_pictures
+from hdrq.io.pairing import image_files, remote_image_files
 from hdrq.io.remote import address_of, folders_of, is_folder, make_folder
 from hdrq.records import MAIN_IMAGE, PRIMARIES, Encoding, Image, Selection
 from hdrq.registry import check, find
@@ -78,7 +78,7 @@ def targets(source: Path | Sequence[Path], target: Path, suffix: str) -> list[tu
 
 def _images_of(folder: Path) -> list[Path]:
     url = address_of(folder)
-    return pictures(folder) if url is None else [Path(p) for p in remote_pictures(url)]
+    return image_files(folder) if url is None else [Path(p) for p in remote_image_files(url)]
 
 
 def means_folder(target: Path) -> bool:

@@ -38,7 +38,7 @@ _BREAKDOWNS = {
 
 
 @dataclass(frozen=True)
-class Asked:
+class EvaluationRequest:
     """The arguments of an evaluation.
 
     dataset   name of a dataset, "" for none;  data  its folder;  subset  of it
@@ -158,7 +158,7 @@ def evaluate(
     """
     wanted = (metrics,) if isinstance(metrics, str) else tuple(metrics)
     table = Path(scores) if scores is not None else None
-    asked = Asked(
+    asked = EvaluationRequest(
         dataset, data, subset, wanted, table, tuple(exclude), columns or {}, lower, photometry or Photometry(), device,
         settings or Settings(jobs=2), own_ppd, notify, watch, spread, held_out,
     )  # fmt: skip
@@ -170,7 +170,7 @@ def evaluate(
     return Evaluation(judged, tuple(engine.evaluate(judged, protocol, plan)), protocol, plan)
 
 
-def _replaced(asked: Asked, dataset: str) -> Asked:
+def _replaced(asked: EvaluationRequest, dataset: str) -> EvaluationRequest:
     """The same arguments for the dataset on which curves are fitted."""
     return replace(asked, dataset=dataset, subset=None, held_out=False)
 
@@ -192,7 +192,7 @@ def flat(row: Agreement, sheet: Sheet, protocol: str, by: str = "") -> dict[str,
     return out | {"outliers": row.outliers, "fit": row.curve.form if row.curve else "", "note": row.note}
 
 
-def sheet_of(asked: Asked) -> Sheet:
+def sheet_of(asked: EvaluationRequest) -> Sheet:
     """Subjective scores and metric values, from a dataset, a table, or both."""
     path, toward = asked.scores, {True: "lower", False: "higher", None: ""}[asked.lower]
     if not asked.dataset:
@@ -239,7 +239,7 @@ def sheet_of(asked: Asked) -> Sheet:
     return replace(found, notes=(*notes, *found.notes))
 
 
-def correlate(asked: Asked) -> tuple[list[Pairing], list[str]]:
+def correlate(asked: EvaluationRequest) -> tuple[list[Pairing], list[str]]:
     """(correlations between the metrics, metrics whose direction is assumed) of a table of scores or a dataset."""
     if (
         asked.scores is not None
@@ -256,7 +256,7 @@ def correlate(asked: Asked) -> tuple[list[Pairing], list[str]]:
     return correlations(values, better), [m for m in values if not direction_of(m, better)]
 
 
-def compare(asked: Asked, plan: Plan = PLAN) -> list[Preference]:
+def compare(asked: EvaluationRequest, plan: Plan = PLAN) -> list[Preference]:
     """Accuracy of metrics on a dataset of pairwise preferences, best first."""
     dataset: Dataset = find("dataset", asked.dataset)
     folder = locate(dataset, asked.data)
@@ -274,7 +274,9 @@ def _computable(metrics: Sequence[str]) -> bool:
         return False
 
 
-def _computed(pairs: list[Pair], asked: Asked) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
+def _computed(
+    pairs: list[Pair], asked: EvaluationRequest
+) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
     """({metric: {image: value}}, {metric: direction}), by scoring."""
     settings = replace(asked.settings, device=asked.device)
     values: dict[str, dict[str, float]] = {}

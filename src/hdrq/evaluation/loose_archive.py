@@ -118,17 +118,17 @@ def _mat(path: Path) -> Iterator[Opinion]:
         raise FileError(f"{path}: {len(texts)} cell arrays of image names where one is expected")
     names = next(iter(texts.values()))
     held = {n: v for n, v in vectors.items() if len(v) == len(names)}
-    told = [n for n in held if "mos" in n.lower() and "std" not in n.lower()] or [
+    columns = [n for n in held if "mos" in n.lower() and "std" not in n.lower()] or [
         n for n in held if "std" not in n
     ]
-    if len(told) != 1:
+    if len(columns) != 1:
         raise FileError(
             f"{path}: the vector of subjective scores is ambiguous among {', '.join(held) or 'none'}; name it mos"
         )
     deviations = next((v for n, v in held.items() if "std" in n.lower()), None)
     for i, name in enumerate(names):
         spread = None if deviations is None else float(deviations[i])
-        yield name, "", number(held[told[0]][i], f"{path}: row {i + 1}"), spread
+        yield name, "", number(held[columns[0]][i], f"{path}: row {i + 1}"), spread
 
 
 def _variables(path: Path) -> dict[str, Any]:

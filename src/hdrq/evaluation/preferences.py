@@ -49,10 +49,12 @@ def preferences(
         a, b = (np.array([turn * values[str(getattr(c, side))] for c in known]) for side in ("a", "b"))
         accuracy, share = pairwise_accuracy(preferred, a, b)
         names, scene = np.unique([c.scene for c in known], return_inverse=True)
-        told = preferred != 0.5
+        decided = preferred != 0.5
         sided = np.where(a > b, 1.0, np.where(a < b, 0.0, 0.5))
         agree = np.where(preferred > 0.5, sided, 1 - sided)
-        right, asked = (np.bincount(scene[told], w[told], len(names)) for w in (agree, np.ones(len(known))))
+        right, asked = (
+            np.bincount(scene[decided], w[decided], len(names)) for w in (agree, np.ones(len(known)))
+        )
         low = high = float("nan")
         if len(names) > 1:
             times = np.concatenate(list(draw(len(names), draws, seed, len(names))))

@@ -151,8 +151,8 @@ def _errors(pairs: Sequence[Pair], dataset: Dataset | None) -> tuple[NDArray[np.
     if any(p.spread is None for p in pairs):
         return None, ""
     spread = np.array([p.spread for p in pairs], dtype=np.float64)
-    told = {p.carried.get("spread_is", dataset.spread if dataset else "") for p in pairs}
-    if told == {"se"}:
+    stated = {p.carried.get("spread_is", dataset.spread if dataset else "") for p in pairs}
+    if stated == {"se"}:
         return spread, "standard error"
     if dataset is not None and dataset.observers:
         return spread / np.sqrt(dataset.observers), "standard error"

@@ -71,8 +71,8 @@ class ScoreTable:
     @property
     def opinions_better(self) -> str:
         """Direction of the subjective scores, where a column mos_better states one."""
-        told = {row.get("mos_better", "").strip() for row in islice(iter_table(self.path), 1000)}
-        return next(iter(told)) if told in ({"higher"}, {"lower"}) else ""
+        stated = {row.get("mos_better", "").strip() for row in islice(iter_table(self.path), 1000)}
+        return next(iter(stated)) if stated in ({"higher"}, {"lower"}) else ""
 
 
 def _key(row: Row, dist: str, split: str) -> str:

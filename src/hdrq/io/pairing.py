@@ -20,10 +20,10 @@ class Matched:
     """Pairs, and the files of either folder without a matching file."""
 
     pairs: Collection[Pair]
-    lonely: list[str]
+    unmatched: list[str]
 
 
-def pictures(folder: Path, clips: bool = False) -> list[Path]:
+def image_files(folder: Path, clips: bool = False) -> list[Path]:
     """Every image file below a folder, sorted; hidden files and raw files are skipped, and clips unless asked for."""
     left_out = ("raw",) if clips else ("raw", "clip")
     try:
@@ -47,7 +47,7 @@ def _below(folder: Path) -> Iterator[Path]:
 
 def _by_stem(folder: Path) -> dict[str, Path]:
     named: dict[str, Path] = {}
-    for p in pictures(folder, clips=True):
+    for p in image_files(folder, clips=True):
         stem = normalize("NFC", p.relative_to(folder).with_suffix("").as_posix())
         if stem in named:
             raise UsageError(
@@ -61,15 +61,17 @@ def pair_folders(ref: Path, dist: Path) -> Matched:
     """Files of two folders with the same relative name, regardless of the extension."""
     refs, dists = _by_stem(ref), _by_stem(dist)
     pairs = [Pair(dist=dists[s], ref=refs[s], scene=s) for s in refs if s in dists]
-    lonely = [str(refs[s]) for s in refs if s not in dists] + [str(dists[s]) for s in dists if s not in refs]
+    unmatched = [str(refs[s]) for s in refs if s not in dists] + [
+        str(dists[s]) for s in dists if s not in refs
+    ]
     if not pairs:
         raise UsageError(f"no image of {ref} has a matching name in {dist}; rename the files or use --pairs")
-    return Matched(pairs, lonely)
+    return Matched(pairs, unmatched)
 
 
 def numbered(folder: Path) -> dict[int | str, Path]:
     """Frames of a sequence in order of the last number in their names, or of the names where numbers are ambiguous."""
-    found = pictures(folder)
+    found = image_files(folder)
     numbers = [re.findall(r"\d+", p.stem) for p in found]
     keys = [int(n[-1]) if n else -1 for n in numbers]
     if all(numbers) and len(set(keys)) == len(keys):
@@ -80,7 +82,7 @@ def numbered(folder: Path) -> dict[int | str, Path]:
 def is_sequence(path: str | Path) -> bool:
     """Whether a path is a folder of frames, and not of clips."""
     folder = Path(path)
-    return folder.is_dir() and len(pictures(folder, clips=True)) == len(pictures(folder))
+    return folder.is_dir() and len(image_files(folder, clips=True)) == len(image_files(folder))
 
 
 def pair_frames(ref: Path, dist: Path) -> tuple[list[Path], list[Path], list[str]]:
@@ -92,9 +94,9 @@ def pair_frames(ref: Path, dist: Path) -> tuple[list[Path], list[Path], list[str
     common = [key for key in refs if key in dists]
     if not common and len(refs) == len(dists):
         return list(refs.values()), list(dists.values()), []
-    lonely = [str(p) for key, p in refs.items() if key not in dists]
-    lonely += [str(p) for key, p in dists.items() if key not in refs]
-    return [refs[key] for key in common], [dists[key] for key in common], lonely
+    unmatched = [str(p) for key, p in refs.items() if key not in dists]
+    unmatched += [str(p) for key, p in dists.items() if key not in refs]
+    return [refs[key] for key in common], [dists[key] for key in common], unmatched
 
 
 def pair_paths(ref: str, *dists: str) -> Matched:
@@ -105,7 +107,7 @@ def pair_paths(ref: str, *dists: str) -> Matched:
     found = [_paired(ref, dist) for dist in dists]
     return Matched(
         [pair for one in found for pair in one.pairs],
-        list(dict.fromkeys(name for one in found for name in one.lonely)),
+        list(dict.fromkeys(name for one in found for name in one.unmatched)),
     )
 
 
@@ -127,14 +129,14 @@ def _pair_remote(ref: str, dist: str) -> Matched:
     if folders == (True, True):
         refs, dists = _named(ref), _named(dist)
         pairs = [Pair(dist=dists[s], ref=refs[s], scene=s) for s in refs if s in dists]
-        lonely = [str(refs[s]) for s in refs if s not in dists] + [
+        unmatched = [str(refs[s]) for s in refs if s not in dists] + [
             str(dists[s]) for s in dists if s not in refs
         ]
         if not pairs:
             raise UsageError(
                 f"no image of {ref} has a matching name in {dist}; rename the files or use --pairs"
             )
-        return Matched(pairs, lonely)
+        return Matched(pairs, unmatched)
     if folders == (True, False):
         raise UsageError(f"{ref} is a folder and {dist} is not; give two files or two folders")
     a = address_of(ref) or Path(ref)
@@ -149,7 +151,7 @@ def _named(folder: str) -> dict[str, str | Path]:
     if url is None:
         return dict(_by_stem(Path(folder)))
     named: dict[str, str | Path] = {}
-    for p in remote_pictures(url):
+    for p in remote_image_files(url):
         stem = normalize("NFC", p[len(url.rstrip("/")) + 1 :].rsplit(".", 1)[0])
         if stem in named:
             raise UsageError(f"{folder} holds both {named[stem]} and {p}; which one is meant? Use --pairs")
@@ -157,8 +159,8 @@ def _named(folder: str) -> dict[str, str | Path]:
     return named
 
 
-def remote_pictures(url: str) -> list[str]:
-    """Every image below a remote folder, sorted, as `pictures` has those of a local one."""
+def remote_image_files(url: str) -> list[str]:
+    """Every image below a remote folder, sorted, as `image_files` has those of a local one."""
     base = len(url.rstrip("/")) + 1
     shown = (p for p in listed(url) if not any(part.startswith(".") for part in p[base:].split("/")))
     found = [p for p in shown if (f := by_suffix(p)) is not None and f.name not in ("raw", "clip")]
@@ -174,12 +176,12 @@ def alone(paths: Iterable[str]) -> list[Pair]:
 
 def _all_of(name: str) -> Sequence[str | Path]:
     if (url := address_of(name)) is not None:
-        return remote_pictures(url) if is_folder(url) else [url]
+        return remote_image_files(url) if is_folder(url) else [url]
     return _some(Path(name)) if Path(name).is_dir() else [Path(name)]
 
 
 def _some(folder: Path) -> list[Path]:
-    found = pictures(folder, clips=True)
+    found = image_files(folder, clips=True)
     if not found:
         raise FileError(f"{folder} contains no image that hdrq can read; see: hdrq list formats")
     return found

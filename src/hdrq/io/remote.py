@@ -203,12 +203,12 @@ def _info(url: str) -> tuple[int | None, str, str]:
     """(bytes or None, what changes with the content, "file" or "directory")."""
     system, place = _system(url)
     info = system.info(place)
-    told = [
+    state = [
         info.get(k)
         for k in ("ETag", "etag", "generation", "mtime", "LastModified", "last_modified", "CRC", "date_time")
     ]
     size = info.get("size")
-    version = hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+    version = hashlib.sha256(repr(state).encode()).hexdigest()[:16]
     return (int(size) if size is not None else None), version, str(info.get("type", "file"))
 
 

@@ -103,14 +103,14 @@ def _frames(folder: Path) -> tuple[str, ...]:
 
 
 def _numbers(rows: Sequence[dict[str, str]], column: str, path: Path) -> tuple[float, ...] | None:
-    told = [row.get(column, "").strip() for row in rows]
-    if not any(told):
+    texts = [row.get(column, "").strip() for row in rows]
+    if not any(texts):
         return None
-    if not all(told):
+    if not all(texts):
         raise FileError(
             f"{path}: bracket {rows[0]['bracket']} has '{column}' for some frames only; give it for all or none"
         )
-    return tuple(map(number_of, told))
+    return tuple(map(number_of, texts))
 
 
 def merge_brackets(

@@ -18,7 +18,7 @@ from hdrq.image.transfer import linear_to_srgb
 from hdrq.io.exposures import Exposure, check_spread
 from hdrq.io.memory import free_bytes
 from hdrq.io.raw import SUFFIXES, Factors, Sensor, read_raw
-from hdrq.merging.held import Held
+from hdrq.merging.file_settings import FileSettings
 from hdrq.records import BT709, Image, Primaries
 
 Source: TypeAlias = "str | Path | Image | np.ndarray | Tensor"
@@ -77,7 +77,7 @@ def read_frame(
     balance: str | Factors = "camera",
     mosaic: bool = False,
     black: float | None = None,
-    held: Held | None = None,
+    files: FileSettings | None = None,
 ) -> Frame:
     """One exposure: a file, an Image, an array (H, W) or (H, W, C) of uint8, uint16 or floats, or a tensor (C, H, W).
 
@@ -85,7 +85,7 @@ def read_frame(
     black    for raw files: the value without light; None is the file's level
     balance  for raw files: "camera", "daylight", "none", or factors of red, green and blue
     mosaic   keep raw files as a mosaic of one colour per pixel
-    held     what files that are not raw hold
+    files    what files that are not raw hold
     """
     if isinstance(source, (str, Path)) and Path(source).suffix.lower() in SUFFIXES:
         codes, sensor, words, doubts = read_raw(Path(source), balance, mosaic, black, white)
@@ -95,13 +95,13 @@ def read_frame(
         raise UsageError(f"{name} is not a raw file; --demosaic after needs raw files")
     if black is not None:
         raise UsageError(f"{name} is not a raw file; --black is for raw files")
-    frame = _frame_of(source, name, white, held or Held())
+    frame = _frame_of(source, name, white, files or FileSettings())
     if frame.light is None and white is not None:
         raise UsageError(f"{name} holds integer code, which clips at its largest value; leave out --white")
     return frame
 
 
-def _frame_of(source: Source, name: str, white: float | None, held: Held) -> Frame:
+def _frame_of(source: Source, name: str, white: float | None, files: FileSettings) -> Frame:
     """The frame of a file that is not raw, or of an image in memory."""
     if isinstance(source, np.ndarray):
         array = source[..., None] if source.ndim == 2 else source
@@ -118,7 +118,7 @@ def _frame_of(source: Source, name: str, white: float | None, held: Held) -> Fra
     elif isinstance(source, Image):
         image = source
     else:
-        image = held.read(source)
+        image = files.read(source)
     pixels = image.pixels[0].detach().cpu()
     if image.bits is None and image.domain in ("linear", "nits"):
         top = white or 1.0
@@ -163,7 +163,7 @@ class ExposureStack:
         balance: str | Factors = "camera",
         mosaic: bool = False,
         equal: bool = False,
-        held: Held | None = None,
+        files: FileSettings | None = None,
         budget: int | None = None,
     ) -> None:
         self.sources = list(sources)
@@ -172,7 +172,7 @@ class ExposureStack:
         self.exposures = list(exposures)
         self.seconds = np.array([e.relative for e in exposures], float)
         self.white, self.black, self.balance, self.as_mosaic = white, black, balance, mosaic
-        self.held = held
+        self.files = files
         self.budget = min(MOST, int(SHARE * free_bytes())) if budget is None else budget
         self._kept: dict[int, Frame] = {}
         self.size: tuple[int, int] = (0, 0)
@@ -196,7 +196,7 @@ class ExposureStack:
         """Frame i; refused where its size, depth or domain differs from the first one read."""
         if i in self._kept:
             return self._kept[i]
-        frame = read_frame(self.sources[i], self.white, self.balance, self.as_mosaic, self.black, self.held)
+        frame = read_frame(self.sources[i], self.white, self.balance, self.as_mosaic, self.black, self.files)
         first = not self.channels
         if first:
             self.size, self.channels, self.levels = frame.size, len(frame.codes), frame.levels

@@ -94,7 +94,7 @@ def steps(sources: Sequence[Source], settings: Settings) -> Iterator[Stage | Mer
         balance=settings.balance,
         mosaic=settings.demosaic == "after",
         equal=settings.allow_equal or settings.fuse or settings.estimate_exposures,
-        held=settings.held,
+        files=settings.files,
     )
     if not stack.exposures_known and not settings.fuse:
         stack.rank_by_brightness()

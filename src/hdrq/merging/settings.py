@@ -11,7 +11,7 @@ from hdrq.errors import UsageError
 from hdrq.io.raw import Factors
 from hdrq.merging.alignment.registration import Method
 from hdrq.merging.averaging import Weighting, rules
-from hdrq.merging.held import Held
+from hdrq.merging.file_settings import FileSettings
 from hdrq.merging.response.calibration import check_response
 from hdrq.merging.weights import WEIGHTS
 
@@ -44,7 +44,7 @@ class Settings:
     demosaic: Literal["before", "after"] = "before"
     seed: int = 0
     device: str = "cpu"
-    held: Held = field(default_factory=Held)
+    files: FileSettings = field(default_factory=FileSettings)
     primaries: str | None = None
 
 

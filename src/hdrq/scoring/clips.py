@@ -51,10 +51,10 @@ def both_files(pair: Pair) -> tuple[list[Path], list[Path], list[str]]:
     ref, dist = Path(str(pair.ref or "")), Path(str(pair.dist))
     if not (ref.is_dir() and dist.is_dir()) or not pair.ref:
         return (frame_files(ref) if pair.ref else []), frame_files(dist), []
-    refs, dists, lonely = pair_frames(ref, dist)
+    refs, dists, unmatched = pair_frames(ref, dist)
     if not refs:
         raise FileError(f"no frame of {ref} has its number in {dist}; rename one side")
-    return refs, dists, lonely
+    return refs, dists, unmatched
 
 
 def chosen(files: Sequence[Path], frames: str | None) -> list[tuple[int, Path]]:

@@ -46,12 +46,12 @@ class Shelf:
         if not (_is_folder(pair.ref) and _is_folder(pair.dist)):
             return self.ask(pair.ref, selects[0]), self.ask(pair.dist, selects[1])
         try:
-            refs, dists, lonely = both_files(pair)
+            refs, dists, unmatched = both_files(pair)
         except HdrqError as error:
             broken: Future[Image] = Future()
             broken.set_exception(error)
             return broken, broken
-        note = f"frames without a matching frame skipped: {_listed(lonely)}" if lonely else ""
+        note = f"frames without a matching frame skipped: {_listed(unmatched)}" if unmatched else ""
         return self.ask(pair.ref, selects[0], refs), self.ask(pair.dist, selects[1], dists, note)
 
     def close(self) -> None:

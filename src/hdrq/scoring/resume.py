@@ -34,7 +34,7 @@ def mark_of(photometry: Photometry, settings: Settings) -> str:
     return hashlib.sha256(repr((*parts, str(settings.dtype))).encode()).hexdigest()[:8]
 
 
-class Kept:
+class EarlierRows:
     """Earlier rows by pair and metric, and the journal that stores new ones.
 
     Earlier rows are in a temporary SQLite database, which is in memory while it is small and on disk when it grows.

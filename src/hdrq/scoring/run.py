@@ -12,7 +12,7 @@ from hdrq.errors import HdrqError, UsageError
 from hdrq.io.rows import BY_SUFFIX, written
 from hdrq.records import Image, Pair, Score
 from hdrq.scoring.map_names import reserved
-from hdrq.scoring.resume import Kept, mark_of
+from hdrq.scoring.resume import EarlierRows, mark_of
 
 if TYPE_CHECKING:
     from hdrq.encoding.photometry import Photometry
@@ -48,7 +48,7 @@ class Run:
     full_reference: bool
     photometry: Photometry
     settings: Settings
-    kept: Kept
+    kept: EarlierRows
     shard: Shard | None = None
     total: int = 0
     run: str = ""
@@ -155,7 +155,7 @@ def resumed(
         )
     if Path(table).suffix.lower() not in BY_SUFFIX:
         raise UsageError(f"resume={table}: use a suffix of {', '.join(BY_SUFFIX)}")
-    kept = Kept(str(table), resume=True)
+    kept = EarlierRows(str(table), resume=True)
     full_reference = any(s.full_reference for s in bound)
     run = Run(tuple(map(str, bound)), full_reference, photometry, settings, kept, journal=spread is None)
     return _rows(run, pairs, bound, Path(table), spread)

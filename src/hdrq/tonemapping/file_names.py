@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hdrq import io
 from hdrq.errors import FileError, UsageError
-from hdrq.io.pairing import pictures, remote_pictures
+from hdrq.io.pairing import image_files, remote_image_files
 from hdrq.io.remote import address_of, is_folder
 
 Jobs = list[tuple[Path, Path]]
@@ -53,13 +53,13 @@ def _inputs(source: Path) -> list[tuple[Path, Path]]:
     """(file, base folder of its relative path) for a file, a pattern or a folder."""
     if (url := address_of(source)) is not None:
         found = (
-            [(Path(p), source) for p in remote_pictures(url)]
+            [(Path(p), source) for p in remote_image_files(url)]
             if is_folder(source)
             else [(source, source.parent)]
         )
         return sorted(found, key=lambda pair: natural(pair[0]))
     if source.is_dir():
-        found = [(p, source) for p in pictures(source)]
+        found = [(p, source) for p in image_files(source)]
         if not found:
             raise FileError(f"{source} contains no image that hdrq can read; see: hdrq list formats")
     elif not source.exists() and has_magic(str(source)):

@@ -102,10 +102,10 @@ class TonemapJob:
             image = read(source, self.photometry, self.select)
             image = image.with_pixels(image.pixels.to(device_of(self.device)))
             scene, said = scene_of(image, self.photometry, self.plan.operator)
-            with catch_warnings(record=True) as heard:
+            with catch_warnings(record=True) as recorded:
                 simplefilter("always", Unsettled)
                 picture = render(scene)
-            notes = (*said, *(str(w.message) for w in heard if w.category is Unsettled))
+            notes = (*said, *(str(w.message) for w in recorded if w.category is Unsettled))
             light = None if self.gain_map is None else (scene, self.gain_map)
             lost = _write(target, code_of(picture, self.plan), self.plan, light)
             return Written(source, target, (*notes, *lost))

@@ -25,7 +25,7 @@ _SIZED = 20  # images whose size is read to choose the crop
 
 
 @dataclass(frozen=True)
-class Asked:
+class TrainingRequest:
     """The arguments of a training; see hdrq.training.train.train."""
 
     recipe: str = ""
@@ -50,7 +50,7 @@ class Asked:
         return "lower" if self.lower else "higher"
 
 
-def settings_for(asked: Asked) -> tuple[str, Settings, list[str]]:
+def settings_for(asked: TrainingRequest) -> tuple[str, Settings, list[str]]:
     """(name of the recipe, settings, notes) of a card, of a recipe, or of fine-tuning."""
     if asked.like:
         card, settings = recorded(asked.like)
@@ -77,7 +77,7 @@ def settings_for(asked: Asked) -> tuple[str, Settings, list[str]]:
     return name, _of_recipe(find("recipe", name), asked), []
 
 
-def fine_tunes(asked: Asked) -> bool:
+def fine_tunes(asked: TrainingRequest) -> bool:
     """Whether a network with weights is fine-tuned instead of trained by a recipe.
 
     This is so where weights are named, for the user's own images and scores, and for networks without a recipe.
@@ -101,7 +101,7 @@ def _recipes_of(net: str) -> list[str]:
     return [name for name in names("recipe") if find("recipe", name).net == net]
 
 
-def fitting_recipe(asked: Asked) -> str:
+def fitting_recipe(asked: TrainingRequest) -> str:
     """The recipe that trains a network on a dataset, with or without domain adaptation."""
     net = _net_of(parse(asked.metric)) if asked.metric else _default_net()
     known = _recipes_of(net)
@@ -126,7 +126,7 @@ def _default_net() -> str:
     return next(str(r.net) for r in (find("recipe", n) for n in names("recipe")) if "default" in r.fits)
 
 
-def _of_recipe(recipe: Recipe, asked: Asked) -> Settings:
+def _of_recipe(recipe: Recipe, asked: TrainingRequest) -> Settings:
     """Settings of a recipe for the requested datasets: display and labels follow from what those contain."""
     changes: dict[str, Any] = {}
     base = from_recipe(recipe, {}, asked.variant)
@@ -183,7 +183,7 @@ def display_for(dataset: str, display: str, instead: str = "sdr") -> str:
     return instead if display in ("nits", "hdr-linear") else display
 
 
-def _fine_tuning(asked: Asked) -> tuple[Settings, list[str]]:
+def _fine_tuning(asked: TrainingRequest) -> tuple[Settings, list[str]]:
     """Settings that fine-tune a network on images and scores: everything except the data comes from its weights."""
     request = parse(asked.metric)
     net = _net_of(request)
@@ -233,7 +233,7 @@ def _fine_tuning(asked: Asked) -> tuple[Settings, list[str]]:
     return settings, [f"fine-tuning {net} from {begins} on {encoding} code"]
 
 
-def _given_options(asked: Asked) -> dict[str, Any]:
+def _given_options(asked: TrainingRequest) -> dict[str, Any]:
     """The build options among the user's settings."""
     only = {k: v for k, v in dict(asked.settings).items() if k.startswith("options.")}
     return dict(adjust(Settings("", options={}), only).options) if only else {}
@@ -251,7 +251,7 @@ def _encoding_for(net: str, light: bool) -> str:
     return native if find("encoding", native).absolute else "pu21"
 
 
-def _first_images(asked: Asked) -> tuple[bool, int, str]:
+def _first_images(asked: TrainingRequest) -> tuple[bool, int, str]:
     """(whether the dataset holds linear light, smallest side of its first images, path of the first)."""
     dataset: Dataset = find("dataset", asked.dataset.split("+")[0])
     light, side, first = False, 10**9, ""

@@ -78,11 +78,11 @@ def labelled(pairs: Sequence[Pair], labels: str, higher: bool) -> list[Item]:
 
     labels  "" keeps all pairs, unlabelled
     """
-    judged = [p for p in pairs if p.opinion is not None]
+    scored = [p for p in pairs if p.opinion is not None]
     made: dict[int, float] = {}
-    if labels and judged:
-        values = PIPELINES[labels](np.array([p.opinion for p in judged], dtype=np.float64), higher)
-        made = {id(p): float(v) for p, v in zip(judged, values)}
+    if labels and scored:
+        values = PIPELINES[labels](np.array([p.opinion for p in scored], dtype=np.float64), higher)
+        made = {id(p): float(v) for p, v in zip(scored, values)}
     elif labels:
         raise UsageError("these images have no subjective scores; use them as an unlabelled --target")
     return [
@@ -121,13 +121,15 @@ def data_of(
     of_target, alike = settings.held_from == "target", settings.target == settings.source
     source = source if of_target and not alike else _untested(source, settings)
     target = _untested(target, settings) if of_target or alike else target
-    judged = target if of_target else source
+    held_domain = target if of_target else source
     if settings.held_subset:
-        held_out = items_of(settings.judged, settings.held_subset, data, settings.judged_labels, better)
+        held_out = items_of(
+            settings.held_dataset, settings.held_subset, data, settings.held_dataset_labels, better
+        )
     elif settings.held_scenes:
-        held_out = _of_scenes(judged, settings.held_scenes)
+        held_out = _of_scenes(held_domain, settings.held_scenes)
     else:
-        held_out = hold_out_scenes(judged, settings.holdout, settings.seed)[1]
+        held_out = hold_out_scenes(held_domain, settings.holdout, settings.seed)[1]
     kept = {i.scene for i in held_out}
     if not settings.held_subset and (alike or not of_target):
         source = [i for i in source if i.scene not in kept]
@@ -135,7 +137,7 @@ def data_of(
         target = [i for i in target if i.scene not in kept]
     source, held_out = (
         _paired(part, settings, name)
-        for part, name in ((source, settings.source), (held_out, settings.judged))
+        for part, name in ((source, settings.source), (held_out, settings.held_dataset))
     )
     if settings.terms:
         source = with_partners(source)
@@ -149,13 +151,15 @@ def data_of(
 def items_to_test(settings: Settings, data: Path | None, better: str = "") -> list[Item]:
     """The items of test_scenes and test_distortions."""
     domains = _domains(settings, data, better)
-    judged = domains[1] if settings.held_from == "target" else domains[0]
-    learnt = {id(i) for i in _untested(judged, settings)}
-    found = [i for i in judged if id(i) not in learnt]
-    return _paired(found, settings, settings.judged)
+    held_domain = domains[1] if settings.held_from == "target" else domains[0]
+    learnt = {id(i) for i in _untested(held_domain, settings)}
+    found = [i for i in held_domain if id(i) not in learnt]
+    return _paired(found, settings, settings.held_dataset)
 
 
-def items_to_judge(settings: Settings, name: str, subset: str, data: Path | None, better: str) -> list[Item]:
+def items_of_dataset(
+    settings: Settings, name: str, subset: str, data: Path | None, better: str
+) -> list[Item]:
     """All items of another dataset, labelled with their subjective scores, for the network of these settings."""
     return _paired(items_of(name, subset, data, "raw", better), settings, name)
 

@@ -18,8 +18,8 @@ from hdrq.io import atomic
 from hdrq.registry import find
 from hdrq.training.batches import BatchLoader, Item
 from hdrq.training.checkpoint import BEST, LAST, load_best
-from hdrq.training.choice import Asked, display_for
-from hdrq.training.data import items_to_judge, items_to_test, label_direction
+from hdrq.training.choice import TrainingRequest, display_for
+from hdrq.training.data import items_of_dataset, items_to_test, label_direction
 from hdrq.training.experiment_results import (
     COLUMNS,
     PREDICTIONS,
@@ -41,14 +41,14 @@ from hdrq.training.run import Record as RunRecord
 from hdrq.training.run import train_by
 from hdrq.training.run_folder import SETTINGS
 from hdrq.training.settings import Settings
-from hdrq.training.splits import PROTOCOLS, REPEATS, Judge, Part, parts_of
+from hdrq.training.splits import PROTOCOLS, REPEATS, CrossDataset, Part, parts_of
 from hdrq.training.validation import predict
 
 EXPERIMENT = "experiment.json"
 
 
 @dataclass(frozen=True)
-class Judged:
+class SplitTested:
     """One split is finished: a row for each test dataset."""
 
     part: Part
@@ -66,8 +66,8 @@ class Experiment:
     protocol: str
     folder: Path
     parts: tuple[Part, ...]
-    judges: tuple[Judge, ...]
-    asked: Asked
+    test_sets: tuple[CrossDataset, ...]
+    asked: TrainingRequest
     repeats: int
     folds: int
     rows: tuple[SplitRow, ...] = ()
@@ -79,17 +79,17 @@ class Experiment:
         return self.folder / PREDICTIONS
 
 
-Record = RunRecord | Part | Judged | Experiment
+Record = RunRecord | Part | SplitTested | Experiment
 
 
 def experiment_of(
-    asked: Asked, protocol: str, repeats: int, folds: int, judges: tuple[str, ...]
+    asked: TrainingRequest, protocol: str, repeats: int, folds: int, test_sets: tuple[str, ...]
 ) -> Experiment | None:
     """The experiment that the arguments ask for, or that a run folder holds; None for a single training."""
     stored = asked.output / EXPERIMENT if asked.output is not None else None
     held = _read(stored) if asked.resume and stored is not None and stored.exists() else None
     if held is None and not protocol:
-        for option, given in (("repeats", repeats), ("judge", judges)):
+        for option, given in (("repeats", repeats), ("test", test_sets)):
             if given:
                 raise UsageError(
                     f"--{option} has no effect without --protocol; name one of {', '.join(PROTOCOLS)}"
@@ -98,14 +98,14 @@ def experiment_of(
     if held is not None:
         asked = _resumed(asked, held, stored)
         protocol, repeats = _continued(held, protocol, repeats, stored)
-        folds, judges = int(held["folds"]), tuple(held["judges"])
+        folds, test_sets = int(held["folds"]), tuple(held["test_sets"])
     if protocol not in PROTOCOLS:
         raise UsageError(f"unknown protocol of training '{protocol}'; choose one of {', '.join(PROTOCOLS)}")
-    if (protocol == "cross") != bool(judges):
+    if (protocol == "cross") != bool(test_sets):
         raise UsageError(
-            "--protocol cross needs test datasets: --judge NAME"
+            "--protocol cross needs test datasets: --test NAME"
             if protocol == "cross"
-            else f"--judge is for --protocol cross, not for {protocol}"
+            else f"--test is for --protocol cross, not for {protocol}"
         )
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UsageError("--protocol runs in one process; start one experiment on each device instead")
@@ -116,7 +116,7 @@ def experiment_of(
     name = name if held is not None else f"{name}-{protocol}"
     folder = asked.output or Path("runs") / (name + ("-small" if asked.small else ""))
     if held is None and asked.resume and (folder / EXPERIMENT).exists():
-        return experiment_of(replace(asked, output=folder), protocol, repeats, folds, judges)
+        return experiment_of(replace(asked, output=folder), protocol, repeats, folds, test_sets)
     if held is None and asked.resume:
         raise UsageError(
             f"{folder} holds no experiment to resume; leave out --resume, or name its folder with -o"
@@ -129,7 +129,7 @@ def experiment_of(
     like = str(Path(made.like).resolve()) if made.like.endswith(".json") else made.like
     data = made.data.resolve() if made.data is not None else None  # as a resumed experiment names the images
     asked = replace(made, output=folder, name=name, resume=False, like=like, data=data)
-    found = tuple(map(Judge.parse, judges))
+    found = tuple(map(CrossDataset.parse, test_sets))
     experiment = Experiment(name, protocol, folder, tuple(parts), found, asked, repeats, folds)
     _check(experiment, settings)
     return experiment
@@ -141,14 +141,14 @@ def _check(experiment: Experiment, settings: Settings) -> None:
     if len(set(slugs)) < len(slugs):
         twice = next(s for s in slugs if slugs.count(s) > 1)
         raise UsageError(f"two splits would share the folder {twice}; give the distortions other names")
-    for judge in experiment.judges:
-        _items(settings, experiment.asked, judge)
-    for part in experiment.parts if not experiment.judges else ():
+    for dataset in experiment.test_sets:
+        _items(settings, experiment.asked, dataset)
+    for part in experiment.parts if not experiment.test_sets else ():
         _items(adjust(settings, part.settings), experiment.asked, None)
     plan(_asked_of(experiment, experiment.parts[0]))
 
 
-def _asked_of(experiment: Experiment, part: Part) -> Asked:
+def _asked_of(experiment: Experiment, part: Part) -> TrainingRequest:
     """The arguments of the training of one split."""
     folder = experiment.folder / part.slug
     return replace(
@@ -162,7 +162,7 @@ def _asked_of(experiment: Experiment, part: Part) -> Asked:
 
 
 def train_parts(experiment: Experiment, device: Any, tensorboard: bool = False) -> Iterator[Record]:
-    """Train and test every unfinished split. Yields Part, the records of its training, and Judged for each."""
+    """Train and test every unfinished split. Yields Part, the records of its training, and SplitTested for each."""
     _write(experiment)
     predictions: list[Prediction] = []
     rows: list[SplitRow] = []
@@ -181,7 +181,7 @@ def train_parts(experiment: Experiment, device: Any, tensorboard: bool = False) 
         rows += own
         write_csv(experiment.folder / PREDICTIONS, predictions, COLUMNS)
         write_csv(experiment.folder / ROWS, map(asdict, rows), [f.name for f in fields(SplitRow)])
-        yield Judged(part, tuple(own))
+        yield SplitTested(part, tuple(own))
     last = summaries(rows, predictions)
     write_csv(experiment.folder / SUMMARY, (s.flat for s in last), list(last[0].flat))
     yield replace(experiment, rows=tuple(rows), summaries=tuple(last))
@@ -195,8 +195,8 @@ def _predictions(experiment: Experiment, part: Part, made: Plan, device: Any) ->
     module.to(device)
     cache = ImageCache(made.folder / "pixels")
     metric = f"{settings.net}@{experiment.name}"
-    for judge in experiment.judges or (None,):
-        items, display, title, toward = _items(settings, made.asked, judge)
+    for dataset in experiment.test_sets or (None,):
+        items, display, title, toward = _items(settings, made.asked, dataset)
         loader = BatchLoader(settings, items, display, cache, 3)
         values = predict(module, settings, loader, items, device)
         for item, value in zip(items, values.tolist(), strict=True):
@@ -210,30 +210,36 @@ def _predictions(experiment: Experiment, part: Part, made: Plan, device: Any) ->
                 "mos_better": toward,
                 "scene": item.scene,
                 "distortion": item.distortion,
-                "split": part.name if judge is None else f"{part.name} on {title}",
-                "judged": title,
+                "split": part.name if dataset is None else f"{part.name} on {title}",
+                "test_set": title,
             }
     shutil.rmtree(cache.folder, ignore_errors=True)
 
 
-def _items(settings: Settings, asked: Asked, judge: Judge | None) -> tuple[list[Item], str, str, str]:
+def _items(
+    settings: Settings, asked: TrainingRequest, dataset: CrossDataset | None
+) -> tuple[list[Item], str, str, str]:
     """(items with their subjective scores as labels, display, name of the dataset, direction of its scores)."""
-    name = settings.judged.split("+")[0] if judge is None else judge.name
+    name = settings.held_dataset.split("+")[0] if dataset is None else dataset.name
     card: Dataset = find("dataset", name)
     where, subset = (
-        (asked.data, settings.judged_subset) if judge is None else (judge.data or asked.data, judge.subset)
+        (asked.data, settings.held_dataset_subset)
+        if dataset is None
+        else (dataset.data or asked.data, dataset.subset)
     )
     toward = direction_of(card, islice(card.pairs(locate(card, where), subset or None), 50), asked.better)
-    if judge is None:
+    if dataset is None:
         raw = replace(settings, labels="raw", target_labels="raw" if settings.target_labels else "")
         items, display, title = (
             items_to_test(raw, asked.data, asked.better),
             settings.held_display,
-            settings.judged,
+            settings.held_dataset,
         )
     else:
-        items = items_to_judge(settings, judge.name, judge.subset, judge.data or asked.data, asked.better)
-        display, title = display_for(judge.name, settings.source_display), judge.title
+        items = items_of_dataset(
+            settings, dataset.name, dataset.subset, dataset.data or asked.data, asked.better
+        )
+        display, title = display_for(dataset.name, settings.source_display), dataset.title
     if len(items) < 2:
         raise UsageError(f"{len(items)} images of {title} remain to test on; at least two are needed")
     return items, display, title, toward
@@ -245,12 +251,12 @@ def _write(experiment: Experiment) -> None:
     values = asdict(asked) | {"settings": dict(asked.settings)}
     values["data"] = str(asked.data.resolve()) if asked.data is not None else None
     del values["output"]
-    judges = [
+    test_sets = [
         f"{j.name}{f':{j.subset}' if j.subset else ''}{f'={j.data}' if j.data else ''}"
-        for j in experiment.judges
+        for j in experiment.test_sets
     ]
     held = {"hdrq": hdrq.__version__, "protocol": experiment.protocol, "repeats": experiment.repeats}
-    held |= {"folds": experiment.folds, "judges": judges, "asked": values}
+    held |= {"folds": experiment.folds, "test_sets": test_sets, "asked": values}
     with atomic(experiment.folder / EXPERIMENT) as part:
         part.write_text(json.dumps(held, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -258,16 +264,16 @@ def _write(experiment: Experiment) -> None:
 def _read(path: Path) -> dict[str, Any]:
     try:
         held: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if not {"protocol", "repeats", "folds", "judges", "asked"} <= set(held):
+        if not {"protocol", "repeats", "folds", "test_sets", "asked"} <= set(held):
             raise ValueError("entries are missing")
         return held
     except (OSError, ValueError) as error:
         raise FileError(f"{path} does not hold an experiment ({error}); remove it") from error
 
 
-def _resumed(asked: Asked, held: dict[str, Any], path: Path | None) -> Asked:
+def _resumed(asked: TrainingRequest, held: dict[str, Any], path: Path | None) -> TrainingRequest:
     """The arguments of the experiment in a folder; those given again must be the same."""
-    before = Asked(
+    before = TrainingRequest(
         **{**held["asked"], "data": Path(held["asked"]["data"]) if held["asked"]["data"] else None}
     )
     for name in ("recipe", "variant", "metric", "dataset", "align", "target", "like"):

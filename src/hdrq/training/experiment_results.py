@@ -26,7 +26,7 @@ COLUMNS = (
     "scene",
     "distortion",
     "split",
-    "judged",
+    "test_set",
 )
 _FEWEST = 4  # images of a distortion in a split for a correlation of its own
 Prediction = Mapping[str, str]
@@ -36,12 +36,12 @@ Prediction = Mapping[str, str]
 class SplitRow:
     """One split: how the weights that it trained agree with the subjective scores of the images it left out.
 
-    judged  dataset of these images;  trained, validated  numbers of images;  epoch  of the weights
+    test_set  dataset of these images;  trained, validated  numbers of images;  epoch  of the weights
     The curve before plcc and rmse is fitted to the test images, as in the papers.
     """
 
     split: str
-    judged: str
+    test_set: str
     trained: int
     validated: int
     images: int
@@ -60,7 +60,7 @@ class Summary:
     The deviation is that of a sample (n - 1), NaN for a single split.
     """
 
-    judged: str
+    test_set: str
     group: str
     splits: int
     images: int
@@ -71,7 +71,7 @@ class Summary:
     @property
     def flat(self) -> dict[str, object]:
         kinds = {"mean": self.mean, "median": self.median, "sd": self.sd}
-        own = {k: getattr(self, k) for k in ("judged", "group", "splits", "images")}
+        own = {k: getattr(self, k) for k in ("test_set", "group", "splits", "images")}
         return own | {f"{figure}_{kind}": kinds[kind][figure] for figure in FIGURES for kind in kinds}
 
 
@@ -92,13 +92,13 @@ def split_rows(folder: Path, predictions: Sequence[Prediction]) -> list[SplitRow
     card = read_card(next(p for p in sorted(folder.glob("*.json")) if p.with_suffix(".safetensors").exists()))
     epoch = card.results.get("epoch")
     rows = []
-    for judged in dict.fromkeys(p["judged"] for p in predictions):
-        own = [p for p in predictions if p["judged"] == judged]
+    for test_set in dict.fromkeys(p["test_set"] for p in predictions):
+        own = [p for p in predictions if p["test_set"] == test_set]
         found = agreed(own)
         rows.append(
             SplitRow(
                 own[0]["split"],
-                judged,
+                test_set,
                 int(card.training["source"]["images"]) + _labelled_target(card.training),
                 int(card.training.get("held_out", {}).get("images", 0)),
                 found.images,
@@ -137,10 +137,10 @@ def agreed(predictions: Sequence[Prediction], group: str = "all") -> Agreement:
 def summaries(rows: Sequence[SplitRow], predictions: Sequence[Prediction]) -> list[Summary]:
     """Over all splits for each test dataset, then for each of its distortions where there are several."""
     found = []
-    for judged in dict.fromkeys(r.judged for r in rows):
-        own = [r for r in rows if r.judged == judged]
-        found.append(_summary(judged, "all", own))
-        here = [p for p in predictions if p["judged"] == judged]
+    for test_set in dict.fromkeys(r.test_set for r in rows):
+        own = [r for r in rows if r.test_set == test_set]
+        found.append(_summary(test_set, "all", own))
+        here = [p for p in predictions if p["test_set"] == test_set]
         kinds = [k for k in dict.fromkeys(p["distortion"] for p in here) if k]
         for kind in kinds if len(kinds) > 1 else ():
             each: dict[str, list[Prediction]] = {}
@@ -148,14 +148,14 @@ def summaries(rows: Sequence[SplitRow], predictions: Sequence[Prediction]) -> li
                 if p["distortion"] == kind:
                     each.setdefault(p["split"], []).append(p)
             parts = [agreed(some, kind) for some in each.values() if len(some) >= _FEWEST]
-            found += [_summary(judged, kind, parts)] if parts else []
+            found += [_summary(test_set, kind, parts)] if parts else []
     return found
 
 
-def _summary(judged: str, group: str, parts: Sequence[SplitRow | Agreement]) -> Summary:
+def _summary(test_set: str, group: str, parts: Sequence[SplitRow | Agreement]) -> Summary:
     columns = {name: np.array([getattr(p, name) for p in parts], dtype=np.float64) for name in FIGURES}
     return Summary(
-        judged,
+        test_set,
         group,
         len(parts),
         sum(p.images for p in parts),

@@ -60,8 +60,8 @@ def forward(module: nn.Module, settings: Settings, batch: Batch) -> Output:
     if hasattr(inner, "compare"):
         found = inner.compare(ref, dist, batch.place, batch.scale if settings.levels > 1 else None)
         return Output(found.q, torch.cat([found.ref, found.dist]))
-    if hasattr(inner, "judge"):
-        found = inner.judge(ref, dist)
+    if hasattr(inner, "test"):
+        found = inner.predict(ref, dist)
         return Output(found.pooled(), torch.cat([found.coarse_ref, found.coarse_dist]))
     return _scores_only(module(ref, dist))
 

@@ -14,7 +14,7 @@ from hdrq.evaluation.archive import Dataset, direction_of, locate
 from hdrq.nn.weight_files import name_taken
 from hdrq.registry import find
 from hdrq.training.batches import Item
-from hdrq.training.choice import Asked, settings_for
+from hdrq.training.choice import TrainingRequest, settings_for
 from hdrq.training.data import data_of
 from hdrq.training.network import build_apart
 from hdrq.training.overrides import adjust
@@ -40,7 +40,7 @@ class Plan:
     recipe: str
     settings: Settings
     folder: Path
-    asked: Asked
+    asked: TrainingRequest
     source: list[Item]
     held_out: list[Item]
     target: list[Item]
@@ -49,7 +49,7 @@ class Plan:
     notes: tuple[str, ...] = ()
 
 
-def plan(asked: Asked) -> Plan:
+def plan(asked: TrainingRequest) -> Plan:
     """Choose the settings and check data, initial weights, references and names, so that errors come before training."""
     asked, recipe, settings, notes = chosen(repeated(asked))
     name = name_of(asked, recipe, settings)
@@ -69,12 +69,12 @@ def plan(asked: Asked) -> Plan:
     return replace(made, notes=(*notes, *departures(recorded(asked.like)[0], made)))
 
 
-def name_of(asked: Asked, recipe: str, settings: Settings) -> str:
+def name_of(asked: TrainingRequest, recipe: str, settings: Settings) -> str:
     """The name of the weights: the one asked for, else that of the recipe or NETWORK-FILE."""
     return asked.name or recipe or f"{settings.net}-{_stem(asked)}"
 
 
-def repeated(asked: Asked) -> Asked:
+def repeated(asked: TrainingRequest) -> TrainingRequest:
     """The arguments, completed from the card of the training to repeat."""
     if not asked.like:
         return asked
@@ -93,7 +93,7 @@ def repeated(asked: Asked) -> Asked:
     )
 
 
-def chosen(asked: Asked) -> tuple[Asked, str, Settings, list[str]]:
+def chosen(asked: TrainingRequest) -> tuple[TrainingRequest, str, Settings, list[str]]:
     """(arguments completed from the run folder, name of the recipe, settings, notes)."""
     if asked.resume and (folder := _folder_named(asked)) and (held := read_settings(folder)):
         before, more = held
@@ -115,18 +115,18 @@ def chosen(asked: Asked) -> tuple[Asked, str, Settings, list[str]]:
     return asked, recipe, settings, notes
 
 
-def _folder_named(asked: Asked) -> Path | None:
+def _folder_named(asked: TrainingRequest) -> Path | None:
     """The run folder, where it follows from the arguments alone."""
     name = asked.name or asked.recipe
     return asked.output or (Path("runs") / (name + ("-small" if asked.small else "")) if name else None)
 
 
-def _stem(asked: Asked) -> str:
+def _stem(asked: TrainingRequest) -> str:
     where = asked.data if asked.data is not None and asked.data.suffix else None
     return re.sub(r"[^A-Za-z0-9._+-]+", "-", where.stem if where is not None else asked.dataset) or "tuned"
 
 
-def _scores_meant(settings: Settings, asked: Asked) -> tuple[float, float] | None:
+def _scores_meant(settings: Settings, asked: TrainingRequest) -> tuple[float, float] | None:
     """(worst, best) subjective score, where the labels are the scores scaled to 0..1."""
     if settings.labels not in ("unit", "loss") or "+" in settings.source:
         return None

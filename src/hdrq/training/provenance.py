@@ -44,7 +44,12 @@ def training_record(made: Plan) -> dict[str, Any]:
     arguments = {name: getattr(made.asked, name) for name in ARGUMENTS}
     parts = {
         "source": (made.source, settings.source, settings.source_subset, settings.source_display),
-        "held_out": (made.held_out, settings.judged, settings.judged_subset, settings.held_display),
+        "held_out": (
+            made.held_out,
+            settings.held_dataset,
+            settings.held_dataset_subset,
+            settings.held_display,
+        ),
         "target": (made.target, settings.target, settings.target_subset, settings.target_display),
     }
     found = start_card(settings)

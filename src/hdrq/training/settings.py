@@ -183,16 +183,16 @@ class Settings:
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
-    def judged(self) -> str:
+    def held_dataset(self) -> str:
         """Dataset whose scenes are held out."""
         return self.target if self.held_from == "target" else self.source
 
     @property
-    def judged_subset(self) -> str:
+    def held_dataset_subset(self) -> str:
         return self.target_subset if self.held_from == "target" else self.source_subset
 
     @property
-    def judged_labels(self) -> str:
+    def held_dataset_labels(self) -> str:
         return self.target_labels if self.held_from == "target" else self.labels
 
     @property

@@ -40,7 +40,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Judge:
+class CrossDataset:
     """A test dataset: its name, subset, and folder or file where it is not that of the training."""
 
     name: str
@@ -48,7 +48,7 @@ class Judge:
     data: Path | None = None
 
     @classmethod
-    def parse(cls, text: str) -> Judge:
+    def parse(cls, text: str) -> CrossDataset:
         """NAME[:SUBSET][=FOLDER]."""
         head, _, where = text.partition("=")
         name, _, subset = head.partition(":")
@@ -81,10 +81,12 @@ def parts_of(
     if protocol == "cross":
         found = [Part(f"seed {seed}" if many else "all", {"seed": seed}) for seed in seeds]
     else:
-        items = items_of(settings.judged, settings.judged_subset, data, settings.judged_labels, better)
+        items = items_of(
+            settings.held_dataset, settings.held_dataset_subset, data, settings.held_dataset_labels, better
+        )
         if protocol == "folds":
-            card: Dataset = find("dataset", settings.judged.split("+")[0])
-            cut = kfold if "+" in settings.judged else card.folds or kfold
+            card: Dataset = find("dataset", settings.held_dataset.split("+")[0])
+            cut = kfold if "+" in settings.held_dataset else card.folds or kfold
             scenes = [i.scene for i in items]
             found = [
                 Part(
@@ -104,7 +106,7 @@ def parts_of(
             kinds = list(dict.fromkeys(i.distortion for i in items if i.distortion))
             if len(kinds) < 2:
                 raise UsageError(
-                    f"{settings.judged} names {len(kinds)} distortions; leaving one out needs two; "
+                    f"{settings.held_dataset} names {len(kinds)} distortions; leaving one out needs two; "
                     "use --protocol splits"
                 )
             found = [
@@ -121,15 +123,15 @@ def parts_of(
 def _random(settings: Settings, data: Path | None, items: Sequence[Item], count: int) -> list[Part]:
     """Random splits over scenes, or over the sets of a dataset that is split by sets."""
     scenes = {i.scene for i in items}
-    card: Dataset = find("dataset", settings.judged.split("+")[0])
+    card: Dataset = find("dataset", settings.held_dataset.split("+")[0])
     groups: dict[str, set[str]] = {}
-    if card.split_by and "+" not in settings.judged:
-        for pair in card.pairs(locate(card, data), settings.judged_subset or None):
+    if card.split_by and "+" not in settings.held_dataset:
+        for pair in card.pairs(locate(card, data), settings.held_dataset_subset or None):
             if pair.scene in scenes:
                 groups.setdefault(pair.carried[card.split_by], set()).add(pair.scene)
     if len(groups) < 2:
         groups = {scene: {scene} for scene in scenes}
-    share = card.test_share if "+" not in settings.judged else 0.2
+    share = card.test_share if "+" not in settings.held_dataset else 0.2
     return [
         Part(
             split.name,

@@ -9,8 +9,8 @@ from typing import Any
 from hdrq.errors import UsageError
 from hdrq.image.devices import device_of
 from hdrq.training.checkpoint import Saved, Step, Validation
-from hdrq.training.choice import Asked
-from hdrq.training.experiment import Experiment, Judged, experiment_of, train_parts
+from hdrq.training.choice import TrainingRequest
+from hdrq.training.experiment import Experiment, SplitTested, experiment_of, train_parts
 from hdrq.training.experiment import Record as ExperimentRecord
 from hdrq.training.images.image_run import Record as ImageRecord
 from hdrq.training.images.image_run import as_images, train_images
@@ -42,7 +42,7 @@ def train(
     protocol: str = "",
     repeats: int = 0,
     folds: int = 5,
-    judge: str | Sequence[str] = (),
+    test: str | Sequence[str] = (),
     device: str = "auto",
     tensorboard: bool = False,
 ) -> Iterator[Record]:
@@ -66,15 +66,15 @@ def train(
     replace     replace weights of the same name
     like        card (its path, or the name of installed weights) of a training to repeat with all its settings
     protocol    train once per split and test on the held-out images: folds, splits, lodo (leave one distortion out) or
-                cross; then Part and Judged frame the records of each training, and Experiment ends them
+                cross; then Part and SplitTested frame the records of each training, and Experiment ends them
     repeats     of folds, lodo and cross with other seeds (default 1); number of splits (default 10)
     folds       number of folds of the protocol folds: one tests, one validates, the rest trains
-    judge       test datasets of the protocol cross: NAME[:SUBSET][=FOLDER]
+    test        test datasets of the protocol cross: NAME[:SUBSET][=FOLDER]
     device      auto, cpu, cuda or cuda:N
 
     Raises UsageError, MissingPart or FileError before training where data, initial weights or settings do not fit.
     """
-    asked = Asked(
+    asked = TrainingRequest(
         recipe=recipe,
         variant=variant,
         metric=metric,
@@ -93,11 +93,11 @@ def train(
     )
     where = device_of(device)
     if (images := as_images(asked)) is not None:
-        if protocol or repeats or judge or tensorboard:
-            raise UsageError(f"--protocol, --repeats, --judge and --tensorboard are not for {images.recipe}")
+        if protocol or repeats or test or tensorboard:
+            raise UsageError(f"--protocol, --repeats, --test and --tensorboard are not for {images.recipe}")
         return train_images(images, where)
-    judges = (judge,) if isinstance(judge, str) else tuple(judge)
-    experiment = experiment_of(asked, protocol, repeats, folds, tuple(j for j in judges if j))
+    test_sets = (test,) if isinstance(test, str) else tuple(test)
+    experiment = experiment_of(asked, protocol, repeats, folds, tuple(j for j in test_sets if j))
     if experiment is not None:
         return train_parts(experiment, where, tensorboard)
     return train_by(plan(asked), where, tensorboard)
@@ -106,10 +106,10 @@ def train(
 __all__ = [
     "Begun",
     "Experiment",
-    "Judged",
     "Part",
     "Record",
     "Saved",
+    "SplitTested",
     "Step",
     "Trained",
     "Validation",

@@ -52,21 +52,21 @@ def csv(folder: Folder, subset: str | None) -> Iterator[Pair]:
     )  # column with the direction of the scores
     for i, row in enumerate(rows, 2):
 
-        def told(meaning: str, row: dict[str, str] = row) -> str:
+        def cell(meaning: str, row: dict[str, str] = row) -> str:
             return row[names[meaning]].strip() if meaning in names else ""
 
         def value(meaning: str, i: int = i) -> float | None:
-            return number(told(meaning), f"{path}: line {i}, {names[meaning]}") if told(meaning) else None
+            return number(cell(meaning), f"{path}: line {i}, {names[meaning]}") if cell(meaning) else None
 
-        ref = told("ref")
-        level = told("level")
+        ref = cell("ref")
+        level = cell("level")
         yield Pair(
-            dist=_at(path, told("dist"), i),
+            dist=_at(path, cell("dist"), i),
             ref=_at(path, ref, i) if ref else None,
-            scene=told("scene") or Path(ref or told("dist")).stem,
+            scene=cell("scene") or Path(ref or cell("dist")).stem,
             opinion=value("opinion"),
             spread=spread_of(path, i, row, names),
-            distortion=told("distortion"),
+            distortion=cell("distortion"),
             level=float(level) if level.replace(".", "", 1).isdigit() else None,
             carried={name: text for name, text in row.items() if name not in used and text}
             | half_widths

@@ -117,8 +117,8 @@ def _facts(found: Findings) -> str:
 
 
 def _section(title: str, text: str, body: str) -> str:
-    told = f"<p class='quiet'>{text}</p>" if text else ""
-    return f"<h2>{escape(title)}</h2>{told}{body}"
+    introduction = f"<p class='quiet'>{text}</p>" if text else ""
+    return f"<h2>{escape(title)}</h2>{introduction}{body}"
 
 
 def _agreement_note(found: Findings) -> str:

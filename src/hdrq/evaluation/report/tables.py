@@ -105,9 +105,9 @@ def matrix(order: Sequence[str], paired_tests: Sequence[PairedTest]) -> str:
         cells = []
         for column in order:
             gap, p = by_names.get((row, column), (0.0, 1.0))
-            told = p < SURE
-            kind = ("win" if gap > 0 else "loss") if told else ""
-            sign = ("▲" if gap > 0 else "▼") if told else "·"
+            significant = p < SURE
+            kind = ("win" if gap > 0 else "loss") if significant else ""
+            sign = ("▲" if gap > 0 else "▼") if significant else "·"
             text = "" if row == column else f"{sign}<small>{gap:+.3f}</small>"
             cells.append(f"<td class='{kind}' title='p = {p:.3g}'>{text}</td>")
         lines.append(f"<tr><th scope='row'><small>{number}</small> {escape(row)}</th>{''.join(cells)}</tr>")

@@ -215,6 +215,6 @@ def pairwise_accuracy(preferred: ArrayLike, a: ArrayLike, b: ArrayLike) -> tuple
     p, d = np.asarray(preferred, dtype=np.float64), np.asarray(a, dtype=np.float64) - np.asarray(b)
     sided = np.where(d > 0, 1.0, np.where(d < 0, 0.0, 0.5))
     with_people = float(np.mean(sided * p + (1 - sided) * (1 - p))) if p.size else float("nan")
-    told = p != 0.5
-    agree = np.where(p > 0.5, sided, 1 - sided)[told]
-    return float(agree.mean()) if told.any() else float("nan"), with_people
+    decided = p != 0.5
+    agree = np.where(p > 0.5, sided, 1 - sided)[decided]
+    return float(agree.mean()) if decided.any() else float("nan"), with_people

@@ -231,8 +231,8 @@ def _estimated(name: str, samples: Samples, seconds: np.ndarray, seed: int) -> R
 
 def _same_span(seconds: np.ndarray, stated: np.ndarray) -> np.ndarray:
     """Exposures with the stated total range: a common exponent of exposures and response is not determined by pixels."""
-    log, told = np.log(seconds / seconds.max()), np.log(stated / stated.max())
-    result: np.ndarray = stated.max() * np.exp(log * (log @ told) / max(log @ log, 1e-12))
+    log, log_stated = np.log(seconds / seconds.max()), np.log(stated / stated.max())
+    result: np.ndarray = stated.max() * np.exp(log * (log @ log_stated) / max(log @ log, 1e-12))
     return result
 
 

@@ -29,7 +29,7 @@ class Features(NamedTuple):
     coarse: Tensor
 
 
-class Verdict(NamedTuple):
+class PatchScores(NamedTuple):
     """For all patches (B, N): scores, weights, and the coarse features (B·N, 2048) of both images."""
 
     score: Tensor
@@ -76,7 +76,7 @@ class PatchComparer(nn.Module):
                 x = F.max_pool2d(x, 2)
         return Features(torch.cat(kept, 1), kept[-1])
 
-    def judge(self, ref: Tensor, dist: Tensor) -> Verdict:
+    def predict(self, ref: Tensor, dist: Tensor) -> PatchScores:
         """Patches (B, N, 3, 64, 64) of both images, at the same positions."""
         b, n = ref.shape[:2]
         both = self.features(torch.cat([ref.flatten(0, 1), dist.flatten(0, 1)]))
@@ -85,11 +85,11 @@ class PatchComparer(nn.Module):
         score = self.level(0.01 * _head(self.score, sign * (fine_ref - fine_dist)))
         weight = _head(self.weight, sign * (coarse_ref - coarse_dist))
         weight = (weight.sigmoid() if self.gate == "sigmoid" else weight) + _TINY
-        return Verdict(score.reshape(b, n), weight.reshape(b, n), coarse_ref, coarse_dist)
+        return PatchScores(score.reshape(b, n), weight.reshape(b, n), coarse_ref, coarse_dist)
 
     def forward(self, ref: Tensor, dist: Tensor) -> Tensor:
         """One score per image, (B,)."""
-        return self.judge(ref, dist).pooled()
+        return self.predict(ref, dist).pooled()
 
 
 def _head(layers: nn.ModuleList, x: Tensor) -> Tensor:

@@ -53,14 +53,14 @@ class PhotoQuality(nn.Module):
             found += [mean, ((stage - mean[..., None, None]).square().mean((-2, -1)) + _TINY).sqrt()]
         return torch.cat(found, 1)
 
-    def judge(self, statistics: Tensor) -> Tensor:
+    def predict(self, statistics: Tensor) -> Tensor:
         """Quality (B,) of statistics."""
         z = ((statistics - self.center) / self.scale).clamp(-_FAR, _FAR)
         result: Tensor = (self.linear(z) + self.hidden(z))[:, 0]
         return result
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.judge(self.statistics(x))
+        return self.predict(self.statistics(x))
 
 
 def _witness(net: Any) -> Tensor:

@@ -19,7 +19,7 @@ from hdrq.nn.layers.transformer import Transformer
 from hdrq.nn.net import Layout, Net, pattern
 
 
-class Judgement(NamedTuple):
+class VtamiqOutput(NamedTuple):
     """q (B,), 0 for the quality of the reference, larger is worse; class tokens (B, D) of both, and their difference."""
 
     q: Tensor
@@ -85,11 +85,11 @@ class Vtamiq(nn.Module):
             nn.Linear(width // 4, 1),
         )
 
-    def judge(self, ref: Tensor, dist: Tensor) -> Judgement:
+    def predict(self, ref: Tensor, dist: Tensor) -> VtamiqOutput:
         """The score from the class tokens (B, D) of both images."""
         gap = ref - dist
         difference = self.decoder(gap if self.diff_scale is None else gap * self.diff_scale)
-        return Judgement(self.head(difference)[:, 0], ref, dist, difference)
+        return VtamiqOutput(self.head(difference)[:, 0], ref, dist, difference)
 
     def compare(
         self,
@@ -99,7 +99,7 @@ class Vtamiq(nn.Module):
         scale: Tensor | None = None,
         place_dist: Tensor | None = None,
         scale_dist: Tensor | None = None,
-    ) -> Judgement:
+    ) -> VtamiqOutput:
         """The score from patches (B, N, 3, p, p), positions (B, N, 2) in [0, 1) and scales (B, N).
 
         The patches of the test image are at the positions of the reference unless given separately.
@@ -108,7 +108,7 @@ class Vtamiq(nn.Module):
         scale_dist = scale if scale_dist is None else scale_dist
         scales = None if scale is None or scale_dist is None else torch.cat([scale, scale_dist])
         tokens = self.transformer.embed.tokens(torch.cat([ref, dist]), torch.cat([place, place_dist]), scales)
-        return self.judge(*self.transformer.summarise(tokens)[0].chunk(2))
+        return self.predict(*self.transformer.summarise(tokens)[0].chunk(2))
 
     def forward(self, ref: Tensor, dist: Tensor, place: Tensor, scale: Tensor | None = None) -> Tensor:
         """The score, (B,)."""

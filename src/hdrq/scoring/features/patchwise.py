@@ -58,7 +58,7 @@ def patchwise(
     """
     values, pictures = [], []
     for where in cutting.plans((int(ref.shape[-2]), int(ref.shape[-1]))):
-        score, weight = _verdict(net, ref, dist, where, precision)
+        score, weight = _patch_scores(net, ref, dist, where, precision)
         shares = score * weight
         values.append(shares.sum(1) / weight.sum(1))
         if maps:
@@ -69,7 +69,7 @@ def patchwise(
     return Reading(value, torch.stack(pictures).nanmean(0) if maps else None)
 
 
-def _verdict(
+def _patch_scores(
     net: PatchComparer, ref: Tensor, dist: Tensor, where: Plan, precision: Precision
 ) -> tuple[Tensor, Tensor]:
     """Scores and weights (N, patches), float32."""
@@ -78,7 +78,7 @@ def _verdict(
     for part in where.parts(_AT_ONCE):
         a, b = (enter(cut(picture.to(net.level.weight), part), net) for picture in (ref, dist))
         with low:
-            verdict = net.judge(a, b)
-        scores.append(verdict.score.float())
-        weights.append(verdict.weight.float())
+            predicted = net.predict(a, b)
+        scores.append(predicted.score.float())
+        weights.append(predicted.weight.float())
     return torch.cat(scores, 1), torch.cat(weights, 1)

@@ -69,9 +69,9 @@ def _similarity(a: Tensor, b: Tensor, k: float) -> Tensor:
     product = a * b.conj()
     real, imaginary = window(product.real.contiguous(), taps), window(product.imag.contiguous(), taps)
     energy = window(torch.view_as_real(a).square().sum(-1) + torch.view_as_real(b).square().sum(-1), taps)
-    heard = energy > SILENT
+    textured = energy > SILENT
     joint = torch.complex(real, imaginary).abs()
-    return torch.where(heard, (2 * joint + k) / torch.where(heard, energy + k, 1.0), 1.0)
+    return torch.where(textured, (2 * joint + k) / torch.where(textured, energy + k, 1.0), 1.0)
 
 
 def _centre(like: Tensor, sigma: float) -> Tensor:

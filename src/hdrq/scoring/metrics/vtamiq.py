@@ -95,13 +95,13 @@ def vtamiq(
             light = _curves(net, encoding, average)
             tokens = [_tokens(net, picture, at, light) for picture, at in zip((ref, dist), places)]
             first, seen = net.transformer.summarise(torch.cat(tokens), look=maps)
-            found.append(net.judge(*first.chunk(2)).q.float())
+            found.append(net.predict(*first.chunk(2)).q.float())
         if seen is not None:
             looks.append(torch.stack([_attention(s, at) for s, at in zip(seen.chunk(2), places)]).mean(0))
     value = torch.stack(found).mean(0)
     if not theirs:
         nothing = torch.zeros_like(first.chunk(2)[0][:1])
-        value = value - net.judge(nothing, nothing).q.float()
+        value = value - net.predict(nothing, nothing).q.float()
     return Reading(value, torch.stack(looks).mean(0).to(value) if looks else None)
 
 

@@ -19,7 +19,7 @@ from hdrq.nn.weight_files import find_card, install, name_taken, read_state
 from hdrq.nn.weights import save as save_weights
 from hdrq.registry import find, names
 from hdrq.training.checkpoint import load_best
-from hdrq.training.choice import Asked
+from hdrq.training.choice import TrainingRequest
 from hdrq.training.images import loss as losses
 from hdrq.training.images.image_loop import ImageStep, ImageValidation, fit_images
 from hdrq.training.images.image_loop import Record as LoopRecord
@@ -42,7 +42,7 @@ class ImagePlan:
     recipe: ImageRecipe
     settings: ImageSettings
     folder: Path
-    asked: Asked
+    asked: TrainingRequest
     scenes: list[Scene]
     held_out: list[Scene]
 
@@ -66,7 +66,7 @@ class ImageTrained:
 Record = ImageBegun | LoopRecord | ImageTrained
 
 
-def as_images(asked: Asked) -> Asked | None:
+def as_images(asked: TrainingRequest) -> TrainingRequest | None:
     """The arguments where they ask for a network that answers with images, by recipe or by run folder; else None."""
     name = asked.recipe
     if not name and asked.resume and asked.output is not None and not (asked.metric or asked.dataset):
@@ -76,7 +76,7 @@ def as_images(asked: Asked) -> Asked | None:
     return replace(asked, recipe=name)
 
 
-def plan_images(asked: Asked) -> ImagePlan:
+def plan_images(asked: TrainingRequest) -> ImagePlan:
     """Choose the settings, read the scenes and check everything, so that errors come before training."""
     recipe: ImageRecipe = find("recipe", asked.recipe)
     for given in ("metric", "dataset", "align", "target", "like", "lower"):
@@ -111,7 +111,7 @@ def plan_images(asked: Asked) -> ImagePlan:
     return ImagePlan(name, recipe, settings, folder, asked, scenes, held_out)
 
 
-def train_images(asked: Asked, device: torch.device, *, installed: bool = True) -> Iterator[Record]:
+def train_images(asked: TrainingRequest, device: torch.device, *, installed: bool = True) -> Iterator[Record]:
     """Train by the arguments. Yields ImageBegun, steps, validations and files, and finally ImageTrained."""
     made = plan_images(asked)
     yield ImageBegun(made)

@@ -12,7 +12,7 @@ from hdrq.records import MAIN_IMAGE, Image, Selection
 
 
 @dataclass(frozen=True)
-class Held:
+class FileSettings:
     """What the files hold, where they do not say so: which image (of a file with a gain map the SDR one), and its meaning.
 
     photometry  domain, primaries of the files, and what becomes of NaN and Inf

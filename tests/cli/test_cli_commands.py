@@ -19,9 +19,9 @@ from click.shell_completion import BashComplete
 import hdrq
 from hdrq.cli import main
 from hdrq.cli._score_output import _laid_out
-from hdrq.cli.app import door
+from hdrq.cli.app import command_line
 from hdrq.errors import FileError, UsageError
-from hdrq.io.pairing import pictures
+from hdrq.io.pairing import image_files
 from hdrq.records import Image
 from hdrq.scoring.rows import joined
 
@@ -48,7 +48,7 @@ def light(path: Path, seed: int, top: float = 300.0) -> Path:
 def offered(*words: str) -> list[str]:
     """What Tab gives at the end of the last word."""
     *arguments, incomplete = words
-    found = BashComplete(door, {}, "hdrq", "_HDRQ_COMPLETE").get_completions(arguments, incomplete)
+    found = BashComplete(command_line, {}, "hdrq", "_HDRQ_COMPLETE").get_completions(arguments, incomplete)
     return [item.value for item in found]
 
 
@@ -114,7 +114,7 @@ def commands(group: click.Group, before: tuple[str, ...] = ()) -> list[tuple[str
     return found
 
 
-@pytest.mark.parametrize("words", commands(door), ids=" ".join)
+@pytest.mark.parametrize("words", commands(command_line), ids=" ".join)
 def test_every_command_can_be_quiet(run, words: tuple[str, ...]) -> None:
     code, out, _ = run(*words, "--help")
     assert code == 0
@@ -213,10 +213,10 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch) -> N
             raise PermissionError(13, "Permission denied", str(place))
         return listed(place)
 
-    assert [p.name for p in pictures(tmp_path / "images")] == ["a.exr", "b.exr"]
+    assert [p.name for p in image_files(tmp_path / "images")] == ["a.exr", "b.exr"]
     monkeypatch.setattr(os, "scandir", scandir)
     with pytest.raises(FileError, match=f"^{re.escape(str(closed))} cannot be listed: Permission denied$"):
-        pictures(tmp_path / "images")
+        image_files(tmp_path / "images")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is CUDA here")

@@ -10,7 +10,7 @@ from hdrq.cli import progress as _progress
 from hdrq.errors import UsageError
 
 if TYPE_CHECKING:
-    from hdrq.evaluation.api import Asked
+    from hdrq.evaluation.api import EvaluationRequest
 
 MEANINGS = ("dist", "ref", "opinion", "spread", "scene", "distortion", "level", "low", "high")
 
@@ -40,11 +40,11 @@ def scoring(options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def asked_of(dataset: str, folder: str | None, options: dict[str, Any]) -> Asked:
+def request_of(dataset: str, folder: str | None, options: dict[str, Any]) -> EvaluationRequest:
     """What to score or read, as a record."""
-    from hdrq.evaluation.api import Asked
+    from hdrq.evaluation.api import EvaluationRequest
 
-    return Asked(
+    return EvaluationRequest(
         dataset,
         folder,
         options["subset"],
