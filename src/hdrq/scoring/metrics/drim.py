@@ -1,0 +1,143 @@
+"""DRIM: visible contrast that is lost, made visible, or reversed, whatever the dynamic ranges of the two images."""
+
+from __future__ import annotations
+
+from math import log
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from hdrq.cards import Card, Output, Reading, metric
+from hdrq.scoring.features.cortex import channel_rate, channels, padded, refined
+from hdrq.scoring.features.hdrvdp.eye import Mtf
+from hdrq.scoring.features.hdrvdp.retina import Viewer, sense
+from hdrq.scoring.features.hdrvdp.sensitivity import HIGHEST, LOWEST, at_each, tabulated_v3
+
+KINDS = ("loss", "amplification", "reversal")
+COLOURS = ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0))  # of KINDS, as in the paper's maps
+SLOPE = 10**0.34  # of the psychometric function of HDR-VDP 3
+VISIBLE = 0.5  # probability from which contrast counts as visible
+CERTAIN = 1 - 1e-6  # largest probability of one channel
+SHADE = 0.35  # brightness of a colour where the test image is darkest
+
+
+@metric(
+    Card(
+        title="Dynamic range independent metric (DRIM)",
+        unit="1",
+        better="lower",
+        span=(0, 1),
+        best=0.0,
+        reads="nits",
+        grey=True,
+        needs=("ppd",),
+        side=16,
+        planes=100,
+        trainable=False,
+        map="error",
+        outputs=tuple(Output(k, "1", "lower", (0, 1), 0.0, when=(("output", k),)) for k in KINDS),
+        source="Aydin, Mantiuk, Myszkowski & Seidel 2008, doi:10.1145/1360612.1360668, with the eye of HDR-VDP 3",
+    )
+)
+def drim(
+    ref: Tensor,
+    dist: Tensor,
+    *,
+    output: Literal["auto", "loss", "amplification", "reversal"] = "auto",
+    ppd: float = 45.0,
+    lowest_cpd: float = 2.0,
+    sensitivity: float = 0.0,
+    mtf: Mtf = "hdrvdp",
+    age: float = 24.0,
+) -> Reading:
+    """Mean probability that a pixel shows a distortion of contrast; 0 for identical images.
+
+    loss           contrast that is visible in the reference is invisible in the test image
+    amplification  contrast that is invisible in the reference is visible in the test image
+    reversal       contrast that is visible in both has the opposite sign
+
+    A channel is one octave and one of six orientations of the cortex transform. Contrast is visible where it is detected
+    with a probability of at least 0.5. A pixel has a distortion where any channel has it.
+
+    map          three colours over a grey test image: green loss, blue amplification, red reversal, of each pixel the most
+                 probable one, the stronger the more probable; of output=loss and so on the probability alone
+    extra        loss, amplification and reversal
+    output       one of the three as the value and the map
+    lowest_cpd   channels of lower frequencies, in cycles per degree, are ignored; 0 uses all
+    sensitivity  log10 added to that of the eye
+    mtf, age     as of hdrvdp3
+    ref, dist    luminance, cd/m²
+
+    Departures from the paper: optics, retina and contrast sensitivity are those of HDR-VDP 3, from 0.0002 cd/m² on. Amplitude
+    and phase of a channel are compared instead of its value at a pixel, so that no distortion is found where a wave that
+    moved a little crosses zero; contrast is reversed where phases differ by more than a quarter of a period.
+    """
+    viewer = Viewer(ppd, age, mtf, "d65", sensitivity)
+    seen = [[x.to(ref.dtype) for x in sense(image, viewer, None)] for image in (ref, dist)]
+    maps = [m.to(ref.dtype) for m in distorted(seen, viewer, lowest_cpd)]
+    any_of = 1 - torch.stack([1 - m for m in maps]).prod(0)
+    numbers = {kind: m.mean((1, 2, 3)) for kind, m in zip(KINDS, maps)}
+    if output != "auto":
+        return Reading(numbers[output], maps[KINDS.index(output)], numbers)
+    return Reading(any_of.mean((1, 2, 3)), in_colours(maps, dist), numbers)
+
+
+def distorted(seen: list[list[Tensor]], viewer: Viewer, lowest_cpd: float) -> list[Tensor]:
+    """Probabilities of loss, amplification and reversal, each (N, 1, H, W).
+
+    seen  (response, adapting luminance in cd/m²) of reference and test image
+    """
+    h, w = seen[0][0].shape[-2:]
+    levels = 0
+    while channel_rate(levels, viewer.ppd) > lowest_cpd and 2 ** (levels + 2) <= min(h, w):
+        levels += 1
+    unharmed = [torch.zeros_like(seen[0][0]) for _ in range(3)]  # logarithms of probabilities
+    if levels == 0:
+        return unharmed
+    (a, margin), (b, _) = (padded(response, levels) for response, _ in seen)
+    logs = [padded(light.log10().clamp(LOWEST, HIGHEST), levels)[0] for _, light in seen]
+    for (level, step, refs), (_, _, tests) in zip(channels(a, levels), channels(b, levels)):
+        curve = tabulated_v3(channel_rate(level, viewer.ppd), viewer.mtf, viewer.age, a.dtype, a.device)
+        gains = [at_each(curve, x[..., ::step, ::step]) for x in logs]
+        found = [torch.zeros_like(gains[0]) for _ in range(3)]
+        for one, two in zip(refs, tests):
+            for total, p in zip(found, changes(one * gains[0], two * gains[1])):
+                total += torch.log1p(-p.clamp(max=CERTAIN))
+        for k, total in enumerate(found):
+            unharmed[k] = unharmed[k] + refined(total, step)[..., margin : margin + h, margin : margin + w]
+    return [-torch.expm1(u) for u in unharmed]
+
+
+def changes(ref: Tensor, dist: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Probabilities of loss, amplification and reversal in one channel, from complex contrast in thresholds."""
+    p, q = (detected(x.abs()) for x in (ref, dist))
+    here, there = (torch.where(x >= VISIBLE, x, 0.0) for x in (p, q))
+    gone_here, gone_there = (torch.where(x < VISIBLE, 1 - x, 0.0) for x in (p, q))
+    opposite = ref.real * dist.real + ref.imag * dist.imag < 0
+    return here * gone_there, gone_here * there, torch.where(opposite, here * there, 0.0)
+
+
+def detected(contrast: Tensor) -> Tensor:
+    """Probability of detecting contrast given in thresholds; 0.5 at 1."""
+    return -torch.expm1(log(1 - VISIBLE) * contrast**SLOPE)
+
+
+def in_colours(maps: list[Tensor], light: Tensor) -> Tensor:
+    """(N, 3, H, W) display code: the most probable distortion of each pixel over the test image in grey."""
+    grey = backdrop(light)
+    together = torch.cat(maps, 1)
+    probability, kind = together.max(1, keepdim=True)
+    table = torch.tensor(COLOURS, dtype=light.dtype, device=light.device)
+    colours = table[kind[:, 0]].movedim(-1, 1)
+    return grey + probability * (colours * (SHADE + (1 - SHADE) * grey) - grey)
+
+
+def backdrop(light: Tensor) -> Tensor:
+    """Code 0..1 of luminance, by its logarithm between the darkest and the brightest hundredth of the pixels."""
+    logs = light.clamp(min=1e-5).log()
+    flat = logs.flatten(1)
+    n = flat.shape[1]
+    low, high = (flat.kthvalue(max(1, round(share * n)), dim=1).values for share in (0.01, 0.99))
+    low, high = (x.view(-1, 1, 1, 1) for x in (low, high))
+    return ((logs - low) / (high - low).clamp(min=1e-6)).clamp(0, 1)
