@@ -1,7 +1,8 @@
 """Read weight files of other programs without executing code from them.
 
 Pickles are read by torch's restricted unpickler (weights_only), which refuses anything except
-tensors, numbers and names. Arrays (.npz) are read with pickling disabled.
+tensors, numbers and names. Arrays (.npz) are read by hdrq.nn.numpy_archive, checkpoints of TensorFlow by
+hdrq.nn.tensorflow_checkpoint, tables of camera responses (.txt) as text.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from torch import Tensor
 
 from hdrq.errors import FileError
 from hdrq.nn.keys import State
+from hdrq.nn.numpy_archive import read_arrays
+from hdrq.nn.tensorflow_checkpoint import is_checkpoint, read_checkpoint
 
 # Keys under which training programs store a state_dict.
 _WRAPPERS = ("model_state_dict", "state_dict", "model", "params", "net", "params_ema")
@@ -46,8 +49,11 @@ def _held(path: Path) -> Any:
     if len(head) < 8:
         raise FileError(f"{path} is empty or truncated")
     if path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: torch.from_numpy(arrays[name].copy()) for name in arrays.files}
+        return read_arrays(path)
+    if is_checkpoint(path):
+        return read_checkpoint(path)
+    if path.suffix == ".txt":
+        return _columns(path)
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file
 
@@ -55,6 +61,18 @@ def _held(path: Path) -> Any:
     # numpy numbers are stored with the tensors in many checkpoints; they are data, not code
     with torch.serialization.safe_globals(_numbers()):
         return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _columns(path: Path) -> dict[str, Tensor]:
+    """Columns of numbers below lines such as `g0 =` or `hinv(3)=`, the form of Columbia's response databases."""
+    found: dict[str, list[float]] = {}
+    name = ""
+    for line in path.read_text(encoding="ascii").splitlines():
+        if "=" in line:
+            name = line.partition("=")[0].strip()
+        elif name:
+            found.setdefault(name, []).extend(float(word) for word in line.split())
+    return {key: torch.tensor(values) for key, values in found.items() if values}
 
 
 def _numbers() -> list[Any]:

@@ -15,6 +15,7 @@ from hdrq.errors import FileError, UsageError
 from hdrq.nn.keys import Rule, State, convert, restore, some
 from hdrq.nn.layers.transformer import resize_places
 from hdrq.nn.quality_input import network_view
+from hdrq.nn.use import Use
 from hdrq.records import Encoding
 
 
@@ -75,6 +76,7 @@ class Net:
     training  default training settings, used where no recipe is named
     enhances  whether the module can reconstruct an image at another quality: towards(input, quality, seed)
     unknown   a line about files that resemble this network's but cannot be used, or ""
+    use       what it makes of images, where it does not score them
     """
 
     name: str
@@ -91,6 +93,7 @@ class Net:
     training: Mapping[str, Any] = field(default_factory=dict)
     enhances: bool = False
     unknown: Callable[[Mapping[str, Tensor]], str] = lambda state: ""
+    use: Use | None = None
 
     def option(self, name: str, options: Mapping[str, Any], absent: Any = None) -> Any:
         """A build option as given, or its default; `absent` where the network has no such option."""

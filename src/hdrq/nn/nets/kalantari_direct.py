@@ -1,0 +1,46 @@
+"""Kalantari 2017, direct: three exposures, aligned by optical flow, to light by four convolutions.
+
+Source  Kalantari & Ramamoorthi, ACM TOG 36(4), 2017, doi:10.1145/3072959.3073609, section 3.2; their weights are for MATLAB
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from hdrq.nn.layers.kalantari import REACH, WIDTHS, Estimator
+from hdrq.nn.net import Net, mix, pattern
+from hdrq.nn.three_frames import code_and_light
+from hdrq.nn.tiles import tiled
+from hdrq.nn.use import Use
+
+
+class Direct(Estimator):
+    """(B, 3, 6, H, W) to light (B, 3, H, W), 0..1. widths  channels of the three hidden layers"""
+
+    def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:
+        super().__init__(3, tuple(widths))
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return self.estimate(frames)
+
+
+def merge(net: Direct, frames: Tensor, seconds: Tensor) -> Tensor:
+    """Radiance of the middle frame's scene; 1 is the white of the shortest frame."""
+    return tiled(net, code_and_light(frames, seconds), side=512, margin=REACH)[0]
+
+
+kalantari_direct = Net(
+    name="kalantari-direct",
+    build=Direct,
+    layouts=(),
+    witness=lambda net: mix(net(pattern(1, 3, 6, 20, 28))),
+    small={"widths": [4, 4, 4]},
+    use=Use(
+        "merge",
+        merge,
+        title="Kalantari 2017: light by four convolutions",
+        source="Kalantari & Ramamoorthi 2017, doi:10.1145/3072959.3073609",
+        frames=(3, 3),
+        align="flow",
+    ),
+)
