@@ -71,6 +71,17 @@ def test_a_set_depends_on_its_seed_alone_and_can_grow(sources, rows) -> None:
     assert {r.display for r in rows} == {"light", "sdr", "bright"}
 
 
+def test_peaks_of_displays_are_log_uniform_over_their_ranges(sources) -> None:
+    """docs/distilling.md states the ranges, cd/m²."""
+    found = make_set(sources, ["noise"], 1500, side=64)
+    for display, low, high in (("light", 300, 8000), ("sdr", 80, 250), ("bright", 500, 5000)):
+        peaks = np.array([r.peak for r in found if r.display == display])
+        assert len(peaks) > 200
+        assert low <= peaks.min() < 1.05 * low
+        assert 0.95 * high < peaks.max() <= high
+        assert np.median(peaks) == pytest.approx((low * high) ** 0.5, rel=0.2)
+
+
 def test_a_set_survives_its_manifest(rows, tmp_path) -> None:
     assert read_rows(write_rows(rows, tmp_path / "set.csv")) == rows
 

@@ -230,7 +230,12 @@ def test_the_white_of_relative_codes_is_used_and_stated(encoding, white):
     codes = [e.encode(i.pixels, float(white)) for i in (a, b)]
     assert reading.value.item() == pytest.approx(((codes[0] - codes[1]) ** 2).mean().item(), rel=1e-5)
     twice = hdrq.metric(f"{encoding}:mse", photometry=Photometry(white=2.0 * white))
-    assert any(f"1.0 = {2 * white} cd/m²" in n for n in twice.read(a, b).notes)
+    again = twice.read(a, b)
+    assert any(f"1.0 = {2 * white} cd/m²" in n for n in again.notes)
+    light = torch.tensor([0.02, 0.3, 1.0]) * 2 * white
+    code = e.encode(light, 2.0 * white)
+    assert code[-1].item() == pytest.approx(1, abs=1e-4)
+    assert torch.allclose(e.decode(code, 2.0 * white), light, rtol=1e-3)
 
 
 @pytest.mark.parametrize("encoding", ["pu21", "pq", "hlg"])

@@ -16,7 +16,7 @@ from hdrq.merging.alignment.ecc import _scaled
 from hdrq.merging.alignment.mtb import common_cut, difference, grey, mtb_shift
 from hdrq.merging.alignment.resample import Strip
 from hdrq.merging.averaging import Tables, weight_of
-from hdrq.merging.deghosting.ghost_detection import disagreement, moving_clusters, spread
+from hdrq.merging.deghosting.ghost_detection import disagreement, ghost_mask, moving_clusters, spread
 from hdrq.merging.deghosting.ghost_weights import expected_deviation
 from hdrq.merging.merge import merge
 from hdrq.merging.noise import Noise, fit_noise
@@ -175,6 +175,21 @@ def test_disagreement_is_in_tolerances() -> None:
     frame = torch.full((1, 9, 9), 2.5)
     found = disagreement(frame, frame, variance, known, known, variance, tolerance=0.1)
     assert float(found.max()) == pytest.approx((0.5 - 3 * 0.02**0.5) / 0.25, abs=1e-5)
+
+
+def test_motion_is_where_45_percent_of_a_square_disagree() -> None:
+    """12 of 25 pixels are enough and 11 are not; the mask then grows by five pixels and is feathered over seven."""
+    for count, moved in ((11, False), (12, True)):
+        over = torch.zeros(1, 41, 41)
+        for i in range(count):
+            over[0, 18 + i // 5, 18 + i % 5] = 1.5
+        assert bool(ghost_mask(over).any()) == moved
+    over = torch.zeros(1, 61, 61)
+    over[0, 20:41, 20:41] = 2.0
+    profile = (7 * ghost_mask(over)[0, 30]).tolist()
+    feather = [1, 2, 3, 4, 5, 6]
+    assert profile == pytest.approx([0] * 12 + feather + [7] * 25 + feather[::-1] + [0] * 12, abs=1e-4)
+    assert not ghost_mask(torch.full((1, 41, 41), 0.99)).any()
 
 
 def test_spreading_takes_the_largest_of_a_square() -> None:

@@ -72,10 +72,17 @@ def test_a_folder_becomes_a_folder_and_a_bad_file_fails_alone(tmp_path, capsys):
     assert "2.exr" in capsys.readouterr().err
 
 
-def test_dither_moves_codes_by_a_step_at_most():
-    plain, noisy = (tonemap(scene(), plan("reinhard", dither=d)).pixels for d in (False, True))
-    moved = (noisy - plain).abs()
-    assert 0 < moved.max() <= 1 / 255 + 1e-6
+def test_dither_is_triangular_noise_of_a_step():
+    """From -1 to 1 steps of the code, hence with a variance of a sixth of a squared step."""
+    grey = torch.full((1, 3, 200, 200), 0.5, dtype=torch.float64)
+    noise = {}
+    for bits in (8, 16):
+        plain, noisy = (code_of(grey, plan("reinhard", bits=bits, dither=d)).pixels for d in (False, True))
+        noise[bits] = (noisy - plain) * (2**bits - 1)
+        assert 0.98 < noise[bits].abs().max() <= 1
+        assert noise[bits].mean().abs() < 0.01
+        assert noise[bits].var().item() == pytest.approx(1 / 6, rel=0.02)
+    assert torch.allclose(noise[8], noise[16], atol=1e-9)
 
 
 def test_a_sheet_shows_the_operators_asked_for(file, tmp_path):
