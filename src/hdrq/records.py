@@ -105,6 +105,9 @@ class Display:
                  "scaled" (0 .. peak becomes black .. peak)
     system_gamma of HLG: by the peak alone (BT.2100-3), or above 1000 cd/m² by peak and ambient light (BT.2390)
     ppd          pixels per degree at the centre of the display, where its size and distance are known
+    led_pitch    distance of the LEDs of a backlight that is dimmed locally, pixels; 0: a display of one layer
+    led_spread   standard deviation of the light of one LED on the panel, pixels
+    panel_contrast  of the panel before the LEDs, peak : black
     """
 
     name: str
@@ -120,6 +123,9 @@ class Display:
     lift: Literal["cut", "added", "scaled"] = "cut"
     system_gamma: Literal["bt2100", "ambient"] = "bt2100"
     ppd: float | None = None
+    led_pitch: float = 0.0
+    led_spread: float = 0.0
+    panel_contrast: float = 1000.0
     title: str = ""
     source: str = ""
 

@@ -6,6 +6,7 @@ from math import log10
 
 from torch import Tensor
 
+from hdrq.encoding.two_layers import two_layers
 from hdrq.image.transfer import srgb_to_linear
 from hdrq.records import Display
 from hdrq.registry import find
@@ -45,6 +46,8 @@ def gain_offset_gamma(code: Tensor, d: Display) -> Tensor:
 def show(nits: Tensor, d: Display) -> Tensor:
     """Absolute light as a display shows it: clipped to [black, peak], plus the reflected light; see Display.lift."""
     light = nits if d.exposure == 1 else nits * d.exposure
+    if d.led_pitch:
+        light = two_layers(light.clamp(0, d.peak_nits), d)
     if d.reflection == "within":
         return light.clamp(max(d.floor_nits, raised(d)[0]), d.peak_nits)
     if d.lift == "added":

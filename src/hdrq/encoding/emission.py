@@ -9,6 +9,7 @@ from torch import Tensor
 
 from hdrq.encoding.display_model import gain_offset_gamma, show, show_hlg
 from hdrq.encoding.displays import display as shelf_display
+from hdrq.encoding.two_layers import about
 from hdrq.errors import DomainError, PixelError
 from hdrq.image.arithmetic import all_finite
 from hdrq.image.color import convert
@@ -67,7 +68,7 @@ def emit(
         light = _signal_light(pixels, image, display)
         light, said = _converted(light, image, target)
         if image.domain == "pq" and display.eotf == "pq":
-            light = show(light, display)
+            light, said = show(light, display), (*said, *about(display))
     else:
         if image.domain in LIGHT:
             light = pixels * scale if scale != 1 else pixels
@@ -80,7 +81,7 @@ def emit(
         if display.eotf == "linear" and image.domain in LIGHT:
             light = gain_offset_gamma(light, display)
         elif display.eotf != "absolute":
-            said = (*said, *_beyond(light, display))
+            said = (*said, *_beyond(light, display), *about(display))
             light = show(light, display)
     return Image(
         light,

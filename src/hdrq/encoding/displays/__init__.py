@@ -97,6 +97,12 @@ def _refuse_impossible(d: Display) -> None:
         raise UsageError("a display's exposure and ppd must be positive and its floor_nits 0 or more")
     if d.lift not in ("cut", "added", "scaled") or d.system_gamma not in ("bt2100", "ambient"):
         raise UsageError("lift is 'cut', 'added' or 'scaled', and system_gamma 'bt2100' or 'ambient'")
+    if d.led_pitch < 0 or d.led_spread < 0 or d.panel_contrast <= 1:
+        raise UsageError("led_pitch and led_spread are pixels, 0 or more, and panel_contrast is above 1")
+    if d.led_pitch and (d.eotf not in ("pq", "light") or d.led_pitch < 1 or not d.led_spread):
+        raise UsageError(
+            "a backlight of LEDs needs the EOTF pq or light, a led_pitch of at least 1 pixel, and a led_spread above 0"
+        )
     if d.eotf == "hlg" and d.system_gamma == "ambient" and d.peak_nits > 1000 and d.ambient_lux == 0:
         raise UsageError(
             "HLG's system gamma above 1000 cd/m² depends on ambient light; give ambient_lux above 0"
