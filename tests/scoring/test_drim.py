@@ -197,10 +197,10 @@ def test_outputs_have_their_direction_and_the_command_writes_the_coloured_map(tm
         hdrq.write(tmp_path / f"{name}.exr", Image(x, "nits"))
     from click.testing import CliRunner
 
-    from hdrq.cli.app import door
+    from hdrq.cli.app import command_line
 
     asked = ["score", str(tmp_path / "ref.exr"), str(tmp_path / "dist.exr"), "-m", "drim"]
-    ran = CliRunner().invoke(door, [*asked, "--map", str(tmp_path / "maps")])
+    ran = CliRunner().invoke(command_line, [*asked, "--map", str(tmp_path / "maps")])
     assert ran.exit_code == 0, ran.output
     (picture,) = (tmp_path / "maps").glob("*.png")
     shown = hdrq.read(picture).pixels
