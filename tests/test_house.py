@@ -24,7 +24,15 @@ MAY_IMPORT = {  # a package and what it may import; every part may import the gr
     "tonemapping": ("scoring", "nn", "encoding", "io", "image"),
     "merging": ("nn", "encoding", "io", "image"),
     "evaluation": ("scoring", "nn", "encoding", "io", "image"),
-    "training": ("evaluation", "scoring", "nn", "encoding", "io", "image"),
+    "training": (
+        "evaluation",
+        "scoring",
+        "tonemapping",
+        "nn",
+        "encoding",
+        "io",
+        "image",
+    ),  # tone mapping is taught
     "distillation": ("training", "scoring", "evaluation", "tonemapping", "nn", "encoding", "io", "image"),
     "cluster": ("io",),
     "cli": None,

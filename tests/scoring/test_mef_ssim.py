@@ -68,6 +68,18 @@ def test_one_scale_is_the_papers_equations() -> None:
     assert 0.3 < wanted[0] < 1
 
 
+def test_patches_that_are_flat_in_every_exposure_give_the_same_value_in_single_precision() -> None:
+    exposures = stack(6)
+    random = torch.Generator().manual_seed(1)
+    for k in range(6):  # flat up to the rounding of float32
+        exposures[k, :, :, :24] = 254.9 - 30.3 * k + 1e-5 * torch.rand(40, 24, generator=random)
+    image = exposures.mean(0, keepdim=True) + torch.rand(1, 1, 40, 44, generator=random)
+    exact = mef_ssim(exposures, image).value
+    single = mef_ssim(exposures.float(), image.float()).value
+    assert single.item() == pytest.approx(exact.item(), abs=1e-3)
+    assert single.dtype == torch.float32
+
+
 def test_three_scales_are_a_weighted_product() -> None:
     exposures = stack()
     fused = exposures.mean(0, keepdim=True)

@@ -16,6 +16,8 @@ from hdrq.registry import find, names
 from hdrq.training.choice import TrainingRequest, settings_for
 from hdrq.training.data import data_of, hold_out_scenes, items_of
 from hdrq.training.display_augmentation import DISPLAYS
+from hdrq.training.images import loss as losses
+from hdrq.training.images.image_recipe import ImageRecipe
 from hdrq.training.overrides import from_recipe
 from hdrq.training.settings import Settings
 from hdrq.training.supervised import steps_per_epoch
@@ -62,8 +64,14 @@ def run(capsys):
 @pytest.mark.parametrize("name", names("recipe"))
 def test_every_recipe_is_whole(name: str) -> None:
     recipe = find("recipe", name)
-    run = from_recipe(recipe, {})
     assert recipe.source
+    if isinstance(recipe, ImageRecipe):
+        chosen = recipe.chosen()
+        assert chosen.net in names("net")
+        for text in chosen.loss:
+            losses.of(text)
+        return
+    run = from_recipe(recipe, {})
     assert run.net in names("net")
     assert set(run.source.split("+")) <= set(names("dataset"))
     for variant in recipe.variants:

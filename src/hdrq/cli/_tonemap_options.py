@@ -22,6 +22,7 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "saturation": ("colour",),
     "iterations": ("optimize",),
     "seed": ("dither", "optimize", "enhance"),
+    "weights": ("auto",),
 }
 
 
@@ -45,6 +46,17 @@ def refuse_idle(task: str, given: set[str]) -> None:
         if name in _NEEDS and not given & {*_NEEDS[name]}:
             needed = " or ".join(f"--{n}" for n in _NEEDS[name])
             raise UsageError(f"{option} has no effect without {needed}; leave it out")
+
+
+def refuse_with_auto(given: set[str]) -> None:
+    """Refuse what contradicts parameters that are predicted for each image."""
+    for name, reason in (
+        ("optimize", "find parameters in different ways; give only one"),
+        ("temporal", "contradict: predicted parameters change between the frames of a video"),
+        ("save_params", "contradict: predicted parameters differ between images, and a note states them"),
+    ):
+        if "auto" in given and name in given:
+            raise UsageError(f"--auto and --{name.replace('_', '-')} {reason}")
 
 
 def refuse_idle_display(made: Any, given: set[str]) -> None:

@@ -94,6 +94,7 @@ def _plan(options: dict[str, Any]) -> Any:
         levels=options["levels"],
         gamut=options["gamut"],
         wrap=options["wrap"],
+        auto=(options["weights"] or "default") if options["auto"] else "",
         bits=int(options["bits"] or (16 if wide else 8)),
         dither=options["dither"],
         seed=options["seed"],

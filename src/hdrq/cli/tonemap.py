@@ -13,7 +13,7 @@ from hdrq.cli import _tonemap_tasks as _tasks
 from hdrq.cli import options as _options
 from hdrq.cli._numbers import COUNT, FINITE, NOT_NEGATIVE, POSITIVE, SEED
 from hdrq.cli._tonemap_compare import compare
-from hdrq.cli._tonemap_options import refuse_idle, task_of
+from hdrq.cli._tonemap_options import refuse_idle, refuse_with_auto, task_of
 from hdrq.errors import UsageError
 from hdrq.scoring.resume import refuse_unwritable
 
@@ -119,6 +119,12 @@ def _levels(text: str | None) -> tuple[float, float] | None:
     help="Optimise the operator's parameters for this image.",
 )
 @click.option(
+    "--auto",
+    is_flag=True,
+    help="Predict the operator's parameters for each image by a network, where there are weights for the operator.",
+)
+@click.option("--weights", metavar="NAME", help="With --auto: these weights.")
+@click.option(
     "--iterations",
     type=COUNT,
     default=60,
@@ -165,12 +171,14 @@ def tonemap(context: click.Context, /, paths: tuple[Path, ...], **options: Any) 
     hdrq tonemap scene.exr image.jpg --gain-map 3
     hdrq tonemap scene.exr --compare all -o sheet.png
     hdrq tonemap scene.exr best.png --optimize tmqi --params best.json
+    hdrq tonemap scene.exr image.png --operator sigmoid --auto
     hdrq tonemap photo.jpg light.exr --expand rempel
     hdrq tonemap image.png better.png --enhance qdnet@NAME --quality 0.9
     """
     given = {n for n in options if context.get_parameter_source(n) == ParameterSource.COMMANDLINE}
     task = task_of(given)
     refuse_idle(task, given)
+    refuse_with_auto(given)
     sources, target = _split(paths, options["output"])
     for file in (options["params"] if task == "optimize" else None, options["save_params"]):
         refuse_unwritable(str(file) if file is not None else None, None)

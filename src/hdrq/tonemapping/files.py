@@ -22,6 +22,7 @@ from hdrq.io.remote import folders_of, make_folder
 from hdrq.records import MAIN_IMAGE, Image, Selection
 from hdrq.tonemapping.file_names import Jobs
 from hdrq.tonemapping.operator import Operator
+from hdrq.tonemapping.prediction import described, predicted, weights_for
 from hdrq.tonemapping.solvers.wls import Unsettled
 from hdrq.tonemapping.tonemap import Plan, code_of, expand, saturated, scene_of, shown
 from hdrq.tonemapping.ultra_hdr import check_stops, write_ultra_hdr
@@ -64,6 +65,12 @@ def tonemap_files(
     """
     if gain_map is not None:
         check_stops(gain_map)
+    if plan.auto:
+        weights_for(plan.operator.name, "" if plan.auto == "default" else plan.auto)
+        if frames is not None:
+            raise UsageError(
+                "predicted parameters change between frames; use the operator's own settings for a video"
+            )
     job = TonemapJob(plan, photometry, str(device), select, gain_map)
     if frames is None:
         return spread(job, todo, total=len(todo))
@@ -102,12 +109,16 @@ class TonemapJob:
             image = read(source, self.photometry, self.select)
             image = image.with_pixels(image.pixels.to(device_of(self.device)))
             scene, said = scene_of(image, self.photometry, self.plan.operator)
+            made = self.plan
+            if made.auto:
+                made = predicted(scene, made)
+                said, render = (*said, described(made)), replace(self, plan=made).shown
             with catch_warnings(record=True) as recorded:
                 simplefilter("always", Unsettled)
                 picture = render(scene)
             notes = (*said, *(str(w.message) for w in recorded if w.category is Unsettled))
             light = None if self.gain_map is None else (scene, self.gain_map)
-            lost = _write(target, code_of(picture, self.plan), self.plan, light)
+            lost = _write(target, code_of(picture, made), made, light)
             return Written(source, target, (*notes, *lost))
         except (HdrqError, OSError) as error:
             return Written(source, target, error=_line(error, target))

@@ -28,7 +28,7 @@ from hdrq.tonemapping.tonemap import Plan, code_of, scene_of, shown
 _SIDE = 512  # pixels of the longer side of the image that is searched on
 STARTS = 3
 # Levels of the finished image, after the operator: stops of exposure and exponent of luminance.
-_LEVELS = (Range("levels ev", -3.0, 3.0), Range("levels power", 0.5, 2.0))
+LEVELS = (Range("levels ev", -3.0, 3.0), Range("levels power", 0.5, 2.0))
 Method = Literal["auto", "gradient", "derivative-free"]
 
 
@@ -98,8 +98,8 @@ def tune(
         raise UsageError(f"{plan.operator.name} has no parameter to tune by {scorer}")
     present = {r.name: plan.settings.get(r.name, plan.operator.options[r.name].default) for r in ranges}
     if plan.levels is None:
-        ranges += _LEVELS
-        present |= dict(zip((r.name for r in _LEVELS), (0.0, 1.0)))
+        ranges += LEVELS
+        present |= dict(zip((r.name for r in LEVELS), (0.0, 1.0)))
     sign = 1.0 if scorer.better == "higher" else -1.0
     evaluations = 0
 
@@ -115,7 +115,7 @@ def tune(
 
     first = [r.place(present[r.name]) for r in ranges]
     how = _method(method, plan, scorer, ranges, value_by(ranges), first)
-    stated = [r for r in ranges if r not in _LEVELS and present[r.name] is not None] or ranges
+    stated = [r for r in ranges if r not in LEVELS and present[r.name] is not None] or ranges
     begins = [(stated, [r.place(present[r.name]) for r in stated])]
     ranked = []
     for i, u in enumerate(starts(first, iterations + 1, seed)[1:] if restarts > 1 else []):
@@ -163,7 +163,7 @@ def steps_of(iterations: int, restarts: int = STARTS) -> int:
 def _planned(plan: Plan, values: Mapping[str, Any]) -> Plan:
     """The plan with these values of parameters and levels."""
     ours = {n: v for n, v in values.items() if n in plan.operator.options}
-    named: list[Any] = [values.get(r.name) for r in _LEVELS]
+    named: list[Any] = [values.get(r.name) for r in LEVELS]
     levels = plan.levels if named[0] is None else (named[0], named[1])
     return replace(plan, settings={**plan.settings, **ours}, levels=levels)
 

@@ -39,6 +39,7 @@ class Plan:
     levels      (stops, exponent) after the operator and its colours: luminance L of the image becomes (2^stops L)^exponent
     gamut       treatment of colours outside the display's gamut: clip, desaturate or scale
     wrap        the image is a panorama of 360 degrees: its left and right edges meet
+    auto        weights of a network that predicts the operator's parameters for each scene, "default" for the usual ones
     bits        of the code, 8 or 16; dither adds noise of one step before rounding, by `seed`
     """
 
@@ -50,6 +51,7 @@ class Plan:
     levels: tuple[float | Tensor, float | Tensor] | None = None
     gamut: str = "clip"
     wrap: bool = False
+    auto: str = ""
     bits: int = 8
     dither: bool = False
     seed: int = 0
@@ -194,6 +196,11 @@ def _dithered(code: Tensor, plan: Plan) -> Tensor:
 def tonemap(image: Image, plan: Plan, photometry: Photometry | None = None) -> Image:
     """An image of light as code for the plan's display."""
     scene, notes = scene_of(image, photometry, plan.operator)
+    if plan.auto:
+        from hdrq.tonemapping.prediction import described, predicted
+
+        plan = predicted(scene, plan)
+        notes = (*notes, described(plan))
     code = code_of(shown(scene, plan), plan)
     return replace(code, notes=(*image.notes, *(n for n in notes if n not in image.notes)))
 

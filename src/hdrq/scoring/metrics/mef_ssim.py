@@ -33,7 +33,7 @@ _FLAT = 1e-6  # codes; a patch of less deviation has no structure
         codes=True,
         best=1.0,
         side=32,
-        planes=90,
+        planes=180,
         stack=True,
         map="similarity",
         needs=("maps",),
@@ -49,6 +49,7 @@ def mef_ssim(ref: Tensor, dist: Tensor, *, scales: Literal[3, 1] = 3, maps: bool
     dist    (N, 1, H, W) fused images of that scene
     scales  3: a weighted product of three scales, as the paper's experiments; 1: the finest scale
     """
+    given, ref, dist = dist, ref.double(), dist.double()  # variances of clipped exposures cancel in float32
     exponents = [w / sum(WEIGHTS[:scales]) for w in WEIGHTS[:scales]]
     value = torch.ones_like(dist[:, 0, 0, 0])
     finest: Tensor | None = None
@@ -60,7 +61,7 @@ def mef_ssim(ref: Tensor, dist: Tensor, *, scales: Literal[3, 1] = 3, maps: bool
         above = mean > 0
         value = value * torch.where(above, torch.where(above, mean, 1.0) ** exponent, 0.0)
         finest = similarity if finest is None else finest
-    return Reading(value, finest if maps else None)
+    return Reading(value.to(given), finest.to(given) if maps and finest is not None else None)
 
 
 def _similarity(stack: Tensor, fused: Tensor) -> Tensor:

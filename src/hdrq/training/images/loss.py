@@ -87,7 +87,9 @@ class BoundLoss:
                 continue
             found = getattr(answer, need)
             if found is None:
-                raise UsageError(f"the loss {self.text} needs a {need}, which this recipe does not have")
+                raise UsageError(
+                    f"the loss {self.text} needs the {need} of an answer, which this recipe does not have"
+                )
             given.append(self.seen(found, answer, nits) if need == "target" else found)
         extra = {"net": self.net} if self.net is not None else {}
         return self.entry.function(*given, **self.options, **extra)

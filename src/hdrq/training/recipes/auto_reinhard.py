@@ -1,0 +1,11 @@
+"""Parameters of the operator reinhard, predicted for a scene; TMQI and MEF-SSIM teach the network."""
+
+from hdrq.training.images.tone_teaching import teaching
+
+auto_reinhard = teaching(
+    "auto-reinhard",
+    "reinhard",
+    net="tone-parameters",
+    source="taught by metrics of the scenes that are tone-mapped with its answer; there are no images to imitate",
+    loss={"tmqi": 1.0, "mef-ssim": 1.0},
+)

@@ -1,0 +1,210 @@
+"""Losses on images: known values, gradients by finite differences, adversarial training, metrics as losses."""
+
+from __future__ import annotations
+
+from math import log
+
+import pytest
+import torch
+from torch import Tensor
+
+import hdrq
+from hdrq.errors import UsageError
+from hdrq.nn.layers.vgg import STAGES
+from hdrq.nn.weights import load
+from hdrq.registry import find, names
+from hdrq.training.images import loss as losses
+from hdrq.training.images.critic import PatchCritic
+from hdrq.training.images.image_recipe import Answer
+from hdrq.training.images.losses.contrast_masking import encoded, first_layers, masked
+from hdrq.training.images.losses.temporal_stability import motion
+
+
+def image(seed: int, *shape: int) -> Tensor:
+    """Smooth random code 0.1..0.9, float64."""
+    g = torch.Generator().manual_seed(seed)
+    small = torch.rand(1, 3, 4, 5, generator=g, dtype=torch.float64)
+    return 0.1 + 0.8 * torch.nn.functional.interpolate(small, shape or (18, 21), mode="bilinear")
+
+
+def answer(a: Tensor, b: Tensor, domain: str = "linear", **more) -> Answer:
+    return Answer(a, domain, target=b, light=b * 3, **more)
+
+
+def again_of(x: Tensor):
+    return lambda move: move(x) ** 2 + 0.1 * x
+
+
+TEXTS = ["l1", "mu:l2", "pu21:l1", "log10:l2", "colour-cosine", "gradient-profile", "patch-structure"]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_equal_images_have_no_loss(text: str) -> None:
+    x = image(1)
+    assert losses.of(text)(answer(x, x), 100.0).item() == pytest.approx(0, abs=1e-6)
+    assert losses.of(text)(answer(image(2), x), 100.0).item() > 1e-4
+
+
+@pytest.mark.parametrize(
+    "text", [*TEXTS, "perceptual", "contrast-masking,stages=1", "lsgan", "gan", "temporal-stability"]
+)
+def test_gradients_are_those_of_finite_differences(text: str) -> None:
+    torch.manual_seed(0)
+    bound, critic = losses.of(text), PatchCritic().double().requires_grad_(False)
+    if bound.net is not None:
+        bound.net.double()
+    a, b = image(3), image(4)
+    direction = torch.randn(a.shape, generator=torch.Generator().manual_seed(9), dtype=torch.float64)
+
+    def value(t: float) -> Tensor:
+        torch.manual_seed(1)
+        return bound(answer(a + t * direction, b, again=again_of(a + t * direction)), 100.0, critic)
+
+    a.requires_grad_(True)
+    (slope,) = torch.autograd.grad(value(0.0), a)
+    a = a.detach()
+    step = 1e-8 if bound.net is not None else 1e-6  # a network has kinks
+    numeric = float((value(step) - value(-step)).detach()) / (2 * step)
+    assert float((slope * direction).sum()) == pytest.approx(numeric, rel=2e-3, abs=1e-7)
+
+
+def test_losses_of_known_values() -> None:
+    a = torch.full((1, 3, 8, 8), 0.5)
+    b = torch.full((1, 3, 8, 8), 0.25)
+    assert losses.of("l1")(answer(a, b), 100.0).item() == pytest.approx(0.25)
+    assert losses.of("l2")(answer(a, b), 100.0).item() == pytest.approx(0.0625)
+    mu = (log(1 + 2500) - log(1 + 1250)) / log(5001)
+    assert losses.of("mu:l1")(answer(a, b), 7.0).item() == pytest.approx(mu, rel=1e-5)
+    assert losses.of("mu:l1")(answer(a, b, nits=9.0), 7.0).item() == pytest.approx(mu, rel=1e-5)
+    pu = find("encoding", "pu21").encode(torch.tensor([50.0, 25.0]))
+    assert losses.of("pu21:l1")(answer(a, b), 100.0).item() == pytest.approx(float(pu[0] - pu[1]), rel=1e-5)
+    red, green = (torch.eye(3)[k].view(1, 3, 1, 1).expand(1, 3, 8, 8) for k in (0, 1))
+    assert losses.of("colour-cosine")(answer(red, green), 1.0).item() == pytest.approx(1)
+    assert losses.of("colour-cosine")(answer(red, red + green), 1.0).item() == pytest.approx(1 - 0.5**0.5)
+
+
+def test_gradients_and_structures_of_opposite_direction_are_worst() -> None:
+    ramp = torch.linspace(0, 1, 16, dtype=torch.float64).view(1, 1, 1, 16).expand(1, 3, 12, 16)
+    assert losses.of("gradient-profile")(answer(ramp, 1 - ramp), 1.0).item() == pytest.approx(1, abs=0.01)
+    assert losses.of("gradient-profile")(answer(ramp, 2 * ramp), 1.0).item() == pytest.approx(0, abs=0.01)
+    assert losses.of("patch-structure")(answer(ramp, 1 - ramp), 1.0).item() == pytest.approx(2, abs=1e-3)
+    assert losses.of("patch-structure")(answer(ramp, 0.3 * ramp + 0.2), 1.0).item() == pytest.approx(
+        0, abs=1e-3
+    )
+
+
+def test_adversarial_losses_by_hand() -> None:
+    made, real = torch.tensor([0.5, -1.0]), torch.tensor([2.0, 0.0])
+    lsgan, gan = find("loss", "lsgan"), find("loss", "gan")
+    assert lsgan.function(made, lambda x: x).item() == pytest.approx((0.25 + 4) / 4)
+    assert lsgan.card.critics(made, real).item() == pytest.approx(((1 + 1) / 2 + (0.25 + 1) / 2) / 2)
+    expected = -torch.nn.functional.logsigmoid(made).mean()
+    assert gan.function(made, lambda x: x).item() == pytest.approx(expected.item())
+    expected = -(torch.sigmoid(real).log() + (1 - torch.sigmoid(made)).log()).mean()
+    assert gan.card.critics(made, real).item() == pytest.approx(expected.item())
+    assert PatchCritic()(torch.rand(2, 3, 37, 24)).shape == (2, 1, 4, 3)
+
+
+def test_masked_contrast_by_hand() -> None:
+    """At the centre of a spike: the contrast against the Gaussian mean, divided by 1 + the coefficient of variation."""
+    x = torch.full((1, 1, 31, 31), 2.0, dtype=torch.float64)
+    x[0, 0, 15, 15] = 5.0
+    taps = torch.exp(-0.5 * (torch.arange(-6, 7, dtype=torch.float64) / 2.6) ** 2)
+    weight = float((taps / taps.sum())[6] ** 2)
+    mean = 2 + 3 * weight
+    contrast = (5 - mean) / mean
+    m = 2 + 3 / 169
+    variation = ((4 + 21 / 169 - m * m) ** 0.5) / m
+    found = masked(x, 0.5, 1.0)[0, 0, 15, 15].item()
+    assert found == pytest.approx(contrast**0.5 / (1 + variation), rel=1e-4)
+    beside = masked(x, 1.0, 1.0)[0, 0, 15, 16].item()
+    assert beside < 0
+
+
+def test_the_scene_is_encoded_by_its_median() -> None:
+    light = image(5) * 40
+    scaled = 0.5 * light / light.mean()
+    middle = scaled.flatten().median().item()
+    mu = 8.759 * middle**2.148 + 0.1494 * middle**-2.067
+    assert torch.allclose(encoded(light), torch.log(1 + mu * scaled) / log(1 + mu))
+
+
+def test_features_are_those_of_the_first_layer_of_each_stage() -> None:
+    net = load("vgg16")
+    x = torch.rand(1, 3, 32, 32)
+    found = first_layers(net, x, 3)
+    assert [f.shape[1] for f in found] == [s[0] for s in STAGES[:3]]
+    assert torch.equal(found[0], torch.relu(net.trunk.convs[0](x)))
+    second = torch.relu(net.trunk.convs[1](found[0]))
+    pooled = torch.nn.functional.max_pool2d(second, 2)
+    assert torch.equal(found[1], torch.relu(net.trunk.convs[2](pooled)))
+
+
+def test_a_network_that_moves_with_its_input_is_stable_in_time() -> None:
+    x = image(6, 40, 44)
+    torch.manual_seed(0)
+    stable = losses.of("temporal-stability")(answer(x, x, again=lambda move: move(x)), 1.0)
+    still = losses.of("temporal-stability")(answer(x, x, again=lambda move: x), 1.0)
+    assert stable.item() == 0
+    assert still.item() > 1e-6
+    ramp = torch.arange(44.0).view(1, 1, 1, 44).expand(1, 1, 40, 44)
+    moved = motion(0.0, 1.0, 0.0, 0.0)(ramp)
+    assert torch.allclose(moved[..., 5:-5], ramp[..., 5:-5] + 2.0, atol=1e-3)
+    turned = motion(0.0, 0.0, 1.0, 0.0)(ramp)
+    rows = torch.arange(40.0).view(1, 1, 40, 1) - 19.5
+    expected = (ramp - 21.5) * 0.99985 - rows * 0.017452 + 21.5
+    assert torch.allclose(turned[..., 5:-5, 5:-5], expected[..., 5:-5, 5:-5], atol=2e-3)
+
+
+def test_metrics_are_losses_by_their_cards() -> None:
+    a, b = image(7, 40, 48).float(), image(8, 40, 48).float()
+    low = losses.of("pu21:ssim")(answer(a, b), 200.0)
+    metric = hdrq.metric("pu21:ssim")
+    assert low.item() == pytest.approx(1 - metric(b * 200, a * 200).item(), abs=1e-6)
+    error = losses.of("log-rmse")(answer(a, b), 200.0)
+    assert error.item() == pytest.approx(hdrq.metric("log-rmse")(b * 200, a * 200).item(), rel=1e-5)
+    x = a.clone().requires_grad_(True)
+    (slope,) = torch.autograd.grad(losses.of("pu21:ssim")(answer(x, b), 200.0), x)
+    assert float(slope.abs().sum()) > 0
+    better = losses.of("pu21:ssim")(answer(x.detach() - 1e-2 * slope / slope.abs().max(), b), 200.0)
+    assert better < low
+
+
+def test_a_stack_is_what_fusion_is_compared_with() -> None:
+    stack = torch.cat([image(9, 40, 48) * s for s in (0.4, 0.7, 1.0)])[None].float().expand(2, -1, -1, -1, -1)
+    shown = torch.cat([image(9, 40, 48), image(10, 40, 48)]).float()
+    bound = losses.of("mef-ssim")
+    seen = Answer(shown, "srgb", stack=stack)
+    one, two = bound.value(seen, 100.0)
+    assert one > two
+    assert bound(seen, 100.0).item() == pytest.approx(1 - (one + two).item() / 2, abs=1e-6)
+    with pytest.raises(UsageError, match="exposure stack"):
+        bound(Answer(shown, "srgb"), 100.0)
+
+
+def test_what_cannot_be_a_loss_is_refused() -> None:
+    for text, reason in (
+        ("fsitm", "allows no training"),
+        ("mu:contrast-masking", "encodes images itself"),
+        ("mu:pq:l1", "one encoding"),
+        ("l1,power", "NAME=VALUE"),
+        ("perceptual,layers=3", "no option"),
+        ("l7", "unknown metric"),
+    ):
+        with pytest.raises(UsageError, match=reason):
+            losses.of(text)
+    x = image(1)
+    with pytest.raises(UsageError, match="code already"):
+        losses.of("mu:l1")(answer(x, x, "srgb"), 1.0)
+    with pytest.raises(UsageError, match="needs the again"):
+        losses.of("temporal-stability")(answer(x, x), 1.0)
+    assert losses.of("perceptual,stages=2").options == {"stages": 2}
+
+
+def test_every_loss_has_a_card() -> None:
+    for name in names("loss"):
+        found = find("loss", name)
+        assert found.name == name
+        assert found.card.title
+        assert found.card.source
+        assert set(found.card.needs) <= set(losses.NEEDS)
