@@ -6,6 +6,8 @@ import json
 import os
 from pathlib import Path
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command does; read when numpy is imported
+
 import numpy as np
 import pytest
 import torch

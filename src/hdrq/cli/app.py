@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 import hdrq
-from hdrq import heap
+from hdrq import blas, heap
 from hdrq.cli._quiet import names_as_bytes, quiet_codecs
 from hdrq.errors import HdrqError, UsageError
 from hdrq.registry import find, names
@@ -45,6 +45,7 @@ class CommandGroup(click.Group):
                 else f"commands are {', '.join(names('command'))}"
             )
             raise click.UsageError(f"unknown command '{args[0]}'; {hint}", ctx)
+        blas.one_thread()
         heap.keep()
         return super().resolve_command(ctx, args)
 

@@ -125,7 +125,7 @@ def _local(count: int, device: str) -> Iterator[Any]:
                 "dashboard": _has_bokeh(),
             },
         }
-        own = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+        own = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": 1}
         settings = {
             "distributed.nanny.pre-spawn-environ": own,
             "distributed.worker.multiprocessing-method": "spawn",

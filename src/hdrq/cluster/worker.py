@@ -34,8 +34,9 @@ def run_chunk(digest: str, job: bytes, items: bytes, folder: str, threads: int) 
 
 
 def _begin(job: bytes, threads: int) -> Callable[[Sequence[Any]], Iterator[Any]]:
-    from hdrq import heap
+    from hdrq import blas, heap
 
+    blas.one_thread()
     heap.keep()
     work: Callable[[Sequence[Any]], Iterator[Any]] = pickle.loads(job).begin()
     if (torch := sys.modules.get("torch")) is not None:
