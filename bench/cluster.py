@@ -2,17 +2,21 @@
 
 python bench/cluster.py --pairs 100 --size 1152x900 --metric hdrvdp3 --processes 2
 
-For a machine without other work: both runs are timed by the clock. Files are rendered into a temporary folder.
+For a machine without other work: the runs are timed by the clock. Files are rendered into a temporary folder. The last
+line states what the machine allows: as many runs of one process at the same time, each with its share of the list.
+Processor time is that of all processes of a run; unlike the clock it can be compared on a machine with other work.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import resource
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
@@ -35,8 +39,8 @@ def render(folder: Path, count: int, width: int, height: int) -> Path:
     return folder / "list.csv"
 
 
-def score(pairs: Path, metric: str, output: Path, *more: str) -> float:
-    """Seconds of one run with one thread a process."""
+def started(pairs: Path, metric: str, output: Path, *more: str) -> subprocess.Popen[bytes]:
+    """A run with one thread a process."""
     command = [
         sys.executable,
         "-m",
@@ -50,9 +54,22 @@ def score(pairs: Path, metric: str, output: Path, *more: str) -> float:
         str(output),
         *more,
     ]
-    start = time.perf_counter()
-    subprocess.run(command, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, stderr=subprocess.DEVNULL)
-    return time.perf_counter() - start
+    return subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, stderr=subprocess.DEVNULL)
+
+
+def timed(start: Callable[[], Iterable[subprocess.Popen[bytes]]]) -> tuple[float, float]:
+    """Seconds by the clock, and of processor time, until the runs that are started have ended."""
+    clock, processors = time.perf_counter(), processor_time()
+    for run in list(start()):
+        if run.wait():
+            raise SystemExit("a run failed")
+    return time.perf_counter() - clock, processor_time() - processors
+
+
+def processor_time() -> float:
+    """Of all child processes that have ended, and of theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:
@@ -68,13 +85,23 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         folder = Path(home)
         pairs = render(folder, asked.pairs, width, height)
-        alone = score(pairs, asked.metric, folder / "one.csv", "--jobs", "1")
-        many = score(pairs, asked.metric, folder / "many.csv", "--cluster", f"local:{asked.processes}")
-        same = (folder / "one.csv").read_bytes() == (folder / "many.csv").read_bytes()
-    print(f"{asked.pairs} pairs of {asked.size}, {asked.metric}: one process {alone:.1f} s")
-    print(
-        f"local:{asked.processes} {many:.1f} s, speed-up {alone / many:.2f}, files {'equal' if same else 'DIFFER'}"
-    )
+        one, many = folder / "one.csv", folder / "many.csv"
+        metric, count = asked.metric, asked.processes
+        alone = timed(lambda: [started(pairs, metric, one, "--jobs", "1")])
+        divided = timed(lambda: [started(pairs, metric, many, "--cluster", f"local:{count}")])
+        same = one.read_bytes() == many.read_bytes()
+        shares = [("--shard", f"{n}/{count}", "--jobs", "1") for n in range(1, count + 1)]
+        apart = timed(
+            lambda: [started(pairs, metric, folder / f"{i}.csv", *share) for i, share in enumerate(shares)]
+        )
+    print(f"{asked.pairs} pairs of {asked.size}, {metric}")
+    for name, (clock, processors) in (
+        ("one process", alone),
+        (f"local:{count}", divided),
+        (f"{count} runs apart", apart),
+    ):
+        print(f"{name}: {clock:.1f} s, {processors:.1f} s of processor time, speed-up {alone[0] / clock:.2f}")
+    print(f"files {'equal' if same else 'DIFFER'}")
 
 
 if __name__ == "__main__":  # the processes of the cluster import this module

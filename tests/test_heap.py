@@ -29,10 +29,13 @@ print(kept, faults(), faults(16))
 """
 
 
-def counted(**environment: str) -> tuple[int, int, int]:
+OWN = FAULTS.replace("heap.keep()", "heap.keep(own=['MALLOC_TRIM_THRESHOLD_'])")
+
+
+def counted(program: str = FAULTS, **environment: str) -> tuple[int, int, int]:
     """Pages the system cleared for ten arrays of 80 MB, with what is freed kept, and given back; then of 16 MB."""
     told = subprocess.run(
-        [sys.executable, "-c", FAULTS],
+        [sys.executable, "-c", program],
         env=os.environ | environment,
         capture_output=True,
         text=True,
@@ -52,4 +55,12 @@ def test_memory_is_kept_until_it_is_given_back():
 @pytest.mark.skipif(_glibc() is None, reason="the C library here is not glibc, or has been told what to do")
 def test_what_the_environment_says_of_memory_stands():
     kept, given_back, _ = counted(MALLOC_MMAP_THRESHOLD_="1000000")
+    assert kept * 2 > given_back
+
+
+@pytest.mark.skipif(_glibc() is None, reason="the C library here is not glibc, or has been told what to do")
+def test_what_the_program_itself_put_into_the_environment_does_not_count():
+    kept, given_back, _ = counted(OWN, MALLOC_TRIM_THRESHOLD_="65536")
+    assert kept * 10 < given_back
+    kept, given_back, _ = counted(MALLOC_TRIM_THRESHOLD_="65536")
     assert kept * 2 > given_back

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from functools import cache
+from collections.abc import Iterable
 from typing import Any
 
 # malloc.h
@@ -21,14 +21,17 @@ _MAPPED = (
 _MAPS = 65536  # blocks mapped at most, glibc's default
 
 
-_keeping = False  # whether keep() was called; reading and scoring from Python never do
+_keeping: Any = None  # the C library once keep() has set it; reading and scoring from Python never do
 
 
-def keep() -> None:
-    """From now on keep freed memory, except what exceeds 512 MB in one piece. For a program, not a library."""
+def keep(own: Iterable[str] = ()) -> None:
+    """From now on keep freed memory, except what exceeds 512 MB in one piece. For a program, not a library.
+
+    own  variables of the environment that the program set for itself, and not its user
+    """
     global _keeping
-    if (libc := _glibc()) is not None:
-        _keeping = True
+    if (libc := _glibc(own)) is not None:
+        _keeping = libc
         libc.mallopt(_MMAP_MAX, 0)
         libc.mallopt(_MMAP_THRESHOLD, _MAPPED)
         libc.mallopt(_TRIM_THRESHOLD, _KEPT)
@@ -39,17 +42,16 @@ def give_back() -> None:
 
     Does nothing unless keep() was called: a program that imports hdrq has its own allocator settings.
     """
-    if _keeping and (libc := _glibc()) is not None:
-        libc.mallopt(_MMAP_MAX, _MAPS)
-        libc.malloc_trim(0)
+    if _keeping is not None:
+        _keeping.mallopt(_MMAP_MAX, _MAPS)
+        _keeping.malloc_trim(0)
 
 
-@cache
-def _glibc() -> Any:
-    """The C library if it is glibc and not configured by the environment."""
+def _glibc(own: Iterable[str] = ()) -> Any:
+    """The C library if it is glibc and not configured by the environment, besides variables in `own`."""
     if sys.platform != "linux" or "malloc" in os.environ.get("GLIBC_TUNABLES", ""):
         return None
-    if any(name.startswith("MALLOC_") for name in os.environ):
+    if any(name.startswith("MALLOC_") for name in os.environ.keys() - set(own)):
         return None
     import ctypes
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,10 +18,12 @@ from click.testing import CliRunner
 
 import hdrq
 from cluster_jobs import Squares
+from hdrq import heap
 from hdrq.cli import main
 from hdrq.cli.score import score as score_command
 from hdrq.cluster.connect import connected
 from hdrq.cluster.pace import MOST, Pace
+from hdrq.cluster.spread import Cluster, _Division
 from hdrq.cluster.workers import ClusterError, Unfit, Workers
 from hdrq.errors import FileError, HdrqError, UsageError
 from hdrq.io.rows import read_rows
@@ -392,11 +396,69 @@ def test_chunks_grow_with_the_measured_time_and_shrink_at_the_end():
     assert pace.size(1000, 2) == 16
     assert pace.size(20, 2) == 5
     assert pace.size(0, 2) == 1
-    for _ in range(8):
+    for _ in range(20):
         pace.measure(MOST, 0.001 * MOST)
-    assert pace.size(None, 2) == 1000
-    pace.measure(1, 5.0)
+    assert pace.size(None, 2) == MOST
+    for _ in range(20):
+        pace.measure(400, 4.0)
+    assert pace.size(None, 2) == 400
+    pace.measure(1, 9.0)
     assert pace.size(None, 2) == 1
+
+
+@pytest.mark.skipif(
+    heap._glibc() is None, reason="the C library here is not glibc, or is configured by the user"
+)
+def test_workers_keep_freed_memory_although_dask_sets_the_allocator(cluster, tmp_path):
+    list(cluster(Squares(str(tmp_path)), range(40), total=40))
+    kept = cluster.client.run(lambda: (os.environ["MALLOC_TRIM_THRESHOLD_"], heap._keeping is not None))
+    assert len(kept) == 2
+    assert set(kept.values()) == {("65536", True)}
+
+
+def test_the_last_items_wait_for_the_workers_that_are_free_first(tmp_path):
+    sent: list[tuple[str, int]] = []
+
+    class Future:
+        def __init__(self, key):
+            self.key = key
+
+        def add_done_callback(self, call):
+            pass
+
+    class Client:
+        def submit(self, work, digest, job, items, *rest, key, workers, **options):
+            sent.append((workers[0], len(pickle.loads(items))))
+            return Future(key)
+
+    def division(total: int | None) -> _Division:
+        found = _Division(Cluster(Client(), 1.0, print), Squares(str(tmp_path)), iter(range(total or 9)), total, None,
+                          Needs())  # fmt: skip
+        found.workers.threads = {"a": 1, "b": 1}
+        found.sent = {"a": deque(), "b": deque()}
+        return found
+
+    division(9)._send()
+    assert sent == [("a", 1), ("b", 1), ("a", 1), ("b", 1)]
+    sent.clear()
+    division(4)._send()
+    assert sent == [("a", 1), ("b", 1)]
+    sent.clear()
+    division(None)._send()
+    assert len(sent) == 4
+
+
+def test_processes_of_this_machine_leave_the_environment_as_it_was(monkeypatch, tmp_path):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    for name in ("MKL_NUM_THREADS", "MALLOC_ARENA_MAX"):
+        monkeypatch.delenv(name, raising=False)
+    before = dict(os.environ)
+    with connected("local:1", print, "cpu") as cluster:
+        list(cluster(Squares(str(tmp_path)), [1]))
+        if heap._glibc(["MALLOC_ARENA_MAX"]) is not None:
+            (kept,) = cluster.client.run(lambda: heap._keeping is not None).values()
+            assert kept
+    assert dict(os.environ) == before
 
 
 def test_here_is_the_spread_of_one_process(tmp_path):

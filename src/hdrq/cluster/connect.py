@@ -7,7 +7,7 @@ import os
 import re
 import tempfile
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -125,17 +125,41 @@ def _local(count: int, device: str) -> Iterator[Any]:
                 "dashboard": _has_bokeh(),
             },
         }
-        own = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": 1}
+        own = {
+            "OMP_NUM_THREADS": threads,
+            "MKL_NUM_THREADS": threads,
+            "OPENBLAS_NUM_THREADS": 1,
+            "MALLOC_ARENA_MAX": 1,  # memory that one thread of a worker frees is used again by the others
+        }
         settings = {
             "distributed.nanny.pre-spawn-environ": own,
             "distributed.worker.multiprocessing-method": "spawn",
+            # what Dask does between the chunks takes a share of the cores that compute
             "distributed.worker.profile.enabled": False,  # it samples every thread a hundred times a second
+            "distributed.admin.tick.interval": "1s",
+            "distributed.admin.system-monitor.interval": "2s",
+            "distributed.scheduler.work-stealing": False,  # chunks are sent to workers by name
+            "distributed.scheduler.active-memory-manager.start": False,
         }
         with (
+            _unchanged([*own, "PYTHONHASHSEED", "__DASK_PARENT_PID"]),  # all that Dask sets
             dask.config.set(settings),
             SpecCluster(workers=workers, scheduler=scheduler, silence_logs=logging.CRITICAL) as cluster,
         ):
             yield cluster
+
+
+@contextmanager
+def _unchanged(names: Iterable[str]) -> Iterator[None]:
+    """The variables of the environment as they were, after Dask has set them here in order that workers inherit them."""
+    before = {name: os.environ.get(name) for name in names}
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def _cores() -> int:
@@ -169,8 +193,10 @@ def _dashboard(client: Any) -> str:
     try:
         address = str(client.dashboard_link or "")
         if address.startswith(("http://", "https://")):
-            build_opener(ProxyHandler({})).open(address, timeout=2).close()
-            return address
+            # its list of plots; to open the page itself would start a session, which is redrawn for as long as the run
+            listed = address.rpartition("/")[0] + "/individual-plots.json"
+            with build_opener(ProxyHandler({})).open(listed, timeout=2) as answer:
+                return address if len(answer.read(8)) > 2 else ""
     except (KeyError, AttributeError, OSError, ValueError):
         pass
     return ""

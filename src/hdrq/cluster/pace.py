@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-SECONDS = 1.0  # of work in a chunk: long compared with the few milliseconds that sending it takes
+SECONDS = 4.0  # of work in a chunk: long compared with sending it and with reading its first files, which nothing overlaps
 MOST = 2048  # items of a chunk
 GROWTH = 4  # largest growth factor of chunks, because the first items predict little about the others
 

@@ -142,6 +142,8 @@ class _Division:
 
     def _send(self) -> None:
         for depth in range(DEPTH):  # every worker has work before any has more
+            if depth and self.total is not None and self.total - self.taken <= len(self.sent):
+                return  # the last items are for the workers that are free first
             for address, chunks in self.sent.items():
                 if len(chunks) == depth and not any(chunk.suspect for chunk, _ in chunks):
                     chunk = self._next(alone=not chunks)

@@ -37,11 +37,22 @@ def _begin(job: bytes, threads: int) -> Callable[[Sequence[Any]], Iterator[Any]]
     from hdrq import blas, heap
 
     blas.one_thread()
-    heap.keep()
+    heap.keep(_set_by_dask())
     work: Callable[[Sequence[Any]], Iterator[Any]] = pickle.loads(job).begin()
     if (torch := sys.modules.get("torch")) is not None:
         torch.set_num_threads(threads)
     return work
+
+
+def _set_by_dask() -> list[str]:
+    """Names of the environment variables that Dask sets for every worker process, where they have its values.
+
+    Among them is MALLOC_TRIM_THRESHOLD_, with which glibc clears new pages for every step of a computation.
+    """
+    import dask
+
+    settings = dask.config.get("distributed.nanny.pre-spawn-environ", {})
+    return [name for name, value in settings.items() if os.environ.get(name) == str(value)]
 
 
 @contextlib.contextmanager
