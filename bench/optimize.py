@@ -49,8 +49,8 @@ def main() -> None:
     rows = []
     for path in image_files(Path(args.folder)):
         image = reduced(io.read(path), args.side, scorer.metric.card.side)
-        base = plan("reinhard")
-        plain = value_of_file(scene_of(image, None, base.operator)[0], base, scorer)
+        base = plan("reinhard").for_image(image)
+        plain = value_of_file(scene_of(image, None, base)[0], base, scorer)
         for name in args.only.split(","):
             start = process_time()
             *_, last = tune(image, plan(name), scorer, iterations=args.iterations)

@@ -6,13 +6,20 @@ import numpy as np
 import pytest
 import torch
 
+from hdrq.cli import main
 from hdrq.errors import FileError, UsageError
-from hdrq.io import read
+from hdrq.io import read, write
 from hdrq.io.clip import describe, frames, span
-from hdrq.records import BT2020
+from hdrq.records import BT2020, Image
 
 av = pytest.importorskip("av")
 RANDOM = np.random.default_rng(3)
+
+
+def run(*argv: object) -> int:
+    with pytest.raises(SystemExit) as stop:
+        main([str(a) for a in argv])
+    return int(stop.value.code or 0)
 
 
 def store(path, pixel_format: str, bits: int, full: bool, tags=(9, 16, 9), size=(24, 32), count=5) -> list:
@@ -165,3 +172,40 @@ def test_a_damaged_clip_is_one_line(tmp_path):
     with pytest.raises(FileError, match="is damaged") as caught:
         read(tmp_path / "x.mp4")
     assert "\n" not in str(caught.value)
+
+
+def test_a_range_of_frames_is_written_as_one_file_for_each_frame(tmp_path, capsys):
+    store(tmp_path / "x.mkv", "yuv444p10le", 10, False, count=6)
+    for command, more in (("encode", ("--to", "pq")), ("tonemap", ())):
+        out = tmp_path / command
+        out.mkdir()
+        asked = (command, tmp_path / "x.mkv", out / "f.png", *more)
+        assert run(*asked, "--frames", "1:6:2") == 0
+        assert sorted(p.name for p in out.iterdir()) == [f"f-{n:06d}.png" for n in (1, 3, 5)]
+        assert run(*asked, "--frames", "9:12") == 3
+        assert "has no frames in 9:12" in capsys.readouterr().err
+    for number in (1, 3, 5):
+        expected = read(tmp_path / "x.mkv", frames=number).pixels.clamp(0, 1)
+        found = read(tmp_path / f"encode/f-{number:06d}.png").pixels
+        assert float((found - expected).abs().max()) <= 0.51 / 65535 + 1e-6
+
+
+def test_one_frame_keeps_the_name_that_is_given(tmp_path):
+    store(tmp_path / "x.mkv", "yuv444p10le", 10, False)
+    assert run("tonemap", tmp_path / "x.mkv", tmp_path / "f.png", "--frames", "3") == 0
+    assert [p.name for p in tmp_path.glob("*.png")] == ["f.png"]
+
+
+def test_a_range_of_frames_is_a_video_whose_statistics_can_be_smoothed(tmp_path, capsys):
+    store(tmp_path / "x.mkv", "yuv444p10le", 10, False)
+    asked = ("tonemap", tmp_path / "x.mkv", tmp_path / "f.png", "--temporal", "4")
+    assert run(*asked, "--frames", ":") == 0
+    assert len(list(tmp_path.glob("f-*.png"))) == 5
+    assert run(*asked) == 2
+    assert "a clip with --frames A:B" in capsys.readouterr().err
+
+
+def test_still_images_have_no_frames(tmp_path, capsys):
+    write(tmp_path / "a.png", Image(torch.rand(1, 3, 8, 8), "srgb", bits=8))
+    assert run("tonemap", tmp_path / "a.png", tmp_path / "b.png", "--frames", "0:3") == 3
+    assert "PNG has no option frames" in capsys.readouterr().err

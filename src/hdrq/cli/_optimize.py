@@ -30,8 +30,8 @@ def optimize(source: Path, made: Any, options: dict[str, Any], photometry: Any) 
     )
     seen = list(_progress.bar(steps, steps_of(options["iterations"])))
     last = next(s for s in reversed(seen) if isinstance(s, Tuned))
-    plain = replace(made, operator=plan("reinhard").operator, settings={})
-    value = value_of_file(scene_of(image, photometry, plain.operator)[0], plain, scorer)
+    plain = replace(made, operator=plan("reinhard").operator, settings={}).for_image(image, photometry)
+    value = value_of_file(scene_of(image, photometry, plain)[0], plain, scorer)
     sign = 1 if last.better == "higher" else -1
     if sign * value > sign * last.after:
         note(

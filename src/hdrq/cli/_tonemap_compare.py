@@ -13,8 +13,8 @@ from hdrq.errors import UsageError
 
 
 def scene_photometry(options: dict[str, Any]) -> Any:
-    """How the input is read: --display describes the display of the output."""
-    return _options.photometry_of({**options, **dict.fromkeys(DISPLAY)})
+    """How the input is read: --display and --primaries describe the output."""
+    return _options.photometry_of({**options, **dict.fromkeys((*DISPLAY, "primaries"))})
 
 
 def compare(sources: list[Path], target: Path, options: dict[str, Any], given: set[str]) -> None:
@@ -34,7 +34,7 @@ def compare(sources: list[Path], target: Path, options: dict[str, Any], given: s
     scorer = None if label == "none" else metric(label)
     photometry = scene_photometry(options)
     image = read(sources[0], photometry, _options.selection_of(options))
-    choices = {n: options[n] for n in ("colour", "saturation", "levels", "gamut", "wrap")}
+    choices = {n: options[n] for n in ("colour", "saturation", "levels", "gamut", "wrap", "primaries")}
     plan(chosen[0], **choices)  # invalid choices are refused here, once
     found = list(_progress.bar(tiles(image, chosen, scorer, photometry, **choices), len(chosen)))
     made = [tile for tile in found if not tile.error]

@@ -12,8 +12,8 @@ _HELD = ("layer", "view", "part", "frames", "domain", "file_primaries", "nonfini
 _INPUT = ("scale", "peak", "white", *_HELD)
 # Options of each task, besides inputs, output and --quiet.
 _TASKS: Mapping[str, tuple[str, ...]] = {
-    "compare": ("score", "colour", "saturation", "levels", "gamut", "wrap", *_INPUT),
-    "expand": ("sets", "mask", "suffix", *_HELD, "cluster"),
+    "compare": ("score", "colour", "saturation", "levels", "gamut", "wrap", "primaries", *_INPUT),
+    "expand": ("sets", "mask", "suffix", "primaries", *_HELD, "cluster"),
     "enhance": ("quality", "suffix", "seed", "device", "layer", "view", "part", "frames"),
 }
 _ONLY_THERE = ("score", "mask", "quality")

@@ -98,6 +98,7 @@ def _plan(options: dict[str, Any]) -> Any:
         bits=int(options["bits"] or (16 if wide else 8)),
         dither=options["dither"],
         seed=options["seed"],
+        primaries=options["primaries"],
     )
 
 
@@ -130,5 +131,7 @@ def expand(sources: list[Path], target: Path, options: dict[str, Any], given: se
     mask = "-clipped" if options["mask"] else None
     with spread_of(options) as spread:
         light, select = scene_photometry(options), _options.selection_of(options)
-        done = expand_files(todo, operator, settings, light, mask, select, spread or here)
+        done = expand_files(
+            todo, operator, settings, light, mask, select, spread or here, options["primaries"]
+        )
         report(done, len(todo))

@@ -72,6 +72,11 @@ def _levels(text: str | None) -> tuple[float, float] | None:
     help="Gamut mapping: clip, desaturate or scale.",
 )
 @click.option(
+    "--primaries",
+    metavar="NAME",
+    help="Primaries to write: bt709, p3, bt2020, adobe-rgb.  [default: the display's, else those of the file]",
+)
+@click.option(
     "--wrap", is_flag=True, help="The image is a 360-degree panorama: its left and right edges meet."
 )
 @click.option("--bits", type=click.Choice(["8", "16"]), help="Bit depth.  [default: 8, 16 for PQ and HLG]")

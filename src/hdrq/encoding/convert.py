@@ -26,6 +26,7 @@ from hdrq.encoding.photometry import (
 )
 from hdrq.errors import DomainError, FileError, HdrqError, UsageError
 from hdrq.io import by_suffix
+from hdrq.io.frame_range import read_each
 from hdrq.io.pairing import image_files, remote_image_files
 from hdrq.io.remote import address_of, folders_of, is_folder, make_folder
 from hdrq.records import MAIN_IMAGE, PRIMARIES, Encoding, Image, Selection
@@ -148,36 +149,47 @@ class ConvertJob:
 
     def converted(self, source: Path, target: Path) -> Converted:
         """Read, convert and write one file."""
-        photometry = self.photometry
         try:
             format = by_suffix(target)
             if format is None or not format.writes:
                 raise UsageError(
                     f"hdrq cannot write {target.name}; use the suffix .exr, .hdr, .pfm, .png or .tif"
                 )
-            image = in_float64(relabel(io.read_one(source, self.select), photometry))
-            relative = looks_relative(image, photometry)
-            out = (
-                _decoded(image, self.to, photometry, self.primaries)
-                if self.back
-                else _encoded(image, self.to or "pu21", photometry, self.primaries)
-            )
-            refuse_untagged(target, out)
-            make_folder(target.parent)
-            made = {"from": source.name, "domain": out.domain, "display": screen_of(image, photometry).name}
-            extra = {"provenance": made} if format.name in ("exr", "png", "tiff") else {}
-            lost = io.write(
-                target,
-                replace(out, pixels=out.pixels.float()),
-                depth=self.depth,
-                compression=self.compression,
-                **extra,
-            )
-            return Converted(source, target, (*filter(None, [relative]), *out.notes, *lost))
+            notes: list[str] = []
+            for image, place in read_each(source, target, self.select):
+                notes += self._one(in_float64(relabel(image, self.photometry)), source, place)
+            return Converted(source, target, tuple(dict.fromkeys(notes)))
         except HdrqError as error:
             return Converted(source, target, error=str(error))
         except OSError as error:
             return Converted(source, target, error=f"{target} cannot be written: {error.strerror}")
+
+    def _one(self, image: Image, source: Path, target: Path) -> tuple[str, ...]:
+        """Convert and write one image; notes on what was assumed and lost."""
+        photometry = self.photometry
+        relative = looks_relative(image, photometry)
+        out = (
+            _decoded(image, self.to, photometry, self.primaries)
+            if self.back
+            else _encoded(image, self.to or "pu21", photometry, self.primaries)
+        )
+        refuse_untagged(target, out)
+        make_folder(target.parent)
+        made = {"from": source.name, "domain": out.domain, "display": screen_of(image, photometry).name}
+        lost = io.write(
+            target,
+            replace(out, pixels=out.pixels.float()),
+            depth=self.depth,
+            compression=self.compression,
+            **({"provenance": made} if stores_provenance(target) else {}),
+        )
+        return (*filter(None, [relative]), *out.notes, *lost)
+
+
+def stores_provenance(target: Path) -> bool:
+    """Whether the format has a place for how an image was made."""
+    format = by_suffix(target)
+    return format is not None and format.name in ("exr", "png", "tiff")
 
 
 def refuse_untagged(target: Path, image: Image) -> None:

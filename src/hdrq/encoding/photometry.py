@@ -28,6 +28,7 @@ from hdrq.encoding.settings import Photometry, Side, refuse_unknown_primaries
 from hdrq.errors import PixelError
 from hdrq.image.color import LUMINANCE, convert, luma, rgb_to_xyz, weigh
 from hdrq.image.sharing import shared
+from hdrq.image.working_space import working_in
 from hdrq.records import BT709, BT2020, P3, PRIMARIES, Display, Encoding, Image, Primaries
 from hdrq.registry import find
 
@@ -222,7 +223,8 @@ def _encoded(
     emitted = _emitted(image, wish, photometry, factor, terms)
     light = emitted.pixels
     if wish.tonemapper:
-        light = find("tonemapper", wish.tonemapper)(light) * SDR_WHITE
+        with working_in(emitted.primaries):
+            light = find("tonemapper", wish.tonemapper)(light) * SDR_WHITE
     if _wants_luminance(image, wish, terms):
         light = luminance_of(emitted.with_pixels(light), terms)
     elif terms.exact:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from hdrq.image.kept import kept
-from hdrq.records import BT709, BT2020, XYZ, Primaries
+from hdrq.records import BT709, XYZ, Primaries
 
 # BT.709 luminance weights as in PU21, pfstools and HDR-VDP-2 (gfxdisp/pu21 78340c0): six digits, used by all golden numbers.
 LUMINANCE = (0.212656, 0.715158, 0.072186)
@@ -70,16 +70,6 @@ def luma(code: Tensor) -> Tensor:
 
 WEIGHTS = (0.2627, 0.6780, 0.0593)  # BT.2020 luminance, with the four digits of the standard
 _BLUE, _RED = 1.8814, 1.4746
-
-
-def to_bt2020(light: Tensor) -> Tensor:
-    """BT.709 light in BT.2020 primaries, (N, 3, H, W); one channel is repeated to three."""
-    return convert(light, BT709, BT2020).clamp(min=0) if light.shape[1] == 3 else light.expand(-1, 3, -1, -1)
-
-
-def from_bt2020(light: Tensor, channels: int) -> Tensor:
-    """BT.2020 light in BT.709 primaries, not clipped; one channel again where the input had one."""
-    return convert(light, BT2020, BT709) if channels == 3 else light[:, :1]
 
 
 def split_luma(code: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from hdrq.image.color import LUMINANCE, weigh
 from hdrq.image.temporal import remembered
+from hdrq.image.working_space import luminance_weights
 
 # ITU-R BT.709-6 item 3.2, four digits, as in the toolboxes whose numbers these operators reproduce.
 BT709_WEIGHTS = (0.2126, 0.7152, 0.0722)
@@ -30,8 +31,12 @@ _counted: ContextVar[Tensor | None] = ContextVar("hdrq_counted_pixels", default=
 
 
 def luminance(light: Tensor, weights: tuple[float, ...] = BT709_WEIGHTS) -> Tensor:
-    """Luminance Y of linear BT.709 light, in the unit of the input, (N, 1, H, W)."""
-    return weigh(light, weights)
+    """Luminance Y of linear light, in the unit of the input, (N, 1, H, W).
+
+    weights  those of BT.709 in the digits of a source, for which another working space has its own; others apply as they are
+    """
+    known = weights in (BT709_WEIGHTS, XYZ_WEIGHTS)
+    return weigh(light, luminance_weights(weights) if known else weights)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from hdrq.image.color import mix, rgb_to_xyz
-from hdrq.records import BT709
+from hdrq.image.working_space import from_bt709, working_space
 
 _BLUE = (1.05, 0.97, 1.27)  # colour of scotopic light, BT.709
 _DARK = 1e-8  # cd/m², well below the knee of either curve
@@ -27,11 +27,11 @@ def rod_threshold(nits: Tensor) -> Tensor:
 
 
 def scotopic(light: Tensor) -> Tensor:
-    """Scotopic luminance, cd/m², from BT.709: Y (1.33 (1 + (Y + Z) / X) - 1.68).
+    """Scotopic luminance, cd/m²: Y (1.33 (1 + (Y + Z) / X) - 1.68).
 
     Source: Larson, Rushmeier & Piatko 1997, doi:10.1109/2945.646233
     """
-    x, y, z = mix(light, rgb_to_xyz(BT709)).unbind(1)
+    x, y, z = mix(light, rgb_to_xyz(working_space())).unbind(1)
     lit = x > 0
     seen = y * (1.33 * (1 + (y + z) / torch.where(lit, x, 1.0)) - 1.68)
     return torch.where(lit, seen.clamp(min=0), 0.0)[:, None]
@@ -72,5 +72,5 @@ def thresholds_kept(light: Tensor, dim: Tensor, scene: Tensor, display: Tensor, 
     cones = cone_threshold(display) / cone_threshold(scene)
     rods = rod_threshold(display) / rod_threshold(scene)
     loss = ((100 - scene / 4) / (100 + scene)).clamp(min=0)
-    hue = light.new_tensor(_BLUE if light.shape[1] == 3 else (1.0,)).view(1, -1, 1, 1)
+    hue = from_bt709(light.new_tensor(_BLUE if light.shape[1] == 3 else (1.0,)).view(1, -1, 1, 1))
     return (cones * light + rods * loss * dim * hue) / peak_nits

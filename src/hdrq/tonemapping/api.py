@@ -19,7 +19,18 @@ from hdrq.tonemapping.tonemap import plan
 from hdrq.tonemapping.tonemap import tonemap as tonemap_with
 
 Source = Image | Tensor | np.ndarray | str | Path
-_CHOICES = ("colour", "saturation", "levels", "gamut", "wrap", "auto", "bits", "dither", "seed")
+_CHOICES = (
+    "colour",
+    "saturation",
+    "levels",
+    "gamut",
+    "wrap",
+    "auto",
+    "bits",
+    "dither",
+    "seed",
+    "primaries",
+)
 
 
 def tonemap(
@@ -34,8 +45,9 @@ def tonemap(
 
     image    an Image, a path, or a tensor (N, C, H, W) of light in cd/m²
     display  on which the result is shown; None: an SDR display
-    options  of the operator by name, and colour=, saturation=, levels=(stops, exponent), gamut=, wrap=, bits=, dither=, seed=.
-             auto=True (or the name of weights) predicts the parameters by a network, where there are weights for the operator
+    options  of the operator by name, and colour=, saturation=, levels=(stops, exponent), gamut=, wrap=, bits=, dither=, seed=,
+             primaries=. auto=True (or the name of weights) predicts the parameters by a network, where there are weights for
+             the operator
     """
     screen = shelf_display(display) if isinstance(display, str) else display
     choices = {key: options.pop(key) for key in _CHOICES if key in options and not _owns(operator, key)}

@@ -1,6 +1,6 @@
 """Colour correction of a tone-mapped image towards the colours of the scene.
 
-light is the scene and shown the operator's result, both linear BT.709 (N, 3, H, W). Every correction keeps
+light is the scene and shown the operator's result, both linear (N, 3, H, W) in the working space. Every correction keeps
 the luminance of `shown`, except where stated.
 """
 
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from hdrq.image.color import from_ipt, to_ipt
 from hdrq.image.statistics import brightest, luminance, ratio
+from hdrq.image.working_space import from_bt709, to_bt709
 
 _EPS = 1e-5
 _BINS = 100
@@ -44,13 +45,16 @@ def pouli(light: Tensor, shown: Tensor, saturation: float = 1.0) -> Tensor:
     Source: Pouli, Artusi, Banterle, Akyüz, Seidel & Reinhard 2013, Color Imaging Conference 21, in IPT
     """
     top = brightest(shown, name="brightest result for its colours")
-    i_h, p_h, t_h = to_ipt(ratio(light, brightest(light, name="brightest scene for its colours"))).split(1, 1)
-    i_t, p_t, t_t = to_ipt(ratio(shown, top)).split(1, 1)
+    i_h, p_h, t_h = to_ipt(
+        to_bt709(ratio(light, brightest(light, name="brightest scene for its colours")))
+    ).split(1, 1)
+    i_t, p_t, t_t = to_ipt(to_bt709(ratio(shown, top))).split(1, 1)
     chroma_h = (p_h**2 + t_h**2 + 1e-20).sqrt()
     chroma_t = (p_t**2 + t_t**2 + 1e-20).sqrt() * i_h / (i_t + _EPS)
     gain = _saturation(chroma_h, i_h) / _saturation(chroma_t, i_t).clamp(min=1e-9)
     chroma = saturation * gain * chroma_t
-    return from_ipt(torch.cat([i_t, chroma * p_h / chroma_h, chroma * t_h / chroma_h], 1)).clamp(min=0) * top
+    colour = from_ipt(torch.cat([i_t, chroma * p_h / chroma_h, chroma * t_h / chroma_h], 1))
+    return from_bt709(colour).clamp(min=0) * top
 
 
 def luminance_only(light: Tensor, shown: Tensor, saturation: float = 0.0) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from hdrq.encoding.photometry import Photometry
 from hdrq.errors import HdrqError, PixelError, UsageError
-from hdrq.records import Image
+from hdrq.records import BT709, Image, Primaries
 from hdrq.registry import check, names
 from hdrq.scoring.scorer import Scorer
 from hdrq.tonemapping.optimize import value_of_code
@@ -34,6 +34,7 @@ class Tile:
     code: Tensor
     score: float | None = None
     error: str = ""
+    primaries: Primaries = BT709
 
 
 def tiles(
@@ -45,17 +46,18 @@ def tiles(
 ) -> Iterator[Tile]:
     """Every operator with its defaults, applied and scored at full size, then reduced to the width of a tile.
 
-    choices  of the plan: colour, saturation, levels, gamut, wrap
+    choices  of the plan: colour, saturation, levels, gamut, wrap, primaries
     """
     for name in operators:
         try:
-            made: Plan = plan(name, **choices)
-            scene, _ = scene_of(image, photometry, made.operator)
+            made: Plan = plan(name, **choices).for_image(image, photometry)
+            scene, _ = scene_of(image, photometry, made)
             with catch_warnings(), torch.no_grad():
                 simplefilter("ignore", Unsettled)  # not visible at this size
                 picture = shown(scene, made)
-                score = _score(scene, code_of(picture, made), scorer)
-            yield Tile(name, code_of(_reduced(picture), made).pixels, score)
+                score = _score(Image(scene, "nits", made.working), code_of(picture, made), scorer)
+            small = code_of(_reduced(picture), made)
+            yield Tile(name, small.pixels, score, primaries=small.primaries)
         except HdrqError as error:
             yield Tile(name, torch.zeros(1, 3, 0, 0), error=str(error))
 
@@ -88,7 +90,7 @@ def sheet(found: Sequence[Tile], label: str = "") -> Image:
         text = tile.operator if tile.score is None else f"{tile.operator}   {label} {tile.score:.3f}"
         draw.text((x + 2, y + h + 5), text, fill=(235, 235, 235), font=font)
     pixels = torch.from_numpy(np.asarray(canvas).copy()).permute(2, 0, 1)[None].float() / 255
-    return Image(pixels, "srgb", bits=8)
+    return Image(pixels, "srgb", pictures[0].primaries, bits=8)
 
 
 def _bytes(code: Tensor) -> np.ndarray:
@@ -104,7 +106,7 @@ def _reduced(picture: Tensor) -> Tensor:
     return F.adaptive_avg_pool2d(picture, (max(1, round(h * scale)), max(1, round(w * scale))))
 
 
-def _score(scene: Tensor, code: Image, scorer: Scorer | None) -> float | None:
+def _score(scene: Image, code: Image, scorer: Scorer | None) -> float | None:
     """The metric of the code rounded to its bits, None where the image is too small for it."""
     if scorer is None:
         return None

@@ -62,7 +62,7 @@ def enhance_files(
                 before = float(net(enter(code, net))[0])
             made, reached = enhance(net, code, quality, seed)
             make_folder(target.parent)
-            io.write(target, Image(made.cpu(), "srgb", bits=8))
+            io.write(target, Image(made.cpu(), "srgb", image.primaries, bits=8))
             note = f"quality {before:.3f} before, {reached:.3f} after (requested {quality:g})"
             yield Converted(source, target, (*image.notes, note))
         except HdrqError as error:

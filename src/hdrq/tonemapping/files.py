@@ -13,18 +13,30 @@ import torch
 from torch import Tensor
 
 from hdrq import io
-from hdrq.encoding.photometry import LIGHT, Photometry, relabel
+from hdrq.encoding.photometry import LIGHT, Photometry, refuse_unknown_primaries, relabel
 from hdrq.errors import HdrqError, UsageError
+from hdrq.image.color import convert
 from hdrq.image.devices import device_of
 from hdrq.image.statistics import log_mean, luminance
 from hdrq.image.temporal import Adaptation
+from hdrq.image.working_space import working_in
+from hdrq.io.frame_range import read_each, several
 from hdrq.io.remote import folders_of, make_folder
 from hdrq.records import MAIN_IMAGE, Image, Selection
 from hdrq.tonemapping.file_names import Jobs
 from hdrq.tonemapping.operator import Operator
 from hdrq.tonemapping.prediction import described, predicted, weights_for
 from hdrq.tonemapping.solvers.wls import Unsettled
-from hdrq.tonemapping.tonemap import Plan, code_of, expand, saturated, scene_of, shown
+from hdrq.tonemapping.tonemap import (
+    Plan,
+    code_of,
+    expand,
+    gamut_notes,
+    in_gamut,
+    rendered,
+    saturated,
+    scene_of,
+)
 from hdrq.tonemapping.ultra_hdr import check_stops, write_ultra_hdr
 from hdrq.work import Needs, Spread, here
 
@@ -74,7 +86,7 @@ def tonemap_files(
     job = TonemapJob(plan, photometry, str(device), select, gain_map)
     if frames is None:
         return spread(job, todo, total=len(todo))
-    return _film(todo, job, _adaptation(plan, frames, len(todo)))
+    return _film(todo, job, _adaptation(plan, frames, len(todo), select))
 
 
 @dataclass(frozen=True)
@@ -89,7 +101,7 @@ class TonemapJob:
 
     def begin(self) -> Callable[[Sequence[tuple[Path, Path]]], Iterator[Written]]:
         """Nothing needs loading."""
-        return lambda items: (self.written(source, target, self.shown) for source, target in items)
+        return lambda items: (self.written(source, target, rendered) for source, target in items)
 
     def lost(self, item: tuple[Path, Path], reason: str) -> Written:
         """The record of a file that was not written."""
@@ -99,40 +111,43 @@ class TonemapJob:
         """The input, and the nearest existing folder of the output."""
         return Needs((str(item[0]),), folders_of(item[1]))
 
-    def shown(self, scene: Tensor) -> Tensor:
-        """Display-linear 0..1 of scene light."""
-        return shown(scene, self.plan)
-
-    def written(self, source: Path, target: Path, render: Callable[[Tensor], Tensor]) -> Written:
+    def written(self, source: Path, target: Path, render: Callable[[Tensor, Plan], Tensor]) -> Written:
         """Read, tone map by `render`, and write one file."""
         try:
-            image = read(source, self.photometry, self.select)
-            image = image.with_pixels(image.pixels.to(device_of(self.device)))
-            scene, said = scene_of(image, self.photometry, self.plan.operator)
-            made = self.plan
-            if made.auto:
-                made = predicted(scene, made)
-                said, render = (*said, described(made)), replace(self, plan=made).shown
-            with catch_warnings(record=True) as recorded:
-                simplefilter("always", Unsettled)
-                picture = render(scene)
-            notes = (*said, *(str(w.message) for w in recorded if w.category is Unsettled))
-            light = None if self.gain_map is None else (scene, self.gain_map)
-            lost = _write(target, code_of(picture, made), made, light)
-            return Written(source, target, (*notes, *lost))
+            notes: list[str] = []
+            for image, place in read_each(source, target, self.select):
+                notes += self._one(relabel(image, self.photometry), place, render)
+            return Written(source, target, tuple(dict.fromkeys(notes)))
         except (HdrqError, OSError) as error:
             return Written(source, target, error=_line(error, target))
+
+    def _one(self, image: Image, target: Path, render: Callable[[Tensor, Plan], Tensor]) -> tuple[str, ...]:
+        """Tone map and write one image; notes on what was assumed and lost."""
+        image = image.with_pixels(image.pixels.to(device_of(self.device)))
+        plan = self.plan.for_image(image, self.photometry)
+        scene, said = scene_of(image, self.photometry, plan)
+        if plan.auto:
+            plan = predicted(scene, plan)
+            said = (*said, described(plan))
+        with catch_warnings(record=True) as heard:
+            simplefilter("always", Unsettled)
+            picture = render(scene, plan)
+        unsettled = tuple(str(w.message) for w in heard if w.category is Unsettled)
+        light = None if self.gain_map is None else (scene, self.gain_map)
+        lost = _write(target, code_of(in_gamut(picture, plan), plan), plan, light)
+        return (*said, *gamut_notes(picture, plan), *unsettled, *lost)
 
 
 def _film(todo: Jobs, job: TonemapJob, adaptation: Adaptation) -> Iterator[Written]:
     """The frames of a video in order, with smoothed statistics."""
     mean: float | None = None
 
-    def render(scene: Tensor) -> Tensor:
+    def render(scene: Tensor, plan: Plan) -> Tensor:
         nonlocal mean
-        now = float(log_mean(luminance(scene)).log2().mean())
+        with working_in(plan.working):
+            now = float(log_mean(luminance(scene)).log2().mean())
         with adaptation.frame(afresh=mean is not None and abs(now - mean) > _CUT_STOPS):
-            picture = job.shown(scene)
+            picture = rendered(scene, plan)
         mean = now
         return picture
 
@@ -140,11 +155,13 @@ def _film(todo: Jobs, job: TonemapJob, adaptation: Adaptation) -> Iterator[Writt
         yield job.written(source, target, render)
 
 
-def _adaptation(plan: Plan, frames: float, count: int) -> Adaptation:
+def _adaptation(plan: Plan, frames: float, count: int, select: Selection) -> Adaptation:
     if not frames > 0:
         raise UsageError(f"--temporal is a time constant in frames above 0, not {frames:g}")
-    if count < 2:
-        raise UsageError("--temporal needs the frames of a video: several files or a folder")
+    if count < 2 and not several(select):
+        raise UsageError(
+            "--temporal needs the frames of a video: several files, a folder, or a clip with --frames A:B"
+        )
     if not plan.operator.card.temporal:
         raise UsageError(
             f"{plan.operator.name} has no statistics to smooth over time; use for example reinhard"
@@ -160,13 +177,17 @@ def expand_files(
     mask: str | None = None,
     select: Selection = MAIN_IMAGE,
     spread: Spread = here,
+    primaries: str | None = None,
 ) -> Iterator[Written]:
     """Expand every file of code to light and write it.
 
     mask    a suffix such as "-clipped": also write a mask of clipped pixels for each result
     spread  divides the files among other processes
+    primaries  of the light, by name; None: those of each file
     """
-    return spread(ExpandJob(operator, settings, photometry, mask, select), todo, total=len(todo))
+    refuse_unknown_primaries(primaries)
+    job = ExpandJob(operator, settings, photometry, mask, select, primaries)
+    return spread(job, todo, total=len(todo))
 
 
 @dataclass(frozen=True)
@@ -178,6 +199,7 @@ class ExpandJob:
     photometry: Photometry
     mask: str | None = None
     select: Selection = MAIN_IMAGE
+    primaries: str | None = None
 
     def begin(self) -> Callable[[Sequence[tuple[Path, Path]]], Iterator[Written]]:
         """Nothing needs loading."""
@@ -194,13 +216,17 @@ class ExpandJob:
     def written(self, source: Path, target: Path) -> Written:
         """Read, expand and write one file."""
         try:
-            image = read(source, self.photometry, self.select)
-            out = expand(image, self.operator, self.settings)
-            make_folder(target.parent)
-            notes = io.write(target, out)
-            if self.mask:
-                io.write(target.with_name(target.stem + self.mask + ".png"), saturated(image), depth="uint8")
-            return Written(source, target, (*image.notes, *notes))
+            notes: list[str] = []
+            for image, place in read_each(source, target, self.select):
+                image = relabel(image, self.photometry)
+                out = expand(image, self.operator, self.settings, self.primaries)
+                make_folder(place.parent)
+                notes += [*image.notes, *out.notes, *io.write(place, out)]
+                if self.mask:
+                    io.write(
+                        place.with_name(place.stem + self.mask + ".png"), saturated(image), depth="uint8"
+                    )
+            return Written(source, target, tuple(dict.fromkeys(notes)))
         except (HdrqError, OSError) as error:
             return Written(source, target, error=_line(error, target))
 
@@ -226,7 +252,8 @@ def _write(
             f"{target.name} is for light; write code as .png or .tif, or choose --display absolute"
         )
     if light is not None:
-        return write_ultra_hdr(target, light[0], code, light[1], **options)
+        scene = convert(light[0], plan.working, plan.output)
+        return write_ultra_hdr(target, scene, code, light[1], **options)
     return io.write(target, replace(code, pixels=code.pixels.detach().cpu()), **options)
 
 

@@ -90,7 +90,8 @@ def tune(
     raises      UsageError if nothing can be optimised, or if the metric uses only natural statistics of the image
     """
     refuse_unreferenced(scorer)
-    scene, _ = scene_of(image, photometry, plan.operator)
+    plan = plan.for_image(image, photometry)
+    scene, _ = scene_of(image, photometry, plan)
     small = _reduced(scene, scorer.metric.card.side)
     fixed = tuple(n for n in plan.operator.card.colour if _sees_luminance_alone(small, plan, scorer))
     ranges = [Range(n, *span) for n, span in plan.operator.card.tunes.items() if n not in fixed]
@@ -181,26 +182,27 @@ def value_of_file(scene: Tensor, plan: Plan, scorer: Scorer) -> float:
     """The metric of a scene and its code as it is written: full size, dithered if requested, rounded to its bits."""
     with torch.no_grad(), catch_warnings():
         simplefilter("ignore", Unsettled)
-        return value_of_code(scene, code_of(shown(scene, plan), plan), scorer)
+        return value_of_code(Image(scene, "nits", plan.working), code_of(shown(scene, plan), plan), scorer)
 
 
-def value_of_code(scene: Tensor, code: Image, scorer: Scorer) -> float:
-    """The metric of a scene and its code, rounded to the code's bits."""
+def value_of_code(scene: Image, code: Image, scorer: Scorer) -> float:
+    """The metric of a scene's light and its code, rounded to the code's bits."""
     if code.bits:
         steps = 2**code.bits - 1
         code = replace(code, pixels=(code.pixels * steps).round() / steps)
     return float(_compare(scene, code, scorer).mean())
 
 
-def _compare(scene: Tensor, code: Image, scorer: Scorer) -> Tensor:
-    return scorer(Image(scene, "nits"), code) if scorer.full_reference else scorer(code)
+def _compare(scene: Image, code: Image, scorer: Scorer) -> Tensor:
+    return scorer(scene, code) if scorer.full_reference else scorer(code)
 
 
 def _judge(scene: Tensor, plan: Plan, scorer: Scorer) -> Tensor:
     """The metric of a scene and its code, not rounded, so that there is a gradient."""
     with catch_warnings():
         simplefilter("ignore", Unsettled)  # the note is given when the file is tone-mapped
-        return _compare(scene, code_of(shown(scene, plan), replace(plan, dither=False)), scorer).mean()
+        code = code_of(shown(scene, plan), replace(plan, dither=False))
+        return _compare(Image(scene, "nits", plan.working), code, scorer).mean()
 
 
 def _sees_luminance_alone(scene: Tensor, plan: Plan, scorer: Scorer) -> bool:
@@ -210,7 +212,7 @@ def _sees_luminance_alone(scene: Tensor, plan: Plan, scorer: Scorer) -> bool:
     with torch.no_grad():
         code = code_of(shown(scene, plan), replace(plan, dither=False))
     pixels = code.pixels.detach().clone().requires_grad_(True)
-    result = _compare(scene, replace(code, pixels=pixels), scorer)
+    result = _compare(Image(scene, "nits", plan.working), replace(code, pixels=pixels), scorer)
     if not result.requires_grad:
         return False
     (slope,) = torch.autograd.grad(result.sum(), pixels)

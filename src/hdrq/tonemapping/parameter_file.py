@@ -10,7 +10,7 @@ from hdrq.errors import FileError
 from hdrq.tonemapping.tonemap import Plan
 
 # Entries of a parameter file besides the operator and its settings.
-CHOICES = ("colour", "saturation", "levels", "gamut", "wrap", "bits", "dither")
+CHOICES = ("colour", "saturation", "levels", "gamut", "wrap", "bits", "dither", "primaries")
 
 
 def parameters_of(plan: Plan, display: str | None = None, **measured: Any) -> str:

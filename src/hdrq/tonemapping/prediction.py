@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from hdrq.errors import MissingPart, UsageError
+from hdrq.image.color import convert
 from hdrq.nn.weight_files import cards, find_card
 from hdrq.nn.weights import load
 from hdrq.records import Checkpoint
@@ -60,12 +61,15 @@ def planned(plan: Plan, ranges: Sequence[Range], places: Sequence[Tensor] | Tens
 
 
 def predicted(light: Tensor, plan: Plan) -> Plan:
-    """The plan with the parameters that the network of `plan.auto` (a name, or "default") predicts for one scene."""
+    """The plan with the parameters that the network of `plan.auto` (a name, or "default") predicts for one scene.
+
+    light  of the scene in the plan's working primaries; the network reads BT.709
+    """
     name = "" if plan.auto == "default" else plan.auto
     card = weights_for(plan.operator.name, name)
     net: nn.Module = load(card.net, card.name, "linear")
     with torch.no_grad():
-        places = net(light.float())[0].double()
+        places = net(convert(light, plan.working).clamp(min=0).float())[0].double()
     made = planned(plan, ranges_of(card.options), places)
     return replace(
         made,

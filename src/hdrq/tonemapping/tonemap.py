@@ -10,12 +10,22 @@ import torch
 from torch import Tensor
 
 from hdrq.encoding.displays import display as shelf_display
-from hdrq.encoding.photometry import LIGHT, Photometry, emit_for, factor_of, looks_relative
+from hdrq.encoding.emission import outside
+from hdrq.encoding.photometry import (
+    LIGHT,
+    Photometry,
+    emit,
+    emit_for,
+    factor_of,
+    looks_relative,
+    working_primaries,
+)
 from hdrq.errors import DomainError, UsageError
 from hdrq.image.color import convert
 from hdrq.image.statistics import doubled, luminance, relight
 from hdrq.image.transfer import linear_to_srgb
-from hdrq.records import BT709, PRIMARIES, Display, Image
+from hdrq.image.working_space import working_in
+from hdrq.records import ADOBE_RGB, BT709, BT2020, P3, PRIMARIES, Display, Image, Primaries
 from hdrq.registry import find
 from hdrq.tonemapping.color_correction import CORRECTIONS
 from hdrq.tonemapping.expansion import clipped
@@ -23,6 +33,7 @@ from hdrq.tonemapping.gamut_mapping import GAMUT_MAPPINGS
 from hdrq.tonemapping.operator import Operator
 
 _DIMMEST = 1.0  # cd/m², geometric mean below which light without a stated unit is taken as relative
+OF_DISPLAYS = (BT709, P3, BT2020, ADOBE_RGB)  # primaries in which code is written
 ANCHOR_NITS = (
     0.18 * 203
 )  # cd/m², for a relative scene's geometric mean; ITU-R BT.2408-7 section 2.1: white is 203
@@ -41,6 +52,8 @@ class Plan:
     wrap        the image is a panorama of 360 degrees: its left and right edges meet
     auto        weights of a network that predicts the operator's parameters for each scene, "default" for the usual ones
     bits        of the code, 8 or 16; dither adds noise of one step before rounding, by `seed`
+    primaries   name of those that the code is written in; None: those of a stated display, else the image's own
+    working     in which operators compute: the image's own, see `for_image`
     """
 
     operator: Operator
@@ -55,8 +68,13 @@ class Plan:
     bits: int = 8
     dither: bool = False
     seed: int = 0
+    primaries: str | None = None
+    working: Primaries = BT709
 
     def __post_init__(self) -> None:
+        if self.primaries not in (None, *(p.name for p in OF_DISPLAYS)):
+            names = ", ".join(p.name for p in OF_DISPLAYS)
+            raise UsageError(f"no display has primaries '{self.primaries}'; choose one of {names}")
         for name, known, what in (
             (self.colour, CORRECTIONS, "colour correction"),
             (self.gamut, GAMUT_MAPPINGS, "gamut mapping"),
@@ -75,6 +93,21 @@ class Plan:
         """The display for which the code is made."""
         return self.display or shelf_display("sdr")
 
+    @property
+    def output(self) -> Primaries:
+        """The primaries of the code."""
+        if self.primaries is not None:
+            return PRIMARIES[self.primaries]
+        return self.working if self.display is None else PRIMARIES[self.display.primaries]
+
+    def for_image(self, image: Image, photometry: Photometry | None = None) -> Plan:
+        """The plan with the working primaries of an image: its own, or where no display has them (XYZ) the smallest
+        of BT.709, P3 and BT.2020 that contain it."""
+        if image.primaries in OF_DISPLAYS:
+            return replace(self, working=image.primaries)
+        how = replace(photometry or Photometry(), primaries=None)
+        return replace(self, working=working_primaries([image], [how], [factor_of(image, how)]))
+
 
 def plan(operator: str, settings: Mapping[str, Any] | None = None, **choices: Any) -> Plan:
     """A plan by the operator's name, with checked settings; a parameter file may give both."""
@@ -83,19 +116,26 @@ def plan(operator: str, settings: Mapping[str, Any] | None = None, **choices: An
 
 
 def scene_of(
-    image: Image, photometry: Photometry | None = None, operator: Operator | None = None
+    image: Image, photometry: Photometry | None = None, plan: Plan | None = None
 ) -> tuple[Tensor, tuple[str, ...]]:
-    """Light for an operator, (N, 3, H, W) BT.709, and notes on what was assumed and changed.
+    """Light for a plan's operator, (N, 3, H, W) in its working primaries, and notes on what was assumed and changed.
 
     The unit is cd/m² where the file or the user states it. Otherwise, if the operator reads cd/m² and the light
     seems relative or has a geometric mean below 1 cd/m², that mean is mapped to 18 % of the reference white of BT.2408,
     36.5 cd/m².
     """
     photometry = photometry or Photometry()
-    emitted = emit_for(image, photometry, factor_of(image, photometry))
+    operator, working = (plan.operator, plan.working) if plan else (None, BT709)
+    emitted = emit_for(image, photometry, factor_of(image, photometry), working)
     light, notes = emitted.pixels, emitted.notes
+    if image.primaries not in OF_DISPLAYS and light.shape[1] == 3:
+        notes = (
+            *notes,
+            f"no display has the primaries {image.primaries.name}: tone-mapped in {working.name}",
+        )
     if operator and operator.card.reads == "nits" and _relative(image, light, photometry):
-        light = anchored(light)
+        with working_in(working):
+            light = anchored(light)
         notes = (
             *notes,
             f"the file seems to be relative and {operator.name} reads cd/m²: the geometric mean luminance was set to "
@@ -126,19 +166,41 @@ def _geometric_mean(light: Tensor) -> Tensor:
 
 
 def shown(light: Tensor, plan: Plan) -> Tensor:
-    """Display-linear 0..1 of a scene's light; differentiable where the operator is."""
+    """Display-linear 0..1, in the primaries of the code, of a scene's light; differentiable where the operator is."""
+    return in_gamut(rendered(light, plan), plan)
+
+
+def rendered(light: Tensor, plan: Plan) -> Tensor:
+    """`shown` before gamut mapping: colours outside the gamut have values below 0 or above 1."""
     settings = dict(plan.settings)
     if plan.display is not None:
         settings = {name: getattr(plan.display, name) for name in plan.operator.card.display} | settings
     operator = plan.operator
-    picture = _around(operator, light, settings) if plan.wrap else operator.render(light, **settings)
-    if plan.colour is not None:
-        correct = CORRECTIONS[plan.colour]
-        asked = () if plan.saturation is None else (plan.saturation,)
-        picture = correct(light, picture, *asked)
-    if plan.levels is not None:
-        picture = leveled(picture, *plan.levels)
-    return GAMUT_MAPPINGS[plan.gamut](picture)
+    with working_in(plan.working):
+        picture = _around(operator, light, settings) if plan.wrap else operator.render(light, **settings)
+        if plan.colour is not None:
+            correct = CORRECTIONS[plan.colour]
+            asked = () if plan.saturation is None else (plan.saturation,)
+            picture = correct(light, picture, *asked)
+        if plan.levels is not None:
+            picture = leveled(picture, *plan.levels)
+    return convert(picture, plan.working, plan.output)
+
+
+def in_gamut(picture: Tensor, plan: Plan) -> Tensor:
+    """A rendered picture with every value within 0..1, by the plan's gamut mapping."""
+    with working_in(plan.output):
+        return GAMUT_MAPPINGS[plan.gamut](picture)
+
+
+def gamut_notes(picture: Tensor, plan: Plan) -> tuple[str, ...]:
+    """How many values of a rendered picture lie outside the gamut of primaries narrower than its own."""
+    if plan.working == plan.output:
+        return ()
+    count = int(outside(picture).sum())
+    how = "clipped" if plan.gamut == "clip" else f"mapped by {plan.gamut}"
+    share = 100 * count / max(picture.numel(), 1)
+    return (f"{count:,} values ({share:.2g} %) outside the {plan.output.name} gamut, {how}",) if count else ()
 
 
 def leveled(picture: Tensor, ev: float | Tensor, power: float | Tensor) -> Tensor:
@@ -162,21 +224,21 @@ def _around(operator: Operator, light: Tensor, settings: Mapping[str, Any]) -> T
 
 
 def code_of(picture: Tensor, plan: Plan) -> Image:
-    """Code for the plan's display from display-linear 0..1. A display of light gets cd/m²."""
+    """Code for the plan's display from display-linear 0..1 in its primaries. A display of light gets cd/m²."""
     d = plan.screen
-    pixels = convert(picture, BT709, PRIMARIES[d.primaries]).clamp(0, 1)
+    pixels = picture.clamp(0, 1)
     nits = d.black_nits + (d.peak_nits - d.black_nits) * pixels
     if d.eotf in ("pq", "hlg"):
         code, domain = find("encoding", d.eotf).encode(nits, d.peak_nits), d.eotf
     elif d.eotf in ("absolute", "light", "linear"):
-        return Image(nits, "nits", PRIMARIES[d.primaries])
+        return Image(nits, "nits", plan.output)
     else:
         code, domain = (
             (linear_to_srgb(pixels), "srgb")
             if d.eotf == "srgb"
             else (pixels ** (1 / _power(d.eotf)), "gamma")
         )
-    return Image(_dithered(code, plan), domain, PRIMARIES[d.primaries], bits=plan.bits)
+    return Image(_dithered(code, plan), domain, plan.output, bits=plan.bits)
 
 
 def _power(eotf: str) -> float:
@@ -195,18 +257,23 @@ def _dithered(code: Tensor, plan: Plan) -> Tensor:
 
 def tonemap(image: Image, plan: Plan, photometry: Photometry | None = None) -> Image:
     """An image of light as code for the plan's display."""
-    scene, notes = scene_of(image, photometry, plan.operator)
+    plan = plan.for_image(image, photometry)
+    scene, notes = scene_of(image, photometry, plan)
     if plan.auto:
         from hdrq.tonemapping.prediction import described, predicted
 
         plan = predicted(scene, plan)
         notes = (*notes, described(plan))
-    code = code_of(shown(scene, plan), plan)
-    return replace(code, notes=(*image.notes, *(n for n in notes if n not in image.notes)))
+    picture = rendered(scene, plan)
+    code = code_of(in_gamut(picture, plan), plan)
+    notes = (*(n for n in notes if n not in image.notes), *gamut_notes(picture, plan))
+    return replace(code, notes=(*image.notes, *notes))
 
 
-def expand(image: Image, operator: Operator, settings: Mapping[str, Any]) -> Image:
-    """Light, cd/m², of an image of code, by an inverse operator."""
+def expand(
+    image: Image, operator: Operator, settings: Mapping[str, Any], primaries: str | None = None
+) -> Image:
+    """Light, cd/m², of an image of code, by an inverse operator; in its own primaries, or in those named."""
     if image.domain in LIGHT:
         raise DomainError(
             f"{image.path or 'the image'} is already light; --expand needs code (PNG, JPEG ...)"
@@ -215,10 +282,13 @@ def expand(image: Image, operator: Operator, settings: Mapping[str, Any]) -> Ima
         raise DomainError(
             f"{image.path or 'the image'} is {image.domain} code, which is HDR; decode it: hdrq encode --decode"
         )
-    code = image.pixels.clamp(0, 1)
-    return Image(operator(code, **settings), "nits", BT709, path=image.path)
+    with working_in(image.primaries):
+        light = Image(
+            operator(image.pixels.clamp(0, 1), **settings), "nits", image.primaries, path=image.path
+        )
+    return light if primaries is None else emit(light, primaries=PRIMARIES[primaries])
 
 
 def saturated(image: Image, threshold: float = 254 / 255) -> Image:
     """1 where a channel of the code is clipped, as code of one channel."""
-    return Image(clipped(image.pixels, threshold), "srgb", BT709, bits=8)
+    return Image(clipped(image.pixels, threshold), "srgb", bits=8)

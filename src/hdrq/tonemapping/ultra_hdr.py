@@ -13,6 +13,7 @@ from hdrq import io
 from hdrq.errors import UsageError
 from hdrq.image.statistics import luminance, ratio
 from hdrq.image.transfer import srgb_to_linear
+from hdrq.image.working_space import working_in
 from hdrq.records import Image
 
 MOST_STOPS = 8.0
@@ -55,7 +56,8 @@ def write_ultra_hdr(
             f"{target.name}: a gain map needs sRGB code in a JPEG; use the suffix .jpg, without --display"
         )
     pixels = code.pixels.detach().cpu()
-    light = hdr_light(scene.detach().cpu(), srgb_to_linear(pixels), stops)
+    with working_in(code.primaries):
+        light = hdr_light(scene.detach().cpu(), srgb_to_linear(pixels), stops)
     hdr = Image(light, "linear", code.primaries)
     notes = io.write(target, hdr, base=replace(code, pixels=pixels), **options)
     back = io.read(target, layer="hdr").pixels

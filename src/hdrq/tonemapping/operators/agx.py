@@ -8,6 +8,7 @@ from torch import Tensor
 
 from hdrq.image.color import mix
 from hdrq.image.statistics import luminance
+from hdrq.image.working_space import from_bt709, to_bt709
 from hdrq.tonemapping.exposure import expose_grey
 from hdrq.tonemapping.operator import OperatorCard, operator
 
@@ -49,12 +50,12 @@ def agx(
     outset  undo the inset after the curve, as the later re-implementations do
     """
     c = expose_grey(light, luminance(light), ev, auto)
-    narrow = mix(c, _INSET) if c.shape[1] == 3 else c
+    narrow = mix(to_bt709(c), _INSET) if c.shape[1] == 3 else c
     x = ((narrow.clamp(min=2**_LOW).log2() - _LOW) / (_HIGH - _LOW)).clamp(0, 1)
     code = _sigmoid(x, slope, toe, shoulder)
     if outset and c.shape[1] == 3:
         code = mix(code, np.linalg.inv(_INSET)).clamp(0, 1)
-    return code.clamp(min=0) ** _DISPLAY
+    return from_bt709(code.clamp(min=0) ** _DISPLAY)
 
 
 def _sigmoid(x: Tensor, slope: float, toe: float, shoulder: float) -> Tensor:

@@ -11,7 +11,7 @@ from hdrq.image.blur import blur
 from hdrq.image.color import mix, rgb_to_xyz
 from hdrq.image.edge_preserving import bilateral, bilateral_grid
 from hdrq.image.statistics import brightest, longer_side, ranked, stretched
-from hdrq.records import BT709
+from hdrq.image.working_space import working_space
 from hdrq.tonemapping.operator import OperatorCard, operator
 
 _CAT02 = ((0.7328, 0.4296, -0.1624), (-0.7036, 1.6975, 0.0061), (0.0030, -0.0136, 0.9834))
@@ -60,7 +60,7 @@ def icam06(
     surround_share  sigma of the low-pass image that is taken for the white, as a share of the longer side
     """
     colour = light if light.shape[1] == 3 else light.expand(-1, 3, -1, -1)
-    xyz = mix(colour, rgb_to_xyz(BT709))
+    xyz = mix(colour, rgb_to_xyz(working_space()))
     xyz = (xyz * (peak / brightest(xyz[:, 1:2]).clamp(min=1e-30))).clamp(min=_TINY)
     sigma = max(0.02 * longer_side(xyz[:, :1]), 1e-3)
     smooth = bilateral if filter == "exact" else bilateral_grid
@@ -121,7 +121,7 @@ def _signed(x: Tensor, exponent: float) -> Tensor:
 
 
 def _rendered(xyz: Tensor, level: Tensor, gamma: float) -> Tensor:
-    """Linear BT.709: Hunt's effect on chroma and the surround's on lightness, in IPT."""
+    """Linear RGB of the working space: Hunt's effect on chroma and the surround's on lightness, in IPT."""
     ipt = mix(_signed(mix(xyz, _LMS), 0.43), _IPT)
     lightness, chroma = ipt[:, :1], ipt[:, 1:]
     c = (chroma.square().sum(1, keepdim=True) + 1e-12).sqrt()
@@ -129,4 +129,6 @@ def _rendered(xyz: Tensor, level: Tensor, gamma: float) -> Tensor:
     top = lightness.amax((1, 2, 3), keepdim=True).clamp(min=1e-9)
     lightness = top * (lightness.abs().clamp(min=1e-12) / top) ** gamma
     lms = _signed(mix(torch.cat([lightness, chroma], 1), _inverse(_IPT)), 1 / 0.43)
-    return mix(mix(lms, _inverse(_LMS)), torch.linalg.inv(torch.as_tensor(rgb_to_xyz(BT709)).double()))
+    return mix(
+        mix(lms, _inverse(_LMS)), torch.linalg.inv(torch.as_tensor(rgb_to_xyz(working_space())).double())
+    )
