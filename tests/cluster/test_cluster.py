@@ -542,7 +542,7 @@ def test_a_teacher_scores_a_set_and_images_are_rendered_as_by_one_process(cluste
     from hdrq.distillation.teacher_scores import Cache, score_rows, stored_scores
     from hdrq.scoring.binding import metric
 
-    sources = find_sources(listed.parent, lambda path: None, lambda source: None)[0]
+    sources = find_sources(listed.parent, lambda path, reads: None, lambda source, reads: None)[0]
     rows = make_set(sources, ("noise", "blur"), 20, side=32)
     known, scorer = {str(s.path): s.sha256 for s in sources}, metric("pu-ssim")
     scores = []

@@ -52,7 +52,7 @@ def images(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def sources(images):
-    return find_sources(images, lambda path: None, lambda source: None)[0]
+    return find_sources(images, lambda path, reads: None, lambda source, reads: None)[0]
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import torch
 
 from hdrq.encoding.photometry import emit
 from hdrq.errors import FileError, UsageError
+from hdrq.image.color import rgb_to_xyz, weigh
 from hdrq.image.transfer import pq_to_nits
 from hdrq.io import read
 from hdrq.io.jxl_profile import profile_of
@@ -27,7 +28,11 @@ def case(shared):
 def test_avif_takes_the_colours_of_its_primary_item(case):
     image = case("colors_hdr_p3.avif")
     assert (image.domain, image.primaries, image.bits) == ("pq", P3, 10)
+    # 236.71 by H.273 in float64 from the planes (matrix 6, full range), 236.67 after libavif's rounding to 10 bits; its
+    # siblings in BT.709 and BT.2020, which are the same image, have the same mean luminance: 261.8 and 261.5 cd/m²
     assert float(pq_to_nits(image.pixels.double()).mean()) == pytest.approx(236.67, abs=0.01)
+    y = weigh(pq_to_nits(image.pixels.double()), tuple(rgb_to_xyz(P3)[1]))
+    assert float(y.mean()) == pytest.approx(261.78, abs=0.01)
 
 
 def test_pq_by_the_curve_of_a_profile_is_pq_by_code_points(case):

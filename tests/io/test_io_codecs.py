@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from pathlib import Path
 
 import imagecodecs
 import numpy as np
@@ -16,6 +17,7 @@ from hdrq.errors import FileError, UsageError
 from hdrq.image.color import convert
 from hdrq.io import read, write
 from hdrq.io.arrange import ORIENTATION
+from hdrq.io.isobmff import items_of
 from hdrq.records import BT709, BT2020, P3, Image
 
 CHANCE = np.random.default_rng(0)
@@ -241,3 +243,28 @@ def test_jpeg_xr_without_loss_is_exact(tmp_path, rows):
 def test_jpeg_xr_of_32_bit_floats_is_close(tmp_path):
     image = read(put(tmp_path / "x.jxr", imagecodecs.jpegxr_encode(FLOATS, level=1.0)))
     assert np.allclose(image.pixels[0].numpy(), planar(FLOATS), rtol=1e-3)
+
+
+def with_pyramid_group(data: bytes) -> bytes:
+    """An AVIF of one item with an entity group `pymd` that has fields of its own, as heif-enc 1.21 writes it."""
+    layers = struct.pack(">HHHHHH", 512, 512, 0, 0, 0, 0)
+    group = struct.pack(">IIII", 0, 1, 1, 1) + layers
+    group = struct.pack(">I4s", 8 + len(group), b"pymd") + group
+    listed = struct.pack(">I4s", 8 + len(group), b"grpl") + group
+    at = data.index(b"meta") - 4
+    (size,) = struct.unpack_from(">I", data, at)
+    offset = next(iter(items_of(Path("a.avif"), data).extents.values()))[0][0]
+    meta = struct.pack(">I", size + len(listed)) + data[at + 4 : at + size] + listed
+    assert meta.count(struct.pack(">I", offset)) == 1
+    meta = meta.replace(struct.pack(">I", offset), struct.pack(">I", offset + len(listed)))
+    return data[:at] + meta + data[at + size :]
+
+
+def test_an_image_pyramid_in_avif_is_read_as_its_primary_image_with_a_note(tmp_path):
+    write(tmp_path / "a.avif", Image(torch.rand(1, 3, 16, 24), "srgb", bits=8))
+    plain = read(tmp_path / "a.avif")
+    (tmp_path / "b.avif").write_bytes(with_pyramid_group((tmp_path / "a.avif").read_bytes()))
+    found = read(tmp_path / "b.avif")
+    assert torch.equal(found.pixels, plain.pixels)
+    assert found.notes == ("image pyramid: its primary image of 24x16 pixels read, its other layers not",)
+    assert plain.notes == ()

@@ -122,6 +122,7 @@ _USUAL = "jpegxt,jpeg-pu,noise,blur"
 @click.option(
     "--dry-run", is_flag=True, help="Check everything, time the teacher and a step of the student, and stop."
 )
+@_options.training_read_options
 @_options.device_option
 @_options.cluster_option
 def distill(**options: Any) -> None:
@@ -170,6 +171,7 @@ def _asked(options: dict[str, Any]) -> dict[str, Any]:
         **{key: options[key] for key in names},
         "n": options["count"],
         "settings": settings,
+        "files": _options.files_of(options),
         "half": not options["float32"],
         "keep_pixels": not options["on_the_fly"],
     }

@@ -71,9 +71,7 @@ _SELECTED = (  # which image of a file is read
     ("frames", "N|A:B:STEP", "Frames of a clip, counted from 0, such as 0:100:10."),
 )
 
-# Options of every command that reads images: which image of a file, and the meaning of its values.
-read_options = _stack(
-    *(click.option(f"--{name}", metavar=kind, help=help) for name, kind, help in _SELECTED),
+_MEANING = (
     click.option(
         "--domain",
         metavar="NAME",
@@ -94,10 +92,22 @@ read_options = _stack(
     ),
 )
 
+
+def _which(*names: str) -> tuple[Callable[[Any], Any], ...]:
+    return tuple(
+        click.option(f"--{name}", metavar=kind, help=help) for name, kind, help in _SELECTED if name in names
+    )
+
+
+# Options of every command that reads images: which image of a file, and the meaning of its values.
+read_options = _stack(*_which("layer", "view", "part", "frames"), *_MEANING)
+
+_scale = click.option(
+    "--scale", type=POSITIVE, metavar="NITS", help="Relative files: luminance of a value of 1, cd/m²."
+)
+
 scale_options = _stack(
-    click.option(
-        "--scale", type=POSITIVE, metavar="NITS", help="Relative files: luminance of a value of 1, cd/m²."
-    ),
+    _scale,
     click.option(
         "--peak",
         type=POSITIVE,
@@ -111,6 +121,10 @@ scale_options = _stack(
         help="Relative files: luminance of a value of 1 and of code 1 in relative encodings (mu, srgb, linear), cd/m².",
     ),
 )
+
+# The same for commands that learn from images, and show them on displays of their own.
+training_read_options = _stack(_scale, *_which("layer", "view", "part"), *_MEANING)
+_TRAINING_READ = ("scale", "layer", "view", "part", "domain", "file_primaries", "nonfinite")
 
 light_options = _stack(display_options, scale_options, read_options)
 
@@ -268,6 +282,12 @@ def _side_of(options: dict[str, Any], side: str) -> Side:
         display(shown) if shown else None,
         options.get(f"{side}_primaries"),
     )
+
+
+def files_of(options: dict[str, Any]) -> dict[str, Any]:
+    """The options of `training_read_options` that were given, by name; they are taken out of `options`."""
+    given = {name: options.pop(name) for name in _TRAINING_READ}
+    return {name: value for name, value in given.items() if value not in (None, "error")}
 
 
 def selection_of(options: dict[str, Any], side: str = "") -> Selection:

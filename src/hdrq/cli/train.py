@@ -109,6 +109,7 @@ from hdrq.registry import find
 @click.option(
     "--dry-run", is_flag=True, help="Check everything, show the settings and an estimate; train nothing."
 )
+@_options.training_read_options
 @_options.device_option
 def train(**options: Any) -> None:
     """Fine-tune a network on your own images and scores, or train one by a recipe.
@@ -127,7 +128,7 @@ def train(**options: Any) -> None:
     hdrq train --dataset koniq -m koncept512 --protocol cross --test livec --test spaq
     torchrun --nproc_per_node 4 -m hdrq train --recipe vtamiq-srgb
     """
-    settings: dict[str, str] = {}
+    settings: dict[str, Any] = {f"files.{name}": value for name, value in _options.files_of(options).items()}
     for text in options.pop("settings"):
         key, sign, value = text.partition("=")
         if not sign:

@@ -71,6 +71,7 @@ def task(
     name: str = "",
     half: bool = True,
     keep_pixels: bool = True,
+    files: Mapping[str, Any] | None = None,
 ) -> Task:
     """The arguments of a distillation as a `Task`.
 
@@ -81,6 +82,8 @@ def task(
     ppd          pixels per degree, for teachers that need it;  batch  image pairs scored at once by a teacher
     settings     training settings by name, overriding those of the student;  name  of the weights
     half         store the weights in half precision;  keep_pixels  store rendered images instead of rendering each epoch
+    files        what the images hold, where they do not state it: domain, file_primaries, nonfinite, layer, view, part, and
+                 for the teacher "mos" scale
     """
     for key, value in (("n", n), ("crop", crop), ("batch", batch)):
         if value < _LEAST[key]:
@@ -107,6 +110,7 @@ def task(
         settings=dict(settings or {}),
         half=half,
         keep_pixels=keep_pixels,
+        files=dict(files or {}),
     )
 
 

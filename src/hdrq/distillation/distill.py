@@ -208,7 +208,8 @@ def _refuse_other_set(rows: list[Row], path: Path) -> None:
 
 
 def _digest(rows: Sequence[Row]) -> str:
-    return hashlib.sha256(repr(list(rows)).encode()).hexdigest()[:12]
+    said = "".join(sorted({r.reads for r in rows}))
+    return hashlib.sha256((repr(list(rows)) + said).encode()).hexdigest()[:12]
 
 
 def _some(names: Sequence[str], most: int = 8) -> list[str]:

@@ -38,8 +38,8 @@ def records_from_mos(
 ) -> Iterator[Record]:
     """Train on the scores of `task.images`, choose the best epoch, and report on the held-out scenes."""
     train, validation, held, settings, source = mos_items(str(task.images[0]), settings, task.hold_out)
-    refuse_too_few(len(validation))
-    images = cache_for(folder / IMAGES, channels_of(settings))
+    refuse_too_few(len(validation), "images of more scenes with subjective scores")
+    images = cache_for(folder / IMAGES, channels_of(settings), settings.reading)
     yield Note(
         f"{source}: {len(train)} for training, {len(validation)} for choosing the best epoch, {len(held)} held out"
     )

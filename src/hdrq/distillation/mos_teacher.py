@@ -9,6 +9,7 @@ import numpy as np
 
 from hdrq.distillation.split import HELD_OUT, VALIDATION
 from hdrq.distillation.student import better
+from hdrq.encoding.reading import Reading
 from hdrq.errors import UsageError
 from hdrq.evaluation.archive import Dataset, direction_of, locate
 from hdrq.image.color import weigh
@@ -81,6 +82,6 @@ class LumaCache(ImageCache):
         return bool(super().get(path).dtype == np.float32)
 
 
-def cache_for(folder: Path, channels: int) -> ImageCache:
+def cache_for(folder: Path, channels: int, reading: Reading) -> ImageCache:
     """Files decoded once, with the number of channels that the student reads."""
-    return LumaCache(folder) if channels == 1 else ImageCache(folder)
+    return LumaCache(folder, reading) if channels == 1 else ImageCache(folder, reading)

@@ -48,8 +48,6 @@ def usable_as(settings: Settings, name: str) -> str:
     return f"{'' if settings.encoding == 'srgb' else settings.encoding + ':'}{settings.net}@{name}"
 
 
-def refuse_too_few(count: int) -> None:
+def refuse_too_few(count: int, more: str = "more --images or a larger -n") -> None:
     if count < 3:
-        raise UsageError(
-            f"{count} images are too few to choose the best epoch with; give more --images or a larger -n"
-        )
+        raise UsageError(f"{count} images are too few to choose the best epoch with; give {more}")

@@ -35,7 +35,7 @@ def render(row: Row, sources: Sources) -> tuple[Tensor, Tensor]:
 
 def reference(row: Row, sources: Sources) -> tuple[Tensor, Tensor | None, Display]:
     """(light, code where the source is code, the display whose black and peak limit the light)."""
-    held = sources.get(row.source)
+    held = sources.get(row.source, row.reads)
     wide = row.side * row.shrink
     cut = held.pixels[..., row.y : row.y + wide, row.x : row.x + wide]
     if held.light:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from math import exp, log
 from pathlib import Path
 
@@ -37,6 +37,7 @@ class Row:
     y, x        corner of the crop;  side  of the result, pixels;  shrink  downsampling factor from the crop to the result
     display     "light" (HDR), or code shown on a display: "sdr", "sdr-100" or "bright";  peak  cd/m², see PEAKS
     distortion  name of an entry of one of SHELVES, or "none";  level  0..5;  seed  of its random numbers
+    reads       how the file is read, where the user states it, as `hdrq.encoding.reading.Reading.text`
     """
 
     number: int
@@ -51,11 +52,13 @@ class Row:
     distortion: str
     level: float
     seed: int
+    reads: str = field(default="", repr=False)
 
     @property
     def view(self) -> tuple[object, ...]:
         """Everything that the reference depends on besides the content of the file."""
-        return (self.y, self.x, self.side, self.shrink, self.display, self.peak)
+        said = (self.reads,) if self.reads else ()
+        return (self.y, self.x, self.side, self.shrink, self.display, self.peak, *said)
 
 
 def shelf_of(distortion: str) -> str:
@@ -77,11 +80,13 @@ def make_set(
     side: int = 256,
     displays: Sequence[str] = ("sdr", "bright"),
     each: int = 6,
+    reads: str = "",
 ) -> list[Row]:
     """n rows. Row i does not depend on n, so that a set can be extended and keep its scores.
 
     displays  displays that show code; light is used without a display
     each      distortions per crop, so that a student learns the distortion rather than the content
+    reads     how the files are read
     """
     for name in distortions:
         shelf_of(name)
@@ -99,7 +104,7 @@ def make_set(
     while len(rows) < n:
         view = len(rows) // each
         rows += _view(fit, distortions, view, seed, side, displays, each, len(rows))
-    return rows[:n]
+    return [replace(r, reads=reads) for r in rows[:n]]
 
 
 def _view(
@@ -163,7 +168,13 @@ def read_rows(path: Path) -> list[Row]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             return [
-                Row(**{f.name: kinds[str(f.type)](r[f.name]) for f in fields(Row)})
+                Row(
+                    **{
+                        f.name: kinds[str(f.type)](r[f.name])
+                        for f in fields(Row)
+                        if f.name in r or f.name != "reads"
+                    }
+                )
                 for r in csv.DictReader(file)
             ]
     except (OSError, KeyError, ValueError, TypeError) as error:

@@ -12,11 +12,11 @@ from threading import Lock
 import torch
 from torch import Tensor
 
-from hdrq import io
-from hdrq.encoding.photometry import emit
+from hdrq.encoding.reading import AS_STATED, Reading, parsed
 from hdrq.errors import FileError, HdrqError
-from hdrq.image.color import luminance
+from hdrq.image.color import convert, luminance
 from hdrq.image.statistics import quantile
+from hdrq.image.transfer import linear_to_srgb, srgb_to_linear
 from hdrq.io.manifest import Manifest
 from hdrq.io.pairing import image_files, remote_image_files
 from hdrq.io.remote import address_of, is_folder, local
@@ -54,22 +54,26 @@ class Sources:
         self._held: OrderedDict[str, Opened] = OrderedDict()
         self._one_at_a_time = Lock()
 
-    def get(self, path: str | Path) -> Opened:
-        key = str(path)
+    def get(self, path: str | Path, reads: str = "") -> Opened:
+        """A decoded file; reads: the text of how it is read, `hdrq.encoding.reading.Reading.text`."""
+        key = f"{path}|{reads}"
         with self._one_at_a_time:
-            found = self._held.pop(key, None) or opened(Path(path))
+            found = self._held.pop(key, None) or opened(Path(path), parsed(reads))
             self._held[key] = found
             while len(self._held) > 1 and sum(o.pixels.numel() for o in self._held.values()) > _HELD:
                 self._held.popitem(last=False)
         return found
 
 
-def opened(path: Path) -> Opened:
-    """A file as light (any scale) or sRGB code; PQ and HLG files are converted to light."""
-    image = io.read(path)
+def opened(path: Path, reading: Reading = AS_STATED) -> Opened:
+    """A file as light (any scale) or sRGB code, both BT.709; code of other encodings is converted to light."""
+    image = reading.image(path)
     if image.domain in ("srgb", "gamma"):
-        return Opened(image.pixels.expand(-1, 3, -1, -1).float(), 1.0, False)
-    pixels = emit(image, nonfinite="clamp", primaries=BT709).pixels.expand(-1, 3, -1, -1).float()
+        code = image.pixels
+        if image.primaries != BT709 and code.shape[1] == 3:
+            code = linear_to_srgb(convert(srgb_to_linear(code), image.primaries).clamp(0, 1))
+        return Opened(code.expand(-1, 3, -1, -1).float(), 1.0, False)
+    pixels = reading.light(image).pixels.expand(-1, 3, -1, -1).float()
     brightest = float(quantile(luminance(pixels), _BRIGHTEST))
     if not brightest > 0:
         raise FileError(f"{path} is black; remove it from --images")
@@ -77,7 +81,10 @@ def opened(path: Path) -> Opened:
 
 
 def find_sources(
-    where: Path, known: Callable[[Path], Source | None], keep: Callable[[Source], None]
+    where: Path,
+    known: Callable[[Path, str], Source | None],
+    keep: Callable[[Source, str], None],
+    reading: Reading = AS_STATED,
 ) -> tuple[list[Source], list[str]]:
     """(usable images of a folder, file or CSV manifest with columns dist [scene]; skipped files with the reason).
 
@@ -85,16 +92,16 @@ def find_sources(
     """
     found, left = [], []
     for path, scene in _listed(where):
-        source = known(path)
+        source = known(path, reading.text)
         if source is None:
             try:
-                image = opened(path)
+                image = opened(path, reading)
             except HdrqError as error:
                 left.append(str(error))
                 continue
             size = (int(image.pixels.shape[-2]), int(image.pixels.shape[-1]))
             source = Source(path, "", size, image.light, _sha256(path))
-            keep(source)
+            keep(source, reading.text)
         found.append(Source(path, scene, source.size, source.light, source.sha256))
     if not found:
         raise FileError(f"{where} holds no usable image" + (f": {left[0]}" if left else ""))

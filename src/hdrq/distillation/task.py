@@ -12,6 +12,7 @@ from hdrq.distillation.samples import NONE, Row, make_set, read_rows, shelf_of
 from hdrq.distillation.sources import Source, find_sources
 from hdrq.distillation.student import student_settings
 from hdrq.distillation.teacher_scores import Cache
+from hdrq.encoding.reading import parsed, reading_of
 from hdrq.errors import FileError, UsageError
 from hdrq.registry import find, names
 from hdrq.scoring.request import parse
@@ -32,6 +33,7 @@ class Task:
     hold_out  scenes excluded from training; empty: a random fifth by the seed
     settings  training settings that override those of the student
     half      store the weights in half precision
+    files     what the images hold, where they do not state it; see `hdrq.encoding.reading.Reading`
     """
 
     teachers: tuple[str, ...]
@@ -49,6 +51,7 @@ class Task:
     settings: Mapping[str, Any] = field(default_factory=dict)
     half: bool = True
     keep_pixels: bool = True
+    files: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def called(self) -> str:
@@ -89,7 +92,9 @@ def settings_for(task: Task) -> Settings:
     side = find("metric", asked.metric).card.side
     if task.crop < side:
         raise UsageError(f"{asked.metric} needs images of at least {side} pixels a side; use --crop {side}")
-    return replace(settings, seed=task.seed)
+    if task.files.get("scale") is not None and not task.from_mos:
+        raise UsageError("scale has no effect on light whose peak is drawn for each row; leave it out")
+    return replace(settings, seed=task.seed, files=dict(task.files))
 
 
 def build_set(task: Task, cache: Cache) -> tuple[list[Row], list[Source], list[str]]:
@@ -97,22 +102,33 @@ def build_set(task: Task, cache: Cache) -> tuple[list[Row], list[Source], list[s
     made = [read_rows(p) for p in task.images if _is_set(p)]
     found: list[Source] = []
     left: list[str] = []
+    reading = reading_of(task.files)
+    if made and reading.text:
+        raise UsageError(f"a set states how its images are read; leave {', '.join(task.files)} out")
     if made:
         rows = [replace(r, number=i) for i, r in enumerate(r for part in made for r in part)]
-        scenes = {r.source: r.scene for r in rows}
-        for path, scene in scenes.items():
-            some, _ = find_sources(Path(path), cache.file, cache.keep_file)
+        scenes = {(r.source, r.reads): r.scene for r in rows}
+        for (path, reads), scene in scenes.items():
+            some, _ = find_sources(Path(path), cache.file, cache.keep_file, parsed(reads))
             found += [replace(s, scene=scene) for s in some]
         return rows, found, left
     for where in task.images:
         if not where.exists():
             raise FileError(f"{where} does not exist; --images takes folders, images and manifests")
-        some, why = find_sources(where, cache.file, cache.keep_file)
+        some, why = find_sources(where, cache.file, cache.keep_file, reading)
         found, left = found + some, left + why
     for s in found:
         if min(s.size) < task.crop:
             left.append(f"{s.path} is {s.size[1]}x{s.size[0]}, smaller than --crop {task.crop}")
-    rows = make_set(found, task.distortions, task.n, seed=task.seed, side=task.crop, displays=task.displays)
+    rows = make_set(
+        found,
+        task.distortions,
+        task.n,
+        seed=task.seed,
+        side=task.crop,
+        displays=task.displays,
+        reads=reading.text,
+    )
     used = {r.source for r in rows}
     return rows, [s for s in found if str(s.path) in used], left
 

@@ -70,23 +70,33 @@ class Cache:
         with self._db:
             self._db.executemany("INSERT OR IGNORE INTO scores VALUES (?, ?)", list(values.items()))
 
-    def file(self, path: Path) -> Source | None:
-        """The stored properties of a file that has not changed since."""
+    def file(self, path: Path, reads: str = "") -> Source | None:
+        """The stored properties of a file that has not changed since, for the way it is read."""
         row = self._db.execute(
             "SELECT height, width, light, sha256 FROM files WHERE path = ? AND stamp = ?",
-            (str(path), _stamp(path)),
+            (_named(path, reads), _stamp(path)),
         ).fetchone()
         return None if row is None else Source(path, "", (row[0], row[1]), bool(row[2]), row[3])
 
-    def keep_file(self, source: Source) -> None:
+    def keep_file(self, source: Source, reads: str = "") -> None:
         with self._db:
             self._db.execute(
                 "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)",
-                (str(source.path), _stamp(source.path), *source.size, int(source.light), source.sha256),
+                (
+                    _named(source.path, reads),
+                    _stamp(source.path),
+                    *source.size,
+                    int(source.light),
+                    source.sha256,
+                ),
             )
 
     def close(self) -> None:
         self._db.close()
+
+
+def _named(path: Path, reads: str) -> str:
+    return f"{path}|{reads}" if reads else str(path)
 
 
 def _stamp(path: Path) -> str:

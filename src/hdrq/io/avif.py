@@ -24,6 +24,7 @@ def read(path: Path, *, alpha: bool = False, layer: str | None = None) -> Image:
     """(1, 1 or 3, H, W): code in [0, 1]; with a gain map HDR light, 1.0 = SDR white, and layer="base" the code."""
     data = path.read_bytes()
     items = items_of(path, data)
+    data = _without_pyramid(data, items)
     if layer not in (None, *gain_map.LAYERS):
         raise UsageError(f"{path}: an AVIF has the layers {', '.join(gain_map.LAYERS)}, not '{layer}'")
     image = _primary(path, data, items, alpha)
@@ -71,6 +72,7 @@ def _primary(path: Path, data: bytes, items: Items, alpha: bool) -> Image:
         meaning = code_points(*points, notes) if points else Meaning()
     pixels = meaning.apply(planes(rows, 2**bits - 1, notes, alpha))
     pixels = _upright(pixels, properties, notes)
+    notes += _unread(items, rows)
     return Image(pixels, meaning.domain, meaning.primaries, bits, notes=tuple(notes), path=str(path))
 
 
@@ -83,12 +85,34 @@ def _decoded(path: Path, data: bytes) -> np.ndarray:
         said = " ".join(str(error).split())
         if "Not implemented" in said or "NOT_IMPLEMENTED" in said or "Unsupported" in said:
             raise FileError(
-                f"{path}: this variant of AVIF is not supported by libavif; convert it to PNG"
+                f"{path}: this variant of AVIF is not supported by libavif ({said}); convert it to PNG"
             ) from error
         raise
     return (
         rows[0] if rows.ndim == 4 else rows
     )  # requesting a single frame corrupts memory in imagecodecs 2026.3.6
+
+
+def _without_pyramid(data: bytes, items: Items) -> bytes:
+    """The file without its list of entity groups, where that holds an image pyramid (pymd, ISO/IEC 23008-12).
+
+    libavif 1.4.0 cannot parse the fields of that group. It needs no group to decode the primary image.
+    """
+    for kind, at in items.groups:
+        if kind == b"pymd":
+            return data[:at] + b"free" + data[at + 4 :]
+    return data
+
+
+def _unread(items: Items, rows: np.ndarray) -> list[str]:
+    """Notes on images of the file from which a larger or deeper one than the primary could be made."""
+    size = f"{rows.shape[1]}x{rows.shape[0]}"
+    notes = []
+    if any(kind == b"pymd" for kind, _ in items.groups):
+        notes.append(f"image pyramid: its primary image of {size} pixels read, its other layers not")
+    if b"sato" in items.kinds.values() and items.kinds.get(items.primary) != b"sato":
+        notes.append("sample transform, which adds bits to the primary image, not applied")
+    return notes
 
 
 def _map_code(path: Path, data: bytes, items: Items, item: int) -> Tensor:

@@ -17,6 +17,7 @@ class Items:
     """Contents of the `meta` box: items by number, their properties and references.
 
     primary_at, primary_size   position and size of the primary item's number in the file, so that it can be changed
+    groups    (kind of an entity group, position of the type of the box that lists the groups)
     """
 
     primary: int = 0
@@ -27,6 +28,7 @@ class Items:
     owners: dict[int, list[int]] = field(default_factory=dict)
     references: list[tuple[bytes, int, list[int]]] = field(default_factory=list)
     extents: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+    groups: list[tuple[bytes, int]] = field(default_factory=list)
 
     def of(self, item: int) -> list[Property]:
         """Properties of an item, in the order of their association."""
@@ -89,6 +91,9 @@ def _read_meta(path: Path, data: bytes, at: int, end: int, items: Items) -> None
             (count,) = struct.unpack_from(">H", data, a + width)
             ends = [struct.unpack_from(form, data, a + width + 2 + width * i)[0] for i in range(count)]
             items.references.append((kind, first, ends))
+    if b"grpl" in inner:
+        start, stop = inner[b"grpl"]
+        items.groups = [(kind, start - 4) for kind, _, _ in boxes(path, data, start, stop)]
     if b"iprp" in inner:
         for kind, start, stop in boxes(path, data, *inner[b"iprp"]):
             if kind == b"ipco":

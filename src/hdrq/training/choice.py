@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hdrq import io
 from hdrq.errors import FileError, MissingPart, UsageError
 from hdrq.evaluation.archive import Dataset, locate
 from hdrq.nn.net import Net
@@ -55,7 +54,9 @@ def settings_for(asked: TrainingRequest) -> tuple[str, Settings, list[str]]:
     if asked.like:
         card, settings = recorded(asked.like)
         settings = (
-            reduced(settings) if asked.small and not card.training["arguments"].get("small") else settings
+            reduced(settings, dict(asked.settings))
+            if asked.small and not card.training["arguments"].get("small")
+            else settings
         )
         settings = adjust(settings, dict(asked.settings))
         return (
@@ -73,6 +74,11 @@ def settings_for(asked: TrainingRequest) -> tuple[str, Settings, list[str]]:
     if fine_tunes(asked):
         settings, notes = _fine_tuning(asked)
         return "", settings, notes
+    if not asked.metric and not asked.align and any(_of_user(one) for one in asked.dataset.split("+")):
+        raise UsageError(
+            f"name the network to train on {asked.dataset} with -m, such as -m norvdpnet++, or for images with "
+            "references -m pu-vtamiq"
+        )
     name = fitting_recipe(asked)
     return name, _of_recipe(find("recipe", name), asked), []
 
@@ -85,8 +91,13 @@ def fine_tunes(asked: TrainingRequest) -> bool:
     if not asked.metric or asked.align or asked.target:
         return False
     request = parse(asked.metric)
-    own = any(not find("dataset", one).folders for one in asked.dataset.split("+"))
+    own = any(_of_user(one) for one in asked.dataset.split("+"))
     return bool(request.weights) or own or not _recipes_of(_net_of(request))
+
+
+def _of_user(dataset: str) -> bool:
+    """Whether a dataset is a table of the user's own images."""
+    return not find("dataset", dataset).folders
 
 
 def _net_of(request: Request) -> str:
@@ -225,7 +236,7 @@ def _fine_tuning(asked: TrainingRequest) -> tuple[Settings, list[str]]:
             "epochs": 20,
         },
     )
-    settings = reduced(settings) if asked.small else settings
+    settings = reduced(settings, dict(asked.settings)) if asked.small else settings
     settings = adjust(settings, dict(asked.settings))
     given = _given_options(asked)
     settings = with_start_options(settings, given) if settings.start else settings
@@ -254,11 +265,12 @@ def _encoding_for(net: str, light: bool) -> str:
 def _first_images(asked: TrainingRequest) -> tuple[bool, int, str]:
     """(whether the dataset holds linear light, smallest side of its first images, path of the first)."""
     dataset: Dataset = find("dataset", asked.dataset.split("+")[0])
+    said = adjust(Settings(""), {k: v for k, v in dict(asked.settings).items() if k.startswith("files.")})
     light, side, first = False, 10**9, ""
     for number, pair in enumerate(dataset.pairs(locate(dataset, asked.data))):
         if number == _SIZED:
             break
-        image = io.read(str(pair.dist))
+        image = said.reading.image(str(pair.dist))
         first = first or str(pair.dist)
         light = light or image.domain not in ("srgb", "gamma")
         side = min(side, *image.size)

@@ -63,7 +63,7 @@ def _one_step(
 ) -> tuple[float, int]:
     """(seconds, bytes of GPU memory) of forward and backward of one item, measured on the second pass."""
     with tempfile.TemporaryDirectory() as folder:
-        loader = BatchLoader(settings, items[:1], display, ImageCache(Path(folder)))
+        loader = BatchLoader(settings, items[:1], display, ImageCache(Path(folder), settings.reading))
         batch = loader.batch(items[:1], (0, 0)).to(device)
     module = build_apart(settings).to(device).eval()
     began = time.perf_counter()

@@ -193,7 +193,7 @@ def _predictions(experiment: Experiment, part: Part, made: Plan, device: Any) ->
     module = build_apart(settings)
     module.load_state_dict(load_best(made.folder))
     module.to(device)
-    cache = ImageCache(made.folder / "pixels")
+    cache = ImageCache(made.folder / "pixels", settings.reading)
     metric = f"{settings.net}@{experiment.name}"
     for dataset in experiment.test_sets or (None,):
         items, display, title, toward = _items(settings, made.asked, dataset)

@@ -10,43 +10,44 @@ import torch
 from torch import Tensor
 
 from hdrq import io
-from hdrq.encoding.photometry import LIGHT
+from hdrq.encoding.reading import AS_STATED, Reading
 from hdrq.errors import FileError
-from hdrq.image.color import convert
-from hdrq.records import BT709
 
 
 class ImageCache:
-    """A folder of decoded images: code as 8- or 16-bit integers, light as float32 (BT.709)."""
+    """A folder of decoded images: sRGB code as 8- or 16-bit integers, light as float32 (BT.709).
 
-    def __init__(self, folder: Path) -> None:
+    Code of other encodings (PQ, HLG, PU21 ...) is decoded to light, cd/m². reading  what the user says of the files
+    """
+
+    def __init__(self, folder: Path, reading: Reading = AS_STATED) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise FileError(f"{folder} cannot be made: {error.strerror}") from error
-        self.folder = folder
+        self.folder, self.reading = folder, reading
 
     def _place(self, path: Path) -> Path:
         try:
             stat = path.stat()
         except OSError as error:
             raise FileError(f"{path} does not exist; check the dataset or the manifest") from error
-        key = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
+        key = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}|{self.reading.text}"
         return self.folder / (hashlib.sha256(key.encode()).hexdigest()[:24] + ".npy")
 
     def get(self, path: str | Path) -> np.ndarray:
         """(3, H, W), memory-mapped: uint8 or uint16 code, or float32 light. Greyscale images get three channels."""
         place = self._place(Path(path))
         if not place.exists():
-            image = io.read(path)
-            pixels = image.pixels[0].expand(3, -1, -1)
-            if image.domain in LIGHT:
-                array = convert(pixels[None], image.primaries, BT709)[0].float().numpy()
-            else:
-                depth = np.uint8 if (image.bits or 8) <= 8 else np.uint16
+            image = self.reading.image(path)
+            if image.domain in ("srgb", "gamma"):
+                depth = np.uint8 if image.bits and image.bits <= 8 else np.uint16
+                pixels = image.pixels[0].expand(3, -1, -1)
                 array = (
                     (pixels * np.iinfo(depth).max).round().clamp(0, np.iinfo(depth).max).numpy().astype(depth)
                 )
+            else:
+                array = self.reading.light(image).pixels[0].expand(3, -1, -1).float().numpy()
             with io.atomic(place) as part:  # other threads and processes may decode the same image
                 np.save(part, array)
         mapped: np.ndarray = np.load(place, mmap_mode="r")

@@ -43,8 +43,10 @@ def kadid_linearised(mos: ArrayLike) -> NDArray[np.float64]:
     ordered = np.sort(q)
     ranks = np.arange(ordered.size) / ordered.size
     start = (1.0, 1.0, np.median(ordered), 1.0, np.median(ranks))
-    with np.errstate(over="ignore"):
-        p, _ = leastsq(lambda p: (_kadid_logistic(p, ordered) - ranks) ** 2, start)
+    with np.errstate(
+        over="ignore"
+    ):  # full_output: without scipy's warning that the limit of evaluations is reached
+        p = leastsq(lambda p: (_kadid_logistic(p, ordered) - ranks) ** 2, start, full_output=True)[0]
     return 1.0 - unit_range(_kadid_logistic(p, q))
 
 

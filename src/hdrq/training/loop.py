@@ -93,7 +93,11 @@ def fit(
     random = RandomState(settings.seed + processes.rank, device)
     folder.mkdir(parents=True, exist_ok=True)
     own = None if images is not None else folder / "pixels"
-    cache = images if isinstance(images, ImageCache) else ImageCache(images or folder / "pixels")
+    cache = (
+        images
+        if isinstance(images, ImageCache)
+        else ImageCache(images or folder / "pixels", settings.reading)
+    )
     with _shared_start(random, settings, device, processes):
         learner: Learner
         if settings.meta:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
@@ -33,7 +33,7 @@ def from_recipe(
         raise UsageError(f"{recipe.name} has no variant '{variant}'; it has {some}")
     values = {**recipe.settings, **(recipe.variants[variant] if variant else {})}
     settings = Settings(net=recipe.net, **values)
-    return adjust(reduced(settings) if small else settings, overrides)
+    return adjust(reduced(settings, overrides) if small else settings, overrides)
 
 
 def adjust(settings: Settings, overrides: Mapping[str, Any]) -> Settings:
@@ -55,8 +55,11 @@ def adjust(settings: Settings, overrides: Mapping[str, Any]) -> Settings:
     return replace(settings, **changes)
 
 
-def reduced(settings: Settings) -> Settings:
-    """The same settings reduced to a smoke test: a few steps of small batches of small images."""
+def reduced(settings: Settings, overrides: Collection[str] = ()) -> Settings:
+    """The same settings reduced to a smoke test: a few steps of small batches of small images.
+
+    overrides  names of the settings that will be changed: steps do not end a training of which the epochs are given
+    """
     shelf: Net = find("net", settings.net)
     changes: dict[str, Any] = {
         "batch": min(settings.batch, 2),
@@ -67,7 +70,7 @@ def reduced(settings: Settings) -> Settings:
         "target_batch": min(settings.target_batch, 2),
         "epochs": max(1, len(settings.stages)),
         "stages": tuple((1, rate) for _, rate in settings.stages),
-        "steps": 4,
+        "steps": 0 if "epochs" in overrides else 4,
         "start": "",
         "options": {**settings.options, **shelf.small},
     }

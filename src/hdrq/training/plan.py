@@ -60,7 +60,9 @@ def plan(asked: TrainingRequest) -> Plan:
     start = start_weights(settings)
     start(build_apart(settings))
     if (other := name_taken(name, folder)) and not asked.replace:
-        raise UsageError(f"weights called '{name}' are already installed ({other}); choose another --name")
+        raise UsageError(
+            f"weights called '{name}' are already installed ({other}); choose another --name, or add --replace"
+        )
     source, held_out, target = data_of(settings, asked.data, asked.better)
     mos = _scores_meant(settings, asked)
     made = Plan(name, recipe, settings, folder, asked, source, held_out, target, start, mos, tuple(notes))

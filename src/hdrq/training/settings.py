@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from hdrq.encoding.reading import Reading, reading_of
 from hdrq.errors import UsageError
 from hdrq.nn.net import Net
 from hdrq.registry import find
@@ -20,13 +21,8 @@ CRITERIA = ("srocc", "plcc", "mae", "mse")
 INPUTS = ("patches", "crops", "whole", "resized")
 LENGTH = ("epochs", "steps", "patience")  # settings that may change when a training is resumed
 SCENES = ("held_scenes", "test_scenes", "test_distortions")
-_LATER = (
-    "held_from",
-    "source_weight",
-    "target_batch",
-    "display_spread",
-    *SCENES,
-)  # at their defaults they are no part of the digest, which older runs lack
+# At their defaults these are no part of the digest, which older runs lack.
+_LATER = ("held_from", "source_weight", "target_batch", "display_spread", "files", *SCENES)
 _AT_LEAST_1 = ("batch", "accumulate", "epochs", "patches", "crop", "target_repeat", "repeats", "every")
 
 
@@ -73,6 +69,8 @@ class Settings:
     meta               settings of meta-learning (hdrq.training.meta_tasks), empty for none
     terms              weights of additional losses of the network (qdnet: kl, same, moved)
     repeats            number of patch samplings that validation averages over
+    files              what the images hold, where they do not state it: files.domain, files.file_primaries, files.scale,
+                       files.nonfinite, files.layer, files.view, files.part
     """
 
     net: str
@@ -135,8 +133,10 @@ class Settings:
     held_scenes: tuple[str, ...] = ()
     test_scenes: tuple[str, ...] = ()
     test_distortions: tuple[str, ...] = ()
+    files: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        reading_of(self.files)
         for name, choices in (
             ("align", ALIGNMENTS),
             ("schedule", SCHEDULES),
@@ -178,7 +178,8 @@ class Settings:
     @property
     def digest(self) -> str:
         """Twelve hexadecimal digits that change with any setting except the length of the training."""
-        unset = {f.name for f in fields(self) if f.name in _LATER and getattr(self, f.name) == f.default}
+        usual = Settings("")
+        unset = {name for name in _LATER if getattr(self, name) == getattr(usual, name)}
         values = {k: v for k, v in asdict(self).items() if k not in LENGTH and k not in unset}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
@@ -199,6 +200,11 @@ class Settings:
     def held_display(self) -> str:
         """Display that shows the images which are validated on and tested on."""
         return self.target_display if self.held_from == "target" else self.source_display
+
+    @property
+    def reading(self) -> Reading:
+        """How the images are read."""
+        return reading_of(self.files)
 
     @property
     def levels(self) -> int:
