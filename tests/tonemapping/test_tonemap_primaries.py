@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hdrq.tonemapping.parameter_files import parameters_of, read_parameters
+from hdrq.tonemapping.parameter_file import parameters_of, read_parameters
 
 from hdrq import io
 from hdrq.cli import main

@@ -15,7 +15,7 @@ from hdrq.errors import UsageError
 from hdrq.nn.net import Net, mix, pattern
 from hdrq.records import Image
 from hdrq.training import train
-from hdrq.training.choice import Asked
+from hdrq.training.choice import TrainingRequest
 from hdrq.training.images import brackets, exposures, image_loop, image_run, image_settings
 from hdrq.training.images.camera import Response, noisy, photograph, random_response, well_exposed
 from hdrq.training.images.crops import turned, window
@@ -247,7 +247,7 @@ def test_train_writes_weights_with_a_card_and_resumes_by_folder(shelf, scenes, t
     data.mkdir()
     for scene in scenes:
         hdrq.write(data / f"{'abcd'[int(scene.name[-1])]}.exr", Image(scene.light[None], "linear"))
-    asked = Asked(recipe="small", data=data, output=tmp_path / "run", settings={"crop": "24"}, small=True)
+    asked = TrainingRequest(recipe="small", data=data, output=tmp_path / "run", settings={"crop": "24"}, small=True)
     *_, done = image_run.train_images(asked, torch.device("cpu"))
     card = json.loads(done.card.read_text())
     assert card["net"] == "small"
@@ -255,7 +255,7 @@ def test_train_writes_weights_with_a_card_and_resumes_by_folder(shelf, scenes, t
     assert card["encoding"] == "linear"
     assert len(card["training"]["source"]["scenes"]) == 3
     assert card["results"]["loss"] == done.scores["loss"]
-    more = image_run.as_images(Asked(resume=True, output=tmp_path / "run", settings={"epochs": "3"}))
+    more = image_run.as_images(TrainingRequest(resume=True, output=tmp_path / "run", settings={"epochs": "3"}))
     assert more is not None
     assert more.recipe == "small"
     steps = [r for r in image_run.train_images(more, torch.device("cpu")) if isinstance(r, ImageStep)]
@@ -266,6 +266,6 @@ def test_train_writes_weights_with_a_card_and_resumes_by_folder(shelf, scenes, t
         image_run.plan_images(asked)
     with pytest.raises(UsageError, match="leave out --dataset"):
         image_run.plan_images(replace(asked, dataset="kadid"))
-    assert image_run.as_images(Asked(recipe="qdnet")) is None
+    assert image_run.as_images(TrainingRequest(recipe="qdnet")) is None
     assert train.train.__module__ == "hdrq.training.train"
     assert image_settings.reduced(RUN, {}).steps == 3
