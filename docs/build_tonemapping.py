@@ -137,7 +137,7 @@ def page() -> str:
         if o.card.tunes:
             spans = ", ".join(f"`{k}` {low:g} .. {high:g}" for k, (low, high) in o.card.tunes.items())
             lines += ["", f"Searched by `--optimize`: {spans}."]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n\n" + (HERE / "tonemapping_predicted.md").read_text(encoding="utf-8")
 
 
 def _yes(fact: bool) -> str:
