@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from hdrq.tonemapping.parameter_file import parameters_of, read_parameters
 
 from hdrq import io
 from hdrq.cli import main
@@ -19,6 +18,7 @@ from hdrq.scoring.binding import metric
 from hdrq.tonemapping.api import expand
 from hdrq.tonemapping.api import tonemap as tonemap_by_name
 from hdrq.tonemapping.color_correction import CORRECTIONS
+from hdrq.tonemapping.parameter_file import parameters_of, read_parameters
 from hdrq.tonemapping.tonemap import plan, tonemap
 
 # Operators that change luminance and keep the ratios of the channels, or that compute in a space of their own.

@@ -247,7 +247,9 @@ def test_train_writes_weights_with_a_card_and_resumes_by_folder(shelf, scenes, t
     data.mkdir()
     for scene in scenes:
         hdrq.write(data / f"{'abcd'[int(scene.name[-1])]}.exr", Image(scene.light[None], "linear"))
-    asked = TrainingRequest(recipe="small", data=data, output=tmp_path / "run", settings={"crop": "24"}, small=True)
+    asked = TrainingRequest(
+        recipe="small", data=data, output=tmp_path / "run", settings={"crop": "24"}, small=True
+    )
     *_, done = image_run.train_images(asked, torch.device("cpu"))
     card = json.loads(done.card.read_text())
     assert card["net"] == "small"
@@ -255,7 +257,9 @@ def test_train_writes_weights_with_a_card_and_resumes_by_folder(shelf, scenes, t
     assert card["encoding"] == "linear"
     assert len(card["training"]["source"]["scenes"]) == 3
     assert card["results"]["loss"] == done.scores["loss"]
-    more = image_run.as_images(TrainingRequest(resume=True, output=tmp_path / "run", settings={"epochs": "3"}))
+    more = image_run.as_images(
+        TrainingRequest(resume=True, output=tmp_path / "run", settings={"epochs": "3"})
+    )
     assert more is not None
     assert more.recipe == "small"
     steps = [r for r in image_run.train_images(more, torch.device("cpu")) if isinstance(r, ImageStep)]
