@@ -5,6 +5,8 @@ Source  Yan et al., CVPR 2019, doi:10.1109/CVPR.2019.00185 (AHDRNet)
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -32,6 +34,20 @@ class DilatedDense(nn.Module):
         return result
 
 
+class DenseBlocks(nn.ModuleList):
+    """Blocks one after the other; the outputs (N, width, H, W) of all of them, joined."""
+
+    def __init__(self, count: int, width: int, layers: int, growth: int) -> None:
+        super().__init__(DilatedDense(width, layers, growth) for _ in range(count))
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = []
+        for block in self:
+            x = block(x)
+            found.append(x)
+        return torch.cat(found, 1)
+
+
 class Attention(nn.Module):
     """Factors 0..1 on the features of a frame, from those of the frame and of the reference."""
 
@@ -45,9 +61,19 @@ class Attention(nn.Module):
         return torch.sigmoid(self.second(x))
 
 
-def dense_rules(theirs: str, ours: str) -> tuple[Rule, ...]:
-    """Rules for the names of AHDRNet's program, such as RDB1.dense_layers.0.conv.weight."""
-    return (
-        rename(f"{theirs}.dense_layers.{{k}}.conv.{{leaf}}", f"{ours}.dense.{{k}}.{{leaf}}"),
-        rename(f"{theirs}.conv_1x1.{{leaf}}", f"{ours}.mix.{{leaf}}"),
+def dense_rules(count: int) -> tuple[Rule, ...]:
+    """Rules for the names of AHDRNet's program, such as RDB1.dense_layers.0.conv.weight, of `blocks`."""
+    return tuple(
+        rule
+        for k in range(count)
+        for rule in (
+            rename(f"RDB{k + 1}.dense_layers.{{k}}.conv.{{leaf}}", f"blocks.{k}.dense.{{k}}.{{leaf}}"),
+            rename(f"RDB{k + 1}.conv_1x1.{{leaf}}", f"blocks.{k}.mix.{{leaf}}"),
+        )
     )
+
+
+def dense_options(state: Mapping[str, Tensor]) -> dict[str, int]:
+    """Growth and number of layers of the blocks, from the tensors of AHDRNet's program."""
+    layers = {name.split(".")[2] for name in state if name.startswith("RDB1.dense_layers.")}
+    return {"growth": state["RDB1.dense_layers.0.conv.weight"].shape[0], "layers": len(layers)}

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from hdrq.nn.keys import Rule, rename
 from hdrq.nn.layers.deformable import SLOPE as PYRAMID_SLOPE
 from hdrq.nn.layers.deformable import PyramidAlignment
-from hdrq.nn.layers.dilated_dense import SLOPE, Attention, DilatedDense, dense_rules
+from hdrq.nn.layers.dilated_dense import SLOPE, Attention, DenseBlocks, dense_options, dense_rules
 from hdrq.nn.net import Layout, Net, mix, pattern
 from hdrq.nn.three_frames import code_and_aligned_code
 from hdrq.nn.tiles import tiled
@@ -64,7 +64,7 @@ class AdNet(nn.Module):
         self.attend_short = Attention(width)
         self.attend_long = Attention(width)
         self.gather = nn.Conv2d(6 * width, width, 3, padding=1)
-        self.blocks = nn.ModuleList(DilatedDense(width, layers, growth) for _ in range(_BLOCKS))
+        self.blocks = DenseBlocks(_BLOCKS, width, layers, growth)
         self.join = nn.Conv2d(_BLOCKS * width, width, 1)
         self.smooth = nn.Conv2d(width, width, 3, padding=1)
         self.refine = nn.Conv2d(width, width, 3, padding=1)
@@ -77,11 +77,7 @@ class AdNet(nn.Module):
         codes[2] = codes[2] * self.attend_long(codes[2], codes[1])
         aligned = self.align(short, middle), middle[0], self.align(long, middle)
         x = self.gather(torch.cat([part for pair in zip(aligned, codes) for part in pair], 1))
-        found = []
-        for block in self.blocks:
-            x = block(x)
-            found.append(x)
-        x = self.smooth(self.join(torch.cat(found, 1))) + middle[0]
+        x = self.smooth(self.join(self.blocks(x))) + middle[0]
         return F.relu(self.end(F.leaky_relu(self.refine(x), SLOPE)))
 
 
@@ -92,12 +88,10 @@ def merge(net: nn.Module, frames: Tensor, seconds: Tensor) -> Tensor:
 
 
 def _options(state: Mapping[str, Tensor]) -> dict[str, Any]:
-    layers = {name.split(".")[2] for name in state if name.startswith("RDB1.dense_layers.")}
     predicted = state["align_module.cas_dcnpack.conv_offset_mask.weight"].shape[0]
     return {
         "width": state["feat_exract.0.weight"].shape[0],
-        "growth": state["RDB1.dense_layers.0.conv.weight"].shape[0],
-        "layers": len(layers),
+        **dense_options(state),
         "groups": predicted // 27,
     }
 
@@ -154,7 +148,7 @@ adnet = Net(
                 rename("att_module_h.att1.{leaf}", "attend_long.first.{leaf}"),
                 rename("att_module_h.att2.{leaf}", "attend_long.second.{leaf}"),
                 rename("conv1.{leaf}", "gather.{leaf}"),
-                *(rule for k in range(_BLOCKS) for rule in dense_rules(f"RDB{k + 1}", f"blocks.{k}")),
+                *dense_rules(_BLOCKS),
                 rename("conv2.0.{leaf}", "join.{leaf}"),
                 rename("conv2.1.{leaf}", "smooth.{leaf}"),
                 rename("post_conv.0.{leaf}", "refine.{leaf}"),

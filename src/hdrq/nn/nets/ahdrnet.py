@@ -13,10 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hdrq.nn.keys import drop, rename
-from hdrq.nn.layers.dilated_dense import SLOPE, Attention, DilatedDense, dense_rules
+from hdrq.nn.layers.dilated_dense import SLOPE, Attention, DenseBlocks, dense_options, dense_rules
 from hdrq.nn.net import Layout, Net, mix, pattern
-from hdrq.nn.three_frames import code_and_light
-from hdrq.nn.tiles import tiled
+from hdrq.nn.three_frames import merged
 from hdrq.nn.use import Use
 
 _BLOCKS = 3
@@ -34,7 +33,7 @@ class AhdrNet(nn.Module):
         self.attend_short = Attention(width)
         self.attend_long = Attention(width)
         self.gather = nn.Conv2d(3 * width, width, 3, padding=1)
-        self.blocks = nn.ModuleList(DilatedDense(width, layers, growth) for _ in range(_BLOCKS))
+        self.blocks = DenseBlocks(_BLOCKS, width, layers, growth)
         self.join = nn.Conv2d(_BLOCKS * width, width, 1)
         self.smooth = nn.Conv2d(width, width, 3, padding=1)
         self.refine = nn.Conv2d(width, width, 3, padding=1)
@@ -46,25 +45,19 @@ class AhdrNet(nn.Module):
         short = short * self.attend_short(short, middle)
         long = long * self.attend_long(long, middle)
         x = self.gather(torch.cat([short, middle, long], 1))
-        found = []
-        for block in self.blocks:
-            x = block(x)
-            found.append(x)
-        x = self.smooth(self.join(torch.cat(found, 1)))
+        x = self.smooth(self.join(self.blocks(x)))
         return torch.sigmoid(self.end(self.refine(x + middle)))
 
 
 def merge(net: AhdrNet, frames: Tensor, seconds: Tensor) -> Tensor:
-    """Radiance of the middle frame's scene; 1 is the white of the shortest frame."""
-    return tiled(net, code_and_light(frames, seconds), side=512, margin=net.reach)[0]
+    """See `merged`."""
+    return merged(net, frames, seconds, net.reach)
 
 
 def _options(state: Mapping[str, Tensor]) -> dict[str, Any]:
-    layers = {name.split(".")[2] for name in state if name.startswith("RDB1.dense_layers.")}
     return {
         "width": state["conv1.weight"].shape[0],
-        "growth": state["RDB1.dense_layers.0.conv.weight"].shape[0],
-        "layers": len(layers),
+        **dense_options(state),
     }
 
 
@@ -83,7 +76,7 @@ ahdrnet = Net(
                 rename("att32.{leaf}", "attend_long.second.{leaf}"),
                 drop("attConv{k}.{leaf}"),  # the program has these two convolutions and does not use them
                 rename("conv2.{leaf}", "gather.{leaf}"),
-                *(rule for k in range(_BLOCKS) for rule in dense_rules(f"RDB{k + 1}", f"blocks.{k}")),
+                *dense_rules(_BLOCKS),
                 rename("GFF_1x1.{leaf}", "join.{leaf}"),
                 rename("GFF_3x3.{leaf}", "smooth.{leaf}"),
                 rename("conv_up.{leaf}", "refine.{leaf}"),

@@ -9,8 +9,7 @@ from torch import Tensor
 
 from hdrq.nn.layers.kalantari import REACH, WIDTHS, Estimator
 from hdrq.nn.net import Net, mix, pattern
-from hdrq.nn.three_frames import code_and_light
-from hdrq.nn.tiles import tiled
+from hdrq.nn.three_frames import merged
 from hdrq.nn.use import Use
 
 
@@ -27,8 +26,8 @@ class Weighted(Estimator):
 
 
 def merge(net: Weighted, frames: Tensor, seconds: Tensor) -> Tensor:
-    """Radiance of the middle frame's scene; 1 is the white of the shortest frame."""
-    return tiled(net, code_and_light(frames, seconds), side=512, margin=REACH)[0]
+    """See `merged`."""
+    return merged(net, frames, seconds, REACH)
 
 
 kalantari_weight = Net(
