@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hdrq.cli import tables as _tables
+from hdrq.cli._notes import Notes
 from hdrq.cli.app import quiet, tell
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def follow(records: Iterator[Record], small: bool) -> None:
             line = f"epoch {record.epoch}: SROCC {record.srocc:.4f}, PLCC {record.plcc:.4f}, MAE {record.mae:.4f}{mark}"
             tell(line)
         elif isinstance(record, ImageBegun):
+            scene_notes(record.plan)
             for line in image_plan(record.plan):
                 tell(f"hdrq: {line}")
         elif isinstance(record, ImageStep):
@@ -85,6 +87,15 @@ def image_plan(plan: ImagePlan) -> list[str]:
     """Show the scenes of a training of a network that answers with images."""
     counts = f"{len(plan.scenes)} scenes, {len(plan.held_out)} held out"
     return [f"{plan.name}: {counts}; run folder {plan.folder}"]
+
+
+def scene_notes(plan: ImagePlan) -> None:
+    """Print what was changed in reading the scenes, each kind of note once."""
+    notes = Notes()
+    for scene in (*plan.scenes, *plan.held_out):
+        for text in scene.notes:
+            notes.add(f"{scene.name}: {text}", [scene.name])
+    notes.finish()
 
 
 def _experiment(found: Experiment) -> None:

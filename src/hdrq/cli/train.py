@@ -164,6 +164,7 @@ def _dry_run(asked: dict[str, Any]) -> None:
     wanted = TrainingRequest(**{k: v for k, v in asked.items() if k in TrainingRequest.__dataclass_fields__})
     if (images := as_images(wanted)) is not None:
         planned = plan_images(images)
+        _shown.scene_notes(planned)
         click.echo(f"recipe   {planned.recipe.name} ({planned.recipe.source})")
         for key, value in asdict(planned.settings).items():
             click.echo(f"  {key} = {value}")

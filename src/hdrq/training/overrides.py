@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import fields, replace
 from typing import Any
@@ -11,14 +10,13 @@ from hdrq.errors import UsageError
 from hdrq.nn.net import Net
 from hdrq.records import Recipe
 from hdrq.registry import find
+from hdrq.training.setting_values import parsed, refuse_unknown, scalar
 from hdrq.training.settings import SCENES, Settings
 
 
 def from_plain(values: Mapping[str, Any]) -> Settings:
     """Settings from JSON values, as stored in a run folder."""
-    known = {f.name for f in fields(Settings)}
-    if unknown := sorted(set(values) - known):
-        raise UsageError(f"there is no setting '{unknown[0]}'; settings are {', '.join(sorted(known))}")
+    refuse_unknown(values, [f.name for f in fields(Settings)])
     stages = tuple((int(e), float(r)) for e, r in values.get("stages", ()))
     lists = {name: tuple(map(str, values[name])) for name in SCENES if name in values}
     return Settings(**{**values, **lists, "stages": stages})
@@ -48,7 +46,7 @@ def adjust(settings: Settings, overrides: Mapping[str, Any]) -> Settings:
             raise UsageError(f"{head} has no parts; write {head}=VALUE instead of {key}")
         if dot:
             nested = dict(changes.get(head, known[head]))
-            nested[inner] = _parsed(value)
+            nested[inner] = parsed(value)
             changes[head] = nested
         else:
             changes[head] = _converted(known[head], value, head)
@@ -79,34 +77,20 @@ def reduced(settings: Settings, overrides: Collection[str] = ()) -> Settings:
     return replace(settings, **changes)
 
 
-def _parsed(text: Any) -> Any:
-    try:
-        return json.loads(text) if isinstance(text, str) else text
-    except json.JSONDecodeError:
-        return text
-
-
 def _converted(old: Any, value: Any, name: str) -> Any:
     """`value` converted to the type of the setting it replaces."""
     if not isinstance(value, str) or isinstance(old, str):
         return value
-    parsed = _parsed(value)
     if name in SCENES:
         return tuple(part.strip() for part in value.split(",") if part.strip())
     if isinstance(old, tuple):
-        if not isinstance(parsed, list) or not all(isinstance(p, list) and len(p) == 2 for p in parsed):
+        pairs = parsed(value)
+        if not isinstance(pairs, list) or not all(isinstance(p, list) and len(p) == 2 for p in pairs):
             raise UsageError(f"{name} is a list of pairs such as [[40, 1e-4], [20, 2e-5]], not '{value}'")
-        return tuple((int(e), float(r)) for e, r in parsed)
-    if isinstance(old, bool):
-        if not isinstance(parsed, bool):
-            raise UsageError(f"{name} is true or false, not '{value}'")
-        return parsed
-    if isinstance(old, int) and isinstance(parsed, float) and not parsed.is_integer():
-        raise UsageError(f"{name} is a whole number, not {value}")
-    if isinstance(old, (int, float)):
-        if isinstance(parsed, bool) or not isinstance(parsed, (int, float)) or parsed != parsed:
-            raise UsageError(f"{name} is a number, not '{value}'")
-        return type(old)(parsed)
-    if not isinstance(parsed, dict):
+        return tuple((int(e), float(r)) for e, r in pairs)
+    if isinstance(old, bool | int | float):
+        return scalar(old, value, name)
+    mapping = parsed(value)
+    if not isinstance(mapping, dict):
         raise UsageError(f"{name} is a mapping such as '{{\"mae\": 1}}'; or set one part: {name}.mae=1")
-    return parsed
+    return mapping

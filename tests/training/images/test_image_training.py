@@ -11,9 +11,11 @@ import torch
 from torch import Tensor, nn
 
 import hdrq
-from hdrq.errors import UsageError
+from hdrq.encoding.reading import reading_of
+from hdrq.errors import HdrqError, UsageError
+from hdrq.image.color import convert
 from hdrq.nn.net import Net, mix, pattern
-from hdrq.records import Image
+from hdrq.records import BT2020, Image
 from hdrq.training import train
 from hdrq.training.choice import TrainingRequest
 from hdrq.training.images import brackets, exposures, image_loop, image_run, image_settings
@@ -185,6 +187,29 @@ def test_scenes_to_judge_by_are_never_read(tmp_path) -> None:
     assert [s.name for s in split(found, 0.5, ("b",), 0)[1]] == ["b"]
     with pytest.raises(UsageError, match="no scene 'z'"):
         split(found, 0.5, ("z",), 0)
+
+
+def test_scenes_are_read_as_stated_and_what_is_lost_is_noted(shelf, tmp_path) -> None:
+    light = torch.rand(1, 3, 40, 48) + 0.1
+    odd = light.clone()
+    odd[0, 0, 3, 5], odd[0, 1, 7, 9] = -2.0, float("nan")
+    for name, pixels in (("a", light), ("b", odd)):
+        hdrq.write(tmp_path / f"{name}.exr", Image(pixels, "linear"), depth="float")
+    with pytest.raises(HdrqError, match=r"b\.exr.*NaN"):
+        read_scenes(tmp_path)
+    a, b = read_scenes(tmp_path, reading_of({"nonfinite": "clamp"}))
+    assert torch.allclose(a.light, light[0], rtol=1e-6)
+    assert float(b.light[0, 3, 5]) == 0
+    assert float(b.light[1, 7, 9]) == 0
+    assert a.notes == ()
+    assert any("1 " in text and "negative" in text.lower() for text in b.notes), b.notes
+    wide = read_scenes(tmp_path, reading_of({"nonfinite": "clamp", "file_primaries": "bt2020"}))[0]
+    assert torch.allclose(wide.light, convert(light, BT2020)[0].clamp(min=0), rtol=1e-5, atol=1e-6)
+    assert any("outside" in text for text in wide.notes), wide.notes
+    asked = TrainingRequest(recipe="small", data=tmp_path, settings={"files.nonfinite": "clamp"}, small=True)
+    assert image_run.plan_images(replace(asked, output=tmp_path / "run")).settings.files == {
+        "nonfinite": "clamp"
+    }
 
 
 def test_settings_are_converted_and_checked() -> None:

@@ -107,7 +107,9 @@ def plan_images(asked: TrainingRequest) -> ImagePlan:
         MetricLoss(text, judge=True)
     if (other := name_taken(name, folder)) and not asked.replace:
         raise UsageError(f"weights called '{name}' are already installed ({other}); choose another --name")
-    scenes, held_out = split(read_scenes(data), settings.holdout, settings.held_scenes, settings.seed)
+    scenes, held_out = split(
+        read_scenes(data, settings.reading), settings.holdout, settings.held_scenes, settings.seed
+    )
     return ImagePlan(name, recipe, settings, folder, asked, scenes, held_out)
 
 

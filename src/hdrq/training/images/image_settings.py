@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from hdrq.encoding.reading import Reading, reading_of
 from hdrq.errors import UsageError
+from hdrq.training.setting_values import parsed, refuse_unknown, scalar
 
 LENGTH = ("epochs", "patience")  # settings that may change when a training is resumed
 _OPTIMISERS = ("adamw", "adam", "sgd")
@@ -47,6 +49,7 @@ class ImageSettings:
     patience       epochs without improvement before training stops, 0 for no limit
     holdout        share of the scenes held out;  held_scenes  these scenes instead
     held_crops     examples of each held-out scene
+    files          what the scenes hold, where they do not state it, see `hdrq.encoding.reading.Reading`
     """
 
     net: str
@@ -86,8 +89,10 @@ class ImageSettings:
     held_scenes: tuple[str, ...] = ()
     held_crops: int = 4
     seed: int = 0
+    files: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        reading_of(self.files)
         for name in _AT_LEAST_1:
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is at least 1, not {getattr(self, name)}")
@@ -108,6 +113,11 @@ class ImageSettings:
             raise UsageError("zoom is at least 1, and rate and nits are positive")
 
     @property
+    def reading(self) -> Reading:
+        """How the scenes are read."""
+        return reading_of(self.files)
+
+    @property
     def digest(self) -> str:
         """Twelve hexadecimal digits that change with any setting except the length of the training."""
         values = {k: v for k, v in asdict(self).items() if k not in LENGTH}
@@ -116,9 +126,7 @@ class ImageSettings:
 
 def plain(values: Mapping[str, Any]) -> ImageSettings:
     """Settings from JSON values, as stored in a run folder or in a recipe."""
-    known = {f.name for f in fields(ImageSettings)}
-    if unknown := sorted(set(values) - known):
-        raise UsageError(f"there is no setting '{unknown[0]}'; settings are {', '.join(sorted(known))}")
+    refuse_unknown(values, [f.name for f in fields(ImageSettings)])
     made: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
     return ImageSettings(**made)
 
@@ -137,10 +145,10 @@ def adjusted(settings: ImageSettings, overrides: Mapping[str, Any]) -> ImageSett
             changes[head] = _converted(old, value, head)
         elif not isinstance(old, Mapping):
             raise UsageError(f"{head} has no parts; write {head}=VALUE instead of {key}")
-        elif head == "loss" and _parsed(value) == 0:
+        elif head == "loss" and parsed(value) == 0:
             changes[head] = {k: v for k, v in old.items() if k != inner}
         else:
-            changes[head] = {**old, inner: _parsed(value)}
+            changes[head] = {**old, inner: parsed(value)}
     return replace(settings, **changes)
 
 
@@ -167,32 +175,17 @@ def changed(before: ImageSettings, after: ImageSettings) -> list[str]:
     ]
 
 
-def _parsed(text: Any) -> Any:
-    try:
-        return json.loads(text) if isinstance(text, str) else text
-    except json.JSONDecodeError:
-        return text
-
-
 def _converted(old: Any, value: Any, name: str) -> Any:
     """`value` converted to the type of the setting it replaces."""
     if isinstance(old, str):
         return str(value)
-    parsed = _parsed(value)
+    if isinstance(old, bool | int | float):
+        return scalar(old, value, name)
+    found = parsed(value)
     if isinstance(old, tuple):
-        if isinstance(parsed, str):
-            return tuple(part.strip() for part in parsed.split(",") if part.strip())
-        return tuple(parsed) if isinstance(parsed, list | tuple) else (parsed,)
-    if isinstance(old, Mapping):
-        if not isinstance(parsed, Mapping):
-            raise UsageError(f"{name} is a mapping; set one part: {name}.NAME=VALUE")
-        return dict(parsed)
-    if isinstance(old, bool):
-        if not isinstance(parsed, bool):
-            raise UsageError(f"{name} is true or false, not '{value}'")
-        return parsed
-    if isinstance(parsed, bool) or not isinstance(parsed, int | float) or parsed != parsed:
-        raise UsageError(f"{name} is a number, not '{value}'")
-    if isinstance(old, int) and parsed != int(parsed):
-        raise UsageError(f"{name} is a whole number, not {value}")
-    return type(old)(parsed)
+        if isinstance(found, str):
+            return tuple(part.strip() for part in found.split(",") if part.strip())
+        return tuple(found) if isinstance(found, list | tuple) else (found,)
+    if not isinstance(found, Mapping):
+        raise UsageError(f"{name} is a mapping; set one part: {name}.NAME=VALUE")
+    return dict(found)

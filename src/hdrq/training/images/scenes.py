@@ -9,16 +9,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hdrq import io
 from hdrq.encoding.photometry import LIGHT
+from hdrq.encoding.reading import AS_STATED, Reading
 from hdrq.errors import FileError, MissingPart, UsageError
-from hdrq.image.color import convert
 from hdrq.io.formats import by_suffix
-from hdrq.records import BT709
 
 _SIDE = 1024  # pixels of the longer side of a scene in memory
 _SERIES = re.compile(r"([_-]?\d+k?)*$")  # numbers at the end of a name: one series of photographs
@@ -27,16 +24,19 @@ JUDGE = "judge"  # in the column `use`: never trained on
 
 @dataclass(frozen=True)
 class Scene:
-    """light  (3, H, W) float32, linear BT.709, finite and not negative, in any unit."""
+    """light  (3, H, W) float32, linear BT.709, finite and not negative, in any unit;  notes  what was changed in reading."""
 
     name: str
     light: Tensor
+    notes: tuple[str, ...] = ()
 
 
-def read_scenes(data: Path | None) -> list[Scene]:
+def read_scenes(data: Path | None, reading: Reading = AS_STATED) -> list[Scene]:
     """The scenes of a folder with HDR images, or of a CSV with the column `file` and perhaps `use`.
 
     Rows whose `use` is "judge" are left out; paths are relative to the CSV. Larger scenes are reduced to 1024 pixels.
+    NaN and Inf are refused, or replaced where `reading` says so; negative values and colours outside BT.709 become 0, and
+    the scene's notes count them.
     """
     if data is None:
         raise UsageError(
@@ -45,11 +45,11 @@ def read_scenes(data: Path | None) -> list[Scene]:
     if data.is_dir():
         listed = data / "scenes.csv"
         if listed.exists():
-            return read_scenes(listed)
+            return read_scenes(listed, reading)
         files = sorted(p for p in data.rglob("*") if p.is_file() and _is_hdr(p))
         if not files:
             raise MissingPart(f"{data} holds no HDR images (.exr, .hdr, .pfm ...)")
-        return [read_scene(path, path.relative_to(data).with_suffix("").as_posix()) for path in files]
+        return [read_scene(p, p.relative_to(data).with_suffix("").as_posix(), reading) for p in files]
     try:
         with data.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
@@ -58,7 +58,7 @@ def read_scenes(data: Path | None) -> list[Scene]:
     if not rows or "file" not in rows[0]:
         raise UsageError(f"{data} has no column 'file'; it lists HDR images, one a row")
     kept = [row["file"] for row in rows if row.get("use", "") != JUDGE]
-    return [read_scene(data.parent / name, Path(name).with_suffix("").as_posix()) for name in kept]
+    return [read_scene(data.parent / name, Path(name).with_suffix("").as_posix(), reading) for name in kept]
 
 
 def _is_hdr(path: Path) -> bool:
@@ -66,19 +66,19 @@ def _is_hdr(path: Path) -> bool:
     return found is not None and found.name in ("exr", "radiance", "pfm")
 
 
-def read_scene(path: Path, name: str) -> Scene:
+def read_scene(path: Path, name: str, reading: Reading = AS_STATED) -> Scene:
     """One scene from its file."""
-    image = io.read(path)
+    image = reading.image(path)
     if image.domain not in LIGHT:
         raise UsageError(
             f"{path} holds {image.domain} code; a scene to train on is light (EXR, Radiance ...)"
         )
-    light = convert(image.pixels.expand(-1, 3, -1, -1), image.primaries, BT709)
-    light = torch.nan_to_num(light, nan=0.0, posinf=65504.0, neginf=0.0).clamp(min=0)
+    emitted = reading.light(image)
+    light = emitted.pixels.expand(-1, 3, -1, -1)
     factor = -(-max(light.shape[-2:]) // _SIDE)
     if factor > 1:
         light = F.avg_pool2d(light, factor)
-    return Scene(name, light[0].float().contiguous())
+    return Scene(name, light[0].float().contiguous(), emitted.notes)
 
 
 def series(name: str) -> str:
