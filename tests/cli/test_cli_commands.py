@@ -17,26 +17,12 @@ import torch
 from click.shell_completion import BashComplete
 
 import hdrq
-from hdrq.cli import main
 from hdrq.cli._score_output import _laid_out
 from hdrq.cli.app import command_line
 from hdrq.errors import FileError, UsageError
 from hdrq.io.pairing import image_files
 from hdrq.records import Image
 from hdrq.scoring.rows import joined
-
-
-@pytest.fixture
-def run(capsys):
-    """run("score", ...) is (exit code, stdout, stderr)."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as left:
-            main([str(a) for a in arguments])
-        said = capsys.readouterr()
-        return int(left.value.code or 0), said.out, said.err
-
-    return call
 
 
 def light(path: Path, seed: int, top: float = 300.0) -> Path:

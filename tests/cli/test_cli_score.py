@@ -16,22 +16,7 @@ import pytest
 import torch
 
 import hdrq
-from hdrq.cli import main
 from hdrq.records import BT2020, Image
-
-
-@pytest.fixture
-def run(capsys):
-    """run("score", ...) is (exit code, stdout, stderr)."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as left:
-            main([str(a) for a in arguments])
-        said = capsys.readouterr()
-        assert "Traceback" not in said.err
-        return int(left.value.code or 0), said.out, said.err
-
-    return call
 
 
 def scene(seed: int = 0, height: int = 48, width: int = 64) -> torch.Tensor:

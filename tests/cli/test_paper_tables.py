@@ -8,23 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from hdrq.cli import main
 from hdrq.errors import UsageError
 from hdrq.evaluation.correlations import correlations
 from hdrq.evaluation.evaluate import averages
 from hdrq.evaluation.report.paper_tables import Cell, PaperTable, latex, markdown, of_datasets, of_metrics
 from hdrq.evaluation.statistics.agreement import Agreement
-
-
-@pytest.fixture
-def run(capsys):
-    def call(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as left:
-            main([str(a) for a in arguments])
-        said = capsys.readouterr()
-        return int(left.value.code or 0), said.out, said.err
-
-    return call
 
 
 def row(

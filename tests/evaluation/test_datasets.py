@@ -536,3 +536,14 @@ def test_the_shared_part_of_livec_is_complete(shared):
     pairs = list(find("dataset", "livec").pairs(shared / "data/livec"))
     assert len(pairs) == 330
     assert all(0 <= p.opinion <= 100 and p.spread > 0 for p in pairs)
+
+
+def test_waterloo_mef_pairs_scores_with_the_images_they_are_of(tmp_path: Path) -> None:
+    waterloo_mef(tmp_path)
+    pairs = list(find("dataset", "waterloo-mef").pairs(tmp_path))
+    assert [(p.scene, p.distortion, p.opinion, Path(str(p.ref)).name) for p in pairs] == [
+        ("Cadik", "Gu12", 5.5, "Cadik Lamp_Martin Cadik"),
+        ("ChineseGarden", "ShutaoLi12", 7.0, "Chinese_garden_Bartlomiej Okonek"),
+        ("House", "gsaverage", 4.0, "House_Tom Mertens09"),
+        ("Lamp", "Mertens07", 8.25, "Lamp_hdr-projects.com"),
+    ]

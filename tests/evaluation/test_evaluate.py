@@ -16,7 +16,6 @@ from scipy import stats
 from scipy.io import savemat
 
 import hdrq
-from hdrq.cli import main
 from hdrq.errors import UsageError
 from hdrq.evaluation.archive import Comparison
 from hdrq.evaluation.evaluate import Plan, across, by_distortion, by_level, evaluate, splits_of
@@ -31,20 +30,6 @@ from hdrq.evaluation.statistics.curves import Curve, fit
 from hdrq.records import Image, Pair
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """run("evaluate", ...) is (exit code, stdout, stderr)."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as left:
-            main([str(a) for a in arguments])
-        said = capsys.readouterr()
-        assert "Traceback" not in said.err
-        return int(left.value.code or 0), said.out, said.err
-
-    return call
 
 
 def made(scenes: int = 12, each: int = 10, noise: tuple[float, ...] = (0.2, 0.6), seed: int = 0) -> Sheet:

@@ -161,16 +161,3 @@ def test_a_folder_against_a_file_is_refused_by_metrics_of_two_images(folder: Pat
         hdrq.metric("ssim")(
             hdrq.read(folder / "fused.png").with_pixels(stack()), hdrq.read(folder / "fused.png")
         )
-
-
-def test_waterloo_mef_pairs_scores_with_the_images_they_are_of(tmp_path: Path) -> None:
-    from test_datasets import waterloo_mef
-
-    waterloo_mef(tmp_path)
-    pairs = list(find("dataset", "waterloo-mef").pairs(tmp_path))
-    assert [(p.scene, p.distortion, p.opinion, Path(str(p.ref)).name) for p in pairs] == [
-        ("Cadik", "Gu12", 5.5, "Cadik Lamp_Martin Cadik"),
-        ("ChineseGarden", "ShutaoLi12", 7.0, "Chinese_garden_Bartlomiej Okonek"),
-        ("House", "gsaverage", 4.0, "House_Tom Mertens09"),
-        ("Lamp", "Mertens07", 8.25, "Lamp_hdr-projects.com"),
-    ]

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 import hdrq
-from hdrq.cli import main
 from hdrq.errors import FileError, UsageError
 from hdrq.nn.weight_files import read_card
 from hdrq.records import Image
@@ -28,17 +27,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HDRQ_MODELS", str(tmp_path / "models"))
     monkeypatch.chdir(tmp_path)
     return tmp_path / "models"
-
-
-@pytest.fixture
-def run(capsys):
-    def call(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as left:
-            main([str(a) for a in arguments])
-        said = capsys.readouterr()
-        return int(left.value.code or 0), said.out, said.err
-
-    return call
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 import hdrq
-from hdrq.cli import main
 from hdrq.errors import MissingPart, TooLarge, UsageError
 from hdrq.image.resize import linear_resize
 from hdrq.nn.nets.qdnet import QdNet
@@ -108,17 +107,6 @@ def pairs(kadid) -> list[Item]:
 @pytest.fixture(scope="module")
 def items(kadid) -> list[Item]:
     return [replace(i, ref=None) for i in items_of("kadid", "", kadid, "span")]
-
-
-@pytest.fixture
-def run(capsys):
-    def call(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as left:
-            main([str(a) for a in arguments])
-        said = capsys.readouterr()
-        return int(left.value.code or 0), said.out, said.err
-
-    return call
 
 
 def losses(records) -> list[float]:

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 import hdrq
-from hdrq.cli import main
 from hdrq.errors import PixelError, UsageError
 from hdrq.records import Image
 from hdrq.registry import find, names
@@ -48,17 +47,6 @@ def kadid(tmp_path_factory) -> Path:
                 lines.append(f"{name},I{scene:02d}.png,{5 - 0.8 * level + 0.01 * scene:.3f},0.2")
     (root / "dmos.csv").write_text("\n".join(lines) + "\n")
     return root
-
-
-@pytest.fixture
-def run(capsys):
-    def call(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as left:
-            main([str(a) for a in arguments])
-        said = capsys.readouterr()
-        return int(left.value.code or 0), said.out, said.err
-
-    return call
 
 
 @pytest.mark.parametrize("name", names("recipe"))
