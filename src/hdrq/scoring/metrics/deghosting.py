@@ -13,14 +13,13 @@ from hdrq.errors import PixelError
 from hdrq.image.filters import gaussian, window
 from hdrq.image.filters import pad as padded
 from hdrq.scoring.features.exposure_agreement import Exposed, beyond, exposed
-from hdrq.scoring.features.hdrvdp.civdm import laplacian
+from hdrq.scoring.features.hdrvdp.civdm import SLOPE, VISIBLE, band_rate, laplacian
 from hdrq.scoring.features.hdrvdp.retina import Viewer, sense
 from hdrq.scoring.features.hdrvdp.sensitivity import HIGHEST, LOWEST, at_each, tabulated_v3
 
 KINDS = ("blending", "gradient", "visual")  # red, green and blue of the map
 WINDOW, SIGMA = 11, 1.5  # of the comparison of gradients
 DARKEST = 1e-5  # cd/m²
-SLOPE = 10**0.34  # of the psychometric function of HDR-VDP 3
 FLAT = 1e-6  # natural logarithm; gradients below this are none
 
 
@@ -121,10 +120,9 @@ class Seen:
         bands = laplacian(sense(other.exp(), self.viewer, None)[0], self.levels)
         total = torch.zeros_like(self.logs)
         for level, (one, two) in enumerate(zip(self.bands[:-1], bands)):
-            cpd = self.ppd / 2 * (1.0 if level == 0 else 0.3228 * 2.0 ** (1 - level))
-            curve = tabulated_v3(cpd, "hdrvdp", 24.0, one.dtype, one.device)
+            curve = tabulated_v3(band_rate(level, self.ppd), "hdrvdp", 24.0, one.dtype, one.device)
             total = total + ((two - one).abs() * at_each(curve, self.adapting)) ** SLOPE
-        return -torch.expm1(log(0.5) * total)
+        return -torch.expm1(log(1 - VISIBLE) * total)
 
 
 def _gradients(logs: Tensor, exposure: Exposed) -> Tensor:

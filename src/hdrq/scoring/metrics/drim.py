@@ -10,14 +10,13 @@ from torch import Tensor
 
 from hdrq.cards import Card, Output, Reading, metric
 from hdrq.scoring.features.cortex import channel_rate, channels, padded, refined
+from hdrq.scoring.features.hdrvdp.civdm import SLOPE, VISIBLE
 from hdrq.scoring.features.hdrvdp.eye import Mtf
 from hdrq.scoring.features.hdrvdp.retina import Viewer, sense
 from hdrq.scoring.features.hdrvdp.sensitivity import HIGHEST, LOWEST, at_each, tabulated_v3
 
 KINDS = ("loss", "amplification", "reversal")
 COLOURS = ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0))  # of KINDS, as in the paper's maps
-SLOPE = 10**0.34  # of the psychometric function of HDR-VDP 3
-VISIBLE = 0.5  # probability from which contrast counts as visible
 CERTAIN = 1 - 1e-6  # largest probability of one channel
 SHADE = 0.35  # brightness of a colour where the test image is darkest
 

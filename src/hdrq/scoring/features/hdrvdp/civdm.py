@@ -17,6 +17,7 @@ from hdrq.scoring.features.hdrvdp.sensitivity import HIGHEST, LOWEST, at_each, t
 SLOPE = 10**0.34  # of the psychometric function
 VISIBLE = 0.5  # probability from which structure counts
 LOWEST_CPD = 2.0
+_SECOND = 0.3228  # frequency of the second band, as a share of the Nyquist frequency
 
 
 def lost_and_added(
@@ -27,11 +28,11 @@ def lost_and_added(
     responses, adapting  of (ref, dist), as the retina gives them
     """
     levels = max(ceil(log2(ppd)) - 2, 1)
-    rates = [ppd / 2, *(0.3228 * 2.0**-k * ppd / 2 for k in range(levels))]
+    rates = [band_rate(level, ppd) for level in range(levels)]
     logs = [a.log10().clamp(LOWEST, HIGHEST) for a in adapting]
     pyramids = [laplacian(r, levels) for r in responses]
     kept, old = torch.zeros_like(responses[0]), torch.zeros_like(responses[0])
-    for level, cpd in enumerate(rates[:-1]):
+    for level, cpd in enumerate(rates):
         if cpd <= LOWEST_CPD:
             break
         curve = tabulated_v3(cpd, mtf, age, logs[0].dtype, logs[0].device)
@@ -45,6 +46,11 @@ def lost_and_added(
         kept = kept + torch.log(1 - seen[0] * unseen[1] + 1e-8)
         old = old + torch.log(1 - unseen[0] * seen[1] + 1e-8)
     return 1 - torch.exp(-kept.abs()), 1 - torch.exp(-old.abs())
+
+
+def band_rate(level: int, ppd: float) -> float:
+    """Frequency in the middle of a band of `laplacian`, cycles per degree; level 0 is the finest."""
+    return ppd / 2 if level == 0 else _SECOND * 2.0 ** (1 - level) * ppd / 2
 
 
 def laplacian(x: Tensor, levels: int) -> list[Tensor]:
