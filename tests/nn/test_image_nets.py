@@ -27,6 +27,7 @@ from hdrq.nn.keys import restore
 from hdrq.nn.layers.deformable import DeformableConv
 from hdrq.nn.layers.inverse_camera import rising, soft_histogram, through
 from hdrq.nn.net import Net
+from hdrq.nn.three_frames import code_and_aligned_code, code_and_light
 from hdrq.nn.tiles import tiled, to_multiple
 from hdrq.nn.weights import load
 from hdrq.registry import find, names
@@ -274,3 +275,15 @@ def test_inverse_responses_rise_from_0_to_1() -> None:
     assert torch.allclose(through(curve, code), wanted, atol=1e-6)
     seen = soft_histogram(torch.full((1, 3, 1, 1), 0.3), 4)[0, ::3, 0, 0]
     assert torch.allclose(seen, torch.tensor([0, 0.8, 0.2, 0, 0]), atol=1e-6)
+
+
+def test_three_exposures_are_read_as_code_and_as_light_or_as_code_of_the_middle_exposure() -> None:
+    frames = torch.tensor([0.1, 0.4, 1.6]).view(3, 1, 1, 1).expand(3, 3, 2, 2)
+    seconds = torch.tensor([1.0, 4.0, 16.0])
+    read = code_and_light(frames, seconds)
+    assert read.shape == (1, 3, 6, 2, 2)
+    assert read[0, :, 0, 0, 0].tolist() == pytest.approx([0.1 ** (1 / 2.2), 0.4 ** (1 / 2.2), 1.0])
+    assert read[0, :, 5, 1, 1].tolist() == pytest.approx([0.1, 0.1, 1 / 16])
+    read = code_and_aligned_code(frames, seconds, 2.0)
+    assert read[0, :, 0, 0, 0].tolist() == pytest.approx([0.1**0.5, 0.4**0.5, 1.0])
+    assert read[0, :, 5, 1, 1].tolist() == pytest.approx([0.4**0.5, 0.4**0.5, 0.25**0.5])

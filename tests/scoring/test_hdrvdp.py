@@ -11,7 +11,7 @@ from hdrq.cards import Metric
 from hdrq.errors import UsageError
 from hdrq.image.dct import cosine, from_cosine
 from hdrq.scoring.error_maps import SCALES, overlay
-from hdrq.scoring.features.hdrvdp.civdm import dilate, laplacian
+from hdrq.scoring.features.hdrvdp.civdm import band_rate, dilate, laplacian
 from hdrq.scoring.features.hdrvdp.eye import across, field_frequencies, modulation
 from hdrq.scoring.features.hdrvdp.gaussian import blur
 from hdrq.scoring.features.steerable import decompose, deepest, rebuild
@@ -143,6 +143,10 @@ def test_civdm_ignores_scale_and_finds_lost_and_added_structure() -> None:
     assert lost.map[..., 72:].mean() > lost.map[..., :40].mean()
     only = hdrvdp3(texture, flat, task="civdm", ppd=45.0, output="amplification")
     torch.testing.assert_close(1 - only.value, lost.extra["amplification"])
+
+
+def test_bands_of_civdm_have_the_frequencies_of_the_pyramid() -> None:
+    assert [band_rate(level, 60.0) for level in range(4)] == pytest.approx([30.0, 9.684, 4.842, 2.421])
 
 
 def test_what_cannot_be_asked_is_refused() -> None:
