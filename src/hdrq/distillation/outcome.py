@@ -12,7 +12,7 @@ from hdrq.distillation.teacher_scores import Scored
 from hdrq.errors import UsageError
 from hdrq.training.checkpoint import Saved, Step, Validation
 from hdrq.training.run_folder import read_settings, refuse_changes, write_settings
-from hdrq.training.settings import Settings
+from hdrq.training.settings import Settings, differences
 
 IMAGES = "pixels"  # folder of decoded or rendered images below the run folder
 
@@ -39,7 +39,7 @@ Record = Note | Scored | Step | Validation | Saved | Distilled
 def keep_settings(folder: Path, settings: Settings, task: Task, resume: bool) -> None:
     """Write settings.json. Where the run folder has one, only the length of the training may differ."""
     if resume and (held := read_settings(folder)):
-        refuse_changes(folder, held[0], settings)
+        refuse_changes(folder, differences(held[0], settings))
     write_settings(folder, settings, task={k: v for k, v in asdict(task).items() if k != "settings"})
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,10 @@ from hdrq.errors import FileError, UsageError
 from hdrq.nn import foreign_files as foreign
 from hdrq.nn.download import digest, download
 from hdrq.nn.net import Layout, Net
-from hdrq.nn.weight_files import name_taken, published, user_folder
+from hdrq.nn.weight_files import published, refuse_name, refuse_taken, user_folder
 from hdrq.nn.weights import save, span
 from hdrq.records import Checkpoint
 from hdrq.registry import check, find
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*$")
 
 
 def import_checkpoint(
@@ -45,11 +42,10 @@ def import_checkpoint(
     replace   whether weights of the same name may be replaced
     shares    names of weights that this network contains unchanged, which are referred to and not stored again
     """
-    called = _slug(name or files[0].stem)
-    if folder is None and not replace and (other := name_taken(called)):
-        raise UsageError(
-            f"weights called '{called}' are already installed ({other}); choose another --name, or add --replace"
-        )
+    called = name or files[0].stem
+    refuse_name(called)
+    if folder is None and not replace:
+        refuse_taken(called)
     asked: Net = find("net", net)
     state, nested = {}, False
     for file in files:
@@ -154,9 +150,3 @@ def _complete(net: Net, found: Mapping[str, Any], given: Mapping[str, Any]) -> d
             f"the tensor shapes do not determine {unclear[0]} of this {net.name}; add --set {unclear[0]}=N"
         )
     return options
-
-
-def _slug(name: str) -> str:
-    if not _NAME.match(name):
-        raise UsageError(f"'{name}' cannot name weights; use letters, digits, . _ + and - for --name")
-    return name

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
@@ -17,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file as read_tensors
 from torch import Tensor
 
-from hdrq.errors import FileError, MissingPart
+from hdrq.errors import FileError, MissingPart, UsageError
 from hdrq.io.atomic import atomic
 from hdrq.nn.download import digest
 from hdrq.records import Checkpoint
@@ -97,6 +98,23 @@ def find_card(name: str) -> tuple[Checkpoint, Path]:
         else "see: hdrq models list"
     )
     raise MissingPart(f"no weights called '{name}' are installed; {way}")
+
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*$")  # of weights
+
+
+def refuse_name(name: str) -> None:
+    """Raise UsageError where a text cannot name weights."""
+    if not NAME.match(name):
+        raise UsageError(f"'{name}' cannot name weights; use letters, digits, . _ + and - for --name")
+
+
+def refuse_taken(name: str, folder: Path | None = None) -> None:
+    """Raise UsageError where other weights have this name; folder: see `name_taken`."""
+    if other := name_taken(name, folder):
+        raise UsageError(
+            f"weights called '{name}' are already installed ({other}); choose another --name, or add --replace"
+        )
 
 
 def name_taken(name: str, folder: Path | None = None) -> Path | None:

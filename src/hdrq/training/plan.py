@@ -11,7 +11,7 @@ from torch import nn
 
 from hdrq.errors import UsageError
 from hdrq.evaluation.archive import Dataset, direction_of, locate
-from hdrq.nn.weight_files import name_taken
+from hdrq.nn.weight_files import refuse_name, refuse_taken
 from hdrq.registry import find
 from hdrq.training.batches import Item
 from hdrq.training.choice import TrainingRequest, settings_for
@@ -20,10 +20,8 @@ from hdrq.training.network import build_apart
 from hdrq.training.overrides import adjust
 from hdrq.training.provenance import departures, recorded
 from hdrq.training.run_folder import read_settings, refuse_changes, refuse_used
-from hdrq.training.settings import Settings
+from hdrq.training.settings import Settings, differences
 from hdrq.training.start_weights import start_weights
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*$")
 
 
 @dataclass(frozen=True)
@@ -53,16 +51,13 @@ def plan(asked: TrainingRequest) -> Plan:
     """Choose the settings and check data, initial weights, references and names, so that errors come before training."""
     asked, recipe, settings, notes = chosen(repeated(asked))
     name = name_of(asked, recipe, settings)
-    if not _NAME.match(name):
-        raise UsageError(f"'{name}' cannot name weights; use letters, digits, . _ + and - for --name")
+    refuse_name(name)
     folder = asked.output or Path("runs") / (name + ("-small" if asked.small else ""))
     refuse_used(folder, asked.resume)
     start = start_weights(settings)
     start(build_apart(settings))
-    if (other := name_taken(name, folder)) and not asked.replace:
-        raise UsageError(
-            f"weights called '{name}' are already installed ({other}); choose another --name, or add --replace"
-        )
+    if not asked.replace:
+        refuse_taken(name, folder)
     source, held_out, target = data_of(settings, asked.data, asked.better)
     mos = _scores_meant(settings, asked)
     made = Plan(name, recipe, settings, folder, asked, source, held_out, target, start, mos, tuple(notes))
@@ -111,7 +106,7 @@ def chosen(asked: TrainingRequest) -> tuple[TrainingRequest, str, Settings, list
             recipe = str(more.get("recipe", ""))
         else:
             recipe, after, _ = settings_for(asked)
-        refuse_changes(folder, before, after)
+        refuse_changes(folder, differences(before, after))
         return asked, recipe, after, []
     recipe, settings, notes = settings_for(asked)
     return asked, recipe, settings, notes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from hdrq.io import atomic
 from hdrq.training.checkpoint import LAST
 from hdrq.training.images.image_settings import ImageSettings
 from hdrq.training.overrides import from_plain
-from hdrq.training.settings import Settings, differences
+from hdrq.training.settings import Settings
 
 SETTINGS = "settings.json"
 
@@ -30,14 +30,31 @@ def write_settings(folder: Path, settings: Settings | ImageSettings, **more: Any
 
 def read_settings(folder: Path) -> tuple[Settings, Mapping[str, Any]] | None:
     """(settings, further entries of settings.json), or None without the file."""
+    held = entries_of(folder)
+    if held is None:
+        return None
+    try:
+        return from_plain(held["settings"]), held
+    except (ValueError, TypeError, UsageError) as error:
+        raise _damaged(folder, error) from error
+
+
+def entries_of(folder: Path) -> Mapping[str, Any] | None:
+    """All entries of settings.json, of which `settings` is one; None without the file."""
     path = folder / SETTINGS
     if not path.exists():
         return None
     try:
         held = json.loads(path.read_text(encoding="utf-8"))
-        return from_plain(held["settings"]), held
-    except (OSError, ValueError, KeyError, TypeError, UsageError) as error:
-        raise FileError(f"{path} does not hold the settings of a training ({error}); remove it") from error
+    except (OSError, ValueError) as error:
+        raise _damaged(folder, error) from error
+    if not isinstance(held, dict) or not isinstance(held.get("settings"), dict):
+        raise _damaged(folder, "it has no entry 'settings'")
+    return held
+
+
+def _damaged(folder: Path, why: object) -> FileError:
+    return FileError(f"{folder / SETTINGS} does not hold the settings of a training ({why}); remove it")
 
 
 def refuse_used(folder: Path, resume: bool) -> None:
@@ -52,9 +69,9 @@ def refuse_used(folder: Path, resume: bool) -> None:
         )
 
 
-def refuse_changes(folder: Path, before: Settings, after: Settings) -> None:
-    """Raise UsageError naming the settings that differ from those of the folder; the length may differ."""
-    if changed := differences(before, after):
+def refuse_changes(folder: Path, changed: Sequence[str]) -> None:
+    """Raise UsageError naming the settings that differ from those of the folder, such as "rate was 0.1 and is 0.2"."""
+    if changed:
         raise UsageError(
             f"{folder} was trained with other settings: {'; '.join(changed)}; leave them out to resume, "
             "or name another folder with -o"

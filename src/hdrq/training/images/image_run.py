@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
@@ -13,9 +11,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from hdrq.errors import FileError, UsageError
+from hdrq.errors import UsageError
 from hdrq.nn.net import Net
-from hdrq.nn.weight_files import find_card, install, name_taken, read_state
+from hdrq.nn.weight_files import find_card, install, read_state, refuse_name, refuse_taken
 from hdrq.nn.weights import save as save_weights
 from hdrq.registry import find, names
 from hdrq.training.checkpoint import load_best
@@ -29,9 +27,7 @@ from hdrq.training.images.metric_loss import MetricLoss
 from hdrq.training.images.scenes import Scene, read_scenes, split
 from hdrq.training.provenance import code_version
 from hdrq.training.random_state import RandomState
-from hdrq.training.run_folder import SETTINGS, refuse_used, write_settings
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*$")
+from hdrq.training.run_folder import entries_of, refuse_changes, refuse_used, write_settings
 
 
 @dataclass(frozen=True)
@@ -70,7 +66,7 @@ def as_images(asked: TrainingRequest) -> TrainingRequest | None:
     """The arguments where they ask for a network that answers with images, by recipe or by run folder; else None."""
     name = asked.recipe
     if not name and asked.resume and asked.output is not None and not (asked.metric or asked.dataset):
-        name = str(_settings_file(asked.output).get("recipe", ""))
+        name = str((entries_of(asked.output) or {}).get("recipe", ""))
     if name not in names("recipe") or not isinstance(find("recipe", name), ImageRecipe):
         return None
     return replace(asked, recipe=name)
@@ -84,29 +80,25 @@ def plan_images(asked: TrainingRequest) -> ImagePlan:
             option = {"align": "da"}.get(given, given)
             raise UsageError(f"{recipe.name} trains on HDR scenes; leave out --{option}")
     name = asked.name or recipe.name
-    if not _NAME.match(name):
-        raise UsageError(f"'{name}' cannot name weights; use letters, digits, . _ + and - for --name")
+    refuse_name(name)
     folder = asked.output or Path("runs") / (name + ("-small" if asked.small else ""))
     refuse_used(folder, asked.resume)
     shelf: Net = find("net", recipe.net)
     settings = recipe.chosen(asked.variant)
     settings = adjusted(reduced(settings, shelf.small) if asked.small else settings, dict(asked.settings))
     data = asked.data
-    if asked.resume and (held := _settings_file(folder)):
+    if asked.resume and (held := entries_of(folder)):
+        name = str(held.get("name", "")) or name
         before = plain(held["settings"])
         data = data or (Path(held["data"]) if held.get("data") else None)
         settings = adjusted(before, dict(asked.settings))
-        if differing := changed(before, settings):
-            raise UsageError(
-                f"{folder} was trained with other settings: {'; '.join(differing)}; leave them out to resume, "
-                "or name another folder with -o"
-            )
+        refuse_changes(folder, changed(before, settings))
     for text in settings.loss:
         losses.of(text)
     for text in settings.judged:
         MetricLoss(text, judge=True)
-    if (other := name_taken(name, folder)) and not asked.replace:
-        raise UsageError(f"weights called '{name}' are already installed ({other}); choose another --name")
+    if not asked.replace:
+        refuse_taken(name, folder)
     scenes, held_out = split(
         read_scenes(data, settings.reading), settings.holdout, settings.held_scenes, settings.seed
     )
@@ -161,16 +153,6 @@ def publish_images(made: ImagePlan, installed: bool) -> ImageTrained:
     )
     card = install(made.name, made.folder) if installed else made.folder / f"{made.name}.json"
     return ImageTrained(card, made.name, {k: float(v) for k, v in scores.items()})
-
-
-def _settings_file(folder: Path) -> dict[str, Any]:
-    """What settings.json of a run folder holds; empty without it."""
-    path = folder / SETTINGS
-    try:
-        held = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    except (OSError, ValueError) as error:
-        raise FileError(f"{path} does not hold the settings of a training ({error}); remove it") from error
-    return held if isinstance(held, dict) else {}
 
 
 def _start(settings: ImageSettings) -> Any:
