@@ -16,6 +16,7 @@ from hdrq.errors import HdrqError, UsageError
 from hdrq.image.color import convert
 from hdrq.nn.net import Net, mix, pattern
 from hdrq.records import BT2020, Image
+from hdrq.registry import find
 from hdrq.training import train
 from hdrq.training.choice import TrainingRequest
 from hdrq.training.images import brackets, exposures, image_loop, image_run, image_settings
@@ -303,3 +304,25 @@ def test_train_writes_weights_with_a_card_and_resumes_by_folder(shelf, scenes, t
     assert image_run.as_images(TrainingRequest(recipe="qdnet")) is None
     assert train.train.__module__ == "hdrq.training.train"
     assert image_settings.reduced(RUN, {}).steps == 3
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in hdrq.names("recipe") if isinstance(find("recipe", n), ImageRecipe)]
+)
+def test_every_image_recipe_runs_small(scenes, tmp_path, monkeypatch, name) -> None:
+    monkeypatch.setenv("HDRQ_MODELS", str(tmp_path / "models"))
+    for scene in scenes:
+        light = torch.nn.functional.interpolate(scene.light[None], size=(192, 256), mode="bilinear")
+        hdrq.write(tmp_path / f"{'abcd'[int(scene.name[-1])]}.exr", Image(light, "linear"))
+    asked = TrainingRequest(
+        recipe=name,
+        data=tmp_path,
+        output=tmp_path / "run",
+        name="tried",
+        small=True,
+        settings={"epochs": "1"},
+    )
+    *_, done = image_run.train_images(asked, torch.device("cpu"))
+    assert done.scores["loss"] > 0
+    with pytest.raises(UsageError, match="at least 161 pixels a side; use --set crop=161"):
+        image_run.plan_images(replace(asked, output=tmp_path / "other", settings={"crop": "160"}))

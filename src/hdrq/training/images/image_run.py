@@ -85,7 +85,9 @@ def plan_images(asked: TrainingRequest) -> ImagePlan:
     refuse_used(folder, asked.resume)
     shelf: Net = find("net", recipe.net)
     settings = recipe.chosen(asked.variant)
-    settings = adjusted(reduced(settings, shelf.small) if asked.small else settings, dict(asked.settings))
+    if asked.small:
+        settings = reduced(settings, shelf.small, _side_of(settings)[0])
+    settings = adjusted(settings, dict(asked.settings))
     data = asked.data
     if asked.resume and (held := entries_of(folder)):
         name = str(held.get("name", "")) or name
@@ -93,16 +95,22 @@ def plan_images(asked: TrainingRequest) -> ImagePlan:
         data = data or (Path(held["data"]) if held.get("data") else None)
         settings = adjusted(before, dict(asked.settings))
         refuse_changes(folder, changed(before, settings))
-    for text in settings.loss:
-        losses.of(text)
-    for text in settings.judged:
-        MetricLoss(text, judge=True)
+    side, text = _side_of(settings)
+    if settings.crop < side:
+        raise UsageError(f"{text} reads images of at least {side} pixels a side; use --set crop={side}")
     if not asked.replace:
         refuse_taken(name, folder)
     scenes, held_out = split(
         read_scenes(data, settings.reading), settings.holdout, settings.held_scenes, settings.seed
     )
     return ImagePlan(name, recipe, settings, folder, asked, scenes, held_out)
+
+
+def _side_of(settings: ImageSettings) -> tuple[int, str]:
+    """(side of the smallest image that every loss and metric can read, the text of the one that needs it)."""
+    read = [losses.of(text) for text in settings.loss]
+    read += [MetricLoss(text, judge=True) for text in settings.judged]
+    return max((r.side, r.text) for r in read)
 
 
 def train_images(asked: TrainingRequest, device: torch.device, *, installed: bool = True) -> Iterator[Record]:

@@ -152,12 +152,15 @@ def adjusted(settings: ImageSettings, overrides: Mapping[str, Any]) -> ImageSett
     return replace(settings, **changes)
 
 
-def reduced(settings: ImageSettings, small: Mapping[str, Any]) -> ImageSettings:
-    """The same settings reduced to a smoke test: two short epochs of small crops, with the small build options."""
+def reduced(settings: ImageSettings, small: Mapping[str, Any], side: int = 1) -> ImageSettings:
+    """The same settings reduced to a smoke test: two short epochs of small crops, with the small build options.
+
+    side  of the smallest crop that the losses can read, pixels
+    """
     return replace(
         settings,
         options={**settings.options, **small},
-        crop=min(settings.crop, 64),
+        crop=min(settings.crop, max(64, side)),
         batch=min(settings.batch, 2),
         steps=3,
         epochs=2,

@@ -69,6 +69,7 @@ class BoundLoss:
     encoding: str
     options: Mapping[str, Any] = field(default_factory=dict)
     net: nn.Module | None = None
+    side: int = 1  # of the smallest image that it can read, pixels
 
     @property
     def adversarial(self) -> bool:

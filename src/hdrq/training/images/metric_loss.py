@@ -30,6 +30,7 @@ class MetricLoss:
         self.card = self.metric.scorer.metric.card
         if not judge and not self.card.trainable:
             raise UsageError(f"the card of {text} allows no training by its gradient; use another metric")
+        self.side = self.card.side  # of the smallest image that it can read, pixels
         self.higher = self.metric.better == "higher"
         end = self.metric.span[1 if self.higher else 0]
         self.best = self.metric.best if self.metric.best is not None else end if end is not None else 0.0
