@@ -81,7 +81,7 @@ def _facts(report: Any) -> list[tuple[str, str]]:
     if report.raw:
         facts.append(("raw files", report.raw))
     if _fused(report):
-        return [*facts, ("fusion", "Mertens; code of a displayable image, without radiance")]
+        return [*facts, ("fusion", f"{report.rule}; code of a displayable image, without radiance")]
     bright, dark = ((sum(v)) ** 0.5 for v in (report.noise, report.noise[1:]))
     noise = f"{100 * bright:.2g} % of white at white, {100 * dark:.2g} % at black"
     if bright < 4e-4:

@@ -90,6 +90,7 @@ def settings(options: dict[str, Any]) -> Any:
         allow_equal=options["allow_equal"],
         estimate_exposures=options["estimate_exposures"],
         response=options["response"],
+        method=options["method"],
         weighting=Weighting(
             options["rule"],
             options["weight"],

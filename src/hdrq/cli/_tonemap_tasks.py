@@ -121,11 +121,11 @@ def enhance(sources: list[Path], target: Path, options: dict[str, Any], given: s
 
 def expand(sources: list[Path], target: Path, options: dict[str, Any], given: set[str]) -> None:
     """Expand every SDR file to light."""
-    from hdrq.registry import find
     from hdrq.tonemapping.file_names import jobs
     from hdrq.tonemapping.files import expand_files
+    from hdrq.tonemapping.networks import operator_named
 
-    operator = find("expander", options["expand"])
+    operator = operator_named("expander", options["expand"])
     settings = operator.settings(_settings(options["sets"]))
     todo = jobs(sources, target, options["suffix"] or ".exr")
     mask = "-clipped" if options["mask"] else None

@@ -58,6 +58,14 @@ from hdrq.work import here
 @click.option("--save-response", metavar="FILE.json", help="Write the response to a file for --response.")
 @click.option("--plot-response", metavar="FILE.png", help="Plot the response.")
 @click.option(
+    "--method",
+    default="average",
+    show_default=True,
+    metavar="NAME",
+    help="average, by --rule and --weight; or a network, NET or NET@WEIGHTS, such as ahdrnet, adnet, deephdr; with --fuse, "
+    "deepfuse.",
+)
+@click.option(
     "--rule",
     default="photon-count",
     show_default=True,

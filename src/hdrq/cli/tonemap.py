@@ -35,7 +35,7 @@ def _levels(text: str | None) -> tuple[float, float] | None:
     "--operator",
     metavar="NAME",
     shell_complete=_complete.of("tonemapper"),
-    help="Tone mapping operator.  [default: reinhard]",
+    help="Tone mapping operator, or a network: NET or NET@WEIGHTS.  [default: reinhard]",
 )
 @click.option(
     "--set", "sets", multiple=True, metavar="NAME=VALUE", help="Parameter of the operator; may be repeated."
@@ -140,7 +140,7 @@ def _levels(text: str | None) -> tuple[float, float] | None:
     "--expand",
     metavar="NAME",
     shell_complete=_complete.of("expander"),
-    help="Inverse tone mapping operator: reads SDR, writes light.",
+    help="Inverse tone mapping operator, or a network (NET or NET@WEIGHTS): reads SDR, writes light.",
 )
 @click.option(
     "--mask", is_flag=True, help="With --expand: write a mask of clipped pixels as NAME-clipped.png."

@@ -38,7 +38,18 @@ def _scored(
     weights: tuple[float, float, float],
     device: torch.device | str,
 ) -> tuple[Tensor, Tensor]:
-    """A whole aligned frame, code 0..1 in float32, and the weight of its pixels."""
+    """A whole aligned frame as code, and the weight of its pixels."""
+    code, seen = aligned_code(stack, alignment, k, device)
+    return code, quality(code[None], *weights)[0] * seen.clamp(min=1e-9)
+
+
+def aligned_code(
+    stack: ExposureStack, alignment: Alignment, k: int, device: torch.device | str
+) -> tuple[Tensor, Tensor]:
+    """Code (C, H, W), 0..1, of an aligned frame in float32, and where the frame covers the area (1, H, W), 1 or 0.
+
+    Linear and raw frames are converted to sRGB code.
+    """
     codes, seen, levels = [], [], 256
     for strip in strips(stack, alignment, k, device):
         codes.append(strip.codes)
@@ -49,7 +60,7 @@ def _scored(
         code = develop(code, stack.sensor, 1.0).clamp_(max=1)
     if stack.domain in ("linear", "nits"):  # the weights are defined for display code
         code = linear_to_srgb(code)
-    return code, quality(code[None], *weights)[0] * torch.cat(seen, 1).clamp(min=1e-9)
+    return code, torch.cat(seen, 1)
 
 
 def mertens(

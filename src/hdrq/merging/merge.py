@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from hdrq.merging.deghosting.ghost_weights import BitmapGhosts, ReferenceGhosts
 from hdrq.merging.deghosting.patch_reconstruction import reconstruct
 from hdrq.merging.exposure_stack import ExposureStack, Source, name_of
 from hdrq.merging.fusion import fuse
+from hdrq.merging.network import method_of
 from hdrq.merging.raw_render import develop, develop_error
 from hdrq.merging.report import MergeReport, report_of
 from hdrq.merging.response.calibration import Calibration, calibrate
@@ -81,6 +82,9 @@ def steps(sources: Sequence[Source], settings: Settings) -> Iterator[Stage | Mer
     if len(sources) < 2:
         raise UsageError("one frame cannot be merged; give at least two exposures")
     refuse_contradictions(settings)
+    network = method_of(settings.method, settings.fuse)
+    if network is not None:
+        network.refuse_count(len(sources))
     sources = [local(s) if address_of(s) is not None and isinstance(s, (str, Path)) else s for s in sources]
     for source in sources:
         if isinstance(source, (str, Path)):
@@ -100,7 +104,10 @@ def steps(sources: Sequence[Source], settings: Settings) -> Iterator[Stage | Mer
         stack.rank_by_brightness()
     trust_times = not settings.estimate_exposures and not settings.fuse
     method = "none" if stack.as_mosaic else settings.align
-    registering = align_steps(stack, method, settings.reference, settings.crop, trust_times, device)
+    reference = settings.reference
+    if network is not None and not settings.fuse:
+        method, reference = network.alignment(method), stack.order[len(stack) // 2]
+    registering = align_steps(stack, method, reference, settings.crop, trust_times, device)
     alignment = yield from aligning(registering, len(stack))
     if stack.as_mosaic and settings.align != "none" and alignment.moved:
         raise UsageError(
@@ -108,13 +115,61 @@ def steps(sources: Sequence[Source], settings: Settings) -> Iterator[Stage | Mer
         )
     if settings.fuse:
         yield Stage("fusing", ALIGNED)
-        fused = fuse(stack, alignment, settings.fusion_weights, device)
+        if network is None:
+            fused, rule = fuse(stack, alignment, settings.fusion_weights, device), "Mertens"
+        else:
+            fused, rule = network.fused(stack, alignment, device).cpu(), network.name
         image = Image(fused.clamp(0, 1)[None], "srgb", stack.primaries or BT709)
-        report = report_of(stack, alignment, None, "exposure fusion", image.pixels, None, 1.0, "code 0..1")
+        report = report_of(stack, alignment, None, rule, image.pixels, None, 1.0, "code 0..1")
         yield Merged(image, report, None)
         return
     yield Stage("calibrating", ALIGNED)
     calibration = calibrate(stack, alignment, settings.response, settings.estimate_exposures, settings.seed)
+    ghosts: ReferenceGhosts | BitmapGhosts | None = None
+    error: Tensor | None = None
+    if network is not None:
+        yield Stage("merging by a network", CALIBRATED)
+        radiance = network.merged(stack, alignment, calibration, device)
+    else:
+        radiance, error, ghosts = yield from _averaged(stack, alignment, calibration, settings, device)
+    _check_finite(radiance)
+    if stack.sensor and network is None:
+        most = float(calibration.response.curve[-1].max()) / float(calibration.seconds.min())
+        radiance = develop(radiance, stack.sensor, most)
+        error = None if error is None else develop_error(error, stack.sensor)
+    own = stack.primaries or BT709
+    factor, words = _scale(settings.scale, radiance, stack.exposures, calibration, own)
+    radiance *= factor
+    domain = "nits" if words.startswith("absolute") else "linear"
+    target = PRIMARIES[settings.primaries] if settings.primaries else own
+    image = Image(convert(radiance[None].cpu(), own, target), domain, target)
+    report = report_of(
+        stack,
+        alignment,
+        calibration,
+        settings.weighting.rule if network is None else network.name,
+        image.pixels,
+        ghosts,
+        factor,
+        words,
+    )
+    yield Merged(
+        image,
+        report,
+        calibration.response,
+        None if error is None else (error * factor).cpu(),
+        None if ghosts is None else _upright(ghosts.mask, stack),
+    )
+
+
+def _averaged(
+    stack: ExposureStack,
+    alignment: Alignment,
+    calibration: Calibration,
+    settings: Settings,
+    device: torch.device,
+) -> Generator[Stage, None, tuple[Tensor, Tensor | None, ReferenceGhosts | BitmapGhosts | None]]:
+    """The stages before they are done, then the weighted mean of the frames, its standard error, and what moved."""
     ghosts: ReferenceGhosts | BitmapGhosts | None = None
     aligned, placed = stack, alignment
     if settings.deghost != "none":
@@ -137,27 +192,7 @@ def steps(sources: Sequence[Source], settings: Settings) -> Iterator[Stage | Mer
         uncertain=settings.uncertainty,
         device=device,
     )
-    _check_finite(radiance)
-    if stack.sensor:
-        most = float(calibration.response.curve[-1].max()) / float(calibration.seconds.min())
-        radiance = develop(radiance, stack.sensor, most)
-        error = None if error is None else develop_error(error, stack.sensor)
-    own = stack.primaries or BT709
-    factor, words = _scale(settings.scale, radiance, stack.exposures, calibration, own)
-    radiance *= factor
-    domain = "nits" if words.startswith("absolute") else "linear"
-    target = PRIMARIES[settings.primaries] if settings.primaries else own
-    image = Image(convert(radiance[None].cpu(), own, target), domain, target)
-    report = report_of(
-        stack, alignment, calibration, settings.weighting.rule, image.pixels, ghosts, factor, words
-    )
-    yield Merged(
-        image,
-        report,
-        calibration.response,
-        None if error is None else (error * factor).cpu(),
-        None if ghosts is None else _upright(ghosts.mask, stack),
-    )
+    return radiance, error, ghosts
 
 
 def _upright(mask: Tensor, stack: ExposureStack) -> Tensor:

@@ -9,9 +9,10 @@ from typing import Any, Literal
 from hdrq.encoding.settings import refuse_unknown_primaries
 from hdrq.errors import UsageError
 from hdrq.io.raw import Factors
-from hdrq.merging.alignment.registration import Method
+from hdrq.merging.alignment.registration import Method as Alignment
 from hdrq.merging.averaging import Weighting, rules
 from hdrq.merging.file_settings import FileSettings
+from hdrq.merging.network import AVERAGE
 from hdrq.merging.response.calibration import check_response
 from hdrq.merging.weights import WEIGHTS
 
@@ -29,8 +30,9 @@ class Settings:
     allow_equal: bool = False
     estimate_exposures: bool = False
     response: str = "auto"
+    method: str = AVERAGE
     weighting: Weighting = field(default_factory=Weighting)
-    align: Method = "auto"
+    align: Alignment = "auto"
     crop: Literal["common", "reference"] = "common"
     deghost: Deghost = "auto"
     reference: int | None = None
@@ -79,6 +81,8 @@ def refuse_contradictions(settings: Settings) -> None:
                 "--demosaic after allows only --align none and --deghost reference or none, "
                 "and neither --fuse nor --uncertainty; use --demosaic before"
             )
+    if settings.method != AVERAGE:
+        _refuse_idle_with_network(settings)
     if settings.fuse:
         plain = Settings()
         ignored = {
@@ -95,3 +99,19 @@ def refuse_contradictions(settings: Settings) -> None:
             raise UsageError(f"--fuse computes no radiance and does not use {names}; leave it out")
     elif settings.fusion_weights != Settings().fusion_weights:
         raise UsageError("--fusion-weights needs --fuse; add it or leave --fusion-weights out")
+
+
+def _refuse_idle_with_network(settings: Settings) -> None:
+    """Refuse what a network does not use."""
+    plain = Settings()
+    ignored = {
+        "--deghost": settings.deghost not in ("auto", "none"),
+        "--rule, --weight, --weigh, --edge": settings.weighting != plain.weighting,
+        "--uncertainty": settings.uncertainty,
+        "--fusion-weights": settings.fusion_weights != plain.fusion_weights,
+        "--reference": settings.reference is not None and not settings.fuse,
+        "--demosaic after": settings.demosaic != plain.demosaic,
+    }
+    if any(ignored.values()):
+        names = ", ".join(name for name, given in ignored.items() if given)
+        raise UsageError(f"--method {settings.method} does not use {names}; leave it out")

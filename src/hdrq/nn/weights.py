@@ -115,10 +115,16 @@ def load(net: str, weights: str = "", encoding: str = "code") -> nn.Module:
     encoding  of the code that it will read; "code" for stored code, which is taken as sRGB
     """
     encoding = "srgb" if encoding == "code" else encoding
-    card, path = find_card(weights or default_weights(net, encoding))
+    card, path = find_card(checkpoint_for(net, weights, encoding).name)
+    return prepare(_module(card, path), card, encoding)
+
+
+def checkpoint_for(net: str, weights: str, encoding: str) -> Checkpoint:
+    """The card of the named weights, or of the network's default weights for an encoding; nothing is loaded."""
+    card = find_card(weights or default_weights(net, encoding))[0]
     if card.net != net:
         raise UsageError(f"{card.name} holds weights of {card.net}, not of {net}; see: hdrq models list")
-    return prepare(_module(card, path), card, encoding)
+    return card
 
 
 def verified(card: Checkpoint, path: Path) -> nn.Module:

@@ -12,8 +12,8 @@ from hdrq.encoding.displays import display as shelf_display
 from hdrq.encoding.photometry import Photometry, as_image, relabel
 from hdrq.io import read
 from hdrq.records import Display, Image
-from hdrq.registry import find
 from hdrq.scoring.module import pixels_of
+from hdrq.tonemapping.networks import operator_named
 from hdrq.tonemapping.tonemap import expand as expand_with
 from hdrq.tonemapping.tonemap import plan
 from hdrq.tonemapping.tonemap import tonemap as tonemap_with
@@ -60,13 +60,13 @@ def tonemap(
 
 def expand(image: Source, operator: str, **options: Any) -> Image:
     """Light, cd/m², of an SDR image: `hdrq.expand(image, "akyuz")`."""
-    found = find("expander", operator)
+    found = operator_named("expander", operator)
     return expand_with(_image(image, None, "srgb"), found, found.settings(options))
 
 
 def _owns(operator: str, key: str) -> bool:
     """Whether the operator itself has an option of this name."""
-    return key in find("tonemapper", operator).options
+    return key in operator_named("tonemapper", operator).options
 
 
 def _image(source: Source, photometry: Photometry | None, domain: str = "nits") -> Image:

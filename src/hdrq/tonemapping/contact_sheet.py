@@ -17,8 +17,9 @@ from torch import Tensor
 from hdrq.encoding.photometry import Photometry
 from hdrq.errors import HdrqError, PixelError, UsageError
 from hdrq.records import BT709, Image, Primaries
-from hdrq.registry import check, names
+from hdrq.registry import names
 from hdrq.scoring.scorer import Scorer
+from hdrq.tonemapping.networks import operator_named
 from hdrq.tonemapping.optimize import value_of_code
 from hdrq.tonemapping.solvers.wls import Unsettled
 from hdrq.tonemapping.tonemap import Plan, code_of, plan, scene_of, shown
@@ -70,7 +71,7 @@ def operators_of(text: str) -> list[str]:
     if not chosen:
         raise UsageError("--compare needs operators, such as all or reinhard,drago")
     for name in chosen:
-        check("tonemapper", name)
+        operator_named("tonemapper", name)
     return chosen
 
 

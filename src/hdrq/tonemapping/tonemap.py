@@ -30,6 +30,7 @@ from hdrq.registry import find
 from hdrq.tonemapping.color_correction import CORRECTIONS
 from hdrq.tonemapping.expansion import clipped
 from hdrq.tonemapping.gamut_mapping import GAMUT_MAPPINGS
+from hdrq.tonemapping.networks import operator_named
 from hdrq.tonemapping.operator import Operator
 
 _DIMMEST = 1.0  # cd/m², geometric mean below which light without a stated unit is taken as relative
@@ -111,7 +112,7 @@ class Plan:
 
 def plan(operator: str, settings: Mapping[str, Any] | None = None, **choices: Any) -> Plan:
     """A plan by the operator's name, with checked settings; a parameter file may give both."""
-    found: Operator = find("tonemapper", operator)
+    found = operator_named("tonemapper", operator)
     return Plan(found, found.settings(settings or {}), **choices)
 
 

@@ -1,0 +1,122 @@
+"""Merging and fusion by a network: --method NET or NET@WEIGHTS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hdrq.errors import UsageError
+from hdrq.merging.alignment.placement import Alignment
+from hdrq.merging.alignment.registration import Method as Registration
+from hdrq.merging.alignment.resample import strips
+from hdrq.merging.averaging import Tables, Weighting, light_of
+from hdrq.merging.exposure_stack import ExposureStack
+from hdrq.merging.fusion import aligned_code
+from hdrq.merging.raw_render import develop
+from hdrq.merging.response.calibration import Calibration
+from hdrq.nn.use import Use
+from hdrq.nn.weights import checkpoint_for, load
+from hdrq.registry import check, find, names
+
+AVERAGE = "average"  # the method without a network
+
+
+@dataclass(frozen=True)
+class Method:
+    """A network and its weights, found on this machine but not loaded yet."""
+
+    net: str
+    weights: str
+    use: Use
+
+    @property
+    def name(self) -> str:
+        return f"{self.net}@{self.weights}"
+
+    def refuse_count(self, frames: int) -> None:
+        """Raise UsageError where the network takes another number of frames."""
+        low, high = self.use.frames
+        if not low <= frames <= high:
+            wanted = f"{low}" if low == high else f"{low} to {high}"
+            raise UsageError(f"{self.net} merges {wanted} frames, not {frames}; name those to merge")
+
+    def alignment(self, asked: Registration) -> Registration:
+        """How frames are aligned: as asked, or as the network needs where that is left open."""
+        return self.use.align if asked == "auto" else asked
+
+    def merged(
+        self, stack: ExposureStack, alignment: Alignment, calibration: Calibration, device: torch.device
+    ) -> Tensor:
+        """Radiance (C, H, W) of the common area, in units of the response per relative second, as `combine` gives it.
+
+        It is the scene of the middle exposure, to which frames are aligned. Raw frames are developed before the network.
+        """
+        order = [int(k) for k in np.argsort(calibration.seconds, kind="stable")]
+        white = float(calibration.response.curve[-1].max())
+        frames = torch.stack([_light(stack, alignment, calibration, k, device) for k in order]) / white
+        if stack.sensor:
+            frames = torch.stack([develop(frame, stack.sensor, 1.0) for frame in frames])
+        seconds = torch.as_tensor(calibration.seconds[order], dtype=torch.float32)
+        made = self._applied(frames, seconds / seconds[0], device)
+        return made * (white / float(seconds[0]))
+
+    def fused(self, stack: ExposureStack, alignment: Alignment, device: torch.device) -> Tensor:
+        """Code (C, H, W), 0..1, of the common area; frames are ordered by their mean code."""
+        order = np.argsort(alignment.survey.mean, kind="stable")
+        frames = torch.stack([aligned_code(stack, alignment, int(k), device)[0] for k in order])
+        return self._applied(frames, None, device)
+
+    def _applied(self, frames: Tensor, seconds: Tensor | None, device: torch.device) -> Tensor:
+        """The network's result of frames (K, C, H, W); one channel is given three times, and the results are averaged."""
+        net = load(self.net, self.weights, "srgb").to(device)
+        given, channels = frames.float().expand(-1, 3, -1, -1), frames.shape[1]
+        with torch.no_grad():
+            made = self.use.apply(net, given, *(() if seconds is None else (seconds.to(device),)))
+        return (made if channels == 3 else made.mean(0, keepdim=True)).clamp(min=0)
+
+
+def networks() -> dict[str, Use]:
+    """Uses of the networks that merge or fuse frames, by name."""
+    found = ((name, find("net", name).use) for name in names("net"))
+    return {name: use for name, use in found if use is not None and use.task in ("merge", "fuse")}
+
+
+def method_of(name: str, fuse: bool) -> Method | None:
+    """The network of a method's name; None for `average`.
+
+    fuse  whether code is wanted (--fuse), not radiance
+    """
+    if name == AVERAGE:
+        return None
+    net, at, weights = name.partition("@")
+    if net not in names("net"):
+        fit = ", ".join((AVERAGE, *networks()))
+        raise UsageError(f"unknown method '{net}'; choose one of {fit}")
+    use: Use | None = find("net", check("net", net)).use
+    if use is None or use.task not in ("merge", "fuse"):
+        raise UsageError(f"{net} merges no frames; choose one of {', '.join((AVERAGE, *networks()))}")
+    if at and not weights:
+        raise UsageError(f"{name} names no weights after @; see: hdrq models list")
+    if use.task == "fuse" and not fuse:
+        raise UsageError(f"{net} fuses frames to code and gives no radiance; add --fuse")
+    if use.task == "merge" and fuse:
+        raise UsageError(f"{net} gives radiance; leave out --fuse")
+    return Method(net, checkpoint_for(net, weights, "srgb").name, use)
+
+
+def _light(
+    stack: ExposureStack, alignment: Alignment, calibration: Calibration, k: int, device: torch.device
+) -> Tensor:
+    """Exposure (C, H, W) of an aligned frame, in units of the response."""
+    found = []
+    tables: Tables | None = None
+    for strip in strips(stack, alignment, k, device):
+        if tables is None:
+            tables = Tables.of(
+                strip.levels, stack.levels, calibration, Weighting(), alignment.survey, device, torch.float32
+            )
+        found.append(light_of(strip, tables))
+    return torch.cat(found, 1)

@@ -1,0 +1,103 @@
+"""Networks as tone mapping operators and expanders, by the names NET and NET@WEIGHTS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from hdrq.cards import Option
+from hdrq.errors import PixelError, UsageError
+from hdrq.image.arithmetic import all_finite
+from hdrq.image.transfer import srgb_to_linear
+from hdrq.nn.use import Use
+from hdrq.nn.weights import checkpoint_for, load
+from hdrq.registry import find, names
+from hdrq.tonemapping.operator import Operator, OperatorCard
+
+Shelf = Literal["tonemapper", "expander"]
+_TASKS = {"tonemapper": "tonemap", "expander": "expand"}
+_READS = {"tonemap": "linear", "expand": "srgb"}  # encoding of the images that networks of a task read
+
+
+def operator_named(shelf: Shelf, name: str) -> Operator:
+    """An operator by its name, or a network that does its work: NET with its default weights, or NET@WEIGHTS.
+
+    Raises UnknownName for unknown names, UsageError for networks of another use, MissingPart where weights are missing.
+    """
+    base, at, weights = name.partition("@")
+    if base in names(shelf):
+        if at:
+            raise UsageError(f"{base} is not a network and has no weights; leave out @{weights}")
+        found: Operator = find(shelf, base)
+        return found
+    if base not in names("net"):
+        found = find(shelf, base)  # raises, with the nearest names
+        return found
+    use: Use | None = find("net", base).use
+    if use is None or use.task != _TASKS[shelf]:
+        fit = ", ".join(networks(shelf)) or "none"
+        raise UsageError(f"{base} is not a {shelf}; networks that are: {fit}")
+    if at and not weights:
+        raise UsageError(f"{name} names no weights after @; see: hdrq models list")
+    card = checkpoint_for(base, weights, _READS[use.task])
+    return _network_operator(base, card.name, use)
+
+
+def networks(shelf: Shelf) -> tuple[str, ...]:
+    """Names of the networks that are tone mappers or expanders."""
+    uses = ((name, find("net", name).use) for name in names("net"))
+    return tuple(name for name, use in uses if use is not None and use.task == _TASKS[shelf])
+
+
+def _network_operator(net: str, weights: str, use: Use) -> NetworkOperator:
+    expands = use.task == "expand"
+    card = OperatorCard(
+        title=use.title,
+        source=use.source,
+        reads="code" if expands else "linear",
+        gives="nits" if expands else "code",
+        differentiable=False,
+        limits=use.limits,
+        temporal=False,
+    )
+    return NetworkOperator(f"{net}@{weights}", card, use.apply, net, weights, use)
+
+
+@dataclass(frozen=True)
+class NetworkOperator(Operator):
+    """A network with named weights as an operator; they are loaded at its first image.
+
+    function  of the network, the image and options: `use.apply`
+    """
+
+    net: str
+    weights: str
+    use: Use
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _network_operator, (self.net, self.weights, self.use)
+
+    @cached_property
+    def _module(self) -> nn.Module:
+        return load(self.net, self.weights, _READS[self.use.task])
+
+    def render(self, light: Tensor, **options: Any) -> Tensor:
+        """As of any operator, but black pixels are the network's: they are not filled or excluded."""
+        if not all_finite(light):
+            raise PixelError(f"{self.name} got NaN or Inf; mask or clip those pixels first")
+        self.check(options)
+        apply: Callable[..., Tensor] = partial(self.function, self._module.to(light.device), **options)
+        with torch.no_grad():
+            made = [apply(image[None].float().clamp(min=0)) for image in light]
+        shown = torch.nan_to_num(torch.cat(made).to(light.dtype), nan=0.0).clamp(min=0)
+        return srgb_to_linear(shown.clamp(max=1)) if self.card.gives == "code" else shown
+
+    @property
+    def options(self) -> dict[str, Option]:
+        """Options of the network's use by name."""
+        return self.use.options
