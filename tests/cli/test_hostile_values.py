@@ -12,6 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from itertools import permutations
 from pathlib import Path
 
 import click
@@ -116,7 +117,9 @@ def folder() -> Iterator[Path]:
     hdrq.write(place / "images" / "s.exr", Image(torch.rand(1, 3, 48, 48) * 100))
     lines = "".join(f"i{i}.png,s{i % 3},{i + 0.1 * (i % 2)},{20 + i}\n" for i in range(12))
     (place / "table.csv").write_text("dist,scene,mos,psnr\n" + lines)
-    pairs = "".join(f"code.png,a.png,{i},s{i}\n" for i in range(4))
+    pairs = "".join(
+        f"{d},{r},{i},s{i}\n" for i, (d, r) in enumerate(permutations(("code.png", "a.png", "b.png"), 2))
+    )
     (place / "list.csv").write_text("dist,ref,mos,scene\n" + pairs)
     (place / "folder").mkdir()
     (place / "broken").symlink_to("nowhere/at/all")

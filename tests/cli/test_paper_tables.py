@@ -56,6 +56,7 @@ def test_latex_and_markdown_escape_what_would_break_them() -> None:
     table = PaperTable(("a|b", "n"), ((Cell("50% of #1 {x}^~\\"), Cell("1")),))
     assert r"50\% of \#1 \{x\}\textasciicircum{}\textasciitilde{}\textbackslash{}" in latex(table)
     assert markdown(table).startswith("| a\\|b | n |")
+    assert "*a* <b>" not in markdown(PaperTable(("m",), ((Cell("*a* <b>"),),)))
 
 
 def test_averages_take_weights_of_datasets() -> None:

@@ -234,6 +234,19 @@ def test_holm_never_lowers_a_p_and_keeps_their_order():
     assert correlation_tests.holm([0.5, 0.9]) == [1.0, 1.0]
 
 
+def test_a_test_without_a_result_is_not_counted_by_holm():
+    """A constant metric was "not significantly different from the best"."""
+    found = correlation_tests.holm([0.01, np.nan, 0.04])
+    assert found[::2] == pytest.approx([0.02, 0.04])
+    assert np.isnan(found[1])
+
+
+def test_values_that_differ_by_rounding_only_are_constant():
+    noise = np.array([0.1 + 0.2, 0.3] * 10)
+    assert all(np.isnan(f(noise, np.arange(20.0))) for f in (srocc, krocc, plcc))
+    assert srocc(noise * 1e-300, np.arange(20.0)) != 0
+
+
 def test_the_area_is_the_chance_that_a_positive_is_above():
     rng = np.random.default_rng(0)
     a, b = np.round(rng.normal(1, 1, 60), 1), np.round(rng.normal(0, 1, 80), 1)

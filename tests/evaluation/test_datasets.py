@@ -365,7 +365,7 @@ def test_a_card_states_what_a_user_must_know(name):
         ("tid2013", "mos_std.txt", "0.13013\n0.13013", "0.13013", "3 deviations for the 4 subjective scores"),
         ("upiq", "upiq_subjective_scores.csv", ",JOD", ",quality", "no column 'JOD'"),
         ("upiq", "upiq_subjective_scores.csv", "-1.5", "nan", "is not a subjective score"),
-        ("koniq", "koniq10k_distributions_sets.csv", "3.828571", "", "is not a number"),
+        ("koniq", "koniq10k_distributions_sets.csv", "3.828571", "", "line 2, MOS is empty"),
         ("csv", "manifest.csv", "dist,ref", "what,ref", "name it dist"),
         ("pipal", "Train_Label/A0001.txt", "A0001_00_00.bmp", "A0001.bmp", "not named as A0001_00_00.bmp"),
     ],

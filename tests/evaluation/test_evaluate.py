@@ -504,6 +504,37 @@ def test_rows_that_contradict_each_other_are_refused(run, tmp_path):
     )
     assert code != 0
     assert "another ssim" in err
+    moved = [*rows, (rows[3][0], "s5", *rows[3][2:])]
+    code, _, err = run("evaluate", "--scores", table_of(tmp_path / "moved.csv", moved))
+    assert code != 0
+    assert "gives i3.png another scene (s5) than an earlier row (s3)" in err
+
+
+def test_a_dataset_whose_rows_contradict_each_other_is_refused(run, tmp_path):
+    """The last reference won; scores of one image counted as two images."""
+    for name in ("a", "b", "r", "q"):
+        hdrq.write(tmp_path / f"{name}.png", Image(torch.rand(1, 3, 8, 8), "srgb"))
+    rows = [("a.png", "r.png", 1), ("b.png", "r.png", 2), ("a.png", "q.png", 1), ("b.png", "q.png", 2)]
+    evaluated = ("evaluate", "--dataset", "csv", "-m", "psnr", "--data")
+    code, _, err = run(*evaluated, table_of(tmp_path / "refs.csv", rows, "dist,ref,mos"))
+    assert code == 2
+    assert "a.png is listed with two references" in err
+    code, _, err = run(
+        *evaluated, table_of(tmp_path / "mos.csv", [*rows[:2], (*rows[0][:2], 4)], "dist,ref,mos")
+    )
+    assert code == 3
+    assert "line 4 gives a.png another mos (4) than an earlier row (1)" in err
+
+
+def test_equal_subjective_scores_and_tables_without_values_end_with_one_line(run, tmp_path):
+    rows = [(f"i{i}.png", f"s{i % 6}", 3, i) for i in range(12)]
+    code, _, err = run("evaluate", "--scores", table_of(tmp_path / "same.csv", rows))
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert "all 12 images of same have the subjective score 3" in err
+    words = [(f"i{i}.png", f"s{i % 6}", i, "good") for i in range(12)]
+    code, _, err = run("evaluate", "--scores", table_of(tmp_path / "words.csv", words))
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert "no column of metric values" in err
 
 
 def test_a_constant_metric_correlates_with_nothing_in_a_table(run, tmp_path, recwarn):
@@ -530,6 +561,48 @@ def test_decimal_commas_and_utf_16_are_read(run, tmp_path, encoding):
     found, _ = figures(run, path)
     assert float(found["A"]["srocc"]) == 1
     assert float(found["A"]["rmse"]) < 3
+
+
+def test_thousands_and_decimal_commas_are_not_confused(run, tmp_path):
+    german = "dist;mos;mse\n" + "".join(f"i{i}.png;{i},5;{i + 1}.234,5\n" for i in range(12))
+    (tmp_path / "t.csv").write_text(german)
+    found, _ = figures(run, tmp_path / "t.csv")
+    assert float(found["mse"]["srocc"]) == -1
+    for where, row in (("MOS", '"2,5",1.5'), ("A", '2.5,"1,234"')):
+        rows = "".join(f"i{i}.png,{row}\n" for i in range(12))
+        (tmp_path / "q.csv").write_text("dist,MOS,A\n" + rows)
+        code, _, err = run("evaluate", "--scores", tmp_path / "q.csv")
+        assert (code, len(err.splitlines())) == (3, 1)
+        assert f"line 2, {where}: " in err
+        assert "decimal point" in err
+
+
+def test_a_constant_metric_is_never_as_good_as_the_best(run, tmp_path):
+    rows = [(f"i{i}.png", f"s{i % 6}", 3.3 + (i * 7 % 11) / 10, 1.1, i * 7 % 11, i % 5) for i in range(30)]
+    path = table_of(tmp_path / "const.csv", rows, "dist,scene,MOS,A,B,C")
+    _, out, _ = run("evaluate", "--scores", path, "--format", "table", "--report", tmp_path / "r.html")
+    assert "A =" not in out
+    assert "nan …" not in out.casefold()
+    assert "nan" not in (tmp_path / "r.html").read_text().split("class='matrix'")[1].split("</table>")[0]
+
+
+def test_dollar_signs_in_names_are_no_formula(run, tmp_path):
+    """matplotlib took $\\frac$ for one, and ended the run."""
+    rows = [(f"i{i}.png", f"s{i % 6}", f"d$${i % 2}", i, i * i, -i) for i in range(24)]
+    path = table_of(tmp_path / "t.csv", rows, "dist,scene,distortion,MOS,$\\frac$,/frac_")
+    plots = tmp_path / "plots"
+    code, _, err = run(
+        "evaluate", "--scores", path, "--draws", 0, "--report", tmp_path / "r.html", "--plots", plots
+    )
+    assert code == 0, err
+    assert "$\\frac$" in (tmp_path / "r.html").read_text()
+
+
+def test_figures_of_names_that_differ_in_signs_only_are_all_kept(run, tmp_path):
+    rows = [(f"i{i}.png", f"s{i % 6}", i, i * i, -i, i) for i in range(12)]
+    path = table_of(tmp_path / "t.csv", rows, "dist,scene,MOS,a(b),a[b],A-b")
+    assert run("evaluate", "--scores", path, "--draws", 0, "--plots", tmp_path / "plots")[0] == 0
+    assert len(list((tmp_path / "plots").glob("scatter*.png"))) == 3
 
 
 def test_without_draws_no_intervals_are_spoken_of(run, tmp_path):

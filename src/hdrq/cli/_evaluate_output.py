@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import sys
 from collections.abc import Sequence
@@ -175,7 +176,7 @@ def _show(
         caption += f"; {first.group}, and the range of the central 95 % of the splits"
     elif any(r.intervals for r in rows):
         caption += "; 95 % intervals from a bootstrap over scenes"
-    if alike:
+    if len(alike) > 1:
         caption += "; = not significantly different from the best (p > 0.05, Holm)"
     name = " ".join(filter(None, (sheet.name, title)))
     _tables.show_table(heads, lines, name, numbers, caption if not several else "", output)
@@ -183,7 +184,8 @@ def _show(
 
 def _cell(row: Agreement, name: str, top: bool) -> Any:
     ends = row.intervals.get(name)
-    span = f" {_tables.number(ends[0], 3)} … {_tables.number(ends[1], 3)}" if ends else ""
+    known = ends if ends and not math.isnan(ends[0]) else None  # NaN: of a constant metric
+    span = f" {_tables.number(known[0], 3)} … {_tables.number(known[1], 3)}" if known else ""
     return _tables.styled((_tables.number(getattr(row, name)), "bold" if top else ""), (span, "dim"))
 
 

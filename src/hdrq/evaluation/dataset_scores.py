@@ -56,6 +56,7 @@ def scored(
     """
     if path is not None and (url := address_of(path)) is not None:
         raise UsageError(f"{url}: scores that are missing are added to a local table; copy it here first")
+    _refuse_two_references(pairs)
     texts = [
         str(s) for s in scorers(metrics, photometry, replace(settings, device="cpu") if spread else settings)
     ]
@@ -151,3 +152,14 @@ def _kept(
     if other:
         notify(f"{other} rows of {path} have other settings or another version and are computed again")
     return kept, list(foreign.values())
+
+
+def _refuse_two_references(pairs: Sequence[Pair]) -> None:
+    """Scores belong to test images, so that one image has one reference."""
+    refs: dict[str, str] = {}
+    for pair in pairs:
+        before, ref = refs.setdefault(str(pair.dist), str(pair.ref or "")), str(pair.ref or "")
+        if before != ref:
+            raise UsageError(
+                f"{pair.dist} is listed with two references, {before} and {ref}; evaluate one list for each"
+            )

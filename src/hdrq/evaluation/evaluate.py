@@ -126,7 +126,12 @@ def _group(
     signs = [sheet.signs[i] for i in picked]
     count = plan.draws if draws is None else draws
     spread = drawn(sheet.values[picked], y, signs, used, scenes, count, plan.seed, refit=curves is None)
-    return [replace(a, intervals=ends(spread, k)) for k, a in enumerate(found)]
+    return [replace(a, intervals=_known(a, ends(spread, k))) for k, a in enumerate(found)]
+
+
+def _known(of: Agreement, intervals: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+    """The intervals, NaN where the statistic is: of a constant metric."""
+    return {n: e if np.isfinite(getattr(of, n)) else (np.nan, np.nan) for n, e in intervals.items()}
 
 
 def _breakdown(sheet: Sheet, labels: Sequence[str], plan: Plan, least: int = 8) -> Iterator[Agreement]:

@@ -17,7 +17,7 @@ from hdrq.cards import Metric
 from hdrq.errors import UsageError
 from hdrq.evaluation.archive import Dataset, direction_of
 from hdrq.evaluation.protocols import Split
-from hdrq.evaluation.statistics.correlation import srocc
+from hdrq.evaluation.statistics.correlation import constant, srocc
 from hdrq.records import Pair
 from hdrq.registry import find
 from hdrq.scoring.request import parse
@@ -87,6 +87,8 @@ def sheet(
     if not judged:
         raise UsageError(f"{name or 'the table'} has no subjective scores")
     metrics = tuple(scores)
+    if not metrics:
+        raise UsageError(f"{name or 'the table'} has no column of metric values, which are finite numbers")
     values = np.array(
         [[scores[m].get(str(p.dist), np.nan) for p in judged] for m in metrics], dtype=np.float64
     )
@@ -111,6 +113,11 @@ def sheet(
             f"{len(judged)} images have subjective scores and metric values; at least 4 are needed"
         )
     opinion = np.array([p.opinion for p in judged], dtype=np.float64)
+    if constant(opinion):
+        raise UsageError(
+            f"all {opinion.size} images of {name or 'the table'} have the subjective score {opinion[0]:g}, with which "
+            "nothing can be correlated; check the column of subjective scores"
+        )
     known_better = opinions_better or (direction_of(dataset, judged) if dataset else "")
     toward = known_better or "higher"
     if not known_better:

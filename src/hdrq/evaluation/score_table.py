@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from itertools import islice
 from math import isfinite
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from hdrq.errors import FileError, UsageError
 from hdrq.evaluation.loose_archive import spread_of
-from hdrq.evaluation.tables import iter_table, meant, number
+from hdrq.evaluation.tables import iter_table, meant, number, refuse_decimal_comma
 from hdrq.records import Pair
 
 Row = Mapping[str, str]
@@ -51,12 +50,8 @@ class ScoreTable:
         for i, row in enumerate(iter_table(self.path), 2):
             name = _key(row, dist, self.split if self.repeated else "")
             carried = {**shared, "split": row[self.split].strip()} if self.split else shared
-            if name in found:
-                again = number(row[opinion], f"{self.path}: line {i}, {opinion}")
-                _same(found[name].opinion, again, self.path, i, name, opinion)
-                continue
             source = row[ref].strip() if ref else ""
-            found[name] = Pair(
+            pair = Pair(
                 dist=sys.intern(name),
                 ref=source or None,
                 scene=(row[scene].strip() if scene else "") or Path(source or row[dist].strip()).stem,
@@ -66,6 +61,10 @@ class ScoreTable:
                 level=_level(row[level]) if level else None,
                 carried=carried,
             )
+            before = found.setdefault(name, pair)
+            for meaning in _OF_IMAGE if before != pair else ():
+                old, new = getattr(before, meaning), getattr(pair, meaning)
+                _same(old, new, self.path, i, name, columns.get(meaning, meaning))
         return list(found.values())
 
     @property
@@ -73,6 +72,16 @@ class ScoreTable:
         """Direction of the subjective scores, where a column mos_better states one."""
         stated = {row.get("mos_better", "").strip() for row in islice(iter_table(self.path), 1000)}
         return next(iter(stated)) if stated in ({"higher"}, {"lower"}) else ""
+
+
+_OF_IMAGE = (
+    "opinion",
+    "ref",
+    "scene",
+    "distortion",
+    "level",
+    "spread",
+)  # fields of a Pair, one value an image
 
 
 def _key(row: Row, dist: str, split: str) -> str:
@@ -125,10 +134,10 @@ def read_scores(
         image = sys.intern(_key(row, names["dist"], split if repeated else ""))  # one text for all metrics
         if not long:
             for name in metrics:
-                _add(values.setdefault(name, {}), image, _value(row[name]), path, i, name)
+                _add(values.setdefault(name, {}), image, _value(row[name], path, i, name), path, i, name)
         elif row.get("status", "ok") in ("ok", ""):
             name = row["metric"].strip()
-            _add(values.setdefault(name, {}), image, _value(row["value"]), path, i, name)
+            _add(values.setdefault(name, {}), image, _value(row["value"], path, i, name), path, i, name)
             better[name] = row.get("better", "").strip()
     if not long:
         values = {name: held for name, held in values.items() if any(map(isfinite, held.values()))}
@@ -157,18 +166,20 @@ def _add(held: dict[str, float], image: str, value: float, path: Path, line: int
     held[image] = value
 
 
-def _same(before: float | None, value: float, path: Path, line: int, image: str, column: str) -> None:
+def _same(before: Any, value: Any, path: Path, line: int, image: str, column: str) -> None:
     """Refuse a second row of one image with a different value."""
-    if before is None or before == value or (np.isnan(before) and np.isnan(value)):
+    if before is None or before == value or (before != before and value != value):  # two NaN are the same
         return
+    told = [f"{v:g}" if isinstance(v, float) else str(v or "nothing") for v in (value, before)]
     raise FileError(
-        f"{path}: line {line} gives {image} another {column} ({value:g}) than an earlier row ({before:g}); remove one, "
+        f"{path}: line {line} gives {image} another {column} ({told[0]}) than an earlier row ({told[1]}); remove one, "
         "or name the column that identifies the test images with --column dist=NAME"
     )
 
 
-def _value(text: str) -> float:
+def _value(text: str, path: Path, line: int, column: str) -> float:
     try:
         return float(text)
     except (TypeError, ValueError):
+        refuse_decimal_comma(text or "", f"{path}: line {line}, {column}")
         return float("nan")

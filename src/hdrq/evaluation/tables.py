@@ -163,12 +163,21 @@ def _hold(path: Path, header: Sequence[str], columns: Sequence[str]) -> None:
         raise FileError(f"{path}: no column '{missing[0]}'; the header is {','.join(header)[:200]}")
 
 
-_COMMA = re.compile(r"\s*[+-]?\d+,\d+(?:[eE][+-]?\d+)?\s*")
+_COMMA = re.compile(r"\s*[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+),\d+(?:[eE][+-]?\d+)?\s*")
 
 
 def _point(text: str) -> str:
-    """A number with a decimal comma (12,5) written with a point; other text unchanged."""
-    return text.replace(",", ".") if _COMMA.fullmatch(text) else text
+    """A number with a decimal comma (12,5 or 1.234,5) written with a point; other text unchanged."""
+    return text.replace(".", "").replace(",", ".") if _COMMA.fullmatch(text) else text
+
+
+def refuse_decimal_comma(text: str, where: str) -> None:
+    """Raise where fields are separated by commas and a number has one too: 1,234 might be 1.234 or 1234."""
+    if _COMMA.fullmatch(text):
+        raise FileError(
+            f"{where}: '{text.strip()}' has a comma, as the separators have; write a decimal point, or separate "
+            "the fields by semicolons or tabs"
+        )
 
 
 def read_words(path: Path, count: int) -> Iterator[tuple[int, list[str]]]:
@@ -213,6 +222,10 @@ def cells(array: Any) -> list[str]:
 
 def number(text: str | float | None, where: str) -> float:
     """A finite number; FileError names the place otherwise."""
+    if isinstance(text, str):
+        refuse_decimal_comma(text, where)
+        if not text.strip():
+            raise FileError(f"{where} is empty; give the number, or remove the line")
     try:
         value = float(text)  # type: ignore[arg-type]
     except (TypeError, ValueError):

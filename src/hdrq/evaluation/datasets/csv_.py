@@ -50,6 +50,7 @@ def csv(folder: Folder, subset: str | None) -> Iterator[Pair]:
     stated = {"value": "better"}.get(
         names.get("opinion", ""), "mos_better"
     )  # column with the direction of the scores
+    scored: dict[tuple[str, str], float] = {}
     for i, row in enumerate(rows, 2):
 
         def cell(meaning: str, row: dict[str, str] = row) -> str:
@@ -59,12 +60,18 @@ def csv(folder: Folder, subset: str | None) -> Iterator[Pair]:
             return number(cell(meaning), f"{path}: line {i}, {names[meaning]}") if cell(meaning) else None
 
         ref = cell("ref")
-        level = cell("level")
+        level, opinion = cell("level"), value("opinion")
+        before = scored.setdefault((ref, cell("dist")), opinion) if opinion is not None else None
+        if before != opinion:
+            raise FileError(
+                f"{path}: line {i} gives {cell('dist')} another {names['opinion']} ({opinion:g}) than an earlier row "
+                f"({before:g}); remove one, or write their mean"
+            )
         yield Pair(
             dist=_at(path, cell("dist"), i),
             ref=_at(path, ref, i) if ref else None,
             scene=cell("scene") or Path(ref or cell("dist")).stem,
-            opinion=value("opinion"),
+            opinion=opinion,
             spread=spread_of(path, i, row, names),
             distortion=cell("distortion"),
             level=float(level) if level.replace(".", "", 1).isdigit() else None,

@@ -29,9 +29,14 @@ _PAGE = {
 _MOST = 1500  # points drawn per metric, to limit the size of the page
 
 
+def literal(text: str) -> str:
+    """A name as a label that matplotlib shows as it is: not as a formula between $ signs, and with a leading _."""
+    return (" " if text.startswith("_") else "") + text.encode(errors="replace").decode().replace("$", r"\$")
+
+
 def wrapped(label: str, width: int = 46) -> str:
     """A label of an axis in lines that fit into a figure, divided behind commas and spaces where there are some."""
-    parts = [line for part in re.split(r"(?<=[, ])", label) for line in _cut(part, width)]
+    parts = [line for part in re.split(r"(?<=[, ])", literal(label)) for line in _cut(part, width)]
     lines = [""]
     for part in parts:
         if len(lines[-1]) + len(part.rstrip()) > width and lines[-1]:
@@ -87,7 +92,7 @@ def residuals(sheet: Sheet, agreement: Agreement) -> Figure | None:
         axes.barh(place, q3 - q1, left=q1, height=0.56, color=_POINT, alpha=0.75, linewidth=0)
         axes.plot([middle, middle], [place - 0.28, place + 0.28], color=_CURVE, linewidth=1.8)
     axes.axvline(0, color=_INK, linewidth=0.8, zorder=0)
-    axes.set_yticks(range(len(names)), list(reversed(names)))
+    axes.set_yticks(range(len(names)), [literal(n) for n in reversed(names)])
     figure.supxlabel(  # of the figure, for long names of distortions leave little of it to the axes
         wrapped(f"predicted minus subjective score, {agreement.metric}"), fontsize=axes.xaxis.label.get_size()
     )
@@ -109,8 +114,9 @@ def breakdown(rows: Sequence[Agreement], metrics: Sequence[str]) -> Figure | Non
     groups = list(dict.fromkeys(a.group for a in rows))
     if not groups:
         return None
-    figure, axes = _axes(3.6, 0.9 + 0.26 * len(groups))
     marks = "osD^vP*Xhd"
+    named = 0.17 * min(len(metrics), len(marks)) if len(metrics) > 1 else 0.0
+    figure, axes = _axes(3.6, 0.9 + 0.26 * len(groups) + named)
     for i, metric in enumerate(metrics[: len(marks)]):
         own = {a.group: a for a in rows if a.metric == metric}
         place = [len(groups) - 1 - groups.index(g) + 0.08 * ((i % 3) - 1) for g in own]
@@ -122,10 +128,12 @@ def breakdown(rows: Sequence[Agreement], metrics: Sequence[str]) -> Figure | Non
             color=_CURVE if i == 0 else _POINT,
             alpha=0.9 if i == 0 else max(0.25, 0.8 - 0.08 * i),
             markeredgewidth=0,
-            label=metric,
+            label=wrapped(metric),
         )
-    axes.set_yticks(range(len(groups)), list(reversed(groups)))
+    axes.set_yticks(range(len(groups)), [literal(g) for g in reversed(groups)])
     axes.set_xlabel("srocc")
+    if len(metrics) > 1:
+        figure.legend(loc="outside lower center", fontsize=7, frameon=False, labelcolor=_INK)
     return figure
 
 
@@ -149,12 +157,17 @@ def as_svg(figure: Figure, name: str) -> str:
 
 
 def save(figures: Mapping[str, Figure], folder: Path) -> list[Path]:
-    """Each figure as PNG (200 dpi) and PDF."""
+    """Each figure as PNG (200 dpi) and PDF; names that differ only in other characters or case get a number."""
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
+    written, taken = [], set()
     for name, figure in figures.items():
         _painted(figure)
-        stem = re.sub(r"[^A-Za-z0-9._+-]+", "-", name).strip("-")
+        plain = stem = re.sub(r"[^A-Za-z0-9._+-]+", "-", name).strip("-")
+        number = 1
+        while stem.casefold() in taken:
+            number += 1
+            stem = f"{plain}-{number}"
+        taken.add(stem.casefold())
         for suffix in ("png", "pdf"):
             path = folder / f"{stem}.{suffix}"
             figure.savefig(path, dpi=200, metadata={"CreationDate": None} if suffix == "pdf" else None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -108,14 +109,19 @@ def markdown(table: PaperTable) -> str:
     for i, head in enumerate(table.heads[table.words :]):
         heads.append(f"{titles[i]} {head}" if titles else head)
     rules = ["---"] * table.words + ["---:"] * (len(heads) - table.words)
-    lines = [_piped(heads), "|" + "|".join(rules) + "|"]
-    lines += [_piped([f"**{c.text}**" if c.bold else c.text for c in row]) for row in table.rows]
+    lines = [_piped([*map(_plain, heads)]), "|" + "|".join(rules) + "|"]
+    for row in table.rows:
+        lines.append(_piped([f"**{_plain(c.text)}**" if c.bold else _plain(c.text) for c in row]))
     return (f"{table.caption}\n\n" if table.caption else "") + "\n".join(lines) + "\n"
 
 
 def _piped(cells: Sequence[str]) -> str:
-    shown = [c.replace("|", "\\|") for c in cells]
-    return "| " + " | ".join(shown) + " |"
+    return "| " + " | ".join(cells) + " |"
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown shows as it is; an underscore within a word, and brackets without an address, mean nothing to it."""
+    return re.sub(r"([\\`*<|])", r"\\\1", text)
 
 
 def _escaped(text: str) -> str:

@@ -54,7 +54,7 @@ def _figure(a: Agreement, name: str, top: bool) -> str:
     value = getattr(a, name)
     text = f"{value:.4f}" if abs(value) < 100 else f"{value:.4g}"
     ends = a.intervals.get(name)
-    small = f"<small>{ends[0]:.3f} … {ends[1]:.3f}</small>" if ends else ""
+    small = f"<small>{ends[0]:.3f} … {ends[1]:.3f}</small>" if ends and math.isfinite(ends[0]) else ""
     return f"<td>{f'<b>{text}</b>' if top else text}{small}</td>"
 
 
@@ -108,8 +108,9 @@ def matrix(order: Sequence[str], paired_tests: Sequence[PairedTest]) -> str:
             significant = p < SURE
             kind = ("win" if gap > 0 else "loss") if significant else ""
             sign = ("▲" if gap > 0 else "▼") if significant else "·"
-            text = "" if row == column else f"{sign}<small>{gap:+.3f}</small>"
-            cells.append(f"<td class='{kind}' title='p = {p:.3g}'>{text}</td>")
+            text = "" if row == column or math.isnan(gap) else f"{sign}<small>{gap:+.3f}</small>"
+            title = "" if math.isnan(p) else f" title='p = {p:.3g}'"
+            cells.append(f"<td class='{kind}'{title}>{text}</td>")
         lines.append(f"<tr><th scope='row'><small>{number}</small> {escape(row)}</th>{''.join(cells)}</tr>")
     head = "<th></th>" + "".join(
         f"<th scope='col' title='{escape(m)}'>{number}</th>" for number, m in enumerate(order, start=1)

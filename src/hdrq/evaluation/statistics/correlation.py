@@ -10,7 +10,7 @@ Array = NDArray[np.float64]
 
 def srocc(x: ArrayLike, y: ArrayLike) -> float:
     """Spearman's rank correlation, with mean ranks for ties; NaN where either is constant."""
-    return plcc(ranks(x), ranks(y))
+    return plcc(ranks(x), ranks(y)) if not (constant(x) or constant(y)) else float("nan")
 
 
 def ranks(values: ArrayLike) -> Array:
@@ -27,22 +27,24 @@ def untied(values: ArrayLike) -> Array:
 
 def krocc(x: ArrayLike, y: ArrayLike) -> float:
     """Kendall's tau-b; NaN where either is constant."""
-    free = untied(x).sum() * untied(y).sum()
-    return float(agreements(x, y).sum() / np.sqrt(free)) if free else float("nan")
+    if constant(x) or constant(y):
+        return float("nan")
+    return float(agreements(x, y).sum() / np.sqrt(untied(x).sum() * untied(y).sum()))
 
 
 def plcc(x: ArrayLike, y: ArrayLike) -> float:
     """Pearson's linear correlation; NaN where either is constant."""
     a, b = (np.asarray(v, dtype=np.float64) for v in (x, y))
-    if _constant(a) or _constant(b):
+    if constant(a) or constant(b):
         return float("nan")
     a, b = a - a.mean(), b - b.mean()
     norm = np.sqrt(inner(a, a) * inner(b, b))
     return float(np.clip(inner(a, b) / norm, -1, 1)) if norm > 0 else float("nan")
 
 
-def _constant(values: Array) -> bool:
+def constant(values: ArrayLike) -> bool:
     """Whether all values are equal up to rounding."""
+    values = np.asarray(values, dtype=np.float64)
     spread = np.ptp(values) if values.size else 0.0
     return bool(spread <= 64 * np.finfo(np.float64).eps * np.abs(values).max(initial=0.0))
 

@@ -53,10 +53,13 @@ def steiger(r1: float, r2: float, r12: float, n: int) -> tuple[float, float]:
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """Holm's step-down correction: p values that can be compared with one level for any number of tests."""
-    order = sorted(range(len(p)), key=lambda i: p[i])
-    out, highest = [1.0] * len(p), 0.0
+    """Holm's step-down correction: p values that can be compared with one level for any number of tests.
+
+    A test without a result (NaN) stays NaN and does not count.
+    """
+    order = sorted((i for i in range(len(p)) if not math.isnan(p[i])), key=lambda i: p[i])
+    out, highest = [math.nan] * len(p), 0.0
     for rank, i in enumerate(order):
-        highest = max(highest, min(1.0, (len(p) - rank) * p[i]))
+        highest = max(highest, min(1.0, (len(order) - rank) * p[i]))
         out[i] = highest
     return out
