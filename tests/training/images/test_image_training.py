@@ -324,5 +324,11 @@ def test_every_image_recipe_runs_small(scenes, tmp_path, monkeypatch, name) -> N
     )
     *_, done = image_run.train_images(asked, torch.device("cpu"))
     assert done.scores["loss"] > 0
+
+
+def test_crops_smaller_than_a_loss_can_read_are_refused(tmp_path) -> None:
+    asked = TrainingRequest(
+        recipe="auto-sigmoid", data=tmp_path, output=tmp_path / "run", settings={"crop": "160"}
+    )
     with pytest.raises(UsageError, match="at least 161 pixels a side; use --set crop=161"):
-        image_run.plan_images(replace(asked, output=tmp_path / "other", settings={"crop": "160"}))
+        image_run.plan_images(asked)

@@ -76,12 +76,13 @@ class DeepFuse(nn.Module):
 
 def fuse(net: DeepFuse, frames: Tensor) -> Tensor:
     """Code of the fused image: luma by the network, chroma of the frames weighted by its distance from grey."""
-    y = _luma(frames)
+    y = luma(frames)
     fused = net.finish(tiled(lambda part: net.features(part), y, side=512, margin=net.reach), y)
     return rgb(fused, chroma(frames, y))[0]
 
 
-def _luma(code: Tensor) -> Tensor:
+def luma(code: Tensor) -> Tensor:
+    """(K, 1, H, W) of code (K, 3, H, W), by BT.601."""
     r, g, b = (code[:, k : k + 1] for k in range(3))
     return _LUMA[0] * r + _LUMA[1] * g + _LUMA[2] * b
 

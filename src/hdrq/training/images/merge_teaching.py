@@ -1,0 +1,48 @@
+"""What the recipes of networks that merge or fuse brackets share: synthesised exposures, and what the answer is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hdrq.image.transfer import srgb_to_linear
+from hdrq.nn.three_frames import code_and_light
+from hdrq.training.images import brackets
+from hdrq.training.images.image_recipe import Answer, ImageRecipe
+from hdrq.training.images.image_settings import ImageSettings
+
+
+def merging(name: str, *, net: str, source: str, **settings: Any) -> ImageRecipe:
+    """A recipe for a network of code and light of three frames; its radiance is compared with that of the middle frame."""
+    return ImageRecipe(
+        name=name,
+        net=net,
+        source=source,
+        example=brackets.example,
+        answer=radiance,
+        encoding="srgb",
+        settings={"loss": {"mu:l1": 1.0}, "judged": ("pu-psnr",), "rate": 1e-4, **settings},
+    )
+
+
+def radiance(module: nn.Module, batch: Mapping[str, Tensor], settings: ImageSettings) -> Answer:
+    """Radiance (N, 3, H, W), 1.0 at the white of the shortest frame, where that of the scene is clipped too."""
+    stack, exposure = batch["stack"], batch["exposure"]
+    light = linear(stack, batch["response"], settings.response)
+    given = [code_and_light(f, e / e[0]) for f, e in zip(light, exposure)]
+    target = batch["light"] * exposure[:, :1, None, None]
+    return Answer(module(torch.cat(given)), "linear", target=target.clamp(0, 1), stack=stack)
+
+
+def linear(code: Tensor, response: Tensor, kind: str) -> Tensor:
+    """Light 0..1 of white of code (N, K, C, H, W), by the inverse of every camera's response (N, 2), see `camera`."""
+    if kind == "linear":
+        return code
+    if kind == "srgb":
+        return srgb_to_linear(code)
+    n, sigma = (response[:, k].reshape(-1, 1, 1, 1, 1) for k in range(2))
+    found: Tensor = (sigma * code / (1 + sigma - code)) ** (1 / n)
+    return found

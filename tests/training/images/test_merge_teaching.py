@@ -1,0 +1,90 @@
+"""What teaches networks that merge, fuse and expand: light of code, the unit of the target, and the answer's parts."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from hdrq.image.transfer import linear_to_srgb
+from hdrq.nn.nets.deepfuse import luma
+from hdrq.registry import find
+from hdrq.training.images.camera import Response
+from hdrq.training.images.fusion_teaching import fused
+from hdrq.training.images.image_settings import ImageSettings
+from hdrq.training.images.merge_teaching import linear, radiance
+
+EV = (-2.0, 0.0, 2.0)
+
+
+def light(n: int = 2, side: int = 24) -> Tensor:
+    """Scenes from 0.001 to 8 times the saturation of the middle frame."""
+    g = torch.Generator().manual_seed(3)
+    return 2.0 ** (torch.rand(n, 3, side, side, generator=g) * 13 - 10)
+
+
+@pytest.mark.parametrize("kind", ["sigmoid", "srgb", "linear"])
+def test_code_becomes_light_by_the_inverse_of_each_response(kind) -> None:
+    responses = [Response(kind, n, sigma) for n, sigma in ((0.9, 0.6), (0.7, 0.8))]
+    x = torch.rand(2, 3, 3, 8, 8)
+    code = torch.stack([r.code(one) for r, one in zip(responses, x)])
+    parameters = torch.stack([r.parameters for r in responses])
+    wanted = "random" if kind == "sigmoid" else kind
+    assert torch.allclose(linear(code, parameters, wanted), x, atol=1e-5)
+
+
+class Shortest(nn.Module):
+    """The light of the shortest frame, which is the radiance wherever that frame is not clipped."""
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return frames[:, 0, 3:]
+
+
+class LongestOverTime(nn.Module):
+    """The light of the longest frame over its exposure, which is the radiance where it is not clipped."""
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return frames[:, 2, 3:]
+
+
+def test_the_target_is_the_radiance_over_the_white_of_the_shortest_frame() -> None:
+    scene = light()
+    exposure = torch.tensor([2.0**e for e in EV])
+    stack = linear_to_srgb((scene[:, None] * exposure[None, :, None, None, None]).clamp(0, 1))
+    batch = {
+        "stack": stack, "exposure": exposure.expand(2, -1), "response": torch.zeros(2, 2), "light": scene
+    }  # fmt: skip
+    settings = ImageSettings("ahdrnet", response="srgb")
+    answer = radiance(Shortest(), batch, settings)
+    assert answer.domain == "linear"
+    assert torch.allclose(answer.image, answer.target, atol=1e-5)
+    assert float(answer.target.max()) == 1.0  # brighter light is clipped in the shortest frame
+    longest = radiance(LongestOverTime(), batch, settings)
+    seen = scene < 0.25
+    assert torch.allclose(longest.image[seen], answer.target[seen], atol=1e-5)
+
+
+def test_the_fused_image_has_the_luma_of_the_network() -> None:
+    stack = torch.rand(2, 3, 3, 32, 32, generator=torch.Generator().manual_seed(1)) * 0.2 + 0.4
+
+    class Mean(nn.Module):
+        def forward(self, y: Tensor) -> Tensor:
+            return y.mean(0, keepdim=True)
+
+    answer = fused(Mean(), {"stack": stack}, ImageSettings("deepfuse"))
+    assert answer.domain == "srgb"
+    assert answer.image.shape == (2, 3, 32, 32)
+    assert torch.allclose(
+        luma(answer.image), luma(stack.flatten(0, 1)).view(2, 3, 1, 32, 32).mean(1), atol=1e-5
+    )
+    assert answer.stack is stack
+
+
+def test_expandnet_is_taught_light_over_the_brightest_value() -> None:
+    recipe = find("recipe", "expandnet")
+    scene = light()
+    code = linear_to_srgb(scene.clamp(0, 1))
+    answer = recipe.answer(nn.Identity(), {"code": code, "light": scene}, ImageSettings("expandnet"))
+    assert torch.equal(answer.image, code)
+    assert answer.target.amax((1, 2, 3)).tolist() == [1.0, 1.0]
+    assert torch.allclose(answer.target[0] / answer.target[0].max(), scene[0] / scene[0].max())
