@@ -221,7 +221,17 @@ def test_settings_are_converted_and_checked() -> None:
     assert run.digest != RUN.digest
     assert replace(RUN, epochs=9).digest == RUN.digest
     assert plain(json.loads(json.dumps({"net": "x", "ev": [0, 1]}))).ev == (0, 1)
-    for wrong in ({"batch": "1.5"}, {"rat": 1}, {"ev": "[1, 0]"}, {"rate.x": 1}, {"optimiser": "lion"}):
+    assert adjusted(RUN, {"ev": "-3,0,3", "electrons": "0,0"}).ev == (-3.0, 0.0, 3.0)
+    assert adjusted(RUN, {"held_scenes": "a, 07", "judged": "7"}).held_scenes == ("a", "07")
+    wrongs = (
+        {"batch": "1.5"},
+        {"rat": 1},
+        {"ev": "[1, 0]"},
+        {"rate.x": 1},
+        {"optimiser": "lion"},
+        {"ev": "a,b"},
+    )
+    for wrong in wrongs:
         with pytest.raises(UsageError):
             adjusted(RUN, wrong)
 

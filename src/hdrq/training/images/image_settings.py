@@ -16,6 +16,7 @@ LENGTH = ("epochs", "patience")  # settings that may change when a training is r
 _OPTIMISERS = ("adamw", "adam", "sgd")
 _SCHEDULES = ("constant", "exponential", "cosine", "steps")
 _RESPONSES = ("random", "srgb", "linear")
+_NUMBERS = ("exposed", "ev", "electrons")  # settings that are lists of numbers; other lists are of texts
 _AT_LEAST_1 = ("crop", "batch", "steps", "epochs", "held_crops")
 
 
@@ -187,8 +188,11 @@ def _converted(old: Any, value: Any, name: str) -> Any:
     found = parsed(value)
     if isinstance(old, tuple):
         if isinstance(found, str):
-            return tuple(part.strip() for part in found.split(",") if part.strip())
-        return tuple(found) if isinstance(found, list | tuple) else (found,)
+            found = [part.strip() for part in found.split(",") if part.strip()]
+        parts = tuple(found) if isinstance(found, list | tuple) else (found,)
+        if name in _NUMBERS:
+            return tuple(scalar(0.0, part, f"every number of {name}") for part in parts)
+        return tuple(str(part) for part in parts)
     if not isinstance(found, Mapping):
         raise UsageError(f"{name} is a mapping; set one part: {name}.NAME=VALUE")
     return dict(found)
