@@ -8,6 +8,7 @@ import subprocess
 from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -139,6 +140,17 @@ def test_a_figure_is_the_same_each_time(judged):
     assert figures.as_svg(figures.scatter(judged, row), "a") == figures.as_svg(
         figures.scatter(judged, row), "a"
     )
+
+
+def test_a_figure_stays_well_formed_where_text_has_no_style_but_its_font():
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    figure.text(0.5, 0.5, "a < b; c", rotation=30)
+    svg = figures.as_svg(figure, "a")
+    assert ElementTree.fromstring(svg).findtext(".//{*}text") == "a < b; c"
+    assert "sans-serif" in svg
+    assert "'" not in svg  # no list of fonts: the reader's own
 
 
 def test_thumbnails_show_the_bright_and_the_dark_of_hdr(judged):

@@ -152,8 +152,8 @@ def as_svg(figure: Figure, name: str) -> str:
     )
     for colour, variable in _PAGE.items():
         svg = svg.replace(colour, variable)
-    svg = re.sub(r'<svg ([^>]*?)height="[^"]*" ([^>]*?)width="[^"]*"', r"<svg \1\2", svg.strip(), count=1)
-    return re.sub(r"font: ([^;]*?)'[^;]*(;|\")", r"font: \1sans-serif\2", svg)
+    # "font" up to matplotlib 3.9, "font-family" since; the list of names ends the style of black text
+    return re.sub(r"(font(?:-family)?: [^;\"']*)'[^;\"]*", r"\1sans-serif", svg.strip())
 
 
 def save(figures: Mapping[str, Figure], folder: Path) -> list[Path]:
