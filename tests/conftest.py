@@ -14,7 +14,9 @@ import pytest
 import torch
 
 SHARED = Path(os.environ.get("HDRQ_SHARED", Path(__file__).parents[2] / "shared"))
-torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else min(2, os.cpu_count() or 1))
+# two threads that wait for each other are many times slower than one where others compute as well
+THREADS = "1" if "PYTEST_XDIST_WORKER" in os.environ else os.environ.get("OMP_NUM_THREADS", "2")
+torch.set_num_threads(min(int(THREADS), os.cpu_count() or 1))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

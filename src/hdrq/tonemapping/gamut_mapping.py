@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 from hdrq.image.statistics import luminance, ratio
@@ -18,8 +19,8 @@ def desaturate(shown: Tensor) -> Tensor:
     """Desaturated towards grey of the same luminance until every channel is within 0..1; white where that is brighter."""
     grey = luminance(shown).clamp(0, 1)
     high, low = shown.amax(1, keepdim=True), shown.amin(1, keepdim=True)
-    keep_high = ratio(1 - grey, high - grey).where(high > 1, 1 + 0 * grey)
-    keep_low = ratio(grey, grey - low).where(low < 0, 1 + 0 * grey)
+    keep_high = ratio(1 - grey, high - grey).where(high > 1, torch.ones_like(grey))
+    keep_low = ratio(grey, grey - low).where(low < 0, torch.ones_like(grey))
     keep = keep_high.minimum(keep_low).clamp(0, 1)
     return (grey + keep * (shown - luminance(shown))).clamp(0, 1)
 

@@ -88,7 +88,7 @@ def _smaller(image: np.ndarray, factor: float) -> np.ndarray:
     if factor >= 2:
         pooled = F.avg_pool2d(torch.from_numpy(image)[None], int(factor))[0].numpy()
         return _smaller(pooled, factor / int(factor))
-    result: np.ndarray = zoom(gaussian_filter(image, factor / 3), 1 / factor, order=1)
+    result: np.ndarray = zoom(gaussian_filter(image, factor / 3), 1 / factor, order=1, mode="nearest")
     return result
 
 

@@ -43,7 +43,10 @@ def register(fixed: np.ndarray, moving: np.ndarray, method: Method, device: torc
         first, agreeing = match_homography(fixed, moving)
         if agreeing >= 12:
             g, sigma = ecc(frames, first)
-            sound = sigma > max(rho, SURE) and _plausible(g, STILL, fixed.shape, most=0.5)
+            # the implausible motion may be the true one, and its correlation then that of the features' motion
+            sound = (
+                sigma > SURE and LESS * (1 - sigma) < 1 - rho and _plausible(g, STILL, fixed.shape, most=0.5)
+            )
             if sound and _better(fixed, moving, g, shift, device):
                 return Step(g, "homography", sigma)
         return Step(start, "mtb", rho, shift.why or "subpixel registration did not converge")
