@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from hdrq.cards import Output as Output
     from hdrq.cards import Reading as Reading
     from hdrq.distillation.api import distill as distill
+    from hdrq.encoding.convert import convert_files as convert_files
+    from hdrq.encoding.file_info import describe as describe
     from hdrq.encoding.photometry import Photometry as Photometry
     from hdrq.encoding.photometry import decode as decode
     from hdrq.encoding.photometry import emit as emit
@@ -39,8 +41,11 @@ if TYPE_CHECKING:
     from hdrq.registry import names as names
     from hdrq.scoring.batch import score as score
     from hdrq.scoring.module import metric as metric
+    from hdrq.tonemapping.api import enhance_files as enhance_files
     from hdrq.tonemapping.api import expand as expand
+    from hdrq.tonemapping.api import expand_files as expand_files
     from hdrq.tonemapping.api import tonemap as tonemap
+    from hdrq.tonemapping.api import tonemap_files as tonemap_files
     from hdrq.training.train import train as train
 
 try:
@@ -59,13 +64,17 @@ _HOMES = {  # public name: module, and the name there where it differs
     "Reading": "hdrq.cards",
     "Score": "hdrq.records",
     "Viewing": "hdrq.records",
+    "convert_files": "hdrq.encoding.convert",
     "dataset": "hdrq.registry",
     "decode": "hdrq.encoding.photometry",
+    "describe": "hdrq.encoding.file_info",
     "distill": "hdrq.distillation.api",
     "emit": "hdrq.encoding.photometry",
     "encode": "hdrq.encoding.photometry",
+    "enhance_files": "hdrq.tonemapping.api",
     "evaluate": "hdrq.evaluation.api",
     "expand": "hdrq.tonemapping.api",
+    "expand_files": "hdrq.tonemapping.api",
     "merge": "hdrq.merging.merge",
     "metric": "hdrq.scoring.module",
     "models": "hdrq.nn.model_list",
@@ -73,6 +82,7 @@ _HOMES = {  # public name: module, and the name there where it differs
     "read": "hdrq.io",
     "score": "hdrq.scoring.batch",
     "tonemap": "hdrq.tonemapping.api",
+    "tonemap_files": "hdrq.tonemapping.api",
     "train": "hdrq.training.train",
     "write": "hdrq.io",
 }

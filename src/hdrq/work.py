@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -69,3 +69,17 @@ def here(
         if done is not None:
             done(item, result)
         yield result
+
+
+@dataclass(frozen=True)
+class Results(Generic[Result]):
+    """Results as they come, and their number, which is known before: `for result in results`, `len(results)`."""
+
+    found: Iterator[Result]
+    total: int
+
+    def __iter__(self) -> Iterator[Result]:
+        return self.found
+
+    def __len__(self) -> int:
+        return self.total

@@ -14,24 +14,22 @@ from hdrq.cli import tables as _tables
 from hdrq.cli.app import note
 
 
-def optimize(source: Path, made: Any, options: dict[str, Any], photometry: Any) -> Any:
+def optimized(source: Path, made: Any, options: dict[str, Any], photometry: Any) -> Any:
     """The plan with the best parameters; prints the values before and after."""
-    from hdrq.scoring.binding import metric
-    from hdrq.tonemapping.files import read
-    from hdrq.tonemapping.optimize import Tuned, steps_of, tune, value_of_file
-    from hdrq.tonemapping.parameter_file import parameters_of
-    from hdrq.tonemapping.tonemap import plan, scene_of
+    from hdrq.tonemapping.api import Tuned, optimize, parameters_of
 
-    scorer = metric(options["optimize"])
-    image = read(source, photometry, _options.selection_of(options))
-
-    steps = tune(
-        image, made, scorer, iterations=options["iterations"], seed=options["seed"], photometry=photometry
+    steps, value_of = optimize(
+        source,
+        made,
+        options["optimize"],
+        iterations=options["iterations"],
+        seed=options["seed"],
+        photometry=photometry,
+        select=_options.selection_of(options),
     )
-    seen = list(_progress.bar(steps, steps_of(options["iterations"])))
+    seen = list(_progress.bar(steps, len(steps)))
     last = next(s for s in reversed(seen) if isinstance(s, Tuned))
-    plain = replace(made, operator=plan("reinhard").operator, settings={}).for_image(image, photometry)
-    value = value_of_file(scene_of(image, photometry, plain)[0], plain, scorer)
+    value = value_of("reinhard")
     sign = 1 if last.better == "higher" else -1
     if sign * value > sign * last.after:
         note(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import hdrq
 from hdrq.cli import options as _options
 from hdrq.cli import tables as _tables
 from hdrq.cli._cluster import spread_of
@@ -12,16 +13,12 @@ from hdrq.cli._tonemap_compare import scene_photometry
 from hdrq.cli._tonemap_options import refuse_idle_display
 from hdrq.cli._written import report
 from hdrq.errors import UsageError
-from hdrq.work import here
 
 
 def tonemap(sources: list[Path], target: Path | None, options: dict[str, Any], given: set[str]) -> None:
     """Tone-map every file, after an optimisation with --optimize."""
-    from hdrq.cli._optimize import optimize
-    from hdrq.image.devices import device_of
-    from hdrq.tonemapping.file_names import jobs
-    from hdrq.tonemapping.files import tonemap_files
-    from hdrq.tonemapping.parameter_file import parameters_of
+    from hdrq.cli._optimize import optimized
+    from hdrq.tonemapping.api import jobs, parameters_of
 
     todo = jobs(sources, target, options["suffix"] or ".png") if target is not None else []
     if "suffix" in given and todo and target == todo[0][1]:
@@ -31,7 +28,7 @@ def tonemap(sources: list[Path], target: Path | None, options: dict[str, Any], g
     if options["optimize"]:
         if len(sources) != 1 or sources[0].is_dir() or options["temporal"] is not None:
             raise UsageError("--optimize takes one image; apply its --params to others")
-        made = optimize(sources[0], made, options, scene_photometry(options))
+        made = optimized(sources[0], made, options, scene_photometry(options))
     if options["save_params"] is not None:
         _tables.write_text(parameters_of(made, options["display"]), str(options["save_params"]))
     if target is not None:
@@ -40,17 +37,17 @@ def tonemap(sources: list[Path], target: Path | None, options: dict[str, Any], g
                 "--temporal processes frames in order, which --cluster cannot divide; give only one"
             )
         with spread_of(options) as spread:
-            done = tonemap_files(
+            done = hdrq.tonemap_files(
                 todo,
-                made,
-                scene_photometry(options),
-                options["device"] if spread else device_of(options["device"]),
-                options["temporal"],
-                _options.selection_of(options),
-                options["gain_map"],
-                spread or here,
+                operator=made,
+                photometry=scene_photometry(options),
+                select=_options.selection_of(options),
+                device=options["device"],
+                temporal=options["temporal"],
+                gain_map=options["gain_map"],
+                spread=spread,
             )
-            report(done, len(todo))
+            report(done, len(done))
 
 
 def _settings(sets: tuple[str, ...]) -> dict[str, str]:
@@ -66,8 +63,7 @@ def _settings(sets: tuple[str, ...]) -> dict[str, str]:
 
 def _plan(options: dict[str, Any]) -> Any:
     """The plan of --params, changed by the other options."""
-    from hdrq.tonemapping.parameter_file import CHOICES, read_parameters
-    from hdrq.tonemapping.tonemap import plan
+    from hdrq.tonemapping.api import CHOICES, plan, read_parameters
 
     settings: dict[str, Any] = {}
     name = options["operator"] or "reinhard"
@@ -104,34 +100,34 @@ def _plan(options: dict[str, Any]) -> Any:
 
 def enhance(sources: list[Path], target: Path, options: dict[str, Any], given: set[str]) -> None:
     """Reconstruct every file with the quality --quality."""
-    from hdrq.image.devices import device_of
-    from hdrq.tonemapping.enhance import enhance_files, enhancer
-    from hdrq.tonemapping.file_names import jobs
-
     if options["quality"] is None:
         raise UsageError("--enhance needs a target quality; add for example --quality 0.9")
-    device = device_of(options["device"])
-    net = enhancer(options["enhance"], device)
-    todo = jobs(sources, target, options["suffix"] or ".png")
-    done = enhance_files(
-        todo, net, options["quality"], device, options["seed"], _options.selection_of(options)
+    done = hdrq.enhance_files(
+        sources,
+        target,
+        options["enhance"],
+        options["quality"],
+        suffix=options["suffix"] or ".png",
+        select=_options.selection_of(options),
+        device=options["device"],
+        seed=options["seed"],
     )
-    report(done, len(todo))
+    report(done, len(done))
 
 
 def expand(sources: list[Path], target: Path, options: dict[str, Any], given: set[str]) -> None:
     """Expand every SDR file to light."""
-    from hdrq.tonemapping.file_names import jobs
-    from hdrq.tonemapping.files import expand_files
-    from hdrq.tonemapping.networks import operator_named
-
-    operator = operator_named("expander", options["expand"])
-    settings = operator.settings(_settings(options["sets"]))
-    todo = jobs(sources, target, options["suffix"] or ".exr")
-    mask = "-clipped" if options["mask"] else None
     with spread_of(options) as spread:
-        light, select = scene_photometry(options), _options.selection_of(options)
-        done = expand_files(
-            todo, operator, settings, light, mask, select, spread or here, options["primaries"]
+        done = hdrq.expand_files(
+            sources,
+            target,
+            options["expand"],
+            suffix=options["suffix"] or ".exr",
+            mask="-clipped" if options["mask"] else None,
+            photometry=scene_photometry(options),
+            primaries=options["primaries"],
+            select=_options.selection_of(options),
+            spread=spread,
+            **_settings(options["sets"]),
         )
-        report(done, len(todo))
+        report(done, len(done))

@@ -8,12 +8,12 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+import hdrq
 from hdrq.cli import _complete
 from hdrq.cli import options as _options
 from hdrq.cli._cluster import spread_of
 from hdrq.cli._written import report
 from hdrq.errors import UsageError
-from hdrq.work import here
 
 
 @click.command(short_help="Encode light as PU21, PQ, HLG, sRGB ..., or decode it.")
@@ -58,7 +58,7 @@ def encode(paths: tuple[Path, ...], to: str | None, back: bool, **options: Any) 
     photometry = _options.photometry_of(options)
     if to is None and not back:
         raise click.UsageError("name an encoding with --to", click.get_current_context())
-    from hdrq.encoding.convert import convert, means_folder, targets
+    from hdrq.encoding.convert import means_folder
     from hdrq.io.remote import is_folder
 
     if len(paths) < 2:
@@ -67,17 +67,18 @@ def encode(paths: tuple[Path, ...], to: str | None, back: bool, **options: Any) 
     asked = context.get_parameter_source("suffix") == ParameterSource.COMMANDLINE
     if asked and len(paths) == 2 and not is_folder(paths[0]) and not means_folder(paths[1]):
         raise UsageError(f"--suffix is only for output folders; {paths[1]} has a suffix")
-    jobs = targets(paths[:-1], paths[-1], options["suffix"])
     with spread_of(options) as spread:
-        done = convert(
-            jobs,
-            to=to,
+        done = hdrq.convert_files(
+            paths[:-1],
+            paths[-1],
+            to,
+            decode=back,
+            suffix=options["suffix"],
             photometry=photometry,
             primaries=options["primaries"],
             depth=options["depth"],
-            back=back,
             compression=options["compression"],
             select=_options.selection_of(options),
-            spread=spread or here,
+            spread=spread,
         )
-        report(done, len(jobs))
+        report(done, len(done))

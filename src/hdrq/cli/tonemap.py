@@ -12,7 +12,7 @@ from hdrq.cli import _complete
 from hdrq.cli import _tonemap_tasks as _tasks
 from hdrq.cli import options as _options
 from hdrq.cli._numbers import COUNT, FINITE, NOT_NEGATIVE, POSITIVE, SEED
-from hdrq.cli._tonemap_compare import compare
+from hdrq.cli._tonemap_compare import contact_sheet
 from hdrq.cli._tonemap_options import refuse_idle, refuse_with_auto, task_of
 from hdrq.errors import UsageError
 from hdrq.scoring.resume import refuse_unwritable
@@ -187,7 +187,7 @@ def tonemap(context: click.Context, /, paths: tuple[Path, ...], **options: Any) 
     sources, target = _split(paths, options["output"])
     for file in (options["params"] if task == "optimize" else None, options["save_params"]):
         refuse_unwritable(str(file) if file is not None else None, None)
-    other = {"compare": compare, "expand": _tasks.expand, "enhance": _tasks.enhance}.get(task)
+    other = {"compare": contact_sheet, "expand": _tasks.expand, "enhance": _tasks.enhance}.get(task)
     if target is None and (other is not None or (task != "optimize" and options["save_params"] is None)):
         raise UsageError("give the output file, OUT or -o FILE")
     if other is not None and target is not None:

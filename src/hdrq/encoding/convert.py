@@ -31,7 +31,7 @@ from hdrq.io.pairing import image_files, remote_image_files
 from hdrq.io.remote import address_of, folders_of, is_folder, make_folder
 from hdrq.records import MAIN_IMAGE, PRIMARIES, Encoding, Image, Selection
 from hdrq.registry import check, find
-from hdrq.work import Needs, Spread, here
+from hdrq.work import Needs, Results, Spread, here
 
 SIGNALS = ("pq", "hlg", "srgb", "gamma")  # encodings of display signals
 UNTAGGED = ("pfm", "radiance")  # formats without a field for the encoding
@@ -96,6 +96,44 @@ def _told_apart(jobs: list[tuple[Path, Path]], suffix: str) -> list[tuple[Path, 
     if twice:
         raise UsageError(f"two inputs would both be written to {twice[0]}; convert them one at a time")
     return jobs
+
+
+def convert_files(
+    sources: str | Path | Sequence[Path],
+    target: str | Path,
+    to: str | None = None,
+    *,
+    decode: bool = False,
+    suffix: str = ".exr",
+    photometry: Photometry | None = None,
+    primaries: str | None = None,
+    depth: str | None = None,
+    compression: str | None = None,
+    select: Selection = MAIN_IMAGE,
+    spread: Spread | None = None,
+) -> Results[Converted]:
+    """Encode the light of files and folders as `to`, or decode their code to light, cd/m².
+
+        for done in hdrq.convert_files("scenes/", "codes/", "pq", suffix=".png"):
+            print(done.target, done.error)
+
+    target  the output: a file, or a folder, whose files get the suffix
+    decode  write light; the files hold code of `to`, or of the encoding that they state
+    """
+    named = [Path(sources)] if isinstance(sources, str | Path) else list(sources)
+    jobs = targets(named, Path(target), suffix)
+    done = convert(
+        jobs,
+        to=to,
+        photometry=photometry or Photometry(),
+        primaries=primaries,
+        depth=depth,
+        back=decode,
+        compression=compression,
+        select=select,
+        spread=spread or here,
+    )
+    return Results(done, len(jobs))
 
 
 def convert(

@@ -1,22 +1,60 @@
-"""hdrq.tonemap and hdrq.expand: operators by name, for images, tensors and files."""
+"""What others use of tone mapping: hdrq.tonemap and hdrq.expand for images, hdrq.tonemap_files ... for files and folders.
+
+A `plan` states how images are tone mapped; parameter files keep it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
+from hdrq import io
+from hdrq.encoding.convert import Converted
 from hdrq.encoding.displays import display as shelf_display
 from hdrq.encoding.photometry import Photometry, as_image, relabel
-from hdrq.io import read
-from hdrq.records import Display, Image
+from hdrq.errors import UsageError
+from hdrq.image.devices import device_of
+from hdrq.records import MAIN_IMAGE, Display, Image, Selection
+from hdrq.scoring.binding import metric
 from hdrq.scoring.module import pixels_of
+from hdrq.tonemapping import enhance, files
+from hdrq.tonemapping.contact_sheet import Tile, operators_of, sheet, tiles
+from hdrq.tonemapping.file_names import Jobs, jobs
+from hdrq.tonemapping.files import Written
 from hdrq.tonemapping.networks import operator_named
+from hdrq.tonemapping.optimize import Step, Tuned, steps_of, tune, value_of_file
+from hdrq.tonemapping.parameter_file import CHOICES, parameters_of, read_parameters
+from hdrq.tonemapping.tonemap import ANCHOR_NITS, Plan, anchored, plan, scene_of
 from hdrq.tonemapping.tonemap import expand as expand_with
-from hdrq.tonemapping.tonemap import plan
 from hdrq.tonemapping.tonemap import tonemap as tonemap_with
+from hdrq.work import Results, Spread, here
+
+__all__ = [
+    "ANCHOR_NITS",
+    "CHOICES",
+    "Jobs",
+    "Plan",
+    "Tile",
+    "Tuned",
+    "Written",
+    "anchored",
+    "compare",
+    "enhance_files",
+    "expand",
+    "expand_files",
+    "jobs",
+    "optimize",
+    "parameters_of",
+    "plan",
+    "read_parameters",
+    "tonemap",
+    "tonemap_files",
+]
 
 Source = Image | Tensor | np.ndarray | str | Path
 _CHOICES = (
@@ -49,13 +87,7 @@ def tonemap(
              primaries=. auto=True (or the name of weights) predicts the parameters by a network, where there are weights for
              the operator
     """
-    screen = shelf_display(display) if isinstance(display, str) else display
-    choices = {key: options.pop(key) for key in _CHOICES if key in options and not _owns(operator, key)}
-    if "auto" in choices:
-        choices["auto"] = {True: "default", False: ""}.get(choices["auto"], choices["auto"])
-    return tonemap_with(
-        _image(image, photometry), plan(operator, options, display=screen, **choices), photometry
-    )
+    return tonemap_with(_image(image, photometry), plan_of(operator, options, display), photometry)
 
 
 def expand(image: Source, operator: str, **options: Any) -> Image:
@@ -71,6 +103,158 @@ def _owns(operator: str, key: str) -> bool:
 
 def _image(source: Source, photometry: Photometry | None, domain: str = "nits") -> Image:
     if isinstance(source, str | Path):
-        image = read(source)
+        image = io.read(source)
         return relabel(image, photometry) if photometry is not None else image
     return as_image(pixels_of(source), domain)
+
+
+def tonemap_files(
+    sources: str | Path | Sequence[Path] | Jobs,
+    target: str | Path | None = None,
+    operator: str | Plan = "reinhard",
+    *,
+    suffix: str = ".png",
+    photometry: Photometry | None = None,
+    select: Selection = MAIN_IMAGE,
+    device: str = "auto",
+    temporal: float | None = None,
+    gain_map: float | None = None,
+    spread: Spread | None = None,
+    **options: Any,
+) -> Results[Written]:
+    """Tone-map files, patterns and folders. Yields a record of each file, written or failed; `len` gives their number.
+
+        for done in hdrq.tonemap_files("scenes/", "images/", "drago", suffix=".jpg"):
+            print(done.target, done.error)
+
+    sources   files, patterns such as *.exr and folders; or (input, output) pairs, without a target
+    target    the output: a file, or a folder
+    operator  a name with `options` as in hdrq.tonemap, or a plan
+    temporal  the files are the frames of a video: statistics are smoothed with this time constant, frames
+    gain_map  stops of headroom: JPEGs are written with a gain map to the scene's light (Ultra HDR)
+    spread    divides the files among other processes
+    """
+    todo = _jobs(sources, target, suffix)
+    made = operator if isinstance(operator, Plan) else plan_of(operator, options)
+    place = device if spread else device_of(device)
+    light = photometry or Photometry()
+    done = files.tonemap_files(todo, made, light, place, temporal, select, gain_map, spread or here)
+    return Results(done, len(todo))
+
+
+def expand_files(
+    sources: str | Path | Sequence[Path] | Jobs,
+    target: str | Path | None,
+    operator: str,
+    *,
+    suffix: str = ".exr",
+    mask: str | None = None,
+    photometry: Photometry | None = None,
+    primaries: str | None = None,
+    select: Selection = MAIN_IMAGE,
+    spread: Spread | None = None,
+    **options: Any,
+) -> Results[Written]:
+    """Expand files of SDR code to light, as `tonemap_files`.
+
+    mask       such as "-clipped": end of the names of masks of clipped pixels, which are written beside the results
+    primaries  of the light, by name; None: those of each file
+    """
+    found = operator_named("expander", operator)
+    settings = found.settings(options)
+    todo = _jobs(sources, target, suffix)
+    light = photometry or Photometry()
+    done = files.expand_files(todo, found, settings, light, mask, select, spread or here, primaries)
+    return Results(done, len(todo))
+
+
+def enhance_files(
+    sources: str | Path | Sequence[Path] | Jobs,
+    target: str | Path | None,
+    network: str,
+    quality: float,
+    *,
+    suffix: str = ".png",
+    select: Selection = MAIN_IMAGE,
+    device: str = "auto",
+    seed: int = 0,
+) -> Results[Converted]:
+    """Reconstruct tone-mapped images with a quality, by NET[@WEIGHTS]."""
+    place = device_of(device)
+    net = enhance.enhancer(network, place)
+    todo = _jobs(sources, target, suffix)
+    return Results(enhance.enhance_files(todo, net, quality, place, seed, select), len(todo))
+
+
+def compare(
+    source: str | Path,
+    target: str | Path,
+    operators: str,
+    score: str | None = "tmqi",
+    *,
+    photometry: Photometry | None = None,
+    select: Selection = MAIN_IMAGE,
+    **choices: Any,
+) -> tuple[Results[Tile], Callable[[Sequence[Tile]], tuple[str, ...]]]:
+    """(tiles of a contact sheet of one image as they are made, a function that writes them to `target` and gives its notes).
+
+    operators  "all", or names separated by commas;  score  a metric that is written under each image, None for none
+    choices    of the plan: colour, saturation, levels, gamut, wrap, primaries
+    """
+    _jobs([Path(source)], target, ".png")
+    chosen = operators_of(operators)
+    scorer = metric(score) if score else None
+    light = photometry or Photometry()
+    image = files.read(Path(source), light, select)
+    plan(chosen[0], **choices)  # invalid choices are refused here, once
+    made = tiles(image, chosen, scorer, light, **choices)
+    return Results(made, len(chosen)), lambda found: io.write(target, sheet(found, score or "none"))
+
+
+def optimize(
+    source: str | Path,
+    made: Plan,
+    by: str,
+    *,
+    iterations: int = 60,
+    seed: int = 0,
+    photometry: Photometry | None = None,
+    select: Selection = MAIN_IMAGE,
+) -> tuple[Results[Step | Tuned], Callable[[str], float]]:
+    """(the steps of a search for the best parameters of a plan and at last Tuned, the metric's value of another operator).
+
+    by  the metric that is optimised
+    """
+    light, scorer = photometry or Photometry(), metric(by)
+    image = files.read(Path(source), light, select)
+    steps: Iterator[Step | Tuned] = tune(
+        image, made, scorer, iterations=iterations, seed=seed, photometry=light
+    )
+
+    def value_of(operator: str) -> float:
+        """With the operator's defaults, of the written code."""
+        other = replace(made, operator=plan(operator).operator, settings={}).for_image(image, light)
+        return value_of_file(scene_of(image, light, other)[0], other, scorer)
+
+    return Results(steps, steps_of(iterations)), value_of
+
+
+def plan_of(operator: str, options: Mapping[str, Any], display: str | Display | None = None) -> Plan:
+    """A plan from the keyword arguments of hdrq.tonemap."""
+    shown = display if display is not None else options.get("display")
+    screen = shelf_display(shown) if isinstance(shown, str) else shown
+    settings = {key: value for key, value in options.items() if key != "display"}
+    choices = {key: settings.pop(key) for key in _CHOICES if key in settings and not _owns(operator, key)}
+    if "auto" in choices:
+        choices["auto"] = {True: "default", False: ""}.get(choices["auto"], choices["auto"])
+    return plan(operator, settings, display=screen, **choices)
+
+
+def _jobs(sources: str | Path | Sequence[Path] | Jobs, target: str | Path | None, suffix: str) -> Jobs:
+    """(input, output) of every file."""
+    if target is not None:
+        named = [Path(sources)] if isinstance(sources, str | Path) else [Path(str(s)) for s in sources]
+        return jobs(named, Path(target), suffix)
+    if isinstance(sources, str | Path) or not all(isinstance(pair, tuple) for pair in sources):
+        raise UsageError("give an output, or (input, output) pairs")
+    return [(Path(pair[0]), Path(pair[1])) for pair in sources if isinstance(pair, tuple)]
