@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hdrq.cli import tables as _tables
 from hdrq.cli._notes import Notes
 from hdrq.cli.app import say
-from hdrq.scoring.run import COLUMNS, Row, Run
 
 if TYPE_CHECKING:
-    from hdrq.records import Pair
+    from hdrq.scoring.api import TableRun
 
+Row = dict[str, Any]
 Placed = tuple["int | None", Row]
 
 
@@ -51,8 +51,7 @@ def _report(row: Row, said: set[str], notes: Notes) -> None:
 
 def finish(
     rows: Iterator[Placed],
-    run: Run,
-    pairs: Collection[Pair],
+    work: TableRun,
     format: str,
     output: str | None,
     best_first: bool,
@@ -60,10 +59,10 @@ def finish(
 ) -> tuple[int, int]:
     """Write all rows; returns the number of failed rows and of all.
 
-    pairs  of the whole list, whose further columns are copied to the rows
-    done   what was done besides scoring, for the caption of a table
+    done  what was done besides scoring, for the caption of a table
     """
     failed = count = 0
+    kept = work.run.kept
 
     def counted() -> Iterator[Placed]:
         nonlocal failed, count
@@ -73,29 +72,31 @@ def finish(
 
     found: Iterator[Placed] = counted()
     if best_first:
-        found = iter(_sorted(list(found), run.texts[0]))
+        found = iter(_sorted(list(found), work.texts[0]))
     if format == "table":
         if listed := [row for _, row in found]:
-            _show(listed, output, run.texts, done)
+            _show(listed, output, work.texts, done)
         return failed, count
-    with _tables.rows_to(output, format, _columns(run, pairs)) as add:
+    with _tables.rows_to(output, format, _columns(work)) as add:
         for place, row in found:
-            if run.kept.in_place:
-                run.kept.put(place, row)
+            if kept.in_place:
+                kept.put(place, row)
             else:
                 add(row)
-        for row in run.kept.rest():
+        for row in kept.rest():
             add(row)
     return failed, count
 
 
-def _columns(run: Run, pairs: Collection[Pair]) -> list[str]:
+def _columns(work: TableRun) -> list[str]:
+    """The columns of a table: ours, those that the pairs carry, those of the earlier table, those of shards."""
     from hdrq.cluster.shards import COLUMNS as OF_SHARDS
-    from hdrq.io.manifest import Manifest
+    from hdrq.scoring.api import COLUMNS, Manifest
 
+    pairs = work.matched.pairs  # of the whole list, also where only a share is scored
     carried = pairs.carried if isinstance(pairs, Manifest) else [k for p in pairs for k in p.carried]
-    last = OF_SHARDS if run.shard else ()
-    middle = [k for k in (*carried, *run.kept.columns) if k not in last]
+    last = OF_SHARDS if work.run.shard else ()
+    middle = [k for k in (*carried, *work.run.kept.columns) if k not in last]
     return list(dict.fromkeys((*COLUMNS, *middle, *last)))
 
 

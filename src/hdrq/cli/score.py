@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,14 +19,9 @@ from hdrq.cli._score_output import finish, reported
 from hdrq.cli._score_stream import stream, streams
 from hdrq.cli.app import INTERRUPTED, NOTHING_DONE, SOME_FAILED, say
 from hdrq.errors import UsageError
-from hdrq.scoring.resume import EarlierRows, mark_of, refuse_unwritable
-from hdrq.scoring.run import COLUMNS, Run
 
 if TYPE_CHECKING:
-    from hdrq.io.pairing import Matched
-    from hdrq.scoring.batch import Settings
-
-__all__ = ["COLUMNS", "score"]
+    from hdrq.scoring.api import Settings
 
 
 @click.command(short_help="Compute metrics of images: files, folders or a CSV manifest.")
@@ -111,51 +105,33 @@ def score(paths: tuple[str, ...], metrics: tuple[str, ...], **options: Any) -> N
     format = _tables.format_of(options["format_"], options["output"], parquet=True)
     photometry, settings = _options.photometry_of(options), _settings(options)
     from hdrq.cluster.shards import Shard, run_of
-    from hdrq.scoring.batch import scorers
-    from hdrq.scoring.work import score_items
+    from hdrq.scoring.api import TableRun
 
-    bound = scorers(metrics, photometry, replace(settings, device="cpu") if options["cluster"] else settings)
-    texts, full_reference = tuple(map(str, bound)), any(s.full_reference for s in bound)
+    work = TableRun(metrics, photometry, settings, divided=bool(options["cluster"]))
     shard = Shard.parse(options["shard"]) if options["shard"] else None
     if shard and options["sort"]:
         raise UsageError(
             "--sort needs the whole table and cannot be used with --shard, whose tables are joined in order"
         )
     if streams(options, format) and not paths and not options["resume"]:
-        run = Run(texts, full_reference, photometry, settings, EarlierRows(None, False))
-        _end(*stream(run, bound, format))
+        _end(*stream(work, format))
         return
-    whole = any(s.sequence for s in bound), all(s.metric.card.stack for s in bound)
-    matched = _pairs(paths, options["pairs"], full_reference, *whole)
-    for name in matched.unmatched:
+    unmatched = work.match(paths, sys.stdin if options["pairs"] == "-" else options["pairs"])
+    for name in unmatched:
         say(f"hdrq: skipping {name}: no matching image")
-    refuse_unwritable(options["output"], options["maps"])
-    pairs, kept = matched.pairs, EarlierRows(options["output"], options["resume"])
-    run = Run(texts, full_reference, photometry, settings, kept)
+    work.keep(options["output"], options["resume"])
     if shard:
-        divided = run_of(matched.pairs, texts, mark_of(photometry, settings))
-        run = replace(run, shard=shard, total=len(pairs), run=divided)
-        pairs = shard.share(pairs)
-
+        work.take(shard, run_of)
+    kept = work.run.kept
     try:
         with ExitStack() as stack:
             spread = stack.enter_context(spread_of(options))
             if spread is None:
-                found = run.rows(
-                    pairs, lambda items: score_items(items, bound, photometry, settings, run.stamped)
-                )
-                found = _progress.bar(found, len(pairs) * len(texts))
+                found = _progress.bar(work.rows(), len(work))
             else:
-                tell = stack.enter_context(_progress.meter(len(pairs) * len(texts)))
-                found = replace(run, journal=False).rows(pairs, run.divided(spread, len(pairs), tell))
+                found = work.rows(spread, stack.enter_context(_progress.meter(len(work))))
             failed, count = finish(
-                reported(found),
-                run,
-                matched.pairs,
-                format,
-                options["output"],
-                options["sort"],
-                _done(options, texts),
+                reported(found), work, format, options["output"], options["sort"], _done(options, work.texts)
             )
     except KeyboardInterrupt:
         if kept.journal is None:
@@ -163,7 +139,7 @@ def score(paths: tuple[str, ...], metrics: tuple[str, ...], **options: Any) -> N
         say(f"hdrq: interrupted; the rows so far are in {kept.journal.path}; add --resume to go on")
         raise SystemExit(INTERRUPTED) from None
     kept.done()
-    _end(failed, count, bool(matched.unmatched))
+    _end(failed, count, bool(unmatched))
 
 
 def _end(failed: int, count: int, unmatched: bool = False) -> None:
@@ -184,7 +160,7 @@ def _done(options: dict[str, Any], texts: tuple[str, ...]) -> str:
 def _settings(options: dict[str, Any]) -> Settings:
     import torch
 
-    from hdrq.scoring.batch import Settings
+    from hdrq.scoring.api import Settings
 
     return Settings(
         device=options["device"],
@@ -199,28 +175,3 @@ def _settings(options: dict[str, Any]) -> Settings:
         select_ref=_options.selection_of(options, "ref"),
         select_dist=_options.selection_of(options, "dist"),
     )
-
-
-def _pairs(
-    paths: tuple[str, ...], manifest: str | None, full_reference: bool, sequences: bool, stacks: bool
-) -> Matched:
-    """Pairs from the arguments; a folder is one clip to metrics of sequences, and one reference to metrics of stacks."""
-    from hdrq.io.manifest import Manifest, spooled
-    from hdrq.io.pairing import Matched, alone, is_sequence, pair_paths
-    from hdrq.records import Pair
-
-    if manifest is not None:
-        if paths:
-            raise UsageError("give either --pairs or file names")
-        return Matched(spooled(sys.stdin, "standard input") if manifest == "-" else Manifest(manifest), [])
-    if not paths:
-        raise UsageError("nothing to score; give REF DIST, two folders, or --pairs FILE.csv")
-    if not full_reference:
-        return Matched(alone(paths), [])
-    if len(paths) < 2:
-        raise UsageError("a metric with a reference needs REF and one or more DIST; add a test image")
-    if sequences and all(is_sequence(p) for p in paths):  # two folders of frames are one pair of sequences
-        return Matched([Pair(dist=path, ref=paths[0]) for path in paths[1:]], [])
-    if stacks and Path(paths[0]).is_dir():
-        return Matched([replace(p, ref=paths[0]) for p in alone(paths[1:])], [])
-    return pair_paths(*paths)

@@ -33,6 +33,8 @@ COLUMNS = (
 class Shard(Protocol):
     """A share of the pairs, and the columns that name it."""
 
+    def share(self, pairs: Collection[Pair]) -> Collection[Pair]: ...
+
     def marks(self, position: int, total: int, run: str) -> dict[str, str]: ...
 
 
