@@ -99,7 +99,7 @@ def _told_apart(jobs: list[tuple[Path, Path]], suffix: str) -> list[tuple[Path, 
 
 
 def convert_files(
-    sources: str | Path | Sequence[Path],
+    sources: str | Path | Sequence[str | Path],
     target: str | Path,
     to: str | None = None,
     *,
@@ -120,7 +120,7 @@ def convert_files(
     target  the output: a file, or a folder, whose files get the suffix
     decode  write light; the files hold code of `to`, or of the encoding that they state
     """
-    named = [Path(sources)] if isinstance(sources, str | Path) else list(sources)
+    named = [Path(sources)] if isinstance(sources, str | Path) else [Path(s) for s in sources]
     jobs = targets(named, Path(target), suffix)
     done = convert(
         jobs,

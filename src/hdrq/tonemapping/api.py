@@ -109,7 +109,7 @@ def _image(source: Source, photometry: Photometry | None, domain: str = "nits") 
 
 
 def tonemap_files(
-    sources: str | Path | Sequence[Path] | Jobs,
+    sources: str | Path | Sequence[str | Path] | Jobs,
     target: str | Path | None = None,
     operator: str | Plan = "reinhard",
     *,
@@ -143,7 +143,7 @@ def tonemap_files(
 
 
 def expand_files(
-    sources: str | Path | Sequence[Path] | Jobs,
+    sources: str | Path | Sequence[str | Path] | Jobs,
     target: str | Path | None,
     operator: str,
     *,
@@ -169,7 +169,7 @@ def expand_files(
 
 
 def enhance_files(
-    sources: str | Path | Sequence[Path] | Jobs,
+    sources: str | Path | Sequence[str | Path] | Jobs,
     target: str | Path | None,
     network: str,
     quality: float,
@@ -250,7 +250,7 @@ def plan_of(operator: str, options: Mapping[str, Any], display: str | Display | 
     return plan(operator, settings, display=screen, **choices)
 
 
-def _jobs(sources: str | Path | Sequence[Path] | Jobs, target: str | Path | None, suffix: str) -> Jobs:
+def _jobs(sources: str | Path | Sequence[str | Path] | Jobs, target: str | Path | None, suffix: str) -> Jobs:
     """(input, output) of every file."""
     if target is not None:
         named = [Path(sources)] if isinstance(sources, str | Path) else [Path(str(s)) for s in sources]
