@@ -28,6 +28,7 @@ from hdrq.evaluation.statistics.correlation import plcc, srocc
 from hdrq.evaluation.statistics.correlation_tests import steiger, williams
 from hdrq.evaluation.statistics.curves import Curve, fit
 from hdrq.records import Image, Pair
+from hdrq.scoring.scorer import Scorer
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -258,7 +259,7 @@ def kadid(tmp_path: Path) -> Path:
     return root
 
 
-def test_a_dataset_is_scored_evaluated_and_resumed(run, tmp_path, kadid):
+def test_a_dataset_is_scored_evaluated_and_resumed(run, tmp_path, kadid, monkeypatch):
     scores = tmp_path / "scores.csv"
     ask = (
         "evaluate",
@@ -280,16 +281,43 @@ def test_a_dataset_is_scored_evaluated_and_resumed(run, tmp_path, kadid):
     assert (row["images"], row["scenes"]) == ("15", "3")
     kept = list(csv.DictReader(scores.open()))
     assert len(kept) == 15
-    (kadid / "images/I01_11_01.png").write_bytes(b"damaged since")  # rows at hand are not scored again
-    assert run(*ask)[:2] == (0, out)
-    shutil.copy(kadid / "images/I01_11_02.png", kadid / "images/I01_11_01.png")
+    with monkeypatch.context() as once:
+        once.setattr("hdrq.scoring.scorer.Scorer.read", lambda *a, **k: pytest.fail("was scored again"))
+        assert run(*ask)[:2] == (0, out)
     code, out, _ = run(*ask, "-m", "mae")
     assert code == 0
     assert {r["metric"] for r in csv.DictReader(io.StringIO(out))} == {"psnr", "mae"}
     assert len(list(csv.DictReader(scores.open()))) == 30
 
 
-def test_an_interrupted_run_goes_on_where_it_stopped(run, tmp_path, kadid):
+def test_a_table_of_scores_follows_images_that_changed_and_loses_no_row(run, tmp_path, kadid):
+    """Scores of images that had been replaced stayed; rows of other metrics with other settings were dropped."""
+    scores = tmp_path / "scores.csv"
+    ask = ("evaluate", "--dataset", "kadid", "--data", tmp_path, "--scores", scores, "--draws", 0)
+
+    def table() -> dict[tuple[str, str], dict[str, str]]:
+        return {(Path(r["dist"]).name, r["metric"]): r for r in csv.DictReader(scores.open())}
+
+    run(*ask, "-m", "pu-psnr", "--display", "sdr")
+    with scores.open("a") as f:
+        f.write("r.png,elsewhere.png,psnr,3,dB,higher" + "," * 9 + "ok,\n")
+        f.write("I01.png,I01_11_01.png,hdrvdp3,9,JOD,higher" + "," * 9 + "failed,no memory\n")
+    before = table()
+    shutil.copy(kadid / "images/I01_11_03.png", kadid / "images/I01_11_01.png")
+    _, _, err = run(*ask, "-m", "pu-psnr", "--display", "sdr")
+    assert "1 rows of" in err
+    assert "images that have changed since" in err
+    assert table().keys() == before.keys()
+    changed = {key for key, row in table().items() if row["value"] != before[key]["value"]}
+    assert changed == {("I01_11_01.png", "pu21:psnr")}
+    before = table()
+    _, _, err = run(*ask, "-m", "psnr", "--display", "sdr", "--display-peak", 500)
+    assert "computed again" not in err
+    assert table().keys() > before.keys()
+    assert all(table()[key]["value"] == row["value"] for key, row in before.items())
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(run, tmp_path, kadid, monkeypatch):
     scores = tmp_path / "scores.csv"
     ask = (
         "evaluate",
@@ -310,9 +338,25 @@ def test_an_interrupted_run_goes_on_where_it_stopped(run, tmp_path, kadid):
     journal = tmp_path / "scores.csv.part"
     told = [{**r, "value": float(r["value"]), "extra": {}} for r in rows[:7]]
     journal.write_text("".join(json.dumps(r) + "\n" for r in told) + '{"torn')
-    for r in rows[:7]:
-        Path(r["dist"]).write_bytes(b"damaged since")
+    read, seen = Scorer.read, []
+    stopped: list[int] = []
+
+    def stop(self, *a, **k):
+        stopped.append(1)
+        if len(stopped) > 4:
+            raise KeyboardInterrupt
+        return read(self, *a, **k)
+
+    with monkeypatch.context() as once:
+        once.setattr(Scorer, "read", stop)
+        code, _, err = run(*ask)
+    assert code == 130
+    assert f"are in {journal}; the same command goes on" in err
+    monkeypatch.setattr(Scorer, "read", lambda self, *a, **k: seen.append(a) or read(self, *a, **k))
     assert run(*ask)[:2] == (0, out)
+    assert (
+        0 < len(seen) <= 8
+    )  # the seven of the journal, and those of the run that was stopped, are not scored again
     assert not journal.exists()
     assert len(list(csv.DictReader(scores.open()))) == 15
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +16,7 @@ from hdrq.cli import tables as _tables
 from hdrq.cli._cluster import spread_of
 from hdrq.cli._notes import Notes
 from hdrq.cli._numbers import SEED, Number
-from hdrq.cli.app import note
+from hdrq.cli.app import INTERRUPTED, note, say
 from hdrq.errors import UsageError
 from hdrq.registry import find
 
@@ -160,8 +161,15 @@ def evaluate(**options: Any) -> None:
     _evaluated.check_targets(options)
     options["notes"] = notes = Notes()
     click.get_current_context().call_on_close(notes.finish)
-    with spread_of(options) as spread:
-        _evaluate(options | {"spread": spread})
+    try:
+        with spread_of(options) as spread:
+            _evaluate(options | {"spread": spread})
+    except KeyboardInterrupt:
+        part = Path(f"{options['scores']}.part")
+        if not options["scores"] or not part.exists():
+            raise
+        say(f"hdrq: interrupted; the scores so far are in {part}; the same command goes on from there")
+        raise SystemExit(INTERRUPTED) from None
 
 
 def _evaluate(options: dict[str, Any]) -> None:

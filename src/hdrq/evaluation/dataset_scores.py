@@ -11,17 +11,19 @@ from hdrq.encoding.photometry import Photometry
 from hdrq.errors import UsageError
 from hdrq.evaluation.ratings import join
 from hdrq.evaluation.tables import read_csv
-from hdrq.io.remote import address_of
+from hdrq.io.remote import address_of, exists
 from hdrq.io.rows import BY_SUFFIX, plain, written
 from hdrq.records import Pair, Score, Viewing
-from hdrq.scoring.batch import Settings, score, scorers
+from hdrq.scoring.batch import Settings, scorers
 from hdrq.scoring.journal import Journal
 from hdrq.scoring.resume import mark_of
 from hdrq.scoring.run import COLUMNS
-from hdrq.scoring.work import Item, ScoreJob
+from hdrq.scoring.stamps import unchanged
+from hdrq.scoring.work import Item, ScoreJob, score_items
 from hdrq.work import Spread
 
 Row = dict[str, Any]
+Scored = tuple[Score, str]  # a score, and the stamps of its files
 Notify = Callable[[str], None]  # receives each line for the user
 Watch = Callable[
     [Iterator[Any], int], Iterable[Any]
@@ -64,33 +66,37 @@ def scored(
     marks = {ppd: mark_of(light, settings) for ppd, light in lights.items()}
     of_pair = {str(p.dist): marks[_ppd(p, own_ppd)] for p in pairs}
     journal = Journal(path.with_name(path.name + ".part")) if path else None
-    kept, foreign = _kept(path, list(journal.rows()) if journal else [], pairs, of_pair, notify)
+    earlier = _earlier(path, list(journal.rows()) if journal else [], pairs)
+    kept = _usable([e for e in earlier if e[0][1] in texts], pairs, of_pair, f"{path}", notify)
     said: set[str] = set()
     total = sum((str(p.dist), t) not in kept for p in pairs for t in texts)
     found: dict[tuple[str, str], Row] = dict(kept)
 
-    def there(pair: Pair, text: str) -> bool:
-        return (str(pair.dist), text) in kept
-
     def compute() -> Iterator[Row]:
         for ppd, light in lights.items():
 
-            def made(row: Score, mark: str = marks[ppd]) -> Row:
-                return {k: v for k, v in (asdict(row) | {"settings": mark}).items() if k in COLUMNS}
+            def made(row: Score, files: str, mark: str = marks[ppd]) -> Row:
+                every = asdict(row) | {"settings": mark, "files": files if row.status == "ok" else ""}
+                return {k: v for k, v in every.items() if k in COLUMNS}
 
-            def done(_: Item, rows: list[tuple[Score, str]], made: Callable[[Score], Row] = made) -> None:
-                for row, _files in rows:
+            def done(_: Item, rows: list[Scored], made: Callable[[Score, str], Row] = made) -> None:
+                for row, files in rows:
                     if journal and row.status == "ok":
-                        journal.add(plain(made(row)))
+                        journal.add(plain(made(row, files)))
 
             group = [p for p in pairs if _ppd(p, own_ppd) == ppd]
-            if spread is None:
-                yield from map(made, score(group, metrics, photometry=light, settings=settings, skip=there))
-                continue
-            wanted = [Item(p, tuple(t for t in texts if not there(p, t))) for p in group]
+            wanted = [Item(p, tuple(t for t in texts if (str(p.dist), t) not in kept)) for p in group]
             todo = [item for item in wanted if item.metrics]
-            for rows in spread(ScoreJob(tuple(texts), light, settings), todo, total=len(todo), done=done):
-                yield from (made(row) for row, _ in rows)
+            if not todo:
+                continue
+            if spread is None:
+                bound = scorers(metrics, light, settings)
+                for one in score_items(todo, bound, light, settings, stamped=path is not None):
+                    yield made(*one)
+                continue
+            job = ScoreJob(tuple(texts), light, settings, path is not None)
+            for rows in spread(job, todo, total=len(todo), done=done):
+                yield from (made(*one) for one in rows)
 
     for row in watch(compute(), total):
         found[(row["dist"], row["metric"])] = row
@@ -102,9 +108,11 @@ def scored(
                 notify(note)
     rows = [found[(str(p.dist), t)] for p in pairs for t in texts if (str(p.dist), t) in found]
     if path and total:
-        others = [row for key, row in kept.items() if key[1] not in texts]
-        with written(path, BY_SUFFIX.get(path.suffix.lower(), "csv"), COLUMNS) as add:
-            for row in (*rows, *others, *foreign):
+        asked = {(str(p.dist), t) for p in pairs for t in texts}
+        others = [row for key, row in earlier if key not in asked]
+        columns = list(dict.fromkeys((*COLUMNS, *(name for row in others for name in row))))
+        with written(path, BY_SUFFIX.get(path.suffix.lower(), "csv"), columns) as add:
+            for row in (*rows, *others):
                 add(row)
     if journal:
         journal.discard()
@@ -119,14 +127,11 @@ def _seen_at(photometry: Photometry, ppd: str) -> Photometry:
     return replace(photometry, viewing=Viewing(float(ppd))) if ppd else photometry
 
 
-def _kept(
-    path: Path | None, journal: Sequence[Row], pairs: Sequence[Pair], marks: dict[str, str], notify: Notify
-) -> tuple[dict[tuple[str, str], Row], list[Row]]:
-    """(rows of the pairs by (test image, metric), rows of other images), of the table and of an interrupted run.
+_Earlier = list[tuple[tuple[str, str], Row]]
 
-    Rows of the pairs count where their settings are the same; those of other images, such as another subset or dataset
-    that shares the table, stay as they are.
-    """
+
+def _earlier(path: Path | None, journal: Sequence[Row], pairs: Sequence[Pair]) -> _Earlier:
+    """((test image, metric), row) of the table and of an interrupted run; images of the pairs by the pair's path."""
     rows: list[Row] = []
     if path and path.exists():
         rows = [dict(row) for row in read_csv(path)]
@@ -134,24 +139,47 @@ def _kept(
             raise UsageError(
                 f"{path} is not a table of hdrq score; evaluate its columns without --dataset, or name another file"
             )
-    rows += journal
-    named = join(pairs, dict.fromkeys(str(row["dist"]) for row in rows))
-    kept, other = {}, 0
-    foreign: dict[tuple[str, str], Row] = {}
-    for row in rows:
-        dist = named.get(str(row["dist"]))
-        if dist is None:
-            foreign[(str(row["dist"]), row["metric"])] = row
+    named = join(pairs, dict.fromkeys(str(row["dist"]) for row in (*rows, *journal)))
+    keyed = [
+        [((named.get(d := str(r["dist"]), d), r["metric"]), r) for r in part] for part in (rows, journal)
+    ]
+    newer = dict(keyed[1])
+    return [(key, row) for key, row in keyed[0] if key not in newer] + list(newer.items())
+
+
+def _usable(
+    earlier: _Earlier, pairs: Sequence[Pair], marks: dict[str, str], name: str, notify: Notify
+) -> dict[tuple[str, str], Row]:
+    """Rows of the pairs with the same settings and the same files, by (test image, metric).
+
+    A table that states neither, which another program has made, is taken as it is.
+    """
+    of_pair = {str(p.dist): p for p in pairs}
+    kept: dict[tuple[str, str], Row] = {}
+    other = changed = 0
+    for key, row in earlier:
+        pair = of_pair.get(key[0])
+        if pair is None or row.get("status", "ok") != "ok":
             continue
-        if row.get("status", "ok") != "ok":
-            continue
-        if row.get("settings") not in (None, "", marks[dist]):
+        if (mark := row.get("settings")) and mark != marks[key[0]]:
             other += 1
-            continue
-        kept[(dist, row["metric"])] = row | {"dist": dist, "value": float(row["value"])}
+        elif mark and _changed(row, pair):
+            changed += 1
+        else:
+            kept[key] = row | {"dist": key[0], "value": float(row["value"])}
     if other:
-        notify(f"{other} rows of {path} have other settings or another version and are computed again")
-    return kept, list(foreign.values())
+        notify(f"{other} rows of {name} have other settings or another version and are computed again")
+    if changed:
+        notify(f"{changed} rows of {name} are of images that have changed since and are computed again")
+    return kept
+
+
+def _changed(row: Row, pair: Pair) -> bool:
+    """Whether the files of a row are there, and not those that it was computed from."""
+    paths = [str(p) for p in ((pair.ref if row.get("ref") else None), pair.dist) if p]
+    if not all(exists(p) for p in paths):
+        return False
+    return not unchanged(row.get("files") or "", *(["", *paths][-2:]))
 
 
 def _refuse_two_references(pairs: Sequence[Pair]) -> None:
