@@ -78,7 +78,10 @@ FORMATS = (
     ),
     Format("jxr", "JPEG XR", (".jxr", ".wdp", ".hdp"), "8, 16 bits, half, float"),
     Format(
-        "jp2", "JPEG 2000", (".jp2", ".j2k", ".jpx", ".j2c"), "8 to 16 bits; ICC", module="imageio_formats"
+        "jp2",
+        "JPEG 2000",
+        (".jp2", ".j2k", ".jpx", ".j2c", ".jpc", ".jph"),
+        "1 to 16 bits; palettes, sYCC, ICC, code points",
     ),
     Format("webp", "WebP", (".webp",), "8 bits; ICC", module="imageio_formats"),
     Format("gif", "GIF", (".gif",), "8 bits, first frame", module="imageio_formats"),
