@@ -38,4 +38,3 @@ def read(path: Path, *, alpha: bool = False) -> Image:
     if isinstance(coded, bytes):
         pixels = orient(pixels, exif.orientation(coded.removeprefix(b"Exif\0\0")), notes)
     return Image(pixels, meaning.domain, meaning.primaries, 8, notes=tuple(notes), path=str(path))
-

@@ -67,9 +67,7 @@ def read(path: Path, *, alpha: bool = False) -> Image:
     if ink and head.profile[16:20] != b"CMYK":
         raise FileError(f"{path}: CMYK without a colour profile is not supported; convert it to RGB")
     if not head.profile and head.points is None and head.space in _OTHERS:
-        raise FileError(
-            f"{path}: JPEG 2000 in {_OTHERS[head.space]} is not supported; convert it to RGB"
-        )
+        raise FileError(f"{path}: JPEG 2000 in {_OTHERS[head.space]} is not supported; convert it to RGB")
     rows, depths = _by_palette(head, *_decoded(path, head, stream))
     rows, depths, premultiplied = _in_order(head, rows, depths, 4 if ink else 3)
     if head.space == SYCC and not head.profile and not head.subsampled and rows.shape[2] >= 3:
@@ -183,7 +181,9 @@ def _in_order(
     order = [of[c] for c in sorted(of) if of[c] < count]
     if not order or sorted(of) != list(range(len(of))):  # grey: association with the whole image
         order = [cn for cn, kind, _ in head.channels if kind == _COLOUR and cn < count][:1] or [0]
-    covers = [(cn, kind) for cn, kind, _ in head.channels if kind in (_OPACITY, _PREMULTIPLIED) and cn < count]
+    covers = [
+        (cn, kind) for cn, kind, _ in head.channels if kind in (_OPACITY, _PREMULTIPLIED) and cn < count
+    ]
     order += [cn for cn, _ in covers[:1] if cn not in order]
     return (
         np.ascontiguousarray(rows[..., order]),

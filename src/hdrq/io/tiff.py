@@ -6,27 +6,23 @@ high-dynamic range images", J. Graphics Tools 3(1), 1998.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from hdrq.errors import FileError, UsageError
+from hdrq.errors import FileError
 from hdrq.image.transfer import linear_to_srgb
 from hdrq.io import icc, tag
 from hdrq.io.arrange import orient, planes
 from hdrq.io.color import Meaning, primaries_of
-from hdrq.io.memory import afford
+from hdrq.io.tiff_pages import check, chosen, kind_of, pages_of
 from hdrq.io.tiff_write import write as write
 from hdrq.records import BT709, BT2020, XYZ, Image
 
-# Largest compression ratio, by compression tag, where it is bounded.
-RATIO = {1: 1.0, 32773: 64.0, 5: 2000.0, 8: 1040.0, 32946: 1040.0}
-READABLE = ("MINISWHITE", "MINISBLACK", "RGB", "PALETTE", "YCBCR", "LOGLUV", "LOGL", "SEPARATED")
-RAW = ("CFA", "LINEAR_RAW")
-REDUCED, MASK = 1, 4  # bits of NewSubfileType
+FAX = (2, 3, 4, 32771)  # compressions by CCITT codes
 
 
 def read(path: Path, *, alpha: bool = False, part: str | int | None = None) -> Image:
@@ -39,8 +35,8 @@ def read(path: Path, *, alpha: bool = False, part: str | int | None = None) -> I
     notes: list[str] = []
     try:
         with tifffile.TiffFile(str(path)) as file:
-            number, page = _page(path, file, part, notes)
-            _check(path, page)
+            number, page = chosen(path, file, part, notes)
+            check(path, page)
             image = _image(path, page, number, notes, alpha)
     except (
         AttributeError,
@@ -58,11 +54,13 @@ def parts(path: Path) -> tuple[str, ...]:
     import tifffile
 
     with tifffile.TiffFile(str(path)) as file:
-        return tuple(name for name, _ in _pages(file))
+        return tuple(name for name, _ in pages_of(file))
 
 
 def _image(path: Path, page: Any, number: str, notes: list[str], alpha: bool) -> Image:
-    kind = page.photometric.name
+    kind = kind_of(page)
+    if page.tags.get(262) is None:
+        notes.append(f"photometric interpretation not stated: assumed {kind}")
     if kind in ("LOGLUV", "LOGL"):
         return _log_luv(path, page, number, notes)
     if kind == "SEPARATED":
@@ -72,8 +70,8 @@ def _image(path: Path, page: Any, number: str, notes: list[str], alpha: bool) ->
         rows = _by_libtiff(path, number, asrgb=True)[..., :3]
         turn = {5: 5, 6: 6, 7: 7, 8: 8}.get(turn, 1)  # libtiff has applied the other orientations
     else:
-        rows = _arranged(path, page, page.asarray(maxworkers=1))
-    floats, bits = rows.dtype.kind == "f", rows.dtype.itemsize * 8
+        rows = _arranged(path, page, _stored(path, page, number))
+    floats, bits = rows.dtype.kind == "f", _depth(page, rows)
     most = 1 if floats else 2.0**bits - 1
     premultiplied = 1 in [int(e) for e in page.extrasamples[:1]]
     pixels = planes(rows, most, notes, alpha, premultiplied)
@@ -99,83 +97,25 @@ def _image(path: Path, page: Any, number: str, notes: list[str], alpha: bool) ->
     )
 
 
-# --- pages --------------------------------------------------------------------------------------------
-
-
-def _pages(file: Any) -> Iterator[tuple[str, Any]]:
-    """(name, page) of every page, each followed by its sub-images."""
-    for i, page in _each(file.pages):
-        yield str(i), page
-        if getattr(page, "subifds", None):
-            for k, inner in _each(page.pages):
-                yield f"{i}.{k}", inner
-
-
-def _each(pages: Any) -> Iterator[tuple[int, Any]]:
-    """Pages by number; plain iteration would not end where the directories of a damaged file form a cycle."""
-    for i in range(min(len(pages), 10_000)):
-        try:
-            yield i, pages[i]
-        except IndexError:
-            return
-
-
-def _page(path: Path, file: Any, part: str | int | None, notes: list[str]) -> tuple[str, Any]:
-    """The selected page, or the first that is neither a thumbnail nor a mask."""
-    found = list(_pages(file))
-    if not found:
-        raise FileError(f"{path} has no pages")
-    names = [name for name, _ in found]
-    if part is not None:
-        if str(part) not in names:
-            raise UsageError(f"{path} has the pages {', '.join(names[:8])}, not '{part}'")
-        return found[names.index(str(part))]
-    whole = [(name, page) for name, page in found if not int(page.subfiletype) & (REDUCED | MASK)] or found
-    name, page = whole[0]
-    if len(found) > 1:
-        small = len(found) - len(whole)
-        thumbnails = f", {small} of them thumbnails or masks" if small else ""
-        notes.append(f"page {name} of {len(found)} read{thumbnails}")
-    return name, page
-
-
-def _check(path: Path, page: Any) -> None:
-    """Check that every strip or tile lies within the file, and that the image fits into memory."""
-    size = path.stat().st_size
-    kind = getattr(page.photometric, "name", str(page.photometric))
-    if kind in RAW:
-        raise FileError(f"{path} holds a camera raw mosaic; install the reader: pip install 'hdrq[raw]'")
-    if page.photometric is None or kind not in READABLE or page.dtype is None:
-        raise FileError(
-            f"{path}: photometric interpretation {kind} with {page.bitspersample} bits is not supported; convert it to RGB"
-        )
-    if page.dtype.kind == "i" and kind not in ("LOGLUV", "LOGL"):
-        raise FileError(
-            f"{path}: signed integers are not supported, because their meaning is not defined; convert them to float"
-        )
-    if page.dtype.kind == "c":
-        raise FileError(f"{path}: complex numbers are not supported; convert it to float")
-    height, width = page.imagelength, page.imagewidth
-    raw = height * width * page.samplesperpixel * page.bitspersample / 8
-    ratio = RATIO.get(int(page.compression)) if kind != "YCBCR" else None
-    need = page.samplesperpixel * (page.dtype.itemsize + 8)
-    afford(path, width, height, need, least=raw / ratio if ratio else 0)
-    if page.imagedepth != 1 or not 1 <= page.samplesperpixel <= 64:
-        raise FileError(
-            f"{path}: TIFF in shape {page.shape} is not supported; hdrq reads two-dimensional images"
-        )
-    pieces = page.chunked
-    expected = int(np.prod([int(n) for n in pieces], dtype=np.int64))
-    offsets, counts = page.dataoffsets, page.databytecounts
-    if len(offsets) < expected or len(counts) < expected:
-        raise FileError(f"{path} is damaged: {len(offsets)} of {expected} strips or tiles are listed")
-    if any(o <= 0 or n <= 0 or o + n > size for o, n in zip(offsets, counts)):
-        raise FileError(f"{path} is truncated: a strip or tile lies beyond its end")
-    if page.is_tiled and page.tilewidth * page.tilelength > 4 * (width + 4096) * (height + 4096):
-        raise FileError(f"{path} is damaged: its tiles are {page.tilewidth} x {page.tilelength} pixels")
-
-
 # --- kinds of pixels ----------------------------------------------------------------------------------
+
+
+def _stored(path: Path, page: Any, number: str) -> np.ndarray:
+    """The samples as stored. Fax codes, and what tifffile's decoders refuse, are decoded by libtiff.
+
+    imagecodecs 2026.3.6 decodes some files of CCITT group 4 to white from a line in the middle on, without an error.
+    """
+    if int(page.compression) in FAX and number.isdigit():
+        return _by_libtiff(path, number)
+    try:
+        rows: np.ndarray = page.asarray(maxworkers=1)
+    except Exception:
+        if not number.isdigit():
+            raise
+        with suppress(Exception):
+            return _by_libtiff(path, number)
+        raise
+    return rows
 
 
 def _by_libtiff(path: Path, number: str, **options: Any) -> np.ndarray:
@@ -194,7 +134,7 @@ def _log_luv(path: Path, page: Any, number: str, notes: list[str]) -> Image:
         rows = _from_log16(rows)
     if rows.dtype.kind != "f" or (rows.ndim == 3 and rows.shape[2] != 3):
         raise FileError(
-            f"{path}: this variant of {page.photometric.name} is not supported; convert it to .hdr or .exr"
+            f"{path}: this variant of {kind_of(page)} is not supported; convert it to .hdr or .exr"
         )
     pixels = orient(planes(rows, 1, notes), int(_tag(page, 274, 1)), notes)
     primaries = XYZ if pixels.shape[1] == 3 else BT709
@@ -232,7 +172,7 @@ def _ink(path: Path, page: Any, notes: list[str]) -> Image:
 
 def _arranged(path: Path, page: Any, rows: np.ndarray) -> np.ndarray:
     """(H, W[, C]) of 8 or 16 bits, half or float."""
-    if page.photometric.name == "PALETTE":
+    if kind_of(page) == "PALETTE":
         colours = (np.asarray(page.colormap) >> 8).astype(
             np.uint8
         )  # (3, n); the low bytes are 0 or repeat the high bytes
@@ -246,10 +186,14 @@ def _arranged(path: Path, page: Any, rows: np.ndarray) -> np.ndarray:
         raise FileError(
             f"{path}: {rows.dtype} in shape {rows.shape} is not supported; convert it to RGB of 8 or 16 bits"
         )
-    odd = page.bitspersample not in (1, 8, 16, 32) and page.photometric.name != "PALETTE"
-    if rows.dtype.kind == "u" and odd:
-        rows = (rows * (65535.0 / (2**page.bitspersample - 1))).round().astype(np.uint16)
     return rows
+
+
+def _depth(page: Any, rows: np.ndarray) -> int:
+    """Bits of a sample, of which 2 to 7 and 9 to 15 are stored in the next larger integers."""
+    held = rows.dtype.itemsize * 8
+    stored = int(page.bitspersample)
+    return stored if 1 < stored < held and rows.dtype.kind == "u" and kind_of(page) != "PALETTE" else held
 
 
 def _tag(page: Any, code: int, default: Any) -> Any:
@@ -262,7 +206,11 @@ def _meaning(page: Any, floats: bool, notes: list[str]) -> Meaning:
     profile = _tag(page, 34675, b"")
     if isinstance(profile, bytes) and profile:
         meaning = icc.understand(profile, notes)
-        return Meaning("nits", meaning.primaries) if floats else meaning
+        if floats and meaning.domain != "linear":
+            notes.append(
+                "floats of code by the curve of the colour profile; --domain nits takes them as light"
+            )
+        return Meaning("nits", meaning.primaries) if floats and meaning.domain == "linear" else meaning
     white, colours = _tag(page, 318, ()), _tag(page, 319, ())
     primaries = BT709
     if len(white) == 4 and len(colours) == 12:
