@@ -1,6 +1,8 @@
-"""Registration of frames that bitmaps and correlation cannot register, and the flow on top of it."""
+"""Registration of frames that bitmaps and correlation cannot register, the flow on top of it, and what frames share."""
 
 from __future__ import annotations
+
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import torch
 from hdrq.image.warp import STILL, corner_motion
 from hdrq.io.exposures import exposures_of
 from hdrq.merging.alignment.align import align
+from hdrq.merging.alignment.ecc import _both_see
 from hdrq.merging.alignment.feature_matching import (
     NEAR,
     _agreeing,
@@ -20,7 +23,7 @@ from hdrq.merging.alignment.feature_matching import (
 )
 from hdrq.merging.alignment.mtb import grey
 from hdrq.merging.alignment.registration import register
-from hdrq.merging.exposure_stack import ExposureStack
+from hdrq.merging.exposure_stack import ExposureStack, Frame, ceiling_of
 from shooting import save, scene, seen_through, shoot, turned
 
 SIZE = (200, 240)
@@ -137,3 +140,31 @@ def test_alignment_by_flow_adds_what_bends_to_the_motion(tmp_path) -> None:
         assert np.abs(down + bend)[inner].mean() < 0.5 * np.abs(bend)[inner].mean()
     assert corner_motion(found.placements[1].transform @ np.linalg.inv(STILL), (96, 120)) == 0
     assert torch.isfinite(found.placements[0].flow).all()
+
+
+def test_what_both_frames_see_is_counted_through_the_homography() -> None:
+    fixed = np.full((64, 64), 128, np.uint8)
+    moving = np.full((64, 64), 128, np.uint8)
+    moving[:, 30:] = 255  # clipped
+    h = np.array([[1.0, 0.05, 2.0], [0.02, 1.1, -3.0], [2e-3, 4e-3, 1.0]])
+    y, x = np.mgrid[:64, :64]
+    at = np.stack([x, y, np.ones_like(x)], -1) @ h.T
+    u, v = np.rint(at[..., 0] / at[..., 2]), np.rint(at[..., 1] / at[..., 2])
+    both = (u >= 0) & (u < 30) & (v >= 0) & (v < 64)
+    assert _both_see(fixed, moving, h) == pytest.approx(both.mean())
+
+
+def test_saturation_below_the_largest_code_is_a_peak_of_the_histogram() -> None:
+    """Of a 14-bit sensor that ends at 15 000: codes within one part in 4096 of the largest are taken together."""
+    ramp = np.linspace(0, 14_000, 10_000).astype(np.int32)
+
+    def frame(*ends: int) -> Frame:
+        codes = ramp.copy()
+        codes[-len(ends) :] = ends
+        return SimpleNamespace(codes=codes.reshape(1, 100, 100), levels=2**14)  # type: ignore[return-value]
+
+    assert ceiling_of(frame(*[15_000, 14_997] * 6)) == pytest.approx(15_000 / 16_383)  # 12 of 10 000
+    assert ceiling_of(frame(*[15_000, 14_995] * 6)) is None  # six within four codes
+    assert ceiling_of(frame(*[15_000] * 9)) is None
+    assert ceiling_of(frame(16_383)) == 1.0
+    assert ceiling_of(SimpleNamespace(codes=np.full((1, 100, 100), 8000), levels=2**14)) is None  # type: ignore[arg-type]

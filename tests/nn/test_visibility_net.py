@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from hdrq.nn.nets.visibility import EDGE, LEAST, SCALE, STRIDE, energy, spread, visibility
+from hdrq.nn.nets.visibility import EDGE, LEAST, SCALE, STRIDE, Filters, energy, spread, visibility
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +54,10 @@ def test_energies_tell_five_decades_of_difference_apart() -> None:
 def test_the_network_is_small() -> None:
     assert sum(p.numel() for p in visibility.build().parameters()) < 70_000
     assert torch.isfinite(visibility.witness(visibility.build(**visibility.small)))
+
+
+def test_the_mean_of_a_block_is_its_mean() -> None:
+    mean, learned = Filters(3)(torch.full((1, 1, 8, 12), 2.5))
+    assert mean.shape == (1, 1, 2, 3)
+    assert torch.allclose(mean, torch.full_like(mean, 2.5))
+    assert learned.shape == (1, 3, 2, 3)

@@ -47,6 +47,33 @@ def values(case: tuple[str, str, dict[str, object]]) -> list[float]:
     return shown[0][:, ROWS][..., COLUMNS].flatten().tolist()
 
 
+def ladder() -> torch.Tensor:
+    """(1, 3, 24, 48) light from 0.001 to 20 000 cd/m², columns by brightness and rows by hue, under a checked texture."""
+    steps = 10 ** torch.linspace(-3, 4.3, 48, dtype=torch.float64)
+    hues = [
+        (1, 1, 1),
+        (1, 0.2, 0.1),
+        (0.2, 1, 0.3),
+        (0.15, 0.3, 1),
+        (1, 0.9, 0.3),
+        (0.5, 0.2, 1),
+        (0.3, 1, 1),
+        (1, 0.6, 0.5),
+    ]
+    colours = torch.tensor(hues, dtype=torch.float64).repeat_interleave(3, 0).T[None, :, :, None]
+    row, column = torch.arange(24)[:, None], torch.arange(48)
+    return colours * steps * (1 + 0.1 * (1 - 2 * ((row + column) % 2)))
+
+
+def zones(case: tuple[str, str, dict[str, object]]) -> list[float]:
+    """Means of what is shown of eight parts of the ladder, three channels each, every pixel with a weight of its own."""
+    kind, name, options = case
+    given = ladder() if kind == "tonemapper" else (ladder() / 300).clamp(0, 1) ** (1 / 2.2)
+    shown = find(kind, name).function(given, **options)
+    weights = 1 + 0.5 * torch.cos(1.7 * torch.arange(shown[0, 0].numel())).view(shown.shape[-2:]).double()
+    return (shown * weights)[0].unflatten(-1, (8, -1)).mean((1, 3)).flatten().tolist()
+
+
 @pytest.mark.parametrize("case", cases(), ids=label)
 def test_numbers_are_those_that_agreed_with_the_programs(case):
     golden = json.loads(FILE.read_text(encoding="utf-8"))["values"][label(case)]
@@ -55,16 +82,29 @@ def test_numbers_are_those_that_agreed_with_the_programs(case):
     assert float(off.max()) < 1e-4
 
 
+@pytest.mark.parametrize("case", cases(), ids=label)
+def test_a_ladder_from_starlight_to_the_sun_is_shown_as_before(case):
+    """Seven decades take every piece of a curve and every threshold, which the room's light does not reach."""
+    golden = json.loads(FILE.read_text(encoding="utf-8"))["ladder"][label(case)]
+    found = torch.tensor(zones(case), dtype=torch.float64)
+    off = (found - torch.tensor(golden, dtype=torch.float64)).abs() / found.abs().clamp(min=1e-5)
+    assert float(off.max()) < 1e-4
+
+
 def test_the_file_names_every_case_and_no_other():
-    assert set(json.loads(FILE.read_text(encoding="utf-8"))["values"]) == {label(c) for c in cases()}
+    kept = json.loads(FILE.read_text(encoding="utf-8"))
+    assert set(kept["values"]) == set(kept["ladder"]) == {label(c) for c in cases()}
 
 
 def main() -> None:
     torch.set_num_threads(1)
-    kept = {label(c): [float(f"{v:.8g}") for v in values(c)] for c in cases()}
     FILE.parent.mkdir(exist_ok=True)
-    lines = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in kept.items())
-    FILE.write_text(f'{{\n "hdrq": "{sys.argv[1]}",\n "values": {{\n{lines}\n }}\n}}\n', encoding="utf-8")
+    texts = [f'"hdrq": "{sys.argv[1]}"']
+    for part, function in (("values", values), ("ladder", zones)):
+        kept = {label(c): [float(f"{v:.8g}") for v in function(c)] for c in cases()}
+        lines = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in kept.items())
+        texts.append(f'"{part}": {{\n{lines}\n }}')
+    FILE.write_text("{\n " + ",\n ".join(texts) + "\n}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

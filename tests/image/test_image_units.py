@@ -1,0 +1,43 @@
+"""Small parts of image/ and of what shows maps, by hand-made numbers."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from hdrq.image.filters import filter2, separable
+from hdrq.image.working_space import to_bt2020
+from hdrq.scoring.error_maps import calm
+
+
+def test_a_batch_of_one_channel_becomes_three_channels_each() -> None:
+    grey = torch.tensor([1.0, 2.0]).view(2, 1, 1, 1)
+    assert to_bt2020(grey).flatten(1).tolist() == [[1, 1, 1], [2, 2, 2]]
+
+
+@pytest.mark.parametrize(("height", "width"), [(3, 3), (2, 4), (4, 2), (1, 5), (5, 1), (2, 2)])
+def test_a_filter_of_any_size_stands_where_matlabs_filter2_puts_it(height, width) -> None:
+    """The sample before the middle for even sizes; the same as two one-dimensional filters."""
+    x = torch.arange(48, dtype=torch.float64).view(1, 1, 6, 8) ** 1.5
+    v, u = torch.arange(1, height + 1).double(), torch.arange(1, width + 1).double() ** 2
+    found = filter2(x, v[:, None] * u)
+    assert torch.allclose(found, separable(x, v, u, "zero"))
+    by_hand = torch.zeros_like(x)
+    for i in range(6):
+        for j in range(8):
+            for a in range(height):
+                for b in range(width):
+                    y, z = i + a - (height - 1) // 2, j + b - (width - 1) // 2
+                    if 0 <= y < 6 and 0 <= z < 8:
+                        by_hand[0, 0, i, j] += x[0, 0, y, z] * v[a] * u[b]
+    assert torch.allclose(found, by_hand)
+
+
+def test_the_scene_under_a_map_is_spread_over_its_range_by_how_common_levels_are() -> None:
+    even = calm(torch.linspace(-3, 5, 4096).view(1, 1, 64, 64), 0.8).flatten()
+    assert torch.allclose(even, torch.linspace(0.1, 0.9, 4096), atol=0.01)
+    two = torch.cat([torch.linspace(0, 1, 56000), torch.linspace(1, 10, 9536)]).view(1, 1, 256, 256)
+    code = calm(two, 1.0).flatten()
+    dense = (56000 / 0.1) ** (1 / 3) * 0.1
+    sparse = (9536 / 0.9) ** (1 / 3) * 0.9
+    assert float(code[55999]) == pytest.approx(dense / (dense + sparse), abs=0.02)
