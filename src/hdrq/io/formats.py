@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hdrq.errors import FileError
+from hdrq.io import foreign
 from hdrq.io.atomic import why
 
 RAW_SUFFIXES = (
@@ -96,23 +97,9 @@ FORMATS = (
 )
 
 _CLIP_BRANDS = (
-    b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"avc1", b"qt  ", b"M4V ", b"dash", b"hvc1", b"MSNV",
+    b"isom", b"iso2", b"iso3", b"iso4", b"iso5", b"iso6", b"iso7", b"iso8", b"iso9", b"mp41", b"mp42", b"avc1", b"qt  ",
+    b"M4V ", b"M4VH", b"M4VP", b"dash", b"hvc1", b"av01", b"MSNV", b"XAVC", b"3gp4", b"3gp5", b"3gp6", b"3g2a",
 )  # fmt: skip
-
-# Unsupported formats that users may try, recognised so that errors can name them.
-_OTHERS = (
-    (0, b"8BPS", "Photoshop"),
-    (0, b"%PDF", "PDF"),
-    (0, b"DDS ", "DirectDraw surface"),
-    (0, b"SDPX", "DPX"),
-    (0, b"XPDS", "DPX"),
-    (0, b"qoif", "QOI"),
-    (0, b"<svg", "SVG"),
-    (0, b"SIMPLE  =", "FITS"),
-    (4, b"ftypheic", "HEIC"),
-    (4, b"ftypheix", "HEIC"),
-    (4, b"ftypmif1", "HEIF"),
-)
 
 
 def by_suffix(path: str | Path) -> Format | None:
@@ -122,7 +109,7 @@ def by_suffix(path: str | Path) -> Format | None:
 
 
 def sniff(start: bytes) -> Format | None:
-    """The format of a file with the first bytes `start` (32 bytes suffice)."""
+    """The format of a file with the first bytes `start` (512 bytes suffice)."""
     name = ""
     if start[:4] == b"\x76\x2f\x31\x01":
         name = "exr"
@@ -134,11 +121,11 @@ def sniff(start: bytes) -> Format | None:
         name = "png"
     elif start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         name = "tiff"
-    elif start[:3] == b"\xff\xd8\xff":
+    elif start[:3] == b"\xff\xd8\xff" and start[3:4] != b"\xf7":  # which is JPEG-LS
         name = "jpeg"
     elif start[:2] == b"BM":
         name = "bmp"
-    elif start[4:8] == b"ftyp" and (b"avif" in start[8:32] or b"avis" in start[8:32]):
+    elif {b"avif", b"avis"}.intersection(foreign.brands(start)) and start[8:12] != b"mif3":
         name = "avif"
     elif start[:2] == b"\xff\x0a" or start[:12] == b"\0\0\0\x0cJXL \r\n\x87\n":
         name = "jxl"
@@ -163,7 +150,9 @@ def _is_clip(start: bytes) -> bool:
         or start[4:8] in (b"moov", b"mdat", b"wide")
     ):
         return True
-    return start[4:8] == b"ftyp" and start[8:12] in _CLIP_BRANDS
+    brands = foreign.brands(start)
+    images = set(foreign.BRANDS).intersection(brands)
+    return not images and bool(set(_CLIP_BRANDS).intersection(brands))
 
 
 def is_clip(path: str | Path) -> bool:
@@ -183,7 +172,7 @@ def identify(path: str | Path) -> Format:
         if file.exists() and not file.is_file():
             raise FileError(f"{path} is not a regular file; save its contents to a file first")
         with file.open("rb") as f:
-            start = f.read(32)
+            start = f.read(foreign.START)
     except FileNotFoundError as error:
         raise FileError(f"{path} does not exist; check the name") from error
     except OSError as error:
@@ -197,9 +186,10 @@ def identify(path: str | Path) -> Format:
         return promised  # many raw formats are TIFF files
     if held is not None:
         return held
-    for at, magic, kind in _OTHERS:
-        if start[at : at + len(magic)] == magic:
-            raise FileError(f"{path}: {kind} is not supported; convert it to PNG, TIFF or EXR")
+    if (kind := foreign.name_of(start, file.suffix.lower())) is not None:
+        if kind in foreign.OTHER_KINDS:
+            raise FileError(f"{path} is no image ({kind}); hdrq reads images and clips")
+        raise FileError(f"{path}: {kind} is not supported; convert it to PNG, TIFF or EXR")
     known = " ".join(f.suffixes[0] for f in FORMATS)
     what = f"no {promised.title} file" if promised else "not an image that hdrq can read"
     raise FileError(f"{path} is {what}: its first bytes match no known format; hdrq reads {known}")
