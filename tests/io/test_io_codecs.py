@@ -15,9 +15,9 @@ from PIL import features
 
 from hdrq.errors import FileError, UsageError
 from hdrq.image.color import convert
-from hdrq.io import read, write
+from hdrq.io import avif, read, write
 from hdrq.io.arrange import ORIENTATION
-from hdrq.io.isobmff import items_of
+from hdrq.io.isobmff import Items, items_of
 from hdrq.records import BT709, BT2020, P3, Image
 
 CHANCE = np.random.default_rng(0)
@@ -268,3 +268,43 @@ def test_an_image_pyramid_in_avif_is_read_as_its_primary_image_with_a_note(tmp_p
     assert torch.equal(found.pixels, plain.pixels)
     assert found.notes == ("image pyramid: its primary image of 24x16 pixels read, its other layers not",)
     assert plain.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("tiles", "said", "expected"),
+    [
+        (
+            [1, 1],
+            "'Invalid image grid'",
+            "whose grids use a tile more than once is not supported; convert it",
+        ),
+        ([1, 2], "'Not implemented'", "this variant of AVIF is not supported by libavif"),
+        ([1, 2], "'Truncated data'", "is truncated"),
+        ([1, 2], "'BMFF parsing failed'", "is damaged or no valid AVIF"),
+    ],
+)
+def test_what_libavif_refuses_is_refused_by_its_kind(tiles, said, expected):
+    items = Items(kinds={1: b"av01", 2: b"av01", 3: b"grid"}, references=[(b"dimg", 3, tiles)])
+    assert expected in avif._refused(f"avifDecoderParse returned {said}", items)
+
+
+def test_a_gain_map_that_libavif_refuses_leaves_the_base(tmp_path):
+    """An item `tmap` whose metadata are no gain map, which libavif calls an invalid file."""
+    write(tmp_path / "a.avif", Image(torch.rand(1, 3, 64, 64), "srgb", bits=8))
+    data = (tmp_path / "a.avif").read_bytes()
+    at = data.index(b"iinf") - 4
+    (old,) = struct.unpack_from(">I", data, at)
+    entry = struct.pack(">I4sBxxxHH4sx", 21, b"infe", 2, 2, 0, b"tmap")
+    body = bytearray(data[at : at + old] + entry)
+    struct.pack_into(">I", body, 0, len(body))
+    struct.pack_into(">H", body, 12, 2)
+    meta = data.index(b"meta") - 4
+    (size,) = struct.unpack_from(">I", data, meta)
+    offset, _ = items_of(Path("a.avif"), data).extents[1][0]
+    inner = data[meta:at] + bytes(body) + data[at + old : meta + size]
+    inner = inner.replace(struct.pack(">I", offset), struct.pack(">I", offset + len(entry)))
+    inner = struct.pack(">I", len(inner)) + inner[4:]
+    (tmp_path / "b.avif").write_bytes(data[:meta] + inner + data[meta + size :])
+    image = read(tmp_path / "b.avif")
+    assert torch.equal(image.pixels, read(tmp_path / "a.avif").pixels)
+    assert image.notes == ("gain map of an unknown version not applied: base image read",)

@@ -257,23 +257,60 @@ def test_gain_map_numbers_survive_both_ways_of_writing():
         gain_map.from_iso(b"\0\1" + common[2:], "x")
 
 
-def test_a_gain_map_in_jpeg_xl(tmp_path):
+def jxl_with_gain_map(path, gain, colour=b"", start=b""):
+    """A grey JPEG XL of code 128 with a gain map of 1.0; start: other first bytes of the metadata."""
     rows = np.full((8, 8, 3), 128, np.uint8)
     base = imagecodecs.jpegxl_encode(rows, lossless=True, usecontainer=False)
     map_ = imagecodecs.jpegxl_encode(np.full((4, 4), 255, np.uint8), lossless=True, usecontainer=False)
-    numbers = gain_map.to_iso(gain_map.GainMap(high=(2.0,) * 3, alternate_headroom=2.0))
-    bundle = b"\0" + struct.pack(">H", len(numbers)) + numbers + b"\0" + struct.pack(">I", 0) + map_
+    numbers = gain_map.to_iso(gain)
+    numbers = start + numbers[len(start) :]
+    bundle = b"\0" + struct.pack(">H", len(numbers)) + numbers + bytes((len(colour),)) + colour
+    bundle += struct.pack(">I", 0) + map_
 
     def box(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I4s", len(body) + 8, kind) + body
 
-    start = b"\0\0\0\x0cJXL \r\n\x87\n" + box(b"ftyp", b"jxl \0\0\0\0jxl ")
-    path = put(tmp_path / "x.jxl", start + box(b"jxlc", base) + box(b"jhgm", bundle))
+    head = b"\0\0\0\x0cJXL \r\n\x87\n" + box(b"ftyp", b"jxl \0\0\0\0jxl ")
+    return put(path, head + box(b"jxlc", base) + box(b"jhgm", bundle))
+
+
+def test_a_gain_map_in_jpeg_xl(tmp_path):
+    gain = gain_map.GainMap(high=(2.0,) * 3, alternate_headroom=2.0)
+    path = jxl_with_gain_map(tmp_path / "x.jxl", gain)
     image = read(path)
     light = float(srgb_to_linear(torch.tensor(128 / 255, dtype=torch.float64)))
     assert torch.allclose(image.pixels, torch.tensor((light + 1 / 64) * 4 - 1 / 64, dtype=torch.float32))
     assert (image.domain, image.white_nits) == ("linear", 203)
     assert torch.allclose(read(path, layer="base").pixels, torch.tensor(128 / 255))
+    later = read(jxl_with_gain_map(tmp_path / "y.jxl", gain, start=b"\0\1"))
+    assert later.domain == "srgb"
+    assert later.notes == ("gain map of an unknown version not applied: base image read",)
+
+
+def test_a_gain_map_in_jpeg_xl_is_applied_in_the_primaries_that_it_states(tmp_path):
+    fields = "00" + "".join(jxl_header._enum(v) for v in (0, 1, 11)) + "0"  # RGB, D65, P3
+    fields += jxl_header._enum(13) + jxl_header._enum(1)
+    gain = gain_map.GainMap(high=(2.0, 0.0, 0.0), alternate_headroom=2.0, base_primaries=False)
+    image = read(jxl_with_gain_map(tmp_path / "x.jxl", gain, jxl_header._packed(fields)))
+    light = float(srgb_to_linear(torch.tensor(128 / 255, dtype=torch.float64)))
+    assert image.primaries == P3
+    expected = torch.tensor([(light + 1 / 64) * 4 - 1 / 64, light, light], dtype=torch.float32)
+    assert torch.allclose(image.pixels[0, :, 0, 0], expected, atol=1e-5)
+    assert read(tmp_path / "x.jxl", layer="base").primaries == BT709
+
+
+def test_a_gain_map_between_equal_headrooms_changes_nothing():
+    gain = gain_map.GainMap(high=(2.0,) * 3, base_headroom=1.0, alternate_headroom=1.0)
+    base = Image(torch.full((1, 3, 2, 2), 0.5), "srgb")
+    image = gain_map.rendition(base, torch.ones(1, 1, 1, 1), gain, "hdr")
+    assert torch.equal(image.pixels, base.pixels)
+    assert "same headroom" in image.notes[-1]
+
+
+def test_the_properties_of_a_gain_map_may_have_any_prefix():
+    gain = gain_map.GainMap(high=(2.0,) * 3, alternate_headroom=2.0)
+    packet = gain_map.to_xmp(gain).replace(b"hdrgm:", b"g.m:").replace(b"xmlns:hdrgm", b"xmlns:g.m")
+    assert gain_map.from_xmp(packet, "x").high == gain.high
 
 
 def test_an_hdr_base_leads_to_sdr_with_the_signs_turned():

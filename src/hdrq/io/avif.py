@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def read(path: Path, *, alpha: bool = False, layer: str | None = None) -> Image:
     """(1, 1 or 3, H, W): code in [0, 1]; with a gain map HDR light, 1.0 = SDR white, and layer="base" the code."""
     data = path.read_bytes()
     items = items_of(path, data)
-    data = _without_pyramid(data, items)
+    data = _for_libavif(data, items)
     if layer not in (None, *gain_map.LAYERS):
         raise UsageError(f"{path}: an AVIF has the layers {', '.join(gain_map.LAYERS)}, not '{layer}'")
     image = _primary(path, data, items, alpha)
@@ -33,6 +34,8 @@ def read(path: Path, *, alpha: bool = False, layer: str | None = None) -> Image:
         if layer == "hdr":
             raise UsageError(f"{path} has no gain map and therefore no layer hdr; leave the layer out")
         note = ("gain map not applied: base image read",) if found else ()
+        if found is None and b"tmap" in items.kinds.values():
+            note = (gain_map.UnknownVersion.note,)
         return image.with_pixels(image.pixels, notes=(*image.notes, *note))
     tone_mapped, other = found
     try:
@@ -62,7 +65,7 @@ def _primary(path: Path, data: bytes, items: Items, alpha: bool) -> Image:
     width, height = _size(properties)
     afford(path, width, height, 64)
     notes: list[str] = []
-    rows = _decoded(path, data)
+    rows = _decoded(path, data, items)
     if data[8:12] == b"avis":
         notes.append("image sequence: first frame read")
     bits = _bits(properties) if rows.dtype != np.uint8 else 8
@@ -76,32 +79,53 @@ def _primary(path: Path, data: bytes, items: Items, alpha: bool) -> Image:
     return Image(pixels, meaning.domain, meaning.primaries, bits, notes=tuple(notes), path=str(path))
 
 
-def _decoded(path: Path, data: bytes) -> np.ndarray:
+def _decoded(path: Path, data: bytes, items: Items) -> np.ndarray:
     import imagecodecs
 
     try:
         rows: np.ndarray = imagecodecs.avif_decode(data, numthreads=1)
     except Exception as error:
-        said = " ".join(str(error).split())
-        if "Not implemented" in said or "NOT_IMPLEMENTED" in said or "Unsupported" in said:
-            raise FileError(
-                f"{path}: this variant of AVIF is not supported by libavif ({said}); convert it to PNG"
-            ) from error
-        raise
+        raise FileError(f"{path}{_refused(' '.join(str(error).split()), items)}") from error
     return (
         rows[0] if rows.ndim == 4 else rows
     )  # requesting a single frame corrupts memory in imagecodecs 2026.3.6
 
 
-def _without_pyramid(data: bytes, items: Items) -> bytes:
-    """The file without its list of entity groups, where that holds an image pyramid (pymd, ISO/IEC 23008-12).
+def _refused(said: str, items: Items) -> str:
+    """Why libavif does not decode a file."""
+    said = said.partition(" returned ")[2] or said
+    tiles = [
+        to
+        for kind, start, ends in items.references
+        if kind == b"dimg" and items.kinds.get(start) == b"grid"
+        for to in ends
+    ]
+    if len(set(tiles)) < len(tiles):
+        return ": an AVIF whose grids use a tile more than once is not supported; convert it to PNG"
+    if re.search("not.implemented|unsupported", said, re.I):
+        return f": this variant of AVIF is not supported by libavif ({said}); convert it to PNG"
+    if "truncated" in said.lower():
+        return " is truncated: its pixels end early"
+    return f" is damaged or no valid AVIF: libavif states {said}"
 
-    libavif 1.4.0 cannot parse the fields of that group. It needs no group to decode the primary image.
+
+def _for_libavif(data: bytes, items: Items) -> bytes:
+    """The file without what libavif 1.4.0 need not parse to decode the primary image, but may refuse.
+
+    These are the list of entity groups, where it holds an image pyramid (pymd, ISO/IEC 23008-12), and the metadata of
+    gain maps, which are parsed here.
     """
+    out = bytearray(data)
     for kind, at in items.groups:
         if kind == b"pymd":
-            return data[:at] + b"free" + data[at + 4 :]
-    return data
+            out[at : at + 4] = b"free"
+    for item, kind in items.kinds.items():
+        if kind == b"tmap":
+            out[items.kind_at[item] : items.kind_at[item] + 4] = b"free"
+            brand = data.find(b"tmap", 16, struct.unpack_from(">I", data)[0])
+            if brand > 0:  # this brand demands such an item
+                out[brand : brand + 4] = b"miaf"
+    return bytes(out)
 
 
 def _unread(items: Items, rows: np.ndarray) -> list[str]:
@@ -119,7 +143,7 @@ def _map_code(path: Path, data: bytes, items: Items, item: int) -> Tensor:
     """Code of the gain map, by decoding the file again with the map as its primary item."""
     number = struct.pack(">H" if items.primary_size == 2 else ">I", item)
     at = items.primary_at
-    rows = _decoded(path, data[:at] + number + data[at + items.primary_size :])
+    rows = _decoded(path, data[:at] + number + data[at + items.primary_size :], items)
     properties = items.of(item)
     for part in items.parts(item):
         properties = properties + items.of(part)

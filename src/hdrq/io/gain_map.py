@@ -108,6 +108,9 @@ def rendition(
     base       the base image as stored: code with its domain and primaries
     alternate  primaries of the alternate rendition, where the file states them
     """
+    if isinstance(gain, GainMap) and gain.base_headroom == gain.alternate_headroom:
+        note = "gain map not applied: its base and alternate images have the same headroom"
+        return base.with_pixels(base.pixels, notes=(*base.notes, note))
     wanted_is_base = layer == "base" or (layer == "hdr") == gain.base_is_hdr
     if wanted_is_base:
         kind = "HDR" if gain.base_is_hdr else "SDR"
@@ -195,10 +198,12 @@ def to_iso(gain: GainMap, denominator: int = 1 << 24) -> bytes:
 def from_xmp(packet: bytes, path: object) -> GainMap:
     """Adobe's hdrgm properties, as attributes or as elements with a list; defaults from the specification."""
     text = packet.decode("utf-8", "replace")
+    bound = re.search(rf'xmlns:([\w.-]+)\s*=\s*["\']{re.escape(XMP.decode())}["\']', text)
+    prefix = re.escape(bound[1]) if bound else "hdrgm"
 
     def values(name: str, default: float) -> Three:
-        match = re.search(rf'hdrgm:{name}\s*=\s*["\']([^"\']*)["\']', text) or re.search(
-            rf"<hdrgm:{name}>(.*?)</hdrgm:{name}>", text, re.S
+        match = re.search(rf'{prefix}:{name}\s*=\s*["\']([^"\']*)["\']', text) or re.search(
+            rf"<{prefix}:{name}>(.*?)</{prefix}:{name}>", text, re.S
         )
         found = (
             [float(v) for v in re.findall(r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?", match[1])]
@@ -209,7 +214,7 @@ def from_xmp(packet: bytes, path: object) -> GainMap:
             raise FileError(f"{path} is damaged: its gain map's {name} is not a number; read layer base")
         return tuple(found * (3 if len(found) == 1 else 1))  # type: ignore[return-value]
 
-    hdr_base = re.search(r"hdrgm:BaseRenditionIsHDR\W+true", text, re.I) is not None
+    hdr_base = re.search(rf"{prefix}:BaseRenditionIsHDR\W+true", text, re.I) is not None
     before, after = values("OffsetSDR", 1 / 64), values("OffsetHDR", 1 / 64)
     least, most = values("HDRCapacityMin", 0.0)[0], values("HDRCapacityMax", 1.0)[0]
     low, high, gamma = values("GainMapMin", 0.0), values("GainMapMax", 1.0), values("Gamma", 1.0)

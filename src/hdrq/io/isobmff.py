@@ -17,6 +17,7 @@ class Items:
     """Contents of the `meta` box: items by number, their properties and references.
 
     primary_at, primary_size   position and size of the primary item's number in the file, so that it can be changed
+    kind_at   position of the type of each item
     groups    (kind of an entity group, position of the type of the box that lists the groups)
     """
 
@@ -24,6 +25,7 @@ class Items:
     primary_at: int = 0
     primary_size: int = 2
     kinds: dict[int, bytes] = field(default_factory=dict)
+    kind_at: dict[int, int] = field(default_factory=dict)
     properties: list[Property] = field(default_factory=list)
     owners: dict[int, list[int]] = field(default_factory=dict)
     references: list[tuple[bytes, int, list[int]]] = field(default_factory=list)
@@ -81,7 +83,8 @@ def _read_meta(path: Path, data: bytes, at: int, end: int, items: Items) -> None
             if kind == b"infe" and data[a] >= 2:
                 wide = data[a] >= 3
                 item = int.from_bytes(data[a + 4 : a + (8 if wide else 6)], "big")
-                items.kinds[item] = data[a + (10 if wide else 8) : a + (14 if wide else 12)]
+                items.kind_at[item] = a + (10 if wide else 8)
+                items.kinds[item] = data[items.kind_at[item] : items.kind_at[item] + 4]
     if b"iref" in inner:
         start, stop = inner[b"iref"]
         form = ">I" if data[start] else ">H"

@@ -14,7 +14,16 @@ from hdrq.io.arrange import codes, planes
 from hdrq.io.atomic import atomic
 from hdrq.io.color import Meaning, points_of
 from hdrq.io.isobmff import boxes
-from hdrq.io.jxl_header import ALPHA, BLACK, Header, as_float, codestream, parse, tagged
+from hdrq.io.jxl_header import (
+    ALPHA,
+    BLACK,
+    Header,
+    as_float,
+    codestream,
+    parse,
+    primaries_of_encoding,
+    tagged,
+)
 from hdrq.io.jxl_profile import profile_of
 from hdrq.io.memory import afford
 from hdrq.records import BT709, Image
@@ -33,10 +42,20 @@ def read(path: Path, *, alpha: bool = False, layer: str | None = None) -> Image:
         return image
     if layer == "base":
         return image.with_pixels(image.pixels, notes=(*image.notes, "gain map not applied: base image read"))
-    numbers, stream = bundle
-    gain = gain_map.from_iso(numbers, path)
+    numbers, colour, profile, stream = bundle
+    try:
+        gain = gain_map.from_iso(numbers, path)
+    except gain_map.UnknownVersion as error:
+        if layer is not None:
+            raise
+        return image.with_pixels(image.pixels, notes=(*image.notes, error.note))
+    alternate = primaries_of_encoding(colour) if colour else None
+    if profile and not alternate and not gain.base_primaries:
+        raise FileError(
+            f"{path}: a gain map in the primaries of a colour profile is not supported in JPEG XL; read layer base"
+        )
     code = _image(path, stream, False).pixels
-    return gain_map.rendition(image, code, gain, layer or "hdr")
+    return gain_map.rendition(image, code, gain, layer or "hdr", alternate)
 
 
 def layers(path: Path) -> tuple[str, ...]:
@@ -96,8 +115,11 @@ def _most(rows: np.ndarray, head: Header) -> float:
     return own if int(rows.max(initial=0)) <= own else float(np.iinfo(rows.dtype).max)
 
 
-def _bundle(path: Path, data: bytes) -> tuple[bytes, bytes] | None:
-    """(ISO 21496-1 metadata, codestream of the map) of the box jhgm. Source: ISO/IEC 18181-2, gain map bundle."""
+def _bundle(path: Path, data: bytes) -> tuple[bytes, bytes, bytes, bytes] | None:
+    """(ISO 21496-1 metadata, colour encoding and compressed profile of the alternate, codestream of the map) of jhgm.
+
+    Source: ISO/IEC 18181-2, gain map bundle.
+    """
     if data[:2] == b"\xff\x0a":
         return None
     for kind, start, stop in boxes(path, data, 0, len(data)):
@@ -111,7 +133,13 @@ def _bundle(path: Path, data: bytes) -> tuple[bytes, bytes] | None:
                 raise FileError(
                     f"{path} is damaged: its gain map cannot be decoded; read layer base"
                 ) from error
-            return data[start + 3 : start + 3 + size], data[at + 5 + colour + profile : stop]
+            after = at + 5 + colour
+            return (
+                data[start + 3 : start + 3 + size],
+                data[at + 1 : at + 1 + colour],
+                data[after : after + profile],
+                data[after + profile : stop],
+            )
     return None
 
 

@@ -227,6 +227,16 @@ def _colour(bits: Bits, head: Header) -> None:
     bits.enum()  # rendering intent
 
 
+def primaries_of_encoding(data: bytes) -> Primaries | None:
+    """The primaries of a ColourEncoding on its own; None where it is incomplete or refers to a profile."""
+    head = Header()
+    try:
+        _colour(Bits(data), head)
+    except ValueError:
+        return None
+    return None if head.profile else head.meaning.primaries
+
+
 # --- the same with changes ----------------------------------------------------------------------------
 
 
