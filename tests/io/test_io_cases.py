@@ -161,7 +161,7 @@ def brand(*names):
         (b"SDPX", "DPX"),
         (b"P6\n8 8\n255\n", "Netpbm (PPM)"),
         (b"\0\0\1\0\1\0", "Windows icon"),
-        (b"RIFF\0\0\0\0AVI LIST", "AVI video"),
+        (b"FLV\1", "Flash video"),
         (b"\xff\xd8\xff\xf7", "JPEG-LS"),
         (bytes(128) + b"DICM", "DICOM"),
         (b"<?xml version='1.0'?>\n<svg xmlns=''>", "SVG"),

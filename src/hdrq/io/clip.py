@@ -1,13 +1,13 @@
 """Video clips (mp4, mov, mkv, webm, y4m), frame by frame at their bit depth, by PyAV (pip install 'hdrq[video]').
 
 Y'CbCr is converted here, because swscale, which PyAV and imageio's plugin use, expands full-range 10-bit code
-to 16 bits differently for luma and chroma. Source: ITU-T H.273 (07/2024), 8.3; YUV4MPEG2.
+to 16 bits differently for luma and chroma. Source: ITU-T H.273 (07/2024), 8.3.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,39 +16,9 @@ import torch
 from torch import Tensor
 
 from hdrq.errors import FileError, MissingPart, UsageError
-from hdrq.io.color import Meaning, code_points
+from hdrq.io.clip_header import WEIGHTS, Clip, clip_of
 from hdrq.io.memory import afford
 from hdrq.records import Image
-
-# Luma weights of red and blue, by matrix coefficients.
-WEIGHTS = {
-    1: (0.2126, 0.0722),
-    4: (0.30, 0.11),
-    5: (0.299, 0.114),
-    6: (0.299, 0.114),
-    7: (0.212, 0.087),
-    9: (0.2627, 0.0593),
-}
-_UNTAGGED_HD = 720  # an untagged clip is taken as BT.709 from this height on, otherwise as BT.601
-
-
-@dataclass(frozen=True)
-class Clip:
-    """Properties of a clip. count and rate (frames per second) are None where the file does not state them."""
-
-    path: str
-    width: int
-    height: int
-    bits: int
-    meaning: Meaning
-    matrix: int
-    full: bool
-    centred: tuple[bool, bool]
-    pixel_format: str
-    codec: str
-    count: int | None = None
-    rate: float | None = None
-    notes: tuple[str, ...] = ()
 
 
 def read(
@@ -94,7 +64,7 @@ def _batch(path: Path, select: str) -> Image:
 def describe(path: str | Path) -> Clip:
     """Properties of a clip from its header."""
     with _opened(path) as container:
-        return _describe(str(path), container)
+        return clip_of(str(path), container)
 
 
 def frames(path: str | Path, select: str = "") -> Iterator[Image]:
@@ -104,7 +74,7 @@ def frames(path: str | Path, select: str = "") -> Iterator[Image]:
     """
     start, stop, step = span(select)
     with _opened(path) as container:
-        clip = _describe(str(path), container)
+        clip = clip_of(str(path), container)
         afford(path, clip.width, clip.height, 80)
         try:
             for number, frame in enumerate(container.decode(video=0)):
@@ -113,8 +83,8 @@ def frames(path: str | Path, select: str = "") -> Iterator[Image]:
                 if number >= start and (number - start) % step == 0:
                     rate = clip.rate / step if clip.rate else None
                     yield replace(_image(clip, frame), frame_rate=rate)
-        except (OSError, ValueError) as error:  # PyAV raises both for damaged streams
-            raise FileError(f"{path} is damaged: {' '.join(str(error).split())}") from error
+        except (OSError, ValueError, EOFError) as error:  # PyAV raises both for damaged streams
+            raise FileError(f"{path} is damaged: {_said(error)}") from error
 
 
 def span(select: str) -> tuple[int, int | None, int]:
@@ -145,85 +115,17 @@ def _opened(path: str | Path) -> Any:
         raise MissingPart(f"{path} is a clip; install its reader: pip install 'hdrq[video]'") from None
     try:
         container = av.open(str(path))
-    except (OSError, ValueError) as error:
-        raise FileError(f"{path} is damaged: {' '.join(str(error).split())}") from error
+    except (OSError, ValueError, EOFError) as error:
+        raise FileError(f"{path} is damaged: {_said(error)}") from error
     if not container.streams.video:
         container.close()
         raise FileError(f"{path} has no video stream")
     return container
 
 
-def _describe(path: str, container: Any) -> Clip:
-    stream = container.streams.video[0]
-    coder = stream.codec_context
-    if coder.format is None or not coder.width:
-        raise FileError(f"{path} is damaged: its video stream has no size or pixel format")
-    notes: list[str] = []
-    bits = max(c.bits for c in coder.format.components)
-    rgb = bool(coder.format.is_rgb)
-    matrix = 0 if rgb else int(coder.colorspace)
-    if matrix == 2:
-        known = {1: 1, 9: 9}.get(int(coder.color_primaries))
-        matrix = known or (1 if coder.height >= _UNTAGGED_HD else 6)
-        if coder.format.name[:4] != "gray":
-            name, why = {1: "BT.709", 6: "BT.601", 9: "BT.2020"}[matrix], "primaries" if known else "height"
-            notes.append(f"matrix coefficients not tagged: assumed {name} from the {why}")
-    matrix = 9 if matrix == 10 else matrix
-    if matrix not in WEIGHTS and matrix != 0:
-        raise FileError(
-            f"{path}: matrix coefficients {matrix} are not supported; convert it with another program"
-        )
-    transfer, colours = int(coder.color_trc), int(coder.color_primaries)
-    meaning = code_points(colours, transfer, notes)
-    if transfer == 2:
-        notes.append("transfer function not tagged: assumed sRGB; choose another with --domain")
-    full = int(coder.color_range) == 2 or rgb or coder.format.name.startswith("yuvj")
-    rate = float(stream.average_rate) if stream.average_rate else None
-    count = int(stream.frames) or (
-        round(float(stream.duration * stream.time_base) * rate) if stream.duration and rate else None
-    )
-    return Clip(
-        path,
-        coder.width,
-        coder.height,
-        bits,
-        meaning,
-        matrix,
-        full,
-        _siting(path, colours),
-        _planar(coder.format, bits, rgb),
-        coder.name,
-        count,
-        rate,
-        tuple(notes),
-    )
-
-
-def _planar(format: Any, bits: int, rgb: bool) -> str:
-    """The planar pixel format of the same depth, to which conversion is lossless."""
-    deep = "" if bits == 8 else f"{bits}le"
-    if rgb:
-        return f"gbrp{deep}"
-    if len(format.components) < 3:
-        return f"gray{deep}"
-    across, down = (
-        format.components[1].width < format.components[0].width,
-        format.components[1].height < format.components[0].height,
-    )
-    return f"yuv{'420' if down else '422' if across else '444'}p{deep}"
-
-
-def _siting(path: str, colours: int) -> tuple[bool, bool]:
-    """Whether chroma samples lie between luma samples, (across, down), where chroma is subsampled.
-
-    MPEG: co-sited horizontally, between rows; BT.2020: co-sited with the top left; JPEG: between in both directions.
-    """
-    with Path(path).open("rb") as file:
-        head = file.read(256).split(b"\n")[0]
-    if head.startswith(b"YUV4MPEG2"):
-        kind = next((word for word in head.split() if word[:1] == b"C"), b"C420")
-        return (True, True) if kind in (b"C420", b"C420jpeg") else (False, b"paldv" not in kind)
-    return (False, False) if colours == 9 else (False, True)
+def _said(error: Exception) -> str:
+    """FFmpeg's words without its number and the path."""
+    return " ".join(str(error.args[1] if len(error.args) > 1 else error).split())
 
 
 # --- pixels -------------------------------------------------------------------------------------------
@@ -239,6 +141,8 @@ def _image(clip: Clip, frame: Any) -> Image:
         pixels = torch.stack([planes[2], planes[0], planes[1]])[None] / most
     else:
         pixels = _from_luma(clip, planes)
+    if getattr(frame, "interlaced_frame", False):
+        notes.append("interlaced: both fields read as one frame")
     if turn := round(getattr(frame, "rotation", 0) / 90) % 4:
         pixels = torch.rot90(pixels, turn, (-2, -1)).contiguous()
         notes.append("rotated as the clip states")
@@ -281,7 +185,9 @@ def _widened(chroma: Tensor, size: torch.Size, centred: tuple[bool, bool]) -> Te
         have, want = chroma.shape[dim], size[dim]
         if have == want:
             continue
-        at = ((torch.arange(want, dtype=torch.float64) - 0.5 * between) / 2).clamp(0, have - 1)
+        apart = round(want / have)  # luma samples for each chroma sample
+        first = 0.5 * (apart - 1) * between
+        at = ((torch.arange(want, dtype=torch.float64) - first) / apart).clamp(0, have - 1)
         low = at.floor().long()
         high = (low + 1).clamp(max=have - 1)
         share = (at - low).unsqueeze(1 - dim)

@@ -33,7 +33,6 @@ SIGNATURES = (
     (0, b"\x1f\x8b", "gzip archive"),
     (0, b"OggS", "Ogg"),
     (0, b"FLV", "Flash video"),
-    (8, b"AVI ", "AVI video"),
     (36, b"acsp", "ICC profile"),
     (128, b"DICM", "DICOM"),
 )

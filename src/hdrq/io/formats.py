@@ -90,7 +90,7 @@ FORMATS = (
     Format(
         "clip",
         "Video",
-        (".mp4", ".mov", ".mkv", ".webm", ".y4m", ".m4v"),
+        (".mp4", ".mov", ".mkv", ".webm", ".y4m", ".m4v", ".avi"),
         "8 to 16 bits; PQ, HLG, SDR; frames one by one (pip install 'hdrq[video]')",
     ),
     Format("raw", "Camera raw", RAW_SUFFIXES, "developed to linear light (pip install 'hdrq[raw]')"),
@@ -143,9 +143,10 @@ def sniff(start: bytes) -> Format | None:
 
 
 def _is_clip(start: bytes) -> bool:
-    """Whether it is y4m, Matroska, or ISO media with a video brand."""
+    """Whether it is y4m, AVI, Matroska, or ISO media with a video brand."""
     if (
         start[:9] == b"YUV4MPEG2"
+        or (start[:4] == b"RIFF" and start[8:12] == b"AVI ")
         or start[:4] == b"\x1aE\xdf\xa3"
         or start[4:8] in (b"moov", b"mdat", b"wide")
     ):
