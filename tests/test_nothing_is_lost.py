@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import csv
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 import torch
 from click.testing import CliRunner
 
 import hdrq
+from hdrq.cli import main
+from hdrq.cli._outputs import OUTPUTS
+from hdrq.cli.app import command_line
 from hdrq.cli.encode import encode as encode_command
 from hdrq.cli.score import score as score_command
 from hdrq.encoding.convert import targets
@@ -32,6 +38,13 @@ def run(command, *arguments) -> None:
 def rows(path: Path) -> dict[tuple[str, str], dict[str, str]]:
     with path.open(newline="") as f:
         return {(Path(r["dist"]).name, r["metric"]): r for r in csv.DictReader(f)}
+
+
+def commands(group: click.Group = command_line) -> Iterator[tuple[str, click.Command]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        found = group.get_command(context, name)
+        yield from commands(found) if isinstance(found, click.Group) else [(name, found)]
 
 
 @pytest.fixture
@@ -110,6 +123,80 @@ def test_outputs_of_one_stem_are_told_apart(tmp_path):
     assert sorted(out.name for _, out in jobs) == ["x.exr.png", "x.pfm.png"]
     jobs = targets([tmp_path / "in" / "x.exr", tmp_path / "other" / "x.exr"], tmp_path / "out", ".png")
     assert len({out for _, out in jobs}) == 2
+
+
+def test_outputs_are_told_apart_by_more_folders_and_whatever_their_case(tmp_path):
+    names = ("p/1/x.exr", "q/1/x.exr", "q/1/X.exr")
+    for seed, name in enumerate(names):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        light(tmp_path / name, seed)
+    outputs = [out.name for _, out in targets([tmp_path / n for n in names], tmp_path / "out", ".png")]
+    assert outputs[0].endswith("p-1-x.exr.png")
+    assert len({name.casefold() for name in outputs}) == 3
+    with pytest.raises(UsageError, match="given twice"):
+        targets([tmp_path / names[0], tmp_path / names[0]], tmp_path / "out", ".png")
+
+
+def test_no_input_is_overwritten_under_another_name(three, tmp_path):
+    """A hard link, a symbolic link, a folder's link, and a name in another case where the file system ignores case."""
+    ref, a, _ = three
+    (tmp_path / "hard.exr").hardlink_to(ref)
+    (tmp_path / "soft.exr").symlink_to(ref)
+    (tmp_path / "folder").symlink_to(tmp_path)
+    others = ("hard.exr", "soft.exr", "folder/r.exr", *(("R.exr",) if (tmp_path / "R.exr").exists() else ()))
+    before = ref.read_bytes()
+    for other in others:
+        for words in (
+            ("encode", ref, tmp_path / other, "--to", "pq"),
+            ("tonemap", ref, tmp_path / other, "--display", "absolute"),
+            ("tonemap", ref, tmp_path / other, "--compare", "gamma"),
+            ("merge", ref, a, "-o", tmp_path / other, "--times", "1,2"),
+            ("score", ref, a, "-m", "pu-psnr", "-o", tmp_path / other, "--format", "csv"),
+            ("info", ref, "-o", tmp_path / other, "--format", "csv"),
+        ):
+            with pytest.raises(SystemExit) as left:
+                main([str(w) for w in words])
+            assert left.value.code == 2, words
+    assert ref.read_bytes() == before
+
+
+def test_no_table_replaces_the_file_that_it_is_made_from(three, tmp_path, capsys):
+    ref, a, _ = three
+    pairs, scores = tmp_path / "pairs.csv", tmp_path / "values.csv"
+    pairs.write_text(f"ref,dist\n{ref},{a}\n")
+    scores.write_text("dist,mos,psnr\n" + "".join(f"{i}.png,{i},{i}\n" for i in range(9)))
+    held = {path: path.read_bytes() for path in (pairs, scores)}
+    for words in (
+        ("score", "--pairs", pairs, "-m", "pu-psnr", "-o", pairs),
+        ("evaluate", "--scores", scores, "-o", scores),
+        ("evaluate", "--scores", scores, "--significance", scores),
+        ("table", "join", scores, "-o", scores),
+        ("evaluate", "--scores", scores, "-o", tmp_path / "o.csv", "--significance", tmp_path / "o.csv"),
+    ):
+        with pytest.raises(SystemExit) as left:
+            main([str(w) for w in words])
+        assert left.value.code == 2, words
+        assert len(capsys.readouterr().err.splitlines()) == 1
+    assert held == {path: path.read_bytes() for path in held}
+
+
+def test_every_option_that_names_an_output_is_known_as_one():
+    """An option that says that it writes a file is checked against the inputs."""
+    missing = [
+        (name, option.name)
+        for name, command in commands()
+        for option in command.params
+        if isinstance(option, click.Option)
+        and (
+            re.search(
+                r"\bto (this|a) file\b|Folder for|to this folder|Write a mask of the moving",
+                option.help or "",
+            )
+        )
+        and option.name not in OUTPUTS
+        and option.name != "params"  # an input, but with --optimize
+    ]
+    assert not missing
 
 
 def test_encode_takes_several_inputs(three, tmp_path):

@@ -247,7 +247,7 @@ def test_no_frame_is_written_over(frames, tmp_path, capsys) -> None:
     for options in (["-o", own, "--fuse"], ["-o", tmp_path / "s.exr", "--plot-response", own]):
         code, _, err = at_prompt(capsys, own, frames[1], *options, "--times", "1/8,1/2")
         assert code == 2
-        assert "is one of the frames" in err
+        assert "is an input and would be overwritten" in err
     assert own.read_bytes() == Path(frames[0]).read_bytes()
 
 

@@ -201,3 +201,11 @@ def test_one_image_at_8_and_16_bits_is_one_image():
 def test_a_photograph_at_8_and_16_bits_is_one_photograph(shared):
     ref, dist = (hdrq.read(shared / "cases" / f"{name}.png") for name in ("m_nat", "m_nat16"))
     assert hdrq.metric("ssim", dtype=torch.float64)(ref, dist).item() == pytest.approx(1, abs=1e-12)
+
+
+def test_a_probability_is_never_negative():
+    """hdrvdp3 gave -0.00001 for identical images, and -0.0001 in its map: log(1 - p + 0.0001) is summed."""
+    image = hdrq.Image(100 * torch.rand(1, 3, 40, 40, generator=torch.Generator().manual_seed(0)) + 1, "nits")
+    reading = hdrq.metric("hdrvdp3,output=p-det").read(image, image)
+    assert reading.value.item() == 0
+    assert reading.map.min() == 0

@@ -179,7 +179,7 @@ def test_inputs_are_never_overwritten(file, tmp_path, capsys):
     before = file.read_bytes()
     assert run(tmp_path, tmp_path, "--suffix", ".exr", "--display", "absolute") == 2
     assert run(file, file, "--display", "absolute") == 2
-    assert "would overwrite the input" in capsys.readouterr().err
+    assert "is an input and would be overwritten" in capsys.readouterr().err
     assert file.read_bytes() == before
 
 
@@ -187,9 +187,20 @@ def test_two_inputs_of_one_stem_do_not_become_one_output(tmp_path, capsys):
     for name in ("a/x.exr", "b/x.exr"):
         (tmp_path / name).parent.mkdir()
         io.write(tmp_path / name, scene())
-    assert run(tmp_path / "a/x.exr", tmp_path / "b/x.exr", tmp_path / "out") == 2
-    assert "would both be written to" in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()
+    assert run(tmp_path / "a/x.exr", tmp_path / "b/x.exr", tmp_path / "out") == 0
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a-x.exr.png", "b-x.exr.png"]
+    assert run(tmp_path / "a/x.exr", tmp_path / "a/x.exr", tmp_path / "twice") == 2
+    assert "is given twice" in capsys.readouterr().err
+    assert not (tmp_path / "twice").exists()
+
+
+def test_a_mask_does_not_overwrite_an_input(tmp_path):
+    for name in ("c.png", "c-clipped.png"):
+        io.write(tmp_path / name, Image(torch.rand(1, 3, 8, 8), "srgb"))
+    before = (tmp_path / "c-clipped.png").read_bytes()
+    inputs = (tmp_path / "c.png", tmp_path / "c-clipped.png")
+    assert run(*inputs, tmp_path, "--expand", "rempel", "--mask") == 2
+    assert (tmp_path / "c-clipped.png").read_bytes() == before
 
 
 def test_frames_come_in_natural_order(tmp_path):

@@ -12,6 +12,7 @@ from hdrq.errors import UsageError
 def check_targets(frames: Sequence[Path], output: str, options: dict[str, Any]) -> None:
     """What could not be written is refused before the first frame is read."""
     from hdrq.io.formats import by_suffix
+    from hdrq.io.outputs import identity
 
     format, fused = by_suffix(output), options["fuse"]
     if format is None or not format.writes:
@@ -37,12 +38,12 @@ def check_targets(frames: Sequence[Path], output: str, options: dict[str, Any]) 
     plot = options["plot_response"]
     if plot and Path(plot).suffix.lower() not in (".png", ".pdf", ".svg"):
         raise UsageError(f"--plot-response writes .png, .pdf or .svg, not {plot}")
-    taken = {frame.resolve() for frame in frames}
+    taken = {identity(frame) for frame in frames}
     beside = [options[name] for name in ("report", "save_response", "plot_response", "ghost_mask")]
     for target in (output, *filter(None, beside)):
         if not Path(target).absolute().parent.is_dir():
             raise UsageError(f"{target} cannot be written: its folder does not exist; make it first")
-        if Path(target).resolve() in taken:
+        if identity(target) in taken:
             raise UsageError(f"{target} is one of the frames; write to another file")
     for frame in frames:
         if frame.is_dir():

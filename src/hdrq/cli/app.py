@@ -34,7 +34,7 @@ class CommandGroup(click.Group):
         if cmd_name not in names("command"):
             return None
         command: click.Command = find("command", cmd_name)
-        return _with_quiet(command)
+        return _completed(command)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[Any, Any, list[str]]:
         if args and args[0] not in names("command"):
@@ -50,15 +50,18 @@ class CommandGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
-def _with_quiet(command: click.Command) -> click.Command:
-    """The command, or all commands of a group, with the option --quiet."""
+def _completed(command: click.Command) -> click.Command:
+    """The command, or all commands of a group, with the option --quiet, and with a check of the outputs."""
+    from hdrq.cli._outputs import guarded
     from hdrq.cli.options import quiet_option
 
     if isinstance(command, click.Group):
         for below in command.commands.values():
-            _with_quiet(below)
-    elif all(param.name != "quiet" for param in command.params):
+            _completed(below)
+        return command
+    if all(param.name != "quiet" for param in command.params):
         quiet_option(command)
+    guarded(command)
     return command
 
 

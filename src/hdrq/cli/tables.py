@@ -40,6 +40,12 @@ def format_of(
     parquet  whether the command's rows may go to a Parquet file
     more     further formats of the command, by suffix
     """
+    from hdrq.io.formats import by_suffix
+
+    if output and output != "-" and by_suffix(output) is not None:
+        raise UsageError(
+            f"{output} has the suffix of an image; write the table to .csv, .json, .jsonl or .txt"
+        )
     if asked in _WHOLE and (not output or output == "-"):
         raise UsageError(f"--format {asked} needs -o FILE.{asked}")
     if asked:

@@ -15,6 +15,7 @@ from hdrq.cli._numbers import COUNT, FINITE, NOT_NEGATIVE, POSITIVE, SEED
 from hdrq.cli._tonemap_compare import contact_sheet
 from hdrq.cli._tonemap_options import refuse_idle, refuse_with_auto, task_of
 from hdrq.errors import UsageError
+from hdrq.io.outputs import refuse_inputs
 from hdrq.scoring.resume import refuse_unwritable
 
 
@@ -190,6 +191,8 @@ def tonemap(context: click.Context, /, paths: tuple[Path, ...], **options: Any) 
     other = {"compare": contact_sheet, "expand": _tasks.expand, "enhance": _tasks.enhance}.get(task)
     if target is None and (other is not None or (task != "optimize" and options["save_params"] is None)):
         raise UsageError("give the output file, OUT or -o FILE")
+    if target is not None and not target.is_dir():
+        refuse_inputs([target], sources)
     if other is not None and target is not None:
         other(sources, target, options, given)
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +26,7 @@ from hdrq.encoding.photometry import (
 from hdrq.errors import DomainError, FileError, HdrqError, UsageError
 from hdrq.io import by_suffix
 from hdrq.io.frame_range import read_each
+from hdrq.io.outputs import refuse_inputs, told_apart
 from hdrq.io.pairing import image_files, remote_image_files
 from hdrq.io.remote import address_of, folders_of, is_folder, make_folder
 from hdrq.records import MAIN_IMAGE, PRIMARIES, Encoding, Image, Selection
@@ -69,11 +69,8 @@ def targets(source: Path | Sequence[Path], target: Path, suffix: str) -> list[tu
                 raise FileError(f"{place} contains no image that hdrq can read; see: hdrq list formats")
             tops = place if folder else place.parent
             jobs += [(p, target / p.relative_to(tops).parent / (p.stem + suffix)) for p in found]
-        jobs = _told_apart(jobs, suffix)
-    inputs = {p.resolve() for p, _ in jobs}
-    for _, out in jobs:
-        if out.resolve() in inputs:
-            raise UsageError(f"{out} is an input and would be overwritten; write to another folder or name")
+        jobs = told_apart(jobs, suffix)
+    refuse_inputs([out for _, out in jobs], [p for p, _ in jobs])
     return jobs
 
 
@@ -85,17 +82,6 @@ def _images_of(folder: Path) -> list[Path]:
 def means_folder(target: Path) -> bool:
     """Whether an output is a folder: an existing one, or a remote one, whose name has no suffix."""
     return target.is_dir() if address_of(target) is None else by_suffix(target) is None
-
-
-def _told_apart(jobs: list[tuple[Path, Path]], suffix: str) -> list[tuple[Path, Path]]:
-    """The same outputs; those with the same name get the input's suffix, then its folder, in their name."""
-    for name in (lambda p: p.name + suffix, lambda p: f"{p.parent.name}-{p.name}{suffix}"):
-        counts = Counter(out for _, out in jobs)
-        jobs = [(p, out if counts[out] == 1 else out.with_name(name(p))) for p, out in jobs]
-    twice = [out for out, count in Counter(out for _, out in jobs).items() if count > 1]
-    if twice:
-        raise UsageError(f"two inputs would both be written to {twice[0]}; convert them one at a time")
-    return jobs
 
 
 def convert_files(

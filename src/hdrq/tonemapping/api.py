@@ -19,6 +19,7 @@ from hdrq.encoding.displays import display as shelf_display
 from hdrq.encoding.photometry import Photometry, as_image, relabel
 from hdrq.errors import UsageError
 from hdrq.image.devices import device_of
+from hdrq.io.outputs import refuse_inputs
 from hdrq.records import MAIN_IMAGE, Display, Image, Selection
 from hdrq.scoring.binding import metric
 from hdrq.scoring.module import pixels_of
@@ -163,6 +164,8 @@ def expand_files(
     found = operator_named("expander", operator)
     settings = found.settings(options)
     todo = _jobs(sources, target, suffix)
+    if mask:
+        refuse_inputs([files.mask_of(out, mask) for _, out in todo], [p for p, _ in todo])
     light = photometry or Photometry()
     done = files.expand_files(todo, found, settings, light, mask, select, spread or here, primaries)
     return Results(done, len(todo))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hdrq import io
 from hdrq.errors import FileError, UsageError
+from hdrq.io.outputs import refuse_inputs, told_apart
 from hdrq.io.pairing import image_files, remote_image_files
 from hdrq.io.remote import address_of, is_folder
 
@@ -18,8 +19,10 @@ Jobs = list[tuple[Path, Path]]
 def jobs(sources: Sequence[Path], target: Path, suffix: str) -> Jobs:
     """(input, output) of files, patterns such as *.exr, and folders, in natural order.
 
+    Outputs with the same name are distinguished by the input's suffix or folder. No output is an input.
+
     suffix  of the outputs when the target is a folder, with or without its dot
-    raises  UsageError if an output would overwrite an input or another output, or has a suffix that is not written
+    raises  UsageError if an output would overwrite an input, or has a suffix that is not written
     """
     suffix = suffix if suffix.startswith(".") else f".{suffix}"
     found = [(p, base) for source in sources for p, base in _inputs(source)]
@@ -28,24 +31,15 @@ def jobs(sources: Sequence[Path], target: Path, suffix: str) -> Jobs:
     if many and not folder and (address_of(target) is not None or target.exists()):
         raise UsageError(f"there are {len(found)} inputs, so {target} must be a folder")
     if many or folder:
-        pairs = [(p, (target / p.relative_to(base)).with_suffix(suffix)) for p, base in found]
+        named = [(p, (target / p.relative_to(base)).with_suffix(suffix)) for p, base in found]
+        pairs = told_apart(named, suffix)
     else:
         pairs = [(found[0][0], target)]
     format = io.by_suffix(pairs[0][1])
     if format is None or not format.writes:
         written = " ".join(f.suffixes[0] for f in io.FORMATS if f.writes)
         raise UsageError(f"hdrq cannot write {pairs[0][1].name}; use a suffix of {written}")
-    inputs = {p.resolve(): p for p, _ in pairs}
-    outputs: dict[Path, Path] = {}
-    for source, out in pairs:
-        place = out.resolve()
-        if place in inputs:
-            raise UsageError(
-                f"{out} would overwrite the input {inputs[place]}; choose another file or folder"
-            )
-        if place in outputs:
-            raise UsageError(f"{outputs[place]} and {source} would both be written to {out}; rename one")
-        outputs[place] = source
+    refuse_inputs([out for _, out in pairs], [p for p, _ in pairs])
     return pairs
 
 

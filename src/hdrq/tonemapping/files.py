@@ -223,12 +223,15 @@ class ExpandJob:
                 make_folder(place.parent)
                 notes += [*image.notes, *out.notes, *io.write(place, out)]
                 if self.mask:
-                    io.write(
-                        place.with_name(place.stem + self.mask + ".png"), saturated(image), depth="uint8"
-                    )
+                    io.write(mask_of(place, self.mask), saturated(image), depth="uint8")
             return Written(source, target, tuple(dict.fromkeys(notes)))
         except (HdrqError, OSError) as error:
             return Written(source, target, error=_line(error, target))
+
+
+def mask_of(target: Path, mask: str) -> Path:
+    """The file of the mask of a result: NAME-clipped.png."""
+    return target.with_name(target.stem + mask + ".png")
 
 
 def _write(

@@ -141,6 +141,7 @@ def hdrvdp3(
     if known.reach is not None:
         joint = torch.log(1 - probability + 1e-4)
         probability = 1 - torch.exp(blur(joint, 10**known.reach * ppd, "zero"))
+        probability = probability.clamp(min=0)  # the program's is -0.0001 where nothing is seen
     if step is not None:
         probability = probability * _probability((step / 0.01) ** 3.5).to(probability)
     for name, image in (("p_det", probability), ("c_max", contrast)):

@@ -1,0 +1,70 @@
+"""Where outputs go: none replaces an input, and no two of a run are one file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable
+from pathlib import Path
+from unicodedata import normalize
+
+from hdrq.errors import UsageError
+from hdrq.io.remote import address_of
+
+Jobs = list[tuple[Path, Path]]
+
+
+def identity(path: str | Path) -> Hashable:
+    """What is equal for two names of one file: its inode, through links and on file systems that ignore case."""
+    if (url := address_of(path)) is not None:
+        return url
+    place = Path(path)
+    try:
+        found = place.stat()
+    except OSError:
+        return place.resolve()
+    return (found.st_dev, found.st_ino) if found.st_ino else place.resolve()
+
+
+def name_key(path: Path) -> str:
+    """Equal for names that some file systems take for one: whatever their case and Unicode form."""
+    return normalize("NFC", str(path)).casefold()
+
+
+def told_apart(jobs: Jobs, suffix: str) -> Jobs:
+    """The same (input, output); outputs of one name get the input's suffix, then its folders, then a number in their name.
+
+    raises  UsageError where an input is listed twice
+    """
+    if twice := [p for p, count in Counter(identity(p) for p, _ in jobs).items() if count > 1]:
+        name = next(p for p, _ in jobs if identity(p) == twice[0])
+        raise UsageError(f"the input {name} is given twice; leave one out")
+    for depth in range(_DEPTH):
+        same = Counter(name_key(out) for _, out in jobs)
+        jobs = [(p, out if same[name_key(out)] == 1 else _longer(p, out, depth, suffix)) for p, out in jobs]
+    same, number, unique = (
+        Counter(name_key(out) for _, out in jobs),
+        Counter[str](),
+        list[tuple[Path, Path]](),
+    )
+    for p, out in jobs:
+        number[name_key(out)] += 1
+        alone = same[name_key(out)] == 1
+        unique.append((p, out if alone else out.with_name(f"{number[name_key(out)]}-{out.name}")))
+    return unique
+
+
+_DEPTH = 4  # the suffix, and up to three folders
+
+
+def _longer(source: Path, out: Path, depth: int, suffix: str) -> Path:
+    """An output with the input's suffix and that many of its folders in its name."""
+    folders = [part for part in source.parts[:-1] if part not in ("/", "..", ".")][::-1][:depth][::-1]
+    return out.with_name("-".join((*folders, source.name)) + suffix)
+
+
+def refuse_inputs(outputs: Iterable[str | Path], inputs: Iterable[str | Path]) -> None:
+    """Raise where an output is the file of an input, under whatever name."""
+    known = {identity(p) for p in inputs}
+    for out in outputs:
+        if identity(out) in known:
+            raise UsageError(f"{out} is an input and would be overwritten; write to another folder or name")
