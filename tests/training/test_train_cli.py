@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import hdrq
-from hdrq.errors import PixelError, UsageError
+from hdrq.errors import DomainError, UsageError
 from hdrq.records import Image
 from hdrq.registry import find, names
 from hdrq.training.choice import TrainingRequest, settings_for
@@ -209,7 +209,7 @@ def test_a_target_without_references_is_compared_with_itself(kadid, tmp_path, mo
     )
     steps = [r for r in records if isinstance(r, Step)]
     assert steps[0].aligned > 0
-    with pytest.raises(PixelError, match="display 'hdr' shows code"):
+    with pytest.raises(DomainError, match="display 'hdr' shows code"):
         list(
             train(
                 recipe="vtamiq-hu-sihdr",

@@ -9,11 +9,13 @@ import click
 from hdrq.cli import tables as _tables
 from hdrq.cli._notes import Notes
 from hdrq.cli.app import quiet, tell
+from hdrq.cli.progress import meter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hdrq.training.experiment import Experiment
+    from hdrq.training.image_checks import Checked
     from hdrq.training.images.image_run import ImagePlan
     from hdrq.training.plan import Plan
     from hdrq.training.train import Record
@@ -27,13 +29,19 @@ def follow(records: Iterator[Record], small: bool) -> None:
 
     from tqdm import tqdm
 
+    from hdrq.training.image_checks import Checked
     from hdrq.training.images.image_run import ImageBegun, ImageStep, ImageTrained, ImageValidation
     from hdrq.training.train import Begun, Experiment, Part, SplitTested, Step, Trained, Validation
 
     bar = tqdm(unit="step", disable=quiet() or not sys.stderr.isatty(), dynamic_ncols=True, leave=False)
     single = True
     for record in records:
-        if isinstance(record, Begun):
+        if isinstance(record, Checked):
+            bar.set_description("images")
+            bar.total, bar.n = (record.total, record.done) if record.done < record.total else (None, 0)
+            bar.refresh()
+        elif isinstance(record, Begun):
+            bar.set_description("")
             for line in _begun(record.plan):
                 tell(f"hdrq: {line}")
         elif isinstance(record, Step):
@@ -72,6 +80,13 @@ def follow(records: Iterator[Record], small: bool) -> None:
             where = "" if not small else f"HDRQ_MODELS={record.card.parent} "
             tell(f"hdrq: use the weights with: {where}hdrq score ... -m '{record.metric}'")
             click.echo(str(record.card))
+
+
+def check(records: Iterator[Checked]) -> None:
+    """Show the progress of a check of images as a bar."""
+    with meter(label="images") as shown:
+        for _ in records:
+            shown(1)
 
 
 def _begun(plan: Plan) -> list[str]:

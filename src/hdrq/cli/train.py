@@ -12,6 +12,7 @@ import click
 from hdrq.cli import _complete
 from hdrq.cli import _train_output as _shown
 from hdrq.cli import options as _options
+from hdrq.cli._dry_run import faults_of_a_dry_run
 from hdrq.cli._numbers import Number
 from hdrq.errors import UsageError
 from hdrq.registry import find
@@ -137,7 +138,8 @@ def train(**options: Any) -> None:
     asked: dict[str, Any] = {**options, "settings": settings, "align": options["da"]}
     asked |= {"protocol": options["protocol"] or "", "repeats": options["repeats"] or 0}
     if options["dry_run"]:
-        _dry_run(asked)
+        with faults_of_a_dry_run():
+            _dry_run(asked)
         return
     from hdrq.training.distributed import ProcessLost
     from hdrq.training.train import train as records
@@ -155,8 +157,8 @@ def _dry_run(asked: dict[str, Any]) -> None:
     """Show settings, data, size and time; errors of the training would appear here."""
     from hdrq.image.devices import device_of
     from hdrq.training.choice import TrainingRequest
-    from hdrq.training.estimate import estimate
-    from hdrq.training.experiment import experiment_of
+    from hdrq.training.estimate import check_plan, estimate
+    from hdrq.training.experiment import check_experiment, experiment_of
     from hdrq.training.images.image_run import as_images, plan_images
     from hdrq.training.plan import chosen, plan, repeated
 
@@ -172,6 +174,7 @@ def _dry_run(asked: dict[str, Any]) -> None:
         return
     experiment = experiment_of(wanted, asked["protocol"], asked["repeats"], asked["folds"], asked["test"])
     if experiment is not None:
+        _shown.check(check_experiment(experiment))
         for line in _shown.planned(experiment):
             click.echo(line)
         return
@@ -184,5 +187,6 @@ def _dry_run(asked: dict[str, Any]) -> None:
     made = plan(wanted)
     click.echo(f"name     {made.name}")
     click.echo(f"folder   {made.folder}")
+    _shown.check(check_plan(made))
     for line in (*(f"note     {text}" for text in made.notes), *estimate(made, device)):
         click.echo(line)

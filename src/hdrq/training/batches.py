@@ -19,7 +19,7 @@ from hdrq.records import Encoding
 from hdrq.registry import find
 from hdrq.scoring.sampling.gather import cut
 from hdrq.scoring.sampling.plan import plan
-from hdrq.training.display_augmentation import DISPLAYS, displayed_code
+from hdrq.training.display_augmentation import displayed_code, refuse_display
 from hdrq.training.image_cache import ImageCache, tensor
 from hdrq.training.settings import Settings
 
@@ -148,7 +148,7 @@ class BatchLoader:
         settings = self.settings
         files = [item.dist] if item.ref is None else [item.dist, item.ref]
         arrays = [self.images.get(f) for f in files]
-        self._check_display(item)
+        refuse_display(item.dist, self.images.holds_light(item.dist), self.display)
         if len({a.shape for a in arrays}) > 1:
             raise PixelError(f"{item.dist} and {item.ref} differ in size; crop or resize one of them")
         h, w = arrays[0].shape[-2:]
@@ -171,20 +171,6 @@ class BatchLoader:
         if settings.input != "patches":
             return Batch(code[0], code[1] if len(code) > 1 else None, None)
         return self._patches(code, random, repeat)
-
-    def _check_display(self, item: Item) -> None:
-        """Raise PixelError where linear images are shown on a display of code, or code on a display of light."""
-        if (
-            self.display not in DISPLAYS
-            or self.images.holds_light(item.dist) == DISPLAYS[self.display].reads_light
-        ):
-            return
-        holds = "light" if self.images.holds_light(item.dist) else "code"
-        fit = [n for n, d in DISPLAYS.items() if d.reads_light == (holds == "light")]
-        raise PixelError(
-            f"{item.dist} holds {holds}, but the display '{self.display}' shows "
-            f"{'code' if holds == 'light' else 'light'}; set source_display or target_display to {', '.join(fit)}"
-        )
 
     def _patches(self, code: Tensor, random: torch.Generator | None, repeat: int) -> Batch:
         settings = self.settings

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from hdrq.encoding.display_model import gain_offset_gamma
-from hdrq.errors import UsageError
+from hdrq.errors import DomainError, UsageError
 from hdrq.records import Display, Encoding
 from hdrq.registry import find
 
@@ -62,6 +62,20 @@ DISPLAYS: dict[str, DisplayDistribution] = {
     "hdr": DisplayDistribution(5000, 500, 50_000),
     "hdr-linear": DisplayDistribution(5000, 500, 50_000, eotf="linear", divide=65_536.0, reads_light=True),
 }
+
+
+def refuse_display(path: str, light: bool, display: str) -> None:
+    """Raise DomainError where an image of light is shown on a display of code, or code on a display of light.
+
+    light  whether the image at `path` holds light
+    """
+    if display not in DISPLAYS or light == DISPLAYS[display].reads_light:
+        return
+    fit = [n for n, d in DISPLAYS.items() if d.reads_light == light]
+    raise DomainError(
+        f"{path} holds {'light' if light else 'code'}, but the display '{display}' shows "
+        f"{'code' if light else 'light'}; set source_display or target_display to {', '.join(fit)}"
+    )
 
 
 def displayed_code(

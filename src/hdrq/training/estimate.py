@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
+from hdrq.errors import TooLarge
+from hdrq.io.memory import free_bytes
 from hdrq.training.batches import BatchLoader, Item
 from hdrq.training.image_cache import ImageCache
+from hdrq.training.image_checks import Checked, check_images, from_files, image_parts
 from hdrq.training.meta_tasks import outer_steps
 from hdrq.training.network import build_apart, forward
+from hdrq.training.oom import SMALLER
 from hdrq.training.plan import Plan
 from hdrq.training.settings import Settings
 from hdrq.training.supervised import steps_per_epoch
 
 _STATE = 16  # bytes per parameter in training: value, gradient and the two moments of AdamW, float32
+
+
+def check_plan(made: Plan) -> Iterator[Checked]:
+    """Read all images of a training, as it does before its first step, and keep nothing."""
+    parts = image_parts(made.settings, made.source, made.held_out, made.target)
+    return check_images(made.settings, parts, from_files(made.settings.reading), few=made.asked.small)
 
 
 def estimate(made: Plan, device: torch.device) -> list[str]:
@@ -36,7 +48,7 @@ def estimate(made: Plan, device: torch.device) -> list[str]:
         f"data     {found}",
         f"network  {parameters:,} parameters, {parameters * _STATE / 2**30:.2f} GiB with gradients and moments",
     ]
-    seconds, grown = _one_step(replace(settings, batch=1), made.source, settings.source_display, device)
+    seconds, held = _one_step(replace(settings, batch=1), made.source, settings.source_display, device)
     for items, display in ((made.held_out, settings.held_display), (made.target, settings.target_display)):
         if items:
             _one_step(replace(settings, batch=1), items, display, device, again=False)
@@ -50,31 +62,48 @@ def estimate(made: Plan, device: torch.device) -> list[str]:
     lines.append(
         f"time     about {per_step:.2f} s a step x {steps:,} steps = {clock(per_step * steps)} on {device}"
     )
-    if grown:
-        lines.append(
-            f"memory   about {grown * settings.batch * domains / 2**30:.2f} GiB of {device} for a batch of "
-            f"{settings.batch}"
-        )
+    need = held * settings.batch * domains + parameters * _STATE
+    lines.append(f"memory   about {need / 2**30:.2f} GiB of {device} for a batch of {settings.batch}")
+    refuse_too_large(need, settings.batch, device)
     return lines
+
+
+def refuse_too_large(need: int, batch: int, device: torch.device) -> None:
+    """Raise TooLarge where a step needs more bytes than are free on the device."""
+    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_bytes()
+    if need > free:
+        way = f"try --set batch={batch // 2}" if batch > 1 else SMALLER
+        raise TooLarge(
+            f"a batch of {batch} needs about {need / 2**30:.1f} GiB, and {free / 2**30:.1f} GiB are free; {way}"
+        )
 
 
 def _one_step(
     settings: Settings, items: list[Item], display: str, device: torch.device, again: bool = True
 ) -> tuple[float, int]:
-    """(seconds, bytes of GPU memory) of forward and backward of one item, measured on the second pass."""
+    """(seconds, bytes kept for the gradient) of forward and backward of one item, measured on the second pass."""
     with tempfile.TemporaryDirectory() as folder:
         loader = BatchLoader(settings, items[:1], display, ImageCache(Path(folder), settings.reading))
         batch = loader.batch(items[:1], (0, 0)).to(device)
     module = build_apart(settings).to(device).eval()
-    began = time.perf_counter()
-    for _ in range(2 if again else 1):
-        began = time.perf_counter()
-        found = forward(module, settings, batch)
-        (found.q.sum() if found.added is None else found.q.sum() + found.added).backward()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-    seconds = time.perf_counter() - began
-    return seconds, torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
+    own = {p.untyped_storage().data_ptr() for p in module.parameters()}
+    began, kept = time.perf_counter(), dict[int, int]()
+
+    def keep(x: Tensor) -> Tensor:
+        storage = x.untyped_storage()
+        if storage.data_ptr() not in own:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return x
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
+        for _ in range(2 if again else 1):
+            began = time.perf_counter()
+            kept.clear()
+            found = forward(module, settings, batch)
+            (found.q.sum() if found.added is None else found.q.sum() + found.added).backward()
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+    return time.perf_counter() - began, sum(kept.values())
 
 
 def clock(seconds: float) -> str:

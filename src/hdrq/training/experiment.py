@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,15 +10,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import hdrq
-from hdrq.errors import FileError, UsageError
+from hdrq.errors import UsageError
 from hdrq.evaluation.archive import Dataset, direction_of, locate
-from hdrq.io import atomic
 from hdrq.registry import find
 from hdrq.training.batches import BatchLoader, Item
 from hdrq.training.checkpoint import BEST, LAST, load_best
 from hdrq.training.choice import TrainingRequest, display_for
 from hdrq.training.data import items_of_dataset, items_to_test, label_direction
+from hdrq.training.experiment_file import EXPERIMENT, continued, read_experiment, resumed, write_experiment
 from hdrq.training.experiment_results import (
     COLUMNS,
     PREDICTIONS,
@@ -33,7 +31,9 @@ from hdrq.training.experiment_results import (
     summaries,
     write_csv,
 )
-from hdrq.training.image_cache import ImageCache
+from hdrq.training.image_cache import PIXELS, ImageCache
+from hdrq.training.image_checks import Checked, check_images, from_files, image_parts, refuse_missing
+from hdrq.training.image_checks import Part as ImagePart
 from hdrq.training.network import build_apart
 from hdrq.training.overrides import adjust
 from hdrq.training.plan import Plan, chosen, name_of, plan, repeated
@@ -43,8 +43,6 @@ from hdrq.training.run_folder import SETTINGS
 from hdrq.training.settings import Settings
 from hdrq.training.splits import PROTOCOLS, REPEATS, CrossDataset, Part, parts_of
 from hdrq.training.validation import predict
-
-EXPERIMENT = "experiment.json"
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ def experiment_of(
 ) -> Experiment | None:
     """The experiment that the arguments ask for, or that a run folder holds; None for a single training."""
     stored = asked.output / EXPERIMENT if asked.output is not None else None
-    held = _read(stored) if asked.resume and stored is not None and stored.exists() else None
+    held = read_experiment(stored) if asked.resume and stored is not None and stored.exists() else None
     if held is None and not protocol:
         for option, given in (("repeats", repeats), ("test", test_sets)):
             if given:
@@ -96,8 +94,8 @@ def experiment_of(
                 )
         return None
     if held is not None:
-        asked = _resumed(asked, held, stored)
-        protocol, repeats = _continued(held, protocol, repeats, stored)
+        asked = resumed(asked, held, stored)
+        protocol, repeats = continued(held, protocol, repeats, stored)
         folds, test_sets = int(held["folds"]), tuple(held["test_sets"])
     if protocol not in PROTOCOLS:
         raise UsageError(f"unknown protocol of training '{protocol}'; choose one of {', '.join(PROTOCOLS)}")
@@ -142,10 +140,21 @@ def _check(experiment: Experiment, settings: Settings) -> None:
         twice = next(s for s in slugs if slugs.count(s) > 1)
         raise UsageError(f"two splits would share the folder {twice}; give the distortions other names")
     for dataset in experiment.test_sets:
-        _items(settings, experiment.asked, dataset)
+        refuse_missing(_items(settings, experiment.asked, dataset)[0])
     for part in experiment.parts if not experiment.test_sets else ():
-        _items(adjust(settings, part.settings), experiment.asked, None)
+        refuse_missing(_items(adjust(settings, part.settings), experiment.asked, None)[0])
     plan(_asked_of(experiment, experiment.parts[0]))
+
+
+def check_experiment(experiment: Experiment) -> Iterator[Checked]:
+    """Read all images, of which the first split trains on some and tests on the others, and those of the test datasets."""
+    made = plan(_asked_of(experiment, experiment.parts[0]))
+    parts = list(image_parts(made.settings, made.source, made.held_out, made.target))
+    for dataset in experiment.test_sets or (None,):
+        items, display, _, _ = _items(made.settings, made.asked, dataset)
+        parts.append(ImagePart(items, display, trained=False))
+    look = from_files(made.settings.reading)
+    yield from check_images(made.settings, parts, look, few=experiment.asked.small)
 
 
 def _asked_of(experiment: Experiment, part: Part) -> TrainingRequest:
@@ -162,8 +171,12 @@ def _asked_of(experiment: Experiment, part: Part) -> TrainingRequest:
 
 
 def train_parts(experiment: Experiment, device: Any, tensorboard: bool = False) -> Iterator[Record]:
-    """Train and test every unfinished split. Yields Part, the records of its training, and SplitTested for each."""
-    _write(experiment)
+    """Train and test every unfinished split. Yields Part, the records of its training, and SplitTested for each.
+
+    Checked comes first for every image of the experiment.
+    """
+    yield from check_experiment(experiment)
+    write_experiment(experiment)
     predictions: list[Prediction] = []
     rows: list[SplitRow] = []
     for part in experiment.parts:
@@ -193,7 +206,7 @@ def _predictions(experiment: Experiment, part: Part, made: Plan, device: Any) ->
     module = build_apart(settings)
     module.load_state_dict(load_best(made.folder))
     module.to(device)
-    cache = ImageCache(made.folder / "pixels", settings.reading)
+    cache = ImageCache(made.folder / PIXELS, settings.reading)
     metric = f"{settings.net}@{experiment.name}"
     for dataset in experiment.test_sets or (None,):
         items, display, title, toward = _items(settings, made.asked, dataset)
@@ -243,57 +256,3 @@ def _items(
     if len(items) < 2:
         raise UsageError(f"{len(items)} images of {title} remain to test on; at least two are needed")
     return items, display, title, toward
-
-
-def _write(experiment: Experiment) -> None:
-    experiment.folder.mkdir(parents=True, exist_ok=True)
-    asked = experiment.asked
-    values = asdict(asked) | {"settings": dict(asked.settings)}
-    values["data"] = str(asked.data.resolve()) if asked.data is not None else None
-    del values["output"]
-    test_sets = [
-        f"{j.name}{f':{j.subset}' if j.subset else ''}{f'={j.data}' if j.data else ''}"
-        for j in experiment.test_sets
-    ]
-    held = {"hdrq": hdrq.__version__, "protocol": experiment.protocol, "repeats": experiment.repeats}
-    held |= {"folds": experiment.folds, "test_sets": test_sets, "asked": values}
-    with atomic(experiment.folder / EXPERIMENT) as part:
-        part.write_text(json.dumps(held, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        held: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if not {"protocol", "repeats", "folds", "test_sets", "asked"} <= set(held):
-            raise ValueError("entries are missing")
-        return held
-    except (OSError, ValueError) as error:
-        raise FileError(f"{path} does not hold an experiment ({error}); remove it") from error
-
-
-def _resumed(asked: TrainingRequest, held: dict[str, Any], path: Path | None) -> TrainingRequest:
-    """The arguments of the experiment in a folder; those given again must be the same."""
-    before = TrainingRequest(
-        **{**held["asked"], "data": Path(held["asked"]["data"]) if held["asked"]["data"] else None}
-    )
-    for name in ("recipe", "variant", "metric", "dataset", "align", "target", "like"):
-        if getattr(asked, name) and getattr(asked, name) != getattr(before, name):
-            raise UsageError(
-                f"{path} was begun with --{name} {getattr(before, name) or '(none)'}; leave it out to resume, or name "
-                "another folder with -o"
-            )
-    if any(dict(before.settings).get(k) != v for k, v in dict(asked.settings).items()):
-        raise UsageError(
-            f"{path} was begun with other settings; leave --set out to resume, or name another folder"
-        )
-    return replace(before, output=asked.output, data=asked.data or before.data)
-
-
-def _continued(held: dict[str, Any], protocol: str, repeats: int, path: Path | None) -> tuple[str, int]:
-    """(protocol, repeats) of an experiment that goes on; random splits may become more, all else stays."""
-    if protocol and protocol != held["protocol"]:
-        raise UsageError(f"{path} was begun with --protocol {held['protocol']}; leave it out to resume")
-    before = int(held["repeats"])
-    if repeats and repeats != before and (held["protocol"] != "splits" or repeats < before):
-        raise UsageError(f"{path} was begun with --repeats {before}; leave it out to resume")
-    return str(held["protocol"]), repeats or before

@@ -13,6 +13,8 @@ from hdrq import io
 from hdrq.encoding.reading import AS_STATED, Reading
 from hdrq.errors import FileError
 
+PIXELS = "pixels"  # folder of the cache below the run folder
+
 
 class ImageCache:
     """A folder of decoded images: sRGB code as 8- or 16-bit integers, light as float32 (BT.709).

@@ -33,7 +33,7 @@ from hdrq.training.checkpoint import (
     save_best,
 )
 from hdrq.training.distributed import Processes
-from hdrq.training.image_cache import ImageCache
+from hdrq.training.image_cache import PIXELS, ImageCache
 from hdrq.training.network import rate_factor, stage_of
 from hdrq.training.oom import explain_out_of_memory
 from hdrq.training.random_state import RandomState
@@ -92,11 +92,9 @@ def fit(
     processes = Processes()
     random = RandomState(settings.seed + processes.rank, device)
     folder.mkdir(parents=True, exist_ok=True)
-    own = None if images is not None else folder / "pixels"
+    own = None if images is not None else folder / PIXELS
     cache = (
-        images
-        if isinstance(images, ImageCache)
-        else ImageCache(images or folder / "pixels", settings.reading)
+        images if isinstance(images, ImageCache) else ImageCache(images or folder / PIXELS, settings.reading)
     )
     with _shared_start(random, settings, device, processes):
         learner: Learner

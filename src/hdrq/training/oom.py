@@ -10,6 +10,8 @@ import torch
 from hdrq.errors import TooLarge
 from hdrq.training.settings import Settings
 
+SMALLER = "try fewer patches, a smaller crop or a smaller network"
+
 
 @contextmanager
 def explain_out_of_memory(settings: Settings) -> Iterator[None]:
@@ -22,9 +24,5 @@ def explain_out_of_memory(settings: Settings) -> Iterator[None]:
             not known and "memory" not in str(error).lower()
         ):  # the CPU allocator has no exception class of its own
             raise
-        way = (
-            f"try --set batch={settings.batch // 2}"
-            if settings.batch > 1
-            else "try fewer patches, a smaller crop or a smaller network"
-        )
+        way = f"try --set batch={settings.batch // 2}" if settings.batch > 1 else SMALLER
         raise TooLarge(f"a batch of {settings.batch} does not fit in memory; {way}") from error

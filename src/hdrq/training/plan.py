@@ -16,6 +16,7 @@ from hdrq.registry import find
 from hdrq.training.batches import Item
 from hdrq.training.choice import TrainingRequest, settings_for
 from hdrq.training.data import data_of
+from hdrq.training.image_checks import refuse_missing
 from hdrq.training.network import build_apart
 from hdrq.training.overrides import adjust
 from hdrq.training.provenance import departures, recorded
@@ -59,6 +60,7 @@ def plan(asked: TrainingRequest) -> Plan:
     if not asked.replace:
         refuse_taken(name, folder)
     source, held_out, target = data_of(settings, asked.data, asked.better)
+    refuse_missing([*source, *held_out, *target])
     mos = _scores_meant(settings, asked)
     made = Plan(name, recipe, settings, folder, asked, source, held_out, target, start, mos, tuple(notes))
     if not asked.like:

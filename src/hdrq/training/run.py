@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite
@@ -13,6 +14,8 @@ from hdrq.nn.weight_files import install
 from hdrq.nn.weights import save as save_weights
 from hdrq.training.checkpoint import Record as LoopRecord
 from hdrq.training.checkpoint import load_best
+from hdrq.training.image_cache import PIXELS, ImageCache
+from hdrq.training.image_checks import Checked, check_images, from_cache, image_parts
 from hdrq.training.loop import fit
 from hdrq.training.network import build_apart
 from hdrq.training.plan import Plan
@@ -41,16 +44,17 @@ class Trained:
     seen: Mapping[str, float]
 
 
-Record = Begun | LoopRecord | Trained
+Record = Checked | Begun | LoopRecord | Trained
 
 
 def train_by(
     made: Plan, device: Any, tensorboard: bool = False, *, installed: bool = True
 ) -> Iterator[Record]:
-    """Train by a plan. Yields Begun, steps, validations and files, and finally Trained.
+    """Train by a plan. Yields Checked for every image, Begun, steps, validations and files, and finally Trained.
 
     installed  whether the weights are copied to the user's folder of weights
     """
+    yield from _checked(made)
     yield Begun(made)
     write_settings(
         made.folder,
@@ -73,6 +77,18 @@ def train_by(
         tensorboard=tensorboard,
     )
     yield publish(made, installed and not made.asked.small)
+
+
+def _checked(made: Plan) -> Iterator[Checked]:
+    """Decode all images into the cache of the training; a fault raises and leaves no files."""
+    new = not made.folder.exists()
+    images = ImageCache(made.folder / PIXELS, made.settings.reading)
+    parts = image_parts(made.settings, made.source, made.held_out, made.target)
+    try:
+        yield from check_images(made.settings, parts, from_cache(images), few=made.asked.small)
+    except HdrqError:
+        shutil.rmtree(made.folder if new else images.folder, ignore_errors=True)
+        raise
 
 
 def publish(made: Plan, installed: bool) -> Trained:

@@ -34,4 +34,8 @@ def scalar(old: bool | int | float, value: Any, name: str) -> bool | int | float
         raise UsageError(f"{name} is a number, not '{value}'")
     if isinstance(old, int) and isinstance(found, float) and not found.is_integer():
         raise UsageError(f"{name} is a whole number, not {value}")
+    try:
+        float(found)
+    except OverflowError:
+        raise UsageError(f"{name} is too large") from None
     return type(old)(found)

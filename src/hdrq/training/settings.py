@@ -23,7 +23,20 @@ LENGTH = ("epochs", "steps", "patience")  # settings that may change when a trai
 SCENES = ("held_scenes", "test_scenes", "test_distortions")
 # At their defaults these are no part of the digest, which older runs lack.
 _LATER = ("held_from", "source_weight", "target_batch", "display_spread", "files", *SCENES)
-_AT_LEAST_1 = ("batch", "accumulate", "epochs", "patches", "crop", "target_repeat", "repeats", "every")
+_MANY = 10**9  # largest count of anything
+_TINY, _BELOW_1, _HUGE = 1e-30, 1 - 1e-9, 1e30
+# Ends of the settings that are numbers, both included.
+_RANGES: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("batch", "accumulate", "epochs", "patches", "test_patches", "crop"), (1, _MANY)),
+    **dict.fromkeys(("target_repeat", "repeats", "every"), (1, _MANY)),
+    **dict.fromkeys(("target_batch", "steps", "patience", "margin"), (0, _MANY)),
+    **dict.fromkeys(("rate", "fall", "aspect"), (_TINY, _HUGE)),
+    **dict.fromkeys(("head_rate", "decay", "clip", "align_weight", "display_spread"), (0, _HUGE)),
+    **dict.fromkeys(("source_weight", "target_weight"), (0, _HUGE)),
+    **dict.fromkeys(("ema", "beta2", "warmup"), (0, _BELOW_1)),
+    **dict.fromkeys(("floor", "align_ema"), (_TINY, 1)),
+    "seed": (0, 2**31 - 1),
+}
 
 
 @dataclass(frozen=True)
@@ -149,17 +162,12 @@ class Settings:
             ("held_from", ("source", "target")),
         ):
             _one_of(name, getattr(self, name), choices)
-        for name in _AT_LEAST_1:
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("rate", "floor", "fall", "aspect"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise UsageError(f"{name} must be positive, not {getattr(self, name):g}")
-        for name in ("source_weight", "target_weight", "target_batch", "display_spread"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise UsageError(f"{name} must not be negative, and is {getattr(self, name):g}")
+        for name, (low, high) in _RANGES.items():
+            _refuse_beyond(name, getattr(self, name), low, high)
         if not 0 <= self.holdout < 1:
             raise UsageError(f"holdout is a share of the scenes in [0, 1), not {self.holdout:g}")
+        for name in ("loss", "terms"):
+            _weights(name, getattr(self, name))
         if self.stages and sum(int(e) for e, _ in self.stages) != self.epochs:
             raise UsageError(
                 f"stages add up to {sum(int(e) for e, _ in self.stages)} epochs, not to {self.epochs}"
@@ -226,3 +234,21 @@ def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         shown = ", ".join(c or "none" for c in choices)
         raise UsageError(f"{name} is one of {shown}, not '{value}'")
+
+
+def _refuse_beyond(name: str, value: float, low: float, high: float) -> None:
+    """Raise UsageError where a number is not in [low, high]."""
+    if low <= value <= high:
+        return
+    least = {0: "must not be negative", _TINY: "must be positive"}.get(low, f"must be at least {low:g}")
+    most = f"must be below 1, and at least {low:g}" if high == _BELOW_1 else f"must be at most {high:g}"
+    raise UsageError(f"{name} {least if value < low else most}, not {value:g}")
+
+
+def _weights(name: str, weights: Mapping[str, float]) -> None:
+    """Raise UsageError where weights of losses are not finite numbers of 0 or more, or a needed one is missing."""
+    for key, weight in weights.items():
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight <= _HUGE:
+            raise UsageError(f"{name}.{key} is a weight of 0 or more, not {weight!r}")
+    if name == "loss" and not any(weights.values()):
+        raise UsageError("loss has no weight above 0; name a loss, such as loss.mae=1")
