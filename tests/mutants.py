@@ -120,7 +120,11 @@ def _guards(tree: ast.AST) -> set[ast.AST]:
             name = getattr(node.func, "attr", getattr(node.func, "id", ""))
             bounds = [k.value for k in node.keywords if k.arg == "min"] if name in ("clamp", "clamp_") else []
             bounds += node.args if name in ("max", "maximum") else []
-            found |= {b for b in bounds if isinstance(b, ast.Constant) and 0 < abs(b.value) < 1e-5}
+            found |= {
+                b
+                for b in bounds
+                if isinstance(b, ast.Constant) and type(b.value) is float and 0 < b.value < 1e-5
+            }
     return found
 
 
