@@ -5,8 +5,8 @@
 
 `--record` runs the suite with coverage, one folder of tests after another at the lowest priority, and keeps what it finds in
 runs/mutants; interrupted, it goes on with the next folder. It is worth repeating after larger changes (remove runs/mutants):
-a line is found again by its function and its text, wherever it has moved. Of folders that were not recorded, the
-tests that name the changed module are taken, or an entry that imports it.
+a line is found again by its function and its text, wherever it has moved. Of tests that were not recorded, those
+that name the changed module are taken, or an entry that imports it.
 
 Lines are drawn at random from the arithmetic of the packages: from the functions, without their decorators (what a card says
 is declared, not computed) and without guards like clamp(min=1e-9). Each mutant is tried in a copy of the source tree with the
@@ -210,7 +210,7 @@ class Suite:
 
     def __init__(self) -> None:
         self.recorded = {p.stem: json.loads(p.read_text()) for p in sorted(KEPT.glob("*.json"))}
-        self.names = collected()
+        self.names, self.known = set(collected()), {t for r in self.recorded.values() for t in r["seconds"]}
         self.texts = {
             p.relative_to(ROOT).as_posix(): p.read_text(encoding="utf-8") for p in TESTS.rglob("test_*.py")
         }
@@ -218,7 +218,7 @@ class Suite:
 
     def tests(self, mutant: Mutant, longest: float) -> list[str]:
         """Tests recorded at the line, or else in its function, or else in its file, as many as `longest` seconds allow; of
-        folders without a record, those whose name or file names the module, or an entry that imports it."""
+        those without a record, the ones whose name or file names the module, or an entry that imports it."""
         seconds: dict[str, float] = {}
         for found in self.recorded.values():
             names = list(found["seconds"])
@@ -228,7 +228,7 @@ class Suite:
             if (total := total + seconds[test]) > longest and len(chosen) > 2:
                 break
             chosen.append(test)
-        return chosen + [test for test in self._naming(mutant) if _folder(test) not in self.recorded]
+        return chosen + self._naming(mutant)
 
     @staticmethod
     def _numbers(lines: dict[str, dict[str, list[int]]], mutant: Mutant) -> set[int]:
@@ -253,7 +253,7 @@ class Suite:
         files = {n: 2.0 * bool(imports.search(t)) + bool(function.search(t)) for n, t in self.texts.items()}
         files = {n: rank + 2 * (last in n) + 0.1 * ("golden" in n) for n, rank in files.items()}
         entries = [name.replace("_", "-") for name in self._entries(mutant.path)]
-        for test in self.names:
+        for test in self.names - self.known:
             file, _, case = test.partition("::")
             named = case.partition("[")[2]
             at = next(
@@ -264,7 +264,7 @@ class Suite:
                 ranks[test] = 10 + 3 * golden - at
             elif files[file] >= 2:
                 ranks[test] = files[file]
-        best = sorted(ranks, key=lambda t: -ranks[t])
+        best = sorted(ranks, key=lambda t: (-ranks[t], t))
         return best[:MOST]
 
     def _entries(self, path: Path) -> list[str]:
@@ -289,7 +289,8 @@ def _folder(test: str) -> str:
 def collected() -> list[str]:
     """The names of all tests, from a run that only collects them; kept in runs/mutants."""
     kept = KEPT / "names.txt"
-    if not kept.exists():
+    changed = max(p.stat().st_mtime for p in TESTS.rglob("*.py"))
+    if not kept.exists() or kept.stat().st_mtime < changed:
         KEPT.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-o", "addopts=", "tests"]
         told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout
