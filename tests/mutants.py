@@ -384,6 +384,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="a path below src/hdrq")
     parser.add_argument("--longest", type=float, default=60, help="seconds of recorded tests for one mutant")
+    parser.add_argument("--numbers", type=int, nargs="+", help="of the drawn ones, to try again")
     parser.add_argument("--jobs", type=int, default=2, help="mutants tried at a time")
     parser.add_argument("--record", nargs="*", metavar="FOLDER", help="of tests; all without one")
     asked = parser.parse_args()
@@ -409,7 +410,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder, ThreadPoolExecutor(asked.jobs) as pool:
         tree = Path(folder) / "src"
         shutil.copytree(ROOT / "src", tree, ignore=shutil.ignore_patterns("__pycache__"))
-        list(pool.map(tried, enumerate(chosen, 1)))
+        list(
+            pool.map(
+                tried,
+                (c for c in enumerate(chosen, 1) if c[0] in (asked.numbers or range(1, len(chosen) + 1))),
+            )
+        )
     print(", ".join(f"{n} {verdict}" for verdict, n in counts.items()), f"of {possible} possible changes")
 
 
