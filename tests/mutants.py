@@ -10,9 +10,10 @@ that name the changed module are taken, or an entry that imports it.
 
 Lines are drawn at random from the arithmetic of the packages: from the functions, without their decorators (what a card says
 is declared, not computed) and without guards like clamp(min=1e-9). Each mutant is tried in a copy of the source tree with the
-tests that execute its line, quickest first, until one fails; a process that has imported what all tests need is forked for
-each. Survivors are printed as file:line with the change. A survivor is either a gap in the tests, to be closed, or
-equivalent (the change cannot alter any result); tests/mutants.toml lists those with the reason.
+tests that execute its line, until one fails: those that hold numbers to known ones first, then the quickest. A process that
+has imported what all tests need is forked for each. Survivors are printed as file:line with the change. A survivor is either
+a gap in the tests, to be closed, or equivalent (the change cannot alter any result); tests/mutants.toml lists those with the
+reason.
 """
 
 from __future__ import annotations
@@ -57,6 +58,9 @@ SHELVES = ("scoring/metrics", "tonemapping/operators", "tonemapping/expanders", 
            "evaluation/datasets", "nn/nets", "distillation/distortions", "training/recipes")  # fmt: skip
 LONGEST = 900  # seconds of computing for one mutant
 MOST = 120  # tests of one mutant that are chosen by name
+GOLDEN = re.compile(
+    "golden|number|program|paper|parity|formula"
+)  # names of tests that hold values to known ones
 PRELOADED = [
     "torch",
     "scipy.stats",
@@ -206,7 +210,7 @@ def condensed(covered: Any, times: Path, source: Path) -> dict[str, Any]:
 
 
 class Suite:
-    """Which tests can notice a change, quickest first."""
+    """Which tests can notice a change."""
 
     def __init__(self) -> None:
         self.recorded = {p.stem: json.loads(p.read_text()) for p in sorted(KEPT.glob("*.json"))}
@@ -217,18 +221,21 @@ class Suite:
         self.importers = importers()
 
     def tests(self, mutant: Mutant, longest: float) -> list[str]:
-        """Tests recorded at the line, or else in its function, or else in its file, as many as `longest` seconds allow; of
-        those without a record, the ones whose name or file names the module, or an entry that imports it."""
+        """Tests recorded at the line, or else in its function, or else in its file, as many as `longest` seconds allow,
+        known numbers and then the quickest first; and of those without a record, the ones whose name or file names the
+        module, or an entry that imports it."""
         seconds: dict[str, float] = {}
         for found in self.recorded.values():
             names = list(found["seconds"])
             seconds |= {names[i]: found["seconds"][names[i]] for i in self._numbers(found["lines"], mutant)}
         chosen, total = [], 0.0
-        for test in sorted(seconds, key=lambda t: (seconds[t], t)):
+        goldens = [t for t in seconds if seconds[t] < 3 and GOLDEN.search(t.rpartition("/")[2])]
+        for test in sorted(seconds, key=lambda t: (t not in goldens, seconds[t], t)):
             if (total := total + seconds[test]) > longest and len(chosen) > 2:
                 break
             chosen.append(test)
-        return chosen + self._naming(mutant)
+        pages = mutant.path.parent.relative_to(HDRQ).as_posix() in SHELVES  # they state defaults
+        return chosen + self._naming(mutant) + (["tests/test_docs.py"] if pages else [])
 
     @staticmethod
     def _numbers(lines: dict[str, dict[str, list[int]]], mutant: Mutant) -> set[int]:
@@ -260,7 +267,7 @@ class Suite:
                 (i for i, e in enumerate(entries) if re.search(rf"(?<![\w-]){e}(?![\w-])", named)), None
             )
             if at is not None and _folder(test) != "top":
-                golden = bool(re.search("golden|number|program|paper|parity|reference", test))
+                golden = bool(GOLDEN.search(test))
                 ranks[test] = 10 + 3 * golden - at
             elif files[file] >= 2:
                 ranks[test] = files[file]

@@ -14,6 +14,7 @@ from hdrq.image.color import LUMINANCE
 from hdrq.merging.deghosting.patch_match import (
     RADIUS,
     _half,
+    _near,
     _patches,
     _spread_in,
     _start,
@@ -143,3 +144,10 @@ def test_the_median_luminance_is_that_of_the_files_primaries(primaries) -> None:
     median = float((radiance * y[:, None, None]).sum(0).flatten().median())
     assert factor == pytest.approx(1 / median, rel=1e-4)
     assert told.startswith("median")
+
+
+def test_patches_that_overlap_a_hole_are_those_within_three_pixels() -> None:
+    hole = torch.zeros(12, 14, dtype=torch.bool)
+    hole[5, 6] = True
+    y, x = torch.nonzero(_near(hole)).T
+    assert (int(y.min()), int(y.max()), int(x.min()), int(x.max()), len(y)) == (2, 8, 3, 9, 49)

@@ -60,7 +60,7 @@ def filled(net: str, options: dict[str, Any]) -> nn.Module:
     """A network whose tensors repeat normal numbers from a place that their name gives, scaled by their inputs."""
     with torch.device("meta"):
         module = find("net", net).build(**options)
-    numbers = np.random.RandomState(0).standard_normal(4099)
+    numbers = np.random.RandomState(0).standard_normal(4099).astype(np.float32)
     state = {}
     for name, tensor in module.state_dict().items():
         shape = tuple(tensor.shape)

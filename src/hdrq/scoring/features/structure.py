@@ -29,7 +29,7 @@ def structure(
     ref: Tensor,
     dist: Tensor,
     taps: tuple[float, ...],
-    span: float = 1.0,
+    span: float,
     unbiased: bool = False,
     middle: float | None = None,
 ) -> Iterator[tuple[Tensor, Tensor]]:
