@@ -1,4 +1,4 @@
-"""Windows bitmaps with palettes, run-length coding and bit fields; sRGB code. Source: Microsoft, BITMAPV5HEADER."""
+"""Windows bitmaps with palettes, run-length coding, bit fields and profiles. Source: Microsoft, BITMAPV5HEADER."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from hdrq.errors import FileError
+from hdrq.io import icc
 from hdrq.io.arrange import planes
+from hdrq.io.color import Meaning
 from hdrq.io.memory import afford
 from hdrq.records import Image
 
 RGB, RLE8, RLE4, BITFIELDS, JPEG, PNG, ALPHA_BITFIELDS = range(7)
+EMBEDDED, LINKED = b"DEBM", b"KNIL"  # kinds of colour space, PROFILE_EMBEDDED and PROFILE_LINKED
 STANDARD = {  # bit masks that Pillow reads
     (0xF800, 0x7E0, 0x1F),
     (0x7C00, 0x3E0, 0x1F),
@@ -28,7 +31,7 @@ def read(path: Path, *, alpha: bool = False) -> Image:
         raise FileError(f"{path} is truncated: it ends within its header")
     (size,) = struct.unpack_from("<I", data, 14)
     width, height, _, bits = struct.unpack_from("<HHHH" if size == 12 else "<iiHH", data, 18)
-    (packing,) = struct.unpack_from("<I", data, 30) if size > 12 and len(data) >= 34 else (0,)
+    (packing,) = struct.unpack_from("<I", data, 30) if size >= 20 and len(data) >= 34 else (0,)
     if packing == 4 and bits == 24:
         raise FileError(f"{path}: 24-bit run-length coding (OS/2) is not supported; convert it to PNG")
     if packing in (JPEG, PNG):
@@ -50,10 +53,28 @@ def read(path: Path, *, alpha: bool = False) -> Image:
     if fields is not None:
         rows = _unpacked(path, data, width, height, bits, fields)
     elif bits == 2:
-        rows = _two_bits(path, data, size, width, height)
+        rows = _by_palette(path, data, size, width, height, bits)
     else:
-        rows = _by_pillow(data)
-    return Image(planes(rows, 255, notes, alpha), "srgb", bits=8, notes=tuple(notes), path=str(path))
+        try:
+            rows = _by_pillow(data)
+        except (OSError, ValueError):  # some headers and sizes of palettes
+            if packing != RGB or bits > 8:
+                raise
+            rows = _by_palette(path, data, size, width, height, bits)
+    meaning = _meaning(data, size, notes)
+    pixels = meaning.apply(planes(rows, 255, notes, alpha))
+    return Image(pixels, meaning.domain, meaning.primaries, bits=8, notes=tuple(notes), path=str(path))
+
+
+def _meaning(data: bytes, size: int, notes: list[str]) -> Meaning:
+    """From the profile that a header of version 5 embeds, else sRGB."""
+    if size < 124 or len(data) < 138 or data[70:74] not in (EMBEDDED, LINKED):
+        return Meaning()
+    if data[70:74] == LINKED:
+        notes.append("colour profile in another file not read: assumed sRGB")
+        return Meaning()
+    start, length = struct.unpack_from("<II", data, 126)
+    return icc.understand(data[14 + start : 14 + start + length], notes)
 
 
 def _by_pillow(data: bytes) -> np.ndarray:
@@ -94,14 +115,16 @@ def _unpacked(
     return np.stack(out, -1)
 
 
-def _two_bits(path: Path, data: bytes, size: int, width: int, height: int) -> np.ndarray:
-    """Palette entries as four-byte colours."""
-    packed = _rows(path, data, width, height, 2)
-    index = np.stack([packed >> s & 3 for s in (6, 4, 2, 0)], -1).reshape(len(packed), -1)[:, :width]
-    palette = np.zeros((4, 4), np.uint8)
+def _by_palette(path: Path, data: bytes, size: int, width: int, height: int, bits: int) -> np.ndarray:
+    """Pixels of 1, 2, 4 or 8 bits, through the palette that lies between the header and them."""
+    packed = _rows(path, data, width, height, bits)
+    mask = (1 << bits) - 1
+    index = np.stack([packed >> s & mask for s in range(8 - bits, -1, -bits)], -1)
+    index = index.reshape(len(packed), -1)[:, :width]
+    palette = np.zeros((256, 4), np.uint8)
     step = 3 if size == 12 else 4
     stored = np.frombuffer(data, np.uint8)[14 + size : struct.unpack_from("<I", data, 10)[0]]
-    stored = stored[: len(stored) // step * step].reshape(-1, step)[:4]
+    stored = stored[: len(stored) // step * step].reshape(-1, step)[:256]
     palette[: len(stored), :step] = stored
     return palette[index][..., 2::-1]
 

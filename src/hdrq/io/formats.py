@@ -86,7 +86,7 @@ FORMATS = (
     ),
     Format("webp", "WebP", (".webp",), "8 bits; ICC", module="imageio_formats"),
     Format("gif", "GIF", (".gif",), "8 bits, first frame", module="imageio_formats"),
-    Format("bmp", "Windows bitmap", (".bmp", ".dib"), "1 to 8 bits a channel"),
+    Format("bmp", "Windows bitmap", (".bmp", ".dib"), "1 to 8 bits a channel; ICC"),
     Format(
         "clip",
         "Video",
