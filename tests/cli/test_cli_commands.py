@@ -27,7 +27,7 @@ from hdrq.scoring.rows import joined
 
 def light(path: Path, seed: int, top: float = 300.0) -> Path:
     random = torch.Generator().manual_seed(seed)
-    hdrq.write(path, Image(top * torch.rand(1, 3, 24, 24, generator=random)))
+    hdrq.write(path, Image(top * (0.02 + 0.98 * torch.rand(1, 3, 24, 24, generator=random))))
     return path
 
 

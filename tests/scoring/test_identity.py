@@ -69,7 +69,7 @@ def signal(light: Image, domain: str, primaries: Primaries) -> Image:
         relative = (own.pixels - sdr.black_nits) / (sdr.peak_nits - sdr.black_nits)
         return encode(own.with_pixels(relative * 100), "srgb", 100.0)
     own = in_primaries(light, primaries)
-    return encode(own.with_pixels(own.pixels - display("hdr-hlg-1000").reflected_nits), domain)
+    return encode(own, domain)
 
 
 def store(folder: Path, side: int) -> list[Stored]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hdrq import io
+from hdrq.encoding.display_model import without_black
 from hdrq.encoding.emission import in_float64
 from hdrq.encoding.photometry import (
     LIGHT,
@@ -29,7 +30,7 @@ from hdrq.io.frame_range import read_each
 from hdrq.io.outputs import refuse_inputs, told_apart
 from hdrq.io.pairing import image_files, remote_image_files
 from hdrq.io.remote import address_of, folders_of, is_folder, make_folder
-from hdrq.records import MAIN_IMAGE, PRIMARIES, Encoding, Image, Selection
+from hdrq.records import MAIN_IMAGE, PRIMARIES, Display, Encoding, Image, Selection
 from hdrq.registry import check, find
 from hdrq.work import Needs, Results, Spread, here
 
@@ -226,16 +227,28 @@ def refuse_untagged(target: Path, image: Image) -> None:
         )
 
 
+def shows(d: Display, signal: str) -> bool:
+    """Whether a display shows this signal."""
+    if signal in ("pq", "hlg"):
+        return d.eotf == signal
+    return signal in SIGNALS and d.eotf not in ("absolute", "light", "pq", "hlg")
+
+
 def _encoded(image: Image, to: str, photometry: Photometry, primaries: str | None) -> Image:
-    """Code of the light, in the requested primaries or the file's. Ambient light is not part of a display signal."""
+    """Code of the light, in the requested primaries or the file's.
+
+    A display signal has neither the room's light nor the black of the display that shows it: shown there, it gives the light.
+    """
     notes: tuple[str, ...] = ()
-    shown = photometry.display
-    if to in SIGNALS and shown is not None and shown.reflected_nits > 0:
-        photometry = replace(photometry, display=replace(shown, ambient_lux=0.0))
+    shown = screen_of(image, photometry)
+    if to in SIGNALS and shown.reflected_nits > 0:
+        shown = replace(shown, ambient_lux=0.0)
+        photometry = replace(photometry, display=shown)
         notes = (f"ambient light of {shown.name} not included: {to} is a display signal",)
     target = PRIMARIES[primaries] if primaries else image.primaries
     light = emit_for(image, photometry, factor_of(image, photometry), target)
-    light = light.with_pixels(light.pixels.clamp(min=0))
+    pixels = without_black(light.pixels, shown) if shows(shown, to) else light.pixels
+    light = light.with_pixels(pixels.clamp(min=0))
     white = common_white(photometry)
     code = encode(light, to, white)
     found: Encoding = find("encoding", to)

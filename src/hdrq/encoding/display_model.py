@@ -55,21 +55,47 @@ def show(nits: Tensor, d: Display) -> Tensor:
     return light.clamp(max(d.floor_nits, d.black_nits), d.peak_nits) + d.reflected_nits
 
 
-def show_hlg(code: Tensor, d: Display) -> Tensor:
-    """Light of HLG code (N, C, H, W) on a display. Source of the system gamma in ambient light: ITU-R BT.2390-11."""
+def lowest(d: Display) -> float:
+    """The smallest light, cd/m², that `show` does not raise."""
+    if d.reflection == "within":
+        return max(d.floor_nits, raised(d)[0])
+    return max(d.floor_nits, d.black_nits if d.lift == "cut" else 0.0)
+
+
+def hlg_light(code: Tensor, d: Display) -> Tensor:
+    """Light of HLG code (N, C, H, W) for a display's peak, without its black and reflections.
+
+    Source of the system gamma in ambient light: ITU-R BT.2390-11.
+    """
     decode = find("encoding", "hlg").decode
-    if d.system_gamma == "bt2100":
-        light = decode(code, d.peak_nits)
-    else:
+    gamma = None
+    if d.system_gamma != "bt2100":
         gamma = 1.2
         if d.peak_nits > 1000:
             gamma += 0.42 * log10(d.peak_nits / 1000) - 0.07623 * log10(d.ambient_lux / 5)
-        light = decode(code, d.peak_nits, gamma)
+    light: Tensor = decode(code, d.peak_nits, gamma)
+    return light
+
+
+def lifted(light: Tensor, d: Display) -> Tensor:
+    """`show` of the light of HLG code; see Display.lift."""
     if d.lift != "scaled":
         return show(light, d)
     black, gain = raised(d)
-    result: Tensor = light * (gain / d.peak_nits) + black
-    return result
+    return light * (gain / d.peak_nits) + black
+
+
+def show_hlg(code: Tensor, d: Display) -> Tensor:
+    """Light of HLG code (N, C, H, W) on a display."""
+    return lifted(hlg_light(code, d), d)
+
+
+def without_black(light: Tensor, d: Display) -> Tensor:
+    """The light that a signal states when `d` shows it as `light`, cd/m²: what the display adds as its black is taken away."""
+    black, gain = raised(d)
+    if d.eotf in ("pq", "hlg") and d.lift != "scaled":
+        return light - black if d.lift == "added" else light
+    return (light - black) * (d.peak_nits / gain)
 
 
 def with_white(light: Tensor, display: Display | None, white: float | None) -> Tensor:

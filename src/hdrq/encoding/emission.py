@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from hdrq.encoding.display_model import gain_offset_gamma, show, show_hlg
+from hdrq.encoding.display_model import gain_offset_gamma, hlg_light, lifted, lowest, show
 from hdrq.encoding.displays import display as shelf_display
 from hdrq.encoding.two_layers import about
 from hdrq.errors import DomainError, PixelError
@@ -25,6 +26,9 @@ _ROUNDING = (
 )  # relative to a pixel's largest channel, and cd/m²: negatives from rounding in conversions of primaries
 
 
+_STEP = 1e-6  # code nearer to 0 or 1 is there but for rounding
+
+
 def in_float64(image: Image) -> Image:
     """The image in double precision; integer code gets back the digits that float32 lost."""
     pixels = image.pixels.double()
@@ -36,10 +40,10 @@ def in_float64(image: Image) -> Image:
 
 
 def default_screen(image: Image) -> Display:
-    """The default display for the image's domain."""
+    """The default display for the image's domain. That of HLG has neither black nor room light: nobody stated any."""
     if image.domain in ("srgb", "gamma"):
         return shelf_display("sdr")
-    return shelf_display("hdr-hlg-1000" if image.domain == "hlg" else "absolute")
+    return shelf_display("hlg-1000" if image.domain == "hlg" else "absolute")
 
 
 def emit(
@@ -49,10 +53,12 @@ def emit(
     scale: float = 1.0,
     nonfinite: Literal["error", "clamp"] = "error",
     primaries: Primaries | None = None,
+    white: float | None = None,
 ) -> Image:
     """The light emitted by the display: domain "nits", cd/m², in `primaries` (None: the image's own).
 
-    Display code (srgb, gamma, pq, hlg) is converted by the display's EOTF. Other code is decoded to light.
+    Display code (srgb, gamma, pq, hlg) is converted by the display's EOTF. Other code is decoded to light; `white` is the
+    luminance of 1.0 in relative encodings of it.
     Light is multiplied by `scale`; on `absolute` it is unchanged, on a "linear" display 1.0 becomes the peak, on any
     other it is clipped to the display's range. Negative values become black; these, values that the display cannot
     show and colours outside `primaries` are counted in `notes`. Light that was displayed before is only converted.
@@ -65,19 +71,24 @@ def emit(
     if image.displayed:
         light, said = _converted(pixels, image, target)
     elif image.domain in ("srgb", "gamma", "hlg", "pq"):
-        light = _signal_light(pixels, image, display)
-        light, said = _converted(light, image, target)
+        light, said = _signal_light(pixels, image, display)
+        light, outside = _converted(light, image, target)
+        said = (*said, *outside)
         if image.domain == "pq" and display.eotf == "pq":
-            light, said = show(light, display), (*said, *about(display))
+            said = (*said, *_beyond(light, display), *about(display))
+            light = show(light, display)
     else:
+        said = ()
         if image.domain in LIGHT:
             light = pixels * scale if scale != 1 else pixels
         else:
             encoding: Encoding = find("encoding", image.domain)
-            light = encoding.decode(pixels, white_of(encoding, display))
+            white = white_of(encoding, display, white)
+            light = encoding.decode(pixels, white)
+            said = () if encoding.absolute else (f"{encoding.name}: 1.0 = {white:g} cd/m²",)
         light, below = _without_negatives(light, image)
         light, outside = _converted(light, image, target)
-        said = (*below, *outside)
+        said = (*said, *below, *outside)
         if display.eotf == "linear" and image.domain in LIGHT:
             light = gain_offset_gamma(light, display)
         elif display.eotf != "absolute":
@@ -125,16 +136,18 @@ def _converted(light: Tensor, image: Image, target: Primaries) -> tuple[Tensor, 
     )
 
 
-def _signal_light(code: Tensor, image: Image, d: Display) -> Tensor:
-    """Light of display code on a display, in the image's own primaries; PQ is not yet clipped to the display's range."""
+def _signal_light(code: Tensor, image: Image, d: Display) -> tuple[Tensor, tuple[str, ...]]:
+    """Light of display code on a display, in the image's own primaries, and notes; PQ is not yet clipped to the display."""
     domain = image.domain
+    said = _beyond_code(code)
     if domain in ("pq", "hlg"):
         if d.eotf not in (domain, "absolute"):
             raise DomainError(_mismatch(image, d, f"a {domain.upper()} display such as hdr-{domain}-1000"))
         if d.eotf == "hlg":
-            return show_hlg(code, d)
+            light = hlg_light(code, d)
+            return lifted(light, d), (*said, *_beyond(light, d))
         decoded: Tensor = find("encoding", domain).decode(code, HLG_WHITE)
-        return decoded
+        return decoded, said
     if d.eotf == "light":
         raise DomainError(_mismatch(image, d, "an SDR display such as standard-4k"))
     if d.eotf in ("pq", "hlg"):
@@ -142,9 +155,19 @@ def _signal_light(code: Tensor, image: Image, d: Display) -> Tensor:
             _mismatch(image, d, f"--domain {d.eotf} if the file holds such code, or an SDR display")
         )
     if d.eotf != "absolute":
-        return gain_offset_gamma(code, d)
+        own = domain == "gamma" and d.eotf == "srgb"  # its curve is not that of the display
+        return gain_offset_gamma(code, replace(d, eotf="2.2") if own else d), said
     encoding: Encoding = find("encoding", domain)
-    return encoding.decode(code, SDR_WHITE)
+    return encoding.decode(code, SDR_WHITE), ()
+
+
+def _beyond_code(code: Tensor) -> tuple[str, ...]:
+    """The share of code outside 0..1, which a display clips."""
+    code = code.detach()
+    if code.numel() == 0 or (float(code.min()) >= -_STEP and float(code.max()) <= 1 + _STEP):
+        return ()
+    count = int(((code < -_STEP) | (code > 1 + _STEP)).sum())
+    return (f"{count:,} values ({_percent(100 * count / code.numel())} %) of code outside 0..1, clipped",)
 
 
 def _mismatch(image: Image, d: Display, way_out: str) -> str:
@@ -180,13 +203,13 @@ def _without_negatives(light: Tensor, image: Image) -> tuple[Tensor, tuple[str, 
 
 def _beyond(light: Tensor, d: Display) -> tuple[str, ...]:
     """The share of light outside the display's range, in one line."""
-    light = light.detach()
-    count = int((light > d.peak_nits).sum() + (light < d.black_nits).sum())
+    light, low = light.detach(), lowest(d)
+    count = int((light > d.peak_nits * (1 + _STEP)).sum() + (light < low * (1 - _STEP)).sum())
     if count == 0:
         return ()
-    share = 100 * count / light.numel()
+    share = _percent(100 * count / light.numel())
     return (
-        f"{count:,} values ({share:.3g} %) outside the range of {d.name}, {d.black_nits:g}..{d.peak_nits:g} cd/m², clipped",
+        f"{count:,} values ({share} %) outside the range of {d.name}, {low:g}..{d.peak_nits:g} cd/m², clipped",
     )
 
 
@@ -226,12 +249,14 @@ def _percent(share: float) -> str:
 
 
 def range_notes(light: Tensor, encoding: Encoding, white: float) -> tuple[str, ...]:
-    """A note if light exceeds the range of an encoding."""
-    top = white if encoding.name == "hlg" else encoding.nits[1]
-    if light.numel() == 0 or not float(light.detach().max()) > top * (1 + 1e-4):
-        return ()
-    count = int((light.detach() > top).sum())
-    share = 100 * count / light.numel()
-    return (
-        f"{count:,} values ({_percent(share)} %) above {top:g} cd/m², the maximum of {encoding.name}, clamped",
-    )
+    """Notes if light exceeds the range of an encoding. Black (0) is its lowest code and is not counted."""
+    low, top = encoding.nits[0], white if encoding.name == "hlg" else encoding.nits[1]
+    light, said = light.detach(), []
+    for what, beyond in (
+        (f"above {top:g} cd/m², the maximum", light > top * (1 + 1e-4)),
+        (f"between 0 and {low:g} cd/m², the minimum", (light > 0) & (light < low * (1 - 1e-4))),
+    ):
+        if count := int(beyond.sum()):
+            share = _percent(100 * count / light.numel())
+            said.append(f"{count:,} values ({share} %) {what} of {encoding.name}, clamped")
+    return tuple(said)

@@ -80,8 +80,14 @@ class Terms:
 
 
 def screen_of(image: Image, photometry: Photometry) -> Display:
-    """The display that an image is shown on: the requested one, else the default for its domain."""
-    return photometry.display or default_screen(image)
+    """The display that an image is shown on: the requested one, else the default for its domain, whose peak --white sets."""
+    if photometry.display is not None:
+        return photometry.display
+    usual, white = default_screen(image), photometry.white
+    if white is None or usual.eotf == "absolute" or white == usual.peak_nits:
+        return usual
+    black = usual.black_nits * white / usual.peak_nits
+    return replace(usual, name=f"{usual.name}+peak_nits={white:g}", peak_nits=white, black_nits=black)
 
 
 def factor_of(reference: Image, photometry: Photometry) -> float:
@@ -133,6 +139,7 @@ def emit_for(
         scale=factor,
         nonfinite=photometry.nonfinite,
         primaries=primaries,
+        white=photometry.white or photometry.peak,
     )
     return replace(light, notes=(*light.notes, *said)) if said else light
 
@@ -245,9 +252,9 @@ def encoding_notes(
 ) -> tuple[str, ...]:
     """Notes on how this image was converted, for the user."""
     if terms.stored and not (wish.reads in LIGHT and wish.encoding is None):
-        return ()
+        return finite(image, photometry.nonfinite)[1]
     light = _emitted(image, wish, photometry, factor, terms)
-    notes = light.notes[len(image.notes) :]
+    notes = light.notes[0 if image.displayed else len(image.notes) :]
     if (wish.reads in LIGHT and wish.encoding is None) or wish.tonemapper:
         return notes
     encoding, white = stage_of(image, wish, terms)

@@ -18,7 +18,11 @@ def refuse_unknown_primaries(name: str | None) -> None:
 
 @dataclass(frozen=True)
 class Side:
-    """What is known of the files of one side only; None: as for both sides. primaries: those the files hold."""
+    """What is known of the files of one side only; None: as for both sides.
+
+    scale      cd/m² of a value of 1 in a relative file, and of code 1.0 in a relative encoding
+    primaries  those the files hold
+    """
 
     domain: str | None = None
     scale: float | None = None
@@ -37,7 +41,7 @@ class Photometry:
     display    None: by the domain of the file (sRGB code on `sdr`, HLG on its display, PQ and light without one)
     scale      cd/m² of a pixel value of 1 in a relative file; None: the values are in cd/m²
     peak       cd/m² to which the reference's maximum is scaled (and the test image by the same factor)
-    white      cd/m² of a pixel value of 1, and of 1.0 in relative encodings (mu, srgb, linear)
+    white      cd/m² of a pixel value of 1, and of 1.0 in relative encodings (mu, srgb, hlg, linear)
     domain     of the files, where they cannot state it (untagged PQ in a PNG)
     nonfinite  NaN and Inf: "error" refuses the file, "clamp" makes NaN black and Inf the largest value
     primaries  working primaries of metrics of RGB; None: the smallest of BT.709, P3, BT.2020 that contain both images
@@ -77,4 +81,4 @@ class Photometry:
             domain=side.domain or self.domain,
             file_primaries=side.primaries or self.file_primaries,
         )
-        return own if side.scale is None else replace(own, scale=side.scale, peak=None, white=None)
+        return own if side.scale is None else replace(own, scale=side.scale, peak=None, white=side.scale)

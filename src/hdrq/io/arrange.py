@@ -80,7 +80,9 @@ def codes(pixels: Tensor, bits: int, ceiling: float, path: object) -> tuple[np.n
         raise PixelError(f"{path}: integer formats cannot store NaN or Inf; write .exr, .tiff or .pfm")
     notes = []
     if outside := int(((values < -1e-6) | (values > 1 + 1e-6)).sum()):
-        notes.append(f"{outside} values beyond [0, {ceiling:g}] clipped; .exr, .tiff and .pfm can store them")
+        notes.append(
+            f"{outside} values beyond [0, {ceiling:g}] clipped; .exr and .tiff of floats can store them"
+        )
     most = 2**bits - 1
     whole = (values.clamp(0, 1) * most).round().permute(1, 2, 0).numpy()
     rows = whole.astype(np.uint8 if bits == 8 else np.uint16)

@@ -11,12 +11,7 @@ import torch
 
 from hdrq.cards import Reading
 from hdrq.encoding.displays import display as shelf_display
-from hdrq.encoding.photometry import (
-    Photometry,
-    emit_for,
-    factor_of,
-    working_primaries,
-)
+from hdrq.encoding.photometry import LIGHT, Photometry
 from hdrq.errors import DomainError, HdrqError, UsageError
 from hdrq.image.devices import device_of
 from hdrq.image.sharing import sharing
@@ -33,7 +28,7 @@ from hdrq.scoring.placing import labelled, placed
 from hdrq.scoring.prefetch import opened
 from hdrq.scoring.refusals import light_needs_encoding
 from hdrq.scoring.request import Request, split_requests
-from hdrq.scoring.response_match import match_response
+from hdrq.scoring.response_match import matched_light
 from hdrq.scoring.rows import failed, joined, remarks, row_of
 from hdrq.scoring.scorer import Scorer
 from hdrq.work import Spread
@@ -77,7 +72,13 @@ def scorers(
     requests = [*split_requests(texts), *(m for m in metrics if isinstance(m, Request))]
     if not requests:
         raise UsageError("no metric is given; add --metric, and see: hdrq list metrics")
-    return [metric(r, photometry=photometry, device=device, dtype=settings.dtype) for r in requests]
+    bound = [metric(r, photometry=photometry, device=device, dtype=settings.dtype) for r in requests]
+    for s in bound if settings.match_response else ():
+        if s.full_reference and s.compares_code_as_stored():
+            raise DomainError(
+                f"--match-response compares light, and {s} code as stored; write pu21:{s} or pq:{s}"
+            )
+    return bound
 
 
 def score(
@@ -140,11 +141,13 @@ def score_bound(
     taken  names of maps and the pairs that have them
     """
     wants_ref = any(s.full_reference for s in bound)
-    wanted = (p for p in _first_checked(pairs, bound, photometry) if not all(skip(p, str(s)) for s in bound))
+    wanted = (p for p in pairs if not all(skip(p, str(s)) for s in bound))
     asked = (p if wants_ref or p.ref is None else replace(p, ref=None) for p in wanted)
     taken = {} if taken is None else taken
     chosen = partial(selections, both=settings.select, ref=settings.select_ref, dist=settings.select_dist)
-    for pair, ref, dist, error in opened(asked, settings.jobs, chosen):
+    for number, (pair, ref, dist, error) in enumerate(opened(asked, settings.jobs, chosen)):
+        if number == 0:
+            _refuse_light(pair, (ref, dist), bound, photometry)
         todo = [s for s in bound if not skip(pair, str(s))]
         if dist is None:
             if settings.fail_fast and error is not None:
@@ -156,16 +159,19 @@ def score_bound(
                 yield pair, row
 
 
-def _first_checked(pairs: Iterable[Pair], bound: Sequence[Scorer], photometry: Photometry) -> Iterator[Pair]:
-    """The pairs; if the names of the first one show that a metric of code would get light, an error is raised at once."""
-    for number, pair in enumerate(pairs):
-        asked = [s for s in bound if not s.metric.card.light]
-        for s in asked if number == 0 and not _names_domains(pair, photometry) else ():
-            for path in (p for p in (pair.ref, pair.dist) if p is not None and not isinstance(p, Image)):
-                format = by_suffix(path)
-                if s.compares_code_as_stored() and format is not None and format.name in _LIGHT_FORMATS:
-                    raise DomainError(light_needs_encoding(s.metric.name, str(path)))
-        yield pair
+def _refuse_light(
+    pair: Pair, images: Sequence[Image | None], bound: Sequence[Scorer], photometry: Photometry
+) -> None:
+    """Raise at once where metrics of code would get light of the first pair, whose files are likely like the others."""
+    if _names_domains(pair, photometry):
+        return
+    for path, image in zip((pair.ref, pair.dist), images, strict=True):
+        if image is None or path is None or isinstance(path, Image):
+            continue
+        format = by_suffix(path)
+        for s in bound if format is not None and format.name in _LIGHT_FORMATS else ():
+            if s.compares_code_as_stored() and not s.metric.card.light and image.domain in LIGHT:
+                raise DomainError(light_needs_encoding(s.metric.name, str(path)))
 
 
 def _names_domains(pair: Pair, photometry: Photometry) -> bool:
@@ -190,10 +196,11 @@ def _pair_rows(
         photometry = for_pair(photometry, pair)
         ref, dist = _labelled(ref, dist, photometry, device, settings.dtype)
         how = remarks(ref, dist, photometry)
-        if settings.match_response and ref is not None:
+        held, matched = (ref, dist), settings.match_response and ref is not None
+        if matched:
             how = (*how, "response matched to the reference")
             if not moving:
-                dist = _matched(ref, dist, photometry)
+                ref, dist = matched_light(ref, dist, photometry)
     except HdrqError as error:
         if settings.fail_fast:
             raise
@@ -205,10 +212,10 @@ def _pair_rows(
         if not settings.match_response or ref is None:
             return ref, dist
         shown, test = _labelled(ref, dist, photometry, device, settings.dtype)
-        return shown, test if shown is None else _matched(shown, test, photometry)
+        return matched_light(shown, test, photometry)
 
     def draw(s: Scorer, reading: Reading, number: int, ref: Image | None, dist: Image) -> str:
-        named = row_of(pair, s, reading, ref, dist, (), photometry)
+        named = row_of(pair, s, reading, ref, dist, (), photometry, matched)
         return _drawn(settings, named, s, reading, ref or dist, taken, f".{number:05d}")
 
     at_once = settings.match_response or settings.maps is not None
@@ -222,7 +229,7 @@ def _pair_rows(
                 reading = s.read(ref, dist, maps=settings.maps is not None)
             else:
                 reading, behind = clip.reading(s)
-            row = row_of(pair, s, reading, ref, dist, how, photometry)
+            row = row_of(pair, s, reading, *held, how, photometry, matched)
             if settings.maps is not None and reading.map is not None:
                 note = _drawn(settings, row, s, reading, behind, taken)
                 row = replace(row, how="; ".join(filter(None, (row.how, joined([note])))))
@@ -268,15 +275,3 @@ def _labelled(
     images = tuple(placed(i, device, dtype) for i in (ref, dist) if i is not None)
     images = labelled(images, photometry)
     return (images[0] if ref is not None else None), images[-1]
-
-
-def _matched(ref: Image, dist: Image, photometry: Photometry) -> Image:
-    """The test image as displayed light, its response fitted to the reference's light."""
-    sides = [photometry.of(photometry.ref), photometry.of(photometry.dist)]
-    common = factor_of(ref, photometry)
-    factors = [side.scale if side.scale is not None else common for side in (photometry.ref, photometry.dist)]
-    primaries = working_primaries((ref, dist), sides, factors)
-    target, light = (
-        emit_for(i, p, f, primaries) for i, p, f in zip((ref, dist), sides, factors, strict=True)
-    )
-    return light.with_pixels(match_response(target.pixels, light.pixels, primaries), path=dist.path)

@@ -45,10 +45,10 @@ def refuse_unfit(metric: Metric, images: Sequence[Image], as_stored: bool) -> No
             f"{metric.name} cannot compare {a.domain} code ({name_of(a)}) with {b.domain} code ({name_of(b)}) value by "
             f"value; write pu21:{metric.name}, or --ref-domain and --dist-domain where a file is tagged wrongly"
         )
-    if _asymmetric(metric) and a.domain in DISPLAY_CODE and b.domain in LIGHT:
+    if _asymmetric(metric) and a.domain in DISPLAY_CODE and b.domain not in DISPLAY_CODE:
         raise DomainError(
-            f"{metric.name} compares an HDR reference with an SDR test image, but {name_of(a)} is {a.domain} code and "
-            f"{name_of(b)} is light; give the HDR image first"
+            f"{metric.name} compares an HDR reference with an SDR test image, but {name_of(a)} is {_kind(a)} and "
+            f"{name_of(b)} is {_kind(b)}; give the HDR image first"
         )
 
 
@@ -62,9 +62,15 @@ def order_notes(metric: Metric, images: Sequence[Image]) -> tuple[str, ...]:
         notes.append(
             f"{Path(name_of(a)).name} is {a.domain} code, and {metric.name} expects an HDR reference"
         )
-    if b.domain in LIGHT:
-        notes.append(f"{Path(name_of(b)).name} is light, and {metric.name} expects {metric.card.reads} code")
+    if b.domain not in DISPLAY_CODE:
+        notes.append(
+            f"{Path(name_of(b)).name} is {_kind(b)}, and {metric.name} expects {metric.card.reads} code"
+        )
     return tuple(notes)
+
+
+def _kind(image: Image) -> str:
+    return "light" if image.domain in LIGHT else f"{image.domain} code"
 
 
 def about_terms(terms: Terms) -> tuple[str, ...]:

@@ -6,12 +6,16 @@ assessment", SIGGRAPH 2022, doi:10.1145/3528233.3530729; constants as in gfxdisp
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
+from hdrq.encoding.photometry import Photometry, emit_for, working_primaries
 from hdrq.errors import PixelError
 from hdrq.image.color import mix, rgb_to_xyz
-from hdrq.records import BT709, Primaries
+from hdrq.records import BT709, Image, Primaries
+from hdrq.scoring.terms import factors_of, sides_of
 
 _FLOOR = 0.005  # cd/m², and of u′v′
 _TO_XYZ = torch.tensor(
@@ -97,3 +101,21 @@ def match_response(ref: Tensor, dist: Tensor, primaries: Primaries = BT709) -> T
     y = _pq_inverse((_tone_terms(y) @ tone).clamp(min=floor))
     uv = (_colour_terms(uv) @ colour).clamp(min=_FLOOR)
     return _join(y, uv, dist.shape, primaries).to(dist.dtype)
+
+
+def matched_light(ref: Image | None, dist: Image, photometry: Photometry) -> tuple[Image | None, Image]:
+    """Both images as displayed light, the test image's response fitted to the reference's light.
+
+    The light is in the smallest primaries that contain both, also where the call's working primaries do not.
+    """
+    if ref is None:
+        return ref, dist
+    sides = [replace(side, primaries=None) for side in sides_of(photometry, 2)]
+    factors = factors_of((ref, dist), photometry)
+    primaries = working_primaries((ref, dist), sides, factors)
+    target, light = (
+        replace(lit, notes=lit.notes[len(i.notes) :])
+        for i, p, f in zip((ref, dist), sides, factors, strict=True)
+        for lit in (emit_for(i, p, f, primaries),)
+    )
+    return target, light.with_pixels(match_response(target.pixels, light.pixels, primaries))

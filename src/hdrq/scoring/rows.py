@@ -13,6 +13,7 @@ from hdrq.errors import HdrqError
 from hdrq.records import Image, Pair, Score
 from hdrq.scoring.inputs import label
 from hdrq.scoring.scorer import Scorer
+from hdrq.scoring.terms import takes_code
 
 
 def remarks(ref: Image | None, dist: Image, photometry: Photometry) -> tuple[str, ...]:
@@ -33,14 +34,21 @@ def remarks(ref: Image | None, dist: Image, photometry: Photometry) -> tuple[str
             said.append(f"1.0 = {photometry.scale or photometry.white:g} cd/m²")
         if photometry.peak and (ref or dist).domain in LIGHT:
             said.append(f"brightest value = {photometry.peak:g} cd/m²")
+    else:
+        said += [
+            f"--{name} not used, because no file holds light"
+            for name in ("scale", "peak")
+            if getattr(photometry, name) is not None
+        ]
     return tuple(dict.fromkeys(said))
 
 
-def _shown_on(ref: Image | None, dist: Image, photometry: Photometry) -> str:
+def _shown_on(ref: Image | None, dist: Image, s: Scorer, photometry: Photometry, stored: bool) -> str:
+    """The displays of the reference and of the test image, once where they are the same."""
     used = [
-        screen_of(image, photometry.of(side)).name
-        for image, side in ((ref, photometry.ref), (dist, photometry.dist))
-        if image is not None
+        "code as stored" if stored and takes_code(wish) else screen_of(image, photometry.of(side)).name
+        for image, wish, side in ((ref, s.ref, photometry.ref), (dist, s.dist, photometry.dist))
+        if image is not None and wish is not None
     ]
     return " > ".join(dict.fromkeys(used))
 
@@ -53,9 +61,11 @@ def row_of(
     dist: Image,
     how: tuple[str, ...],
     photometry: Photometry,
+    matched: bool = False,
 ) -> Score:
+    """The row of a reading; `matched`: the light was fitted to the reference's, so that no code is compared as stored."""
     value = float(reading.value.reshape(-1)[0])
-    stored = s.takes_as_stored(ref, dist)
+    stored = not matched and s.takes_as_stored(ref, dist)
     return Score(
         ref=label(pair.ref),
         dist=label(pair.dist),
@@ -63,7 +73,7 @@ def row_of(
         value=value,
         unit=s.unit,
         better=s.better,
-        display="code as stored" if stored else _shown_on(ref, dist, photometry),
+        display=_shown_on(ref, dist, s, photometry, stored),
         viewing=_seen_at(s, photometry),
         weights=getattr(s.net, "label", ""),
         version=hdrq.__version__,
@@ -101,8 +111,10 @@ def _mismatch(ref: Image | None, dist: Image, s: Scorer, photometry: Photometry)
     """A note where a metric of code is given light on one side and code on the other."""
     if ref is None or s.ref is None or s.ref != s.dist or (ref.domain in LIGHT) == (dist.domain in LIGHT):
         return ()
-    light, code = (ref, dist) if ref.domain in LIGHT else (dist, ref)
-    shown = screen_of(code, photometry)
+    (light, _), (code, side) = sorted(
+        ((ref, photometry.ref), (dist, photometry.dist)), key=lambda held: held[0].domain not in LIGHT
+    )
+    shown = screen_of(code, photometry.of(side))
     names = [Path(i.path or "").name for i in (light, code)]
     return (
         f"{names[0]} is light, {names[1]} is {code.domain} code shown on {shown.name} (peak {shown.peak_nits:g} cd/m²)",

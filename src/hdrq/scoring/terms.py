@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from hdrq.encoding.photometry import LIGHT, Photometry, Wish, factor_of
 from hdrq.errors import UsageError
-from hdrq.records import Image
+from hdrq.records import Encoding, Image
+from hdrq.registry import find
 from hdrq.scoring.refusals import name_of
 
 
@@ -29,9 +30,18 @@ def factors_of(images: tuple[Image, ...], p: Photometry) -> list[float]:
     return [side.scale if side.scale is not None else common for side in (p.ref, p.dist)[-len(images) :]]
 
 
+def takes_code(wish: Wish) -> bool:
+    """Whether the input is code, not light."""
+    return wish.encoding is not None or wish.reads not in LIGHT
+
+
 def stored(images: tuple[Image, ...], wishes: tuple[Wish, ...]) -> bool:
-    """Whether code is compared as stored: all files have the requested encoding and the same gamut."""
-    compared = [(i, w) for i, w in zip(images, wishes, strict=True) if w.encoding or w.reads not in LIGHT]
+    """Whether code is compared as stored: all files have the requested encoding and the same gamut.
+
+    A named encoding whose code of one channel is that of luminance is no such case for colours and a metric of one
+    channel: the value does not depend on whether the files hold the code or its light.
+    """
+    compared = [(i, w) for i, w in zip(images, wishes, strict=True) if takes_code(w)]
     return bool(compared) and all(
         i.domain not in LIGHT
         and w.encoding in (None, i.domain)
@@ -39,5 +49,12 @@ def stored(images: tuple[Image, ...], wishes: tuple[Wish, ...]) -> bool:
         and w.channel != "y"
         and i.primaries == compared[0][0].primaries
         and i.domain == compared[0][0].domain
+        and not (w.encoding and w.grey and w.channel is None and _of_luminance(i))
         for i, w in compared
     )
+
+
+def _of_luminance(image: Image) -> bool:
+    """Whether one channel of such code is that of luminance, and the image has three."""
+    encoding: Encoding = find("encoding", image.domain)
+    return encoding.grey == "luminance" and image.pixels.shape[1] == 3
