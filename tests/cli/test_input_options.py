@@ -13,7 +13,7 @@ import torch
 import hdrq
 from hdrq.cli.app import command_line, main
 from hdrq.image.color import convert
-from hdrq.records import BT709, BT2020, Image, Pair
+from hdrq.records import BT709, BT2020, PRIMARIES, Image, Pair
 from hdrq.scoring.batch import score
 
 READ = {"--layer", "--view", "--part", "--frames", "--domain", "--file-primaries", "--nonfinite"}
@@ -224,3 +224,34 @@ def test_evaluate_reads_layers_of_a_manifest(tmp_path, run, light):
     with scores.open() as file:
         assert next(csv.DictReader(file))["value"] == "inf"
     assert json.loads((tmp_path / "t.json").read_text())
+
+
+@pytest.mark.parametrize("primaries", ["bt709", "p3", "bt2020"])
+def test_merge_writes_pq_in_the_primaries_of_the_frames_or_those_asked_for(tmp_path, run, light, primaries):
+    """The geometric mean luminance, by those primaries, is that at which relative radiance is anchored."""
+    from hdrq.image.color import luminance
+    from hdrq.tonemapping.tonemap import ANCHOR_NITS
+
+    held = PRIMARIES[primaries]
+    for n, share in enumerate((0.2, 0.8)):
+        hdrq.write(
+            tmp_path / f"{n}.exr", Image((light / 301 * share).clamp(0, 1), "nits", held), depth="float"
+        )
+    frames = [tmp_path / f"{n}.exr" for n in (0, 1)]
+    asked = ("--times", "1,4", "--align", "none", "--deghost", "none", "--response", "linear", "-q")
+    for name, options in (("own.png", ()), ("wide.jxl", ("--primaries", "bt2020"))):
+        code, _, err = run("merge", *frames, "-o", tmp_path / name, *asked, *options)
+        assert code == 0, err
+    own, wide = hdrq.read(tmp_path / "own.png"), hdrq.read(tmp_path / "wide.jxl")
+    assert (own.domain, own.primaries, wide.domain, wide.primaries) == ("pq", held, "pq", BT2020)
+    means = [luminance(hdrq.decode(i).pixels, i.primaries).log().mean().exp().item() for i in (own, wide)]
+    assert means == pytest.approx([ANCHOR_NITS] * 2, rel=1e-3)
+
+
+def test_fused_code_keeps_its_encoding(tmp_path, run, light):
+    for n, share in enumerate((0.2, 0.8)):
+        hdrq.write(tmp_path / f"{n}.png", Image((light / 301 * share), "pq", BT2020), depth="uint16")
+    frames = [tmp_path / f"{n}.png" for n in (0, 1)]
+    code, _, err = run("merge", *frames, "-o", tmp_path / "f.png", "--fuse", "--times", "1,4", "-q")
+    assert code == 0, err
+    assert (hdrq.read(tmp_path / "f.png").domain, hdrq.read(tmp_path / "f.png").primaries) == ("pq", BT2020)

@@ -135,3 +135,56 @@ def test_either_side_has_its_own_display(tmp_path):
     assert values[0][1] != values[1][1]
     (row,) = score([pair[::-1]], ["log-rmse"], photometry=Photometry(ref=Side(display=bright)))
     assert row.value == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jxl", "exr"])
+@pytest.mark.parametrize("asked", [(), ("--display", "phone"), ("--display", "sdr", "--black", "0.7")])
+def test_srgb_code_encoded_as_srgb_stays_what_it_is(tmp_path, run, suffix, asked):
+    """What the display adds to a signal, its black and the room's light, does not enter the code."""
+    code = torch.linspace(0, 255, 96).round().reshape(1, 1, 8, 12).expand(1, 3, 8, 12) / 255
+    hdrq.write(tmp_path / "a.png", Image(code.contiguous(), "srgb", P3, 8))
+    assert run("encode", tmp_path / "a.png", tmp_path / f"b.{suffix}", "--to", "srgb", *asked)[0] == 0
+    back = hdrq.read(tmp_path / f"b.{suffix}")
+    assert (back.domain, back.primaries) == ("srgb", P3)
+    assert ((back.pixels - code).abs() * 255).max() < 0.01
+
+
+@pytest.mark.parametrize("domain", ["pq", "hlg"])
+@pytest.mark.parametrize("screen", ["", "standard_hdr_{}", "hdr-{}-1000"])
+def test_hdr_code_encoded_as_itself_stays_what_it_is(tmp_path, run, domain, screen):
+    code = torch.linspace(0.1, 0.7, 96).reshape(1, 1, 8, 12).expand(1, 3, 8, 12).contiguous()
+    hdrq.write(tmp_path / "a.png", Image(code, domain, BT2020), depth="uint16")
+    asked = ("--display", screen.format(domain)) if screen else ()
+    assert run("encode", tmp_path / "a.png", tmp_path / "b.png", "--to", domain, *asked)[0] == 0
+    assert (hdrq.read(tmp_path / "b.png").pixels - code).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("signal", "screen"),
+    [("srgb", "sdr"), ("srgb", "phone"), ("gamma", "sdr"), ("gamma", "sdr-gog"),
+     ("pq", "standard_hdr_pq"), ("pq", "hdr-pq-1000"), ("hlg", "standard_hdr_hlg"), ("hlg", "hdr-hlg-1000")],
+)  # fmt: skip
+def test_light_and_the_signal_encoded_for_a_display_look_alike_on_it(tmp_path, run, signal, screen):
+    """Within the range of the display, without the room's light, which a display adds to a signal only."""
+    random = torch.Generator().manual_seed(3)
+    light = 1.5 + 60 * torch.rand(1, 3, 24, 24, generator=random) ** 2
+    hdrq.write(tmp_path / "a.exr", Image(light), depth="float")
+    shown = ("--display", screen, "--ambient", "5")
+    code, _ = run("encode", tmp_path / "a.exr", tmp_path / "b.png", "--to", signal, *shown)
+    assert code == 0
+    dark = replace(display(screen, ambient_lux=5.0), reflectance=0.0)
+    (row,) = score(
+        [(tmp_path / "a.exr", tmp_path / "b.png")],
+        ["pu-psnr"],
+        photometry=Photometry(dist=Side(display=dark)),
+    )
+    assert row.value > 60, row
+
+
+def test_code_of_a_power_is_shown_by_its_own_curve(tmp_path):
+    """sRGB code and code of a power of 2.2 of the same light are the same picture on an sRGB display."""
+    light = Image(torch.linspace(1, 99, 192).reshape(1, 3, 8, 8).contiguous())
+    codes = [hdrq.encode(light, name) for name in ("srgb", "gamma")]
+    for screen in (None, display("standard_4k")):
+        shown = hdrq.metric("log-rmse", photometry=Photometry(display=screen))(*codes)
+        assert shown.item() < 1e-6

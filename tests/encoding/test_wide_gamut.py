@@ -10,7 +10,8 @@ import pytest
 import torch
 
 import hdrq
-from hdrq.encoding.photometry import Photometry, Side, decode, encode
+from hdrq.encoding.displays import display
+from hdrq.encoding.photometry import Photometry, Side, decode, emit, encode
 from hdrq.errors import DomainError, UsageError
 from hdrq.image.color import convert, rgb_to_xyz
 from hdrq.records import BT709, BT2020, P3, XYZ, Image, Pair
@@ -244,6 +245,139 @@ def test_light_beyond_an_encoding_is_stated(encoding):
     notes = hdrq.metric(f"{encoding}:psnr").read(a, b).notes
     assert any(f"the maximum of {encoding}, clamped" in n for n in notes)
     assert any("clamped" in n for n in encode(a, encoding).notes)
+
+
+def test_what_lies_below_an_encoding_is_stated_but_not_its_black():
+    a, b = (Image(torch.full((1, 3, 16, 16), v)) for v in (0.001, 0.004))
+    black = Image(torch.zeros(1, 3, 16, 16))
+    notes = hdrq.metric("pu-psnr").read(a, b).notes
+    assert sum("between 0 and 0.005 cd/m², the minimum of pu21, clamped" in n for n in notes) == 1
+    assert hdrq.metric("pu-psnr").read(black, black).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("domain", "screen"), [("pq", "hdr-pq-1000"), ("hlg", "hdr-hlg-1000"), ("nits", "hdr-pq-1000")]
+)
+def test_what_a_display_cannot_show_is_counted_for_code_as_for_light(domain, screen):
+    light = Image(
+        torch.tensor([0.0, 0.0005, 500.0, 4000.0]).reshape(1, 1, 2, 2).expand(1, 3, 2, 2).contiguous()
+    )
+    code = light if domain == "nits" else encode(light, domain, 4000.0)
+    beyond = {"pq": "9 values (75 %)", "hlg": "3 values (25 %)", "nits": "9 values (75 %)"}[domain]
+    notes = emit(code, display(screen)).notes
+    assert any(n.startswith(beyond) and "0.001..1000 cd/m², clipped" in n for n in notes), notes
+
+
+def test_code_outside_its_range_is_counted():
+    """Float files hold sRGB code above 1 and PQ code below 0, which no display shows."""
+    for domain, values in (("srgb", (0.5, 1.4)), ("pq", (-0.1, 0.5)), ("hlg", (0.5, 1.09))):
+        code = Image(torch.tensor(values).reshape(1, 1, 1, 2).expand(1, 3, 1, 2).contiguous(), domain)
+        notes = emit(code).notes
+        assert any("3 values (50 %) of code outside 0..1, clipped" in n for n in notes), (domain, notes)
+        assert not emit(code.with_pixels(code.pixels.clamp(0, 1))).notes
+
+
+def test_broken_values_of_stored_code_are_counted():
+    x = torch.full((1, 3, 16, 16), 0.5)
+    x[0, 0, 3, 3] = float("nan")
+    bound = hdrq.metric("psnr", photometry=Photometry(nonfinite="clamp"))
+    assert any("1 NaN values" in n for n in bound.read(Image(x, "pu21"), Image(x * 0.9, "pu21")).notes)
+
+
+@pytest.mark.parametrize("encoding", ["pu21", "pq", "log10"])
+@pytest.mark.parametrize("primaries", [BT709, BT2020], ids=lambda p: p.name)
+def test_a_metric_of_one_channel_gives_one_value_for_light_and_its_code(encoding, primaries):
+    """Both files light, both code, and either of each."""
+    light = scene(primaries), noisy(scene(primaries))
+    code = [encode(replace(i, pixels=i.pixels.double()), encoding) for i in light]
+    for name in ("ssim", "gmsd"):
+        bound = hdrq.metric(f"{encoding}:{name}")
+        values = [bound(a, b).item() for a, b in product((light[0], code[0]), (light[1], code[1]))]
+        assert values == pytest.approx([values[0]] * 4, rel=1e-3), name
+
+
+def test_code_in_exr_files_is_compared_by_metrics_of_code(tmp_path):
+    light = scene(BT709)
+    for name, image in (("a", light), ("b", noisy(light))):
+        hdrq.write(tmp_path / f"{name}.exr", encode(image, "pu21"), depth="float")
+    (row,) = score([(tmp_path / "a.exr", tmp_path / "b.exr")], ["psnr"])
+    assert (row.status, row.display) == ("ok", "code as stored")
+    hdrq.write(tmp_path / "c.exr", light, depth="float")
+    with pytest.raises(DomainError, match="holds light"):
+        list(score([(tmp_path / "c.exr", tmp_path / "b.exr")], ["psnr"]))
+
+
+def test_the_white_of_relative_code_is_stated_for_its_side(tmp_path):
+    """mu code of light up to 400 cd/m², and sRGB code of it, against the light."""
+    light = scene(BT709)
+    hdrq.write(tmp_path / "light.exr", light, depth="float")
+    hdrq.write(tmp_path / "mu.exr", encode(light, "mu", 400.0), depth="float")
+    hdrq.write(tmp_path / "srgb.png", encode(light, "srgb", 400.0), depth="uint16")
+    for name, low in (("mu.exr", 120), ("srgb.png", 35)):  # sdr has a black
+        pair = Pair(dist=tmp_path / name, ref=tmp_path / "light.exr")
+        (plain,) = score([pair], ["pu-psnr"])
+        (told,) = score([pair], ["pu-psnr"], photometry=Photometry(dist=Side(scale=400.0)))
+        assert plain.value < 30 < low < told.value, name
+    assert (
+        "mu: 1.0 = 100 cd/m²" in next(score([(tmp_path / "light.exr", tmp_path / "mu.exr")], ["pu-psnr"])).how
+    )
+    (row,) = score([(tmp_path / "srgb.png",) * 2], ["pu-psnr"], photometry=Photometry(white=400.0))
+    assert row.display == "sdr+peak_nits=400"
+
+
+def test_a_scale_without_use_is_stated(tmp_path):
+    hdrq.write(tmp_path / "a.png", Image(torch.rand(1, 3, 16, 16), "srgb"), depth="uint8")
+    for photometry in (Photometry(scale=2.0), Photometry(peak=1000.0)):
+        (row,) = score([(tmp_path / "a.png",) * 2], ["pu-psnr"], photometry=photometry)
+        assert "not used, because no file holds light" in row.how
+
+
+@pytest.mark.parametrize("primaries", [None, "bt709"])
+def test_a_matched_image_is_identical_to_itself_whatever_the_working_primaries(tmp_path, primaries):
+    pair = written(tmp_path, scene())
+    rows = score(
+        [pair],
+        ["pu-psnr", "pu-ssim", "y:pu21:psnr", "log-rmse"],
+        photometry=Photometry(primaries=primaries),
+        settings=Settings(match_response=True),
+    )
+    assert [r.value for r in rows] == [float("inf"), pytest.approx(1.0, abs=1e-7), float("inf"), 0.0]
+
+
+def test_the_row_of_a_matched_image_names_its_display_and_what_it_cannot_show(tmp_path):
+    image = Image(torch.rand(1, 3, 24, 24), "srgb")
+    hdrq.write(tmp_path / "a.png", image, depth="uint8")
+    matched = Settings(match_response=True)
+    (row,) = score([(tmp_path / "a.png",) * 2], ["pu-psnr"], settings=matched)
+    assert row.display == "sdr"
+    assert "is light" not in row.how
+    pair = written(tmp_path, scene(BT709))
+    screen = Photometry(display=display("sdr"))
+    (row,) = score([pair], ["pu-psnr"], photometry=screen, settings=matched)
+    assert row.how.count("outside the range of sdr") == 2
+    with pytest.raises(DomainError, match="--match-response compares light"):
+        next(score([pair], ["ssim"], settings=matched))
+
+
+def test_the_row_names_the_display_of_either_side(tmp_path):
+    big = torch.rand(1, 3, 168, 168)
+    hdrq.write(tmp_path / "hlg.png", Image(big, "hlg", BT2020), depth="uint16")
+    hdrq.write(tmp_path / "sdr.png", Image(big, "srgb"), depth="uint8")
+    (row,) = score([(tmp_path / "hlg.png", tmp_path / "sdr.png")], ["fsitm"])
+    assert row.display == "hlg-1000 > code as stored"
+    hdrq.write(tmp_path / "light.exr", Image(100 * big), depth="float")
+    bright = Photometry(dist=Side(display=display("phone")))
+    (row,) = score([(tmp_path / "light.exr", tmp_path / "sdr.png")], ["pu-psnr"], photometry=bright)
+    assert "shown on phone (peak 500 cd/m²)" in row.how
+
+
+def test_hdr_code_is_no_test_image_of_a_tone_mapping_metric():
+    light, code = Image(400 * torch.rand(1, 3, 168, 168)), Image(torch.rand(1, 3, 168, 168), "srgb")
+    for hdr in (encode(light, "pq"), encode(light, "pu21")):
+        with pytest.raises(DomainError, match="give the HDR image first"):
+            hdrq.metric("fsitm")(code, hdr)
+        notes = hdrq.metric("fsitm").read(light, hdr).notes
+        assert any(f"is {hdr.domain} code, and fsitm expects srgb code" in n for n in notes)
 
 
 def test_swapped_arguments_of_a_tone_mapping_metric_are_refused():

@@ -185,3 +185,11 @@ def test_damage_is_told_by_line(tmp_path, kind):
         read(store(tmp_path / "x.hdr", body, "-Y 13 +Y 21"))
     with pytest.raises(FileError, match="32-bit_rle_rgbe"):
         read(store(tmp_path / "x.hdr", body, form="ascii"))
+
+
+def test_relative_light_stays_relative(tmp_path) -> None:
+    pixels = torch.from_numpy(light(RGBE)).float()[None]
+    write(tmp_path / "x.hdr", Image(pixels, "linear", BT2020))
+    back = read(tmp_path / "x.hdr")
+    assert (back.domain, back.primaries) == ("linear", BT2020)
+    assert torch.equal(back.pixels, pixels)

@@ -213,12 +213,14 @@ def as_pq(image: Any) -> tuple[Any, tuple[str, ...]]:
     from dataclasses import replace
 
     from hdrq.encoding.pq_image import pq_image
+    from hdrq.image.working_space import working_in
     from hdrq.tonemapping.tonemap import ANCHOR_NITS, anchored
 
     said: tuple[str, ...] = ()
     if image.domain != "nits":
         said = (f"relative radiance: the geometric mean luminance was set to {ANCHOR_NITS:.3g} cd/m²",)
-        image = replace(image, pixels=anchored(image.pixels), domain="nits")
+        with working_in(image.primaries):
+            image = replace(image, pixels=anchored(image.pixels), domain="nits")
     code, notes = pq_image(image)
     return code, (*said, *notes)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hdrq import io
-from hdrq.encoding.display_model import without_black
+from hdrq.encoding.display_model import hlg_code, without_black
 from hdrq.encoding.emission import in_float64
 from hdrq.encoding.photometry import (
     LIGHT,
@@ -242,7 +242,7 @@ def _encoded(image: Image, to: str, photometry: Photometry, primaries: str | Non
     notes: tuple[str, ...] = ()
     shown = screen_of(image, photometry)
     if to in SIGNALS and shown.reflected_nits > 0:
-        shown = replace(shown, ambient_lux=0.0)
+        shown = replace(shown, reflectance=0.0)
         photometry = replace(photometry, display=shown)
         notes = (f"ambient light of {shown.name} not included: {to} is a display signal",)
     target = PRIMARIES[primaries] if primaries else image.primaries
@@ -251,6 +251,8 @@ def _encoded(image: Image, to: str, photometry: Photometry, primaries: str | Non
     light = light.with_pixels(pixels.clamp(min=0))
     white = common_white(photometry)
     code = encode(light, to, white)
+    if to == shown.eotf == "hlg":
+        code = code.with_pixels(hlg_code(light.pixels, shown))
     found: Encoding = find("encoding", to)
     if not found.absolute:
         notes = (*notes, f"{to}: 1.0 = {white_of(found, None, white):g} cd/m²")

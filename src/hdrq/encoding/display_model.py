@@ -62,19 +62,25 @@ def lowest(d: Display) -> float:
     return max(d.floor_nits, d.black_nits if d.lift == "cut" else 0.0)
 
 
-def hlg_light(code: Tensor, d: Display) -> Tensor:
-    """Light of HLG code (N, C, H, W) for a display's peak, without its black and reflections.
+def _ambient_gamma(d: Display) -> float | None:
+    """System gamma of HLG in ambient light; None: that of BT.2100 for the peak. Source: ITU-R BT.2390-11."""
+    if d.system_gamma == "bt2100":
+        return None
+    if d.peak_nits <= 1000:
+        return 1.2
+    return 1.2 + 0.42 * log10(d.peak_nits / 1000) - 0.07623 * log10(d.ambient_lux / 5)
 
-    Source of the system gamma in ambient light: ITU-R BT.2390-11.
-    """
-    decode = find("encoding", "hlg").decode
-    gamma = None
-    if d.system_gamma != "bt2100":
-        gamma = 1.2
-        if d.peak_nits > 1000:
-            gamma += 0.42 * log10(d.peak_nits / 1000) - 0.07623 * log10(d.ambient_lux / 5)
-    light: Tensor = decode(code, d.peak_nits, gamma)
+
+def hlg_light(code: Tensor, d: Display) -> Tensor:
+    """Light of HLG code (N, C, H, W) for a display's peak, without its black and reflections."""
+    light: Tensor = find("encoding", "hlg").decode(code, d.peak_nits, _ambient_gamma(d))
     return light
+
+
+def hlg_code(light: Tensor, d: Display) -> Tensor:
+    """Inverse of `hlg_light`."""
+    code: Tensor = find("encoding", "hlg").encode(light, d.peak_nits, _ambient_gamma(d))
+    return code
 
 
 def lifted(light: Tensor, d: Display) -> Tensor:

@@ -1,27 +1,31 @@
-"""Light as PQ code in BT.2020 primaries, for formats that hold code. Source: ITU-R BT.2100-3."""
+"""Light as PQ code, for formats that hold code. Source: ITU-R BT.2100-3."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from hdrq.encoding.emission import encode, in_float64, outside
 from hdrq.errors import DomainError
 from hdrq.image.color import convert
-from hdrq.image.transfer import nits_to_pq
-from hdrq.records import BT2020, Image
+from hdrq.records import BT709, BT2020, P3, Image
 
-PQ_PEAK = 10_000.0  # cd/m²
+TAGGED = (BT709, P3, BT2020)  # primaries that every such format can state
 
 
 def pq_image(image: Image, bits: int = 16) -> tuple[Image, tuple[str, ...]]:
-    """cd/m² as PQ code, (1, 3, H, W), and notes on what was clipped.
+    """cd/m² as PQ code, (1, 3, H, W), in its own primaries, and notes on what was clipped; others than `TAGGED` become BT.2020.
 
     raises  DomainError unless the image is in cd/m²
     """
     if image.domain != "nits":
         raise DomainError(f"PQ encodes cd/m², not {image.domain}")
-    light = image.pixels.expand(-1, 3, -1, -1)
-    wide = convert(light, image.primaries, BT2020)
-    kept = wide.clamp(0, PQ_PEAK)
-    cut = int((wide > PQ_PEAK).any(1).sum())
-    notes: tuple[str, ...] = ("radiance as PQ code in BT.2020 primaries",)
-    if cut:
-        notes += (f"{cut} pixels above {PQ_PEAK:g} cd/m² clipped; .exr can store them",)
-    return Image(nits_to_pq(kept), "pq", BT2020, bits=bits), notes
+    target = image.primaries if image.primaries in TAGGED else BT2020
+    exact = in_float64(image)
+    light = convert(exact.pixels.expand(-1, 3, -1, -1), image.primaries, target)
+    notes: tuple[str, ...] = (f"radiance as PQ code in {target.name} primaries",)
+    if cut := int(outside(light).sum()):
+        share = 100 * cut / light.numel()
+        notes += (f"{cut:,} values ({share:.2g} %) outside the {target.name} gamut, clipped",)
+    code = encode(replace(exact, pixels=light.clamp(min=0), primaries=target, notes=()), "pq")
+    pixels = code.pixels.to(image.pixels.dtype)
+    return replace(code, pixels=pixels, bits=bits, notes=()), (*notes, *code.notes)

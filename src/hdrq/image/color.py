@@ -58,9 +58,10 @@ def weigh(pixels: Tensor, weights: tuple[float, ...]) -> Tensor:
     return (weights[0] * r + weights[1] * g + weights[2] * b).unsqueeze(-3)
 
 
-def luminance(light: Tensor) -> Tensor:
-    """Luminance Y of linear BT.709 light, in the unit of the input, (N, 1, H, W)."""
-    return weigh(light, LUMINANCE)
+def luminance(light: Tensor, primaries: Primaries = BT709) -> Tensor:
+    """Luminance Y of linear light, in the unit of the input, (N, 1, H, W): for BT.709 by the usual six digits."""
+    weights = LUMINANCE if primaries == BT709 else tuple(float(w) for w in rgb_to_xyz(primaries)[1])
+    return weigh(light, weights)
 
 
 def luma(code: Tensor) -> Tensor:

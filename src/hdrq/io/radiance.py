@@ -254,7 +254,7 @@ def write(path: Path, image: Image, *, provenance: dict[str, Any] | None = None)
     lines = ["#?RADIANCE", *(f"# {k}={v}".replace("\n", " ") for k, v in (provenance or {}).items())]
     if image.primaries not in (BT709, XYZ):
         lines.append("PRIMARIES= " + " ".join(f"{v:.6g}" for v in flat(image.primaries)))
-    if image.domain not in ("nits", "linear"):
+    if image.domain != "nits":
         lines.append(f"HDRQ_DOMAIN={image.domain}")
     height, width = image.size
     kind = "xyze" if image.primaries is XYZ else "rgbe"

@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hdrq.encoding.emission import LIGHT
 from hdrq.errors import PixelError, UsageError
-from hdrq.image.color import LUMINANCE, convert, rgb_to_xyz, weigh
+from hdrq.image.color import convert, luminance
 from hdrq.image.devices import device_of
 from hdrq.io import identify
 from hdrq.io.exposures import Exposure, exposures_of
@@ -119,7 +120,8 @@ def steps(sources: Sequence[Source], settings: Settings) -> Iterator[Stage | Mer
             fused, rule = fuse(stack, alignment, settings.fusion_weights, device), "Mertens"
         else:
             fused, rule = network.fused(stack, alignment, device).cpu(), network.name
-        image = Image(fused.clamp(0, 1)[None], "srgb", stack.primaries or BT709)
+        held = stack.domain or "linear"  # light is fused as its sRGB code, code as it is
+        image = Image(fused.clamp(0, 1)[None], "srgb" if held in LIGHT else held, stack.primaries or BT709)
         report = report_of(stack, alignment, None, rule, image.pixels, None, 1.0, "code 0..1")
         yield Merged(image, report, None)
         return
@@ -152,6 +154,7 @@ def steps(sources: Sequence[Source], settings: Settings) -> Iterator[Stage | Mer
         ghosts,
         factor,
         words,
+        target,
     )
     yield Merged(
         image,
@@ -257,8 +260,7 @@ def _scale(
         factor = ratio * CLIP_OVER_GREY / white
         return factor, "absolute: cd/m², from time, aperture and ISO (nominal, within a stop)"
     if wish == "median":
-        weights = LUMINANCE if primaries == BT709 else tuple(map(float, rgb_to_xyz(primaries)[1]))
-        middle = float(weigh(radiance[None], weights).flatten().double().median())
+        middle = float(luminance(radiance[None], primaries).flatten().double().median())
         if middle <= 0:
             raise PixelError("the median of the merge is 0; use --scale relative")
         return 1 / middle, "median: the median luminance is 1"

@@ -15,6 +15,7 @@ from hdrq.merging.alignment.placement import Alignment
 from hdrq.merging.deghosting.ghost_weights import BitmapGhosts, ReferenceGhosts
 from hdrq.merging.exposure_stack import ExposureStack
 from hdrq.merging.response.calibration import Calibration
+from hdrq.records import BT709, Primaries
 
 DOUBTFUL = 0.1  # stops of bias between neighbouring exposures above which a note is made
 SCATTERED = (
@@ -77,8 +78,9 @@ def report_of(
     ghosts: ReferenceGhosts | BitmapGhosts | None,
     factor: float,
     scale: str,
+    primaries: Primaries = BT709,
 ) -> MergeReport:
-    """The record of a merge, or of a fusion, which has no calibration."""
+    """The record of a merge, or of a fusion, which has no calibration. `primaries` are those of the pixels."""
     survey, ends = alignment.survey, stack.order
     height, width = (int(n) for n in pixels.shape[-2:])
     turned = stack.sensor is not None and stack.sensor.turns
@@ -113,7 +115,9 @@ def report_of(
         ghosts=0.0 if ghosts is None else float((ghosts.mask > 127).float().mean()),
         clipped_everywhere=survey.white[ends[0]],
         black_everywhere=survey.black[ends[-1]],
-        stops=_stops(pixels, 0.0 if calibration is None else factor * _least(stack, calibration)),
+        stops=_stops(
+            luminance(pixels, primaries), 0.0 if calibration is None else factor * _least(stack, calibration)
+        ),
         scale=scale,
         factor=factor,
         rule=rule,
@@ -172,9 +176,9 @@ def _least(stack: ExposureStack, calibration: Calibration) -> float:
     return float(curve[curve > 0][0] / calibration.seconds.max())
 
 
-def _stops(pixels: Tensor, least: float) -> float:
+def _stops(y: Tensor, least: float) -> float:
     """log2 of the ratio between the 99.99th and the 0.01th percentile of luminance, neither below `least`."""
-    y = luminance(pixels).flatten()
+    y = y.flatten()
     y = y[:: max(1, len(y) // 2_000_000)]
     y = y[y > 0]
     if len(y) < 2:

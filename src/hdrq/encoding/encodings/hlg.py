@@ -26,11 +26,14 @@ def _system_gamma(peak: float) -> float:
     )
 
 
-def _encode(nits: Tensor, white: float = 1000.0) -> Tensor:
-    """Display light, cd/m² (N, C, H, W) on a display of peak `white`, to signal 0..1 (inverse OOTF, then OETF)."""
+def _encode(nits: Tensor, white: float = 1000.0, gamma: float | None = None) -> Tensor:
+    """Display light, cd/m² (N, C, H, W) on a display of peak `white`, to signal 0..1 (inverse OOTF, then OETF).
+
+    gamma  of the OOTF, in place of BT.2100's for that peak
+    """
     shown = (nits / white).clamp(0, 1)
     y = weigh(shown, _WEIGHTS) if shown.dim() >= 3 and shown.shape[-3] == 3 else shown
-    g = _system_gamma(white)
+    g = _system_gamma(white) if gamma is None else gamma
     scene = shown * y.clamp(min=_TINY) ** ((1 - g) / g)
     low = (3 * scene.clamp(min=_TINY)).sqrt()
     high = _A * (12 * scene - _B).clamp(min=_TINY).log() + _C
