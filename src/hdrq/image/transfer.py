@@ -1,9 +1,13 @@
-"""Transfer functions of displays: sRGB and PQ, both directions, on tensors of any shape."""
+"""Transfer functions of displays: sRGB, PQ and HLG, both directions."""
 
 from __future__ import annotations
 
+from math import log, log10
+
 import torch
 from torch import Tensor
+
+from hdrq.image.color import weigh
 
 
 def srgb_to_linear(code: Tensor) -> Tensor:
@@ -33,3 +37,42 @@ def pq_to_nits(code: Tensor) -> Tensor:
     """PQ code 0..1 to cd/m². Source: SMPTE ST 2084."""
     p = code.clamp(0, 1) ** (1 / PQ_M2)
     return 10000 * ((p - PQ_C1).clamp(min=0) / (PQ_C2 - PQ_C3 * p)) ** (1 / PQ_M1)
+
+
+# ITU-R BT.2100-3 table 5
+_A = 0.17883277
+_B = 1 - 4 * _A
+_C = 0.5 - _A * log(4 * _A)
+_WEIGHTS = (0.2627, 0.6780, 0.0593)  # BT.2100 luminance
+_TINY = 1e-12
+
+
+def hlg_system_gamma(peak: float) -> float:
+    """1.2 at 1000 cd/m²; the extended form outside 400..2000 cd/m² (BT.2100-3 note 5f, BT.2390)."""
+    return (
+        1.2 + 0.42 * log10(peak / 1000)
+        if 400 <= peak <= 2000
+        else 1.2 * 1.111 ** (log10(peak / 1000) / log10(2))
+    )
+
+
+def nits_to_hlg(nits: Tensor, peak: float = 1000.0, gamma: float | None = None) -> Tensor:
+    """Light, cd/m² (N, C, H, W), on a display of that peak to HLG signal 0..1 (inverse OOTF, then OETF).
+
+    gamma  of the OOTF, in place of BT.2100's for that peak
+    """
+    shown = (nits / peak).clamp(0, 1)
+    y = weigh(shown, _WEIGHTS) if shown.dim() >= 3 and shown.shape[-3] == 3 else shown
+    g = hlg_system_gamma(peak) if gamma is None else gamma
+    scene = shown * y.clamp(min=_TINY) ** ((1 - g) / g)
+    low = (3 * scene.clamp(min=_TINY)).sqrt()
+    high = _A * (12 * scene - _B).clamp(min=_TINY).log() + _C
+    return torch.where(scene <= 1 / 12, low, high)
+
+
+def hlg_to_nits(code: Tensor, peak: float = 1000.0, gamma: float | None = None) -> Tensor:
+    """Inverse of `nits_to_hlg` (inverse OETF, then OOTF)."""
+    v = code.clamp(0, 1)
+    scene = torch.where(v <= 0.5, v**2 / 3, (((v - _C) / _A).exp() + _B) / 12)
+    y = weigh(scene, _WEIGHTS) if scene.dim() >= 3 and scene.shape[-3] == 3 else scene
+    return peak * scene * y.clamp(min=_TINY) ** ((hlg_system_gamma(peak) if gamma is None else gamma) - 1)

@@ -75,7 +75,7 @@ FORMATS = (
         "JPEG XL",
         (".jxl",),
         "8 to 16 bits, half, float; gain maps",
-        "8 to 16 bits, lossless, tagged",
+        "8 to 16 bits, tagged",
     ),
     Format("jxr", "JPEG XR", (".jxr", ".wdp", ".hdp"), "8, 16 bits, half, float"),
     Format(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 
 from hdrq.errors import DomainError, FileError, UsageError
 from hdrq.image.color import convert
+from hdrq.image.transfer import hlg_to_nits, pq_to_nits, srgb_to_linear
 from hdrq.io import gain_map, icc
 from hdrq.io.arrange import codes, planes
 from hdrq.io.atomic import atomic
@@ -146,8 +149,8 @@ def _bundle(path: Path, data: bytes) -> tuple[bytes, bytes, bytes, bytes] | None
 def write(path: Path, image: Image, *, bits: int | None = None, quality: int = 100) -> tuple[str, ...]:
     """8 to 16 bits of code with code points; lossless at quality 100.
 
-    bits     default: the image's own where at most 8, else 16
-    quality  1 to 99: lossy, of 8-bit sRGB code in BT.709 only, which is what the encoder takes its input for
+    bits     default: the image's own where at most 8, and 8 for lossy sRGB code in BT.709, else 16
+    quality  1 to 99: lossy
     """
     import imagecodecs
 
@@ -163,40 +166,46 @@ def write(path: Path, image: Image, *, bits: int | None = None, quality: int = 1
         raise DomainError(
             f"{path}: JPEG XL has no code points for {image.domain} code in {image.primaries.name} primaries; write .png or .exr"
         )
-    few = quality < 100 or (image.bits is not None and image.bits <= 8)
+    plain = (image.domain, image.primaries) == ("srgb", BT709)
+    few = (quality < 100 and plain) or (image.bits is not None and image.bits <= 8)
     bits = bits or (8 if few else 16)
     if not 8 <= bits <= 16:
         raise UsageError(f"JPEG XL is written with 8 to 16 bits, not {bits}")
     if not 1 <= quality <= 100:
         raise UsageError(f"JPEG XL is written with quality 1 to 100, not {quality}")
     rows, notes = codes(image.pixels, bits, 1.0, path)
+    white = _INTENSITY.get(image.domain, image.white_nits or _SDR)
     if quality < 100:
-        if (image.domain, image.primaries, bits) != ("srgb", BT709, 8):
-            raise UsageError(
-                f"{path}: lossy JPEG XL is written of 8-bit sRGB code in BT.709 only; leave the quality out, or write .avif"
-            )
-        lossy = imagecodecs.jpegxl_encode(
-            rows,
-            lossless=False,
-            distance=_distance(quality),
-            bitspersample=bits,
-            usecontainer=False,
-            numthreads=1,
-        )
-        with atomic(path) as part:
-            part.write_bytes(codestream(path, bytes(lossy)))
-        return tuple(notes)
-    coded = imagecodecs.jpegxl_encode(
-        rows, lossless=True, bitspersample=bits, usecontainer=False, numthreads=1
-    )
+        how: dict[str, Any] = {"lossless": False, "distance": _distance(quality)}
+    else:
+        how = {"lossless": True, "bitspersample": bits}
+    lossy_code = quality < 100 and not (plain and bits == 8)
+    given = _as_light(rows, image, bits, white) if lossy_code else rows
+    coded = imagecodecs.jpegxl_encode(given, usecontainer=False, numthreads=1, **how)
     data = codestream(path, bytes(coded))  # above 12 bits the encoder adds boxes, which are not needed
     head = parse(data)
-    white = {"pq": 10_000.0, "hlg": 1000.0}.get(image.domain, image.white_nits or 255.0)
     if "colour" in head.spans:  # otherwise 8 bits of sRGB
-        data = tagged(data, head, points, white)
+        data = tagged(data, head, points, white, bits if lossy_code else None)
     with atomic(path) as part:
         part.write_bytes(data)
     return tuple(notes)
+
+
+_SDR = 255.0  # cd/m² of 1.0 of the light that the encoder is given, libjxl's default
+_INTENSITY = {"pq": 10_000.0, "hlg": 1000.0}
+
+
+def _as_light(rows: np.ndarray, image: Image, bits: int, white: float) -> np.ndarray:
+    """Code as the encoder takes it for lossy compression: light in BT.709, not clipped, 1.0 at 255 cd/m²; (H, W[, 3])."""
+    code = torch.from_numpy(rows / (2**bits - 1.0))
+    code = (code[None] if code.dim() == 2 else code.movedim(-1, 0))[None]
+    light = {
+        "pq": pq_to_nits,
+        "hlg": lambda v: hlg_to_nits(v, white),
+        "linear": lambda v: v * white,
+    }.get(image.domain, lambda v: srgb_to_linear(v) * _SDR)(code)
+    light = convert(light / _SDR, image.primaries, BT709)[0].movedim(0, -1).float().numpy()
+    return np.ascontiguousarray(light[..., 0] if light.shape[-1] == 1 else light)
 
 
 def _distance(quality: int) -> float:

@@ -271,15 +271,21 @@ def as_float(stream: bytes, head: Header) -> bytes:
     return stream[:2] + _packed(text[:a] + depth + text[b:c] + extension + text[d:]) + stream[stop:]
 
 
-def tagged(stream: bytes, head: Header, points: tuple[int, int], intensity: float) -> bytes:
-    """The codestream of a lossless image with other code points (primaries, transfer) and intensity target."""
+def tagged(
+    stream: bytes, head: Header, points: tuple[int, int], intensity: float, bits: int | None = None
+) -> bytes:
+    """The codestream with other code points (primaries, transfer) and intensity target.
+
+    In a lossy image these state what the decoder turns its pixels to, and `bits` the integers that it rounds to.
+    """
     text = _text(stream[2 : 2 + head.end // 8 + 2])
     first, _ = head.spans["extra fields"]
-    depth = head.spans["depth"][0]
+    depth, behind = head.spans["depth"]
     a, b = head.spans["colour"]
     end = head.end
-    if head.xyb or head.profile or text[end] != "1":
-        raise ValueError("not a plain lossless codestream")
+    if head.profile or text[end] != "1":
+        raise ValueError("not a plain codestream")
+    own = text[depth:behind] if bits is None else "0" + "11" + _number(bits - 1, 6)
     colour = "0" + "0" + _enum(1 if head.grey else 0) + _enum(1)
     colour += "" if head.grey else _enum(points[0])
     colour += "0" + _enum(points[1]) + _enum(1)
@@ -287,7 +293,7 @@ def tagged(stream: bytes, head: Header, points: tuple[int, int], intensity: floa
     target = int.from_bytes(struct.pack("<e", intensity), "little")
     mapping = "0" + _number(target, 16) + _number(0, 16) + "0" + _number(0, 16)
     fields = text[first + 1 : depth] if head.extra_fields else "000" + "000"
-    new = text[:first] + "1" + fields + text[depth:a] + colour + mapping + text[tone[1] : end] + "1"
+    new = text[:first] + "1" + fields + own + text[behind:a] + colour + mapping + text[tone[1] : end] + "1"
     return stream[:2] + _packed(new) + stream[2 + (end + 1 + 7) // 8 :]
 
 
