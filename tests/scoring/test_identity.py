@@ -21,6 +21,7 @@ from hdrq.registry import find, names
 from hdrq.scoring.batch import Settings, score
 from hdrq.scoring.binding import bind
 from hdrq.scoring.request import Request
+from hdrq.scoring.response_match import matched_light
 from hdrq.scoring.scorer import Scorer
 
 PRIMARIES = {p.name: p for p in (BT709, P3, BT2020, XYZ)}
@@ -63,11 +64,11 @@ def in_primaries(light: Image, primaries: Primaries) -> Image:
 
 def signal(light: Image, domain: str, primaries: Primaries) -> Image:
     """Code that the default display of its domain shows as this light."""
-    if domain == "srgb":
+    if domain in ("srgb", "gamma"):
         own = in_primaries(light, primaries)
         sdr = display("sdr")
         relative = (own.pixels - sdr.black_nits) / (sdr.peak_nits - sdr.black_nits)
-        return encode(own.with_pixels(relative * 100), "srgb", 100.0)
+        return encode(own.with_pixels(relative * 100), domain, 100.0)
     own = in_primaries(light, primaries)
     return encode(own, domain)
 
@@ -90,17 +91,20 @@ def store(folder: Path, side: int) -> list[Stored]:
         put(own, "float.tif", EXACT, "light", depth="float")
         put(own, "rgbe.hdr", COARSE * 2, "light")
         if primaries != XYZ:
-            for domain in ("pq", "pu21", "log10", "ln1p"):
+            for domain in ("pq", "pu21", "pu08", "log10", "ln1p", "log1p"):
                 put(encode(own, domain), "float.exr", FINE, "light", depth="float")
+            put(encode(own, "mu"), "float.exr", FINE, "relative", depth="float")  # its white is the display's
             pq = encode(own, "pq")
             put(pq, "16.png", FINE, "light", depth="uint16")
             put(pq, "16.tif", FINE, "light", depth="uint16")
             put(pq, "12.avif", COARSE, "light", bits=12)
             put(pq, "16.jxl", FINE, "light", bits=16)
-            for domain in ("srgb", "hlg"):
+            for domain in ("srgb", "hlg", "gamma"):
                 code = signal(light, domain, primaries)
                 put(code, "16.png", FINE, domain, depth="uint16")
                 put(code, "16.tif", FINE, domain, depth="uint16")
+                if domain == "gamma":  # no code points
+                    continue
                 put(code, "16.jxl", FINE, domain, bits=16)
                 put(code, "12.avif", COARSE, domain, bits=12)
     put(light, "float.pfm", EXACT, "light")
@@ -210,11 +214,14 @@ def test_every_format_holds_the_image(small):
     assert count == 2 * len(small) > 120
 
 
-@pytest.mark.parametrize(("primaries", "asked"), [(None, EVERY), ("bt2020", SOME)], ids=["", "bt2020"])
-def test_what_a_metric_is_handed_does_not_depend_on_encoding_and_primaries(small, primaries, asked):
-    files = one_of_each(small)
-    assert len(files) == 4 + 3 * 6
-    found, _ = differences(files, Photometry(primaries=primaries), the_light(SIDE), asked)
+def test_what_a_metric_is_handed_does_not_depend_on_encoding_and_primaries(small):
+    """Every encoding and primaries for three kinds of metric; every kind of metric for a quarter of them in turn."""
+    files, exact = one_of_each(small), the_light(SIDE)
+    assert len(files) == 4 + 3 * 10
+    found, _ = differences(files, Photometry(), exact, SOME)
+    for place, asked in enumerate(EVERY):
+        found += differences(files[place % 4 :: 4], Photometry(), exact, [asked])[0]
+    found += differences(files[::2], Photometry(primaries="bt2020"), exact, SOME)[0]
     assert not found, found
 
 
@@ -298,7 +305,8 @@ def bound_for(name: str) -> Scorer:
 
 @pytest.mark.parametrize("name", names("metric"))
 def test_every_metric_finds_two_files_of_one_image_identical(name, sized):
-    """Light in EXR and PQ of BT.2020 in PNG, either way round; where a metric reads SDR code, PNG and JPEG XL of it."""
+    """Light in EXR and PQ of BT.2020 in PNG, either way round, on a display, and as relative light whose response is
+    matched; where a metric reads SDR code, PNG and JPEG XL of it."""
     try:
         bound = bound_for(name)
     except MissingPart as error:
@@ -318,7 +326,16 @@ def test_every_metric_finds_two_files_of_one_image_identical(name, sized):
                 for x in (files["light.exr"], files["pq.png"], files["worse.exr"])
             ]
         else:
-            values = [bound(*pair).item() for pair in ((a, a), (a, b), (b, a), (a, worse))]
+            values = [bound(a, a).item(), bound(a, b).item()]
+            if stored:
+                values.append(bound(b, a).item())
+            else:
+                shown = replace(bound.photometry, display=SCREENS[1])
+                values.append(replace(bound, photometry=shown)(b, a).item())
+                scaled = replace(bound.photometry, ref=Side(scale=3.0))
+                third = a.with_pixels(a.pixels / 3)
+                values.append(replace(bound, photometry=scaled)(*matched_light(third, b, scaled)).item())
+            values.append(bound(a, worse).item())
     same, *identical, other = values
     if same in (float("inf"), float("-inf")):
         assert all(abs(v) > abs(other) + 15 for v in identical), values
