@@ -185,7 +185,7 @@ def write(path: Path, image: Image, *, bits: int | None = None, quality: int = 1
     data = codestream(path, bytes(coded))  # above 12 bits the encoder adds boxes, which are not needed
     head = parse(data)
     if "colour" in head.spans:  # otherwise 8 bits of sRGB
-        data = tagged(data, head, points, white, bits if lossy_code else None)
+        data = tagged(data, head, points, white, bits if lossy_code else 0)
     with atomic(path) as part:
         part.write_bytes(data)
     return tuple(notes)

@@ -271,13 +271,8 @@ def as_float(stream: bytes, head: Header) -> bytes:
     return stream[:2] + _packed(text[:a] + depth + text[b:c] + extension + text[d:]) + stream[stop:]
 
 
-def tagged(
-    stream: bytes, head: Header, points: tuple[int, int], intensity: float, bits: int | None = None
-) -> bytes:
-    """The codestream with other code points (primaries, transfer) and intensity target.
-
-    In a lossy image these state what the decoder turns its pixels to, and `bits` the integers that it rounds to.
-    """
+def tagged(stream: bytes, head: Header, points: tuple[int, int], intensity: float, bits: int = 0) -> bytes:
+    """The codestream with other code points (primaries, transfer), intensity target and, of a lossy image, depth."""
     text = _text(stream[2 : 2 + head.end // 8 + 2])
     first, _ = head.spans["extra fields"]
     depth, behind = head.spans["depth"]
@@ -285,7 +280,7 @@ def tagged(
     end = head.end
     if head.profile or text[end] != "1":
         raise ValueError("not a plain codestream")
-    own = text[depth:behind] if bits is None else "0" + "11" + _number(bits - 1, 6)
+    own = "0" + "11" + _number(bits - 1, 6) if bits else text[depth:behind]
     colour = "0" + "0" + _enum(1 if head.grey else 0) + _enum(1)
     colour += "" if head.grey else _enum(points[0])
     colour += "0" + _enum(points[1]) + _enum(1)
