@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +78,33 @@ def test_imports_point_one_way(path: Path) -> None:
 def test_a_file_fits_in_a_head(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 300
     assert path.stem not in ("utils", "common", "helpers", "base", "core", "misc")
+
+
+OPEN_TO_COMMANDS = {  # besides the public API, hdrq and hdrq.PACKAGE.api
+    *("errors", "records", "registry", "cards", "work"),  # what every part shares
+    *("heap", "blas"),  # set-up of the command's own process, in app.py
+    "io",  # whose __init__ is its public API
+    "io.rows",  # rows as text: the command prints the tables that the library reads
+}
+
+
+@pytest.mark.parametrize("path", sorted((HOME / "cli").glob("*.py")), ids=lambda p: p.stem)
+def test_a_command_calls_the_public_api_and_nothing_below(path: Path) -> None:
+    """HOUSE section 5: what the command can do, a script can do; so commands import no module behind an api."""
+    for module in imports(path):
+        name = module.removeprefix("hdrq.")
+        package, _, rest = name.partition(".")
+        allowed = package == "cli" or rest == "api" or name in OPEN_TO_COMMANDS
+        assert allowed, f"{path.name} imports {module}; offer it in hdrq.{package}.api"
+
+
+def test_an_api_lists_what_it_offers_and_describes_every_function() -> None:
+    for path in sorted(HOME.glob("*/api.py")):
+        module = importlib.import_module(f"hdrq.{path.parent.name}.api")
+        for name in module.__all__:
+            found = getattr(module, name)
+            if inspect.isfunction(found) or inspect.isclass(found):
+                assert (found.__doc__ or "").strip(), f"{module.__name__}.{name} has no docstring"
 
 
 def test_every_package_has_its_place() -> None:

@@ -191,8 +191,8 @@ def test_a_subset_is_named_after_a_colon(run, tables) -> None:
 
 
 def test_plots_are_png_and_pdf_and_count_every_image(run, tables, tmp_path) -> None:
-    from hdrq.evaluation.api import EvaluationRequest, sheet_of
     from hdrq.evaluation.report.figures import histogram
+    from hdrq.evaluation.request import EvaluationRequest, sheet_of
 
     asked = (
         "--dataset",

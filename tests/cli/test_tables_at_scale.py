@@ -15,7 +15,7 @@ from click.testing import CliRunner
 import hdrq
 from hdrq.cli.score import score as score_command
 from hdrq.cli.table import table as table_command
-from hdrq.cluster.shards import Shard, join
+from hdrq.cluster.shards import Shard, join_tables
 from hdrq.encoding.photometry import Photometry
 from hdrq.errors import FileError, UsageError
 from hdrq.io.manifest import Manifest
@@ -110,11 +110,11 @@ def test_more_shards_than_pairs_join_too(listed, tmp_path):
 def test_a_shard_that_is_missing_doubled_foreign_or_unfinished_is_named(listed, tmp_path):
     parts = shards(listed, tmp_path, 3)
     with pytest.raises(UsageError, match="missing shard 2/3"):
-        join([parts[0], parts[2]])
+        join_tables([parts[0], parts[2]])
     twin = tmp_path / "twin.csv"
     twin.write_bytes(parts[1].read_bytes())
     with pytest.raises(UsageError, match=r"part2\.csv and .*twin\.csv are both shard 2/3"):
-        join([*parts, twin])
+        join_tables([*parts, twin])
 
     def foreign(name: str, *arguments: object, code: int = 0) -> Path:
         run(score_command, *arguments, "-o", tmp_path / name, code=code)
@@ -124,26 +124,26 @@ def test_a_shard_that_is_missing_doubled_foreign_or_unfinished_is_named(listed, 
     with pytest.raises(
         UsageError, match=r"scaled\.csv belongs to another run than .*part1\.csv: .*other settings"
     ):
-        join([parts[0], scaled, parts[2]])
+        join_tables([parts[0], scaled, parts[2]])
     metric = foreign("metric.csv", "--pairs", listed, "-m", "pu-psnr,pu-mse", "--shard", "2/3")
     with pytest.raises(UsageError, match=r"metric\.csv .* other metrics"):
-        join([parts[0], metric, parts[2]])
+        join_tables([parts[0], metric, parts[2]])
     shorter = listed.with_name("shorter.csv")
     shorter.write_text("\n".join(listed.read_text().splitlines()[:-1]) + "\n")
     other = foreign("other.csv", "--pairs", shorter, "-m", METRICS, "--shard", "2/3")
     with pytest.raises(UsageError, match=r"other\.csv .* another list of pairs"):
-        join([parts[0], other, parts[2]])
+        join_tables([parts[0], other, parts[2]])
     halves = foreign("halves.csv", "--pairs", listed, "-m", METRICS, "--shard", "2/2")
     with pytest.raises(UsageError, match=r"halves\.csv .* shard 2/2, and the others are of 3"):
-        join([parts[0], halves, parts[2]])
+        join_tables([parts[0], halves, parts[2]])
     plain = foreign("plain.csv", "--pairs", listed, "-m", METRICS, code=1)
     with pytest.raises(UsageError, match=r"plain\.csv is not the table of a shard"):
-        join([*parts, plain])
+        join_tables([*parts, plain])
 
     older = tmp_path / "older.csv"
     older.write_text(parts[1].read_text().replace(f",{hdrq.__version__},", ",0.0.9,"))
     with pytest.raises(UsageError, match=r"older\.csv .* hdrq 0\.0\.9 made it"):
-        join([parts[0], older, parts[2]])
+        join_tables([parts[0], older, parts[2]])
     lines = parts[0].read_text().splitlines()
     for name, kept, says in (
         ("cut", lines[:-1], "holds 5 of 6 rows of shard 1/3"),
@@ -154,7 +154,7 @@ def test_a_shard_that_is_missing_doubled_foreign_or_unfinished_is_named(listed, 
         torn = tmp_path / f"{name}.csv"
         torn.write_text("\n".join(kept) + "\n")
         with pytest.raises(UsageError, match=says):
-            join([torn, *parts[1:]])
+            join_tables([torn, *parts[1:]])
     assert not list(tmp_path.glob("joined*"))
 
 

@@ -21,7 +21,7 @@ from cluster_jobs import Squares
 from hdrq import heap
 from hdrq.cli import main
 from hdrq.cli.score import score as score_command
-from hdrq.cluster.connect import connected
+from hdrq.cluster.connect import connect
 from hdrq.cluster.pace import MOST, Pace
 from hdrq.cluster.spread import Cluster, _Division
 from hdrq.cluster.workers import ClusterError, Unfit, Workers
@@ -83,7 +83,7 @@ def scheduler(tmp_path_factory):
 
 @pytest.fixture
 def cluster(scheduler):
-    with connected(scheduler, lambda line: None) as found:
+    with connect(scheduler, lambda line: None) as found:
         yield found
 
 
@@ -314,7 +314,7 @@ def test_a_scheduler_without_workers_is_one_line(monkeypatch, tmp_path):
         address = json.loads(told.read_text())["address"]
         with (
             pytest.raises(ClusterError, match=f"no worker came to {address} .* dask worker {address}"),
-            connected(address, print),
+            connect(address, print),
         ):
             pass
     finally:
@@ -339,13 +339,13 @@ def test_a_scheduler_without_workers_is_one_line(monkeypatch, tmp_path):
 def test_a_file_of_jobs_is_checked(tmp_path, text, says):
     file = tmp_path / "slurm.toml"
     file.write_text(text)
-    with pytest.raises((FileError, UsageError), match=says), connected(str(file), print):
+    with pytest.raises((FileError, UsageError), match=says), connect(str(file), print):
         pass
 
 
 @pytest.mark.parametrize("where", ["nowhere", "local:x", "http://a:1", "local:"])
 def test_another_place_is_refused(where):
-    with pytest.raises(UsageError, match="--cluster is local"), connected(where, print):
+    with pytest.raises(UsageError, match="--cluster is local"), connect(where, print):
         pass
 
 
@@ -360,7 +360,7 @@ def test_each_process_of_this_machine_has_a_gpu_of_its_own(monkeypatch):
     with pytest.raises(
         UsageError, match="this machine has 2 GPUs, and one process works on each; use local:2"
     ):
-        connected("local:3", print).__enter__()
+        connect.connect("local:3", print).__enter__()
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,GPU-7")
     assert connect._gpus("auto") == ["5", "GPU-7"]
 
@@ -453,7 +453,7 @@ def test_processes_of_this_machine_leave_the_environment_as_it_was(monkeypatch, 
     for name in ("MKL_NUM_THREADS", "MALLOC_ARENA_MAX"):
         monkeypatch.delenv(name, raising=False)
     before = dict(os.environ)
-    with connected("local:1", print, "cpu") as cluster:
+    with connect("local:1", print, "cpu") as cluster:
         list(cluster(Squares(str(tmp_path)), [1]))
         if heap._glibc(["MALLOC_ARENA_MAX"]) is not None:
             (kept,) = cluster.client.run(lambda: heap._keeping is not None).values()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,7 +33,7 @@ from hdrq.image.transfer import linear_to_srgb
 from hdrq.records import Image
 from hdrq.registry import names
 from hdrq.scoring.binding import metric
-from hdrq.training.train import Step
+from hdrq.training.api import Step
 
 USUAL = ("jpegxt", "jpeg-pq", "noise", "blur", "contrast", "reinhard", "kuo")
 SMALL = {"epochs": 2, "batch": 8, "options": {"widths": [4, 4, 8, 8, 8]}}
@@ -398,14 +399,14 @@ def test_a_student_of_jod_gives_jod(images, tmp_path, monkeypatch) -> None:
 
 
 def test_people_can_be_the_teacher(images, tmp_path) -> None:
-    files = sorted(images.glob("*.png")) * 10
+    first = sorted(images.glob("*.png"))
+    files = [shutil.copy(p, tmp_path / f"{i}-{p.name}") for i in range(10) for p in first]
     lines = ["dist,scene,mos", *(f"{p.name},scene{i},{i % 7}" for i, p in enumerate(files))]
-    table = images / "opinions.csv"
+    table = tmp_path / "opinions.csv"
     table.write_text("\n".join(lines) + "\n")
     settings = {**SMALL, "batch": 2}
     task = Task(("opinions",), "norvdpnet++", (table,), (), crop=64, settings=settings)
     records = list(distil(task, tmp_path / "run"))
-    table.unlink()
     assert isinstance(records[-1], Distilled)
 
 

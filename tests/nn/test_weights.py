@@ -378,13 +378,13 @@ def test_fetching_installs_what_its_hash_says(listed: dict[str, Any]) -> None:
     assert weights.load("vtamiq", "theirs").checkpoint.licence == "MIT"
     assert CliRunner().invoke(models, ["verify"]).output.strip() == "theirs: ok"
     with pytest.raises(UsageError, match="there are no published weights called 'mine'"):
-        list(import_weights.fetch("mine", lambda *_: True))
+        list(import_weights.fetch_model("mine", lambda *_: True))
 
 
 def test_a_wrong_hash_is_refused_and_an_unknown_one_is_asked(listed: dict[str, Any], home: Path) -> None:
     listed["sha256"] = ["0" * 64]
     with pytest.raises(FileError, match="it was removed"):
-        list(import_weights.fetch("theirs", lambda *_: True))
+        list(import_weights.fetch_model("theirs", lambda *_: True))
     listed["sha256"] = [""]
     run = CliRunner().invoke(models, ["fetch", "theirs"], input="n\n")
     assert "knows no sha256" in run.output

@@ -206,7 +206,7 @@ def _knows_auto() -> bool:
 
 
 def hdrq_train(images: Path, tmp_path: Path):
-    from hdrq.training.train import train
+    from hdrq.training.api import train
 
     return train(
         dataset="csv",

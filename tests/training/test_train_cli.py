@@ -195,8 +195,8 @@ def test_labels_fit_the_scale_of_the_dataset(tmp_path) -> None:
 
 def test_a_target_without_references_is_compared_with_itself(kadid, tmp_path, monkeypatch) -> None:
     """SI-HDR has no test images: its features are what domain adaptation needs."""
+    from hdrq.training.api import train
     from hdrq.training.checkpoint import Step
-    from hdrq.training.train import train
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "SI-HDR" / "reference").mkdir(parents=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import hdrq
 from hdrq.cli.app import say
 
 if TYPE_CHECKING:
@@ -18,7 +19,5 @@ def spread_of(options: dict[str, Any]) -> Iterator[Spread | None]:
     if not options.get("cluster"):
         yield None
         return
-    from hdrq.cluster.connect import connected
-
-    with connected(options["cluster"], say, options.get("device") or "auto") as cluster:
+    with hdrq.connect(options["cluster"], say, options.get("device") or "auto") as cluster:
         yield cluster

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import hdrq
 from hdrq.registry import find, names
 
 Completer = Callable[[Any, Any, str], list[str]]
@@ -58,7 +59,7 @@ def _metrics(text: str) -> list[str]:
 def _name(text: str) -> str:
     """The metric of a text such as pu21:ssim, pu-ssim or norvdpnet++@weights; "" where it is none."""
     from hdrq.errors import UsageError
-    from hdrq.scoring.request import parse
+    from hdrq.scoring.api import parse
 
     try:
         return parse(text).metric
@@ -74,14 +75,10 @@ def _options(text: str) -> dict[str, Any]:
 
 def weights_of(name: str) -> list[str]:
     """The installed weights of a metric's network."""
-    from hdrq.nn.weight_files import cards
-
     net = find("metric", name).card.net if name else None
-    return sorted(card.name for card, _ in cards() if net is not None and card.net == net)
+    return sorted(m.name for m in hdrq.models() if m.card is not None and m.net == net)
 
 
 def weights(ctx: Any, param: Any, incomplete: str) -> list[str]:
     """All installed weights."""
-    from hdrq.nn.weight_files import cards
-
-    return sorted({card.name for card, _ in cards() if card.name.startswith(incomplete)})
+    return sorted(m.name for m in hdrq.models() if m.card is not None and m.name.startswith(incomplete))

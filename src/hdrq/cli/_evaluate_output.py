@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import math
-import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hdrq.cli import tables as _tables
-from hdrq.cli.app import note
 from hdrq.errors import UsageError
-from hdrq.scoring.resume import refuse_unwritable
+from hdrq.io import refuse_unwritable
 
 if TYPE_CHECKING:
-    from hdrq.evaluation.api import Evaluation
-    from hdrq.evaluation.archive import Dataset
-    from hdrq.evaluation.correlations import Pairing
-    from hdrq.evaluation.ratings import Sheet
-    from hdrq.evaluation.significance import PairedTest
-    from hdrq.evaluation.statistics.agreement import Agreement
+    from hdrq.evaluation.api import Agreement, DatasetComparison, Evaluation, PairedTest, Pairing, Sheet
 
-Parts = list[tuple[str, list["Agreement"]]]
 _FIGURES = ("srocc", "krocc", "plcc", "rmse")
 
 
@@ -36,7 +27,7 @@ def check_targets(options: dict[str, Any]) -> None:
     refuse_unwritable(None, options["plots"])
 
 
-def write(found: Evaluation, parts: Parts, options: dict[str, Any], format: str) -> None:
+def write(found: Evaluation, kinds: Sequence[str], options: dict[str, Any], format: str) -> None:
     """Write to stdout or -o in the requested format, and the significance tests to their own file."""
     from hdrq.evaluation.api import flat
 
@@ -45,12 +36,9 @@ def write(found: Evaluation, parts: Parts, options: dict[str, Any], format: str)
         lines = [asdict(c) for c in found.significance]
         _tables.write_text(_tables.text_of(lines, "csv", list(lines[0])), options["significance"])
     if format in ("latex", "markdown"):
-        from hdrq.evaluation.report.paper_tables import of_metrics, written
-
-        every = [*rows, *(r for _, own in parts for r in own)]
-        caption = f"{sheet.name}: {rows[0].images} images, {rows[0].scenes} scenes"
-        _tables.write_text(written(of_metrics(every, caption), format), options["output"])
+        _tables.write_text(found.paper_table(format, kinds), options["output"])
         return
+    parts = found.breakdowns(kinds) if kinds else []
     if format != "table":
         lines = [*found.table, *(flat(r, sheet, "whole", by) for by, own in parts for r in own)]
         _tables.write_text(_tables.text_of(lines, format, list(lines[0])), options["output"])
@@ -67,28 +55,16 @@ def write(found: Evaluation, parts: Parts, options: dict[str, Any], format: str)
         _show(own, [], sheet, True, options["output"], f"by {by}")
 
 
-def write_several(
-    datasets: dict[str, list[Agreement]], averages: Sequence[Agreement], output: str | None, format: str
-) -> None:
+def write_several(found: DatasetComparison, output: str | None, format: str) -> None:
     """Metrics by datasets: SROCC in a table, all statistics in a file."""
-    columns = {
-        **datasets,
-        **{g: [a for a in averages if a.group == g] for g in dict.fromkeys(a.group for a in averages)},
-    }
     if format in ("latex", "markdown"):
-        from hdrq.evaluation.report.paper_tables import of_datasets, written
-
-        _tables.write_text(written(of_datasets(columns), format), output)
+        _tables.write_text(found.paper_table(format), output)
         return
     if format != "table":
-        lines = [
-            {"dataset": name, "metric": a.metric, "images": a.images, "scenes": a.scenes}
-            | {figure: getattr(a, figure) for figure in _FIGURES}
-            for name, rows in columns.items()
-            for a in rows
-        ]
+        lines = found.table
         _tables.write_text(_tables.text_of(lines, format, list(lines[0])), output)
         return
+    columns = found.columns
     metrics = dict.fromkeys(a.metric for rows in columns.values() for a in rows)
     tops = {name: max((a.srocc for a in rows), default=0.0) for name, rows in columns.items()}
     table = []
@@ -114,10 +90,10 @@ def write_preferences(name: str, rows: Sequence[dict[str, Any]], output: str | N
         shares = (f"{r[name]:.4f}" for name in ("share", "ceiling"))
         lines.append([r["metric"], f"{r['comparisons']}", f"{r['accuracy']:.4f}", ends, *shares])
     if format != "table":
-        from hdrq.evaluation.report.paper_tables import Cell, PaperTable, written
+        from hdrq.evaluation.api import Cell, PaperTable, paper_text
 
         cells = tuple(tuple(map(Cell, line)) for line in lines)
-        _tables.write_text(written(PaperTable(tuple(heads), cells), format), output)
+        _tables.write_text(paper_text(PaperTable(tuple(heads), cells), format), output)
         return
     _tables.show_table(heads, lines, f"{name}: pairwise preferences", heads[1:], output=output)
 
@@ -135,12 +111,12 @@ def write_correlations(rows: Sequence[Pairing], output: str | None, format: str)
         body = [[name, *(_tables.number(v, 3) for v in row)] for name, row in zip(names, cells, strict=True)]
         _tables.show_table(["SROCC", *names], body, f"{rows[0].images} images", names, output=output)
         return
-    from hdrq.evaluation.report.paper_tables import Cell, PaperTable, written
+    from hdrq.evaluation.api import Cell, PaperTable, paper_text
 
     lines_of = (
         (Cell(name), *(Cell(f"{v:.3f}") for v in row)) for name, row in zip(names, cells, strict=True)
     )
-    _tables.write_text(written(PaperTable(("SROCC", *names), tuple(lines_of)), format), output)
+    _tables.write_text(paper_text(PaperTable(("SROCC", *names), tuple(lines_of)), format), output)
 
 
 def _show(
@@ -152,7 +128,7 @@ def _show(
     title: str = "",
 ) -> None:
     """The best of each group in bold; = marks metrics that are not significantly different from it."""
-    from hdrq.evaluation.report.tables import best, best_ones
+    from hdrq.evaluation.api import best, best_ones
 
     alike = best_ones(rows, paired_tests) if paired_tests and not several else set()
     far = any(r.outliers is not None for r in rows)
@@ -187,39 +163,3 @@ def _cell(row: Agreement, name: str, top: bool) -> Any:
     known = ends if ends and not math.isnan(ends[0]) else None  # NaN: of a constant metric
     span = f" {_tables.number(known[0], 3)} … {_tables.number(known[1], 3)}" if known else ""
     return _tables.styled((_tables.number(getattr(row, name)), "bold" if top else ""), (span, "dim"))
-
-
-def draw(found: Evaluation, parts: Parts, options: dict[str, Any], dataset: Dataset | None) -> None:
-    """Write figures to --plots and the page to --report."""
-    from hdrq.evaluation.report import figures
-
-    sheet, whole = found.sheet, found.whole
-    if options["plots"]:
-        drawn = {f"scatter {a.metric}": figures.scatter(sheet, a) for a in whole}
-        drawn |= {f"residuals {a.metric}": f for a in whole if (f := figures.residuals(sheet, a)) is not None}
-        drawn["histogram of subjective scores"] = figures.histogram(sheet)
-        for by, own in parts:
-            figure = figures.breakdown(own, [a.metric for a in whole])
-            drawn |= {f"srocc by {by}": figure} if figure is not None else {}
-        written = figures.save(drawn, Path(options["plots"]))
-        note(f"{len(written)} figures are in {options['plots']}")
-    if options["report"]:
-        from hdrq.evaluation.report.page import Findings, page
-        from hdrq.evaluation.significance import resolving
-
-        known = dataset is not None and not dataset.of_user
-        title = dataset.title if dataset is not None and known else sheet.name
-        about = f"{dataset.scale}; {dataset.home}" if dataset is not None and known else ""
-        findings = Findings(
-            sheet=sheet,
-            title=f"{title}{', ' + options['subset'] if options['subset'] else ''}",
-            whole=whole,
-            protocol=() if found.protocol == "whole" else found.rows,
-            breakdowns=parts,
-            paired_tests=found.significance,
-            resolving=resolving(sheet, found.plan),
-            command="hdrq " + shlex.join(sys.argv[1:]),
-            about=about,
-        )
-        _tables.write_text(page(findings), options["report"])
-        note(f"the report is {options['report']}")

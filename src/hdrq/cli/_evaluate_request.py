@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hdrq.cli import options as _options
 from hdrq.cli import progress as _progress
 from hdrq.errors import UsageError
 
-if TYPE_CHECKING:
-    from hdrq.evaluation.api import EvaluationRequest
-
 MEANINGS = ("dist", "ref", "opinion", "spread", "scene", "distortion", "level", "low", "high")
 
 
-def subset_of(text: str, options: dict[str, Any]) -> str:
-    """The name of the dataset in NAME[:SUBSET]; the subset goes to the options."""
-    name, colon, subset = text.partition(":")
-    if colon and options["subset"]:
-        raise UsageError(f"--dataset {text} and --subset {options['subset']} both name a subset; keep one")
-    options["subset"] = subset or options["subset"]
-    return name
-
-
-def scoring(options: dict[str, Any]) -> dict[str, Any]:
-    """Keywords of how images are scored."""
-    from hdrq.scoring.batch import Settings
+def asked(options: dict[str, Any]) -> dict[str, Any]:
+    """Keywords that say what is scored, and how."""
+    from hdrq.scoring.api import Settings
 
     chosen, ref, dist = (_options.selection_of(options, side) for side in ("", "ref", "dist"))
     return {
+        "scores": options["scores"],
+        "metrics": options["metrics"],
+        "subset": options["subset"],
+        "exclude": options["exclude"],
+        "columns": dict(column(text) for text in options["columns"]),
+        "lower": options["lower"],
+        "held_out": options["held_out"],
         "photometry": _options.photometry_of(options),
         "device": options["device"],
         "settings": Settings(jobs=2, select=chosen, select_ref=ref, select_dist=dist),
@@ -40,20 +34,10 @@ def scoring(options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def request_of(dataset: str, folder: str | None, options: dict[str, Any]) -> EvaluationRequest:
-    """What to score or read, as a record."""
-    from hdrq.evaluation.api import EvaluationRequest
-
-    return EvaluationRequest(
-        dataset,
-        folder,
-        options["subset"],
-        tuple(options["metrics"]),
-        Path(options["scores"]) if options["scores"] else None,
-        tuple(options["exclude"]),
-        dict(column(text) for text in options["columns"]),
-        **scoring(options),
-    )
+def statistics(options: dict[str, Any]) -> dict[str, Any]:
+    """Keywords of the protocol and the statistics."""
+    names = ("protocol", "draws", "seed", "folds", "splits")
+    return {name: options[name] for name in names} | {"fit": options["form"]}
 
 
 def column(text: str) -> tuple[str, str]:

@@ -2,57 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from hdrq.errors import UsageError
 
 
-def check_targets(frames: Sequence[Path], output: str, options: dict[str, Any]) -> None:
-    """What could not be written is refused before the first frame is read."""
-    from hdrq.io.formats import by_suffix
-    from hdrq.io.outputs import identity
-
-    format, fused = by_suffix(output), options["fuse"]
-    if format is None or not format.writes:
-        raise UsageError(
-            f"hdrq cannot write {Path(output).name}; end it in .exr, .hdr, .pfm, .tif, .avif, .jxl or .png"
-        )
-    if not fused and format.name == "jpeg":
-        raise UsageError(
-            f"{Path(output).name}: 8 bits of JPEG cannot hold radiance; end it in .exr or .hdr, in .avif, .jxl or .png for PQ, "
-            "or add --fuse"
-        )
-    if options["uncertainty"] and (fused or format.name != "exr"):
-        raise UsageError(
-            "--uncertainty needs a merge to an EXR, to hold its layer; end -o in .exr, without --fuse"
-        )
-    if options["ghost_mask"] and (fused or options["deghost"] == "none"):
-        raise UsageError("--ghost-mask needs a merge with --deghost auto, reference, bitmap or patch")
-    if fused and (options["save_response"] or options["plot_response"]):
-        raise UsageError("--fuse finds no response; leave out --save-response and --plot-response")
-    report = options["report"]
-    if report and Path(report).suffix.lower() not in (".json", ".html"):
-        raise UsageError(f"--report writes .json or .html, not {report}")
-    plot = options["plot_response"]
-    if plot and Path(plot).suffix.lower() not in (".png", ".pdf", ".svg"):
-        raise UsageError(f"--plot-response writes .png, .pdf or .svg, not {plot}")
-    taken = {identity(frame) for frame in frames}
-    beside = [options[name] for name in ("report", "save_response", "plot_response", "ghost_mask")]
-    for target in (output, *filter(None, beside)):
-        if not Path(target).absolute().parent.is_dir():
-            raise UsageError(f"{target} cannot be written: its folder does not exist; make it first")
-        if identity(target) in taken:
-            raise UsageError(f"{target} is one of the frames; write to another file")
-    for frame in frames:
-        if frame.is_dir():
-            raise UsageError(f"{frame} is a folder; name its files, such as {frame}/*.jpg")
-
-
 def of_brackets(folder: Path, options: dict[str, Any]) -> Any:
     """The Settings of many brackets; options of one bracket's frames or files are refused."""
-    from dataclasses import replace
+    from hdrq.merging.api import refuse_outputs
 
     own = ("times", "ev", "table", "save_response", "plot_response", "ghost_mask", "report")
     for name in own:
@@ -66,16 +24,14 @@ def of_brackets(folder: Path, options: dict[str, Any]) -> Any:
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"many brackets are written to a folder, and {folder} is a file")
     suffix = options["suffix"] if options["suffix"].startswith(".") else f".{options['suffix']}"
-    check_targets((), str(Path.cwd() / f"bracket{suffix}"), options)
-    found = settings(options | {"device": "cpu"} if options["cluster"] else options)
-    return replace(found, device=options["device"]) if options["cluster"] else found
+    found = settings(options)
+    refuse_outputs(Path.cwd() / f"bracket{suffix}", found)
+    return found
 
 
 def settings(options: dict[str, Any]) -> Any:
     """The Settings that the options describe."""
-    from hdrq.image.devices import device_of
-    from hdrq.merging.averaging import Weighting
-    from hdrq.merging.settings import Settings
+    from hdrq.merging.api import Settings, Weighting
 
     reference = options["reference"]
     if reference != "auto" and not (reference.isdigit() and int(reference) >= 1):
@@ -113,7 +69,7 @@ def settings(options: dict[str, Any]) -> Any:
         balance=_balance(options["balance"]),
         demosaic=options["demosaic"],
         seed=options["seed"],
-        device=str(device_of(options["device"])),
+        device=options["device"],
         files=_file_settings(options),
         primaries=options["primaries"],
     )
@@ -122,7 +78,7 @@ def settings(options: dict[str, Any]) -> Any:
 def _file_settings(options: dict[str, Any]) -> Any:
     """What the files hold; scale, white and black of a merge are others than those of `hdrq score`."""
     from hdrq.cli import options as _options
-    from hdrq.merging.file_settings import FileSettings
+    from hdrq.merging.api import FileSettings
 
     known = {key: options[key] for key in ("domain", "file_primaries", "nonfinite")}
     return FileSettings(_options.selection_of(options), _options.photometry_of(known))
@@ -143,7 +99,7 @@ def _numbers(text: str | None, flag: str) -> list[float] | None:
     """1/30,1/8,2 as a list; EV may be negative."""
     if text is None:
         return None
-    from hdrq.io.exposures import number_of
+    from hdrq.merging.api import number_of
 
     parts = [p for p in text.replace(" ", ",").split(",") if p]
     if not parts:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from hdrq.errors import UsageError
-from hdrq.io.outputs import identity, refuse_inputs
+from hdrq.io import identity, refuse_inputs
 
 # Options that name a file or a folder to write. All others that name an existing file name an input.
 OUTPUTS = (

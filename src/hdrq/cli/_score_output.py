@@ -90,7 +90,7 @@ def finish(
 
 def _columns(work: TableRun) -> list[str]:
     """The columns of a table: ours, those that the pairs carry, those of the earlier table, those of shards."""
-    from hdrq.cluster.shards import COLUMNS as OF_SHARDS
+    from hdrq.cluster.api import COLUMNS as OF_SHARDS
     from hdrq.scoring.api import COLUMNS, Manifest
 
     pairs = work.matched.pairs  # of the whole list, also where only a share is scored

@@ -20,9 +20,7 @@ def tonemap(sources: list[Path], target: Path | None, options: dict[str, Any], g
     from hdrq.cli._optimize import optimized
     from hdrq.tonemapping.api import jobs, parameters_of
 
-    todo = jobs(sources, target, options["suffix"] or ".png") if target is not None else []
-    if "suffix" in given and todo and target == todo[0][1]:
-        raise UsageError(f"--suffix is only for output folders; {target} has a suffix")
+    todo = jobs(sources, target, options["suffix"]) if target is not None else []
     made = _plan(options)
     refuse_idle_display(made, given)
     if options["optimize"]:
@@ -107,7 +105,7 @@ def enhance(sources: list[Path], target: Path, options: dict[str, Any], given: s
         target,
         options["enhance"],
         options["quality"],
-        suffix=options["suffix"] or ".png",
+        suffix=options["suffix"],
         select=_options.selection_of(options),
         device=options["device"],
         seed=options["seed"],
@@ -122,7 +120,7 @@ def expand(sources: list[Path], target: Path, options: dict[str, Any], given: se
             sources,
             target,
             options["expand"],
-            suffix=options["suffix"] or ".exr",
+            suffix=options["suffix"],
             mask="-clipped" if options["mask"] else None,
             photometry=scene_photometry(options),
             primaries=options["primaries"],

@@ -14,11 +14,7 @@ from hdrq.cli.progress import meter
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hdrq.training.experiment import Experiment
-    from hdrq.training.image_checks import Checked
-    from hdrq.training.images.image_run import ImagePlan
-    from hdrq.training.plan import Plan
-    from hdrq.training.train import Record
+    from hdrq.training.api import Experiment, ImagePlan, Plan, Record
 
 _FIGURES = ("srocc", "krocc", "plcc", "rmse")
 
@@ -29,9 +25,20 @@ def follow(records: Iterator[Record], small: bool) -> None:
 
     from tqdm import tqdm
 
-    from hdrq.training.image_checks import Checked
-    from hdrq.training.images.image_run import ImageBegun, ImageStep, ImageTrained, ImageValidation
-    from hdrq.training.train import Begun, Experiment, Part, SplitTested, Step, Trained, Validation
+    from hdrq.training.api import (
+        Begun,
+        Checked,
+        Experiment,
+        ImageBegun,
+        ImageStep,
+        ImageTrained,
+        ImageValidation,
+        Part,
+        SplitTested,
+        Step,
+        Trained,
+        Validation,
+    )
 
     bar = tqdm(unit="step", disable=quiet() or not sys.stderr.isatty(), dynamic_ncols=True, leave=False)
     single = True
@@ -82,13 +89,6 @@ def follow(records: Iterator[Record], small: bool) -> None:
             click.echo(str(record.card))
 
 
-def check(records: Iterator[Checked]) -> None:
-    """Show the progress of a check of images as a bar."""
-    with meter(label="images") as shown:
-        for _ in records:
-            shown(1)
-
-
 def _begun(plan: Plan) -> list[str]:
     """Show the data of a training, and its notes."""
     target = f", {len(plan.target)} of the target" if plan.target else ""
@@ -96,6 +96,40 @@ def _begun(plan: Plan) -> list[str]:
         f"{plan.name}: {len(plan.source)} images, {len(plan.held_out)} held out{target}; run folder {plan.folder}",
         *plan.notes,
     ]
+
+
+def preview(records: Iterator[Record]) -> None:
+    """Show what a training would do: settings, data, size and time; a bar while images are checked."""
+    from hdrq.training.api import Checked, Chosen, Estimate, Planned
+
+    with meter(label="images") as shown:
+        for record in records:
+            if isinstance(record, Chosen):
+                if record.recipe:
+                    variant = f", variant {record.variant}" if record.variant else ""
+                    click.echo(f"recipe   {record.recipe}{variant} ({record.source})")
+                for key, value in record.settings.items():
+                    click.echo(f"  {key} = {value}")
+            elif isinstance(record, Planned):
+                for line in _planned(record.plan):
+                    click.echo(line)
+            elif isinstance(record, Checked):
+                shown(1)
+            elif isinstance(record, Estimate):
+                click.echo("\n".join(record.lines))
+
+
+def _planned(made: Plan | ImagePlan | Experiment) -> list[str]:
+    """The lines of a plan."""
+    from hdrq.training.api import Experiment, ImagePlan
+
+    if isinstance(made, Experiment):
+        return _experiment_plan(made)
+    if isinstance(made, ImagePlan):
+        scene_notes(made)
+        return [f"plan     {line}" for line in image_plan(made)]
+    notes = [f"note     {text}" for text in made.notes]
+    return [f"name     {made.name}", f"folder   {made.folder}", *notes]
 
 
 def image_plan(plan: ImagePlan) -> list[str]:
@@ -146,7 +180,7 @@ def _experiment(found: Experiment) -> None:
     click.echo(str(found.folder / "rows.csv"))
 
 
-def planned(found: Experiment) -> list[str]:
+def _experiment_plan(found: Experiment) -> list[str]:
     """The trainings and tests of an experiment."""
     lines = [f"name     {found.name}", f"folder   {found.folder}"]
     for part in found.parts:

@@ -6,29 +6,24 @@ from pathlib import Path
 
 import click
 
+import hdrq
+from hdrq.errors import FileError, UsageError
+
 
 @click.command(short_help="Render a small HDR scene and a distorted copy, as an example.")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--size", default="480x320", show_default=True, metavar="WxH", help="Size of the images.")
 def demo(folder: Path, size: str) -> None:
     """Render FOLDER/ref.exr, an indoor scene in cd/m², and FOLDER/dist.exr, a distorted copy."""
-    from hdrq.errors import FileError, UsageError
-
     try:
         width, height = (int(n) for n in size.lower().split("x"))
     except ValueError as error:
         raise UsageError(f"--size is WIDTHxHEIGHT such as 480x320, not '{size}'") from error
-    if not (16 <= width <= 8192 and 16 <= height <= 8192):
-        raise UsageError(f"--size must lie between 16x16 and 8192x8192, not {size}")
-    from hdrq import io
-    from hdrq.image.render import room, spoil
-    from hdrq.records import Image
-
+    ref, dist = hdrq.demo_scene(width, height)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(f"{folder} cannot be made: {error.strerror}") from error
-    light = room(width, height)
-    io.write(folder / "ref.exr", Image(light), provenance={"scene": "hdrq demo"})
-    io.write(folder / "dist.exr", Image(spoil(light)), provenance={"scene": "hdrq demo, spoilt"})
+    hdrq.write(folder / "ref.exr", ref, provenance={"scene": "hdrq demo"})
+    hdrq.write(folder / "dist.exr", dist, provenance={"scene": "hdrq demo, spoilt"})
     click.echo(f"{folder / 'ref.exr'} {folder / 'dist.exr'}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+import hdrq
 from hdrq.cli import _complete
 from hdrq.cli import options as _options
 from hdrq.cli._cluster import spread_of
@@ -14,12 +15,10 @@ from hdrq.cli._numbers import COUNT, POSITIVE, SEED, Number
 from hdrq.cli.app import note, quiet, tell
 from hdrq.cli.progress import bar
 from hdrq.errors import UsageError
-from hdrq.work import here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hdrq.work import Spread
 
 _USUAL = "jpegxt,jpeg-pu,noise,blur"
 
@@ -135,12 +134,18 @@ def distill(**options: Any) -> None:
     hdrq distill --teacher pu21:brisque,pu21:piqe --distortions none --images ~/photos
     hdrq distill --teacher mos --images kadid --student pu-diqm
     """
-    import hdrq
-
     asked = _asked(options)
     with spread_of(options) as spread:
         if options["make_set"]:
-            _make(asked, options["output"], options["cache"], options["make_set"] == "images", spread)
+            made = hdrq.distillation_set(**asked, output=options["output"], cache=options["cache"])
+            for line in made.skipped:
+                note(f"skipped: {line}")
+            path = made.path
+            if options["make_set"] == "images":
+                written = made.write_images(spread)
+                for path in bar(written, len(written), "pairs"):  # noqa: B007
+                    pass
+            click.echo(str(path))
             return
         kept = {key: options[key] for key in ("output", "cache", "resume", "dry_run", "device")}
         _follow(hdrq.distill(**asked, **kept, spread=spread))
@@ -177,39 +182,13 @@ def _asked(options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _make(
-    asked: dict[str, Any], output: Path | None, cache: Path | None, with_images: bool, spread: Spread | None
-) -> None:
-    """Write the set only."""
-    from hdrq.distillation.api import task as task_of
-    from hdrq.distillation.image_files import write_images
-    from hdrq.distillation.samples import write_rows
-    from hdrq.distillation.task import build_set
-    from hdrq.distillation.teacher_scores import Cache
-
-    task = task_of(**asked)
-    folder = output or Path("runs") / task.called
-    folder.mkdir(parents=True, exist_ok=True)
-    rows, _, left = build_set(task, Cache(cache or folder / "scores.sqlite"))
-    for line in left:
-        note(f"skipped: {line}")
-    path = write_rows(rows, folder / "set.csv")
-    if with_images:
-        for path in bar(write_images(rows, folder / "images", spread or here), len(rows) + 1, "pairs"):  # noqa: B007
-            pass
-    click.echo(str(path))
-
-
 def _follow(records: Iterator[Any]) -> None:
     """Show notes and validations as lines and progress as a bar; print the path of the card."""
     import sys
 
     from tqdm import tqdm
 
-    from hdrq.distillation.outcome import Distilled, Note
-    from hdrq.distillation.teacher_scores import Scored
-    from hdrq.training.checkpoint import Validation
-    from hdrq.training.train import Step
+    from hdrq.distillation.api import Distilled, Note, Scored, Step, Validation
 
     shown = tqdm(disable=quiet() or not sys.stderr.isatty(), dynamic_ncols=True, leave=False)
     for record in records:

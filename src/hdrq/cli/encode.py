@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 import hdrq
 from hdrq.cli import _complete
 from hdrq.cli import options as _options
 from hdrq.cli._cluster import spread_of
 from hdrq.cli._written import report
-from hdrq.errors import UsageError
 
 
 @click.command(short_help="Encode light as PU21, PQ, HLG, sRGB ..., or decode it.")
@@ -43,9 +41,7 @@ from hdrq.errors import UsageError
 @click.option(
     "--suffix",
     metavar=".EXT",
-    default=".exr",
-    show_default=True,
-    help="Suffix of the files written when OUT is a folder.",
+    help="Suffix of the files written when OUT is a folder.  [default: .exr]",
 )
 def encode(paths: tuple[Path, ...], to: str | None, back: bool, **options: Any) -> None:
     """Encode the light of files or folders of files; with --decode, decode them to light.
@@ -58,15 +54,8 @@ def encode(paths: tuple[Path, ...], to: str | None, back: bool, **options: Any) 
     photometry = _options.photometry_of(options)
     if to is None and not back:
         raise click.UsageError("name an encoding with --to", click.get_current_context())
-    from hdrq.encoding.convert import means_folder
-    from hdrq.io.remote import is_folder
-
     if len(paths) < 2:
         raise click.UsageError("give one or more inputs and an output", click.get_current_context())
-    context = click.get_current_context()
-    asked = context.get_parameter_source("suffix") == ParameterSource.COMMANDLINE
-    if asked and len(paths) == 2 and not is_folder(paths[0]) and not means_folder(paths[1]):
-        raise UsageError(f"--suffix is only for output folders; {paths[1]} has a suffix")
     with spread_of(options) as spread:
         done = hdrq.convert_files(
             paths[:-1],

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+import hdrq
 from hdrq.cli import _complete
 from hdrq.cli import _evaluate_output as _evaluated
-from hdrq.cli import _evaluate_request as _asked
+from hdrq.cli import _evaluate_request as _request
 from hdrq.cli import options as _options
 from hdrq.cli import tables as _tables
 from hdrq.cli._cluster import spread_of
@@ -18,12 +21,6 @@ from hdrq.cli._notes import Notes
 from hdrq.cli._numbers import SEED, Number
 from hdrq.cli.app import INTERRUPTED, note, say
 from hdrq.errors import UsageError
-from hdrq.registry import find
-
-if TYPE_CHECKING:
-    from hdrq.evaluation.api import Evaluation
-    from hdrq.evaluation.archive import Dataset
-    from hdrq.evaluation.statistics.agreement import Agreement
 
 _PROTOCOLS = ("whole", "folds", "splits", "leave-one-out")
 _FORMS = ("logistic5", "logistic4", "cubic", "line")
@@ -71,7 +68,7 @@ _FORMS = ("logistic5", "logistic4", "cubic", "line")
     "columns",
     multiple=True,
     metavar="MEANING=NAME",
-    help=f"Name the column of --scores that holds: {', '.join(_asked.MEANINGS)}.",
+    help=f"Name the column of --scores that holds: {', '.join(_request.MEANINGS)}.",
 )
 @click.option(
     "--lower/--higher",
@@ -189,63 +186,34 @@ def _evaluate(options: dict[str, Any]) -> None:
         return
     if options["average_weights"]:
         raise UsageError("--average-weights is for several datasets; leave it out, or repeat --dataset")
-    name, folder = _asked.subset_of(names[0], options) if names else "", folders[0] if folders else None
-    dataset: Dataset | None = find("dataset", name) if name else None
-    for option, value in (("data", folder), ("subset", options["subset"])) if dataset is None else ():
-        if value is not None:
-            raise UsageError(f"--{option} has no effect without --dataset; add the dataset, or leave it out")
-    if dataset is not None and dataset.comparisons is not None and options["subset"] not in (None, "test"):
-        if options["held_out"]:
-            raise UsageError(
-                f"--held-out is for subjective scores, and {dataset.name} has preferences; leave it out"
-            )
-        _preferences(dataset, folder, options, format)
+    from hdrq.evaluation.api import has_preferences
+
+    name, folder = names[0] if names else "", folders[0] if folders else None
+    if has_preferences(name, options["subset"]):
+        _preferences(name, folder, options, format)
         return
-    found = _evaluated_on(name, folder, options)
-    for text in found.notes:
-        note(f"{_of(found)}{text}")
-    drawing = bool(options["report"] or options["plots"])
-    asked = ("distortion", "level", "source", "split") if drawing else options["by"]
-    parts = [(kind, rows) for kind in asked if (rows := found.by(kind))]
-    _evaluated.write(found, [p for p in parts if p[0] in options["by"]], options, format)
-    if drawing:
-        _evaluated.draw(found, parts, options, dataset)
-
-
-def _evaluated_on(dataset: str, folder: str | None, options: dict[str, Any]) -> Evaluation:
-    import hdrq
-
-    return hdrq.evaluate(
-        options["scores"],
-        dataset=dataset,
+    found = hdrq.evaluate(
+        dataset=name,
         data=folder,
-        metrics=options["metrics"],
-        subset=options["subset"],
-        exclude=options["exclude"],
-        columns=dict(_asked.column(text) for text in options["columns"]),
-        lower=options["lower"],
-        protocol=options["protocol"],
         train_on=options["train_on"] or "",
-        fit=options["form"],
-        draws=options["draws"],
-        seed=options["seed"],
-        folds=options["folds"],
-        splits=options["splits"],
-        held_out=options["held_out"],
-        **_asked.scoring(options),
+        **_request.asked(options),
+        **_request.statistics(options),
     )
-
-
-def _of(found: Evaluation) -> str:
-    return f"{found.sheet.name}: " if found.sheet.name else ""
+    for text in found.notes:
+        note(f"{found.sheet.name}: {text}" if found.sheet.name else text)
+    _evaluated.write(found, options["by"], options, format)
+    if options["plots"]:
+        written = found.write_figures(options["plots"])
+        note(f"{len(written)} figures are in {options['plots']}")
+    if options["report"]:
+        _tables.write_text(found.page("hdrq " + shlex.join(sys.argv[1:])), options["report"])
+        note(f"the report is {options['report']}")
 
 
 def _correlations(
     names: tuple[str, ...], folders: tuple[str, ...], options: dict[str, Any], format: str
 ) -> None:
     """Correlations between metrics; subjective scores are not needed."""
-    from hdrq.evaluation.api import correlate
-
     for option in ("report", "plots", "significance", "train_on", "by", "held_out"):
         if options[option]:
             raise UsageError(
@@ -253,17 +221,15 @@ def _correlations(
             )
     if len(names) > 1:
         raise UsageError("--correlations is for one dataset; evaluate one at a time")
-    name = _asked.subset_of(names[0], options) if names else ""
-    rows, guessed = correlate(_asked.request_of(name, folders[0] if folders else None, options))
-    if guessed:
-        note(f"the direction of {', '.join(guessed)} is not stated; higher values are taken as better")
-    _evaluated.write_correlations(rows, options["output"], format)
+    name, folder = names[0] if names else "", folders[0] if folders else None
+    found = hdrq.correlate(dataset=name, data=folder, **_request.asked(options))
+    if found.assumed:
+        note(f"the direction of {', '.join(found.assumed)} is not stated; higher values are taken as better")
+    _evaluated.write_correlations(found.rows, options["output"], format)
 
 
 def _several(names: tuple[str, ...], folders: tuple[str, ...], options: dict[str, Any], format: str) -> None:
     """Several datasets: one table of metrics by datasets, with averages."""
-    from hdrq.evaluation.evaluate import averages
-
     for option in ("report", "plots", "significance", "train_on", "by", "subset"):
         if options[option]:
             raise UsageError(
@@ -271,23 +237,24 @@ def _several(names: tuple[str, ...], folders: tuple[str, ...], options: dict[str
             )
     if options["protocol"] != "whole":
         raise UsageError(f"--protocol {options['protocol']} is for one dataset; evaluate one at a time")
-    each: dict[str, list[Agreement]] = {}
-    for i, text in enumerate(names):
-        own = dict(options)
-        found = _evaluated_on(_asked.subset_of(text, own), folders[i] if folders else None, own)
-        called = ":".join(filter(None, (found.sheet.name, own["subset"])))
-        for line in found.sheet.notes:
-            note(f"{called}: {line}")
-        each[called if called not in each else f"{called} ({i + 1})"] = list(found.rows)
-    means = list(averages(each, _asked.weights_of(options["average_weights"])))
-    _evaluated.write_several(each, means, options["output"], format)
+    found = hdrq.evaluate_datasets(
+        names,
+        data=folders,
+        weights=_request.weights_of(options["average_weights"]),
+        **_request.asked(options),
+        **_request.statistics(options),
+    )
+    for name, one in found.each.items():
+        for line in one.sheet.notes:
+            note(f"{name}: {line}")
+    _evaluated.write_several(found, options["output"], format)
 
 
-def _preferences(dataset: Dataset, folder: str | None, options: dict[str, Any], format: str) -> None:
+def _preferences(name: str, folder: str | None, options: dict[str, Any], format: str) -> None:
     """The table for datasets of pairwise preferences."""
-    from hdrq.evaluation.api import compare
-    from hdrq.evaluation.evaluate import Plan
-
-    asked = _asked.request_of(dataset.name, folder, options)
-    rows = [asdict(p) for p in compare(asked, Plan(draws=options["draws"], seed=options["seed"]))]
-    _evaluated.write_preferences(dataset.name, rows, options["output"], format)
+    found = hdrq.preferences(
+        dataset=name, data=folder, draws=options["draws"], seed=options["seed"], **_request.asked(options)
+    )
+    _evaluated.write_preferences(
+        name.partition(":")[0], [asdict(p) for p in found], options["output"], format
+    )

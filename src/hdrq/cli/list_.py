@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+import hdrq
 from hdrq.cli import options as _options
 from hdrq.cli import tables as _tables
 from hdrq.cli.app import say
@@ -91,25 +92,23 @@ def _weights(net: str | None) -> str:
     """The installed weights of a learned metric's network."""
     if net is None:
         return ""
-    from hdrq.nn.weight_files import cards
-    from hdrq.nn.weights import UNTRAINED
-
-    held = dict.fromkeys(card.name for card, _ in cards() if card.net == net and card.recipe != UNTRAINED)
-    return ", ".join(held) or "none: train or import them"
+    return ", ".join(model.name for model in _trained(net)) or "none: train or import them"
 
 
 def _people(net: str | None) -> str:
     """How the weights that answer for a network agree with subjective scores, as their cards say."""
     if net is None:
         return ""
-    from hdrq.nn.weight_files import cards
-    from hdrq.nn.weights import UNTRAINED
-
-    held = [card for card, _ in cards() if card.net == net and card.recipe != UNTRAINED]
+    held = [model.card for model in _trained(net) if model.card is not None]
     said = [f"{card.name}: {card.results['people']}" for card in held if card.results.get("people")]
     if said or not held:
         return "; ".join(said)
     return "not checked on subjective scores here"
+
+
+def _trained(net: str) -> list[hdrq.Model]:
+    """The installed weights of a network that were trained."""
+    return [model for model in hdrq.models() if model.net == net and model.state == "here"]
 
 
 def _kind(card: Any) -> str:
@@ -132,11 +131,9 @@ def _encodings() -> list[dict[str, Any]]:
 
 
 def _displays() -> list[dict[str, Any]]:
-    from hdrq.encoding.displays import display
-
     rows = []
     for name in names("display"):
-        d = display(name)
+        d = hdrq.display(name)
         rows.append(
             {
                 "display": name,
@@ -154,7 +151,7 @@ def _displays() -> list[dict[str, Any]]:
 
 def _datasets() -> list[dict[str, Any]]:
     """Every dataset, and whether it is found under $HDRQ_DATA or the current folder."""
-    from hdrq.evaluation.archive import state
+    from hdrq.evaluation.api import state
 
     rows = []
     for name, d in _entries("dataset"):
@@ -182,7 +179,7 @@ def _datasets() -> list[dict[str, Any]]:
 
 
 def _formats() -> list[dict[str, Any]]:
-    from hdrq.io.formats import FORMATS
+    from hdrq.io import FORMATS
 
     return [
         {"format": f.title, "suffixes": " ".join(f.suffixes), "reads": f.reads, "writes": f.writes}

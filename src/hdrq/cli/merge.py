@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+import hdrq
 from hdrq.cli import _merge_output, _merge_settings
 from hdrq.cli import options as _options
 from hdrq.cli import progress as _progress
@@ -15,7 +16,6 @@ from hdrq.cli._notes import Notes
 from hdrq.cli._numbers import FINITE, POSITIVE, SEED
 from hdrq.cli.app import NOTHING_DONE, SOME_FAILED, note, quiet, say
 from hdrq.errors import UsageError
-from hdrq.work import here
 
 
 @click.command(short_help="Merge exposures to radiance, with alignment and deghosting.")
@@ -201,7 +201,7 @@ def merge(paths: tuple[Path, ...], output: str, **options: Any) -> None:
     hdrq merge brackets/ -o merged/            # a folder of folders, each a scene
     hdrq merge brackets.csv -o merged/         # a table with the columns bracket, file [seconds or ev]
     """
-    from hdrq.merging.brackets import is_of_brackets
+    from hdrq.merging.api import is_of_brackets, refuse_outputs
 
     if len(paths) == 1 and is_of_brackets(paths[0]):
         _brackets(paths[0], Path(output), options)
@@ -211,9 +211,8 @@ def merge(paths: tuple[Path, ...], output: str, **options: Any) -> None:
             "--cluster divides many brackets; give a folder of folders, or a table with a column bracket"
         )
     settings = _merge_settings.settings(options)
-    _merge_settings.check_targets(paths, output, options)
-    import hdrq
-
+    beside = {name: options[name] for name in ("report", "save_response", "plot_response", "ghost_mask")}
+    refuse_outputs(output, settings, paths, **beside)
     show = _merge_output.Progress()
     try:
         merged = hdrq.merge(
@@ -224,30 +223,19 @@ def merge(paths: tuple[Path, ...], output: str, **options: Any) -> None:
     _write(merged, output, options)
     for text in merged.report.notes:
         note(text)
-    if options["report"]:
-        _merge_output.write(merged, options["report"])
     if not quiet():
         _merge_output.show(merged.report, output)
 
 
 def _brackets(source: Path, folder: Path, options: dict[str, Any]) -> None:
     """Merge every bracket of a folder of folders or of a table."""
-    from hdrq.merging.brackets import brackets_of, merge_brackets
-
     settings = _merge_settings.of_brackets(folder, options)
-    brackets = brackets_of(source)
     failed, notes = 0, Notes()
     with spread_of(options) as spread:
-        done = merge_brackets(
-            brackets,
-            folder,
-            settings,
-            options["suffix"],
-            options["depth"],
-            _merge_output.as_pq,
-            spread or here,
+        done = hdrq.merge_brackets(
+            source, folder, settings, suffix=options["suffix"], depth=options["depth"], spread=spread
         )
-        for found in _progress.bar(done, len(brackets)):
+        for found in _progress.bar(done, len(done)):
             for text in found.notes:
                 notes.add(f"{found.name}: {text}", [found.name])
             if found.error:
@@ -255,20 +243,20 @@ def _brackets(source: Path, folder: Path, options: dict[str, Any]) -> None:
                 say(f"hdrq: {found.error}")
     notes.finish()
     if failed:
-        raise SystemExit(NOTHING_DONE if failed == len(brackets) else SOME_FAILED)
+        raise SystemExit(NOTHING_DONE if failed == len(done) else SOME_FAILED)
 
 
 def _write(merged: Any, output: str, options: dict[str, Any]) -> None:
     """Write the image, and the other requested files."""
-    from hdrq.merging.brackets import write_merged
+    from hdrq.merging.api import plot_response, write_ghost_mask, write_merged, write_report, write_response
 
-    for text in write_merged(merged, output, options["depth"], _merge_output.as_pq):
+    for text in write_merged(merged, output, options["depth"]):
         note(text)
     if options["save_response"] and merged.response is not None:
-        from hdrq.merging.response.files import write_response
-
         write_response(options["save_response"], merged.response)
     if options["plot_response"] and merged.response is not None:
-        _merge_output.plot(merged.response, options["plot_response"])
+        plot_response(merged.response, options["plot_response"])
     if options["ghost_mask"]:
-        _merge_output.write_mask(merged, options["ghost_mask"])
+        write_ghost_mask(merged, options["ghost_mask"])
+    if options["report"]:
+        write_report(merged, options["report"])

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import ast
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
+import hdrq
 from hdrq.cli import _complete
 from hdrq.cli import options as _options
 from hdrq.cli import tables as _tables
 from hdrq.cli._numbers import FINITE
 from hdrq.cli.app import quiet, say
-from hdrq.errors import HdrqError, UsageError
+from hdrq.errors import UsageError
+from hdrq.registry import check
 
 
 @click.group(short_help="Weights of learned metrics: list, show, import, fetch, verify.")
@@ -26,8 +29,6 @@ def models() -> None:
 @_options.output_options
 def list_(format_: str | None, output: str | None) -> None:
     """List the installed weights, and published ones that can be downloaded."""
-    import hdrq
-
     rows = []
     for model in hdrq.models():
         if model.note:
@@ -47,19 +48,12 @@ def list_(format_: str | None, output: str | None) -> None:
 @click.argument("name", shell_complete=_complete.weights)
 def show(name: str) -> None:
     """Print the card of NAME as JSON."""
-    import json
-
-    from hdrq.nn.weight_files import find_card, published
-
-    entry = next((p for p in published() if p["name"] == name), None)
-    try:
-        card, path = find_card(name)
-    except HdrqError:
-        if entry is None:
-            raise
-        click.echo(json.dumps({**entry, "state": f"to fetch: hdrq models fetch {name}"}, indent=1))
-        return
-    click.echo(json.dumps({**asdict(card), "path": str(path)}, indent=1, ensure_ascii=False))
+    found = hdrq.model(name)
+    if found.card is None:
+        said = {**(found.listed or {}), "state": f"to fetch: hdrq models fetch {name}"}
+    else:
+        said = {**asdict(found.card), "path": str(found.path)}
+    click.echo(json.dumps(said, indent=1, ensure_ascii=False))
 
 
 @models.command(name="import")
@@ -128,11 +122,8 @@ def import_(
 
     Several files may form one network: the heads of LPIPS or DISTS with torchvision's backbone.
     """
-    from hdrq.nn.import_weights import import_checkpoint
-    from hdrq.registry import check
-
     check("net", net)
-    card, path = import_checkpoint(
+    card, path = hdrq.import_checkpoint(
         files,
         net,
         name=name,
@@ -162,14 +153,12 @@ def fetch(name: str, hashes: tuple[str, ...], yes: bool) -> None:
     """Download published weights and convert them. An interrupted download is resumed."""
     from tqdm import tqdm
 
-    from hdrq.nn import import_weights
-
     def accept(file: str, sha256: str) -> bool:
         say(f"{file} has sha256 {sha256}; hdrq knows no sha256 to compare it with")
         return yes or click.confirm("Use it?", err=True)
 
     bars: dict[str, Any] = {}
-    for step in import_weights.fetch(name, accept, hashes):
+    for step in hdrq.fetch_model(name, accept, hashes):
         if isinstance(step, tuple):
             file, have, total = step
             bar = bars.setdefault(
@@ -186,21 +175,13 @@ def fetch(name: str, hashes: tuple[str, ...], yes: bool) -> None:
 @click.argument("wanted", nargs=-1, shell_complete=_complete.weights, metavar="[NAME...]")
 def verify(wanted: tuple[str, ...]) -> None:
     """Check sha256, keys, shapes and the known score of the weights NAME, or of all installed ones."""
-    from hdrq.nn.weight_files import broken_cards, cards, find_card
-    from hdrq.nn.weights import verified
-
-    broken = [] if wanted else broken_cards()
-    for _, why in broken:
-        say(f"hdrq: {why}")
-    failed = len(broken)
-    found = [find_card(name) for name in wanted] if wanted else list(cards())
-    for card, path in found:
-        try:
-            verified(card, path)
-            click.echo(f"{card.name}: ok")
-        except HdrqError as error:
-            failed += 1
-            say(f"{card.name}: {error}")
+    failed = False
+    for name, fault in hdrq.verify_models(*wanted):
+        if fault:
+            failed = True
+            say(f"{name}: {fault}")
+        else:
+            click.echo(f"{name}: ok")
     if failed:
         raise click.exceptions.Exit(1)
 

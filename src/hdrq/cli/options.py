@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+import hdrq
 from hdrq.cli import _complete
 from hdrq.cli._numbers import NOT_NEGATIVE, POSITIVE, SHARE
 from hdrq.errors import UsageError
 
 if TYPE_CHECKING:
-    from hdrq.encoding.photometry import Photometry, Side
     from hdrq.records import Display, Selection, Viewing
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -207,8 +207,6 @@ row_output_options = _outputs("table", "csv", "json", "jsonl", "parquet")
 
 def display_of(options: dict[str, Any]) -> Display | None:
     """The display that the options describe; None without such options."""
-    from hdrq.encoding.displays import display
-
     changes = {
         "peak_nits": options.get("display_peak"),
         "black_nits": options.get("black"),
@@ -224,7 +222,7 @@ def display_of(options: dict[str, Any]) -> Display | None:
         raise UsageError(
             "--display-peak, --black, --contrast, --ambient and --reflectance modify a --display; add it"
         )
-    return display(options["display"], **changes)
+    return hdrq.display(options["display"], **changes)
 
 
 def viewing_of(options: dict[str, Any], display: Display | None = None) -> Viewing:
@@ -247,15 +245,13 @@ def viewing_of(options: dict[str, Any], display: Display | None = None) -> Viewi
     return Viewing.from_screen(width, height, options["diagonal"], options["distance"])
 
 
-def photometry_of(options: dict[str, Any]) -> Photometry:
+def photometry_of(options: dict[str, Any]) -> hdrq.Photometry:
     """Everything about the light in one record; contradictions are refused."""
-    from hdrq.encoding.photometry import Photometry
-
     given = [k for k in ("scale", "peak", "white") if options.get(k) is not None]
     if len(given) > 1:
         raise UsageError(f"--{given[0]} and --{given[1]} both set the scale; give only one")
     display = display_of(options)
-    return Photometry(
+    return hdrq.Photometry(
         display=display,
         viewing=viewing_of(options, display),
         scale=options.get("scale"),
@@ -270,16 +266,13 @@ def photometry_of(options: dict[str, Any]) -> Photometry:
     )
 
 
-def _side_of(options: dict[str, Any], side: str) -> Side:
+def _side_of(options: dict[str, Any], side: str) -> hdrq.Side:
     """The options that describe the files of one side."""
-    from hdrq.encoding.displays import display
-    from hdrq.encoding.photometry import Side
-
     scale, shown = options.get(f"{side}_scale"), options.get(f"{side}_display")
-    return Side(
+    return hdrq.Side(
         options.get(f"{side}_domain"),
         scale,
-        display(shown) if shown else None,
+        hdrq.display(shown) if shown else None,
         options.get(f"{side}_primaries"),
     )
 

@@ -104,7 +104,7 @@ def score(paths: tuple[str, ...], metrics: tuple[str, ...], **options: Any) -> N
         raise UsageError("no metric is given; add -m pu-psnr, and see: hdrq list metrics")
     format = _tables.format_of(options["format_"], options["output"], parquet=True)
     photometry, settings = _options.photometry_of(options), _settings(options)
-    from hdrq.cluster.shards import Shard, run_of
+    from hdrq.cluster.api import Shard, run_of
     from hdrq.scoring.api import TableRun
 
     work = TableRun(metrics, photometry, settings, divided=bool(options["cluster"]))

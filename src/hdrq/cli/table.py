@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+import hdrq
 from hdrq.cli import tables as _tables
 from hdrq.cli.app import note
 from hdrq.errors import UsageError
@@ -29,12 +30,10 @@ def join(tables: tuple[str, ...], output: str) -> None:
     Refused, with the name of the file, if a shard is missing, incomplete, given twice, or from another run: another version
     of hdrq, other settings, pairs or metrics. The result is the table that a single run would have written.
     """
-    from hdrq.cluster.shards import join as joined
-
     format = _tables.format_of(None, output, parquet=True)
     if format == "table" or output == "-":
         raise UsageError(f"{output}: use the suffix .csv, .json, .jsonl or .parquet")
-    columns, rows = joined(tables)
+    columns, rows = hdrq.join_tables(tables)
     count = 0
     with _tables.rows_to(output, format, columns) as add:
         for row in rows:

@@ -15,8 +15,7 @@ from hdrq.cli._numbers import COUNT, FINITE, NOT_NEGATIVE, POSITIVE, SEED
 from hdrq.cli._tonemap_compare import contact_sheet
 from hdrq.cli._tonemap_options import refuse_idle, refuse_with_auto, task_of
 from hdrq.errors import UsageError
-from hdrq.io.outputs import refuse_inputs
-from hdrq.scoring.resume import refuse_unwritable
+from hdrq.io import refuse_inputs, refuse_unwritable
 
 
 def _levels(text: str | None) -> tuple[float, float] | None:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
+import hdrq
 from hdrq.cli import _complete
 from hdrq.cli import _train_output as _shown
 from hdrq.cli import options as _options
 from hdrq.cli._dry_run import faults_of_a_dry_run
 from hdrq.cli._numbers import Number
 from hdrq.errors import UsageError
-from hdrq.registry import find
 
 
 @click.command(short_help="Train a network, or fine-tune one on your own images and scores.")
@@ -135,58 +134,17 @@ def train(**options: Any) -> None:
         if not sign:
             raise UsageError(f"--set takes NAME=VALUE, not '{text}'")
         settings[key.strip()] = value.strip()
-    asked: dict[str, Any] = {**options, "settings": settings, "align": options["da"]}
-    asked |= {"protocol": options["protocol"] or "", "repeats": options["repeats"] or 0}
+    wanted: dict[str, Any] = {name: value for name, value in options.items() if name != "da"}
+    wanted |= {"settings": settings, "align": options["da"]}
+    wanted |= {"protocol": options["protocol"] or "", "repeats": options["repeats"] or 0}
     if options["dry_run"]:
         with faults_of_a_dry_run():
-            _dry_run(asked)
+            _shown.preview(hdrq.train(**wanted))
         return
-    from hdrq.training.distributed import ProcessLost
-    from hdrq.training.train import train as records
+    from hdrq.training.api import ProcessLost
 
-    for key in ("da", "dry_run"):
-        asked.pop(key)
     try:
-        _shown.follow(records(**asked), options["small"])
+        _shown.follow(hdrq.train(**wanted), options["small"])
     except ProcessLost as error:
         time.sleep(min(error.rank, 5))  # one process prints the error, and torchrun then ends the others
         raise
-
-
-def _dry_run(asked: dict[str, Any]) -> None:
-    """Show settings, data, size and time; errors of the training would appear here."""
-    from hdrq.image.devices import device_of
-    from hdrq.training.choice import TrainingRequest
-    from hdrq.training.estimate import check_plan, estimate
-    from hdrq.training.experiment import check_experiment, experiment_of
-    from hdrq.training.images.image_run import as_images, plan_images
-    from hdrq.training.plan import chosen, plan, repeated
-
-    device = device_of(asked["device"])
-    wanted = TrainingRequest(**{k: v for k, v in asked.items() if k in TrainingRequest.__dataclass_fields__})
-    if (images := as_images(wanted)) is not None:
-        planned = plan_images(images)
-        _shown.scene_notes(planned)
-        click.echo(f"recipe   {planned.recipe.name} ({planned.recipe.source})")
-        for key, value in asdict(planned.settings).items():
-            click.echo(f"  {key} = {value}")
-        click.echo("\n".join(f"plan     {line}" for line in _shown.image_plan(planned)))
-        return
-    experiment = experiment_of(wanted, asked["protocol"], asked["repeats"], asked["folds"], asked["test"])
-    if experiment is not None:
-        _shown.check(check_experiment(experiment))
-        for line in _shown.planned(experiment):
-            click.echo(line)
-        return
-    _, recipe, settings, _ = chosen(repeated(wanted))
-    if recipe:
-        variant = f", variant {asked['variant']}" if asked["variant"] else ""
-        click.echo(f"recipe   {recipe}{variant} ({find('recipe', recipe).source})")
-    for key, value in asdict(settings).items():
-        click.echo(f"  {key} = {value}")
-    made = plan(wanted)
-    click.echo(f"name     {made.name}")
-    click.echo(f"folder   {made.folder}")
-    _shown.check(check_plan(made))
-    for line in (*(f"note     {text}" for text in made.notes), *estimate(made, device)):
-        click.echo(line)

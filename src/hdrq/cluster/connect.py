@@ -32,7 +32,9 @@ KINDS = {  # the classes of dask-jobqueue
 
 
 @contextmanager
-def connected(where: str, say: Callable[[str], None], device: str = "auto") -> Iterator[Cluster]:
+def connect(
+    where: str, say: Callable[[str], object] = lambda line: None, device: str = "auto"
+) -> Iterator[Cluster]:
     """The workers of `local`, `local:N`, `tcp://HOST:PORT` (or tls://) or FILE.toml, until the block ends.
 
     say     receives lines for the user: the dashboard's address, waiting, skipped workers

@@ -94,7 +94,7 @@ class Part:
     columns: tuple[str, ...]
 
 
-def join(paths: Sequence[str | Path]) -> tuple[list[str], Iterator[Row]]:
+def join_tables(paths: Sequence[str | Path]) -> tuple[list[str], Iterator[Row]]:
     """(columns, rows) of the table that the shards were made of, in its order.
 
     raises  UsageError naming a shard that is missing, doubled, unfinished or of another run

@@ -1,19 +1,37 @@
-"""hdrq.distill: distillation by keyword arguments, with the checks of the command line."""
+"""What others use of distillation: hdrq.distill with the records that it yields, and hdrq.distillation_set."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hdrq.distillation.distill import records
+from hdrq.distillation.image_files import write_images
 from hdrq.distillation.mos_teacher import MOS
-from hdrq.distillation.outcome import Record
-from hdrq.distillation.task import Task
+from hdrq.distillation.outcome import Distilled, Note, Record
+from hdrq.distillation.samples import Row, write_rows
+from hdrq.distillation.task import Task, build_set
+from hdrq.distillation.teacher_scores import Cache, Scored
 from hdrq.errors import UsageError
 from hdrq.image.devices import device_of
 from hdrq.scoring.request import split_requests
-from hdrq.work import Spread
+from hdrq.training.checkpoint import Step, Validation
+from hdrq.work import Results, Spread, here
+
+__all__ = [
+    "DistillationSet",
+    "Distilled",
+    "Note",
+    "Record",
+    "Scored",
+    "Step",
+    "Validation",
+    "distill",
+    "distillation_set",
+    "task",
+]
 
 USUAL = ("jpegxt", "jpeg-pu", "noise", "blur")
 Names = str | Sequence[str]
@@ -41,7 +59,7 @@ def distill(
     images   folders, files, manifests, or the set.csv of an earlier run
     output   run folder; by default runs/NAME.  cache  SQLite file of teacher scores, shared by several distillations
     resume   continue the distillation in the run folder.  dry_run  check everything, time the teacher and one step, stop
-    spread   divides the teachers' work among other processes (`hdrq.cluster.connect.connected`)
+    spread   divides the teachers' work among other processes (`hdrq.connect`)
     options  see `task`
 
     Raises UsageError, UnknownName or MissingPart before reading an image where names, settings or weights do not fit.
@@ -52,6 +70,39 @@ def distill(
     return records(
         asked, folder, device=device_of(device), resume=resume, cache=kept, dry_run=dry_run, spread=spread
     )
+
+
+@dataclass(frozen=True)
+class DistillationSet:
+    """Image pairs with their teachers' scores.
+
+    path     set.csv, which `hdrq.distill` reads as `images`;  skipped  lines on files that cannot be used
+    """
+
+    path: Path
+    rows: tuple[Row, ...]
+    skipped: tuple[str, ...]
+
+    def write_images(self, spread: Spread | None = None) -> Results[Path]:
+        """Write the images of all pairs beside set.csv, as they are rendered; the manifest pairs.csv comes last."""
+        made = write_images(self.rows, self.path.parent / "images", spread or here)
+        return Results(made, len(self.rows) + 1)
+
+
+def distillation_set(
+    teacher: Names,
+    images: str | Path | Sequence[str | Path],
+    *,
+    output: str | Path | None = None,
+    cache: str | Path | None = None,
+    **options: Any,
+) -> DistillationSet:
+    """Choose the image pairs of a distillation and write them as set.csv, without training; options: see `task`."""
+    asked = task(teacher, images, **options)
+    folder = Path(output) if output else Path("runs") / asked.called
+    folder.mkdir(parents=True, exist_ok=True)
+    rows, _, skipped = build_set(asked, Cache(Path(cache) if cache else folder / "scores.sqlite"))
+    return DistillationSet(write_rows(rows, folder / "set.csv"), tuple(rows), tuple(skipped))
 
 
 def task(

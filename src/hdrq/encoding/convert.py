@@ -91,7 +91,7 @@ def convert_files(
     to: str | None = None,
     *,
     decode: bool = False,
-    suffix: str = ".exr",
+    suffix: str | None = None,
     photometry: Photometry | None = None,
     primaries: str | None = None,
     depth: str | None = None,
@@ -104,11 +104,13 @@ def convert_files(
         for done in hdrq.convert_files("scenes/", "codes/", "pq", suffix=".png"):
             print(done.target, done.error)
 
-    target  the output: a file, or a folder, whose files get the suffix
+    target  the output: a file, or a folder, whose files get the suffix, .exr if none is given
     decode  write light; the files hold code of `to`, or of the encoding that they state
     """
     named = [Path(sources)] if isinstance(sources, str | Path) else [Path(s) for s in sources]
-    jobs = targets(named, Path(target), suffix)
+    jobs = targets(named, Path(target), suffix or ".exr")
+    if suffix is not None and len(named) == 1 and jobs == [(named[0], Path(target))]:
+        raise UsageError(f"--suffix is only for output folders; {target} has a suffix")
     done = convert(
         jobs,
         to=to,

@@ -10,12 +10,23 @@ import math
 import torch
 from torch import Tensor
 
+from hdrq.errors import UsageError
+from hdrq.records import Image
+
 _SUN = (0.55, 0.75, -0.35)  # direction towards the light, x right, y up, z towards the viewer
 _BALLS = (  # centre x, centre y, radius (in image heights, y down), colour, gloss
     (0.52, 0.74, 0.15, (0.80, 0.16, 0.10), 30.0),
     (0.86, 0.79, 0.10, (0.12, 0.34, 0.75), 120.0),
     (1.14, 0.76, 0.13, (0.82, 0.78, 0.70), 8.0),
 )
+
+
+def demo_scene(width: int = 480, height: int = 320) -> tuple[Image, Image]:
+    """(the scene, a distorted copy), in cd/m² and BT.709; sides of 16 to 8192 pixels."""
+    if not (16 <= width <= 8192 and 16 <= height <= 8192):
+        raise UsageError(f"a demo scene is between 16x16 and 8192x8192 pixels, not {width}x{height}")
+    light = room(width, height)
+    return Image(light), Image(spoil(light))
 
 
 def room(width: int = 480, height: int = 320, seed: int = 0) -> Tensor:

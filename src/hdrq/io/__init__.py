@@ -11,9 +11,10 @@ from types import ModuleType
 from typing import Any
 
 from hdrq.errors import FileError, HdrqError, TooLarge, UsageError
-from hdrq.io.atomic import atomic
+from hdrq.io.atomic import atomic, refuse_unwritable
 from hdrq.io.formats import FORMATS, Format, by_suffix, identify, is_clip, sniff
 from hdrq.io.memory import afford_file
+from hdrq.io.outputs import identity, refuse_inputs
 from hdrq.io.remote import address_of, local
 from hdrq.records import Image, Selection
 
@@ -23,10 +24,13 @@ __all__ = [
     "atomic",
     "by_suffix",
     "identify",
+    "identity",
     "is_clip",
     "read",
     "read_one",
     "read_selected",
+    "refuse_inputs",
+    "refuse_unwritable",
     "sniff",
     "write",
 ]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hdrq.errors import FileError
 from hdrq.io.remote import address_of, uploaded
+from hdrq.io.remote import refuse_unwritable as refuse_unwritable_address
 
 
 def why(error: OSError) -> str:
@@ -71,3 +73,24 @@ def _beside(target: Path, mode: int | None) -> Path:
         with suppress(OSError):  # file systems without permissions
             os.chmod(part, stat.S_IMODE(mode))
     return part
+
+
+def refuse_unwritable(output: str | None, folder: str | None) -> None:
+    """Refuse, before work begins, a file or a folder of outputs that could not be written; FileError."""
+    for path, place in ((output, Path(output or ".").parent), (folder, Path(folder or "."))):
+        if not path or path == "-":
+            continue
+        if (url := address_of(path)) is not None:
+            refuse_unwritable_address(url)
+            continue
+        if path == output and Path(path).is_dir():
+            raise FileError(f"{path} is a folder; give the path of a file in it")
+        if path == output and Path(path).exists() and not os.access(path, os.W_OK):
+            raise FileError(f"{path} cannot be written: it is write-protected; choose another file")
+        try:
+            if path == folder:
+                place.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=place, prefix=".hdrq-"):
+                pass
+        except OSError as error:
+            raise FileError(f"{path} cannot be written: {error.strerror}; choose another place") from error

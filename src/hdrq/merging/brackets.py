@@ -4,27 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from importlib import import_module
-from inspect import signature
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from hdrq import io
 from hdrq.errors import FileError, HdrqError, UsageError
+from hdrq.image.devices import device_of
 from hdrq.io.exposures import number_of
 from hdrq.io.formats import by_suffix
 from hdrq.io.remote import folders_of, join, local, make_folder, parent
 from hdrq.io.rows import read_rows
-from hdrq.merging.merge import Merged, merge
+from hdrq.merging.merge import merge
+from hdrq.merging.output import write_merged
 from hdrq.merging.settings import Settings
-from hdrq.records import Image
-from hdrq.work import Needs, Spread, here
+from hdrq.work import Needs, Results, Spread, here
 
 TABLES = (".csv", ".parquet")
-_OF_CODE = ("png", "avif", "jxl")  # formats of code, for example PQ
-AsCode = Callable[[Image], tuple[Image, tuple[str, ...]]]
 _COLUMNS = ("bracket", "file", "seconds", "ev")
 
 
@@ -114,20 +109,24 @@ def _numbers(rows: Sequence[dict[str, str]], column: str, path: Path) -> tuple[f
 
 
 def merge_brackets(
-    brackets: Sequence[Bracket],
-    folder: Path,
-    settings: Settings,
+    brackets: str | Path | Sequence[Bracket],
+    folder: str | Path,
+    settings: Settings | None = None,
+    *,
     suffix: str = ".exr",
     depth: str | None = None,
-    as_code: AsCode | None = None,
-    spread: Spread = here,
-) -> Iterator[MergedBracket]:
-    """Every bracket merged and written to FOLDER/BRACKET.SUFFIX, in order.
+    spread: Spread | None = None,
+) -> Results[MergedBracket]:
+    """Merge many brackets and write each to FOLDER/BRACKET.SUFFIX; a record of each, merged or failed, in order.
 
-    as_code  converts radiance to code for formats of code; must be picklable
-    spread  divides the brackets among other processes
-    raises  UsageError where two brackets have the same output, or a bracket's name is not a file name
+    brackets  a folder of folders, or a table with the columns bracket, file and perhaps seconds or ev
+    settings  of every merge; settings.device may be "auto"
+    depth     number type of the files: half, float ...
+    spread    divides the brackets among other processes
+    raises    UsageError where two brackets have the same output, or a bracket's name is not a file name
     """
+    if isinstance(brackets, str | Path):
+        brackets = brackets_of(Path(brackets))
     suffix = suffix if suffix.startswith(".") else f".{suffix}"
     seen: dict[str, str] = {}
     for name in (b.name for b in brackets):
@@ -136,7 +135,11 @@ def merge_brackets(
         other = seen.setdefault(name.casefold(), name)
         if other is not name:
             raise UsageError(f"the brackets {other} and {name} would be written to the same file; rename one")
-    return spread(MergeJob(folder, settings, suffix, depth, as_code), brackets, total=len(brackets))
+    settings = settings or Settings()
+    if spread is None:
+        settings = replace(settings, device=str(device_of(settings.device)))
+    job = MergeJob(Path(folder), settings, suffix, depth)
+    return Results((spread or here)(job, brackets, total=len(brackets)), len(brackets))
 
 
 @dataclass(frozen=True)
@@ -147,7 +150,6 @@ class MergeJob:
     settings: Settings
     suffix: str = ".exr"
     depth: str | None = None
-    as_code: AsCode | None = None
 
     def begin(self) -> Callable[[Sequence[Bracket]], Iterator[MergedBracket]]:
         """Choose the device."""
@@ -181,36 +183,7 @@ class MergeJob:
             return MergedBracket(
                 bracket.name,
                 target,
-                (*merged.report.notes, *write_merged(merged, target, self.depth, self.as_code)),
+                (*merged.report.notes, *write_merged(merged, target, self.depth)),
             )
         except (HdrqError, OSError) as error:
             return MergedBracket(bracket.name, target, error=f"{bracket.name}: {error}")
-
-
-def write_merged(
-    merged: Merged, path: str | Path, depth: str | None = None, as_code: AsCode | None = None
-) -> tuple[str, ...]:
-    """Write the image of a merge with its provenance in the header; returns notes on what could not be stored."""
-    report = merged.report
-    made = {
-        "from": " ".join(f.file for f in report.frames),
-        "exposures": " ".join(f"{f.used:g}" for f in report.frames),
-        "scale": report.scale,
-        "factor": f"{report.factor:g}",
-        "response": report.response,
-        "rule": report.rule,
-        "reference": report.reference,
-        "version": report.version,
-    }
-    if report.raw:
-        made["raw"] = report.raw
-    extra: dict[str, Any] = {"depth": depth, "provenance": made}
-    if merged.uncertainty is not None:
-        extra["extra"] = {"error": merged.uncertainty.numpy()}
-    format = by_suffix(path)
-    known = signature(import_module(f"hdrq.io.{format.name}").write).parameters if format else {}
-    image: Image = merged.image
-    said: tuple[str, ...] = ()
-    if format is not None and not report.fused and format.name in _OF_CODE and as_code is not None:
-        image, said = as_code(image)
-    return (*said, *io.write(path, image, **{k: v for k, v in extra.items() if k in known}))

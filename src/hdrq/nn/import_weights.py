@@ -87,12 +87,14 @@ def import_checkpoint(
     )
 
 
-def fetch(
-    name: str, accept: Callable[[str, str], bool], sha256s: Sequence[str] = ()
+def fetch_model(
+    name: str,
+    accept: Callable[[str, str], bool] = lambda file, sha256: False,
+    sha256s: Sequence[str] = (),
 ) -> Iterator[tuple[str, int, int | None] | Checkpoint]:
     """Download published weights and convert them; yields progress (file, bytes, total bytes), then the card.
 
-    accept   called with (file, its sha256) where no hash is known; a file that it refuses is deleted
+    accept   called with (file, its sha256) where no hash is known; a file that it refuses is deleted, by default every one
     sha256s  hashes given by the user, one per file, instead of calling `accept`
     """
     entry = next((p for p in published() if p["name"] == name), None)

@@ -9,13 +9,14 @@ from typing import IO
 
 from hdrq.encoding.photometry import Photometry
 from hdrq.errors import UsageError
+from hdrq.io import refuse_unwritable
 from hdrq.io.manifest import Manifest, read_manifest, spooled
 from hdrq.io.pairing import Matched, alone, is_sequence, pair_paths
 from hdrq.records import Pair
 from hdrq.scoring.batch import Settings, score, score_bound, scorers
 from hdrq.scoring.module import metric
 from hdrq.scoring.request import parse
-from hdrq.scoring.resume import EarlierRows, mark_of, refuse_unwritable
+from hdrq.scoring.resume import EarlierRows, mark_of
 from hdrq.scoring.run import COLUMNS, Compute, Row, Run, Shard
 from hdrq.scoring.scorer import Scorer
 from hdrq.scoring.work import score_items
@@ -31,7 +32,6 @@ __all__ = [
     "TableRun",
     "metric",
     "parse",
-    "refuse_unwritable",
     "score",
 ]
 Found = tuple["int | None", Row, bool]  # position in an earlier table, the row, and whether it is new

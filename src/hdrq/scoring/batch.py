@@ -103,7 +103,7 @@ def score(
     skip        called with a pair and a metric's text; returns whether that row is not wanted
     resume      table (.csv, .json, .jsonl, .parquet) of rows of files: those of the same files and settings are yielded from it,
                 new ones are kept beside it as they come, and the table holds all when the iterator is exhausted
-    spread      divides the pairs among other processes: `with hdrq.cluster.connect.connected("local:4", print) as spread`
+    spread      divides the pairs among other processes: `with hdrq.connect("local:4", print) as spread`
     """
     photometry, settings = photometry or Photometry(), settings or Settings()
     if display is not None:

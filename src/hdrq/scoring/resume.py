@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from dataclasses import astuple
 from pathlib import Path
@@ -14,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from hdrq.errors import FileError, HdrqError, UsageError
 from hdrq.io.remote import address_of, exists, journal_of, local
-from hdrq.io.remote import refuse_unwritable as refuse_unwritable_address
 from hdrq.io.rows import as_json, plain, read_rows, typed
 from hdrq.scoring.stamps import unchanged
 
@@ -162,27 +159,6 @@ def _name(text: str) -> str:
 
 def _text(row: dict[str, Any]) -> str:
     return as_json(row)
-
-
-def refuse_unwritable(output: str | None, folder: str | None) -> None:
-    """Check before the first score that the table and the maps can be written."""
-    for path, place in ((output, Path(output or ".").parent), (folder, Path(folder or "."))):
-        if not path or path == "-":
-            continue
-        if (url := address_of(path)) is not None:
-            refuse_unwritable_address(url)
-            continue
-        if path == output and Path(path).is_dir():
-            raise FileError(f"{path} is a folder; give the path of a file in it")
-        if path == output and Path(path).exists() and not os.access(path, os.W_OK):
-            raise FileError(f"{path} cannot be written: it is write-protected; choose another file")
-        try:
-            if path == folder:
-                place.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=place, prefix=".hdrq-"):
-                pass
-        except OSError as error:
-            raise FileError(f"{path} cannot be written: {error.strerror}; choose another place") from error
 
 
 def _read_back(path: str) -> Iterator[dict[str, Any]]:

@@ -25,25 +25,24 @@ from hdrq.scoring.binding import metric
 from hdrq.scoring.module import pixels_of
 from hdrq.tonemapping import enhance, files
 from hdrq.tonemapping.contact_sheet import Tile, operators_of, sheet, tiles
-from hdrq.tonemapping.file_names import Jobs, jobs
+from hdrq.tonemapping.file_names import Jobs
+from hdrq.tonemapping.file_names import jobs as jobs_of
 from hdrq.tonemapping.files import Written
 from hdrq.tonemapping.networks import operator_named
 from hdrq.tonemapping.optimize import Step, Tuned, steps_of, tune, value_of_file
 from hdrq.tonemapping.parameter_file import CHOICES, parameters_of, read_parameters
-from hdrq.tonemapping.tonemap import ANCHOR_NITS, Plan, anchored, plan, scene_of
+from hdrq.tonemapping.tonemap import Plan, plan, scene_of
 from hdrq.tonemapping.tonemap import expand as expand_with
 from hdrq.tonemapping.tonemap import tonemap as tonemap_with
 from hdrq.work import Results, Spread, here
 
 __all__ = [
-    "ANCHOR_NITS",
     "CHOICES",
     "Jobs",
     "Plan",
     "Tile",
     "Tuned",
     "Written",
-    "anchored",
     "compare",
     "enhance_files",
     "expand",
@@ -114,7 +113,7 @@ def tonemap_files(
     target: str | Path | None = None,
     operator: str | Plan = "reinhard",
     *,
-    suffix: str = ".png",
+    suffix: str | None = None,
     photometry: Photometry | None = None,
     select: Selection = MAIN_IMAGE,
     device: str = "auto",
@@ -135,7 +134,7 @@ def tonemap_files(
     gain_map  stops of headroom: JPEGs are written with a gain map to the scene's light (Ultra HDR)
     spread    divides the files among other processes
     """
-    todo = _jobs(sources, target, suffix)
+    todo = jobs(sources, target, suffix)
     made = operator if isinstance(operator, Plan) else plan_of(operator, options)
     place = device if spread else device_of(device)
     light = photometry or Photometry()
@@ -148,7 +147,7 @@ def expand_files(
     target: str | Path | None,
     operator: str,
     *,
-    suffix: str = ".exr",
+    suffix: str | None = None,
     mask: str | None = None,
     photometry: Photometry | None = None,
     primaries: str | None = None,
@@ -163,7 +162,7 @@ def expand_files(
     """
     found = operator_named("expander", operator)
     settings = found.settings(options)
-    todo = _jobs(sources, target, suffix)
+    todo = jobs(sources, target, suffix, ".exr")
     if mask:
         refuse_inputs([files.mask_of(out, mask) for _, out in todo], [p for p, _ in todo])
     light = photometry or Photometry()
@@ -177,7 +176,7 @@ def enhance_files(
     network: str,
     quality: float,
     *,
-    suffix: str = ".png",
+    suffix: str | None = None,
     select: Selection = MAIN_IMAGE,
     device: str = "auto",
     seed: int = 0,
@@ -185,7 +184,7 @@ def enhance_files(
     """Reconstruct tone-mapped images with a quality, by NET[@WEIGHTS]."""
     place = device_of(device)
     net = enhance.enhancer(network, place)
-    todo = _jobs(sources, target, suffix)
+    todo = jobs(sources, target, suffix)
     return Results(enhance.enhance_files(todo, net, quality, place, seed, select), len(todo))
 
 
@@ -204,7 +203,7 @@ def compare(
     operators  "all", or names separated by commas;  score  a metric that is written under each image, None for none
     choices    of the plan: colour, saturation, levels, gamut, wrap, primaries
     """
-    _jobs([Path(source)], target, ".png")
+    jobs(source, target)
     chosen = operators_of(operators)
     scorer = metric(score) if score else None
     light = photometry or Photometry()
@@ -253,11 +252,22 @@ def plan_of(operator: str, options: Mapping[str, Any], display: str | Display | 
     return plan(operator, settings, display=screen, **choices)
 
 
-def _jobs(sources: str | Path | Sequence[str | Path] | Jobs, target: str | Path | None, suffix: str) -> Jobs:
-    """(input, output) of every file."""
+def jobs(
+    sources: str | Path | Sequence[str | Path] | Jobs,
+    target: str | Path | None,
+    suffix: str | None = None,
+    default: str = ".png",
+) -> Jobs:
+    """(input, output) of every file.
+
+    suffix  of the files in an output folder, `default` where None; UsageError where the output is a file
+    """
     if target is not None:
         named = [Path(sources)] if isinstance(sources, str | Path) else [Path(str(s)) for s in sources]
-        return jobs(named, Path(target), suffix)
+        found = jobs_of(named, Path(target), suffix or default)
+        if suffix is not None and found and found[0][1] == Path(target):
+            raise UsageError(f"--suffix is only for output folders; {target} has a suffix")
+        return found
     if isinstance(sources, str | Path) or not all(isinstance(pair, tuple) for pair in sources):
         raise UsageError("give an output, or (input, output) pairs")
     return [(Path(pair[0]), Path(pair[1])) for pair in sources if isinstance(pair, tuple)]

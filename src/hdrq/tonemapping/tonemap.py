@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hdrq.encoding.anchoring import ANCHOR_NITS, anchored, geometric_mean
 from hdrq.encoding.displays import display as shelf_display
 from hdrq.encoding.emission import outside
 from hdrq.encoding.photometry import (
@@ -35,9 +36,6 @@ from hdrq.tonemapping.operator import Operator
 
 _DIMMEST = 1.0  # cd/m², geometric mean below which light without a stated unit is taken as relative
 OF_DISPLAYS = (BT709, P3, BT2020, ADOBE_RGB)  # primaries in which code is written
-ANCHOR_NITS = (
-    0.18 * 203
-)  # cd/m², for a relative scene's geometric mean; ITU-R BT.2408-7 section 2.1: white is 203
 
 
 @dataclass(frozen=True)
@@ -149,21 +147,8 @@ def _relative(image: Image, light: Tensor, photometry: Photometry) -> bool:
     """Whether the unit of light is not stated and its values do not suggest cd/m²."""
     if image.domain not in LIGHT or not photometry.assumes_absolute or image.white_nits:
         return False
-    dim = float(_geometric_mean(light.detach()).max()) < _DIMMEST
+    dim = float(geometric_mean(light.detach()).max()) < _DIMMEST
     return dim or looks_relative(image, photometry) is not None
-
-
-def anchored(light: Tensor) -> Tensor:
-    """Relative light as cd/m²: the geometric mean luminance of each image becomes ANCHOR_NITS."""
-    return light * (ANCHOR_NITS / _geometric_mean(light))
-
-
-def _geometric_mean(light: Tensor) -> Tensor:
-    """Geometric mean luminance of the pixels that are not black, for every image of a batch."""
-    y = luminance(light)
-    lit = y > 0
-    logs = torch.where(lit, y.clamp(min=1e-30).log(), 0.0)
-    return (logs.sum((1, 2, 3)) / lit.sum((1, 2, 3)).clamp(min=1)).exp().view(-1, 1, 1, 1)
 
 
 def shown(light: Tensor, plan: Plan) -> Tensor:

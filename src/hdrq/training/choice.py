@@ -25,7 +25,7 @@ _SIZED = 20  # images whose size is read to choose the crop
 
 @dataclass(frozen=True)
 class TrainingRequest:
-    """The arguments of a training; see hdrq.training.train.train."""
+    """The arguments of a training; see hdrq.train."""
 
     recipe: str = ""
     variant: str = ""

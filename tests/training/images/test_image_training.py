@@ -312,7 +312,7 @@ def test_train_writes_weights_with_a_card_and_resumes_by_folder(shelf, scenes, t
     with pytest.raises(UsageError, match="leave out --dataset"):
         image_run.plan_images(replace(asked, dataset="kadid"))
     assert image_run.as_images(TrainingRequest(recipe="qdnet")) is None
-    assert train.train.__module__ == "hdrq.training.train"
+    assert train.train.__module__ == "hdrq.training.api"
     assert image_settings.reduced(RUN, {}).steps == 3
 
 

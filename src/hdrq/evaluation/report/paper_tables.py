@@ -74,7 +74,8 @@ def _value(row: Agreement, name: str, column: Sequence[Agreement]) -> Cell:
     return Cell(text, len(column) > 1 and value == best(column, name))
 
 
-def written(table: PaperTable, format: str) -> str:
+def paper_text(table: PaperTable, format: str) -> str:
+    """A table as "latex" or "markdown"."""
     return latex(table) if format == "latex" else markdown(table)
 
 

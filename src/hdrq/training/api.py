@@ -1,4 +1,4 @@
-"""Train a network by a recipe or on the user's images and scores; the weights are saved with a card and a name."""
+"""What others use of training: hdrq.train, and the records that it yields."""
 
 from __future__ import annotations
 
@@ -10,16 +10,51 @@ from hdrq.errors import UsageError
 from hdrq.image.devices import device_of
 from hdrq.training.checkpoint import Saved, Step, Validation
 from hdrq.training.choice import TrainingRequest
+from hdrq.training.distributed import ProcessLost
 from hdrq.training.experiment import Experiment, SplitTested, experiment_of, train_parts
 from hdrq.training.experiment import Record as ExperimentRecord
+from hdrq.training.image_checks import Checked
+from hdrq.training.images.image_run import (
+    ImageBegun,
+    ImagePlan,
+    ImageStep,
+    ImageTrained,
+    ImageValidation,
+    as_images,
+    train_images,
+)
 from hdrq.training.images.image_run import Record as ImageRecord
-from hdrq.training.images.image_run import as_images, train_images
-from hdrq.training.plan import plan
+from hdrq.training.plan import Plan, plan
+from hdrq.training.preview import Chosen, Estimate, Planned, preview
 from hdrq.training.run import Begun, Trained, train_by
 from hdrq.training.run import Record as RunRecord
 from hdrq.training.splits import Part
 
-Record = RunRecord | ExperimentRecord | ImageRecord
+__all__ = [
+    "Begun",
+    "Checked",
+    "Chosen",
+    "Estimate",
+    "Experiment",
+    "ImageBegun",
+    "ImagePlan",
+    "ImageStep",
+    "ImageTrained",
+    "ImageValidation",
+    "Part",
+    "Plan",
+    "Planned",
+    "ProcessLost",
+    "Record",
+    "Saved",
+    "SplitTested",
+    "Step",
+    "Trained",
+    "Validation",
+    "train",
+]
+
+Record = RunRecord | ExperimentRecord | ImageRecord | Chosen | Planned | Estimate
 
 
 def train(
@@ -45,6 +80,7 @@ def train(
     test: str | Sequence[str] = (),
     device: str = "auto",
     tensorboard: bool = False,
+    dry_run: bool = False,
 ) -> Iterator[Record]:
     """Train a network. Yields Begun, then steps, validations and files as they occur, and finally Trained.
 
@@ -71,6 +107,7 @@ def train(
     folds       number of folds of the protocol folds: one tests, one validates, the rest trains
     test        test datasets of the protocol cross: NAME[:SUBSET][=FOLDER]
     device      auto, cpu, cuda or cuda:N
+    dry_run     check everything, compute one step, and train nothing; yields Chosen, Planned, Checked and Estimate
 
     Raises UsageError, MissingPart or FileError before training where data, initial weights or settings do not fit.
     """
@@ -95,23 +132,11 @@ def train(
     if (images := as_images(asked)) is not None:
         if protocol or repeats or test or tensorboard:
             raise UsageError(f"--protocol, --repeats, --test and --tensorboard are not for {images.recipe}")
-        return train_images(images, where)
+        return preview(images, None, where) if dry_run else train_images(images, where)
     test_sets = (test,) if isinstance(test, str) else tuple(test)
     experiment = experiment_of(asked, protocol, repeats, folds, tuple(j for j in test_sets if j))
+    if dry_run:
+        return preview(asked, experiment, where)
     if experiment is not None:
         return train_parts(experiment, where, tensorboard)
     return train_by(plan(asked), where, tensorboard)
-
-
-__all__ = [
-    "Begun",
-    "Experiment",
-    "Part",
-    "Record",
-    "Saved",
-    "SplitTested",
-    "Step",
-    "Trained",
-    "Validation",
-    "train",
-]

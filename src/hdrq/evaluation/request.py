@@ -1,0 +1,171 @@
+"""What an evaluation is asked for, and the subjective scores and metric values that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from hdrq.encoding.photometry import Photometry
+from hdrq.errors import UsageError
+from hdrq.evaluation.archive import Dataset, locate
+from hdrq.evaluation.dataset_scores import Notify, Watch, scored, silent, unwatched
+from hdrq.evaluation.held_out import judged_pairs
+from hdrq.evaluation.ratings import Sheet, join, sheet
+from hdrq.evaluation.score_table import read_scores
+from hdrq.io.remote import exists
+from hdrq.records import Pair
+from hdrq.registry import find
+from hdrq.scoring.batch import Settings
+from hdrq.scoring.request import split_requests
+from hdrq.work import Spread
+
+
+@dataclass(frozen=True)
+class EvaluationRequest:
+    """The arguments of an evaluation.
+
+    dataset   name of a dataset, "" for none;  data  its folder;  subset  of it
+    metrics   to compute, or columns of `scores`, where patterns such as "PSNR*" are allowed
+    scores    table of scores; with a dataset, missing scores are computed and added to it
+    exclude   columns of `scores` to leave out;  columns  {"opinion": "MOS"}: column names by meaning
+    lower     whether lower subjective scores are better, where no dataset states it
+    own_ppd   whether images that state a resolution (ppd) are viewed at it
+    held_out  whether to use only images that the cards of the metrics' weights list as held out
+    """
+
+    dataset: str = ""
+    data: str | Path | None = None
+    subset: str | None = None
+    metrics: tuple[str, ...] = ()
+    scores: Path | None = None
+    exclude: tuple[str, ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
+    lower: bool | None = None
+    photometry: Photometry = field(default_factory=Photometry)
+    device: str = "auto"
+    settings: Settings = field(default_factory=lambda: Settings(jobs=2))
+    own_ppd: bool = True
+    notify: Notify = silent
+    watch: Watch = unwatched
+    spread: Spread | None = None
+    held_out: bool = False
+
+
+def request(
+    scores: str | Path | None = None,
+    *,
+    dataset: str = "",
+    data: str | Path | None = None,
+    metrics: str | Sequence[str] = (),
+    subset: str | None = None,
+    exclude: Sequence[str] = (),
+    columns: Mapping[str, str] | None = None,
+    lower: bool | None = None,
+    photometry: Photometry | None = None,
+    device: str = "auto",
+    settings: Settings | None = None,
+    own_ppd: bool = True,
+    notify: Notify = silent,
+    watch: Watch = unwatched,
+    spread: Spread | None = None,
+    held_out: bool = False,
+) -> EvaluationRequest:
+    """The arguments of `hdrq.evaluate` that say what is scored, and how; `dataset` may name a subset, as in upiq:hdr."""
+    name, part = named(dataset, subset)
+    if not name and (data is not None or subset is not None):
+        option = "subset" if data is None else "data"
+        raise UsageError(f"--{option} has no effect without --dataset; add the dataset, or leave it out")
+    wanted = (metrics,) if isinstance(metrics, str) else tuple(metrics)
+    table = Path(scores) if scores is not None else None
+    return EvaluationRequest(
+        name, data, part, wanted, table, tuple(exclude), columns or {}, lower, photometry or Photometry(), device,
+        settings or Settings(jobs=2), own_ppd, notify, watch, spread, held_out,
+    )  # fmt: skip
+
+
+def named(text: str, subset: str | None = None) -> tuple[str, str | None]:
+    """(dataset, subset) of NAME or NAME:SUBSET; UsageError where the text and the argument both name a subset."""
+    name, colon, part = text.partition(":")
+    if colon and subset:
+        raise UsageError(f"--dataset {text} and --subset {subset} both name a subset; keep one")
+    return name, part or subset
+
+
+def sheet_of(asked: EvaluationRequest) -> Sheet:
+    """Subjective scores and metric values, from a dataset, a table, or both."""
+    path, toward = asked.scores, {True: "lower", False: "higher", None: ""}[asked.lower]
+    if not asked.dataset:
+        if asked.held_out:
+            raise UsageError(
+                "--held-out needs the dataset that the weights were trained on; name it with --dataset"
+            )
+        if path is None:
+            raise UsageError(
+                "nothing to evaluate; give --dataset NAME, or --scores FILE.csv with a column of subjective scores"
+            )
+        table = read_scores(path, asked.metrics, asked.exclude, dict(asked.columns))
+        toward = toward or table.opinions_better
+        return sheet(table.pairs(), table.values, table.better, name=path.stem, opinions_better=toward)
+    dataset: Dataset = find("dataset", asked.dataset)
+    root = locate(dataset, asked.data)
+    pairs = list(dataset.pairs(root, asked.subset))
+    if not any(p.opinion is not None for p in pairs):
+        raise UsageError(
+            f"{dataset.name} has no subjective scores ({dataset.scale}), so no metric can be evaluated on it"
+        )
+    if path is not None and exists(path) and not computable(asked.metrics):
+        table = read_scores(path, asked.metrics, asked.exclude, dict(asked.columns))
+        named = join(pairs, dict.fromkeys(n for column in table.values.values() for n in column))
+        values = {m: {named[n]: v for n, v in c.items() if n in named} for m, c in table.values.items()}
+        pairs, notes = judged_pairs(
+            pairs, list(values), asked.held_out, dataset=dataset, root=root, data=asked.data
+        )
+        found = sheet(pairs, values, table.better, name=dataset.name, dataset=dataset, opinions_better=toward)
+        return replace(found, notes=(*notes, *found.notes))
+    if not asked.metrics:
+        raise UsageError("no metric is given; add -m pu-psnr, and see: hdrq list metrics")
+    name = Path(asked.data).stem if dataset.of_user and asked.data else dataset.name
+    pairs, notes = judged_pairs(
+        [p for p in pairs if p.opinion is not None],
+        list(map(str, split_requests(asked.metrics))),
+        asked.held_out,
+        dataset=dataset,
+        root=root,
+        data=asked.data,
+    )
+    values, better = computed(pairs, asked)
+    found = sheet(pairs, values, better, name=name, dataset=dataset, opinions_better=toward)
+    return replace(found, notes=(*notes, *found.notes))
+
+
+def computable(metrics: Sequence[str]) -> bool:
+    """Whether metrics are given and all of them are hdrq's, rather than columns of a table."""
+    try:
+        return bool(metrics) and bool(split_requests(tuple(metrics)))
+    except UsageError:
+        return False
+
+
+def computed(
+    pairs: list[Pair], asked: EvaluationRequest
+) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
+    """({metric: {image: value}}, {metric: direction}), by scoring."""
+    settings = replace(asked.settings, device=asked.device)
+    values: dict[str, dict[str, float]] = {}
+    better = {}
+    for row in scored(
+        pairs,
+        asked.metrics,
+        asked.photometry,
+        settings,
+        asked.scores,
+        asked.own_ppd,
+        asked.notify,
+        asked.watch,
+        asked.spread,
+    ):
+        value = row["value"] if row["status"] == "ok" and row["value"] is not None else float("nan")
+        values.setdefault(row["metric"], {})[row["dist"]] = float(value)
+        better[row["metric"]] = row["better"]
+    return values, better

@@ -1,0 +1,172 @@
+"""The result of an evaluation: rows for a table, significance tests, breakdowns, figures and a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from hdrq.errors import UsageError
+from hdrq.evaluation import evaluate as engine
+from hdrq.evaluation.archive import Dataset
+from hdrq.evaluation.evaluate import Plan
+from hdrq.evaluation.ratings import Sheet
+from hdrq.evaluation.report.paper_tables import of_datasets, of_metrics, paper_text
+from hdrq.evaluation.significance import PairedTest, paired_tests, resolving
+from hdrq.evaluation.statistics.agreement import Agreement
+
+FIGURES = ("srocc", "krocc", "plcc", "rmse")
+BREAKDOWNS = {
+    "distortion": engine.by_distortion,
+    "level": engine.by_level,
+    "source": engine.by_subset,
+    "split": engine.by_split,
+}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The result: `rows` ordered by agreement, `table` for a data frame, and further analyses on request.
+
+    sheet     subjective scores and metric values of all images
+    protocol  of the rows
+    dataset   and its subset, where there is one
+    """
+
+    sheet: Sheet
+    rows: tuple[Agreement, ...]
+    protocol: str
+    plan: Plan
+    dataset: Dataset | None = None
+    subset: str | None = None
+
+    @property
+    def table(self) -> list[dict[str, Any]]:
+        """The rows with intervals as dictionaries: `pandas.DataFrame(found.table)`."""
+        return [flat(row, self.sheet, self.protocol) for row in self.rows]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Notes on images left out, directions inverted and values assumed."""
+        own = (f"{row.metric}, {row.group}: {row.note}" for row in self.rows if row.note)
+        return (*self.sheet.notes, *own)
+
+    @cached_property
+    def whole(self) -> list[Agreement]:
+        """The rows of the protocol "whole"."""
+        if self.protocol == "whole":
+            return list(self.rows)
+        return list(engine.evaluate(self.sheet, "whole", self.plan))
+
+    @cached_property
+    def significance(self) -> list[PairedTest]:
+        """Significance tests of all pairs of metrics."""
+        return paired_tests(self.sheet, self.plan)
+
+    @cached_property
+    def _by(self) -> dict[str, list[Agreement]]:
+        return {}
+
+    def by(self, kind: str) -> list[Agreement]:
+        """Rows by "distortion", "level", "source" or "split"; empty where the dataset has only one."""
+        if kind not in BREAKDOWNS:
+            raise UsageError(f"unknown breakdown '{kind}'; choose one of {', '.join(BREAKDOWNS)}")
+        if kind not in self._by:
+            self._by[kind] = list(BREAKDOWNS[kind](self.sheet, self.plan))
+        return self._by[kind]
+
+    def breakdowns(self, kinds: Iterable[str] = ()) -> list[tuple[str, list[Agreement]]]:
+        """(kind, rows) of each kind that the images have; without kinds, of every one."""
+        return [(kind, rows) for kind in kinds or BREAKDOWNS if (rows := self.by(kind))]
+
+    def paper_table(self, format: str, kinds: Iterable[str] = ()) -> str:
+        """The rows as "latex" or "markdown", followed by those of breakdowns."""
+        more = [row for kind in kinds for row in self.by(kind)]
+        caption = f"{self.sheet.name}: {self.rows[0].images} images, {self.rows[0].scenes} scenes"
+        return paper_text(of_metrics([*self.rows, *more], caption), format)
+
+    def write_figures(self, folder: str | Path) -> list[Path]:
+        """Write scatter plots, residuals, a histogram and breakdowns as PNG and PDF."""
+        from hdrq.evaluation.report import figures
+
+        drawn = {f"scatter {a.metric}": figures.scatter(self.sheet, a) for a in self.whole}
+        for a in self.whole:
+            if (figure := figures.residuals(self.sheet, a)) is not None:
+                drawn[f"residuals {a.metric}"] = figure
+        drawn["histogram of subjective scores"] = figures.histogram(self.sheet)
+        for kind, own in self.breakdowns():
+            if (figure := figures.breakdown(own, [a.metric for a in self.whole])) is not None:
+                drawn[f"srocc by {kind}"] = figure
+        return figures.save(drawn, Path(folder))
+
+    def page(self, command: str = "") -> str:
+        """The report as HTML, with all analyses; command: how it was made."""
+        from hdrq.evaluation.report.page import Findings, page
+
+        known = self.dataset is not None and not self.dataset.of_user
+        title = self.dataset.title if self.dataset is not None and known else self.sheet.name
+        about = f"{self.dataset.scale}; {self.dataset.home}" if self.dataset is not None and known else ""
+        return page(
+            Findings(
+                sheet=self.sheet,
+                title=f"{title}{', ' + self.subset if self.subset else ''}",
+                whole=self.whole,
+                protocol=() if self.protocol == "whole" else self.rows,
+                breakdowns=self.breakdowns(),
+                paired_tests=self.significance,
+                resolving=resolving(self.sheet, self.plan),
+                command=command,
+                about=about,
+            )
+        )
+
+
+@dataclass(frozen=True)
+class DatasetComparison:
+    """Metrics on several datasets. Datasets with one name are numbered.
+
+    averages  means over the datasets: "average", "weighted average" by number of images, and by given weights
+    """
+
+    each: Mapping[str, Evaluation]
+    averages: tuple[Agreement, ...]
+
+    @property
+    def columns(self) -> dict[str, Sequence[Agreement]]:
+        """The rows of each dataset, then those of each average."""
+        groups = dict.fromkeys(a.group for a in self.averages)
+        means = {group: [a for a in self.averages if a.group == group] for group in groups}
+        return {**{name: found.rows for name, found in self.each.items()}, **means}
+
+    @property
+    def table(self) -> list[dict[str, Any]]:
+        """A row for each dataset or average and metric."""
+        return [
+            {"dataset": name, "metric": a.metric, "images": a.images, "scenes": a.scenes}
+            | {figure: getattr(a, figure) for figure in FIGURES}
+            for name, rows in self.columns.items()
+            for a in rows
+        ]
+
+    def paper_table(self, format: str) -> str:
+        """Metrics by datasets, SROCC and PLCC, as "latex" or "markdown"."""
+        return paper_text(of_datasets(self.columns), format)
+
+
+def flat(row: Agreement, sheet: Sheet, protocol: str, by: str = "") -> dict[str, Any]:
+    """One row of a table: statistics, their intervals, and how they were obtained."""
+    out: dict[str, Any] = {
+        "dataset": sheet.name,
+        "protocol": protocol,
+        "by": by,
+        "group": row.group,
+        "metric": row.metric,
+        "images": row.images,
+        "scenes": row.scenes,
+    }
+    for name in FIGURES:
+        low, high = row.intervals.get(name, (None, None))
+        out |= {name: getattr(row, name), f"{name}_low": low, f"{name}_high": high}
+    return out | {"outliers": row.outliers, "fit": row.curve.form if row.curve else "", "note": row.note}

@@ -1,0 +1,63 @@
+"""What a training would do: its settings, its plan, and an estimate from one step. Nothing is trained or written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from hdrq.registry import find
+from hdrq.training.choice import TrainingRequest
+from hdrq.training.estimate import check_plan, estimate
+from hdrq.training.experiment import Experiment, check_experiment
+from hdrq.training.image_checks import Checked
+from hdrq.training.images.image_run import ImagePlan, as_images, plan_images
+from hdrq.training.plan import Plan, chosen, plan, repeated
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The settings of a training, known before its data; recipe and its source are "" where a network is fine-tuned."""
+
+    recipe: str
+    variant: str
+    source: str
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The plan of a training, whose arguments have passed all checks."""
+
+    plan: Plan | ImagePlan | Experiment
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Lines on the data, the network, time and memory of a training, from one step that was computed."""
+
+    lines: tuple[str, ...]
+
+
+def preview(
+    asked: TrainingRequest, experiment: Experiment | None, device: torch.device
+) -> Iterator[Chosen | Planned | Checked | Estimate]:
+    """The settings, the plan, a record of every image that is checked, and an estimate. Errors of the training appear here."""
+    if (images := as_images(asked)) is not None:
+        made = plan_images(images)
+        yield Chosen(made.recipe.name, images.variant, made.recipe.source, asdict(made.settings))
+        yield Planned(made)
+        return
+    if experiment is not None:
+        yield from check_experiment(experiment)
+        yield Planned(experiment)
+        return
+    _, recipe, settings, _ = chosen(repeated(asked))
+    source = find("recipe", recipe).source if recipe else ""
+    yield Chosen(recipe, asked.variant, source, asdict(settings))
+    found = plan(asked)
+    yield Planned(found)
+    yield from check_plan(found)
+    yield Estimate(tuple(estimate(found, device)))
