@@ -5,10 +5,13 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 import hdrq
@@ -128,6 +131,23 @@ def test_help_needs_no_torch(arguments: list[str]) -> None:
     done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
     assert done.stderr.split() == ["False", "False"]
     assert "Usage: hdrq" in done.stdout
+
+
+def commands(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
+    """A command with its name at the prompt, and all commands below it."""
+    yield name, command
+    for below, other in getattr(command, "commands", {}).items():
+        yield from commands(other, f"{name} {below}")
+
+
+def test_every_option_says_in_sentences_what_it_does() -> None:
+    for command in names("command"):
+        for name, found in commands(find("command", command), command):
+            for option in found.params:
+                if isinstance(option, click.Option):
+                    text = re.sub(r"\s*\[default: .*\]$", "", option.help or "", flags=re.DOTALL)
+                    assert text.endswith("."), f"hdrq {name} {option.opts[0]}: '{text}' is no sentence"
+                    assert text[0].isupper() or text[0] == "-", f"hdrq {name} {option.opts[0]}: '{text}'"
 
 
 @pytest.mark.parametrize("kind", sorted(SHELVES))

@@ -30,7 +30,7 @@ _USUAL = "jpegxt,jpeg-pu,noise,blur"
     required=True,
     metavar="METRIC,...",
     shell_complete=_complete.metric,
-    help="Metric to predict, several for their mean, or mos: the scores of the dataset or manifest in --images.",
+    help="Metric to predict; several for the mean of their quality; or mos, the scores of the dataset or manifest in --images.",
 )
 @click.option(
     "-s",
@@ -39,6 +39,7 @@ _USUAL = "jpegxt,jpeg-pu,noise,blur"
     default="norvdpnet++",
     show_default=True,
     metavar="[CODE:]NET[@WEIGHTS]",
+    help="Student network, and the encoding of its input.",
 )
 @click.option(
     "--images",
@@ -53,7 +54,7 @@ _USUAL = "jpegxt,jpeg-pu,noise,blur"
     default=_USUAL,
     show_default=True,
     metavar="NAME,...",
-    help="See: hdrq list distortions. Tone mapping operators and expanders are accepted too, and none to leave images as "
+    help="Distortions of the images (see: hdrq list distortions), tone mapping operators or expanders; none leaves images as "
     "they are.",
 )
 @click.option("-n", "count", type=COUNT, default=20_000, show_default=True, help="Number of image pairs.")
@@ -98,7 +99,7 @@ _USUAL = "jpegxt,jpeg-pu,noise,blur"
     "settings",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Training setting, such as options.widths=[8,16,32,64,64].",
+    help="Change a training setting, such as options.widths=[8,16,32,64,64]; may be repeated.",
 )
 @click.option("--name", default="", help="Name of the weights.")
 @click.option(

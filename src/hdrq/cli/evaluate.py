@@ -26,7 +26,7 @@ _PROTOCOLS = ("whole", "folds", "splits", "leave-one-out")
 _FORMS = ("logistic5", "logistic4", "cubic", "line")
 
 
-@click.command(short_help="Compare metrics with subjective scores.")
+@click.command(short_help="Measure how metrics agree with subjective scores.")
 @click.option(
     "--dataset",
     "dataset_names",
@@ -50,7 +50,7 @@ _FORMS = ("logistic5", "logistic4", "cubic", "line")
     multiple=True,
     metavar="METRIC",
     shell_complete=_complete.metric,
-    help="Metric to compute, or column of --scores; there, patterns such as 'PSNR*' are allowed.",
+    help="Metric to compute, or column of --scores, where patterns such as 'PSNR*' are allowed; may be repeated.",
 )
 @click.option(
     "--scores",
@@ -62,13 +62,18 @@ _FORMS = ("logistic5", "logistic4", "cubic", "line")
     is_flag=True,
     help="Use only images of --dataset that the cards of the metrics' weights list as held out.",
 )
-@click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave out these columns of --scores.")
+@click.option(
+    "--exclude",
+    multiple=True,
+    metavar="PATTERN",
+    help="Leave out the columns of --scores that match this pattern; may be repeated.",
+)
 @click.option(
     "--column",
     "columns",
     multiple=True,
     metavar="MEANING=NAME",
-    help=f"Name the column of --scores that holds: {', '.join(_request.MEANINGS)}.",
+    help=f"Say which column of --scores has a meaning, such as opinion=MOS. Meanings: {', '.join(_request.MEANINGS)}.",
 )
 @click.option(
     "--lower/--higher",
@@ -81,9 +86,12 @@ _FORMS = ("logistic5", "logistic4", "cubic", "line")
     type=click.Choice(_PROTOCOLS),
     default="whole",
     show_default=True,
-    help="Whole set, 60-20-20 folds by scene, repeated random splits, or leave one distortion out.",
+    help="How curves are fitted and tested: on the whole set, on folds by scene (60-20-20), on repeated random splits, or with "
+    "each distortion left out in turn.",
 )
-@click.option("--folds", type=Number(3, 10**6, whole=True), default=5, show_default=True)
+@click.option(
+    "--folds", type=Number(3, 10**6, whole=True), default=5, show_default=True, help="Number of folds."
+)
 @click.option(
     "--splits",
     type=Number(2, 10**6, whole=True),
@@ -103,16 +111,16 @@ _FORMS = ("logistic5", "logistic4", "cubic", "line")
     type=click.Choice(_FORMS),
     default="logistic5",
     show_default=True,
-    help="Curve fitted before PLCC and RMSE.",
+    help="Curve from metric values to subjective scores, fitted before PLCC and RMSE are computed.",
 )
 @click.option(
     "--draws",
     type=Number(0, 10**6, whole=True),
     default=1000,
     show_default=True,
-    help="Bootstrap samples of scenes, for the intervals; 0: no intervals.",
+    help="Number of bootstrap samples of scenes for the intervals; 0 for no intervals.",
 )
-@click.option("--seed", type=SEED, default=0, show_default=True)
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of splits and bootstrap samples.")
 @click.option(
     "--by",
     multiple=True,
@@ -129,14 +137,18 @@ _FORMS = ("logistic5", "logistic4", "cubic", "line")
 @click.option(
     "--average-weights",
     metavar="NAME=WEIGHT,...",
-    help="A further average over several datasets with these weights: koniq=0.25,livec=0.75.",
+    help="Add an average over several datasets with these weights, such as koniq=0.25,livec=0.75.",
 )
 @click.option(
     "--correlations",
     is_flag=True,
-    help="Correlations between the metrics instead, as a matrix; subjective scores are not needed.",
+    help="Compute correlations between the metrics instead, as a matrix. Subjective scores are not needed.",
 )
-@click.option("--resume", is_flag=True, help="Continue an interrupted --scores file (always done).")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="An interrupted --scores file is always continued; this option changes nothing.",
+)
 @_options.light_options
 @_options.working_option
 @_options.side_options
@@ -145,7 +157,7 @@ _FORMS = ("logistic5", "logistic4", "cubic", "line")
 @_options.cluster_option
 @_options.paper_output_options
 def evaluate(**options: Any) -> None:
-    """Compare metrics with subjective scores.
+    """Measure how metrics agree with subjective scores: correlations, intervals, significance, a report.
 
     \b
     hdrq evaluate --dataset livec --data livec/ -m niqe -m brisque --report out.html

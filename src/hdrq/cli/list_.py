@@ -24,7 +24,7 @@ _DATASETS = ("dataset", "here", "where, or what is missing", "title", "scale")  
 @click.argument("kind", type=click.Choice([*_KINDS, "formats"]), required=False)
 @_options.output_options
 def list_(kind: str | None, format_: str | None, output: str | None) -> None:
-    """List the entries of a kind; without one, the kinds."""
+    """List the entries of a kind. Without a kind, list the kinds."""
     makers: dict[str, Callable[[], list[dict[str, Any]]]] = {
         "metrics": _metrics,
         "encodings": _encodings,

@@ -25,7 +25,7 @@ from hdrq.errors import UsageError
     "--output",
     required=True,
     metavar="FILE",
-    help="Image to write: .exr, .hdr ...; with --fuse .png, .jpg ...",
+    help="Image to write, .exr, .hdr ...; with --fuse .png, .jpg ...; a folder for several brackets.",
 )
 @click.option(
     "--times",
@@ -56,14 +56,14 @@ from hdrq.errors import UsageError
     "hlg; or a file (.json .rsp .npz .csv).",
 )
 @click.option("--save-response", metavar="FILE.json", help="Write the response to a file for --response.")
-@click.option("--plot-response", metavar="FILE.png", help="Plot the response.")
+@click.option("--plot-response", metavar="FILE.png", help="Write a plot of the response to this file.")
 @click.option(
     "--method",
     default="average",
     show_default=True,
     metavar="NAME",
-    help="average, by --rule and --weight; or a network, NET or NET@WEIGHTS, such as ahdrnet, adnet, deephdr; with --fuse, "
-    "deepfuse.",
+    help="How exposures are merged: average, by --rule and --weight, or a network, NET or NET@WEIGHTS, such as ahdrnet, adnet, "
+    "deephdr, or deepfuse with --fuse.",
 )
 @click.option(
     "--rule",
@@ -129,7 +129,7 @@ from hdrq.errors import UsageError
     show_default=True,
     help="Scale of the result: cd/m², which needs time, aperture and ISO; response over exposure; or a median luminance of 1.",
 )
-@click.option("--fuse", is_flag=True, help="Exposure fusion: an image for viewing, without radiance.")
+@click.option("--fuse", is_flag=True, help="Fuse the exposures to an image for viewing, without radiance.")
 @click.option(
     "--fusion-weights",
     default="1,1,1",
@@ -145,13 +145,13 @@ from hdrq.errors import UsageError
     "--white",
     type=POSITIVE,
     metavar="VALUE",
-    help="Float and raw files: the value at which they clip.  [default: 1; for raw files, the level in the file]",
+    help="Value at which float and raw files clip.  [default: 1; for raw files, the level in the file]",
 )
 @click.option(
     "--black",
     type=FINITE,
     metavar="VALUE",
-    help="Raw files: the value without light.  [default: the level in the file]",
+    help="Value of raw files without light.  [default: the level in the file]",
 )
 @click.option(
     "--balance",
@@ -165,7 +165,7 @@ from hdrq.errors import UsageError
     type=click.Choice(["before", "after"]),
     default="before",
     show_default=True,
-    help="Raw files: demosaic every frame, or the merged mosaic (frames from a tripod).",
+    help="Whether raw files are demosaicked before merging, or the merged mosaic after it (for frames from a tripod).",
 )
 @click.option(
     "--depth",

@@ -79,7 +79,11 @@ def show(name: str) -> None:
     metavar="KIND",
     help="Code that the training mapped to 1.0: sdr, 255, pmax or LOW..HIGH.",
 )
-@click.option("--layout", default="", help="How the file names its tensors.  [default: recognised]")
+@click.option(
+    "--layout",
+    default="",
+    help="Program whose names the tensors of the file have.  [default: recognised]",
+)
 @click.option(
     "--set",
     "settings",
@@ -96,7 +100,7 @@ def show(name: str) -> None:
     help="Conversion of a score q to JOD: A + B·q.",
 )
 @click.option("--licence", default="", help="Licence of the weights, for the card.")
-@click.option("--half", is_flag=True, help="Store them in half precision.")
+@click.option("--half", is_flag=True, help="Store the weights in half precision.")
 @click.option(
     "--shares",
     multiple=True,

@@ -46,14 +46,17 @@ display_options = _stack(
         "--display",
         metavar="NAME|FILE.toml",
         shell_complete=_complete.of("display"),
-        help="Display on which the images are viewed. Default: sdr for sRGB code, absolute for light.",
+        help="Display on which the images are viewed.  [default: sdr for sRGB code, absolute for light]",
     ),
     click.option(
         "--display-peak", type=POSITIVE, metavar="NITS", help="Peak luminance (white) of the display, cd/m²."
     ),
     click.option("--black", type=NOT_NEGATIVE, metavar="NITS", help="Black level of the display, cd/m²."),
     click.option(
-        "--contrast", type=POSITIVE, metavar="RATIO", help="Contrast of the display, instead of --black."
+        "--contrast",
+        type=POSITIVE,
+        metavar="RATIO",
+        help="Contrast of the display, peak over black; it replaces --black.",
     ),
     click.option("--ambient", type=NOT_NEGATIVE, metavar="LUX", help="Ambient illuminance on the display."),
     click.option(
@@ -88,7 +91,7 @@ _MEANING = (
         type=click.Choice(["error", "clamp"]),
         default="error",
         show_default=True,
-        help="NaN and Inf: refuse the file, or clamp them with a note.",
+        help="What to do with NaN and Inf: refuse the file, or clamp them and print a note.",
     ),
 )
 
@@ -103,7 +106,10 @@ def _which(*names: str) -> tuple[Callable[[Any], Any], ...]:
 read_options = _stack(*_which("layer", "view", "part", "frames"), *_MEANING)
 
 _scale = click.option(
-    "--scale", type=POSITIVE, metavar="NITS", help="Relative files: luminance of a value of 1, cd/m²."
+    "--scale",
+    type=POSITIVE,
+    metavar="NITS",
+    help="Luminance that a value of 1 stands for in files of relative light, cd/m².",
 )
 
 scale_options = _stack(
@@ -112,7 +118,7 @@ scale_options = _stack(
         "--peak",
         type=POSITIVE,
         metavar="NITS",
-        help="Relative files: luminance of the reference's maximum, cd/m².",
+        help="Luminance that the maximum of the reference stands for in files of relative light, cd/m².",
     ),
     click.option(
         "--white",
@@ -169,14 +175,16 @@ viewing_options = _stack(
         help="Pixels per degree of visual angle.  [default: the display's, else 45]",
     ),
     click.option(
-        "--screen", metavar="WxH", help="With --diagonal and --distance: resolution of the display."
+        "--screen",
+        metavar="WxH",
+        help="Resolution of the display, for the pixels per degree; needs --diagonal and --distance.",
     ),
-    click.option("--diagonal", type=POSITIVE, metavar="INCHES", help="Diagonal of the display."),
-    click.option("--distance", type=POSITIVE, metavar="METRES", help="Viewing distance."),
+    click.option("--diagonal", type=POSITIVE, metavar="INCHES", help="Diagonal of the display, inches."),
+    click.option("--distance", type=POSITIVE, metavar="METRES", help="Viewing distance, metres."),
 )
 
 device_option = click.option(
-    "--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:i]", help="Where to compute."
+    "--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:i]", help="Device that computes."
 )
 
 cluster_option = click.option(
@@ -192,10 +200,13 @@ def _outputs(*formats: str) -> Callable[[F], F]:
             "--format",
             "format_",
             type=click.Choice(formats),
-            help="Output format. Default: a table at a terminal, CSV in a pipe, else from the suffix of -o.",
+            help="Output format.  [default: by the suffix of -o; without -o a table at a terminal and CSV in a pipe]",
         ),
         click.option(
-            "-o", "--output", metavar="FILE", help="Write to this file (atomically) instead of stdout."
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Write to this file instead of stdout. The file is complete or not written.",
         ),
     )
 

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 @click.option(
     "--match-response",
     is_flag=True,
-    help="First fit the test image's tone and colour to the reference (SI-HDR protocol).",
+    help="Before scoring, fit tone and colour of the test image to the reference (protocol of SI-HDR).",
 )
 @_options.row_output_options
 @click.option(
@@ -56,17 +56,24 @@ if TYPE_CHECKING:
     help="Score every Nth pair from the Kth on, as one job of an array; see: hdrq table join.",
 )
 @_options.cluster_option
-@click.option("--resume", is_flag=True, help="Keep the rows that the output already contains.")
-@click.option("--sort", is_flag=True, help="Sort by the first metric, best first.")
 @click.option(
-    "--map", "maps", metavar="DIR", help="Folder for error maps: float EXR and a PNG visualisation."
+    "--resume",
+    is_flag=True,
+    help="Continue an earlier run: rows of unchanged files are taken from the output file.",
+)
+@click.option("--sort", is_flag=True, help="Sort the rows by the first metric, the best image first.")
+@click.option(
+    "--map",
+    "maps",
+    metavar="DIR",
+    help="Write error maps to this folder, each as an EXR of floats and as a PNG in colours.",
 )
 @click.option(
     "--map-colours",
     type=click.Choice(["trichromatic", "dichromatic", "monochromatic"]),
     default="trichromatic",
     show_default=True,
-    help="Colour map of visibility maps.",
+    help="Colours of the PNGs of visibility maps.",
 )
 @click.option("--jobs", type=COUNT, default=2, show_default=True, help="Number of pairs that are read ahead.")
 @_options.device_option
@@ -75,13 +82,13 @@ if TYPE_CHECKING:
     type=click.Choice(["float32", "float64"]),
     default="float32",
     show_default=True,
-    help="Arithmetic.",
+    help="Precision of the arithmetic.",
 )
 @click.option(
     "--max-memory",
     type=POSITIVE,
     metavar="GIB",
-    help="Refuse images that would need more memory.  [default: free memory]",
+    help="Refuse images whose metrics would need more memory.  [default: free memory]",
 )
 @click.option("--fail-fast", is_flag=True, help="Stop at the first image that cannot be scored.")
 def score(paths: tuple[str, ...], metrics: tuple[str, ...], **options: Any) -> None:

@@ -12,7 +12,7 @@ from hdrq.errors import UsageError
 
 @click.group(short_help="Join the tables of shards.")
 def table() -> None:
-    """Tables of hdrq score."""
+    """Work with tables that hdrq score has written."""
 
 
 @table.command(short_help="Join the tables of all shards of a run.")
@@ -27,8 +27,8 @@ def join(tables: tuple[str, ...], output: str) -> None:
     hdrq score --pairs all.csv -m hdrvdp3 --shard 3/16 -o part03.csv
     hdrq table join part*.csv -o all.csv
 
-    Refused, with the name of the file, if a shard is missing, incomplete, given twice, or from another run: another version
-    of hdrq, other settings, pairs or metrics. The result is the table that a single run would have written.
+    A table is refused, by name, if a shard is missing, incomplete, given twice, or from another run: another version of
+    hdrq, other settings, pairs or metrics. The result is the table that a single run would have written.
     """
     format = _tables.format_of(None, output, parquet=True)
     if format == "table" or output == "-":

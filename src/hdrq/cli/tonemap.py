@@ -84,9 +84,11 @@ def _levels(text: str | None) -> tuple[float, float] | None:
     "--gain-map",
     type=POSITIVE,
     metavar="STOPS",
-    help="JPEG: add the scene's light, up to STOPS above SDR white, as a gain map (Ultra HDR).",
+    help="Write JPEGs with a gain map (Ultra HDR), which holds the scene's light up to STOPS above SDR white.",
 )
-@click.option("--dither", is_flag=True, help="Dither: add noise of one quantisation step before rounding.")
+@click.option(
+    "--dither", is_flag=True, help="Add noise of one quantisation step before rounding, against banding."
+)
 @click.option(
     "--suffix",
     metavar=".EXT",
@@ -96,7 +98,7 @@ def _levels(text: str | None) -> tuple[float, float] | None:
     "--temporal",
     type=POSITIVE,
     metavar="FRAMES",
-    help="Inputs are frames of a video in natural order: smooth statistics with this time constant.",
+    help="Inputs are the frames of a video, in natural order; statistics are smoothed over time with this time constant.",
 )
 @click.option(
     "--compare",
@@ -109,13 +111,13 @@ def _levels(text: str | None) -> tuple[float, float] | None:
     "--output",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Output; all paths are then inputs.",
+    help="Output file or folder. With it, all paths are inputs.",
 )
 @click.option(
     "--score",
     shell_complete=_complete.metric,
     metavar="METRIC",
-    help="Metric shown on the contact sheet.  [default: tmqi; none for no values]",
+    help="Metric shown on the contact sheet of --compare; none for no values.  [default: tmqi]",
 )
 @click.option(
     "--optimize",
@@ -128,7 +130,7 @@ def _levels(text: str | None) -> tuple[float, float] | None:
     is_flag=True,
     help="Predict the operator's parameters for each image by a network, where there are weights for the operator.",
 )
-@click.option("--weights", metavar="NAME", help="With --auto: these weights.")
+@click.option("--weights", metavar="NAME", help="With --auto: weights to predict with.")
 @click.option(
     "--iterations",
     type=COUNT,
@@ -167,7 +169,7 @@ def _levels(text: str | None) -> tuple[float, float] | None:
 @_options.light_options
 @click.pass_context
 def tonemap(context: click.Context, /, paths: tuple[Path, ...], **options: Any) -> None:
-    """Tone-map HDR images for a display (--display, default sdr): files, patterns, folders.
+    """Tone-map HDR images for a display. Inputs are files, patterns such as *.exr, and folders.
 
     \b
     hdrq tonemap scene.exr image.png --operator reinhard --set key=0.3

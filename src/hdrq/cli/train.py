@@ -46,7 +46,7 @@ from hdrq.errors import UsageError
     default="",
     shell_complete=_complete.of("recipe"),
     metavar="NAME",
-    help="A complete recipe. See: hdrq list recipes.",
+    help="Train by this recipe, which states dataset, network and settings. See: hdrq list recipes.",
 )
 @click.option(
     "--variant", metavar="NAME", default="", help="Variant of the recipe, such as paper or program."
@@ -78,20 +78,22 @@ from hdrq.errors import UsageError
     metavar="NAME[:SUBSET][=DIR|FILE]",
     help="Test dataset of --protocol cross; may be repeated.",
 )
-@click.option("--da", metavar="KIND", help="Domain adaptation: coral, deep-coral, mmd, adversary.")
+@click.option(
+    "--da", metavar="KIND", help="Train with domain adaptation: coral, deep-coral, mmd or adversary."
+)
 @click.option(
     "--target",
     shell_complete=_complete.of("dataset"),
     default="",
     metavar="NAME",
-    help="Dataset of the second domain.  [default: the dataset on HDR displays]",
+    help="Dataset of the second domain of --da.  [default: the dataset on HDR displays]",
 )
 @click.option(
     "--set",
     "settings",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Training setting; --dry-run shows all of them.",
+    help="Change a training setting; may be repeated. --dry-run shows all settings.",
 )
 @click.option(
     "-o",
