@@ -170,6 +170,14 @@ def test_every_card_is_filled_in() -> None:
         assert found.card.better in ("higher", "lower")
 
 
+@pytest.mark.parametrize("kind", sorted(set(SHELVES) - {"command", "display"}))
+def test_every_entry_states_its_source(kind: str) -> None:
+    """`hdrq list KIND` shows where an entry is from."""
+    for name in names(kind):
+        found = find(kind, name)
+        assert getattr(found, "card", found).source.strip(), f"{kind} {name}"
+
+
 # Words that are names of entries and also mean something else: transfer functions, file formats, weights, losses ...
 _PLAIN_WORDS = {
     *(

@@ -47,8 +47,8 @@ def spy(monkeypatch) -> list[tuple[Tensor, ...]]:
         return stack[0]
 
     uses = {
-        "merging": Use("merge", mean, title="", source="", frames=(3, 3)),
-        "fusing": Use("fuse", first, title="", source="", frames=(2, 9)),
+        "merging": Use("merge", mean, title="", frames=(3, 3)),
+        "fusing": Use("fuse", first, title="", frames=(2, 9)),
     }
     monkeypatch.setattr(
         "hdrq.merging.merge.method_of",

@@ -245,14 +245,15 @@ def test_damaged_weights_name_a_command_that_can_work(run, home) -> None:
 
 def test_weights_can_be_listed_and_verified_from_python(home) -> None:
     from hdrq.errors import MissingPart
-    from hdrq.nn import models
 
-    assert "diqm-small" in {card.name for card in models.available()}
-    assert models.show("diqm-small").net == "diqm"
-    assert models.verify("diqm-small") == {"diqm-small": ""}
-    assert any(entry["name"] == "vit-b16-384" for entry in models.published())
+    assert hdrq.model("diqm-small").net == "diqm"
+    assert dict(hdrq.verify_models("diqm-small")) == {"diqm-small": ""}
+    states = {model.name: model.state for model in hdrq.models()}
+    assert states["diqm-small"] == "here"
+    assert states["vit-b16-384"] == "to fetch"
+    assert hdrq.model("vit-b16-384").listed["net"] == "vit"
     with pytest.raises(MissingPart):
-        models.show("nothing")
+        hdrq.model("nothing")
 
 
 def test_a_broken_card_does_not_stop_the_list(run, home) -> None:

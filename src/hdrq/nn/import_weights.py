@@ -19,7 +19,7 @@ from hdrq.registry import check, find
 
 
 def import_checkpoint(
-    files: Sequence[Path],
+    files: Sequence[str | Path],
     net: str,
     *,
     name: str = "",
@@ -42,13 +42,14 @@ def import_checkpoint(
     replace   whether weights of the same name may be replaced
     shares    names of weights that this network contains unchanged, which are referred to and not stored again
     """
-    called = name or files[0].stem
+    paths = [Path(file) for file in files]
+    called = name or paths[0].stem
     refuse_name(called)
     if folder is None and not replace:
         refuse_taken(called)
     asked: Net = find("net", net)
     state, nested = {}, False
-    for file in files:
+    for file in paths:
         part, inner = foreign.read(file)
         state.update(part)
         nested = nested or inner
@@ -57,14 +58,14 @@ def import_checkpoint(
     try:
         read = found.options(state)
     except (KeyError, IndexError) as error:
-        raise FileError(f"{files[0]} is not a complete {net}: '{error.args[0]}' is missing") from error
+        raise FileError(f"{paths[0]} is not a complete {net}: '{error.args[0]}' is missing") from error
     chosen = _complete(made, {**read, **found.fixed}, options or {})
     try:
         module = made.filled(found.read(state, chosen), **chosen)
     except (RuntimeError, ValueError, IndexError) as error:  # for example a tensor of the wrong rank
         first = str(error).splitlines()[0]
-        raise FileError(f"{files[0]} does not match {made.name}: {first}") from error
-    sources = ", ".join(f"{f.name} (sha256 {digest(f)})" for f in files)
+        raise FileError(f"{paths[0]} does not match {made.name}: {first}") from error
+    sources = ", ".join(f"{f.name} (sha256 {digest(f)})" for f in paths)
     code = encoding or found.encoding or "srgb"
     level = white or (found.white if code == found.encoding or not found.encoding else "sdr")
     if code not in LIGHT:

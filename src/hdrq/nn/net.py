@@ -77,6 +77,7 @@ class Net:
     enhances  whether the module can reconstruct an image at another quality: towards(input, quality, seed)
     unknown   a line about files that resemble this network's but cannot be used, or ""
     use       what it makes of images, where it does not score them
+    source    of the architecture
     """
 
     name: str
@@ -94,6 +95,7 @@ class Net:
     enhances: bool = False
     unknown: Callable[[Mapping[str, Tensor]], str] = lambda state: ""
     use: Use | None = None
+    source: str = ""
 
     def option(self, name: str, options: Mapping[str, Any], absent: Any = None) -> Any:
         """A build option as given, or its default; `absent` where the network has no such option."""

@@ -31,7 +31,6 @@ class Use:
     task: Task
     apply: Callable[..., Tensor]
     title: str
-    source: str
     frames: tuple[int, int] = (1, 1)
     align: Literal["auto", "flow"] = "auto"
     limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)

@@ -58,7 +58,7 @@ def _network_operator(net: str, weights: str, use: Use) -> NetworkOperator:
     expands = use.task == "expand"
     card = OperatorCard(
         title=use.title,
-        source=use.source,
+        source=find("net", net).source,
         reads="code" if expands else "linear",
         gives="nits" if expands else "code",
         differentiable=False,

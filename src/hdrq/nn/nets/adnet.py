@@ -115,6 +115,7 @@ def _level(theirs: str, ours: str, convs: tuple[str, ...]) -> tuple[Rule, ...]:
 
 adnet = Net(
     name="adnet",
+    source="Liu et al. 2021, doi:10.1109/CVPRW53098.2021.00057",
     build=AdNet,
     layouts=(
         Layout(
@@ -164,7 +165,6 @@ adnet = Net(
         "merge",
         merge,
         title="ADNet: attention to codes, deformable alignment of light",
-        source="Liu et al. 2021, doi:10.1109/CVPRW53098.2021.00057",
         frames=(3, 3),
     ),
 )

@@ -63,6 +63,7 @@ def _options(state: Mapping[str, Tensor]) -> dict[str, Any]:
 
 ahdrnet = Net(
     name="ahdrnet",
+    source="Yan et al. 2019, doi:10.1109/CVPR.2019.00185",
     build=AhdrNet,
     layouts=(
         Layout(
@@ -92,7 +93,6 @@ ahdrnet = Net(
         "merge",
         merge,
         title="AHDRNet: attention to the middle frame and dilated dense blocks",
-        source="Yan et al. 2019, doi:10.1109/CVPR.2019.00185",
         frames=(3, 3),
     ),
 )

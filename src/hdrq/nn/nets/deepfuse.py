@@ -117,6 +117,7 @@ def _options(state: Mapping[str, Tensor]) -> dict[str, Any]:
 
 deepfuse = Net(
     name="deepfuse",
+    source="Prabhakar, Srikar & Babu 2017, doi:10.1109/ICCV.2017.505",
     build=DeepFuse,
     layouts=(
         Layout(
@@ -134,7 +135,6 @@ deepfuse = Net(
         "fuse",
         fuse,
         title="DeepFuse: luma by a network, chroma by its distance from grey",
-        source="Prabhakar, Srikar & Babu 2017, doi:10.1109/ICCV.2017.505",
         frames=(2, 100),
     ),
 )

@@ -152,6 +152,7 @@ def _table(options: Mapping[str, Any]) -> tuple[Rule, ...]:
 
 deephdr = Net(
     name="deephdr",
+    source="Wu et al. 2018, doi:10.1007/978-3-030-01216-8_8",
     build=DeepHdr,
     layouts=(
         Layout(
@@ -168,7 +169,6 @@ deephdr = Net(
         "merge",
         merge,
         title="DeepHDR: an encoder for every frame and a joint decoder",
-        source="Wu et al. 2018, doi:10.1007/978-3-030-01216-8_8",
         frames=(3, 3),
     ),
 )

@@ -181,6 +181,7 @@ def _block(theirs: str, ours: str) -> tuple[Rule, ...]:
 
 deeptmo = Net(
     name="deeptmo",
+    source="Rana et al. 2020, doi:10.1109/TIP.2019.2936649",
     build=DeepTmo,
     layouts=(
         Layout(
@@ -197,7 +198,6 @@ deeptmo = Net(
         "tonemap",
         tonemap,
         title="DeepTMO: the generator of an adversarial network",
-        source="Rana et al. 2020, doi:10.1109/TIP.2019.2936649",
         limits={"side": (64, 4096)},
     ),
 )

@@ -25,6 +25,7 @@ def _witness(net: nn.Module) -> Tensor:
 
 diqm = Net(
     name="diqm",
+    source="Artusi et al. 2020, doi:10.1109/TIP.2019.2944079",
     build=_build,
     layouts=(
         Layout(

@@ -95,6 +95,7 @@ def _witness(net: nn.Module) -> Tensor:
 
 dists = Net(
     name="dists",
+    source="Ding et al. 2022, doi:10.1109/TPAMI.2020.3045810",
     build=Dists,
     layouts=(
         Layout(

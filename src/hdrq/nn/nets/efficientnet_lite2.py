@@ -53,6 +53,7 @@ def _options(state: Mapping[str, Tensor]) -> dict[str, Any]:
 
 efficientnet_lite2 = Net(
     name="efficientnet-lite2",
+    source="Tan & Le 2019, doi:10.48550/arXiv.1905.11946; the Lite variant of tensorflow/tpu",
     build=_build,
     layouts=(
         Layout(

@@ -85,6 +85,7 @@ _STACKS = (  # their branch, ours, number of convolutions, of which the last has
 
 expandnet = Net(
     name="expandnet",
+    source="Marnerides et al. 2018, doi:10.1111/cgf.13340",
     build=ExpandNet,
     layouts=(
         Layout(
@@ -108,7 +109,6 @@ expandnet = Net(
         "expand",
         expand,
         title="ExpandNet: local, dilated and global branches",
-        source="Marnerides et al. 2018, doi:10.1111/cgf.13340",
         limits={"peak_nits": (1, 1e5)},
     ),
 )

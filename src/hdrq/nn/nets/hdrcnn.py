@@ -74,6 +74,7 @@ def _build(width: int = 64) -> VggAutoencoder:
 
 hdrcnn = Net(
     name="hdrcnn",
+    source="Eilertsen et al. 2017, doi:10.1145/3130800.3130816",
     build=_build,
     layouts=(
         Layout(
@@ -90,7 +91,6 @@ hdrcnn = Net(
         "expand",
         expand,
         title="HDRCNN: highlights by an autoencoder",
-        source="Eilertsen et al. 2017, doi:10.1145/3130800.3130816",
         limits={"white_nits": (1, 1e5), "boost": (0.25, 4)},
     ),
 )

@@ -86,6 +86,7 @@ class ImqNet(nn.Module):
 
 imqnet = Net(
     name="imqnet",
+    source="Ponomarenko, Bahnemiri, Egiazarian et al. 2022; layer widths, which are not published, chosen here",
     build=ImqNet,
     layouts=(),
     witness=lambda net: net(pattern(1, 3, 96, 128) * 2 - 1),

@@ -30,6 +30,7 @@ def merge(net: Direct, frames: Tensor, seconds: Tensor) -> Tensor:
 
 kalantari_direct = Net(
     name="kalantari-direct",
+    source="Kalantari & Ramamoorthi 2017, doi:10.1145/3072959.3073609",
     build=Direct,
     layouts=(),
     witness=lambda net: mix(net(pattern(1, 3, 6, 20, 28))),
@@ -38,7 +39,6 @@ kalantari_direct = Net(
         "merge",
         merge,
         title="Kalantari 2017: light by four convolutions",
-        source="Kalantari & Ramamoorthi 2017, doi:10.1145/3072959.3073609",
         frames=(3, 3),
         align="flow",
     ),

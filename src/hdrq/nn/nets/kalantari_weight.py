@@ -32,6 +32,7 @@ def merge(net: Weighted, frames: Tensor, seconds: Tensor) -> Tensor:
 
 kalantari_weight = Net(
     name="kalantari-weight",
+    source="Kalantari & Ramamoorthi 2017, doi:10.1145/3072959.3073609",
     build=Weighted,
     layouts=(),
     witness=lambda net: mix(net(pattern(1, 3, 6, 20, 28))),
@@ -40,7 +41,6 @@ kalantari_weight = Net(
         "merge",
         merge,
         title="Kalantari 2017: weights of the frames by four convolutions",
-        source="Kalantari & Ramamoorthi 2017, doi:10.1145/3072959.3073609",
         frames=(3, 3),
         align="flow",
     ),

@@ -91,6 +91,7 @@ _TABLE: tuple[Rule, ...] = (
 # Indices of the port's head (four times Linear, ReLU, BatchNorm, Dropout) equal ours.
 koncept512 = Net(
     name="koncept512",
+    source="Hosu et al. 2020, doi:10.1109/TIP.2020.2967829; layout of ZhengyuZhao/koniq-PyTorch",
     build=Koncept512,
     layouts=(
         Layout(

@@ -63,6 +63,7 @@ def _layouts(trunk: str) -> tuple[Layout, ...]:
 
 lpips = Net(
     name="lpips",
+    source="Zhang et al. 2018, doi:10.1109/CVPR.2018.00068",
     build=Lpips,
     layouts=(*_layouts("vgg"), *_layouts("squeeze"), *_layouts("alex")),
     witness=witness,

@@ -46,6 +46,7 @@ def _from_resnet(state: State) -> State:
 
 metaiqa = Net(
     name="metaiqa",
+    source="Zhu et al. 2020, doi:10.1109/CVPR42600.2020.01415; layers of zhuhancheng/MetaIQA 30eeeb1",
     build=MetaIqa,
     layouts=(
         Layout(

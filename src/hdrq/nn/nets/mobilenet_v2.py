@@ -48,6 +48,7 @@ def _options(state: Mapping[str, Tensor]) -> dict[str, Any]:
 
 mobilenet_v2 = Net(
     name="mobilenet-v2",
+    source="Sandler et al. 2018, doi:10.1109/CVPR.2018.00474; layers of torchvision",
     build=_build,
     layouts=(
         Layout(

@@ -41,6 +41,7 @@ def _of_2024(state: Mapping[str, Tensor]) -> dict[str, Any]:
 
 norvdpnet = Net(
     name="norvdpnet",
+    source="Banterle et al. 2020, doi:10.1109/ICIP40778.2020.9191202",
     build=_build,
     layouts=(
         Layout(

@@ -74,6 +74,7 @@ def _unknown(state: Mapping[str, Tensor]) -> str:
 
 norvdpnetpp = Net(
     name="norvdpnetpp",
+    source="Banterle et al. 2023, doi:10.1109/ACCESS.2023.3263496",
     build=_build,
     layouts=(
         Layout(

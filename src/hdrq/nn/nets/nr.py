@@ -70,6 +70,7 @@ def _witness(net: Any) -> Tensor:
 
 nr = Net(
     name="nr",
+    source="this project; after KonCept512, doi:10.1109/TIP.2020.2967829",
     build=PhotoQuality,
     layouts=(),
     witness=_witness,

@@ -11,6 +11,7 @@ from hdrq.nn.net import Layout, Net
 
 pieapp = Net(
     name="pieapp",
+    source="doi:10.1109/CVPR.2018.00194; on displayed light doi:10.48550/arXiv.2405.00670",
     build=PatchComparer,
     layouts=(
         Layout(name="pieapp-0.1", marks=("ref_score_subtract.weight",), table=PIEAPP, encoding="srgb"),

@@ -12,6 +12,7 @@ from hdrq.nn.net import Layout, Net
 
 pu_pieapp = Net(
     name="pu-pieapp",
+    source="Mikhailiuk et al. 2020, doi:10.48550/arXiv.2012.10758; github.com/gfxdisp/pu_pieapp",
     build=partial(PatchComparer, **PUBLISHED),
     layouts=(
         Layout(

@@ -170,6 +170,7 @@ def _from_resnet(state: State) -> State:
 
 qdnet = Net(
     name="qdnet",
+    source="Wang et al. 2021; widths and the size of the latent code, which are not published, chosen here",
     build=QdNet,
     layouts=(),
     witness=lambda net: net(pattern(1, 3, 64, 96) * 4 - 2),

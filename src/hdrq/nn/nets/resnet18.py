@@ -22,6 +22,7 @@ def _options(state: Mapping[str, Tensor]) -> dict[str, Any]:
 
 resnet18 = Net(
     name="resnet18",
+    source="He et al. 2016, doi:10.1109/CVPR.2016.90; layers of torchvision",
     build=_build,
     layouts=(
         # timm uses the same names

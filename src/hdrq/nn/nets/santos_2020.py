@@ -134,6 +134,7 @@ def _witness(net: nn.Module) -> Tensor:
 
 santos_2020 = Net(
     name="santos-2020",
+    source="Santos, Ren & Kalantari 2020, doi:10.1145/3386569.3392403",
     build=MaskedUnet,
     layouts=(
         Layout(
@@ -150,7 +151,6 @@ santos_2020 = Net(
         "expand",
         expand,
         title="Masked features: saturated pixels by a U-Net that knows what is valid",
-        source="Santos, Ren & Kalantari 2020, doi:10.1145/3386569.3392403",
         limits={"white_nits": (1, 1e5)},
     ),
 )

@@ -157,6 +157,7 @@ def _unknown(state: Mapping[str, Tensor]) -> str:
 
 singlehdr = Net(
     name="singlehdr",
+    source="Liu et al. 2020, doi:10.1109/CVPR42600.2020.00172",
     build=SingleHdr,
     layouts=(
         Layout(
@@ -178,7 +179,6 @@ singlehdr = Net(
         "expand",
         expand,
         title="SingleHDR: quantisation, response and clipping undone by networks",
-        source="Liu et al. 2020, doi:10.1109/CVPR42600.2020.00172",
         limits={"white_nits": (1, 1e5)},
     ),
 )

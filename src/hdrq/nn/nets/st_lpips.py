@@ -30,6 +30,7 @@ _HEADS = rename("lin{k}.model.1.weight", "heads.{k}")
 
 st_lpips = Net(
     name="st-lpips",
+    source="Ghildyal & Liu 2022, doi:10.1007/978-3-031-19797-0_6",
     build=StLpips,
     layouts=(
         Layout(

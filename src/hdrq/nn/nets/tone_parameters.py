@@ -90,6 +90,7 @@ def quantiles(stops: Tensor) -> Tensor:
 
 tone_parameters = Net(
     name="tone-parameters",
+    source="this project",
     build=ToneParameters,
     layouts=(),
     witness=lambda net: mix(net(pattern(1, 3, 40, 48) ** 4 * 100)),

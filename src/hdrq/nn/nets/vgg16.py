@@ -39,6 +39,7 @@ def _options(state: Mapping[str, Tensor]) -> dict[str, Any]:
 
 vgg16 = Net(
     name="vgg16",
+    source="Simonyan & Zisserman 2015, doi:10.48550/arXiv.1409.1556; layers of torchvision",
     build=Vgg16,
     layouts=(
         Layout(

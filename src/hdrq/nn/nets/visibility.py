@@ -103,6 +103,7 @@ def _witness(net: nn.Module) -> Tensor:
 
 visibility = Net(
     name="visibility",
+    source="this project; after Wolski et al. 2018, doi:10.1145/3197517.3201373",
     build=_build,
     layouts=(),
     witness=_witness,

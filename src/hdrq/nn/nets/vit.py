@@ -90,6 +90,7 @@ def _witness(net: Any) -> Tensor:
 
 vit = Net(
     name="vit",
+    source="Dosovitskiy et al. 2021, doi:10.48550/arXiv.2010.11929",
     build=Vit,
     layouts=(
         Layout("timm", ("patch_embed.proj.weight",), vit_names.TIMM, _timm, encoding="srgb"),

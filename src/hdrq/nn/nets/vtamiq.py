@@ -219,6 +219,7 @@ def from_vit(state: State) -> State:
 _2022 = {"class_scale": True, "activation": "prelu", "intake": "imagenet", "sampling": "authors"}
 vtamiq = Net(
     name="vtamiq",
+    source="Chubarau & Clark 2021, doi:10.48550/arXiv.2110.01655",
     build=Vtamiq,
     layouts=(
         Layout(
