@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hdrq.cli import options as _options
+from hdrq.cli import _records
 from hdrq.cli import progress as _progress
 from hdrq.errors import UsageError
 
@@ -15,7 +15,7 @@ def asked(options: dict[str, Any]) -> dict[str, Any]:
     """Keywords that say what is scored, and how."""
     from hdrq.scoring.api import Settings
 
-    chosen, ref, dist = (_options.selection_of(options, side) for side in ("", "ref", "dist"))
+    chosen, ref, dist = (_records.selection_of(options, side) for side in ("", "ref", "dist"))
     return {
         "scores": options["scores"],
         "metrics": options["metrics"],
@@ -24,7 +24,7 @@ def asked(options: dict[str, Any]) -> dict[str, Any]:
         "columns": dict(column(text) for text in options["columns"]),
         "lower": options["lower"],
         "held_out": options["held_out"],
-        "photometry": _options.photometry_of(options),
+        "photometry": _records.photometry_of(options),
         "device": options["device"],
         "settings": Settings(jobs=2, select=chosen, select_ref=ref, select_dist=dist),
         "own_ppd": all(options.get(key) is None for key in ("ppd", "screen", "diagonal", "distance")),

@@ -77,11 +77,11 @@ def settings(options: dict[str, Any]) -> Any:
 
 def _file_settings(options: dict[str, Any]) -> Any:
     """What the files hold; scale, white and black of a merge are others than those of `hdrq score`."""
-    from hdrq.cli import options as _options
+    from hdrq.cli import _records
     from hdrq.merging.api import FileSettings
 
     known = {key: options[key] for key in ("domain", "file_primaries", "nonfinite")}
-    return FileSettings(_options.selection_of(options), _options.photometry_of(known))
+    return FileSettings(_records.selection_of(options), _records.photometry_of(known))
 
 
 def _balance(text: str) -> str | tuple[float, float, float]:

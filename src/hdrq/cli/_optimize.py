@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from hdrq.cli import options as _options
+from hdrq.cli import _records
 from hdrq.cli import progress as _progress
 from hdrq.cli import tables as _tables
 from hdrq.cli.app import note
@@ -25,7 +25,7 @@ def optimized(source: Path, made: Any, options: dict[str, Any], photometry: Any)
         iterations=options["iterations"],
         seed=options["seed"],
         photometry=photometry,
-        select=_options.selection_of(options),
+        select=_records.selection_of(options),
     )
     seen = list(_progress.bar(steps, len(steps)))
     last = next(s for s in reversed(seen) if isinstance(s, Tuned))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import hdrq
-from hdrq.cli import options as _options
+from hdrq.cli import _records
 from hdrq.cli import progress as _progress
 from hdrq.cli._tonemap_options import DISPLAY
 from hdrq.cli.app import SOME_FAILED, note, say
@@ -15,7 +15,7 @@ from hdrq.errors import UsageError
 
 def scene_photometry(options: dict[str, Any]) -> Any:
     """How the input is read: --display and --primaries describe the output."""
-    return _options.photometry_of({**options, **dict.fromkeys((*DISPLAY, "primaries"))})
+    return _records.photometry_of({**options, **dict.fromkeys((*DISPLAY, "primaries"))})
 
 
 def contact_sheet(sources: list[Path], target: Path, options: dict[str, Any], given: set[str]) -> None:
@@ -32,7 +32,7 @@ def contact_sheet(sources: list[Path], target: Path, options: dict[str, Any], gi
         options["compare"],
         None if label == "none" else label,
         photometry=scene_photometry(options),
-        select=_options.selection_of(options),
+        select=_records.selection_of(options),
         **choices,
     )
     found = list(_progress.bar(tiles, len(tiles)))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import hdrq
-from hdrq.cli import options as _options
+from hdrq.cli import _records
 from hdrq.cli import tables as _tables
 from hdrq.cli._cluster import spread_of
 from hdrq.cli._tonemap_compare import scene_photometry
@@ -39,7 +39,7 @@ def tonemap(sources: list[Path], target: Path | None, options: dict[str, Any], g
                 todo,
                 operator=made,
                 photometry=scene_photometry(options),
-                select=_options.selection_of(options),
+                select=_records.selection_of(options),
                 device=options["device"],
                 temporal=options["temporal"],
                 gain_map=options["gain_map"],
@@ -72,7 +72,7 @@ def _plan(options: dict[str, Any]) -> Any:
             raise UsageError(f"{options['params']} is for {saved}, not {options['operator']}")
         name = saved
     settings |= _settings(options["sets"])
-    screen = _options.display_of({**options, "display": options["display"] or saved_choices.get("display")})
+    screen = _records.display_of({**options, "display": options["display"] or saved_choices.get("display")})
     for choice in CHOICES:
         default = options[choice] is None or options[choice] in (False, "clip")
         options[choice] = (
@@ -106,7 +106,7 @@ def enhance(sources: list[Path], target: Path, options: dict[str, Any], given: s
         options["enhance"],
         options["quality"],
         suffix=options["suffix"],
-        select=_options.selection_of(options),
+        select=_records.selection_of(options),
         device=options["device"],
         seed=options["seed"],
     )
@@ -124,7 +124,7 @@ def expand(sources: list[Path], target: Path, options: dict[str, Any], given: se
             mask="-clipped" if options["mask"] else None,
             photometry=scene_photometry(options),
             primaries=options["primaries"],
-            select=_options.selection_of(options),
+            select=_records.selection_of(options),
             spread=spread,
             **_settings(options["sets"]),
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import hdrq
-from hdrq.cli import _complete
+from hdrq.cli import _complete, _records
 from hdrq.cli import options as _options
 from hdrq.cli._cluster import spread_of
 from hdrq.cli._numbers import COUNT, POSITIVE, SEED, Number
@@ -177,7 +177,7 @@ def _asked(options: dict[str, Any]) -> dict[str, Any]:
         **{key: options[key] for key in names},
         "n": options["count"],
         "settings": settings,
-        "files": _options.files_of(options),
+        "files": _records.files_of(options),
         "half": not options["float32"],
         "keep_pixels": not options["on_the_fly"],
     }

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 import hdrq
-from hdrq.cli import _complete
+from hdrq.cli import _complete, _records
 from hdrq.cli import options as _options
 from hdrq.cli._cluster import spread_of
 from hdrq.cli._written import report
@@ -51,7 +51,7 @@ def encode(paths: tuple[Path, ...], to: str | None, back: bool, **options: Any) 
     hdrq encode photo.png code.exr --to pu21 --display phone
     hdrq encode code.exr light.exr --to pu21 --decode
     """
-    photometry = _options.photometry_of(options)
+    photometry = _records.photometry_of(options)
     if to is None and not back:
         raise click.UsageError("name an encoding with --to", click.get_current_context())
     if len(paths) < 2:
@@ -67,7 +67,7 @@ def encode(paths: tuple[Path, ...], to: str | None, back: bool, **options: Any) 
             primaries=options["primaries"],
             depth=options["depth"],
             compression=options["compression"],
-            select=_options.selection_of(options),
+            select=_records.selection_of(options),
             spread=spread,
         )
         report(done, len(done))

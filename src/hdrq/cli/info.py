@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 import hdrq
+from hdrq.cli import _records
 from hdrq.cli import options as _options
 from hdrq.cli import tables as _tables
 
@@ -41,7 +42,7 @@ def info(files: tuple[str, ...], format_: str | None, output: str | None, **opti
     that describe the files apply as in all other commands. Exit code 1 if some files cannot be read, 3 if
     none can.
     """
-    photometry, select = _options.photometry_of(options), _options.selection_of(options)
+    photometry, select = _records.photometry_of(options), _records.selection_of(options)
     found = [hdrq.describe(path, select=select, photometry=photometry) for path in files]
     format = _tables.format_of(format_, output)
     if format == "table":

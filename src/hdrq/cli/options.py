@@ -1,4 +1,4 @@
-"""Options shared by several commands, and the records they are converted to."""
+"""Options shared by several commands."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-import hdrq
 from hdrq.cli import _complete
 from hdrq.cli._numbers import NOT_NEGATIVE, POSITIVE, SHARE
-from hdrq.errors import UsageError
 
 if TYPE_CHECKING:
-    from hdrq.records import Display, Selection, Viewing
+    pass
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -67,7 +65,7 @@ display_options = _stack(
     ),
 )
 
-_SELECTED = (  # which image of a file is read
+SELECTED = (  # which image of a file is read
     ("layer", "NAME", "Layer of an EXR, or base or hdr of a file with a gain map."),
     ("view", "NAME", "View of a stereo EXR."),
     ("part", "NAME|N", "Part of an EXR, or page of a TIFF."),
@@ -98,7 +96,7 @@ _MEANING = (
 
 def _which(*names: str) -> tuple[Callable[[Any], Any], ...]:
     return tuple(
-        click.option(f"--{name}", metavar=kind, help=help) for name, kind, help in _SELECTED if name in names
+        click.option(f"--{name}", metavar=kind, help=help) for name, kind, help in SELECTED if name in names
     )
 
 
@@ -130,7 +128,7 @@ scale_options = _stack(
 
 # The same for commands that learn from images, and show them on displays of their own.
 training_read_options = _stack(_scale, *_which("layer", "view", "part"), *_MEANING)
-_TRAINING_READ = ("scale", "layer", "view", "part", "domain", "file_primaries", "nonfinite")
+TRAINING_READ = ("scale", "layer", "view", "part", "domain", "file_primaries", "nonfinite")
 
 light_options = _stack(display_options, scale_options, read_options)
 
@@ -160,7 +158,7 @@ def _of_side(side: str, files: str) -> tuple[Callable[[Any], Any], ...]:
         ),
         *(
             click.option(f"--{side}-{name}", metavar=kind, help=f"--{name} of the {files}.")
-            for name, kind, _ in _SELECTED
+            for name, kind, _ in SELECTED
         ),
     )
 
@@ -214,89 +212,3 @@ def _outputs(*formats: str) -> Callable[[F], F]:
 output_options = _outputs("table", "csv", "json", "jsonl")
 paper_output_options = _outputs("table", "csv", "json", "jsonl", "latex", "markdown")
 row_output_options = _outputs("table", "csv", "json", "jsonl", "parquet")
-
-
-def display_of(options: dict[str, Any]) -> Display | None:
-    """The display that the options describe; None without such options."""
-    changes = {
-        "peak_nits": options.get("display_peak"),
-        "black_nits": options.get("black"),
-        "contrast": options.get("contrast"),
-        "ambient_lux": options.get("ambient"),
-        "reflectance": options.get("reflectance"),
-    }
-    if options.get("black") is not None and options.get("contrast") is not None:
-        raise UsageError("give only one of --black and --contrast")
-    if options.get("display") is None and all(v is None for v in changes.values()):
-        return None
-    if options.get("display") is None:
-        raise UsageError(
-            "--display-peak, --black, --contrast, --ambient and --reflectance modify a --display; add it"
-        )
-    return hdrq.display(options["display"], **changes)
-
-
-def viewing_of(options: dict[str, Any], display: Display | None = None) -> Viewing:
-    """Pixels per degree: given, computed from the geometry, or those of a display of known size."""
-    from hdrq.records import Viewing
-
-    parts = [options.get(k) for k in ("screen", "diagonal", "distance")]
-    if options.get("ppd") is not None:
-        if any(p is not None for p in parts):
-            raise UsageError("give either --ppd or --screen, --diagonal and --distance")
-        return Viewing(options["ppd"])
-    if all(p is None for p in parts):
-        return (display.viewing if display is not None else None) or Viewing()
-    if any(p is None for p in parts):
-        raise UsageError("--screen, --diagonal and --distance must be given together; or give --ppd")
-    try:
-        width, height = (int(n) for n in options["screen"].lower().split("x"))
-    except ValueError as error:
-        raise UsageError(f"--screen is WIDTHxHEIGHT such as 3840x2160, not '{options['screen']}'") from error
-    return Viewing.from_screen(width, height, options["diagonal"], options["distance"])
-
-
-def photometry_of(options: dict[str, Any]) -> hdrq.Photometry:
-    """Everything about the light in one record; contradictions are refused."""
-    given = [k for k in ("scale", "peak", "white") if options.get(k) is not None]
-    if len(given) > 1:
-        raise UsageError(f"--{given[0]} and --{given[1]} both set the scale; give only one")
-    display = display_of(options)
-    return hdrq.Photometry(
-        display=display,
-        viewing=viewing_of(options, display),
-        scale=options.get("scale"),
-        peak=options.get("peak"),
-        white=options.get("white"),
-        domain=options.get("domain"),
-        nonfinite=options.get("nonfinite") or "error",
-        primaries=options.get("primaries"),
-        file_primaries=options.get("file_primaries"),
-        ref=_side_of(options, "ref"),
-        dist=_side_of(options, "dist"),
-    )
-
-
-def _side_of(options: dict[str, Any], side: str) -> hdrq.Side:
-    """The options that describe the files of one side."""
-    scale, shown = options.get(f"{side}_scale"), options.get(f"{side}_display")
-    return hdrq.Side(
-        options.get(f"{side}_domain"),
-        scale,
-        hdrq.display(shown) if shown else None,
-        options.get(f"{side}_primaries"),
-    )
-
-
-def files_of(options: dict[str, Any]) -> dict[str, Any]:
-    """The options of `training_read_options` that were given, by name; they are taken out of `options`."""
-    given = {name: options.pop(name) for name in _TRAINING_READ}
-    return {name: value for name, value in given.items() if value not in (None, "error")}
-
-
-def selection_of(options: dict[str, Any], side: str = "") -> Selection:
-    """The image of a file that the options select; side: "ref" or "dist", for the files of that side only."""
-    from hdrq.records import Selection
-
-    prefix = f"{side}_" if side else ""
-    return Selection(**{name: options.get(prefix + name) for name, *_ in _SELECTED})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hdrq.cli import _complete
+from hdrq.cli import _complete, _records
 from hdrq.cli import options as _options
 from hdrq.cli import progress as _progress
 from hdrq.cli import tables as _tables
@@ -110,7 +110,7 @@ def score(paths: tuple[str, ...], metrics: tuple[str, ...], **options: Any) -> N
     if not metrics:
         raise UsageError("no metric is given; add -m pu-psnr, and see: hdrq list metrics")
     format = _tables.format_of(options["format_"], options["output"], parquet=True)
-    photometry, settings = _options.photometry_of(options), _settings(options)
+    photometry, settings = _records.photometry_of(options), _settings(options)
     from hdrq.cluster.api import Shard, run_of
     from hdrq.scoring.api import TableRun
 
@@ -178,7 +178,7 @@ def _settings(options: dict[str, Any]) -> Settings:
         jobs=options["jobs"],
         fail_fast=options["fail_fast"],
         max_memory=options["max_memory"] * 2**30 if options["max_memory"] else None,
-        select=_options.selection_of(options),
-        select_ref=_options.selection_of(options, "ref"),
-        select_dist=_options.selection_of(options, "dist"),
+        select=_records.selection_of(options),
+        select_ref=_records.selection_of(options, "ref"),
+        select_dist=_records.selection_of(options, "dist"),
     )

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 import hdrq
-from hdrq.cli import _complete
+from hdrq.cli import _complete, _records
 from hdrq.cli import _train_output as _shown
 from hdrq.cli import options as _options
 from hdrq.cli._dry_run import faults_of_a_dry_run
@@ -130,7 +130,7 @@ def train(**options: Any) -> None:
     hdrq train --dataset koniq -m koncept512 --protocol cross --test livec --test spaq
     torchrun --nproc_per_node 4 -m hdrq train --recipe vtamiq-srgb
     """
-    settings: dict[str, Any] = {f"files.{name}": value for name, value in _options.files_of(options).items()}
+    settings: dict[str, Any] = {f"files.{name}": value for name, value in _records.files_of(options).items()}
     for text in options.pop("settings"):
         key, sign, value = text.partition("=")
         if not sign:
