@@ -1,4 +1,4 @@
-"""The layout that TID2008 and TID2013 share."""
+"""What datasets of the Tampere group share: the layout of TID2008 and TID2013, and the test sets of IMQNet."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 
 from hdrq.errors import FileError
-from hdrq.evaluation.archive import Folder
+from hdrq.evaluation.archive import Dataset, Folder, dataset
+from hdrq.evaluation.loose_archive import loose
 from hdrq.evaluation.tables import number, read_words
 from hdrq.records import Pair
 
@@ -46,3 +47,33 @@ def tampere(folder: Folder, kinds: int) -> Iterator[Pair]:
             distortion=KINDS[int(parts[2]) - 1],
             level=float(parts[3]),
         )
+
+
+def imqnet_test_set(name: str) -> Dataset:
+    """A set of photographs of IMQNet's tests. No description of it was available: any table of names and scores is read."""
+    tables = ("mos_with_names.txt", "mos.txt", "mos.csv", f"{name}.txt", f"{name}.csv")
+
+    def pairs(folder: Folder, subset: str | None) -> Iterator[Pair]:
+        yield from loose(folder, tables)
+
+    pairs.__name__ = name
+    return dataset(
+        title=f"{name.upper()}, Tampere database for no-reference quality, as used by IMQNet",
+        home="https://www.ponomarenko.info",
+        licence="stated on its home page",
+        source="M. Ponomarenko et al., IMQNet, 2022",
+        scale="MOS, higher is better",
+        better="higher",
+        span=None,
+        domain="srgb",
+        display="sdr",
+        references=0,
+        distortions=0,
+        images=0,
+        marks=tables[:1] + tables[3:],
+        folders=(name.upper(), name),
+        layout=(
+            "images anywhere below",
+            f"mos_with_names.txt (or mos.txt, mos.csv, {name}.txt): name and MOS a line",
+        ),
+    )(pairs)

@@ -171,6 +171,11 @@ class SkipInitialisation(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
+def classes_by(key: str) -> Callable[[Mapping[str, Tensor]], dict[str, Any]]:
+    """Build options of a classifier that may be left out: the number of its classes, from its tensor `key`."""
+    return lambda state: {"classes": state[key].shape[0] if key in state else 0}
+
+
 def pattern(*shape: int) -> Tensor:
     """A synthetic input in [0, 1], identical on every machine: multiples of the golden ratio, modulo 1."""
     i = torch.arange(int(torch.tensor(shape).prod()), dtype=torch.float64)

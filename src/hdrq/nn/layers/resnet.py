@@ -10,6 +10,9 @@ from collections.abc import Iterator
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hdrq.nn.keys import rename
+from hdrq.nn.net import Layout, Net, classes_by, mix, pattern
+
 
 class Basic(nn.Module):
     """Two 3x3 convolutions."""
@@ -95,3 +98,24 @@ class ResNet(nn.Module):
         """Class scores (B, classes), or features without a classifier."""
         y = self.features(x)
         return y if self.fc is None else self.fc(y)
+
+
+def torchvision_resnet(
+    name: str, block: type[Basic] | type[Bottleneck], counts: tuple[int, ...], mark: str
+) -> Net:
+    """The network with these blocks, and the layout of torchvision and timm.
+
+    mark  a tensor that no other of these networks has
+    """
+
+    def build(classes: int = 1000) -> ResNet:
+        return ResNet(block, counts, classes)
+
+    same = (rename("{key}", "{key}"),)
+    return Net(
+        name=name,
+        source="He et al. 2016, doi:10.1109/CVPR.2016.90; layers of torchvision",
+        build=build,
+        layouts=(Layout("torchvision", (mark,), same, classes_by("fc.weight"), encoding="srgb"),),
+        witness=lambda net: mix(net(pattern(1, 3, 64, 64) * 4 - 2)),
+    )

@@ -6,14 +6,9 @@ Source  Tan & Le, ICML 2019, doi:10.48550/arXiv.1905.11946; the Lite variant of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from torch import Tensor
-
 from hdrq.nn.keys import Rule, drop, rename
 from hdrq.nn.layers.inverted_residuals import Backbone, InvertedResiduals, Stage, folding, places
-from hdrq.nn.net import Layout, Net, mix, pattern
+from hdrq.nn.net import Layout, Net, classes_by, mix, pattern
 
 _STAGES = (
     Stage(1, 3, 1, 1, 16),
@@ -47,10 +42,6 @@ def _rules() -> tuple[Rule, ...]:
     return (*rules, rename("_fc.{leaf}", "classifier.{leaf}"), drop("{key}.num_batches_tracked"))
 
 
-def _options(state: Mapping[str, Tensor]) -> dict[str, Any]:
-    return {"classes": state["_fc.weight"].shape[0] if "_fc.weight" in state else 0}
-
-
 efficientnet_lite2 = Net(
     name="efficientnet-lite2",
     source="Tan & Le 2019, doi:10.48550/arXiv.1905.11946; the Lite variant of tensorflow/tpu",
@@ -60,7 +51,7 @@ efficientnet_lite2 = Net(
             "efficientnet-lite-pytorch",
             ("_conv_stem.weight", "_blocks.20._bn2.weight"),
             _rules(),
-            _options,
+            classes_by("_fc.weight"),
             encoding="srgb",
         ),
     ),

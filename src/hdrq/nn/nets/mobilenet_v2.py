@@ -5,14 +5,9 @@ Source  Sandler, Howard, Zhu, Zhmoginov & Chen, CVPR 2018, doi:10.1109/CVPR.2018
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from torch import Tensor
-
 from hdrq.nn.keys import Rule, drop, rename
 from hdrq.nn.layers.inverted_residuals import Backbone, InvertedResiduals, Stage, folding, places
-from hdrq.nn.net import Layout, Net, mix, pattern
+from hdrq.nn.net import Layout, Net, classes_by, mix, pattern
 
 _STAGES = (
     Stage(1, 3, 1, 1, 16),
@@ -42,10 +37,6 @@ def _rules() -> tuple[Rule, ...]:
     return (*rules, rename("classifier.1.{leaf}", "classifier.{leaf}"), drop("{key}.num_batches_tracked"))
 
 
-def _options(state: Mapping[str, Tensor]) -> dict[str, Any]:
-    return {"classes": state["classifier.1.weight"].shape[0] if "classifier.1.weight" in state else 0}
-
-
 mobilenet_v2 = Net(
     name="mobilenet-v2",
     source="Sandler et al. 2018, doi:10.1109/CVPR.2018.00474; layers of torchvision",
@@ -55,7 +46,7 @@ mobilenet_v2 = Net(
             "torchvision",
             ("features.18.0.weight", "features.17.conv.3.running_var"),
             _rules(),
-            _options,
+            classes_by("classifier.1.weight"),
             encoding="srgb",
         ),
     ),

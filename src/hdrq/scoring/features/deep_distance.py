@@ -8,8 +8,25 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hdrq.cards import Reading
+from hdrq.cards import Card, Reading
 from hdrq.nn.input_scaling import enter
+
+
+def deep_distance_card(title: str, source: str, net: str) -> Card:
+    """The card of a metric that is this distance by a network."""
+    return Card(
+        title=title,
+        unit="1",
+        better="lower",
+        span=(0, None),
+        best=0.0,
+        reads="code",
+        source=source,
+        needs=("net", "maps"),
+        side=32,
+        planes=400,
+        net=net,
+    )
 
 
 def deep_distance(ref: Tensor, dist: Tensor, net: Any, maps: bool) -> Reading:

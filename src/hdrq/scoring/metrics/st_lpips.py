@@ -6,22 +6,14 @@ from typing import Any
 
 from torch import Tensor
 
-from hdrq.cards import Card, Reading, metric
-from hdrq.scoring.features.deep_distance import deep_distance
+from hdrq.cards import Reading, metric
+from hdrq.scoring.features.deep_distance import deep_distance, deep_distance_card
 
 
 @metric(
-    Card(
+    deep_distance_card(
         title="ST-LPIPS, shift-tolerant distance of deep features",
-        unit="1",
-        better="lower",
-        span=(0, None),
-        best=0.0,
-        reads="code",
         source="doi:10.1007/978-3-031-19797-0_6",
-        needs=("net", "maps"),
-        side=32,
-        planes=400,
         net="st-lpips",
     )
 )
