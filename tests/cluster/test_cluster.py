@@ -565,7 +565,7 @@ def test_frames_of_a_film_are_not_divided(scheduler, listed, tmp_path, capsys):
     assert "frames in order" in capsys.readouterr().err
     at_prompt("merge", listed.parent / "d0.exr", listed.parent / "d1.exr", "-o", tmp_path / "x.exr", "--cluster",
               scheduler, code=2)  # fmt: skip
-    assert "--cluster divides many brackets" in capsys.readouterr().err
+    assert "--cluster divides the brackets" in capsys.readouterr().err
 
 
 def test_maps_have_the_names_of_one_process(scheduler, listed, tmp_path):

@@ -113,7 +113,7 @@ def test_two_brackets_are_not_one_file(tmp_path):
         (("--times", "1,2,4"), "--times is for the frames of one bracket"),
         (("--exposures", "x.csv"), "--exposures is for"),
         (("--report", "r.json"), "--report is for"),
-        (("--reference", "2"), "--reference is for"),
+        (("--reference", "2"), "--reference names a frame"),
         (("--suffix", ".jpg"), "cannot hold radiance"),
     ],
 )

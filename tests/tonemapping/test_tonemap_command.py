@@ -155,7 +155,7 @@ def test_expansion_writes_light_and_a_mask(file, tmp_path):
     [
         (("--operator", "rein"), "did you mean reinhard"),
         (("--set", "kee=3"), "no option 'kee'"),
-        (("--set", "key"), "not NAME=VALUE"),
+        (("--set", "key"), "takes NAME=VALUE"),
         (("--colour", "vivid"), "unknown colour correction"),
         (("--expand", "rempl"), "did you mean rempel"),
     ],
@@ -339,7 +339,7 @@ def test_thin_images_are_tone_mapped_and_compared(tmp_path, capsys):
     assert (
         run(tmp_path / "thin.exr", "--compare", "reinhard,lischinski,fattal", "-o", tmp_path / "s.png") == 0
     )
-    assert "needs at least 161 pixels a side" in capsys.readouterr().err
+    assert "needs images of at least 161 pixels a side" in capsys.readouterr().err
 
 
 def panorama() -> Image:

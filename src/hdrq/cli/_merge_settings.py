@@ -16,13 +16,21 @@ def of_brackets(folder: Path, options: dict[str, Any]) -> Any:
     for name in own:
         if options[name]:
             flag = {"table": "exposures"}.get(name, name).replace("_", "-")
-            raise UsageError(f"--{flag} is for the frames of one bracket; leave it out of many")
+            raise UsageError(
+                f"--{flag} is for the frames of one bracket; leave it out when merging several brackets"
+            )
     if options["reference"] != "auto":
-        raise UsageError("--reference is for the frames of one bracket; leave it out of many")
+        raise UsageError(
+            "--reference names a frame of one bracket; leave it out when merging several brackets"
+        )
     if folder.suffix and not folder.is_dir():
-        raise UsageError(f"many brackets are written to a folder, and {folder} is a file's name; choose one")
+        raise UsageError(
+            f"several brackets are written to a folder, but {folder} has a suffix; name a folder with -o"
+        )
     if folder.exists() and not folder.is_dir():
-        raise UsageError(f"many brackets are written to a folder, and {folder} is a file")
+        raise UsageError(
+            f"several brackets are written to a folder, but {folder} is a file; name a folder with -o"
+        )
     suffix = options["suffix"] if options["suffix"].startswith(".") else f".{options['suffix']}"
     found = settings(options)
     refuse_outputs(Path.cwd() / f"bracket{suffix}", found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import hdrq
@@ -96,3 +97,14 @@ def selection_of(options: dict[str, Any], side: str = "") -> Selection:
 
     prefix = f"{side}_" if side else ""
     return Selection(**{name: options.get(prefix + name) for name, *_ in SELECTED})
+
+
+def set_values(texts: Iterable[str], example: str, empty: bool = False) -> dict[str, str]:
+    """{name: value} of the texts of --set; example: one that is right, for the error; empty: whether values may be empty."""
+    found = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not (sign and name.strip() and (empty or value.strip())):
+            raise UsageError(f"--set takes NAME=VALUE such as {example}, not '{text}'")
+        found[name.strip()] = value.strip()
+    return found

@@ -42,7 +42,7 @@ def contact_sheet(sources: list[Path], target: Path, options: dict[str, Any], gi
             say(f"hdrq: {tile.operator}: {tile.error}")
     if label != "none" and made and all(tile.score is None for tile in made):
         side = hdrq.metric(label).scorer.metric.card.side
-        note(f"no scores on the sheet: {label} needs at least {side} pixels a side")
+        note(f"the contact sheet has no scores: {label} needs images of at least {side} pixels a side")
     for text in write(found):
         note(text)
     if any(tile.error for tile in found):

@@ -48,17 +48,6 @@ def tonemap(sources: list[Path], target: Path | None, options: dict[str, Any], g
             report(done, len(done))
 
 
-def _settings(sets: tuple[str, ...]) -> dict[str, str]:
-    """Parameters of the operator from the texts of --set."""
-    found = {}
-    for text in sets:
-        name, sign, value = text.partition("=")
-        if not (sign and name.strip() and value.strip()):
-            raise UsageError(f"--set {text} is not NAME=VALUE, such as --set key=0.18")
-        found[name.strip()] = value.strip()
-    return found
-
-
 def _plan(options: dict[str, Any]) -> Any:
     """The plan of --params, changed by the other options."""
     from hdrq.tonemapping.api import CHOICES, plan, read_parameters
@@ -71,7 +60,7 @@ def _plan(options: dict[str, Any]) -> Any:
         if options["operator"] not in (None, saved):
             raise UsageError(f"{options['params']} is for {saved}, not {options['operator']}")
         name = saved
-    settings |= _settings(options["sets"])
+    settings |= _records.set_values(options["sets"], "key=0.18")
     screen = _records.display_of({**options, "display": options["display"] or saved_choices.get("display")})
     for choice in CHOICES:
         default = options[choice] is None or options[choice] in (False, "clip")
@@ -126,6 +115,6 @@ def expand(sources: list[Path], target: Path, options: dict[str, Any], given: se
             primaries=options["primaries"],
             select=_records.selection_of(options),
             spread=spread,
-            **_settings(options["sets"]),
+            **_records.set_values(options["sets"], "key=0.18"),
         )
         report(done, len(done))

@@ -175,7 +175,7 @@ def _experiment(found: Experiment) -> None:
             for s in kinds
         ]
         _tables.show_table(heads, lines, "by distortion, mean over splits", heads[1 + several :])
-    tell(f"hdrq: rows.csv, summary.csv and predictions.csv are in {found.folder}")
+    tell(f"hdrq: wrote rows.csv, summary.csv and predictions.csv to {found.folder}")
     tell(f"hdrq: evaluate the predictions with: hdrq evaluate --scores {found.predictions} --by split")
     click.echo(str(found.folder / "rows.csv"))
 

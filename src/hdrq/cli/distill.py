@@ -14,7 +14,6 @@ from hdrq.cli._cluster import spread_of
 from hdrq.cli._numbers import COUNT, POSITIVE, SEED, Number
 from hdrq.cli.app import note, quiet, tell
 from hdrq.cli.progress import bar
-from hdrq.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -154,12 +153,6 @@ def distill(**options: Any) -> None:
 
 def _asked(options: dict[str, Any]) -> dict[str, Any]:
     """Keywords of the API."""
-    settings = {}
-    for text in options["settings"]:
-        key, sign, value = text.partition("=")
-        if not sign:
-            raise UsageError(f"--set takes NAME=VALUE, not '{text}'")
-        settings[key.strip()] = value.strip()
     names = (
         "teacher",
         "student",
@@ -176,7 +169,7 @@ def _asked(options: dict[str, Any]) -> dict[str, Any]:
     return {
         **{key: options[key] for key in names},
         "n": options["count"],
-        "settings": settings,
+        "settings": _records.set_values(options["settings"], "epochs=40", empty=True),
         "files": _records.files_of(options),
         "half": not options["float32"],
         "keep_pixels": not options["on_the_fly"],

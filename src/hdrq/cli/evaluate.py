@@ -216,10 +216,10 @@ def _evaluate(options: dict[str, Any]) -> None:
     _evaluated.write(found, options["by"], options, format)
     if options["plots"]:
         written = found.write_figures(options["plots"])
-        note(f"{len(written)} figures are in {options['plots']}")
+        note(f"wrote {len(written)} figures to {options['plots']}")
     if options["report"]:
         _tables.write_text(found.page("hdrq " + shlex.join(sys.argv[1:])), options["report"])
-        note(f"the report is {options['report']}")
+        note(f"wrote the report to {options['report']}")
 
 
 def _correlations(

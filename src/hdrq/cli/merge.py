@@ -208,7 +208,7 @@ def merge(paths: tuple[Path, ...], output: str, **options: Any) -> None:
         return
     if options["cluster"]:
         raise UsageError(
-            "--cluster divides many brackets; give a folder of folders, or a table with a column bracket"
+            "--cluster divides the brackets of a folder of folders or of a table; leave it out for one bracket"
         )
     settings = _merge_settings.settings(options)
     beside = {name: options[name] for name in ("report", "save_response", "plot_response", "ghost_mask")}

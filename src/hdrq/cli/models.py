@@ -11,12 +11,11 @@ from typing import Any
 import click
 
 import hdrq
-from hdrq.cli import _complete
+from hdrq.cli import _complete, _records
 from hdrq.cli import options as _options
 from hdrq.cli import tables as _tables
 from hdrq.cli._numbers import FINITE
 from hdrq.cli.app import quiet, say
-from hdrq.errors import UsageError
 from hdrq.registry import check
 
 
@@ -88,7 +87,7 @@ def show(name: str) -> None:
     "--set",
     "settings",
     multiple=True,
-    metavar="KEY=VALUE",
+    metavar="NAME=VALUE",
     help="Build options that the tensor shapes do not determine, such as heads=12.",
 )
 @click.option(
@@ -134,7 +133,7 @@ def import_(
         encoding=encoding,
         white=white,
         layout=layout,
-        options=_settings(settings),
+        options={name: _typed(text) for name, text in _records.set_values(settings, "heads=12").items()},
         licence=licence,
         results={"jod": list(jod)} if jod else {},
         half=half,
@@ -142,10 +141,10 @@ def import_(
         replace=replace,
     )
     say(
-        f"{card.name}: {card.net} for {card.encoding} code (white: {card.white}), witness {card.witness['score']:.6g}"
+        f"{card.name}: {card.net} for {card.encoding} code (white: {card.white}), check score {card.witness['score']:.6g}"
     )
     if not encoding:
-        say("encoding: that of the layout's authors, or sRGB; choose another with --encoding")
+        say("the encoding was taken from the file's layout, or is sRGB; choose another with --encoding")
     click.echo(path)
 
 
@@ -190,15 +189,9 @@ def verify(wanted: tuple[str, ...]) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _settings(texts: tuple[str, ...]) -> dict[str, Any]:
-    """KEY=VALUE texts; numbers, true and false are converted."""
-    found: dict[str, Any] = {}
-    for text in texts:
-        key, sign, value = text.partition("=")
-        if not (sign and key and value):
-            raise UsageError(f"'{text}' is not KEY=VALUE")
-        try:
-            found[key] = ast.literal_eval(value.capitalize() if value in ("true", "false") else value)
-        except (ValueError, SyntaxError):
-            found[key] = value
-    return found
+def _typed(text: str) -> Any:
+    """A number, true or false, or the text itself."""
+    try:
+        return ast.literal_eval(text.capitalize() if text in ("true", "false") else text)
+    except (ValueError, SyntaxError):
+        return text

@@ -39,4 +39,4 @@ def join(tables: tuple[str, ...], output: str) -> None:
         for row in rows:
             add(row)
             count += 1
-    note(f"{count} rows of {len(tables)} tables in {output}")
+    note(f"wrote {count} rows of {len(tables)} tables to {output}")

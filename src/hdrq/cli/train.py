@@ -14,7 +14,6 @@ from hdrq.cli import _train_output as _shown
 from hdrq.cli import options as _options
 from hdrq.cli._dry_run import faults_of_a_dry_run
 from hdrq.cli._numbers import Number
-from hdrq.errors import UsageError
 
 
 @click.command(short_help="Train a network, or fine-tune one on your own images and scores.")
@@ -131,11 +130,7 @@ def train(**options: Any) -> None:
     torchrun --nproc_per_node 4 -m hdrq train --recipe vtamiq-srgb
     """
     settings: dict[str, Any] = {f"files.{name}": value for name, value in _records.files_of(options).items()}
-    for text in options.pop("settings"):
-        key, sign, value = text.partition("=")
-        if not sign:
-            raise UsageError(f"--set takes NAME=VALUE, not '{text}'")
-        settings[key.strip()] = value.strip()
+    settings |= _records.set_values(options.pop("settings"), "epochs=40", empty=True)
     wanted: dict[str, Any] = {name: value for name, value in options.items() if name != "da"}
     wanted |= {"settings": settings, "align": options["da"]}
     wanted |= {"protocol": options["protocol"] or "", "repeats": options["repeats"] or 0}

@@ -104,14 +104,14 @@ def evaluate(
         held_out=held_out,
     )  # fmt: skip
     plan = Plan(fit, draws, seed, folds, splits)
-    judged = sheet_of(asked)
+    found = sheet_of(asked)
     if train_on:
         other = sheet_of(replace(asked, dataset=train_on, subset=None, held_out=False))
-        rows, protocol = tuple(engine.across(other, judged, plan)), "across"
+        rows, protocol = tuple(engine.across(other, found, plan)), "across"
     else:
-        rows = tuple(engine.evaluate(judged, protocol, plan))
+        rows = tuple(engine.evaluate(found, protocol, plan))
     described = find("dataset", asked.dataset) if asked.dataset else None
-    return Evaluation(judged, rows, protocol, plan, described, asked.subset)
+    return Evaluation(found, rows, protocol, plan, described, asked.subset)
 
 
 def evaluate_datasets(

@@ -42,7 +42,7 @@ def shares_of(
     record, settings = card.training, card.training["settings"]
     if dataset.of_user and Path(data or "").name != record["arguments"].get("data"):
         return None
-    judged = settings.get("held_from", "source")
+    held_from = settings.get("held_from", "source")
     tested = record.get("tested", {})
     scenes, kinds = set(tested.get("scenes", ())), set(tested.get("distortions", ()))
     validated = set(card.results.get("held_out_scenes", ()))
@@ -56,7 +56,7 @@ def shares_of(
             continue
         found = True
         subset = _images(dataset, root, str(settings.get(f"{part}_subset") or ""))
-        held = part == judged or settings["target"] == settings["source"]
+        held = part == held_from or settings["target"] == settings["source"]
         prefix = f"{dataset.name}:" if len(several) > 1 else ""
         for pair in pairs:
             name, scene = str(pair.dist), prefix + (pair.scene or str(pair.ref or pair.dist))

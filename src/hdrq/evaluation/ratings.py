@@ -83,16 +83,16 @@ def sheet(
     better  {metric: direction}; where missing, that of hdrq's metric of the same name; otherwise the sign of its
             correlation with the subjective scores, with a note
     """
-    judged = [p for p in pairs if p.opinion is not None]
-    if not judged:
+    scored = [p for p in pairs if p.opinion is not None]
+    if not scored:
         raise UsageError(f"{name or 'the table'} has no subjective scores")
     metrics = tuple(scores)
     if not metrics:
         raise UsageError(f"{name or 'the table'} has no column of metric values, which are finite numbers")
     values = np.array(
-        [[scores[m].get(str(p.dist), np.nan) for p in judged] for m in metrics], dtype=np.float64
+        [[scores[m].get(str(p.dist), np.nan) for p in scored] for m in metrics], dtype=np.float64
     )
-    values = values.reshape(len(metrics), len(judged))
+    values = values.reshape(len(metrics), len(scored))
     notes = []
     empty = [m for m, row in zip(metrics, values, strict=True) if not np.isfinite(row).any()]
     if empty:
@@ -107,18 +107,18 @@ def sheet(
         )
     if lacking := int((~whole & ~infinite).sum()):
         notes.append(f"{lacking} of {whole.size} images lack a score of some metric and are excluded")
-    judged, values = [p for p, k in zip(judged, whole, strict=True) if k], values[:, whole]
-    if len(judged) < 4:
+    scored, values = [p for p, k in zip(scored, whole, strict=True) if k], values[:, whole]
+    if len(scored) < 4:
         raise UsageError(
-            f"{len(judged)} images have subjective scores and metric values; at least 4 are needed"
+            f"{len(scored)} images have subjective scores and metric values; at least 4 are needed"
         )
-    opinion = np.array([p.opinion for p in judged], dtype=np.float64)
+    opinion = np.array([p.opinion for p in scored], dtype=np.float64)
     if constant(opinion):
         raise UsageError(
             f"all {opinion.size} images of {name or 'the table'} have the subjective score {opinion[0]:g}, with which "
             "nothing can be correlated; check the column of subjective scores"
         )
-    known_better = opinions_better or (direction_of(dataset, judged) if dataset else "")
+    known_better = opinions_better or (direction_of(dataset, scored) if dataset else "")
     toward = known_better or "higher"
     if not known_better:
         notes.append("higher subjective scores are taken as better; use --lower if lower is better")
@@ -134,12 +134,12 @@ def sheet(
         notes.append(
             f"direction of {', '.join(guessed)} is unknown; it is taken from the data (sign of the correlation)"
         )
-    if (scenes := len({p.scene for p in judged})) < 10:
+    if (scenes := len({p.scene for p in scored})) < 10:
         notes.append(f"only {scenes} scenes: the intervals are unreliable")
-    errors, kind = _errors(judged, dataset)
+    errors, kind = _errors(scored, dataset)
     folds = dataset.folds if dataset else None
     return Sheet(
-        name, tuple(judged), metrics, values, tuple(known), toward, errors, kind, tuple(notes), folds
+        name, tuple(scored), metrics, values, tuple(known), toward, errors, kind, tuple(notes), folds
     )
 
 

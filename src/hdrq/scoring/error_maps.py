@@ -59,10 +59,10 @@ def calm(log_light: Tensor, share: float) -> Tensor:
     Each level gets range by the cube root of how common it is, so that no part of the scene is lost.
     """
     tones = []
-    for picture in log_light:
-        low, high = picture.min(), picture.max()
-        places = (picture - low) / (high - low).clamp(min=1e-9) * (BINS - 1)
-        common = torch.histc(places.float(), BINS, -0.5, BINS - 0.5).to(picture) ** (1 / 3)
+    for image in log_light:
+        low, high = image.min(), image.max()
+        places = (image - low) / (high - low).clamp(min=1e-9) * (BINS - 1)
+        common = torch.histc(places.float(), BINS, -0.5, BINS - 0.5).to(image) ** (1 / 3)
         tones.append(lookup(common.cumsum(0) / common.sum() * share + (1 - share) / 2, places))
     return torch.stack(tones)
 
@@ -115,7 +115,7 @@ def write_map(
     stem = stem.with_name(stem.name + number)
     coloured, kind = reading.map.shape[1] == 3, reading.shows or scorer.metric.card.map
     values = (reading.map[:1] if coloured else reading.map[:1, :1]).float().cpu()
-    numbers, picture = stem.with_name(stem.name + ".exr"), stem.with_name(stem.name + ".png")
+    numbers, colours = stem.with_name(stem.name + ".exr"), stem.with_name(stem.name + ".png")
     made = {"metric": row.metric, "value": f"{row.value}"}
     io.write(numbers, Image(values, "srgb" if coloured else "linear"), depth="float", provenance=made)
     luminance = _luminance(background, scorer)
@@ -127,11 +127,11 @@ def write_map(
         rgb = _plain(values[0, 0], kind, row)
     else:
         rgb = _ranked(values[0, 0], luminance, scorer, row)
-    with io.atomic(picture) as part:
+    with io.atomic(colours) as part:
         from PIL import Image as Picture
 
         Picture.fromarray(rgb).save(part, format="png")
-    return numbers, picture
+    return numbers, colours
 
 
 def _luminance(image: Image, scorer: Scorer) -> Tensor:

@@ -55,9 +55,9 @@ def tiles(
             scene, _ = scene_of(image, photometry, made)
             with catch_warnings(), torch.no_grad():
                 simplefilter("ignore", Unsettled)  # not visible at this size
-                picture = shown(scene, made)
-                score = _score(Image(scene, "nits", made.working), code_of(picture, made), scorer)
-            small = code_of(_reduced(picture), made)
+                display_linear = shown(scene, made)
+                score = _score(Image(scene, "nits", made.working), code_of(display_linear, made), scorer)
+            small = code_of(_reduced(display_linear), made)
             yield Tile(name, small.pixels, score, primaries=small.primaries)
         except HdrqError as error:
             yield Tile(name, torch.zeros(1, 3, 0, 0), error=str(error))
@@ -98,13 +98,13 @@ def _bytes(code: Tensor) -> np.ndarray:
     return (code[0].detach().cpu().permute(1, 2, 0) * 255).round().clamp(0, 255).byte().numpy()
 
 
-def _reduced(picture: Tensor) -> Tensor:
+def _reduced(display_linear: Tensor) -> Tensor:
     """Averaged down to the width of a tile; never enlarged."""
-    h, w = picture.shape[-2:]
+    h, w = display_linear.shape[-2:]
     if max(h, w) <= _WIDTH:
-        return picture
+        return display_linear
     scale = _WIDTH / max(h, w)
-    return F.adaptive_avg_pool2d(picture, (max(1, round(h * scale)), max(1, round(w * scale))))
+    return F.adaptive_avg_pool2d(display_linear, (max(1, round(h * scale)), max(1, round(w * scale))))
 
 
 def _score(scene: Image, code: Image, scorer: Scorer | None) -> float | None:

@@ -131,11 +131,11 @@ class TonemapJob:
             said = (*said, described(plan))
         with catch_warnings(record=True) as heard:
             simplefilter("always", Unsettled)
-            picture = render(scene, plan)
+            display_linear = render(scene, plan)
         unsettled = tuple(str(w.message) for w in heard if w.category is Unsettled)
         light = None if self.gain_map is None else (scene, self.gain_map)
-        lost = _write(target, code_of(in_gamut(picture, plan), plan), plan, light)
-        return (*said, *gamut_notes(picture, plan), *unsettled, *lost)
+        lost = _write(target, code_of(in_gamut(display_linear, plan), plan), plan, light)
+        return (*said, *gamut_notes(display_linear, plan), *unsettled, *lost)
 
 
 def _film(todo: Jobs, job: TonemapJob, adaptation: Adaptation) -> Iterator[Written]:
@@ -147,9 +147,9 @@ def _film(todo: Jobs, job: TonemapJob, adaptation: Adaptation) -> Iterator[Writt
         with working_in(plan.working):
             now = float(log_mean(luminance(scene)).log2().mean())
         with adaptation.frame(afresh=mean is not None and abs(now - mean) > _CUT_STOPS):
-            picture = rendered(scene, plan)
+            display_linear = rendered(scene, plan)
         mean = now
-        return picture
+        return display_linear
 
     for source, target in todo:
         yield job.written(source, target, render)

@@ -108,7 +108,7 @@ def tune(
         def value(u: Tensor) -> Tensor:
             nonlocal evaluations
             evaluations += 1
-            return sign * _judge(
+            return sign * _value_of_light(
                 small, _planned(plan, {r.name: r.value(x) for r, x in zip(searched, u)}), scorer
             )
 
@@ -197,7 +197,7 @@ def _compare(scene: Image, code: Image, scorer: Scorer) -> Tensor:
     return scorer(scene, code) if scorer.full_reference else scorer(code)
 
 
-def _judge(scene: Tensor, plan: Plan, scorer: Scorer) -> Tensor:
+def _value_of_light(scene: Tensor, plan: Plan, scorer: Scorer) -> Tensor:
     """The metric of a scene and its code, not rounded, so that there is a gradient."""
     with catch_warnings():
         simplefilter("ignore", Unsettled)  # the note is given when the file is tone-mapped

@@ -163,36 +163,38 @@ def rendered(light: Tensor, plan: Plan) -> Tensor:
         settings = {name: getattr(plan.display, name) for name in plan.operator.card.display} | settings
     operator = plan.operator
     with working_in(plan.working):
-        picture = _around(operator, light, settings) if plan.wrap else operator.render(light, **settings)
+        display_linear = (
+            _around(operator, light, settings) if plan.wrap else operator.render(light, **settings)
+        )
         if plan.colour is not None:
             correct = CORRECTIONS[plan.colour]
             asked = () if plan.saturation is None else (plan.saturation,)
-            picture = correct(light, picture, *asked)
+            display_linear = correct(light, display_linear, *asked)
         if plan.levels is not None:
-            picture = leveled(picture, *plan.levels)
-    return convert(picture, plan.working, plan.output)
+            display_linear = leveled(display_linear, *plan.levels)
+    return convert(display_linear, plan.working, plan.output)
 
 
-def in_gamut(picture: Tensor, plan: Plan) -> Tensor:
-    """A rendered picture with every value within 0..1, by the plan's gamut mapping."""
+def in_gamut(display_linear: Tensor, plan: Plan) -> Tensor:
+    """Rendered light with every value within 0..1, by the plan's gamut mapping."""
     with working_in(plan.output):
-        return GAMUT_MAPPINGS[plan.gamut](picture)
+        return GAMUT_MAPPINGS[plan.gamut](display_linear)
 
 
-def gamut_notes(picture: Tensor, plan: Plan) -> tuple[str, ...]:
-    """How many values of a rendered picture lie outside the gamut of primaries narrower than its own."""
+def gamut_notes(display_linear: Tensor, plan: Plan) -> tuple[str, ...]:
+    """How many values of rendered light lie outside the gamut of primaries narrower than its own."""
     if plan.working == plan.output:
         return ()
-    count = int(outside(picture).sum())
+    count = int(outside(display_linear).sum())
     how = "clipped" if plan.gamut == "clip" else f"mapped by {plan.gamut}"
-    share = 100 * count / max(picture.numel(), 1)
+    share = 100 * count / max(display_linear.numel(), 1)
     return (f"{count:,} values ({share:.2g} %) outside the {plan.output.name} gamut, {how}",) if count else ()
 
 
-def leveled(picture: Tensor, ev: float | Tensor, power: float | Tensor) -> Tensor:
+def leveled(display_linear: Tensor, ev: float | Tensor, power: float | Tensor) -> Tensor:
     """Display-linear light whose luminance L has become (2^ev L)^power, its colours kept; black stays black."""
-    y = luminance(picture)
-    result: Tensor = relight(picture, y, (2.0**ev * y).clamp(min=1e-12) ** power)
+    y = luminance(display_linear)
+    result: Tensor = relight(display_linear, y, (2.0**ev * y).clamp(min=1e-12) ** power)
     return result
 
 
@@ -209,10 +211,10 @@ def _around(operator: Operator, light: Tensor, settings: Mapping[str, Any]) -> T
     return shown[..., :w] * share + shown[..., w:] * (1 - share)
 
 
-def code_of(picture: Tensor, plan: Plan) -> Image:
+def code_of(display_linear: Tensor, plan: Plan) -> Image:
     """Code for the plan's display from display-linear 0..1 in its primaries. A display of light gets cd/m²."""
     d = plan.screen
-    pixels = picture.clamp(0, 1)
+    pixels = display_linear.clamp(0, 1)
     nits = d.black_nits + (d.peak_nits - d.black_nits) * pixels
     if d.eotf in ("pq", "hlg"):
         code, domain = find("encoding", d.eotf).encode(nits, d.peak_nits), d.eotf
@@ -250,9 +252,9 @@ def tonemap(image: Image, plan: Plan, photometry: Photometry | None = None) -> I
 
         plan = predicted(scene, plan)
         notes = (*notes, described(plan))
-    picture = rendered(scene, plan)
-    code = code_of(in_gamut(picture, plan), plan)
-    notes = (*(n for n in notes if n not in image.notes), *gamut_notes(picture, plan))
+    display_linear = rendered(scene, plan)
+    code = code_of(in_gamut(display_linear, plan), plan)
+    notes = (*(n for n in notes if n not in image.notes), *gamut_notes(display_linear, plan))
     return replace(code, notes=(*image.notes, *notes))
 
 

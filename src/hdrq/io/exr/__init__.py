@@ -42,15 +42,15 @@ def read(
 ) -> Image:
     """(1, 1 or 3, H, W): the display window, black outside the data window; one more channel with alpha."""
     parts = parts_of(path, path.read_bytes())
-    picture, notes = pick(path, parts, layer, view, part)
-    _afford(path, parts, picture.part)
-    colour = picture.colour
-    names = [picture.channels[c] for c in colour]
-    has_alpha = picture.alpha
-    planes = _planes(path, picture.part, [*names, has_alpha] if has_alpha else names)
+    chosen, notes = pick(path, parts, layer, view, part)
+    _afford(path, parts, chosen.part)
+    colour = chosen.colour
+    names = [chosen.channels[c] for c in colour]
+    has_alpha = chosen.alpha
+    planes = _planes(path, chosen.part, [*names, has_alpha] if has_alpha else names)
     if has_alpha and not alpha and (planes.pop() != 1).any():
         notes.append("alpha ignored: colours used as stored (premultiplied)")
-    primaries = _primaries(picture.part, notes)
+    primaries = _primaries(chosen.part, notes)
     short = tuple(LONG.get(c.upper(), c.upper()) for c in colour)
     if short == ("Y", "RY", "BY"):
         y, ry, by = planes[0].float(), *(upsample(p.float(), *planes[0].shape) for p in planes[1:3])
@@ -59,9 +59,9 @@ def read(
         primaries = XYZ
     elif len(colour) == 1 and short != ("Y",):
         notes.append(f"only channel {names[0]}: read as a greyscale image")
-    pixels = _place(picture.part, planes, notes)
-    _remark(picture, notes)
-    fields = picture.part.attributes
+    pixels = _place(chosen.part, planes, notes)
+    _remark(chosen, notes)
+    fields = chosen.part.attributes
     white = fields.get("whiteLuminance")
     domain = domain_of(fields.get("hdrqDomain"), "nits")
     return Image(pixels[None], domain, primaries, white_nits=white, notes=tuple(notes), path=str(path))
@@ -156,10 +156,10 @@ def _from(span: slice, start: int) -> slice:
     return slice(span.start - start, span.stop - start)
 
 
-def _remark(picture: Picture, notes: list[str]) -> None:
-    part = picture.part
+def _remark(chosen: Picture, notes: list[str]) -> None:
+    part = chosen.part
     name, _, _, lossy = part.compression
-    if any(c.kind in lossy for c in part.channels if c.name in picture.channels.values()):
+    if any(c.kind in lossy for c in part.channels if c.name in chosen.channels.values()):
         notes.append(f"stored with lossy {name} compression")
     if part.deep:
         notes.append("deep samples composited front to back")

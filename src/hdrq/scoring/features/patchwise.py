@@ -76,7 +76,7 @@ def _patch_scores(
     scores, weights = [], []
     low = torch.autocast(ref.device.type, torch.bfloat16, enabled=precision == "bfloat16")
     for part in where.parts(_AT_ONCE):
-        a, b = (enter(cut(picture.to(net.level.weight), part), net) for picture in (ref, dist))
+        a, b = (enter(cut(image.to(net.level.weight), part), net) for image in (ref, dist))
         with low:
             predicted = net.predict(a, b)
         scores.append(predicted.score.float())

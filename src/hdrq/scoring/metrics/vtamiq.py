@@ -93,7 +93,7 @@ def vtamiq(
         places = (where, where) if aligned else (where.of(0), where.of(1))
         with torch.autocast(ref.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
             light = _curves(net, encoding, average)
-            tokens = [_tokens(net, picture, at, light) for picture, at in zip((ref, dist), places)]
+            tokens = [_tokens(net, image, at, light) for image, at in zip((ref, dist), places)]
             first, seen = net.transformer.summarise(torch.cat(tokens), look=maps)
             found.append(net.predict(*first.chunk(2)).q.float())
         if seen is not None:
@@ -117,14 +117,14 @@ def _curves(net: Any, encoding: Encoding | None, average: str) -> tuple[Curve, C
     return encoding.decode, encoding.encode
 
 
-def _tokens(net: Any, picture: Tensor, where: Plan, light: tuple[Curve, Curve] | None) -> Tensor:
+def _tokens(net: Any, image: Tensor, where: Plan, light: tuple[Curve, Curve] | None) -> Tensor:
     """Patch tokens (N, patches, width), made in pieces so that large images need little memory."""
     made = []
     for part in where.parts(_AT_ONCE):
-        patches = enter(cut(picture.to(net.transformer.norm.weight), part, light), net)
-        n = picture.shape[0]
-        place = torch.from_numpy(part.places).to(picture.device).expand(n, -1, -1)
-        scale = torch.from_numpy(part.scales).to(picture.device).expand(n, -1) if net.levels > 1 else None
+        patches = enter(cut(image.to(net.transformer.norm.weight), part, light), net)
+        n = image.shape[0]
+        place = torch.from_numpy(part.places).to(image.device).expand(n, -1, -1)
+        scale = torch.from_numpy(part.scales).to(image.device).expand(n, -1) if net.levels > 1 else None
         made.append(net.transformer.embed.tokens(patches, place, scale))
     return torch.cat(made, 1)
 

@@ -41,12 +41,12 @@ def centre(like: Tensor) -> Tensor:
     return torch.exp(-(y[:, None].square() + x.square()) / 2)[None, None]
 
 
-def saliency(picture: Tensor) -> Tensor:
+def saliency(image: Tensor) -> Tensor:
     """Spectral residual: what a log spectrum has beyond its local mean, back in space, squared and blurred.
 
     Source  Hou & Zhang, CVPR 2007, doi:10.1109/CVPR.2007.383267
     """
-    spectrum = torch.fft.fft2(picture)
+    spectrum = torch.fft.fft2(image)
     size = (spectrum.abs() + _FLOOR * spectrum.abs().mean()).log()
     padded = F.pad(size, (1, 1, 1, 1), mode="circular")
     residual = size - F.avg_pool2d(padded, 3, 1)
@@ -56,9 +56,9 @@ def saliency(picture: Tensor) -> Tensor:
     )
 
 
-def _small(picture: Tensor) -> Tensor:
+def _small(image: Tensor) -> Tensor:
     """(1, C, H, W) to (1, 1, h, w): mean of the channels, shrunk to a side of about 128."""
-    grey = picture.mean(1, keepdim=True)
+    grey = image.mean(1, keepdim=True)
     factor = max(1, min(grey.shape[-2:]) // _SIDE)
     return F.avg_pool2d(grey, factor) if factor > 1 else grey
 

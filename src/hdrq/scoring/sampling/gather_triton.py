@@ -31,11 +31,11 @@ def _cut(
 ):
     """One tile of one channel of one patch; `side` is what is written, read are 2·side rows where HALVE."""
     patch, plane = tl.program_id(0), tl.program_id(1)
-    picture, channel = plane // channels, plane % channels
+    image, channel = plane // channels, plane % channels
     pixel = tl.program_id(2) * BLOCK + tl.arange(0, BLOCK)
     row, column = pixel // side, pixel % side
     inside = pixel < side * side
-    at = corners + ((picture % sets) * patches + patch) * 2
+    at = corners + ((image % sets) * patches + patch) * 2
     step = 2 if HALVE else 1
     top = tl.load(at) + row * step
     left = tl.load(at + 1) + column * step
@@ -46,7 +46,7 @@ def _cut(
         right = tl.load(source + 1, mask=inside)
         corner = tl.load(source + width + 1, mask=inside)
         value = ((value + below) + (right + corner)) * 0.25
-    goal = (picture.to(tl.int64) * patches + patch) * channels + channel
+    goal = (image.to(tl.int64) * patches + patch) * channels + channel
     tl.store(out + goal * side * side + pixel, value, mask=inside)
 
 

@@ -71,9 +71,9 @@ def icam06(
     seen = _toned(_adapted(base, white, level), white, level, power)
     steep = detail * (_luminance_level(level) + 0.8) ** 0.25
     sharp = seen * 10 ** (steep * (logs - base.log10()))
-    picture = _rendered(sharp, _luminance_level(level), _GAMMAS[surround])
-    picture = picture if light.shape[1] == 3 else picture.mean(1, keepdim=True)
-    return stretched(picture, ranked(picture, 0.01), ranked(picture, 0.99))
+    rendered = _rendered(sharp, _luminance_level(level), _GAMMAS[surround])
+    rendered = rendered if light.shape[1] == 3 else rendered.mean(1, keepdim=True)
+    return stretched(rendered, ranked(rendered, 0.01), ranked(rendered, 0.99))
 
 
 def _inverse(matrix: tuple[tuple[float, ...], ...]) -> Tensor:

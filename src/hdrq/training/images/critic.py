@@ -29,5 +29,5 @@ class PatchCritic(nn.Module):
         x = image
         for conv in self.convs:
             x = F.leaky_relu(conv(x), _SLOPE)
-        judged: Tensor = self.head(x)
-        return judged
+        scores: Tensor = self.head(x)
+        return scores

@@ -24,5 +24,5 @@ def _critics(made: Tensor, real: Tensor) -> Tensor:
 )
 def lsgan(image: Tensor, critic: Any) -> Tensor:
     """mean (D(image) - 1)² / 2; the discriminator learns ((D(real) - 1)² + D(image)²) / 2."""
-    judged: Tensor = critic(image)
-    return ((judged - 1) ** 2).mean() / 2
+    scores: Tensor = critic(image)
+    return ((scores - 1) ** 2).mean() / 2
