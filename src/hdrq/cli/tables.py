@@ -40,7 +40,7 @@ def format_of(
     parquet  whether the command's rows may go to a Parquet file
     more     further formats of the command, by suffix
     """
-    from hdrq.io.formats import by_suffix
+    from hdrq.io import by_suffix
 
     if output and output != "-" and by_suffix(output) is not None:
         raise UsageError(
