@@ -228,3 +228,23 @@ def test_models_lists_what_is_here_and_what_is_damaged(tmp_path, monkeypatch):
     assert shipped.card.name == shipped.name
     assert shipped.path.exists()
     assert shipped.megabytes == pytest.approx(shipped.path.stat().st_size / 1e6)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_device_that_is_not_there_is_refused_in_words_by_every_door():
+    """`.to("cuda")` ended in torch's AssertionError."""
+    module = hdrq.metric("pu-psnr")
+    for ask in (
+        lambda: hdrq.metric("pu-psnr", device="cuda"),
+        lambda: module.to("cuda"),
+        lambda: module.to(device="cuda:1"),
+        lambda: module.to(torch.device("cuda")),
+        module.cuda,
+        lambda: module.cuda(1),
+        lambda: list(hdrq.score([("a.exr", "b.exr")], ["pu-psnr"], device="cuda")),
+    ):
+        with pytest.raises(UsageError, match="no CUDA device is available here"):
+            ask()
+    with pytest.raises(UsageError, match="unknown device"):
+        module.to("bogus")
+    assert module.to("cpu", torch.float64).scorer.dtype == torch.float64

@@ -58,6 +58,11 @@ def test_tab_completes_every_part_of_a_metric(typed: str, among: str) -> None:
     assert all(word.startswith(typed) for word in found)
 
 
+def test_tab_knows_names_with_underscores() -> None:
+    assert "ms-ssim" in offered("score", "-m", "ms_s")
+    assert "pu-ms-ssim" in offered("score", "-m", "pu-ms_s")
+
+
 @pytest.mark.parametrize(
     ("words", "among"),
     [

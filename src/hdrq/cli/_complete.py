@@ -53,7 +53,8 @@ def _metrics(text: str) -> list[str]:
     offered = [*names("metric"), *(f"{e}:" for e in (*names("encoding"), "y", "luma"))]
     for short in _SHORT:
         offered += [short + n for n in names("metric")] if last.startswith(short) else [short]
-    return [stages + colon + n for n in offered if n.startswith(last)]
+    typed = (last, last.replace("_", "-"))  # ms_ssim is as good as ms-ssim
+    return [stages + colon + n for n in offered if n.startswith(typed)]
 
 
 def _name(text: str) -> str:

@@ -135,7 +135,8 @@ def _show(rows: list[Row], output: str | None, texts: Sequence[str], done: str) 
     with _tables.together(output) as show:
         for number, (columns, lines) in enumerate(parts):
             last = number == len(parts) - 1
-            show(columns, lines, title if number == 0 else "", columns[1:], foot if last else "")
+            right = [c for c in columns if c not in ("reference", "test", "metric")]
+            show(columns, lines, title if number == 0 else "", right, foot if last else "")
 
 
 def _laid_out(

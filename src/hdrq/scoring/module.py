@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from hdrq.encoding.emission import white_of
 from hdrq.encoding.photometry import LIGHT, Photometry, Terms, Wish, common_white
 from hdrq.errors import DomainError, PixelError, UsageError
 from hdrq.image.color import LUMINANCE, luma, weigh
+from hdrq.image.devices import device_of
 from hdrq.io import read
 from hdrq.records import Display, Encoding, Image
 from hdrq.registry import find
@@ -98,6 +99,17 @@ class MetricModule(nn.Module):
 
     def __reduce__(self) -> Any:
         return _again, (self._recipe, self.scorer.device, self.scorer.dtype, self.checked)
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """As of any module; UsageError for a device that this machine does not have."""
+        if isinstance(kwargs.get("device"), (str, torch.device)):
+            kwargs["device"] = device_of(kwargs["device"])
+        found: list[Any] = [device_of(a) if isinstance(a, (str, torch.device)) else a for a in args]
+        return super().to(*found, **kwargs)
+
+    def cuda(self, device: int | torch.device | None = None) -> Self:
+        """As of any module; UsageError where there is no such device."""
+        return self.to(torch.device("cuda", device) if isinstance(device, int) else device or "cuda")
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> MetricModule:
         """Move the network, and let inputs follow to the same device and precision."""
