@@ -17,7 +17,7 @@ from hdrq.image.color import convert
 from hdrq.nn.net import Net, mix, pattern
 from hdrq.records import BT2020, Image
 from hdrq.registry import find
-from hdrq.training import train
+from hdrq.training import api
 from hdrq.training.choice import TrainingRequest
 from hdrq.training.images import brackets, exposures, image_loop, image_run, image_settings
 from hdrq.training.images.camera import Response, noisy, photograph, random_response, well_exposed
@@ -312,7 +312,7 @@ def test_train_writes_weights_with_a_card_and_resumes_by_folder(shelf, scenes, t
     with pytest.raises(UsageError, match="leave out --dataset"):
         image_run.plan_images(replace(asked, dataset="kadid"))
     assert image_run.as_images(TrainingRequest(recipe="qdnet")) is None
-    assert train.train.__module__ == "hdrq.training.api"
+    assert api.train.__module__ == "hdrq.training.api"
     assert image_settings.reduced(RUN, {}).steps == 3
 
 
