@@ -247,7 +247,7 @@ def test_a_malicious_file_is_refused_and_runs_nothing(tmp_path: Path, how: str) 
     assert "\n" not in str(said.value)
     assert not mark.exists()
     if how != "npz":
-        assert "refused, because it would execute" in str(said.value)
+        assert "refused, because it" in str(said.value)
 
 
 def test_the_prompt_refuses_a_malicious_file_in_one_line(tmp_path: Path) -> None:
@@ -449,3 +449,35 @@ def test_loading_a_network_imports_no_compiler() -> None:
         "assert 'torch._dynamo' not in sys.modules and 'sympy' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", script], check=True, env=dict(os.environ))
+
+
+@pytest.mark.parametrize(
+    ("entry", "value", "says"),
+    [
+        ("options", 5, "its entry 'options' is not a table"),
+        ("results", "x", "its entry 'results' is not a table"),
+        ("encoding", None, "its entry 'encoding' is not a text"),
+        ("sha256", 0, "its entry 'sha256' is not a text"),
+        ("witness", [], "its entry 'witness' is not a table"),
+        ("net", ..., "it has no entry 'net'"),
+    ],
+)
+def test_a_card_with_an_entry_of_another_kind_is_broken_and_hides_no_other(
+    tmp_path, monkeypatch, entry, value, says
+) -> None:
+    """Before: an internal error, also in commands that use other weights of the same network."""
+    from hdrq.nn.weight_files import broken_cards, cards, find_card
+
+    monkeypatch.setenv("HDRQ_MODELS", str(tmp_path))
+    shipped = Path(__file__).parents[2] / "models" / "norvdpnetpp-small-sdr.json"
+    held = json.loads(shipped.read_text())
+    for name, changed in (("odd", {entry: value}), ("well", {})):
+        entries = {k: v for k, v in {**held, "name": name, **changed}.items() if v is not ...}
+        (tmp_path / f"{name}.json").write_text(json.dumps(entries))
+        (tmp_path / f"{name}.safetensors").write_bytes(b"")
+    with pytest.raises(FileError, match=says):
+        find_card("odd")
+    assert says in broken_cards()[0][1]
+    known = [card.name for card, _ in cards()]
+    assert "well" in known
+    assert "odd" not in known

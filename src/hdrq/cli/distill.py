@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 import hdrq
 from hdrq.cli import _complete, _records
 from hdrq.cli import options as _options
 from hdrq.cli._cluster import spread_of
+from hdrq.cli._dry_run import faults_of_a_dry_run
 from hdrq.cli._numbers import COUNT, POSITIVE, SEED, Number
 from hdrq.cli.app import note, quiet, tell
 from hdrq.cli.progress import bar
@@ -26,7 +28,7 @@ _USUAL = "jpegxt,jpeg-pu,noise,blur"
 @click.option(
     "-t",
     "--teacher",
-    required=True,
+    default="",
     metavar="METRIC,...",
     shell_complete=_complete.metric,
     help="Metric to predict; several for the mean of their quality; or mos, the scores of the dataset or manifest in --images.",
@@ -43,7 +45,6 @@ _USUAL = "jpegxt,jpeg-pu,noise,blur"
 @click.option(
     "--images",
     multiple=True,
-    required=True,
     metavar="DIR|FILE",
     help="Images, folders, manifests, or the set.csv of an earlier run.",
 )
@@ -133,6 +134,7 @@ def distill(**options: Any) -> None:
     hdrq distill --teacher tmqi --distortions reinhard,drago,durand --images ~/hdr
     hdrq distill --teacher pu21:brisque,pu21:piqe --distortions none --images ~/photos
     hdrq distill --teacher mos --images kadid --student pu-diqm
+    hdrq distill --resume -o RUN --set epochs=40
     """
     asked = _asked(options)
     with spread_of(options) as spread:
@@ -148,7 +150,24 @@ def distill(**options: Any) -> None:
             click.echo(str(path))
             return
         kept = {key: options[key] for key in ("output", "cache", "resume", "dry_run", "device")}
-        _follow(hdrq.distill(**asked, **kept, spread=spread))
+        if options["resume"]:
+            asked = {
+                key: value
+                for key, value in asked.items()
+                if (value if key in ("files", "settings") else _given(key))
+            }
+        if not options["dry_run"]:
+            _follow(hdrq.distill(**asked, **kept, spread=spread))
+            return
+        with faults_of_a_dry_run():
+            _follow(hdrq.distill(**asked, **kept, spread=spread))
+
+
+def _given(key: str) -> bool:
+    """Whether the user has given an argument of the API."""
+    context = click.get_current_context()
+    options = {"n": ("count",), "half": ("float32",), "keep_pixels": ("on_the_fly",)}.get(key, (key,))
+    return any(context.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in options)
 
 
 def _asked(options: dict[str, Any]) -> dict[str, Any]:

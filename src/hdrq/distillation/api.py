@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from hdrq.errors import UsageError
 from hdrq.image.devices import device_of
 from hdrq.scoring.request import split_requests
 from hdrq.training.checkpoint import Step, Validation
+from hdrq.training.run_folder import entries_of, refuse_changes
 from hdrq.work import Results, Spread, here
 
 __all__ = [
@@ -39,8 +40,8 @@ _LEAST = {"n": 1, "crop": 32, "batch": 1}
 
 
 def distill(
-    teacher: Names,
-    images: str | Path | Sequence[str | Path],
+    teacher: Names = "",
+    images: str | Path | Sequence[str | Path] = (),
     *,
     output: str | Path | None = None,
     cache: str | Path | None = None,
@@ -58,13 +59,17 @@ def distill(
     teacher  a metric, several for the mean of their quality, or "mos": the scores of the dataset or manifest in `images`
     images   folders, files, manifests, or the set.csv of an earlier run
     output   run folder; by default runs/NAME.  cache  SQLite file of teacher scores, shared by several distillations
-    resume   continue the distillation in the run folder.  dry_run  check everything, time the teacher and one step, stop
+    resume   continue the distillation in the run folder, which holds the arguments that are not given again
+    dry_run  check everything, time the teacher and one step, stop
     spread   divides the teachers' work among other processes (`hdrq.connect`)
     options  see `task`
 
     Raises UsageError, UnknownName or MissingPart before reading an image where names, settings or weights do not fit.
     """
-    asked = task(teacher, images, **options)
+    given = {**({"teacher": teacher} if teacher else {}), **({"images": images} if images else {}), **options}
+    if resume and output is not None:
+        given = resumed(Path(output), given)
+    asked = task(given.pop("teacher", ""), given.pop("images", ()), **given)
     folder = Path(output) if output else Path("runs") / asked.called
     kept = Path(cache) if cache else None
     return records(
@@ -105,6 +110,43 @@ def distillation_set(
     return DistillationSet(write_rows(rows, folder / "set.csv"), tuple(rows), tuple(skipped))
 
 
+def resumed(folder: Path, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of the distillation in a folder, with those that are given again.
+
+    Raises UsageError where another argument is given than the one it was begun with; the set may become larger.
+    """
+    held = entries_of(folder)
+    if held is None or not isinstance(held.get("task"), dict):
+        if "teacher" not in given or "images" not in given:
+            raise UsageError(
+                f"{folder} holds no distillation to resume; leave out --resume, or name its folder with -o"
+            )
+        return dict(given)
+    before = {("teacher" if key == "teachers" else key): value for key, value in held["task"].items()}
+    settings = {**before.get("settings", {}), **(given.get("settings") or {})}
+    after = {**before, **given, "settings": settings}
+    begun, now = asdict(task(**before)), asdict(task(**after))
+    free = (
+        "n",
+        "images",
+        "settings",
+    )  # the rows of the set and the settings are compared with those of the folder
+    names = {"teachers": "teacher"}
+    refuse_changes(
+        folder,
+        [
+            f"{names.get(key, key)} was {_shown(begun[key])} and is {_shown(now[key])}"
+            for key in begun
+            if key not in free and begun[key] != now[key]
+        ],
+    )
+    return after
+
+
+def _shown(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
 def task(
     teacher: Names,
     images: str | Path | Sequence[str | Path],
@@ -139,6 +181,10 @@ def task(
     for key, value in (("n", n), ("crop", crop), ("batch", batch)):
         if value < _LEAST[key]:
             raise UsageError(f"{key} must be at least {_LEAST[key]}, not {value}")
+    if not teacher:
+        raise UsageError("name a --teacher; see: hdrq list metrics")
+    if not images:
+        raise UsageError("name --images: a folder, files, a manifest, or a dataset for the teacher mos")
     if not 0 < ppd < float("inf"):
         raise UsageError(f"ppd must be a positive number of pixels per degree, not {ppd:g}")
     taught = (

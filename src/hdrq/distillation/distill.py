@@ -114,7 +114,9 @@ def _records(
     cache = Cache(cache_path or folder / _SCORES)
     rows, found, left = build_set(task, cache)
     files = {str(s.path): s.sha256 for s in found}
-    if (folder / SETTINGS).exists():  # otherwise set.csv is from a dry run
+    if (
+        resume and (folder / SETTINGS).exists()
+    ):  # otherwise set.csv is from a dry run, or of a run that is begun anew
         _refuse_other_set(rows, folder / _SET)
     write_rows(rows, folder / _SET)
     parts = split(rows, found, task.hold_out, task.seed)
@@ -139,11 +141,12 @@ def _records(
         )
     room = bytes_needed(rows, settings) if images.keep else 0
     yield from map(Note, cost(settings, unlabelled, images, device, room))
+    if not dry_run:
+        keep_settings(folder, settings, task, resume)
     for scorer in teachers:
         yield from _teacher_scores(rows, scorer, files, cache, sources, task.batch, dry_run, spread)
     if dry_run:
         return
-    keep_settings(folder, settings, task, resume)
     scores = [stored_scores(rows, s, files, cache) for s in teachers]
     scales = [quality_scale(s, v) for s, v in zip(teachers, scores)]
     quality = np.mean([scale.quality(v) for scale, v in zip(scales, scores)], 0)

@@ -23,6 +23,8 @@ from hdrq.distillation.outcome import (
 from hdrq.distillation.report import write_report
 from hdrq.distillation.student import channels_of
 from hdrq.distillation.task import Task
+from hdrq.errors import HdrqError, UsageError
+from hdrq.training.image_checks import check_images, from_files, image_parts, refuse_missing
 from hdrq.training.loop import fit
 from hdrq.training.settings import Settings
 
@@ -37,13 +39,27 @@ def records_from_mos(
     start: Callable[[nn.Module], None],
 ) -> Iterator[Record]:
     """Train on the scores of `task.images`, choose the best epoch, and report on the held-out scenes."""
+    if len(task.images) > 1:
+        raise UsageError(
+            f"subjective scores come from one dataset or manifest, and --images names {len(task.images)}; join the tables"
+        )
     train, validation, held, settings, source = mos_items(str(task.images[0]), settings, task.hold_out)
     refuse_too_few(len(validation), "images of more scenes with subjective scores")
-    images = cache_for(folder / IMAGES, channels_of(settings), settings.reading)
+    refuse_missing([*train, *validation, *held])
+    new = not folder.exists()
+    parts = image_parts(settings, train, [*validation, *held], ())
+    try:
+        for _ in check_images(settings, parts, from_files(settings.reading)):
+            pass
+        images = cache_for(folder / IMAGES, channels_of(settings), settings.reading)
+        lines = list(cost(settings, train, images, device))
+    except HdrqError:
+        shutil.rmtree(folder if new else folder / IMAGES, ignore_errors=True)
+        raise
     yield Note(
         f"{source}: {len(train)} for training, {len(validation)} for choosing the best epoch, {len(held)} held out"
     )
-    yield from map(Note, cost(settings, train, images, device))
+    yield from map(Note, lines)
     if dry_run:
         shutil.rmtree(folder / IMAGES, ignore_errors=True)
         return

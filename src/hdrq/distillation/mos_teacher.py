@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from hdrq.distillation.split import HELD_OUT, VALIDATION
+from hdrq.distillation.split import HELD_OUT, VALIDATION, matching
 from hdrq.distillation.student import better
 from hdrq.encoding.reading import Reading
-from hdrq.errors import UsageError
+from hdrq.errors import DomainError, MissingPart, UsageError
 from hdrq.evaluation.archive import Dataset, direction_of, locate
 from hdrq.image.color import weigh
 from hdrq.image.statistics import BT709_WEIGHTS
@@ -33,7 +33,10 @@ def mos_items(
     name, _, subset = where.partition(":")
     if name in names("dataset"):
         dataset: Dataset = find("dataset", name)
-        root = locate(dataset, None)
+        try:
+            root = locate(dataset, None)
+        except MissingPart as error:  # hdrq distill has no --data
+            raise MissingPart(str(error).replace("with --data or $HDRQ_DATA", "with $HDRQ_DATA")) from error
     elif Path(where).suffix.lower() in (".csv", ".tsv"):
         dataset, root, subset = find("dataset", "csv"), Path(where), ""
     else:
@@ -53,14 +56,20 @@ def mos_items(
     else:
         items = [replace(i, ref=None) for i in items]
     if hold_out:
-        held = [i for i in items if i.scene in hold_out]
-        rest = [i for i in items if i.scene not in hold_out]
+        out = matching({i.scene for i in items}, hold_out)
+        held = [i for i in items if i.scene in out]
+        rest = [i for i in items if i.scene not in out]
     else:
         rest, held = hold_out_scenes(items, HELD_OUT, settings.seed)
     train, validation = hold_out_scenes(rest, VALIDATION, settings.seed + 1)
-    display = "sdr-constant" if dataset.domain == "srgb" else "nits"
-    if settings.encoding == "srgb":
-        display = "code"
+    light = settings.reading.image(items[0].dist).domain not in ("srgb", "gamma")
+    absolute = find("encoding", settings.encoding).absolute
+    if light and not absolute:
+        raise DomainError(
+            f"{items[0].dist} holds light, but the student reads {settings.encoding} code; use a student of PU21 code, "
+            f"such as --student pu21:{settings.net}"
+        )
+    display = "nits" if light else "sdr-constant" if absolute else "code"
     kind = "crops" if settings.input == "whole" else settings.input
     return (
         train,

@@ -40,7 +40,8 @@ def keep_settings(folder: Path, settings: Settings, task: Task, resume: bool) ->
     """Write settings.json. Where the run folder has one, only the length of the training may differ."""
     if resume and (held := read_settings(folder)):
         refuse_changes(folder, differences(held[0], settings))
-    write_settings(folder, settings, task={k: v for k, v in asdict(task).items() if k != "settings"})
+    images = [str(p.resolve()) if p.exists() else str(p) for p in task.images]
+    write_settings(folder, settings, task={**asdict(task), "images": images})
 
 
 def usable_as(settings: Settings, name: str) -> str:
@@ -50,4 +51,5 @@ def usable_as(settings: Settings, name: str) -> str:
 
 def refuse_too_few(count: int, more: str = "more --images or a larger -n") -> None:
     if count < 3:
-        raise UsageError(f"{count} images are too few to choose the best epoch with; give {more}")
+        few = f"{count} image{' is' if count == 1 else 's are'} too few"
+        raise UsageError(f"{few} to choose the best epoch with; give {more}")

@@ -90,7 +90,7 @@ def agreement(
     """{"all": {...}, distortion: {...}} with srocc, plcc, mae, their 95 % intervals over scenes, and counts."""
     groups = {"all": np.ones(len(predicted), dtype=bool)}
     names = np.array(list(distortions), dtype=object)
-    groups |= {name: names == name for name in sorted(set(distortions))}
+    groups |= {name: names == name for name in sorted(set(distortions) - {""})}
     place = np.array(list(scenes), dtype=object)
     return {name: _one(predicted[rows], wanted[rows], place[rows], seed) for name, rows in groups.items()}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -31,12 +31,8 @@ def split(rows: Sequence[Row], sources: Sequence[Source], hold_out: Sequence[str
     hold_out  names of scenes, or patterns such as "*7"; empty: a random fifth by the seed
     """
     scenes = {r.scene for r in rows}
-    if unknown := [p for p in hold_out if not any(fnmatchcase(s, p) for s in scenes)]:
-        raise UsageError(
-            f"there is no scene '{unknown[0]}' in the set; its scenes are {', '.join(sorted(scenes)[:8])} ..."
-        )
     light = {s.scene for s in sources if s.light}
-    held, validation = {s for s in scenes if any(fnmatchcase(s, p) for p in hold_out)}, set[str]()
+    held, validation = matching(scenes, hold_out), set[str]()
     for number, kind in enumerate((light & scenes, scenes - light)):
         free = sorted(kind - held)
         order = [free[i] for i in np.random.default_rng([seed, 2, number]).permutation(len(free))]
@@ -54,6 +50,17 @@ def split(rows: Sequence[Row], sources: Sequence[Source], hold_out: Sequence[str
         )
     ]
     return Split(parts[0], parts[1], parts[2], sorted(held))
+
+
+def matching(scenes: Collection[str], patterns: Sequence[str]) -> set[str]:
+    """The scenes that fit some pattern. UsageError for a pattern that fits none, and where all are held out."""
+    if unknown := [p for p in patterns if not any(fnmatchcase(s, p) for s in scenes)]:
+        some = f"{', '.join(sorted(scenes)[:8])}{' ...' if len(scenes) > 8 else ''}"
+        raise UsageError(f"there is no scene '{unknown[0]}' in the set; its scenes are {some}")
+    found = {s for s in scenes if any(fnmatchcase(s, p) for p in patterns)}
+    if len(found) == len(scenes):
+        raise UsageError("no scene is left to train on; give more --images, or hold out fewer")
+    return found
 
 
 def _count(scenes: int, share: float) -> int:

@@ -7,6 +7,7 @@ hdrq.nn.tensorflow_checkpoint, tables of camera responses (.txt) as text.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ def read(path: str | Path) -> tuple[State, bool]:
     """(tensors by name, whether the file was a nested dict). Raises FileError in one line."""
     path = Path(path)
     if not path.is_file():
-        raise FileError(f"{path} does not exist")
+        raise FileError(f"{path} is a folder; give a file" if path.is_dir() else f"{path} does not exist")
     try:
         held = _held(path)
     except FileError:
@@ -59,7 +60,8 @@ def _held(path: Path) -> Any:
 
         return load_file(path)
     # numpy numbers are stored with the tensors in many checkpoints; they are data, not code
-    with torch.serialization.safe_globals(_numbers()):
+    with torch.serialization.safe_globals(_numbers()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of pickle's protocol, before a refusal
         return torch.load(path, map_location="cpu", weights_only=True)
 
 
@@ -110,7 +112,11 @@ def _flat(held: Any, before: str = "") -> tuple[State, bool]:
 def _reason(error: Exception) -> str:
     """The cause in one line, without terms of pickle."""
     text = str(error)
-    if "Unsupported global" in text or "weights_only" in text.lower() or "Unsupported operand" in text:
+    if "Unsupported operand" in text:  # bytes that are no instruction of the pickles that torch writes
+        return (
+            "refused, because it is not a file of plain tensors; it is damaged, or a pickle of another kind"
+        )
+    if "Unsupported global" in text or "weights_only" in text.lower():
         asked = text.partition("GLOBAL ")[2].split(" ")[0] if "GLOBAL " in text else "code"
         return f"refused, because it would execute {asked}; only files of plain tensors are accepted"
     kind = type(error).__name__

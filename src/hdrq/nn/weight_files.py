@@ -10,7 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,7 @@ def read_card(path: Path) -> Checkpoint:
     """A card from its file; FileError where it is invalid."""
     try:
         held = json.loads(path.read_text(encoding="utf-8"))
+        _check_entries(held)
         card = Checkpoint(**{f.name: held[f.name] for f in fields(Checkpoint) if f.name in held})
         if card.name != path.stem:
             raise ValueError(f"it is the card of '{card.name}'")
@@ -85,6 +86,21 @@ def read_card(path: Path) -> Checkpoint:
         raise FileError(
             f"{path} is not a card of weights ({error}); remove it, or import the weights again"
         ) from error
+
+
+def _check_entries(held: Any) -> None:
+    """Raise ValueError where a card lacks an entry, or an entry is of another kind than the card's."""
+    if not isinstance(held, dict):
+        raise ValueError("it has no entries")
+    for entry in fields(Checkpoint):
+        needed = entry.default is MISSING and entry.default_factory is MISSING
+        if entry.name not in held:
+            if needed:
+                raise ValueError(f"it has no entry '{entry.name}'")
+            continue
+        kind = str if str(entry.type) == "str" else dict
+        if not isinstance(held[entry.name], kind):
+            raise ValueError(f"its entry '{entry.name}' is not a {'text' if kind is str else 'table'}")
 
 
 def find_card(name: str) -> tuple[Checkpoint, Path]:

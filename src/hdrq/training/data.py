@@ -84,7 +84,9 @@ def labelled(pairs: Sequence[Pair], labels: str, higher: bool) -> list[Item]:
         values = PIPELINES[labels](np.array([p.opinion for p in scored], dtype=np.float64), higher)
         made = {id(p): float(v) for p, v in zip(scored, values)}
     elif labels:
-        raise UsageError("these images have no subjective scores; use them as an unlabelled --target")
+        raise UsageError(
+            "these images have no subjective scores; add a column mos, or use them as an unlabelled --target"
+        )
     return [
         Item(
             str(p.dist),
