@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import struct
+import zlib
 
+import imagecodecs
 import numpy as np
 import pytest
 
@@ -91,3 +93,24 @@ def test_brands_are_read_to_the_end_of_their_list(tmp_path):
     assert sniff(brand(b"mif1", *[b"miaf"] * 8, b"avif")).name == "avif"
     assert sniff(brand(b"XAVC", b"XAVC", b"mp42")).name == "clip"
     assert sniff(brand(b"crx ", b"crx ", b"isom")) is None
+
+
+def test_jpegs_of_other_kinds_are_not_called_damaged(tmp_path):
+    rows = np.arange(256, dtype=np.uint16).reshape(16, 16) * 257
+    (tmp_path / "x.jpg").write_bytes(imagecodecs.ljpeg_encode(rows))
+    with pytest.raises(FileError, match="JPEG of 16 bits and 1 components is not supported; convert it"):
+        read(tmp_path / "x.jpg")
+    coded = imagecodecs.jpegls_encode(rows)
+    (tmp_path / "x.jpg").write_bytes(coded[:2] + b"\xff\xe0\0\x04ab" + coded[2:])
+    with pytest.raises(FileError, match="JPEG-LS is not supported; convert it"):
+        read(tmp_path / "x.jpg")
+
+
+def test_the_orientation_of_a_png_is_noted_and_not_applied(tmp_path):
+    exif = b"MM\0*\0\0\0\x08" + struct.pack(">HHHIHHI", 1, 274, 3, 1, 6, 0, 0)
+    chunk = struct.pack(">I", len(exif)) + b"eXIf" + exif + struct.pack(">I", zlib.crc32(b"eXIf" + exif))
+    png = imagecodecs.png_encode(np.zeros((4, 6, 3), np.uint8))
+    (tmp_path / "x.png").write_bytes(png[:33] + chunk + png[33:])
+    image = read(tmp_path / "x.png")
+    assert image.size == (4, 6)
+    assert image.notes == ("EXIF orientation 6 not applied: pixels in the order of the file",)

@@ -153,13 +153,18 @@ def _markers(path: Path, data: bytes) -> Markers:
         if code in FRAMES and len(body) >= 6:
             head.bits, head.height, head.width, head.components = struct.unpack_from(">BHHB", body)
         elif code == 0xDA:
+            if not head.bits:
+                raise FileError(f"{path} is damaged: its frame header is missing")
             if head.bits not in (8, 12) or head.components not in (1, 3, 4):
-                raise FileError(f"{path} is damaged: its frame header is missing or invalid")
+                kind = f"{head.bits} bits and {head.components} components"
+                raise FileError(f"{path}: JPEG of {kind} is not supported; convert it to PNG or TIFF")
             if data.rfind(b"\xff\xd9") < at:
                 raise FileError(f"{path} is truncated: its pixel data has no end")
             head.profile = b"".join(profile[i] for i in sorted(profile))
             head.scan = at
             return head
+        elif code == 0xF7:
+            raise FileError(f"{path}: JPEG-LS is not supported; convert it to PNG, TIFF or EXR")
         elif code == 0xE1 and body.startswith(b"Exif\0\0"):
             head.orientation = exif.orientation(body[6:])
             head.apple = exif.apple_numbers(body[6:])

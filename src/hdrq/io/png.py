@@ -15,7 +15,7 @@ import numpy as np
 
 from hdrq.errors import DomainError, FileError, UsageError
 from hdrq.image.transfer import pq_to_nits
-from hdrq.io import icc, tag
+from hdrq.io import exif, icc, tag
 from hdrq.io.arrange import codes, planes
 from hdrq.io.atomic import atomic
 from hdrq.io.color import Meaning, code_points, flat, points_of, power, primaries_of
@@ -42,6 +42,8 @@ def read(path: Path, *, alpha: bool = False) -> Image:
     notes: list[str] = []
     if "acTL" in chunks:
         notes.append("animation: first image read")
+    if (turn := exif.orientation(chunks.get("eXIf", b""))) != 1:
+        notes.append(f"EXIF orientation {turn} not applied: pixels in the order of the file")
     rows = imagecodecs.png_decode(bare)
     meaning = _meaning(chunks, notes)
     pixels = planes(rows, 65535 if rows.dtype == np.uint16 else 255, notes, alpha)
