@@ -10,7 +10,7 @@ import imagecodecs
 import numpy as np
 import pytest
 
-from hdrq.errors import FileError
+from hdrq.errors import FileError, TooLarge
 from hdrq.io import icc, read
 from hdrq.io.formats import sniff
 from hdrq.records import P3
@@ -114,3 +114,12 @@ def test_the_orientation_of_a_png_is_noted_and_not_applied(tmp_path):
     image = read(tmp_path / "x.png")
     assert image.size == (4, 6)
     assert image.notes == ("EXIF orientation 6 not applied: pixels in the order of the file",)
+
+
+def test_an_animation_too_large_for_pillow_is_not_called_damaged(tmp_path):
+    palette = b"\0\0\0\xff\xff\xff"
+    data = b"GIF89a" + struct.pack("<HHBBB", 40_000, 40_000, 0x80, 0, 0) + palette
+    data += b"," + struct.pack("<HHHHB", 0, 0, 40_000, 40_000, 0) + b"\x02\x02\x44\x01\0;"
+    (tmp_path / "x.gif").write_bytes(data)
+    with pytest.raises(TooLarge, match="more pixels than Pillow decodes"):
+        read(tmp_path / "x.gif")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from hdrq.errors import FileError
+from hdrq.errors import FileError, TooLarge
 from hdrq.io import exif, icc
 from hdrq.io.arrange import orient, planes
 from hdrq.io.color import Meaning
@@ -21,6 +21,8 @@ def read(path: Path, *, alpha: bool = False) -> Image:
     try:
         file = iio.imopen(path, "r", plugin="pillow")
     except Exception as error:  # imageio only reports that its plugin cannot open the file
+        if type(error.__cause__).__name__ == "DecompressionBombError":
+            raise TooLarge(f"{path} states more pixels than Pillow decodes (179 million); crop it") from error
         raise FileError(f"{path} is damaged: its header cannot be decoded") from error
     with file:
         properties = file.properties(index=0)
