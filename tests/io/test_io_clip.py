@@ -8,7 +8,7 @@ import torch
 
 from hdrq.cli import main
 from hdrq.errors import FileError, UsageError
-from hdrq.io import read, write
+from hdrq.io import clip, read, write
 from hdrq.io.clip import describe, frames, span
 from hdrq.records import BT2020, Image
 
@@ -213,6 +213,31 @@ def test_a_damaged_clip_is_one_line(tmp_path):
         read(tmp_path / "x.mp4")
     assert "\n" not in str(caught.value)
     assert "Errno" not in str(caught.value)
+
+
+def test_a_codec_that_ffmpeg_lacks_is_no_damage(tmp_path, monkeypatch):
+    def refuse(container, **which):
+        raise NotImplementedError("patches welcome")
+
+    store(tmp_path / "x.mkv", "yuv444p", 8, True, count=1)
+    opened = clip._opened
+
+    class Container:
+        def __init__(self, path):
+            self.inner = opened(path)
+            self.streams = self.inner.streams
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            self.inner.close()
+
+        decode = refuse
+
+    monkeypatch.setattr(clip, "_opened", Container)
+    with pytest.raises(FileError, match="this variant of ffv1 is not supported by FFmpeg; convert it"):
+        read(tmp_path / "x.mkv")
 
 
 def test_a_range_of_frames_is_written_as_one_file_for_each_frame(tmp_path, capsys):

@@ -83,7 +83,11 @@ def frames(path: str | Path, select: str = "") -> Iterator[Image]:
                 if number >= start and (number - start) % step == 0:
                     rate = clip.rate / step if clip.rate else None
                     yield replace(_image(clip, frame), frame_rate=rate)
-        except (OSError, ValueError, EOFError) as error:  # PyAV raises both for damaged streams
+        except NotImplementedError as error:
+            raise FileError(
+                f"{path}: this variant of {clip.codec} is not supported by FFmpeg; convert it with another program"
+            ) from error
+        except (OSError, ValueError, EOFError) as error:  # PyAV raises all of them for damaged streams
             raise FileError(f"{path} is damaged: {_said(error)}") from error
 
 
