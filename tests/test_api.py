@@ -248,3 +248,43 @@ def test_a_device_that_is_not_there_is_refused_in_words_by_every_door():
     with pytest.raises(UsageError, match="unknown device"):
         module.to("bogus")
     assert module.to("cpu", torch.float64).scorer.dtype == torch.float64
+
+
+def test_outputs_are_named_as_at_the_prompt(files, tmp_path):
+    """The checks are in the functions, so that a script meets them too."""
+    ref, _ = files
+    for work in (
+        lambda: hdrq.convert_files(ref, tmp_path / "code.png", "pq", suffix=".png"),
+        lambda: hdrq.tonemap_files(ref, tmp_path / "image.png", suffix=".png"),
+    ):
+        with pytest.raises(UsageError, match="--suffix is only for output folders"):
+            work()
+    (tmp_path / "out").mkdir()
+    done = hdrq.tonemap_files([str(ref)], tmp_path / "out", "linear", suffix=".jpg")
+    assert len(done) == 1
+    assert [one.target.name for one in done] == ["ref.jpg"]
+
+
+def test_datasets_are_compared_and_correlated_from_python(tmp_path):
+    lines = ["image,mos,good,bad", *(f"{i},{i % 7 + i / 10},{i % 7},{i * 37 % 23}" for i in range(40))]
+    (tmp_path / "scores.csv").write_text("\n".join(lines) + "\n")
+    found = hdrq.evaluate(tmp_path / "scores.csv", lower=False, draws=0)
+    assert found.by("distortion") == []
+    assert found.breakdowns() == []
+    assert "| good | 40 |" in found.paper_table("markdown")
+    pair = hdrq.correlate(tmp_path / "scores.csv")
+    assert pair.assumed == ("good", "bad")
+    assert pair.rows[0].images == 40
+    with pytest.raises(UsageError, match="--data has no effect without --dataset"):
+        hdrq.evaluate(tmp_path / "scores.csv", data=tmp_path)
+    with pytest.raises(UsageError, match="both name a subset"):
+        hdrq.evaluate(dataset="upiq:hdr", subset="sdr")
+    with pytest.raises(UsageError, match="2 --data for 1 --dataset"):
+        hdrq.evaluate_datasets(["kadid"], data=["a", "b"])
+
+
+def test_the_scene_of_the_demo_has_limits():
+    ref, dist = hdrq.demo_scene(48, 32)
+    assert ref.pixels.shape == dist.pixels.shape == (1, 3, 32, 48)
+    with pytest.raises(UsageError, match="between 16x16 and 8192x8192"):
+        hdrq.demo_scene(8, 32)
