@@ -15,6 +15,7 @@ from hdrq.nn.weights import default_weights, native_encoding
 from hdrq.records import Checkpoint, Encoding, Recipe
 from hdrq.registry import check, find, names
 from hdrq.scoring.request import Request, parse
+from hdrq.training.data import HIGHER
 from hdrq.training.overrides import adjust, from_recipe, reduced
 from hdrq.training.provenance import recorded
 from hdrq.training.settings import Settings
@@ -116,6 +117,8 @@ def fitting_recipe(asked: TrainingRequest) -> str:
     """The recipe that trains a network on a dataset, with or without domain adaptation."""
     net = _net_of(parse(asked.metric)) if asked.metric else _default_net()
     known = _recipes_of(net)
+    if not known and (asked.align or asked.target):
+        raise UsageError(f"no recipe adapts {net} to another domain; --da and --target are for {_adapted()}")
     if not known:
         some = sorted({find("recipe", name).net for name in names("recipe")})
         raise UsageError(f"no recipe trains {net}; there are recipes for {', '.join(some)}")
@@ -128,8 +131,14 @@ def fitting_recipe(asked: TrainingRequest) -> str:
             if one in find("recipe", name).fits:
                 return name
     if asked.align:
-        raise UsageError(f"no recipe adapts {net} to another domain; see: hdrq list recipes")
+        raise UsageError(f"no recipe adapts {net} to another domain; --da and --target are for {_adapted()}")
     return known[0]
+
+
+def _adapted() -> str:
+    """The networks that recipes adapt to another domain."""
+    recipes = (find("recipe", name) for name in names("recipe"))
+    return ", ".join(sorted({str(r.net) for r in recipes if "adapt" in r.fits}))
 
 
 def _default_net() -> str:
@@ -162,6 +171,10 @@ def _of_recipe(recipe: Recipe, asked: TrainingRequest) -> Settings:
         changes |= {"target": asked.dataset}
     settings = from_recipe(recipe, changes, asked.variant, asked.small)
     settings = adjust(settings, dict(asked.settings))
+    if asked.target and not (base.target or settings.align or settings.target_labels):
+        raise UsageError(
+            f"--target {asked.target} has no part in {recipe.name}; add --da, such as --da coral"
+        )
     given = _given_options(asked)
     return with_start_options(settings, given) if settings.start else settings
 
@@ -175,7 +188,8 @@ def _for_dataset(dataset: str, domain: str, display: str, labels: str) -> dict[s
     if not card.scale or card.scale.startswith("none"):
         found[key] = ""
     elif "JOD" in card.scale:
-        found[key] = "jod" if domain == "source" or labels else ""
+        rises = labels in HIGHER
+        found[key] = labels if rises else "jod" if domain == "source" or labels else ""
     elif labels == "jod":
         found[key] = "loss"
     if domain == "target" and not found.get(key, labels):

@@ -29,7 +29,7 @@ PIPELINES: dict[str, Callable[[Labels, bool], Labels]] = {
     "percent": lambda v, higher: 100 * (v if higher else 1 - v),
 }
 _SPANNED = ("span", "percent")  # relative to the ends of the scale instead of the range of the given scores
-_HIGHER = ("unit", "span", "percent")  # labels that rise with quality
+HIGHER = ("unit", "span", "percent")  # labels that rise with quality
 _FEWEST = 2  # held-out images needed for a correlation
 
 
@@ -170,7 +170,29 @@ def label_direction(settings: Settings, dataset_better: str) -> str:
     """Whether "higher" or "lower" labels are better: what the trained network gives."""
     if settings.labels == "raw":
         return dataset_better or "higher"
-    return "higher" if settings.labels in _HIGHER else "lower"
+    return "higher" if settings.labels in HIGHER else "lower"
+
+
+def refuse_other_direction(settings: Settings, better: str) -> None:
+    """Raise UsageError where labels rise with quality and the score of the network falls with it, or the reverse.
+
+    better  direction of the subjective scores, where the dataset does not state it
+    """
+    if settings.net not in names("metric"):
+        return
+    wanted = find("metric", settings.net).output().better
+    for key, dataset in (("labels", settings.source), ("target_labels", settings.target)):
+        labels = getattr(settings, key)
+        if not labels or not dataset:
+            continue
+        card: Dataset = find("dataset", dataset.split("+")[0])
+        if label_direction(replace(settings, labels=labels), card.better or better) != wanted:
+            opposite = "lower" if wanted == "higher" else "higher"
+            other = "unit" if wanted == "higher" else "jod" if "JOD" in card.scale else "loss"
+            raise UsageError(
+                f"{key}={labels} is {opposite} for better images, but the score of "
+                f"{settings.net} is {wanted}; use {key}={other}"
+            )
 
 
 def _domains(settings: Settings, data: Path | None, better: str) -> tuple[list[Item], list[Item]]:

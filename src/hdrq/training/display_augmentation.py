@@ -78,6 +78,26 @@ def refuse_display(path: str, light: bool, display: str) -> None:
     )
 
 
+def refuse_code_of(display: str, encoding: str) -> None:
+    """Raise UsageError where a display cannot give the code that a network reads.
+
+    Light has no sRGB code without a tone curve, and the code of a file is not that of an encoding of absolute light.
+    """
+    if display not in DISPLAYS:
+        raise UsageError(f"there is no training display '{display}'; use one of {', '.join(DISPLAYS)}")
+    code: Encoding = find("encoding", encoding)
+    if DISPLAYS[display].reads_light and not code.absolute:
+        raise UsageError(
+            f"the display '{display}' shows light, but the network reads {encoding} code; train it on PU21 code: "
+            "--set encoding=pu21 --set white=pmax"
+        )
+    if display == "code" and code.absolute:
+        raise UsageError(
+            f"the display 'code' gives the code of the files, but the network reads {encoding} code of light; use the "
+            "display sdr or hdr"
+        )
+
+
 def displayed_code(
     pixels: Tensor, display: str, encoding: str, random: torch.Generator | None, spread: float = 1.0
 ) -> Tensor:

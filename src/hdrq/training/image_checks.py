@@ -13,7 +13,7 @@ from hdrq.errors import DomainError, FileError, HdrqError, PixelError, UsageErro
 from hdrq.nn.net import Net
 from hdrq.registry import find, names
 from hdrq.training.batches import Item
-from hdrq.training.display_augmentation import refuse_display
+from hdrq.training.display_augmentation import refuse_code_of, refuse_display
 from hdrq.training.image_cache import ImageCache
 from hdrq.training.settings import Settings
 
@@ -95,6 +95,9 @@ def check_images(
     or that differ from their reference in size, DomainError for a display of other images, UsageError for images that are
     smaller than the crop or than the patches. The text names the first image and says how many there are.
     """
+    for part in parts:
+        if part.items:
+            refuse_code_of(part.display, settings.encoding)
     rank, world = (int(os.environ.get(name, usual)) for name, usual in (("RANK", "0"), ("WORLD_SIZE", "1")))
     chosen = [(i, p) for p in parts for i in (p.items[:_SOME] if few else p.items)][rank::world]
     faults: dict[str, list[HdrqError]] = {}

@@ -15,7 +15,7 @@ from hdrq.nn.weight_files import refuse_name, refuse_taken
 from hdrq.registry import find
 from hdrq.training.batches import Item
 from hdrq.training.choice import TrainingRequest, settings_for
-from hdrq.training.data import data_of
+from hdrq.training.data import data_of, refuse_other_direction
 from hdrq.training.image_checks import refuse_missing
 from hdrq.training.network import build_apart
 from hdrq.training.overrides import adjust
@@ -59,6 +59,7 @@ def plan(asked: TrainingRequest) -> Plan:
     start(build_apart(settings))
     if not asked.replace:
         refuse_taken(name, folder)
+    refuse_other_direction(settings, asked.better)
     source, held_out, target = data_of(settings, asked.data, asked.better)
     refuse_missing([*source, *held_out, *target])
     mos = _scores_meant(settings, asked)

@@ -11,7 +11,7 @@ from torch import nn
 
 from hdrq.errors import MissingPart, UsageError
 from hdrq.nn.net import Net
-from hdrq.nn.weight_files import cards, find_card, read_state
+from hdrq.nn.weight_files import cards, find_card, published, read_state
 from hdrq.nn.weights import default_weights
 from hdrq.records import Checkpoint
 from hdrq.registry import find, names
@@ -29,11 +29,23 @@ def start_card(settings: Settings) -> tuple[Checkpoint, Path] | None:
     except MissingPart as error:
         ways = []
         if settings.start in names("recipe"):
-            ways.append(f"train them: hdrq train --recipe {settings.start}")
+            ways.append(f"train them: {_before(settings.start)}hdrq train --recipe {settings.start}")
         here = [card.name for card, _ in cards() if card.net == settings.net]
         ways += [f"start from installed weights: --set start={here[0]}"] if here else []
         ways.append("start from random weights: --set start=")
-        raise MissingPart(f"{error}; or {'; or '.join(ways)}") from error
+        head, listed, _ = str(error).partition("; see: ")  # nothing to see in a list that lacks them
+        raise MissingPart(f"{head}; {'' if listed else 'or '}{'; or '.join(ways)}") from error
+
+
+def _before(recipe: str) -> str:
+    """The command that gets the weights from which a recipe starts, where they are not installed."""
+    start = find("recipe", recipe).settings.get("start", "")
+    try:
+        start_card(Settings(find("recipe", recipe).net, start=start))
+    except MissingPart:
+        known = [str(p["name"]) for p in published() if p["net"] == start]
+        return f"hdrq models fetch {known[0]}, then " if known else ""
+    return ""
 
 
 def with_start_options(settings: Settings, given: Mapping[str, Any]) -> Settings:
