@@ -117,9 +117,17 @@ def mutants(path: Path) -> list[Mutant]:
 
 
 def _guards(tree: ast.AST) -> set[ast.AST]:
-    """Tiny bounds that only keep a denominator or a logarithm from 0: any number of that size serves."""
+    """Tiny bounds and addends that only keep a denominator or a logarithm from 0: any number of that size serves."""
     found: set[ast.AST] = set()
     for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.BinOp)
+            and isinstance(node.op, ast.Add)
+            and isinstance(node.right, ast.Constant)
+        ):
+            found |= (
+                {node, node.right} if type(node.right.value) is float and node.right.value < 1e-9 else set()
+            )
         if isinstance(node, ast.Call):
             name = getattr(node.func, "attr", getattr(node.func, "id", ""))
             bounds = [k.value for k in node.keywords if k.arg == "min"] if name in ("clamp", "clamp_") else []

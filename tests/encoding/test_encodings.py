@@ -111,3 +111,13 @@ def test_pq_and_pu21_equal_the_domain_adaptation_program(shared) -> None:
     for name, key in (("pu21", "banding_glare"), ("pu21-banding", "banding"), ("pu21-peaks", "peaks")):
         e, theirs = find("encoding", name), torch.from_numpy(p[f"pu21_{key}_raw"])
         assert ((e.encode(nits) * e.codes - theirs).abs() / (1 + theirs)).max() < 1e-6
+
+
+def test_hlg_is_that_of_a_display_of_a_thousand_where_nothing_else_is_said():
+    """BT.2408: HDR reference white, 203 cd/m², is 75 % of the HLG signal; its end is the display's peak."""
+    hlg = find("encoding", "hlg")
+    light = torch.tensor([0.0, 203.0, 1000.0], dtype=torch.float64).view(1, 1, 1, 3)
+    assert hlg.encode(light).flatten().tolist() == pytest.approx([0, 0.75, 1], abs=2e-3)
+    assert hlg.decode(hlg.encode(light)).flatten().tolist() == pytest.approx(
+        [0, 203, 1000], rel=1e-6, abs=1e-6
+    )

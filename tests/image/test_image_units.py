@@ -41,3 +41,10 @@ def test_the_scene_under_a_map_is_spread_over_its_range_by_how_common_levels_are
     dense = (56000 / 0.1) ** (1 / 3) * 0.1
     sparse = (9536 / 0.9) ** (1 / 3) * 0.9
     assert float(code[55999]) == pytest.approx(dense / (dense + sparse), abs=0.02)
+
+
+def test_devices_without_shifted_sums_give_a_filter_the_same_size() -> None:
+    """The way of a GPU, on a device that only knows sizes."""
+    x = torch.empty(2, 3, 9, 11, device="meta")
+    assert filter2(x, torch.ones(4, 3), "valid").shape == (2, 3, 6, 9)
+    assert filter2(x, torch.ones(4, 3)).shape == x.shape
