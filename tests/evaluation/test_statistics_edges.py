@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from hdrq.evaluation.protocols import random_splits
 from hdrq.evaluation.statistics.correlation_tests import steiger, williams
 from hdrq.evaluation.statistics.curves import cubic
 
@@ -30,3 +31,8 @@ def test_a_cubic_with_increasing_coefficients_is_found_exactly() -> None:
     u = (x + 2) / 9
     y = 30 - 4 * (0.2 + u + 2 * u**2 + 0.5 * u**3)
     assert cubic(x, -y)(x) == pytest.approx(-y, abs=1e-6)
+
+
+def test_splits_are_counted_from_one() -> None:
+    scenes = [f"s{i}" for i in range(10)]
+    assert [s.name for s in random_splits(scenes, 3)] == ["split 1", "split 2", "split 3"]

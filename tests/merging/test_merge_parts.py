@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from hdrq.image.color import LUMINANCE
+from hdrq.merging.alignment.mtb import grey
 from hdrq.merging.deghosting.patch_match import (
     RADIUS,
     _half,
@@ -151,3 +152,10 @@ def test_patches_that_overlap_a_hole_are_those_within_three_pixels() -> None:
     hole[5, 6] = True
     y, x = torch.nonzero(_near(hole)).T
     assert (int(y.min()), int(y.max()), int(x.min()), int(x.max()), len(y)) == (2, 8, 3, 9, 49)
+
+
+def test_grey_weighs_colours_in_parts_of_256() -> None:
+    """Ward 2003: (54 R + 183 G + 19 B) / 256, cut to whole codes."""
+    codes = np.eye(3, dtype=np.uint8)[:, :, None] * 255  # one pixel of each primary
+    assert grey(codes)[:, 0].tolist() == [53, 182, 18]
+    assert grey(np.full((3, 1, 1), 255, np.uint8)).item() == 255

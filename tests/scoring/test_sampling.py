@@ -295,3 +295,9 @@ def test_numbers_of_patches_are_laid_over_their_pixels() -> None:
     mean = average(values, where)[0, 0]
     assert torch.equal(mean.isnan(), seen == 0)
     assert torch.allclose(mean[seen > 0], (slow / seen)[seen > 0], atol=1e-5)
+
+
+def test_strided_patches_know_where_their_middle_lies() -> None:
+    plan = strided((40, 60), 16, 12)
+    assert plan.corners[0, :, 0].tolist() == [0, 0, 0, 0, 12, 12, 12, 12, 24, 24, 24, 24]
+    assert plan.places.reshape(-1, 2)[5].tolist() == pytest.approx([(12 + 8) / 40, (12 + 8) / 60])

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from hdrq.image.color import LUMINANCE
+from hdrq.registry import find
 from hdrq.tonemapping.adaptation import cone_threshold, rod_threshold
 from hdrq.tonemapping.color_correction import CORRECTIONS, exponent_for
 from hdrq.tonemapping.operators.pattanaik import _cone_half, _rod_half
@@ -67,3 +68,14 @@ def test_a_search_along_one_parameter_stays_within_its_range() -> None:
     assert np.diff(grid) == pytest.approx(np.full(11, (1 - 2 * _ENDS) / 12))
     best = max(found, key=lambda f: f[2])
     assert 1 / (1 + math.exp(-best[1][0])) == pytest.approx(0.7, abs=2e-3)
+
+
+def test_meylan_takes_two_of_a_hundred_pixels_for_highlights() -> None:
+    """Up to the 98 % quantile light has the share `diffuse` of the range, in a straight line."""
+    light = torch.linspace(0, 0.9, 101, dtype=torch.float64).view(1, 1, 1, 101)
+    shown = find("expander", "meylan").function(
+        light ** (1 / 2.2), transfer="2.2", peak_nits=1000.0, diffuse=0.6
+    )
+    assert float(shown[..., 98]) == pytest.approx(600, rel=1e-6)
+    assert float(shown[..., 49]) == pytest.approx(300, rel=1e-6)
+    assert float(shown[..., 100]) == pytest.approx(600 + 400 * 0.018 / 0.118, rel=1e-6)

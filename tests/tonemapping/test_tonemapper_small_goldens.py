@@ -47,6 +47,26 @@ def values(case: tuple[str, str, dict[str, object]]) -> list[float]:
     return shown[0][:, ROWS][..., COLUMNS].flatten().tolist()
 
 
+def moved(case: tuple[str, str, dict[str, object]]) -> tuple[str, str, dict[str, object]]:
+    """The case with every number moved away from its default: a fifth up, or to the middle of what a search would try."""
+    kind, name, options = case
+    o, found = find(kind, name), dict(options)
+    for option, described in o.options.items():
+        low, high = o.limits(option)
+        if option in options or described.kind not in (int, float):
+            continue
+        if described.default is None:
+            tunes = o.card.tunes.get(option)
+            if tunes is None:
+                continue
+            value = (tunes[0] * tunes[1]) ** 0.5 if tunes[0] > 0 else sum(tunes) / 2
+        else:
+            value = described.default + 1 if described.kind is int else 1.2 * described.default or 0.1
+        if low <= value <= high:
+            found[option] = round(value) if described.kind is int else value
+    return kind, name, found
+
+
 def ladder() -> torch.Tensor:
     """(1, 3, 24, 48) light from 0.001 to 20 000 cd/m², columns by brightness and rows by hue, under a checked texture."""
     steps = 10 ** torch.linspace(-3, 4.3, 48, dtype=torch.float64)
@@ -82,25 +102,32 @@ def test_numbers_are_those_that_agreed_with_the_programs(case):
     assert float(off.max()) < 1e-4
 
 
+def held(found: list[float], golden: list[float]) -> bool:
+    here, kept = (torch.tensor(v, dtype=torch.float64) for v in (found, golden))
+    return float(((here - kept).abs() / here.abs().clamp(min=1e-5)).max()) < 1e-4
+
+
 @pytest.mark.parametrize("case", cases(), ids=label)
 def test_a_ladder_from_starlight_to_the_sun_is_shown_as_before(case):
-    """Seven decades take every piece of a curve and every threshold, which the room's light does not reach."""
-    golden = json.loads(FILE.read_text(encoding="utf-8"))["ladder"][label(case)]
-    found = torch.tensor(zones(case), dtype=torch.float64)
-    off = (found - torch.tensor(golden, dtype=torch.float64)).abs() / found.abs().clamp(min=1e-5)
-    assert float(off.max()) < 1e-4
+    """Seven decades take every piece of a curve and every threshold, which the room's light does not reach.
+
+    With the defaults, and with every number of the operator moved, so that each has its part in a result.
+    """
+    golden = json.loads(FILE.read_text(encoding="utf-8"))
+    assert held(zones(case), golden["ladder"][label(case)])
+    assert held(zones(moved(case)), golden["moved"][label(case)])
 
 
 def test_the_file_names_every_case_and_no_other():
     kept = json.loads(FILE.read_text(encoding="utf-8"))
-    assert set(kept["values"]) == set(kept["ladder"]) == {label(c) for c in cases()}
+    assert set(kept["values"]) == set(kept["ladder"]) == set(kept["moved"]) == {label(c) for c in cases()}
 
 
 def main() -> None:
     torch.set_num_threads(1)
     FILE.parent.mkdir(exist_ok=True)
     texts = [f'"hdrq": "{sys.argv[1]}"']
-    for part, function in (("values", values), ("ladder", zones)):
+    for part, function in (("values", values), ("ladder", zones), ("moved", lambda c: zones(moved(c)))):
         kept = {label(c): [float(f"{v:.8g}") for v in function(c)] for c in cases()}
         lines = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in kept.items())
         texts.append(f'"{part}": {{\n{lines}\n }}')

@@ -49,7 +49,8 @@ def chiu(
 
     sigma    of the blur, pixels; auto is round(16 · longer side / 1024) + 1
     passes   of smoothing
-    glare    share of light that stays where it is, the rest is scattered; 0 leaves glare out
+    glare    share of light that stays where it is, the rest is scattered over glare_width pixels (an even number
+             counts as the odd one below); 0 leaves glare out
     variant  paper: s is held below 1 / L before every pass, and glare adds no light; hdrtoolbox: held once,
              and the scattered light is added in full
     """
@@ -81,7 +82,7 @@ def _scatter(x: Tensor, width: int, power: float) -> Tensor:
     kernel = (kernel / kernel.sum()).to(x)
     wide = pad(x, reach, reach, reach, reach, "replicate")
     h, w = wide.shape[-2:]
-    response = torch.fft.rfft2(F.pad(kernel, (0, w - width, 0, h - width)))
+    response = torch.fft.rfft2(F.pad(kernel, (0, w - len(kernel), 0, h - len(kernel))))
     full = torch.fft.irfft2(torch.fft.rfft2(wide) * response, s=(h, w))
     result: Tensor = full[..., 2 * reach :, 2 * reach :].clamp(min=0)
     return result
