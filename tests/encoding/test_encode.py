@@ -188,3 +188,25 @@ def test_code_of_a_power_is_shown_by_its_own_curve(tmp_path):
     for screen in (None, display("standard_4k")):
         shown = hdrq.metric("log-rmse", photometry=Photometry(display=screen))(*codes)
         assert shown.item() < 1e-6
+
+
+@pytest.mark.parametrize("suffix", ["jxl", "avif"])
+@pytest.mark.parametrize("primaries", [BT2020, P3], ids=lambda p: p.name)
+def test_lossy_files_have_the_tags_of_lossless_ones(tmp_path, run, primaries, suffix):
+    random = torch.Generator().manual_seed(2)
+    clouds = torch.nn.functional.interpolate(
+        torch.rand(1, 3, 5, 6, generator=random), (64, 72), mode="bicubic"
+    )
+    hdrq.write(tmp_path / "a.exr", Image(5 + 400 * clouds.clamp(0, 1), "nits", primaries))
+    errors = []
+    for quality in ("40", "90"):
+        target = tmp_path / f"{quality}.{suffix}"
+        assert run("encode", tmp_path / "a.exr", target, "--to", "pq", "--quality", quality)[0] == 0
+        image = hdrq.read(target)
+        assert (image.domain, image.primaries) == ("pq", primaries)
+        (row,) = score([(tmp_path / "a.exr", target)], ["pq:mse"])
+        errors.append(row.value)
+    assert 0 < errors[1] < errors[0] < 2e-3
+    code, said = run("encode", tmp_path / "a.exr", tmp_path / "x.png", "--to", "pq", "--quality", "90")
+    assert code == 3
+    assert "no option quality" in said

@@ -39,6 +39,12 @@ from hdrq.cli._written import report
     help="Compression of EXR: none, rle, zips, zip, piz, pxr24, b44, dwaa ...",
 )
 @click.option(
+    "--quality",
+    type=click.IntRange(1, 100),
+    metavar="N",
+    help="Quality of JPEG, AVIF and JPEG XL, 1 to 100.  [default: 95 for JPEG, else lossless]",
+)
+@click.option(
     "--suffix",
     metavar=".EXT",
     help="Suffix of the files written when OUT is a folder.  [default: .exr]",
@@ -67,6 +73,7 @@ def encode(paths: tuple[Path, ...], to: str | None, back: bool, **options: Any) 
             primaries=options["primaries"],
             depth=options["depth"],
             compression=options["compression"],
+            quality=options["quality"],
             select=_records.selection_of(options),
             spread=spread,
         )

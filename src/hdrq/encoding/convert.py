@@ -96,6 +96,7 @@ def convert_files(
     primaries: str | None = None,
     depth: str | None = None,
     compression: str | None = None,
+    quality: int | None = None,
     select: Selection = MAIN_IMAGE,
     spread: Spread | None = None,
 ) -> Results[Converted]:
@@ -106,6 +107,7 @@ def convert_files(
 
     target  the output: a file, or a folder, whose files get the suffix, .exr if none is given
     decode  write light; the files hold code of `to`, or of the encoding that they state
+    depth, compression, quality  of the files written, as in `hdrq.write`
     """
     named = [Path(sources)] if isinstance(sources, str | Path) else [Path(s) for s in sources]
     jobs = targets(named, Path(target), suffix or ".exr")
@@ -119,6 +121,7 @@ def convert_files(
         depth=depth,
         back=decode,
         compression=compression,
+        quality=quality,
         select=select,
         spread=spread or here,
     )
@@ -134,6 +137,7 @@ def convert(
     depth: str | None = None,
     back: bool = False,
     compression: str | None = None,
+    quality: int | None = None,
     select: Selection = MAIN_IMAGE,
     spread: Spread = here,
 ) -> Iterator[Converted]:
@@ -146,7 +150,7 @@ def convert(
     if to is not None:
         check("encoding", to)
     refuse_unknown_primaries(primaries)
-    job = ConvertJob(to, photometry, primaries, depth, back, compression, select)
+    job = ConvertJob(to, photometry, primaries, depth, back, compression, select, quality)
     return spread(job, jobs, total=len(jobs))
 
 
@@ -161,6 +165,7 @@ class ConvertJob:
     back: bool = False
     compression: str | None = None
     select: Selection = MAIN_IMAGE
+    quality: int | None = None
 
     def begin(self) -> Callable[[Sequence[tuple[Path, Path]]], Iterator[Converted]]:
         """Nothing needs loading."""
@@ -208,6 +213,7 @@ class ConvertJob:
             replace(out, pixels=out.pixels.float()),
             depth=self.depth,
             compression=self.compression,
+            quality=self.quality,
             **({"provenance": made} if stores_provenance(target) else {}),
         )
         return (*filter(None, [relative]), *out.notes, *lost)
