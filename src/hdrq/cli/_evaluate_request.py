@@ -11,7 +11,7 @@ from hdrq.errors import UsageError
 MEANINGS = ("dist", "ref", "opinion", "spread", "scene", "distortion", "level", "low", "high")
 
 
-def asked(options: dict[str, Any]) -> dict[str, Any]:
+def keywords(options: dict[str, Any]) -> dict[str, Any]:
     """Keywords that say what is scored, and how."""
     from hdrq.scoring.api import Settings
 

@@ -28,10 +28,10 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
 
 def task_of(given: set[str]) -> str:
     """compare, optimize, expand, enhance, or tonemap."""
-    asked = [n for n in ("compare", "optimize", "expand", "enhance") if n in given]
-    if len(asked) > 1:
-        raise UsageError(f"--{asked[0]} and --{asked[1]} are different tasks; give only one")
-    return asked[0] if asked else "tonemap"
+    tasks = [n for n in ("compare", "optimize", "expand", "enhance") if n in given]
+    if len(tasks) > 1:
+        raise UsageError(f"--{tasks[0]} and --{tasks[1]} are different tasks; give only one")
+    return tasks[0] if tasks else "tonemap"
 
 
 def refuse_idle(task: str, given: set[str]) -> None:

@@ -136,10 +136,10 @@ def distill(**options: Any) -> None:
     hdrq distill --teacher mos --images kadid --student pu-diqm
     hdrq distill --resume -o RUN --set epochs=40
     """
-    asked = _asked(options)
+    keywords = _keywords(options)
     with spread_of(options) as spread:
         if options["make_set"]:
-            made = hdrq.distillation_set(**asked, output=options["output"], cache=options["cache"])
+            made = hdrq.distillation_set(**keywords, output=options["output"], cache=options["cache"])
             for line in made.skipped:
                 note(f"skipped: {line}")
             path = made.path
@@ -151,16 +151,16 @@ def distill(**options: Any) -> None:
             return
         kept = {key: options[key] for key in ("output", "cache", "resume", "dry_run", "device")}
         if options["resume"]:
-            asked = {
+            keywords = {
                 key: value
-                for key, value in asked.items()
+                for key, value in keywords.items()
                 if (value if key in ("files", "settings") else _given(key))
             }
         if not options["dry_run"]:
-            _follow(hdrq.distill(**asked, **kept, spread=spread))
+            _follow(hdrq.distill(**keywords, **kept, spread=spread))
             return
         with faults_of_a_dry_run():
-            _follow(hdrq.distill(**asked, **kept, spread=spread))
+            _follow(hdrq.distill(**keywords, **kept, spread=spread))
 
 
 def _given(key: str) -> bool:
@@ -170,7 +170,7 @@ def _given(key: str) -> bool:
     return any(context.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in options)
 
 
-def _asked(options: dict[str, Any]) -> dict[str, Any]:
+def _keywords(options: dict[str, Any]) -> dict[str, Any]:
     """Keywords of the API."""
     names = (
         "teacher",

@@ -208,7 +208,7 @@ def _evaluate(options: dict[str, Any]) -> None:
         dataset=name,
         data=folder,
         train_on=options["train_on"] or "",
-        **_request.asked(options),
+        **_request.keywords(options),
         **_request.statistics(options),
     )
     for text in found.notes:
@@ -234,7 +234,7 @@ def _correlations(
     if len(names) > 1:
         raise UsageError("--correlations is for one dataset; evaluate one at a time")
     name, folder = names[0] if names else "", folders[0] if folders else None
-    found = hdrq.correlate(dataset=name, data=folder, **_request.asked(options))
+    found = hdrq.correlate(dataset=name, data=folder, **_request.keywords(options))
     if found.assumed:
         note(f"the direction of {', '.join(found.assumed)} is not stated; higher values are taken as better")
     _evaluated.write_correlations(found.rows, options["output"], format)
@@ -253,7 +253,7 @@ def _several(names: tuple[str, ...], folders: tuple[str, ...], options: dict[str
         names,
         data=folders,
         weights=_request.weights_of(options["average_weights"]),
-        **_request.asked(options),
+        **_request.keywords(options),
         **_request.statistics(options),
     )
     for name, one in found.each.items():
@@ -265,7 +265,7 @@ def _several(names: tuple[str, ...], folders: tuple[str, ...], options: dict[str
 def _preferences(name: str, folder: str | None, options: dict[str, Any], format: str) -> None:
     """The table for datasets of pairwise preferences."""
     found = hdrq.preferences(
-        dataset=name, data=folder, draws=options["draws"], seed=options["seed"], **_request.asked(options)
+        dataset=name, data=folder, draws=options["draws"], seed=options["seed"], **_request.keywords(options)
     )
     _evaluated.write_preferences(
         name.partition(":")[0], [asdict(p) for p in found], options["output"], format

@@ -33,7 +33,7 @@ _WHOLE = ("parquet",)  # formats that cannot be written to a terminal or pipe
 
 
 def format_of(
-    asked: str | None, output: str | None, parquet: bool = False, more: Mapping[str, str] | None = None
+    chosen: str | None, output: str | None, parquet: bool = False, more: Mapping[str, str] | None = None
 ) -> str:
     """The format to write: the requested one, else from the file's suffix, else by the kind of stdout.
 
@@ -46,10 +46,10 @@ def format_of(
         raise UsageError(
             f"{output} has the suffix of an image; write the table to .csv, .json, .jsonl or .txt"
         )
-    if asked in _WHOLE and (not output or output == "-"):
-        raise UsageError(f"--format {asked} needs -o FILE.{asked}")
-    if asked:
-        return asked
+    if chosen in _WHOLE and (not output or output == "-"):
+        raise UsageError(f"--format {chosen} needs -o FILE.{chosen}")
+    if chosen:
+        return chosen
     if output and output != "-":
         suffix = Path(output).suffix.lower()
         known = {s: f for s, f in _BY_SUFFIX.items() if parquet or f != "parquet"} | dict(more or {})

@@ -43,7 +43,7 @@ def labelled(images: tuple[Image, ...], photometry: Photometry) -> tuple[Image, 
     the integers, which could not say themselves what they are, are taken for it.
     """
     kinds = {i.bits is None for i in images}
-    asked = photometry.domain
+    stated = photometry.domain
     labelled_images = []
     for image, side in zip(images, (photometry.ref, photometry.dist)[-len(images) :], strict=True):
         own = side.domain
@@ -51,12 +51,12 @@ def labelled(images: tuple[Image, ...], photometry: Photometry) -> tuple[Image, 
             labelled_images.append(image)
         elif (
             own is None
-            and asked is not None
+            and stated is not None
             and len(kinds) == 2
             and image.bits is None
             and image.domain in LIGHT
         ):
-            note = f"is a float file and stays {image.domain}; --domain {asked} is taken for the other"
+            note = f"is a float file and stays {image.domain}; --domain {stated} is taken for the other"
             said = image.notes if note in image.notes else (*image.notes, note)
             labelled_images.append(
                 relabel(replace(image, notes=said), replace(photometry.of(side), domain=None))

@@ -75,8 +75,8 @@ class Scorer:
     @property
     def sequence(self) -> bool:
         """Whether a batch is interpreted as the frames of one sequence."""
-        asked = self.metric.card.sequence
-        return asked is not None and str(self.options.get(asked[0])) == asked[1]
+        mode = self.metric.card.sequence
+        return mode is not None and str(self.options.get(mode[0])) == mode[1]
 
     @property
     def output(self) -> Output:

@@ -222,7 +222,7 @@ def _sees_luminance_alone(scene: Tensor, plan: Plan, scorer: Scorer) -> bool:
 
 
 def _method(
-    asked: Method,
+    wanted: Method,
     plan: Plan,
     scorer: Scorer,
     ranges: list[Range],
@@ -230,11 +230,11 @@ def _method(
     start: list[float],
 ) -> str:
     """gradient or derivative-free."""
-    if asked == "derivative-free":
-        return asked
+    if wanted == "derivative-free":
+        return wanted
     stepped = [r.name for r in ranges if r.name in plan.operator.card.stepped]
     smooth = not stepped and _has_gradient(value, start)
-    if asked == "gradient" and not smooth:
+    if wanted == "gradient" and not smooth:
         reason = f"depends on {', '.join(stepped)} in steps" if stepped else f"has no gradient by {scorer}"
         raise UsageError(f"{plan.operator.name} {reason}; optimise it without derivatives")
     return "gradient" if smooth else "derivative-free"

@@ -168,8 +168,8 @@ def rendered(light: Tensor, plan: Plan) -> Tensor:
         )
         if plan.colour is not None:
             correct = CORRECTIONS[plan.colour]
-            asked = () if plan.saturation is None else (plan.saturation,)
-            display_linear = correct(light, display_linear, *asked)
+            amount = () if plan.saturation is None else (plan.saturation,)
+            display_linear = correct(light, display_linear, *amount)
         if plan.levels is not None:
             display_linear = leveled(display_linear, *plan.levels)
     return convert(display_linear, plan.working, plan.output)

@@ -93,7 +93,7 @@ def pick(
     """The selected or main image, and notes on the channels and images that are not read."""
     everything = pictures(parts)
     chosen = [p for p in everything if p.colour]
-    asked = {"part": part, "layer": layer, "view": view}
+    wanted = {"part": part, "layer": layer, "view": view}
     if part is not None:
         chosen = [p for p in chosen if str(part) in (p.part.name, str(p.part.number))]
     if layer is not None:
@@ -102,7 +102,7 @@ def pick(
     if view is not None:
         chosen = [p for p in chosen if p.view == view]
     if not chosen:
-        wish = " ".join(f"{k} '{v}'" for k, v in asked.items() if v is not None)
+        wish = " ".join(f"{k} '{v}'" for k, v in wanted.items() if v is not None)
         if wish:
             titles = _few(dict.fromkeys(p.title for p in everything if p.colour))
             raise UsageError(f"{path} has no image in {wish}; it holds: {titles}")
@@ -122,17 +122,17 @@ def pick(
     if layer is None and best.layer and len({p.layer for p in likely}) > 1:
         layers = _few(dict.fromkeys(p.layer for p in likely))
         raise UsageError(f"{path} has no main image; choose one of its layers: {layers}")
-    return best, _left(best, everything, asked)
+    return best, _left(best, everything, wanted)
 
 
-def _left(best: Picture, everything: list[Picture], asked: dict[str, str | int | None]) -> list[str]:
+def _left(best: Picture, everything: list[Picture], wanted: dict[str, str | int | None]) -> list[str]:
     """One note on unread channels and one on unread images."""
     notes = []
     used = {best.channels[name] for name in best.colour} | {best.alpha}
     if extra := [c for c in best.channels.values() if c not in used]:
         notes.append(f"channels not read: {_few(extra)}")
     others = [p for p in everything if p is not best]
-    if others and all(v is None for v in asked.values()):
+    if others and all(v is None for v in wanted.values()):
         notes.append(f"read {best.title}; not read: {_few(dict.fromkeys(p.title for p in others))}")
     return notes
 

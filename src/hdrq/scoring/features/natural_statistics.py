@@ -86,13 +86,13 @@ def _shape(ratio: Tensor, inverse: bool = False) -> Tensor:
     grid, known, slope = (
         torch.as_tensor(a, device=ratio.device) for a in (shape, curve, np.gradient(curve, shape))
     )
-    asked = ratio.detach().to(known)
-    right = torch.searchsorted(known, asked).clamp(1, len(grid) - 1)
+    wanted = ratio.detach().to(known)
+    right = torch.searchsorted(known, wanted).clamp(1, len(grid) - 1)
     below, above = known[right - 1], known[right]
     nearer = (
-        (1 / asked - 1 / above).abs() < (1 / below - 1 / asked).abs()
+        (1 / wanted - 1 / above).abs() < (1 / below - 1 / wanted).abs()
         if inverse
-        else above - asked < asked - below
+        else above - wanted < wanted - below
     )
     at = torch.where(nearer, right, right - 1)
     return (grid[at] + (ratio - ratio.detach()) / slope[at]).to(ratio)

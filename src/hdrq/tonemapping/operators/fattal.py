@@ -71,8 +71,8 @@ def fattal(
     saturation    exponent of C / L; auto 0.6 (pfstools 0.8)
     black, white  shares of pixels that become black and white
     """
-    asked = {"alpha": alpha, "gamma": gamma, "noise": noise, "detail": detail, "saturation": saturation}
-    now = _DEFAULTS[variant] | {name: value for name, value in asked.items() if value is not None}
+    given = {"alpha": alpha, "gamma": gamma, "noise": noise, "detail": detail, "saturation": saturation}
+    now = _DEFAULTS[variant] | {name: value for name, value in given.items() if value is not None}
     y = luminance(light, XYZ_WEIGHTS)
     height = _as_pfstools(y) if variant == "pfstools" else y.clamp(min=1e-30).log()
     keep = _attenuation(height, now["alpha"], beta, now["noise"], int(now["detail"]))
