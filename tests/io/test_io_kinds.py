@@ -39,6 +39,15 @@ def test_a_bitmap_with_a_palette_of_any_stated_size(tmp_path, header, used):
     assert np.abs(read(tmp_path / "x.bmp").pixels[0].numpy() - expected).max() < 1e-6
 
 
+def test_a_bitmap_with_a_header_of_a_size_that_does_not_exist_is_refused(tmp_path):
+    head = struct.pack("<IiiHHIIiiII", 66, 4, 4, 1, 8, 0, 16, 0, 0, 0, 0)
+    start = 14 + 40 + 1024
+    data = b"BM" + struct.pack("<IHHI", start + 16, 0, 0, start) + head + bytes(1024 + 16)
+    (tmp_path / "x.bmp").write_bytes(data)
+    with pytest.raises(FileError):
+        read(tmp_path / "x.bmp")
+
+
 def test_the_profile_of_a_bitmap_is_heeded(tmp_path):
     profile = icc.profile(P3)
     rows = np.random.default_rng(2).integers(0, 256, (4, 4, 3)).astype(np.uint8)

@@ -17,6 +17,7 @@ from hdrq.records import Image
 
 RGB, RLE8, RLE4, BITFIELDS, JPEG, PNG, ALPHA_BITFIELDS = range(7)
 EMBEDDED, LINKED = b"DEBM", b"KNIL"  # kinds of colour space, PROFILE_EMBEDDED and PROFILE_LINKED
+HEADERS = (12, 16, 40, 42, 46, 48, 52, 56, 60, 64, 108, 124)  # sizes that systems have written
 STANDARD = {  # bit masks that Pillow reads
     (0xF800, 0x7E0, 0x1F),
     (0x7C00, 0x3E0, 0x1F),
@@ -58,7 +59,7 @@ def read(path: Path, *, alpha: bool = False) -> Image:
         try:
             rows = _by_pillow(data)
         except (OSError, ValueError):  # some headers and sizes of palettes
-            if packing != RGB or bits > 8:
+            if packing != RGB or bits > 8 or size not in HEADERS:
                 raise
             rows = _by_palette(path, data, size, width, height, bits)
     meaning = _meaning(data, size, notes)
