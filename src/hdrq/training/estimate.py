@@ -9,16 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from hdrq.errors import TooLarge
+from hdrq.errors import TooLarge, UsageError
 from hdrq.io.memory import free_bytes
-from hdrq.training.batches import BatchLoader, Item
+from hdrq.training.batches import Batch, BatchLoader, Item
 from hdrq.training.image_cache import ImageCache
 from hdrq.training.image_checks import Checked, check_images, from_files, image_parts
 from hdrq.training.meta_tasks import outer_steps
-from hdrq.training.network import build_apart, forward
-from hdrq.training.oom import SMALLER
+from hdrq.training.network import Output, build_apart, forward
+from hdrq.training.oom import SMALLER, explain_out_of_memory
 from hdrq.training.plan import Plan
 from hdrq.training.settings import Settings
 from hdrq.training.supervised import steps_per_epoch
@@ -99,11 +99,24 @@ def _one_step(
         for _ in range(2 if again else 1):
             began = time.perf_counter()
             kept.clear()
-            found = forward(module, settings, batch)
+            found = _forward(module, settings, batch)
             (found.q.sum() if found.added is None else found.q.sum() + found.added).backward()
             if device.type == "cuda":
                 torch.cuda.synchronize()
     return time.perf_counter() - began, sum(kept.values())
+
+
+def _forward(module: nn.Module, settings: Settings, batch: Batch) -> Output:
+    """The forward pass; UsageError where the build options do not fit together."""
+    with explain_out_of_memory(settings):
+        try:
+            return forward(module, settings, batch)
+        except RuntimeError as error:
+            if "memory" in str(error).lower():
+                raise
+            raise UsageError(
+                f"{settings.net} cannot compute with options {dict(settings.options)}: {' '.join(str(error).split())}"
+            ) from error
 
 
 def clock(seconds: float) -> str:

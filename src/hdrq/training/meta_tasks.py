@@ -10,6 +10,7 @@ import torch
 
 from hdrq.errors import UsageError
 from hdrq.training.batches import Item
+from hdrq.training.setting_values import scalar
 from hdrq.training.settings import Settings
 
 
@@ -47,13 +48,20 @@ class Meta:
             raise UsageError(
                 f"meta-learning has no setting '{min(unknown)}'; it has {', '.join(sorted(known))}"
             )
-        meta = cls(**settings.meta)
+        usual = cls()
+        given: dict[str, Any] = {}
+        for key, value in settings.meta.items():
+            old = getattr(usual, key)
+            given[key] = str(value) if isinstance(old, str) else scalar(old, value, f"meta.{key}")
+        meta = cls(**given)
         if meta.outer not in ("tasks", "batches") or meta.drawn_to not in ("start", "meta"):
             raise UsageError("meta.outer is tasks or batches, meta.drawn_to is start or meta")
         if min(meta.tasks, meta.inner, meta.query_steps) < 1 or not 0 < meta.support < 1:
             raise UsageError(
                 "meta.tasks, meta.inner and meta.query_steps are at least 1, meta.support is a share below 1"
             )
+        if meta.query < 2 or meta.most < 0 or not 0 < meta.rate < float("inf"):
+            raise UsageError("meta.query is at least 2 images, meta.most at least 0, meta.rate positive")
         return meta
 
 

@@ -87,7 +87,7 @@ def _converted(old: Any, value: Any, name: str) -> Any:
         pairs = parsed(value)
         if not isinstance(pairs, list) or not all(isinstance(p, list) and len(p) == 2 for p in pairs):
             raise UsageError(f"{name} is a list of pairs such as [[40, 1e-4], [20, 2e-5]], not '{value}'")
-        return tuple((int(e), float(r)) for e, r in pairs)
+        return tuple((int(scalar(1, e, name)), float(scalar(1.0, r, name))) for e, r in pairs)
     if isinstance(old, bool | int | float):
         return scalar(old, value, name)
     mapping = parsed(value)

@@ -17,6 +17,7 @@ from hdrq.training.batches import Item
 from hdrq.training.choice import TrainingRequest, settings_for
 from hdrq.training.data import data_of, refuse_other_direction
 from hdrq.training.image_checks import refuse_missing
+from hdrq.training.meta_tasks import Meta
 from hdrq.training.network import build_apart
 from hdrq.training.overrides import adjust
 from hdrq.training.provenance import departures, recorded
@@ -56,10 +57,15 @@ def plan(asked: TrainingRequest) -> Plan:
     folder = asked.output or Path("runs") / (name + ("-small" if asked.small else ""))
     refuse_used(folder, asked.resume)
     start = start_weights(settings)
-    start(build_apart(settings))
+    module = build_apart(settings)
+    start(module)
+    if settings.terms and not hasattr(module, "decode"):
+        raise UsageError(f"{settings.net} has no terms such as {min(settings.terms)}; leave them out")
     if not asked.replace:
         refuse_taken(name, folder)
     refuse_other_direction(settings, asked.better)
+    if settings.meta:
+        Meta.of(settings)
     source, held_out, target = data_of(settings, asked.data, asked.better)
     refuse_missing([*source, *held_out, *target])
     mos = _scores_meant(settings, asked)

@@ -12,6 +12,7 @@ from hdrq.encoding.reading import Reading, reading_of
 from hdrq.errors import UsageError
 from hdrq.nn.net import Net
 from hdrq.registry import find
+from hdrq.training.losses import LOSSES
 
 ALIGNMENTS = ("", "coral", "deep-coral", "mmd", "adversary")
 SCHEDULES = ("constant", "exponential", "cosine", "steps", "staircase", "compounding")
@@ -168,6 +169,9 @@ class Settings:
             raise UsageError(f"holdout is a share of the scenes in [0, 1), not {self.holdout:g}")
         for name in ("loss", "terms"):
             _weights(name, getattr(self, name))
+        for epochs, rate in self.stages:
+            _refuse_beyond("the epochs of a stage", epochs, 1, _MANY)
+            _refuse_beyond("the rate of a stage", rate, _TINY, _HUGE)
         if self.stages and sum(int(e) for e, _ in self.stages) != self.epochs:
             raise UsageError(
                 f"stages add up to {sum(int(e) for e, _ in self.stages)} epochs, not to {self.epochs}"
@@ -250,5 +254,7 @@ def _weights(name: str, weights: Mapping[str, float]) -> None:
     for key, weight in weights.items():
         if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight <= _HUGE:
             raise UsageError(f"{name}.{key} is a weight of 0 or more, not {weight!r}")
+    if unknown := sorted(set(weights) - set(LOSSES)) if name == "loss" else []:
+        raise UsageError(f"there is no loss '{unknown[0]}'; use one of {', '.join(LOSSES)}")
     if name == "loss" and not any(weights.values()):
         raise UsageError("loss has no weight above 0; name a loss, such as loss.mae=1")
