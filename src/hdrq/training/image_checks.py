@@ -168,7 +168,7 @@ def _least(settings: Settings, part: Part) -> int:
     if settings.input == "patches":
         return shelf.patch_side(settings.options)
     if settings.input == "crops":
-        return max(settings.crop, smallest(settings.net)) if part.trained else smallest(settings.net)
+        return settings.crop if part.trained else min(settings.crop, smallest(settings.net))
     return 1
 
 
