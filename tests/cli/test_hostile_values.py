@@ -12,7 +12,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from itertools import permutations
 from pathlib import Path
 
 import click
@@ -51,7 +50,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "models show": ("diqm-small",),
     "models verify": ("nothing-of-this-name",),
     "score": ("ref.exr dist.exr -m pu-psnr", "code.png code.png -m psnr --display sdr"),
-    "table join": ("table.csv -o made.csv",),
+    "table join": ("part.csv -o made.csv",),
     "tonemap": (
         "ref.exr {out}.png",
         "ref.exr {out}.png --optimize pu-psnr --iterations 1",
@@ -59,11 +58,14 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "ref.exr {out}.png --compare gamma --score none",
         "code.png {out}.png --enhance qdnet@none --quality 0.5",
     ),
-    "train": ("--dataset csv --data list.csv -m norvdpnet++ --dry-run",),
+    "train": ("--dataset csv --data list.csv -m norvdpnet++ --set holdout=0.5 --dry-run",),
 }
-TEXTS = ("nan", "-1", "", "1e309", "[/x]", "a=b", ",", "é\udcff", "x" * 300)
-NUMBERS = ("nan", "inf", "-inf", "1e309", "-1", "", "9" * 40, "x", "1,5")
 PLACES = ("folder", "broken", "theirs/file.exr", "no/such/file.exr")
+EVERY = ("nan", "inf", "-1", "", "9" * 40, *PLACES)  # for each option and argument, whatever its type
+TEXTS = ("1e309", "[/x]", "a=b", ",", "é\udcff", "x" * 300)
+NUMBERS = ("-inf", "1e309", "x", "1,5")
+# Examples that name what is not there, since nothing small enough is.
+REFUSED = ("nothing-of-this-name", "code.png --as", "qdnet@none")
 
 
 def commands(
@@ -85,10 +87,10 @@ COMMANDS = dict(commands())
 
 def values_of(option: click.Parameter) -> tuple[str, ...]:
     if isinstance(option.type, Number):
-        return NUMBERS
+        return (*EVERY, *NUMBERS)
     if isinstance(option.type, click.Choice):
-        return ("", "nan", *option.type.choices)
-    return (*TEXTS, *PLACES)
+        return (*EVERY, *option.type.choices)
+    return (*EVERY, *TEXTS)
 
 
 def cases(command: click.Command, example: list[str]) -> Iterator[list[str]]:
@@ -100,7 +102,7 @@ def cases(command: click.Command, example: list[str]) -> Iterator[list[str]]:
             yield from ([*example, option.opts[-1], *[v] * option.nargs] for v in values_of(option))
     for place, word in enumerate(example):
         if not word.startswith("-"):
-            yield from ([*example[:place], v, *example[place + 1 :]] for v in (*PLACES, *TEXTS))
+            yield from ([*example[:place], v, *example[place + 1 :]] for v in (*EVERY, *TEXTS))
 
 
 @pytest.fixture(scope="module")
@@ -113,14 +115,18 @@ def folder() -> Iterator[Path]:
         hdrq.write(place / name, Image(light))
     for name, code in (("code.png", x / 300), ("a.png", (x / 300).clamp(max=0.7)), ("b.png", x / 310)):
         hdrq.write(place / name, Image(code, domain="srgb", bits=8))
+    for seed, name in enumerate("cdefgh"):  # large enough for a network
+        random = torch.Generator().manual_seed(seed)
+        code = torch.nn.functional.interpolate(torch.rand(1, 3, 8, 8, generator=random), 64, mode="bilinear")
+        hdrq.write(place / f"{name}.jpg", Image(code, domain="srgb", bits=8))
     (place / "images").mkdir()
     hdrq.write(place / "images" / "s.exr", Image(torch.rand(1, 3, 48, 48) * 100))
     lines = "".join(f"i{i}.png,s{i % 3},{i + 0.1 * (i % 2)},{20 + i}\n" for i in range(12))
     (place / "table.csv").write_text("dist,scene,mos,psnr\n" + lines)
-    pairs = "".join(
-        f"{d},{r},{i},s{i}\n" for i, (d, r) in enumerate(permutations(("code.png", "a.png", "b.png"), 2))
-    )
+    pairs = "".join(f"{name}.jpg,c.jpg,{i},s{i}\n" for i, name in enumerate("defgh"))
     (place / "list.csv").write_text("dist,ref,mos,scene\n" + pairs)
+    scored = ["score", *(str(place / n) for n in ("ref.exr", "dist.exr")), "-m", "pu-psnr", "--shard", "1/1"]
+    assert called([*scored, "-o", str(place / "part.csv"), "--quiet"])[0] == 0
     (place / "folder").mkdir()
     (place / "broken").symlink_to("nowhere/at/all")
     (place / "theirs").mkdir()
@@ -152,6 +158,12 @@ def called(arguments: list[str]) -> tuple[object, str]:
     return left.value.code, err.getvalue()
 
 
+def state(folder: Path) -> dict[str, tuple[int, int]]:
+    """Size and time of every file."""
+    found = ((p, p.stat()) for p in folder.rglob("*") if p.is_file())
+    return {str(p): (info.st_size, info.st_mtime_ns) for p, info in found}
+
+
 def fault_of(arguments: list[str], code: object, said: str) -> str:
     """What is wrong with an answer, or nothing."""
     lines = [line for line in said.splitlines() if "note:" not in line]
@@ -162,6 +174,10 @@ def fault_of(arguments: list[str], code: object, said: str) -> str:
     inputs = 1 if code == 2 else 2  # no example has more, and each that fails has a line
     if code in (2, 3) and not 1 <= len(lines) <= inputs:
         return f"{len(lines)} lines"
+    if code == 1 and not lines:
+        return "a failure without a line"
+    if code and not all(line.startswith("hdrq") for line in lines):
+        return "a line that is not hdrq's"
     if "" in arguments and code != 2:
         return "an empty value is taken"
     return ""
@@ -172,16 +188,26 @@ def test_hostile_values_end_with_one_line(name: str, folder: Path, monkeypatch: 
     monkeypatch.chdir(folder)
     monkeypatch.setenv("HDRQ_MODELS", str(folder / "models"))
     monkeypatch.setenv("MPLCONFIGDIR", str(folder))
-    before, wrong = {*folder.iterdir()}, []
+    before, inputs, wrong = {*folder.iterdir()}, state(folder), []
     for text in EXAMPLES[name]:
         example = text.format(out="made", images="images").split()
-        for given in cases(COMMANDS[name], example):
+        for given in (example, *cases(COMMANDS[name], example)):
             with as_somebody_else() if "theirs/file.exr" in given else contextlib.nullcontext():
                 code, said = called([*name.split(), *given])
-            if fault := fault_of(given, code, said):
+            fault = fault_of(given, code, said)
+            if given is example and code and not any(part in text for part in REFUSED):
+                fault = "the example fails, so that its cases show nothing"
+            if fault:
                 wrong.append(f"{fault}: hdrq {name} {' '.join(map(ascii, given))}: {said[:300]!a}")
-            for made in {*folder.iterdir()} - before:  # no case finds what another one has written
+            for made in {
+                *folder.iterdir(),
+                *(folder / "folder").iterdir(),
+            } - before:  # no case finds another one's
                 shutil.rmtree(made) if made.is_dir() and not made.is_symlink() else made.unlink()
+            if (now := state(folder)) != inputs:
+                changed = [path for path in inputs if inputs[path] != now.get(path)]
+                wrong.append(f"{changed} changed: hdrq {name} {' '.join(map(ascii, given))}")
+                inputs = now
     assert not wrong, "\n".join(wrong)
 
 
