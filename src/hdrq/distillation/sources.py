@@ -20,7 +20,8 @@ from hdrq.image.transfer import linear_to_srgb, srgb_to_linear
 from hdrq.io.manifest import Manifest
 from hdrq.io.pairing import image_files, remote_image_files
 from hdrq.io.remote import address_of, is_folder, local
-from hdrq.records import BT709
+from hdrq.records import BT709, Encoding
+from hdrq.registry import find
 
 _HELD = 2**28  # pixel values kept decoded in memory
 _TABLES = (".csv", ".tsv", ".parquet")
@@ -69,15 +70,23 @@ def opened(path: Path, reading: Reading = AS_STATED) -> Opened:
     """A file as light (any scale) or sRGB code, both BT.709; code of other encodings is converted to light."""
     image = reading.image(path)
     if image.domain in ("srgb", "gamma"):
-        code = image.pixels
-        if image.primaries != BT709 and code.shape[1] == 3:
-            code = linear_to_srgb(convert(srgb_to_linear(code), image.primaries).clamp(0, 1))
+        code, wide = image.pixels, image.primaries != BT709 and image.pixels.shape[1] == 3
+        if wide or image.domain != "srgb":
+            linear = (
+                srgb_to_linear(code) if image.domain == "srgb" else _encoding(image.domain).decode(code, 1.0)
+            )
+            code = linear_to_srgb((convert(linear, image.primaries) if wide else linear).clamp(0, 1))
         return Opened(code.expand(-1, 3, -1, -1).float(), 1.0, False)
     pixels = reading.light(image).pixels.expand(-1, 3, -1, -1).float()
     brightest = float(quantile(luminance(pixels), _BRIGHTEST))
     if not brightest > 0:
         raise FileError(f"{path} is black; remove it from --images")
     return Opened(pixels, brightest, True)
+
+
+def _encoding(name: str) -> Encoding:
+    found: Encoding = find("encoding", name)
+    return found
 
 
 def find_sources(
