@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import replace
 from math import log
 
@@ -96,6 +97,42 @@ def test_an_outer_step_goes_its_rate_times_the_schedule_towards_the_mean_of_the_
     assert loss == pytest.approx(2.0)
     for name, value in learner.meta.items():
         assert torch.allclose(value - before[name], torch.tensor(0.1 * 0.5 * (3 + 2)), atol=1e-5)
+
+
+def test_the_programs_outer_step_follows_every_query_batch_and_only_these(tmp_path, monkeypatch) -> None:
+    """Support batches cost 100, query batches 2: the stated loss is the mean over the query batches of the task."""
+    items = [Item(f"{d}{i}", None, i / 20, f"s{i}", d) for d in "ab" for i in range(20)]
+    meta = {"outer": "batches", "tasks": 4, "query": 2, "support": 0.8}
+    settings = replace(SMALL, meta=meta, batch=4)
+    learner = MetaLearner(
+        settings, items, ImageCache(tmp_path), torch.device("cpu"), lambda m: None, several=False
+    )
+    sizes = []
+
+    def learn(batch: tuple[list[Item], tuple[int, int]]) -> float:
+        sizes.append(len(batch[0]))
+        with torch.no_grad():
+            for p in learner.module.parameters():
+                p += 1
+        return 2.0 if len(batch[0]) == 2 else 100.0
+
+    monkeypatch.setattr(learner, "_learn", learn)
+    monkeypatch.setattr(learner, "_prefetched", lambda jobs: iter(jobs))
+    before = {k: v.clone() for k, v in learner.meta.items()}
+    learner.begin_epoch(Progress())
+    loss, _ = learner.step(Progress(), rate=0.5)
+    assert sizes == 4 * [4, 2]  # 16 images of support in fours, and 2 query batches twice
+    assert loss == pytest.approx(2.0)
+    for name, value in learner.meta.items():  # copies are 2, 4, 6 and 8 from the start
+        assert torch.allclose(value - before[name], torch.tensor((2 + 4 + 6 + 8) / 4.0), atol=1e-5)
+
+
+def test_folds_are_by_default_60_20_20() -> None:
+    """Training, validation and test in the protocol of the paper of the adaptation recipes."""
+    import hdrq
+
+    folds = inspect.signature(hdrq.train).parameters["folds"].default
+    assert (1 - 2 / folds, 1 / folds) == pytest.approx((0.6, 0.2))
 
 
 def test_ambient_light_and_peak_are_drawn_independently() -> None:

@@ -1,0 +1,33 @@
+"""What a stack tells of itself: standard errors that hold, and defaults where it shows too little."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hdrq.merging.noise import Noise, fit_noise
+from hdrq.merging.response.exposure_ratios import exposure_ratios
+
+
+@pytest.mark.parametrize(("pixels", "enough"), [(399, False), (400, True)])
+def test_noise_is_fitted_from_two_bins_of_200_pixels(pixels: int, enough: bool) -> None:
+    rng = np.random.default_rng(0)
+    light = rng.uniform(0.3, 0.8, (1, pixels, 3))
+    seconds = np.array([0.5, 1.0])
+    exposed = light * seconds[:, None, None]
+    codes = (exposed + 0.01 * rng.standard_normal(exposed.shape)) * 65535
+    found = fit_noise(codes, seconds, np.linspace(0, 1, 65536)[:, None])
+    assert (found != Noise()) == enough
+
+
+def test_the_standard_error_of_an_exposure_is_its_scatter_over_stacks() -> None:
+    """400 stacks of two frames with the noise of photons alone."""
+    rng = np.random.default_rng(0)
+    well, found = 20_000.0, []
+    for _ in range(400):
+        electrons = rng.uniform(0.1, 0.8, 300) * well
+        light = np.stack([rng.poisson(electrons / 4), rng.poisson(electrons)]) / well
+        found.append(exposure_ratios(light, light > 2, np.array([0.25, 1.0]), full_well=well, rounds=1))
+    stops = np.log2([r.relative[0] for r in found])
+    assert stops.mean() == pytest.approx(-2, abs=0.001)
+    assert np.mean([r.spread[0] for r in found]) == pytest.approx(stops.std(), rel=0.1)
