@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,9 +17,9 @@ from hdrq.cards import Output
 from hdrq.cli.app import command_line
 from hdrq.image.render import room
 from hdrq.nn import weights
-from hdrq.records import Image
+from hdrq.records import Checkpoint, Image
 from hdrq.registry import find
-from hdrq.scoring.calibration import output_in_jod
+from hdrq.scoring.calibration import in_jod, output_in_jod
 
 HERE = Path(__file__).parents[2] / "models"
 NAMES = sorted(p.stem for p in HERE.glob("*.json"))
@@ -98,6 +100,7 @@ def test_pu_vtamiq_answers_on_a_fresh_install_and_says_who_answers(scene, tmp_pa
     assert ran.exit_code == 0, ran.output
     assert "pu-vtamiq-small@" in ran.stdout
     assert "by default pu-vtamiq-small, a small network distilled from hdrvdp3" in ran.stdout
+    assert "identical images have the best score" in ran.stdout
 
 
 def test_norvdpnet_needs_no_encoding_to_be_named(scene, tmp_path) -> None:
@@ -114,7 +117,8 @@ def test_calibrated_students_answer_in_jod(name: str, scene: torch.Tensor) -> No
     asked = f"{LIGHT[name]}@{name}"
     scorer = hdrq.metric(asked)
     assert (scorer.unit, scorer.better) == ("JOD", "higher")
-    assert scorer.span == ((None, None) if name == "pu-vtamiq-small" else (0, 10))
+    assert scorer.span == ((None, 10) if name == "pu-vtamiq-small" else (0, 10))
+    assert scorer.best == (10 if scorer.full_reference else None)
     start, slope = json.loads((HERE / f"{name}.json").read_text())["results"]["jod"]
     assert (slope < 0) == (name == "pu-vtamiq-small")
     spoilt = scene * (1 + 0.2 * torch.rand(scene.shape, generator=torch.Generator().manual_seed(1)))
@@ -125,8 +129,47 @@ def test_calibrated_students_answer_in_jod(name: str, scene: torch.Tensor) -> No
     assert torch.allclose(hdrq.metric(asked, checked=False)(*given), found.value, atol=1e-3)
 
 
-def test_identical_images_have_10_jod(scene: torch.Tensor) -> None:
-    assert float(hdrq.metric("pu-vtamiq@pu-vtamiq-small")(scene, scene)) == pytest.approx(10, abs=1e-5)
+@pytest.mark.parametrize("name", ["pu-vtamiq-small", "diqm-small"])
+def test_identical_images_have_10_jod_and_nothing_has_more(name: str, scene: torch.Tensor) -> None:
+    ask = hdrq.metric(f"{LIGHT[name]}@{name}")
+    stripes = (torch.arange(128) % 8 < 4).float().expand(1, 3, 128, 128) * 1000
+    for image in (scene, stripes):
+        assert float(ask(image, image)) == pytest.approx(10, abs=1e-5)
+    steps = [float(ask(scene, scene * f)) for f in (1.0001, 0.9999, 1.01, 0.9)]
+    assert steps[0] > 9.99
+    assert max(steps) <= 10
+
+
+def test_a_score_beyond_the_best_is_the_best_only_where_weights_are_distilled() -> None:
+    net = SimpleNamespace(
+        checkpoint=Checkpoint("x", "vtamiq", {}, "pu21", "sdr", "", {}, "distilled from hdrvdp3")
+    )
+    beyond, line = torch.tensor([-0.5, 0.5]), (10.0, -10.0)
+    assert in_jod(line, beyond, net).tolist() == [10, 5]
+    net.checkpoint = replace(net.checkpoint, recipe="imported as vtamiq from x.pth")
+    assert in_jod(line, beyond, net).tolist() == [15, 5]
+
+
+@pytest.mark.parametrize(("name", "best"), [("diqm", 1), ("pieapp", 0), ("pu-pieapp", 1)])
+def test_only_distilled_weights_give_identical_images_the_best_score(name: str, best: float) -> None:
+    metric, pu = find("metric", name), find("encoding", "pu21")
+    torch.manual_seed(0)
+    module = find("net", metric.card.net).build().eval()
+    card = Checkpoint("x", metric.card.net, {}, "pu21", "sdr", "", {}, "imported as x from x.pth")
+    net = weights.prepare(module, card)
+    given = {"net": net} | ({"encoding": pu} if "encoding" in metric.card.needs else {})
+    image = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 0.5
+    with torch.no_grad():
+        plain = {"compat": "no"} if name == "diqm" else {}
+        theirs = [metric(image, other, **given, **plain).value for other in (image, 1 - image)]
+        net.checkpoint = replace(card, recipe="distilled from hdrvdp3, run 1")
+        ours = [metric(image, other, **given).value for other in (image, 1 - image)]
+    assert float(theirs[0]) != pytest.approx(best, abs=1e-3)
+    assert float(ours[0]) == pytest.approx(best, abs=1e-6)
+    if name == "diqm":
+        assert ours[1] == pytest.approx((theirs[1] / theirs[0]).clamp(max=1))
+    else:
+        assert ours[1] - theirs[1] == pytest.approx(best - theirs[0], abs=1e-5)
 
 
 def test_scores_without_calibration_keep_their_unit() -> None:

@@ -156,7 +156,7 @@ def test_weights_of_the_authors_bring_their_ways_along() -> None:
     assert scrambled != plain
     net.checkpoint = card
     assert m(a, b, **ask).value == scrambled
-    net.checkpoint = replace(card, recipe="distilled from hdrvdp3")
+    net.checkpoint = replace(card, recipe="fine-tuned 1")
     assert m(a, b, **ask).value == plain
 
 

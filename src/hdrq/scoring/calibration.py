@@ -1,4 +1,4 @@
-"""Scores in just-objectionable differences, where the card of the weights says how: JOD = a + b · score."""
+"""What the card of weights says of their score: how it becomes JOD (a + b · score), and what identical images have."""
 
 from __future__ import annotations
 
@@ -19,21 +19,38 @@ def line_of(net: Any) -> Line | None:
     return None if found is None else (float(found[0]), float(found[1]))
 
 
-def in_jod(line: Line, value: Tensor) -> Tensor:
-    """The score as JOD."""
-    return line[0] + line[1] * value
+def anchored(net: Any) -> bool:
+    """Whether identical images are given the best score: of weights that hdrq distilled, whose labels have their best at 1
+    for quality and at 0 for a loss. Imported weights keep the numbers of their authors' program."""
+    card = getattr(net, "checkpoint", None)
+    return card is not None and card.recipe.startswith("distilled")
 
 
-def calibrated(line: Line, reading: Reading) -> Reading:
+def in_jod(line: Line, value: Tensor, net: Any = None) -> Tensor:
+    """The score as JOD, at most the best of the scale where identical images have it."""
+    jod = line[0] + line[1] * value
+    return jod.clamp(max=max(line[0], sum(line))) if anchored(net) else jod
+
+
+def calibrated(line: Line, reading: Reading, net: Any = None) -> Reading:
     """The reading with its value as JOD; the score itself becomes the further number `score`."""
     return replace(
-        reading, value=in_jod(line, reading.value), extra={"score": reading.value, **reading.extra}
+        reading, value=in_jod(line, reading.value, net), extra={"score": reading.value, **reading.extra}
     )
 
 
-def output_in_jod(line: Line, found: Output) -> Output:
+def output_best(found: Output, net: Any) -> Output:
+    """The output of a metric of two images, with the value that identical images have where these weights are anchored."""
+    if found.best is not None or not anchored(net):
+        return found
+    return replace(found, best=1.0 if found.better == "higher" else 0.0)
+
+
+def output_in_jod(line: Line, found: Output, net: Any = None) -> Output:
     """What a value as JOD means: more is better, and the ends of the range are those of the score."""
     ends = [None if end is None else line[0] + line[1] * end for end in found.span]
     low, high = ends if line[1] > 0 else reversed(ends)
     best = None if found.best is None else line[0] + line[1] * found.best
+    if high is None and anchored(net):
+        high = max(line[0], sum(line))
     return Output("jod", "JOD", "higher", (low, high), best)

@@ -128,7 +128,7 @@ class MetricModule(nn.Module):
         answer = self.scorer.metric.function(*pictures, **self._given)
         value = answer.value if isinstance(answer, Reading) else answer
         line = line_of(self.scorer.net)
-        return value if line is None else in_jod(line, value)
+        return value if line is None else in_jod(line, value, self.scorer.net)
 
 
 def metric(

@@ -11,6 +11,7 @@ from hdrq.cards import Reading
 from hdrq.encoding.photometry import LIGHT, Photometry, looks_relative, screen_of
 from hdrq.errors import HdrqError
 from hdrq.records import Image, Pair, Score
+from hdrq.scoring.calibration import anchored
 from hdrq.scoring.inputs import label
 from hdrq.scoring.scorer import Scorer
 from hdrq.scoring.terms import takes_code
@@ -101,6 +102,8 @@ def _chosen(s: Scorer) -> tuple[str, ...]:
     said = []
     if not s.request.weights and "teacher" in card.results:
         said.append(f"by default {card.name}, a small network {card.recipe.partition(',')[0]}")
+    if s.full_reference and anchored(s.net):
+        said.append("identical images have the best score")
     read = s.dist.encoding or card.encoding
     if read != card.encoding:
         said.append(f"{card.name} was trained on {card.encoding} code and reads {read} code here")

@@ -28,7 +28,7 @@ from hdrq.errors import PixelError, UsageError
 from hdrq.image.sharing import sharing
 from hdrq.records import BT709, BT2020, PRIMARIES, Image
 from hdrq.registry import find
-from hdrq.scoring.calibration import calibrated, line_of, output_in_jod
+from hdrq.scoring.calibration import calibrated, line_of, output_best, output_in_jod
 from hdrq.scoring.placing import PHOTOGRAPH, labelled, labelled_as, photograph, placed
 from hdrq.scoring.refusals import (
     about_terms,
@@ -82,8 +82,10 @@ class Scorer:
     def output(self) -> Output:
         """The number that the value is with these options; unit, direction and range are read only from here."""
         found = self.metric.output(self.options)
+        if self.full_reference:
+            found = output_best(found, self.net)
         line = line_of(self.net)
-        return found if line is None else output_in_jod(line, found)
+        return found if line is None else output_in_jod(line, found, self.net)
 
     @property
     def better(self) -> Better:
@@ -233,7 +235,7 @@ class Scorer:
         answer = self.metric(*pictures, **self.options, **self.supplied(image, maps, terms))
         reading = answer if isinstance(answer, Reading) else Reading(answer)
         line = line_of(self.net)
-        return reading if line is None else calibrated(line, reading)
+        return reading if line is None else calibrated(line, reading, self.net)
 
     def supplied(self, image: Image, maps: bool, terms: Terms) -> dict[str, Any]:
         """The keyword arguments that the card needs from the engine."""

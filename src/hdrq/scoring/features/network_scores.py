@@ -7,6 +7,9 @@ from typing import Any
 from torch import Tensor
 
 from hdrq.cards import Card, Reading
+from hdrq.scoring.calibration import anchored
+
+_LEAST = 1e-6  # keeps the quotient finite
 
 
 def share_card(
@@ -29,7 +32,14 @@ def share_card(
 
 
 def share(net: Any, *views: Tensor, like: Tensor) -> Reading:
-    """Share of the best quality that the network gives its views, in the type of `like`; `q` is the same out of 100."""
+    """Share of the best quality that the network gives its views, in the type of `like`; `q` is the same out of 100.
+
+    Of two views and weights that hdrq distilled, relative to the share of the reference against itself, and at most 1.
+    """
     weights = next(net.parameters())
-    value = net(*(view.to(weights) for view in views)).to(like)
+    seen = [view.to(weights) for view in views]
+    value = net(*seen)
+    if len(seen) == 2 and anchored(net):
+        value = (value / net(seen[0], seen[0]).clamp(min=_LEAST)).clamp(max=1)
+    value = value.to(like)
     return Reading(value, None, {"q": 100 * value})

@@ -12,6 +12,7 @@ from torch import Tensor
 from hdrq.cards import Reading
 from hdrq.nn.input_scaling import enter
 from hdrq.nn.layers.pieapp import PATCH, PatchComparer
+from hdrq.scoring.calibration import anchored
 from hdrq.scoring.sampling import Plan, cut, plan, strided
 from hdrq.scoring.sampling.spread import average
 
@@ -50,15 +51,18 @@ def patchwise(
     maps: bool,
     show: Show,
     precision: Precision,
+    best: float = 0.0,
 ) -> Reading:
     """Code (N, C, H, W) of both images to one score each, with a map if requested.
+
+    Of weights that hdrq distilled, the score of identical patches, a constant, becomes `best`.
 
     show  meaning of the map: mean score of the patches on a pixel, their mean weight, or their share of the result
           (score · weight, 1 where it is average)
     """
     values, pictures = [], []
     for where in cutting.plans((int(ref.shape[-2]), int(ref.shape[-1]))):
-        score, weight = _patch_scores(net, ref, dist, where, precision)
+        score, weight = _patch_scores(net, ref, dist, where, precision, best)
         shares = score * weight
         values.append(shares.sum(1) / weight.sum(1))
         if maps:
@@ -70,7 +74,7 @@ def patchwise(
 
 
 def _patch_scores(
-    net: PatchComparer, ref: Tensor, dist: Tensor, where: Plan, precision: Precision
+    net: PatchComparer, ref: Tensor, dist: Tensor, where: Plan, precision: Precision, best: float
 ) -> tuple[Tensor, Tensor]:
     """Scores and weights (N, patches), float32."""
     scores, weights = [], []
@@ -79,6 +83,7 @@ def _patch_scores(
         a, b = (enter(cut(image.to(net.level.weight), part), net) for image in (ref, dist))
         with low:
             predicted = net.predict(a, b)
-        scores.append(predicted.score.float())
+            shift = best - net.predict(a[:1, :1], a[:1, :1]).score.float() if anchored(net) else 0.0
+        scores.append(predicted.score.float() + shift)
         weights.append(predicted.weight.float())
     return torch.cat(scores, 1), torch.cat(weights, 1)

@@ -33,6 +33,9 @@ def diqm(
 ) -> Reading:
     """Share of the best quality, 1 is identical or so; `q` is the same out of 100. JOD where the weights are calibrated.
 
+    Weights of the authors give their program's numbers. Of weights that hdrq distilled, the score is divided by that of
+    the reference against itself and is at most 1, so that identical images have exactly 1, or 10 JOD.
+
     peak    cd/m² to which the maximum of each image is scaled (the program: 1400); 0 leaves light unscaled
     curve   "tmo": the program's tone curve instead of the weights' own encoding
     compat  pixels in the scrambled order that the authors' weights were trained on; "card": where the weights are theirs

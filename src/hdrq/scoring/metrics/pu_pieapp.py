@@ -43,4 +43,4 @@ def pu_pieapp(
     patches  so many patches in perturbed cells instead of the grid; seed and repeats apply to them
     """
     cutting = Cutting(stride, patches, repeats, seed)
-    return patchwise(net, ref, dist, cutting, maps=maps, show=show, precision=precision)
+    return patchwise(net, ref, dist, cutting, maps=maps, show=show, precision=precision, best=1.0)
