@@ -151,6 +151,47 @@ def test_the_frames_of_a_moving_bracket_are_shifted_by_the_camera(scenes) -> Non
     assert float(dark) > 1e-3
 
 
+def test_a_camera_turned_by_a_right_angle_sees_the_crop_turned() -> None:
+    world = torch.rand(3, 50, 50, generator=torch.Generator().manual_seed(0))
+    crop = world[:, 9:41, 9:41]
+    assert torch.allclose(
+        brackets._frame(world, (0.0, 0.0, 90.0), 1, 9, 32), torch.rot90(crop, 1, (1, 2)), atol=1e-5
+    )
+    assert torch.allclose(
+        brackets._frame(world, (0.0, 0.0, 45.0), -2, 9, 32), torch.rot90(crop, 3, (1, 2)), atol=1e-5
+    )
+    both = brackets._frame(world, (1.0, 2.0, 45.0), 2, 9, 32)
+    assert torch.allclose(both, torch.rot90(world[:, 11:43, 13:45], 1, (1, 2)), atol=1e-5)
+
+
+def test_patches_have_about_the_level_of_the_scene_and_a_place_in_the_crop() -> None:
+    """Sides are 12 to 40 % of the crop, levels within 1.5 stops of the geometric mean, masks soft ellipses."""
+    scene = Scene("s", torch.full((3, 64, 64), 8.0))
+    run = replace(RUN, moving=3, speed=4.0, crop=40)
+    world, chance = torch.full((3, 60, 60), 2.0), torch.Generator().manual_seed(0)
+    found = [p for _ in range(100) for p in brackets._patches([scene], run, world, 10, chance)]
+    assert 120 < len(found) < 180  # 0 to 3 a bracket
+    stops = torch.tensor([float(light.mean() / 2) for light, *_ in found]).log2()
+    assert 1.3 < float(stops.abs().max()) <= 1.5 + 1e-4
+    assert abs(float(stops.mean())) < 0.3
+    sides = [light.shape[-1] for light, *_ in found]
+    assert (min(sides), max(sides)) == (5, 16)
+    for light, mask, (top, left), speed in found:
+        side = light.shape[-1]
+        assert 10 <= top < 10 + 40 - side + 1
+        assert 10 <= left < 10 + 40 - side + 1
+        assert max(map(abs, speed)) <= 4
+        assert float(mask[0, 0, 0]) == 0
+        assert float(mask[0, side // 2, side // 2]) == pytest.approx(1, abs=0.5)
+    assert max(max(map(abs, speed)) for *_, speed in found) > 3.5
+
+
+def test_the_level_of_light_is_its_geometric_mean_with_black_at_a_millionth() -> None:
+    light = torch.tensor([1.0, 100.0]).expand(3, 1, 2)
+    assert brackets._mean(light) == pytest.approx(10)
+    assert brackets._mean(torch.tensor([1.0, 0.0]).expand(3, 1, 2)) == pytest.approx(1e-3)
+
+
 def test_moving_patches_move_between_frames() -> None:
     world = torch.ones(3, 40, 40)
     patch = (torch.full((3, 8, 8), 9.0), torch.ones(1, 8, 8), (10, 12), (3.0, -2.0))
