@@ -112,6 +112,36 @@ def test_no_input_is_overwritten(three, tmp_path):
             targets(given, out, ".exr")
 
 
+@pytest.mark.parametrize("way", ["the name itself", "a hard link", "a link"])
+def test_an_image_that_a_manifest_lists_is_no_output(three, tmp_path, capsys, way):
+    ref, dist, _ = three
+    images = {p: p.read_bytes() for p in (ref, dist)}
+    out = tmp_path / "table.csv"
+    if way == "the name itself":
+        ref = ref.rename(tmp_path / "ref.csv")
+        images = {ref: images[three[0]], dist: images[dist]}
+        out = ref
+    elif way == "a hard link":
+        out.hardlink_to(ref)
+    else:
+        out.symlink_to(dist)
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text(f"ref,dist,mos\n{ref.name},{dist.name},1\n{ref.name},{ref.name},2\n")
+    score = ["score", "--pairs", pairs, "-m", "pu-psnr"]
+    evaluate = ["evaluate", "--dataset", "csv", "--data", pairs, "-m", "pu-psnr"]
+    for command in (
+        [*score, "-o", out],
+        [*score, "--resume", "-o", out],
+        [*evaluate, "-o", out],
+        [*evaluate, "--significance", out],
+    ):
+        with pytest.raises(SystemExit) as stop:
+            main([str(a) for a in command])
+        assert stop.value.code == 2
+        assert "is an input and would be overwritten" in capsys.readouterr().err
+    assert all(path.read_bytes() == before for path, before in images.items())
+
+
 def test_outputs_of_one_stem_are_told_apart(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "other").mkdir()

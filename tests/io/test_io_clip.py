@@ -274,4 +274,4 @@ def test_a_range_of_frames_is_a_video_whose_statistics_can_be_smoothed(tmp_path,
 def test_still_images_have_no_frames(tmp_path, capsys):
     write(tmp_path / "a.png", Image(torch.rand(1, 3, 8, 8), "srgb", bits=8))
     assert run("tonemap", tmp_path / "a.png", tmp_path / "b.png", "--frames", "0:3") == 3
-    assert "PNG has no option frames" in capsys.readouterr().err
+    assert "PNG has no frames to choose; leave --frames out" in capsys.readouterr().err

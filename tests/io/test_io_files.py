@@ -8,7 +8,9 @@ import sys
 
 import pytest
 import torch
+from PIL import Image as PILImage
 
+from hdrq.cli.app import main
 from hdrq.errors import DomainError, FileError, HdrqError, PixelError, TooLarge, UsageError
 from hdrq.io import FORMATS, atomic, by_suffix, read, write
 from hdrq.io.memory import afford, free_bytes
@@ -94,10 +96,42 @@ def test_names_with_spaces_and_other_letters_work(tmp_path):
         assert read(path).size == (9, 11)
 
 
+@pytest.mark.parametrize("command", ["info", "encode", "tonemap", "merge", "score"])
+def test_a_layer_that_a_format_cannot_have_is_one_line_with_a_way_out(command, tmp_path, capsys):
+    for suffix in (".png", ".hdr", ".tif", ".bmp"):
+        path, out = tmp_path / f"a{suffix}", tmp_path / "out.exr"
+        if suffix == ".bmp":
+            PILImage.new("RGB", (16, 16)).save(path)
+        else:
+            write(path, CODE)
+        rest = {
+            "encode": (out, "--decode"),
+            "tonemap": (out.with_suffix(".png"),),
+            "score": (path, "-m", "psnr"),
+        }
+        more = rest.get(command, ()) if command != "merge" else (path.with_name(f"b{suffix}"), "-o", out)
+        if command == "merge":
+            path.with_name(f"b{suffix}").write_bytes(path.read_bytes()[:-1] + b"0")
+            more = (*more, "--times", "1,2")
+        arguments = [str(a) for a in (command, path, *more, "--layer", "beauty")]
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+        assert stop.value.code
+        said = capsys.readouterr()
+        assert "has no layer to choose; leave --layer out" in said.err + said.out, (suffix, said)
+
+
 def test_options_a_format_does_not_have_are_refused(tmp_path):
     write(tmp_path / "x.png", CODE)
-    assert "PNG has no option layer" in refusal(read, tmp_path / "x.png", layer="beauty")
-    assert "no option quality" in refusal(write, tmp_path / "y.png", CODE, quality=5)
+    why = refusal(read, tmp_path / "x.png", layer="beauty")
+    assert why.endswith("x.png: PNG has no layer to choose; leave --layer out")
+    write(tmp_path / "x.tif", CODE)
+    assert "no view to choose; leave --view out, or choose from part" in refusal(
+        read, tmp_path / "x.tif", view="left"
+    )
+    why = refusal(write, tmp_path / "y.png", CODE, quality=5)
+    assert "no option quality; leave quality out, or choose from " in why
+    assert "path" not in why.partition("from ")[2]
     assert "choose one of these suffixes" in refusal(write, tmp_path / "y.bmp", CODE)
     assert "unknown EXR compression" in refusal(write, tmp_path / "y.exr", CODE, compression="lzw")
 

@@ -31,6 +31,7 @@ def keywords(options: dict[str, Any]) -> dict[str, Any]:
         "notify": options["notes"].add,
         "watch": lambda rows, total: _progress.bar(rows, total, "scoring"),
         "spread": options["spread"],
+        "outputs": [options[key] for key in ("output", "report", "significance") if options.get(key)],
     }
 
 

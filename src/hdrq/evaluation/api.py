@@ -78,6 +78,7 @@ def evaluate(
     watch: Watch = unwatched,
     spread: Spread | None = None,
     held_out: bool = False,
+    outputs: Sequence[str | Path] = (),
 ) -> Evaluation:
     """Agreement of metrics with subjective scores.
 
@@ -95,13 +96,14 @@ def evaluate(
     notify    called with each line for the user;  watch: wraps the iterator of scores, for a progress bar
     spread    divides the scoring among other processes (`hdrq.connect`)
     held_out  use only images that the cards of the metrics' weights list as held out
+    outputs   files that the caller will write, refused where one is an image of the dataset
 
     Raises UsageError where there is nothing to evaluate, MissingPart or FileError where data are missing.
     """
     asked = request(
         scores, dataset=dataset, data=data, metrics=metrics, subset=subset, exclude=exclude, columns=columns, lower=lower,
         photometry=photometry, device=device, settings=settings, own_ppd=own_ppd, notify=notify, watch=watch, spread=spread,
-        held_out=held_out,
+        held_out=held_out, outputs=outputs,
     )  # fmt: skip
     plan = Plan(fit, draws, seed, folds, splits)
     found = sheet_of(asked)

@@ -13,6 +13,7 @@ from hdrq.evaluation.dataset_scores import Notify, Watch, scored, silent, unwatc
 from hdrq.evaluation.held_out import judged_pairs
 from hdrq.evaluation.ratings import Sheet, join, sheet
 from hdrq.evaluation.score_table import read_scores
+from hdrq.io.outputs import refuse_listed
 from hdrq.io.remote import exists
 from hdrq.records import Pair
 from hdrq.registry import find
@@ -32,6 +33,7 @@ class EvaluationRequest:
     lower     whether lower subjective scores are better, where no dataset states it
     own_ppd   whether images that state a resolution (ppd) are viewed at it
     held_out  whether to use only images that the cards of the metrics' weights list as held out
+    outputs   files that the caller will write; none may be an image of the dataset
     """
 
     dataset: str = ""
@@ -50,6 +52,7 @@ class EvaluationRequest:
     watch: Watch = unwatched
     spread: Spread | None = None
     held_out: bool = False
+    outputs: tuple[str | Path, ...] = ()
 
 
 def request(
@@ -70,6 +73,7 @@ def request(
     watch: Watch = unwatched,
     spread: Spread | None = None,
     held_out: bool = False,
+    outputs: Sequence[str | Path] = (),
 ) -> EvaluationRequest:
     """The arguments of `hdrq.evaluate` that say what is scored, and how; `dataset` may name a subset, as in upiq:hdr."""
     name, part = named(dataset, subset)
@@ -81,6 +85,7 @@ def request(
     return EvaluationRequest(
         name, data, part, wanted, table, tuple(exclude), columns or {}, lower, photometry or Photometry(), device,
         settings or Settings(jobs=2), own_ppd, notify, watch, spread, held_out,
+        tuple(outputs),
     )  # fmt: skip
 
 
@@ -110,6 +115,7 @@ def sheet_of(asked: EvaluationRequest) -> Sheet:
     dataset: Dataset = find("dataset", asked.dataset)
     root = locate(dataset, asked.data)
     pairs = list(dataset.pairs(root, asked.subset))
+    _refuse_outputs(pairs, asked)
     if not any(p.opinion is not None for p in pairs):
         raise UsageError(
             f"{dataset.name} has no subjective scores ({dataset.scale}), so no metric can be evaluated on it"
@@ -151,6 +157,7 @@ def computed(
     pairs: list[Pair], asked: EvaluationRequest
 ) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
     """({metric: {image: value}}, {metric: direction}), by scoring."""
+    _refuse_outputs(pairs, asked)
     settings = replace(asked.settings, device=asked.device)
     values: dict[str, dict[str, float]] = {}
     better = {}
@@ -169,3 +176,8 @@ def computed(
         values.setdefault(row["metric"], {})[row["dist"]] = float(value)
         better[row["metric"]] = row["better"]
     return values, better
+
+
+def _refuse_outputs(pairs: Sequence[Pair], asked: EvaluationRequest) -> None:
+    """Raise UsageError where an output is an image of the dataset, under whatever name."""
+    refuse_listed((asked.scores, *asked.outputs), (path for pair in pairs for path in (pair.ref, pair.dist)))

@@ -137,6 +137,11 @@ def write(path: str | Path, image: Image, **options: Any) -> tuple[str, ...]:
     return notes
 
 
+_NOT_CHOSEN = (
+    "path",
+    "image",
+    "provenance",
+)  # parameters of a format's functions that are no choice of a user
 _OPTIONAL = ("provenance",)  # stored where the format can, silently dropped otherwise
 
 
@@ -147,8 +152,16 @@ def _known(
     has = signature(getattr(module, act)).parameters
     given = {name: value for name, value in options.items() if value is not None}
     given = {name: value for name, value in given.items() if name in has or name not in _OPTIONAL}
-    if unknown := set(given) - set(has):
-        raise UsageError(f"{path}: {format.title} has no option {' or '.join(sorted(unknown))}")
+    if unknown := sorted(set(given) - set(has)):
+        others = [
+            name for name in (options if act == "read" else has) if name in has and name not in _NOT_CHOSEN
+        ]
+        fact = f"{path}: {format.title} has no {' or '.join(unknown)} to choose"
+        if act == "write":
+            fact = f"{path}: {format.title} has no option {' or '.join(unknown)}"
+        leave = " and ".join(f"--{name}" if act == "read" else name for name in unknown)
+        instead = f", or choose from {', '.join(others)}" if others else ""
+        raise UsageError(f"{fact}; leave {leave} out{instead}")
     return given
 
 

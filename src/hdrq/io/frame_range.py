@@ -29,7 +29,7 @@ def read_each(source: Path, target: Path, select: Selection) -> Iterator[tuple[I
         return
     for option in ("layer", "view", "part"):
         if getattr(select, option) is not None:
-            raise UsageError(f"{source}: a clip has no {option} to choose")
+            raise UsageError(f"{source}: a clip has no {option} to choose; leave --{option} out")
     start, _, step = span(str(select.frames))
     count = 0
     for count, image in enumerate(frames(place, str(select.frames)), 1):

@@ -67,4 +67,16 @@ def refuse_inputs(outputs: Iterable[str | Path], inputs: Iterable[str | Path]) -
     known = {identity(p) for p in inputs}
     for out in outputs:
         if identity(out) in known:
-            raise UsageError(f"{out} is an input and would be overwritten; write to another folder or name")
+            raise _replaced(out)
+
+
+def refuse_listed(outputs: Iterable[str | Path | None], inputs: Iterable[object]) -> None:
+    """`refuse_inputs` for a table of inputs of any length, which is read only where an output exists already."""
+    there = {identity(p): p for p in outputs if p is not None and Path(p).is_file()}
+    for path in inputs if there else ():
+        if isinstance(path, (str, Path)) and (out := there.get(identity(path))) is not None:
+            raise _replaced(out)
+
+
+def _replaced(out: str | Path) -> UsageError:
+    return UsageError(f"{out} is an input and would be overwritten; write to another folder or name")

@@ -11,6 +11,7 @@ from hdrq.encoding.photometry import Photometry
 from hdrq.errors import UsageError
 from hdrq.io import refuse_unwritable
 from hdrq.io.manifest import Manifest, read_manifest, spooled
+from hdrq.io.outputs import refuse_listed
 from hdrq.io.pairing import Matched, alone, is_sequence, pair_paths
 from hdrq.records import Pair
 from hdrq.scoring.batch import Settings, score, score_bound, scorers
@@ -97,6 +98,7 @@ class TableRun:
     def keep(self, output: str | None, resume: bool = False) -> None:
         """Keep new rows beside the table `output` as they come; with resume, take rows of unchanged files from it."""
         refuse_unwritable(output, str(self.settings.maps) if self.settings.maps else None)
+        refuse_listed([output], (path for pair in self.pairs for path in (pair.ref, pair.dist)))
         self.run = self._run(EarlierRows(output, resume))
 
     def take(self, shard: Shard, name: Callable[[Collection[Pair], Sequence[str], str], str]) -> None:

@@ -100,7 +100,7 @@ def _files(files: Sequence[Path], select: Selection) -> Iterator[tuple[int, Imag
 def _video(path: str | Path, select: Selection) -> Iterator[tuple[int, Image]]:
     for option in ("layer", "view", "part"):
         if getattr(select, option) is not None:
-            raise UsageError(f"{path}: Video has no {option} to choose")
+            raise UsageError(f"{path}: Video has no {option} to choose; leave --{option} out")
     start, _, step = span(select.frames or "")
     for count, image in enumerate(frames_of_clip(local(path), select.frames or "")):
         yield start + count * step, image
