@@ -11,6 +11,7 @@ from hdrq.errors import TooLarge
 from hdrq.records import Image
 from hdrq.registry import find
 from hdrq.scoring.memory_guard import refuse_too_large
+from hdrq.scoring.metrics import hdrvdp2 as hdrvdp2_module
 from hdrq.scoring.metrics.hdrvdp3 import _structure
 from hdrq.scoring.response_match import _colour_terms, _split, fit_response
 
@@ -48,3 +49,22 @@ def test_colours_are_fitted_by_ridge_regression_towards_none() -> None:
     moved = (t @ found[0])[0] - uv[0, 0]
     expected = (wanted - uv)[0, 0] * energy / (energy + 0.01 / 8)
     assert moved == pytest.approx(expected.numpy(), rel=1e-6)
+
+
+@pytest.mark.parametrize(("nits", "log"), [(1e7, 5.0), (1e-7, -5.0)])
+def test_hdrvdp2_takes_adaptation_to_lie_between_the_ends_of_its_tables(nits, log, monkeypatch) -> None:
+    """Before it is reduced to the size of a band, so that one sun of any luminance weighs as 1e5 cd/m²."""
+    seen: list[torch.Tensor] = []
+
+    class Enough(Exception):
+        pass
+
+    def stand_out(tests, refs, log_nits, *rest):
+        seen.append(log_nits)
+        raise Enough
+
+    monkeypatch.setattr(hdrvdp2_module, "_stand_out", stand_out)
+    light = torch.full((1, 1, 32, 32), nits, dtype=torch.float64)
+    with pytest.raises(Enough):
+        hdrvdp2_module.hdrvdp2(light, light, ppd=30.0, colour="luminance")
+    assert seen[0].flatten().numpy() == pytest.approx(log, abs=1e-3)

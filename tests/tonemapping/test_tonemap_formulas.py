@@ -79,3 +79,13 @@ def test_meylan_takes_two_of_a_hundred_pixels_for_highlights() -> None:
     assert float(shown[..., 98]) == pytest.approx(600, rel=1e-6)
     assert float(shown[..., 49]) == pytest.approx(300, rel=1e-6)
     assert float(shown[..., 100]) == pytest.approx(600 + 400 * 0.018 / 0.118, rel=1e-6)
+
+
+@pytest.mark.parametrize("filter", ["exact", "grid", "blur"])
+def test_a_sun_on_black_stays_finite_and_the_brightest(filter) -> None:
+    """L / (L + c) is rounded to 1 there, and its inverse divides by what is left."""
+    light = torch.full((1, 3, 24, 24), 1e-3)
+    light[..., 6:18, 6:18] = 1e12
+    shown = find("tonemapper", "reinhard-bilateral").function(light, key=0.18, white=1e30, filter=filter)
+    assert bool(shown.isfinite().all())
+    assert float(shown[..., 12, 12].mean()) > float(shown[..., 0, 0].mean()) >= 0
