@@ -10,6 +10,7 @@ from hdrq.cli import main
 from hdrq.errors import FileError, UsageError
 from hdrq.io import clip, read, write
 from hdrq.io.clip import describe, frames, span
+from hdrq.io.clip_length import stated_length
 from hdrq.records import BT2020, Image
 
 av = pytest.importorskip("av")
@@ -213,6 +214,63 @@ def test_a_damaged_clip_is_one_line(tmp_path):
         read(tmp_path / "x.mp4")
     assert "\n" not in str(caught.value)
     assert "Errno" not in str(caught.value)
+
+
+def coded(
+    path, codec: str, count: int = 6, options: dict | None = None, pixel_format: str = "yuv420p"
+) -> None:
+    """A clip of noise of 34x26 pixels."""
+    with av.open(str(path), "w", options=options or {}) as container:
+        stream = container.add_stream(codec, rate=24)
+        stream.width, stream.height, stream.pix_fmt = 34, 26, pixel_format
+        for _ in range(count):
+            frame = av.VideoFrame(34, 26, pixel_format)
+            for plane in frame.planes:
+                plane.update(RANDOM.integers(0, 255, plane.buffer_size, dtype=np.uint8).tobytes())
+            for packet in stream.encode(frame):
+                container.mux(packet)
+        for packet in stream.encode(None):
+            container.mux(packet)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "options", "pixel_format"),
+    [
+        ("x.mkv", "ffv1", {}, "yuv420p"),
+        ("x.webm", "libvpx-vp9", {}, "yuv420p"),
+        ("x.y4m", "wrapped_avframe", {}, "yuv420p"),
+        ("x.y4m", "wrapped_avframe", {"strict": "-1"}, "yuv422p10le"),
+        ("x.y4m", "wrapped_avframe", {}, "gray"),
+        ("x.avi", "mpeg4", {}, "yuv420p"),
+        ("x.mp4", "mpeg4", {"movflags": "faststart"}, "yuv420p"),
+        ("x.mp4", "mpeg4", {"movflags": "frag_keyframe+empty_moov"}, "yuv420p"),
+    ],
+)
+def test_a_clip_that_was_cut_short_is_refused_and_a_whole_one_is_not(
+    tmp_path, name, codec, options, pixel_format, capsys
+):
+    coded(tmp_path / name, codec, options=options, pixel_format=pixel_format)
+    assert len(list(frames(tmp_path / name))) == 6
+    whole = (tmp_path / name).read_bytes()
+    cut = tmp_path / f"cut-{name}"
+    for share in (0.95, 0.6):
+        cut.write_bytes(whole[: int(len(whole) * share)])
+        with pytest.raises(FileError, match=r"is damaged: (it is cut short|End of file)"):
+            list(frames(cut))
+    assert run("score", cut, cut, "-m", "psnr") == 3
+    assert "is damaged: " in capsys.readouterr().err
+
+
+def test_a_clip_without_a_stated_length_is_read(tmp_path):
+    coded(tmp_path / "x.mkv", "ffv1", options={"live": "1"})
+    data = (tmp_path / "x.mkv").read_bytes()
+    assert stated_length(tmp_path / "x.mkv", 0) is None
+    (tmp_path / "x.mkv").write_bytes(data[: len(data) * 3 // 4])
+    assert 0 < len(list(frames(tmp_path / "x.mkv"))) < 6
+    coded(tmp_path / "x.y4m", "wrapped_avframe")
+    data = (tmp_path / "x.y4m").read_bytes()
+    (tmp_path / "y.y4m").write_bytes(data.replace(b"FRAME\n", b"FRAME Ip\n"))
+    assert len(list(frames(tmp_path / "y.y4m"))) == 6
 
 
 def test_a_codec_that_ffmpeg_lacks_is_no_damage(tmp_path, monkeypatch):

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from hdrq.errors import FileError, MissingPart, UsageError
 from hdrq.io.clip_header import WEIGHTS, Clip, clip_of
+from hdrq.io.clip_length import stated_length
 from hdrq.io.memory import afford
 from hdrq.records import Image
 
@@ -124,7 +125,26 @@ def _opened(path: str | Path) -> Any:
     if not container.streams.video:
         container.close()
         raise FileError(f"{path} has no video stream")
+    try:
+        _refuse_cut(Path(path), container.streams.video[0].codec_context.format)
+    except BaseException:
+        container.close()
+        raise
     return container
+
+
+def _refuse_cut(path: Path, format: Any) -> None:
+    """Raise FileError for a file that is shorter than its container states; FFmpeg gives fewer frames without an error."""
+    if not path.is_file():
+        return
+    planes = () if format is None else format.components
+    raw = sum(c.width * c.height * (2 if c.bits > 8 else 1) for c in planes)
+    have, stated = path.stat().st_size, stated_length(path, raw)
+    if stated is not None and have < stated:
+        raise FileError(
+            f"{path} is damaged: it is cut short, {have:,} of at least {stated:,} bytes are there; copy it again, or "
+            f"keep the frames that are whole with: ffmpeg -i {path.name} -c copy whole{path.suffix}"
+        )
 
 
 def _said(error: Exception) -> str:
