@@ -33,6 +33,35 @@ def test_a_network_that_cannot_be_built_is_one_line(name: str, value: str, says:
 
 
 @pytest.mark.parametrize(
+    ("backbone", "says"),
+    [
+        ("resnet18", "resnet18 is not a backbone of nr; .*: efficientnet-lite2, mobilenet-v2$"),
+        ("norvdpnet", "norvdpnet is not a backbone of nr"),
+        ("mobilenet-v9", "unknown net 'mobilenet-v9'; did you mean mobilenet-v2"),
+    ],
+)
+def test_what_cannot_be_a_backbone_is_refused_by_name(backbone: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        build_apart(adjust(Settings("nr"), {"options.backbone": backbone}))
+
+
+def test_a_new_backbone_needs_no_edit_of_the_network_that_reads_it(monkeypatch) -> None:
+    """Before, nr listed its backbones, so that adding one was a change of two files."""
+    from hdrq.nn.layers.inverted_residuals import Backbone, InvertedResiduals, Stage
+    from hdrq.nn.net import Net, mix
+    from hdrq.nn.nets import nr
+
+    trunk = (Stage(1, 3, 1, 1, 4), Stage(1, 3, 2, 2, 6))
+
+    def build(classes: int = 1000) -> Backbone:
+        return Backbone(InvertedResiduals(trunk, stem=4, top=8, same=False), "imagenet", classes)
+
+    made = Net("tiny", build, (), mix)
+    monkeypatch.setattr(nr, "find", lambda kind, name: made)
+    assert nr.nr.build(backbone="tiny").linear.in_features == 2 * (4 + 6 + 8)
+
+
+@pytest.mark.parametrize(
     ("name", "value", "says"),
     [
         ("loss.x", "1", "no loss 'x'"),
