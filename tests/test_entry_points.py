@@ -14,9 +14,9 @@ MODULE = '''
 from hdrq import Card, Display
 from hdrq.cards import metric
 
-@metric(Card(title="Mean absolute log difference", unit="decades", better="lower", span=(0, None), best=0.0,
+@metric(Card(title="Decades apart", unit="decades", better="lower", span=(0, None), best=0.0,
              reads="nits", source="definition"))
-def log_mae(ref, dist, *, floor: float = 1e-3):
+def decades_apart(ref, dist, *, floor: float = 1e-3):
     return (dist.clamp(min=floor).log10() - ref.clamp(min=floor).log10()).abs().flatten(1).mean(1)
 
 projector = Display("projector", 48.0, 0.024, "2.6")
@@ -52,30 +52,30 @@ def pair(tmp_path):
 def test_a_metric_and_a_display_of_another_package_work_by_name(tmp_path, pair):
     package(
         tmp_path,
-        "[hdrq.metrics]\nlog-mae = hdrq_extra:log_mae\n[hdrq.displays]\nprojector = hdrq_extra:projector\n",
+        "[hdrq.metrics]\ndecades-apart = hdrq_extra:decades_apart\n[hdrq.displays]\nprojector = hdrq_extra:projector\n",
     )
-    done = hdrq(tmp_path, "score", *pair, "-m", "log-mae", "--format", "csv")
+    done = hdrq(tmp_path, "score", *pair, "-m", "decades-apart", "--format", "csv")
     assert done.returncode == 0, done.stderr
-    assert ",log-mae,1.0,decades,lower," in done.stdout
-    done = hdrq(tmp_path, "score", *pair, "-m", "log-mae,floor=1000", "--format", "csv")
+    assert ",decades-apart,1.0,decades,lower," in done.stdout
+    done = hdrq(tmp_path, "score", *pair, "-m", "decades-apart,floor=1000", "--format", "csv")
     assert ",0.0,decades," in done.stdout
-    done = hdrq(tmp_path, "score", *pair, "-m", "log-mae", "--display", "projector", "--format", "csv")
+    done = hdrq(tmp_path, "score", *pair, "-m", "decades-apart", "--display", "projector", "--format", "csv")
     assert "projector" in done.stdout
     listed = hdrq(tmp_path, "list", "metrics", "--format", "csv").stdout
-    assert "log-mae,Mean absolute log difference" in listed
+    assert "decades-apart,Decades apart" in listed
     assert "projector" in hdrq(tmp_path, "list", "displays", "--format", "csv").stdout
 
 
 def test_our_own_entries_cannot_be_replaced(tmp_path, pair):
-    package(tmp_path, "[hdrq.metrics]\npsnr = hdrq_extra:log_mae\n")
+    package(tmp_path, "[hdrq.metrics]\npsnr = hdrq_extra:decades_apart\n")
     done = hdrq(tmp_path, "score", *pair, "-m", "pu-psnr", "--format", "csv")
     assert done.returncode == 0
     assert ",dB,higher," in done.stdout
 
 
 def test_a_broken_package_is_named_where_it_is_used_and_left_out_of_lists(tmp_path, pair):
-    package(tmp_path, "[hdrq.metrics]\nlog-mae = hdrq_extra:log_mae\n", "import no_such_module_anywhere\n")
-    done = hdrq(tmp_path, "score", *pair, "-m", "log-mae")
+    package(tmp_path, "[hdrq.metrics]\ndecades-apart = hdrq_extra:decades_apart\n", "import no_such_module_anywhere\n")
+    done = hdrq(tmp_path, "score", *pair, "-m", "decades-apart")
     assert done.returncode == 2
     assert "the package hdrq-extra cannot be loaded (ModuleNotFoundError" in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -83,15 +83,15 @@ def test_a_broken_package_is_named_where_it_is_used_and_left_out_of_lists(tmp_pa
     done = hdrq(tmp_path, "list", "metrics", "--format", "csv")
     assert done.returncode == 0
     assert "hdrq-extra" in done.stderr
-    assert "log-mae" not in done.stdout
+    assert "decades-apart" not in done.stdout
     assert "\nssim," in done.stdout
 
 
 def test_an_entry_point_bears_the_name_of_its_metric(tmp_path, pair):
-    package(tmp_path, "[hdrq.metrics]\nother = hdrq_extra:log_mae\n")
+    package(tmp_path, "[hdrq.metrics]\nother = hdrq_extra:decades_apart\n")
     done = hdrq(tmp_path, "score", *pair, "-m", "other")
     assert done.returncode == 2
-    assert "its entry point must be called log-mae" in done.stderr
+    assert "its entry point must be called decades-apart" in done.stderr
 
 
 MORE = """

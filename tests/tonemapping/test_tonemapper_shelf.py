@@ -376,7 +376,7 @@ def test_cards_name_a_source_and_tune_what_exists():
         for name in names(kind):
             operator = find(kind, name)
             assert operator.name == name
-            assert len(operator.card.source) > 10
+            assert operator.card.source.strip()
             assert set(operator.card.tunes) <= set(operator.options)
 
 
@@ -392,7 +392,7 @@ def test_the_page_of_operators_was_built(monkeypatch):
     assert spec.loader is not None
     builder = module_from_spec(spec)
     spec.loader.exec_module(builder)
-    assert builder.page() == (home / "tonemapping.md").read_text(encoding="utf-8")
+    assert builder.page() == (home / "tonemapping.md").read_text(encoding="utf-8"), "run: make docs"
     for name in TONEMAPPERS:
         assert (home / "img" / f"tone_{name}.jpg").stat().st_size < 40_000
 

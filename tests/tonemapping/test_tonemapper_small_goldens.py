@@ -3,6 +3,7 @@
 tests/golden/tonemapping.json holds what the functions gave at hdrq commit `hdrq` of that file, in float64, in the same
 session in which tests/tonemapping/test_tonemapper_goldens.py held them to HDR Toolbox 5375d05, pfstools 2.2 and OpenCV 5.0.
 `python tests/tonemapping/test_tonemapper_small_goldens.py COMMIT` writes the file anew: only after those tests have passed.
+With names after COMMIT it adds or replaces the numbers of these operators only; `hdrq` stays the commit of all others.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from hdrq.image.render import room
 from hdrq.registry import find, names
 
 FILE = Path(__file__).parents[1] / "golden" / "tonemapping.json"
+HOW = "python tests/tonemapping/test_tonemapper_small_goldens.py COMMIT {} writes the numbers of a new operator"
 ROWS, COLUMNS = (1, 9, 17, 26), (2, 13, 24, 37)
 
 
@@ -94,9 +96,15 @@ def zones(case: tuple[str, str, dict[str, object]]) -> list[float]:
     return (shown * weights)[0].unflatten(-1, (8, -1)).mean((1, 3)).flatten().tolist()
 
 
+def stored(part: str, case: tuple[str, str, dict[str, object]]) -> list[float]:
+    golden: dict[str, list[float]] = json.loads(FILE.read_text(encoding="utf-8"))[part]
+    assert label(case) in golden, HOW.format(case[1])
+    return golden[label(case)]
+
+
 @pytest.mark.parametrize("case", cases(), ids=label)
 def test_numbers_are_those_that_agreed_with_the_programs(case):
-    golden = json.loads(FILE.read_text(encoding="utf-8"))["values"][label(case)]
+    golden = stored("values", case)
     found = torch.tensor(values(case), dtype=torch.float64)
     off = (found - torch.tensor(golden, dtype=torch.float64)).abs() / found.abs().clamp(min=1e-2)
     assert float(off.max()) < 1e-4
@@ -113,9 +121,8 @@ def test_a_ladder_from_starlight_to_the_sun_is_shown_as_before(case):
 
     With the defaults, and with every number of the operator moved, so that each has its part in a result.
     """
-    golden = json.loads(FILE.read_text(encoding="utf-8"))
-    assert held(zones(case), golden["ladder"][label(case)])
-    assert held(zones(moved(case)), golden["moved"][label(case)])
+    assert held(zones(case), stored("ladder", case))
+    assert held(zones(moved(case)), stored("moved", case))
 
 
 def test_the_file_names_every_case_and_no_other():
@@ -126,9 +133,19 @@ def test_the_file_names_every_case_and_no_other():
 def main() -> None:
     torch.set_num_threads(1)
     FILE.parent.mkdir(exist_ok=True)
-    texts = [f'"hdrq": "{sys.argv[1]}"']
+    commit, only = sys.argv[1], sys.argv[2:]
+    before = json.loads(FILE.read_text(encoding="utf-8")) if only else {}
+    if only:
+        before["added"] = {**before.get("added", {}), **dict.fromkeys(only, commit)}
+    texts = [f'"hdrq": "{before.get("hdrq", commit)}"']
+    texts += [f'"added": {json.dumps(before["added"])}'] if only else []
     for part, function in (("values", values), ("ladder", zones), ("moved", lambda c: zones(moved(c)))):
-        kept = {label(c): [float(f"{v:.8g}") for v in function(c)] for c in cases()}
+        kept = {
+            label(c): before[part][label(c)]
+            if only and c[1] not in only
+            else [float(f"{v:.8g}") for v in function(c)]
+            for c in cases()
+        }
         lines = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in kept.items())
         texts.append(f'"{part}": {{\n{lines}\n }}')
     FILE.write_text("{\n " + ",\n ".join(texts) + "\n}\n", encoding="utf-8")
