@@ -25,6 +25,7 @@ from hdrq.records import Image, Pair
 from hdrq.training.choice import TrainingRequest, settings_for
 from hdrq.training.data import data_of, items_to_test, label_direction
 from hdrq.training.experiment import Experiment, Part, SplitTested, experiment_of
+from hdrq.training.experiment_file import write_experiment
 from hdrq.training.experiment_results import read_csv
 from hdrq.training.image_checks import Checked
 from hdrq.training.overrides import adjust
@@ -349,7 +350,7 @@ def test_an_experiment_names_its_images_alike_wherever_it_is_resumed(images, mon
     asked = TrainingRequest(dataset="csv", data=Path("mine.csv"), metric="norvdpnet++", like="")
     found = experiment_of(asked, "folds", 0, 5, ())
     assert found is not None
-    assert found.asked.data == images / "mine.csv"
+    assert found.request.data == images / "mine.csv"
     assert found.folder == Path("runs/norvdpnetpp-mine-folds")
 
 
@@ -358,3 +359,17 @@ def test_a_dry_run_lists_the_splits(run, images, tmp_path) -> None:
     assert code == 0, err
     assert out.count("split    without") == 3
     assert not (tmp_path / "x").exists()
+
+
+def test_an_experiment_that_names_its_request_as_before_can_be_resumed(images, tmp_path) -> None:
+    """The entry `request` was called `asked`."""
+    request = TrainingRequest(dataset="csv", data=images / "mine.csv", metric="norvdpnet++", output=tmp_path)
+    made = experiment_of(request, "folds", 0, 5, ())
+    assert made is not None
+    write_experiment(made)
+    stored = tmp_path / "experiment.json"
+    assert "asked" not in stored.read_text()
+    stored.write_text(stored.read_text().replace('"request":', '"asked":'))
+    again = experiment_of(TrainingRequest(output=tmp_path, resume=True), "", 0, 0, ())
+    assert again is not None
+    assert again.request == replace(made.request, output=tmp_path, settings={})

@@ -19,7 +19,7 @@ from hdrq.evaluation.preferences import preferences as accuracies
 from hdrq.evaluation.ratings import Sheet
 from hdrq.evaluation.report.paper_tables import Cell, PaperTable, paper_text
 from hdrq.evaluation.report.tables import best, best_ones
-from hdrq.evaluation.request import computable, computed, named, request, sheet_of
+from hdrq.evaluation.request import computable, computed, named, request_of, sheet_of
 from hdrq.evaluation.result import DatasetComparison, Evaluation, flat
 from hdrq.evaluation.score_table import read_scores
 from hdrq.evaluation.significance import PairedTest
@@ -100,20 +100,20 @@ def evaluate(
 
     Raises UsageError where there is nothing to evaluate, MissingPart or FileError where data are missing.
     """
-    asked = request(
+    request = request_of(
         scores, dataset=dataset, data=data, metrics=metrics, subset=subset, exclude=exclude, columns=columns, lower=lower,
         photometry=photometry, device=device, settings=settings, own_ppd=own_ppd, notify=notify, watch=watch, spread=spread,
         held_out=held_out, outputs=outputs,
     )  # fmt: skip
     plan = Plan(fit, draws, seed, folds, splits)
-    found = sheet_of(asked)
+    found = sheet_of(request)
     if train_on:
-        other = sheet_of(replace(asked, dataset=train_on, subset=None, held_out=False))
+        other = sheet_of(replace(request, dataset=train_on, subset=None, held_out=False))
         rows, protocol = tuple(engine.across(other, found, plan)), "across"
     else:
         rows = tuple(engine.evaluate(found, protocol, plan))
-    described = find("dataset", asked.dataset) if asked.dataset else None
-    return Evaluation(found, rows, protocol, plan, described, asked.subset)
+    described = find("dataset", request.dataset) if request.dataset else None
+    return Evaluation(found, rows, protocol, plan, described, request.subset)
 
 
 def evaluate_datasets(
@@ -155,17 +155,17 @@ def correlate(scores: str | Path | None = None, **options: Any) -> Correlations:
 
     options  of `evaluate` that say what is scored: dataset, data, metrics ...
     """
-    asked = request(scores, **options)
+    request = request_of(scores, **options)
     if (
-        asked.scores is not None
-        and exists(asked.scores)
-        and not (asked.dataset and computable(asked.metrics))
+        request.scores is not None
+        and exists(request.scores)
+        and not (request.dataset and computable(request.metrics))
     ):
-        table = read_scores(asked.scores, asked.metrics, asked.exclude, dict(asked.columns))
+        table = read_scores(request.scores, request.metrics, request.exclude, dict(request.columns))
         values, better = table.values, table.better
-    elif asked.dataset and asked.metrics:
-        dataset: Dataset = find("dataset", asked.dataset)
-        values, better = computed(list(dataset.pairs(locate(dataset, asked.data), asked.subset)), asked)
+    elif request.dataset and request.metrics:
+        dataset: Dataset = find("dataset", request.dataset)
+        values, better = computed(list(dataset.pairs(locate(dataset, request.data), request.subset)), request)
     else:
         raise UsageError("nothing to correlate; give --scores FILE.csv, or --dataset NAME and metrics")
     assumed = tuple(m for m in values if not direction_of(m, better))
@@ -187,14 +187,14 @@ def preferences(
     **options: Any,
 ) -> list[Preference]:
     """Accuracy of metrics on a dataset of pairwise preferences, best first; options: see `correlate`."""
-    asked = request(scores, dataset=dataset, **options)
-    described: Dataset = find("dataset", asked.dataset)
-    if asked.held_out:
+    request = request_of(scores, dataset=dataset, **options)
+    described: Dataset = find("dataset", request.dataset)
+    if request.held_out:
         raise UsageError(
             f"--held-out is for subjective scores, and {described.name} has preferences; leave it out"
         )
-    folder = locate(described, asked.data)
-    compared = list(described.compared(folder, asked.subset))
-    values, better = computed(list(described.pairs(folder, asked.subset)), asked)
+    folder = locate(described, request.data)
+    compared = list(described.compared(folder, request.subset))
+    values, better = computed(list(described.pairs(folder, request.subset)), request)
     found = accuracies(compared, values, better, draws=draws, seed=seed)
     return sorted(found, key=lambda p: -p.accuracy)

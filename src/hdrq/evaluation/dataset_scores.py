@@ -108,8 +108,8 @@ def scored(
                 notify(note)
     rows = [found[(str(p.dist), t)] for p in pairs for t in texts if (str(p.dist), t) in found]
     if path and total:
-        asked = {(str(p.dist), t) for p in pairs for t in texts}
-        others = [row for key, row in earlier if key not in asked]
+        requested = {(str(p.dist), t) for p in pairs for t in texts}
+        others = [row for key, row in earlier if key not in requested]
         columns = list(dict.fromkeys((*COLUMNS, *(name for row in others for name in row))))
         with written(path, BY_SUFFIX.get(path.suffix.lower(), "csv"), columns) as add:
             for row in (*rows, *others):

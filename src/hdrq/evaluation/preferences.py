@@ -52,12 +52,12 @@ def preferences(
         decided = preferred != 0.5
         sided = np.where(a > b, 1.0, np.where(a < b, 0.0, 0.5))
         agree = np.where(preferred > 0.5, sided, 1 - sided)
-        right, asked = (
+        right, decided_pairs = (
             np.bincount(scene[decided], w[decided], len(names)) for w in (agree, np.ones(len(known)))
         )
         low = high = float("nan")
         if len(names) > 1:
             times = np.concatenate(list(draw(len(names), draws, seed, len(names))))
-            low, high = map(float, interval(times @ right / np.maximum(times @ asked, 1)))
+            low, high = map(float, interval(times @ right / np.maximum(times @ decided_pairs, 1)))
         ceiling = float(np.mean(np.maximum(preferred, 1 - preferred)))
         yield Preference(metric, len(known), len(names), accuracy, low, high, share, ceiling)

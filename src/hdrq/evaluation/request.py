@@ -1,4 +1,4 @@
-"""What an evaluation is asked for, and the subjective scores and metric values that follow from it."""
+"""The request for an evaluation, and the subjective scores and metric values that follow from it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class EvaluationRequest:
     outputs: tuple[str | Path, ...] = ()
 
 
-def request(
+def request_of(
     scores: str | Path | None = None,
     *,
     dataset: str = "",
@@ -97,11 +97,11 @@ def named(text: str, subset: str | None = None) -> tuple[str, str | None]:
     return name, part or subset
 
 
-def sheet_of(asked: EvaluationRequest) -> Sheet:
+def sheet_of(request: EvaluationRequest) -> Sheet:
     """Subjective scores and metric values, from a dataset, a table, or both."""
-    path, toward = asked.scores, {True: "lower", False: "higher", None: ""}[asked.lower]
-    if not asked.dataset:
-        if asked.held_out:
+    path, toward = request.scores, {True: "lower", False: "higher", None: ""}[request.lower]
+    if not request.dataset:
+        if request.held_out:
             raise UsageError(
                 "--held-out needs the dataset that the weights were trained on; name it with --dataset"
             )
@@ -109,38 +109,38 @@ def sheet_of(asked: EvaluationRequest) -> Sheet:
             raise UsageError(
                 "nothing to evaluate; give --dataset NAME, or --scores FILE.csv with a column of subjective scores"
             )
-        table = read_scores(path, asked.metrics, asked.exclude, dict(asked.columns))
+        table = read_scores(path, request.metrics, request.exclude, dict(request.columns))
         toward = toward or table.opinions_better
         return sheet(table.pairs(), table.values, table.better, name=path.stem, opinions_better=toward)
-    dataset: Dataset = find("dataset", asked.dataset)
-    root = locate(dataset, asked.data)
-    pairs = list(dataset.pairs(root, asked.subset))
-    _refuse_outputs(pairs, asked)
+    dataset: Dataset = find("dataset", request.dataset)
+    root = locate(dataset, request.data)
+    pairs = list(dataset.pairs(root, request.subset))
+    _refuse_outputs(pairs, request)
     if not any(p.opinion is not None for p in pairs):
         raise UsageError(
             f"{dataset.name} has no subjective scores ({dataset.scale}), so no metric can be evaluated on it"
         )
-    if path is not None and exists(path) and not computable(asked.metrics):
-        table = read_scores(path, asked.metrics, asked.exclude, dict(asked.columns))
+    if path is not None and exists(path) and not computable(request.metrics):
+        table = read_scores(path, request.metrics, request.exclude, dict(request.columns))
         named = join(pairs, dict.fromkeys(n for column in table.values.values() for n in column))
         values = {m: {named[n]: v for n, v in c.items() if n in named} for m, c in table.values.items()}
         pairs, notes = judged_pairs(
-            pairs, list(values), asked.held_out, dataset=dataset, root=root, data=asked.data
+            pairs, list(values), request.held_out, dataset=dataset, root=root, data=request.data
         )
         found = sheet(pairs, values, table.better, name=dataset.name, dataset=dataset, opinions_better=toward)
         return replace(found, notes=(*notes, *found.notes))
-    if not asked.metrics:
+    if not request.metrics:
         raise UsageError("no metric is given; add -m pu-psnr, and see: hdrq list metrics")
-    name = Path(asked.data).stem if dataset.of_user and asked.data else dataset.name
+    name = Path(request.data).stem if dataset.of_user and request.data else dataset.name
     pairs, notes = judged_pairs(
         [p for p in pairs if p.opinion is not None],
-        list(map(str, split_requests(asked.metrics))),
-        asked.held_out,
+        list(map(str, split_requests(request.metrics))),
+        request.held_out,
         dataset=dataset,
         root=root,
-        data=asked.data,
+        data=request.data,
     )
-    values, better = computed(pairs, asked)
+    values, better = computed(pairs, request)
     found = sheet(pairs, values, better, name=name, dataset=dataset, opinions_better=toward)
     return replace(found, notes=(*notes, *found.notes))
 
@@ -154,23 +154,23 @@ def computable(metrics: Sequence[str]) -> bool:
 
 
 def computed(
-    pairs: list[Pair], asked: EvaluationRequest
+    pairs: list[Pair], request: EvaluationRequest
 ) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
     """({metric: {image: value}}, {metric: direction}), by scoring."""
-    _refuse_outputs(pairs, asked)
-    settings = replace(asked.settings, device=asked.device)
+    _refuse_outputs(pairs, request)
+    settings = replace(request.settings, device=request.device)
     values: dict[str, dict[str, float]] = {}
     better = {}
     for row in scored(
         pairs,
-        asked.metrics,
-        asked.photometry,
+        request.metrics,
+        request.photometry,
         settings,
-        asked.scores,
-        asked.own_ppd,
-        asked.notify,
-        asked.watch,
-        asked.spread,
+        request.scores,
+        request.own_ppd,
+        request.notify,
+        request.watch,
+        request.spread,
     ):
         value = row["value"] if row["status"] == "ok" and row["value"] is not None else float("nan")
         values.setdefault(row["metric"], {})[row["dist"]] = float(value)
@@ -178,6 +178,6 @@ def computed(
     return values, better
 
 
-def _refuse_outputs(pairs: Sequence[Pair], asked: EvaluationRequest) -> None:
+def _refuse_outputs(pairs: Sequence[Pair], request: EvaluationRequest) -> None:
     """Raise UsageError where an output is an image of the dataset, under whatever name."""
-    refuse_listed((asked.scores, *asked.outputs), (path for pair in pairs for path in (pair.ref, pair.dist)))
+    refuse_listed((request.scores, *request.outputs), (path for pair in pairs for path in (pair.ref, pair.dist)))

@@ -113,16 +113,16 @@ def read_scores(
     if not first:
         raise FileError(f"{path}: a header without rows")
     header = list(first[0])
-    asked = dict(columns or {})
-    for meaning, name in asked.items():
+    named = dict(columns or {})
+    for meaning, name in named.items():
         if name not in header:
             raise UsageError(
                 f"--column {meaning}={name}: {path} has no such column; it has {', '.join(header)[:200]}"
             )
-    rest = [name for name in header if name not in asked.values()]
+    rest = [name for name in header if name not in named.values()]
     split = "split" if "split" in rest else ""
     rest = [name for name in rest if name not in (split, "mos_better")]
-    names = {**meant([n for n in rest if n not in ("metric", "value")], first), **asked}
+    names = {**meant([n for n in rest if n not in ("metric", "value")], first), **named}
     if "dist" not in names:
         raise UsageError(f"{path} has no known column of test image names; name it with --column dist=NAME")
     long = {"metric", "value"} <= set(header)

@@ -62,7 +62,7 @@ def paired_tests(sheet: Sheet, plan: Plan = PLAN) -> list[PairedTest]:
         return []
     curves = [fit(plan.form, row, sheet.opinions) for row in sheet.values]
     by_draw = drawn(sheet.values, sheet.opinions, sheet.signs, curves, sheet.scenes, plan.draws, plan.seed)
-    asked, powers = _asked(sheet, plan)
+    questions, powers = _resolved(sheet, plan)
     y, out = sheet.opinions, []
     turned = np.asarray(sheet.signs)[:, None] * sheet.values
     mapped = [facing(c, row, s) * c(row) for c, row, s in zip(curves, sheet.values, sheet.signs, strict=True)]
@@ -71,7 +71,7 @@ def paired_tests(sheet: Sheet, plan: Plan = PLAN) -> list[PairedTest]:
         gaps = by_draw["srocc"][:, i] - by_draw["srocc"][:, j] if by_draw else np.zeros((0,))
         gaps = gaps[np.isfinite(gaps)]
         low, high = np.quantile(gaps, [0.025, 0.975]) if gaps.size else (np.nan, np.nan)
-        p = resolving_power.compare(powers[i], powers[j], asked) if asked else {}
+        p = resolving_power.compare(powers[i], powers[j], questions) if questions else {}
         out.append(
             PairedTest(
                 a=sheet.metrics[i],
@@ -96,11 +96,11 @@ def paired_tests(sheet: Sheet, plan: Plan = PLAN) -> list[PairedTest]:
 
 def resolving(sheet: Sheet, plan: Plan = PLAN) -> list[ResolvingPower]:
     """Krasula's analysis of every metric; empty without standard errors of the subjective scores."""
-    asked, powers = _asked(sheet, plan)
-    if asked is None:
+    questions, powers = _resolved(sheet, plan)
+    if questions is None:
         return []
     names, scene = np.unique(np.array(sheet.scenes), return_inverse=True)
-    few, drawn_powers = _asked(sheet, plan, most=_DRAWN_PAIRS)
+    few, drawn_powers = _resolved(sheet, plan, most=_DRAWN_PAIRS)
     spread: Mapping[str, NDArray[np.float64]] = {}
     if len(names) > 1 and few is not None and plan.draws:
         times = np.concatenate(list(draw(len(names), min(plan.draws, _DRAWN), plan.seed, len(names))))
@@ -119,12 +119,12 @@ _DRAWN, _DRAWN_PAIRS = (
 )  # bootstrap samples, and pairs of images, for the intervals of resolving power
 
 
-def _asked(
+def _resolved(
     sheet: Sheet, plan: Plan, most: int = resolving_power.MOST_PAIRS
 ) -> tuple[resolving_power.Questions | None, list[resolving_power.Power]]:
     if sheet.errors is None or sheet.errors_are != "standard error":
         return None, []
     toward = 1 if sheet.opinions_better == "higher" else -1
-    asked = resolving_power.questions(toward * sheet.opinions, sheet.errors, most=most, seed=plan.seed)
+    questions = resolving_power.questions(toward * sheet.opinions, sheet.errors, most=most, seed=plan.seed)
     turned = toward * np.asarray(sheet.signs)[:, None] * sheet.values
-    return asked, [resolving_power.power(row, asked) for row in turned]
+    return questions, [resolving_power.power(row, questions) for row in turned]

@@ -111,7 +111,7 @@ def train(
 
     Raises UsageError, MissingPart or FileError before training where data, initial weights or settings do not fit.
     """
-    asked = TrainingRequest(
+    request = TrainingRequest(
         recipe=recipe,
         variant=variant,
         metric=metric,
@@ -129,14 +129,14 @@ def train(
         like=str(like),
     )
     where = device_of(device)
-    if (images := as_images(asked)) is not None:
+    if (images := as_images(request)) is not None:
         if protocol or repeats or test or tensorboard:
             raise UsageError(f"--protocol, --repeats, --test and --tensorboard are not for {images.recipe}")
         return preview(images, None, where) if dry_run else train_images(images, where)
     test_sets = (test,) if isinstance(test, str) else tuple(test)
-    experiment = experiment_of(asked, protocol, repeats, folds, tuple(j for j in test_sets if j))
+    experiment = experiment_of(request, protocol, repeats, folds, tuple(j for j in test_sets if j))
     if dry_run:
-        return preview(asked, experiment, where)
+        return preview(request, experiment, where)
     if experiment is not None:
         return train_parts(experiment, where, tensorboard)
-    return train_by(plan(asked), where, tensorboard)
+    return train_by(plan(request), where, tensorboard)

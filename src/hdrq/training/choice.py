@@ -50,50 +50,50 @@ class TrainingRequest:
         return "lower" if self.lower else "higher"
 
 
-def settings_for(asked: TrainingRequest) -> tuple[str, Settings, list[str]]:
+def settings_for(request: TrainingRequest) -> tuple[str, Settings, list[str]]:
     """(name of the recipe, settings, notes) of a card, of a recipe, or of fine-tuning."""
-    if asked.like:
-        card, settings = recorded(asked.like)
+    if request.like:
+        card, settings = recorded(request.like)
         settings = (
-            reduced(settings, dict(asked.settings))
-            if asked.small and not card.training["arguments"].get("small")
+            reduced(settings, dict(request.settings))
+            if request.small and not card.training["arguments"].get("small")
             else settings
         )
-        settings = adjust(settings, dict(asked.settings))
+        settings = adjust(settings, dict(request.settings))
         return (
             str(card.training["arguments"].get("recipe", "")),
             settings,
             [f"repeating the training of {card.name}"],
         )
-    if asked.recipe:
-        recipe: Recipe = find("recipe", asked.recipe)
-        return asked.recipe, _of_recipe(recipe, asked), []
-    if not asked.dataset:
+    if request.recipe:
+        recipe: Recipe = find("recipe", request.recipe)
+        return request.recipe, _of_recipe(recipe, request), []
+    if not request.dataset:
         raise UsageError("name what to train on with --dataset, or a --recipe; see: hdrq list recipes")
-    for one in asked.dataset.split("+"):
+    for one in request.dataset.split("+"):
         check("dataset", one)
-    if fine_tunes(asked):
-        settings, notes = _fine_tuning(asked)
+    if fine_tunes(request):
+        settings, notes = _fine_tuning(request)
         return "", settings, notes
-    if not asked.metric and not asked.align and any(_of_user(one) for one in asked.dataset.split("+")):
+    if not request.metric and not request.align and any(_of_user(one) for one in request.dataset.split("+")):
         raise UsageError(
-            f"name the network to train on {asked.dataset} with -m, such as -m norvdpnet++, or for images with "
+            f"name the network to train on {request.dataset} with -m, such as -m norvdpnet++, or for images with "
             "references -m pu-vtamiq"
         )
-    name = fitting_recipe(asked)
-    return name, _of_recipe(find("recipe", name), asked), []
+    name = fitting_recipe(request)
+    return name, _of_recipe(find("recipe", name), request), []
 
 
-def fine_tunes(asked: TrainingRequest) -> bool:
+def fine_tunes(request: TrainingRequest) -> bool:
     """Whether a network with weights is fine-tuned instead of trained by a recipe.
 
     This is so where weights are named, for the user's own images and scores, and for networks without a recipe.
     """
-    if not asked.metric or asked.align or asked.target:
+    if not request.metric or request.align or request.target:
         return False
-    request = parse(asked.metric)
-    own = any(_of_user(one) for one in asked.dataset.split("+"))
-    return bool(request.weights) or own or not _recipes_of(_net_of(request))
+    metric = parse(request.metric)
+    own = any(_of_user(one) for one in request.dataset.split("+"))
+    return bool(metric.weights) or own or not _recipes_of(_net_of(metric))
 
 
 def _of_user(dataset: str) -> bool:
@@ -101,11 +101,11 @@ def _of_user(dataset: str) -> bool:
     return not find("dataset", dataset).folders
 
 
-def _net_of(request: Request) -> str:
-    card = find("metric", request.metric).card
+def _net_of(metric: Request) -> str:
+    card = find("metric", metric.metric).card
     if not card.net:
         some = ", ".join(n for n in names("metric") if find("metric", n).card.net)
-        raise UsageError(f"{request.metric} has no network to train; networks are {some}")
+        raise UsageError(f"{metric.metric} has no network to train; networks are {some}")
     return str(card.net)
 
 
@@ -113,24 +113,24 @@ def _recipes_of(net: str) -> list[str]:
     return [name for name in names("recipe") if find("recipe", name).net == net]
 
 
-def fitting_recipe(asked: TrainingRequest) -> str:
+def fitting_recipe(request: TrainingRequest) -> str:
     """The recipe that trains a network on a dataset, with or without domain adaptation."""
-    net = _net_of(parse(asked.metric)) if asked.metric else _default_net()
+    net = _net_of(parse(request.metric)) if request.metric else _default_net()
     known = _recipes_of(net)
-    if not known and (asked.align or asked.target):
+    if not known and (request.align or request.target):
         raise UsageError(f"no recipe adapts {net} to another domain; --da and --target are for {_adapted()}")
     if not known:
         some = sorted({find("recipe", name).net for name in names("recipe")})
         raise UsageError(f"no recipe trains {net}; there are recipes for {', '.join(some)}")
-    named = all(find("dataset", one).distortions > 1 for one in asked.dataset.split("+"))
-    wanted = (f"adapt:{asked.target}", "adapt") if asked.align else ("plain",)
-    if not asked.align:
+    named = all(find("dataset", one).distortions > 1 for one in request.dataset.split("+"))
+    wanted = (f"adapt:{request.target}", "adapt") if request.align else ("plain",)
+    if not request.align:
         wanted = (*wanted, "distortions" if named else "photographs")
     for one in wanted:
         for name in known:
             if one in find("recipe", name).fits:
                 return name
-    if asked.align:
+    if request.align:
         raise UsageError(f"no recipe adapts {net} to another domain; --da and --target are for {_adapted()}")
     return known[0]
 
@@ -146,36 +146,36 @@ def _default_net() -> str:
     return next(str(r.net) for r in (find("recipe", n) for n in names("recipe")) if "default" in r.fits)
 
 
-def _of_recipe(recipe: Recipe, asked: TrainingRequest) -> Settings:
+def _of_recipe(recipe: Recipe, request: TrainingRequest) -> Settings:
     """Settings of a recipe for the requested datasets: display and labels follow from what those contain."""
     changes: dict[str, Any] = {}
-    base = from_recipe(recipe, {}, asked.variant)
-    if asked.metric and (request := parse(asked.metric)):
-        if _net_of(request) != recipe.net:
-            raise UsageError(f"{recipe.name} trains {recipe.net}, not {request.metric}; leave out -m")
-        if request.stages:
-            changes["encoding"] = request.stages[-1]
-            code = not find("encoding", request.stages[-1]).absolute
+    base = from_recipe(recipe, {}, request.variant)
+    if request.metric and (metric := parse(request.metric)):
+        if _net_of(metric) != recipe.net:
+            raise UsageError(f"{recipe.name} trains {recipe.net}, not {metric.metric}; leave out -m")
+        if metric.stages:
+            changes["encoding"] = metric.stages[-1]
+            code = not find("encoding", metric.stages[-1]).absolute
             changes |= {"white": "sdr" if code else "pmax", "source_display": "code" if code else "sdr"}
-        if request.weights:
-            changes["start"] = request.weights
-    if asked.align is not None:
-        changes["align"] = asked.align
-    if asked.dataset and asked.dataset != base.source:
-        changes |= {"source": asked.dataset, "source_subset": "", "held_subset": ""}
-        changes |= _for_dataset(asked.dataset, "source", base.source_display, base.labels)
-    if asked.target and asked.target != base.target:
-        changes |= {"target": asked.target}
-        changes |= _for_dataset(asked.target, "target", base.target_display, base.target_labels)
-    elif asked.dataset and not asked.target and base.target and base.target == base.source:
-        changes |= {"target": asked.dataset}
-    settings = from_recipe(recipe, changes, asked.variant, asked.small)
-    settings = adjust(settings, dict(asked.settings))
-    if asked.target and not (base.target or settings.align or settings.target_labels):
+        if metric.weights:
+            changes["start"] = metric.weights
+    if request.align is not None:
+        changes["align"] = request.align
+    if request.dataset and request.dataset != base.source:
+        changes |= {"source": request.dataset, "source_subset": "", "held_subset": ""}
+        changes |= _for_dataset(request.dataset, "source", base.source_display, base.labels)
+    if request.target and request.target != base.target:
+        changes |= {"target": request.target}
+        changes |= _for_dataset(request.target, "target", base.target_display, base.target_labels)
+    elif request.dataset and not request.target and base.target and base.target == base.source:
+        changes |= {"target": request.dataset}
+    settings = from_recipe(recipe, changes, request.variant, request.small)
+    settings = adjust(settings, dict(request.settings))
+    if request.target and not (base.target or settings.align or settings.target_labels):
         raise UsageError(
-            f"--target {asked.target} has no part in {recipe.name}; add --da, such as --da coral"
+            f"--target {request.target} has no part in {recipe.name}; add --da, such as --da coral"
         )
-    given = _given_options(asked)
+    given = _given_options(request)
     return with_start_options(settings, given) if settings.start else settings
 
 
@@ -208,32 +208,32 @@ def display_for(dataset: str, display: str, instead: str = "sdr") -> str:
     return instead if display in ("nits", "hdr-linear") else display
 
 
-def _fine_tuning(asked: TrainingRequest) -> tuple[Settings, list[str]]:
+def _fine_tuning(request: TrainingRequest) -> tuple[Settings, list[str]]:
     """Settings that fine-tune a network on images and scores: everything except the data comes from its weights."""
-    request = parse(asked.metric)
-    net = _net_of(request)
-    light, side, holds = _first_images(asked)
-    if request.stages:
-        encoding = request.stages[-1]
-    elif request.weights:
-        encoding = native_encoding(net, request.weights)
+    metric = parse(request.metric)
+    net = _net_of(metric)
+    light, side, holds = _first_images(request)
+    if metric.stages:
+        encoding = metric.stages[-1]
+    elif metric.weights:
+        encoding = native_encoding(net, metric.weights)
     else:
         encoding = _encoding_for(net, light)
     code: Encoding = find("encoding", encoding)
     if light and not code.absolute:
         raise UsageError(
-            f"{holds} holds light, but {request.weights or request.metric} reads {encoding} code; "
-            f"fine-tune on PU21 code with -m pu21:{request.metric}"
+            f"{holds} holds light, but {metric.weights or metric.metric} reads {encoding} code; "
+            f"fine-tune on PU21 code with -m pu21:{metric.metric}"
         )
-    asks_random = dict(asked.settings).get("start", None) == ""
+    asks_random = dict(request.settings).get("start", None) == ""
     card: Checkpoint | None = None
     if not asks_random:
-        card, _ = find_card(request.weights or default_weights(net, encoding))
+        card, _ = find_card(metric.weights or default_weights(net, encoding))
     shelf: Net = find("net", net)
     kind = dict(shelf.training)
     if kind.get("input") == "crops":
         kind["crop"] = min(int(kind["crop"]), side)
-    higher = find("metric", request.metric).output().better == "higher"
+    higher = find("metric", metric.metric).output().better == "higher"
     settings = Settings(
         net=net,
         **{
@@ -242,7 +242,7 @@ def _fine_tuning(asked: TrainingRequest) -> tuple[Settings, list[str]]:
             "white": card.white if card is not None else "sdr",
             "options": dict(card.options) if card is not None else dict(kind.get("options", {})),
             "start": card.name if card is not None else "",
-            "source": asked.dataset,
+            "source": request.dataset,
             "source_display": "nits" if light else "code" if not code.absolute else "sdr-constant",
             "labels": "unit" if higher else "loss",
             "rate": 1e-4,
@@ -250,17 +250,17 @@ def _fine_tuning(asked: TrainingRequest) -> tuple[Settings, list[str]]:
             "epochs": 20,
         },
     )
-    settings = reduced(settings, dict(asked.settings)) if asked.small else settings
-    settings = adjust(settings, dict(asked.settings))
-    given = _given_options(asked)
+    settings = reduced(settings, dict(request.settings)) if request.small else settings
+    settings = adjust(settings, dict(request.settings))
+    given = _given_options(request)
     settings = with_start_options(settings, given) if settings.start else settings
     begins = settings.start or "random weights"
     return settings, [f"fine-tuning {net} from {begins} on {encoding} code"]
 
 
-def _given_options(asked: TrainingRequest) -> dict[str, Any]:
+def _given_options(request: TrainingRequest) -> dict[str, Any]:
     """The build options among the user's settings."""
-    only = {k: v for k, v in dict(asked.settings).items() if k.startswith("options.")}
+    only = {k: v for k, v in dict(request.settings).items() if k.startswith("options.")}
     return dict(adjust(Settings("", options={}), only).options) if only else {}
 
 
@@ -276,12 +276,12 @@ def _encoding_for(net: str, light: bool) -> str:
     return native if find("encoding", native).absolute else "pu21"
 
 
-def _first_images(asked: TrainingRequest) -> tuple[bool, int, str]:
+def _first_images(request: TrainingRequest) -> tuple[bool, int, str]:
     """(whether the dataset holds linear light, smallest side of its first images, path of the first)."""
-    dataset: Dataset = find("dataset", asked.dataset.split("+")[0])
-    said = adjust(Settings(""), {k: v for k, v in dict(asked.settings).items() if k.startswith("files.")})
+    dataset: Dataset = find("dataset", request.dataset.split("+")[0])
+    said = adjust(Settings(""), {k: v for k, v in dict(request.settings).items() if k.startswith("files.")})
     light, side, first = False, 10**9, ""
-    for number, pair in enumerate(dataset.pairs(locate(dataset, asked.data))):
+    for number, pair in enumerate(dataset.pairs(locate(dataset, request.data))):
         if number == _SIZED:
             break
         image = said.reading.image(str(pair.dist))
@@ -290,6 +290,6 @@ def _first_images(asked: TrainingRequest) -> tuple[bool, int, str]:
         side = min(side, *image.size)
     if not first:
         raise FileError(
-            f"{asked.data or asked.dataset} lists no images; give a CSV with columns dist and mos"
+            f"{request.data or request.dataset} lists no images; give a CSV with columns dist and mos"
         )
     return light, side, first

@@ -29,7 +29,7 @@ _STATE = 16  # bytes per parameter in training: value, gradient and the two mome
 def check_plan(made: Plan) -> Iterator[Checked]:
     """Read all images of a training, as it does before its first step, and keep nothing."""
     parts = image_parts(made.settings, made.source, made.held_out, made.target)
-    return check_images(made.settings, parts, from_files(made.settings.reading), few=made.asked.small)
+    return check_images(made.settings, parts, from_files(made.settings.reading), few=made.request.small)
 
 
 def estimate(made: Plan, device: torch.device) -> list[str]:

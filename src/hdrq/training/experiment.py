@@ -65,7 +65,7 @@ class Experiment:
     folder: Path
     parts: tuple[Part, ...]
     test_sets: tuple[CrossDataset, ...]
-    asked: TrainingRequest
+    request: TrainingRequest
     repeats: int
     folds: int
     rows: tuple[SplitRow, ...] = ()
@@ -81,11 +81,11 @@ Record = RunRecord | Part | SplitTested | Experiment
 
 
 def experiment_of(
-    asked: TrainingRequest, protocol: str, repeats: int, folds: int, test_sets: tuple[str, ...]
+    request: TrainingRequest, protocol: str, repeats: int, folds: int, test_sets: tuple[str, ...]
 ) -> Experiment | None:
     """The experiment that the arguments ask for, or that a run folder holds; None for a single training."""
-    stored = asked.output / EXPERIMENT if asked.output is not None else None
-    held = read_experiment(stored) if asked.resume and stored is not None and stored.exists() else None
+    stored = request.output / EXPERIMENT if request.output is not None else None
+    held = read_experiment(stored) if request.resume and stored is not None and stored.exists() else None
     if held is None and not protocol:
         for option, given in (("repeats", repeats), ("test", test_sets)):
             if given:
@@ -94,7 +94,7 @@ def experiment_of(
                 )
         return None
     if held is not None:
-        asked = resumed(asked, held, stored)
+        request = resumed(request, held, stored)
         protocol, repeats = continued(held, protocol, repeats, stored)
         folds, test_sets = int(held["folds"]), tuple(held["test_sets"])
     if protocol not in PROTOCOLS:
@@ -108,14 +108,14 @@ def experiment_of(
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UsageError("--protocol runs in one process; start one experiment on each device instead")
     repeats = repeats or REPEATS[protocol]
-    made = repeated(replace(asked, resume=False))
+    made = repeated(replace(request, resume=False))
     _, recipe, settings, _ = chosen(made)
     name = name_of(made, recipe, settings)
     name = name if held is not None else f"{name}-{protocol}"
-    folder = asked.output or Path("runs") / (name + ("-small" if asked.small else ""))
-    if held is None and asked.resume and (folder / EXPERIMENT).exists():
-        return experiment_of(replace(asked, output=folder), protocol, repeats, folds, test_sets)
-    if held is None and asked.resume:
+    folder = request.output or Path("runs") / (name + ("-small" if request.small else ""))
+    if held is None and request.resume and (folder / EXPERIMENT).exists():
+        return experiment_of(replace(request, output=folder), protocol, repeats, folds, test_sets)
+    if held is None and request.resume:
         raise UsageError(
             f"{folder} holds no experiment to resume; leave out --resume, or name its folder with -o"
         )
@@ -126,9 +126,9 @@ def experiment_of(
     parts = parts_of(settings, made.data, made.better, protocol, repeats, folds)
     like = str(Path(made.like).resolve()) if made.like.endswith(".json") else made.like
     data = made.data.resolve() if made.data is not None else None  # as a resumed experiment names the images
-    asked = replace(made, output=folder, name=name, resume=False, like=like, data=data)
+    request = replace(made, output=folder, name=name, resume=False, like=like, data=data)
     found = tuple(map(CrossDataset.parse, test_sets))
-    experiment = Experiment(name, protocol, folder, tuple(parts), found, asked, repeats, folds)
+    experiment = Experiment(name, protocol, folder, tuple(parts), found, request, repeats, folds)
     _check(experiment, settings)
     return experiment
 
@@ -140,9 +140,9 @@ def _check(experiment: Experiment, settings: Settings) -> None:
         twice = next(s for s in slugs if slugs.count(s) > 1)
         raise UsageError(f"two splits would share the folder {twice}; give the distortions other names")
     for dataset in experiment.test_sets:
-        refuse_missing(_items(settings, experiment.asked, dataset)[0])
+        refuse_missing(_items(settings, experiment.request, dataset)[0])
     for part in experiment.parts if not experiment.test_sets else ():
-        refuse_missing(_items(adjust(settings, part.settings), experiment.asked, None)[0])
+        refuse_missing(_items(adjust(settings, part.settings), experiment.request, None)[0])
     plan(_asked_of(experiment, experiment.parts[0]))
 
 
@@ -151,20 +151,20 @@ def check_experiment(experiment: Experiment) -> Iterator[Checked]:
     made = plan(_asked_of(experiment, experiment.parts[0]))
     parts = list(image_parts(made.settings, made.source, made.held_out, made.target))
     for dataset in experiment.test_sets or (None,):
-        items, display, _, _ = _items(made.settings, made.asked, dataset)
+        items, display, _, _ = _items(made.settings, made.request, dataset)
         parts.append(ImagePart(items, display, trained=False))
     look = from_files(made.settings.reading)
-    yield from check_images(made.settings, parts, look, few=experiment.asked.small)
+    yield from check_images(made.settings, parts, look, few=experiment.request.small)
 
 
 def _asked_of(experiment: Experiment, part: Part) -> TrainingRequest:
     """The arguments of the training of one split."""
     folder = experiment.folder / part.slug
     return replace(
-        experiment.asked,
+        experiment.request,
         output=folder,
         name=f"{experiment.name}-{part.slug}",
-        settings={**dict(experiment.asked.settings), **part.settings},
+        settings={**dict(experiment.request.settings), **part.settings},
         resume=(folder / SETTINGS).exists(),
         replace=True,
     )
@@ -209,7 +209,7 @@ def _predictions(experiment: Experiment, part: Part, made: Plan, device: Any) ->
     cache = ImageCache(made.folder / PIXELS, settings.reading)
     metric = f"{settings.net}@{experiment.name}"
     for dataset in experiment.test_sets or (None,):
-        items, display, title, toward = _items(settings, made.asked, dataset)
+        items, display, title, toward = _items(settings, made.request, dataset)
         loader = BatchLoader(settings, items, display, cache, 3)
         values = predict(module, settings, loader, items, device)
         for item, value in zip(items, values.tolist(), strict=True):
@@ -230,27 +230,27 @@ def _predictions(experiment: Experiment, part: Part, made: Plan, device: Any) ->
 
 
 def _items(
-    settings: Settings, asked: TrainingRequest, dataset: CrossDataset | None
+    settings: Settings, request: TrainingRequest, dataset: CrossDataset | None
 ) -> tuple[list[Item], str, str, str]:
     """(items with their subjective scores as labels, display, name of the dataset, direction of its scores)."""
     name = settings.held_dataset.split("+")[0] if dataset is None else dataset.name
     card: Dataset = find("dataset", name)
     where, subset = (
-        (asked.data, settings.held_dataset_subset)
+        (request.data, settings.held_dataset_subset)
         if dataset is None
-        else (dataset.data or asked.data, dataset.subset)
+        else (dataset.data or request.data, dataset.subset)
     )
-    toward = direction_of(card, islice(card.pairs(locate(card, where), subset or None), 50), asked.better)
+    toward = direction_of(card, islice(card.pairs(locate(card, where), subset or None), 50), request.better)
     if dataset is None:
         raw = replace(settings, labels="raw", target_labels="raw" if settings.target_labels else "")
         items, display, title = (
-            items_to_test(raw, asked.data, asked.better),
+            items_to_test(raw, request.data, request.better),
             settings.held_display,
             settings.held_dataset,
         )
     else:
         items = items_of_dataset(
-            settings, dataset.name, dataset.subset, dataset.data or asked.data, asked.better
+            settings, dataset.name, dataset.subset, dataset.data or request.data, request.better
         )
         display, title = display_for(dataset.name, settings.source_display), dataset.title
     if len(items) < 2:

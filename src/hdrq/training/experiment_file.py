@@ -16,21 +16,22 @@ if TYPE_CHECKING:
     from hdrq.training.experiment import Experiment
 
 EXPERIMENT = "experiment.json"
+_OLD_KEY = "asked"  # of "request", in files of version 0.1
 
 
 def write_experiment(experiment: Experiment) -> None:
     """Write experiment.json."""
     experiment.folder.mkdir(parents=True, exist_ok=True)
-    asked = experiment.asked
-    values = asdict(asked) | {"settings": dict(asked.settings)}
-    values["data"] = str(asked.data.resolve()) if asked.data is not None else None
+    request = experiment.request
+    values = asdict(request) | {"settings": dict(request.settings)}
+    values["data"] = str(request.data.resolve()) if request.data is not None else None
     del values["output"]
     test_sets = [
         f"{j.name}{f':{j.subset}' if j.subset else ''}{f'={j.data}' if j.data else ''}"
         for j in experiment.test_sets
     ]
     held = {"hdrq": hdrq.__version__, "protocol": experiment.protocol, "repeats": experiment.repeats}
-    held |= {"folds": experiment.folds, "test_sets": test_sets, "asked": values}
+    held |= {"folds": experiment.folds, "test_sets": test_sets, "request": values}
     with atomic(experiment.folder / EXPERIMENT) as part:
         part.write_text(json.dumps(held, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -39,29 +40,31 @@ def read_experiment(path: Path) -> dict[str, Any]:
     """The entries of experiment.json."""
     try:
         held: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if not {"protocol", "repeats", "folds", "test_sets", "asked"} <= set(held):
+        if _OLD_KEY in held:
+            held["request"] = held.pop(_OLD_KEY)
+        if not {"protocol", "repeats", "folds", "test_sets", "request"} <= set(held):
             raise ValueError("entries are missing")
         return held
     except (OSError, ValueError) as error:
         raise FileError(f"{path} does not hold an experiment ({error}); remove it") from error
 
 
-def resumed(asked: TrainingRequest, held: dict[str, Any], path: Path | None) -> TrainingRequest:
+def resumed(request: TrainingRequest, held: dict[str, Any], path: Path | None) -> TrainingRequest:
     """The arguments of the experiment in a folder; those given again must be the same."""
     before = TrainingRequest(
-        **{**held["asked"], "data": Path(held["asked"]["data"]) if held["asked"]["data"] else None}
+        **{**held["request"], "data": Path(held["request"]["data"]) if held["request"]["data"] else None}
     )
     for name in ("recipe", "variant", "metric", "dataset", "align", "target", "like"):
-        if getattr(asked, name) and getattr(asked, name) != getattr(before, name):
+        if getattr(request, name) and getattr(request, name) != getattr(before, name):
             raise UsageError(
                 f"{path} was begun with --{name} {getattr(before, name) or '(none)'}; leave it out to resume, or name "
                 "another folder with -o"
             )
-    if any(dict(before.settings).get(k) != v for k, v in dict(asked.settings).items()):
+    if any(dict(before.settings).get(k) != v for k, v in dict(request.settings).items()):
         raise UsageError(
             f"{path} was begun with other settings; leave --set out to resume, or name another folder"
         )
-    return replace(before, output=asked.output, data=asked.data or before.data)
+    return replace(before, output=request.output, data=request.data or before.data)
 
 
 def continued(held: dict[str, Any], protocol: str, repeats: int, path: Path | None) -> tuple[str, int]:

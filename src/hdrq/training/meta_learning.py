@@ -115,8 +115,8 @@ class MetaLearner:
         moved = {k: torch.zeros_like(v) for k, v in self.meta.items()}
         query, each = 0.0, self.how.inner + self.how.query_steps
         for place, rows in enumerate(tasks):
-            support, asked = split(rows, self.how.support, random)
-            known, queries = chunks(support, self.settings.batch), chunks(asked, self.how.query)
+            support, queried = split(rows, self.how.support, random)
+            known, queries = chunks(support, self.settings.batch), chunks(queried, self.how.query)
             jobs = [known[n % len(known)] for n in range(self.how.inner)]
             jobs += [queries[n % len(queries)] for n in range(self.how.query_steps)]
             self._set_parameters(self.meta)
@@ -138,8 +138,8 @@ class MetaLearner:
         self, rows: list[Item], rate: float, key: tuple[int, int], random: torch.Generator
     ) -> float:
         """The program's treatment of one task: an outer step after every query batch."""
-        support, asked = split(rows, self.how.support, random)
-        known, queries = chunks(support, self.settings.batch), chunks(asked, self.how.query)
+        support, queried = split(rows, self.how.support, random)
+        known, queries = chunks(support, self.settings.batch), chunks(queried, self.how.query)
         if self.count % self.how.tasks == 0:
             self.start = dict(self.meta)
         self._set_parameters(self.start)

@@ -97,8 +97,8 @@ def _parts(count: int, share: float) -> tuple[list[int], list[int]]:
 def split(rows: list[Item], share: float, random: torch.Generator) -> tuple[list[Item], list[Item]]:
     """(support, query), drawn per image as in the program; at least two of each."""
     order = torch.randperm(len(rows), generator=random).tolist()
-    known, asked = _parts(len(rows), share)
-    return [rows[order[i]] for i in known], [rows[order[i]] for i in asked]
+    support, query = _parts(len(rows), share)
+    return [rows[order[i]] for i in support], [rows[order[i]] for i in query]
 
 
 def chunks(rows: Sequence[Any], size: int) -> list[list[Any]]:

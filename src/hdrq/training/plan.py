@@ -40,7 +40,7 @@ class Plan:
     recipe: str
     settings: Settings
     folder: Path
-    asked: TrainingRequest
+    request: TrainingRequest
     source: list[Item]
     held_out: list[Item]
     target: list[Item]
@@ -49,97 +49,99 @@ class Plan:
     notes: tuple[str, ...] = ()
 
 
-def plan(asked: TrainingRequest) -> Plan:
+def plan(request: TrainingRequest) -> Plan:
     """Choose the settings and check data, initial weights, references and names, so that errors come before training."""
-    asked, recipe, settings, notes = chosen(repeated(asked))
-    name = name_of(asked, recipe, settings)
+    request, recipe, settings, notes = chosen(repeated(request))
+    name = name_of(request, recipe, settings)
     refuse_name(name)
-    folder = asked.output or Path("runs") / (name + ("-small" if asked.small else ""))
-    refuse_used(folder, asked.resume)
+    folder = request.output or Path("runs") / (name + ("-small" if request.small else ""))
+    refuse_used(folder, request.resume)
     start = start_weights(settings)
     module = build_apart(settings)
     start(module)
     if settings.terms and not hasattr(module, "decode"):
         raise UsageError(f"{settings.net} has no terms such as {min(settings.terms)}; leave them out")
-    if not asked.replace:
+    if not request.replace:
         refuse_taken(name, folder)
-    refuse_other_direction(settings, asked.better)
+    refuse_other_direction(settings, request.better)
     if settings.meta:
         Meta.of(settings)
-    source, held_out, target = data_of(settings, asked.data, asked.better)
+    source, held_out, target = data_of(settings, request.data, request.better)
     refuse_missing([*source, *held_out, *target])
-    mos = _scores_meant(settings, asked)
-    made = Plan(name, recipe, settings, folder, asked, source, held_out, target, start, mos, tuple(notes))
-    if not asked.like:
+    mos = _scores_meant(settings, request)
+    made = Plan(name, recipe, settings, folder, request, source, held_out, target, start, mos, tuple(notes))
+    if not request.like:
         return made
-    return replace(made, notes=(*notes, *departures(recorded(asked.like)[0], made)))
+    return replace(made, notes=(*notes, *departures(recorded(request.like)[0], made)))
 
 
-def name_of(asked: TrainingRequest, recipe: str, settings: Settings) -> str:
+def name_of(request: TrainingRequest, recipe: str, settings: Settings) -> str:
     """The name of the weights: the one asked for, else that of the recipe or NETWORK-FILE."""
-    return asked.name or recipe or f"{settings.net}-{_stem(asked)}"
+    return request.name or recipe or f"{settings.net}-{_stem(request)}"
 
 
-def repeated(asked: TrainingRequest) -> TrainingRequest:
+def repeated(request: TrainingRequest) -> TrainingRequest:
     """The arguments, completed from the card of the training to repeat."""
-    if not asked.like:
-        return asked
+    if not request.like:
+        return request
     given = [
-        name for name in ("recipe", "variant", "metric", "dataset", "align", "target") if getattr(asked, name)
+        name
+        for name in ("recipe", "variant", "metric", "dataset", "align", "target")
+        if getattr(request, name)
     ]
     if given:
         option = "da" if given[0] == "align" else given[0]
         raise UsageError(
             f"--like takes everything from the card; leave out --{option}, or change a setting with --set"
         )
-    card, _ = recorded(asked.like)
+    card, _ = recorded(request.like)
     before = card.training["arguments"]
     return replace(
-        asked, name=asked.name or f"{card.name}-again", lower=asked.lower or bool(before.get("lower"))
+        request, name=request.name or f"{card.name}-again", lower=request.lower or bool(before.get("lower"))
     )
 
 
-def chosen(asked: TrainingRequest) -> tuple[TrainingRequest, str, Settings, list[str]]:
+def chosen(request: TrainingRequest) -> tuple[TrainingRequest, str, Settings, list[str]]:
     """(arguments completed from the run folder, name of the recipe, settings, notes)."""
-    if asked.resume and (folder := _folder_named(asked)) and (held := read_settings(folder)):
+    if request.resume and (folder := _folder_named(request)) and (held := read_settings(folder)):
         before, more = held
-        asked = replace(
-            asked,
+        request = replace(
+            request,
             output=folder,
-            name=str(more.get("name", "")) or asked.name,
-            data=asked.data or (Path(more["data"]) if more.get("data") else None),
-            lower=asked.lower or bool(more.get("lower")),
+            name=str(more.get("name", "")) or request.name,
+            data=request.data or (Path(more["data"]) if more.get("data") else None),
+            lower=request.lower or bool(more.get("lower")),
         )
-        if not (asked.recipe or asked.dataset or asked.metric):
-            after = adjust(before, dict(asked.settings))
+        if not (request.recipe or request.dataset or request.metric):
+            after = adjust(before, dict(request.settings))
             recipe = str(more.get("recipe", ""))
         else:
-            recipe, after, _ = settings_for(asked)
+            recipe, after, _ = settings_for(request)
         refuse_changes(folder, differences(before, after))
-        return asked, recipe, after, []
-    recipe, settings, notes = settings_for(asked)
-    return asked, recipe, settings, notes
+        return request, recipe, after, []
+    recipe, settings, notes = settings_for(request)
+    return request, recipe, settings, notes
 
 
-def _folder_named(asked: TrainingRequest) -> Path | None:
+def _folder_named(request: TrainingRequest) -> Path | None:
     """The run folder, where it follows from the arguments alone."""
-    name = asked.name or asked.recipe
-    return asked.output or (Path("runs") / (name + ("-small" if asked.small else "")) if name else None)
+    name = request.name or request.recipe
+    return request.output or (Path("runs") / (name + ("-small" if request.small else "")) if name else None)
 
 
-def _stem(asked: TrainingRequest) -> str:
-    where = asked.data if asked.data is not None and asked.data.suffix else None
-    return re.sub(r"[^A-Za-z0-9._+-]+", "-", where.stem if where is not None else asked.dataset) or "tuned"
+def _stem(request: TrainingRequest) -> str:
+    where = request.data if request.data is not None and request.data.suffix else None
+    return re.sub(r"[^A-Za-z0-9._+-]+", "-", where.stem if where is not None else request.dataset) or "tuned"
 
 
-def _scores_meant(settings: Settings, asked: TrainingRequest) -> tuple[float, float] | None:
+def _scores_meant(settings: Settings, request: TrainingRequest) -> tuple[float, float] | None:
     """(worst, best) subjective score, where the labels are the scores scaled to 0..1."""
     if settings.labels not in ("unit", "loss") or "+" in settings.source:
         return None
     dataset: Dataset = find("dataset", settings.source)
-    pairs = list(dataset.pairs(locate(dataset, asked.data), settings.source_subset or None))
+    pairs = list(dataset.pairs(locate(dataset, request.data), settings.source_subset or None))
     scores = [p.opinion for p in pairs if p.opinion is not None]
     if not scores:
         return None
     ends = (min(scores), max(scores))
-    return ends[::-1] if direction_of(dataset, pairs, asked.better) == "lower" else ends
+    return ends[::-1] if direction_of(dataset, pairs, request.better) == "lower" else ends

@@ -42,10 +42,10 @@ class Estimate:
 
 
 def preview(
-    asked: TrainingRequest, experiment: Experiment | None, device: torch.device
+    request: TrainingRequest, experiment: Experiment | None, device: torch.device
 ) -> Iterator[Chosen | Planned | Checked | Estimate]:
     """The settings, the plan, a record of every image that is checked, and an estimate. Errors of the training appear here."""
-    if (images := as_images(asked)) is not None:
+    if (images := as_images(request)) is not None:
         made = plan_images(images)
         yield Chosen(made.recipe.name, images.variant, made.recipe.source, asdict(made.settings))
         yield Planned(made)
@@ -54,10 +54,10 @@ def preview(
         yield from check_experiment(experiment)
         yield Planned(experiment)
         return
-    _, recipe, settings, _ = chosen(repeated(asked))
+    _, recipe, settings, _ = chosen(repeated(request))
     source = find("recipe", recipe).source if recipe else ""
-    yield Chosen(recipe, asked.variant, source, asdict(settings))
-    found = plan(asked)
+    yield Chosen(recipe, request.variant, source, asdict(settings))
+    found = plan(request)
     yield Planned(found)
     yield from check_plan(found)
     yield Estimate(tuple(estimate(found, device)))

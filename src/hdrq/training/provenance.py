@@ -40,8 +40,8 @@ def training_record(made: Plan) -> dict[str, Any]:
     source, held_out, target  numbers of images and scenes, a digest of the list of images and labels, the display
     tested     scenes and distortions that were left out of the training to be tested on
     """
-    settings, data = made.settings, made.asked.data
-    arguments = {name: getattr(made.asked, name) for name in ARGUMENTS}
+    settings, data = made.settings, made.request.data
+    arguments = {name: getattr(made.request, name) for name in ARGUMENTS}
     parts = {
         "source": (made.source, settings.source, settings.source_subset, settings.source_display),
         "held_out": (
@@ -57,7 +57,7 @@ def training_record(made: Plan) -> dict[str, Any]:
         "code": code_version(),
         "arguments": {
             **arguments,
-            "align": made.asked.align or "",
+            "align": made.request.align or "",
             "data": data.name if data is not None else "",
         },
         "settings": asdict(settings),

@@ -61,9 +61,9 @@ def train_by(
         made.settings,
         name=made.name,
         recipe=made.recipe,
-        variant=made.asked.variant,
-        data=str(made.asked.data.resolve()) if made.asked.data is not None else "",
-        lower=made.asked.lower,
+        variant=made.request.variant,
+        data=str(made.request.data.resolve()) if made.request.data is not None else "",
+        lower=made.request.lower,
     )
     yield from fit(
         made.settings,
@@ -73,10 +73,10 @@ def train_by(
         target=made.target,
         device=device,
         start=made.start,
-        resume=made.asked.resume,
+        resume=made.request.resume,
         tensorboard=tensorboard,
     )
-    yield publish(made, installed and not made.asked.small)
+    yield publish(made, installed and not made.request.small)
 
 
 def _checked(made: Plan) -> Iterator[Checked]:
@@ -85,7 +85,7 @@ def _checked(made: Plan) -> Iterator[Checked]:
     images = ImageCache(made.folder / PIXELS, made.settings.reading)
     parts = image_parts(made.settings, made.source, made.held_out, made.target)
     try:
-        yield from check_images(made.settings, parts, from_cache(images), few=made.asked.small)
+        yield from check_images(made.settings, parts, from_cache(images), few=made.request.small)
     except HdrqError:
         shutil.rmtree(made.folder if new else images.folder, ignore_errors=True)
         raise
@@ -133,5 +133,5 @@ def publish(made: Plan, installed: bool) -> Trained:
 
 
 def _data_names(made: Plan) -> str:
-    data = made.asked.data
+    data = made.request.data
     return data.name if data is not None and data.suffix else made.settings.source

@@ -137,9 +137,9 @@ def resolving(rows: Sequence[ResolvingPower]) -> str:
             cells += f"<td>{f'<b>{value:.4f}</b>' if top else f'{value:.4f}'}{small}</td>"
         lines.append(f"<tr><th scope='row'>{escape(r.metric)}</th>{cells}</tr>")
     head = "<th>metric</th>" + "".join(f"<th scope='col'>{title}</th>" for _, title in names)
-    asked = f"<p class='quiet'>{rows[0].pairs:,} pairs, {rows[0].differing:,} of them seen as different.</p>"
+    counts = f"<p class='quiet'>{rows[0].pairs:,} pairs, {rows[0].differing:,} of them seen as different.</p>"
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
-    return f"{asked}<div class='wide'>{table}</div>"
+    return f"{counts}<div class='wide'>{table}</div>"
 
 
 def heat(rows: Sequence[Agreement]) -> str:

@@ -78,16 +78,18 @@ def questions(opinions: ArrayLike, errors: ArrayLike, *, most: int = MOST_PAIRS,
     return Questions(i, j, seen, np.sign(difference), sampled)
 
 
-def power(values: ArrayLike, asked: Questions) -> Power:
+def power(values: ArrayLike, questions: Questions) -> Power:
     """Resolving power of a metric whose values have the sign that makes higher better."""
     x = np.asarray(values, dtype=np.float64)
-    d = x[asked.first] - x[asked.second]
+    d = x[questions.first] - x[questions.second]
     size = np.abs(d)
-    toward = d[asked.seen] * asked.sign[asked.seen]  # positive where the better image scores higher
-    different = auc(size[asked.seen], size[~asked.seen])
+    toward = (
+        d[questions.seen] * questions.sign[questions.seen]
+    )  # positive where the better image scores higher
+    different = auc(size[questions.seen], size[~questions.seen])
     better = auc(toward, -toward)  # each pair is used in both orders
     correct = float((toward > 0).mean()) if toward.size else float("nan")
-    return Power(different, better, correct, d.size, int(asked.seen.sum()), (size, toward))
+    return Power(different, better, correct, d.size, int(questions.seen.sum()), (size, toward))
 
 
 def auc(positive: ArrayLike, negative: ArrayLike) -> float:
@@ -100,17 +102,17 @@ def auc(positive: ArrayLike, negative: ArrayLike) -> float:
 
 
 def areas_drawn(
-    powers: Sequence[Power], asked: Questions, scene: NDArray[np.intp], times: Array
+    powers: Sequence[Power], questions: Questions, scene: NDArray[np.intp], times: Array
 ) -> Mapping[str, Array]:
     """{"different", "better", "correct"}: (draws, M) of M metrics for multiplicities (draws, S) of scenes."""
-    seen = asked.seen
+    seen = questions.seen
     areas = {
         "different": [_Area(p.scores[0][seen], p.scores[0][~seen]) for p in powers],
         "better": [_Area(p.scores[1], -p.scores[1]) for p in powers],
     }
     out: dict[str, list[list[float]]] = {"different": [], "better": [], "correct": []}
     for came in times:
-        w = came[scene[asked.first]] * came[scene[asked.second]]
+        w = came[scene[questions.first]] * came[scene[questions.second]]
         both, alone = w[seen], w[~seen]
         out["different"].append([a(both, alone) for a in areas["different"]])
         out["better"].append([a(both, both) for a in areas["better"]])
@@ -191,9 +193,9 @@ def fisher(correct_a: float, correct_b: float, differing: int) -> float:
     return float(fisher_exact([[r, differing - r] for r in right]).pvalue)
 
 
-def compare(a: Power, b: Power, asked: Questions) -> dict[str, float]:
+def compare(a: Power, b: Power, questions: Questions) -> dict[str, float]:
     """p values of equal resolving power of two metrics: {"different", "better", "correct"}."""
-    seen = asked.seen
+    seen = questions.seen
     split = [(p.scores[0][seen], p.scores[0][~seen]) for p in (a, b)]
     ways = [
         (p.scores[1][::2], -p.scores[1][1::2]) for p in (a, b)

@@ -38,7 +38,7 @@ class ImagePlan:
     recipe: ImageRecipe
     settings: ImageSettings
     folder: Path
-    asked: TrainingRequest
+    request: TrainingRequest
     scenes: list[Scene]
     held_out: list[Scene]
 
@@ -62,48 +62,48 @@ class ImageTrained:
 Record = ImageBegun | LoopRecord | ImageTrained
 
 
-def as_images(asked: TrainingRequest) -> TrainingRequest | None:
+def as_images(request: TrainingRequest) -> TrainingRequest | None:
     """The arguments where they ask for a network that answers with images, by recipe or by run folder; else None."""
-    name = asked.recipe
-    if not name and asked.resume and asked.output is not None and not (asked.metric or asked.dataset):
-        name = str((entries_of(asked.output) or {}).get("recipe", ""))
+    name = request.recipe
+    if not name and request.resume and request.output is not None and not (request.metric or request.dataset):
+        name = str((entries_of(request.output) or {}).get("recipe", ""))
     if name not in names("recipe") or not isinstance(find("recipe", name), ImageRecipe):
         return None
-    return replace(asked, recipe=name)
+    return replace(request, recipe=name)
 
 
-def plan_images(asked: TrainingRequest) -> ImagePlan:
+def plan_images(request: TrainingRequest) -> ImagePlan:
     """Choose the settings, read the scenes and check everything, so that errors come before training."""
-    recipe: ImageRecipe = find("recipe", asked.recipe)
+    recipe: ImageRecipe = find("recipe", request.recipe)
     for given in ("metric", "dataset", "align", "target", "like", "lower"):
-        if getattr(asked, given):
+        if getattr(request, given):
             option = {"align": "da"}.get(given, given)
             raise UsageError(f"{recipe.name} trains on HDR scenes; leave out --{option}")
-    name = asked.name or recipe.name
+    name = request.name or recipe.name
     refuse_name(name)
-    folder = asked.output or Path("runs") / (name + ("-small" if asked.small else ""))
-    refuse_used(folder, asked.resume)
+    folder = request.output or Path("runs") / (name + ("-small" if request.small else ""))
+    refuse_used(folder, request.resume)
     shelf: Net = find("net", recipe.net)
-    settings = recipe.chosen(asked.variant)
-    if asked.small:
+    settings = recipe.chosen(request.variant)
+    if request.small:
         settings = reduced(settings, shelf.small, _side_of(settings)[0])
-    settings = adjusted(settings, dict(asked.settings))
-    data = asked.data
-    if asked.resume and (held := entries_of(folder)):
+    settings = adjusted(settings, dict(request.settings))
+    data = request.data
+    if request.resume and (held := entries_of(folder)):
         name = str(held.get("name", "")) or name
         before = plain(held["settings"])
         data = data or (Path(held["data"]) if held.get("data") else None)
-        settings = adjusted(before, dict(asked.settings))
+        settings = adjusted(before, dict(request.settings))
         refuse_changes(folder, changed(before, settings))
     side, text = _side_of(settings)
     if settings.crop < side:
         raise UsageError(f"{text} reads images of at least {side} pixels a side; use --set crop={side}")
-    if not asked.replace:
+    if not request.replace:
         refuse_taken(name, folder)
     scenes, held_out = split(
         read_scenes(data, settings.reading), settings.holdout, settings.held_scenes, settings.seed
     )
-    return ImagePlan(name, recipe, settings, folder, asked, scenes, held_out)
+    return ImagePlan(name, recipe, settings, folder, request, scenes, held_out)
 
 
 def _side_of(settings: ImageSettings) -> tuple[int, str]:
@@ -113,12 +113,14 @@ def _side_of(settings: ImageSettings) -> tuple[int, str]:
     return max((r.side, r.text) for r in read)
 
 
-def train_images(asked: TrainingRequest, device: torch.device, *, installed: bool = True) -> Iterator[Record]:
+def train_images(
+    request: TrainingRequest, device: torch.device, *, installed: bool = True
+) -> Iterator[Record]:
     """Train by the arguments. Yields ImageBegun, steps, validations and files, and finally ImageTrained."""
-    made = plan_images(asked)
+    made = plan_images(request)
     yield ImageBegun(made)
-    data = str(made.asked.data.resolve()) if made.asked.data is not None else ""
-    if not made.asked.resume:
+    data = str(made.request.data.resolve()) if made.request.data is not None else ""
+    if not made.request.resume:
         write_settings(made.folder, made.settings, name=made.name, recipe=made.recipe.name, data=data)
     yield from fit_images(
         made.recipe,
@@ -128,9 +130,9 @@ def train_images(asked: TrainingRequest, device: torch.device, *, installed: boo
         made.folder,
         device=device,
         start=_start(made.settings),
-        resume=made.asked.resume,
+        resume=made.request.resume,
     )
-    yield publish_images(made, installed and not made.asked.small)
+    yield publish_images(made, installed and not made.request.small)
 
 
 def publish_images(made: ImagePlan, installed: bool) -> ImageTrained:
