@@ -16,7 +16,7 @@ from hdrq.image.temporal import Adaptation
 from hdrq.tonemapping.color_correction import CORRECTIONS
 from hdrq.tonemapping.exposure import most_well_exposed
 from hdrq.tonemapping.gamut_mapping import GAMUT_MAPPINGS
-from hdrq.tonemapping.solvers.contrast_pyramid import contrasts, picture
+from hdrq.tonemapping.solvers.contrast_pyramid import contrasts, reconstruct
 from hdrq.tonemapping.solvers.display_curve import (
     Contrasts,
     count_contrasts,
@@ -86,7 +86,7 @@ def test_contrasts_lead_back_to_their_picture():
         x = noise(1, 1, *shape)
         fields = contrasts(x)
         weights = [(1 + noise(*a.shape, seed=3), 1 + noise(*b.shape, seed=4)) for a, b in fields]
-        found = picture(fields, weights)
+        found = reconstruct(fields, weights)
         assert torch.allclose(found - found.mean(), x - x.mean(), atol=1e-7)
 
 

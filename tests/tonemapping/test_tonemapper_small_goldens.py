@@ -19,7 +19,9 @@ from hdrq.image.render import room
 from hdrq.registry import find, names
 
 FILE = Path(__file__).parents[1] / "golden" / "tonemapping.json"
-HOW = "python tests/tonemapping/test_tonemapper_small_goldens.py COMMIT {} writes the numbers of a new operator"
+HOW = (
+    "python tests/tonemapping/test_tonemapper_small_goldens.py COMMIT {} writes the numbers of a new operator"
+)
 ROWS, COLUMNS = (1, 9, 17, 26), (2, 13, 24, 37)
 
 

@@ -12,7 +12,7 @@ from hdrq.image.kept import kept
 from hdrq.image.statistics import XYZ_WEIGHTS, brightest, darkest, luminance, ordered, ratio
 from hdrq.tonemapping.operator import OperatorCard, operator
 from hdrq.tonemapping.solvers import contrast_pyramid_pfstools as restarted_pyramid
-from hdrq.tonemapping.solvers.contrast_pyramid import Field, contrasts, picture
+from hdrq.tonemapping.solvers.contrast_pyramid import Field, contrasts, reconstruct
 from hdrq.tonemapping.solvers.contrast_pyramid_opencv import rescaled
 
 _POWER = 0.4185  # of the response to W = 10^|G| - 1; the paper's factor 54.09288 cancels out
@@ -75,10 +75,10 @@ def mantiuk_2006(
     )
     weights = [(_trust(a), _trust(b)) for a, b in wanted]
     if variant == "pfstools":
-        x = restarted_pyramid.picture(start, wanted, weights)
+        x = restarted_pyramid.reconstruct(start, wanted, weights)
         low, high = _swapped(x, 0.001), _swapped(x, 0.999)
     else:
-        x = picture(wanted, weights)
+        x = reconstruct(wanted, weights)
         low, high = ordered(x, 0.001), ordered(x, 0.999)
     new = 10 ** (_DECADES * ratio(x - high, high - low).clamp(max=_BEYOND))
     return ratio(light, y).clamp(min=1e-9) ** saturation * new * (light.amax(1, keepdim=True) > 0)

@@ -36,7 +36,7 @@ def contrasts(x: Tensor) -> list[Field]:
     return [differences(q) for q in levels(x)]
 
 
-def picture(start: Tensor, wanted: Sequence[Field], weights: Sequence[Field]) -> Tensor:
+def reconstruct(start: Tensor, wanted: Sequence[Field], weights: Sequence[Field]) -> Tensor:
     """(N, 1, H, W) near the x that minimises Σ_k Σ weight (difference - wanted)², iterated from `start`."""
     frames = []
     for i, x in enumerate(start):
