@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
+from hashlib import sha256
 
 import pytest
 import torch
@@ -24,7 +25,7 @@ from hdrq.training.images.camera import Response, noisy, photograph, random_resp
 from hdrq.training.images.crops import turned, window
 from hdrq.training.images.image_loop import ImageStep, ImageValidation, chance_of, fit_images
 from hdrq.training.images.image_recipe import Answer, ImageRecipe
-from hdrq.training.images.image_settings import ImageSettings, adjusted, plain
+from hdrq.training.images.image_settings import LENGTH, ImageSettings, adjusted, plain
 from hdrq.training.images.scenes import Scene, read_scenes, series, split
 
 
@@ -263,7 +264,7 @@ def test_settings_are_converted_and_checked() -> None:
     assert replace(RUN, epochs=9).digest == RUN.digest
     assert plain(json.loads(json.dumps({"net": "x", "ev": [0, 1]}))).ev == (0, 1)
     assert adjusted(RUN, {"ev": "-3,0,3", "electrons": "0,0"}).ev == (-3.0, 0.0, 3.0)
-    assert adjusted(RUN, {"held_scenes": "a, 07", "judged": "7"}).held_scenes == ("a", "07")
+    assert adjusted(RUN, {"held_scenes": "a, 07", "metrics": "7"}).held_scenes == ("a", "07")
     wrongs = (
         {"batch": "1.5"},
         {"rat": 1},
@@ -307,7 +308,7 @@ def test_an_interrupted_training_goes_on_to_the_same_bits(shelf, scenes, tmp_pat
 
 def test_it_learns_and_the_callers_random_numbers_stay(shelf, scenes, tmp_path) -> None:
     before = torch.get_rng_state()
-    run = replace(RUN, epochs=2, steps=20, batch=4, rate=2e-2, judged=("pu21:psnr",), held_crops=2)
+    run = replace(RUN, epochs=2, steps=20, batch=4, rate=2e-2, metrics=("pu21:psnr",), held_crops=2)
     seen = [
         r for r in fit_images(RECIPE, run, scenes[:3], scenes[3:], tmp_path) if isinstance(r, ImageValidation)
     ]
@@ -383,3 +384,14 @@ def test_crops_smaller_than_a_loss_can_read_are_refused(tmp_path) -> None:
     )
     with pytest.raises(UsageError, match="at least 161 pixels a side; use --set crop=161"):
         image_run.plan_images(asked)
+
+
+def test_the_setting_metrics_is_read_by_its_former_name() -> None:
+    """Runs and cards of version 0.1 call it judged; their digests still hold."""
+    now, before = adjusted(RUN, {"metrics": "pu21:psnr"}), adjusted(RUN, {"judged": "pu21:psnr"})
+    assert now == before
+    stored = asdict(now)
+    stored["judged"] = stored.pop("metrics")
+    assert plain(json.loads(json.dumps(stored))) == now
+    named = json.dumps({k: v for k, v in stored.items() if k not in LENGTH}, sort_keys=True)
+    assert now.digest == sha256(named.encode()).hexdigest()[:12]

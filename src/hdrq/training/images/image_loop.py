@@ -47,7 +47,7 @@ class ImageStep:
 
 @dataclass(frozen=True)
 class ImageValidation:
-    """Means over the held-out examples: the sum of the losses ("loss"), each loss, and the judged metrics."""
+    """Means over the held-out examples: the sum of the losses ("loss"), each loss, and the metrics."""
 
     epoch: int
     step: int
@@ -70,7 +70,7 @@ class ImageLearner:
     ) -> None:
         self.recipe, self.settings, self.device = recipe, settings, device
         self.losses = {text: (losses.of(text), weight) for text, weight in settings.loss.items()}
-        self.judged = {text: MetricLoss(text, judge=True) for text in settings.judged}
+        self.metrics = {text: MetricLoss(text, judge=True) for text in settings.metrics}
         self.module: nn.Module = find("net", settings.net).build(**settings.options)
         start(self.module)
         self.module.to(device)
@@ -154,7 +154,7 @@ class ImageLearner:
             answer = self.recipe.answer(self.module, batch, self.settings)
             row = {t: float(v) for t, v in self._parts(answer).items()}
             row[TOTAL] = sum(w * row[t] for t, (_, w) in self.losses.items())
-            row |= {t: float(m.value(answer, self.settings.nits).mean()) for t, m in self.judged.items()}
+            row |= {t: float(m.value(answer, self.settings.nits).mean()) for t, m in self.metrics.items()}
             rows.append(row)
         if own is not None:
             self.module.load_state_dict(own)
@@ -165,7 +165,7 @@ class ImageLearner:
         name = self.settings.best_by or TOTAL
         if name not in scores:
             raise UsageError(f"best_by is one of {', '.join(scores)}, not '{name}'")
-        judge = self.judged.get(name)
+        judge = self.metrics.get(name)
         return scores[name] if judge is not None and judge.higher else -scores[name]
 
     def kept(self) -> dict[str, Any]:
@@ -237,7 +237,7 @@ def fit_images(
         learner.restore(state["learner"])
         progress = Progress(**state["progress"])
         random.restore(state)
-    names = (*settings.loss, TOTAL, *settings.judged)
+    names = (*settings.loss, TOTAL, *settings.metrics)
     log = TrainingLog(folder, progress.done, columns=("kind", "epoch", "step", "rate", "critic", *names))
     total = settings.epochs * settings.steps
     saved_at = time.monotonic()

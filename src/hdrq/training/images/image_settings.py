@@ -17,6 +17,7 @@ _OPTIMISERS = ("adamw", "adam", "sgd")
 _SCHEDULES = ("constant", "exponential", "cosine", "steps")
 _RESPONSES = ("random", "srgb", "linear")
 _NUMBERS = ("exposed", "ev", "electrons")  # settings that are lists of numbers; other lists are of texts
+_FORMER = {"judged": "metrics"}  # names of settings in files and commands of version 0.1
 _AT_LEAST_1 = ("crop", "batch", "steps", "epochs", "held_crops")
 
 
@@ -40,7 +41,7 @@ class ImageSettings:
     bits           of the code of a photograph, 0 for no rounding
     nits           luminance of linear 1.0 for losses and metrics that read absolute light, cd/m²
     loss           weights of the losses by their text: "[encoding:]name[,option=value]", or a metric
-    judged         metrics that are computed on held-out examples in addition to the losses
+    metrics        metrics that are computed on held-out examples in addition to the losses
     best_by        the one that chooses the best epoch; "" for the sum of the losses
     batch          examples per step;  steps  per epoch;  epochs  number of epochs
     rate, decay    learning rate and weight decay;  critic_rate  of the discriminator of adversarial losses
@@ -71,7 +72,7 @@ class ImageSettings:
     bits: int = 8
     nits: float = 1000.0
     loss: Mapping[str, float] = field(default_factory=lambda: {"mu:l1": 1.0})
-    judged: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
     best_by: str = ""
     batch: int = 8
     steps: int = 200
@@ -121,12 +122,16 @@ class ImageSettings:
     @property
     def digest(self) -> str:
         """Twelve hexadecimal digits that change with any setting except the length of the training."""
-        values = {k: v for k, v in asdict(self).items() if k not in LENGTH}
+        former = {
+            new: old for old, new in _FORMER.items()
+        }  # so that the digests of earlier trainings still hold
+        values = {former.get(k, k): v for k, v in asdict(self).items() if k not in LENGTH}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def plain(values: Mapping[str, Any]) -> ImageSettings:
     """Settings from JSON values, as stored in a run folder or in a recipe."""
+    values = {_FORMER.get(k, k): v for k, v in values.items()}
     refuse_unknown(values, [f.name for f in fields(ImageSettings)])
     made: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
     return ImageSettings(**made)
@@ -139,6 +144,7 @@ def adjusted(settings: ImageSettings, overrides: Mapping[str, Any]) -> ImageSett
     for key, value in overrides.items():
         head, dot, inner = key.partition(".")
         head = head.replace("-", "_")
+        head = _FORMER.get(head, head)
         if head not in known:
             raise UsageError(f"there is no setting '{key}'; settings are {', '.join(known)}")
         old = changes.get(head, known[head])

@@ -24,7 +24,7 @@ def merging(name: str, *, net: str, source: str, **settings: Any) -> ImageRecipe
         example=brackets.example,
         answer=radiance,
         encoding="srgb",
-        settings={"loss": {"mu:l1": 1.0}, "judged": ("pu-psnr",), "rate": 1e-4, **settings},
+        settings={"loss": {"mu:l1": 1.0}, "metrics": ("pu-psnr",), "rate": 1e-4, **settings},
     )
 
 
