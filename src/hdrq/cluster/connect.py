@@ -205,7 +205,7 @@ def _dashboard(client: Any) -> str:
 
 
 @contextmanager
-def _queued(path: Path, say: Callable[[str], None]) -> Iterator[Any]:
+def _queued(path: Path, say: Callable[[str], object]) -> Iterator[Any]:
     """Jobs of a queueing system, described by a file: `kind`, `jobs`, and the table [settings] of dask-jobqueue."""
     kind, jobs, settings = _read(path)
     try:

@@ -50,7 +50,7 @@ class Cluster:
 
     client: Any
     patience: float
-    say: Callable[[str], None]
+    say: Callable[[str], object]
 
     def __call__(
         self,

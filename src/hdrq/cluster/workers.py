@@ -25,7 +25,7 @@ class Unfit(UsageError):
 class Workers:
     """The workers that were greeted and found fit, by address, with their numbers of threads."""
 
-    def __init__(self, client: Any, needs: Needs, say: Callable[[str], None]) -> None:
+    def __init__(self, client: Any, needs: Needs, say: Callable[[str], object]) -> None:
         self._client, self._needs, self._say = client, needs, say
         self._refused: set[str] = set()
         self._begun = False  # whether a worker was fit
