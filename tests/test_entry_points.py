@@ -74,7 +74,11 @@ def test_our_own_entries_cannot_be_replaced(tmp_path, pair):
 
 
 def test_a_broken_package_is_named_where_it_is_used_and_left_out_of_lists(tmp_path, pair):
-    package(tmp_path, "[hdrq.metrics]\ndecades-apart = hdrq_extra:decades_apart\n", "import no_such_module_anywhere\n")
+    package(
+        tmp_path,
+        "[hdrq.metrics]\ndecades-apart = hdrq_extra:decades_apart\n",
+        "import no_such_module_anywhere\n",
+    )
     done = hdrq(tmp_path, "score", *pair, "-m", "decades-apart")
     assert done.returncode == 2
     assert "the package hdrq-extra cannot be loaded (ModuleNotFoundError" in done.stderr

@@ -180,4 +180,6 @@ def computed(
 
 def _refuse_outputs(pairs: Sequence[Pair], request: EvaluationRequest) -> None:
     """Raise UsageError where an output is an image of the dataset, under whatever name."""
-    refuse_listed((request.scores, *request.outputs), (path for pair in pairs for path in (pair.ref, pair.dist)))
+    refuse_listed(
+        (request.scores, *request.outputs), (path for pair in pairs for path in (pair.ref, pair.dist))
+    )
