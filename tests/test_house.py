@@ -226,3 +226,19 @@ def test_the_engine_names_no_entry() -> None:
             if isinstance(node, ast.Constant) and node.value in every and node.value not in allowed:
                 found.append(f"{path.relative_to(HOME)}:{node.lineno} {node.value}")
     assert found == []
+
+
+def test_modules_that_texts_import_exist() -> None:
+    """Also in programs that tests hold as text, some of which run only where an optional package is installed."""
+    root = Path(__file__).parents[1]
+    pages = [*root.glob("tests/**/*.py"), *root.glob("docs/*.md"), root / "README.md"]
+    found = {
+        (name, path.relative_to(root).as_posix())
+        for path in pages
+        for name in re.findall(
+            r"^\s*(?:from|import) (hdrq[\w.]*)", path.read_text(encoding="utf-8"), re.MULTILINE
+        )
+    }
+    modules = {name: HOME.parent.joinpath(*name.split(".")) for name, _ in found}
+    missing = {n for n, p in modules.items() if not p.is_dir() and not p.with_suffix(".py").is_file()}
+    assert sorted(f"{path}: {name}" for name, path in found if name in missing) == []

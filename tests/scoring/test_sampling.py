@@ -263,7 +263,7 @@ def test_gather_has_its_gradient_and_scatter_is_its_transpose() -> None:
 def test_the_triton_kernel_cuts_the_same_bits() -> None:
     code = """
 import torch
-from hdrq.sampling import cut, plan
+from hdrq.scoring.sampling import cut, plan
 from hdrq.scoring.sampling.gather_triton import gather
 for dtype in (torch.float32, torch.float64):
     images = torch.rand(2, 3, 150, 203, dtype=dtype)
