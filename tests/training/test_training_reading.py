@@ -17,6 +17,7 @@ from hdrq.distillation.samples import make_set, read_rows, write_rows
 from hdrq.distillation.sources import find_sources, opened
 from hdrq.distillation.task import build_set, settings_for
 from hdrq.distillation.teacher_scores import Cache
+from hdrq.encoding.gamut import clipped_line
 from hdrq.encoding.reading import Reading, parsed, reading_of
 from hdrq.errors import PixelError, UsageError
 from hdrq.image.color import convert
@@ -171,6 +172,66 @@ def test_wide_code_is_brought_to_bt709_for_distilling(tmp_path):
     io.write(tmp_path / "p3.png", Image(code, "srgb", P3, bits=16))
     found = opened(tmp_path / "p3.png").pixels  # by the matrix of Display P3 to sRGB with four digits
     assert float((found[0, :, 5, 5] - torch.tensor([0.4385, 0.7069, 0.3599])).abs().max()) < 2e-3
+
+
+def vivid(folder: Path) -> tuple[Path, Path]:
+    """A P3 code image and a BT.2020 light image, of which one in four pixels is outside BT.709."""
+    code = torch.full((1, 3, 80, 80), 0.5)
+    code[:, 1:, :40, :40] = 0.0  # a red whose green and blue are negative in BT.709
+    io.write(folder / "p3.png", Image(code, "srgb", P3, bits=8))
+    io.write(folder / "wide.exr", Image(code * 100 + 0.1, "nits", BT2020), depth="float")
+    return folder / "p3.png", folder / "wide.exr"
+
+
+def test_colours_outside_bt709_are_counted_where_they_are_clipped(tmp_path):
+    code, wide = vivid(tmp_path)
+    cache = ImageCache(tmp_path / "c")
+    stored = cache.get(code)
+    assert stored.dtype == np.uint16
+    assert stored[:, 60, 60] / 65535 == pytest.approx(0.5, abs=3e-3)  # a grey has no gamut
+    # P3 red to BT.709 by the published matrix of Display P3: 1.2249 times its light, and 0 after clipping
+    assert stored[:, 5, 5] / 65535 == pytest.approx([0.5485, 0, 0], abs=3e-3)
+    cache.get(wide)
+    assert cache.clipped == {str(code): "3,200 values (17 %)", str(wide): "3,200 values (17 %)"}
+    sources, _ = find_sources(tmp_path, lambda p, r: None, lambda s, r: None)
+    assert {s.path.name: s.clipped for s in sources} == {
+        "p3.png": "3,200 values (17 %)",
+        "wide.exr": "3,200 values (17 %)",
+    }
+    said = clipped_line({f"{n}.png": "1 values (2 %)" for n in range(9)})
+    assert said.endswith("4.png 1 values (2 %) and 4 more files")
+    assert clipped_line({}) == ""
+
+
+def test_train_and_distill_say_once_what_was_clipped_to_bt709(tmp_path, capsys):
+    code, wide = vivid(tmp_path)
+    line = "colours outside it were clipped: {} 3,200 values (17 %)"
+    table = tmp_path / "mine.csv"
+    for n in range(20):
+        code.with_name(f"p{n}.png").write_bytes(code.read_bytes())
+    table.write_text("dist,mos\n" + "".join(f"p{n}.png,{n}\n" for n in range(20)), encoding="utf-8")
+    arguments = ("train", "--dataset", "csv", "--data", table, "-m", "norvdpnet++", "--set", "crop=64")
+    assert run(*arguments, "--dry-run") == 0
+    said = capsys.readouterr().err
+    assert said.count(line.format("p0.png")) == 1
+    assert "and 15 more files" in said
+    run(*arguments, "--set", "epochs=1", "--device", "cpu", "-o", tmp_path / "r")  # learns nothing: one image
+    assert capsys.readouterr().err.count(line.format("p0.png")) == 1
+    (tmp_path / "i").mkdir()
+    wide.rename(tmp_path / "i" / "wide.exr")
+    made = (
+        "distill",
+        "--teacher",
+        "pu-psnr",
+        "--student",
+        "pu-diqm",
+        "--images",
+        tmp_path / "i",
+        "--crop",
+        "64",
+    )
+    assert run(*made, "--distortions", "noise", "-n", "4", "--make-set", "recipes", "-o", tmp_path / "d") == 0
+    assert capsys.readouterr().err.count(line.format("wide.exr")) == 1
 
 
 def test_a_scale_is_refused_where_it_has_no_effect():

@@ -8,7 +8,7 @@ import click
 
 from hdrq.cli import tables as _tables
 from hdrq.cli._notes import Notes
-from hdrq.cli.app import quiet, tell
+from hdrq.cli.app import note, quiet, tell
 from hdrq.cli.progress import meter
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def follow(records: Iterator[Record], small: bool) -> None:
         ImageTrained,
         ImageValidation,
         Part,
+        Remark,
         SplitTested,
         Step,
         Trained,
@@ -47,6 +48,8 @@ def follow(records: Iterator[Record], small: bool) -> None:
             bar.set_description("images")
             bar.total, bar.n = (record.total, record.done) if record.done < record.total else (None, 0)
             bar.refresh()
+        elif isinstance(record, Remark):
+            note(record.text)
         elif isinstance(record, Begun):
             bar.set_description("")
             for line in _begun(record.plan):
@@ -100,7 +103,7 @@ def _begun(plan: Plan) -> list[str]:
 
 def preview(records: Iterator[Record]) -> None:
     """Show what a training would do: settings, data, size and time; a bar while images are checked."""
-    from hdrq.training.api import Checked, Chosen, Estimate, Planned
+    from hdrq.training.api import Checked, Chosen, Estimate, Planned, Remark
 
     with meter(label="images") as shown:
         for record in records:
@@ -115,6 +118,8 @@ def preview(records: Iterator[Record]) -> None:
                     click.echo(line)
             elif isinstance(record, Checked):
                 shown(1)
+            elif isinstance(record, Remark):
+                note(record.text)
             elif isinstance(record, Estimate):
                 click.echo("\n".join(record.lines))
 

@@ -142,6 +142,8 @@ def distill(**options: Any) -> None:
             made = hdrq.distillation_set(**keywords, output=options["output"], cache=options["cache"])
             for line in made.skipped:
                 note(f"skipped: {line}")
+            if made.clipped:
+                note(made.clipped)
             path = made.path
             if options["make_set"] == "images":
                 written = made.write_images(spread)

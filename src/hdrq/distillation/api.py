@@ -14,6 +14,7 @@ from hdrq.distillation.outcome import Distilled, Note, Record
 from hdrq.distillation.samples import Row, write_rows
 from hdrq.distillation.task import Task, build_set
 from hdrq.distillation.teacher_scores import Cache, Scored
+from hdrq.encoding.gamut import clipped_line
 from hdrq.errors import UsageError
 from hdrq.image.devices import device_of
 from hdrq.scoring.request import split_requests
@@ -82,11 +83,13 @@ class DistillationSet:
     """Image pairs with their teachers' scores.
 
     path     set.csv, which `hdrq.distill` reads as `images`;  skipped  lines on files that cannot be used
+    clipped  a line on files with colours outside BT.709, or ""
     """
 
     path: Path
     rows: tuple[Row, ...]
     skipped: tuple[str, ...]
+    clipped: str = ""
 
     def write_images(self, spread: Spread | None = None) -> Results[Path]:
         """Write the images of all pairs beside set.csv, as they are rendered; the manifest pairs.csv comes last."""
@@ -106,8 +109,9 @@ def distillation_set(
     asked = task(teacher, images, **options)
     folder = Path(output) if output else Path("runs") / asked.called
     folder.mkdir(parents=True, exist_ok=True)
-    rows, _, skipped = build_set(asked, Cache(Path(cache) if cache else folder / "scores.sqlite"))
-    return DistillationSet(write_rows(rows, folder / "set.csv"), tuple(rows), tuple(skipped))
+    rows, found, skipped = build_set(asked, Cache(Path(cache) if cache else folder / "scores.sqlite"))
+    cut = clipped_line({str(s.path): s.clipped for s in found if s.clipped})
+    return DistillationSet(write_rows(rows, folder / "set.csv"), tuple(rows), tuple(skipped), cut)
 
 
 def resumed(folder: Path, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -44,6 +44,7 @@ from hdrq.distillation.student import (
 )
 from hdrq.distillation.task import Task, build_set, settings_for
 from hdrq.distillation.teacher_scores import Cache, quality_scale, score_rows, stored_scores
+from hdrq.encoding.gamut import clipped_line
 from hdrq.encoding.photometry import Photometry
 from hdrq.errors import UsageError
 from hdrq.records import Viewing
@@ -125,6 +126,8 @@ def _records(
         for row in rows:
             refuse_light(row)
     yield from (Note(f"skipped: {line}") for line in left)
+    if line := clipped_line({str(s.path): s.clipped for s in found if s.clipped}):
+        yield Note(line)
     yield Note(
         f"{len(rows)} rows of {len({r.scene for r in rows})} scenes: {len(parts.train)} for training, "
         f"{len(parts.validation)} for choosing the best epoch, {len(parts.held_out)} held out ({', '.join(_some(parts.scenes))})"

@@ -24,7 +24,7 @@ from hdrq.distillation.report import write_report
 from hdrq.distillation.student import channels_of
 from hdrq.distillation.task import Task
 from hdrq.errors import HdrqError, UsageError
-from hdrq.training.image_checks import check_images, from_files, image_parts, refuse_missing
+from hdrq.training.image_checks import Remark, check_images, from_files, image_parts, refuse_missing
 from hdrq.training.loop import fit
 from hdrq.training.settings import Settings
 
@@ -49,8 +49,9 @@ def records_from_mos(
     new = not folder.exists()
     parts = image_parts(settings, train, [*validation, *held], ())
     try:
-        for _ in check_images(settings, parts, from_files(settings.reading)):
-            pass
+        said = [
+            r for r in check_images(settings, parts, from_files(settings.reading)) if isinstance(r, Remark)
+        ]
         images = cache_for(folder / IMAGES, channels_of(settings), settings.reading)
         lines = list(cost(settings, train, images, device))
     except HdrqError:
@@ -59,6 +60,7 @@ def records_from_mos(
     yield Note(
         f"{source}: {len(train)} for training, {len(validation)} for choosing the best epoch, {len(held)} held out"
     )
+    yield from (Note(remark.text) for remark in said)
     yield from map(Note, lines)
     if dry_run:
         shutil.rmtree(folder / IMAGES, ignore_errors=True)

@@ -5,23 +5,21 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 
 import torch
 from torch import Tensor
 
+from hdrq.encoding.gamut import clipped, srgb_code
 from hdrq.encoding.reading import AS_STATED, Reading, parsed
 from hdrq.errors import FileError, HdrqError
-from hdrq.image.color import convert, luminance
+from hdrq.image.color import luminance
 from hdrq.image.statistics import quantile
-from hdrq.image.transfer import linear_to_srgb, srgb_to_linear
 from hdrq.io.manifest import Manifest
 from hdrq.io.pairing import image_files, remote_image_files
 from hdrq.io.remote import address_of, is_folder, local
-from hdrq.records import BT709, Encoding
-from hdrq.registry import find
 
 _HELD = 2**28  # pixel values kept decoded in memory
 _TABLES = (".csv", ".tsv", ".parquet")
@@ -30,22 +28,30 @@ _BRIGHTEST = 0.999  # quantile of luminance that counts as the peak, so that hot
 
 @dataclass(frozen=True)
 class Source:
-    """A file: its scene, its size, whether it holds light or sRGB code, and a hash of its content."""
+    """A file: its scene, its size, whether it holds light or sRGB code, and a hash of its content.
+
+    clipped  how many of its values were outside BT.709, as text; "" also for a file that an earlier run has read
+    """
 
     path: Path
     scene: str
     size: tuple[int, int]
     light: bool
     sha256: str
+    clipped: str = ""
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A decoded file: light with its 99.9 % luminance, or code 0..1; (1, 3, H, W)."""
+    """A decoded file: light with its 99.9 % luminance, or code 0..1; (1, 3, H, W).
+
+    clipped  how many of its values were outside BT.709, as text
+    """
 
     pixels: Tensor
     brightest: float
     light: bool
+    clipped: str = ""
 
 
 class Sources:
@@ -70,23 +76,14 @@ def opened(path: Path, reading: Reading = AS_STATED) -> Opened:
     """A file as light (any scale) or sRGB code, both BT.709; code of other encodings is converted to light."""
     image = reading.image(path)
     if image.domain in ("srgb", "gamma"):
-        code, wide = image.pixels, image.primaries != BT709 and image.pixels.shape[1] == 3
-        if wide or image.domain != "srgb":
-            linear = (
-                srgb_to_linear(code) if image.domain == "srgb" else _encoding(image.domain).decode(code, 1.0)
-            )
-            code = linear_to_srgb((convert(linear, image.primaries) if wide else linear).clamp(0, 1))
-        return Opened(code.expand(-1, 3, -1, -1).float(), 1.0, False)
-    pixels = reading.light(image).pixels.expand(-1, 3, -1, -1).float()
+        image = srgb_code(image)
+        return Opened(image.pixels.expand(-1, 3, -1, -1).float(), 1.0, False, clipped(image))
+    emitted = reading.light(image)
+    pixels = emitted.pixels.expand(-1, 3, -1, -1).float()
     brightest = float(quantile(luminance(pixels), _BRIGHTEST))
     if not brightest > 0:
         raise FileError(f"{path} is black; remove it from --images")
-    return Opened(pixels, brightest, True)
-
-
-def _encoding(name: str) -> Encoding:
-    found: Encoding = find("encoding", name)
-    return found
+    return Opened(pixels, brightest, True, clipped(emitted))
 
 
 def find_sources(
@@ -109,9 +106,9 @@ def find_sources(
                 left.append(str(error))
                 continue
             size = (int(image.pixels.shape[-2]), int(image.pixels.shape[-1]))
-            source = Source(path, "", size, image.light, _sha256(path))
+            source = Source(path, "", size, image.light, _sha256(path), image.clipped)
             keep(source, reading.text)
-        found.append(Source(path, scene, source.size, source.light, source.sha256))
+        found.append(replace(source, path=path, scene=scene))
     if not found:
         raise FileError(f"{where} holds no usable image" + (f": {left[0]}" if left else ""))
     return found, left

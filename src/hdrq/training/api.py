@@ -13,7 +13,7 @@ from hdrq.training.choice import TrainingRequest
 from hdrq.training.distributed import ProcessLost
 from hdrq.training.experiment import Experiment, SplitTested, experiment_of, train_parts
 from hdrq.training.experiment import Record as ExperimentRecord
-from hdrq.training.image_checks import Checked
+from hdrq.training.image_checks import Checked, Remark
 from hdrq.training.images.image_run import (
     ImageBegun,
     ImagePlan,
@@ -46,6 +46,7 @@ __all__ = [
     "Planned",
     "ProcessLost",
     "Record",
+    "Remark",
     "Saved",
     "SplitTested",
     "Step",

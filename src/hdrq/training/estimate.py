@@ -15,7 +15,7 @@ from hdrq.errors import TooLarge, UsageError
 from hdrq.io.memory import free_bytes
 from hdrq.training.batches import Batch, BatchLoader, Item
 from hdrq.training.image_cache import ImageCache
-from hdrq.training.image_checks import Checked, check_images, from_files, image_parts
+from hdrq.training.image_checks import Checked, Remark, check_images, from_files, image_parts
 from hdrq.training.meta_tasks import outer_steps
 from hdrq.training.network import Output, build_apart, forward
 from hdrq.training.oom import SMALLER, explain_out_of_memory
@@ -26,7 +26,7 @@ from hdrq.training.supervised import steps_per_epoch
 _STATE = 16  # bytes per parameter in training: value, gradient and the two moments of AdamW, float32
 
 
-def check_plan(made: Plan) -> Iterator[Checked]:
+def check_plan(made: Plan) -> Iterator[Checked | Remark]:
     """Read all images of a training, as it does before its first step, and keep nothing."""
     parts = image_parts(made.settings, made.source, made.held_out, made.target)
     return check_images(made.settings, parts, from_files(made.settings.reading), few=made.request.small)

@@ -32,7 +32,7 @@ from hdrq.training.experiment_results import (
     write_csv,
 )
 from hdrq.training.image_cache import PIXELS, ImageCache
-from hdrq.training.image_checks import Checked, check_images, from_files, image_parts, refuse_missing
+from hdrq.training.image_checks import Checked, Remark, check_images, from_files, image_parts, refuse_missing
 from hdrq.training.image_checks import Part as ImagePart
 from hdrq.training.network import build_apart
 from hdrq.training.overrides import adjust
@@ -146,7 +146,7 @@ def _check(experiment: Experiment, settings: Settings) -> None:
     plan(_asked_of(experiment, experiment.parts[0]))
 
 
-def check_experiment(experiment: Experiment) -> Iterator[Checked]:
+def check_experiment(experiment: Experiment) -> Iterator[Checked | Remark]:
     """Read all images, of which the first split trains on some and tests on the others, and those of the test datasets."""
     made = plan(_asked_of(experiment, experiment.parts[0]))
     parts = list(image_parts(made.settings, made.source, made.held_out, made.target))
@@ -184,7 +184,8 @@ def train_parts(experiment: Experiment, device: Any, tensorboard: bool = False) 
         yield part
         if not (folder / PREDICTIONS).exists():
             made = plan(_asked_of(experiment, part))
-            yield from train_by(made, device, tensorboard, installed=False)
+            records = train_by(made, device, tensorboard, installed=False)
+            yield from (r for r in records if not isinstance(r, Remark))  # said of all images before
             write_csv(folder / PREDICTIONS, _predictions(experiment, part, made, device), COLUMNS)
             for name in (LAST, BEST):
                 (folder / name).unlink(missing_ok=True)

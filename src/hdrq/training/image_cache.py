@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from hdrq import io
+from hdrq.encoding.gamut import clipped, srgb_code
 from hdrq.encoding.reading import AS_STATED, Reading
 from hdrq.errors import FileError
 
@@ -19,7 +20,10 @@ PIXELS = "pixels"  # folder of the cache below the run folder
 class ImageCache:
     """A folder of decoded images: sRGB code as 8- or 16-bit integers, light as float32 (BT.709).
 
-    Code of other encodings (PQ, HLG, PU21 ...) is decoded to light, cd/m². reading  what the user says of the files
+    Code of other encodings (PQ, HLG, PU21 ...) is decoded to light, cd/m²; wide-gamut images are converted to BT.709.
+
+    reading  what the user says of the files
+    clipped  {path: how many values were outside BT.709}, of the files that this object has decoded
     """
 
     def __init__(self, folder: Path, reading: Reading = AS_STATED) -> None:
@@ -28,13 +32,14 @@ class ImageCache:
         except OSError as error:
             raise FileError(f"{folder} cannot be made: {error.strerror}") from error
         self.folder, self.reading = folder, reading
+        self.clipped: dict[str, str] = {}
 
     def _place(self, path: Path) -> Path:
         try:
             stat = path.stat()
         except OSError as error:
             raise FileError(f"{path} does not exist; check the dataset or the manifest") from error
-        key = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}|{self.reading.text}"
+        key = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}|{self.reading.text}|BT.709"
         return self.folder / (hashlib.sha256(key.encode()).hexdigest()[:24] + ".npy")
 
     def get(self, path: str | Path) -> np.ndarray:
@@ -43,13 +48,17 @@ class ImageCache:
         if not place.exists():
             image = self.reading.image(path)
             if image.domain in ("srgb", "gamma"):
+                image = srgb_code(image)
                 depth = np.uint8 if image.bits and image.bits <= 8 else np.uint16
                 pixels = image.pixels[0].expand(3, -1, -1)
                 array = (
                     (pixels * np.iinfo(depth).max).round().clamp(0, np.iinfo(depth).max).numpy().astype(depth)
                 )
             else:
-                array = self.reading.light(image).pixels[0].expand(3, -1, -1).float().numpy()
+                image = self.reading.light(image)
+                array = image.pixels[0].expand(3, -1, -1).float().numpy()
+            if count := clipped(image):
+                self.clipped[str(path)] = count
             with io.atomic(place) as part:  # other threads and processes may decode the same image
                 np.save(part, array)
         mapped: np.ndarray = np.load(place, mmap_mode="r")

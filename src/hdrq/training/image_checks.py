@@ -8,9 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from hdrq.encoding.gamut import clipped, clipped_line, srgb_code
 from hdrq.encoding.reading import Reading
 from hdrq.errors import DomainError, FileError, HdrqError, PixelError, UsageError
 from hdrq.nn.net import Net
+from hdrq.records import BT709
 from hdrq.registry import find, names
 from hdrq.training.batches import Item
 from hdrq.training.display_augmentation import refuse_code_of, refuse_display
@@ -30,11 +32,19 @@ class Checked:
 
 
 @dataclass(frozen=True)
+class Remark:
+    """A line for the user on the images."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Frame:
-    """Height and width of an image, and whether it holds light rather than code."""
+    """Height and width of an image, whether it holds light rather than code, and how many values were outside BT.709."""
 
     size: tuple[int, int]
     light: bool
+    clipped: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,14 +75,17 @@ def from_files(reading: Reading) -> Look:
 
     def look(path: str) -> Frame:
         image = reading.image(path)
-        return Frame(image.size, image.domain not in ("srgb", "gamma"))
+        code = image.domain in ("srgb", "gamma")
+        narrow = image.primaries == BT709
+        count = "" if narrow else clipped(srgb_code(image) if code else reading.light(image))
+        return Frame(image.size, not code, count)
 
     return look
 
 
 def from_cache(images: ImageCache) -> Look:
     """Frames by decoding the files into a cache, from which the training then reads them."""
-    return lambda path: Frame(images.size(path), images.holds_light(path))
+    return lambda path: Frame(images.size(path), images.holds_light(path), images.clipped.get(str(path), ""))
 
 
 def refuse_missing(items: Iterable[Item]) -> None:
@@ -86,8 +99,10 @@ def refuse_missing(items: Iterable[Item]) -> None:
 
 def check_images(
     settings: Settings, parts: Sequence[Part], look: Look, few: bool = False
-) -> Iterator[Checked]:
-    """Read every image once and compare it with the settings and with its reference. Yields after each item.
+) -> Iterator[Checked | Remark]:
+    """Read every image once and compare it with the settings and with its reference. Yields Checked after each item.
+
+    A Remark at the end states which images have colours outside BT.709, and how many.
 
     few  read some images of each part only, for a smoke test
 
@@ -102,8 +117,16 @@ def check_images(
     chosen = [(i, p) for p in parts for i in (p.items[:_SOME] if few else p.items)][rank::world]
     faults: dict[str, list[HdrqError]] = {}
     seen: dict[tuple[str, bool], str] = {}  # (display, light) -> first image
+    outside: dict[str, str] = {}
+
+    def noted(path: str) -> Frame:
+        frame = look(path)
+        if frame.clipped:
+            outside[path] = frame.clipped
+        return frame
+
     with ThreadPoolExecutor(min(_WORKERS, os.cpu_count() or 1), thread_name_prefix="hdrq-checks") as pool:
-        waiting = [pool.submit(_frame_of, settings, item, part, look) for item, part in chosen]
+        waiting = [pool.submit(_frame_of, settings, item, part, noted) for item, part in chosen]
         try:
             for done, task in enumerate(waiting, 1):
                 item, part = chosen[done - 1]
@@ -120,6 +143,8 @@ def check_images(
     for kind, errors in faults.items():
         head, semicolon, way = str(errors[0]).partition("; ")
         raise type(errors[0])(f"{head}{_more(errors, kind)}{semicolon}{way}") from errors[0]
+    if line := clipped_line(dict(sorted(outside.items()))):
+        yield Remark(line)
 
 
 def _refuse_both(display: str, seen: Mapping[tuple[str, bool], str]) -> None:

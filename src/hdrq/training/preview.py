@@ -12,7 +12,7 @@ from hdrq.registry import find
 from hdrq.training.choice import TrainingRequest
 from hdrq.training.estimate import check_plan, estimate
 from hdrq.training.experiment import Experiment, check_experiment
-from hdrq.training.image_checks import Checked
+from hdrq.training.image_checks import Checked, Remark
 from hdrq.training.images.image_run import ImagePlan, as_images, plan_images
 from hdrq.training.plan import Plan, chosen, plan, repeated
 
@@ -43,7 +43,7 @@ class Estimate:
 
 def preview(
     request: TrainingRequest, experiment: Experiment | None, device: torch.device
-) -> Iterator[Chosen | Planned | Checked | Estimate]:
+) -> Iterator[Chosen | Planned | Checked | Remark | Estimate]:
     """The settings, the plan, a record of every image that is checked, and an estimate. Errors of the training appear here."""
     if (images := as_images(request)) is not None:
         made = plan_images(images)

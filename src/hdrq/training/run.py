@@ -15,7 +15,7 @@ from hdrq.nn.weights import save as save_weights
 from hdrq.training.checkpoint import Record as LoopRecord
 from hdrq.training.checkpoint import load_best
 from hdrq.training.image_cache import PIXELS, ImageCache
-from hdrq.training.image_checks import Checked, check_images, from_cache, image_parts
+from hdrq.training.image_checks import Checked, Remark, check_images, from_cache, image_parts
 from hdrq.training.loop import fit
 from hdrq.training.network import build_apart
 from hdrq.training.plan import Plan
@@ -44,7 +44,7 @@ class Trained:
     seen: Mapping[str, float]
 
 
-Record = Checked | Begun | LoopRecord | Trained
+Record = Checked | Remark | Begun | LoopRecord | Trained
 
 
 def train_by(
@@ -79,7 +79,7 @@ def train_by(
     yield publish(made, installed and not made.request.small)
 
 
-def _checked(made: Plan) -> Iterator[Checked]:
+def _checked(made: Plan) -> Iterator[Checked | Remark]:
     """Decode all images into the cache of the training; a fault raises and leaves no files."""
     new = not made.folder.exists()
     images = ImageCache(made.folder / PIXELS, made.settings.reading)
