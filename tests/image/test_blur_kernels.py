@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from math import cos, pi, radians, sin
+from math import cos, exp, pi, radians, sin
 
 import pytest
 import torch
 from torch import Tensor
 
+from hdrq.distillation.distortions.sharpening import sharpening
 from hdrq.image.blur import disk, gaussian_blur, streak, through
 
 
@@ -62,3 +63,15 @@ def test_light_is_kept_by_a_point_spread_function() -> None:
     seen = through(point, disk(2.0))[0, 0]
     assert float(seen.sum()) == pytest.approx(1, abs=1e-6)
     assert torch.allclose(seen[5:10, 5:10], (disk(2.0) / disk(2.0).sum()).float(), atol=1e-7)
+
+
+@pytest.mark.parametrize(("level", "more"), [(0, 0.0), (1, 0.5), (3, 2.0), (4, 4.0)])
+def test_sharpening_adds_a_multiple_of_what_a_blur_of_1_5_pixels_takes_away(level: int, more: float) -> None:
+    """Of a point of 1 the blur keeps the square of its middle weight; the kernel has 11 taps."""
+    middle = 1 / sum(exp(-(k**2) / (2 * 1.5**2)) for k in range(-5, 6))
+    point = torch.zeros(1, 1, 21, 21, dtype=torch.float64)
+    point[..., 10, 10] = 1
+    seen = (sharpening(0.5 + 0.05 * point, level) - 0.5) / 0.05  # code stays within 0..1
+    assert float(seen[..., 10, 10]) == pytest.approx(1 + more * (1 - middle**2))
+    assert float(seen.sum()) == pytest.approx(1)
+    assert torch.allclose(sharpening(torch.full((1, 3, 8, 8), 0.4), level), torch.tensor(0.4))
