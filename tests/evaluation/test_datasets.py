@@ -387,6 +387,18 @@ def test_a_damaged_table_is_refused_by_line(name, table, old, new, said, tmp_pat
     assert table.split("/")[-1] in str(refused.value)
 
 
+def test_lines_of_a_table_of_ones_own_are_counted_with_its_header(tmp_path):
+    table = tmp_path / "manifest.csv"
+    table.write_text("dist,mos\na.png,1.5\nb.png,2.5\na.png,3\n")
+    with pytest.raises(
+        FileError, match=r"line 4 gives a\.png another mos \(3\) than an earlier row \(1\.5\)"
+    ):
+        list(find("dataset", "csv").pairs(tmp_path))
+    table.write_text("dist,mos\na.png,1.5\nb.png,bad\n")
+    with pytest.raises(FileError, match="line 3, mos: 'bad' is not a number"):
+        list(find("dataset", "csv").pairs(tmp_path))
+
+
 def test_a_damaged_workbook_and_a_damaged_mat_are_refused(tmp_path):
     spaq(tmp_path)
     (tmp_path / "Annotations/MOS and Image attribute scores.xlsx").write_bytes(b"PK not a zip")

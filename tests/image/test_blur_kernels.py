@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from hdrq.distillation.distortions.sharpening import sharpening
-from hdrq.image.blur import disk, gaussian_blur, streak, through
+from hdrq.image.blur import disk, gaussian_blur, reinhard_profile, streak, through
 
 
 def moments(kernel: Tensor) -> tuple[float, float, float, float, float]:
@@ -75,3 +75,16 @@ def test_sharpening_adds_a_multiple_of_what_a_blur_of_1_5_pixels_takes_away(leve
     assert float(seen[..., 10, 10]) == pytest.approx(1 + more * (1 - middle**2))
     assert float(seen.sum()) == pytest.approx(1)
     assert torch.allclose(sharpening(torch.full((1, 3, 8, 8), 0.4), level), torch.tensor(0.4))
+
+
+@pytest.mark.parametrize(("width", "reach"), [(1.9875, 8), (2.0, 8), (2.01, 9), (0.1, 1)])
+def test_reinhards_profile_is_cut_at_four_widths_rounded_up(width: float, reach: int) -> None:
+    """Its standard deviation is the width over sqrt 2, its sum 1."""
+    point = torch.zeros(1, 1, 41, 41, dtype=torch.float64)
+    point[..., 20, 20] = 1
+    seen = reinhard_profile(point, width / 0.35, 0.35)[0, 0]
+    total, _, _, vy, vx = moments(seen)
+    assert total == pytest.approx(1)
+    if width > 1:
+        assert int((seen[20] > 0).sum()) == 2 * reach + 1
+        assert vy == pytest.approx(vx) == pytest.approx(width**2 / 2, rel=1e-3)
