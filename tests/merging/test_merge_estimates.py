@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hdrq.merging.noise import Noise, fit_noise
+from hdrq.merging.response.estimators.debevec import _solve
 from hdrq.merging.response.exposure_ratios import exposure_ratios
 
 
@@ -31,3 +32,23 @@ def test_the_standard_error_of_an_exposure_is_its_scatter_over_stacks() -> None:
     stops = np.log2([r.relative[0] for r in found])
     assert stops.mean() == pytest.approx(-2, abs=0.001)
     assert np.mean([r.spread[0] for r in found]) == pytest.approx(stops.std(), rel=0.1)
+
+
+def test_debevecs_curve_of_codes_between_8_bit_ones_is_the_least_squares_solution() -> None:
+    """Of the whole system, with the light of every pixel as an unknown, that the estimator eliminates."""
+    rng = np.random.default_rng(0)
+    frames, pixels = 3, 30
+    z = rng.uniform(20, 230, (frames, pixels))
+    trust, log_t = rng.uniform(0.2, 1, (frames, pixels)), np.log([0.25, 1.0, 4.0])
+    stiff = rng.uniform(0.5, 1, 254)
+    rows, right = [np.eye(256 + pixels)[128]], [0.0]
+    for k in range(frames):
+        for n in range(pixels):
+            row, low = np.zeros(256 + pixels), int(z[k, n])
+            row[low], row[low + 1], row[256 + n] = 1 - (z[k, n] - low), z[k, n] - low, -1
+            rows.append(row * np.sqrt(trust[k, n]))
+            right.append(log_t[k] * np.sqrt(trust[k, n]))
+    bend = np.diff(np.eye(256), 2, axis=0) * stiff[:, None]
+    system = np.vstack([*rows, np.hstack([bend, np.zeros((254, pixels))])])
+    wanted = np.linalg.lstsq(system, np.r_[right, np.zeros(254)], rcond=None)[0][:256]
+    assert _solve(z, trust, log_t, stiff) == pytest.approx(wanted, rel=1e-5, abs=1e-6)
