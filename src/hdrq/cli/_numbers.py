@@ -58,3 +58,4 @@ NOT_NEGATIVE = Number(0)
 SHARE = Number(0, 1)
 SEED = Number(0, 2**32 - 1, whole=True)
 COUNT = Number(1, 10**9, whole=True)
+QUALITY = Number(1, 100, whole=True)  # of JPEG and its like

@@ -11,6 +11,7 @@ import hdrq
 from hdrq.cli import _complete, _records
 from hdrq.cli import options as _options
 from hdrq.cli._cluster import spread_of
+from hdrq.cli._numbers import QUALITY
 from hdrq.cli._written import report
 
 
@@ -40,7 +41,7 @@ from hdrq.cli._written import report
 )
 @click.option(
     "--quality",
-    type=click.IntRange(1, 100),
+    type=QUALITY,
     metavar="N",
     help="Quality of JPEG, AVIF and JPEG XL, 1 to 100.  [default: 95 for JPEG, else lossless]",
 )
