@@ -153,14 +153,14 @@ def examples(task: str, scene: Scene) -> Iterator[dict[str, Tensor]]:
 
 def judged(task: str, example: dict[str, Tensor], made: Image) -> dict[str, float]:
     """Scores of an image by the metrics of its task."""
-    light = Image(example["light"][None] * NITS, "nits") if "light" in example else made
+    if task == "fuse":
+        return {"mef-ssim": float(hdrq.metric("mef-ssim")(Image(example["stack"], "srgb", bits=8), made))}
     if task == "tonemap":
         scene = example["light"][None]
         stack = Image(torch.cat([linear_to_srgb(e) for e in bracket(scene, 2.0, 9)]), "srgb")
         against = {"mef-ssim": stack}
         return {m: float(hdrq.metric(m)(against.get(m, Image(scene, "linear")), made)) for m in TONE_METRICS}
-    if task == "fuse":
-        return {"mef-ssim": float(hdrq.metric("mef-ssim")(Image(example["stack"], "srgb", bits=8), made))}
+    light = Image(example["light"][None] * NITS, "nits")
     if task == "merge":
         top = (
             NITS * 2.0 ** -SETTINGS.ev[0]

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from hdrq.errors import MissingPart, UsageError
-from hdrq.merging import network
 from hdrq.merging.merge import merge
-from hdrq.merging.network import Method, method_of, networks
+from hdrq.merging.network import TASKS, Method, method_of
+from hdrq.nn.networks import Network, uses
 from hdrq.nn.use import Use
 from hdrq.nn.weights import save
 from hdrq.registry import find
@@ -46,15 +46,15 @@ def spy(monkeypatch) -> list[tuple[Tensor, ...]]:
         seen.append((stack,))
         return stack[0]
 
-    uses = {
+    fakes = {
         "merging": Use("merge", mean, title="", frames=(3, 3)),
         "fusing": Use("fuse", first, title="", frames=(2, 9)),
     }
     monkeypatch.setattr(
         "hdrq.merging.merge.method_of",
-        lambda name, fuse: None if name == "average" else Method(name, "w", uses[name]),
+        lambda name, fuse: None if name == "average" else Method(Network(name, "w", fakes[name])),
     )
-    monkeypatch.setattr(network, "load", lambda *names: nn.Identity())
+    monkeypatch.setattr(Network, "module", lambda self: nn.Identity())
     return seen
 
 
@@ -128,7 +128,7 @@ def test_wrong_names_of_methods_are_one_clear_line(monkeypatch, tmp_path) -> Non
             method_of(name, fuse)
 
 
-@pytest.mark.parametrize("net", networks())
+@pytest.mark.parametrize("net", uses(*TASKS))
 def test_every_merging_network_runs_by_the_name_of_its_weights(
     net, light, tmp_path, monkeypatch, run
 ) -> None:
@@ -140,7 +140,7 @@ def test_every_merging_network_runs_by_the_name_of_its_weights(
     module = shelf.build(**shelf.small)
     save(module, name="mine", net=net, options=shelf.small, encoding="srgb", recipe="test", folder=folder)
     shots = save_frames([shoot(light, t, i) for i, t in enumerate((1 / 8, 1 / 2, 2.0))], tmp_path)
-    fuses = networks()[net].task == "fuse"
+    fuses = uses(*TASKS)[net].task == "fuse"
     target = tmp_path / ("made.png" if fuses else "made.exr")
     extra = ["--fuse"] if fuses else ["--times", "1/8,1/2,2"]
     code, out, err = run("merge", *shots, "-o", target, "--method", f"{net}@mine", "--align", "none", *extra)

@@ -10,11 +10,13 @@ import torch
 import hdrq
 from hdrq.errors import MissingPart, PixelError, UnknownName, UsageError
 from hdrq.image.transfer import linear_to_srgb
+from hdrq.nn.networks import uses
 from hdrq.nn.weights import load, save
 from hdrq.registry import find
-from hdrq.tonemapping.networks import networks, operator_named
+from hdrq.tonemapping.networks import operator_named
 
-SHELVES = [(shelf, name) for shelf in ("tonemapper", "expander") for name in networks(shelf)]
+TASKS = {"tonemapper": "tonemap", "expander": "expand"}
+SHELVES = [(shelf, name) for shelf, task in TASKS.items() for name in uses(task)]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 from hdrq.encoding.photometry import Photometry
 from hdrq.errors import UsageError
 from hdrq.evaluation import evaluate as engine
-from hdrq.evaluation.archive import Dataset, locate, state
+from hdrq.evaluation.archive import state
 from hdrq.evaluation.correlations import Pairing, correlations, direction_of
 from hdrq.evaluation.dataset_scores import Notify, Watch, silent, unwatched
 from hdrq.evaluation.evaluate import PLAN, Plan
@@ -19,7 +19,7 @@ from hdrq.evaluation.preferences import preferences as accuracies
 from hdrq.evaluation.ratings import Sheet
 from hdrq.evaluation.report.paper_tables import Cell, PaperTable, paper_text
 from hdrq.evaluation.report.tables import best, best_ones
-from hdrq.evaluation.request import computable, computed, named, request_of, sheet_of
+from hdrq.evaluation.request import computable, computed, images_of, named, request_of, sheet_of
 from hdrq.evaluation.result import DatasetComparison, Evaluation, flat
 from hdrq.evaluation.score_table import read_scores
 from hdrq.evaluation.significance import PairedTest
@@ -164,8 +164,7 @@ def correlate(scores: str | Path | None = None, **options: Any) -> Correlations:
         table = read_scores(request.scores, request.metrics, request.exclude, dict(request.columns))
         values, better = table.values, table.better
     elif request.dataset and request.metrics:
-        dataset: Dataset = find("dataset", request.dataset)
-        values, better = computed(list(dataset.pairs(locate(dataset, request.data), request.subset)), request)
+        values, better = computed(images_of(request)[2], request)
     else:
         raise UsageError("nothing to correlate; give --scores FILE.csv, or --dataset NAME and metrics")
     assumed = tuple(m for m in values if not direction_of(m, better))
@@ -188,13 +187,12 @@ def preferences(
 ) -> list[Preference]:
     """Accuracy of metrics on a dataset of pairwise preferences, best first; options: see `correlate`."""
     request = request_of(scores, dataset=dataset, **options)
-    described: Dataset = find("dataset", request.dataset)
     if request.held_out:
         raise UsageError(
-            f"--held-out is for subjective scores, and {described.name} has preferences; leave it out"
+            f"--held-out is for subjective scores, and {request.dataset} has preferences; leave it out"
         )
-    folder = locate(described, request.data)
+    described, folder, pairs = images_of(request)
     compared = list(described.compared(folder, request.subset))
-    values, better = computed(list(described.pairs(folder, request.subset)), request)
+    values, better = computed(pairs, request)
     found = accuracies(compared, values, better, draws=draws, seed=seed)
     return sorted(found, key=lambda p: -p.accuracy)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from hdrq.encoding.photometry import Photometry
 from hdrq.errors import UsageError
@@ -59,34 +60,32 @@ def request_of(
     scores: str | Path | None = None,
     *,
     dataset: str = "",
-    data: str | Path | None = None,
-    metrics: str | Sequence[str] = (),
     subset: str | None = None,
+    metrics: str | Sequence[str] = (),
     exclude: Sequence[str] = (),
     columns: Mapping[str, str] | None = None,
-    lower: bool | None = None,
     photometry: Photometry | None = None,
-    device: str = "auto",
     settings: Settings | None = None,
-    own_ppd: bool = True,
-    notify: Notify = silent,
-    watch: Watch = unwatched,
-    spread: Spread | None = None,
-    held_out: bool = False,
     outputs: Sequence[str | Path] = (),
+    **others: Any,
 ) -> EvaluationRequest:
     """The arguments of `hdrq.evaluate` that say what is scored, and how; `dataset` may name a subset, as in upiq:hdr."""
     name, part = named(dataset, subset)
-    if not name and (data is not None or subset is not None):
-        option = "subset" if data is None else "data"
+    if not name and (others.get("data") is not None or subset is not None):
+        option = "subset" if others.get("data") is None else "data"
         raise UsageError(f"--{option} has no effect without --dataset; add the dataset, or leave it out")
-    wanted = (metrics,) if isinstance(metrics, str) else tuple(metrics)
-    table = Path(scores) if scores is not None else None
     return EvaluationRequest(
-        name, data, part, wanted, table, tuple(exclude), columns or {}, lower, photometry or Photometry(), device,
-        settings or Settings(jobs=2), own_ppd, notify, watch, spread, held_out,
-        tuple(outputs),
-    )  # fmt: skip
+        dataset=name,
+        subset=part,
+        metrics=(metrics,) if isinstance(metrics, str) else tuple(metrics),
+        scores=None if scores is None else Path(scores),
+        exclude=tuple(exclude),
+        columns=columns or {},
+        photometry=photometry or Photometry(),
+        settings=settings or Settings(jobs=2),
+        outputs=tuple(outputs),
+        **others,
+    )
 
 
 def named(text: str, subset: str | None = None) -> tuple[str, str | None]:
@@ -112,10 +111,7 @@ def sheet_of(request: EvaluationRequest) -> Sheet:
         table = read_scores(path, request.metrics, request.exclude, dict(request.columns))
         toward = toward or table.opinions_better
         return sheet(table.pairs(), table.values, table.better, name=path.stem, opinions_better=toward)
-    dataset: Dataset = find("dataset", request.dataset)
-    root = locate(dataset, request.data)
-    pairs = list(dataset.pairs(root, request.subset))
-    _refuse_outputs(pairs, request)
+    dataset, root, pairs = images_of(request)
     if not any(p.opinion is not None for p in pairs):
         raise UsageError(
             f"{dataset.name} has no subjective scores ({dataset.scale}), so no metric can be evaluated on it"
@@ -145,6 +141,17 @@ def sheet_of(request: EvaluationRequest) -> Sheet:
     return replace(found, notes=(*notes, *found.notes))
 
 
+def images_of(request: EvaluationRequest) -> tuple[Dataset, Path, list[Pair]]:
+    """The request's dataset, its folder, and its images; UsageError where an output is one of them, under whatever name."""
+    dataset: Dataset = find("dataset", request.dataset)
+    root = locate(dataset, request.data)
+    pairs = list(dataset.pairs(root, request.subset))
+    refuse_listed(
+        (request.scores, *request.outputs), (path for pair in pairs for path in (pair.ref, pair.dist))
+    )
+    return dataset, root, pairs
+
+
 def computable(metrics: Sequence[str]) -> bool:
     """Whether metrics are given and all of them are hdrq's, rather than columns of a table."""
     try:
@@ -157,7 +164,6 @@ def computed(
     pairs: list[Pair], request: EvaluationRequest
 ) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
     """({metric: {image: value}}, {metric: direction}), by scoring."""
-    _refuse_outputs(pairs, request)
     settings = replace(request.settings, device=request.device)
     values: dict[str, dict[str, float]] = {}
     better = {}
@@ -176,10 +182,3 @@ def computed(
         values.setdefault(row["metric"], {})[row["dist"]] = float(value)
         better[row["metric"]] = row["better"]
     return values, better
-
-
-def _refuse_outputs(pairs: Sequence[Pair], request: EvaluationRequest) -> None:
-    """Raise UsageError where an output is an image of the dataset, under whatever name."""
-    refuse_listed(
-        (request.scores, *request.outputs), (path for pair in pairs for path in (pair.ref, pair.dist))
-    )

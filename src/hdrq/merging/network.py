@@ -17,35 +17,33 @@ from hdrq.merging.exposure_stack import ExposureStack
 from hdrq.merging.fusion import aligned_code
 from hdrq.merging.raw_render import develop
 from hdrq.merging.response.calibration import Calibration
-from hdrq.nn.use import Use
-from hdrq.nn.weights import checkpoint_for, load
-from hdrq.registry import check, find, names
+from hdrq.nn.networks import Network, network_named, use_of, uses
+from hdrq.registry import names
 
 AVERAGE = "average"  # the method without a network
+TASKS = ("merge", "fuse")
 
 
 @dataclass(frozen=True)
 class Method:
-    """A network and its weights, found on this machine but not loaded yet."""
+    """Merging or fusion by a network."""
 
-    net: str
-    weights: str
-    use: Use
+    network: Network
 
     @property
     def name(self) -> str:
-        return f"{self.net}@{self.weights}"
+        return self.network.name
 
     def refuse_count(self, frames: int) -> None:
         """Raise UsageError where the network takes another number of frames."""
-        low, high = self.use.frames
+        low, high = self.network.use.frames
         if not low <= frames <= high:
             wanted = f"{low}" if low == high else f"{low} to {high}"
-            raise UsageError(f"{self.net} merges {wanted} frames, not {frames}; name those to merge")
+            raise UsageError(f"{self.network.net} merges {wanted} frames, not {frames}; name those to merge")
 
-    def alignment(self, asked: Registration) -> Registration:
-        """How frames are aligned: as asked, or as the network needs where that is left open."""
-        return self.use.align if asked == "auto" else asked
+    def alignment(self, wish: Registration) -> Registration:
+        """How frames are aligned: as wished, or as the network needs where that is left open."""
+        return self.network.use.align if wish == "auto" else wish
 
     def merged(
         self, stack: ExposureStack, alignment: Alignment, calibration: Calibration, device: torch.device
@@ -71,17 +69,11 @@ class Method:
 
     def _applied(self, frames: Tensor, seconds: Tensor | None, device: torch.device) -> Tensor:
         """The network's result of frames (K, C, H, W); one channel is given three times, and the results are averaged."""
-        net = load(self.net, self.weights, "srgb").to(device)
+        net, apply = self.network.module().to(device), self.network.use.apply
         given, channels = frames.float().expand(-1, 3, -1, -1), frames.shape[1]
         with torch.no_grad():
-            made = self.use.apply(net, given, *(() if seconds is None else (seconds.to(device),)))
+            made = apply(net, given) if seconds is None else apply(net, given, seconds.to(device))
         return (made if channels == 3 else made.mean(0, keepdim=True)).clamp(min=0)
-
-
-def networks() -> dict[str, Use]:
-    """Uses of the networks that merge or fuse frames, by name."""
-    found = ((name, find("net", name).use) for name in names("net"))
-    return {name: use for name, use in found if use is not None and use.task in ("merge", "fuse")}
 
 
 def method_of(name: str, fuse: bool) -> Method | None:
@@ -91,20 +83,16 @@ def method_of(name: str, fuse: bool) -> Method | None:
     """
     if name == AVERAGE:
         return None
-    net, at, weights = name.partition("@")
-    if net not in names("net"):
-        fit = ", ".join((AVERAGE, *networks()))
-        raise UsageError(f"unknown method '{net}'; choose one of {fit}")
-    use: Use | None = find("net", check("net", net)).use
-    if use is None or use.task not in ("merge", "fuse"):
-        raise UsageError(f"{net} merges no frames; choose one of {', '.join((AVERAGE, *networks()))}")
-    if at and not weights:
-        raise UsageError(f"{name} names no weights after @; see: hdrq models list")
+    net = name.partition("@")[0]
+    use = use_of(net, *TASKS) if net in names("net") else None
+    if use is None:
+        fault = f"{net} merges no frames" if net in names("net") else f"unknown method '{net}'"
+        raise UsageError(f"{fault}; choose one of {', '.join((AVERAGE, *uses(*TASKS)))}")
     if use.task == "fuse" and not fuse:
         raise UsageError(f"{net} fuses frames to code and gives no radiance; add --fuse")
     if use.task == "merge" and fuse:
         raise UsageError(f"{net} gives radiance; leave out --fuse")
-    return Method(net, checkpoint_for(net, weights, "srgb").name, use)
+    return Method(network_named(name, use))
 
 
 def _light(

@@ -36,6 +36,11 @@ class Use:
     limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
+    def reads(self) -> str:
+        """The encoding of the images that networks of this task read, for the choice of weights."""
+        return "linear" if self.task == "tonemap" else "srgb"
+
+    @property
     def options(self) -> dict[str, Option]:
         """Keyword arguments of `apply` by name, with defaults and choices."""
         return options_of(self.apply)

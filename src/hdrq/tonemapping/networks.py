@@ -14,14 +14,12 @@ from hdrq.cards import Option
 from hdrq.errors import PixelError, UsageError
 from hdrq.image.arithmetic import all_finite
 from hdrq.image.transfer import srgb_to_linear
-from hdrq.nn.use import Use
-from hdrq.nn.weights import checkpoint_for, load
+from hdrq.nn.networks import Network, network_named, use_of, uses
 from hdrq.registry import find, names
 from hdrq.tonemapping.operator import Operator, OperatorCard
 
 Shelf = Literal["tonemapper", "expander"]
 _TASKS = {"tonemapper": "tonemap", "expander": "expand"}
-_READS = {"tonemap": "linear", "expand": "srgb"}  # encoding of the images that networks of a task read
 
 
 def operator_named(shelf: Shelf, name: str) -> Operator:
@@ -38,53 +36,43 @@ def operator_named(shelf: Shelf, name: str) -> Operator:
     if base not in names("net"):
         found = find(shelf, base)  # raises, with the nearest names
         return found
-    use: Use | None = find("net", base).use
-    if use is None or use.task != _TASKS[shelf]:
-        fit = ", ".join(networks(shelf)) or "none"
+    use = use_of(base, _TASKS[shelf])
+    if use is None:
+        fit = ", ".join(uses(_TASKS[shelf])) or "none"
         raise UsageError(f"{base} is not a {shelf}; networks that are: {fit}")
-    if at and not weights:
-        raise UsageError(f"{name} names no weights after @; see: hdrq models list")
-    card = checkpoint_for(base, weights, _READS[use.task])
-    return _network_operator(base, card.name, use)
+    return _network_operator(network_named(name, use))
 
 
-def networks(shelf: Shelf) -> tuple[str, ...]:
-    """Names of the networks that are tone mappers or expanders."""
-    uses = ((name, find("net", name).use) for name in names("net"))
-    return tuple(name for name, use in uses if use is not None and use.task == _TASKS[shelf])
-
-
-def _network_operator(net: str, weights: str, use: Use) -> NetworkOperator:
+def _network_operator(network: Network) -> NetworkOperator:
+    use = network.use
     expands = use.task == "expand"
     card = OperatorCard(
         title=use.title,
-        source=find("net", net).source,
+        source=find("net", network.net).source,
         reads="code" if expands else "linear",
         gives="nits" if expands else "code",
         differentiable=False,
         limits=use.limits,
         temporal=False,
     )
-    return NetworkOperator(f"{net}@{weights}", card, use.apply, net, weights, use)
+    return NetworkOperator(network.name, card, use.apply, network)
 
 
 @dataclass(frozen=True)
 class NetworkOperator(Operator):
     """A network with named weights as an operator; they are loaded at its first image.
 
-    function  of the network, the image and options: `use.apply`
+    function  of the network, the image and options: its use
     """
 
-    net: str
-    weights: str
-    use: Use
+    network: Network
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _network_operator, (self.net, self.weights, self.use)
+        return _network_operator, (self.network,)
 
     @cached_property
     def _module(self) -> nn.Module:
-        return load(self.net, self.weights, _READS[self.use.task])
+        return self.network.module()
 
     def render(self, light: Tensor, **options: Any) -> Tensor:
         """As of any operator, but black pixels are the network's: they are not filled or excluded."""
@@ -100,4 +88,4 @@ class NetworkOperator(Operator):
     @property
     def options(self) -> dict[str, Option]:
         """Options of the network's use by name."""
-        return self.use.options
+        return self.network.use.options

@@ -64,20 +64,19 @@ def test_the_target_is_the_radiance_over_the_white_of_the_shortest_frame() -> No
     assert torch.allclose(longest.image[seen], answer.target[seen], atol=1e-5)
 
 
-def test_the_fused_image_has_the_luma_of_the_network() -> None:
+def test_a_stack_is_fused_as_the_network_is_used() -> None:
     stack = torch.rand(2, 3, 3, 32, 32, generator=torch.Generator().manual_seed(1)) * 0.2 + 0.4
-
-    class Mean(nn.Module):
-        def forward(self, y: Tensor) -> Tensor:
-            return y.mean(0, keepdim=True)
-
-    answer = fused(Mean(), {"stack": stack}, ImageSettings("deepfuse"))
+    shelf = find("net", "deepfuse")
+    torch.manual_seed(0)
+    net = shelf.build(**shelf.small, final="clip")
+    answer = fused(net, {"stack": stack}, ImageSettings("deepfuse"))
     assert answer.domain == "srgb"
-    assert answer.image.shape == (2, 3, 32, 32)
-    assert torch.allclose(
-        luma(answer.image), luma(stack.flatten(0, 1)).view(2, 3, 1, 32, 32).mean(1), atol=1e-5
-    )
     assert answer.stack is stack
+    for image, frames in zip(answer.image, stack):
+        assert torch.equal(image, shelf.use.apply(net, frames))
+        assert torch.allclose(luma(image[None]), net(luma(frames)), atol=1e-5)
+    answer.image.sum().backward()
+    assert all(p.grad is not None for p in net.parameters())
 
 
 def test_expandnet_is_taught_light_over_the_brightest_value() -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hdrq.image.transfer import srgb_to_linear
 from hdrq.nn.three_frames import code_and_light
 from hdrq.training.images import brackets
+from hdrq.training.images.camera import Response
 from hdrq.training.images.image_recipe import Answer, ImageRecipe
 from hdrq.training.images.image_settings import ImageSettings
 
@@ -37,12 +37,8 @@ def radiance(module: nn.Module, batch: Mapping[str, Tensor], settings: ImageSett
     return Answer(module(torch.cat(given)), "linear", target=target.clamp(0, 1), stack=stack)
 
 
-def linear(code: Tensor, response: Tensor, kind: str) -> Tensor:
-    """Light 0..1 of white of code (N, K, C, H, W), by the inverse of every camera's response (N, 2), see `camera`."""
-    if kind == "linear":
-        return code
-    if kind == "srgb":
-        return srgb_to_linear(code)
-    n, sigma = (response[:, k].reshape(-1, 1, 1, 1, 1) for k in range(2))
-    found: Tensor = (sigma * code / (1 + sigma - code)) ** (1 / n)
-    return found
+def linear(code: Tensor, parameters: Tensor, kind: str) -> Tensor:
+    """Light 0..1 of white of code (N, K, C, H, W), by the inverse of each camera's response (N, 2), see `Response.parameters`."""
+    named = "sigmoid" if kind == "random" else kind
+    responses = [Response(named, float(n), float(sigma)) for n, sigma in parameters]
+    return torch.stack([response.light(one) for response, one in zip(responses, code)])
