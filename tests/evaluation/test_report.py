@@ -211,6 +211,7 @@ def drawn(html: str, folder: Path, width: int, dark: bool = False) -> torch.Tens
     source.write_text(html, encoding="utf-8")
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
              "--disable-background-networking", "--disable-component-update", "--hide-scrollbars",
+             "--run-all-compositor-stages-before-draw", "--virtual-time-budget=20000",  # until all images are drawn
              f"--user-data-dir={folder / f'profile{width}{dark}'}", f"--window-size={width},1400",
              f"--screenshot={shot}"]  # fmt: skip
     flags += ["--blink-settings=preferredColorScheme=0"] if dark else []
