@@ -77,10 +77,25 @@ def test_the_radiance_of_a_network_has_the_unit_of_averaging(light, spy) -> None
     assert ours.report.reference == "frame 1"  # of middle exposure
 
 
-def test_one_channel_stays_one_channel(frames, spy) -> None:
-    made = merge([f[..., :1] for f in frames], times=TIMES, method="merging", **PLAIN)
-    assert made.image.pixels.shape[1] == 1
+def test_one_channel_is_given_three_times_and_averaged(frames, spy, monkeypatch) -> None:
+    grey = [f[..., :1] for f in frames]
+    plain = merge(grey, times=TIMES, method="merging", **PLAIN).image.pixels
+    assert plain.shape[1] == 1
     assert spy[0][0].shape[1] == 3
+    tints = torch.tensor([1.0, 2.0, 6.0]).reshape(3, 1, 1)
+    tinted = Use("merge", lambda net, stack, seconds: stack[0] * tints - 0.5, title="", frames=(3, 3))
+    monkeypatch.setattr(
+        "hdrq.merging.merge.method_of", lambda name, fuse: Method(Network("tinted", "w", tinted))
+    )
+    made = merge(grey, times=TIMES, method="tinted", **PLAIN).image.pixels
+    shortest = spy[0][0][0, :1]  # over its white, at a relative exposure of TIMES[1]
+    assert torch.allclose(made[0] * TIMES[1], (3 * shortest - 0.5).clamp(min=0), atol=1e-5)
+
+
+def test_frames_are_aligned_as_the_network_needs_unless_the_user_says() -> None:
+    flow = Method(Network("a", "w", Use("merge", lambda *a: a[1], title="", align="flow")))
+    assert flow.alignment("auto") == "flow"
+    assert flow.alignment("none") == "none"
 
 
 def test_a_fusing_network_is_given_code_with_the_darkest_frame_first(frames, spy) -> None:
@@ -93,9 +108,32 @@ def test_a_fusing_network_is_given_code_with_the_darkest_frame_first(frames, spy
     assert made.report.rule == "fusing@w"
 
 
+def test_fusing_frames_are_ordered_by_their_mean_code(spy) -> None:
+    bright, dark = np.full((32, 40, 3), 150, np.uint8), np.full((32, 40, 3), 60, np.uint8)
+    bright[0, 0] = 0  # the smallest code is in the brighter frame
+    merge([bright, dark], method="fusing", fuse=True, align="none")
+    assert spy[0][0][:, 0, 5, 5].tolist() == pytest.approx([60 / 255, 150 / 255])
+
+
 def test_another_number_of_frames_is_refused(frames, spy) -> None:
-    with pytest.raises(UsageError, match="merging merges 3 frames, not 2"):
-        merge(frames[:2], times=TIMES[:2], method="merging", **PLAIN)
+    for some, times in ((frames[:2], TIMES[:2]), ([*frames, frames[0]], (*TIMES, 8.0))):
+        with pytest.raises(UsageError, match=f"merging merges 3 frames, not {len(some)}"):
+            merge(some, times=times, method="merging", **PLAIN)
+
+
+def test_what_lies_outside_a_frame_is_said(light, spy) -> None:
+    wide = scene(64, 96, stops=5)
+    shots = [shoot(wide[:48, x : x + 64], t, 9) for x, t in ((6, 1 / 8), (0, 1 / 2), (3, 2.0))]
+    times = (1 / 8, 1 / 2, 2.0)
+    whole = merge(shots, times=times, method="merging", response="srgb", align="mtb", crop="reference")
+    said = [note for note in whole.report.notes if "does not cover" in note]
+    assert len(said) == 2
+    for note, frame in zip(said, (whole.report.frames[0], whole.report.frames[2])):
+        dy, dx = np.abs(frame.shift)
+        assert dx >= 2
+        assert f"{frame.file} does not cover {100 * (1 - (1 - dy / 48) * (1 - dx / 64)):.2g} %" in note
+    cropped = merge(shots, times=times, method="merging", response="srgb", align="mtb")
+    assert not any("does not cover" in note for note in cropped.report.notes)
 
 
 @pytest.mark.parametrize(

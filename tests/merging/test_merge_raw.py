@@ -19,8 +19,11 @@ from hdrq.io.exposures import exif_exposure
 from hdrq.io.raw import read_raw
 from hdrq.merging.exposure_stack import read_frame
 from hdrq.merging.merge import merge
+from hdrq.merging.network import Method
 from hdrq.merging.raw_render import malvar
 from hdrq.merging.settings import Settings
+from hdrq.nn.networks import Network
+from hdrq.nn.use import Use
 from shooting import scene
 
 XYZ_OF_709 = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
@@ -310,6 +313,27 @@ def test_black_above_white_is_refused(tmp_path) -> None:
     paths = taken(tmp_path, np.full((64, 64, 3), 0.3), (1 / 2, 2.0))
     with pytest.raises(UsageError, match="black 20000 is not below white 16383"):
         merge(paths, Settings(**STILL, black=20000))
+
+
+def test_a_network_is_given_developed_frames(tmp_path, monkeypatch) -> None:
+    pytest.importorskip("rawpy")
+
+    def shortest(net: torch.nn.Module, stack: torch.Tensor, seconds: torch.Tensor) -> torch.Tensor:
+        return stack[0]
+
+    method = Method(Network("shortest", "w", Use("merge", shortest, title="", frames=(2, 2))))
+    monkeypatch.setattr(
+        "hdrq.merging.merge.method_of", lambda name, fuse: method if name != "average" else None
+    )
+    monkeypatch.setattr(Network, "module", lambda self: torch.nn.Identity())
+    stronger = ((1.5, -0.4, -0.1), (-0.2, 1.3, -0.1), (0.0, -0.3, 1.3))
+    monkeypatch.setattr("hdrq.io.raw._matrix", lambda raw: stronger)  # a camera of wide primaries
+    times = (1 / 4, 1.0)
+    files = taken(tmp_path, np.full((64, 80, 3), 0.5) * [1.2, 1, 0.8], times)
+    averaged, made = (merge(files, **STILL, method=m).image.pixels for m in ("average", "shortest"))
+    red, green, blue = averaged.mean((0, 2, 3)).tolist()
+    assert (red / green, blue / green) == pytest.approx((1.32 / 0.98, 0.74 / 0.98), rel=0.02)
+    assert torch.allclose(made.mean((2, 3)), averaged.mean((2, 3)), rtol=0.01)
 
 
 def test_fused_raw_frames_are_as_bright_as_they_look(tmp_path) -> None:

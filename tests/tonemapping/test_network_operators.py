@@ -42,6 +42,7 @@ def test_a_network_is_an_operator_by_its_name(shelf, net, stored) -> None:
     stored(net, "linear" if tone else "srgb")
     made = operator_named(shelf, net)
     assert made.name == f"{net}@mine"
+    assert (made.card.reads, made.card.gives) == (("linear", "code") if tone else ("code", "nits"))
     image = torch.rand(1, 3, 33, 40, generator=torch.Generator().manual_seed(1))
     shown = made(image)
     assert shown.shape == image.shape

@@ -54,7 +54,8 @@ class Method:
         """
         order = [int(k) for k in np.argsort(calibration.seconds, kind="stable")]
         white = float(calibration.response.curve[-1].max())
-        frames = torch.stack([_light(stack, alignment, calibration, k, device) for k in order]) / white
+        seen = [_aligned_light(stack, alignment, calibration, k, device) for k in order]
+        frames = _stacked(seen, order, stack, alignment) / white
         if stack.sensor:
             frames = torch.stack([develop(frame, stack.sensor, 1.0) for frame in frames])
         seconds = torch.as_tensor(calibration.seconds[order], dtype=torch.float32)
@@ -63,9 +64,9 @@ class Method:
 
     def fused(self, stack: ExposureStack, alignment: Alignment, device: torch.device) -> Tensor:
         """Code (C, H, W), 0..1, of the common area; frames are ordered by their mean code."""
-        order = np.argsort(alignment.survey.mean, kind="stable")
-        frames = torch.stack([aligned_code(stack, alignment, int(k), device)[0] for k in order])
-        return self._applied(frames, None, device)
+        order = [int(k) for k in np.argsort(alignment.survey.mean, kind="stable")]
+        seen = [aligned_code(stack, alignment, k, device) for k in order]
+        return self._applied(_stacked(seen, order, stack, alignment), None, device)
 
     def _applied(self, frames: Tensor, seconds: Tensor | None, device: torch.device) -> Tensor:
         """The network's result of frames (K, C, H, W); one channel is given three times, and the results are averaged."""
@@ -95,16 +96,33 @@ def method_of(name: str, fuse: bool) -> Method | None:
     return Method(network_named(name, use))
 
 
-def _light(
+def _aligned_light(
     stack: ExposureStack, alignment: Alignment, calibration: Calibration, k: int, device: torch.device
-) -> Tensor:
-    """Exposure (C, H, W) of an aligned frame, in units of the response."""
-    found = []
+) -> tuple[Tensor, Tensor]:
+    """Exposure (C, H, W) of an aligned frame, in units of the response, and where the frame covers the area (1, H, W)."""
+    light, seen = [], []
     tables: Tables | None = None
     for strip in strips(stack, alignment, k, device):
         if tables is None:
             tables = Tables.of(
                 strip.levels, stack.levels, calibration, Weighting(), alignment.survey, device, torch.float32
             )
-        found.append(light_of(strip, tables))
-    return torch.cat(found, 1)
+        light.append(light_of(strip, tables))
+        seen.append(strip.inside.expand(1, *strip.codes.shape[1:]))
+    return torch.cat(light, 1), torch.cat(seen, 1)
+
+
+def _stacked(
+    frames: list[tuple[Tensor, Tensor]], order: list[int], stack: ExposureStack, alignment: Alignment
+) -> Tensor:
+    """Frames (K, C, H, W) of pairs of a frame and where it covers the area; a note names those that do not cover it all.
+
+    Averaging gives no weight outside a frame, but a network is given the border pixels there.
+    """
+    for (_, seen), k in zip(frames, order):
+        if (share := 1 - float(seen.mean())) > 0:
+            alignment.notes.append(
+                f"{stack.names[k]} does not cover {100 * share:.2g} % of the area, where the network is given its border "
+                "pixels; --crop common leaves these out"
+            )
+    return torch.stack([frame for frame, _ in frames])
