@@ -11,6 +11,7 @@ import torch
 
 import hdrq
 from hdrq.encoding.displays import display
+from hdrq.encoding.emission import gamut_note
 from hdrq.encoding.photometry import Photometry, Side, decode, emit, encode
 from hdrq.errors import DomainError, UsageError
 from hdrq.image.color import convert, rgb_to_xyz
@@ -427,3 +428,15 @@ def test_encode_keeps_the_primaries_of_the_file(tmp_path, primaries, encoding):
     assert (code.domain, code.primaries) == (encoding, primaries)
     light = decode(code).pixels
     assert np.allclose(light, low.pixels, rtol=2e-3, atol=2e-3)
+
+
+def test_the_share_outside_a_gamut_is_said_without_an_exponent() -> None:
+    beyond = torch.zeros(1, 3, 10, 10, dtype=torch.bool)
+    assert gamut_note(beyond, BT709) == ()
+    beyond[..., :1, :] = True
+    assert gamut_note(beyond, P3, "mapped by scale") == (
+        "30 values (10 %) outside the p3 gamut, mapped by scale",
+    )
+    assert gamut_note(~torch.zeros_like(beyond), BT709) == (
+        "300 values (100 %) outside the bt709 gamut, clipped",
+    )

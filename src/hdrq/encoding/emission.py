@@ -126,14 +126,21 @@ def _converted(light: Tensor, image: Image, target: Primaries) -> tuple[Tensor, 
     if light.shape[1] == 1 or image.primaries == target:
         return light, ()
     light = convert(light, image.primaries, target)
-    beyond = outside(light)
+    note = gamut_note(outside(light), target)
+    return (light.clamp(min=0) if note else light), note
+
+
+def gamut_note(beyond: Tensor, gamut: Primaries, how: str = "clipped") -> tuple[str, ...]:
+    """How many values a mask marks as outside a gamut, and what became of them; () for none."""
     count = int(beyond.sum())
     if count == 0:
-        return light, ()
-    share = 100 * count / light.numel()
-    return light.clamp(min=0), (
-        f"{count:,} values ({_percent(share)} %) outside the {target.name} gamut, clipped",
-    )
+        return ()
+    return (f"{count:,} values ({_percent(100 * count / beyond.numel())} %){outside_gamut(gamut, how)}",)
+
+
+def outside_gamut(gamut: Primaries, how: str = "clipped") -> str:
+    """The end of a `gamut_note`, by which it is known among other notes."""
+    return f" outside the {gamut.name} gamut, {how}"
 
 
 def _signal_light(code: Tensor, image: Image, d: Display) -> tuple[Tensor, tuple[str, ...]]:

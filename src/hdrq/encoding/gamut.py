@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from hdrq.encoding.emission import outside
+from hdrq.encoding.emission import gamut_note, outside, outside_gamut
 from hdrq.image.color import convert
 from hdrq.image.transfer import linear_to_srgb
 from hdrq.records import BT709, Encoding, Image
 from hdrq.registry import find
 
-_CLIPPED = f" outside the {BT709.name} gamut, clipped"
-_WHITE = (
-    100.0  # cd/m² of code 1.0 in the conversion, so that rounding is told from colours outside as in light
-)
+# cd/m² of code 1.0 in the conversion, so that rounding is told from colours outside as in light
+_WHITE = 100.0
 _SHOWN = 5  # files that a line names
 
 
@@ -28,15 +26,15 @@ def srgb_code(image: Image) -> Image:
     if wide:
         light = convert(light, image.primaries)
         beyond = outside(light) | (light > _WHITE * (1 + 1e-4))
-        if count := int(beyond.sum()):
-            notes = (*notes, f"{count:,} values ({100 * count / light.numel():.2g} %){_CLIPPED}")
+        notes = (*notes, *gamut_note(beyond, BT709))
     code = linear_to_srgb((light / _WHITE).clamp(0, 1))
     return image.with_pixels(code, domain="srgb", primaries=BT709, bits=None, notes=notes)
 
 
 def clipped(image: Image) -> str:
     """How many values of an image were outside BT.709, by its notes: "12 values (3 %)", "" for none."""
-    return next((note.removesuffix(_CLIPPED) for note in image.notes if note.endswith(_CLIPPED)), "")
+    end = outside_gamut(BT709)
+    return next((note.removesuffix(end) for note in image.notes if note.endswith(end)), "")
 
 
 def clipped_line(found: Mapping[str, str]) -> str:

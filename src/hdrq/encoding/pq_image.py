@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hdrq.encoding.emission import encode, in_float64, outside
+from hdrq.encoding.emission import encode, gamut_note, in_float64, outside
 from hdrq.errors import DomainError
 from hdrq.image.color import convert
 from hdrq.records import BT709, BT2020, P3, Image
@@ -22,10 +22,7 @@ def pq_image(image: Image, bits: int = 16) -> tuple[Image, tuple[str, ...]]:
     target = image.primaries if image.primaries in TAGGED else BT2020
     exact = in_float64(image)
     light = convert(exact.pixels.expand(-1, 3, -1, -1), image.primaries, target)
-    notes: tuple[str, ...] = (f"radiance as PQ code in {target.name} primaries",)
-    if cut := int(outside(light).sum()):
-        share = 100 * cut / light.numel()
-        notes += (f"{cut:,} values ({share:.2g} %) outside the {target.name} gamut, clipped",)
+    notes = (f"radiance as PQ code in {target.name} primaries", *gamut_note(outside(light), target))
     code = encode(replace(exact, pixels=light.clamp(min=0), primaries=target, notes=()), "pq")
     pixels = code.pixels.to(image.pixels.dtype)
     return replace(code, pixels=pixels, bits=bits, notes=()), (*notes, *code.notes)

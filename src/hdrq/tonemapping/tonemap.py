@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hdrq.encoding.anchoring import ANCHOR_NITS, anchored, geometric_mean
 from hdrq.encoding.displays import display as shelf_display
-from hdrq.encoding.emission import outside
+from hdrq.encoding.emission import gamut_note, outside
 from hdrq.encoding.photometry import (
     LIGHT,
     Photometry,
@@ -185,10 +185,8 @@ def gamut_notes(display_linear: Tensor, plan: Plan) -> tuple[str, ...]:
     """How many values of rendered light lie outside the gamut of primaries narrower than its own."""
     if plan.working == plan.output:
         return ()
-    count = int(outside(display_linear).sum())
     how = "clipped" if plan.gamut == "clip" else f"mapped by {plan.gamut}"
-    share = 100 * count / max(display_linear.numel(), 1)
-    return (f"{count:,} values ({share:.2g} %) outside the {plan.output.name} gamut, {how}",) if count else ()
+    return gamut_note(outside(display_linear), plan.output, how)
 
 
 def leveled(display_linear: Tensor, ev: float | Tensor, power: float | Tensor) -> Tensor:

@@ -28,6 +28,18 @@ def merging(name: str, *, net: str, source: str, **settings: Any) -> ImageRecipe
     )
 
 
+def merging_after_flow(name: str, *, net: str) -> ImageRecipe:
+    """A recipe for a network whose frames are aligned by optical flow first: they move by what flow leaves."""
+    return merging(
+        name,
+        net=net,
+        source="Kalantari & Ramamoorthi 2017, doi:10.1145/3072959.3073609: L2 of mu-law code, Adam at 1e-4",
+        loss={"mu:l2": 1.0},
+        shift=1.0,
+        speed=3.0,
+    )
+
+
 def radiance(module: nn.Module, batch: Mapping[str, Tensor], settings: ImageSettings) -> Answer:
     """Radiance (N, 3, H, W), 1.0 at the white of the shortest frame, where that of the scene is clipped too."""
     stack, exposure = batch["stack"], batch["exposure"]
