@@ -10,7 +10,9 @@ import torch
 import hdrq
 from hdrq.errors import HdrqError, TooLarge, UsageError
 from hdrq.records import Image
+from hdrq.training.batches import Item
 from hdrq.training.estimate import refuse_too_large
+from hdrq.training.image_checks import Checked, Frame, Part, check_images
 from hdrq.training.overrides import adjust
 from hdrq.training.settings import Settings
 
@@ -144,3 +146,18 @@ def test_a_dry_run_says_how_much_memory_a_batch_needs_and_refuses_too_much(run, 
     code, _, err = asked(10**8)
     assert code == 2
     assert "try --set batch=50000000" in err
+
+
+def test_a_reference_of_many_images_is_read_once() -> None:
+    seen: list[str] = []
+
+    def look(path: str) -> Frame:
+        seen.append(path)
+        return Frame((96, 96), False)
+
+    items = [Item(f"{i}.png", "ref.png", 0.5, "") for i in range(60)]
+    settings = Settings("norvdpnet", input="whole", encoding="srgb")
+    *_, last = check_images(settings, (Part(items, "code"),), look)
+    assert last == Checked(60, 60)
+    assert len(set(seen)) == 61
+    assert seen.count("ref.png") <= 8  # as many as begin at once

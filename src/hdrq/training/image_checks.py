@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from hdrq.encoding.gamut import clipped, clipped_line, srgb_code
@@ -119,6 +120,7 @@ def check_images(
     seen: dict[tuple[str, bool], str] = {}  # (display, light) -> first image
     outside: dict[str, str] = {}
 
+    @cache  # one reference serves many images
     def noted(path: str) -> Frame:
         frame = look(path)
         if frame.clipped:
