@@ -234,7 +234,7 @@ class Reading:
     map    (N, 1, h, w), or (N, 3, h, w): display code 0..1 in the metric's own colours
     extra  further numbers (N,) by name
     notes  remarks for the user, one line each
-    shows  meaning of this map, where options change that of the card: "exposure", or as Card.map
+    shows  meaning of this map, where it is not that of the card: "exposure", "gradient", or as Card.map
     """
 
     value: Tensor

@@ -66,7 +66,8 @@ if TYPE_CHECKING:
     "--map",
     "maps",
     metavar="DIR",
-    help="Write error maps to this folder, each as an EXR of floats and as a PNG in colours.",
+    help="Write error maps to this folder, each as an EXR of floats and as a PNG in colours; of networks without a "
+    "reference, maps of the gradient magnitude of their score.",
 )
 @click.option(
     "--map-colours",

@@ -20,6 +20,7 @@ from hdrq.records import MAIN_IMAGE, Display, Image, Pair, Score, Selection, Vie
 from hdrq.scoring.binding import metric
 from hdrq.scoring.clip_scores import Clip
 from hdrq.scoring.clips import Sides, moves
+from hdrq.scoring.gradient_maps import COST, has_gradient_map, read_with_map
 from hdrq.scoring.inputs import Pairs, pairs_of
 from hdrq.scoring.map_names import Owners
 from hdrq.scoring.memory_guard import PixelsDoNotFit, out_of_memory, refuse_too_large
@@ -41,7 +42,7 @@ class Settings:
     """How a batch is scored, besides the light.
 
     match_response  fit the test image's tone and colour to the reference first (SI-HDR protocol)
-    maps            folder for the error maps of metrics that have one
+    maps            folder for the error maps of metrics that have one, and gradient maps of no-reference networks
     map_colours     of probability maps: trichromatic, dichromatic, monochromatic
     jobs            pairs read ahead of the computing
     fail_fast       raise the first error instead of yielding it as a failed row
@@ -223,14 +224,16 @@ def _pair_rows(
     clip = Clip(pair, selects, bound, (ref, dist), prepare, drawn, at_once) if moving else None
     for s in bound:
         try:
-            refuse_too_large(dist, s.metric, device, settings.max_memory)
+            mapped = settings.maps is not None
+            times = COST if mapped and has_gradient_map(s) else 1.0
+            refuse_too_large(dist, s.metric, device, settings.max_memory, times)
             behind = ref or dist
             if clip is None:
-                reading = s.read(ref, dist, maps=settings.maps is not None)
+                reading = read_with_map(s, ref, dist) if mapped else s.read(ref, dist, maps=False)
             else:
                 reading, behind = clip.reading(s)
             row = row_of(pair, s, reading, *held, how, photometry, matched)
-            if settings.maps is not None and reading.map is not None:
+            if mapped and reading.map is not None:
                 note = _drawn(settings, row, s, reading, behind, taken)
                 row = replace(row, how="; ".join(filter(None, (row.how, joined([note])))))
         except HdrqError as error:

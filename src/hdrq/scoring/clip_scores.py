@@ -17,6 +17,7 @@ from hdrq.image.sharing import sharing
 from hdrq.records import BT709, Image, Pair
 from hdrq.scoring.clips import Sides, both_sides, frame_files, moves
 from hdrq.scoring.features.sequence import alike
+from hdrq.scoring.gradient_maps import read_with_map
 from hdrq.scoring.inputs import label
 from hdrq.scoring.scorer import Scorer
 
@@ -130,7 +131,7 @@ def mean_over_frames(
                     if place in failed:
                         continue
                     try:
-                        reading = s.read(ref, dist, maps=draw is not None)
+                        reading = read_with_map(s, ref, dist) if draw else s.read(ref, dist, maps=False)
                     except HdrqError as error:
                         failed[place] = type(error)(f"frame {number}: {error}")
                         continue

@@ -19,6 +19,7 @@ from hdrq.image.color import luminance as luminance_of
 from hdrq.records import Image, Score
 from hdrq.scoring.features.hdrvdp.eye import lookup
 from hdrq.scoring.features.hdrvdp.gaussian import blur
+from hdrq.scoring.gradient_maps import GRADIENT
 from hdrq.scoring.map_names import Owners, stem_of
 from hdrq.scoring.scorer import Scorer
 
@@ -76,6 +77,10 @@ def _detail(luminance: Tensor) -> Tensor:
 _GREY = 0.35  # how much of the image shows through the colours
 _BAR = 56  # pixels of legend under the image
 _LEAST_WIDTH = 420
+_MEANINGS = {
+    "attention": "attention of the network; 1 is a uniform share",
+    GRADIENT: "how strongly a pixel changes the score: magnitude of the gradient",
+}
 _WHOLE_SPAN = {  # maps from 0 to 1: colour scale, and what it means
     "error": ("magma", "no error at the left, the largest possible at the right"),
     "exposure": ("viridis", "the first exposure at the left, the last at the right"),
@@ -126,7 +131,7 @@ def write_map(
     elif kind in _WHOLE_SPAN:
         rgb = _plain(values[0, 0], kind, row)
     else:
-        rgb = _ranked(values[0, 0], luminance, scorer, row)
+        rgb = _ranked(values[0, 0], luminance, scorer, row, kind)
     with io.atomic(colours) as part:
         from PIL import Image as Picture
 
@@ -169,11 +174,11 @@ def _plain(values: Tensor, kind: str, row: Score) -> np.ndarray:
     return _with_legend(body, table, "0", "1", row, meaning)
 
 
-def _ranked(values: Tensor, luminance: Tensor, scorer: Scorer, row: Score) -> np.ndarray:
+def _ranked(values: Tensor, luminance: Tensor, scorer: Scorer, row: Score, kind: str) -> np.ndarray:
     """(H, W, 3) uint8: the map in colours over the scene, with its legend."""
     from matplotlib import colormaps
 
-    best, worst = span_of(values, scorer)
+    best, worst = span_of(values, scorer, kind)
     if worst == best:
         worst = best - 1e-6
     badness, backdrop = ((values - best) / (worst - best)).clamp(0, 1), _backdrop(luminance)
@@ -186,22 +191,20 @@ def _ranked(values: Tensor, luminance: Tensor, scorer: Scorer, row: Score) -> np
     mixed = colours * (1 - _GREY) + backdrop[..., None] * _GREY
     body = (mixed.numpy() * 255).round().astype(np.uint8)
     bar = ramp(np.linspace(0, 1, 256))[:, :3]
-    attention = scorer.metric.card.map == "attention"
-    meaning = (
-        "attention of the network; 1 is a uniform share"
-        if attention
-        else "best at the left, worst at the right"
-    )
+    meaning = _MEANINGS.get(kind, "best at the left, worst at the right")
     return _with_legend(body, bar, f"{best:.3g}", f"{worst:.3g}", row, meaning)
 
 
-def span_of(values: Tensor, scorer: Scorer) -> tuple[float, float]:
-    """(best, worst) ends of the colours: the value of equal pixels, or the best there is, and the worst but for 0.5 %."""
-    card = scorer.metric.card
+def span_of(values: Tensor, scorer: Scorer, kind: str | None = None) -> tuple[float, float]:
+    """(best, worst) ends of the colours: the value of equal pixels, or the best there is, and the worst but for 0.5 %.
+
+    kind  meaning of the map, where it is not that of the card: as Card.map, or "gradient"
+    """
+    kind = scorer.metric.card.map if kind is None else kind
     sample = values.flatten()[:: max(1, values.numel() // 100_000)]
-    known = {"similarity": 1.0, "difference": 0.0}.get(card.map, scorer.best)
+    known = {"similarity": 1.0, "difference": 0.0, GRADIENT: 0.0}.get(kind, scorer.best)
     best = known if known is not None and np.isfinite(known) else None
-    if card.map == "similarity" or (scorer.better == "higher" and card.map == ""):
+    if kind == "similarity" or (scorer.better == "higher" and kind == ""):
         return float(sample.max() if best is None else best), float(torch.quantile(sample, 0.005))
     return min(0.0, float(sample.min())) if best is None else float(best), float(
         torch.quantile(sample, 0.995)

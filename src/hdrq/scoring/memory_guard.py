@@ -13,10 +13,12 @@ _SHARE = 0.9  # of what is free now
 _LARGE = 0.5  # of that; gaps between blocks that are kept add up to two thirds
 
 
-def refuse_too_large(image: Image, metric: Metric, device: torch.device | None, limit: float | None) -> None:
-    """TooLarge if the metric's peak, by its card, is beyond what is free (or beyond `limit` bytes)."""
+def refuse_too_large(
+    image: Image, metric: Metric, device: torch.device | None, limit: float | None, times: float = 1.0
+) -> None:
+    """TooLarge if the metric's peak, `times` that of its card, is beyond what is free (or beyond `limit` bytes)."""
     h, w = image.size
-    wants = metric.card.planes * h * w * image.pixels.element_size()
+    wants = times * metric.card.planes * h * w * image.pixels.element_size()
     cuda = device is not None and device.type == "cuda"
     free = int(torch.cuda.mem_get_info(device)[0]) if cuda else free_for(wants, _LARGE)
     has = min(_SHARE * free, limit or float("inf"))

@@ -118,11 +118,7 @@ class Scorer:
             return toned
         with sharing():
             images, terms = self.agree(ref, dist)
-            wishes = self._wishes
-            factors, sides = factors_of(images, self.photometry), sides_of(self.photometry, len(images))
-            pictures = [
-                hand(i, w, p, f, terms) for i, w, p, f in zip(images, wishes, sides, factors, strict=True)
-            ]
+            pictures = self.handed(images, terms)
             if len({p.shape[1] for p in pictures}) > 1:
                 raise PixelError(
                     f"{name_of(images[0])} has {pictures[0].shape[1]} channels and {name_of(images[1])} has "
@@ -130,7 +126,7 @@ class Scorer:
                 )
             notes = [
                 f"{Path(name_of(i)).name}: {note}"
-                for i, w, p, f in zip(images, wishes, sides, factors, strict=True)
+                for i, w, p, f in self._handing(images)
                 for note in (*encoding_notes(i, w, p, f, terms), *(n for n in i.notes if n == PHOTOGRAPH))
             ]
             reading = self.ask(images[-1], maps, terms, *pictures)
@@ -142,6 +138,15 @@ class Scorer:
         )
         about = (*about, *reading.notes)
         return replace(reading, notes=tuple(dict.fromkeys(about)))
+
+    def handed(self, images: tuple[Image, ...], terms: Terms) -> list[Tensor]:
+        """The input of the metric from images that agree on terms, (N, C, H, W) each."""
+        return [hand(i, w, p, f, terms) for i, w, p, f in self._handing(images)]
+
+    def _handing(self, images: tuple[Image, ...]) -> Iterator[tuple[Image, Wish, Photometry, float]]:
+        """Every image with what the metric wishes, the photometry of its side, and the factor on its light."""
+        factors, sides = factors_of(images, self.photometry), sides_of(self.photometry, len(images))
+        return zip(images, self._wishes, sides, factors, strict=True)
 
     @property
     def streams(self) -> bool:
