@@ -10,6 +10,8 @@ import torch
 from PIL import Image as Picture
 from scipy.ndimage import gaussian_filter
 
+from hdrq.image.render import room
+from hdrq.image.transfer import linear_to_srgb
 from hdrq.image.warp import positions, sample, translation
 from hdrq.merging.response.curve import Response
 from hdrq.merging.response.files import write_response
@@ -107,3 +109,14 @@ def save(frames: Sequence[np.ndarray], folder: Path, stem: str = "f") -> list[st
             path.write_bytes(imagecodecs.png_encode(frame))
         paths.append(str(path))
     return paths
+
+
+def demo_bracket(folder: Path) -> list[str]:
+    """The frames of docs/merging.md: PNGs of 400 x 300 pixels of the scene of `hdrq demo`, 1/16, 1/4 and 1 s, shifted."""
+    light = room(480, 320)[0].permute(1, 2, 0).numpy().astype(float) / 50
+    parts = [light[y : y + 300, x : x + 400] for y, x in ((14, 10), (10, 16), (8, 8))]
+    frames = [
+        shoot(part, seconds, seed, photon=5e-5, tone=lambda e: linear_to_srgb(torch.from_numpy(e)).numpy())
+        for seed, (part, seconds) in enumerate(zip(parts, (1 / 16, 1 / 4, 1.0)))
+    ]
+    return save(frames, folder)

@@ -208,6 +208,12 @@ def test_untagged_clips_say_what_is_assumed(tmp_path):
     assert (clip.width, clip.height, clip.rate, clip.bits) == (32, 24, 25, 8)
 
 
+def test_a_missing_clip_is_not_called_damaged(tmp_path):
+    for opened in (lambda path: next(frames(path)), describe):
+        with pytest.raises(FileError, match=r"none\.mp4 does not exist; check the name"):
+            opened(tmp_path / "none.mp4")
+
+
 def test_a_damaged_clip_is_one_line(tmp_path):
     (tmp_path / "x.mp4").write_bytes(b"\0\0\0\x18ftypisom" + bytes(100))
     with pytest.raises(FileError, match="is damaged") as caught:

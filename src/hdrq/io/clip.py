@@ -120,6 +120,8 @@ def _opened(path: str | Path) -> Any:
         raise MissingPart(f"{path} is a clip; install its reader: pip install 'hdrq[video]'") from None
     try:
         container = av.open(str(path))
+    except FileNotFoundError as error:
+        raise FileError(f"{path} does not exist; check the name") from error
     except (OSError, ValueError, EOFError) as error:
         raise FileError(f"{path} is damaged: {_said(error)}") from error
     if not container.streams.video:
