@@ -1,8 +1,9 @@
-"""Processor time of ssimulacra2 and butteraugli at 1920x1080 beside libjxl's butteraugli_main, taking turns.
+"""Processor time of ssimulacra2 and butteraugli at 1920x1080 beside libjxl, taking turns.
 
-python bench/libjxl_metrics.py [--peer /usr/bin/butteraugli_main] [--rounds 3] [--threads 1]
+python bench/libjxl_metrics.py [--butteraugli /usr/bin/butteraugli_main] [--ssimulacra2 PROGRAM] [--rounds 3] [--threads 1]
 
-The peer is a whole process; what it needs for an 8x8 pair and for reading is not taken off.
+butteraugli_main is timed as a whole process, with the reading of two PNG files. PROGRAM is bench/libjxl_ssimulacra2.cc, which
+times the function alone; bench/libjxl_ssimulacra2.sh builds it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from PIL import Image as Picture
 
 from hdrq.heap import keep
 from hdrq.image.render import room, spoil
+from hdrq.image.transfer import srgb_to_linear
 from hdrq.scoring.metrics.butteraugli import butteraugli
 from hdrq.scoring.metrics.ssimulacra2 import ssimulacra2
 
@@ -33,35 +35,47 @@ def spent_by(command: list[str]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--peer", help="butteraugli_main of libjxl")
+    parser.add_argument("--butteraugli", help="butteraugli_main of libjxl")
+    parser.add_argument("--ssimulacra2", help="the program of bench/libjxl_ssimulacra2.cc")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
-    asked = parser.parse_args()
+    request = parser.parse_args()
     keep()  # as the command does, see docs/performance.md
-    torch.set_num_threads(asked.threads)
+    torch.set_num_threads(request.threads)
     ref = room(1920, 1080)
     code = [((x / 150).clamp(0, 1) ** (1 / 2.2) * 255).round() for x in (ref, spoil(ref))]
-    linear = [80 * (x / 255) ** 2.2 for x in code]
+    linear = [80 * srgb_to_linear(x / 255) for x in code]
     runs = {
-        "ssimulacra2": lambda: ssimulacra2(*linear, maps=False),
+        "ssimulacra2": lambda: ssimulacra2(*(255 / 80 * x for x in linear), maps=False),
         "butteraugli": lambda: butteraugli(*linear),
     }
     least: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
-        files = [str(Path(folder) / name) for name in ("ref.png", "dist.png")]
-        for file, x in zip(files, code):
-            Picture.fromarray(x[0].permute(1, 2, 0).numpy().astype(np.uint8)).save(file, compress_level=1)
-        for _ in range(asked.rounds):
+        pictures = [Picture.fromarray(x[0].permute(1, 2, 0).numpy().astype(np.uint8)) for x in code]
+        png, ppm = (
+            [str(Path(folder) / f"{name}.{kind}") for name in ("ref", "dist")] for kind in ("png", "ppm")
+        )
+        for picture, *files in zip(pictures, png, ppm):
+            for file in files:
+                picture.save(file)
+        for _ in range(request.rounds):
             for name, run in runs.items():
                 start = time.process_time()
                 run()
                 least[name] = min(least.get(name, 1e9), time.process_time() - start)
-            if asked.peer:
+            if request.butteraugli:
                 least["butteraugli_main"] = min(
-                    least.get("butteraugli_main", 1e9), spent_by([asked.peer, *files])
+                    least.get("butteraugli_main", 1e9), spent_by([request.butteraugli, *png])
+                )
+            if request.ssimulacra2:
+                said = subprocess.run(
+                    [request.ssimulacra2, *ppm, "1"], check=True, capture_output=True, text=True
+                ).stdout
+                least["libjxl's ssimulacra2"] = min(
+                    least.get("libjxl's ssimulacra2", 1e9), float(said.split()[1])
                 )
     for name, seconds in least.items():
-        print(f"{name:20} {seconds:6.2f} s of processor time")
+        print(f"{name:22} {seconds:6.2f} s of processor time")
 
 
 if __name__ == "__main__":
