@@ -47,6 +47,7 @@ def test_what_cannot_be_a_backbone_is_refused_by_name(backbone: str, says: str) 
 
 def test_a_new_backbone_needs_no_edit_of_the_network_that_reads_it(monkeypatch) -> None:
     """Before, nr listed its backbones, so that adding one was a change of two files."""
+    from hdrq.nn.layers import inverted_residuals
     from hdrq.nn.layers.inverted_residuals import Backbone, InvertedResiduals, Stage
     from hdrq.nn.net import Net, mix
     from hdrq.nn.nets import nr
@@ -57,7 +58,7 @@ def test_a_new_backbone_needs_no_edit_of_the_network_that_reads_it(monkeypatch) 
         return Backbone(InvertedResiduals(trunk, stem=4, top=8, same=False), "imagenet", classes)
 
     made = Net("tiny", build, (), mix)
-    monkeypatch.setattr(nr, "find", lambda kind, name: made)
+    monkeypatch.setattr(inverted_residuals, "find", lambda kind, name: made)
     assert nr.nr.build(backbone="tiny").linear.in_features == 2 * (4 + 6 + 8)
 
 

@@ -11,13 +11,16 @@ in evaluation, and what fine-tuning with frozen statistics trains.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from inspect import signature
 from typing import NamedTuple
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hdrq.errors import UsageError
 from hdrq.nn.input_scaling import Convention
 from hdrq.nn.keys import Many, Rule
+from hdrq.registry import find, names
 
 
 class Stage(NamedTuple):
@@ -119,6 +122,30 @@ class Backbone(nn.Module):
         y = self.trunk(x)
         result: Tensor = y if self.classifier is None else self.classifier(y)
         return result
+
+
+def backbone_named(name: str, owner: str) -> Backbone:
+    """The network of that name without its classifier, as a part of the network `owner`.
+
+    Raises UsageError where it is not a `Backbone`, such as one that scores images.
+    """
+    build = find("net", name).build
+    body = build(classes=0) if "classes" in signature(build).parameters else None
+    if not isinstance(body, Backbone):
+        raise UsageError(
+            f"{name} is not a backbone of {owner}; backbones are networks of inverted residuals: {_backbones()}"
+        )
+    return body
+
+
+def _backbones() -> str:
+    """Names of the networks that can be a backbone, for an error."""
+    found = []
+    for name in names("net"):
+        build = find("net", name).build
+        if signature(build).return_annotation in (Backbone, Backbone.__name__):
+            found.append(name)
+    return ", ".join(found)
 
 
 def places(stages: Sequence[Stage]) -> list[tuple[str, int]]:

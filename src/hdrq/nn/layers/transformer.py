@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -53,47 +55,30 @@ def attended(query: Tensor, key: Tensor) -> Tensor:
     return torch.softmax(row.float(), -1).mean(1)[:, 0]
 
 
-class PatchTokens(nn.Module):
-    """Tokens [class, registers, patches] from patches with positions and scales.
+class Tokens(nn.Module):
+    """What all patch embeddings share: [class, registers, patches] with positions and scales.
 
-    width, patch   size of a token, side of a patch
-    grid           the position table has grid x grid rows, and one for the class token
-    scales         number of pyramid levels with their own embedding; 1 for none
-    registers      additional tokens without position and scale
-    class_scale    whether row 0 of the scale table is added to the class token (VTAMIQ of 2022)
+    width       size of a token
+    grid        the position table has grid x grid rows, and one for the class token
+    scales      number of pyramid levels with their own embedding; 1 for none
+    registers   additional tokens without position and scale
+    class_scale whether row 0 of the scale table is added to the class token (VTAMIQ of 2022)
     """
 
-    def __init__(
-        self,
-        width: int,
-        patch: int = 16,
-        grid: int = 24,
-        scales: int = 1,
-        registers: int = 0,
-        class_scale: bool = False,
-    ) -> None:
+    def __init__(self, width: int, grid: int, scales: int, registers: int, class_scale: bool) -> None:
         super().__init__()
         self.grid, self.class_scale = grid, class_scale
-        self.patch = nn.Conv2d(3, width, patch, patch)
-        _as_texture(self.patch.weight)
         self.first = nn.Parameter(torch.zeros(1, 1, width))
         self.places = _table(grid * grid + 1, width)
         self.scales = _table(scales + 1, width) if scales > 1 else None
         self.registers = _table(registers, width) if registers else None
 
-    def forward(self, patches: Tensor, place: Tensor, scale: Tensor | None = None) -> Tensor:
-        """All tokens, (B, 1 + registers + N, width). See `tokens` for the arguments."""
-        return self.headed(self.tokens(patches, place, scale))
+    def placed(self, x: Tensor, place: Tensor, scale: Tensor | None) -> Tensor:
+        """Embedded patches (B, N, width) with their position and scale.
 
-    def tokens(self, patches: Tensor, place: Tensor, scale: Tensor | None = None) -> Tensor:
-        """One token per patch, (B, N, width).
-
-        patches  (B, N, 3, p, p)
         place    (B, N, 2): row and column in [0, 1); the nearest row of the position table is used
         scale    (B, N): 0 for full resolution, 1 for half, ...
         """
-        # One matrix product; a convolution with stride equal to its size would copy first.
-        x = F.linear(patches.flatten(2), self.patch.weight.flatten(1), self.patch.bias)
         row, column = (place * self.grid).long().clamp(0, self.grid - 1).unbind(-1)
         x = x + F.embedding(row * self.grid + column + 1, self.places[0])
         if self.scales is not None and scale is not None:
@@ -108,6 +93,33 @@ class PatchTokens(nn.Module):
             first = first + self.scales[:, :1]
         head = [first] if self.registers is None else [first, self.registers]
         return torch.cat([*(h.expand(tokens.shape[0], -1, -1) for h in head), tokens], 1)
+
+
+class PatchTokens(Tokens):
+    """Tokens from the pixels of patches, `patch` a side, as in ViT; see `Tokens` for the other arguments."""
+
+    def __init__(
+        self,
+        width: int,
+        patch: int = 16,
+        grid: int = 24,
+        scales: int = 1,
+        registers: int = 0,
+        class_scale: bool = False,
+    ) -> None:
+        super().__init__(width, grid, scales, registers, class_scale)
+        self.patch = nn.Conv2d(3, width, patch, patch)
+        _as_texture(self.patch.weight)
+
+    def forward(self, patches: Tensor, place: Tensor, scale: Tensor | None = None) -> Tensor:
+        """All tokens, (B, 1 + registers + N, width). See `tokens` for the arguments."""
+        return self.headed(self.tokens(patches, place, scale))
+
+    def tokens(self, patches: Tensor, place: Tensor, scale: Tensor | None = None) -> Tensor:
+        """One token per patch, (B, N, width), of patches (B, N, 3, p, p) at `place` and `scale`, see `placed`."""
+        # One matrix product; a convolution with stride equal to its size would copy first.
+        x = F.linear(patches.flatten(2), self.patch.weight.flatten(1), self.patch.bias)
+        return self.placed(x, place, scale)
 
 
 def resize_places(table: Tensor, grid: int) -> Tensor:
@@ -172,7 +184,7 @@ class Block(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Blocks and a final norm over `PatchTokens`.
+    """Blocks and a final norm over `PatchTokens`, or over other `Tokens` of the same width.
 
     depth      number of blocks; may be fewer than in the pre-trained network, the final norm is kept
     drop_path  stochastic depth of the last block; it increases linearly from 0 at the first
@@ -191,9 +203,12 @@ class Transformer(nn.Module):
         layer_scale: bool = False,
         class_scale: bool = False,
         drop_path: float = 0.0,
+        embed: Tokens | None = None,
     ) -> None:
         super().__init__()
-        self.embed = PatchTokens(width, patch, grid, scales, registers, class_scale)
+        self.embed: Any = (
+            PatchTokens(width, patch, grid, scales, registers, class_scale) if embed is None else embed
+        )
         rates = [drop_path * i / max(depth - 1, 1) for i in range(depth)]
         self.blocks = nn.ModuleList(Block(width, heads, mlp, layer_scale, rate) for rate in rates)
         self.norm = nn.LayerNorm(width, EPSILON)

@@ -7,16 +7,13 @@ which keeps what later stages forget (noise, blur) beside what they know (conten
 
 from __future__ import annotations
 
-from inspect import signature
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from hdrq.errors import UsageError
-from hdrq.nn.layers.inverted_residuals import Backbone
+from hdrq.nn.layers.inverted_residuals import backbone_named
 from hdrq.nn.net import Net, pattern
-from hdrq.registry import find, names
 
 _FAR = 5.0  # standard deviations; what lies farther counts as this far
 _TINY = 1e-12  # keeps the slope of a root finite
@@ -36,7 +33,7 @@ class PhotoQuality(nn.Module):
         dropout: float = 0.5,
     ) -> None:
         super().__init__()
-        body = _backbone(backbone)
+        body = backbone_named(backbone, "nr")
         self.intake = body.intake
         self.trunk = body.trunk
         count = 2 * sum(body.trunk.widths)
@@ -63,27 +60,6 @@ class PhotoQuality(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.predict(self.statistics(x))
-
-
-def _backbone(name: str) -> Backbone:
-    """The network without its classifier; UsageError where it is not a `Backbone`, such as one that scores images."""
-    entry: Net = find("net", name)
-    body = entry.build(classes=0) if "classes" in signature(entry.build).parameters else None
-    if not isinstance(body, Backbone):
-        raise UsageError(
-            f"{name} is not a backbone of nr; backbones are networks of inverted residuals: {_fitting()}"
-        )
-    return body
-
-
-def _fitting() -> str:
-    """Names of the networks that can be a backbone, for an error."""
-    found = []
-    for name in names("net"):
-        build = find("net", name).build
-        if signature(build).return_annotation in (Backbone, Backbone.__name__):
-            found.append(name)
-    return ", ".join(found)
 
 
 def _witness(net: Any) -> Tensor:

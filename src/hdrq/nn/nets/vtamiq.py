@@ -15,6 +15,8 @@ from hdrq.nn import vit_names
 from hdrq.nn.input_scaling import Convention
 from hdrq.nn.keys import Rule, State, join, rename
 from hdrq.nn.layers.channel_attention import Activation, QualityDecoder
+from hdrq.nn.layers.feature_tokens import FeatureTokens, channels_of, features
+from hdrq.nn.layers.inverted_residuals import backbone_named
 from hdrq.nn.layers.transformer import Transformer
 from hdrq.nn.net import Layout, Net, pattern
 
@@ -35,6 +37,9 @@ class Vtamiq(nn.Module):
     diff_scale  whether the difference of the class tokens is scaled channel by channel
     intake      normalisation of its patches
     sampling    patch sampling in its training: "authors" or "mended", see hdrq.scoring.sampling.plan
+    stem        "": the authors' linear embedding of the patches of one image. The name of a backbone: a layout of ours, whose
+                tokens hold statistics of the backbone's first `stages` stages over the patches of both images at the same
+                places, see hdrq.nn.layers.feature_tokens; all that follows is the authors'. The backbone is not trained
     """
 
     def __init__(
@@ -59,9 +64,18 @@ class Vtamiq(nn.Module):
         dropout: float = 0.1,
         intake: Convention = "half",
         sampling: Literal["authors", "mended"] = "mended",
+        stem: str = "",
+        stages: int = 4,
     ) -> None:
         super().__init__()
         self.patch, self.levels, self.intake, self.sampling = patch, scales, intake, sampling
+        self.trunk: Any = None
+        self.stages, embed = stages, None
+        if stem:
+            body = backbone_named(stem, "vtamiq")
+            self.intake, self.trunk = body.intake, body.trunk.requires_grad_(False)
+            channels = channels_of(body.trunk, stages)
+            embed = FeatureTokens(width, channels, grid, scales, registers, class_scale)
         self.transformer = Transformer(
             width,
             depth,
@@ -74,6 +88,7 @@ class Vtamiq(nn.Module):
             layer_scale,
             class_scale,
             encoder_drop_path,
+            embed,
         )
         self.diff_scale = nn.Parameter(torch.ones(width)) if diff_scale else None
         self.decoder = QualityDecoder(width, groups, blocks, reduction, activation, drop_path)
@@ -100,15 +115,39 @@ class Vtamiq(nn.Module):
         place_dist: Tensor | None = None,
         scale_dist: Tensor | None = None,
     ) -> VtamiqOutput:
-        """The score from patches (B, N, 3, p, p), positions (B, N, 2) in [0, 1) and scales (B, N).
+        """The score from patches of both images; see `tokens` for the arguments."""
+        tokens = self.tokens(ref, dist, place, scale, place_dist, scale_dist)
+        return self.predict(*self.transformer.summarise(tokens)[0].chunk(2))
 
-        The patches of the test image are at the positions of the reference unless given separately.
+    def tokens(
+        self,
+        ref: Tensor,
+        dist: Tensor,
+        place: Tensor,
+        scale: Tensor | None = None,
+        place_dist: Tensor | None = None,
+        scale_dist: Tensor | None = None,
+    ) -> Tensor:
+        """Tokens of the references, then of the test images, (2 B, N, width).
+
+        ref, dist  patches (B, N, 3, p, p), at positions (B, N, 2) in [0, 1) and scales (B, N). The patches of the test
+                   image are at those of the reference unless given separately, which a stem cannot use.
         """
+        if self.trunk is not None:
+            return torch.cat(self.transformer.embed.pair(*self.statistics(ref, dist), place, scale))
         place_dist = place if place_dist is None else place_dist
         scale_dist = scale if scale_dist is None else scale_dist
         scales = None if scale is None or scale_dist is None else torch.cat([scale, scale_dist])
-        tokens = self.transformer.embed.tokens(torch.cat([ref, dist]), torch.cat([place, place_dist]), scales)
-        return self.predict(*self.transformer.summarise(tokens)[0].chunk(2))
+        result: Tensor = self.transformer.embed.tokens(
+            torch.cat([ref, dist]), torch.cat([place, place_dist]), scales
+        )
+        return result
+
+    def statistics(self, ref: Tensor, dist: Tensor) -> tuple[Tensor, Tensor]:
+        """Of the stem's features of patches (B, N, 3, p, p): (of the reference (B, N, 2 C), of the difference (B, N, 4 C))."""
+        found = [features(self.trunk, patches.flatten(0, 1), self.stages) for patches in (ref, dist)]
+        content, change = self.transformer.embed.statistics(*found)
+        return content.unflatten(0, ref.shape[:2]), change.unflatten(0, ref.shape[:2])
 
     def forward(self, ref: Tensor, dist: Tensor, place: Tensor, scale: Tensor | None = None) -> Tensor:
         """The score, (B,)."""
@@ -216,6 +255,11 @@ def from_vit(state: State) -> State:
     return {name: t for name, t in state.items() if name.startswith("transformer.")}
 
 
+def from_backbone(state: State) -> State:
+    """The stem from a backbone's tensors (our names), without its classifier."""
+    return {name: t for name, t in state.items() if name.startswith("trunk.")}
+
+
 _2022 = {"class_scale": True, "activation": "prelu", "intake": "imagenet", "sampling": "authors"}
 vtamiq = Net(
     name="vtamiq",
@@ -242,7 +286,7 @@ vtamiq = Net(
         ),
     ),
     witness=_witness,
-    grows={"vit": from_vit},
+    grows={"vit": from_vit, "efficientnet-lite2": from_backbone, "mobilenet-v2": from_backbone},
     patch=16,
     head=("head", "decoder"),
     features=lambda options: int(options.get("width", 768)),

@@ -72,6 +72,8 @@ def vtamiq(
     size = (int(ref.shape[-2]), int(ref.shape[-1]))
     if focus_on != "even" and not aligned:
         raise UsageError("focus_on uses both images at once; leave aligned at true")
+    if net.trunk is not None and not aligned:
+        raise UsageError("these weights compare patches at the same positions; leave aligned at true")
     found, looks = [], []
     theirs = official(net, "card")
     for number in range(repeats or (1 if theirs else _REPEATS)):
@@ -93,8 +95,7 @@ def vtamiq(
         places = (where, where) if aligned else (where.of(0), where.of(1))
         with torch.autocast(ref.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
             light = _curves(net, encoding, average)
-            tokens = [_tokens(net, image, at, light) for image, at in zip((ref, dist), places)]
-            first, seen = net.transformer.summarise(torch.cat(tokens), look=maps)
+            first, seen = net.transformer.summarise(_tokens(net, (ref, dist), places, light), look=maps)
             found.append(net.predict(*first.chunk(2)).q.float())
         if seen is not None:
             looks.append(torch.stack([_attention(s, at) for s, at in zip(seen.chunk(2), places)]).mean(0))
@@ -117,16 +118,26 @@ def _curves(net: Any, encoding: Encoding | None, average: str) -> tuple[Curve, C
     return encoding.decode, encoding.encode
 
 
-def _tokens(net: Any, image: Tensor, where: Plan, light: tuple[Curve, Curve] | None) -> Tensor:
-    """Patch tokens (N, patches, width), made in pieces so that large images need little memory."""
+def _tokens(
+    net: Any, images: tuple[Tensor, Tensor], places: tuple[Plan, Plan], light: tuple[Curve, Curve] | None
+) -> Tensor:
+    """Patch tokens (2 N, patches, width) of both images, made in pieces so that large images need little memory."""
     made = []
-    for part in where.parts(_AT_ONCE):
-        patches = enter(cut(image.to(net.transformer.norm.weight), part, light), net)
-        n = image.shape[0]
-        place = torch.from_numpy(part.places).to(image.device).expand(n, -1, -1)
-        scale = torch.from_numpy(part.scales).to(image.device).expand(n, -1) if net.levels > 1 else None
-        made.append(net.transformer.embed.tokens(patches, place, scale))
+    for parts in zip(*(where.parts(_AT_ONCE) for where in places)):
+        (ref, place, scale), (dist, *others) = (_cut(net, *each, light) for each in zip(images, parts))
+        made.append(net.tokens(ref, dist, place, scale, *others))
     return torch.cat(made, 1)
+
+
+def _cut(
+    net: Any, image: Tensor, part: Plan, light: tuple[Curve, Curve] | None
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Patches as the network reads them, their positions, and their levels where it knows more than one."""
+    n, device = image.shape[0], image.device
+    patches = enter(cut(image.to(net.transformer.norm.weight), part, light), net)
+    place = torch.from_numpy(part.places).to(device).expand(n, -1, -1)
+    scale = torch.from_numpy(part.scales).to(device).expand(n, -1) if net.levels > 1 else None
+    return patches, place, scale
 
 
 def _attention(seen: Tensor, where: Plan) -> Tensor:
