@@ -23,7 +23,7 @@ import numpy as np
 import hdrq
 from hdrq.errors import FileError, MissingPart, UsageError
 from hdrq.evaluation.archive import locate
-from hdrq.evaluation.report.paper_tables import of_datasets, written
+from hdrq.evaluation.report.paper_tables import of_datasets, paper_text
 from hdrq.evaluation.statistics.agreement import FIGURES, Agreement
 from hdrq.registry import find
 from hdrq.training.experiment import Experiment
@@ -60,8 +60,8 @@ def main() -> None:
     OUT.mkdir(parents=True, exist_ok=True)
     table = of_datasets(shown, "UPIQ")
     for suffix, format in ((".md", "markdown"), (".tex", "latex")):
-        (OUT / f"adaptation{suffix}").write_text(written(table, format), encoding="utf-8")
-    print(written(table, "markdown"))
+        (OUT / f"adaptation{suffix}").write_text(paper_text(table, format), encoding="utf-8")
+    print(paper_text(table, "markdown"))
 
 
 def is_here(dataset: str) -> bool:

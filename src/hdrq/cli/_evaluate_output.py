@@ -13,7 +13,15 @@ from hdrq.errors import UsageError
 from hdrq.io import refuse_unwritable
 
 if TYPE_CHECKING:
-    from hdrq.evaluation.api import Agreement, DatasetComparison, Evaluation, PairedTest, Pairing, Sheet
+    from hdrq.evaluation.api import (
+        Agreement,
+        DatasetComparison,
+        Evaluation,
+        PairedTest,
+        Pairing,
+        PaperTable,
+        Sheet,
+    )
 
 _FIGURES = ("srocc", "krocc", "plcc", "rmse")
 
@@ -29,18 +37,22 @@ def check_targets(options: dict[str, Any]) -> None:
 
 def write(found: Evaluation, kinds: Sequence[str], options: dict[str, Any], format: str) -> None:
     """Write to stdout or -o in the requested format, and the significance tests to their own file."""
-    from hdrq.evaluation.api import flat
+    from hdrq.evaluation.api import beside
 
-    rows, sheet = found.rows, found.sheet
+    rows, sheet = found.shown, found.sheet
     if options["significance"] and found.significance:
         lines = [asdict(c) for c in found.significance]
         _tables.write_text(_tables.text_of(lines, "csv", list(lines[0])), options["significance"])
     if format in ("latex", "markdown"):
-        _tables.write_text(found.paper_table(format, kinds), options["output"])
+        text = found.paper_table(format, kinds, options["transpose"] or "")
+        _tables.write_text(text, options["output"])
         return
-    parts = found.breakdowns(kinds) if kinds else []
+    if options["transpose"]:
+        _write_transposed(found.transposed(options["transpose"], kinds), options["output"], format)
+        return
+    parts = [(by, beside(own, found.published)) for by, own in found.breakdowns(kinds)] if kinds else []
     if format != "table":
-        lines = [*found.table, *(flat(r, sheet, "whole", by) for by, own in parts for r in own)]
+        lines = [*found.table, *(line for by, own in parts for line in found.table_of(own, "whole", by))]
         _tables.write_text(_tables.text_of(lines, format, list(lines[0])), options["output"])
         return
     several = len({r.group for r in rows}) > 1
@@ -55,27 +67,47 @@ def write(found: Evaluation, kinds: Sequence[str], options: dict[str, Any], form
         _show(own, [], sheet, True, options["output"], f"by {by}")
 
 
-def write_several(found: DatasetComparison, output: str | None, format: str) -> None:
+def _write_transposed(table: PaperTable, output: str | None, format: str) -> None:
+    """A table of metrics in columns: shown, or as rows of a file, whose first column names the groups."""
+    if format != "table":
+        lines = [dict(zip(table.heads, (c.text for c in row), strict=True)) for row in table.rows]
+        _tables.write_text(_tables.text_of(lines, format, list(table.heads)), output)
+        return
+    body = [[_tables.styled((c.text, "bold" if c.bold else "")) for c in row] for row in table.rows]
+    heads = list(table.heads)
+    _tables.show_table(heads, body, table.caption, heads[1:], "; ".join(table.notes), output)
+
+
+def write_several(found: DatasetComparison, options: dict[str, Any], format: str) -> None:
     """Metrics by datasets: SROCC in a table, all statistics in a file."""
+    from hdrq.evaluation.api import best, lines_of, marks_of, title_of
+
+    output = options["output"]
     if format in ("latex", "markdown"):
-        _tables.write_text(found.paper_table(format), output)
+        _tables.write_text(found.paper_table(format, options["transpose"] or ""), output)
+        return
+    if options["transpose"]:
+        _write_transposed(found.transposed(options["transpose"]), output, format)
         return
     if format != "table":
         lines = found.table
         _tables.write_text(_tables.text_of(lines, format, list(lines[0])), output)
         return
     columns = found.columns
-    metrics = dict.fromkeys(a.metric for rows in columns.values() for a in rows)
-    tops = {name: max((a.srocc for a in rows), default=0.0) for name, rows in columns.items()}
+    marks = marks_of(a for rows in columns.values() for a in rows)
+    metrics = dict.fromkeys(title_of(a, marks) for rows in columns.values() for a in rows)
+    tops = {name: best(rows, "srocc") for name, rows in columns.items()}
     table = []
     for metric in metrics:
         row: list[Any] = [metric]
         for name, rows in columns.items():
-            value = next((a.srocc for a in rows if a.metric == metric), None)
-            style = "bold" if value == tops[name] else ""
-            row.append("" if value is None else _tables.styled((_tables.number(value), style)))
+            own = next((a for a in rows if title_of(a, marks) == metric), None)
+            style = "bold" if own is not None and not own.published and own.srocc == tops[name] else ""
+            known = own is not None and not (own.published and math.isnan(own.srocc))
+            row.append(_tables.styled((_tables.number(own.srocc), style)) if known and own else "")
         table.append(row)
-    _tables.show_table(["SROCC", *columns], table, "", list(columns), output=output)
+    cited = "; ".join(lines_of(marks))
+    _tables.show_table(["SROCC", *columns], table, "", list(columns), cited, output=output)
 
 
 def write_preferences(name: str, rows: Sequence[dict[str, Any]], output: str | None, format: str) -> None:
@@ -128,9 +160,11 @@ def _show(
     title: str = "",
 ) -> None:
     """The best of each group in bold; = marks metrics that are not significantly different from it."""
-    from hdrq.evaluation.api import best, best_ones
+    from hdrq.evaluation.api import best, best_ones, lines_of, marks_of, title_of
 
-    alike = best_ones(rows, paired_tests) if paired_tests and not several else set()
+    marks = marks_of(rows)
+    measured = [a for a in rows if not a.published]
+    alike = best_ones(measured, paired_tests) if paired_tests and not several else set()
     far = any(r.outliers is not None for r in rows)
     numbers = ["SROCC", "KROCC", "PLCC", "RMSE", *(["outliers"] if far else [])]
     heads = [*(["group"] if several else []), "metric", *numbers]
@@ -141,10 +175,12 @@ def _show(
     for group, own in groups.items():
         tops = {n: best(own, n) for n in _FIGURES}
         for row in own:
-            cells = [_cell(row, n, len(own) > 1 and getattr(row, n) == tops[n]) for n in _FIGURES]
+            rival = not row.published and sum(not a.published for a in own) > 1
+            cells = [_cell(row, n, rival and getattr(row, n) == tops[n]) for n in _FIGURES]
             if far:
                 cells.append("" if row.outliers is None else f"{row.outliers:.1%}")
-            name = f"{row.metric} =" if row.metric in alike and len(alike) > 1 else row.metric
+            equal = row.metric in alike and len(alike) > 1 and not row.published
+            name = f"{row.metric} =" if equal else title_of(row, marks)
             lines.append([*([group] if several else []), name, *cells])
     first = rows[0]
     caption = f"{first.images} images, {first.scenes} scenes"
@@ -155,10 +191,13 @@ def _show(
     if len(alike) > 1:
         caption += "; = not significantly different from the best (p > 0.05, Holm)"
     name = " ".join(filter(None, (sheet.name, title)))
-    _tables.show_table(heads, lines, name, numbers, caption if not several else "", output)
+    caption = "; ".join(filter(None, (caption if not several else "", *lines_of(marks))))
+    _tables.show_table(heads, lines, name, numbers, caption, output)
 
 
 def _cell(row: Agreement, name: str, top: bool) -> Any:
+    if row.published and math.isnan(getattr(row, name)):
+        return ""
     ends = row.intervals.get(name)
     known = ends if ends and not math.isnan(ends[0]) else None  # NaN: of a constant metric
     span = f" {_tables.number(known[0], 3)} … {_tables.number(known[1], 3)}" if known else ""

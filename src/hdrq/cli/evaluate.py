@@ -132,6 +132,17 @@ _FORMS = ("logistic5", "logistic4", "cubic", "line")
     metavar="FILE.csv",
     help="Write the significance tests of all pairs of metrics to this file.",
 )
+@click.option(
+    "--published",
+    metavar="FILE.csv",
+    help="Add figures that others have published, marked as such, from a table with the columns metric, citation, srocc, plcc "
+    "..., and where needed dataset and group.",
+)
+@click.option(
+    "--transpose",
+    type=click.Choice(["srocc", "krocc", "plcc", "rmse"]),
+    help="Show one column for each metric and one row for each group or dataset, of this statistic.",
+)
 @click.option("--report", metavar="FILE.html", help="Write an HTML report with figures and thumbnails.")
 @click.option("--plots", metavar="DIR", help="Write the figures to this folder, as PNG and PDF.")
 @click.option(
@@ -166,6 +177,7 @@ def evaluate(**options: Any) -> None:
     hdrq evaluate --dataset csv --data manifest.csv -m ssim --protocol folds
     hdrq evaluate --dataset kadid --dataset upiq:hdr -m pu-ssim -m pu-vif -o table.tex
     hdrq evaluate --scores values.csv --correlations --format markdown
+    hdrq evaluate --scores predictions.csv --by distortion --transpose srocc --published peers.csv -o table.tex
     """
     _evaluated.check_targets(options)
     options["notes"] = notes = Notes()
@@ -208,6 +220,7 @@ def _evaluate(options: dict[str, Any]) -> None:
         dataset=name,
         data=folder,
         train_on=options["train_on"] or "",
+        published=options["published"],
         **_request.keywords(options),
         **_request.statistics(options),
     )
@@ -226,7 +239,7 @@ def _correlations(
     names: tuple[str, ...], folders: tuple[str, ...], options: dict[str, Any], format: str
 ) -> None:
     """Correlations between metrics; subjective scores are not needed."""
-    for option in ("report", "plots", "significance", "train_on", "by", "held_out"):
+    for option in ("report", "plots", "significance", "train_on", "by", "held_out", "published", "transpose"):
         if options[option]:
             raise UsageError(
                 f"--{option.replace('_', '-')} needs subjective scores; leave it out with --correlations"
@@ -253,17 +266,21 @@ def _several(names: tuple[str, ...], folders: tuple[str, ...], options: dict[str
         names,
         data=folders,
         weights=_request.weights_of(options["average_weights"]),
+        published=options["published"],
         **_request.keywords(options),
         **_request.statistics(options),
     )
     for name, one in found.each.items():
         for line in one.sheet.notes:
             note(f"{name}: {line}")
-    _evaluated.write_several(found, options["output"], format)
+    _evaluated.write_several(found, options, format)
 
 
 def _preferences(name: str, folder: str | None, options: dict[str, Any], format: str) -> None:
     """The table for datasets of pairwise preferences."""
+    for option in ("published", "transpose"):
+        if options[option]:
+            raise UsageError(f"--{option} is for subjective scores, and {name} has preferences; leave it out")
     found = hdrq.preferences(
         dataset=name, data=folder, draws=options["draws"], seed=options["seed"], **_request.keywords(options)
     )

@@ -16,6 +16,14 @@ from hdrq.evaluation.dataset_scores import Notify, Watch, silent, unwatched
 from hdrq.evaluation.evaluate import PLAN, Plan
 from hdrq.evaluation.preferences import Preference
 from hdrq.evaluation.preferences import preferences as accuracies
+from hdrq.evaluation.published import (
+    beside,
+    lines_of,
+    marks_of,
+    published_by_dataset,
+    published_of,
+    title_of,
+)
 from hdrq.evaluation.ratings import Sheet
 from hdrq.evaluation.report.paper_tables import Cell, PaperTable, paper_text
 from hdrq.evaluation.report.tables import best, best_ones
@@ -40,6 +48,7 @@ __all__ = [
     "PaperTable",
     "Preference",
     "Sheet",
+    "beside",
     "best",
     "best_ones",
     "correlate",
@@ -47,9 +56,12 @@ __all__ = [
     "evaluate_datasets",
     "flat",
     "has_preferences",
+    "lines_of",
+    "marks_of",
     "paper_text",
     "preferences",
     "state",
+    "title_of",
 ]
 
 
@@ -79,6 +91,7 @@ def evaluate(
     spread: Spread | None = None,
     held_out: bool = False,
     outputs: Sequence[str | Path] = (),
+    published: str | Path | None = None,
 ) -> Evaluation:
     """Agreement of metrics with subjective scores.
 
@@ -97,6 +110,7 @@ def evaluate(
     spread    divides the scoring among other processes (`hdrq.connect`)
     held_out  use only images that the cards of the metrics' weights list as held out
     outputs   files that the caller will write, refused where one is an image of the dataset
+    published table of figures of others, shown beside: columns metric, citation, srocc ..., and where needed dataset, group
 
     Raises UsageError where there is nothing to evaluate, MissingPart or FileError where data are missing.
     """
@@ -113,7 +127,17 @@ def evaluate(
     else:
         rows = tuple(engine.evaluate(found, protocol, plan))
     described = find("dataset", request.dataset) if request.dataset else None
-    return Evaluation(found, rows, protocol, plan, described, request.subset)
+    made = Evaluation(found, rows, protocol, plan, described, request.subset)
+    if published is None:
+        return made
+    groups = {a.group for a in rows} | made.parts
+    cited, remarks = published_of(published, _name_of(made), groups, rows[-1].group)
+    return replace(made, published=cited, remarks=remarks)
+
+
+def _name_of(found: Evaluation) -> str:
+    """NAME or NAME:SUBSET of what was evaluated."""
+    return ":".join(filter(None, (found.sheet.name, found.subset)))
 
 
 def evaluate_datasets(
@@ -121,12 +145,14 @@ def evaluate_datasets(
     *,
     data: Sequence[str | Path] = (),
     weights: Mapping[str, float] | None = None,
+    published: str | Path | None = None,
     **options: Any,
 ) -> DatasetComparison:
     """`evaluate` on each of several datasets, NAME or NAME:SUBSET, and averages over them.
 
     data     folders of the datasets, one for each, or none
     weights  of the datasets by name, for a further average
+    published table of figures of others; its column dataset has the names of the columns here
     options  of `evaluate`
     """
     if data and len(data) != len(datasets):
@@ -136,10 +162,13 @@ def evaluate_datasets(
     each: dict[str, Evaluation] = {}
     for i, text in enumerate(datasets):
         found = evaluate(dataset=text, data=data[i] if data else None, **options)
-        name = ":".join(filter(None, (found.sheet.name, found.subset)))
+        name = _name_of(found)
         each[name if name not in each else f"{name} ({i + 1})"] = found
     means = engine.averages({name: list(found.rows) for name, found in each.items()}, weights)
-    return DatasetComparison(each, tuple(means))
+    made = DatasetComparison(each, tuple(means))
+    if published is None:
+        return made
+    return replace(made, published=published_by_dataset(published, list(made.columns)))
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from hdrq.evaluation.protocols import Split, kfold, random_splits
 from hdrq.evaluation.ratings import Sheet
 from hdrq.evaluation.statistics.agreement import FIGURES, Agreement, agreement, drawn, ends
 from hdrq.evaluation.statistics.curves import Curve, fit
+from hdrq.records import Pair
 
 PROTOCOLS = ("whole", "folds", "splits", "leave-one-out")
 Mask = NDArray[np.bool_]
@@ -60,19 +61,25 @@ def evaluate(sheet: Sheet, protocol: str = "whole", plan: Plan = PLAN) -> Iterat
         raise UsageError(f"unknown protocol '{protocol}'; choose one of {', '.join(PROTOCOLS)}")
 
 
+def parts_of(pair: Pair) -> tuple[str, str, str, str]:
+    """The distortion, level, source and split of an image, as the groups of breakdowns are named; "" where unknown."""
+    level = "" if pair.level is None else f"level {pair.level:g}"
+    return pair.distortion, level, pair.carried.get("source", ""), pair.carried.get("split", "")
+
+
 def by_distortion(sheet: Sheet, plan: Plan) -> Iterator[Agreement]:
     """Every metric on each distortion, where there are several with enough images."""
-    yield from _breakdown(sheet, [p.distortion for p in sheet.pairs], plan)
+    yield from _breakdown(sheet, [parts_of(p)[0] for p in sheet.pairs], plan)
 
 
 def by_level(sheet: Sheet, plan: Plan) -> Iterator[Agreement]:
     """Every metric on each level of distortion."""
-    yield from _breakdown(sheet, ["" if p.level is None else f"level {p.level:g}" for p in sheet.pairs], plan)
+    yield from _breakdown(sheet, [parts_of(p)[1] for p in sheet.pairs], plan)
 
 
 def by_subset(sheet: Sheet, plan: Plan) -> Iterator[Agreement]:
     """Every metric on each source of a dataset that is made of several."""
-    yield from _breakdown(sheet, [p.carried.get("source", "") for p in sheet.pairs], plan)
+    yield from _breakdown(sheet, [parts_of(p)[2] for p in sheet.pairs], plan)
 
 
 def by_split(sheet: Sheet, plan: Plan) -> Iterator[Agreement]:
@@ -80,7 +87,7 @@ def by_split(sheet: Sheet, plan: Plan) -> Iterator[Agreement]:
 
     The curve before plcc and rmse is fitted to the images of the split. Splits with few images count.
     """
-    parts = list(_breakdown(sheet, [p.carried.get("split", "") for p in sheet.pairs], plan, least=2))
+    parts = list(_breakdown(sheet, [parts_of(p)[3] for p in sheet.pairs], plan, least=2))
     yield from parts
     count = len({a.group for a in parts})
     for name, middle in (("mean", np.mean), ("median", np.median), ("standard deviation", _deviation)):

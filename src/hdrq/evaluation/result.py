@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,16 @@ from hdrq.errors import UsageError
 from hdrq.evaluation import evaluate as engine
 from hdrq.evaluation.archive import Dataset
 from hdrq.evaluation.evaluate import Plan
+from hdrq.evaluation.published import beside
 from hdrq.evaluation.ratings import Sheet
-from hdrq.evaluation.report.paper_tables import of_datasets, of_metrics, paper_text
+from hdrq.evaluation.report.paper_tables import (
+    PaperTable,
+    averaged,
+    of_datasets,
+    of_metrics,
+    paper_text,
+    transposed,
+)
 from hdrq.evaluation.significance import PairedTest, paired_tests, resolving
 from hdrq.evaluation.statistics.agreement import Agreement
 
@@ -33,6 +41,7 @@ class Evaluation:
     sheet     subjective scores and metric values of all images
     protocol  of the rows
     dataset   and its subset, where there is one
+    published rows of others that stand beside them, by their group
     """
 
     sheet: Sheet
@@ -41,17 +50,32 @@ class Evaluation:
     plan: Plan
     dataset: Dataset | None = None
     subset: str | None = None
+    published: tuple[Agreement, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def table(self) -> list[dict[str, Any]]:
         """The rows with intervals as dictionaries: `pandas.DataFrame(found.table)`."""
-        return [flat(row, self.sheet, self.protocol) for row in self.rows]
+        return self.table_of(self.shown, self.protocol)
+
+    def table_of(self, rows: Iterable[Agreement], protocol: str, by: str = "") -> list[dict[str, Any]]:
+        """Rows as dictionaries; a column `published` has the citations where there are published figures."""
+        more = bool(self.published)
+        return [
+            flat(row, self.sheet, protocol, by) | ({"published": row.published} if more else {})
+            for row in rows
+        ]
+
+    @property
+    def shown(self) -> list[Agreement]:
+        """The rows, each group followed by what others have published of it."""
+        return beside(self.rows, self.published)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Notes on images left out, directions inverted and values assumed."""
         own = (f"{row.metric}, {row.group}: {row.note}" for row in self.rows if row.note)
-        return (*self.sheet.notes, *own)
+        return (*self.sheet.notes, *self.remarks, *own)
 
     @cached_property
     def whole(self) -> list[Agreement]:
@@ -64,6 +88,12 @@ class Evaluation:
     def significance(self) -> list[PairedTest]:
         """Significance tests of all pairs of metrics."""
         return paired_tests(self.sheet, self.plan)
+
+    @property
+    def parts(self) -> set[str]:
+        """Names of distortions, levels, sources and splits, by which the images may be broken down."""
+        names = {name for p in self.sheet.pairs for name in engine.parts_of(p)}
+        return names - {""}
 
     @cached_property
     def _by(self) -> dict[str, list[Agreement]]:
@@ -81,11 +111,31 @@ class Evaluation:
         """(kind, rows) of each kind that the images have; without kinds, of every one."""
         return [(kind, rows) for kind in kinds or BREAKDOWNS if (rows := self.by(kind))]
 
-    def paper_table(self, format: str, kinds: Iterable[str] = ()) -> str:
-        """The rows as "latex" or "markdown", followed by those of breakdowns."""
+    def paper_table(self, format: str, kinds: Iterable[str] = (), transpose: str = "") -> str:
+        """The rows as "latex" or "markdown", followed by those of breakdowns.
+
+        transpose  a statistic such as "srocc": a column for each metric, and a row for each group
+        """
+        return paper_text(self.transposed(transpose, kinds) if transpose else self._printed(kinds), format)
+
+    def _printed(self, kinds: Iterable[str]) -> PaperTable:
         more = [row for kind in kinds for row in self.by(kind)]
-        caption = f"{self.sheet.name}: {self.rows[0].images} images, {self.rows[0].scenes} scenes"
-        return paper_text(of_metrics([*self.rows, *more], caption), format)
+        return of_metrics(beside([*self.rows, *more], self.published), self._caption)
+
+    @property
+    def _caption(self) -> str:
+        return f"{self.sheet.name}: {self.rows[0].images} images, {self.rows[0].scenes} scenes"
+
+    def transposed(self, statistic: str, kinds: Iterable[str] = ()) -> PaperTable:
+        """A column for each metric and a row for each group, of one statistic; breakdowns end with their average."""
+        groups: dict[str, Sequence[Agreement]] = {}
+        several = len(tuple(kinds)) > 1
+        for kind, rows in (("", self.rows), *((kind, self.by(kind)) for kind in kinds)):
+            own = beside(rows, self.published)
+            parts = {g: [a for a in own if a.group == g] for g in dict.fromkeys(a.group for a in own)}
+            mean = f"average by {kind}" if several else "average"
+            groups |= parts if kind in ("", "split") else averaged(parts, mean)
+        return transposed(groups, statistic, "group", self._caption)
 
     def write_figures(self, folder: str | Path) -> list[Path]:
         """Write scatter plots, residuals, a histogram and breakdowns as PNG and PDF."""
@@ -119,6 +169,7 @@ class Evaluation:
                 resolving=resolving(self.sheet, self.plan),
                 command=command,
                 about=about,
+                published=[a for a in self.published if a.group == self.rows[-1].group],
             )
         )
 
@@ -128,17 +179,20 @@ class DatasetComparison:
     """Metrics on several datasets. Datasets with one name are numbered.
 
     averages  means over the datasets: "average", "weighted average" by number of images, and by given weights
+    published rows of others, by dataset or average
     """
 
     each: Mapping[str, Evaluation]
     averages: tuple[Agreement, ...]
+    published: Mapping[str, Sequence[Agreement]] = field(default_factory=dict)
 
     @property
     def columns(self) -> dict[str, Sequence[Agreement]]:
         """The rows of each dataset, then those of each average."""
         groups = dict.fromkeys(a.group for a in self.averages)
         means = {group: [a for a in self.averages if a.group == group] for group in groups}
-        return {**{name: found.rows for name, found in self.each.items()}, **means}
+        measured = {**{name: found.rows for name, found in self.each.items()}, **means}
+        return {name: [*rows, *self.published.get(name, ())] for name, rows in measured.items()}
 
     @property
     def table(self) -> list[dict[str, Any]]:
@@ -146,13 +200,21 @@ class DatasetComparison:
         return [
             {"dataset": name, "metric": a.metric, "images": a.images, "scenes": a.scenes}
             | {figure: getattr(a, figure) for figure in FIGURES}
+            | ({"published": a.published} if self.published else {})
             for name, rows in self.columns.items()
             for a in rows
         ]
 
-    def paper_table(self, format: str) -> str:
-        """Metrics by datasets, SROCC and PLCC, as "latex" or "markdown"."""
-        return paper_text(of_datasets(self.columns), format)
+    def paper_table(self, format: str, transpose: str = "") -> str:
+        """Metrics by datasets, SROCC and PLCC, as "latex" or "markdown".
+
+        transpose  a statistic such as "srocc": a column for each metric, and a row for each dataset
+        """
+        return paper_text(self.transposed(transpose) if transpose else of_datasets(self.columns), format)
+
+    def transposed(self, statistic: str) -> PaperTable:
+        """A column for each metric and a row for each dataset and average, of one statistic."""
+        return transposed(self.columns, statistic, "dataset")
 
 
 def flat(row: Agreement, sheet: Sheet, protocol: str, by: str = "") -> dict[str, Any]:

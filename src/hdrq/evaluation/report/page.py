@@ -23,6 +23,7 @@ class Findings:
     """The contents of a report.
 
     whole      every metric on the whole set, best first; the scatter plots show these
+    published  figures of others, shown below those of the whole set or of the protocol
     protocol   rows of another protocol, if requested
     breakdowns rows by "distortion", "level" or "source"
     """
@@ -36,6 +37,7 @@ class Findings:
     resolving: Sequence[ResolvingPower] = ()
     command: str = ""
     about: str = ""
+    published: Sequence[Agreement] = ()
 
 
 def page(found: Findings, pictures: bool = True) -> str:
@@ -45,7 +47,7 @@ def page(found: Findings, pictures: bool = True) -> str:
         _section(
             "Agreement with subjective scores",
             _agreement_note(found),
-            tables.table(found.whole, found.paired_tests),
+            tables.table([*found.whole, *found.published], found.paired_tests),
         ),
         *([_section("By protocol", "", tables.groups(found.protocol))] if found.protocol else []),
         _section("Subjective scores against metric values", _SCATTER, _scatters(found)),

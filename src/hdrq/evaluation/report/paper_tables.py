@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from hdrq.evaluation.published import lines_of, marks_of, title_of
 from hdrq.evaluation.report.tables import best
 from hdrq.evaluation.statistics.agreement import FIGURES, Agreement
 
@@ -29,6 +30,7 @@ class PaperTable:
     """Rows of cells under heads; `words` columns of text come first, the others are numbers.
 
     spans  titles over consecutive columns of numbers, with their widths; empty for none
+    notes  lines below the table
     """
 
     heads: tuple[str, ...]
@@ -36,42 +38,81 @@ class PaperTable:
     words: int = 1
     spans: tuple[tuple[str, int], ...] = ()
     caption: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def of_metrics(rows: Sequence[Agreement], caption: str = "") -> PaperTable:
     """Metrics by statistics; a column of groups where there are several."""
-    groups = list(dict.fromkeys(a.group for a in rows))
+    groups, marks = list(dict.fromkeys(a.group for a in rows)), marks_of(rows)
     several = len(groups) > 1
     lines = []
     for group in groups:
         own = [a for a in rows if a.group == group]
         for a in own:
             cells = [Cell(group)] if several else []
-            cells += [Cell(a.metric), Cell(f"{a.images}")]
+            cells += [Cell(title_of(a, marks)), Cell(f"{a.images}" if a.images or not a.published else "")]
             lines.append((*cells, *(_value(a, name, own) for name in FIGURES)))
     heads = (*(["group"] if several else []), "metric", "images", *(name.upper() for name in FIGURES))
-    return PaperTable(heads, tuple(lines), 2 if several else 1, caption=caption)
+    return PaperTable(heads, tuple(lines), 2 if several else 1, caption=caption, notes=lines_of(marks))
 
 
 def of_datasets(columns: Mapping[str, Sequence[Agreement]], caption: str = "") -> PaperTable:
     """Metrics by datasets, SROCC and PLCC of each; averages are columns like any other."""
-    metrics = list(dict.fromkeys(a.metric for rows in columns.values() for a in rows))
+    marks = marks_of(a for rows in columns.values() for a in rows)
     lines = []
-    for metric in metrics:
+    for metric in _metrics(columns, marks):
         cells = [Cell(metric)]
         for rows in columns.values():
-            own = next((a for a in rows if a.metric == metric), None)
+            own = next((a for a in rows if title_of(a, marks) == metric), None)
             cells += [Cell("") if own is None else _value(own, name, rows) for name in _COMPARED]
         lines.append(tuple(cells))
     heads = ("metric", *(name.upper() for _ in columns for name in _COMPARED))
     spans = tuple((name, len(_COMPARED)) for name in columns)
-    return PaperTable(heads, tuple(lines), spans=spans, caption=caption)
+    return PaperTable(heads, tuple(lines), spans=spans, caption=caption, notes=lines_of(marks))
+
+
+def transposed(
+    groups: Mapping[str, Sequence[Agreement]], statistic: str, head: str, caption: str = ""
+) -> PaperTable:
+    """A row for each group or dataset and a column for each metric, of one statistic; the best of each row is bold."""
+    marks = marks_of(a for rows in groups.values() for a in rows)
+    metrics = _metrics(groups, marks)
+    lines = []
+    for name, rows in groups.items():
+        at = {title_of(a, marks): a for a in rows}
+        cells = [_value(at[m], statistic, rows) if m in at else Cell("") for m in metrics]
+        lines.append((Cell(name), *cells))
+    caption = ", ".join(filter(None, (caption, statistic.upper())))
+    return PaperTable((head, *metrics), tuple(lines), caption=caption, notes=lines_of(marks))
+
+
+def averaged(
+    groups: Mapping[str, Sequence[Agreement]], title: str = "average"
+) -> dict[str, Sequence[Agreement]]:
+    """Groups, followed by the mean over them of every metric that all of them have; RMSE is averaged too, on one scale."""
+    tables = [{(a.metric, a.published): a for a in rows} for rows in groups.values()]
+    shared = [key for key in tables[0] if all(key in t for t in tables)] if tables else []
+    means = []
+    for key in shared:
+        own = [t[key] for t in tables]
+        figures = {name: sum(getattr(a, name) for a in own) / len(own) for name in FIGURES}
+        images = sum(a.images for a in own)
+        means.append(Agreement(key[0], "average", images, 0, **figures, published=key[1]))
+    return {**groups, title: means} if means and len(groups) > 1 else dict(groups)
+
+
+def _metrics(columns: Mapping[str, Sequence[Agreement]], marks: Mapping[str, str]) -> list[str]:
+    """Titles of all metrics, the measured ones first."""
+    rows = [a for own in columns.values() for a in own]
+    return list(dict.fromkeys(title_of(a, marks) for a in sorted(rows, key=lambda a: bool(a.published))))
 
 
 def _value(row: Agreement, name: str, column: Sequence[Agreement]) -> Cell:
     value = getattr(row, name)
+    if row.published:
+        return Cell(f"{value:.4g}" if math.isfinite(value) else "")  # as many digits as were published
     text = f"{value:.4f}" if math.isfinite(value) else "--"
-    return Cell(text, len(column) > 1 and value == best(column, name))
+    return Cell(text, sum(not a.published for a in column) > 1 and value == best(column, name))
 
 
 def paper_text(table: PaperTable, format: str) -> str:
@@ -100,7 +141,11 @@ def latex(table: PaperTable) -> str:
     for row in table.rows:
         cells = (f"\\textbf{{{_escaped(c.text)}}}" if c.bold else _escaped(c.text) for c in row)
         lines.append(" & ".join(cells) + r" \\")
-    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}"]) + "\n"
+    notes = [
+        rf"\multicolumn{{{len(table.heads)}}}{{l}}{{\footnotesize {_escaped(note)}}} \\"
+        for note in table.notes
+    ]
+    return "\n".join([*lines, "\\bottomrule", *notes, "\\end{tabular}"]) + "\n"
 
 
 def markdown(table: PaperTable) -> str:
@@ -113,7 +158,8 @@ def markdown(table: PaperTable) -> str:
     lines = [_piped([*map(_plain, heads)]), "|" + "|".join(rules) + "|"]
     for row in table.rows:
         lines.append(_piped([f"**{_plain(c.text)}**" if c.bold else _plain(c.text) for c in row]))
-    return (f"{table.caption}\n\n" if table.caption else "") + "\n".join(lines) + "\n"
+    notes = "".join(f"\n{_plain(note)}\n" for note in table.notes)
+    return (f"{table.caption}\n\n" if table.caption else "") + "\n".join(lines) + "\n" + notes
 
 
 def _piped(cells: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from html import escape
 
+from hdrq.evaluation.published import lines_of, marks_of, title_of
 from hdrq.evaluation.significance import PairedTest, ResolvingPower
 from hdrq.evaluation.statistics.agreement import Agreement
 
@@ -27,31 +28,40 @@ def best_ones(rows: Sequence[Agreement], paired_tests: Sequence[PairedTest]) -> 
 
 
 def best(rows: Sequence[Agreement], name: str) -> float:
-    """The best value of a statistic: the lowest RMSE, else the highest; NaN (a constant metric) is never the best."""
-    known = [value for a in rows if math.isfinite(value := getattr(a, name))]
+    """The best value of a statistic: the lowest RMSE, else the highest; NaN (a constant metric) is never the best.
+
+    Published figures do not count, since they are of other runs and perhaps of other images.
+    """
+    known = [value for a in rows if not a.published and math.isfinite(value := getattr(a, name))]
     return (min if name == "rmse" else max)(known, default=math.nan)
 
 
 def table(rows: Sequence[Agreement], paired_tests: Sequence[PairedTest]) -> str:
     far = any(a.outliers is not None for a in rows)
     heads = ["metric", "SROCC", "", "KROCC", "PLCC", "RMSE", *(["outliers"] if far else [])]
-    marked = best_ones(rows, paired_tests)
+    marks = marks_of(rows)
+    marked = best_ones([a for a in rows if not a.published], paired_tests)
     tops = {name: best(rows, name) for name in ("srocc", "krocc", "plcc", "rmse")}
     lowest, axis = _lowest(rows), " class='axis'"
     lines = []
     for a in rows:
-        cells = [_figure(a, n, getattr(a, n) == tops[n]) for n in ("srocc", "krocc", "plcc", "rmse")]
+        own = {n: not a.published and getattr(a, n) == tops[n] for n in tops}
+        cells = [_figure(a, n, own[n]) for n in tops]
         cells.insert(1, f"<td class='axis'>{_whisker(a, lowest)}</td>")
         if far:
             cells.append(f"<td>{'' if a.outliers is None else f'{a.outliers:.1%}'}</td>")
-        mark = ' class="best"' if a.metric in marked else ""
-        lines.append(f"<tr{mark}><th scope='row'>{escape(a.metric)}</th>{''.join(cells)}</tr>")
+        mark = ' class="best"' if a.metric in marked and not a.published else ""
+        lines.append(f"<tr{mark}><th scope='row'>{escape(title_of(a, marks))}</th>{''.join(cells)}</tr>")
     head = "".join(f"<th scope='col'{'' if h else axis}>{h}</th>" for h in heads)
-    return f"<div class='wide'><table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
+    cited = "".join(f"<p class='quiet'>{escape(line)}</p>" for line in lines_of(marks))
+    body = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+    return f"<div class='wide'>{body}</div>{cited}"
 
 
 def _figure(a: Agreement, name: str, top: bool) -> str:
     value = getattr(a, name)
+    if a.published and not math.isfinite(value):
+        return "<td></td>"
     text = f"{value:.4f}" if abs(value) < 100 else f"{value:.4g}"
     ends = a.intervals.get(name)
     small = f"<small>{ends[0]:.3f} … {ends[1]:.3f}</small>" if ends and math.isfinite(ends[0]) else ""

@@ -29,6 +29,7 @@ class Agreement:
     intervals  95 % intervals by statistic, from bootstrap samples of scenes; empty for a single scene
     curve      from the metric to subjective scores, fitted to these images or, in protocols that split, to the others
     note       remarks: a fit that failed, a direction taken from the data
+    published  citation, where the figures were published by others instead of measured; unknown ones are NaN, images 0
     """
 
     metric: str
@@ -43,6 +44,7 @@ class Agreement:
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     curve: Curve | None = None
     note: str = ""
+    published: str = ""
 
 
 def agreement(
