@@ -59,7 +59,7 @@ SHELVES = ("scoring/metrics", "tonemapping/operators", "tonemapping/expanders", 
 LONGEST = 900  # seconds of computing for one mutant
 MOST = 120  # tests of one mutant that are chosen by name
 GOLDEN = re.compile(
-    "golden|number|program|paper|parity|formula"
+    "golden|number|program|paper|parity|formula|difference|they_were"
 )  # names of tests that hold values to known ones
 PRELOADED = [
     "torch",

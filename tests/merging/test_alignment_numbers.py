@@ -1,0 +1,138 @@
+"""Alignment by hand: shares, bounds, strips of a frame, and what is said of frames that moved."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from hdrq.errors import UsageError
+from hdrq.image.warp import inside, positions, sample, translation
+from hdrq.io.exposures import Exposure
+from hdrq.merging.alignment import resample
+from hdrq.merging.alignment.align import _check_unmoved, _overlap, _shrunk, align
+from hdrq.merging.alignment.feature_matching import match_homography
+from hdrq.merging.alignment.mtb import Shift, common_cut, difference, halve, mtb_shift
+from hdrq.merging.alignment.placement import Alignment, Placement
+from hdrq.merging.alignment.resample import strips
+from hdrq.merging.exposure_stack import ExposureStack, ceiling_of
+from shooting import scene, turned
+
+SIZE = (96, 120)
+
+
+def stack(count: int = 3, stops: float = 4) -> ExposureStack:
+    light = np.clip(scene(*SIZE, stops=stops, seed=1) / 4, 0.02, 0.9)
+    frames = [np.rint(light * 255 / 2**k).astype(np.uint8) for k in range(count)]
+    return ExposureStack(frames, [Exposure(seconds=2.0**-k) for k in range(count)])
+
+
+def test_shares_of_a_reference_that_frames_cover() -> None:
+    assert _overlap(translation(0, 0), (40, 50)) == 1
+    assert _overlap(translation(10, 0), (40, 50)) == pytest.approx(0.75)
+    assert _overlap(translation(10, -20), (40, 50)) == pytest.approx(0.75 * 0.6)
+    assert _overlap(translation(100, 0), (40, 50)) == 0
+
+
+def test_frames_that_saturate_nowhere_end_at_white() -> None:
+    made = stack()
+    assert [ceiling_of(made.frame(k)) for k in range(3)] == [None] * 3
+    assert align(made, "none").survey.ceiling == 1.0
+
+
+@pytest.mark.parametrize("asked", [-1, 3])
+def test_references_are_counted_from_one(asked: int) -> None:
+    with pytest.raises(UsageError, match=f"--reference must be 1 to 3, not {asked + 1}"):
+        align(stack(), "none", asked)
+
+
+@pytest.mark.parametrize(("shift", "scale", "said"), [
+    ((0, 1), 1.9, ""), ((0, -1), 2.0, "+0 rows and -2 columns"), ((3, -1), 4.0, "+12 rows and -4 columns"), ((0, 0), 9.0, ""),
+])  # fmt: skip
+def test_unaligned_frames_that_moved_by_two_pixels_are_told(shift, scale, said) -> None:
+    told: list[str] = []
+    _check_unmoved(stack(), 1, Shift(*shift), scale, told)
+    assert (said in told[0]) if said else not told
+
+
+def test_frames_are_halved_to_400_000_pixels() -> None:
+    assert _shrunk(np.zeros((400, 1000), np.uint8), 0).shape == (400, 1000)
+    assert _shrunk(np.zeros((402, 1000), np.uint8), 0).shape == (201, 500)
+    assert _shrunk(np.zeros((40, 100), np.uint8), 2).shape == (10, 25)
+
+
+def test_halves_are_rounded_means() -> None:
+    image = np.array(
+        [[1, 2, 0, 1, 9], [2, 2, 0, 0, 9], [3, 3, 255, 255, 9], [3, 3, 255, 254, 9], [7, 7, 7, 7, 7]],
+        np.uint8,
+    )
+    assert halve(image).tolist() == [[2, 0], [3, 255]]
+    assert halve(np.array([[1, 1], [0, 0]], np.uint8)).tolist() == [[1]]  # 0.5 is rounded up
+
+
+def test_a_fiftieth_of_the_pixels_has_to_be_of_use() -> None:
+    ones = np.zeros((10, 100), bool)
+    other, used = ~ones, np.zeros((10, 100), bool)
+    used[0, :20] = True
+    assert difference((ones, used), (ones, used), 0, 0) == 0
+    assert difference((ones, used), (other, used), 0, 0) == 1
+    used[0, 19] = False
+    assert difference((ones, used), (ones, used), 0, 0) == 1
+    assert difference((ones, ~ones), (ones, ~ones), 0, 99) == 1  # one column is left
+    assert difference((ones, ~ones), (ones, ~ones), 0, 97) == 0
+
+
+def test_shifts_reach_64_pixels_of_a_small_frame() -> None:
+    image = (np.clip(scene(300, 320, stops=6, seed=2), 0, 1) ** 0.45 * 255).astype(np.uint8)[..., 1]
+    for far in (60, 64):
+        found = mtb_shift(image[: 300 - far], image[far:])
+        assert (abs(found.dy), found.dx) == (far, 0)
+    shares = common_cut(image, image // 2)
+    assert shares[1] > 9
+
+
+def test_twelve_corners_and_eight_matches_are_needed() -> None:
+    image = np.zeros((200, 220), np.uint8)
+    places = [(50 + 34 * (k // 4), 45 + 40 * (k % 4)) for k in range(12)]
+    rng = np.random.default_rng(0)
+    for y, x in places:
+        image[y - 9 : y + 10, x - 9 : x + 10] = rng.integers(40, 250, (19, 19))
+    h, agreeing = match_homography(image, np.roll(image, (3, 5), (0, 1)))
+    assert agreeing >= 12
+    assert h == pytest.approx(translation(3, 5), abs=0.05)
+
+
+@pytest.mark.parametrize("move", ["shift", "turn"])
+@pytest.mark.parametrize("light", [False, True], ids=["codes", "light"])
+def test_strips_are_the_whole_frame_in_parts(monkeypatch, move, light) -> None:
+    made = stack(2)
+    if light:
+        floats = torch.from_numpy(scene(*SIZE, stops=3, seed=4)).permute(2, 0, 1).float()
+        made = ExposureStack([floats, floats / 2], [Exposure(seconds=t) for t in (1.0, 0.5)])
+    h = translation(-3, 4) if move == "shift" else turned(4, 5.3, -2.6, SIZE)
+    place = Placement(h)
+    alignment = Alignment([place], 0, (7, 90, 5, 110))
+    monkeypatch.setattr(resample, "STRIP", 1)
+    parts = list(strips(made, alignment, 0))
+    assert [(p.top, p.bottom) for p in parts] == [(0, 16), (16, 32), (32, 48), (48, 64), (64, 80), (80, 83)]
+    frame = made.frame(0)
+    x, y = positions(h, 7, 90, 5, 110)
+    most = frame.levels - 1
+    codes = torch.from_numpy(frame.codes.astype(np.float32))
+    if move == "turn":
+        wanted = (sample(codes / most, x, y) * 65535).round().clamp(0, 65535)
+        assert (torch.cat([p.codes for p in parts], 1) - wanted).abs().max() <= 1
+        ends = torch.stack([(codes <= 0).any(0), (codes >= most).any(0)]).float()
+        near = torch.cat([p.near_clipped for p in parts if p.near_clipped is not None], 1)
+        assert torch.equal(near, sample(ends, x, y, "bilinear") > 0.01)
+    else:
+        rows, columns = y.long().clamp(0, SIZE[0] - 1), x.long().clamp(0, SIZE[1] - 1)
+        assert torch.equal(torch.cat([p.codes for p in parts], 1), codes[:, rows, columns].int())
+    seen = torch.cat([p.inside.expand(1, p.bottom - p.top, 105) for p in parts], 1)
+    assert torch.equal(seen[0] > 0, inside(x, y, SIZE))
+    if light:
+        assert frame.light is not None
+        wanted = sample(torch.from_numpy(frame.light), x, y).clamp(min=0)
+        assert torch.allclose(
+            torch.cat([p.light for p in parts if p.light is not None], 1), wanted, atol=1e-5
+        )
