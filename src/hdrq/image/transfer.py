@@ -7,6 +7,7 @@ from math import log, log10
 import torch
 from torch import Tensor
 
+from hdrq.image.arithmetic import power
 from hdrq.image.color import weigh
 
 
@@ -23,20 +24,32 @@ def linear_to_srgb(light: Tensor) -> Tensor:
 
 
 # SMPTE ST 2084
+PQ_PEAK = 10_000.0  # cd/m²
 PQ_M1, PQ_M2 = 2610 / 16384, 2523 / 4096 * 128
 PQ_C1, PQ_C2, PQ_C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
+_LEAST = 1e-30  # keeps the derivative finite at black
 
 
 def nits_to_pq(nits: Tensor) -> Tensor:
-    """cd/m², 0..10 000, to PQ code 0..1. Source: SMPTE ST 2084."""
-    y = (nits.clamp(0, 10000) / 10000) ** PQ_M1
-    return ((PQ_C1 + PQ_C2 * y) / (1 + PQ_C3 * y)) ** PQ_M2
+    """cd/m², clamped to 0..10 000, to PQ code 0..1; 100 cd/m² is 0.50808. Source: SMPTE ST 2084."""
+    return pq_signal(nits.clamp(0, PQ_PEAK))
+
+
+def pq_signal(nits: Tensor, m2: float = PQ_M2) -> Tensor:
+    """PQ code of cd/m², extended above 10 000; 0 for negative values, with zero derivative at 0.
+
+    Because c1 = c3 - c2 + 1, (c1 + c2 y) / (1 + c3 y) is 1 - (1 - c1) (1 - y) / (1 + c3 y), whose logarithm float32 keeps
+    fifty times as well before the power m2.
+    """
+    y = power(nits / PQ_PEAK, PQ_M1)
+    return torch.exp(m2 * torch.log1p((PQ_C1 - 1) * (1 - y) / (1 + PQ_C3 * y)))
 
 
 def pq_to_nits(code: Tensor) -> Tensor:
-    """PQ code 0..1 to cd/m². Source: SMPTE ST 2084."""
-    p = code.clamp(0, 1) ** (1 / PQ_M2)
-    return 10000 * ((p - PQ_C1).clamp(min=0) / (PQ_C2 - PQ_C3 * p)) ** (1 / PQ_M1)
+    """PQ code, clamped to 0..1, to cd/m²; computed in float64, because the powers 1/m2 and 1/m1 amplify rounding."""
+    v = code.double().clamp(0, 1) ** (1 / PQ_M2)
+    light: Tensor = PQ_PEAK * ((v - PQ_C1).clamp(min=_LEAST) / (PQ_C2 - PQ_C3 * v)) ** (1 / PQ_M1)
+    return light.to(code.dtype)
 
 
 # ITU-R BT.2100-3 table 5

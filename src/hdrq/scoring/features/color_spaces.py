@@ -11,15 +11,13 @@ import torch
 from torch import Tensor
 
 from hdrq.errors import UsageError
-from hdrq.image.arithmetic import power
 from hdrq.image.color import mix, rgb_to_rgb, rgb_to_xyz, to_lab, weigh
 from hdrq.image.kept import kept
 from hdrq.image.sharing import shared
-from hdrq.image.transfer import PQ_C1, PQ_C3, PQ_M1, PQ_M2
+from hdrq.image.transfer import pq_signal
 from hdrq.records import BT709, BT2020, Primaries
 from hdrq.scoring.features.pixel_pooling import by_rows
 
-PQ_PEAK = 10_000.0  # cd/m²
 _WHITE = rgb_to_xyz(BT709).sum(1)  # D65, Y = 1
 
 # ITU-R BT.2100-3 table 7: RGB of BT.2020 to LMS, and L'M'S' to I, Ct, Cp.
@@ -34,16 +32,6 @@ _JZ_LMS = np.array(
 _JZ_IAB = np.array([[0.5, 0.5, 0.0], [3.524, -4.066708, 0.542708], [0.199076, 1.096799, -1.295875]])
 _JZ_M2 = 1.7 * 2523 / 32
 _JZ_D, _JZ_D0 = -0.56, 1.6295499532821566e-11
-
-
-def pq(light: Tensor, m2: float = PQ_M2) -> Tensor:
-    """The inverse EOTF of ST 2084 for cd/m², extended above 10 000; 0 for negative values, with zero derivative at 0.
-
-    Because c1 = c3 - c2 + 1, (c1 + c2 y) / (1 + c3 y) is 1 - (1 - c1) (1 - y) / (1 + c3 y), whose logarithm float32 keeps
-    fifty times as well before the power m2.
-    """
-    y = power(light / PQ_PEAK, PQ_M1)
-    return torch.exp(m2 * torch.log1p((PQ_C1 - 1) * (1 - y) / (1 + PQ_C3 * y)))
 
 
 @shared
@@ -77,10 +65,10 @@ def white_note(white: float) -> str:
 def ictcp(light: Tensor, primaries: Primaries) -> Tensor:
     """I, Ct, Cp of BT.2100 with PQ. Cone responses below 0 (colours outside of BT.2020) count as 0."""
     if light.shape[1] == 1:  # equal cone responses: no Ct, no Cp
-        intensity = by_rows(pq, light)
+        intensity = by_rows(pq_signal, light)
         return torch.cat([intensity, torch.zeros_like(intensity).expand(-1, 2, -1, -1)], 1)
     to_lms = _LMS @ rgb_to_rgb(primaries, BT2020)
-    return by_rows(lambda rows: mix(pq(mix(rows, to_lms)), _ICTCP), light)
+    return by_rows(lambda rows: mix(pq_signal(mix(rows, to_lms)), _ICTCP), light)
 
 
 @shared
@@ -89,7 +77,7 @@ def jzazbz(light: Tensor, primaries: Primaries) -> Tensor:
 
     def convert(rows: Tensor) -> Tensor:
         cones = mix(xyz.__wrapped__(rows, primaries), _jz_cones())  # type: ignore[attr-defined]
-        intensity, az, bz = mix(pq(cones, _JZ_M2), _JZ_IAB).split(1, 1)
+        intensity, az, bz = mix(pq_signal(cones, _JZ_M2), _JZ_IAB).split(1, 1)
         jz = (1 + _JZ_D) * intensity / (1 + _JZ_D * intensity) - _JZ_D0
         return torch.cat([jz, az, bz], 1)
 

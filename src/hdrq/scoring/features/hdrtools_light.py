@@ -14,8 +14,8 @@ from hdrq.image.arithmetic import power
 from hdrq.image.color import convert, mix, rgb_to_xyz
 from hdrq.image.kept import kept
 from hdrq.image.sharing import shared
+from hdrq.image.transfer import pq_signal
 from hdrq.records import BT2020, PRIMARIES, Primaries
-from hdrq.scoring.features.color_spaces import pq
 
 Transfer = Literal["pq+philips", "pq", "cube-root", "pq-toe", "none", "pq-709", "pq-gamma"]
 Space = Literal["xyz", "rgb", "ycbcr", "yuv"]
@@ -94,7 +94,7 @@ def _uv(xyz: Tensor) -> Tensor:
 
 
 def _pq(v: Tensor) -> Tensor:
-    return pq(v * PEAK)
+    return pq_signal(v * PEAK)
 
 
 def _at(v: float) -> float:

@@ -32,7 +32,7 @@ SHADE = 0.35  # brightness of a colour where the test image is darkest
         grey=True,
         needs=("ppd",),
         side=16,
-        planes=100,
+        planes=160,
         trainable=False,
         map="error",
         outputs=tuple(Output(k, "1", "lower", (0, 1), 0.0, when=(("output", k),)) for k in KINDS),
@@ -73,7 +73,9 @@ def drim(
     moved a little crosses zero; contrast is reversed where phases differ by more than a quarter of a period.
     """
     viewer = Viewer(ppd, age, mtf, "d65", sensitivity)
-    seen = [[x.to(ref.dtype) for x in sense(image, viewer, None)] for image in (ref, dist)]
+    seen = [
+        sense(image, viewer, None) for image in (ref, dist)
+    ]  # float64: samples at the threshold fall on the right side
     maps = [m.to(ref.dtype) for m in distorted(seen, viewer, lowest_cpd)]
     any_of = 1 - torch.stack([1 - m for m in maps]).prod(0)
     numbers = {kind: m.mean((1, 2, 3)) for kind, m in zip(KINDS, maps)}
@@ -82,7 +84,7 @@ def drim(
     return Reading(any_of.mean((1, 2, 3)), in_colours(maps, dist), numbers)
 
 
-def distorted(seen: list[list[Tensor]], viewer: Viewer, lowest_cpd: float) -> list[Tensor]:
+def distorted(seen: list[tuple[Tensor, Tensor]], viewer: Viewer, lowest_cpd: float) -> list[Tensor]:
     """Probabilities of loss, amplification and reversal, each (N, 1, H, W).
 
     seen  (response, adapting luminance in cd/m²) of reference and test image

@@ -9,8 +9,8 @@ from torch import Tensor
 from hdrq.cards import Card, Reading, metric
 from hdrq.image.color import convert, split_luma
 from hdrq.image.sharing import shared
+from hdrq.image.transfer import pq_signal
 from hdrq.records import BT709, BT2020, Primaries
-from hdrq.scoring.features.color_spaces import pq
 from hdrq.scoring.features.decibels import decibels
 
 PEAK = 255 << 2  # of 10-bit code
@@ -58,7 +58,7 @@ def codes(light: Tensor, primaries: Primaries) -> tuple[Tensor, Tensor, Tensor]:
     """10-bit codes Y' (N, 1, h, w), Cb and Cr (N, 1, h/2, w/2), whole numbers."""
     h, w = (n - n % 2 for n in light.shape[-2:])
     wide = convert(light[..., :h, :w].expand(-1, 3, -1, -1), primaries, BT2020)
-    y, cb, cr = split_luma(pq(wide))
+    y, cb, cr = split_luma(pq_signal(wide))
     chroma = [_whole(CHROMA * F.avg_pool2d(c, 2) + OFFSET) for c in (cb, cr)]
     return _whole(LUMA * y + 64), chroma[0], chroma[1]
 
