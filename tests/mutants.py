@@ -85,6 +85,9 @@ class Mutant:
     after: str
     function: str
     text: str  # of the line
+    kept: bool = (
+        False  # in a function whose results are kept, which only the first test that needs them executes
+    )
 
     def __str__(self) -> str:
         return f"{self.path.relative_to(ROOT)}:{self.line}: {self.before}  ->  {self.after}"
@@ -111,15 +114,34 @@ def mutants(path: Path) -> list[Mutant]:
                 continue
             begin = starts[node.lineno - 1] + node.col_offset
             end = starts[node.lineno - 1] + (node.end_col_offset or 0)
-            at = within[node.lineno], lines[node.lineno - 1].strip()
+            at = within[node.lineno], lines[node.lineno - 1].strip(), _is_kept(function)
             found[begin, end] = Mutant(path, node.lineno, begin, end, text[begin:end].decode(), changed, *at)
     return [found[place] for place in sorted(found)]
 
 
+def _is_kept(function: ast.FunctionDef) -> bool:
+    """Whether a decorator keeps the results."""
+    names = (ast.unparse(d).partition("(")[0].rpartition(".")[2] for d in function.decorator_list)
+    return any(n in ("kept", "cache", "lru_cache", "cached_property") for n in names)
+
+
 def _guards(tree: ast.AST) -> set[ast.AST]:
-    """Tiny bounds and addends that only keep a denominator or a logarithm from 0: any number of that size serves."""
+    """What any number of that size serves for, and signs that change nothing.
+
+    Tiny bounds and addends only keep a denominator or a logarithm from 0. Of an image (N, C, H, W), x.shape[2] is x.shape[-2]: of
+    such an index the number is changed, not the sign.
+    """
     found: set[ast.AST] = set()
     for node in ast.walk(tree):
+        if isinstance(node, ast.Subscript) and getattr(node.value, "attr", "") == "shape":
+            found |= {
+                n
+                for n in ast.walk(node.slice)
+                if isinstance(n, ast.UnaryOp)
+                and isinstance(n.op, ast.USub)
+                and isinstance(n.operand, ast.Constant)
+                and n.operand.value == 2
+            }
         if (
             isinstance(node, ast.BinOp)
             and isinstance(node.op, ast.Add)
@@ -249,15 +271,16 @@ class Suite:
     def _numbers(lines: dict[str, dict[str, list[int]]], mutant: Mutant) -> set[int]:
         file = str(mutant.path.relative_to(HDRQ))
         own = lines.get(f"{file}::{mutant.function}", {})
-        if own.get(mutant.text):
+        if own.get(mutant.text) and not mutant.kept:
             return set(own[mutant.text])
-        return {i for tests in own.values() for i in tests} or {
+        whole = {
             i
             for key, found in lines.items()
             if key.startswith(f"{file}::")
             for tests in found.values()
             for i in tests
         }
+        return whole if mutant.kept else {i for tests in own.values() for i in tests} or whole
 
     def _naming(self, mutant: Mutant) -> list[str]:
         """Tests that name the module, golden numbers first."""

@@ -33,6 +33,26 @@ def test_a_mutant_is_one_place_of_a_functions_arithmetic(tmp_path: Path) -> None
     assert changed == SNIPPET.replace("0.5", "0.55", 1)
 
 
+def test_the_sign_of_a_size_before_the_last_is_not_changed(tmp_path: Path) -> None:
+    """x.shape[2] is x.shape[-2] of an image; x.shape[-3] is not."""
+    path = tmp_path / "snippet.py"
+    path.write_text("def f(x):\n    return x.shape[-2], x.shape[-1], x[-2]\n")
+    found = [(m.before, m.after) for m in mutants.mutants(path)]
+    assert found == [("2", "3"), ("-1", "(1)"), ("-2", "(2)"), ("2", "3")]
+
+
+def test_functions_that_keep_results_have_all_tests_of_their_file(tmp_path: Path, monkeypatch) -> None:
+    """Only the first test that needs a kept result executes their lines."""
+    path = mutants.HDRQ / "encoding" / "encodings" / "pu08.py"
+    kept = next(m for m in mutants.mutants(path) if m.function == "_table")
+    plain = next(m for m in mutants.mutants(path) if m.function == "_encode")
+    file = "encoding/encodings/pu08.py"
+    lines = {f"{file}::_table": {kept.text: [1]}, f"{file}::_encode": {plain.text: [2, 3]}}
+    assert (kept.kept, plain.kept) == (True, False)
+    assert mutants.Suite._numbers(lines, kept) == {1, 2, 3}
+    assert mutants.Suite._numbers(lines, plain) == {2, 3}
+
+
 @pytest.mark.parametrize("entry", mutants.argued(), ids=lambda e: f"{e['file']}: {e['change']}")
 def test_a_listed_change_is_still_possible(entry: dict[str, str]) -> None:
     """Where the line was changed, the argument is to be made again or the entry removed."""
