@@ -71,6 +71,12 @@ PRELOADED = [
     "click",
     "PIL.Image",
 ]
+BY_DIMENSION = frozenset(  # methods whose numbers are dimensions
+    re.findall(
+        r"\w+",
+        "amax amin sum mean std var any all cumsum diff narrow index_select transpose movedim flip squeeze unsqueeze flatten",
+    )
+)
 SWAPS = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Lt: ast.GtE, ast.Gt: ast.LtE,
          ast.LtE: ast.Gt, ast.GtE: ast.Lt}  # fmt: skip
 
@@ -128,20 +134,19 @@ def _is_kept(function: ast.FunctionDef) -> bool:
 def _guards(tree: ast.AST) -> set[ast.AST]:
     """What any number of that size serves for, and signs that change nothing.
 
-    Tiny bounds and addends only keep a denominator or a logarithm from 0. Of an image (N, C, H, W), x.shape[2] is x.shape[-2]: of
-    such an index the number is changed, not the sign.
+    Tiny bounds and addends only keep a denominator or a logarithm from 0. Of an image (N, C, H, W), dimension 2 is dimension -2:
+    of such an index the number is changed, not the sign.
     """
     found: set[ast.AST] = set()
     for node in ast.walk(tree):
+        indices: list[ast.AST] = []
         if isinstance(node, ast.Subscript) and getattr(node.value, "attr", "") == "shape":
-            found |= {
-                n
-                for n in ast.walk(node.slice)
-                if isinstance(n, ast.UnaryOp)
-                and isinstance(n.op, ast.USub)
-                and isinstance(n.operand, ast.Constant)
-                and n.operand.value == 2
-            }
+            indices = [node.slice]
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in BY_DIMENSION:
+            indices = [*node.args, *(k.value for k in node.keywords if k.arg in ("dim", "dims"))]
+        for n in (n for index in indices for n in _indices(index)):
+            if isinstance(n, ast.UnaryOp) and isinstance(n.operand, ast.Constant) and n.operand.value == 2:
+                found.add(n)
         if (
             isinstance(node, ast.BinOp)
             and isinstance(node.op, ast.Add)
@@ -160,6 +165,15 @@ def _guards(tree: ast.AST) -> set[ast.AST]:
                 if isinstance(b, ast.Constant) and type(b.value) is float and 0 < b.value < 1e-5
             }
     return found
+
+
+def _indices(node: ast.AST) -> list[ast.AST]:
+    """An index, the indices of a tuple, or the ends of a slice."""
+    if isinstance(node, ast.Tuple | ast.List):
+        return [n for element in node.elts for n in _indices(element)]
+    if isinstance(node, ast.Slice):
+        return [n for n in (node.lower, node.upper) if n is not None]
+    return [node]
 
 
 def _changed(node: ast.AST) -> str | None:

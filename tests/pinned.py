@@ -39,7 +39,9 @@ def pinned(name: str, *values: Any, tolerance: float = 2e-4) -> None:
     if os.environ.get("HDRQ_PIN"):
         known[name] = [[float(f"{n:.8g}") for n in pair] for pair in found]
         lines = (f"{json.dumps(key)}: {json.dumps(known[key])}" for key in sorted(known))
-        GOLDEN.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+        fresh = GOLDEN.with_suffix(".new")
+        fresh.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+        fresh.replace(GOLDEN)
         return
     assert name in known, f"no figures of '{name}'; HDRQ_PIN=1 writes them"
     assert len(found) == len(known[name])

@@ -34,11 +34,15 @@ def test_a_mutant_is_one_place_of_a_functions_arithmetic(tmp_path: Path) -> None
 
 
 def test_the_sign_of_a_size_before_the_last_is_not_changed(tmp_path: Path) -> None:
-    """x.shape[2] is x.shape[-2] of an image; x.shape[-3] is not."""
+    """Dimension 2 is dimension -2 of an image; -3 is not."""
     path = tmp_path / "snippet.py"
-    path.write_text("def f(x):\n    return x.shape[-2], x.shape[-1], x[-2]\n")
+    path.write_text(
+        "def f(x):\n    return x.shape[-2:], x.shape[-1], x[-2], x.amax((-2, -1), keepdim=True), x.clamp(-2)\n"
+    )
     found = [(m.before, m.after) for m in mutants.mutants(path)]
-    assert found == [("2", "3"), ("-1", "(1)"), ("-2", "(2)"), ("2", "3")]
+    assert found == [
+        ("2", "3"), ("-1", "(1)"), ("-2", "(2)"), ("2", "3"), ("2", "3"), ("-1", "(1)"), ("-2", "(2)"), ("2", "3")
+    ]  # fmt: skip
 
 
 def test_functions_that_keep_results_have_all_tests_of_their_file(tmp_path: Path, monkeypatch) -> None:

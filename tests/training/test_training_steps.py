@@ -140,10 +140,10 @@ def image(seed: int) -> Tensor:
     return 0.05 + 0.9 * nn.functional.interpolate(small, (40, 44), mode="bicubic").clamp(0, 1)
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["l1", "l2", "mu:l1", "pu21:l2", "log10:l1", "colour-cosine", "gradient-profile", "patch-structure", "contrast-masking", "perceptual", "temporal-stability"],
-)  # fmt: skip
+LOSSES = ["l1", "l2", "mu:l1", "pu21:l2", "log10:l1", "colour-cosine", "gradient-profile", "patch-structure"]
+
+
+@pytest.mark.parametrize("text", [*LOSSES, "contrast-masking", "perceptual", "temporal-stability"])
 def test_losses_of_images_are_what_they_were(text) -> None:
     torch.manual_seed(5)
     bound = image_losses.of(text)
@@ -172,11 +172,17 @@ def scenes() -> list[Scene]:
 
 
 def test_examples_are_what_they_were(scenes) -> None:
-    for name, settings in {
-        "default": ImageSettings("ahdrnet", crop=48),
-        "still": ImageSettings("ahdrnet", crop=40, shift=0.0, turn=0.0, moving=0, electrons=(0.0, 0.0), bits=0, response="srgb", ev=(-3.0, 0.0, 3.0)),
-        "busy": ImageSettings("ahdrnet", crop=48, shift=3.0, turn=1.5, moving=3, speed=6.0, electrons=(800.0, 9000.0), bits=8, ev=(-2.0, -1.0, 0.0, 2.0)),
-    }.items():  # fmt: skip
+    base = ImageSettings("ahdrnet", crop=48)
+    still = replace(
+        base, crop=40, shift=0.0, turn=0.0, moving=0, electrons=(0.0, 0.0), bits=0, response="srgb"
+    )
+    busy = replace(base, shift=3.0, turn=1.5, moving=3, speed=6.0, electrons=(800.0, 9000.0), bits=8)
+    changed = {
+        "default": base,
+        "still": replace(still, ev=(-3.0, 0.0, 3.0)),
+        "busy": replace(busy, ev=(-2.0, -1.0, 0.0, 2.0)),
+    }
+    for name, settings in changed.items():
         for number in range(4):
             made = brackets.example(scenes, settings, chance_of(1, 2, number))
             pinned(f"bracket {name} {number}", *(made[k] for k in sorted(made)), tolerance=1e-3)
@@ -188,7 +194,7 @@ def test_examples_are_what_they_were(scenes) -> None:
     pinned(
         "seeds",
         [chance_of(1, 2, 3).initial_seed() % 1009, generator(4, 5, 6).initial_seed() % 1009],
-        tolerance=1e-9,
+        tolerance=1e-6,
     )
 
 
@@ -303,7 +309,7 @@ def test_an_estimate_states_hours_minutes_and_gigabytes(monkeypatch) -> None:
     cpu = torch.device("cpu")
     refuse_too_large(2 * 2**30, 8, cpu)
     with pytest.raises(
-        TooLarge, match="a batch of 8 needs about 3.0 GiB, and 2.0 GiB are free; try --set batch=4"
+        TooLarge, match=r"a batch of 8 needs about 3\.0 GiB, and 2\.0 GiB are free; try --set batch=4"
     ):
         refuse_too_large(3 * 2**30, 8, cpu)
     with pytest.raises(TooLarge) as told:
