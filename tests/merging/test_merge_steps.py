@@ -10,6 +10,7 @@ import pytest
 import torch
 from scipy.ndimage import median_filter
 
+from hdrq.errors import TooLarge
 from hdrq.image.warp import apply
 from hdrq.io.exposures import Exposure
 from hdrq.merging.alignment.align import align
@@ -32,11 +33,13 @@ from hdrq.merging.alignment.feature_matching import (
 from hdrq.merging.alignment.mtb import _chance, grey, mtb_shift
 from hdrq.merging.alignment.optical_flow import _divergence, _median3, _refine, _resized, tv_flow
 from hdrq.merging.averaging import Weighting
+from hdrq.merging.deghosting import patch_reconstruction
 from hdrq.merging.deghosting.ghost_weights import _median_by_code, _noise_floor, expected_deviation
-from hdrq.merging.deghosting.patch_match import fill
-from hdrq.merging.exposure_stack import ExposureStack, read_frame
+from hdrq.merging.deghosting.patch_match import _within, fill
+from hdrq.merging.exposure_stack import ExposureStack, Survey, read_frame, survey_frame
 from hdrq.merging.merge import Merged, merge
 from hdrq.merging.noise import fit_noise
+from hdrq.merging.report import _least, _stops
 from hdrq.merging.response.calibration import (
     _agrees_as_well,
     _closest,
@@ -300,6 +303,49 @@ def test_floating_light_is_16_bit_code_of_its_white() -> None:
     assert read_frame(Image(light / 3, "pq", bits=10)).codes[1, 0].tolist() == [0, 5461, 10922, 21845, 65535]
 
 
+def test_a_survey_counts_codes_of_each_frame() -> None:
+    codes = np.zeros((3, 10, 10), np.uint8)
+    codes[:] = np.array([16] * 30 + [239] * 20 + [15] * 25 + [240] * 25, np.uint8).reshape(10, 10)
+    codes[1, 0, :7], codes[2, 9, :4] = 0, 255
+    found = Survey()
+    survey_frame(read_frame(np.ascontiguousarray(codes.transpose(1, 2, 0))), codes, found)
+    assert found.white == [pytest.approx(0.04)]
+    assert found.black == [pytest.approx(0.07)]
+    assert (found.low, found.high) == ([0], [1])
+    assert found.good == [pytest.approx((150 - 7) / 300)]
+    assert found.mean == [pytest.approx(codes.mean())]
+    found = Survey()
+    survey_frame(read_frame(np.full((4, 4), 51, np.uint8)), np.full((1, 4, 4), 51, np.uint8), found)
+    assert (found.low, found.high, found.mean) == ([0.2], [0.2], [51])
+
+
+def test_unknown_exposures_are_a_stop_apart_by_brightness() -> None:
+    made = stack_of([np.full((20, 20, 3), v, np.uint8) for v in (90, 30, 200)])
+    made.rank_by_brightness()
+    assert made.seconds.tolist() == [2, 1, 4]
+    assert [e.ev for e in made.exposures] == [1, 0, 2]
+
+
+def test_the_smallest_light_is_a_code_above_black_of_the_longest_frame() -> None:
+    made = stack_of([np.full((20, 20, 3), v, np.uint8) for v in (90, 30, 200)], (0.5, 0.25, 4.0))
+    calibration = SimpleNamespace(
+        response=Response(np.linspace(0, 1, 256)[:, None]), seconds=np.array([0.5, 0.25, 4.0])
+    )
+    made.frame(0)
+    assert _least(made, calibration) == pytest.approx(1 / 255 / 4)  # type: ignore[arg-type]
+    y = 2.0 ** torch.linspace(-6, 8, 100_001)
+    assert _stops(y, 0.0) == pytest.approx(14 * (1 - 2e-4), rel=1e-4)
+    assert _stops(y, 2.0) == pytest.approx(7 - 14e-4, rel=1e-4)
+    assert _stops(y[:1], 0.0) == 0
+    assert _stops(torch.tensor([1.0, 4.0]), 0.0) == pytest.approx(2, abs=2e-3)
+
+
+def test_noise_is_that_of_a_response_of_any_scale(seen) -> None:
+    table = np.linspace(0, 1, 256)[:, None] ** 2.2
+    one, other = (fit_noise(seen, np.array(TIMES), table * k) for k in (1, 40))
+    assert (one.photon, one.read) == pytest.approx((other.photon, other.read), rel=1e-6)
+
+
 # --- deghosting -------------------------------------------------------------------------------------------
 
 
@@ -346,6 +392,22 @@ def test_deviations_of_deep_files_are_what_they_were() -> None:
     calibration = SimpleNamespace(response=fixed_response("srgb"), seconds=np.array(TIMES))
     found = expected_deviation(calibration, Samples(eight, np.zeros(len(light), int)), [1, 0, 2], False)
     pinned("expected deviations of 8 bits", *found)
+
+
+def test_matches_stay_within_the_frame() -> None:
+    match = torch.tensor([[-3, 5], [40, 40], [4, -1]])
+    assert _within(match, torch.Size((10, 12))).tolist() == [[0, 5], [9, 11], [4, 0]]
+
+
+def test_reconstruction_needs_two_bytes_a_code_and_120_a_pixel(ghosted, monkeypatch) -> None:
+    need = 3 * 3 * 96 * 128 * 2 + 120 * 96 * 128
+    for free, fits in ((2 * need, True), (2 * need - 2, False)):
+        monkeypatch.setattr(patch_reconstruction, "free_for", lambda wanted, share, free=free: free)
+        if fits:
+            merge(ghosted, replace(MERGES["patch"], times=TIMES))
+        else:
+            with pytest.raises(TooLarge, match=f"needs {need / 1e9:.1f} GB"):
+                merge(ghosted, replace(MERGES["patch"], times=TIMES))
 
 
 def test_filled_holes_are_what_they_were() -> None:
@@ -398,6 +460,9 @@ MERGES = {
             offset=1e-3,
         ),
     ),
+    "reference of wrong times": Settings(
+        deghost="reference", align="none", times=(1 / 19, 1 / 4, 1.1), response="srgb"
+    ),
     "fused": Settings(fuse=True, align="none", fusion_weights=(1, 0.7, 0.5)),
     "median": Settings(deghost="none", align="none", response="robertson", scale="median"),
 }
@@ -405,7 +470,7 @@ MERGES = {
 
 @pytest.mark.parametrize("name", sorted(MERGES))
 def test_merges_are_what_they_were(ghosted, name) -> None:
-    found: Merged = merge(ghosted, replace(MERGES[name], times=TIMES))
+    found: Merged = merge(ghosted, replace(MERGES[name], times=MERGES[name].times or TIMES))
     told = found.report
     parts = [found.image.pixels, [f.used for f in told.frames], [f.ghosts for f in told.frames]]
     parts += [[told.bias, told.rms, *told.noise, told.ghosts, told.stops, told.factor]]
@@ -414,3 +479,32 @@ def test_merges_are_what_they_were(ghosted, name) -> None:
         if more is not None:
             parts.append(more)
     pinned(f"merge {name}", *parts, tolerance=1e-3)
+
+
+@pytest.mark.parametrize("deghost", ["none", "reference", "patch", "bitmap"])
+def test_merges_of_shifted_frames_are_what_they_were(ghosted, deghost, tmp_path) -> None:
+    """With a response whose white is 2.5, and pixels that only some frames cover."""
+    curve = 2.5 * fixed_response("srgb").curve
+    np.save(tmp_path / "curve.npy", curve)
+    moved = [np.roll(f, (5 * k, -8 * k), (0, 1)) for k, f in enumerate(ghosted)]
+    crop = "reference" if deghost != "patch" else "common"
+    settings = Settings(times=TIMES, align="mtb", crop=crop, deghost=deghost, uncertainty=deghost == "none")
+    found = merge(moved, replace(settings, response=str(tmp_path / "curve.npy")))
+    parts = [
+        found.image.pixels,
+        [f.overlap for f in found.report.frames],
+        [f.ghosts for f in found.report.frames],
+    ]
+    parts += [v for v in (found.uncertainty, found.ghosts) if v is not None]
+    pinned(f"shifted {deghost}", *parts, [found.report.stops, found.report.ghosts], tolerance=1e-3)
+
+
+def test_frames_that_saturate_below_white_are_weighed_by_their_ceiling() -> None:
+    light = scene(96, 128, stops=10, seed=9) * 2
+    cut = [np.minimum(shoot(light, t, k), 230) for k, t in enumerate(TIMES)]
+    found = merge(cut, Settings(times=TIMES, align="none", deghost="none", response="srgb"))
+    pinned("ceiling", found.image.pixels, found.report.stops, found.report.clipped_everywhere, tolerance=1e-3)
+    weighting = Weighting("linear-mean", "hat", edge="toolbox")
+    toolbox = Settings(times=TIMES, align="none", deghost="none", response="srgb", weighting=weighting)
+    for name, frames_ in (("as cut", cut), ("grey", [np.clip(f, 40, 215) for f in cut])):
+        pinned(f"toolbox {name}", merge(frames_, toolbox).image.pixels, tolerance=1e-3)
