@@ -181,7 +181,7 @@ def main() -> None:
         statistics(net, pairs, given.cache / f"{backbone}-{name}.npy")
         for name, pairs in (("biq2021", biq), ("livec", livec))
     )
-    mos, mos_live = (torch.tensor([float(p.opinion or 0) for p in pairs]) for pairs in (biq, livec))
+    mos, mos_live = (torch.tensor([float(p.mos or 0) for p in pairs]) for pairs in (biq, livec))
     test = torch.tensor([p.carried["source"] == "test" for p in biq])
     z = (x - x.mean(0)) / (x.std(0) + 1e-3)
     near_test, near_train = nearest(z[~test], z[test]) >= NEAR, nearest(z[test], z[~test]) >= NEAR

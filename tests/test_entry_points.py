@@ -125,7 +125,7 @@ def plain_mean(light, weight, seconds):
 @dataset(title="Mine", home="-", licence="-", source="-", scale="MOS", better="higher", span=(0, 1), domain="srgb",
          display="sdr", references=0, distortions=0, images=1, marks=("scores.txt",), folders=("mine",), layout=("scores.txt",))
 def mine(folder, subset):
-    yield Pair(dist=folder.root / "a.png", opinion=0.5)
+    yield Pair(dist=folder.root / "a.png", mos=0.5)
 """
 
 

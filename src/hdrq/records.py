@@ -187,7 +187,7 @@ class Pair:
     dist: str | Path | Image
     ref: str | Path | Image | None = None
     scene: str = ""
-    opinion: float | None = None
+    mos: float | None = None
     spread: float | None = None
     distortion: str = ""
     level: float | None = None

@@ -405,7 +405,7 @@ def test_people_can_be_the_teacher(images, tmp_path) -> None:
     table = tmp_path / "opinions.csv"
     table.write_text("\n".join(lines) + "\n")
     settings = {**SMALL, "batch": 2}
-    task = Task(("opinions",), "norvdpnet++", (table,), (), crop=64, settings=settings)
+    task = Task(("mos",), "norvdpnet++", (table,), (), crop=64, settings=settings)
     records = list(distil(task, tmp_path / "run"))
     assert isinstance(records[-1], Distilled)
 
@@ -482,7 +482,7 @@ def test_what_can_be_known_is_refused_before_the_teacher_scores_a_row(images, tm
 
 
 def test_start_weights_bring_the_options_of_their_network() -> None:
-    task = Task(("opinions",), "srgb:norvdpnet++@norvdpnetpp-small-sdr", (), (), crop=64)
+    task = Task(("mos",), "srgb:norvdpnet++@norvdpnetpp-small-sdr", (), (), crop=64)
     assert settings_for(task).options["widths"] == [8, 16, 32, 64, 64]
 
 

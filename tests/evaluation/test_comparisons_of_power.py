@@ -15,9 +15,9 @@ from hdrq.evaluation.statistics.resolving_power import compare, delong, hanley_m
     ids=["all differ", "none differs"],
 )
 def test_without_pairs_of_a_kind_p_is_1(errors: float, absent: set[str]) -> None:
-    opinions, rng = np.arange(12.0), np.random.default_rng(0)
-    asked = questions(opinions, np.full(12, errors))
-    a = power(opinions + rng.normal(0, 1, 12), asked)
+    mos, rng = np.arange(12.0), np.random.default_rng(0)
+    asked = questions(mos, np.full(12, errors))
+    a = power(mos + rng.normal(0, 1, 12), asked)
     b = power(rng.normal(0, 1, 12), asked)
     p = compare(a, b, asked)
     assert {k for k, v in p.items() if v == 1} == absent

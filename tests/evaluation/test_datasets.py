@@ -330,7 +330,7 @@ def test_an_archive_in_its_own_layout_is_listed(name, tmp_path):
     assert all(p.scene for p in pairs)
     if dataset.better and dataset.span and name != "pieapp":
         low, high = dataset.span
-        assert all(p.opinion is not None and low <= p.opinion <= high for p in pairs)
+        assert all(p.mos is not None and low <= p.mos <= high for p in pairs)
 
 
 @pytest.mark.parametrize("name", sorted(BUILD))
@@ -444,7 +444,7 @@ def test_livec_leaves_its_practice_images_out_and_reads_the_shared_form_too(tmp_
     touch(other, "Images/533.JPG")
     (other / "scores.csv").write_text("image,mos,std\n533.JPG,73.62353,20.40158\n")
     (pair,) = dataset.pairs(other)
-    assert (pair.opinion, pair.spread) == (73.62353, 20.40158)
+    assert (pair.mos, pair.spread) == (73.62353, 20.40158)
 
 
 def test_pieapp_lists_who_was_preferred(tmp_path):
@@ -521,10 +521,10 @@ def test_a_folder_is_asked_without_regard_to_case(tmp_path):
 
 
 def test_columns_are_known_by_their_usual_names():
-    assert meant(["img_distorted", "img_source", "dmos", "codec"])["opinion"] == "dmos"
+    assert meant(["img_distorted", "img_source", "dmos", "codec"])["mos"] == "dmos"
     rows = [{"distortion": "0.12", "codec": "1"}]
     found = meant(["img_distorted", "distortion", "codec"], rows)  # JPEG AIC's JND column
-    assert (found["opinion"], found["distortion"]) == ("distortion", "codec")
+    assert (found["mos"], found["distortion"]) == ("distortion", "codec")
     assert meant(["dist", "distortion"], [{"distortion": "jpeg"}])["distortion"] == "distortion"
 
 
@@ -552,13 +552,13 @@ def test_a_workbook_names_the_sheet_or_column_it_lacks(tmp_path):
 def test_the_shared_part_of_livec_is_complete(shared):
     pairs = list(find("dataset", "livec").pairs(shared / "data/livec"))
     assert len(pairs) == 330
-    assert all(0 <= p.opinion <= 100 and p.spread > 0 for p in pairs)
+    assert all(0 <= p.mos <= 100 and p.spread > 0 for p in pairs)
 
 
 def test_waterloo_mef_pairs_scores_with_the_images_they_are_of(tmp_path: Path) -> None:
     waterloo_mef(tmp_path)
     pairs = list(find("dataset", "waterloo-mef").pairs(tmp_path))
-    assert [(p.scene, p.distortion, p.opinion, Path(str(p.ref)).name) for p in pairs] == [
+    assert [(p.scene, p.distortion, p.mos, Path(str(p.ref)).name) for p in pairs] == [
         ("Cadik", "Gu12", 5.5, "Cadik Lamp_Martin Cadik"),
         ("ChineseGarden", "ShutaoLi12", 7.0, "Chinese_garden_Bartlomiej Okonek"),
         ("House", "gsaverage", 4.0, "House_Tom Mertens09"),

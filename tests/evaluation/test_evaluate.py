@@ -34,17 +34,17 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 def made(scenes: int = 12, each: int = 10, noise: tuple[float, ...] = (0.2, 0.6), seed: int = 0) -> Sheet:
-    """A sheet with metrics of known worth: the opinion and so much noise."""
+    """A sheet with metrics of known worth: the subjective score and so much noise."""
     rng = np.random.default_rng(seed)
-    pairs, opinions = [], rng.normal(size=scenes * each)
-    for i, opinion in enumerate(opinions):
+    pairs, scored = [], rng.normal(size=scenes * each)
+    for i, mos in enumerate(scored):
         kind = ("jpeg", "blur")[i % 2]
         pairs.append(
-            Pair(f"d{i}.png", f"r{i // each}.png", f"s{i // each}", float(opinion), 0.2, kind, float(i % 5))
+            Pair(f"d{i}.png", f"r{i // each}.png", f"s{i // each}", float(mos), 0.2, kind, float(i % 5))
         )
-    values = {f"m{n:g}": opinions + n * rng.normal(size=opinions.size) for n in noise}
+    values = {f"m{n:g}": scored + n * rng.normal(size=scored.size) for n in noise}
     scores = {m: {f"d{i}.png": float(v) for i, v in enumerate(row)} for m, row in values.items()}
-    return sheet(pairs, scores, dict.fromkeys(scores, "higher"), name="made", opinions_better="higher")
+    return sheet(pairs, scores, dict.fromkeys(scores, "higher"), name="made", mos_better="higher")
 
 
 QUICK = Plan(draws=100, splits=6)
@@ -60,9 +60,9 @@ def test_better_metrics_come_first_and_their_intervals_hold_them():
 
 
 def test_an_image_without_a_score_is_left_out_of_every_metric_and_told():
-    pairs = [Pair(f"{i}.png", opinion=float(i)) for i in range(8)]
+    pairs = [Pair(f"{i}.png", mos=float(i)) for i in range(8)]
     scores = {"a": {f"{i}.png": float(i) for i in range(8)}, "b": {f"{i}.png": float(-i) for i in range(7)}}
-    found = sheet(pairs, scores, {"a": "higher", "b": "lower"}, opinions_better="higher")
+    found = sheet(pairs, scores, {"a": "higher", "b": "lower"}, mos_better="higher")
     assert found.values.shape == (2, 7)
     assert "1 of 8 images" in found.notes[0]
     assert [a.srocc for a in evaluate(found, plan=QUICK)] == [1, 1]
@@ -71,8 +71,8 @@ def test_an_image_without_a_score_is_left_out_of_every_metric_and_told():
 
 
 def test_a_direction_nobody_states_is_taken_from_the_data_and_told():
-    pairs = [Pair(f"{i}.png", opinion=float(i)) for i in range(8)]
-    found = sheet(pairs, {"a": {f"{i}.png": -float(i) for i in range(8)}}, {}, opinions_better="higher")
+    pairs = [Pair(f"{i}.png", mos=float(i)) for i in range(8)]
+    found = sheet(pairs, {"a": {f"{i}.png": -float(i) for i in range(8)}}, {}, mos_better="higher")
     assert found.better == ("lower",)
     assert any("direction of a" in note for note in found.notes)
 
@@ -197,7 +197,7 @@ def test_a_table_of_others_is_evaluated_without_images(run, tmp_path):
 def test_columns_and_metrics_are_chosen_by_name_and_pattern(run, tmp_path):
     path = wide(tmp_path / "values.csv")
     code, out, _ = run(
-        "evaluate", "--scores", path, "--column", "opinion=good", "-m", "po*", "--lower", "--draws", 0
+        "evaluate", "--scores", path, "--column", "mos=good", "-m", "po*", "--lower", "--draws", 0
     )
     assert code == 0
     (row,) = csv.DictReader(io.StringIO(out))
@@ -205,7 +205,7 @@ def test_columns_and_metrics_are_chosen_by_name_and_pattern(run, tmp_path):
     code, _, err = run("evaluate", "--scores", path, "-m", "best")
     assert (code, err.count("\n")) == (2, 1)
     assert "has no scores of 'best'; it has good, poor" in err
-    code, _, err = run("evaluate", "--scores", path, "--column", "opinion=nothing")
+    code, _, err = run("evaluate", "--scores", path, "--column", "mos=nothing")
     assert code == 2
     assert "no such column" in err
     assert run("evaluate")[0] == 2
@@ -461,9 +461,9 @@ def test_nine_metrics_are_ranked_on_real_judgements(run, shared):
 
 @pytest.mark.shared
 def test_intervals_of_opinions_make_resolving_power_possible(shared):
-    opinions = read_scores(shared / "data/labels/jpeg_aic4_jnd.csv").pairs()
+    rated = read_scores(shared / "data/labels/jpeg_aic4_jnd.csv").pairs()
     table = read_scores(shared / "data/labels/jpeg_aic4_metric_scores.csv", ["CVVDP", "PSNR-Y"])
-    found = sheet(opinions, table.values, table.better, opinions_better="lower")
+    found = sheet(rated, table.values, table.better, mos_better="lower")
     assert found.errors_are == "standard error"
     rows = resolving(found, QUICK)
     assert rows[0].metric == "CVVDP"
@@ -490,8 +490,8 @@ def test_live_in_the_wild_is_the_same_in_its_own_layout(run, shared, tmp_path):
     savemat(tmp_path / "Data/AllStdDev_release.mat", {"AllStdDev_release": std})
     dataset = find("dataset", "livec")
     own, shared_form = (list(dataset.pairs(root)) for root in (tmp_path, source))
-    assert [(Path(p.dist).name, p.opinion, p.spread) for p in own] == [
-        (Path(p.dist).name, p.opinion, p.spread) for p in shared_form[:40]
+    assert [(Path(p.dist).name, p.mos, p.spread) for p in own] == [
+        (Path(p.dist).name, p.mos, p.spread) for p in shared_form[:40]
     ]
     code, out, _ = run("evaluate", "--dataset", "livec", "--data", tmp_path, "-m", "niqe", "--draws", 50)
     assert code == 0
@@ -701,10 +701,10 @@ def test_williams_is_computed_on_plcc_after_the_curve():
     base = made(noise=(0.3, 0.5))
     bent = Sheet(base.name, base.pairs, base.metrics, np.exp(3 * base.values), base.better, "higher")
     (found,) = paired_tests(bent, QUICK)
-    mapped = [fit("logistic5", row, bent.opinions)(row) for row in bent.values]
-    r = [plcc(m, bent.opinions) for m in mapped]
+    mapped = [fit("logistic5", row, bent.mos)(row) for row in bent.values]
+    r = [plcc(m, bent.mos) for m in mapped]
     assert found.p_williams == pytest.approx(williams(r[0], r[1], plcc(*mapped), 120)[1])
-    ranked = [srocc(row, bent.opinions) for row in bent.values]
+    ranked = [srocc(row, bent.mos) for row in bent.values]
     assert found.p_steiger == pytest.approx(steiger(ranked[0], ranked[1], srocc(*bent.values), 120)[1])
     assert abs(found.p_williams - found.p_steiger) > 1e-4
 
@@ -712,7 +712,7 @@ def test_williams_is_computed_on_plcc_after_the_curve():
 def test_a_confidence_interval_becomes_a_standard_error(tmp_path):
     rows = [(f"i{i}.png", f"s{i % 6}", i, i - 1.959963984540054, i + 1.959963984540054, i) for i in range(8)]
     table = read_scores(table_of(tmp_path / "ci.csv", rows, "dist,scene,MOS,ci_low,ci_high,A"))
-    found = sheet(table.pairs(), table.values, {"A": "higher"}, opinions_better="higher")
+    found = sheet(table.pairs(), table.values, {"A": "higher"}, mos_better="higher")
     assert found.errors_are == "standard error"
     assert found.errors == pytest.approx(np.ones(8))
 
@@ -748,13 +748,11 @@ def test_a_dataset_that_states_its_folds_is_split_by_them():
     from hdrq.evaluation.datasets.upiq import upiq
 
     scenes = [f"t-i{i:02d}" for i in range(1, 26)]
-    pairs = [
-        Pair(f"{s}-{k}.png", scene=s, opinion=float(i + k)) for i, s in enumerate(scenes) for k in range(2)
-    ]
-    scores = {"m": {str(p.dist): p.opinion for p in pairs}}
+    pairs = [Pair(f"{s}-{k}.png", scene=s, mos=float(i + k)) for i, s in enumerate(scenes) for k in range(2)]
+    scores = {"m": {str(p.dist): p.mos for p in pairs}}
     found = sheet(pairs, scores, {"m": "higher"}, name="upiq", dataset=upiq)
     assert splits_of(found, QUICK) == upiq.folds(found.scenes, folds=5, seed=0)
-    other = sheet(pairs, scores, {"m": "higher"}, name="other", opinions_better="higher")
+    other = sheet(pairs, scores, {"m": "higher"}, name="other", mos_better="higher")
     assert splits_of(other, QUICK) != splits_of(found, QUICK)
 
 

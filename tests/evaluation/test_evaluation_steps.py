@@ -129,7 +129,7 @@ def test_derivatives_of_curves_are_their_differences(form) -> None:
 def test_fitted_curves_are_what_they_were(form) -> None:
     sheet = rated()
     for name, row in zip(sheet.metrics, sheet.values):
-        curve = fit(form, row, sheet.opinions)
+        curve = fit(form, row, sheet.mos)
         pinned(f"curve {form} of {name}", curve(row), curve.x, curve.y, tolerance=1e-3)
         assert curve.converged
     many = np.random.default_rng(1).uniform(0, 1, 4500)
@@ -191,12 +191,12 @@ def test_samples_of_scenes_are_what_they_were(monkeypatch, refit, limits) -> Non
     monkeypatch.setattr(module, "_EXACT_SCENES", limits[1])
     sheet = rated()
     turned = sheet.values * np.array([[1], [-1]])
-    curves = [fit("logistic5", row, sheet.opinions) for row in turned]
+    curves = [fit("logistic5", row, sheet.mos) for row in turned]
     scenes = [p.scene for p in sheet.pairs]
-    found = bootstrap(sheet.opinions, turned, curves, scenes, draws=25, seed=3, refit=refit)
+    found = bootstrap(sheet.mos, turned, curves, scenes, draws=25, seed=3, refit=refit)
     pinned(f"bootstrap {refit} {limits}", *(found[name] for name in sorted(found)), tolerance=1e-3)
     few = slice(0, 60)
-    found = bootstrap(sheet.opinions[few], turned[:, few], curves, scenes[few], draws=9, refit=refit)
+    found = bootstrap(sheet.mos[few], turned[:, few], curves, scenes[few], draws=9, refit=refit)
     pinned(f"bootstrap of few {refit} {limits}", *(found[name] for name in sorted(found)), tolerance=1e-3)
 
 
@@ -302,7 +302,7 @@ def test_preferences_are_what_they_were() -> None:
 
 def test_resolving_power_and_its_tests_are_what_they_were() -> None:
     sheet = rated(50)
-    asked = questions(sheet.opinions, np.full(50, 0.3))
+    asked = questions(sheet.mos, np.full(50, 0.3))
     powers = [power(v, asked) for v in sheet.values * np.array([[1], [-1]])]
     pinned("powers", *([p.different, p.better, p.correct, p.pairs, p.differing] for p in powers))
     p = compare(*powers, asked)
@@ -311,7 +311,7 @@ def test_resolving_power_and_its_tests_are_what_they_were() -> None:
     times = np.concatenate(list(draw(5, 6, 0, 50)))
     found = areas_drawn(powers, asked, scene, times)
     pinned("drawn areas", *(found[name] for name in sorted(found)))
-    some = questions(sheet.opinions, np.full(50, 0.3), most=200, seed=2)
+    some = questions(sheet.mos, np.full(50, 0.3), most=200, seed=2)
     assert some.sampled
     assert bool((some.first != some.second).all())
     pinned("sampled pairs", some.first, some.second, some.seen, some.sign)
@@ -414,7 +414,7 @@ def test_paper_tables_are_written_word_by_word() -> None:
 
 def test_figures_are_as_large_as_their_contents_need() -> None:
     sheet = rated()
-    found = agreement("up", sheet.values[0], sheet.opinions, sign=1, form="line")
+    found = agreement("up", sheet.values[0], sheet.mos, sign=1, form="line")
     shown = residuals(sheet, found)
     assert shown is not None
     assert shown.get_size_inches().tolist() == pytest.approx([3.6, 0.9 + 0.2 * 3])

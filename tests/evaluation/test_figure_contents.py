@@ -20,8 +20,8 @@ def shown(kinds: list[str], noise: float = 0.0) -> tuple[Any, Any]:
     sheet = SimpleNamespace(
         metrics=["other", "m"],
         values=np.stack([np.zeros(401), VALUES]),
-        opinions=2 * VALUES - error,
-        opinions_better="higher",
+        mos=2 * VALUES - error,
+        mos_better="higher",
         pairs=pairs,
     )
     return sheet, SimpleNamespace(metric="m", curve=lambda x: 2 * x)
@@ -40,9 +40,7 @@ def test_the_band_of_a_scatter_plot_holds_95_per_cent_of_the_residuals() -> None
 
 def test_more_points_than_1500_are_sampled() -> None:
     n = 1501
-    sheet = SimpleNamespace(
-        metrics=["m"], values=np.arange(float(n))[None], opinions=np.arange(n), opinions_better=""
-    )
+    sheet = SimpleNamespace(metrics=["m"], values=np.arange(float(n))[None], mos=np.arange(n), mos_better="")
     (axes,) = scatter(sheet, SimpleNamespace(metric="m", curve=None)).axes  # type: ignore[arg-type]
     assert len(set(axes.get_lines()[0].get_xdata())) == 1500
 
@@ -53,7 +51,7 @@ def test_boxes_of_residuals_hold_the_central_half_and_whiskers_95_per_cent() -> 
     assert figure is not None
     (axes,) = figure.axes
     assert [t.get_text() for t in axes.get_yticklabels()] == ["blur", "jpeg"]  # the first at the top
-    left = agreement.curve(VALUES) - sheet.opinions
+    left = agreement.curve(VALUES) - sheet.mos
     for place, own in enumerate((left[1::2], left[0::2])):
         bar = axes.patches[place]
         box = (bar.get_x(), bar.get_x() + bar.get_width())

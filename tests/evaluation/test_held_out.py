@@ -119,7 +119,7 @@ def test_scenes_of_joined_datasets_carry_the_dataset(own, monkeypatch) -> None:
         change_card(own, training__settings__source="tid2013+kadid")
         change_card(own, training__tested={"scenes": ["kadid:I01", "tid2013:I02"], "distortions": []})
         change_card(own, results__held_out_scenes=["kadid:I03"])
-        pairs = [Pair(f"{s}.png", scene=s, opinion=1.0) for s in ("I01", "I02", "I03")]
+        pairs = [Pair(f"{s}.png", scene=s, mos=1.0) for s in ("I01", "I02", "I03")]
         found = shares_of(METRIC, find("dataset", "kadid"), own, own, pairs)
         assert found is not None
         assert (found.unseen, found.learnt, found.chosen) == ({"I01.png"}, {"I02.png"}, {"I03.png"})

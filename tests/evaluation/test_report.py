@@ -72,13 +72,11 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Sheet:
         for i in range(12):
             dist = root / f"d{s}_{i}.exr"
             hdrq.write(dist, Image(light * (1 + 0.1 * i), "nits"))
-            opinion = 10.0 - i + rng.normal()
-            pairs.append(
-                Pair(dist, ref, f"scene {s}", opinion, 0.5, ("jpeg", "<noise>")[i % 2], float(i % 3))
-            )
+            mos = 10.0 - i + rng.normal()
+            pairs.append(Pair(dist, ref, f"scene {s}", mos, 0.5, ("jpeg", "<noise>")[i % 2], float(i % 3)))
             for k, name in enumerate(scores):
-                scores[name][str(dist)] = float(opinion + (0.4 + k) * rng.normal())
-    found = sheet(pairs, scores, dict.fromkeys(scores, "higher"), name="judged", opinions_better="higher")
+                scores[name][str(dist)] = float(mos + (0.4 + k) * rng.normal())
+    found = sheet(pairs, scores, dict.fromkeys(scores, "higher"), name="judged", mos_better="higher")
     return Sheet(found.name, found.pairs, found.metrics, found.values, found.better, "higher",
                  np.full(48, 0.5), "standard error", ("a note",))  # fmt: skip
 
@@ -171,7 +169,7 @@ def test_the_worst_disagreements_are_of_different_scenes(judged):
     row = next(iter(evaluate(judged, plan=PLAN)))
     places = [i for i, _ in worst(judged, row, 4)]
     assert len({judged.scenes[i] for i in places}) == 4
-    gap = np.abs(row.curve(judged.values[judged.metrics.index(row.metric)]) - judged.opinions)
+    gap = np.abs(row.curve(judged.values[judged.metrics.index(row.metric)]) - judged.mos)
     assert places[0] == int(gap.argmax())
 
 

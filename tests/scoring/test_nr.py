@@ -135,11 +135,11 @@ def test_light_passes_the_tone_curve_of_the_card_and_the_row_says_so(tmp_path: P
 
 def test_the_list_says_on_which_scores_of_people_a_learned_metric_was_checked() -> None:
     ran = CliRunner().invoke(command_line, ["list", "metrics", "--format", "json"])
-    people = {row["metric"]: row["people"] for row in json.loads(ran.stdout)}
-    assert people["nr"].startswith("nr-lite2: SROCC 0.74 on 330 photographs")
-    assert "SROCC -0.00 on 330 photographs" in people["norvdpnetpp"]
-    assert people["diqm"] == "not checked on subjective scores here"
-    assert people["ssim"] == people["koncept512"] == ""
+    found = {row["metric"]: row["subjective_scores"] for row in json.loads(ran.stdout)}
+    assert found["nr"].startswith("nr-lite2: SROCC 0.74 on 330 photographs")
+    assert "SROCC -0.00 on 330 photographs" in found["norvdpnetpp"]
+    assert found["diqm"] == "not checked on subjective scores here"
+    assert found["ssim"] == found["koncept512"] == ""
 
 
 @pytest.mark.shared
@@ -149,4 +149,4 @@ def test_people_agree_on_photographs_it_has_not_learnt_from(shared: Path) -> Non
 
     pairs = list(find("dataset", "livec").pairs(shared / "data" / "livec"))[::11]
     rows = [row.value for row in hdrq.score([p.dist for p in pairs], "nr")]
-    assert spearmanr(rows, [p.opinion for p in pairs])[0] > 0.6
+    assert spearmanr(rows, [p.mos for p in pairs])[0] > 0.6

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hdrq.errors import PixelError, UsageError
-from hdrq.scoring.sampling import Plan, cut, levels, plan, shares, strided, together
+from hdrq.scoring.sampling import Plan, cut, joined, levels, plan, shares, strided
 from hdrq.scoring.sampling.focus import focus
 from hdrq.scoring.sampling.gather import halve
 from hdrq.scoring.sampling.spread import average, spread
@@ -207,7 +207,7 @@ def test_pieces_of_a_plan_are_the_plan() -> None:
     whole = cut(images, where)
     assert torch.equal(torch.cat([cut(images, part) for part in where.parts(7)], 1), whole)
     assert [len(part) for part in where.parts(25)] == [25, 25, 11]
-    both = together([plan((150, 203), 61, scales=4, seed=s) for s in (1, 2)])
+    both = joined([plan((150, 203), 61, scales=4, seed=s) for s in (1, 2)])
     assert torch.equal(cut(images, both)[1], cut(images[1:], both.of(1))[0])
 
 

@@ -110,7 +110,7 @@ def test_random_splits_judge_on_a_fifth_of_the_scenes(images) -> None:
 def test_cid2013_is_split_by_its_sets(images, monkeypatch) -> None:
     """Four of six sets train and two test, as the papers do; a set is never on both sides."""
     pairs = [
-        Pair(f"{s}-{c}.jpg", scene=f"IS{s}-C{c}", opinion=10.0 * s + c, carried={"set": f"IS{s}"})
+        Pair(f"{s}-{c}.jpg", scene=f"IS{s}-C{c}", mos=10.0 * s + c, carried={"set": f"IS{s}"})
         for s in range(1, 7)
         for c in range(1, 4)
     ]

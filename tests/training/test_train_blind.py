@@ -77,7 +77,7 @@ def kadid(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def livec(tmp_path_factory) -> Path:
-    """Ten photographs with opinions."""
+    """Ten photographs with subjective scores."""
     root = tmp_path_factory.mktemp("livec")
     (root / "Images").mkdir()
     lines = ["image,mos,std"]

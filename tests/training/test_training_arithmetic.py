@@ -254,7 +254,7 @@ def test_the_best_epoch_is_chosen_by_the_criterion(monkeypatch) -> None:
 def test_labels_are_made_of_scores_as_named() -> None:
     from hdrq.records import Pair
 
-    pairs = [Pair(f"{i}", opinion=v) for i, v in enumerate((2.0, 3.0, 6.0))]
+    pairs = [Pair(f"{i}", mos=v) for i, v in enumerate((2.0, 3.0, 6.0))]
     for labels, higher, expected in (
         ("unit", True, [0, 0.25, 1]),
         ("unit", False, [1, 0.75, 0]),

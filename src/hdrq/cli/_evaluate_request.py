@@ -8,7 +8,7 @@ from hdrq.cli import _records
 from hdrq.cli import progress as _progress
 from hdrq.errors import UsageError
 
-MEANINGS = ("dist", "ref", "opinion", "spread", "scene", "distortion", "level", "low", "high")
+MEANINGS = ("dist", "ref", "mos", "spread", "scene", "distortion", "level", "low", "high")
 
 
 def keywords(options: dict[str, Any]) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def finish(
     done  what was done besides scoring, for the caption of a table
     """
     failed = count = 0
-    kept = work.run.kept
+    earlier = work.run.earlier
 
     def counted() -> Iterator[Placed]:
         nonlocal failed, count
@@ -79,11 +79,11 @@ def finish(
         return failed, count
     with _tables.rows_to(output, format, _columns(work)) as add:
         for place, row in found:
-            if kept.in_place:
-                kept.put(place, row)
+            if earlier.in_place:
+                earlier.put(place, row)
             else:
                 add(row)
-        for row in kept.rest():
+        for row in earlier.rest():
             add(row)
     return failed, count
 
@@ -96,7 +96,7 @@ def _columns(work: TableRun) -> list[str]:
     pairs = work.matched.pairs  # of the whole list, also where only a share is scored
     carried = pairs.carried if isinstance(pairs, Manifest) else [k for p in pairs for k in p.carried]
     last = OF_SHARDS if work.run.shard else ()
-    middle = [k for k in (*carried, *work.run.kept.columns) if k not in last]
+    middle = [k for k in (*carried, *work.run.earlier.columns) if k not in last]
     return list(dict.fromkeys((*COLUMNS, *middle, *last)))
 
 
@@ -132,7 +132,7 @@ def _show(rows: list[Row], output: str | None, texts: Sequence[str], done: str) 
     parts = _laid_out(
         ["reference", "test"][not several_refs :], names, heads, cells, _tables.width_of(output)
     )
-    with _tables.together(output) as show:
+    with _tables.table_printer(output) as show:
         for number, (columns, lines) in enumerate(parts):
             last = number == len(parts) - 1
             right = [c for c in columns if c not in ("reference", "test", "metric")]

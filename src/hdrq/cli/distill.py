@@ -151,7 +151,7 @@ def distill(**options: Any) -> None:
                     pass
             click.echo(str(path))
             return
-        kept = {key: options[key] for key in ("output", "cache", "resume", "dry_run", "device")}
+        run = {key: options[key] for key in ("output", "cache", "resume", "dry_run", "device")}
         if options["resume"]:
             keywords = {
                 key: value
@@ -159,10 +159,10 @@ def distill(**options: Any) -> None:
                 if (value if key in ("files", "settings") else _given(key))
             }
         if not options["dry_run"]:
-            _follow(hdrq.distill(**keywords, **kept, spread=spread))
+            _follow(hdrq.distill(**keywords, **run, spread=spread))
             return
         with faults_of_a_dry_run():
-            _follow(hdrq.distill(**keywords, **kept, spread=spread))
+            _follow(hdrq.distill(**keywords, **run, spread=spread))
 
 
 def _given(key: str) -> bool:

@@ -73,7 +73,7 @@ _FORMS = ("logistic5", "logistic4", "cubic", "line")
     "columns",
     multiple=True,
     metavar="MEANING=NAME",
-    help=f"Say which column of --scores has a meaning, such as opinion=MOS. Meanings: {', '.join(_request.MEANINGS)}.",
+    help=f"Say which column of --scores has a meaning, such as mos=MOS. Meanings: {', '.join(_request.MEANINGS)}.",
 )
 @click.option(
     "--lower/--higher",
@@ -173,7 +173,7 @@ def evaluate(**options: Any) -> None:
     \b
     hdrq evaluate --dataset livec --data livec/ -m niqe -m brisque --report out.html
     hdrq evaluate --dataset upiq --subset hdr -m pu-psnr -m hdrvdp3 --scores upiq.csv
-    hdrq evaluate --scores values.csv --column opinion=MOS --lower -m 'PSNR*' -m SSIM
+    hdrq evaluate --scores values.csv --column mos=MOS --lower -m 'PSNR*' -m SSIM
     hdrq evaluate --dataset csv --data manifest.csv -m ssim --protocol folds
     hdrq evaluate --dataset kadid --dataset upiq:hdr -m pu-ssim -m pu-vif -o table.tex
     hdrq evaluate --scores values.csv --correlations --format markdown

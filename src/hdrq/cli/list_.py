@@ -80,7 +80,7 @@ def _metrics() -> list[dict[str, Any]]:
                 "better": found.output().better,
                 "unit": found.output().unit,
                 "weights": _weights(card.net),
-                "people": _people(card.net),
+                "subjective_scores": _agreement(card.net),
                 "options": options,
                 "source": card.source,
             }
@@ -95,12 +95,16 @@ def _weights(net: str | None) -> str:
     return ", ".join(model.name for model in _trained(net)) or "none: train or import them"
 
 
-def _people(net: str | None) -> str:
+def _agreement(net: str | None) -> str:
     """How the weights that answer for a network agree with subjective scores, as their cards say."""
     if net is None:
         return ""
     held = [model.card for model in _trained(net) if model.card is not None]
-    said = [f"{card.name}: {card.results['people']}" for card in held if card.results.get("people")]
+    said = [
+        f"{card.name}: {card.results['subjective_scores']}"
+        for card in held
+        if card.results.get("subjective_scores")
+    ]
     if said or not held:
         return "; ".join(said)
     return "not checked on subjective scores here"

@@ -130,7 +130,7 @@ def score(paths: tuple[str, ...], metrics: tuple[str, ...], **options: Any) -> N
     work.keep(options["output"], options["resume"])
     if shard:
         work.take(shard, run_of)
-    kept = work.run.kept
+    earlier = work.run.earlier
     try:
         with ExitStack() as stack:
             spread = stack.enter_context(spread_of(options))
@@ -142,11 +142,11 @@ def score(paths: tuple[str, ...], metrics: tuple[str, ...], **options: Any) -> N
                 reported(found), work, format, options["output"], options["sort"], _done(options, work.texts)
             )
     except KeyboardInterrupt:
-        if kept.journal is None:
+        if earlier.journal is None:
             raise
-        say(f"hdrq: interrupted; the rows so far are in {kept.journal.path}; add --resume to go on")
+        say(f"hdrq: interrupted; the rows so far are in {earlier.journal.path}; add --resume to go on")
         raise SystemExit(INTERRUPTED) from None
-    kept.done()
+    earlier.done()
     _end(failed, count, bool(unmatched))
 
 

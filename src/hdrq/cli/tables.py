@@ -23,8 +23,8 @@ __all__ = [
     "rows_to",
     "show_table",
     "styled",
+    "table_printer",
     "text_of",
-    "together",
     "width_of",
     "write_text",
 ]
@@ -119,7 +119,7 @@ def width_of(output: str | None) -> int:
 
 
 @contextmanager
-def together(output: str | None) -> Iterator[Show]:
+def table_printer(output: str | None) -> Iterator[Show]:
     """Yield a function that shows a table as `show_table` does, for several tables in one file."""
     from rich.console import Console
 
@@ -170,5 +170,5 @@ def show_table(
     output: str | None = None,
 ) -> None:
     """A rich table on stdout (or its plain text in a file). Text is shown literally; `styled` cells keep their style."""
-    with together(output) as show:
+    with table_printer(output) as show:
         show(columns, rows, title, right, caption)

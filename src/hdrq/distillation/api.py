@@ -70,11 +70,17 @@ def distill(
     given = {**({"teacher": teacher} if teacher else {}), **({"images": images} if images else {}), **options}
     if resume and output is not None:
         given = resumed(Path(output), given)
-    asked = task(given.pop("teacher", ""), given.pop("images", ()), **given)
-    folder = Path(output) if output else Path("runs") / asked.called
-    kept = Path(cache) if cache else None
+    wanted = task(given.pop("teacher", ""), given.pop("images", ()), **given)
+    folder = Path(output) if output else Path("runs") / wanted.called
+    teacher_cache = Path(cache) if cache else None
     return records(
-        asked, folder, device=device_of(device), resume=resume, cache=kept, dry_run=dry_run, spread=spread
+        wanted,
+        folder,
+        device=device_of(device),
+        resume=resume,
+        cache=teacher_cache,
+        dry_run=dry_run,
+        spread=spread,
     )
 
 
@@ -106,10 +112,10 @@ def distillation_set(
     **options: Any,
 ) -> DistillationSet:
     """Choose the image pairs of a distillation and write them as set.csv, without training; options: see `task`."""
-    asked = task(teacher, images, **options)
-    folder = Path(output) if output else Path("runs") / asked.called
+    wanted = task(teacher, images, **options)
+    folder = Path(output) if output else Path("runs") / wanted.called
     folder.mkdir(parents=True, exist_ok=True)
-    rows, found, skipped = build_set(asked, Cache(Path(cache) if cache else folder / "scores.sqlite"))
+    rows, found, skipped = build_set(wanted, Cache(Path(cache) if cache else folder / "scores.sqlite"))
     cut = clipped_line({str(s.path): s.clipped for s in found if s.clipped})
     return DistillationSet(write_rows(rows, folder / "set.csv"), tuple(rows), tuple(skipped), cut)
 

@@ -72,26 +72,26 @@ class Task:
 
 def settings_for(task: Task) -> Settings:
     """Training settings of the student. UsageError where it is not a network or cannot read the set."""
-    asked = parse(task.student)
-    if not find("metric", asked.metric).card.net:
+    student = parse(task.student)
+    if not find("metric", student.metric).card.net:
         some = ", ".join(n for n in names("metric") if find("metric", n).card.net)
-        raise UsageError(f"{asked.metric} is not a network and cannot be a student; networks are {some}")
-    encoding = asked.stages[-1] if asked.stages else "pu21"
-    settings = student_settings(asked.metric, encoding, task.crop, asked.weights, task.settings)
+        raise UsageError(f"{student.metric} is not a network and cannot be a student; networks are {some}")
+    encoding = student.stages[-1] if student.stages else "pu21"
+    settings = student_settings(student.metric, encoding, task.crop, student.weights, task.settings)
     if not task.from_mos:
         if not task.distortions:
             raise UsageError("name at least one distortion with --distortions; see: hdrq list distortions")
         for name in task.distortions:
             shelf_of(name)
-        comparing = [m for m in (asked.metric, *(parse(t).metric for t in task.teachers)) if compares(m)]
+        comparing = [m for m in (student.metric, *(parse(t).metric for t in task.teachers)) if compares(m)]
         if task.undistorted and comparing:
             raise UsageError(
                 f"{comparing[0]} compares with a reference, and without distortion nothing differs from it; use "
                 "no-reference teachers such as pu21:brisque and students such as norvdpnet++, or other --distortions"
             )
-    side = find("metric", asked.metric).card.side
+    side = find("metric", student.metric).card.side
     if task.crop < side:
-        raise UsageError(f"{asked.metric} needs images of at least {side} pixels a side; use --crop {side}")
+        raise UsageError(f"{student.metric} needs images of at least {side} pixels a side; use --crop {side}")
     if task.files.get("scale") is not None and not task.from_mos:
         raise UsageError("scale has no effect on light whose peak is drawn for each row; leave it out")
     return replace(settings, seed=task.seed, files=dict(task.files))

@@ -1,7 +1,7 @@
 """Conversion from the values of a file to the input of a metric: scale, display, primaries, encoding.
 
 Everything that a score depends on besides the pixels is in one `Photometry`; the input that a metric needs is a
-`Wish`; what both images of a call have in common is a `Terms`. `hand` applies them, in the same way to both images.
+`Wish`; what both images of a call have in common is a `Terms`. `metric_input` applies them, in the same way to both images.
 """
 
 from __future__ import annotations
@@ -148,9 +148,9 @@ def working_primaries(
     images: Sequence[Image], photometries: Sequence[Photometry], factors: Sequence[float]
 ) -> Primaries:
     """The requested working primaries, else the smallest of BT.709, P3 and BT.2020 that contain every image."""
-    asked = photometries[0].primaries
-    if asked is not None:
-        return PRIMARIES[asked]
+    stated = photometries[0].primaries
+    if stated is not None:
+        return PRIMARIES[stated]
     wide = [
         emit_for(i, p, f, None)
         for i, p, f in zip(images, photometries, factors, strict=True)
@@ -170,7 +170,7 @@ def common_white(photometry: Photometry) -> float | None:
 
 
 @shared
-def hand(
+def metric_input(
     image: Image, wish: Wish, photometry: Photometry, factor: float = 1.0, terms: Terms = Terms()
 ) -> Tensor:
     """The input of a metric from one image: (N, C, H, W)."""

@@ -100,7 +100,7 @@ def evaluate(
 
     scores    table of scores with a column of subjective scores; with a dataset, missing scores are computed and added
     dataset   name of a dataset (`hdrq.names("dataset")`), NAME or NAME:SUBSET; data: its folder, default $HDRQ_DATA
-    metrics   to compute, or columns of `scores`; exclude: columns to leave out; columns: {"opinion": "MOS"}, by meaning
+    metrics   to compute, or columns of `scores`; exclude: columns to leave out; columns: {"mos": "MOS"}, by meaning
     lower     whether lower subjective scores are better, where no dataset states it
     protocol  whole, folds, splits or leave-one-out;  train_on: dataset on which the curves are fitted
     fit       curve before PLCC and RMSE: logistic5, logistic4, cubic, line;  draws: bootstrap samples, 0 for no intervals

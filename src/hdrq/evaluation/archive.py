@@ -111,7 +111,7 @@ def dataset(**card: Any) -> Callable[[Lister], Dataset]:
 
 def direction_of(dataset: Dataset, pairs: Iterable[Pair], otherwise: str = "") -> str:
     """ "higher" or "lower": which subjective scores are better, by the dataset, else by its pairs, else as given."""
-    stated = {p.carried.get("opinions_better", "") for p in pairs if p.opinion is not None}
+    stated = {p.carried.get("mos_better", "") for p in pairs if p.mos is not None}
     return dataset.better or (stated.pop() if len(stated) == 1 else "") or otherwise
 
 

@@ -67,10 +67,10 @@ def scored(
     of_pair = {str(p.dist): marks[_ppd(p, own_ppd)] for p in pairs}
     journal = Journal(path.with_name(path.name + ".part")) if path else None
     earlier = _earlier(path, list(journal.rows()) if journal else [], pairs)
-    kept = _usable([e for e in earlier if e[0][1] in texts], pairs, of_pair, f"{path}", notify)
+    reused = _usable([e for e in earlier if e[0][1] in texts], pairs, of_pair, f"{path}", notify)
     said: set[str] = set()
-    total = sum((str(p.dist), t) not in kept for p in pairs for t in texts)
-    found: dict[tuple[str, str], Row] = dict(kept)
+    total = sum((str(p.dist), t) not in reused for p in pairs for t in texts)
+    found: dict[tuple[str, str], Row] = dict(reused)
 
     def compute() -> Iterator[Row]:
         for ppd, light in lights.items():
@@ -85,7 +85,7 @@ def scored(
                         journal.add(plain(made(row, files)))
 
             group = [p for p in pairs if _ppd(p, own_ppd) == ppd]
-            wanted = [Item(p, tuple(t for t in texts if (str(p.dist), t) not in kept)) for p in group]
+            wanted = [Item(p, tuple(t for t in texts if (str(p.dist), t) not in reused)) for p in group]
             todo = [item for item in wanted if item.metrics]
             if not todo:
                 continue
@@ -155,7 +155,7 @@ def _usable(
     A table that states neither, which another program has made, is taken as it is.
     """
     of_pair = {str(p.dist): p for p in pairs}
-    kept: dict[tuple[str, str], Row] = {}
+    reused: dict[tuple[str, str], Row] = {}
     other = changed = 0
     for key, row in earlier:
         pair = of_pair.get(key[0])
@@ -166,12 +166,12 @@ def _usable(
         elif mark and _changed(row, pair):
             changed += 1
         else:
-            kept[key] = row | {"dist": key[0], "value": float(row["value"])}
+            reused[key] = row | {"dist": key[0], "value": float(row["value"])}
     if other:
         notify(f"{other} rows of {name} have other settings or another version and are computed again")
     if changed:
         notify(f"{changed} rows of {name} are of images that have changed since and are computed again")
-    return kept
+    return reused
 
 
 def _changed(row: Row, pair: Pair) -> bool:

@@ -104,7 +104,7 @@ def across(train: Sheet, test: Sheet, plan: Plan = PLAN) -> Iterator[Agreement]:
     for i, metric in enumerate(test.metrics):
         if metric not in train.metrics:
             raise UsageError(f"{metric} has no scores on {train.name}; score it there first")
-        source = fit(plan.form, train.values[train.metrics.index(metric)], train.opinions)
+        source = fit(plan.form, train.values[train.metrics.index(metric)], train.mos)
         yield from _group(test, f"{train.name} > {test.name}", plan, only=(i,), curves=[source])
 
 
@@ -114,7 +114,7 @@ def _group(
 ) -> list[Agreement]:  # fmt: skip
     """All metrics (or the indices `only`) on one group, with intervals."""
     picked = list(range(len(sheet.metrics))) if only is None else list(only)
-    y, scenes = sheet.opinions, sheet.scenes
+    y, scenes = sheet.mos, sheet.scenes
     found = [
         agreement(
             sheet.metrics[i],
@@ -158,7 +158,7 @@ def _tested(sheet: Sheet, test: Mask, train: Mask, group: str, plan: Plan, draws
             f"{group}: {int(test.sum())} images to test and {int(train.sum())} to fit are too few"
         )
     there = sheet.rows(train)
-    curves = [fit(plan.form, row, there.opinions) for row in there.values]
+    curves = [fit(plan.form, row, there.mos) for row in there.values]
     return _group(sheet.rows(test), group, plan, curves=curves, draws=draws)
 
 

@@ -103,13 +103,13 @@ def judged_pairs(
             f"--held-out needs weights whose card records a training on {dataset.name}: -m NET@NAME; none of "
             f"{', '.join(metrics) or 'the metrics'} has one"
         )
-    kept = frozenset.intersection(*(s.held_out for s in known))
-    if not kept:
+    held_out = frozenset.intersection(*(s.held_out for s in known))
+    if not held_out:
         which = " and ".join(s.metric for s in known)
         raise UsageError(
             f"there is no image of {dataset.name} that {which} {'all hold' if len(known) > 1 else 'holds'} out"
         )
-    left = [p for p in pairs if str(p.dist) in kept]
+    left = [p for p in pairs if str(p.dist) in held_out]
     notes = [
         f"tested on {len(left)} of {len(pairs)} images, which the card of {s.metric} lists as held out"
         for s in known[:1]

@@ -13,7 +13,7 @@ from hdrq.evaluation.tables import cells, meant, number, read_csv, read_mat, rea
 from hdrq.records import Pair
 
 IMAGES = (".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".hdr", ".pfm", ".webp", ".avif")
-Opinion = tuple[str, str, float, float | None]  # image, reference or "", subjective score, spread or None
+Label = tuple[str, str, float, float | None]  # image, reference or "", subjective score, spread or None
 
 
 def loose(
@@ -40,7 +40,7 @@ def loose(
             )
         return found
 
-    for name, ref_name, opinion, spread in opinions(path):
+    for name, ref_name, mos, spread in labels(path):
         dist = at(name)
         wanted = ref_name or (reference(dist.stem) if reference else "")
         ref = at(wanted) if wanted else None
@@ -48,7 +48,7 @@ def loose(
             dist=dist,
             ref=ref,
             scene=ref.stem if ref else scene(dist.stem),
-            opinion=opinion,
+            mos=mos,
             spread=spread,
             distortion=distortion(dist.stem),
         )
@@ -63,7 +63,7 @@ def _index(root: Path) -> dict[str, Path]:
     return found
 
 
-def opinions(path: Path) -> Iterator[Opinion]:
+def labels(path: Path) -> Iterator[Label]:
     """Rows of a table of subjective scores: .csv, .xlsx, .mat, or .txt (name score [deviation], or score name)."""
     if path.suffix.lower() == ".mat":
         yield from _mat(path)
@@ -78,13 +78,13 @@ def opinions(path: Path) -> Iterator[Opinion]:
         yield from _columns(path, rows)
 
 
-def _columns(path: Path, rows: list[dict[str, str]]) -> Iterator[Opinion]:
+def _columns(path: Path, rows: list[dict[str, str]]) -> Iterator[Label]:
     names = meant(list(rows[0]) if rows else [], rows)
-    for meaning in ("dist", "opinion"):
+    for meaning in ("dist", "mos"):
         if meaning not in names:
             raise FileError(f"{path}: no known column for '{meaning}'; rename the column to {meaning}")
     for i, row in enumerate(rows, 2):
-        value = number(row[names["opinion"]], f"{path}: line {i}, {names['opinion']}")
+        value = number(row[names["mos"]], f"{path}: line {i}, {names['mos']}")
         yield (
             row[names["dist"]].strip(),
             row.get(names.get("ref", ""), "").strip(),
@@ -104,7 +104,7 @@ def spread_of(path: Path, line: int, row: dict[str, str], names: dict[str, str])
     return None
 
 
-def _mat(path: Path) -> Iterator[Opinion]:
+def _mat(path: Path) -> Iterator[Label]:
     """The only cell array of image names and the only vector of subjective scores (*mos*) of the same length."""
     import numpy as np
 

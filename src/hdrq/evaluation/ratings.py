@@ -39,15 +39,15 @@ class Sheet:
     metrics: tuple[str, ...]
     values: NDArray[np.float64]
     better: tuple[str, ...]
-    opinions_better: str
+    mos_better: str
     errors: NDArray[np.float64] | None = None
     errors_are: str = ""
     notes: tuple[str, ...] = ()
     folds: Callable[..., list[Split]] | None = None
 
     @property
-    def opinions(self) -> NDArray[np.float64]:
-        return np.array([p.opinion for p in self.pairs], dtype=np.float64)
+    def mos(self) -> NDArray[np.float64]:
+        return np.array([p.mos for p in self.pairs], dtype=np.float64)
 
     @property
     def scenes(self) -> list[str]:
@@ -56,7 +56,7 @@ class Sheet:
     @property
     def signs(self) -> tuple[int, ...]:
         """+1 for a metric that increases with the subjective scores."""
-        return tuple(1 if b == self.opinions_better else -1 for b in self.better)
+        return tuple(1 if b == self.mos_better else -1 for b in self.better)
 
     def rows(self, keep: NDArray[np.bool_]) -> Sheet:
         """The sheet of a subset of the images."""
@@ -75,7 +75,7 @@ def sheet(
     *,
     name: str = "",
     dataset: Dataset | None = None,
-    opinions_better: str = "",
+    mos_better: str = "",
 ) -> Sheet:
     """The sheet of pairs with a subjective score and a score of each metric, matched by the pair's test image.
 
@@ -83,7 +83,7 @@ def sheet(
     better  {metric: direction}; where missing, that of hdrq's metric of the same name; otherwise the sign of its
             correlation with the subjective scores, with a note
     """
-    scored = [p for p in pairs if p.opinion is not None]
+    scored = [p for p in pairs if p.mos is not None]
     if not scored:
         raise UsageError(f"{name or 'the table'} has no subjective scores")
     metrics = tuple(scores)
@@ -112,13 +112,13 @@ def sheet(
         raise UsageError(
             f"{len(scored)} images have subjective scores and metric values; at least 4 are needed"
         )
-    opinion = np.array([p.opinion for p in scored], dtype=np.float64)
-    if constant(opinion):
+    mos = np.array([p.mos for p in scored], dtype=np.float64)
+    if constant(mos):
         raise UsageError(
-            f"all {opinion.size} images of {name or 'the table'} have the subjective score {opinion[0]:g}, with which "
+            f"all {mos.size} images of {name or 'the table'} have the subjective score {mos[0]:g}, with which "
             "nothing can be correlated; check the column of subjective scores"
         )
-    known_better = opinions_better or (direction_of(dataset, scored) if dataset else "")
+    known_better = mos_better or (direction_of(dataset, scored) if dataset else "")
     toward = known_better or "higher"
     if not known_better:
         notes.append("higher subjective scores are taken as better; use --lower if lower is better")
@@ -126,7 +126,7 @@ def sheet(
     for metric, row in zip(metrics, values, strict=True):
         direction = better.get(metric, "") or stated_direction(metric)
         if not direction:
-            agrees = srocc(row, opinion) >= 0
+            agrees = srocc(row, mos) >= 0
             direction = toward if agrees else ("lower" if toward == "higher" else "higher")
             guessed.append(metric)
         known.append(direction)

@@ -30,7 +30,7 @@ class EvaluationRequest:
     dataset   name of a dataset, "" for none;  data  its folder;  subset  of it
     metrics   to compute, or columns of `scores`, where patterns such as "PSNR*" are allowed
     scores    table of scores; with a dataset, missing scores are computed and added to it
-    exclude   columns of `scores` to leave out;  columns  {"opinion": "MOS"}: column names by meaning
+    exclude   columns of `scores` to leave out;  columns  {"mos": "MOS"}: column names by meaning
     lower     whether lower subjective scores are better, where no dataset states it
     own_ppd   whether images that state a resolution (ppd) are viewed at it
     held_out  whether to use only images that the cards of the metrics' weights list as held out
@@ -109,10 +109,10 @@ def sheet_of(request: EvaluationRequest) -> Sheet:
                 "nothing to evaluate; give --dataset NAME, or --scores FILE.csv with a column of subjective scores"
             )
         table = read_scores(path, request.metrics, request.exclude, dict(request.columns))
-        toward = toward or table.opinions_better
-        return sheet(table.pairs(), table.values, table.better, name=path.stem, opinions_better=toward)
+        toward = toward or table.mos_better
+        return sheet(table.pairs(), table.values, table.better, name=path.stem, mos_better=toward)
     dataset, root, pairs = images_of(request)
-    if not any(p.opinion is not None for p in pairs):
+    if not any(p.mos is not None for p in pairs):
         raise UsageError(
             f"{dataset.name} has no subjective scores ({dataset.scale}), so no metric can be evaluated on it"
         )
@@ -123,13 +123,13 @@ def sheet_of(request: EvaluationRequest) -> Sheet:
         pairs, notes = judged_pairs(
             pairs, list(values), request.held_out, dataset=dataset, root=root, data=request.data
         )
-        found = sheet(pairs, values, table.better, name=dataset.name, dataset=dataset, opinions_better=toward)
+        found = sheet(pairs, values, table.better, name=dataset.name, dataset=dataset, mos_better=toward)
         return replace(found, notes=(*notes, *found.notes))
     if not request.metrics:
         raise UsageError("no metric is given; add -m pu-psnr, and see: hdrq list metrics")
     name = Path(request.data).stem if dataset.of_user and request.data else dataset.name
     pairs, notes = judged_pairs(
-        [p for p in pairs if p.opinion is not None],
+        [p for p in pairs if p.mos is not None],
         list(map(str, split_requests(request.metrics))),
         request.held_out,
         dataset=dataset,
@@ -137,7 +137,7 @@ def sheet_of(request: EvaluationRequest) -> Sheet:
         data=request.data,
     )
     values, better = computed(pairs, request)
-    found = sheet(pairs, values, better, name=name, dataset=dataset, opinions_better=toward)
+    found = sheet(pairs, values, better, name=name, dataset=dataset, mos_better=toward)
     return replace(found, notes=(*notes, *found.notes))
 
 

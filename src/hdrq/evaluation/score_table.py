@@ -36,13 +36,13 @@ class ScoreTable:
 
     def pairs(self) -> list[Pair]:
         """Images with subjective scores, where the table has them."""
-        if "opinion" not in self.columns:
+        if "mos" not in self.columns:
             raise UsageError(
-                f"{self.path} has no known column of subjective scores; name it with --column opinion=NAME, "
+                f"{self.path} has no known column of subjective scores; name it with --column mos=NAME, "
                 "or name the dataset of the images with --dataset"
             )
         columns = self.columns
-        dist, opinion = columns["dist"], columns["opinion"]
+        dist, mos = columns["dist"], columns["mos"]
         ref, scene, distortion = (columns.get(m, "") for m in ("ref", "scene", "distortion"))
         level, spread = columns.get("level", ""), "spread" in columns or {"low", "high"} <= set(columns)
         shared = {"spread_is": "se"} if "spread" not in columns and "low" in columns else {}  # one for all
@@ -55,7 +55,7 @@ class ScoreTable:
                 dist=sys.intern(name),
                 ref=source or None,
                 scene=(row[scene].strip() if scene else "") or Path(source or row[dist].strip()).stem,
-                opinion=number(row[opinion], f"{self.path}: line {i}, {opinion}"),
+                mos=number(row[mos], f"{self.path}: line {i}, {mos}"),
                 spread=spread_of(self.path, i, dict(row), dict(columns)) if spread else None,
                 distortion=row[distortion].strip() if distortion else "",
                 level=_level(row[level]) if level else None,
@@ -68,14 +68,14 @@ class ScoreTable:
         return list(found.values())
 
     @property
-    def opinions_better(self) -> str:
+    def mos_better(self) -> str:
         """Direction of the subjective scores, where a column mos_better states one."""
         stated = {row.get("mos_better", "").strip() for row in islice(iter_table(self.path), 1000)}
         return next(iter(stated)) if stated in ({"higher"}, {"lower"}) else ""
 
 
 _OF_IMAGE = (
-    "opinion",
+    "mos",
     "ref",
     "scene",
     "distortion",
@@ -107,7 +107,7 @@ def read_scores(
 
     wanted    metric names or patterns (PSNR*); empty for all
     excluded  patterns of metrics to leave out
-    columns   {"opinion": "distortion"}: column names by meaning, where the names are not known ones
+    columns   {"mos": "distortion"}: column names by meaning, where the names are not known ones
     """
     first = list(islice(iter_table(path), 50))
     if not first:

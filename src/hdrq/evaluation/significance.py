@@ -60,10 +60,10 @@ def paired_tests(sheet: Sheet, plan: Plan = PLAN) -> list[PairedTest]:
     """All pairs of metrics, on the whole set."""
     if len(sheet.metrics) < 2:
         return []
-    curves = [fit(plan.form, row, sheet.opinions) for row in sheet.values]
-    by_draw = drawn(sheet.values, sheet.opinions, sheet.signs, curves, sheet.scenes, plan.draws, plan.seed)
+    curves = [fit(plan.form, row, sheet.mos) for row in sheet.values]
+    by_draw = drawn(sheet.values, sheet.mos, sheet.signs, curves, sheet.scenes, plan.draws, plan.seed)
     questions, powers = _resolved(sheet, plan)
-    y, out = sheet.opinions, []
+    y, out = sheet.mos, []
     turned = np.asarray(sheet.signs)[:, None] * sheet.values
     mapped = [facing(c, row, s) * c(row) for c, row, s in zip(curves, sheet.values, sheet.signs, strict=True)]
     rank, linear = [srocc(row, y) for row in turned], [plcc(row, y) for row in mapped]
@@ -124,7 +124,7 @@ def _resolved(
 ) -> tuple[resolving_power.Questions | None, list[resolving_power.Power]]:
     if sheet.errors is None or sheet.errors_are != "standard error":
         return None, []
-    toward = 1 if sheet.opinions_better == "higher" else -1
-    questions = resolving_power.questions(toward * sheet.opinions, sheet.errors, most=most, seed=plan.seed)
+    toward = 1 if sheet.mos_better == "higher" else -1
+    questions = resolving_power.questions(toward * sheet.mos, sheet.errors, most=most, seed=plan.seed)
     turned = toward * np.asarray(sheet.signs)[:, None] * sheet.values
     return questions, [resolving_power.power(row, questions) for row in turned]

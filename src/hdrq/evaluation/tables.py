@@ -105,7 +105,7 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
              "dis_img_path", "test_path", "image", "image_name", "img", "name", "filename", "file", "path"),
     "ref": ("ref", "ref_img", "reference", "reference_file", "img_source", "ref_path", "ref_img_path",
             "reference_path", "source"),
-    "opinion": ("opinion", "mos", "dmos", "jod", "jnd", "subjective", "human", "mean_opinion_score"),
+    "mos": ("opinion", "mos", "dmos", "jod", "jnd", "subjective", "human", "mean_opinion_score"),
     "spread": ("spread", "sd", "std", "stdev", "mos_std", "dmos_std", "std_mos", "var"),
     "scene": ("scene", "content", "content_id", "img_num", "scene_id", "source_id", "ref_id"),
     "distortion": ("distortion", "dist_type", "distortion_name", "type", "dis_type", "codec", "dst_type"),
@@ -236,7 +236,7 @@ def number(text: str | float | None, where: str) -> float:
 
 
 def meant(header: Sequence[str], rows: Sequence[Row] = ()) -> dict[str, str]:
-    """Column names by meaning, for known names: {"dist": "img_distorted", "opinion": "dmos", ...}.
+    """Column names by meaning, for known names: {"dist": "img_distorted", "mos": "dmos", ...}.
 
     A column named `distortion` that holds numbers is JPEG AIC's name for the subjective score (in just-noticeable
     differences), not a type of distortion.
@@ -249,7 +249,7 @@ def meant(header: Sequence[str], rows: Sequence[Row] = ()) -> dict[str, str]:
             if name is None or name in found.values():
                 continue
             if meaning == "distortion" and spelling == "distortion" and _numeric(rows, name):
-                found.setdefault("opinion", name)
+                found.setdefault("mos", name)
                 continue
             found[meaning] = name
             break

@@ -42,7 +42,7 @@ def tampere(folder: Folder, kinds: int) -> Iterator[Pair]:
             dist=folder.need(f"distorted_images/{words[1]}"),
             ref=folder.need(f"reference_images/{parts[1]}.bmp"),
             scene=parts[1].upper(),
-            opinion=number(words[0], f"{path}: line {i}"),
+            mos=number(words[0], f"{path}: line {i}"),
             spread=spreads[place] if spreads else None,
             distortion=KINDS[int(parts[2]) - 1],
             level=float(parts[3]),

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hdrq.image.kept import kept
+from hdrq.image.cached import cached
 from hdrq.records import BT709, XYZ, Primaries
 
 # BT.709 luminance weights as in PU21, pfstools and HDR-VDP-2 (gfxdisp/pu21 78340c0): six digits, used by all golden numbers.
@@ -17,7 +17,7 @@ LUMINANCE = (0.212656, 0.715158, 0.072186)
 LUMA = (0.298936021293775, 0.587043074451121, 0.114020904255103)
 
 
-@kept(32)
+@cached(32)
 def rgb_to_xyz(primaries: Primaries) -> np.ndarray:
     """3x3 float64 matrix from linear RGB to CIE XYZ, with Y = 1 for white. Source: SMPTE RP 177."""
     if primaries.name == XYZ.name:
@@ -30,7 +30,7 @@ def rgb_to_xyz(primaries: Primaries) -> np.ndarray:
     return columns * np.linalg.solve(columns, np.array(lift(primaries.white)))
 
 
-@kept(64)
+@cached(64)
 def rgb_to_rgb(source: Primaries, target: Primaries) -> np.ndarray:
     """3x3 float64 matrix between two sets of primaries, without chromatic adaptation of the white points."""
     return np.linalg.solve(rgb_to_xyz(target), rgb_to_xyz(source))

@@ -10,8 +10,8 @@ from math import sqrt
 import torch
 from torch import Tensor
 
+from hdrq.image.cached import cached
 from hdrq.image.filters import pad, slide
-from hdrq.image.kept import kept
 
 TAPS = tuple(sqrt(2) / 16 * b for b in (1, 4, 6, 4, 1))
 REACH = len(TAPS) // 2
@@ -60,7 +60,7 @@ def double(x: Tensor) -> Tensor:
     return x
 
 
-@kept(64)
+@cached(64)
 def _between(n: int) -> tuple[list[int], list[float]]:
     """For each of 2n output samples: the index of the input sample before it, and the fraction towards the next.
 

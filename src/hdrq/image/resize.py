@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hdrq.image.cached import cached
 from hdrq.image.filters import Border, gaussian, separable, strips
-from hdrq.image.kept import kept
 
 Kernel = Literal["bicubic", "bilinear", "nearest"]
 
@@ -35,7 +35,7 @@ def _box(x: np.ndarray) -> np.ndarray:
 KERNELS = {"bicubic": (_cubic, 4.0), "bilinear": (_triangle, 2.0), "nearest": (_box, 1.0)}
 
 
-@kept(256)
+@cached(256)
 def taps(n: int, out: int, scale: float, kernel: Kernel, antialias: bool) -> tuple[np.ndarray, np.ndarray]:
     """(indices, weights), each out x K: the input samples of every output sample. Borders mirror with the edge repeated."""
     shape, width = KERNELS[kernel]
@@ -63,7 +63,7 @@ def _along(x: Tensor, dim: int, out: int, scale: float, kernel: Kernel, antialia
     return torch.cat(parts, dim)
 
 
-@kept(256)
+@cached(256)
 def _blocks(
     n: int,
     out: int,
@@ -129,7 +129,7 @@ def _taps(sigma: float, like: Tensor) -> Tensor:
     return gaussian(2 * int(4 * sigma + 0.5) + 1, sigma, like) if sigma > 0 else like.new_ones(1)
 
 
-@kept(64)
+@cached(64)
 def _between(n: int, out: int) -> np.ndarray:
     """Matrix (out, n) of linear interpolation at pixel centres, mirrored at the borders."""
     at = (np.arange(out) + 0.5) * n / out - 0.5

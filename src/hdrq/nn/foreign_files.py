@@ -117,8 +117,8 @@ def _reason(error: Exception) -> str:
             "refused, because it is not a file of plain tensors; it is damaged, or a pickle of another kind"
         )
     if "Unsupported global" in text or "weights_only" in text.lower():
-        asked = text.partition("GLOBAL ")[2].split(" ")[0] if "GLOBAL " in text else "code"
-        return f"refused, because it would execute {asked}; only files of plain tensors are accepted"
+        function = text.partition("GLOBAL ")[2].split(" ")[0] if "GLOBAL " in text else "code"
+        return f"refused, because it would execute {function}; only files of plain tensors are accepted"
     kind = type(error).__name__
     first = text.strip().splitlines()[0][:120] if text.strip() else ""
     return f"damaged, truncated or not a weights file ({kind}{': ' + first if first else ''})"

@@ -47,14 +47,14 @@ def import_checkpoint(
     refuse_name(called)
     if folder is None and not replace:
         refuse_taken(called)
-    asked: Net = find("net", net)
+    named: Net = find("net", net)
     state, nested = {}, False
     for file in paths:
         part, inner = foreign.read(file)
         state.update(part)
         nested = nested or inner
-    found = _layout(asked, layout) if layout else asked.recognise(state, nested)
-    made: Net = find("net", found.makes) if found.makes else asked
+    found = _layout(named, layout) if layout else named.recognise(state, nested)
+    made: Net = find("net", found.makes) if found.makes else named
     try:
         read = found.options(state)
     except (KeyError, IndexError) as error:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from hdrq.errors import FileError
-from hdrq.image.kept import kept
+from hdrq.image.cached import cached
 
 State = dict[str, Tensor]
 Many = tuple[Tensor, ...]
@@ -97,9 +97,9 @@ def convert(table: Iterable[Rule], state: Mapping[str, Tensor]) -> State:
             made = rule.read(tuple(state[n] for n in names))
             if made is not None and rule.ours is not None:
                 ours[rule.ours.format(**found)] = made
-            kept = {p.format(**found) for p in rule.keeps}
+            shared_names = {p.format(**found) for p in rule.keeps}
             for n in names:
-                if n not in kept:
+                if n not in shared_names:
                     del left[n]
     if left:
         raise FileError(f"{len(left)} tensors do not belong to this network: {some(left)}")
@@ -140,7 +140,7 @@ def _whole(t: Tensor | None) -> Tensor:
 _HOLE = re.compile(r"\{(\w+)\}")
 
 
-@kept(None)
+@cached(None)
 def _regex(pattern: str) -> re.Pattern[str]:
     def hole(m: re.Match[str]) -> str:
         name = m[1]

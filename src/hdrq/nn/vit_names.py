@@ -73,7 +73,7 @@ def jax(options: Mapping[str, Any]) -> tuple[Rule, ...]:
     width, number = options["width"], options["heads"]
     block, mine = "Transformer/encoderblock_{i}", "transformer.blocks.{i}"
     attention = f"{block}/MultiHeadDotProductAttention_1"
-    asked = ("query", "key", "value")
+    projections = ("query", "key", "value")
     turned = {"read": lambda t: t.T, "write": lambda t: t.T}
     rules = [
         rename("cls", "transformer.embed.first"),
@@ -86,13 +86,13 @@ def jax(options: Mapping[str, Any]) -> tuple[Rule, ...]:
         ),
         rename("embedding/bias", "transformer.embed.patch.bias"),
         join(
-            tuple(f"{attention}/{part}/kernel" for part in asked),
+            tuple(f"{attention}/{part}/kernel" for part in projections),
             f"{mine}.attention.qkv.weight",
             lambda t: t.flatten(1).T,
             lambda t: t.T.reshape(width, number, width // number),
         ),
         join(
-            tuple(f"{attention}/{part}/bias" for part in asked),
+            tuple(f"{attention}/{part}/bias" for part in projections),
             f"{mine}.attention.qkv.bias",
             lambda t: t.flatten(),
             lambda t: t.reshape(number, width // number),

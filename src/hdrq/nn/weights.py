@@ -195,17 +195,17 @@ def save(
     training  how they were trained, see hdrq.records.Checkpoint
     """
     shelf: Net = find("net", net)
-    kept = {key: _kept(t, half) for key, t in module.state_dict().items()}
+    tensors = {key: _stored(t, half) for key, t in module.state_dict().items()}
     others = [find_card(other) for other in shares]
     shared: dict[str, Tensor] = {}
     for other, path in others:
         for key, tensor in read_state(other, path).items():
-            if key not in kept or not torch.equal(kept[key].to(tensor.dtype), tensor):
+            if key not in tensors or not torch.equal(tensors[key].to(tensor.dtype), tensor):
                 raise UsageError(f"{name} cannot share the tensors of {other.name}: its '{key}' differs")
-            del kept[key]
+            del tensors[key]
             shared[key] = tensor
-    data_bytes = write_tensors(kept)
-    score = float(shelf.witness(shelf.filled(shared | kept, **options)))
+    data_bytes = write_tensors(tensors)
+    score = float(shelf.witness(shelf.filled(shared | tensors, **options)))
     card = Checkpoint(
         name=name,
         net=net,
@@ -230,7 +230,7 @@ def save(
     return card, where / f"{name}.json"
 
 
-def _kept(tensor: Tensor, half: bool) -> Tensor:
+def _stored(tensor: Tensor, half: bool) -> Tensor:
     tensor = tensor.detach().cpu().contiguous().clone()
     return (
         tensor.half()

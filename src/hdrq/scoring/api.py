@@ -61,9 +61,9 @@ class TableRun:
         self.pairs: Collection[Pair] = ()
         self.run = self._run(EarlierRows(None, False))
 
-    def _run(self, kept: EarlierRows) -> Run:
+    def _run(self, earlier: EarlierRows) -> Run:
         full_reference = any(s.full_reference for s in self.bound)
-        return Run(self.texts, full_reference, self.photometry, self.settings, kept)
+        return Run(self.texts, full_reference, self.photometry, self.settings, earlier)
 
     def match(self, paths: Sequence[str], manifest: str | IO[str] | None = None) -> list[str]:
         """Pair the files; returns the names without a match, which are skipped.

@@ -115,8 +115,8 @@ def score(
         photometry = replace(photometry, viewing=seen)
     if device is not None:
         settings = replace(settings, device=device)
-    asked = [metrics] if isinstance(metrics, str | Request) else metrics
-    bound = scorers(asked, photometry, settings if spread is None else replace(settings, device="cpu"))
+    requests = [metrics] if isinstance(metrics, str | Request) else metrics
+    bound = scorers(requests, photometry, settings if spread is None else replace(settings, device="cpu"))
     listed = pairs_of(pairs, any(s.full_reference for s in bound))
     if resume is not None:
         from hdrq.scoring.run import resumed  # which imports this module
@@ -143,10 +143,10 @@ def score_bound(
     """
     wants_ref = any(s.full_reference for s in bound)
     wanted = (p for p in pairs if not all(skip(p, str(s)) for s in bound))
-    asked = (p if wants_ref or p.ref is None else replace(p, ref=None) for p in wanted)
+    needed = (p if wants_ref or p.ref is None else replace(p, ref=None) for p in wanted)
     taken = {} if taken is None else taken
     chosen = partial(selections, both=settings.select, ref=settings.select_ref, dist=settings.select_dist)
-    for number, (pair, ref, dist, error) in enumerate(opened(asked, settings.jobs, chosen)):
+    for number, (pair, ref, dist, error) in enumerate(opened(needed, settings.jobs, chosen)):
         if number == 0:
             _refuse_light(pair, (ref, dist), bound, photometry)
         todo = [s for s in bound if not skip(pair, str(s))]

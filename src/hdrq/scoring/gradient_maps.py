@@ -34,9 +34,9 @@ def gradient_map(scorer: Scorer, image: Image | Tensor) -> Tensor:
     scorer = toned(scorer, image) or scorer
     with torch.inference_mode(False), torch.enable_grad(), sharing(anew=True):
         images, terms = scorer.agree(None, image)
-        (picture,) = scorer.handed(images, terms)
-        leaf = picture.detach().clone().requires_grad_()  # clone: pixels of inference mode have no gradient
-        value = scorer.ask(images[-1], False, terms, leaf).value
+        (pixels,) = scorer.inputs(images, terms)
+        leaf = pixels.detach().clone().requires_grad_()  # clone: pixels of inference mode have no gradient
+        value = scorer.compute(images[-1], False, terms, leaf).value
         (slope,) = torch.autograd.grad(value.sum(), leaf)
     result: Tensor = slope.norm(dim=1, keepdim=True)
     return result

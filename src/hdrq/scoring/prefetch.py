@@ -22,29 +22,31 @@ class Shelf:
 
     def __init__(self, jobs: int) -> None:
         self._pool = ThreadPoolExecutor(max(1, jobs), thread_name_prefix="hdrq-read")
-        self._kept: OrderedDict[tuple[str, Selection], Future[Image]] = OrderedDict()
+        self._recent: OrderedDict[tuple[str, Selection], Future[Image]] = OrderedDict()
 
-    def ask(self, path: One, select: Selection, files: Sequence[Path] = (), note: str = "") -> Future[Image]:
+    def requested(
+        self, path: One, select: Selection, files: Sequence[Path] = (), note: str = ""
+    ) -> Future[Image]:
         """The image, or the first frame of these files, now or soon."""
         if isinstance(path, Image):
             there: Future[Image] = Future()
             there.set_result(path)
             return there
         key = (str(path) if not files else "\n".join(map(str, files)), select)
-        if key in self._kept:
-            self._kept.move_to_end(key)
+        if key in self._recent:
+            self._recent.move_to_end(key)
         else:
-            self._kept[key] = self._pool.submit(_read, path, select, files, note)
-            while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
-        return self._kept[key]
+            self._recent[key] = self._pool.submit(_read, path, select, files, note)
+            while len(self._recent) > _KEPT:
+                self._recent.popitem(last=False)
+        return self._recent[key]
 
     def ask_pair(self, pair: Pair, selects: Sides) -> tuple[Future[Image] | None, Future[Image]]:
         """Reference and test image; frames of two folders are those that both have, by number."""
         if not pair.ref:
-            return None, self.ask(pair.dist, selects[1])
+            return None, self.requested(pair.dist, selects[1])
         if not (_is_folder(pair.ref) and _is_folder(pair.dist)):
-            return self.ask(pair.ref, selects[0]), self.ask(pair.dist, selects[1])
+            return self.requested(pair.ref, selects[0]), self.requested(pair.dist, selects[1])
         try:
             refs, dists, unmatched = both_files(pair)
         except HdrqError as error:
@@ -52,7 +54,7 @@ class Shelf:
             broken.set_exception(error)
             return broken, broken
         note = f"frames without a matching frame skipped: {_listed(unmatched)}" if unmatched else ""
-        return self.ask(pair.ref, selects[0], refs), self.ask(pair.dist, selects[1], dists, note)
+        return self.requested(pair.ref, selects[0], refs), self.requested(pair.dist, selects[1], dists, note)
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -50,7 +50,7 @@ class Run:
     full_reference: bool
     photometry: Photometry
     settings: Settings
-    kept: EarlierRows
+    earlier: EarlierRows
     shard: Shard | None = None
     total: int = 0
     run: str = ""
@@ -77,7 +77,7 @@ class Run:
     @property
     def stamped(self) -> bool:
         """Whether rows store stamps of their files."""
-        return self.kept.journal is not None
+        return self.earlier.journal is not None
 
     def divided(self, spread: Spread, total: int, tell: Callable[[int], None]) -> Compute:
         """New rows from the workers of a cluster, stored as they are finished, in any order.
@@ -92,7 +92,7 @@ class Run:
             tell(len(found))
             for score, files in found:
                 if score.status == "ok":
-                    self.kept.add(self.row(score, files, self.mark(item.pair)))
+                    self.earlier.add(self.row(score, files, self.mark(item.pair)))
 
         def compute(items: Iterable[Item]) -> Iterator[Scored]:
             for found in spread(job, items, total=total, done=done):
@@ -115,7 +115,7 @@ class Run:
             for position, listed in enumerate(pairs):
                 pair = listed if self.full_reference or listed.ref is None else replace(listed, ref=None)
                 ref, dist, mark = str(pair.ref or ""), str(pair.dist), self.mark(pair)
-                claims = [self.kept.claim(ref, dist, text, mark) for text in self.texts]
+                claims = [self.earlier.claim(ref, dist, text, mark) for text in self.texts]
                 plans.append((position, mark, claims))
                 maps = reserved(folder, ref, dist, self.texts, taken) if folder is not None else {}
                 wanted = tuple(t for t, (_, again) in zip(self.texts, claims, strict=True) if again is None)
@@ -131,13 +131,13 @@ class Run:
             marks = self.shard.marks(position, self.total, self.run) if self.shard else {}
             for place, again in claims:
                 if again is not None:
-                    yield place, self.kept.row(again) | marks, False
+                    yield place, self.earlier.row(again) | marks, False
                     continue
                 if coming is None:
                     raise RuntimeError("fewer rows were computed than requested")
                 row = self.row(*coming, mark) | marks
                 if self.journal and row["status"] == "ok":
-                    self.kept.add(row)
+                    self.earlier.add(row)
                 yield place, row, True
                 coming = next(fresh, None)
 
@@ -157,9 +157,9 @@ def resumed(
         )
     if Path(table).suffix.lower() not in BY_SUFFIX:
         raise UsageError(f"resume={table}: use a suffix of {', '.join(BY_SUFFIX)}")
-    kept = EarlierRows(str(table), resume=True)
+    earlier = EarlierRows(str(table), resume=True)
     full_reference = any(s.full_reference for s in bound)
-    run = Run(tuple(map(str, bound)), full_reference, photometry, settings, kept, journal=spread is None)
+    run = Run(tuple(map(str, bound)), full_reference, photometry, settings, earlier, journal=spread is None)
     return _rows(run, pairs, bound, Path(table), spread)
 
 
@@ -174,17 +174,17 @@ def _rows(
     compute = alone if spread is None else run.divided(spread, len(pairs), lambda more: None)
 
     carried = [k for p in pairs for k in p.carried]
-    columns = list(dict.fromkeys((*COLUMNS, *carried, *run.kept.columns)))
+    columns = list(dict.fromkeys((*COLUMNS, *carried, *run.earlier.columns)))
     with written(table, BY_SUFFIX[table.suffix.lower()], columns) as add:
         for place, row, _ in run.rows(pairs, compute):
-            if run.kept.in_place:
-                run.kept.put(place, row)
+            if run.earlier.in_place:
+                run.earlier.put(place, row)
             else:
                 add(row)
             yield _score_of(row)
-        for row in run.kept.rest():
+        for row in run.earlier.rest():
             add(row)
-    run.kept.done()
+    run.earlier.done()
 
 
 def _score_of(row: Row) -> Score:

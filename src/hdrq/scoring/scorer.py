@@ -20,7 +20,7 @@ from hdrq.encoding.photometry import (
     as_image,
     common_white,
     encoding_notes,
-    hand,
+    metric_input,
     screen_of,
     working_primaries,
 )
@@ -118,18 +118,18 @@ class Scorer:
             return toned
         with sharing():
             images, terms = self.agree(ref, dist)
-            pictures = self.handed(images, terms)
-            if len({p.shape[1] for p in pictures}) > 1:
+            inputs = self.inputs(images, terms)
+            if len({p.shape[1] for p in inputs}) > 1:
                 raise PixelError(
-                    f"{name_of(images[0])} has {pictures[0].shape[1]} channels and {name_of(images[1])} has "
-                    f"{pictures[1].shape[1]}; convert one, or compare luminance with y:{self}"
+                    f"{name_of(images[0])} has {inputs[0].shape[1]} channels and {name_of(images[1])} has "
+                    f"{inputs[1].shape[1]}; convert one, or compare luminance with y:{self}"
                 )
             notes = [
                 f"{Path(name_of(i)).name}: {note}"
-                for i, w, p, f in self._handing(images)
+                for i, w, p, f in self._with_sides(images)
                 for note in (*encoding_notes(i, w, p, f, terms), *(n for n in i.notes if n == PHOTOGRAPH))
             ]
-            reading = self.ask(images[-1], maps, terms, *pictures)
+            reading = self.compute(images[-1], maps, terms, *inputs)
         about = (
             *about_terms(terms),
             *order_notes(self.metric, images),
@@ -139,11 +139,11 @@ class Scorer:
         about = (*about, *reading.notes)
         return replace(reading, notes=tuple(dict.fromkeys(about)))
 
-    def handed(self, images: tuple[Image, ...], terms: Terms) -> list[Tensor]:
+    def inputs(self, images: tuple[Image, ...], terms: Terms) -> list[Tensor]:
         """The input of the metric from images that agree on terms, (N, C, H, W) each."""
-        return [hand(i, w, p, f, terms) for i, w, p, f in self._handing(images)]
+        return [metric_input(i, w, p, f, terms) for i, w, p, f in self._with_sides(images)]
 
-    def _handing(self, images: tuple[Image, ...]) -> Iterator[tuple[Image, Wish, Photometry, float]]:
+    def _with_sides(self, images: tuple[Image, ...]) -> Iterator[tuple[Image, Wish, Photometry, float]]:
         """Every image with what the metric wishes, the photometry of its side, and the factor on its light."""
         factors, sides = factors_of(images, self.photometry), sides_of(self.photometry, len(images))
         return zip(images, self._wishes, sides, factors, strict=True)
@@ -179,14 +179,14 @@ class Scorer:
                     raise PixelError(sizes_differ(images[0], image))
                 factor = factors_of((images[0], image), self.photometry)[place]
                 with sharing(anew=True):
-                    handed = hand(image, wish, photometry, factor, terms)
+                    pixels = metric_input(image, wish, photometry, factor, terms)
                     changes = encoding_notes(image, wish, photometry, factor, terms)
                 if changes:
                     noted.append(f"{name_of(image)}: {', '.join(changes)}")
-                yield handed[0]
+                yield pixels[0]
 
         sides = light(chain(first[:1], refs), self.ref, 0), light(chain(first[1:], dists), self.dist, 1)
-        reading = self.ask(images[0], False, terms, *sides)
+        reading = self.compute(images[0], False, terms, *sides)
         said = (f"{len(noted)} frames were changed, the first is {noted[0]}",) if noted else ()
         about = (*about_terms(terms), *self._rate_notes(images[1]))
         return replace(reading, notes=(*about, *reading.notes, *said))
@@ -235,9 +235,9 @@ class Scorer:
         images = (dist,) if self.ref is None or ref is None else (ref, dist)
         return stored(tuple(photograph(i, w) for i, w in zip(images, self._wishes)), self._wishes)
 
-    def ask(self, image: Image, maps: bool, terms: Terms, *pictures: Tensor | Iterable[Tensor]) -> Reading:
+    def compute(self, image: Image, maps: bool, terms: Terms, *inputs: Tensor | Iterable[Tensor]) -> Reading:
         """The Reading from the prepared input and the other arguments that the card needs."""
-        answer = self.metric(*pictures, **self.options, **self.supplied(image, maps, terms))
+        answer = self.metric(*inputs, **self.options, **self.supplied(image, maps, terms))
         reading = answer if isinstance(answer, Reading) else Reading(answer)
         line = line_of(self.net)
         return reading if line is None else calibrated(line, reading, self.net)

@@ -136,20 +136,20 @@ def tune(
             yield Step(restart, iteration, sign * score, named(searched, u))
         finalists.append(named(searched, found))
     before = after = value_of_file(scene, plan, scorer)
-    kept = plan
+    chosen = plan
     for candidate in finalists:
         planned = _planned(plan, candidate)
         now = value_of_file(scene, planned, scorer)
         if sign * now > sign * after:
-            after, kept = now, planned
+            after, chosen = now, planned
     yield Tuned(
         plan.operator.name,
         str(scorer),
         scorer.better,
         before,
         after,
-        dict(kept.settings),
-        None if kept.levels is None else (float(kept.levels[0]), float(kept.levels[1])),
+        dict(chosen.settings),
+        None if chosen.levels is None else (float(chosen.levels[0]), float(chosen.levels[1])),
         how,
         evaluations,
         fixed,

@@ -19,9 +19,9 @@ def parameters_of(plan: Plan, display: str | None = None, **measured: Any) -> st
     display   name or file of the display, where one was given
     measured  result of an optimisation: metric, before, after
     """
-    kept = {"operator": plan.operator.name, "parameters": dict(plan.settings), "display": display}
-    kept |= {name: getattr(plan, name) for name in CHOICES}
-    return json.dumps(kept | measured, indent=1) + "\n"
+    content = {"operator": plan.operator.name, "parameters": dict(plan.settings), "display": display}
+    content |= {name: getattr(plan, name) for name in CHOICES}
+    return json.dumps(content | measured, indent=1) + "\n"
 
 
 def read_parameters(path: Path) -> tuple[str, dict[str, Any], dict[str, Any]]:

@@ -120,11 +120,11 @@ class TrainingLog:
         self.path = folder / LOG
         self.board = tensorboard_writer(folder, done) if tensorboard else None
         rows = self.rows() if done else []
-        kept = [r for r in rows if int(r["step"]) <= done]
+        earlier = [r for r in rows if int(r["step"]) <= done]
         with atomic(self.path) as part, part.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, self.columns)
             writer.writeheader()
-            writer.writerows(kept)
+            writer.writerows(earlier)
 
     def rows(self) -> list[dict[str, str]]:
         if not self.path.exists():

@@ -52,9 +52,7 @@ def items_of(name: str, subset: str, data: Path | None, labels: str, better: str
         if dataset.span is None:
             raise UsageError(f"{name} does not state the ends of its scale; use labels=unit or labels=loss")
         low, high = dataset.span
-        pairs = [
-            p if p.opinion is None else replace(p, opinion=(p.opinion - low) / (high - low)) for p in pairs
-        ]
+        pairs = [p if p.mos is None else replace(p, mos=(p.mos - low) / (high - low)) for p in pairs]
     return labelled(pairs, labels, direction_of(dataset, pairs, better) != "lower")
 
 
@@ -78,10 +76,10 @@ def labelled(pairs: Sequence[Pair], labels: str, higher: bool) -> list[Item]:
 
     labels  "" keeps all pairs, unlabelled
     """
-    scored = [p for p in pairs if p.opinion is not None]
+    scored = [p for p in pairs if p.mos is not None]
     made: dict[int, float] = {}
     if labels and scored:
-        values = PIPELINES[labels](np.array([p.opinion for p in scored], dtype=np.float64), higher)
+        values = PIPELINES[labels](np.array([p.mos for p in scored], dtype=np.float64), higher)
         made = {id(p): float(v) for p, v in zip(scored, values)}
     elif labels:
         raise UsageError(
@@ -132,11 +130,11 @@ def data_of(
         held_out = _of_scenes(held_domain, settings.held_scenes)
     else:
         held_out = hold_out_scenes(held_domain, settings.holdout, settings.seed)[1]
-    kept = {i.scene for i in held_out}
+    held_scenes = {i.scene for i in held_out}
     if not settings.held_subset and (alike or not of_target):
-        source = [i for i in source if i.scene not in kept]
+        source = [i for i in source if i.scene not in held_scenes]
     if alike or (of_target and not settings.held_subset):
-        target = [i for i in target if i.scene not in kept]
+        target = [i for i in target if i.scene not in held_scenes]
     source, held_out = (
         _paired(part, settings, name)
         for part, name in ((source, settings.source), (held_out, settings.held_dataset))

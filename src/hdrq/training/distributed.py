@@ -23,8 +23,8 @@ class ProcessLost(HdrqError):
 
 
 @contextmanager
-def _together() -> Iterator[None]:
-    """Around what all processes do together: where one is gone, torch's error becomes ProcessLost."""
+def _raising_process_lost() -> Iterator[None]:
+    """Around work of all processes: where one of them is gone, torch's error becomes ProcessLost."""
     try:
         yield
     except RuntimeError as error:  # of gloo and NCCL, whatever its class
@@ -62,7 +62,7 @@ class Processes:
             return
         grads = [p.grad for p in module.parameters() if p.grad is not None]
         flat = torch.cat([g.reshape(-1) for g in grads])
-        with _together():
+        with _raising_process_lost():
             dist.all_reduce(flat)
         flat /= self.size
         start = 0
@@ -75,7 +75,7 @@ class Processes:
         if not self.active:
             return value
         held = [value]
-        with _together():
+        with _raising_process_lost():
             dist.broadcast_object_list(held, src=0)
         return held[0]
 
@@ -94,21 +94,21 @@ class _Gather(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
         sizes = [torch.zeros(1, dtype=torch.long, device=x.device) for _ in range(dist.get_world_size())]
-        with _together():
+        with _raising_process_lost():
             dist.all_gather(sizes, torch.tensor([len(x)], device=x.device))
         ctx.sizes = [int(s) for s in sizes]
         parts = [x.new_empty(n, *x.shape[1:]) for n in ctx.sizes]
         longest = max(ctx.sizes)
         padded = torch.cat([x, x.new_zeros(longest - len(x), *x.shape[1:])]) if len(x) < longest else x
         buffers = [x.new_empty(longest, *x.shape[1:]) for _ in ctx.sizes]
-        with _together():
+        with _raising_process_lost():
             dist.all_gather(buffers, padded.contiguous())
         return torch.cat([r[: len(p)] for r, p in zip(buffers, parts)])
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         total = grad.contiguous().clone()
-        with _together():
+        with _raising_process_lost():
             dist.all_reduce(total)
         start = sum(ctx.sizes[: dist.get_rank()])
         return total[start : start + ctx.sizes[dist.get_rank()]]

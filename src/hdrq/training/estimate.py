@@ -87,23 +87,23 @@ def _one_step(
         batch = loader.batch(items[:1], (0, 0)).to(device)
     module = build_apart(settings).to(device).eval()
     own = {p.untyped_storage().data_ptr() for p in module.parameters()}
-    began, kept = time.perf_counter(), dict[int, int]()
+    began, saved = time.perf_counter(), dict[int, int]()
 
     def keep(x: Tensor) -> Tensor:
         storage = x.untyped_storage()
         if storage.data_ptr() not in own:
-            kept[storage.data_ptr()] = storage.nbytes()
+            saved[storage.data_ptr()] = storage.nbytes()
         return x
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
         for _ in range(2 if again else 1):
             began = time.perf_counter()
-            kept.clear()
+            saved.clear()
             found = _forward(module, settings, batch)
             (found.q.sum() if found.added is None else found.q.sum() + found.added).backward()
             if device.type == "cuda":
                 torch.cuda.synchronize()
-    return time.perf_counter() - began, sum(kept.values())
+    return time.perf_counter() - began, sum(saved.values())
 
 
 def _forward(module: nn.Module, settings: Settings, batch: Batch) -> Output:

@@ -57,7 +57,7 @@ class Learner(Protocol):
         self, progress: Progress, rate: float
     ) -> tuple[float, float]: ...  # (loss, its domain-adaptation part)
     def may_save(self, progress: Progress) -> bool: ...  # whether no gradients are pending
-    def kept(self) -> dict[str, Any]: ...  # weights to validate and keep
+    def weights(self) -> dict[str, Any]: ...  # weights to validate and keep
 
 
 def fit(
@@ -153,12 +153,12 @@ def fit(
             with random, explain_out_of_memory(settings), weights_of(learner):
                 if loader is not None:
                     seen = validate(learner.module, settings, loader, held_out, device, progress)
-                kept = seen is None or seen.best
-                if kept:
+                better = seen is None or seen.best
+                if better:
                     path = save_best(folder, settings.digest, learner.module.state_dict(), seen)
             if seen is not None and log is not None:
                 log.add("validation", seen)
-            if kept:
+            if better:
                 yield Saved(path)
             if seen is not None:
                 yield seen
@@ -174,12 +174,12 @@ def fit(
 @contextmanager
 def weights_of(learner: Learner) -> Iterator[None]:
     """Within this block, the module holds the weights to validate and keep."""
-    kept = learner.kept()
-    if not kept:
+    weights = learner.weights()
+    if not weights:
         yield
         return
     own = {k: v.detach().clone() for k, v in learner.module.state_dict().items()}
-    learner.module.load_state_dict(kept)
+    learner.module.load_state_dict(weights)
     try:
         yield
     finally:

@@ -86,7 +86,7 @@ class MetaLearner:
         self.start = dict(self.meta)
         self.optimiser = self._optimiser()
 
-    def kept(self) -> dict[str, Any]:
+    def weights(self) -> dict[str, Any]:
         """The meta parameters, or the last copy, which is what the program saves."""
         return {**self.module.state_dict(), **self.meta} if self.how.outer == "tasks" else {}
 

@@ -140,7 +140,7 @@ def _scores_meant(settings: Settings, request: TrainingRequest) -> tuple[float, 
         return None
     dataset: Dataset = find("dataset", settings.source)
     pairs = list(dataset.pairs(locate(dataset, request.data), settings.source_subset or None))
-    scores = [p.opinion for p in pairs if p.opinion is not None]
+    scores = [p.mos for p in pairs if p.mos is not None]
     if not scores:
         return None
     ends = (min(scores), max(scores))

@@ -15,7 +15,7 @@ import torch
 import hdrq
 from hdrq.errors import FileError, UsageError
 from hdrq.evaluation.archive import locate
-from hdrq.image.kept import kept
+from hdrq.image.cached import cached
 from hdrq.nn.weight_files import find_card, read_card
 from hdrq.records import Checkpoint
 from hdrq.registry import find
@@ -109,7 +109,7 @@ def _folder(root: Path) -> Path:
     return root.parent if root.is_file() else root
 
 
-@kept(None)
+@cached(None)
 def code_version() -> dict[str, str]:
     """Versions of what computes, and a digest of the source files of hdrq."""
     root = Path(hdrq.__file__).parent

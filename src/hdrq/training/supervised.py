@@ -89,7 +89,7 @@ class Supervised:
         if self.average is not None:
             self.average.values = {k: v.to(self.device) for k, v in state["averaged"].items()}
 
-    def kept(self) -> dict[str, Any]:
+    def weights(self) -> dict[str, Any]:
         return self.average.values if self.average is not None else {}
 
     def restart(self, weights: dict[str, Any]) -> None:

@@ -23,5 +23,5 @@ def denoise(code: Tensor, deviation: float, random: torch.Generator) -> Tensor:
     five = box(5, noisy)
     mean = separable(noisy, five, border="symmetric")
     variance = separable(noisy**2, five, border="symmetric") - mean**2
-    kept = (variance - deviation**2).clamp(min=0) / variance.clamp(min=max(deviation**2, 1e-12))
-    return mean + kept * (noisy - mean)
+    gain = (variance - deviation**2).clamp(min=0) / variance.clamp(min=max(deviation**2, 1e-12))
+    return mean + gain * (noisy - mean)

@@ -30,5 +30,5 @@ def jpegxt(light: Tensor, quality: float) -> Tensor:
     rest = light.clamp(min=_DARK).log() - shown.log()
     low, high = rest.amin((1, 2, 3), keepdim=True), rest.amax((1, 2, 3), keepdim=True)
     room = (high - low).clamp(min=_FLAT)
-    kept = jpeg((rest - low) / room, quality) * room + low
-    return torch.exp(kept) * shown
+    coded = jpeg((rest - low) / room, quality) * room + low
+    return torch.exp(coded) * shown

@@ -7,7 +7,7 @@ import torch
 from scipy.integrate import cumulative_trapezoid
 from torch import Tensor
 
-from hdrq.image.kept import kept
+from hdrq.image.cached import cached
 from hdrq.records import Encoding
 
 _CSF = (30.162, 4.0627, 1.6596, 0.2712)  # joint rod and cone sensitivity, HDR-VDP-2.2
@@ -16,7 +16,7 @@ _NODES = 4096
 _ZERO, _FULL = 31.9270, 149.9244  # integrals of sensitivity at codes 0 and 255
 
 
-@kept(8)
+@cached(8)
 def _table(dtype: torch.dtype, device: torch.device) -> Tensor:
     """Code at the nodes, equally spaced in log10 luminance."""
     decades = np.linspace(*_RANGE, _NODES)

@@ -42,6 +42,6 @@ def biq2021(folder: Folder, subset: str | None) -> Iterator[Pair]:
             yield Pair(
                 folder.need(f"Images/{name}"),
                 scene=name.rsplit(".", 1)[0],
-                opinion=number(row["MOS"], f"{path}: line {i}, MOS"),
+                mos=number(row["MOS"], f"{path}: line {i}, MOS"),
                 carried={"source": part},
             )

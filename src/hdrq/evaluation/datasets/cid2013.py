@@ -51,6 +51,6 @@ def cid2013(folder: Folder, subset: str | None) -> Iterator[Pair]:
         yield Pair(
             folder.need(f"IS{group}/co{int(parts[2])}/{name}.jpg", f"{name}.jpg"),
             scene=f"IS{group}-C{parts[2]}",
-            opinion=number(row["Realigned MOS"], f"{path}: row {i}, Realigned MOS"),
+            mos=number(row["Realigned MOS"], f"{path}: row {i}, Realigned MOS"),
             carried={"camera": f"D{parts[3]}", "set": f"IS{group}"},
         )

@@ -57,7 +57,7 @@ def csiq(folder: Folder, subset: str | None) -> Iterator[Pair]:
             dist=folder.need(f"dst_imgs/{place}/{image}.{word}.{level}.png"),
             ref=folder.need(f"src_imgs/{image}.png"),
             scene=image,
-            opinion=number(row["dmos"], f"{path}: row {i}, dmos"),
+            mos=number(row["dmos"], f"{path}: row {i}, dmos"),
             spread=number(row["dmos_std"], f"{path}: row {i}, dmos_std"),
             distortion=KINDS[place],
             level=float(level),

@@ -42,13 +42,13 @@ def csv(folder: Folder, subset: str | None) -> Iterator[Pair]:
     names = meant(list(rows[0]) if rows else [], rows)
     if "dist" not in names:
         raise FileError(f"{path}: no column is known to hold the test image; name it dist")
-    if "opinion" not in names and rows and {"metric", "value"} <= set(rows[0]):
-        names["opinion"] = "value"
+    if "mos" not in names and rows and {"metric", "value"} <= set(rows[0]):
+        names["mos"] = "value"
         rows = _of_one_metric(path, rows)
     used = set(names.values())
     half_widths = {"spread_is": "se"} if "spread" not in names and {"low", "high"} <= set(names) else {}
     stated = {"value": "better"}.get(
-        names.get("opinion", ""), "mos_better"
+        names.get("mos", ""), "mos_better"
     )  # column with the direction of the scores
     scored: dict[tuple[str, str], float] = {}
     for i, row in enumerate(rows, 2):
@@ -60,24 +60,24 @@ def csv(folder: Folder, subset: str | None) -> Iterator[Pair]:
             return number(cell(meaning), f"{path}: line {i}, {names[meaning]}") if cell(meaning) else None
 
         ref = cell("ref")
-        level, opinion = cell("level"), value("opinion")
-        before = scored.setdefault((ref, cell("dist")), opinion) if opinion is not None else None
-        if before != opinion:
+        level, mos = cell("level"), value("mos")
+        before = scored.setdefault((ref, cell("dist")), mos) if mos is not None else None
+        if before != mos:
             raise FileError(
-                f"{path}: line {i} gives {cell('dist')} another {names['opinion']} ({opinion:g}) than an earlier row "
+                f"{path}: line {i} gives {cell('dist')} another {names['mos']} ({mos:g}) than an earlier row "
                 f"({before:g}); remove one, or write their mean"
             )
         yield Pair(
             dist=_at(path, cell("dist"), i),
             ref=_at(path, ref, i) if ref else None,
             scene=cell("scene") or Path(ref or cell("dist")).stem,
-            opinion=opinion,
+            mos=mos,
             spread=spread_of(path, i, row, names),
             distortion=cell("distortion"),
             level=float(level) if level.replace(".", "", 1).isdigit() else None,
             carried={name: text for name, text in row.items() if name not in used and text}
             | half_widths
-            | ({"opinions_better": row[stated].strip()} if row.get(stated) else {}),
+            | ({"mos_better": row[stated].strip()} if row.get(stated) else {}),
         )
 
 

@@ -32,4 +32,4 @@ def flive(folder: Folder, subset: str | None) -> Iterator[Pair]:
     for i, row in enumerate(read_csv(path, ("name", "mos")), 2):
         name = row["name"].strip()
         image = folder.need(f"database/{name}", name)
-        yield Pair(image, scene=name.rsplit(".", 1)[0], opinion=number(row["mos"], f"{path}: line {i}, mos"))
+        yield Pair(image, scene=name.rsplit(".", 1)[0], mos=number(row["mos"], f"{path}: line {i}, mos"))

@@ -48,7 +48,7 @@ def kadid(folder: Folder, subset: str | None) -> Iterator[Pair]:
             dist=folder.need(f"images/{name}"),
             ref=folder.need(f"images/{row['ref_img'].strip()}"),
             scene=parts[1].upper(),
-            opinion=number(row["dmos"], f"{path}: line {i}, dmos"),
+            mos=number(row["dmos"], f"{path}: line {i}, dmos"),
             spread=max(number(row["var"], f"{path}: line {i}, var"), 0.0) ** 0.5,
             distortion=KINDS[int(parts[2]) - 1],
             level=float(parts[3]),

@@ -48,7 +48,7 @@ def koniq(folder: Folder, subset: str | None) -> Iterator[Pair]:
         yield Pair(
             dist=folder.need(f"1024x768/{name}", f"512x384/{name}"),
             scene=name.rsplit(".", 1)[0],
-            opinion=number(row["MOS"], f"{path}: line {i}, MOS"),
+            mos=number(row["MOS"], f"{path}: line {i}, MOS"),
             spread=number(row["SD"], f"{path}: line {i}, SD"),
             carried={"mos_zscore": row["MOS_zscore"]} if row.get("MOS_zscore") else {},
         )

@@ -67,7 +67,7 @@ def live(folder: Folder, subset: str | None) -> Iterator[Pair]:
                 dist=folder.need(f"{kind}/img{i + 1}.bmp"),
                 ref=folder.need(f"refimgs/{names[row].strip()}"),
                 scene=names[row].strip().rsplit(".", 1)[0],
-                opinion=number(dmos[row], f"{path}: row {row + 1}"),
+                mos=number(dmos[row], f"{path}: row {row + 1}"),
                 spread=number(spread[row], f"{path}: row {row + 1}, dmos_std"),
                 distortion=KINDS[kind],
             )

@@ -39,12 +39,12 @@ TRAINING = 7  # the first entries are the images that observers practised on
 )
 def livec(folder: Folder, subset: str | None) -> Iterator[Pair]:
     """Subset "training" is the seven practice images, which are not used for evaluation."""
-    for place, name, opinion, spread in _rows(folder):
+    for place, name, mos, spread in _rows(folder):
         practice = place < TRAINING
         if practice != (subset == "training"):
             continue
         path = folder.need(*(f"Images/{'trainingImages/' if practice else ''}{name}", f"Images/{name}"))
-        yield Pair(path, scene=name.rsplit(".", 1)[0], opinion=opinion, spread=spread)
+        yield Pair(path, scene=name.rsplit(".", 1)[0], mos=mos, spread=spread)
 
 
 def _rows(folder: Folder) -> Iterator[tuple[int, str, float, float]]:

@@ -88,4 +88,4 @@ def pieapp(folder: Folder, subset: str | None) -> Iterator[Pair]:
 def _pair(folder: Folder, part: str, ref: str, name: str, score: float | None) -> Pair:
     dist = _image(folder, part, ref, name)
     reference = folder.need(f"reference_images/{part}/{ref}")
-    return Pair(dist, reference, scene=ref.rsplit(".", 1)[0], opinion=score)
+    return Pair(dist, reference, scene=ref.rsplit(".", 1)[0], mos=score)

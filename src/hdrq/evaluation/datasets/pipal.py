@@ -60,7 +60,7 @@ def pipal(folder: Folder, subset: str | None) -> Iterator[Pair]:
                 dist=folder.need(*(f"{part}/{words[0]}" for part in parts)),
                 ref=folder.need(f"Train_Ref/{scene}.bmp"),
                 scene=scene,
-                opinion=number(words[1], f"{path}: line {i}"),
+                mos=number(words[1], f"{path}: line {i}"),
                 distortion=kind,
                 level=level,
             )

@@ -33,5 +33,5 @@ def spaq(folder: Folder, subset: str | None) -> Iterator[Pair]:
     path = folder.need(f"Annotations/{TABLE}", TABLE)
     for i, row in enumerate(read_xlsx(path, None, ("Image name", "MOS")), 1):
         name = row["Image name"].strip()
-        opinion = number(row["MOS"], f"{path}: row {i}, MOS")
-        yield Pair(folder.need(f"TestImage/{name}"), scene=name.rsplit(".", 1)[0], opinion=opinion)
+        mos = number(row["MOS"], f"{path}: row {i}, MOS")
+        yield Pair(folder.need(f"TestImage/{name}"), scene=name.rsplit(".", 1)[0], mos=mos)

@@ -104,7 +104,7 @@ def upiq(folder: Folder, subset: str | None) -> Iterator[Pair]:
             dist=folder.need(image(row["test_file"])),
             ref=folder.need(image(row["reference_file"])),
             scene=scene_of(row["content_id"].strip()),
-            opinion=number(row["JOD"], f"{path}: line {i}, JOD"),
+            mos=number(row["JOD"], f"{path}: line {i}, JOD"),
             distortion=row["distortion_name"].strip(),
             level=number(row["dist_level"], f"{path}: line {i}, dist_level"),
             carried={"condition": row["condition_id"], "source": source, "ppd": row["pix_per_deg"].strip()},

@@ -47,7 +47,7 @@ def waterloo_mef(folder: Folder, subset: str | None) -> Iterator[Pair]:
             dist=folder.need(f"{_FUSED}/{name.strip()}"),
             ref=folder.root / _SEQUENCES / _sequence(folder, scene),
             scene=scene,
-            opinion=number(score, f"{path}: {name.strip()}"),
+            mos=number(score, f"{path}: {name.strip()}"),
             distortion=method.replace(" ", ""),
         )
 

@@ -53,7 +53,7 @@ def scatter(sheet: Sheet, agreement: Agreement, seed: int = 0) -> Figure:
     """Subjective scores against one metric, with the fitted curve and the band that holds 95 % of the residuals."""
     figure, axes = _axes(3.6, 3.0)
     row = sheet.metrics.index(agreement.metric)
-    x, y = sheet.values[row], sheet.opinions
+    x, y = sheet.values[row], sheet.mos
     curve = agreement.curve
     if curve is not None:
         at = np.linspace(x.min(), x.max(), 200)
@@ -73,7 +73,7 @@ def scatter(sheet: Sheet, agreement: Agreement, seed: int = 0) -> Figure:
         zorder=2,
     )
     axes.set_xlabel(wrapped(agreement.metric))
-    axes.set_ylabel(f"subjective score ({sheet.opinions_better} is better)")
+    axes.set_ylabel(f"subjective score ({sheet.mos_better} is better)")
     return figure
 
 
@@ -84,7 +84,7 @@ def residuals(sheet: Sheet, agreement: Agreement) -> Figure | None:
     if len(names) < 2 or agreement.curve is None:
         return None
     row = sheet.metrics.index(agreement.metric)
-    left = agreement.curve(sheet.values[row]) - sheet.opinions
+    left = agreement.curve(sheet.values[row]) - sheet.mos
     figure, axes = _axes(3.6, 0.9 + 0.2 * len(names))
     for place, name in enumerate(reversed(names)):
         a, q1, middle, q3, b = np.quantile(left[kinds == name], [0.025, 0.25, 0.5, 0.75, 0.975])
@@ -102,9 +102,9 @@ def residuals(sheet: Sheet, agreement: Agreement) -> Figure | None:
 def histogram(sheet: Sheet, bins: int = 20) -> Figure:
     """Number of images by subjective score."""
     figure, axes = _axes(3.6, 2.4)
-    counts, edges = np.histogram(sheet.opinions, bins)
+    counts, edges = np.histogram(sheet.mos, bins)
     axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color=_POINT, alpha=0.75, linewidth=0)
-    axes.set_xlabel(f"subjective score ({sheet.opinions_better} is better)")
+    axes.set_xlabel(f"subjective score ({sheet.mos_better} is better)")
     axes.set_ylabel("images")
     return figure
 

@@ -111,8 +111,8 @@ def _facts(found: Findings) -> str:
         *([(f"{len(kinds)}", "distortions")] if kinds else []),
         (f"{len(sheet.metrics)}", "metrics" if len(sheet.metrics) > 1 else "metric"),
         (
-            f"{sheet.opinions.min():.4g} … {sheet.opinions.max():.4g}",
-            f"subjective scores, {sheet.opinions_better} is better",
+            f"{sheet.mos.min():.4g} … {sheet.mos.max():.4g}",
+            f"subjective scores, {sheet.mos_better} is better",
         ),
     ]
     return "".join(f"<li><b>{escape(n)}</b> {escape(what)}</li>" for n, what in facts)
@@ -179,7 +179,7 @@ def worst(sheet: Sheet, agreement: Agreement, count: int) -> list[tuple[int, flo
     if agreement.curve is None:
         return []
     predicted = agreement.curve(sheet.values[sheet.metrics.index(agreement.metric)])
-    order = np.argsort(-np.abs(predicted - sheet.opinions), kind="stable")
+    order = np.argsort(-np.abs(predicted - sheet.mos), kind="stable")
     firsts: list[tuple[int, float]] = []
     others: list[tuple[int, float]] = []
     seen: set[str] = set()
@@ -218,7 +218,7 @@ def _card(sheet: Sheet, a: Agreement, place: int, predicted: float, pictures: bo
     value = sheet.values[sheet.metrics.index(a.metric), place]
     level = "" if pair.level is None else f" {pair.level:g}"
     facts = [
-        ("subjective score", f"{pair.opinion:.3g}"),
+        ("subjective score", f"{pair.mos:.3g}"),
         ("predicted by the curve", f"{predicted:.3g}"),
         (a.metric, f"{value:.4g}"),
         *([("distortion", f"{pair.distortion}{level}")] if pair.distortion else []),

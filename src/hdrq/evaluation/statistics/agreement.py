@@ -50,7 +50,7 @@ class Agreement:
 def agreement(
     metric: str,
     values: ArrayLike,
-    opinions: ArrayLike,
+    mos: ArrayLike,
     *,
     sign: int,
     scenes: Sequence[Hashable] = (),
@@ -66,7 +66,7 @@ def agreement(
     errors  (n,) standard error (or deviation) of each score, for the outlier ratio
     curve   fitted to other images; otherwise `form` is fitted to these images
     """
-    x, y = np.asarray(values, dtype=np.float64), np.asarray(opinions, dtype=np.float64)
+    x, y = np.asarray(values, dtype=np.float64), np.asarray(mos, dtype=np.float64)
     curve = curve or fit(form, x, y)
     mapped = curve(x)
     far = None if errors is None else float(np.mean(np.abs(mapped - y) > 2 * np.asarray(errors)))
@@ -86,7 +86,7 @@ def agreement(
 
 
 def drawn(
-    values: Array, opinions: Array, signs: Sequence[int], curves: Sequence[Curve], scenes: Sequence[Hashable],
+    values: Array, mos: Array, signs: Sequence[int], curves: Sequence[Curve], scenes: Sequence[Hashable],
     draws: int, seed: int, refit: bool = True,
 ) -> Mapping[str, Array]:  # fmt: skip
     """{statistic: (draws, M)} over bootstrap samples of scenes, correlations with sign; empty for a single scene.
@@ -97,7 +97,7 @@ def drawn(
         return {}
     turned = np.asarray(signs)[:, None] * values
     reflected = [_reflected(curve, sign) for curve, sign in zip(curves, signs, strict=True)]
-    found = dict(bootstrap(opinions, turned, reflected, scenes, draws=draws, seed=seed, refit=refit))
+    found = dict(bootstrap(mos, turned, reflected, scenes, draws=draws, seed=seed, refit=refit))
     found["plcc"] = found["plcc"] * [facing(c, x, s) for c, x, s in zip(curves, values, signs, strict=True)]
     return found
 

@@ -27,7 +27,7 @@ _EXACT_ROWS, _EXACT_SCENES = 3_000, 1_000  # limits below which Kendall's tau is
 
 
 def bootstrap(
-    opinions: ArrayLike,
+    mos: ArrayLike,
     values: ArrayLike,
     curves: Sequence[Curve],
     scenes: Sequence[Hashable],
@@ -38,13 +38,13 @@ def bootstrap(
 ) -> Mapping[str, Array]:
     """{"srocc", "krocc", "plcc", "rmse"}: (draws, M) for M metrics; all metrics use the same samples of scenes.
 
-    opinions  (n,) subjective scores
+    mos  (n,) subjective scores
     values    (M, n) in the metrics' units, with the sign that makes them increase with the subjective scores
     curves    M curves from values to subjective scores, fitted to all rows
     scenes    (n,) scene of each row
     refit     False for curves that were fitted to other images and are not refitted
     """
-    y = np.asarray(opinions, dtype=np.float64)
+    y = np.asarray(mos, dtype=np.float64)
     x = np.asarray(values, dtype=np.float64).reshape(-1, y.size)
     names, scene = np.unique(np.asarray(scenes, dtype=object).astype(str), return_inverse=True)
     ranked, by_opinion = [Ranking(row, scene) for row in x], Ranking(y, scene)
@@ -99,8 +99,8 @@ class _Refit:
         scale = np.sqrt(np.mean(basis**2, 0))
         basis = (basis / np.where(scale > 0, scale, 1.0))[:, scale > 0]
         q, r = np.linalg.qr(basis)
-        kept = np.abs(np.diag(r)) > 1e-7 * np.sqrt(y.size)  # directions that the data determine
-        self.columns = np.column_stack((np.ones_like(y), q[:, kept] * np.sqrt(y.size), y - y.mean()))
+        determined = np.abs(np.diag(r)) > 1e-7 * np.sqrt(y.size)  # directions that the data determine
+        self.columns = np.column_stack((np.ones_like(y), q[:, determined] * np.sqrt(y.size), y - y.mean()))
         self.width = self.columns.shape[1]
         self.upper = np.triu_indices(self.width)
         products = self.columns[:, self.upper[0]] * self.columns[:, self.upper[1]]

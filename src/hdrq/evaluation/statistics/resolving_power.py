@@ -56,13 +56,13 @@ class Questions:
     sampled: bool
 
 
-def questions(opinions: ArrayLike, errors: ArrayLike, *, most: int = MOST_PAIRS, seed: int = 0) -> Questions:
+def questions(mos: ArrayLike, errors: ArrayLike, *, most: int = MOST_PAIRS, seed: int = 0) -> Questions:
     """All pairs of images, or a random sample of `most` by the seed.
 
-    opinions  (n,) subjective scores with the sign that makes higher better
+    mos  (n,) subjective scores with the sign that makes higher better
     errors    (n,) standard errors of the means; a difference is seen where the probability of z exceeds 0.95
     """
-    y, e = (np.asarray(v, dtype=np.float64) for v in (opinions, errors))
+    y, e = (np.asarray(v, dtype=np.float64) for v in (mos, errors))
     n = y.size
     sampled = n * (n - 1) // 2 > most
     if sampled:
@@ -216,7 +216,7 @@ def pairwise_accuracy(preferred: ArrayLike, a: ArrayLike, b: ArrayLike) -> tuple
     """
     p, d = np.asarray(preferred, dtype=np.float64), np.asarray(a, dtype=np.float64) - np.asarray(b)
     sided = np.where(d > 0, 1.0, np.where(d < 0, 0.0, 0.5))
-    with_people = float(np.mean(sided * p + (1 - sided) * (1 - p))) if p.size else float("nan")
+    agreement = float(np.mean(sided * p + (1 - sided) * (1 - p))) if p.size else float("nan")
     decided = p != 0.5
     agree = np.where(p > 0.5, sided, 1 - sided)[decided]
-    return float(agree.mean()) if decided.any() else float("nan"), with_people
+    return float(agree.mean()) if decided.any() else float("nan"), agreement

@@ -48,16 +48,16 @@ class Unet(nn.Module):
         self.end = nn.Conv2d(width, 3, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        kept: list[Tensor] = []
+        skips: list[Tensor] = []
         for k, step in enumerate(self.down):
             x = F.avg_pool2d(x, 2) if k else x
             for conv in step:  # type: ignore[attr-defined]
                 x = F.leaky_relu(conv(x), _SLOPE)
-            kept.append(x)
-        kept.pop()
+            skips.append(x)
+        skips.pop()
         for step in self.up:
             x = F.leaky_relu(step[0](_doubled(x)), _SLOPE)  # type: ignore[index]
-            x = F.leaky_relu(step[1](torch.cat([x, kept.pop()], 1)), _SLOPE)  # type: ignore[index]
+            x = F.leaky_relu(step[1](torch.cat([x, skips.pop()], 1)), _SLOPE)  # type: ignore[index]
         result: Tensor = self.end(x)
         return result
 

@@ -67,14 +67,14 @@ class PatchComparer(nn.Module):
         """(M, 3, 64, 64) patches, normalised by `intake`."""
         # Channels-last is faster, but on the CPU it changes patch scores by 1.6e-5 relative to the authors' program.
         order = torch.channels_last if patches.is_cuda else torch.contiguous_format
-        x, kept = patches.contiguous(memory_format=order), []
+        x, layers = patches.contiguous(memory_format=order), []
         for number, conv in enumerate(self.convs, 1):
             x = F.relu(conv(x))
             if number in _KEPT:
-                kept.append(x.flatten(1))
+                layers.append(x.flatten(1))
             if number in _POOLED:
                 x = F.max_pool2d(x, 2)
-        return Features(torch.cat(kept, 1), kept[-1])
+        return Features(torch.cat(layers, 1), layers[-1])
 
     def predict(self, ref: Tensor, dist: Tensor) -> PatchScores:
         """Patches (B, N, 3, 64, 64) of both images, at the same positions."""

@@ -95,15 +95,15 @@ class VggAutoencoder(nn.Module):
     def forward(self, code: Tensor) -> Tensor:
         image = code * 255
         x = image.flip(1) - torch.tensor(MEAN).to(code).reshape(3, 1, 1)
-        kept = []
+        skips = []
         for stage in self.encoder:
             for conv in stage:  # type: ignore[attr-defined]
                 x = F.relu(conv(x))
-            kept.append(x)
+            skips.append(x)
             x = F.max_pool2d(x, 2)
         x = F.relu(self.middle_norm(self.middle(x)))
         for up, joint in zip(self.up, self.joint):
-            x = joint(up(x), self._skipped(kept.pop()))
+            x = joint(up(x), self._skipped(skips.pop()))
         x = F.relu(self.last_norm(self.last(x)))
         result: Tensor = self.end(x, self._skipped(image))
         return result

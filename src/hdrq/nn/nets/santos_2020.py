@@ -57,15 +57,15 @@ class MaskedUnet(nn.Module):
         self.depth = depth
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        kept = [x]
+        skips = [x]
         for conv in self.down:
             x, mask = conv(x, mask)
             x = F.relu(x)
-            kept.append(x)
+            skips.append(x)
         for k in range(self.depth - 1, -1, -1):
             x, mask = (F.interpolate(t, scale_factor=2, mode="nearest") for t in (x, mask))
-            x = torch.cat([x, kept[k]], 1)
-            mask = torch.cat([mask, torch.ones_like(kept[k])], 1)
+            x = torch.cat([x, skips[k]], 1)
+            mask = torch.cat([mask, torch.ones_like(skips[k])], 1)
             x, mask = self.up[k](x, mask)
             x = F.leaky_relu(x, 0.2) if k else x
         return x

@@ -157,7 +157,7 @@ class Vtamiq(nn.Module):
 def _encoder(block: str) -> tuple[Rule, ...]:
     """Rules shared by both generations of the authors' code; `block` names an encoder block."""
     theirs, ours, mine = "transformer.embeddings.", "transformer.embed.", "transformer.blocks.{i}"
-    asked = ("query", "key", "value")
+    projections = ("query", "key", "value")
     return (
         rename(f"{theirs}cls_token", f"{ours}first"),
         rename(f"{theirs}patch_embeddings.{{leaf}}", f"{ours}patch.{{leaf}}"),
@@ -166,8 +166,8 @@ def _encoder(block: str) -> tuple[Rule, ...]:
         rename("transformer.encoder.encoder_norm.{leaf}", "transformer.norm.{leaf}"),
         rename(f"{block}.attention_norm.{{leaf}}", f"{mine}.norm1.{{leaf}}"),
         rename(f"{block}.ffn_norm.{{leaf}}", f"{mine}.norm2.{{leaf}}"),
-        join(tuple(f"{block}.attn.{part}.weight" for part in asked), f"{mine}.attention.qkv.weight"),
-        join(tuple(f"{block}.attn.{part}.bias" for part in asked), f"{mine}.attention.qkv.bias"),
+        join(tuple(f"{block}.attn.{part}.weight" for part in projections), f"{mine}.attention.qkv.weight"),
+        join(tuple(f"{block}.attn.{part}.bias" for part in projections), f"{mine}.attention.qkv.bias"),
         rename(f"{block}.attn.out.{{leaf}}", f"{mine}.attention.out.{{leaf}}"),
         rename(f"{block}.ffn.fc1.{{leaf}}", f"{mine}.fc1.{{leaf}}"),
         rename(f"{block}.ffn.fc2.{{leaf}}", f"{mine}.fc2.{{leaf}}"),

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hdrq.image.kept import kept
+from hdrq.image.cached import cached
 
 BLOCK = 8
 
@@ -44,7 +44,7 @@ def transform(x: Tensor) -> Tensor:
     return basis @ x @ basis.T
 
 
-@kept(1)
+@cached(1)
 def _basis() -> Tensor:
     rows = []
     for k in range(BLOCK):

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from hdrq.image.arithmetic import root
+from hdrq.image.cached import cached
 from hdrq.image.color import mix
-from hdrq.image.kept import kept
 from hdrq.image.sharing import shared
 
 ABSORBANCE = np.array(
@@ -54,7 +54,7 @@ def blur(x: Tensor, sigma: float) -> Tensor:
     return x
 
 
-@kept(128)
+@cached(128)
 def _blocks(
     n: int, sigma: float, dtype: torch.dtype, device: torch.device, most: int = 64
 ) -> list[tuple[int, int, Tensor]]:

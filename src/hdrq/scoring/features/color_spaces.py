@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from hdrq.errors import UsageError
+from hdrq.image.cached import cached
 from hdrq.image.color import mix, rgb_to_rgb, rgb_to_xyz, to_lab, weigh
-from hdrq.image.kept import kept
 from hdrq.image.sharing import shared
 from hdrq.image.transfer import pq_signal
 from hdrq.records import BT709, BT2020, Primaries
@@ -84,7 +84,7 @@ def jzazbz(light: Tensor, primaries: Primaries) -> Tensor:
     return by_rows(convert, light)
 
 
-@kept(1)
+@cached(1)
 def _jz_cones() -> np.ndarray:
     result: np.ndarray = _JZ_LMS @ _JZ_XYZ
     return result

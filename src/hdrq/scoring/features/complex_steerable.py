@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hdrq.image.kept import kept
+from hdrq.image.cached import cached
 
 _RADIAL_NODES, _ANGULAR_STEPS = 256, 1024  # of a half period of the cosine, of pi
 
@@ -56,7 +56,7 @@ def _radial_mask(octave: Tensor, level: int) -> Tensor:
     return mask
 
 
-@kept(1)
+@cached(1)
 def _raised_cosine() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Octaves -1..0, the root of a raised cosine rising over them, and what is left of unit power; ends repeated."""
     phase = pi * np.arange(-_RADIAL_NODES - 1, 2) / (2 * _RADIAL_NODES)
@@ -79,7 +79,7 @@ def _angular_mask(angle: Tensor, band: int, orientations: int) -> Tensor:
     return _interpolate(angle, nodes, values, shift=pi * band / orientations)
 
 
-@kept(8)
+@cached(8)
 def _half_circle(orientations: int) -> tuple[np.ndarray, np.ndarray]:
     order = orientations - 1
     scale = 2 ** (2 * order) * factorial(order) ** 2 / (orientations * factorial(2 * order))

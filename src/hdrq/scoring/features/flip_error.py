@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from hdrq.image.arithmetic import power, root
+from hdrq.image.cached import cached
 from hdrq.image.color import mix
 from hdrq.image.filters import pad, slide
-from hdrq.image.kept import kept
 
 QC, QF = 0.7, 0.5  # exponents of the colour and of the feature difference
 PC, PT = 0.4, 0.95  # where the colour difference bends, and to what
@@ -76,14 +76,14 @@ def _seen(opponent: Tensor, ppd: float) -> Tensor:
 
 def _twice(wide: Tensor, kernel: tuple[float, ...]) -> Tensor:
     """The same kernel across and down; taps too small for the precision are left out."""
-    kept = _significant(kernel, torch.finfo(wide.dtype).eps)
-    cut = (len(kernel) - len(kept)) // 2
+    taps = _significant(kernel, torch.finfo(wide.dtype).eps)
+    cut = (len(kernel) - len(taps)) // 2
     if cut:
         wide = wide[..., cut:-cut, cut:-cut]
-    return slide(slide(wide, kept, -1), kept, -2)
+    return slide(slide(wide, taps, -1), taps, -2)
 
 
-@kept(64)
+@cached(64)
 def _significant(kernel: tuple[float, ...], eps: float) -> tuple[float, ...]:
     """A symmetric kernel without the ends whose sum is below a sixteenth of the precision."""
     sizes, cut = np.abs(kernel), 0
@@ -92,7 +92,7 @@ def _significant(kernel: tuple[float, ...], eps: float) -> tuple[float, ...]:
     return kernel[cut : len(kernel) - cut]
 
 
-@kept(16)
+@cached(16)
 def _sensitivity_kernels(ppd: float) -> tuple[tuple[tuple[float, ...], ...], ...]:
     """For each opponent plane one or two kernels whose outer squares add up to the filter, of sum 1."""
     radius = ceil(3 * sqrt(_RADIUS_SCALE / (2 * pi**2)) * ppd)
@@ -126,7 +126,7 @@ def _colour_difference(ref: Tensor, dist: Tensor) -> Tensor:
     return torch.where(d < bend, d * (PT / bend), PT + (d - bend) / (top - bend) * (1 - PT))
 
 
-@kept(1)
+@cached(1)
 def _largest() -> float:
     """The difference of pure green and pure blue."""
     rgb = torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], dtype=torch.float64).view(2, 3, 1, 1)
@@ -156,7 +156,7 @@ def _features(y: Tensor, ppd: float) -> tuple[Tensor, Tensor]:
     return magnitudes[0], magnitudes[1]
 
 
-@kept(16)
+@cached(16)
 def _feature_kernels(ppd: float) -> tuple[tuple[float, ...], ...]:
     """A Gaussian of sum 1, and its first and second derivative whose positive and negative parts have sums of 1 and -1."""
     sd = 0.5 * EDGE_DEGREES * ppd

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from hdrq.image.arithmetic import power
+from hdrq.image.cached import cached
 from hdrq.image.color import convert, mix, rgb_to_xyz
-from hdrq.image.kept import kept
 from hdrq.image.sharing import shared
 from hdrq.image.transfer import pq_signal
 from hdrq.records import BT2020, PRIMARIES, Primaries
@@ -73,7 +73,7 @@ def planes(light: Tensor, primaries: Primaries, transfer: Transfer, space: Space
     return curve(linear) if space == "xyz" else torch.cat([curve(linear[:, 1:2]), _uv(linear)], 1)
 
 
-@kept(4)
+@cached(4)
 def _ycbcr(name: str) -> np.ndarray:
     """R'G'B' to Y'CbCr with the luma weights of the primaries."""
     if name in _YCBCR:

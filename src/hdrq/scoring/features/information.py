@@ -29,14 +29,16 @@ def upright(gain: Tensor, noise: Tensor, var_dist: Tensor, flat: float) -> tuple
     return gain.clamp(min=0), torch.where(gain < 0, var_dist, noise).clamp(min=flat)
 
 
-def kept_share(kept: Tensor, there: Tensor, ref: Tensor, dist: Tensor, least: float = 0.0) -> Tensor:
-    """Information kept over information in the reference, (N,).
+def information_ratio(
+    dist_nats: Tensor, ref_nats: Tensor, ref: Tensor, dist: Tensor, least: float = 0.0
+) -> Tensor:
+    """Information on the scene in the test image over that in the reference, (N,) each, nats; returns (N,).
 
     least  nats below which the reference counts as flat: then 1 where the images are the same, to 0.001 codes, else 0
     """
-    same = ((ref - dist).detach().abs().amax((1, 2, 3)) < 1e-3).to(kept)
-    some = there > least
-    return torch.where(some, kept / torch.where(some, there, 1.0), same)
+    same = ((ref - dist).detach().abs().amax((1, 2, 3)) < 1e-3).to(dist_nats)
+    some = ref_nats > least
+    return torch.where(some, dist_nats / torch.where(some, ref_nats, 1.0), same)
 
 
 SIDE = 3

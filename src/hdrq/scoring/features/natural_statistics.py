@@ -9,8 +9,8 @@ from scipy.special import gammaln
 from torch import Tensor
 
 from hdrq.image.arithmetic import root
+from hdrq.image.cached import cached
 from hdrq.image.filters import Border, gaussian, pad, separable
-from hdrq.image.kept import kept
 
 ROUNDING = 1e-9  # codes
 WINDOW, SIGMA = 7, 7 / 6  # of the local mean and deviation, in BRISQUE, NIQE and PIQE alike
@@ -38,7 +38,7 @@ def mscn(x: Tensor, border: Border, settle: bool = False) -> Tensor:
     return away / (root((power - mean * mean).abs()) + 1)
 
 
-@kept(1)
+@cached(1)
 def _window() -> np.ndarray:
     """7 x 7 Gaussian, divided by its sum twice as the authors do: its last digits matter, see _local_mean."""
     line = np.arange(WINDOW) - WINDOW // 2
@@ -70,7 +70,7 @@ def _local_mean(x: Tensor, border: Border) -> Tensor:
     return total
 
 
-@kept(1)
+@cached(1)
 def _shapes() -> tuple[np.ndarray, np.ndarray]:
     """(shape, mean |x|² / mean x² of a generalised Gaussian of that shape): the authors' grid, 0.2 to 10 by 0.001."""
     shape = 0.2 + 0.001 * np.arange(9801)

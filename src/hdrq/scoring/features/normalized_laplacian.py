@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from hdrq.image.arithmetic import root
+from hdrq.image.cached import cached
 from hdrq.image.filters import Border, filter2, pad, slide
-from hdrq.image.kept import kept
 from hdrq.image.sharing import shared
 
 TAPS = (0.05, 0.25, 0.4, 0.25, 0.05)
@@ -46,7 +46,7 @@ def normalized_2016(grey: Tensor) -> list[Tensor]:
     return [b / (s + filter2(b.abs(), k)) for b, s, k in zip(bands, _SIGMA_2016, _kernels_2016())]
 
 
-@kept(1)
+@cached(1)
 def _kernels_2016() -> tuple[Tensor, ...]:
     """3x5 kernels for correlation: those of the paper turned by 180 degrees."""
     made = []

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 from hdrq.image.arithmetic import root
-from hdrq.image.kept import kept
+from hdrq.image.cached import cached
 from hdrq.image.sharing import shared
 from hdrq.image.statistics import darkest_positive
 
 Spread = Literal["gaussian", "cosine"]
 
 
-@kept(16)
+@cached(16)
 def polar(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     """(radius in cycles per pixel, angle in radians from +x towards +y) of every FFT coefficient, DC first.
 
@@ -69,7 +69,7 @@ NOISE_SIGMAS, NOISE_SHARE = 2.0, 1 / 1.7
 FLOOR = 1e-4
 
 
-@kept(4)
+@cached(4)
 def _bank(
     height: int, width: int, dtype: torch.dtype, device: torch.device
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -177,7 +177,7 @@ def _middle(x: np.ndarray) -> float:
 FSITM_ORIENTATIONS, RATIO = 2, 0.65
 
 
-@kept(4)
+@cached(4)
 def _phase_agreement_bank(
     height: int, width: int, wavelength: float, factor: float
 ) -> tuple[np.ndarray, np.ndarray]:

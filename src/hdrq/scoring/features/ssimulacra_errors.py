@@ -10,14 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hdrq.image.cached import cached
 from hdrq.image.filters import strips, window
-from hdrq.image.kept import kept
 
 SIGMA, RADIUS = 1.5, 5  # of the recursive filter; its outermost taps are 0
 C2 = 0.0009  # as SSIM's, of planes between 0 and 1
 
 
-@kept(1)
+@cached(1)
 def cosine_taps() -> tuple[float, ...]:
     """Nine taps, sum 1, that the recursive Gaussian of sums of cosines amounts to.
 

@@ -16,8 +16,8 @@ import torch
 from scipy.fft import next_fast_len
 from torch import Tensor
 
+from hdrq.image.cached import cached
 from hdrq.image.filters import pad, strips
-from hdrq.image.kept import kept
 from hdrq.scoring.features.tables import table
 
 Filters = Literal["sp0", "sp3", "sp5"]
@@ -99,7 +99,7 @@ def _taken(bands: list[Tensor], widen: Callable[[Tensor], Tensor] | None) -> Ten
     return bands.pop() if widen is None else widen(bands.pop())
 
 
-@kept()
+@cached()
 def _bank(filters: Filters, stage: Stage) -> np.ndarray:
     """Filters used together, (B, K, K) float64: high and low pass of the top, or orientations and low pass."""
     taps = table("steerable")
@@ -175,7 +175,7 @@ def _through(
     return out
 
 
-@kept(64)
+@cached(64)
 def _transfer(
     filters: Filters,
     stage: Stage,

@@ -11,14 +11,14 @@ from math import exp
 import torch
 from torch import Tensor
 
+from hdrq.image.cached import cached
 from hdrq.image.filters import strips, window
-from hdrq.image.kept import kept
 
 K1, K2 = 0.01, 0.03
 SIZE, SIGMA = 11, 1.5
 
 
-@kept(32)
+@cached(32)
 def gaussian_taps(size: int = SIZE, sigma: float = SIGMA) -> tuple[float, ...]:
     """Sampled 1-D Gaussian with sum 1; its outer square is MATLAB's fspecial('gaussian')."""
     bell = [exp(-0.5 * ((i - (size - 1) / 2) / sigma) ** 2) for i in range(size)]

@@ -40,7 +40,9 @@ def seen(contrast: Tensor, threshold: float) -> Tensor:
     return result
 
 
-def kept(p: Tensor, q: Tensor, deviation_x: Tensor, deviation_y: Tensor, covariance: Tensor) -> Tensor:
+def fidelity_map(
+    p: Tensor, q: Tensor, deviation_x: Tensor, deviation_y: Tensor, covariance: Tensor
+) -> Tensor:
     """Structural fidelity map in (-1, 1]: equal visibility p, q of contrast, and equal structure."""
     visibility = (2 * p * q + C1) / (p * p + q * q + C1)
     return visibility * (covariance + C2) / (deviation_x * deviation_y + C2)
@@ -56,5 +58,7 @@ def structure(ref: Tensor, dist: Tensor) -> tuple[Tensor, Tensor]:
     mean, x, y, covariance = local(light, code, "valid")
     lit = mean > 0
     one = mean.new_ones(())
-    fidelity = kept(seen(x / mean.where(lit, one), 0.06), seen(y, 2.6303), x, y, covariance).where(lit, one)
+    fidelity = fidelity_map(seen(x / mean.where(lit, one), 0.06), seen(y, 2.6303), x, y, covariance).where(
+        lit, one
+    )
     return (fidelity * lit).sum((1, 2, 3)) / lit.sum((1, 2, 3)).clamp(min=1), fidelity

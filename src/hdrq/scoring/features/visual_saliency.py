@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from hdrq.image.arithmetic import root
+from hdrq.image.cached import cached
 from hdrq.image.color import mix
-from hdrq.image.kept import kept
 from hdrq.image.resize import imresize, shrink
 from hdrq.image.sharing import shared
 from hdrq.image.transfer import srgb_to_linear
@@ -46,13 +46,13 @@ def visual_saliency(code: Tensor, f: int = 1) -> Tensor:
     return (shrink(full, f) - low * inside) / torch.where(high > low, high - low, 1.0)
 
 
-@kept(4)
+@cached(4)
 def _covered(height: int, width: int, f: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Share of each box of `shrink` that lies inside the image, (1, 1, h, w)."""
     return shrink(torch.ones(1, 1, height, width, dtype=dtype, device=device), f)
 
 
-@kept(4)
+@cached(4)
 def _priors(dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
     """The log-Gabor band for rfft2, and the weight of the centre."""
     x, y = np.fft.rfftfreq(SIDE)[None], np.fft.fftfreq(SIDE)[:, None]

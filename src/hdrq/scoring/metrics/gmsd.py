@@ -32,5 +32,5 @@ def gmsd(ref: Tensor, dist: Tensor) -> Reading:
 
     map  the similarity, half the size of the image
     """
-    kept = similarity(gradient(shrink(ref, 2), PREWITT), gradient(shrink(dist, 2), PREWITT), T)
-    return Reading(root(kept.flatten(1).var(1)), kept)
+    similarities = similarity(gradient(shrink(ref, 2), PREWITT), gradient(shrink(dist, 2), PREWITT), T)
+    return Reading(root(similarities.flatten(1).var(1)), similarities)

@@ -14,8 +14,8 @@ from torch import Tensor
 from hdrq.cards import Card, Output, Reading, metric
 from hdrq.errors import UsageError
 from hdrq.image.arithmetic import root
+from hdrq.image.cached import cached
 from hdrq.image.color import weigh
-from hdrq.image.kept import kept
 from hdrq.image.resize import imresize
 from hdrq.image.statistics import BT709_WEIGHTS
 from hdrq.scoring.features.phase import angular, polar, radial, responses
@@ -138,7 +138,7 @@ def _perceived(light: Tensor, min_nits: float, max_nits: float) -> Tensor:
     return y.where(inside, y.new_zeros(()))
 
 
-@kept(1)
+@cached(1)
 def _bank() -> np.ndarray:
     """(scale, orientation, 512, 896) log-Gabor filters of wavelengths 3 to 243 pixels."""
     radius, angle = polar(*SIZE)

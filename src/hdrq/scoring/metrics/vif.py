@@ -5,7 +5,13 @@ from torch import Tensor
 
 from hdrq.cards import Card, metric
 from hdrq.scoring.features.information import SIDE as BLOCK
-from hdrq.scoring.features.information import distortion_channel, kept_share, moments, strength, upright
+from hdrq.scoring.features.information import (
+    distortion_channel,
+    information_ratio,
+    moments,
+    strength,
+    upright,
+)
 from hdrq.scoring.features.steerable import decompose
 
 LEVELS, ORIENTATIONS = 4, (0, 3)  # the two of sp5's six orientations that the authors take
@@ -33,16 +39,16 @@ def vif(ref: Tensor, dist: Tensor) -> Tensor:
     """Information the test image keeps over information in the reference, in eight wavelet bands.
 
     Bands of a steerable pyramid (sp5, four levels); natural images as a Gaussian scale mixture of 3x3 blocks.
-    Above 1 for more contrast. A flat reference carries no information, so nothing can be said of what is kept:
+    Above 1 for more contrast. A flat reference carries no information to compare with:
     1 where the test image is the same, else 0.
     """
-    kept, there = torch.zeros_like(ref[:, 0, 0, 0]), torch.zeros_like(ref[:, 0, 0, 0])
+    dist_nats, ref_nats = torch.zeros_like(ref[:, 0, 0, 0]), torch.zeros_like(ref[:, 0, 0, 0])
     refs, dists = (decompose(x, LEVELS, "sp5", ORIENTATIONS)[1:-1] for x in (ref, dist))
     for level, (x, y) in enumerate(zip(refs, dists)):
         for b in range(len(ORIENTATIONS)):
             part = _information(x[:, b : b + 1], y[:, b : b + 1], 2 ** (LEVELS - level) + 1)
-            kept, there = kept + part[0], there + part[1]
-    return kept_share(kept, there, ref, dist, DARK * ref.shape[-2] * ref.shape[-1])
+            dist_nats, ref_nats = dist_nats + part[0], ref_nats + part[1]
+    return information_ratio(dist_nats, ref_nats, ref, dist, DARK * ref.shape[-2] * ref.shape[-1])
 
 
 def _information(ref: Tensor, dist: Tensor, side: int) -> tuple[Tensor, Tensor]:
@@ -57,11 +63,11 @@ def _information(ref: Tensor, dist: Tensor, side: int) -> tuple[Tensor, Tensor]:
     local = local[..., edge : local.shape[-2] - edge, edge : local.shape[-1] - edge]
     gain, noise = _channel(ref, dist, side, edge)
     clear, through = local / NOISE, gain * gain * local / (noise + NOISE)
-    kept, there = torch.zeros_like(local), torch.zeros_like(local)
+    dist_nats, ref_nats = torch.zeros_like(local), torch.zeros_like(local)
     for v in variances.unbind(1):
         v = v.reshape(-1, 1, 1, 1)
-        kept, there = kept + torch.log1p(through * v), there + torch.log1p(clear * v)
-    return kept.sum((1, 2, 3)), there.sum((1, 2, 3))
+        dist_nats, ref_nats = dist_nats + torch.log1p(through * v), ref_nats + torch.log1p(clear * v)
+    return dist_nats.sum((1, 2, 3)), ref_nats.sum((1, 2, 3))
 
 
 def _channel(ref: Tensor, dist: Tensor, side: int, edge: int) -> tuple[Tensor, Tensor]:

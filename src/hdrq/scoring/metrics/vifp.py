@@ -5,7 +5,7 @@ from torch import Tensor
 
 from hdrq.cards import Card, metric
 from hdrq.image.filters import slide, strips, window
-from hdrq.scoring.features.information import distortion_channel, kept_share, upright
+from hdrq.scoring.features.information import distortion_channel, information_ratio, upright
 from hdrq.scoring.features.structure import gaussian_taps
 
 NOISE = 2.0  # variance of the visual noise, code²
@@ -31,22 +31,22 @@ SIZES = (17, 9, 5, 3)  # windows from the finest scale on, sd a fifth of each
 def vifp(ref: Tensor, dist: Tensor) -> Tensor:
     """Information the test image keeps over what the reference has, four scales; above 1 for more contrast.
 
-    A flat reference carries no information, so nothing can be said of what is kept: 1 where the test image is the
+    A flat reference carries no information to compare with: 1 where the test image is the
     same, else 0.
     """
     first_ref, first_dist = ref, dist
-    kept, there = torch.zeros_like(ref[:, 0, 0, 0]), torch.zeros_like(ref[:, 0, 0, 0])
+    dist_nats, ref_nats = torch.zeros_like(ref[:, 0, 0, 0]), torch.zeros_like(ref[:, 0, 0, 0])
     for scale, size in enumerate(SIZES):
         taps = gaussian_taps(size, size / 5)
         if scale:
             ref, dist = (slide(slide(x, taps, -2)[..., ::2, :], taps, -1)[..., ::2] for x in (ref, dist))
         for part in _information(ref, dist, taps):
-            kept, there = kept + part[0], there + part[1]
-    return kept_share(kept, there, first_ref, first_dist)
+            dist_nats, ref_nats = dist_nats + part[0], ref_nats + part[1]
+    return information_ratio(dist_nats, ref_nats, first_ref, first_dist)
 
 
 def _information(ref: Tensor, dist: Tensor, taps: tuple[float, ...]) -> list[tuple[Tensor, Tensor]]:
-    """Nats kept and nats in the reference, (N,) each, of every strip of rows."""
+    """Information in the test image and in the reference, nats, (N,) each, of every strip of rows."""
     n, c, h, w = ref.shape
     more = len(taps) - 1
     middle = ref.mean((-2, -1), keepdim=True).detach()  # taken off for float32's sake
@@ -65,5 +65,5 @@ def _channel(var_ref: Tensor, var_dist: Tensor, cov: Tensor) -> tuple[Tensor, Te
     gain, noise = distortion_channel(var_ref, var_dist, cov, FLAT)
     gain, noise = upright(gain, noise, var_dist, FLAT)
     var_ref = torch.where(var_ref >= FLAT, var_ref, 0.0)
-    kept = torch.log1p(gain * gain * var_ref / (noise + NOISE))
-    return kept.sum((1, 2, 3)), torch.log1p(var_ref / NOISE).sum((1, 2, 3))
+    dist_nats = torch.log1p(gain * gain * var_ref / (noise + NOISE))
+    return dist_nats.sum((1, 2, 3)), torch.log1p(var_ref / NOISE).sum((1, 2, 3))

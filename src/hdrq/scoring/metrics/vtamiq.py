@@ -13,7 +13,7 @@ from hdrq.nn.input_scaling import enter
 from hdrq.nn.quality_input import official
 from hdrq.records import Encoding
 from hdrq.scoring.features.patchwise import Precision
-from hdrq.scoring.sampling import Plan, cut, plan, together
+from hdrq.scoring.sampling import Plan, cut, joined, plan
 from hdrq.scoring.sampling.focus import Focus, focus
 from hdrq.scoring.sampling.gather import Curve
 from hdrq.scoring.sampling.spread import spread
@@ -91,7 +91,7 @@ def vtamiq(
             )
             for a, b in (zip(ref, dist) if focus_on != "even" else [(ref[0], dist[0])])
         ]
-        where = together(plans) if len(plans) > 1 else plans[0]
+        where = joined(plans) if len(plans) > 1 else plans[0]
         places = (where, where) if aligned else (where.of(0), where.of(1))
         with torch.autocast(ref.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
             light = _curves(net, encoding, average)

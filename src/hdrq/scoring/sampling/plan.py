@@ -73,7 +73,7 @@ class Plan:
         return (self.part(i, min(i + n, len(self))) for i in range(0, len(self), n))
 
 
-def together(plans: Sequence[Plan]) -> Plan:
+def joined(plans: Sequence[Plan]) -> Plan:
     """Plans of equal counts as one plan with a set per image of a batch."""
     corners, places = (np.concatenate(parts) for parts in zip(*((p.corners, p.places) for p in plans)))
     return replace(plans[0], corners=corners, places=places)

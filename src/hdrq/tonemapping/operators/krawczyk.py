@@ -114,12 +114,12 @@ def _centres(values: Tensor, variant: str) -> tuple[list[float], list[float]]:
         nearest = (at[:, None] - centres[None]).abs().argmin(1)
         weight = torch.zeros(len(centres), dtype=torch.float64).index_add(0, nearest, counts)
         sums = torch.zeros(len(centres), dtype=torch.float64).index_add(0, nearest, counts * at)
-        kept = weight > 0
-        moved = (sums / weight)[kept]
-        step = centres[kept] - moved
+        occupied = weight > 0
+        moved = (sums / weight)[occupied]
+        step = centres[occupied] - moved
         settled = float(step.sum()) <= 0 if variant == "hdrtoolbox" else float(step.abs().max()) < 1e-9
-        centres, weight = moved, weight[kept]
-        if settled and bool(kept.all()):
+        centres, weight = moved, weight[occupied]
+        if settled and bool(occupied.all()):
             break
     return centres.tolist(), weight.tolist()
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hdrq.image.kept import kept
+from hdrq.image.cached import cached
 from hdrq.image.statistics import XYZ_WEIGHTS, brightest, darkest, luminance, ordered, ratio
 from hdrq.tonemapping.operator import OperatorCard, operator
 from hdrq.tonemapping.solvers import contrast_pyramid_pfstools as restarted_pyramid
@@ -155,7 +155,7 @@ def _rank(x: Tensor, ordered_values: Tensor) -> Tensor:
     return torch.searchsorted(ordered_values, x.detach()).to(x.dtype) / ordered_values.numel()
 
 
-@kept(1)
+@cached(1)
 def _thresholds() -> tuple[np.ndarray, np.ndarray]:
     """(W, R): contrasts, each a threshold above the one before, and their places in 0..1."""
     return np.array(_EVERY_THRESHOLD), np.linspace(0, 1, len(_EVERY_THRESHOLD))

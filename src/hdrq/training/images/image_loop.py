@@ -168,7 +168,7 @@ class ImageLearner:
         judge = self.metrics.get(name)
         return scores[name] if judge is not None and judge.higher else -scores[name]
 
-    def kept(self) -> dict[str, Any]:
+    def weights(self) -> dict[str, Any]:
         """The weights to keep."""
         return self.average.values if self.average is not None else self.module.state_dict()
 
@@ -275,7 +275,7 @@ def fit_images(
         progress.best, progress.since_best = (value, 0) if best else (progress.best, progress.since_best + 1)
         if best:
             yield Saved(
-                save_best(folder, settings.digest, learner.kept(), {"epoch": progress.epoch, **scores})
+                save_best(folder, settings.digest, learner.weights(), {"epoch": progress.epoch, **scores})
             )
         if scores:
             seen = ImageValidation(progress.epoch, progress.done, scores, best)

@@ -57,8 +57,8 @@ def read_scenes(data: Path | None, reading: Reading = AS_STATED) -> list[Scene]:
         raise FileError(f"{data} cannot be read as a list of scenes ({error})") from error
     if not rows or "file" not in rows[0]:
         raise UsageError(f"{data} has no column 'file'; it lists HDR images, one a row")
-    kept = [row["file"] for row in rows if row.get("use", "") != JUDGE]
-    return [read_scene(data.parent / name, Path(name).with_suffix("").as_posix(), reading) for name in kept]
+    names = [row["file"] for row in rows if row.get("use", "") != JUDGE]
+    return [read_scene(data.parent / name, Path(name).with_suffix("").as_posix(), reading) for name in names]
 
 
 def _is_hdr(path: Path) -> bool:

@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hdrq.image.cached import cached
 from hdrq.image.filters import slide
-from hdrq.image.kept import kept
 from hdrq.scoring.features.cvvdp.pyramid import BASE_CPD, double
 from hdrq.scoring.features.tables import table
 
@@ -74,7 +74,7 @@ def curves(rho: float, channels: int) -> np.ndarray:
     return np.stack([s[:, i] + share * (s[:, i + 1] - s[:, i]) for s in found]) + SENSITIVITY_DB / 20
 
 
-@kept(None)
+@cached(None)
 def _luminances() -> tuple[float, float]:
     nodes = np.log10(table("cvvdp")["L_bkg"])
     return float(nodes[0]), float(nodes[-1])
@@ -97,7 +97,7 @@ def sensitivity(luminance: Tensor, rho: float, channels: int) -> Tensor:
     return torch.stack(found).exp2_() if not at.requires_grad else torch.stack(found).exp2()
 
 
-@kept(None)
+@cached(None)
 def phase_taps() -> tuple[float, ...]:
     """Normalised Gaussian of sd 3 pixels, 13 samples."""
     raw = [exp(-(k**2) / (2 * PHASE_SIGMA**2)) for k in range(-PHASE_REACH, PHASE_REACH + 1)]

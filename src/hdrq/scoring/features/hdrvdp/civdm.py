@@ -31,7 +31,7 @@ def lost_and_added(
     rates = [band_rate(level, ppd) for level in range(levels)]
     logs = [a.log10().clamp(LOWEST, HIGHEST) for a in adapting]
     pyramids = [laplacian(r, levels) for r in responses]
-    kept, old = torch.zeros_like(responses[0]), torch.zeros_like(responses[0])
+    log_not_lost, log_not_added = torch.zeros_like(responses[0]), torch.zeros_like(responses[0])
     for level, cpd in enumerate(rates):
         if cpd <= LOWEST_CPD:
             break
@@ -43,9 +43,9 @@ def lost_and_added(
             band = pyramid[level].abs()
             seen.append(_only(_probability(band * sensitivity)))
             unseen.append(_only(1 - _probability(dilate(band, radius) * sensitivity)))
-        kept = kept + torch.log(1 - seen[0] * unseen[1] + 1e-8)
-        old = old + torch.log(1 - unseen[0] * seen[1] + 1e-8)
-    return 1 - torch.exp(-kept.abs()), 1 - torch.exp(-old.abs())
+        log_not_lost = log_not_lost + torch.log(1 - seen[0] * unseen[1] + 1e-8)
+        log_not_added = log_not_added + torch.log(1 - unseen[0] * seen[1] + 1e-8)
+    return 1 - torch.exp(-log_not_lost.abs()), 1 - torch.exp(-log_not_added.abs())
 
 
 def band_rate(level: int, ppd: float) -> float:

@@ -12,9 +12,9 @@ from scipy.integrate import cumulative_trapezoid
 from scipy.special import k0, k1
 from torch import Tensor
 
+from hdrq.image.cached import cached
 from hdrq.image.dct import cosine, from_cosine
 from hdrq.image.filters import by_lines, joined
-from hdrq.image.kept import kept
 
 
 def lookup(values: Tensor, place: Tensor) -> Tensor:
@@ -72,7 +72,7 @@ def scatter(light: Tensor, ppd: float, mtf: Mtf, age: float, surround: Tensor | 
     surround  light around the frame, (N, 1, 1, 1); None mirrors it, edge repeated
     """
     h, w = light.shape[-2:]
-    make = _kept_transfer if h * w <= REMEMBERED else _transfer
+    make = _cached_transfer if h * w <= REMEMBERED else _transfer
     transfer = make(h, w, ppd, mtf, age, surround is None, light.dtype, light.device)
     if surround is not None:
         return across(light, transfer, surround)
@@ -125,7 +125,7 @@ def _transfer(
     return quarter if mirror else torch.cat([quarter, quarter[1:-1].flip(0)])
 
 
-_kept_transfer = kept(8)(_transfer)
+_cached_transfer = cached(8)(_transfer)
 
 
 def pupil(luminance: Tensor, degrees2: float, age: float) -> Tensor:
@@ -163,7 +163,7 @@ def rod_sensitivity(nits: np.ndarray, of: Sensitivity) -> np.ndarray:
     return result
 
 
-@kept()
+@cached()
 def tables(of: Sensitivity) -> tuple[np.ndarray, np.ndarray]:
     """Response of one cone type and of rods at NODES: sensitivity integrated over ln luminance."""
     rods = rod_sensitivity(NODES, of)
@@ -181,6 +181,6 @@ def respond(caught: Tensor, kind: int, of: Sensitivity) -> Tensor:
     return lookup(_table(of, kind, caught.dtype, caught.device), place)
 
 
-@kept()
+@cached()
 def _table(of: Sensitivity, kind: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     return torch.from_numpy(tables(of)[kind]).to(device, dtype)

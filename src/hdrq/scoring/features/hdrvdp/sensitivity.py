@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hdrq.image.kept import kept
+from hdrq.image.cached import cached
 from hdrq.scoring.features.hdrvdp.eye import Mtf, lookup, modulation
 
 # Columns: log10 of luminance (cd/m²) and four parameters of the curve over frequency.
@@ -61,13 +61,13 @@ def at_each(curve: Tensor, log_nits: Tensor) -> Tensor:
     return lookup(curve, place)
 
 
-@kept()
+@cached()
 def tabulated_v2(cpd: float, dtype: torch.dtype, device: torch.device) -> Tensor:
     """curve_v2 at NODES luminances, (256,)."""
     return curve_v2(torch.tensor(cpd, dtype=torch.float64), _nodes()).to(device, dtype)
 
 
-@kept()
+@cached()
 def tabulated_v3(cpd: float, mtf: Mtf, age: float, dtype: torch.dtype, device: torch.device) -> Tensor:
     """curve_v3 at NODES luminances, (256,)."""
     return curve_v3(torch.tensor(cpd, dtype=torch.float64), _nodes(), mtf, age).to(device, dtype)

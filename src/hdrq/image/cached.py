@@ -1,4 +1,4 @@
-"""Results that are computed once and kept: tables, filters and windows that depend on sizes, dtypes and devices."""
+"""Results that are computed once: tables, filters and windows that depend on sizes, dtypes and devices."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def kept(maxsize: int | None = 128) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def cached(maxsize: int | None = 128) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """`functools.lru_cache` for functions that make tensors.
 
-    A batch is scored in inference mode. A tensor made there and kept could not be used where a gradient is asked for
-    later, so what is kept is made outside of it.
+    A batch is scored in inference mode. A tensor made there could not take part in a later computation of a gradient,
+    so tensors of the cache are made outside of it.
     """
 
     def wrap(function: Callable[P, R]) -> Callable[P, R]:

@@ -8,13 +8,13 @@ from pathlib import Path
 import torch
 
 import hdrq
-from hdrq.image.kept import kept
+from hdrq.image.cached import cached
 
 
 def test_a_kept_tensor_that_was_made_in_inference_mode_takes_part_in_gradients() -> None:
     made = []
 
-    @kept(4)
+    @cached(4)
     def ramp(n: int) -> torch.Tensor:
         made.append(n)
         return torch.arange(n, dtype=torch.float32)
@@ -35,8 +35,8 @@ def test_tensors_are_kept_in_no_other_way() -> None:
     plain = [
         str(path.relative_to(home))
         for path in home.rglob("*.py")
-        if path.name != "kept.py"
-        and re.search(r"^@(lru_)?cache", text := path.read_text(), re.M)
+        if path.name != "cached.py"
+        and re.search(r"^@(lru_)?cache\b", text := path.read_text(), re.M)
         and re.search(r"^(import torch|from torch)", text, re.M)
     ]
     assert plain == []
