@@ -27,13 +27,14 @@ from hdrq.nn.keys import restore
 from hdrq.nn.layers.deformable import DeformableConv
 from hdrq.nn.layers.inverse_camera import rising, soft_histogram, through
 from hdrq.nn.net import Net
+from hdrq.nn.networks import uses
 from hdrq.nn.three_frames import code_and_aligned_code, code_and_light
 from hdrq.nn.tiles import tiled, to_multiple
 from hdrq.nn.weights import load
-from hdrq.registry import find, names
+from hdrq.registry import find
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "tensorflow_checkpoint" / "small.index"
-USED = [name for name in names("net") if find("net", name).use is not None]
+USED = list(uses("expand", "tonemap", "merge", "fuse"))
 # Output of the witness on filled weights of the small version, and parameters of the full one.
 ANSWERS: dict[str, tuple[float, int]] = {
     "adnet": (-105.429, 2_956_483),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 import threading
@@ -23,7 +24,7 @@ from hdrq.errors import FileError, HdrqError, MissingPart, UsageError
 from hdrq.nn import foreign_files as foreign
 from hdrq.nn import import_weights, weight_files, weights
 from hdrq.nn.download import digest, download
-from hdrq.registry import find
+from hdrq.registry import find, names
 
 SMALL = {
     "width": 32,
@@ -481,3 +482,39 @@ def test_a_card_with_an_entry_of_another_kind_is_broken_and_hides_no_other(
     known = [card.name for card, _ in cards()]
     assert "well" in known
     assert "odd" not in known
+
+
+@pytest.mark.parametrize("net", names("net"))
+@pytest.mark.parametrize("encoding", ["srgb", "pu21"])
+def test_every_command_that_gets_weights_is_one_that_can(net: str, encoding: str, monkeypatch) -> None:
+    """Before: `models import --as qdnet`, which knows no layout, and `train --metric qdnet`, which needs a dataset."""
+    monkeypatch.setattr(weights, "cards", list)
+    with pytest.raises(MissingPart) as said:
+        weights.default_weights(net, encoding)
+    text = str(said.value)
+    shelf = find("net", net)
+    assert ("hdrq models import FILE" in text) == bool(shelf.layouts)
+    for recipe in re.findall(r"hdrq train --recipe (\S+) --data DIR", text):
+        entry = find("recipe", recipe)
+        assert entry.net == net
+        if net in names("metric"):
+            assert entry.settings.get("encoding", "pu21") == encoding
+    for fetched in re.findall(r"hdrq models fetch ([^,;\s]+)", text):
+        assert any((p["name"], p["net"]) == (fetched, net) for p in weight_files.published())
+    for metric, task in re.findall(r"--(?:metric|student) (\S+) --(dataset|images)", text):
+        assert metric == (net if encoding == "srgb" else f"pu21:{net}")
+        assert shelf.training, task
+        trained_by_recipe = any(find("recipe", r).net == net for r in names("recipe"))
+        assert trained_by_recipe == (task == "dataset")
+    assert "train --metric" not in text or "--dataset NAME" in text
+    assert "distill" not in text or "--teacher METRIC" in text
+    assert ("get some: hdrq" in text) or "none are published" in text
+
+
+def test_a_network_without_layouts_says_that_it_imports_nothing(tmp_path: Path, run) -> None:
+    """Before: supported layouts: none."""
+    torch.save({"a": torch.zeros(3)}, tmp_path / "some.pth")
+    exit_code, _, err = run("models", "import", tmp_path / "some.pth", "--as", "qdnet")
+    assert exit_code == 2
+    assert "qdnet has no published weights and imports no files; see how it is trained" in err
+    assert err.count("\n") == 1

@@ -104,17 +104,19 @@ def enhance(sources: list[Path], target: Path, options: dict[str, Any], given: s
 
 def expand(sources: list[Path], target: Path, options: dict[str, Any], given: set[str]) -> None:
     """Expand every SDR file to light."""
+    from hdrq.tonemapping.api import expansion
+
+    made = expansion(options["expand"], _records.set_values(options["sets"], "gamma=2.2"))
     with spread_of(options) as spread:
         done = hdrq.expand_files(
             sources,
             target,
-            options["expand"],
+            made,
             suffix=options["suffix"],
             mask="-clipped" if options["mask"] else None,
             photometry=scene_photometry(options),
             primaries=options["primaries"],
             select=_records.selection_of(options),
             spread=spread,
-            **_records.set_values(options["sets"], "key=0.18"),
         )
         report(done, len(done))

@@ -73,7 +73,7 @@ class Method:
         net, apply = self.network.module().to(device), self.network.use.apply
         given, channels = frames.float().expand(-1, 3, -1, -1), frames.shape[1]
         with torch.no_grad():
-            made = apply(net, given) if seconds is None else apply(net, given, seconds.to(device))
+            made: Tensor = apply(net, given) if seconds is None else apply(net, given, seconds.to(device))
         return (made if channels == 3 else made.mean(0, keepdim=True)).clamp(min=0)
 
 

@@ -74,9 +74,8 @@ class Net:
     features  number of features that domain adaptation compares, from the build options
     small     build options of a small version for smoke tests
     training  default training settings, used where no recipe is named
-    enhances  whether the module can reconstruct an image at another quality: towards(input, quality, seed)
     unknown   a line about files that resemble this network's but cannot be used, or ""
-    use       what it makes of images, where it does not score them
+    use       what it makes of images besides a score
     source    of the architecture
     """
 
@@ -92,7 +91,6 @@ class Net:
     features: Callable[[Mapping[str, Any]], int] = lambda options: 0
     small: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
-    enhances: bool = False
     unknown: Callable[[Mapping[str, Tensor]], str] = lambda state: ""
     use: Use | None = None
     source: str = ""
@@ -113,7 +111,11 @@ class Net:
         for layout in self.layouts:
             if layout.fits(state, nested):
                 return layout
-        known = ", ".join(layout.name for layout in self.layouts) or "none"
+        if not self.layouts:
+            raise UsageError(
+                f"{self.name} has no published weights and imports no files; see how it is trained: hdrq list recipes"
+            )
+        known = ", ".join(layout.name for layout in self.layouts)
         raise FileError(
             f"unrecognised {self.name} checkpoint (it contains {some(state, 2)}); supported layouts: {known}"
         )

@@ -1,16 +1,14 @@
-"""What a network makes of images, where it does not score them: light of code, code of light, or one image of a bracket."""
+"""What a network makes of images: light of code, code of light, one image of a bracket, or code of another quality."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
-
-from torch import Tensor
+from typing import Any, Literal
 
 from hdrq.cards import Option, options_of
 
-Task = Literal["expand", "tonemap", "merge", "fuse"]
+Task = Literal["expand", "tonemap", "merge", "fuse", "enhance"]
 
 
 @dataclass(frozen=True)
@@ -23,13 +21,15 @@ class Use:
             "merge"    apply(net, frames (K, 3, H, W), seconds (K,)) -> radiance (3, H, W); frames are light over the white
                        of their exposure, the shortest first, whose seconds are 1; radiance 1 is the white of the shortest
             "fuse"     apply(net, frames (K, 3, H, W) of sRGB code, the darkest first) -> code (3, H, W)
+            "enhance"  apply(net, code (1, 3, H, W) of sRGB code, quality, seed) -> (code of that quality, the quality that
+                       the network sees in the image before, and after)
     frames  smallest and largest number of frames of "merge" and "fuse"
     align   alignment of the frames where the user names none
     limits  smallest and largest value of numeric options
     """
 
     task: Task
-    apply: Callable[..., Tensor]
+    apply: Callable[..., Any]
     title: str
     frames: tuple[int, int] = (1, 1)
     align: Literal["auto", "flow"] = "auto"

@@ -88,25 +88,38 @@ def native_encoding(net: str, weights: str = "") -> str:
 
 
 def _how_to_get(net: str, encoding: str) -> str:
-    """One line: the missing weights, and the commands that get them."""
+    """One line: the missing weights, and commands that get them; FILE, DIR, METRIC and NAME stand for the user's."""
     ways = [
         f"hdrq models fetch {p['name']}" for p in published() if (p["net"], p["encoding"]) == (net, encoding)
     ]
-    trained_on = "" if encoding in ("srgb", *_LIGHT) else f" --encoding {encoding}"
-    ways += [f"hdrq models import FILE --as {net}{trained_on}"]
-    if any(find("recipe", name).net == net for name in names("recipe")):
-        ways.append(f"hdrq train --metric {net}")
-    elif find("net", net).training and net in names("metric"):
-        ways.append(f"hdrq distill --student {net}")
+    prefix = "" if encoding in ("srgb", *_LIGHT) else f"{encoding}:"
+    if find("net", net).layouts:
+        trained_on = f" --encoding {encoding}" if prefix else ""
+        ways.append(f"hdrq models import FILE --as {net}{trained_on}")
+    ways += _trainings(net, encoding, prefix)
     here = [card.name for card, _ in cards() if card.net == net and card.recipe != UNTRAINED]
     abroad = [p["name"] for p in published() if p["net"] == net and p["encoding"] != encoding]
-    prefix = "" if encoding in ("srgb", *_LIGHT) else f"{encoding}:"
     other = ""
     if here or abroad:
         first = "" if here else f"hdrq models fetch {abroad[0]}, then "
         other = f"; or use weights for other code: {first}{prefix}{net}@{(here or abroad)[0]}"
     kind = "light" if encoding in _LIGHT else f"{encoding} code"
-    return f"no weights of {net} for {kind} are installed; get some: {', or: '.join(ways)}{other}"
+    get = f"get some: {', or: '.join(ways)}" if ways else "none are published"
+    return f"no weights of {net} for {kind} are installed; {get}{other}"
+
+
+def _trainings(net: str, encoding: str, prefix: str) -> list[str]:
+    """The command that trains a network for an encoding, where there is one: a recipe's, or distillation."""
+    recipes = [recipe for name in names("recipe") if (recipe := find("recipe", name)).net == net]
+    fit = [r for r in recipes if net not in names("metric") or r.settings.get("encoding", "pu21") == encoding]
+    if fit:
+        simplest = min(fit, key=lambda r: ("plain" not in r.fits, bool(r.settings.get("align"))))
+        return [f"hdrq train --recipe {simplest.name} --data DIR"]
+    if recipes:
+        return [f"hdrq train --metric {prefix}{net} --dataset NAME --data DIR"]
+    if find("net", net).training and net in names("metric"):
+        return [f"hdrq distill --teacher METRIC --student {prefix}{net} --images DIR"]
+    return []
 
 
 def load(net: str, weights: str = "", encoding: str = "code") -> nn.Module:

@@ -31,13 +31,14 @@ from hdrq.tonemapping.files import Written
 from hdrq.tonemapping.networks import operator_named
 from hdrq.tonemapping.optimize import Step, Tuned, steps_of, tune, value_of_file
 from hdrq.tonemapping.parameter_file import CHOICES, parameters_of, read_parameters
-from hdrq.tonemapping.tonemap import Plan, plan, scene_of
+from hdrq.tonemapping.tonemap import Expansion, Plan, expansion, plan, scene_of
 from hdrq.tonemapping.tonemap import expand as expand_with
 from hdrq.tonemapping.tonemap import tonemap as tonemap_with
 from hdrq.work import Results, Spread, here
 
 __all__ = [
     "CHOICES",
+    "Expansion",
     "Jobs",
     "Plan",
     "Tile",
@@ -47,6 +48,7 @@ __all__ = [
     "enhance_files",
     "expand",
     "expand_files",
+    "expansion",
     "jobs",
     "optimize",
     "parameters_of",
@@ -57,18 +59,7 @@ __all__ = [
 ]
 
 Source = Image | Tensor | np.ndarray | str | Path
-_CHOICES = (
-    "colour",
-    "saturation",
-    "levels",
-    "gamut",
-    "wrap",
-    "auto",
-    "bits",
-    "dither",
-    "seed",
-    "primaries",
-)
+_CHOICES = (*CHOICES, "auto", "seed")  # of a plan; a parameter file keeps all but the last two
 
 
 def tonemap(
@@ -92,13 +83,7 @@ def tonemap(
 
 def expand(image: Source, operator: str, **options: Any) -> Image:
     """Light, cd/m², of an SDR image: `hdrq.expand(image, "akyuz")`."""
-    found = operator_named("expander", operator)
-    return expand_with(_image(image, None, "srgb"), found, found.settings(options))
-
-
-def _owns(operator: str, key: str) -> bool:
-    """Whether the operator itself has an option of this name."""
-    return key in operator_named("tonemapper", operator).options
+    return expand_with(_image(image, None, "srgb"), expansion(operator, options))
 
 
 def _image(source: Source, photometry: Photometry | None, domain: str = "nits") -> Image:
@@ -135,6 +120,8 @@ def tonemap_files(
     spread    divides the files among other processes
     """
     todo = jobs(sources, target, suffix)
+    if isinstance(operator, Plan):
+        _refuse_options(options, "plan")
     made = operator if isinstance(operator, Plan) else plan_of(operator, options)
     place = device if spread else device_of(device)
     light = photometry or Photometry()
@@ -145,7 +132,7 @@ def tonemap_files(
 def expand_files(
     sources: str | Path | Sequence[str | Path] | Jobs,
     target: str | Path | None,
-    operator: str,
+    operator: str | Expansion,
     *,
     suffix: str | None = None,
     mask: str | None = None,
@@ -157,17 +144,27 @@ def expand_files(
 ) -> Results[Written]:
     """Expand files of SDR code to light, as `tonemap_files`.
 
+    operator   a name with `options` as in hdrq.expand, or an `expansion`
     mask       such as "-clipped": end of the names of masks of clipped pixels, which are written beside the results
     primaries  of the light, by name; None: those of each file
     """
-    found = operator_named("expander", operator)
-    settings = found.settings(options)
+    if isinstance(operator, Expansion):
+        _refuse_options(options, "expansion")
+    made = operator if isinstance(operator, Expansion) else expansion(operator, options)
     todo = jobs(sources, target, suffix, ".exr")
     if mask:
         refuse_inputs([files.mask_of(out, mask) for _, out in todo], [p for p, _ in todo])
     light = photometry or Photometry()
-    done = files.expand_files(todo, found, settings, light, mask, select, spread or here, primaries)
+    done = files.expand_files(todo, made, light, mask, select, spread or here, primaries)
     return Results(done, len(todo))
+
+
+def _refuse_options(options: Mapping[str, Any], holder: str) -> None:
+    """Raise UsageError for options beside a plan or an expansion, which has its own."""
+    if options:
+        raise UsageError(
+            f"{next(iter(options))} has no effect beside a ready {holder}; state it where the {holder} is made"
+        )
 
 
 def enhance_files(
@@ -182,10 +179,9 @@ def enhance_files(
     seed: int = 0,
 ) -> Results[Converted]:
     """Reconstruct tone-mapped images with a quality, by NET[@WEIGHTS]."""
-    place = device_of(device)
-    net = enhance.enhancer(network, place)
+    place, found = device_of(device), enhance.enhancer(network)
     todo = jobs(sources, target, suffix)
-    return Results(enhance.enhance_files(todo, net, quality, place, seed, select), len(todo))
+    return Results(enhance.enhance_files(todo, found, quality, place, seed, select), len(todo))
 
 
 def compare(
@@ -245,11 +241,12 @@ def plan_of(operator: str, options: Mapping[str, Any], display: str | Display | 
     """A plan from the keyword arguments of hdrq.tonemap."""
     shown = display if display is not None else options.get("display")
     screen = shelf_display(shown) if isinstance(shown, str) else shown
+    found = operator_named("tonemapper", operator)
     settings = {key: value for key, value in options.items() if key != "display"}
-    choices = {key: settings.pop(key) for key in _CHOICES if key in settings and not _owns(operator, key)}
+    choices = {key: settings.pop(key) for key in _CHOICES if key in settings and key not in found.options}
     if "auto" in choices:
         choices["auto"] = {True: "default", False: ""}.get(choices["auto"], choices["auto"])
-    return plan(operator, settings, display=screen, **choices)
+    return plan(found, settings, display=screen, **choices)
 
 
 def jobs(

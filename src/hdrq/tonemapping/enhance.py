@@ -4,48 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor
 
 from hdrq import io
 from hdrq.encoding.convert import Converted
 from hdrq.errors import DomainError, HdrqError, PixelError, UsageError
 from hdrq.io.remote import make_folder
-from hdrq.nn.input_scaling import CONVENTIONS, enter
-from hdrq.nn.weights import load
+from hdrq.nn.networks import Network, network_named, use_of, uses
 from hdrq.records import MAIN_IMAGE, Image, Selection
-from hdrq.registry import find, names
+from hdrq.registry import names
 
 _LEAST = 64  # pixels per side, the smallest input of the encoder
 
 
-def enhancer(text: str, device: torch.device) -> Any:
-    """The network of NET[@WEIGHTS]; the error says how to get one."""
-    name, _, weights = text.partition("@")
-    able = [n for n in names("net") if find("net", n).enhances]
-    if name not in able:
-        raise UsageError(f"'{name}' cannot enhance images; networks that can are {', '.join(able)}")
-    return load(name, weights, "srgb").to(device)
-
-
-def enhance(net: Any, code: Tensor, quality: float, seed: int = 0) -> tuple[Tensor, float]:
-    """(sRGB code (1, 3, H, W) at a quality, the quality that the network then predicts); in the unit of its weights."""
-    made, reached = net.towards(enter(code, net), quality, seed)
-    mean, std = (torch.tensor(v).to(made).reshape(3, 1, 1) for v in CONVENTIONS[net.intake])
-    return (made * std + mean).clamp(0, 1), reached
+def enhancer(text: str) -> Network:
+    """The network of NET or NET@WEIGHTS; UsageError names those that can, MissingPart says how to get weights."""
+    net = text.partition("@")[0]
+    use = use_of(net, "enhance") if net in names("net") else None
+    if use is None:
+        raise UsageError(f"'{net}' cannot enhance images; networks that can are {', '.join(uses('enhance'))}")
+    return network_named(text, use)
 
 
 def enhance_files(
     jobs: list[tuple[Path, Path]],
-    net: Any,
+    network: Network,
     quality: float,
     device: torch.device,
     seed: int = 0,
     select: Selection = MAIN_IMAGE,
 ) -> Iterator[Converted]:
     """Every file, with a note on the quality before and after."""
+    net = network.module().to(device)
     for source, target in jobs:
         try:
             image = io.read_one(source, select)
@@ -58,9 +49,7 @@ def enhance_files(
                     f"{source} is smaller than {_LEAST} pixels per side, too small for --enhance"
                 )
             code = image.pixels.to(device).expand(-1, 3, -1, -1).float()
-            with torch.no_grad():
-                before = float(net(enter(code, net))[0])
-            made, reached = enhance(net, code, quality, seed)
+            made, before, reached = network.use.apply(net, code, quality, seed)
             make_folder(target.parent)
             io.write(target, Image(made.cpu(), "srgb", image.primaries, bits=8))
             note = f"quality {before:.3f} before, {reached:.3f} after (requested {quality:g})"

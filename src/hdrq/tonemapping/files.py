@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import exp
 from pathlib import Path
@@ -24,10 +24,10 @@ from hdrq.io.frame_range import read_each, several
 from hdrq.io.remote import folders_of, make_folder
 from hdrq.records import MAIN_IMAGE, Image, Selection
 from hdrq.tonemapping.file_names import Jobs
-from hdrq.tonemapping.operator import Operator
 from hdrq.tonemapping.prediction import described, predicted, weights_for
 from hdrq.tonemapping.solvers.wls import Unsettled
 from hdrq.tonemapping.tonemap import (
+    Expansion,
     Plan,
     code_of,
     expand,
@@ -171,8 +171,7 @@ def _adaptation(plan: Plan, frames: float, count: int, select: Selection) -> Ada
 
 def expand_files(
     todo: Jobs,
-    operator: Operator,
-    settings: Mapping[str, Any],
+    expansion: Expansion,
     photometry: Photometry,
     mask: str | None = None,
     select: Selection = MAIN_IMAGE,
@@ -186,7 +185,7 @@ def expand_files(
     primaries  of the light, by name; None: those of each file
     """
     refuse_unknown_primaries(primaries)
-    job = ExpandJob(operator, settings, photometry, mask, select, primaries)
+    job = ExpandJob(expansion, photometry, mask, select, primaries)
     return spread(job, todo, total=len(todo))
 
 
@@ -194,8 +193,7 @@ def expand_files(
 class ExpandJob:
     """Expansion of files, as `hdrq.work.Job` of (input, output)."""
 
-    operator: Operator
-    settings: Mapping[str, Any]
+    expansion: Expansion
     photometry: Photometry
     mask: str | None = None
     select: Selection = MAIN_IMAGE
@@ -219,7 +217,7 @@ class ExpandJob:
             notes: list[str] = []
             for image, place in read_each(source, target, self.select):
                 image = relabel(image, self.photometry)
-                out = expand(image, self.operator, self.settings, self.primaries)
+                out = expand(image, self.expansion, self.primaries)
                 make_folder(place.parent)
                 notes += [*image.notes, *out.notes, *io.write(place, out)]
                 if self.mask:

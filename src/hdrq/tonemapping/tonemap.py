@@ -108,9 +108,23 @@ class Plan:
         return replace(self, working=working_primaries([image], [how], [factor_of(image, how)]))
 
 
-def plan(operator: str, settings: Mapping[str, Any] | None = None, **choices: Any) -> Plan:
-    """A plan by the operator's name, with checked settings; a parameter file may give both."""
-    found = operator_named("tonemapper", operator)
+@dataclass(frozen=True)
+class Expansion:
+    """How images of code are expanded to light: an expander, and its checked settings by name."""
+
+    operator: Operator
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def expansion(operator: str, settings: Mapping[str, Any] | None = None) -> Expansion:
+    """An expansion by the expander's name; UsageError lists its options where it has not all that are given."""
+    found = operator_named("expander", operator)
+    return Expansion(found, found.settings(settings or {}))
+
+
+def plan(operator: str | Operator, settings: Mapping[str, Any] | None = None, **choices: Any) -> Plan:
+    """A plan by an operator or its name, with checked settings; a parameter file may give both."""
+    found = operator_named("tonemapper", operator) if isinstance(operator, str) else operator
     return Plan(found, found.settings(settings or {}), **choices)
 
 
@@ -256,10 +270,8 @@ def tonemap(image: Image, plan: Plan, photometry: Photometry | None = None) -> I
     return replace(code, notes=(*image.notes, *notes))
 
 
-def expand(
-    image: Image, operator: Operator, settings: Mapping[str, Any], primaries: str | None = None
-) -> Image:
-    """Light, cd/m², of an image of code, by an inverse operator; in its own primaries, or in those named."""
+def expand(image: Image, expansion: Expansion, primaries: str | None = None) -> Image:
+    """Light, cd/m², of an image of code; in its own primaries, or in those named."""
     if image.domain in LIGHT:
         raise DomainError(
             f"{image.path or 'the image'} is already light; --expand needs code (PNG, JPEG ...)"
@@ -269,9 +281,8 @@ def expand(
             f"{image.path or 'the image'} is {image.domain} code, which is HDR; decode it: hdrq encode --decode"
         )
     with working_in(image.primaries):
-        light = Image(
-            operator(image.pixels.clamp(0, 1), **settings), "nits", image.primaries, path=image.path
-        )
+        pixels = expansion.operator(image.pixels.clamp(0, 1), **expansion.settings)
+        light = Image(pixels, "nits", image.primaries, path=image.path)
     return light if primaries is None else emit(light, primaries=PRIMARIES[primaries])
 
 

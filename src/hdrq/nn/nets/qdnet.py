@@ -13,10 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hdrq.errors import HdrqError
-from hdrq.nn.input_scaling import Convention
+from hdrq.nn.input_scaling import CONVENTIONS, Convention, enter
 from hdrq.nn.keys import State
 from hdrq.nn.layers.resnet import Bottleneck, ResNet
 from hdrq.nn.net import Net, pattern
+from hdrq.nn.use import Use
 
 _DEEP = 2048
 _UP = (1024, 512, 256, 128, 64)  # widths of the decoder, coarse to fine
@@ -164,6 +165,19 @@ class QdNet(nn.Module):
         )
 
 
+def at_quality(net: QdNet, code: Tensor, quality: float, seed: int = 0) -> tuple[Tensor, float, float]:
+    """(sRGB code (1, 3, H, W) reconstructed at a quality, the quality predicted of the image, and of its new quality code).
+
+    code  sRGB code (1, 3, H, W), 0..1;  quality  in the unit of the weights, see QdNet.towards
+    """
+    entered = enter(code, net)
+    with torch.no_grad():
+        before = float(net(entered)[0])
+        made, after = net.towards(entered, quality, seed)
+    mean, deviation = (torch.tensor(v).to(made).reshape(3, 1, 1) for v in CONVENTIONS[net.intake])
+    return (made * deviation + mean).clamp(0, 1), before, after
+
+
 def _from_resnet(state: State) -> State:
     return {f"body.{name}": tensor for name, tensor in state.items() if not name.startswith("fc.")}
 
@@ -175,6 +189,6 @@ qdnet = Net(
     layouts=(),
     witness=lambda net: net(pattern(1, 3, 64, 96) * 4 - 2),
     grows={"resnet50": _from_resnet},
-    enhances=True,
+    use=Use("enhance", at_quality, "A tone-mapped image reconstructed at another quality"),
     training={"input": "crops", "crop": 224, "batch": 8, "loss": {"mse": 1.0}},
 )
