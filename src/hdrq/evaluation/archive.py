@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from hdrq.errors import FileError, HdrqError, MissingPart, UsageError
 from hdrq.evaluation.protocols import Split
+from hdrq.io.folders import names_in
 from hdrq.records import Pair
 
 Lister = Callable[["Folder", str | None], Iterator[Pair]]
@@ -130,13 +131,10 @@ class Folder:
         return {}
 
     def _listing(self, folder: str) -> dict[str, str]:
-        """Names in `folder` (relative, exact case) by their casefolded form."""
+        """Names in `folder` (relative, exact case) by their casefolded form; none where it does not exist."""
         if folder not in self._listings:
-            try:
-                found = os.listdir(self.root / folder)
-            except OSError:
-                found = []
-            self._listings[folder] = {name.casefold(): name for name in sorted(found)}
+            found = names_in(self.root / folder)
+            self._listings[folder] = {name.casefold(): name for name in found}
         return self._listings[folder]
 
     def find(self, *names: str) -> Path | None:
@@ -220,6 +218,8 @@ def state(dataset: Dataset, data: str | Path | None = None) -> tuple[str, str]:
         root = locate(dataset, data)
     except MissingPart:
         return "absent", ""
+    except FileError as unlisted:
+        return "incomplete", str(unlisted)
     try:
         for _ in dataset.pairs(root):
             pass

@@ -10,6 +10,7 @@ from typing import Any
 from hdrq.errors import FileError
 from hdrq.evaluation.archive import Folder
 from hdrq.evaluation.tables import cells, meant, number, read_csv, read_mat, read_words, read_xlsx
+from hdrq.io.folders import files_below
 from hdrq.records import Pair
 
 IMAGES = (".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".hdr", ".pfm", ".webp", ".avif")
@@ -57,7 +58,7 @@ def loose(
 def _index(root: Path) -> dict[str, Path]:
     """Images below `root` by relative path, name and stem, casefolded; the first of equal names is used."""
     found: dict[str, Path] = {}
-    for path in sorted(p for p in root.rglob("*") if p.suffix.lower() in IMAGES):
+    for path in (p for p in files_below(root) if p.suffix.lower() in IMAGES):
         for key in (path.relative_to(root).as_posix(), path.name, path.stem):
             found.setdefault(key.casefold(), path)
     return found

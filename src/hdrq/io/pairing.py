@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from unicodedata import normalize
 
 from hdrq.errors import FileError, UsageError
 from hdrq.io import by_suffix
+from hdrq.io.folders import files_below
 from hdrq.io.remote import address_of, is_folder, listed
 from hdrq.records import Pair
 
@@ -26,23 +26,9 @@ class Matched:
 def image_files(folder: Path, clips: bool = False) -> list[Path]:
     """Every image file below a folder, sorted; hidden files and raw files are skipped, and clips unless asked for."""
     left_out = ("raw",) if clips else ("raw", "clip")
-    try:
-        known = ((p, by_suffix(p)) for p in _below(folder))
-        found = [p for p, format in known if format and format.name not in left_out and p.is_file()]
-    except OSError as error:
-        raise FileError(f"{error.filename or folder} cannot be listed: {error.strerror}") from error
-    seen = [p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts)]
-    return sorted(seen, key=lambda p: p.relative_to(folder).as_posix())
-
-
-def _below(folder: Path) -> Iterator[Path]:
-    """Every file below a folder; a folder that cannot be read is an OSError and not an empty one."""
-
-    def refuse(error: OSError) -> None:
-        raise error
-
-    for place, _, files in os.walk(folder, onerror=refuse):
-        yield from (Path(place, name) for name in files)
+    known = ((p, by_suffix(p)) for p in files_below(folder) if not p.name.startswith("."))
+    found = [p for p, format in known if format and format.name not in left_out]
+    return sorted(found, key=lambda p: p.relative_to(folder).as_posix())
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:

@@ -11,6 +11,7 @@ import torch
 from hdrq.errors import FileError, HdrqError, UsageError
 from hdrq.image.devices import device_of
 from hdrq.io.exposures import number_of
+from hdrq.io.folders import names_in
 from hdrq.io.formats import by_suffix
 from hdrq.io.remote import folders_of, join, local, make_folder, parent
 from hdrq.io.rows import read_rows
@@ -81,14 +82,13 @@ def brackets_of(path: Path) -> list[Bracket]:
 
 
 def _folders(path: Path) -> list[Path]:
-    return sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
+    return [p for n in names_in(path) if not n.startswith(".") and (p := path / n).is_dir()]
 
 
 def _frames(folder: Path) -> tuple[str, ...]:
     """The images of a folder, including raw files."""
-    known = [
-        (p, by_suffix(p)) for p in sorted(folder.iterdir()) if p.is_file() and not p.name.startswith(".")
-    ]
+    files = [folder / name for name in names_in(folder) if not name.startswith(".")]
+    known = [(p, by_suffix(p)) for p in files if p.is_file()]
     found = [(p, format.name == "raw") for p, format in known if format is not None and format.name != "clip"]
     if len({raw for _, raw in found}) > 1:
         raise UsageError(

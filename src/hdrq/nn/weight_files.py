@@ -20,6 +20,7 @@ from torch import Tensor
 
 from hdrq.errors import FileError, MissingPart, UsageError
 from hdrq.io.atomic import atomic
+from hdrq.io.folders import names_in
 from hdrq.nn.download import digest
 from hdrq.records import Checkpoint
 
@@ -67,7 +68,7 @@ def broken_cards() -> list[tuple[Path, str]]:
 def _card_files() -> Iterator[Path]:
     seen = set()
     for folder in folders():
-        for path in sorted(folder.glob("*.json")):
+        for path in (folder / name for name in names_in(folder) if name.endswith(".json")):
             if path.stem not in seen and path.with_suffix(".safetensors").exists():
                 seen.add(path.stem)
                 yield path

@@ -6,11 +6,12 @@ import hashlib
 from pathlib import Path
 
 from hdrq.errors import FileError
+from hdrq.io.folders import files_below
 from hdrq.io.remote import address_of, version_of
 
 
 def stamp(path: str) -> str:
-    """Size, time and hash of a file (for a folder: of the list of its files); "" where there is none."""
+    """Size, time and hash of a file (for a folder: of the list of its files); "" where it cannot be read."""
     if address_of(path) is not None:
         try:
             return version_of(path)
@@ -19,12 +20,12 @@ def stamp(path: str) -> str:
     file = Path(path)
     try:
         if file.is_dir():
-            listed = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in sorted(file.rglob("*"))]
+            listed = [(p.name, (i := p.stat()).st_size, i.st_mtime_ns) for p in files_below(file)]
             return "0-0-" + hashlib.sha256(repr(listed).encode()).hexdigest()[:16]
         info = file.stat()
         with file.open("rb") as f:
             content = hashlib.file_digest(f, "sha256").hexdigest()[:16]
-    except OSError:
+    except (OSError, FileError):
         return ""
     return f"{info.st_size}-{info.st_mtime_ns}-{content}"
 

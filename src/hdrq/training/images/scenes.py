@@ -15,6 +15,7 @@ from torch import Tensor
 from hdrq.encoding.photometry import LIGHT
 from hdrq.encoding.reading import AS_STATED, Reading
 from hdrq.errors import FileError, MissingPart, UsageError
+from hdrq.io.folders import files_below
 from hdrq.io.formats import by_suffix
 
 _SIDE = 1024  # pixels of the longer side of a scene in memory
@@ -46,7 +47,7 @@ def read_scenes(data: Path | None, reading: Reading = AS_STATED) -> list[Scene]:
         listed = data / "scenes.csv"
         if listed.exists():
             return read_scenes(listed, reading)
-        files = sorted(p for p in data.rglob("*") if p.is_file() and _is_hdr(p))
+        files = [p for p in files_below(data) if _is_hdr(p) and not p.name.startswith(".")]
         if not files:
             raise MissingPart(f"{data} holds no HDR images (.exr, .hdr, .pfm ...)")
         return [read_scene(p, p.relative_to(data).with_suffix("").as_posix(), reading) for p in files]
