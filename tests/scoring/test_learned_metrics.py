@@ -261,3 +261,35 @@ def test_feature_distances_are_zero_for_identical_pictures_and_grow(name: str) -
     if name == "lpips":
         with torch.no_grad():
             assert metric(ref, dist, net=net, maps=True).map.shape == (2, 1, 66, 70)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "results", "same"),
+    [
+        ("distilled from hdrvdp3, x", {}, True),
+        ("fine-tuned 0123, started from diqm-small", {"mos": [1.0, 4.0]}, True),
+        ("fine-tuned 0123, labels raw", {}, False),  # their best is not known
+        ("imported as torch from x.pth", {}, False),
+        ("pieapp-hl 0123", {"mos": [1.0, 4.0]}, False),
+    ],
+)
+@pytest.mark.parametrize("name", ["diqm", "pieapp"])
+def test_identical_images_are_best_of_weights_whose_scale_hdrq_made(
+    name: str, recipe: str, results: dict[str, Any], same: bool, request: pytest.FixtureRequest, monkeypatch
+) -> None:
+    """Before: a fine-tuned network gave identical images less than the best score, as distilled ones did before it."""
+    from hdrq.scoring.calibration import output_best
+
+    if name == "pieapp":
+        net = request.getfixturevalue("pieapp_net")
+    else:
+        torch.manual_seed(5)
+        net = weights.prepare(find("net", name).build(**find("net", name).small).eval(), card(name))
+    monkeypatch.setattr(net, "checkpoint", card(name, recipe=recipe, results=results))
+    image = torch.rand(1, 3, 96, 112, generator=torch.Generator().manual_seed(2))
+    found = find("metric", name)
+    more = {"encoding": find("encoding", "pu21")} if name == "diqm" else {}
+    value = found(image, image, net=net, **more).value
+    best = 1.0 if name == "diqm" else 0.0
+    assert torch.equal(value, torch.full((1,), best)) == same
+    assert output_best(found.output(), net).best == (best if same else None)

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
+import re
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
+import pytest
+import torch
+
+import hdrq
 from hdrq.errors import UsageError
+from hdrq.records import Image
+from hdrq.training.data import data_of, items_to_test
 from hdrq.training.meta_tasks import Meta
 from hdrq.training.network import build_apart
 from hdrq.training.overrides import adjust
@@ -75,3 +84,109 @@ def test_a_new_backbone_needs_no_edit_of_the_network_that_reads_it(monkeypatch) 
 def test_losses_and_stages_are_checked_with_the_settings(name: str, value: str, says: str) -> None:
     with pytest.raises(UsageError, match=says):
         adjust(Settings("", epochs=1), {name: value})
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory) -> Path:
+    """Three HDR scenes in a folder."""
+    root = tmp_path_factory.mktemp("scenes")
+    for k in range(3):
+        g = torch.Generator().manual_seed(k)
+        stops = torch.nn.functional.interpolate(
+            torch.randn(1, 3, 7, 9, generator=g) * 3, size=(300, 320), mode="bicubic"
+        )
+        hdrq.write(root / f"scene{'abc'[k]}.exr", Image(stops.exp2(), "linear"))
+    return root
+
+
+def dry(run, scenes: Path, tmp_path: Path, *sets: str) -> tuple[int, str, str]:
+    more = [part for text in sets for part in ("--set", text)]
+    place = tmp_path / "run"
+    found = run(
+        "train", "--recipe", "expandnet", "--data", scenes, "--small", "--dry-run", "-o", place, *more
+    )
+    assert not place.exists()
+    return found
+
+
+def test_a_dry_run_of_an_image_network_builds_it_and_computes_a_step(scenes, tmp_path, run) -> None:
+    """Before: the scenes were read and nothing was built, so that any option passed."""
+    exit_code, out, err = dry(run, scenes, tmp_path)
+    assert exit_code == 0, err
+    lines = {line.split()[0]: line for line in out.splitlines() if line.strip()}
+    assert re.fullmatch(r"network +[\d,]+ parameters", lines["network"])
+    assert re.fullmatch(r"time +about [\d.]+ s a step x \d+ steps = .* on \w+", lines["time"])
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("options.nothing=1", "expandnet has no option 'nothing'; it has width"),
+        ("options.width=-1", "expandnet cannot be built with options"),
+        ("options.width=x", "expandnet cannot be built with options"),
+        ("options.width=1.5", "expandnet cannot be built with options"),
+        ("start=pu-vtamiq-small", "pu-vtamiq-small holds weights of vtamiq, not of expandnet"),
+        ("start=nobody", "no weights called 'nobody' are installed"),
+    ],
+)
+def test_a_dry_run_of_an_image_network_refuses_what_it_cannot_build(
+    text, says, scenes, tmp_path, run
+) -> None:
+    exit_code, _, err = dry(run, scenes, tmp_path, text)
+    assert exit_code == 2
+    assert says in err
+    assert err.count("hdrq:") == 1
+
+
+def test_a_network_that_is_built_but_cannot_compute_is_one_line(scenes, tmp_path, run, monkeypatch) -> None:
+    from hdrq.nn.nets.expandnet import ExpandNet
+
+    monkeypatch.setattr(ExpandNet, "describe", lambda self, code: code[..., :5])
+    exit_code, _, err = dry(run, scenes, tmp_path)
+    assert exit_code == 2
+    assert "expandnet cannot compute with options" in err
+
+
+def table(folder: Path, scores: list[float]) -> Path:
+    lines = [f"{k}.png,scene{k % 3},kind{k % 2},{score}" for k, score in enumerate(scores)]
+    (folder / "mine.csv").write_text("\n".join(["dist,scene,distortion,mos", *lines]) + "\n")
+    for k in range(len(scores)):
+        hdrq.write(folder / f"{k}.png", Image(torch.rand(1, 3, 40, 40), "srgb", bits=8))
+    return folder / "mine.csv"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("test_scenes", "scene1,nothing", "csv has no scene 'nothing' to test on; correct test_scenes"),
+        ("test_distortions", "kind9", "csv has no distortion 'kind9' to test on; correct test_distortions"),
+    ],
+)
+def test_what_is_kept_for_testing_must_be_there(name, value, says, tmp_path) -> None:
+    """Before: a name that matched nothing was accepted, and its images were trained on."""
+    mine = table(tmp_path, [1, 2, 3, 4, 5, 6, 7, 8, 9])
+    settings = replace(Settings("norvdpnetpp", source="csv", labels="unit"), held_scenes=("scene2",))
+    with pytest.raises(UsageError, match=says):
+        data_of(adjust(settings, {name: value}), mine)
+    with pytest.raises(UsageError, match=says):
+        items_to_test(adjust(settings, {name: value}), mine)
+    source, held_out, _ = data_of(adjust(settings, {"test_scenes": "scene1"}), mine)
+    assert ({i.scene for i in source}, {i.scene for i in held_out}) == ({"scene0"}, {"scene2"})
+
+
+def test_labels_of_kadid_need_as_many_scores_as_the_curve_has_parameters(tmp_path) -> None:
+    """Before: scipy's error on too few points."""
+    settings = Settings("vtamiq", source="csv", labels="kadid", holdout=0.0)
+    with pytest.raises(UsageError, match="fits a curve of 5 parameters, and there are only 4 different"):
+        data_of(settings, table(tmp_path, [1, 2, 3, 4, 4, 4]))
+
+
+def test_labels_of_kadid_that_are_out_of_order_are_refused(monkeypatch) -> None:
+    from hdrq.training import labels
+
+    scores = [1.0, 2.0, 2.5, 3.0, 4.0, 4.5]
+    assert (np.diff(labels.kadid_linearised(scores)) < 0).all()
+    for fitted in (np.array([9.0, -9.0, 0.5, 0.1, 0.0]), np.full(5, np.nan)):
+        monkeypatch.setattr(labels, "leastsq", lambda *a, fitted=fitted, **k: (fitted,))
+        with pytest.raises(UsageError, match="does not rise everywhere; use labels=loss"):
+            labels.kadid_linearised(scores)

@@ -143,7 +143,7 @@ class RenderedRows(ImageCache):
 def channels_of(settings: Settings) -> int:
     """1 where the network reads luminance only."""
     with torch.device("meta"):
-        module = find("net", settings.net).build(**settings.options)
+        module = find("net", settings.net).built(settings.options)
     channels = int(getattr(module, "channels", 3))
     return 1 if channels == (2 if compares(settings.net) else 1) else 3
 

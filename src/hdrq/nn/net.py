@@ -120,6 +120,19 @@ class Net:
             f"unrecognised {self.name} checkpoint (it contains {some(state, 2)}); supported layouts: {known}"
         )
 
+    def built(self, options: Mapping[str, Any]) -> nn.Module:
+        """The module with random weights; UsageError names an option that it has not, or says why it cannot be built."""
+        taken = inspect.signature(self.build).parameters
+        open_ended = any(p.kind is p.VAR_KEYWORD for p in taken.values())
+        if (unknown := sorted(set(options) - set(taken))) and not open_ended:
+            raise UsageError(f"{self.name} has no option '{unknown[0]}'; it has {', '.join(taken) or 'none'}")
+        try:
+            return self.build(**options)
+        except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            raise UsageError(
+                f"{self.name} cannot be built with options {dict(options)}: {' '.join(str(error).split())}"
+            ) from error
+
     def filled(self, state: Mapping[str, Tensor], **options: Any) -> nn.Module:
         """The module with these tensors (our names), in eval mode, float32; every key and shape is checked."""
         with torch.device("meta"), SkipInitialisation():

@@ -20,10 +20,16 @@ def line_of(net: Any) -> Line | None:
 
 
 def anchored(net: Any) -> bool:
-    """Whether identical images are given the best score: of weights that hdrq distilled, whose labels have their best at 1
-    for quality and at 0 for a loss. Imported weights keep the numbers of their authors' program."""
+    """Whether identical images are given the best score: of weights that hdrq distilled, or fine-tuned on scores scaled to
+    0..1, whose labels have their best at 1 for quality and at 0 for a loss. Weights that were imported, or trained by a
+    recipe of a paper, keep the numbers of their authors' program."""
     card = getattr(net, "checkpoint", None)
-    return card is not None and card.recipe.startswith("distilled")
+    if card is None:
+        return False
+    return bool(
+        card.recipe.startswith("distilled")
+        or (card.recipe.startswith("fine-tuned") and "mos" in card.results)
+    )
 
 
 def in_jod(line: Line, value: Tensor, net: Any = None) -> Tensor:

@@ -118,6 +118,7 @@ def data_of(
     Scenes and distortions to test on are in none of the three.
     """
     source, target = _domains(settings, data, better)
+    _refuse_unknown_tests(target if settings.held_from == "target" else source, settings)
     of_target, alike = settings.held_from == "target", settings.target == settings.source
     source = source if of_target and not alike else _untested(source, settings)
     target = _untested(target, settings) if of_target or alike else target
@@ -152,6 +153,7 @@ def items_to_test(settings: Settings, data: Path | None, better: str = "") -> li
     """The items of test_scenes and test_distortions."""
     domains = _domains(settings, data, better)
     held_domain = domains[1] if settings.held_from == "target" else domains[0]
+    _refuse_unknown_tests(held_domain, settings)
     learnt = {id(i) for i in _untested(held_domain, settings)}
     found = [i for i in held_domain if id(i) not in learnt]
     return _paired(found, settings, settings.held_dataset)
@@ -202,6 +204,18 @@ def _domains(settings: Settings, data: Path | None, better: str) -> tuple[list[I
     if settings.target:
         target = items_of(settings.target, settings.target_subset, data, settings.target_labels, better)
     return source, target
+
+
+def _refuse_unknown_tests(items: Sequence[Item], settings: Settings) -> None:
+    """Raise UsageError where a scene or distortion to test on is in none of the images."""
+    for what, given, held in (
+        ("scene", settings.test_scenes, {i.scene for i in items}),
+        ("distortion", settings.test_distortions, {i.distortion for i in items}),
+    ):
+        if absent := sorted(set(given) - held):
+            raise UsageError(
+                f"{settings.held_dataset} has no {what} '{absent[0]}' to test on; correct test_{what}s"
+            )
 
 
 def _untested(items: Sequence[Item], settings: Settings) -> list[Item]:

@@ -6,8 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import leastsq
 
+from hdrq.errors import UsageError
+
 JOD_BEST = 0.943130668  # largest JOD of UPIQ's 4,159 conditions
 JOD_WORST = -8.854307636
+_PARAMETERS = 5  # of the logistic of `kadid_linearised`
 
 
 def unit_range(values: ArrayLike) -> NDArray[np.float64]:
@@ -31,23 +34,35 @@ def loss_to_jod(loss: ArrayLike) -> NDArray[np.float64]:
 
 
 def kadid_linearised(mos: ArrayLike) -> NDArray[np.float64]:
-    """KADID-10k's mean opinion scores as quality loss, 0 (best) .. 1, linearised by rank.
+    """Mean opinion scores as quality loss, 0 (best) .. 1, linearised by rank, as the paper does for KADID-10k.
 
     A five-parameter logistic is fitted from the sorted scores to their ranks i/n. The authors' program squares
     the residual before its least-squares fit, so that it minimises fourth powers; this is kept, because the labels
     depend on it.
 
+    UsageError where fewer than five scores differ, or the fitted curve falls somewhere, so that labels would be out of order.
+
     Source  VTAMIQ's training labels, Chubarau & Clark 2021
     """
     q = unit_range(mos)
     ordered = np.sort(q)
+    if np.unique(ordered).size < _PARAMETERS:
+        raise UsageError(
+            f"labels=kadid fits a curve of {_PARAMETERS} parameters, and there are only {np.unique(ordered).size} "
+            "different scores; use labels=loss"
+        )
     ranks = np.arange(ordered.size) / ordered.size
     start = (1.0, 1.0, np.median(ordered), 1.0, np.median(ranks))
     with np.errstate(
         over="ignore"
     ):  # full_output: without scipy's warning that the limit of evaluations is reached
         p = leastsq(lambda p: (_kadid_logistic(p, ordered) - ranks) ** 2, start, full_output=True)[0]
-    return 1.0 - unit_range(_kadid_logistic(p, q))
+        placed = _kadid_logistic(p, q)
+    if not (np.diff(placed[np.unique(q, return_index=True)[1]]) > 0).all():  # NaN too
+        raise UsageError(
+            "labels=kadid: the curve that is fitted to the ranks of these scores does not rise everywhere; use labels=loss"
+        )
+    return 1.0 - unit_range(placed)
 
 
 def _kadid_logistic(p: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:

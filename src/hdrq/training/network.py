@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from inspect import Parameter, signature
 from math import cos, pi
 from typing import Any, NamedTuple
 
@@ -37,16 +36,7 @@ class Output(NamedTuple):
 def build(settings: Settings) -> nn.Module:
     """The network with random weights; `.span` holds the codes that the network maps to 0 and 1."""
     shelf: Net = find("net", settings.net)
-    taken = signature(shelf.build).parameters
-    open_ended = any(p.kind is Parameter.VAR_KEYWORD for p in taken.values())
-    if (unknown := sorted(set(settings.options) - set(taken))) and not open_ended:
-        raise UsageError(f"{settings.net} has no option '{unknown[0]}'; it has {', '.join(taken) or 'none'}")
-    try:
-        module = shelf.build(**settings.options)
-    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        raise UsageError(
-            f"{settings.net} cannot be built with options {dict(settings.options)}: {' '.join(str(error).split())}"
-        ) from error
+    module = shelf.built(settings.options)
     module.span = span(settings.encoding, settings.white)  # type: ignore[assignment]
     return module
 

@@ -13,6 +13,7 @@ from hdrq.training.choice import TrainingRequest
 from hdrq.training.estimate import check_plan, estimate
 from hdrq.training.experiment import Experiment, check_experiment
 from hdrq.training.image_checks import Checked, Remark
+from hdrq.training.images.image_estimate import estimate_images
 from hdrq.training.images.image_run import ImagePlan, as_images, plan_images
 from hdrq.training.plan import Plan, chosen, plan, repeated
 
@@ -49,6 +50,7 @@ def preview(
         made = plan_images(images)
         yield Chosen(made.recipe.name, images.variant, made.recipe.source, asdict(made.settings))
         yield Planned(made)
+        yield Estimate(tuple(estimate_images(made, device)))
         return
     if experiment is not None:
         yield from check_experiment(experiment)

@@ -71,7 +71,7 @@ class ImageLearner:
         self.recipe, self.settings, self.device = recipe, settings, device
         self.losses = {text: (losses.of(text), weight) for text, weight in settings.loss.items()}
         self.metrics = {text: MetricLoss(text, judge=True) for text in settings.metrics}
-        self.module: nn.Module = find("net", settings.net).build(**settings.options)
+        self.module: nn.Module = find("net", settings.net).built(settings.options)
         start(self.module)
         self.module.to(device)
         for bound, _ in self.losses.values():

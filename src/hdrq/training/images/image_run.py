@@ -100,6 +100,8 @@ def plan_images(request: TrainingRequest) -> ImagePlan:
         raise UsageError(f"{text} reads images of at least {side} pixels a side; use --set crop={side}")
     if not request.replace:
         refuse_taken(name, folder)
+    with RandomState(settings.seed, torch.device("cpu")):
+        start_of(settings)(shelf.built(settings.options))
     scenes, held_out = split(
         read_scenes(data, settings.reading), settings.holdout, settings.held_scenes, settings.seed
     )
@@ -129,7 +131,7 @@ def train_images(
         made.held_out,
         made.folder,
         device=device,
-        start=_start(made.settings),
+        start=start_of(made.settings),
         resume=made.request.resume,
     )
     yield publish_images(made, installed and not made.request.small)
@@ -139,7 +141,7 @@ def publish_images(made: ImagePlan, installed: bool) -> ImageTrained:
     """Save best.pt as weights with a card in the run folder, and where `installed` in the user's weights folder."""
     settings, scores = made.settings, load_best(made.folder, "seen")
     with RandomState(settings.seed, torch.device("cpu")):
-        module: nn.Module = find("net", settings.net).build(**settings.options)
+        module: nn.Module = find("net", settings.net).built(settings.options)
     module.load_state_dict(load_best(made.folder))
     lists = {
         part: {
@@ -165,7 +167,7 @@ def publish_images(made: ImagePlan, installed: bool) -> ImageTrained:
     return ImageTrained(card, made.name, {k: float(v) for k, v in scores.items()})
 
 
-def _start(settings: ImageSettings) -> Any:
+def start_of(settings: ImageSettings) -> Any:
     """A function that loads the initial weights into a new module; every key and shape is checked."""
     if not settings.start:
         return lambda module: None
@@ -191,5 +193,6 @@ __all__ = [
     "as_images",
     "plan_images",
     "publish_images",
+    "start_of",
     "train_images",
 ]
