@@ -18,7 +18,7 @@ from hdrq.scoring.binding import metric
 from hdrq.tonemapping.file_names import jobs, natural
 from hdrq.tonemapping.files import expand_files
 from hdrq.tonemapping.optimize import Tuned, tune
-from hdrq.tonemapping.tonemap import code_of, plan, tonemap
+from hdrq.tonemapping.tonemap import code_of, expansion, plan, tonemap
 
 
 def scene(h: int = 48, w: int = 64, gain: float = 1.0) -> Image:
@@ -146,7 +146,7 @@ def test_expansion_writes_light_and_a_mask(file, tmp_path):
     light = io.read(tmp_path / "e.exr")
     assert light.pixels.max() > 500
     assert (tmp_path / "e-clipped.png").exists()
-    (done,) = expand_files([(file, tmp_path / "x.exr")], find("expander", "rempel"), {}, Photometry())
+    (done,) = expand_files([(file, tmp_path / "x.exr")], expansion("rempel"), Photometry())
     assert "is already light" in done.error
 
 
