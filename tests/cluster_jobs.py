@@ -34,7 +34,7 @@ class Squares:
                 first.touch()
                 Path(self.seen, f"try-{item}-{os.getpid()}").touch()
                 if item in self.deadly or (item in self.once and not again):
-                    os.kill(os.getpid(), signal.SIGKILL)
+                    os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
                 if item == self.wrong:
                     raise PixelError(f"{item} is wrong")
                 yield item * item, os.getpid()

@@ -25,7 +25,6 @@ import multiprocessing
 import os
 import random
 import re
-import resource
 import shutil
 import subprocess
 import sys
@@ -375,6 +374,8 @@ class First:
 
 def attempt(folder: str, tests: list[str]) -> None:
     """Run tests on the source tree in a folder; in a process of its own, whose exit code tells."""
+    import resource  # not on Windows, where only the list of mutants is of use
+
     import pytest
 
     resource.setrlimit(resource.RLIMIT_CPU, (LONGEST, LONGEST))  # a change may keep a loop from its end

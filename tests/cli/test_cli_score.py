@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -321,7 +320,7 @@ def test_a_killed_batch_resumes_to_the_same_file(tmp_path) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and (not journal.exists() or journal.read_text().count("\n") < 40):
         time.sleep(0.002)
-    os.kill(process.pid, signal.SIGKILL)
+    process.kill()
     process.wait()
     assert not twice.exists()
     kept = journal.read_text().count("\n")

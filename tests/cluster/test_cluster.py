@@ -76,8 +76,11 @@ def scheduler(tmp_path_factory):
         client.wait_for_workers(2, timeout=60)
     yield address
     for process in started:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        if sys.platform == "win32":
+            process.kill()
+        else:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -123,7 +122,7 @@ def test_a_killed_process_resumes_bit_for_bit(items, tmp_path) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and (not curve.exists() or curve.read_text().count("\n") < 8):
         time.sleep(0.005)
-    os.kill(process.pid, signal.SIGKILL)
+    process.kill()
     process.wait()
     assert start(tmp_path / "cut").wait() == 0
     a, b = (
@@ -189,7 +188,7 @@ def test_a_process_that_dies_ends_the_training_in_one_line_and_it_resumes(items,
                 if isinstance(record, Step):
                     epochs.append(record.epoch)
                     if sys.argv[3] == os.environ["RANK"] and record.epoch == 2:
-                        os.kill(os.getpid(), signal.SIGKILL)
+                        os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
         except ProcessLost as lost:
             print(lost)
             sys.exit(3)
@@ -216,7 +215,7 @@ def test_a_process_that_dies_ends_the_training_in_one_line_and_it_resumes(items,
         return [(process.returncode, text.strip()) for process, text in zip(both, said, strict=True)]
 
     (code, said), (killed, _) = start(dies="1")
-    assert (code, killed) == (3, -signal.SIGKILL)
+    assert (code, killed != 0) == (3, True)
     assert len(said.splitlines()) == 1
     assert said.startswith("process 0 of 2 lost another process of the training (")
     assert "--resume" in said
