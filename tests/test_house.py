@@ -197,10 +197,8 @@ _PLAIN_WORDS = {
 }
 _MAY_NAME = {  # file: (names, why)
     "distillation/api.py": ("jpegxt", "jpeg-pu", "noise", "blur"),  # the default distortions
-    "cli/_optimize.py": ("reinhard",),  # what every optimum is compared with
     "cli/merge.py": ("photon-count",),  # the default rule, shown in the help, which imports no task
-    "cli/_tonemap_compare.py": ("tmqi",),  # the score on contact sheets
-    "cli/_tonemap_tasks.py": ("reinhard",),  # the default operator
+    "cli/_tonemap_tasks.py": ("reinhard", "tmqi"),  # the default operator, and the score on contact sheets
     "evaluation/tampere.py": None,  # what three datasets of one laboratory call our distortions
     "merging/averaging.py": ("photon-count",),  # the default rule
     "scoring/features/cvvdp/vision.py": ("cvvdp",),  # its own table of numbers

@@ -1,14 +1,17 @@
-"""Outputs of a command, checked before it starts: none is a file that the command reads, and no two are one file."""
+"""Outputs of a command: refused before it starts where they would replace an input or each other, and reported as they come."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import click
 
+from hdrq.cli import progress as _progress
+from hdrq.cli._notes import Notes
+from hdrq.cli.app import NOTHING_DONE, SOME_FAILED, say
 from hdrq.errors import UsageError
 from hdrq.io import identity, refuse_inputs
 
@@ -65,3 +68,30 @@ def _texts(value: Any) -> Iterator[str]:
 def _special(value: str) -> bool:
     """Whether a path is a folder, a device or a pipe, which nothing replaces."""
     return Path(value).exists() and not Path(value).is_file()
+
+
+class Written(Protocol):
+    """The record of one file."""
+
+    @property
+    def source(self) -> Path: ...
+
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+
+    @property
+    def error(self) -> str: ...
+
+
+def report(done: Iterable[Written], total: int) -> None:
+    """Print notes and errors while the files are written. Exit code 1 if some failed, 3 if all did."""
+    failed, notes = 0, Notes()
+    for found in _progress.bar(done, total):
+        for text in found.notes:
+            notes.add(f"{found.source.name}: {text}", [found.source])
+        if found.error:
+            failed += 1
+            say(f"hdrq: {found.error}")
+    notes.finish()
+    if failed:
+        raise SystemExit(NOTHING_DONE if failed == total else SOME_FAILED)

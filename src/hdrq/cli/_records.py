@@ -1,16 +1,19 @@
-"""What the shared options say, as records of the API: display, viewing, photometry, selection of an image."""
+"""What the shared options say, as records of the API: display, viewing, photometry, selection of an image, cluster."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import hdrq
+from hdrq.cli.app import say
 from hdrq.cli.options import SELECTED, TRAINING_READ
 from hdrq.errors import UsageError
 
 if TYPE_CHECKING:
     from hdrq.records import Display, Selection, Viewing
+    from hdrq.work import Spread
 
 
 def display_of(options: dict[str, Any]) -> Display | None:
@@ -108,3 +111,13 @@ def set_values(texts: Iterable[str], example: str, empty: bool = False) -> dict[
             raise UsageError(f"--set takes NAME=VALUE such as {example}, not '{text}'")
         found[name.strip()] = value.strip()
     return found
+
+
+@contextmanager
+def spread_of(options: dict[str, Any]) -> Iterator[Spread | None]:
+    """The `Spread` that --cluster names; None without it, in which case Dask is not imported."""
+    if not options.get("cluster"):
+        yield None
+        return
+    with hdrq.connect(options["cluster"], say, options.get("device") or "auto") as cluster:
+        yield cluster

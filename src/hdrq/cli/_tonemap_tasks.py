@@ -1,23 +1,26 @@
-"""The tasks of `hdrq tonemap` that write an output for every input: tone mapping, expansion and enhancement."""
+"""The tasks of `hdrq tonemap`: tone mapping, optimisation, expansion, enhancement and the contact sheet."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import click
+
 import hdrq
 from hdrq.cli import _records
+from hdrq.cli import progress as _progress
 from hdrq.cli import tables as _tables
-from hdrq.cli._cluster import spread_of
-from hdrq.cli._tonemap_compare import scene_photometry
-from hdrq.cli._tonemap_options import refuse_idle_display
-from hdrq.cli._written import report
+from hdrq.cli._outputs import report
+from hdrq.cli._records import spread_of
+from hdrq.cli._tonemap_options import DISPLAY, refuse_idle_display
+from hdrq.cli.app import SOME_FAILED, note, say
 from hdrq.errors import UsageError
 
 
 def tonemap(sources: list[Path], target: Path | None, options: dict[str, Any], given: set[str]) -> None:
     """Tone-map every file, after an optimisation with --optimize."""
-    from hdrq.cli._optimize import optimized
     from hdrq.tonemapping.api import jobs, parameters_of
 
     todo = jobs(sources, target, options["suffix"]) if target is not None else []
@@ -120,3 +123,79 @@ def expand(sources: list[Path], target: Path, options: dict[str, Any], given: se
             spread=spread,
         )
         report(done, len(done))
+
+
+def scene_photometry(options: dict[str, Any]) -> Any:
+    """How the input is read: --display and --primaries describe the output."""
+    return _records.photometry_of({**options, **dict.fromkeys((*DISPLAY, "primaries"))})
+
+
+def contact_sheet(sources: list[Path], target: Path, options: dict[str, Any], given: set[str]) -> None:
+    """Write the contact sheet of the operators given by --compare."""
+    from hdrq.tonemapping.api import compare
+
+    if len(sources) != 1 or sources[0].is_dir():
+        raise UsageError("--compare takes one image")
+    label = options["score"] or "tmqi"
+    choices = {n: options[n] for n in ("colour", "saturation", "levels", "gamut", "wrap", "primaries")}
+    tiles, write = compare(
+        sources[0],
+        target,
+        options["compare"],
+        None if label == "none" else label,
+        photometry=scene_photometry(options),
+        select=_records.selection_of(options),
+        **choices,
+    )
+    found = list(_progress.bar(tiles, len(tiles)))
+    made = [tile for tile in found if not tile.error]
+    for tile in found if made else ():
+        if tile.error:
+            say(f"hdrq: {tile.operator}: {tile.error}")
+    if label != "none" and made and all(tile.score is None for tile in made):
+        side = hdrq.metric(label).scorer.metric.card.side
+        note(f"the contact sheet has no scores: {label} needs images of at least {side} pixels a side")
+    for text in write(found):
+        note(text)
+    if any(tile.error for tile in found):
+        raise SystemExit(SOME_FAILED)
+
+
+def optimized(source: Path, made: Any, options: dict[str, Any], photometry: Any) -> Any:
+    """The plan with the best parameters; prints the values before and after."""
+    from hdrq.tonemapping.api import Tuned, optimize, parameters_of
+
+    steps, value_of = optimize(
+        source,
+        made,
+        options["optimize"],
+        iterations=options["iterations"],
+        seed=options["seed"],
+        photometry=photometry,
+        select=_records.selection_of(options),
+    )
+    seen = list(_progress.bar(steps, len(steps)))
+    last = next(s for s in reversed(seen) if isinstance(s, Tuned))
+    value = value_of("reinhard")
+    sign = 1 if last.better == "higher" else -1
+    if sign * value > sign * last.after:
+        note(
+            f"{last.operator} is worse than reinhard with its defaults, which gives {value:.4f}; try --operator reinhard"
+        )
+    click.echo(
+        f"{last.metric} of {last.operator} ({last.better} is better): {last.before:.4f} before, {last.after:.4f} after"
+    )
+    click.echo(
+        f"  measured on the written code, {made.bits} bits; optimised by {last.method}, {last.evaluations} evaluations"
+    )
+    for name in last.fixed:
+        click.echo(f"  {name} unchanged: {last.metric} uses only luminance")
+    for name, number in last.parameters.items():
+        click.echo(f"  {name} = {number:.6g}" if isinstance(number, float) else f"  {name} = {number}")
+    if last.levels is not None:
+        click.echo("  levels = {:.6g},{:.6g}".format(*last.levels))
+    made = replace(made, settings=last.parameters, levels=last.levels)
+    if options["params"] is not None:
+        measured = {"metric": last.metric, "before": last.before, "after": last.after, "image": source.name}
+        _tables.write_text(parameters_of(made, options["display"], **measured), str(options["params"]))
+    return made

@@ -11,6 +11,8 @@ import os
 import re
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -173,3 +175,14 @@ def _explain(error: BaseException) -> int:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split()).rstrip(".")
+
+
+@contextmanager
+def faults_of_a_dry_run() -> Iterator[None]:
+    """Within this block, whatever would stop the run is an error of the request: exit code 2, also for a missing file."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except HdrqError as error:
+        raise UsageError(str(error)) from error

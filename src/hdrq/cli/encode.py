@@ -10,9 +10,9 @@ import click
 import hdrq
 from hdrq.cli import _complete, _records
 from hdrq.cli import options as _options
-from hdrq.cli._cluster import spread_of
 from hdrq.cli._numbers import QUALITY
-from hdrq.cli._written import report
+from hdrq.cli._outputs import report
+from hdrq.cli._records import spread_of
 
 
 @click.command(short_help="Encode light as PU21, PQ, HLG, sRGB ..., or decode it.")

@@ -11,9 +11,9 @@ import hdrq
 from hdrq.cli import _merge_output, _merge_settings
 from hdrq.cli import options as _options
 from hdrq.cli import progress as _progress
-from hdrq.cli._cluster import spread_of
 from hdrq.cli._notes import Notes
 from hdrq.cli._numbers import FINITE, POSITIVE, SEED
+from hdrq.cli._records import spread_of
 from hdrq.cli.app import NOTHING_DONE, SOME_FAILED, note, quiet, say
 from hdrq.errors import UsageError
 

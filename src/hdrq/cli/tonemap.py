@@ -12,8 +12,8 @@ from hdrq.cli import _complete
 from hdrq.cli import _tonemap_tasks as _tasks
 from hdrq.cli import options as _options
 from hdrq.cli._numbers import COUNT, FINITE, NOT_NEGATIVE, POSITIVE, SEED
-from hdrq.cli._tonemap_compare import contact_sheet
 from hdrq.cli._tonemap_options import refuse_idle, refuse_with_auto, task_of
+from hdrq.cli._tonemap_tasks import contact_sheet
 from hdrq.errors import UsageError
 from hdrq.io import refuse_inputs, refuse_unwritable
 

@@ -16,9 +16,9 @@ from hdrq.io.memory import free_bytes
 from hdrq.training.batches import Batch, BatchLoader, Item
 from hdrq.training.image_cache import ImageCache
 from hdrq.training.image_checks import Checked, Remark, check_images, from_files, image_parts
+from hdrq.training.loop import SMALLER, explain_out_of_memory
 from hdrq.training.meta_tasks import outer_steps
 from hdrq.training.network import Output, build_apart, forward
-from hdrq.training.oom import SMALLER, explain_out_of_memory
 from hdrq.training.plan import Plan
 from hdrq.training.settings import Settings
 from hdrq.training.supervised import steps_per_epoch

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from hdrq.errors import HdrqError
+from hdrq.errors import HdrqError, TooLarge
 from hdrq.training.batches import BatchLoader, Item
 from hdrq.training.checkpoint import (
     PLOT,
@@ -35,7 +35,6 @@ from hdrq.training.checkpoint import (
 from hdrq.training.distributed import Processes
 from hdrq.training.image_cache import PIXELS, ImageCache
 from hdrq.training.network import rate_factor, stage_of
-from hdrq.training.oom import explain_out_of_memory
 from hdrq.training.random_state import RandomState
 from hdrq.training.settings import Settings
 from hdrq.training.validation import validate
@@ -197,3 +196,21 @@ def _shared_start(
 
 
 __all__ = ["Learner", "Record", "Saved", "Step", "Validation", "fit"]
+
+
+SMALLER = "try fewer patches, a smaller crop or a smaller network"
+
+
+@contextmanager
+def explain_out_of_memory(settings: Settings) -> Iterator[None]:
+    """Turn an out-of-memory error inside the block into TooLarge, which suggests a smaller batch."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        known = isinstance(error, (torch.OutOfMemoryError, MemoryError))
+        if (
+            not known and "memory" not in str(error).lower()
+        ):  # the CPU allocator has no exception class of its own
+            raise
+        way = f"try --set batch={settings.batch // 2}" if settings.batch > 1 else SMALLER
+        raise TooLarge(f"a batch of {settings.batch} does not fit in memory; {way}") from error

@@ -10,9 +10,8 @@ from hdrq.image.transfer import linear_to_srgb
 from hdrq.nn.nets.deepfuse import luma
 from hdrq.registry import find
 from hdrq.training.images.camera import Response
-from hdrq.training.images.fusion_teaching import fused
 from hdrq.training.images.image_settings import ImageSettings
-from hdrq.training.images.merge_teaching import linear, radiance
+from hdrq.training.images.merge_teaching import fused, linear, radiance
 
 EV = (-2.0, 0.0, 2.0)
 

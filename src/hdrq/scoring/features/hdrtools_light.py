@@ -1,4 +1,4 @@
-"""XYZ and transfer functions in the digits of HDRTools (JCT-VC/MPEG), which tPSNR, tOSNR and PSNR-DE are reported with."""
+"""XYZ, transfer functions and L*a*b* in the digits of HDRTools (JCT-VC/MPEG), which metrics of light are reported with."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from hdrq.image.color import convert, mix, rgb_to_xyz
 from hdrq.image.sharing import shared
 from hdrq.image.transfer import pq_signal
 from hdrq.records import BT2020, PRIMARIES, Primaries
+from hdrq.scoring.features.color_spaces import lab
+from hdrq.scoring.features.pixel_pooling import by_rows
 
 Transfer = Literal["pq+philips", "pq", "cube-root", "pq-toe", "none", "pq-709", "pq-gamma"]
 Space = Literal["xyz", "rgb", "ycbcr", "yuv"]
@@ -143,3 +145,23 @@ CURVES: dict[str, Callable[[Tensor], Tensor]] = {
     "pq-709": _pq_709,
     "pq-gamma": _pq_gamma,
 }
+
+
+Variant = Literal["hdrtools", "ciede2000"]
+_WHITE = (0.95047, 1.0, 1.08883)
+
+
+def lab_of(light: Tensor, primaries: Primaries, white: float, variant: Variant) -> Tensor:
+    """L*, a*, b*, (N, 3, H, W); `white` is the luminance of L* = 100, cd/m²."""
+    return _hdrtools_lab(light, primaries, white) if variant == "hdrtools" else lab(light, primaries, white)
+
+
+@shared
+def _hdrtools_lab(light: Tensor, primaries: Primaries, white: float) -> Tensor:
+    def lab_rows(rows: Tensor) -> Tensor:
+        xyz = xyz_four_digits.__wrapped__(rows, primaries)  # type: ignore[attr-defined]
+        f = lightness_curve(xyz / (xyz.new_tensor(_WHITE).view(1, 3, 1, 1) * white))
+        x, y, z = f.split(1, 1)
+        return torch.cat([116 * y - 16, 500 * (x - y), 200 * (y - z)], 1)
+
+    return by_rows(lab_rows, light)

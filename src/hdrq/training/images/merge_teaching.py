@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from hdrq.nn.three_frames import code_and_light
+from hdrq.registry import find
 from hdrq.training.images import brackets
 from hdrq.training.images.camera import Response
 from hdrq.training.images.image_recipe import Answer, ImageRecipe
@@ -54,3 +55,10 @@ def linear(code: Tensor, parameters: Tensor, kind: str) -> Tensor:
     named = "sigmoid" if kind == "random" else kind
     responses = [Response(named, float(n), float(sigma)) for n, sigma in parameters]
     return torch.stack([response.light(one) for response, one in zip(responses, code)])
+
+
+def fused(module: nn.Module, batch: Mapping[str, Tensor], settings: ImageSettings) -> Answer:
+    """Code (N, 3, H, W) of every stack, as the network is used."""
+    fuse = find("net", settings.net).use.apply
+    images = torch.stack([fuse(module, frames) for frames in batch["stack"]])
+    return Answer(images, "srgb", stack=batch["stack"])

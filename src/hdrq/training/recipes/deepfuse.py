@@ -1,8 +1,8 @@
 """DeepFuse: exposures fused as MEF-SSIM wishes, without images to imitate."""
 
 from hdrq.training.images import brackets
-from hdrq.training.images.fusion_teaching import fused
 from hdrq.training.images.image_recipe import ImageRecipe
+from hdrq.training.images.merge_teaching import fused
 
 deepfuse = ImageRecipe(
     name="deepfuse",
