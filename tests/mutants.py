@@ -127,7 +127,7 @@ def mutants(path: Path) -> list[Mutant]:
 def _is_kept(function: ast.FunctionDef) -> bool:
     """Whether a decorator keeps the results."""
     names = (ast.unparse(d).partition("(")[0].rpartition(".")[2] for d in function.decorator_list)
-    return any(n in ("kept", "cache", "lru_cache", "cached_property") for n in names)
+    return any(n in ("cached", "cache", "lru_cache", "cached_property") for n in names)
 
 
 def _guards(tree: ast.AST) -> set[ast.AST]:
