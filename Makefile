@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := runs/demo
 
-.PHONY: demo test test-lowest coverage mutants mutants-map check dist format bench gpu docs clean
+.PHONY: demo test test-all test-lowest coverage mutants mutants-map check dist format bench gpu docs clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "hdrq needs Python 3.11 or newer; try: make PYTHON=python3.11")'
@@ -20,6 +20,10 @@ demo: $(VENV)/installed
 
 test: $(VENV)/installed
 	$(BIN)/pytest -n auto
+
+# With whole products of cases that a push does not need, such as every metric on every file of one image.
+test-all: $(VENV)/installed
+	$(BIN)/pytest -n auto -m ""
 
 coverage: $(VENV)/installed
 	$(BIN)/pytest -n auto --cov=hdrq --cov-report=term
