@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from hdrq.encoding.photometry import Photometry, emit_for, working_primaries
-from hdrq.errors import PixelError
 from hdrq.image.color import mix, rgb_to_xyz
 from hdrq.records import BT709, Image, Primaries
 from hdrq.scoring.terms import factors_of, sides_of
@@ -74,33 +73,47 @@ def fit_response(ref: Tensor, dist: Tensor, primaries: Primaries = BT709) -> tup
     """
     y_ref, uv_ref = _split(ref.double(), primaries)
     y_dist, uv_dist = _split(dist.double(), primaries)
-    tone = torch.linalg.lstsq(_tone_terms(y_dist), y_ref).solution
-    terms = _colour_terms(uv_dist)
+    return _fit_tone(y_ref, y_dist), _fit_colour(uv_ref, uv_dist)
+
+
+def _fit_tone(ref: Tensor, dist: Tensor) -> Tensor:
+    tone: Tensor = torch.linalg.lstsq(_tone_terms(dist), ref).solution
+    return tone
+
+
+def _fit_colour(ref: Tensor, dist: Tensor) -> Tensor:
+    terms = _colour_terms(dist)
     ridge = _RIDGE * terms.shape[1] / terms.shape[2]
     identity = torch.zeros(8, 2, dtype=terms.dtype, device=terms.device)
     identity[5, 0] = identity[6, 1] = 1
     gram = terms.mT @ terms + ridge * torch.eye(8, dtype=terms.dtype, device=terms.device)
-    colour = torch.linalg.solve(gram, terms.mT @ uv_ref + ridge * identity)
-    return tone, colour
+    colour: Tensor = torch.linalg.solve(gram, terms.mT @ ref + ridge * identity)
+    return colour
 
 
 def match_response(ref: Tensor, dist: Tensor, primaries: Primaries = BT709) -> Tensor:
-    """`dist` with its tone curve and colours fitted to `ref`: (N, 3, H, W), cd/m² in `primaries`, dtype of `dist`.
+    """`dist` with its tone curve and colours fitted to `ref`: (N, 1 or 3, H, W), cd/m² in `primaries`, dtype of `dist`.
 
+    An image of one channel is luminance: where either has one, only the tone curve is fitted and colours stay.
     Equal images need no fit and are unchanged.
     """
-    if ref.shape[-3] != 3 or dist.shape[-3] != 3:
-        raise PixelError(
-            "the response correction fits colours and needs three channels; score without --match-response"
-        )
     if torch.equal(ref, dist):
         return dist
-    tone, colour = fit_response(ref, dist, primaries)
-    y, uv = _split(dist.double(), primaries)
+    (y_ref, uv_ref), (y, uv) = _parts(ref.double(), primaries), _parts(dist.double(), primaries)
     floor = _pq(torch.tensor(_FLOOR, dtype=torch.float64)).item()
-    y = _pq_inverse((_tone_terms(y) @ tone).clamp(min=floor))
-    uv = (_colour_terms(uv) @ colour).clamp(min=_FLOOR)
+    y = _pq_inverse((_tone_terms(y) @ _fit_tone(y_ref, y)).clamp(min=floor))
+    if uv is None:
+        return y.mT.reshape(dist.shape).to(dist.dtype)
+    if uv_ref is not None:
+        uv = (_colour_terms(uv) @ _fit_colour(uv_ref, uv)).clamp(min=_FLOOR)
     return _join(y, uv, dist.shape, primaries).to(dist.dtype)
+
+
+def _parts(light: Tensor, primaries: Primaries) -> tuple[Tensor, Tensor | None]:
+    """PQ code of luminance (N, P, 1), and scaled u′v′ (N, P, 2) of an image of three channels."""
+    if light.shape[1] == 3:
+        return _split(light, primaries)
+    return _pq(light.clamp(_FLOOR, 1e8)).flatten(2).mT, None
 
 
 def matched_light(ref: Image | None, dist: Image, photometry: Photometry) -> tuple[Image | None, Image]:
