@@ -326,6 +326,29 @@ def test_the_white_of_relative_code_is_stated_for_its_side(tmp_path):
     assert row.display == "sdr+peak_nits=400"
 
 
+@pytest.mark.parametrize("encoding", ["srgb", "gamma"])
+def test_the_black_of_the_display_that_sdr_code_is_for_is_stated(tmp_path, encoding):
+    """Code of light without a display differs from code for the display that scoring shows it on, and both say so."""
+    from hdrq.encoding.convert import convert as run
+
+    light = scene(BT709)
+    light = replace(light, pixels=light.pixels / 5)
+    hdrq.write(tmp_path / "a.exr", light, depth="float")
+    values = {}
+    for name, screen in (("plain", None), ("shown", display("sdr"))):
+        (done,) = run(
+            [(tmp_path / "a.exr", tmp_path / f"{name}.tif")],
+            to=encoding,
+            photometry=Photometry(display=screen),
+        )
+        said = [n for n in done.notes if "black 0.1 cd/m²" in n]
+        assert bool(said) == (screen is None)
+        (row,) = score([(tmp_path / "a.exr", tmp_path / f"{name}.tif")], ["pu-psnr"])
+        assert f"is {encoding} code shown on sdr (black 0.1, peak 100 cd/m²)" in row.how
+        values[name] = row.value
+    assert values["shown"] > 90 > 60 > values["plain"]
+
+
 def test_a_scale_without_use_is_stated(tmp_path):
     hdrq.write(tmp_path / "a.png", Image(torch.rand(1, 3, 16, 16), "srgb"), depth="uint8")
     for photometry in (Photometry(scale=2.0), Photometry(peak=1000.0)):
@@ -343,6 +366,28 @@ def test_a_matched_image_is_identical_to_itself_whatever_the_working_primaries(t
         settings=Settings(match_response=True),
     )
     assert [r.value for r in rows] == [float("inf"), pytest.approx(1.0, abs=1e-7), float("inf"), 0.0]
+
+
+@pytest.mark.parametrize("channels", [(1, 1), (3, 1), (1, 3)])
+def test_an_image_of_one_channel_is_matched_by_its_luminance(tmp_path, channels):
+    """A test image whose tone curve is another one is matched; an image against itself stays identical."""
+    light = 5 + 395 * torch.rand(1, 1, 24, 24, generator=torch.Generator().manual_seed(3)) ** 2
+    other = 100 * (light / 100) ** 1.1
+    for name, pixels, count in (("a", light, channels[0]), ("b", other, channels[1])):
+        hdrq.write(
+            tmp_path / f"{name}.exr", Image(pixels.expand(-1, count, -1, -1).contiguous()), depth="float"
+        )
+    pair, same = (tmp_path / "a.exr", tmp_path / "b.exr"), (tmp_path / "a.exr",) * 2
+    for name in ("y:pu21:psnr", "y:log-rmse"):
+        (plain,) = score([pair], [name])
+        (matched,) = score([pair], [name], settings=Settings(match_response=True))
+        (itself,) = score([same], [name], settings=Settings(match_response=True))
+        assert "response matched" in matched.how
+        if name == "y:log-rmse":
+            assert itself.value == 0 < matched.value < 0.02 * plain.value
+        else:
+            assert itself.value == float("inf")
+            assert matched.value > plain.value + 30
 
 
 def test_the_row_of_a_matched_image_names_its_display_and_what_it_cannot_show(tmp_path):
@@ -369,7 +414,7 @@ def test_the_row_names_the_display_of_either_side(tmp_path):
     hdrq.write(tmp_path / "light.exr", Image(100 * big), depth="float")
     bright = Photometry(dist=Side(display=display("phone")))
     (row,) = score([(tmp_path / "light.exr", tmp_path / "sdr.png")], ["pu-psnr"], photometry=bright)
-    assert "shown on phone (peak 500 cd/m²)" in row.how
+    assert "shown on phone (black 0.05, peak 500 cd/m²)" in row.how
 
 
 def test_hdr_code_is_no_test_image_of_a_tone_mapping_metric():

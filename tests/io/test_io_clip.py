@@ -94,6 +94,7 @@ def test_halved_chroma_of_a_flat_colour_and_of_a_ramp(tmp_path):
         pixels = read(path).pixels[0]
         chroma = (pixels[2] - 128 / 255) / 1.772 * 255 + 128  # blue of BT.601
         assert chroma[0, :4].tolist() == pytest.approx(first, abs=0.01)
+        assert not any("chroma" in note for note in read(path).notes)  # the header states it
         assert torch.allclose(pixels[0], torch.tensor(128 / 255))
 
 
@@ -110,6 +111,7 @@ def test_halved_chroma_of_a_flat_colour_and_of_a_ramp(tmp_path):
 )
 def test_the_matrix_comes_from_the_tags(tmp_path, matrix, kr, kb):
     (y, cb, cr), *_ = store(tmp_path / "x.mkv", "yuv444p", 8, True, tags=(1, 13, matrix), count=1)
+    assert not any("chroma" in note for note in read(tmp_path / "x.mkv").notes)
     red, green, blue = read(tmp_path / "x.mkv").pixels[0].double().numpy()
     assert np.allclose(kr * red + (1 - kr - kb) * green + kb * blue, y / 255, atol=1e-6)
     assert np.allclose((blue - y / 255) / (2 * (1 - kb)), (cb - 128) / 255, atol=1e-6)
@@ -125,6 +127,8 @@ def test_chroma_of_bt2020_sits_on_the_top_left(tmp_path):
         # column 2 lies on a sample; row 2 does in BT.2020 only, else a quarter of a step from it
         expected = cb[1, 1] if between == 0 else 0.25 * cb[0, 1] + 0.75 * cb[1, 1]
         assert chroma[2, 2] == pytest.approx(expected, abs=0.01)
+        place = "top left, as BT.2020" if between == 0 else "left, as MPEG-2 and H.264"
+        assert f"chroma location not read: assumed at the {place}" in read(tmp_path / "x.mkv").notes
 
 
 @pytest.mark.parametrize(

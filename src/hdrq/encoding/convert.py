@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hdrq import io
 from hdrq.encoding.display_model import hlg_code, without_black
-from hdrq.encoding.emission import in_float64
+from hdrq.encoding.emission import default_screen, in_float64
 from hdrq.encoding.photometry import (
     LIGHT,
     Photometry,
@@ -216,7 +216,8 @@ class ConvertJob:
             quality=self.quality,
             **({"provenance": made} if stores_provenance(target) else {}),
         )
-        return (*filter(None, [relative]), *out.notes, *lost)
+        said = relative and relative.removeprefix(f"{image.path} ")  # the record names the file
+        return (*filter(None, [said]), *out.notes, *lost)
 
 
 def stores_provenance(target: Path) -> bool:
@@ -264,6 +265,13 @@ def _encoded(image: Image, to: str, photometry: Photometry, primaries: str | Non
     found: Encoding = find("encoding", to)
     if not found.absolute:
         notes = (*notes, f"{to}: 1.0 = {white_of(found, None, white):g} cd/m²")
+    usual = default_screen(code)
+    if photometry.display is None and usual.black_nits > 0:
+        notes = (
+            *notes,
+            f"{to}: 0 = 0 cd/m²; hdrq score shows such code on {usual.name}, black {usual.black_nits:g} cd/m², "
+            f"for which --display {usual.name} encodes",
+        )
     return replace(code, bits=None, notes=(*code.notes, *notes))
 
 

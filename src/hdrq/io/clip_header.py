@@ -86,6 +86,15 @@ def clip_of(path: str, container: Any) -> Clip:
         or coder.format.components[0].bits < 8
         or coder.format.name.startswith("yuvj")
     )
+    planar = _planar(coder.format, bits, rgb)
+    centred = (True, True) if coder.name in CENTRED else _siting(path, colours)
+    if (
+        planar[:6] in ("yuv420", "yuv422", "yuv411", "yuv410")
+        and coder.name not in CENTRED
+        and not _is_y4m(path)
+    ):
+        lies = "the top left, as BT.2020" if not any(centred) else "the left, as MPEG-2 and H.264"
+        notes.append(f"chroma location not read: assumed at {lies}")
     rate = float(stream.average_rate) if stream.average_rate else None
     count = int(stream.frames) or (
         round(float(stream.duration * stream.time_base) * rate) if stream.duration and rate else None
@@ -98,8 +107,8 @@ def clip_of(path: str, container: Any) -> Clip:
         meaning,
         matrix,
         full,
-        (True, True) if coder.name in CENTRED else _siting(path, colours),
-        _planar(coder.format, bits, rgb),
+        centred,
+        planar,
         coder.name,
         count,
         rate,
@@ -124,9 +133,18 @@ def _siting(path: str, colours: int) -> tuple[bool, bool]:
 
     MPEG: co-sited horizontally, between rows; BT.2020: co-sited with the top left; JPEG: between in both directions.
     """
-    with Path(path).open("rb") as file:
-        head = file.read(256).split(b"\n")[0]
+    head = _first_line(path)
     if head.startswith(b"YUV4MPEG2"):
         kind = next((word for word in head.split() if word[:1] == b"C"), b"C420")
         return (True, True) if kind in (b"C420", b"C420jpeg") else (False, b"paldv" not in kind)
     return (False, False) if colours == 9 else (False, True)
+
+
+def _is_y4m(path: str) -> bool:
+    """Whether the header states where chroma samples lie."""
+    return _first_line(path).startswith(b"YUV4MPEG2")
+
+
+def _first_line(path: str) -> bytes:
+    with Path(path).open("rb") as file:
+        return file.read(256).split(b"\n")[0]

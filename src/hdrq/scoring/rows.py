@@ -119,9 +119,10 @@ def _mismatch(ref: Image | None, dist: Image, s: Scorer, photometry: Photometry)
     )
     shown = screen_of(code, photometry.of(side))
     names = [Path(i.path or "").name for i in (light, code)]
-    return (
-        f"{names[0]} is light, {names[1]} is {code.domain} code shown on {shown.name} (peak {shown.peak_nits:g} cd/m²)",
-    )
+    if shown.eotf == "absolute":
+        return (f"{names[0]} is light, {names[1]} is {code.domain} code decoded to cd/m²",)
+    span = f"black {shown.black_nits:g}, peak {shown.peak_nits:g} cd/m²"
+    return (f"{names[0]} is light, {names[1]} is {code.domain} code shown on {shown.name} ({span})",)
 
 
 def _seen_at(s: Scorer, photometry: Photometry) -> str:
