@@ -42,6 +42,21 @@ def test_a_metric_of_images_gives_the_mean_over_the_frames(clips):
     assert "first frame" not in row.how
 
 
+def test_identical_frames_that_make_the_mean_infinite_are_stated(clips, tmp_path):
+    names, refs, _ = clips
+    nits = light(noise=0.1)
+    nits[:2] = light()[:2]
+    dists = film(tmp_path / "some.mkv", nits)
+    bound = hdrq.metric("pu-psnr", photometry=PINNED)
+    each = [bound(a, b).item() for a, b in zip(refs, dists)]
+    (row,) = hdrq.score([(names[0], tmp_path / "some.mkv")], ["pu-psnr"])
+    assert row.value == float("inf")
+    wanted = f"infinite because of 2 identical frames; the mean of the other 4 is {sum(each[2:]) / 4:.5g}"
+    assert wanted.replace("; ", ", ") in row.how
+    (row,) = hdrq.score([(names[0], names[0])], ["pu-psnr"])
+    assert "infinite" not in row.how
+
+
 @pytest.mark.parametrize(("select", "numbers"), [("1:6:2", [1, 3, 5]), (":2", [0, 1]), ("4:", [4, 5])])
 def test_frames_are_chosen_and_numbered_as_in_the_clip(clips, select, numbers):
     names, refs, dists = clips

@@ -153,8 +153,19 @@ def _mean(readings: list[tuple[int, Reading]]) -> Reading:
         if all(key in r.extra for _, r in readings)
     }
     extra |= {f"frame {number}": value[None] for (number, _), value in zip(readings, values)}
-    notes = (f"mean of {len(readings)} frames", *_notes(readings))
+    notes = (f"mean of {len(readings)} frames", *_infinite(values), *_notes(readings))
     return Reading(values.mean()[None], None, extra, notes)
+
+
+def _infinite(values: Tensor) -> tuple[str, ...]:
+    """A note where some frames are identical and have infinitely many decibels, which make the mean infinite."""
+    finite = values[torch.isfinite(values)]
+    if torch.isnan(values).any() or len(finite) in (0, len(values)):
+        return ()
+    count = len(values) - len(finite)
+    return (
+        f"infinite because of {count} identical frames; the mean of the other {len(finite)} is {finite.mean().item():.6g}",
+    )
 
 
 def _notes(readings: list[tuple[int, Reading]]) -> Iterator[str]:
