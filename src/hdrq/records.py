@@ -26,6 +26,13 @@ class Primaries:
     blue: Chromaticity
     white: Chromaticity
 
+    @property
+    def label(self) -> str:
+        """The name; of primaries that only a file states, their eight numbers."""
+        if self.name != "file":
+            return self.name
+        return " ".join(f"{v:.4g}" for point in (self.red, self.green, self.blue, self.white) for v in point)
+
 
 D65 = (0.3127, 0.3290)
 BT709 = Primaries("bt709", (0.640, 0.330), (0.300, 0.600), (0.150, 0.060), D65)

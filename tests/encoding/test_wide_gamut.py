@@ -15,7 +15,7 @@ from hdrq.encoding.emission import gamut_note
 from hdrq.encoding.photometry import Photometry, Side, decode, emit, encode
 from hdrq.errors import DomainError, UsageError
 from hdrq.image.color import convert, rgb_to_xyz
-from hdrq.records import BT709, BT2020, P3, XYZ, Image, Pair
+from hdrq.records import BT709, BT2020, P3, XYZ, Image, Pair, Primaries
 from hdrq.scoring.batch import Settings, score
 
 METRICS = ["pu-psnr", "pu-ssim", "y:pu21:psnr", "pq:psnr", "hdrvdp3", "log-rmse"]
@@ -324,6 +324,37 @@ def test_the_white_of_relative_code_is_stated_for_its_side(tmp_path):
     )
     (row,) = score([(tmp_path / "srgb.png",) * 2], ["pu-psnr"], photometry=Photometry(white=400.0))
     assert row.display == "sdr+peak_nits=400"
+
+
+def test_primaries_that_only_files_state_are_the_same_in_every_format(tmp_path):
+    """AP0 of ACES, whose blue has a negative y: float32 in EXR, whole numbers in cHRM, and nothing of it is ignored."""
+    from hdrq.encoding.convert import convert as run
+
+    aces = Primaries("file", (0.7347, 0.2653), (0.0, 1.0), (0.0001, -0.077), (0.32168, 0.33767))
+    hdrq.write(tmp_path / "a.exr", scene(aces), depth="float")
+    (done,) = run([(tmp_path / "a.exr", tmp_path / "a.png")], to="pq", photometry=Photometry())
+    images = [hdrq.read(tmp_path / f"a.{suffix}") for suffix in ("exr", "png")]
+    assert images[0].primaries == images[1].primaries == aces
+    assert not any("ignored" in note for note in (*done.notes, *images[1].notes))
+    (row,) = score([(tmp_path / "a.exr", tmp_path / "a.png")], ["y:pu21:psnr"])
+    assert row.value > 80
+    assert "primaries differ" not in row.how
+    (row,) = score([(tmp_path / "a.exr", scene(BT709))], ["y:pu21:psnr"])
+    assert (
+        "primaries differ: 0.7347 0.2653 0 1 0.0001 -0.077 0.3217 0.3377 in the reference, bt709" in row.how
+    )
+
+
+def test_decoding_a_float_file_of_code_does_not_call_it_relative_light(tmp_path):
+    from hdrq.encoding.convert import convert as run
+
+    code = encode(scene(BT709), "pq")
+    hdrq.write(tmp_path / "pq.pfm", Image(code.pixels.float(), "nits"))
+    (done,) = run(
+        [(tmp_path / "pq.pfm", tmp_path / "light.exr")], to="pq", back=True, photometry=Photometry()
+    )
+    assert done.notes == ()
+    assert torch.allclose(hdrq.read(tmp_path / "light.exr").pixels, scene(BT709).pixels, rtol=1e-3)
 
 
 @pytest.mark.parametrize("encoding", ["srgb", "gamma"])

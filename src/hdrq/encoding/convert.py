@@ -199,7 +199,7 @@ class ConvertJob:
     def _one(self, image: Image, source: Path, target: Path) -> tuple[str, ...]:
         """Convert and write one image; notes on what was assumed and lost."""
         photometry = self.photometry
-        relative = looks_relative(image, photometry)
+        relative = None if self.back else looks_relative(image, photometry)
         out = (
             _decoded(image, self.to, photometry, self.primaries)
             if self.back

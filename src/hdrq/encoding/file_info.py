@@ -100,7 +100,7 @@ def describe(
         int(image.pixels.shape[1]),
         _kind(image),
         image.domain,
-        _primaries(image),
+        image.primaries.label,
         image.white_nits,
         low,
         float(light.mean()) if light.numel() else None,
@@ -130,13 +130,6 @@ def _kind(image: Image) -> str:
     if image.bits is not None:
         return f"{image.bits}-bit code"
     return "float light" if image.domain in ("nits", "linear") else "float code"
-
-
-def _primaries(image: Image) -> str:
-    p = image.primaries
-    if p.name != "file":
-        return p.name
-    return " ".join(f"{v:.4g}" for point in (p.red, p.green, p.blue, p.white) for v in point)
 
 
 def _exposure(path: str | Path) -> str:

@@ -105,7 +105,7 @@ def _meaning(chunks: Mapping[str, bytes], notes: list[str]) -> Meaning:
         return Meaning()
     primaries = BT709
     if len(chrm := chunks.get("cHRM", b"")) == 32:
-        wx, wy, *colours = (v / 1e5 for v in struct.unpack(">8I", chrm))
+        wx, wy, *colours = (v / 1e5 for v in struct.unpack(">8i", chrm))  # y of ACES blue is negative
         if (found := primaries_of([*colours, wx, wy])) is None:
             notes.append("cHRM ignored: its primaries do not span a triangle")
         primaries = found or BT709

@@ -28,7 +28,7 @@ def remarks(ref: Image | None, dist: Image, photometry: Photometry) -> tuple[str
                 said.append(f"{Path(image.path or '').name}: 1.0 = {side.scale:g} cd/m²")
     if ref is not None and ref.primaries != dist.primaries:
         said.append(
-            f"primaries differ: {ref.primaries.name} in the reference, {dist.primaries.name} in the test image"
+            f"primaries differ: {ref.primaries.label} in the reference, {dist.primaries.label} in the test image"
         )
     if any(i is not None and i.domain in LIGHT for i in (ref, dist)):
         if photometry.scale or photometry.white:
