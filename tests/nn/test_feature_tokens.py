@@ -116,7 +116,7 @@ def test_statistics_are_scaled_before_they_are_weighted(net: Any) -> None:
 
 def asked(net: Any, ref: Tensor, dist: Tensor, **more: Any) -> Tensor:
     with torch.no_grad():
-        value: Tensor = find("metric", "vtamiq")(ref, dist, net=net, patches=20, repeats=1, **more).value
+        value: Tensor = find("metric", "vtamiq")(ref, dist, net=net, patches=20, **more).value
     return value
 
 
@@ -131,6 +131,7 @@ def test_the_metric_gives_what_the_network_gives(net: Any, monkeypatch: pytest.M
     whole = asked(net, ref, dist)
     assert torch.allclose(asked(net, ref[1:], dist[1:]), whole[1:], atol=1e-5)
     assert torch.allclose(asked(net, ref, ref), torch.zeros(2), atol=1e-6)
+    assert torch.equal(asked(net, ref, dist, repeats=1), whole)  # one sampling is enough
     assert not torch.allclose(asked(net, dist, ref), whole, atol=1e-4)
     monkeypatch.setattr("hdrq.scoring.metrics.vtamiq._AT_ONCE", 7)
     assert torch.allclose(asked(net, ref, dist), whole, atol=1e-5)

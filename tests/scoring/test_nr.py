@@ -133,13 +133,29 @@ def test_light_passes_the_tone_curve_of_the_card_and_the_row_says_so(tmp_path: P
     assert rows["nr"]["weights"].startswith("nr-lite2@")
 
 
-def test_the_list_says_on_which_scores_of_people_a_learned_metric_was_checked() -> None:
+def test_the_list_says_on_which_scores_of_people_a_metric_was_checked() -> None:
     ran = CliRunner().invoke(command_line, ["list", "metrics", "--format", "json"])
     found = {row["metric"]: row["subjective_scores"] for row in json.loads(ran.stdout)}
     assert found["nr"].startswith("nr-lite2: SROCC 0.74 on 330 photographs")
     assert "SROCC -0.00 on 330 photographs" in found["norvdpnetpp"]
     assert found["diqm"] == "not checked on subjective scores here"
-    assert found["ssim"] == found["koncept512"] == ""
+    assert found["ssim"] == "SROCC 0.82 (0.77 … 0.97) on 27 images of LIVE release 2"
+    assert found["niqe"] == "SROCC 0.48 (0.39 … 0.56) on 330 photographs of LIVE In the Wild"
+    assert found["drim"] == "not checked on subjective scores here"
+    assert found["koncept512"] == ""
+
+
+def test_the_figures_of_the_list_are_those_of_the_results_page() -> None:
+    root = Path(__file__).parents[2]
+    figures = json.loads((root / "src/hdrq/scoring/metrics/_checked.json").read_text(encoding="utf-8"))
+    page = (root / "docs/results.md").read_text(encoding="utf-8")
+    rows = page.split("<!-- agreement -->")[1].split("<!-- /agreement -->")[0].strip().splitlines()
+    assert rows[0] == f"| metric | {' | '.join(figures['sets'].values())} |"
+    said = {row.split(" | ")[0].strip("| "): row for row in rows[2:]}
+    assert set(said) == set(figures["metrics"])
+    for metric, found in figures["metrics"].items():
+        for value, low, high in found.values():
+            assert f"| {value:.3f} ({low:.3f} … {high:.3f}) |" in said[metric]
 
 
 @pytest.mark.shared

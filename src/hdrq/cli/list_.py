@@ -17,6 +17,7 @@ from hdrq.registry import SHELVES, added, find, names, plural
 
 _KINDS = {plural(kind): kind for kind in SHELVES if kind != "command"}
 
+_UNCHECKED = "not checked on subjective scores here"
 _DATASETS = ("dataset", "here", "where, or what is missing", "title", "scale")  # columns at a terminal
 
 
@@ -80,7 +81,7 @@ def _metrics() -> list[dict[str, Any]]:
                 "better": found.output().better,
                 "unit": found.output().unit,
                 "weights": _weights(card.net),
-                "subjective_scores": _agreement(card.net),
+                "subjective_scores": _agreement(name, card.net),
                 "options": options,
                 "source": card.source,
             }
@@ -95,19 +96,16 @@ def _weights(net: str | None) -> str:
     return ", ".join(model.name for model in _trained(net)) or "none: train or import them"
 
 
-def _agreement(net: str | None) -> str:
-    """How the weights that answer for a network agree with subjective scores, as their cards say."""
+def _agreement(metric: str, net: str | None) -> str:
+    """How a metric, or the weights that answer for its network, agree with subjective scores."""
+    from hdrq.scoring.api import checked_on
+
     if net is None:
-        return ""
+        return checked_on(metric) or _UNCHECKED
     held = [model.card for model in _trained(net) if model.card is not None]
-    said = [
-        f"{card.name}: {card.results['subjective_scores']}"
-        for card in held
-        if card.results.get("subjective_scores")
-    ]
-    if said or not held:
-        return "; ".join(said)
-    return "not checked on subjective scores here"
+    texts = {c.name: c.results.get("subjective_scores") or checked_on(metric, c.name) for c in held}
+    said = [f"{name}: {text}" for name, text in texts.items() if text]
+    return "; ".join(said) or (_UNCHECKED if held else "")
 
 
 def _trained(net: str) -> list[hdrq.Model]:

@@ -15,6 +15,7 @@ from hdrq.io.outputs import refuse_listed
 from hdrq.io.pairing import Matched, alone, is_sequence, pair_paths
 from hdrq.records import Pair
 from hdrq.scoring.batch import Settings, score, score_bound, scorers
+from hdrq.scoring.checked import checked_on
 from hdrq.scoring.module import metric
 from hdrq.scoring.request import parse
 from hdrq.scoring.resume import EarlierRows, mark_of
@@ -31,6 +32,7 @@ __all__ = [
     "Run",
     "Settings",
     "TableRun",
+    "checked_on",
     "metric",
     "parse",
     "score",

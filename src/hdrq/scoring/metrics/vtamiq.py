@@ -60,8 +60,8 @@ def vtamiq(
     score of identical images is subtracted, so that these give 0.
 
     patches   of each image, more of them fine than coarse: each level 2^ratio times as many as the next
-    repeats   number of samplings that are averaged, with seeds seed + 0, 1, ...; 0: 1 for weights of the authors, and
-              4 for others, whose scores of one sampling differ by 0.03 (standard deviation)
+    repeats   number of samplings that are averaged, with seeds seed + 0, 1, ...; 0: 1 for weights of the authors and for
+              those with a stem, and 4 for others, whose scores of one sampling differ by 0.03 (standard deviation)
     aligned   the same positions for both images
     sampler   of the weights' card, or hdrq's own, or the authors' with its flaws (see hdrq.scoring.sampling.plan)
     average   coarse patches are means of light, or of code, or as the weights' training had it
@@ -76,7 +76,7 @@ def vtamiq(
         raise UsageError("these weights compare patches at the same positions; leave aligned at true")
     found, looks = [], []
     theirs = official(net, "card")
-    for number in range(repeats or (1 if theirs else _REPEATS)):
+    for number in range(repeats or (1 if theirs or net.trunk is not None else _REPEATS)):
         plans = [
             plan(
                 size,
