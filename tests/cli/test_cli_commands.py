@@ -48,7 +48,7 @@ def offered(*words: str) -> list[str]:
         ("pu-ssim,pu-ps", "pu-ssim,pu-psnr"),
         ("hdrvdp3,ta", "hdrvdp3,task="),
         ("hdrvdp3,task=s", "hdrvdp3,task=side-by-side"),
-        ("pu-vtamiq@", "pu-vtamiq@pu-vtamiq-small"),
+        ("pu-vtamiq@", "pu-vtamiq@pu-vtamiq-lite2"),
         ("norvdpnet++@norvdp", "norvdpnet++@norvdpnetpp-small-sdr"),
     ],
 )
@@ -94,7 +94,7 @@ def test_tab_of_bash_completes_behind_signs_that_divide_words_there(tmp_path: Pa
     done = subprocess.run(["bash", str(script)], capture_output=True, text=True, env=dict(os.environ))
     first, second = done.stdout.splitlines()
     assert first.split() == ["ssim", "ssimulacra2"], done.stderr
-    assert second.split() == ["pu-vtamiq-small"]
+    assert second.split() == ["pu-vtamiq-lite2", "pu-vtamiq-small"]
 
 
 def commands(group: click.Group, before: tuple[str, ...] = ()) -> list[tuple[str, ...]]:

@@ -24,6 +24,7 @@ from hdrq.scoring.calibration import in_jod, output_in_jod
 HERE = Path(__file__).parents[2] / "models"
 NAMES = sorted(p.stem for p in HERE.glob("*.json"))
 LIGHT = {
+    "pu-vtamiq-lite2": "pu21:vtamiq",
     "pu-vtamiq-small": "pu21:vtamiq",
     "diqm-small": "pu21:diqm",
     "norvdpnetpp-small-hdr": "pu21:norvdpnet++",
@@ -98,8 +99,8 @@ def test_pu_vtamiq_answers_on_a_fresh_install_and_says_who_answers(scene, tmp_pa
         command_line, ["score", str(ref), str(dist), "--metric", "pu-vtamiq", "--format", "csv"]
     )
     assert ran.exit_code == 0, ran.output
-    assert "pu-vtamiq-small@" in ran.stdout
-    assert "by default pu-vtamiq-small, a small network distilled from hdrvdp3" in ran.stdout
+    assert "pu-vtamiq-lite2@" in ran.stdout
+    assert "by default pu-vtamiq-lite2, a small network distilled from the mean of five metrics" in ran.stdout
     assert "identical images have the best score" in ran.stdout
 
 
@@ -112,15 +113,17 @@ def test_norvdpnet_needs_no_encoding_to_be_named(scene, tmp_path) -> None:
     assert "norvdpnetpp-small-hdr@" in ran.stdout
 
 
-@pytest.mark.parametrize("name", ["pu-vtamiq-small", "norvdpnetpp-small-hdr", "diqm-small"])
+@pytest.mark.parametrize(
+    "name", ["pu-vtamiq-lite2", "pu-vtamiq-small", "norvdpnetpp-small-hdr", "diqm-small"]
+)
 def test_calibrated_students_answer_in_jod(name: str, scene: torch.Tensor) -> None:
     asked = f"{LIGHT[name]}@{name}"
     scorer = hdrq.metric(asked)
     assert (scorer.unit, scorer.better) == ("JOD", "higher")
-    assert scorer.span == ((None, 10) if name == "pu-vtamiq-small" else (0, 10))
+    assert scorer.span == ((None, 10) if "vtamiq" in name else (0, 10))
     assert scorer.best == (10 if scorer.full_reference else None)
     start, slope = json.loads((HERE / f"{name}.json").read_text())["results"]["jod"]
-    assert (slope < 0) == (name == "pu-vtamiq-small")
+    assert (slope < 0) == ("vtamiq" in name)
     spoilt = scene * (1 + 0.2 * torch.rand(scene.shape, generator=torch.Generator().manual_seed(1)))
     given = (scene, spoilt) if scorer.full_reference else (spoilt,)
     found = scorer.read(*given)
@@ -129,7 +132,7 @@ def test_calibrated_students_answer_in_jod(name: str, scene: torch.Tensor) -> No
     assert torch.allclose(hdrq.metric(asked, checked=False)(*given), found.value, atol=1e-3)
 
 
-@pytest.mark.parametrize("name", ["pu-vtamiq-small", "diqm-small"])
+@pytest.mark.parametrize("name", ["pu-vtamiq-lite2", "pu-vtamiq-small", "diqm-small"])
 def test_identical_images_have_10_jod_and_nothing_has_more(name: str, scene: torch.Tensor) -> None:
     ask = hdrq.metric(f"{LIGHT[name]}@{name}")
     stripes = (torch.arange(128) % 8 < 4).float().expand(1, 3, 128, 128) * 1000

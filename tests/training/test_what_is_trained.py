@@ -96,6 +96,6 @@ def test_weights_that_only_a_training_makes_are_told_with_every_command_before_i
         start_card(Settings("vtamiq", start="vtamiq-srgb"))
     assert str(found.value) == (
         "no weights called 'vtamiq-srgb' are installed; train them: hdrq models fetch vit-b16-384, then "
-        "hdrq train --recipe vtamiq-srgb; or start from installed weights: --set start=pu-vtamiq-small; or start from "
+        "hdrq train --recipe vtamiq-srgb; or start from installed weights: --set start=pu-vtamiq-lite2; or start from "
         "random weights: --set start="
     )
