@@ -70,10 +70,11 @@ PRELOADED = [
     "click",
     "PIL.Image",
 ]
-BY_DIMENSION = frozenset(  # methods whose numbers are dimensions
+BY_DIMENSION = frozenset(  # functions whose negative numbers are dimensions
     re.findall(
         r"\w+",
-        "amax amin sum mean std var any all cumsum diff narrow index_select transpose movedim flip squeeze unsqueeze flatten",
+        "amax amin sum mean std var any all cumsum diff narrow index_select select transpose movedim flip rot90 squeeze "
+        "unsqueeze flatten unfold repeat_interleave cat stack slide forward_difference backward_difference fft ifft",
     )
 )
 SWAPS = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Lt: ast.GtE, ast.Gt: ast.LtE,
@@ -141,7 +142,7 @@ def _guards(tree: ast.AST) -> set[ast.AST]:
         indices: list[ast.AST] = []
         if isinstance(node, ast.Subscript) and getattr(node.value, "attr", "") == "shape":
             indices = [node.slice]
-        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in BY_DIMENSION:
+        if isinstance(node, ast.Call) and _called(node) in BY_DIMENSION:
             indices = [*node.args, *(k.value for k in node.keywords if k.arg in ("dim", "dims"))]
         for n in (n for index in indices for n in _indices(index)):
             if isinstance(n, ast.UnaryOp) and isinstance(n.operand, ast.Constant) and n.operand.value == 2:
@@ -164,6 +165,11 @@ def _guards(tree: ast.AST) -> set[ast.AST]:
                 if isinstance(b, ast.Constant) and type(b.value) is float and 0 < b.value < 1e-5
             }
     return found
+
+
+def _called(node: ast.Call) -> str:
+    name: str = getattr(node.func, "attr", getattr(node.func, "id", ""))
+    return name
 
 
 def _indices(node: ast.AST) -> list[ast.AST]:

@@ -12,7 +12,7 @@ import torch
 from PIL import Image as Picture
 
 from hdrq.encoding.anchoring import anchored, geometric_mean
-from hdrq.encoding.display_model import raised, with_white
+from hdrq.encoding.display_model import lowest, raised, with_white
 from hdrq.encoding.displays import display
 from hdrq.encoding.emission import encode, gamut_note, outside, range_notes
 from hdrq.encoding.gamut import clipped_line
@@ -165,3 +165,13 @@ def test_thumbnails_have_at_most_240_pixels_a_side() -> None:
     assert shown.size == (240, 150)
     assert np.asarray(shown).mean() > 20
     assert _small(large, 480).size == (300, 480)
+
+
+def test_light_outside_a_displays_range_is_counted_at_both_ends() -> None:
+    screen = replace(display("hdr-pq-1000"), black_nits=0.01, floor_nits=0.0, ambient_lux=0.0, lift="cut")
+    low, top = lowest(screen), screen.peak_nits
+    shown = emit(
+        image([low * (1 - 5e-7), low * 0.9, 50.0, top * (1 + 5e-7), top * 1.1, 2 * top, 1.0, 2.0]), screen
+    )
+    assert any(n.startswith("9 values (38 %) outside the range of ") for n in shown.notes)
+    assert not any("outside the range" in n for n in emit(image([low, 50.0, top]), screen).notes)

@@ -387,6 +387,22 @@ def test_a_damaged_table_is_refused_by_line(name, table, old, new, said, tmp_pat
     assert table.split("/")[-1] in str(refused.value)
 
 
+def test_what_a_folder_lacks_is_said_with_its_path(tmp_path):
+    """Two folders of exposures are called after one scene; no file holds PIPAL's labels."""
+    (tmp_path / "mef").mkdir()
+    BUILD["waterloo-mef"](tmp_path / "mef")
+    touch(tmp_path / "mef", "source image sequences/Lamp_another author/a.png")
+    with pytest.raises(FileError) as refused:
+        list(find("dataset", "waterloo-mef").pairs(tmp_path / "mef"))
+    assert "2 folders below " + str(tmp_path / "mef" / "source image sequences") in str(refused.value)
+    (tmp_path / "pipal").mkdir()
+    BUILD["pipal"](tmp_path / "pipal")
+    (tmp_path / "pipal" / "Train_Label" / "A0001.txt").unlink()
+    with pytest.raises(FileError) as refused:
+        list(find("dataset", "pipal").pairs(tmp_path / "pipal"))
+    assert f"no .txt in {tmp_path / 'pipal' / 'Train_Label'}; expected" in str(refused.value)
+
+
 def test_lines_of_a_table_of_ones_own_are_counted_with_its_header(tmp_path):
     table = tmp_path / "manifest.csv"
     table.write_text("dist,mos\na.png,1.5\nb.png,2.5\na.png,3\n")

@@ -256,6 +256,20 @@ def test_curves_are_made_usable_as_they_were(seen) -> None:
     pinned("codes of exposures", found.codes(np.linspace(0, 1.2, 60).reshape(20, 3)), found.table(1000))
 
 
+def test_codes_within_two_percent_of_the_ends_are_extended_in_straight_lines() -> None:
+    x = np.arange(256) / 255
+    g = 2.2 * np.log(np.maximum(x, 1e-3))[:, None]
+    light = usable(g, np.ones_like(g), "").curve[:, 0]
+    power = (x / x[100]) ** 2.2 * light[100]
+    assert light[5:251] == pytest.approx(power[5:251], rel=1e-9)
+    slope = (power[9] - power[5]) / 4
+    assert light[:5] == pytest.approx(
+        np.maximum(power[5] - slope * np.arange(5, 0, -1), power[5] * np.arange(5) / 5), rel=1e-9
+    )
+    slope = (power[250] - power[246]) / 4
+    assert light[251:] == pytest.approx(power[250] + slope * np.arange(1, 6), rel=1e-9)
+
+
 def test_ratios_and_noise_are_what_they_were(seen) -> None:
     light = fixed_response("gamma2.2").curve[seen.astype(int), 0][..., 0]
     clipped = (seen[..., 0] > 245) | (seen[..., 0] < 8)
@@ -436,6 +450,8 @@ MERGES = {
     "reference": Settings(deghost="reference", align="none"),
     "bitmap": Settings(deghost="bitmap", align="none"),
     "patch": Settings(deghost="patch", align="none", reference=2),
+    "patch of the middle": Settings(deghost="patch", align="none", reference=1, response="srgb"),
+    "reference of the shortest": Settings(deghost="reference", align="none", reference=0, response="srgb"),
     "estimated exposures": Settings(deghost="none", align="none", estimate_exposures=True),
     "uncertain": Settings(deghost="none", align="none", uncertainty=True, response="srgb"),
     "log-mean": Settings(

@@ -137,3 +137,18 @@ def test_networks_have_as_many_parameters_as_those_that_agreed(net: str) -> None
 def test_every_network_that_scores_images_has_an_answer() -> None:
     scoring = {name for name in names("net") if find("net", name).use is None}
     assert {name for name, _, _ in ANSWERS} == scoring == set(SIZES)
+
+
+def test_files_of_dists_hold_a_pooling_filter_for_every_channel() -> None:
+    """A Hanning window of three, as the authors' program stores it before each stage."""
+    shelf = find("net", "dists")
+    written = shelf.layouts[0].write(shelf.build().state_dict(), {})
+    shapes = {k: tuple(v.shape) for k, v in written.items() if k.endswith(".filter")}
+    assert shapes == {
+        f"{stage}.filter": (width, 1, 3, 3)
+        for stage, width in (("stage2.4", 64), ("stage3.9", 128), ("stage4.16", 256), ("stage5.23", 512))
+    }
+    wanted = torch.tensor([0.25, 0.5, 0.25])
+    assert torch.allclose(written["stage3.9.filter"][7, 0], wanted[:, None] * wanted, atol=1e-6)
+    assert written["mean"].flatten().tolist() == pytest.approx([0.485, 0.456, 0.406])
+    assert written["std"].flatten().tolist() == pytest.approx([0.229, 0.224, 0.225])

@@ -11,6 +11,7 @@ from scipy.fft import dctn
 from scipy.special import gammaln
 
 from hdrq.cards import Output
+from hdrq.registry import find
 from hdrq.scoring import calibration, error_maps
 from hdrq.scoring.features import block_cosines, natural_statistics, phase, ssimulacra_errors
 from hdrq.scoring.features.cvvdp.maps import drawn
@@ -18,6 +19,7 @@ from hdrq.scoring.features.exposure_agreement import _median, exposed
 from hdrq.scoring.features.hdrvdp.colour import emitted
 from hdrq.scoring.features.hdrvdp.eye import joint_sensitivity, rod_sensitivity
 from hdrq.scoring.features.network_scores import share_card
+from hdrq.scoring.metrics.metaiqa import metaiqa
 from pinned import pinned
 
 
@@ -126,3 +128,26 @@ def test_legends_show_the_colours_from_end_to_end() -> None:
     narrow = error_maps._plain(values[:, :40], kind, row)  # type: ignore[arg-type]
     times = -(-error_maps._LEAST_WIDTH // 40)
     assert narrow.shape == (20 * times + error_maps._BAR, 40 * times, 3)
+
+
+def test_quality_of_a_hundred_is_that_of_one() -> None:
+    class Mean(torch.nn.Module):
+        intake = "imagenet"
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.one = torch.nn.Parameter(torch.ones(()))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.mean((1, 2, 3)) * self.one
+
+    found = metaiqa.function(torch.rand(1, 3, 40, 50, generator=torch.Generator().manual_seed(0)), net=Mean())
+    assert float(found.extra["q"]) == pytest.approx(100 * float(found.value), rel=1e-6)
+
+
+def test_visual_information_is_what_it_was() -> None:
+    ref = waves(208, 200).float() * 80
+    dist = ref * 0.9 + 6 * waves(208, 200).flip(-1).float()
+    for name in ("vif", "vifp", "iw-ssim"):
+        metric = find("metric", name)
+        pinned(f"metric {name}", metric.function(ref, dist), tolerance=1e-3)

@@ -16,6 +16,7 @@ from hdrq.tonemapping.contact_sheet import Tile, _reduced, operators_of, sheet
 from hdrq.tonemapping.gamut_mapping import clip, desaturate, scale
 from hdrq.tonemapping.optimize import _reduced as reduced_for_a_search
 from hdrq.tonemapping.parameter_search import along, by_evolution, by_gradient
+from hdrq.tonemapping.solvers.display_curve import _least_squares
 from pinned import pinned
 
 SCALES = {"as rendered": 1.0, "dim": 0.02, "bright": 40.0}
@@ -139,3 +140,13 @@ def test_learning_rates_fall_to_an_eighth() -> None:
     found = [f[1][0] for f in by_gradient(lambda u: u.sum(), [0.0], 10, 0)]
     steps = np.diff(found)
     assert steps / steps[0] == pytest.approx([exp(-2 * i / 10) for i in range(9)], rel=1e-4)
+
+
+def test_steps_of_a_display_curve_are_the_least_squares_with_a_heavy_sum() -> None:
+    """Two equal steps that want to be 1 each and have room for 1 together: the weight of their sum is 1000 times their own."""
+    normal = 1 + 1e-7
+    for n in (2, 3):
+        wanted = (1 + 1e6 * normal) / (normal + n * 1e6 * normal)
+        found = _least_squares(np.eye(n), np.ones(n), 1.0)
+        assert found == pytest.approx(np.full(n, wanted), rel=1e-9)
+        assert _least_squares(np.eye(n), np.ones(n), 4.0) == pytest.approx(np.full(n, 1 / normal), rel=1e-9)
