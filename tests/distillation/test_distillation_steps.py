@@ -12,6 +12,7 @@ import torch
 
 from hdrq.distillation import checks
 from hdrq.distillation.checks import clock, cost
+from hdrq.distillation.distill import _some
 from hdrq.distillation.rendering import _expanded, _options, as_code
 from hdrq.distillation.samples import Row, make_set
 from hdrq.distillation.sources import Source
@@ -133,3 +134,10 @@ def test_open_ends_of_a_scale_are_quantiles() -> None:
     assert found.quality(np.array([0, 995 / 4, 2000])).tolist() == pytest.approx([1, 0.75, 0])
     scorer.unit, scorer.span, scorer.better = "JOD", (None, 10.0), "higher"
     assert quality_scale(scorer, scores).worst == 0  # type: ignore[arg-type]
+
+
+def test_eight_names_are_said_and_the_rest_counted() -> None:
+    letters = list("abcdefghij")
+    assert _some(letters[:8]) == letters[:8]
+    assert _some(letters) == [*letters[:8], "and 2 more"]
+    assert _some(letters[:3], 2) == ["a", "b", "and 1 more"]
