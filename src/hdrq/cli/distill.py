@@ -11,7 +11,7 @@ from click.core import ParameterSource
 import hdrq
 from hdrq.cli import _complete, _records
 from hdrq.cli import options as _options
-from hdrq.cli._numbers import COUNT, POSITIVE, SEED, Number
+from hdrq.cli._numbers import COUNT, POSITIVE, SEED
 from hdrq.cli._records import spread_of
 from hdrq.cli.app import faults_of_a_dry_run, note, quiet, tell
 from hdrq.cli.progress import bar
@@ -59,10 +59,15 @@ _USUAL = "jpegxt,jpeg-pu,noise,blur"
 @click.option("-n", "count", type=COUNT, default=20_000, show_default=True, help="Number of image pairs.")
 @click.option(
     "--crop",
-    type=Number(32, 10**5, whole=True),
-    default=256,
+    default="256",
     show_default=True,
-    help="Side of the image pairs, pixels.",
+    metavar="N|WxH|whole",
+    help="Side of the image pairs, pixels, or their width and height, such as 1024x768, or whole for images as they are.",
+)
+@click.option(
+    "--central",
+    is_flag=True,
+    help="Cut the middle of each image at its own resolution, instead of random places at resolutions of 1, 1/2 and 1/4.",
 )
 @click.option(
     "--displays",
@@ -179,6 +184,7 @@ def _keywords(options: dict[str, Any]) -> dict[str, Any]:
         "images",
         "distortions",
         "crop",
+        "central",
         "displays",
         "hold_out",
         "seed",

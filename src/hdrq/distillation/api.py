@@ -11,7 +11,7 @@ from hdrq.distillation.distill import records
 from hdrq.distillation.image_files import write_images
 from hdrq.distillation.mos_teacher import MOS
 from hdrq.distillation.outcome import Distilled, Note, Record
-from hdrq.distillation.samples import Row, write_rows
+from hdrq.distillation.samples import Row, frame_of, write_rows
 from hdrq.distillation.task import Task, build_set
 from hdrq.distillation.teacher_scores import Cache, Scored
 from hdrq.encoding.gamut import clipped_line
@@ -37,7 +37,7 @@ __all__ = [
 
 USUAL = ("jpegxt", "jpeg-pu", "noise", "blur")
 Names = str | Sequence[str]
-_LEAST = {"n": 1, "crop": 32, "batch": 1}
+_LEAST = {"n": 1, "batch": 1}
 
 
 def distill(
@@ -164,7 +164,8 @@ def task(
     student: str = "norvdpnet++",
     distortions: Names = USUAL,
     n: int = 20_000,
-    crop: int = 256,
+    crop: int | str = 256,
+    central: bool = False,
     displays: Names = ("sdr", "bright"),
     hold_out: Names = (),
     seed: int = 0,
@@ -180,7 +181,9 @@ def task(
 
     student      [encoding:]network[@initial weights]
     distortions  names (`hdrq.names("distortion")`, tone mapping operators and expanders), each at random levels up to 5
-    n            number of image pairs;  crop  their side, pixels;  displays  on which code is shown
+    n            number of image pairs;  displays  on which code is shown
+    crop         side of the images, pixels, or WxH such as "1024x768", or "whole";  central  cut them from the middle of each
+                 image, at its resolution, instead of from random places at resolutions of 1, 1/2 and 1/4
     hold_out     scenes excluded from training, or patterns such as "*7"; without names a random fifth of them
     ppd          pixels per degree, for teachers that need it;  batch  image pairs scored at once by a teacher
     settings     training settings by name, overriding those of the student;  name  of the weights
@@ -188,7 +191,8 @@ def task(
     files        what the images hold, where they do not state it: domain, file_primaries, nonfinite, layer, view, part, and
                  for the teacher "mos" scale
     """
-    for key, value in (("n", n), ("crop", crop), ("batch", batch)):
+    height, width = frame_of(crop)
+    for key, value in (("n", n), ("batch", batch)):
         if value < _LEAST[key]:
             raise UsageError(f"{key} must be at least {_LEAST[key]}, not {value}")
     if not teacher:
@@ -207,7 +211,8 @@ def task(
         images=tuple(Path(i).expanduser() for i in given),
         distortions=_listed(distortions),
         n=n,
-        crop=crop,
+        crop=(height if height == width else f"{width}x{height}") if height else "whole",
+        central=central,
         seed=seed,
         displays=_listed(displays),
         hold_out=_listed(hold_out),

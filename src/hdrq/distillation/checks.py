@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
@@ -23,8 +24,10 @@ def cost(
 
     room  bytes of the images that are stored
     """
-    some = items[: min(settings.batch, len(items))]
-    batch = BatchLoader(settings, some, settings.source_display, images).batch(some, (0, 0)).to(device)
+    loader = BatchLoader(settings, items, settings.source_display, images)
+    size = loader.size_of(items[0])
+    some = list(islice((i for i in items if loader.size_of(i) == size), settings.batch))
+    batch = loader.batch(some, (0, 0)).to(device)
     module = build_apart(settings).to(device).train()
     seconds = 0.0
     for _ in range(2):
@@ -58,7 +61,7 @@ SIMPLE_BLIND = (
     "pu21:brisque",
     "pu21:piqe",
 )  # where no image is distorted, so that nothing differs from the reference
-_BINS, _FEW = 10, 0.02  # of the quality scale; share of the rows below which a bin counts as empty
+_BINS, FEW = 10, 0.02  # of the quality scale; share of the rows below which a bin counts as empty
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class Check:
     @property
     def covered(self) -> float:
         """Share of the bins that hold at least 2 % of the rows."""
-        return float(np.mean([share >= _FEW for share in self.histogram]))
+        return float(np.mean([share >= FEW for share in self.histogram]))
 
     def lines(self) -> list[str]:
         """Lines for the user before the training."""

@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from hdrq.distillation.checks import SIMPLE, SIMPLE_BLIND, check, clock, cost
+from hdrq.distillation.coverage import draw_coverage
 from hdrq.distillation.from_mos import records_from_mos
 from hdrq.distillation.outcome import (
     IMAGES,
@@ -51,7 +52,7 @@ from hdrq.records import Viewing
 from hdrq.scoring.binding import metric
 from hdrq.scoring.scorer import Scorer
 from hdrq.training.batches import Item
-from hdrq.training.checkpoint import LAST
+from hdrq.training.checkpoint import LAST, Saved
 from hdrq.training.loop import fit
 from hdrq.training.network import build_apart
 from hdrq.training.run_folder import SETTINGS
@@ -161,6 +162,7 @@ def _records(
         {str(s): stored_scores(parts.train[:_SIMPLE_ROWS], s, files, cache) for s in simple},
     )
     yield from (Note(line) for line in compared.lines())
+    yield from map(Saved, draw_coverage(compared, " and ".join(map(str, teachers)), folder))
 
     def items(chosen: Sequence[Row]) -> list[Item]:
         return items_of(
@@ -215,6 +217,7 @@ def _refuse_other_set(rows: list[Row], path: Path) -> None:
 
 def _digest(rows: Sequence[Row]) -> str:
     said = "".join(sorted({r.reads for r in rows}))
+    said += "".join(f" {r.wide}" for r in rows) if any(r.wide for r in rows) else ""
     return hashlib.sha256((repr(list(rows)) + said).encode()).hexdigest()[:12]
 
 

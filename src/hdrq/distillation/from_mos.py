@@ -43,7 +43,9 @@ def records_from_mos(
         raise UsageError(
             f"subjective scores come from one dataset or manifest, and --images names {len(task.images)}; join the tables"
         )
-    train, validation, held, settings, source = mos_items(str(task.images[0]), settings, task.hold_out)
+    train, validation, held, settings, source = mos_items(
+        str(task.images[0]), settings, task.hold_out, whole=task.frame == (0, 0)
+    )
     refuse_too_few(len(validation), "images of more scenes with subjective scores")
     refuse_missing([*train, *validation, *held])
     new = not folder.exists()

@@ -24,10 +24,11 @@ MOS = ("opinions", "mos")  # names of this teacher on input
 
 
 def mos_items(
-    where: str, settings: Settings, hold_out: tuple[str, ...]
+    where: str, settings: Settings, hold_out: tuple[str, ...], whole: bool = False
 ) -> tuple[list[Item], list[Item], list[Item], Settings, str]:
     """(training items, validation items, held-out items, settings with the display of the images, a description).
 
+    whole  whether images are learnt whole instead of from crops
     where  a dataset's name, NAME:SUBSET, or a CSV manifest with a column of subjective scores (higher is better)
     """
     name, _, subset = where.partition(":")
@@ -70,7 +71,7 @@ def mos_items(
             f"such as --student pu21:{settings.net}"
         )
     display = "nits" if light else "sdr-constant" if absolute else "code"
-    kind = "crops" if settings.input == "whole" else settings.input
+    kind = "crops" if settings.input == "whole" and not whole else settings.input
     return (
         train,
         validation,

@@ -26,7 +26,7 @@ _EXPOSED = 0.98  # quantile of luminance that becomes white in an exposure that 
 
 
 def render(row: Row, sources: Sources) -> tuple[Tensor, Tensor]:
-    """(reference, test) light of a row, cd/m², each (1, 3, side, side) float32."""
+    """(reference, test) light of a row, cd/m², each (1, 3, H, W) float32."""
     light, code, display = reference(row, sources)
     if row.level == 0 and shelf_of(row.distortion) == "distortion":
         return light, light
@@ -36,8 +36,8 @@ def render(row: Row, sources: Sources) -> tuple[Tensor, Tensor]:
 def reference(row: Row, sources: Sources) -> tuple[Tensor, Tensor | None, Display]:
     """(light, code where the source is code, the display whose black and peak limit the light)."""
     held = sources.get(row.source, row.reads)
-    wide = row.side * row.shrink
-    cut = held.pixels[..., row.y : row.y + wide, row.x : row.x + wide]
+    tall, wide = (n * row.shrink for n in row.size)
+    cut = held.pixels[..., row.y : row.y + tall, row.x : row.x + wide]
     if held.light:
         display = Display("light", _BRIGHTEST, _DARKEST, "absolute")
         return _within(shrunk(cut, row.shrink) * (row.peak / held.brightest), display), None, display

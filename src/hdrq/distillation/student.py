@@ -30,10 +30,11 @@ from hdrq.training.start_weights import with_start_options
 
 
 def student_settings(
-    metric: str, encoding: str, crop: int, start: str, overrides: Mapping[str, Any]
+    metric: str, encoding: str, crop: tuple[int, int], start: str, overrides: Mapping[str, Any]
 ) -> Settings:
     """Default training settings of a student, changed by `overrides`.
 
+    crop   (height, width) of the images, (0, 0) for whole ones
     start  initial weights; their card gives the build options of the network
     """
     net = str(find("metric", metric).card.net)
@@ -50,7 +51,7 @@ def student_settings(
             "target_display": display,
             "target_labels": "loss",
             "input": "patches" if patchwise else "whole",
-            "crop": crop,
+            **({"crop": crop[0], "aspect": crop[1] / crop[0]} if crop[0] else {}),
             "batch": 16,
             "loss": {"mae": 1.0, "pearson": 0.1},
             "rate": 3e-4,
@@ -115,6 +116,10 @@ class RenderedRows(ImageCache):
     def holds_light(self, path: str | Path) -> bool:
         return not self.code
 
+    def size(self, path: str | Path) -> tuple[int, int]:
+        """(height, width), without rendering."""
+        return self.rows[int(str(path).partition(":")[2])].size
+
     def get(self, path: str | Path) -> np.ndarray:
         """(C, H, W) float32 light, cd/m², or code 0..1, of "dist:NUMBER" or "ref:NUMBER"."""
         kind, _, number = str(path).partition(":")
@@ -150,9 +155,9 @@ def channels_of(settings: Settings) -> int:
 
 def bytes_needed(rows: Sequence[Row], settings: Settings) -> int:
     """Size of all stored images of a set, bytes."""
-    side = rows[0].side if rows else 0
-    images = len(rows) + (len({(r.source, r.view) for r in rows}) if compares(settings.net) else 0)
-    return images * side * side * channels_of(settings) * 2
+    refs = {(r.source, r.view): r for r in rows} if compares(settings.net) else {}
+    pixels = sum(r.size[0] * r.size[1] for r in (*rows, *refs.values()))
+    return pixels * channels_of(settings) * 2
 
 
 def split_domains(rows: Sequence[Row], items: Sequence[Item]) -> tuple[list[Item], list[Item]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hdrq.distillation.mos_teacher import MOS
-from hdrq.distillation.samples import NONE, Row, make_set, read_rows, shelf_of
+from hdrq.distillation.samples import NONE, Row, fits, frame_of, make_set, read_rows, shelf_of
 from hdrq.distillation.sources import Source, find_sources
 from hdrq.distillation.student import student_settings
 from hdrq.distillation.teacher_scores import Cache
@@ -29,6 +29,7 @@ class Task:
     teachers  metrics whose mean quality is learnt, or "mos": the scores of the dataset or manifest in `images`
     student   [encoding:]network[@initial weights]
     images    folders, files, manifests, or the set.csv of an earlier run
+    crop      side of the images, pixels, or WxH, or "whole";  central  whether they are cut from the middle of each image
     displays  on which code is shown
     hold_out  scenes excluded from training; empty: a random fifth by the seed
     settings  training settings that override those of the student
@@ -41,7 +42,8 @@ class Task:
     images: tuple[Path, ...]
     distortions: tuple[str, ...]
     n: int = 20_000
-    crop: int = 256
+    crop: int | str = 256
+    central: bool = False
     seed: int = 0
     displays: tuple[str, ...] = ("sdr", "bright")
     hold_out: tuple[str, ...] = ()
@@ -58,6 +60,11 @@ class Task:
         """Name of the weights."""
         taught = [t if t in MOS else parse(t).metric for t in self.teachers]
         return self.name or "-".join([parse(self.student).metric, "from", *taught])
+
+    @property
+    def frame(self) -> tuple[int, int]:
+        """(height, width) of the images; (0, 0) for whole ones."""
+        return frame_of(self.crop)
 
     @property
     def undistorted(self) -> bool:
@@ -77,7 +84,7 @@ def settings_for(task: Task) -> Settings:
         some = ", ".join(n for n in names("metric") if find("metric", n).card.net)
         raise UsageError(f"{student.metric} is not a network and cannot be a student; networks are {some}")
     encoding = student.stages[-1] if student.stages else "pu21"
-    settings = student_settings(student.metric, encoding, task.crop, student.weights, task.settings)
+    settings = student_settings(student.metric, encoding, task.frame, student.weights, task.settings)
     if not task.from_mos:
         if not task.distortions:
             raise UsageError("name at least one distortion with --distortions; see: hdrq list distortions")
@@ -90,7 +97,7 @@ def settings_for(task: Task) -> Settings:
                 "no-reference teachers such as pu21:brisque and students such as norvdpnet++, or other --distortions"
             )
     side = find("metric", student.metric).card.side
-    if task.crop < side:
+    if task.frame != (0, 0) and min(task.frame) < side:
         raise UsageError(f"{student.metric} needs images of at least {side} pixels a side; use --crop {side}")
     if task.files.get("scale") is not None and not task.from_mos:
         raise UsageError("scale has no effect on light whose peak is drawn for each row; leave it out")
@@ -117,15 +124,22 @@ def build_set(task: Task, cache: Cache) -> tuple[list[Row], list[Source], list[s
             raise FileError(f"{where} does not exist; --images takes folders, images and manifests")
         some, why = find_sources(where, cache.file, cache.keep_file, reading)
         found, left = found + some, left + why
+    side = find("metric", parse(task.student).metric).card.side
+    least = task.frame if task.frame[0] else (side, side)
     for s in found:
-        if min(s.size) < task.crop:
-            left.append(f"{s.path} is {s.size[1]}x{s.size[0]}, smaller than --crop {task.crop}")
+        if not fits(s.size, least):
+            needed = (
+                f"--crop {task.crop}" if task.frame[0] else f"the {side} pixels a side that the student needs"
+            )
+            left.append(f"{s.path} is {s.size[1]}x{s.size[0]}, smaller than {needed}")
     rows = make_set(
-        found,
+        [s for s in found if fits(s.size, least)],
         task.distortions,
         task.n,
         seed=task.seed,
-        side=task.crop,
+        side=task.frame[0],
+        wide=task.frame[1],
+        central=task.central,
         displays=task.displays,
         reads=reading.text,
     )

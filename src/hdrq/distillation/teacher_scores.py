@@ -192,10 +192,14 @@ class TeacherJob:
 
         def work(batches: Sequence[tuple[Row, ...]]) -> Iterator[list[float]]:
             for part in batches:
-                ref, dist = (torch.cat(pictures) for pictures in zip(*(render(r, sources) for r in part)))
-                with torch.inference_mode(), sharing():
-                    values = scorer(ref, dist) if scorer.full_reference else scorer(dist)
-                yield [float(v) for v in values.double().cpu()]
+                alike = len({r.size for r in part}) == 1
+                found: list[float] = []
+                for some in [part] if alike else [(r,) for r in part]:  # whole images differ in size
+                    ref, dist = (torch.cat(pictures) for pictures in zip(*(render(r, sources) for r in some)))
+                    with torch.inference_mode(), sharing():
+                        values = scorer(ref, dist) if scorer.full_reference else scorer(dist)
+                    found += [float(v) for v in values.double().cpu()]
+                yield found
 
         return work
 

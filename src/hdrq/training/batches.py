@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -39,19 +40,23 @@ class Item:
 
 @dataclass(frozen=True)
 class Batch:
-    """Code of test and reference images: (B, N, 3, p, p) patches with positions and scales, or (B, 3, h, w)."""
+    """Code of test and reference images: (B, N, 3, p, p) patches with positions and scales, or (B, 3, h, w).
+
+    place_dist  positions of the patches of the test images, where they are not those of the references
+    """
 
     dist: Tensor
     ref: Tensor | None
     label: Tensor | None
     place: Tensor | None = None
     scale: Tensor | None = None
+    place_dist: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         def move(t: Tensor | None) -> Tensor | None:
             return None if t is None else t.to(device, non_blocking=True)
 
-        return Batch(*(move(t) for t in (self.dist, self.ref, self.label, self.place, self.scale)))  # type: ignore[arg-type]
+        return Batch(*(move(getattr(self, f.name)) for f in fields(self)))  # type: ignore[arg-type]
 
 
 def generator(*key: int) -> torch.Generator:
@@ -67,6 +72,7 @@ class BatchLoader:
     """Batches of the items of one domain.
 
     rank, world  index of this process and number of processes; each process computes its share of every batch
+    Where images are seen whole, all of a batch have one size.
     """
 
     def __init__(
@@ -90,18 +96,43 @@ class BatchLoader:
         ).tolist()
 
     def steps(self) -> int:
-        """Number of batches in an epoch; an incomplete last batch is dropped, unless it is the only one."""
-        return max(1, len(self.items) // self.settings.batch)
+        """Number of batches in an epoch; an incomplete last batch is dropped, unless it is the only one (of its size)."""
+        return len(self._cut(range(len(self.items))))
+
+    @cached_property
+    def sizes(self) -> list[tuple[int, int]]:
+        """The size by which images are put into batches; one for all unless images are seen whole."""
+        return [self.size_of(item) for item in self.items]
+
+    def size_of(self, item: Item) -> tuple[int, int]:
+        """The size of an image that is seen whole; (0, 0) where all are brought to one size."""
+        return self.images.size(item.dist) if self.settings.input == "whole" else (0, 0)
+
+    def _cut(self, order: Sequence[int]) -> list[list[int]]:
+        """The batches of an order of the items."""
+        size, kinds = self.settings.batch, dict[tuple[int, int], list[int]]()
+        for i in order:
+            kinds.setdefault(self.sizes[i], []).append(i)
+        found = []
+        for own in kinds.values():
+            count = max(1, len(own) // size)
+            found += [own[k * size : (k + 1) * size] for k in range(count)]
+        kept = [part for part in found if len(part) >= self.world] or found[:1]
+        if len(kinds) == 1:
+            return kept
+        places = {part[0]: place for place, part in enumerate(kept)}
+        first = {i: number for number, i in enumerate(order)}
+        return [kept[places[i]] for i in sorted(places, key=lambda i: first[i])]  # sizes alternate as drawn
 
     def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Batches of an epoch from number `start` on, prepared in a background thread."""
-        order, size = self.order(epoch), min(self.settings.batch, len(self.items))
-        numbers = range(start, self.steps())
-        mine = slice(self.rank * size // self.world, (self.rank + 1) * size // self.world)
+        parts = self._cut(self.order(epoch))
+        numbers = range(start, len(parts))
 
         def make(number: int) -> Batch:
-            chosen = order[number * size : (number + 1) * size]
-            return self.batch([self.items[i] for i in chosen], (epoch, number), mine)
+            chosen = parts[number]
+            ends = (r * len(chosen) // self.world for r in (self.rank, self.rank + 1))
+            return self.batch([self.items[i] for i in chosen], (epoch, number), slice(*ends))
 
         with ThreadPoolExecutor(1, thread_name_prefix="hdrq-batches") as pool:
             waiting = [pool.submit(make, n) for n in numbers[:_PREFETCH]]
@@ -140,6 +171,9 @@ class BatchLoader:
             scale=None
             if parts[0].scale is None
             else torch.stack([p.scale for p in parts if p.scale is not None]),
+            place_dist=None
+            if parts[0].place_dist is None
+            else torch.stack([p.place_dist for p in parts if p.place_dist is not None]),
         )
 
     def _load(
@@ -153,10 +187,11 @@ class BatchLoader:
             raise PixelError(f"{item.dist} and {item.ref} differ in size; crop or resize one of them")
         h, w = arrays[0].shape[-2:]
         if settings.input == "crops" and random is not None:
-            side = (min(settings.crop, h), min(settings.crop, w))
-            if min(side) < settings.crop:
+            side = settings.frame
+            if h < side[0] or w < side[1]:
                 raise PixelError(
-                    f"{item.dist} is {w}x{h}, smaller than the crop of {settings.crop}; add --set crop={min(h, w)}"
+                    f"{item.dist} is {w}x{h}, smaller than the crop of {side[1]}x{side[0]}; add --set "
+                    f"crop={min(w, side[1])}x{min(h, side[0])}"
                 )
             y, x = (_position(n - s, random) for n, s in zip((h, w), side))
             arrays = [a[:, y : y + side[0], x : x + side[1]] for a in arrays]
@@ -183,17 +218,19 @@ class BatchLoader:
             patch=shelf.patch_side(settings.options),
             scales=settings.levels,
             seed=seed,
+            sets=1 if settings.aligned or code.shape[0] == 1 else 2,
         )
         curve: Encoding = find("encoding", settings.encoding)
         bag = cut(code.contiguous(), where, (curve.decode, curve.encode))
         scale = torch.from_numpy(where.scales.copy()).long()
-        place = torch.from_numpy(where.places[0].copy())
-        return Batch(bag[0], bag[1] if len(bag) > 1 else None, None, place, scale)
+        test, *own = (torch.from_numpy(places.copy()) for places in where.places)
+        ref = bag[1] if len(bag) > 1 else None
+        return Batch(bag[0], ref, None, own[0] if own else test, scale, test if own else None)
 
 
 def _resized(stack: Tensor, settings: Settings, random: torch.Generator | None) -> Tensor:
     """Images resized to the size in the settings; in training larger by a margin and then cropped."""
-    size = (settings.crop, round(settings.aspect * settings.crop))
+    size = settings.frame
     margin = settings.margin if random is not None else 0
     stack = linear_resize(stack, (size[0] + margin, size[1] + margin))
     y, x = (_position(margin, random) for _ in size)

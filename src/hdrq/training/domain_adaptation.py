@@ -123,10 +123,10 @@ class Alignment(nn.Module):
         return mmd(source, target) if self.kind == "mmd" else self.coral(source, target)
 
     @classmethod
-    def of(cls, settings: Settings) -> Alignment:
-        """The loss that the settings choose, over the features of their network."""
+    def of(cls, settings: Settings, features: int = 0) -> Alignment:
+        """The loss that the settings choose; features: their number, where they are not those of the paper's layer."""
         shelf: Net = find("net", settings.net)
-        return cls(settings.align, settings.align_ema, shelf.features(settings.options))
+        return cls(settings.align, settings.align_ema, features or shelf.features(settings.options))
 
     def group(self, rate: float) -> list[dict[str, Any]]:
         """Its parameters, as a group for the optimiser."""

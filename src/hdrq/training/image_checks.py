@@ -179,9 +179,9 @@ def _frame_of(settings: Settings, item: Item, part: Part, look: Look) -> Frame |
     if len({frame.size for frame in frames}) > 1:
         size = PixelError(f"{item.dist} and {item.ref} differ in size; crop or resize one of them")
         return "such pairs", size
-    if (least := _least(settings, part)) > (side := min(frames[0].size)):
-        h, w = frames[0].size
-        return "such images", _too_small(settings, item.dist, f"{w}x{h}", side, least)
+    (h, w), (high, wide) = frames[0].size, _least(settings, part)
+    if h < high or w < wide:
+        return "such images", _too_small(settings, item.dist, (h, w), max(high, wide))
     return frames[0]
 
 
@@ -189,14 +189,17 @@ def _kind(frame: Frame) -> str:
     return "light" if frame.light else "code"
 
 
-def _least(settings: Settings, part: Part) -> int:
-    """The smallest side of an image, pixels."""
+def _least(settings: Settings, part: Part) -> tuple[int, int]:
+    """The smallest height and width of an image, pixels."""
     shelf: Net = find("net", settings.net)
+    least = smallest(settings.net)
     if settings.input == "patches":
-        return shelf.patch_side(settings.options)
-    if settings.input == "crops":
-        return settings.crop if part.trained else min(settings.crop, smallest(settings.net))
-    return 1
+        least = shelf.patch_side(settings.options)
+    elif settings.input == "crops":
+        return settings.frame if part.trained else (min(settings.crop, least), min(settings.frame[1], least))
+    elif settings.input == "resized":
+        least = 1
+    return least, least
 
 
 def smallest(net: str) -> int:
@@ -204,13 +207,17 @@ def smallest(net: str) -> int:
     return int(find("metric", net).card.side) if net in names("metric") else 1
 
 
-def _too_small(settings: Settings, path: str, size: str, side: int, least: int) -> UsageError:
+def _too_small(settings: Settings, path: str, frame: tuple[int, int], least: int) -> UsageError:
+    size, side = f"{frame[1]}x{frame[0]}", min(frame)
     if settings.input == "patches":
         return UsageError(f"{path} is {size}, smaller than a patch of {least}x{least}; leave it out")
     if side < smallest(settings.net):
         return UsageError(
             f"{path} is {size}, but {settings.net} needs {smallest(settings.net)} pixels a side; leave it out"
         )
+    crop, square = settings.frame, settings.frame[0] == settings.frame[1]
+    asked = f"{crop[0]}" if square else f"{crop[1]}x{crop[0]}"
+    fit = f"{side}" if square else f"{min(frame[1], crop[1])}x{min(frame[0], crop[0])}"
     return UsageError(
-        f"{path} is {size}, smaller than the crop of {settings.crop}; leave it out, or add --set crop={side}"
+        f"{path} is {size}, smaller than the crop of {asked}; leave it out, or add --set crop={fit}"
     )

@@ -16,6 +16,7 @@ from hdrq.records import Encoding
 from hdrq.registry import find
 from hdrq.training.batches import Batch
 from hdrq.training.disentanglement import disentangling_loss
+from hdrq.training.layers import tapped
 from hdrq.training.random_state import RandomState
 from hdrq.training.settings import Settings
 
@@ -48,7 +49,20 @@ def build_apart(settings: Settings) -> nn.Module:
 
 
 def forward(module: nn.Module, settings: Settings, batch: Batch) -> Output:
-    """Scores and features of a batch."""
+    """Scores and features of a batch; the features are those of the paper, or of the layer in the settings."""
+    if not settings.align_layer:
+        return _forward(module, settings, batch)
+    with tapped(module, settings.align_layer) as found:
+        out = _forward(module, settings, batch)
+    if not found:
+        raise UsageError(
+            f"{settings.net} does not use {settings.align_layer} as a whole in a step; align another layer, such as one "
+            "before it"
+        )
+    return out._replace(features=torch.cat(found))
+
+
+def _forward(module: nn.Module, settings: Settings, batch: Batch) -> Output:
     shelf: Net = find("net", settings.net)
     encoding: Encoding = find("encoding", settings.encoding)
     inner: Any = module
@@ -59,7 +73,8 @@ def forward(module: nn.Module, settings: Settings, batch: Batch) -> Output:
     if hasattr(inner, "decode"):
         return Output(*disentangling_loss(inner, settings.terms, dist, ref))
     if hasattr(inner, "compare"):
-        found = inner.compare(ref, dist, batch.place, batch.scale if settings.levels > 1 else None)
+        scale = batch.scale if settings.levels > 1 else None
+        found = inner.compare(ref, dist, batch.place, scale, batch.place_dist)
         return Output(found.q, torch.cat([found.ref, found.dist]))
     if hasattr(inner, "test"):
         found = inner.predict(ref, dist)

@@ -48,9 +48,19 @@ def adjust(settings: Settings, overrides: Mapping[str, Any]) -> Settings:
             nested = dict(changes.get(head, known[head]))
             nested[inner] = parsed(value)
             changes[head] = nested
+        elif head == "crop" and isinstance(value, str) and "x" in value:
+            changes |= _frame(value)
         else:
             changes[head] = _converted(known[head], value, head)
     return replace(settings, **changes)
+
+
+def _frame(text: str) -> dict[str, Any]:
+    """crop and aspect of a crop given as WxH."""
+    w, _, h = text.partition("x")
+    if not (w.strip().isdigit() and h.strip().isdigit() and int(w) and int(h)):
+        raise UsageError(f"crop is a number of pixels, or WxH such as 1024x768, not '{text}'")
+    return {"crop": int(h), "aspect": int(w) / int(h)}
 
 
 def reduced(settings: Settings, overrides: Collection[str] = ()) -> Settings:

@@ -17,6 +17,7 @@ from hdrq.training.batches import Item
 from hdrq.training.choice import TrainingRequest, settings_for
 from hdrq.training.data import data_of, refuse_other_direction
 from hdrq.training.image_checks import refuse_missing
+from hdrq.training.layers import refuse_ablation
 from hdrq.training.meta_tasks import Meta
 from hdrq.training.network import build_apart
 from hdrq.training.overrides import adjust
@@ -61,6 +62,7 @@ def plan(request: TrainingRequest) -> Plan:
     start(module)
     if settings.terms and not hasattr(module, "decode"):
         raise UsageError(f"{settings.net} has no terms such as {min(settings.terms)}; leave them out")
+    refuse_ablation(settings, module)
     if not request.replace:
         refuse_taken(name, folder)
     refuse_other_direction(settings, request.better)

@@ -23,7 +23,10 @@ INPUTS = ("patches", "crops", "whole", "resized")
 LENGTH = ("epochs", "steps", "patience")  # settings that may change when a training is resumed
 SCENES = ("held_scenes", "test_scenes", "test_distortions")
 # At their defaults these are no part of the digest, which older runs lack.
-_LATER = ("held_from", "source_weight", "target_batch", "display_spread", "files", *SCENES)
+_LATER = (
+    *("held_from", "source_weight", "target_batch", "display_spread", "files", "align_layer", "aligned"),
+    *SCENES,
+)
 _MANY = 10**9  # largest count of anything
 _TINY, _BELOW_1, _HUGE = 1e-30, 1 - 1e-9, 1e30
 # Ends of the settings that are numbers, both included.
@@ -56,16 +59,19 @@ class Settings:
     target_labels      the same for the target; "" leaves it unlabelled
     target_batch       images of the target per step, 0 for as many as of the source
     target_repeat      passes over the target in one epoch
-    input              "patches" (sampled), "crops" (one crop per image), "whole" (whole images of one size), or
-                       "resized" (to aspect*crop x crop, regardless of the image's aspect ratio)
+    input              "patches" (sampled), "crops" (one crop per image), "whole" (whole images; those of a batch have one
+                       size), or "resized" (to aspect*crop x crop, regardless of the image's aspect ratio)
     patches            number of patches per image;  test_patches  the same in validation
-    crop               side of a crop, or height of a resized image
+    aligned            whether the patches of a reference lie at the places of those of the test image
+    crop               height of a crop or of a resized image; as text also WxH, such as 1024x768
     margin             pixels by which a resized image exceeds the crop in a training step
-    aspect             width divided by height of a resized image
+    aspect             width divided by height of a crop or of a resized image
     batch              images per step and domain;  accumulate  steps whose gradients are added before an update
     loss               weights of the losses by name;  source_weight, target_weight  of the losses on the two domains
     display_spread     factor on the standard deviations of simulated displays; 0 shows every batch on the mean display
     align, align_weight, align_ema  domain adaptation: its loss, weight and running average (Coral)
+    align_layer        part of the network whose output is aligned, such as transformer.blocks.2 or convs.6; "" for that of
+                       the paper
     rate, head_rate    learning rates (head_rate 0: the same for all parameters);  decay  weight decay
     optimiser, beta2   adamw, adam or sgd; decay of the squared gradient
     schedule, floor, per  learning rate schedule, its final share of the initial rate, update per "step" or "epoch"
@@ -148,6 +154,8 @@ class Settings:
     test_scenes: tuple[str, ...] = ()
     test_distortions: tuple[str, ...] = ()
     files: Mapping[str, Any] = field(default_factory=dict)
+    align_layer: str = ""
+    aligned: bool = True
 
     def __post_init__(self) -> None:
         reading_of(self.files)
@@ -182,6 +190,12 @@ class Settings:
             raise UsageError(
                 "held_from=target needs a target with labels; name them with --set target_labels="
             )
+        if self.align_layer and not self.align:
+            raise UsageError(
+                "align_layer has no effect without domain adaptation; add --da, such as --da coral"
+            )
+        if not self.aligned and self.input != "patches":
+            raise UsageError(f"aligned=false is for input=patches, not for {self.input}; leave it out")
         if both := sorted(set(self.held_scenes) & set(self.test_scenes)):
             raise UsageError(
                 f"scene {both[0]} is in held_scenes and in test_scenes; leave it out of one of them"
@@ -217,6 +231,11 @@ class Settings:
     def reading(self) -> Reading:
         """How the images are read."""
         return reading_of(self.files)
+
+    @property
+    def frame(self) -> tuple[int, int]:
+        """(height, width) of a crop or of a resized image."""
+        return self.crop, round(self.aspect * self.crop)
 
     @property
     def levels(self) -> int:

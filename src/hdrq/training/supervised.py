@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -52,8 +53,6 @@ class Supervised:
         self.module = build(settings)
         start(self.module)
         self.module.to(device)
-        self.align = Alignment.of(settings).to(device)
-        self.optimiser = self._optimiser()
         self.scaler = torch.amp.GradScaler(
             device.type, init_scale=256.0, enabled=settings.precision == "float16"
         )
@@ -64,7 +63,27 @@ class Supervised:
         self.target = (
             BatchLoader(other, target, settings.target_display, images, 1, *share) if target else None
         )
-        self.steps = steps_per_epoch(settings, len(source), len(target))
+        self.align = Alignment.of(settings, self._width()).to(device)
+        self.optimiser = self._optimiser()
+        self.steps = self.target.steps() * settings.target_repeat if self.target else self.source.steps()
+
+    def _width(self) -> int:
+        """Number of features of the layer in the settings that are aligned; 0 without one."""
+        if not self.settings.align_layer:
+            return 0
+        first = self.source.items[:1]
+        with torch.no_grad(), self._quiet():
+            found = forward(self.module, self.settings, self.source.batch(first, (0, 0)).to(self.device))
+        return 0 if found.features is None else int(found.features.shape[1])
+
+    @contextmanager
+    def _quiet(self) -> Iterator[None]:
+        """The network as in a test: without dropout, and its running statistics stay."""
+        self.module.eval()
+        try:
+            yield
+        finally:
+            self.module.train()
 
     def _optimiser(self) -> torch.optim.Optimizer:
         groups = [*parameter_groups(self.module, self.settings), *self.align.group(self.settings.rate)]

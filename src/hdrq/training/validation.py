@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import isfinite
 
 import numpy as np
@@ -26,19 +26,28 @@ def predict(
 ) -> np.ndarray:
     """Scores of items in order, without augmentation; the mean over `settings.repeats` samplings of patches.
 
-    With input "crops", whole images are scored one at a time, as the metric does.
+    With input "crops", whole images are scored one at a time, as the metric does; with "whole", those of one size together.
     """
     module.eval()
     size = 1 if settings.input == "crops" else batch or settings.batch
     out = []
     with torch.inference_mode(), autocast(settings, device):
-        for i in range(0, len(items), size):
+        for part in _runs(items, loader, size):
             several = [
-                forward(module, settings, loader.batch(items[i : i + size], None, repeat=r).to(device)).q
+                forward(module, settings, loader.batch(part, None, repeat=r).to(device)).q
                 for r in range(settings.repeats)
             ]
             out.append(torch.stack(several).mean(0).float().cpu())
     return torch.cat(out).numpy()
+
+
+def _runs(items: Sequence[Item], loader: BatchLoader, most: int) -> Iterator[Sequence[Item]]:
+    """Items in order, in parts of at most `most` of one size."""
+    first = 0
+    for i in range(1, len(items) + 1):
+        if i == len(items) or i - first == most or loader.size_of(items[i]) != loader.size_of(items[first]):
+            yield items[first:i]
+            first = i
 
 
 def validate(
