@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from click.testing import CliRunner
 
 from hdrq import io
 from hdrq.cli.app import command_line
+from hdrq.errors import HdrqError
 from hdrq.nn.input_scaling import CONVENTIONS, enter
 from hdrq.nn.weights import load, save
 from hdrq.records import Image
 from hdrq.registry import find
+from hdrq.tonemapping.enhance import quality_sheet
 
 
 @pytest.fixture
@@ -69,3 +73,44 @@ def test_what_is_missing_is_said(picture, tmp_path, more, says) -> None:
     assert done.exit_code != 0
     assert says in str(done.exception) + done.output
     assert not (tmp_path / "out.png").exists()
+
+
+def test_several_qualities_make_a_sheet_of_the_image_at_each(picture, tmp_path, monkeypatch) -> None:
+    """Tiles rise in quality, the image as it is among them; one that the weights cannot reach is left out with its reason."""
+
+    def apply(
+        net: object, code: torch.Tensor, quality: float, seed: int
+    ) -> tuple[torch.Tensor, float, float]:
+        if quality > 1:
+            raise HdrqError("these weights reach a quality of 1 for this image, not 2; request a lower one")
+        return code * 0 + quality, 0.5, quality
+
+    use = replace(find("net", "qdnet").use, apply=apply)
+    code = torch.full((1, 3, 64, 96), 0.5)
+    sheet, lost = quality_sheet(use, torch.nn.Identity(), code, [0.9, 0.25, 2.0])
+    assert lost == ["these weights reach a quality of 1 for this image, not 2; request a lower one"]
+    tiles = [round(float(sheet.pixels[0, 0, y, x]), 2) for y, x in ((40, 60), (40, 160), (150, 60))]
+    assert tiles == [0.25, 0.5, 0.9]  # two to a row
+    with pytest.raises(HdrqError, match="reach a quality of 1"):
+        quality_sheet(use, torch.nn.Identity(), code, [2.0])
+
+
+def test_the_command_writes_the_sheet(picture, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("HDRQ_MODELS", str(tmp_path / "models"))
+    torch.manual_seed(0)
+    module = find("net", "qdnet").build(latent=8)
+    save(module, name="mine", net="qdnet", options={"latent": 8}, encoding="srgb", recipe="a test")
+    given = [
+        "tonemap",
+        str(picture),
+        str(tmp_path / "out.png"),
+        "--enhance",
+        "qdnet@mine",
+        "--quality",
+        "0.05,0.06",
+    ]
+    done = CliRunner().invoke(command_line, given, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert io.read(tmp_path / "out.png").size[1] > 2 * 72
+    bad = CliRunner().invoke(command_line, [*given[:-1], "0.1,high"])
+    assert "--quality must be a finite number, not high" in f"{bad.output}{bad.exception}"

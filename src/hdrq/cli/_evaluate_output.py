@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hdrq.cli import tables as _tables
+from hdrq.cli.app import note
 from hdrq.errors import UsageError
 from hdrq.io import refuse_unwritable
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
         Agreement,
         DatasetComparison,
         Evaluation,
+        MergedRatings,
         PairedTest,
         Pairing,
         PaperTable,
@@ -30,7 +32,7 @@ def check_targets(options: dict[str, Any]) -> None:
     """Check before the first score that all outputs can be written."""
     if options["report"] and Path(options["report"]).suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"--report writes an HTML page, not {options['report']}; use the suffix .html")
-    for path in ("output", "report", "significance"):
+    for path in ("output", "report", "significance", "merge_mos"):
         refuse_unwritable(options[path], None)
     refuse_unwritable(None, options["plots"])
 
@@ -76,6 +78,22 @@ def _write_transposed(table: PaperTable, output: str | None, format: str) -> Non
     body = [[_tables.styled((c.text, "bold" if c.bold else "")) for c in row] for row in table.rows]
     heads = list(table.heads)
     _tables.show_table(heads, body, table.caption, heads[1:], "; ".join(table.notes), output)
+
+
+def write_merged(found: MergedRatings, path: str) -> None:
+    """The merged table, with a line for the user on the line of each dataset."""
+    from hdrq.evaluation.api import MERGED_COLUMNS
+
+    for line in found.lines:
+        way = (
+            f"by {line.images} {'common images' if line.by == 'common images' else 'images and the metrics'}"
+        )
+        said = f"{way}, SROCC {line.agreement:.3f}" if line.by else "kept"
+        note(f"{line.dataset}: merged score = {line.offset:.5g} + {line.gain:.5g} x own score ({said})")
+    for text in found.notes:
+        note(text)
+    _tables.write_text(_tables.text_of(found.rows, "csv", list(MERGED_COLUMNS)), path)
+    note(f"wrote {len(found.rows)} images to {path}; train on them with --dataset csv --data {path}")
 
 
 def write_several(found: DatasetComparison, options: dict[str, Any], format: str) -> None:

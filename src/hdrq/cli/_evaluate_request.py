@@ -2,13 +2,70 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from hdrq.cli import _records
+import click
+
+from hdrq.cli import _complete, _records
+from hdrq.cli import options as _options
 from hdrq.cli import progress as _progress
+from hdrq.cli.app import note
 from hdrq.errors import UsageError
 
 MEANINGS = ("dist", "ref", "mos", "spread", "scene", "distortion", "level", "low", "high")
+
+
+comparison_options = _options.stack(
+    click.option(
+        "--published",
+        metavar="FILE.csv",
+        help="Add figures that others have published, marked as such, from a table with the columns metric, citation, srocc, "
+        "plcc ..., and where needed dataset and group.",
+    ),
+    click.option(
+        "--transpose",
+        type=click.Choice(["srocc", "krocc", "plcc", "rmse"]),
+        help="Show one column for each metric and one row for each group or dataset, of this statistic.",
+    ),
+    click.option(
+        "--merge-mos",
+        metavar="FILE.csv",
+        help="Write the images of several datasets with their subjective scores on one scale, found by the metrics or by "
+        "common images, as a table to train on.",
+    ),
+    click.option(
+        "--anchor",
+        metavar="NAME",
+        help="With --merge-mos: the dataset whose scale is kept.  [default: the first]",
+    ),
+    click.option(
+        "--codes",
+        metavar="NET[@WEIGHTS]",
+        shell_complete=_complete.metric,
+        help="Draw the t-SNE of the network's codes of quality and content on the dataset, to the folder --plots.",
+    ),
+)
+
+
+def draw_codes(names: Sequence[str], folders: Sequence[str], options: dict[str, Any]) -> None:
+    """Figures of a network's codes on one dataset."""
+    from hdrq.evaluation.api import codes_of, write_code_figures
+
+    if len(names) != 1:
+        raise UsageError("--codes needs one --dataset")
+    if not options["plots"]:
+        raise UsageError("--codes draws figures; name their folder with --plots")
+    name, _, part = names[0].partition(":")
+    found = codes_of(
+        options["codes"],
+        name,
+        folders[0] if folders else None,
+        part or options["subset"],
+        options["device"],
+    )
+    written = write_code_figures(found, options["plots"], options["seed"])
+    note(f"wrote {len(written)} figures of {len(found.scores)} images to {options['plots']}")
 
 
 def keywords(options: dict[str, Any]) -> dict[str, Any]:
@@ -31,7 +88,9 @@ def keywords(options: dict[str, Any]) -> dict[str, Any]:
         "notify": options["notes"].add,
         "watch": lambda rows, total: _progress.bar(rows, total, "scoring"),
         "spread": options["spread"],
-        "outputs": [options[key] for key in ("output", "report", "significance") if options.get(key)],
+        "outputs": [
+            options[key] for key in ("output", "report", "significance", "merge_mos") if options.get(key)
+        ],
     }
 
 

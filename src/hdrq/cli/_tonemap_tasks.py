@@ -12,6 +12,7 @@ import hdrq
 from hdrq.cli import _records
 from hdrq.cli import progress as _progress
 from hdrq.cli import tables as _tables
+from hdrq.cli._numbers import FINITE
 from hdrq.cli._outputs import report
 from hdrq.cli._records import spread_of
 from hdrq.cli._tonemap_options import DISPLAY, refuse_idle_display
@@ -92,11 +93,14 @@ def enhance(sources: list[Path], target: Path, options: dict[str, Any], given: s
     """Reconstruct every file with the quality --quality."""
     if options["quality"] is None:
         raise UsageError("--enhance needs a target quality; add for example --quality 0.9")
+    wanted = [
+        FINITE.convert(part, click.Option(["--quality"]), None) for part in str(options["quality"]).split(",")
+    ]
     done = hdrq.enhance_files(
         sources,
         target,
         options["enhance"],
-        options["quality"],
+        wanted[0] if len(wanted) == 1 else wanted,
         suffix=options["suffix"],
         select=_records.selection_of(options),
         device=options["device"],

@@ -132,17 +132,7 @@ _FORMS = ("logistic5", "logistic4", "cubic", "line")
     metavar="FILE.csv",
     help="Write the significance tests of all pairs of metrics to this file.",
 )
-@click.option(
-    "--published",
-    metavar="FILE.csv",
-    help="Add figures that others have published, marked as such, from a table with the columns metric, citation, srocc, plcc "
-    "..., and where needed dataset and group.",
-)
-@click.option(
-    "--transpose",
-    type=click.Choice(["srocc", "krocc", "plcc", "rmse"]),
-    help="Show one column for each metric and one row for each group or dataset, of this statistic.",
-)
+@_request.comparison_options
 @click.option("--report", metavar="FILE.html", help="Write an HTML report with figures and thumbnails.")
 @click.option("--plots", metavar="DIR", help="Write the figures to this folder, as PNG and PDF.")
 @click.option(
@@ -177,6 +167,8 @@ def evaluate(**options: Any) -> None:
     hdrq evaluate --dataset csv --data manifest.csv -m ssim --protocol folds
     hdrq evaluate --dataset kadid --dataset upiq:hdr -m pu-ssim -m pu-vif -o table.tex
     hdrq evaluate --scores values.csv --correlations --format markdown
+    hdrq evaluate --dataset koniq --dataset livec -m nr --merge-mos merged.csv
+    hdrq evaluate --dataset espl-live-hdr --codes qdnet@NAME --plots figures/
     hdrq evaluate --scores predictions.csv --by distortion --transpose srocc --published peers.csv -o table.tex
     """
     _evaluated.check_targets(options)
@@ -202,14 +194,19 @@ def _evaluate(options: dict[str, Any]) -> None:
         raise UsageError(
             f"{len(folders)} --data for {len(names)} --dataset; give one folder for each dataset, or none"
         )
+    if options["codes"]:
+        _request.draw_codes(names, folders, options)
+        return
     if options["correlations"]:
         _correlations(names, folders, options, format)
         return
     if len(names) > 1:
         _several(names, folders, options, format)
         return
-    if options["average_weights"]:
-        raise UsageError("--average-weights is for several datasets; leave it out, or repeat --dataset")
+    for option in ("average_weights", "merge_mos", "anchor"):
+        if options[option]:
+            name = option.replace("_", "-")
+            raise UsageError(f"--{name} is for several datasets; leave it out, or repeat --dataset")
     from hdrq.evaluation.api import has_preferences
 
     name, folder = names[0] if names else "", folders[0] if folders else None
@@ -239,7 +236,17 @@ def _correlations(
     names: tuple[str, ...], folders: tuple[str, ...], options: dict[str, Any], format: str
 ) -> None:
     """Correlations between metrics; subjective scores are not needed."""
-    for option in ("report", "plots", "significance", "train_on", "by", "held_out", "published", "transpose"):
+    for option in (
+        "report",
+        "plots",
+        "significance",
+        "train_on",
+        "by",
+        "held_out",
+        "published",
+        "transpose",
+        "merge_mos",
+    ):
         if options[option]:
             raise UsageError(
                 f"--{option.replace('_', '-')} needs subjective scores; leave it out with --correlations"
@@ -274,6 +281,8 @@ def _several(names: tuple[str, ...], folders: tuple[str, ...], options: dict[str
         for line in one.sheet.notes:
             note(f"{name}: {line}")
     _evaluated.write_several(found, options, format)
+    if options["merge_mos"]:
+        _evaluated.write_merged(found.merged_ratings(options["anchor"] or ""), options["merge_mos"])
 
 
 def _preferences(name: str, folder: str | None, options: dict[str, Any], format: str) -> None:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _stack(*options: Callable[[Any], Any]) -> Callable[[F], F]:
+def stack(*options: Callable[[Any], Any]) -> Callable[[F], F]:
+    """Several options as one decorator."""
+
     def wrap(command: F) -> F:
         for option in reversed(options):
             command = option(command)
@@ -39,7 +41,7 @@ quiet_option = click.option(
     help="Print only errors, no notes and no progress.",
 )
 
-display_options = _stack(
+display_options = stack(
     click.option(
         "--display",
         metavar="NAME|FILE.toml",
@@ -101,7 +103,7 @@ def _which(*names: str) -> tuple[Callable[[Any], Any], ...]:
 
 
 # Options of every command that reads images: which image of a file, and the meaning of its values.
-read_options = _stack(*_which("layer", "view", "part", "frames"), *_MEANING)
+read_options = stack(*_which("layer", "view", "part", "frames"), *_MEANING)
 
 _scale = click.option(
     "--scale",
@@ -110,7 +112,7 @@ _scale = click.option(
     help="Luminance that a value of 1 stands for in files of relative light, cd/m².",
 )
 
-scale_options = _stack(
+scale_options = stack(
     _scale,
     click.option(
         "--peak",
@@ -127,10 +129,10 @@ scale_options = _stack(
 )
 
 # The same for commands that learn from images, and show them on displays of their own.
-training_read_options = _stack(_scale, *_which("layer", "view", "part"), *_MEANING)
+training_read_options = stack(_scale, *_which("layer", "view", "part"), *_MEANING)
 TRAINING_READ = ("scale", "layer", "view", "part", "domain", "file_primaries", "nonfinite")
 
-light_options = _stack(display_options, scale_options, read_options)
+light_options = stack(display_options, scale_options, read_options)
 
 working_option = click.option(
     "--primaries",
@@ -163,9 +165,9 @@ def _of_side(side: str, files: str) -> tuple[Callable[[Any], Any], ...]:
     )
 
 
-side_options = _stack(*_of_side("ref", "reference files"), *_of_side("dist", "test files"))
+side_options = stack(*_of_side("ref", "reference files"), *_of_side("dist", "test files"))
 
-viewing_options = _stack(
+viewing_options = stack(
     click.option(
         "--ppd",
         type=POSITIVE,
@@ -193,7 +195,7 @@ cluster_option = click.option(
 
 
 def _outputs(*formats: str) -> Callable[[F], F]:
-    return _stack(
+    return stack(
         click.option(
             "--format",
             "format_",

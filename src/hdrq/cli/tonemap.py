@@ -11,7 +11,7 @@ from click.core import ParameterSource
 from hdrq.cli import _complete
 from hdrq.cli import _tonemap_tasks as _tasks
 from hdrq.cli import options as _options
-from hdrq.cli._numbers import COUNT, FINITE, NOT_NEGATIVE, POSITIVE, SEED
+from hdrq.cli._numbers import COUNT, NOT_NEGATIVE, POSITIVE, SEED
 from hdrq.cli._tonemap_options import refuse_idle, refuse_with_auto, task_of
 from hdrq.cli._tonemap_tasks import contact_sheet
 from hdrq.errors import UsageError
@@ -152,9 +152,8 @@ def _levels(text: str | None) -> tuple[float, float] | None:
 )
 @click.option(
     "--quality",
-    type=FINITE,
-    metavar="Q",
-    help="With --enhance: quality in the unit of its weights, about 0..1.",
+    metavar="Q[,Q...]",
+    help="With --enhance: quality in the unit of its weights, about 0..1; several for a sheet of the image at each.",
 )
 @click.option(
     "--seed",
@@ -181,6 +180,7 @@ def tonemap(context: click.Context, /, paths: tuple[Path, ...], **options: Any) 
     hdrq tonemap scene.exr image.png --operator sigmoid --auto
     hdrq tonemap photo.jpg light.exr --expand rempel
     hdrq tonemap image.png better.png --enhance qdnet@NAME --quality 0.9
+    hdrq tonemap image.png sheet.png --enhance qdnet@NAME --quality 0.1,0.3,0.5,0.7,0.9
     """
     given = {n for n in options if context.get_parameter_source(n) == ParameterSource.COMMANDLINE}
     task = task_of(given)

@@ -11,9 +11,12 @@ from hdrq.encoding.photometry import Photometry
 from hdrq.errors import UsageError
 from hdrq.evaluation import evaluate as engine
 from hdrq.evaluation.archive import state
+from hdrq.evaluation.codes import Codes, codes_of, write_code_figures
 from hdrq.evaluation.correlations import Pairing, correlations, direction_of
 from hdrq.evaluation.dataset_scores import Notify, Watch, silent, unwatched
 from hdrq.evaluation.evaluate import PLAN, Plan
+from hdrq.evaluation.merged_ratings import COLUMNS as MERGED_COLUMNS
+from hdrq.evaluation.merged_ratings import MergedRatings
 from hdrq.evaluation.preferences import Preference
 from hdrq.evaluation.preferences import preferences as accuracies
 from hdrq.evaluation.published import (
@@ -38,11 +41,14 @@ from hdrq.scoring.batch import Settings
 from hdrq.work import Spread
 
 __all__ = [
+    "MERGED_COLUMNS",
     "Agreement",
     "Cell",
+    "Codes",
     "Correlations",
     "DatasetComparison",
     "Evaluation",
+    "MergedRatings",
     "PairedTest",
     "Pairing",
     "PaperTable",
@@ -51,6 +57,7 @@ __all__ = [
     "beside",
     "best",
     "best_ones",
+    "codes_of",
     "correlate",
     "evaluate",
     "evaluate_datasets",
@@ -62,6 +69,7 @@ __all__ = [
     "preferences",
     "state",
     "title_of",
+    "write_code_figures",
 ]
 
 

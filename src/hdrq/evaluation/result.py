@@ -12,6 +12,7 @@ from hdrq.errors import UsageError
 from hdrq.evaluation import evaluate as engine
 from hdrq.evaluation.archive import Dataset
 from hdrq.evaluation.evaluate import Plan
+from hdrq.evaluation.merged_ratings import MergedRatings, merge_ratings
 from hdrq.evaluation.published import beside
 from hdrq.evaluation.ratings import Sheet
 from hdrq.evaluation.report.paper_tables import (
@@ -211,6 +212,10 @@ class DatasetComparison:
         transpose  a statistic such as "srocc": a column for each metric, and a row for each dataset
         """
         return paper_text(self.transposed(transpose) if transpose else of_datasets(self.columns), format)
+
+    def merged_ratings(self, anchor: str = "") -> MergedRatings:
+        """The subjective scores of all datasets on the scale of `anchor` (by default the first), as one table."""
+        return merge_ratings({name: found.sheet for name, found in self.each.items()}, anchor)
 
     def transposed(self, statistic: str) -> PaperTable:
         """A column for each metric and a row for each dataset and average, of one statistic."""

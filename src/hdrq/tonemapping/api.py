@@ -171,14 +171,14 @@ def enhance_files(
     sources: str | Path | Sequence[str | Path] | Jobs,
     target: str | Path | None,
     network: str,
-    quality: float,
+    quality: float | Sequence[float],
     *,
     suffix: str | None = None,
     select: Selection = MAIN_IMAGE,
     device: str = "auto",
     seed: int = 0,
 ) -> Results[Converted]:
-    """Reconstruct tone-mapped images with a quality, by NET[@WEIGHTS]."""
+    """Reconstruct tone-mapped images with a quality, by NET[@WEIGHTS]; of several qualities, a sheet of each image."""
     place, found = device_of(device), enhance.enhancer(network)
     todo = jobs(sources, target, suffix)
     return Results(enhance.enhance_files(todo, found, quality, place, seed, select), len(todo))

@@ -57,7 +57,7 @@ def tiles(
                 simplefilter("ignore", Unsettled)  # not visible at this size
                 display_linear = shown(scene, made)
                 score = _score(Image(scene, "nits", made.working), code_of(display_linear, made), scorer)
-            small = code_of(_reduced(display_linear), made)
+            small = code_of(reduced(display_linear), made)
             yield Tile(name, small.pixels, score, primaries=small.primaries)
         except HdrqError as error:
             yield Tile(name, torch.zeros(1, 3, 0, 0), error=str(error))
@@ -98,8 +98,8 @@ def _bytes(code: Tensor) -> np.ndarray:
     return (code[0].detach().cpu().permute(1, 2, 0) * 255).round().clamp(0, 255).byte().numpy()
 
 
-def _reduced(display_linear: Tensor) -> Tensor:
-    """Averaged down to the width of a tile; never enlarged."""
+def reduced(display_linear: Tensor) -> Tensor:
+    """(N, C, H, W) averaged down to the width of a tile; never enlarged."""
     h, w = display_linear.shape[-2:]
     if max(h, w) <= _WIDTH:
         return display_linear

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 
 from hdrq import io
 from hdrq.encoding.convert import Converted
 from hdrq.errors import DomainError, HdrqError, PixelError, UsageError
 from hdrq.io.remote import make_folder
 from hdrq.nn.networks import Network, network_named, use_of, uses
+from hdrq.nn.use import Use
 from hdrq.records import MAIN_IMAGE, Image, Selection
 from hdrq.registry import names
+from hdrq.tonemapping.contact_sheet import Tile, reduced, sheet
 
 _LEAST = 64  # pixels per side, the smallest input of the encoder
 
@@ -27,15 +31,37 @@ def enhancer(text: str) -> Network:
     return network_named(text, use)
 
 
+def quality_sheet(
+    use: Use, net: nn.Module, code: Tensor, qualities: Sequence[float], seed: int = 0
+) -> tuple[Image, list[str]]:
+    """(the image at rising qualities side by side, with its own among them; lines on qualities that cannot be reached).
+
+    Raises HdrqError where none of them can be reached.
+    """
+    found: list[tuple[float, Tile]] = []
+    own, lost = float("nan"), []
+    for wanted in qualities:
+        try:
+            made, own, reached = use.apply(net, code, wanted, seed)
+            found.append((wanted, Tile(f"{wanted:g}, {reached:.3f} reached", made)))
+        except HdrqError as error:
+            lost.append(str(error))
+    if not found:
+        raise HdrqError(lost[0] if lost else "name at least one quality")
+    found.append((own, Tile(f"as it is, {own:.3f}", code)))
+    tiles = [tile for _, tile in sorted(found, key=lambda pair: pair[0])]
+    return sheet([replace(t, code=reduced(t.code)) for t in tiles]), lost
+
+
 def enhance_files(
     jobs: list[tuple[Path, Path]],
     network: Network,
-    quality: float,
+    quality: float | Sequence[float],
     device: torch.device,
     seed: int = 0,
     select: Selection = MAIN_IMAGE,
 ) -> Iterator[Converted]:
-    """Every file, with a note on the quality before and after."""
+    """Every file, with a note on the quality before and after; of several qualities, a sheet of the image at each."""
     net = network.module().to(device)
     for source, target in jobs:
         try:
@@ -49,6 +75,12 @@ def enhance_files(
                     f"{source} is smaller than {_LEAST} pixels per side, too small for --enhance"
                 )
             code = image.pixels.to(device).expand(-1, 3, -1, -1).float()
+            if not isinstance(quality, int | float):
+                shown, lost = quality_sheet(network.use, net, code, quality, seed)
+                make_folder(target.parent)
+                io.write(target, replace(shown, primaries=image.primaries))
+                yield Converted(source, target, (*image.notes, *lost))
+                continue
             made, before, reached = network.use.apply(net, code, quality, seed)
             make_folder(target.parent)
             io.write(target, Image(made.cpu(), "srgb", image.primaries, bits=8))

@@ -94,6 +94,11 @@ class QdNet(nn.Module):
         said = torch.cat(_statistics(last), 1)
         return Code(self.mean(said), self.log_variance(said), _still(last), tuple(_still(s) for s in skips))
 
+    def codes(self, x: Tensor) -> dict[str, Tensor]:
+        """Rows (B, D) of the two codes: the mean of that of quality, and that of content, averaged to 2x2."""
+        code = self.encode(x)
+        return {"quality": code.mean, "content": F.adaptive_avg_pool2d(code.content, 2).flatten(1)}
+
     def score(self, z: Tensor) -> Tensor:
         """Quality (B,) of quality codes (B, latent)."""
         result: Tensor = self.head(z)[:, 0]
