@@ -12,7 +12,7 @@ from hdrq.io.exposures import Exposure
 from hdrq.merging.alignment import resample
 from hdrq.merging.alignment.align import _check_unmoved, _overlap, _shrunk, align
 from hdrq.merging.alignment.feature_matching import match_homography
-from hdrq.merging.alignment.mtb import Shift, common_cut, difference, halve, mtb_shift
+from hdrq.merging.alignment.mtb import Pyramid, Shift, common_cut, difference, halve, mtb_shift
 from hdrq.merging.alignment.placement import Alignment, Placement
 from hdrq.merging.alignment.resample import strips
 from hdrq.merging.exposure_stack import ExposureStack, ceiling_of
@@ -85,9 +85,9 @@ def test_a_fiftieth_of_the_pixels_has_to_be_of_use() -> None:
 def test_shifts_reach_64_pixels_of_a_small_frame() -> None:
     image = (np.clip(scene(300, 320, stops=6, seed=2), 0, 1) ** 0.45 * 255).astype(np.uint8)[..., 1]
     for far in (60, 64):
-        found = mtb_shift(image[: 300 - far], image[far:])
+        found = mtb_shift(Pyramid.of(image[: 300 - far]), Pyramid.of(image[far:]))
         assert (abs(found.dy), found.dx) == (far, 0)
-    shares = common_cut(image, image // 2)
+    shares = common_cut(Pyramid.of(image), Pyramid.of(image // 2))
     assert shares[1] > 9
 
 
@@ -123,7 +123,8 @@ def test_strips_are_the_whole_frame_in_parts(monkeypatch, move, light) -> None:
         wanted = (sample(codes / most, x, y) * 65535).round().clamp(0, 65535)
         assert (torch.cat([p.codes for p in parts], 1) - wanted).abs().max() <= 1
         ends = torch.stack([(codes <= 0).any(0), (codes >= most).any(0)]).float()
-        near = torch.cat([p.near_clipped for p in parts if p.near_clipped is not None], 1)
+        none = [torch.zeros(2, p.bottom - p.top, 105, dtype=torch.bool) for p in parts]
+        near = torch.cat([n if p.near_clipped is None else p.near_clipped for p, n in zip(parts, none)], 1)
         assert torch.equal(near, sample(ends, x, y, "bilinear") > 0.01)
     else:
         rows, columns = y.long().clamp(0, SIZE[0] - 1), x.long().clamp(0, SIZE[1] - 1)

@@ -21,7 +21,7 @@ from hdrq.merging.alignment.feature_matching import (
     corners,
     match_homography,
 )
-from hdrq.merging.alignment.mtb import grey
+from hdrq.merging.alignment.mtb import Pyramid, grey
 from hdrq.merging.alignment.registration import register
 from hdrq.merging.exposure_stack import ExposureStack, Frame, ceiling_of
 from shooting import save, scene, seen_through, shoot, turned
@@ -46,7 +46,7 @@ def test_matched_corners_give_the_motion(views, pixels) -> None:
 
 
 def test_frames_far_apart_are_registered_by_their_features(views) -> None:
-    found = register(*views, "auto", "cpu")
+    found = register(*(Pyramid.of(view) for view in views), "auto", "cpu")
     assert found.how == "homography"
     assert corner_motion(np.linalg.inv(FAR) @ found.transform, SIZE) < 0.5
 

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
+from hdrq.merging.alignment import resample
 from hdrq.merging.averaging import Weighting
 from hdrq.merging.merge import merge
 from hdrq.merging.settings import Settings
@@ -80,3 +82,23 @@ def test_a_static_room_of_thirteen_stops_hardly_moves(shared, tmp_path) -> None:
     paths = save(list(stack["images"]), tmp_path)
     report = merge(paths, Settings(times=[float(t) for t in stack["times"]])).report
     assert report.ghosts < 0.08
+
+
+@pytest.mark.parametrize("method", ["reference", "bitmap", "patch"])
+def test_results_do_not_depend_on_the_strips_in_which_they_are_computed(light, method, monkeypatch) -> None:
+    """Movement across the borders of strips, where the reference is clipped and where it is not."""
+    times = (1 / 512, 1 / 64, 1 / 8)
+    shots = [shoot(light, t, i) for i, t in enumerate(times)]
+    shots[0][70:110, 60:100], shots[2][20:60, 150:190] = 200, 40
+    settings = Settings(times=times, align="none", response="srgb", scale="relative", deghost=method)
+    found = []
+    for pixels, rows in ((10**9, 16), (16 * 240, 16), (23 * 240, 16)):
+        monkeypatch.setattr(resample, "STRIP", pixels)
+        monkeypatch.setattr(resample, "LEAST_ROWS", rows)
+        found.append(merge(shots, settings))
+    for other in found[1:]:
+        assert torch.equal(other.ghosts, found[0].ghosts)
+        assert torch.allclose(other.image.pixels, found[0].image.pixels, rtol=1e-6, atol=0)
+        for a, b in zip(other.report.frames, found[0].report.frames):
+            assert a.ghosts == pytest.approx(b.ghosts, rel=1e-9)
+    assert found[0].report.ghosts > 0.02

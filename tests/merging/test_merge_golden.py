@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from hdrq.merging.alignment.mtb import grey, mtb_shift
+from hdrq.merging.alignment.mtb import Pyramid, grey, mtb_shift
 from hdrq.merging.averaging import Weighting
 from hdrq.merging.fusion import mertens
 from hdrq.merging.merge import merge
@@ -170,6 +170,6 @@ def test_responses_and_shifts_follow_opencv(handheld) -> None:
     assert np.abs(miss - miss[128])[16:245].max() < 0.02
     for a, b in ((0, 1), (1, 2)):
         first, second = (grey(frames[k].transpose(2, 0, 1)) for k in (a, b))
-        found = mtb_shift(first, second)
+        found = mtb_shift(Pyramid.of(first), Pyramid.of(second))
         x, y = cv2.createAlignMTB().calculateShift(first, second)
         assert (found.dx, found.dy) == (-x, -y)

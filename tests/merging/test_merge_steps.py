@@ -30,11 +30,11 @@ from hdrq.merging.alignment.feature_matching import (
     describe,
     match_homography,
 )
-from hdrq.merging.alignment.mtb import _chance, grey, mtb_shift
+from hdrq.merging.alignment.mtb import Pyramid, _chance, grey, mtb_shift
 from hdrq.merging.alignment.optical_flow import _divergence, _median3, _refine, _resized, tv_flow
 from hdrq.merging.averaging import Weighting
 from hdrq.merging.deghosting import patch_reconstruction
-from hdrq.merging.deghosting.ghost_weights import _median_by_code, _noise_floor, expected_deviation
+from hdrq.merging.deghosting.expected_deviation import _median_by_code, _noise_floor, expected_deviation
 from hdrq.merging.deghosting.patch_match import _within, fill
 from hdrq.merging.exposure_stack import ExposureStack, Survey, read_frame, survey_frame
 from hdrq.merging.merge import Merged, merge
@@ -150,8 +150,8 @@ def test_chance_is_that_of_bitmaps_of_their_shares() -> None:
 
 
 def test_whole_shifts_state_their_errors(views) -> None:
-    found = mtb_shift(*views)
-    near = mtb_shift(views[0], np.roll(views[0], (2, 1), (0, 1)), reach=3)
+    found = mtb_shift(*map(Pyramid.of, views))
+    near = mtb_shift(Pyramid.of(views[0]), Pyramid.of(np.roll(views[0], (2, 1), (0, 1))), reach=3)
     assert (near.dy, near.dx) == (2, 1)
     pinned("whole shifts", [found.dy, found.dx], [found.error, found.still], [near.error, near.still])
 

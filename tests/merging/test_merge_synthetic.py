@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 from hdrq.image.warp import corner_motion
 from hdrq.io.exposures import exposures_of
 from hdrq.merging.alignment.align import align
-from hdrq.merging.alignment.mtb import grey, mtb_shift
+from hdrq.merging.alignment.mtb import Pyramid, grey, mtb_shift
 from hdrq.merging.alignment.optical_flow import tv_flow
 from hdrq.merging.averaging import Weighting
 from hdrq.merging.exposure_stack import ExposureStack
@@ -248,7 +248,7 @@ def test_dark_and_clipped_frames_cause_no_wild_shift(wide, level) -> None:
     rng = np.random.default_rng(1)
     useless = np.clip(level + rng.integers(-1, 2, seen.shape), 0, 255).astype(np.uint8)
     for a, b in ((seen, useless), (useless, seen), (useless, useless)):
-        shift = mtb_shift(a, b)
+        shift = mtb_shift(Pyramid.of(a), Pyramid.of(b))
         assert (shift.dy, shift.dx) == (0, 0)
         assert shift.why
 
@@ -259,7 +259,7 @@ def test_frames_of_nothing_in_common_stay_where_they_are() -> None:
         np.clip(128 + 60 * blurred(rng.standard_normal((200, 240))), 0, 255).astype(np.uint8)
         for _ in range(2)
     )
-    shift = mtb_shift(a, b)
+    shift = mtb_shift(Pyramid.of(a), Pyramid.of(b))
     assert (shift.dy, shift.dx) == (0, 0)
     assert "match" in shift.why
 

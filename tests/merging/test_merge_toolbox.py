@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from hdrq.merging.alignment.mtb import grey, mtb_shift
+from hdrq.merging.alignment.mtb import Pyramid, grey, mtb_shift
 from hdrq.merging.averaging import Weighting
 from hdrq.merging.fusion import mertens
 from hdrq.merging.merge import merge
@@ -130,7 +130,7 @@ def test_shifts_are_those_of_the_toolbox(numbers, shared, room) -> None:
     frames = np.load(shared / "golden" / "merge" / "stack_align3_d2.npz")["images"]
     first, *others = (grey(f.transpose(2, 0, 1)) for f in frames)
     for other, said in zip(others, ("img2_to_1", "img3_to_1")):
-        found = mtb_shift(first, other)
+        found = mtb_shift(Pyramid.of(first), Pyramid.of(other))
         assert [-2 * found.dx, -2 * found.dy] == numbers["align"][said]["shift"]  # it saw twice the size
     still = grey(room[..., 2].transpose(2, 0, 1))
     for said, (dx, dy) in (
@@ -138,7 +138,7 @@ def test_shifts_are_those_of_the_toolbox(numbers, shared, room) -> None:
         ("synthetic_m13_2", (-13, 2)),
         ("synthetic_31_20", (31, 20)),
     ):
-        found = mtb_shift(still, np.roll(still, (dy, dx), (0, 1)))
+        found = mtb_shift(Pyramid.of(still), Pyramid.of(np.roll(still, (dy, dx), (0, 1))))
         assert (found.dx, found.dy) == (dx, dy)
         x, y = numbers["align"][said]
         assert max(abs(x + dx), abs(y + dy)) <= 1

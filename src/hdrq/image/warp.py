@@ -62,12 +62,26 @@ def positions(
 
 
 def sample(image: Tensor, x: Tensor, y: Tensor, mode: str = "bicubic") -> Tensor:
-    """Bilinear samples of (C, H, W) at positions (x, y) in pixels; outside, the nearest pixel. Returns (C, *x.shape)."""
-    h, w = image.shape[-2:]
-    grid = torch.stack([(2 * x + 1) / w - 1, (2 * y + 1) / h - 1], -1)
-    grid = grid.reshape(1, -1, x.shape[-1], 2) if x.dim() > 1 else grid.reshape(1, 1, -1, 2)
-    out = F.grid_sample(image[None], grid.to(image), mode=mode, padding_mode="border", align_corners=False)
-    return out[0].reshape(image.shape[0], *x.shape)
+    """Samples of (C, H, W) at positions (x, y) in pixels; outside, the nearest pixel. Returns (C, *x.shape)."""
+    return read(image, grid_of(x, y, (image.shape[-2], image.shape[-1])), mode).reshape(
+        image.shape[0], *x.shape
+    )
+
+
+def grid_of(x: Tensor, y: Tensor, size: tuple[int, int]) -> Tensor:
+    """Positions in pixels as `read` takes them, for images of (height, width): (rows, columns, 2), of a line (1, n, 2)."""
+    grid = x.new_empty(*(x.shape if x.dim() > 1 else (1, *x.shape)), 2)
+    grid[..., 0] = x * (2 / size[1]) + (1 / size[1] - 1)
+    grid[..., 1] = y * (2 / size[0]) + (1 / size[0] - 1)
+    return grid
+
+
+def read(image: Tensor, grid: Tensor, mode: str = "bicubic") -> Tensor:
+    """Samples (C, rows, columns) of an image (C, H, W) at the positions of a grid; outside, the nearest pixel."""
+    out = F.grid_sample(
+        image[None], grid[None].to(image), mode=mode, padding_mode="border", align_corners=False
+    )
+    return out[0]
 
 
 def inside(x: Tensor, y: Tensor, size: tuple[int, int]) -> Tensor:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -115,10 +115,11 @@ def weight_of(strip: Strip, tables: Tables, k: int, weigh: Weigh) -> Tensor:
         w = look_up(strip.codes, table)
         w = w.mean(0, keepdim=True).expand(w.shape) if weigh == "mean" else w
     if strip.near_clipped is not None:
-        w = w * ~(
-            strip.near_clipped[0] & (k != tables.longest) | strip.near_clipped[1] & (k != tables.shortest)
+        spoiled = strip.near_clipped[0] & (k != tables.longest) | strip.near_clipped[1] & (
+            k != tables.shortest
         )
-    return w * strip.inside
+        w = w * (~spoiled).to(w)
+    return w if strip.inside.numel() == 1 else w * strip.inside
 
 
 class Sums:
@@ -132,7 +133,14 @@ class Sums:
         self.noise = torch.zeros(shape, dtype=torch.float32, device=device) if uncertain else None
 
 
-Ghosts = Callable[[int, Strip, Tensor, Tables], Tensor | None]  # frame, strip, its light, its tables
+Piece = tuple[Strip, Tensor, Tables]  # a strip of a frame, its exposures (C, h, W), its tables
+
+
+class Ghosts(Protocol):
+    """Factors on the weights of frames where something moved, for frames in a given order."""
+
+    def factors(self, k: int, pieces: Iterable[Piece]) -> Iterator[tuple[*Piece, Tensor | None]]:
+        """The strips of frame k, each with factors 0..1, (1, h, W) or (C, h, W), or None for all 1."""
 
 
 def combine(
@@ -148,8 +156,7 @@ def combine(
 ) -> tuple[Tensor, Tensor | None]:
     """(radiance, standard error or None), (C, H, W) of the common area, in units of the response per relative second.
 
-    ghosts  called with (frame, strip, light, tables) for every strip, in the order of `frames`; returns (1, h, W) or
-           (C, h, W) factors 0..1 on the weights, or None for all 1
+    ghosts  factors on the weights, asked for frame by frame in the order of `frames`
     """
     if weighting.rule not in rules():
         raise UsageError(f"unknown rule '{weighting.rule}'; choose one of {', '.join(rules())}")
@@ -222,16 +229,20 @@ def _weighed(
 ) -> Iterator[tuple[int, Strip, Tensor, Tensor, Tables]]:
     """(frame, strip, light, weight, tables) of every strip of every frame."""
     cache: dict[int, Tables] = {}
-    for k in order:
+
+    def pieces(k: int) -> Iterator[Piece]:
         for strip in strips(stack, alignment, k, device):
             if strip.levels not in cache:
                 cache[strip.levels] = Tables.of(
                     strip.levels, stack.levels, calibration, weighting, alignment.survey, device, dtype
                 )
             tables = cache[strip.levels]
-            light = light_of(strip, tables)
+            yield strip, light_of(strip, tables), tables
+
+    for k in order:
+        found = ghosts.factors(k, pieces(k)) if ghosts else ((*piece, None) for piece in pieces(k))
+        for strip, light, tables, factor in found:
             weight = weight_of(strip, tables, k, weighting.weigh)
-            factor = ghosts(k, strip, light, tables) if ghosts else None
             yield k, strip, light, weight if factor is None else weight * factor, tables
 
 

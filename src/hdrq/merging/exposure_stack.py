@@ -14,6 +14,7 @@ from torch import Tensor
 
 from hdrq.errors import FileError, UsageError
 from hdrq.image.arithmetic import all_finite
+from hdrq.image.codes import histogram
 from hdrq.image.transfer import linear_to_srgb
 from hdrq.io.exposures import Exposure, check_spread
 from hdrq.io.memory import free_bytes
@@ -128,7 +129,7 @@ def _frame_of(source: Source, name: str, white: float | None, files: FileSetting
         codes = (light.clamp(max=1) * 65535).round().to(torch.int32).numpy().astype(np.uint16)
         return Frame(codes, "linear", image.primaries, light.numpy(), top, image.notes)
     most, kind = (255, torch.uint8) if (image.bits or 16) <= 8 else (65535, torch.int32)
-    codes = (pixels.clamp(0, 1) * most).round().to(kind).numpy()
+    codes = (pixels * most).round_().clamp_(0, most).to(kind).numpy()
     codes = codes if most == 255 else codes.astype(np.uint16)
     return Frame(codes, image.domain, image.primaries, notes=image.notes)
 
@@ -250,7 +251,7 @@ class ExposureStack:
 
 def survey_frame(frame: Frame, eight: np.ndarray, survey: Survey) -> None:
     """Add the clipping, mean and well-exposed share of a frame to the survey."""
-    counts = np.stack([np.bincount(c.ravel(), minlength=256) for c in eight])
+    counts = np.stack([histogram(c) for c in eight])
     total = counts.sum(1)
     survey.white.append(float((counts[:, -1] / total).max()))
     survey.black.append(float((counts[:, 0] / total).max()))

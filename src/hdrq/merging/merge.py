@@ -12,6 +12,7 @@ from torch import Tensor
 
 from hdrq.encoding.emission import LIGHT
 from hdrq.errors import PixelError, UsageError
+from hdrq.image.arithmetic import all_finite
 from hdrq.image.color import convert, luminance
 from hdrq.image.devices import device_of
 from hdrq.io import identify
@@ -126,14 +127,17 @@ def steps(sources: Sequence[Source], settings: Settings) -> Iterator[Stage | Mer
         yield Merged(image, report, None)
         return
     yield Stage("calibrating", ALIGNED)
-    calibration = calibrate(stack, alignment, settings.response, settings.estimate_exposures, settings.seed)
+    samples = take_samples(stack, alignment, seed=settings.seed)
+    calibration = calibrate(stack, samples, settings.response, settings.estimate_exposures, settings.seed)
     ghosts: ReferenceGhosts | BitmapGhosts | None = None
     error: Tensor | None = None
     if network is not None:
         yield Stage("merging by a network", CALIBRATED)
         radiance = network.merged(stack, alignment, calibration, device)
     else:
-        radiance, error, ghosts = yield from _averaged(stack, alignment, calibration, settings, device)
+        radiance, error, ghosts = yield from _averaged(
+            stack, alignment, calibration, samples, settings, device
+        )
     _check_finite(radiance)
     if stack.sensor and network is None:
         most = float(calibration.response.curve[-1].max()) / float(calibration.seconds.min())
@@ -169,6 +173,7 @@ def _averaged(
     stack: ExposureStack,
     alignment: Alignment,
     calibration: Calibration,
+    samples: Samples,
     settings: Settings,
     device: torch.device,
 ) -> Generator[Stage, None, tuple[Tensor, Tensor | None, ReferenceGhosts | BitmapGhosts | None]]:
@@ -177,7 +182,6 @@ def _averaged(
     aligned, placed = stack, alignment
     if settings.deghost != "none":
         yield Stage("detecting movement", CALIBRATED)
-        samples = take_samples(stack, alignment, seed=settings.seed)
         if settings.deghost == "patch":
             aligned, placed, ghosts = reconstruct(
                 stack, alignment, calibration, samples, settings.seed, device
@@ -235,8 +239,8 @@ def _ghosts(
 
 
 def _check_finite(radiance: Tensor) -> None:
-    bad = int((~torch.isfinite(radiance)).sum())
-    if bad:
+    if not all_finite(radiance):
+        bad = int((~torch.isfinite(radiance)).sum())
         raise PixelError(f"{bad} merged values are NaN or Inf; check the response and the exposures")
 
 

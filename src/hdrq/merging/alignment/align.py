@@ -15,6 +15,7 @@ from hdrq.image.warp import (
 )
 from hdrq.merging.alignment.ecc import DOWN, UP, match_histogram
 from hdrq.merging.alignment.mtb import (
+    Pyramid,
     Shift,
     grey,
     halve,
@@ -70,7 +71,7 @@ def align_steps(
     if method != "none" and min(height, width) < SMALLEST:
         method = "none"
         notes.append(f"frames of {width} x {height} pixels are too small to be aligned")
-    before: np.ndarray | None = None
+    before: Pyramid | None = None
     by_frame: dict[int, Survey] = {}
     ceilings = []
     for i in order:
@@ -80,11 +81,12 @@ def align_steps(
         survey_frame(frame, eight, one)
         by_frame[i] = one
         ceilings.append(ceiling_of(frame))
-        now = grey(eight) if method != "none" else _shrunk(grey(eight), int(stack.as_mosaic))
+        now = Pyramid.of(grey(eight) if method != "none" else _shrunk(grey(eight), int(stack.as_mosaic)))
         if before is not None and method != "none":
             steps.append(register(before, now, method, device))
-        elif before is not None and min(now.shape) >= SMALLEST:
-            _check_unmoved(stack, i, mtb_shift(before, now), height / now.shape[0], moved)
+        elif before is not None and min(now.images[0].shape) >= SMALLEST:
+            scale = height / now.images[0].shape[0]
+            _check_unmoved(stack, i, mtb_shift(before, now), scale, moved)
         before = now
         yield len(ceilings)
     for i in range(len(stack)):
@@ -151,14 +153,14 @@ def _add_flow(
         for k in side:
             i = order[k + step]
             place = placements[i]
-            moving = aligned_frame(grey(stack.frame(i).eight()), place, device)
+            moving, _ = aligned_frame(grey(stack.frame(i).eight()), place, device)
             tensors = [
                 torch.from_numpy(np.ascontiguousarray(a, np.float32))[None].to(device)
                 for a in (fixed, match_histogram(moving, fixed), _seen(fixed), _seen(moving))
             ]
             place.flow = tv_flow(*tensors).cpu()
             place.how = "flow"
-            fixed = aligned_frame(grey(stack.frame(i).eight()), place, device)
+            fixed, _ = aligned_frame(grey(stack.frame(i).eight()), place, device)
 
 
 def _seen(image: np.ndarray) -> np.ndarray:

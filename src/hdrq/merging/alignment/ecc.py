@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hdrq.image.codes import histogram
 from hdrq.image.warp import sample
 
 Model = Literal["shift", "euclid", "affine", "homography"]
@@ -28,12 +29,14 @@ def match_histogram(moving: np.ndarray, fixed: np.ndarray, overlap: np.ndarray |
     """
     a = moving if overlap is None else moving[overlap]
     b = fixed if overlap is None else fixed[overlap]
-    ranks = np.bincount(a.ravel(), minlength=256).cumsum() / max(a.size, 1)
+    ranks = histogram(a).cumsum() / max(a.size, 1)
     middle = ranks - np.diff(ranks, prepend=0) / 2
-    target = np.bincount(b.ravel(), minlength=256).cumsum() / max(b.size, 1)
+    target = histogram(b).cumsum() / max(b.size, 1)
     centre = target - np.diff(target, prepend=0) / 2
     rising = np.maximum.accumulate(centre + np.arange(256) * 1e-12)
-    result: np.ndarray = np.interp(middle, rising, np.arange(256.0)).astype(np.float32)[moving]
+    table = torch.from_numpy(np.interp(middle, rising, np.arange(256.0)).astype(np.float32))
+    codes = torch.from_numpy(np.ascontiguousarray(moving)).reshape(-1).int()
+    result: np.ndarray = table.index_select(0, codes).reshape(moving.shape).numpy()
     return result
 
 
@@ -87,6 +90,10 @@ def pair(
 
 def _averaged(image: Tensor, factor: int) -> Tensor:
     """(C, H, W) averaged over factor x factor pixels; remaining rows and columns are dropped."""
+    if factor == 2:  # four times as fast as pooling
+        h, w = (n // 2 * 2 for n in image.shape[-2:])
+        rows = image[:, 0:h:2, :w] + image[:, 1:h:2, :w]
+        return (rows[..., 0::2] + rows[..., 1::2]).mul_(0.25)
     return F.avg_pool2d(image[None], factor)[0] if factor > 1 else image
 
 
@@ -98,7 +105,7 @@ def _scale(planes: Tensor, factor: int) -> Scale:
     return Scale(factor, (fixed.shape[0], fixed.shape[1]), y, x, value, layers)
 
 
-def _scaled(h: np.ndarray, factor: float) -> np.ndarray:
+def scaled(h: np.ndarray, factor: float) -> np.ndarray:
     """A homography between frames averaged over `factor` pixels (pixel centres are kept)."""
     to_full = np.array([[factor, 0, (factor - 1) / 2], [0, factor, (factor - 1) / 2], [0, 0, 1.0]])
     result: np.ndarray = np.linalg.inv(to_full) @ h @ to_full
@@ -116,8 +123,8 @@ def ecc(
         return start, 0.0
     h, rho = start / start[2, 2], 0.0
     for scale in frames.scales:
-        g, rho = _climb(scale, _scaled(h, scale.factor), model, rounds)
-        h = _scaled(g, 1 / scale.factor)
+        g, rho = _climb(scale, scaled(h, scale.factor), model, rounds)
+        h = scaled(g, 1 / scale.factor)
         h = h / h[2, 2]
     return h, rho
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hdrq.image.codes import histogram, sums_of_four
+
 TOLERANCE = 4  # codes of 256 around the threshold that are excluded
 ROOM = 9  # smallest distance of the threshold from black and white, codes: twice the tolerance plus one
 CHANCE = 0.8  # of the error of two unrelated bitmaps: above this, no shift is accepted
@@ -42,36 +44,52 @@ def grey(codes: np.ndarray) -> np.ndarray:
     return result
 
 
-def common_cut(a: np.ndarray, b: np.ndarray) -> tuple[float, int]:
+@dataclass(frozen=True)
+class Pyramid:
+    """A grey frame (H, W) uint8 and its halves, with their cumulated histograms: made once for both its neighbours."""
+
+    images: tuple[np.ndarray, ...]
+    totals: tuple[np.ndarray, ...]
+
+    @classmethod
+    def of(cls, image: np.ndarray) -> Pyramid:
+        images = [image]
+        while min(images[-1].shape) >= 64 and len(images) < 12:
+            images.append(halve(images[-1]))
+        return cls(tuple(images), tuple(histogram(i).cumsum() for i in images))
+
+    def bitmap(self, level: int, share: float) -> tuple[np.ndarray, np.ndarray]:
+        """(above the threshold at a percentile, far enough from it to be used), two boolean images."""
+        return bitmap(self.images[level], self.cut(level, share))
+
+    def cut(self, level: int, share: float) -> int:
+        """The code at a percentile 0..1."""
+        return int(_quantiles(self.totals[level], np.array([share]))[0])
+
+
+def common_cut(a: Pyramid, b: Pyramid) -> tuple[float, int]:
     """(percentile 0..1, distance): the percentile with thresholds farthest from black and white in both frames."""
     shares = np.linspace(0.02, 0.98, 97)
-    cuts = np.stack([_quantiles(image, shares) for image in (a, b)])
+    cuts = np.stack([_quantiles(frame.totals[0], shares) for frame in (a, b)])
     room = np.minimum(cuts, 255 - cuts).min(0)
     best = np.flatnonzero(room == room.max())
     pick = best[np.abs(shares[best] - 0.5).argmin()]
     return float(shares[pick]), int(room[pick])
 
 
-def _quantiles(image: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    total = np.bincount(image.ravel(), minlength=256).cumsum()
+def _quantiles(total: np.ndarray, shares: np.ndarray) -> np.ndarray:
     result: np.ndarray = np.searchsorted(total, shares * total[-1])
     return result
 
 
 def halve(image: np.ndarray) -> np.ndarray:
     """Mean of 2x2 pixels, uint8; an odd last row or column is dropped."""
-    h, w = image.shape[0] // 2 * 2, image.shape[1] // 2 * 2
-    wide = image[:h, :w].astype(np.uint16)
-    return ((wide[::2, ::2] + wide[1::2, ::2] + wide[::2, 1::2] + wide[1::2, 1::2] + 2) >> 2).astype(np.uint8)
+    return ((sums_of_four(image) + 2) >> 2).astype(np.uint8)
 
 
-def bitmap(image: np.ndarray, share: float, whole: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """(above the threshold, far enough from it to be used), two boolean images.
-
-    whole  the frame whose percentile is the threshold, where `image` is a part of it
-    """
-    cut = int(_quantiles(image if whole is None else whole, np.array([share]))[0])
-    return image > cut, np.abs(image.astype(np.int16) - cut) > TOLERANCE
+def bitmap(image: np.ndarray, cut: int) -> tuple[np.ndarray, np.ndarray]:
+    """(above the threshold, far enough from it to be used), two boolean images."""
+    return image > cut, (image > cut + TOLERANCE) | (image < cut - TOLERANCE)
 
 
 def _overlap(n: int, d: int) -> tuple[slice, slice]:
@@ -83,28 +101,26 @@ def difference(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray
     """Share of used pixels that differ; 1 where almost none can be used."""
     (fy, my), (fx, mx) = _overlap(a[0].shape[0], dy), _overlap(a[0].shape[1], dx)
     used = a[1][fy, fx] & b[1][my, mx]
-    count = int(used.sum())
+    count = np.count_nonzero(used)
     if count < 0.02 * a[0].size:
         return 1.0
-    return int((used & (a[0][fy, fx] ^ b[0][my, mx])).sum()) / count
+    return np.count_nonzero(used & (a[0][fy, fx] ^ b[0][my, mx])) / count
 
 
-def mtb_shift(fixed: np.ndarray, moving: np.ndarray, reach: int | None = None) -> Shift:
-    """The translation between two grey frames (H, W) uint8 of equal size.
+def mtb_shift(fixed: Pyramid, moving: Pyramid, reach: int | None = None) -> Shift:
+    """The translation between two frames of equal size.
 
     reach  largest shift searched, pixels; None is an eighth of the shorter side, at least 64
     """
     share, room = common_cut(fixed, moving)
     if room < ROOM:
         return Shift(0, 0, why="too dark or too clipped to find a shift")
-    reach = max(64, min(fixed.shape) // 8) if reach is None else reach
-    pyramid = [(fixed, moving)]
-    while min(pyramid[-1][0].shape) >= 64 and len(pyramid) < 12:
-        pyramid.append((halve(pyramid[-1][0]), halve(pyramid[-1][1])))
+    reach = max(64, min(fixed.images[0].shape) // 8) if reach is None else reach
+    coarsest = len(fixed.images) - 1
     dy = dx = 0
-    for level in range(len(pyramid) - 1, -1, -1):
-        a, b = (bitmap(image, share) for image in pyramid[level])
-        step = -(-reach // 2**level) if level == len(pyramid) - 1 else 1
+    for level in range(coarsest, -1, -1):
+        a, b = fixed.bitmap(level, share), moving.bitmap(level, share)
+        step = -(-reach // 2**level) if level == coarsest else 1
         step = min(step, min(a[0].shape) // 3)
         around = [(2 * dy + y, 2 * dx + x) for y in range(-step, step + 1) for x in range(-step, step + 1)]
         around = [s for s in around if max(abs(s[0]), abs(s[1])) <= -(-reach // 2**level)]

@@ -8,8 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hdrq.image.warp import is_whole_shift, positions, sample
+from hdrq.image.warp import inside, is_whole_shift, positions, sample
 from hdrq.merging.exposure_stack import Survey
+
+STRIP = 100_000  # pixels: what is computed per pixel stays in the processor's cache
 
 
 @dataclass
@@ -42,9 +44,18 @@ class Alignment:
     moved: list[str] = field(default_factory=list)
 
 
-def aligned_frame(image: np.ndarray, place: Placement, device: torch.device | str) -> np.ndarray:
-    """A grey frame aligned to the reference, (H, W) uint8."""
+def aligned_frame(
+    image: np.ndarray, place: Placement, device: torch.device | str
+) -> tuple[np.ndarray, np.ndarray]:
+    """A grey frame aligned to the reference, (H, W) uint8, and where it covers the reference, (H, W) bool."""
     h, w = image.shape
-    x, y = positions(place.transform, 0, h, 0, w, place.flow, device)
-    out = sample(torch.from_numpy(image)[None].float().to(device), x, y, "bilinear")[0]
-    return out.round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+    frame = torch.from_numpy(image)[None].float().to(device)
+    out, seen = np.empty_like(image), np.empty(image.shape, bool)
+    step = max(1, STRIP // w)
+    for a in range(0, h, step):
+        b = min(a + step, h)
+        x, y = positions(place.transform, a, b, 0, w, place.flow, device)
+        part = sample(frame, x, y, "bilinear")[0]
+        out[a:b] = part.round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+        seen[a:b] = inside(x, y, (h, w)).cpu().numpy()
+    return out, seen

@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hdrq.image.warp import inside, positions, sample
-from hdrq.merging.alignment.placement import Alignment, Placement
+from hdrq.image.warp import grid_of, inside, positions, read
+from hdrq.merging.alignment.placement import STRIP, Alignment, Placement
 from hdrq.merging.exposure_stack import ExposureStack, Frame
 
-STRIP = 1_500_000  # pixels per strip: limits the memory of per-pixel computations
+STRIP_ACCELERATOR = 1_500_000  # pixels per strip, which limits the memory there
+LEAST_ROWS = 16  # per strip
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,8 @@ class Strip:
     """Rows top..bottom of the common area in one frame.
 
     codes   (C, h, W) int32, of `levels`;  light (C, h, W) exposures of float files, else None
-    inside  (1, h, W) 1 where the frame covers the pixel, 0 elsewhere
-    near_clipped   (2, h, W) where resampling used pixels clipped at black, at white; None where nothing was resampled
+    inside  (1, h, W) 1 where the frame covers the pixel, 0 elsewhere; (1, 1, 1) where it covers all
+    near_clipped   (2, h, W) where resampling used pixels clipped at black, at white; None where it used none
     """
 
     top: int
@@ -46,7 +47,8 @@ def strips(
     top, bottom, left, right = alignment.area
     frame, place = stack.frame(k), alignment.placements[k]
     height = bottom - top
-    step = max(16, STRIP // (right - left))
+    pixels = STRIP if torch.device(device).type == "cpu" else STRIP_ACCELERATOR
+    step = max(LEAST_ROWS, pixels // (right - left))
     strips = [rows] if rows else [(a, min(a + step, height)) for a in range(0, height, step)]
     for a, b in strips:
         box = (top + a, top + b, left, right)
@@ -91,11 +93,15 @@ def _warped(
     y0, y1 = min(y0, h - 1), max(y1, min(y0, h - 1) + 1)
     part = _tensor(frame.codes[:, y0:y1], device).float()
     most = frame.levels - 1
-    local = y - y0
-    codes = (sample(part / most, x, local) * 65535).round().clamp(0, 65535).int()
-    ends = torch.stack([(part <= 0).any(0), (part >= most).any(0)]).float()
-    near_clipped = sample(ends, x, local, "bilinear") > 0.01
+    grid = grid_of(x, y - y0, (y1 - y0, w))
+    codes = read(part * (65535 / most), grid).round_().clamp_(0, 65535).int()
+    low, high = part.amin(0), part.amax(0)
+    near_clipped = None
+    if bool(low.min() <= 0) or bool(high.max() >= most):
+        near_clipped = read(torch.stack([low <= 0, high >= most]).float(), grid, "bilinear") > 0.01
     light = None
     if frame.light is not None:
-        light = sample(_tensor(frame.light[:, y0:y1], device), x, local).clamp(min=0)
-    return Strip(a, b, codes, 65536, light, inside(x, y, (h, w))[None].float(), near_clipped)
+        light = read(_tensor(frame.light[:, y0:y1], device), grid).clamp(min=0)
+    seen = inside(x, y, (h, w))[None].float()
+    seen = torch.ones(1, 1, 1, device=device) if bool(seen.all()) else seen
+    return Strip(a, b, codes, 65536, light, seen, near_clipped)

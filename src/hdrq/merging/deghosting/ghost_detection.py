@@ -13,6 +13,13 @@ from torch import Tensor
 from hdrq.image.filters import window
 from hdrq.merging.alignment.mtb import TOLERANCE
 
+RADIUS, GROW, FEATHER = (
+    2,
+    3,
+    3,
+)  # pixels: of the square that removes isolated pixels, of dilation, of the soft edge
+REACH = 2 * RADIUS + GROW + FEATHER  # pixels over which the mask looks
+
 
 def disk(size: int) -> np.ndarray:
     """Boolean disk of odd diameter."""
@@ -70,37 +77,51 @@ def smooth(x: Tensor, radius: int) -> Tensor:
     return window(F.pad(x[None], (radius,) * 4, mode="replicate")[0], (1 / side,) * side)
 
 
-def disagreement(
+def disagrees(
     low: Tensor,
     high: Tensor,
-    variance: Tensor,
     known_low: Tensor,
     known_high: Tensor,
-    known_variance: Tensor,
-    *,
-    sigmas: float = 3.0,
-    tolerance: float | Tensor = 0.12,
-    slack: int = 1,
+    noise: Tensor,
+    agreeing: Tensor,
+    rows: slice,
 ) -> Tensor:
-    """Difference of a frame from the known radiance, in tolerances (above 1: moved), (1, H, W).
+    """Where a frame contradicts the radiance known so far by more than is tolerated, in any channel, (h, W) bool.
 
-    low, high              (C, H, W) the frame's radiance in both where it is well exposed. Where it is clipped at white,
-                           only a lower bound is known: low is infinite (any larger light is consistent), high the bound;
-                           where it is too dark, high is 0 and low the bound
-    known_low, known_high  range of the radiance known so far: from 0, to infinity where it was clipped
-    variance               of both;  sigmas: standard deviations that are tolerated
-    tolerance              relative error that is tolerated in addition, for errors of response and registration
-    slack                  tolerated misregistration, pixels: the light may lie in the range of its neighbours
+    low, high              (C, h, W) range of the radiance that the frame allows
+    known_low, known_high  (C, H, W) range that is known, of these rows and of the rows above and below where they exist:
+                           the light may lie in the range of the eight neighbours, for errors of registration
+    noise, agreeing        (C, h, W) tolerated difference, and 1 minus the tolerated relative deviation
+    rows                   of known_low that are rows of the frame's strip
     """
-    floor, roof = -spread(-known_low, slack), spread(known_high, slack)
-    noise = sigmas * (variance + known_variance).sqrt()
-    short = (floor - low - noise) / (tolerance * floor).clamp(min=1e-12)
-    excess = (high - roof - noise) / (tolerance * high).clamp(min=1e-12)
-    return torch.maximum(short, excess).nan_to_num(0, posinf=0, neginf=0).clamp(0, 8).amax(0, keepdim=True)
+    short = (known_low[:, rows] * agreeing).sub_(high)
+    excess = (low * agreeing).sub_(known_high[:, rows])
+    at = (torch.maximum(short, excess).sub_(noise) > 0).nonzero(
+        as_tuple=True
+    )  # few: only these see their neighbours
+    floor, roof = _least_and_largest(known_low, known_high, at[0], at[1] + rows.start, at[2])
+    kept, tolerated = agreeing[at], noise[at]
+    sure = (floor * kept - high[at] > tolerated) | (low[at] * kept - roof > tolerated)
+    found = torch.zeros(low.shape[1:], dtype=torch.bool, device=low.device)
+    found[at[1][sure], at[2][sure]] = True
+    return found
 
 
-def ghost_mask(over: Tensor, radius: int = 2, grow: int = 3, feather: int = 3) -> Tensor:
-    """A soft mask 0..1 from the differences: isolated pixels removed, closed, dilated and feathered, (1, H, W)."""
-    dense = (smooth((over > 1).float(), radius) > 0.45).float()
-    core = spread(dense, radius + grow)
-    return smooth(core, feather)
+def _least_and_largest(low: Tensor, high: Tensor, c: Tensor, y: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+    """The least of `low` and the largest of `high`, (C, H, W) both, in 3 x 3 pixels around some."""
+    _, height, width = low.shape
+    low, high = low.reshape(-1), high.reshape(-1)
+    floor, roof = (torch.full_like(x, end, dtype=low.dtype) for end in (torch.inf, -torch.inf))
+    for down in (-1, 0, 1):
+        row = (c * height + (y + down).clamp(0, height - 1)) * width
+        for right in (-1, 0, 1):
+            near = row + (x + right).clamp(0, width - 1)
+            floor = torch.minimum(floor, low.index_select(0, near))
+            roof = torch.maximum(roof, high.index_select(0, near))
+    return floor, roof
+
+
+def ghost_mask(over: Tensor) -> Tensor:
+    """A soft mask 0..1 from pixels that disagree (1, H, W), 1 or 0: isolated ones removed, closed, dilated and feathered."""
+    dense = (smooth(over, RADIUS) > 0.45).float()
+    return smooth(spread(dense, RADIUS + GROW), FEATHER) if dense.any() else dense

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import pairwise
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,29 +15,59 @@ from hdrq.merging.alignment.mtb import grey
 from hdrq.merging.alignment.placement import Alignment
 from hdrq.merging.alignment.resample import Strip, strips
 from hdrq.merging.averaging import Tables
-from hdrq.merging.deghosting.ghost_detection import disagreement, ghost_mask, moving_clusters
+from hdrq.merging.deghosting.expected_deviation import BRIGHT, DARK, DARK_DEEP, at_levels, expected_deviation
+from hdrq.merging.deghosting.ghost_detection import REACH, disagrees, ghost_mask, moving_clusters
 from hdrq.merging.exposure_stack import ExposureStack
 from hdrq.merging.response.calibration import Calibration
 from hdrq.merging.response.curve import look_up
 from hdrq.merging.response.samples import Samples
 
-BRIGHT, DARK = 0.92, 0.02  # codes (of 1) outside which a pixel only bounds the radiance
-DARK_DEEP = 0.0005  # for files of more than eight bits
-BOUND_SLACK = 0.75  # factor by which such a bound is relaxed, because the response is uncertain there
-LEAST, MOST = 0.12, 0.5  # limits of the relative deviation between frames that is not taken as motion
-FLOOR_DEVIATION = 0.5  # ln: dark codes with a larger typical deviation or scatter are below the noise floor
-HIGHEST_FLOOR = 24  # upper limit of the noise floor, of 255
+BOUND_SLACK = 0.75  # factor by which a bound is relaxed, because the response is uncertain there
 CODES = 0.5  # variance, in codes², that rounding and JPEG add
-KNOWN, ABOVE, BELOW = 1, 0, 2  # known of a pixel: its radiance, a lower bound, an upper bound
+SIGMAS = 3.0  # standard deviations of noise that are not motion
+UNBOUNDED = 1e30  # radiance that stands for no upper bound
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a strip of one frame says of the scene's radiance: it lies from `low` to `high`, (C, h, W).
+
+    Both are the pixel's radiance where it is well exposed. A pixel clipped at white has no upper bound (UNBOUNDED), and a
+    lower bound in all channels, because demosaicing mixes them; where it is too dark, low is 0.
+
+    variance  of the radiance, times SIGMAS²;  agreeing (C, h, W): 1 minus the tolerated relative deviation
+    """
+
+    low: Tensor
+    high: Tensor
+    variance: Tensor
+    agreeing: Tensor
+
+
+@dataclass(frozen=True)
+class CodeTables:
+    """What every code of one frame says of the radiance, (C or 1, levels) each: low, high and variance as in Seen, of
+    pixels that are not clipped; least, the radiance at the noise floor for codes below it; clipped, 1 or 0; agreeing.
+
+    For files whose light is not their code, low and high are factors on it, and the variance is that of codes alone.
+    """
+
+    low: Tensor
+    high: Tensor
+    variance: Tensor
+    least: Tensor
+    clipped: Tensor
+    agreeing: Tensor
 
 
 class ReferenceGhosts:
     """Factors that exclude what disagrees with the reference by more than noise and the expected deviation.
 
-    Call it with frames in `order`, the reference first. Where the reference is clipped, the next frame that is well
-    exposed there and consistent with the reference's bound defines the known radiance.
+    Frames are given in `order`, the reference first, and each in strips from top to bottom. Where the reference is
+    clipped, the next frame that is well exposed there and consistent with the reference's bound defines the known radiance.
 
-    mask (H, W) uint8: 255 where some frame is excluded;  share (P,): excluded share of the image, per frame
+    low, high (C, H, W)   range of the scene's radiance that is known so far, as in Seen
+    mask (H, W) uint8     255 where some frame is excluded;  share (P,): excluded share of the image, per frame
     """
 
     def __init__(
@@ -44,9 +75,12 @@ class ReferenceGhosts:
     ) -> None:
         top, bottom, left, right = alignment.area
         shape = (stack.channels, bottom - top, right - left)
-        self.known = torch.zeros(shape)
-        self.noise = torch.zeros(shape, dtype=torch.float16)  # standard deviation divided by light
-        self.state = torch.full(shape, ABOVE, dtype=torch.uint8)
+        self.low = torch.zeros(shape)
+        self.high = torch.full(shape, UNBOUNDED)
+        self.noise = torch.zeros(
+            shape, dtype=torch.bfloat16
+        )  # SIGMAS standard deviations of the known radiance
+        self.over = torch.zeros(shape[1:], dtype=torch.bool)  # where the present frame disagrees
         self.mask = torch.zeros(shape[1:], dtype=torch.uint8)
         self.share = np.zeros(len(stack))
         self.calibration = calibration
@@ -57,143 +91,128 @@ class ReferenceGhosts:
         self.bias, self.tolerance, self.noise_floor = expected_deviation(
             calibration, samples, self.order, stack.levels > 256
         )
-        self.pixels = shape[1] * shape[2]
 
-    def __call__(self, k: int, strip: Strip, light: Tensor, tables: Tables) -> Tensor | None:
-        rows = slice(strip.top, strip.bottom)
-        t = float(self.calibration.seconds[k])
-        x = strip.codes.float() / (strip.levels - 1)
-        radiance = light.float() / t * _of_code(np.exp(-self.bias[k]), strip, not tables.coarse)
-        step = look_up(strip.codes, tables.step).float()
-        noise = self.calibration.noise.variance(light.float() / self.white) * (self.white / t) ** 2
-        noise = noise + CODES * (step / t) ** 2
-        state = torch.full(x.shape, KNOWN, dtype=torch.uint8, device=x.device)
-        state.masked_fill_(x < (DARK if tables.coarse else DARK_DEEP), BELOW)
-        if (noise_floor := float(self.noise_floor[k])) > 0:
-            state.masked_fill_(x <= noise_floor, BELOW)
-            floor = tables.light[:, round(noise_floor * (strip.levels - 1))].float()[:, None, None] / t
-            radiance = torch.where(x <= noise_floor, radiance.maximum(floor), radiance)
-        state.masked_fill_(x.amax(0, keepdim=True) > BRIGHT, ABOVE)  # channels of demosaiced pixels are mixed
-        radiance = torch.where(
-            state == ABOVE,
-            BOUND_SLACK * radiance,
-            torch.where(state == BELOW, radiance / BOUND_SLACK, radiance),
+    def factors(
+        self, k: int, pieces: Iterable[tuple[Strip, Tensor, Tables]]
+    ) -> Iterator[tuple[Strip, Tensor, Tables, Tensor | None]]:
+        """The strips of frame k with their light and tables, and a factor (1, h, W) on their weights, None for 1.
+
+        A strip is given back after the next one was read, because the mask reaches REACH pixels.
+        """
+        if k == self.reference:  # a rule of two passes reads all frames twice
+            self.share[:], self.mask[:] = 0, 0
+        last: tuple[Strip, Tensor, Tables, Seen] | None = None
+        tables: dict[int, CodeTables] = {}
+        for strip, light, given in pieces:
+            if strip.levels not in tables:
+                tables[strip.levels] = self._tables(k, strip, given)
+            seen = self._seen(k, strip, light, tables[strip.levels])
+            if k != self.reference:
+                self._compare(strip, seen)
+            if last is not None:
+                yield (*last[:3], self._factor(k, last[0], last[3]))
+            last = (strip, light, given, seen)
+        if last is not None:
+            yield (*last[:3], self._factor(k, last[0], last[3]))
+
+    def _tables(self, k: int, strip: Strip, given: Tables) -> CodeTables:
+        levels, t, deep = strip.levels, float(self.calibration.seconds[k]), not given.coarse
+        x = np.linspace(0, 1, levels)
+        light, step = (a.double().cpu().numpy() for a in (given.light, given.step))
+        floor = float(self.noise_floor[k])
+        faint = (x <= floor) & (floor > 0)
+        ratio = at_levels(np.exp(-self.bias[k]), levels, deep)
+        least = np.where(faint, light[:, round(floor * (levels - 1)), None] / t, 0.0)
+        variance = CODES * (step / t) ** 2
+        dark = (x < (DARK_DEEP if deep else DARK)) | faint
+        radiance = ratio[None] / t
+        if strip.light is None:
+            radiance = np.maximum(light * radiance, least)
+            variance = variance + self._variance(light, t)
+
+        def tensor(a: np.ndarray) -> Tensor:
+            return torch.as_tensor(np.ascontiguousarray(a), dtype=torch.float32, device=strip.codes.device)
+
+        return CodeTables(
+            tensor(radiance * ~dark),
+            tensor(np.where(dark, radiance / BOUND_SLACK, radiance)),
+            tensor(SIGMAS**2 * variance),
+            tensor(least),
+            tensor(x > BRIGHT),
+            tensor(1 - at_levels(self.tolerance[k], levels, deep)),
         )
-        known, before = self.known[:, rows].to(x.device), self.state[:, rows].to(x.device)
+
+    def _variance(self, light: np.ndarray | Tensor, t: float) -> Any:
+        return self.calibration.noise.variance(light / self.white) * (self.white / t) ** 2
+
+    def _seen(self, k: int, strip: Strip, light: Tensor, tables: CodeTables) -> Seen:
+        low, high, variance, agreeing = (
+            look_up(strip.codes, table)
+            for table in (tables.low, tables.high, tables.variance, tables.agreeing)
+        )
+        if strip.light is not None:
+            light, least = light.float(), look_up(strip.codes, tables.least)
+            low, high = (low * light).maximum(least * (low > 0)), (high * light).maximum(least / BOUND_SLACK)
+            variance += SIGMAS**2 * self._variance(light, float(self.calibration.seconds[k]))
+        clipped = look_up(strip.codes.amax(0, keepdim=True), tables.clipped)
+        if clipped.any():  # high times BOUND_SLACK is the radiance of dark codes, whose low is 0
+            low.lerp_((BOUND_SLACK * high).maximum(low).mul_(BOUND_SLACK), clipped)
+            high.add_(clipped, alpha=UNBOUNDED)
+        return Seen(low, high, variance, agreeing)
+
+    def _compare(self, strip: Strip, seen: Seen) -> None:
+        """Note where a strip disagrees with what is known, whose neighbouring pixels also count."""
+        a, b = max(0, strip.top - 1), min(strip.bottom + 1, self.low.shape[1])
+        near = slice(strip.top - a, strip.bottom - a)
+        rows, device = slice(strip.top, strip.bottom), seen.low.device
+        over = disagrees(
+            seen.low,
+            seen.high,
+            self.low[:, a:b].to(device),
+            self.high[:, a:b].to(device),
+            (seen.variance + self.noise[:, rows].to(device).float().square_()).sqrt_(),
+            seen.agreeing,
+            near,
+        )
+        self.over[rows] = (over & (strip.inside[0] > 0)).cpu()
+
+    def _factor(self, k: int, strip: Strip, seen: Seen) -> Tensor | None:
+        """The factor on a strip's weights; where the strip agrees, the known range is made narrower by what it says."""
+        rows = slice(strip.top, strip.bottom)
         if k == self.reference:
-            if strip.top == 0:  # a rule of two passes reads all frames twice
-                self.share[:], self.mask[:] = 0, 0
-            mask = torch.zeros_like(x[:1])
-            fresh = torch.ones_like(x, dtype=torch.bool)
-        else:
-            low = torch.where(before == BELOW, torch.zeros_like(known), known)
-            high = torch.where(before == ABOVE, torch.full_like(known, torch.inf), known)
-            low_ok = torch.where(state == ABOVE, torch.full_like(radiance, torch.inf), radiance)
-            high_ok = torch.where(state == BELOW, torch.zeros_like(radiance), radiance)
-            over = disagreement(
-                low_ok,
-                high_ok,
-                noise,
-                low,
-                high,
-                (self.noise[:, rows].to(x.device).float() * known) ** 2,
-                tolerance=_of_code(self.tolerance[k], strip, not tables.coarse),
-            )
-            mask = ghost_mask(over * strip.inside)
-            bound_only = (before == ABOVE).any(0, keepdim=True) & (over <= 1)
-            mask = torch.where(
-                bound_only, torch.zeros_like(mask), mask
-            )  # otherwise no frame would remain there
-            still = (mask < 0.5) & (strip.inside > 0)
-            tighter = ((before == ABOVE) & (state == ABOVE) & (radiance > known)) | (
-                (before == BELOW) & (state == BELOW) & (radiance < known)
-            )
-            fresh = still & (((before != KNOWN) & (state == KNOWN)) | tighter)
-        self.known[:, rows] = torch.where(fresh, radiance, known).cpu()
-        relative = (noise.sqrt() / radiance.clamp(min=1e-12)).clamp(max=1e4).half()
-        self.noise[:, rows] = torch.where(fresh, relative, self.noise[:, rows].to(x.device)).cpu()
-        self.state[:, rows] = torch.where(fresh, state, before).cpu()
-        if k == self.reference:
+            self.low[:, rows], self.high[:, rows] = seen.low.cpu(), seen.high.cpu()
+            self.noise[:, rows] = seen.variance.sqrt().bfloat16().cpu()
             return None
-        self.share[k] += float((mask > 0.5).sum()) / self.pixels
-        self.mask[rows] = torch.maximum(self.mask[rows], (mask[0] * 255).round().to(torch.uint8).cpu())
-        return 1 - mask
+        a, b = max(0, strip.top - REACH), min(strip.bottom + REACH, len(self.over))
+        mask = torch.zeros(1, 1, 1)
+        if self.over[a:b].any():
+            mask = ghost_mask(self.over[None, a:b].float())[:, strip.top - a : strip.bottom - a]
+            # a pixel that agrees keeps its frame where only bounds are known: no frame would remain there
+            bound_only = (self.high[:, rows] >= UNBOUNDED).any(0) & ~self.over[rows]
+            mask = mask.masked_fill(bound_only, 0)
+            self.share[k] += float((mask > 0.5).sum()) / self.over.numel()
+            self.mask[rows] = torch.maximum(self.mask[rows], (mask[0] * 255).round().to(torch.uint8))
+        if k != self.order[-1]:
+            self._narrow(strip, seen, (mask < 0.5) & (strip.inside.cpu() > 0))
+        return (1 - mask).to(seen.low) if mask.numel() > 1 else None
 
-
-def expected_deviation(
-    calibration: Calibration, samples: Samples, order: list[int], deep: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Typical deviation of a frame's radiance from the frames before it in `order`.
-
-    deep     files of more than eight bits: the 256 steps are of the square root of code, for resolution in shadows
-    returns  bias (P, 256): ln of the typical ratio per step of code, not 0 where response or exposure are wrong;
-             tolerance (P, 256): relative scatter around it that is not motion, three robust standard deviations,
-             between LEAST and MOST;
-             noise floor (P,): code (of 1) below which flare, raised black and JPEG dominate
-    """
-    x = samples.codes / 255
-    levels, channels = (65536 if deep else 256), x.shape[2]
-    table = np.broadcast_to(calibration.response.table(levels), (levels, channels))
-    log = np.log(np.maximum(table, 1e-9 * table.max()))
-    steps = np.rint(255 * (np.sqrt(x) if deep else x)).astype(int)
-    known = np.full(x.shape[1:], np.nan)
-    bias, scatter, noise_floor = (
-        np.zeros((len(order), 256)),
-        np.full((len(order), 256), LEAST),
-        np.zeros(len(order)),
-    )
-    for k in order:
-        z = steps[k]
-        seen = (x[k] > (DARK_DEEP if deep else DARK)) & (x[k] < BRIGHT)
-        light = log[np.rint(x[k] * (levels - 1)).astype(int), np.arange(channels)]
-        light = light - np.log(calibration.seconds[k])
-        both = seen & np.isfinite(known)
-        if both.sum() > 500:
-            last = _noise_floor(z[both], (light - known)[both])
-            seen &= z > last
-            both &= seen
-            noise_floor[k] = (last / 255) ** (2 if deep else 1)
-        if both.sum() > 500:
-            miss, at = (light - known)[both], z[both]
-            bias[k] = np.clip(_median_by_code(at, miss), -FLOOR_DEVIATION, FLOOR_DEVIATION)
-            scatter[k] = np.clip(3 * 1.4826 * _median_by_code(at, np.abs(miss - bias[k][at])), LEAST, MOST)
-        known = np.where(np.isfinite(known) | ~seen, known, light - bias[k][z])
-    return bias, scatter, noise_floor
-
-
-def _noise_floor(code: np.ndarray, miss: np.ndarray, least: int = 20) -> int:
-    """The highest dark step of code whose typical deviation or scatter exceeds FLOOR_DEVIATION; 0 if none does."""
-    for q in range(HIGHEST_FLOOR, 0, -1):
-        there = miss[code == q]
-        if len(there) >= least:
-            middle = np.median(there)
-            if middle > FLOOR_DEVIATION or 1.4826 * np.median(np.abs(there - middle)) > FLOOR_DEVIATION:
-                return q
-    return 0
-
-
-def _median_by_code(code: np.ndarray, value: np.ndarray, least: int = 10) -> np.ndarray:
-    """(256,) typical value per code: the median of the medians of neighbouring codes.
-
-    Every code has the same weight, so that a moving object of one colour does not dominate.
-    """
-    order = np.argsort(code, kind="stable")
-    code, value = code[order], value[order]
-    ends = np.searchsorted(code, np.arange(257))
-    votes = np.array([np.median(value[a:b]) if b - a >= least else np.nan for a, b in pairwise(ends)])
-    if not np.isfinite(votes).any():
-        return np.full(256, np.median(value))
-    seen = np.flatnonzero(np.isfinite(votes))
-    usual = [np.median(votes[seen[np.abs(seen - q) <= max(1, 0.15 * q)]]) for q in seen]
-    result: np.ndarray = np.interp(np.arange(256), seen, usual)
-    return result
-
-
-def _of_code(table: np.ndarray, strip: Strip, deep: bool) -> Tensor:
-    """A table over 256 steps of code (deep: of its square root), at the codes of a strip, (C, h, W)."""
-    x = np.linspace(0, 1, strip.levels)
-    fine = np.interp(255 * (np.sqrt(x) if deep else x), np.arange(256), table)
-    return look_up(strip.codes, torch.as_tensor(fine, dtype=torch.float32, device=strip.codes.device))
+    def _narrow(self, strip: Strip, seen: Seen, still: Tensor) -> None:
+        """Take over a strip's pixels that are known where only a bound was, and bounds that are tighter."""
+        rows = slice(strip.top, strip.bottom)
+        low, high = self.low[:, rows], self.high[:, rows]
+        at = ((high > low) & still).nonzero(as_tuple=True)
+        if not len(at[0]):
+            return
+        new_low, new_high, old_low, old_high = seen.low.cpu()[at], seen.high.cpu()[at], low[at], high[at]
+        above, below = (
+            (new_high >= UNBOUNDED) & (old_high >= UNBOUNDED),
+            new_high.maximum(old_high) < UNBOUNDED,
+        )
+        fresh = (new_low == new_high) | above & (new_low > old_low)
+        fresh |= below & (new_low + old_low == 0) & (new_high < old_high)
+        at = tuple(i[fresh] for i in at)
+        low[at], high[at] = new_low[fresh], new_high[fresh]
+        self.noise[:, rows][at] = seen.variance.cpu()[at].sqrt().bfloat16()
 
 
 class BitmapGhosts:
@@ -203,16 +222,15 @@ class BitmapGhosts:
         self, stack: ExposureStack, alignment: Alignment, device: torch.device | str = "cpu"
     ) -> None:
         self.labels, self.count = moving_clusters(
-            _shifted(stack, alignment, k, lambda v: torch.from_numpy(grey(_eight(v)))[None], device)[
-                0
-            ].numpy()
+            np.concatenate([grey(_eight(strip)) for strip in strips(stack, alignment, k, device)])
             for k in range(len(stack))
         )
         sums = []
         for k in range(len(stack)):
-            score = _shifted(
-                stack, alignment, k, lambda v: quality(v.codes[None].float() / (v.levels - 1))[0], device
-            )[0]
+            whole = next(
+                strips(stack, alignment, k, device, (0, len(self.labels)))
+            )  # contrast has neighbours
+            score = quality(whole.codes[None].float() / (whole.levels - 1))[0, 0].cpu()
             sums.append(np.bincount(self.labels.ravel(), score.double().numpy().ravel(), self.count + 1))
         self.best = torch.from_numpy(np.argmax(sums, 0))
         self.order = list(range(len(stack)))
@@ -224,21 +242,15 @@ class BitmapGhosts:
         labels = torch.from_numpy(self.labels[rows]).long()
         return ((labels == 0) | (self.best[labels] == k)).float()
 
-    def __call__(self, k: int, strip: Strip, light: Tensor, tables: Tables) -> Tensor:
-        return self._others(k, slice(strip.top, strip.bottom))[None].to(light.device)
+    def factors(
+        self, k: int, pieces: Iterable[tuple[Strip, Tensor, Tables]]
+    ) -> Iterator[tuple[Strip, Tensor, Tables, Tensor | None]]:
+        """The strips of frame k with their light and tables, and the factor (1, h, W) on their weights."""
+        for strip, light, tables in pieces:
+            factor = self._others(k, slice(strip.top, strip.bottom))[None].to(light.device)
+            yield strip, light, tables, factor
 
 
 def _eight(strip: Strip) -> np.ndarray:
     codes = strip.codes if strip.levels == 256 else strip.codes // 257
     return codes.to(torch.uint8).cpu().numpy()
-
-
-def _shifted(
-    stack: ExposureStack,
-    alignment: Alignment,
-    k: int,
-    make: Callable[[Strip], Tensor],
-    device: torch.device | str,
-) -> Tensor:
-    """The results of `make` for every strip of frame k, joined to (1, H, W)."""
-    return torch.cat([make(v).cpu() for v in strips(stack, alignment, k, device)], 1)

@@ -21,7 +21,7 @@ from hdrq.io.memory import free_for
 from hdrq.merging.alignment.placement import Alignment
 from hdrq.merging.alignment.resample import Strip, strips
 from hdrq.merging.averaging import Tables, Weighting, light_of
-from hdrq.merging.deghosting.ghost_weights import ABOVE, BELOW, KNOWN, ReferenceGhosts
+from hdrq.merging.deghosting.ghost_weights import UNBOUNDED, ReferenceGhosts
 from hdrq.merging.deghosting.patch_match import fill
 from hdrq.merging.exposure_stack import ExposureStack, Frame
 from hdrq.merging.response.calibration import Calibration
@@ -53,11 +53,11 @@ def reconstruct(
             strip.levels, stack.levels, calibration, Weighting(), alignment.survey, device, torch.float32
         )
         light = light_of(strip, tables)
-        weight = ghosts(k, strip, light, tables)
+        *_, weight = next(ghosts.factors(k, [(strip, light, tables)]))
         codes = strip.codes.cpu()
-        if weight is None:
+        if k == alignment.reference:
             reference = light.cpu() / float(calibration.seconds[k])
-        else:
+        elif weight is not None:
             codes = _reconstruct(k, strip, weight[0].cpu() < 0.5, ghosts, reference, calibration, seed)
         wide = codes.numpy() * ((levels - 1) // (strip.levels - 1))
         frames[k] = Frame(
@@ -85,8 +85,8 @@ def _reconstruct(
     """
     t, most = float(calibration.seconds[k]), strip.levels - 1
     codes = strip.codes.cpu()
-    known = (ghosts.state != ABOVE).all(0)
-    radiance = torch.where(ghosts.state == BELOW, reference, ghosts.known)
+    known = (ghosts.high < UNBOUNDED).all(0)
+    radiance = torch.where(ghosts.low > 0, ghosts.low, reference)
     exposed = calibration.response.codes((radiance * t).permute(1, 2, 0).double().numpy())
     again = torch.from_numpy(np.rint(exposed * most)).permute(2, 0, 1).int()
     out = torch.where(ghost & known, again, codes)
@@ -94,14 +94,12 @@ def _reconstruct(
     if bool(hole.any()):
         filled = fill(out.float() / most, hole, codes.float() / most, seed + k)
         # the reference's bound still applies: what it clipped is at least that bright
-        least = torch.where(ghosts.state == KNOWN, torch.zeros_like(again), again).float() / most
-        filled = torch.where(ghosts.state == ABOVE, torch.maximum(filled, least), filled)
+        least = again.float() / most
+        filled = torch.where(ghosts.high >= UNBOUNDED, torch.maximum(filled, least), filled)
         out = torch.where(hole, (filled * most).round().int(), out)
         table = torch.from_numpy(calibration.response.table(strip.levels).T.copy()).float()
         light = torch.stack([table[c if len(table) > 1 else 0].take(out[c].long()) for c in range(len(out))])
         seen = hole & (out < 0.92 * most).all(0)
-        ghosts.known = torch.where(seen, light / t, ghosts.known)
-        ghosts.state = torch.where(
-            seen.expand(ghosts.state.shape), torch.full_like(ghosts.state, KNOWN), ghosts.state
-        )
+        ghosts.low = torch.where(seen, light / t, ghosts.low)
+        ghosts.high = torch.where(seen, light / t, ghosts.high)
     return out

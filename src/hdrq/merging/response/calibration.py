@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 
 from hdrq.errors import PixelError, UsageError
-from hdrq.merging.alignment.placement import Alignment
 from hdrq.merging.exposure_stack import ExposureStack
 from hdrq.merging.noise import Noise, fit_noise
 from hdrq.merging.response.curve import FIXED, Response, consistency, fixed_response, usable
 from hdrq.merging.response.exposure_ratios import exposure_ratios
 from hdrq.merging.response.files import read_response
-from hdrq.merging.response.samples import Samples, take_samples
+from hdrq.merging.response.samples import Samples
 from hdrq.registry import find, names
 
 FITTED = 8_000  # samples used for a response; more do not improve it
@@ -51,7 +50,7 @@ def _automatic_estimator() -> str:
 
 def calibrate(
     stack: ExposureStack,
-    alignment: Alignment,
+    samples: Samples,
     response: str = "auto",
     estimate_exposures: bool = False,
     seed: int = 0,
@@ -60,7 +59,6 @@ def calibrate(
 
     response  "auto" (see `automatic`), an estimator's name, a fixed curve's name, or a file
     """
-    samples = take_samples(stack, alignment, seed=seed)
     seconds = stack.seconds.copy()
     spread = misfit = None
     if not stack.exposures_known:

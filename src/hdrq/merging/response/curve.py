@@ -56,9 +56,12 @@ def _rising(curve: np.ndarray) -> np.ndarray:
 
 def look_up(codes: Tensor, table: Tensor) -> Tensor:
     """table (levels,) or (C, levels) at integer codes (C, ...), same shape."""
-    if table.dim() == 2 and len(table) > 1:
-        return torch.stack([look_up(codes[c], table[c]) for c in range(len(codes))])
     whole = codes if codes.dtype in (torch.int32, torch.int64) else codes.long()
+    if table.dim() == 2 and len(table) > 1:
+        out = table.new_empty(codes.shape)
+        for c in range(len(codes)):
+            torch.index_select(table[c], 0, whole[c].reshape(-1), out=out[c].view(-1))
+        return out
     return (
         table.reshape(-1).index_select(0, whole.reshape(-1)).reshape(codes.shape)
     )  # nine times as fast as take

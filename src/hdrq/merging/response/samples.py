@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from hdrq.image.warp import apply
 from hdrq.merging.alignment.mtb import grey
 from hdrq.merging.alignment.placement import Alignment
-from hdrq.merging.exposure_stack import ExposureStack
+from hdrq.merging.exposure_stack import ExposureStack, Frame
 from hdrq.merging.response.exposure_ratios import TILES
 
 SAMPLES = 20_000
@@ -33,7 +33,7 @@ def take_samples(stack: ExposureStack, alignment: Alignment, count: int = SAMPLE
     i, j = (a.ravel() for a in np.meshgrid(range(TILES), range(TILES), indexing="ij"))
     y = rng.uniform(box_y[i][:, None], box_y[i + 1][:, None], (len(i), per)).astype(int).clip(top, bottom - 1)
     x = rng.uniform(box_x[j][:, None], box_x[j + 1][:, None], (len(j), per)).astype(int).clip(left, right - 1)
-    rough = _roughness(grey(stack.frame(alignment.reference).eight()))[y, x]
+    rough = _roughness(stack.frame(alignment.reference), y, x)
     keep = np.argsort(rough + rng.uniform(0, 0.5, rough.shape), axis=1)[:, : max(1, per // 3)]
     tile = np.repeat(np.arange(len(i)), keep.shape[1])
     y, x = np.take_along_axis(y, keep, 1).ravel(), np.take_along_axis(x, keep, 1).ravel()
@@ -50,18 +50,15 @@ def take_samples(stack: ExposureStack, alignment: Alignment, count: int = SAMPLE
     return Samples(np.stack(out), tile)
 
 
-def _roughness(image: np.ndarray) -> np.ndarray:
-    """Largest difference from the four neighbours, codes."""
-    wide = np.pad(image.astype(np.int16), 1, mode="edge")
-    centre = wide[1:-1, 1:-1]
-    near = [
-        np.abs(wide[a, b] - centre)
-        for a, b in (
-            (np.s_[:-2], np.s_[1:-1]),
-            (np.s_[2:], np.s_[1:-1]),
-            (np.s_[1:-1], np.s_[:-2]),
-            (np.s_[1:-1], np.s_[2:]),
-        )
-    ]
+def _roughness(frame: Frame, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Largest difference of pixels from their four neighbours, in grey codes of 8 bits."""
+    h, w = frame.size
+
+    def code(down: int, right: int) -> np.ndarray:
+        at = np.s_[:, np.clip(y + down, 0, h - 1), np.clip(x + right, 0, w - 1)]
+        return grey(replace(frame, codes=frame.codes[at], light=None).eight()).astype(np.int16)
+
+    centre = code(0, 0)
+    near = [np.abs(code(*step) - centre) for step in ((-1, 0), (1, 0), (0, -1), (0, 1))]
     result: np.ndarray = np.maximum.reduce(near)
     return result

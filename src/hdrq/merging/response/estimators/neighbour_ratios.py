@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.linalg import solve
+from scipy.linalg import cho_factor, cho_solve
 
 from hdrq.errors import PixelError
 from hdrq.image.transfer import srgb_to_linear
@@ -99,7 +99,9 @@ def _curves(
         for c in range(channels):
             block = slice(256 * c, 256 * c + 256)
             normal[block, block] += np.diag(both[block]) - cross[c] - cross[c].T
-        g = solve(normal, np.bincount(low, w * gap, size) - np.bincount(high, w * gap, size), assume_a="pos")
+        right = np.bincount(low, w * gap, size) - np.bincount(high, w * gap, size)
+        # symmetric: its transpose is in Fortran's order, so that it is factorised in place
+        g = cho_solve(cho_factor(normal.T, overwrite_a=True, check_finite=False), right, check_finite=False)
         belief = np.maximum(np.abs(g[low] - g[high] - gap), FLOOR) ** (power - 2)
     result: np.ndarray = g.reshape(channels, 256).T
     return result

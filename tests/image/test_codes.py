@@ -1,0 +1,24 @@
+"""Histogram and sums of frames of 8-bit codes, against the same in numpy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hdrq.image.codes import histogram, sums_of_four
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (6, 8), (7, 9), (64, 33)])
+def test_sums_of_four_are_those_of_2_by_2_pixels(shape) -> None:
+    image = np.random.default_rng(1).integers(0, 256, shape).astype(np.uint8)
+    h, w = shape[0] // 2, shape[1] // 2
+    wide = image[: 2 * h, : 2 * w].astype(int).reshape(h, 2, w, 2)
+    assert np.array_equal(sums_of_four(image), wide.sum((1, 3)))
+    assert sums_of_four(np.full((2, 2), 255, np.uint8)).tolist() == [[1020]]
+
+
+def test_histograms_count_every_code_of_a_part() -> None:
+    image = np.random.default_rng(2).integers(0, 256, (40, 50)).astype(np.uint8)
+    part = image[3:37:2, 5:]  # not contiguous
+    assert np.array_equal(histogram(part), np.bincount(part.ravel(), minlength=256))
+    assert histogram(np.zeros((2, 3), np.uint8)).tolist() == [6] + [0] * 255
