@@ -252,14 +252,49 @@ def test_operators_without_statistics_refuse_a_film(tmp_path, capsys):
     assert "no statistics to smooth over time" in capsys.readouterr().err
 
 
-def test_parameters_are_saved_with_colour_gamut_and_display(file, tmp_path):
-    kept = tmp_path / "p.json"
-    choices = ("--set", "key=0.4", "--colour", "schlick", "--saturation", "0.3", "--gamut", "scale")
-    assert run(file, tmp_path / "a.png", *choices, "--display", "hdr-pq-1000", "--save-params", kept) == 0
-    assert run(file, tmp_path / "b.png", "--params", kept) == 0
-    a, b = io.read(tmp_path / "a.png"), io.read(tmp_path / "b.png")
-    assert b.domain == "pq"
-    assert torch.equal(a.pixels, b.pixels)
+ROUND_TRIPS = [
+    "--set key=0.4 --colour schlick --saturation 0.3 --gamut scale --display hdr-pq-1000",
+    "--operator bt2390 --display hdr-pq-1000 --display-peak 700 --black 0.02",
+    "--operator mantiuk-2008 --display bt1886 --contrast 300 --ambient 500 --reflectance 0.02",
+    "--operator drago --dither --seed 7 --levels 0.3,1.1",
+    "--operator durand --wrap --bits 16 --primaries p3",
+    "--operator reinhard --gain-map 3",
+]
+
+
+@pytest.mark.parametrize("choices", ROUND_TRIPS)
+def test_saved_parameters_give_the_same_file(tmp_path, choices):
+    kept, suffix = tmp_path / "p.json", ".jpg" if "gain-map" in choices else ".png"
+    io.write(tmp_path / "s.exr", scene(64, 64))
+    a, b, c = (tmp_path / f"{name}{suffix}" for name in "abc")
+    assert run(tmp_path / "s.exr", a, *choices.split(), "--save-params", kept) == 0
+    assert run(tmp_path / "s.exr", b, "--params", kept) == 0
+    assert run(tmp_path / "s.exr", c, "--operator", json.loads(kept.read_text())["operator"]) == 0
+    assert a.read_bytes() == b.read_bytes()
+    assert a.read_bytes() != c.read_bytes()  # the choices have an effect
+
+
+def test_options_win_over_saved_parameters(file, tmp_path, capsys):
+    kept, display = tmp_path / "p.json", ["--display", "hdr-pq-1000"]
+    saved = ["--gamut", "scale", "--colour", "schlick", "--dither", "--seed", "3", *display]
+    assert run(file, tmp_path / "a.png", *saved, "--display-peak", "500", "--save-params", kept) == 0
+    now = ["--gamut", "clip", "--colour", "linear", "--seed", "4", *display]
+    assert run(file, tmp_path / "b.png", "--params", kept, *now) == 0
+    assert run(file, tmp_path / "c.png", *now, "--dither") == 0
+    assert (tmp_path / "b.png").read_bytes() == (tmp_path / "c.png").read_bytes()
+    assert run(file, tmp_path / "a.png", "--save-params", kept) == 0
+    assert run(file, tmp_path / "b.png", "--params", kept, "--saturation", "0.5") == 2
+    assert "--saturation has no effect without --colour" in capsys.readouterr().err
+
+
+def test_an_optimisation_saves_what_repeats_its_file(tmp_path):
+    io.write(tmp_path / "s.exr", scene(170, 180))
+    how = (
+        "--operator drago --optimize tmqi --iterations 2 --colour linear --gamut desaturate --dither --seed 5"
+    )
+    assert run(tmp_path / "s.exr", tmp_path / "a.png", *how.split(), "--params", tmp_path / "p.json") == 0
+    assert run(tmp_path / "s.exr", tmp_path / "b.png", "--params", tmp_path / "p.json") == 0
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
 def test_an_operator_of_absolute_light_says_how_it_anchors_a_relative_file(tmp_path, capsys):

@@ -43,9 +43,16 @@ def refuse_idle(task: str, given: set[str]) -> None:
         if task not in _TASKS and name in _ONLY_THERE:
             needed = next(t for t, known in _TASKS.items() if name in known)
             raise UsageError(f"{option} has no effect without --{needed}; leave it out")
-        if name in _NEEDS and not given & {*_NEEDS[name]}:
+    if "params" not in given:
+        refuse_needless(given, given)
+
+
+def refuse_needless(given: set[str], present: set[str]) -> None:
+    """Refuse an option that modifies none of those present, which are given or from a file of parameters."""
+    for name in sorted(given & {*_NEEDS}):
+        if not present & {*_NEEDS[name]}:
             needed = " or ".join(f"--{n}" for n in _NEEDS[name])
-            raise UsageError(f"{option} has no effect without {needed}; leave it out")
+            raise UsageError(f"--{name} has no effect without {needed}; leave it out")
 
 
 def refuse_with_auto(given: set[str]) -> None:

@@ -15,7 +15,7 @@ from hdrq.cli import tables as _tables
 from hdrq.cli._numbers import FINITE
 from hdrq.cli._outputs import report
 from hdrq.cli._records import spread_of
-from hdrq.cli._tonemap_options import DISPLAY, refuse_idle_display
+from hdrq.cli._tonemap_options import DISPLAY, refuse_idle_display, refuse_needless
 from hdrq.cli.app import SOME_FAILED, note, say
 from hdrq.errors import UsageError
 
@@ -25,14 +25,15 @@ def tonemap(sources: list[Path], target: Path | None, options: dict[str, Any], g
     from hdrq.tonemapping.api import jobs, parameters_of
 
     todo = jobs(sources, target, options["suffix"]) if target is not None else []
-    made = _plan(options)
+    made = _plan(options, given)
     refuse_idle_display(made, given)
     if options["optimize"]:
         if len(sources) != 1 or sources[0].is_dir() or options["temporal"] is not None:
             raise UsageError("--optimize takes one image; apply its --params to others")
         made = optimized(sources[0], made, options, scene_photometry(options))
     if options["save_params"] is not None:
-        _tables.write_text(parameters_of(made, options["display"]), str(options["save_params"]))
+        text = parameters_of(made, options["display"], options, options["gain_map"])
+        _tables.write_text(text, str(options["save_params"]))
     if target is not None:
         if options["cluster"] and options["temporal"] is not None:
             raise UsageError(
@@ -52,25 +53,22 @@ def tonemap(sources: list[Path], target: Path | None, options: dict[str, Any], g
             report(done, len(done))
 
 
-def _plan(options: dict[str, Any]) -> Any:
-    """The plan of --params, changed by the other options."""
-    from hdrq.tonemapping.api import CHOICES, plan, read_parameters
+def _plan(options: dict[str, Any], given: set[str]) -> Any:
+    """The plan of --params, changed by the options that are given; `options` then holds the choices of both."""
+    from hdrq.tonemapping.api import DISPLAY_CHANGES, plan, read_parameters
 
     settings: dict[str, Any] = {}
     name = options["operator"] or "reinhard"
-    saved_choices: dict[str, Any] = {}
     if options["params"] is not None and not options["optimize"]:
-        saved, settings, saved_choices = read_parameters(options["params"])
+        saved, settings, choices = read_parameters(options["params"])
         if options["operator"] not in (None, saved):
             raise UsageError(f"{options['params']} is for {saved}, not {options['operator']}")
         name = saved
+        other = {"display", *DISPLAY_CHANGES} if "display" in given else set()  # of the file's display
+        options |= {k: v for k, v in choices.items() if k not in given | other}
+    refuse_needless(given, {name for name, value in options.items() if value})
     settings |= _records.set_values(options["sets"], "key=0.18")
-    screen = _records.display_of({**options, "display": options["display"] or saved_choices.get("display")})
-    for choice in CHOICES:
-        default = options[choice] is None or options[choice] in (False, "clip")
-        options[choice] = (
-            saved_choices.get(choice) if default and choice in saved_choices else options[choice]
-        )
+    screen = _records.display_of(options)
     wide = screen is not None and screen.eotf in ("pq", "hlg")
     return plan(
         name,
@@ -201,5 +199,6 @@ def optimized(source: Path, made: Any, options: dict[str, Any], photometry: Any)
     made = replace(made, settings=last.parameters, levels=last.levels)
     if options["params"] is not None:
         measured = {"metric": last.metric, "before": last.before, "after": last.after, "image": source.name}
-        _tables.write_text(parameters_of(made, options["display"], **measured), str(options["params"]))
+        text = parameters_of(made, options["display"], options, options["gain_map"], **measured)
+        _tables.write_text(text, str(options["params"]))
     return made

@@ -44,13 +44,13 @@ def _levels(text: str | None) -> tuple[float, float] | None:
     "--params",
     metavar="FILE.json",
     type=click.Path(path_type=Path),
-    help="Use operator, parameters, colour, gamut and display from this file; with --optimize, write them to it.",
+    help="Use operator, parameters, colour, gamut, display and format from this file; with --optimize, write them to it.",
 )
 @click.option(
     "--save-params",
     metavar="FILE.json",
     type=click.Path(path_type=Path),
-    help="Write operator, parameters, colour, gamut and display to this file, for --params.",
+    help="Write operator, parameters, colour, gamut, display and format to this file, for --params.",
 )
 @click.option(
     "--colour",

@@ -30,7 +30,7 @@ from hdrq.tonemapping.file_names import jobs as jobs_of
 from hdrq.tonemapping.files import Written
 from hdrq.tonemapping.networks import operator_named
 from hdrq.tonemapping.optimize import Step, Tuned, steps_of, tune, value_of_file
-from hdrq.tonemapping.parameter_file import CHOICES, parameters_of, read_parameters
+from hdrq.tonemapping.parameter_file import CHOICES, DISPLAY_CHANGES, parameters_of, read_parameters
 from hdrq.tonemapping.tonemap import Expansion, Plan, expansion, plan, scene_of
 from hdrq.tonemapping.tonemap import expand as expand_with
 from hdrq.tonemapping.tonemap import tonemap as tonemap_with
@@ -38,6 +38,7 @@ from hdrq.work import Results, Spread, here
 
 __all__ = [
     "CHOICES",
+    "DISPLAY_CHANGES",
     "Expansion",
     "Jobs",
     "Plan",
