@@ -236,6 +236,7 @@ def test_strips_and_transfer_functions_that_are_not_kept_change_nothing(monkeypa
     """What a frame of many megapixels goes through, on a small one."""
     from hdrq.image import filters
     from hdrq.scoring.features import steerable
+    from hdrq.scoring.features.hdrvdp import eye
     from hdrq.scoring.metrics.iw_ssim import iw_ssim
 
     ref = scene(170, 190)
@@ -252,5 +253,19 @@ def test_strips_and_transfer_functions_that_are_not_kept_change_nothing(monkeypa
     whole = values()
     monkeypatch.setattr(filters, "CACHE", 1 << 11)
     monkeypatch.setattr(steerable, "REMEMBERED", 0)
+    monkeypatch.setattr(eye, "REMEMBERED", 0)
     for a, b in zip(whole, values()):
         torch.testing.assert_close(a, b, rtol=1e-7, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    "shape, reach, size", [((20, 31), 5, (36, 48)), ((6, 7), 5, (16, 18)), ((5, 9), 5, (16, 20))]
+)
+def test_an_image_is_mirrored_in_place_as_by_padding(shape, reach: int, size: tuple[int, int]) -> None:
+    from hdrq.image.filters import pad
+    from hdrq.scoring.features.steerable import _mirrored
+
+    image = torch.rand(2, 1, *shape, generator=torch.Generator().manual_seed(1))
+    below, right = (side - n - 2 * reach for side, n in zip(size, shape))
+    expected = pad(pad(image, reach, reach, reach, reach, "reflect"), 0, below, 0, right, "zero")
+    assert torch.equal(_mirrored(image, reach, size), expected)

@@ -70,3 +70,12 @@ def by_rows(function: Callable[..., Tensor], *images: Tensor) -> Tensor:
     return joined(
         (function(*(i[..., rows, :] for i in images)) for rows in strips(height, row, images[0])), height
     )
+
+
+def over_rows(function: Callable[[Tensor], Tensor], image: Tensor, channels: int) -> Tensor:
+    """The same for one image that may be overwritten: the result takes its place if it has as many `channels`."""
+    if image.shape[1] != channels or (torch.is_grad_enabled() and image.requires_grad):
+        return by_rows(function, image)
+    for rows in strips(image.shape[-2], image.shape[-1] * len(image) * channels, image):
+        image[..., rows, :] = function(image[..., rows, :])
+    return image

@@ -113,15 +113,14 @@ def _bank(filters: Filters, stage: Stage) -> np.ndarray:
 
 def _analyse(source: list[Tensor], filters: Filters, stage: Stage, which: tuple[int, ...]) -> list[Tensor]:
     """(N, 1, h, w), taken out of its list, correlated with filters of a bank."""
-    x = source.pop()
-    h, w = x.shape[-2:]
-    spectrum, size = _spectrum(x, filters, stage)
-    like = x.new_empty(0)
-    del x
+    h, w = source[0].shape[-2:]
+    like = source[0].new_empty(0)
+    spectrum, size = _spectrum(source, filters, stage)
     found = []
     for i in which:
         product = _through(spectrum, filters, stage, i, False, size, like, over=i == which[-1])
-        found.append(torch.fft.irfft2(product, s=size)[..., :h, :w])
+        found.append(_image(product, size, h, w, like))
+        del product
     return found
 
 
@@ -131,23 +130,52 @@ def _synthesise(parts: list[Tensor], filters: Filters, stage: Stage) -> Tensor:
     h, w = parts[0].shape[-2:]
     for i in range(len(parts)):
         like = parts[0].new_empty(0)
-        spectrum, size = _spectrum(parts.pop(0), filters, stage)
+        spectrum, size = _spectrum([parts.pop(0)], filters, stage)
         spectrum = _through(spectrum, filters, stage, i, True, size, like, over=True)
         total = spectrum if total is None else total.add_(spectrum)
         del spectrum
     assert total is not None
-    result: Tensor = torch.fft.irfft2(total, s=size)[..., :h, :w]
-    return result
+    return _image(total, size, h, w, like)
 
 
-def _spectrum(x: Tensor, filters: Filters, stage: Stage) -> tuple[Tensor, tuple[int, int]]:
-    """Half spectrum of the mirrored image, and the size of the transform."""
+def _image(spectrum: Tensor, size: tuple[int, int], h: int, w: int, like: Tensor) -> Tensor:
+    """The first (h, w) pixels of the image of a half spectrum; a large one is overwritten, so that no copy is made."""
+    if size[0] * size[1] <= REMEMBERED or (torch.is_grad_enabled() and spectrum.requires_grad):
+        image: Tensor = torch.fft.irfft2(spectrum, s=size)[..., :h, :w]
+        return image
+    n = spectrum.shape[0]
+    for part in strips(spectrum.shape[-1], 2 * n * size[0], spectrum):
+        spectrum[..., part] = torch.fft.ifft(spectrum[..., part], dim=-2)
+    image = like.new_empty(*spectrum.shape[:-2], h, w)
+    for part in strips(h, n * size[1], spectrum):
+        image[..., part, :] = torch.fft.irfft(spectrum[..., part, :], n=size[1])[..., :w]
+    return image
+
+
+def _spectrum(source: list[Tensor], filters: Filters, stage: Stage) -> tuple[Tensor, tuple[int, int]]:
+    """Half spectrum of the mirrored image, taken out of its list, and the size of the transform."""
     reach = _bank(filters, stage).shape[-1] // 2
-    x = pad(x, reach, reach, reach, reach, "reflect")
-    h, w = x.shape[-2:]
+    x = source.pop()
+    h, w = (side + 2 * reach for side in x.shape[-2:])
     size = (next_fast_len(h, real=True), next_fast_len(w, real=True))
-    x = pad(x, 0, size[0] - h, 0, size[1] - w, "zero")
+    x = _mirrored(x, reach, size)
     return torch.fft.rfft2(x), size
+
+
+def _mirrored(x: Tensor, reach: int, size: tuple[int, int]) -> Tensor:
+    """The image with `reach` mirrored pixels on every side, then zeros below and to the right up to `size`."""
+    h, w = x.shape[-2:]
+    if x.requires_grad or reach >= min(h, w):
+        x = pad(x, reach, reach, reach, reach, "reflect")
+        return pad(x, 0, size[0] - h - 2 * reach, 0, size[1] - w - 2 * reach, "zero")
+    out = x.new_empty(*x.shape[:-2], *size)
+    out[..., reach : reach + h, reach : reach + w] = x
+    for dim, side in ((-1, w), (-2, h)):
+        lines = out if dim == -2 else out[..., reach : reach + h, :]
+        lines.narrow(dim, 0, reach).copy_(lines.narrow(dim, reach + 1, reach).flip(dim))
+        lines.narrow(dim, reach + side, reach).copy_(lines.narrow(dim, side - 1, reach).flip(dim))
+        lines.narrow(dim, side + 2 * reach, size[dim] - side - 2 * reach).zero_()
+    return out
 
 
 def _through(

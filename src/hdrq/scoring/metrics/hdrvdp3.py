@@ -214,7 +214,7 @@ def _stand_out(
             sensitivity = _base_sensitivity(difference, 4 * cpd, local, viewer)
         else:
             curve = tabulated_v3(cpd, viewer.mtf, viewer.age, local.dtype, local.device)
-            sensitivity = at_each(curve, local)
+            sensitivity = by_rows(partial(at_each, curve), local)
         # |d|^p / sqrt(1/s^2p + noise²), written so that no sensitivity and no difference have gradients.
         gain = sensitivity**by.p
         if masking:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from math import pi
 from typing import Literal, NamedTuple
 
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from hdrq.image.cached import cached
 from hdrq.image.dct import cosine, from_cosine
-from hdrq.image.filters import by_lines, joined
+from hdrq.image.filters import joined, strips
 
 
 def lookup(values: Tensor, place: Tensor) -> Tensor:
@@ -66,22 +65,30 @@ def _glare(omega: np.ndarray, age: float, pigment: float = 0.5) -> np.ndarray:
     return result
 
 
-def scatter(light: Tensor, ppd: float, mtf: Mtf, age: float, surround: Tensor | None) -> Tensor:
-    """Blur one channel (N, 1, H, W) by the eye's optics.
+def scatter(spectrum: Tensor, ppd: float, mtf: Mtf, age: float) -> Tensor:
+    """Blur by the eye's optics, mirrored at the frame's edges with the edge repeated.
 
-    surround  light around the frame, (N, 1, 1, 1); None mirrors it, edge repeated
+    spectrum  (N, C, H, W), cosine transform along rows; overwritten unless a gradient is recorded
+    returns   the same of the blurred image
     """
+    n, _, h, w = spectrum.shape
+    of = (h, w, ppd, mtf, age, spectrum.dtype, spectrum.device)
+    whole = _cached_transfer(*of) if h * w <= REMEMBERED else None
+    if spectrum.requires_grad:
+        return from_cosine(cosine(spectrum, -2) * (_transfer(*of) if whole is None else whole), -2)
+    for part in strips(w, n * h, spectrum):
+        transfer = _transfer(*of, part) if whole is None else whole[:, part]
+        for c in range(spectrum.shape[1]):
+            lines = spectrum[:, c : c + 1, :, part]
+            lines.copy_(from_cosine(cosine(lines, -2).mul_(transfer), -2))
+    return spectrum
+
+
+def scatter_around(light: Tensor, ppd: float, mtf: Mtf, age: float, surround: Tensor) -> Tensor:
+    """Blur one channel (N, 1, H, W) by the eye's optics; surround is the light around the frame, (N, 1, 1, 1)."""
     h, w = light.shape[-2:]
-    make = _cached_transfer if h * w <= REMEMBERED else _transfer
-    transfer = make(h, w, ppd, mtf, age, surround is None, light.dtype, light.device)
-    if surround is not None:
-        return across(light, transfer, surround)
-    for dim in (-1, -2):
-        light = by_lines(partial(cosine, dim=dim), light, dim)
-    light = light * transfer if light.requires_grad else light.mul_(transfer)
-    for dim in (-2, -1):
-        light = by_lines(partial(from_cosine, dim=dim), light, dim)
-    return light
+    make = _cached_field_transfer if h * w <= REMEMBERED else _field_transfer
+    return across(light, make(h, w, ppd, mtf, age, light.dtype, light.device), surround)
 
 
 def across(x: Tensor, transfer: Tensor, surround: Tensor) -> Tensor:
@@ -111,21 +118,38 @@ def _frequencies(h: int, w: int, rate: float) -> tuple[Tensor, Tensor]:
 
 
 def _transfer(
-    h: int, w: int, ppd: float, mtf: Mtf, age: float, mirror: bool, dtype: torch.dtype, device: torch.device
+    h: int,
+    w: int,
+    ppd: float,
+    mtf: Mtf,
+    age: float,
+    dtype: torch.dtype,
+    device: torch.device,
+    part: slice = slice(None),
 ) -> Tensor:
-    """Modulation at the frequencies of a cosine transform, (h, w), or of a field of twice the size."""
-    count = h if mirror else h + 1
+    """Modulation at the frequencies of a cosine transform, (h, w), or of some of its columns."""
     rows, columns = _frequencies(h, w, ppd)
-    rows, columns = rows[:count], columns[:w] if mirror else columns
+    return _modulated(rows[:h], columns[:w][part], mtf, age, dtype).to(device)
+
+
+def _field_transfer(
+    h: int, w: int, ppd: float, mtf: Mtf, age: float, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """Modulation on the half spectrum of a field of twice the size, (2h, w + 1)."""
+    rows, columns = _frequencies(h, w, ppd)
+    quarter = _modulated(rows[: h + 1], columns, mtf, age, dtype).to(device)
+    return torch.cat([quarter, quarter[1:-1].flip(0)])
+
+
+def _modulated(rows: Tensor, columns: Tensor, mtf: Mtf, age: float, dtype: torch.dtype) -> Tensor:
     parts = (
         torch.from_numpy(modulation(torch.hypot(part[:, None], columns).numpy(), mtf, age)).to(dtype)
         for part in rows.split(256)
     )
-    quarter = joined(parts, count).to(device)
-    return quarter if mirror else torch.cat([quarter, quarter[1:-1].flip(0)])
+    return joined(parts, len(rows))
 
 
-_cached_transfer = cached(8)(_transfer)
+_cached_transfer, _cached_field_transfer = cached(8)(_transfer), cached(8)(_field_transfer)
 
 
 def pupil(luminance: Tensor, degrees2: float, age: float) -> Tensor:

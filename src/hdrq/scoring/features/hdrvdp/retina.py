@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from hdrq.errors import UsageError
-from hdrq.scoring.features.hdrvdp.eye import V3, Mtf, pupil, respond, scatter
+from hdrq.image.color import mix
+from hdrq.image.dct import cosine, from_cosine
+from hdrq.scoring.features.hdrvdp.eye import V3, Mtf, pupil, respond, scatter, scatter_around
 from hdrq.scoring.features.hdrvdp.gaussian import blur
 from hdrq.scoring.features.hdrvdp.spectra import Spectra, receptor_matrix
-from hdrq.scoring.features.pixel_pooling import by_rows
+from hdrq.scoring.features.pixel_pooling import by_rows, over_rows
 
 ADAPTATION = 10**-0.781367  # degrees, standard deviation of the pool that adapts
 REFERENCE_AGE = 28.0
@@ -39,20 +41,36 @@ def receptors(
     """(N, C, H, W) cd/m² to (N, 3, H, W) float64: L cones, M cones, rods.
 
     shown  from `light` to the light of the display's channels, pixel by pixel; None: it is that
-    One channel after the other, so that no more than one is held in the form of its spectrum.
     """
-    around = (None,) * light.shape[1] if surround is None else surround.split(1, 1)
-    matrix = receptor_matrix(viewer.spectra, light.shape[1], age)[:, [0, 1, 3]]
+    matrix = receptor_matrix(viewer.spectra, light.shape[1], age)[:, [0, 1, 3]].T
+    if viewer.mtf == "none":
+        return by_rows(lambda rows: _caught(_emitted(rows, shown), matrix), light)
+    if surround is None:
+        spectrum = by_rows(lambda rows: cosine(_emitted(rows, shown), -1), light)
+        spectrum = scatter(spectrum, viewer.ppd, viewer.mtf, viewer.age)
+        return over_rows(lambda rows: _caught(_bounded(from_cosine(rows, -1)), matrix), spectrum, len(matrix))
     total: Tensor | None = None
-    for c, (outside, weights) in enumerate(zip(around, matrix)):
-        seen = light[:, c : c + 1] if shown is None else by_rows(partial(_channel, shown, c), light)
-        seen = precise(seen)
-        if viewer.mtf != "none":
-            seen = scatter(seen, viewer.ppd, viewer.mtf, viewer.age, outside).clamp(1e-5, 1e10)
-        share = seen.new_tensor(weights).view(1, -1, 1, 1)
+    for c, outside in enumerate(surround.split(1, 1)):  # no more than one channel in the form of its spectrum
+        seen = by_rows(lambda rows, c=c: _emitted(rows, shown)[:, c : c + 1], light)
+        seen = _bounded(scatter_around(seen, viewer.ppd, viewer.mtf, viewer.age, outside))
+        share = seen.new_tensor(matrix[:, c].copy()).view(1, -1, 1, 1)
         total = seen * share if total is None else torch.addcmul(total, seen, share, out=_place(total, seen))
     assert total is not None
-    return total.clamp(1e-8, 1e10) if total.requires_grad else total.clamp_(1e-8, 1e10)
+    return total.clamp(1e-8, 1e10)
+
+
+def _emitted(light: Tensor, shown: Callable[[Tensor], Tensor] | None) -> Tensor:
+    return precise(light if shown is None else shown(light))
+
+
+def _bounded(seen: Tensor) -> Tensor:
+    """Light on the retina; filters leave rounding errors below 0."""
+    return seen.clamp(1e-5, 1e10)
+
+
+def _caught(seen: Tensor, matrix: np.ndarray) -> Tensor:
+    """What the receptors absorb of the light of the channels."""
+    return mix(seen, matrix).clamp(1e-8, 1e10)
 
 
 def _place(total: Tensor, seen: Tensor) -> Tensor | None:
@@ -63,10 +81,6 @@ def _place(total: Tensor, seen: Tensor) -> Tensor | None:
 def precise(x: Tensor) -> Tensor:
     """In float64 where the device has it: in float32, Fourier rounding errors of bright regions exceed dark ones."""
     return x if x.device.type == "mps" else x.double()
-
-
-def _channel(shown: Callable[[Tensor], Tensor], c: int, light: Tensor) -> Tensor:
-    return shown(light)[:, c : c + 1]
 
 
 def sense(
@@ -89,7 +103,9 @@ def sense(
         total = respond(rows[:, :2], 0, V3).sum(1, keepdim=True) + respond(rows[:, 2:], 1, V3)
         return total * 10**viewer.gain
 
-    return by_rows(response, caught), by_rows(torch.exp, log_adapting)
+    total = by_rows(response, caught)
+    del caught
+    return total, by_rows(torch.exp, log_adapting)
 
 
 def _log_luminance(caught: Tensor) -> Tensor:
