@@ -259,7 +259,7 @@ def test_strips_and_transfer_functions_that_are_not_kept_change_nothing(monkeypa
 
 
 @pytest.mark.parametrize(
-    "shape, reach, size", [((20, 31), 5, (36, 48)), ((6, 7), 5, (16, 18)), ((5, 9), 5, (16, 20))]
+    ("shape", "reach", "size"), [((20, 31), 5, (36, 48)), ((6, 7), 5, (16, 18)), ((5, 9), 5, (16, 20))]
 )
 def test_an_image_is_mirrored_in_place_as_by_padding(shape, reach: int, size: tuple[int, int]) -> None:
     from hdrq.image.filters import pad
