@@ -2,9 +2,10 @@
 
 python bench/cluster.py --pairs 100 --size 1152x900 --metric hdrvdp3 --processes 2
 
-For a machine without other work: the runs are timed by the clock. Files are rendered into a temporary folder. The last
-line states what the machine allows: as many runs of one process at the same time, each with its share of the list.
-Processor time is that of all processes of a run; unlike the clock it can be compared on a machine with other work.
+For a machine without other work: the runs are timed by the clock. Files are rendered into a temporary folder. "Runs apart"
+state what the machine allows: as many runs of one process at the same time, each with its share of the list.
+Processor time is that of all processes of a run; unlike the clock it can be compared on a machine with other work. The last
+line is what the engine takes for itself: items that take no time, from the first chunk to the last result.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -24,6 +25,31 @@ import torch
 import hdrq
 from hdrq.image.render import room
 from hdrq.records import Image
+from hdrq.work import Needs
+
+
+class Nothing:
+    """A job whose items take no time."""
+
+    def begin(self) -> Callable[[Sequence[int]], Iterator[int]]:
+        return iter
+
+    def lost(self, item: int, reason: str) -> int:
+        return item
+
+    def needs(self, item: int) -> Needs:
+        return Needs()
+
+
+def overhead(count: int, processes: int) -> float:
+    """Seconds an item."""
+    from cluster import Nothing as Job  # by the name under which the processes import it
+
+    with hdrq.connect(f"local:{processes}", device="cpu") as spread:
+        list(spread(Job(), range(processes)))  # the first chunks import what they need
+        start = time.perf_counter()
+        assert list(spread(Job(), range(count), total=count)) == list(range(count))
+        return (time.perf_counter() - start) / count
 
 
 def render(folder: Path, count: int, width: int, height: int) -> Path:
@@ -102,7 +128,8 @@ def main() -> None:
     ):
         print(f"{name}: {clock:.1f} s, {processors:.1f} s of processor time, speed-up {alone[0] / clock:.2f}")
     print(f"files {'equal' if same else 'DIFFER'}")
+    print(f"overhead: {1000 * overhead(20000, count):.2f} ms an item")
 
 
-if __name__ == "__main__":  # the processes of the cluster import this module
+if __name__ == "__main__":
     main()

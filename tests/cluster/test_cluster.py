@@ -198,6 +198,38 @@ def test_a_pair_that_ends_its_workers_is_a_failed_row(listed):
     ]
 
 
+def test_chunks_share_a_reference_and_notice_when_it_changes(tmp_path, monkeypatch):
+    from hdrq.encoding.photometry import Photometry
+    from hdrq.records import Pair
+    from hdrq.scoring import prefetch
+    from hdrq.scoring.batch import Settings
+    from hdrq.scoring.work import Item, ScoreJob
+
+    read: list[str] = []
+    original = prefetch.read_selected
+    monkeypatch.setattr(
+        prefetch,
+        "read_selected",
+        lambda path, select: (read.append(Path(path).stem), original(path, select))[1],
+    )
+    light(tmp_path / "r.exr", 0)
+    items = [
+        Item(Pair(ref=tmp_path / "r.exr", dist=light(tmp_path / f"d{i}.exr", i)), ("pu21:psnr",))
+        for i in (1, 2, 3)
+    ]
+    job = ScoreJob(("pu21:psnr",), Photometry(), Settings())
+    alone = [row for item in items for row in next(iter(job.begin()([item])))]
+    read.clear()
+    work = job.begin()
+    chunks = [list(work(items[:2])), list(work(items[2:])), list(work(items[:1]))]
+    assert [row for chunk in chunks[:2] for rows in chunk for row in rows] == alone
+    assert read == ["r", "d1", "d2", "d3", "d1"]  # of test images none is kept
+    light(tmp_path / "r.exr", 9)
+    (((after, _),),) = work(items[:1])
+    assert read[5:] == ["r", "d1"]
+    assert after.value != alone[0][0].value
+
+
 def test_an_error_of_the_work_is_an_error_of_the_run(cluster, tmp_path):
     with pytest.raises(HdrqError, match="5 is wrong"):
         list(cluster(Squares(str(tmp_path), wrong=5), range(10)))
@@ -353,19 +385,19 @@ def test_another_place_is_refused(where):
 
 
 def test_each_process_of_this_machine_has_a_gpu_of_its_own(monkeypatch):
-    from hdrq.cluster import connect
+    from hdrq.cluster.local import gpus_for
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert connect._gpus("auto") == ["0", "1"]
-    assert connect._gpus("cpu") == []
+    assert gpus_for("auto") == ["0", "1"]
+    assert gpus_for("cpu") == []
     with pytest.raises(
         UsageError, match="this machine has 2 GPUs, and one process works on each; use local:2"
     ):
-        connect.connect("local:3", print).__enter__()
+        connect("local:3", print).__enter__()
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,GPU-7")
-    assert connect._gpus("auto") == ["5", "GPU-7"]
+    assert gpus_for("auto") == ["5", "GPU-7"]
 
 
 def test_a_driver_that_is_killed_resumes_to_the_same_file(scheduler, listed, whole, tmp_path):
@@ -451,17 +483,95 @@ def test_the_last_items_wait_for_the_workers_that_are_free_first(tmp_path):
     assert len(sent) == 4
 
 
-def test_processes_of_this_machine_leave_the_environment_as_it_was(monkeypatch, tmp_path):
+def test_processes_of_this_machine_change_nothing_of_this_one(monkeypatch, tmp_path):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     for name in ("MKL_NUM_THREADS", "MALLOC_ARENA_MAX"):
         monkeypatch.delenv(name, raising=False)
     before = dict(os.environ)
     with connect("local:1", print, "cpu") as cluster:
         list(cluster(Squares(str(tmp_path)), [1]))
-        if heap._glibc(["MALLOC_ARENA_MAX"]) is not None:
+        if heap._glibc() is not None:
             (kept,) = cluster.client.run(lambda: heap._keeping is not None).values()
             assert kept
+        (threads,) = cluster.client.run(torch.get_num_threads).values()
+        assert threads == 1
+        assert dict(os.environ) == before
     assert dict(os.environ) == before
+
+
+def running(word: str) -> list[int]:
+    """Processes with this word in the command that started them."""
+    import psutil
+
+    found = []
+    for process in psutil.process_iter(["pid", "cmdline"]):
+        if any(word in part for part in process.info["cmdline"] or ()):
+            found.append(process.info["pid"])
+    return found
+
+
+def test_a_process_of_this_machine_that_dies_is_replaced_and_none_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "mark")])  # which its command line states
+    with connect("local:2", print, "cpu") as cluster:
+        first = set(cluster.client.run(os.getpid).values())
+        found = list(cluster(Squares(str(tmp_path), once=(3, 40), deadly=(11,)), range(60), total=60))
+        assert [square for square, _ in found] == [i * i if i != 11 else -1 for i in range(60)]
+        cluster.client.wait_for_workers(2, timeout=60)
+        assert len(first - set(cluster.client.run(os.getpid).values())) == 2
+        assert len(running(str(tmp_path / "mark"))) == 4  # their parent, a scheduler, two workers
+    assert running(str(tmp_path / "mark")) == []
+
+
+@pytest.mark.parametrize("served", [True, False])
+def test_processes_of_this_machine_end_with_the_one_that_started_them(tmp_path, served):
+    mark = str(tmp_path / "mark")
+    code = f"import sys, time\nsys.path.append({mark!r})\nfrom hdrq.cluster.local import Processes\np = Processes()\n"
+    code += (
+        "print(p.serve([{'threads': 1, 'environment': {}}] * 2), flush=True)\n"
+        if served
+        else "print(1, flush=True)\n"
+    )
+    driver = subprocess.Popen(
+        [sys.executable, "-c", code + "time.sleep(600)"], env=environment(), stdout=subprocess.PIPE
+    )
+    try:
+        assert driver.stdout.readline()
+        assert running(mark)
+    finally:
+        driver.kill()
+        driver.wait()
+    for _ in range(1200):
+        if not running(mark):
+            return
+        time.sleep(0.05)
+    pytest.fail("processes are left")
+
+
+def test_a_command_that_is_refused_leaves_no_processes(listed, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "mark")])
+    at_prompt("score", "--pairs", listed, "-m", "nosuch", "--cluster", "local:2", code=2)
+    assert running(str(tmp_path / "mark")) == []
+
+
+def test_processes_that_do_not_start_are_one_line(monkeypatch):
+    monkeypatch.setattr("hdrq.cluster.local._PROGRAM", "raise SystemExit(7)")
+    with (
+        pytest.raises(ClusterError, match=r"did not start \(exit code 7\)"),
+        connect("local:1", print, "cpu"),
+    ):
+        pass
+
+
+def test_a_script_needs_no_guard_for_processes_of_this_machine(listed, tmp_path):
+    code = "import hdrq\nwith hdrq.connect('local:1', print, 'cpu') as spread:\n"
+    pair = str(listed.parent / "r.exr"), str(listed.parent / "d1.exr")
+    code += f"    for row in hdrq.score({pair!r}, 'pu-psnr', spread=spread):\n"
+    code += "        print(row.status)\n"
+    (tmp_path / "script.py").write_text(code)
+    done = subprocess.run(
+        [sys.executable, tmp_path / "script.py"], env=environment(), capture_output=True, text=True
+    )
+    assert done.stdout.splitlines()[-1:] == ["ok"], done.stderr
 
 
 def test_here_is_the_spread_of_one_process(tmp_path):

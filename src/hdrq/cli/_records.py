@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import click
+
 import hdrq
 from hdrq.cli.app import say
-from hdrq.cli.options import SELECTED, TRAINING_READ
+from hdrq.cli.options import PREPARED, SELECTED, TRAINING_READ
 from hdrq.errors import UsageError
 
 if TYPE_CHECKING:
@@ -119,5 +121,6 @@ def spread_of(options: dict[str, Any]) -> Iterator[Spread | None]:
     if not options.get("cluster"):
         yield None
         return
-    with hdrq.connect(options["cluster"], say, options.get("device") or "auto") as cluster:
+    prepared = click.get_current_context().meta.pop(PREPARED, None)
+    with hdrq.connect(options["cluster"], say, options.get("device") or "auto", prepared) as cluster:
         yield cluster

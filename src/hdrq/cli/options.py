@@ -32,6 +32,22 @@ def _be_quiet(ctx: click.Context, param: click.Parameter, value: bool) -> None:
         ctx.meta["hdrq.quiet"] = True
 
 
+PREPARED = (
+    "hdrq.cluster.prepared"  # in the context's meta: processes of --cluster local whose start has begun
+)
+
+
+def _prepare(ctx: click.Context, param: click.Parameter, where: str | None) -> str | None:
+    """Begin the start of processes of this machine while the command imports and checks what it needs."""
+    if where and not ctx.resilient_parsing:
+        from hdrq.cluster.api import prepare
+
+        if (processes := prepare(where)) is not None:
+            ctx.meta[PREPARED] = processes
+            ctx.call_on_close(processes.close)
+    return where
+
+
 quiet_option = click.option(
     "-q",
     "--quiet",
@@ -190,6 +206,7 @@ device_option = click.option(
 cluster_option = click.option(
     "--cluster",
     metavar="local[:N]|tcp://HOST:PORT|FILE.toml",
+    callback=_prepare,
     help="Divide the work among processes of this machine, workers of a Dask scheduler, or jobs of a queueing system.",
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hdrq.cluster.connect import connect
+from hdrq.cluster.local import Processes, prepare
 from hdrq.cluster.shards import COLUMNS, Shard, join_tables, run_of
 
-__all__ = ["COLUMNS", "Shard", "connect", "join_tables", "run_of"]
+__all__ = ["COLUMNS", "Processes", "Shard", "connect", "join_tables", "prepare", "run_of"]

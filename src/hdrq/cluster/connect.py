@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
-import tempfile
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from hdrq.cluster.local import LOCAL, Processes, local_workers
+from hdrq.cluster.local_process import LOGGERS
 from hdrq.cluster.spread import Cluster
 from hdrq.cluster.workers import ClusterError
 from hdrq.errors import FileError, MissingPart, UsageError
@@ -33,22 +33,26 @@ KINDS = {  # the classes of dask-jobqueue
 
 @contextmanager
 def connect(
-    where: str, say: Callable[[str], object] = lambda line: None, device: str = "auto"
+    where: str,
+    say: Callable[[str], object] = lambda line: None,
+    device: str = "auto",
+    prepared: Processes | None = None,
 ) -> Iterator[Cluster]:
     """The workers of `local`, `local:N`, `tcp://HOST:PORT` (or tls://) or FILE.toml, until the block ends.
 
-    say     receives lines for the user: the dashboard's address, waiting, skipped workers
-    device  that the work asks for; processes of this machine have a GPU each if there are any and it is not "cpu"
-    raises  UsageError for another text, MissingPart without dask, ClusterError where no scheduler or worker answers
+    say       receives lines for the user: the dashboard's address, waiting, skipped workers
+    device    that the work asks for; processes of this machine have a GPU each if there are any and it is not "cpu"
+    prepared  processes of this machine whose start has begun (`hdrq.cluster.api.prepare`)
+    raises    UsageError for another text, MissingPart without dask, ClusterError where no scheduler or worker answers
     """
     distributed = _distributed()
     with ExitStack() as stack:
         stack.enter_context(_quiet())
-        if re.fullmatch(r"local(:\d+)?", where):
-            scheduler = stack.enter_context(_local(int(where.partition(":")[2] or 0), device))
-            patience, wait = PATIENCE, PATIENCE
+        first, patience, wait = 1, PATIENCE, PATIENCE  # first: workers to wait for
+        if found := LOCAL.fullmatch(where):
+            scheduler, first = stack.enter_context(local_workers(int(found[1] or 0), device, prepared))
         elif re.match(r"(tcp|tls)://", where):
-            scheduler, patience, wait = where, PATIENCE, PATIENCE
+            scheduler = where
         elif where.endswith(".toml"):
             scheduler = stack.enter_context(_queued(Path(where), say))
             patience, wait = QUEUED, QUEUED
@@ -61,7 +65,7 @@ def connect(
         if address := _dashboard(client):
             say(f"hdrq: dashboard: {address}")
         try:
-            client.wait_for_workers(1, timeout=wait)
+            client.wait_for_workers(first, timeout=wait)
         except TimeoutError as error:
             raise ClusterError(
                 f"no worker came to {where} in {wait:.0f} seconds; start some: dask worker {client.scheduler.address}"
@@ -80,7 +84,7 @@ def _distributed() -> Any:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Without the log of distributed, which reports every worker that connects or leaves."""
-    loggers = [logging.getLogger(name) for name in ("distributed", "bokeh", "tornado.application", "asyncio")]
+    loggers = [logging.getLogger(name) for name in LOGGERS]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.CRITICAL + 1)
@@ -89,103 +93,6 @@ def _quiet() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
-
-
-@contextmanager
-def _local(count: int, device: str) -> Iterator[Any]:
-    """Worker processes of this machine: one a GPU, or `count` that share its cores."""
-    import dask
-    from distributed import Nanny, Scheduler, SpecCluster
-
-    cores, gpus = _cores(), _gpus(device)
-    if gpus and count > len(gpus):
-        raise UsageError(
-            f"this machine has {len(gpus)} GPUs, and one process works on each; use local:{len(gpus)}, or --device cpu"
-        )
-    count = count or len(gpus) or cores
-    threads = int(os.environ.get("OMP_NUM_THREADS") or max(1, cores // count))
-    with tempfile.TemporaryDirectory(prefix="hdrq-cluster-") as home:
-        workers = {}
-        for i in range(count):
-            environment = {"CUDA_VISIBLE_DEVICES": gpus[i]} if gpus else {}
-            options = {
-                "nthreads": threads,
-                "memory_limit": 0,  # memory is limited by hdrq and by the system
-                "host": "127.0.0.1",
-                "local_directory": home,
-                "silence_logs": logging.CRITICAL,
-                "dashboard": False,
-                "env": environment,
-            }
-            workers[i] = {"cls": Nanny, "options": options}
-        scheduler = {
-            "cls": Scheduler,
-            "options": {
-                "host": "127.0.0.1",
-                "port": 0,
-                "dashboard_address": "127.0.0.1:0",
-                "dashboard": _has_bokeh(),
-            },
-        }
-        own = {
-            "OMP_NUM_THREADS": threads,
-            "MKL_NUM_THREADS": threads,
-            "OPENBLAS_NUM_THREADS": 1,
-            "MALLOC_ARENA_MAX": 1,  # memory that one thread of a worker frees is used again by the others
-        }
-        settings = {
-            "distributed.nanny.pre-spawn-environ": own,
-            "distributed.worker.multiprocessing-method": "spawn",
-            # what Dask does between the chunks takes a share of the cores that compute
-            "distributed.worker.profile.enabled": False,  # it samples every thread a hundred times a second
-            "distributed.admin.tick.interval": "1s",
-            "distributed.admin.system-monitor.interval": "2s",
-            "distributed.scheduler.work-stealing": False,  # chunks are sent to workers by name
-            "distributed.scheduler.active-memory-manager.start": False,
-        }
-        with (
-            _unchanged([*own, "PYTHONHASHSEED", "__DASK_PARENT_PID"]),  # all that Dask sets
-            dask.config.set(settings),
-            SpecCluster(workers=workers, scheduler=scheduler, silence_logs=logging.CRITICAL) as cluster,
-        ):
-            yield cluster
-
-
-@contextmanager
-def _unchanged(names: Iterable[str]) -> Iterator[None]:
-    """The variables of the environment as they were, after Dask has set them here in order that workers inherit them."""
-    before = {name: os.environ.get(name) for name in names}
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _gpus(device: str) -> list[str]:
-    """What CUDA_VISIBLE_DEVICES names each GPU that the work may use."""
-    if device == "cpu":
-        return []
-    import torch
-
-    if not torch.cuda.is_available():
-        return []
-    named = [d for d in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if d.strip()]
-    return named or [str(i) for i in range(torch.cuda.device_count())]
-
-
-def _has_bokeh() -> bool:
-    from importlib.util import find_spec
-
-    return find_spec("bokeh") is not None
 
 
 def _dashboard(client: Any) -> str:

@@ -26,7 +26,7 @@ from hdrq.scoring.map_names import Owners
 from hdrq.scoring.memory_guard import PixelsDoNotFit, out_of_memory, refuse_too_large
 from hdrq.scoring.pair_settings import for_pair, selections
 from hdrq.scoring.placing import labelled, placed
-from hdrq.scoring.prefetch import opened
+from hdrq.scoring.prefetch import Shelf, opened
 from hdrq.scoring.refusals import light_needs_encoding
 from hdrq.scoring.request import Request, split_requests
 from hdrq.scoring.response_match import matched_light
@@ -136,17 +136,19 @@ def score_bound(
     settings: Settings,
     skip: Callable[[Pair, str], bool],
     taken: Owners | None = None,
+    shelf: Shelf | None = None,
 ) -> Iterator[tuple[Pair, Score]]:
     """(pair, row) as `score` yields them, by scorers that were bound with the same settings.
 
     taken  names of maps and the pairs that have them
+    shelf  of images, which outlasts these pairs
     """
     wants_ref = any(s.full_reference for s in bound)
     wanted = (p for p in pairs if not all(skip(p, str(s)) for s in bound))
     needed = (p if wants_ref or p.ref is None else replace(p, ref=None) for p in wanted)
     taken = {} if taken is None else taken
     chosen = partial(selections, both=settings.select, ref=settings.select_ref, dist=settings.select_dist)
-    for number, (pair, ref, dist, error) in enumerate(opened(needed, settings.jobs, chosen)):
+    for number, (pair, ref, dist, error) in enumerate(opened(needed, settings.jobs, chosen, shelf)):
         if number == 0:
             _refuse_light(pair, (ref, dist), bound, photometry)
         todo = [s for s in bound if not skip(pair, str(s))]

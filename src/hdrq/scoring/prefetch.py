@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,12 +18,16 @@ from hdrq.scoring.inputs import One
 _KEPT = 8  # images remembered, so that a reference shared by neighbouring pairs is read once
 
 
+_Key = tuple[str, Selection, tuple[int, ...] | None]
+
+
 class Shelf:
     """Reads files on worker threads and remembers the last few. Of a clip it reads the first frame."""
 
     def __init__(self, jobs: int) -> None:
         self._pool = ThreadPoolExecutor(max(1, jobs), thread_name_prefix="hdrq-read")
-        self._recent: OrderedDict[tuple[str, Selection], Future[Image]] = OrderedDict()
+        self._recent: OrderedDict[_Key, Future[Image]] = OrderedDict()
+        self._reference: _Key | None = None
 
     def requested(
         self, path: One, select: Selection, files: Sequence[Path] = (), note: str = ""
@@ -32,7 +37,7 @@ class Shelf:
             there: Future[Image] = Future()
             there.set_result(path)
             return there
-        key = (str(path) if not files else "\n".join(map(str, files)), select)
+        key = _key(path, select, files)
         if key in self._recent:
             self._recent.move_to_end(key)
         else:
@@ -46,6 +51,7 @@ class Shelf:
         if not pair.ref:
             return None, self.requested(pair.dist, selects[1])
         if not (_is_folder(pair.ref) and _is_folder(pair.dist)):
+            self._reference = None if isinstance(pair.ref, Image) else _key(pair.ref, selects[0])
             return self.requested(pair.ref, selects[0]), self.requested(pair.dist, selects[1])
         try:
             refs, dists, unmatched = both_files(pair)
@@ -56,8 +62,32 @@ class Shelf:
         note = f"frames without a matching frame skipped: {_listed(unmatched)}" if unmatched else ""
         return self.requested(pair.ref, selects[0], refs), self.requested(pair.dist, selects[1], dists, note)
 
+    def keep_reference(self) -> None:
+        """Between two lists of pairs: forget all images but the last reference, which the next pair may have too."""
+        key = self._reference
+        last = self._recent.get(key) if key is not None else None
+        self._recent.clear()
+        if (
+            key is not None
+            and key[2] is not None
+            and last is not None
+            and last.done()
+            and not last.exception()
+        ):
+            self._recent[key] = last
+
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _key(path: str | Path, select: Selection, files: Sequence[Path] = ()) -> _Key:
+    """What tells images apart: name, what is read of it, and the identity, size and time of a file of this machine."""
+    name = "\n".join(map(str, files)) or str(path)
+    try:
+        info = os.stat(name)
+    except (OSError, ValueError):
+        return name, select, None
+    return name, select, (info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns)
 
 
 def _is_folder(side: One) -> bool:
@@ -89,13 +119,15 @@ def opened(
     pairs: Iterable[Pair],
     jobs: int,
     selects: Callable[[Pair], Sides] = lambda pair: (MAIN_IMAGE, MAIN_IMAGE),
+    shelf: Shelf | None = None,
 ) -> Iterator[Opened]:
     """Each pair with its images (ref, dist), or with the error that reading them met; `jobs` pairs ahead.
 
     Of a clip only the first frame is read; who scores it reads the others.
     selects  what is read of the files of a pair
+    shelf    that outlasts these pairs
     """
-    shelf = Shelf(jobs)
+    lasting, shelf = shelf, shelf or Shelf(jobs)
     source = iter(pairs)
     waiting: list[tuple[Pair, Future[Image] | None, Future[Image]]] = []
 
@@ -120,4 +152,7 @@ def opened(
                 yield pair, None, None, FileError(f"{pair.dist} does not fit in memory with {jobs} jobs")
             refill()
     finally:
-        shelf.close()
+        if lasting is None:
+            shelf.close()
+        else:
+            shelf.keep_reference()

@@ -13,6 +13,7 @@ from hdrq.records import Pair, Score
 from hdrq.scoring.batch import Settings, score_bound, scorers
 from hdrq.scoring.inputs import label
 from hdrq.scoring.map_names import Owners
+from hdrq.scoring.prefetch import Shelf
 from hdrq.scoring.rows import failed
 from hdrq.scoring.scorer import Scorer
 from hdrq.scoring.stamps import Stamps
@@ -37,8 +38,12 @@ def score_items(
     photometry: Photometry,
     settings: Settings,
     stamped: bool = False,
+    shelf: Shelf | None = None,
 ) -> Iterator[tuple[Score, str]]:
-    """A row for each metric of each item, in order, with the stamps of its files where `stamped`."""
+    """A row for each metric of each item, in order, with the stamps of its files where `stamped`.
+
+    shelf  of images, which outlasts these items
+    """
     taken: Owners = {}
     wanted: dict[int, tuple[Pair, Item]] = {}  # by the identity of the pairs that are read ahead
 
@@ -53,7 +58,7 @@ def score_items(
         return metric not in wanted[id(pair)][1].metrics
 
     stamps, latest = Stamps(), None
-    for pair, row in score_bound(pairs(), bound, photometry, settings, skip, taken):
+    for pair, row in score_bound(pairs(), bound, photometry, settings, skip, taken, shelf):
         if latest is not None and latest is not pair:
             del wanted[id(latest)]
         latest = pair
@@ -76,9 +81,10 @@ class ScoreJob:
     def begin(self) -> Callable[[Sequence[Item]], Iterator[list[tuple[Score, str]]]]:
         """Bind the metrics, which loads their weights."""
         bound = scorers(self.metrics, self.photometry, self.settings)
+        shelf = Shelf(self.settings.jobs)  # neighbouring chunks often share a reference
 
         def work(items: Sequence[Item]) -> Iterator[list[tuple[Score, str]]]:
-            found = score_items(items, bound, self.photometry, self.settings, self.stamped)
+            found = score_items(items, bound, self.photometry, self.settings, self.stamped, shelf)
             return (list(islice(found, len(item.metrics))) for item in items)
 
         return work
