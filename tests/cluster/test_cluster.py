@@ -23,7 +23,7 @@ from hdrq.cli import main
 from hdrq.cli.score import score as score_command
 from hdrq.cluster.connect import connect
 from hdrq.cluster.pace import MOST, Pace
-from hdrq.cluster.spread import Cluster, _Division
+from hdrq.cluster.spread import Chunk, Cluster, _Division
 from hdrq.cluster.workers import ClusterError, Unfit, Workers
 from hdrq.errors import FileError, HdrqError, UsageError
 from hdrq.io.rows import read_rows
@@ -183,6 +183,38 @@ def test_an_item_that_ends_its_workers_is_lost_and_no_other(cluster, tmp_path):
     found = list(cluster(Squares(str(tmp_path), deadly=(3,)), range(12), total=12))
     assert [square for square, _ in found] == [i * i if i != 3 else -1 for i in range(12)]
     assert 3 <= len(list(tmp_path.glob("try-3-*"))) <= 4  # three times by itself, perhaps in a chunk before
+
+
+def test_what_dies_while_it_begins_did_not_die_of_an_item(tmp_path):
+    with connect("local:1", print, "cpu") as cluster:
+        found = list(cluster(Squares(str(tmp_path), fatal=4), range(6), total=6))
+    assert [square for square, _ in found] == [i * i for i in range(6)]
+    assert len(list(tmp_path.glob("begun-*"))) == 5
+
+
+def test_a_job_that_nothing_can_begin_ends_the_run(tmp_path, monkeypatch):
+    monkeypatch.setattr("hdrq.cluster.spread.BEGINNINGS", 3)
+    with (
+        pytest.raises(ClusterError, match="3 worker processes ended while they loaded what the work needs"),
+        connect("local:1", print, "cpu") as cluster,
+    ):
+        list(cluster(Squares(str(tmp_path), fatal=99), range(6), total=6))
+
+
+def test_a_worker_that_comes_late_does_not_hold_up_the_end(tmp_path):
+    """It is still beginning the job when all items are done."""
+
+    class Future:
+        key = "begins"
+
+        def cancel(self):
+            pass
+
+    division = _Division(Cluster(None, 1.0, print), Squares(str(tmp_path)), iter(()), 0, None, Needs())
+    division.exhausted, division._look, division._send = True, lambda: None, lambda: None
+    division.sent = {"late": deque([(Chunk(-1, []), Future())])}
+    division._wait = lambda: pytest.fail("waits for it")
+    assert list(division.results()) == []
 
 
 def test_a_pair_that_ends_its_workers_is_a_failed_row(listed):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,23 +11,14 @@ from typing import Any
 
 from hdrq.cluster.local import LOCAL, Processes, local_workers
 from hdrq.cluster.local_process import LOGGERS
+from hdrq.cluster.queued import queued_workers
 from hdrq.cluster.spread import Cluster
 from hdrq.cluster.workers import ClusterError
-from hdrq.errors import FileError, MissingPart, UsageError
+from hdrq.errors import MissingPart, UsageError
 
 ANSWER = 10.0  # seconds that a scheduler has to answer
 PATIENCE = 60.0  # seconds without any worker, after which a run ends
 QUEUED = 7 * 86400.0  # the same where workers wait in a queue
-KINDS = {  # the classes of dask-jobqueue
-    "slurm": "SLURMCluster",
-    "pbs": "PBSCluster",
-    "lsf": "LSFCluster",
-    "sge": "SGECluster",
-    "oar": "OARCluster",
-    "moab": "MoabCluster",
-    "htcondor": "HTCondorCluster",
-    "local": "local.LocalCluster",
-}
 
 
 @contextmanager
@@ -54,7 +44,7 @@ def connect(
         elif re.match(r"(tcp|tls)://", where):
             scheduler = where
         elif where.endswith(".toml"):
-            scheduler = stack.enter_context(_queued(Path(where), say))
+            scheduler = stack.enter_context(queued_workers(Path(where), say))
             patience, wait = QUEUED, QUEUED
         else:
             raise UsageError(f"--cluster is local, local:N, tcp://HOST:PORT or FILE.toml, not '{where}'")
@@ -109,46 +99,3 @@ def _dashboard(client: Any) -> str:
     except (KeyError, AttributeError, OSError, ValueError):
         pass
     return ""
-
-
-@contextmanager
-def _queued(path: Path, say: Callable[[str], object]) -> Iterator[Any]:
-    """Jobs of a queueing system, described by a file: `kind`, `jobs`, and the table [settings] of dask-jobqueue."""
-    kind, jobs, settings = _read(path)
-    try:
-        import dask_jobqueue
-        import dask_jobqueue.local
-    except ImportError as error:
-        raise MissingPart(f"{path} needs dask-jobqueue; pip install 'hdrq[cluster]'") from error
-    cls: Any = dask_jobqueue
-    for part in KINDS[kind].split("."):
-        cls = getattr(cls, part)
-    try:
-        cluster = cls(**settings)
-    except (TypeError, ValueError) as error:
-        raise UsageError(
-            f"{path}: dask-jobqueue refuses the settings: {' '.join(str(error).split())[:200]}"
-        ) from error
-    with cluster:
-        cluster.scale(jobs=jobs)
-        say(f"hdrq: {jobs} {kind} jobs are submitted; the work begins with the first one that starts")
-        yield cluster
-
-
-def _read(path: Path) -> tuple[str, int, dict[str, Any]]:
-    try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FileError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise FileError(f"{path} is not TOML: {error}") from error
-    kind, jobs, settings = found.pop("kind", None), found.pop("jobs", None), found.pop("settings", {})
-    if kind not in KINDS:
-        raise FileError(f"{path}: kind is one of {', '.join(KINDS)}, not {kind!r}")
-    if not isinstance(jobs, int) or isinstance(jobs, bool) or jobs < 1:
-        raise FileError(f"{path}: jobs is the number of jobs to start, such as jobs = 8, not {jobs!r}")
-    if found or not isinstance(settings, dict):
-        raise FileError(
-            f"{path} has kind, jobs and the table [settings]; {', '.join(found) or 'settings'} is not known"
-        )
-    return kind, jobs, settings

@@ -24,6 +24,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 DEPTH = 2  # chunks sent to a worker: the one it works on, and the next
 DEATHS = 3  # of workers on one item, until it counts as lost
+BEGINNINGS = 9  # deaths in a row of workers that were beginning the job, after which the run ends
 LOOK = 0.5  # seconds between two checks of the workers
 WINDOW = 4096  # items that may be finished before the earliest unfinished one, at least
 PIECES = 8  # parts that a chunk is divided into when its worker died
@@ -31,7 +32,10 @@ PIECES = 8  # parts that a chunk is divided into when its worker died
 
 @dataclass(order=True)
 class Chunk:
-    """Neighbouring items. deaths: how many workers died while it was all that they had to do."""
+    """Neighbouring items, or none where a worker shall only begin the job.
+
+    deaths  how many workers died while it was all that they had to do
+    """
 
     first: int
     items: list[Any] = field(compare=False)
@@ -99,6 +103,7 @@ class _Division:
         self.looked = -1e9  # time of the last check of the workers
         self.alone_since: float | None = None
         self.numbers = count()
+        self.failed_beginnings = 0  # since a worker began the job
 
     def results(self) -> Iterator[Any]:
         while True:
@@ -107,7 +112,8 @@ class _Division:
             while self.given in self.ready:
                 yield self.ready.pop(self.given)
                 self.given += 1
-            if self.exhausted and not self.again and not any(self.sent.values()):
+            working = any(chunk.items for chunks in self.sent.values() for chunk, _ in chunks)
+            if self.exhausted and not self.again and not working:
                 return
             self._wait()
 
@@ -128,7 +134,11 @@ class _Division:
         for address in self.workers.refresh():
             self._bury(address)
         for address in self.workers.threads:
-            self.sent.setdefault(address, deque())
+            if (
+                address not in self.sent
+            ):  # what dies while it loads what the job needs, did not die of an item
+                self.sent[address] = deque()
+                self._submit(address, Chunk(-1, []))
         self.looked = time.monotonic()
         if self.workers.threads:
             self.alone_since = None
@@ -210,6 +220,9 @@ class _Division:
         self.sent[address] = deque((c, f) for c, f in chunks if f.key != future.key)
         future.release()
         results, seconds = found
+        if not chunk.items:
+            self.failed_beginnings = 0
+            return
         self.pace.measure(len(chunk.items), seconds)
         for number, (item, result) in enumerate(zip(chunk.items, pickle.loads(results), strict=True)):
             self._finish(chunk.first + number, item, result)
@@ -249,10 +262,17 @@ class _Division:
             self.owner.pop(future.key, None)
             died_on_it = place == 0
             future.cancel()
-            if died_on_it:
+            if not chunk.items:
+                self.failed_beginnings += 1
+            elif died_on_it:
                 self._suspect(chunk)
             else:
                 heapq.heappush(self.again, chunk)
+        if self.failed_beginnings >= BEGINNINGS:
+            raise ClusterError(
+                f"{self.failed_beginnings} worker processes ended while they loaded what the work needs "
+                "(killed, or out of memory); start fewer on a machine"
+            )
 
     def _suspect(self, chunk: Chunk) -> None:
         """Again in pieces, until the item is alone that ends its workers; that one counts as lost after DEATHS."""
