@@ -84,6 +84,27 @@ def test_shards_join_to_the_file_of_one_run(listed, tmp_path, suffix):
     assert joined.read_bytes() == whole.read_bytes()
 
 
+def test_sixteen_shards_join_to_the_file_of_one_run(listed, tmp_path):
+    lines = listed.read_text().splitlines()
+    many = listed.with_name("many.csv")
+    many.write_text(
+        "\n".join([lines[0], *(lines[1:2] + lines[4:]) * 11][:41]) + "\n"
+    )  # 40 pairs, which all can be read
+    whole, joined = tmp_path / "whole.csv", tmp_path / "joined.csv"
+    run(score_command, "--pairs", many, "-m", METRICS, "-o", whole)
+    parts = []
+    for k in range(1, 17):
+        parts.append(tmp_path / f"part{k}.csv")
+        run(score_command, "--pairs", many, "-m", METRICS, "--shard", f"{k}/16", "-o", parts[-1])
+    assert [len(list(read_rows(p))) for p in parts] == [6] * 8 + [4] * 8
+    run(table_command, "join", *parts, "-o", joined)
+    assert joined.read_bytes() == whole.read_bytes()
+    with pytest.raises(UsageError, match="missing shards 2/16, 9/16; score them with --shard and join again"):
+        join_tables([p for k, p in enumerate(parts, 1) if k not in (2, 9)])
+    with pytest.raises(UsageError, match=r"part16\.csv and .*part16\.csv are both shard 16/16"):
+        join_tables([*parts, parts[15]])
+
+
 def test_more_shards_than_pairs_join_too(listed, tmp_path):
     whole, joined = tmp_path / "whole.csv", tmp_path / "joined.csv"
     run(score_command, "--pairs", listed, "-m", METRICS, "-o", whole, code=1)
