@@ -312,6 +312,61 @@ def test_files_of_an_archive_are_read(pairs, tmp_path):
         local("zip://a.exr::ftp://host/x.zip")
 
 
+def test_an_archive_in_the_store_is_scored_against_one_here(store, pairs, tmp_path):
+    for folder in ("refs", "dists"):
+        with zipfile.ZipFile(tmp_path / f"{folder}.zip", "w") as archive:
+            archive.write(pairs / folder / "p0.exr", f"{folder}/a.exr")
+    store.put_file(str(tmp_path / "dists.zip"), "pictures/dists.zip")
+    ref, dist = f"zip://refs/a.exr::{tmp_path}/refs.zip", f"zip://dists/a.exr::{BUCKET}/dists.zip"
+    run(ref, dist, "-m", "pu-psnr", "-o", tmp_path / "archives.csv")
+    run(pairs / "refs" / "p0.exr", pairs / "dists" / "p0.exr", "-m", "pu-psnr", "-o", tmp_path / "files.csv")
+    archived, plain = (next(read_rows(tmp_path / f"{name}.csv")) for name in ("archives", "files"))
+    assert archived["value"] == plain["value"]
+    assert (archived["ref"], archived["dist"]) == (ref, dist)
+
+
+def test_a_server_that_breaks_off_half_way_is_a_failed_row(pairs, tmp_path, monkeypatch, cache):
+    """The second test image ends early; the third has vanished when its turn comes."""
+
+    class Breaking(SimpleHTTPRequestHandler):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, directory=str(pairs), **options)
+
+        def log_message(self, *arguments):
+            pass
+
+        def do_GET(self):
+            if self.path.endswith("dists/p2.exr"):
+                self.send_error(404)
+                return
+            if not self.path.endswith("dists/p1.exr"):
+                super().do_GET()
+                return
+            content = (pairs / "dists" / "p1.exr").read_bytes()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content[: len(content) // 2])
+            self.close_connection = True
+
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    web = ThreadingHTTPServer(("127.0.0.1", 0), Breaking)
+    threading.Thread(target=web.serve_forever, daemon=True).start()
+    try:
+        home = f"http://127.0.0.1:{web.server_port}"
+        lines = ["ref,dist", *(f"{home}/refs/p{i}.exr,{home}/dists/p{i}.exr" for i in range(3))]
+        (tmp_path / "web.csv").write_text("\n".join(lines) + "\n")
+        run("--pairs", tmp_path / "web.csv", "-m", "pu-psnr", "-o", tmp_path / "o.csv", code=1)
+    finally:
+        web.shutdown()
+        web.server_close()
+    rows = list(read_rows(tmp_path / "o.csv"))
+    assert [r["status"] for r in rows] == ["ok", "failed", "failed"]
+    assert rows[1]["error"].startswith(f"{home}/dists/p1.exr ")
+    assert rows[2]["error"].startswith(f"{home}/dists/p2.exr cannot be read: 404, ")
+    assert [p.name for p in cached(cache)].count("p1.exr") == 1  # of the reference
+
+
 def test_a_web_server_is_read_and_not_written(pairs, monkeypatch):
     class Quiet(SimpleHTTPRequestHandler):
         def __init__(self, *arguments, **options):

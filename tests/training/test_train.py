@@ -199,19 +199,23 @@ def test_a_process_that_dies_ends_the_training_in_one_line_and_it_resumes(items,
     listed.write_text(json.dumps([vars(i) for i in items]))
     file.write_text(script)
 
-    def start(dies: str) -> list[tuple[int, str]]:
+    def start(dies: str, folder: str = "run") -> list[tuple[int, str]]:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-        command = [sys.executable, file, tmp_path / "run", listed, dies]
+        command = [sys.executable, file, tmp_path / folder, listed, dies]
         both = [
             subprocess.Popen(
                 command, env=os.environ | group | {"RANK": rank}, stdout=subprocess.PIPE, text=True
             )
             for rank in "01"
         ]
-        said = [process.communicate(timeout=200)[0] for process in both]
+        try:
+            said = [process.communicate(timeout=600)[0] for process in both]
+        finally:
+            for process in both:
+                process.kill()
         return [(process.returncode, text.strip()) for process, text in zip(both, said, strict=True)]
 
     (code, said), (killed, _) = start(dies="1")
@@ -224,6 +228,12 @@ def test_a_process_that_dies_ends_the_training_in_one_line_and_it_resumes(items,
     assert again[0][1] == "2"  # the first epoch is not done again
     curve = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
     assert [line.split(",")[1] for line in curve if line.startswith("validation")] == ["1", "2", "3"]
+    assert [code for code, _ in start(dies="", folder="whole")] == [0, 0]
+    assert (tmp_path / "whole" / "metrics.csv").read_text().splitlines() == curve
+    resumed, whole = (
+        torch.load(tmp_path / f / "best.pt", weights_only=True)["module"] for f in ("run", "whole")
+    )
+    assert all(torch.equal(resumed[k], whole[k]) for k in whole)
 
 
 def test_unlabelled_targets_take_part_in_the_alignment_only(items, tmp_path) -> None:
