@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from multiprocessing.connection import wait
@@ -151,7 +151,7 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _run(server: Callable[[], Awaitable[None]]) -> None:
+def _run(server: Callable[[], Coroutine[Any, Any, None]]) -> None:
     import asyncio
 
     import dask
@@ -161,4 +161,4 @@ def _run(server: Callable[[], Awaitable[None]]) -> None:
     for name in LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     with dask.config.set(SETTINGS):
-        asyncio.run(server())  # type: ignore[arg-type]
+        asyncio.run(server())
