@@ -29,7 +29,7 @@ class Squares:
     def begin(self) -> Callable[[Sequence[int]], Iterator[tuple[int, int]]]:
         Path(self.seen, f"begun-{os.getpid()}").touch()
         if len(list(Path(self.seen).glob("begun-*"))) <= self.fatal:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
 
         def work(items: Sequence[int]) -> Iterator[tuple[int, int]]:
             for item in items:

@@ -19,6 +19,9 @@ from hdrq.records import Image
 
 pytest.importorskip("distributed")
 pytest.importorskip("dask_jobqueue")
+pytestmark = pytest.mark.skipif(
+    os.name != "posix", reason="the made-up programs of the queue are shell scripts"
+)
 TESTS = Path(__file__).parents[1]
 SBATCH = """#!/bin/sh
 for script; do :; done
