@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from hdrq import io
 from hdrq.image.color import LUMINANCE
-from hdrq.records import Score
+from hdrq.records import Image, Score
 from hdrq.scoring.error_maps import _backdrop, _detail, _plain, _with_legend, overlay
 
 ROW = Score("a", "b", "flip", 0.25)
@@ -78,3 +79,18 @@ def test_detail_is_what_a_blur_of_two_pixels_takes_away() -> None:
     assert float(code.abs().max()) <= 0.1 + 1e-6
     assert int(code[16].argmax()) == 32
     assert torch.allclose(_detail(7 * light), _detail(light), atol=0.01)
+
+
+def test_a_metric_without_a_map_says_so(tmp_path, run) -> None:
+    """Before: an empty folder and exit code 0."""
+    for name, seed in (("ref", 0), ("dist", 1)):
+        pixels = torch.rand(1, 3, 64, 72, generator=torch.Generator().manual_seed(seed))
+        io.write(tmp_path / f"{name}.png", Image(pixels, "srgb", bits=8))
+    maps = tmp_path / "maps"
+    files = (tmp_path / "ref.png", tmp_path / "dist.png")
+    exit_code, out, err = run("score", *files, "-m", "psnr", "-m", "ssim", "--map", maps, "--format", "csv")
+    assert exit_code == 0, err
+    assert "psnr has no map" in err
+    assert out.count("has no map") == 1
+    assert {p.name for p in maps.iterdir()} == {"dist.ssim.exr", "dist.ssim.png"}
+    assert "has no map" not in run("score", *files, "-m", "psnr")[2]

@@ -414,3 +414,41 @@ def test_a_seam_is_no_place_of_a_panorama(name, most):
 
     assert change(True) < most
     assert change(False) > 4 * change(True)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        '"bits": "x"',
+        '"bits": 12',
+        '"bits": true',
+        '"saturation": "x", "colour": "schlick"',
+        '"saturation": -1, "colour": "schlick"',
+        '"saturation": NaN, "colour": "schlick"',
+        '"wrap": "no"',
+        '"dither": 7',
+        '"gamut": 3',
+        '"gamut": "x"',
+        '"display": 5',
+        '"primaries": ["p3"]',
+        '"levels": [1, "x"]',
+        '"levels": 3',
+        '"parameters": {"key": [1]}',
+        '"parameters": {"suffix": 1}',
+        '"parameters": 3',
+        '"operator": ["a"]',
+        '"operator": null',
+    ],
+)
+def test_a_parameter_file_with_a_wrong_entry_is_one_line(entry, tmp_path, run) -> None:
+    """Before: bits and saturation of another kind were internal errors, and 12 bits were written as 16."""
+    made = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 100
+    io.write(tmp_path / "in.exr", Image(made, "nits"))
+    (tmp_path / "p.json").write_text('{"operator": "reinhard", "parameters": {}, ' + entry + "}")
+    target = tmp_path / "out.png"
+    exit_code, _, err = run("tonemap", tmp_path / "in.exr", target, "--params", tmp_path / "p.json")
+    assert exit_code in (2, 3)
+    assert "internal error" not in err
+    assert err.startswith("hdrq: ")
+    assert err.count("\n") == 1
+    assert not target.exists()

@@ -131,7 +131,7 @@ def _records(
         yield Note(line)
     yield Note(
         f"{len(rows)} rows of {len({r.scene for r in rows})} scenes: {len(parts.train)} for training, "
-        f"{len(parts.validation)} for choosing the best epoch, {len(parts.held_out)} held out ({', '.join(_some(parts.scenes))})"
+        f"{len(parts.validation)} for choosing the best epoch, {len(parts.held_out)} held out{_listed(parts.scenes)}"
     )
     refuse_too_few(len(parts.validation))
     sources = Sources()
@@ -221,8 +221,10 @@ def _digest(rows: Sequence[Row]) -> str:
     return hashlib.sha256((repr(list(rows)) + said).encode()).hexdigest()[:12]
 
 
-def _some(names: Sequence[str], most: int = 8) -> list[str]:
-    return [*names[:most], *([f"and {len(names) - most} more"] if len(names) > most else [])]
+def _listed(names: Sequence[str], most: int = 8) -> str:
+    """ " (A, B and 3 more)", or nothing without names."""
+    more = [f"and {len(names) - most} more"] if len(names) > most else []
+    return f" ({', '.join([*names[:most], *more])})" if names else ""
 
 
 def _teacher_scores(

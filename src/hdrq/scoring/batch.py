@@ -235,7 +235,7 @@ def _pair_rows(
             else:
                 reading, behind = clip.reading(s)
             row = row_of(pair, s, reading, *held, how, photometry, matched)
-            if mapped and reading.map is not None:
+            if mapped and (reading.map is not None or clip is None):
                 note = _drawn(settings, row, s, reading, behind, taken)
                 row = replace(row, how="; ".join(filter(None, (row.how, joined([note])))))
         except HdrqError as error:
@@ -260,12 +260,14 @@ def _drawn(
     taken: dict[Path, tuple[str, str]],
     number: str = "",
 ) -> str:
-    """Write the map; a map that cannot be written is reported but does not invalidate the value."""
+    """Write the map, and a note where there is none; one that cannot be written does not invalidate the value."""
     # imported here, for what draws maps takes as long to import as many a score
     from hdrq.scoring.error_maps import write_map
 
     if settings.maps is None:
         return ""
+    if reading.map is None:
+        return f"{s.metric.name} has no map"
     try:
         write_map(settings.maps, row, s, reading, behind, settings.map_colours, number, taken)
     except (HdrqError, OSError) as error:

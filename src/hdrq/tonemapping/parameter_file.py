@@ -14,6 +14,11 @@ from hdrq.tonemapping.tonemap import Plan
 CHOICES = ("colour", "saturation", "levels", "gamut", "wrap", "bits", "dither", "seed", "primaries")
 # Changes of the display, by the names of the command's options.
 DISPLAY_CHANGES = ("display_peak", "black", "contrast", "ambient", "reflectance")
+_TEXTS, _SWITCHES, _NUMBERS = (
+    ("display", "colour", "gamut", "primaries"),
+    ("wrap", "dither"),
+    ("saturation", "bits", "seed", "gain_map", *DISPLAY_CHANGES),
+)
 
 
 def parameters_of(
@@ -45,6 +50,10 @@ def read_parameters(path: Path) -> tuple[str, dict[str, Any], dict[str, Any]]:
         if "levels" in choices:
             ev, power = choices["levels"]
             choices["levels"] = (float(ev), float(power))
+        for names, kinds in ((_TEXTS, (str,)), (_SWITCHES, (bool,)), (_NUMBERS, (int, float))):
+            for name in names:
+                if name in choices and type(choices[name]) not in kinds:
+                    raise FileError(f"{path}: {name} cannot be {json.dumps(choices[name])}")
         return str(data["operator"]), dict(data["parameters"]), choices
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror}") from error

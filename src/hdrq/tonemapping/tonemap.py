@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Any
 
 import torch
@@ -80,6 +81,10 @@ class Plan:
         ):
             if name is not None and name not in known:
                 raise UsageError(f"unknown {what} '{name}'; choose one of {', '.join(known)}")
+        if self.bits not in (8, 16):
+            raise UsageError(f"bits are 8 or 16, not {self.bits}")
+        if self.saturation is not None and not 0 <= self.saturation < inf:  # NaN too
+            raise UsageError(f"saturation is a number of 0 or more, not {self.saturation:g}")
         if self.levels is not None:
             ev, power = self.levels
             if not (-20 <= ev <= 20 and 0.1 <= power <= 10):  # NaN too
