@@ -190,3 +190,11 @@ def test_labels_of_kadid_that_are_out_of_order_are_refused(monkeypatch) -> None:
         monkeypatch.setattr(labels, "leastsq", lambda *a, fitted=fitted, **k: (fitted,))
         with pytest.raises(UsageError, match="does not rise everywhere; use labels=loss"):
             labels.kadid_linearised(scores)
+
+
+@pytest.mark.parametrize("value", [[], {}, True, ["linear"]])
+@pytest.mark.parametrize("name", ["scale", "domain", "file_primaries", "layer", "view", "part", "nonfinite"])
+def test_what_is_said_of_files_is_a_text_or_a_number(name: str, value: object) -> None:
+    """Before: files.scale=[] and files.domain={} were internal errors."""
+    with pytest.raises(UsageError, match=f"{name} of files cannot be "):
+        Settings("norvdpnetpp", files={name: value})

@@ -19,6 +19,21 @@ from hdrq.scoring.request import parse
 from hdrq.training.data import compares
 from hdrq.training.settings import Settings
 
+# Settings of a training that a distillation does not have, with what takes their place.
+_OTHERWISE = {
+    "net": "name it with --student",
+    "encoding": "name it with --student, such as srgb:norvdpnet++",
+    "crop": "use --crop",
+    "seed": "use --seed",
+    "files": "use --domain and the other options of reading",
+    "source": "use --images",
+    **dict.fromkeys(("source_display", "target_display"), "use --displays"),
+    **dict.fromkeys(("holdout", "held_scenes", "held_subset", "held_from"), "use --hold-out"),
+    **dict.fromkeys(("labels", "target_labels"), "labels are the teacher's quality"),
+    **dict.fromkeys(("source_subset", "target", "target_subset"), "the rows of the set are its only images"),
+    **dict.fromkeys(("test_scenes", "test_distortions"), "scenes are held out with --hold-out"),
+    "meta": "leave it out",
+}
 _HEADER = "number,source,scene"  # first columns of a set.csv
 
 
@@ -83,6 +98,9 @@ def settings_for(task: Task) -> Settings:
     if not find("metric", student.metric).card.net:
         some = ", ".join(n for n in names("metric") if find("metric", n).card.net)
         raise UsageError(f"{student.metric} is not a network and cannot be a student; networks are {some}")
+    for name in task.settings:
+        if (head := name.replace("-", "_").partition(".")[0]) in _OTHERWISE:
+            raise UsageError(f"a distillation has no setting '{head}'; {_OTHERWISE[head]}")
     encoding = student.stages[-1] if student.stages else "pu21"
     settings = student_settings(student.metric, encoding, task.frame, student.weights, task.settings)
     if not task.from_mos:

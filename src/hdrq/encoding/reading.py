@@ -75,13 +75,15 @@ def reading_of(files: Mapping[str, Any]) -> Reading:
     if unknown := sorted(set(files) - set(known)):
         raise UsageError(f"files have no property '{unknown[0]}'; choose from {', '.join(known)}")
     given = {key: value for key, value in files.items() if value is not None}
+    for key, value in given.items():
+        if not isinstance(value, str | int | float) or isinstance(value, bool):
+            raise UsageError(f"{key} of files cannot be {value!r}; it is a text or a number")
     if isinstance(given.get("scale"), str):
         try:
             given["scale"] = float(given["scale"])
         except ValueError:
             raise UsageError(f"scale must be a number of cd/m², not '{given['scale']}'") from None
-    if "part" in given:
-        given["part"] = str(given["part"])
+    given |= {key: str(value) for key, value in given.items() if key != "scale"}
     return Reading(**given)
 
 
