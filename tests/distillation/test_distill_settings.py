@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+import hdrq
 from hdrq.errors import UsageError
+from hdrq.records import Image
 from hdrq.training.settings import Settings
 
 ELSEWHERE = {
@@ -57,3 +59,23 @@ def test_settings_of_the_training_itself_are_taken() -> None:
     assert made.loss["mae"] == 2
     with pytest.raises(UsageError, match="has no setting 'crop'"):
         settings_for(Task(("pu21:psnr",), "norvdpnet++", (), ("noise",), settings={"crop": 64}))
+
+
+def test_a_student_that_cannot_compute_is_refused_before_the_teachers(
+    tmp_path: Path, run, monkeypatch
+) -> None:
+    """Before: an internal error, in a dry run too."""
+    import torch
+
+    from hdrq.distillation import checks, distill
+    from hdrq.image.render import room
+
+    for k in range(8):
+        hdrq.write(tmp_path / f"{'abcdefgh'[k] * 3}.exr", Image(room(96, 96) * (1 + k), "nits"))
+    monkeypatch.setattr(checks, "forward", lambda *a: torch.zeros(6).reshape(3, 7))
+    monkeypatch.setattr(distill, "_teacher_scores", lambda *a, **k: pytest.fail("the teacher was asked"))
+    asked = ("--teacher", "pu-psnr", "--images", tmp_path, "-n", 40, "--crop", 64, "-o", tmp_path / "run")
+    for more in ((), ("--dry-run",)):
+        code, _, err = run("distill", *asked, *more, "--device", "cpu")
+        assert code == 2, err
+        assert "norvdpnetpp cannot compute with options" in err

@@ -198,3 +198,14 @@ def test_what_is_said_of_files_is_a_text_or_a_number(name: str, value: object) -
     """Before: files.scale=[] and files.domain={} were internal errors."""
     with pytest.raises(UsageError, match=f"{name} of files cannot be "):
         Settings("norvdpnetpp", files={name: value})
+
+
+@pytest.mark.parametrize(("net", "heads"), [("vtamiq", 7), ("vtamiq", 0), ("vtamiq", -2), ("vtamiq", 10**6)])
+def test_heads_that_do_not_divide_the_width_are_refused_before_a_step(net: str, heads: int) -> None:
+    """Before: the network was built, and the first step of a training ended in an internal error."""
+    small = {"width": 48, "depth": 1, "mlp": 32, "grid": 2, "groups": 1, "blocks": 1, "reduction": 8}
+    build_apart(Settings(net, options={**small, "heads": 3}))
+    with pytest.raises(
+        UsageError, match=f"vtamiq cannot be built .*a width of 48 cannot be divided among {heads} heads"
+    ):
+        build_apart(Settings(net, options={**small, "heads": heads}))

@@ -13,7 +13,7 @@ import torch
 from hdrq.evaluation.statistics.correlation import srocc
 from hdrq.training.batches import BatchLoader, Item
 from hdrq.training.image_cache import ImageCache
-from hdrq.training.network import build_apart, forward
+from hdrq.training.network import build_apart, explain_options, forward
 from hdrq.training.settings import Settings
 
 
@@ -32,7 +32,8 @@ def cost(
     seconds = 0.0
     for _ in range(2):
         began = time.perf_counter()
-        forward(module, settings, batch).q.sum().backward()
+        with explain_options(settings.net, settings.options):
+            forward(module, settings, batch).q.sum().backward()
         if device.type == "cuda":
             torch.cuda.synchronize()
         seconds = time.perf_counter() - began

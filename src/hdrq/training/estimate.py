@@ -11,14 +11,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from hdrq.errors import TooLarge, UsageError
+from hdrq.errors import TooLarge
 from hdrq.io.memory import free_bytes
 from hdrq.training.batches import Batch, BatchLoader, Item
 from hdrq.training.image_cache import ImageCache
 from hdrq.training.image_checks import Checked, Remark, check_images, from_files, image_parts
 from hdrq.training.loop import SMALLER, explain_out_of_memory
 from hdrq.training.meta_tasks import outer_steps
-from hdrq.training.network import Output, build_apart, forward
+from hdrq.training.network import Output, build_apart, explain_options, forward
 from hdrq.training.plan import Plan
 from hdrq.training.settings import Settings
 from hdrq.training.supervised import steps_per_epoch
@@ -108,15 +108,8 @@ def _one_step(
 
 def _forward(module: nn.Module, settings: Settings, batch: Batch) -> Output:
     """The forward pass; UsageError where the build options do not fit together."""
-    with explain_out_of_memory(settings):
-        try:
-            return forward(module, settings, batch)
-        except RuntimeError as error:
-            if "memory" in str(error).lower():
-                raise
-            raise UsageError(
-                f"{settings.net} cannot compute with options {dict(settings.options)}: {' '.join(str(error).split())}"
-            ) from error
+    with explain_out_of_memory(settings), explain_options(settings.net, settings.options):
+        return forward(module, settings, batch)
 
 
 def clock(seconds: float) -> str:

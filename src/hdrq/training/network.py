@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from math import cos, pi
 from typing import Any, NamedTuple
 
@@ -40,6 +41,19 @@ def build(settings: Settings) -> nn.Module:
     module = shelf.built(settings.options)
     module.span = span(settings.encoding, settings.white)  # type: ignore[assignment]
     return module
+
+
+@contextmanager
+def explain_options(net: str, options: Mapping[str, Any]) -> Iterator[None]:
+    """Turn the error of a network that cannot compute with its build options into UsageError."""
+    try:
+        yield
+    except (RuntimeError, ValueError, IndexError) as error:
+        if "memory" in str(error).lower():
+            raise
+        raise UsageError(
+            f"{net} cannot compute with options {dict(options)}: {' '.join(str(error).split())}"
+        ) from error
 
 
 def build_apart(settings: Settings) -> nn.Module:

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import torch
 
-from hdrq.errors import UsageError
 from hdrq.training.estimate import clock
 from hdrq.training.images.image_loop import ImageLearner, batch_of, chance_of
 from hdrq.training.images.image_run import ImagePlan, start_of
+from hdrq.training.network import explain_options
 from hdrq.training.random_state import RandomState
 
 
@@ -24,12 +24,8 @@ def estimate_images(made: ImagePlan, device: torch.device) -> list[str]:
         learner = ImageLearner(made.recipe, replace(settings, batch=1), device, start_of(settings))
         example = made.recipe.example(made.scenes, settings, chance_of(settings.seed, 0, 0))
         batch, began = batch_of([example], device), time.perf_counter()
-        try:
+        with explain_options(settings.net, settings.options):
             learner.step(batch, 1.0)
-        except (RuntimeError, ValueError, IndexError) as error:
-            raise UsageError(
-                f"{settings.net} cannot compute with options {dict(settings.options)}: {' '.join(str(error).split())}"
-            ) from error
     if device.type == "cuda":
         torch.cuda.synchronize()
     seconds, steps = (time.perf_counter() - began) * settings.batch, settings.epochs * settings.steps
