@@ -310,3 +310,27 @@ def test_every_metric_finds_every_file_of_one_image_identical(name, sized):
     bound = bound_for(name)
     side = max(bound.metric.card.side, 48)
     print(name, refuse_differences(name, sized(side), WAYS, bound, side), "values")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [Photometry(), Photometry(display=DIM), Photometry(primaries="bt2020")],
+    ids=("none", "display", "primaries"),
+)
+def test_code_of_a_metric_s_own_encoding_is_read_as_its_light_by_one_image_alone(settings, small):
+    """A display and primaries that are asked for count for PU21 files too, and wide files have the value of their light."""
+    exact = the_light(SIDE)
+    handed: list[Tensor] = []
+
+    def keep(dist: Tensor) -> Tensor:
+        handed.append(dist.double())
+        return dist.mean()[None]
+
+    card = Card("what is handed", "1", "lower", (0, None), "code", "", reference=None)
+    bound = replace(bind(Request(("pu21",), "probe"), Metric("probe", card, keep)), photometry=settings)
+    bound.read(exact)
+    files = [(s, i) for s, i in small if s.domain == "pu21"]
+    assert {s.primaries for s, _ in files} > {"bt709", "bt2020"}
+    for stored, image in files:
+        bound.read(image)
+        assert rms(handed[-1] - handed[0]) < stored.error * rms(handed[0]), stored.path.name

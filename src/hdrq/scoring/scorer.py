@@ -213,7 +213,7 @@ class Scorer:
                 refuse_other_rate(*images)
         images = tuple(photograph(i, w) for i, w in zip(images, self._wishes))
         refuse_unfit(self.metric, images, self.compares_code_as_stored())
-        as_stored = stored(images, self._wishes)
+        as_stored = stored(images, self._wishes, self.photometry)
         wide = any(i.primaries != BT709 and i.pixels.shape[1] == 3 for i in images)
         primaries = BT709
         emitted = not as_stored or any(w is not None and w.reads in LIGHT for w in (self.ref, self.dist))
@@ -233,7 +233,9 @@ class Scorer:
     def takes_as_stored(self, ref: Image | None, dist: Image) -> bool:
         """Whether these images are compared as stored in their files."""
         images = (dist,) if self.ref is None or ref is None else (ref, dist)
-        return stored(tuple(photograph(i, w) for i, w in zip(images, self._wishes)), self._wishes)
+        return stored(
+            tuple(photograph(i, w) for i, w in zip(images, self._wishes)), self._wishes, self.photometry
+        )
 
     def compute(self, image: Image, maps: bool, terms: Terms, *inputs: Tensor | Iterable[Tensor]) -> Reading:
         """The Reading from the prepared input and the other arguments that the card needs."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hdrq.encoding.photometry import LIGHT, Photometry, Wish, factor_of
 from hdrq.errors import UsageError
-from hdrq.records import Encoding, Image
+from hdrq.records import BT709, Encoding, Image
 from hdrq.registry import find
 from hdrq.scoring.refusals import name_of
 
@@ -35,11 +35,13 @@ def takes_code(wish: Wish) -> bool:
     return wish.encoding is not None or wish.reads not in LIGHT
 
 
-def stored(images: tuple[Image, ...], wishes: tuple[Wish, ...]) -> bool:
+def stored(images: tuple[Image, ...], wishes: tuple[Wish, ...], photometry: Photometry) -> bool:
     """Whether code is compared as stored: all files have the requested encoding and the same gamut.
 
-    A named encoding whose code of one channel is that of luminance is no such case for colours and a metric of one
-    channel: the value does not depend on whether the files hold the code or its light.
+    Where a stage names the encoding, the value does not depend on whether the files hold the code or its light. So these
+    are no such cases: code of luminance for colours and a metric of one channel; absolute code and a requested display,
+    which shows its light; requested primaries; and one image alone in wide primaries, whose light is encoded in those that
+    it needs.
     """
     compared = [(i, w) for i, w in zip(images, wishes, strict=True) if takes_code(w)]
     return bool(compared) and all(
@@ -50,6 +52,8 @@ def stored(images: tuple[Image, ...], wishes: tuple[Wish, ...]) -> bool:
         and i.primaries == compared[0][0].primaries
         and i.domain == compared[0][0].domain
         and not (w.encoding and w.grey and w.channel is None and _of_luminance(i))
+        and not (w.encoding and photometry.display is not None and find("encoding", i.domain).absolute)
+        and not (w.encoding and (photometry.primaries or (len(images) == 1 and i.primaries != BT709)))
         for i, w in compared
     )
 
