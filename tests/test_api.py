@@ -12,6 +12,7 @@ import torch
 
 import hdrq
 from hdrq.errors import DomainError, UnknownName, UsageError
+from hdrq.evaluation.statistics.curves import fit
 from hdrq.records import Image
 
 
@@ -288,3 +289,23 @@ def test_the_scene_of_the_demo_has_limits():
     assert ref.pixels.shape == dist.pixels.shape == (1, 3, 32, 48)
     with pytest.raises(UsageError, match="between 16x16 and 8192x8192"):
         hdrq.demo_scene(8, 32)
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        *(
+            (
+                lambda name=name: hdrq.merge([light()[0], light()[0]], times=[1, 2], **{name: "nope"}),
+                f"{name}: 'nope' is not one of",
+            )
+            for name in ("align", "crop", "deghost", "scale", "demosaic", "weigh", "edge")
+        ),
+        (lambda: hdrq.Photometry(nonfinite="nope"), "nonfinite: 'nope' is not one of error, clamp"),
+        (lambda: hdrq.names("metrik"), "unknown kind 'metrik'; kinds are metric, "),
+        (lambda: fit("nope", [1.0, 2.0], [1.0, 2.0]), "unknown curve 'nope'; choose one of logistic5, "),
+    ],
+)
+def test_words_that_the_prompt_refuses_are_refused_in_python(call, says):
+    with pytest.raises(hdrq.HdrqError, match=says):
+        call()

@@ -45,6 +45,8 @@ def names(kind: str) -> tuple[str, ...]:
 
     A file that would hide a module of the standard library ends in _ (csv_.py is csv).
     """
+    if kind not in SHELVES:
+        raise UnknownName(f"unknown kind '{kind}'; kinds are {', '.join(SHELVES)}")
     folder = _HOME.joinpath(*SHELVES[kind].split("."))
     files = (f for f in folder.iterdir() if f.suffix in (".py", ".toml") and not f.name.startswith("_"))
     found = {f.stem.rstrip("_").replace("_", "-") for f in files}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from functools import cache
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from hdrq.encoding.emission import refuse_unknown_domain
 from hdrq.errors import UsageError
@@ -14,6 +15,20 @@ def refuse_unknown_primaries(name: str | None) -> None:
     """Raise UsageError for a name of primaries that does not exist."""
     if name is not None and name not in PRIMARIES:
         raise UsageError(f"unknown primaries '{name}'; choose one of {', '.join(PRIMARIES)}")
+
+
+@cache
+def _choices(kind: type) -> dict[str, tuple[Any, ...]]:
+    """The values of fields that are one of several words."""
+    hints = get_type_hints(kind).items()
+    return {name: get_args(hint) for name, hint in hints if get_origin(hint) is Literal}
+
+
+def refuse_unknown_choices(record: Any) -> None:
+    """Raise UsageError where a field of a dataclass is none of the words of its type, as the command line does."""
+    for name, words in _choices(record.__class__).items():
+        if (value := getattr(record, name)) not in words:
+            raise UsageError(f"{name}: '{value}' is not one of {', '.join(words)}")
 
 
 @dataclass(frozen=True)
@@ -62,6 +77,7 @@ class Photometry:
     dist: Side = Side()
 
     def __post_init__(self) -> None:
+        refuse_unknown_choices(self)
         refuse_unknown_primaries(self.primaries)
         refuse_unknown_primaries(self.file_primaries)
         refuse_unknown_domain(self.domain)

@@ -156,7 +156,7 @@ def remote_image_files(url: str) -> list[str]:
 
 
 def alone(paths: Iterable[str]) -> list[Pair]:
-    """Pictures without references: files, and every image of folders."""
+    """Images without references: files, and every image of folders."""
     return [Pair(dist=p) for name in paths for p in _all_of(name)]
 
 

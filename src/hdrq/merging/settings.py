@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
-from hdrq.encoding.settings import refuse_unknown_primaries
+from hdrq.encoding.settings import refuse_unknown_choices, refuse_unknown_primaries
 from hdrq.errors import UsageError
 from hdrq.io.raw import Factors
 from hdrq.merging.alignment.registration import Method as Alignment
@@ -72,6 +72,8 @@ def refuse_contradictions(settings: Settings) -> None:
         raise UsageError(f"unknown rule '{settings.weighting.rule}'; choose one of {', '.join(rules())}")
     if settings.weighting.weight not in WEIGHTS:
         raise UsageError(f"unknown weight '{settings.weighting.weight}'; choose one of {', '.join(WEIGHTS)}")
+    refuse_unknown_choices(settings)
+    refuse_unknown_choices(settings.weighting)
     check_response(settings.response)
     refuse_unknown_primaries(settings.primaries)
     if settings.demosaic == "after":

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import lsq_linear, minimize
 
+from hdrq.errors import UsageError
 from hdrq.evaluation.statistics.correlation import inner
 
 Array = NDArray[np.float64]
@@ -143,6 +144,8 @@ FITS: Mapping[str, Callable[[ArrayLike, ArrayLike], Curve]] = {
 def fit(form: str, x: ArrayLike, y: ArrayLike) -> Curve:
     """A curve of this form, or a straight line (with a note) where there are too few different values."""
     n, distinct = np.size(x), np.unique(np.asarray(x, dtype=np.float64)).size
+    if form not in FITS:
+        raise UsageError(f"unknown curve '{form}'; choose one of {', '.join(FITS)}")
     needed = {"logistic5": 6, "logistic4": 5, "cubic": 5, "line": 2}[form]
     if n < needed or distinct < needed:
         flat = line(x, y)
