@@ -114,7 +114,10 @@ def schedule(telling: Any) -> None:
     from distributed import Scheduler
 
     async def run() -> None:
-        page = {"dashboard": find_spec("bokeh") is not None, "dashboard_address": "127.0.0.1:0"}
+        page: dict[str, Any] = {
+            "dashboard": find_spec("bokeh") is not None,
+            "dashboard_address": "127.0.0.1:0",
+        }
         async with Scheduler(host="127.0.0.1", port=0, **page) as scheduler:
             telling.send(scheduler.address)
             await scheduler.finished()
@@ -134,8 +137,8 @@ def work(scheduler: str, worker: Mapping[str, Any]) -> None:
     torch.set_num_threads(worker["threads"])
 
     async def run() -> None:
-        options = {"nthreads": worker["threads"], "host": "127.0.0.1", "dashboard": False}
-        limits = {
+        options: dict[str, Any] = {"nthreads": worker["threads"], "host": "127.0.0.1", "dashboard": False}
+        limits: dict[str, Any] = {
             "memory_limit": 0,
             "local_directory": tempfile.gettempdir(),
         }  # hdrq and the system limit memory
