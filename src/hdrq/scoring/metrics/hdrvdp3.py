@@ -17,7 +17,7 @@ from hdrq.scoring.features.hdrvdp.civdm import lost_and_added
 from hdrq.scoring.features.hdrvdp.colour import Colour, default_spectra, emitted, native, resolve
 from hdrq.scoring.features.hdrvdp.eye import Mtf
 from hdrq.scoring.features.hdrvdp.gaussian import blur
-from hdrq.scoring.features.hdrvdp.masking import Masking, hidden, mutual
+from hdrq.scoring.features.hdrvdp.masking import Masking, averaged, hidden
 from hdrq.scoring.features.hdrvdp.retina import Viewer, precise, sense, surround_light
 from hdrq.scoring.features.hdrvdp.sensitivity import HIGHEST, LOWEST, at_each, curve_v3, tabulated_v3
 from hdrq.scoring.features.hdrvdp.tasks import QUALITY, STRUCTURE_GAIN, TASKS, Task
@@ -179,9 +179,10 @@ def _compared(
     differences, common = [], []
     while (test := next(tests, None)) is not None:
         ref = next(refs)
-        differences.append((test - ref).to(like))
-        common.append(mutual(test.to(like), ref.to(like)))
+        differences.append(by_rows(lambda a, b: (a - b).to(like), test, ref))
+        least = by_rows(lambda a, b: torch.minimum(a.to(like).abs(), b.to(like).abs()), test, ref)
         del test, ref
+        common.append(averaged(least))
     return differences, common
 
 

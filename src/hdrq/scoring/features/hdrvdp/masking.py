@@ -27,8 +27,12 @@ class Masking(NamedTuple):
 
 def mutual(test: Tensor, ref: Tensor) -> Tensor:
     """Activity common to both images in a band, averaged over 3x3 pixels; zero outside."""
-    least = torch.minimum(test.abs(), ref.abs())
-    return separable(least, box(3, least), border="zero")
+    return averaged(torch.minimum(test.abs(), ref.abs()))
+
+
+def averaged(activity: Tensor) -> Tensor:
+    """Mean over 3x3 pixels; zero outside."""
+    return separable(activity, box(3, activity), border="zero")
 
 
 def hidden(common: list[Tensor], band: int, by: Masking, only: slice = slice(None)) -> Tensor:
