@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +17,7 @@ from hdrq.merging.averaging import Tables
 from hdrq.merging.deghosting.expected_deviation import BRIGHT, DARK, DARK_DEEP, at_levels, expected_deviation
 from hdrq.merging.deghosting.ghost_detection import REACH, disagrees, ghost_mask, moving_clusters
 from hdrq.merging.exposure_stack import ExposureStack
+from hdrq.merging.noise import Values
 from hdrq.merging.response.calibration import Calibration
 from hdrq.merging.response.curve import look_up
 from hdrq.merging.response.samples import Samples
@@ -142,7 +142,7 @@ class ReferenceGhosts:
             tensor(1 - at_levels(self.tolerance[k], levels, deep)),
         )
 
-    def _variance(self, light: np.ndarray | Tensor, t: float) -> Any:
+    def _variance(self, light: Values, t: float) -> Values:
         return self.calibration.noise.variance(light / self.white) * (self.white / t) ** 2
 
     def _seen(self, k: int, strip: Strip, light: Tensor, tables: CodeTables) -> Seen:
