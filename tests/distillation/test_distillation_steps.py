@@ -12,7 +12,7 @@ import torch
 
 from hdrq.distillation import checks
 from hdrq.distillation.checks import clock, cost
-from hdrq.distillation.distill import _some
+from hdrq.distillation.distill import _listed
 from hdrq.distillation.rendering import _expanded, _options, as_code
 from hdrq.distillation.samples import Row, make_set
 from hdrq.distillation.sources import Source
@@ -55,7 +55,9 @@ def sources(count: int = 5) -> list[Source]:
 def test_sets_are_what_they_were() -> None:
     rows = make_set(sources(), ["blur", "noise", "jpeg", "none", "reinhard"], 60, seed=3, side=128, each=4)
     kinds = sorted({r.distortion for r in rows})
-    pinned("a set", *([float(v) if not isinstance(v, str) else 0.0 for v in astuple(r)] for r in rows[:12]))
+    pinned(
+        "a set", *([float(v) if not isinstance(v, str) else 0.0 for v in astuple(r)[:13]] for r in rows[:12])
+    )
     pinned("a whole set", [r.y + 7 * r.x + 11 * r.shrink + r.peak + r.level + r.seed % 97 for r in rows])
     assert [r.number for r in rows] == list(range(60))
     assert kinds == ["blur", "jpeg", "noise", "none", "reinhard"]
@@ -107,10 +109,11 @@ def test_durations_and_costs_are_stated(monkeypatch) -> None:
     monkeypatch.setattr(checks.time, "perf_counter", lambda: next(times))
     net = torch.nn.Linear(1, 1)
     batch = SimpleNamespace(to=lambda device: None)
-    monkeypatch.setattr(checks, "BatchLoader", lambda *given: SimpleNamespace(batch=lambda some, key: batch))
+    loader = SimpleNamespace(batch=lambda some, key: batch, size_of=lambda item: (32, 32))
+    monkeypatch.setattr(checks, "BatchLoader", lambda *given: loader)
     monkeypatch.setattr(checks, "build_apart", lambda settings: net)
     monkeypatch.setattr(checks, "forward", lambda *given: SimpleNamespace(q=net(torch.ones(1, 1))))
-    settings = SimpleNamespace(net="n", batch=4, epochs=5, steps=0, source_display="code")
+    settings = SimpleNamespace(net="n", options={}, batch=4, epochs=5, steps=0, source_display="code")
     images = SimpleNamespace(folder="x")
     lines = list(cost(settings, [None] * 10, images, torch.device("cpu"), 3 * 2**29))  # type: ignore[arg-type, list-item]
     assert lines[0].startswith("n: 2 parameters, 3.00 s a step of 4, 10 steps: about 30 s on cpu")
@@ -118,7 +121,7 @@ def test_durations_and_costs_are_stated(monkeypatch) -> None:
 
 
 def test_a_students_settings_are_those_stated() -> None:
-    found = student_settings("norvdpnetpp", "pu21", 96, "", {})
+    found = student_settings("norvdpnetpp", "pu21", (96, 96), "", {})
     assert (found.batch, found.epochs, found.rate, found.warmup, found.crop) == (16, 30, 3e-4, 0.02, 96)
     assert found.loss == {"mae": 1.0, "pearson": 0.1}
 
@@ -138,6 +141,7 @@ def test_open_ends_of_a_scale_are_quantiles() -> None:
 
 def test_eight_names_are_said_and_the_rest_counted() -> None:
     letters = list("abcdefghij")
-    assert _some(letters[:8]) == letters[:8]
-    assert _some(letters) == [*letters[:8], "and 2 more"]
-    assert _some(letters[:3], 2) == ["a", "b", "and 1 more"]
+    assert _listed(letters[:8]) == " (a, b, c, d, e, f, g, h)"
+    assert _listed(letters) == " (a, b, c, d, e, f, g, h, and 2 more)"
+    assert _listed(letters[:3], 2) == " (a, b, and 1 more)"
+    assert _listed([]) == ""

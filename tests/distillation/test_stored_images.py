@@ -9,7 +9,7 @@ from hdrq.training.settings import Settings
 
 
 def test_stored_images_take_two_bytes_a_value() -> None:
-    rows = [SimpleNamespace(side=32, source=f"s{i // 2}", view=0) for i in range(4)]
+    rows = [SimpleNamespace(size=(32, 32), source=f"s{i // 2}", view=0) for i in range(4)]
     blind, paired = (Settings(net) for net in ("norvdpnet", "vtamiq"))
     assert bytes_needed(rows, blind) == 4 * 32 * 32 * channels_of(blind) * 2  # type: ignore[arg-type]
     assert bytes_needed(rows, paired) == (4 + 2) * 32 * 32 * 3 * 2  # type: ignore[arg-type]

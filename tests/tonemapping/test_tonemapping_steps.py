@@ -12,7 +12,7 @@ from torch import Tensor
 from hdrq.image.render import room
 from hdrq.image.statistics import luminance
 from hdrq.registry import find, names
-from hdrq.tonemapping.contact_sheet import Tile, _reduced, operators_of, sheet
+from hdrq.tonemapping.contact_sheet import Tile, operators_of, reduced, sheet
 from hdrq.tonemapping.gamut_mapping import clip, desaturate, scale
 from hdrq.tonemapping.optimize import _reduced as reduced_for_a_search
 from hdrq.tonemapping.parameter_search import along, by_evolution, by_gradient
@@ -109,9 +109,9 @@ def test_images_of_a_search_have_512_pixels_a_side() -> None:
 
 def test_tiles_have_at_most_384_pixels_a_side() -> None:
     wide = torch.rand(1, 3, 100, 768)
-    assert torch.allclose(_reduced(wide), torch.nn.functional.avg_pool2d(wide, 2))
-    assert _reduced(torch.rand(1, 3, 384, 300)).shape[-2:] == (384, 300)
-    assert _reduced(torch.rand(1, 3, 385, 300)).shape[-2:] == (384, 299)
+    assert torch.allclose(reduced(wide), torch.nn.functional.avg_pool2d(wide, 2))
+    assert reduced(torch.rand(1, 3, 384, 300)).shape[-2:] == (384, 300)
+    assert reduced(torch.rand(1, 3, 385, 300)).shape[-2:] == (384, 299)
     assert operators_of(" reinhard, drago,") == ["reinhard", "drago"]
 
 

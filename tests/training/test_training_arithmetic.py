@@ -204,7 +204,7 @@ def test_quality_is_a_share_of_the_scale_and_labels_follow_the_direction_of_the_
     dim, bright = split_domains(rows, items)
     assert len(dim) + len(bright) == 60
     assert {rows[int(i.dist[5:])].display for i in dim} == {"sdr"}
-    patches = [student_settings(net, "pu21", 64, "", {}).patches for net in ("vtamiq", "pieapp")]
+    patches = [student_settings(net, "pu21", (64, 64), "", {}).patches for net in ("vtamiq", "pieapp")]
     assert patches == [64, 16]
 
 

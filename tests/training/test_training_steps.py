@@ -330,7 +330,7 @@ def test_a_card_states_the_scores_that_labels_stand_for(monkeypatch, tmp_path: P
     settings = Settings("norvdpnetpp", labels=labels)
     made = SimpleNamespace(
         settings=settings, folder=tmp_path, held_out=[Item("a", None, 0.0, "s")] * 3, mos=(1.0, 5.0), name="mine", recipe="",
-        source=[Item("b", None, 0.0)] * 2, request=SimpleNamespace(data=None),
+        source=[Item("b", None, 0.0)] * 2, request=SimpleNamespace(data=None, small=False),
     )  # fmt: skip
     run.publish(made, installed=False)  # type: ignore[arg-type]
     assert kept["results"]["mos"] == mos
