@@ -109,9 +109,12 @@ class PatchTokens(Tokens):
         registers: int = 0,
         class_scale: bool = False,
     ) -> None:
+        embedding = nn.Conv2d(
+            3, width, patch, patch
+        )  # before the tables, so that a seed gives the weights it always gave
+        _as_texture(embedding.weight)
         super().__init__(width, grid, scales, registers, class_scale)
-        self.patch = nn.Conv2d(3, width, patch, patch)
-        _as_texture(self.patch.weight)
+        self.patch = embedding
 
     def forward(self, patches: Tensor, place: Tensor, scale: Tensor | None = None) -> Tensor:
         """All tokens, (B, 1 + registers + N, width). See `tokens` for the arguments."""
