@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Hashable, Iterable, Iterator
+import operator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import click
 
@@ -71,10 +72,7 @@ def _special(value: str) -> bool:
 
 
 class Written(Protocol):
-    """The record of one file."""
-
-    @property
-    def source(self) -> Path: ...
+    """What was written, or why not."""
 
     @property
     def notes(self) -> tuple[str, ...]: ...
@@ -83,12 +81,21 @@ class Written(Protocol):
     def error(self) -> str: ...
 
 
-def report(done: Iterable[Written], total: int) -> None:
-    """Print notes and errors while the files are written. Exit code 1 if some failed, 3 if all did."""
+W = TypeVar("W", bound=Written)
+
+
+def report(
+    done: Iterable[W], total: int, subject: Callable[[W], str | Path] = operator.attrgetter("source")
+) -> None:
+    """Print notes and errors while files are written. Exit code 1 if some failed, 3 if all did.
+
+    subject  what the notes are about: a file, or a name
+    """
     failed, notes = 0, Notes()
     for found in _progress.bar(done, total):
+        about = subject(found)
         for text in found.notes:
-            notes.add(f"{found.source.name}: {text}", [found.source])
+            notes.add(f"{about.name if isinstance(about, Path) else about}: {text}", [about])
         if found.error:
             failed += 1
             say(f"hdrq: {found.error}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,10 @@ import click
 import hdrq
 from hdrq.cli import _merge_output, _merge_settings
 from hdrq.cli import options as _options
-from hdrq.cli import progress as _progress
-from hdrq.cli._notes import Notes
 from hdrq.cli._numbers import FINITE, POSITIVE, SEED
+from hdrq.cli._outputs import report
 from hdrq.cli._records import spread_of
-from hdrq.cli.app import NOTHING_DONE, SOME_FAILED, note, quiet, say
+from hdrq.cli.app import note, quiet
 from hdrq.errors import UsageError
 
 
@@ -230,20 +230,11 @@ def merge(paths: tuple[Path, ...], output: str, **options: Any) -> None:
 def _brackets(source: Path, folder: Path, options: dict[str, Any]) -> None:
     """Merge every bracket of a folder of folders or of a table."""
     settings = _merge_settings.of_brackets(folder, options)
-    failed, notes = 0, Notes()
     with spread_of(options) as spread:
         done = hdrq.merge_brackets(
             source, folder, settings, suffix=options["suffix"], depth=options["depth"], spread=spread
         )
-        for found in _progress.bar(done, len(done)):
-            for text in found.notes:
-                notes.add(f"{found.name}: {text}", [found.name])
-            if found.error:
-                failed += 1
-                say(f"hdrq: {found.error}")
-    notes.finish()
-    if failed:
-        raise SystemExit(NOTHING_DONE if failed == len(done) else SOME_FAILED)
+        report(done, len(done), operator.attrgetter("name"))
 
 
 def _write(merged: Any, output: str, options: dict[str, Any]) -> None:

@@ -50,9 +50,8 @@ def queued_workers(path: Path, say: Callable[[str], object]) -> Iterator[Any]:
             await cluster._correct_state()  # which submits them; by scale() alone nobody hears of an error
         except BaseException:
             for name, job in list(cluster.workers.items()):
-                job.status = (
-                    Status.closing
-                )  # else the end of the block, which cancels them, does not expect them
+                # Else the end of the block, which cancels them, does not expect them.
+                job.status = Status.closing
                 if job.job_id is None:
                     del cluster.workers[name]
             raise

@@ -69,9 +69,8 @@ def primaries_of(xy: Sequence[float], rounding: float = ROUNDING) -> Primaries |
     whole = area(rx, ry, gx, gy, bx, by)
     if abs(whole) < 1e-4 or any(s / whole <= 0 for s in shares) or any(abs(y) < 1e-6 for _, y in pairs):
         return None
-    red, green, blue, white = (
-        (round(x, 7), round(y, 7)) for x, y in pairs
-    )  # equal from float32 and from text
+    # Equal from float32 and from text.
+    red, green, blue, white = ((round(x, 7), round(y, 7)) for x, y in pairs)
     return Primaries("file", red, green, blue, white)
 
 

@@ -51,11 +51,18 @@ def stored(images: tuple[Image, ...], wishes: tuple[Wish, ...], photometry: Phot
         and w.channel != "y"
         and i.primaries == compared[0][0].primaries
         and i.domain == compared[0][0].domain
-        and not (w.encoding and w.grey and w.channel is None and _of_luminance(i))
-        and not (w.encoding and photometry.display is not None and find("encoding", i.domain).absolute)
-        and not (w.encoding and (photometry.primaries or (len(images) == 1 and i.primaries != BT709)))
+        and not (w.encoding and _taken_as_light(i, w, photometry, alone=len(images) == 1))
         for i, w in compared
     )
+
+
+def _taken_as_light(image: Image, wish: Wish, photometry: Photometry, alone: bool) -> bool:
+    """Whether the light of code in the encoding of a stage counts, not the code."""
+    if photometry.primaries is not None or (alone and image.primaries != BT709):
+        return True
+    if photometry.display is not None and find("encoding", image.domain).absolute:
+        return True
+    return wish.grey and wish.channel is None and _of_luminance(image)
 
 
 def _of_luminance(image: Image) -> bool:

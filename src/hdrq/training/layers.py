@@ -12,9 +12,8 @@ from torch import Tensor, nn
 from hdrq.errors import UsageError
 from hdrq.training.settings import Settings
 
-_GRID = (
-    2  # maps are averaged to as many rows and columns: those of the last layer of PieAPP, at patches of 64x64
-)
+# Maps are averaged to as many rows and columns: those of the last layer of PieAPP, at patches of 64x64.
+_GRID = 2
 
 
 def layer(module: nn.Module, name: str) -> nn.Module:

@@ -18,10 +18,11 @@ Method = Literal["auto", "mtb", "homography", "flow", "none"]
 FINE = 0.5  # pixels (RMS) by which a translation by whole pixels may be off before a frame is resampled
 SURE = 0.6  # correlation below which a registration is rejected
 LESS = 0.9  # factor by which a motion model must reduce 1 - correlation to be preferred to a simpler one
+# Correlation and shorter side at which frames of a quarter of the size are enough.
 QUICK, SMALLEST_QUICK = (
     0.9,
     96,
-)  # correlation and shorter side at which frames of a quarter of the size are enough
+)
 CLEARLY = 0.75  # factor by which resampling must reduce the bitmaps' difference at the whole-pixel shift
 
 

@@ -96,9 +96,8 @@ def disagrees(
     """
     short = (known_low[:, rows] * agreeing).sub_(high)
     excess = (low * agreeing).sub_(known_high[:, rows])
-    at = (torch.maximum(short, excess).sub_(noise) > 0).nonzero(
-        as_tuple=True
-    )  # few: only these see their neighbours
+    # Few: only these see their neighbours.
+    at = (torch.maximum(short, excess).sub_(noise) > 0).nonzero(as_tuple=True)
     floor, roof = _least_and_largest(known_low, known_high, at[0], at[1] + rows.start, at[2])
     kept, tolerated = agreeing[at], noise[at]
     sure = (floor * kept - high[at] > tolerated) | (low[at] * kept - roof > tolerated)

@@ -77,9 +77,8 @@ class ReferenceGhosts:
         shape = (stack.channels, bottom - top, right - left)
         self.low = torch.zeros(shape)
         self.high = torch.full(shape, UNBOUNDED)
-        self.noise = torch.zeros(
-            shape, dtype=torch.bfloat16
-        )  # SIGMAS standard deviations of the known radiance
+        # SIGMAS standard deviations of the known radiance.
+        self.noise = torch.zeros(shape, dtype=torch.bfloat16)
         self.over = torch.zeros(shape[1:], dtype=torch.bool)  # where the present frame disagrees
         self.mask = torch.zeros(shape[1:], dtype=torch.uint8)
         self.share = np.zeros(len(stack))
@@ -227,9 +226,8 @@ class BitmapGhosts:
         )
         sums = []
         for k in range(len(stack)):
-            whole = next(
-                strips(stack, alignment, k, device, (0, len(self.labels)))
-            )  # contrast has neighbours
+            # Contrast has neighbours.
+            whole = next(strips(stack, alignment, k, device, (0, len(self.labels))))
             score = quality(whole.codes[None].float() / (whole.levels - 1))[0, 0].cpu()
             sums.append(np.bincount(self.labels.ravel(), score.double().numpy().ravel(), self.count + 1))
         self.best = torch.from_numpy(np.argmax(sums, 0))

@@ -109,9 +109,8 @@ class PatchTokens(Tokens):
         registers: int = 0,
         class_scale: bool = False,
     ) -> None:
-        embedding = nn.Conv2d(
-            3, width, patch, patch
-        )  # before the tables, so that a seed gives the weights it always gave
+        # Before the tables, so that a seed gives the weights it always gave.
+        embedding = nn.Conv2d(3, width, patch, patch)
         _as_texture(embedding.weight)
         super().__init__(width, grid, scales, registers, class_scale)
         self.patch = embedding

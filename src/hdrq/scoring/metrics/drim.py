@@ -73,9 +73,8 @@ def drim(
     moved a little crosses zero; contrast is reversed where phases differ by more than a quarter of a period.
     """
     viewer = Viewer(ppd, age, mtf, "d65", sensitivity)
-    seen = [
-        sense(image, viewer, None) for image in (ref, dist)
-    ]  # float64: samples at the threshold fall on the right side
+    # In float64, so that samples at the threshold fall on the right side of it.
+    seen = [sense(image, viewer, None) for image in (ref, dist)]
     maps = [m.to(ref.dtype) for m in distorted(seen, viewer, lowest_cpd)]
     any_of = 1 - torch.stack([1 - m for m in maps]).prod(0)
     numbers = {kind: m.mean((1, 2, 3)) for kind, m in zip(KINDS, maps)}
