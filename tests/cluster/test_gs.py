@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from click.testing import CliRunner
+from object_store import run, three_pairs
 
 import hdrq
-import hdrq.io.remote as remote_module
-from hdrq.cli.score import score as score_command
 from hdrq.errors import FileError
 from hdrq.io.pairing import pair_paths
 from hdrq.io.rows import read_rows
@@ -38,36 +36,9 @@ def store():
     running.stop()
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path_factory, monkeypatch) -> Path:
-    folder = tmp_path_factory.mktemp("cache")
-    monkeypatch.setenv("HDRQ_CACHE", str(folder))
-    monkeypatch.setattr(remote_module, "_held", {})
-    return folder
-
-
 @pytest.fixture(scope="module")
 def pairs(store, tmp_path_factory) -> Path:
-    """Three pairs with a manifest, here and in the store."""
-    home = tmp_path_factory.mktemp("pairs")
-    lines = ["ref,dist,note"]
-    for i in range(3):
-        for folder in ("refs", "dists"):
-            (home / folder).mkdir(exist_ok=True)
-            random = torch.Generator().manual_seed(i + 10 * (folder == "dists"))
-            pixels = 5 + 90 * torch.rand(1, 3, 24, 24, generator=random)
-            hdrq.write(home / folder / f"p{i}.exr", Image(pixels), depth="float")
-        lines.append(f"refs/p{i}.exr,dists/p{i}.exr,n{i}")
-    (home / "list.csv").write_text("\n".join(lines) + "\n")
-    for path in home.rglob("*.*"):
-        store.put_file(str(path), f"pictures/set/{path.relative_to(home).as_posix()}")
-    return home
-
-
-def run(*arguments: object, code: int = 0) -> str:
-    done = CliRunner().invoke(score_command, [str(a) for a in arguments], catch_exceptions=False)
-    assert done.exit_code == code, done.output
-    return done.output
+    return three_pairs(store, tmp_path_factory.mktemp("pairs"))
 
 
 def test_a_list_there_is_scored_as_one_here(store, pairs, tmp_path):

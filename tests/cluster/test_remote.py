@@ -12,17 +12,16 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import CliRunner
+from object_store import light, run, three_pairs
 
 import hdrq
 import hdrq.io.remote as remote_module
 from hdrq.cli import main
-from hdrq.cli.score import score as score_command
 from hdrq.errors import FileError, TooLarge, UsageError
 from hdrq.io.atomic import atomic
 from hdrq.io.pairing import alone, pair_paths
 from hdrq.io.remote import address_of, is_folder, join, local, parent, uploaded
 from hdrq.io.rows import read_rows
-from hdrq.records import Image
 
 fsspec = pytest.importorskip("fsspec")
 server = pytest.importorskip("moto.server")
@@ -48,40 +47,11 @@ def store():
     running.stop()
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path_factory, monkeypatch) -> Path:
-    folder = tmp_path_factory.mktemp("cache")
-    monkeypatch.setenv("HDRQ_CACHE", str(folder))
-    monkeypatch.setattr(remote_module, "_held", {})
-    return folder
-
-
-def light(seed: int, side: int = 24) -> Image:
-    random = torch.Generator().manual_seed(seed)
-    return Image(5 + 90 * torch.rand(1, 3, side, side, generator=random))
-
-
 @pytest.fixture(scope="module")
 def pairs(store, tmp_path_factory) -> Path:
-    """Two references and three test images, here and in the store, with a manifest in both."""
-    home = tmp_path_factory.mktemp("pairs")
-    lines = ["ref,dist,note"]
-    for folder, count in (("refs", 3), ("dists", 3)):
-        (home / folder).mkdir()
-        for i in range(count):
-            hdrq.write(home / folder / f"p{i}.exr", light(i + 10 * (folder == "dists")), depth="float")
-    lines += [f"refs/p{i}.exr,dists/p{i}.exr,n{i}" for i in range(3)]
-    (home / "list.csv").write_text("\n".join(lines) + "\n")
+    home = three_pairs(store, tmp_path_factory.mktemp("pairs"))
     store.put(str(home), "pictures/", recursive=True)
-    for path in home.rglob("*.*"):
-        store.put_file(str(path), f"pictures/set/{path.relative_to(home).as_posix()}")
     return home
-
-
-def run(*arguments: object, code: int = 0) -> str:
-    done = CliRunner().invoke(score_command, [str(a) for a in arguments], catch_exceptions=False)
-    assert done.exit_code == code, done.output
-    return done.output
 
 
 def cached(cache: Path) -> list[Path]:
