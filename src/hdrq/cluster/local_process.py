@@ -25,12 +25,8 @@ from typing import Any
 FORKS = sys.platform == "linux"  # elsewhere libraries do not endure it, and every process imports for itself
 SHARED = ("torch", "scipy.integrate")  # what workers import besides, and what takes long
 PAUSE = 1.0  # seconds between the beginnings of two processes where the first one ends at once
-LOGGERS = (
-    "distributed",
-    "bokeh",
-    "tornado.application",
-    "asyncio",
-)  # they report every worker that comes or leaves
+# They report every worker that comes or leaves.
+LOGGERS = ("distributed", "bokeh", "tornado.application", "asyncio")
 SETTINGS = {  # what Dask does between the chunks takes a share of the cores that compute
     "distributed.worker.profile.enabled": False,  # it samples every thread a hundred times a second
     "distributed.admin.tick.interval": "1s",
@@ -138,10 +134,8 @@ def work(scheduler: str, worker: Mapping[str, Any]) -> None:
 
     async def run() -> None:
         options: dict[str, Any] = {"nthreads": worker["threads"], "host": "127.0.0.1", "dashboard": False}
-        limits: dict[str, Any] = {
-            "memory_limit": 0,
-            "local_directory": tempfile.gettempdir(),
-        }  # hdrq and the system limit memory
+        # Memory is limited by hdrq and by the system.
+        limits: dict[str, Any] = {"memory_limit": 0, "local_directory": tempfile.gettempdir()}
         async with Worker(scheduler, **options, **limits) as running:
             await running.finished()
 
