@@ -1,6 +1,8 @@
 """Document 002: teachers on several datasets, correlations between them, and students with and without transfer.
 
-    HDRQ_DATA=~/iqa python bench/tables/imqnet.py TEACHER,TEACHER... PHOTOGRAPHS [PUBLISHED.csv]      SMALL=1 in minutes
+    HDRQ_DATA=~/iqa python bench/tables/imqnet.py TEACHER,TEACHER... PHOTOGRAPHS [PUBLISHED.csv]
+
+SMALL=1 cuts every training to a few steps.
 
 1  SROCC of the teachers on the datasets at hand, with the weighted average by which the paper chooses a teacher
 2  correlations between the teachers on the photographs of the temporary set, without subjective scores

@@ -1,6 +1,6 @@
 """Sweep of document 004: numbers k of tasks and S of inner steps of the meta-training, judged on LIVE In the Wild.
 
-    HDRQ_DATA=~/iqa python bench/tables/metaiqa.py [k=1,3,5,7,10] [S=2,4,6,8]      SMALL=1 for the same in minutes
+    HDRQ_DATA=~/iqa python bench/tables/metaiqa.py [k=1,3,5,7,10] [S=2,4,6,8]      SMALL=1 with trainings of a few steps
 
 For every k (meta.tasks) and S (meta.inner) the network is meta-trained by the recipe metaiqa-meta and fine-tuned on random
 80/20 splits; the table has the median SROCC over the splits, k in rows and S in columns. It can be killed and started again.
@@ -27,9 +27,9 @@ SPLITS = int(os.environ.get("SPLITS", "10"))
 
 
 def main() -> None:
-    asked = dict(word.split("=", 1) for word in sys.argv[1:])
-    ks = [int(n) for n in asked.get("k", "1,3,5,7,10").split(",")]
-    steps = [int(n) for n in asked.get("S", "2,4,6,8").split(",")]
+    words = dict(word.split("=", 1) for word in sys.argv[1:])
+    ks = [int(n) for n in words.get("k", "1,3,5,7,10").split(",")]
+    steps = [int(n) for n in words.get("S", "2,4,6,8").split(",")]
     found = {(k, s): judged(k, s) for k in ks for s in steps}
     best = max(found.values())
     cells = [[Cell(f"{k}"), *(Cell(f"{found[k, s]:.4f}", found[k, s] == best) for s in steps)] for k in ks]
@@ -50,9 +50,9 @@ def judged(k: int, s: int) -> float:
     done = folder / "meta" / "card"
     if not done.exists():
         begun = (folder / "meta" / "settings.json").exists()
-        asked = {"meta.tasks": k, "meta.inner": s, **({"start": ""} if SMALL else {})}
+        settings = {"meta.tasks": k, "meta.inner": s, **({"start": ""} if SMALL else {})}
         *_, last = hdrq.train(
-            recipe="metaiqa-meta", settings=asked, small=SMALL, output=folder / "meta", resume=begun, name=f"k{k}-s{s}",
+            recipe="metaiqa-meta", settings=settings, small=SMALL, output=folder / "meta", resume=begun, name=f"k{k}-s{s}",
             replace=True,
         )  # fmt: skip
         if not isinstance(last, Trained):

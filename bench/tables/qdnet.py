@@ -1,6 +1,6 @@
 """Document 003: QD-net on random splits of ESPL-LIVE HDR beside published peers, its codes, and its quality sheet.
 
-    HDRQ_DATA=~/iqa python bench/tables/qdnet.py [PUBLISHED.csv] [IMAGE]      SMALL=1 for the same in minutes
+    HDRQ_DATA=~/iqa python bench/tables/qdnet.py [PUBLISHED.csv] [IMAGE]      SMALL=1 with trainings of a few steps
 
 Trains on 100 random 80/20 splits by scene, without validation as the paper; the table has the medians, and the peers of a
 file of published figures (see docs/evaluate.md). The weights of the first split draw the t-SNE of the codes of all
