@@ -32,9 +32,8 @@ def _be_quiet(ctx: click.Context, param: click.Parameter, value: bool) -> None:
         ctx.meta["hdrq.quiet"] = True
 
 
-PREPARED = (
-    "hdrq.cluster.prepared"  # in the context's meta: processes of --cluster local whose start has begun
-)
+# In the context's meta: processes of --cluster local whose start has begun.
+PREPARED = "hdrq.cluster.prepared"
 
 
 def _prepare(ctx: click.Context, param: click.Parameter, where: str | None) -> str | None:

@@ -39,9 +39,8 @@ from hdrq.nn.weight_files import cards, find_card, published, read_state, user_f
 from hdrq.records import Checkpoint, Encoding
 from hdrq.registry import find, names
 
-UNTRAINED = (
-    "none"  # `recipe` of random weights: they can be loaded by name, for tests, and are never a default
-)
+# `recipe` of random weights: they can be loaded by name, for tests, and are never a default.
+UNTRAINED = "none"
 _LIGHT = ("nits", "linear")
 _DARK, _SDR, _BRIGHT = 0.005, 100.0, 10_000.0  # cd/m², the range of PU21 and an SDR white
 _TOLERANCE = 1e-3  # of the known score, relative to 1 + |score|: processors sum in different order

@@ -17,9 +17,8 @@ from torch import Tensor, nn
 from hdrq.nn.layers.inverted_residuals import InvertedResiduals
 from hdrq.nn.layers.transformer import Tokens
 
-_KNEE = (
-    1e-3  # of a channel's usual variance: below it a difference counts linearly, above it by its logarithm
-)
+# Share of a channel's usual variance: below it a difference counts linearly, above it by its logarithm.
+_KNEE = 1e-3
 _CONTENT, _CHANGE = 2, 4  # statistics of a channel: of the reference, and of the difference
 
 

@@ -18,9 +18,8 @@ _BINS = 256
 _PASSES = 100  # of k-means
 _APART = 1.0  # log10 units under which two frameworks are one
 _OWN = 0.6  # membership that a framework's best pixel must exceed
-_LEAST = (
-    0.001  # share of pixels at either end whose values are clipped, so that single pixels form no framework
-)
+# Share of pixels at either end whose values are clipped, so that single pixels form no framework.
+_LEAST = 0.001
 
 
 @operator(
