@@ -269,3 +269,21 @@ def test_an_image_is_mirrored_in_place_as_by_padding(shape, reach: int, size: tu
     below, right = (side - n - 2 * reach for side, n in zip(size, shape))
     expected = pad(pad(image, reach, reach, reach, reach, "reflect"), 0, below, 0, right, "zero")
     assert torch.equal(_mirrored(image, reach, size), expected)
+
+
+@pytest.mark.parametrize(("light", "seen"), [(1e-9, 1e-5), (1e12, 1e10), (3.0, 3.0)])
+@pytest.mark.parametrize("surround", [None, "same"])
+def test_receptors_see_light_between_one_hundred_thousandth_and_ten_billion_nits(
+    light, seen, surround
+) -> None:
+    from hdrq.scoring.features.hdrvdp.retina import Viewer, receptors
+    from hdrq.scoring.features.hdrvdp.spectra import receptor_matrix
+
+    flat = torch.full((1, 3, 24, 30), light, dtype=torch.float64)
+    viewer = Viewer(30.0, 24.0, "hdrvdp", "led-lcd-srgb", 0.0)
+    around = None if surround is None else flat[..., :1, :1]
+    wanted = seen * torch.from_numpy(receptor_matrix("led-lcd-srgb", 3, 24.0)[:, [0, 1, 3]]).sum(0)
+    found = receptors(flat, viewer, 24.0, around)
+    torch.testing.assert_close(
+        found, wanted.clamp(1e-8, 1e10).view(1, 3, 1, 1).expand_as(found), rtol=1e-9, atol=0
+    )
