@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-SHARED = Path(os.environ.get("HDRQ_SHARED", Path(__file__).parents[2] / "shared"))
+from shared_folder import SHARED
+
 # two threads that wait for each other are many times slower than one where others compute as well
 THREADS = "1" if "PYTEST_XDIST_WORKER" in os.environ else os.environ.get("OMP_NUM_THREADS", "2")
 torch.set_num_threads(min(int(THREADS), os.cpu_count() or 1))

@@ -8,6 +8,7 @@ import inspect
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -240,3 +241,12 @@ def test_modules_that_texts_import_exist() -> None:
     modules = {name: HOME.parent.joinpath(*name.split(".")) for name, _ in found}
     missing = {n for n, p in modules.items() if not p.is_dir() and not p.with_suffix(".py").is_file()}
     assert sorted(f"{path}: {name}" for name, path in found if name in missing) == []
+
+
+def test_files_of_tests_have_names_of_their_own() -> None:
+    """pytest imports them by their last name, so that of two of one name either may be found, `conftest` too."""
+    files = [p for p in Path(__file__).parent.rglob("*.py") if p.stem != "conftest"]
+    names = Counter(p.stem for p in files)
+    assert [p.name for p in files if names[p.stem] > 1] == []
+    asked = re.compile(r"^\s*(?:from|import) conftest\b", re.MULTILINE)
+    assert [p.name for p in files if asked.search(p.read_text(encoding="utf-8"))] == []

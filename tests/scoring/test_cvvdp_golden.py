@@ -12,12 +12,12 @@ from torch import Tensor
 
 import hdrq
 from colorvideovdp import light_of, planes, stored, stored_clip
-from conftest import SHARED
 from hdrq.encoding.displays import display
 from hdrq.image.color import convert
 from hdrq.records import ADOBE_RGB, BT709, BT2020, PRIMARIES, Image, Primaries
 from hdrq.scoring.features.cvvdp import pyramid, quality, vision
 from hdrq.scoring.metrics.cvvdp import _Space, cvvdp
+from shared_folder import SHARED
 
 pytestmark = pytest.mark.shared
 FOLDER = SHARED / "golden" / "cvvdp"

@@ -13,7 +13,6 @@ from PIL import Image as Picture
 from torch import Tensor
 
 import hdrq
-from conftest import SHARED
 from hdrq.cli import main
 from hdrq.image.filters import separable
 from hdrq.image.render import room, spoil
@@ -22,6 +21,7 @@ from hdrq.scoring.features.butteraugli_bands import blur
 from hdrq.scoring.features.ssimulacra_errors import cosine_taps, errors
 from hdrq.scoring.metrics.butteraugli import butteraugli
 from hdrq.scoring.metrics.ssimulacra2 import ssimulacra2
+from shared_folder import SHARED
 
 both = pytest.mark.parametrize("metric", [ssimulacra2, butteraugli], ids=["ssimulacra2", "butteraugli"])
 
