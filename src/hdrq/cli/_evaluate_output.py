@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hdrq.cli import tables as _tables
-from hdrq.cli.app import note
+from hdrq.cli._messages import note
 from hdrq.errors import UsageError
 from hdrq.io import refuse_unwritable
 

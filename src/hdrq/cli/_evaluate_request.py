@@ -10,7 +10,7 @@ import click
 from hdrq.cli import _complete, _records
 from hdrq.cli import options as _options
 from hdrq.cli import progress as _progress
-from hdrq.cli.app import note
+from hdrq.cli._messages import note
 from hdrq.errors import UsageError
 
 MEANINGS = ("dist", "ref", "mos", "spread", "scene", "distortion", "level", "low", "high")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import hdrq
-from hdrq.cli.app import say
+from hdrq.cli._messages import say
 from hdrq.cli.options import PREPARED, SELECTED, TRAINING_READ
 from hdrq.errors import UsageError
 

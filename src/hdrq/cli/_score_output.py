@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hdrq.cli import tables as _tables
-from hdrq.cli._notes import Notes
-from hdrq.cli.app import say
+from hdrq.cli._messages import Notes, say
 
 if TYPE_CHECKING:
     from hdrq.scoring.api import TableRun

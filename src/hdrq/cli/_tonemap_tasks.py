@@ -12,11 +12,11 @@ import hdrq
 from hdrq.cli import _records
 from hdrq.cli import progress as _progress
 from hdrq.cli import tables as _tables
+from hdrq.cli._messages import SOME_FAILED, note, say
 from hdrq.cli._numbers import FINITE
 from hdrq.cli._outputs import report
 from hdrq.cli._records import spread_of
 from hdrq.cli._tonemap_options import DISPLAY, refuse_idle_display, refuse_needless
-from hdrq.cli.app import SOME_FAILED, note, say
 from hdrq.errors import UsageError
 
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hdrq.cli import tables as _tables
-from hdrq.cli._notes import Notes
-from hdrq.cli.app import note, quiet, tell
+from hdrq.cli._messages import Notes, note, quiet, tell
 from hdrq.cli.progress import meter
 
 if TYPE_CHECKING:

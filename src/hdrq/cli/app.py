@@ -1,7 +1,4 @@
-"""The group of commands, and the handling of errors: one line on stderr and an exit code.
-
-0 success · 1 some inputs failed · 2 usage error · 3 nothing could be done · 130 interrupted
-"""
+"""The group of commands, and the handling of errors: one line on stderr and an exit code."""
 
 from __future__ import annotations
 
@@ -11,19 +8,16 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import click
 
 import hdrq
 from hdrq import blas, heap
+from hdrq.cli._messages import INTERRUPTED, NOTHING_DONE, USAGE, say
 from hdrq.cli._quiet import names_as_bytes, quiet_codecs
 from hdrq.errors import HdrqError, UsageError
 from hdrq.registry import find, names
-
-SOME_FAILED, USAGE, NOTHING_DONE, INTERRUPTED = 1, 2, 3, 130
 
 
 class CommandGroup(click.Group):
@@ -75,33 +69,6 @@ def _completed(command: click.Command) -> click.Command:
 @click.version_option(hdrq.__version__, prog_name="hdrq")
 def command_line() -> None:
     """Quality assessment of high-dynamic-range images: scoring, tone mapping, merging, evaluation, training."""
-
-
-def say(line: str) -> None:
-    """One line on stderr, above a progress bar where there is one."""
-    bars = getattr(sys.modules.get("tqdm"), "tqdm", None)
-    if bars is not None and getattr(bars, "_instances", None):
-        bars.write(line, file=sys.stderr)
-    else:
-        click.echo(line, err=True)
-
-
-def quiet() -> bool:
-    """Whether the command runs with --quiet."""
-    context = click.get_current_context(silent=True)
-    return context is not None and bool(context.meta.get("hdrq.quiet"))
-
-
-def tell(line: str) -> None:
-    """A line of progress on stderr; nothing with --quiet."""
-    if not quiet():
-        say(line)
-
-
-def note(text: str) -> None:
-    """A line of information on stderr; nothing with --quiet."""
-    if not quiet():
-        say(f"hdrq: note: {text}")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -175,14 +142,3 @@ def _explain(error: BaseException) -> int:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split()).rstrip(".")
-
-
-@contextmanager
-def faults_of_a_dry_run() -> Iterator[None]:
-    """Within this block, whatever would stop the run is an error of the request: exit code 2, also for a missing file."""
-    try:
-        yield
-    except UsageError:
-        raise
-    except HdrqError as error:
-        raise UsageError(str(error)) from error

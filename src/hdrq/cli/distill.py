@@ -11,9 +11,9 @@ from click.core import ParameterSource
 import hdrq
 from hdrq.cli import _complete, _records
 from hdrq.cli import options as _options
+from hdrq.cli._messages import faults_of_a_dry_run, note, quiet, tell
 from hdrq.cli._numbers import COUNT, POSITIVE, SEED
 from hdrq.cli._records import spread_of
-from hdrq.cli.app import faults_of_a_dry_run, note, quiet, tell
 from hdrq.cli.progress import bar
 
 if TYPE_CHECKING:

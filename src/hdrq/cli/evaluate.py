@@ -16,10 +16,9 @@ from hdrq.cli import _evaluate_output as _evaluated
 from hdrq.cli import _evaluate_request as _request
 from hdrq.cli import options as _options
 from hdrq.cli import tables as _tables
-from hdrq.cli._notes import Notes
+from hdrq.cli._messages import INTERRUPTED, Notes, note, say
 from hdrq.cli._numbers import SEED, Number
 from hdrq.cli._records import spread_of
-from hdrq.cli.app import INTERRUPTED, note, say
 from hdrq.errors import UsageError
 
 _PROTOCOLS = ("whole", "folds", "splits", "leave-one-out")

@@ -11,7 +11,7 @@ import click
 import hdrq
 from hdrq.cli import options as _options
 from hdrq.cli import tables as _tables
-from hdrq.cli.app import say
+from hdrq.cli._messages import say
 from hdrq.errors import UsageError
 from hdrq.registry import SHELVES, added, find, names, plural
 

@@ -11,10 +11,10 @@ import click
 import hdrq
 from hdrq.cli import _merge_output, _merge_settings
 from hdrq.cli import options as _options
+from hdrq.cli._messages import note, quiet
 from hdrq.cli._numbers import FINITE, POSITIVE, SEED
 from hdrq.cli._outputs import report
 from hdrq.cli._records import spread_of
-from hdrq.cli.app import note, quiet
 from hdrq.errors import UsageError
 
 

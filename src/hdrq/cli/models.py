@@ -14,8 +14,8 @@ import hdrq
 from hdrq.cli import _complete, _records
 from hdrq.cli import options as _options
 from hdrq.cli import tables as _tables
+from hdrq.cli._messages import quiet, say
 from hdrq.cli._numbers import FINITE
-from hdrq.cli.app import quiet, say
 from hdrq.registry import check
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from hdrq.cli.app import quiet
+from hdrq.cli._messages import quiet
 
 T = TypeVar("T")
 

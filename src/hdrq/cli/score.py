@@ -13,11 +13,11 @@ from hdrq.cli import _complete, _records
 from hdrq.cli import options as _options
 from hdrq.cli import progress as _progress
 from hdrq.cli import tables as _tables
+from hdrq.cli._messages import INTERRUPTED, NOTHING_DONE, SOME_FAILED, say
 from hdrq.cli._numbers import COUNT, POSITIVE
 from hdrq.cli._records import spread_of
 from hdrq.cli._score_output import finish, reported
 from hdrq.cli._score_stream import stream, streams
-from hdrq.cli.app import INTERRUPTED, NOTHING_DONE, SOME_FAILED, say
 from hdrq.errors import UsageError
 
 if TYPE_CHECKING:

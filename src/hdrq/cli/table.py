@@ -6,7 +6,7 @@ import click
 
 import hdrq
 from hdrq.cli import tables as _tables
-from hdrq.cli.app import note
+from hdrq.cli._messages import note
 from hdrq.errors import UsageError
 
 

@@ -12,8 +12,8 @@ import hdrq
 from hdrq.cli import _complete, _records
 from hdrq.cli import _train_output as _shown
 from hdrq.cli import options as _options
+from hdrq.cli._messages import faults_of_a_dry_run
 from hdrq.cli._numbers import Number
-from hdrq.cli.app import faults_of_a_dry_run
 
 
 @click.command(short_help="Train a network, or fine-tune one on your own images and scores.")
