@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-import hdrq.io.remote as remote_module
+import hdrq.io.remote_cache as cache_module
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory, monkeypatch) -> Path:
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("HDRQ_CACHE", str(folder))
-    monkeypatch.setattr(remote_module, "_held", {})
+    monkeypatch.setattr(cache_module, "_held", {})
     return folder

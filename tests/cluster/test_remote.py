@@ -15,12 +15,13 @@ from click.testing import CliRunner
 from object_store import light, run, three_pairs
 
 import hdrq
-import hdrq.io.remote as remote_module
+import hdrq.io.remote_cache as cache_module
 from hdrq.cli import main
 from hdrq.errors import FileError, TooLarge, UsageError
 from hdrq.io.atomic import atomic
 from hdrq.io.pairing import alone, pair_paths
-from hdrq.io.remote import address_of, is_folder, join, local, parent, uploaded
+from hdrq.io.remote import address_of, is_folder, join, parent, uploaded
+from hdrq.io.remote_cache import local
 from hdrq.io.rows import read_rows
 
 fsspec = pytest.importorskip("fsspec")
@@ -227,8 +228,8 @@ def test_a_file_that_vanishes_is_a_failed_row(store, pairs, tmp_path, monkeypatc
 
 
 def test_a_file_that_ends_early_is_not_kept(store, pairs, cache, monkeypatch):
-    whole = remote_module._info
-    monkeypatch.setattr(remote_module, "_info", lambda url: (whole(url)[0] + 9, *whole(url)[1:]))
+    whole = cache_module.info_of
+    monkeypatch.setattr(cache_module, "info_of", lambda url: (whole(url)[0] + 9, *whole(url)[1:]))
     with pytest.raises(FileError, match=r"p0.exr ended after \d+ of \d+ bytes"):
         local(f"{BUCKET}/set/refs/p0.exr")
     assert cached(cache) == []
@@ -242,7 +243,7 @@ def test_a_damaged_file_is_named_by_its_address(store, tmp_path):
 
 
 def test_the_cache_is_bounded_and_keeps_what_was_used_last(store, cache, monkeypatch):
-    monkeypatch.setattr(remote_module, "_IN_USE", 0.0)
+    monkeypatch.setattr(cache_module, "_IN_USE", 0.0)
     monkeypatch.setenv("HDRQ_CACHE_GIB", str(2500 / 2**30))
     for name in "abcd":
         store.pipe_file(f"pictures/{name}.bin", name.encode() * 1000)
@@ -260,7 +261,7 @@ def test_the_cache_is_bounded_and_keeps_what_was_used_last(store, cache, monkeyp
 
 
 def test_the_copy_used_longest_ago_goes_first(store, cache, monkeypatch):
-    monkeypatch.setattr(remote_module, "_IN_USE", 0.0)
+    monkeypatch.setattr(cache_module, "_IN_USE", 0.0)
     monkeypatch.setenv("HDRQ_CACHE_GIB", str(2500 / 2**30))
     for name in "ab":
         store.pipe_file(f"pictures/{name}.bin", name.encode() * 1000)
@@ -379,4 +380,4 @@ def test_a_web_server_is_read_and_not_written(pairs, monkeypatch):
     ],
 )
 def test_a_copy_has_a_safe_name(url, name):
-    assert remote_module._name(url) == name
+    assert cache_module.name_of(url) == name

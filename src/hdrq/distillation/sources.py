@@ -19,7 +19,8 @@ from hdrq.image.color import luminance
 from hdrq.image.statistics import quantile
 from hdrq.io.manifest import Manifest
 from hdrq.io.pairing import image_files, remote_image_files
-from hdrq.io.remote import address_of, is_folder, local
+from hdrq.io.remote import address_of, is_folder
+from hdrq.io.remote_cache import local
 
 _HELD = 2**28  # pixel values kept decoded in memory
 _TABLES = (".csv", ".tsv", ".parquet")

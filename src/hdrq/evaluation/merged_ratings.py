@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from hdrq.errors import UsageError
 from hdrq.evaluation.ratings import Sheet
 from hdrq.evaluation.statistics.correlation import srocc
-from hdrq.io.remote import local
+from hdrq.io.remote_cache import local
 
 Array = NDArray[np.float64]
 COLUMNS = ("dist", "ref", "mos", "scene", "distortion", "dataset", "mos_own")

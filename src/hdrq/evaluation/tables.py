@@ -14,7 +14,7 @@ from typing import IO, Any
 from xml.etree import ElementTree as ET
 
 from hdrq.errors import FileError
-from hdrq.io.remote import local
+from hdrq.io.remote_cache import local
 from hdrq.io.rows import parquet_columns, parquet_rows
 
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"

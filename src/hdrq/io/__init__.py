@@ -15,7 +15,8 @@ from hdrq.io.atomic import atomic, refuse_unwritable
 from hdrq.io.formats import FORMATS, Format, by_suffix, identify, is_clip, sniff
 from hdrq.io.memory import afford_file
 from hdrq.io.outputs import identity, refuse_inputs
-from hdrq.io.remote import address_of, local
+from hdrq.io.remote import address_of
+from hdrq.io.remote_cache import local
 from hdrq.records import Image, Selection
 
 __all__ = [

@@ -9,7 +9,7 @@ from pathlib import Path
 from hdrq.errors import UsageError
 from hdrq.io import is_clip, read_one
 from hdrq.io.clip import frames, span
-from hdrq.io.remote import local
+from hdrq.io.remote_cache import local
 from hdrq.records import Image, Selection
 
 

@@ -13,7 +13,8 @@ from typing import IO
 
 from hdrq.errors import FileError
 from hdrq.io.atomic import why
-from hdrq.io.remote import join, local, parent
+from hdrq.io.remote import join, parent
+from hdrq.io.remote_cache import local
 from hdrq.io.rows import parquet_columns, parquet_count, parquet_rows
 from hdrq.records import Pair
 

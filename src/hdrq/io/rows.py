@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from hdrq.errors import FileError, MissingPart
 from hdrq.io.atomic import atomic, why
-from hdrq.io.remote import local
+from hdrq.io.remote_cache import local
 
 Row = Mapping[str, Any]
 BY_SUFFIX = {".csv": "csv", ".json": "json", ".jsonl": "jsonl", ".parquet": "parquet"}

@@ -13,7 +13,8 @@ from hdrq.image.devices import device_of
 from hdrq.io.exposures import number_of
 from hdrq.io.folders import names_in
 from hdrq.io.formats import by_suffix
-from hdrq.io.remote import folders_of, join, local, make_folder, parent
+from hdrq.io.remote import folders_of, join, make_folder, parent
+from hdrq.io.remote_cache import local
 from hdrq.io.rows import read_rows
 from hdrq.merging.merge import merge
 from hdrq.merging.output import write_merged

@@ -18,7 +18,8 @@ from hdrq.image.devices import device_of
 from hdrq.io import identify
 from hdrq.io.exposures import Exposure, exposures_of
 from hdrq.io.raw import SUFFIXES, reader
-from hdrq.io.remote import address_of, local
+from hdrq.io.remote import address_of
+from hdrq.io.remote_cache import local
 from hdrq.merging.alignment.align import align_steps
 from hdrq.merging.alignment.placement import Alignment
 from hdrq.merging.averaging import combine

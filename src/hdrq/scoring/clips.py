@@ -12,7 +12,8 @@ from hdrq.io import by_suffix, is_clip, read_selected
 from hdrq.io.clip import frames as frames_of_clip
 from hdrq.io.clip import span
 from hdrq.io.pairing import numbered, pair_frames
-from hdrq.io.remote import address_of, local
+from hdrq.io.remote import address_of
+from hdrq.io.remote_cache import local
 from hdrq.records import Image, Pair, Selection
 
 Sides = tuple[Selection, Selection]  # of the reference and of the test image

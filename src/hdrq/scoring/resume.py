@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hdrq.errors import FileError, HdrqError, UsageError
-from hdrq.io.remote import address_of, exists, journal_of, local
+from hdrq.io.remote import address_of, exists
+from hdrq.io.remote_cache import journal_of, local
 from hdrq.io.rows import as_json, plain, read_rows, typed
 from hdrq.scoring.stamps import unchanged
 
