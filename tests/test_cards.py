@@ -13,8 +13,8 @@ from hdrq.cards import Card, Metric, options_of
 from hdrq.errors import UsageError
 from hdrq.records import Image
 from hdrq.registry import find, names
-from hdrq.scoring.batch import score
 from hdrq.scoring.error_maps import span_of
+from hdrq.scoring.run import score
 
 
 @pytest.mark.parametrize(

@@ -54,8 +54,8 @@ if TYPE_CHECKING:
     from hdrq.records import Viewing as Viewing
     from hdrq.registry import dataset as dataset
     from hdrq.registry import names as names
-    from hdrq.scoring.batch import score as score
     from hdrq.scoring.module import metric as metric
+    from hdrq.scoring.run import score as score
     from hdrq.tonemapping.api import enhance_files as enhance_files
     from hdrq.tonemapping.api import expand as expand
     from hdrq.tonemapping.api import expand_files as expand_files
@@ -109,7 +109,7 @@ _HOMES = {  # public name: the module that has it
     "names": "hdrq.registry",
     "preferences": "hdrq.evaluation.api",
     "read": "hdrq.io",
-    "score": "hdrq.scoring.batch",
+    "score": "hdrq.scoring.run",
     "tonemap": "hdrq.tonemapping.api",
     "tonemap_files": "hdrq.tonemapping.api",
     "train": "hdrq.training.api",

@@ -14,7 +14,7 @@ import hdrq
 from hdrq.cli.app import command_line, main
 from hdrq.image.color import convert
 from hdrq.records import BT709, BT2020, PRIMARIES, Image, Pair
-from hdrq.scoring.batch import score
+from hdrq.scoring.run import score
 
 READ = {"--layer", "--view", "--part", "--frames", "--domain", "--file-primaries", "--nonfinite"}
 SCALE = {"--scale", "--peak", "--white"}

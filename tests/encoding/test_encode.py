@@ -13,7 +13,7 @@ from hdrq.cli.app import main
 from hdrq.encoding.displays import display
 from hdrq.encoding.photometry import Photometry, Side
 from hdrq.records import BT2020, P3, Image
-from hdrq.scoring.batch import score
+from hdrq.scoring.run import score
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from hdrq.encoding.photometry import Photometry, Side, decode, emit, encode
 from hdrq.errors import DomainError, UsageError
 from hdrq.image.color import convert, rgb_to_xyz
 from hdrq.records import BT709, BT2020, P3, XYZ, Image, Pair, Primaries
-from hdrq.scoring.batch import Settings, score
+from hdrq.scoring.batch import Settings
+from hdrq.scoring.run import score
 
 METRICS = ["pu-psnr", "pu-ssim", "y:pu21:psnr", "pq:psnr", "hdrvdp3", "log-rmse"]
 PERFECT = {"pu-psnr": 80.0, "y:pu21:psnr": 80.0, "pq:psnr": 80.0, "pu-ssim": 0.9999, "hdrvdp3": 9.99}

@@ -21,10 +21,11 @@ from hdrq.encoding.photometry import Photometry, Side
 from hdrq.errors import HdrqError, MissingPart
 from hdrq.records import BT709, Display, Image
 from hdrq.registry import find, names
-from hdrq.scoring.batch import Settings, score
+from hdrq.scoring.batch import Settings
 from hdrq.scoring.binding import bind
 from hdrq.scoring.request import Request
 from hdrq.scoring.response_match import matched_light
+from hdrq.scoring.run import score
 from hdrq.scoring.scorer import Scorer
 from stored_image import FINE, PRIMARIES, Stored, code8, one_of_each, signal, store, the_light
 

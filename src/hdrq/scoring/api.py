@@ -14,12 +14,12 @@ from hdrq.io.manifest import Manifest, read_manifest, spooled
 from hdrq.io.outputs import refuse_listed
 from hdrq.io.pairing import Matched, alone, is_sequence, pair_paths
 from hdrq.records import Pair
-from hdrq.scoring.batch import Settings, score, score_bound, scorers
+from hdrq.scoring.batch import Settings, score_bound, scorers
 from hdrq.scoring.checked import checked_on
 from hdrq.scoring.module import metric
 from hdrq.scoring.request import parse
 from hdrq.scoring.resume import EarlierRows, mark_of
-from hdrq.scoring.run import COLUMNS, Compute, Row, Run, Shard
+from hdrq.scoring.run import COLUMNS, Compute, Row, Run, Shard, score
 from hdrq.scoring.scorer import Scorer
 from hdrq.scoring.work import score_items
 from hdrq.work import Spread

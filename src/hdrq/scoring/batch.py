@@ -10,18 +10,16 @@ from pathlib import Path
 import torch
 
 from hdrq.cards import Reading
-from hdrq.encoding.displays import display as shelf_display
 from hdrq.encoding.photometry import LIGHT, Photometry
 from hdrq.errors import DomainError, HdrqError, UsageError
 from hdrq.image.devices import device_of
 from hdrq.image.sharing import sharing
 from hdrq.io import by_suffix
-from hdrq.records import MAIN_IMAGE, Display, Image, Pair, Score, Selection, Viewing
+from hdrq.records import MAIN_IMAGE, Image, Pair, Score, Selection
 from hdrq.scoring.binding import metric
 from hdrq.scoring.clip_scores import Clip
 from hdrq.scoring.clips import Sides, moves
 from hdrq.scoring.gradient_maps import COST, has_gradient_map, read_with_map
-from hdrq.scoring.inputs import Pairs, pairs_of
 from hdrq.scoring.map_names import Owners
 from hdrq.scoring.memory_guard import PixelsDoNotFit, out_of_memory, refuse_too_large
 from hdrq.scoring.pair_settings import for_pair, selections
@@ -32,7 +30,6 @@ from hdrq.scoring.request import Request, split_requests
 from hdrq.scoring.response_match import matched_light
 from hdrq.scoring.rows import failed, joined, remarks, row_of
 from hdrq.scoring.scorer import Scorer
-from hdrq.work import Spread
 
 _LIGHT_FORMATS = ("exr", "radiance", "pfm")
 
@@ -80,53 +77,6 @@ def scorers(
                 f"--match-response compares light, and {s} code as stored; write pu21:{s} or pq:{s}"
             )
     return bound
-
-
-def score(
-    pairs: Pairs,
-    metrics: str | Request | Sequence[str | Request],
-    *,
-    display: str | Display | None = None,
-    viewing: Viewing | float | None = None,
-    device: str | None = None,
-    photometry: Photometry | None = None,
-    settings: Settings | None = None,
-    skip: Callable[[Pair, str], bool] = lambda pair, metric: False,
-    resume: str | Path | None = None,
-    spread: Spread | None = None,
-) -> Iterator[Score]:
-    """One row per pair and metric, in order. What cannot be scored comes as a row with status "failed".
-
-    pairs       Pair records, (reference, test) pairs of paths or Images, or one such pair; for metrics without
-                reference also paths or Images, or one
-    metrics     texts of the grammar; bound at once, so that a wrong name raises here and now
-    photometry  display, scale, viewing ...; `display` and `viewing` (a Viewing, or ppd) are short forms
-    skip        called with a pair and a metric's text; returns whether that row is not wanted
-    resume      table (.csv, .json, .jsonl, .parquet) of rows of files: those of the same files and settings are yielded from it,
-                new ones are kept beside it as they come, and the table holds all when the iterator is exhausted
-    spread      divides the pairs among other processes: `with hdrq.connect("local:4", print) as spread`
-    """
-    photometry, settings = photometry or Photometry(), settings or Settings()
-    if display is not None:
-        shown = display if isinstance(display, Display) else shelf_display(display)
-        photometry = replace(photometry, display=shown, viewing=shown.viewing or photometry.viewing)
-    if viewing is not None:
-        seen = viewing if isinstance(viewing, Viewing) else Viewing(float(viewing))
-        photometry = replace(photometry, viewing=seen)
-    if device is not None:
-        settings = replace(settings, device=device)
-    requests = [metrics] if isinstance(metrics, str | Request) else metrics
-    bound = scorers(requests, photometry, settings if spread is None else replace(settings, device="cpu"))
-    listed = pairs_of(pairs, any(s.full_reference for s in bound))
-    if resume is not None:
-        from hdrq.scoring.run import resumed  # which imports this module
-
-        return resumed(list(listed), bound, photometry, settings, resume, spread)
-    if spread is not None:
-        from hdrq.scoring.work import divided  # which imports this module
-
-        return divided(listed, bound, photometry, settings, skip, spread)
-    return (row for _, row in score_bound(listed, bound, photometry, settings, skip))
 
 
 def score_bound(

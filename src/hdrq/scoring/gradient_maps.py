@@ -11,7 +11,6 @@ from hdrq.cards import Reading
 from hdrq.image.sharing import sharing
 from hdrq.records import Image
 from hdrq.scoring.scorer import Scorer
-from hdrq.scoring.tone_curve import toned
 
 GRADIENT = "gradient"  # meaning of these maps, as Reading.shows
 COST = 11.0  # peaks on the card: measured 10.8 for koncept512, 7 for qdnet, 5.3 for imqnet, 1.1 for nr
@@ -31,7 +30,7 @@ def gradient_map(scorer: Scorer, image: Image | Tensor) -> Tensor:
 
     Source: Zhu et al., MetaIQA, CVPR 2020, section 4.5: maps of gradient magnitude
     """
-    scorer = toned(scorer, image) or scorer
+    scorer = scorer.toned(image) or scorer
     with torch.inference_mode(False), torch.enable_grad(), sharing(anew=True):
         images, terms = scorer.agree(None, image)
         (pixels,) = scorer.inputs(images, terms)

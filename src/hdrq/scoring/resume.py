@@ -8,17 +8,16 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import astuple
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from hdrq.encoding.photometry import Photometry
 from hdrq.errors import FileError, HdrqError, UsageError
 from hdrq.io.remote import address_of, exists
 from hdrq.io.remote_cache import journal_of, local
 from hdrq.io.rows import as_json, plain, read_rows, typed
+from hdrq.scoring.batch import Settings
+from hdrq.scoring.journal import Journal
 from hdrq.scoring.stamps import unchanged
-
-if TYPE_CHECKING:
-    from hdrq.encoding.photometry import Photometry
-    from hdrq.scoring.batch import Settings
 
 Key = tuple[str, str, str]  # reference, test image, metric
 
@@ -40,8 +39,6 @@ class EarlierRows:
     """
 
     def __init__(self, output: str | None, resume: bool) -> None:
-        from hdrq.scoring.journal import Journal
-
         url = address_of(output)
         place = journal_of(url) if url is not None else Path(f"{output}.part")
         self.journal = Journal(place) if output and output != "-" else None

@@ -1,4 +1,4 @@
-"""A run that can be resumed: earlier rows that are still valid, and new ones, in the order of the pairs."""
+"""hdrq.score, and runs that can be resumed: earlier rows that are still valid, and new ones, in the order of the pairs."""
 
 from __future__ import annotations
 
@@ -6,24 +6,26 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from hdrq.encoding.displays import display as shelf_display
+from hdrq.encoding.photometry import Photometry
 from hdrq.errors import HdrqError, UsageError
 from hdrq.io.rows import BY_SUFFIX, written
-from hdrq.records import Image, Pair, Score
+from hdrq.records import Display, Image, Pair, Score, Viewing
+from hdrq.scoring.batch import Settings, score_bound, scorers
+from hdrq.scoring.inputs import Pairs, pairs_of
 from hdrq.scoring.map_names import reserved
+from hdrq.scoring.pair_settings import for_pair, selections
+from hdrq.scoring.request import Request
 from hdrq.scoring.resume import EarlierRows, mark_of
-
-if TYPE_CHECKING:
-    from hdrq.encoding.photometry import Photometry
-    from hdrq.scoring.batch import Settings
-    from hdrq.scoring.scorer import Scorer
-    from hdrq.scoring.work import Item
-    from hdrq.work import Spread
+from hdrq.scoring.scorer import Scorer
+from hdrq.scoring.work import Item, ScoreJob, divided, score_items
+from hdrq.work import Spread
 
 Row = dict[str, Any]
 Scored = tuple[Score, str]  # a row and the stamps of its files
-Compute = Callable[[Iterable["Item"]], Iterator[Scored]]
+Compute = Callable[[Iterable[Item]], Iterator[Scored]]
 COLUMNS = (
     *("ref", "dist", "metric", "value", "unit", "better", "display", "viewing", "weights", "version"),
     *("how", "extra", "settings", "files", "status", "error"),
@@ -58,8 +60,6 @@ class Run:
 
     def mark(self, pair: Pair) -> str:
         """The mark of a pair's rows, which includes its own columns of a manifest."""
-        from hdrq.scoring.pair_settings import for_pair, selections
-
         s = self.settings
         ref, dist = selections(pair, s.select, s.select_ref, s.select_dist)
         settings = replace(s, select_ref=ref, select_dist=dist)
@@ -84,8 +84,6 @@ class Run:
 
         tell  called with the number of newly finished rows
         """
-        from hdrq.scoring.work import ScoreJob
-
         job = ScoreJob(self.texts, self.photometry, self.settings, self.stamped)
 
         def done(item: Item, found: list[Scored]) -> None:
@@ -105,8 +103,6 @@ class Run:
 
         compute  yields the new rows of items in their order; it may read ahead
         """
-        from hdrq.scoring.work import Item
-
         plans: deque[tuple[int, str, list[tuple[int | None, int | None]]]] = deque()
 
         folder, taken = self.settings.maps, dict[Path, tuple[str, str]]()
@@ -142,6 +138,49 @@ class Run:
                 coming = next(fresh, None)
 
 
+def score(
+    pairs: Pairs,
+    metrics: str | Request | Sequence[str | Request],
+    *,
+    display: str | Display | None = None,
+    viewing: Viewing | float | None = None,
+    device: str | None = None,
+    photometry: Photometry | None = None,
+    settings: Settings | None = None,
+    skip: Callable[[Pair, str], bool] = lambda pair, metric: False,
+    resume: str | Path | None = None,
+    spread: Spread | None = None,
+) -> Iterator[Score]:
+    """One row per pair and metric, in order. What cannot be scored comes as a row with status "failed".
+
+    pairs       Pair records, (reference, test) pairs of paths or Images, or one such pair; for metrics without
+                reference also paths or Images, or one
+    metrics     texts of the grammar; bound at once, so that a wrong name raises here and now
+    photometry  display, scale, viewing ...; `display` and `viewing` (a Viewing, or ppd) are short forms
+    skip        called with a pair and a metric's text; returns whether that row is not wanted
+    resume      table (.csv, .json, .jsonl, .parquet) of rows of files: those of the same files and settings are yielded from it,
+                new ones are kept beside it as they come, and the table holds all when the iterator is exhausted
+    spread      divides the pairs among other processes: `with hdrq.connect("local:4", print) as spread`
+    """
+    photometry, settings = photometry or Photometry(), settings or Settings()
+    if display is not None:
+        shown = display if isinstance(display, Display) else shelf_display(display)
+        photometry = replace(photometry, display=shown, viewing=shown.viewing or photometry.viewing)
+    if viewing is not None:
+        seen = viewing if isinstance(viewing, Viewing) else Viewing(float(viewing))
+        photometry = replace(photometry, viewing=seen)
+    if device is not None:
+        settings = replace(settings, device=device)
+    requests = [metrics] if isinstance(metrics, str | Request) else metrics
+    bound = scorers(requests, photometry, settings if spread is None else replace(settings, device="cpu"))
+    listed = pairs_of(pairs, any(s.full_reference for s in bound))
+    if resume is not None:
+        return resumed(list(listed), bound, photometry, settings, resume, spread)
+    if spread is not None:
+        return divided(listed, bound, photometry, settings, skip, spread)
+    return (row for _, row in score_bound(listed, bound, photometry, settings, skip))
+
+
 def resumed(
     pairs: list[Pair],
     bound: Sequence[Scorer],
@@ -166,8 +205,6 @@ def resumed(
 def _rows(
     run: Run, pairs: list[Pair], bound: Sequence[Scorer], table: Path, spread: Spread | None
 ) -> Iterator[Score]:
-    from hdrq.scoring.work import score_items
-
     def alone(items: Iterable[Item]) -> Iterator[Scored]:
         return score_items(items, bound, run.photometry, run.settings, stamped=True)
 

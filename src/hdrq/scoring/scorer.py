@@ -40,7 +40,6 @@ from hdrq.scoring.refusals import (
 )
 from hdrq.scoring.request import Request
 from hdrq.scoring.terms import factors_of, sides_of, stored
-from hdrq.scoring.tone_curve import read_toned
 
 
 @dataclass(frozen=True)
@@ -114,8 +113,12 @@ class Scorer:
         self, ref: Image | Tensor | None, dist: Image | Tensor | None = None, maps: bool = True
     ) -> Reading:
         """Value, map, further numbers and notes of one pair or batch."""
-        if (toned := read_toned(self, dist if dist is not None else ref, maps)) is not None:
-            return toned
+        image = dist if dist is not None else ref
+        if (mapped := self.toned(image)) is not None:
+            reading = mapped.read(image, None, maps)
+            curve, name = self.metric.card.light, self.metric.name
+            said = f"light was tone-mapped with {curve} (choose another with OPERATOR:{name})"
+            return replace(reading, notes=(said, *reading.notes))
         with sharing():
             images, terms = self.agree(ref, dist)
             inputs = self.inputs(images, terms)
@@ -277,3 +280,12 @@ class Scorer:
     def compares_code_as_stored(self) -> bool:
         """Whether no stage names the encoding, so that only files of code can be scored."""
         return self.dist.reads == "code" and not (self.dist.encoding or self.dist.tonemapper)
+
+    def toned(self, image: Image | Tensor | None) -> Scorer | None:
+        """This no-reference metric of code, without a stage, behind the tone curve on its card; None where the image is
+        not light or nothing needs tone mapping."""
+        curve = self.metric.card.light
+        if not curve or self.full_reference or image is None or not self.compares_code_as_stored():
+            return None
+        (seen,) = labelled((placed(as_image(image), self.device, self.dtype),), self.photometry)
+        return replace(self, dist=replace(self.dist, tonemapper=curve)) if seen.domain in LIGHT else None
