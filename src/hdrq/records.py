@@ -237,7 +237,7 @@ class Checkpoint:
     """The card of a weights file: its content, its training, and how to check that the file is the right one.
 
     training  how it was trained, for weights that hdrq trained: code, arguments, settings, initial weights, images with
-              a digest of their lists, displays, scenes held out (see hdrq.training.training_record)
+              a digest of their lists, displays, scenes held out (see hdrq.training.provenance.training_record)
     shares  {name: sha256} of other weights whose tensors this network contains under the same names; their
             file is stored once, however many networks contain it
     """

@@ -21,15 +21,16 @@ from hdrq.evaluation.datasets.cid2013 import cid2013
 from hdrq.evaluation.statistics.correlation import srocc
 from hdrq.nn.weight_files import read_card
 from hdrq.records import Image, Pair
-from hdrq.training.choice import TrainingRequest, settings_for
+from hdrq.training.choice import settings_for
 from hdrq.training.data import data_of, items_to_test, label_direction
-from hdrq.training.experiment import Experiment, Part, SplitTested, experiment_of
-from hdrq.training.experiment_file import write_experiment
+from hdrq.training.experiment import SplitTested, experiment_of
+from hdrq.training.experiment_file import Experiment, write_experiment
 from hdrq.training.experiment_results import read_csv
 from hdrq.training.image_checks import Checked
 from hdrq.training.overrides import adjust
+from hdrq.training.request import TrainingRequest
 from hdrq.training.settings import Settings
-from hdrq.training.splits import CrossDataset, parts_of
+from hdrq.training.splits import CrossDataset, Part, parts_of
 
 BASE = Settings("norvdpnetpp", source="csv", labels="unit", source_display="code", input="crops")
 

@@ -163,8 +163,8 @@ def test_what_would_stop_a_training_stops_the_dry_run_too(run, images, arguments
 
 
 def test_lower_scores_may_be_the_better_ones(images) -> None:
-    from hdrq.training.choice import TrainingRequest
     from hdrq.training.plan import plan
+    from hdrq.training.request import TrainingRequest
 
     for lower in (False, True):
         made = plan(

@@ -12,12 +12,13 @@ import hdrq
 from hdrq.errors import DomainError, UsageError
 from hdrq.records import Image
 from hdrq.registry import find, names
-from hdrq.training.choice import TrainingRequest, settings_for
+from hdrq.training.choice import settings_for
 from hdrq.training.data import data_of, hold_out_scenes, items_of
 from hdrq.training.display_augmentation import DISPLAYS
 from hdrq.training.images import loss as losses
 from hdrq.training.images.image_recipe import ImageRecipe
 from hdrq.training.overrides import from_recipe
+from hdrq.training.request import TrainingRequest
 from hdrq.training.settings import Settings
 from hdrq.training.supervised import steps_per_epoch
 

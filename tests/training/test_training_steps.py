@@ -326,11 +326,11 @@ def test_a_card_states_the_scores_that_labels_stand_for(monkeypatch, tmp_path: P
     monkeypatch.setattr(run, "load_best", lambda folder, part="": seen)
     monkeypatch.setattr(run, "build_apart", lambda settings: module)
     monkeypatch.setattr(run, "save_weights", lambda *module, **more: kept.update(more))
-    monkeypatch.setattr(run, "training_record", lambda made: {})
+    monkeypatch.setattr(run, "training_record", lambda *parts: {})
     settings = Settings("norvdpnetpp", labels=labels)
     made = SimpleNamespace(
         settings=settings, folder=tmp_path, held_out=[Item("a", None, 0.0, "s")] * 3, mos=(1.0, 5.0), name="mine", recipe="",
-        source=[Item("b", None, 0.0)] * 2, request=SimpleNamespace(data=None, small=False),
+        source=[Item("b", None, 0.0)] * 2, target=[], request=SimpleNamespace(data=None, small=False),
     )  # fmt: skip
     run.publish(made, installed=False)  # type: ignore[arg-type]
     assert kept["results"]["mos"] == mos

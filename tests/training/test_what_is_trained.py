@@ -7,10 +7,11 @@ import pytest
 from hdrq.errors import MissingPart, UsageError
 from hdrq.records import Recipe
 from hdrq.registry import find, names
-from hdrq.training.choice import TrainingRequest, settings_for
+from hdrq.training.choice import settings_for
 from hdrq.training.data import refuse_other_direction
 from hdrq.training.display_augmentation import refuse_code_of
 from hdrq.training.overrides import adjust, from_recipe
+from hdrq.training.request import TrainingRequest
 from hdrq.training.settings import Settings
 from hdrq.training.start_weights import start_card
 

@@ -9,10 +9,10 @@ from typing import Any
 from hdrq.errors import UsageError
 from hdrq.image.devices import device_of
 from hdrq.training.checkpoint import Saved, Step, Validation
-from hdrq.training.choice import TrainingRequest
 from hdrq.training.distributed import ProcessLost
-from hdrq.training.experiment import Experiment, SplitTested, experiment_of, train_parts
 from hdrq.training.experiment import Record as ExperimentRecord
+from hdrq.training.experiment import SplitTested, experiment_of, train_parts
+from hdrq.training.experiment_file import Experiment
 from hdrq.training.image_checks import Checked, Remark
 from hdrq.training.images.image_run import (
     ImageBegun,
@@ -26,6 +26,7 @@ from hdrq.training.images.image_run import (
 from hdrq.training.images.image_run import Record as ImageRecord
 from hdrq.training.plan import Plan, plan
 from hdrq.training.preview import Chosen, Estimate, Planned, preview
+from hdrq.training.request import TrainingRequest
 from hdrq.training.run import Begun, Trained, train_by
 from hdrq.training.run import Record as RunRecord
 from hdrq.training.splits import Part

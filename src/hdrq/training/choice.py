@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from hdrq.errors import FileError, MissingPart, UsageError
@@ -18,36 +15,11 @@ from hdrq.scoring.request import Request, parse
 from hdrq.training.data import HIGHER
 from hdrq.training.overrides import adjust, from_recipe, reduced
 from hdrq.training.provenance import recorded
+from hdrq.training.request import TrainingRequest
 from hdrq.training.settings import Settings
 from hdrq.training.start_weights import with_start_options
 
 _SIZED = 20  # images whose size is read to choose the crop
-
-
-@dataclass(frozen=True)
-class TrainingRequest:
-    """The arguments of a training; see hdrq.train."""
-
-    recipe: str = ""
-    variant: str = ""
-    metric: str = ""
-    dataset: str = ""
-    data: Path | None = None
-    align: str | None = None
-    target: str = ""
-    lower: bool = False
-    name: str = ""
-    output: Path | None = None
-    settings: Mapping[str, Any] = ()  # type: ignore[assignment]
-    small: bool = False
-    resume: bool = False
-    replace: bool = False
-    like: str = ""
-
-    @property
-    def better(self) -> str:
-        """Direction of the subjective scores where the dataset does not state it."""
-        return "lower" if self.lower else "higher"
 
 
 def settings_for(request: TrainingRequest) -> tuple[str, Settings, list[str]]:

@@ -15,9 +15,16 @@ from hdrq.evaluation.archive import Dataset, direction_of, locate
 from hdrq.registry import find
 from hdrq.training.batches import BatchLoader, Item
 from hdrq.training.checkpoint import BEST, LAST, load_best
-from hdrq.training.choice import TrainingRequest, display_for
+from hdrq.training.choice import display_for
 from hdrq.training.data import items_of_dataset, items_to_test, label_direction
-from hdrq.training.experiment_file import EXPERIMENT, continued, read_experiment, resumed, write_experiment
+from hdrq.training.experiment_file import (
+    EXPERIMENT,
+    Experiment,
+    continued,
+    read_experiment,
+    resumed,
+    write_experiment,
+)
 from hdrq.training.experiment_results import (
     COLUMNS,
     PREDICTIONS,
@@ -25,7 +32,6 @@ from hdrq.training.experiment_results import (
     SUMMARY,
     Prediction,
     SplitRow,
-    Summary,
     read_csv,
     split_rows,
     summaries,
@@ -37,6 +43,7 @@ from hdrq.training.image_checks import Part as ImagePart
 from hdrq.training.network import build_apart
 from hdrq.training.overrides import adjust
 from hdrq.training.plan import Plan, chosen, name_of, plan, repeated
+from hdrq.training.request import TrainingRequest
 from hdrq.training.run import Record as RunRecord
 from hdrq.training.run import train_by
 from hdrq.training.run_folder import SETTINGS
@@ -51,30 +58,6 @@ class SplitTested:
 
     part: Part
     rows: tuple[SplitRow, ...]
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """An experiment; at its end with its rows and their summaries.
-
-    folder  experiment.json, predictions.csv, rows.csv, summary.csv, and a run folder for each split
-    """
-
-    name: str
-    protocol: str
-    folder: Path
-    parts: tuple[Part, ...]
-    test_sets: tuple[CrossDataset, ...]
-    request: TrainingRequest
-    repeats: int
-    folds: int
-    rows: tuple[SplitRow, ...] = ()
-    summaries: tuple[Summary, ...] = ()
-
-    @property
-    def predictions(self) -> Path:
-        """Table of all predictions, for `hdrq evaluate --scores`."""
-        return self.folder / PREDICTIONS
 
 
 Record = RunRecord | Part | SplitTested | Experiment

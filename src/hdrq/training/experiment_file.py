@@ -1,22 +1,45 @@
-"""The file experiment.json of an experiment: its arguments, for a later resumption."""
+"""An experiment, and its file experiment.json, which holds its arguments for a later resumption."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import hdrq
 from hdrq.errors import FileError, UsageError
 from hdrq.io import atomic
-from hdrq.training.choice import TrainingRequest
-
-if TYPE_CHECKING:
-    from hdrq.training.experiment import Experiment
+from hdrq.training.experiment_results import PREDICTIONS, SplitRow, Summary
+from hdrq.training.request import TrainingRequest
+from hdrq.training.splits import CrossDataset, Part
 
 EXPERIMENT = "experiment.json"
 _OLD_KEY = "asked"  # of "request", in files of version 0.1
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment; at its end with its rows and their summaries.
+
+    folder  experiment.json, predictions.csv, rows.csv, summary.csv, and a run folder for each split
+    """
+
+    name: str
+    protocol: str
+    folder: Path
+    parts: tuple[Part, ...]
+    test_sets: tuple[CrossDataset, ...]
+    request: TrainingRequest
+    repeats: int
+    folds: int
+    rows: tuple[SplitRow, ...] = ()
+    summaries: tuple[Summary, ...] = ()
+
+    @property
+    def predictions(self) -> Path:
+        """Table of all predictions, for `hdrq evaluate --scores`."""
+        return self.folder / PREDICTIONS
 
 
 def write_experiment(experiment: Experiment) -> None:

@@ -14,14 +14,15 @@ from hdrq.evaluation.archive import Dataset, direction_of, locate
 from hdrq.nn.weight_files import refuse_name, refuse_taken
 from hdrq.registry import find
 from hdrq.training.batches import Item
-from hdrq.training.choice import TrainingRequest, settings_for
+from hdrq.training.choice import settings_for
 from hdrq.training.data import data_of, refuse_other_direction
 from hdrq.training.image_checks import refuse_missing
 from hdrq.training.layers import refuse_ablation
 from hdrq.training.meta_tasks import Meta
 from hdrq.training.network import build_apart
 from hdrq.training.overrides import adjust
-from hdrq.training.provenance import departures, recorded
+from hdrq.training.provenance import departures, recorded, training_record
+from hdrq.training.request import TrainingRequest
 from hdrq.training.run_folder import read_settings, refuse_changes, refuse_used
 from hdrq.training.settings import Settings, differences
 from hdrq.training.start_weights import start_weights
@@ -74,7 +75,8 @@ def plan(request: TrainingRequest) -> Plan:
     made = Plan(name, recipe, settings, folder, request, source, held_out, target, start, mos, tuple(notes))
     if not request.like:
         return made
-    return replace(made, notes=(*notes, *departures(recorded(request.like)[0], made)))
+    now = training_record(request, settings, source, held_out, target)
+    return replace(made, notes=(*notes, *departures(recorded(request.like)[0], now)))
 
 
 def name_of(request: TrainingRequest, recipe: str, settings: Settings) -> str:

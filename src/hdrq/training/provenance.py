@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,16 +22,20 @@ from hdrq.registry import find
 from hdrq.training.batches import Item
 from hdrq.training.display_augmentation import DISPLAYS
 from hdrq.training.overrides import from_plain
+from hdrq.training.request import TrainingRequest
 from hdrq.training.settings import Settings
 from hdrq.training.start_weights import start_card
-
-if TYPE_CHECKING:
-    from hdrq.training.plan import Plan
 
 ARGUMENTS = ("recipe", "variant", "metric", "dataset", "align", "target", "lower", "small")
 
 
-def training_record(made: Plan) -> dict[str, Any]:
+def training_record(
+    request: TrainingRequest,
+    settings: Settings,
+    source: Sequence[Item],
+    held_out: Sequence[Item],
+    target: Sequence[Item],
+) -> dict[str, Any]:
     """Everything that determines the weights, for `Checkpoint.training`.
 
     code       versions, and a digest of the source files of hdrq
@@ -40,24 +44,19 @@ def training_record(made: Plan) -> dict[str, Any]:
     source, held_out, target  numbers of images and scenes, a digest of the list of images and labels, the display
     tested     scenes and distortions that were left out of the training to be tested on
     """
-    settings, data = made.settings, made.request.data
-    arguments = {name: getattr(made.request, name) for name in ARGUMENTS}
+    s, data = settings, request.data
+    arguments = {name: getattr(request, name) for name in ARGUMENTS}
     parts = {
-        "source": (made.source, settings.source, settings.source_subset, settings.source_display),
-        "held_out": (
-            made.held_out,
-            settings.held_dataset,
-            settings.held_dataset_subset,
-            settings.held_display,
-        ),
-        "target": (made.target, settings.target, settings.target_subset, settings.target_display),
+        "source": (source, s.source, s.source_subset, s.source_display),
+        "held_out": (held_out, s.held_dataset, s.held_dataset_subset, s.held_display),
+        "target": (target, s.target, s.target_subset, s.target_display),
     }
     found = start_card(settings)
     return {
         "code": code_version(),
         "arguments": {
             **arguments,
-            "align": made.request.align or "",
+            "align": request.align or "",
             "data": data.name if data is not None else "",
         },
         "settings": asdict(settings),
@@ -144,10 +143,9 @@ def recorded(like: str) -> tuple[Checkpoint, Settings]:
         ) from error
 
 
-def departures(card: Checkpoint, made: Plan) -> Iterator[str]:
-    """Where a repetition differs from the training on a card: data, initial weights, settings, code."""
+def departures(card: Checkpoint, now: Mapping[str, Any]) -> Iterator[str]:
+    """Where a repetition, of the record `now`, differs from the training on a card: data, initial weights, code."""
     before: Mapping[str, Any] = card.training
-    now = training_record(made)
     for part in ("source", "held_out", "target"):
         old, new = before.get(part, {}), now.get(part, {})
         if old.get("digest") != new.get("digest"):

@@ -126,7 +126,7 @@ def publish(made: Plan, installed: bool) -> Trained:
         data=f"{len(made.source)} images of {_data_names(made)}",
         results=results,
         folder=made.folder,
-        training=training_record(made),
+        training=training_record(made.request, made.settings, made.source, made.held_out, made.target),
     )
     card = install(made.name, made.folder) if installed else made.folder / f"{made.name}.json"
     stage = "" if settings.encoding == "srgb" else f"{settings.encoding}:"

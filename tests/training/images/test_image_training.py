@@ -19,7 +19,6 @@ from hdrq.nn.net import Net, mix, pattern
 from hdrq.records import BT2020, Image
 from hdrq.registry import find
 from hdrq.training import api
-from hdrq.training.choice import TrainingRequest
 from hdrq.training.images import brackets, exposures, image_loop, image_run, image_settings
 from hdrq.training.images.camera import Response, noisy, photograph, random_response, well_exposed
 from hdrq.training.images.crops import turned, window
@@ -27,6 +26,7 @@ from hdrq.training.images.image_loop import ImageStep, ImageValidation, chance_o
 from hdrq.training.images.image_recipe import Answer, ImageRecipe
 from hdrq.training.images.image_settings import LENGTH, ImageSettings, adjusted, plain
 from hdrq.training.images.scenes import Scene, read_scenes, series, split
+from hdrq.training.request import TrainingRequest
 
 
 class Small(nn.Module):

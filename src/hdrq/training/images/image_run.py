@@ -17,7 +17,6 @@ from hdrq.nn.weight_files import find_card, install, read_state, refuse_name, re
 from hdrq.nn.weights import save as save_weights
 from hdrq.registry import find, names
 from hdrq.training.checkpoint import load_best
-from hdrq.training.choice import TrainingRequest
 from hdrq.training.images import loss as losses
 from hdrq.training.images.image_loop import ImageStep, ImageValidation, fit_images
 from hdrq.training.images.image_loop import Record as LoopRecord
@@ -27,6 +26,7 @@ from hdrq.training.images.metric_loss import MetricLoss
 from hdrq.training.images.scenes import Scene, read_scenes, split
 from hdrq.training.provenance import code_version
 from hdrq.training.random_state import RandomState
+from hdrq.training.request import TrainingRequest
 from hdrq.training.run_folder import entries_of, refuse_changes, refuse_used, write_settings
 
 
