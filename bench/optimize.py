@@ -24,7 +24,8 @@ from hdrq.io.pairing import image_files
 from hdrq.records import Image
 from hdrq.scoring.binding import metric
 from hdrq.tonemapping.optimize import Tuned, tune, value_of_file
-from hdrq.tonemapping.tonemap import plan, scene_of
+from hdrq.tonemapping.plan import plan
+from hdrq.tonemapping.tonemap import scene_of
 
 MEASURED = Path(__file__).parents[1] / "docs" / "tonemapping_measured.json"
 TEN = "reinhard,drago,durand,reinhard-devlin,hable,agx,gamma,kim-kautz,sigmoid,exponential"

@@ -26,8 +26,9 @@ from hdrq.image.transfer import linear_to_srgb
 from hdrq.nn.weight_files import find_card
 from hdrq.records import Image
 from hdrq.tonemapping.exposure import bracket
+from hdrq.tonemapping.plan import Plan, plan
 from hdrq.tonemapping.prediction import predicted
-from hdrq.tonemapping.tonemap import Plan, code_of, plan, shown
+from hdrq.tonemapping.tonemap import code_of, shown
 from hdrq.training.images.scenes import JUDGE, read_scene
 
 MEASURED = Path(__file__).parents[1] / "docs" / "tonemapping_measured.json"

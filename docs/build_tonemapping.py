@@ -4,6 +4,7 @@ Images show scenes that hdrq renders itself (docs/scenes.py); docs/tonemapping_m
 photographs.
 """
 
+# ruff: noqa: E501 - lines of Markdown are as long as the page has them
 from __future__ import annotations
 
 import inspect
@@ -19,7 +20,8 @@ from hdrq.cards import Option
 from hdrq.records import Image
 from hdrq.registry import find, names
 from hdrq.tonemapping.operator import Operator
-from hdrq.tonemapping.tonemap import plan, tonemap
+from hdrq.tonemapping.plan import plan
+from hdrq.tonemapping.tonemap import tonemap
 
 HERE = Path(__file__).parent
 _READS = {

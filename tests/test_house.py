@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import click
@@ -76,6 +77,33 @@ def test_imports_point_one_way(path: Path) -> None:
         if shelf and path.stem != "__init__":
             below = f"hdrq.{'.'.join(parts[:-1])}."
             assert not module.startswith(below), f"entries must not know each other: {module}"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Nor within functions or for types: what two modules need lies in one below both."""
+    modules = {
+        ".".join(p.relative_to(HOME.parent).with_suffix("").parts).removesuffix(".__init__"): p for p in FILES
+    }
+    graph = {}
+    for name, path in modules.items():
+        found = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                found |= {f"{node.module}.{a.name}" for a in node.names}
+                found |= (
+                    {node.module}
+                    if any(f"{node.module}.{a.name}" not in modules for a in node.names)
+                    else set()
+                )
+            elif isinstance(node, ast.Import):
+                found |= {a.name for a in node.names}
+        graph[name] = found & set(modules) - {name}
+    circle: list[str] = []
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        circle = error.args[1]
+    assert circle == []
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(HOME)))

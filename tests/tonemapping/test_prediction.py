@@ -17,8 +17,8 @@ from hdrq.nn.weights import save
 from hdrq.records import Image
 from hdrq.registry import find
 from hdrq.tonemapping.optimize import LEVELS
+from hdrq.tonemapping.plan import plan
 from hdrq.tonemapping.prediction import described, predicted, ranges_of, weights_for
-from hdrq.tonemapping.tonemap import plan
 from hdrq.training.images.image_loop import ImageLearner, batch_of, chance_of
 from hdrq.training.images.image_settings import adjusted
 from hdrq.training.images.scenes import Scene

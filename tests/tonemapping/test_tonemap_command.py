@@ -18,7 +18,8 @@ from hdrq.scoring.binding import metric
 from hdrq.tonemapping.file_names import jobs, natural
 from hdrq.tonemapping.files import expand_files
 from hdrq.tonemapping.optimize import Tuned, tune
-from hdrq.tonemapping.tonemap import code_of, expansion, plan, tonemap
+from hdrq.tonemapping.plan import expansion, plan
+from hdrq.tonemapping.tonemap import code_of, tonemap
 
 
 def scene(h: int = 48, w: int = 64, gain: float = 1.0) -> Image:

@@ -15,7 +15,8 @@ from hdrq.image.statistics import luminance
 from hdrq.records import Image
 from hdrq.scoring.binding import metric
 from hdrq.tonemapping.optimize import Step, Tuned, steps_of, tune, value_of_file
-from hdrq.tonemapping.tonemap import leveled, plan, shown
+from hdrq.tonemapping.plan import plan
+from hdrq.tonemapping.tonemap import leveled, shown
 
 
 def scene(h: int = 170, w: int = 180) -> Image:

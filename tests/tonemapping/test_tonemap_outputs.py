@@ -14,7 +14,8 @@ from hdrq.image.statistics import luminance
 from hdrq.image.transfer import pq_to_nits, srgb_to_linear
 from hdrq.io.png import mastering
 from hdrq.records import BT709, Image
-from hdrq.tonemapping.tonemap import plan, tonemap
+from hdrq.tonemapping.plan import plan
+from hdrq.tonemapping.tonemap import tonemap
 from hdrq.tonemapping.ultra_hdr import hdr_light
 from shooting import save, shoot
 from shooting import scene as rendered

@@ -19,7 +19,8 @@ from hdrq.tonemapping.api import expand
 from hdrq.tonemapping.api import tonemap as tonemap_by_name
 from hdrq.tonemapping.color_correction import CORRECTIONS
 from hdrq.tonemapping.parameter_file import parameters_of, read_parameters
-from hdrq.tonemapping.tonemap import plan, tonemap
+from hdrq.tonemapping.plan import plan
+from hdrq.tonemapping.tonemap import tonemap
 
 # Operators that change luminance and keep the ratios of the channels, or that compute in a space of their own.
 OF_LUMINANCE = (

@@ -31,8 +31,9 @@ from hdrq.tonemapping.files import Written
 from hdrq.tonemapping.networks import operator_named
 from hdrq.tonemapping.optimize import Step, Tuned, steps_of, tune, value_of_file
 from hdrq.tonemapping.parameter_file import CHOICES, DISPLAY_CHANGES, parameters_of, read_parameters
-from hdrq.tonemapping.tonemap import Expansion, Plan, expansion, plan, scene_of
+from hdrq.tonemapping.plan import Expansion, Plan, expansion, plan
 from hdrq.tonemapping.tonemap import expand as expand_with
+from hdrq.tonemapping.tonemap import scene_of
 from hdrq.tonemapping.tonemap import tonemap as tonemap_with
 from hdrq.work import Results, Spread, here
 

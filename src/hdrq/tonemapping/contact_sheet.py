@@ -21,8 +21,9 @@ from hdrq.registry import names
 from hdrq.scoring.scorer import Scorer
 from hdrq.tonemapping.networks import operator_named
 from hdrq.tonemapping.optimize import value_of_code
+from hdrq.tonemapping.plan import Plan, plan
 from hdrq.tonemapping.solvers.wls import Unsettled
-from hdrq.tonemapping.tonemap import Plan, code_of, plan, scene_of, shown
+from hdrq.tonemapping.tonemap import code_of, scene_of, shown
 
 _WIDTH, _GAP, _LABEL = 384, 10, 34
 

@@ -24,19 +24,10 @@ from hdrq.io.frame_range import read_each, several
 from hdrq.io.remote import folders_of, make_folder
 from hdrq.records import MAIN_IMAGE, Image, Selection
 from hdrq.tonemapping.file_names import Jobs
+from hdrq.tonemapping.plan import Expansion, Plan
 from hdrq.tonemapping.prediction import described, predicted, weights_for
 from hdrq.tonemapping.solvers.wls import Unsettled
-from hdrq.tonemapping.tonemap import (
-    Expansion,
-    Plan,
-    code_of,
-    expand,
-    gamut_notes,
-    in_gamut,
-    rendered,
-    saturated,
-    scene_of,
-)
+from hdrq.tonemapping.tonemap import code_of, expand, gamut_notes, in_gamut, rendered, saturated, scene_of
 from hdrq.tonemapping.ultra_hdr import check_stops, write_ultra_hdr
 from hdrq.work import Needs, Spread, here
 

@@ -21,14 +21,22 @@ from hdrq.encoding.photometry import Photometry
 from hdrq.errors import UsageError
 from hdrq.records import Image
 from hdrq.scoring.scorer import Scorer
-from hdrq.tonemapping.parameter_search import Range, along, by_evolution, by_gradient, named, score_of, starts
+from hdrq.tonemapping.parameter_search import (
+    LEVELS,
+    Range,
+    along,
+    by_evolution,
+    by_gradient,
+    named,
+    score_of,
+    starts,
+)
+from hdrq.tonemapping.plan import Plan
 from hdrq.tonemapping.solvers.wls import Unsettled
-from hdrq.tonemapping.tonemap import Plan, code_of, scene_of, shown
+from hdrq.tonemapping.tonemap import code_of, scene_of, shown
 
 _SIDE = 512  # pixels of the longer side of the image that is searched on
 STARTS = 3
-# Levels of the finished image, after the operator: stops of exposure and exponent of luminance.
-LEVELS = (Range("levels ev", -3.0, 3.0), Range("levels power", 0.5, 2.0))
 Method = Literal["auto", "gradient", "derivative-free"]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hdrq.errors import FileError
-from hdrq.tonemapping.tonemap import Plan
+from hdrq.tonemapping.plan import Plan
 
 # Entries of a parameter file besides the operator and its settings.
 CHOICES = ("colour", "saturation", "levels", "gamut", "wrap", "bits", "dither", "seed", "primaries")

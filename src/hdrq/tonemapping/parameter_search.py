@@ -47,6 +47,10 @@ class Range:
         return log(share / (1 - share))
 
 
+# Levels of the finished image, after the operator: stops of exposure and exponent of luminance.
+LEVELS = (Range("levels ev", -3.0, 3.0), Range("levels power", 0.5, 2.0))
+
+
 def named(ranges: list[Range], u: list[float]) -> dict[str, float]:
     return {r.name: float(r.value(torch.tensor(x, dtype=torch.float64))) for r, x in zip(ranges, u)}
 

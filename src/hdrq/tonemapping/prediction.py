@@ -14,9 +14,8 @@ from hdrq.image.color import convert
 from hdrq.nn.weight_files import cards, find_card
 from hdrq.nn.weights import load
 from hdrq.records import Checkpoint
-from hdrq.tonemapping.optimize import LEVELS
-from hdrq.tonemapping.parameter_search import Range
-from hdrq.tonemapping.tonemap import Plan
+from hdrq.tonemapping.parameter_search import LEVELS, Range
+from hdrq.tonemapping.plan import Plan
 
 
 def weights_for(operator: str, name: str = "") -> Checkpoint:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from math import inf
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from hdrq.encoding.anchoring import ANCHOR_NITS, anchored, geometric_mean
-from hdrq.encoding.displays import display as shelf_display
 from hdrq.encoding.emission import gamut_note, outside
 from hdrq.encoding.photometry import (
     LIGHT,
@@ -20,117 +18,22 @@ from hdrq.encoding.photometry import (
     emit_for,
     factor_of,
     looks_relative,
-    working_primaries,
 )
-from hdrq.errors import DomainError, UsageError
+from hdrq.errors import DomainError
 from hdrq.image.color import convert
 from hdrq.image.statistics import doubled, luminance, relight
 from hdrq.image.transfer import linear_to_srgb
 from hdrq.image.working_space import working_in
-from hdrq.records import ADOBE_RGB, BT709, BT2020, P3, PRIMARIES, Display, Image, Primaries
+from hdrq.records import BT709, PRIMARIES, Image
 from hdrq.registry import find
 from hdrq.tonemapping.color_correction import CORRECTIONS
 from hdrq.tonemapping.expansion import clipped
 from hdrq.tonemapping.gamut_mapping import GAMUT_MAPPINGS
-from hdrq.tonemapping.networks import operator_named
 from hdrq.tonemapping.operator import Operator
+from hdrq.tonemapping.plan import OF_DISPLAYS, Expansion, Plan
+from hdrq.tonemapping.prediction import described, predicted
 
 _DIMMEST = 1.0  # cd/m², geometric mean below which light without a stated unit is taken as relative
-OF_DISPLAYS = (BT709, P3, BT2020, ADOBE_RGB)  # primaries in which code is written
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How images are tone mapped.
-
-    settings    of the operator, by name
-    display     on which the result is shown: its EOTF gives the encoding, and operators that model a display use its
-                white, black and ambient light; None is an SDR display, and operators keep their own defaults
-    colour      name of a colour correction, None for the operator's own colours; saturation is its parameter
-    levels      (stops, exponent) after the operator and its colours: luminance L of the image becomes (2^stops L)^exponent
-    gamut       treatment of colours outside the display's gamut: clip, desaturate or scale
-    wrap        the image is a panorama of 360 degrees: its left and right edges meet
-    auto        weights of a network that predicts the operator's parameters for each scene, "default" for the usual ones
-    bits        of the code, 8 or 16; dither adds noise of one step before rounding, by `seed`
-    primaries   name of those that the code is written in; None: those of a stated display, else the image's own
-    working     in which operators compute: the image's own, see `for_image`
-    """
-
-    operator: Operator
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    display: Display | None = None
-    colour: str | None = None
-    saturation: float | None = None
-    levels: tuple[float | Tensor, float | Tensor] | None = None
-    gamut: str = "clip"
-    wrap: bool = False
-    auto: str = ""
-    bits: int = 8
-    dither: bool = False
-    seed: int = 0
-    primaries: str | None = None
-    working: Primaries = BT709
-
-    def __post_init__(self) -> None:
-        if self.primaries not in (None, *(p.name for p in OF_DISPLAYS)):
-            names = ", ".join(p.name for p in OF_DISPLAYS)
-            raise UsageError(f"no display has primaries '{self.primaries}'; choose one of {names}")
-        for name, known, what in (
-            (self.colour, CORRECTIONS, "colour correction"),
-            (self.gamut, GAMUT_MAPPINGS, "gamut mapping"),
-        ):
-            if name is not None and name not in known:
-                raise UsageError(f"unknown {what} '{name}'; choose one of {', '.join(known)}")
-        if self.bits not in (8, 16):
-            raise UsageError(f"bits are 8 or 16, not {self.bits}")
-        if self.saturation is not None and not 0 <= self.saturation < inf:  # NaN too
-            raise UsageError(f"saturation is a number of 0 or more, not {self.saturation:g}")
-        if self.levels is not None:
-            ev, power = self.levels
-            if not (-20 <= ev <= 20 and 0.1 <= power <= 10):  # NaN too
-                raise UsageError(
-                    f"levels are stops within -20 .. 20 and an exponent within 0.1 .. 10, not {ev:g},{power:g}"
-                )
-
-    @property
-    def screen(self) -> Display:
-        """The display for which the code is made."""
-        return self.display or shelf_display("sdr")
-
-    @property
-    def output(self) -> Primaries:
-        """The primaries of the code."""
-        if self.primaries is not None:
-            return PRIMARIES[self.primaries]
-        return self.working if self.display is None else PRIMARIES[self.display.primaries]
-
-    def for_image(self, image: Image, photometry: Photometry | None = None) -> Plan:
-        """The plan with the working primaries of an image: its own, or where no display has them (XYZ) the smallest
-        of BT.709, P3 and BT.2020 that contain it."""
-        if image.primaries in OF_DISPLAYS:
-            return replace(self, working=image.primaries)
-        how = replace(photometry or Photometry(), primaries=None)
-        return replace(self, working=working_primaries([image], [how], [factor_of(image, how)]))
-
-
-@dataclass(frozen=True)
-class Expansion:
-    """How images of code are expanded to light: an expander, and its checked settings by name."""
-
-    operator: Operator
-    settings: Mapping[str, Any] = field(default_factory=dict)
-
-
-def expansion(operator: str, settings: Mapping[str, Any] | None = None) -> Expansion:
-    """An expansion by the expander's name; UsageError lists its options where it has not all that are given."""
-    found = operator_named("expander", operator)
-    return Expansion(found, found.settings(settings or {}))
-
-
-def plan(operator: str | Operator, settings: Mapping[str, Any] | None = None, **choices: Any) -> Plan:
-    """A plan by an operator or its name, with checked settings; a parameter file may give both."""
-    found = operator_named("tonemapper", operator) if isinstance(operator, str) else operator
-    return Plan(found, found.settings(settings or {}), **choices)
 
 
 def scene_of(
@@ -265,8 +168,6 @@ def tonemap(image: Image, plan: Plan, photometry: Photometry | None = None) -> I
     plan = plan.for_image(image, photometry)
     scene, notes = scene_of(image, photometry, plan)
     if plan.auto:
-        from hdrq.tonemapping.prediction import described, predicted
-
         plan = predicted(scene, plan)
         notes = (*notes, described(plan))
     display_linear = rendered(scene, plan)

@@ -15,8 +15,9 @@ from hdrq.tonemapping.exposure import bracket
 from hdrq.tonemapping.operator import Operator
 from hdrq.tonemapping.optimize import LEVELS
 from hdrq.tonemapping.parameter_search import Range
+from hdrq.tonemapping.plan import plan
 from hdrq.tonemapping.prediction import planned, ranges_of
-from hdrq.tonemapping.tonemap import code_of, plan, shown
+from hdrq.tonemapping.tonemap import code_of, shown
 from hdrq.training.images import exposures
 from hdrq.training.images.image_recipe import Answer, ImageRecipe
 from hdrq.training.images.image_settings import ImageSettings
