@@ -19,9 +19,9 @@ import numpy as np
 import torch
 from PIL import Image as Picture
 
-from hdrq.heap import keep
 from hdrq.image.render import room, spoil
 from hdrq.image.transfer import srgb_to_linear
+from hdrq.process import keep_freed_memory
 from hdrq.scoring.metrics.butteraugli import butteraugli
 from hdrq.scoring.metrics.ssimulacra2 import ssimulacra2
 
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     request = parser.parse_args()
-    keep()  # as the command does, see docs/performance.md
+    keep_freed_memory()  # as the command does, see docs/performance.md
     torch.set_num_threads(request.threads)
     ref = room(1920, 1080)
     code = [((x / 150).clamp(0, 1) ** (1 / 2.2) * 255).round() for x in (ref, spoil(ref))]

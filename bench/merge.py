@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from merge_large import scene
 
-from hdrq import heap, io
+from hdrq import io, process
 from hdrq.image.transfer import linear_to_srgb
 from hdrq.image.warp import positions, sample
 from hdrq.merging.merge import merge
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--stack", type=Path)
     asked = parser.parse_args()
-    heap.keep()
+    process.keep_freed_memory()
     torch.set_num_threads(asked.threads)
     os.environ["OMP_NUM_THREADS"] = str(asked.threads)
     with tempfile.TemporaryDirectory() as made:

@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hdrq import heap
+from hdrq import process
 from hdrq.registry import find
 from hdrq.scoring.sampling import Plan, cut, plan
 from hdrq.scoring.sampling.gather import halve
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--no-nets", action="store_true", help="sampling only")
     parser.add_argument("--json", help="also write the numbers here")
     args = parser.parse_args()
-    heap.keep()
+    process.keep_freed_memory()
     torch.set_num_threads(args.threads)
     width, height = (int(n) for n in args.size.split("x"))
     pair = torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(0))

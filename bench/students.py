@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 
 import hdrq
-from hdrq import heap
+from hdrq import process
 from hdrq.scoring.scorer import Scorer
 
 STUDENTS = {  # weights: how a metric asks for them, their teacher, the run folder of bench/students.sh
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
-    heap.keep()
+    process.keep_freed_memory()
     torch.set_num_threads(args.threads)
     if args.ship:
         ship(args.ship, args.models)

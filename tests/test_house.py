@@ -20,7 +20,7 @@ import hdrq
 from hdrq.registry import SHELVES, find, names
 
 HOME = Path(hdrq.__file__).parent
-GROUND = ("errors", "records", "registry", "cards", "heap", "blas", "work")
+GROUND = ("errors", "records", "registry", "cards", "process", "work")
 MAY_IMPORT = {  # a package and what it may import; every part may import the ground
     **dict.fromkeys(GROUND, ()),
     "image": (),
@@ -114,7 +114,7 @@ def test_a_file_fits_in_a_head(path: Path) -> None:
 
 OPEN_TO_COMMANDS = {  # besides the public API, hdrq and hdrq.PACKAGE.api
     *("errors", "records", "registry", "cards", "work"),  # what every part shares
-    *("heap", "blas"),  # set-up of the command's own process, in app.py
+    "process",  # set-up of the command's own process, in app.py
     "io",  # whose __init__ is its public API
     "io.rows",  # rows as text: the command prints the tables that the library reads
 }

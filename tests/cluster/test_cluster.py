@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 import hdrq
 from cluster_jobs import Squares
-from hdrq import heap
+from hdrq import process as own_process
 from hdrq.cli import main
 from hdrq.cli.score import score as score_command
 from hdrq.cluster.connect import connect
@@ -474,11 +474,13 @@ def test_chunks_grow_with_the_measured_time_and_shrink_at_the_end():
 
 
 @pytest.mark.skipif(
-    heap._glibc() is None, reason="the C library here is not glibc, or is configured by the user"
+    own_process._glibc() is None, reason="the C library here is not glibc, or is configured by the user"
 )
 def test_workers_keep_freed_memory_although_dask_sets_the_allocator(cluster, tmp_path):
     list(cluster(Squares(str(tmp_path)), range(40), total=40))
-    kept = cluster.client.run(lambda: (os.environ["MALLOC_TRIM_THRESHOLD_"], heap._keeping is not None))
+    kept = cluster.client.run(
+        lambda: (os.environ["MALLOC_TRIM_THRESHOLD_"], own_process._keeping is not None)
+    )
     assert len(kept) == 2
     assert set(kept.values()) == {("65536", True)}
 
@@ -522,8 +524,8 @@ def test_processes_of_this_machine_change_nothing_of_this_one(monkeypatch, tmp_p
     before = dict(os.environ)
     with connect("local:1", print, "cpu") as cluster:
         list(cluster(Squares(str(tmp_path)), [1]))
-        if heap._glibc() is not None:
-            (kept,) = cluster.client.run(lambda: heap._keeping is not None).values()
+        if own_process._glibc() is not None:
+            (kept,) = cluster.client.run(lambda: own_process._keeping is not None).values()
             assert kept
         (threads,) = cluster.client.run(torch.get_num_threads).values()
         assert threads == 1

@@ -130,13 +130,13 @@ def test_new_files_have_the_permissions_that_the_umask_leaves(tmp_path):
 def test_a_large_read_leaves_the_allocator_alone(tmp_path):
     program = (
         "import os; os.environ['HDRQ_MEMORY_GB'] = '1'\n"
-        "from hdrq import heap; from hdrq.io.memory import free_for\n"
+        "from hdrq import process; from hdrq.io.memory import free_for\n"
         "from unittest.mock import Mock\n"
         "libc = Mock()\n"
-        "heap._glibc = lambda own=(): libc\n"
+        "process._glibc = lambda own=(): libc\n"
         "free_for(10**9, 1 / 16, 256 << 20)\n"
         "print(len(libc.mock_calls))\n"
-        "heap.keep(); free_for(10**9, 1 / 16, 256 << 20)\n"
+        "process.keep_freed_memory(); free_for(10**9, 1 / 16, 256 << 20)\n"
         "print(libc.malloc_trim.called)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 import hdrq
-from hdrq import blas, heap
+from hdrq import process
 from hdrq.cli._messages import INTERRUPTED, NOTHING_DONE, USAGE, say
 from hdrq.cli._quiet import names_as_bytes, quiet_codecs
 from hdrq.errors import HdrqError, UsageError
@@ -41,8 +41,8 @@ class CommandGroup(click.Group):
                 else f"commands are {', '.join(names('command'))}"
             )
             raise click.UsageError(f"unknown command '{args[0]}'; {hint}", ctx)
-        blas.one_thread()
-        heap.keep()
+        process.one_blas_thread()
+        process.keep_freed_memory()
         return super().resolve_command(ctx, args)
 
 

@@ -34,10 +34,10 @@ def run_chunk(digest: str, job: bytes, items: bytes, folder: str, threads: int) 
 
 
 def _begin(job: bytes, threads: int) -> Callable[[Sequence[Any]], Iterator[Any]]:
-    from hdrq import blas, heap
+    from hdrq import process
 
-    blas.one_thread()
-    heap.keep(_set_by_dask())
+    process.one_blas_thread()
+    process.keep_freed_memory(_set_by_dask())
     work: Callable[[Sequence[Any]], Iterator[Any]] = pickle.loads(job).begin()
     if (torch := sys.modules.get("torch")) is not None:
         torch.set_num_threads(threads)

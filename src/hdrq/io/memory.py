@@ -6,11 +6,13 @@ import os
 from math import inf
 from pathlib import Path
 
-from hdrq import heap
+from hdrq import process
 from hdrq.errors import FileError, TooLarge
 
-SHARE = 0.8  # of the free memory, for one image
-_LARGE = 256 << 20  # bytes; above this, memory kept by heap.keep() is released before an image is read
+# of the free memory, for one image
+SHARE = 0.8
+# bytes; above this, kept freed memory is returned to the system before an image is read
+_LARGE = 256 << 20
 
 
 def free_bytes() -> int:
@@ -22,11 +24,11 @@ def free_bytes() -> int:
 
 
 def free_for(need: float, share: float, most: float = inf) -> int:
-    """Free bytes. Memory kept by heap.keep() is released first if `need` exceeds the share `share` or `most` bytes."""
+    """Free bytes. Kept freed memory is returned to the system first if `need` exceeds the share `share` or `most` bytes."""
     free = free_bytes()
     if need <= min(share * free, most):
         return free
-    heap.give_back()
+    process.return_freed_memory()
     return free_bytes()
 
 

@@ -8,11 +8,11 @@ import sys
 
 import pytest
 
-from hdrq.heap import _glibc
+from hdrq.process import _glibc
 
 FAULTS = """
 import resource, numpy as np
-from hdrq import heap
+from hdrq import process
 
 def faults(megabytes=80):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -20,16 +20,18 @@ def faults(megabytes=80):
         np.ones(megabytes * 125_000)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
-heap.keep()
+process.keep_freed_memory()
 faults()
 kept = faults()
-heap.give_back()
+process.return_freed_memory()
 faults(16)
 print(kept, faults(), faults(16))
 """
 
 
-OWN = FAULTS.replace("heap.keep()", "heap.keep(own=['MALLOC_TRIM_THRESHOLD_'])")
+OWN = FAULTS.replace(
+    "process.keep_freed_memory()", "process.keep_freed_memory(own=['MALLOC_TRIM_THRESHOLD_'])"
+)
 
 
 def counted(program: str = FAULTS, **environment: str) -> tuple[int, int, int]:

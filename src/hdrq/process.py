@@ -1,4 +1,7 @@
-"""Treatment of freed memory: kept for the next image, or returned to the system.
+"""Settings that a program makes for its own process, and a library does not: threads of linear algebra, freed memory.
+
+OpenBLAS divides even the small systems of hdrq (a response curve, a homography) among all cores. That changes the last
+digits of a result with the number of threads, and the threads wait for each other longer than they compute.
 
 glibc requests large blocks from the system one by one and returns each when it is freed, so that the system clears
 pages for an image in every step of a computation, which takes longer than the step. Other C libraries are
@@ -14,18 +17,23 @@ from typing import Any
 
 # malloc.h
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
-_KEPT = 512 << 20  # bytes kept at the end of the heap
-_MAPPED = (
-    32 << 20
-)  # bytes of a block, the most that glibc takes; its own bound would stay at 128 KB once anything is set
-_MAPS = 65536  # blocks mapped at most, glibc's default
+# bytes kept at the end of the heap
+_KEPT = 512 << 20
+# bytes of a block, the most that glibc takes; its own bound would stay at 128 KB once anything is set
+_MAPPED = 32 << 20
+# blocks mapped at most, glibc's default
+_MAPS = 65536
+# the C library once keep_freed_memory() has set it; reading and scoring from Python never do
+_keeping: Any = None
 
 
-_keeping: Any = None  # the C library once keep() has set it; reading and scoring from Python never do
+def one_blas_thread() -> None:
+    """Let numpy compute with one thread, unless the environment says otherwise; numpy reads it when first imported."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
-def keep(own: Iterable[str] = ()) -> None:
-    """From now on keep freed memory, except what exceeds 512 MB in one piece. For a program, not a library.
+def keep_freed_memory(own: Iterable[str] = ()) -> None:
+    """From now on keep freed memory for the next image, except what exceeds 512 MB in one piece.
 
     own  variables of the environment that the program set for itself, and not its user
     """
@@ -37,10 +45,10 @@ def keep(own: Iterable[str] = ()) -> None:
         libc.mallopt(_TRIM_THRESHOLD, _KEPT)
 
 
-def give_back() -> None:
-    """Return the memory that keep() kept, and from now on blocks over 32 MB, which would leave large gaps.
+def return_freed_memory() -> None:
+    """Return the memory that keep_freed_memory() kept, and from now on blocks over 32 MB, which would leave large gaps.
 
-    Does nothing unless keep() was called: a program that imports hdrq has its own allocator settings.
+    Does nothing unless keep_freed_memory() was called: a program that imports hdrq has its own allocator settings.
     """
     if _keeping is not None:
         _keeping.mallopt(_MMAP_MAX, _MAPS)
