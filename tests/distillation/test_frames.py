@@ -12,8 +12,7 @@ from click.testing import CliRunner
 
 from hdrq import io
 from hdrq.cli.app import command_line
-from hdrq.distillation.checks import check
-from hdrq.distillation.coverage import draw_coverage
+from hdrq.distillation.checks import check, draw_coverage
 from hdrq.distillation.rendering import render
 from hdrq.distillation.samples import frame_of, make_set, read_rows, write_rows
 from hdrq.distillation.sources import Sources, find_sources

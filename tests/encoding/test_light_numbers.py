@@ -11,10 +11,9 @@ import pytest
 import torch
 from PIL import Image as Picture
 
-from hdrq.encoding.anchoring import anchored, geometric_mean
 from hdrq.encoding.display_model import lowest, raised, with_white
 from hdrq.encoding.displays import display
-from hdrq.encoding.emission import encode, gamut_note, outside, range_notes
+from hdrq.encoding.emission import anchored, encode, gamut_note, geometric_mean, outside, range_notes
 from hdrq.encoding.gamut import clipped_line
 from hdrq.encoding.photometry import Photometry, Terms, Wish, as_image, emit, metric_input
 from hdrq.encoding.pq_image import pq_image

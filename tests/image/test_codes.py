@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hdrq.image.codes import histogram, sums_of_four
+from hdrq.image.arithmetic import histogram, sums_of_four
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (6, 8), (7, 9), (64, 33)])

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from hdrq import registry as catalogue
 from hdrq.errors import PixelError
+from hdrq.image.caching import sharing
 from hdrq.image.color import luma, luminance
-from hdrq.image.sharing import sharing
 from hdrq.scoring.features.phase import phase_congruency
 
 EXACT, COARSE = 1e-6, 1e-4  # float64, float32

@@ -18,8 +18,7 @@ from torch import Tensor
 from hdrq.errors import PixelError, UsageError
 from hdrq.scoring.sampling import Plan, cut, joined, levels, plan, shares, strided
 from hdrq.scoring.sampling.focus import focus
-from hdrq.scoring.sampling.gather import halve
-from hdrq.scoring.sampling.spread import average, spread
+from hdrq.scoring.sampling.gather import average, halve, spread
 
 CONFIGS = {  # patches, their side, pyramid levels
     "vtamiq_train_paper": (512, 16, 5),

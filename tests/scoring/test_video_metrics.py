@@ -12,8 +12,8 @@ from torch import Tensor
 
 from color_scenes import light
 from hdrq import registry
+from hdrq.image.caching import sharing
 from hdrq.image.color import convert
-from hdrq.image.sharing import sharing
 from hdrq.records import BT709, BT2020, P3, Primaries
 from hdrq.scoring.features import hdrtools_light
 from hdrq.scoring.metrics.mpsnr import mpsnr

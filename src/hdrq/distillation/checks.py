@@ -6,11 +6,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from hdrq.evaluation.statistics.correlation import srocc
+from hdrq.io import atomic
 from hdrq.training.batches import BatchLoader, Item
 from hdrq.training.image_cache import ImageCache
 from hdrq.training.network import build_apart, explain_options, forward
@@ -62,7 +64,10 @@ SIMPLE_BLIND = (
     "pu21:brisque",
     "pu21:piqe",
 )  # where no image is distorted, so that nothing differs from the reference
-_BINS, FEW = 10, 0.02  # of the quality scale; share of the rows below which a bin counts as empty
+# of the quality scale; share of the rows below which a bin counts as empty
+_BINS, FEW = 10, 0.02
+# of the files of the figure, .png and .pdf
+COVERAGE = "teacher_histogram"
 
 
 @dataclass(frozen=True)
@@ -104,3 +109,27 @@ def check(quality: np.ndarray, simple: Mapping[str, Sequence[float] | np.ndarray
         ok = np.isfinite(v) & np.isfinite(q)
         found[name] = abs(srocc(v[ok], q[ok])) if ok.sum() > 2 else float("nan")
     return Check(tuple(counts / max(known.size, 1)), found, int(quality.size - known.size))
+
+
+def draw_coverage(found: Check, teacher: str, folder: Path) -> Iterator[Path]:
+    """Write the histogram as PNG and PDF; bins with too few rows to count as covered are grey. Yields the files."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    bins, shares = len(found.histogram), [100 * s for s in found.histogram]
+    figure = Figure(figsize=(3.6, 2.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    colours = ["#3b6fb6" if s >= FEW else "#9a9a9a" for s in found.histogram]
+    axes.bar(
+        [i / bins for i in range(bins)], shares, 1 / bins, align="edge", color=colours, edgecolor="white"
+    )
+    axes.axhline(100 * FEW, color="#c2410c", linewidth=0.8, linestyle="--")
+    name = teacher.replace("$", r"\$")
+    axes.set(xlim=(0, 1), xlabel=f"quality by {name}, worst to best", ylabel="% of the rows")
+    axes.set_title(f"{100 * found.covered:.0f} % of the scale is covered", fontsize=9)
+    for format, metadata in (("png", {}), ("pdf", {"CreationDate": None})):
+        path = folder / f"{COVERAGE}.{format}"
+        with atomic(path) as part:
+            figure.savefig(part, dpi=200, format=format, metadata=metadata)
+        yield path

@@ -17,8 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from hdrq.distillation.checks import SIMPLE, SIMPLE_BLIND, check, clock, cost
-from hdrq.distillation.coverage import draw_coverage
+from hdrq.distillation.checks import SIMPLE, SIMPLE_BLIND, check, clock, cost, draw_coverage
 from hdrq.distillation.from_mos import records_from_mos
 from hdrq.distillation.outcome import (
     IMAGES,

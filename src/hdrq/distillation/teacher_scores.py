@@ -19,8 +19,8 @@ from hdrq.distillation.samples import Row
 from hdrq.distillation.sources import Source, Sources
 from hdrq.encoding.photometry import Photometry
 from hdrq.errors import FileError, UsageError
+from hdrq.image.caching import sharing
 from hdrq.image.devices import device_of
-from hdrq.image.sharing import sharing
 from hdrq.io.remote import address_of, version_of
 from hdrq.scoring.binding import metric
 from hdrq.scoring.scorer import Scorer

@@ -1,4 +1,4 @@
-"""Conversion between light and code: light emitted by a display, code of light, and light of code."""
+"""Conversion between light and code: light emitted by a display, code of light, light of code, and cd/m² of relative light."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from hdrq.encoding.two_layers import about
 from hdrq.errors import DomainError, PixelError
 from hdrq.image.arithmetic import all_finite
 from hdrq.image.color import convert
+from hdrq.image.statistics import luminance
 from hdrq.records import Display, Encoding, Image, Primaries
 from hdrq.registry import find, names
 
@@ -267,3 +268,20 @@ def range_notes(light: Tensor, encoding: Encoding, white: float) -> tuple[str, .
             share = _percent(100 * count / light.numel())
             said.append(f"{count:,} values ({share} %) {what} of {encoding.name}, clamped")
     return tuple(said)
+
+
+# cd/m², for the geometric mean of a relative scene: 18 % of the white of ITU-R BT.2408-7, section 2.1, which is 203 cd/m²
+ANCHOR_NITS = 0.18 * 203
+
+
+def anchored(light: Tensor) -> Tensor:
+    """Relative light as cd/m²: the geometric mean luminance of each image becomes ANCHOR_NITS."""
+    return light * (ANCHOR_NITS / geometric_mean(light))
+
+
+def geometric_mean(light: Tensor) -> Tensor:
+    """Geometric mean luminance of the pixels that are not black, for every image of a batch."""
+    y = luminance(light)
+    lit = y > 0
+    logs = torch.where(lit, y.clamp(min=1e-30).log(), 0.0)
+    return (logs.sum((1, 2, 3)) / lit.sum((1, 2, 3)).clamp(min=1)).exp().view(-1, 1, 1, 1)

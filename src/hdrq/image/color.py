@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hdrq.image.cached import cached
+from hdrq.image.caching import cached
 from hdrq.records import BT709, XYZ, Primaries
 
 # BT.709 luminance weights as in PU21, pfstools and HDR-VDP-2 (gfxdisp/pu21 78340c0): six digits, used by all golden numbers.

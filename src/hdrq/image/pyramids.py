@@ -10,7 +10,7 @@ from math import sqrt
 import torch
 from torch import Tensor
 
-from hdrq.image.cached import cached
+from hdrq.image.caching import cached
 from hdrq.image.filters import pad, slide
 
 TAPS = tuple(sqrt(2) / 16 * b for b in (1, 4, 6, 4, 1))

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hdrq.image.cached import cached
+from hdrq.image.caching import cached
 from hdrq.image.filters import Border, gaussian, separable, strips
 
 Kernel = Literal["bicubic", "bilinear", "nearest"]

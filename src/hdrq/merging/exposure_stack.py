@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from hdrq.errors import FileError, UsageError
-from hdrq.image.arithmetic import all_finite
-from hdrq.image.codes import histogram
+from hdrq.image.arithmetic import all_finite, histogram
 from hdrq.image.transfer import linear_to_srgb
 from hdrq.io.exposures import Exposure, check_spread
 from hdrq.io.memory import free_bytes

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from hdrq.errors import FileError
-from hdrq.image.cached import cached
+from hdrq.image.caching import cached
 
 State = dict[str, Tensor]
 Many = tuple[Tensor, ...]

@@ -12,8 +12,8 @@ import torch
 from hdrq.cards import Reading
 from hdrq.encoding.photometry import LIGHT, Photometry
 from hdrq.errors import DomainError, HdrqError, UsageError
+from hdrq.image.caching import sharing
 from hdrq.image.devices import device_of
-from hdrq.image.sharing import sharing
 from hdrq.io import by_suffix
 from hdrq.records import MAIN_IMAGE, Image, Pair, Score, Selection
 from hdrq.scoring.binding import metric

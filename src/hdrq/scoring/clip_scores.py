@@ -13,7 +13,7 @@ from torch import Tensor
 from hdrq.cards import Reading
 from hdrq.encoding.photometry import Photometry
 from hdrq.errors import HdrqError, PixelError, UsageError
-from hdrq.image.sharing import sharing
+from hdrq.image.caching import sharing
 from hdrq.records import BT709, Image, Pair
 from hdrq.scoring.clips import Sides, both_sides, frame_files, moves
 from hdrq.scoring.features.sequence import alike

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from hdrq.cards import Reading
-from hdrq.image.sharing import sharing
+from hdrq.image.caching import sharing
 from hdrq.records import Image
 from hdrq.scoring.scorer import Scorer
 

@@ -25,7 +25,7 @@ from hdrq.encoding.photometry import (
     working_primaries,
 )
 from hdrq.errors import PixelError, UsageError
-from hdrq.image.sharing import sharing
+from hdrq.image.caching import sharing
 from hdrq.records import BT709, BT2020, PRIMARIES, Image
 from hdrq.registry import find
 from hdrq.scoring.calibration import calibrated, line_of, output_best, output_in_jod

@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hdrq.encoding.anchoring import ANCHOR_NITS, anchored, geometric_mean
-from hdrq.encoding.emission import gamut_note, outside
+from hdrq.encoding.emission import ANCHOR_NITS, anchored, gamut_note, geometric_mean, outside
 from hdrq.encoding.photometry import (
     LIGHT,
     Photometry,

@@ -13,8 +13,7 @@ from hdrq.training.estimate import check_plan, estimate
 from hdrq.training.experiment import check_experiment
 from hdrq.training.experiment_file import Experiment
 from hdrq.training.image_checks import Checked, Remark
-from hdrq.training.images.image_estimate import estimate_images
-from hdrq.training.images.image_run import ImagePlan, as_images, plan_images
+from hdrq.training.images.image_run import ImagePlan, as_images, estimate_images, plan_images
 from hdrq.training.plan import Plan, chosen, plan, repeated
 from hdrq.training.request import TrainingRequest
 

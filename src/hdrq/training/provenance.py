@@ -15,7 +15,7 @@ import torch
 import hdrq
 from hdrq.errors import FileError, UsageError
 from hdrq.evaluation.archive import locate
-from hdrq.image.cached import cached
+from hdrq.image.caching import cached
 from hdrq.nn.weight_files import find_card, read_card
 from hdrq.records import Checkpoint
 from hdrq.registry import find

@@ -7,7 +7,7 @@ import torch
 from scipy.integrate import cumulative_trapezoid
 from torch import Tensor
 
-from hdrq.image.cached import cached
+from hdrq.image.caching import cached
 from hdrq.records import Encoding
 
 _CSF = (30.162, 4.0627, 1.6596, 0.2712)  # joint rod and cone sensitivity, HDR-VDP-2.2

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hdrq.image.codes import histogram
+from hdrq.image.arithmetic import histogram
 from hdrq.image.warp import sample
 
 Model = Literal["shift", "euclid", "affine", "homography"]

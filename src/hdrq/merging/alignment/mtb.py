@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hdrq.image.codes import histogram, sums_of_four
+from hdrq.image.arithmetic import histogram, sums_of_four
 
 TOLERANCE = 4  # codes of 256 around the threshold that are excluded
 ROOM = 9  # smallest distance of the threshold from black and white, codes: twice the tolerance plus one

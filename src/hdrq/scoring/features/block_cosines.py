@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hdrq.image.cached import cached
+from hdrq.image.caching import cached
 
 BLOCK = 8
 

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from hdrq.image.arithmetic import root
-from hdrq.image.cached import cached
+from hdrq.image.caching import cached, shared
 from hdrq.image.color import mix
-from hdrq.image.sharing import shared
 
 ABSORBANCE = np.array(
     [

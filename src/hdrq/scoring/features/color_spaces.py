@@ -1,7 +1,7 @@
 """Spaces in which colours of absolute light are compared: XYZ, CIELAB with a stated white, ICtCp, Jzazbz.
 
 light  (N, C, H, W), linear, cd/m², in the primaries that are named beside it; one channel is the luminance of D65 grey.
-Conversions that several metrics of a call ask for are made once (hdrq.image.sharing).
+Conversions that several metrics of a call ask for are made once (hdrq.image.caching).
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 
 from hdrq.errors import UsageError
-from hdrq.image.cached import cached
+from hdrq.image.caching import cached, shared
 from hdrq.image.color import mix, rgb_to_rgb, rgb_to_xyz, to_lab, weigh
-from hdrq.image.sharing import shared
 from hdrq.image.transfer import pq_signal
 from hdrq.records import BT709, BT2020, Primaries
 from hdrq.scoring.features.pixel_pooling import by_rows

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hdrq.image.cached import cached
+from hdrq.image.caching import cached
 
 _RADIAL_NODES, _ANGULAR_STEPS = 256, 1024  # of a half period of the cosine, of pi
 

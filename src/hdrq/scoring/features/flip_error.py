@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from hdrq.image.arithmetic import power, root
-from hdrq.image.cached import cached
+from hdrq.image.caching import cached
 from hdrq.image.color import mix
 from hdrq.image.filters import pad, slide
 

@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 
 from hdrq.image.arithmetic import power
-from hdrq.image.cached import cached
+from hdrq.image.caching import cached, shared
 from hdrq.image.color import convert, mix, rgb_to_xyz
-from hdrq.image.sharing import shared
 from hdrq.image.transfer import pq_signal
 from hdrq.records import BT2020, PRIMARIES, Primaries
 from hdrq.scoring.features.color_spaces import lab

@@ -9,7 +9,7 @@ from scipy.special import gammaln
 from torch import Tensor
 
 from hdrq.image.arithmetic import root
-from hdrq.image.cached import cached
+from hdrq.image.caching import cached
 from hdrq.image.filters import Border, gaussian, pad, separable
 
 ROUNDING = 1e-9  # codes

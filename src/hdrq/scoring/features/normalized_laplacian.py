@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 
 from hdrq.image.arithmetic import root
-from hdrq.image.cached import cached
+from hdrq.image.caching import cached, shared
 from hdrq.image.filters import Border, filter2, pad, slide
-from hdrq.image.sharing import shared
 
 TAPS = (0.05, 0.25, 0.4, 0.25, 0.05)
 _TWICE = tuple(2 * t for t in TAPS)

@@ -14,7 +14,7 @@ from hdrq.nn.input_scaling import enter
 from hdrq.nn.layers.pieapp import PATCH, PatchComparer
 from hdrq.scoring.calibration import anchored
 from hdrq.scoring.sampling import Plan, cut, plan, strided
-from hdrq.scoring.sampling.spread import average
+from hdrq.scoring.sampling.gather import average
 
 Show = Literal["score", "weight", "share"]
 Precision = Literal["float32", "bfloat16"]

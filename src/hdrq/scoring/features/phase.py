@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from hdrq.image.arithmetic import root
-from hdrq.image.cached import cached
-from hdrq.image.sharing import shared
+from hdrq.image.caching import cached, shared
 from hdrq.image.statistics import darkest_positive
 
 Spread = Literal["gaussian", "cosine"]

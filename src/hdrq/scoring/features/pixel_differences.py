@@ -1,8 +1,9 @@
-"""Pixel differences pooled over an image, read once."""
+"""Pixel differences pooled over an image, read once, and their decibels."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf, log10
 
 import torch
 from torch import Tensor
@@ -39,3 +40,10 @@ def _pool(ref: Tensor, dist: Tensor, of: Callable[[Tensor], Tensor]) -> Tensor:
     n, c, h, w = ref.shape
     sums = [of(ref[..., rows, :] - dist[..., rows, :]).sum((1, 2, 3)) for rows in strips(h, n * c * w, ref)]
     return torch.stack(sums).sum(0) / (c * h * w)
+
+
+def decibels(error: Tensor, peak: float = 1.0) -> Tensor:
+    """10 log10(peak / error), of any shape."""
+    differs = error > 0
+    value = 10 * log10(peak) - 10 * torch.log10(torch.where(differs, error, 1.0))
+    return torch.where(differs, value, inf)

@@ -7,10 +7,10 @@ from math import cos, pi
 import torch
 from torch import Tensor
 
+from hdrq.image.caching import shared
 from hdrq.image.color import yiq
 from hdrq.image.filters import SCHARR, gradient
 from hdrq.image.resize import factor, shrink
-from hdrq.image.sharing import shared
 from hdrq.scoring.features.phase import phase_congruency
 
 

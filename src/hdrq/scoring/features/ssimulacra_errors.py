@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hdrq.image.cached import cached
+from hdrq.image.caching import cached
 from hdrq.image.filters import strips, window
 
 SIGMA, RADIUS = 1.5, 5  # of the recursive filter; its outermost taps are 0

@@ -16,7 +16,7 @@ import torch
 from scipy.fft import next_fast_len
 from torch import Tensor
 
-from hdrq.image.cached import cached
+from hdrq.image.caching import cached
 from hdrq.image.filters import pad, strips
 from hdrq.scoring.features.tables import table
 

@@ -11,7 +11,7 @@ from math import exp
 import torch
 from torch import Tensor
 
-from hdrq.image.cached import cached
+from hdrq.image.caching import cached
 from hdrq.image.filters import strips, window
 
 K1, K2 = 0.01, 0.03

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 
 from hdrq.image.arithmetic import root
-from hdrq.image.cached import cached
+from hdrq.image.caching import cached, shared
 from hdrq.image.color import mix
 from hdrq.image.resize import imresize, shrink
-from hdrq.image.sharing import shared
 from hdrq.image.transfer import srgb_to_linear
 
 SIDE = 256

@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hdrq.cards import Card, Reading, metric
+from hdrq.image.caching import shared
 from hdrq.image.color import yiq
 from hdrq.image.filters import window
 from hdrq.image.resize import shrink
-from hdrq.image.sharing import shared
 from hdrq.scoring.features.similarity import similarity, weighted_mean
 
 C = 30.0

@@ -14,7 +14,7 @@ from torch import Tensor
 from hdrq.cards import Card, Output, Reading, metric
 from hdrq.errors import UsageError
 from hdrq.image.arithmetic import root
-from hdrq.image.cached import cached
+from hdrq.image.caching import cached
 from hdrq.image.color import weigh
 from hdrq.image.resize import imresize
 from hdrq.image.statistics import BT709_WEIGHTS

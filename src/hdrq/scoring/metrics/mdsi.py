@@ -9,10 +9,10 @@ from torch import Tensor
 
 from hdrq.cards import Card, Reading, metric
 from hdrq.image.arithmetic import root
+from hdrq.image.caching import shared
 from hdrq.image.color import mix
 from hdrq.image.filters import PREWITT, gradient
 from hdrq.image.resize import factor, shrink
-from hdrq.image.sharing import shared
 from hdrq.scoring.features.similarity import similarity
 
 C_EDGE, C_FUSED, C_CHROMA = 140.0, 55.0, 550.0

@@ -12,8 +12,8 @@ from torch import Tensor
 from hdrq.cards import Card, Reading, metric
 from hdrq.image.arithmetic import power
 from hdrq.image.statistics import darkest_positive
-from hdrq.scoring.features.decibels import decibels
 from hdrq.scoring.features.exposure_codes import BRIGHTEST, difference_moments
+from hdrq.scoring.features.pixel_differences import decibels
 
 GAMMA = 2.2
 _YCBCR = ((0.2126, 0.7152, 0.0722), (-0.1146, -0.3854, 0.5), (0.5, -0.4542, -0.0458))  # HDRTools' digits

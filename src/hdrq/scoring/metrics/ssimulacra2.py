@@ -8,8 +8,8 @@ from torch import Tensor
 from hdrq.cards import Card, Reading, metric
 from hdrq.encoding.display_model import with_white
 from hdrq.image.arithmetic import power
+from hdrq.image.caching import shared
 from hdrq.image.color import mix
-from hdrq.image.sharing import shared
 from hdrq.records import Display
 from hdrq.scoring.features.ssimulacra_errors import errors
 from hdrq.scoring.features.tables import table

@@ -15,8 +15,7 @@ from hdrq.records import Encoding
 from hdrq.scoring.features.patchwise import Precision
 from hdrq.scoring.sampling import Plan, cut, joined, plan
 from hdrq.scoring.sampling.focus import Focus, focus
-from hdrq.scoring.sampling.gather import Curve
-from hdrq.scoring.sampling.spread import spread
+from hdrq.scoring.sampling.gather import Curve, spread
 
 _REPEATS = 4  # samplings of 512 patches: a standard deviation near 0.013
 _AT_ONCE = 256  # patches of each image that are gathered before they become tokens

@@ -7,11 +7,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hdrq.cards import Card, Reading, metric
+from hdrq.image.caching import shared
 from hdrq.image.color import convert, split_luma
-from hdrq.image.sharing import shared
 from hdrq.image.transfer import pq_signal
 from hdrq.records import BT709, BT2020, Primaries
-from hdrq.scoring.features.decibels import decibels
+from hdrq.scoring.features.pixel_differences import decibels
 
 PEAK = 255 << 2  # of 10-bit code
 LUMA, CHROMA, OFFSET = 876, 896, 512  # narrow range of 10-bit code

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hdrq.image.cached import cached
+from hdrq.image.caching import cached
 from hdrq.image.statistics import XYZ_WEIGHTS, brightest, darkest, luminance, ordered, ratio
 from hdrq.tonemapping.operator import OperatorCard, operator
 from hdrq.tonemapping.solvers import contrast_pyramid_pfstools as restarted_pyramid

@@ -21,9 +21,9 @@ from hdrq.errors import HdrqError, UsageError
 from hdrq.registry import find
 from hdrq.training.checkpoint import PLOT, Progress, Saved, TrainingLog, load, save, save_best
 from hdrq.training.images import loss as losses
-from hdrq.training.images.critic import PatchCritic
 from hdrq.training.images.image_recipe import Answer, Example, ImageRecipe
 from hdrq.training.images.image_settings import ImageSettings
+from hdrq.training.images.loss import PatchCritic
 from hdrq.training.images.metric_loss import MetricLoss
 from hdrq.training.images.scenes import Scene
 from hdrq.training.network import WeightAverage, factor, set_rates

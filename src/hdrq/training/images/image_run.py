@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
@@ -17,13 +18,22 @@ from hdrq.nn.weight_files import find_card, install, read_state, refuse_name, re
 from hdrq.nn.weights import save as save_weights
 from hdrq.registry import find, names
 from hdrq.training.checkpoint import load_best
+from hdrq.training.estimate import clock
 from hdrq.training.images import loss as losses
-from hdrq.training.images.image_loop import ImageStep, ImageValidation, fit_images
+from hdrq.training.images.image_loop import (
+    ImageLearner,
+    ImageStep,
+    ImageValidation,
+    batch_of,
+    chance_of,
+    fit_images,
+)
 from hdrq.training.images.image_loop import Record as LoopRecord
 from hdrq.training.images.image_recipe import ImageRecipe
 from hdrq.training.images.image_settings import ImageSettings, adjusted, changed, plain, reduced
 from hdrq.training.images.metric_loss import MetricLoss
 from hdrq.training.images.scenes import Scene, read_scenes, split
+from hdrq.training.network import explain_options
 from hdrq.training.provenance import code_version
 from hdrq.training.random_state import RandomState
 from hdrq.training.request import TrainingRequest
@@ -196,3 +206,25 @@ __all__ = [
     "start_of",
     "train_images",
 ]
+
+
+def estimate_images(made: ImagePlan, device: torch.device) -> list[str]:
+    """Lines on the size of the network and the time of its training; nothing is written.
+
+    Raises UsageError where the network cannot be built or computed with its options.
+    """
+    settings = made.settings
+    with RandomState(settings.seed, device):
+        learner = ImageLearner(made.recipe, replace(settings, batch=1), device, start_of(settings))
+        example = made.recipe.example(made.scenes, settings, chance_of(settings.seed, 0, 0))
+        batch, began = batch_of([example], device), time.perf_counter()
+        with explain_options(settings.net, settings.options):
+            learner.step(batch, 1.0)
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    seconds, steps = (time.perf_counter() - began) * settings.batch, settings.epochs * settings.steps
+    parameters = sum(p.numel() for p in learner.module.parameters())
+    return [
+        f"network  {parameters:,} parameters",
+        f"time     about {seconds:.2f} s a step x {steps:,} steps = {clock(seconds * steps)} on {device}",
+    ]

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hdrq.image.cached import cached
+from hdrq.image.caching import cached
 from hdrq.image.filters import slide
 from hdrq.scoring.features.cvvdp.pyramid import BASE_CPD, double
 from hdrq.scoring.features.tables import table

@@ -11,7 +11,7 @@ from scipy.integrate import cumulative_trapezoid
 from scipy.special import k0, k1
 from torch import Tensor
 
-from hdrq.image.cached import cached
+from hdrq.image.caching import cached
 from hdrq.image.dct import cosine, from_cosine
 from hdrq.image.filters import joined, strips
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hdrq.image.cached import cached
+from hdrq.image.caching import cached
 from hdrq.scoring.features.hdrvdp.eye import Mtf, lookup, modulation
 
 # Columns: log10 of luminance (cd/m²) and four parameters of the curve over frequency.

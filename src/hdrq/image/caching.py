@@ -1,18 +1,37 @@
-"""Results shared by the metrics of one call: the same transform of the same tensor is computed once."""
+"""Results that are kept: tables for all calls (`cached`), transforms of one tensor for the metrics of a call (`shared`)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any, ParamSpec, TypeVar
 
+import torch
 from torch import Tensor, is_grad_enabled
 
 P = ParamSpec("P")
 R = TypeVar("R")
 _memory: ContextVar[dict[Any, Any] | None] = ContextVar("hdrq_memory", default=None)
+
+
+def cached(maxsize: int | None = 128) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """`functools.lru_cache` for functions that make tensors.
+
+    A batch is scored in inference mode. A tensor made there could not take part in a later computation of a gradient,
+    so tensors of the cache are made outside of it.
+    """
+
+    def wrap(function: Callable[P, R]) -> Callable[P, R]:
+        @wraps(function)
+        def made(*args: P.args, **options: P.kwargs) -> R:
+            with torch.inference_mode(False):
+                return function(*args, **options)
+
+        return wraps(function)(lru_cache(maxsize)(made))  # type: ignore[return-value]
+
+    return wrap
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 import hdrq
-from hdrq.image.cached import cached
+from hdrq.image.caching import cached
 
 
 def test_a_kept_tensor_that_was_made_in_inference_mode_takes_part_in_gradients() -> None:
