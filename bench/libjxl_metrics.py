@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from PIL import Image as Picture
 
-from hdrq.image.render import room, spoil
+from hdrq.image.render import distort, room
 from hdrq.image.transfer import srgb_to_linear
 from hdrq.process import keep_freed_memory
 from hdrq.scoring.metrics.butteraugli import butteraugli
@@ -43,7 +43,7 @@ def main() -> None:
     keep_freed_memory()  # as the command does, see docs/performance.md
     torch.set_num_threads(request.threads)
     ref = room(1920, 1080)
-    code = [((x / 150).clamp(0, 1) ** (1 / 2.2) * 255).round() for x in (ref, spoil(ref))]
+    code = [((x / 150).clamp(0, 1) ** (1 / 2.2) * 255).round() for x in (ref, distort(ref))]
     linear = [80 * srgb_to_linear(x / 255) for x in code]
     runs = {
         "ssimulacra2": lambda: ssimulacra2(*(255 / 80 * x for x in linear), maps=False),

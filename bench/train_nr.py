@@ -29,7 +29,7 @@ from torch import Tensor, nn
 import hdrq
 from hdrq.evaluation.archive import locate
 from hdrq.nn import weights
-from hdrq.nn.input_scaling import enter
+from hdrq.nn.input_scaling import scaled_input
 from hdrq.nn.weight_files import find_card, read_state
 from hdrq.records import Pair
 from hdrq.registry import find
@@ -56,7 +56,7 @@ def statistics(net: Any, pairs: list[Pair], cache: Path) -> Tensor:
             size = tuple(round(n * SIDE / shorter) for n in pixels.shape[-2:])
             pixels = imresize(pixels, size=size).clamp(0, 1)  # type: ignore[arg-type]
         with torch.inference_mode():
-            found.append(net.statistics(enter(pixels, net)).numpy())
+            found.append(net.statistics(scaled_input(pixels, net)).numpy())
         if (number + 1) % 200 == 0 or number + 1 == len(pairs):
             found = [np.concatenate(found)]
             np.save(cache, found[0])

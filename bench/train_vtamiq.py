@@ -27,7 +27,7 @@ from vtamiq_teachers import BESIDE, SLOW, STEPS, TEACHERS, held_out
 
 from hdrq.distillation.report import agreement
 from hdrq.nn import weights
-from hdrq.nn.input_scaling import enter
+from hdrq.nn.input_scaling import scaled_input
 from hdrq.nn.layers.feature_tokens import features, variances
 from hdrq.nn.weight_files import find_card, read_state
 from hdrq.registry import find
@@ -157,7 +157,7 @@ def patches(net: Any, code: Tensor, seed: int) -> tuple[Tensor, Any]:
     pu21 = find("encoding", "pu21")
     size = (int(code.shape[-2]), int(code.shape[-1]))
     where = plan(size, PATCHES, patch=net.patch, scales=net.levels, seed=seed, sampler="mended")
-    return enter(cut(code, where, (pu21.decode, pu21.encode)), net), where
+    return scaled_input(cut(code, where, (pu21.decode, pu21.encode)), net), where
 
 
 def statistics(net: Any, crop: Any, number: int) -> tuple[Tensor, ...]:

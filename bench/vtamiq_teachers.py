@@ -33,7 +33,7 @@ from hdrq import registry
 from hdrq.distillation.rendering import render
 from hdrq.distillation.samples import Row, make_set
 from hdrq.distillation.sources import Source, Sources, find_sources
-from hdrq.nn.input_scaling import enter
+from hdrq.nn.input_scaling import scaled_input
 from hdrq.nn.nets.dists import WIDTHS, compare
 from hdrq.scoring.scorer import Scorer
 
@@ -129,14 +129,14 @@ def keep(place: Path, rows: list[Row], sources: Sources, scorers: dict[str, Scor
 
 def lpips(net: Any, ref: Tensor, dist: Tensor) -> Tensor:
     """LPIPS of one reference and several test images: features of the reference once."""
-    result: Tensor = net(enter(ref, net), enter(dist, net))
+    result: Tensor = net(scaled_input(ref, net), scaled_input(dist, net))
     return result
 
 
 def dists(net: Any, ref: Tensor, dist: Tensor) -> Tensor:
     """DISTS of one reference and several test images: features of the reference once, convolutions in bfloat16."""
     small = [
-        nn.functional.interpolate(enter(x, net), (REDUCED, REDUCED), mode="bilinear", antialias=True)
+        nn.functional.interpolate(scaled_input(x, net), (REDUCED, REDUCED), mode="bilinear", antialias=True)
         for x in (ref, dist)
     ]
     with torch.autocast("cpu", torch.bfloat16):

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from hdrq.cards import Metric
 from hdrq.image.color import luma, luminance
-from hdrq.image.render import room, spoil
+from hdrq.image.render import distort, room
 from hdrq.registry import find, names
 
 FILE = Path(__file__).parent / "golden" / "metrics.json"
@@ -27,7 +27,7 @@ WHITE = 150.0  # cd/m² that becomes code 255
 def light() -> tuple[Tensor, Tensor]:
     """The rendered room and its careless copy, (1, 3, 178, 193), cd/m², float64 of half precision."""
     ref = room(193, 178, seed=5)
-    return tuple(x.half().double() for x in (ref, spoil(ref, seed=5)))  # type: ignore[return-value]
+    return tuple(x.half().double() for x in (ref, distort(ref, seed=5)))  # type: ignore[return-value]
 
 
 @cache

@@ -311,7 +311,7 @@ def test_another_version_is_refused_before_any_work(scheduler, listed, tmp_path,
     ],
 )
 def test_a_worker_that_would_not_compute_the_same_is_named(listed, tmp_path, change, says):
-    from hdrq.cluster.worker import greeting
+    from hdrq.cluster.worker import installation_report
 
     class Client:
         def nthreads(self):
@@ -322,7 +322,7 @@ def test_a_worker_that_would_not_compute_the_same_is_named(listed, tmp_path, cha
 
     client = Client()
     client.changed = True
-    assert greeting()("", [])["hdrq"] == hdrq.__version__
+    assert installation_report()("", [])["hdrq"] == hdrq.__version__
     workers = Workers(client, Needs((str(listed), str(tmp_path))), print)
     with pytest.raises(Unfit, match=f"worker tcp://far:1 on far.* {says}"):
         workers.refresh()

@@ -15,7 +15,7 @@ from hdrq.encoding.display_model import lowest, raised, with_white
 from hdrq.encoding.displays import display
 from hdrq.encoding.emission import anchored, encode, gamut_note, geometric_mean, outside, range_notes
 from hdrq.encoding.gamut import clipped_line
-from hdrq.encoding.photometry import Photometry, Terms, Wish, as_image, emit, metric_input
+from hdrq.encoding.photometry import InputSpec, Photometry, Terms, as_image, emit, metric_input
 from hdrq.encoding.pq_image import pq_image
 from hdrq.encoding.reading import Reading
 from hdrq.encoding.thumbnails import _exposure, _mapped, _small, thumbnail
@@ -116,10 +116,10 @@ def test_the_same_signal_on_a_display_of_another_white() -> None:
 
 def test_stored_grey_of_8_bits_is_a_whole_code() -> None:
     code = Image(torch.tensor([0.1, 0.5, 0.9]).reshape(1, 3, 1, 1).expand(1, 3, 4, 4), "srgb", bits=8)
-    wish = Wish(reads="code", grey=True)
+    spec = InputSpec(reads="code", grey=True)
     luma = 0.2989 * 0.1 + 0.587 * 0.5 + 0.114 * 0.9
-    exact = metric_input(code, wish, Photometry(), 1.0, Terms(stored=True))
-    whole = metric_input(code, wish, Photometry(), 1.0, Terms(stored=True, eight_bit=True))
+    exact = metric_input(code, spec, Photometry(), 1.0, Terms(stored=True))
+    whole = metric_input(code, spec, Photometry(), 1.0, Terms(stored=True, eight_bit=True))
     assert exact.mean().item() == pytest.approx(luma, abs=1e-4)
     assert whole.mean().item() == pytest.approx(round(luma * 255) / 255, abs=1e-7)
 

@@ -14,7 +14,7 @@ from scipy.io import savemat
 
 from hdrq.errors import FileError, MissingPart, UsageError
 from hdrq.evaluation.archive import Folder, locate, state
-from hdrq.evaluation.tables import meant, read_csv, read_xlsx
+from hdrq.evaluation.tables import read_csv, read_xlsx, recognised_columns
 from hdrq.registry import find, names
 
 
@@ -537,11 +537,11 @@ def test_a_folder_is_asked_without_regard_to_case(tmp_path):
 
 
 def test_columns_are_known_by_their_usual_names():
-    assert meant(["img_distorted", "img_source", "dmos", "codec"])["mos"] == "dmos"
+    assert recognised_columns(["img_distorted", "img_source", "dmos", "codec"])["mos"] == "dmos"
     rows = [{"distortion": "0.12", "codec": "1"}]
-    found = meant(["img_distorted", "distortion", "codec"], rows)  # JPEG AIC's JND column
+    found = recognised_columns(["img_distorted", "distortion", "codec"], rows)  # JPEG AIC's JND column
     assert (found["mos"], found["distortion"]) == ("distortion", "codec")
-    assert meant(["dist", "distortion"], [{"distortion": "jpeg"}])["distortion"] == "distortion"
+    assert recognised_columns(["dist", "distortion"], [{"distortion": "jpeg"}])["distortion"] == "distortion"
 
 
 def test_tables_of_other_makes_are_read(tmp_path):

@@ -26,7 +26,7 @@ from hdrq.evaluation.report import tables
 from hdrq.evaluation.report.figures import breakdown, histogram, residuals, scatter
 from hdrq.evaluation.report.paper_tables import latex, markdown, of_datasets, of_metrics
 from hdrq.evaluation.significance import PairedTest, paired_tests, resolving
-from hdrq.evaluation.statistics.agreement import Agreement, agreement, facing
+from hdrq.evaluation.statistics.agreement import Agreement, agreement, direction_sign
 from hdrq.evaluation.statistics.bootstrap import bootstrap, draw, interval, two_sided
 from hdrq.evaluation.statistics.correlation import agreements, krocc, plcc, ranks, srocc
 from hdrq.evaluation.statistics.curves import _FORMS, FITS, Curve, _thinned, fit
@@ -223,8 +223,8 @@ def test_intervals_and_p_values_by_hand() -> None:
 
 def test_a_curve_faces_the_way_of_its_metric_or_none() -> None:
     x = np.array([-1.0, 0.0, 1.0])
-    assert [facing(lambda v: v, x, s) for s in (1, -1)] == [1, -1]  # type: ignore[arg-type]
-    assert facing(lambda v: v**2, x, 1) == 0  # type: ignore[arg-type]
+    assert [direction_sign(lambda v: v, x, s) for s in (1, -1)] == [1, -1]  # type: ignore[arg-type]
+    assert direction_sign(lambda v: v**2, x, 1) == 0  # type: ignore[arg-type]
 
 
 # --- protocols and tests ----------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from hdrq.encoding.thumbnails import thumbnails
 from hdrq.evaluation.evaluate import Plan, by_distortion, evaluate
 from hdrq.evaluation.ratings import Sheet, sheet
 from hdrq.evaluation.report import figures, tables
-from hdrq.evaluation.report.page import Findings, page, worst
+from hdrq.evaluation.report.page import ReportContents, page, worst
 from hdrq.evaluation.report.tables import best_ones
 from hdrq.evaluation.significance import paired_tests, resolving
 from hdrq.records import Image, Pair
@@ -85,7 +85,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Sheet:
 def html(judged: Sheet) -> str:
     whole = list(evaluate(judged, plan=PLAN))
     return page(
-        Findings(
+        ReportContents(
             judged,
             "A <judged> set",
             whole,
@@ -195,11 +195,11 @@ def test_without_a_bootstrap_nothing_is_called_alike(judged):
     plain = Plan(draws=0)
     whole, told = list(evaluate(judged, plan=plain)), paired_tests(judged, plain)
     assert best_ones(whole, told) == {whole[0].metric}
-    text = page(Findings(judged, "x", whole, paired_tests=told), pictures=False)
+    text = page(ReportContents(judged, "x", whole, paired_tests=told), pictures=False)
     assert "Significance" not in text
     assert "not significantly different" not in text
     assert "not significantly different" in page(
-        Findings(judged, "x", whole, paired_tests=paired_tests(judged, PLAN)), pictures=False
+        ReportContents(judged, "x", whole, paired_tests=paired_tests(judged, PLAN)), pictures=False
     )
 
 

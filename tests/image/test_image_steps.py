@@ -22,7 +22,7 @@ from hdrq.image import (
     warp,
     working_space,
 )
-from hdrq.image.render import demo_scene, room, spoil
+from hdrq.image.render import demo_scene, distort, room
 from hdrq.records import BT709, BT2020, P3
 from pinned import pinned as pinned_within
 
@@ -385,6 +385,6 @@ def test_the_area_that_frames_share_is_a_rectangle() -> None:
 
 def test_rendered_scenes_are_what_they_were() -> None:
     light = room(64, 48, seed=3)
-    pinned_within("room", light, spoil(light, seed=2))
+    pinned_within("room", light, distort(light, seed=2))
     ref, dist = demo_scene(60, 40)
     pinned_within("demo", ref.pixels, dist.pixels)

@@ -7,7 +7,7 @@ import torch
 
 from hdrq.image.filters import filter2, separable
 from hdrq.image.working_space import to_bt2020
-from hdrq.scoring.error_maps import calm
+from hdrq.scoring.error_maps import equalised
 
 
 def test_a_batch_of_one_channel_becomes_three_channels_each() -> None:
@@ -34,10 +34,10 @@ def test_a_filter_of_any_size_stands_where_matlabs_filter2_puts_it(height, width
 
 
 def test_the_scene_under_a_map_is_spread_over_its_range_by_how_common_levels_are() -> None:
-    even = calm(torch.linspace(-3, 5, 4096).view(1, 1, 64, 64), 0.8).flatten()
+    even = equalised(torch.linspace(-3, 5, 4096).view(1, 1, 64, 64), 0.8).flatten()
     assert torch.allclose(even, torch.linspace(0.1, 0.9, 4096), atol=0.01)
     two = torch.cat([torch.linspace(0, 1, 56000), torch.linspace(1, 10, 9536)]).view(1, 1, 256, 256)
-    code = calm(two, 1.0).flatten()
+    code = equalised(two, 1.0).flatten()
     dense = (56000 / 0.1) ** (1 / 3) * 0.1
     sparse = (9536 / 0.9) ** (1 / 3) * 0.9
     assert float(code[55999]) == pytest.approx(dense / (dense + sparse), abs=0.02)

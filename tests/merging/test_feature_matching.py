@@ -11,7 +11,7 @@ import torch
 from hdrq.image.warp import STILL, corner_motion
 from hdrq.io.exposures import exposures_of
 from hdrq.merging.alignment.align import align
-from hdrq.merging.alignment.ecc import _both_see
+from hdrq.merging.alignment.ecc import _shared_unclipped
 from hdrq.merging.alignment.feature_matching import (
     NEAR,
     _agreeing,
@@ -151,7 +151,7 @@ def test_what_both_frames_see_is_counted_through_the_homography() -> None:
     at = np.stack([x, y, np.ones_like(x)], -1) @ h.T
     u, v = np.rint(at[..., 0] / at[..., 2]), np.rint(at[..., 1] / at[..., 2])
     both = (u >= 0) & (u < 30) & (v >= 0) & (v < 64)
-    assert _both_see(fixed, moving, h) == pytest.approx(both.mean())
+    assert _shared_unclipped(fixed, moving, h) == pytest.approx(both.mean())
 
 
 def test_saturation_below_the_largest_code_is_a_peak_of_the_histogram() -> None:

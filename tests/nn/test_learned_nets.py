@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from filled import shapes, state, value
 from hdrq.errors import FileError, UsageError
-from hdrq.nn.input_scaling import enter, pu08
+from hdrq.nn.input_scaling import pu08, scaled_input
 from hdrq.registry import find
 
 
@@ -141,7 +141,7 @@ def test_lpips_gives_its_authors_numbers(shared: Path) -> None:
         theirs[f"lin{k}.model.1.weight"] = theirs[f"lins.{k}.model.1.weight"]
     net = converted("lpips", theirs)
     given, wanted = case["inputs"], case["outputs"]
-    found = net.maps(*(enter(given[which], net) for which in ("ref", "dist")))
+    found = net.maps(*(scaled_input(given[which], net) for which in ("ref", "dist")))
     assert off(torch.stack([m.mean((1, 2, 3)) for m in found]), wanted["per_layer"]) < 1e-5
     value = find("metric", "lpips")(given["ref"], given["dist"], net=net).value
     assert (value / wanted["score"][:, 0] - 1).abs().max() < 1e-4  # the scores are small, so relatively

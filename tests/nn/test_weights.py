@@ -110,7 +110,7 @@ def test_white_is_what_training_called_one() -> None:
 def test_pu_code_enters_as_the_authors_wrapper_has_it(
     shared: Path, screen: str, white: str, intake: str
 ) -> None:
-    from hdrq.nn.input_scaling import enter
+    from hdrq.nn.input_scaling import scaled_input
 
     stored = np.load(shared / "parity" / "pu_pq_display.npz")
     peak, contrast = (100.0, 1000.0) if screen == "sdr" else (5000.0, 50000.0)
@@ -119,7 +119,7 @@ def test_pu_code_enters_as_the_authors_wrapper_has_it(
     nits = (peak - black) * v**2.2 + black + 0.005 * 100 / np.pi  # in 100 lux
     net = torch.nn.Module()
     net.intake, net.span = intake, weights.span("pu21", white)
-    found = enter(find("encoding", "pu21").encode(nits), net)
+    found = scaled_input(find("encoding", "pu21").encode(nits), net)
     assert np.abs(found.numpy() - stored[f"wrapper_{screen}_{white}_{intake}"]).max() < 1e-5
 
 

@@ -120,7 +120,7 @@ def test_every_file_says_what_it_holds(small):
         assert image.domain == stored.domain, stored.path.name
 
 
-def wishes() -> list[tuple[str, bool, str]]:
+def specs() -> list[tuple[str, bool, str]]:
     """(what is read, whether one channel, space of light) of the metrics on the shelf, each once."""
     found = set()
     for card in (find("metric", name).card for name in names("metric")):
@@ -131,7 +131,7 @@ def wishes() -> list[tuple[str, bool, str]]:
 
 
 STAGES = (("pu21",), ("y", "pu21"), ("luma", "pq"), ("hlg",))
-EVERY = [(w, s) for w in wishes() for s in (STAGES if w[0] == "code" else ((),))]
+EVERY = [(w, s) for w in specs() for s in (STAGES if w[0] == "code" else ((),))]
 
 
 def probe(wish: tuple[str, bool, str], stages: tuple[str, ...]):

@@ -15,7 +15,7 @@ from torch import Tensor
 import hdrq
 from hdrq.cli import main
 from hdrq.image.filters import separable
-from hdrq.image.render import room, spoil
+from hdrq.image.render import distort, room
 from hdrq.scoring.features import malta as lines
 from hdrq.scoring.features.butteraugli_bands import blur
 from hdrq.scoring.features.ssimulacra_errors import cosine_taps, errors
@@ -55,7 +55,7 @@ def linear(case: dict, key: str) -> Tensor:
 def pair(h: int = 47, w: int = 61, channels: int = 3) -> tuple[Tensor, Tensor]:
     """A crop of the rendered room that holds the window's edge, float64, cd/m², and its careless copy."""
     ref = room(120, 80).double()[..., 10 : 10 + h, 20 : 20 + w]
-    dist = spoil(ref, seed=3)
+    dist = distort(ref, seed=3)
     return ref[:, :channels].contiguous(), dist[:, :channels].contiguous()
 
 

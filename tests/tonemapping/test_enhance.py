@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from hdrq import io
 from hdrq.cli.app import command_line
 from hdrq.errors import HdrqError
-from hdrq.nn.input_scaling import CONVENTIONS, enter
+from hdrq.nn.input_scaling import CONVENTIONS, scaled_input
 from hdrq.nn.weights import load, save
 from hdrq.records import Image
 from hdrq.registry import find
@@ -43,7 +43,7 @@ def test_a_picture_comes_back_in_its_size_with_both_qualities_told(
     made = io.read(target)
     assert made.size == (64, 72)
     net = load("qdnet", "mine", "srgb")
-    entered = enter(io.read(picture).pixels.float(), net)
+    entered = scaled_input(io.read(picture).pixels.float(), net)
     assert f"quality {float(net(entered)[0]):.3f} before, 0.050 after" in done.output
     rebuilt, _ = net.towards(entered, 0.05)
     mean, deviation = (torch.tensor(v).reshape(3, 1, 1) for v in CONVENTIONS["imagenet"])

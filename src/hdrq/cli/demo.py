@@ -25,5 +25,5 @@ def demo(folder: Path, size: str) -> None:
     except OSError as error:
         raise FileError(f"{folder} cannot be made: {error.strerror}") from error
     hdrq.write(folder / "ref.exr", ref, provenance={"scene": "hdrq demo"})
-    hdrq.write(folder / "dist.exr", dist, provenance={"scene": "hdrq demo, spoilt"})
+    hdrq.write(folder / "dist.exr", dist, provenance={"scene": "hdrq demo, distorted"})
     click.echo(f"{folder / 'ref.exr'} {folder / 'dist.exr'}")

@@ -25,7 +25,7 @@ Result = TypeVar("Result")
 DEPTH = 2  # chunks sent to a worker: the one it works on, and the next
 DEATHS = 3  # of workers on one item, until it counts as lost
 BEGINNINGS = 9  # deaths in a row of workers that were beginning the job, after which the run ends
-LOOK = 0.5  # seconds between two checks of the workers
+REFRESH = 0.5  # seconds between two checks of the workers
 WINDOW = 4096  # items that may be finished before the earliest unfinished one, at least
 PIECES = 8  # parts that a chunk is divided into when its worker died
 
@@ -100,14 +100,14 @@ class _Division:
         self.ready: dict[int, Any] = {}
         self.taken = self.given = 0  # items taken from the source, and results given
         self.exhausted = False
-        self.looked = -1e9  # time of the last check of the workers
+        self.refreshed = -1e9  # time of the last check of the workers
         self.alone_since: float | None = None
         self.numbers = count()
         self.failed_beginnings = 0  # since a worker began the job
 
     def results(self) -> Iterator[Any]:
         while True:
-            self._look()
+            self._refresh_workers()
             self._send()
             while self.given in self.ready:
                 yield self.ready.pop(self.given)
@@ -126,25 +126,25 @@ class _Division:
             except Exception:  # the scheduler is gone, and the chunks with it
                 self.sent.clear()
 
-    def _look(self) -> None:
+    def _refresh_workers(self) -> None:
         """Every now and then: who has come, who has left."""
         now = time.monotonic()
-        if now - self.looked < LOOK:
+        if now - self.refreshed < REFRESH:
             return
         for address in self.workers.refresh():
-            self._bury(address)
+            self._handle_loss(address)
         for address in self.workers.threads:
             if (
                 address not in self.sent
             ):  # what dies while it loads what the job needs, did not die of an item
                 self.sent[address] = deque()
                 self._submit(address, Chunk(-1, []))
-        self.looked = time.monotonic()
+        self.refreshed = time.monotonic()
         if self.workers.threads:
             self.alone_since = None
         elif self.alone_since is None:
-            self.alone_since = self.looked
-        elif self.looked - self.alone_since > self.cluster.patience:
+            self.alone_since = self.refreshed
+        elif self.refreshed - self.alone_since > self.cluster.patience:
             raise ClusterError(
                 f"all workers are gone, and none came back in {self.cluster.patience:.0f} seconds; "
                 "start workers and go on with --resume"
@@ -193,9 +193,9 @@ class _Division:
         future.add_done_callback(self.events.put)
 
     def _wait(self) -> None:
-        """Take in what is finished; returns after LOOK seconds at the latest."""
+        """Take in what is finished; returns after REFRESH seconds at the latest."""
         try:
-            future = self.events.get(timeout=LOOK)
+            future = self.events.get(timeout=REFRESH)
         except queue.Empty:
             return
         while True:
@@ -212,8 +212,8 @@ class _Division:
         found = self._result(future, address)
         if found is None:
             self.owner[future.key] = address
-            self.looked = -1e9  # the next check finds that the worker left
-            self._bury(address)
+            self.refreshed = -1e9  # the next check finds that the worker left
+            self._handle_loss(address)
             return
         chunks = self.sent[address]
         chunk = next(c for c, f in chunks if f.key == future.key)
@@ -238,7 +238,7 @@ class _Division:
 
         while True:
             try:
-                found: tuple[bytes, float] = future.result(timeout=LOOK)
+                found: tuple[bytes, float] = future.result(timeout=REFRESH)
                 return found
             except TimeoutError:
                 if address not in self.workers.present():
@@ -254,7 +254,7 @@ class _Division:
                     raise
                 return None
 
-    def _bury(self, address: str) -> None:
+    def _handle_loss(self, address: str) -> None:
         """Handle the loss of a worker: its current items are suspect, its waiting ones are given to others."""
         self.workers.threads.pop(address, None)
         chunks = self.sent.pop(address, deque())

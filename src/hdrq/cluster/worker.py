@@ -77,10 +77,10 @@ def source_digest() -> str:
     return digest.hexdigest()[:8]
 
 
-def greeting() -> Callable[[str, Sequence[str]], dict[str, Any]]:
+def installation_report() -> Callable[[str, Sequence[str]], dict[str, Any]]:
     """A function that pickles by value, for a worker that may have no hdrq, or another."""
 
-    def hello(folder: str, paths: Sequence[str]) -> dict[str, Any]:
+    def report(folder: str, paths: Sequence[str]) -> dict[str, Any]:
         """What is installed on this machine, and the size of each path (None where there is none, -1 of a folder)."""
         import importlib.metadata
         import os
@@ -110,4 +110,4 @@ def greeting() -> Callable[[str, Sequence[str]], dict[str, Any]]:
             )
         return {**found, "sizes": sizes}
 
-    return hello
+    return report

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from hdrq.cluster.worker import greeting
+from hdrq.cluster.worker import installation_report
 from hdrq.errors import HdrqError, UsageError
 from hdrq.work import Needs
 
@@ -43,7 +43,7 @@ class Workers:
         for address in left:
             del self.threads[address]
         new = [address for address in there if address not in self.threads and address not in self._refused]
-        for address, found in self._greet(new).items():
+        for address, found in self._ask_installed(new).items():
             reason = self._unfit(address, found)
             if reason and not self._begun:
                 raise Unfit(reason)
@@ -63,7 +63,7 @@ class Workers:
             raise ClusterError(f"the scheduler does not answer any more ({_line(error)})") from error
         return found
 
-    def _greet(self, addresses: Sequence[str]) -> dict[str, Any]:
+    def _ask_installed(self, addresses: Sequence[str]) -> dict[str, Any]:
         """The report of each new worker; workers that leave meanwhile are ignored."""
         if not addresses:
             return {}
@@ -71,7 +71,11 @@ class Workers:
             self._paths = (*self._needs.files, *tokens)
             try:
                 answers: dict[str, Any] = self._client.run(
-                    greeting(), os.getcwd(), self._paths, workers=list(addresses), on_error="return"
+                    installation_report(),
+                    os.getcwd(),
+                    self._paths,
+                    workers=list(addresses),
+                    on_error="return",
                 )
             except Exception:  # a worker left during the query; the next check finds the others
                 return {}

@@ -26,7 +26,7 @@ from hdrq.distillation.outcome import (
     Record,
     keep_settings,
     refuse_too_few,
-    usable_as,
+    request_for,
 )
 from hdrq.distillation.rendering import refuse_light
 from hdrq.distillation.report import write_report
@@ -199,7 +199,7 @@ def _records(
     written = write_report(
         settings, task.called, taught, data, results, items(parts.held_out), folder, images, device, task.half
     )
-    yield Distilled(*written, usable_as(settings, task.called))
+    yield Distilled(*written, request_for(settings, task.called))
     cache.close()
     shutil.rmtree(folder / IMAGES, ignore_errors=True)
 

@@ -18,7 +18,7 @@ from hdrq.distillation.outcome import (
     Record,
     keep_settings,
     refuse_too_few,
-    usable_as,
+    request_for,
 )
 from hdrq.distillation.report import write_report
 from hdrq.distillation.student import channels_of
@@ -83,5 +83,5 @@ def records_from_mos(
         device,
         task.half,
     )
-    yield Distilled(*written, usable_as(settings, task.called))
+    yield Distilled(*written, request_for(settings, task.called))
     shutil.rmtree(folder / IMAGES, ignore_errors=True)

@@ -44,7 +44,7 @@ def keep_settings(folder: Path, settings: Settings, task: Task, resume: bool) ->
     write_settings(folder, settings, task={**asdict(task), "images": images})
 
 
-def usable_as(settings: Settings, name: str) -> str:
+def request_for(settings: Settings, name: str) -> str:
     """The request that scores with weights of this name."""
     return f"{'' if settings.encoding == 'srgb' else settings.encoding + ':'}{settings.net}@{name}"
 

@@ -27,7 +27,7 @@ from hdrq.encoding.photometry import (
 from hdrq.errors import DomainError, FileError, HdrqError, UsageError
 from hdrq.io import by_suffix
 from hdrq.io.frame_range import read_each
-from hdrq.io.outputs import refuse_inputs, told_apart
+from hdrq.io.outputs import distinct_outputs, refuse_inputs
 from hdrq.io.pairing import image_files, remote_image_files
 from hdrq.io.remote import address_of, folders_of, is_folder, make_folder
 from hdrq.records import MAIN_IMAGE, PRIMARIES, Display, Encoding, Image, Selection
@@ -70,7 +70,7 @@ def targets(source: Path | Sequence[Path], target: Path, suffix: str) -> list[tu
                 raise FileError(f"{place} contains no image that hdrq can read; see: hdrq list formats")
             tops = place if folder else place.parent
             jobs += [(p, target / p.relative_to(tops).parent / (p.stem + suffix)) for p in found]
-        jobs = told_apart(jobs, suffix)
+        jobs = distinct_outputs(jobs, suffix)
     refuse_inputs([out for _, out in jobs], [p for p, _ in jobs])
     return jobs
 

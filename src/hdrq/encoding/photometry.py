@@ -1,7 +1,7 @@
 """Conversion from the values of a file to the input of a metric: scale, display, primaries, encoding.
 
 Everything that a score depends on besides the pixels is in one `Photometry`; the input that a metric needs is a
-`Wish`; what both images of a call have in common is a `Terms`. `metric_input` applies them, in the same way to both images.
+`InputSpec`; what both images of a call have in common is a `Terms`. `metric_input` applies them, in the same way to both images.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from hdrq.registry import find
 __all__ = [
     "LIGHT",
     "SDR_WHITE",
+    "InputSpec",
     "Photometry",
     "Side",
     "Terms",
-    "Wish",
     "decode",
     "emit",
     "encode",
@@ -49,7 +49,7 @@ _DIM_MEAN, _DIM_PEAK = 1.0, 100.0  # cd/m²: below these, a file is probably rel
 
 
 @dataclass(frozen=True)
-class Wish:
+class InputSpec:
     """Input of a metric: light ("nits", "linear") or code of `encoding` (None: as stored in the file)."""
 
     reads: str
@@ -171,48 +171,48 @@ def common_white(photometry: Photometry) -> float | None:
 
 @shared
 def metric_input(
-    image: Image, wish: Wish, photometry: Photometry, factor: float = 1.0, terms: Terms = Terms()
+    image: Image, spec: InputSpec, photometry: Photometry, factor: float = 1.0, terms: Terms = Terms()
 ) -> Tensor:
     """The input of a metric from one image: (N, C, H, W)."""
-    if wish.reads in LIGHT and wish.encoding is None:
-        return _in_space(_emitted(image, wish, photometry, factor, terms), wish, terms)
+    if spec.reads in LIGHT and spec.encoding is None:
+        return _in_space(_emitted(image, spec, photometry, factor, terms), spec, terms)
     if terms.stored:
         code, encoding = finite(image, photometry.nonfinite)[0], find("encoding", image.domain)
     else:
-        code, encoding = _encoded(image, wish, photometry, factor, terms)
-    if code.shape[1] == 3 and (wish.grey or wish.channel == "luma"):
+        code, encoding = _encoded(image, spec, photometry, factor, terms)
+    if code.shape[1] == 3 and (spec.grey or spec.channel == "luma"):
         code = luma(code)
         if (
             terms.stored and terms.eight_bit
         ):  # MATLAB's rgb2gray of uint8 is uint8, as in the authors' programs
             code = (code * 255).round() / 255
-    return code * encoding.codes if wish.codes else code
+    return code * encoding.codes if spec.codes else code
 
 
-def _wants_luminance(image: Image, wish: Wish, terms: Terms) -> bool:
+def _wants_luminance(image: Image, spec: InputSpec, terms: Terms) -> bool:
     """Whether the metric gets only one channel, the luminance."""
-    if wish.channel == "y":
+    if spec.channel == "y":
         return True
-    if wish.reads in LIGHT and wish.encoding is None:
-        return wish.grey or (wish.space == "luminance" and terms.exact)
-    return wish.grey and wish.channel != "luma" and stage_of(image, wish, terms)[0].grey == "luminance"
+    if spec.reads in LIGHT and spec.encoding is None:
+        return spec.grey or (spec.space == "luminance" and terms.exact)
+    return spec.grey and spec.channel != "luma" and stage_of(image, spec, terms)[0].grey == "luminance"
 
 
-def _emitted(image: Image, wish: Wish, photometry: Photometry, factor: float, terms: Terms) -> Image:
+def _emitted(image: Image, spec: InputSpec, photometry: Photometry, factor: float, terms: Terms) -> Image:
     """Light in the working primaries; in the file's own for luminance that no display clips."""
-    uncut = screen_of(image, photometry).eotf == "absolute" and not wish.tonemapper
-    own = uncut and _wants_luminance(image, wish, terms)
+    uncut = screen_of(image, photometry).eotf == "absolute" and not spec.tonemapper
+    own = uncut and _wants_luminance(image, spec, terms)
     return emit_for(image, photometry, factor, None if own else terms.primaries)
 
 
-def _in_space(light: Image, wish: Wish, terms: Terms) -> Tensor:
+def _in_space(light: Image, spec: InputSpec, terms: Terms) -> Tensor:
     """Light in the form that a metric of light needs."""
     if light.pixels.shape[1] == 1:
         return light.pixels
-    if _wants_luminance(light, wish, terms):
+    if _wants_luminance(light, spec, terms):
         return luminance_of(light, terms)
-    if wish.space in PRIMARIES:
-        return convert(light.pixels, light.primaries, PRIMARIES[wish.space])
+    if spec.space in PRIMARIES:
+        return convert(light.pixels, light.primaries, PRIMARIES[spec.space])
     return light.pixels.clamp(min=0) if terms.exact else light.pixels
 
 
@@ -223,41 +223,41 @@ def luminance_of(light: Image, terms: Terms) -> Tensor:
 
 
 def _encoded(
-    image: Image, wish: Wish, photometry: Photometry, factor: float, terms: Terms
+    image: Image, spec: InputSpec, photometry: Photometry, factor: float, terms: Terms
 ) -> tuple[Tensor, Encoding]:
-    """Code of light, by the stages of the wish."""
-    encoding, white = stage_of(image, wish, terms)
-    emitted = _emitted(image, wish, photometry, factor, terms)
+    """Code of light, by the stages of the spec."""
+    encoding, white = stage_of(image, spec, terms)
+    emitted = _emitted(image, spec, photometry, factor, terms)
     light = emitted.pixels
-    if wish.tonemapper:
+    if spec.tonemapper:
         with working_in(emitted.primaries):
-            light = find("tonemapper", wish.tonemapper)(light) * SDR_WHITE
-    if _wants_luminance(image, wish, terms):
+            light = find("tonemapper", spec.tonemapper)(light) * SDR_WHITE
+    if _wants_luminance(image, spec, terms):
         light = luminance_of(emitted.with_pixels(light), terms)
     elif terms.exact:
         light = light.clamp(min=0)
     return encoding.encode(light, white), encoding
 
 
-def stage_of(image: Image, wish: Wish, terms: Terms) -> tuple[Encoding, float]:
+def stage_of(image: Image, spec: InputSpec, terms: Terms) -> tuple[Encoding, float]:
     """The encoding from light to code, and the luminance of its 1.0 where it is relative."""
-    encoding: Encoding = find("encoding", wish.encoding or ("srgb" if wish.tonemapper else image.domain))
-    if wish.tonemapper:
+    encoding: Encoding = find("encoding", spec.encoding or ("srgb" if spec.tonemapper else image.domain))
+    if spec.tonemapper:
         return encoding, SDR_WHITE
     return encoding, white_of(encoding, None, terms.white)
 
 
 def encoding_notes(
-    image: Image, wish: Wish, photometry: Photometry, factor: float, terms: Terms
+    image: Image, spec: InputSpec, photometry: Photometry, factor: float, terms: Terms
 ) -> tuple[str, ...]:
     """Notes on how this image was converted, for the user."""
-    if terms.stored and not (wish.reads in LIGHT and wish.encoding is None):
+    if terms.stored and not (spec.reads in LIGHT and spec.encoding is None):
         return finite(image, photometry.nonfinite)[1]
-    light = _emitted(image, wish, photometry, factor, terms)
+    light = _emitted(image, spec, photometry, factor, terms)
     notes = light.notes[0 if image.displayed else len(image.notes) :]
-    if (wish.reads in LIGHT and wish.encoding is None) or wish.tonemapper:
+    if (spec.reads in LIGHT and spec.encoding is None) or spec.tonemapper:
         return notes
-    encoding, white = stage_of(image, wish, terms)
+    encoding, white = stage_of(image, spec, terms)
     if not encoding.absolute:
         notes = (*notes, f"{encoding.name}: 1.0 = {white:g} cd/m²")
     return (*notes, *range_notes(light.pixels, encoding, white))

@@ -13,7 +13,7 @@ from hdrq.evaluation import evaluate as engine
 from hdrq.evaluation.archive import state
 from hdrq.evaluation.codes import Codes, codes_of, write_code_figures
 from hdrq.evaluation.correlations import Pairing, correlations, direction_of
-from hdrq.evaluation.dataset_scores import Notify, Watch, silent, unwatched
+from hdrq.evaluation.dataset_scores import Notify, Watch, silent, without_progress
 from hdrq.evaluation.evaluate import PLAN, Plan
 from hdrq.evaluation.merged_ratings import COLUMNS as MERGED_COLUMNS
 from hdrq.evaluation.merged_ratings import MergedRatings
@@ -95,7 +95,7 @@ def evaluate(
     settings: Settings | None = None,
     own_ppd: bool = True,
     notify: Notify = silent,
-    watch: Watch = unwatched,
+    watch: Watch = without_progress,
     spread: Spread | None = None,
     held_out: bool = False,
     outputs: Sequence[str | Path] = (),

@@ -17,7 +17,7 @@ from hdrq.evaluation.statistics.tsne import MOST, tsne
 from hdrq.image.devices import device_of
 from hdrq.image.resize import linear_resize
 from hdrq.io import atomic
-from hdrq.nn.input_scaling import enter
+from hdrq.nn.input_scaling import scaled_input
 from hdrq.nn.networks import uses
 from hdrq.records import Pair
 from hdrq.registry import find
@@ -73,7 +73,7 @@ def _codes(scorer: Scorer, pair: Pair) -> Iterator[tuple[str, NDArray[np.float64
     with torch.inference_mode():
         images, terms = scorer.agree(None, io.read(str(pair.dist)))
         (code,) = scorer.inputs(images, terms)
-        seen = enter(linear_resize(code, (_SIDE, _SIDE)), scorer.net)
+        seen = scaled_input(linear_resize(code, (_SIDE, _SIDE)), scorer.net)
         for kind, values in scorer.net.codes(seen).items():
             yield kind, values[0].double().cpu().numpy()
 

@@ -34,7 +34,7 @@ def silent(note: str) -> None:
     """Ignore the line."""
 
 
-def unwatched(things: Iterator[Any], total: int) -> Iterable[Any]:
+def without_progress(things: Iterator[Any], total: int) -> Iterable[Any]:
     """Pass the items on without a progress bar."""
     return things
 
@@ -47,7 +47,7 @@ def scored(
     path: Path | None,
     own_ppd: bool,
     notify: Notify = silent,
-    watch: Watch = unwatched,
+    watch: Watch = without_progress,
     spread: Spread | None = None,
 ) -> list[Row]:
     """A row for every pair and metric.

@@ -9,7 +9,15 @@ from typing import Any
 
 from hdrq.errors import FileError
 from hdrq.evaluation.archive import Folder
-from hdrq.evaluation.tables import cells, meant, number, read_csv, read_mat, read_words, read_xlsx
+from hdrq.evaluation.tables import (
+    cells,
+    number,
+    read_csv,
+    read_mat,
+    read_words,
+    read_xlsx,
+    recognised_columns,
+)
 from hdrq.io.folders import files_below
 from hdrq.records import Pair
 
@@ -80,7 +88,7 @@ def labels(path: Path) -> Iterator[Label]:
 
 
 def _columns(path: Path, rows: list[dict[str, str]]) -> Iterator[Label]:
-    names = meant(list(rows[0]) if rows else [], rows)
+    names = recognised_columns(list(rows[0]) if rows else [], rows)
     for meaning in ("dist", "mos"):
         if meaning not in names:
             raise FileError(f"{path}: no known column for '{meaning}'; rename the column to {meaning}")

@@ -10,7 +10,7 @@ from typing import Any
 from hdrq.encoding.photometry import Photometry
 from hdrq.errors import UsageError
 from hdrq.evaluation.archive import Dataset, locate
-from hdrq.evaluation.dataset_scores import Notify, Watch, scored, silent, unwatched
+from hdrq.evaluation.dataset_scores import Notify, Watch, scored, silent, without_progress
 from hdrq.evaluation.held_out import judged_pairs
 from hdrq.evaluation.ratings import Sheet, join, sheet
 from hdrq.evaluation.score_table import read_scores
@@ -50,7 +50,7 @@ class EvaluationRequest:
     settings: Settings = field(default_factory=lambda: Settings(jobs=2))
     own_ppd: bool = True
     notify: Notify = silent
-    watch: Watch = unwatched
+    watch: Watch = without_progress
     spread: Spread | None = None
     held_out: bool = False
     outputs: tuple[str | Path, ...] = ()

@@ -154,13 +154,13 @@ class Evaluation:
 
     def page(self, command: str = "") -> str:
         """The report as HTML, with all analyses; command: how it was made."""
-        from hdrq.evaluation.report.page import Findings, page
+        from hdrq.evaluation.report.page import ReportContents, page
 
         known = self.dataset is not None and not self.dataset.of_user
         title = self.dataset.title if self.dataset is not None and known else self.sheet.name
         about = f"{self.dataset.scale}; {self.dataset.home}" if self.dataset is not None and known else ""
         return page(
-            Findings(
+            ReportContents(
                 sheet=self.sheet,
                 title=f"{title}{', ' + self.subset if self.subset else ''}",
                 whole=self.whole,

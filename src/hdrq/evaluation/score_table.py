@@ -13,7 +13,7 @@ from typing import Any
 
 from hdrq.errors import FileError, UsageError
 from hdrq.evaluation.loose_archive import spread_of
-from hdrq.evaluation.tables import iter_table, meant, number, refuse_decimal_comma
+from hdrq.evaluation.tables import iter_table, number, recognised_columns, refuse_decimal_comma
 from hdrq.records import Pair
 
 Row = Mapping[str, str]
@@ -122,7 +122,7 @@ def read_scores(
     rest = [name for name in header if name not in named.values()]
     split = "split" if "split" in rest else ""
     rest = [name for name in rest if name not in (split, "mos_better")]
-    names = {**meant([n for n in rest if n not in ("metric", "value")], first), **named}
+    names = {**recognised_columns([n for n in rest if n not in ("metric", "value")], first), **named}
     if "dist" not in names:
         raise UsageError(f"{path} has no known column of test image names; name it with --column dist=NAME")
     long = {"metric", "value"} <= set(header)

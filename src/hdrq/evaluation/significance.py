@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hdrq.evaluation.evaluate import PLAN, Plan, sortable
 from hdrq.evaluation.ratings import Sheet
 from hdrq.evaluation.statistics import resolving_power
-from hdrq.evaluation.statistics.agreement import drawn, ends, facing
+from hdrq.evaluation.statistics.agreement import direction_sign, drawn, ends
 from hdrq.evaluation.statistics.bootstrap import draw, two_sided
 from hdrq.evaluation.statistics.correlation import plcc, srocc
 from hdrq.evaluation.statistics.correlation_tests import holm, steiger, williams
@@ -65,7 +65,10 @@ def paired_tests(sheet: Sheet, plan: Plan = PLAN) -> list[PairedTest]:
     questions, powers = _resolved(sheet, plan)
     y, out = sheet.mos, []
     turned = np.asarray(sheet.signs)[:, None] * sheet.values
-    mapped = [facing(c, row, s) * c(row) for c, row, s in zip(curves, sheet.values, sheet.signs, strict=True)]
+    mapped = [
+        direction_sign(c, row, s) * c(row)
+        for c, row, s in zip(curves, sheet.values, sheet.signs, strict=True)
+    ]
     rank, linear = [srocc(row, y) for row in turned], [plcc(row, y) for row in mapped]
     for i, j in combinations(range(len(sheet.metrics)), 2):
         gaps = by_draw["srocc"][:, i] - by_draw["srocc"][:, j] if by_draw else np.zeros((0,))

@@ -235,7 +235,7 @@ def number(text: str | float | None, where: str) -> float:
     return value
 
 
-def meant(header: Sequence[str], rows: Sequence[Row] = ()) -> dict[str, str]:
+def recognised_columns(header: Sequence[str], rows: Sequence[Row] = ()) -> dict[str, str]:
     """Column names by meaning, for known names: {"dist": "img_distorted", "mos": "dmos", ...}.
 
     A column named `distortion` that holds numbers is JPEG AIC's name for the subjective score (in just-noticeable

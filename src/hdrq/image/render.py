@@ -26,7 +26,7 @@ def demo_scene(width: int = 480, height: int = 320) -> tuple[Image, Image]:
     if not (16 <= width <= 8192 and 16 <= height <= 8192):
         raise UsageError(f"a demo scene is between 16x16 and 8192x8192 pixels, not {width}x{height}")
     light = room(width, height)
-    return Image(light), Image(spoil(light))
+    return Image(light), Image(distort(light))
 
 
 def room(width: int = 480, height: int = 320, seed: int = 0) -> Tensor:
@@ -116,7 +116,7 @@ def _lamp(light: Tensor, x: Tensor, y: Tensor, cx: float) -> Tensor:
     return light + glow * torch.tensor([1.0, 0.85, 0.6])[:, None, None]
 
 
-def spoil(light: Tensor, seed: int = 0) -> Tensor:
+def distort(light: Tensor, seed: int = 0) -> Tensor:
     """A distorted copy of the scene: blur on the left half, noise, and highlights clipped at 1500 cd/m²."""
     kernel = torch.tensor([1.0, 4, 6, 4, 1], dtype=light.dtype, device=light.device) / 16
     n, c, h, w = light.shape

@@ -89,7 +89,7 @@ def frames(path: str | Path, select: str = "") -> Iterator[Image]:
                 f"{path}: this variant of {clip.codec} is not supported by FFmpeg; convert it with another program"
             ) from error
         except (OSError, ValueError, EOFError) as error:  # PyAV raises all of them for damaged streams
-            raise FileError(f"{path} is damaged: {_said(error)}") from error
+            raise FileError(f"{path} is damaged: {_ffmpeg_message(error)}") from error
 
 
 def span(select: str) -> tuple[int, int | None, int]:
@@ -123,7 +123,7 @@ def _opened(path: str | Path) -> Any:
     except FileNotFoundError as error:
         raise FileError(f"{path} does not exist; check the name") from error
     except (OSError, ValueError, EOFError) as error:
-        raise FileError(f"{path} is damaged: {_said(error)}") from error
+        raise FileError(f"{path} is damaged: {_ffmpeg_message(error)}") from error
     if not container.streams.video:
         container.close()
         raise FileError(f"{path} has no video stream")
@@ -149,7 +149,7 @@ def _refuse_cut(path: Path, format: Any) -> None:
         )
 
 
-def _said(error: Exception) -> str:
+def _ffmpeg_message(error: Exception) -> str:
     """FFmpeg's words without its number and the path."""
     return " ".join(str(error.args[1] if len(error.args) > 1 else error).split())
 

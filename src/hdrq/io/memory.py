@@ -18,8 +18,8 @@ _LARGE = 256 << 20
 def free_bytes() -> int:
     """Memory that this process may still use, by machine, container and ulimit; HDRQ_MEMORY_GB limits it."""
     bounds = [_machine(), *_control_group(), *_own_limit()]
-    if wish := os.environ.get("HDRQ_MEMORY_GB"):
-        bounds.append(int(float(wish) * 1e9))
+    if stated := os.environ.get("HDRQ_MEMORY_GB"):
+        bounds.append(int(float(stated) * 1e9))
     return max(0, min(bounds))
 
 

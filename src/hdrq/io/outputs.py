@@ -30,7 +30,7 @@ def name_key(path: Path) -> str:
     return normalize("NFC", str(path)).casefold()
 
 
-def told_apart(jobs: Jobs, suffix: str) -> Jobs:
+def distinct_outputs(jobs: Jobs, suffix: str) -> Jobs:
     """The same (input, output); outputs of one name get the input's suffix, then its folders, then a number in their name.
 
     raises  UsageError where an input is listed twice

@@ -246,7 +246,7 @@ def _check_finite(radiance: Tensor) -> None:
 
 
 def _scale(
-    wish: Scale,
+    requested: Scale,
     radiance: Tensor,
     exposures: list[Exposure],
     calibration: Calibration,
@@ -254,20 +254,20 @@ def _scale(
 ) -> tuple[float, str]:
     """(factor on the merged values, their meaning)."""
     absolute = all(e.absolute is not None for e in exposures)
-    if wish == "absolute" and not absolute:
+    if requested == "absolute" and not absolute:
         raise UsageError(
             "the absolute scale needs time, aperture and ISO of every frame; use --scale relative or median"
         )
-    if wish in ("auto", "absolute") and absolute:
+    if requested in ("auto", "absolute") and absolute:
         # radiance is response / relative exposure; white / exposure is the luminance at which the sensor clips
         ratio = exposures[0].relative / exposures[0].absolute  # type: ignore[operator]
         white = float(calibration.response.curve[-1].max())
         factor = ratio * CLIP_OVER_GREY / white
         return factor, "absolute: cd/m², from time, aperture and ISO (nominal, within a stop)"
-    if wish == "median":
+    if requested == "median":
         middle = float(luminance(radiance[None], primaries).flatten().double().median())
         if middle <= 0:
             raise PixelError("the median of the merge is 0; use --scale relative")
         return 1 / middle, "median: the median luminance is 1"
-    known = "ratios only: time, aperture or ISO unknown" if wish == "auto" else "as asked"
+    known = "ratios only: time, aperture or ISO unknown" if requested == "auto" else "as asked"
     return 1.0, f"relative: response over exposure ({known})"

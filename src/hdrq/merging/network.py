@@ -41,9 +41,9 @@ class Method:
             wanted = f"{low}" if low == high else f"{low} to {high}"
             raise UsageError(f"{self.network.net} merges {wanted} frames, not {frames}; name those to merge")
 
-    def alignment(self, wish: Registration) -> Registration:
+    def alignment(self, requested: Registration) -> Registration:
         """How frames are aligned: as wished, or as the network needs where that is left open."""
-        return self.network.use.align if wish == "auto" else wish
+        return self.network.use.align if requested == "auto" else requested
 
     def merged(
         self, stack: ExposureStack, alignment: Alignment, calibration: Calibration, device: torch.device

@@ -33,7 +33,7 @@ _PU08_BRIGHT = (
 _PU08_CHANGE, _PU08_LOG_NITS, _PU08_CODES = 0.8, (-1.7647, 8.9979), (0.3176, 1270.1545)
 
 
-def enter(code: Tensor, net: nn.Module) -> Tensor:
+def scaled_input(code: Tensor, net: nn.Module) -> Tensor:
     """Code (..., C, H, W) of one or three channels in the input range of `net`, (..., 3, H, W).
 
     net.span    (black, white): the codes that its training mapped to 0 and 1; (0, 1) by default

@@ -10,7 +10,7 @@ from torch import Tensor
 from hdrq.errors import UsageError
 from hdrq.image.color import weigh
 from hdrq.image.statistics import BT709_WEIGHTS, brightest, log_mean
-from hdrq.nn.input_scaling import enter
+from hdrq.nn.input_scaling import scaled_input
 from hdrq.records import Encoding
 
 Curve = Literal["card", "tmo"]
@@ -55,7 +55,7 @@ def adjusted(code: Tensor, encoding: Encoding | None, peak: float, curve: Curve)
 def network_view(code: Tensor, net: Any, encoding: Encoding | None) -> Tensor:
     """Network input from code (N, C, H, W): normalised, and luminance only where the network has one channel."""
     if hasattr(net, "intake"):
-        return enter(code, net)
+        return scaled_input(code, net)
     return spanned(fitting(code, net, encoding), net)
 
 

@@ -8,7 +8,7 @@ import torch
 
 from hdrq.cards import Metric, settings_of
 from hdrq.encoding.displays import display as shelf_display
-from hdrq.encoding.photometry import LIGHT, Photometry, Wish
+from hdrq.encoding.photometry import LIGHT, InputSpec, Photometry
 from hdrq.errors import DomainError, UsageError
 from hdrq.image.devices import device_of
 from hdrq.records import Display, Viewing
@@ -64,7 +64,7 @@ def bind(
     if settings.viewing.ppd <= 0:
         raise UsageError(f"pixels per degree must be positive, not {settings.viewing.ppd:g}")
     options = settings_of(found.options, dict(request.options), found.name)
-    ref, dist = _wishes(request, found)
+    ref, dist = _specs(request, found)
     net = None
     if found.card.net:
         from hdrq.nn.weights import load, native_encoding
@@ -83,7 +83,7 @@ def bind(
     return Scorer(request, found, ref, dist, options, settings, net, dtype, where)
 
 
-def _wishes(request: Request, found: Metric) -> tuple[Wish | None, Wish]:
+def _specs(request: Request, found: Metric) -> tuple[InputSpec | None, InputSpec]:
     """The input of each side; stages that the metric cannot use are refused here."""
     card = found.card
     encodings = [s for s in request.stages if s in names("encoding")]
@@ -97,11 +97,11 @@ def _wishes(request: Request, found: Metric) -> tuple[Wish | None, Wish]:
             f"{found.name} reads {wants} by itself; write {found.name} without {encodings or toners}:"
         )
 
-    def wish(reads: str) -> Wish:
+    def spec(reads: str) -> InputSpec:
         encoding = encodings[0] if encodings else None
         if reads not in ("code", *LIGHT):
             encoding = reads
-        return Wish(
+        return InputSpec(
             reads,
             encoding,
             toners[0] if toners else None,
@@ -111,4 +111,4 @@ def _wishes(request: Request, found: Metric) -> tuple[Wish | None, Wish]:
             card.space,
         )
 
-    return (None if card.reference is None else wish(card.reference_reads or card.reads)), wish(card.reads)
+    return (None if card.reference is None else spec(card.reference_reads or card.reads)), spec(card.reads)

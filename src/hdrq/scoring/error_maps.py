@@ -50,11 +50,11 @@ def overlay(probability: Tensor, luminance: Tensor | None = None, scale: Scale =
         return (colours + detail).clamp(0, 1)
     weights = torch.tensor(LUMINANCE, dtype=probability.dtype, device=probability.device)
     brightness = (colours * weights[:, None, None]).sum(1, keepdim=True)
-    scene = 0.5 if luminance is None else calm(luminance.clamp(min=1e-9).log(), SHOWN)
+    scene = 0.5 if luminance is None else equalised(luminance.clamp(min=1e-9).log(), SHOWN)
     return (colours / brightness * scene).clamp(0, 1)
 
 
-def calm(log_light: Tensor, share: float) -> Tensor:
+def equalised(log_light: Tensor, share: float) -> Tensor:
     """Code within `share` of 0..1 around 0.5, (N, 1, H, W).
 
     Each level gets range by the cube root of how common it is, so that no part of the scene is lost.
@@ -71,7 +71,7 @@ def calm(log_light: Tensor, share: float) -> Tensor:
 def _detail(luminance: Tensor) -> Tensor:
     """What a blur of two pixels takes away, as code around 0."""
     logs = luminance.clamp(min=1e-9).log()
-    return calm(logs - blur(logs, 2.0, "replicate"), DETAIL) - 0.5
+    return equalised(logs - blur(logs, 2.0, "replicate"), DETAIL) - 0.5
 
 
 _GREY = 0.35  # how much of the image shows through the colours

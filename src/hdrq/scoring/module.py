@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from hdrq.cards import Better, Card, Metric, Reading, Span
 from hdrq.encoding.emission import white_of
-from hdrq.encoding.photometry import LIGHT, Photometry, Terms, Wish, common_white
+from hdrq.encoding.photometry import LIGHT, InputSpec, Photometry, Terms, common_white
 from hdrq.errors import DomainError, PixelError, UsageError
 from hdrq.image.color import LUMINANCE, luma, weigh
 from hdrq.image.devices import device_of
@@ -46,8 +46,8 @@ class MetricModule(nn.Module):
         if isinstance(scorer.net, nn.Module):
             self.net = scorer.net
         if not checked:  # everything that torch.compile could not trace
-            wishes = [w for w in (scorer.ref, scorer.dist) if w is not None]
-            self._ways = [(w, find("encoding", w.encoding) if w.encoding else None) for w in wishes]
+            specs = [w for w in (scorer.ref, scorer.dist) if w is not None]
+            self._ways = [(w, find("encoding", w.encoding) if w.encoding else None) for w in specs]
             self._white = common_white(scorer.photometry)
             blank = Image(torch.zeros(1, 3, 1, 1), scorer.dist.encoding or "nits")
             self._given = {**scorer.options, **scorer.supplied(blank, False, Terms())}
@@ -218,19 +218,19 @@ def pixels_of(pixels: Pixels) -> Image | Tensor:
     return Image(planes.float() / (2**bits - 1), "srgb", bits=bits)
 
 
-def _straight(light: Tensor, wish: Wish, encoding: Encoding | None, white: float | None) -> Tensor:
+def _straight(light: Tensor, spec: InputSpec, encoding: Encoding | None, white: float | None) -> Tensor:
     """The input of a metric from BT.709 light, without data-dependent checks."""
-    if wish.tonemapper:
+    if spec.tonemapper:
         raise DomainError("checked=False is for encodings, not for tone mapping operators")
     if encoding is None:
-        if wish.reads not in LIGHT:
+        if spec.reads not in LIGHT:
             raise DomainError(
                 "the metric compares code and was given light; name an encoding, as in pu21:ssim"
             )
-        return weigh(light, LUMINANCE) if wish.grey or wish.channel == "y" else light
-    if wish.channel == "y" or (wish.grey and encoding.grey == "luminance" and wish.channel != "luma"):
+        return weigh(light, LUMINANCE) if spec.grey or spec.channel == "y" else light
+    if spec.channel == "y" or (spec.grey and encoding.grey == "luminance" and spec.channel != "luma"):
         light = weigh(light, LUMINANCE)
     code = encoding.encode(light, white_of(encoding, None, white))
-    if code.shape[1] == 3 and (wish.grey or wish.channel == "luma"):
+    if code.shape[1] == 3 and (spec.grey or spec.channel == "luma"):
         code = luma(code)
-    return code * encoding.codes if wish.codes else code
+    return code * encoding.codes if spec.codes else code

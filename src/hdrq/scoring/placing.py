@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from hdrq.encoding.emission import in_float64
-from hdrq.encoding.photometry import LIGHT, Photometry, Wish, relabel
+from hdrq.encoding.photometry import LIGHT, InputSpec, Photometry, relabel
 from hdrq.image.transfer import linear_to_srgb
 from hdrq.records import Image
 
@@ -27,9 +27,9 @@ def placed(image: Image, device: torch.device | None, dtype: torch.dtype | None)
 PHOTOGRAPH = "the developed light as sRGB code, white where the sensor clips"
 
 
-def photograph(image: Image, wish: Wish) -> Image:
+def photograph(image: Image, spec: InputSpec) -> Image:
     """A single camera exposure as sRGB code, where code is compared; any other image unchanged."""
-    code = wish.reads not in LIGHT and wish.encoding in (None, "srgb") and wish.tonemapper is None
+    code = spec.reads not in LIGHT and spec.encoding in (None, "srgb") and spec.tonemapper is None
     if not (code and image.exposed and image.domain == "linear"):
         return image
     notes = (*image.notes, PHOTOGRAPH)

@@ -47,9 +47,9 @@ def remarks(ref: Image | None, dist: Image, photometry: Photometry) -> tuple[str
 def _shown_on(ref: Image | None, dist: Image, s: Scorer, photometry: Photometry, stored: bool) -> str:
     """The displays of the reference and of the test image, once where they are the same."""
     used = [
-        "code as stored" if stored and takes_code(wish) else screen_of(image, photometry.of(side)).name
-        for image, wish, side in ((ref, s.ref, photometry.ref), (dist, s.dist, photometry.dist))
-        if image is not None and wish is not None
+        "code as stored" if stored and takes_code(spec) else screen_of(image, photometry.of(side)).name
+        for image, spec, side in ((ref, s.ref, photometry.ref), (dist, s.dist, photometry.dist))
+        if image is not None and spec is not None
     ]
     return " > ".join(dict.fromkeys(used))
 

@@ -14,9 +14,9 @@ from torch import Tensor
 from hdrq.cards import Better, Metric, Output, Reading, Span
 from hdrq.encoding.photometry import (
     LIGHT,
+    InputSpec,
     Photometry,
     Terms,
-    Wish,
     as_image,
     common_white,
     encoding_notes,
@@ -52,8 +52,8 @@ class Scorer:
 
     request: Request
     metric: Metric
-    ref: Wish | None
-    dist: Wish
+    ref: InputSpec | None
+    dist: InputSpec
     options: dict[str, Any]
     photometry: Photometry
     net: Any = None
@@ -68,7 +68,7 @@ class Scorer:
         return self.ref is not None
 
     @property
-    def _wishes(self) -> tuple[Wish, ...]:
+    def _specs(self) -> tuple[InputSpec, ...]:
         return (self.dist,) if self.ref is None else (self.ref, self.dist)
 
     @property
@@ -146,10 +146,10 @@ class Scorer:
         """The input of the metric from images that agree on terms, (N, C, H, W) each."""
         return [metric_input(i, w, p, f, terms) for i, w, p, f in self._with_sides(images)]
 
-    def _with_sides(self, images: tuple[Image, ...]) -> Iterator[tuple[Image, Wish, Photometry, float]]:
-        """Every image with what the metric wishes, the photometry of its side, and the factor on its light."""
+    def _with_sides(self, images: tuple[Image, ...]) -> Iterator[tuple[Image, InputSpec, Photometry, float]]:
+        """Every image with what the metric reads of it, the photometry of its side, and the factor on its light."""
         factors, sides = factors_of(images, self.photometry), sides_of(self.photometry, len(images))
-        return zip(images, self._wishes, sides, factors, strict=True)
+        return zip(images, self._specs, sides, factors, strict=True)
 
     @property
     def streams(self) -> bool:
@@ -174,7 +174,7 @@ class Scorer:
             )  # later frames may have colours outside the gamut of the first
         noted: list[str] = []
 
-        def light(side: Iterable[Image], wish: Wish, place: int) -> Iterator[Tensor]:
+        def light(side: Iterable[Image], spec: InputSpec, place: int) -> Iterator[Tensor]:
             photometry = sides_of(self.photometry, 2)[place]
             for image in side:
                 image = labelled_as(self._place(image), first[place], images[place])
@@ -182,8 +182,8 @@ class Scorer:
                     raise PixelError(sizes_differ(images[0], image))
                 factor = factors_of((images[0], image), self.photometry)[place]
                 with sharing(anew=True):
-                    pixels = metric_input(image, wish, photometry, factor, terms)
-                    changes = encoding_notes(image, wish, photometry, factor, terms)
+                    pixels = metric_input(image, spec, photometry, factor, terms)
+                    changes = encoding_notes(image, spec, photometry, factor, terms)
                 if changes:
                     noted.append(f"{name_of(image)}: {', '.join(changes)}")
                 yield pixels[0]
@@ -214,9 +214,9 @@ class Scorer:
                 raise PixelError(sizes_differ(*images))
             if self.sequence:
                 refuse_other_rate(*images)
-        images = tuple(photograph(i, w) for i, w in zip(images, self._wishes))
+        images = tuple(photograph(i, w) for i, w in zip(images, self._specs))
         refuse_unfit(self.metric, images, self.compares_code_as_stored())
-        as_stored = stored(images, self._wishes, self.photometry)
+        as_stored = stored(images, self._specs, self.photometry)
         wide = any(i.primaries != BT709 and i.pixels.shape[1] == 3 for i in images)
         primaries = BT709
         emitted = not as_stored or any(w is not None and w.reads in LIGHT for w in (self.ref, self.dist))
@@ -237,7 +237,7 @@ class Scorer:
         """Whether these images are compared as stored in their files."""
         images = (dist,) if self.ref is None or ref is None else (ref, dist)
         return stored(
-            tuple(photograph(i, w) for i, w in zip(images, self._wishes)), self._wishes, self.photometry
+            tuple(photograph(i, w) for i, w in zip(images, self._specs)), self._specs, self.photometry
         )
 
     def compute(self, image: Image, maps: bool, terms: Terms, *inputs: Tensor | Iterable[Tensor]) -> Reading:

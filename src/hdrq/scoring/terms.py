@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hdrq.encoding.photometry import LIGHT, Photometry, Wish, factor_of
+from hdrq.encoding.photometry import LIGHT, InputSpec, Photometry, factor_of
 from hdrq.errors import UsageError
 from hdrq.records import BT709, Encoding, Image
 from hdrq.registry import find
@@ -30,12 +30,12 @@ def factors_of(images: tuple[Image, ...], p: Photometry) -> list[float]:
     return [side.scale if side.scale is not None else common for side in (p.ref, p.dist)[-len(images) :]]
 
 
-def takes_code(wish: Wish) -> bool:
+def takes_code(spec: InputSpec) -> bool:
     """Whether the input is code, not light."""
-    return wish.encoding is not None or wish.reads not in LIGHT
+    return spec.encoding is not None or spec.reads not in LIGHT
 
 
-def stored(images: tuple[Image, ...], wishes: tuple[Wish, ...], photometry: Photometry) -> bool:
+def stored(images: tuple[Image, ...], specs: tuple[InputSpec, ...], photometry: Photometry) -> bool:
     """Whether code is compared as stored: all files have the requested encoding and the same gamut.
 
     Where a stage names the encoding, the value does not depend on whether the files hold the code or its light. So these
@@ -43,7 +43,7 @@ def stored(images: tuple[Image, ...], wishes: tuple[Wish, ...], photometry: Phot
     which shows its light; requested primaries; and one image alone in wide primaries, whose light is encoded in those that
     it needs.
     """
-    compared = [(i, w) for i, w in zip(images, wishes, strict=True) if takes_code(w)]
+    compared = [(i, w) for i, w in zip(images, specs, strict=True) if takes_code(w)]
     return bool(compared) and all(
         i.domain not in LIGHT
         and w.encoding in (None, i.domain)
@@ -56,13 +56,13 @@ def stored(images: tuple[Image, ...], wishes: tuple[Wish, ...], photometry: Phot
     )
 
 
-def _taken_as_light(image: Image, wish: Wish, photometry: Photometry, alone: bool) -> bool:
+def _taken_as_light(image: Image, spec: InputSpec, photometry: Photometry, alone: bool) -> bool:
     """Whether the light of code in the encoding of a stage counts, not the code."""
     if photometry.primaries is not None or (alone and image.primaries != BT709):
         return True
     if photometry.display is not None and find("encoding", image.domain).absolute:
         return True
-    return wish.grey and wish.channel is None and _of_luminance(image)
+    return spec.grey and spec.channel is None and _of_luminance(image)
 
 
 def _of_luminance(image: Image) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hdrq import io
 from hdrq.errors import FileError, UsageError
-from hdrq.io.outputs import refuse_inputs, told_apart
+from hdrq.io.outputs import distinct_outputs, refuse_inputs
 from hdrq.io.pairing import image_files, remote_image_files
 from hdrq.io.remote import address_of, is_folder
 
@@ -32,7 +32,7 @@ def jobs(sources: Sequence[Path], target: Path, suffix: str) -> Jobs:
         raise UsageError(f"there are {len(found)} inputs, so {target} must be a folder")
     if many or folder:
         named = [(p, (target / p.relative_to(base)).with_suffix(suffix)) for p, base in found]
-        pairs = told_apart(named, suffix)
+        pairs = distinct_outputs(named, suffix)
     else:
         pairs = [(found[0][0], target)]
     format = io.by_suffix(pairs[0][1])

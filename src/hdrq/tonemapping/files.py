@@ -77,7 +77,7 @@ def tonemap_files(
     job = TonemapJob(plan, photometry, str(device), select, gain_map)
     if frames is None:
         return spread(job, todo, total=len(todo))
-    return _film(todo, job, _adaptation(plan, frames, len(todo), select))
+    return _video_frames(todo, job, _adaptation(plan, frames, len(todo), select))
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class TonemapJob:
         return (*said, *gamut_notes(display_linear, plan), *unsettled, *lost)
 
 
-def _film(todo: Jobs, job: TonemapJob, adaptation: Adaptation) -> Iterator[Written]:
+def _video_frames(todo: Jobs, job: TonemapJob, adaptation: Adaptation) -> Iterator[Written]:
     """The frames of a video in order, with smoothed statistics."""
     mean: float | None = None
 

@@ -120,8 +120,8 @@ def data_of(
     source, target = _domains(settings, data, better)
     _refuse_unknown_tests(target if settings.held_from == "target" else source, settings)
     of_target, alike = settings.held_from == "target", settings.target == settings.source
-    source = source if of_target and not alike else _untested(source, settings)
-    target = _untested(target, settings) if of_target or alike else target
+    source = source if of_target and not alike else _without_test_images(source, settings)
+    target = _without_test_images(target, settings) if of_target or alike else target
     held_domain = target if of_target else source
     if settings.held_subset:
         held_out = items_of(
@@ -154,7 +154,7 @@ def items_to_test(settings: Settings, data: Path | None, better: str = "") -> li
     domains = _domains(settings, data, better)
     held_domain = domains[1] if settings.held_from == "target" else domains[0]
     _refuse_unknown_tests(held_domain, settings)
-    learnt = {id(i) for i in _untested(held_domain, settings)}
+    learnt = {id(i) for i in _without_test_images(held_domain, settings)}
     found = [i for i in held_domain if id(i) not in learnt]
     return _paired(found, settings, settings.held_dataset)
 
@@ -218,7 +218,7 @@ def _refuse_unknown_tests(items: Sequence[Item], settings: Settings) -> None:
             )
 
 
-def _untested(items: Sequence[Item], settings: Settings) -> list[Item]:
+def _without_test_images(items: Sequence[Item], settings: Settings) -> list[Item]:
     return [
         i
         for i in items

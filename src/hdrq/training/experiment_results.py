@@ -94,7 +94,7 @@ def split_rows(folder: Path, predictions: Sequence[Prediction]) -> list[SplitRow
     rows = []
     for test_set in dict.fromkeys(p["test_set"] for p in predictions):
         own = [p for p in predictions if p["test_set"] == test_set]
-        found = agreed(own)
+        found = agreement_of(own)
         rows.append(
             SplitRow(
                 own[0]["split"],
@@ -121,7 +121,7 @@ def _labelled_target(record: Mapping[str, dict[str, object]]) -> int:
     return int(str(images)) if settings["target_labels"] and not alike else 0
 
 
-def agreed(predictions: Sequence[Prediction], group: str = "all") -> Agreement:
+def agreement_of(predictions: Sequence[Prediction], group: str = "all") -> Agreement:
     """Agreement of predictions with the subjective scores beside them."""
     first = predictions[0]
     return agreement(
@@ -147,7 +147,7 @@ def summaries(rows: Sequence[SplitRow], predictions: Sequence[Prediction]) -> li
             for p in here:
                 if p["distortion"] == kind:
                     each.setdefault(p["split"], []).append(p)
-            parts = [agreed(some, kind) for some in each.values() if len(some) >= _FEWEST]
+            parts = [agreement_of(some, kind) for some in each.values() if len(some) >= _FEWEST]
             found += [_summary(test_set, kind, parts)] if parts else []
     return found
 

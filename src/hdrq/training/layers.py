@@ -28,7 +28,7 @@ def layer(module: nn.Module, name: str) -> nn.Module:
 
 
 @contextmanager
-def tapped(module: nn.Module, name: str) -> Iterator[list[Tensor]]:
+def layer_outputs(module: nn.Module, name: str) -> Iterator[list[Tensor]]:
     """Yields a list that is filled with the outputs of a layer, as rows, while the network computes in this block."""
     found: list[Tensor] = []
 

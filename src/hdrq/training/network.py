@@ -17,7 +17,7 @@ from hdrq.records import Encoding
 from hdrq.registry import find
 from hdrq.training.batches import Batch
 from hdrq.training.disentanglement import disentangling_loss
-from hdrq.training.layers import tapped
+from hdrq.training.layers import layer_outputs
 from hdrq.training.random_state import RandomState
 from hdrq.training.settings import Settings
 
@@ -66,7 +66,7 @@ def forward(module: nn.Module, settings: Settings, batch: Batch) -> Output:
     """Scores and features of a batch; the features are those of the paper, or of the layer in the settings."""
     if not settings.align_layer:
         return _forward(module, settings, batch)
-    with tapped(module, settings.align_layer) as found:
+    with layer_outputs(module, settings.align_layer) as found:
         out = _forward(module, settings, batch)
     if not found:
         raise UsageError(

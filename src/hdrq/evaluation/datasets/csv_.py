@@ -8,7 +8,7 @@ from pathlib import Path
 from hdrq.errors import FileError
 from hdrq.evaluation.archive import Folder, dataset
 from hdrq.evaluation.loose_archive import spread_of
-from hdrq.evaluation.tables import meant, number, read_csv
+from hdrq.evaluation.tables import number, read_csv, recognised_columns
 from hdrq.records import Pair
 
 
@@ -39,7 +39,7 @@ def csv(folder: Folder, subset: str | None) -> Iterator[Pair]:
     """Columns go by their usual names (`hdrq.evaluation.tables.SPELLINGS`); others are carried along."""
     path = folder.root if folder.root.is_file() else folder.need("manifest.csv")
     rows = read_csv(path)
-    names = meant(list(rows[0]) if rows else [], rows)
+    names = recognised_columns(list(rows[0]) if rows else [], rows)
     if "dist" not in names:
         raise FileError(f"{path}: no column is known to hold the test image; name it dist")
     if "mos" not in names and rows and {"metric", "value"} <= set(rows[0]):

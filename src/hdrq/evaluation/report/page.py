@@ -19,7 +19,7 @@ from hdrq.evaluation.statistics.agreement import Agreement
 
 
 @dataclass(frozen=True)
-class Findings:
+class ReportContents:
     """The contents of a report.
 
     whole      every metric on the whole set, best first; the scatter plots show these
@@ -40,7 +40,7 @@ class Findings:
     published: Sequence[Agreement] = ()
 
 
-def page(found: Findings, pictures: bool = True) -> str:
+def page(found: ReportContents, pictures: bool = True) -> str:
     """The report as HTML. pictures: show the images with the largest prediction errors."""
     sheet = found.sheet
     sections = [
@@ -102,7 +102,7 @@ _RESOLVING = (
 _BY = "SROCC of each metric; the best of each row is bold."
 
 
-def _facts(found: Findings) -> str:
+def _facts(found: ReportContents) -> str:
     sheet = found.sheet
     kinds = {p.distortion for p in sheet.pairs} - {""}
     facts = [
@@ -123,7 +123,7 @@ def _section(title: str, text: str, body: str) -> str:
     return f"<h2>{escape(title)}</h2>{introduction}{body}"
 
 
-def _agreement_note(found: Findings) -> str:
+def _agreement_note(found: ReportContents) -> str:
     form = found.whole[0].curve.form if found.whole and found.whole[0].curve else ""
     return f"{_intervals(found)}PLCC and RMSE are computed after a fitted {escape(form)} curve. " + (
         "The best metric, and those not significantly different from it, are marked."
@@ -132,12 +132,12 @@ def _agreement_note(found: Findings) -> str:
     )
 
 
-def _tested(found: Findings) -> bool:
+def _tested(found: ReportContents) -> bool:
     """Whether differences were tested, which takes a bootstrap."""
     return any(not np.isnan(test.p_holm) for test in found.paired_tests)
 
 
-def _intervals(found: Findings) -> str:
+def _intervals(found: ReportContents) -> str:
     drawn = any(a.intervals for a in found.whole)
     return (
         "95 % intervals (small print) are from a bootstrap over scenes. "
@@ -146,14 +146,14 @@ def _intervals(found: Findings) -> str:
     )
 
 
-def _of(found: Findings, shown: Sequence[Agreement]) -> str:
+def _of(found: ReportContents, shown: Sequence[Agreement]) -> str:
     """Which metrics are illustrated, where not all are."""
     return (
         f", for the best {len(shown)} of {len(found.whole)} metrics" if len(shown) < len(found.whole) else ""
     )
 
 
-def _scatters(found: Findings) -> str:
+def _scatters(found: ReportContents) -> str:
     plots = []
     for i, a in enumerate(found.whole):
         svg = figures.as_svg(figures.scatter(found.sheet, a), f"scatter{i}")
@@ -163,7 +163,7 @@ def _scatters(found: Findings) -> str:
     return f"<div class='grid'>{''.join(plots)}</div>"
 
 
-def _residuals(found: Findings) -> list[str]:
+def _residuals(found: ReportContents) -> list[str]:
     drawn = [(a, figures.residuals(found.sheet, a)) for a in found.whole]
     plots = [
         f"<figure><figcaption>{escape(a.metric)}</figcaption>{figures.as_svg(f, f'residual{i}')}</figure>"
@@ -190,7 +190,7 @@ def worst(sheet: Sheet, agreement: Agreement, count: int) -> list[tuple[int, flo
     return (firsts + others)[:count]
 
 
-def _disagreements(found: Findings, pictures: bool) -> list[str]:
+def _disagreements(found: ReportContents, pictures: bool) -> list[str]:
     shown = found.whole[:3]
     each = 4 if len(shown) > 1 else 8
     parts = []

@@ -77,7 +77,7 @@ def agreement(
         scenes=len(set(scenes)) if len(scenes) else y.size,
         srocc=sign * srocc(x, y),
         krocc=sign * krocc(x, y),
-        plcc=facing(curve, x, sign) * plcc(mapped, y),
+        plcc=direction_sign(curve, x, sign) * plcc(mapped, y),
         rmse=rmse(mapped, y),
         outliers=far,
         curve=curve,
@@ -98,11 +98,13 @@ def drawn(
     turned = np.asarray(signs)[:, None] * values
     reflected = [_reflected(curve, sign) for curve, sign in zip(curves, signs, strict=True)]
     found = dict(bootstrap(mos, turned, reflected, scenes, draws=draws, seed=seed, refit=refit))
-    found["plcc"] = found["plcc"] * [facing(c, x, s) for c, x, s in zip(curves, values, signs, strict=True)]
+    found["plcc"] = found["plcc"] * [
+        direction_sign(c, x, s) for c, x, s in zip(curves, values, signs, strict=True)
+    ]
     return found
 
 
-def facing(curve: Curve, values: ArrayLike, sign: int) -> float:
+def direction_sign(curve: Curve, values: ArrayLike, sign: int) -> float:
     """-1 where the curve decreases although metric and subjective scores should increase together, else 1.
 
     A curve is fitted to whatever trend the data have, so the correlation after it is never negative by itself.

@@ -42,7 +42,7 @@ def match_histogram(moving: np.ndarray, fixed: np.ndarray, overlap: np.ndarray |
 
 @dataclass(frozen=True)
 class Scale:
-    """Two frames averaged over `factor` pixels, prepared for `_climb`.
+    """Two frames averaged over `factor` pixels, prepared for `_gauss_newton`.
 
     y, x, value  positions of strong gradients in the fixed frame, and its codes there;  size: (rows, columns)
     moving       (4, rows, columns): codes, derivatives along x and y, and validity of the moving frame
@@ -119,17 +119,17 @@ def ecc(
 
     start  initial homography, from bitmaps or features
     """
-    if not frames.scales or _both_see(frames.fixed, frames.moving, start) < 0.02:
+    if not frames.scales or _shared_unclipped(frames.fixed, frames.moving, start) < 0.02:
         return start, 0.0
     h, rho = start / start[2, 2], 0.0
     for scale in frames.scales:
-        g, rho = _climb(scale, scaled(h, scale.factor), model, rounds)
+        g, rho = _gauss_newton(scale, scaled(h, scale.factor), model, rounds)
         h = scaled(g, 1 / scale.factor)
         h = h / h[2, 2]
     return h, rho
 
 
-def _both_see(fixed: np.ndarray, moving: np.ndarray, start: np.ndarray) -> float:
+def _shared_unclipped(fixed: np.ndarray, moving: np.ndarray, start: np.ndarray) -> float:
     """Share of a sparse grid that is unclipped in both frames."""
     step = max(1, min(fixed.shape) // 64)
     y, x = np.mgrid[0 : fixed.shape[0] : step, 0 : fixed.shape[1] : step]
@@ -174,7 +174,7 @@ def _moved(h: np.ndarray, p: np.ndarray, model: Model) -> np.ndarray:
     return h
 
 
-def _climb(scale: Scale, h: np.ndarray, model: Model, rounds: int) -> tuple[np.ndarray, float]:
+def _gauss_newton(scale: Scale, h: np.ndarray, model: Model, rounds: int) -> tuple[np.ndarray, float]:
     """One scale: Gauss-Newton steps on the correlation, over the pixels with the strongest gradients.
 
     Stops when a step is below a hundredth of a pixel. Returns (homography, correlation).

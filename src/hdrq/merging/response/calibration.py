@@ -100,29 +100,29 @@ def calibrate(
 
 
 def _response(
-    wish: str, stack: ExposureStack, samples: Samples, seconds: np.ndarray, seed: int
+    requested: str, stack: ExposureStack, samples: Samples, seconds: np.ndarray, seed: int
 ) -> tuple[Response, list[str]]:
-    if wish == "auto":
+    if requested == "auto":
         return automatic(stack, samples, seconds, seed)
-    if wish in estimators():
+    if requested in estimators():
         if _span(seconds) < LEAST_SPAN:
             raise UsageError(
-                f"--response {wish} needs frames of different exposure, but these differ by only {_span(seconds):.2g} stops; "
+                f"--response {requested} needs frames of different exposure, but these differ by {_span(seconds):.2g} stops; "
                 "give --response srgb, linear or a file"
             )
-        return _estimated(wish, samples, seconds, seed), []
-    return _given(wish, stack), []
+        return _estimated(requested, samples, seconds, seed), []
+    return _given(requested, stack), []
 
 
-def _given(wish: str, stack: ExposureStack) -> Response:
+def _given(requested: str, stack: ExposureStack) -> Response:
     """A response from a file or a fixed curve."""
-    if Path(wish).suffix.lower() in FILES:
-        found = read_response(wish)
+    if Path(requested).suffix.lower() in FILES:
+        found = read_response(requested)
         if found.curve.shape[1] not in (1, stack.channels):
-            raise UsageError(f"{wish} has {found.curve.shape[1]} channels, the frames {stack.channels}")
+            raise UsageError(f"{requested} has {found.curve.shape[1]} channels, the frames {stack.channels}")
         return found
-    check_response(wish)
-    return fixed_response(wish, stack.levels)
+    check_response(requested)
+    return fixed_response(requested, stack.levels)
 
 
 def prior(stack: ExposureStack) -> Response:
@@ -130,14 +130,14 @@ def prior(stack: ExposureStack) -> Response:
     return fixed_response("linear" if stack.domain == "nits" else stack.domain, stack.levels)
 
 
-def _prior_or_given(wish: str, stack: ExposureStack) -> tuple[Response, list[str]]:
+def _prior_or_given(requested: str, stack: ExposureStack) -> tuple[Response, list[str]]:
     """The response of a stack with unknown exposures, from which no response can be estimated."""
-    if wish in estimators():
+    if requested in estimators():
         raise UsageError(
-            f"--response {wish} needs stated exposures; give --times or --ev, or --response srgb, linear or a file"
+            f"--response {requested} needs stated exposures; give --times or --ev, or --response srgb, linear or a file"
         )
-    if wish != "auto":
-        return _given(wish, stack), ["exposures are estimated from the pixels"]
+    if requested != "auto":
+        return _given(requested, stack), ["exposures are estimated from the pixels"]
     found = prior(stack)
     return found, [
         f"exposures are estimated from the pixels with {found.how.removeprefix('fixed: ')} response, which is assumed; "
@@ -205,13 +205,18 @@ def _power_of(response: Response) -> float:
     return float(np.polyfit(srgb, ours, 1)[0])
 
 
-def check_response(wish: str) -> None:
+def check_response(requested: str) -> None:
     """UsageError for a name that is neither an estimator, a curve nor a file."""
-    if wish.startswith("gamma"):
-        fixed_response(wish, 2)
-    elif not (wish == "auto" or Path(wish).suffix.lower() in FILES or wish in FIXED or wish in estimators()):
+    if requested.startswith("gamma"):
+        fixed_response(requested, 2)
+    elif not (
+        requested == "auto"
+        or Path(requested).suffix.lower() in FILES
+        or requested in FIXED
+        or requested in estimators()
+    ):
         raise UsageError(
-            f"unknown response '{wish}'; choose auto,  {', '.join((*estimators(), *FIXED))}, gamma2.2, or a file"
+            f"unknown response '{requested}'; choose auto,  {', '.join((*estimators(), *FIXED))}, gamma2.2, or a file"
         )
 
 

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hdrq.errors import HdrqError
-from hdrq.nn.input_scaling import CONVENTIONS, Convention, enter
+from hdrq.nn.input_scaling import CONVENTIONS, Convention, scaled_input
 from hdrq.nn.keys import State
 from hdrq.nn.layers.resnet import Bottleneck, ResNet
 from hdrq.nn.net import Net, pattern
@@ -175,7 +175,7 @@ def at_quality(net: QdNet, code: Tensor, quality: float, seed: int = 0) -> tuple
 
     code  sRGB code (1, 3, H, W), 0..1;  quality  in the unit of the weights, see QdNet.towards
     """
-    entered = enter(code, net)
+    entered = scaled_input(code, net)
     with torch.no_grad():
         before = float(net(entered)[0])
         made, after = net.towards(entered, quality, seed)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hdrq.cards import Card, Reading
-from hdrq.nn.input_scaling import enter
+from hdrq.nn.input_scaling import scaled_input
 
 
 def deep_distance_card(title: str, source: str, net: str) -> Card:
@@ -31,7 +31,7 @@ def deep_distance_card(title: str, source: str, net: str) -> Card:
 
 def deep_distance(ref: Tensor, dist: Tensor, net: Any, maps: bool) -> Reading:
     """Mean over space and sum over stages of what `net.maps` finds; with `maps` also their sum at the images' size."""
-    a, b = (enter(image.to(net.heads[0]), net) for image in (ref, dist))
+    a, b = (scaled_input(image.to(net.heads[0]), net) for image in (ref, dist))
     found = net.maps(a, b)
     value = torch.stack([m.mean((1, 2, 3)) for m in found]).sum(0)
     if not maps:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from hdrq.cards import Reading
-from hdrq.nn.input_scaling import enter
+from hdrq.nn.input_scaling import scaled_input
 from hdrq.nn.layers.pieapp import PATCH, PatchComparer
 from hdrq.scoring.calibration import anchored
 from hdrq.scoring.sampling import Plan, cut, plan, strided
@@ -80,7 +80,7 @@ def _patch_scores(
     scores, weights = [], []
     low = torch.autocast(ref.device.type, torch.bfloat16, enabled=precision == "bfloat16")
     for part in where.parts(_AT_ONCE):
-        a, b = (enter(cut(image.to(net.level.weight), part), net) for image in (ref, dist))
+        a, b = (scaled_input(cut(image.to(net.level.weight), part), net) for image in (ref, dist))
         with low:
             predicted = net.predict(a, b)
             shift = best - net.predict(a[:1, :1], a[:1, :1]).score.float() if anchored(net) else 0.0

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hdrq.cards import Card, metric
-from hdrq.nn.input_scaling import enter
+from hdrq.nn.input_scaling import scaled_input
 
 
 @metric(
@@ -31,7 +31,7 @@ def dists(ref: Tensor, dist: Tensor, *, net: Any, shrink: int = 0) -> Tensor:
 
     shrink  bring the shorter side down to so many pixels first; the authors' script uses 256, 0 keeps the size
     """
-    a, b = (enter(image.to(net.alpha), net) for image in (ref, dist))
+    a, b = (scaled_input(image.to(net.alpha), net) for image in (ref, dist))
     h, w = a.shape[-2:]
     if shrink and min(h, w) > shrink:
         size = [round(n * shrink / min(h, w)) for n in (h, w)]

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from hdrq.cards import Card, metric
-from hdrq.nn.input_scaling import enter
+from hdrq.nn.input_scaling import scaled_input
 
 
 @metric(
@@ -27,5 +27,5 @@ from hdrq.nn.input_scaling import enter
 )
 def imqnet(image: Tensor, *, net: Any) -> Tensor:
     """Opinion in the unit of what the weights were taught."""
-    result: Tensor = net(enter(image.to(next(net.parameters())), net)).to(image)
+    result: Tensor = net(scaled_input(image.to(next(net.parameters())), net)).to(image)
     return result

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from hdrq.cards import Card, metric
 from hdrq.image.resize import imresize
-from hdrq.nn.input_scaling import enter
+from hdrq.nn.input_scaling import scaled_input
 
 _SIZE = (384, 512)  # (height, width) that the weights were trained at
 
@@ -35,5 +35,5 @@ def koncept512(image: Tensor, *, net: Any, fit: bool = False) -> Tensor:
     """
     if fit and tuple(image.shape[-2:]) != _SIZE:
         image = imresize(image, size=_SIZE).clamp(min=0)
-    result: Tensor = net(enter(image.to(next(net.parameters())), net)).to(image)
+    result: Tensor = net(scaled_input(image.to(next(net.parameters())), net)).to(image)
     return result

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from hdrq.cards import Card, Reading, metric
 from hdrq.image.resize import linear_resize
-from hdrq.nn.input_scaling import enter
+from hdrq.nn.input_scaling import scaled_input
 
 _SIDE = 224  # pixels
 
@@ -30,5 +30,5 @@ _SIDE = 224  # pixels
 )
 def metaiqa(image: Tensor, *, net: Any) -> Reading:
     """Quality 0..1 of the image resized to 224x224 regardless of its shape, as in the authors' program; `q` of 100."""
-    q = net(enter(linear_resize(image, (_SIDE, _SIDE)).to(next(net.parameters())), net)).to(image)
+    q = net(scaled_input(linear_resize(image, (_SIDE, _SIDE)).to(next(net.parameters())), net)).to(image)
     return Reading(q, None, {"q": 100 * q})

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from hdrq.cards import Card, metric
 from hdrq.image.resize import imresize
-from hdrq.nn.input_scaling import enter
+from hdrq.nn.input_scaling import scaled_input
 
 _SHORTER = 512  # pixels; the photographs of the training are 512 x 512
 
@@ -38,6 +38,6 @@ def nr(image: Tensor, *, net: Any) -> Tensor:
     if shorter > _SHORTER:
         h, w = (round(n * _SHORTER / shorter) for n in image.shape[-2:])
         image = imresize(image, size=(h, w)).clamp(0, 1)
-    ready = enter(image.to(net.linear.weight), net)
+    ready = scaled_input(image.to(net.linear.weight), net)
     result: Tensor = net(ready).to(image)
     return result

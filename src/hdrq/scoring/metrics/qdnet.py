@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from hdrq.cards import Card, metric
-from hdrq.nn.input_scaling import enter
+from hdrq.nn.input_scaling import scaled_input
 
 
 @metric(
@@ -28,5 +28,5 @@ from hdrq.nn.input_scaling import enter
 )
 def qdnet(image: Tensor, *, net: Any) -> Tensor:
     """Quality by the mean of its code, about 0..1."""
-    result: Tensor = net(enter(image.to(next(net.parameters())), net)).to(image)
+    result: Tensor = net(scaled_input(image.to(next(net.parameters())), net)).to(image)
     return result

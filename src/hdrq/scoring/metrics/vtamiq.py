@@ -9,7 +9,7 @@ from torch import Tensor
 
 from hdrq.cards import Card, Reading, metric
 from hdrq.errors import UsageError
-from hdrq.nn.input_scaling import enter
+from hdrq.nn.input_scaling import scaled_input
 from hdrq.nn.quality_input import official
 from hdrq.records import Encoding
 from hdrq.scoring.features.patchwise import Precision
@@ -133,7 +133,7 @@ def _cut(
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """Patches as the network reads them, their positions, and their levels where it knows more than one."""
     n, device = image.shape[0], image.device
-    patches = enter(cut(image.to(net.transformer.norm.weight), part, light), net)
+    patches = scaled_input(cut(image.to(net.transformer.norm.weight), part, light), net)
     place = torch.from_numpy(part.places).to(device).expand(n, -1, -1)
     scale = torch.from_numpy(part.scales).to(device).expand(n, -1) if net.levels > 1 else None
     return patches, place, scale

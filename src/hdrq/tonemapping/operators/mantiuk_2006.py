@@ -73,7 +73,7 @@ def mantiuk_2006(
     wanted = (
         _equalised(there, factor, response) if equalise else [_rescale(g, factor, response) for g in there]
     )
-    weights = [(_trust(a), _trust(b)) for a, b in wanted]
+    weights = [(_inverse_threshold(a), _inverse_threshold(b)) for a, b in wanted]
     if variant == "pfstools":
         x = restarted_pyramid.reconstruct(start, wanted, weights)
         low, high = _swapped(x, 0.001), _swapped(x, 0.999)
@@ -109,7 +109,7 @@ def _swapped(x: Tensor, share: float) -> Tensor:
     return ((at - below) * values[:, below] + (1 - at + below) * values[:, above]).view(-1, 1, 1, 1)
 
 
-def _trust(g: Tensor) -> Tensor:
+def _inverse_threshold(g: Tensor) -> Tensor:
     """One over the threshold of a contrast."""
     return 1 / (0.038737 * g.abs().clamp(min=_LEAST) ** 0.537756)
 

@@ -133,7 +133,7 @@ def fit_curve(
     weight = np.sqrt(found.count / found.count.sum())
     steps = np.full(used.sum(), room / used.sum())
     for _ in range(_PASSES):
-        curve = _climbed(steps, used, black)
+        curve = _accumulated(steps, used, black)
         shown = np.maximum(spans @ steps, 1e-6)
         slope = _by_band(found, shown, 10 ** curve[found.at]) / shown
         solved = _least_squares(spans * (slope * weight)[:, None], wanted * weight, room)
@@ -141,10 +141,10 @@ def fit_curve(
         steps = solved
         if moved < _SETTLED:
             break
-    return _climbed(steps, used, black)
+    return _accumulated(steps, used, black)
 
 
-def _climbed(steps: np.ndarray, used: np.ndarray, black: float) -> np.ndarray:
+def _accumulated(steps: np.ndarray, used: np.ndarray, black: float) -> np.ndarray:
     """The curve, (bins,), of the heights of the steps that are used."""
     rises = np.zeros(len(used))
     rises[used] = steps

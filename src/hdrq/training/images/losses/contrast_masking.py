@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hdrq.image.filters import box, gaussian
-from hdrq.nn.input_scaling import enter
+from hdrq.nn.input_scaling import scaled_input
 from hdrq.nn.layers.vgg import STAGES, halve
 from hdrq.training.images.loss import LossCard, loss
 
@@ -42,7 +42,7 @@ def contrast_masking(
     image  (N, 3, H, W) code 0..1
     light  linear light in any unit; it is encoded by a mu-law that depends on its median
     """
-    both = enter(torch.cat([image, encoded(light).to(image)]), net).to(next(net.parameters()).dtype)
+    both = scaled_input(torch.cat([image, encoded(light).to(image)]), net).to(next(net.parameters()).dtype)
     found = []
     for features in first_layers(net, both, stages):
         shown, scene = features.chunk(2)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hdrq.nn.input_scaling import enter
+from hdrq.nn.input_scaling import scaled_input
 from hdrq.training.images.loss import LossCard, loss
 
 
@@ -23,7 +23,7 @@ def perceptual(image: Tensor, target: Tensor, *, stages: int = 3, power: float =
 
     image, target  code 0..1 of three channels; for light name an encoding, "mu:perceptual"
     """
-    both = enter(torch.cat([image, target]), net).to(next(net.parameters()).dtype)
+    both = scaled_input(torch.cat([image, target]), net).to(next(net.parameters()).dtype)
     found = []
     for _, features in zip(range(stages), net.trunk.stages(both)):
         a, b = features.chunk(2)
