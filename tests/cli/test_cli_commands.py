@@ -97,6 +97,48 @@ def test_tab_of_bash_completes_behind_signs_that_divide_words_there(tmp_path: Pa
     assert second.split() == ["pu-vtamiq-lite2", "pu-vtamiq-small"]
 
 
+@pytest.mark.parametrize("shell", ["bash", "fish"])
+def test_tab_completes_after_a_comma_and_names_of_files_as_well(shell: str, tmp_path: Path) -> None:
+    """Before: fish dropped what follows a comma, and no shell gave the files of `hdrq score REF`."""
+    if shutil.which(shell) is None or sys.platform == "win32":
+        pytest.skip(f"no {shell} here")
+    (tmp_path / "photo.exr").touch()
+    program = tmp_path / "hdrq"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m hdrq "$@"\n')
+    program.chmod(0o755)
+    environment = dict(os.environ, PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    lines = ("hdrq score -m psnr,pu-ssi", "hdrq score pho", "hdrq evaluate --dataset=kadi")
+    wanted = ["psnr,pu-ssim", "psnr,pu-ssimulacra2"]
+    if shell == "fish":
+        asked = "; ".join(f"complete -C '{line}'" for line in lines)
+        script = f"hdrq completion fish | source; {asked}"
+        wanted += ["photo.exr", "--dataset=kadid", "--dataset=kadis"]
+    else:
+        script = 'compopt() { :; }\neval "$(hdrq completion bash)"; complete -p hdrq\n' + "".join(
+            f'COMP_LINE="{line}"; COMP_POINT={len(line)}; _hdrq_completion hdrq; printf "%s\\n" "${{COMPREPLY[@]}}"\n'
+            for line in lines
+        )
+        # where nothing is offered, as for pho, bash offers files by itself
+        wanted = ["complete -o default -o nosort -F _hdrq_completion hdrq", *wanted, "kadid", "kadis"]
+    done = subprocess.run(
+        [shell, "-c", script], capture_output=True, text=True, env=environment, cwd=tmp_path
+    )
+    assert [line for line in done.stdout.splitlines() if line] == wanted, done.stderr
+
+
+@pytest.mark.parametrize("typed", ["pu-ssim,gm", "hdrvdp3,task=s", "pu-vtamiq@"])
+def test_tab_needs_no_torch(typed: str) -> None:
+    """Before: options of a metric and names of weights took seconds, since torch was imported for them."""
+    code = (
+        "import sys\nfrom click.shell_completion import BashComplete\nfrom hdrq.cli.app import command_line\n"
+        "tab = BashComplete(command_line, {}, 'hdrq', '_HDRQ_COMPLETE')\n"
+        f"print(len(tab.get_completions(['score', '-m'], {typed!r})), 'torch' in sys.modules, 'numpy' in sys.modules)"
+    )
+    found, *heavy = subprocess.check_output([sys.executable, "-c", code], text=True).split()
+    assert int(found) > 0
+    assert heavy == ["False", "False"]
+
+
 def commands(group: click.Group, before: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     context, found = click.Context(group), []
     for name in group.list_commands(context):

@@ -1,12 +1,14 @@
-"""Shell completion: names of entries, parts of a metric request, and weights."""
+"""Shell completion: names of entries, parts of a metric request, and weights. Nothing here may import torch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import hdrq
-from hdrq.registry import find, names
+from hdrq.registry import names
+
+if TYPE_CHECKING:
+    from hdrq.records import Checkpoint
 
 Completer = Callable[[Any, Any, str], list[str]]
 _SHORT = ("pu-", "pq-", "log-")  # prefixes that stand for an encoding
@@ -36,8 +38,7 @@ def metric(ctx: Any, param: Any, incomplete: str) -> list[str]:
     owner = next((part for part in reversed(before) if "=" not in part), "")
     option, equals, value = last.partition("=")
     if equals and owner:
-        known = _options(owner).get(option.replace("-", "_"))
-        choices = [str(c) for c in known.choices] if known is not None else []
+        choices = _options(owner).get(option.replace("-", "_"), ())
         return [f"{head},{option}={c}" for c in choices if c.startswith(value)]
     offered = _metrics(last)
     if owner and "@" not in last and ":" not in last:
@@ -60,7 +61,7 @@ def _metrics(text: str) -> list[str]:
 def _name(text: str) -> str:
     """The metric of a text such as pu21:ssim, pu-ssim or norvdpnet++@weights; "" where it is none."""
     from hdrq.errors import UsageError
-    from hdrq.scoring.api import parse
+    from hdrq.scoring.request import parse
 
     try:
         return parse(text).metric
@@ -68,18 +69,27 @@ def _name(text: str) -> str:
         return ""
 
 
-def _options(text: str) -> dict[str, Any]:
+def _options(text: str) -> dict[str, tuple[str, ...]]:
+    from hdrq.scoring.outline import options_of_metric
+
     name = _name(text)
-    found: dict[str, Any] = find("metric", name).options if name else {}
-    return found
+    return options_of_metric(name) if name else {}
 
 
 def weights_of(name: str) -> list[str]:
     """The installed weights of a metric's network."""
-    net = find("metric", name).card.net if name else None
-    return sorted(m.name for m in hdrq.models() if m.card is not None and m.net == net)
+    from hdrq.scoring.outline import net_of_metric
+
+    net = net_of_metric(name) if name else ""
+    return sorted(card.name for card in _cards() if card.net == net)
 
 
 def weights(ctx: Any, param: Any, incomplete: str) -> list[str]:
     """All installed weights."""
-    return sorted(m.name for m in hdrq.models() if m.card is not None and m.name.startswith(incomplete))
+    return sorted(card.name for card in _cards() if card.name.startswith(incomplete))
+
+
+def _cards() -> list[Checkpoint]:
+    from hdrq.nn.weight_files import cards
+
+    return [card for card, _ in cards()]

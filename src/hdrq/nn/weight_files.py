@@ -1,6 +1,7 @@
 """Files of weights: the folders that contain them, their cards, and their sha256.
 
-A card is NAME.json beside NAME.safetensors. The user's folder precedes the weights distributed with hdrq.
+A card is NAME.json beside NAME.safetensors. The user's folder precedes the weights distributed with hdrq. Tensors are read
+by torch, which is imported only then: completion lists the cards.
 """
 
 from __future__ import annotations
@@ -12,17 +13,16 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any
-
-from safetensors import SafetensorError
-from safetensors.torch import load_file as read_tensors
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from hdrq.errors import FileError, MissingPart, UsageError
 from hdrq.io.atomic import atomic
 from hdrq.io.folders import names_in
 from hdrq.nn.download import digest
 from hdrq.records import Checkpoint
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _REMEMBERED = 8_000_000  # file size in bytes above which hashes are cached between calls
 _hashes: dict[tuple[str, int, int], str] = {}  # (path, size, time) -> sha256, of this process
@@ -197,6 +197,9 @@ def _shared(card: Checkpoint, name: str, sha256: str) -> tuple[Checkpoint, Path]
 
 
 def _tensors(card: Checkpoint, path: Path, trust: bool) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file as read_tensors
+
     if _sha256(path, trust) != card.sha256:
         raise FileError(
             f"{path} is not the file that its card describes (sha256 differs); {again(card, path)}"
