@@ -92,3 +92,19 @@ def test_files_are_sorted_hidden_folders_are_left_out_and_a_missing_folder_is_em
     assert [p.name for p in image_files(tmp_path)] == ["a.png", "1.png", "2.png", "5.png"]
     assert names_in(tmp_path / "b") == [".4.png", "1.png", "2.png"]
     assert names_in(tmp_path / "none") == names_in(tmp_path / "a.png") == []
+
+
+def test_linked_folders_are_read_and_circles_of_links_end(tmp_path: Path) -> None:
+    """Before: the images of a linked subfolder were left out unsaid, although linked files are read."""
+    root, store, other = (tmp_path / name for name in ("data", "store", "other"))
+    for folder in (root / "own", store / "deep", other):
+        folder.mkdir(parents=True)
+        (folder / "x.png").touch()
+    (root / "linked").symlink_to(store)
+    (root / "own" / "up").symlink_to("../..")  # contains itself
+    (store / "deep" / "again").symlink_to(store)
+    (store / "other").symlink_to(other)
+    (other / "back").symlink_to(store)  # a circle of two
+    (root / "lost").symlink_to("nothing")
+    found = [p.relative_to(root).as_posix() for p in image_files(root)]
+    assert found == ["linked/deep/x.png", "linked/other/x.png", "own/x.png"]

@@ -10,7 +10,8 @@ from hdrq.errors import FileError
 
 
 def files_below(folder: Path) -> list[Path]:
-    """Every file below a folder, sorted by path; hidden folders are not entered.
+    """Every file below a folder, sorted by path; hidden folders are not entered. Linked folders are, as linked files are
+    read, but not one that links to a folder that it is in.
 
     FileError names a folder that cannot be listed.
     """
@@ -34,9 +35,17 @@ def _walked(folder: Path) -> Iterator[Path]:
     def refuse(error: OSError) -> None:
         raise error
 
-    for place, folders, files in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    for place, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".") and not _around(Path(place, name))]
         yield from (Path(place, name) for name in files)
+
+
+def _around(folder: Path) -> bool:
+    """Whether a folder is a link to a folder that it is in, so that entering it would never end."""
+    if not folder.is_symlink():
+        return False
+    target = folder.resolve()
+    return any(outer.resolve() == target for outer in (*folder.parents, *folder.parent.resolve().parents))
 
 
 def _unlisted(error: OSError, folder: Path) -> str:
