@@ -11,7 +11,7 @@ from torch import Tensor
 from hdrq.encoding.display_model import gain_offset_gamma, hlg_light, lifted, lowest, show
 from hdrq.encoding.displays import display as shelf_display
 from hdrq.encoding.two_layers import about
-from hdrq.errors import DomainError, PixelError
+from hdrq.errors import DomainError, PixelError, UsageError
 from hdrq.image.arithmetic import all_finite
 from hdrq.image.color import convert
 from hdrq.image.statistics import luminance
@@ -184,6 +184,8 @@ def _mismatch(image: Image, d: Display, way_out: str) -> str:
 
 def finite(image: Image, nonfinite: str) -> tuple[Tensor, tuple[str, ...]]:
     """The pixels without NaN and Inf, and a note on what was replaced."""
+    if nonfinite not in ("error", "clamp"):
+        raise UsageError(f"nonfinite: '{nonfinite}' is not one of error, clamp")
     pixels = image.pixels
     if all_finite(pixels):
         return pixels, ()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cache
+from math import isfinite
+from numbers import Real
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from hdrq.encoding.emission import refuse_unknown_domain
@@ -19,16 +21,28 @@ def refuse_unknown_primaries(name: str | None) -> None:
 
 @cache
 def _choices(kind: type) -> dict[str, tuple[Any, ...]]:
-    """The values of fields that are one of several words."""
-    hints = get_type_hints(kind).items()
-    return {name: get_args(hint) for name, hint in hints if get_origin(hint) is Literal}
+    """The values of fields that are one of several words, or true or false."""
+    hints = get_type_hints(kind)
+    words = {name: get_args(hint) for name, hint in hints.items() if get_origin(hint) is Literal}
+    return words | {name: (True, False) for name, hint in hints.items() if hint is bool}
 
 
 def refuse_unknown_choices(record: Any) -> None:
     """Raise UsageError where a field of a dataclass is none of the words of its type, as the command line does."""
     for name, words in _choices(record.__class__).items():
         if (value := getattr(record, name)) not in words:
-            raise UsageError(f"{name}: '{value}' is not one of {', '.join(words)}")
+            raise UsageError(f"{name}: '{value}' is not one of {', '.join(map(str, words))}")
+
+
+def refuse_impossible_numbers(record: Any, positive: tuple[str, ...], others: tuple[str, ...] = ()) -> None:
+    """Raise UsageError where a field is neither None nor a finite number, above zero or, of `others`, not below it."""
+    for name in (*positive, *others):
+        value = getattr(record, name)
+        known = value is None or (isinstance(value, Real) and isfinite(value))
+        if name in positive and not (known and (value is None or value > 0)):
+            raise UsageError(f"{name} must be a positive, finite number, not {value!r}")
+        if not (known and (value is None or value >= 0)):
+            raise UsageError(f"{name} must be a finite number of at least 0, not {value!r}")
 
 
 @dataclass(frozen=True)
@@ -45,6 +59,7 @@ class Side:
     primaries: str | None = None
 
     def __post_init__(self) -> None:
+        refuse_impossible_numbers(self, ("scale",))
         refuse_unknown_primaries(self.primaries)
         refuse_unknown_domain(self.domain)
 
@@ -78,6 +93,7 @@ class Photometry:
 
     def __post_init__(self) -> None:
         refuse_unknown_choices(self)
+        refuse_impossible_numbers(self, ("scale", "peak", "white"))
         refuse_unknown_primaries(self.primaries)
         refuse_unknown_primaries(self.file_primaries)
         refuse_unknown_domain(self.domain)

@@ -80,7 +80,7 @@ def evaluate(
     data: str | Path | None = None,
     metrics: str | Sequence[str] = (),
     subset: str | None = None,
-    exclude: Sequence[str] = (),
+    exclude: str | Sequence[str] = (),
     columns: Mapping[str, str] | None = None,
     lower: bool | None = None,
     protocol: str = "whole",
@@ -98,7 +98,7 @@ def evaluate(
     watch: Watch = without_progress,
     spread: Spread | None = None,
     held_out: bool = False,
-    outputs: Sequence[str | Path] = (),
+    outputs: str | Path | Sequence[str | Path] = (),
     published: str | Path | None = None,
 ) -> Evaluation:
     """Agreement of metrics with subjective scores.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hdrq.encoding.settings import refuse_impossible_numbers
 from hdrq.errors import UsageError
 from hdrq.evaluation.protocols import Split, kfold, random_splits
 from hdrq.evaluation.ratings import Sheet
@@ -33,6 +34,9 @@ class Plan:
     seed: int = 0
     folds: int = 5
     splits: int = 100
+
+    def __post_init__(self) -> None:
+        refuse_impossible_numbers(self, ("folds", "splits"), ("draws", "seed"))
 
 
 PLAN = Plan()

@@ -62,11 +62,11 @@ def request_of(
     dataset: str = "",
     subset: str | None = None,
     metrics: str | Sequence[str] = (),
-    exclude: Sequence[str] = (),
+    exclude: str | Sequence[str] = (),
     columns: Mapping[str, str] | None = None,
     photometry: Photometry | None = None,
     settings: Settings | None = None,
-    outputs: Sequence[str | Path] = (),
+    outputs: str | Path | Sequence[str | Path] = (),
     **others: Any,
 ) -> EvaluationRequest:
     """The arguments of `hdrq.evaluate` that say what is scored, and how; `dataset` may name a subset, as in upiq:hdr."""
@@ -79,11 +79,11 @@ def request_of(
         subset=part,
         metrics=(metrics,) if isinstance(metrics, str) else tuple(metrics),
         scores=None if scores is None else Path(scores),
-        exclude=tuple(exclude),
+        exclude=(exclude,) if isinstance(exclude, str) else tuple(exclude),
         columns=columns or {},
         photometry=photometry or Photometry(),
         settings=settings or Settings(jobs=2),
-        outputs=tuple(outputs),
+        outputs=(outputs,) if isinstance(outputs, str | Path) else tuple(outputs),
         **others,
     )
 

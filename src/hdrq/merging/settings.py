@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
+from math import inf
+from numbers import Real
 from typing import Any, Literal
 
-from hdrq.encoding.settings import refuse_unknown_choices, refuse_unknown_primaries
+from hdrq.encoding.settings import refuse_impossible_numbers, refuse_unknown_choices, refuse_unknown_primaries
 from hdrq.errors import UsageError
 from hdrq.io.raw import Factors
 from hdrq.merging.alignment.registration import Method as Alignment
@@ -66,6 +68,17 @@ def replaced(settings: Settings, times: Sequence[float] | None, options: dict[st
     return replace(settings, weighting=replace(settings.weighting, **weights), **changes)
 
 
+def check_balance(balance: object) -> None:
+    """Raise UsageError where a white balance is neither a word nor a positive factor for each colour."""
+    factors = balance if isinstance(balance, (tuple, list)) else ()
+    numbers = [f for f in factors if isinstance(f, Real) and 0 < f < inf]
+    if balance not in ("camera", "daylight", "none") and not len(numbers) == len(factors) == 3:
+        raise UsageError(
+            "--balance is camera, daylight, none, or factors on red, green and blue such as 2.1,1,1.6"
+            f", not {balance!r}"
+        )
+
+
 def refuse_contradictions(settings: Settings) -> None:
     """Refuse wrong names and contradictory options before the first file is read."""
     if settings.weighting.rule not in rules():
@@ -74,6 +87,9 @@ def refuse_contradictions(settings: Settings) -> None:
         raise UsageError(f"unknown weight '{settings.weighting.weight}'; choose one of {', '.join(WEIGHTS)}")
     refuse_unknown_choices(settings)
     refuse_unknown_choices(settings.weighting)
+    refuse_impossible_numbers(settings, ("white",), ("black", "seed", "reference"))
+    refuse_impossible_numbers(settings.weighting, (), ("offset",))
+    check_balance(settings.balance)
     check_response(settings.response)
     refuse_unknown_primaries(settings.primaries)
     if settings.demosaic == "after":

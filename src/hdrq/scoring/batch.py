@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import torch
 
 from hdrq.cards import Reading
 from hdrq.encoding.photometry import LIGHT, Photometry
+from hdrq.encoding.settings import refuse_impossible_numbers, refuse_unknown_choices
 from hdrq.errors import DomainError, HdrqError, UsageError
 from hdrq.image.caching import sharing
 from hdrq.image.devices import device_of
@@ -51,13 +53,17 @@ class Settings:
     dtype: torch.dtype = torch.float32
     match_response: bool = False
     maps: Path | None = None
-    map_colours: str = "trichromatic"
+    map_colours: Literal["trichromatic", "dichromatic", "monochromatic"] = "trichromatic"
     jobs: int = 1
     fail_fast: bool = False
     max_memory: float | None = None
     select: Selection = MAIN_IMAGE
     select_ref: Selection = MAIN_IMAGE
     select_dist: Selection = MAIN_IMAGE
+
+    def __post_init__(self) -> None:
+        refuse_unknown_choices(self)
+        refuse_impossible_numbers(self, ("jobs", "max_memory"))
 
 
 def scorers(

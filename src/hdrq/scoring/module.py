@@ -165,6 +165,10 @@ def metric(
             found = Metric(text.__name__.replace("_", "-"), card, text)
         request = Request(tuple(filter(None, stages.split(":"))), found.name, "", given)
     else:
+        if stages:
+            raise UsageError(
+                f"stages is for functions; write the stages of '{text}' before it, as in {stages}:{text}"
+            )
         request = parse(text) if isinstance(text, str) else text
         twice = {key for key, _ in request.options} & set(options)
         if twice:

@@ -45,6 +45,10 @@ def settings_for(request: TrainingRequest) -> tuple[str, Settings, list[str]]:
     for one in request.dataset.split("+"):
         check("dataset", one)
     if fine_tunes(request):
+        if request.variant:
+            raise UsageError(
+                f"--variant {request.variant} is of a recipe; add --recipe NAME, or leave it out"
+            )
         settings, notes = _fine_tuning(request)
         return "", settings, notes
     if not request.metric and not request.align and any(_of_user(one) for one in request.dataset.split("+")):

@@ -38,7 +38,8 @@ def display(name: str | Path, **changes: Any) -> Display:
     except tomllib.TOMLDecodeError as error:
         raise FileError(f"{name} is not TOML: {error}") from error
     data = data | {key: value for key, value in changes.items() if value is not None}
-    changed = [f"{key}={value:g}" for key, value in sorted(changes.items()) if value is not None]
+    given = [(key, value) for key, value in sorted(changes.items()) if value is not None]
+    changed = [f"{key}={value if isinstance(value, str) else format(value, 'g')}" for key, value in given]
     contrast = data.pop("contrast", None)
     if contrast is not None:
         if contrast <= 0:
