@@ -71,7 +71,7 @@ def replaced(settings: Settings, times: Sequence[float] | None, options: dict[st
 def check_balance(balance: object) -> None:
     """Raise UsageError where a white balance is neither a word nor a positive factor for each colour."""
     factors = balance if isinstance(balance, (tuple, list)) else ()
-    numbers = [f for f in factors if isinstance(f, Real) and 0 < f < inf]
+    numbers = [f for f in factors if isinstance(f, Real) and 0 < float(f) < inf]
     if balance not in ("camera", "daylight", "none") and not len(numbers) == len(factors) == 3:
         raise UsageError(
             "--balance is camera, daylight, none, or factors on red, green and blue such as 2.1,1,1.6"
