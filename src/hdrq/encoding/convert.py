@@ -27,7 +27,7 @@ from hdrq.encoding.photometry import (
 from hdrq.errors import DomainError, FileError, HdrqError, UsageError
 from hdrq.io import by_suffix
 from hdrq.io.frame_range import read_each
-from hdrq.io.outputs import distinct_outputs, refuse_inputs
+from hdrq.io.outputs import distinct_outputs, dotted, is_folder_for, refuse_inputs
 from hdrq.io.pairing import image_files, remote_image_files
 from hdrq.io.remote import address_of, folders_of, is_folder, make_folder
 from hdrq.records import MAIN_IMAGE, PRIMARIES, Display, Encoding, Image, Selection
@@ -56,12 +56,10 @@ def targets(source: Path | Sequence[Path], target: Path, suffix: str) -> list[tu
     raises  UsageError where an output would overwrite an input
     """
     sources = [source] if isinstance(source, Path) else list(source)
-    suffix = suffix if suffix.startswith(".") else f".{suffix}"
-    if len(sources) == 1 and not is_folder(sources[0]) and not means_folder(target):
+    suffix = dotted(suffix)
+    if not is_folder_for(target, many=len(sources) > 1 or is_folder(sources[0])):
         jobs = [(sources[0], target)]
     else:
-        if address_of(target) is None and target.exists() and not target.is_dir():
-            raise UsageError(f"{target} is a file; several inputs need an output folder")
         jobs = []
         for place in sources:
             folder = is_folder(place)
@@ -78,11 +76,6 @@ def targets(source: Path | Sequence[Path], target: Path, suffix: str) -> list[tu
 def _images_of(folder: Path) -> list[Path]:
     url = address_of(folder)
     return image_files(folder) if url is None else [Path(p) for p in remote_image_files(url)]
-
-
-def means_folder(target: Path) -> bool:
-    """Whether an output is a folder: an existing one, or a remote one, whose name has no suffix."""
-    return target.is_dir() if address_of(target) is None else by_suffix(target) is None
 
 
 def convert_files(

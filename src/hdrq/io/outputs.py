@@ -8,6 +8,7 @@ from pathlib import Path
 from unicodedata import normalize
 
 from hdrq.errors import UsageError
+from hdrq.io.formats import by_suffix
 from hdrq.io.remote import address_of
 
 Jobs = list[tuple[Path, Path]]
@@ -28,6 +29,26 @@ def identity(path: str | Path) -> Hashable:
 def name_key(path: Path) -> str:
     """Equal for names that some file systems take for one: whatever their case and Unicode form."""
     return normalize("NFC", str(path)).casefold()
+
+
+def dotted(suffix: str) -> str:
+    """The suffix of output files with its dot; raises UsageError for text that cannot end a file's name, such as "."."""
+    found = suffix if suffix.startswith(".") else f".{suffix}"
+    if found.endswith(".") or Path("x" + found).name != "x" + found:
+        raise UsageError(f"--suffix is the end of a file's name such as .png, not '{suffix}'")
+    return found
+
+
+def is_folder_for(target: Path, many: bool) -> bool:
+    """Whether outputs go into `target` as a folder: it is one, or there are several, for which it is made.
+
+    raises  UsageError where several outputs would go to one file, or to a new folder that is named like a file
+    """
+    remote, named = address_of(target) is not None, by_suffix(target) is not None
+    folder = not named if remote else target.is_dir()
+    if many and not folder and (named or target.exists()):
+        raise UsageError(f"{target} names a file, but there are several inputs; name an output folder")
+    return folder or many
 
 
 def distinct_outputs(jobs: Jobs, suffix: str) -> Jobs:

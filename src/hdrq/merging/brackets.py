@@ -13,6 +13,7 @@ from hdrq.image.devices import device_of
 from hdrq.io.exposures import number_of
 from hdrq.io.folders import names_in
 from hdrq.io.formats import by_suffix
+from hdrq.io.outputs import dotted
 from hdrq.io.remote import folders_of, join, make_folder, parent
 from hdrq.io.remote_cache import local
 from hdrq.io.rows import read_rows
@@ -128,7 +129,7 @@ def merge_brackets(
     """
     if isinstance(brackets, str | Path):
         brackets = brackets_of(Path(brackets))
-    suffix = suffix if suffix.startswith(".") else f".{suffix}"
+    suffix = dotted(suffix)
     seen: dict[str, str] = {}
     for name in (b.name for b in brackets):
         if Path(name).name != name or name in (".", ".."):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hdrq import io
 from hdrq.errors import FileError, UsageError
-from hdrq.io.outputs import distinct_outputs, refuse_inputs
+from hdrq.io.outputs import distinct_outputs, dotted, is_folder_for, refuse_inputs
 from hdrq.io.pairing import image_files, remote_image_files
 from hdrq.io.remote import address_of, is_folder
 
@@ -24,13 +24,9 @@ def jobs(sources: Sequence[Path], target: Path, suffix: str) -> Jobs:
     suffix  of the outputs when the target is a folder, with or without its dot
     raises  UsageError if an output would overwrite an input, or has a suffix that is not written
     """
-    suffix = suffix if suffix.startswith(".") else f".{suffix}"
+    suffix = dotted(suffix)
     found = [(p, base) for source in sources for p, base in _inputs(source)]
-    many = len(found) > 1 or any(is_folder(s) for s in sources)
-    folder = target.is_dir() if address_of(target) is None else io.by_suffix(target) is None
-    if many and not folder and (address_of(target) is not None or target.exists()):
-        raise UsageError(f"there are {len(found)} inputs, so {target} must be a folder")
-    if many or folder:
+    if is_folder_for(target, many=len(found) > 1 or any(is_folder(s) for s in sources)):
         named = [(p, (target / p.relative_to(base)).with_suffix(suffix)) for p, base in found]
         pairs = distinct_outputs(named, suffix)
     else:
