@@ -132,6 +132,16 @@ def test_guessed_exposures_do_not_make_a_grey_image(light) -> None:
     assert np.quantile(stops_off(found, light, well_exposed(light, TIMES)), 0.9) < 0.2
 
 
+@pytest.mark.parametrize("stated", [(1, 1 / 4, 1 / 16), (1 / 4, 1, 1 / 16), (2, 1.7, 1.4)])
+def test_exposures_in_the_wrong_order_are_not_used_where_they_are_estimated(light, stated) -> None:
+    """Before: an internal error, although the refusal without --estimate-exposures names it as the way out."""
+    frames = [shoot(light, t, i, tone=srgb) for i, t in enumerate(TIMES)]
+    found = merge(frames, replace(STILL, times=stated, estimate_exposures=True)).report
+    used = np.array([f.used for f in found.frames])
+    assert used / used.max() == pytest.approx(np.array(TIMES), rel=0.03)
+    assert any("none of them is used" in n or "srgb response, which is assumed" in n for n in found.notes)
+
+
 def test_true_exposures_draw_no_doubt(light) -> None:
     for tone in (srgb, curve):
         frames = [shoot(light, t, i, tone=tone) for i, t in enumerate(TIMES)]

@@ -213,9 +213,10 @@ class ExposureStack:
             self._kept[i] = frame
         return frame
 
-    def rank_by_brightness(self) -> None:
-        """Replace unknown or wrong exposures by one stop per rank of the frames' mean codes."""
-        means = [float(self.frame(i).eight().mean()) for i in range(len(self))]
+    def rank_by_brightness(self, means: Sequence[float] | None = None) -> None:
+        """Replace unknown or wrong exposures by one stop per rank of the frames' mean codes, which are read if not given."""
+        if means is None:
+            means = [float(self.frame(i).eight().mean()) for i in range(len(self))]
         ranks = np.empty(len(self))
         ranks[np.argsort(means, kind="stable")] = np.arange(len(self))
         self.exposures = [Exposure(ev=float(r), source="unknown") for r in ranks]
@@ -273,10 +274,23 @@ def ceiling_of(frame: Frame) -> float | None:
 
 def check_order(stack: ExposureStack, survey: Survey) -> None:
     """Refuse exposures that contradict the pixels: a frame with more exposure whose pixels are darker."""
+    if (found := _contradiction(stack, survey)) is not None:
+        raise UsageError(
+            f"{found}; the exposures contradict the pixels: give --times, --ev or --estimate-exposures"
+        )
+
+
+def drop_contradictions(stack: ExposureStack, survey: Survey) -> None:
+    """Where stated exposures contradict the pixels, use none of them, with a note."""
+    if stack.exposures_known and (found := _contradiction(stack, survey)) is not None:
+        stack.rank_by_brightness(survey.mean)
+        stack.notes.append(f"{found}; the exposures contradict the pixels, so that none of them is used")
+
+
+def _contradiction(stack: ExposureStack, survey: Survey) -> str | None:
+    """What contradicts the pixels: two frames of which the one with more exposure is darker."""
     for a, b in pairwise(stack.order):
         stops = np.log2(stack.seconds[b] / stack.seconds[a])
         if stops > 0.3 and survey.mean[b] < survey.mean[a] - 4:
-            raise UsageError(
-                f"{stack.names[b]} states {stops:.1f} stops more light than {stack.names[a]} but is darker; "
-                "the exposures contradict the pixels: give --times, --ev or --estimate-exposures"
-            )
+            return f"{stack.names[b]} states {stops:.1f} stops more light than {stack.names[a]} but is darker"
+    return None

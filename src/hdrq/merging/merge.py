@@ -25,7 +25,7 @@ from hdrq.merging.alignment.placement import Alignment
 from hdrq.merging.averaging import combine
 from hdrq.merging.deghosting.ghost_weights import BitmapGhosts, ReferenceGhosts
 from hdrq.merging.deghosting.patch_reconstruction import reconstruct
-from hdrq.merging.exposure_stack import ExposureStack, Source, name_of
+from hdrq.merging.exposure_stack import ExposureStack, Source, drop_contradictions, name_of
 from hdrq.merging.fusion import fuse
 from hdrq.merging.network import method_of
 from hdrq.merging.raw_render import develop, develop_error
@@ -127,6 +127,8 @@ def steps(sources: Sequence[Source], settings: Settings) -> Iterator[Stage | Mer
         report = report_of(stack, alignment, None, rule, image.pixels, None, 1.0, "code 0..1")
         yield Merged(image, report, None)
         return
+    if settings.estimate_exposures:
+        drop_contradictions(stack, alignment.survey)
     yield Stage("calibrating", ALIGNED)
     samples = take_samples(stack, alignment, seed=settings.seed)
     calibration = calibrate(stack, samples, settings.response, settings.estimate_exposures, settings.seed)

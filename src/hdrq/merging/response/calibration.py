@@ -23,6 +23,7 @@ FAR_APART = 3.5  # stops between neighbours above which a response depends on it
 LEAST_CODES = 24  # number of different codes that an estimate needs
 LINEAR_BIAS = 0.05  # stops by which frames may disagree more than with the estimate, to be taken as linear
 PLAUSIBLE = (0.6, 2.0)  # range of a camera response's slope relative to sRGB's
+LEAST_POWER = 0.05  # slope, relative to sRGB's, below which a response says nothing of the exposures
 FILES = (".json", ".rsp", ".npz", ".npy", ".csv", ".txt")
 
 
@@ -68,9 +69,13 @@ def calibrate(
         found, notes = _response(response, stack, samples, seconds, seed)
         power = _power_of(found)
         estimated = found.how.startswith("estimated")
+        if estimate_exposures and estimated and power < LEAST_POWER and response == "auto":
+            found, notes = _prior_or_given(response, stack)
+            estimated = False
         if estimate_exposures:
             seconds, spread = _true_exposures(samples, found, seconds, stack.levels)
             if estimated and not PLAUSIBLE[0] < power < PLAUSIBLE[1]:
+                power = max(power, LEAST_POWER)
                 seconds = seconds.max() * (seconds / seconds.max()) ** (1 / power)
                 notes.append(
                     f"with the stated exposures the response would be {power:.2g} times as steep as sRGB's; exposures are "
