@@ -159,6 +159,13 @@ def relight(light: Tensor, old: Tensor, new: Tensor) -> Tensor:
     return light * ratio(new, old)
 
 
+def without_contrast(x: Tensor) -> Tensor:
+    """Whether each image has no contrast, (N, 1, 1, 1): its relative range is below 1e-5."""
+    high = x.amax(FRAME, keepdim=True)
+    result: Tensor = high - x.amin(FRAME, keepdim=True) <= _FLAT * high.abs().clamp(min=1e-30)
+    return result
+
+
 def stretched(x: Tensor, low: Tensor, high: Tensor) -> Tensor:
     """x scaled linearly so that low is 0 and high is 1. An image without contrast (low = high) becomes 0.18."""
     span = high - low

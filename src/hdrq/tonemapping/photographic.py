@@ -16,6 +16,8 @@ from hdrq.image.statistics import (
     ranked,
 )
 
+# Of logarithms: the position of a mean within a smaller range is that of rounding errors.
+_LEAST_SPREAD = 0.01
 _DELTA = {"paper": 1e-6, "hdrtoolbox": 1e-6, "pfstools": 1e-5}
 
 
@@ -56,7 +58,7 @@ def estimate_key(y: Tensor, delta: float = 1e-6) -> Tensor:
     low, high = (
         (ranked(y, share, name=f"rank {share} for the key") + delta).log2() for share in (0.01, 0.99)
     )
-    spread = (high - low).clamp(min=1e-6)
+    spread = (high - low).clamp(min=_LEAST_SPREAD)
     return 0.18 * 4 ** ((2 * average - low - high) / spread).clamp(-2, 2)
 
 
@@ -77,4 +79,4 @@ def compress(scaled: Tensor, around: Tensor, white: Tensor | float) -> Tensor:
 def relative_key(y: Tensor) -> Tensor:
     """Position of ln L̄ between the 1 % and 99 % quantiles of ln L, 0 dark to 1 bright."""
     low, high = (ranked(y, share).clamp(min=1e-6).log() for share in (0.01, 0.99))
-    return ((log_mean(y).log() - low) / (high - low).clamp(min=1e-6)).clamp(0, 1)
+    return ((log_mean(y).log() - low) / (high - low).clamp(min=_LEAST_SPREAD)).clamp(0, 1)

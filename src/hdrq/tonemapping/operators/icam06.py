@@ -10,7 +10,15 @@ from torch import Tensor
 from hdrq.image.blur import blur
 from hdrq.image.color import mix, rgb_to_xyz
 from hdrq.image.edge_preserving import bilateral, bilateral_grid
-from hdrq.image.statistics import brightest, longer_side, ranked, stretched
+from hdrq.image.statistics import (
+    GREY,
+    brightest,
+    longer_side,
+    ranked,
+    relight,
+    stretched,
+    without_contrast,
+)
 from hdrq.image.working_space import working_space
 from hdrq.tonemapping.operator import OperatorCard, operator
 
@@ -61,7 +69,8 @@ def icam06(
     """
     colour = light if light.shape[1] == 3 else light.expand(-1, 3, -1, -1)
     xyz = mix(colour, rgb_to_xyz(working_space()))
-    xyz = (xyz * (peak / brightest(xyz[:, 1:2]).clamp(min=1e-30))).clamp(min=_TINY)
+    y = xyz[:, 1:2]
+    xyz = (xyz * (peak / brightest(y).clamp(min=1e-30))).clamp(min=_TINY)
     sigma = max(0.02 * longer_side(xyz[:, :1]), 1e-3)
     smooth = bilateral if filter == "exact" else bilateral_grid
     logs = xyz.log10()
@@ -73,7 +82,9 @@ def icam06(
     sharp = seen * 10 ** (steep * (logs - base.log10()))
     rendered = _rendered(sharp, _luminance_level(level), _GAMMAS[surround])
     rendered = rendered if light.shape[1] == 3 else rendered.mean(1, keepdim=True)
-    return stretched(rendered, ranked(rendered, 0.01), ranked(rendered, 0.99))
+    shown = stretched(rendered, ranked(rendered, 0.01), ranked(rendered, 0.99))
+    # Without contrast, the range of all channels is one between colours.
+    return torch.where(without_contrast(y), relight(light, y, torch.full_like(y, GREY)), shown)
 
 
 def _inverse(matrix: tuple[tuple[float, ...], ...]) -> Tensor:
