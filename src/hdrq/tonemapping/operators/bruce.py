@@ -15,6 +15,9 @@ from hdrq.tonemapping.operator import OperatorCard, operator
 
 _BINS = 32
 _DARKEST = 1 / 255  # smallest code in logarithms
+_EVEN = (
+    0.1  # added to entropies, so that a smooth sky is not divided where one exposure happens to cross a bin
+)
 
 
 @operator(
@@ -29,10 +32,10 @@ _DARKEST = 1 / 255  # smallest code in logarithms
 def bruce(
     light: Tensor, *, power: float = 1.0, radius: float | None = None, step: float = 2.0, most: int = 5
 ) -> Tensor:
-    """exp(Σ w_i ln C_i), w_i ∝ H_i^power, then ranks 0.1 and 99.9 % of luminance to 0 and 1.
+    """exp(Σ w_i ln C_i), w_i ∝ (H_i + 0.1)^power, then ranks 0.1 and 99.9 % of luminance to 0 and 1.
 
     H_i is the entropy of the luminance of C_i, 32 bins of code, in a square around the pixel, over that of equal bins.
-    Squares, where the paper has disks.
+    Squares, where the paper has disks; 0.1 is added, as areas with hardly any entropy show the bins' edges otherwise.
 
     power       0 is the plain mean of logarithms
     radius      of the square, pixels; auto is 3 % of the longer side
@@ -43,7 +46,7 @@ def bruce(
     for exposed in bracket(light, step, most):
         code = linear_to_srgb(exposed)
         logs.append(code.clamp(min=_DARKEST).log())
-        weights.append(power * (_entropy(luminance(code), reach) + 1e-6).log())
+        weights.append(power * (_entropy(luminance(code), reach) + _EVEN).log())
     shown = (torch.stack(logs) * torch.stack(weights).softmax(0)).sum(0).exp()
     y = luminance(shown)
     low, high = ranked(y, 0.001), ranked(y, 0.999)
