@@ -7,11 +7,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from hdrq.image.statistics import brightest, luminance, parameter, ranked
+from hdrq.image.statistics import brightest, log_mean, luminance, parameter
 from hdrq.tonemapping.adaptation import scotopic, thresholds_kept
 from hdrq.tonemapping.operator import OperatorCard, operator
 
-_BRIGHT = 0.9  # rank of luminance that stands for the highest visible one
+# Adaptation luminance over the geometric mean, as of pattanaik in pfstools 2.2.
+_ADAPTED = 5.0
 
 
 @operator(
@@ -35,15 +36,15 @@ def ferwerda(
     """C_d = m_cone C + m_rod k V (1.05, 0.97, 1.27), over the display's peak.
 
     display_nits     what the viewer of the display is adapted to; auto is half the peak
-    adaptation_nits  what the eye is adapted to in the scene; auto is half the luminance at the rank of
-                     90 %, as a single lamp would make the rest black (hdrtoolbox and the paper: half the brightest)
+    adaptation_nits  what the eye is adapted to in the scene; auto is 5 L̄ (hdrtoolbox and the paper: half the brightest,
+                     with which a single lamp makes the rest black)
     variant          hdrtoolbox gives rods the luminance of cones
     """
     y = luminance(light)
     if adaptation_nits is not None:
         scene = torch.zeros_like(y[:, :, :1, :1]) + parameter(adaptation_nits)
     else:
-        scene = brightest(y) / 2 if variant == "hdrtoolbox" else ranked(y, _BRIGHT) / 2
+        scene = brightest(y) / 2 if variant == "hdrtoolbox" else _ADAPTED * log_mean(y)
     display = torch.zeros_like(scene) + parameter(peak_nits / 2 if display_nits is None else display_nits)
     dim = y if variant == "hdrtoolbox" or light.shape[1] == 1 else scotopic(light)
     return thresholds_kept(light, dim, scene, display, peak_nits)
