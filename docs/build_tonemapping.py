@@ -59,7 +59,8 @@ reproduces a known program where it differs from the paper, including its treatm
 | robust | whether a single extremely bright pixel changes the rest of the image by less than two codes on average |
 | film | whether the statistics can be smoothed over the frames of a video (`--temporal`) |
 
-Operators that are not robust scale the image by its brightest or darkest pixel, as their sources do.
+Operators that are not robust scale the image by its brightest or darkest pixel, as their sources do; `krawczyk` divides
+it by thresholds, so that a small change can give another division.
 
 Where an absolute operator is used, neither the file nor `--scale`, `--peak` or `--white` states the unit, and the light
 seems relative or has a geometric mean below 1 cd/m², that mean is set to 36.5 cd/m² (18 % of the reference white of

@@ -28,6 +28,7 @@ _LEAST = 0.001
         source="Krawczyk, Myszkowski & Seidel 2005, doi:10.1111/j.1467-8659.2005.00888.x; "
         "variant as HDR Toolbox 5375d05",
         differentiable=False,
+        robust=False,
         tunes={"anchor": (0.8, 0.999)},
         stepped=("anchor",),
         temporal=False,
