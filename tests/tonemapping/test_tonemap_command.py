@@ -176,6 +176,20 @@ def test_several_files_patterns_and_folders_go_to_a_folder(tmp_path):
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.tif", "b.tif", "c.tif"]
 
 
+def test_several_inputs_make_no_folder_with_the_name_of_an_image(file, tmp_path, capsys, monkeypatch):
+    """Before: with OUT and -o, or where OUT was the name of a file, a folder a.png was made."""
+    monkeypatch.chdir(tmp_path)
+    io.write(tmp_path / "b.exr", scene())
+    many = ((file, tmp_path / "b.exr", "a.png"), (file, "o.png", "-o", "a.png"), (tmp_path, "a.png"))
+    for argv in many:
+        assert run(*argv) == 2
+        assert "a.png names a file, but there are several inputs" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stop:
+        main(["encode", str(file), str(tmp_path / "b.exr"), "a.png", "--to", "pq"])
+    assert stop.value.code == 2
+    assert not (tmp_path / "a.png").exists()
+
+
 def test_inputs_are_never_overwritten(file, tmp_path, capsys):
     before = file.read_bytes()
     assert run(tmp_path, tmp_path, "--suffix", ".exr", "--display", "absolute") == 2
@@ -227,10 +241,12 @@ def test_frames_come_in_natural_order(tmp_path):
         (("--iterations", "3"), "--iterations has no effect without --optimize"),
         (("--seed", "3"), "--seed has no effect without --dither or --optimize or --enhance"),
         (("--suffix", ".png"), "--suffix is only for output folders"),
+        (("--suffix", "."), "--suffix is the end of a file's name such as .png"),
         (("--temporal", "0"), "--temporal must be positive and finite"),
         (("--temporal", "-3"), "--temporal must be positive and finite"),
         (("--temporal", "3"), "--temporal needs the frames of a video"),
         (("--optimize", "niqe"), "prefers overexposed ones"),
+        (("--operator", "linear", "--set", "share=0.1"), "share has an effect only with auto=over-exposed"),
         (("--set", "key=nan"), "key=nan is not a number"),
         (("--set", "key=-1"), "key=-1 is not within"),
         (("--operator", "ward-1997", "--set", "bins=1"), "bins=1 is not within"),

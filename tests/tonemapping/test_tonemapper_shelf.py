@@ -116,10 +116,20 @@ def test_black_borders_and_holes_do_not_change_the_rest(name):
 
 
 @pytest.mark.parametrize("name", TONEMAPPERS)
-def test_flat_grey_is_not_black(name):
-    """mantiuk-2008 has no contrast to show, and stays at the display's black, as its docstring says."""
-    if name != "mantiuk-2008":
-        assert find("tonemapper", name)(torch.full((1, 3, 40, 40), 50.0)).mean() > 0.03
+def test_flat_grey_is_flat_and_not_black(name):
+    """Whatever its level, where the operator is relative. Before: lischinski was dark or light, icam06 black and white.
+
+    mantiuk-2008 has no contrast to show, and stays at the display's black, as its docstring says.
+    """
+    operator = find("tonemapper", name)
+    grey = torch.full((1, 3, 40, 40), 50.0)
+    shown = [
+        operator(gain * grey) for gain in ((1,) if operator.card.reads == "nits" else (1, 0.01, 1 / 150))
+    ]
+    for result in shown:
+        assert result.amax() - result.amin() < 1e-3
+        assert result.mean() > 0.03 or name == "mantiuk-2008"
+        assert (result - shown[0]).abs().max() < 0.02
 
 
 @pytest.mark.parametrize("name", TONEMAPPERS)
@@ -155,6 +165,45 @@ def test_every_number_has_limits_within_which_the_result_is_finite(kind, name, o
     for value in (low - 1, high * 2 + 1, math.nan, math.inf):
         with pytest.raises(UsageError, match="is not within"):
             operator(light, **{option: value})
+
+
+CONDITIONED = [
+    (kind, name) for kind in ("tonemapper", "expander") for name in names(kind) if find(kind, name).card.needs
+]
+
+
+def other_values(operator, option: str) -> list:
+    """Two values that are not the default."""
+    known = operator.options[option]
+    if known.choices or known.kind is bool:
+        return [c for c in known.choices or (True, False) if c != known.default][:2]
+    return [known.kind(min(max(x, operator.limits(option)[0]), operator.limits(option)[1])) for x in (0.6, 9)]
+
+
+@pytest.mark.parametrize(("kind", "name"), CONDITIONED)
+def test_an_option_without_effect_is_refused(kind, name):
+    """The card's `needs` is true: the result changes beside those values of the other option, and beside no others.
+
+    Before: `--set share=0.1` of linear, gamma of mantiuk-2006 and k of schlick did nothing, without a word.
+    """
+    operator = find(kind, name)
+    light = scene(33, 35, dtype=torch.float32)
+    light = (light / light.max()) ** 0.45 if kind == "expander" else light
+    for option, (other, values) in operator.card.needs.items():
+        changed = False
+        for choice in operator.options[other].choices or (True, False):
+            beside, tried = {other: choice}, other_values(operator, option)
+            shown = operator(light, **beside)
+            differ = [not torch.equal(operator(light, **beside, **{option: value}), shown) for value in tried]
+            assert operator.uses(option, beside) == (choice in values)
+            if choice in values:
+                changed = changed or any(differ)
+                assert option in operator.settings({option: tried[0], **beside})
+            else:
+                assert not any(differ), (option, choice)
+                with pytest.raises(UsageError, match=f"{option} has an effect only with {other}={values[0]}"):
+                    operator.settings({option: tried[0], **beside})
+        assert changed, option
 
 
 TUNABLE = [(n, p) for n in TONEMAPPERS for p in find("tonemapper", n).card.tunes]

@@ -42,11 +42,13 @@ class OperatorCard:
     reads           "nits": absolute cd/m², "linear": any scale, "code": sRGB-like code 0..1 (expanders)
     gives           "linear": share of the display's peak, "code": sRGB code 0..1, "nits": cd/m² (expanders)
     differentiable  whether the gradient with respect to the light is the true one almost everywhere
-    robust          False where the brightest or darkest pixel sets the scale of the image in the source
+    robust          False where the brightest or darkest pixel sets the scale of the image in the source, or where the image is
+                    divided by thresholds, so that a small change can give another division
     tunes           parameters worth optimising for one image, with the range to search
     stepped         those of them on which the result depends in steps, so that it has no gradient by them
     colour          those of them that change colours but not luminance
     limits          smallest and largest value of a numeric option, where they are not those of its name
+    needs           options that have an effect only with some values of another one: {name: (other, values)}
     temporal        whether its statistics can be smoothed over time
     display         options that model the display: white, black, ambient light
     """
@@ -61,6 +63,7 @@ class OperatorCard:
     stepped: tuple[str, ...] = ()
     colour: tuple[str, ...] = ()
     limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    needs: Mapping[str, tuple[str, tuple[str | bool, ...]]] = field(default_factory=dict)
     temporal: bool = True
     display: tuple[str, ...] = ()
 
@@ -146,10 +149,22 @@ class Operator:
         return options_of(self.function)
 
     def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Options as a user types them, checked and converted to what the function takes."""
+        """Options as a user types them, checked and converted to what the function takes; those without effect are refused."""
         settings = settings_of(self.options, given, self.name)
         self.check(settings)
+        for name in settings:
+            if not self.uses(name, settings):
+                other, values = self.card.needs[name]
+                allowed = " or ".join(f"{other}={value}" for value in values)
+                raise UsageError(f"{self.name}: {name} has an effect only with {allowed}; leave it out")
         return settings
+
+    def uses(self, name: str, settings: Mapping[str, Any]) -> bool:
+        """Whether an option has an effect beside the other settings."""
+        if name not in self.card.needs:
+            return True
+        other, values = self.card.needs[name]
+        return settings.get(other, self.options[other].default) in values
 
 
 def _span(used: Tensor) -> slice:

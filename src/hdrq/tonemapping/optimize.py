@@ -102,7 +102,8 @@ def tune(
     scene, _ = scene_of(image, photometry, plan)
     small = _reduced(scene, scorer.metric.card.side)
     fixed = tuple(n for n in plan.operator.card.colour if _sees_luminance_alone(small, plan, scorer))
-    ranges = [Range(n, *span) for n, span in plan.operator.card.tunes.items() if n not in fixed]
+    used = {n: s for n, s in plan.operator.card.tunes.items() if plan.operator.uses(n, plan.settings)}
+    ranges = [Range(n, *span) for n, span in used.items() if n not in fixed]
     if not ranges:
         raise UsageError(f"{plan.operator.name} has no parameter to tune by {scorer}")
     present = {r.name: plan.settings.get(r.name, plan.operator.options[r.name].default) for r in ranges}

@@ -19,6 +19,7 @@ from hdrq.tonemapping.operator import OperatorCard, operator
         gives="nits",
         robust=False,
         limits={"alpha": (0.01, 100), "threshold": (0, 1), "sdr_nits": (1, 10000)},
+        needs={"sdr_nits": ("variant", ("paper",))},
     )
 )
 def landis(

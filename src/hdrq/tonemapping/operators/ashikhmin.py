@@ -29,6 +29,11 @@ def _capacity(nits: Tensor) -> Tensor:
         tunes={"threshold": (0.1, 1)},
         stepped=("threshold",),
         limits={"threshold": (0, 10), "scales": (1, 50)},
+        needs={
+            "threshold": ("local", (True,)),
+            "scales": ("local", (True,)),
+            "variant": ("local", (True,)),
+        },
     )
 )
 def ashikhmin(

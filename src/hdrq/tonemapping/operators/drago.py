@@ -33,6 +33,7 @@ _GREY = (0.299, 0.587, 0.114)  # OpenCV's grey
         robust=False,
         tunes={"bias": (0.5, 0.98), "peak_nits": (20, 500)},
         limits={"bias": (0.01, 0.999)},
+        needs={"saturation": ("variant", ("opencv",)), "peak_nits": ("variant", ("paper", "pfstools"))},
     )
 )
 def drago(

@@ -34,6 +34,10 @@ _INTENSITY = (20 / 61, 40 / 61, 1 / 61)
         source="Durand & Dorsey 2002, doi:10.1145/566654.566574; variants as HDR Toolbox 5375d05 and pfstools 2.2",
         tunes={"contrast": (1.5, 100)},
         limits={"contrast": (1.01, 1e6), "spread": (1e-3, 1)},
+        needs={
+            "spread": ("variant", ("paper", "hdrtoolbox")),
+            "filter": ("variant", ("paper", "hdrtoolbox")),
+        },
     )
 )
 def durand(

@@ -17,6 +17,7 @@ from hdrq.tonemapping.operator import OperatorCard, operator
         source="Poynton, Digital Video and HD, 2nd ed. 2012, chapter 27; variant opencv: TonemapLinear of OpenCV 5.0",
         gives="code",
         tunes={"ev": (-6, 6), "gamma": (1, 4)},
+        needs={"ev": ("variant", ("paper",))},
     )
 )
 def gamma(

@@ -30,6 +30,7 @@ Auto = Literal["grey", "mean", "well-exposed", "window", "over-exposed", "stretc
         source="one gain; the automatic ones as the literature of auto-exposure has them",
         tunes={"ev": (-6, 6)},
         limits={"share": (0, 0.99)},
+        needs={"share": ("auto", ("over-exposed",))},
     )
 )
 def linear(light: Tensor, *, ev: float = 0.0, auto: Auto = "grey", share: float = 0.05) -> Tensor:

@@ -45,6 +45,11 @@ _EVERY_THRESHOLD = (
         tunes={"factor": (0.02, 1), "saturation": (0.3, 1.2)},
         colour=("saturation",),
         limits={"factor": (1e-3, 3)},
+        needs={
+            "gamma": ("variant", ("opencv",)),
+            "equalise": ("variant", ("paper", "pfstools")),
+            "response": ("variant", ("paper", "pfstools")),
+        },
     )
 )
 def mantiuk_2006(

@@ -30,6 +30,7 @@ _SIDE = 5  # of the median that smooths the zones
             "step": (0.25, 20),
             "most": (2, 20),
         },
+        needs={"step": ("variant", ("paper",)), "most": ("variant", ("paper",))},
     )
 )
 def mertens(

@@ -25,6 +25,10 @@ _RADIUS, _ALIKE, _POWER = 4, 1.6094379124341003, 6  # weight exp(-(|ln L - ln L'
         source="Pattanaik, Tumblin, Yee & Greenberg 2000, doi:10.1145/344779.344810; variants: HDR Toolbox 5375d05, pfstools 2.2",
         reads="nits",
         tunes={"adaptation_nits": (0.01, 1e5)},
+        needs={
+            "local": ("variant", ("pfstools",)),
+            "display_nits": ("variant", ("paper", "pfstools")),
+        },
     )
 )
 def pattanaik(

@@ -30,6 +30,7 @@ from hdrq.tonemapping.operator import OperatorCard, operator
             "most": (2, 20),
         },
         stepped=("spread_range",),
+        needs={"step": ("variant", ("paper",)), "most": ("variant", ("paper",))},
     )
 )
 def raman(

@@ -20,6 +20,10 @@ from hdrq.tonemapping.photographic import compress, expose
         "Banterle et al., Advanced High Dynamic Range Imaging, 2nd ed. 2017",
         tunes={"key": (0.01, 2), "white": (0.5, 1000), "phi": (1, 15)},
         limits={"phi": (-5, 30), "sigma_space": (0.3, 16), "sigma_range": (1e-4, 10)},
+        needs={
+            "phi": ("filter", ("exact", "grid")),
+            "sigma_range": ("filter", ("exact", "grid")),
+        },
     )
 )
 def reinhard_bilateral(

@@ -44,6 +44,10 @@ _WEIGHTS = {
             "chromatic": (0, 1),
             "unit": (1e-12, 1e12),
         },
+        needs={
+            "gamma": ("variant", ("paper", "hdrtoolbox", "opencv")),
+            "unit": ("variant", ("paper", "hdrtoolbox", "pfstools")),
+        },
     )
 )
 def reinhard_devlin(

@@ -26,6 +26,10 @@ _WIDEST = 43.0  # of pfstools' sizes
         tunes={"key": (0.01, 2), "white": (0.5, 1000), "phi": (1, 15)},
         stepped=("phi",),
         limits={"phi": (-5, 30), "threshold": (0, 10), "scales": (2, 16), "ratio": (1.01, 4)},
+        needs={
+            "white": ("variant", ("paper", "hdrtoolbox")),
+            "ratio": ("variant", ("paper", "hdrtoolbox")),
+        },
     )
 )
 def reinhard_local(

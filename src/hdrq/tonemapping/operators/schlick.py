@@ -18,6 +18,12 @@ from hdrq.tonemapping.operator import OperatorCard, operator
         robust=False,
         tunes={"p": (1.5, 1e4)},
         limits={"p": (1, 1e9), "k": (0, 1), "bits": (1, 16), "step": (1e-3, 1e3)},
+        needs={
+            "p": ("mode", ("manual",)),
+            "k": ("mode", ("nonuniform",)),
+            "bits": ("mode", ("automatic", "nonuniform")),
+            "step": ("mode", ("automatic", "nonuniform")),
+        },
     )
 )
 def schlick(

@@ -22,6 +22,10 @@ from hdrq.tonemapping.solvers.segments import adaptation
         tunes={"display_nits": (1, 100)},
         limits={"layers": (1, 64), "smallest": (0, 0.2), "display_nits": (0.1, 1e4)},
         display=("peak_nits",),
+        needs={
+            "display_nits": ("curve", ("tumblin", "ferwerda")),
+            "variant": ("curve", ("tumblin", "ferwerda")),
+        },
     )
 )
 def yee_pattanaik(
