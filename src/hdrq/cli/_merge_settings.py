@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import click
+from click.core import ParameterSource
+
 from hdrq.errors import UsageError
 
 
@@ -37,10 +40,21 @@ def of_brackets(folder: Path, options: dict[str, Any]) -> Any:
     return found
 
 
+def _refuse_with_fuse(options: dict[str, Any]) -> None:
+    """Refuse an option of radiance that is given, also with the value that it has without being given."""
+    context = click.get_current_context()
+    for name in ("deghost", "response", "rule", "weight", "weigh", "edge", "scale"):
+        given = context.get_parameter_source(name) == ParameterSource.COMMANDLINE
+        if given and (name, options[name]) != ("deghost", "none"):
+            raise UsageError(f"--fuse computes no radiance and does not use --{name}; leave it out")
+
+
 def settings(options: dict[str, Any]) -> Any:
     """The Settings that the options describe."""
     from hdrq.merging.api import Settings, Weighting
 
+    if options["fuse"]:
+        _refuse_with_fuse(options)
     reference = options["reference"]
     if reference != "auto" and not (reference.isdigit() and int(reference) >= 1):
         raise UsageError(f"--reference is auto or a frame's number from 1, not '{reference}'")
