@@ -28,7 +28,8 @@ import torch
 
 import hdrq
 from hdrq import io
-from hdrq.distillation.samples import Row, make_set
+from hdrq.distillation.rows import Row
+from hdrq.distillation.samples import make_set
 from hdrq.distillation.sources import Source, Sources, find_sources, opened
 from hdrq.distillation.student import RenderedRows, items_of
 from hdrq.distillation.teacher_scores import Cache, quality_scale, score_rows, stored_scores

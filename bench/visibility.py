@@ -23,7 +23,8 @@ from torch import Tensor
 
 import hdrq
 from hdrq.distillation.rendering import render
-from hdrq.distillation.samples import Row, make_set
+from hdrq.distillation.rows import Row
+from hdrq.distillation.samples import make_set
 from hdrq.distillation.sources import Sources, find_sources
 from hdrq.image.color import LUMINANCE, luminance
 from hdrq.nn.nets.visibility import Visibility, spread

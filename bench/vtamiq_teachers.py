@@ -31,7 +31,8 @@ from torch import Tensor, nn
 import hdrq
 from hdrq import registry
 from hdrq.distillation.rendering import render
-from hdrq.distillation.samples import Row, make_set
+from hdrq.distillation.rows import Row
+from hdrq.distillation.samples import make_set
 from hdrq.distillation.sources import Source, Sources, find_sources
 from hdrq.nn.input_scaling import scaled_input
 from hdrq.nn.nets.dists import WIDTHS, compare

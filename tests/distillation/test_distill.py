@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,9 @@ from hdrq.distillation.image_files import write_images
 from hdrq.distillation.outcome import Distilled, Note
 from hdrq.distillation.rendering import render
 from hdrq.distillation.report import agreement
-from hdrq.distillation.samples import make_set, read_rows, write_rows
-from hdrq.distillation.sources import Sources, find_sources
+from hdrq.distillation.rows import Row, Rows, read_rows, write_rows
+from hdrq.distillation.samples import make_set
+from hdrq.distillation.sources import Source, Sources, find_sources
 from hdrq.distillation.split import split
 from hdrq.distillation.student import RenderedRows
 from hdrq.distillation.task import Task, build_set, settings_for
@@ -70,6 +72,33 @@ def test_a_set_depends_on_its_seed_alone_and_can_grow(sources, rows) -> None:
     assert make_set(sources, USUAL, 90, side=64)[:40] == rows
     assert make_set(sources, USUAL, 40, side=64, seed=1) != rows
     assert {r.display for r in rows} == {"light", "sdr", "bright"}
+
+
+def test_rows_in_columns_are_the_rows_that_were_put_in(rows) -> None:
+    listed = list(rows)
+    assert all(type(getattr(r, f.name)).__name__ == f.type for r in listed for f in fields(Row))
+    assert Rows(listed) == rows == listed
+    assert rows[3:7] == listed[3:7]
+    assert rows[-1] == listed[-1]
+    assert rows != listed[:-1]
+    assert rows != [replace(listed[0], level=5.0), *listed[1:]]
+    more = Rows(listed[:5])
+    more.extend([replace(listed[5], reads="pq", wide=96), *listed[6:]])
+    assert more[5].reads == "pq"
+    assert more[6].reads == ""
+    assert hashlib.sha256((repr(listed) + "").encode()).hexdigest()[:12] == rows.digest()
+    said = repr(list(more)) + "pq" + "".join(f" {r.wide}" for r in more)
+    assert hashlib.sha256(said.encode()).hexdigest()[:12] == more.digest()
+
+
+def test_a_turn_through_many_images_is_drawn_once(monkeypatch) -> None:
+    """Before: for every crop anew, so that the set of 500,000 images would have taken days."""
+    many = [Source(Path(f"{i}.png"), f"s{i}", (64, 64), False, str(i)) for i in range(50)]
+    drawn, real = [], np.random.default_rng
+    monkeypatch.setattr(np.random, "default_rng", lambda key: drawn.append(tuple(key)) or real(key))
+    made = make_set(many, ["noise"], 120, side=64)
+    assert [k for k in drawn if k[1] == 0] == [(0, 0, 0, 0), (0, 0, 0, 1), (0, 0, 0, 2)]
+    assert len({r.source for r in made[:50]}) == len({r.source for r in made[50:100]}) == 50
 
 
 def test_peaks_of_displays_are_log_uniform_over_their_ranges(sources) -> None:

@@ -14,7 +14,8 @@ from hdrq.distillation import checks
 from hdrq.distillation.checks import clock, cost
 from hdrq.distillation.distill import _listed
 from hdrq.distillation.rendering import _expanded, _options, as_code
-from hdrq.distillation.samples import Row, make_set
+from hdrq.distillation.rows import Row
+from hdrq.distillation.samples import make_set
 from hdrq.distillation.sources import Source
 from hdrq.distillation.split import split
 from hdrq.distillation.student import student_settings

@@ -14,7 +14,8 @@ from hdrq import io
 from hdrq.cli.app import command_line
 from hdrq.distillation.checks import check, draw_coverage
 from hdrq.distillation.rendering import render
-from hdrq.distillation.samples import frame_of, make_set, read_rows, write_rows
+from hdrq.distillation.rows import read_rows, write_rows
+from hdrq.distillation.samples import frame_of, make_set
 from hdrq.distillation.sources import Sources, find_sources
 from hdrq.distillation.student import RenderedRows
 from hdrq.errors import UsageError

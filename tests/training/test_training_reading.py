@@ -12,8 +12,8 @@ import torch
 from hdrq import io
 from hdrq.cli import main
 from hdrq.distillation.api import task
-from hdrq.distillation.distill import _digest
-from hdrq.distillation.samples import make_set, read_rows, write_rows
+from hdrq.distillation.rows import read_rows, write_rows
+from hdrq.distillation.samples import make_set
 from hdrq.distillation.sources import find_sources, opened
 from hdrq.distillation.task import build_set, settings_for
 from hdrq.distillation.teacher_scores import Cache
@@ -164,7 +164,7 @@ def test_rows_without_a_reading_are_those_of_earlier_versions(tmp_path):
     (tmp_path / "old.csv").write_text("\n".join(line.rpartition(",")[0] for line in table) + "\n")
     assert read_rows(tmp_path / "old.csv") == rows
     said = [make_set(found, ["noise"], 3, side=64, reads=t) for t in ("", PQ.text)]
-    assert _digest(said[0]) != _digest(said[1])
+    assert said[0].digest() != said[1].digest()
 
 
 def test_wide_code_is_brought_to_bt709_for_distilling(tmp_path):

@@ -11,7 +11,8 @@ from hdrq.distillation.distill import records
 from hdrq.distillation.image_files import write_images
 from hdrq.distillation.mos_teacher import MOS
 from hdrq.distillation.outcome import Distilled, Note, Record
-from hdrq.distillation.samples import Row, frame_of, write_rows
+from hdrq.distillation.rows import Row, write_rows
+from hdrq.distillation.samples import frame_of
 from hdrq.distillation.task import Task, build_set
 from hdrq.distillation.teacher_scores import Cache, Scored
 from hdrq.encoding.gamut import clipped_line
@@ -93,7 +94,7 @@ class DistillationSet:
     """
 
     path: Path
-    rows: tuple[Row, ...]
+    rows: Sequence[Row]
     skipped: tuple[str, ...]
     clipped: str = ""
 
@@ -117,7 +118,7 @@ def distillation_set(
     folder.mkdir(parents=True, exist_ok=True)
     rows, found, skipped = build_set(wanted, Cache(Path(cache) if cache else folder / "scores.sqlite"))
     cut = clipped_line({str(s.path): s.clipped for s in found if s.clipped})
-    return DistillationSet(write_rows(rows, folder / "set.csv"), tuple(rows), tuple(skipped), cut)
+    return DistillationSet(write_rows(rows, folder / "set.csv"), rows, tuple(skipped), cut)
 
 
 def resumed(folder: Path, given: Mapping[str, Any]) -> dict[str, Any]:

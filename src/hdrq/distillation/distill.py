@@ -6,7 +6,6 @@ With resume=True, an interrupted distillation continues from them.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -30,7 +29,7 @@ from hdrq.distillation.outcome import (
 )
 from hdrq.distillation.rendering import refuse_light
 from hdrq.distillation.report import write_report
-from hdrq.distillation.samples import Row, read_rows, write_rows
+from hdrq.distillation.rows import Row, Rows, read_rows, write_rows
 from hdrq.distillation.sources import Sources
 from hdrq.distillation.split import split
 from hdrq.distillation.student import (
@@ -121,7 +120,7 @@ def _records(
         _refuse_other_set(rows, folder / _SET)
     write_rows(rows, folder / _SET)
     parts = split(rows, found, task.hold_out, task.seed)
-    settings = replace(settings, source=f"{'+'.join(map(str, teachers))} on {_digest(rows)}")
+    settings = replace(settings, source=f"{'+'.join(map(str, teachers))} on {rows.digest()}")
     if settings.encoding == "srgb":
         for row in rows:
             refuse_light(row)
@@ -155,18 +154,15 @@ def _records(
     quality = np.mean([scale.quality(v) for scale, v in zip(scales, scores)], 0)
     for scorer in simple:
         yield from score_rows(parts.train[:_SIMPLE_ROWS], scorer, files, cache, sources, task.batch, spread)
-    at = {r.number: float(q) for r, q in zip(rows, quality)}
     compared = check(
-        np.array([at[r.number] for r in parts.train]),
+        quality[[r.number for r in parts.train]],
         {str(s): stored_scores(parts.train[:_SIMPLE_ROWS], s, files, cache) for s in simple},
     )
     yield from (Note(line) for line in compared.lines())
     yield from map(Saved, draw_coverage(compared, " and ".join(map(str, teachers)), folder))
 
     def items(chosen: Sequence[Row]) -> list[Item]:
-        return items_of(
-            chosen, label_of(settings.net, np.array([at[r.number] for r in chosen])), settings.net
-        )
+        return items_of(chosen, label_of(settings.net, quality[[r.number for r in chosen]]), settings.net)
 
     train, target = items(parts.train), list[Item]()
     if settings.align:
@@ -204,20 +200,14 @@ def _records(
     shutil.rmtree(folder / IMAGES, ignore_errors=True)
 
 
-def _refuse_other_set(rows: list[Row], path: Path) -> None:
+def _refuse_other_set(rows: Rows, path: Path) -> None:
     """Raise UsageError where a folder holds another set; a longer set of the same rows is accepted."""
     if path.exists():
         before = read_rows(path)
-        if before != rows[: len(before)]:
+        if len(before) > len(rows) or any(old != new for old, new in zip(before, rows)):
             raise UsageError(
                 f"{path} holds another set; give the same images and settings, or name another folder with -o"
             )
-
-
-def _digest(rows: Sequence[Row]) -> str:
-    said = "".join(sorted({r.reads for r in rows}))
-    said += "".join(f" {r.wide}" for r in rows) if any(r.wide for r in rows) else ""
-    return hashlib.sha256((repr(list(rows)) + said).encode()).hexdigest()[:12]
 
 
 def _listed(names: Sequence[str], most: int = 8) -> str:
@@ -227,7 +217,7 @@ def _listed(names: Sequence[str], most: int = 8) -> str:
 
 
 def _teacher_scores(
-    rows: list[Row],
+    rows: Rows,
     scorer: Scorer,
     files: Mapping[str, str],
     cache: Cache,

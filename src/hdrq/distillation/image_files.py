@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hdrq import io
 from hdrq.distillation.rendering import render
-from hdrq.distillation.samples import Row
+from hdrq.distillation.rows import Row
 from hdrq.distillation.sources import Sources
 from hdrq.errors import FileError
 from hdrq.io import atomic

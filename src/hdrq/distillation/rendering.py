@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from hdrq.distillation.distortion import MOST, Distortion
-from hdrq.distillation.samples import Row, shelf_of
+from hdrq.distillation.rows import Row
+from hdrq.distillation.samples import shelf_of
 from hdrq.distillation.sources import Sources, shrunk
 from hdrq.encoding.display_model import gain_offset_gamma
 from hdrq.errors import UsageError

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
-from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from itertools import count, islice
 from math import exp, log
-from pathlib import Path
 
 import numpy as np
 
 from hdrq.distillation.distortion import MOST
+from hdrq.distillation.rows import Row, Rows
 from hdrq.distillation.sources import Source
-from hdrq.errors import FileError, UnknownName, UsageError
-from hdrq.io import atomic
+from hdrq.errors import UnknownName, UsageError
 from hdrq.registry import names
 
 NONE = "none"  # in place of a distortion: the image as it is
@@ -28,46 +28,6 @@ PEAKS = {
 _CLEAN = 0.04  # share of rows without distortion
 _MILD = 0.2  # lowest level of a distorted row
 LEAST = 32  # smallest side of a crop, pixels
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One image pair.
-
-    source      file;  scene  is in one part of a split only
-    y, x        corner of the crop;  side  height of the result, pixels;  shrink  downsampling factor from the crop to the result
-    display     "light" (HDR), or code shown on a display: "sdr", "sdr-100" or "bright";  peak  cd/m², see PEAKS
-    distortion  name of an entry of one of SHELVES, or "none";  level  0..5;  seed  of its random numbers
-    reads       how the file is read, where the user states it, as `hdrq.encoding.reading.Reading.text`
-    wide        width of the result, where it is not `side`
-    """
-
-    number: int
-    source: str
-    scene: str
-    y: int
-    x: int
-    side: int
-    shrink: int
-    display: str
-    peak: float
-    distortion: str
-    level: float
-    seed: int
-    reads: str = field(default="", repr=False)
-    wide: int = field(default=0, repr=False)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(height, width) of the result."""
-        return self.side, self.wide or self.side
-
-    @property
-    def view(self) -> tuple[object, ...]:
-        """Everything that the reference depends on besides the content of the file."""
-        said: tuple[object, ...] = (self.reads,) if self.reads else ()
-        said = (*said, "wide", self.wide) if self.wide else said
-        return (self.y, self.x, self.side, self.shrink, self.display, self.peak, *said)
 
 
 def shelf_of(distortion: str) -> str:
@@ -92,7 +52,7 @@ def make_set(
     reads: str = "",
     wide: int = 0,
     central: bool = False,
-) -> list[Row]:
+) -> Rows:
     """n rows. Row i does not depend on n, so that a set can be extended and keep its scores.
 
     displays  displays that show code; light is used without a display
@@ -117,11 +77,9 @@ def make_set(
     if set(distortions) == {NONE} and (central or not side):
         n = min(n, len(fit))
     each = min(each, len(distortions))
-    rows: list[Row] = []
-    while len(rows) < n:
-        view = len(rows) // each
-        rows += _view(fit, distortions, view, seed, size, displays, each, len(rows), central)
-    return [replace(r, reads=reads) for r in rows[:n]]
+    views = _Views(fit, distortions, seed, size, displays, each, central)
+    rows = (replace(r, reads=reads) if reads else r for view in count() for r in views(view))
+    return Rows(islice(rows, n))
 
 
 def fits(image: tuple[int, int], size: tuple[int, int]) -> bool:
@@ -143,41 +101,56 @@ def frame_of(crop: int | str) -> tuple[int, int]:
     return int(h), int(w)
 
 
-def _view(
-    sources: Sequence[Source],
-    distortions: Sequence[str],
-    view: int,
-    seed: int,
-    size: tuple[int, int],
-    displays: Sequence[str],
-    each: int,
-    first: int,
-    central: bool,
-) -> list[Row]:
-    """One crop with `each` distortions."""
-    kinds = [k for k in ([s for s in sources if s.light], [s for s in sources if not s.light]) if k]
-    own = kinds[view % len(kinds)]  # as many crops of light as of code, regardless of the number of files
-    turn, place = divmod(view // len(kinds), len(own))
-    source = own[np.random.default_rng([seed, 0, view % len(kinds), turn]).permutation(len(own))[place]]
-    rng = np.random.default_rng([seed, 1, view])
-    h, w = source.size
-    side, wide = size if size[0] else (h, w)
-    shrink = int(rng.choice([f for f in (1, 2, 4) if fits((h, w), (side * f, wide * f))]))
-    y, x = (int(rng.integers(0, n - s * shrink + 1)) for n, s in ((h, side), (w, wide)))
-    if central:
-        y, x, shrink = (h - side) // 2, (w - wide) // 2, 1
-    display = "light" if source.light else str(rng.choice(list(displays)))
-    low, high = PEAKS[display]
-    peak = float(f"{exp(rng.uniform(log(low), log(high))):.4g}")
-    rows = []
-    for k, name in enumerate(rng.permutation(list(distortions))[:each]):
-        level = 0.0 if rng.random() < _CLEAN else round(float(rng.uniform(_MILD, MOST)), 3)
-        level = 0.0 if name == NONE else level
-        chance = int(rng.integers(2**31))
-        rows.append(
-            Row(
+class _Views:
+    """Crops, each with `each` distortions."""
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        distortions: Sequence[str],
+        seed: int,
+        size: tuple[int, int],
+        displays: Sequence[str],
+        each: int,
+        central: bool,
+    ) -> None:
+        # as many crops of light as of code, regardless of the number of files
+        kinds = ([s for s in sources if s.light], [s for s in sources if not s.light])
+        self.kinds = [k for k in kinds if k]
+        self.distortions, self.displays = list(distortions), list(displays)
+        self.seed, self.size, self.each, self.central = seed, size, each, central
+
+        @lru_cache(2)
+        def order(kind: int, turn: int) -> list[int]:
+            """Every file of a kind once, in another order each turn."""
+            found = np.random.default_rng([seed, 0, kind, turn]).permutation(len(self.kinds[kind]))
+            return [int(i) for i in found]
+
+        self.order: Callable[[int, int], list[int]] = order
+
+    def __call__(self, view: int) -> Iterator[Row]:
+        kind = view % len(self.kinds)
+        own = self.kinds[kind]
+        turn, place = divmod(view // len(self.kinds), len(own))
+        source = own[self.order(kind, turn)[place]]
+        rng = np.random.default_rng([self.seed, 1, view])
+        h, w = source.size
+        side, wide = self.size if self.size[0] else (h, w)
+        shrink = int(rng.choice([f for f in (1, 2, 4) if fits((h, w), (side * f, wide * f))]))
+        y, x = (int(rng.integers(0, n - s * shrink + 1)) for n, s in ((h, side), (w, wide)))
+        if self.central:
+            y, x, shrink = (h - side) // 2, (w - wide) // 2, 1
+        display = "light" if source.light else str(rng.choice(self.displays))
+        low, high = PEAKS[display]
+        peak = float(f"{exp(rng.uniform(log(low), log(high))):.4g}")
+        first, path = view * self.each, str(source.path)
+        for k, name in enumerate(rng.permutation(self.distortions)[: self.each]):
+            level = 0.0 if rng.random() < _CLEAN else round(float(rng.uniform(_MILD, MOST)), 3)
+            level = 0.0 if name == NONE else level
+            chance = int(rng.integers(2**31))
+            yield Row(
                 first + k,
-                str(source.path),
+                path,
                 source.scene,
                 y,
                 x,
@@ -190,33 +163,3 @@ def _view(
                 chance,
                 wide=0 if wide == side else wide,
             )
-        )
-    return rows
-
-
-def write_rows(rows: Sequence[Row], path: Path) -> Path:
-    """The set as a CSV manifest."""
-    with atomic(path) as part, part.open("w", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [f.name for f in fields(Row)])
-        writer.writeheader()
-        writer.writerows(asdict(r) for r in rows)
-    return path
-
-
-def read_rows(path: Path) -> list[Row]:
-    """The set in a CSV manifest written by `write_rows`."""
-    kinds = {"int": int, "float": float, "str": str}
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return [
-                Row(
-                    **{
-                        f.name: kinds[str(f.type)](r[f.name])
-                        for f in fields(Row)
-                        if f.name in r or f.default is MISSING
-                    }
-                )
-                for r in csv.DictReader(file)
-            ]
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        raise FileError(f"{path} is not a set of hdrq distill: {error}") from error

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
-from hdrq.distillation.samples import Row
+from hdrq.distillation.rows import Row, Rows
 from hdrq.distillation.sources import Source
 from hdrq.errors import UsageError
 
@@ -19,9 +19,9 @@ HELD_OUT, VALIDATION = 0.2, 0.12  # shares of the scenes: held out, for choosing
 class Split:
     """Rows of each part, and the names of the scenes held out."""
 
-    train: list[Row]
-    validation: list[Row]
-    held_out: list[Row]
+    train: Rows
+    validation: Rows
+    held_out: Rows
     scenes: list[str]
 
 
@@ -42,7 +42,7 @@ def split(rows: Sequence[Row], sources: Sequence[Source], hold_out: Sequence[str
     if not scenes - held - validation:
         raise UsageError("no scene is left to train on; give more --images, or hold out fewer")
     parts = [
-        [r for r in rows if keep(r.scene)]
+        Rows(r for r in rows if keep(r.scene))
         for keep in (
             lambda s: s not in held and s not in validation,
             lambda s: s in validation,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from torch import Tensor
 from hdrq import io
 from hdrq.cards import Metric
 from hdrq.distillation.rendering import as_code, reference, render
-from hdrq.distillation.samples import Row
+from hdrq.distillation.rows import Row
 from hdrq.distillation.sources import Sources
 from hdrq.image.color import luminance, weigh
 from hdrq.image.statistics import BT709_WEIGHTS
@@ -108,7 +108,8 @@ class RenderedRows(ImageCache):
         keep: bool = True,
     ) -> None:
         super().__init__(folder)
-        self.rows = {r.number: r for r in rows}
+        in_order = all(r.number == at for at, r in enumerate(rows))
+        self.row: Callable[[int], Row] = (rows if in_order else {r.number: r for r in rows}).__getitem__
         self.files, self.channels, self.keep = files, channels, keep
         self.code = encoding == "srgb"
         self.sources = Sources()
@@ -118,12 +119,12 @@ class RenderedRows(ImageCache):
 
     def size(self, path: str | Path) -> tuple[int, int]:
         """(height, width), without rendering."""
-        return self.rows[int(str(path).partition(":")[2])].size
+        return self.row(int(str(path).partition(":")[2])).size
 
     def get(self, path: str | Path) -> np.ndarray:
         """(C, H, W) float32 light, cd/m², or code 0..1, of "dist:NUMBER" or "ref:NUMBER"."""
         kind, _, number = str(path).partition(":")
-        row = self.rows[int(number)]
+        row = self.row(int(number))
         made_of = [self.files[row.source], row.view, self.channels, self.code]
         made_of += [] if kind == "ref" else [row.distortion, row.level, row.seed]
         place = self.folder / (hashlib.sha256(repr(made_of).encode()).hexdigest()[:24] + ".npy")
@@ -155,8 +156,12 @@ def channels_of(settings: Settings) -> int:
 
 def bytes_needed(rows: Sequence[Row], settings: Settings) -> int:
     """Size of all stored images of a set, bytes."""
-    refs = {(r.source, r.view): r for r in rows} if compares(settings.net) else {}
-    pixels = sum(r.size[0] * r.size[1] for r in (*rows, *refs.values()))
+    refs, pixels = set[str](), 0
+    for row in rows:
+        pixels += row.size[0] * row.size[1]
+        if compares(settings.net) and (view := f"{row.source} {row.view}") not in refs:
+            refs.add(view)
+            pixels += row.size[0] * row.size[1]
     return pixels * channels_of(settings) * 2
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from hdrq.distillation.mos_teacher import MOS
-from hdrq.distillation.samples import NONE, Row, fits, frame_of, make_set, read_rows, shelf_of
+from hdrq.distillation.rows import Rows, read_rows
+from hdrq.distillation.samples import NONE, fits, frame_of, make_set, shelf_of
 from hdrq.distillation.sources import Source, find_sources
 from hdrq.distillation.student import student_settings
 from hdrq.distillation.teacher_scores import Cache
@@ -122,16 +123,17 @@ def settings_for(task: Task) -> Settings:
     return replace(settings, seed=task.seed, files=dict(task.files))
 
 
-def build_set(task: Task, cache: Cache) -> tuple[list[Row], list[Source], list[str]]:
+def build_set(task: Task, cache: Cache) -> tuple[Rows, list[Source], list[str]]:
     """(rows, their sources, lines on skipped files): made, or read from an earlier run."""
-    made = [read_rows(p) for p in task.images if _is_set(p)]
+    made = [p for p in task.images if _is_set(p)]
     found: list[Source] = []
     left: list[str] = []
     reading = reading_of(task.files)
     if made and reading.text:
         raise UsageError(f"a set states how its images are read; leave {', '.join(task.files)} out")
     if made:
-        rows = [replace(r, number=i) for i, r in enumerate(r for part in made for r in part)]
+        read = enumerate(r for part in made for r in read_rows(part))
+        rows = Rows(r if r.number == i else replace(r, number=i) for i, r in read)
         scenes = {(r.source, r.reads): r.scene for r in rows}
         for (path, reads), scene in scenes.items():
             some, _ = find_sources(Path(path), cache.file, cache.keep_file, parsed(reads))

@@ -15,7 +15,7 @@ import torch
 
 import hdrq
 from hdrq.distillation.rendering import render
-from hdrq.distillation.samples import Row
+from hdrq.distillation.rows import Row
 from hdrq.distillation.sources import Source, Sources
 from hdrq.encoding.photometry import Photometry
 from hdrq.errors import FileError, UsageError
@@ -26,6 +26,7 @@ from hdrq.scoring.binding import metric
 from hdrq.scoring.scorer import Scorer
 from hdrq.work import Needs, Spread, here
 
+_AT_ONCE = 2000  # rows whose stored scores are read together
 _TABLES = """
 CREATE TABLE IF NOT EXISTS scores (key TEXT PRIMARY KEY, value REAL);
 CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, stamp TEXT, height INTEGER, width INTEGER, light INTEGER, sha256 TEXT);
@@ -142,22 +143,24 @@ def score_rows(
     files   sha256 of every source
     spread  divides the batches among other processes, which read the sources themselves
     """
-    keys = [key(r, scorer, files[r.source]) for r in rows]
-    have = cache.known(keys)
-    done = sum(k in have for k in keys)
+    # (first row, number of rows without a score) of the batches that are computed
+    missing: list[tuple[int, int]] = []
+    done = len(rows)
+    for at, found in _known(rows, scorer, files, cache, batch):
+        for first in range(0, len(found), batch):
+            if new := found[first : first + batch].count(None):
+                missing.append((at + first, new))
+                done -= new
     yield Scored(str(scorer), done, len(rows), 0, 0.0)
-    missing = [at for at in range(0, len(rows), batch) if any(k not in have for k in keys[at : at + batch])]
-    parts = [tuple(rows[at : at + batch]) for at in missing]
 
     def keep(part: tuple[Row, ...], values: list[float]) -> None:
-        at = {r.number: k for r, k in zip(part, (key(r, scorer, files[r.source]) for r in part), strict=True)}
-        cache.keep({at[r.number]: v for r, v in zip(part, values, strict=True) if at[r.number] not in have})
+        cache.keep({key(r, scorer, files[r.source]): v for r, v in zip(part, values, strict=True)})
 
     divide: Spread = spread or here
     job = TeacherJob(str(scorer), scorer.photometry, None if spread else Bound(scorer, sources))
+    parts = (tuple(rows[at : at + batch]) for at, _ in missing)
     began = time.perf_counter()
-    for at, _ in zip(missing, divide(job, parts, total=len(parts), done=keep), strict=True):
-        new = sum(k not in have for k in keys[at : at + batch])
+    for (_, new), _ in zip(missing, divide(job, parts, total=len(missing), done=keep), strict=True):
         done, ended = done + new, time.perf_counter()
         yield Scored(str(scorer), done, len(rows), new, ended - began)
         began = time.perf_counter()
@@ -214,11 +217,23 @@ class TeacherJob:
 
 def stored_scores(rows: Sequence[Row], scorer: Scorer, files: Mapping[str, str], cache: Cache) -> np.ndarray:
     """Scores of the rows in order, (n,); NaN where the teacher gave none."""
-    keys = [key(r, scorer, files[r.source]) for r in rows]
-    have = cache.known(keys)
-    if len(have) < len(set(keys)):
-        raise UsageError(f"{scorer} has not scored the whole set yet; continue with --resume")
-    return np.array([have[k] for k in keys])
+    scores = np.empty(len(rows))
+    for at, found in _known(rows, scorer, files, cache):
+        if None in found:
+            raise UsageError(f"{scorer} has not scored the whole set yet; continue with --resume")
+        scores[at : at + len(found)] = found
+    return scores
+
+
+def _known(
+    rows: Sequence[Row], scorer: Scorer, files: Mapping[str, str], cache: Cache, batch: int = 1
+) -> Iterator[tuple[int, list[float | None]]]:
+    """(first row, its score and those of the next ones) for all rows, some batches at a time; None: not scored yet."""
+    step = batch * max(_AT_ONCE // batch, 1)
+    for at in range(0, len(rows), step):
+        keys = [key(r, scorer, files[r.source]) for r in rows[at : at + step]]
+        have = cache.known(keys)
+        yield at, [have.get(k) for k in keys]
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from hdrq.errors import FileError, TooLarge
 
 # of the free memory, for one image
 SHARE = 0.8
+# bytes; the machine is not asked whether it has them, which would take longer than to read a small image
+SMALL = 1 << 20
 # bytes; above this, kept freed memory is returned to the system before an image is read
 _LARGE = 256 << 20
 
@@ -53,6 +55,8 @@ def afford(path: object, width: int, height: int, bytes_per_pixel: float, least:
             f"{path} is damaged: its header states {width} x {height} pixels, too many for {size} bytes"
         )
     need = width * height * bytes_per_pixel
+    if need <= SMALL:
+        return
     free = free_for(need, 1 / 16, _LARGE)  # processing an image takes about ten times that
     if need > SHARE * free:
         sums = f"{need / 1e9:.1f} GB to read, {free / 1e9:.1f} GB are free"

@@ -7,6 +7,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import astuple
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from hdrq.scoring.stamps import unchanged
 Key = tuple[str, str, str]  # reference, test image, metric
 
 
+@lru_cache(256)
 def mark_of(photometry: Photometry, settings: Settings) -> str:
     """Eight hexadecimal digits of everything that a value depends on besides files and metric."""
     import hdrq

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -70,7 +70,10 @@ class Run:
 
     def row(self, found: Score, files: str, mark: str) -> Row:
         """A new row with everything except its position in a shard."""
-        row = asdict(found) | {"settings": mark, "files": files if found.status == "ok" else ""}
+        row = {f.name: getattr(found, f.name) for f in fields(found)} | {
+            "settings": mark,
+            "files": files if found.status == "ok" else "",
+        }
         carried = row.pop("carried")
         return {k: row[k] for k in COLUMNS} | {k: v for k, v in carried.items() if k not in row}
 

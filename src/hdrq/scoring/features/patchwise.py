@@ -84,6 +84,11 @@ def _patch_scores(
         with low:
             predicted = net.predict(a, b)
             shift = best - net.predict(a[:1, :1], a[:1, :1]).score.float() if anchored(net) else 0.0
-        scores.append(predicted.score.float() + shift)
+        score = predicted.score.float() + shift
+        if anchored(net):
+            # a product of matrices rounds by their number of rows, so that the shift of one patch may miss others by a digit
+            same = (a == b).flatten(2).all(2)
+            score = score + same * (best - score).detach()
+        scores.append(score)
         weights.append(predicted.weight.float())
     return torch.cat(scores, 1), torch.cat(weights, 1)
