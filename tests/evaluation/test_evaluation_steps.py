@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 
 from hdrq.errors import UsageError
 from hdrq.evaluation.correlations import correlations
@@ -29,7 +30,7 @@ from hdrq.evaluation.significance import PairedTest, paired_tests, resolving
 from hdrq.evaluation.statistics.agreement import Agreement, agreement, direction_sign
 from hdrq.evaluation.statistics.bootstrap import bootstrap, draw, interval, two_sided
 from hdrq.evaluation.statistics.correlation import agreements, krocc, plcc, ranks, srocc
-from hdrq.evaluation.statistics.curves import _FORMS, FITS, Curve, _thinned, fit
+from hdrq.evaluation.statistics.curves import _FORMS, FITS, Curve, _sigmoid_fit, _thinned, fit
 from hdrq.evaluation.statistics.resolving_power import (
     _area_error,
     areas_drawn,
@@ -123,6 +124,23 @@ def test_derivatives_of_curves_are_their_differences(form) -> None:
     }[form]()
     assert curve(x) == pytest.approx(10 + 5 * wanted, rel=1e-12)
     assert curve(x.reshape(3, 3)).shape == (3, 3)
+
+
+@pytest.mark.parametrize("centre", [0.25, 0.5, 0.75])
+@pytest.mark.parametrize("width", [0.8, 3.0, 8.0])
+def test_the_search_of_a_sigmoid_starts_from_nine_places(width: float, centre: float, monkeypatch) -> None:
+    """Nine steepnesses and centres; where the sigmoid is one of them, the search begins there."""
+    u, begun = np.linspace(0, 1, 41), []
+
+    def recorded(function, start, **options):
+        begun.append(tuple(start))
+        return minimize(function, start, **options)
+
+    monkeypatch.setattr("hdrq.evaluation.statistics.curves.minimize", recorded)
+    steepness = width / u.std()
+    found = _sigmoid_fit(u, 1 / (1 + np.exp(-steepness * (u - centre))), line=False)
+    assert begun[0] == pytest.approx((np.log(steepness), centre))
+    assert found[:2] == pytest.approx((steepness, centre), rel=1e-6)
 
 
 @pytest.mark.parametrize("form", sorted(FITS))

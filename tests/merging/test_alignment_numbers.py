@@ -11,6 +11,7 @@ from hdrq.image.warp import inside, positions, sample, translation
 from hdrq.io.exposures import Exposure
 from hdrq.merging.alignment import resample
 from hdrq.merging.alignment.align import _check_unmoved, _overlap, _shrunk, align
+from hdrq.merging.alignment.ecc import pair
 from hdrq.merging.alignment.feature_matching import match_homography
 from hdrq.merging.alignment.mtb import Pyramid, Shift, common_cut, difference, halve, mtb_shift
 from hdrq.merging.alignment.placement import Alignment, Placement
@@ -137,3 +138,9 @@ def test_strips_are_the_whole_frame_in_parts(monkeypatch, move, light) -> None:
         assert torch.allclose(
             torch.cat([p.light for p in parts if p.light is not None], 1), wanted, atol=1e-5
         )
+
+
+@pytest.mark.parametrize(("size", "factor"), [((600, 1000), 1), ((437, 1373), 2)])
+def test_the_finest_scale_of_a_registration_has_600_000_pixels(size: tuple[int, int], factor: int) -> None:
+    frame = np.linspace(60, 190, size[0] * size[1]).reshape(size).astype(np.uint8)
+    assert pair(frame, frame).scales[-1].factor == factor

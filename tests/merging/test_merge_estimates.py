@@ -21,6 +21,28 @@ def test_noise_is_fitted_from_two_bins_of_200_pixels(pixels: int, enough: bool) 
     assert (found != Noise()) == enough
 
 
+@pytest.mark.parametrize(
+    ("slope", "height", "found"),
+    [
+        (1e-4, -2e-5, {"read": 1e-10}),
+        (-1e-6, 2e-6, {"photon": 1e-7}),
+        (5e-2, 0, {"photon": 1e-2}),
+        (0, 5e-4, {"read": 1e-4}),
+    ],
+    ids=["no read noise", "no photon noise", "photons", "read"],
+)
+def test_noise_is_within_what_cameras_have(slope: float, height: float, found: dict[str, float]) -> None:
+    """Of frames whose variance is a line over the exposure that no camera has."""
+    rng = np.random.default_rng(0)
+    light = rng.uniform(0.45, 0.9, (1, 4000, 1))
+    seconds = np.array([0.5, 1.0])
+    exposed = light * seconds[:, None, None]
+    noise = rng.standard_normal(exposed.shape) * np.sqrt(slope * exposed + height)
+    codes = np.clip((exposed + noise) * 65535, 0, 65535)
+    fitted = fit_noise(codes, seconds, np.linspace(0, 1, 65536)[:, None])
+    assert {name: getattr(fitted, name) for name in found} == found
+
+
 def test_the_standard_error_of_an_exposure_is_its_scatter_over_stacks() -> None:
     """400 stacks of two frames with the noise of photons alone."""
     rng = np.random.default_rng(0)
