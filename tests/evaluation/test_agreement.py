@@ -16,7 +16,7 @@ from hdrq.evaluation.statistics.agreement import agreement, drawn
 from hdrq.evaluation.statistics.bootstrap import bootstrap, draw, interval, two_sided
 from hdrq.evaluation.statistics.correlation import agreements, krocc, plcc, rmse, srocc
 from hdrq.evaluation.statistics.curves import FITS, cubic, fit, logistic4, logistic5
-from hdrq.training.labels import jod_to_loss, kadid_linearised, loss_to_jod, unit_range
+from hdrq.training.labels import _kadid_logistic, jod_to_loss, kadid_linearised, loss_to_jod, unit_range
 
 UPIQ = [
     *(f"l-i{i:02d}" for i in (2, 5, 6, 7, 8, 9, 10, 14, 15, 27)),
@@ -83,6 +83,12 @@ def test_jod_survives_the_way_there_and_back():
     jod = np.array([-8.854307636, -1.0, 0.0, 0.943130668])
     assert loss_to_jod(jod_to_loss(jod)) == pytest.approx(jod)
     assert jod_to_loss(0.0) == pytest.approx(0.09626, abs=1e-5)
+
+
+def test_the_curve_of_linearised_labels_at_and_one_beside_its_centre():
+    found = _kadid_logistic(np.array([2, 3, 0.5, -1.5, 0.25]), np.array([0.5, 1.5]))
+    step = 2 * (0.5 - 1 / (1 + np.exp(3)))
+    assert found == pytest.approx([0.75 + 0.25, step + 2.25 + 0.25], abs=2e-6)
 
 
 def test_linearised_labels_are_evenly_spread_and_turned_round():

@@ -135,6 +135,12 @@ def test_one_channel_is_three_equal_ones_and_one_pixel_is_enough(kind):
     assert value(kind, ref[..., :1, :1], dist[..., :1, :1], {}).value.isfinite().all()
 
 
+def test_a_batch_of_code_is_its_images():
+    ref, dist = (torch.cat([image, image.flip(-1) ** 2]) for image in scene("LDR"))
+    alone = torch.cat([flip(ref[i : i + 1], dist[i : i + 1]).value for i in (0, 1)])
+    torch.testing.assert_close(flip(ref, dist).value, alone)
+
+
 def test_a_batch_is_its_images_each_with_its_own_exposures():
     ref, dist = scene("HDR")
     refs, dists = torch.cat([ref, 40 * ref.flip(-1) ** 0.5]), torch.cat([dist, 40 * dist.flip(-1) ** 0.5])

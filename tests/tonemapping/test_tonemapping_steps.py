@@ -14,6 +14,7 @@ from hdrq.image.statistics import luminance
 from hdrq.registry import find, names
 from hdrq.tonemapping.contact_sheet import Tile, operators_of, reduced, sheet
 from hdrq.tonemapping.gamut_mapping import clip, desaturate, scale
+from hdrq.tonemapping.operators import pattanaik
 from hdrq.tonemapping.optimize import _reduced as reduced_for_a_search
 from hdrq.tonemapping.parameter_search import along, by_evolution, by_gradient
 from hdrq.tonemapping.solvers.display_curve import _least_squares
@@ -150,3 +151,14 @@ def test_steps_of_a_display_curve_are_the_least_squares_with_a_heavy_sum() -> No
         found = _least_squares(np.eye(n), np.ones(n), 1.0)
         assert found == pytest.approx(np.full(n, wanted), rel=1e-9)
         assert _least_squares(np.eye(n), np.ones(n), 4.0) == pytest.approx(np.full(n, 1 / normal), rel=1e-9)
+
+
+@pytest.mark.parametrize("bleach", [1.0, 0.3])
+def test_pattanaiks_slope_is_the_derivative_of_the_response_by_the_logarithm_of_luminance(
+    bleach: float,
+) -> None:
+    nits, half, step = torch.tensor([0.5, 20.0, 3000.0], dtype=torch.float64), 40.0, 1e-4
+    above, below = (bleach * pattanaik._sigmoid(nits * exp(s), half) for s in (step, -step))
+    torch.testing.assert_close(
+        pattanaik._display_slope(nits, bleach, half), (above - below) / (2 * step), rtol=1e-6, atol=0
+    )
