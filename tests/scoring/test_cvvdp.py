@@ -336,8 +336,10 @@ def test_a_clip_has_a_map_of_every_frame(folders, tmp_path) -> None:
 def test_the_background_of_an_almost_even_image_keeps_its_contrast() -> None:
     from hdrq.scoring.features.cvvdp.maps import backdrop
 
-    plane = torch.tensor([[[1.0, 1.2, 1.5]]], dtype=torch.float64)
-    b = plane.log()
+    plane = torch.tensor([[[0.0, 1.0, 1.2, 1.5]]], dtype=torch.float64)
+    b = torch.tensor(
+        [[[1.0, 1.0, 1.2, 1.5]]], dtype=torch.float64
+    ).log()  # black as the darkest pixel that is not
     assert torch.allclose(backdrop(plane), b / (b.max() + 1e-3) * 0.6 + 0.2, atol=1e-12)
 
 
