@@ -1,6 +1,7 @@
 """Every merger, tone mapper and expander, learned or classical, on scenes that nothing was trained on, and docs/methods.md.
 
     python bench/methods.py SCENES.csv --rows methods.jsonl [--task merge,expand,tonemap] [--learned NET@WEIGHTS,...]
+        [--only METHOD ...]
     python bench/methods.py SCENES.csv --rows methods.jsonl --task fuse --sequences DIR
     python bench/methods.py SCENES.csv --rows methods.jsonl --docs      the page of all rows
 
@@ -179,12 +180,20 @@ def sequences(folder: Path) -> Iterator[tuple[str, dict[str, Tensor]]]:
 
 
 def measure(
-    scenes: list[Scene], tasks: list[str], learned: list[str], file: Path, folder: Path | None
+    scenes: list[Scene],
+    tasks: list[str],
+    learned: list[str],
+    file: Path,
+    folder: Path | None,
+    only: list[str],
 ) -> None:
-    """Compute the rows that the file lacks, and append them."""
+    """Compute the rows that the file lacks, and append them.
+
+    only  methods by name; all where it is empty
+    """
     done = {(r.task, r.method, r.scene, r.number) for r in rows_of(file)}
     for task in tasks:
-        known = methods(task, learned)
+        known = {name: m for name, m in methods(task, learned).items() if not only or name in only}
         given: Iterator[tuple[str, int, dict[str, Tensor]]]
         if task == "fuse":
             if folder is None:
@@ -258,6 +267,7 @@ def main() -> None:
     options.add_argument("--rows", type=Path, required=True, help="file of rows, JSON lines")
     options.add_argument("--task", default="merge,expand,tonemap")
     options.add_argument("--learned", default="auto:sigmoid", help="networks, and auto:OPERATOR")
+    options.add_argument("--only", action="append", default=[], help="a method by its name; may be repeated")
     options.add_argument("--limit", type=int, default=10_000, help="number of scenes")
     options.add_argument("--sequences", type=Path, help="folder of folders of exposures, for fuse")
     options.add_argument("--docs", action="store_true", help="write docs/methods.md from the rows instead")
@@ -268,9 +278,8 @@ def main() -> None:
     with asked.scenes.open(newline="", encoding="utf-8") as file:
         files = [row["file"] for row in csv.DictReader(file) if row["use"] == JUDGE][: asked.limit]
     scenes = [read_scene(asked.scenes.parent / name, name) for name in files]
-    measure(
-        scenes, asked.task.split(","), [n for n in asked.learned.split(",") if n], asked.rows, asked.sequences
-    )
+    learned = [n for n in asked.learned.split(",") if n]
+    measure(scenes, asked.task.split(","), learned, asked.rows, asked.sequences, asked.only)
 
 
 if __name__ == "__main__":

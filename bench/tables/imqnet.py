@@ -99,7 +99,7 @@ def transfer(teacher: str, photographs: Path) -> tuple[str, list[str], Path]:
     """(metric, notes on the requirements, run folder) of an IMQNet that learns a teacher's scores of central 1024x768 cuts."""
     folder = OUT / f"from-{''.join(c if c.isalnum() else '-' for c in teacher)}"
     settings = (
-        {"epochs": 1, "steps": 4, "options.widths": [4, 4, 4, 4], "batch": 2} if SMALL else {"epochs": 140}
+        {"epochs": 1, "steps": 4, "options.widths": [9, 12, 15, 18], "batch": 2} if SMALL else {"epochs": 140}
     )
     notes, last = [], None
     for record in hdrq.distill(
@@ -123,7 +123,7 @@ def table3(runs: dict[str, tuple[str, list[str], Path]]) -> None:
 def table4(transferred: tuple[str, list[str], Path], here: Sequence[str], published: str | None) -> None:
     metrics, weights = [transferred[0]], OUT / "weights"  # one folder of weights for all
     gathered(transferred[2], weights)
-    short = {"options.widths": [4, 4, 4, 4]} if SMALL else {}
+    short = {"options.widths": [9, 12, 15, 18]} if SMALL else {}
     for name, start in (("direct", ""), ("after-transfer", transferred[0].partition("@")[2])):
         if "koniq" not in here:
             print("koniq: left out: direct training needs it", file=sys.stderr)

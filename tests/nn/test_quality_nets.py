@@ -105,6 +105,16 @@ def test_imqnet_takes_any_size(size) -> None:
         assert torch.isfinite(module(torch.rand(1, 3, *size))).all()
 
 
+def test_imqnet_tells_images_apart_before_training() -> None:
+    """Its 16 blocks have no normalisation: with torch's initial weights the answers to all images were equal to 1e-8."""
+    torch.manual_seed(0)
+    module = find("net", "imqnet").build(widths=(12, 24, 24, 24)).eval()
+    x = torch.rand(1, 3, 96, 128)
+    with torch.inference_mode():
+        a, b = module(torch.cat([2 * x - 1, 0.2 * x])).tolist()
+    assert abs(a - b) > 1e-3
+
+
 def test_qdnet_scores_and_paints_at_a_wanted_quality() -> None:
     torch.manual_seed(0)
     module = find("net", "qdnet").build(latent=16).eval()

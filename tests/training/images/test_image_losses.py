@@ -35,7 +35,16 @@ def again_of(x: Tensor):
     return lambda move: move(x) ** 2 + 0.1 * x
 
 
-TEXTS = ["l1", "mu:l2", "pu21:l1", "log10:l2", "colour-cosine", "gradient-profile", "patch-structure"]
+TEXTS = [
+    "l1",
+    "mu:l2",
+    "pu21:l1",
+    "log10:l2",
+    "colour-cosine",
+    "gradient-profile",
+    "patch-structure",
+    "scale-invariant",
+]
 
 
 @pytest.mark.parametrize("text", TEXTS)
@@ -81,6 +90,19 @@ def test_losses_of_known_values() -> None:
     red, green = (torch.eye(3)[k].view(1, 3, 1, 1).expand(1, 3, 8, 8) for k in (0, 1))
     assert losses.of("colour-cosine")(answer(red, green), 1.0).item() == pytest.approx(1)
     assert losses.of("colour-cosine")(answer(red, red + green), 1.0).item() == pytest.approx(1 - 0.5**0.5)
+
+
+def test_a_scale_invariant_loss_is_the_variance_of_the_difference_of_logarithms() -> None:
+    """Half of the pixels twice too bright: a difference of ±log(2) / 2, of whatever scale; the floor makes it smaller."""
+    a = torch.full((2, 3, 8, 8), 0.5, dtype=torch.float64)
+    b = a.clone()
+    b[..., :4] *= 2
+    loss = losses.of("scale-invariant,floor=0")
+    assert loss(answer(a, b), 1.0).item() == pytest.approx(log(2) ** 2 / 4)
+    assert loss(answer(7 * a, b), 1.0).item() == pytest.approx(log(2) ** 2 / 4)
+    low, high = (log(2**s + 0.01) for s in (-0.5, 0.5))
+    assert losses.of("scale-invariant")(answer(a, b), 1.0).item() == pytest.approx((high - low) ** 2 / 4)
+    assert losses.of("scale-invariant")(answer(0 * a, b), 1.0).isfinite()
 
 
 def test_gradients_and_structures_of_opposite_direction_are_worst() -> None:

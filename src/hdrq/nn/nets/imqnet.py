@@ -58,6 +58,18 @@ def _branch(blocks: int, widths: tuple[int, ...]) -> nn.Sequential:
     return nn.Sequential(*made, nn.AdaptiveAvgPool2d(_CELLS))
 
 
+def _initialise(module: nn.Module) -> None:
+    """Weights of variance 2 / fan-in (He et al. 2015, doi:10.1109/ICCV.2015.123), no bias.
+
+    With torch's defaults, a sixth of this variance, nothing of the image is left after 16 blocks without normalisation:
+    the answers to two images differ by 1e-8, and the network does not learn.
+    """
+    if isinstance(module, nn.Conv2d | nn.Linear):
+        nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
 class ImqNet(nn.Module):
     """(B, 3, H, W) code of any size to (B,) predicted MOS; the image is first halved by imresize's bicubic kernel."""
 
@@ -75,6 +87,7 @@ class ImqNet(nn.Module):
             nn.ReLU(),
             nn.Linear(hidden[1], 1),
         )
+        self.apply(_initialise)
 
     def forward(self, x: Tensor) -> Tensor:
         x = imresize(x, 0.5)
