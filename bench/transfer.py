@@ -104,7 +104,9 @@ def main() -> None:
     options.add_argument("--epochs", type=int, default=20)
     asked = options.parse_args()
     start = transferred(scored(asked.photographs, asked.out, asked.n), asked.out, asked.transfer_epochs)
-    arms = [split(a, s, asked.livec, asked.out, asked.splits, asked.epochs) for a, s in zip(ARMS, ("", start))]
+    arms = [
+        split(a, s, asked.livec, asked.out, asked.splits, asked.epochs) for a, s in zip(ARMS, ("", start))
+    ]
     for number in range(asked.splits):
         for arm, records in zip(ARMS, arms):
             print(arm, number + 1, next(records).rows[0].srocc, flush=True)
