@@ -48,3 +48,8 @@ def test_devices_without_shifted_sums_give_a_filter_the_same_size() -> None:
     x = torch.empty(2, 3, 9, 11, device="meta")
     assert filter2(x, torch.ones(4, 3), "valid").shape == (2, 3, 6, 9)
     assert filter2(x, torch.ones(4, 3)).shape == x.shape
+
+
+def test_grey_light_of_a_batch_has_three_equal_channels_in_bt2020():
+    light = torch.rand(2, 1, 3, 4)
+    assert torch.equal(to_bt2020(light), torch.cat([light] * 3, 1))

@@ -49,10 +49,18 @@ def test_levels_have_true_gradients_at_black_too():
     assert torch.autograd.gradcheck(lambda ev, power: leveled(picture, ev, power), tuple(levels))
 
 
-@pytest.mark.parametrize(("ev", "power"), [(21.0, 1.0), (0.0, 0.0), (0.0, -1.0), (float("nan"), 1.0)])
+@pytest.mark.parametrize(
+    ("ev", "power"),
+    [(20.1, 1.0), (-20.1, 1.0), (0.0, 0.09), (0.0, 10.1), (0.0, -1.0), (float("nan"), 1.0)],
+)
 def test_levels_beyond_their_range_are_refused(ev, power):
     with pytest.raises(UsageError, match="levels are stops within"):
         plan("reinhard", levels=(ev, power))
+
+
+def test_the_widest_levels_are_taken():
+    for levels in ((20.0, 10.0), (-20.0, 0.1)):
+        assert plan("reinhard", levels=levels).levels == levels
 
 
 def test_levels_of_the_command_are_those_of_the_plan_and_are_saved(tmp_path, capsys):
