@@ -56,11 +56,12 @@ def in_primaries(light: Image, primaries: Primaries) -> Image:
 
 def signal(light: Image, domain: str, primaries: Primaries) -> Image:
     """Code that the default display of its domain shows as this light."""
-    if domain in ("srgb", "gamma"):
+    if domain in ("srgb", "gamma", "linear"):
         own = in_primaries(light, primaries)
         sdr = display("sdr")
         relative = (own.pixels - sdr.black_nits) / (sdr.peak_nits - sdr.black_nits)
-        return encode(own.with_pixels(relative * 100), domain, 100.0)
+        code = encode(own.with_pixels(relative * 100), domain, 100.0)
+        return replace(code, bits=16) if domain == "linear" else code  # without bits, it is light
     own = in_primaries(light, primaries)
     return encode(own, domain)
 
@@ -99,6 +100,10 @@ def store(folder: Path, side: int) -> list[Stored]:
                     continue
                 put(code, "16.jxl", FINE, domain, bits=16)
                 put(code, "12.avif", COARSE, domain, bits=12)
+    straight = signal(light, "linear", BT2020)
+    put(straight, "16.png", FINE, "linear", depth="uint16")
+    put(straight, "16.jxl", FINE, "linear", bits=16)
+    put(straight, "12.avif", COARSE, "linear", bits=12)
     put(light, "float.pfm", EXACT, "light")
     eight = Image(code8(side), "srgb", BT709, 8)
     for name in ("8.png", "8.tif", "8.jxl", "8.avif"):

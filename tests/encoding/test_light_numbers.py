@@ -15,13 +15,22 @@ from hdrq.encoding.display_model import lowest, raised, with_white
 from hdrq.encoding.displays import display
 from hdrq.encoding.emission import anchored, encode, gamut_note, geometric_mean, outside, range_notes
 from hdrq.encoding.gamut import clipped_line
-from hdrq.encoding.photometry import InputSpec, Photometry, Terms, as_image, emit, metric_input
+from hdrq.encoding.photometry import (
+    InputSpec,
+    Photometry,
+    Terms,
+    as_image,
+    emit,
+    emit_for,
+    factor_of,
+    metric_input,
+)
 from hdrq.encoding.pq_image import pq_image
 from hdrq.encoding.reading import Reading
 from hdrq.encoding.thumbnails import _exposure, _mapped, _small, thumbnail
 from hdrq.errors import PixelError, UsageError
 from hdrq.image.transfer import linear_to_srgb
-from hdrq.records import BT709, P3, Image
+from hdrq.records import BT709, BT2020, P3, Image
 from hdrq.registry import find
 
 PU08 = [
@@ -54,6 +63,32 @@ def test_one_is_100_nits_where_no_white_is_given(name: str) -> None:
     assert torch.equal(found.encode(light), found.encode(light, white))
     code = found.encode(light, white)
     assert torch.equal(found.decode(code), found.decode(code, white))
+
+
+def test_integers_with_a_linear_curve_are_shown_as_their_srgb_code_is() -> None:
+    linear = image([0.0, 0.25, 1.0], "linear", bits=16)
+    code = image(linear_to_srgb(linear.pixels[0, 0, 0]).tolist(), "srgb", bits=16)
+    dim = replace(display("sdr"), name="dim", eotf="2.2", peak_nits=80.0, ambient_lux=100.0)
+    shown = replace(code, pixels=linear.pixels ** (1 / 2.2))
+    for photometry, same in (
+        (Photometry(), code),
+        (Photometry(white=250.0), code),
+        (Photometry(display=dim), shown),
+    ):
+        light, wanted = (emit_for(i, photometry, factor_of(i, photometry)).pixels for i in (linear, same))
+        assert light.flatten().tolist() == pytest.approx(wanted.flatten().tolist(), rel=1e-9)
+    expected = {
+        Photometry(scale=3.0): 3,
+        Photometry(peak=50.0): 50,
+        Photometry(display=display("absolute")): 100,
+    }
+    expected[Photometry(display=display("hdr-pq-1000"))] = 100.0
+    for photometry, peak in expected.items():
+        light = emit_for(linear, photometry, factor_of(linear, photometry))
+        assert light.pixels.max() == pytest.approx(peak, rel=1e-3)
+    green = Image(torch.tensor([0.0, 1.0, 0.0]).reshape(1, 3, 1, 1).double(), "linear", BT2020, 8)
+    assert emit(green, primaries=BT709).pixels.flatten().tolist() == pytest.approx([0, 113.29, 0], abs=0.2)
+    assert emit_for(replace(linear, white_nits=255.0), Photometry(), 1.0).pixels.max() == 255
 
 
 def test_pu08_codes_are_those_of_its_table() -> None:

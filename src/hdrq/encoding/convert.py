@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hdrq import io
+from hdrq.encoding.default_display import default_screen, is_linear_code
+from hdrq.encoding.display_choice import as_scene
 from hdrq.encoding.display_model import hlg_code, without_black
-from hdrq.encoding.emission import default_screen, in_float64
+from hdrq.encoding.emission import in_float64
 from hdrq.encoding.photometry import (
     LIGHT,
     Photometry,
@@ -273,10 +275,10 @@ def _decoded(image: Image, domain: str | None, photometry: Photometry, primaries
 
     With a display, display code is shown on it, including black and ambient light; without one, the encoding is inverted.
     """
-    if domain is None and image.domain in LIGHT:
+    if domain is None and image.domain in LIGHT and not is_linear_code(image):
         raise DomainError(f"{image.path} does not state the encoding of its code; give it with --to")
     code = replace(image, domain=domain) if domain else image
     target = PRIMARIES[primaries] if primaries else code.primaries
-    if photometry.display is not None:
-        return emit_for(code, photometry, 1.0, target)
+    if photometry.display is not None or is_linear_code(code):
+        return emit_for(code, as_scene(code, photometry), factor_of(code, photometry), target)
     return emit(decode(code, common_white(photometry)), primaries=target)

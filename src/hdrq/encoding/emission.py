@@ -8,8 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from hdrq.encoding.default_display import default_screen, is_linear_code
 from hdrq.encoding.display_model import gain_offset_gamma, hlg_light, lifted, lowest, show
-from hdrq.encoding.displays import display as shelf_display
 from hdrq.encoding.two_layers import about
 from hdrq.errors import DomainError, PixelError, UsageError
 from hdrq.image.arithmetic import all_finite
@@ -40,13 +40,6 @@ def in_float64(image: Image) -> Image:
     return image.with_pixels(pixels)
 
 
-def default_screen(image: Image) -> Display:
-    """The default display for the image's domain. That of HLG has neither black nor room light: nobody stated any."""
-    if image.domain in ("srgb", "gamma"):
-        return shelf_display("sdr")
-    return shelf_display("hlg-1000" if image.domain == "hlg" else "absolute")
-
-
 def emit(
     image: Image,
     display: Display | None = None,
@@ -71,7 +64,9 @@ def emit(
     pixels, notes = finite(image, nonfinite)
     if image.displayed:
         light, said = _converted(pixels, image, target)
-    elif image.domain in ("srgb", "gamma", "hlg", "pq"):
+    elif image.domain in ("srgb", "gamma", "hlg", "pq") or (
+        is_linear_code(image) and display.eotf == "linear" and scale == 1
+    ):
         light, said = _signal_light(pixels, image, display)
         light, outside = _converted(light, image, target)
         said = (*said, *outside)

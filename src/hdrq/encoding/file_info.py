@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from hdrq.encoding.default_display import is_linear_code
 from hdrq.encoding.photometry import LIGHT, Photometry, emit_for, factor_of, relabel
 from hdrq.errors import HdrqError
 from hdrq.image.color import mix, rgb_to_xyz
@@ -106,7 +107,10 @@ def describe(
         float(light.mean()) if light.numel() else None,
         high,
         log2(high / low) if low and high else None,
-        image.domain in LIGHT and image.white_nits is None and photometry.assumes_absolute,
+        image.domain in LIGHT
+        and image.white_nits is None
+        and photometry.assumes_absolute
+        and not is_linear_code(image),
         int((finite == 0).sum()),
         int((finite < 0).sum()),
         image.pixels.numel() - finite.numel(),

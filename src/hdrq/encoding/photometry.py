@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import torch
 from torch import Tensor
 
+from hdrq.encoding.default_display import is_linear_code
+from hdrq.encoding.display_choice import factor_of, factor_of_linear_code, looks_relative, screen_of
 from hdrq.encoding.emission import (
     LIGHT,
     SDR_WHITE,
     decode,
-    default_screen,
     emit,
     encode,
     finite,
@@ -29,7 +29,7 @@ from hdrq.errors import PixelError
 from hdrq.image.caching import shared
 from hdrq.image.color import LUMINANCE, convert, luma, rgb_to_xyz, weigh
 from hdrq.image.working_space import working_in
-from hdrq.records import BT709, BT2020, P3, PRIMARIES, Display, Encoding, Image, Primaries
+from hdrq.records import BT709, BT2020, P3, PRIMARIES, Encoding, Image, Primaries
 from hdrq.registry import find
 
 __all__ = [
@@ -42,10 +42,12 @@ __all__ = [
     "decode",
     "emit",
     "encode",
+    "factor_of",
+    "looks_relative",
     "refuse_unknown_primaries",
+    "screen_of",
     "white_of",
 ]
-_DIM_MEAN, _DIM_PEAK = 1.0, 100.0  # cd/m²: below these, a file is probably relative
 
 
 @dataclass(frozen=True)
@@ -79,63 +81,21 @@ class Terms:
     white: float | None = None
 
 
-def screen_of(image: Image, photometry: Photometry) -> Display:
-    """The display that an image is shown on: the requested one, else the default for its domain, whose peak --white sets."""
-    if photometry.display is not None:
-        return photometry.display
-    usual, white = default_screen(image), photometry.white
-    if white is None or usual.eotf == "absolute" or white == usual.peak_nits:
-        return usual
-    black = usual.black_nits * white / usual.peak_nits
-    return replace(usual, name=f"{usual.name}+peak_nits={white:g}", peak_nits=white, black_nits=black)
-
-
-def factor_of(reference: Image, photometry: Photometry) -> float:
-    """cd/m² of a pixel value of 1, the same for a reference and its test image."""
-    if photometry.peak is not None and reference.domain in LIGHT:
-        finite = reference.pixels[torch.isfinite(reference.pixels)]
-        brightest = float(finite.max()) if finite.numel() else 0.0
-        if brightest <= 0:
-            raise PixelError(f"{reference.path or 'the reference'} is black, so that --peak cannot scale it")
-        return photometry.peak / brightest
-    return photometry.scale or photometry.white or 1.0
-
-
-def looks_relative(image: Image, photometry: Photometry) -> str | None:
-    """A note if light that is taken as cd/m² is probably relative, else None."""
-    if image.domain not in LIGHT or not photometry.assumes_absolute or image.white_nits or image.displayed:
-        return None
-    if image.exposed:
-        return (
-            f"{image.path or 'the image'} is a single exposure: metrics of light take 1.0, where the sensor clips, as 1 cd/m²; "
-            "state its luminance with --scale, --peak or --white"
-        )
-    if photometry.display is not None and photometry.display.eotf == "linear":
-        return None
-    if image.pixels.numel() == 0:
-        return None
-    mean, peak = float(image.pixels.mean()), float(image.pixels.max())
-    if not (mean < _DIM_MEAN or peak < _DIM_PEAK):
-        return None
-    return (
-        f"{image.path or 'the image'} seems to be relative (mean {mean:.3g}, peak {peak:.3g}) but is interpreted as cd/m²; "
-        "state its luminance with --scale, --peak or --white"
-    )
-
-
 @shared
 def emit_for(
     image: Image, photometry: Photometry, factor: float, primaries: Primaries | None = BT709
 ) -> Image:
     """`emit` with the arguments of the photometry; a file's whiteLuminance is used where the user gives no scale."""
+    said: tuple[str, ...] = ()
+    screen = screen_of(image, photometry)
     if photometry.assumes_absolute and image.domain in LIGHT and image.white_nits and not image.displayed:
         factor = image.white_nits
-        said: tuple[str, ...] = (f"whiteLuminance: 1.0 is {factor:g} cd/m²",)
-    else:
-        said = ()
+        said = (f"whiteLuminance: 1.0 is {factor:g} cd/m²",)
+    elif is_linear_code(image):
+        factor, said = factor_of_linear_code(image, photometry, factor)
     light = emit(
         image,
-        screen_of(image, photometry),
+        screen,
         scale=factor,
         nonfinite=photometry.nonfinite,
         primaries=primaries,

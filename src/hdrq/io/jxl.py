@@ -33,7 +33,10 @@ from hdrq.records import BT709, Image
 
 
 def read(path: Path, *, alpha: bool = False, layer: str | None = None) -> Image:
-    """(1, 1 or 3, H, W), code in [0, 1]; where the curve is linear, 1.0 is the file's intensity target in cd/m²."""
+    """(1, 1 or 3, H, W), code in [0, 1]; where the curve is linear, 1.0 is the file's intensity target in cd/m².
+
+    Of integers, the default of libjxl's encoder (255) is not taken as stated.
+    """
     data = path.read_bytes()
     if layer not in (None, *gain_map.LAYERS):
         raise UsageError(f"{path}: a JPEG XL has the layers {', '.join(gain_map.LAYERS)}, not '{layer}'")
@@ -97,6 +100,8 @@ def _image(path: Path, data: bytes, alpha: bool) -> Image:
         rows = rows[..., :colours]
     pixels = meaning.apply(planes(rows, _most(rows, head), notes, alpha, head.premultiplied))
     white = head.intensity if meaning.domain == "linear" else None
+    if head.bits is not None and white == _SDR:  # the encoder's default, which nobody stated
+        white = None
     return Image(pixels, meaning.domain, meaning.primaries, head.bits, white, tuple(notes), str(path))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import hdrq
 from hdrq.cards import Reading
+from hdrq.encoding.default_display import is_linear_code
 from hdrq.encoding.photometry import LIGHT, Photometry, looks_relative, screen_of
 from hdrq.errors import HdrqError
 from hdrq.records import Image, Pair, Score
@@ -117,6 +118,8 @@ def _mismatch(ref: Image | None, dist: Image, s: Scorer, photometry: Photometry)
     (light, _), (code, side) = sorted(
         ((ref, photometry.ref), (dist, photometry.dist)), key=lambda held: held[0].domain not in LIGHT
     )
+    if is_linear_code(light):
+        return ()
     shown = screen_of(code, photometry.of(side))
     names = [Path(i.path or "").name for i in (light, code)]
     if shown.eotf == "absolute":

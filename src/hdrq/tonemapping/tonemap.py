@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hdrq.encoding.default_display import is_linear_code
+from hdrq.encoding.display_choice import as_scene
 from hdrq.encoding.emission import ANCHOR_NITS, anchored, gamut_note, geometric_mean, outside
 from hdrq.encoding.photometry import (
     LIGHT,
@@ -44,7 +46,7 @@ def scene_of(
     seems relative or has a geometric mean below 1 cd/m², that mean is mapped to 18 % of the reference white of BT.2408,
     36.5 cd/m².
     """
-    photometry = photometry or Photometry()
+    photometry = as_scene(image, photometry or Photometry())
     operator, working = (plan.operator, plan.working) if plan else (None, BT709)
     emitted = emit_for(image, photometry, factor_of(image, photometry), working)
     light, notes = emitted.pixels, emitted.notes
@@ -69,7 +71,7 @@ def _relative(image: Image, light: Tensor, photometry: Photometry) -> bool:
     if image.domain not in LIGHT or not photometry.assumes_absolute or image.white_nits:
         return False
     dim = float(geometric_mean(light.detach()).max()) < _DIMMEST
-    return dim or looks_relative(image, photometry) is not None
+    return dim or is_linear_code(image) or looks_relative(image, photometry) is not None
 
 
 def shown(light: Tensor, plan: Plan) -> Tensor:
