@@ -288,6 +288,11 @@ def test_what_libavif_refuses_is_refused_by_its_kind(tiles, said, expected):
     assert expected in avif._refused(f"avifDecoderParse returned {said}", items)
 
 
+def test_a_derived_primary_item_that_libavif_does_not_know_is_named():
+    said = avif._refused("x returned Missing item", Items(primary=2, kinds={1: b"av01", 2: b"iden"}))
+    assert said == ": an AVIF whose primary item is of the type 'iden' is not supported; convert it to PNG"
+
+
 def test_a_gain_map_that_libavif_refuses_leaves_the_base(tmp_path):
     """An item `tmap` whose metadata are no gain map, which libavif calls an invalid file."""
     write(tmp_path / "a.avif", Image(torch.rand(1, 3, 64, 64), "srgb", bits=8))

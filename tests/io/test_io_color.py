@@ -360,6 +360,24 @@ def test_apples_map_in_a_jpeg(tmp_path):
     assert "gain map not applied" in read(tmp_path / "x.jpg", layer="base").notes[0]
     bare = read(put(tmp_path / "y.jpg", first.replace(b"Apple iOS", b"Other iOS") + second))
     assert bare.domain == "srgb"  # no headroom, no HDR
+    assert "Apple gain map not applied" in bare.notes[0] and "headroom" in bare.notes[0]
+
+
+def test_a_gain_map_whose_numbers_are_in_the_second_packet_of_xmp_is_applied(tmp_path):
+    """Adobe's extension for packets above 64 kB, in two parts."""
+    packet = gain_map.to_xmp(gain_map.GainMap(high=(2.0,) * 3, alternate_headroom=2.0))
+
+    def segment(body: bytes) -> bytes:
+        return b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body
+
+    parts = (packet[:100], packet[100:])
+    segments = segment(b"http://ns.adobe.com/xap/1.0/\0<x/>")
+    for part, at in zip(parts, (0, 100)):
+        start = b"http://ns.adobe.com/xmp/extension/\0" + b"0" * 32 + struct.pack(">II", len(packet), at)
+        segments += segment(start + part)
+    coded = imagecodecs.jpeg8_encode(np.full((16, 16, 3), 255, np.uint8), level=100)
+    image = read(put(tmp_path / "x.jpg", coded + coded[:2] + segments + coded[2:]))
+    assert torch.allclose(image.pixels, torch.tensor(4 * (1 + 1 / 64) - 1 / 64), rtol=1e-5)
 
 
 # TIFF, EXR and the formats of imageio

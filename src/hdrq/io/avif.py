@@ -102,6 +102,10 @@ def _refused(said: str, items: Items) -> str:
     ]
     if len(set(tiles)) < len(tiles):
         return ": an AVIF whose grids use a tile more than once is not supported; convert it to PNG"
+    primary = items.kinds.get(items.primary, b"av01")
+    if primary not in (b"av01", b"grid", b"sato"):
+        kind = primary.decode("latin-1")
+        return f": an AVIF whose primary item is of the type {kind!r} is not supported; convert it to PNG"
     if re.search("not.implemented|unsupported", said, re.I):
         return f": this variant of AVIF is not supported by libavif ({said}); convert it to PNG"
     if "truncated" in said.lower():

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,6 +24,8 @@ from hdrq.io.jpeg_write import write as write
 from hdrq.io.memory import afford
 from hdrq.records import BT2020, Image
 
+# followed by a digest of 32 bytes, the size of the whole and the place of this part; source: Adobe, "XMP part 3", 1.1.3.1
+XMP_EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
 FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 
 
@@ -36,6 +37,7 @@ class Markers:
     adobe    whether colours are stored inverted, as in Adobe's CMYK files
     apple    the two numbers of Apple's maker note
     iso, xmp gain map metadata: in the map's header, or its announcement in the base's header
+    unread   why a gain map of the file is not applied
     """
 
     bits: int = 0
@@ -51,6 +53,7 @@ class Markers:
     iso: bytes = b""
     xmp: bytes = b""
     scan: int = 0
+    unread: str = ""
 
 
 def read(path: Path, *, alpha: bool = False, layer: str | None = None) -> Image:
@@ -72,8 +75,9 @@ def read(path: Path, *, alpha: bool = False, layer: str | None = None) -> Image:
         raise UsageError(
             f"{path} has no gain map that hdrq can read, and therefore no layer hdr; leave the layer out"
         )
-    elif second is not None or _announced(head):
-        image = replace(image, notes=(*image.notes, "gain map not applied: base image read"))
+    elif second is not None or _announced(head) or head.unread:
+        note = head.unread if layer != "base" else ""
+        image = replace(image, notes=(*image.notes, note or "gain map not applied: base image read"))
     more = list(image.notes)
     return image.with_pixels(orient(image.pixels, head.orientation, more), notes=tuple(more))
 
@@ -129,8 +133,10 @@ def _gain_map_file(path: Path, data: bytes, head: Markers) -> tuple[gain_map.Any
         except FileError:
             continue
         if len(other.iso) > 4:
-            with suppress(gain_map.UnknownVersion):
+            try:
                 return gain_map.from_iso(other.iso, path), at, other.profile
+            except gain_map.UnknownVersion as error:
+                head.unread = error.note
         if gain_map.XMP in other.xmp and b"GainMapMax" in other.xmp:
             return gain_map.from_xmp(other.xmp, path), at, other.profile
         if gain_map.APPLE in other.xmp:
@@ -139,6 +145,9 @@ def _gain_map_file(path: Path, data: bytes, head: Markers) -> tuple[gain_map.Any
                 return gain_map.AppleGainMap(max(float(headroom[1]), 1.0)), at, other.profile
             if head.apple is not None:
                 return gain_map.apple(*head.apple), at, other.profile
+            head.unread = (
+                "Apple gain map not applied, because the file does not state its headroom: base image read"
+            )
     return None
 
 
@@ -170,6 +179,8 @@ def _markers(path: Path, data: bytes) -> Markers:
             head.apple = exif.apple_numbers(body[6:])
         elif code == 0xE1 and body.startswith(XMP):
             head.xmp += body[len(XMP) :]
+        elif code == 0xE1 and body.startswith(XMP_EXTENSION):
+            head.xmp += body[len(XMP_EXTENSION) + 40 :]
         elif code == 0xE2 and body.startswith(b"ICC_PROFILE\0"):
             profile[body[12:13]] = body[14:]
         elif code == 0xE2 and body.startswith(gain_map.ISO):
