@@ -124,11 +124,12 @@ def test_a_tiff_without_pages_is_said_to_have_none(case):
         case("empty.tif")
 
 
-def test_flat_radiance_whose_first_pixel_looks_like_a_marker(tmp_path):
+@pytest.mark.parametrize("start", [(2, 2, 0, 40), (1, 1, 1, 129)])
+def test_flat_radiance_whose_first_pixel_looks_like_a_marker(tmp_path, start):
     width, height = 40, 5
     rgbe = np.random.default_rng(0).integers(1, 255, (height, width, 4)).astype(np.uint8)
     rgbe[..., 3] = 130
-    rgbe[0, 0] = (2, 2, 0, width)
+    rgbe[0, 0] = start
     path = tmp_path / "x.hdr"
     path.write_bytes(
         b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n" + f"-Y {height} +X {width}\n".encode() + rgbe.tobytes()

@@ -160,6 +160,13 @@ def test_impossible_chromaticities_are_noted_and_left(tmp_path):
     assert "do not span a triangle" in image.notes[0]
 
 
+@pytest.mark.parametrize("white", [0.0, -1.0, float("nan"), float("inf")])
+def test_an_impossible_white_luminance_is_noted_and_left(tmp_path, white):
+    image = read(store(tmp_path / "x.exr", dict(zip("RGB", HALF)), whiteLuminance=white))
+    assert image.white_nits is None
+    assert any("whiteLuminance ignored" in note for note in image.notes)
+
+
 def test_luminance_and_chroma_become_rgb(tmp_path):
     y, x = np.mgrid[0:44, 0:70] / 20
     smooth = np.stack([2 + np.sin(x), 2 + np.cos(y), 2 + np.sin(x + y)])

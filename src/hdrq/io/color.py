@@ -49,6 +49,16 @@ def power(exponent: float) -> Callable[[Tensor], Tensor]:
     return lambda code: code.sign() * code.abs() ** exponent
 
 
+def luminance(value: object, field: str, notes: list[str]) -> float | None:
+    """The cd/m² of a pixel value of 1 that a field of a file states; None, with a note, where it is no positive number."""
+    if value is None:
+        return None
+    if isinstance(value, int | float) and isfinite(value) and value > 0:
+        return float(value)
+    notes.append(f"{field} ignored: it is {value}, no positive luminance")
+    return None
+
+
 # --- primaries ----------------------------------------------------------------------------------------
 
 

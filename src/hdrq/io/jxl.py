@@ -15,7 +15,7 @@ from hdrq.image.transfer import hlg_to_nits, pq_to_nits, srgb_to_linear
 from hdrq.io import gain_map, icc
 from hdrq.io.arrange import codes, planes
 from hdrq.io.atomic import atomic
-from hdrq.io.color import Meaning, points_of
+from hdrq.io.color import Meaning, luminance, points_of
 from hdrq.io.isobmff import boxes
 from hdrq.io.jxl_header import (
     ALPHA,
@@ -99,7 +99,7 @@ def _image(path: Path, data: bytes, alpha: bool) -> Image:
     if rows.ndim == 3 and ALPHA not in head.extra:
         rows = rows[..., :colours]
     pixels = meaning.apply(planes(rows, _most(rows, head), notes, alpha, head.premultiplied))
-    white = head.intensity if meaning.domain == "linear" else None
+    white = luminance(head.intensity, "intensity target", notes) if meaning.domain == "linear" else None
     if head.bits is not None and white == _SDR:  # the encoder's default, which nobody stated
         white = None
     return Image(pixels, meaning.domain, meaning.primaries, head.bits, white, tuple(notes), str(path))

@@ -218,7 +218,7 @@ def _unpack_old(path: Path, body: np.ndarray, pixels: int) -> np.ndarray:
     """
     quads = body[: len(body) // 4 * 4].reshape(-1, 4)[:pixels]
     repeat = (quads[:, :3] == 1).all(1)
-    if not repeat.any():
+    if not repeat.any() or len(body) == 4 * pixels:  # in flat files such a quad is a pixel
         if len(quads) < pixels:
             raise FileError(f"{path} is truncated: it holds {len(quads)} of {pixels} pixels")
         return quads

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from hdrq.errors import FileError
-from hdrq.io.color import primaries_of
+from hdrq.io.color import luminance, primaries_of
 from hdrq.io.exr.chroma import rgb, upsample
 from hdrq.io.exr.header import Part
 from hdrq.io.exr.parse import parts_of, stripped
@@ -62,7 +62,7 @@ def read(
     pixels = _place(chosen.part, planes, notes)
     _remark(chosen, notes)
     fields = chosen.part.attributes
-    white = fields.get("whiteLuminance")
+    white = luminance(fields.get("whiteLuminance"), "whiteLuminance", notes)
     domain = domain_of(fields.get("hdrqDomain"), "nits")
     return Image(pixels[None], domain, primaries, white_nits=white, notes=tuple(notes), path=str(path))
 
