@@ -118,6 +118,12 @@ def test_the_matrix_comes_from_the_tags(tmp_path, matrix, kr, kb):
     assert np.allclose((red - y / 255) / (2 * (1 - kr)), (cr - 128) / 255, atol=1e-6)
 
 
+def test_constant_luminance_is_not_taken_for_the_other_kind(tmp_path):
+    store(tmp_path / "x.mkv", "yuv444p", 8, True, tags=(9, 14, 10), count=1)
+    with pytest.raises(FileError, match=r"10 \(BT.2020 of constant luminance\) are not supported"):
+        read(tmp_path / "x.mkv")
+
+
 def test_chroma_of_bt2020_sits_on_the_top_left(tmp_path):
     for primaries, between in ((9, 0.0), (1, 0.5)):
         _, cb, _ = store(tmp_path / "x.mkv", "yuv420p", 8, True, tags=(primaries, 13, 9), count=1)[0]

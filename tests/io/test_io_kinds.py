@@ -72,6 +72,7 @@ def brand(*names):
         (b"P6\n8 8\n255\n", "Netpbm (PPM)"),
         (b"\0\0\1\0\1\0", "Windows icon"),
         (b"FLV\1", "Flash video"),
+        (b"G" + bytes(187) + b"G" + bytes(187) + b"G", "MPEG transport stream"),
         (b"\xff\xd8\xff\xf7", "JPEG-LS"),
         (bytes(128) + b"DICM", "DICOM"),
         (b"<?xml version='1.0'?>\n<svg xmlns=''>", "SVG"),

@@ -21,6 +21,12 @@ WEIGHTS = {
     7: (0.212, 0.087),
     9: (0.2627, 0.0593),
 }
+OTHER_MATRICES = {
+    8: "YCgCo",
+    10: "BT.2020 of constant luminance",
+    12: "derived from the primaries",
+    14: "ICtCp",
+}
 # Names of chroma sampling, by the luma samples across and down for each chroma sample.
 SAMPLING = {(1, 1): "444", (2, 1): "422", (2, 2): "420", (1, 2): "440", (4, 1): "411", (4, 4): "410"}
 CENTRED = (
@@ -69,10 +75,11 @@ def clip_of(path: str, container: Any) -> Clip:
         if coder.format.name[:4] != "gray":
             name, why = {1: "BT.709", 6: "BT.601", 9: "BT.2020"}[matrix], "primaries" if known else "height"
             notes.append(f"matrix coefficients not tagged: assumed {name} from the {why}")
-    matrix = 9 if matrix == 10 else matrix
     if matrix not in WEIGHTS and matrix != 0:
+        kind = OTHER_MATRICES.get(matrix)
+        named = f"{matrix} ({kind})" if kind else f"{matrix}"
         raise FileError(
-            f"{path}: matrix coefficients {matrix} are not supported; convert it with another program"
+            f"{path}: matrix coefficients {named} are not supported; convert it with another program"
         )
     transfer, colours = int(coder.color_trc), int(coder.color_primaries)
     meaning = code_points(colours, transfer, notes)

@@ -75,6 +75,8 @@ def name_of(start: bytes, suffix: str) -> str | None:
     for at, magic, name in SIGNATURES:
         if start[at : at + len(magic)] == magic:
             return name
+    if start[:1] == b"G" and start[188:189] == b"G" and start[376:377] == b"G":  # packets of 188 bytes
+        return "MPEG transport stream"
     if start[:2] == b"\0\0" and start[2:4] in ICONS and start[4:6] != b"\0\0":  # else a Targa
         return ICONS[start[2:4]]
     head = start.lstrip(b"\xef\xbb\xbf \t\r\n")
