@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 
 import imagecodecs
@@ -360,7 +361,7 @@ def test_apples_map_in_a_jpeg(tmp_path):
     assert "gain map not applied" in read(tmp_path / "x.jpg", layer="base").notes[0]
     bare = read(put(tmp_path / "y.jpg", first.replace(b"Apple iOS", b"Other iOS") + second))
     assert bare.domain == "srgb"  # no headroom, no HDR
-    assert "Apple gain map not applied" in bare.notes[0] and "headroom" in bare.notes[0]
+    assert re.match("Apple gain map not applied, .* headroom", bare.notes[0])
 
 
 def test_a_gain_map_whose_numbers_are_in_the_second_packet_of_xmp_is_applied(tmp_path):

@@ -35,7 +35,7 @@ def screen_of(image: Image, photometry: Photometry) -> Display:
 
 
 def as_scene(image: Image, photometry: Photometry) -> Photometry:
-    """The photometry by which code with a linear curve is light of a scene, as in developed raw files: no display adds its black."""
+    """The photometry by which code with a linear curve is light of a scene, such as a developed raw file: no black is added."""
     if photometry.display is None and is_linear_code(image):
         return replace(photometry, display=shelf_display("absolute"))
     return photometry

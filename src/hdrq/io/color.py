@@ -92,7 +92,8 @@ def flat(primaries: Primaries) -> tuple[float, ...]:
 # --- code points --------------------------------------------------------------------------------------
 
 TRANSFER = {8: "linear", 13: "srgb", 16: "pq", 18: "hlg"}
-CAMERA = {1, 6, 7, 11, 12, 14, 15}  # camera transfer functions (OETF); the display determines the light of their code
+# Camera transfer functions (OETF); the display determines the light of their code.
+CAMERA = {1, 6, 7, 11, 12, 14, 15}
 CURVES: dict[int, Callable[[Tensor], Tensor]] = {
     4: power(2.2),
     5: power(2.8),
