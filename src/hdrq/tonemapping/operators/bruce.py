@@ -14,10 +14,10 @@ from hdrq.tonemapping.exposure import bracket
 from hdrq.tonemapping.operator import OperatorCard, operator
 
 _BINS = 32
-_DARKEST = 1 / 255  # smallest code in logarithms
-_EVEN = (
-    0.1  # added to entropies, so that a smooth sky is not divided where one exposure happens to cross a bin
-)
+# Smallest code in logarithms.
+_DARKEST = 1 / 255
+# Added to entropies, so that a smooth sky is not divided where one exposure happens to cross a bin.
+_EVEN = 0.1
 
 
 @operator(
