@@ -118,7 +118,7 @@ def test_hdrvqm_counts_a_fixation_only_where_a_frame_follows():
         for n, found in enumerate(tubes):
             blocks = totals[2 * n : 2 * n + 2].unfold(1, 4, 4).unfold(2, 4, 4)  # (2, 2, 3, 4, 4)
             assert torch.allclose(found, blocks.movedim(0, 2).flatten(2).std(2).flatten())
-    with pytest.raises(UsageError, match="fixations of 2 frames and got 2"):
+    with pytest.raises(UsageError, match=r"fixations of 2 frames, .* got 2 frames; give at least 3"):
         list(_tubes(iter(totals[:2]), 2, 4))
 
 
@@ -240,3 +240,21 @@ def test_a_remote_clip_is_a_clip(clips, tmp_path, monkeypatch):
     (expected,) = hdrq.score([names], ["pu-psnr"], device="cpu")
     assert row.status == "ok", row.error
     assert row.value == expected.value
+
+
+def test_a_missing_frame_is_named_whether_the_clip_is_scored_or_too_short(tmp_path, run) -> None:
+    """Pairing by order gave identical frames 1.02; and the error of a clip of 15 frames did not say which one lacks."""
+    x = 50 * torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    for name, frames in (("ref", range(17)), ("dist", [n for n in range(17) if n != 4])):
+        (tmp_path / name).mkdir()
+        for n in frames:
+            hdrq.write(tmp_path / name / f"f{n:03d}.exr", hdrq.Image(x.roll(n, 3)))
+    asked = ("score", tmp_path / "ref", tmp_path / "dist", "-m", "hdrvqm,mode=video")
+    code, rows, err = run(*asked)
+    assert (code, rows[0]["value"]) == (0, 0.0)
+    assert "dist: frames without a matching frame skipped: ref/f004.exr" in err.replace(f"{tmp_path}/", "")
+    (tmp_path / "dist" / "f016.exr").unlink()
+    code, _, err = run(*asked)
+    assert code == 3
+    assert "got 15 frames; give at least 16" in err
+    assert "skipped: ref/f004.exr, ref/f016.exr" in err.replace(f"{tmp_path}/", "")

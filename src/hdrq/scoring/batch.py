@@ -197,7 +197,7 @@ def _pair_rows(
         except HdrqError as error:
             if settings.fail_fast:
                 raise
-            row = failed(pair, s, error)
+            row = replace(failed(pair, s, error), how=joined(how))  # which names frames that were skipped
         except (MemoryError, RuntimeError) as error:
             if settings.fail_fast or not out_of_memory(error):
                 raise

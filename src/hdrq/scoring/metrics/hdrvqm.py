@@ -184,7 +184,8 @@ def _tubes(totals: Iterator[Tensor], depth: int, block: int) -> Iterator[Tensor]
         count += 1
     if count <= depth:
         raise UsageError(
-            f"hdrvqm pools fixations of {depth} frames and got {count}; give more, or a lower frame_rate"
+            f"hdrvqm pools fixations of {depth} frames, each with a frame after it, and got {count} frames; "
+            f"give at least {depth + 1}, or a lower frame_rate"
         )
 
 
