@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from hdrq import io
 from hdrq.cli.app import command_line
 from hdrq.distillation import teacher_scores as teaching
-from hdrq.distillation.checks import check
+from hdrq.distillation.checks import Check, check
 from hdrq.distillation.distill import records as distil
 from hdrq.distillation.image_files import write_images
 from hdrq.distillation.outcome import Distilled, Note
@@ -267,6 +267,13 @@ def test_the_checks_say_what_is_missing() -> None:
     assert easy.simple["pu21:psnr"] == pytest.approx(1)
     assert any("rows cover" in line for line in easy.lines())
     assert any("above 0.8" in line for line in easy.lines())
+    half = Check((0.5, 0.3, 0.18, 0.02, 0.0, *5 * [0.0]), {"psnr": 0.25}, 3)
+    assert half.lines() == [
+        "quality by the teacher, worst to best, % of the rows in each tenth of the scale: 50 30 18 2 0 0 0 0 0 0",
+        "the rows cover only 40 % of the quality scale; add levels, or other distortions",
+        "|SROCC| of psnr with the teacher: 0.250",
+        "3 rows have no teacher score and are skipped",
+    ]
     good = check(rng.random(1000), {"pu21:psnr": rng.random(1000)})
     assert good.covered == 1
     assert not any("above" in line or "rows cover" in line for line in good.lines())
