@@ -13,8 +13,7 @@ from hdrq.image.transfer import linear_to_srgb
 from hdrq.registry import find
 from hdrq.tonemapping.exposure import bracket
 from hdrq.tonemapping.operator import Operator
-from hdrq.tonemapping.optimize import LEVELS
-from hdrq.tonemapping.parameter_search import Range
+from hdrq.tonemapping.parameter_search import LEVELS, Range
 from hdrq.tonemapping.plan import plan
 from hdrq.tonemapping.prediction import planned, ranges_of
 from hdrq.tonemapping.tonemap import code_of, shown
