@@ -48,15 +48,15 @@ def test_a_parameter_of_the_function_is_no_option_of_an_operator(name, code, tmp
 
 def test_an_option_of_an_expander_may_have_the_name_of_a_parameter(monkeypatch, tmp_path, code, run) -> None:
     """An entry of another package may call its option `suffix`; the command gives it to the entry."""
-    from hdrq.tonemapping import tonemap
+    import hdrq.tonemapping.plan as plan_module
     from hdrq.tonemapping.operator import Operator, OperatorCard
 
     def odd(pixels: torch.Tensor, *, suffix: float = 1.0, primaries: float = 1.0) -> torch.Tensor:
         return pixels * 0 + suffix * primaries
 
     made = Operator("odd", OperatorCard("odd", "here", reads="code", gives="nits"), odd)
-    named = tonemap.operator_named
-    monkeypatch.setattr(tonemap, "operator_named", lambda s, n: made if n == "odd" else named(s, n))
+    named = plan_module.operator_named
+    monkeypatch.setattr(plan_module, "operator_named", lambda s, n: made if n == "odd" else named(s, n))
     target = tmp_path / "out.exr"
     sets = ("--set", "suffix=6", "--set", "primaries=7")
     assert run("tonemap", "--expand", "odd", *sets, code, target)[0] == 0

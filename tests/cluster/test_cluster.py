@@ -211,7 +211,7 @@ def test_a_worker_that_comes_late_does_not_hold_up_the_end(tmp_path):
             pass
 
     division = _Division(Cluster(None, 1.0, print), Squares(str(tmp_path)), iter(()), 0, None, Needs())
-    division.exhausted, division._look, division._send = True, lambda: None, lambda: None
+    division.exhausted, division._refresh_workers, division._send = True, lambda: None, lambda: None
     division.sent = {"late": deque([(Chunk(-1, []), Future())])}
     division._wait = lambda: pytest.fail("waits for it")
     assert list(division.results()) == []

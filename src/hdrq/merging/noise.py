@@ -61,7 +61,7 @@ def fit_noise(samples: np.ndarray, seconds: np.ndarray, table: np.ndarray) -> No
             width = (steps[za[ok], c] ** 2 + (steps[zb[ok], c] / ratio) ** 2) / 12
             if len(fa) < 400:
                 continue
-            for part in np.array_split(np.argsort(fb), max(2, min(12, len(fa) // 200))):
+            for part in np.array_split(np.argsort(fb, kind="stable"), max(2, min(12, len(fa) // 200))):
                 miss = fa[part] - fb[part]
                 above = miss - np.median(miss)
                 spread = (1.4826 * np.median(above[above >= 0])) ** 2

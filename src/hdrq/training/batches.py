@@ -27,7 +27,7 @@ from hdrq.training.settings import Settings
 _PREFETCH = 2  # batches prepared in a background thread while the network computes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Item:
     """A test image with its reference and label; label None means unlabelled."""
 

@@ -26,7 +26,7 @@ def corners(image: np.ndarray, count: int = CORNERS) -> np.ndarray:
     least[:margin] = least[-margin:] = 0
     least[:, :margin] = least[:, -margin:] = 0
     y, x = np.nonzero((least == maximum_filter(least, 9)) & (least > 0.01 * least.max()))
-    keep = np.argsort(-least[y, x])[:count]
+    keep = np.argsort(-least[y, x], kind="stable")[:count]
     y, x = y[keep], x[keep]
     r = np.arange(-12, 13)
     dy, dx = np.meshgrid(r, r, indexing="ij")

@@ -44,7 +44,7 @@ def exposure_ratios(
     full_well  photo-electrons at white; an equation has the weight 1 / (1/Y_f + 1/Y_e)
     """
     frames = len(light)
-    order = np.argsort(given)
+    order = np.argsort(given, kind="stable")
     longest = np.full(light.shape[1], -1)
     for k in order:
         longest = np.where(clipped[k], longest, k)

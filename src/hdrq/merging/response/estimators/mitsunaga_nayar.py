@@ -30,7 +30,7 @@ def mitsunaga_nayar(
     expressed in the Bernstein basis with increasing coefficients, found by non-negative least squares, so that it is
     monotonic (the powers of the paper often are not); errors are divided by the brighter code, to give shadows weight.
     """
-    order = np.argsort(seconds)
+    order = np.argsort(seconds, kind="stable")
     m, t = samples[order] / 255.0, np.asarray(seconds, float)[order]
     curves = []
     for c in range(m.shape[2]):
