@@ -147,5 +147,5 @@ def test_every_kind_of_entry_is_one_object(tmp_path, pair):
     assert done.returncode == 0, done.stderr
     value = float(done.stdout.splitlines()[1].split(",")[3])
     assert value == pytest.approx(1.0 - 0.1**0.5, abs=1e-5)
-    for kind, name in {**kinds, "datasets": "mine"}.items():
+    for kind, name in (("distortions", "darker"), ("mergers", "plain-mean"), ("datasets", "mine")):
         assert name in hdrq(tmp_path, "list", kind, "--format", "csv").stdout
