@@ -777,3 +777,15 @@ def test_the_api_gives_a_table(tmp_path: Path) -> None:
     only = hdrq.evaluate(path, metrics="good", lower=False, draws=0)
     assert [row["metric"] for row in only.table] == ["good"]
     assert only.table[0]["srocc_low"] is None
+
+
+def test_a_report_on_ones_own_images_has_the_name_of_their_file(tmp_path) -> None:
+    """Also where the scores are recorded, of which the title was "csv"."""
+    mos = tmp_path / "bracket study.csv"
+    mos.write_text("dist,mos\n" + "".join(f"{i}.png,{i}\n" for i in range(9)))
+    (tmp_path / "values.csv").write_text("dist,mine\n" + "".join(f"{i}.png,{i * i}\n" for i in range(9)))
+    found = hdrq.evaluate(
+        dataset="csv", data=mos, scores=tmp_path / "values.csv", metrics=["mine"], lower=False
+    )
+    assert found.sheet.name == "bracket study"
+    assert "<h1>bracket study</h1>" in found.page()

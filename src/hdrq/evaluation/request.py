@@ -116,6 +116,7 @@ def sheet_of(request: EvaluationRequest) -> Sheet:
         raise UsageError(
             f"{dataset.name} has no subjective scores ({dataset.scale}), so no metric can be evaluated on it"
         )
+    name = Path(request.data).stem if dataset.of_user and request.data else dataset.name
     if path is not None and exists(path) and not computable(request.metrics):
         table = read_scores(path, request.metrics, request.exclude, dict(request.columns))
         named = join(pairs, dict.fromkeys(n for column in table.values.values() for n in column))
@@ -123,11 +124,10 @@ def sheet_of(request: EvaluationRequest) -> Sheet:
         pairs, notes = judged_pairs(
             pairs, list(values), request.held_out, dataset=dataset, root=root, data=request.data
         )
-        found = sheet(pairs, values, table.better, name=dataset.name, dataset=dataset, mos_better=toward)
+        found = sheet(pairs, values, table.better, name=name, dataset=dataset, mos_better=toward)
         return replace(found, notes=(*notes, *found.notes))
     if not request.metrics:
         raise UsageError("no metric is given; add -m pu-psnr, and see: hdrq list metrics")
-    name = Path(request.data).stem if dataset.of_user and request.data else dataset.name
     pairs, notes = judged_pairs(
         [p for p in pairs if p.mos is not None],
         list(map(str, split_requests(request.metrics))),
