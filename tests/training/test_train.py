@@ -71,6 +71,7 @@ def steps(records) -> list[float]:
     return [r.loss for r in records if isinstance(r, Step)]
 
 
+@pytest.mark.exhaustive
 def test_a_small_recipe_overfits_eight_pairs(items, tmp_path) -> None:
     torch.set_num_threads(2)
     run = replace(RUN, batch=8, epochs=90, loss={"mae": 1.0, "pearson": 0.5}, schedule="cosine", flips=False)

@@ -338,6 +338,7 @@ def test_metaiqa_from_the_prompt_meta_training_then_fine_tuning(
     assert "metaiqa-finetune@" in out
 
 
+@pytest.mark.exhaustive
 def test_koncept512_and_qdnet_from_the_prompt(run, tmp_path) -> None:
     koniq = tmp_path / "koniq10k"
     espl = tmp_path / "ESPL-LIVE-HDR"

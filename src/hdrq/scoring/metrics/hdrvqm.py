@@ -79,6 +79,9 @@ def hdrvqm(
     if mode == "video":
         depth = ceil(frame_rate * fixation_s)
         block = _block(rows, columns, area_cm2, distance_cm)
+        if isinstance(ref, Tensor) and isinstance(dist, Tensor):
+            # before the work; of frames that are read one after the other nobody knows the number
+            _refuse_few(min(len(ref), len(dist)), depth)
         if adapt != "none":  # the brightest frame sets the scale of all
             ref, dist = (_adapt(torch.stack(list(side)), adapt, mode) for side in (ref, dist))
         tubes = torch.stack(list(_tubes(_totals(ref, dist, min_nits, max_nits), depth, block)))
@@ -182,6 +185,10 @@ def _tubes(totals: Iterator[Tensor], depth: int, block: int) -> Iterator[Tensor]
             held = []
         held.append(total)
         count += 1
+    _refuse_few(count, depth)
+
+
+def _refuse_few(count: int, depth: int) -> None:
     if count <= depth:
         raise UsageError(
             f"hdrvqm pools fixations of {depth} frames, each with a frame after it, and got {count} frames; "
