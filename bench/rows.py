@@ -1,10 +1,11 @@
-"""A million rows through the commands: score to Parquet, evaluate, and the set and teacher scores of distill.
+"""A million rows through the commands: score to Parquet, evaluate, and the set of distill.
 
     OMP_NUM_THREADS=1 python bench/rows.py --rows 1000000 [--folder DIR] [--only score,recorded,evaluate,distill]
 
 `score` compares 8x8 PNG images, every reference with every test image: 1,000 by 1,000 files for a million rows. `recorded` writes
 such a table without computing, and `evaluate` reads either, with a subjective score in each row. `distill` chooses a set of as
-many rows. Every step is a process of its own; the table shows its processor time, the time by the clock and its peak of memory.
+many rows, and looks for their teacher scores in a dry run. Every step is a process of its own; the table shows its processor
+time, the time by the clock and its peak of memory.
 """
 
 from __future__ import annotations

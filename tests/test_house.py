@@ -87,7 +87,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     graph = {}
     for name, path in modules.items():
         found = set()
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom):
                 found |= {f"{node.module}.{a.name}" for a in node.names}
                 found |= (

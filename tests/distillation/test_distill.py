@@ -70,6 +70,7 @@ def files_of(sources) -> dict[str, str]:
 def test_a_set_depends_on_its_seed_alone_and_can_grow(sources, rows) -> None:
     assert make_set(sources, USUAL, 40, side=64) == rows
     assert make_set(sources, USUAL, 90, side=64)[:40] == rows
+    assert [r.number for r in rows] == list(range(40))
     assert make_set(sources, USUAL, 40, side=64, seed=1) != rows
     assert {r.display for r in rows} == {"light", "sdr", "bright"}
 
@@ -92,7 +93,7 @@ def test_rows_in_columns_are_the_rows_that_were_put_in(rows) -> None:
 
 
 def test_a_turn_through_many_images_is_drawn_once(monkeypatch) -> None:
-    """Before: for every crop anew, so that the set of 500,000 images would have taken days."""
+    """Before: for every crop anew, a time that grows with the square of their number."""
     many = [Source(Path(f"{i}.png"), f"s{i}", (64, 64), False, str(i)) for i in range(50)]
     drawn, real = [], np.random.default_rng
     monkeypatch.setattr(np.random, "default_rng", lambda key: drawn.append(tuple(key)) or real(key))
@@ -227,6 +228,26 @@ def test_a_killed_teacher_goes_on_where_it_was_and_repeats_nothing(sources, rows
     assert np.array_equal(
         stored_scores(rows, once, files, whole), stored_scores(rows, counted, files, Cache(path))
     )
+
+
+def test_scores_are_looked_for_in_parts(sources, rows, tmp_path, monkeypatch) -> None:
+    """Parts hold whole batches, so that their ends do not change what a batch is."""
+    files = files_of(sources)
+    expected = [float(i) for i in range(len(rows))]
+    keys = [teaching.key(r, metric("pu21:ssim"), files[r.source]) for r in rows]
+    lacking = (9, 11, 12)
+    cache = Cache(tmp_path / "scores.sqlite")
+    cache.keep({k: v for i, (k, v) in enumerate(zip(keys, expected)) if i not in lacking})
+    monkeypatch.setattr(teaching, "_AT_ONCE", 10)
+    told = list(score_rows(rows, Counting("pu21:ssim"), files, cache, Sources(), 4))
+    assert [(r.done, r.new) for r in told] == [(len(rows) - 3, 0), (len(rows) - 1, 2), (len(rows), 1)]
+    found = stored_scores(rows, metric("pu21:ssim"), files, cache)
+    assert [v for i, v in enumerate(found) if i not in lacking] == [
+        v for i, v in enumerate(expected) if i not in lacking
+    ]
+    cache.keep({"other": 1.0})
+    with pytest.raises(UsageError, match="has not scored the whole set"):
+        stored_scores(rows, metric("pu21:psnr"), files, cache)
 
 
 def test_another_level_file_or_option_is_another_score(sources, rows) -> None:

@@ -364,16 +364,18 @@ def test_apples_map_in_a_jpeg(tmp_path):
     assert re.match("Apple gain map not applied, .* headroom", bare.notes[0])
 
 
-def test_a_gain_map_whose_numbers_are_in_the_second_packet_of_xmp_is_applied(tmp_path):
-    """Adobe's extension for packets above 64 kB, in two parts."""
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_gain_map_whose_numbers_are_in_the_second_packet_of_xmp_is_applied(tmp_path, order):
+    """Adobe's extension for packets above 64 kB, in two parts, which may stand in any order."""
     packet = gain_map.to_xmp(gain_map.GainMap(high=(2.0,) * 3, alternate_headroom=2.0))
 
     def segment(body: bytes) -> bytes:
         return b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body
 
-    parts = (packet[:100], packet[100:])
+    cut = packet.index(b"GainMapMax") + 4
+    parts = (packet[:cut], packet[cut:])
     segments = segment(b"http://ns.adobe.com/xap/1.0/\0<x/>")
-    for part, at in zip(parts, (0, 100)):
+    for part, at in [*zip(parts, (0, cut))][::order]:
         start = b"http://ns.adobe.com/xmp/extension/\0" + b"0" * 32 + struct.pack(">II", len(packet), at)
         segments += segment(start + part)
     coded = imagecodecs.jpeg8_encode(np.full((16, 16, 3), 255, np.uint8), level=100)

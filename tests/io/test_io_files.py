@@ -13,7 +13,7 @@ from PIL import Image as PILImage
 from hdrq.cli.app import main
 from hdrq.errors import DomainError, FileError, HdrqError, PixelError, TooLarge, UsageError
 from hdrq.io import FORMATS, atomic, by_suffix, read, write
-from hdrq.io.memory import afford, free_bytes
+from hdrq.io.memory import afford, free_bytes, free_for
 from hdrq.records import BT2020, Image
 
 PICTURE = Image(torch.rand(1, 3, 9, 11, generator=torch.manual_seed(0)) * 100)
@@ -249,6 +249,16 @@ def test_memory_is_asked_before_it_is_taken(tmp_path, monkeypatch):
     monkeypatch.delenv("HDRQ_MEMORY_GB")
     with pytest.raises(FileError, match="too many"):
         afford(tmp_path / "x.exr", 100_000, 100_000, 1, least=1e9)
+
+
+def test_the_machine_is_not_asked_for_the_memory_of_small_images(monkeypatch):
+    """Reading its files of limits takes longer than the scores of such images."""
+    monkeypatch.delenv("HDRQ_MEMORY_GB", raising=False)
+    monkeypatch.setattr("hdrq.io.memory.free_bytes", lambda: 5)
+    assert free_for(2**20, 0.8) >= 2**20 / 0.8
+    assert free_for(2**20 + 1, 0.8) == 5
+    monkeypatch.setenv("HDRQ_MEMORY_GB", "1")
+    assert free_for(2**20, 0.8) == 5
 
 
 def test_rejected_usage_is_no_file_error(tmp_path):

@@ -293,3 +293,27 @@ def test_identical_images_are_best_of_weights_whose_scale_hdrq_made(
     best = 1.0 if name == "diqm" else 0.0
     assert torch.equal(value, torch.full((1,), best)) == same
     assert output_best(found.output(), net).best == (best if same else None)
+
+
+@pytest.mark.parametrize("recipe", ["distilled from hdrvdp3, x", "imported as torch from x.pth"])
+def test_identical_patches_are_best_whatever_the_rounding(recipe: str, pieapp_net, monkeypatch) -> None:
+    """Products of matrices round by their number of rows on some processors: made large here."""
+    predict = pieapp_net.predict
+
+    def rounded(a: Tensor, b: Tensor) -> Any:
+        found = predict(a, b)
+        return found._replace(score=found.score + 1e-3 * a.shape[1])
+
+    monkeypatch.setattr(pieapp_net, "predict", rounded)
+    monkeypatch.setattr(pieapp_net, "checkpoint", card("pieapp", recipe=recipe))
+    image = torch.rand(1, 3, 96, 112, generator=torch.Generator().manual_seed(2))
+    half = image.clone()
+    half[..., 64:] *= 0.7
+    metric = find("metric", "pieapp")
+    assert bool((metric(image, image, net=pieapp_net).value == 0).all()) == recipe.startswith("distilled")
+    scores = metric(image, half, net=pieapp_net, maps=True).map
+    assert bool((scores[..., :8, :8] == 0).all()) == recipe.startswith("distilled")
+    assert bool((scores[..., 64:].nan_to_num() != 0).any())
+    near = image.clone().requires_grad_()
+    metric(image, near, net=pieapp_net).value.sum().backward()
+    assert near.grad is not None

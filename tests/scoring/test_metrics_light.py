@@ -103,6 +103,10 @@ def test_hdrvqm_of_a_sequence_is_the_authors(golden, golden_input):
 
 def test_hdrvqm_needs_more_frames_than_a_fixation_lasts():
     light = scene().expand(15, -1, -1, -1)
+    # refused before the work, which would read the size
+    empty = light[..., :0]
+    with pytest.raises(UsageError, match="15 frames"):
+        hdrvqm(empty, empty, mode="video")
     with pytest.raises(UsageError, match="15 frames"):
         hdrvqm(light, light, mode="video")
 

@@ -156,10 +156,10 @@ def channels_of(settings: Settings) -> int:
 
 def bytes_needed(rows: Sequence[Row], settings: Settings) -> int:
     """Size of all stored images of a set, bytes."""
-    refs, pixels = set[str](), 0
+    refs, pixels, paired = set[str](), 0, compares(settings.net)
     for row in rows:
         pixels += row.size[0] * row.size[1]
-        if compares(settings.net) and (view := f"{row.source} {row.view}") not in refs:
+        if paired and (view := f"{row.source} {row.view}") not in refs:
             refs.add(view)
             pixels += row.size[0] * row.size[1]
     return pixels * channels_of(settings) * 2

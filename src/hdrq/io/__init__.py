@@ -8,8 +8,9 @@ from importlib import import_module
 from inspect import signature
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any
 
+from hdrq.cards import options_of
 from hdrq.errors import FileError, HdrqError, TooLarge, UsageError
 from hdrq.io.atomic import atomic, refuse_unwritable
 from hdrq.io.formats import FORMATS, Format, by_suffix, identify, is_clip, sniff
@@ -163,9 +164,10 @@ def _known(
         leave = " and ".join(f"--{name}" if act == "read" else name for name in unknown)
         instead = f", or choose from {', '.join(others)}" if others else ""
         raise UsageError(f"{fact}; leave {leave} out{instead}")
-    for name, hint in get_type_hints(getattr(module, act)).items():
-        words = [w for part in (hint, *get_args(hint)) if get_origin(part) is Literal for w in get_args(part)]
-        if words and name in given and given[name] not in words:
+    options = options_of(getattr(module, act)) if given else {}
+    for name in given.keys() & options.keys():
+        words = options[name].choices
+        if words and given[name] not in words:
             raise UsageError(
                 f"{path}: {format.title} has no {name} '{given[name]}'; choose {' or '.join(map(str, words))}"
             )

@@ -158,6 +158,7 @@ def _markers(path: Path, data: bytes) -> Markers:
     """The segments up to the first scan; checks that the scans are complete."""
     head = Markers()
     profile: dict[bytes, bytes] = {}
+    extension: dict[bytes, bytes] = {}
     for code, at, body in _segments(path, data):
         if code in FRAMES and len(body) >= 6:
             head.bits, head.height, head.width, head.components = struct.unpack_from(">BHHB", body)
@@ -170,6 +171,7 @@ def _markers(path: Path, data: bytes) -> Markers:
             if data.rfind(b"\xff\xd9") < at:
                 raise FileError(f"{path} is truncated: its pixel data has no end")
             head.profile = b"".join(profile[i] for i in sorted(profile))
+            head.xmp += b"".join(extension[place] for place in sorted(extension))
             head.scan = at
             return head
         elif code == 0xF7:
@@ -180,7 +182,8 @@ def _markers(path: Path, data: bytes) -> Markers:
         elif code == 0xE1 and body.startswith(XMP):
             head.xmp += body[len(XMP) :]
         elif code == 0xE1 and body.startswith(XMP_EXTENSION):
-            head.xmp += body[len(XMP_EXTENSION) + 40 :]
+            start = len(XMP_EXTENSION) + 36
+            extension[body[start : start + 4]] = body[start + 4 :]
         elif code == 0xE2 and body.startswith(b"ICC_PROFILE\0"):
             profile[body[12:13]] = body[14:]
         elif code == 0xE2 and body.startswith(gain_map.ISO):

@@ -11,8 +11,8 @@ from hdrq.errors import FileError, TooLarge
 
 # of the free memory, for one image
 SHARE = 0.8
-# bytes; the machine is not asked whether it has them, which would take longer than to read a small image
-SMALL = 1 << 20
+# bytes; the machine is not asked whether it has them, which would take longer than to read or score a small image
+_SMALL = 1 << 20
 # bytes; above this, kept freed memory is returned to the system before an image is read
 _LARGE = 256 << 20
 
@@ -26,7 +26,12 @@ def free_bytes() -> int:
 
 
 def free_for(need: float, share: float, most: float = inf) -> int:
-    """Free bytes. Kept freed memory is returned to the system first if `need` exceeds the share `share` or `most` bytes."""
+    """Free bytes, at least those that a small need takes unless HDRQ_MEMORY_GB limits them.
+
+    Kept freed memory is returned to the system first if `need` exceeds the share `share` or `most` bytes.
+    """
+    if need <= _SMALL and "HDRQ_MEMORY_GB" not in os.environ:
+        return 2 * _SMALL
     free = free_bytes()
     if need <= min(share * free, most):
         return free
@@ -55,8 +60,6 @@ def afford(path: object, width: int, height: int, bytes_per_pixel: float, least:
             f"{path} is damaged: its header states {width} x {height} pixels, too many for {size} bytes"
         )
     need = width * height * bytes_per_pixel
-    if need <= SMALL and "HDRQ_MEMORY_GB" not in os.environ:
-        return
     free = free_for(need, 1 / 16, _LARGE)  # processing an image takes about ten times that
     if need > SHARE * free:
         sums = f"{need / 1e9:.1f} GB to read, {free / 1e9:.1f} GB are free"

@@ -6,7 +6,7 @@ import torch
 
 from hdrq.cards import Metric
 from hdrq.errors import HdrqError, TooLarge
-from hdrq.io.memory import SMALL, free_for
+from hdrq.io.memory import free_for
 from hdrq.records import Image
 
 _SHARE = 0.9  # of what is free now
@@ -19,8 +19,6 @@ def refuse_too_large(
     """TooLarge if the metric's peak, `times` that of its card, is beyond what is free (or beyond `limit` bytes)."""
     h, w = image.size
     wants = times * metric.card.planes * h * w * image.pixels.element_size()
-    if wants <= min(SMALL, limit or SMALL):
-        return
     cuda = device is not None and device.type == "cuda"
     free = int(torch.cuda.mem_get_info(device)[0]) if cuda else free_for(wants, _LARGE)
     has = min(_SHARE * free, limit or float("inf"))

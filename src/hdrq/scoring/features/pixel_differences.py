@@ -43,7 +43,7 @@ def _pool(ref: Tensor, dist: Tensor, of: Callable[[Tensor], Tensor]) -> Tensor:
 
 
 def decibels(error: Tensor, peak: float = 1.0) -> Tensor:
-    """10 log10(peak / error), of any shape."""
+    """10 log10(peak / error), of any shape; infinite, with a gradient of zero, where there is no error."""
     differs = error > 0
     value = 10 * log10(peak) - 10 * torch.log10(torch.where(differs, error, 1.0))
     return torch.where(differs, value, inf)
