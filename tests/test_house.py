@@ -233,7 +233,7 @@ _MAY_NAME = {  # file: (names, why)
     "evaluation/tampere.py": None,  # what three datasets of one laboratory call our distortions
     "merging/averaging.py": ("photon-count",),  # the default rule
     "scoring/features/cvvdp/vision.py": ("cvvdp",),  # its own table of numbers
-    "scoring/features/exposure_series.py": ("hable", "reinhard"),  # curves of FLIP, not our operators
+    "scoring/metrics/hdr_flip.py": ("hable", "reinhard"),  # curves of FLIP, not our operators
     "tonemapping/api.py": ("reinhard", "tmqi"),  # the default operator, and the score on contact sheets
     "tonemapping/color_correction.py": ("schlick",),  # a saturation rule by that author
     "training/adaptation_recipes.py": None,  # what the recipes of one paper share

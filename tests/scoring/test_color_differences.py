@@ -13,7 +13,7 @@ from color_scenes import light
 from hdrq import registry
 from hdrq.image.color import convert
 from hdrq.records import BT709, BT2020, P3, PRIMARIES
-from hdrq.scoring.features.pixel_pooling import percentile, weighted_pool
+from hdrq.scoring.features.pixel_errors import percentile, weighted_pool
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden/color_differences.json").read_text())["cases"]
 NAMES = ("delta-e-itp", "delta-e-76", "delta-e-94", "delta-e-2000", "hyab", "delta-e-z")

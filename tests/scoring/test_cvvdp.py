@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hdrq.errors import PixelError, UsageError
 from hdrq.records import BT709
-from hdrq.scoring.features.cvvdp import pyramid, quality, vision
+from hdrq.scoring.features.cvvdp import quality, vision
 from hdrq.scoring.metrics.cvvdp import cvvdp
 
 PPD = 75.40244934519434  # of its display standard_hdr_linear
@@ -184,7 +184,7 @@ def test_a_clip_needs_its_frame_rate_and_two_sides_of_one_length() -> None:
 def test_numbers_by_band_and_channel_come_with_the_score() -> None:
     ref, dist = pair(40, 56, 4)
     still = cvvdp(ref[:1], dist[:1], ppd=PPD).extra
-    bands = len(pyramid.frequencies(40, 56, PPD))
+    bands = len(vision.frequencies(40, 56, PPD))
     assert [k for k in still if k.startswith("cpd_")] == [
         *(f"cpd_band{b}" for b in range(bands - 1)),
         "cpd_base",
@@ -197,21 +197,21 @@ def test_numbers_by_band_and_channel_come_with_the_score() -> None:
 
 
 def test_bands_end_with_the_first_below_a_fifth_of_a_cycle_or_where_pixels_end() -> None:
-    many = pyramid.frequencies(2160, 3840, 75.4)
+    many = vision.frequencies(2160, 3840, 75.4)
     assert many[-3] > 0.2 >= many[-2]
     assert many[1] == pytest.approx(0.3228 * 75.4 / 2)
     assert many[-1] == 0.1
-    assert [len(pyramid.frequencies(n, 99, 75.4)) for n in (2, 3, 4, 7, 8, 16)] == [1, 1, 2, 2, 3, 4]
+    assert [len(vision.frequencies(n, 99, 75.4)) for n in (2, 3, 4, 7, 8, 16)] == [1, 1, 2, 2, 3, 4]
 
 
 def test_the_pyramid_is_undone_by_rebuilding_it() -> None:
     image = scene(37, 50)[0]
-    low = pyramid.halve(image)
-    lower = pyramid.halve(low)
-    bands = [image - pyramid.double(low, (37, 50)), low - pyramid.double(lower, (19, 25)), lower]
-    assert torch.allclose(pyramid.rebuild(bands), image, atol=1e-12)
+    low = vision.halve(image)
+    lower = vision.halve(low)
+    bands = [image - vision.double(low, (37, 50)), low - vision.double(lower, (19, 25)), lower]
+    assert torch.allclose(vision.rebuild(bands), image, atol=1e-12)
     for rows in (slice(0, 4), slice(6, 19), slice(30, 37)):
-        assert torch.equal(pyramid.double(low, (37, 50), rows), pyramid.double(low, (37, 50))[:, rows])
+        assert torch.equal(vision.double(low, (37, 50), rows), vision.double(low, (37, 50))[:, rows])
 
 
 def test_raw_maps_are_jod_lost_and_zero_where_nothing_differs() -> None:
@@ -334,7 +334,7 @@ def test_a_clip_has_a_map_of_every_frame(folders, tmp_path) -> None:
 
 
 def test_the_background_of_an_almost_even_image_keeps_its_contrast() -> None:
-    from hdrq.scoring.features.cvvdp.maps import backdrop
+    from hdrq.scoring.features.cvvdp.quality import backdrop
 
     plane = torch.tensor([[[0.0, 1.0, 1.2, 1.5]]], dtype=torch.float64)
     b = torch.tensor(
@@ -344,7 +344,7 @@ def test_the_background_of_an_almost_even_image_keeps_its_contrast() -> None:
 
 
 def test_the_programs_colours_are_float16_before_they_meet_the_background() -> None:
-    from hdrq.scoring.features.cvvdp.maps import backdrop, drawn
+    from hdrq.scoring.features.cvvdp.quality import backdrop, drawn
 
     plane = scene(24, 24)[:, 1]
     seen = torch.linspace(0, 0.2, 24 * 24, dtype=torch.float64).view(1, 24, 24)

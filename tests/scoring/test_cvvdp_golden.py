@@ -15,7 +15,7 @@ from colorvideovdp import light_of, planes, stored, stored_clip
 from hdrq.encoding.displays import display
 from hdrq.image.color import convert
 from hdrq.records import ADOBE_RGB, BT709, BT2020, PRIMARIES, Image, Primaries
-from hdrq.scoring.features.cvvdp import pyramid, quality, vision
+from hdrq.scoring.features.cvvdp import quality, vision
 from hdrq.scoring.metrics.cvvdp import _Space, cvvdp
 from shared_folder import SHARED
 
@@ -149,7 +149,7 @@ def follow(test: Tensor, ref: Tensor, z: dict[str, np.ndarray], prefix: str) -> 
     for band, rho in enumerate(cycles.flat[:-1]):
         if f"{prefix}band{band}" not in z:
             continue
-        lower = pyramid.halve(test), pyramid.halve(ref)
+        lower = vision.halve(test), vision.halve(ref)
         amplify, rows = (1.0 if band == 0 else 2.0), slice(0, test.shape[-2])
         both = [vision.contrasts(x, low, rows) for x, low in zip((test, ref), lower)]
         for (contrast, _), want in zip(both, planes(z[f"{prefix}band{band}"])):

@@ -15,7 +15,7 @@ from hdrq.image.color import luminance
 from hdrq.image.render import room
 from hdrq.records import Image
 from hdrq.registry import find
-from hdrq.scoring.features.exposure_agreement import HIGH, LOW, beyond, exposed
+from hdrq.scoring.metrics.deghosting import HIGH, LOW, beyond, exposed
 
 deghosting = find("metric", "deghosting")
 TIMES = (0.002, 0.008, 0.032)
@@ -113,7 +113,7 @@ def test_the_response_is_the_monotone_median_of_the_merged_light() -> None:
 def test_blending_and_gradients_are_those_of_their_definitions() -> None:
     """Numpy on a small scene of smooth light: two exposures that disagree, and a merged image between them."""
     import hdrq.scoring.metrics.deghosting as part
-    from hdrq.scoring.features.exposure_agreement import Exposed
+    from hdrq.scoring.metrics.deghosting import Exposed
 
     random = np.random.default_rng(1)
     light = random.random((3, 24, 26))

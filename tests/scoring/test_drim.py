@@ -13,9 +13,9 @@ import hdrq
 from hdrq.cards import Reading
 from hdrq.records import Image
 from hdrq.registry import find
-from hdrq.scoring.features.cortex import analytic_fan, channel_rate, channels, low_pass, padded, refined
+from hdrq.scoring.features.hdrvdp.contrast import curve_v3
 from hdrq.scoring.features.hdrvdp.retina import Viewer, sense
-from hdrq.scoring.features.hdrvdp.sensitivity import curve_v3
+from hdrq.scoring.metrics.drim import analytic_fan, channel_rate, channels, low_pass, padded, refined
 
 drim = find("metric", "drim")
 PPD = 32.0

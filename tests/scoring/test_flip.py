@@ -12,7 +12,7 @@ from torch import Tensor
 
 from color_scenes import code, light
 from hdrq.errors import PixelError, UsageError
-from hdrq.scoring.features.pixel_pooling import weighted_pool
+from hdrq.scoring.features.pixel_errors import weighted_pool
 from hdrq.scoring.metrics.flip import flip
 from hdrq.scoring.metrics.hdr_flip import hdr_flip
 
@@ -225,7 +225,7 @@ def test_the_command_draws_errors_in_magma_and_exposures_in_viridis(tmp_path):
 
 def test_exposures_go_from_the_brightest_luminance_to_the_upper_median():
     """Reinhard's curve gives 0.85 at 17/3; of four luminances the third is the median, as in the program."""
-    from hdrq.scoring.features.exposure_series import exposure_series
+    from hdrq.scoring.metrics.hdr_flip import exposure_series
 
     grey = torch.tensor([8.0, 1.0, 2.0, 4.0], dtype=torch.float64).view(1, 1, 2, 2).expand(-1, 3, -1, -1)
     stops = exposure_series(grey, "reinhard", None, None, 0)

@@ -13,7 +13,7 @@ from hdrq.image.dct import cosine, from_cosine
 from hdrq.scoring.error_maps import SCALES, overlay
 from hdrq.scoring.features.hdrvdp.civdm import band_rate, dilate, laplacian
 from hdrq.scoring.features.hdrvdp.eye import across, field_frequencies, modulation
-from hdrq.scoring.features.hdrvdp.gaussian import blur
+from hdrq.scoring.features.hdrvdp.retina import blur
 from hdrq.scoring.features.steerable import decompose, deepest, rebuild
 from hdrq.scoring.metrics.hdrvdp2 import hdrvdp2
 from hdrq.scoring.metrics.hdrvdp3 import hdrvdp3
@@ -276,8 +276,8 @@ def test_an_image_is_mirrored_in_place_as_by_padding(shape, reach: int, size: tu
 def test_receptors_see_light_between_one_hundred_thousandth_and_ten_billion_nits(
     light, seen, surround
 ) -> None:
+    from hdrq.scoring.features.hdrvdp.colour import receptor_matrix
     from hdrq.scoring.features.hdrvdp.retina import Viewer, receptors
-    from hdrq.scoring.features.hdrvdp.spectra import receptor_matrix
 
     flat = torch.full((1, 3, 24, 30), light, dtype=torch.float64)
     viewer = Viewer(30.0, 24.0, "hdrvdp", "led-lcd-srgb", 0.0)

@@ -11,13 +11,12 @@ import pytest
 import torch
 
 from hdrq.image.resize import imresize
+from hdrq.scoring.features.hdrvdp import contrast as sensitivity
 from hdrq.scoring.features.hdrvdp import eye as photoreceptors
-from hdrq.scoring.features.hdrvdp import sensitivity
-from hdrq.scoring.features.hdrvdp.colour import native
+from hdrq.scoring.features.hdrvdp.colour import native, native_matrix, receptor_matrix, spectrum
+from hdrq.scoring.features.hdrvdp.contrast import Masking, hidden, mutual
 from hdrq.scoring.features.hdrvdp.eye import modulation, pupil
-from hdrq.scoring.features.hdrvdp.masking import Masking, hidden, mutual
 from hdrq.scoring.features.hdrvdp.retina import Viewer, sense
-from hdrq.scoring.features.hdrvdp.spectra import native_matrix, receptor_matrix, spectrum
 from hdrq.scoring.features.steerable import decompose, rebuild
 from hdrq.scoring.metrics import hdrvdp3 as module3
 from hdrq.scoring.metrics.hdrvdp2 import hdrvdp2

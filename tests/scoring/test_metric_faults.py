@@ -15,8 +15,8 @@ from hdrq.io import pairing
 from hdrq.registry import find
 from hdrq.scoring import error_maps
 from hdrq.scoring.batch import Settings
-from hdrq.scoring.features import visual_saliency
 from hdrq.scoring.features.natural_statistics import mscn
+from hdrq.scoring.metrics import vsi
 from hdrq.scoring.placing import placed
 
 
@@ -123,7 +123,7 @@ def test_vsi_of_i01_is_matlabs_resizing_and_not_aligned_corners(shared, monkeypa
         assert kernel == "bilinear"
         return torch.nn.functional.interpolate(x, size=size, mode="bilinear", align_corners=True)
 
-    monkeypatch.setattr(visual_saliency, "imresize", aligned)
+    monkeypatch.setattr(vsi, "imresize", aligned)
     assert value("vsi", ref, dist) == pytest.approx(0.96405, abs=1e-5)
 
 

@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hdrq.errors import PixelError, UsageError
+from hdrq.scoring.metrics.vtamiq import focus
 from hdrq.scoring.sampling import Plan, cut, joined, levels, plan, shares, strided
-from hdrq.scoring.sampling.focus import focus
 from hdrq.scoring.sampling.gather import average, halve, spread
 
 CONFIGS = {  # patches, their side, pyramid levels

@@ -13,13 +13,14 @@ from scipy.special import gammaln
 from hdrq.cards import Output
 from hdrq.registry import find
 from hdrq.scoring import calibration, error_maps
-from hdrq.scoring.features import block_cosines, natural_statistics, phase, ssimulacra_errors
-from hdrq.scoring.features.cvvdp.maps import drawn
-from hdrq.scoring.features.exposure_agreement import _median, exposed
+from hdrq.scoring.features import block_cosines, natural_statistics, phase
+from hdrq.scoring.features.cvvdp.quality import drawn
 from hdrq.scoring.features.hdrvdp.colour import emitted
 from hdrq.scoring.features.hdrvdp.eye import joint_sensitivity, rod_sensitivity
 from hdrq.scoring.features.network_scores import share_card
+from hdrq.scoring.metrics.deghosting import _median, exposed
 from hdrq.scoring.metrics.metaiqa import metaiqa
+from hdrq.scoring.metrics.ssimulacra2 import cosine_taps
 from pinned import pinned
 
 
@@ -43,7 +44,7 @@ def test_shapes_of_generalised_gaussians_are_on_the_authors_grid() -> None:
 
 
 def test_taps_of_ssimulacra_are_nearly_a_gaussian() -> None:
-    taps = ssimulacra_errors.cosine_taps()
+    taps = cosine_taps()
     pinned("cosine taps", taps, tolerance=1e-6)
     assert sum(taps) == pytest.approx(1)
     n = np.arange(-4, 5)

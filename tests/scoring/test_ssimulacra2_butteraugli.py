@@ -18,9 +18,8 @@ from hdrq.image.filters import separable
 from hdrq.image.render import distort, room
 from hdrq.scoring.features import malta as lines
 from hdrq.scoring.features.butteraugli_bands import blur
-from hdrq.scoring.features.ssimulacra_errors import cosine_taps, errors
 from hdrq.scoring.metrics.butteraugli import butteraugli
-from hdrq.scoring.metrics.ssimulacra2 import ssimulacra2
+from hdrq.scoring.metrics.ssimulacra2 import cosine_taps, errors, ssimulacra2
 from shared_folder import SHARED
 
 both = pytest.mark.parametrize("metric", [ssimulacra2, butteraugli], ids=["ssimulacra2", "butteraugli"])

@@ -18,7 +18,7 @@ from hdrq.image.color import LUMINANCE
 from hdrq.image.color import luminance as luminance_of
 from hdrq.records import Image, Score
 from hdrq.scoring.features.hdrvdp.eye import lookup
-from hdrq.scoring.features.hdrvdp.gaussian import blur
+from hdrq.scoring.features.hdrvdp.retina import blur
 from hdrq.scoring.gradient_maps import GRADIENT
 from hdrq.scoring.map_names import Owners, stem_of
 from hdrq.scoring.scorer import Scorer

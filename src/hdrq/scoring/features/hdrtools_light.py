@@ -15,8 +15,8 @@ from hdrq.image.caching import cached, shared
 from hdrq.image.color import convert, mix, rgb_to_xyz
 from hdrq.image.transfer import pq_signal
 from hdrq.records import BT2020, PRIMARIES, Primaries
-from hdrq.scoring.features.color_spaces import lab
-from hdrq.scoring.features.pixel_pooling import by_rows
+from hdrq.scoring.features.color_difference import lab
+from hdrq.scoring.features.pixel_errors import by_rows
 
 Transfer = Literal["pq+philips", "pq", "cube-root", "pq-toe", "none", "pq-709", "pq-gamma"]
 Space = Literal["xyz", "rgb", "ycbcr", "yuv"]

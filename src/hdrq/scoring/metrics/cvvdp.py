@@ -15,20 +15,20 @@ from hdrq.cards import Card, Reading, metric
 from hdrq.errors import PixelError, UsageError
 from hdrq.image.color import rgb_to_rgb, rgb_to_xyz
 from hdrq.records import BT709, PRIMARIES, Display, Primaries
-from hdrq.scoring.features.cvvdp.maps import Heatmap, drawn
-from hdrq.scoring.features.cvvdp.pyramid import frequencies
 from hdrq.scoring.features.cvvdp.quality import (
+    Heatmap,
     Padding,
     by_channel,
     clip,
     compare,
+    drawn,
     filtered,
     rejoined,
     still,
     temporal_taps,
     windows,
 )
-from hdrq.scoring.features.cvvdp.vision import CHANNELS, LMS_TO_DKL, XYZ_TO_LMS
+from hdrq.scoring.features.cvvdp.vision import CHANNELS, LMS_TO_DKL, XYZ_TO_LMS, frequencies
 from hdrq.scoring.features.sequence import alike
 
 # RGB to XYZ with as many digits as the authors' program has; other primaries are derived.

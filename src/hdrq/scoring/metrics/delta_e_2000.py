@@ -5,7 +5,7 @@ from torch import Tensor
 from hdrq.cards import Reading, metric
 from hdrq.records import BT709, Primaries
 from hdrq.scoring.features.color_difference import card, ciede2000, read_lab
-from hdrq.scoring.features.pixel_pooling import Pool
+from hdrq.scoring.features.pixel_errors import Pool
 
 
 @metric(

@@ -4,9 +4,8 @@ from torch import Tensor
 
 from hdrq.cards import Reading, metric
 from hdrq.records import BT709, Primaries
-from hdrq.scoring.features.color_difference import card, euclidean, read
-from hdrq.scoring.features.color_spaces import ictcp
-from hdrq.scoring.features.pixel_pooling import Pool
+from hdrq.scoring.features.color_difference import card, euclidean, ictcp, read
+from hdrq.scoring.features.pixel_errors import Pool
 
 SCALE = 720.0  # makes 1 a just noticeable difference where the eye is most sensitive
 CT_TO_T = 0.5

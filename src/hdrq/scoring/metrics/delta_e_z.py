@@ -4,9 +4,8 @@ from torch import Tensor
 
 from hdrq.cards import Reading, metric
 from hdrq.records import BT709, Primaries
-from hdrq.scoring.features.color_difference import card, euclidean, read
-from hdrq.scoring.features.color_spaces import jzazbz
-from hdrq.scoring.features.pixel_pooling import Pool
+from hdrq.scoring.features.color_difference import card, euclidean, jzazbz, read
+from hdrq.scoring.features.pixel_errors import Pool
 
 
 @metric(

@@ -5,7 +5,7 @@ from torch import Tensor
 from hdrq.cards import Card, Reading, metric
 from hdrq.image.transfer import srgb_to_linear
 from hdrq.scoring.features.flip_error import flip_error
-from hdrq.scoring.features.pixel_pooling import WeightedPool, weighted_pool
+from hdrq.scoring.features.pixel_errors import WeightedPool, weighted_pool
 
 
 @metric(

@@ -11,12 +11,20 @@ from hdrq.cards import Card, Output, Reading, metric
 from hdrq.errors import UsageError
 from hdrq.image.color import mix
 from hdrq.image.resize import imresize
-from hdrq.scoring.features.hdrvdp.colour import GREY, emitted, resolve
+from hdrq.scoring.features.hdrvdp.colour import GREY, Spectra, emitted, resolve
+from hdrq.scoring.features.hdrvdp.contrast import (
+    HIGHEST,
+    LOWEST,
+    Masking,
+    at_each,
+    curve_v2,
+    hidden,
+    mutual,
+    root,
+    tabulated_v2,
+)
 from hdrq.scoring.features.hdrvdp.eye import V2, across, field_frequencies, respond
-from hdrq.scoring.features.hdrvdp.masking import Masking, hidden, mutual, root
 from hdrq.scoring.features.hdrvdp.retina import Viewer, precise, receptors, surround_light
-from hdrq.scoring.features.hdrvdp.sensitivity import HIGHEST, LOWEST, at_each, curve_v2, tabulated_v2
-from hdrq.scoring.features.hdrvdp.spectra import Spectra
 from hdrq.scoring.features.steerable import decompose, deepest, rebuild
 
 PEAK = 0.006894596  # contrast sensitivity of Daly's model at its peak, 30 cd/m²

@@ -15,13 +15,23 @@ from hdrq.image.resize import imresize
 from hdrq.records import BT709, BT2020, Primaries
 from hdrq.scoring.features.hdrvdp.civdm import lost_and_added
 from hdrq.scoring.features.hdrvdp.colour import Colour, default_spectra, emitted, native, resolve
+from hdrq.scoring.features.hdrvdp.contrast import (
+    HIGHEST,
+    LOWEST,
+    QUALITY,
+    STRUCTURE_GAIN,
+    TASKS,
+    Masking,
+    Task,
+    at_each,
+    averaged,
+    curve_v3,
+    hidden,
+    tabulated_v3,
+)
 from hdrq.scoring.features.hdrvdp.eye import Mtf
-from hdrq.scoring.features.hdrvdp.gaussian import blur
-from hdrq.scoring.features.hdrvdp.masking import Masking, averaged, hidden
-from hdrq.scoring.features.hdrvdp.retina import Viewer, precise, sense, surround_light
-from hdrq.scoring.features.hdrvdp.sensitivity import HIGHEST, LOWEST, at_each, curve_v3, tabulated_v3
-from hdrq.scoring.features.hdrvdp.tasks import QUALITY, STRUCTURE_GAIN, TASKS, Task
-from hdrq.scoring.features.pixel_pooling import by_rows
+from hdrq.scoring.features.hdrvdp.retina import Viewer, blur, precise, sense, surround_light
+from hdrq.scoring.features.pixel_errors import by_rows
 from hdrq.scoring.features.steerable import Filters, decomposed, deepest, rebuild
 
 BEST, FLOOR = 10.0, -4.0  # Q of identical images; smallest ln of a difference

@@ -6,7 +6,7 @@ from hdrq.cards import Reading, metric
 from hdrq.records import BT709, Primaries
 from hdrq.scoring.features.color_difference import card, read_lab
 from hdrq.scoring.features.color_difference import hyab as difference
-from hdrq.scoring.features.pixel_pooling import Pool
+from hdrq.scoring.features.pixel_errors import Pool
 
 
 @metric(

@@ -11,7 +11,7 @@ from hdrq.image.filters import joined, strips, window
 from hdrq.image.pyramids import double, laplacian_pyramid
 from hdrq.scoring.features.information import SIDE as BLOCK
 from hdrq.scoring.features.information import distortion_channel, moments, strength
-from hdrq.scoring.features.structure import gaussian_taps, structure
+from hdrq.scoring.features.similarity import gaussian_taps, structure
 
 WEIGHTS = tuple(w / 1.0001 for w in (0.0448, 0.2856, 0.3001, 0.2363, 0.1333))  # MS-SSIM's, brought to sum 1
 SPAN = 255.0

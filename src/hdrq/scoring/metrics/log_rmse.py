@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hdrq.cards import Card, metric
 from hdrq.image.arithmetic import root
-from hdrq.scoring.features.pixel_differences import mean_square
+from hdrq.scoring.features.pixel_errors import mean_square
 
 FLOOR = 1e-5
 

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from hdrq.cards import Reading, metric
-from hdrq.scoring.features.deep_distance import deep_distance, deep_distance_card
+from hdrq.scoring.features.network_scores import deep_distance, deep_distance_card
 
 
 @metric(

@@ -3,7 +3,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from hdrq.cards import Card, metric
-from hdrq.scoring.features.pixel_differences import mean_absolute
+from hdrq.scoring.features.pixel_errors import mean_absolute
 
 
 @metric(

@@ -1,4 +1,4 @@
-"""Multi-exposure PSNR: PSNR of the 8-bit photographs one could take of a scene."""
+"""Multi-exposure PSNR: PSNR of the 8-bit photographs one could take of a scene, or as HDRTools counts it at fifty exposures."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from torch import Tensor
 
 from hdrq.cards import Card, Reading, metric
 from hdrq.image.arithmetic import power
+from hdrq.image.filters import strips
 from hdrq.image.statistics import darkest_positive
-from hdrq.scoring.features.exposure_codes import BRIGHTEST, difference_moments
-from hdrq.scoring.features.pixel_differences import decibels
+from hdrq.scoring.features.pixel_errors import decibels
 
 GAMMA = 2.2
 _YCBCR = ((0.2126, 0.7152, 0.0722), (-0.1146, -0.3854, 0.5), (0.5, -0.4542, -0.0458))  # HDRTools' digits
 USEFUL = (0.1, 0.9)  # mean of a photograph that is neither black nor white
+STOPS = range(-34, 16)
+BRIGHTEST = 65504.0  # the largest half float, at which light is clipped
+_NEVER = 1e30
 
 
 @metric(
@@ -108,3 +111,44 @@ def _shot(response: Tensor, stop: int) -> Tensor:
     """A photograph in 8 bits, as 0..1."""
     code = 255 * (response * 2 ** (stop / GAMMA)).clamp(max=1)
     return (code + ((code.detach() + 0.5).floor() - code.detach())) / 255
+
+
+def difference_moments(ref: Tensor, dist: Tensor) -> tuple[Tensor, Tensor]:
+    """Second moments of code differences, and how many pixels count: (N, 3, 3) and (N,), added up over exposures.
+
+    ref, dist  (N, 3, H, W), cd/m². Code is round(255 (2^s light)^(1/2.2)), clipped to 0..255
+    A pixel counts at an exposure where the reference's code is not black and none of its channels is 255. The gradient does not
+    see the rounding.
+    """
+    found = [_of_one(a, b) for a, b in zip(ref, dist)]
+    return torch.stack([m for m, _ in found]), torch.stack([n for _, n in found])
+
+
+def _of_one(ref: Tensor, dist: Tensor) -> tuple[Tensor, Tensor]:
+    moments, count = ref.new_zeros(3, 3, dtype=torch.float64), ref.new_zeros((), dtype=torch.float64)
+    for rows in strips(ref.shape[-2], 8 * ref.shape[-1], ref):
+        a, b = (power(x[:, rows].clamp(0, BRIGHTEST), 1 / GAMMA).flatten(1) for x in (ref, dist))
+        for stop in _useful(a.detach()):
+            scale = 255 * 2 ** (stop / GAMMA)
+            code = _code(a * scale)
+            largest = code.detach().amax(0)
+            counts = (largest > 0) & (largest < 255)
+            difference = torch.where(counts, code - _code(b * scale), 0.0)
+            moments = moments + (difference @ difference.T).double()
+            count = count + counts.sum()
+    return moments, count
+
+
+def _useful(response: Tensor) -> list[int]:
+    """The exposures at which a pixel of the reference is not black or white."""
+    largest = response.amax(0)
+    bright, dark = float(largest.max()), float(largest.min())
+    first = GAMMA * log2(0.5 / 255 / bright) if bright > 0 else _NEVER
+    last = GAMMA * log2(254.5 / 255 / dark) if dark > 0 else _NEVER
+    return [s for s in STOPS if first - 0.01 <= s <= last + 0.01]
+
+
+def _code(x: Tensor) -> Tensor:
+    """Whole codes 0..255, rounded half up; the gradient is that of x."""
+    x = x.clamp(max=255)
+    return x + ((x.detach() + 0.5).floor() - x.detach())

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from hdrq.cards import Card, metric
 from hdrq.image.resize import shrink
-from hdrq.scoring.features.structure import gaussian_taps, structure
+from hdrq.scoring.features.similarity import gaussian_taps, structure
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # table of the paper, sum 1
 

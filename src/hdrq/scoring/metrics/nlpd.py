@@ -7,7 +7,7 @@ from torch import Tensor
 from hdrq.cards import Card, Reading, metric
 from hdrq.image.arithmetic import power
 from hdrq.records import BT709, Primaries
-from hdrq.scoring.features.color_spaces import luminance
+from hdrq.scoring.features.color_difference import luminance
 from hdrq.scoring.features.normalized_laplacian import Program, distances, normalized_2017
 
 GAMMA = 2.6  # of the retina's response to luminance

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from hdrq.cards import Card, Reading, metric
-from hdrq.scoring.features.patchwise import Cutting, Precision, Show, patchwise
+from hdrq.scoring.features.network_scores import Cutting, Precision, Show, patchwise
 
 
 @metric(

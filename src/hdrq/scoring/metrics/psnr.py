@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from hdrq.cards import Card, metric
-from hdrq.scoring.features.pixel_differences import mean_square
+from hdrq.scoring.features.pixel_errors import mean_square
 
 
 @metric(

@@ -8,12 +8,10 @@ from torch import Tensor
 
 from hdrq.cards import Card, Reading, metric
 from hdrq.records import BT709, Primaries
-from hdrq.scoring.features.color_difference import ciede2000
-from hdrq.scoring.features.color_spaces import white_note
+from hdrq.scoring.features.color_difference import ciede2000, white_note
 from hdrq.scoring.features.hdrtools_light import Variant, lab_of
-from hdrq.scoring.features.pixel_differences import decibels
-from hdrq.scoring.features.pixel_pooling import by_rows
-from hdrq.scoring.features.pixel_pooling import pool as pooled
+from hdrq.scoring.features.pixel_errors import by_rows, decibels
+from hdrq.scoring.features.pixel_errors import pool as pooled
 
 
 @metric(

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from hdrq.cards import Card, metric
 from hdrq.scoring.features.block_cosines import BLOCK, SENSITIVITY, blocks, transform
-from hdrq.scoring.features.pixel_differences import decibels
+from hdrq.scoring.features.pixel_errors import decibels
 
 WHITE = 255.0
 

@@ -6,9 +6,9 @@ from torch import Tensor
 
 from hdrq.cards import Card, Reading, metric
 from hdrq.records import BT709, Primaries
-from hdrq.scoring.features.color_spaces import white_note
+from hdrq.scoring.features.color_difference import white_note
 from hdrq.scoring.features.hdrtools_light import Variant, lab_of
-from hdrq.scoring.features.pixel_differences import decibels
+from hdrq.scoring.features.pixel_errors import decibels
 
 
 @metric(

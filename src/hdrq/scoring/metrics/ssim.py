@@ -10,7 +10,7 @@ from hdrq.cards import Card, Reading, metric
 from hdrq.errors import PixelError
 from hdrq.image.filters import pad
 from hdrq.image.resize import factor, shrink
-from hdrq.scoring.features.structure import gaussian_taps, structure
+from hdrq.scoring.features.similarity import gaussian_taps, structure
 
 Variant = Literal["matlab", "wang", "wang-down", "piq", "skimage"]
 

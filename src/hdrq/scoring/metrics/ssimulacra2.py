@@ -1,4 +1,9 @@
+"""SSIMULACRA 2: three error maps at every scale, of lost structure, artefacts and lost detail of a blurred plane."""
+
 from __future__ import annotations
+
+from collections.abc import Iterator
+from math import cos, exp, pi, sin, tan
 
 import numpy as np
 import torch
@@ -8,10 +13,10 @@ from torch import Tensor
 from hdrq.cards import Card, Reading, metric
 from hdrq.encoding.display_model import with_white
 from hdrq.image.arithmetic import power
-from hdrq.image.caching import shared
+from hdrq.image.caching import cached, shared
 from hdrq.image.color import mix
+from hdrq.image.filters import strips, window
 from hdrq.records import Display
-from hdrq.scoring.features.ssimulacra_errors import errors
 from hdrq.scoring.features.tables import table
 
 WHITE = 255.0  # cd/m² of a linear value of 1
@@ -27,6 +32,8 @@ BIAS = 0.0037930732552754493
 SCALE = 0.9562382616834844
 CUBIC = (2.326765642916932, -0.020884521182843837, 6.248496625763138e-5)  # of the weighted sum of errors
 EXPONENT = 0.6276336467831387
+SIGMA, RADIUS = 1.5, 5  # of the recursive filter; its outermost taps are 0
+C2 = 0.0009  # as SSIM's, of planes between 0 and 1
 
 
 @metric(
@@ -130,8 +137,8 @@ def _score(total: Tensor) -> Tensor:
 def _map(seen: list[list[tuple[Tensor, Tensor]]], values: Tensor, weights: Tensor) -> Tensor:
     """Each 4-norm is shared out by fourth powers, so that the mean of its map is the norm."""
     total = values.new_zeros(())
-    for scale, strips in enumerate(seen):
-        structure, edge = (torch.cat(part, -2) for part in zip(*strips))
+    for scale, parts_of_strips in enumerate(seen):
+        structure, edge = (torch.cat(part, -2) for part in zip(*parts_of_strips))
         parts = (structure, edge.clamp(min=0), (-edge).clamp(min=0))
         here = torch.zeros_like(structure[:, :1])
         for kind, x in enumerate(parts):
@@ -143,3 +150,42 @@ def _map(seen: list[list[tuple[Tensor, Tensor]]], values: Tensor, weights: Tenso
         wide = here.repeat_interleave(2**scale, -2).repeat_interleave(2**scale, -1)
         total = total + wide[..., : size[0], : size[1]]
     return total
+
+
+@cached(1)
+def cosine_taps() -> tuple[float, ...]:
+    """Nine taps, sum 1, that the recursive Gaussian of sums of cosines amounts to.
+
+    Source: Charalampidis, IEEE TSP 2016, doi:10.1109/TSP.2016.2549985, as in libjxl aea3a06
+    """
+    omega = [k * pi / (2 * RADIUS) for k in (1, 3, 5)]
+    p = [sign / tan(w / 2) for sign, w in zip((1, -1, 1), omega)]
+    r = [sign * a * a / sin(w) for sign, a, w in zip((1, -1, 1), p, omega)]
+    rho = [exp(-(SIGMA**2) * w * w / 2) / RADIUS for w in omega]
+    d13, d35, d51 = (p[i] * r[j] - r[i] * p[j] for i, j in ((0, 1), (1, 2), (2, 0)))
+    z1, z3 = d35 / d13, d51 / d13
+    system = np.array([p, r, [z1, z3, 1.0]])
+    beta = np.linalg.solve(system, [1.0, RADIUS**2 - SIGMA**2, z1 * rho[0] + z3 * rho[1] + rho[2]])
+    reach = RADIUS - 1
+    return tuple(sum(float(b) * cos(w * n) for b, w in zip(beta, omega)) for n in range(-reach, reach + 1))
+
+
+def errors(ref: Tensor, dist: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """(structure error, signed edge error) of planes (N, C, H, W), a strip of rows at a time.
+
+    The first is 0 or more: one minus contrast-structure similarity, whose covariances are taken from the difference of
+    the planes, which is the same number and keeps its digits where the planes nearly agree. The second is above 0 for
+    edges that only the test image has and below 0 for those it lost, at most 1 below. Outside the frame is zero.
+    """
+    taps = cosine_taps()
+    reach = len(taps) // 2
+    n, c, h, w = ref.shape
+    ref, dist = (F.pad(x, (reach, reach, reach, reach)) for x in (ref, dist))
+    for rows in strips(h, 4 * n * c * w, ref, 2 * reach):
+        x, y = (z[..., rows.start : rows.stop + 2 * reach, :] for z in (ref, dist))
+        mx, my, apart, power = window(torch.stack((x, y, (x - y).square(), x * x + y * y)), taps).unbind()
+        shift = (mx - my).square()
+        apart = (apart - shift) / (power - mx * mx - my * my + C2)
+        inner = (..., slice(reach, -reach), slice(reach, -reach))
+        edge_ref, edge_dist = (x[inner] - mx).abs(), (y[inner] - my).abs()
+        yield (shift + apart - shift * apart).clamp(min=0), (edge_dist - edge_ref) / (1 + edge_ref)

@@ -8,7 +8,7 @@ from hdrq.cards import Card, Reading, metric
 from hdrq.records import BT709, Primaries
 from hdrq.scoring.features.color_difference import euclidean
 from hdrq.scoring.features.hdrtools_light import Transfer, planes
-from hdrq.scoring.features.pixel_differences import decibels
+from hdrq.scoring.features.pixel_errors import decibels
 
 
 @metric(

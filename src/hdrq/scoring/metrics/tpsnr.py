@@ -7,7 +7,7 @@ from torch import Tensor
 from hdrq.cards import Card, Reading, metric
 from hdrq.records import BT709, Primaries
 from hdrq.scoring.features.hdrtools_light import Space, Transfer, planes
-from hdrq.scoring.features.pixel_differences import decibels
+from hdrq.scoring.features.pixel_errors import decibels
 
 _NAMES = {"xyz": "xyz", "rgb": "rgb", "ycbcr": ("y", "cb", "cr"), "yuv": ("y", "u", "v")}
 

@@ -6,7 +6,7 @@ from torch import Tensor
 from hdrq.cards import Card, metric
 from hdrq.image.filters import slide, strips, window
 from hdrq.scoring.features.information import distortion_channel, information_ratio, upright
-from hdrq.scoring.features.structure import gaussian_taps
+from hdrq.scoring.features.similarity import gaussian_taps
 
 NOISE = 2.0  # variance of the visual noise, code²
 FLAT = 1e-10  # variances below count as none

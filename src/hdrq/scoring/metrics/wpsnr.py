@@ -11,7 +11,7 @@ from hdrq.image.caching import shared
 from hdrq.image.color import convert, split_luma
 from hdrq.image.transfer import pq_signal
 from hdrq.records import BT709, BT2020, Primaries
-from hdrq.scoring.features.pixel_differences import decibels
+from hdrq.scoring.features.pixel_errors import decibels
 
 PEAK = 255 << 2  # of 10-bit code
 LUMA, CHROMA, OFFSET = 876, 896, 512  # narrow range of 10-bit code

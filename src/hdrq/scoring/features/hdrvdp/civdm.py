@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from hdrq.image.blur import burt
+from hdrq.scoring.features.hdrvdp.contrast import HIGHEST, LOWEST, at_each, tabulated_v3
 from hdrq.scoring.features.hdrvdp.eye import Mtf
-from hdrq.scoring.features.hdrvdp.sensitivity import HIGHEST, LOWEST, at_each, tabulated_v3
 
 SLOPE = 10**0.34  # of the psychometric function
 VISIBLE = 0.5  # probability from which structure counts
