@@ -117,7 +117,7 @@ OPEN_TO_COMMANDS = {  # besides the public API, hdrq and hdrq.PACKAGE.api
     "process",  # set-up of the command's own process, in app.py
     "io",  # whose __init__ is its public API
     "io.rows",  # rows as text: the command prints the tables that the library reads
-    *("scoring.request", "scoring.outline"),  # completion, which must not import torch as an api does
+    "scoring.request",  # completion, which must not import torch as an api does
     "nn.weight_files",
 }
 

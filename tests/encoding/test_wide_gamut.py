@@ -478,7 +478,7 @@ def test_an_image_of_8_and_of_16_bits_is_identical_in_every_precision(shared):
 
 
 def test_float64_reads_integers_exactly(tmp_path):
-    from hdrq.scoring.placing import placed
+    from hdrq.scoring.comparison import placed
 
     hdrq.write(tmp_path / "a.png", Image(torch.rand(1, 3, 16, 16), "srgb"), depth="uint8")
     image = hdrq.read(tmp_path / "a.png")

@@ -21,7 +21,7 @@ from hdrq.merging.brackets import brackets_of
 from hdrq.nn.weight_files import cards
 from hdrq.records import Image
 from hdrq.registry import find
-from hdrq.scoring.stamps import stamp
+from hdrq.scoring.resume import stamp
 from hdrq.training.images.scenes import read_scenes
 
 

@@ -10,7 +10,7 @@ import torch
 from hdrq.errors import TooLarge
 from hdrq.records import Image
 from hdrq.registry import find
-from hdrq.scoring.memory_guard import refuse_too_large
+from hdrq.scoring.batch import refuse_too_large
 from hdrq.scoring.metrics import hdrvdp2 as hdrvdp2_module
 from hdrq.scoring.metrics.hdrvdp3 import _structure
 from hdrq.scoring.response_match import _colour_terms, _split, fit_response

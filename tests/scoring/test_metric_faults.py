@@ -15,9 +15,9 @@ from hdrq.io import pairing
 from hdrq.registry import find
 from hdrq.scoring import error_maps
 from hdrq.scoring.batch import Settings
+from hdrq.scoring.comparison import placed
 from hdrq.scoring.features.natural_statistics import mscn
 from hdrq.scoring.metrics import vsi
-from hdrq.scoring.placing import placed
 
 
 def value(name: str, *images: Tensor, **options) -> float:

@@ -8,7 +8,7 @@ import torch
 from hdrq.encoding.displays import display
 from hdrq.encoding.photometry import InputSpec, Photometry
 from hdrq.records import BT709, BT2020, Image, Primaries
-from hdrq.scoring.terms import stored
+from hdrq.scoring.comparison import stored
 
 
 def code(domain: str = "pu21", primaries: Primaries = BT709) -> Image:

@@ -70,7 +70,7 @@ def _name(text: str) -> str:
 
 
 def _options(text: str) -> dict[str, tuple[str, ...]]:
-    from hdrq.scoring.outline import options_of_metric
+    from hdrq.scoring.request import options_of_metric
 
     name = _name(text)
     return options_of_metric(name) if name else {}
@@ -78,7 +78,7 @@ def _options(text: str) -> dict[str, tuple[str, ...]]:
 
 def weights_of(name: str) -> list[str]:
     """The installed weights of a metric's network."""
-    from hdrq.scoring.outline import net_of_metric
+    from hdrq.scoring.request import net_of_metric
 
     net = net_of_metric(name) if name else ""
     return sorted(card.name for card in _cards() if card.net == net)

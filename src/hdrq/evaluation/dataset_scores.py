@@ -15,10 +15,8 @@ from hdrq.io.remote import address_of, exists
 from hdrq.io.rows import BY_SUFFIX, plain, written
 from hdrq.records import Pair, Score, Viewing
 from hdrq.scoring.batch import Settings, scorers
-from hdrq.scoring.journal import Journal
-from hdrq.scoring.resume import mark_of
+from hdrq.scoring.resume import Journal, mark_of, unchanged
 from hdrq.scoring.run import COLUMNS
-from hdrq.scoring.stamps import unchanged
 from hdrq.scoring.work import Item, ScoreJob, score_items
 from hdrq.work import Spread
 

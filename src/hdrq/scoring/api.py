@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from hdrq.encoding.photometry import Photometry
 from hdrq.errors import UsageError
@@ -15,7 +17,6 @@ from hdrq.io.outputs import refuse_listed
 from hdrq.io.pairing import Matched, alone, is_sequence, pair_paths
 from hdrq.records import Pair
 from hdrq.scoring.batch import Settings, score_bound, scorers
-from hdrq.scoring.checked import checked_on
 from hdrq.scoring.module import metric
 from hdrq.scoring.request import parse
 from hdrq.scoring.resume import EarlierRows, mark_of
@@ -37,7 +38,10 @@ __all__ = [
     "parse",
     "score",
 ]
+
+
 Found = tuple["int | None", Row, bool]  # position in an earlier table, the row, and whether it is new
+_FIGURES = Path(__file__).parent / "metrics" / "_checked.json"
 
 
 class TableRun:
@@ -142,3 +146,24 @@ class TableRun:
             new = score_bound([pair], self.bound, self.photometry, self.settings, lambda pair, metric: False)
             for _, found in new:
                 yield None, self.run.row(found, "", mark), True
+
+
+@cache
+def _figures() -> dict[str, Any]:
+    """{"sets": {set: what it is}, "metrics": {metric: {set: [SROCC, low, high]}}}, intervals of 95 %."""
+    found: dict[str, Any] = json.loads(_FIGURES.read_text(encoding="utf-8"))
+    return found
+
+
+def checked_on(metric: str, weights: str = "") -> str:
+    """SROCC of a metric with subjective scores and its 95 % interval, set by set; "" where none at hand support it.
+
+    metric   name of an entry, with its default options and for code without a stage;  weights: of its network
+    """
+    wanted, found = f"{metric}@{weights}" if weights else metric, _figures()
+    return "; ".join(
+        f"SROCC {value:.2f} ({low:.2f} … {high:.2f}) on {found['sets'][name]}"
+        for text, figures in found["metrics"].items()
+        if text.rpartition(":")[2] == wanted
+        for name, (value, low, high) in figures.items()
+    )

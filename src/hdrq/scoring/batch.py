@@ -10,30 +10,30 @@ from typing import Literal
 
 import torch
 
-from hdrq.cards import Reading
+from hdrq.cards import Metric, Reading
 from hdrq.encoding.photometry import LIGHT, Photometry
 from hdrq.encoding.settings import refuse_impossible_numbers, refuse_unknown_choices
-from hdrq.errors import DomainError, HdrqError, UsageError
+from hdrq.errors import DomainError, HdrqError, TooLarge, UsageError
 from hdrq.image.caching import sharing
 from hdrq.image.devices import device_of
 from hdrq.io import by_suffix
+from hdrq.io.memory import free_for
 from hdrq.records import MAIN_IMAGE, Image, Pair, Score, Selection
 from hdrq.scoring.binding import metric
 from hdrq.scoring.clip_scores import Clip
 from hdrq.scoring.clips import Sides, moves
+from hdrq.scoring.comparison import labelled, light_needs_encoding, placed
 from hdrq.scoring.gradient_maps import COST, has_gradient_map, read_with_map
-from hdrq.scoring.map_names import Owners
-from hdrq.scoring.memory_guard import PixelsDoNotFit, out_of_memory, refuse_too_large
-from hdrq.scoring.pair_settings import for_pair, selections
-from hdrq.scoring.placing import labelled, placed
+from hdrq.scoring.pairs import for_pair, selections
 from hdrq.scoring.prefetch import Shelf, opened
-from hdrq.scoring.refusals import light_needs_encoding
 from hdrq.scoring.request import Request, split_requests
 from hdrq.scoring.response_match import matched_light
-from hdrq.scoring.rows import failed, joined, remarks, row_of
+from hdrq.scoring.rows import Owners, failed, joined, remarks, row_of
 from hdrq.scoring.scorer import Scorer
 
 _LIGHT_FORMATS = ("exr", "radiance", "pfm")
+_SHARE = 0.9  # of what is free now
+_LARGE = 0.5  # of that; gaps between blocks that are kept add up to two thirds
 
 
 @dataclass(frozen=True)
@@ -238,3 +238,28 @@ def _labelled(
     images = tuple(placed(i, device, dtype) for i in (ref, dist) if i is not None)
     images = labelled(images, photometry)
     return (images[0] if ref is not None else None), images[-1]
+
+
+def refuse_too_large(
+    image: Image, metric: Metric, device: torch.device | None, limit: float | None, times: float = 1.0
+) -> None:
+    """TooLarge if the metric's peak, `times` that of its card, is beyond what is free (or beyond `limit` bytes)."""
+    h, w = image.size
+    wants = times * metric.card.planes * h * w * image.pixels.element_size()
+    cuda = device is not None and device.type == "cuda"
+    free = int(torch.cuda.mem_get_info(device)[0]) if cuda else free_for(wants, _LARGE)
+    has = min(_SHARE * free, limit or float("inf"))
+    if wants > has:
+        raise TooLarge(
+            f"{image.path or 'the image'} is {w}x{h}: {metric.name} would take about {wants / 2**30:.1f} GiB "
+            f"and {has / 2**30:.1f} GiB may be taken; score a crop or a smaller copy, or use a machine with more memory"
+        )
+
+
+class PixelsDoNotFit(HdrqError):
+    """Memory ran out in the middle."""
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error means that memory is exhausted."""
+    return isinstance(error, MemoryError) or "memory" in str(error).lower()

@@ -18,7 +18,7 @@ from hdrq.records import BT709, Image, Pair
 from hdrq.scoring.clips import Sides, both_sides, frame_files, moves
 from hdrq.scoring.features.sequence import alike
 from hdrq.scoring.gradient_maps import read_with_map
-from hdrq.scoring.inputs import label
+from hdrq.scoring.pairs import label
 from hdrq.scoring.scorer import Scorer
 
 _NOTED = 4  # notes of frames that are repeated in a row

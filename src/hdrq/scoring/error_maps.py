@@ -20,7 +20,7 @@ from hdrq.records import Image, Score
 from hdrq.scoring.features.hdrvdp.eye import lookup
 from hdrq.scoring.features.hdrvdp.retina import blur
 from hdrq.scoring.gradient_maps import GRADIENT
-from hdrq.scoring.map_names import Owners, stem_of
+from hdrq.scoring.rows import Owners, stem_of
 from hdrq.scoring.scorer import Scorer
 
 Scale = Literal["trichromatic", "dichromatic", "monochromatic"]

@@ -13,7 +13,7 @@ from hdrq.errors import FileError, HdrqError
 from hdrq.io import read_selected
 from hdrq.records import MAIN_IMAGE, Image, Pair, Selection
 from hdrq.scoring.clips import Sides, both_files, frame_files, frames, moves
-from hdrq.scoring.inputs import One
+from hdrq.scoring.pairs import One
 
 _KEPT = 8  # images remembered, so that a reference shared by neighbouring pairs is read once
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from hdrq.encoding.photometry import Photometry, emit_for, working_primaries
 from hdrq.image.color import mix, rgb_to_xyz
 from hdrq.records import BT709, Image, Primaries
-from hdrq.scoring.terms import factors_of, sides_of
+from hdrq.scoring.comparison import factors_of, sides_of
 
 _FLOOR = 0.005  # cd/m², and of u′v′
 _TO_XYZ = torch.tensor(

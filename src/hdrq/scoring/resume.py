@@ -1,9 +1,12 @@
-"""Existing rows: in the output of an earlier run, and in the journal of an interrupted one."""
+"""Resumption of interrupted batches: rows stored as they are computed, rows of an earlier run, and stamps, by which files are
+recognised as unchanged.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import astuple
@@ -13,14 +16,123 @@ from typing import Any
 
 from hdrq.encoding.photometry import Photometry
 from hdrq.errors import FileError, HdrqError, UsageError
-from hdrq.io.remote import address_of, exists
+from hdrq.io.folders import files_below
+from hdrq.io.remote import address_of, exists, version_of
 from hdrq.io.remote_cache import journal_of, local
 from hdrq.io.rows import as_json, plain, read_rows, typed
 from hdrq.scoring.batch import Settings
-from hdrq.scoring.journal import Journal
-from hdrq.scoring.stamps import unchanged
 
 Key = tuple[str, str, str]  # reference, test image, metric
+_TABLE, _NEW, _JOURNAL = 0, 1, 2  # origin of a row
+
+
+def stamp(path: str) -> str:
+    """Size, time and hash of a file (for a folder: of the list of its files); "" where it cannot be read."""
+    if address_of(path) is not None:
+        try:
+            return version_of(path)
+        except FileError:
+            return ""
+    file = Path(path)
+    try:
+        if file.is_dir():
+            listed = [(p.name, (i := p.stat()).st_size, i.st_mtime_ns) for p in files_below(file)]
+            return "0-0-" + hashlib.sha256(repr(listed).encode()).hexdigest()[:16]
+        info = file.stat()
+        with file.open("rb") as f:
+            content = hashlib.file_digest(f, "sha256").hexdigest()[:16]
+    except (OSError, FileError):
+        return ""
+    return f"{info.st_size}-{info.st_mtime_ns}-{content}"
+
+
+class Stamps:
+    """Stamps of pairs; those of the previous pair are cached, because its rows follow each other."""
+
+    def __init__(self) -> None:
+        self._latest: dict[str, str] = {}
+
+    def of(self, ref: str, dist: str) -> str:
+        """The stamps of a row's files."""
+        paths = [p for p in (ref, dist) if p]
+        self._latest = {p: self._latest.get(p) or stamp(p) for p in paths}
+        return " ".join(self._latest[p] for p in paths)
+
+
+def unchanged(remembered: str, ref: str, dist: str) -> bool:
+    """Whether the files are those that a row was computed from: same size and time, or same content."""
+    parts, paths = remembered.split(), [p for p in (ref, dist) if p]
+    if len(parts) != len(paths):
+        return False
+    return all(_same(part, path) for part, path in zip(parts, paths, strict=True))
+
+
+def _same(remembered: str, path: str) -> bool:
+    if address_of(path) is not None:
+        return bool(remembered) and stamp(path) == remembered
+    size, time, content = [*remembered.split("-"), "", ""][:3]
+    try:
+        info = Path(path).stat()
+    except OSError:
+        return False
+    if not Path(path).is_dir() and (str(info.st_size), str(info.st_mtime_ns)) == (size, time):
+        return True
+    return stamp(path).rpartition("-")[2] == content
+
+
+class Journal:
+    """One JSON object a line, appended and flushed. A torn last line (a kill while writing) is ignored."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: Any = None
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """What was kept so far."""
+        try:
+            with self.path.open("rb") as lines:
+                for line in lines:
+                    try:
+                        yield json.loads(line)
+                    except ValueError:  # torn within a line, or within a character
+                        continue
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise FileError(
+                f"{self.path} cannot be read; remove it to start from the beginning ({error})"
+            ) from error
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Keep a row; it survives a kill from here on."""
+        try:
+            if self._file is None:
+                self._open()
+            self._file.write(as_json(row) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise FileError(f"{self.path} cannot be written: {error.strerror}") from error
+
+    def _open(self) -> None:
+        torn = False
+        if self.path.exists() and self.path.stat().st_size > 0:
+            with self.path.open("rb") as file:
+                file.seek(-1, os.SEEK_END)
+                torn = file.read() != b"\n"
+        self._file = self.path.open("a", encoding="utf-8")
+        if torn:
+            self._file.write("\n")
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def discard(self) -> None:
+        """The work is done and written elsewhere."""
+        self.close()
+        if self.path.exists():
+            os.unlink(self.path)
 
 
 @lru_cache(256)
@@ -142,9 +254,6 @@ class EarlierRows:
     def done(self) -> None:
         if self.journal is not None:
             self.journal.discard()
-
-
-_TABLE, _NEW, _JOURNAL = 0, 1, 2  # origin of a row
 
 
 def _key(row: dict[str, Any]) -> Key:

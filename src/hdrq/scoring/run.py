@@ -14,11 +14,10 @@ from hdrq.errors import HdrqError, UsageError
 from hdrq.io.rows import BY_SUFFIX, written
 from hdrq.records import Display, Image, Pair, Score, Viewing
 from hdrq.scoring.batch import Settings, score_bound, scorers
-from hdrq.scoring.inputs import Pairs, pairs_of
-from hdrq.scoring.map_names import reserved
-from hdrq.scoring.pair_settings import for_pair, selections
+from hdrq.scoring.pairs import Pairs, for_pair, pairs_of, selections
 from hdrq.scoring.request import Request
 from hdrq.scoring.resume import EarlierRows, mark_of
+from hdrq.scoring.rows import reserved
 from hdrq.scoring.scorer import Scorer
 from hdrq.scoring.work import Item, ScoreJob, divided, score_items
 from hdrq.work import Spread

@@ -29,17 +29,23 @@ from hdrq.image.caching import sharing
 from hdrq.records import BT709, BT2020, PRIMARIES, Image
 from hdrq.registry import find
 from hdrq.scoring.calibration import calibrated, line_of, output_best, output_in_jod
-from hdrq.scoring.placing import PHOTOGRAPH, labelled, labelled_as, photograph, placed
-from hdrq.scoring.refusals import (
+from hdrq.scoring.comparison import (
+    PHOTOGRAPH,
     about_terms,
+    factors_of,
+    labelled,
+    labelled_as,
     name_of,
     order_notes,
+    photograph,
+    placed,
     refuse_other_rate,
     refuse_unfit,
+    sides_of,
     sizes_differ,
+    stored,
 )
 from hdrq.scoring.request import Request
-from hdrq.scoring.terms import factors_of, sides_of, stored
 
 
 @dataclass(frozen=True)

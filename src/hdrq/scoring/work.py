@@ -11,12 +11,11 @@ from hdrq.encoding.photometry import Photometry
 from hdrq.errors import HdrqError
 from hdrq.records import Pair, Score
 from hdrq.scoring.batch import Settings, score_bound, scorers
-from hdrq.scoring.inputs import label
-from hdrq.scoring.map_names import Owners
+from hdrq.scoring.pairs import label
 from hdrq.scoring.prefetch import Shelf
-from hdrq.scoring.rows import failed
+from hdrq.scoring.resume import Stamps
+from hdrq.scoring.rows import Owners, failed
 from hdrq.scoring.scorer import Scorer
-from hdrq.scoring.stamps import Stamps
 from hdrq.work import Needs, Spread
 
 
