@@ -10,8 +10,7 @@ import torch
 
 import hdrq
 from hdrq.encoding.display_model import show, show_hlg
-from hdrq.encoding.displays import display
-from hdrq.encoding.geometry import pixels_per_degree
+from hdrq.encoding.displays import display, pixels_per_degree
 from hdrq.encoding.photometry import Photometry, emit
 from hdrq.errors import DomainError, FileError, UsageError
 from hdrq.records import BT709, BT2020, Display, Image

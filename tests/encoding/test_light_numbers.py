@@ -11,10 +11,10 @@ import pytest
 import torch
 from PIL import Image as Picture
 
+from hdrq.encoding.code_images import clipped_line, pq_image
 from hdrq.encoding.display_model import lowest, raised, with_white
 from hdrq.encoding.displays import display
 from hdrq.encoding.emission import anchored, encode, gamut_note, geometric_mean, outside, range_notes
-from hdrq.encoding.gamut import clipped_line
 from hdrq.encoding.photometry import (
     InputSpec,
     Photometry,
@@ -25,7 +25,6 @@ from hdrq.encoding.photometry import (
     factor_of,
     metric_input,
 )
-from hdrq.encoding.pq_image import pq_image
 from hdrq.encoding.reading import Reading
 from hdrq.encoding.thumbnails import _exposure, _mapped, _small, thumbnail
 from hdrq.errors import PixelError, UsageError

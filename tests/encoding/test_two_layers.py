@@ -10,10 +10,9 @@ import pytest
 import torch
 
 import hdrq
-from hdrq.encoding.display_model import show
+from hdrq.encoding.display_model import show, two_layers
 from hdrq.encoding.displays import display
 from hdrq.encoding.photometry import emit
-from hdrq.encoding.two_layers import two_layers
 from hdrq.errors import UsageError
 from hdrq.records import Image
 

@@ -17,7 +17,7 @@ from hdrq.distillation.samples import make_set
 from hdrq.distillation.sources import find_sources, opened
 from hdrq.distillation.task import build_set, settings_for
 from hdrq.distillation.teacher_scores import Cache
-from hdrq.encoding.gamut import clipped_line
+from hdrq.encoding.code_images import clipped_line
 from hdrq.encoding.reading import Reading, parsed, reading_of
 from hdrq.errors import PixelError, UsageError
 from hdrq.image.color import convert

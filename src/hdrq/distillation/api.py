@@ -15,7 +15,7 @@ from hdrq.distillation.rows import Row, write_rows
 from hdrq.distillation.samples import frame_of
 from hdrq.distillation.task import Task, build_set
 from hdrq.distillation.teacher_scores import Cache, Scored
-from hdrq.encoding.gamut import clipped_line
+from hdrq.encoding.code_images import clipped_line
 from hdrq.errors import UsageError
 from hdrq.image.devices import device_of
 from hdrq.scoring.request import split_requests

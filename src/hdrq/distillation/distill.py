@@ -43,7 +43,7 @@ from hdrq.distillation.student import (
 )
 from hdrq.distillation.task import Task, build_set, settings_for
 from hdrq.distillation.teacher_scores import Cache, quality_scale, score_rows, stored_scores
-from hdrq.encoding.gamut import clipped_line
+from hdrq.encoding.code_images import clipped_line
 from hdrq.encoding.photometry import Photometry
 from hdrq.errors import UsageError
 from hdrq.records import Viewing

@@ -12,7 +12,7 @@ from threading import Lock
 import torch
 from torch import Tensor
 
-from hdrq.encoding.gamut import clipped, srgb_code
+from hdrq.encoding.code_images import clipped, srgb_code
 from hdrq.encoding.reading import AS_STATED, Reading, parsed
 from hdrq.errors import FileError, HdrqError
 from hdrq.image.color import luminance

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hdrq import io
-from hdrq.encoding.default_display import default_screen, is_linear_code
 from hdrq.encoding.display_choice import as_scene
 from hdrq.encoding.display_model import hlg_code, without_black
+from hdrq.encoding.displays import default_screen, is_linear_code
 from hdrq.encoding.emission import in_float64
 from hdrq.encoding.photometry import (
     LIGHT,

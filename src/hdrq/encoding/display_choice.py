@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from hdrq.encoding.default_display import default_screen, is_linear_code
+from hdrq.encoding.displays import default_screen, is_linear_code
 from hdrq.encoding.displays import display as shelf_display
 from hdrq.encoding.emission import LIGHT, SDR_WHITE
 from hdrq.encoding.settings import Photometry

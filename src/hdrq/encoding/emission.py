@@ -8,9 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from hdrq.encoding.default_display import default_screen, is_linear_code
-from hdrq.encoding.display_model import gain_offset_gamma, hlg_light, lifted, lowest, show
-from hdrq.encoding.two_layers import about
+from hdrq.encoding.display_model import about, gain_offset_gamma, hlg_light, lifted, lowest, show
+from hdrq.encoding.displays import default_screen, is_linear_code
 from hdrq.errors import DomainError, PixelError, UsageError
 from hdrq.image.arithmetic import all_finite
 from hdrq.image.color import convert

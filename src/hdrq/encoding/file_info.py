@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from hdrq.encoding.default_display import is_linear_code
+from hdrq.encoding.displays import is_linear_code
 from hdrq.encoding.photometry import LIGHT, Photometry, emit_for, factor_of, relabel
 from hdrq.errors import HdrqError
 from hdrq.image.color import mix, rgb_to_xyz

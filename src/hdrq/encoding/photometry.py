@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from hdrq.encoding.default_display import is_linear_code
 from hdrq.encoding.display_choice import factor_of, factor_of_linear_code, looks_relative, screen_of
+from hdrq.encoding.displays import is_linear_code
 from hdrq.encoding.emission import (
     LIGHT,
     SDR_WHITE,

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from hdrq import io
+from hdrq.encoding.code_images import pq_image
 from hdrq.encoding.emission import ANCHOR_NITS, anchored
-from hdrq.encoding.pq_image import pq_image
 from hdrq.errors import UsageError
 from hdrq.image.working_space import working_in
 from hdrq.io.formats import by_suffix

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import hdrq
 from hdrq.cards import Reading
-from hdrq.encoding.default_display import is_linear_code
+from hdrq.encoding.displays import is_linear_code
 from hdrq.encoding.photometry import LIGHT, Photometry, looks_relative, screen_of
 from hdrq.errors import HdrqError
 from hdrq.records import Image, Pair, Score

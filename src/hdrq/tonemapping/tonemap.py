@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hdrq.encoding.default_display import is_linear_code
 from hdrq.encoding.display_choice import as_scene
+from hdrq.encoding.displays import is_linear_code
 from hdrq.encoding.emission import ANCHOR_NITS, anchored, gamut_note, geometric_mean, outside
 from hdrq.encoding.photometry import (
     LIGHT,

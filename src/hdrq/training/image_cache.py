@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from hdrq import io
-from hdrq.encoding.gamut import clipped, srgb_code
+from hdrq.encoding.code_images import clipped, srgb_code
 from hdrq.encoding.reading import AS_STATED, Reading
 from hdrq.errors import FileError
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from hdrq.encoding.gamut import clipped, clipped_line, srgb_code
+from hdrq.encoding.code_images import clipped, clipped_line, srgb_code
 from hdrq.encoding.reading import Reading
 from hdrq.errors import DomainError, FileError, HdrqError, PixelError, UsageError
 from hdrq.nn.net import Net

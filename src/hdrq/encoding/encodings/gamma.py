@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from hdrq.encoding.relative import relative
+from hdrq.encoding.curves import relative
 
 _GAMMA = 2.2
 _TINY = 1e-30  # keeps the derivative finite at black

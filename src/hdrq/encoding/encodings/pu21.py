@@ -1,6 +1,6 @@
 """PU21, variant "banding and glare": the default perceptually uniform encoding of absolute light."""
 
-from hdrq.encoding.pu21_curve import pu21_encoding
+from hdrq.encoding.curves import pu21_encoding
 
 pu21 = pu21_encoding(
     "pu21",

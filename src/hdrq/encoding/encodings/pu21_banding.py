@@ -1,6 +1,6 @@
 """PU21 fitted to banding without glare."""
 
-from hdrq.encoding.pu21_curve import pu21_encoding
+from hdrq.encoding.curves import pu21_encoding
 
 pu21_banding = pu21_encoding(
     "pu21-banding",

@@ -1,6 +1,6 @@
 """PU21 fitted to the peaks of the contrast sensitivity function."""
 
-from hdrq.encoding.pu21_curve import pu21_encoding
+from hdrq.encoding.curves import pu21_encoding
 
 pu21_peaks = pu21_encoding(
     "pu21-peaks",

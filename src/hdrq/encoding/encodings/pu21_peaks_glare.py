@@ -1,6 +1,6 @@
 """PU21 fitted to the peaks of the contrast sensitivity function, with glare."""
 
-from hdrq.encoding.pu21_curve import pu21_encoding
+from hdrq.encoding.curves import pu21_encoding
 
 pu21_peaks_glare = pu21_encoding(
     "pu21-peaks-glare",

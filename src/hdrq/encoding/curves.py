@@ -1,13 +1,15 @@
-"""The PU21 curve, in a form that keeps precision near black.
+"""What entries of encodings/ share: encodings of SDR code relative to a white, and the PU21 curve.
 
-The published form is V = p7·(((p1 + p2·x)/(1 + p3·x))^p5 - p6) with x = Y^p4. Near black the power is
-almost p6 and single precision loses the difference, so it is expanded around the luminance x0 where V = 0:
+The PU21 curve is in a form that keeps precision near black. The published form is
+V = p7·(((p1 + p2·x)/(1 + p3·x))^p5 - p6) with x = Y^p4. Near black the power is almost p6 and single precision loses the
+difference, so it is expanded around the luminance x0 where V = 0:
 V = p7·p6·(((1 + p2'·(x - x0))/(1 + p3·x))^p5 - 1), evaluated by log1p and expm1. The curve is the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -18,6 +20,7 @@ WHITE = 256.0  # PU units of code 1.0; 100 cd/m² is 256.38 in the default varia
 DARKEST, BRIGHTEST = 0.005, 10_000.0  # cd/m², the fitted range
 _BLOCK = 1 << 16  # values computed at a time, to fit the second-level cache
 Parameters = tuple[float, float, float, float, float, float, float]
+Curve = Callable[[Tensor], Tensor]
 
 
 def pu21_encoding(name: str, parameters: Parameters, note: str) -> Encoding:
@@ -85,3 +88,31 @@ def _decoder(parameters: Parameters) -> Callable[..., Tensor]:
         return nits.reshape(code.shape)
 
     return decode
+
+
+def relative(name: str, curve: Curve, inverse: Curve, source: str) -> Encoding:
+    """An encoding whose code is 1.0 at white, above 1 for brighter light (no clipping) and 0 below black.
+
+    curve    relative light (at least 0) to code
+    inverse  code (at least 0) to relative light
+    """
+    return Encoding(
+        name=name,
+        encode=partial(_encode, curve),
+        decode=partial(_decode, inverse),
+        nits=(0.0, float("inf")),
+        codes=255.0,
+        absolute=False,
+        grey="luma",
+        source=source,
+    )
+
+
+def _encode(curve: Curve, nits: Tensor, white: float = 100.0) -> Tensor:
+    """Code of light, cd/m²."""
+    return curve((nits / white).clamp(min=0))
+
+
+def _decode(inverse: Curve, code: Tensor, white: float = 100.0) -> Tensor:
+    """Light, cd/m², of code."""
+    return white * inverse(code.clamp(min=0))
