@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hdrq.errors import PixelError
+from hdrq.io import atomic
 from hdrq.work import Needs
 
 
 @dataclass(frozen=True)
 class Squares:
-    """Squares of numbers. Those in `deadly` end their process, those in `once` do so the first time.
+    """Squares of numbers. Those in `deadly` end their process while they write, those in `once` do so the first time.
 
     seen    folder with a file for every item that was begun, and one for every beginning of the job
     fatal   number of beginnings that end their process
+    endless an item that is never done with writing
     """
 
     seen: str
@@ -25,6 +28,7 @@ class Squares:
     once: tuple[int, ...] = ()
     wrong: int | None = None
     fatal: int = 0
+    endless: int | None = None
 
     def begin(self) -> Callable[[Sequence[int]], Iterator[tuple[int, int]]]:
         Path(self.seen, f"begun-{os.getpid()}").touch()
@@ -38,7 +42,12 @@ class Squares:
                 first.touch()
                 Path(self.seen, f"try-{item}-{os.getpid()}").touch()
                 if item in self.deadly or (item in self.once and not again):
-                    os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
+                    with atomic(Path(self.seen, f"square-{item}")):
+                        os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
+                if item == self.endless:
+                    with atomic(Path(self.seen, f"square-{item}")):
+                        Path(self.seen, "waits").touch()
+                        time.sleep(600)
                 if item == self.wrong:
                     raise PixelError(f"{item} is wrong")
                 yield item * item, os.getpid()

@@ -22,8 +22,8 @@ from hdrq import process as own_process
 from hdrq.cli import main
 from hdrq.cli.score import score as score_command
 from hdrq.cluster.connect import connect
-from hdrq.cluster.pace import MOST, Pace
-from hdrq.cluster.spread import Chunk, Cluster, _Division
+from hdrq.cluster.pace import MOST, Chunk, Pace
+from hdrq.cluster.spread import Cluster, _Division
 from hdrq.cluster.workers import ClusterError, Unfit, Workers
 from hdrq.errors import FileError, HdrqError, UsageError
 from hdrq.io.rows import read_rows
@@ -177,12 +177,14 @@ def test_a_worker_that_dies_costs_its_chunk_again_and_nothing_else(cluster, tmp_
     found = list(cluster(job, range(200), total=200))
     assert [square for square, _ in found] == [i * i for i in range(200)]
     assert len(list(tmp_path.glob("item-*"))) == 200
+    assert list(tmp_path.glob(".hdrq-*")) == []
 
 
 def test_an_item_that_ends_its_workers_is_lost_and_no_other(cluster, tmp_path):
     found = list(cluster(Squares(str(tmp_path), deadly=(3,)), range(12), total=12))
     assert [square for square, _ in found] == [i * i if i != 3 else -1 for i in range(12)]
     assert 3 <= len(list(tmp_path.glob("try-3-*"))) <= 4  # three times by itself, perhaps in a chunk before
+    assert list(tmp_path.glob(".hdrq-*")) == []
 
 
 def test_what_dies_while_it_begins_did_not_die_of_an_item(tmp_path):
@@ -553,7 +555,16 @@ def test_a_process_of_this_machine_that_dies_is_replaced_and_none_stays(tmp_path
         cluster.client.wait_for_workers(2, timeout=60)
         assert len(first - set(cluster.client.run(os.getpid).values())) == 2
         assert len(running(str(tmp_path / "mark"))) == 4  # their parent, a scheduler, two workers
+
+        def interrupt(item, result):
+            if (tmp_path / "waits").exists():
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            list(cluster(Squares(str(tmp_path), endless=0), range(4000), total=4000, done=interrupt))
+        assert len(list(tmp_path.glob(".hdrq-*"))) == 1
     assert running(str(tmp_path / "mark")) == []
+    assert list(tmp_path.glob(".hdrq-*")) == []
 
 
 @pytest.mark.parametrize("served", [True, False])

@@ -1,6 +1,6 @@
 """What a command says on stderr besides its result: messages, notes, and its exit code.
 
-0 success · 1 some inputs failed · 2 usage error · 3 nothing could be done · 130 interrupted
+0 success · 1 some inputs failed · 2 usage error · 3 nothing could be done · 130 interrupted · 128 + N ended by signal N
 """
 
 from __future__ import annotations

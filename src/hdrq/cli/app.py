@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import traceback
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -16,6 +17,7 @@ import hdrq
 from hdrq import process
 from hdrq.cli._messages import INTERRUPTED, NOTHING_DONE, USAGE, say
 from hdrq.cli._quiet import names_as_bytes, quiet_codecs
+from hdrq.cli._signals import ended_by_signals
 from hdrq.errors import HdrqError, UsageError
 from hdrq.registry import find, names
 
@@ -76,15 +78,20 @@ def main(argv: list[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments or bool(os.environ.get("HDRQ_DEBUG"))
     arguments = [a for a in arguments if a != "--debug"]
-    try:
-        with names_as_bytes(), quiet_codecs():
-            _refuse_empty(arguments)
-            code = command_line.main(arguments, prog_name="hdrq", standalone_mode=False)
-            sys.stdout.flush()
-    except BaseException as error:
-        if debug and not isinstance(error, click.exceptions.Exit):
-            traceback.print_exc()
-        code = _explain(error)
+    with ended_by_signals() as received:
+        try:
+            with names_as_bytes(), quiet_codecs():
+                _refuse_empty(arguments)
+                code = command_line.main(arguments, prog_name="hdrq", standalone_mode=False)
+                sys.stdout.flush()
+        except BaseException as error:
+            with suppress(OSError):  # stderr is gone with its terminal
+                code = NOTHING_DONE
+                if debug and not isinstance(error, click.exceptions.Exit):
+                    traceback.print_exc()
+                code = _explain(error)
+            if received:
+                code = 128 + received[0]
     sys.exit(code if isinstance(code, int) else 0)
 
 

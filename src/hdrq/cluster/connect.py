@@ -36,7 +36,7 @@ def connect(
     raises    UsageError for another text, MissingPart without dask, ClusterError where no scheduler or worker answers
     """
     distributed = _distributed()
-    with ExitStack() as stack:
+    with ExitStack() as clearing, ExitStack() as stack:  # cleared when the workers have ended
         stack.enter_context(_quiet())
         first, patience, wait = 1, PATIENCE, PATIENCE  # first: workers to wait for
         if found := LOCAL.fullmatch(where):
@@ -60,7 +60,9 @@ def connect(
             raise ClusterError(
                 f"no worker came to {where} in {wait:.0f} seconds; start some: dask worker {client.scheduler.address}"
             ) from error
-        yield Cluster(client, patience, say)
+        cluster = Cluster(client, patience, say)
+        clearing.callback(cluster.remove_temporary_files)
+        yield cluster
 
 
 def _distributed() -> Any:

@@ -1,12 +1,27 @@
-"""How many items make a chunk, by the time that they take."""
+"""Chunks of items, and how many items make one, by the time that they take."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
+from typing import Any
 
 SECONDS = 4.0  # of work in a chunk: long compared with sending it and with reading its first files, which nothing overlaps
 MOST = 2048  # items of a chunk
 GROWTH = 4  # largest growth factor of chunks, because the first items predict little about the others
+
+
+@dataclass(order=True)
+class Chunk:
+    """Neighbouring items, or none where a worker shall only begin the job.
+
+    deaths  how many workers died while it was all that they had to do
+    """
+
+    first: int
+    items: list[Any] = field(compare=False)
+    suspect: bool = field(default=False, compare=False)
+    deaths: int = field(default=0, compare=False)
 
 
 class Pace:

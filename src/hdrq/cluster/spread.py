@@ -7,6 +7,7 @@ import heapq
 import os
 import pickle
 import queue
+import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -14,10 +15,11 @@ from dataclasses import dataclass, field
 from itertools import chain, count, islice
 from typing import Any, TypeVar
 
-from hdrq.cluster.pace import Pace
+from hdrq.cluster.pace import Chunk, Pace
 from hdrq.cluster.worker import run_chunk
 from hdrq.cluster.workers import ClusterError, Workers
 from hdrq.errors import UsageError
+from hdrq.io.atomic import remove_marked
 from hdrq.work import Job, Needs
 
 Item = TypeVar("Item")
@@ -30,19 +32,6 @@ WINDOW = 4096  # items that may be finished before the earliest unfinished one, 
 PIECES = 8  # parts that a chunk is divided into when its worker died
 
 
-@dataclass(order=True)
-class Chunk:
-    """Neighbouring items, or none where a worker shall only begin the job.
-
-    deaths  how many workers died while it was all that they had to do
-    """
-
-    first: int
-    items: list[Any] = field(compare=False)
-    suspect: bool = field(default=False, compare=False)
-    deaths: int = field(default=0, compare=False)
-
-
 @dataclass(frozen=True)
 class Cluster:
     """The `Spread` over the workers of a scheduler.
@@ -50,11 +39,13 @@ class Cluster:
     client    of dask.distributed
     patience  seconds to wait for workers to come back where all are gone
     say       receives lines for the user
+    left      marks and folders of the chunks that workers had when a run was broken off; see `remove_temporary_files`
     """
 
     client: Any
     patience: float
     say: Callable[[str], object]
+    left: list[tuple[str, set[str]]] = field(default_factory=list)
 
     def __call__(
         self,
@@ -74,6 +65,13 @@ class Cluster:
             yield from division.results()
         finally:
             division.close()
+
+    def remove_temporary_files(self) -> None:
+        """Remove what workers were writing when a run was broken off."""
+        for mark, folders in self.left:
+            for folder in folders:
+                remove_marked(mark, folder)
+        self.left.clear()
 
 
 class _Division:
@@ -102,7 +100,7 @@ class _Division:
         self.exhausted = False
         self.refreshed = -1e9  # time of the last check of the workers
         self.alone_since: float | None = None
-        self.numbers = count()
+        self.name, self.numbers = secrets.token_hex(8), count()  # of this run, and of its chunks
         self.failed_beginnings = 0  # since a worker began the job
 
     def results(self) -> Iterator[Any]:
@@ -119,8 +117,9 @@ class _Division:
 
     def close(self) -> None:
         """Withdraw what was sent and not finished."""
-        waiting = [future for chunks in self.sent.values() for _, future in chunks]
-        if waiting:
+        sent = [each for chunks in self.sent.values() for each in chunks]
+        self.cluster.left.extend((future.key, self._folders(chunk)) for chunk, future in sent)
+        if waiting := [future for _, future in sent]:
             try:
                 self.cluster.client.cancel(waiting)
             except Exception:  # the scheduler is gone, and the chunks with it
@@ -183,8 +182,8 @@ class _Division:
             pickle.dumps(chunk.items),
             os.getcwd(),
             self.workers.threads[address],
+            key := f"hdrq-{self.name}-{next(self.numbers)}",
         )
-        key = f"hdrq-{self.digest[:8]}-{id(self):x}-{next(self.numbers)}"
         future = self.cluster.client.submit(
             run_chunk, *arguments, key=key, workers=[address], allow_other_workers=False, pure=False
         )
@@ -262,6 +261,8 @@ class _Division:
             self.owner.pop(future.key, None)
             died_on_it = place == 0
             future.cancel()
+            for folder in self._folders(chunk):
+                remove_marked(future.key, folder)
             if not chunk.items:
                 self.failed_beginnings += 1
             elif died_on_it:
@@ -273,6 +274,10 @@ class _Division:
                 f"{self.failed_beginnings} worker processes ended while they loaded what the work needs "
                 "(killed, or out of memory); start fewer on a machine"
             )
+
+    def _folders(self, chunk: Chunk) -> set[str]:
+        """The folders that a chunk's items are written to."""
+        return {folder for item in chunk.items for folder in self.job.needs(item).folders}
 
     def _suspect(self, chunk: Chunk) -> None:
         """Again in pieces, until the item is alone that ends its workers; that one counts as lost after DEATHS."""

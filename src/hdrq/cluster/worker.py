@@ -18,13 +18,18 @@ _ONE_AT_A_TIME = threading.Lock()  # a chunk uses all threads of its process
 _BEGUN: dict[str, Callable[[Sequence[Any]], Iterator[Any]]] = {}  # the job begun last, by its digest
 
 
-def run_chunk(digest: str, job: bytes, items: bytes, folder: str, threads: int) -> tuple[bytes, float]:
+def run_chunk(
+    digest: str, job: bytes, items: bytes, folder: str, threads: int, mark: str
+) -> tuple[bytes, float]:
     """(pickled results of pickled items, seconds that they took without the beginning of the job).
 
     folder   current folder of the process that divides the work, which relative paths are relative to
     threads  of this process
+    mark     of temporary files, by which they are found if this process ends
     """
-    with _ONE_AT_A_TIME, _within(folder):
+    from hdrq.io.atomic import marked
+
+    with _ONE_AT_A_TIME, _within(folder), marked(mark):
         if digest not in _BEGUN:
             _BEGUN.clear()
             _BEGUN[digest] = _begin(job, threads)

@@ -8,11 +8,32 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 
 from hdrq.errors import FileError
 from hdrq.io.remote import address_of, uploaded
 from hdrq.io.remote import refuse_unwritable as refuse_unwritable_address
+
+_PREFIX = ".hdrq-"  # of names of temporary files
+_MARK: ContextVar[str] = ContextVar("_MARK", default="")
+
+
+@contextmanager
+def marked(mark: str) -> Iterator[None]:
+    """Within this block, and in its thread, names of temporary files hold `mark`: what `remove_marked` looks for."""
+    token = _MARK.set(f"{mark}-")
+    try:
+        yield
+    finally:
+        _MARK.reset(token)
+
+
+def remove_marked(mark: str, folder: str | Path) -> None:
+    """Remove the temporary files in a folder of a process that ended within `marked(mark)` without clearing up."""
+    for part in Path(folder).glob(f"{_PREFIX}{mark}-*"):
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def why(error: OSError) -> str:
@@ -67,7 +88,7 @@ def _beside(target: Path, mode: int | None) -> Path:
         raise FileNotFoundError(0, f"the folder {target.parent} does not exist; create it first")
     if mode is not None and not os.access(target, os.W_OK):
         raise PermissionError(0, "the existing file is write-protected")
-    part = target.parent / f".hdrq-{secrets.token_hex(8)}{target.suffix}"
+    part = target.parent / f"{_PREFIX}{_MARK.get()}{secrets.token_hex(8)}{target.suffix}"
     os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))  # the system applies the umask
     if mode is not None:
         with suppress(OSError):  # file systems without permissions
@@ -90,7 +111,7 @@ def refuse_unwritable(output: str | None, folder: str | None) -> None:
         try:
             if path == folder:
                 place.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=place, prefix=".hdrq-"):
+            with tempfile.NamedTemporaryFile(dir=place, prefix=_PREFIX):
                 pass
         except OSError as error:
             raise FileError(f"{path} cannot be written: {error.strerror}; choose another place") from error
