@@ -13,7 +13,7 @@ from hdrq.errors import FileError, UsageError
 from hdrq.image.color import rgb_to_xyz, weigh
 from hdrq.image.transfer import pq_to_nits
 from hdrq.io import read
-from hdrq.io.jxl_profile import profile_of
+from hdrq.io.jxl import profile_of
 from hdrq.records import BT709, BT2020, P3, XYZ
 
 pytestmark = pytest.mark.shared

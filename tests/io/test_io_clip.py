@@ -10,7 +10,7 @@ from hdrq.cli import main
 from hdrq.errors import FileError, UsageError
 from hdrq.io import clip, read, write
 from hdrq.io.clip import describe, frames, span
-from hdrq.io.clip_length import stated_length
+from hdrq.io.clip_header import stated_length
 from hdrq.records import BT2020, Image
 
 av = pytest.importorskip("av")

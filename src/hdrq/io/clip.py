@@ -16,8 +16,7 @@ import torch
 from torch import Tensor
 
 from hdrq.errors import FileError, MissingPart, UsageError
-from hdrq.io.clip_header import WEIGHTS, Clip, clip_of
-from hdrq.io.clip_length import stated_length
+from hdrq.io.clip_header import WEIGHTS, Clip, clip_of, stated_length
 from hdrq.io.memory import afford
 from hdrq.records import Image
 

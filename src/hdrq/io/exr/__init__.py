@@ -12,10 +12,9 @@ from torch import Tensor
 
 from hdrq.errors import FileError
 from hdrq.io.color import luminance, primaries_of
-from hdrq.io.exr.chroma import rgb, upsample
+from hdrq.io.exr.channels import LONG, Picture, flatten, pick, pictures, rgb, upsample
 from hdrq.io.exr.header import Part
 from hdrq.io.exr.parse import parts_of, stripped
-from hdrq.io.exr.pick import LONG, Picture, pick, pictures
 from hdrq.io.exr.write import write
 from hdrq.io.memory import afford
 from hdrq.io.tag import domain_of
@@ -100,8 +99,6 @@ def _planes(path: Path, part: Part, names: list[str]) -> list[Tensor]:
     if any(channels.get(name) is None for name in names):
         raise FileError(f"{path} is damaged: a channel of {', '.join(names)} has no pixels")
     if part.deep:
-        from hdrq.io.exr.deep import flatten
-
         channels = flatten(channels, tuple(names))
     planes = (channels[name] for name in names)
     return [torch.from_numpy(a if a.dtype != np.uint32 else a.astype(np.float32)) for a in planes]

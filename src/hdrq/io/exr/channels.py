@@ -1,13 +1,25 @@
-"""Selection of the channels of an EXR that are the image: parts, views, layers and channel names."""
+"""Channels of an OpenEXR image: which are the image (parts, views, layers, names), luminance with subsampled chroma (YC) as RGB,
+and deep images flattened, their samples composited front to back.
+
+Source of YC: OpenEXR's ImfRgbaYca (BSD-3-Clause), which defines the seven coefficients of the half-band filter.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from hdrq.errors import UsageError
+from hdrq.image.color import rgb_to_xyz
 from hdrq.io.exr.header import Part
+from hdrq.records import Primaries
 
 COLOURS = (("R", "G", "B"), ("Y", "RY", "BY"), ("Y",))
 LONG = {"RED": "R", "GREEN": "G", "BLUE": "B", "ALPHA": "A"}
@@ -19,6 +31,8 @@ MAIN = (
     "color",
     "colour",
 )  # layers that hold the final image; Blender's first
+# Half of the symmetric interpolation filter, nearest sample first.
+BETWEEN = (0.627123, -0.186077, 0.087929, -0.043159, 0.019597, -0.007540, 0.002128)
 
 
 @dataclass
@@ -141,3 +155,65 @@ def _few(names: Iterable[str], most: int = 8) -> str:
     """The first names, for a one-line message."""
     listed = list(names)
     return ", ".join(listed[:most]) + (f" and {len(listed) - most} more" if len(listed) > most else "")
+
+
+def upsample(plane: Tensor, height: int, width: int) -> Tensor:
+    """(h, w) upsampled to (height, width); samples are on even rows and columns. Edges repeat."""
+    if plane.shape[1] < width:
+        plane = _double(plane, width)
+    if plane.shape[0] < height:
+        plane = _double(plane.T, height).T
+    return plane
+
+
+def _double(rows: Tensor, length: int) -> Tensor:
+    """Columns upsampled by two by interpolation."""
+    if -(-length // rows.shape[1]) != 2:  # other factors are legal but not seen in practice: repeat
+        return rows.repeat_interleave(-(-length // rows.shape[1]), 1)[:, :length]
+    reach = len(BETWEEN)
+    taps = torch.tensor([*reversed(BETWEEN), *BETWEEN], dtype=rows.dtype)
+    wide = F.pad(rows[:, None], (reach - 1, reach), mode="replicate")
+    middle = F.conv1d(wide, taps.reshape(1, 1, -1))[:, 0]
+    return torch.stack([rows, middle], 2).reshape(rows.shape[0], -1)[:, :length]
+
+
+def rgb(y: Tensor, ry: Tensor, by: Tensor, primaries: Primaries) -> Tensor:
+    """(3, H, W) of luminance, (R - Y)/Y and (B - Y)/Y at full size.
+
+    OpenEXR's viewer also reduces isolated saturated pixels; here they are unchanged.
+    """
+    wr, wg, wb = rgb_to_xyz(primaries)[1].tolist()
+    red, blue = (ry + 1) * y, (by + 1) * y
+    green = (y - wr * red - wb * blue) / wg
+    return torch.stack([red, green, blue])
+
+
+def flatten(channels: dict[str, Any], wanted: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """(H, W) float32 per wanted channel, from (H, W) arrays of per-pixel sample arrays (None: no sample).
+
+    Colours are premultiplied; a sample occludes those behind it by its alpha "A" (1 without that channel).
+    Samples are taken as having no depth extent: ZBack is not used.
+    """
+    first = channels[wanted[0]]
+    shape = first.shape
+    counts = np.array([0 if s is None else len(s) for s in first.flat])
+    pixel = np.repeat(np.arange(counts.size), counts)
+
+    def samples(name: str, default: float) -> np.ndarray:
+        there = [s for s in channels[name].flat if s is not None] if name in channels else []
+        return np.concatenate(there).astype(np.float32) if there else np.full(len(pixel), default, np.float32)
+
+    order = np.lexsort((samples("Z", 0.0), pixel))
+    alpha = samples("A", 1.0)[order]
+    starts = np.cumsum(counts) - counts
+    rank = np.arange(len(pixel)) - np.repeat(starts, counts)
+    through = np.ones(counts.size, np.float32)
+    values = {name: samples(name, 0.0)[order] for name in wanted}
+    out = {name: np.zeros(counts.size, np.float32) for name in wanted}
+    for k in range(int(counts.max(initial=0))):
+        at = np.flatnonzero(rank == k)
+        where = pixel[at]
+        for name in wanted:
+            out[name][where] += through[where] * values[name][at]
+        through[where] *= 1 - alpha[at]
+    return {name: plane.reshape(shape) for name, plane in out.items()}
