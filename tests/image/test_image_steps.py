@@ -17,10 +17,8 @@ from hdrq.image import (
     pyramids,
     resize,
     statistics,
-    temporal,
     transfer,
     warp,
-    working_space,
 )
 from hdrq.image.render import demo_scene, distort, room
 from hdrq.records import BT709, BT2020, P3
@@ -315,26 +313,26 @@ def test_statistics_are_what_they_were() -> None:
 
 
 def test_adaptation_blends_statistics_by_its_pace() -> None:
-    adapting = temporal.Adaptation(0.25)
+    adapting = statistics.Adaptation(0.25)
     found = []
     for k, value in enumerate((4.0, 8.0, 8.0, 0.0)):
         with adapting.frame(afresh=k == 3):
-            found.append(float(temporal.follow("mean", torch.tensor(value))))
+            found.append(float(statistics.follow("mean", torch.tensor(value))))
     assert found == [4, 5, 5.75, 0]
 
 
 def test_working_spaces_are_what_they_were() -> None:
     x = picture()
-    with working_space.working_in(P3):
+    with color.working_in(P3):
         pinned(
             "working in p3",
-            working_space.to_bt709(x),
-            working_space.to_bt2020(x),
-            working_space.from_bt2020(x, 3),
+            color.to_bt709(x),
+            color.to_bt2020(x),
+            color.from_bt2020(x, 3),
             statistics.luminance(x),
         )
-        assert torch.allclose(working_space.from_bt709(working_space.to_bt709(x)), x)
-        assert working_space.from_bt2020(x, 1).shape[1] == 1
+        assert torch.allclose(color.from_bt709(color.to_bt709(x)), x)
+        assert color.from_bt2020(x, 1).shape[1] == 1
 
 
 def test_warps_are_what_they_were() -> None:

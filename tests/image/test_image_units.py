@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from hdrq.image.color import to_bt2020
 from hdrq.image.filters import filter2, separable
-from hdrq.image.working_space import to_bt2020
 from hdrq.scoring.error_maps import equalised
 
 

@@ -13,8 +13,7 @@ from hdrq.registry import find
 from hdrq.tonemapping.exposure import bracket
 from hdrq.tonemapping.operators.bruce import _entropy
 from hdrq.tonemapping.operators.icam06 import _adapted, _luminance_level, _response
-from hdrq.tonemapping.operators.yee_pattanaik import shown_adapted
-from hdrq.tonemapping.solvers.segments import adaptation, groups_of
+from hdrq.tonemapping.operators.yee_pattanaik import adaptation, groups_of, shown_adapted
 
 
 @pytest.fixture(scope="module")

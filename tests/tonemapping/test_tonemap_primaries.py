@@ -9,17 +9,15 @@ import torch
 
 from hdrq import io
 from hdrq.cli import main
-from hdrq.image.color import convert, rgb_to_xyz, weigh
+from hdrq.image.color import convert, rgb_to_xyz, weigh, working_in
 from hdrq.image.transfer import linear_to_srgb, srgb_to_linear
-from hdrq.image.working_space import working_in
 from hdrq.records import BT709, BT2020, P3, PRIMARIES, XYZ, Image, Primaries
 from hdrq.registry import find
 from hdrq.scoring.binding import metric
 from hdrq.tonemapping.api import expand
 from hdrq.tonemapping.api import tonemap as tonemap_by_name
 from hdrq.tonemapping.color_correction import CORRECTIONS
-from hdrq.tonemapping.parameter_file import parameters_of, read_parameters
-from hdrq.tonemapping.plan import plan
+from hdrq.tonemapping.plan import parameters_of, plan, read_parameters
 from hdrq.tonemapping.tonemap import tonemap
 
 # Operators that change luminance and keep the ratios of the channels, or that compute in a space of their own.

@@ -11,11 +11,9 @@ import torch
 from hdrq.image.blur import blur, burt
 from hdrq.image.edge_preserving import bilateral, bilateral_grid, box_mean, guided_filter
 from hdrq.image.exposure_fusion import Blend, fuse
-from hdrq.image.statistics import log_mean, luminance
-from hdrq.image.temporal import Adaptation
-from hdrq.tonemapping.color_correction import CORRECTIONS
+from hdrq.image.statistics import Adaptation, log_mean, luminance
+from hdrq.tonemapping.color_correction import CORRECTIONS, GAMUT_MAPPINGS
 from hdrq.tonemapping.exposure import most_well_exposed
-from hdrq.tonemapping.gamut_mapping import GAMUT_MAPPINGS
 from hdrq.tonemapping.solvers.contrast_pyramid import contrasts, reconstruct
 from hdrq.tonemapping.solvers.display_curve import (
     Contrasts,

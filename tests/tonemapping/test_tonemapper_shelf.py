@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from hdrq.errors import PixelError, UsageError
-from hdrq.image.temporal import Adaptation
+from hdrq.image.statistics import Adaptation
 from hdrq.image.transfer import linear_to_srgb
 from hdrq.registry import find, names
 

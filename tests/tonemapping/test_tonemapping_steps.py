@@ -12,8 +12,8 @@ from torch import Tensor
 from hdrq.image.render import room
 from hdrq.image.statistics import luminance
 from hdrq.registry import find, names
+from hdrq.tonemapping.color_correction import clip, desaturate, scale
 from hdrq.tonemapping.contact_sheet import Tile, operators_of, reduced, sheet
-from hdrq.tonemapping.gamut_mapping import clip, desaturate, scale
 from hdrq.tonemapping.operators import pattanaik
 from hdrq.tonemapping.optimize import _reduced as reduced_for_a_search
 from hdrq.tonemapping.parameter_search import along, by_evolution, by_gradient

@@ -27,8 +27,7 @@ from hdrq.encoding.emission import (
 from hdrq.encoding.settings import Photometry, Side, refuse_unknown_primaries
 from hdrq.errors import PixelError
 from hdrq.image.caching import shared
-from hdrq.image.color import LUMINANCE, convert, luma, rgb_to_xyz, weigh
-from hdrq.image.working_space import working_in
+from hdrq.image.color import LUMINANCE, convert, luma, rgb_to_xyz, weigh, working_in
 from hdrq.records import BT709, BT2020, P3, PRIMARIES, Encoding, Image, Primaries
 from hdrq.registry import find
 

@@ -1,20 +1,26 @@
-"""Colour spaces derived from primaries, luminance and luma, and the opponent spaces used by quality metrics."""
+"""Colour spaces derived from primaries, luminance and luma, and the opponent spaces used by quality metrics.
+
+Operators compute in the working space: BT.709, or within `working_in` the primaries of the light that they are given.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from hdrq.image.caching import cached
-from hdrq.records import BT709, XYZ, Primaries
+from hdrq.records import BT709, BT2020, XYZ, Primaries
 
 # BT.709 luminance weights as in PU21, pfstools and HDR-VDP-2 (gfxdisp/pu21 78340c0): six digits, used by all golden numbers.
 LUMINANCE = (0.212656, 0.715158, 0.072186)
 # MATLAB's rgb2gray: first row of the inverse of the NTSC matrix, six digits.
 LUMA = (0.298936021293775, 0.587043074451121, 0.114020904255103)
+_working: ContextVar[Primaries] = ContextVar("hdrq_working_space", default=BT709)
 
 
 @cached(32)
@@ -142,3 +148,46 @@ def yiq(rgb: Tensor) -> Tensor:
     if rgb.shape[-3] == 1:
         return torch.cat([rgb, torch.zeros_like(rgb).expand(-1, 2, -1, -1)], 1)
     return mix(rgb, YIQ)
+
+
+@contextmanager
+def working_in(primaries: Primaries) -> Iterator[None]:
+    """Within this block, the light of operators, expanders and statistics has these primaries."""
+    token = _working.set(primaries)
+    try:
+        yield
+    finally:
+        _working.reset(token)
+
+
+def working_space() -> Primaries:
+    """The primaries of the light."""
+    return _working.get()
+
+
+def luminance_weights(of_bt709: tuple[float, ...]) -> tuple[float, ...]:
+    """Weights of luminance: the given digits for BT.709, and the exact ones for other primaries."""
+    space = _working.get()
+    return of_bt709 if space == BT709 else tuple(float(w) for w in rgb_to_xyz(space)[1])
+
+
+def to_bt709(light: Tensor) -> Tensor:
+    """The light in BT.709, not clipped."""
+    return convert(light, _working.get(), BT709)
+
+
+def from_bt709(light: Tensor) -> Tensor:
+    """BT.709 light in the working space, not clipped."""
+    return convert(light, BT709, _working.get())
+
+
+def to_bt2020(light: Tensor) -> Tensor:
+    """The light in BT.2020, (N, 3, H, W); one channel is repeated to three."""
+    if light.shape[1] == 1:
+        return light.expand(-1, 3, -1, -1)
+    return convert(light, _working.get(), BT2020).clamp(min=0)
+
+
+def from_bt2020(light: Tensor, channels: int) -> Tensor:
+    """BT.2020 light in the working space, not clipped; one channel again where the input had one."""
+    return convert(light, BT2020, _working.get()) if channels == 3 else light[:, :1]

@@ -13,7 +13,7 @@ from hdrq import io
 from hdrq.encoding.code_images import pq_image
 from hdrq.encoding.emission import ANCHOR_NITS, anchored
 from hdrq.errors import UsageError
-from hdrq.image.working_space import working_in
+from hdrq.image.color import working_in
 from hdrq.io.formats import by_suffix
 from hdrq.io.outputs import identity
 from hdrq.merging.merge import Merged

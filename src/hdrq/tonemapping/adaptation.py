@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from hdrq.image.color import mix, rgb_to_xyz
-from hdrq.image.working_space import from_bt709, working_space
+from hdrq.image.color import from_bt709, mix, rgb_to_xyz, working_space
 
 _BLUE = (1.05, 0.97, 1.27)  # colour of scotopic light, BT.709
 _DARK = 1e-8  # cd/m², well below the knee of either curve

@@ -30,8 +30,16 @@ from hdrq.tonemapping.file_names import jobs as jobs_of
 from hdrq.tonemapping.files import Written
 from hdrq.tonemapping.networks import operator_named
 from hdrq.tonemapping.optimize import Step, Tuned, steps_of, tune, value_of_file
-from hdrq.tonemapping.parameter_file import CHOICES, DISPLAY_CHANGES, parameters_of, read_parameters
-from hdrq.tonemapping.plan import Expansion, Plan, expansion, plan
+from hdrq.tonemapping.plan import (
+    CHOICES,
+    DISPLAY_CHANGES,
+    Expansion,
+    Plan,
+    expansion,
+    parameters_of,
+    plan,
+    read_parameters,
+)
 from hdrq.tonemapping.tonemap import expand as expand_with
 from hdrq.tonemapping.tonemap import scene_of
 from hdrq.tonemapping.tonemap import tonemap as tonemap_with

@@ -1,7 +1,7 @@
 """Colour correction of a tone-mapped image towards the colours of the scene.
 
 light is the scene and shown the operator's result, both linear (N, 3, H, W) in the working space. Every correction keeps
-the luminance of `shown`, except where stated.
+the luminance of `shown`, except where stated. Gamut mapping then moves colours outside the display's gamut into it.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from hdrq.image.color import from_ipt, to_ipt
+from hdrq.image.color import from_bt709, from_ipt, to_bt709, to_ipt
 from hdrq.image.statistics import brightest, luminance, ratio
-from hdrq.image.working_space import from_bt709, to_bt709
 
 _EPS = 1e-5
 _BINS = 100
@@ -102,3 +101,30 @@ def exponent_for(c: Tensor, k1: float = 1.48, k2: float = 0.82) -> Tensor:
 
 def _saturation(chroma: Tensor, lightness: Tensor) -> Tensor:
     return chroma / (chroma**2 + lightness**2 + 1e-20).sqrt()
+
+
+def clip(shown: Tensor) -> Tensor:
+    """Every channel clipped to 0..1; hue and luminance change."""
+    return shown.clamp(0, 1)
+
+
+def desaturate(shown: Tensor) -> Tensor:
+    """Desaturated towards grey of the same luminance until every channel is within 0..1; white where that is brighter."""
+    grey = luminance(shown).clamp(0, 1)
+    high, low = shown.amax(1, keepdim=True), shown.amin(1, keepdim=True)
+    keep_high = ratio(1 - grey, high - grey).where(high > 1, torch.ones_like(grey))
+    keep_low = ratio(grey, grey - low).where(low < 0, torch.ones_like(grey))
+    keep = keep_high.minimum(keep_low).clamp(0, 1)
+    return (grey + keep * (shown - luminance(shown))).clamp(0, 1)
+
+
+def scale(shown: Tensor) -> Tensor:
+    """Pixels with a channel above 1 are darkened until it is 1; hue and saturation are kept."""
+    return (shown / shown.amax(1, keepdim=True).clamp(min=1)).clamp(min=0)
+
+
+GAMUT_MAPPINGS: dict[str, Callable[[Tensor], Tensor]] = {
+    "clip": clip,
+    "desaturate": desaturate,
+    "scale": scale,
+}

@@ -15,11 +15,9 @@ from torch import Tensor
 from hdrq import io
 from hdrq.encoding.photometry import LIGHT, Photometry, refuse_unknown_primaries, relabel
 from hdrq.errors import HdrqError, UsageError
-from hdrq.image.color import convert
+from hdrq.image.color import convert, working_in
 from hdrq.image.devices import device_of
-from hdrq.image.statistics import log_mean, luminance
-from hdrq.image.temporal import Adaptation
-from hdrq.image.working_space import working_in
+from hdrq.image.statistics import Adaptation, log_mean, luminance
 from hdrq.io.frame_range import read_each, several
 from hdrq.io.remote import folders_of, make_folder
 from hdrq.records import MAIN_IMAGE, Image, Selection

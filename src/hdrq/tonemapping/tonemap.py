@@ -21,15 +21,13 @@ from hdrq.encoding.photometry import (
     looks_relative,
 )
 from hdrq.errors import DomainError
-from hdrq.image.color import convert
+from hdrq.image.color import convert, working_in
 from hdrq.image.statistics import doubled, luminance, relight
 from hdrq.image.transfer import linear_to_srgb
-from hdrq.image.working_space import working_in
 from hdrq.records import BT709, PRIMARIES, Image
 from hdrq.registry import find
-from hdrq.tonemapping.color_correction import CORRECTIONS
+from hdrq.tonemapping.color_correction import CORRECTIONS, GAMUT_MAPPINGS
 from hdrq.tonemapping.expansion import clipped
-from hdrq.tonemapping.gamut_mapping import GAMUT_MAPPINGS
 from hdrq.tonemapping.operator import Operator
 from hdrq.tonemapping.plan import OF_DISPLAYS, Expansion, Plan
 from hdrq.tonemapping.prediction import described, predicted

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from hdrq import io
 from hdrq.errors import UsageError
+from hdrq.image.color import working_in
 from hdrq.image.statistics import luminance, ratio
 from hdrq.image.transfer import srgb_to_linear
-from hdrq.image.working_space import working_in
 from hdrq.records import Image
 
 MOST_STOPS = 8.0

@@ -6,8 +6,8 @@ from torch import Tensor
 
 from hdrq.image.statistics import luminance, relight
 from hdrq.tonemapping.expansion import Transfer, linearise
+from hdrq.tonemapping.exposure import relative_key
 from hdrq.tonemapping.operator import OperatorCard, operator
-from hdrq.tonemapping.photographic import relative_key
 
 
 @operator(

@@ -7,8 +7,8 @@ from torch import Tensor
 from hdrq.image.edge_preserving import bilateral_grid
 from hdrq.image.statistics import log_mean, luminance, mean, relight
 from hdrq.tonemapping.expansion import IMAGE_CLIP, Transfer, clipped, linearise
+from hdrq.tonemapping.exposure import relative_key
 from hdrq.tonemapping.operator import OperatorCard, operator
-from hdrq.tonemapping.photographic import relative_key
 
 
 @operator(

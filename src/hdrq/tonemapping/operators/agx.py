@@ -6,9 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hdrq.image.color import mix
+from hdrq.image.color import from_bt709, mix, to_bt709
 from hdrq.image.statistics import luminance
-from hdrq.image.working_space import from_bt709, to_bt709
 from hdrq.tonemapping.exposure import expose_grey
 from hdrq.tonemapping.operator import OperatorCard, operator
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from hdrq.image.color import join_luma, split_luma
+from hdrq.image.color import from_bt2020, join_luma, split_luma, to_bt2020
 from hdrq.image.statistics import parameter, ratio
-from hdrq.image.working_space import from_bt2020, to_bt2020
 from hdrq.tonemapping.operator import OperatorCard, operator
 
 _GAMMA = 2.4

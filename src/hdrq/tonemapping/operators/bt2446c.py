@@ -7,9 +7,8 @@ from math import log
 import torch
 from torch import Tensor
 
-from hdrq.image.color import from_lab, mix, rgb_to_xyz, to_lab
+from hdrq.image.color import from_bt2020, from_lab, mix, rgb_to_xyz, to_bt2020, to_lab
 from hdrq.image.statistics import parameter, relight
-from hdrq.image.working_space import from_bt2020, to_bt2020
 from hdrq.records import BT2020
 from hdrq.tonemapping.operator import OperatorCard, operator
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from hdrq.image.blur import blur
-from hdrq.image.color import mix, rgb_to_xyz
+from hdrq.image.color import mix, rgb_to_xyz, working_space
 from hdrq.image.edge_preserving import bilateral, bilateral_grid
 from hdrq.image.statistics import (
     GREY,
@@ -19,7 +19,6 @@ from hdrq.image.statistics import (
     stretched,
     without_contrast,
 )
-from hdrq.image.working_space import working_space
 from hdrq.tonemapping.operator import OperatorCard, operator
 
 _CAT02 = ((0.7328, 0.4296, -0.1624), (-0.7036, 1.6975, 0.0061), (0.0030, -0.0136, 0.9834))

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from hdrq.image.statistics import darkest, log_mean, luminance, parameter
+from hdrq.tonemapping.exposure import estimate_key
 from hdrq.tonemapping.operator import OperatorCard, operator
-from hdrq.tonemapping.photographic import estimate_key
 from hdrq.tonemapping.solvers.wls import smoothness, wls
 
 _DELTA = 1e-4  # of the program, in the guide and in where its zones begin

@@ -7,8 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from hdrq.image.statistics import XYZ_WEIGHTS, counted, log_mean, luminance
-from hdrq.image.temporal import follow
+from hdrq.image.statistics import XYZ_WEIGHTS, counted, follow, log_mean, luminance
 from hdrq.tonemapping.operator import OperatorCard, operator
 
 _STEP = 0.1  # log10 units of a bin

@@ -7,8 +7,8 @@ from typing import Literal
 from torch import Tensor
 
 from hdrq.image.statistics import relight
+from hdrq.tonemapping.exposure import compress, expose, expose_robustly
 from hdrq.tonemapping.operator import OperatorCard, operator
-from hdrq.tonemapping.photographic import compress, expose, expose_robustly
 
 
 @operator(

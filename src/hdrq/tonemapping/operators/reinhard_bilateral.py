@@ -9,8 +9,8 @@ from torch import Tensor
 from hdrq.image.blur import blur
 from hdrq.image.edge_preserving import bilateral, bilateral_grid
 from hdrq.image.statistics import relight
+from hdrq.tonemapping.exposure import compress, expose
 from hdrq.tonemapping.operator import OperatorCard, operator
-from hdrq.tonemapping.photographic import compress, expose
 
 
 @operator(

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from hdrq.image.blur import pyramid_means, reinhard_profile
 from hdrq.image.statistics import relight
+from hdrq.tonemapping.exposure import Exposed, compress, expose
 from hdrq.tonemapping.operator import OperatorCard, operator
-from hdrq.tonemapping.photographic import Exposed, compress, expose
 
 _ALPHA = 1 / (2 * sqrt(2))
 _WIDEST = 43.0  # of pfstools' sizes
