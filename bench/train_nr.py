@@ -29,7 +29,7 @@ from torch import Tensor, nn
 import hdrq
 from hdrq.evaluation.archive import locate
 from hdrq.nn import weights
-from hdrq.nn.input_scaling import scaled_input
+from hdrq.nn.network_input import scaled_input
 from hdrq.nn.weight_files import find_card, read_state
 from hdrq.records import Pair
 from hdrq.registry import find

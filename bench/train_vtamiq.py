@@ -27,8 +27,8 @@ from vtamiq_teachers import BESIDE, SLOW, STEPS, TEACHERS, held_out
 
 from hdrq.distillation.report import agreement
 from hdrq.nn import weights
-from hdrq.nn.input_scaling import scaled_input
 from hdrq.nn.layers.feature_tokens import features, variances
+from hdrq.nn.network_input import scaled_input
 from hdrq.nn.weight_files import find_card, read_state
 from hdrq.registry import find
 from hdrq.scoring.sampling import cut, plan

@@ -34,8 +34,8 @@ from hdrq.distillation.rendering import render
 from hdrq.distillation.rows import Row
 from hdrq.distillation.samples import make_set
 from hdrq.distillation.sources import Source, Sources, find_sources
-from hdrq.nn.input_scaling import scaled_input
 from hdrq.nn.nets.dists import WIDTHS, compare
+from hdrq.nn.network_input import scaled_input
 from hdrq.scoring.scorer import Scorer
 
 SIDE, EACH = 192, 9

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from hdrq.errors import MissingPart, UsageError
 from hdrq.merging.merge import merge
 from hdrq.merging.network import TASKS, Method, method_of
+from hdrq.nn.image_networks import Use
 from hdrq.nn.networks import Network, uses
-from hdrq.nn.use import Use
 from hdrq.nn.weights import save
 from hdrq.registry import find
 from shooting import save as save_frames

@@ -22,8 +22,8 @@ from hdrq.merging.merge import merge
 from hdrq.merging.network import Method
 from hdrq.merging.raw_render import malvar
 from hdrq.merging.settings import Settings
+from hdrq.nn.image_networks import Use
 from hdrq.nn.networks import Network
-from hdrq.nn.use import Use
 from shooting import scene
 
 XYZ_OF_709 = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]

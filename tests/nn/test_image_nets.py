@@ -22,14 +22,13 @@ from filled import value
 from hdrq.errors import FileError
 from hdrq.nn import foreign_files as foreign
 from hdrq.nn import weight_files
+from hdrq.nn.image_networks import code_and_aligned_code, code_and_light, tiled, to_multiple
 from hdrq.nn.import_weights import import_checkpoint
 from hdrq.nn.keys import restore
 from hdrq.nn.layers.deformable import DeformableConv
 from hdrq.nn.layers.inverse_camera import rising, soft_histogram, through
 from hdrq.nn.net import Net
 from hdrq.nn.networks import uses
-from hdrq.nn.three_frames import code_and_aligned_code, code_and_light
-from hdrq.nn.tiles import tiled, to_multiple
 from hdrq.nn.weights import load
 from hdrq.registry import find
 

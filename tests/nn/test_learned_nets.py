@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from filled import shapes, state, value
 from hdrq.errors import FileError, UsageError
-from hdrq.nn.input_scaling import pu08, scaled_input
+from hdrq.nn.network_input import pu08, scaled_input
 from hdrq.registry import find
 
 

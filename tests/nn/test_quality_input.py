@@ -8,7 +8,7 @@ import torch
 from PIL import Image as Picture
 
 from hdrq.nn.layers.inverted_residuals import Convolution
-from hdrq.nn.quality_input import rounded_luma
+from hdrq.nn.network_input import rounded_luma
 
 
 def test_luma_is_that_of_pillow() -> None:

@@ -11,7 +11,7 @@ import torch
 from test_quality_nets import converted, official
 
 from hdrq.image.resize import linear_resize
-from hdrq.nn.quality_input import adjusted
+from hdrq.nn.network_input import adjusted
 from hdrq.records import Checkpoint
 from hdrq.registry import find
 from hdrq.scoring.metrics import diqm as diqm_file

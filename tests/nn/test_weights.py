@@ -110,7 +110,7 @@ def test_white_is_what_training_called_one() -> None:
 def test_pu_code_enters_as_the_authors_wrapper_has_it(
     shared: Path, screen: str, white: str, intake: str
 ) -> None:
-    from hdrq.nn.input_scaling import scaled_input
+    from hdrq.nn.network_input import scaled_input
 
     stored = np.load(shared / "parity" / "pu_pq_display.npz")
     peak, contrast = (100.0, 1000.0) if screen == "sdr" else (5000.0, 50000.0)

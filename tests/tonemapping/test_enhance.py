@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from hdrq import io
 from hdrq.cli.app import command_line
 from hdrq.errors import HdrqError
-from hdrq.nn.input_scaling import CONVENTIONS, scaled_input
+from hdrq.nn.network_input import CONVENTIONS, scaled_input
 from hdrq.nn.weights import load, save
 from hdrq.records import Image
 from hdrq.registry import find

@@ -17,7 +17,7 @@ from hdrq.evaluation.statistics.tsne import MOST, tsne
 from hdrq.image.devices import device_of
 from hdrq.image.resize import linear_resize
 from hdrq.io import atomic
-from hdrq.nn.input_scaling import scaled_input
+from hdrq.nn.network_input import scaled_input
 from hdrq.nn.networks import uses
 from hdrq.records import Pair
 from hdrq.registry import find

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from hdrq.errors import FileError, UsageError
+from hdrq.nn.image_networks import Use
 from hdrq.nn.keys import Rule, State, convert, restore, some
 from hdrq.nn.layers.transformer import resize_places
-from hdrq.nn.quality_input import network_view
-from hdrq.nn.use import Use
+from hdrq.nn.network_input import network_view
 from hdrq.records import Encoding
 
 

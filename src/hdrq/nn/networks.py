@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from hdrq.errors import UsageError
-from hdrq.nn.use import Use
+from hdrq.nn.image_networks import Use
 from hdrq.nn.weights import checkpoint_for, load
 from hdrq.registry import find, names
 

@@ -8,7 +8,7 @@ are not loaded; sha256, keys and shapes are checked when a network is loaded, on
     .checkpoint  its card
     .span        (black, white): the codes, in the encoding that it reads, that its training mapped to 0 and 1
     .label       NAME@first digits of its sha256, for the rows of a table
-    .intake      normalisation of its input, see hdrq.nn.input_scaling
+    .intake      normalisation of its input, see hdrq.nn.network_input
 `prepare` adds these to a network in training, and `save` writes it.
 
 `white` of a card is the value that its training mapped to 1.0:

@@ -13,8 +13,8 @@ from hdrq import io
 from hdrq.encoding.convert import Converted
 from hdrq.errors import DomainError, HdrqError, PixelError, UsageError
 from hdrq.io.remote import make_folder
+from hdrq.nn.image_networks import Use
 from hdrq.nn.networks import Network, network_named, use_of, uses
-from hdrq.nn.use import Use
 from hdrq.records import MAIN_IMAGE, Image, Selection
 from hdrq.registry import names
 from hdrq.tonemapping.contact_sheet import Tile, reduced, sheet

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hdrq.nn.input_scaling import Convention
 from hdrq.nn.keys import Rule, constant
 from hdrq.nn.net import pattern
+from hdrq.nn.network_input import Convention
 
 _TINY = 1e-10  # added to the norm of a feature vector
 # The authors shift and scale [-1, 1]; for [0, 1] this equals ImageNet's mean and standard deviation.

@@ -18,8 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hdrq.errors import UsageError
-from hdrq.nn.input_scaling import Convention
 from hdrq.nn.keys import Many, Rule
+from hdrq.nn.network_input import Convention
 from hdrq.registry import find, names
 
 

@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hdrq.nn.input_scaling import Convention
 from hdrq.nn.keys import Rule, State, rename
 from hdrq.nn.net import pattern
+from hdrq.nn.network_input import Convention
 
 PATCH = 64
 CONVS = 11

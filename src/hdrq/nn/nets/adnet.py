@@ -12,14 +12,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hdrq.nn.image_networks import Use, code_and_aligned_code, tiled
 from hdrq.nn.keys import Rule, rename
 from hdrq.nn.layers.deformable import SLOPE as PYRAMID_SLOPE
 from hdrq.nn.layers.deformable import PyramidAlignment
 from hdrq.nn.layers.dilated_dense import SLOPE, Attention, DenseBlocks, dense_options, dense_rules
 from hdrq.nn.net import Layout, Net, mix, pattern
-from hdrq.nn.three_frames import code_and_aligned_code
-from hdrq.nn.tiles import tiled
-from hdrq.nn.use import Use
 
 _BLOCKS = 3
 _GAMMA = 2.24  # of the code in its training

@@ -12,11 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hdrq.nn.image_networks import Use, merged
 from hdrq.nn.keys import drop, rename
 from hdrq.nn.layers.dilated_dense import SLOPE, Attention, DenseBlocks, dense_options, dense_rules
 from hdrq.nn.net import Layout, Net, mix, pattern
-from hdrq.nn.three_frames import merged
-from hdrq.nn.use import Use
 
 _BLOCKS = 3
 

@@ -13,10 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hdrq.nn.image_networks import Use, tiled
 from hdrq.nn.keys import Rule, rename
 from hdrq.nn.net import Layout, Net, mix, pattern
-from hdrq.nn.tiles import tiled
-from hdrq.nn.use import Use
 
 # Width and side of the kernels, of every frame and of the fused features.
 _ENCODER = ((32, 3), (64, 5))

@@ -12,12 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hdrq.nn.image_networks import Use, code_and_light, tiled
 from hdrq.nn.keys import Rule, rename
 from hdrq.nn.layers.tensorflow import Norm, kernel, norm_rules, same
 from hdrq.nn.net import Layout, Net, mix, pattern
-from hdrq.nn.three_frames import code_and_light
-from hdrq.nn.tiles import tiled
-from hdrq.nn.use import Use
 
 _KERNEL = 5
 _SLOPE = 0.2  # of leaky ReLU

@@ -14,10 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hdrq.image.statistics import luminance
+from hdrq.nn.image_networks import Use, to_multiple
 from hdrq.nn.keys import Rule, rename
 from hdrq.nn.net import Layout, Net, mix, pattern
-from hdrq.nn.tiles import to_multiple
-from hdrq.nn.use import Use
 
 _LOCAL = 3  # residual blocks of the finer scale
 _DARKEST = 1e-4  # of the brightest pixel, for the logarithm

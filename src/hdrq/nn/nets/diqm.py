@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from hdrq.nn.keys import rename
 from hdrq.nn.layers.quality_stages import TRAINING, WIDTHS, Norm, QualityStages
 from hdrq.nn.net import Layout, Net, pattern
-from hdrq.nn.quality_input import paired_view
+from hdrq.nn.network_input import paired_view
 
 
 def _build(channels: int = 6, norm: Norm = "none", widths: tuple[int, ...] = WIDTHS) -> QualityStages:

@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hdrq.nn.input_scaling import CONVENTIONS
 from hdrq.nn.keys import Rule, constant, drop, rename
 from hdrq.nn.layers import vgg
 from hdrq.nn.net import Layout, Net, pattern
+from hdrq.nn.network_input import CONVENTIONS
 
 WIDTHS = (3, *vgg.widths())
 _C = 1e-6  # stabilises the similarity of constant features

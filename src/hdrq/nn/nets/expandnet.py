@@ -12,10 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hdrq.nn.image_networks import Use, tiled
 from hdrq.nn.keys import rename
 from hdrq.nn.net import Layout, Net, mix, pattern
-from hdrq.nn.tiles import tiled
-from hdrq.nn.use import Use
 
 GLOBAL_SIDE = 256  # to which the image is resized for the global branch
 _HALVINGS = 6  # of the global branch; its last convolution covers what is left

@@ -10,12 +10,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from hdrq.nn.image_networks import Use, tiled
 from hdrq.nn.keys import Rule, rename
 from hdrq.nn.layers.tensorflow import kernel
 from hdrq.nn.layers.vgg_autoencoder import STAGES, VggAutoencoder, ramp
 from hdrq.nn.net import Layout, Net, mix, pattern
-from hdrq.nn.tiles import tiled
-from hdrq.nn.use import Use
 
 _RAMP = 0.05  # codes over which the prediction replaces the input, equation 2
 _EPS = 1 / 255

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hdrq.image.resize import imresize
-from hdrq.nn.input_scaling import Convention
 from hdrq.nn.net import Net, pattern
+from hdrq.nn.network_input import Convention
 
 _SMALL = 292  # smaller side of the second branch's input, pixels
 _CELLS = 7

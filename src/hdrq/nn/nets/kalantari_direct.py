@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from hdrq.nn.image_networks import Use, merged
 from hdrq.nn.layers.kalantari import REACH, WIDTHS, Estimator
 from hdrq.nn.net import Net, mix, pattern
-from hdrq.nn.three_frames import merged
-from hdrq.nn.use import Use
 
 
 class Direct(Estimator):

@@ -11,10 +11,10 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hdrq.nn.input_scaling import Convention
 from hdrq.nn.keys import Rule, rename
 from hdrq.nn.layers.inception_resnet import WIDTH, InceptionResNet
 from hdrq.nn.net import Layout, Net, pattern
+from hdrq.nn.network_input import Convention
 
 
 class Koncept512(nn.Module):

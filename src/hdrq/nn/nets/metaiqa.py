@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from hdrq.nn.input_scaling import Convention
 from hdrq.nn.keys import State, rename
 from hdrq.nn.layers.resnet import Basic, ResNet
 from hdrq.nn.net import Layout, Net, pattern
+from hdrq.nn.network_input import Convention
 
 
 class MetaIqa(nn.Module):

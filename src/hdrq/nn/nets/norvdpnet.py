@@ -13,7 +13,7 @@ from torch import Tensor
 from hdrq.nn.keys import rename
 from hdrq.nn.layers.quality_stages import TRAINING, QualityStages
 from hdrq.nn.net import Layout, Net, pattern
-from hdrq.nn.quality_input import fitting, spanned
+from hdrq.nn.network_input import fitting, spanned
 from hdrq.records import Encoding
 
 GAMMA = 2.2  # exponent from SDR code to relative light, as in the authors' program

@@ -13,11 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hdrq.errors import HdrqError
-from hdrq.nn.input_scaling import CONVENTIONS, Convention, scaled_input
+from hdrq.nn.image_networks import Use
 from hdrq.nn.keys import State
 from hdrq.nn.layers.resnet import Bottleneck, ResNet
 from hdrq.nn.net import Net, pattern
-from hdrq.nn.use import Use
+from hdrq.nn.network_input import CONVENTIONS, Convention, scaled_input
 
 _DEEP = 2048
 _UP = (1024, 512, 256, 128, 64)  # widths of the decoder, coarse to fine

@@ -12,11 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hdrq.nn.input_scaling import CONVENTIONS
+from hdrq.nn.image_networks import Use, tiled
 from hdrq.nn.keys import Rule, rename
 from hdrq.nn.net import Layout, Net, mix, pattern
-from hdrq.nn.tiles import tiled
-from hdrq.nn.use import Use
+from hdrq.nn.network_input import CONVENTIONS
 
 _THRESHOLD = 0.95  # code from which a channel is less and less valid
 _MOST = 60.0  # largest logarithm of the prediction, so that float32 holds its exponential

@@ -12,13 +12,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hdrq.nn.image_networks import Use, tiled, to_multiple
 from hdrq.nn.keys import Many, Rule, drop, rename
 from hdrq.nn.layers.inverse_camera import BLOCKS, CURVES, InverseResponse, Unet, through
 from hdrq.nn.layers.tensorflow import kernel, norm_rules
 from hdrq.nn.layers.vgg_autoencoder import STAGES, VggAutoencoder, ramp
 from hdrq.nn.net import Layout, Net, mix, pattern
-from hdrq.nn.tiles import tiled, to_multiple
-from hdrq.nn.use import Use
 
 _RAMP = 0.12  # light below white over which the prediction is added
 _RESPONSE_SIDE = 1024  # longest side at which the response is estimated; the authors use the whole image

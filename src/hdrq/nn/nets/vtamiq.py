@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from hdrq.nn import vit_names
-from hdrq.nn.input_scaling import Convention
 from hdrq.nn.keys import Rule, State, join, rename
 from hdrq.nn.layers.channel_attention import Activation, QualityDecoder
 from hdrq.nn.layers.feature_tokens import FeatureTokens, channels_of, features
 from hdrq.nn.layers.inverted_residuals import backbone_named
 from hdrq.nn.layers.transformer import Transformer
 from hdrq.nn.net import Layout, Net, pattern
+from hdrq.nn.network_input import Convention
 
 
 class VtamiqOutput(NamedTuple):

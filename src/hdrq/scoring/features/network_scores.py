@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hdrq.cards import Card, Reading
-from hdrq.nn.input_scaling import scaled_input
 from hdrq.nn.layers.pieapp import PATCH, PatchComparer
+from hdrq.nn.network_input import scaled_input
 from hdrq.scoring.calibration import anchored
 from hdrq.scoring.sampling import Plan, cut, plan, strided
 from hdrq.scoring.sampling.gather import average

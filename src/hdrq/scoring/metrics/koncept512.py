@@ -8,7 +8,7 @@ from torch import Tensor
 
 from hdrq.cards import Card, metric
 from hdrq.image.resize import imresize
-from hdrq.nn.input_scaling import scaled_input
+from hdrq.nn.network_input import scaled_input
 
 _SIZE = (384, 512)  # (height, width) that the weights were trained at
 

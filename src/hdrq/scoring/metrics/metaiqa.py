@@ -8,7 +8,7 @@ from torch import Tensor
 
 from hdrq.cards import Card, Reading, metric
 from hdrq.image.resize import linear_resize
-from hdrq.nn.input_scaling import scaled_input
+from hdrq.nn.network_input import scaled_input
 
 _SIDE = 224  # pixels
 

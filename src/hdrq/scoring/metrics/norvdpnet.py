@@ -9,7 +9,7 @@ from torch import Tensor
 
 from hdrq.cards import Reading, metric
 from hdrq.nn.nets.norvdpnet import GAMMA
-from hdrq.nn.quality_input import Compat, adjusted, fitting, official, rounded_luma, scrambled, spanned
+from hdrq.nn.network_input import Compat, adjusted, fitting, official, rounded_luma, scrambled, spanned
 from hdrq.records import Encoding
 from hdrq.scoring.features.network_scores import share, share_card
 

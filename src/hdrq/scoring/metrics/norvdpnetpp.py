@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from hdrq.cards import Reading, metric
-from hdrq.nn.quality_input import Compat, Curve, adjusted, fitting, official, spanned
+from hdrq.nn.network_input import Compat, Curve, adjusted, fitting, official, spanned
 from hdrq.records import Encoding
 from hdrq.scoring.features.network_scores import share, share_card
 

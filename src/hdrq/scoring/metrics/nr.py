@@ -8,7 +8,7 @@ from torch import Tensor
 
 from hdrq.cards import Card, metric
 from hdrq.image.resize import imresize
-from hdrq.nn.input_scaling import scaled_input
+from hdrq.nn.network_input import scaled_input
 
 _SHORTER = 512  # pixels; the photographs of the training are 512 x 512
 

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from hdrq.cards import Card, metric
-from hdrq.nn.input_scaling import scaled_input
+from hdrq.nn.network_input import scaled_input
 
 
 @metric(

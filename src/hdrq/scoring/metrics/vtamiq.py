@@ -15,8 +15,7 @@ from torch import Tensor
 
 from hdrq.cards import Card, Reading, metric
 from hdrq.errors import UsageError
-from hdrq.nn.input_scaling import scaled_input
-from hdrq.nn.quality_input import official
+from hdrq.nn.network_input import official, scaled_input
 from hdrq.records import Encoding
 from hdrq.scoring.features.network_scores import Precision
 from hdrq.scoring.sampling import Plan, cut, joined, plan

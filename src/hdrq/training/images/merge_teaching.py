@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hdrq.nn.three_frames import code_and_light
+from hdrq.nn.image_networks import code_and_light
 from hdrq.registry import find
 from hdrq.training.images import brackets
 from hdrq.training.images.camera import Response

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hdrq.image.filters import box, gaussian
-from hdrq.nn.input_scaling import scaled_input
 from hdrq.nn.layers.vgg import STAGES, halve
+from hdrq.nn.network_input import scaled_input
 from hdrq.training.images.loss import LossCard, loss
 
 _SIDE = 13  # pixels of the windows

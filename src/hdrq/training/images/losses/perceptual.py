@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hdrq.nn.input_scaling import scaled_input
+from hdrq.nn.network_input import scaled_input
 from hdrq.training.images.loss import LossCard, loss
 
 
