@@ -27,7 +27,7 @@ from hdrq.evaluation.report.paper_tables import of_datasets, paper_text
 from hdrq.evaluation.statistics.agreement import FIGURES, Agreement
 from hdrq.registry import find
 from hdrq.training.experiment import Experiment
-from hdrq.training.experiment_results import SplitRow
+from hdrq.training.experiment_file import SplitRow
 
 OUT = Path(os.environ.get("OUT", "runs/tables/adaptation"))
 SMALL = bool(os.environ.get("SMALL"))

@@ -11,7 +11,7 @@ from scipy import stats
 from hdrq.errors import UsageError
 from hdrq.evaluation.datasets.upiq import upiq_folds
 from hdrq.evaluation.protocols import kfold, random_splits
-from hdrq.evaluation.statistics import correlation_tests, resolving_power
+from hdrq.evaluation.statistics import correlation, resolving_power
 from hdrq.evaluation.statistics.agreement import agreement, drawn
 from hdrq.evaluation.statistics.bootstrap import bootstrap, draw, interval, two_sided
 from hdrq.evaluation.statistics.correlation import agreements, krocc, plcc, rmse, srocc
@@ -215,11 +215,9 @@ def test_a_p_value_of_draws_is_two_sided():
     ],
 )
 def test_dependent_correlations_equal_published_examples(r1, r2, r12, n, t, z):
-    assert correlation_tests.williams(r1, r2, r12, n)[0] == pytest.approx(t, abs=2e-4)
-    assert correlation_tests.steiger(r1, r2, r12, n)[0] == pytest.approx(z, abs=2e-4)
-    assert correlation_tests.williams(r1, r2, r12, n)[1] == pytest.approx(
-        2 * stats.t.sf(abs(t), n - 3), abs=2e-4
-    )
+    assert correlation.williams(r1, r2, r12, n)[0] == pytest.approx(t, abs=2e-4)
+    assert correlation.steiger(r1, r2, r12, n)[0] == pytest.approx(z, abs=2e-4)
+    assert correlation.williams(r1, r2, r12, n)[1] == pytest.approx(2 * stats.t.sf(abs(t), n - 3), abs=2e-4)
 
 
 def test_dependent_tests_reject_as_often_as_they_say():
@@ -228,21 +226,21 @@ def test_dependent_tests_reject_as_often_as_they_say():
     for _ in range(400):
         y, noise = rng.normal(size=80), rng.normal(size=(2, 80))
         r = np.corrcoef([y, y + noise[0], y + noise[1]])
-        p.append((correlation_tests.steiger(r[0, 1], r[0, 2], r[1, 2], 80)[1],
-                  correlation_tests.williams(r[0, 1], r[0, 2], r[1, 2], 80)[1]))  # fmt: skip
+        p.append((correlation.steiger(r[0, 1], r[0, 2], r[1, 2], 80)[1],
+                  correlation.williams(r[0, 1], r[0, 2], r[1, 2], 80)[1]))  # fmt: skip
     share = (np.array(p) < 0.05).mean(0)
     assert (share > 0.02).all()
     assert (share < 0.09).all()
 
 
 def test_holm_never_lowers_a_p_and_keeps_their_order():
-    assert correlation_tests.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert correlation_tests.holm([0.5, 0.9]) == [1.0, 1.0]
+    assert correlation.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert correlation.holm([0.5, 0.9]) == [1.0, 1.0]
 
 
 def test_a_test_without_a_result_is_not_counted_by_holm():
     """A constant metric was "not significantly different from the best"."""
-    found = correlation_tests.holm([0.01, np.nan, 0.04])
+    found = correlation.holm([0.01, np.nan, 0.04])
     assert found[::2] == pytest.approx([0.02, 0.04])
     assert np.isnan(found[1])
 

@@ -24,8 +24,7 @@ from hdrq.evaluation.ratings import Sheet, join, sheet
 from hdrq.evaluation.score_table import read_scores
 from hdrq.evaluation.significance import paired_tests, resolving
 from hdrq.evaluation.statistics.agreement import agreement
-from hdrq.evaluation.statistics.correlation import plcc, srocc
-from hdrq.evaluation.statistics.correlation_tests import steiger, williams
+from hdrq.evaluation.statistics.correlation import plcc, srocc, steiger, williams
 from hdrq.evaluation.statistics.curves import Curve, fit
 from hdrq.records import Image, Pair
 from hdrq.scoring.scorer import Scorer

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hdrq.evaluation.protocols import random_splits
-from hdrq.evaluation.statistics.correlation_tests import steiger, williams
+from hdrq.evaluation.statistics.correlation import steiger, williams
 from hdrq.evaluation.statistics.curves import cubic
 
 

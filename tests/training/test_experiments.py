@@ -24,8 +24,7 @@ from hdrq.records import Image, Pair
 from hdrq.training.choice import settings_for
 from hdrq.training.data import data_of, items_to_test, label_direction
 from hdrq.training.experiment import SplitTested, experiment_of
-from hdrq.training.experiment_file import Experiment, write_experiment
-from hdrq.training.experiment_results import read_csv
+from hdrq.training.experiment_file import Experiment, read_csv, write_experiment
 from hdrq.training.image_checks import Checked
 from hdrq.training.overrides import adjust
 from hdrq.training.request import TrainingRequest

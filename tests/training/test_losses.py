@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from hdrq.errors import UsageError
-from hdrq.training.domain_adaptation import Adversary, Coral, deep_coral, mmd
-from hdrq.training.losses import LOSSES, mixed
+from hdrq.training.losses import LOSSES, Adversary, Coral, deep_coral, mixed, mmd
 
 
 def load(shared, name: str):

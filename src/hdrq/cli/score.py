@@ -16,8 +16,7 @@ from hdrq.cli import tables as _tables
 from hdrq.cli._messages import INTERRUPTED, NOTHING_DONE, SOME_FAILED, say
 from hdrq.cli._numbers import COUNT, POSITIVE
 from hdrq.cli._records import spread_of
-from hdrq.cli._score_output import finish, reported
-from hdrq.cli._score_stream import stream, streams
+from hdrq.cli._score_output import finish, reported, stream, streams
 from hdrq.errors import UsageError
 
 if TYPE_CHECKING:

@@ -14,8 +14,7 @@ from hdrq.evaluation.ratings import Sheet
 from hdrq.evaluation.statistics import resolving_power
 from hdrq.evaluation.statistics.agreement import direction_sign, drawn, ends
 from hdrq.evaluation.statistics.bootstrap import draw, two_sided
-from hdrq.evaluation.statistics.correlation import plcc, srocc
-from hdrq.evaluation.statistics.correlation_tests import holm, steiger, williams
+from hdrq.evaluation.statistics.correlation import holm, plcc, srocc, steiger, williams
 from hdrq.evaluation.statistics.curves import fit
 
 

@@ -18,24 +18,22 @@ from hdrq.training.checkpoint import BEST, LAST, load_best
 from hdrq.training.choice import display_for
 from hdrq.training.data import items_of_dataset, items_to_test, label_direction
 from hdrq.training.experiment_file import (
-    EXPERIMENT,
-    Experiment,
-    continued,
-    read_experiment,
-    resumed,
-    write_experiment,
-)
-from hdrq.training.experiment_results import (
     COLUMNS,
+    EXPERIMENT,
     PREDICTIONS,
     ROWS,
     SUMMARY,
+    Experiment,
     Prediction,
     SplitRow,
+    continued,
     read_csv,
+    read_experiment,
+    resumed,
     split_rows,
     summaries,
     write_csv,
+    write_experiment,
 )
 from hdrq.training.image_cache import PIXELS, ImageCache
 from hdrq.training.image_checks import Checked, Remark, check_images, from_files, image_parts, refuse_missing

@@ -10,7 +10,7 @@ import torch
 
 from hdrq.errors import UsageError
 from hdrq.training.batches import Item
-from hdrq.training.setting_values import scalar
+from hdrq.training.overrides import scalar
 from hdrq.training.settings import Settings
 
 

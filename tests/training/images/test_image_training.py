@@ -20,8 +20,15 @@ from hdrq.records import BT2020, Image
 from hdrq.registry import find
 from hdrq.training import api
 from hdrq.training.images import brackets, exposures, image_loop, image_run, image_settings
-from hdrq.training.images.camera import Response, noisy, photograph, random_response, well_exposed
-from hdrq.training.images.crops import turned, window
+from hdrq.training.images.camera import (
+    Response,
+    noisy,
+    photograph,
+    random_response,
+    turned,
+    well_exposed,
+    window,
+)
 from hdrq.training.images.image_loop import ImageStep, ImageValidation, chance_of, fit_images
 from hdrq.training.images.image_recipe import Answer, ImageRecipe
 from hdrq.training.images.image_settings import LENGTH, ImageSettings, adjusted, plain

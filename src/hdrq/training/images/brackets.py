@@ -10,8 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from hdrq.image.warp import positions, sample
-from hdrq.training.images.camera import capacity, photograph
-from hdrq.training.images.crops import one_of, uniform, whole, window
+from hdrq.training.images.camera import capacity, one_of, photograph, uniform, whole, window
 from hdrq.training.images.exposures import exposed_crop
 from hdrq.training.images.image_settings import ImageSettings
 from hdrq.training.images.scenes import Scene

@@ -7,8 +7,16 @@ from collections.abc import Sequence
 import torch
 from torch import Generator, Tensor
 
-from hdrq.training.images.camera import Response, capacity, photograph, random_response, well_exposed
-from hdrq.training.images.crops import crop, one_of, uniform
+from hdrq.training.images.camera import (
+    Response,
+    capacity,
+    crop,
+    one_of,
+    photograph,
+    random_response,
+    uniform,
+    well_exposed,
+)
 from hdrq.training.images.image_settings import ImageSettings
 from hdrq.training.images.scenes import Scene
 

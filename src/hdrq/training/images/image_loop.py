@@ -23,8 +23,7 @@ from hdrq.training.checkpoint import PLOT, Progress, Saved, TrainingLog, load, s
 from hdrq.training.images import loss as losses
 from hdrq.training.images.image_recipe import Answer, Example, ImageRecipe
 from hdrq.training.images.image_settings import ImageSettings
-from hdrq.training.images.loss import PatchCritic
-from hdrq.training.images.metric_loss import MetricLoss
+from hdrq.training.images.loss import MetricLoss, PatchCritic
 from hdrq.training.images.scenes import Scene
 from hdrq.training.network import WeightAverage, factor, set_rates
 from hdrq.training.random_state import RandomState

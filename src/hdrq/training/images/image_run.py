@@ -31,7 +31,7 @@ from hdrq.training.images.image_loop import (
 from hdrq.training.images.image_loop import Record as LoopRecord
 from hdrq.training.images.image_recipe import ImageRecipe
 from hdrq.training.images.image_settings import ImageSettings, adjusted, changed, plain, reduced
-from hdrq.training.images.metric_loss import MetricLoss
+from hdrq.training.images.loss import MetricLoss
 from hdrq.training.images.scenes import Scene, read_scenes, split
 from hdrq.training.network import explain_options
 from hdrq.training.provenance import code_version

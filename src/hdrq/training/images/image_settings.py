@@ -10,7 +10,7 @@ from typing import Any
 
 from hdrq.encoding.reading import Reading, reading_of
 from hdrq.errors import UsageError
-from hdrq.training.setting_values import parsed, refuse_unknown, scalar
+from hdrq.training.overrides import parsed, refuse_unknown, scalar
 
 LENGTH = ("epochs", "patience")  # settings that may change when a training is resumed
 _OPTIMISERS = ("adamw", "adam", "sgd")

@@ -1,6 +1,6 @@
 """AHDRNet on synthesised brackets: three frames with motion, merged to the radiance of the middle one."""
 
-from hdrq.training.images.merge_teaching import merging
+from hdrq.training.images.merging_recipes import merging
 
 ahdrnet = merging(
     "ahdrnet",

@@ -1,6 +1,6 @@
 """Parameters of the operator sigmoid, predicted for a scene; TMQI and MEF-SSIM teach the network."""
 
-from hdrq.training.images.tone_teaching import teaching
+from hdrq.training.images.operator_recipes import teaching
 
 auto_sigmoid = teaching(
     "auto-sigmoid",

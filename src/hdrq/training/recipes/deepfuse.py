@@ -2,7 +2,7 @@
 
 from hdrq.training.images import brackets
 from hdrq.training.images.image_recipe import ImageRecipe
-from hdrq.training.images.merge_teaching import fused
+from hdrq.training.images.merging_recipes import fused
 
 deepfuse = ImageRecipe(
     name="deepfuse",

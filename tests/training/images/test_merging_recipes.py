@@ -11,7 +11,7 @@ from hdrq.nn.nets.deepfuse import luma
 from hdrq.registry import find
 from hdrq.training.images.camera import Response
 from hdrq.training.images.image_settings import ImageSettings
-from hdrq.training.images.merge_teaching import fused, linear, radiance
+from hdrq.training.images.merging_recipes import fused, linear, radiance
 
 EV = (-2.0, 0.0, 2.0)
 
