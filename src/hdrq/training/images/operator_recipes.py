@@ -25,7 +25,7 @@ from hdrq.training.images.scenes import Scene
 _EXPOSURES = 6  # of the stack that stands for the scene where a metric compares with exposures
 
 
-def teaching(name: str, operator: str, *, net: str, source: str, **settings: Any) -> ImageRecipe:
+def operator_recipe(name: str, operator: str, *, net: str, source: str, **settings: Any) -> ImageRecipe:
     """A recipe that teaches a network one operator's parameters and the levels of the finished image.
 
     The parameters are those of the operator's card that change luminance, with its ranges.

@@ -1,8 +1,8 @@
 """Parameters of the operator drago, predicted for a scene; TMQI and MEF-SSIM teach the network."""
 
-from hdrq.training.images.operator_recipes import teaching
+from hdrq.training.images.operator_recipes import operator_recipe
 
-auto_drago = teaching(
+auto_drago = operator_recipe(
     "auto-drago",
     "drago",
     net="tone-parameters",

@@ -1,8 +1,8 @@
 """Parameters of the operator reinhard, predicted for a scene; TMQI and MEF-SSIM teach the network."""
 
-from hdrq.training.images.operator_recipes import teaching
+from hdrq.training.images.operator_recipes import operator_recipe
 
-auto_reinhard = teaching(
+auto_reinhard = operator_recipe(
     "auto-reinhard",
     "reinhard",
     net="tone-parameters",

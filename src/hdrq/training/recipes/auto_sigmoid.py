@@ -1,8 +1,8 @@
 """Parameters of the operator sigmoid, predicted for a scene; TMQI and MEF-SSIM teach the network."""
 
-from hdrq.training.images.operator_recipes import teaching
+from hdrq.training.images.operator_recipes import operator_recipe
 
-auto_sigmoid = teaching(
+auto_sigmoid = operator_recipe(
     "auto-sigmoid",
     "sigmoid",
     net="tone-parameters",
