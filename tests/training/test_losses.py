@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from hdrq.errors import UsageError
-from hdrq.training.losses import LOSSES, Adversary, Coral, deep_coral, mixed, mmd
+from hdrq.training.domain_adaptation import Adversary, Coral, deep_coral, mmd
+from hdrq.training.losses import LOSSES, mixed
 
 
 def load(shared, name: str):

@@ -16,9 +16,9 @@ from hdrq.nn.nets.qdnet import QdNet
 from hdrq.records import Image
 from hdrq.training.batches import BatchLoader, Item
 from hdrq.training.data import data_of, items_of
+from hdrq.training.disentanglement import disentangling_loss, with_partners
 from hdrq.training.image_cache import ImageCache
 from hdrq.training.loop import Saved, Step, Validation, fit
-from hdrq.training.losses import disentangling_loss, with_partners
 from hdrq.training.meta_tasks import Meta, tasks_of
 from hdrq.training.network import rate_factor
 from hdrq.training.overrides import adjust

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from hdrq.errors import HdrqError, TooLarge, UsageError
 from hdrq.training import estimate, run
 from hdrq.training.batches import BatchLoader, Item, _position, _resized, generator
+from hdrq.training.disentanglement import disentangling_loss, with_partners
+from hdrq.training.domain_adaptation import Adversary, Coral, deep_coral, mmd, scatter
 from hdrq.training.estimate import clock, refuse_too_large
 from hdrq.training.images import brackets, exposures
 from hdrq.training.images import loss as image_losses
@@ -35,17 +37,7 @@ from hdrq.training.images.image_settings import ImageSettings
 from hdrq.training.images.operator_recipes import example as tone_example
 from hdrq.training.images.scenes import Scene
 from hdrq.training.labels import jod_to_loss, kadid_linearised, unit_range
-from hdrq.training.losses import (
-    Adversary,
-    Coral,
-    deep_coral,
-    disentangling_loss,
-    mmd,
-    pearson,
-    rank,
-    scatter,
-    with_partners,
-)
+from hdrq.training.losses import pearson, rank
 from hdrq.training.meta_tasks import _parts, chunks, outer_steps, split, tasks_of
 from hdrq.training.network import factor, stepped
 from hdrq.training.settings import Settings

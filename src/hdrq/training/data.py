@@ -14,8 +14,8 @@ from hdrq.evaluation.archive import Dataset, direction_of, locate
 from hdrq.records import Pair
 from hdrq.registry import find, names
 from hdrq.training.batches import Item
+from hdrq.training.disentanglement import with_partners
 from hdrq.training.labels import jod_to_loss, kadid_linearised, unit_range
-from hdrq.training.losses import with_partners
 from hdrq.training.settings import Settings
 
 Labels = NDArray[np.float64]

@@ -16,8 +16,8 @@ from hdrq.nn.weights import span
 from hdrq.records import Encoding
 from hdrq.registry import find
 from hdrq.training.batches import Batch
+from hdrq.training.disentanglement import disentangling_loss
 from hdrq.training.layers import layer_outputs
-from hdrq.training.losses import disentangling_loss
 from hdrq.training.random_state import RandomState
 from hdrq.training.settings import Settings
 

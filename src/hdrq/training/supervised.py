@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from hdrq.training.batches import Batch, BatchLoader, Item
 from hdrq.training.checkpoint import Progress
 from hdrq.training.distributed import Processes
+from hdrq.training.domain_adaptation import Alignment
 from hdrq.training.image_cache import ImageCache
-from hdrq.training.losses import Alignment, mixed
+from hdrq.training.losses import mixed
 from hdrq.training.network import (
     Output,
     WeightAverage,
