@@ -99,9 +99,9 @@ def test_codes_of_different_encodings_are_refused_with_the_remedy(shared):
 def test_working_primaries_are_the_smallest_that_hold_both_and_can_be_set(shared):
     inside = replace(scene(BT709), pixels=convert(scene(BT709).pixels, BT709, BT2020), primaries=BT2020)
     bound = hdrq.metric("pu-psnr")
-    assert bound.agree(inside, noisy(inside, 0.0))[1].primaries == BT709
-    assert bound.agree(scene(P3), scene(P3))[1].primaries == P3
-    assert bound.agree(scene(), scene())[1].primaries == BT2020
+    assert bound.prepare(inside, noisy(inside, 0.0))[1].primaries == BT709
+    assert bound.prepare(scene(P3), scene(P3))[1].primaries == P3
+    assert bound.prepare(scene(), scene())[1].primaries == BT2020
     pinned = hdrq.metric("pu-psnr", photometry=Photometry(primaries="bt709"))
     assert any("outside the bt709 gamut, clipped" in n for n in pinned.read(scene(), scene()).notes)
 
@@ -478,11 +478,11 @@ def test_an_image_of_8_and_of_16_bits_is_identical_in_every_precision(shared):
 
 
 def test_float64_reads_integers_exactly(tmp_path):
-    from hdrq.scoring.comparison import placed
+    from hdrq.scoring.comparison import moved_to
 
     hdrq.write(tmp_path / "a.png", Image(torch.rand(1, 3, 16, 16), "srgb"), depth="uint8")
     image = hdrq.read(tmp_path / "a.png")
-    exact = placed(image, torch.device("cpu"), torch.float64).pixels * 255
+    exact = moved_to(image, torch.device("cpu"), torch.float64).pixels * 255
     assert torch.equal(exact, exact.round())
 
 

@@ -12,7 +12,7 @@ from hdrq.errors import UsageError
 from hdrq.evaluation.datasets.upiq import upiq_folds
 from hdrq.evaluation.protocols import kfold, random_splits
 from hdrq.evaluation.statistics import correlation, resolving_power
-from hdrq.evaluation.statistics.agreement import agreement, drawn
+from hdrq.evaluation.statistics.agreement import agreement, bootstrap_statistics
 from hdrq.evaluation.statistics.bootstrap import bootstrap, draw, interval, two_sided
 from hdrq.evaluation.statistics.correlation import agreements, krocc, plcc, rmse, srocc
 from hdrq.evaluation.statistics.curves import FITS, cubic, fit, logistic4, logistic5
@@ -184,14 +184,16 @@ def test_an_interval_covers_what_it_should():
     for _ in range(120):
         x = rng.normal(size=150)
         y = 0.7 * x + np.sqrt(1 - 0.49) * rng.normal(size=150)
-        low, high = interval(drawn(x[None], y, [1], [fit("line", x, y)], range(150), 200, 1)["srocc"])
+        low, high = interval(
+            bootstrap_statistics(x[None], y, [1], [fit("line", x, y)], range(150), 200, 1)["srocc"]
+        )
         hit += bool(low[0] <= truth <= high[0])
     assert 103 <= hit <= 120  # 95 % of 120 is 114; 103 would be seen once in 10,000 times
 
 
 def test_one_scene_has_no_interval():
     x, y = noisy(50)
-    assert drawn(x[None], y, [1], [fit("line", x, y)], ["a"] * 50, 100, 0) == {}
+    assert bootstrap_statistics(x[None], y, [1], [fit("line", x, y)], ["a"] * 50, 100, 0) == {}
 
 
 def test_draws_are_the_same_for_a_seed_and_others_for_another():
@@ -286,7 +288,7 @@ def test_areas_of_one_draw_of_everything_are_the_areas():
     x, y = noisy(80)
     asked = resolving_power.questions(y, np.full(80, 0.1))
     found = resolving_power.power(x, asked)
-    once = resolving_power.areas_drawn([found], asked, np.arange(80) % 8, np.ones((1, 8)))
+    once = resolving_power.bootstrap_areas([found], asked, np.arange(80) % 8, np.ones((1, 8)))
     assert once["different"][0, 0] == pytest.approx(found.different)
     assert once["better"][0, 0] == pytest.approx(found.better)
     assert once["correct"][0, 0] == pytest.approx(found.correct)

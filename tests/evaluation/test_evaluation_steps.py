@@ -33,7 +33,7 @@ from hdrq.evaluation.statistics.correlation import agreements, krocc, plcc, rank
 from hdrq.evaluation.statistics.curves import _FORMS, FITS, Curve, _sigmoid_fit, _thinned, fit
 from hdrq.evaluation.statistics.resolving_power import (
     _area_error,
-    areas_drawn,
+    bootstrap_areas,
     compare,
     delong,
     fisher,
@@ -333,7 +333,7 @@ def test_resolving_power_and_its_tests_are_what_they_were() -> None:
     pinned("compared powers", *([p[name]] for name in sorted(p)))
     scene = np.arange(50) % 5
     times = np.concatenate(list(draw(5, 6, 0, 50)))
-    found = areas_drawn(powers, asked, scene, times)
+    found = bootstrap_areas(powers, asked, scene, times)
     pinned("drawn areas", *(found[name] for name in sorted(found)))
     some = questions(sheet.mos, np.full(50, 0.3), most=200, seed=2)
     assert some.sampled
@@ -374,7 +374,7 @@ def test_tables_of_a_report_show_their_numbers() -> None:
     assert 'd="M6.8 7H60.0"' in text
     assert text.count("<path") == 4
     assert text.count('class="best"') == 1
-    assert tables.best_ones(ROWS, [replace(TESTS[0], p_holm=0.06)]) == {"a", "b<"}
+    assert tables.not_significantly_worse(ROWS, [replace(TESTS[0], p_holm=0.06)]) == {"a", "b<"}
     assert tables._lowest([row("a", -0.97, intervals={"srocc": (-0.99, 0.2)})]) == -1
     assert tables._lowest([row("a", 1.0, intervals={"srocc": (0.99, 1.0)})]) == 0.9
     assert "99.99" in tables._figure(row("a", 99.99), "srocc", False)
@@ -399,7 +399,7 @@ def test_shades_of_a_heat_map_grow_with_the_cube() -> None:
         row("a", -0.5, group="y"),
         row("b", float("nan"), group="y"),
     ]
-    text = tables.heat(rows)
+    text = tables.heat_map(rows)
     assert re.findall(r"(\d+)%,", text) == [str(round(45 * v)) for v in (0.512, 0.125, 0, 0)]
     assert "<b>0.800</b>" in text
     assert "<b>-0.500</b>" in text

@@ -19,8 +19,8 @@ from hdrq.encoding.thumbnails import thumbnails
 from hdrq.evaluation.evaluate import Plan, by_distortion, evaluate
 from hdrq.evaluation.ratings import Sheet, sheet
 from hdrq.evaluation.report import figures, tables
-from hdrq.evaluation.report.page import ReportContents, page, worst
-from hdrq.evaluation.report.tables import best_ones
+from hdrq.evaluation.report.page import ReportContents, largest_errors, page
+from hdrq.evaluation.report.tables import not_significantly_worse
 from hdrq.evaluation.significance import paired_tests, resolving
 from hdrq.records import Image, Pair
 
@@ -167,7 +167,7 @@ def test_thumbnails_show_the_bright_and_the_dark_of_hdr(judged):
 
 def test_the_worst_disagreements_are_of_different_scenes(judged):
     row = next(iter(evaluate(judged, plan=PLAN)))
-    places = [i for i, _ in worst(judged, row, 4)]
+    places = [i for i, _ in largest_errors(judged, row, 4)]
     assert len({judged.scenes[i] for i in places}) == 4
     gap = np.abs(row.curve(judged.values[judged.metrics.index(row.metric)]) - judged.mos)
     assert places[0] == int(gap.argmax())
@@ -175,7 +175,7 @@ def test_the_worst_disagreements_are_of_different_scenes(judged):
 
 def test_the_best_are_those_that_the_first_does_not_beat(judged):
     rows, told = list(evaluate(judged, plan=PLAN)), paired_tests(judged, PLAN)
-    marked = best_ones(rows, told)
+    marked = not_significantly_worse(rows, told)
     assert rows[0].metric in marked
     assert (rows[1].metric in marked) == (told[0].p_holm >= 0.05)
 
@@ -194,7 +194,7 @@ def test_long_names_are_divided_and_columns_numbered(judged):
 def test_without_a_bootstrap_nothing_is_called_alike(judged):
     plain = Plan(draws=0)
     whole, told = list(evaluate(judged, plan=plain)), paired_tests(judged, plain)
-    assert best_ones(whole, told) == {whole[0].metric}
+    assert not_significantly_worse(whole, told) == {whole[0].metric}
     text = page(ReportContents(judged, "x", whole, paired_tests=told), pictures=False)
     assert "Significance" not in text
     assert "not significantly different" not in text

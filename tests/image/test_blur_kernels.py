@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from hdrq.distillation.distortions.sharpening import sharpening
-from hdrq.image.blur import disk, gaussian_blur, reinhard_profile, streak, through
+from hdrq.image.blur import apply_psf, disk, gaussian_blur, reinhard_profile, streak
 
 
 def moments(kernel: Tensor) -> tuple[float, float, float, float, float]:
@@ -57,10 +57,10 @@ def test_a_gaussian_has_its_standard_deviation() -> None:
 
 def test_light_is_kept_by_a_point_spread_function() -> None:
     flat = torch.full((1, 3, 16, 16), 7.0)
-    assert torch.allclose(through(flat, disk(2.0)), flat)
+    assert torch.allclose(apply_psf(flat, disk(2.0)), flat)
     point = torch.zeros(1, 1, 15, 15)
     point[..., 7, 7] = 1
-    seen = through(point, disk(2.0))[0, 0]
+    seen = apply_psf(point, disk(2.0))[0, 0]
     assert float(seen.sum()) == pytest.approx(1, abs=1e-6)
     assert torch.allclose(seen[5:10, 5:10], (disk(2.0) / disk(2.0).sum()).float(), atol=1e-7)
 

@@ -133,7 +133,7 @@ def test_pyramids_of_blurs_and_lenses_are_what_they_were() -> None:
         ("streak", blur.streak(7.5, 30.0)),
         ("up", blur.streak(4.0, -80.0, 6)),
     ):
-        pinned(name, spread, blur.through(x, spread.double()))
+        pinned(name, spread, blur.apply_psf(x, spread.double()))
 
 
 def test_laplacian_pyramids_are_what_they_were() -> None:

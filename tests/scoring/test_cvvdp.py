@@ -344,11 +344,11 @@ def test_the_background_of_an_almost_even_image_keeps_its_contrast() -> None:
 
 
 def test_the_programs_colours_are_float16_before_they_meet_the_background() -> None:
-    from hdrq.scoring.features.cvvdp.quality import backdrop, drawn
+    from hdrq.scoring.features.cvvdp.quality import backdrop, error_map
 
     plane = scene(24, 24)[:, 1]
     seen = torch.linspace(0, 0.2, 24 * 24, dtype=torch.float64).view(1, 24, 24)
-    published, repaired = (drawn(seen, plane, "threshold", repaired=r) for r in (False, True))
+    published, repaired = (error_map(seen, plane, "threshold", repaired=r) for r in (False, True))
     whole = (published < 1) & (repaired < 1)
     colours, free = ((m / backdrop(plane))[whole] for m in (published, repaired))
     assert whole.float().mean() > 0.5

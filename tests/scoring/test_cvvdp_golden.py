@@ -174,7 +174,7 @@ def test_every_step_of_a_still(name: str, golden_input) -> None:
     follow(dist, ref, z, "")
     frame = quality.compare(dist, ref, case["resolved"]["ppd"])
     assert np.allclose(frame.q, z["Q_per_ch"].reshape(frame.q.shape), rtol=1e-4, atol=1e-6)
-    assert quality.still(frame.q).item() == pytest.approx(case["JOD"], abs=2e-6)
+    assert quality.jod_of_still(frame.q).item() == pytest.approx(case["JOD"], abs=2e-6)
 
 
 def test_every_step_of_a_clip(golden_input) -> None:

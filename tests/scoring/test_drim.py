@@ -14,7 +14,7 @@ from hdrq.cards import Reading
 from hdrq.records import Image
 from hdrq.registry import find
 from hdrq.scoring.features.hdrvdp.contrast import curve_v3
-from hdrq.scoring.features.hdrvdp.retina import Viewer, sense
+from hdrq.scoring.features.hdrvdp.retina import Viewer, retinal_response
 from hdrq.scoring.metrics.drim import analytic_fan, channel_rate, channels, low_pass, padded, refined
 
 drim = find("metric", "drim")
@@ -43,7 +43,7 @@ def inside(reading: Reading) -> float:
 
 def again(ref: Tensor, dist: Tensor) -> list[np.ndarray]:
     """Loss, amplification and reversal from real filters of full size and their quadratures, in numpy."""
-    seen = [sense(x, Viewer(PPD, 24.0, "hdrvdp", "d65", 0.0), None) for x in (ref, dist)]
+    seen = [retinal_response(x, Viewer(PPD, 24.0, "hdrvdp", "d65", 0.0), None) for x in (ref, dist)]
     h, w = ref.shape[-2:]
     levels = sum(PPD / 2 / 2 ** (k + 0.5) > 2 and 2 ** (k + 2) <= min(h, w) for k in range(9))
     grid = 2 ** (levels - 1)
@@ -135,7 +135,7 @@ def test_filters_of_all_channels_add_up_and_a_coarse_channel_is_sampled_exactly(
 def test_a_wave_is_at_threshold_where_the_sensitivity_of_the_eye_says() -> None:
     """A grating in the middle of a channel, of twice and of half the contrast that the response makes just visible."""
     cpd = 8.0
-    response, adapting = sense(grating(cpd, 0.01), Viewer(PPD, 24.0, "hdrvdp", "d65", 0.0), None)
+    response, adapting = retinal_response(grating(cpd, 0.01), Viewer(PPD, 24.0, "hdrvdp", "d65", 0.0), None)
     amplitude = (response.max() - response.min()) / 2
     level_cpd = channel_rate(0, PPD)
     threshold = 1 / curve_v3(torch.tensor(level_cpd), adapting.log10().mean(), "hdrvdp", 24.0)

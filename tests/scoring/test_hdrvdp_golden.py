@@ -16,7 +16,7 @@ from hdrq.scoring.features.hdrvdp import eye as photoreceptors
 from hdrq.scoring.features.hdrvdp.colour import native, native_matrix, receptor_matrix, spectrum
 from hdrq.scoring.features.hdrvdp.contrast import Masking, hidden, mutual
 from hdrq.scoring.features.hdrvdp.eye import modulation, pupil
-from hdrq.scoring.features.hdrvdp.retina import Viewer, sense
+from hdrq.scoring.features.hdrvdp.retina import Viewer, retinal_response
 from hdrq.scoring.features.steerable import decompose, rebuild
 from hdrq.scoring.metrics import hdrvdp3 as module3
 from hdrq.scoring.metrics.hdrvdp2 import hdrvdp2
@@ -161,7 +161,7 @@ def test_every_intermediate_is_the_program_s(task: str, golden, shared: Path, mo
     same("test_native", test[0].permute(1, 2, 0))
     bands, adapting = {}, {}
     for letter, picture, long in (("R", ref, "ref"), ("T", test, "test")):
-        response, adapting[letter] = sense(picture, viewer, None)
+        response, adapting[letter] = retinal_response(picture, viewer, None)
         same(f"P_{long}", response[0, 0])
         same(f"La_{long}", adapting[letter][0, 0])
         bands[letter] = list(module3._bands([response], 30.0, known.filters))

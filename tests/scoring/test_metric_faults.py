@@ -15,7 +15,7 @@ from hdrq.io import pairing
 from hdrq.registry import find
 from hdrq.scoring import error_maps
 from hdrq.scoring.batch import Settings
-from hdrq.scoring.comparison import placed
+from hdrq.scoring.comparison import moved_to
 from hdrq.scoring.features.natural_statistics import mscn
 from hdrq.scoring.metrics import vsi
 
@@ -173,7 +173,7 @@ def test_code_of_integer_files_is_exact_in_float64(tmp_path):
     Picture.fromarray(np.stack([codes] * 3, -1)).save(tmp_path / "all.png")
     image = hdrq.read(tmp_path / "all.png")
     exact = torch.arange(256, dtype=torch.float64).reshape(16, 16) / 255
-    moved = placed(image, None, torch.float64)
+    moved = moved_to(image, None, torch.float64)
     assert torch.equal(moved.pixels[0, 0], exact)
     assert not torch.equal(image.pixels[0, 0].double(), exact)
     black = image.with_pixels(torch.zeros_like(image.pixels))
@@ -186,7 +186,7 @@ def test_code_of_integer_files_is_exact_in_float64(tmp_path):
     (row,) = hdrq.score([(tmp_path / "black.png", tmp_path / "all.png")], ["mse"], settings=settings)
     assert row.value == pytest.approx(mean_square, rel=1e-14)
     blurred = image.with_pixels(image.pixels + 1e-4)
-    assert torch.equal(placed(blurred, None, torch.float64).pixels, blurred.pixels.double())
+    assert torch.equal(moved_to(blurred, None, torch.float64).pixels, blurred.pixels.double())
 
 
 def test_one_image_at_8_and_16_bits_is_one_image():

@@ -14,7 +14,7 @@ from hdrq.cards import Output
 from hdrq.registry import find
 from hdrq.scoring import calibration, error_maps
 from hdrq.scoring.features import block_cosines, natural_statistics, phase
-from hdrq.scoring.features.cvvdp.quality import drawn
+from hdrq.scoring.features.cvvdp.quality import error_map
 from hdrq.scoring.features.hdrvdp.colour import emitted
 from hdrq.scoring.features.hdrvdp.eye import joint_sensitivity, rod_sensitivity
 from hdrq.scoring.features.network_scores import share_card
@@ -96,7 +96,7 @@ def test_maps_of_colorvideovdp_are_what_they_were(heatmap) -> None:
     seen, luminance = waves(30, 40)[0] * 3, waves(30, 40)[0] ** 6
     luminance[..., :3] = 0
     for repaired in (False, True):
-        found = drawn(seen, luminance, heatmap, repaired=repaired)  # type: ignore[arg-type]
+        found = error_map(seen, luminance, heatmap, repaired=repaired)  # type: ignore[arg-type]
         pinned(f"map {heatmap} {repaired}", found, tolerance=1e-3)
 
 

@@ -166,7 +166,7 @@ def test_malta_adds_the_squares_of_sixteen_lines(kind, text):
         torch.randn(2, 1, 17, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(k))
         for k in (3, 4)
     )
-    d = (1.3 * (a - b) + 0.7 * lines.beyond(a, b, 0.55, 1.05)) / (0.4 + (a.abs() + b.abs()) / 2)
+    d = (1.3 * (a - b) + 0.7 * lines.excess(a, b, 0.55, 1.05)) / (0.4 + (a.abs() + b.abs()) / 2)
     wide = F.pad(d, (4, 4, 4, 4))
     expected = torch.zeros_like(d)
     for line in text.split("|"):
@@ -178,7 +178,7 @@ def test_what_lies_beyond_the_reference_is_measured_from_its_near_end():
     ref = torch.tensor([2.0, 2.0, 2.0, -2.0, -2.0, -2.0, 0.0])
     dist = torch.tensor([0.5, 1.5, 3.0, -0.5, -3.0, 1.0, 0.7])
     expected = torch.tensor([0.6, 0.0, -0.9, -0.6, 0.9, -2.1, -0.7])
-    torch.testing.assert_close(lines.beyond(ref, dist, 0.55, 1.05), expected)
+    torch.testing.assert_close(lines.excess(ref, dist, 0.55, 1.05), expected)
 
 
 @pytest.mark.parametrize(("sigma", "taps"), [(1.56416327805, 3), (2.7, 6), (7.15593339443, 16)])

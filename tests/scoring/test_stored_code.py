@@ -8,7 +8,7 @@ import torch
 from hdrq.encoding.displays import display
 from hdrq.encoding.photometry import InputSpec, Photometry
 from hdrq.records import BT709, BT2020, Image, Primaries
-from hdrq.scoring.comparison import stored
+from hdrq.scoring.comparison import compared_as_stored
 
 
 def code(domain: str = "pu21", primaries: Primaries = BT709) -> Image:
@@ -40,4 +40,4 @@ SHOWN, WIDE = Photometry(display=display("standard_4k")), Photometry(primaries="
     ],
 )
 def test_code_of_a_stage_is_read_as_light_where_its_light_counts(images, spec, photometry, expected) -> None:
-    assert stored(tuple(images), (spec,) * len(images), photometry) is expected
+    assert compared_as_stored(tuple(images), (spec,) * len(images), photometry) is expected

@@ -7,13 +7,13 @@ from types import SimpleNamespace
 import pytest
 
 from hdrq.training.meta_learning import MetaLearner
-from hdrq.training.network import factor, stepped
+from hdrq.training.network import factor, step_factor
 
 
 def test_a_step_of_the_rate_falls_every_few_epochs_or_compounds() -> None:
-    assert [stepped(e, 0.5, 2) for e in range(6)] == [1, 1, 0.5, 0.5, 0.25, 0.25]
+    assert [step_factor(e, 0.5, 2) for e in range(6)] == [1, 1, 0.5, 0.5, 0.25, 0.25]
     # the factor of an epoch multiplies the rate of the one before: exponents 0, 0, 1, 2, 4, 6
-    assert [stepped(e, 0.5, 2, compounding=True) for e in range(6)] == [1, 1, 0.5, 0.25, 0.0625, 0.015625]
+    assert [step_factor(e, 0.5, 2, compounding=True) for e in range(6)] == [1, 1, 0.5, 0.25, 0.0625, 0.015625]
 
 
 def test_schedules_are_their_formulas() -> None:

@@ -25,10 +25,10 @@ from hdrq.training.images.camera import (
     capacity,
     crop,
     photograph,
-    turned,
+    random_index,
+    random_orientation,
     uniform,
     well_exposed,
-    whole,
     window,
 )
 from hdrq.training.images.image_loop import chance_of
@@ -39,7 +39,7 @@ from hdrq.training.images.scenes import Scene
 from hdrq.training.labels import jod_to_loss, kadid_linearised, unit_range
 from hdrq.training.losses import pearson, rank
 from hdrq.training.meta_tasks import _parts, chunks, outer_steps, split, tasks_of
-from hdrq.training.network import factor, stepped
+from hdrq.training.network import factor, step_factor
 from hdrq.training.settings import Settings
 from hdrq.training.supervised import steps_per_epoch
 from pinned import pinned
@@ -214,13 +214,13 @@ def test_windows_and_turns_are_what_they_were(scenes) -> None:
         pinned(
             f"window {k}",
             window(light, 32, 4.0, chance),
-            turned(light[:, :9, :9], chance),
+            random_orientation(light[:, :9, :9], chance),
             crop(scenes[1], 24, 1.0, chance),
             tolerance=1e-3,
         )
     drawn = [uniform(2.0, 5.0, chance) for _ in range(400)]
     assert (min(drawn), max(drawn), np.mean(drawn)) == pytest.approx((2, 5, 3.5), abs=0.15)
-    assert {whole(3, chance) for _ in range(60)} == {0, 1, 2}
+    assert {random_index(3, chance) for _ in range(60)} == {0, 1, 2}
     full = [capacity((100.0, 10_000.0), chance) for _ in range(400)]
     assert np.exp(np.mean(np.log(full))) == pytest.approx(1000, rel=0.2)
     assert capacity((0.0, 0.0), chance) == 0
@@ -303,7 +303,7 @@ def test_schedules_end_at_their_floor() -> None:
     assert factor("constant", 0.9, 0.0) == 1
     assert factor("exponential", 0.55, 0.01, 0.1) == pytest.approx(0.1)
     assert [factor("steps", s, 0.0) for s in (0.49, 0.5, 0.74, 0.75)] == pytest.approx([1, 0.1, 0.1, 0.01])
-    assert [stepped(e, 0.5, 3) for e in (0, 2, 3, 6)] == [1, 1, 0.5, 0.25]
+    assert [step_factor(e, 0.5, 3) for e in (0, 2, 3, 6)] == [1, 1, 0.5, 0.25]
 
 
 def test_an_estimate_states_hours_minutes_and_gigabytes(monkeypatch) -> None:

@@ -178,11 +178,11 @@ def _show(
     title: str = "",
 ) -> None:
     """The best of each group in bold; = marks metrics that are not significantly different from it."""
-    from hdrq.evaluation.api import best, best_ones, lines_of, marks_of, title_of
+    from hdrq.evaluation.api import best, lines_of, marks_of, not_significantly_worse, title_of
 
     marks = marks_of(rows)
     measured = [a for a in rows if not a.published]
-    alike = best_ones(measured, paired_tests) if paired_tests and not several else set()
+    alike = not_significantly_worse(measured, paired_tests) if paired_tests and not several else set()
     far = any(r.outliers is not None for r in rows)
     numbers = ["SROCC", "KROCC", "PLCC", "RMSE", *(["outliers"] if far else [])]
     heads = [*(["group"] if several else []), "metric", *numbers]

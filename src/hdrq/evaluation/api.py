@@ -29,7 +29,7 @@ from hdrq.evaluation.published import (
 )
 from hdrq.evaluation.ratings import Sheet
 from hdrq.evaluation.report.paper_tables import Cell, PaperTable, paper_text
-from hdrq.evaluation.report.tables import best, best_ones
+from hdrq.evaluation.report.tables import best, not_significantly_worse
 from hdrq.evaluation.request import computable, computed, images_of, named, request_of, sheet_of
 from hdrq.evaluation.result import DatasetComparison, Evaluation, flat
 from hdrq.evaluation.score_table import read_scores
@@ -56,7 +56,6 @@ __all__ = [
     "Sheet",
     "beside",
     "best",
-    "best_ones",
     "codes_of",
     "correlate",
     "evaluate",
@@ -65,6 +64,7 @@ __all__ = [
     "has_preferences",
     "lines_of",
     "marks_of",
+    "not_significantly_worse",
     "paper_text",
     "preferences",
     "state",

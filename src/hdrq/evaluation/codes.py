@@ -71,7 +71,7 @@ def codes_of(
 
 def _codes(scorer: Scorer, pair: Pair) -> Iterator[tuple[str, NDArray[np.float64]]]:
     with torch.inference_mode():
-        images, terms = scorer.agree(None, io.read(str(pair.dist)))
+        images, terms = scorer.prepare(None, io.read(str(pair.dist)))
         (code,) = scorer.inputs(images, terms)
         seen = scaled_input(linear_resize(code, (_SIDE, _SIDE)), scorer.net)
         for kind, values in scorer.net.codes(seen).items():

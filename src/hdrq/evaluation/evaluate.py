@@ -12,7 +12,7 @@ from hdrq.encoding.settings import refuse_impossible_numbers
 from hdrq.errors import UsageError
 from hdrq.evaluation.protocols import Split, kfold, random_splits
 from hdrq.evaluation.ratings import Sheet
-from hdrq.evaluation.statistics.agreement import FIGURES, Agreement, agreement, drawn, ends
+from hdrq.evaluation.statistics.agreement import FIGURES, Agreement, agreement, bootstrap_statistics, ends
 from hdrq.evaluation.statistics.curves import Curve, fit
 from hdrq.records import Pair
 
@@ -136,7 +136,9 @@ def _group(
     used = [a.curve for a in found if a.curve is not None]
     signs = [sheet.signs[i] for i in picked]
     count = plan.draws if draws is None else draws
-    spread = drawn(sheet.values[picked], y, signs, used, scenes, count, plan.seed, refit=curves is None)
+    spread = bootstrap_statistics(
+        sheet.values[picked], y, signs, used, scenes, count, plan.seed, refit=curves is None
+    )
     return [replace(a, intervals=_known(a, ends(spread, k))) for k, a in enumerate(found)]
 
 

@@ -85,7 +85,7 @@ def _card_of(metric: str) -> Checkpoint | None:
         return None
 
 
-def judged_pairs(
+def pairs_to_test(
     pairs: list[Pair], metrics: Sequence[str], only_held_out: bool, **where: Any
 ) -> tuple[list[Pair], list[str]]:
     """(pairs to test on, notes).

@@ -11,7 +11,7 @@ from hdrq.encoding.photometry import Photometry
 from hdrq.errors import UsageError
 from hdrq.evaluation.archive import Dataset, locate
 from hdrq.evaluation.dataset_scores import Notify, Watch, scored, silent, without_progress
-from hdrq.evaluation.held_out import judged_pairs
+from hdrq.evaluation.held_out import pairs_to_test
 from hdrq.evaluation.ratings import Sheet, join, sheet
 from hdrq.evaluation.score_table import read_scores
 from hdrq.io.outputs import refuse_listed
@@ -121,14 +121,14 @@ def sheet_of(request: EvaluationRequest) -> Sheet:
         table = read_scores(path, request.metrics, request.exclude, dict(request.columns))
         named = join(pairs, dict.fromkeys(n for column in table.values.values() for n in column))
         values = {m: {named[n]: v for n, v in c.items() if n in named} for m, c in table.values.items()}
-        pairs, notes = judged_pairs(
+        pairs, notes = pairs_to_test(
             pairs, list(values), request.held_out, dataset=dataset, root=root, data=request.data
         )
         found = sheet(pairs, values, table.better, name=name, dataset=dataset, mos_better=toward)
         return replace(found, notes=(*notes, *found.notes))
     if not request.metrics:
         raise UsageError("no metric is given; add -m pu-psnr, and see: hdrq list metrics")
-    pairs, notes = judged_pairs(
+    pairs, notes = pairs_to_test(
         [p for p in pairs if p.mos is not None],
         list(map(str, split_requests(request.metrics))),
         request.held_out,

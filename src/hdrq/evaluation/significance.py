@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hdrq.evaluation.evaluate import PLAN, Plan, sortable
 from hdrq.evaluation.ratings import Sheet
 from hdrq.evaluation.statistics import resolving_power
-from hdrq.evaluation.statistics.agreement import direction_sign, drawn, ends
+from hdrq.evaluation.statistics.agreement import bootstrap_statistics, direction_sign, ends
 from hdrq.evaluation.statistics.bootstrap import draw, two_sided
 from hdrq.evaluation.statistics.correlation import holm, plcc, srocc, steiger, williams
 from hdrq.evaluation.statistics.curves import fit
@@ -60,7 +60,9 @@ def paired_tests(sheet: Sheet, plan: Plan = PLAN) -> list[PairedTest]:
     if len(sheet.metrics) < 2:
         return []
     curves = [fit(plan.form, row, sheet.mos) for row in sheet.values]
-    by_draw = drawn(sheet.values, sheet.mos, sheet.signs, curves, sheet.scenes, plan.draws, plan.seed)
+    by_draw = bootstrap_statistics(
+        sheet.values, sheet.mos, sheet.signs, curves, sheet.scenes, plan.draws, plan.seed
+    )
     questions, powers = _resolved(sheet, plan)
     y, out = sheet.mos, []
     turned = np.asarray(sheet.signs)[:, None] * sheet.values
@@ -106,7 +108,7 @@ def resolving(sheet: Sheet, plan: Plan = PLAN) -> list[ResolvingPower]:
     spread: Mapping[str, NDArray[np.float64]] = {}
     if len(names) > 1 and few is not None and plan.draws:
         times = np.concatenate(list(draw(len(names), min(plan.draws, _DRAWN), plan.seed, len(names))))
-        spread = resolving_power.areas_drawn(drawn_powers, few, scene, times)
+        spread = resolving_power.bootstrap_areas(drawn_powers, few, scene, times)
     out = []
     for i, (metric, p) in enumerate(zip(sheet.metrics, powers, strict=True)):
         out.append(

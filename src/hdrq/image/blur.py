@@ -112,7 +112,7 @@ def gaussian_blur(x: Tensor, sigma: float) -> Tensor:
     return separable(x, gaussian(2 * ceil(3 * sigma) + 1, sigma, x), border="symmetric")
 
 
-def through(x: Tensor, spread: Tensor) -> Tensor:
+def apply_psf(x: Tensor, spread: Tensor) -> Tensor:
     """Filter every channel with one point spread function (odd sides), normalised to sum 1."""
     return filter2(x, (spread / spread.sum()).to(x), border="symmetric")
 

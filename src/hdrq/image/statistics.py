@@ -74,7 +74,7 @@ def follow(name: str, value: Tensor) -> Tensor:
     return value if adapting is None else adapting.follow(name, value)
 
 
-def remembered(statistic: Callable[..., Tensor]) -> Callable[..., Tensor]:
+def temporally_blended(statistic: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """A statistic blended over time within `Adaptation.frame()`.
 
     It is identified by its function and arguments ("ranked 0.01"), or by `name` where an operator uses one twice.
@@ -142,35 +142,35 @@ def _number(values: Tensor) -> Tensor:
     return values.view(-1, 1, 1, 1)
 
 
-@remembered
+@temporally_blended
 def brightest(x: Tensor) -> Tensor:
     return x.amax(FRAME, keepdim=True)
 
 
-@remembered
+@temporally_blended
 def darkest(x: Tensor) -> Tensor:
     return x.amin(FRAME, keepdim=True)
 
 
-@remembered
+@temporally_blended
 def darkest_positive(x: Tensor) -> Tensor:
     """The smallest value above 0; 1 for a black image."""
     least = torch.where(x > 0, x, torch.inf).amin(FRAME, keepdim=True)
     return torch.where(torch.isinf(least), 1.0, least)
 
 
-@remembered
+@temporally_blended
 def mean(x: Tensor) -> Tensor:
     return _number(_lines(x).mean(1))
 
 
-@remembered
+@temporally_blended
 def log_mean(x: Tensor, delta: float = 1e-6) -> Tensor:
     """Geometric mean: exp(mean(ln(x + delta)))."""
     return _number((_lines(x) + delta).log().mean(1).exp())
 
 
-@remembered
+@temporally_blended
 def ranked(x: Tensor, share: float) -> Tensor:
     """The round(n·share)-th smallest value of each image, counted from 1: a quantile without interpolation."""
     flat = _lines(x)
@@ -179,7 +179,7 @@ def ranked(x: Tensor, share: float) -> Tensor:
     return _number(flat.kthvalue(k, 1).values)
 
 
-@remembered
+@temporally_blended
 def quantile(x: Tensor, share: float) -> Tensor:
     """Linearly interpolated quantile of each image, as numpy's default."""
     flat = _lines(x)
@@ -190,7 +190,7 @@ def quantile(x: Tensor, share: float) -> Tensor:
     return _number(a + (b - a) * (at - low))
 
 
-@remembered
+@temporally_blended
 def ordered(x: Tensor, share: float) -> Tensor:
     """The sorted value of each image at index floor(n·share), counted from 0."""
     flat = _lines(x)

@@ -64,7 +64,7 @@ def join(
     )
 
 
-def twins(theirs: tuple[str, ...], ours: str) -> Rule:
+def duplicates(theirs: tuple[str, ...], ours: str) -> Rule:
     """One tensor registered under several names; where they differ, the last one is used, as in torch."""
     return Rule(theirs, ours, lambda ts: ts[-1], lambda t: (_whole(t),) * len(theirs))
 

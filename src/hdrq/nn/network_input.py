@@ -74,7 +74,7 @@ def _horner(x: Tensor, coefficients: tuple[float, ...]) -> Tensor:
     return y
 
 
-def official(net: Any, compat: Compat) -> bool:
+def as_authors(net: Any, compat: Compat) -> bool:
     """Whether to prepare images as the authors' program does: with "card", where the weights were imported."""
     if compat != "card":
         return compat == "yes"

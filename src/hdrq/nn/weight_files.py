@@ -202,16 +202,16 @@ def _tensors(card: Checkpoint, path: Path, trust: bool) -> dict[str, Tensor]:
 
     if _sha256(path, trust) != card.sha256:
         raise FileError(
-            f"{path} is not the file that its card describes (sha256 differs); {again(card, path)}"
+            f"{path} is not the file that its card describes (sha256 differs); {reinstall_hint(card, path)}"
         )
     try:
         state: dict[str, Tensor] = read_tensors(path)
     except (SafetensorError, OSError) as error:
-        raise FileError(f"{path} is damaged ({error}); {again(card, path)}") from error
+        raise FileError(f"{path} is damaged ({error}); {reinstall_hint(card, path)}") from error
     return state
 
 
-def again(card: Checkpoint, path: Path) -> str:
+def reinstall_hint(card: Checkpoint, path: Path) -> str:
     """How to replace damaged weights, with a command that works for them."""
     if any(p["name"] == card.name for p in published()):
         return f"get them again: hdrq models fetch {card.name}"

@@ -147,7 +147,7 @@ def verified(card: Checkpoint, path: Path) -> nn.Module:
     known = float(card.witness["score"])
     if not abs(score - known) <= _TOLERANCE * (1 + abs(known)):
         raise FileError(
-            f"{card.name} gives {score:.6g} where its card says {known:.6g}; {weight_files.again(card, path)}"
+            f"{card.name} gives {score:.6g} where its card says {known:.6g}; {weight_files.reinstall_hint(card, path)}"
         )
     return module
 

@@ -22,10 +22,10 @@ from hdrq.records import MAIN_IMAGE, Image, Pair, Score, Selection
 from hdrq.scoring.binding import metric
 from hdrq.scoring.clip_scores import Clip
 from hdrq.scoring.clips import Sides, moves
-from hdrq.scoring.comparison import labelled, light_needs_encoding, placed
+from hdrq.scoring.comparison import labelled, light_needs_encoding, moved_to
 from hdrq.scoring.gradient_maps import COST, has_gradient_map, read_with_map
 from hdrq.scoring.pairs import for_pair, selections
-from hdrq.scoring.prefetch import Shelf, opened
+from hdrq.scoring.prefetch import ImageReader, opened
 from hdrq.scoring.request import Request, split_requests
 from hdrq.scoring.response_match import matched_light
 from hdrq.scoring.rows import Owners, failed, joined, remarks, row_of
@@ -92,19 +92,19 @@ def score_bound(
     settings: Settings,
     skip: Callable[[Pair, str], bool],
     taken: Owners | None = None,
-    shelf: Shelf | None = None,
+    reader: ImageReader | None = None,
 ) -> Iterator[tuple[Pair, Score]]:
     """(pair, row) as `score` yields them, by scorers that were bound with the same settings.
 
     taken  names of maps and the pairs that have them
-    shelf  of images, which outlasts these pairs
+    reader  of images, which outlasts these pairs
     """
     wants_ref = any(s.full_reference for s in bound)
     wanted = (p for p in pairs if not all(skip(p, str(s)) for s in bound))
     needed = (p if wants_ref or p.ref is None else replace(p, ref=None) for p in wanted)
     taken = {} if taken is None else taken
     chosen = partial(selections, both=settings.select, ref=settings.select_ref, dist=settings.select_dist)
-    for number, (pair, ref, dist, error) in enumerate(opened(needed, settings.jobs, chosen, shelf)):
+    for number, (pair, ref, dist, error) in enumerate(opened(needed, settings.jobs, chosen, reader)):
         if number == 0:
             _refuse_light(pair, (ref, dist), bound, photometry)
         todo = [s for s in bound if not skip(pair, str(s))]
@@ -235,7 +235,7 @@ def _labelled(
     ref: Image | None, dist: Image, photometry: Photometry, device: torch.device, dtype: torch.dtype
 ) -> tuple[Image | None, Image]:
     """Both images on the device, in the domains that the user states."""
-    images = tuple(placed(i, device, dtype) for i in (ref, dist) if i is not None)
+    images = tuple(moved_to(i, device, dtype) for i in (ref, dist) if i is not None)
     images = labelled(images, photometry)
     return (images[0] if ref is not None else None), images[-1]
 

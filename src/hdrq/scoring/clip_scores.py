@@ -16,7 +16,7 @@ from hdrq.errors import HdrqError, PixelError, UsageError
 from hdrq.image.caching import sharing
 from hdrq.records import BT709, Image, Pair
 from hdrq.scoring.clips import Sides, both_sides, frame_files, moves
-from hdrq.scoring.features.sequence import alike
+from hdrq.scoring.features.sequence import frame_pairs
 from hdrq.scoring.gradient_maps import read_with_map
 from hdrq.scoring.pairs import label
 from hdrq.scoring.scorer import Scorer
@@ -39,7 +39,7 @@ def numbered_frames(pair: Pair, selects: Sides) -> Iterator[Numbered]:
             raise PixelError(
                 f"{many} holds {len(frame_files(many))} images and {label(one)} one; give as many of each"
             )
-    for dist, ref in alike(dists, refs):
+    for dist, ref in frame_pairs(dists, refs):
         yield dist[0], ref[1], dist[1]
 
 
@@ -81,7 +81,7 @@ class Clip:
 
     @cached_property
     def _whole(self) -> tuple[Image | None, Image]:
-        return self.prepare(*whole(numbered_frames(self.pair, self.selects)))
+        return self.prepare(*frame_batches(numbered_frames(self.pair, self.selects)))
 
     @cached_property
     def _stack(self) -> Image | None:
@@ -182,7 +182,7 @@ def _notes(readings: list[tuple[int, Reading]]) -> Iterator[str]:
         yield f"and {len(some) - _NOTED} notes on other frames"
 
 
-def whole(frames: Iterator[Numbered]) -> tuple[Image | None, Image]:
+def frame_batches(frames: Iterator[Numbered]) -> tuple[Image | None, Image]:
     """The frames of both sides as one batch each, for metrics of sequences that need them at once."""
     both = list(frames)
     dist = _batch([d for _, _, d in both])

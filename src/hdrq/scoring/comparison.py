@@ -83,7 +83,7 @@ def _kind(image: Image) -> str:
     return "light" if image.domain in LIGHT else f"{image.domain} code"
 
 
-def about_terms(terms: Terms) -> tuple[str, ...]:
+def primaries_notes(terms: Terms) -> tuple[str, ...]:
     """A note on the working primaries, where they are not BT.709."""
     return () if terms.stored or not terms.exact else (f"working primaries {terms.primaries.name}",)
 
@@ -140,7 +140,9 @@ def takes_code(spec: InputSpec) -> bool:
     return spec.encoding is not None or spec.reads not in LIGHT
 
 
-def stored(images: tuple[Image, ...], specs: tuple[InputSpec, ...], photometry: Photometry) -> bool:
+def compared_as_stored(
+    images: tuple[Image, ...], specs: tuple[InputSpec, ...], photometry: Photometry
+) -> bool:
     """Whether code is compared as stored: all files have the requested encoding and the same gamut.
 
     Where a stage names the encoding, the value does not depend on whether the files hold the code or its light. So these
@@ -176,7 +178,7 @@ def _of_luminance(image: Image) -> bool:
     return encoding.grey == "luminance" and image.pixels.shape[1] == 3
 
 
-def placed(image: Image, device: torch.device | None, dtype: torch.dtype | None) -> Image:
+def moved_to(image: Image, device: torch.device | None, dtype: torch.dtype | None) -> Image:
     """The image on a device and in a precision. In float64, integer code gets back the digits that float32 lost."""
     moved = image.pixels.to(device=device)
     if moved.dtype == torch.float32 and dtype == torch.float64:

@@ -30,9 +30,9 @@ def gradient_map(scorer: Scorer, image: Image | Tensor) -> Tensor:
 
     Source: Zhu et al., MetaIQA, CVPR 2020, section 4.5: maps of gradient magnitude
     """
-    scorer = scorer.toned(image) or scorer
+    scorer = scorer.with_tone_curve(image) or scorer
     with torch.inference_mode(False), torch.enable_grad(), sharing(anew=True):
-        images, terms = scorer.agree(None, image)
+        images, terms = scorer.prepare(None, image)
         (pixels,) = scorer.inputs(images, terms)
         leaf = pixels.detach().clone().requires_grad_()  # clone: pixels of inference mode have no gradient
         value = scorer.compute(images[-1], False, terms, leaf).value

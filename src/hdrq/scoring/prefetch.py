@@ -21,7 +21,7 @@ _KEPT = 8  # images remembered, so that a reference shared by neighbouring pairs
 _Key = tuple[str, Selection, tuple[int, ...] | None]
 
 
-class Shelf:
+class ImageReader:
     """Reads files on worker threads and remembers the last few. Of a clip it reads the first frame."""
 
     def __init__(self, jobs: int) -> None:
@@ -46,7 +46,7 @@ class Shelf:
                 self._recent.popitem(last=False)
         return self._recent[key]
 
-    def ask_pair(self, pair: Pair, selects: Sides) -> tuple[Future[Image] | None, Future[Image]]:
+    def request_pair(self, pair: Pair, selects: Sides) -> tuple[Future[Image] | None, Future[Image]]:
         """Reference and test image; frames of two folders are those that both have, by number."""
         if not pair.ref:
             return None, self.requested(pair.dist, selects[1])
@@ -119,22 +119,22 @@ def opened(
     pairs: Iterable[Pair],
     jobs: int,
     selects: Callable[[Pair], Sides] = lambda pair: (MAIN_IMAGE, MAIN_IMAGE),
-    shelf: Shelf | None = None,
+    reader: ImageReader | None = None,
 ) -> Iterator[Opened]:
     """Each pair with its images (ref, dist), or with the error that reading them met; `jobs` pairs ahead.
 
     Of a clip only the first frame is read; who scores it reads the others.
     selects  what is read of the files of a pair
-    shelf    that outlasts these pairs
+    reader    that outlasts these pairs
     """
-    lasting, shelf = shelf, shelf or Shelf(jobs)
+    lasting, reader = reader, reader or ImageReader(jobs)
     source = iter(pairs)
     waiting: list[tuple[Pair, Future[Image] | None, Future[Image]]] = []
 
     def refill() -> None:
         for pair in islice(source, max(1, jobs) - len(waiting)):
             try:
-                waiting.append((pair, *shelf.ask_pair(pair, selects(pair))))
+                waiting.append((pair, *reader.request_pair(pair, selects(pair))))
             except HdrqError as error:
                 broken: Future[Image] = Future()
                 broken.set_exception(error)
@@ -153,6 +153,6 @@ def opened(
             refill()
     finally:
         if lasting is None:
-            shelf.close()
+            reader.close()
         else:
-            shelf.keep_reference()
+            reader.keep_reference()

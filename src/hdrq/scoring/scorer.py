@@ -31,19 +31,19 @@ from hdrq.registry import find
 from hdrq.scoring.calibration import calibrated, line_of, output_best, output_in_jod
 from hdrq.scoring.comparison import (
     PHOTOGRAPH,
-    about_terms,
+    compared_as_stored,
     factors_of,
     labelled,
     labelled_as,
+    moved_to,
     name_of,
     order_notes,
     photograph,
-    placed,
+    primaries_notes,
     refuse_other_rate,
     refuse_unfit,
     sides_of,
     sizes_differ,
-    stored,
 )
 from hdrq.scoring.request import Request
 
@@ -120,13 +120,13 @@ class Scorer:
     ) -> Reading:
         """Value, map, further numbers and notes of one pair or batch."""
         image = dist if dist is not None else ref
-        if (mapped := self.toned(image)) is not None:
+        if (mapped := self.with_tone_curve(image)) is not None:
             reading = mapped.read(image, None, maps)
             curve, name = self.metric.card.light, self.metric.name
             said = f"light was tone-mapped with {curve} (choose another with OPERATOR:{name})"
             return replace(reading, notes=(said, *reading.notes))
         with sharing():
-            images, terms = self.agree(ref, dist)
+            images, terms = self.prepare(ref, dist)
             inputs = self.inputs(images, terms)
             if len({p.shape[1] for p in inputs}) > 1:
                 raise PixelError(
@@ -140,7 +140,7 @@ class Scorer:
             ]
             reading = self.compute(images[-1], maps, terms, *inputs)
         about = (
-            *about_terms(terms),
+            *primaries_notes(terms),
             *order_notes(self.metric, images),
             *self._rate_notes(images[-1]),
             *notes,
@@ -173,7 +173,7 @@ class Scorer:
         if opening[0] is None or opening[1] is None:
             raise PixelError("a clip has no frames; name one that has")
         first = opening[0], opening[1]
-        images, terms = self.agree(*first)
+        images, terms = self.prepare(*first)
         if terms.exact and self.photometry.primaries is None:
             terms = replace(
                 terms, primaries=BT2020
@@ -197,14 +197,14 @@ class Scorer:
         sides = light(chain(first[:1], refs), self.ref, 0), light(chain(first[1:], dists), self.dist, 1)
         reading = self.compute(images[0], False, terms, *sides)
         said = (f"{len(noted)} frames were changed, the first is {noted[0]}",) if noted else ()
-        about = (*about_terms(terms), *self._rate_notes(images[1]))
+        about = (*primaries_notes(terms), *self._rate_notes(images[1]))
         return replace(reading, notes=(*about, *reading.notes, *said))
 
     def _rate_notes(self, image: Image) -> tuple[str, ...]:
         rate = f"{image.frame_rate:.6g}" if image.frame_rate else ""
         return (f"{rate} frames per second by the file",) if self.takes_rate_of(image) else ()
 
-    def agree(
+    def prepare(
         self, ref: Image | Tensor | None, dist: Image | Tensor | None = None
     ) -> tuple[tuple[Image, ...], Terms]:
         """The images on the device, in their domains, and the terms that all of them share."""
@@ -222,7 +222,7 @@ class Scorer:
                 refuse_other_rate(*images)
         images = tuple(photograph(i, w) for i, w in zip(images, self._specs))
         refuse_unfit(self.metric, images, self.compares_code_as_stored())
-        as_stored = stored(images, self._specs, self.photometry)
+        as_stored = compared_as_stored(images, self._specs, self.photometry)
         wide = any(i.primaries != BT709 and i.pixels.shape[1] == 3 for i in images)
         primaries = BT709
         emitted = not as_stored or any(w is not None and w.reads in LIGHT for w in (self.ref, self.dist))
@@ -242,7 +242,7 @@ class Scorer:
     def takes_as_stored(self, ref: Image | None, dist: Image) -> bool:
         """Whether these images are compared as stored in their files."""
         images = (dist,) if self.ref is None or ref is None else (ref, dist)
-        return stored(
+        return compared_as_stored(
             tuple(photograph(i, w) for i, w in zip(images, self._specs)), self._specs, self.photometry
         )
 
@@ -281,17 +281,17 @@ class Scorer:
     def _place(self, pixels: Image | Tensor | None) -> Image:
         if pixels is None:
             raise UsageError(f"{self} needs an image")
-        return placed(as_image(pixels), self.device, self.dtype)
+        return moved_to(as_image(pixels), self.device, self.dtype)
 
     def compares_code_as_stored(self) -> bool:
         """Whether no stage names the encoding, so that only files of code can be scored."""
         return self.dist.reads == "code" and not (self.dist.encoding or self.dist.tonemapper)
 
-    def toned(self, image: Image | Tensor | None) -> Scorer | None:
+    def with_tone_curve(self, image: Image | Tensor | None) -> Scorer | None:
         """This no-reference metric of code, without a stage, behind the tone curve on its card; None where the image is
         not light or nothing needs tone mapping."""
         curve = self.metric.card.light
         if not curve or self.full_reference or image is None or not self.compares_code_as_stored():
             return None
-        (seen,) = labelled((placed(as_image(image), self.device, self.dtype),), self.photometry)
+        (seen,) = labelled((moved_to(as_image(image), self.device, self.dtype),), self.photometry)
         return replace(self, dist=replace(self.dist, tonemapper=curve)) if seen.domain in LIGHT else None

@@ -12,7 +12,7 @@ from hdrq.errors import HdrqError
 from hdrq.records import Pair, Score
 from hdrq.scoring.batch import Settings, score_bound, scorers
 from hdrq.scoring.pairs import label
-from hdrq.scoring.prefetch import Shelf
+from hdrq.scoring.prefetch import ImageReader
 from hdrq.scoring.resume import Stamps
 from hdrq.scoring.rows import Owners, failed
 from hdrq.scoring.scorer import Scorer
@@ -37,11 +37,11 @@ def score_items(
     photometry: Photometry,
     settings: Settings,
     stamped: bool = False,
-    shelf: Shelf | None = None,
+    reader: ImageReader | None = None,
 ) -> Iterator[tuple[Score, str]]:
     """A row for each metric of each item, in order, with the stamps of its files where `stamped`.
 
-    shelf  of images, which outlasts these items
+    reader  of images, which outlasts these items
     """
     taken: Owners = {}
     wanted: dict[int, tuple[Pair, Item]] = {}  # by the identity of the pairs that are read ahead
@@ -57,7 +57,7 @@ def score_items(
         return metric not in wanted[id(pair)][1].metrics
 
     stamps, latest = Stamps(), None
-    for pair, row in score_bound(pairs(), bound, photometry, settings, skip, taken, shelf):
+    for pair, row in score_bound(pairs(), bound, photometry, settings, skip, taken, reader):
         if latest is not None and latest is not pair:
             del wanted[id(latest)]
         latest = pair
@@ -80,10 +80,10 @@ class ScoreJob:
     def begin(self) -> Callable[[Sequence[Item]], Iterator[list[tuple[Score, str]]]]:
         """Bind the metrics, which loads their weights."""
         bound = scorers(self.metrics, self.photometry, self.settings)
-        shelf = Shelf(self.settings.jobs)  # neighbouring chunks often share a reference
+        reader = ImageReader(self.settings.jobs)  # neighbouring chunks often share a reference
 
         def work(items: Sequence[Item]) -> Iterator[list[tuple[Score, str]]]:
-            found = score_items(items, bound, self.photometry, self.settings, self.stamped, shelf)
+            found = score_items(items, bound, self.photometry, self.settings, self.stamped, reader)
             return (list(islice(found, len(item.metrics))) for item in items)
 
         return work

@@ -62,7 +62,7 @@ def equal_brightness(
     return result
 
 
-def thresholds_kept(light: Tensor, dim: Tensor, scene: Tensor, display: Tensor, peak_nits: float) -> Tensor:
+def threshold_matched(light: Tensor, dim: Tensor, scene: Tensor, display: Tensor, peak_nits: float) -> Tensor:
     """Share of the display's peak at which visibility thresholds of cones and rods are matched. Source: Ferwerda 1996.
 
     dim             (N, 1, H, W), scotopic luminance

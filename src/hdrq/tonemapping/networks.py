@@ -18,11 +18,11 @@ from hdrq.nn.networks import Network, network_named, use_of, uses
 from hdrq.registry import find, names
 from hdrq.tonemapping.operator import Operator, OperatorCard
 
-Shelf = Literal["tonemapper", "expander"]
+OperatorKind = Literal["tonemapper", "expander"]
 _TASKS = {"tonemapper": "tonemap", "expander": "expand"}
 
 
-def operator_named(shelf: Shelf, name: str) -> Operator:
+def operator_named(shelf: OperatorKind, name: str) -> Operator:
     """An operator by its name, or a network that does its work: NET with its default weights, or NET@WEIGHTS.
 
     Raises UnknownName for unknown names, UsageError for networks of another use, MissingPart where weights are missing.

@@ -141,7 +141,7 @@ def set_rates(optimiser: torch.optim.Optimizer, factor: float) -> None:
 def rate_factor(settings: Settings, epoch: int, share: float) -> float:
     """Factor on the learning rates in an epoch, after a given share of all steps."""
     if settings.schedule in ("staircase", "compounding"):
-        return stepped(epoch, settings.fall, settings.every, settings.schedule == "compounding")
+        return step_factor(epoch, settings.fall, settings.every, settings.schedule == "compounding")
     share = share if settings.per == "step" else epoch / settings.epochs
     found = factor(settings.schedule, share, settings.floor, settings.warmup)
     return found * stage_of(settings, epoch)[1] / settings.rate if settings.stages else found
@@ -165,7 +165,7 @@ def factor(kind: str, share: float, floor: float, warmup: float = 0.0) -> float:
     return 1.0
 
 
-def stepped(epoch: int, fall: float, every: int, compounding: bool = False) -> float:
+def step_factor(epoch: int, fall: float, every: int, compounding: bool = False) -> float:
     """Factor of an epoch, counted from 0: fall^(epoch // every).
 
     compounding  the factor of every epoch multiplies the rate of the previous one, as in the programs of MetaIQA

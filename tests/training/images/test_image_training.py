@@ -24,8 +24,8 @@ from hdrq.training.images.camera import (
     Response,
     noisy,
     photograph,
+    random_orientation,
     random_response,
-    turned,
     well_exposed,
     window,
 )
@@ -216,9 +216,9 @@ def test_windows_and_turns_keep_the_light() -> None:
     g = torch.Generator().manual_seed(1)
     assert window(ramp, 16, 1.0, g).shape == (3, 16, 16)
     assert window(torch.ones(3, 64, 64), 16, 4.0, g).allclose(torch.ones(3, 16, 16))
-    seen = {tuple(turned(ramp, g)[:, 0, 0].tolist()) for _ in range(200)}
+    seen = {tuple(random_orientation(ramp, g)[:, 0, 0].tolist()) for _ in range(200)}
     assert len(seen) == 4 * 6  # four corners, six orders of the channels
-    kept = {tuple(turned(ramp, g, swap=False)[:, 0, 0].tolist()) for _ in range(50)}
+    kept = {tuple(random_orientation(ramp, g, swap=False)[:, 0, 0].tolist()) for _ in range(50)}
     assert len(kept) == 4
 
 

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from hdrq.distillation.distortion import DistortionCard, distortion
-from hdrq.image.blur import disk, through
+from hdrq.image.blur import apply_psf, disk
 
 
 @distortion(
@@ -16,4 +16,4 @@ from hdrq.image.blur import disk, through
     )
 )
 def lens_blur(light: Tensor, radius: float) -> Tensor:
-    return through(light, disk(radius))
+    return apply_psf(light, disk(radius))

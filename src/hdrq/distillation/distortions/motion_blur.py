@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from hdrq.distillation.distortion import DistortionCard, distortion, uniform
-from hdrq.image.blur import streak, through
+from hdrq.image.blur import apply_psf, streak
 
 
 @distortion(
@@ -18,4 +18,4 @@ from hdrq.image.blur import streak, through
     )
 )
 def motion_blur(light: Tensor, length: float, random: torch.Generator) -> Tensor:
-    return through(light, streak(length, uniform(0, 180, random)))
+    return apply_psf(light, streak(length, uniform(0, 180, random)))

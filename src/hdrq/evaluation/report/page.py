@@ -63,11 +63,11 @@ def page(found: ReportContents, pictures: bool = True) -> str:
             else []
         ),
         *(
-            [_section("Resolving power", _RESOLVING, tables.resolving(found.resolving))]
+            [_section("Resolving power", _RESOLVING, tables.resolving_table(found.resolving))]
             if found.resolving
             else []
         ),
-        *(_section(f"By {kind}", _BY, tables.heat(rows)) for kind, rows in found.breakdowns if rows),
+        *(_section(f"By {kind}", _BY, tables.heat_map(rows)) for kind, rows in found.breakdowns if rows),
         *_residuals(found),
         *_disagreements(found, pictures),
     ]
@@ -174,7 +174,7 @@ def _residuals(found: ReportContents) -> list[str]:
     return [_section("Residuals", text, f"<div class='grid'>{''.join(plots)}</div>")] if plots else []
 
 
-def worst(sheet: Sheet, agreement: Agreement, count: int) -> list[tuple[int, float]]:
+def largest_errors(sheet: Sheet, agreement: Agreement, count: int) -> list[tuple[int, float]]:
     """(index, predicted score) of the images furthest from the curve, first one of each scene."""
     if agreement.curve is None:
         return []
@@ -196,7 +196,8 @@ def _disagreements(found: ReportContents, pictures: bool) -> list[str]:
     parts = []
     for a in shown:
         cards = [
-            _card(found.sheet, a, i, predicted, pictures) for i, predicted in worst(found.sheet, a, each)
+            _card(found.sheet, a, i, predicted, pictures)
+            for i, predicted in largest_errors(found.sheet, a, each)
         ]
         parts.append(f"<h3>{escape(a.metric)}</h3><div class='grid'>{''.join(cards)}</div>")
     text = f"The images furthest from the curve, first one of each scene{_of(found, shown)}. HDR images are tone-mapped."

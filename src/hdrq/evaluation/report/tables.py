@@ -13,7 +13,7 @@ from hdrq.evaluation.statistics.agreement import Agreement
 SURE = 0.05  # significance level of the marks, for p values corrected by Holm's method
 
 
-def best_ones(rows: Sequence[Agreement], paired_tests: Sequence[PairedTest]) -> set[str]:
+def not_significantly_worse(rows: Sequence[Agreement], paired_tests: Sequence[PairedTest]) -> set[str]:
     """The metric of the highest SROCC and those that it does not significantly exceed at the 0.05 level."""
     if not rows:
         return set()
@@ -40,7 +40,7 @@ def table(rows: Sequence[Agreement], paired_tests: Sequence[PairedTest]) -> str:
     far = any(a.outliers is not None for a in rows)
     heads = ["metric", "SROCC", "", "KROCC", "PLCC", "RMSE", *(["outliers"] if far else [])]
     marks = marks_of(rows)
-    marked = best_ones([a for a in rows if not a.published], paired_tests)
+    marked = not_significantly_worse([a for a in rows if not a.published], paired_tests)
     tops = {name: best(rows, name) for name in ("srocc", "krocc", "plcc", "rmse")}
     lowest, axis = _lowest(rows), " class='axis'"
     lines = []
@@ -131,7 +131,7 @@ def matrix(order: Sequence[str], paired_tests: Sequence[PairedTest]) -> str:
     )
 
 
-def resolving(rows: Sequence[ResolvingPower]) -> str:
+def resolving_table(rows: Sequence[ResolvingPower]) -> str:
     names = (
         ("different", "different or similar"),
         ("better", "better or worse"),
@@ -152,7 +152,7 @@ def resolving(rows: Sequence[ResolvingPower]) -> str:
     return f"{counts}<div class='wide'>{table}</div>"
 
 
-def heat(rows: Sequence[Agreement]) -> str:
+def heat_map(rows: Sequence[Agreement]) -> str:
     metrics, groups = (list(dict.fromkeys(getattr(a, n) for a in rows)) for n in ("metric", "group"))
     by_names = {(a.metric, a.group): a for a in rows}
     lines = []

@@ -85,7 +85,7 @@ def agreement(
     )
 
 
-def drawn(
+def bootstrap_statistics(
     values: Array, mos: Array, signs: Sequence[int], curves: Sequence[Curve], scenes: Sequence[Hashable],
     draws: int, seed: int, refit: bool = True,
 ) -> Mapping[str, Array]:  # fmt: skip

@@ -5,7 +5,7 @@ of the metric's difference; and, where they did, which image is better, predicte
 area under the ROC curve, which needs no fitted curve.
 
 The published tests assume independent pairs, although pairs share images, and therefore find small differences
-significant. `areas_drawn` uses a bootstrap over scenes; its intervals are the more reliable ones.
+significant. `bootstrap_areas` uses a bootstrap over scenes; its intervals are the more reliable ones.
 
 Source  Krasula, Fliegel, Le Callet & Klima, QoMEX 2016, doi:10.1109/QoMEX.2016.7498936
 """
@@ -101,7 +101,7 @@ def auc(positive: ArrayLike, negative: ArrayLike) -> float:
     return float((ranked[: p.size].sum() - p.size * (p.size + 1) / 2) / (p.size * q.size))
 
 
-def areas_drawn(
+def bootstrap_areas(
     powers: Sequence[Power], questions: Questions, scene: NDArray[np.intp], times: Array
 ) -> Mapping[str, Array]:
     """{"different", "better", "correct"}: (draws, M) of M metrics for multiplicities (draws, S) of scenes."""

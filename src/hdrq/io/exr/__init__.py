@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hdrq.errors import FileError
 from hdrq.io.color import luminance, primaries_of
-from hdrq.io.exr.channels import LONG, Picture, flatten, pick, pictures, rgb, upsample
+from hdrq.io.exr.channels import LONG, ImageChannels, flatten, image_titles, pick, rgb, upsample
 from hdrq.io.exr.header import Part
 from hdrq.io.exr.parse import parts_of, stripped
 from hdrq.io.exr.write import write
@@ -68,7 +68,7 @@ def read(
 
 def titles(path: Path) -> tuple[str, ...]:
     """Names of all images in the file that can be selected."""
-    return tuple(dict.fromkeys(p.title for p in pictures(parts_of(path, path.read_bytes())) if p.colour))
+    return tuple(dict.fromkeys(p.title for p in image_titles(parts_of(path, path.read_bytes())) if p.colour))
 
 
 def _afford(path: Path, parts: list[Part], chosen: Part) -> None:
@@ -153,7 +153,7 @@ def _from(span: slice, start: int) -> slice:
     return slice(span.start - start, span.stop - start)
 
 
-def _remark(chosen: Picture, notes: list[str]) -> None:
+def _remark(chosen: ImageChannels, notes: list[str]) -> None:
     part = chosen.part
     name, _, _, lossy = part.compression
     if any(c.kind in lossy for c in part.channels if c.name in chosen.channels.values()):

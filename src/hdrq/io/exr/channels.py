@@ -36,7 +36,7 @@ BETWEEN = (0.627123, -0.186077, 0.087929, -0.043159, 0.019597, -0.007540, 0.0021
 
 
 @dataclass
-class Picture:
+class ImageChannels:
     """Channels of one part that share layer and view, by the last part of their name (R for beauty.left.R)."""
 
     part: Part
@@ -73,7 +73,7 @@ class Picture:
         )
 
     @property
-    def weakness(self) -> int:
+    def doubt(self) -> int:
         """0 where it is certainly an image; larger for possible normals, positions or depths."""
         names = tuple(LONG.get(name.upper(), name.upper()) for name in self.colour)
         return {("R", "G", "B"): 0, ("Y", "RY", "BY"): 0, ("Y",): 1, ("X", "Y", "Z"): 2}.get(names, 3)
@@ -84,9 +84,9 @@ class Picture:
         return "/".join(n for n in dict.fromkeys(names) if n) or "the unnamed image"
 
 
-def pictures(parts: Iterable[Part]) -> list[Picture]:
+def image_titles(parts: Iterable[Part]) -> list[ImageChannels]:
     """Titles of all images in the file that can be selected."""
-    found: dict[tuple[int, str, str], Picture] = {}
+    found: dict[tuple[int, str, str], ImageChannels] = {}
     for part in parts:
         views = part.attributes.get("multiView")
         views = views if isinstance(views, list) else []
@@ -97,15 +97,15 @@ def pictures(parts: Iterable[Part]) -> list[Picture]:
                 view = path.pop()
             layer = ".".join(path)
             key = (part.number, layer, view)
-            found.setdefault(key, Picture(part, layer, view)).channels[last] = channel.name
+            found.setdefault(key, ImageChannels(part, layer, view)).channels[last] = channel.name
     return list(found.values())
 
 
 def pick(
     path: Path, parts: list[Part], layer: str | None, view: str | None, part: str | int | None
-) -> tuple[Picture, list[str]]:
+) -> tuple[ImageChannels, list[str]]:
     """The selected or main image, and notes on the channels and images that are not read."""
-    everything = pictures(parts)
+    everything = image_titles(parts)
     chosen = [p for p in everything if p.colour]
     wanted = {"part": part, "layer": layer, "view": view}
     if part is not None:
@@ -126,9 +126,9 @@ def pick(
                 f"{path} holds a position or normal pass (x, y, z), not colours; its channels are {names}"
             )
         raise UsageError(f"{path} has no R, G, B and no Y; its channels are {names}")
-    top = [p for p in chosen if not p.layer and p.weakness < 2] or chosen
+    top = [p for p in chosen if not p.layer and p.doubt < 2] or chosen
     flat = [p for p in top if not p.part.deep] or top
-    likely = [p for p in flat if p.weakness == min(f.weakness for f in flat)]
+    likely = [p for p in flat if p.doubt == min(f.doubt for f in flat)]
     if layer is None and likely[0].layer:
         finished = [p for name in MAIN for p in likely if p.layer.split(".")[-1].lower() == name]
         likely = finished[:1] or likely
@@ -139,7 +139,9 @@ def pick(
     return best, _left(best, everything, wanted)
 
 
-def _left(best: Picture, everything: list[Picture], wanted: dict[str, str | int | None]) -> list[str]:
+def _left(
+    best: ImageChannels, everything: list[ImageChannels], wanted: dict[str, str | int | None]
+) -> list[str]:
     """One note on unread channels and one on unread images."""
     notes = []
     used = {best.channels[name] for name in best.colour} | {best.alpha}

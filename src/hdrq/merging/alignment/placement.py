@@ -25,7 +25,7 @@ class Placement:
     overlap: float = 1.0
 
     @property
-    def whole(self) -> bool:
+    def is_integer_shift(self) -> bool:
         return self.flow is None and is_whole_shift(self.transform)
 
     @property

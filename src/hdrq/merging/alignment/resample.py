@@ -54,7 +54,7 @@ def strips(
         box = (top + a, top + b, left, right)
         yield (
             _shifted(frame, place, box, a, b, device)
-            if place.whole
+            if place.is_integer_shift
             else _warped(frame, place, box, a, b, device)
         )
 

@@ -40,7 +40,7 @@ def torchvision(theirs: str = "features.", ours: str = "trunk.convs.") -> tuple[
     return tuple(rename(f"{theirs}{i}.{{leaf}}", f"{ours}{k}.{{leaf}}") for k, i in enumerate(FEATURES))
 
 
-def staged(theirs: str, ours: str = "trunk.convs.") -> tuple[Rule, ...]:
+def numbered_by_stage(theirs: str, ours: str = "trunk.convs.") -> tuple[Rule, ...]:
     """The same for names that also number the stages, from 1, as in LPIPS."""
     return tuple(
         rename(f"{theirs}{k + 1}.{i}.{{leaf}}", f"{ours}{k}.{{leaf}}") for k, i in enumerate(FEATURES)

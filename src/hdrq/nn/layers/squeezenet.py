@@ -64,7 +64,7 @@ def torchvision(theirs: str = "features.", ours: str = "trunk.") -> tuple[Rule, 
     return _table({i: f"{theirs}{i}" for i in (0, *_SLICES)}, ours)
 
 
-def staged(theirs: str, ours: str = "trunk.") -> tuple[Rule, ...]:
+def numbered_by_stage(theirs: str, ours: str = "trunk.") -> tuple[Rule, ...]:
     """The same for names that also number the stages, from 1, as in LPIPS."""
     return _table({0: f"{theirs}1.0"} | {i: f"{theirs}{s}.{i}" for i, s in _SLICES.items()}, ours)
 

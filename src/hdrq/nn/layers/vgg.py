@@ -48,7 +48,7 @@ def torchvision(theirs: str = "features.", ours: str = "convs.") -> tuple[Rule, 
     return tuple(rename(f"{theirs}{i}.{{leaf}}", f"{ours}{k}.{{leaf}}") for k, i in enumerate(FEATURES))
 
 
-def staged(theirs: str, ours: str = "trunk.convs.") -> tuple[Rule, ...]:
+def numbered_by_stage(theirs: str, ours: str = "trunk.convs.") -> tuple[Rule, ...]:
     """The same for names that also number the five stages from 1, as in LPIPS and DISTS: theirs = "net.slice"."""
     number = [s for s, stage in enumerate(STAGES, 1) for _ in stage]
     pairs = zip(number, FEATURES)

@@ -101,7 +101,7 @@ dists = Net(
         Layout(
             "dists",
             ("alpha", "stage1.0.weight"),
-            (*_filters(), *_WEIGHTS, *vgg.staged("stage")),
+            (*_filters(), *_WEIGHTS, *vgg.numbered_by_stage("stage")),
             encoding="srgb",
         ),
         Layout(  # the small published file, used with torchvision's VGG16

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from hdrq.nn.keys import drop, rename, twins
+from hdrq.nn.keys import drop, duplicates, rename
 from hdrq.nn.layers import alexnet, squeezenet, vgg
 from hdrq.nn.layers.deep_distance import ENTRANCE, DeepDistance, witness
 from hdrq.nn.net import Layout, Net
@@ -30,12 +30,12 @@ class Lpips(DeepDistance):
 
 
 # The authors' module registers every head twice, their small published files once.
-_TWICE = twins(("lin{k}.model.1.weight", "lins.{k}.model.1.weight"), "heads.{k}")
+_TWICE = duplicates(("lin{k}.model.1.weight", "lins.{k}.model.1.weight"), "heads.{k}")
 _ONCE = rename("lin{k}.model.1.weight", "heads.{k}")
 _CONVS = {
-    "vgg": (vgg.staged("net.slice"), vgg.torchvision("features.", "trunk.convs.")),
-    "alex": (alexnet.staged("net.slice"), alexnet.torchvision()),
-    "squeeze": (squeezenet.staged("net.slice"), squeezenet.torchvision()),
+    "vgg": (vgg.numbered_by_stage("net.slice"), vgg.torchvision("features.", "trunk.convs.")),
+    "alex": (alexnet.numbered_by_stage("net.slice"), alexnet.torchvision()),
+    "squeeze": (squeezenet.numbered_by_stage("net.slice"), squeezenet.torchvision()),
 }
 _MARKS = {  # keys that identify the backbone; those of AlexNet's second convolution also occur in VGG
     "vgg": ("net.slice5.28.weight", "features.28.weight"),

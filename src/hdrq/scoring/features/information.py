@@ -24,7 +24,7 @@ def distortion_channel(
     return torch.where(alive, gain, 0.0), torch.where(alive, noise, 0.0)
 
 
-def upright(gain: Tensor, noise: Tensor, var_dist: Tensor, flat: float) -> tuple[Tensor, Tensor]:
+def refuse_inverted(gain: Tensor, noise: Tensor, var_dist: Tensor, flat: float) -> tuple[Tensor, Tensor]:
     """The same with inverted contrast taken for noise, and some noise everywhere."""
     return gain.clamp(min=0), torch.where(gain < 0, var_dist, noise).clamp(min=flat)
 

@@ -18,7 +18,7 @@ Offset = tuple[int, int]  # rows and columns
 
 
 @dataclass(frozen=True)
-class Bundle:
+class LineGroup:
     """Lines whose two arms are the same segment, put elsewhere; each line is its own mirror image at its centre.
 
     step    from one sample of a segment to the next
@@ -38,26 +38,26 @@ def _once(*offsets: Offset) -> tuple[tuple[Offset, float], ...]:
 
 
 Lines = Literal["full", "sparse"]
-BUNDLES: dict[Lines, tuple[Bundle, ...]] = {
+LINE_GROUPS: dict[Lines, tuple[LineGroup, ...]] = {
     "full": (  # bent lines along the axes count twice, as libjxl adds them up
-        Bundle((1, 0), 3, 3, (((3, 0), 1.0), ((3, -1), 2.0), ((3, 1), 2.0))),
-        Bundle((0, 1), 3, 3, (((0, 3), 1.0), ((1, 3), 2.0), ((-1, 3), 2.0))),
-        Bundle((1, 1), 3, 2, _once((2, 2), (2, 1), (1, 2))),
-        Bundle((1, -1), 3, 2, _once((2, -2), (2, -1), (1, -2))),
+        LineGroup((1, 0), 3, 3, (((3, 0), 1.0), ((3, -1), 2.0), ((3, 1), 2.0))),
+        LineGroup((0, 1), 3, 3, (((0, 3), 1.0), ((1, 3), 2.0), ((-1, 3), 2.0))),
+        LineGroup((1, 1), 3, 2, _once((2, 2), (2, 1), (1, 2))),
+        LineGroup((1, -1), 3, 2, _once((2, -2), (2, -1), (1, -2))),
     ),
     "sparse": (
-        Bundle((2, 0), 1, 2, _once((2, 0), (2, -1), (2, 1))),
-        Bundle((0, 2), 1, 2, _once((0, 2), (1, 2), (-1, 2))),
-        Bundle((1, 1), 1, 2, _once((2, 2), (2, 1), (1, 2))),
-        Bundle((1, -1), 1, 2, _once((2, -2), (2, -1), (1, -2))),
-        *(Bundle(step, 1, 2, _once(step)) for step in ((-1, 2), (1, 2), (2, 1), (2, -1))),
+        LineGroup((2, 0), 1, 2, _once((2, 0), (2, -1), (2, 1))),
+        LineGroup((0, 2), 1, 2, _once((0, 2), (1, 2), (-1, 2))),
+        LineGroup((1, 1), 1, 2, _once((2, 2), (2, 1), (1, 2))),
+        LineGroup((1, -1), 1, 2, _once((2, -2), (2, -1), (1, -2))),
+        *(LineGroup(step, 1, 2, _once(step)) for step in ((-1, 2), (1, 2), (2, 1), (2, -1))),
     ),
 }
 
 
 def offsets(lines: Lines) -> Iterator[tuple[float, list[Offset]]]:
     """(how often it counts, the samples it adds up) of each different line."""
-    for bundle in BUNDLES[lines]:
+    for bundle in LINE_GROUPS[lines]:
         dy, dx = bundle.step
         for (y, x), count in bundle.lines:
             arm = [(y + k * dy, x + k * dx) for k in ((-1, 0, 1) if bundle.arm == 3 else (0, 1))]
@@ -74,7 +74,7 @@ def malta(ref: Tensor, dist: Tensor, weights: tuple[float, float, float], lines:
     return found
 
 
-def beyond(ref: Tensor, dist: Tensor, low: float, high: float) -> Tensor:
+def excess(ref: Tensor, dist: Tensor, low: float, high: float) -> Tensor:
     """How far `dist` lies outside low · ref .. high · ref; below 0 above it."""
     a, b = low * ref, high * ref
     return torch.clamp(dist, torch.minimum(a, b), torch.maximum(a, b)) - dist
@@ -82,7 +82,7 @@ def beyond(ref: Tensor, dist: Tensor, low: float, high: float) -> Tensor:
 
 def _difference(ref: Tensor, dist: Tensor, weights: tuple[float, float, float]) -> Tensor:
     both, outside, contrast = weights
-    top = both * (ref - dist) + outside * beyond(ref, dist, 0.55, 1.05)
+    top = both * (ref - dist) + outside * excess(ref, dist, 0.55, 1.05)
     return top / (contrast + (ref.abs() + dist.abs()) / 2)
 
 
@@ -141,7 +141,7 @@ def _energy(wide: Tensor, lines: Lines, out: Tensor) -> None:
         return x[..., y : y + h, z : z + w]
 
     total = torch.empty_like(out)
-    for bundle in BUNDLES[lines]:
+    for bundle in LINE_GROUPS[lines]:
         dy, dx = bundle.step
         pair, start = _shifted(wide, bundle.step)
         if bundle.arm == 3 or bundle.centre == 3:

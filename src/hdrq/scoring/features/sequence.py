@@ -11,7 +11,7 @@ from hdrq.errors import PixelError
 T = TypeVar("T")
 
 
-def alike(dist: Iterable[T], ref: Iterable[T]) -> Iterator[tuple[T, T]]:
+def frame_pairs(dist: Iterable[T], ref: Iterable[T]) -> Iterator[tuple[T, T]]:
     """(test, reference) frames, as long as there are any; a side that ends first is a PixelError."""
     for number, (test, reference) in enumerate(zip_longest(dist, ref)):
         if test is None or reference is None:

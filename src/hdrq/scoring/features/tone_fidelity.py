@@ -34,7 +34,7 @@ def local(x: Tensor, y: Tensor, border: Border) -> tuple[Tensor, Tensor, Tensor,
     return mean_x, root(xx - mean_x**2), root(yy - mean_y**2), xy - mean_x * mean_y
 
 
-def seen(contrast: Tensor, threshold: float) -> Tensor:
+def visibility(contrast: Tensor, threshold: float) -> Tensor:
     """Probability that a contrast is visible: a normal distribution around its threshold, a third of it wide."""
     result: Tensor = torch.special.ndtr(3 * (contrast / threshold - 1))
     return result
@@ -58,7 +58,7 @@ def structure(ref: Tensor, dist: Tensor) -> tuple[Tensor, Tensor]:
     mean, x, y, covariance = local(light, code, "valid")
     lit = mean > 0
     one = mean.new_ones(())
-    fidelity = fidelity_map(seen(x / mean.where(lit, one), 0.06), seen(y, 2.6303), x, y, covariance).where(
-        lit, one
-    )
+    fidelity = fidelity_map(
+        visibility(x / mean.where(lit, one), 0.06), visibility(y, 2.6303), x, y, covariance
+    ).where(lit, one)
     return (fidelity * lit).sum((1, 2, 3)) / lit.sum((1, 2, 3)).clamp(min=1), fidelity

@@ -14,7 +14,7 @@ from hdrq.image.arithmetic import power, root
 from hdrq.image.filters import pad
 from hdrq.records import Display
 from hdrq.scoring.features.butteraugli_bands import Bands, bands
-from hdrq.scoring.features.malta import Lines, beyond, malta
+from hdrq.scoring.features.malta import Lines, excess, malta
 
 SMALLEST = 8
 FINE, COARSE = 0.85, 0.5  # shares of the map and of that of half the size
@@ -112,7 +112,7 @@ def _fine(a: Bands, b: Bands, asymmetry: float) -> Tensor:
         x = x + _malta(a.middle, b.middle, c, MIDDLE, 1.0, "sparse")
         ref, dist, weight = a.high[:, c : c + 1], b.high[:, c : c + 1], 0.8 * HIGH_SQUARED[c]
         x = x + weight * asymmetry * (ref - dist).square()
-        parts.append(x + weight / asymmetry * beyond(ref, dist, 0.4, 1.0).square())
+        parts.append(x + weight / asymmetry * excess(ref, dist, 0.4, 1.0).square())
     parts[1] = parts[1] + MASK_SQUARED * (a.activity - b.activity).square()
     return total + torch.cat((*parts, torch.zeros_like(parts[0])), 1)
 

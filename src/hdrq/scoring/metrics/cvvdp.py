@@ -19,17 +19,17 @@ from hdrq.scoring.features.cvvdp.quality import (
     Heatmap,
     Padding,
     by_channel,
-    clip,
+    chained,
     compare,
-    drawn,
+    error_map,
     filtered,
-    rejoined,
-    still,
+    jod_of_clip,
+    jod_of_still,
     temporal_taps,
     windows,
 )
 from hdrq.scoring.features.cvvdp.vision import CHANNELS, LMS_TO_DKL, XYZ_TO_LMS, frequencies
-from hdrq.scoring.features.sequence import alike
+from hdrq.scoring.features.sequence import frame_pairs
 
 # RGB to XYZ with as many digits as the authors' program has; other primaries are derived.
 RGB_TO_XYZ = {
@@ -107,7 +107,7 @@ def cvvdp(
     if mode == "video" and frame_rate <= 0:
         raise UsageError("cvvdp compares clips in time; add frame_rate=, in frames per second, to mode=video")
     repaired = variant == "repaired"
-    both = alike(dist, ref)
+    both = frame_pairs(dist, ref)
     space = _Space(primaries, PRIMARIES[display.primaries] if display is not None else BT709, repaired)
     planes = (
         _moments(both, space, temporal_taps(frame_rate), padding)
@@ -120,11 +120,11 @@ def cvvdp(
         found.append(frame.q)
         if frame.map is not None:
             ground = (reference if repaired else test)[:1]
-            pictures.append(drawn(frame.map, ground, heatmap, repaired=repaired))
+            pictures.append(error_map(frame.map, ground, heatmap, repaired=repaired))
     if not found:
         raise PixelError("cvvdp got a clip without frames")
     q = torch.stack(found)
-    value = clip(q)[None] if q.shape[1] == len(CHANNELS) else still(q)
+    value = jod_of_clip(q)[None] if q.shape[1] == len(CHANNELS) else jod_of_still(q)
     numbers = _numbers(q, frequencies(test.shape[-2], test.shape[-1], ppd), mode == "video")
     return Reading(value, torch.stack(pictures) if pictures else None, numbers, (_seen_at(ppd, display),))
 
@@ -174,7 +174,7 @@ def _moments(
     if len(begin) == 1:
         yield _both(begin[0], space)
         return
-    for window in windows(rejoined(begin, source), taps.shape[1], padding):
+    for window in windows(chained(begin, source), taps.shape[1], padding):
         matrix = space.matrix(len(window[0][0]))
         test, reference = zip(*window)
         yield filtered(test, taps, matrix), filtered(reference, taps, matrix)

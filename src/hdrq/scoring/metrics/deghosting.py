@@ -16,7 +16,7 @@ from hdrq.image.filters import gaussian, window
 from hdrq.image.filters import pad as padded
 from hdrq.scoring.features.hdrvdp.civdm import SLOPE, VISIBLE, band_rate, laplacian
 from hdrq.scoring.features.hdrvdp.contrast import HIGHEST, LOWEST, at_each, tabulated_v3
-from hdrq.scoring.features.hdrvdp.retina import Viewer, sense
+from hdrq.scoring.features.hdrvdp.retina import Viewer, retinal_response
 
 KINDS = ("blending", "gradient", "visual")  # red, green and blue of the map
 WINDOW, SIGMA = 11, 1.5  # of the comparison of gradients
@@ -109,7 +109,7 @@ class Seen:
     def __init__(self, logs: Tensor, ppd: float) -> None:
         self.logs, self.ppd = logs, ppd
         self.viewer = Viewer(ppd, 24.0, "hdrvdp", "d65", 0.0)
-        response, adapting = sense(logs.exp(), self.viewer, None)
+        response, adapting = retinal_response(logs.exp(), self.viewer, None)
         self.levels = max(1, min(ceil(log2(ppd)) - 2, min(logs.shape[-2:]).bit_length() - 3))
         self.bands = laplacian(response, self.levels)
         self.adapting = adapting.log10().clamp(LOWEST, HIGHEST)
@@ -120,7 +120,7 @@ class Seen:
         other = self.logs + torch.where(exposure.resolved, change, 0.0)
         if not bool((other != self.logs).any()):
             return torch.zeros_like(self.logs)
-        bands = laplacian(sense(other.exp(), self.viewer, None)[0], self.levels)
+        bands = laplacian(retinal_response(other.exp(), self.viewer, None)[0], self.levels)
         total = torch.zeros_like(self.logs)
         for level, (one, two) in enumerate(zip(self.bands[:-1], bands)):
             curve = tabulated_v3(band_rate(level, self.ppd), "hdrvdp", 24.0, one.dtype, one.device)

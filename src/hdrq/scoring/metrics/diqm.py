@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from hdrq.cards import Reading, metric
-from hdrq.nn.network_input import Compat, Curve, adjusted, fitting, official, scrambled, spanned
+from hdrq.nn.network_input import Compat, Curve, adjusted, as_authors, fitting, scrambled, spanned
 from hdrq.records import Encoding
 from hdrq.scoring.features.network_scores import share, share_card
 
@@ -40,7 +40,7 @@ def diqm(
     curve   "tmo": the program's tone curve instead of the weights' own encoding
     compat  pixels in the scrambled order that the authors' weights were trained on; "card": where the weights are theirs
     """
-    theirs = official(net, compat)
+    theirs = as_authors(net, compat)
     seen = (view(x, net, encoding, peak, curve, theirs) for x in (ref, dist))
     return share(net, *seen, like=ref)
 

@@ -21,7 +21,7 @@ from hdrq.cards import Card, Output, Reading, metric
 from hdrq.scoring.features.hdrvdp.civdm import SLOPE, VISIBLE
 from hdrq.scoring.features.hdrvdp.contrast import HIGHEST, LOWEST, at_each, tabulated_v3
 from hdrq.scoring.features.hdrvdp.eye import Mtf
-from hdrq.scoring.features.hdrvdp.retina import Viewer, sense
+from hdrq.scoring.features.hdrvdp.retina import Viewer, retinal_response
 
 KINDS = ("loss", "amplification", "reversal")
 COLOURS = ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0))  # of KINDS, as in the paper's maps
@@ -84,7 +84,7 @@ def drim(
     """
     viewer = Viewer(ppd, age, mtf, "d65", sensitivity)
     # In float64, so that samples at the threshold fall on the right side of it.
-    seen = [sense(image, viewer, None) for image in (ref, dist)]
+    seen = [retinal_response(image, viewer, None) for image in (ref, dist)]
     maps = [m.to(ref.dtype) for m in distorted(seen, viewer, lowest_cpd)]
     any_of = 1 - torch.stack([1 - m for m in maps]).prod(0)
     numbers = {kind: m.mean((1, 2, 3)) for kind, m in zip(KINDS, maps)}

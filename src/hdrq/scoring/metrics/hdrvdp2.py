@@ -24,7 +24,7 @@ from hdrq.scoring.features.hdrvdp.contrast import (
     tabulated_v2,
 )
 from hdrq.scoring.features.hdrvdp.eye import V2, across, field_frequencies, respond
-from hdrq.scoring.features.hdrvdp.retina import Viewer, precise, receptors, surround_light
+from hdrq.scoring.features.hdrvdp.retina import Viewer, in_float64, receptors, surround_light
 from hdrq.scoring.features.steerable import decompose, deepest, rebuild
 
 PEAK = 0.006894596  # contrast sensitivity of Daly's model at its peak, 30 cd/m²
@@ -98,7 +98,7 @@ def hdrvdp2(
     if surround == "none":
         raise UsageError("hdrvdp2 does not mirror the image; give surround=mean, or cd/m²")
     dtype = ref.dtype
-    ref, dist = (_light(precise(x), resolved) for x in (ref, dist))
+    ref, dist = (_light(in_float64(x), resolved) for x in (ref, dist))
     around = surround_light(surround, ref)
     changed = ((dist - ref).abs() / ref > 0.001).any(1, keepdim=True).to(ref)
     response_ref, luminance_ref = _sense(ref, viewer, around)

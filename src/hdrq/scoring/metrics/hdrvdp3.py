@@ -30,7 +30,7 @@ from hdrq.scoring.features.hdrvdp.contrast import (
     tabulated_v3,
 )
 from hdrq.scoring.features.hdrvdp.eye import Mtf
-from hdrq.scoring.features.hdrvdp.retina import Viewer, blur, precise, sense, surround_light
+from hdrq.scoring.features.hdrvdp.retina import Viewer, blur, in_float64, retinal_response, surround_light
 from hdrq.scoring.features.pixel_errors import by_rows
 from hdrq.scoring.features.steerable import Filters, decomposed, deepest, rebuild
 
@@ -118,8 +118,8 @@ def hdrvdp3(
     around = surround_light(surround, ref)
     shown = partial(native, colour=resolved, spectra=viewer.spectra)
     changed = by_rows(lambda a, b: _changed(shown(a), shown(b)), ref, dist)
-    response_ref, adapting_ref = sense(ref, viewer, around, shown)
-    response, adapting = sense(dist, viewer, around, shown)
+    response_ref, adapting_ref = retinal_response(ref, viewer, around, shown)
+    response, adapting = retinal_response(dist, viewer, around, shown)
     if task == "civdm":
         lost, added = lost_and_added((response_ref, response), (adapting_ref, adapting), ppd, mtf, age)
         return _structure(lost.to(ref.dtype), added.to(ref.dtype), output)
@@ -143,7 +143,7 @@ def hdrvdp3(
     numbers = {"q": q, "jod": BEST - JOD[0] * (BEST - q).clamp(min=0) ** JOD[1]}
 
     del differences, common, log_nits
-    contrast = rebuild(seen, pyramid, precise).abs_().to(changed)
+    contrast = rebuild(seen, pyramid, in_float64).abs_().to(changed)
     if known.reach is None:
         pooled = contrast.sum((1, 2, 3), keepdim=True) / (contrast.amax((1, 2, 3), keepdim=True) + 1e-12)
         contrast = contrast * pooled

@@ -19,7 +19,7 @@ from hdrq.image.color import weigh
 from hdrq.image.resize import imresize
 from hdrq.image.statistics import BT709_WEIGHTS
 from hdrq.scoring.features.phase import angular, polar, radial, responses
-from hdrq.scoring.features.sequence import alike
+from hdrq.scoring.features.sequence import frame_pairs
 from hdrq.scoring.features.tables import table
 
 Adapt = Literal["none", "linear", "radiance"]
@@ -105,7 +105,7 @@ def _totals(
     ref: Iterable[Tensor], dist: Iterable[Tensor], min_nits: float, max_nits: float
 ) -> Iterator[Tensor]:
     """(512, 896) of each frame: the similarities of its scales, added up."""
-    for test, reference in alike(dist, ref):
+    for test, reference in frame_pairs(dist, ref):
         yield _bands(reference[None], test[None], min_nits, max_nits).sum((0, 1))
 
 

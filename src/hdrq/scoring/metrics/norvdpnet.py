@@ -9,7 +9,7 @@ from torch import Tensor
 
 from hdrq.cards import Reading, metric
 from hdrq.nn.nets.norvdpnet import GAMMA
-from hdrq.nn.network_input import Compat, adjusted, fitting, official, rounded_luma, scrambled, spanned
+from hdrq.nn.network_input import Compat, adjusted, as_authors, fitting, rounded_luma, scrambled, spanned
 from hdrq.records import Encoding
 from hdrq.scoring.features.network_scores import share, share_card
 
@@ -39,7 +39,7 @@ def norvdpnet(
     compat  8-bit luma rounded as there, colour weights see the scrambled pixels they were trained on; "card":
             where the weights are the authors'
     """
-    return share(net, view(image, net, encoding, peak, official(net, compat)), like=image)
+    return share(net, view(image, net, encoding, peak, as_authors(net, compat)), like=image)
 
 
 def view(image: Tensor, net: Any, encoding: Encoding | None, peak: float, theirs: bool) -> Tensor:

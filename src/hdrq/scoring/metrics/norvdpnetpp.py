@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from hdrq.cards import Reading, metric
-from hdrq.nn.network_input import Compat, Curve, adjusted, fitting, official, spanned
+from hdrq.nn.network_input import Compat, Curve, adjusted, as_authors, fitting, spanned
 from hdrq.records import Encoding
 from hdrq.scoring.features.network_scores import share, share_card
 
@@ -38,7 +38,7 @@ def norvdpnetpp(
     curve   "tmo": the program's tone curve instead of the weights' own encoding
     compat  colour weights of the authors see channels from blue to red; "card": where the weights are theirs
     """
-    return share(net, view(image, net, encoding, peak, curve, official(net, compat)), like=image)
+    return share(net, view(image, net, encoding, peak, curve, as_authors(net, compat)), like=image)
 
 
 def view(

@@ -14,7 +14,7 @@ from hdrq.image.arithmetic import power, root
 from hdrq.image.color import weigh
 from hdrq.image.resize import shrink
 from hdrq.image.statistics import BT709_WEIGHTS
-from hdrq.scoring.features.tone_fidelity import fidelity_map, local, seen, stretched
+from hdrq.scoring.features.tone_fidelity import fidelity_map, local, stretched, visibility
 
 FREQUENCIES = (16, 8, 4, 2, 1)  # cycles per degree of the five scales
 EXPONENTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
@@ -52,7 +52,7 @@ def tmqi(ref: Tensor, dist: Tensor, *, variant: Literal["author", "toolbox"] = "
     for frequency in FREQUENCIES:
         _, x, y, covariance = local(light, code, "valid" if variant == "author" else "zero")
         threshold = _threshold(frequency)
-        maps.append(fidelity_map(seen(x, threshold), seen(y, threshold), x, y, covariance))
+        maps.append(fidelity_map(visibility(x, threshold), visibility(y, threshold), x, y, covariance))
         light, code = shrink(light, 2, mirror=True), shrink(code, 2, mirror=True)
     scales = [m.mean((1, 2, 3)) for m in maps]
     fidelity = torch.stack([power(s, e) for s, e in zip(scales, EXPONENTS)]).prod(0)

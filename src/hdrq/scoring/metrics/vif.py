@@ -9,8 +9,8 @@ from hdrq.scoring.features.information import (
     distortion_channel,
     information_ratio,
     moments,
+    refuse_inverted,
     strength,
-    upright,
 )
 from hdrq.scoring.features.steerable import decompose
 
@@ -80,7 +80,7 @@ def _channel(ref: Tensor, dist: Tensor, side: int, edge: int) -> tuple[Tensor, T
     var_ref, var_dist = ((xx - mx * mx) * area).clamp(min=0), ((yy - my * my) * area).clamp(min=0)
     cov = (xy - mx * my) * area
     gain, noise = distortion_channel(var_ref, var_dist, cov, FLAT, area)
-    return upright(gain, noise, var_dist, FLAT)
+    return refuse_inverted(gain, noise, var_dist, FLAT)
 
 
 def _means(x: Tensor, side: int) -> Tensor:

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from hdrq.cards import Card, metric
 from hdrq.image.filters import slide, strips, window
-from hdrq.scoring.features.information import distortion_channel, information_ratio, upright
+from hdrq.scoring.features.information import distortion_channel, information_ratio, refuse_inverted
 from hdrq.scoring.features.similarity import gaussian_taps
 
 NOISE = 2.0  # variance of the visual noise, code²
@@ -63,7 +63,7 @@ def _channel(var_ref: Tensor, var_dist: Tensor, cov: Tensor) -> tuple[Tensor, Te
     """Information through the channel dist = gain · ref + noise, and past it, summed over pixels."""
     var_ref, var_dist = var_ref.clamp(min=0), var_dist.clamp(min=0)
     gain, noise = distortion_channel(var_ref, var_dist, cov, FLAT)
-    gain, noise = upright(gain, noise, var_dist, FLAT)
+    gain, noise = refuse_inverted(gain, noise, var_dist, FLAT)
     var_ref = torch.where(var_ref >= FLAT, var_ref, 0.0)
     dist_nats = torch.log1p(gain * gain * var_ref / (noise + NOISE))
     return dist_nats.sum((1, 2, 3)), torch.log1p(var_ref / NOISE).sum((1, 2, 3))

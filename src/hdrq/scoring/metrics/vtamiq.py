@@ -15,7 +15,7 @@ from torch import Tensor
 
 from hdrq.cards import Card, Reading, metric
 from hdrq.errors import UsageError
-from hdrq.nn.network_input import official, scaled_input
+from hdrq.nn.network_input import as_authors, scaled_input
 from hdrq.records import Encoding
 from hdrq.scoring.features.network_scores import Precision
 from hdrq.scoring.sampling import Plan, cut, joined, plan
@@ -82,7 +82,7 @@ def vtamiq(
     if net.trunk is not None and not aligned:
         raise UsageError("these weights compare patches at the same positions; leave aligned at true")
     found, looks = [], []
-    theirs = official(net, "card")
+    theirs = as_authors(net, "card")
     for number in range(repeats or (1 if theirs or net.trunk is not None else _REPEATS)):
         plans = [
             plan(

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from hdrq.image.statistics import brightest, log_mean, luminance, parameter
-from hdrq.tonemapping.adaptation import scotopic, thresholds_kept
+from hdrq.tonemapping.adaptation import scotopic, threshold_matched
 from hdrq.tonemapping.operator import OperatorCard, operator
 
 # Adaptation luminance over the geometric mean, as of pattanaik in pfstools 2.2.
@@ -47,4 +47,4 @@ def ferwerda(
         scene = brightest(y) / 2 if variant == "hdrtoolbox" else _ADAPTED * log_mean(y)
     display = torch.zeros_like(scene) + parameter(peak_nits / 2 if display_nits is None else display_nits)
     dim = y if variant == "hdrtoolbox" or light.shape[1] == 1 else scotopic(light)
-    return thresholds_kept(light, dim, scene, display, peak_nits)
+    return threshold_matched(light, dim, scene, display, peak_nits)

@@ -14,7 +14,7 @@ from scipy.ndimage import distance_transform_edt, label
 from torch import Tensor
 
 from hdrq.image.statistics import luminance, parameter, relight
-from hdrq.tonemapping.adaptation import equal_brightness, scotopic, thresholds_kept, visible_scale
+from hdrq.tonemapping.adaptation import equal_brightness, scotopic, threshold_matched, visible_scale
 from hdrq.tonemapping.operator import OperatorCard, operator
 
 _FINE, _COARSE = 0.5, 2.0  # log10 units of a category in the first layer and in the last
@@ -78,7 +78,7 @@ def shown_adapted(
     if curve == "tumblin":
         return relight(light, y, equal_brightness(y, adapted, viewer, 100.0, toolbox) / peak_nits)
     dim = y if toolbox or light.shape[1] == 1 else scotopic(light)
-    return thresholds_kept(light, dim, adapted, viewer.expand_as(adapted), peak_nits)
+    return threshold_matched(light, dim, adapted, viewer.expand_as(adapted), peak_nits)
 
 
 def adaptation(luminance: Tensor, layers: int = 32, smallest: float = 0.001) -> Tensor:

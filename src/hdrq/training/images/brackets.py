@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from hdrq.image.warp import positions, sample
-from hdrq.training.images.camera import capacity, one_of, photograph, uniform, whole, window
+from hdrq.training.images.camera import capacity, photograph, random_index, random_scene, uniform, window
 from hdrq.training.images.exposures import exposed_crop
 from hdrq.training.images.image_settings import ImageSettings
 from hdrq.training.images.scenes import Scene
@@ -85,17 +85,17 @@ def _patches(
     Their light comes from any scene, scaled to about the level of the crop; their masks are soft ellipses.
     """
     found = []
-    for _ in range(whole(settings.moving + 1, chance) if settings.moving else 0):
+    for _ in range(random_index(settings.moving + 1, chance) if settings.moving else 0):
         s = max(4, round(settings.crop * uniform(*_PATCH, chance)))
-        light = window(one_of(scenes, chance).light, s, settings.zoom, chance)
+        light = window(random_scene(scenes, chance).light, s, settings.zoom, chance)
         level = _mean(world) / _mean(light) * 2.0 ** uniform(-1.5, 1.5, chance)
         tall, wide = uniform(0.6, 1, chance), uniform(0.6, 1, chance)
         grid = torch.linspace(-1, 1, s)
         radius = ((grid[:, None] / tall) ** 2 + (grid[None] / wide) ** 2).sqrt()
         mask = ((1 - radius) * s / 4).clamp(0, 1)[None]
         place = (
-            margin + whole(max(settings.crop - s, 1), chance),
-            margin + whole(max(settings.crop - s, 1), chance),
+            margin + random_index(max(settings.crop - s, 1), chance),
+            margin + random_index(max(settings.crop - s, 1), chance),
         )
         speed = settings.speed
         found.append(

@@ -11,9 +11,9 @@ from hdrq.training.images.camera import (
     Response,
     capacity,
     crop,
-    one_of,
     photograph,
     random_response,
+    random_scene,
     uniform,
     well_exposed,
 )
@@ -41,7 +41,9 @@ def exposed_crop(
     response = random_response(settings.response, chance)
     best: tuple[float, Tensor] | None = None
     for _ in range(_TRIES):
-        light = crop(one_of(scenes, chance), settings.crop + 2 * margin, settings.zoom, chance, settings.swap)
+        light = crop(
+            random_scene(scenes, chance), settings.crop + 2 * margin, settings.zoom, chance, settings.swap
+        )
         inner = light[:, margin : margin + settings.crop, margin : margin + settings.crop]
         top = float(torch.quantile(inner.amax(0), uniform(*_CLIPPED, chance)))
         if top <= 0:
@@ -78,7 +80,7 @@ def example(scenes: Sequence[Scene], settings: ImageSettings, chance: Generator)
 
 def scene(scenes: Sequence[Scene], settings: ImageSettings, chance: Generator) -> dict[str, Tensor]:
     """light  (3, H, W) of a crop alone, its geometric mean 1."""
-    light = crop(one_of(scenes, chance), settings.crop, settings.zoom, chance, settings.swap)
+    light = crop(random_scene(scenes, chance), settings.crop, settings.zoom, chance, settings.swap)
     mean = light.mean(0)
     lit = mean[mean > 0]
     return {"light": light / (lit.log().mean().exp() if len(lit) else 1.0)}

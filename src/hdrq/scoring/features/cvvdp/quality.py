@@ -123,19 +123,19 @@ def by_channel(q: Tensor) -> Tensor:
     return norm(q * weights, BETA_BANDS, -1)
 
 
-def overall(q: Tensor) -> Tensor:
+def pooled(q: Tensor) -> Tensor:
     """One number per frame of (..., C, B), before time."""
     return norm(by_channel(q), BETA_CHANNELS, -1)
 
 
-def still(q: Tensor) -> Tensor:
+def jod_of_still(q: Tensor) -> Tensor:
     """JOD of stills (..., 3, B)."""
-    return jod(overall(q) * IMAGE_WEIGHT)
+    return jod(pooled(q) * IMAGE_WEIGHT)
 
 
-def clip(q: Tensor) -> Tensor:
+def jod_of_clip(q: Tensor) -> Tensor:
     """JOD of a clip (F, 4, B)."""
-    return jod(norm(overall(q), BETA_TIME, 0, mean=True))
+    return jod(norm(pooled(q), BETA_TIME, 0, mean=True))
 
 
 def filter_length(frame_rate: float) -> int:
@@ -162,12 +162,12 @@ def windows(frames: Iterable[T], n: int, padding: Padding) -> Iterator[list[T]]:
     source = iter(frames)
     start = list(islice(source, n if padding == "symmetric" else 1))
     past = [start[_before(k, len(start), padding)] for k in range(n - 1, 0, -1)]
-    for frame in rejoined(start, source):
+    for frame in chained(start, source):
         yield [*past, frame]
         past = [*past[1:], frame]
 
 
-def rejoined(start: list[T], source: Iterator[T]) -> Iterator[T]:
+def chained(start: list[T], source: Iterator[T]) -> Iterator[T]:
     """A source whose first items were read for inspection; the list of these is consumed first."""
     while start:
         yield start.pop(0)
@@ -202,7 +202,7 @@ def filtered(window: Sequence[Tensor], taps: np.ndarray, opponent: np.ndarray) -
     return torch.cat(parts, 1) if out is None else out
 
 
-def drawn(seen: Tensor, luminance: Tensor, heatmap: Heatmap, *, repaired: bool = False) -> Tensor:
+def error_map(seen: Tensor, luminance: Tensor, heatmap: Heatmap, *, repaired: bool = False) -> Tensor:
     """A frame's map: (1, H, W) of JOD lost, as a share of 10, or (3, H, W) of display code 0..1.
 
     seen       pooled difference (1, H, W), before jod()

@@ -93,7 +93,7 @@ def receptors(
 
 
 def _emitted(light: Tensor, shown: Callable[[Tensor], Tensor] | None) -> Tensor:
-    return precise(light if shown is None else shown(light))
+    return in_float64(light if shown is None else shown(light))
 
 
 def _bounded(seen: Tensor) -> Tensor:
@@ -111,12 +111,12 @@ def _place(total: Tensor, seen: Tensor) -> Tensor | None:
     return None if torch.is_grad_enabled() and (total.requires_grad or seen.requires_grad) else total
 
 
-def precise(x: Tensor) -> Tensor:
+def in_float64(x: Tensor) -> Tensor:
     """In float64 where the device has it: in float32, Fourier rounding errors of bright regions exceed dark ones."""
     return x if x.device.type == "mps" else x.double()
 
 
-def sense(
+def retinal_response(
     light: Tensor, viewer: Viewer, surround: Tensor | None, shown: Callable[[Tensor], Tensor] | None = None
 ) -> tuple[Tensor, Tensor]:
     """Response of cones and rods together, and the adapting luminance in cd/m²; both (N, 1, H, W), float64.
