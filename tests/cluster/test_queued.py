@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import time
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 import hdrq
+from cluster_jobs import Squares
 from hdrq.cli import main
 from hdrq.cluster.connect import connect
+from hdrq.cluster.queued import _Jobs, job_of
 from hdrq.cluster.workers import ClusterError
 from hdrq.records import Image
 
@@ -147,3 +151,73 @@ def test_jobs_that_were_taken_are_cancelled_where_another_is_refused(slurm):
         pass
     assert len(numbers(slurm / "submitted")) == 1
     assert numbers(slurm / "cancelled") == numbers(slurm / "submitted")
+
+
+def test_a_job_that_has_ended_is_submitted_again(slurm, tmp_path, monkeypatch):
+    """All at once, workers and their nanny, as at the end of its time."""
+    monkeypatch.setattr("hdrq.cluster.queued.CHECK", 0.1)
+    monkeypatch.setattr("hdrq.cluster.queued.GONE", 0.5)
+    monkeypatch.setattr("hdrq.cluster.connect.QUEUED", 60.0)
+    text = SETTINGS.replace("jobs = 2", "jobs = 1").replace("cores = 1", "cores = 2")
+    (slurm / "jobs.toml").write_text(text.replace("processes = 1", "processes = 2"))
+    said: list[str] = []
+
+    def end(item, result):
+        if item == 3:
+            assert os.killpg(numbers(slurm / "submitted")[0], signal.SIGKILL) is None
+
+    with connect(str(slurm / "jobs.toml"), said.append) as cluster:
+        found = list(cluster(Squares(str(tmp_path)), range(400), total=400, done=end))
+    assert [square for square, _ in found] == [i * i for i in range(400)]
+    assert len(numbers(slurm / "submitted")) == 2
+    assert "it is submitted again" in said[-1]
+    assert all(map(ended, numbers(slurm / "submitted")))
+
+
+def test_workers_are_those_of_the_job_that_their_names_begin_with():
+    assert job_of("SLURM-1", ["SLURM-1", "SLURM-11"]) == "SLURM-1"
+    assert job_of("SLURM-11-0", ["SLURM-1", "SLURM-11"]) == "SLURM-11"
+    assert job_of("tcp://far:1", ["SLURM-1"]) == ""
+
+
+def test_jobs_that_end_soon_are_submitted_after_longer_and_longer_pauses(monkeypatch):
+    now, refused, submitted, said = [0.0], [], [], []
+    monkeypatch.setattr("hdrq.cluster.queued.time.monotonic", lambda: now[0])
+
+    class Queue:
+        def __init__(self):
+            self.worker_spec, self.workers = {"J-0": {}}, {}
+            self.scheduler = SimpleNamespace(workers={})
+
+        def scale(self, jobs):
+            assert jobs == 1
+
+        async def _correct_state(self):
+            if refused:
+                raise RuntimeError(f"stderr: {refused[0]}")
+            submitted.append(now[0])
+
+    queue = Queue()
+    jobs = _Jobs(queue, "slurm", 1, said.append)
+
+    async def live(seconds: int, until: int) -> list[float]:
+        """A job that has a worker for some time, and is checked each second; when it was submitted since it had none."""
+        begun, before = now[0], len(submitted)
+        while now[0] < begun + until:
+            there = now[0] < begun + seconds
+            queue.scheduler.workers = {"tcp://a": SimpleNamespace(name="J-0")} if there else {}
+            await jobs.check()
+            now[0] += 1
+        return [when - begun - seconds for when in submitted[before:]]
+
+    async def lives() -> list[list[float]]:
+        found = [await live(seconds, until) for seconds, until in ((90, 200), (5, 50), (5, 200), (5, 200))]
+        refused.append("no more")
+        found.append(await live(90, 200))
+        refused.clear()
+        return [*found, await live(0, 61)]
+
+    assert asyncio.run(lives()) == [[20], [20], [80], [140], [], [30]]
+    assert [line for line in said if "no more" in line] == [
+        "hdrq: slurm takes no job: no more; the next attempt is in 60 seconds"
+    ]

@@ -1,9 +1,15 @@
-"""Workers that are jobs of a queueing system: SLURM, PBS, LSF, SGE and others, by dask-jobqueue."""
+"""Workers that are jobs of a queueing system: SLURM, PBS, LSF, SGE and others, by dask-jobqueue.
+
+A job that ends, as at its walltime, is submitted again. `cluster.adapt` of dask-jobqueue does this for jobs of one worker
+only (it compares names of workers with names of jobs), and reports no error of the queueing system.
+"""
 
 from __future__ import annotations
 
+import time
 import tomllib
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +17,10 @@ from typing import Any
 from hdrq.cluster.workers import ClusterError
 from hdrq.errors import FileError, MissingPart, UsageError
 
+CHECK = 5.0  # seconds between two checks of the jobs
+# seconds without any worker of a job, after which it has ended; longer than distributed.deploy.lost-worker-timeout (15)
+GONE = 20.0
+SOON = 60.0  # seconds; a job that worked for less, twice in a row, is submitted after a pause, which grows
 KINDS = {  # the classes of dask-jobqueue
     "slurm": "SLURMCluster",
     "pbs": "PBSCluster",
@@ -33,7 +43,6 @@ def queued_workers(path: Path, say: Callable[[str], object]) -> Iterator[Any]:
     try:
         import dask_jobqueue
         import dask_jobqueue.local
-        from distributed.core import Status
     except ImportError as error:
         raise MissingPart(f"{path} needs dask-jobqueue; pip install 'hdrq[cluster]'") from error
     cls: Any = dask_jobqueue
@@ -44,21 +53,10 @@ def queued_workers(path: Path, say: Callable[[str], object]) -> Iterator[Any]:
     except (TypeError, ValueError, RuntimeError) as error:
         raise UsageError(f"{path}: dask-jobqueue refuses the settings: {_line(error)}") from error
 
-    async def submit() -> None:
-        cluster.scale(jobs=jobs)
-        try:
-            await cluster._correct_state()  # which submits them; by scale() alone nobody hears of an error
-        except BaseException:
-            for name, job in list(cluster.workers.items()):
-                # Else the end of the block, which cancels them, does not expect them.
-                job.status = Status.closing
-                if job.job_id is None:
-                    del cluster.workers[name]
-            raise
-
+    queue = _Jobs(cluster, kind, jobs, say)
     with cluster:
         try:
-            cluster.sync(submit)
+            cluster.sync(queue.submit)
         except OSError as error:
             command = cls.job_cls.submit_command
             raise ClusterError(
@@ -67,7 +65,86 @@ def queued_workers(path: Path, say: Callable[[str], object]) -> Iterator[Any]:
         except (RuntimeError, ValueError) as error:
             raise ClusterError(f"{path}: {kind} takes no job: {_line(error)}") from error
         say(f"hdrq: {jobs} {kind} jobs are submitted; the work begins with the first one that starts")
-        yield cluster
+        cluster.sync(queue.watch)
+        try:
+            yield cluster
+        finally:
+            cluster.sync(queue.leave)
+
+
+class _Jobs:
+    """The jobs of a cluster of dask-jobqueue. All methods run in its event loop."""
+
+    def __init__(self, cluster: Any, kind: str, jobs: int, say: Callable[[str], object]) -> None:
+        self.cluster, self.kind, self.jobs, self.say = cluster, kind, jobs, say
+        self.seen: dict[str, tuple[float, float]] = {}  # job: when a worker of it was seen first, and last
+        self.ended: dict[str, float] = {}  # job: from when on it is submitted again
+        self.short: Counter[str] = Counter()  # job: how often in a row it ended soon
+        self.refusal = ""  # of the queueing system, the last one
+        self.watching: Any = None
+
+    async def submit(self) -> None:
+        """Submit the jobs that are missing."""
+        from distributed.core import Status
+
+        self.cluster.scale(jobs=self.jobs)
+        try:
+            # By scale() alone nobody hears of an error.
+            await self.cluster._correct_state()
+        except BaseException:
+            for name, job in list(self.cluster.workers.items()):
+                # Else the end of the block, which cancels them, does not expect them.
+                job.status = Status.closing
+                if job.job_id is None:
+                    del self.cluster.workers[name]
+            raise
+
+    async def watch(self) -> None:
+        """From now on submit jobs again that have ended."""
+        from tornado.ioloop import PeriodicCallback
+
+        self.watching = PeriodicCallback(self.check, 1000 * CHECK)
+        self.watching.start()
+
+    async def leave(self) -> None:
+        """Submit none any more."""
+        self.watching.stop()
+
+    async def check(self) -> None:
+        """Submit jobs again whose workers have all left; one that has none yet waits in the queue."""
+        now = time.monotonic()
+        for worker in list(self.cluster.scheduler.workers.values()):
+            if job := job_of(str(worker.name), self.cluster.worker_spec):
+                self.seen[job] = self.seen.get(job, (now, now))[0], now
+        for job, (first, last) in list(self.seen.items()):
+            if now - last > GONE:
+                del self.seen[job]
+                self.short[job] = self.short[job] + 1 if last - first < SOON else 0
+                # A job that cannot work shall not be submitted a thousand times.
+                pause = SOON * 2 ** (min(self.short[job], 7) - 2) if self.short[job] > 1 else 0.0
+                self.ended[job] = now + pause
+                self.say(
+                    f"hdrq: {self.kind} job {job} has ended after {last - first:.0f} seconds of work; "
+                    f"it is submitted again{f' in {pause:.0f} seconds' if pause else ''}"
+                )
+        for job in [job for job, when in self.ended.items() if when <= now]:
+            if (gone := self.cluster.workers.pop(job, None)) is not None:
+                await gone.close()
+            try:
+                await self.submit()
+                del self.ended[job]
+            except (OSError, RuntimeError, ValueError) as error:
+                self.ended[job] = now + SOON
+                if (refusal := _line(error)) != self.refusal:
+                    self.say(
+                        f"hdrq: {self.kind} takes no job: {refusal}; the next attempt is in {SOON:.0f} seconds"
+                    )
+                self.refusal = refusal
+
+
+def job_of(worker: str, jobs: Collection[str]) -> str:
+    """The job that a worker belongs to, by their names: NAME is of one worker, NAME-0, NAME-1 ... of several; or ""."""
+    return next((name for name in (worker, worker.rpartition("-")[0]) if name in jobs), "")
 
 
 def _line(error: BaseException) -> str:
