@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from hdrq.distillation import checks
-from hdrq.distillation.checks import clock, cost
+from hdrq.distillation.checks import cost
 from hdrq.distillation.distill import _listed
 from hdrq.distillation.rendering import _expanded, _options, as_code
 from hdrq.distillation.rows import Row
@@ -103,9 +103,7 @@ def test_expanded_and_displayed_images_are_what_they_were() -> None:
     assert torch.allclose(as_code(values, sdr), wanted)
 
 
-def test_durations_and_costs_are_stated(monkeypatch) -> None:
-    words = ["29 s", "1 min", "1 min", "59 min", "1 h 0 min", "2 h 30 min"]
-    assert [clock(s) for s in (29.4, 30.5, 89, 3540, 3600, 9000)] == words
+def test_costs_are_stated(monkeypatch) -> None:
     times = iter((10.0, 17.0, 20.0, 23.0))
     monkeypatch.setattr(checks.time, "perf_counter", lambda: next(times))
     net = torch.nn.Linear(1, 1)

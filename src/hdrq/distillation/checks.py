@@ -14,6 +14,7 @@ import torch
 from hdrq.evaluation.statistics.correlation import srocc
 from hdrq.io import atomic
 from hdrq.training.batches import BatchLoader, Item
+from hdrq.training.estimate import duration
 from hdrq.training.image_cache import ImageCache
 from hdrq.training.network import build_apart, explain_options, forward
 from hdrq.training.settings import Settings
@@ -44,18 +45,10 @@ def cost(
     weights = sum(p.numel() for p in module.parameters())
     yield (
         f"{settings.net}: {weights:,} parameters, {seconds:.2f} s a step of {len(some)}, {steps:,} steps: about "
-        f"{clock(seconds * steps)} on {device}, and the time of validation"
+        f"{duration(seconds * steps)} on {device}, and the time of validation"
     )
     if room:
         yield f"stored images take up to {room / 2**30:.2f} GiB in {images.folder} and are removed at the end"
-
-
-def clock(seconds: float) -> str:
-    """A duration in words."""
-    minutes = round(seconds / 60)
-    if minutes < 1:
-        return f"{seconds:.0f} s"
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
 
 
 EASY = 0.8

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from hdrq.distillation.checks import SIMPLE, SIMPLE_BLIND, check, clock, cost, draw_coverage
+from hdrq.distillation.checks import SIMPLE, SIMPLE_BLIND, check, cost, draw_coverage
 from hdrq.distillation.from_mos import records_from_mos
 from hdrq.distillation.outcome import (
     IMAGES,
@@ -51,6 +51,7 @@ from hdrq.scoring.binding import metric
 from hdrq.scoring.scorer import Scorer
 from hdrq.training.batches import Item
 from hdrq.training.checkpoint import LAST, Saved
+from hdrq.training.estimate import duration
 from hdrq.training.loop import fit
 from hdrq.training.network import build_apart
 from hdrq.training.run_folder import SETTINGS
@@ -234,7 +235,7 @@ def _teacher_scores(
         if timed == 2 and scored.new:
             each = scored.seconds / scored.new
             yield Note(
-                f"{scorer}: {each:.3f} s a row, {clock(each * (scored.total - scored.done))} remaining"
+                f"{scorer}: {each:.3f} s a row, {duration(each * (scored.total - scored.done))} remaining"
             )
             if dry_run:
                 return

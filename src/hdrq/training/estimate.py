@@ -60,7 +60,7 @@ def estimate(made: Plan, device: torch.device) -> list[str]:
         steps, per_step = settings.epochs * each, per_step * within / each
     steps = min(steps, settings.steps) if settings.steps else steps
     lines.append(
-        f"time     about {per_step:.2f} s a step x {steps:,} steps = {clock(per_step * steps)} on {device}"
+        f"time     about {per_step:.2f} s a step x {steps:,} steps = {duration(per_step * steps)} on {device}"
     )
     need = held * settings.batch * domains + parameters * _STATE
     lines.append(f"memory   about {need / 2**30:.2f} GiB of {device} for a batch of {settings.batch}")
@@ -112,7 +112,9 @@ def _forward(module: nn.Module, settings: Settings, batch: Batch) -> Output:
         return forward(module, settings, batch)
 
 
-def clock(seconds: float) -> str:
-    """A duration in words."""
-    hours, rest = divmod(int(seconds), 3600)
-    return f"{hours} h {rest // 60} min" if hours else f"{rest // 60} min {rest % 60} s"
+def duration(seconds: float) -> str:
+    """Seconds below a minute, else hours and minutes to the nearest minute: "29 s", "4 min", "2 h 5 min"."""
+    if round(seconds) < 60:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"

@@ -5,11 +5,15 @@ Source  ACM TOG 36(4), 2017, doi:10.1145/3072959.3073609
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from hdrq.nn.image_networks import Use, merged
+from hdrq.nn.net import Net, mix, pattern
 
 SIDES = (7, 5, 3, 1)  # of the kernels
 WIDTHS = (100, 100, 50)
@@ -32,3 +36,21 @@ class Estimator(nn.Module):
         for conv in self.convs[:-1]:
             x = F.relu(conv(x))
         return torch.sigmoid(self.convs[-1](x))
+
+
+def merge(net: Estimator, frames: Tensor, seconds: Tensor) -> Tensor:
+    """See `merged`."""
+    return merged(net, frames, seconds, REACH)
+
+
+def merging_net(name: str, build: Callable[..., Estimator], title: str) -> Net:
+    """The entry of one of the paper's networks, which merges three aligned frames."""
+    return Net(
+        name=name,
+        source="Kalantari & Ramamoorthi 2017, doi:10.1145/3072959.3073609",
+        build=build,
+        layouts=(),
+        witness=lambda net: mix(net(pattern(1, 3, 6, 20, 28))),
+        small={"widths": [4, 4, 4]},
+        use=Use("merge", merge, title=title, frames=(3, 3), align="flow"),
+    )

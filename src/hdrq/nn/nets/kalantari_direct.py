@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from hdrq.nn.image_networks import Use, merged
-from hdrq.nn.layers.kalantari import REACH, WIDTHS, Estimator
-from hdrq.nn.net import Net, mix, pattern
+from hdrq.nn.layers.kalantari import WIDTHS, Estimator, merging_net
 
 
 class Direct(Estimator):
@@ -22,23 +20,4 @@ class Direct(Estimator):
         return self.estimate(frames)
 
 
-def merge(net: Direct, frames: Tensor, seconds: Tensor) -> Tensor:
-    """See `merged`."""
-    return merged(net, frames, seconds, REACH)
-
-
-kalantari_direct = Net(
-    name="kalantari-direct",
-    source="Kalantari & Ramamoorthi 2017, doi:10.1145/3072959.3073609",
-    build=Direct,
-    layouts=(),
-    witness=lambda net: mix(net(pattern(1, 3, 6, 20, 28))),
-    small={"widths": [4, 4, 4]},
-    use=Use(
-        "merge",
-        merge,
-        title="Kalantari 2017: light by four convolutions",
-        frames=(3, 3),
-        align="flow",
-    ),
-)
+kalantari_direct = merging_net("kalantari-direct", Direct, "Kalantari 2017: light by four convolutions")

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from hdrq.nn.image_networks import Use, merged
-from hdrq.nn.layers.kalantari import REACH, WIDTHS, Estimator
-from hdrq.nn.net import Net, mix, pattern
+from hdrq.nn.layers.kalantari import WIDTHS, Estimator, merging_net
 
 
 class Weighted(Estimator):
@@ -24,23 +22,6 @@ class Weighted(Estimator):
         return light
 
 
-def merge(net: Weighted, frames: Tensor, seconds: Tensor) -> Tensor:
-    """See `merged`."""
-    return merged(net, frames, seconds, REACH)
-
-
-kalantari_weight = Net(
-    name="kalantari-weight",
-    source="Kalantari & Ramamoorthi 2017, doi:10.1145/3072959.3073609",
-    build=Weighted,
-    layouts=(),
-    witness=lambda net: mix(net(pattern(1, 3, 6, 20, 28))),
-    small={"widths": [4, 4, 4]},
-    use=Use(
-        "merge",
-        merge,
-        title="Kalantari 2017: weights of the frames by four convolutions",
-        frames=(3, 3),
-        align="flow",
-    ),
+kalantari_weight = merging_net(
+    "kalantari-weight", Weighted, "Kalantari 2017: weights of the frames by four convolutions"
 )

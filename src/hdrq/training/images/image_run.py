@@ -18,7 +18,7 @@ from hdrq.nn.weight_files import find_card, install, read_state, refuse_name, re
 from hdrq.nn.weights import save as save_weights
 from hdrq.registry import find, names
 from hdrq.training.checkpoint import load_best
-from hdrq.training.estimate import clock
+from hdrq.training.estimate import duration
 from hdrq.training.images import loss as losses
 from hdrq.training.images.image_loop import (
     ImageLearner,
@@ -226,5 +226,5 @@ def estimate_images(made: ImagePlan, device: torch.device) -> list[str]:
     parameters = sum(p.numel() for p in learner.module.parameters())
     return [
         f"network  {parameters:,} parameters",
-        f"time     about {seconds:.2f} s a step x {steps:,} steps = {clock(seconds * steps)} on {device}",
+        f"time     about {seconds:.2f} s a step x {steps:,} steps = {duration(seconds * steps)} on {device}",
     ]
