@@ -1,3 +1,5 @@
+"""Butteraugli, distance of nearly identical images."""
+
 from __future__ import annotations
 
 from math import sqrt

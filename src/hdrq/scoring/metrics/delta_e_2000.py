@@ -1,3 +1,5 @@
+"""CIEDE2000 colour difference."""
+
 from __future__ import annotations
 
 from torch import Tensor

@@ -1,3 +1,5 @@
+"""CIE 1976 colour difference."""
+
 from __future__ import annotations
 
 from torch import Tensor

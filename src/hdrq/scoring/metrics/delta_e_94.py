@@ -1,3 +1,5 @@
+"""CIE 1994 colour difference, graphic arts."""
+
 from __future__ import annotations
 
 from torch import Tensor

@@ -1,3 +1,5 @@
+"""ΔE ITP, the colour difference of BT.2124."""
+
 from __future__ import annotations
 
 from torch import Tensor

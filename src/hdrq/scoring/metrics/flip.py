@@ -1,3 +1,5 @@
+"""FLIP: visible differences when two rendered images alternate."""
+
 from __future__ import annotations
 
 from torch import Tensor

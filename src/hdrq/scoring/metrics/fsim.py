@@ -1,3 +1,5 @@
+"""Feature similarity of luma."""
+
 from __future__ import annotations
 
 from torch import Tensor

@@ -1,3 +1,5 @@
+"""Feature similarity with chrominance."""
+
 from __future__ import annotations
 
 from torch import Tensor

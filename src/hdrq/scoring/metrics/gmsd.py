@@ -1,3 +1,5 @@
+"""Gradient magnitude similarity deviation."""
+
 from __future__ import annotations
 
 from torch import Tensor

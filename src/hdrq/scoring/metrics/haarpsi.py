@@ -1,3 +1,5 @@
+"""Haar wavelet perceptual similarity."""
+
 from __future__ import annotations
 
 from math import exp

@@ -1,3 +1,5 @@
+"""HDR-VDP-2 (2.2.1)."""
+
 from __future__ import annotations
 
 from math import log, log10, sqrt

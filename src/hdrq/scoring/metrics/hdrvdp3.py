@@ -1,3 +1,5 @@
+"""HDR-VDP-3 (3.0.7)."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

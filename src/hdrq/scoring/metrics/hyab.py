@@ -1,3 +1,5 @@
+"""HyAB colour difference."""
+
 from __future__ import annotations
 
 from torch import Tensor

@@ -1,3 +1,5 @@
+"""Information content weighted SSIM."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

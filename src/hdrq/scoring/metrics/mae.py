@@ -1,3 +1,5 @@
+"""Mean absolute error."""
+
 from __future__ import annotations
 
 from torch import Tensor

@@ -1,3 +1,5 @@
+"""Mean deviation similarity index."""
+
 from __future__ import annotations
 
 from math import pi

@@ -1,3 +1,5 @@
+"""Multi-scale structural similarity."""
+
 from __future__ import annotations
 
 from typing import Literal

@@ -1,3 +1,5 @@
+"""Normalised Laplacian pyramid distance (2017), of luminance."""
+
 from __future__ import annotations
 
 from typing import Literal

@@ -1,3 +1,5 @@
+"""Normalised Laplacian pyramid distance (2016), of grey code."""
+
 from __future__ import annotations
 
 from torch import Tensor

@@ -1,3 +1,5 @@
+"""Peak signal-to-noise ratio."""
+
 from __future__ import annotations
 
 from math import inf, log10

@@ -1,3 +1,5 @@
+"""PSNR-DE: peak light against the mean CIEDE2000 difference (DE0100)."""
+
 from __future__ import annotations
 
 from functools import partial

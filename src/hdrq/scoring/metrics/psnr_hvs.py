@@ -1,3 +1,5 @@
+"""PSNR-HVS: PSNR of block cosines by contrast sensitivity."""
+
 from __future__ import annotations
 
 from math import inf

@@ -1,3 +1,5 @@
+"""PSNR-HVS-M: PSNR-HVS with masking between coefficients."""
+
 from __future__ import annotations
 
 from math import inf

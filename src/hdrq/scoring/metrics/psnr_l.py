@@ -1,3 +1,5 @@
+"""PSNR-L: peak light against the mean difference of L* (L0100)."""
+
 from __future__ import annotations
 
 from math import inf

@@ -1,3 +1,5 @@
+"""Structural similarity."""
+
 from __future__ import annotations
 
 from typing import Literal

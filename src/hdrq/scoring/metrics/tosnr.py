@@ -1,3 +1,5 @@
+"""tOSNR-XYZ: overall signal-to-noise ratio of light after a transfer function."""
+
 from __future__ import annotations
 
 from math import inf

@@ -1,3 +1,5 @@
+"""tPSNR: PSNR of light after a transfer function."""
+
 from __future__ import annotations
 
 from math import inf

@@ -1,3 +1,5 @@
+"""Visual information fidelity."""
+
 from __future__ import annotations
 
 import torch

@@ -1,3 +1,5 @@
+"""Visual information fidelity, in pixels."""
+
 from __future__ import annotations
 
 import torch

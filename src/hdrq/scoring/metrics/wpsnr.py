@@ -1,3 +1,5 @@
+"""wPSNR of 10-bit 4:2:0 PQ code."""
+
 from __future__ import annotations
 
 from math import inf
