@@ -146,6 +146,19 @@ def test_every_package_has_its_place() -> None:
     assert packages <= set(MAY_IMPORT)
 
 
+@pytest.mark.parametrize(
+    "init", sorted(HOME.glob("*/**/__init__.py")), ids=lambda p: str(p.parent.relative_to(HOME))
+)
+def test_a_package_says_what_each_of_its_modules_holds(init: Path) -> None:
+    """A line for each module and package within; of shelves, whose entries speak for themselves, the heading is enough."""
+    if ".".join(init.parent.relative_to(HOME).parts) in SHELVES.values():
+        return
+    text = ast.get_docstring(ast.parse(init.read_text(encoding="utf-8"))) or ""
+    modules = {p.stem for p in init.parent.glob("*.py")} - {"__init__"}
+    packages = {p.parent.name for p in init.parent.glob("*/__init__.py")}
+    assert set(re.findall(r"^(\w+)/?  ", text, re.MULTILINE)) == modules | packages, init
+
+
 def test_the_ground_needs_the_standard_library_only() -> None:
     code = "import sys, hdrq.errors, hdrq.records, hdrq.cards, hdrq.registry\n"
     code += "print('torch' in sys.modules, 'numpy' in sys.modules)"

@@ -1,4 +1,45 @@
-"""Read files as Images with domain and primaries, and write Images to files."""
+"""Read files as Images with domain and primaries, and write Images to files.
+
+exr/             OpenEXR: header, channels, reading, writing
+arrange          Conversions between interleaved rows of pixels and channel planes, and between code and integers
+atomic           Atomic writing: a file is complete or absent
+av1              Colour code points in an AV1 stream, for AVIF files without their own
+avif             AVIF of 8 to 12 bits, with gain maps
+bmp              Windows bitmaps with palettes, run-length coding, bit fields and profiles
+clip             Video clips (mp4, mov, mkv, webm, y4m), frame by frame at their bit depth
+clip_header      The header of a clip: size, depth, meaning of its code, length
+color            Meaning of a file's numbers: primaries from chromaticities, code points, transfer functions
+exif             EXIF that affects pixels: the orientation, and two numbers of Apple's gain maps
+exposures        Exposure of each frame of a bracket: from EXIF, a CSV, file names, or the user
+folders          What folders hold
+foreign          Formats that hdrq does not read, recognised so that an error can name them
+formats          The table of file formats, and recognition of a file's format by its first bytes
+frame_range      Ranges of frames as images, each written to a file of its own
+gain_map         Gain maps: conversion of a base image to its alternate rendition, from SDR to HDR or the reverse
+icc              ICC profiles of images: primaries, transfer function, or a complete transformation
+imageio_formats  WebP and GIF, decoded by imageio
+isobmff          Boxes of the ISO base media file format, and the items of its `meta` box
+jp2              JPEG 2000, as a bare codestream or in the boxes of JP2
+jpeg             JPEG: 8 or 12 bits of code, or linear light by a gain map
+jpeg_write       Writing JPEG: 8 bits of code, or Ultra HDR, whose gain map is computed from the decoded base
+jxl              JPEG XL, integers and floats, with gain maps
+jxl_header       Parser of the header of a JPEG XL codestream (size, depth, colour), and the header with changed fields
+jxr              JPEG XR: integers are sRGB code, floats are scRGB light
+manifest         Manifests: tables of pairs with the columns dist, ref and others, read row by row
+memory           Free memory, checked before an image of the stated size is read
+outputs          Where outputs go: none replaces an input, and no two of a run are one file
+pairing          Pairing of reference and test images, from two files or two folders
+pfm              Portable float maps
+png              PNG of 1 to 16 bits
+radiance         Radiance .hdr: four bytes per pixel, three mantissas and a shared exponent
+raw              Raw files: sensor values between black and white level, or demosaiced by LibRaw
+remote           Files elsewhere: s3://, gs://, https:// and zip:// by fsspec
+remote_cache     Copies of remote files on this machine: a cache of bounded size, and the journals of remote tables
+rows             Rows as CSV, JSON lines and Parquet, written and read one by one
+tag              hdrq's own line of JSON in the files that it writes: domain, primaries, scale
+tiff             TIFF: integers of code, half and float of light, LogLuv, LogL, and what libtiff converts to RGB
+tiff_pages       Pages and sub-images of a TIFF: which one is the image, and checks before it is decoded
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A metric request bound to everything it needs, so that errors appear before a pixel is read."""
+"""A metric request with its options, display, viewing and weights made into a Scorer: hdrq.metric for one call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""OpenEXR, read and written by the OpenEXR library after the structure of the file has been checked."""
+"""OpenEXR, read and written by the OpenEXR library after the structure of the file has been checked.
+
+channels  Which channels are the image; luminance with subsampled chroma as RGB; deep images flattened
+header    The header of a part of an OpenEXR file
+parse     Parser of OpenEXR headers, and checks that the rest of the file is consistent with them
+write     Writing OpenEXR: scan lines, half or float, with primaries and provenance in the header
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,8 @@
-"""Deghosting: detection of moving objects, and their removal."""
+"""Deghosting: detection of moving objects, and their removal.
+
+expected_deviation    How far frames deviate from each other where nothing moves
+ghost_detection       Detection of motion between exposures, and choice of the frame to use there
+ghost_weights         Factors on the weights of frames
+patch_match           Hole filling by patches from elsewhere, coarse to fine
+patch_reconstruction  Reconstruction of frames as if nothing had moved since the reference was taken
+"""

@@ -21,4 +21,17 @@ says what an example is and how the network answers it:
 `hdrq train --recipe my-net --data SCENES` then trains it: steps, validation on held-out scenes, checkpoints and weights with
 a card. Example makers: `exposures.example` (one photograph of a scene), `brackets.example` (a bracket with motion),
 `exposures.scene` (light alone). A recipe may have its own.
+
+losses/           Losses on images, one per file
+brackets          Examples: exposure brackets of moving scenes
+camera            Random windows of scenes, and a camera: response, noise, clipping, rounding
+exposures         Examples: virtual exposures of scenes
+image_loop        The training loop of networks that answer with images: steps, validation, checkpoints
+image_recipe      The record of a recipe: what an example is, and how the network answers it
+image_run         One training of a network that answers with images, from its arguments to weights with a card
+image_settings    Settings of the training of a network that answers with images
+loss              Losses by name; metrics as losses
+merging_recipes   What the recipes of networks that merge brackets share
+operator_recipes  What the recipes of networks that predict an operator's parameters share
+scenes            HDR scenes to make training examples from: read once, reduced, and split by scene
 """
