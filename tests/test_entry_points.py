@@ -149,3 +149,17 @@ def test_every_kind_of_entry_is_one_object(tmp_path, pair):
     assert value == pytest.approx(1.0 - 0.1**0.5, abs=1e-5)
     for kind, name in (("distortions", "darker"), ("mergers", "plain-mean"), ("datasets", "mine")):
         assert name in hdrq(tmp_path, "list", kind, "--format", "csv").stdout
+
+
+def test_an_entry_that_is_not_called_as_its_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    from types import SimpleNamespace
+
+    from hdrq import registry
+    from hdrq.errors import MissingPart
+
+    module = SimpleNamespace(__file__="nets/vgg16.py", vgg_sixteen=None)
+    monkeypatch.setattr(registry.importlib, "import_module", lambda name: module)
+    with pytest.raises(
+        MissingPart, match=r"nets/vgg16.py defines no 'vgg16'; an entry has the name of its file"
+    ):
+        registry.find("net", "vgg16")

@@ -104,7 +104,11 @@ def find(kind: str, name: str) -> Any:
         return _loaded(kind, name)
     file = _file(_HOME.joinpath(*SHELVES[kind].split(".")), name)
     module = importlib.import_module(f"hdrq.{SHELVES[kind]}.{file}")
-    return getattr(module, stem, None) or getattr(module, stem + "_")  # `list` would hide a builtin
+    # `list` would hide a builtin
+    found = getattr(module, stem, None) or getattr(module, stem + "_", None)
+    if found is None:
+        raise MissingPart(f"{module.__file__} defines no '{stem}'; an entry has the name of its file")
+    return found
 
 
 @cache
