@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import io
 import re
 import subprocess
 import sys
+import tokenize
 from collections import Counter
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
@@ -110,6 +112,25 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 def test_a_file_fits_in_a_head(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 300
     assert path.stem not in ("utils", "common", "helpers", "base", "core", "misc")
+
+
+_COMMENTS_BEHIND = ("cli", "cluster", "distillation", "merging", "io/jxl_header.py")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(HOME)))
+def test_a_comment_stands_above_its_code(path: Path) -> None:
+    """On a line of its own; those for tools (type: ignore, noqa, fmt: skip) stand where the tools read them."""
+    if path.relative_to(HOME).as_posix().startswith(_COMMENTS_BEHIND):
+        return
+    text = path.read_text(encoding="utf-8")
+    behind = [
+        token.start[0]
+        for token in tokenize.generate_tokens(io.StringIO(text).readline)
+        if token.type == tokenize.COMMENT
+        and token.line[: token.start[1]].strip()
+        and not re.search(r"# (type: ignore|noqa|fmt:|pragma)", token.string)
+    ]
+    assert behind == [], "lines"
 
 
 OPEN_TO_COMMANDS = {  # besides the public API, hdrq and hdrq.PACKAGE.api

@@ -65,10 +65,12 @@ if TYPE_CHECKING:
 
 try:
     __version__ = version("hdrq")
-except PackageNotFoundError:  # running from a bare checkout
+# running from a bare checkout
+except PackageNotFoundError:
     __version__ = "0+unknown"
 
-_HOMES = {  # public name: the module that has it
+# public name: the module that has it
+_HOMES = {
     "Card": "hdrq.cards",
     "Display": "hdrq.records",
     "HdrqError": "hdrq.errors",

@@ -2,5 +2,6 @@
 
 from hdrq.cli import main
 
-if __name__ == "__main__":  # processes that a cluster on this machine starts import this module
+# processes that a cluster on this machine starts import this module
+if __name__ == "__main__":
     main()

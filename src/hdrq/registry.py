@@ -31,7 +31,8 @@ SHELVES = {
     "command": "cli",
 }
 _HOME = Path(__file__).parent
-_NO_COMMANDS = ("app", "options", "progress", "tables")  # modules of cli/ that commands share
+# modules of cli/ that commands share
+_NO_COMMANDS = ("app", "options", "progress", "tables")
 
 
 def plural(kind: str) -> str:

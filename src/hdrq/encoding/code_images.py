@@ -15,8 +15,10 @@ from hdrq.registry import find
 
 # cd/m² of code 1.0 in the conversion, so that rounding is told from colours outside as in light
 _WHITE = 100.0
-_SHOWN = 5  # files that a line names
-TAGGED = (BT709, P3, BT2020)  # primaries that every such format can state
+# files that a line names
+_SHOWN = 5
+# primaries that every such format can state
+TAGGED = (BT709, P3, BT2020)
 
 
 def srgb_code(image: Image) -> Image:

@@ -36,8 +36,10 @@ from hdrq.records import MAIN_IMAGE, PRIMARIES, Display, Encoding, Image, Select
 from hdrq.registry import check, find
 from hdrq.work import Needs, Results, Spread, here
 
-SIGNALS = ("pq", "hlg", "srgb", "gamma")  # encodings of display signals
-UNTAGGED = ("pfm", "radiance")  # formats without a field for the encoding
+# encodings of display signals
+SIGNALS = ("pq", "hlg", "srgb", "gamma")
+# formats without a field for the encoding
+UNTAGGED = ("pfm", "radiance")
 
 
 @dataclass(frozen=True)
@@ -211,7 +213,8 @@ class ConvertJob:
             quality=self.quality,
             **({"provenance": made} if stores_provenance(target) else {}),
         )
-        said = relative and relative.removeprefix(f"{image.path} ")  # the record names the file
+        # the record names the file
+        said = relative and relative.removeprefix(f"{image.path} ")
         return (*filter(None, [said]), *out.notes, *lost)
 
 

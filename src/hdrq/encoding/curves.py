@@ -16,9 +16,12 @@ from torch import Tensor
 
 from hdrq.records import Encoding
 
-WHITE = 256.0  # PU units of code 1.0; 100 cd/m² is 256.38 in the default variant
-DARKEST, BRIGHTEST = 0.005, 10_000.0  # cd/m², the fitted range
-_BLOCK = 1 << 16  # values computed at a time, to fit the second-level cache
+# PU units of code 1.0; 100 cd/m² is 256.38 in the default variant
+WHITE = 256.0
+# cd/m², the fitted range
+DARKEST, BRIGHTEST = 0.005, 10_000.0
+# values computed at a time, to fit the second-level cache
+_BLOCK = 1 << 16
 Parameters = tuple[float, float, float, float, float, float, float]
 Curve = Callable[[Tensor], Tensor]
 

@@ -14,7 +14,8 @@ from hdrq.image.transfer import srgb_to_linear
 from hdrq.records import Display
 from hdrq.registry import find
 
-_DARK = 1e-9  # share of the peak, so that a backlight that is off divides nothing
+# share of the peak, so that a backlight that is off divides nothing
+_DARK = 1e-9
 
 
 def raised(d: Display) -> tuple[float, float]:

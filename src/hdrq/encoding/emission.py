@@ -18,15 +18,19 @@ from hdrq.records import Display, Encoding, Image, Primaries
 from hdrq.registry import find, names
 
 LIGHT = ("linear", "nits")
-SDR_WHITE = 100.0  # cd/m², default luminance of 1.0 in relative encodings
-HLG_WHITE = 1000.0  # cd/m², nominal peak of BT.2100
+# cd/m², default luminance of 1.0 in relative encodings
+SDR_WHITE = 100.0
+# cd/m², nominal peak of BT.2100
+HLG_WHITE = 1000.0
+# relative to a pixel's largest channel, and cd/m²: negatives from rounding in conversions of primaries
 _ROUNDING = (
     1e-3,
     1e-4,
-)  # relative to a pixel's largest channel, and cd/m²: negatives from rounding in conversions of primaries
+)
 
 
-_STEP = 1e-6  # code nearer to 0 or 1 is there but for rounding
+# code nearer to 0 or 1 is there but for rounding
+_STEP = 1e-6
 
 
 def in_float64(image: Image) -> Image:
@@ -157,7 +161,8 @@ def _signal_light(code: Tensor, image: Image, d: Display) -> tuple[Tensor, tuple
             _mismatch(image, d, f"--domain {d.eotf} if the file holds such code, or an SDR display")
         )
     if d.eotf != "absolute":
-        own = domain == "gamma" and d.eotf == "srgb"  # its curve is not that of the display
+        # its curve is not that of the display
+        own = domain == "gamma" and d.eotf == "srgb"
         return gain_offset_gamma(code, replace(d, eotf="2.2") if own else d), said
     encoding: Encoding = find("encoding", domain)
     return encoding.decode(code, SDR_WHITE), ()

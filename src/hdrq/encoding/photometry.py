@@ -141,9 +141,8 @@ def metric_input(
         code, encoding = _encoded(image, spec, photometry, factor, terms)
     if code.shape[1] == 3 and (spec.grey or spec.channel == "luma"):
         code = luma(code)
-        if (
-            terms.stored and terms.eight_bit
-        ):  # MATLAB's rgb2gray of uint8 is uint8, as in the authors' programs
+        # MATLAB's rgb2gray of uint8 is uint8, as in the authors' programs
+        if terms.stored and terms.eight_bit:
             code = (code * 255).round() / 255
     return code * encoding.codes if spec.codes else code
 

@@ -38,7 +38,8 @@ class Reading:
             raise UsageError(f"nonfinite is error or clamp, not '{self.nonfinite}'")
         if self.scale is not None and not (self.scale > 0 and isfinite(self.scale)):
             raise UsageError(f"scale must be a positive number of cd/m², not {self.scale:g}")
-        _ = self.photometry  # refuses unknown domains and primaries
+        # refuses unknown domains and primaries
+        _ = self.photometry
 
     @property
     def photometry(self) -> Photometry:

@@ -18,7 +18,8 @@ from hdrq.image.transfer import linear_to_srgb
 from hdrq.io import read
 from hdrq.records import BT709, Image, Pair
 
-KEY = 0.18  # value of the geometric mean of the reference's luminance, as in Reinhard et al. 2002
+# value of the geometric mean of the reference's luminance, as in Reinhard et al. 2002
+KEY = 0.18
 
 
 def thumbnails(pair: Pair, side: int = 240) -> dict[str, str]:

@@ -186,7 +186,8 @@ def locate(dataset: Dataset, data: str | Path | None = None) -> Path:
     error can name the missing files.
     """
     named: Path | None = None
-    if data is None and not dataset.folders:  # a manifest of the user needs a path
+    # a manifest of the user needs a path
+    if data is None and not dataset.folders:
         raise MissingPart(f"{dataset.name} needs --data: {describe(dataset)}")
     for root in _roots(data):
         if root.is_file() and root.suffix.lower() in dataset.marks:

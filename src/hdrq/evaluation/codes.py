@@ -24,7 +24,8 @@ from hdrq.registry import find
 from hdrq.scoring.binding import metric
 from hdrq.scoring.scorer import Scorer
 
-_SIDE = 224  # pixels to which the images are resized, so that codes of content have one size
+# pixels to which the images are resized, so that codes of content have one size
+_SIDE = 224
 
 
 @dataclass(frozen=True)

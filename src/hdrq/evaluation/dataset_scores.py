@@ -21,11 +21,12 @@ from hdrq.scoring.work import Item, ScoreJob, score_items
 from hdrq.work import Spread
 
 Row = dict[str, Any]
-Scored = tuple[Score, str]  # a score, and the stamps of its files
-Notify = Callable[[str], None]  # receives each line for the user
-Watch = Callable[
-    [Iterator[Any], int], Iterable[Any]
-]  # wraps an iterator of a known number of items, for a progress bar
+# a score, and the stamps of its files
+Scored = tuple[Score, str]
+# receives each line for the user
+Notify = Callable[[str], None]
+# wraps an iterator of a known number of items, for a progress bar
+Watch = Callable[[Iterator[Any], int], Iterable[Any]]
 
 
 def silent(note: str) -> None:

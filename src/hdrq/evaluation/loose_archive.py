@@ -22,7 +22,8 @@ from hdrq.io.folders import files_below
 from hdrq.records import Pair
 
 IMAGES = (".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".hdr", ".pfm", ".webp", ".avif")
-Label = tuple[str, str, float, float | None]  # image, reference or "", subjective score, spread or None
+# image, reference or "", subjective score, spread or None
+Label = tuple[str, str, float, float | None]
 
 
 def loose(

@@ -31,8 +31,10 @@ from hdrq.io.remote_cache import local
 
 Array = NDArray[np.float64]
 COLUMNS = ("dist", "ref", "mos", "scene", "distortion", "dataset", "mos_own")
-FEWEST = 10  # common images that determine a line
-_WEAK = 0.4  # SROCC below which the metrics hardly see what the observers of a dataset saw
+# common images that determine a line
+FEWEST = 10
+# SROCC below which the metrics hardly see what the observers of a dataset saw
+_WEAK = 0.4
 
 
 @dataclass(frozen=True)
@@ -142,8 +144,10 @@ def _line(
                 f"the metrics do not agree with the scores of {one} (SROCC {agreement:.2f}), so that they cannot tell its "
                 "scale; use other metrics"
             )
-    first, shift = _matched(scores, quality[name])  # to the metrics' quality
-    second, base = _matched(quality[anchor], own[anchor])  # and on to the other scale
+    # to the metrics' quality
+    first, shift = _matched(scores, quality[name])
+    # and on to the other scale
+    second, base = _matched(quality[anchor], own[anchor])
     gain, offset = second * first, second * shift + base
     return Line(name, gain, offset, "metrics", scores.size, float(srocc(quality[name], scores)))
 

@@ -27,7 +27,8 @@ def kfold(*groups: Sequence[str], folds: int = 5, seed: int = 0) -> list[Split]:
     Source  numpy's RandomState.permutation as in Chubarau et al. 2024, whose folds of UPIQ it reproduces
     """
     cut: list[list[str]] = [[] for _ in range(folds)]
-    rng = np.random.RandomState(seed)  # the legacy generator, as used for the published folds
+    # the legacy generator, as used for the published folds
+    rng = np.random.RandomState(seed)
     for group in groups:
         names = sorted(set(group))
         if len(names) < folds:

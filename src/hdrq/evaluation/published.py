@@ -11,7 +11,8 @@ from hdrq.errors import FileError, UsageError
 from hdrq.evaluation.statistics.agreement import FIGURES, Agreement
 from hdrq.evaluation.tables import iter_table, number
 
-WHOLE = "all"  # group of a row that is about all images of the dataset
+# group of a row that is about all images of the dataset
+WHOLE = "all"
 
 
 @dataclass(frozen=True)

@@ -29,10 +29,13 @@ class ScoreTable:
     path: Path
     values: Mapping[str, Mapping[str, float]]
     better: Mapping[str, str]
-    columns: Mapping[str, str]  # column names by meaning
+    # column names by meaning
+    columns: Mapping[str, str]
     long: bool
-    split: str = ""  # column of the split that a row was predicted in, as `hdrq train --protocol` writes
-    repeated: bool = False  # whether an image is in several splits, so that image and split identify a row
+    # column of the split that a row was predicted in, as `hdrq train --protocol` writes
+    split: str = ""
+    # whether an image is in several splits, so that image and split identify a row
+    repeated: bool = False
 
     def pairs(self) -> list[Pair]:
         """Images with subjective scores, where the table has them."""
@@ -45,7 +48,8 @@ class ScoreTable:
         dist, mos = columns["dist"], columns["mos"]
         ref, scene, distortion = (columns.get(m, "") for m in ("ref", "scene", "distortion"))
         level, spread = columns.get("level", ""), "spread" in columns or {"low", "high"} <= set(columns)
-        shared = {"spread_is": "se"} if "spread" not in columns and "low" in columns else {}  # one for all
+        # one for all
+        shared = {"spread_is": "se"} if "spread" not in columns and "low" in columns else {}
         found: dict[str, Pair] = {}
         for i, row in enumerate(iter_table(self.path), 2):
             name = _key(row, dist, self.split if self.repeated else "")
@@ -74,6 +78,7 @@ class ScoreTable:
         return next(iter(stated)) if stated in ({"higher"}, {"lower"}) else ""
 
 
+# fields of a Pair, one value an image
 _OF_IMAGE = (
     "mos",
     "ref",
@@ -81,7 +86,7 @@ _OF_IMAGE = (
     "distortion",
     "level",
     "spread",
-)  # fields of a Pair, one value an image
+)
 
 
 def _key(row: Row, dist: str, split: str) -> str:
@@ -131,7 +136,8 @@ def read_scores(
     metrics = [name for name in rest if name not in names.values()]
     repeated = bool(split) and _repeated(path, names["dist"], split)
     for i, row in enumerate(iter_table(path), 2):
-        image = sys.intern(_key(row, names["dist"], split if repeated else ""))  # one text for all metrics
+        # one text for all metrics
+        image = sys.intern(_key(row, names["dist"], split if repeated else ""))
         if not long:
             for name in metrics:
                 _add(values.setdefault(name, {}), image, _value(row[name], path, i, name), path, i, name)
@@ -168,7 +174,8 @@ def _add(held: dict[str, float], image: str, value: float, path: Path, line: int
 
 def _same(before: Any, value: Any, path: Path, line: int, image: str, column: str) -> None:
     """Refuse a second row of one image with a different value."""
-    if before is None or before == value or (before != before and value != value):  # two NaN are the same
+    # two NaN are the same
+    if before is None or before == value or (before != before and value != value):
         return
     told = [f"{v:g}" if isinstance(v, float) else str(v or "nothing") for v in (value, before)]
     raise FileError(

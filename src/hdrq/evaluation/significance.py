@@ -117,10 +117,11 @@ def resolving(sheet: Sheet, plan: Plan = PLAN) -> list[ResolvingPower]:
     return sorted(out, key=lambda r: -sortable(r.better))
 
 
+# bootstrap samples, and pairs of images, for the intervals of resolving power
 _DRAWN, _DRAWN_PAIRS = (
     200,
     20_000,
-)  # bootstrap samples, and pairs of images, for the intervals of resolving power
+)
 
 
 def _resolved(

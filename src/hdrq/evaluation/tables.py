@@ -287,7 +287,8 @@ def _encoding(raw: IO[bytes]) -> str:
     encoding = "utf-8-sig"
     if start in (b"\xff\xfe", b"\xfe\xff"):
         encoding = "utf-16"
-    elif start[1:2] == b"\0" or start[:1] == b"\0":  # UTF-16 without a byte order mark
+    # UTF-16 without a byte order mark
+    elif start[1:2] == b"\0" or start[:1] == b"\0":
         encoding = "utf-16-le" if start[1:2] == b"\0" else "utf-16-be"
     decoder = codecs.getincrementaldecoder(encoding)()
     try:

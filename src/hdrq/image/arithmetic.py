@@ -39,7 +39,8 @@ def histogram(image: np.ndarray) -> np.ndarray:
 def sums_of_four(image: np.ndarray) -> np.ndarray:
     """(H // 2, W // 2) uint16 sums of 2 x 2 pixels of (H, W) uint8; an odd last row or column is dropped."""
     h, w = image.shape[0] // 2 * 2, image.shape[1] // 2 * 2
-    pairs = np.ascontiguousarray(image[:h, :w]).view(np.uint16)  # two neighbours, in either order
+    # two neighbours, in either order
+    pairs = np.ascontiguousarray(image[:h, :w]).view(np.uint16)
     pairs = (pairs & 255) + (pairs >> 8)
     result: np.ndarray = pairs[::2] + pairs[1::2]
     return result

@@ -11,7 +11,8 @@ from torch import Tensor
 from hdrq.image.filters import Border, filter2, gaussian, pad, separable
 
 _BURT = (0.05, 0.25, 0.4, 0.25, 0.05)
-_WIDE = 41  # number of taps from which filtering by Fourier transform is faster
+# number of taps from which filtering by Fourier transform is faster
+_WIDE = 41
 
 
 def blur(x: Tensor, sigma: float, taps: int | None = None) -> Tensor:
@@ -71,7 +72,8 @@ def reinhard_profile(x: Tensor, scale: float, alpha: float, border: str = "repli
 def _circular(x: Tensor, width: float) -> Tensor:
     for dim in (-1, -2):
         n = x.shape[dim]
-        r = torch.arange(n, dtype=torch.float64) + 1 - n / 2  # 0 at sample n/2, counting from 1
+        # 0 at sample n/2, counting from 1
+        r = torch.arange(n, dtype=torch.float64) + 1 - n / 2
         line = ((-((r / width) ** 2)).exp() / (sqrt(pi) * width)).to(x)
         line = torch.roll(line, -(n // 2))
         shape = [1] * x.dim()

@@ -66,10 +66,11 @@ def shared(function: Callable[P, R]) -> Callable[P, R]:
         mark = tuple(("tensor", id(a)) if isinstance(a, Tensor) else a for a in everything)
         key = (function, mark, tuple(kwargs))
         if key not in memory:
+            # the arguments are kept alive so that their ids are not reused
             memory[key] = (
                 function(*args, **kwargs),
                 everything,
-            )  # the arguments are kept alive so that their ids are not reused
+            )
         result: R = memory[key][0]
         return result
 

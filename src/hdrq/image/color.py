@@ -75,7 +75,8 @@ def luma(code: Tensor) -> Tensor:
     return weigh(code, LUMA)
 
 
-WEIGHTS = (0.2627, 0.6780, 0.0593)  # BT.2020 luminance, with the four digits of the standard
+# BT.2020 luminance, with the four digits of the standard
+WEIGHTS = (0.2627, 0.6780, 0.0593)
 _BLUE, _RED = 1.8814, 1.4746
 
 
@@ -93,7 +94,8 @@ def join_luma(y: Tensor, cb: Tensor, cr: Tensor) -> Tensor:
 
 
 _EDGE = 6 / 29
-_WHITE = tuple(float(v) for v in rgb_to_xyz(BT709).sum(1))  # D65
+# D65
+_WHITE = tuple(float(v) for v in rgb_to_xyz(BT709).sum(1))
 
 
 def to_lab(xyz: Tensor) -> Tensor:

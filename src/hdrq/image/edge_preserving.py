@@ -9,7 +9,8 @@ from torch import Tensor
 
 from hdrq.image.filters import pad
 
-_SIDE = exp(-0.5)  # outer tap of the grid's 3-tap Gaussian, whose sigma is one cell
+# outer tap of the grid's 3-tap Gaussian, whose sigma is one cell
+_SIDE = exp(-0.5)
 
 
 def bilateral(x: Tensor, sigma_space: float, sigma_range: float, radius: int | None = None) -> Tensor:

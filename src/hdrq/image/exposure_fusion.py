@@ -16,8 +16,10 @@ from hdrq.image.filters import pad
 
 Variant = Literal["opencv", "toolbox"]
 TINY = 1e-12
-_SIGMA = 0.2  # of the Gaussian around mid-grey
-_TAPS = (1 / 16, 4 / 16, 6 / 16)  # half of the binomial kernel, from the end to the centre
+# of the Gaussian around mid-grey
+_SIGMA = 0.2
+# half of the binomial kernel, from the end to the centre
+_TAPS = (1 / 16, 4 / 16, 6 / 16)
 
 
 def fuse(

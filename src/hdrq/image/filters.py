@@ -12,7 +12,8 @@ from torch import Tensor
 
 from hdrq.image.arithmetic import root
 
-CACHE = 1 << 20  # samples per strip: four megabytes of float32
+# samples per strip: four megabytes of float32
+CACHE = 1 << 20
 
 
 def strips(height: int, row: int, like: Tensor, overlap: int = 0) -> Iterator[slice]:

@@ -13,8 +13,10 @@ from torch import Tensor
 from hdrq.errors import UsageError
 from hdrq.records import Image
 
-_SUN = (0.55, 0.75, -0.35)  # direction towards the light, x right, y up, z towards the viewer
-_BALLS = (  # centre x, centre y, radius (in image heights, y down), colour, gloss
+# direction towards the light, x right, y up, z towards the viewer
+_SUN = (0.55, 0.75, -0.35)
+# centre x, centre y, radius (in image heights, y down), colour, gloss
+_BALLS = (
     (0.52, 0.74, 0.15, (0.80, 0.16, 0.10), 30.0),
     (0.86, 0.79, 0.10, (0.12, 0.34, 0.75), 120.0),
     (1.14, 0.76, 0.13, (0.82, 0.78, 0.70), 8.0),

@@ -110,7 +110,8 @@ def imresize(
     return x
 
 
-_MIRROR: Border = "reflect"  # the edge is not repeated; scikit-image calls this "reflect", SciPy "mirror"
+# the edge is not repeated; scikit-image calls this "reflect", SciPy "mirror"
+_MIRROR: Border = "reflect"
 
 
 def linear_resize(x: Tensor, size: tuple[int, int]) -> Tensor:
@@ -166,7 +167,8 @@ def shrink(x: Tensor, f: int, mirror: bool = False) -> Tensor:
     return (parts[0] if len(parts) == 1 else torch.cat(parts, -2)).div_(f * f)
 
 
-_SHARE = 8  # of the cache, for sums of rows beside what they are made of
+# of the cache, for sums of rows beside what they are made of
+_SHARE = 8
 
 
 def _sums(x: Tensor, f: int, dim: int, mirror: bool, part: slice) -> Tensor:
@@ -181,7 +183,8 @@ def _sums(x: Tensor, f: int, dim: int, mirror: bool, part: slice) -> Tensor:
         return x[..., index, :] if dim == -2 else x[..., index]
 
     inside = [a for a in range(-before, f - before) if top + a >= 0 and top + (count - 1) * f + a < n]
-    begin = inside[:2]  # sample 0 of every position always is
+    # sample 0 of every position always is
+    begin = inside[:2]
     first = at(0, count, begin[0])
     out = (
         first + at(0, count, begin[1])

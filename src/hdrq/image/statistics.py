@@ -22,10 +22,13 @@ from hdrq.image.color import LUMINANCE, luminance_weights, weigh
 
 # ITU-R BT.709-6 item 3.2, four digits, as in the toolboxes whose numbers these operators reproduce.
 BT709_WEIGHTS = (0.2126, 0.7152, 0.0722)
-XYZ_WEIGHTS = LUMINANCE  # six digits, as in pfstools
+# six digits, as in pfstools
+XYZ_WEIGHTS = LUMINANCE
 FRAME = (-3, -2, -1)
-GREY = 0.18  # display-linear value of an image without contrast
-_FLAT = 1e-5  # relative range below which an image is taken to have no contrast
+# display-linear value of an image without contrast
+GREY = 0.18
+# relative range below which an image is taken to have no contrast
+_FLAT = 1e-5
 _doubled: ContextVar[bool] = ContextVar("hdrq_panorama_doubled", default=False)
 _counted: ContextVar[Tensor | None] = ContextVar("hdrq_counted_pixels", default=None)
 

@@ -24,10 +24,12 @@ def linear_to_srgb(light: Tensor) -> Tensor:
 
 
 # SMPTE ST 2084
-PQ_PEAK = 10_000.0  # cd/m²
+# cd/m²
+PQ_PEAK = 10_000.0
 PQ_M1, PQ_M2 = 2610 / 16384, 2523 / 4096 * 128
 PQ_C1, PQ_C2, PQ_C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
-_LEAST = 1e-30  # keeps the derivative finite at black
+# keeps the derivative finite at black
+_LEAST = 1e-30
 
 
 def nits_to_pq(nits: Tensor) -> Tensor:
@@ -56,7 +58,8 @@ def pq_to_nits(code: Tensor) -> Tensor:
 _A = 0.17883277
 _B = 1 - 4 * _A
 _C = 0.5 - _A * log(4 * _A)
-_WEIGHTS = (0.2627, 0.6780, 0.0593)  # BT.2100 luminance
+# BT.2100 luminance
+_WEIGHTS = (0.2627, 0.6780, 0.0593)
 _TINY = 1e-12
 
 

@@ -101,7 +101,8 @@ def read(
     if (url := address_of(path)) is not None:
         return _read_remote(url, layer=layer, view=view, part=part, frames=frames, alpha=alpha)
     format = identify(path)
-    if format.name != "clip":  # clips are read frame by frame
+    # clips are read frame by frame
+    if format.name != "clip":
         afford_file(path)
     module = import_module(format.home)
     options = _known(
@@ -113,7 +114,8 @@ def read(
         raise
     except MemoryError as error:
         raise TooLarge(f"{path} does not fit in memory; crop or shrink it") from error
-    except Exception as error:  # codecs raise many classes for damaged files
+    # codecs raise many classes for damaged files
+    except Exception as error:
         raise FileError(f"{path}{_reason(error)}") from error
     promised = by_suffix(path)
     if promised is not None and promised is not format:
@@ -180,12 +182,14 @@ def write(path: str | Path, image: Image, **options: Any) -> tuple[str, ...]:
     return notes
 
 
+# parameters of a format's functions that are no choice of a user
 _NOT_CHOSEN = (
     "path",
     "image",
     "provenance",
-)  # parameters of a format's functions that are no choice of a user
-_OPTIONAL = ("provenance",)  # stored where the format can, silently dropped otherwise
+)
+# stored where the format can, silently dropped otherwise
+_OPTIONAL = ("provenance",)
 
 
 def _known(

@@ -15,7 +15,8 @@ from hdrq.errors import FileError
 from hdrq.io.remote import address_of, uploaded
 from hdrq.io.remote import refuse_unwritable as refuse_unwritable_address
 
-_PREFIX = ".hdrq-"  # of names of temporary files
+# of names of temporary files
+_PREFIX = ".hdrq-"
 _MARK: ContextVar[str] = ContextVar("_MARK", default="")
 
 
@@ -89,9 +90,11 @@ def _beside(target: Path, mode: int | None) -> Path:
     if mode is not None and not os.access(target, os.W_OK):
         raise PermissionError(0, "the existing file is write-protected")
     part = target.parent / f"{_PREFIX}{_MARK.get()}{secrets.token_hex(8)}{target.suffix}"
-    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))  # the system applies the umask
+    # the system applies the umask
+    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     if mode is not None:
-        with suppress(OSError):  # file systems without permissions
+        # file systems without permissions
+        with suppress(OSError):
             os.chmod(part, stat.S_IMODE(mode))
     return part
 

@@ -58,7 +58,8 @@ def _colours(bits: _Bits) -> tuple[int, int] | None:
         bits.u(5)
     else:
         model = False
-        if bits.u(1):  # timing
+        # timing
+        if bits.u(1):
             bits.u(64)
             if bits.u(1):
                 bits.uvlc()
@@ -77,12 +78,16 @@ def _colours(bits: _Bits) -> tuple[int, int] | None:
                 bits.u(4)
     wide, high = bits.u(4) + 1, bits.u(4) + 1
     bits.u(wide + high)
-    if not reduced and bits.u(1):  # frame numbers
+    # frame numbers
+    if not reduced and bits.u(1):
         bits.u(7)
-    bits.u(3)  # superblocks, filter intra, intra edge
+    # superblocks, filter intra, intra edge
+    bits.u(3)
     if not reduced:
-        bits.u(4)  # interintra, masked compound, warped motion, dual filter
-        if bits.u(1):  # order hint
+        # interintra, masked compound, warped motion, dual filter
+        bits.u(4)
+        # order hint
+        if bits.u(1):
             order = True
             bits.u(2)
         else:
@@ -93,12 +98,14 @@ def _colours(bits: _Bits) -> tuple[int, int] | None:
             bits.u(1)
         if order:
             bits.u(3)
-    bits.u(3)  # superres, cdef, restoration
+    # superres, cdef, restoration
+    bits.u(3)
     deep = bits.u(1)
     if profile == 2 and deep:
         bits.u(1)
     if profile != 1:
-        bits.u(1)  # monochrome
+        # monochrome
+        bits.u(1)
     if not bits.u(1):
         return None
     return bits.u(8), bits.u(8)

@@ -86,9 +86,8 @@ def _decoded(path: Path, data: bytes, items: Items) -> np.ndarray:
         rows: np.ndarray = imagecodecs.avif_decode(data, numthreads=1)
     except Exception as error:
         raise FileError(f"{path}{_refused(' '.join(str(error).split()), items)}") from error
-    return (
-        rows[0] if rows.ndim == 4 else rows
-    )  # requesting a single frame corrupts memory in imagecodecs 2026.3.6
+    # requesting a single frame corrupts memory in imagecodecs 2026.3.6
+    return rows[0] if rows.ndim == 4 else rows
 
 
 def _refused(said: str, items: Items) -> str:
@@ -127,7 +126,8 @@ def _for_libavif(data: bytes, items: Items) -> bytes:
         if kind == b"tmap":
             out[items.kind_at[item] : items.kind_at[item] + 4] = b"free"
             brand = data.find(b"tmap", 16, struct.unpack_from(">I", data)[0])
-            if brand > 0:  # this brand demands such an item
+            # this brand demands such an item
+            if brand > 0:
                 out[brand : brand + 4] = b"miaf"
     return bytes(out)
 
@@ -159,9 +159,8 @@ def _tone_mapped(data: bytes, items: Items) -> tuple[int, int] | None:
     """(tmap item, gain map item), where the primary image has one."""
     for item, kind in items.kinds.items():
         parts = items.parts(item)
-        known = (
-            kind == b"tmap" and payload(data, items, item)[:1] == b"\0"
-        )  # version of the item's own structure
+        # version of the item's own structure
+        known = kind == b"tmap" and payload(data, items, item)[:1] == b"\0"
         if known and len(parts) == 2 and parts[0] == items.primary:
             return item, parts[1]
     return None
@@ -211,7 +210,8 @@ def _upright(pixels: Tensor, properties: list[Property], notes: list[str]) -> Te
         notes.append("clean aperture not applied: whole image read")
     for kind, body in properties:
         if kind == b"irot" and body and body[0] & 3:
-            pixels = torch.rot90(pixels, body[0] & 3, (-2, -1))  # counter-clockwise
+            # counter-clockwise
+            pixels = torch.rot90(pixels, body[0] & 3, (-2, -1))
         elif kind == b"imir" and body:
             pixels = pixels.flip(-2 if body[0] & 1 == 0 else -1)
     if pixels is not before:

@@ -16,9 +16,12 @@ from hdrq.io.memory import afford
 from hdrq.records import Image
 
 RGB, RLE8, RLE4, BITFIELDS, JPEG, PNG, ALPHA_BITFIELDS = range(7)
-EMBEDDED, LINKED = b"DEBM", b"KNIL"  # kinds of colour space, PROFILE_EMBEDDED and PROFILE_LINKED
-HEADERS = (12, 16, 40, 42, 46, 48, 52, 56, 60, 64, 108, 124)  # sizes that systems have written
-STANDARD = {  # bit masks that Pillow reads
+# kinds of colour space, PROFILE_EMBEDDED and PROFILE_LINKED
+EMBEDDED, LINKED = b"DEBM", b"KNIL"
+# sizes that systems have written
+HEADERS = (12, 16, 40, 42, 46, 48, 52, 56, 60, 64, 108, 124)
+# bit masks that Pillow reads
+STANDARD = {
     (0xF800, 0x7E0, 0x1F),
     (0x7C00, 0x3E0, 0x1F),
     (0xFF0000, 0xFF00, 0xFF),
@@ -58,7 +61,8 @@ def read(path: Path, *, alpha: bool = False) -> Image:
     else:
         try:
             rows = _by_pillow(data)
-        except (OSError, ValueError):  # some headers and sizes of palettes
+        # some headers and sizes of palettes
+        except (OSError, ValueError):
             if packing != RGB or bits > 8 or size not in HEADERS:
                 raise
             rows = _by_palette(path, data, size, width, height, bits)
@@ -81,7 +85,8 @@ def _meaning(data: bytes, size: int, notes: list[str]) -> Meaning:
 def _by_pillow(data: bytes) -> np.ndarray:
     from PIL.BmpImagePlugin import BmpImageFile
 
-    picture = BmpImageFile(io.BytesIO(data))  # not Image.open, which warns about large images
+    # not Image.open, which warns about large images
+    picture = BmpImageFile(io.BytesIO(data))
     mode = {"1": "L", "L": "L", "RGBA": "RGBA"}.get(picture.mode, "RGB")
     return np.asarray(picture.convert(mode))
 

@@ -87,7 +87,8 @@ def frames(path: str | Path, select: str = "") -> Iterator[Image]:
             raise FileError(
                 f"{path}: this variant of {clip.codec} is not supported by FFmpeg; convert it with another program"
             ) from error
-        except (OSError, ValueError, EOFError) as error:  # PyAV raises all of them for damaged streams
+        # PyAV raises all of them for damaged streams
+        except (OSError, ValueError, EOFError) as error:
             raise FileError(f"{path} is damaged: {_ffmpeg_message(error)}") from error
 
 
@@ -195,7 +196,8 @@ def _from_luma(clip: Clip, planes: list[Tensor]) -> Tensor:
     middle = 2.0 ** (clip.bits - 1)
     scale = most if clip.full else 224 * unit
     cb, cr = (_widened((p - middle) / scale, luma.shape, clip.centred) for p in planes[1:])
-    if clip.matrix == 0:  # G, B, R are stored as Y, Cb, Cr
+    # G, B, R are stored as Y, Cb, Cr
+    if clip.matrix == 0:
         whole = [p / most if clip.full else (p / unit - 16) / 219 for p in planes]
         return torch.stack([whole[2], whole[0], whole[1]])[None]
     kr, kb = WEIGHTS[clip.matrix]
@@ -210,7 +212,8 @@ def _widened(chroma: Tensor, size: torch.Size, centred: tuple[bool, bool]) -> Te
         have, want = chroma.shape[dim], size[dim]
         if have == want:
             continue
-        apart = round(want / have)  # luma samples for each chroma sample
+        # luma samples for each chroma sample
+        apart = round(want / have)
         first = 0.5 * (apart - 1) * between
         at = ((torch.arange(want, dtype=torch.float64) - first) / apart).clamp(0, have - 1)
         low = at.floor().long()

@@ -31,16 +31,20 @@ OTHER_MATRICES = {
 }
 # Names of chroma sampling, by the luma samples across and down for each chroma sample.
 SAMPLING = {(1, 1): "444", (2, 1): "422", (2, 2): "420", (1, 2): "440", (4, 1): "411", (4, 4): "410"}
+# codecs whose chroma samples lie between luma samples in both directions
 CENTRED = (
     "mjpeg",
     "mjpegb",
     "mpeg1video",
-)  # codecs whose chroma samples lie between luma samples in both directions
-_UNTAGGED_HD = 720  # an untagged clip is taken as BT.709 from this height on, otherwise as BT.601
+)
+# an untagged clip is taken as BT.709 from this height on, otherwise as BT.601
+_UNTAGGED_HD = 720
 _SEGMENT = 0x18538067
-_BOXES = (b"moov", b"mdat", b"moof")  # boxes of an ISO file without whose bytes frames are missing
+# boxes of an ISO file without whose bytes frames are missing
+_BOXES = (b"moov", b"mdat", b"moof")
 _OPENINGS = (b"ftyp", b"wide", b"styp", *_BOXES)
-_HEADER = 512  # bytes read of a header
+# bytes read of a header
+_HEADER = 512
 
 
 @dataclass(frozen=True)
@@ -190,7 +194,8 @@ def _matroska(file: BinaryIO, size: int) -> int | None:
         head = file.read(12)
         name, used = _number(head, marked=True)
         length, more = _number(head[used:])
-        if not used or not more or length == (1 << 7 * more) - 1:  # no length is stated
+        # no length is stated
+        if not used or not more or length == (1 << 7 * more) - 1:
             return None
         place += used + more + length
         if name == _SEGMENT:
@@ -229,7 +234,8 @@ def _boxes(file: BinaryIO, size: int) -> int | None:
         length, start = int.from_bytes(head[:4], "big"), 8
         if length == 1:
             length, start = int.from_bytes(head[8:], "big"), 16
-        if length < start:  # 0: up to the end of the file
+        # 0: up to the end of the file
+        if length < start:
             break
         place += length
         if head[4:8] in _BOXES:
@@ -250,6 +256,7 @@ def _frames(file: BinaryIO, size: int, frame_bytes: int) -> int | None:
             return None
         line = head.find(b"\n") + 1
         if not line:
-            return size + 1  # within the header of a frame
+            # within the header of a frame
+            return size + 1
         place += line + frame_bytes
     return place

@@ -15,8 +15,10 @@ from torch import Tensor
 from hdrq.image.transfer import linear_to_srgb
 from hdrq.records import BT709, BT2020, P3, PRIMARIES, Primaries
 
-ROUNDING = 5e-4  # headers store chromaticities with three to five decimals
-SDR_WHITE = 203.0  # cd/m² of diffuse white in HDR. Source: ITU-R BT.2408; also Ultra HDR and ISO 21496-1
+# headers store chromaticities with three to five decimals
+ROUNDING = 5e-4
+# cd/m² of diffuse white in HDR. Source: ITU-R BT.2408; also Ultra HDR and ISO 21496-1
+SDR_WHITE = 203.0
 
 
 @dataclass(frozen=True)

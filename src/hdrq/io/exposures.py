@@ -12,7 +12,8 @@ from pathlib import Path
 from hdrq.errors import FileError, UsageError
 from hdrq.io.raw import SUFFIXES, shutter
 
-K = 12.5  # calibration constant of reflected-light meters. Source: ISO 2720, which allows 10.6 to 13.4
+# calibration constant of reflected-light meters. Source: ISO 2720, which allows 10.6 to 13.4
+K = 12.5
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,8 @@ def _exif_tags(file: Path) -> dict[int, float]:
         found = _tiff_tags(file)
     except FileNotFoundError:
         raise FileError(f"{file} does not exist; check the name") from None
-    except (OSError, ValueError, SyntaxError, TypeError):  # damaged files are reported when pixels are read
+    # damaged files are reported when pixels are read
+    except (OSError, ValueError, SyntaxError, TypeError):
         return {}
     return {k: n for k in (TIME, FNUMBER, ISO, SHUTTER, APERTURE) if (n := _number(found.get(k))) is not None}
 

@@ -57,7 +57,8 @@ ICONS = {b"\1\0": "Windows icon", b"\2\0": "Windows cursor"}
 # Files of these kinds hold no image, or not as their content.
 OTHER_KINDS = ("ICC profile", "NumPy array", "HDF5", "MATLAB", "ZIP archive", "gzip archive", "Ogg")
 NETPBM = {b"1": "PBM", b"2": "PGM", b"3": "PPM", b"4": "PBM", b"5": "PGM", b"6": "PPM", b"7": "PAM"}
-START = 512  # bytes at the beginning of a file that suffice
+# bytes at the beginning of a file that suffice
+START = 512
 
 
 def brands(start: bytes) -> tuple[bytes, ...]:
@@ -75,9 +76,11 @@ def name_of(start: bytes, suffix: str) -> str | None:
     for at, magic, name in SIGNATURES:
         if start[at : at + len(magic)] == magic:
             return name
-    if start[:1] == b"G" and start[188:189] == b"G" and start[376:377] == b"G":  # packets of 188 bytes
+    # packets of 188 bytes
+    if start[:1] == b"G" and start[188:189] == b"G" and start[376:377] == b"G":
         return "MPEG transport stream"
-    if start[:2] == b"\0\0" and start[2:4] in ICONS and start[4:6] != b"\0\0":  # else a Targa
+    # else a Targa
+    if start[:2] == b"\0\0" and start[2:4] in ICONS and start[4:6] != b"\0\0":
         return ICONS[start[2:4]]
     head = start.lstrip(b"\xef\xbb\xbf \t\r\n")
     if head[:4] == b"<svg" or (head[:5] == b"<?xml" and b"<svg" in start):

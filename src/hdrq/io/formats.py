@@ -121,7 +121,8 @@ def sniff(start: bytes) -> Format | None:
         name = "png"
     elif start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         name = "tiff"
-    elif start[:3] == b"\xff\xd8\xff" and start[3:4] != b"\xf7":  # which is JPEG-LS
+    # which is JPEG-LS
+    elif start[:3] == b"\xff\xd8\xff" and start[3:4] != b"\xf7":
         name = "jpeg"
     elif start[:2] == b"BM":
         name = "bmp"
@@ -178,13 +179,15 @@ def identify(path: str | Path) -> Format:
         raise FileError(f"{path} does not exist; check the name") from error
     except OSError as error:
         raise FileError(f"{path} cannot be read: {why(error)}") from error
-    except ValueError as error:  # a NUL in the name
+    # a NUL in the name
+    except ValueError as error:
         raise FileError(f"{str(path)!r} is not a file name") from error
     if not start:
         raise FileError(f"{path} is empty (0 bytes); write it again")
     held, promised = sniff(start), by_suffix(file)
     if promised is not None and promised.name == "raw" and (held is None or held.name in ("tiff", "clip")):
-        return promised  # many raw formats are TIFF files
+        # many raw formats are TIFF files
+        return promised
     if held is not None:
         return held
     if (kind := foreign.name_of(start, file.suffix.lower())) is not None:

@@ -163,7 +163,8 @@ def from_iso(data: bytes, path: object) -> GainMap:
         if least != 0:
             raise UnknownVersion(f"{path}: gain map of version {least} is not supported; read layer base")
         channels = 3 if flags & 0x80 else 1
-        if flags & 0x08:  # one denominator for all, as libultrahdr writes it
+        # one denominator for all, as libultrahdr writes it
+        if flags & 0x08:
             numbers = struct.unpack_from(f">III{'iiIii' * channels}", data, 5)
             values = [n / numbers[0] for n in numbers[1:]]
         else:
@@ -269,9 +270,8 @@ def between(base: Tensor, alternate: Tensor, offset: float = 1 / 64) -> tuple[Ga
     high = torch.maximum(high, low + 1e-4)
     code = (stops - low.reshape(1, 3, 1, 1)) / (high - low).reshape(1, 3, 1, 1)
     headroom = max(log2(max(float(alternate.max()), 1.0)), 1e-3)
-    grid = (
-        1 << 24
-    )  # metadata is rounded as it is stored, so that the map matches the values that are read back
+    # metadata is rounded as it is stored, so that the map matches the values that are read back
+    grid = 1 << 24
     low3, high3 = (tuple(round(v * grid) / grid for v in t.tolist()) for t in (low, high))
     three = (offset, offset, offset)
     return GainMap(low3, high3, (1.0, 1.0, 1.0), three, three, 0.0, headroom), code

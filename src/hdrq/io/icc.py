@@ -16,11 +16,14 @@ from hdrq.image.transfer import linear_to_srgb, pq_to_nits
 from hdrq.io.color import Meaning, code_points, primaries_of
 from hdrq.records import BT709, BT2020, Primaries
 
-ROUNDING = 2e-3  # profiles store adapted colorants as 16-bit fractions
+# profiles store adapted colorants as 16-bit fractions
+ROUNDING = 2e-3
 _PQ_NAME = re.compile(r"2100.{0,12}\bPQ|\bPQ\b.{0,12}2100|ST.?2084|_PQ_|\bPQ\b", re.I)
 _HLG_NAME = re.compile(r"2100.{0,12}HLG|\bHLG\b|_HLG_", re.I)
-_HALF_CODE = 0.6 / 255  # a curve within this distance of sRGB's is taken as sRGB's
-_HLG = (0.17883277, 0.28466892, 0.55991073)  # a, b, c of BT.2100 table 5
+# a curve within this distance of sRGB's is taken as sRGB's
+_HALF_CODE = 0.6 / 255
+# a, b, c of BT.2100 table 5
+_HLG = (0.17883277, 0.28466892, 0.55991073)
 Curve = Callable[[Tensor], Tensor]
 
 
@@ -224,7 +227,8 @@ def transform(rows: np.ndarray, profile: bytes, space: str) -> np.ndarray:
         "gamma": 1.0,
     }
     target = imagecodecs.cms_profile("rgb", **whites)
-    scale = 100.0 if space == "cmyk" else 1.0  # lcms expects floating-point ink in per cent
+    # lcms expects floating-point ink in per cent
+    scale = 100.0 if space == "cmyk" else 1.0
     return imagecodecs.cms_transform(
         np.ascontiguousarray(rows * np.float32(scale), np.float32),
         profile,
@@ -285,4 +289,5 @@ def _bradford(white: np.ndarray) -> np.ndarray:
 
 
 D50 = (0.9642, 1.0, 0.8249)
-CONE = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])  # Bradford
+# Bradford
+CONE = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])

@@ -20,7 +20,8 @@ def read(path: Path, *, alpha: bool = False) -> Image:
     notes: list[str] = []
     try:
         file = iio.imopen(path, "r", plugin="pillow")
-    except Exception as error:  # imageio only reports that its plugin cannot open the file
+    # imageio only reports that its plugin cannot open the file
+    except Exception as error:
         if type(error.__cause__).__name__ == "DecompressionBombError":
             raise TooLarge(f"{path} states more pixels than Pillow decodes (179 million); crop it") from error
         raise FileError(f"{path} is damaged: its header cannot be decoded") from error

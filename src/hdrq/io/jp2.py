@@ -22,9 +22,11 @@ from hdrq.io.isobmff import boxes
 from hdrq.io.memory import afford
 from hdrq.records import BT2020, Image
 
-SRGB, GREY, SYCC, CMYK = 16, 17, 18, 12  # enumerated colour spaces, T.800 table I.10 and T.801 table M.25
+# enumerated colour spaces, T.800 table I.10 and T.801 table M.25
+SRGB, GREY, SYCC, CMYK = 16, 17, 18, 12
 _OTHERS = {14: "CIELab", 15: "CIELab", 19: "CIEJab", 20: "e-sRGB", 21: "ROMM RGB", 24: "e-sYCC"}
-_COLOUR, _OPACITY, _PREMULTIPLIED = 0, 1, 2  # types of channels, T.800 table I.16
+# types of channels, T.800 table I.16
+_COLOUR, _OPACITY, _PREMULTIPLIED = 0, 1, 2
 
 
 @dataclass
@@ -179,7 +181,8 @@ def _in_order(
         return rows, depths, False
     of = {assoc - 1: cn for cn, kind, assoc in head.channels if kind == _COLOUR and 0 < assoc <= colours}
     order = [of[c] for c in sorted(of) if of[c] < count]
-    if not order or sorted(of) != list(range(len(of))):  # grey: association with the whole image
+    # grey: association with the whole image
+    if not order or sorted(of) != list(range(len(of))):
         order = [cn for cn, kind, _ in head.channels if kind == _COLOUR and cn < count][:1] or [0]
     covers = [
         (cn, kind) for cn, kind, _ in head.channels if kind in (_OPACITY, _PREMULTIPLIED) and cn < count

@@ -188,9 +188,8 @@ def _markers(path: Path, data: bytes) -> Markers:
             profile[body[12:13]] = body[14:]
         elif code == 0xE2 and body.startswith(gain_map.ISO):
             head.iso = body[len(gain_map.ISO) :]
-        elif (
-            code == 0xEB and body.startswith(b"JP") and body[12:16] != b"jumb"
-        ):  # JUMBF also holds content credentials
+        # JUMBF also holds content credentials
+        elif code == 0xEB and body.startswith(b"JP") and body[12:16] != b"jumb":
             head.layers = ["JPEG XT"]
         elif code == 0xEB and body.startswith(b"HDR_RI"):
             head.layers = ["JPEG-HDR (Dolby)"]
@@ -205,15 +204,15 @@ def _segments(path: Path, data: bytes) -> Iterator[tuple[int, int, bytes]]:
     """(marker, position, body) of the segments up to the first scan."""
     at = 2
     while at + 4 <= len(data):
-        if (
-            data[at] != 0xFF
-        ):  # some writers leave bytes between segments, and decoders skip to the next marker
+        # some writers leave bytes between segments, and decoders skip to the next marker
+        if data[at] != 0xFF:
             at = data.find(b"\xff", at)
             if at < 0:
                 return
             continue
         code = data[at + 1]
-        if code in (0, 1, 0xFF) or 0xD0 <= code <= 0xD8:  # fill bytes, or a marker without a body
+        # fill bytes, or a marker without a body
+        if code in (0, 1, 0xFF) or 0xD0 <= code <= 0xD8:
             at += 1 if code == 0xFF else 2
             continue
         (size,) = struct.unpack_from(">H", data, at + 2)

@@ -124,8 +124,7 @@ def _with_index(first: bytes, second: bytes) -> bytes:
     tags += struct.pack(">HHII", 0xB002, 7, 32, entries_at)
     total = len(first) + 2 + 2 + 4 + entries_at + 32
     entries = struct.pack(">IIIHH", 0x030000, total, 0, 0, 0)
-    entries += struct.pack(
-        ">IIIHH", 0, len(second), total - (2 + 4 + 4), 0, 0
-    )  # relative to the header of the index
+    # relative to the header of the index
+    entries += struct.pack(">IIIHH", 0, len(second), total - (2 + 4 + 4), 0, 0)
     body = b"MPF\0" + b"MM\0*" + struct.pack(">IH", 8, 3) + tags + struct.pack(">I", 0) + entries
     return first[:2] + _segment(0xE2, body) + first[2:]

@@ -36,9 +36,12 @@ from hdrq.io.memory import afford
 from hdrq.records import BT709, Image
 
 _BASIC_INFO, _COLOR_ENCODING = 0x40, 0x100
-_ORIGINAL = 0  # the profile of the file, not of the decoded pixels
-_OLDEST = 9_000  # version 0.9.0, the first with this form of the calls
-_LARGEST = 4 << 20  # bytes
+# the profile of the file, not of the decoded pixels
+_ORIGINAL = 0
+# version 0.9.0, the first with this form of the calls
+_OLDEST = 9_000
+# bytes
+_LARGEST = 4 << 20
 
 
 def read(path: Path, *, alpha: bool = False, layer: str | None = None) -> Image:
@@ -89,7 +92,8 @@ def _image(path: Path, data: bytes, alpha: bool) -> Image:
         raise FileError(f"{path}: CMYK is not supported in JPEG XL; convert it to RGB")
     meaning, notes = head.meaning, head.notes
     profile = profile_of(data) if head.profile else b""
-    if head.profile and head.xyb:  # libjxl then returns linear BT.709 light
+    # libjxl then returns linear BT.709 light
+    if head.profile and head.xyb:
         rows = _decoded(as_float(stream, head), head)
         own = icc.understand(profile, []).primaries if profile else BT709
         meaning = Meaning("srgb", own, lambda light: convert(light, BT709, own))
@@ -109,7 +113,8 @@ def _image(path: Path, data: bytes, alpha: bool) -> Image:
         rows = rows[..., :colours]
     pixels = meaning.apply(planes(rows, _most(rows, head), notes, alpha, head.premultiplied))
     white = luminance(head.intensity, "intensity target", notes) if meaning.domain == "linear" else None
-    if head.bits is not None and white == _SDR:  # the encoder's default, which nobody stated
+    # the encoder's default, which nobody stated
+    if head.bits is not None and white == _SDR:
         white = None
     return Image(pixels, meaning.domain, meaning.primaries, head.bits, white, tuple(notes), str(path))
 
@@ -173,9 +178,8 @@ def write(path: Path, image: Image, *, bits: int | None = None, quality: int = 1
             f"{path}: JPEG XL is written as code, not cd/m²; encode the image first (hdrq encode --to pq) or write .exr"
         )
     points = points_of(image.domain, image.primaries)
-    points = (
-        (11, points[1]) if points and points[0] == 12 else points
-    )  # P3 is primaries 11, with the white point stated separately
+    # P3 is primaries 11, with the white point stated separately
+    points = (11, points[1]) if points and points[0] == 12 else points
     if points is None or image.primaries.name == "xyz":
         raise DomainError(
             f"{path}: JPEG XL has no code points for {image.domain} code in {image.primaries.name} primaries; write .png or .exr"
@@ -196,16 +200,19 @@ def write(path: Path, image: Image, *, bits: int | None = None, quality: int = 1
     lossy_code = quality < 100 and not (plain and bits == 8)
     given = _as_light(rows, image, bits, white) if lossy_code else rows
     coded = imagecodecs.jpegxl_encode(given, usecontainer=False, numthreads=1, **how)
-    data = codestream(path, bytes(coded))  # above 12 bits the encoder adds boxes, which are not needed
+    # above 12 bits the encoder adds boxes, which are not needed
+    data = codestream(path, bytes(coded))
     head = parse(data)
-    if "colour" in head.spans:  # otherwise 8 bits of sRGB
+    # otherwise 8 bits of sRGB
+    if "colour" in head.spans:
         data = tagged(data, head, points, white, bits if lossy_code else 0)
     with atomic(path) as part:
         part.write_bytes(data)
     return tuple(notes)
 
 
-_SDR = 255.0  # cd/m² of 1.0 of the light that the encoder is given, libjxl's default
+# cd/m² of 1.0 of the light that the encoder is given, libjxl's default
+_SDR = 255.0
 _INTENSITY = {"pq": 10_000.0, "hlg": 1000.0}
 
 
@@ -261,7 +268,9 @@ def profile_of(data: bytes) -> bytes:
 def _libjxl() -> Any:
     """The shared library within imagecodecs' wheel, or None (on systems where it is linked statically)."""
     import imagecodecs
-    import imagecodecs._jpegxl  # loads the library and its dependencies
+
+    # loads the library and its dependencies
+    import imagecodecs._jpegxl
 
     home = Path(imagecodecs.__file__).parent
     for folder in (home.parent / "imagecodecs.libs", home / ".dylibs"):

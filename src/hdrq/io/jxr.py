@@ -12,7 +12,8 @@ from hdrq.io.arrange import planes
 from hdrq.io.memory import afford
 from hdrq.records import Image
 
-SCRGB_WHITE = 80.0  # cd/m² of 1.0
+# cd/m² of 1.0
+SCRGB_WHITE = 80.0
 
 
 def read(path: Path, *, alpha: bool = False) -> Image:

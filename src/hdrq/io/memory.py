@@ -60,7 +60,8 @@ def afford(path: object, width: int, height: int, bytes_per_pixel: float, least:
             f"{path} is damaged: its header states {width} x {height} pixels, too many for {size} bytes"
         )
     need = width * height * bytes_per_pixel
-    free = free_for(need, 1 / 16, _LARGE)  # processing an image takes about ten times that
+    # processing an image takes about ten times that
+    free = free_for(need, 1 / 16, _LARGE)
     if need > SHARE * free:
         sums = f"{need / 1e9:.1f} GB to read, {free / 1e9:.1f} GB are free"
         raise TooLarge(f"{path} has {width} x {height} pixels: {sums}; crop it")
@@ -105,7 +106,8 @@ def _control_group() -> list[int]:
         home = Path("/sys/fs/cgroup")
         try:
             return [int((home / limit).read_text()) - int((home / used).read_text())]
-        except (OSError, ValueError):  # no such group, or "max"
+        # no such group, or "max"
+        except (OSError, ValueError):
             continue
     return []
 

@@ -74,7 +74,8 @@ def distinct_outputs(jobs: Jobs, suffix: str) -> Jobs:
     return unique
 
 
-_DEPTH = 4  # the suffix, and up to three folders
+# the suffix, and up to three folders
+_DEPTH = 4
 
 
 def _longer(source: Path, out: Path, depth: int, suffix: str) -> Path:

@@ -36,9 +36,8 @@ def read(path: Path, *, alpha: bool = False) -> Image:
     afford(path, width, height, 8 * channels, least=4 * count)
     values = np.frombuffer(data, "<f4" if scale < 0 else ">f4", count, match.end())
     rows = values.reshape(height, width, channels)[::-1].transpose(2, 0, 1)
-    pixels = torch.from_numpy(
-        np.array(rows, np.float32, order="C")
-    )  # a copy, because the file's bytes are read-only
+    # a copy, because the file's bytes are read-only
+    pixels = torch.from_numpy(np.array(rows, np.float32, order="C"))
     notes = () if abs(scale) == 1 else (f"PFM scale {abs(scale):g} ignored: values used as stored",)
     return Image(pixels[None], "nits", notes=notes, path=str(path))
 

@@ -22,8 +22,10 @@ from hdrq.io.color import Meaning, code_points, flat, points_of, power, primarie
 from hdrq.io.memory import afford
 from hdrq.records import BT709, Image, Primaries
 
-CHANNELS = {0: 1, 2: 3, 3: 4, 4: 2, 6: 4}  # by colour type; a palette may include alpha
-DEEPEST = 1 << 20  # bytes of a decompressed profile or text
+# by colour type; a palette may include alpha
+CHANNELS = {0: 1, 2: 3, 3: 4, 4: 2, 6: 4}
+# bytes of a decompressed profile or text
+DEEPEST = 1 << 20
 
 
 def read(path: Path, *, alpha: bool = False) -> Image:
@@ -36,9 +38,8 @@ def read(path: Path, *, alpha: bool = False) -> Image:
     if kind not in CHANNELS or bits not in (1, 2, 4, 8, 16) or interlace > 1:
         raise FileError(f"{path} is damaged: colour type {kind} with {bits} bits is not valid")
     packed = width * height * bits * {2: 3, 4: 2, 6: 4}.get(kind, 1) / 8
-    afford(
-        path, width, height, CHANNELS[kind] * 8, least=packed / 1040
-    )  # deflate compresses at most 1032 times
+    # deflate compresses at most 1032 times
+    afford(path, width, height, CHANNELS[kind] * 8, least=packed / 1040)
     notes: list[str] = []
     if "acTL" in chunks:
         notes.append("animation: first image read")
@@ -105,7 +106,8 @@ def _meaning(chunks: Mapping[str, bytes], notes: list[str]) -> Meaning:
         return Meaning()
     primaries = BT709
     if len(chrm := chunks.get("cHRM", b"")) == 32:
-        wx, wy, *colours = (v / 1e5 for v in struct.unpack(">8i", chrm))  # y of ACES blue is negative
+        # y of ACES blue is negative
+        wx, wy, *colours = (v / 1e5 for v in struct.unpack(">8i", chrm))
         if (found := primaries_of([*colours, wx, wy])) is None:
             notes.append("cHRM ignored: its primaries do not span a triangle")
         primaries = found or BT709
@@ -113,7 +115,8 @@ def _meaning(chunks: Mapping[str, bytes], notes: list[str]) -> Meaning:
         gamma = struct.unpack(">I", gama)[0] / 1e5
         if abs(gamma - 1) < 0.01:
             return Meaning("linear", primaries)
-        if not 0.44 < gamma < 0.47 and 0.1 < gamma < 10:  # 0.45455 is what encoders write for sRGB
+        # 0.45455 is what encoders write for sRGB
+        if not 0.44 < gamma < 0.47 and 0.1 < gamma < 10:
             notes.append(f"gAMA {gamma:.5g} applied: converted to sRGB code of the same light")
             return Meaning("srgb", primaries, power(1 / gamma))
     return Meaning("srgb", primaries)
@@ -164,7 +167,8 @@ def write(
     if provenance or ceiling != 1 or not points:
         extra += _chunk(b"tEXt", b"hdrq\0" + tag.compose(image, ceiling, provenance).encode("ascii"))
     with atomic(path) as part:
-        part.write_bytes(data[:33] + extra + data[33:])  # 8 bytes of signature, 25 of IHDR
+        # 8 bytes of signature, 25 of IHDR
+        part.write_bytes(data[:33] + extra + data[33:])
     return tuple(notes)
 
 

@@ -75,11 +75,12 @@ def parse(path: Path, data: bytes) -> Header:
         if not line.strip():
             break
         name, sign, text = line.partition(b"=")
+        # indented lines describe the images that this one was made from
         if not sign or name[:1] in (
             b"#",
             b"\t",
             b" ",
-        ):  # indented lines describe the images that this one was made from
+        ):
             continue
         name, value = name.strip(), text.decode("latin-1").strip()
         if name == b"FORMAT":
@@ -129,7 +130,8 @@ def _primaries(text: str, head: Header) -> None:
         found = primaries_of([float(v) for v in text.split()])
     except ValueError:
         found = None
-    if found is None and text.replace("0", "").strip(" ."):  # Photoshop writes eight zeros for "unknown"
+    # Photoshop writes eight zeros for "unknown"
+    if found is None and text.replace("0", "").strip(" ."):
         head.notes.append(f"PRIMARIES={text[:40]} ignored: they do not span a triangle")
     elif found is not None and head.primaries is not XYZ:
         head.primaries = found
@@ -152,16 +154,16 @@ def _decode(path: Path, data: bytes, head: Header) -> Tensor:
     body = memoryview(data)[head.start :]
     marker = bytes((2, 2, head.length >> 8 & 255, head.length & 255))
     packed = 8 <= head.length < 32768 and bytes(body[:4]) == marker
-    if packed:  # a run is at most 127 pixels in two bytes
+    # a run is at most 127 pixels in two bytes
+    if packed:
         afford(path, head.length, head.lines, 32, least=head.lines * (4 + 8 * (head.length // 127)))
         if (fast := _fast(body, head)) is not None:
             return fast
         try:
             rgbe = _lines(path, bytes(body), head)
         except FileError:
-            if (
-                len(body) != 4 * head.lines * head.length
-            ):  # otherwise flat pixels, the first of which resembles a marker
+            # otherwise flat pixels, the first of which resembles a marker
+            if len(body) != 4 * head.lines * head.length:
                 raise
             rgbe = np.frombuffer(body, np.uint8)
     else:
@@ -218,15 +220,15 @@ def _unpack_old(path: Path, body: np.ndarray, pixels: int) -> np.ndarray:
     """
     quads = body[: len(body) // 4 * 4].reshape(-1, 4)[:pixels]
     repeat = (quads[:, :3] == 1).all(1)
-    if not repeat.any() or len(body) == 4 * pixels:  # in flat files such a quad is a pixel
+    # in flat files such a quad is a pixel
+    if not repeat.any() or len(body) == 4 * pixels:
         if len(quads) < pixels:
             raise FileError(f"{path} is truncated: it holds {len(quads)} of {pixels} pixels")
         return quads
     first = np.flatnonzero(repeat & ~np.concatenate([[False], repeat[:-1]]))
     index = np.arange(len(quads))
-    order = index - np.maximum.accumulate(
-        np.where(np.isin(index, first), index, 0)
-    )  # number of preceding repeat codes
+    # number of preceding repeat codes
+    order = index - np.maximum.accumulate(np.where(np.isin(index, first), index, 0))
     count = np.where(repeat, quads[:, 3].astype(np.int64) << (8 * np.minimum(order, 4)), 1)
     ends = np.cumsum(np.minimum(count, pixels))
     last = int(np.searchsorted(ends, pixels))
@@ -259,7 +261,8 @@ def write(path: Path, image: Image, *, provenance: dict[str, Any] | None = None)
     height, width = image.size
     kind = "xyze" if image.primaries is XYZ else "rgbe"
     lines += [f"FORMAT=32-bit_rle_{kind}", "", f"-Y {height} +X {width}", ""]
-    room = height * (4 + 4 * (width + width // 64 + 8))  # incompressible lines become slightly longer
+    # incompressible lines become slightly longer
+    room = height * (4 + 4 * (width + width // 64 + 8))
     body = imagecodecs.rgbe_encode(_rounded(light), header=False, rle=8 <= width < 32768, out=room)
     with atomic(path) as part:
         part.write_bytes("\n".join(lines).encode("utf-8") + body)
@@ -271,7 +274,6 @@ def _rounded(light: np.ndarray) -> np.ndarray:
     _, exponent = np.frexp(light.max(-1, keepdims=True))
     step = np.ldexp(np.float32(1), exponent - 8)
     mantissa = np.rint(light / step)
-    step = np.where(
-        mantissa.max(-1, keepdims=True) > 255, 2 * step, step
-    )  # a mantissa above 255 needs the next exponent
+    # a mantissa above 255 needs the next exponent
+    step = np.where(mantissa.max(-1, keepdims=True) > 255, 2 * step, step)
     return np.ascontiguousarray(np.rint(light / step) * step, dtype=np.float32)

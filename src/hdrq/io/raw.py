@@ -17,8 +17,10 @@ from hdrq.records import BT709, Image
 
 SUFFIXES = RAW_SUFFIXES
 Factors = tuple[float, float, float]
-_PILE = 1e-3  # share of sites with the same value above which the sensor clips there
-_TURNS = {3: 2, 5: 1, 6: 3}  # LibRaw's flip as counter-clockwise quarter turns
+# share of sites with the same value above which the sensor clips there
+_PILE = 1e-3
+# LibRaw's flip as counter-clockwise quarter turns
+_TURNS = {3: 2, 5: 1, 6: 3}
 
 
 @dataclass(frozen=True)
@@ -166,12 +168,14 @@ def _interpolated(
         gamma=(1, 1),
         no_auto_bright=True,
         no_auto_scale=False,
-        adjust_maximum_thr=0.0,  # otherwise LibRaw scales every frame to its brightest pixel
+        # otherwise LibRaw scales every frame to its brightest pixel
+        adjust_maximum_thr=0.0,
         output_bps=16,
         user_flip=None,
         user_wb=[*factors, factors[1]],
         user_black=None if black is None else round(black),
-        user_sat=None if above is None else round(above),  # relative to black
+        # relative to black
+        user_sat=None if above is None else round(above),
         output_color=rawpy.ColorSpace.raw,
         highlight_mode=rawpy.HighlightMode.Clip,
     )
@@ -187,9 +191,8 @@ def _balance(raw: Any, wish: str | Factors) -> Factors:
         said = {"camera": raw.camera_whitebalance, "daylight": raw.daylight_whitebalance}
         factors = np.array(said.get(wish, [1, 1, 1])[:3], float)
     if wish == "camera" and (not np.isfinite(factors).all() or factors.min() <= 0):
-        factors = np.array(
-            raw.daylight_whitebalance[:3], float
-        )  # LibRaw's choice without camera white balance
+        # LibRaw's choice without camera white balance
+        factors = np.array(raw.daylight_whitebalance[:3], float)
     if not np.isfinite(factors).all() or factors.min() <= 0:
         factors = np.ones(3)
     r, g, b = (factors / factors.min()).tolist()

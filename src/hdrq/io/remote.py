@@ -171,7 +171,8 @@ def explained(url: str, act: str) -> Iterator[None]:
         raise
     except FileNotFoundError as error:
         raise FileError(f"{url} does not exist; check the name") from error
-    except Exception as error:  # of botocore, aiohttp, zipfile ...
+    # of botocore, aiohttp, zipfile ...
+    except Exception as error:
         raise FileError(f"{url} cannot be {act}: {_line(error)}") from error
 
 

@@ -100,7 +100,8 @@ def _make_room(home: Path, size: int, limit: int) -> None:
         return
     found = []
     for file in home.glob("*/*"):
-        with suppress(OSError):  # removed by another process
+        # removed by another process
+        with suppress(OSError):
             info = file.stat()
             found.append((info.st_mtime, info.st_size, file))
     total, now = sum(bytes for _, bytes, _ in found), time.time()

@@ -21,8 +21,10 @@ from hdrq.io.remote_cache import local
 
 Row = Mapping[str, Any]
 BY_SUFFIX = {".csv": "csv", ".json": "json", ".jsonl": "jsonl", ".parquet": "parquet"}
-NUMBERS, NESTED = ("value",), ("extra",)  # columns of float64, and of mappings; all others are text
-GROUP = 16384  # rows of a Parquet row group, and of a batch that is read
+# columns of float64, and of mappings; all others are text
+NUMBERS, NESTED = ("value",), ("extra",)
+# rows of a Parquet row group, and of a batch that is read
+GROUP = 16384
 
 
 def plain(value: Any) -> Any:

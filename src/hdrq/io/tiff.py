@@ -23,7 +23,8 @@ from hdrq.io.color import Meaning, flat, primaries_of
 from hdrq.io.tiff_pages import check, chosen, kind_of, pages_of
 from hdrq.records import BT709, BT2020, XYZ, Image
 
-FAX = (2, 3, 4, 32771)  # compressions by CCITT codes
+# compressions by CCITT codes
+FAX = (2, 3, 4, 32771)
 
 
 def read(path: Path, *, alpha: bool = False, part: str | int | None = None) -> Image:
@@ -45,7 +46,8 @@ def read(path: Path, *, alpha: bool = False, part: str | int | None = None) -> I
         KeyError,
         IndexError,
         ArithmeticError,
-    ) as error:  # tags of invalid types
+        # tags of invalid types
+    ) as error:
         raise FileError(f"{path} is damaged: its tags cannot be decoded") from error
     return image
 
@@ -67,9 +69,11 @@ def _image(path: Path, page: Any, number: str, notes: list[str], alpha: bool) ->
     if kind == "SEPARATED":
         return _ink(path, page, notes)
     turn = int(_tag(page, 274, 1))
-    if kind == "YCBCR" and int(page.compression) != 7:  # subsampled, or old-style JPEG: decoded by libtiff
+    # subsampled, or old-style JPEG: decoded by libtiff
+    if kind == "YCBCR" and int(page.compression) != 7:
         rows = _by_libtiff(path, number, asrgb=True)[..., :3]
-        turn = {5: 5, 6: 6, 7: 7, 8: 8}.get(turn, 1)  # libtiff has applied the other orientations
+        # libtiff has applied the other orientations
+        turn = {5: 5, 6: 6, 7: 7, 8: 8}.get(turn, 1)
     else:
         rows = _arranged(path, page, _stored(path, page, number))
     floats, bits = rows.dtype.kind == "f", _depth(page, rows)
@@ -174,10 +178,10 @@ def _ink(path: Path, page: Any, notes: list[str]) -> Image:
 def _arranged(path: Path, page: Any, rows: np.ndarray) -> np.ndarray:
     """(H, W[, C]) of 8 or 16 bits, half or float."""
     if kind_of(page) == "PALETTE":
-        colours = (np.asarray(page.colormap) >> 8).astype(
-            np.uint8
-        )  # (3, n); the low bytes are 0 or repeat the high bytes
-        rows = rows[..., 0] if rows.ndim == 3 else rows  # an alpha channel beside the index is ignored
+        # (3, n); the low bytes are 0 or repeat the high bytes
+        colours = (np.asarray(page.colormap) >> 8).astype(np.uint8)
+        # an alpha channel beside the index is ignored
+        rows = rows[..., 0] if rows.ndim == 3 else rows
         rows = np.moveaxis(colours[:, rows.astype(np.uint16)], 0, -1)
     elif page.planarconfig is not None and int(page.planarconfig) == 2 and rows.ndim == 3:
         rows = np.moveaxis(rows, 0, -1)
@@ -254,7 +258,8 @@ def write(
         rows, notes = values.astype(np.float16 if depth == "half" else np.float32), []
         rows, ceiling = (rows[..., 0] if rows.shape[2] == 1 else rows), 1.0
     *colours, wx, wy = (round(v * 1e6) for v in flat(image.primaries))
-    tags = [  # WhitePoint and PrimaryChromaticities, as pairs of numerator and denominator
+    # WhitePoint and PrimaryChromaticities, as pairs of numerator and denominator
+    tags = [
         (318, 5, 2, (max(wx, 0), 10**6, max(wy, 0), 10**6), True),
         (319, 5, 6, tuple(n for v in colours for n in (max(v, 0), 10**6)), True),
     ]

@@ -18,7 +18,8 @@ from hdrq.io.memory import afford
 RATIO = {1: 1.0, 32773: 64.0, 5: 2000.0, 8: 1040.0, 32946: 1040.0}
 READABLE = ("MINISWHITE", "MINISBLACK", "RGB", "PALETTE", "YCBCR", "LOGLUV", "LOGL", "SEPARATED")
 RAW = ("CFA", "LINEAR_RAW")
-REDUCED, MASK = 1, 4  # bits of NewSubfileType
+# bits of NewSubfileType
+REDUCED, MASK = 1, 4
 
 
 def kind_of(page: Any) -> str:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from hdrq.errors import FileError
 
-_PIECE = 1 << 20  # bytes
-_TIMEOUT = 60.0  # seconds without a byte
+# bytes
+_PIECE = 1 << 20
+# seconds without a byte
+_TIMEOUT = 60.0
 
 
 def download(url: str, path: Path) -> Iterator[tuple[int, int | None]]:
@@ -35,7 +37,8 @@ def download(url: str, path: Path) -> Iterator[tuple[int, int | None]]:
                     have += len(piece)
                     yield have, total
     except urllib.error.HTTPError as error:
-        if error.code == 416 and have:  # nothing is left to send
+        # nothing is left to send
+        if error.code == 416 and have:
             part.replace(path)
             return
         raise FileError(f"{url} answered {error.code} {error.reason}") from error

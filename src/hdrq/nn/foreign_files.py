@@ -107,7 +107,8 @@ def _held(path: Path) -> Any:
         return load_file(path)
     # numpy numbers are stored with the tensors in many checkpoints; they are data, not code
     with torch.serialization.safe_globals(_numbers()), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of pickle's protocol, before a refusal
+        # of pickle's protocol, before a refusal
+        warnings.simplefilter("ignore")
         return torch.load(path, map_location="cpu", weights_only=True)
 
 
@@ -158,7 +159,8 @@ def _flat(held: Any, before: str = "") -> tuple[State, bool]:
 def _reason(error: Exception) -> str:
     """The cause in one line, without terms of pickle."""
     text = str(error)
-    if "Unsupported operand" in text:  # bytes that are no instruction of the pickles that torch writes
+    # bytes that are no instruction of the pickles that torch writes
+    if "Unsupported operand" in text:
         return (
             "refused, because it is not a file of plain tensors; it is damaged, or a pickle of another kind"
         )

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from hdrq.cards import Option, options_of
 
 Task = Literal["expand", "tonemap", "merge", "fuse", "enhance"]
-GAMMA = 2.2  # of the code that these networks were trained on
+# of the code that these networks were trained on
+GAMMA = 2.2
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,8 @@ def import_checkpoint(
     chosen = _complete(made, {**read, **found.fixed}, options or {})
     try:
         module = made.filled(found.read(state, chosen), **chosen)
-    except (RuntimeError, ValueError, IndexError) as error:  # for example a tensor of the wrong rank
+    # for example a tensor of the wrong rank
+    except (RuntimeError, ValueError, IndexError) as error:
         first = str(error).splitlines()[0]
         raise FileError(f"{paths[0]} does not match {made.name}: {first}") from error
     sources = ", ".join(f"{f.name} (sha256 {digest(f)})" for f in paths)
@@ -70,7 +71,8 @@ def import_checkpoint(
     level = white or (found.white if code == found.encoding or not found.encoding else "sdr")
     if code not in LIGHT:
         check("encoding", code)
-    span(code, level)  # an invalid range fails here, before anything is written
+    # an invalid range fails here, before anything is written
+    span(code, level)
     return save(
         module,
         name=called,

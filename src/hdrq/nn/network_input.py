@@ -21,8 +21,10 @@ CONVENTIONS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "unit": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
     "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-    "lite": ((127 / 255,) * 3, (128 / 255,) * 3),  # EfficientNet-Lite: (code of 0..255 - 127) / 128
-    "bgr255": ((0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255)),  # 0..255, channels in BGR order (OpenCV)
+    # EfficientNet-Lite: (code of 0..255 - 127) / 128
+    "lite": ((127 / 255,) * 3, (128 / 255,) * 3),
+    # 0..255, channels in BGR order (OpenCV)
+    "bgr255": ((0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255)),
 }
 
 # PU-PieAPP's approximation of PU08 (gfxdisp/pu_pieapp d03dbe2): polynomials of log10 luminance, highest

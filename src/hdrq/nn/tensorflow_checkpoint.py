@@ -16,7 +16,8 @@ from torch import Tensor
 from hdrq.errors import FileError
 
 _MAGIC = bytes.fromhex("57fb808b247547db")
-_FOOTER = 48  # bytes
+# bytes
+_FOOTER = 48
 _KINDS = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8", 10: "?", 19: "<f2"}
 # Variables of the training: moments of Adam, powers of its rates, the number of steps.
 _SLOTS = ("/Adam", "/Adam_1", "/Momentum", "/RMSProp", "/RMSProp_1")
@@ -36,7 +37,8 @@ def read_checkpoint(index: Path) -> dict[str, Tensor]:
     """The variables by name, without those of an optimiser."""
     held = index.read_bytes()
     place = len(held) - _FOOTER
-    for _ in range(2):  # offset and size of the block of metadata, which is not used
+    # offset and size of the block of metadata, which is not used
+    for _ in range(2):
         _, place = _varint(held, place)
     start, place = _varint(held, place)
     size, _ = _varint(held, place)

@@ -24,8 +24,10 @@ from hdrq.records import Checkpoint
 if TYPE_CHECKING:
     from torch import Tensor
 
-_REMEMBERED = 8_000_000  # file size in bytes above which hashes are cached between calls
-_hashes: dict[tuple[str, int, int], str] = {}  # (path, size, time) -> sha256, of this process
+# file size in bytes above which hashes are cached between calls
+_REMEMBERED = 8_000_000
+# (path, size, time) -> sha256, of this process
+_hashes: dict[tuple[str, int, int], str] = {}
 
 
 def folders() -> list[Path]:
@@ -51,7 +53,8 @@ def cards() -> Iterator[tuple[Checkpoint, Path]]:
         try:
             yield read_card(path), path.with_suffix(".safetensors")
         except FileError:
-            continue  # `broken_cards` reports it
+            # `broken_cards` reports it
+            continue
 
 
 def broken_cards() -> list[tuple[Path, str]]:
@@ -117,7 +120,8 @@ def find_card(name: str) -> tuple[Checkpoint, Path]:
     raise MissingPart(f"no weights called '{name}' are installed; {way}")
 
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*$")  # of weights
+# of weights
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*$")
 
 
 def refuse_name(name: str) -> None:

@@ -42,8 +42,10 @@ from hdrq.registry import find, names
 # `recipe` of random weights: they can be loaded by name, for tests, and are never a default.
 UNTRAINED = "none"
 _LIGHT = ("nits", "linear")
-_DARK, _SDR, _BRIGHT = 0.005, 100.0, 10_000.0  # cd/m², the range of PU21 and an SDR white
-_TOLERANCE = 1e-3  # of the known score, relative to 1 + |score|: processors sum in different order
+# cd/m², the range of PU21 and an SDR white
+_DARK, _SDR, _BRIGHT = 0.005, 100.0, 10_000.0
+# of the known score, relative to 1 + |score|: processors sum in different order
+_TOLERANCE = 1e-3
 
 
 def default_weights(net: str, encoding: str) -> str:
@@ -176,7 +178,8 @@ def span(encoding: str, white: str) -> tuple[float, float]:
     if white not in ("255", "pmax"):
         raise UsageError(f"white is sdr, 255, pmax or LOW..HIGH in codes, not '{white}'")
     if not code.absolute:
-        return (0.0, 1.0)  # relative code ends at its white
+        # relative code ends at its white
+        return (0.0, 1.0)
     ends = torch.tensor([_DARK, _SDR if white == "255" else _BRIGHT], dtype=torch.float64)
     low, high = code.encode(ends.reshape(1, 1, 1, 2)).flatten().tolist()
     return (low, high)

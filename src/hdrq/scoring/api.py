@@ -40,7 +40,8 @@ __all__ = [
 ]
 
 
-Found = tuple["int | None", Row, bool]  # position in an earlier table, the row, and whether it is new
+# position in an earlier table, the row, and whether it is new
+Found = tuple["int | None", Row, bool]
 _FIGURES = Path(__file__).parent / "metrics" / "_checked.json"
 
 

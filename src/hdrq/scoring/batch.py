@@ -32,8 +32,10 @@ from hdrq.scoring.rows import Owners, failed, joined, remarks, row_of
 from hdrq.scoring.scorer import Scorer
 
 _LIGHT_FORMATS = ("exr", "radiance", "pfm")
-_SHARE = 0.9  # of what is free now
-_LARGE = 0.5  # of that; gaps between blocks that are kept add up to two thirds
+# of what is free now
+_SHARE = 0.9
+# of that; gaps between blocks that are kept add up to two thirds
+_LARGE = 0.5
 
 
 @dataclass(frozen=True)
@@ -197,7 +199,8 @@ def _pair_rows(
         except HdrqError as error:
             if settings.fail_fast:
                 raise
-            row = replace(failed(pair, s, error), how=joined(how))  # which names frames that were skipped
+            # which names frames that were skipped
+            row = replace(failed(pair, s, error), how=joined(how))
         except (MemoryError, RuntimeError) as error:
             if settings.fail_fast or not out_of_memory(error):
                 raise

@@ -71,7 +71,8 @@ def bind(
 
         if dist.reads == "code" and dist.encoding is None and dist.tonemapper is None:
             native = native_encoding(found.card.net, request.weights)
-            if native != "srgb":  # the weights determine the code; those of sRGB read images as stored
+            # the weights determine the code; those of sRGB read images as stored
+            if native != "srgb":
                 dist = replace(dist, encoding=native)
                 ref = replace(ref, encoding=native) if ref is not None else None
         net = load(found.card.net, request.weights, dist.encoding or dist.reads)

@@ -21,7 +21,8 @@ from hdrq.scoring.gradient_maps import read_with_map
 from hdrq.scoring.pairs import label
 from hdrq.scoring.scorer import Scorer
 
-_NOTED = 4  # notes of frames that are repeated in a row
+# notes of frames that are repeated in a row
+_NOTED = 4
 
 Numbered = tuple[int, Image | None, Image]
 Drawn = Callable[[Scorer, Reading, int, Image | None, Image], str]

@@ -16,7 +16,8 @@ from hdrq.io.remote import address_of
 from hdrq.io.remote_cache import local
 from hdrq.records import Image, Pair, Selection
 
-Sides = tuple[Selection, Selection]  # of the reference and of the test image
+# of the reference and of the test image
+Sides = tuple[Selection, Selection]
 
 
 def moves(side: Any, select: Selection) -> bool:

@@ -19,7 +19,8 @@ from hdrq.image.transfer import linear_to_srgb
 from hdrq.records import BT709, Encoding, Image
 from hdrq.registry import find
 
-DISPLAY_CODE = ("srgb", "gamma")  # of SDR images
+# of SDR images
+DISPLAY_CODE = ("srgb", "gamma")
 PHOTOGRAPH = "the developed light as sRGB code, white where the sensor clips"
 
 

@@ -24,13 +24,16 @@ from hdrq.scoring.rows import Owners, stem_of
 from hdrq.scoring.scorer import Scorer
 
 Scale = Literal["trichromatic", "dichromatic", "monochromatic"]
-SCALES = {  # sRGB code of probabilities evenly spread over 0..1
+# sRGB code of probabilities evenly spread over 0..1
+SCALES = {
     "trichromatic": ((0.2, 0.2, 1.0), (0.2, 1.0, 1.0), (0.2, 1.0, 0.2), (1.0, 1.0, 0.2), (1.0, 0.2, 0.2)),
     "dichromatic": ((0.2, 1.0, 1.0), (1.0, 1.0, 1.0), (1.0, 1.0, 0.2)),
     "monochromatic": ((0.1, 0.1, 0.1), (0.9, 0.9, 0.9)),
 }
-SHOWN = 0.6  # share of the code range that the scene takes
-DETAIL = 0.2  # the same of its fine detail, where grey itself means probability
+# share of the code range that the scene takes
+SHOWN = 0.6
+# the same of its fine detail, where grey itself means probability
+DETAIL = 0.2
 BINS = 1024
 
 
@@ -74,14 +77,17 @@ def _detail(luminance: Tensor) -> Tensor:
     return equalised(logs - blur(logs, 2.0, "replicate"), DETAIL) - 0.5
 
 
-_GREY = 0.35  # how much of the image shows through the colours
-_BAR = 56  # pixels of legend under the image
+# how much of the image shows through the colours
+_GREY = 0.35
+# pixels of legend under the image
+_BAR = 56
 _LEAST_WIDTH = 420
 _MEANINGS = {
     "attention": "attention of the network; 1 is a uniform share",
     GRADIENT: "how strongly a pixel changes the score: magnitude of the gradient",
 }
-_WHOLE_SPAN = {  # maps from 0 to 1: colour scale, and what it means
+# maps from 0 to 1: colour scale, and what it means
+_WHOLE_SPAN = {
     "error": ("magma", "no error at the left, the largest possible at the right"),
     "exposure": ("viridis", "the first exposure at the left, the last at the right"),
 }

@@ -12,8 +12,10 @@ from hdrq.image.caching import sharing
 from hdrq.records import Image
 from hdrq.scoring.scorer import Scorer
 
-GRADIENT = "gradient"  # meaning of these maps, as Reading.shows
-COST = 11.0  # peaks on the card: measured 10.8 for koncept512, 7 for qdnet, 5.3 for imqnet, 1.1 for nr
+# meaning of these maps, as Reading.shows
+GRADIENT = "gradient"
+# peaks on the card: measured 10.8 for koncept512, 7 for qdnet, 5.3 for imqnet, 1.1 for nr
+COST = 11.0
 
 
 def has_gradient_map(scorer: Scorer) -> bool:
@@ -34,7 +36,8 @@ def gradient_map(scorer: Scorer, image: Image | Tensor) -> Tensor:
     with torch.inference_mode(False), torch.enable_grad(), sharing(anew=True):
         images, terms = scorer.prepare(None, image)
         (pixels,) = scorer.inputs(images, terms)
-        leaf = pixels.detach().clone().requires_grad_()  # clone: pixels of inference mode have no gradient
+        # clone: pixels of inference mode have no gradient
+        leaf = pixels.detach().clone().requires_grad_()
         value = scorer.compute(images[-1], False, terms, leaf).value
         (slope,) = torch.autograd.grad(value.sum(), leaf)
     result: Tensor = slope.norm(dim=1, keepdim=True)

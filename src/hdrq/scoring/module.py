@@ -45,7 +45,8 @@ class MetricModule(nn.Module):
         self._recipe = recipe
         if isinstance(scorer.net, nn.Module):
             self.net = scorer.net
-        if not checked:  # everything that torch.compile could not trace
+        # everything that torch.compile could not trace
+        if not checked:
             specs = [w for w in (scorer.ref, scorer.dist) if w is not None]
             self._ways = [(w, find("encoding", w.encoding) if w.encoding else None) for w in specs]
             self._white = common_white(scorer.photometry)

@@ -15,7 +15,8 @@ from hdrq.records import MAIN_IMAGE, Image, Pair, Selection
 from hdrq.scoring.clips import Sides, both_files, frame_files, frames, moves
 from hdrq.scoring.pairs import One
 
-_KEPT = 8  # images remembered, so that a reference shared by neighbouring pairs is read once
+# images remembered, so that a reference shared by neighbouring pairs is read once
+_KEPT = 8
 
 
 _Key = tuple[str, Selection, tuple[int, ...] | None]

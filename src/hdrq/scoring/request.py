@@ -12,9 +12,11 @@ from pathlib import Path
 from hdrq.errors import UnknownName, UsageError
 from hdrq.registry import added, check, find, names
 
-CHANNELS = ("y", "luma")  # stages that leave one channel: luminance of light, luma of code
+# stages that leave one channel: luminance of light, luma of code
+CHANNELS = ("y", "luma")
 _HOME = Path(__file__).parents[1]
-_SUPPLIED = ("display", "net", "encoding", "primaries", "maps")  # by the engine, as Card.needs lists them
+# by the engine, as Card.needs lists them
+_SUPPLIED = ("display", "net", "encoding", "primaries", "maps")
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,8 @@ def parse(text: str) -> Request:
     if len({key for key, _ in options}) < len(options):
         raise UsageError(f"an option is given twice in '{text}'")
     head, _, weights = head.partition("@")
-    *stages, name = (
-        part.lower().replace("++", "pp").replace("_", "-") for part in head.split(":")
-    )  # norvdpnet++ is the file norvdpnetpp
+    # norvdpnet++ is the file norvdpnetpp
+    *stages, name = (part.lower().replace("++", "pp").replace("_", "-") for part in head.split(":"))
     stages = [_SHORT.get(stage, stage) for stage in stages]
     if name not in names("metric"):
         prefix, _, rest = name.partition("-")

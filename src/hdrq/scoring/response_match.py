@@ -16,13 +16,16 @@ from hdrq.image.color import mix, rgb_to_xyz
 from hdrq.records import BT709, Image, Primaries
 from hdrq.scoring.comparison import factors_of, sides_of
 
-_FLOOR = 0.005  # cd/m², and of u′v′
+# cd/m², and of u′v′
+_FLOOR = 0.005
 _TO_XYZ = torch.tensor(
     [[0.412424, 0.357579, 0.180464], [0.212656, 0.715158, 0.072186], [0.019332, 0.119193, 0.950444]],
     dtype=torch.float64,
 )
-_UV = 410 / 255  # scale of u′v′, as in 8-bit LogLuv
-_M, _N, _C1, _C2, _C3 = 78.8438, 0.1593, 0.8359, 18.8516, 18.6875  # PQ with the program's rounding
+# scale of u′v′, as in 8-bit LogLuv
+_UV = 410 / 255
+# PQ with the program's rounding
+_M, _N, _C1, _C2, _C3 = 78.8438, 0.1593, 0.8359, 18.8516, 18.6875
 _RIDGE = 0.01
 
 

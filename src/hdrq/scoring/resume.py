@@ -22,8 +22,10 @@ from hdrq.io.remote_cache import journal_of, local
 from hdrq.io.rows import as_json, plain, read_rows, typed
 from hdrq.scoring.batch import Settings
 
-Key = tuple[str, str, str]  # reference, test image, metric
-_TABLE, _NEW, _JOURNAL = 0, 1, 2  # origin of a row
+# reference, test image, metric
+Key = tuple[str, str, str]
+# origin of a row
+_TABLE, _NEW, _JOURNAL = 0, 1, 2
 
 
 def stamp(path: str) -> str:
@@ -94,7 +96,8 @@ class Journal:
                 for line in lines:
                     try:
                         yield json.loads(line)
-                    except ValueError:  # torn within a line, or within a character
+                    # torn within a line, or within a character
+                    except ValueError:
                         continue
         except FileNotFoundError:
             return
@@ -168,7 +171,8 @@ class EarlierRows:
                     f"{self.journal.path} holds {count} rows of an interrupted run; add --resume to continue, or remove it"
                 )
             return
-        self._rows = sqlite3.connect("")  # a temporary database of this process
+        # a temporary database of this process
+        self._rows = sqlite3.connect("")
         self._rows.execute(
             "CREATE TABLE rows (number INTEGER PRIMARY KEY, ref, dist, metric, settings, whole, source, taken, row)"
         )
@@ -185,7 +189,8 @@ class EarlierRows:
             raise RuntimeError("no earlier rows were requested")
         return self._rows
 
-    in_place = False  # whether there is an earlier table, in which rows keep their positions
+    # whether there is an earlier table, in which rows keep their positions
+    in_place = False
 
     def _insert(self, row: dict[str, Any], source: int, taken: bool = False) -> None:
         self.columns.update(dict.fromkeys(row))

@@ -18,7 +18,8 @@ from hdrq.scoring.comparison import takes_code
 from hdrq.scoring.pairs import label
 from hdrq.scoring.scorer import Scorer
 
-Owners = dict[Path, tuple[str, str]]  # the pair (reference, test image) of every name given so far
+# the pair (reference, test image) of every name given so far
+Owners = dict[Path, tuple[str, str]]
 
 
 def remarks(ref: Image | None, dist: Image, photometry: Photometry) -> tuple[str, ...]:

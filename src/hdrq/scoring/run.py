@@ -23,7 +23,8 @@ from hdrq.scoring.work import Item, ScoreJob, divided, score_items
 from hdrq.work import Spread
 
 Row = dict[str, Any]
-Scored = tuple[Score, str]  # a row and the stamps of its files
+# a row and the stamps of its files
+Scored = tuple[Score, str]
 Compute = Callable[[Iterable[Item]], Iterator[Scored]]
 COLUMNS = (
     *("ref", "dist", "metric", "value", "unit", "better", "display", "viewing", "weights", "version"),
@@ -64,7 +65,8 @@ class Run:
         settings = replace(s, select_ref=ref, select_dist=dist)
         try:
             return mark_of(for_pair(self.photometry, pair), settings)
-        except HdrqError:  # which is reported in the pair's rows
+        # which is reported in the pair's rows
+        except HdrqError:
             return mark_of(self.photometry, settings)
 
     def row(self, found: Score, files: str, mark: str) -> Row:
@@ -121,9 +123,8 @@ class Run:
                     yield Item(pair, wanted, maps)
 
         fresh = compute(missing())
-        coming = next(
-            fresh, None
-        )  # from here on, every pair before the one that `coming` is about is planned
+        # from here on, every pair before the one that `coming` is about is planned
+        coming = next(fresh, None)
         while plans:
             position, mark, claims = plans.popleft()
             marks = self.shard.marks(position, self.total, self.run) if self.shard else {}

@@ -175,9 +175,8 @@ class Scorer:
         first = opening[0], opening[1]
         images, terms = self.prepare(*first)
         if terms.exact and self.photometry.primaries is None:
-            terms = replace(
-                terms, primaries=BT2020
-            )  # later frames may have colours outside the gamut of the first
+            # later frames may have colours outside the gamut of the first
+            terms = replace(terms, primaries=BT2020)
         noted: list[str] = []
 
         def light(side: Iterable[Image], spec: InputSpec, place: int) -> Iterator[Tensor]:

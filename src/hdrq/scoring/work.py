@@ -44,11 +44,13 @@ def score_items(
     reader  of images, which outlasts these items
     """
     taken: Owners = {}
-    wanted: dict[int, tuple[Pair, Item]] = {}  # by the identity of the pairs that are read ahead
+    # by the identity of the pairs that are read ahead
+    wanted: dict[int, tuple[Pair, Item]] = {}
 
     def pairs() -> Iterator[Pair]:
         for item in items:
-            own = replace(item.pair)  # another object, should a pair be listed twice
+            # another object, should a pair be listed twice
+            own = replace(item.pair)
             wanted[id(own)] = own, item
             taken.update(item.maps)
             yield own
@@ -80,7 +82,8 @@ class ScoreJob:
     def begin(self) -> Callable[[Sequence[Item]], Iterator[list[tuple[Score, str]]]]:
         """Bind the metrics, which loads their weights."""
         bound = scorers(self.metrics, self.photometry, self.settings)
-        reader = ImageReader(self.settings.jobs)  # neighbouring chunks often share a reference
+        # neighbouring chunks often share a reference
+        reader = ImageReader(self.settings.jobs)
 
         def work(items: Sequence[Item]) -> Iterator[list[tuple[Score, str]]]:
             found = score_items(items, bound, self.photometry, self.settings, self.stamped, reader)

@@ -7,8 +7,10 @@ from torch import Tensor
 
 from hdrq.image.color import from_bt709, mix, rgb_to_xyz, working_space
 
-_BLUE = (1.05, 0.97, 1.27)  # colour of scotopic light, BT.709
-_DARK = 1e-8  # cd/m², well below the knee of either curve
+# colour of scotopic light, BT.709
+_BLUE = (1.05, 0.97, 1.27)
+# cd/m², well below the knee of either curve
+_DARK = 1e-8
 
 
 def cone_threshold(nits: Tensor) -> Tensor:

@@ -69,7 +69,8 @@ __all__ = [
 ]
 
 Source = Image | Tensor | np.ndarray | str | Path
-_CHOICES = (*CHOICES, "auto", "seed")  # of a plan; a parameter file keeps all but the last two
+# of a plan; a parameter file keeps all but the last two
+_CHOICES = (*CHOICES, "auto", "seed")
 
 
 def tonemap(
@@ -214,7 +215,8 @@ def compare(
     scorer = metric(score) if score else None
     light = photometry or Photometry()
     image = files.read(Path(source), light, select)
-    plan(chosen[0], **choices)  # invalid choices are refused here, once
+    # invalid choices are refused here, once
+    plan(chosen[0], **choices)
     made = tiles(image, chosen, scorer, light, **choices)
     return Results(made, len(chosen)), lambda found: io.write(target, sheet(found, score or "none"))
 

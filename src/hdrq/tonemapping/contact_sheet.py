@@ -55,7 +55,8 @@ def tiles(
             made: Plan = plan(name, **choices).for_image(image, photometry)
             scene, _ = scene_of(image, photometry, made)
             with catch_warnings(), torch.no_grad():
-                simplefilter("ignore", Unsettled)  # not visible at this size
+                # not visible at this size
+                simplefilter("ignore", Unsettled)
                 display_linear = shown(scene, made)
                 score = _score(Image(scene, "nits", made.working), code_of(display_linear, made), scorer)
             small = code_of(reduced(display_linear), made)

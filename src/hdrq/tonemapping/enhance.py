@@ -19,7 +19,8 @@ from hdrq.records import MAIN_IMAGE, Image, Selection
 from hdrq.registry import names
 from hdrq.tonemapping.contact_sheet import Tile, reduced, sheet
 
-_LEAST = 64  # pixels per side, the smallest input of the encoder
+# pixels per side, the smallest input of the encoder
+_LEAST = 64
 
 
 def enhancer(text: str) -> Network:

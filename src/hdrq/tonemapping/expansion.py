@@ -10,7 +10,8 @@ from torch import Tensor
 from hdrq.image.transfer import srgb_to_linear
 
 Transfer = Literal["srgb", "2.2", "2.4", "linear"]
-IMAGE_CLIP, VIDEO_CLIP = 254 / 255, 230 / 255  # codes from which a pixel is taken as clipped
+# codes from which a pixel is taken as clipped
+IMAGE_CLIP, VIDEO_CLIP = 254 / 255, 230 / 255
 
 
 def linearise(code: Tensor, transfer: Transfer) -> Tensor:

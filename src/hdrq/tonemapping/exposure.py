@@ -20,7 +20,8 @@ from hdrq.image.statistics import (
 )
 from hdrq.image.transfer import srgb_to_linear
 
-_STEPS = 8  # candidate exposures per stop
+# candidate exposures per stop
+_STEPS = 8
 # Of logarithms: the position of a mean within a smaller range is that of rounding errors.
 _LEAST_SPREAD = 0.01
 _DELTA = {"paper": 1e-6, "hdrtoolbox": 1e-6, "pfstools": 1e-5}

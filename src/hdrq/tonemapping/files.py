@@ -29,7 +29,8 @@ from hdrq.tonemapping.tonemap import code_of, expand, gamut_notes, in_gamut, ren
 from hdrq.tonemapping.ultra_hdr import check_stops, write_ultra_hdr
 from hdrq.work import Needs, Spread, here
 
-_CUT_STOPS = 2.5  # change of the geometric mean that is taken as a scene cut
+# change of the geometric mean that is taken as a scene cut
+_CUT_STOPS = 2.5
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,8 @@ def operator_named(shelf: OperatorKind, name: str) -> Operator:
         found: Operator = find(shelf, base)
         return found
     if base not in names("net"):
-        found = find(shelf, base)  # raises, with the nearest names
+        # raises, with the nearest names
+        found = find(shelf, base)
         return found
     use = use_of(base, _TASKS[shelf])
     if use is None:

@@ -77,10 +77,11 @@ class Operator:
     function: Callable[..., Tensor]
 
     def __reduce__(self) -> tuple[Any, ...]:
+        # the name there means the operator
         return _found, (
             self.function.__module__,
             self.function.__qualname__,
-        )  # the name there means the operator
+        )
 
     def __call__(self, light: Tensor, **options: Any) -> Tensor:
         """Map (N, 1 or 3, H, W) in the domain of the card to display-linear 0..1 (an expander: cd/m²), always finite."""

@@ -35,7 +35,8 @@ from hdrq.tonemapping.plan import Plan
 from hdrq.tonemapping.solvers.wls import Unsettled
 from hdrq.tonemapping.tonemap import code_of, scene_of, shown
 
-_SIDE = 512  # pixels of the longer side of the image that is searched on
+# pixels of the longer side of the image that is searched on
+_SIDE = 512
 STARTS = 3
 Method = Literal["auto", "gradient", "derivative-free"]
 
@@ -209,7 +210,8 @@ def _compare(scene: Image, code: Image, scorer: Scorer) -> Tensor:
 def _value_of_light(scene: Tensor, plan: Plan, scorer: Scorer) -> Tensor:
     """The metric of a scene and its code, not rounded, so that there is a gradient."""
     with catch_warnings():
-        simplefilter("ignore", Unsettled)  # the note is given when the file is tone-mapped
+        # the note is given when the file is tone-mapped
+        simplefilter("ignore", Unsettled)
         code = code_of(shown(scene, plan), replace(plan, dither=False))
         return _compare(Image(scene, "nits", plan.working), code, scorer).mean()
 

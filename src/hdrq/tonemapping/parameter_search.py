@@ -12,8 +12,10 @@ from cmaes import CMA
 from scipy.optimize import minimize_scalar
 from torch import Tensor
 
-_RATE = 0.15  # learning rate of Adam, in the logistic coordinate of a range
-_ENDS = 0.02  # share of a range that its ends lie beyond a start
+# learning rate of Adam, in the logistic coordinate of a range
+_RATE = 0.15
+# share of a range that its ends lie beyond a start
+_ENDS = 0.02
 Value = Callable[[Tensor], Tensor]
 
 

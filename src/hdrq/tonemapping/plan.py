@@ -78,11 +78,13 @@ class Plan:
                 raise UsageError(f"unknown {what} '{name}'; choose one of {', '.join(known)}")
         if self.bits not in (8, 16):
             raise UsageError(f"bits are 8 or 16, not {self.bits}")
-        if self.saturation is not None and not 0 <= self.saturation < inf:  # NaN too
+        # NaN too
+        if self.saturation is not None and not 0 <= self.saturation < inf:
             raise UsageError(f"saturation is a number of 0 or more, not {self.saturation:g}")
         if self.levels is not None:
             ev, power = self.levels
-            if not (-20 <= ev <= 20 and 0.1 <= power <= 10):  # NaN too
+            # NaN too
+            if not (-20 <= ev <= 20 and 0.1 <= power <= 10):
                 raise UsageError(
                     f"levels are stops within -20 .. 20 and an exponent within 0.1 .. 10, not {ev:g},{power:g}"
                 )

@@ -32,7 +32,8 @@ from hdrq.tonemapping.operator import Operator
 from hdrq.tonemapping.plan import OF_DISPLAYS, Expansion, Plan
 from hdrq.tonemapping.prediction import described, predicted
 
-_DIMMEST = 1.0  # cd/m², geometric mean below which light without a stated unit is taken as relative
+# cd/m², geometric mean below which light without a stated unit is taken as relative
+_DIMMEST = 1.0
 
 
 def scene_of(

@@ -17,7 +17,8 @@ from hdrq.image.transfer import srgb_to_linear
 from hdrq.records import Image
 
 MOST_STOPS = 8.0
-_OFFSET = 1 / 64  # of the gain map, SDR white is 1
+# of the gain map, SDR white is 1
+_OFFSET = 1 / 64
 
 
 def check_stops(stops: float) -> None:

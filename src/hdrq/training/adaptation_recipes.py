@@ -21,7 +21,8 @@ _NETS_OF_PAPER: dict[str, dict[str, Any]] = {
     "vtamiq": {"options": {"scales": 5}, "patches": 512, "test_patches": 2048},
     "pieapp": {"patches": 128},
 }
-_BATCH = {"vtamiq": 16, "pieapp": 8}  # images per step; with a target half of them are of each domain
+# images per step; with a target half of them are of each domain
+_BATCH = {"vtamiq": 16, "pieapp": 8}
 
 
 def pretrained(name: str, net: str, **changes: Any) -> Recipe:
@@ -100,7 +101,8 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
         "target": "upiq",
         "target_subset": "sdr-luminance",
         "target_display": "nits",
-        "paper": {"target_subset": "sdr", "target_display": "hdr"},  # simulated as HDR, as the text says
+        # simulated as HDR, as the text says
+        "paper": {"target_subset": "sdr", "target_display": "hdr"},
     },
     "S_HS": {"target": "kadid", "target_display": "hdr", "target_labels": "kadid", "epochs": 4},
     "S_HL": {

@@ -24,7 +24,8 @@ from hdrq.training.display_augmentation import displayed_code, refuse_display
 from hdrq.training.image_cache import ImageCache, tensor
 from hdrq.training.settings import Settings
 
-_PREFETCH = 2  # batches prepared in a background thread while the network computes
+# batches prepared in a background thread while the network computes
+_PREFETCH = 2
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,8 @@ class BatchLoader:
             return kept
         places = {part[0]: place for place, part in enumerate(kept)}
         first = {i: number for number, i in enumerate(order)}
-        return [kept[places[i]] for i in sorted(places, key=lambda i: first[i])]  # sizes alternate as drawn
+        # sizes alternate as drawn
+        return [kept[places[i]] for i in sorted(places, key=lambda i: first[i])]
 
     def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Batches of an epoch from number `start` on, prepared in a background thread."""
@@ -149,7 +151,8 @@ class BatchLoader:
         repeat  a different number samples different patches of the same items
         """
         base = (self.settings.seed, self.salt, *(key or ()))
-        light = generator(*base, 1) if key is not None else None  # one display for the whole batch
+        # one display for the whole batch
+        light = generator(*base, 1) if key is not None else None
         state = light.get_state() if light is not None else None
         parts = []
         for number in range(len(items))[mine]:

@@ -19,7 +19,8 @@ from hdrq.training.request import TrainingRequest
 from hdrq.training.settings import Settings
 from hdrq.training.start_weights import with_start_options
 
-_SIZED = 20  # images whose size is read to choose the crop
+# images whose size is read to choose the crop
+_SIZED = 20
 
 
 def settings_for(request: TrainingRequest) -> tuple[str, Settings, list[str]]:

@@ -28,9 +28,12 @@ PIPELINES: dict[str, Callable[[Labels, bool], Labels]] = {
     "span": lambda v, higher: v if higher else 1 - v,
     "percent": lambda v, higher: 100 * (v if higher else 1 - v),
 }
-_SPANNED = ("span", "percent")  # relative to the ends of the scale instead of the range of the given scores
-HIGHER = ("unit", "span", "percent")  # labels that rise with quality
-_FEWEST = 2  # held-out images needed for a correlation
+# relative to the ends of the scale instead of the range of the given scores
+_SPANNED = ("span", "percent")
+# labels that rise with quality
+HIGHER = ("unit", "span", "percent")
+# held-out images needed for a correlation
+_FEWEST = 2
 
 
 def items_of(name: str, subset: str, data: Path | None, labels: str, better: str = "") -> list[Item]:

@@ -54,10 +54,13 @@ class DisplayDistribution:
 
 
 DISPLAYS: dict[str, DisplayDistribution] = {
-    "code": DisplayDistribution(),  # the network reads the code of the file
-    "nits": DisplayDistribution(reads_light=True),  # the file holds cd/m²
+    # the network reads the code of the file
+    "code": DisplayDistribution(),
+    # the file holds cd/m²
+    "nits": DisplayDistribution(reads_light=True),
     "sdr": DisplayDistribution(100, 10, 1000),
-    "sdr-200": DisplayDistribution(100, 10, 200),  # contrast of the paper's text; its program has 1000:1
+    # contrast of the paper's text; its program has 1000:1
+    "sdr-200": DisplayDistribution(100, 10, 200),
     "sdr-constant": DisplayDistribution(100, 0, 1000, ambient_sd=0.0),
     "hdr": DisplayDistribution(5000, 500, 50_000),
     "hdr-linear": DisplayDistribution(5000, 500, 50_000, eotf="linear", divide=65_536.0, reads_light=True),

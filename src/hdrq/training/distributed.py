@@ -27,7 +27,8 @@ def _raising_process_lost() -> Iterator[None]:
     """Around work of all processes: where one of them is gone, torch's error becomes ProcessLost."""
     try:
         yield
-    except RuntimeError as error:  # of gloo and NCCL, whatever its class
+    # of gloo and NCCL, whatever its class
+    except RuntimeError as error:
         rank, size = dist.get_rank(), dist.get_world_size()
         raise ProcessLost(
             f"process {rank} of {size} lost another process of the training ({str(error).splitlines()[0][-120:]}); "

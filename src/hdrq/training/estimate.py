@@ -23,7 +23,8 @@ from hdrq.training.plan import Plan
 from hdrq.training.settings import Settings
 from hdrq.training.supervised import steps_per_epoch
 
-_STATE = 16  # bytes per parameter in training: value, gradient and the two moments of AdamW, float32
+# bytes per parameter in training: value, gradient and the two moments of AdamW, float32
+_STATE = 16
 
 
 def check_plan(made: Plan) -> Iterator[Checked | Remark]:

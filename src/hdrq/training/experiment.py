@@ -106,7 +106,8 @@ def experiment_of(
         )
     parts = parts_of(settings, made.data, made.better, protocol, repeats, folds)
     like = str(Path(made.like).resolve()) if made.like.endswith(".json") else made.like
-    data = made.data.resolve() if made.data is not None else None  # as a resumed experiment names the images
+    # as a resumed experiment names the images
+    data = made.data.resolve() if made.data is not None else None
     request = replace(made, output=folder, name=name, resume=False, like=like, data=data)
     found = tuple(map(CrossDataset.parse, test_sets))
     experiment = Experiment(name, protocol, folder, tuple(parts), found, request, repeats, folds)
@@ -166,7 +167,8 @@ def train_parts(experiment: Experiment, device: Any, tensorboard: bool = False) 
         if not (folder / PREDICTIONS).exists():
             made = plan(_asked_of(experiment, part))
             records = train_by(made, device, tensorboard, installed=False)
-            yield from (r for r in records if not isinstance(r, Remark))  # said of all images before
+            # said of all images before
+            yield from (r for r in records if not isinstance(r, Remark))
             write_csv(folder / PREDICTIONS, _predictions(experiment, part, made, device), COLUMNS)
             for name in (LAST, BEST):
                 (folder / name).unlink(missing_ok=True)

@@ -36,10 +36,12 @@ COLUMNS = (
     "split",
     "test_set",
 )
-_FEWEST = 4  # images of a distortion in a split for a correlation of its own
+# images of a distortion in a split for a correlation of its own
+_FEWEST = 4
 Prediction = Mapping[str, str]
 EXPERIMENT = "experiment.json"
-_OLD_KEY = "asked"  # of "request", in files of version 0.1
+# of "request", in files of version 0.1
+_OLD_KEY = "asked"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from hdrq.encoding.code_images import clipped, srgb_code
 from hdrq.encoding.reading import AS_STATED, Reading
 from hdrq.errors import FileError
 
-PIXELS = "pixels"  # folder of the cache below the run folder
+# folder of the cache below the run folder
+PIXELS = "pixels"
 
 
 class ImageCache:
@@ -59,7 +60,8 @@ class ImageCache:
                 array = image.pixels[0].expand(3, -1, -1).float().numpy()
             if count := clipped(image):
                 self.clipped[str(path)] = count
-            with io.atomic(place) as part:  # other threads and processes may decode the same image
+            # other threads and processes may decode the same image
+            with io.atomic(place) as part:
                 np.save(part, array)
         mapped: np.ndarray = np.load(place, mmap_mode="r")
         return mapped

@@ -21,7 +21,8 @@ from hdrq.training.image_cache import ImageCache
 from hdrq.training.settings import Settings
 
 _WORKERS = 8
-_SOME = 64  # images of each part that a smoke test reads
+# images of each part that a smoke test reads
+_SOME = 64
 
 
 @dataclass(frozen=True)
@@ -117,10 +118,12 @@ def check_images(
     rank, world = (int(os.environ.get(name, usual)) for name, usual in (("RANK", "0"), ("WORLD_SIZE", "1")))
     chosen = [(i, p) for p in parts for i in (p.items[:_SOME] if few else p.items)][rank::world]
     faults: dict[str, list[HdrqError]] = {}
-    seen: dict[tuple[str, bool], str] = {}  # (display, light) -> first image
+    # (display, light) -> first image
+    seen: dict[tuple[str, bool], str] = {}
     outside: dict[str, str] = {}
 
-    @cache  # one reference serves many images
+    # one reference serves many images
+    @cache
     def noted(path: str) -> Frame:
         frame = look(path)
         if frame.clipped:

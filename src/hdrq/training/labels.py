@@ -8,9 +8,11 @@ from scipy.optimize import leastsq
 
 from hdrq.errors import UsageError
 
-JOD_BEST = 0.943130668  # largest JOD of UPIQ's 4,159 conditions
+# largest JOD of UPIQ's 4,159 conditions
+JOD_BEST = 0.943130668
 JOD_WORST = -8.854307636
-_PARAMETERS = 5  # of the logistic of `kadid_linearised`
+# of the logistic of `kadid_linearised`
+_PARAMETERS = 5
 
 
 def unit_range(values: ArrayLike) -> NDArray[np.float64]:
@@ -53,12 +55,12 @@ def kadid_linearised(mos: ArrayLike) -> NDArray[np.float64]:
         )
     ranks = np.arange(ordered.size) / ordered.size
     start = (1.0, 1.0, np.median(ordered), 1.0, np.median(ranks))
-    with np.errstate(
-        over="ignore"
-    ):  # full_output: without scipy's warning that the limit of evaluations is reached
+    # full_output: without scipy's warning that the limit of evaluations is reached
+    with np.errstate(over="ignore"):
         p = leastsq(lambda p: (_kadid_logistic(p, ordered) - ranks) ** 2, start, full_output=True)[0]
         placed = _kadid_logistic(p, q)
-    if not (np.diff(placed[np.unique(q, return_index=True)[1]]) > 0).all():  # NaN too
+    # NaN too
+    if not (np.diff(placed[np.unique(q, return_index=True)[1]]) > 0).all():
         raise UsageError(
             "labels=kadid: the curve that is fitted to the ranks of these scores does not rise everywhere; use labels=loss"
         )

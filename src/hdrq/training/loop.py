@@ -44,19 +44,27 @@ class Learner(Protocol):
     """A model in training, advanced one step at a time."""
 
     module: nn.Module
-    steps: int  # per epoch
+    # per epoch
+    steps: int
 
     def state(self) -> dict[str, Any]: ...
     def restore(self, state: dict[str, Any]) -> None: ...
     def restart(
-        self, weights: dict[str, Any]
-    ) -> None: ...  # continue from given weights with a new optimiser
+        self,
+        weights: dict[str, Any],
+        # continue from given weights with a new optimiser
+    ) -> None: ...
     def begin_epoch(self, progress: Progress) -> None: ...
     def step(
-        self, progress: Progress, rate: float
-    ) -> tuple[float, float]: ...  # (loss, its domain-adaptation part)
-    def may_save(self, progress: Progress) -> bool: ...  # whether no gradients are pending
-    def weights(self) -> dict[str, Any]: ...  # weights to validate and keep
+        self,
+        progress: Progress,
+        rate: float,
+        # (loss, its domain-adaptation part)
+    ) -> tuple[float, float]: ...
+    # whether no gradients are pending
+    def may_save(self, progress: Progress) -> bool: ...
+    # weights to validate and keep
+    def weights(self) -> dict[str, Any]: ...
 
 
 def fit(
@@ -208,9 +216,8 @@ def explain_out_of_memory(settings: Settings) -> Iterator[None]:
         yield
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
         known = isinstance(error, (torch.OutOfMemoryError, MemoryError))
-        if (
-            not known and "memory" not in str(error).lower()
-        ):  # the CPU allocator has no exception class of its own
+        # the CPU allocator has no exception class of its own
+        if not known and "memory" not in str(error).lower():
             raise
         way = f"try --set batch={settings.batch // 2}" if settings.batch > 1 else SMALLER
         raise TooLarge(f"a batch of {settings.batch} does not fit in memory; {way}") from error

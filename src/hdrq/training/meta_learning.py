@@ -25,7 +25,8 @@ from hdrq.training.meta_tasks import Meta, chunks, outer_steps, split, tasks_of
 from hdrq.training.network import autocast, build, forward, optimiser_of, parameter_groups, set_rates
 from hdrq.training.settings import Settings
 
-Job = tuple[list[Item], tuple[int, int]]  # items, and the key of their random crops
+# items, and the key of their random crops
+Job = tuple[list[Item], tuple[int, int]]
 Values = dict[str, Tensor]
 
 

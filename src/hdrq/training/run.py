@@ -95,7 +95,8 @@ def publish(made: Plan, installed: bool) -> Trained:
     """Save best.pt as weights with a card in the run folder, and where `installed` in the user's weights folder."""
     settings = made.settings
     seen = load_best(made.folder, "seen")
-    small = made.request.small  # of which the few steps may leave a network that answers nothing yet
+    # of which the few steps may leave a network that answers nothing yet
+    small = made.request.small
     if made.held_out and not small and not isfinite(float(seen.get("srocc", float("nan")))):
         raise HdrqError(
             f"the network gives all {len(made.held_out)} held-out images the same score, so it has learnt nothing; "
@@ -107,7 +108,8 @@ def publish(made: Plan, installed: bool) -> Trained:
         "held_out_scenes": sorted({i.scene for i in made.held_out}),
         "held_out_images": len(made.held_out),
         "run": settings.digest,
-        "default": False,  # used only when named, so that training does not change other scores
+        # used only when named, so that training does not change other scores
+        "default": False,
         **seen,
     }
     if made.mos is not None:

@@ -20,14 +20,16 @@ PRECISIONS = ("float32", "bfloat16", "float16")
 OPTIMISERS = ("adamw", "adam", "sgd")
 CRITERIA = ("srocc", "plcc", "mae", "mse")
 INPUTS = ("patches", "crops", "whole", "resized")
-LENGTH = ("epochs", "steps", "patience")  # settings that may change when a training is resumed
+# settings that may change when a training is resumed
+LENGTH = ("epochs", "steps", "patience")
 SCENES = ("held_scenes", "test_scenes", "test_distortions")
 # At their defaults these are no part of the digest, which older runs lack.
 _LATER = (
     *("held_from", "source_weight", "target_batch", "display_spread", "files", "align_layer", "aligned"),
     *SCENES,
 )
-_MANY = 10**9  # largest count of anything
+# largest count of anything
+_MANY = 10**9
 _TINY, _BELOW_1, _HUGE = 1e-30, 1 - 1e-9, 1e30
 # Ends of the settings that are numbers, both included.
 _RANGES: dict[str, tuple[float, float]] = {

@@ -33,7 +33,8 @@ def start_card(settings: Settings) -> tuple[Checkpoint, Path] | None:
         here = [card.name for card, _ in cards() if card.net == settings.net]
         ways += [f"start from installed weights: --set start={here[0]}"] if here else []
         ways.append("start from random weights: --set start=")
-        head, listed, _ = str(error).partition("; see: ")  # nothing to see in a list that lacks them
+        # nothing to see in a list that lacks them
+        head, listed, _ = str(error).partition("; see: ")
         raise MissingPart(f"{head}; {'' if listed else 'or '}{'; or '.join(ways)}") from error
 
 

@@ -68,9 +68,8 @@ def validate(
         "mae": float(np.abs(error).mean()),
     }
     value = {**seen, "mae": -seen["mae"], "mse": -float((error**2).mean())}[settings.best_by]
-    first = progress.best == float(
-        "-inf"
-    )  # the first validation is the best so far, even where ranks are undefined
+    # the first validation is the best so far, even where ranks are undefined
+    first = progress.best == float("-inf")
     better = first or value > progress.best
     progress.since_best = 0 if better else progress.since_best + 1
     progress.best = value if isfinite(value) and value > progress.best else progress.best

@@ -18,7 +18,8 @@ from hdrq.records import PRIMARIES, Display, Image
 from hdrq.registry import added, check, find
 
 EOTFS = ("absolute", "light", "linear", "srgb", "pq", "hlg", "bt1886")
-INCH = 0.0254  # metres
+# metres
+INCH = 0.0254
 
 
 def display(name: str | Path, **changes: Any) -> Display:

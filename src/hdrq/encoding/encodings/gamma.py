@@ -5,7 +5,8 @@ from torch import Tensor
 from hdrq.encoding.curves import relative
 
 _GAMMA = 2.2
-_TINY = 1e-30  # keeps the derivative finite at black
+# keeps the derivative finite at black
+_TINY = 1e-30
 
 
 def _curve(light: Tensor) -> Tensor:

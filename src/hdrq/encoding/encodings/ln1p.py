@@ -6,7 +6,8 @@ from torch import Tensor
 
 from hdrq.records import Encoding
 
-_TOP = 1e6  # cd/m², the program's default maxClip
+# cd/m², the program's default maxClip
+_TOP = 1e6
 
 
 def _encode(nits: Tensor, white: float = 100.0) -> Tensor:

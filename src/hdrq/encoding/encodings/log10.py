@@ -4,7 +4,8 @@ from torch import Tensor
 
 from hdrq.records import Encoding
 
-_FLOOR = 1e-5  # cd/m²
+# cd/m²
+_FLOOR = 1e-5
 _DECADES = 4.0
 
 

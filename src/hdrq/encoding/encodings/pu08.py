@@ -10,10 +10,13 @@ from torch import Tensor
 from hdrq.image.caching import cached
 from hdrq.records import Encoding
 
-_CSF = (30.162, 4.0627, 1.6596, 0.2712)  # joint rod and cone sensitivity, HDR-VDP-2.2
-_RANGE = (-5.0, 10.0)  # log10 cd/m²
+# joint rod and cone sensitivity, HDR-VDP-2.2
+_CSF = (30.162, 4.0627, 1.6596, 0.2712)
+# log10 cd/m²
+_RANGE = (-5.0, 10.0)
 _NODES = 4096
-_ZERO, _FULL = 31.9270, 149.9244  # integrals of sensitivity at codes 0 and 255
+# integrals of sensitivity at codes 0 and 255
+_ZERO, _FULL = 31.9270, 149.9244
 
 
 @cached(8)

@@ -34,7 +34,8 @@ SETS = {"I": 1, "II": 2, "III": 3, "IV": 4, "V": 5, "VI": 6}
         "IS1/co1/IS_I_C01_D01.jpg .. IS6/co8/",
     ),
     subsets=tuple(f"is{i}" for i in range(1, 7)),
-    split_by="set",  # as the papers do: four sets train, two test
+    # as the papers do: four sets train, two test
+    split_by="set",
     test_share=1 / 3,
 )
 def cid2013(folder: Folder, subset: str | None) -> Iterator[Pair]:

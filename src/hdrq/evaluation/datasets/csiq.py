@@ -51,7 +51,8 @@ def csiq(folder: Folder, subset: str | None) -> Iterator[Pair]:
         if kind not in FILES:
             raise FileError(f"{path}: row {i}: '{row['dst_type']}' is none of CSIQ's distortions")
         place, word = FILES[kind]
-        image = row["image"].strip().removesuffix(".0")  # a number in the workbook: 1600
+        # a number in the workbook: 1600
+        image = row["image"].strip().removesuffix(".0")
         level = int(number(row["dst_lev"], f"{path}: row {i}, dst_lev"))
         yield Pair(
             dist=folder.need(f"dst_imgs/{place}/{image}.{word}.{level}.png"),

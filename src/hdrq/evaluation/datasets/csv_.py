@@ -47,9 +47,8 @@ def csv(folder: Folder, subset: str | None) -> Iterator[Pair]:
         rows = _of_one_metric(path, rows)
     used = set(names.values())
     half_widths = {"spread_is": "se"} if "spread" not in names and {"low", "high"} <= set(names) else {}
-    stated = {"value": "better"}.get(
-        names.get("mos", ""), "mos_better"
-    )  # column with the direction of the scores
+    # column with the direction of the scores
+    stated = {"value": "better"}.get(names.get("mos", ""), "mos_better")
     scored: dict[tuple[str, str], float] = {}
     for i, row in enumerate(rows, 2):
 

@@ -9,7 +9,8 @@ from hdrq.evaluation.archive import Folder, dataset
 from hdrq.evaluation.tables import cells, number, read_mat
 from hdrq.records import Pair
 
-COUNTS = {"jp2k": 227, "jpeg": 233, "wn": 174, "gblur": 174, "fastfading": 174}  # rows, in this order
+# rows, in this order
+COUNTS = {"jp2k": 227, "jpeg": 233, "wn": 174, "gblur": 174, "fastfading": 174}
 KINDS = {
     "jp2k": "jpeg2000",
     "jpeg": "jpeg",

@@ -9,7 +9,8 @@ from hdrq.evaluation.archive import Folder, dataset
 from hdrq.evaluation.tables import cells, number, read_csv, read_mat
 from hdrq.records import Pair
 
-TRAINING = 7  # the first entries are the images that observers practised on
+# the first entries are the images that observers practised on
+TRAINING = 7
 
 
 @dataset(

@@ -27,7 +27,8 @@ def scene_of(content: str) -> str:
     return f"t-i{twin:02d}" if twin else content
 
 
-_LIVE_ALONE = (2, 5, 6, 7, 8, 9, 10, 14, 15, 27)  # LIVE's scenes that are not TID2013's
+# LIVE's scenes that are not TID2013's
+_LIVE_ALONE = (2, 5, 6, 7, 8, 9, 10, 14, 15, 27)
 
 
 def upiq_folds(scenes: Sequence[str], folds: int = 5, seed: int = 0) -> list[Split]:
@@ -67,7 +68,8 @@ def upiq_folds(scenes: Sequence[str], folds: int = 5, seed: int = 0) -> list[Spl
     domain="nits",
     display="absolute",
     references=65,
-    distortions=33,  # counted by source: 24 + 5 + 1 + 3
+    # counted by source: 24 + 5 + 1 + 3
+    distortions=33,
     images=4159,
     folds=upiq_folds,
     marks=("upiq_subjective_scores.csv",),

@@ -26,7 +26,8 @@ _PAGE = {
     _CURVE: "var(--curve)",
     _BAND: "var(--band)",
 }
-_MOST = 1500  # points drawn per metric, to limit the size of the page
+# points drawn per metric, to limit the size of the page
+_MOST = 1500
 
 
 def literal(text: str) -> str:
@@ -93,7 +94,8 @@ def residuals(sheet: Sheet, agreement: Agreement) -> Figure | None:
         axes.plot([middle, middle], [place - 0.28, place + 0.28], color=_CURVE, linewidth=1.8)
     axes.axvline(0, color=_INK, linewidth=0.8, zorder=0)
     axes.set_yticks(range(len(names)), [literal(n) for n in reversed(names)])
-    figure.supxlabel(  # of the figure, for long names of distortions leave little of it to the axes
+    # of the figure, for long names of distortions leave little of it to the axes
+    figure.supxlabel(
         wrapped(f"predicted minus subjective score, {agreement.metric}"), fontsize=axes.xaxis.label.get_size()
     )
     return figure

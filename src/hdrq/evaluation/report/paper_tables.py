@@ -12,7 +12,8 @@ from hdrq.evaluation.report.tables import best
 from hdrq.evaluation.statistics.agreement import FIGURES, Agreement
 
 FORMATS = ("latex", "markdown")
-_COMPARED = ("srocc", "plcc")  # statistics of a table over several datasets
+# statistics of a table over several datasets
+_COMPARED = ("srocc", "plcc")
 _LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 _LATEX |= {c: f"\\{c}" for c in "&%$#_{}"} | {"±": r"$\pm$", "−": "$-$", "∞": r"$\infty$", "≥": r"$\geq$"}
 
@@ -110,7 +111,8 @@ def _metrics(columns: Mapping[str, Sequence[Agreement]], marks: Mapping[str, str
 def _value(row: Agreement, name: str, column: Sequence[Agreement]) -> Cell:
     value = getattr(row, name)
     if row.published:
-        return Cell(f"{value:.4g}" if math.isfinite(value) else "")  # as many digits as were published
+        # as many digits as were published
+        return Cell(f"{value:.4g}" if math.isfinite(value) else "")
     text = f"{value:.4f}" if math.isfinite(value) else "--"
     return Cell(text, sum(not a.published for a in column) > 1 and value == best(column, name))
 

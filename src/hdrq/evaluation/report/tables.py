@@ -10,7 +10,8 @@ from hdrq.evaluation.published import lines_of, marks_of, title_of
 from hdrq.evaluation.significance import PairedTest, ResolvingPower
 from hdrq.evaluation.statistics.agreement import Agreement
 
-SURE = 0.05  # significance level of the marks, for p values corrected by Holm's method
+# significance level of the marks, for p values corrected by Holm's method
+SURE = 0.05
 
 
 def not_significantly_worse(rows: Sequence[Agreement], paired_tests: Sequence[PairedTest]) -> set[str]:
@@ -22,7 +23,8 @@ def not_significantly_worse(rows: Sequence[Agreement], paired_tests: Sequence[Pa
     known = {
         c.b if c.a == first else c.a
         for c in paired_tests
-        if first in (c.a, c.b) and not math.isnan(c.p_holm)  # NaN: without a bootstrap nothing is known
+        # NaN: without a bootstrap nothing is known
+        if first in (c.a, c.b) and not math.isnan(c.p_holm)
     }
     return {first} | (known - beaten)
 
@@ -72,7 +74,8 @@ def _lowest(rows: Sequence[Agreement]) -> float:
     """Left end of the interval axis: 0.1 below the lowest interval, at least -1."""
     lows = [a.intervals.get("srocc", (a.srocc, a.srocc))[0] for a in rows]
     lowest = math.floor(10 * min((v for v in lows if math.isfinite(v)), default=0.0)) / 10
-    return min(max(-1.0, lowest), 0.9)  # below 1 also where every metric is perfect
+    # below 1 also where every metric is perfect
+    return min(max(-1.0, lowest), 0.9)
 
 
 def _whisker(a: Agreement, lowest: float) -> str:

@@ -21,9 +21,11 @@ from hdrq.evaluation.statistics.correlation import Ranking, agreements, rank_cor
 from hdrq.evaluation.statistics.curves import Curve
 
 Array = NDArray[np.float64]
-_CELLS = 1 << 18  # weights held at once: samples are computed in chunks that fit in the cache
+# weights held at once: samples are computed in chunks that fit in the cache
+_CELLS = 1 << 18
 _REFITTED = 100
-_EXACT_ROWS, _EXACT_SCENES = 3_000, 1_000  # limits below which Kendall's tau is exact, by pairs of scenes
+# limits below which Kendall's tau is exact, by pairs of scenes
+_EXACT_ROWS, _EXACT_SCENES = 3_000, 1_000
 
 
 def bootstrap(
@@ -99,22 +101,21 @@ class _Refit:
         scale = np.sqrt(np.mean(basis**2, 0))
         basis = (basis / np.where(scale > 0, scale, 1.0))[:, scale > 0]
         q, r = np.linalg.qr(basis)
-        determined = np.abs(np.diag(r)) > 1e-7 * np.sqrt(y.size)  # directions that the data determine
+        # directions that the data determine
+        determined = np.abs(np.diag(r)) > 1e-7 * np.sqrt(y.size)
         self.columns = np.column_stack((np.ones_like(y), q[:, determined] * np.sqrt(y.size), y - y.mean()))
         self.width = self.columns.shape[1]
         self.upper = np.triu_indices(self.width)
         products = self.columns[:, self.upper[0]] * self.columns[:, self.upper[1]]
         order = np.argsort(scene, kind="stable")
         starts = np.searchsorted(scene[order], np.arange(scenes))
-        self.sums = np.ascontiguousarray(
-            np.add.reduceat(products[order], starts, axis=0).T
-        )  # (pairs of columns, S)
+        # (pairs of columns, S)
+        self.sums = np.ascontiguousarray(np.add.reduceat(products[order], starts, axis=0).T)
 
     def __call__(self, times: Array) -> tuple[Array, Array]:
         gram = np.zeros((len(times), self.width, self.width))
-        gram[:, self.upper[0], self.upper[1]] = np.einsum(
-            "ds,ks->dk", times, self.sums
-        )  # BLAS threads would wait
+        # BLAS threads would wait
+        gram[:, self.upper[0], self.upper[1]] = np.einsum("ds,ks->dk", times, self.sums)
         gram = gram + np.triu(gram, 1).transpose(0, 2, 1)
         count = gram[:, 0, 0]
         inner, cross, total = gram[:, :-1, :-1], gram[:, :-1, -1], gram[:, -1, -1]
@@ -132,7 +133,8 @@ class _Fixed:
         mapped = curve(x)
         a, b = mapped - y.mean(), y - y.mean()
         moments = (np.ones_like(y), a, b, a * a, b * b, a * b, (mapped - y) ** 2)
-        self.sums = np.stack([np.bincount(scene, m, scenes) for m in moments], 1)  # (S, 7)
+        # (S, 7)
+        self.sums = np.stack([np.bincount(scene, m, scenes) for m in moments], 1)
 
     def __call__(self, times: Array) -> tuple[Array, Array]:
         count, a, b, aa, bb, ab, squares = np.einsum("ds,sk->kd", times, self.sums)

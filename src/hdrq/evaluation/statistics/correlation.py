@@ -83,8 +83,10 @@ class Ranking:
         self.scene = scene[self.order]
         ordered = v[self.order]
         first = np.r_[True, ordered[1:] != ordered[:-1]]
-        self.run = np.cumsum(first) - 1  # for every row, in order: the group of equal values
-        self.last = np.r_[np.flatnonzero(first)[1:], v.size] - 1  # last row of each group
+        # for every row, in order: the group of equal values
+        self.run = np.cumsum(first) - 1
+        # last row of each group
+        self.last = np.r_[np.flatnonzero(first)[1:], v.size] - 1
         self.tied = self.last.size < v.size
 
     def ranked(self, times: Array) -> tuple[Array, Array, Array]:
@@ -139,7 +141,8 @@ def agreements(x: ArrayLike, y: ArrayLike) -> NDArray[np.int64]:
     xs = x[order]
     rank = np.unique(y, return_inverse=True)[1][order]
     kinds = int(rank.max()) + 1
-    before = np.zeros(n, dtype=np.int64)  # over rows j earlier in the order: sign(y_i - y_j)
+    # over rows j earlier in the order: sign(y_i - y_j)
+    before = np.zeros(n, dtype=np.int64)
     seen = np.zeros(kinds, dtype=np.int64)
     size = max(64, int(np.sqrt(n)))
     earlier = np.tril(np.ones((size, size), dtype=bool), -1)
@@ -151,14 +154,18 @@ def agreements(x: ArrayLike, y: ArrayLike) -> NDArray[np.int64]:
         before[at : at + size] += (sign * earlier[: r.size, : r.size]).sum(1)
         seen += np.bincount(r, minlength=kinds)
     below = np.cumsum(seen) - seen
-    overall = below[rank] - (n - below[rank] - seen[rank])  # over all j: sign(y_i - y_j)
-    run = np.r_[True, xs[1:] != xs[:-1]]  # rows of equal x are adjacent, sorted by y
+    # over all j: sign(y_i - y_j)
+    overall = below[rank] - (n - below[rank] - seen[rank])
+    # rows of equal x are adjacent, sorted by y
+    run = np.r_[True, xs[1:] != xs[:-1]]
     start = np.flatnonzero(run)[np.cumsum(run) - 1]
     both = np.r_[True, (xs[1:] != xs[:-1]) | (rank[1:] != rank[:-1])]
-    lower = np.flatnonzero(both)[np.cumsum(both) - 1] - start  # of equal x, with a smaller y
+    # of equal x, with a smaller y
+    lower = np.flatnonzero(both)[np.cumsum(both) - 1] - start
     size_of = np.bincount(np.cumsum(run) - 1)[np.cumsum(run) - 1]
     alike = np.bincount(np.cumsum(both) - 1)[np.cumsum(both) - 1]
-    tied = lower - (size_of - lower - alike)  # over j of equal x: sign(y_i - y_j)
+    # over j of equal x: sign(y_i - y_j)
+    tied = lower - (size_of - lower - alike)
     out = np.empty(n, dtype=np.int64)
     out[order] = 2 * (before - lower) - overall + tied
     return out
@@ -170,7 +177,8 @@ def williams(r1: float, r2: float, r12: float, n: int) -> tuple[float, float]:
     r1, r2  of metric 1 and metric 2 with the subjective scores; r12 between the metrics
     Source  Williams 1959; Steiger 1980, doi:10.1037/0033-2909.87.2.245, equation 7
     """
-    if math.isnan(r1 + r2 + r12):  # one of the metrics is constant
+    # one of the metrics is constant
+    if math.isnan(r1 + r2 + r12):
         return math.nan, math.nan
     if n < 4 or r1 == r2:
         return 0.0, 1.0
@@ -188,7 +196,8 @@ def steiger(r1: float, r2: float, r12: float, n: int) -> tuple[float, float]:
 
     Source  Steiger 1980, doi:10.1037/0033-2909.87.2.245, equation 14
     """
-    if math.isnan(r1 + r2 + r12):  # one of the metrics is constant
+    # one of the metrics is constant
+    if math.isnan(r1 + r2 + r12):
         return math.nan, math.nan
     if n < 4 or r1 == r2:
         return 0.0, 1.0

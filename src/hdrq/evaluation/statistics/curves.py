@@ -18,7 +18,8 @@ from hdrq.errors import UsageError
 from hdrq.evaluation.statistics.correlation import inner
 
 Array = NDArray[np.float64]
-Form = Callable[[Sequence[float], Array], tuple[Array, Array]]  # parameters, x -> values, Jacobian (n, p)
+# parameters, x -> values, Jacobian (n, p)
+Form = Callable[[Sequence[float], Array], tuple[Array, Array]]
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,8 @@ def cubic(x: ArrayLike, y: ArrayLike) -> Curve:
     u, v, xs, ys = _moved(x, y)
     w = 1 - u
     bernstein = np.stack((w**3, 3 * u * w**2, 3 * u**2 * w, u**3), 1)
-    steps = bernstein @ np.tril(np.ones((4, 4)))  # coefficients as an offset and three increments
+    # coefficients as an offset and three increments
+    steps = bernstein @ np.tril(np.ones((4, 4)))
     found = lsq_linear(steps, v, ([-np.inf, 0, 0, 0], np.inf))
     c = np.cumsum(found.x)
     p = (c[0], 3 * (c[1] - c[0]), 3 * (c[2] - 2 * c[1] + c[0]), c[3] - 3 * c[2] + 3 * c[1] - c[0])
@@ -172,7 +174,8 @@ def _sigmoid_fit(u: Array, v: Array, line: bool) -> tuple[float, float, tuple[fl
         found = minimize(
             lambda p: float(np.sum(_linear(p, x, y, line)[1] ** 2)) / scale,
             start,
-            method="Nelder-Mead",  # the residual has kinks where the sigmoid or the line vanishes
+            # the residual has kinks where the sigmoid or the line vanishes
+            method="Nelder-Mead",
             bounds=within,
             options={"maxfev": limit, "xatol": 1e-5, "fatol": 1e-11},
         )
@@ -190,9 +193,11 @@ def _sigmoid_fit(u: Array, v: Array, line: bool) -> tuple[float, float, tuple[fl
 def _linear(p: Sequence[float], x: Array, y: Array, line: bool) -> tuple[tuple[float, float, float], Array]:
     """(height, offset, slope) of least squares for a given log steepness and centre, and the residual."""
     s = _sigmoid(np.exp(p[0]) * (x - p[1]))
-    around, to = s - s.mean(), y - y.mean()  # relative to their means the offset drops out
+    # relative to their means the offset drops out
+    around, to = s - s.mean(), y - y.mean()
     ss, sy = inner(around, around), inner(around, to)
-    bends = ss > 1e-16 * x.size  # otherwise all images lie on the flat part of the sigmoid
+    # otherwise all images lie on the flat part of the sigmoid
+    bends = ss > 1e-16 * x.size
     height, slope = max(sy / ss, 0.0) if bends else 0.0, 0.0
     if line:
         flat = x - x.mean()
@@ -205,9 +210,8 @@ def _linear(p: Sequence[float], x: Array, y: Array, line: bool) -> tuple[tuple[f
         )
         if min(both) >= 0:
             height, slope = both
-        elif xx > 0 and (
-            not bends or max(xy, 0.0) ** 2 * ss >= max(sy, 0.0) ** 2 * xx
-        ):  # one would decrease: use the better one alone
+        # one would decrease: use the better one alone
+        elif xx > 0 and (not bends or max(xy, 0.0) ** 2 * ss >= max(sy, 0.0) ** 2 * xx):
             height, slope = 0.0, max(xy / xx, 0.0)
     floor = float(y.mean() - height * s.mean() - slope * x.mean())
     return (height, floor, slope), height * s + slope * x + (floor - y)

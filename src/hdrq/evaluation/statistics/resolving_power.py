@@ -23,7 +23,8 @@ from scipy.special import ndtr
 from hdrq.evaluation.statistics.correlation import krocc, ranks
 
 Array = NDArray[np.float64]
-SURE = 0.95  # probability above which observers are taken to have seen a difference
+# probability above which observers are taken to have seen a difference
+SURE = 0.95
 MOST_PAIRS = 200_000
 
 
@@ -83,11 +84,11 @@ def power(values: ArrayLike, questions: Questions) -> Power:
     x = np.asarray(values, dtype=np.float64)
     d = x[questions.first] - x[questions.second]
     size = np.abs(d)
-    toward = (
-        d[questions.seen] * questions.sign[questions.seen]
-    )  # positive where the better image scores higher
+    # positive where the better image scores higher
+    toward = d[questions.seen] * questions.sign[questions.seen]
     different = auc(size[questions.seen], size[~questions.seen])
-    better = auc(toward, -toward)  # each pair is used in both orders
+    # each pair is used in both orders
+    better = auc(toward, -toward)
     correct = float((toward > 0).mean()) if toward.size else float("nan")
     return Power(different, better, correct, d.size, int(questions.seen.sum()), (size, toward))
 
@@ -188,7 +189,8 @@ def _area_error(area: float, m: int, n: int) -> float:
 def fisher(correct_a: float, correct_b: float, differing: int) -> float:
     """Two-sided p of Fisher's exact test on two shares of correctly classified pairs."""
     right = [round(c * differing) for c in (correct_a, correct_b)]
-    from scipy.stats import fisher_exact  # slow to import and rarely needed
+    # slow to import and rarely needed
+    from scipy.stats import fisher_exact
 
     return float(fisher_exact([[r, differing - r] for r in right]).pvalue)
 
@@ -197,9 +199,8 @@ def compare(a: Power, b: Power, questions: Questions) -> dict[str, float]:
     """p values of equal resolving power of two metrics: {"different", "better", "correct"}."""
     seen = questions.seen
     split = [(p.scores[0][seen], p.scores[0][~seen]) for p in (a, b)]
-    ways = [
-        (p.scores[1][::2], -p.scores[1][1::2]) for p in (a, b)
-    ]  # every pair once, half of them in reverse order
+    # every pair once, half of them in reverse order
+    ways = [(p.scores[1][::2], -p.scores[1][1::2]) for p in (a, b)]
     return {
         "different": delong(split[0], split[1]) if min(map(len, split[0])) else 1.0,
         "better": delong(ways[0], ways[1]) if len(ways[0][0]) else 1.0,

@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from hdrq.errors import UsageError
 
 Array = NDArray[np.float64]
-MOST = 5000  # points; the matrices have as many rows and columns
+# points; the matrices have as many rows and columns
+MOST = 5000
 _DIMENSIONS, _EXAGGERATED, _CALM = 50, 50, 250
 _TINY = 1e-12
 

@@ -28,8 +28,10 @@ from hdrq.records import BT709, XYZ, Image, Primaries
 
 __all__ = ["read", "write"]
 
-ACES = (0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.077, 0.32168, 0.33767)  # SMPTE ST 2065-1
-INTEROP = {  # colour spaces by name, colorinteropforum.org
+# SMPTE ST 2065-1
+ACES = (0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.077, 0.32168, 0.33767)
+# colour spaces by name, colorinteropforum.org
+INTEROP = {
     "lin_rec2020_scene": (0.708, 0.292, 0.170, 0.797, 0.131, 0.046, 0.3127, 0.3290),
     "lin_p3d65_scene": (0.680, 0.320, 0.265, 0.690, 0.150, 0.060, 0.3127, 0.3290),
     "lin_ap1_scene": (0.713, 0.293, 0.165, 0.830, 0.128, 0.044, 0.32168, 0.33767),
@@ -90,9 +92,8 @@ def _planes(path: Path, part: Part, names: list[str]) -> list[Tensor]:
     try:
         file = _opened(path)
     except (RuntimeError, OSError, ValueError, TypeError) as error:
-        with (
-            tempfile.TemporaryDirectory() as folder
-        ):  # possibly only a header field that the library does not read
+        # possibly only a header field that the library does not read
+        with tempfile.TemporaryDirectory() as folder:
             plain = Path(folder) / "plain.exr"
             plain.write_bytes(stripped(path, path.read_bytes()))
             try:

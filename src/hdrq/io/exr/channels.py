@@ -23,6 +23,7 @@ from hdrq.records import Primaries
 
 COLOURS = (("R", "G", "B"), ("Y", "RY", "BY"), ("Y",))
 LONG = {"RED": "R", "GREEN": "G", "BLUE": "B", "ALPHA": "A"}
+# layers that hold the final image; Blender's first
 MAIN = (
     "combined",
     "beauty",
@@ -30,7 +31,7 @@ MAIN = (
     "rgb",
     "color",
     "colour",
-)  # layers that hold the final image; Blender's first
+)
 # Half of the symmetric interpolation filter, nearest sample first.
 BETWEEN = (0.627123, -0.186077, 0.087929, -0.043159, 0.019597, -0.007540, 0.002128)
 
@@ -170,7 +171,8 @@ def upsample(plane: Tensor, height: int, width: int) -> Tensor:
 
 def _double(rows: Tensor, length: int) -> Tensor:
     """Columns upsampled by two by interpolation."""
-    if -(-length // rows.shape[1]) != 2:  # other factors are legal but not seen in practice: repeat
+    # other factors are legal but not seen in practice: repeat
+    if -(-length // rows.shape[1]) != 2:
         return rows.repeat_interleave(-(-length // rows.shape[1]), 1)[:, :length]
     reach = len(BETWEEN)
     taps = torch.tensor([*reversed(BETWEEN), *BETWEEN], dtype=rows.dtype)

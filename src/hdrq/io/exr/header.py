@@ -29,8 +29,10 @@ COMPRESSIONS: tuple[tuple[str, int, int, tuple[int, ...]], ...] = (
     ("lj2k", 256, 1 << 18, (HALF, FLOAT)),
     ("zstd", 1, 1 << 16, ()),
 )
-FAR = 1 << 30  # larger coordinates overflow in the library
-LARGE = 1 << 26  # pixels of a tile, or of a display window with very little data
+# larger coordinates overflow in the library
+FAR = 1 << 30
+# pixels of a tile, or of a display window with very little data
+LARGE = 1 << 26
 
 
 @dataclass(frozen=True)

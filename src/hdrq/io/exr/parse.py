@@ -72,7 +72,8 @@ def parts_of(path: Path, data: bytes) -> list[Part]:
             break
         if len(parts) > 1000:
             raise FileError(f"{path} is damaged: it claims over 1000 parts")
-    parts[0].spans[""] = (cursor.at, cursor.at)  # start of the offset tables
+    # start of the offset tables
+    parts[0].spans[""] = (cursor.at, cursor.at)
     _check_chunks(path, data, cursor.at, parts, many)
     return parts
 
@@ -186,7 +187,8 @@ def _check_chunks(path: Path, data: bytes, at: int, parts: list[Part], many: boo
             raise FileError(f"{path} is {short}: it claims {claim}, too many for {len(data)} bytes")
         offsets = np.frombuffer(data, "<u8", count, at)
         at += 8 * count
-        lead = 4 * many + (16 if part.tiled else 4)  # part number, then tile or line coordinates
+        # part number, then tile or line coordinates
+        lead = 4 * many + (16 if part.tiled else 4)
         sizes = 24 if part.deep else 4
         if int(offsets.max()) > len(data) - lead - sizes:
             raise FileError(f"{path} is truncated: a chunk of its pixels starts beyond its end")

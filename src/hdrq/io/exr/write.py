@@ -70,12 +70,14 @@ def write(
             file = OpenEXR.File(header, {k: np.ascontiguousarray(v) for k, v in planes.items()})
             if _utf8(part):
                 file.write(str(part))
-            else:  # OpenEXR cannot open other names
+            # OpenEXR cannot open other names
+            else:
                 file.write(memory := BytesIO())
                 part.write_bytes(memory.getbuffer())
         except (RuntimeError, ValueError, TypeError) as error:
             raise FileError(f"{path} cannot be written: {str(error).splitlines()[0]}") from error
-        parts_of(part, part.read_bytes())  # the library may not report a full disk
+        # the library may not report a full disk
+        parts_of(part, part.read_bytes())
     return ()
 
 

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from hdrq.nn.keys import Rule, rename
 
 WIDTHS = (64, 192, 384, 256, 256)
-FEATURES = (0, 3, 6, 8, 10)  # indices of the convolutions in torchvision's `features`
+# indices of the convolutions in torchvision's `features`
+FEATURES = (0, 3, 6, 8, 10)
 
 
 class Trunk(nn.Module):

@@ -15,7 +15,8 @@ from hdrq.nn.keys import Rule, constant
 from hdrq.nn.net import pattern
 from hdrq.nn.network_input import Convention
 
-_TINY = 1e-10  # added to the norm of a feature vector
+# added to the norm of a feature vector
+_TINY = 1e-10
 # The authors shift and scale [-1, 1]; for [0, 1] this equals ImageNet's mean and standard deviation.
 _SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 ENTRANCE: tuple[Rule, ...] = tuple(

@@ -10,8 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-_TAPS = 9  # of a 3x3 kernel
-SLOPE = 0.1  # of leaky ReLU
+# of a 3x3 kernel
+_TAPS = 9
+# of leaky ReLU
+SLOPE = 0.1
 
 
 class DeformableConv(nn.Module):

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from hdrq.nn.keys import Rule, rename
 
-SLOPE = 0.01  # of leaky ReLU
+# of leaky ReLU
+SLOPE = 0.01
 
 
 class DilatedDense(nn.Module):

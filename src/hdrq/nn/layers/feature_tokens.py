@@ -19,7 +19,8 @@ from hdrq.nn.layers.transformer import Tokens
 
 # Share of a channel's usual variance: below it a difference counts linearly, above it by its logarithm.
 _KNEE = 1e-3
-_CONTENT, _CHANGE = 2, 4  # statistics of a channel: of the reference, and of the difference
+# statistics of a channel: of the reference, and of the difference
+_CONTENT, _CHANGE = 2, 4
 
 
 class FeatureTokens(Tokens):

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 Size = tuple[int, int]
-Unit = tuple[int, Size, int, Size]  # channels out, kernel, stride, padding
+# channels out, kernel, stride, padding
+Unit = tuple[int, Size, int, Size]
 _BN_EPS = 1e-3
 WIDTH = 1536
 

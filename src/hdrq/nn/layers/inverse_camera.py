@@ -14,11 +14,16 @@ from torch import Tensor, nn
 from hdrq.image.filters import pad
 from hdrq.nn.layers.tensorflow import Norm, same
 
-LEVELS = 1024  # of the inverse response
-CURVES = 11  # principal curves of inverse responses
-_BINS = (4, 8, 16)  # of the soft histograms of every pixel
-_SLOPE = 0.1  # of leaky ReLU
-_EPS = 1e-3  # of batch normalisation
+# of the inverse response
+LEVELS = 1024
+# principal curves of inverse responses
+CURVES = 11
+# of the soft histograms of every pixel
+_BINS = (4, 8, 16)
+# of leaky ReLU
+_SLOPE = 0.1
+# of batch normalisation
+_EPS = 1e-3
 # Blocks of ResNet-18's first stages with bottlenecks: name of the block, width, stride.
 _BLOCKS = (("2a", 64, 1), ("2b", 64, 1), ("2c", 64, 1), ("3a", 128, 2), ("3b", 128, 1))
 BLOCKS = tuple(name for name, _, _ in _BLOCKS)

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from hdrq.nn.image_networks import Use, merged
 from hdrq.nn.net import Net, mix, pattern
 
-SIDES = (7, 5, 3, 1)  # of the kernels
+# of the kernels
+SIDES = (7, 5, 3, 1)
 WIDTHS = (100, 100, 50)
 REACH = sum(side // 2 for side in SIDES)
 

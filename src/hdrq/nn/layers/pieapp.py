@@ -16,10 +16,14 @@ from hdrq.nn.network_input import Convention
 PATCH = 64
 CONVS = 11
 _WIDTHS = (3, 64, 64, 64, 128, 128, 128, 256, 256, 256, 512, 512)
-_POOLED = (2, 4, 6, 8, 10)  # convolutions, counted from 1, that are followed by max pooling
-_KEPT = (3, 5, 7, 9, 11)  # convolutions whose outputs are features
-_FINE, _COARSE = 120832, 2048  # number of features of a 64x64 patch: of all kept layers, of the last one
-_TINY = 1e-6  # keeps the sum of weights above 0
+# convolutions, counted from 1, that are followed by max pooling
+_POOLED = (2, 4, 6, 8, 10)
+# convolutions whose outputs are features
+_KEPT = (3, 5, 7, 9, 11)
+# number of features of a 64x64 patch: of all kept layers, of the last one
+_FINE, _COARSE = 120832, 2048
+# keeps the sum of weights above 0
+_TINY = 1e-6
 
 
 class Features(NamedTuple):
@@ -142,6 +146,7 @@ def from_vgg16(state: State) -> State:
 def witness(net: nn.Module) -> Tensor:
     """The score of one synthetic pair of patches."""
     ref, dist = pattern(2, 1, 1, 3, PATCH, PATCH).unbind()
-    peak = 255 if net.intake == "bgr255" else 1  # values after normalisation
+    # values after normalisation
+    peak = 255 if net.intake == "bgr255" else 1
     result: Tensor = net(peak * ref, peak * dist)[0]
     return result

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 Norm = Literal["none", "batch", "instance", "layer"]
 WIDTHS = (32, 64, 128, 256, 512)
-TRAINING: dict[str, Any] = {  # default training settings of these networks
+# default training settings of these networks
+TRAINING: dict[str, Any] = {
     "input": "crops",
     "crop": 256,
     "white": "sdr",
@@ -47,7 +48,8 @@ class Stage(nn.Module):
         x = F.relu(_normed(self.first, self.norm1, x))
         y = _normed(self.second, self.norm2, x)
         if self.alpha is None:
-            return F.relu(F.max_pool2d(y, 2))  # equivalent to the other order, with a quarter of the values
+            # equivalent to the other order, with a quarter of the values
+            return F.relu(F.max_pool2d(y, 2))
         return F.max_pool2d(x + self.alpha * F.relu(y), 2)
 
 
@@ -73,7 +75,8 @@ def _channels_last(x: Tensor) -> Tensor:
 @torch.no_grad()
 def _as_edges(filters: Tensor) -> None:
     """Initialise the first filters with zero mean and a larger gain, as edge detectors; training is about twice as fast."""
-    if filters.is_meta:  # values come from a file
+    # values come from a file
+    if filters.is_meta:
         return
     filters -= filters.mean((2, 3), keepdim=True)
     filters *= 4

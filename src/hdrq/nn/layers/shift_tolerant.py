@@ -17,7 +17,8 @@ from hdrq.nn.keys import Rule, constant, rename
 from hdrq.nn.layers import alexnet, vgg
 
 _TAPS = (0.25, 0.5, 0.25)
-_MARGIN = 2  # mirrored pixels on every side, one more than the filter needs
+# mirrored pixels on every side, one more than the filter needs
+_MARGIN = 2
 # Convolutions in the authors' modules, and their filters: (stage counted from 1, index).
 _ALEX = ((1, 0), (2, 5), (3, 9), (4, 11), (5, 13))
 _ALEX_FILTERS = ((1, 1, 64), (2, 4, 64), (3, 8, 192))

@@ -20,8 +20,10 @@ FIRES = (
     ((384, 64, 256, 11),),
     ((512, 64, 256, 12),),
 )
-_POOLED = (0, 1, 2)  # stages of fire modules that start with max pooling
-_SLICES = {3: 2, 4: 2, 6: 3, 7: 3, 9: 4, 10: 5, 11: 6, 12: 7}  # stage of each fire module in LPIPS
+# stages of fire modules that start with max pooling
+_POOLED = (0, 1, 2)
+# stage of each fire module in LPIPS
+_SLICES = {3: 2, 4: 2, 6: 3, 7: 3, 9: 4, 10: 5, 11: 6, 12: 7}
 
 
 class Fire(nn.Module):

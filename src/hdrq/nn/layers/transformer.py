@@ -128,7 +128,8 @@ class PatchTokens(Tokens):
 
 def resize_places(table: Tensor, grid: int) -> Tensor:
     """A position table (1, 1 + g·g, D) for another grid, by linear zoom as in the program of ViT; row 0 is kept."""
-    from scipy.ndimage import zoom  # imported here, because only imports of weights need it
+    # imported here, because only imports of weights need it
+    from scipy.ndimage import zoom
 
     old = round((table.shape[1] - 1) ** 0.5)
     if old == grid:
@@ -141,9 +142,8 @@ def resize_places(table: Tensor, grid: int) -> Tensor:
 @torch.no_grad()
 def _as_texture(filters: Tensor) -> None:
     """Random filters with zero mean, because the mean of a patch would dominate its structure."""
-    if (
-        filters.is_meta
-    ):  # values come from a file, and arithmetic on meta tensors would import torch's compiler
+    # values come from a file, and arithmetic on meta tensors would import torch's compiler
+    if filters.is_meta:
         return
     filters -= filters.mean((2, 3), keepdim=True)
     filters *= 8
@@ -153,7 +153,8 @@ def _table(rows: int, width: int) -> nn.Parameter:
     return nn.Parameter(torch.empty(1, rows, width).normal_(std=0.02))
 
 
-EPSILON = 1e-6  # of every layer norm, as in the JAX original
+# of every layer norm, as in the JAX original
+EPSILON = 1e-6
 
 
 class Block(nn.Module):

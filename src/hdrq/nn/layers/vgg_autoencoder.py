@@ -14,8 +14,10 @@ from torch import Tensor, nn
 
 from hdrq.nn.layers.tensorflow import Norm
 
-STAGES = (2, 2, 3, 3, 3)  # convolutions of the stages of VGG16
-MEAN = (103.939, 116.779, 123.68)  # of ImageNet, blue, green, red, codes 0..255
+# convolutions of the stages of VGG16
+STAGES = (2, 2, 3, 3, 3)
+# of ImageNet, blue, green, red, codes 0..255
+MEAN = (103.939, 116.779, 123.68)
 Skip = Literal["log", "linear"]
 
 
@@ -76,10 +78,11 @@ class VggAutoencoder(nn.Module):
             entering = leaving
         self.middle = nn.Conv2d(entering, entering, 3, padding=1)
         self.middle_norm = Norm(entering)
+        # of the steps up, which end at the width of the next stage
         leaving = [
             widths[-1],
             *widths[:-1][::-1],
-        ]  # of the steps up, which end at the width of the next stage
+        ]
         steps = [widths[-1], *leaving[:-1]]
         self.up = nn.ModuleList(Up(a, b, transposed) for a, b in zip(steps, leaving))
         self.joint = nn.ModuleList(Joint(w, w) for w in leaving)

@@ -20,8 +20,10 @@ from hdrq.nn.layers.dilated_dense import SLOPE, Attention, DenseBlocks, dense_op
 from hdrq.nn.net import Layout, Net, mix, pattern
 
 _BLOCKS = 3
-_GAMMA = 2.24  # of the code in its training
-_REACH = 128  # pixels of context around a tile; displacements may read farther
+# of the code in its training
+_GAMMA = 2.24
+# pixels of context around a tile; displacements may read farther
+_REACH = 128
 
 
 class Pyramid(nn.Module):

@@ -37,7 +37,8 @@ class AhdrNet(nn.Module):
         self.smooth = nn.Conv2d(width, width, 3, padding=1)
         self.refine = nn.Conv2d(width, width, 3, padding=1)
         self.end = nn.Conv2d(width, 3, 3, padding=1)
-        self.reach = 2 * layers * _BLOCKS + 8  # pixels: farther ones do not influence a pixel
+        # pixels: farther ones do not influence a pixel
+        self.reach = 2 * layers * _BLOCKS + 8
 
     def forward(self, frames: Tensor) -> Tensor:
         short, middle, long = (F.leaky_relu(self.encode(frames[:, k]), SLOPE) for k in range(3))
@@ -74,7 +75,8 @@ ahdrnet = Net(
                 rename("att12.{leaf}", "attend_short.second.{leaf}"),
                 rename("att31.{leaf}", "attend_long.first.{leaf}"),
                 rename("att32.{leaf}", "attend_long.second.{leaf}"),
-                drop("attConv{k}.{leaf}"),  # the program has these two convolutions and does not use them
+                # the program has these two convolutions and does not use them
+                drop("attConv{k}.{leaf}"),
                 rename("conv2.{leaf}", "gather.{leaf}"),
                 *dense_rules(_BLOCKS),
                 rename("GFF_1x1.{leaf}", "join.{leaf}"),

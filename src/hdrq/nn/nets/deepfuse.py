@@ -20,8 +20,10 @@ from hdrq.nn.net import Layout, Net, mix, pattern
 # Width and side of the kernels, of every frame and of the fused features.
 _ENCODER = ((32, 3), (64, 5))
 _DECODER = ((64, 7), (32, 5), (16, 5), (1, 7))
-_SLOPE = 0.01  # of leaky ReLU
-_LUMA = (0.299, 0.587, 0.114)  # BT.601
+# of leaky ReLU
+_SLOPE = 0.01
+# BT.601
+_LUMA = (0.299, 0.587, 0.114)
 _CB, _CR = 0.5 / (1 - 0.114), 0.5 / (1 - 0.299)
 Final = Literal["stretch", "clip"]
 
@@ -51,9 +53,8 @@ class DeepFuse(nn.Module):
 
     def features(self, luma: Tensor) -> Tensor:
         """The decoder's output before it is brought to 0..1. Features of frames are averaged and doubled: for two, summed."""
-        x = (
-            16 + 219 * luma if self.final == "stretch" else luma - 0.5
-        )  # codes of BT.601 in the paper's program
+        # codes of BT.601 in the paper's program
+        x = 16 + 219 * luma if self.final == "stretch" else luma - 0.5
         for conv in self.encoder:
             x = F.leaky_relu(conv(x), _SLOPE)
         x = 2 * x.mean(0, keepdim=True)

@@ -18,8 +18,10 @@ from hdrq.nn.layers.tensorflow import Norm, kernel, norm_rules, same
 from hdrq.nn.net import Layout, Net, mix, pattern
 
 _KERNEL = 5
-_SLOPE = 0.2  # of leaky ReLU
-_STRIDE = 8  # three halvings
+# of leaky ReLU
+_SLOPE = 0.2
+# three halvings
+_STRIDE = 8
 
 
 class Down(nn.Module):
@@ -102,7 +104,8 @@ def merge(net: nn.Module, frames: Tensor, seconds: Tensor) -> Tensor:
     """Radiance of the middle frame's scene; 1 is the white of the shortest frame."""
     given = code_and_light(frames, seconds)
     h, w = given.shape[-2:]
-    least = 3 * _STRIDE  # smaller images are repeated at their borders
+    # smaller images are repeated at their borders
+    least = 3 * _STRIDE
     flat = F.pad(given[0], (0, max(0, least - w), 0, max(0, least - h)), mode="replicate")[None]
     return tiled(net, flat, side=512, margin=192, multiple=_STRIDE)[0, :, :h, :w]
 

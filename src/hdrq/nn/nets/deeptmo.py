@@ -18,8 +18,10 @@ from hdrq.nn.image_networks import Use, to_multiple
 from hdrq.nn.keys import Rule, rename
 from hdrq.nn.net import Layout, Net, mix, pattern
 
-_LOCAL = 3  # residual blocks of the finer scale
-_DARKEST = 1e-4  # of the brightest pixel, for the logarithm
+# residual blocks of the finer scale
+_LOCAL = 3
+# of the brightest pixel, for the logarithm
+_DARKEST = 1e-4
 
 
 class Residual(nn.Module):
@@ -153,7 +155,8 @@ def _options(state: Mapping[str, Tensor]) -> dict[str, Any]:
 def _table(options: Mapping[str, Any]) -> tuple[Rule, ...]:
     """Positions in the program's sequences: pad, convolution, norm, ReLU; three a step, one a residual block."""
     halvings, blocks, fine = options["halvings"], options["blocks"], options["fine"]
-    first = 1 + 3 * (halvings + 1)  # of the residual blocks
+    # of the residual blocks
+    first = 1 + 3 * (halvings + 1)
     after = first + blocks
     rules = [rename("model.1.{leaf}", "coarse.enter.{leaf}")]
     for k in range(halvings):

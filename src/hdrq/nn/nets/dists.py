@@ -17,8 +17,10 @@ from hdrq.nn.net import Layout, Net, pattern
 from hdrq.nn.network_input import CONVENTIONS
 
 WIDTHS = (3, *vgg.widths())
-_C = 1e-6  # stabilises the similarity of constant features
-_HANNING = (0.25, 0.5, 0.25)  # the three inner taps of a Hanning window of 5, sum 1
+# stabilises the similarity of constant features
+_C = 1e-6
+# the three inner taps of a Hanning window of 5, sum 1
+_HANNING = (0.25, 0.5, 0.25)
 
 
 class Dists(nn.Module):
@@ -104,7 +106,8 @@ dists = Net(
             (*_filters(), *_WEIGHTS, *vgg.numbered_by_stage("stage")),
             encoding="srgb",
         ),
-        Layout(  # the small published file, used with torchvision's VGG16
+        # the small published file, used with torchvision's VGG16
+        Layout(
             "dists-torchvision",
             ("alpha", "features.28.weight"),
             (*_WEIGHTS, *vgg.torchvision("features.", "trunk.convs."), drop("classifier.{k}.{leaf}")),

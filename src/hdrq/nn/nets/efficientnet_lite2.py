@@ -19,7 +19,8 @@ _STAGES = (
     Stage(5, 5, 2, 6, 208),
     Stage(1, 3, 1, 6, 352),
 )
-_EPSILON = 1e-3  # TensorFlow's, of the batch normalisation
+# TensorFlow's, of the batch normalisation
+_EPSILON = 1e-3
 
 
 def _build(classes: int = 1000) -> Backbone:

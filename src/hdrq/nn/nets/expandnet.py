@@ -16,8 +16,10 @@ from hdrq.nn.image_networks import Use, tiled
 from hdrq.nn.keys import rename
 from hdrq.nn.net import Layout, Net, mix, pattern
 
-GLOBAL_SIDE = 256  # to which the image is resized for the global branch
-_HALVINGS = 6  # of the global branch; its last convolution covers what is left
+# to which the image is resized for the global branch
+GLOBAL_SIDE = 256
+# of the global branch; its last convolution covers what is left
+_HALVINGS = 6
 
 
 class ExpandNet(nn.Module):
@@ -75,7 +77,8 @@ def _options(state: Mapping[str, Tensor]) -> dict[str, Any]:
     return {"width": state["glob_net.6.weight"].shape[0]}
 
 
-_STACKS = (  # their branch, ours, number of convolutions, of which the last has no activation or another position
+# their branch, ours, number of convolutions, of which the last has no activation or another position
+_STACKS = (
     ("local_net", "local", 2, False),
     ("mid_net", "dilated", 4, True),
     ("glob_net", "overall", 7, True),

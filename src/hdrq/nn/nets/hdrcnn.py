@@ -16,9 +16,11 @@ from hdrq.nn.layers.tensorflow import kernel
 from hdrq.nn.layers.vgg_autoencoder import STAGES, VggAutoencoder, ramp
 from hdrq.nn.net import Layout, Net, mix, pattern
 
-_RAMP = 0.05  # codes over which the prediction replaces the input, equation 2
+# codes over which the prediction replaces the input, equation 2
+_RAMP = 0.05
 _EPS = 1 / 255
-_MOST = 60.0  # largest logarithm of the prediction, so that float32 holds its exponential
+# largest logarithm of the prediction, so that float32 holds its exponential
+_MOST = 60.0
 
 
 def expand(net: nn.Module, code: Tensor, *, white_nits: float = 100.0, boost: float = 1.0) -> Tensor:

@@ -15,9 +15,11 @@ from hdrq.image.resize import imresize
 from hdrq.nn.net import Net, pattern
 from hdrq.nn.network_input import Convention
 
-_SMALL = 292  # smaller side of the second branch's input, pixels
+# smaller side of the second branch's input, pixels
+_SMALL = 292
 _CELLS = 7
-_STRIDED = (2, 4, 6, 8, 10)  # blocks, counted from 1, with stride 2
+# blocks, counted from 1, with stride 2
+_STRIDED = (2, 4, 6, 8, 10)
 
 
 class Block(nn.Module):

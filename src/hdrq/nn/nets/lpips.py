@@ -37,7 +37,8 @@ _CONVS = {
     "alex": (alexnet.numbered_by_stage("net.slice"), alexnet.torchvision()),
     "squeeze": (squeezenet.numbered_by_stage("net.slice"), squeezenet.torchvision()),
 }
-_MARKS = {  # keys that identify the backbone; those of AlexNet's second convolution also occur in VGG
+# keys that identify the backbone; those of AlexNet's second convolution also occur in VGG
+_MARKS = {
     "vgg": ("net.slice5.28.weight", "features.28.weight"),
     "alex": ("net.slice2.3.weight", "features.10.weight"),
     "squeeze": ("net.slice7.12.squeeze.weight", "features.12.squeeze.weight"),

@@ -18,7 +18,8 @@ _STAGES = (
     Stage(3, 3, 2, 6, 160),
     Stage(1, 3, 1, 6, 320),
 )
-_EPSILON = 1e-5  # of the batch normalisation
+# of the batch normalisation
+_EPSILON = 1e-5
 
 
 def _build(classes: int = 1000) -> Backbone:

@@ -16,8 +16,10 @@ from hdrq.nn.net import Layout, Net, pattern
 from hdrq.nn.network_input import fitting, spanned
 from hdrq.records import Encoding
 
-GAMMA = 2.2  # exponent from SDR code to relative light, as in the authors' program
-_FLAT = (0, 5, 10, 15, 20)  # index of the first convolution of each stage in the layout of 2020
+# exponent from SDR code to relative light, as in the authors' program
+GAMMA = 2.2
+# index of the first convolution of each stage in the layout of 2020
+_FLAT = (0, 5, 10, 15, 20)
 
 
 def _view(code: Tensor, net: Any, encoding: Encoding | None) -> Tensor:

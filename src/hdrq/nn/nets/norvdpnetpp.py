@@ -64,7 +64,8 @@ def _unknown(state: Mapping[str, Tensor]) -> str:
             "this is NoR-VDPNet++ with a ResNet-18 backbone (Res18), which the program initialises at random "
             "and never trains; import weights of type C, BN or RZ"
         )
-    if sum(name.endswith(".alpha") for name in state) > 5:  # one per stage in type RZ
+    # one per stage in type RZ
+    if sum(name.endswith(".alpha") for name in state) > 5:
         return (
             "this is NoR-VDPNet++ with doubled ReZero blocks (RZF), which no published weights use; "
             "import weights of type C, BN or RZ"

@@ -15,8 +15,10 @@ from torch import Tensor, nn
 from hdrq.nn.layers.inverted_residuals import backbone_named
 from hdrq.nn.net import Net, pattern
 
-_FAR = 5.0  # standard deviations; what lies farther counts as this far
-_TINY = 1e-12  # keeps the slope of a root finite
+# standard deviations; what lies farther counts as this far
+_FAR = 5.0
+# keeps the slope of a root finite
+_TINY = 1e-12
 
 
 class PhotoQuality(nn.Module):

@@ -20,9 +20,12 @@ from hdrq.nn.net import Net, pattern
 from hdrq.nn.network_input import CONVENTIONS, Convention, scaled_input
 
 _DEEP = 2048
-_UP = (1024, 512, 256, 128, 64)  # widths of the decoder, coarse to fine
-_SEARCH = 400  # gradient steps in the search for a code of the requested quality
-_SKIPS = (1024, 512, 256)  # channels of the skip connections
+# widths of the decoder, coarse to fine
+_UP = (1024, 512, 256, 128, 64)
+# gradient steps in the search for a code of the requested quality
+_SEARCH = 400
+# channels of the skip connections
+_SKIPS = (1024, 512, 256)
 
 
 class Code(NamedTuple):
@@ -137,7 +140,8 @@ class QdNet(nn.Module):
         own = float(self.score(code.mean).mean())
         up = quality > own
         other = self._beyond(quality, up, seed, code.mean)
-        low, high = 0.0, 1.0  # weights that score below and above the requested quality
+        # weights that score below and above the requested quality
+        low, high = 0.0, 1.0
         for _ in range(steps):
             share = (low + high) / 2
             found = float(self.score(torch.lerp(code.mean, other, share)).mean())

@@ -17,9 +17,12 @@ from hdrq.nn.keys import Rule, rename
 from hdrq.nn.net import Layout, Net, mix, pattern
 from hdrq.nn.network_input import CONVENTIONS
 
-_THRESHOLD = 0.95  # code from which a channel is less and less valid
-_MOST = 60.0  # largest logarithm of the prediction, so that float32 holds its exponential
-_KERNELS = (7, 5, 5)  # of the first encoder steps; the others are 3x3
+# code from which a channel is less and less valid
+_THRESHOLD = 0.95
+# largest logarithm of the prediction, so that float32 holds its exponential
+_MOST = 60.0
+# of the first encoder steps; the others are 3x3
+_KERNELS = (7, 5, 5)
 
 
 class MaskedConv(nn.Module):

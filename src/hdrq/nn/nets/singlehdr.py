@@ -19,8 +19,10 @@ from hdrq.nn.layers.tensorflow import kernel, norm_rules
 from hdrq.nn.layers.vgg_autoencoder import STAGES, VggAutoencoder, ramp
 from hdrq.nn.net import Layout, Net, mix, pattern
 
-_RAMP = 0.12  # light below white over which the prediction is added
-_RESPONSE_SIDE = 1024  # longest side at which the response is estimated; the authors use the whole image
+# light below white over which the prediction is added
+_RAMP = 0.12
+# longest side at which the response is estimated; the authors use the whole image
+_RESPONSE_SIDE = 1024
 _MARGIN, _STRIDE = 128, 32
 
 
@@ -116,8 +118,10 @@ def _response() -> Iterator[Rule]:
     yield rename(f"{decode}/bias", f"{ours}.weigh.bias")
     yield rename("g0", f"{ours}.mean_curve")
     yield Rule(tuple(f"hinv({k + 1})" for k in range(CURVES)), f"{ours}.curves", _stacked, _unstacked)
-    yield drop("hinv({k})")  # the database has 25 principal curves
-    yield drop("B")  # the codes of the curves, evenly spaced
+    # the database has 25 principal curves
+    yield drop("hinv({k})")
+    # the codes of the curves, evenly spaced
+    yield drop("B")
 
 
 def _stacked(curves: Many) -> Tensor:

@@ -16,11 +16,15 @@ from torch import Tensor, nn
 from hdrq.image.color import LUMINANCE, weigh
 from hdrq.nn.net import Net, mix, pattern
 
-_SIDE = 256  # pixels of the longer side of the image that the statistics use
-_THUMBNAIL = 32  # pixels of a side
-_LOW, _HIGH, _BINS = -12.0, 12.0, 48  # stops around the geometric mean
+# pixels of the longer side of the image that the statistics use
+_SIDE = 256
+# pixels of a side
+_THUMBNAIL = 32
+# stops around the geometric mean
+_LOW, _HIGH, _BINS = -12.0, 12.0, 48
 _SHARES = (0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1.0)
-_SCALE = 6.0  # stops that become 1 in the network's input
+# stops that become 1 in the network's input
+_SCALE = 6.0
 
 
 class ToneParameters(nn.Module):

@@ -13,12 +13,18 @@ from torch import Tensor, nn
 
 from hdrq.nn.net import Net, pattern
 
-STRIDE = 16  # pixels between values of the network's own output
-EDGE = 16  # pixels of no difference around the image
-GRID = 32  # pixels; the network halves the image five times
-SCALE = 20.0  # of differences of log10 luminance: 5 % becomes about 0.4
-LEAST = (1e-6, 1e-4)  # added to energies of differences and of the reference, before their logarithm
-BLOCK = 4  # pixels
+# pixels between values of the network's own output
+STRIDE = 16
+# pixels of no difference around the image
+EDGE = 16
+# pixels; the network halves the image five times
+GRID = 32
+# of differences of log10 luminance: 5 % becomes about 0.4
+SCALE = 20.0
+# added to energies of differences and of the reference, before their logarithm
+LEAST = (1e-6, 1e-4)
+# pixels
+BLOCK = 4
 
 
 class Filters(nn.Module):
@@ -82,7 +88,8 @@ def energy(squares: Tensor, kind: int) -> Tensor:
 def spread(values: Tensor, height: int, width: int) -> Tensor:
     """The network's output at every pixel: linear between the centres of its blocks; (N, 1, height, width)."""
     steps = (torch.arange(STRIDE, dtype=values.dtype, device=values.device) + 0.5) / STRIDE
-    for size in (height, width):  # along the last dimension, which is then exchanged with the other
+    # along the last dimension, which is then exchanged with the other
+    for size in (height, width):
         values = values.transpose(-1, -2)
         values = F.pad(values, (1, 1, 0, 0), mode="replicate")
         lines = torch.addcmul(values[..., :-1, None], values.diff()[..., None], steps).flatten(-2)

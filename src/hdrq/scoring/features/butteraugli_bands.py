@@ -19,11 +19,14 @@ ABSORBANCE = np.array(
         [0.02, 0.02, 0.20480129041026129],
     ]
 )
-DARK = (1.7557483643287353, 1.7557483643287353, 12.226454707163354)  # response without light
+# response without light
+DARK = (1.7557483643287353, 1.7557483643287353, 12.226454707163354)
 GAIN, OFFSET, SHIFT = 19.245013259874995, 9.9710635769299145, -23.16046239805755
-LOW, MIDDLE, HIGH, GLARE = 7.15593339443, 3.22489901273, 1.56416327805, 1.2  # sd of the blurs, pixels
+# sd of the blurs, pixels
+LOW, MIDDLE, HIGH, GLARE = 7.15593339443, 3.22489901273, 1.56416327805, 1.2
 LOW_X, LOW_Y, LOW_B, Y_TO_B = 33.832837186260, 14.458268100570, 49.87984651440, 0.362267051518
-HIDING, HIDDEN = 46.0, 0.653020556257  # of X in the high band by Y
+# of X in the high band by Y
+HIDING, HIDDEN = 46.0, 0.653020556257
 LIMIT_HIGH, LIMIT_TOP, BEYOND = 28.4691806922, 5.19175294647, 0.724216145665
 MASK_X, MASK_Y, MASK_GAIN, MASK_BIAS, MASK_SIGMA = 2.5, 0.4, 6.19424080439, 12.61050594197, 2.7
 
@@ -103,9 +106,8 @@ def _opponent(light: Tensor) -> Tensor:
     dark = light.new_tensor(DARK).view(-1, 1, 1)
     near = torch.maximum(mix(blur(light, GLARE), ABSORBANCE) + dark, dark)
     sensitivity = ((GAIN * (near + OFFSET).log() + SHIFT) / near).clamp(min=1e-4)
-    response = torch.maximum(
-        (mix(light, ABSORBANCE) + dark) * sensitivity, dark
-    )  # after the sensitivity, as libjxl
+    # after the sensitivity, as libjxl
+    response = torch.maximum((mix(light, ABSORBANCE) + dark) * sensitivity, dark)
     long, middle, short = response.unbind(1)
     return torch.stack((long - middle, long + middle, short), 1)
 

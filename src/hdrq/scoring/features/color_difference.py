@@ -23,7 +23,8 @@ from hdrq.image.transfer import pq_signal
 from hdrq.records import BT709, BT2020, Primaries
 from hdrq.scoring.features.pixel_errors import Pool, by_rows, pool
 
-_WHITE = rgb_to_xyz(BT709).sum(1)  # D65, Y = 1
+# D65, Y = 1
+_WHITE = rgb_to_xyz(BT709).sum(1)
 
 # ITU-R BT.2100-3 table 7: RGB of BT.2020 to LMS, and L'M'S' to I, Ct, Cp.
 _LMS = np.array([[1688, 2146, 262], [683, 2951, 462], [99, 309, 3688]]) / 4096
@@ -70,7 +71,8 @@ def white_note(white: float) -> str:
 @shared
 def ictcp(light: Tensor, primaries: Primaries) -> Tensor:
     """I, Ct, Cp of BT.2100 with PQ. Cone responses below 0 (colours outside of BT.2020) count as 0."""
-    if light.shape[1] == 1:  # equal cone responses: no Ct, no Cp
+    # equal cone responses: no Ct, no Cp
+    if light.shape[1] == 1:
         intensity = by_rows(pq_signal, light)
         return torch.cat([intensity, torch.zeros_like(intensity).expand(-1, 2, -1, -1)], 1)
     to_lms = _LMS @ rgb_to_rgb(primaries, BT2020)

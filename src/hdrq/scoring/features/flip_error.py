@@ -16,10 +16,14 @@ from hdrq.image.caching import cached
 from hdrq.image.color import mix
 from hdrq.image.filters import pad, slide
 
-QC, QF = 0.7, 0.5  # exponents of the colour and of the feature difference
-PC, PT = 0.4, 0.95  # where the colour difference bends, and to what
-EDGE_DEGREES = 0.082  # width of the edges that observers notice
-_RADIUS_SCALE = 0.04  # the largest scale parameter below sets the radius of all filters
+# exponents of the colour and of the feature difference
+QC, QF = 0.7, 0.5
+# where the colour difference bends, and to what
+PC, PT = 0.4, 0.95
+# width of the edges that observers notice
+EDGE_DEGREES = 0.082
+# the largest scale parameter below sets the radius of all filters
+_RADIUS_SCALE = 0.04
 
 # a and b of a sqrt(pi / b) exp(-(pi x)² / b), x in degrees: luminance, red-green, and the two of blue-yellow.
 _SENSITIVITY = (((1.0, 0.0047),), ((1.0, 0.0053),), ((34.1, 0.04), (13.5, 0.025)))
@@ -47,7 +51,8 @@ _OPPONENT = np.array([[0.0, 1.0, 0.0], [1.0, -1.0, 0.0], [0.0, 1.0, -1.0]])
 _TO_OPPONENT = _OPPONENT @ np.diag(_PER_WHITE) @ _TO_XYZ
 _FROM_OPPONENT = _FROM_XYZ @ np.diag(_WHITE) @ np.linalg.inv(_OPPONENT)
 _TO_RELATIVE = np.diag(_PER_WHITE) @ _TO_XYZ
-_EDGE = 6 / 29  # of CIELAB's cube root
+# of CIELAB's cube root
+_EDGE = 6 / 29
 
 
 def flip_error(ref: Tensor, dist: Tensor, ppd: float) -> Tensor:

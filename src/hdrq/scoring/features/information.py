@@ -55,7 +55,8 @@ def moments(band: Tensor, parent: Tensor | None = None) -> tuple[Tensor, Tensor]
     for rows in strips(h - SIDE + 1, SIDE * SIDE * n * w, band):
         near = _near(band, parent, rows, 1).unflatten(-1, (-1, w - SIDE + 1)).transpose(1, 2)
         sums.append(near.sum(-1).double().sum(1))
-        squares.append((near @ near.mT).double().sum(1))  # row by row, so that float32 adds up short sums
+        # row by row, so that float32 adds up short sums
+        squares.append((near @ near.mT).double().sum(1))
     count = (h - SIDE + 1) * (w - SIDE + 1)
     return torch.stack(sums).sum(0) / count, torch.stack(squares).sum(0) / count
 

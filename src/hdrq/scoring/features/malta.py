@@ -14,7 +14,8 @@ from torch.autograd.function import once_differentiable
 from hdrq.image.filters import strips
 
 REACH = 4
-Offset = tuple[int, int]  # rows and columns
+# rows and columns
+Offset = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ def _once(*offsets: Offset) -> tuple[tuple[Offset, float], ...]:
 
 Lines = Literal["full", "sparse"]
 LINE_GROUPS: dict[Lines, tuple[LineGroup, ...]] = {
-    "full": (  # bent lines along the axes count twice, as libjxl adds them up
+    # bent lines along the axes count twice, as libjxl adds them up
+    "full": (
         LineGroup((1, 0), 3, 3, (((3, 0), 1.0), ((3, -1), 2.0), ((3, 1), 2.0))),
         LineGroup((0, 1), 3, 3, (((0, 3), 1.0), ((1, 3), 2.0), ((-1, 3), 2.0))),
         LineGroup((1, 1), 3, 2, _once((2, 2), (2, 1), (1, 2))),

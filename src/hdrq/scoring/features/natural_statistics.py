@@ -12,8 +12,10 @@ from hdrq.image.arithmetic import root
 from hdrq.image.caching import cached
 from hdrq.image.filters import Border, gaussian, pad, separable
 
-ROUNDING = 1e-9  # codes
-WINDOW, SIGMA = 7, 7 / 6  # of the local mean and deviation, in BRISQUE, NIQE and PIQE alike
+# codes
+ROUNDING = 1e-9
+# of the local mean and deviation, in BRISQUE, NIQE and PIQE alike
+WINDOW, SIGMA = 7, 7 / 6
 
 
 def exact(codes: Tensor) -> Tensor:
@@ -65,7 +67,8 @@ def _local_mean(x: Tensor, border: Border) -> Tensor:
             tap = float(_window()[i, j])
             total = total.add_(fused[..., i : i + h, j : j + w], alpha=tap)
             if rest:
-                low = max(h - rest + 3 - i, 0)  # the first row that sees one of the last `rest`
+                # the first row that sees one of the last `rest`
+                low = max(h - rest + 3 - i, 0)
                 total[..., low:, :] += wide[..., low + i : h + i, j : j + w] * tap
     return total
 

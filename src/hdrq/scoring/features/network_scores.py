@@ -17,10 +17,12 @@ from hdrq.scoring.calibration import anchored
 from hdrq.scoring.sampling import Plan, cut, plan, strided
 from hdrq.scoring.sampling.gather import average
 
-_LEAST = 1e-6  # keeps the quotient finite
+# keeps the quotient finite
+_LEAST = 1e-6
 Show = Literal["score", "weight", "share"]
 Precision = Literal["float32", "bfloat16"]
-_AT_ONCE = 32  # patches of each image; a pair of 64 takes about 0.4 GB
+# patches of each image; a pair of 64 takes about 0.4 GB
+_AT_ONCE = 32
 
 
 def deep_distance_card(title: str, source: str, net: str) -> Card:

@@ -35,7 +35,8 @@ LEVELS_2016 = len(_SIGMA_2016)
 _POOL_2017 = ((4, 4, 5, 4, 4), (4, 3, 4, 3, 4), (5, 4, 5, 4, 5), (4, 3, 4, 3, 4), (4, 4, 5, 4, 4))
 _SIGMA_2017, _SIGMA_LOW_2017 = 0.17, 4.86
 LEVELS_2017 = 6
-_POOLED_IN_PYTHON = 5  # bands beyond it are normalised by themselves, at any depth
+# bands beyond it are normalised by themselves, at any depth
+_POOLED_IN_PYTHON = 5
 
 
 @shared

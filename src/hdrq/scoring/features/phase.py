@@ -60,10 +60,14 @@ def responses(spectrum: Tensor, band: np.ndarray) -> Tensor:
 
 
 SCALES = ORIENTATIONS = 4
-SHORTEST, MULT = 6.0, 2.0  # wavelength of the first scale, pixels; ratio of successive ones
-BANDWIDTH = 0.55  # sigma over centre on the log frequency axis
-SPREAD = pi / ORIENTATIONS / 1.2  # sigma of the angular Gaussian, radians
-CUTOFF, SHARPNESS = 0.45, 15  # Butterworth low-pass, cycles per pixel
+# wavelength of the first scale, pixels; ratio of successive ones
+SHORTEST, MULT = 6.0, 2.0
+# sigma over centre on the log frequency axis
+BANDWIDTH = 0.55
+# sigma of the angular Gaussian, radians
+SPREAD = pi / ORIENTATIONS / 1.2
+# Butterworth low-pass, cycles per pixel
+CUTOFF, SHARPNESS = 0.45, 15
 NOISE_SIGMAS, NOISE_SHARE = 2.0, 1 / 1.7
 FLOOR = 1e-4
 
@@ -149,7 +153,8 @@ def _noise(power: Tensor, gain: Tensor) -> Tensor:
 def _median(x: Tensor) -> Tensor:
     """Over the last dimension; of two middle values their mean, as in MATLAB."""
     n = x.shape[-1]
-    if x.device.type == "cpu" and not x.requires_grad:  # a partition is several times as fast as kthvalue
+    # a partition is several times as fast as kthvalue
+    if x.device.type == "cpu" and not x.requires_grad:
         rows = x.reshape(-1, n).numpy()
         return x.new_tensor([_middle(row) for row in rows]).view(x.shape[:-1])
     low = x.kthvalue((n + 1) // 2, -1, keepdim=True).values
@@ -184,7 +189,8 @@ def _phase_agreement_bank(
     radius, angle = polar(height, width)
     low = 1 / (1 + (radius / 0.45) ** 30)
     band = low * (radial(radius, wavelength, RATIO) + radial(radius, wavelength * factor, RATIO))
-    upward = -angle  # Kovesi counts anticlockwise; it matters in the row of the highest frequency
+    # Kovesi counts anticlockwise; it matters in the row of the highest frequency
+    upward = -angle
     one_sided = np.stack(
         [band * angular(upward, o, FSITM_ORIENTATIONS, "cosine") for o in range(FSITM_ORIENTATIONS)]
     )
@@ -220,9 +226,8 @@ def agreement(ref: Tensor, dist: Tensor) -> Tensor:
     The light's logarithm, in 8 bits, meets the code at wavelengths of 2 and 4 pixels. From half a megapixel on,
     linear light and code are also compared at 8 and 64 pixels, with a weight that grows with the size.
     """
-    planes = zip(
-        ref.double().flatten(0, 1), dist.double().flatten(0, 1)
-    )  # one by one: FFTs like to stay in cache
+    # one by one: FFTs like to stay in cache
+    planes = zip(ref.double().flatten(0, 1), dist.double().flatten(0, 1))
     return torch.stack([_alike(light[None, None], code[None, None]) for light, code in planes]).reshape(
         ref.shape
     )

@@ -12,7 +12,8 @@ from torch import Tensor
 from hdrq.image.arithmetic import root
 from hdrq.image.filters import joined, strips
 
-_AT_ONCE = 1 << 16  # samples whose differences stay in the nearest caches
+# samples whose differences stay in the nearest caches
+_AT_ONCE = 1 << 16
 Pool = Literal["mean", "rms", "median", "p95", "p99", "max"]
 WeightedPool = Literal["mean", "median", "q1", "q3", "min", "max"]
 _PERCENT = {"median": 50.0, "p95": 95.0, "p99": 99.0}

@@ -22,7 +22,8 @@ from hdrq.scoring.features.tables import table
 
 Filters = Literal["sp0", "sp3", "sp5"]
 Stage = Literal["top", "level"]
-REMEMBERED = 1 << 20  # coefficients; larger transfer functions cost more to keep than to make
+# coefficients; larger transfer functions cost more to keep than to make
+REMEMBERED = 1 << 20
 
 
 def deepest(height: int, width: int, filters: Filters) -> int:

@@ -13,7 +13,8 @@ from hdrq.image.filters import gaussian, pad, window
 
 WINDOW, SIGMA = 11, 1.5
 C1, C2 = 0.01, 10.0
-ROUNDED_WEIGHTS = (0.213, 0.715, 0.072)  # of luminance, in TMQI-II's program as FFTMI carries it
+# of luminance, in TMQI-II's program as FFTMI carries it
+ROUNDED_WEIGHTS = (0.213, 0.715, 0.072)
 
 Border = Literal["valid", "zero"]
 

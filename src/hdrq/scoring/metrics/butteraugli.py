@@ -19,7 +19,8 @@ from hdrq.scoring.features.butteraugli_bands import Bands, bands
 from hdrq.scoring.features.malta import Lines, excess, malta
 
 SMALLEST = 8
-FINE, COARSE = 0.85, 0.5  # shares of the map and of that of half the size
+# shares of the map and of that of half the size
+FINE, COARSE = 0.85, 0.5
 # Along lines: (weight, contrast that hides a half) for X and Y; top over full lines, high and middle over sparse ones.
 TOP = ((173.5, 5.0), (1.10039032555, 71.7800275169))
 HIGH = ((6923.99476109, 8051.15833247), (18.7237414387, 4498534.45232))
@@ -30,7 +31,8 @@ HIGH_SQUARED, MIDDLE_SQUARED = (400.0, 1.50815703118), (2150.0, 10.6195433239, 1
 LOW_SQUARED = (29.2353797994, 0.844626970982, 0.703646627719)
 MASK_SQUARED = 10.0
 VISIBLE = 1 / (17.83 * 0.79079917404)
-MASK_FINE = (2.5485944793, 0.451936922203, 0.829591754942)  # of the mask's shape: gain, slope, offset
+# of the mask's shape: gain, slope, offset
+MASK_FINE = (2.5485944793, 0.451936922203, 0.829591754942)
 MASK_LOW = (0.505054525019, 3.87449418804, 0.20025578522)
 
 
@@ -130,7 +132,8 @@ def _malta(
     weight, contrast = constants[channel]
     gain = MALTA_GAIN[lines] / 8.5 * contrast
     both, outside = gain * sqrt(0.5 * weight * asymmetry), gain * sqrt(0.33 * weight / asymmetry)
-    rounded = float(np.float32(both)), float(np.float32(outside)), float(np.float32(contrast))  # as libjxl
+    # as libjxl
+    rounded = float(np.float32(both)), float(np.float32(outside)), float(np.float32(contrast))
     return malta(a[:, channel : channel + 1], b[:, channel : channel + 1], rounded, lines)
 
 

@@ -20,8 +20,10 @@ from hdrq.image.filters import window
 
 WINDOW = 7
 MOST_ORIENTATIONS = 16
-SILENT = 1e-22  # energy of codes 0..255 below which a window holds rounding errors only
-_RADIAL_NODES, _ANGULAR_STEPS = 256, 1024  # of a half period of the cosine, of pi
+# energy of codes 0..255 below which a window holds rounding errors only
+SILENT = 1e-22
+# of a half period of the cosine, of pi
+_RADIAL_NODES, _ANGULAR_STEPS = 256, 1024
 
 
 @metric(

@@ -18,12 +18,18 @@ from hdrq.scoring.features.hdrvdp.civdm import SLOPE, VISIBLE, band_rate, laplac
 from hdrq.scoring.features.hdrvdp.contrast import HIGHEST, LOWEST, at_each, tabulated_v3
 from hdrq.scoring.features.hdrvdp.retina import Viewer, retinal_response
 
-KINDS = ("blending", "gradient", "visual")  # red, green and blue of the map
-WINDOW, SIGMA = 11, 1.5  # of the comparison of gradients
-DARKEST = 1e-5  # cd/m²
-FLAT = 1e-6  # natural logarithm; gradients below this are none
-LEVELS = 256  # of the exposures' code
-LOW, HIGH = 0.04, 0.96  # code that an exposure resolves; what lies outside is too dark or clipped
+# red, green and blue of the map
+KINDS = ("blending", "gradient", "visual")
+# of the comparison of gradients
+WINDOW, SIGMA = 11, 1.5
+# cd/m²
+DARKEST = 1e-5
+# natural logarithm; gradients below this are none
+FLAT = 1e-6
+# of the exposures' code
+LEVELS = 256
+# code that an exposure resolves; what lies outside is too dark or clipped
+LOW, HIGH = 0.04, 0.96
 
 
 @metric(
@@ -95,7 +101,8 @@ def _of_one(stack: Tensor, light: Tensor, ppd: float) -> tuple[Tensor, Tensor]:
     seen = Seen(logs, ppd)
     visual = torch.stack([torch.where(e.resolved, seen.against(e), 1.0) for e in found]).amin(0) * some
     gradient = torch.stack([_gradients(logs, e) for e in found]).amin(0)
-    gradient = torch.where(gradient > 1, 0.0, gradient)  # no exposure resolves the surroundings
+    # no exposure resolves the surroundings
+    gradient = torch.where(gradient > 1, 0.0, gradient)
     blending = _between(logs, found) * visual
     extreme = (logs >= logs.max() - FLAT) | (logs <= logs.min() + FLAT)
     flat = logs.max() - logs.min() <= FLAT

@@ -9,7 +9,8 @@ from hdrq.records import BT709, Primaries
 from hdrq.scoring.features.color_difference import card, euclidean, ictcp, read
 from hdrq.scoring.features.pixel_errors import Pool
 
-SCALE = 720.0  # makes 1 a just noticeable difference where the eye is most sensitive
+# makes 1 a just noticeable difference where the eye is most sensitive
+SCALE = 720.0
 CT_TO_T = 0.5
 
 

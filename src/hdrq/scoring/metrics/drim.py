@@ -24,11 +24,15 @@ from hdrq.scoring.features.hdrvdp.eye import Mtf
 from hdrq.scoring.features.hdrvdp.retina import Viewer, retinal_response
 
 KINDS = ("loss", "amplification", "reversal")
-COLOURS = ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0))  # of KINDS, as in the paper's maps
-CERTAIN = 1 - 1e-6  # largest probability of one channel
-SHADE = 0.35  # brightness of a colour where the test image is darkest
+# of KINDS, as in the paper's maps
+COLOURS = ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0))
+# largest probability of one channel
+CERTAIN = 1 - 1e-6
+# brightness of a colour where the test image is darkest
+SHADE = 0.35
 ORIENTATIONS = 6
-TRANSITION = 2 / 3  # of a low-pass filter's half-amplitude frequency
+# of a low-pass filter's half-amplitude frequency
+TRANSITION = 2 / 3
 
 
 @metric(
@@ -102,7 +106,8 @@ def distorted(seen: list[tuple[Tensor, Tensor]], viewer: Viewer, lowest_cpd: flo
     levels = 0
     while channel_rate(levels, viewer.ppd) > lowest_cpd and 2 ** (levels + 2) <= min(h, w):
         levels += 1
-    unharmed = [torch.zeros_like(seen[0][0]) for _ in range(3)]  # logarithms of probabilities
+    # logarithms of probabilities
+    unharmed = [torch.zeros_like(seen[0][0]) for _ in range(3)]
     if levels == 0:
         return unharmed
     (a, margin), (b, _) = (padded(response, levels) for response, _ in seen)
@@ -189,10 +194,11 @@ def channels(x: Tensor, levels: int) -> Iterator[tuple[int, int, Iterator[Tensor
 
 
 def _oriented(spectrum: Tensor, level: int, step: int) -> Iterator[Tensor]:
+    # of the Nyquist frequency of the image
     down, across = (
         torch.fft.fftfreq(n, 1.0, dtype=torch.float64, device=spectrum.device) * 2 / step
         for n in spectrum.shape[-2:]
-    )  # of the Nyquist frequency of the image
+    )
     radius = torch.hypot(down[:, None], across)
     band = low_pass(radius, level) - low_pass(radius, level + 1)
     band = band * ((down > -1)[:, None] & (across > -1))

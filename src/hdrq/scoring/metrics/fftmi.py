@@ -11,7 +11,8 @@ from hdrq.image.filters import pad
 from hdrq.scoring.features.phase import agreement
 from hdrq.scoring.features.tone_fidelity import WINDOW, structure
 
-SIZES = (1, 2, 4, 8, 16, 25, 50, 100, 200)  # superpixels of the global contrast factor
+# superpixels of the global contrast factor
+SIZES = (1, 2, 4, 8, 16, 25, 50, 100, 200)
 RAYLEIGH = 0.27
 
 
@@ -70,7 +71,8 @@ def _colourfulness(code: Tensor) -> Tensor:
 def _contrast(code: Tensor) -> Tensor:
     """Global contrast factor of Matkovic et al. 2005: neighbour contrast of lightness over nine sizes of superpixel."""
     r, g, b = code.unbind(1)
-    luma = ((65.481 * r + 128.553 * g + 24.966 * b) / 255 + 16.5).floor() / 255  # 8-bit Y of YCbCr
+    # 8-bit Y of YCbCr
+    luma = ((65.481 * r + 128.553 * g + 24.966 * b) / 255 + 16.5).floor() / 255
     light = luma[:, None] ** 2.2
     h, w = light.shape[-2:]
     total = code.new_zeros(len(code))

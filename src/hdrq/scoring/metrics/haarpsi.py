@@ -17,7 +17,8 @@ from hdrq.image.resize import shrink
 from hdrq.scoring.features.similarity import similarity, weighted_mean
 
 C = 30.0
-ALPHA = 4.2  # steepness of the logistic through which similarities are averaged
+# steepness of the logistic through which similarities are averaged
+ALPHA = 4.2
 FOOT = exp(-ALPHA)
 
 

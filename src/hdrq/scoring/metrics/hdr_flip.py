@@ -19,7 +19,8 @@ from hdrq.scoring.features.pixel_errors import WeightedPool, weighted_pool
 
 ToneCurve = Literal["aces", "hable", "reinhard"]
 _LUMINANCE = (0.2126, 0.7152, 0.0722)
-_BRIGHT = 0.85  # what the brightest and the median luminance become in the first and the last photograph
+# what the brightest and the median luminance become in the first and the last photograph
+_BRIGHT = 0.85
 # (a x² + b x + c) / (d x² + e x + f); ACES after Narkowicz with its exposure of 0.6, Hable of Uncharted 2.
 _RATIONAL = {
     "aces": (0.36 * 2.51, 0.6 * 0.03, 0.0, 0.36 * 2.43, 0.6 * 0.59, 0.14),

@@ -29,9 +29,11 @@ from hdrq.scoring.features.hdrvdp.eye import V2, across, field_frequencies, resp
 from hdrq.scoring.features.hdrvdp.retina import Viewer, in_float64, receptors, surround_light
 from hdrq.scoring.features.steerable import decompose, deepest, rebuild
 
-PEAK = 0.006894596  # contrast sensitivity of Daly's model at its peak, 30 cd/m²
+# contrast sensitivity of Daly's model at its peak, 30 cd/m²
+PEAK = 0.006894596
 BY = Masking(p=10**0.544068, q=10**0.49576, own=10**0.189065, cross=10**0.449199, near=10**1.52512)
-SLOPE = 3.5  # of the psychometric function
+# of the psychometric function
+SLOPE = 3.5
 
 # Weight of a band's log error in Q, by its frequency in cycles per degree.
 RATES = np.array([0.1172, 0.2344, 0.4688, 0.9375, 1.875, 3.75, 7.5, 15, 30, 60])
@@ -175,7 +177,8 @@ def _stand_out(
         cpd = ppd / 2 * 2.0**-b
         local = imresize(log_nits, size=size).clamp(LOWEST, HIGHEST)
         sensitivity = torch.ones_like(local)
-        if b < count - 1:  # the base band is filtered already
+        # the base band is filtered already
+        if b < count - 1:
             sensitivity = at_each(tabulated_v2(cpd, local.dtype, local.device), local)
         weight = imresize(changed, size=size)
         parts = []

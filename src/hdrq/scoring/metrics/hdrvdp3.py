@@ -36,10 +36,14 @@ from hdrq.scoring.features.hdrvdp.retina import Viewer, blur, in_float64, retina
 from hdrq.scoring.features.pixel_errors import by_rows
 from hdrq.scoring.features.steerable import Filters, decomposed, deepest, rebuild
 
-BEST, FLOOR = 10.0, -4.0  # Q of identical images; smallest ln of a difference
-JOD = (0.52, 1.2812)  # from Q
-POOL = 0.8  # exponent of the mean over a band
-PEAK = 0.25  # degrees, standard deviation of the smoothing before the search of a peak
+# Q of identical images; smallest ln of a difference
+BEST, FLOOR = 10.0, -4.0
+# from Q
+JOD = (0.52, 1.2812)
+# exponent of the mean over a band
+POOL = 0.8
+# degrees, standard deviation of the smoothing before the search of a peak
+PEAK = 0.25
 
 
 @metric(
@@ -153,7 +157,8 @@ def hdrvdp3(
     if known.reach is not None:
         joint = torch.log(1 - probability + 1e-4)
         probability = 1 - torch.exp(blur(joint, 10**known.reach * ppd, "zero"))
-        probability = probability.clamp(min=0)  # the program's is -0.0001 where nothing is seen
+        # the program's is -0.0001 where nothing is seen
+        probability = probability.clamp(min=0)
     if step is not None:
         probability = probability * _probability((step / 0.01) ** 3.5).to(probability)
     for name, image in (("p_det", probability), ("c_max", contrast)):
@@ -219,7 +224,8 @@ def _stand_out(
     total = log_nits.new_zeros(len(log_nits))
     error = total[:, None]
     for b in range(count):
-        difference = differences.pop(0)  # bands are released after use
+        # bands are released after use
+        difference = differences.pop(0)
         size = (difference.shape[-2], difference.shape[-1])
         cpd = viewer.ppd / 2 * 2.0**-b
         local = imresize(log_nits, size=size).clamp(LOWEST, HIGHEST)
@@ -237,7 +243,8 @@ def _stand_out(
             found.append(difference.sign() * size_of**slope * gain ** (slope / by.p) * 2**b)
             weight = imresize(changed, size=size).abs() ** POOL
             error = (size_of ** (POOL * by.p) * gain**POOL * weight).mean((-2, -1)) ** (1 / POOL)
-        else:  # as in the program, the error of the last band is added again
+        # as in the program, the error of the last band is added again
+        else:
             found.append(torch.zeros_like(difference))
             error = error[:, -1:].expand(-1, difference.shape[1])
         total = total + error.sum(1) / count

@@ -23,7 +23,8 @@ from hdrq.scoring.features.sequence import frame_pairs
 from hdrq.scoring.features.tables import table
 
 Adapt = Literal["none", "linear", "radiance"]
-SIZE = (512, 896)  # every image is resized to this size
+# every image is resized to this size
+SIZE = (512, 896)
 SCALES, ORIENTATIONS, C = 5, 4, 0.2
 
 
@@ -82,7 +83,8 @@ def hdrvqm(
         if isinstance(ref, Tensor) and isinstance(dist, Tensor):
             # before the work; of frames that are read one after the other nobody knows the number
             _refuse_few(min(len(ref), len(dist)), depth)
-        if adapt != "none":  # the brightest frame sets the scale of all
+        # the brightest frame sets the scale of all
+        if adapt != "none":
             ref, dist = (_adapt(torch.stack(list(side)), adapt, mode) for side in (ref, dist))
         tubes = torch.stack(list(_tubes(_totals(ref, dist, min_nits, max_nits), depth, block)))
         return Reading(_lowest(_lowest(tubes, 0.3, 1), 0.3, 0)[None])

@@ -15,9 +15,11 @@ from hdrq.scoring.features.information import SIDE as BLOCK
 from hdrq.scoring.features.information import distortion_channel, moments, strength
 from hdrq.scoring.features.similarity import gaussian_taps, structure
 
-WEIGHTS = tuple(w / 1.0001 for w in (0.0448, 0.2856, 0.3001, 0.2363, 0.1333))  # MS-SSIM's, brought to sum 1
+# MS-SSIM's, brought to sum 1
+WEIGHTS = tuple(w / 1.0001 for w in (0.0448, 0.2856, 0.3001, 0.2363, 0.1333))
 SPAN = 255.0
-NOISE = 0.4  # variance of the visual noise, code²
+# variance of the visual noise, code²
+NOISE = 0.4
 FLAT = 1e-15
 
 
@@ -45,7 +47,8 @@ def iw_ssim(ref: Tensor, dist: Tensor) -> Tensor:
     refs, dists = laplacian_pyramid(ref, len(WEIGHTS)), laplacian_pyramid(dist, len(WEIGHTS))
     score = torch.ones_like(ref[:, 0, 0, 0])
     for x, y, weight, exponent in zip(refs, dists, _weights(refs, dists), WEIGHTS):
-        middle = 0.0 if weight is not None else 8 * SPAN  # of a band, and of a rest 16 times as bright
+        # of a band, and of a rest 16 times as bright
+        middle = 0.0 if weight is not None else 8 * SPAN
         parts = list(structure(x, y, gaussian_taps(), SPAN, middle=middle))
         alike = torch.cat([cs if weight is not None else light * cs for light, cs in parts], -2)
         score = score * _mean(alike, weight).abs() ** exponent
@@ -64,7 +67,8 @@ def _weights(refs: list[Tensor], dists: list[Tensor]) -> Iterator[Tensor | None]
     """Information at every pixel where the 11x11 window fits; None at the coarsest scale."""
     inset = len(gaussian_taps()) // 2 - BLOCK // 2
     for scale, (ref, parent) in enumerate(pairwise(refs)):
-        related = parent if scale < len(refs) - 2 else None  # the low-pass residual is not used as a parent
+        # the low-pass residual is not used as a parent
+        related = parent if scale < len(refs) - 2 else None
         yield _information(ref, dists[scale], related)[..., inset:-inset, inset:-inset]
     yield None
 

@@ -10,7 +10,8 @@ from hdrq.cards import Card, metric
 from hdrq.image.resize import imresize
 from hdrq.nn.network_input import scaled_input
 
-_SIZE = (384, 512)  # (height, width) that the weights were trained at
+# (height, width) that the weights were trained at
+_SIZE = (384, 512)
 
 
 @metric(

@@ -18,8 +18,10 @@ from hdrq.image.resize import factor, shrink
 from hdrq.scoring.features.similarity import similarity
 
 C_EDGE, C_FUSED, C_CHROMA = 140.0, 55.0, 550.0
-ALPHA = 0.6  # share of the edges in the sum
-GAMMA, BETA = 0.2, 0.1  # exponents of edges and chroma in the product
+# share of the edges in the sum
+ALPHA = 0.6
+# exponents of edges and chroma in the product
+GAMMA, BETA = 0.2, 0.1
 # luma, then the two chroma axes of Geusebroek et al., PAMI 2001, to the digits of the paper
 LHM = np.array([[0.2989, 0.5870, 0.1140], [0.30, 0.04, -0.35], [0.34, -0.60, 0.17]])
 

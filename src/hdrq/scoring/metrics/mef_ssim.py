@@ -11,15 +11,20 @@ from hdrq.cards import Card, Reading, metric
 from hdrq.image.filters import window
 from hdrq.image.resize import shrink
 
+# of the scales from the finest, those of MS-SSIM; they are divided by their sum
 WEIGHTS = (
     0.0448,
     0.2856,
     0.3001,
-)  # of the scales from the finest, those of MS-SSIM; they are divided by their sum
-_PATCH = 8  # pixels
-_K2, _CODES = 0.03, 255.0  # C = (K2 * range)²
-_STEEPEST = 10.0  # largest exponent of a patch's contrast in its weight, where all exposures agree
-_FLAT = 1e-6  # codes; a patch of less deviation has no structure
+)
+# pixels
+_PATCH = 8
+# C = (K2 * range)²
+_K2, _CODES = 0.03, 255.0
+# largest exponent of a patch's contrast in its weight, where all exposures agree
+_STEEPEST = 10.0
+# codes; a patch of less deviation has no structure
+_FLAT = 1e-6
 
 
 @metric(
@@ -49,7 +54,8 @@ def mef_ssim(ref: Tensor, dist: Tensor, *, scales: Literal[3, 1] = 3, maps: bool
     dist    (N, 1, H, W) fused images of that scene
     scales  3: a weighted product of three scales, as the paper's experiments; 1: the finest scale
     """
-    given, ref, dist = dist, ref.double(), dist.double()  # variances of clipped exposures cancel in float32
+    # variances of clipped exposures cancel in float32
+    given, ref, dist = dist, ref.double(), dist.double()
     exponents = [w / sum(WEIGHTS[:scales]) for w in WEIGHTS[:scales]]
     value = torch.ones_like(dist[:, 0, 0, 0])
     finest: Tensor | None = None
@@ -74,7 +80,8 @@ def _similarity(stack: Tensor, fused: Tensor) -> Tensor:
     agreement = _variance(total, _mean(total)).sqrt() / deviations.sum(0, keepdim=True).clamp(min=_FLAT)
     exponent = (agreement.clamp(0, 1) * (torch.pi / 2)).tan().clamp(0, _STEEPEST)
     weights = (deviations / highest.clamp(min=_FLAT)) ** exponent / deviations.clamp(min=_FLAT)
-    power = torch.zeros_like(highest)  # variance of the weighted sum of exposures
+    # variance of the weighted sum of exposures
+    power = torch.zeros_like(highest)
     for k in range(len(stack)):
         pairs = slice(k, None)
         shared = _mean(stack[k : k + 1] * stack[pairs]) - means[k : k + 1] * means[pairs]

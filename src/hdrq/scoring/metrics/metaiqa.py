@@ -10,7 +10,8 @@ from hdrq.cards import Card, Reading, metric
 from hdrq.image.resize import linear_resize
 from hdrq.nn.network_input import scaled_input
 
-_SIDE = 224  # pixels
+# pixels
+_SIDE = 224
 
 
 @metric(

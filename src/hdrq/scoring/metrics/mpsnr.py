@@ -16,10 +16,13 @@ from hdrq.image.statistics import darkest_positive
 from hdrq.scoring.features.pixel_errors import decibels
 
 GAMMA = 2.2
-_YCBCR = ((0.2126, 0.7152, 0.0722), (-0.1146, -0.3854, 0.5), (0.5, -0.4542, -0.0458))  # HDRTools' digits
-USEFUL = (0.1, 0.9)  # mean of a photograph that is neither black nor white
+# HDRTools' digits
+_YCBCR = ((0.2126, 0.7152, 0.0722), (-0.1146, -0.3854, 0.5), (0.5, -0.4542, -0.0458))
+# mean of a photograph that is neither black nor white
+USEFUL = (0.1, 0.9)
 STOPS = range(-34, 16)
-BRIGHTEST = 65504.0  # the largest half float, at which light is clipped
+# the largest half float, at which light is clipped
+BRIGHTEST = 65504.0
 _NEVER = 1e30
 
 

@@ -11,7 +11,8 @@ from hdrq.cards import Card, metric
 from hdrq.image.resize import shrink
 from hdrq.scoring.features.similarity import gaussian_taps, structure
 
-WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # table of the paper, sum 1
+# table of the paper, sum 1
+WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 
 @metric(

@@ -12,8 +12,10 @@ from hdrq.records import BT709, Primaries
 from hdrq.scoring.features.color_difference import luminance
 from hdrq.scoring.features.normalized_laplacian import Program, distances, normalized_2017
 
-GAMMA = 2.6  # of the retina's response to luminance
-SUMMATION = 0.6  # exponent of the mean over bands
+# of the retina's response to luminance
+GAMMA = 2.6
+# exponent of the mean over bands
+SUMMATION = 0.6
 
 
 @metric(

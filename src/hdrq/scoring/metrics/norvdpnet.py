@@ -46,7 +46,8 @@ def view(image: Tensor, net: Any, encoding: Encoding | None, peak: float, theirs
     """The network input, (N, 1 or 3, H, W)."""
     if encoding is not None and encoding.absolute:
         code = adjusted(fitting(image, net, encoding), encoding, peak, "card")
-        if peak > 0:  # the program divides by the logarithm of the peak itself
+        # the program divides by the logarithm of the peak itself
+        if peak > 0:
             code = encoding.decode(code).log1p() / log(peak)
     else:
         grey = int(net.channels) == 1

@@ -10,7 +10,8 @@ from hdrq.cards import Card, metric
 from hdrq.image.resize import imresize
 from hdrq.nn.network_input import scaled_input
 
-_SHORTER = 512  # pixels; the photographs of the training are 512 x 512
+# pixels; the photographs of the training are 512 x 512
+_SHORTER = 512
 
 
 @metric(

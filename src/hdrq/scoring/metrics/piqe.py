@@ -12,7 +12,8 @@ from hdrq.image.filters import pad
 from hdrq.scoring.features.natural_statistics import exact, mscn
 
 BLOCK, SEGMENT = 16, 6
-ACTIVE, IMPAIRED = 0.1, 0.1  # variance of a block worth looking at; deviation of an edge that is too smooth
+# variance of a block worth looking at; deviation of an edge that is too smooth
+ACTIVE, IMPAIRED = 0.1, 0.1
 
 
 @metric(

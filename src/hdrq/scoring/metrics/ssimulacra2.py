@@ -19,7 +19,8 @@ from hdrq.image.filters import strips, window
 from hdrq.records import Display
 from hdrq.scoring.features.tables import table
 
-WHITE = 255.0  # cd/m² of a linear value of 1
+# cd/m² of a linear value of 1
+WHITE = 255.0
 SCALES, SMALLEST = 6, 8
 OPSIN = np.array(
     [
@@ -30,10 +31,13 @@ OPSIN = np.array(
 )
 BIAS = 0.0037930732552754493
 SCALE = 0.9562382616834844
-CUBIC = (2.326765642916932, -0.020884521182843837, 6.248496625763138e-5)  # of the weighted sum of errors
+# of the weighted sum of errors
+CUBIC = (2.326765642916932, -0.020884521182843837, 6.248496625763138e-5)
 EXPONENT = 0.6276336467831387
-SIGMA, RADIUS = 1.5, 5  # of the recursive filter; its outermost taps are 0
-C2 = 0.0009  # as SSIM's, of planes between 0 and 1
+# of the recursive filter; its outermost taps are 0
+SIGMA, RADIUS = 1.5, 5
+# as SSIM's, of planes between 0 and 1
+C2 = 0.0009
 
 
 @metric(

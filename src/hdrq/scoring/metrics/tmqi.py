@@ -16,7 +16,8 @@ from hdrq.image.resize import shrink
 from hdrq.image.statistics import BT709_WEIGHTS
 from hdrq.scoring.features.tone_fidelity import fidelity_map, local, stretched, visibility
 
-FREQUENCIES = (16, 8, 4, 2, 1)  # cycles per degree of the five scales
+# cycles per degree of the five scales
+FREQUENCIES = (16, 8, 4, 2, 1)
 EXPONENTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 BLOCK = 11
 

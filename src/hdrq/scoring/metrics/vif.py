@@ -16,10 +16,13 @@ from hdrq.scoring.features.information import (
 )
 from hdrq.scoring.features.steerable import decompose
 
-LEVELS, ORIENTATIONS = 4, (0, 3)  # the two of sp5's six orientations that the authors take
-NOISE = 0.4  # variance of the visual noise, code²
+# the two of sp5's six orientations that the authors take
+LEVELS, ORIENTATIONS = 4, (0, 3)
+# variance of the visual noise, code²
+NOISE = 0.4
 FLAT = 1e-15
-DARK = 1e-9  # nats per pixel; below is rounding of a flat frame
+# nats per pixel; below is rounding of a flat frame
+DARK = 1e-9
 
 
 @metric(
@@ -60,7 +63,8 @@ def _information(ref: Tensor, dist: Tensor, side: int) -> tuple[Tensor, Tensor]:
     mean, power = moments(ref)
     covariance = power - mean[:, :, None] * mean[:, None]
     variances = torch.linalg.eigvalsh(covariance).clamp(min=0).to(ref)
-    edge = -(-(side // 2) // BLOCK)  # blocks whose window would leave the band
+    # blocks whose window would leave the band
+    edge = -(-(side // 2) // BLOCK)
     local = strength(ref, covariance, stride=BLOCK)
     local = local[..., edge : local.shape[-2] - edge, edge : local.shape[-1] - edge]
     gain, noise = _channel(ref, dist, side, edge)

@@ -10,9 +10,12 @@ from hdrq.image.filters import slide, strips, window
 from hdrq.scoring.features.information import distortion_channel, information_ratio, refuse_inverted
 from hdrq.scoring.features.similarity import gaussian_taps
 
-NOISE = 2.0  # variance of the visual noise, code²
-FLAT = 1e-10  # variances below count as none
-SIZES = (17, 9, 5, 3)  # windows from the finest scale on, sd a fifth of each
+# variance of the visual noise, code²
+NOISE = 2.0
+# variances below count as none
+FLAT = 1e-10
+# windows from the finest scale on, sd a fifth of each
+SIZES = (17, 9, 5, 3)
 
 
 @metric(
@@ -51,7 +54,8 @@ def _information(ref: Tensor, dist: Tensor, taps: tuple[float, ...]) -> list[tup
     """Information in the test image and in the reference, nats, (N,) each, of every strip of rows."""
     n, c, h, w = ref.shape
     more = len(taps) - 1
-    middle = ref.mean((-2, -1), keepdim=True).detach()  # taken off for float32's sake
+    # taken off for float32's sake
+    middle = ref.mean((-2, -1), keepdim=True).detach()
     found = []
     for rows in strips(h - more, 5 * n * c * w, ref, more):
         x = ref[..., rows.start : rows.stop + more, :] - middle

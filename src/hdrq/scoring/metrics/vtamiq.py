@@ -21,12 +21,16 @@ from hdrq.scoring.features.network_scores import Precision
 from hdrq.scoring.sampling import Plan, cut, joined, plan
 from hdrq.scoring.sampling.gather import Curve, spread
 
-_REPEATS = 4  # samplings of 512 patches: a standard deviation near 0.013
-_AT_ONCE = 256  # patches of each image that are gathered before they become tokens
+# samplings of 512 patches: a standard deviation near 0.013
+_REPEATS = 4
+# patches of each image that are gathered before they become tokens
+_AT_ONCE = 256
 Focus = Literal["even", "difference", "saliency", "centre", "context"]
 _MAP, _EVEN = 2.0, 0.5
-_FLOOR = 1e-2  # of the mean magnitude: what a flat image lacks is no surprise
-_SIDE = 128  # maps are made of images shrunk to about this many pixels, so that single pixels do not count
+# of the mean magnitude: what a flat image lacks is no surprise
+_FLOOR = 1e-2
+# maps are made of images shrunk to about this many pixels, so that single pixels do not count
+_SIDE = 128
 
 
 @metric(

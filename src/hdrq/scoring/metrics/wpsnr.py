@@ -15,9 +15,12 @@ from hdrq.image.transfer import pq_signal
 from hdrq.records import BT709, BT2020, Primaries
 from hdrq.scoring.features.pixel_errors import decibels
 
-PEAK = 255 << 2  # of 10-bit code
-LUMA, CHROMA, OFFSET = 876, 896, 512  # narrow range of 10-bit code
-LOWEST, HIGHEST = 4, 1019  # codes that are not reserved
+# of 10-bit code
+PEAK = 255 << 2
+# narrow range of 10-bit code
+LUMA, CHROMA, OFFSET = 876, 896, 512
+# codes that are not reserved
+LOWEST, HIGHEST = 4, 1019
 
 
 @metric(

@@ -16,7 +16,8 @@ from torch import Tensor
 from hdrq.errors import UsageError
 from hdrq.scoring.sampling.plan import Plan
 
-_PIECE = 1 << 20  # pixels read at once on the CPU, to fit the cache
+# pixels read at once on the CPU, to fit the cache
+_PIECE = 1 << 20
 Curve = Callable[[Tensor], Tensor]
 
 

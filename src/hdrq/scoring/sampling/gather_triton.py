@@ -12,7 +12,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-_BLOCK = 256  # pixels written by a program
+# pixels written by a program
+_BLOCK = 256
 
 
 @triton.jit

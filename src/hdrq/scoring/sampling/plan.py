@@ -23,7 +23,8 @@ from torch import Tensor
 from hdrq.errors import PixelError, UsageError
 
 Sampler = Literal["mended", "authors"]
-_EDGE = 1 - 1e-6  # positions stay below 1, so that floor(24 · position) stays below 24
+# positions stay below 1, so that floor(24 · position) stays below 24
+_EDGE = 1 - 1e-6
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,8 @@ def shares(count: int, scales: int, ratio: float = 1.75) -> tuple[int, ...]:
     """Number of patches per level, fine to coarse: each has 2^ratio times as many as the next; the sum is count."""
     weights = 2.0 ** (ratio * np.arange(scales))
     found, left = [], count
-    for weight in weights:  # coarse to fine, rounded up while any are left
+    # coarse to fine, rounded up while any are left
+    for weight in weights:
         n = min(ceil(weight * count / weights.sum()), left)
         found.append(n)
         left -= n
@@ -123,7 +125,8 @@ def plan(
         raise UsageError(f"{count} patches cannot be sampled; use at least 1")
     if weight is not None and sampler == "authors":
         raise UsageError("the authors' sampler has no weight map; use the mended one")
-    random = np.random.RandomState(seed)  # its sequence is the same in every version of numpy
+    # its sequence is the same in every version of numpy
+    random = np.random.RandomState(seed)
     counts = shares(count, levels(size, patch, scales), ratio)
     corners, places = [], []
     for level, n in enumerate(counts):
@@ -162,9 +165,8 @@ def _holed(random: np.random.RandomState, n: int, h: int, w: int, jitter: float)
     moved = (2 * random.random_sample((2, n)) - 1) * 2 * jitter
     cells = random.choice(rows * columns, n, replace=False)
     at, grid = np.stack([cells % rows, cells // rows]), np.array([[rows], [columns]])
-    result: np.ndarray = (
-        ((at + moved) / grid + 0.5 / grid).clip(0, 1).T
-    )  # two quotients: the last bit depends on it
+    # two quotients: the last bit depends on it
+    result: np.ndarray = ((at + moved) / grid + 0.5 / grid).clip(0, 1).T
     return result
 
 

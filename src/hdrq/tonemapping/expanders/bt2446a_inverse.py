@@ -10,7 +10,8 @@ from hdrq.tonemapping.expansion import Transfer, linearise
 from hdrq.tonemapping.operator import OperatorCard, operator
 
 _GAMMA, _PEAK = 2.4, 1000.0
-_KNEE = 70.0  # of 255
+# of 255
+_KNEE = 70.0
 _BRIGHT = (2.8305e-6, -7.4622e-4, 1.2528)
 _DIM = (1.8712e-5, -2.7334e-3, 1.3141)
 

@@ -19,8 +19,10 @@ _INSET = np.array(
         [0.0423756549057051, 0.0784336, 0.879142973793104],
     ]
 )
-_LOW, _HIGH = -12.47393, 4.026069  # log2 of 0.18, minus 10 and plus 6.5 stops
-_PIVOT, _GREY = 10 / 16.5, 0.5  # where 0.18 lies in the log encoding, and the code it becomes
+# log2 of 0.18, minus 10 and plus 6.5 stops
+_LOW, _HIGH = -12.47393, 4.026069
+# where 0.18 lies in the log encoding, and the code it becomes
+_PIVOT, _GREY = 10 / 16.5, 0.5
 _DISPLAY = 2.2
 
 

@@ -50,7 +50,8 @@ def bruce(
     shown = (torch.stack(logs) * torch.stack(weights).softmax(0)).sum(0).exp()
     y = luminance(shown)
     low, high = ranked(y, 0.001), ranked(y, 0.999)
-    return torch.where(high - low > 1e-3, stretched(shown, low, high), shown)  # an even image keeps its code
+    # an even image keeps its code
+    return torch.where(high - low > 1e-3, stretched(shown, low, high), shown)
 
 
 def _entropy(code: Tensor, radius: int) -> Tensor:

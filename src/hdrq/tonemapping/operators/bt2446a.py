@@ -17,7 +17,8 @@ _GAMMA = 2.4
         title="BT.2446 method A",
         source="ITU-R BT.2446-1, section 4",
         reads="nits",
-        temporal=False,  # no statistics
+        # no statistics
+        temporal=False,
         display=("peak_nits",),
         tunes={"peak_nits": (50, 400), "source_nits": (200, 10000)},
         limits={"peak_nits": (1, 10000), "source_nits": (1, 10000)},

@@ -13,7 +13,8 @@ from hdrq.records import BT2020
 from hdrq.tonemapping.operator import OperatorCard, operator
 
 _K1, _K3 = 0.83802, 0.74204
-_KNEE = 58.535  # percent of SDR; the report's k2 and k4 are the ones that make the curve and its slope continuous here
+# percent of SDR; the report's k2 and k4 are the ones that make the curve and its slope continuous here
+_KNEE = 58.535
 _FROM = _KNEE / _K1
 _K2 = _K1 * _FROM * (1 - _K3)
 _K4 = _KNEE - _K2 * log(1 - _K3)
@@ -24,7 +25,8 @@ _K4 = _KNEE - _K2 * log(1 - _K3)
         title="BT.2446 method C",
         source="ITU-R BT.2446-1, section 6",
         reads="nits",
-        temporal=False,  # no statistics
+        # no statistics
+        temporal=False,
         tunes={"crosstalk": (0, 0.33), "desaturation": (0, 1)},
         limits={
             "crosstalk": (0, 0.33),

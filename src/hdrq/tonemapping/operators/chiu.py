@@ -21,7 +21,8 @@ _DARKEST = 1e-9
     OperatorCard(
         title="Spatially nonuniform scaling",
         source="Chiu, Herf, Shirley, Swamy, Wang & Zimmerman 1993, Graphics Interface; variant as HDR Toolbox 5375d05",
-        robust=False,  # glare spreads one bright pixel over 60 pixels around it
+        # glare spreads one bright pixel over 60 pixels around it
+        robust=False,
         tunes={"k": (2, 30)},
         temporal=False,
         limits={

@@ -22,7 +22,8 @@ from hdrq.image.statistics import (
 )
 from hdrq.tonemapping.operator import OperatorCard, operator
 
-_GREY = (0.299, 0.587, 0.114)  # OpenCV's grey
+# OpenCV's grey
+_GREY = (0.299, 0.587, 0.114)
 
 
 @operator(

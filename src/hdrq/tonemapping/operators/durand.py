@@ -23,8 +23,10 @@ from hdrq.tonemapping.color_correction import exponent_for
 from hdrq.tonemapping.operator import OperatorCard, operator
 
 _DELTA = 1e-6
-_LOW = 0.001  # rank of the base that counts as black
-_SIGMA = 40.0  # pixels, of pfstools
+# rank of the base that counts as black
+_LOW = 0.001
+# pixels, of pfstools
+_SIGMA = 40.0
 _INTENSITY = (20 / 61, 40 / 61, 1 / 61)
 
 

@@ -22,8 +22,10 @@ from hdrq.image.statistics import (
 from hdrq.tonemapping.operator import OperatorCard, operator
 from hdrq.tonemapping.solvers.poisson import divergence, forward_difference, solve_poisson
 
-_SMALLEST = 8  # pixels, the least side of the coarsest level
-_STEEP = 1e-4  # gradients below this are left alone
+# pixels, the least side of the coarsest level
+_SMALLEST = 8
+# gradients below this are left alone
+_STEEP = 1e-4
 _DARKEST = 1e-4
 _DEFAULTS: dict[str, dict[str, float]] = {
     "paper": {"alpha": 0.1, "gamma": 1.0, "noise": 0.0, "detail": 0, "saturation": 0.6},

@@ -26,7 +26,8 @@ _HPE = ((0.38971, 0.68898, -0.07868), (-0.22981, 1.18340, 0.04641), (0.0, 0.0, 1
 _LMS = ((0.4002, 0.7075, -0.0807), (-0.2280, 1.1500, 0.0612), (0.0, 0.0, 0.9184))
 _IPT = ((0.4, 0.4, 0.2), (4.4550, -4.8510, 0.3960), (0.8056, 0.3572, -1.1628))
 _D65 = (95.047, 100.0, 108.883)
-_GAMMAS = {"average": 1.0, "dim": 1.25, "dark": 1.5}  # of I by the surround, Bartleson 1975 as in iCAM06
+# of I by the surround, Bartleson 1975 as in iCAM06
+_GAMMAS = {"average": 1.0, "dim": 1.25, "dark": 1.5}
 _TINY = 1e-8
 
 
@@ -116,7 +117,8 @@ def _response(x: Tensor, power: float) -> Tensor:
 def _toned(adapted: Tensor, white: Tensor, level: Tensor, power: float) -> Tensor:
     """X, Y, Z of the responses of cones and rods."""
     cones = _response(_luminance_level(level) * mix(adapted, _HPE) / white[:, 1:2], power) + 0.1
-    dim = 5 * level  # 5 L_AS / 2.26
+    # 5 L_AS / 2.26
+    dim = 5 * level
     j = 1e-5 / (dim + 1e-5)
     scotopic = 3800 * j**2 * dim + 0.2 * (1 - j**2) ** 4 * dim ** (1 / 6)
     share = adapted[:, 1:2].clamp(min=_TINY) / dim.amax((1, 2, 3), keepdim=True)

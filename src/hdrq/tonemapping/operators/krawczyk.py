@@ -13,11 +13,15 @@ from hdrq.image.edge_preserving import bilateral_grid
 from hdrq.image.statistics import counted, cut, luminance, relight
 from hdrq.tonemapping.operator import OperatorCard, operator
 
-_DELTA = 1e-6  # of the program
+# of the program
+_DELTA = 1e-6
 _BINS = 256
-_PASSES = 100  # of k-means
-_APART = 1.0  # log10 units under which two frameworks are one
-_OWN = 0.6  # membership that a framework's best pixel must exceed
+# of k-means
+_PASSES = 100
+# log10 units under which two frameworks are one
+_APART = 1.0
+# membership that a framework's best pixel must exceed
+_OWN = 0.6
 # Share of pixels at either end whose values are clipped, so that single pixels form no framework.
 _LEAST = 0.001
 

@@ -12,7 +12,8 @@ from hdrq.tonemapping.exposure import estimate_key
 from hdrq.tonemapping.operator import OperatorCard, operator
 from hdrq.tonemapping.solvers.wls import smoothness, wls
 
-_DELTA = 1e-4  # of the program, in the guide and in where its zones begin
+# of the program, in the guide and in where its zones begin
+_DELTA = 1e-4
 
 
 @operator(

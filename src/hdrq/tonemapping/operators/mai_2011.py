@@ -10,8 +10,10 @@ from torch import Tensor
 from hdrq.image.statistics import XYZ_WEIGHTS, counted, follow, log_mean, luminance
 from hdrq.tonemapping.operator import OperatorCard, operator
 
-_STEP = 0.1  # log10 units of a bin
-_SPAN = 100  # bins on either side of the middle
+# log10 units of a bin
+_STEP = 0.1
+# bins on either side of the middle
+_SPAN = 100
 
 
 @operator(
@@ -37,7 +39,8 @@ def mai_2011(
     program = variant == "pfstools"
     y = luminance(light, XYZ_WEIGHTS).clamp(min=1e-30)
     middle = torch.zeros_like(y[:, :, :1, :1]) if program else log_mean(y, 0.0).log10()
-    centre = _SPAN + (0.0 if program else 0.5)  # of the bins, where the middle lies
+    # of the bins, where the middle lies
+    centre = _SPAN + (0.0 if program else 0.5)
     place = ((y.log10() - middle) / _STEP + centre).detach()
     counts = torch.stack([_histogram(frame) for frame in place]).to(light)
     share = follow("histogram", counts / counts.sum(1, keepdim=True))

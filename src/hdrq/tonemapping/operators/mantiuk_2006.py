@@ -15,11 +15,15 @@ from hdrq.tonemapping.solvers import contrast_pyramid_pfstools as restarted_pyra
 from hdrq.tonemapping.solvers.contrast_pyramid import Field, contrasts, reconstruct
 from hdrq.tonemapping.solvers.contrast_pyramid_opencv import rescaled
 
-_POWER = 0.4185  # of the response to W = 10^|G| - 1; the paper's factor 54.09288 cancels out
+# of the response to W = 10^|G| - 1; the paper's factor 54.09288 cancels out
+_POWER = 0.4185
 _LEAST = 0.001
-_GREY = (0.299, 0.587, 0.114)  # OpenCV's grey
-_BEYOND = 10  # times that range above the rank 99.9 %, before float32 overflows
-_DECADES = 2.3  # of the result, between ranks 0.1 and 99.9 %
+# OpenCV's grey
+_GREY = (0.299, 0.587, 0.114)
+# times that range above the rank 99.9 %, before float32 overflows
+_BEYOND = 10
+# of the result, between ranks 0.1 and 99.9 %
+_DECADES = 2.3
 
 # W = 10^|G| - 1 at 0, 1, 2 ... just noticeable differences. Fitted to two images of pfstools 2.2, whose gradients show
 # the response at every contrast up to 40; further out the steps grow evenly to the last, 10 510.
@@ -99,7 +103,8 @@ def _opencv(light: Tensor, factor: float, saturation: float, gamma: float) -> Te
     lowest = darkest(
         torch.where(c > 0, mapped, torch.inf) if saturation != 1 else mapped, name="darkest result"
     )
-    lowest = lowest.nan_to_num(posinf=0)  # a flat frame
+    # a flat frame
+    lowest = lowest.nan_to_num(posinf=0)
     return ratio(mapped - lowest, brightest(mapped, name="brightest result") - lowest).clamp(min=1e-12) ** (
         1 / gamma
     )

@@ -14,7 +14,8 @@ from hdrq.image.transfer import linear_to_srgb
 from hdrq.tonemapping.exposure import bracket
 from hdrq.tonemapping.operator import OperatorCard, operator
 
-_SIDE = 5  # of the median that smooths the zones
+# of the median that smooths the zones
+_SIDE = 5
 
 
 @operator(

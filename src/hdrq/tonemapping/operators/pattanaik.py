@@ -11,12 +11,17 @@ from hdrq.image.statistics import XYZ_WEIGHTS, log_mean, luminance, parameter, r
 from hdrq.tonemapping.adaptation import scotopic
 from hdrq.tonemapping.operator import OperatorCard, operator
 
-_N = 0.73  # of the receptors' response
-_WHITE, _BLACK = 5.0, 5.0 / 32  # references, in terms of the adaptation luminance
+# of the receptors' response
+_N = 0.73
+# references, in terms of the adaptation luminance
+_WHITE, _BLACK = 5.0, 5.0 / 32
 # Of pfstools, found from its images:
-_SLOPE_AT_25 = 0.138312  # divisor of the colours' exponent
-_LOCAL_REFERENCE = 60.0  # adaptation of the references where every pixel has its own
-_RADIUS, _ALIKE, _POWER = 4, 1.6094379124341003, 6  # weight exp(-(|ln L - ln L'| / ln 5)^6) in a disc
+# divisor of the colours' exponent
+_SLOPE_AT_25 = 0.138312
+# adaptation of the references where every pixel has its own
+_LOCAL_REFERENCE = 60.0
+# weight exp(-(|ln L - ln L'| / ln 5)^6) in a disc
+_RADIUS, _ALIKE, _POWER = 4, 1.6094379124341003, 6
 
 
 @operator(
@@ -135,9 +140,8 @@ def _pfstools(light: Tensor, adaptation_nits: float | None, display_nits: float,
         g = _around(y) if local else 5 * (log_mean(y, 1e-4) - 1e-4).clamp(min=1e-9)
     reference = torch.full_like(g[:, :, :1, :1], _LOCAL_REFERENCE) if local else g
     half = _cone_half(display_nits)
-    black, white = (
-        _sigmoid(y.new_tensor(display_nits * q), half) for q in (_BLACK, _WHITE)
-    )  # of the display, unbleached
+    # of the display, unbleached
+    black, white = (_sigmoid(y.new_tensor(display_nits * q), half) for q in (_BLACK, _WHITE))
     least, most = (_response(reference * q, reference) for q in (_BLACK, _WHITE))
     scale = ((white - black) / (most - least)).clamp(max=1)
     cones, rods = _cones(y, g), _rods(y, g)

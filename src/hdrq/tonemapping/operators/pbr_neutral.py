@@ -9,7 +9,8 @@ from hdrq.image.statistics import luminance
 from hdrq.tonemapping.exposure import expose_grey
 from hdrq.tonemapping.operator import OperatorCard, operator
 
-_FRESNEL = 0.04  # what a dielectric adds at normal incidence, taken off again
+# what a dielectric adds at normal incidence, taken off again
+_FRESNEL = 0.04
 
 
 @operator(

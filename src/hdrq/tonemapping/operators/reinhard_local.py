@@ -15,7 +15,8 @@ from hdrq.tonemapping.exposure import Exposed, compress, expose
 from hdrq.tonemapping.operator import OperatorCard, operator
 
 _ALPHA = 1 / (2 * sqrt(2))
-_WIDEST = 43.0  # of pfstools' sizes
+# of pfstools' sizes
+_WIDEST = 43.0
 
 
 @operator(

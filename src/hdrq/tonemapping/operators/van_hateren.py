@@ -10,7 +10,8 @@ from torch import Tensor
 from hdrq.image.statistics import luminance, relight
 from hdrq.tonemapping.operator import OperatorCard, operator
 
-_AC, _CB, _KB = 9e-2, 2.8e-3, 1.6e-4  # nominal constants of the cone model
+# nominal constants of the cone model
+_AC, _CB, _KB = 9e-2, 2.8e-3, 1.6e-4
 
 
 @operator(
@@ -18,7 +19,8 @@ _AC, _CB, _KB = 9e-2, 2.8e-3, 1.6e-4  # nominal constants of the cone model
         title="Encoding of high dynamic range video with a model of human cones",
         source="Van Hateren 2006, doi:10.1145/1183287.1183293",
         reads="nits",
-        temporal=False,  # no statistics
+        # no statistics
+        temporal=False,
         tunes={"pupil": (1, 50)},
         limits={"pupil": (0.01, 1000)},
     )
@@ -45,7 +47,8 @@ def _root(target: Tensor, a: float, power: int) -> Tensor:
         x = torch.minimum((target / a) ** 0.2, target ** (1 / power))
         for _ in range(4):
             x = _newton(x, target, a, power)
-    return _newton(x, target, a, power)  # this step carries the gradient
+    # this step carries the gradient
+    return _newton(x, target, a, power)
 
 
 def _newton(x: Tensor, target: Tensor, a: float, power: int) -> Tensor:

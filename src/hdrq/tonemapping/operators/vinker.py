@@ -14,7 +14,8 @@ _TARGET: tuple[float, ...] = (
     *(0.875, 1.116, 1.312, 1.286, 1.238, 1.226, 1.188, 1.177, 1.156, 1.139),
     *(1.105, 1.060, 1.014, 0.973, 0.889, 0.820, 0.791, 0.715, 0.519, 0.400),
 )
-_SEARCHED = 200_000  # pixels used by the search
+# pixels used by the search
+_SEARCHED = 200_000
 
 
 @operator(

@@ -16,9 +16,11 @@ from hdrq.tonemapping.adaptation import cone_threshold, rod_threshold
 from hdrq.tonemapping.operator import OperatorCard, operator
 
 _DARKEST = 1e-6
-_CUT = 0.025  # share of the counts that may be left above the ceiling
+# share of the counts that may be left above the ceiling
+_CUT = 0.025
 _PASSES = 500
-_ENDS = 1e-4  # share of pixels excluded at either end of the range, so that single pixels do not set it
+# share of pixels excluded at either end of the range, so that single pixels do not set it
+_ENDS = 1e-4
 
 
 @operator(
@@ -81,7 +83,8 @@ def _adjust(
     # Accumulated as in HDR Toolbox: rounding decides on which side of the last edge the brightest pixel falls.
     steps = list(accumulate([low] + [width] * bins))
     edges = torch.tensor(steps, dtype=torch.float64, device=x.device)
-    index = torch.bucketize(x.flatten(), edges) - 1  # bins exclude their lower edge
+    # bins exclude their lower edge
+    index = torch.bucketize(x.flatten(), edges) - 1
     inner = index[(index >= 0) & (index < bins)] if toolbox else index.clamp(0, bins - 1)
     counts = torch.bincount(inner, minlength=bins).double().cpu()
     total = float(index.numel())

@@ -17,7 +17,8 @@ from hdrq.image.statistics import luminance, parameter, relight
 from hdrq.tonemapping.adaptation import equal_brightness, scotopic, threshold_matched, visible_scale
 from hdrq.tonemapping.operator import OperatorCard, operator
 
-_FINE, _COARSE = 0.5, 2.0  # log10 units of a category in the first layer and in the last
+# log10 units of a category in the first layer and in the last
+_FINE, _COARSE = 0.5, 2.0
 
 
 @operator(

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from hdrq.tonemapping.solvers.poisson import backward_difference, forward_difference
 
-Field = tuple[Tensor, Tensor]  # horizontal, vertical
+# horizontal, vertical
+Field = tuple[Tensor, Tensor]
 _TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-9}
 _PASSES = 200
 

@@ -15,7 +15,8 @@ from torch import Tensor
 from hdrq.tonemapping.solvers.contrast_pyramid import Field, differences
 from hdrq.tonemapping.solvers.poisson import backward_difference
 
-_POWER = 0.4185  # of the response to a contrast
+# of the response to a contrast
+_POWER = 0.4185
 _TOLERANCE, _PASSES = 1e-3, 100
 
 
@@ -27,7 +28,8 @@ def rescaled(x: Tensor, scale: float) -> Tensor:
 def _one(x: Tensor, scale: float) -> Tensor:
     if min(x.shape[-2:]) < 2:
         return x
-    gain = scale ** (1 / _POWER)  # (scale |g|^power)^(1 / power)
+    # (scale |g|^power)^(1 / power)
+    gain = scale ** (1 / _POWER)
     wanted = gain * _gather(_contrasts(x))
     r = wanted - _gather(_contrasts(x))
     p, rr = r, (r * r).sum()

@@ -41,13 +41,19 @@ def response(contrast: np.ndarray, sensitive: np.ndarray) -> np.ndarray:
     return result
 
 
-STEP = 0.1  # log10 units, of luminance and of contrast
-_REACH = 6  # contrasts counted, steps up and down
-_VISIBLE = 0.0043  # log10 units, 1 %: what is less counts as even ground
-_SLOWEST = 3.0  # cycles per degree, of the last band
+# log10 units, of luminance and of contrast
+STEP = 0.1
+# contrasts counted, steps up and down
+_REACH = 6
+# log10 units, 1 %: what is less counts as even ground
+_VISIBLE = 0.0043
+# cycles per degree, of the last band
+_SLOWEST = 3.0
 _PASSES = 200
-_SETTLED = STEP / 10  # what any step of the curve may change by in the last pass
-_END = 80  # bins either side of 1 cd/m²
+# what any step of the curve may change by in the last pass
+_SETTLED = STEP / 10
+# bins either side of 1 cd/m²
+_END = 80
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,8 @@ class Contrasts:
     cycles: np.ndarray
     count: np.ndarray
     first: int
-    bins: int  # two or more
+    # two or more
+    bins: int
 
 
 def count_contrasts(log_luminance: Tensor, ppd: float) -> Contrasts:
@@ -95,7 +102,8 @@ def _count(low: Tensor, step: Tensor, cycles: float) -> np.ndarray:
     at = (low / STEP).round_().clamp_(-_END, _END)
     rise = (step.abs() / STEP).round_().clamp_(1, _REACH + 1).copysign_(step)
     rise.masked_fill_(step.abs() < _VISIBLE, 0)
-    wide = 2 * _REACH + 3  # the outer two are of contrasts beyond reach
+    # the outer two are of contrasts beyond reach
+    wide = 2 * _REACH + 3
     keys = at.add_(_END).mul_(wide).add_(rise).add_(_REACH + 1).long().flatten()
     table = torch.bincount(keys, minlength=(2 * _END + 1) * wide).cpu().numpy().reshape(-1, wide)
     counts = table[:, 1:-1]

@@ -12,13 +12,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-_DAMPING = 0.8  # of the Jacobi sweep before and after a coarser level
-_COARSEST = 256  # pixels; solved directly
+# of the Jacobi sweep before and after a coarser level
+_DAMPING = 0.8
+# pixels; solved directly
+_COARSEST = 256
 # Of the error's norm in the system itself, as the preconditioner estimates it; 1e-4 leaves about 1e-3 stops in 99 % of
 # a photograph. Images of few levels need many passes, and may reach the last.
 _TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-10}
 _PASSES = {torch.float32: 100, torch.float64: 1000}
-_LOOSE = 10  # times the tolerance: larger errors are reported
+# times the tolerance: larger errors are reported
+_LOOSE = 10
 
 
 class Level(NamedTuple):

@@ -15,7 +15,8 @@ from hdrq.training.images.exposures import exposed_crop
 from hdrq.training.images.image_settings import ImageSettings
 from hdrq.training.images.scenes import Scene
 
-_PATCH = (0.12, 0.4)  # side of a moving patch as a share of the crop
+# side of a moving patch as a share of the crop
+_PATCH = (0.12, 0.4)
 
 
 def example(scenes: Sequence[Scene], settings: ImageSettings, chance: Generator) -> dict[str, Tensor]:

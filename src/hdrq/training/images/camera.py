@@ -19,7 +19,8 @@ from hdrq.training.images.scenes import Scene
 # Eilertsen et al. 2017 (doi:10.1145/3130800.3130816), section 4.1: means and deviations of n and sigma, fitted to the mean of
 # the Grossberg and Nayar database of camera responses.
 _N, _SIGMA = (0.9, 0.1), (0.6, 0.1)
-_DARK, _BRIGHT = 0.05, 0.95  # code between which a pixel is well exposed
+# code between which a pixel is well exposed
+_DARK, _BRIGHT = 0.05, 0.95
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from hdrq.training.images.image_settings import ImageSettings
 from hdrq.training.images.scenes import Scene
 
 _TRIES = 20
-_CLIPPED = (0.3, 0.99)  # quantiles of a crop's brightest channel that an exposure may bring to saturation
+# quantiles of a crop's brightest channel that an exposure may bring to saturation
+_CLIPPED = (0.3, 0.99)
 
 
 def exposed_crop(

@@ -28,7 +28,8 @@ from hdrq.training.images.scenes import Scene
 from hdrq.training.network import WeightAverage, factor, set_rates
 from hdrq.training.random_state import RandomState
 
-TOTAL = "loss"  # the weighted sum of the losses, among the scores of a validation
+# the weighted sum of the losses, among the scores of a validation
+TOTAL = "loss"
 
 
 @dataclass(frozen=True)

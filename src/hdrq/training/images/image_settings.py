@@ -12,12 +12,15 @@ from hdrq.encoding.reading import Reading, reading_of
 from hdrq.errors import UsageError
 from hdrq.training.overrides import parsed, refuse_unknown, scalar
 
-LENGTH = ("epochs", "patience")  # settings that may change when a training is resumed
+# settings that may change when a training is resumed
+LENGTH = ("epochs", "patience")
 _OPTIMISERS = ("adamw", "adam", "sgd")
 _SCHEDULES = ("constant", "exponential", "cosine", "steps")
 _RESPONSES = ("random", "srgb", "linear")
-_NUMBERS = ("exposed", "ev", "electrons")  # settings that are lists of numbers; other lists are of texts
-_FORMER = {"judged": "metrics"}  # names of settings in files and commands of version 0.1
+# settings that are lists of numbers; other lists are of texts
+_NUMBERS = ("exposed", "ev", "electrons")
+# names of settings in files and commands of version 0.1
+_FORMER = {"judged": "metrics"}
 _AT_LEAST_1 = ("crop", "batch", "steps", "epochs", "held_crops")
 
 
@@ -122,9 +125,8 @@ class ImageSettings:
     @property
     def digest(self) -> str:
         """Twelve hexadecimal digits that change with any setting except the length of the training."""
-        former = {
-            new: old for old, new in _FORMER.items()
-        }  # so that the digests of earlier trainings still hold
+        # so that the digests of earlier trainings still hold
+        former = {new: old for old, new in _FORMER.items()}
         values = {former.get(k, k): v for k, v in asdict(self).items() if k not in LENGTH}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 

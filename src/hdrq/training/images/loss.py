@@ -74,7 +74,8 @@ class BoundLoss:
     encoding: str
     options: Mapping[str, Any] = field(default_factory=dict)
     net: nn.Module | None = None
-    side: int = 1  # of the smallest image that it can read, pixels
+    # of the smallest image that it can read, pixels
+    side: int = 1
 
     @property
     def adversarial(self) -> bool:
@@ -141,7 +142,8 @@ def of(text: str) -> Any:
 
 
 _WIDTHS = (16, 32, 64)
-_SLOPE = 0.2  # of the leaky ReLU
+# of the leaky ReLU
+_SLOPE = 0.2
 
 
 class PatchCritic(nn.Module):
@@ -184,7 +186,8 @@ class MetricLoss:
         self.card = self.metric.scorer.metric.card
         if not judge and not self.card.trainable:
             raise UsageError(f"the card of {text} allows no training by its gradient; use another metric")
-        self.side = self.card.side  # of the smallest image that it can read, pixels
+        # of the smallest image that it can read, pixels
+        self.side = self.card.side
         self.higher = self.metric.better == "higher"
         end = self.metric.span[1 if self.higher else 0]
         self.best = self.metric.best if self.metric.best is not None else end if end is not None else 0.0

@@ -22,7 +22,8 @@ from hdrq.training.images.image_recipe import Answer, ImageRecipe
 from hdrq.training.images.image_settings import ImageSettings
 from hdrq.training.images.scenes import Scene
 
-_EXPOSURES = 6  # of the stack that stands for the scene where a metric compares with exposures
+# of the stack that stands for the scene where a metric compares with exposures
+_EXPOSURES = 6
 
 
 def operator_recipe(name: str, operator: str, *, net: str, source: str, **settings: Any) -> ImageRecipe:

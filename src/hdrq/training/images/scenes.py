@@ -18,9 +18,12 @@ from hdrq.errors import FileError, MissingPart, UsageError
 from hdrq.io.folders import files_below
 from hdrq.io.formats import by_suffix
 
-_SIDE = 1024  # pixels of the longer side of a scene in memory
-_SERIES = re.compile(r"([_-]?\d+k?)*$")  # numbers at the end of a name: one series of photographs
-JUDGE = "judge"  # in the column `use`: never trained on
+# pixels of the longer side of a scene in memory
+_SIDE = 1024
+# numbers at the end of a name: one series of photographs
+_SERIES = re.compile(r"([_-]?\d+k?)*$")
+# in the column `use`: never trained on
+JUDGE = "judge"
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,8 @@ from hdrq.scoring.features.cvvdp.vision import (
 BETA_SPACE, BETA_BANDS, BETA_CHANNELS, BETA_TIME = 2.0, 4.0, 4.0, 2.0
 CHANNEL_WEIGHTS = (1.0, 1.0, 1.0, 0.8081134557723999)
 BASE_WEIGHTS = (0.0036334486212581396, 1.6627724170684814, 4.11874532699585, 25.25969886779785)
-IMAGE_WEIGHT = 0.577918291091919  # of a still relative to a clip
+# of a still relative to a clip
+IMAGE_WEIGHT = 0.577918291091919
 JOD_A, JOD_EXPONENT, JOD_LINEAR = 0.0439569391310215, 0.9302042722702026, 0.1
 
 FILTER_SECONDS = 0.25
@@ -49,7 +50,8 @@ NODES: dict[str, tuple[tuple[float, ...], tuple[tuple[float, float, float], ...]
     "supra-threshold": ((0.0, 0.15, 0.3), ((0.2, 1.0, 1.0), (1.0, 1.0, 1.0), (1.0, 1.0, 0.2))),
 }
 LUMINANCE = (0.212656, 0.715158, 0.072186)
-FLAT, BINS = 0.6, 1024  # natural log units of a flat image; bins of the histogram
+# natural log units of a flat image; bins of the histogram
+FLAT, BINS = 0.6, 1024
 
 
 def jod(q: Tensor) -> Tensor:
@@ -187,7 +189,8 @@ def filtered(window: Sequence[Tensor], taps: np.ndarray, opponent: np.ndarray) -
 
     opponent  (3, C) matrix from that light to A, RG, YV
     """
-    weights = window[0].new_tensor(taps[:, :, None] * opponent[[0, 1, 2, 0]][:, None])  # (4, N, C)
+    # (4, N, C)
+    weights = window[0].new_tensor(taps[:, :, None] * opponent[[0, 1, 2, 0]][:, None])
     _, h, w = window[0].shape
     recording = torch.is_grad_enabled() and any(frame.requires_grad for frame in window)
     out, parts = (None if recording else window[0].new_empty(4, h, w)), []

@@ -20,11 +20,16 @@ from hdrq.image.caching import cached
 from hdrq.image.filters import slide
 from hdrq.scoring.features.tables import table
 
-OUTER, INNER, CENTRE = 0.05, 0.25, 0.4  # taps, a = 0.4
-SECOND = 0.3228  # centre of the second band, as a share of the Nyquist frequency; the first counts as 1
-LOWEST_CPD = 0.2  # the pyramid ends with the first band at or below this
-BASE_CPD = 0.1  # what the low-pass rest counts as
-CHANNELS = ("a", "rg", "yv", "trans")  # achromatic, red-green, yellow-violet; achromatic transient
+# taps, a = 0.4
+OUTER, INNER, CENTRE = 0.05, 0.25, 0.4
+# centre of the second band, as a share of the Nyquist frequency; the first counts as 1
+SECOND = 0.3228
+# the pyramid ends with the first band at or below this
+LOWEST_CPD = 0.2
+# what the low-pass rest counts as
+BASE_CPD = 0.1
+# achromatic, red-green, yellow-violet; achromatic transient
+CHANNELS = ("a", "rg", "yv", "trans")
 XYZ_TO_LMS = np.array(
     [
         [0.187596268556126, 0.585168649077728, -0.026384263306304],
@@ -32,26 +37,31 @@ XYZ_TO_LMS = np.array(
         [0.000244379021663, -0.000542995890619, 0.019406849066323],
     ]
 )
-LMS_TO_DKL = np.array(
-    [[1.0, 1.0, 0.0], [1.0, -2.311130179947035, 0.0], [-1.0, -1.0, 50.977571328718781]]
-)  # DKL about D65
+# DKL about D65
+LMS_TO_DKL = np.array([[1.0, 1.0, 0.0], [1.0, -2.311130179947035, 0.0], [-1.0, -1.0, 50.977571328718781]])
 SENSITIVITY_DB = -0.2797423303127289
 GAIN = (1.0, 1.45, 1.0, 1.0)
 MASK_P = 2.264355182647705
 MASK_Q = (1.302622675895691, 2.8885908126831055, 3.6807713508605957, 3.588787317276001)
-MASK_C = -0.7954971194267273  # log10
-CROSS = (  # log2 of what a channel (row) masks in another (column)
+# log10
+MASK_C = -0.7954971194267273
+# log2 of what a channel (row) masks in another (column)
+CROSS = (
     (-0.18950104713439941, -5.962151050567627, -4.31834602355957, -1.9321587085723877),
     (2.5655593872070312, 0.34406712651252747, -2.719646453857422, -0.4970424771308899),
     (3.8118371963500977, -1.0051705837249756, -0.5193376541137695, -0.5653647780418396),
     (-7.054771423339844, -5.527150630950928, -3.5106418132781982, -2.08804988861084),
 )
-LARGEST = 10**2.5642454624176025  # a difference is compressed to stay below it
-PHASE_SIGMA, PHASE_REACH = 3.0, 6  # pixels, of the blur that makes masking blind to phase
-MIN_LUMINANCE = 0.01  # of a background
+# a difference is compressed to stay below it
+LARGEST = 10**2.5642454624176025
+# pixels, of the blur that makes masking blind to phase
+PHASE_SIGMA, PHASE_REACH = 3.0, 6
+# of a background
+MIN_LUMINANCE = 0.01
 MAX_CONTRAST = 1000.0
 EPSILON = 1e-5
-_STRIP = 1 << 17  # samples of one channel of a strip, so that the work on it stays in cache
+# samples of one channel of a strip, so that the work on it stays in cache
+_STRIP = 1 << 17
 
 
 def frequencies(height: int, width: int, ppd: float) -> list[float]:

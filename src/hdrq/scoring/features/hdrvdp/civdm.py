@@ -14,10 +14,13 @@ from hdrq.image.blur import burt
 from hdrq.scoring.features.hdrvdp.contrast import HIGHEST, LOWEST, at_each, tabulated_v3
 from hdrq.scoring.features.hdrvdp.eye import Mtf
 
-SLOPE = 10**0.34  # of the psychometric function
-VISIBLE = 0.5  # probability from which structure counts
+# of the psychometric function
+SLOPE = 10**0.34
+# probability from which structure counts
+VISIBLE = 0.5
 LOWEST_CPD = 2.0
-_SECOND = 0.3228  # frequency of the second band, as a share of the Nyquist frequency
+# frequency of the second band, as a share of the Nyquist frequency
+_SECOND = 0.3228
 
 
 def lost_and_added(
@@ -67,7 +70,8 @@ def dilate(x: Tensor, radius: int) -> Tensor:
     """Largest value (of values >= 0) within a disc; nothing outside the frame."""
     h, w = x.shape[-2:]
     wide = torch.nn.functional.pad(x, (radius, radius))
-    spans = [wide]  # spans[k]: largest of 2^k samples to the right
+    # spans[k]: largest of 2^k samples to the right
+    spans = [wide]
     while 2 ** len(spans) <= 2 * radius + 1:
         step = 2 ** (len(spans) - 1)
         spans.append(torch.maximum(spans[-1][..., :-step], spans[-1][..., step:]))

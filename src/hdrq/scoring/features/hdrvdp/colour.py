@@ -61,7 +61,8 @@ def emission(spectra: Spectra, channels: int) -> np.ndarray:
 def catches() -> np.ndarray:
     """Sensitivity of L, M, S cones (Smith & Pokorny 1975) and rods (CIE scotopic), (420, 4)."""
     log_cones = spectrum("cones").copy()
-    log_cones[log_cones == 0] = log_cones.min()  # outside the table
+    # outside the table
+    log_cones[log_cones == 0] = log_cones.min()
     return np.concatenate([10.0**log_cones, spectrum("rods")], 1)
 
 

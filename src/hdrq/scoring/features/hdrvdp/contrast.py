@@ -38,9 +38,12 @@ V3 = np.array([
     [20, 0.459297, 3.78765, 0.981028, 4.33546],
     [150, 0.312626, 4.15264, 0.952367, 3.22389],
 ])  # fmt: skip
-NODES = 256  # of log luminance, where curves are tabulated
-LOWEST, HIGHEST = -5.0, 5.0  # log10 cd/m²
-STRUCTURE_GAIN = 0.2501039518897  # of task civdm
+# of log luminance, where curves are tabulated
+NODES = 256
+# log10 cd/m²
+LOWEST, HIGHEST = -5.0, 5.0
+# of task civdm
+STRUCTURE_GAIN = 0.2501039518897
 
 
 def curve_v2(cpd: Tensor, log_nits: Tensor) -> Tensor:
@@ -121,8 +124,10 @@ def hidden(common: list[Tensor], band: int, by: Masking, only: slice = slice(Non
         return total
     around = torch.zeros_like(active)
     for b in (band - 1, band + 1):
-        if 0 <= b < band or band < b < len(common) - 1:  # surprise: the base band masks no other
-            same = common[b][:, : everywhere.shape[1]]  # one orientation serves all
+        # surprise: the base band masks no other
+        if 0 <= b < band or band < b < len(common) - 1:
+            # one orientation serves all
+            same = common[b][:, : everywhere.shape[1]]
             same = same[:, only] if same.shape[1] > 1 else same
             around = around + imresize(same, size=(active.shape[-2], active.shape[-1])).clamp(min=0)
     return total + by.near * around**by.q

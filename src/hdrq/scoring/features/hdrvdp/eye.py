@@ -26,7 +26,8 @@ def lookup(values: Tensor, place: Tensor) -> Tensor:
 
 
 Mtf = Literal["hdrvdp", "cie", "none"]
-REMEMBERED = 1 << 22  # pixels; larger transfer functions are computed again instead of cached
+# pixels; larger transfer functions are computed again instead of cached
+REMEMBERED = 1 << 22
 
 # Sum of exponentials fitted to glare, HDR-VDP 2 and 3: weights and decay in degrees.
 SHARE, GLARE = 0.99727370023777070, 0.061466549455263
@@ -53,7 +54,8 @@ def _glare(omega: np.ndarray, age: float, pigment: float = 0.5) -> np.ndarray:
     Constants of the spread function become impulses at 0 and are dropped.
     """
 
-    def narrow(width: float) -> np.ndarray:  # of (1 + (t / width)²)^-1.5
+    # of (1 + (t / width)²)^-1.5
+    def narrow(width: float) -> np.ndarray:
         result: np.ndarray = 2 * width * (width * omega) * k1(width * omega)
         return result
 
@@ -168,7 +170,8 @@ class Sensitivity(NamedTuple):
 
 V2 = Sensitivity((30.162, 4.0627, 1.6596, 0.2712), (1.1732, 1.1478, 1.2167, 0.5547, 2.9899, 1.1414))
 V3 = Sensitivity((315.98, 6.7977, 1.6008, 0.25534), (1.1732, 1.32, 1.095, 0.5547, 2.9899, 1.8))
-NODES = np.logspace(-5, 5, 2048)  # cd/m²
+# cd/m²
+NODES = np.logspace(-5, 5, 2048)
 
 
 def joint_sensitivity(nits: np.ndarray, of: Sensitivity) -> np.ndarray:

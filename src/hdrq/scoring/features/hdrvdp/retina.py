@@ -20,9 +20,12 @@ from hdrq.scoring.features.hdrvdp.colour import Spectra, receptor_matrix
 from hdrq.scoring.features.hdrvdp.eye import V3, Mtf, pupil, respond, scatter, scatter_around
 from hdrq.scoring.features.pixel_errors import by_rows, over_rows
 
-WIDE = 4.3  # pixels of standard deviation
-REACH = 8.5  # standard deviations, where a Gaussian is below 2e-16 of its peak
-ADAPTATION = 10**-0.781367  # degrees, standard deviation of the pool that adapts
+# pixels of standard deviation
+WIDE = 4.3
+# standard deviations, where a Gaussian is below 2e-16 of its peak
+REACH = 8.5
+# degrees, standard deviation of the pool that adapts
+ADAPTATION = 10**-0.781367
 REFERENCE_AGE = 28.0
 
 
@@ -83,7 +86,8 @@ def receptors(
         spectrum = scatter(spectrum, viewer.ppd, viewer.mtf, viewer.age)
         return over_rows(lambda rows: _caught(_bounded(from_cosine(rows, -1)), matrix), spectrum, len(matrix))
     total: Tensor | None = None
-    for c, outside in enumerate(surround.split(1, 1)):  # no more than one channel in the form of its spectrum
+    # no more than one channel in the form of its spectrum
+    for c, outside in enumerate(surround.split(1, 1)):
         seen = by_rows(lambda rows, c=c: _emitted(rows, shown)[:, c : c + 1], light)
         seen = _bounded(scatter_around(seen, viewer.ppd, viewer.mtf, viewer.age, outside))
         share = seen.new_tensor(matrix[:, c].copy()).view(1, -1, 1, 1)

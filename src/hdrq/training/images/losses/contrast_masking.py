@@ -13,8 +13,10 @@ from hdrq.nn.layers.vgg import STAGES, halve
 from hdrq.nn.network_input import scaled_input
 from hdrq.training.images.loss import LossCard, loss
 
-_SIDE = 13  # pixels of the windows
-_DEVIATION = 2.6  # of the Gaussian: the program's 13 taps span ±2.5 deviations of a kernel that is the root of a Gaussian
+# pixels of the windows
+_SIDE = 13
+# of the Gaussian: the program's 13 taps span ±2.5 deviations of a kernel that is the root of a Gaussian
+_DEVIATION = 2.6
 _TINY = 1e-7
 # mu of the mu-law from the median of light whose mean is 0.5: a med^b + c med^d.
 _MU = (8.759, 2.148, 0.1494, -2.067)

@@ -6,7 +6,8 @@ from torch import Tensor
 
 from hdrq.training.images.loss import LossCard, loss
 
-_SMALLEST = 1e-6  # of the values whose geometric mean is taken, in units of the image
+# of the values whose geometric mean is taken, in units of the image
+_SMALLEST = 1e-6
 
 
 @loss(

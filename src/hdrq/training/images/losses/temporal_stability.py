@@ -11,8 +11,10 @@ from torch import Tensor
 
 from hdrq.training.images.loss import LossCard, loss
 
-_CUT = 4  # pixels of the border that are not compared
-_SHIFT, _TURN, _ZOOM = 2.0, 1.0, 0.03  # largest motion: pixels, degrees, share
+# pixels of the border that are not compared
+_CUT = 4
+# largest motion: pixels, degrees, share
+_SHIFT, _TURN, _ZOOM = 2.0, 1.0, 0.03
 
 
 @loss(
