@@ -15,8 +15,7 @@ from hdrq.encoding.photometry import Photometry
 from hdrq.errors import HdrqError, PixelError, UsageError
 from hdrq.image.caching import sharing
 from hdrq.records import BT709, Image, Pair
-from hdrq.scoring.clips import Sides, both_sides, frame_files, moves
-from hdrq.scoring.features.sequence import frame_pairs
+from hdrq.scoring.clips import Sides, both_sides, frame_files, frame_pairs, moves
 from hdrq.scoring.gradient_maps import read_with_map
 from hdrq.scoring.pairs import label
 from hdrq.scoring.scorer import Scorer

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from hdrq.errors import FileError, PixelError, UsageError
 from hdrq.io import by_suffix, is_clip, read_selected
@@ -18,6 +19,7 @@ from hdrq.records import Image, Pair, Selection
 
 # of the reference and of the test image
 Sides = tuple[Selection, Selection]
+T = TypeVar("T")
 
 
 def moves(side: Any, select: Selection) -> bool:
@@ -115,3 +117,14 @@ def both_sides(
     refs, dists, _ = both_files(pair)
     dist = frames(str(pair.dist), dists, selects[1])
     return (frames(str(pair.ref), refs, selects[0]) if pair.ref else None), dist
+
+
+def frame_pairs(dist: Iterable[T], ref: Iterable[T]) -> Iterator[tuple[T, T]]:
+    """(test, reference) frames, as long as there are any; a side that ends first is a PixelError."""
+    for number, (test, reference) in enumerate(zip_longest(dist, ref)):
+        if test is None or reference is None:
+            side = "test" if test is None else "reference"
+            raise PixelError(
+                f"the {side} clip ends after {number} frames but the other is longer; cut it there"
+            )
+        yield test, reference

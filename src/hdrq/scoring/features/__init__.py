@@ -15,7 +15,6 @@ network_scores        Learned metrics: distances of deep features, shares of the
 normalized_laplacian  The normalised Laplacian pyramid (NLPD)
 phase                 Log-Gabor filters, phase congruency, and the phase agreement of FSITM
 pixel_errors          Errors of pixels, decibels, and pooling: means, percentiles, weighted percentiles
-sequence              Frames of two clips in pairs
 similarity            Similarity of feature maps; luminance and structure of SSIM; features of FSIM
 steerable             The steerable pyramid of spatial filters (Simoncelli & Freeman 1995), multiplied in the Fourier domain
 tone_fidelity         What a tone-mapped image keeps of a scene's local structure, as TMQI and TMQI-II compare it

@@ -15,6 +15,7 @@ from hdrq.cards import Card, Reading, metric
 from hdrq.errors import PixelError, UsageError
 from hdrq.image.color import rgb_to_rgb, rgb_to_xyz
 from hdrq.records import BT709, PRIMARIES, Display, Primaries
+from hdrq.scoring.clips import frame_pairs
 from hdrq.scoring.features.cvvdp.quality import (
     Heatmap,
     Padding,
@@ -29,7 +30,6 @@ from hdrq.scoring.features.cvvdp.quality import (
     windows,
 )
 from hdrq.scoring.features.cvvdp.vision import CHANNELS, LMS_TO_DKL, XYZ_TO_LMS, frequencies
-from hdrq.scoring.features.sequence import frame_pairs
 
 # RGB to XYZ with as many digits as the authors' program has; other primaries are derived.
 RGB_TO_XYZ = {

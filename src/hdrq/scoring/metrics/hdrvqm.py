@@ -18,8 +18,8 @@ from hdrq.image.caching import cached
 from hdrq.image.color import weigh
 from hdrq.image.resize import imresize
 from hdrq.image.statistics import BT709_WEIGHTS
+from hdrq.scoring.clips import frame_pairs
 from hdrq.scoring.features.phase import angular, polar, radial, responses
-from hdrq.scoring.features.sequence import frame_pairs
 from hdrq.scoring.features.tables import table
 
 Adapt = Literal["none", "linear", "radiance"]
