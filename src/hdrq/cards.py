@@ -87,6 +87,7 @@ class Card:
 
     @property
     def reference_reads(self) -> str | None:
+        """What the metric reads of the reference: as of the test image where the card says nothing; None without a reference."""
         return self.reads if self.reference == "" else self.reference
 
 

@@ -74,6 +74,7 @@ class Image:
         return int(self.pixels.shape[-2]), int(self.pixels.shape[-1])
 
     def with_pixels(self, pixels: Tensor, **changes: Any) -> Image:
+        """The image with other pixels, and with `changes` of its fields."""
         return replace(self, pixels=pixels, **changes)
 
 

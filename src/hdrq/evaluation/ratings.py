@@ -47,10 +47,12 @@ class Sheet:
 
     @property
     def mos(self) -> NDArray[np.float64]:
+        """Subjective scores, (P,), in the unit of the dataset."""
         return np.array([p.mos for p in self.pairs], dtype=np.float64)
 
     @property
     def scenes(self) -> list[str]:
+        """The scene of every image; the image itself where none is stated."""
         return [p.scene or str(p.dist) for p in self.pairs]
 
     @property

@@ -147,11 +147,13 @@ def _number(values: Tensor) -> Tensor:
 
 @temporally_blended
 def brightest(x: Tensor) -> Tensor:
+    """The largest value of each image, (N, 1, 1, 1)."""
     return x.amax(FRAME, keepdim=True)
 
 
 @temporally_blended
 def darkest(x: Tensor) -> Tensor:
+    """The smallest value of each image, (N, 1, 1, 1)."""
     return x.amin(FRAME, keepdim=True)
 
 
@@ -164,6 +166,7 @@ def darkest_positive(x: Tensor) -> Tensor:
 
 @temporally_blended
 def mean(x: Tensor) -> Tensor:
+    """The mean of each image, (N, 1, 1, 1)."""
     return _number(_lines(x).mean(1))
 
 

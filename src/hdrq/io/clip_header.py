@@ -67,6 +67,7 @@ class Clip:
 
 
 def clip_of(path: str, container: Any) -> Clip:
+    """What the header of an opened container states of its video stream; FileError where it has no size or pixel format."""
     stream = container.streams.video[0]
     coder = stream.codec_context
     if coder.format is None or not coder.width:

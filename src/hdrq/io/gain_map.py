@@ -58,6 +58,7 @@ class GainMap:
 
     @property
     def base_is_hdr(self) -> bool:
+        """Whether the base image is the one for the brighter display."""
         return self.base_headroom > self.alternate_headroom
 
     def apply(self, base: Tensor, code: Tensor) -> Tensor:

@@ -61,6 +61,7 @@ def boxes(path: Path, data: bytes, at: int, end: int) -> Iterator[tuple[bytes, i
 
 
 def items_of(path: Path, data: bytes) -> Items:
+    """The items that the `meta` box lists; FileError for boxes that cannot be decoded."""
     items = Items()
     try:
         for kind, start, stop in boxes(path, data, 0, len(data)):

@@ -53,6 +53,7 @@ class Header:
 
     @property
     def subsampled(self) -> bool:
+        """Whether a component has fewer samples than the image has pixels."""
         return any(s != (1, 1) for s in self.sampling)
 
 

@@ -16,6 +16,8 @@ DOMAIN = re.compile(r"[a-z][a-z0-9.-]{0,30}$")
 
 @dataclass(frozen=True)
 class Tag:
+    """What a file of hdrq states: domain, primaries, and the value that its largest code stands for."""
+
     domain: str
     primaries: Primaries
     ceiling: float

@@ -44,6 +44,7 @@ class Layout:
     nested: bool | None = None
 
     def fits(self, state: Mapping[str, Tensor], nested: bool | None = None) -> bool:
+        """Whether a state_dict has the tensors by which the layout is recognised."""
         kind = self.nested is None or nested is None or self.nested == nested
         return kind and all(mark in state for mark in self.marks)
 

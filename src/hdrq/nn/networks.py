@@ -22,6 +22,7 @@ class Network:
 
     @property
     def name(self) -> str:
+        """NET@WEIGHTS."""
         return f"{self.net}@{self.weights}"
 
     def module(self) -> nn.Module:

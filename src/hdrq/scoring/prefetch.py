@@ -78,6 +78,7 @@ class ImageReader:
             self._recent[key] = last
 
     def close(self) -> None:
+        """End the threads; what they have not begun is not read."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 

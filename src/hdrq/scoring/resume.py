@@ -127,6 +127,7 @@ class Journal:
             self._file.write("\n")
 
     def close(self) -> None:
+        """Close the file; it stays for a later resumption."""
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -257,6 +258,7 @@ class EarlierRows:
                 yield typed(json.loads(text))
 
     def done(self) -> None:
+        """Every row is in the output: remove the journal."""
         if self.journal is not None:
             self.journal.discard()
 

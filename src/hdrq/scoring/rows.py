@@ -139,6 +139,7 @@ def _seen_at(s: Scorer, photometry: Photometry) -> str:
 
 
 def failed(pair: Pair, s: Scorer, error: HdrqError | None) -> Score:
+    """The row of a pair that could not be scored; `error` says why."""
     return Score(
         ref=label(pair.ref),
         dist=label(pair.dist),

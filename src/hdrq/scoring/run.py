@@ -35,9 +35,11 @@ COLUMNS = (
 class Shard(Protocol):
     """A share of the pairs, and the columns that name it."""
 
-    def share(self, pairs: Collection[Pair]) -> Collection[Pair]: ...
+    def share(self, pairs: Collection[Pair]) -> Collection[Pair]:
+        """The pairs of this shard."""
 
-    def marks(self, position: int, total: int, run: str) -> dict[str, str]: ...
+    def marks(self, position: int, total: int, run: str) -> dict[str, str]:
+        """Columns that name the shard in its rows: the pair's position among all, and the run."""
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,7 @@ class Scorer:
 
     @property
     def full_reference(self) -> bool:
+        """Whether the metric compares two images."""
         return self.ref is not None
 
     @property

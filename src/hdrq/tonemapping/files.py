@@ -44,6 +44,7 @@ class Written:
 
 
 def read(path: Path, photometry: Photometry, select: Selection = MAIN_IMAGE) -> Image:
+    """The image of a file, in the domain and primaries that the user states."""
     return relabel(io.read_one(path, select), photometry)
 
 

@@ -29,9 +29,11 @@ class Range:
 
     @property
     def decades(self) -> bool:
+        """Whether the range is searched on a logarithmic scale."""
         return self.low > 0 and self.high / self.low >= 8
 
     def value(self, u: Tensor) -> Tensor:
+        """The parameter of an unbounded number u: a sigmoid over the range, or over its logarithm."""
         share = torch.sigmoid(u)
         if self.decades:
             return torch.exp(log(self.low) + share * (log(self.high) - log(self.low)))
@@ -54,6 +56,7 @@ LEVELS = (Range("levels ev", -3.0, 3.0), Range("levels power", 0.5, 2.0))
 
 
 def named(ranges: list[Range], u: list[float]) -> dict[str, float]:
+    """{parameter: value} of unbounded numbers u."""
     return {r.name: float(r.value(torch.tensor(x, dtype=torch.float64))) for r, x in zip(ranges, u)}
 
 
@@ -88,6 +91,7 @@ def by_gradient(value: Value, begin: list[float], iterations: int, seed: int) ->
 
 
 def score_of(value: Value, x: list[float]) -> float:
+    """The score at x; -1e9 where it is not finite."""
     with torch.no_grad():
         score = float(value(torch.tensor(x, dtype=torch.float64)))
     return score if np.isfinite(score) else -1e9

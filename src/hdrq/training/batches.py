@@ -54,6 +54,8 @@ class Batch:
     place_dist: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
+        """The batch on a device."""
+
         def move(t: Tensor | None) -> Tensor | None:
             return None if t is None else t.to(device, non_blocking=True)
 
@@ -92,6 +94,7 @@ class BatchLoader:
         self.salt, self.rank, self.world = salt, rank, world
 
     def order(self, epoch: int) -> list[int]:
+        """Indices of the items in the order of an epoch, by the seed."""
         return torch.randperm(
             len(self.items), generator=generator(self.settings.seed, self.salt, epoch)
         ).tolist()

@@ -127,12 +127,14 @@ class TrainingLog:
             writer.writerows(earlier)
 
     def rows(self) -> list[dict[str, str]]:
+        """The rows written so far."""
         if not self.path.exists():
             return []
         with self.path.open(newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))
 
     def add(self, kind: str, record: Step | Validation) -> None:
+        """Append the fields of a record as a row."""
         self.write(kind, vars(record))
 
     def write(self, kind: str, record: Mapping[str, Any]) -> None:

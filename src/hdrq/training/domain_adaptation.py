@@ -134,6 +134,7 @@ class Alignment(nn.Module):
         return [{"params": parameters, "lr": rate}] if parameters else []
 
     def memory(self) -> dict[str, Any]:
+        """Running statistics of CORAL, for the checkpoint."""
         return self.coral.state()
 
     def restore(self, state: dict[str, Any]) -> None:

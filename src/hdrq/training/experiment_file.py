@@ -82,12 +82,14 @@ class Summary:
 
     @property
     def flat(self) -> dict[str, object]:
+        """The fields as columns of one row."""
         kinds = {"mean": self.mean, "median": self.median, "sd": self.sd}
         own = {k: getattr(self, k) for k in ("test_set", "group", "splits", "images")}
         return own | {f"{figure}_{kind}": kinds[kind][figure] for figure in FIGURES for kind in kinds}
 
 
 def write_csv(path: Path, rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> None:
+    """Write a table at once: the file is complete or absent."""
     with atomic(path) as part, part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         table = csv.DictWriter(file, columns, lineterminator="\n")
         table.writeheader()
@@ -95,6 +97,7 @@ def write_csv(path: Path, rows: Iterable[Mapping[str, object]], columns: Sequenc
 
 
 def read_csv(path: Path) -> list[Prediction]:
+    """The rows of a table as text."""
     with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
         return list(csv.DictReader(file))
 

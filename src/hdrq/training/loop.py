@@ -44,27 +44,29 @@ class Learner(Protocol):
     """A model in training, advanced one step at a time."""
 
     module: nn.Module
-    # per epoch
+    # of an epoch
     steps: int
 
-    def state(self) -> dict[str, Any]: ...
-    def restore(self, state: dict[str, Any]) -> None: ...
-    def restart(
-        self,
-        weights: dict[str, Any],
-        # continue from given weights with a new optimiser
-    ) -> None: ...
-    def begin_epoch(self, progress: Progress) -> None: ...
-    def step(
-        self,
-        progress: Progress,
-        rate: float,
-        # (loss, its domain-adaptation part)
-    ) -> tuple[float, float]: ...
-    # whether no gradients are pending
-    def may_save(self, progress: Progress) -> bool: ...
-    # weights to validate and keep
-    def weights(self) -> dict[str, Any]: ...
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs, for the checkpoint."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue where `state` was taken."""
+
+    def restart(self, weights: dict[str, Any]) -> None:
+        """Continue from given weights with a new optimiser."""
+
+    def begin_epoch(self, progress: Progress) -> None:
+        """Prepare an epoch: the order of its images."""
+
+    def step(self, progress: Progress, rate: float) -> tuple[float, float]:
+        """One step at a learning rate: (loss, its domain-adaptation part)."""
+
+    def may_save(self, progress: Progress) -> bool:
+        """Whether no gradients are pending."""
+
+    def weights(self) -> dict[str, Any]:
+        """The weights to validate and keep."""
 
 
 def fit(

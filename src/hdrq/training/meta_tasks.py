@@ -43,6 +43,7 @@ class Meta:
 
     @classmethod
     def of(cls, settings: Settings) -> Meta:
+        """The settings of meta-learning of a training; UsageError for unknown ones and impossible values."""
         known = {f.name for f in fields(cls)}
         if unknown := set(settings.meta) - known:
             raise UsageError(

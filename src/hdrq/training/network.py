@@ -202,6 +202,7 @@ class WeightAverage:
 
     @torch.no_grad()
     def update(self, module: nn.Module) -> None:
+        """Move the averages towards the weights of the module."""
         for key, value in module.state_dict().items():
             if value.is_floating_point():
                 self.values[key].lerp_(value.detach(), 1 - self.decay)

@@ -218,10 +218,12 @@ class Settings:
 
     @property
     def held_dataset_subset(self) -> str:
+        """Subset of the dataset whose scenes are held out."""
         return self.target_subset if self.held_from == "target" else self.source_subset
 
     @property
     def held_dataset_labels(self) -> str:
+        """Labels of the dataset whose scenes are held out."""
         return self.target_labels if self.held_from == "target" else self.labels
 
     @property

@@ -57,6 +57,7 @@ class CrossDataset:
 
     @property
     def title(self) -> str:
+        """Name of the test set in tables: its file or dataset, and its subset."""
         file = self.data.stem if self.data is not None and self.data.suffix else ""
         return f"{file or self.name}{f':{self.subset}' if self.subset else ''}"
 

@@ -39,6 +39,7 @@ def best(rows: Sequence[Agreement], name: str) -> float:
 
 
 def table(rows: Sequence[Agreement], paired_tests: Sequence[PairedTest]) -> str:
+    """HTML of the statistics with their intervals, one metric a row; the best of every column is marked."""
     far = any(a.outliers is not None for a in rows)
     heads = ["metric", "SROCC", "", "KROCC", "PLCC", "RMSE", *(["outliers"] if far else [])]
     marks = marks_of(rows)
@@ -93,6 +94,7 @@ def _whisker(a: Agreement, lowest: float) -> str:
 
 
 def groups(rows: Sequence[Agreement]) -> str:
+    """HTML of the statistics by group and metric, one row each."""
     names = list(dict.fromkeys(a.group for a in rows))
     heads = "".join(
         f"<th scope='col'>{h}</th>" for h in ("group", "metric", "images", "SROCC", "KROCC", "PLCC", "RMSE")
@@ -111,6 +113,7 @@ def groups(rows: Sequence[Agreement]) -> str:
 
 
 def matrix(order: Sequence[str], paired_tests: Sequence[PairedTest]) -> str:
+    """HTML of the differences of SROCC, row minus column, with their significance; `order` gives the metrics."""
     by_names = {(c.a, c.b): (c.gap, c.p_holm) for c in paired_tests}
     by_names |= {(c.b, c.a): (-c.gap, c.p_holm) for c in paired_tests}
     lines = []
@@ -135,6 +138,7 @@ def matrix(order: Sequence[str], paired_tests: Sequence[PairedTest]) -> str:
 
 
 def resolving_table(rows: Sequence[ResolvingPower]) -> str:
+    """HTML of the areas under the curve of the two tasks and the share classified correctly, one metric a row."""
     names = (
         ("different", "different or similar"),
         ("better", "better or worse"),
@@ -156,6 +160,7 @@ def resolving_table(rows: Sequence[ResolvingPower]) -> str:
 
 
 def heat_map(rows: Sequence[Agreement]) -> str:
+    """HTML of SROCC, one group a row and one metric a column, coloured by value."""
     metrics, groups = (list(dict.fromkeys(getattr(a, n) for a in rows)) for n in ("metric", "group"))
     by_names = {(a.metric, a.group): a for a in rows}
     lines = []

@@ -39,6 +39,7 @@ class Curve:
 
     @property
     def converged(self) -> bool:
+        """Whether the fit ended at a minimum."""
         return not self.note
 
     def __call__(self, values: ArrayLike) -> Array:

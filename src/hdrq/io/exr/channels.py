@@ -81,6 +81,7 @@ class ImageChannels:
 
     @property
     def title(self) -> str:
+        """Part, layer and view, as --layer, --view and --part name them."""
         names = (self.part.name, self.layer, self.view)
         return "/".join(n for n in dict.fromkeys(names) if n) or "the unnamed image"
 

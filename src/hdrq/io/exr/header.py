@@ -37,6 +37,8 @@ LARGE = 1 << 26
 
 @dataclass(frozen=True)
 class Channel:
+    """A channel of a part: name, kind of sample, and one sample for every x columns and y rows."""
+
     name: str
     kind: int
     x: int
@@ -53,37 +55,45 @@ class Part:
 
     @property
     def name(self) -> str:
+        """The name of the part; "" where the file has one part without a name."""
         return str(self.attributes.get("name", ""))
 
     @property
     def view(self) -> str:
+        """The view of the part, such as left; "" where none is stated."""
         return str(self.attributes.get("view", ""))
 
     @property
     def channels(self) -> list[Channel]:
+        """The channels, sorted by name as the file stores them."""
         result: list[Channel] = self.attributes["channels"]
         return result
 
     @property
     def compression(self) -> tuple[str, int, int, tuple[int, ...]]:
+        """Name and properties of the compression; see COMPRESSIONS."""
         return COMPRESSIONS[self.attributes["compression"]]
 
     @property
     def data(self) -> tuple[int, int, int, int]:
+        """The data window: x and y of the first pixel, x and y of the last."""
         result: tuple[int, int, int, int] = self.attributes["dataWindow"]
         return result
 
     @property
     def display(self) -> tuple[int, int, int, int]:
+        """The display window: x and y of the first pixel, x and y of the last."""
         result: tuple[int, int, int, int] = self.attributes["displayWindow"]
         return result
 
     @property
     def deep(self) -> bool:
+        """Whether a pixel may hold several samples."""
         return str(self.attributes.get("type", "")).startswith("deep")
 
     @property
     def tiled(self) -> bool:
+        """Whether the pixels are stored in tiles, not in lines."""
         return "tile" in str(self.attributes.get("type", ""))
 
     @property

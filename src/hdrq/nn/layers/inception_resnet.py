@@ -27,15 +27,18 @@ class Conv(nn.Module):
 
 
 def one(width: int) -> Unit:
+    """A 1x1 convolution."""
     return (width, (1, 1), 1, (0, 0))
 
 
 def same(width: int, rows: int, columns: int | None = None) -> Unit:
+    """A convolution of `rows` x `columns` with zeros around, so that sizes stay."""
     columns = rows if columns is None else columns
     return (width, (rows, columns), 1, (rows // 2, columns // 2))
 
 
 def valid(width: int, side: int, stride: int = 1) -> Unit:
+    """A convolution of `side` x `side` without padding."""
     return (width, (side, side), stride, (0, 0))
 
 

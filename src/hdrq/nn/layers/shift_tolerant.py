@@ -77,10 +77,12 @@ class VggTrunk(vgg.Trunk):
 
 
 def alex_rules(theirs: str = "net.slice", ours: str = "trunk.convs.") -> tuple[Rule, ...]:
+    """Rules for the tensor names of ST-LPIPS's AlexNet."""
     return _rules(_ALEX, _ALEX_FILTERS, theirs, ours)
 
 
 def vgg_rules(theirs: str = "net.slice", ours: str = "trunk.convs.") -> tuple[Rule, ...]:
+    """Rules for the tensor names of ST-LPIPS's VGG16."""
     return _rules(_VGG, _VGG_FILTERS, theirs, ours)
 
 

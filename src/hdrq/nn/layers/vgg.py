@@ -16,6 +16,7 @@ FEATURES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
 
 
 def halve(x: Tensor) -> Tensor:
+    """The largest of 2x2 values, (N, C, H, W) to (N, C, H // 2, W // 2)."""
     return F.max_pool2d(x, 2)
 
 

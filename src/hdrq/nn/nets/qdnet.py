@@ -93,6 +93,7 @@ class QdNet(nn.Module):
         self.paint = nn.Conv2d(_UP[-1], 3, 3, padding=1)
 
     def encode(self, x: Tensor) -> Code:
+        """The code of images (N, 3, H, W): quality as a normal distribution, content as feature maps."""
         *skips, last = self.body.stages(x)
         said = torch.cat(_statistics(last), 1)
         return Code(self.mean(said), self.log_variance(said), _still(last), tuple(_still(s) for s in skips))

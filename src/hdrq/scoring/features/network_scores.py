@@ -100,6 +100,7 @@ class Cutting:
     seed: int
 
     def plans(self, size: tuple[int, int]) -> Iterator[Plan]:
+        """The plans of one image of (height, width): the grid, or a random plan for each repeat."""
         if not self.patches:
             yield strided(size, PATCH, self.stride)
             return

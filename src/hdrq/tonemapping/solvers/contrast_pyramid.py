@@ -74,6 +74,7 @@ def _gather(fields: Sequence[Field]) -> Tensor:
 
 
 def times(a: Sequence[Field], b: Sequence[Field]) -> list[Field]:
+    """Products of the fields of every level."""
     return [(p * u, q * v) for (p, q), (u, v) in zip(a, b)]
 
 

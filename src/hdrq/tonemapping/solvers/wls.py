@@ -34,6 +34,7 @@ class Level(NamedTuple):
 
 
 def level(across: Tensor, down: Tensor, own: Tensor) -> Level:
+    """A level of the grid from its weights across (H, W - 1) and down (H - 1, W), and the weight of each pixel itself (H, W)."""
     diagonal = own.clone()
     diagonal[:, :-1] += across
     diagonal[:, 1:] += across
@@ -67,6 +68,7 @@ class Hierarchy:
 
     @property
     def top(self) -> Level:
+        """The finest level."""
         return self.levels[0]
 
     def cycle(self, b: Tensor, at: int = 0) -> Tensor:

@@ -119,6 +119,7 @@ def random_index(count: int, chance: Generator) -> int:
 
 
 def random_scene(scenes: Sequence[Scene], chance: Generator) -> Scene:
+    """A scene, each as likely as the others."""
     return scenes[random_index(len(scenes), chance)]
 
 

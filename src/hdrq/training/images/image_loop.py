@@ -189,6 +189,7 @@ def chance_of(seed: int, part: int, number: int) -> Generator:
 
 
 def batch_of(examples: Sequence[Example], device: torch.device) -> Example:
+    """Examples stacked along a new first dimension, on a device."""
     return {name: torch.stack([e[name] for e in examples]).to(device) for name in examples[0]}
 
 

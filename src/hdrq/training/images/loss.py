@@ -79,6 +79,7 @@ class BoundLoss:
 
     @property
     def adversarial(self) -> bool:
+        """Whether the loss trains a critic."""
         return self.entry.card.critics is not None
 
     def __call__(self, answer: Answer, nits: float, critic: nn.Module | None = None) -> Tensor:

@@ -113,6 +113,7 @@ def _over_channels(seen: Tensor, base: bool) -> Tensor:
 
 
 def channel_weights(like: Tensor, base: bool) -> Tensor:
+    """Weights of the channels of `like` (C, ...), (C,): of the base band, or of the others."""
     both = [c * (b if base else 1.0) for c, b in zip(CHANNEL_WEIGHTS, BASE_WEIGHTS)]
     return like.new_tensor(both[: len(like)])
 
