@@ -1,4 +1,4 @@
-"""The house stands as designed: floors, file sizes, names, and a command line whose help needs no torch."""
+"""The layout of hdrq: imports, sizes of files, names, and a command line whose help needs no torch."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ MAY_IMPORT = {  # a package and what it may import; every part may import the gr
         "encoding",
         "io",
         "image",
-    ),  # tone mapping is taught
+    ),  # networks predict the parameters of operators
     "distillation": ("training", "scoring", "evaluation", "tonemapping", "nn", "encoding", "io", "image"),
     "cluster": ("io",),
     "cli": None,
@@ -50,8 +50,8 @@ FILES = sorted(p for p in HOME.rglob("*.py") if p.parent != HOME or p.stem not i
 TYPE_ONLY = ("hdrq",)
 
 
-def room(module: str) -> str:
-    """The room of a dotted module name below hdrq."""
+def package_of(module: str) -> str:
+    """The package of a dotted module name below hdrq."""
     parts = module.split(".")
     return parts[1] if len(parts) > 1 else ""
 
@@ -73,12 +73,12 @@ def test_imports_point_one_way(path: Path) -> None:
     here, allowed = parts[0], MAY_IMPORT[parts[0]]
     shelf = ".".join(parts[:-1]) in SHELVES.values() and here != "cli"
     for module in imports(path):
-        there = room(module)
+        there = package_of(module)
         if there and there != here and allowed is not None:
             assert there in (*allowed, *GROUND), f"{here} must not import {module}"
         if shelf and path.stem != "__init__":
             below = f"hdrq.{'.'.join(parts[:-1])}."
-            assert not module.startswith(below), f"entries must not know each other: {module}"
+            assert not module.startswith(below), f"entries must not import each other: {module}"
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
@@ -109,7 +109,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(HOME)))
-def test_a_file_fits_in_a_head(path: Path) -> None:
+def test_a_file_has_at_most_300_lines(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 300
     assert path.stem not in ("utils", "common", "helpers", "base", "core", "misc")
 
@@ -216,7 +216,7 @@ def test_every_option_says_in_sentences_what_it_does() -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(SHELVES))
-def test_every_name_on_a_shelf_can_be_taken_down(kind: str) -> None:
+def test_every_entry_can_be_loaded(kind: str) -> None:
     for name in names(kind):
         if kind == "display":
             from hdrq.encoding.displays import display

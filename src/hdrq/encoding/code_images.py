@@ -42,12 +42,12 @@ def clipped(image: Image) -> str:
     return next((note.removesuffix(end) for note in image.notes if note.endswith(end)), "")
 
 
-def clipped_line(found: Mapping[str, str]) -> str:
+def clipped_line(counts: Mapping[str, str]) -> str:
     """One line on the files of which values were clipped, {path: `clipped`}; "" where there are none."""
-    if not found:
+    if not counts:
         return ""
-    named = [f"{Path(path).name} {count}" for path, count in list(found.items())[:_SHOWN]]
-    more = f" and {len(found) - _SHOWN} more files" if len(found) > _SHOWN else ""
+    named = [f"{Path(path).name} {count}" for path, count in list(counts.items())[:_SHOWN]]
+    more = f" and {len(counts) - _SHOWN} more files" if len(counts) > _SHOWN else ""
     return f"training is in BT.709, and colours outside it were clipped: {', '.join(named)}{more}"
 
 

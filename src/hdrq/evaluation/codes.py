@@ -79,18 +79,18 @@ def _codes(scorer: Scorer, pair: Pair) -> Iterator[tuple[str, NDArray[np.float64
             yield kind, values[0].double().cpu().numpy()
 
 
-def write_code_figures(found: Codes, folder: str | Path, seed: int = 0) -> list[Path]:
+def write_code_figures(codes: Codes, folder: str | Path, seed: int = 0) -> list[Path]:
     """t-SNE of every code, coloured by subjective score and by scene, as PNG and PDF: codes-KIND.png and .pdf.
 
     Where quality and content are apart, the quality code is ordered by score and mixed by scene, the other the reverse.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    numbers = {scene: i for i, scene in enumerate(dict.fromkeys(found.scenes))}
-    scenes = np.array([numbers[s] for s in found.scenes])
+    numbers = {scene: i for i, scene in enumerate(dict.fromkeys(codes.scenes))}
+    scenes = np.array([numbers[s] for s in codes.scenes])
     written: list[Path] = []
-    for kind, values in found.values.items():
-        written += _drawn(kind, tsne(values, seed=seed), found.scores, scenes, folder)
+    for kind, values in codes.values.items():
+        written += _drawn(kind, tsne(values, seed=seed), codes.scores, scenes, folder)
     return written
 
 

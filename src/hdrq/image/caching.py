@@ -35,12 +35,12 @@ def cached(maxsize: int | None = 128) -> Callable[[Callable[P, R]], Callable[P, 
 
 
 @contextmanager
-def sharing(anew: bool = False) -> Iterator[None]:
+def sharing(fresh: bool = False) -> Iterator[None]:
     """Within this block, functions marked `@shared` return remembered results for repeated arguments.
 
-    anew  discard all results at the end of this block; False: a nested block shares the results of the outer one
+    fresh  discard all results at the end of this block; False: a nested block shares the results of the outer one
     """
-    if _memory.get() is not None and not anew:
+    if _memory.get() is not None and not fresh:
         yield
         return
     token = _memory.set({})

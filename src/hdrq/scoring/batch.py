@@ -93,18 +93,18 @@ def score_bound(
     photometry: Photometry,
     settings: Settings,
     skip: Callable[[Pair, str], bool],
-    taken: Owners | None = None,
+    map_owners: Owners | None = None,
     reader: ImageReader | None = None,
 ) -> Iterator[tuple[Pair, Score]]:
     """(pair, row) as `score` yields them, by scorers that were bound with the same settings.
 
-    taken  names of maps and the pairs that have them
+    map_owners  names of maps and the pairs that have them
     reader  of images, which outlasts these pairs
     """
     wants_ref = any(s.full_reference for s in bound)
     wanted = (p for p in pairs if not all(skip(p, str(s)) for s in bound))
     needed = (p if wants_ref or p.ref is None else replace(p, ref=None) for p in wanted)
-    taken = {} if taken is None else taken
+    map_owners = {} if map_owners is None else map_owners
     chosen = partial(selections, both=settings.select, ref=settings.select_ref, dist=settings.select_dist)
     for number, (pair, ref, dist, error) in enumerate(opened(needed, settings.jobs, chosen, reader)):
         if number == 0:
@@ -116,7 +116,7 @@ def score_bound(
             yield from ((pair, failed(pair, s, error)) for s in todo)
             continue
         with sharing(), torch.inference_mode():
-            for row in _pair_rows(pair, ref, dist, todo, photometry, settings, taken, chosen(pair)):
+            for row in _pair_rows(pair, ref, dist, todo, photometry, settings, map_owners, chosen(pair)):
                 yield pair, row
 
 

@@ -46,7 +46,7 @@ def metric(
 
 def bind(
     request: Request,
-    found: Metric,
+    entry: Metric,
     *,
     display: str | Display | None = None,
     ppd: float | None = None,
@@ -63,25 +63,25 @@ def bind(
         settings = replace(settings, viewing=Viewing(float(ppd)))
     if settings.viewing.ppd <= 0:
         raise UsageError(f"pixels per degree must be positive, not {settings.viewing.ppd:g}")
-    options = settings_of(found.options, dict(request.options), found.name)
-    ref, dist = _specs(request, found)
+    options = settings_of(entry.options, dict(request.options), entry.name)
+    ref, dist = _specs(request, entry)
     net = None
-    if found.card.net:
+    if entry.card.net:
         from hdrq.nn.weights import load, native_encoding
 
         if dist.reads == "code" and dist.encoding is None and dist.tonemapper is None:
-            native = native_encoding(found.card.net, request.weights)
+            native = native_encoding(entry.card.net, request.weights)
             # the weights determine the code; those of sRGB read images as stored
             if native != "srgb":
                 dist = replace(dist, encoding=native)
                 ref = replace(ref, encoding=native) if ref is not None else None
-        net = load(found.card.net, request.weights, dist.encoding or dist.reads)
+        net = load(entry.card.net, request.weights, dist.encoding or dist.reads)
         if device is not None:
             net = net.to(device_of(device))
     elif request.weights:
-        raise UsageError(f"{found.name} has no weights; write {request.metric} without @{request.weights}")
+        raise UsageError(f"{entry.name} has no weights; write {request.metric} without @{request.weights}")
     where = device_of(device) if device is not None else None
-    return Scorer(request, found, ref, dist, options, settings, net, dtype, where)
+    return Scorer(request, entry, ref, dist, options, settings, net, dtype, where)
 
 
 def _specs(request: Request, found: Metric) -> tuple[InputSpec | None, InputSpec]:

@@ -45,18 +45,18 @@ def calibrated(line: Line, reading: Reading, net: Any = None) -> Reading:
     )
 
 
-def output_best(found: Output, net: Any) -> Output:
+def output_best(output: Output, net: Any) -> Output:
     """The output of a metric of two images, with the value that identical images have where these weights are anchored."""
-    if found.best is not None or not anchored(net):
-        return found
-    return replace(found, best=1.0 if found.better == "higher" else 0.0)
+    if output.best is not None or not anchored(net):
+        return output
+    return replace(output, best=1.0 if output.better == "higher" else 0.0)
 
 
-def output_in_jod(line: Line, found: Output, net: Any = None) -> Output:
+def output_in_jod(line: Line, output: Output, net: Any = None) -> Output:
     """What a value as JOD means: more is better, and the ends of the range are those of the score."""
-    ends = [None if end is None else line[0] + line[1] * end for end in found.span]
+    ends = [None if end is None else line[0] + line[1] * end for end in output.span]
     low, high = ends if line[1] > 0 else reversed(ends)
-    best = None if found.best is None else line[0] + line[1] * found.best
+    best = None if output.best is None else line[0] + line[1] * output.best
     if high is None and anchored(net):
         high = max(line[0], sum(line))
     return Output("jod", "JOD", "higher", (low, high), best)

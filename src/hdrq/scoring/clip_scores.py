@@ -125,7 +125,7 @@ def mean_over_frames(
     failed: dict[int, HdrqError] = {}
     try:
         for number, ref, dist in frames:
-            with sharing(anew=True), torch.inference_mode():
+            with sharing(fresh=True), torch.inference_mode():
                 ref, dist = prepare(ref, dist)
                 for place, s in enumerate(bound):
                     if place in failed:

@@ -101,7 +101,7 @@ def write_map(
     background: Image,
     scale: str = "trichromatic",
     number: str = "",
-    taken: Owners | None = None,
+    owners: Owners | None = None,
 ) -> tuple[Path, Path]:
     """Write FOLDER/TEST.METRIC.exr and .png; returns their paths. A clip's frames are TEST.METRIC.00000.exr and so on.
 
@@ -116,13 +116,13 @@ def write_map(
         for n in range(len(reading.map)):
             one = replace(reading, map=reading.map[n : n + 1])
             behind = background.with_pixels(background.pixels[n : n + 1])
-            written.append(write_map(folder, row, scorer, one, behind, scale, f".{n:05d}", taken))
+            written.append(write_map(folder, row, scorer, one, behind, scale, f".{n:05d}", owners))
         return written[0]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(f"{folder} cannot be made: {error.strerror}") from error
-    stem = stem_of(folder, row.ref, row.dist, row.metric, {} if taken is None else taken)
+    stem = stem_of(folder, row.ref, row.dist, row.metric, {} if owners is None else owners)
     stem = stem.with_name(stem.name + number)
     coloured, kind = reading.map.shape[1] == 3, reading.shows or scorer.metric.card.map
     values = (reading.map[:1] if coloured else reading.map[:1, :1]).float().cpu()

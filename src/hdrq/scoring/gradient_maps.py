@@ -33,7 +33,7 @@ def gradient_map(scorer: Scorer, image: Image | Tensor) -> Tensor:
     Source: Zhu et al., MetaIQA, CVPR 2020, section 4.5: maps of gradient magnitude
     """
     scorer = scorer.with_tone_curve(image) or scorer
-    with torch.inference_mode(False), torch.enable_grad(), sharing(anew=True):
+    with torch.inference_mode(False), torch.enable_grad(), sharing(fresh=True):
         images, terms = scorer.prepare(None, image)
         (pixels,) = scorer.inputs(images, terms)
         # clone: pixels of inference mode have no gradient

@@ -154,24 +154,24 @@ def failed(pair: Pair, s: Scorer, error: HdrqError | None) -> Score:
     )
 
 
-def stem_of(folder: Path, ref: str, dist: str, metric: str, taken: Owners) -> Path:
+def stem_of(folder: Path, ref: str, dist: str, metric: str, owners: Owners) -> Path:
     """FOLDER/TEST.METRIC, with folders and the reference before it where another pair of this run has that name."""
     *names, longer = _names(folder, ref, dist, metric)
     for path in (*names, longer):
-        if taken.setdefault(path, (ref, dist)) == (ref, dist):
+        if owners.setdefault(path, (ref, dist)) == (ref, dist):
             return path
-    return longer.with_name(f"{len(taken)}-{longer.name}")
+    return longer.with_name(f"{len(owners)}-{longer.name}")
 
 
-def reserved(folder: Path, ref: str, dist: str, metrics: tuple[str, ...], taken: Owners) -> Owners:
+def reserved(folder: Path, ref: str, dist: str, metrics: tuple[str, ...], owners: Owners) -> Owners:
     """Give names to the maps of a pair; the owners of all names that it might have had.
 
     Every process derives the same names from them, regardless of the other pairs that it processes.
     """
     found: Owners = {}
     for metric in metrics:
-        stem_of(folder, ref, dist, metric, taken)
-        found |= {path: taken[path] for path in _names(folder, ref, dist, metric) if path in taken}
+        stem_of(folder, ref, dist, metric, owners)
+        found |= {path: owners[path] for path in _names(folder, ref, dist, metric) if path in owners}
     return found
 
 

@@ -92,9 +92,9 @@ class Run:
         """
         job = ScoreJob(self.texts, self.photometry, self.settings, self.stamped)
 
-        def done(item: Item, found: list[Scored]) -> None:
-            tell(len(found))
-            for score, files in found:
+        def done(item: Item, rows: list[Scored]) -> None:
+            tell(len(rows))
+            for score, files in rows:
                 if score.status == "ok":
                     self.earlier.add(self.row(score, files, self.mark(item.pair)))
 

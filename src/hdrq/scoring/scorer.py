@@ -187,7 +187,7 @@ class Scorer:
                 if image.size != images[0].size:
                     raise PixelError(sizes_differ(images[0], image))
                 factor = factors_of((images[0], image), self.photometry)[place]
-                with sharing(anew=True):
+                with sharing(fresh=True):
                     pixels = metric_input(image, spec, photometry, factor, terms)
                     changes = encoding_notes(image, spec, photometry, factor, terms)
                 if changes:

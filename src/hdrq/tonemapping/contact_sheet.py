@@ -77,11 +77,11 @@ def operators_of(text: str) -> list[str]:
     return chosen
 
 
-def sheet(found: Sequence[Tile], label: str = "") -> Image:
+def sheet(pictured: Sequence[Tile], label: str = "") -> Image:
     """The tiles in rows, as sRGB code."""
-    pictures = [t for t in found if t.code.numel()]
+    pictures = [t for t in pictured if t.code.numel()]
     if not pictures:
-        raise PixelError(f"no operator made an image: {found[0].error if found else 'none was named'}")
+        raise PixelError(f"no operator made an image: {pictured[0].error if pictured else 'none was named'}")
     _, _, h, w = pictures[0].code.shape
     columns = max(1, min(len(pictures), round((len(pictures) * h / w * 1.5) ** 0.5)))
     rows = -(-len(pictures) // columns)

@@ -27,19 +27,19 @@ from hdrq.training.supervised import steps_per_epoch
 _STATE = 16
 
 
-def check_plan(made: Plan) -> Iterator[Checked | Remark]:
+def check_plan(plan: Plan) -> Iterator[Checked | Remark]:
     """Read all images of a training, as it does before its first step, and keep nothing."""
-    parts = image_parts(made.settings, made.source, made.held_out, made.target)
-    return check_images(made.settings, parts, from_files(made.settings.reading), few=made.request.small)
+    parts = image_parts(plan.settings, plan.source, plan.held_out, plan.target)
+    return check_images(plan.settings, parts, from_files(plan.settings.reading), few=plan.request.small)
 
 
-def estimate(made: Plan, device: torch.device) -> list[str]:
+def estimate(plan: Plan, device: torch.device) -> list[str]:
     """Lines on the data, the size of the network, time and memory.
 
     One item of each part is passed through the network, so that errors of training appear here.
     """
-    settings = made.settings
-    parts = (made.source, made.held_out, made.target)
+    settings = plan.settings
+    parts = (plan.source, plan.held_out, plan.target)
     found = ", ".join(
         f"{len(i)} {w}" for i, w in zip(parts, ("to train on", "held out", "of the target")) if i
     )
@@ -49,15 +49,15 @@ def estimate(made: Plan, device: torch.device) -> list[str]:
         f"data     {found}",
         f"network  {parameters:,} parameters, {parameters * _STATE / 2**30:.2f} GiB with gradients and moments",
     ]
-    seconds, held = _one_step(replace(settings, batch=1), made.source, settings.source_display, device)
-    for items, display in ((made.held_out, settings.held_display), (made.target, settings.target_display)):
+    seconds, held = _one_step(replace(settings, batch=1), plan.source, settings.source_display, device)
+    for items, display in ((plan.held_out, settings.held_display), (plan.target, settings.target_display)):
         if items:
             _one_step(replace(settings, batch=1), items, display, device, again=False)
-    domains = 2 if made.target else 1
+    domains = 2 if plan.target else 1
     per_step = seconds * settings.batch * domains
-    steps = settings.epochs * steps_per_epoch(settings, len(made.source), len(made.target))
+    steps = settings.epochs * steps_per_epoch(settings, len(plan.source), len(plan.target))
     if settings.meta:
-        each, within = outer_steps(settings, made.source)
+        each, within = outer_steps(settings, plan.source)
         steps, per_step = settings.epochs * each, per_step * within / each
     steps = min(steps, settings.steps) if settings.steps else steps
     lines.append(

@@ -48,35 +48,35 @@ Record = Checked | Remark | Begun | LoopRecord | Trained
 
 
 def train_by(
-    made: Plan, device: Any, tensorboard: bool = False, *, installed: bool = True
+    plan: Plan, device: Any, tensorboard: bool = False, *, installed: bool = True
 ) -> Iterator[Record]:
     """Train by a plan. Yields Checked for every image, Begun, steps, validations and files, and finally Trained.
 
     installed  whether the weights are copied to the user's folder of weights
     """
-    yield from _checked(made)
-    yield Begun(made)
+    yield from _checked(plan)
+    yield Begun(plan)
     write_settings(
-        made.folder,
-        made.settings,
-        name=made.name,
-        recipe=made.recipe,
-        variant=made.request.variant,
-        data=str(made.request.data.resolve()) if made.request.data is not None else "",
-        lower=made.request.lower,
+        plan.folder,
+        plan.settings,
+        name=plan.name,
+        recipe=plan.recipe,
+        variant=plan.request.variant,
+        data=str(plan.request.data.resolve()) if plan.request.data is not None else "",
+        lower=plan.request.lower,
     )
     yield from fit(
-        made.settings,
-        made.source,
-        made.held_out,
-        made.folder,
-        target=made.target,
+        plan.settings,
+        plan.source,
+        plan.held_out,
+        plan.folder,
+        target=plan.target,
         device=device,
-        start=made.start,
-        resume=made.request.resume,
+        start=plan.start,
+        resume=plan.request.resume,
         tensorboard=tensorboard,
     )
-    yield publish(made, installed and not made.request.small)
+    yield publish(plan, installed and not plan.request.small)
 
 
 def _checked(made: Plan) -> Iterator[Checked | Remark]:
@@ -91,48 +91,48 @@ def _checked(made: Plan) -> Iterator[Checked | Remark]:
         raise
 
 
-def publish(made: Plan, installed: bool) -> Trained:
+def publish(plan: Plan, installed: bool) -> Trained:
     """Save best.pt as weights with a card in the run folder, and where `installed` in the user's weights folder."""
-    settings = made.settings
-    seen = load_best(made.folder, "seen")
+    settings = plan.settings
+    seen = load_best(plan.folder, "seen")
     # of which the few steps may leave a network that answers nothing yet
-    small = made.request.small
-    if made.held_out and not small and not isfinite(float(seen.get("srocc", float("nan")))):
+    small = plan.request.small
+    if plan.held_out and not small and not isfinite(float(seen.get("srocc", float("nan")))):
         raise HdrqError(
-            f"the network gives all {len(made.held_out)} held-out images the same score, so it has learnt nothing; "
+            f"the network gives all {len(plan.held_out)} held-out images the same score, so it has learnt nothing; "
             "train longer or at another rate: --resume --set epochs=N, or --set rate=R in another folder"
         )
     module = build_apart(settings)
-    module.load_state_dict(load_best(made.folder))
+    module.load_state_dict(load_best(plan.folder))
     results: dict[str, Any] = {
-        "held_out_scenes": sorted({i.scene for i in made.held_out}),
-        "held_out_images": len(made.held_out),
+        "held_out_scenes": sorted({i.scene for i in plan.held_out}),
+        "held_out_images": len(plan.held_out),
         "run": settings.digest,
         # used only when named, so that training does not change other scores
         "default": False,
         **seen,
     }
-    if made.mos is not None:
-        worst, best = made.mos
+    if plan.mos is not None:
+        worst, best = plan.mos
         higher = settings.labels == "unit"
         results["mos"] = [worst, best - worst] if higher else [best, worst - best]
     began = f", started from {settings.start}" if settings.start else ""
     save_weights(
         module,
-        name=made.name,
+        name=plan.name,
         net=settings.net,
         options=settings.options,
         encoding=settings.encoding,
         white="sdr" if settings.encoding == "srgb" else settings.white,
-        recipe=f"{made.recipe or 'fine-tuned'} {settings.digest}{began}",
-        data=f"{len(made.source)} images of {_data_names(made)}",
+        recipe=f"{plan.recipe or 'fine-tuned'} {settings.digest}{began}",
+        data=f"{len(plan.source)} images of {_data_names(plan)}",
         results=results,
-        folder=made.folder,
-        training=training_record(made.request, made.settings, made.source, made.held_out, made.target),
+        folder=plan.folder,
+        training=training_record(plan.request, plan.settings, plan.source, plan.held_out, plan.target),
     )
-    card = install(made.name, made.folder) if installed else made.folder / f"{made.name}.json"
+    card = install(plan.name, plan.folder) if installed else plan.folder / f"{plan.name}.json"
     stage = "" if settings.encoding == "srgb" else f"{settings.encoding}:"
-    return Trained(card, f"{stage}{settings.net}@{made.name}", {k: float(v) for k, v in seen.items()})
+    return Trained(card, f"{stage}{settings.net}@{plan.name}", {k: float(v) for k, v in seen.items()})
 
 
 def _data_names(made: Plan) -> str:

@@ -40,47 +40,47 @@ class ReportContents:
     published: Sequence[Agreement] = ()
 
 
-def page(found: ReportContents, pictures: bool = True) -> str:
+def page(contents: ReportContents, pictures: bool = True) -> str:
     """The report as HTML. pictures: show the images with the largest prediction errors."""
-    sheet = found.sheet
+    sheet = contents.sheet
     sections = [
         _section(
             "Agreement with subjective scores",
-            _agreement_note(found),
-            tables.table([*found.whole, *found.published], found.paired_tests),
+            _agreement_note(contents),
+            tables.table([*contents.whole, *contents.published], contents.paired_tests),
         ),
-        *([_section("By protocol", "", tables.groups(found.protocol))] if found.protocol else []),
-        _section("Subjective scores against metric values", _SCATTER, _scatters(found)),
+        *([_section("By protocol", "", tables.groups(contents.protocol))] if contents.protocol else []),
+        _section("Subjective scores against metric values", _SCATTER, _scatters(contents)),
         *(
             [
                 _section(
                     "Significance",
                     _MATRIX,
-                    tables.matrix([a.metric for a in found.whole], found.paired_tests),
+                    tables.matrix([a.metric for a in contents.whole], contents.paired_tests),
                 )
             ]
-            if _tested(found)
+            if _tested(contents)
             else []
         ),
         *(
-            [_section("Resolving power", _RESOLVING, tables.resolving_table(found.resolving))]
-            if found.resolving
+            [_section("Resolving power", _RESOLVING, tables.resolving_table(contents.resolving))]
+            if contents.resolving
             else []
         ),
-        *(_section(f"By {kind}", _BY, tables.heat_map(rows)) for kind, rows in found.breakdowns if rows),
-        *_residuals(found),
-        *_disagreements(found, pictures),
+        *(_section(f"By {kind}", _BY, tables.heat_map(rows)) for kind, rows in contents.breakdowns if rows),
+        *_residuals(contents),
+        *_disagreements(contents, pictures),
     ]
-    notes = "".join(f"<li>{escape(note)}</li>" for note in (*sheet.notes, *_fit_notes(found.whole)))
+    notes = "".join(f"<li>{escape(note)}</li>" for note in (*sheet.notes, *_fit_notes(contents.whole)))
     if notes:
         sections.append(f'<h2>Notes</h2><ul class="notes">{notes}</ul>')
     page = Template(files("hdrq.evaluation.report").joinpath("page.html").read_text(encoding="utf-8"))
     return page.substitute(
-        title=escape(found.title),
-        subtitle=escape(found.about),
-        facts=_facts(found),
+        title=escape(contents.title),
+        subtitle=escape(contents.about),
+        facts=_facts(contents),
         sections="\n".join(sections),
-        command=escape(found.command),
+        command=escape(contents.command),
         versions=escape(_versions()),
     )
 

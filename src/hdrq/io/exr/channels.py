@@ -193,13 +193,13 @@ def rgb(y: Tensor, ry: Tensor, by: Tensor, primaries: Primaries) -> Tensor:
     return torch.stack([red, green, blue])
 
 
-def flatten(channels: dict[str, Any], wanted: tuple[str, ...]) -> dict[str, np.ndarray]:
+def flatten(channels: dict[str, Any], names: tuple[str, ...]) -> dict[str, np.ndarray]:
     """(H, W) float32 per wanted channel, from (H, W) arrays of per-pixel sample arrays (None: no sample).
 
     Colours are premultiplied; a sample occludes those behind it by its alpha "A" (1 without that channel).
     Samples are taken as having no depth extent: ZBack is not used.
     """
-    first = channels[wanted[0]]
+    first = channels[names[0]]
     shape = first.shape
     counts = np.array([0 if s is None else len(s) for s in first.flat])
     pixel = np.repeat(np.arange(counts.size), counts)
@@ -213,12 +213,12 @@ def flatten(channels: dict[str, Any], wanted: tuple[str, ...]) -> dict[str, np.n
     starts = np.cumsum(counts) - counts
     rank = np.arange(len(pixel)) - np.repeat(starts, counts)
     through = np.ones(counts.size, np.float32)
-    values = {name: samples(name, 0.0)[order] for name in wanted}
-    out = {name: np.zeros(counts.size, np.float32) for name in wanted}
+    values = {name: samples(name, 0.0)[order] for name in names}
+    out = {name: np.zeros(counts.size, np.float32) for name in names}
     for k in range(int(counts.max(initial=0))):
         at = np.flatnonzero(rank == k)
         where = pixel[at]
-        for name in wanted:
+        for name in names:
             out[name][where] += through[where] * values[name][at]
         through[where] *= 1 - alpha[at]
     return {name: plane.reshape(shape) for name, plane in out.items()}

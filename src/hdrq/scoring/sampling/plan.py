@@ -80,12 +80,12 @@ def joined(plans: Sequence[Plan]) -> Plan:
     return replace(plans[0], corners=corners, places=places)
 
 
-def levels(size: tuple[int, int], patch: int, wanted: int) -> int:
+def levels(size: tuple[int, int], patch: int, count: int) -> int:
     """Number of pyramid levels, of those wanted, that are large enough to be sampled."""
     side, found = float(min(size)), 0
     while side > 1:
         side, found = (side - patch) / 2, found + 1
-    return max(1, min(found - 1, wanted))
+    return max(1, min(found - 1, count))
 
 
 def shares(count: int, scales: int, ratio: float = 1.75) -> tuple[int, ...]:

@@ -31,10 +31,10 @@ def differences(x: Tensor) -> Field:
     return forward_difference(x, -1), forward_difference(x, -2)
 
 
-def reconstruct(wanted: Sequence[Field], weights: Sequence[Field]) -> Tensor:
-    """x that minimises Σ_k 4^k Σ weight (difference - wanted)², up to a constant; (N, 1, H, W)."""
+def reconstruct(targets: Sequence[Field], weights: Sequence[Field]) -> Tensor:
+    """x that minimises Σ_k 4^k Σ weight (difference - target)², up to a constant; (N, 1, H, W)."""
     found: Tensor = _Solve.apply(
-        len(wanted), *(g for f in wanted for g in f), *(c for f in weights for c in f)
+        len(targets), *(g for f in targets for g in f), *(c for f in weights for c in f)
     )
     return found
 

@@ -36,12 +36,12 @@ def contrasts(x: Tensor) -> list[Field]:
     return [differences(q) for q in levels(x)]
 
 
-def reconstruct(start: Tensor, wanted: Sequence[Field], weights: Sequence[Field]) -> Tensor:
-    """(N, 1, H, W) near the x that minimises Σ_k Σ weight (difference - wanted)², iterated from `start`."""
+def reconstruct(start: Tensor, targets: Sequence[Field], weights: Sequence[Field]) -> Tensor:
+    """(N, 1, H, W) near the x that minimises Σ_k Σ weight (difference - target)², iterated from `start`."""
     frames = []
     for i, x in enumerate(start):
         mine = frame_of(weights, i)
-        right = _gather(times(mine, frame_of(wanted, i)))
+        right = _gather(times(mine, frame_of(targets, i)))
 
         def apply(q: Tensor, mine: list[Field] = mine) -> Tensor:
             pyramid = levels(q)

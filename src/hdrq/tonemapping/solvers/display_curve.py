@@ -120,7 +120,7 @@ def _count(low: Tensor, step: Tensor, cycles: float) -> np.ndarray:
 
 
 def fit_curve(
-    found: Contrasts, black: float, white: float, enhance: float, adapted_nits: float | None = None
+    contrasts: Contrasts, black: float, white: float, enhance: float, adapted_nits: float | None = None
 ) -> np.ndarray:
     """log10 display luminance at every bin, (bins,), rising from `black` to at most `white`.
 
@@ -128,22 +128,22 @@ def fit_curve(
 
     adapted_nits  adaptation luminance of the scene's observer; None is the luminance of each background
     """
-    room, bins = white - black, found.bins
-    if len(found.at) == 0:
+    room, bins = white - black, contrasts.bins
+    if len(contrasts.at) == 0:
         return np.linspace(black, white, bins)
     inside = np.arange(bins - 1)
-    spans = ((inside >= found.start[:, None]) & (inside < found.stop[:, None])).astype(np.float64)
+    spans = ((inside >= contrasts.start[:, None]) & (inside < contrasts.stop[:, None])).astype(np.float64)
     used = spans.sum(0) > 0
     spans = spans[:, used]
-    seen_nits = 10 ** ((found.first + found.at) * STEP)
+    seen_nits = 10 ** ((contrasts.first + contrasts.at) * STEP)
     scene_nits = seen_nits if adapted_nits is None else np.full_like(seen_nits, adapted_nits)
-    wanted = _by_band(found, enhance * found.contrast, scene_nits)
-    weight = np.sqrt(found.count / found.count.sum())
+    wanted = _by_band(contrasts, enhance * contrasts.contrast, scene_nits)
+    weight = np.sqrt(contrasts.count / contrasts.count.sum())
     steps = np.full(used.sum(), room / used.sum())
     for _ in range(_PASSES):
         curve = _accumulated(steps, used, black)
         shown = np.maximum(spans @ steps, 1e-6)
-        slope = _by_band(found, shown, 10 ** curve[found.at]) / shown
+        slope = _by_band(contrasts, shown, 10 ** curve[contrasts.at]) / shown
         solved = _least_squares(spans * (slope * weight)[:, None], wanted * weight, room)
         moved = np.abs(solved - steps).max()
         steps = solved

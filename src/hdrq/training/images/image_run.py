@@ -147,34 +147,34 @@ def train_images(
     yield publish_images(made, installed and not made.request.small)
 
 
-def publish_images(made: ImagePlan, installed: bool) -> ImageTrained:
+def publish_images(plan: ImagePlan, installed: bool) -> ImageTrained:
     """Save best.pt as weights with a card in the run folder, and where `installed` in the user's weights folder."""
-    settings, scores = made.settings, load_best(made.folder, "seen")
+    settings, scores = plan.settings, load_best(plan.folder, "seen")
     with RandomState(settings.seed, torch.device("cpu")):
         module: nn.Module = find("net", settings.net).built(settings.options)
-    module.load_state_dict(load_best(made.folder))
+    module.load_state_dict(load_best(plan.folder))
     lists = {
         part: {
             "scenes": sorted(s.name for s in scenes),
             "digest": sha256("\n".join(sorted(s.name for s in scenes)).encode()).hexdigest()[:16],
         }
-        for part, scenes in (("source", made.scenes), ("held_out", made.held_out))
+        for part, scenes in (("source", plan.scenes), ("held_out", plan.held_out))
     }
     save_weights(
         module,
-        name=made.name,
+        name=plan.name,
         net=settings.net,
         options=settings.options,
-        encoding=made.recipe.encoding,
-        recipe=f"{made.recipe.name} {settings.digest}"
+        encoding=plan.recipe.encoding,
+        recipe=f"{plan.recipe.name} {settings.digest}"
         + (f", started from {settings.start}" if settings.start else ""),
-        data=f"{len(made.scenes)} HDR scenes",
-        results={"held_out_scenes": len(made.held_out), "run": settings.digest, "default": False, **scores},
-        folder=made.folder,
-        training={"code": code_version(), "recipe": made.recipe.name, "settings": asdict(settings), **lists},
+        data=f"{len(plan.scenes)} HDR scenes",
+        results={"held_out_scenes": len(plan.held_out), "run": settings.digest, "default": False, **scores},
+        folder=plan.folder,
+        training={"code": code_version(), "recipe": plan.recipe.name, "settings": asdict(settings), **lists},
     )
-    card = install(made.name, made.folder) if installed else made.folder / f"{made.name}.json"
-    return ImageTrained(card, made.name, {k: float(v) for k, v in scores.items()})
+    card = install(plan.name, plan.folder) if installed else plan.folder / f"{plan.name}.json"
+    return ImageTrained(card, plan.name, {k: float(v) for k, v in scores.items()})
 
 
 def start_of(settings: ImageSettings) -> Any:
@@ -208,15 +208,15 @@ __all__ = [
 ]
 
 
-def estimate_images(made: ImagePlan, device: torch.device) -> list[str]:
+def estimate_images(plan: ImagePlan, device: torch.device) -> list[str]:
     """Lines on the size of the network and the time of its training; nothing is written.
 
     Raises UsageError where the network cannot be built or computed with its options.
     """
-    settings = made.settings
+    settings = plan.settings
     with RandomState(settings.seed, device):
-        learner = ImageLearner(made.recipe, replace(settings, batch=1), device, start_of(settings))
-        example = made.recipe.example(made.scenes, settings, chance_of(settings.seed, 0, 0))
+        learner = ImageLearner(plan.recipe, replace(settings, batch=1), device, start_of(settings))
+        example = plan.recipe.example(plan.scenes, settings, chance_of(settings.seed, 0, 0))
         batch, began = batch_of([example], device), time.perf_counter()
         with explain_options(settings.net, settings.options):
             learner.step(batch, 1.0)
