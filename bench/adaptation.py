@@ -1,4 +1,4 @@
-"""Does adapting to HDR help? A small VTAMIQ taught on SDR light, with simulated HDR light, and with deep CORAL.
+"""Does adapting to HDR help? A small VTAMIQ trained on SDR light, with simulated HDR light, and with deep CORAL.
 
     OMP_NUM_THREADS=1 python bench/adaptation.py            SMALL=1 for the same in a minute
 
@@ -73,7 +73,8 @@ RUN = Settings(
     source="pairs judged by hdrvdp3",
     source_display="sdr",
     patches=16 if SMALL else 64,
-    test_patches=16 if SMALL else 144,  # as many as fit beside each other
+    # as many as fit beside each other
+    test_patches=16 if SMALL else 144,
     batch=4 if SMALL else 8,
     loss={"mae": 1.0, "pearson": 0.1},
     rate=5e-4,

@@ -31,7 +31,8 @@ BEGIN, END = "<!-- agreement -->", "<!-- /agreement -->"
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/results.md"
 CHECKED = ROOT / "src/hdrq/scoring/metrics/_checked.json"
-Found = dict[str, dict[str, list[float]]]  # metric: set: SROCC and the ends of its interval
+# metric: set: SROCC and the ends of its interval
+Found = dict[str, dict[str, list[float]]]
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,8 @@ def contestant(name: str, light: tuple[Tensor, ...]) -> tuple[Contestant, tuple[
 
 def race(rivals: dict[str, Contestant], rounds: int) -> dict[str, dict[str, float]]:
     """Least wall and processor time of each, ms, after one round to warm up, and how many times ours goes into it."""
-    process.keep_freed_memory()  # as the command does; both sides have it
+    # as the command does; both sides have it
+    process.keep_freed_memory()
     clocks = {"wall": time.perf_counter, "processor": time.process_time}
     least = {clock: dict.fromkeys(rivals, float("inf")) for clock in clocks}
     with torch.no_grad():

@@ -43,10 +43,12 @@ class Nothing:
 
 def overhead(count: int, processes: int) -> float:
     """Seconds an item."""
-    from cluster import Nothing as Job  # by the name under which the processes import it
+    # by the name under which the processes import it
+    from cluster import Nothing as Job
 
     with hdrq.connect(f"local:{processes}", device="cpu") as spread:
-        list(spread(Job(), range(processes)))  # the first chunks import what they need
+        # the first chunks import what they need
+        list(spread(Job(), range(processes)))
         start = time.perf_counter()
         assert list(spread(Job(), range(count), total=count)) == list(range(count))
         return (time.perf_counter() - start) / count

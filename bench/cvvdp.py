@@ -20,7 +20,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-PPD, PEAK, FLOOR, REFLECTED = 75.40244934519434, 1500.0, 0.005, 0.015915494309189534  # standard_hdr_linear
+# standard_hdr_linear
+PPD, PEAK, FLOOR, REFLECTED = 75.40244934519434, 1500.0, 0.005, 0.015915494309189534
 FRAMES, RATE = 12, 24
 
 
@@ -90,7 +91,8 @@ def measure(who: str, kind: str, size: str, threads: int) -> dict[str, float]:
     ref = scene(count, height, width)
     dist = ref * (1 + 0.1 * torch.rand(ref.shape, generator=torch.Generator().manual_seed(2)))
     score = {"hdrq": ours, "package": theirs}[who](ref, dist, kind)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
+    # the peak counts from here
+    Path("/proc/self/clear_refs").write_text("5")
     before = memory("VmRSS")
     with torch.inference_mode():
         jod = score()

@@ -1,4 +1,4 @@
-"""Check every shelf on a GPU against the CPU, then measure it there.
+"""Check every metric, operator, distortion and network on a GPU against the CPU, then measure it there.
 
     python bench/gpu.py --json runs/gpu.json            # make gpu
     python bench/gpu.py --device cpu --small            # the same code without a GPU, on small images

@@ -40,7 +40,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     request = parser.parse_args()
-    keep_freed_memory()  # as the command does, see docs/performance.md
+    # as the command does, see docs/performance.md
+    keep_freed_memory()
     torch.set_num_threads(request.threads)
     ref = room(1920, 1080)
     code = [((x / 150).clamp(0, 1) ** (1 / 2.2) * 255).round() for x in (ref, distort(ref))]

@@ -1,4 +1,4 @@
-"""People's opinions on LIVE In the Wild: a ResNet-18 and MetaIQA, from scratch and pre-trained on what is here.
+"""Subjective scores of LIVE In the Wild: a ResNet-18 and MetaIQA, from scratch and pre-trained on what is here.
 
     OMP_NUM_THREADS=1 python bench/livec.py            SMALL=1 for the same in a minute; about two hours of one core
 
@@ -89,7 +89,8 @@ NETS: dict[str, dict[str, Any]] = {
 }
 META = {"outer": "tasks", "tasks": 5, "inner": 2, "rate": 0.3, "query": RUN.batch}
 EPOCHS = 8
-TUNED = 3e-4  # rate of a fine-tuning; from scratch RUN.rate
+# rate of a fine-tuning; from scratch RUN.rate
+TUNED = 3e-4
 LITERATURE = "| MetaIQA, ImageNet and TID2013, the whole database (Zhu et al. 2020) | 0.802 | 0.835 | |"
 CPU = torch.device("cpu")
 

@@ -49,12 +49,16 @@ PAGE = Path(__file__).parents[1] / "docs" / "methods.md"
 LIGHT_METRICS = ("pu-psnr", "pu-ssim", "hdrvdp3", "cvvdp")
 TONE_METRICS = ("tmqi", "fsitm", "mef-ssim")
 METRICS = {"merge": LIGHT_METRICS, "fuse": ("mef-ssim",), "expand": LIGHT_METRICS, "tonemap": TONE_METRICS}
-NITS = 250.0  # cd/m² of the white of the middle frame
-SEED = 2026  # no recipe's
+# cd/m² of the white of the middle frame
+NITS = 250.0
+# no recipe's
+SEED = 2026
 DRAWS = 10_000
-EACH = 2  # brackets and photographs of a scene
+# brackets and photographs of a scene
+EACH = 2
 SETTINGS = ImageSettings("", crop=384, response="srgb", swap=False, zoom=2.0)
-MERGERS = {  # name: options of hdrq.merge
+# name: options of hdrq.merge
+MERGERS = {
     "log-mean": {"rule": "log-mean", "deghost": "none"},
     "log-mean, deghosted": {"rule": "log-mean", "deghost": "reference"},
     "photon-count": {"deghost": "none"},

@@ -1,4 +1,4 @@
-"""Measure the processor time of `hdrq score` at the prompt, beyond importing torch and reading the pictures.
+"""Measure the processor time of `hdrq score` at the prompt, beyond importing torch and reading the images.
 
     OMP_NUM_THREADS=1 python bench/prompt.py [--rounds 5] [--metrics pu-psnr,pu-ssim,pu-vtamiq]
 

@@ -1,6 +1,6 @@
-"""What the students of bench/students.sh say of real pairs, how fast they are, and how they come to models/.
+"""Scores of the students of bench/students.sh on real pairs, their speed, and their way into models/.
 
-    python bench/students.py                       ask those in models/ about the real pairs, and time them
+    python bench/students.py                       score the real pairs with those in models/, and time them
     python bench/students.py --ship runs           first copy the distilled weights from their run folders
 
 Real pairs are those of DATA/pairs, which nothing was learnt from; a student's score is shown beside its teacher's.
@@ -22,14 +22,16 @@ import hdrq
 from hdrq import process
 from hdrq.scoring.scorer import Scorer
 
-STUDENTS = {  # weights: how a metric asks for them, their teacher, the run folder of bench/students.sh
+# weights: how a metric asks for them, their teacher, the run folder of bench/students.sh
+STUDENTS = {
     "norvdpnetpp-small-hdr": ("pu21:norvdpnet++", "hdrvdp3", "norvdpnetpp-hdr-on"),
     "norvdpnetpp-small-sdr": ("srgb:norvdpnet++", "hdrvdp3", "norvdpnetpp-sdr-on"),
     "norvdpnetpp-small-tmo": ("srgb:norvdpnet++", "tmqi", "norvdpnetpp-tmo"),
     "diqm-small": ("pu21:diqm", "hdrvdp3", "diqm-hdr"),
     "pu-vtamiq-small": ("pu21:vtamiq", "hdrvdp3", "pu-vtamiq-small"),
 }
-DEFAULT = {"norvdpnetpp-small-hdr": "any", "norvdpnetpp-small-sdr": "srgb"}  # of three of one network
+# of three of one network
+DEFAULT = {"norvdpnetpp-small-hdr": "any", "norvdpnetpp-small-sdr": "srgb"}
 LICENCE = "as hdrq; some of the pictures learnt from are for research only"
 PAIRS = (("Desk_ref", "Desk_wm"), ("memorial_mask", "memorial_sinnoise"))
 

@@ -33,7 +33,8 @@ from hdrq.training.images.scenes import JUDGE, read_scene
 
 MEASURED = Path(__file__).parents[1] / "docs" / "tonemapping_measured.json"
 METRICS = ("tmqi", "mef-ssim", "fsitm")
-_STOPS, _MOST = 2.0, 9  # between the exposures of a scene, and their largest number
+# between the exposures of a scene, and their largest number
+_STOPS, _MOST = 2.0, 9
 _DRAWS = 10_000
 
 

@@ -1,4 +1,4 @@
-"""Time every tone mapper, and OpenCV's where there is a counterpart: the same picture, one process, taking turns.
+"""Time every tone mapper, and OpenCV's where there is a counterpart: the same image, one process, taking turns.
 
     python bench/tonemap.py --size 1920x1080 --threads 2 [--rounds 3] [--only reinhard,drago] [--json out.json] [--docs]
 

@@ -34,10 +34,14 @@ from hdrq.nn.weight_files import find_card, read_state
 from hdrq.records import Pair
 from hdrq.registry import find
 
-SIDE = 512  # pixels of the shorter side, as hdrq.scoring.metrics.nr shows images to the network
-NEAR = 0.85  # correlation from which two photographs count as one
-SHARE = 0.5  # of what the hidden part finds: with all of it BIQ2021 gains 0.003 and LIVE In the Wild loses 0.02 of SROCC
-RIDGE = 3.0  # of the linear part, times the number of photographs
+# pixels of the shorter side, as hdrq.scoring.metrics.nr shows images to the network
+SIDE = 512
+# correlation from which two photographs count as one
+NEAR = 0.85
+# of what the hidden part finds: with all of it BIQ2021 gains 0.003 and LIVE In the Wild loses 0.02 of SROCC
+SHARE = 0.5
+# of the linear part, times the number of photographs
+RIDGE = 3.0
 DRAWS = 2000
 
 

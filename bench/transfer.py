@@ -112,7 +112,8 @@ def main() -> None:
             print(arm, number + 1, next(records).rows[0].srocc, flush=True)
         (asked.out / "transfer.md").write_text(table(asked.out) + "\n", encoding="utf-8")
     for records in arms:
-        list(records)  # writes the summaries
+        # writes the summaries
+        list(records)
     print(table(asked.out))
 
 

@@ -1,4 +1,4 @@
-"""The network `visibility`: maps of hdrvdp3 as targets, its training, and what held-out scenes say of it.
+"""The network `visibility`: maps of hdrvdp3 as targets, its training, and its errors on held-out scenes.
 
     python bench/visibility.py label IMAGES FOLDER -n 6000           crops, distorted, with the teacher's map (restartable)
     python bench/visibility.py train FOLDER --state visibility.pt    a state_dict
@@ -30,11 +30,15 @@ from hdrq.image.color import LUMINANCE, luminance
 from hdrq.nn.nets.visibility import Visibility, spread
 from hdrq.registry import find
 
-CHUNK = 150  # rows of one file of labels
+# rows of one file of labels
+CHUNK = 150
 BATCH = 16
-DARKEST = 0.005  # cd/m²
-FLOOR = 2e-5  # smallest contrast in thresholds that a target tells from none
-SLACK = 1e-4  # hdrvdp3 adds it to 1 - P before it pools
+# cd/m²
+DARKEST = 0.005
+# smallest contrast in thresholds that a target tells from none
+FLOOR = 2e-5
+# hdrvdp3 adds it to 1 - P before it pools
+SLACK = 1e-4
 
 
 def contrast(probability: Tensor) -> Tensor:
@@ -76,7 +80,8 @@ def label(images: Path, folder: Path, n: int, side: int, seed: int) -> None:
         for row in rows[start : start + CHUNK]:
             try:
                 ref, dist = pair(row, sources)
-            except hdrq.HdrqError as error:  # a codec that is not installed
+            # a codec that is not installed
+            except hdrq.HdrqError as error:
                 print(f"row {row.number}, {row.distortion}: {error}", file=sys.stderr)
                 continue
             with torch.inference_mode():

@@ -39,17 +39,20 @@ from hdrq.nn.network_input import scaled_input
 from hdrq.scoring.scorer import Scorer
 
 SIDE, EACH = 192, 9
-REDUCED = 96  # pixels of the images that DISTS reads
+# pixels of the images that DISTS reads
+REDUCED = 96
 TEACHERS = ("cvvdp", "pu21:iw-ssim", "pu21:lpips", "pu21:haarpsi", "pu21:mdsi")
 SLOW = ("hdrvdp3", "pu21:dists")
 BESIDE = ("pu21:psnr", "pu21:ssim", "pu21:ms-ssim")
-KADID = (  # its 25 distortions, in its order, as the shelf calls them
+# its 25 distortions, in its order, as the shelf calls them
+KADID = (
     *("blur", "lens-blur", "motion-blur", "colour-diffusion", "colour-shift", "colour-quantisation", "oversaturation"),
     *("saturation", "jpeg2000", "jpeg", "noise", "chroma-noise", "impulse-noise", "multiplicative-noise", "denoise"),
     *("brighten", "darken", "mean-shift", "jitter", "patch-swap", "pixelation", "banding", "colour-block", "sharpening"),
     "overcontrast",
 )  # fmt: skip
-STEPS = 100.0  # 16-bit steps of one PU21 code value
+# 16-bit steps of one PU21 code value
+STEPS = 100.0
 
 
 def main() -> None:

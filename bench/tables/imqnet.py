@@ -36,7 +36,8 @@ from hdrq.training.run import Trained
 OUT = Path(os.environ.get("OUT", "runs/tables/imqnet"))
 SMALL = bool(os.environ.get("SMALL"))
 N = int(os.environ.get("N", "20000"))
-WEIGHTS = {"koniq": 0.25, "flive": 0.15, "nrtid": 0.2, "livec": 0.25, "htid": 0.15}  # of the paper
+# of the paper
+WEIGHTS = {"koniq": 0.25, "flive": 0.15, "nrtid": 0.2, "livec": 0.25, "htid": 0.15}
 DATASETS = ("koniq", "flive", "livec", "nrtid", "htid", "spaq", "biq2021")
 
 
@@ -121,7 +122,8 @@ def table3(runs: dict[str, tuple[str, list[str], Path]]) -> None:
 
 
 def table4(transferred: tuple[str, list[str], Path], here: Sequence[str], published: str | None) -> None:
-    metrics, weights = [transferred[0]], OUT / "weights"  # one folder of weights for all
+    # one folder of weights for all
+    metrics, weights = [transferred[0]], OUT / "weights"
     gathered(transferred[2], weights)
     short = {"options.widths": [9, 12, 15, 18]} if SMALL else {}
     for name, start in (("direct", ""), ("after-transfer", transferred[0].partition("@")[2])):
