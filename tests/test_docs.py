@@ -40,6 +40,13 @@ def test_links_and_pictures_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), f"{page.name} points to {target}"
 
 
+def test_files_that_the_notice_names_exist() -> None:
+    """Licences of other programs belong to the file that holds their numbers, wherever it moves."""
+    named = re.findall(r"src/hdrq/[\w/]+(?:\.\w+)?", (ROOT / "NOTICE").read_text(encoding="utf-8"))
+    assert len(named) > 10
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
 def test_no_page_names_a_path_of_this_machine() -> None:
     for page in [*(ROOT / "docs").glob("*.md"), ROOT / "README.md", ROOT / "NOTICE"]:
         assert not re.search(r"/(work|root|home)/\w", page.read_text(encoding="utf-8")), page.name

@@ -26,7 +26,7 @@ def display(name: str | Path, **changes: Any) -> Display:
     """A display by its name or by the path of a .toml file, with any field replaced.
 
     name     case-insensitive; - and _ are equivalent
-    changes  fields of Display; contrast=1000 instead of black_nits; size and distance (encoding/geometry.py) instead of ppd
+    changes  fields of Display; contrast=1000 instead of black_nits; size and distance (see `pixels_per_degree`) instead of ppd
     """
     title = str(name).lower().replace("_", "-")
     if str(name).endswith(".toml"):
