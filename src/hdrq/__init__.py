@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from hdrq.io import write as write
     from hdrq.merging.api import merge as merge
     from hdrq.merging.api import merge_brackets as merge_brackets
+    from hdrq.merging.api import merge_sequence as merge_sequence
     from hdrq.nn.api import Model as Model
     from hdrq.nn.api import fetch_model as fetch_model
     from hdrq.nn.api import import_checkpoint as import_checkpoint
@@ -105,6 +106,7 @@ _HOMES = {
     "join_tables": "hdrq.cluster.api",
     "merge": "hdrq.merging.api",
     "merge_brackets": "hdrq.merging.api",
+    "merge_sequence": "hdrq.merging.api",
     "metric": "hdrq.scoring.module",
     "model": "hdrq.nn.api",
     "models": "hdrq.nn.api",

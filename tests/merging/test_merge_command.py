@@ -269,7 +269,8 @@ def test_progress_tells_the_step_the_share_done_and_the_time_left() -> None:
 
 
 def test_a_merge_tells_every_frame_and_step_in_rising_order(frames) -> None:
-    from hdrq.merging.merge import Merged, steps
+    from hdrq.merging.merge import steps
+    from hdrq.merging.merged import Merged
     from hdrq.merging.settings import Settings
     from hdrq.merging.stages import Stage
 

@@ -23,9 +23,9 @@ from hdrq.merging.deghosting.patch_match import (
     _vote,
     fill,
 )
-from hdrq.merging.merge import _scale
 from hdrq.merging.response.curve import fixed_response
 from hdrq.merging.response.files import read_response
+from hdrq.merging.scale import scale_of
 from hdrq.merging.weights import weight_table
 from hdrq.records import BT709, BT2020
 
@@ -139,7 +139,7 @@ def test_a_plateau_gives_clipped_codes_no_weight() -> None:
 def test_the_median_luminance_is_that_of_the_files_primaries(primaries) -> None:
     radiance = torch.rand(3, 5, 7, generator=torch.Generator().manual_seed(0)) + 0.1
     y = torch.tensor(LUMINANCE if primaries == BT709 else (0.2627, 0.6780, 0.0593))
-    factor, told = _scale(
+    factor, told = scale_of(
         "median", radiance, [SimpleNamespace(absolute=None)], None, primaries  # type: ignore[list-item, arg-type]
     )  # fmt: skip
     median = float((radiance * y[:, None, None]).sum(0).flatten().median())

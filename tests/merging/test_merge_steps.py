@@ -37,9 +37,10 @@ from hdrq.merging.deghosting import patch_reconstruction
 from hdrq.merging.deghosting.expected_deviation import _median_by_code, _noise_floor, expected_deviation
 from hdrq.merging.deghosting.patch_match import _within, fill
 from hdrq.merging.exposure_stack import ExposureStack, Survey, read_frame, survey_frame
-from hdrq.merging.merge import Merged, merge
+from hdrq.merging.merge import merge
+from hdrq.merging.merged import Merged
 from hdrq.merging.noise import fit_noise
-from hdrq.merging.report import _least, _stops
+from hdrq.merging.report import _least, stops_of
 from hdrq.merging.response.calibration import (
     _agrees_as_well,
     _closest,
@@ -348,10 +349,10 @@ def test_the_smallest_light_is_a_code_above_black_of_the_longest_frame() -> None
     made.frame(0)
     assert _least(made, calibration) == pytest.approx(1 / 255 / 4)  # type: ignore[arg-type]
     y = 2.0 ** torch.linspace(-6, 8, 100_001)
-    assert _stops(y, 0.0) == pytest.approx(14 * (1 - 2e-4), rel=1e-4)
-    assert _stops(y, 2.0) == pytest.approx(7 - 14e-4, rel=1e-4)
-    assert _stops(y[:1], 0.0) == 0
-    assert _stops(torch.tensor([1.0, 4.0]), 0.0) == pytest.approx(2, abs=2e-3)
+    assert stops_of(y, 0.0) == pytest.approx(14 * (1 - 2e-4), rel=1e-4)
+    assert stops_of(y, 2.0) == pytest.approx(7 - 14e-4, rel=1e-4)
+    assert stops_of(y[:1], 0.0) == 0
+    assert stops_of(torch.tensor([1.0, 4.0]), 0.0) == pytest.approx(2, abs=2e-3)
 
 
 def test_noise_is_that_of_a_response_of_any_scale(seen) -> None:

@@ -11,7 +11,8 @@ from scipy.ndimage import uniform_filter
 
 import hdrq
 from hdrq.merging.averaging import Weighting, rules
-from hdrq.merging.merge import Merged, merge
+from hdrq.merging.merge import merge
+from hdrq.merging.merged import Merged
 from hdrq.merging.response.curve import usable
 from hdrq.merging.response.estimators.neighbour_ratios import neighbour_ratios
 from hdrq.merging.settings import Settings

@@ -51,7 +51,7 @@ def _refuse_with_fuse(options: dict[str, Any]) -> None:
 
 def settings(options: dict[str, Any]) -> Any:
     """The Settings that the options describe."""
-    from hdrq.merging.api import Settings, Weighting
+    from hdrq.merging.api import Capture, Settings, Weighting
 
     if options["fuse"]:
         _refuse_with_fuse(options)
@@ -94,6 +94,15 @@ def settings(options: dict[str, Any]) -> Any:
         device=options["device"],
         files=_file_settings(options),
         primaries=options["primaries"],
+        capture=Capture(
+            options["pattern"],
+            None if options["cycle"] is None else int(options["cycle"]),
+            options["neighbours"],
+            options["layout"],
+            _numbers(options["gains"], "--gains"),
+            options["filters"],
+            _pair(options["noise"]),
+        ),
     )
 
 
@@ -104,6 +113,13 @@ def _file_settings(options: dict[str, Any]) -> Any:
 
     known = {key: options[key] for key in ("domain", "file_primaries", "nonfinite")}
     return FileSettings(_records.selection_of(options), _records.photometry_of(known))
+
+
+def _pair(text: str | None) -> tuple[float, float] | None:
+    numbers = _numbers(text, "--noise")
+    if numbers is not None and len(numbers) != 2:
+        raise UsageError(f"--noise is two numbers of electrons, such as 15000,4, not '{text}'")
+    return None if numbers is None else (numbers[0], numbers[1])
 
 
 def _balance(text: str) -> str | tuple[float, float, float]:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 import hdrq
-from hdrq.cli import _merge_output, _merge_settings
+from hdrq.cli import _merge_output, _merge_pattern, _merge_settings
 from hdrq.cli import options as _options
 from hdrq.cli._messages import note, quiet
 from hdrq.cli._numbers import FINITE, POSITIVE, SEED
@@ -179,6 +179,7 @@ from hdrq.errors import UsageError
     metavar=".EXT",
     help="Suffix of the files when several brackets are merged.",
 )
+@_merge_pattern.pattern_options
 @click.option("--report", metavar="FILE", help="Write the report as .json or .html.")
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of the random sample points.")
 @_options.quiet_option
@@ -200,9 +201,17 @@ def merge(paths: tuple[Path, ...], output: str, **options: Any) -> None:
     hdrq merge shots/*.jpg -o scene.jpg --fuse
     hdrq merge brackets/ -o merged/            # a folder of folders, each a scene
     hdrq merge brackets.csv -o merged/         # a table with the columns bracket, file [seconds or ev]
+    hdrq merge clip.mp4 -o frames/ --pattern alternating --times 1/30,1/240
+    hdrq merge dual.dng -o scene.exr --pattern bayer-me --layout rows --gains 1,16
     """
     from hdrq.merging.api import is_of_brackets, refuse_outputs
 
+    if options["pattern"] != "none":
+        merged = _merge_pattern.merged(paths, output, options)
+        if merged is not None:
+            _tell(merged, output, options)
+        return
+    _merge_pattern.refuse_idle(options)
     if len(paths) == 1 and is_of_brackets(paths[0]):
         _brackets(paths[0], Path(output), options)
         return
@@ -220,6 +229,11 @@ def merge(paths: tuple[Path, ...], output: str, **options: Any) -> None:
         )
     finally:
         show("")
+    _tell(merged, output, options)
+
+
+def _tell(merged: Any, output: str, options: dict[str, Any]) -> None:
+    """Write the files of a merge, and print its report."""
     _write(merged, output, options)
     for text in merged.report.notes:
         note(text)

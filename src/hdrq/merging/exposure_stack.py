@@ -66,13 +66,13 @@ class Frame:
         return result
 
 
-def name_of(source: Source, index: int) -> str:
+def name_of(source: Source | Frame, index: int) -> str:
     """The file's name, or the frame's number."""
     return Path(source).name if isinstance(source, (str, Path)) else f"frame {index + 1}"
 
 
 def read_frame(
-    source: Source,
+    source: Source | Frame,
     white: float | None = None,
     balance: str | Factors = "camera",
     mosaic: bool = False,
@@ -87,6 +87,8 @@ def read_frame(
     mosaic   keep raw files as a mosaic of one colour per pixel
     files    what files that are not raw hold
     """
+    if isinstance(source, Frame):
+        return source
     if isinstance(source, (str, Path)) and Path(source).suffix.lower() in SUFFIXES:
         codes, sensor, words, doubts = read_raw(Path(source), balance, mosaic, black, white)
         return Frame(codes, "linear", BT709, notes=doubts, sensor=sensor, raw=words)
@@ -155,7 +157,7 @@ class ExposureStack:
 
     def __init__(
         self,
-        sources: Sequence[Source],
+        sources: Sequence[Source | Frame],
         exposures: Sequence[Exposure],
         *,
         white: float | None = None,
@@ -165,10 +167,14 @@ class ExposureStack:
         equal: bool = False,
         files: FileSettings | None = None,
         budget: int | None = None,
+        names: Sequence[str] = (),
+        alone: bool = False,
     ) -> None:
+        """names: of the frames, instead of those of the files;  alone: any number and exposures of frames"""
         self.sources = list(sources)
-        self.names = [name_of(s, i) for i, s in enumerate(sources)]
-        check_spread(exposures, self.names, equal)
+        self.names = list(names) or [name_of(s, i) for i, s in enumerate(sources)]
+        if not alone:
+            check_spread(exposures, self.names, equal)
         self.exposures = list(exposures)
         self.seconds = np.array([e.relative for e in exposures], float)
         self.white, self.black, self.balance, self.as_mosaic = white, black, balance, mosaic
@@ -176,9 +182,7 @@ class ExposureStack:
         self.budget = min(MOST, int(SHARE * free_bytes())) if budget is None else budget
         self._kept: dict[int, Frame] = {}
         self.size: tuple[int, int] = (0, 0)
-        self.channels = 0
-        self.levels = 0
-        self.domain = ""
+        self.channels, self.levels, self.domain = 0, 0, ""
         self.primaries: Primaries | None = None
         self.sensor: Sensor | None = None
         self.raw = ""
@@ -200,14 +204,13 @@ class ExposureStack:
         first = not self.channels
         if first:
             self.size, self.channels, self.levels = frame.size, len(frame.codes), frame.levels
-            self.domain, self.primaries = frame.domain, frame.primaries
-            self.sensor, self.raw = frame.sensor, frame.raw
+            self.domain, self.primaries, self.sensor = frame.domain, frame.primaries, frame.sensor
+            self.raw = frame.raw
             if (
                 frame.sensor
             ):  # the camera's balance may vary between frames; that of the first is used for all
                 self.balance = frame.sensor.balance
-        if first or frame.sensor:
-            self.notes += [n for n in frame.notes if n not in self.notes]
+        self.notes += [n for n in frame.notes if (first or frame.sensor) and n not in self.notes]
         self._check(i, frame)
         if sum(f.nbytes for f in self._kept.values()) + frame.nbytes <= self.budget:
             self._kept[i] = frame

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast, overload
 
 import torch
 from torch import Tensor
 
 from hdrq.encoding.emission import LIGHT
 from hdrq.errors import PixelError, UsageError
-from hdrq.image.arithmetic import all_finite
-from hdrq.image.color import convert, luminance
+from hdrq.image.color import convert
 from hdrq.image.devices import device_of
 from hdrq.io import identify
 from hdrq.io.exposures import Exposure, exposures_of
@@ -27,55 +25,80 @@ from hdrq.merging.deghosting.ghost_weights import BitmapGhosts, ReferenceGhosts
 from hdrq.merging.deghosting.patch_reconstruction import reconstruct
 from hdrq.merging.exposure_stack import ExposureStack, Source, drop_contradictions, name_of
 from hdrq.merging.fusion import fuse
-from hdrq.merging.network import method_of
+from hdrq.merging.merged import Merged
+from hdrq.merging.network import Method, method_of
 from hdrq.merging.raw_render import develop, develop_error
-from hdrq.merging.report import MergeReport, report_of
-from hdrq.merging.response.calibration import Calibration, calibrate
-from hdrq.merging.response.curve import Response
+from hdrq.merging.report import report_of
+from hdrq.merging.response.calibration import Calibration, calibrate, kept_for
 from hdrq.merging.response.samples import Samples, take_samples
-from hdrq.merging.settings import Deghost, Scale, Settings, refuse_contradictions, replaced
+from hdrq.merging.scale import check_finite, scale_of
+from hdrq.merging.sequence.alternating import alternating
+from hdrq.merging.sequence.assorted import assorted
+from hdrq.merging.sequence.shots import sequence_of
+from hdrq.merging.settings import Deghost, Settings, refuse_contradictions, replaced
 from hdrq.merging.stages import ALIGNED, CALIBRATED, DETECTED, Stage, aligning
-from hdrq.records import BT709, PRIMARIES, Image, Primaries
-
-# Luminance at which a sensor of speed S clips is 78 N²/(0.65 S t) cd/m² (ISO 12232, saturation-based speed, with
-# q = 0.65), which is 78 / (0.65 K) times the luminance that a light meter maps to mid-grey.
-CLIP_OVER_GREY = 78 / (0.65 * 12.5)
+from hdrq.records import BT709, PRIMARIES, Image
 
 
-@dataclass(frozen=True)
-class Merged:
-    """image: radiance, or code for a fusion;  report: all findings;  response: None for a fusion;
-    uncertainty (C, H, W): standard errors, if requested;  ghosts (H, W) uint8: 255 where frames were excluded."""
-
-    image: Image
-    report: MergeReport
-    response: Response | None
-    uncertainty: Tensor | None = None
-    ghosts: Tensor | None = None
-
-
+@overload
 def merge(
     sources: Sequence[Source],
     settings: Settings | None = None,
     *,
     times: Sequence[float] | None = None,
+    notify: Callable[[str], object] = ...,
+    **options: Any,
+) -> Merged: ...
+@overload
+def merge(
+    sources: Source | Sequence[Source],
+    settings: Settings | None = None,
+    *,
+    pattern: Literal["alternating", "bayer-me"],
+    times: Sequence[float] | None = None,
+    **options: Any,
+) -> Iterator[Merged]: ...
+def merge(
+    sources: Source | Sequence[Source],
+    settings: Settings | None = None,
+    *,
+    times: Sequence[float] | None = None,
     notify: Callable[[str], object] = lambda step: None,
     **options: Any,
-) -> Merged:
+) -> Merged | Iterator[Merged]:
     """Merge exposures of one scene.
 
     sources  paths, Images, arrays (H, W) or (H, W, 3) of uint8, uint16 or floats, or tensors (C, H, W), one per exposure
     times    exposure times in seconds; for files, None reads EXIF, then the file names
     notify   called with every Stage, a name and the share done, before it is done
-    options  fields of Settings and of Weighting: ev=, response=, align=, deghost=, rule=, fuse=True ...
+    options  fields of Settings, of Weighting and of Capture: ev=, response=, align=, deghost=, rule=, fuse=True ...
+
+    With pattern="alternating" or "bayer-me", sources are the frames of a sequence, or a folder or clip of them, and the
+    result is an iterator of one Merged for each frame.
 
     See `steps` for a generator that reports progress.
     """
-    for step in steps(sources, replaced(settings or Settings(), times, options)):
+    chosen = replaced(settings or Settings(), times, options)
+    if chosen.capture.pattern != "none":
+        return merged_frames(sources, chosen)
+    for step in steps(cast("Sequence[Source]", sources), chosen):
         if isinstance(step, Merged):
             return step
         notify(step)
     raise PixelError("the merge ended without an image")
+
+
+def merged_frames(
+    sources: Source | Sequence[Source],
+    settings: Settings,
+    skip: Callable[[str], bool] = lambda name: False,
+) -> Iterator[Merged]:
+    """A merge of every frame of a sequence captured by settings.capture; skip: frames to leave out, by name."""
+    refuse_contradictions(settings)
+    sequence = sequence_of(sources, settings)
+    if settings.capture.pattern == "alternating":
+        return alternating(sequence, settings, lambda stack, own, kept: merging(stack, own, None, kept), skip)
+    return assorted(sequence, settings, skip)
 
 
 def steps(sources: Sequence[Source], settings: Settings) -> Iterator[Stage | Merged]:
@@ -92,7 +115,6 @@ def steps(sources: Sequence[Source], settings: Settings) -> Iterator[Stage | Mer
     for source in sources:
         if isinstance(source, (str, Path)):
             reader() if Path(source).suffix.lower() in SUFFIXES else identify(source)
-    device = device_of(settings.device)
     stack = ExposureStack(
         sources,
         _exposures(sources, settings),
@@ -105,7 +127,21 @@ def steps(sources: Sequence[Source], settings: Settings) -> Iterator[Stage | Mer
     )
     if not stack.exposures_known and not settings.fuse:
         stack.rank_by_brightness()
-    trust_times = not settings.estimate_exposures and not settings.fuse
+    yield from merging(stack, settings, network)
+
+
+def merging(
+    stack: ExposureStack,
+    settings: Settings,
+    network: Method | None = None,
+    kept: Calibration | None = None,
+) -> Iterator[Stage | Merged]:
+    """The steps of a merge of frames with known exposures.
+
+    kept  response and noise of the camera, found before in other frames; None estimates them from these
+    """
+    device = device_of(settings.device)
+    trust_times = not settings.estimate_exposures and not settings.fuse and kept is None
     method = "none" if stack.as_mosaic else settings.align
     reference = settings.reference
     if network is not None and not settings.fuse:
@@ -131,7 +167,10 @@ def steps(sources: Sequence[Source], settings: Settings) -> Iterator[Stage | Mer
         drop_contradictions(stack, alignment.survey)
     yield Stage("calibrating", ALIGNED)
     samples = take_samples(stack, alignment, seed=settings.seed)
-    calibration = calibrate(stack, samples, settings.response, settings.estimate_exposures, settings.seed)
+    if kept is None:
+        calibration = calibrate(stack, samples, settings.response, settings.estimate_exposures, settings.seed)
+    else:
+        calibration = kept_for(kept, stack, samples)
     ghosts: ReferenceGhosts | BitmapGhosts | None = None
     error: Tensor | None = None
     if network is not None:
@@ -141,13 +180,13 @@ def steps(sources: Sequence[Source], settings: Settings) -> Iterator[Stage | Mer
         radiance, error, ghosts = yield from _averaged(
             stack, alignment, calibration, samples, settings, device
         )
-    _check_finite(radiance)
+    check_finite(radiance)
     if stack.sensor and network is None:
         most = float(calibration.response.curve[-1].max()) / float(calibration.seconds.min())
         radiance = develop(radiance, stack.sensor, most)
         error = None if error is None else develop_error(error, stack.sensor)
     own = stack.primaries or BT709
-    factor, words = _scale(settings.scale, radiance, stack.exposures, calibration, own)
+    factor, words = scale_of(settings.scale, radiance, stack.exposures, calibration, own)
     radiance *= factor
     domain = "nits" if words.startswith("absolute") else "linear"
     target = PRIMARIES[settings.primaries] if settings.primaries else own
@@ -239,37 +278,3 @@ def _ghosts(
     if method == "bitmap":
         return BitmapGhosts(stack, alignment, device)
     return ReferenceGhosts(stack, alignment, calibration, samples)
-
-
-def _check_finite(radiance: Tensor) -> None:
-    if not all_finite(radiance):
-        bad = int((~torch.isfinite(radiance)).sum())
-        raise PixelError(f"{bad} merged values are NaN or Inf; check the response and the exposures")
-
-
-def _scale(
-    requested: Scale,
-    radiance: Tensor,
-    exposures: list[Exposure],
-    calibration: Calibration,
-    primaries: Primaries,
-) -> tuple[float, str]:
-    """(factor on the merged values, their meaning)."""
-    absolute = all(e.absolute is not None for e in exposures)
-    if requested == "absolute" and not absolute:
-        raise UsageError(
-            "the absolute scale needs time, aperture and ISO of every frame; use --scale relative or median"
-        )
-    if requested in ("auto", "absolute") and absolute:
-        # radiance is response / relative exposure; white / exposure is the luminance at which the sensor clips
-        ratio = exposures[0].relative / exposures[0].absolute  # type: ignore[operator]
-        white = float(calibration.response.curve[-1].max())
-        factor = ratio * CLIP_OVER_GREY / white
-        return factor, "absolute: cd/m², from time, aperture and ISO (nominal, within a stop)"
-    if requested == "median":
-        middle = float(luminance(radiance[None], primaries).flatten().double().median())
-        if middle <= 0:
-            raise PixelError("the median of the merge is 0; use --scale relative")
-        return 1 / middle, "median: the median luminance is 1"
-    known = "ratios only: time, aperture or ISO unknown" if requested == "auto" else "as asked"
-    return 1.0, f"relative: response over exposure ({known})"

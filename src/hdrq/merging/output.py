@@ -16,7 +16,7 @@ from hdrq.errors import UsageError
 from hdrq.image.color import working_in
 from hdrq.io.formats import by_suffix
 from hdrq.io.outputs import identity
-from hdrq.merging.merge import Merged
+from hdrq.merging.merged import Merged
 from hdrq.merging.settings import Settings
 from hdrq.records import Image
 

@@ -114,7 +114,7 @@ def report_of(
         ghosts=0.0 if ghosts is None else float((ghosts.mask > 127).float().mean()),
         clipped_everywhere=survey.white[ends[0]],
         black_everywhere=survey.black[ends[-1]],
-        stops=_stops(
+        stops=stops_of(
             luminance(pixels, primaries), 0.0 if calibration is None else factor * _least(stack, calibration)
         ),
         scale=scale,
@@ -175,7 +175,7 @@ def _least(stack: ExposureStack, calibration: Calibration) -> float:
     return float(curve[curve > 0][0] / calibration.seconds.max())
 
 
-def _stops(y: Tensor, least: float) -> float:
+def stops_of(y: Tensor, least: float) -> float:
     """log2 of the ratio between the 99.99th and the 0.01th percentile of luminance, neither below `least`."""
     y = y.flatten()
     y = y[:: max(1, len(y) // 2_000_000)]

@@ -15,7 +15,7 @@ from typing import Any
 from hdrq.encoding.thumbnails import thumbnail
 from hdrq.io import atomic
 from hdrq.io.rows import plain
-from hdrq.merging.merge import Merged
+from hdrq.merging.merged import Merged
 from hdrq.merging.report import FrameReport, MergeReport
 from hdrq.merging.response.curve import Response
 from hdrq.records import Image

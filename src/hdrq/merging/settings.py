@@ -16,6 +16,7 @@ from hdrq.merging.averaging import Weighting, rules
 from hdrq.merging.file_settings import FileSettings
 from hdrq.merging.network import AVERAGE
 from hdrq.merging.response.calibration import check_response
+from hdrq.merging.sequence.capture import Capture
 from hdrq.merging.weights import WEIGHTS
 
 Scale = Literal["auto", "absolute", "relative", "median"]
@@ -50,22 +51,29 @@ class Settings:
     device: str = "cpu"
     files: FileSettings = field(default_factory=FileSettings)
     primaries: str | None = None
+    capture: Capture = field(default_factory=Capture)
 
 
 def replaced(settings: Settings, times: Sequence[float] | None, options: dict[str, Any]) -> Settings:
     """Settings with fields replaced by name."""
-    known = {f.name for f in fields(Settings)} - {"weighting"}
+    known = {f.name for f in fields(Settings)} - {"weighting", "capture"}
     weighting = {f.name for f in fields(Weighting)}
+    capture = {f.name for f in fields(Capture)}
     for name in options:
-        if name not in known | weighting:
-            raise UsageError(
-                f"merge has no option '{name}'; its options are {', '.join(sorted(known | weighting))}"
-            )
+        if name not in known | weighting | capture:
+            every = ", ".join(sorted(known | weighting | capture))
+            raise UsageError(f"merge has no option '{name}'; its options are {every}")
     weights = {k: v for k, v in options.items() if k in weighting}
+    captured = {k: v for k, v in options.items() if k in capture}
     changes = {k: v for k, v in options.items() if k in known}
     if times is not None:
         changes["times"] = times
-    return replace(settings, weighting=replace(settings.weighting, **weights), **changes)
+    return replace(
+        settings,
+        weighting=replace(settings.weighting, **weights),
+        capture=replace(settings.capture, **captured),
+        **changes,
+    )
 
 
 def check_balance(balance: object) -> None:
@@ -92,6 +100,7 @@ def refuse_contradictions(settings: Settings) -> None:
     check_balance(settings.balance)
     check_response(settings.response)
     refuse_unknown_primaries(settings.primaries)
+    settings.capture.refuse_contradictions()
     if settings.demosaic == "after":
         moved = settings.align not in ("auto", "none") or settings.deghost in ("bitmap", "patch")
         if moved or settings.fuse or settings.uncertainty:

@@ -104,6 +104,13 @@ def calibrate(
     return Calibration(found, seconds, noise, report, spread, misfit, notes)
 
 
+def kept_for(kept: Calibration, stack: ExposureStack, samples: Samples) -> Calibration:
+    """Response and noise found before, with the exposures of a stack and what its own pixels say of their consistency."""
+    seconds = stack.seconds.copy()
+    report = consistency(np.rint(samples.codes), seconds, kept.response.table(256))
+    return Calibration(kept.response, seconds, kept.noise, report)
+
+
 def _response(
     requested: str, stack: ExposureStack, samples: Samples, seconds: np.ndarray, seed: int
 ) -> tuple[Response, list[str]]:
@@ -116,18 +123,18 @@ def _response(
                 "give --response srgb, linear or a file"
             )
         return _estimated(requested, samples, seconds, seed), []
-    return _given(requested, stack), []
+    return given_response(requested, stack.levels, stack.channels), []
 
 
-def _given(requested: str, stack: ExposureStack) -> Response:
-    """A response from a file or a fixed curve."""
+def given_response(requested: str, levels: int, channels: int) -> Response:
+    """A response from a file or a fixed curve, for frames of that many levels and channels."""
     if Path(requested).suffix.lower() in FILES:
         found = read_response(requested)
-        if found.curve.shape[1] not in (1, stack.channels):
-            raise UsageError(f"{requested} has {found.curve.shape[1]} channels, the frames {stack.channels}")
+        if found.curve.shape[1] not in (1, channels):
+            raise UsageError(f"{requested} has {found.curve.shape[1]} channels, the frames {channels}")
         return found
     check_response(requested)
-    return fixed_response(requested, stack.levels)
+    return fixed_response(requested, levels)
 
 
 def prior(stack: ExposureStack) -> Response:
@@ -142,7 +149,9 @@ def _prior_or_given(requested: str, stack: ExposureStack) -> tuple[Response, lis
             f"--response {requested} needs stated exposures; give --times or --ev, or --response srgb, linear or a file"
         )
     if requested != "auto":
-        return _given(requested, stack), ["exposures are estimated from the pixels"]
+        return given_response(requested, stack.levels, stack.channels), [
+            "exposures are estimated from the pixels"
+        ]
     found = prior(stack)
     return found, [
         f"exposures are estimated from the pixels with {found.how.removeprefix('fixed: ')} response, which is assumed; "

@@ -1,0 +1,1 @@
+"""Capture of more range than one exposure has: exposures that alternate over frames, or differ between pixels."""
