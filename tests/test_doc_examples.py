@@ -24,7 +24,7 @@ import hdrq
 from hdrq.cli.app import command_line
 from hdrq.registry import find
 from hdrq.scoring.request import parse
-from shooting import demo_bracket
+from shooting import demo_bracket, demo_mosaic
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -268,6 +268,7 @@ def same(page: str, command: str, run, **changes: str) -> None:
 def test_the_output_on_the_merging_page_is_what_is_printed(command: str, run, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     demo_bracket(tmp_path / "shots")
+    demo_mosaic(tmp_path)
     same("merging.md", command, run)
 
 

@@ -539,3 +539,23 @@ def test_malvar_filters_answer_a_lone_site_as_the_paper_s_figure_has_them() -> N
     assert change[0, 5, 4].item() == pytest.approx(4 / 8)
     assert change[0, 5, 5].item() == pytest.approx(2 / 8)
     assert change[1, 4, 6].item() == pytest.approx(-1 / 8)
+
+
+def test_rows_of_a_raw_file_with_two_exposures_give_its_light(tmp_path) -> None:
+    """Pairs of rows amplified differently; colours, levels and orientation are those of the file."""
+    pytest.importorskip("rawpy")
+    light = scene(64, 80, stops=6)
+    rows = np.where(np.arange(64) // 2 % 2 == 0, 1 / 8, 2.0)[:, None, None]
+    path = digital_negative(tmp_path / "dual.dng", light * rows, 1.0, neutral=(0.5, 1, 0.7))
+    (found,) = merge([path], pattern="bayer-me", layout="rows", times=(1 / 8, 2.0), scale="relative")
+    truth = torch.from_numpy(light).permute(2, 0, 1)[None]
+    error = (found.image.pixels.double() / truth).log2().abs()[..., 4:-4, 4:-4]
+    assert float(error.median()) < 0.05
+    assert "demosaiced after merging its exposures" in found.report.raw
+    absolute = next(merge([path], pattern="bayer-me", layout="rows", ev=(-3, 1)))
+    assert absolute.image.domain == "nits"
+    # the file states 1 s at f/8 and ISO 100: white is at 78 N² / (0.65 S t)
+    ratio = absolute.image.pixels.mean() / found.image.pixels.mean()
+    assert float(ratio) == pytest.approx(78 * 64 / (0.65 * 100), rel=1e-3)
+    with pytest.raises(UsageError, match="states its colour filters"):
+        list(merge([path], pattern="bayer-me", layout="rows", ev=(-3, 1), filters="rggb"))

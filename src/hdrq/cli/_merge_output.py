@@ -44,7 +44,7 @@ def show(report: MergeReport, output: str) -> None:
     show_table(
         [title for title, _ in columns],
         [[cell(f) for _, cell in columns] for f in report.frames],
-        f"{len(report.frames)} frames to {output}",
+        f"{len(report.frames)} {'exposures of a mosaic' if report.mosaic else 'frames'} to {output}",
         right=("stops", "stated off by", "white %", "black %", "shift y,x", "seen %", "moved %"),
     )
     wide = max(len(name) for name, _ in facts)

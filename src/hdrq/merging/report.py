@@ -44,7 +44,7 @@ class FrameReport:
 @dataclass(frozen=True)
 class MergeReport:
     """The record of a merge. bias, rms: stops between neighbours; stops: dynamic range; scale: in words, with its factor;
-    raw: levels and white balance of raw files."""
+    raw: levels and white balance of raw files; mosaic: whether `frames` are the pixels of each exposure of one frame."""
 
     frames: tuple[FrameReport, ...]
     reference: str
@@ -65,6 +65,7 @@ class MergeReport:
     notes: tuple[str, ...]
     raw: str = ""
     fused: bool = False
+    mosaic: bool = False
     version: str = hdrq.__version__
 
 

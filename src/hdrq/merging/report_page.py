@@ -30,7 +30,7 @@ def _fused(report: MergeReport) -> bool:
 def columns_of(report: MergeReport) -> list[Column]:
     """Titles and cells of the table of frames; columns without information are left out."""
     frames = report.frames
-    base = next(f.used for f in frames if f.file == report.reference)
+    base = next((f.used for f in frames if f.file == report.reference), frames[0].used)
     columns: list[Column] = [("frame", lambda f: f.file), ("exposure", lambda f: f.exposure)]
     if not _fused(report):
         columns.append(("stops", lambda f: f"{log2(f.used / base):+.2f}"))
@@ -60,6 +60,8 @@ def facts_of(report: MergeReport) -> list[tuple[str, str]]:
         ("size", f"{report.size[1]} x {report.size[0]}, {cut}"),
         ("reference", f"{report.reference}, the origin of stops and shifts"),
     ]
+    if report.mosaic:
+        facts = [("size", f"{report.size[1]} x {report.size[0]}"), ("mosaic", report.reference)]
     if report.raw:
         facts.append(("raw files", report.raw))
     if _fused(report):
@@ -68,7 +70,7 @@ def facts_of(report: MergeReport) -> list[tuple[str, str]]:
     noise = f"{100 * bright:.2g} % of white at white, {100 * dark:.2g} % at black"
     if bright < 4e-4:
         noise = "below the quantisation of the code"
-    return [
+    found = [
         *facts,
         ("response", report.response),
         ("consistency", _consistency(report)),
@@ -79,6 +81,7 @@ def facts_of(report: MergeReport) -> list[tuple[str, str]]:
         ("motion", f"{100 * report.ghosts:.2f} % of the image"),
         ("lost", f"{100 * report.clipped_everywhere:.3f} % clipped in every frame, {100 * report.black_everywhere:.3f} % black"),
     ]  # fmt: skip
+    return [fact for fact in found if not (report.mosaic and fact[0] in ("consistency", "motion"))]
 
 
 def _consistency(report: MergeReport) -> str:

@@ -228,7 +228,7 @@ def _report(
                 black=float((own <= 0).float().mean()),
                 shift=(0.0, 0.0),
                 how="none",
-                overlap=len(own) / values.numel(),
+                overlap=1.0,
                 ghosts=0.0,
             )
         )
@@ -255,5 +255,6 @@ def _report(
         factor=factor,
         rule=f"bayer-me, layout {settings.capture.layout}",
         notes=tuple(notes),
+        mosaic=True,
         raw=frame.raw.replace("after merging", "after merging its exposures"),
     )

@@ -10,15 +10,19 @@ difference from valid pixels nearby, so that detail is kept where it is well mea
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import exp
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hdrq.image.filters import slide
+from hdrq.merging.deghosting.ghost_detection import spread
+
 NEAR, WIDE = 1.2, 2.5  # standard deviations, in pixels, of the fit, and of averages over a neighbourhood
 _FULL, _NONE = 0.9, 0.98  # shares of white from which on a value is trusted less, and not at all
 _RIDGE = 1e-4  # added to the spread of the pixels of a fit, in squared pixels
-_ROWS, _MARGIN = 512, 24  # computed at once, and read beside them
+_ROWS, _MARGIN = 256, 24  # computed at once, and read beside them
 _TINY = 1e-30
 
 
@@ -96,66 +100,78 @@ def _strip(values: Tensor, number: Tensor, colour: Tensor, e: Exposures) -> Tens
         for k in number[own].unique():
             here = own & (number == k)
             others = own & (number != k)
-            fit, spread = _plane(radiance, others * trust / variance, others & (trust > 0.5), usual)
+            fit, theirs, lever = _plane(radiance, others * trust / variance, others & (trust > 0.5), usual)
             valid = here & (trust > 0.5)
             # a pixel that is clipped is at least as bright as white
             bound = torch.where(trust > 0.5, torch.zeros_like(fit), _FULL / e.total[number])
             fit = fit.maximum(bound)
-            excess = (radiance - fit).square() - variance - spread
+            excess = (radiance - fit).square() - variance - theirs
             error = _average(excess, valid.to(fit), WIDE).clamp(min=0)
-            mine, theirs = trust / variance, 1 / (spread + error).clamp(min=_TINY)
-            out = torch.where(here, (mine * radiance + theirs * fit) / (mine + theirs), out)
+            mine, other = trust / variance, 1 / (theirs + lever * error).clamp(min=_TINY)
+            out = torch.where(here, (mine * radiance + other * fit) / (mine + other), out)
     return out
 
 
-def _kernel(deviation: float, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Places and values of a Gaussian whose peak is 1."""
+def _taps(deviation: float, *powers: int) -> list[tuple[float, ...]]:
+    """A Gaussian whose peak is 1, times powers of the place."""
     reach = int(4 * deviation + 0.5)
-    at = torch.arange(-reach, reach + 1, device=like.device, dtype=like.dtype)
-    return at, torch.exp(-0.5 * (at / deviation).square())
+    return [
+        tuple(d**power * exp(-0.5 * (d / deviation) ** 2) for d in range(-reach, reach + 1))
+        for power in powers
+    ]
 
 
-def _filtered(images: Tensor, down: Tensor, right: Tensor) -> Tensor:
-    """(H, W) correlated with a separable kernel, 0 outside."""
-    x = images[None, None]
-    x = F.conv2d(x, down[None, None, :, None], padding=(len(down) // 2, 0))
-    return F.conv2d(x, right[None, None, None], padding=(0, len(right) // 2))[0, 0]
+def _down(images: Tensor, taps: tuple[float, ...]) -> Tensor:
+    """(H, W) correlated with a column, 0 outside."""
+    reach = len(taps) // 2
+    return slide(F.pad(images, (0, 0, reach, reach)), taps, -2)
+
+
+def _along(images: Tensor, taps: tuple[float, ...]) -> Tensor:
+    """(H, W) correlated with a row, 0 outside."""
+    reach = len(taps) // 2
+    return slide(F.pad(images, (reach, reach)), taps, -1)
 
 
 def _average(values: Tensor, weight: Tensor, deviation: float) -> Tensor:
     """Weighted mean of a neighbourhood; 0 where nothing has weight."""
-    _, g = _kernel(deviation, values)
+    (g,) = _taps(deviation, 0)
     weight = weight.to(values)
-    return _filtered(values * weight, g, g) / _filtered(weight, g, g).clamp(min=_TINY)
+    return _along(_down(values * weight, g), g) / _along(_down(weight, g), g).clamp(min=_TINY)
 
 
-def _plane(radiance: Tensor, certainty: Tensor, seen: Tensor, usual: Tensor) -> tuple[Tensor, Tensor]:
-    """(value at each pixel of the plane through its neighbours, variance): within the range of those that are seen.
+def _plane(radiance: Tensor, certainty: Tensor, seen: Tensor, usual: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(value at each pixel of the plane through its neighbours, variance, lever): within the range of those that are seen.
 
+    lever      factor on variances where the plane is continued beside its neighbours, 1 in their middle
     certainty  1 / variance of the neighbours, 0 for pixels that are none;  usual  the value where there are none
     """
-    at, g = _kernel(NEAR, radiance)
-    gx, gxx = at * g, at * at * g
+    g, gd, gdd = _taps(NEAR, 0, 1, 2)
     scale = certainty.max().clamp(min=_TINY)
     c = certainty / scale
-    s0 = _filtered(c, g, g)
+    middle, sloped = _down(c, g), _down(c, gd)
+    s0 = _along(middle, g)
     known = s0 > 1e-12
     low = s0.clamp(min=_TINY)
-    x, y = _filtered(c, g, gx) / low, _filtered(c, gx, g) / low
-    xx = _filtered(c, g, gxx) / low - x * x + _RIDGE
-    yy = _filtered(c, gxx, g) / low - y * y + _RIDGE
-    xy = _filtered(c, gx, gx) / low - x * y
-    r = c * radiance
-    mean = _filtered(r, g, g) / low
-    rx = _filtered(r, g, gx) / low - x * mean
-    ry = _filtered(r, gx, g) / low - y * mean
+    x, y = _along(middle, gd) / low, _along(sloped, g) / low
+    xx = _along(middle, gdd) / low - x * x + _RIDGE
+    yy = _along(_down(c, gdd), g) / low - y * y + _RIDGE
+    xy = _along(sloped, gd) / low - x * y
+    middle, sloped = _down(c * radiance, g), _down(c * radiance, gd)
+    mean = _along(middle, g) / low
+    rx = _along(middle, gd) / low - x * mean
+    ry = _along(sloped, g) / low - y * mean
     determinant = (xx * yy - xy * xy).clamp(min=_RIDGE**2)
     slope_x, slope_y = (rx * yy - ry * xy) / determinant, (ry * xx - rx * xy) / determinant
     value = mean - slope_x * x - slope_y * y
-    far, reach = torch.finfo(radiance.dtype).max, len(at) // 2
-    high = F.max_pool2d(radiance.masked_fill(~seen, -far)[None], 2 * reach + 1, 1, reach)[0]
-    least = -F.max_pool2d((-radiance).masked_fill(~seen, -far)[None], 2 * reach + 1, 1, reach)[0]
-    ranged = high >= least
-    value = torch.where(ranged, value.maximum(least).minimum(high), value)
-    spread = 1 / (low * scale).clamp(min=_TINY)
-    return torch.where(known, value, usual), torch.where(known, spread, torch.full_like(spread, 1 / _TINY))
+    far, reach = torch.finfo(radiance.dtype).max, len(g) // 2
+    high = spread(radiance.masked_fill(~seen, -far)[None], reach)[0]
+    least = -spread((-radiance).masked_fill(~seen, -far)[None], reach)[0]
+    value = torch.where(high >= least, value.maximum(least).minimum(high), value)
+    lever = 1 + ((x * x * yy - 2 * xy * x * y + y * y * xx) / determinant).clamp(min=0)
+    variance = lever / (low * scale).clamp(min=_TINY)
+    return (
+        torch.where(known, value, usual),
+        torch.where(known, variance, torch.full_like(variance, 1 / _TINY)),
+        lever,
+    )
