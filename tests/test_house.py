@@ -42,7 +42,17 @@ MAY_IMPORT = {  # a package and what it may import; every part may import the gr
         "io",
         "image",
     ),  # networks predict the parameters of operators
-    "distillation": ("training", "scoring", "evaluation", "tonemapping", "nn", "encoding", "io", "image"),
+    "distillation": (
+        "training",
+        "scoring",
+        "evaluation",
+        "tonemapping",
+        "merging",
+        "nn",
+        "encoding",
+        "io",
+        "image",
+    ),  # methods of capture are distortions
     "cluster": ("io",),
     "cli": None,
 }

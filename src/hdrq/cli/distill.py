@@ -53,8 +53,8 @@ _USUAL = "jpegxt,jpeg-pu,noise,blur"
     default=_USUAL,
     show_default=True,
     metavar="NAME,...",
-    help="Distortions of the images (see: hdrq list distortions), tone mapping operators or expanders; none leaves images as "
-    "they are.",
+    help="Distortions of the images (see: hdrq list distortions), tone mapping operators or expanders; methods, as "
+    "tonemap:NAME, expand:NAME, merge:NAME, capture:NAME, also with networks NET@WEIGHTS; none leaves images as they are.",
 )
 @click.option("-n", "count", type=COUNT, default=20_000, show_default=True, help="Number of image pairs.")
 @click.option(
@@ -118,8 +118,9 @@ _USUAL = "jpegxt,jpeg-pu,noise,blur"
 @click.option("--resume", is_flag=True, help="Continue the distillation in the run folder.")
 @click.option(
     "--make-set",
-    type=click.Choice(["recipes", "images"]),
-    help="Write set.csv (recipes), or also the image pairs as EXR (images), and stop.",
+    type=click.Choice(["recipes", "images", "captures"]),
+    help="Write set.csv (recipes), or also the image pairs as EXR (images) and the frames that captures are merged from "
+    "(captures), and stop.",
 )
 @click.option("--on-the-fly", is_flag=True, help="Render images in every epoch instead of storing them.")
 @click.option("--float32", is_flag=True, help="Store the weights in single precision.")
@@ -149,8 +150,8 @@ def distill(**options: Any) -> None:
             if made.clipped:
                 note(made.clipped)
             path = made.path
-            if options["make_set"] == "images":
-                written = made.write_images(spread)
+            if options["make_set"] != "recipes":
+                written = made.write_images(spread, options["make_set"] == "captures")
                 for path in bar(written, len(written), "pairs"):  # noqa: B007
                     pass
             click.echo(str(path))

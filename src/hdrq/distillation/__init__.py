@@ -2,6 +2,7 @@
 
 distortions/    Distortions, one per file
 api             hdrq.distill, and sets as image files: what commands import
+captures        Methods of capture as distortions: a scene photographed by several exposures, which are merged
 checks          Checks before training: the range of the teacher's scores, how well simple metrics predict them, the cost
 codecs          Image codecs for 8-bit code: encode and decode
 distill         Distil metrics into a small network: rows, teacher scores, checks, training, report

@@ -98,9 +98,12 @@ class DistillationSet:
     skipped: tuple[str, ...]
     clipped: str = ""
 
-    def write_images(self, spread: Spread | None = None) -> Results[Path]:
-        """Write the images of all pairs beside set.csv, as they are rendered; the manifest pairs.csv comes last."""
-        made = write_images(self.rows, self.path.parent / "images", spread or here)
+    def write_images(self, spread: Spread | None = None, captures: bool = False) -> Results[Path]:
+        """Write the images of all pairs beside set.csv, as they are rendered; the manifest pairs.csv comes last.
+
+        captures  also write the frames or the mosaic that each capture was merged from
+        """
+        made = write_images(self.rows, self.path.parent / "images", spread or here, captures)
         return Results(made, len(self.rows) + 1)
 
 
@@ -181,7 +184,8 @@ def task(
     """The arguments of a distillation as a `Task`.
 
     student      [encoding:]network[@initial weights]
-    distortions  names (`hdrq.names("distortion")`, tone mapping operators and expanders), each at random levels up to 5
+    distortions  names (`hdrq.names("distortion")`, tone mapping operators and expanders), each at random levels up to 5; or
+                 methods: tonemap:NAME, expand:NAME, merge:NAME and capture:NAME, where NAME may be NET@WEIGHTS
     n            number of image pairs;  displays  on which code is shown
     crop         side of the images, pixels, or WxH such as "1024x768", or "whole";  central  cut them from the middle of each
                  image, at its resolution, instead of from random places at resolutions of 1, 1/2 and 1/4

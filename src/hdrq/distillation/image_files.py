@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hdrq import io
-from hdrq.distillation.rendering import render
+from hdrq.distillation.rendering import capture_of, kind_of, reference, render
 from hdrq.distillation.rows import Row
 from hdrq.distillation.sources import Sources
 from hdrq.errors import FileError
@@ -17,10 +17,13 @@ from hdrq.records import Image
 from hdrq.work import Needs, Spread, here
 
 
-def write_images(rows: Sequence[Row], folder: Path, spread: Spread = here) -> Iterator[Path]:
+def write_images(
+    rows: Sequence[Row], folder: Path, spread: Spread = here, captures: bool = False
+) -> Iterator[Path]:
     """Write the test image of every row, and every reference once; yields the files, the manifest pairs.csv last.
 
-    spread  divides the rows among other processes
+    spread    divides the rows among other processes
+    captures  also write the frames or the mosaic of every capture, to a folder of its own
     """
     folder.mkdir(parents=True, exist_ok=True)
     refs: dict[tuple[object, ...], str] = {}
@@ -29,8 +32,10 @@ def write_images(rows: Sequence[Row], folder: Path, spread: Spread = here) -> It
         view = (row.source, *row.view)
         new = view not in refs
         refs.setdefault(view, f"{row.number:06d}_reference.exr")
-        todo.append(Rendering(row, refs[view], f"{row.number:06d}_{row.distortion}.exr", new))
-    for name in spread(RenderJob(folder), todo, total=len(todo)):
+        todo.append(
+            Rendering(row, refs[view], f"{row.number:06d}_{row.distortion.replace(':', '-')}.exr", new)
+        )
+    for name in spread(RenderJob(folder, captures), todo, total=len(todo)):
         yield folder / name
     with atomic(folder / "pairs.csv") as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
@@ -56,6 +61,7 @@ class RenderJob:
     """Images of rows as files, as `hdrq.work.Job` of Rendering; a result is the name of the test image."""
 
     folder: Path
+    captures: bool = False
 
     def begin(self) -> Callable[[Sequence[Rendering]], Iterator[str]]:
         """Sources are decoded as they are needed."""
@@ -81,4 +87,7 @@ class RenderJob:
             ref, dist = render(item.row, sources)
             for name in wanted:
                 io.write(self.folder / name, Image(ref if name == item.ref else dist))
+        place = self.folder / item.dist.removesuffix(".exr")
+        if self.captures and kind_of(item.row) and not (place / "capture.json").exists():
+            capture_of(item.row, reference(item.row, sources)[0]).write(place)
         return item.dist

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from hdrq.distillation.captures import Captured, captured, merged_light, refuse_code
 from hdrq.distillation.distortion import MOST, Distortion
 from hdrq.distillation.rows import Row
-from hdrq.distillation.samples import shelf_of
+from hdrq.distillation.samples import CAPTURES, shelf_of
 from hdrq.distillation.sources import Sources, shrunk
 from hdrq.encoding.display_model import gain_offset_gamma
 from hdrq.errors import UsageError
@@ -18,11 +20,13 @@ from hdrq.image.statistics import quantile
 from hdrq.image.transfer import linear_to_srgb, srgb_to_linear
 from hdrq.records import Display, Encoding
 from hdrq.registry import find
+from hdrq.tonemapping.networks import OperatorKind, operator_named
 from hdrq.tonemapping.operator import Operator
 
 _DARKEST, _BRIGHTEST = 0.005, 10_000.0  # cd/m²
 _CONTRAST = {"sdr": 1000.0, "sdr-100": 1000.0, "bright": 10_000.0}
 _SDR = Display("sdr", 100.0, 0.1, "linear")  # display of the tone-mapped images
+_MOST_CLIPPED = 0.4
 _EXPOSED = 0.98  # quantile of luminance that becomes white in an exposure that is expanded
 
 
@@ -71,10 +75,13 @@ def _within(light: Tensor, display: Display) -> Tensor:
 
 def _distorted(row: Row, light: Tensor, code: Tensor | None, display: Display) -> Tensor:
     shelf = shelf_of(row.distortion)
+    name = row.distortion.partition(":")[2] or row.distortion
+    if shelf == "capture":
+        return merged_light(kind_of(row), name, capture_of(row, light), row.seed).to(light)
     if shelf == "tonemapper":
-        return _tonemapped(find(shelf, row.distortion), row, light)
+        return _tonemapped(_operator("tonemapper", name), row, light)
     if shelf == "expander":
-        return _expanded(find(shelf, row.distortion), row, light)
+        return _expanded(_operator("expander", name), row, light)
     d: Distortion = find(shelf, row.distortion)
     if d.card.acts == "light":
         return d(light, row.level, row.seed)
@@ -85,6 +92,24 @@ def _distorted(row: Row, light: Tensor, code: Tensor | None, display: Display) -
     return encoding.decode(d(encoding.encode(light), row.level, row.seed, top))
 
 
+def kind_of(row: Row) -> str:
+    """ "merge" or "capture"; "" for a row that is neither."""
+    kind, colon, _ = row.distortion.partition(":")
+    return kind if colon and kind in CAPTURES else ""
+
+
+def capture_of(row: Row, light: Tensor) -> Captured:
+    """The frames or the mosaic that a capture of the row's light gives."""
+    refuse_code(row.display, row.distortion)
+    return captured(kind_of(row), row.distortion.partition(":")[2], light, row.level, row.seed)
+
+
+@lru_cache(4)
+def _operator(shelf: OperatorKind, name: str) -> Operator:
+    """An operator, or a network, whose weights are then loaded once for many rows."""
+    return operator_named(shelf, name)
+
+
 def _tonemapped(op: Operator, row: Row, light: Tensor) -> Tensor:
     """The image tone-mapped and shown on an SDR display."""
     return gain_offset_gamma(op(light, **_options(op, row)), _SDR).expand_as(light)
@@ -92,7 +117,9 @@ def _tonemapped(op: Operator, row: Row, light: Tensor) -> Tensor:
 
 def _expanded(op: Operator, row: Row, light: Tensor) -> Tensor:
     """8-bit code of an exposure with clipped highlights, expanded to light with the mean of the reference."""
-    white = quantile(luminance(light), _EXPOSED).clamp(min=1e-3)
+    # of "expand:NAME" the level sets the share of pixels that the exposure clips
+    share = (row.level / MOST) ** 2 * _MOST_CLIPPED if ":" in row.distortion else 1 - _EXPOSED
+    white = quantile(luminance(light), 1 - share).clamp(min=1e-3)
     code = (linear_to_srgb((light / white).clamp(0, 1)) * 255).round() / 255
     made = op(code, **_options(op, row))
     return made * (light.mean() / made.mean().clamp(min=1e-6))

@@ -10,14 +10,18 @@ from math import exp, log
 
 import numpy as np
 
+from hdrq.distillation.captures import check_capture
 from hdrq.distillation.distortion import MOST
 from hdrq.distillation.rows import Row, Rows
 from hdrq.distillation.sources import Source
 from hdrq.errors import UnknownName, UsageError
 from hdrq.registry import names
+from hdrq.tonemapping.networks import OperatorKind, operator_named
 
 NONE = "none"  # in place of a distortion: the image as it is
 SHELVES = ("distortion", "tonemapper", "expander")
+OPERATORS: dict[str, OperatorKind] = {"tonemap": "tonemapper", "expand": "expander"}
+CAPTURES = ("merge", "capture")
 # cd/m², range of the peak luminance, log-uniformly distributed
 PEAKS = {
     "light": (300.0, 8000.0),
@@ -31,9 +35,19 @@ LEAST = 32  # smallest side of a crop, pixels
 
 
 def shelf_of(distortion: str) -> str:
-    """The kind of entry that the distortion is; "distortion" for none."""
+    """The kind of entry that the distortion is; "distortion" for none, "capture" for merge:NAME and capture:NAME.
+
+    Raises UnknownName where there is none, and MissingPart where the weights of a network are missing.
+    """
     if distortion == NONE:
         return SHELVES[0]
+    kind, colon, name = distortion.partition(":")
+    if kind in OPERATORS and colon:
+        operator_named(OPERATORS[kind], name)
+        return OPERATORS[kind]
+    if kind in CAPTURES and colon:
+        check_capture(kind, name)
+        return CAPTURES[1]
     for shelf in SHELVES:
         if distortion in names(shelf):
             return shelf
