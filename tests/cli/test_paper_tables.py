@@ -192,7 +192,7 @@ def test_a_subset_is_named_after_a_colon(run, tables) -> None:
 
 def test_plots_are_png_and_pdf_and_count_every_image(run, tables, tmp_path) -> None:
     from hdrq.evaluation.report.figures import histogram
-    from hdrq.evaluation.request import EvaluationRequest, sheet_of
+    from hdrq.evaluation.request import EvaluationRequest, ratings_of
 
     asked = (
         "--dataset",
@@ -208,7 +208,7 @@ def test_plots_are_png_and_pdf_and_count_every_image(run, tables, tmp_path) -> N
     assert code == 0, err
     names = {p.name for p in (tmp_path / "p").iterdir()}
     assert {f"histogram-of-subjective-scores.{s}" for s in ("png", "pdf")} <= names
-    found = sheet_of(
+    found = ratings_of(
         EvaluationRequest("csv", tables / "one.csv", metrics=("up",), scores=tables / "scores.csv")
     )
     bars = histogram(found, 3).axes[0].patches

@@ -1,4 +1,4 @@
-"""hdrq evaluate: sheets, protocols and the command, on small made archives and on real judgements."""
+"""hdrq evaluate: all_ratings, protocols and the command, on small made archives and on real judgements."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hdrq.errors import UsageError
 from hdrq.evaluation.archive import Comparison
 from hdrq.evaluation.evaluate import Plan, across, by_distortion, by_level, evaluate, splits_of
 from hdrq.evaluation.preferences import preferences
-from hdrq.evaluation.ratings import Sheet, join, sheet
+from hdrq.evaluation.ratings import Ratings, join, ratings
 from hdrq.evaluation.score_table import read_scores
 from hdrq.evaluation.significance import paired_tests, resolving
 from hdrq.evaluation.statistics.agreement import agreement
@@ -32,8 +32,8 @@ from hdrq.scoring.scorer import Scorer
 Run = Callable[..., tuple[int, str, str]]
 
 
-def made(scenes: int = 12, each: int = 10, noise: tuple[float, ...] = (0.2, 0.6), seed: int = 0) -> Sheet:
-    """A sheet with metrics of known worth: the subjective score and so much noise."""
+def made(scenes: int = 12, each: int = 10, noise: tuple[float, ...] = (0.2, 0.6), seed: int = 0) -> Ratings:
+    """A ratings with metrics of known worth: the subjective score and so much noise."""
     rng = np.random.default_rng(seed)
     pairs, scored = [], rng.normal(size=scenes * each)
     for i, mos in enumerate(scored):
@@ -43,7 +43,7 @@ def made(scenes: int = 12, each: int = 10, noise: tuple[float, ...] = (0.2, 0.6)
         )
     values = {f"m{n:g}": scored + n * rng.normal(size=scored.size) for n in noise}
     scores = {m: {f"d{i}.png": float(v) for i, v in enumerate(row)} for m, row in values.items()}
-    return sheet(pairs, scores, dict.fromkeys(scores, "higher"), name="made", mos_better="higher")
+    return ratings(pairs, scores, dict.fromkeys(scores, "higher"), name="made", mos_better="higher")
 
 
 QUICK = Plan(draws=100, splits=6)
@@ -61,17 +61,17 @@ def test_better_metrics_come_first_and_their_intervals_hold_them():
 def test_an_image_without_a_score_is_left_out_of_every_metric_and_told():
     pairs = [Pair(f"{i}.png", mos=float(i)) for i in range(8)]
     scores = {"a": {f"{i}.png": float(i) for i in range(8)}, "b": {f"{i}.png": float(-i) for i in range(7)}}
-    found = sheet(pairs, scores, {"a": "higher", "b": "lower"}, mos_better="higher")
+    found = ratings(pairs, scores, {"a": "higher", "b": "lower"}, mos_better="higher")
     assert found.values.shape == (2, 7)
     assert "1 of 8 images" in found.notes[0]
     assert [a.srocc for a in evaluate(found, plan=QUICK)] == [1, 1]
     with pytest.raises(UsageError, match="has no subjective scores"):
-        sheet([Pair("a.png")], {}, {})
+        ratings([Pair("a.png")], {}, {})
 
 
 def test_a_direction_nobody_states_is_taken_from_the_data_and_told():
     pairs = [Pair(f"{i}.png", mos=float(i)) for i in range(8)]
-    found = sheet(pairs, {"a": {f"{i}.png": -float(i) for i in range(8)}}, {}, mos_better="higher")
+    found = ratings(pairs, {"a": {f"{i}.png": -float(i) for i in range(8)}}, {}, mos_better="higher")
     assert found.better == ("lower",)
     assert any("direction of a" in note for note in found.notes)
 
@@ -107,7 +107,7 @@ def test_leaving_a_distortion_out_fits_the_curve_without_it():
     turned = base.values.copy()
     jpeg = np.array([p.distortion == "jpeg" for p in base.pairs])
     turned[0, jpeg] += 5  # the metric is biased for one distortion: ranks within it stay, predictions do not
-    rows = {r.group: r for r in evaluate(Sheet(base.name, base.pairs, base.metrics, turned, base.better, "higher"),
+    rows = {r.group: r for r in evaluate(Ratings(base.name, base.pairs, base.metrics, turned, base.better, "higher"),
                                          "leave-one-out", QUICK)}  # fmt: skip
     assert set(rows) == {"without jpeg", "without blur"}
     assert rows["without jpeg"].srocc > 0.95
@@ -142,7 +142,7 @@ def test_a_contest_tells_apart_what_differs_and_only_that():
 def test_resolving_power_needs_the_error_of_the_mean():
     base = made(noise=(0.2, 0.9))
     assert resolving(base, QUICK) == []
-    sure = Sheet(
+    sure = Ratings(
         base.name,
         base.pairs,
         base.metrics,
@@ -462,7 +462,7 @@ def test_nine_metrics_are_ranked_on_real_judgements(run, shared):
 def test_intervals_of_opinions_make_resolving_power_possible(shared):
     rated = read_scores(shared / "data/labels/jpeg_aic4_jnd.csv").pairs()
     table = read_scores(shared / "data/labels/jpeg_aic4_metric_scores.csv", ["CVVDP", "PSNR-Y"])
-    found = sheet(rated, table.values, table.better, mos_better="lower")
+    found = ratings(rated, table.values, table.better, mos_better="lower")
     assert found.errors_are == "standard error"
     rows = resolving(found, QUICK)
     assert rows[0].metric == "CVVDP"
@@ -672,7 +672,7 @@ def test_intervals_of_curves_fitted_elsewhere_hold_their_own_estimate(protocol):
     values[0, [p.distortion == "jpeg" for p in base.pairs]] += (
         1  # so that the other distortion's curve is off
     )
-    biased = Sheet(base.name, base.pairs, base.metrics, values, base.better, "higher")
+    biased = Ratings(base.name, base.pairs, base.metrics, values, base.better, "higher")
     for row in evaluate(biased, protocol, QUICK):
         for figure in ("srocc", "plcc", "rmse"):
             low, high = row.intervals[figure]
@@ -698,7 +698,7 @@ def test_an_outlier_is_further_than_two_errors_from_the_curve():
 
 def test_williams_is_computed_on_plcc_after_the_curve():
     base = made(noise=(0.3, 0.5))
-    bent = Sheet(base.name, base.pairs, base.metrics, np.exp(3 * base.values), base.better, "higher")
+    bent = Ratings(base.name, base.pairs, base.metrics, np.exp(3 * base.values), base.better, "higher")
     (found,) = paired_tests(bent, QUICK)
     mapped = [fit("logistic5", row, bent.mos)(row) for row in bent.values]
     r = [plcc(m, bent.mos) for m in mapped]
@@ -711,7 +711,7 @@ def test_williams_is_computed_on_plcc_after_the_curve():
 def test_a_confidence_interval_becomes_a_standard_error(tmp_path):
     rows = [(f"i{i}.png", f"s{i % 6}", i, i - 1.959963984540054, i + 1.959963984540054, i) for i in range(8)]
     table = read_scores(table_of(tmp_path / "ci.csv", rows, "dist,scene,MOS,ci_low,ci_high,A"))
-    found = sheet(table.pairs(), table.values, {"A": "higher"}, mos_better="higher")
+    found = ratings(table.pairs(), table.values, {"A": "higher"}, mos_better="higher")
     assert found.errors_are == "standard error"
     assert found.errors == pytest.approx(np.ones(8))
 
@@ -749,9 +749,9 @@ def test_a_dataset_that_states_its_folds_is_split_by_them():
     scenes = [f"t-i{i:02d}" for i in range(1, 26)]
     pairs = [Pair(f"{s}-{k}.png", scene=s, mos=float(i + k)) for i, s in enumerate(scenes) for k in range(2)]
     scores = {"m": {str(p.dist): p.mos for p in pairs}}
-    found = sheet(pairs, scores, {"m": "higher"}, name="upiq", dataset=upiq)
+    found = ratings(pairs, scores, {"m": "higher"}, name="upiq", dataset=upiq)
     assert splits_of(found, QUICK) == upiq.folds(found.scenes, folds=5, seed=0)
-    other = sheet(pairs, scores, {"m": "higher"}, name="other", mos_better="higher")
+    other = ratings(pairs, scores, {"m": "higher"}, name="other", mos_better="higher")
     assert splits_of(other, QUICK) != splits_of(found, QUICK)
 
 
@@ -786,5 +786,5 @@ def test_a_report_on_ones_own_images_has_the_name_of_their_file(tmp_path) -> Non
     found = hdrq.evaluate(
         dataset="csv", data=mos, scores=tmp_path / "values.csv", metrics=["mine"], lower=False
     )
-    assert found.sheet.name == "bracket study"
+    assert found.ratings.name == "bracket study"
     assert "<h1>bracket study</h1>" in found.page()

@@ -22,7 +22,7 @@ from hdrq.evaluation.evaluate import (
     evaluate,
 )
 from hdrq.evaluation.preferences import preferences
-from hdrq.evaluation.ratings import Sheet
+from hdrq.evaluation.ratings import Ratings
 from hdrq.evaluation.report import tables
 from hdrq.evaluation.report.figures import breakdown, histogram, residuals, scatter
 from hdrq.evaluation.report.paper_tables import latex, markdown, of_datasets, of_metrics
@@ -47,7 +47,7 @@ from pinned import pinned
 PLAN = Plan(draws=40, folds=3, splits=6)
 
 
-def rated(images: int = 120, scenes: int = 12, seed: int = 0) -> Sheet:
+def rated(images: int = 120, scenes: int = 12, seed: int = 0) -> Ratings:
     """Two metrics, of which one falls as quality rises, on images of a few scenes with ties among their scores."""
     rng = np.random.default_rng(seed)
     true = rng.uniform(0, 10, images)
@@ -70,7 +70,7 @@ def rated(images: int = 120, scenes: int = 12, seed: int = 0) -> Sheet:
         )
         for i in range(images)
     ]
-    return Sheet(
+    return Ratings(
         "rated",
         tuple(pairs),
         ("up", "down"),
@@ -145,9 +145,9 @@ def test_the_search_of_a_sigmoid_starts_from_nine_places(width: float, centre: f
 
 @pytest.mark.parametrize("form", sorted(FITS))
 def test_fitted_curves_are_what_they_were(form) -> None:
-    sheet = rated()
-    for name, row in zip(sheet.metrics, sheet.values):
-        curve = fit(form, row, sheet.mos)
+    ratings = rated()
+    for name, row in zip(ratings.metrics, ratings.values):
+        curve = fit(form, row, ratings.mos)
         pinned(f"curve {form} of {name}", curve(row), curve.x, curve.y, tolerance=1e-3)
         assert curve.converged
     many = np.random.default_rng(1).uniform(0, 1, 4500)
@@ -207,14 +207,14 @@ def test_samples_of_scenes_are_what_they_were(monkeypatch, refit, limits) -> Non
 
     monkeypatch.setattr(module, "_EXACT_ROWS", limits[0])
     monkeypatch.setattr(module, "_EXACT_SCENES", limits[1])
-    sheet = rated()
-    turned = sheet.values * np.array([[1], [-1]])
-    curves = [fit("logistic5", row, sheet.mos) for row in turned]
-    scenes = [p.scene for p in sheet.pairs]
-    found = bootstrap(sheet.mos, turned, curves, scenes, draws=25, seed=3, refit=refit)
+    ratings = rated()
+    turned = ratings.values * np.array([[1], [-1]])
+    curves = [fit("logistic5", row, ratings.mos) for row in turned]
+    scenes = [p.scene for p in ratings.pairs]
+    found = bootstrap(ratings.mos, turned, curves, scenes, draws=25, seed=3, refit=refit)
     pinned(f"bootstrap {refit} {limits}", *(found[name] for name in sorted(found)), tolerance=1e-3)
     few = slice(0, 60)
-    found = bootstrap(sheet.mos[few], turned[:, few], curves, scenes[few], draws=9, refit=refit)
+    found = bootstrap(ratings.mos[few], turned[:, few], curves, scenes[few], draws=9, refit=refit)
     pinned(f"bootstrap of few {refit} {limits}", *(found[name] for name in sorted(found)), tolerance=1e-3)
 
 
@@ -259,29 +259,29 @@ def test_protocols_are_what_they_were(protocol) -> None:
 
 
 def test_breakdowns_and_tests_are_what_they_were() -> None:
-    sheet = rated()
-    rows = [replace(r, curve=None) for f in (by_distortion, by_level) for r in f(sheet, PLAN)]
+    ratings = rated()
+    rows = [replace(r, curve=None) for f in (by_distortion, by_level) for r in f(ratings, PLAN)]
     pinned("breakdowns", numbers(rows), tolerance=2e-3)
-    pinned("paired tests", *([n] for n in numbers(paired_tests(sheet, PLAN))), tolerance=2e-3)
-    pinned("resolving power", *([n] for n in numbers(resolving(sheet, PLAN))), tolerance=2e-3)
+    pinned("paired tests", *([n] for n in numbers(paired_tests(ratings, PLAN))), tolerance=2e-3)
+    pinned("resolving power", *([n] for n in numbers(resolving(ratings, PLAN))), tolerance=2e-3)
 
 
 @pytest.mark.parametrize(("count", "shown"), [(7, 0), (8, 2)])
 def test_groups_of_eight_images_are_shown(count: int, shown: int) -> None:
-    sheet = rated(60)
+    ratings = rated(60)
     labels = ["a"] * count + ["b"] * (60 - count)
-    found = list(_breakdown(sheet, labels, Plan(draws=5)))
+    found = list(_breakdown(ratings, labels, Plan(draws=5)))
     assert len({a.group for a in found}) == shown
 
 
 def test_four_images_can_be_tested_and_four_fitted() -> None:
-    sheet = rated(40)
+    ratings = rated(40)
     four, rest = np.arange(40) < 4, np.arange(40) >= 4
-    assert _tested(sheet, four, rest, "g", PLAN, 5)[0].images == 4
-    assert _tested(sheet, rest, four, "g", PLAN, 5)[0].images == 36
+    assert _tested(ratings, four, rest, "g", PLAN, 5)[0].images == 4
+    assert _tested(ratings, rest, four, "g", PLAN, 5)[0].images == 36
     for test, train in ((np.arange(40) < 3, rest), (rest, np.arange(40) < 3)):
         with pytest.raises(UsageError, match="are too few"):
-            _tested(sheet, test, train, "g", PLAN, 5)
+            _tested(ratings, test, train, "g", PLAN, 5)
 
 
 def row(metric: str, value: float, images: int = 10, group: str = "all", **more) -> Agreement:
@@ -325,9 +325,9 @@ def test_preferences_are_what_they_were() -> None:
 
 
 def test_resolving_power_and_its_tests_are_what_they_were() -> None:
-    sheet = rated(50)
-    asked = questions(sheet.mos, np.full(50, 0.3))
-    powers = [power(v, asked) for v in sheet.values * np.array([[1], [-1]])]
+    ratings = rated(50)
+    asked = questions(ratings.mos, np.full(50, 0.3))
+    powers = [power(v, asked) for v in ratings.values * np.array([[1], [-1]])]
     pinned("powers", *([p.different, p.better, p.correct, p.pairs, p.differing] for p in powers))
     p = compare(*powers, asked)
     pinned("compared powers", *([p[name]] for name in sorted(p)))
@@ -335,7 +335,7 @@ def test_resolving_power_and_its_tests_are_what_they_were() -> None:
     times = np.concatenate(list(draw(5, 6, 0, 50)))
     found = bootstrap_areas(powers, asked, scene, times)
     pinned("drawn areas", *(found[name] for name in sorted(found)))
-    some = questions(sheet.mos, np.full(50, 0.3), most=200, seed=2)
+    some = questions(ratings.mos, np.full(50, 0.3), most=200, seed=2)
     assert some.sampled
     assert bool((some.first != some.second).all())
     pinned("sampled pairs", some.first, some.second, some.seen, some.sign)
@@ -437,13 +437,13 @@ def test_paper_tables_are_written_word_by_word() -> None:
 
 
 def test_figures_are_as_large_as_their_contents_need() -> None:
-    sheet = rated()
-    found = agreement("up", sheet.values[0], sheet.mos, sign=1, form="line")
-    shown = residuals(sheet, found)
+    ratings = rated()
+    found = agreement("up", ratings.values[0], ratings.mos, sign=1, form="line")
+    shown = residuals(ratings, found)
     assert shown is not None
     assert shown.get_size_inches().tolist() == pytest.approx([3.6, 0.9 + 0.2 * 3])
-    assert scatter(sheet, found).get_size_inches().tolist() == pytest.approx([3.6, 3.0])
-    assert histogram(sheet).get_size_inches().tolist() == pytest.approx([3.6, 2.4])
+    assert scatter(ratings, found).get_size_inches().tolist() == pytest.approx([3.6, 3.0])
+    assert histogram(ratings).get_size_inches().tolist() == pytest.approx([3.6, 2.4])
     rows = [row(m, 0.5, group=g) for g in "xyz" for m in "abcdefgh"]
     one, many = breakdown(rows, ["a"]), breakdown(rows, list("abcdefgh"))
     assert one is not None

@@ -65,8 +65,8 @@ def change_card(own: Path, **changes: object) -> None:
 
 def test_held_out_images_are_those_that_the_card_tests_on(evaluated) -> None:
     found = evaluated(held_out=True)
-    assert set(found.sheet.scenes) == {"s8", "s9"}
-    assert len(found.sheet.pairs) == 4
+    assert set(found.ratings.scenes) == {"s8", "s9"}
+    assert len(found.ratings.pairs) == 4
     assert any(
         "4 of 20 images, which the card of norvdpnetpp@mine lists as held out" in n for n in found.notes
     )
@@ -84,7 +84,7 @@ def test_a_table_of_scores_is_restricted_too(evaluated, tmp_path) -> None:
     rows = [f"{i}.png,{METRIC},{i},higher" for i in range(20)]
     path.write_text("\n".join(["dist,metric,value,better", *rows]) + "\n")
     found = evaluated(metrics=(), scores=path, held_out=True)
-    assert set(found.sheet.scenes) == {"s8", "s9"}
+    assert set(found.ratings.scenes) == {"s8", "s9"}
     assert any("trained on 12" in n for n in evaluated(metrics=(), scores=path).notes)
 
 
@@ -93,10 +93,10 @@ def test_without_scenes_to_test_on_those_that_chose_the_epoch_are_judged(evaluat
     try:
         change_card(own, training__tested={"scenes": [], "distortions": []})
         found = evaluated(held_out=True)
-        assert set(found.sheet.scenes) == {"s0", "s1"}
+        assert set(found.ratings.scenes) == {"s0", "s1"}
         assert any("was chosen by these images" in n for n in found.notes)
         change_card(own, training__tested={"scenes": [], "distortions": ["blur"]})
-        assert len(evaluated(held_out=True).sheet.pairs) == 10
+        assert len(evaluated(held_out=True).ratings.pairs) == 10
         change_card(own, training__arguments__data="other.csv")
         with pytest.raises(UsageError, match="records a training on csv"):
             evaluated(held_out=True)

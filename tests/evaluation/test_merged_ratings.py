@@ -14,13 +14,13 @@ from PIL import Image as Picture
 from hdrq.cli.app import command_line
 from hdrq.errors import UsageError
 from hdrq.evaluation.merged_ratings import merge_ratings
-from hdrq.evaluation.ratings import Sheet, sheet
+from hdrq.evaluation.ratings import Ratings, ratings
 from hdrq.records import Pair
 
 
 def judged(
     name: str, truth: np.ndarray, scores: np.ndarray, better: str = "higher", noise: float = 0.0
-) -> Sheet:
+) -> Ratings:
     """Images of a true quality, their scores, and two metrics that see the quality with noise."""
     rng = np.random.default_rng(len(name))
     pairs = [Pair(f"{name}{i}.png", scene=f"s{i}", mos=float(s)) for i, s in enumerate(scores)]
@@ -29,7 +29,7 @@ def judged(
         "down": -truth + noise * rng.standard_normal(truth.size),
     }
     values = {m: {f"{name}{i}.png": float(v) for i, v in enumerate(row)} for m, row in seen.items()}
-    return sheet(pairs, values, {"up": "higher", "down": "lower"}, name=name, mos_better=better)
+    return ratings(pairs, values, {"up": "higher", "down": "lower"}, name=name, mos_better=better)
 
 
 def by_dataset(rows: tuple[dict[str, object], ...]) -> dict[str, np.ndarray]:
@@ -75,12 +75,12 @@ def test_common_images_decide_before_the_metrics(tmp_path: Path) -> None:
             Picture.new("L", (8, 8), i + (100 if folder == "b" and i >= 12 else 0)).save(
                 tmp_path / folder / f"{i}.png"
             )
-    sheets = {}
+    all_ratings = {}
     for folder, scores in (("a", np.arange(20.0)), ("b", 5 + 0.5 * np.arange(20.0))):
         plain = judged(folder, np.arange(20.0) ** (3 if folder == "b" else 1), scores)
         pairs = tuple(replace(p, dist=tmp_path / folder / f"{i}.png") for i, p in enumerate(plain.pairs))
-        sheets[folder] = replace(plain, pairs=pairs)
-    found = merge_ratings(sheets)
+        all_ratings[folder] = replace(plain, pairs=pairs)
+    found = merge_ratings(all_ratings)
     assert (found.lines[1].by, found.lines[1].images) == ("common images", 12)
     assert found.lines[1].gain == pytest.approx(2)
     assert found.lines[1].offset == pytest.approx(-10)

@@ -17,7 +17,7 @@ import torch
 import hdrq
 from hdrq.encoding.thumbnails import thumbnails
 from hdrq.evaluation.evaluate import Plan, by_distortion, evaluate
-from hdrq.evaluation.ratings import Sheet, sheet
+from hdrq.evaluation.ratings import Ratings, ratings
 from hdrq.evaluation.report import figures, tables
 from hdrq.evaluation.report.page import ReportContents, largest_errors, page
 from hdrq.evaluation.report.tables import not_significantly_worse
@@ -57,7 +57,7 @@ class Balance(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def judged(tmp_path_factory: pytest.TempPathFactory) -> Sheet:
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Ratings:
     """HDR images of four scenes, two metrics, two distortions; the names ask for escaping."""
     root = tmp_path_factory.mktemp("judged")
     g, rng = torch.Generator().manual_seed(0), np.random.default_rng(0)
@@ -76,13 +76,13 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Sheet:
             pairs.append(Pair(dist, ref, f"scene {s}", mos, 0.5, ("jpeg", "<noise>")[i % 2], float(i % 3)))
             for k, name in enumerate(scores):
                 scores[name][str(dist)] = float(mos + (0.4 + k) * rng.normal())
-    found = sheet(pairs, scores, dict.fromkeys(scores, "higher"), name="judged", mos_better="higher")
-    return Sheet(found.name, found.pairs, found.metrics, found.values, found.better, "higher",
+    found = ratings(pairs, scores, dict.fromkeys(scores, "higher"), name="judged", mos_better="higher")
+    return Ratings(found.name, found.pairs, found.metrics, found.values, found.better, "higher",
                  np.full(48, 0.5), "standard error", ("a note",))  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def html(judged: Sheet) -> str:
+def html(judged: Ratings) -> str:
     whole = list(evaluate(judged, plan=PLAN))
     return page(
         ReportContents(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         PairedTest,
         Pairing,
         PaperTable,
-        Sheet,
+        Ratings,
     )
 
 _FIGURES = ("srocc", "krocc", "plcc", "rmse")
@@ -41,7 +41,7 @@ def write(found: Evaluation, kinds: Sequence[str], options: dict[str, Any], form
     """Write to stdout or -o in the requested format, and the significance tests to their own file."""
     from hdrq.evaluation.api import beside
 
-    rows, sheet = found.shown, found.sheet
+    rows, ratings = found.shown, found.ratings
     if options["significance"] and found.significance:
         lines = [asdict(c) for c in found.significance]
         _tables.write_text(_tables.text_of(lines, "csv", list(lines[0])), options["significance"])
@@ -61,12 +61,12 @@ def write(found: Evaluation, kinds: Sequence[str], options: dict[str, Any], form
     _show(
         rows,
         found.significance if found.protocol in ("whole", "across") else [],
-        sheet,
+        ratings,
         several,
         options["output"],
     )
     for by, own in parts:
-        _show(own, [], sheet, True, options["output"], f"by {by}")
+        _show(own, [], ratings, True, options["output"], f"by {by}")
 
 
 def _write_transposed(table: PaperTable, output: str | None, format: str) -> None:
@@ -172,7 +172,7 @@ def write_correlations(rows: Sequence[Pairing], output: str | None, format: str)
 def _show(
     rows: Sequence[Agreement],
     paired_tests: Sequence[PairedTest],
-    sheet: Sheet,
+    ratings: Ratings,
     several: bool,
     output: str | None,
     title: str = "",
@@ -208,7 +208,7 @@ def _show(
         caption += "; 95 % intervals from a bootstrap over scenes"
     if len(alike) > 1:
         caption += "; = not significantly different from the best (p > 0.05, Holm)"
-    name = " ".join(filter(None, (sheet.name, title)))
+    name = " ".join(filter(None, (ratings.name, title)))
     caption = "; ".join(filter(None, (caption if not several else "", *lines_of(marks))))
     _tables.show_table(heads, lines, name, numbers, caption, output)
 

@@ -221,7 +221,7 @@ def _evaluate(options: dict[str, Any]) -> None:
         **_request.statistics(options),
     )
     for text in found.notes:
-        note(f"{found.sheet.name}: {text}" if found.sheet.name else text)
+        note(f"{found.ratings.name}: {text}" if found.ratings.name else text)
     _evaluated.write(found, options["by"], options, format)
     if options["plots"]:
         written = found.write_figures(options["plots"])
@@ -277,7 +277,7 @@ def _several(names: tuple[str, ...], folders: tuple[str, ...], options: dict[str
         **_request.statistics(options),
     )
     for name, one in found.each.items():
-        for line in one.sheet.notes:
+        for line in one.ratings.notes:
             note(f"{name}: {line}")
     _evaluated.write_several(found, options, format)
     if options["merge_mos"]:

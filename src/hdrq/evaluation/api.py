@@ -27,10 +27,10 @@ from hdrq.evaluation.published import (
     published_of,
     title_of,
 )
-from hdrq.evaluation.ratings import Sheet
+from hdrq.evaluation.ratings import Ratings
 from hdrq.evaluation.report.paper_tables import Cell, PaperTable, paper_text
 from hdrq.evaluation.report.tables import best, not_significantly_worse
-from hdrq.evaluation.request import computable, computed, images_of, named, request_of, sheet_of
+from hdrq.evaluation.request import computable, computed, images_of, named, ratings_of, request_of
 from hdrq.evaluation.result import DatasetComparison, Evaluation, flat
 from hdrq.evaluation.score_table import read_scores
 from hdrq.evaluation.significance import PairedTest
@@ -53,7 +53,7 @@ __all__ = [
     "Pairing",
     "PaperTable",
     "Preference",
-    "Sheet",
+    "Ratings",
     "beside",
     "best",
     "codes_of",
@@ -128,9 +128,9 @@ def evaluate(
         held_out=held_out, outputs=outputs,
     )  # fmt: skip
     plan = Plan(fit, draws, seed, folds, splits)
-    found = sheet_of(request)
+    found = ratings_of(request)
     if train_on:
-        other = sheet_of(replace(request, dataset=train_on, subset=None, held_out=False))
+        other = ratings_of(replace(request, dataset=train_on, subset=None, held_out=False))
         rows, protocol = tuple(engine.across(other, found, plan)), "across"
     else:
         rows = tuple(engine.evaluate(found, protocol, plan))
@@ -145,7 +145,7 @@ def evaluate(
 
 def _name_of(found: Evaluation) -> str:
     """NAME or NAME:SUBSET of what was evaluated."""
-    return ":".join(filter(None, (found.sheet.name, found.subset)))
+    return ":".join(filter(None, (found.ratings.name, found.subset)))
 
 
 def evaluate_datasets(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hdrq.encoding.settings import refuse_impossible_numbers
 from hdrq.errors import UsageError
 from hdrq.evaluation.protocols import Split, kfold, random_splits
-from hdrq.evaluation.ratings import Sheet
+from hdrq.evaluation.ratings import Ratings
 from hdrq.evaluation.statistics.agreement import FIGURES, Agreement, agreement, bootstrap_statistics, ends
 from hdrq.evaluation.statistics.curves import Curve, fit
 from hdrq.records import Pair
@@ -42,7 +42,7 @@ class Plan:
 PLAN = Plan()
 
 
-def evaluate(sheet: Sheet, protocol: str = "whole", plan: Plan = PLAN) -> Iterator[Agreement]:
+def evaluate(ratings: Ratings, protocol: str = "whole", plan: Plan = PLAN) -> Iterator[Agreement]:
     """Every metric by one protocol; with a single group, ordered by agreement.
 
     whole          one group, "all"
@@ -51,16 +51,16 @@ def evaluate(sheet: Sheet, protocol: str = "whole", plan: Plan = PLAN) -> Iterat
     leave-one-out  each distortion is tested with a curve fitted to all other distortions
     """
     if protocol == "whole":
-        yield from sorted(_group(sheet, "all", plan), key=lambda a: -sortable(a.srocc))
+        yield from sorted(_group(ratings, "all", plan), key=lambda a: -sortable(a.srocc))
     elif protocol == "folds":
-        parts = list(_folds(sheet, plan))
+        parts = list(_folds(ratings, plan))
         yield from parts
         yield from _summary(parts, "mean of folds", np.mean)
     elif protocol == "splits":
-        parts = list(_splits(sheet, plan))
+        parts = list(_splits(ratings, plan))
         yield from _summary(parts, f"median of {plan.splits} splits", np.median)
     elif protocol == "leave-one-out":
-        yield from _leave_one_out(sheet, plan)
+        yield from _leave_one_out(ratings, plan)
     else:
         raise UsageError(f"unknown protocol '{protocol}'; choose one of {', '.join(PROTOCOLS)}")
 
@@ -71,27 +71,27 @@ def parts_of(pair: Pair) -> tuple[str, str, str, str]:
     return pair.distortion, level, pair.carried.get("source", ""), pair.carried.get("split", "")
 
 
-def by_distortion(sheet: Sheet, plan: Plan) -> Iterator[Agreement]:
+def by_distortion(ratings: Ratings, plan: Plan) -> Iterator[Agreement]:
     """Every metric on each distortion, where there are several with enough images."""
-    yield from _breakdown(sheet, [parts_of(p)[0] for p in sheet.pairs], plan)
+    yield from _breakdown(ratings, [parts_of(p)[0] for p in ratings.pairs], plan)
 
 
-def by_level(sheet: Sheet, plan: Plan) -> Iterator[Agreement]:
+def by_level(ratings: Ratings, plan: Plan) -> Iterator[Agreement]:
     """Every metric on each level of distortion."""
-    yield from _breakdown(sheet, [parts_of(p)[1] for p in sheet.pairs], plan)
+    yield from _breakdown(ratings, [parts_of(p)[1] for p in ratings.pairs], plan)
 
 
-def by_subset(sheet: Sheet, plan: Plan) -> Iterator[Agreement]:
+def by_subset(ratings: Ratings, plan: Plan) -> Iterator[Agreement]:
     """Every metric on each source of a dataset that is made of several."""
-    yield from _breakdown(sheet, [parts_of(p)[2] for p in sheet.pairs], plan)
+    yield from _breakdown(ratings, [parts_of(p)[2] for p in ratings.pairs], plan)
 
 
-def by_split(sheet: Sheet, plan: Plan) -> Iterator[Agreement]:
+def by_split(ratings: Ratings, plan: Plan) -> Iterator[Agreement]:
     """Every metric in each split of a table of predictions, then mean, median and standard deviation over splits.
 
     The curve before plcc and rmse is fitted to the images of the split. Splits with few images count.
     """
-    parts = list(_breakdown(sheet, [parts_of(p)[3] for p in sheet.pairs], plan, least=2))
+    parts = list(_breakdown(ratings, [parts_of(p)[3] for p in ratings.pairs], plan, least=2))
     yield from parts
     count = len({a.group for a in parts})
     for name, middle in (("mean", np.mean), ("median", np.median), ("standard deviation", _deviation)):
@@ -103,7 +103,7 @@ def _deviation(values: Sequence[float]) -> float:
     return float(np.std(values, ddof=1))
 
 
-def across(train: Sheet, test: Sheet, plan: Plan = PLAN) -> Iterator[Agreement]:
+def across(train: Ratings, test: Ratings, plan: Plan = PLAN) -> Iterator[Agreement]:
     """Cross-dataset: curves fitted on one dataset, statistics on another with scores on the same scale."""
     for i, metric in enumerate(test.metrics):
         if metric not in train.metrics:
@@ -113,20 +113,20 @@ def across(train: Sheet, test: Sheet, plan: Plan = PLAN) -> Iterator[Agreement]:
 
 
 def _group(
-    sheet: Sheet, group: str, plan: Plan, only: Sequence[int] | None = None, curves: list[Curve] | None = None,
+    ratings: Ratings, group: str, plan: Plan, only: Sequence[int] | None = None, curves: list[Curve] | None = None,
     draws: int | None = None,
 ) -> list[Agreement]:  # fmt: skip
     """All metrics (or the indices `only`) on one group, with intervals."""
-    picked = list(range(len(sheet.metrics))) if only is None else list(only)
-    y, scenes = sheet.mos, sheet.scenes
+    picked = list(range(len(ratings.metrics))) if only is None else list(only)
+    y, scenes = ratings.mos, ratings.scenes
     found = [
         agreement(
-            sheet.metrics[i],
-            sheet.values[i],
+            ratings.metrics[i],
+            ratings.values[i],
             y,
-            sign=sheet.signs[i],
+            sign=ratings.signs[i],
             scenes=scenes,
-            errors=sheet.errors,
+            errors=ratings.errors,
             group=group,
             form=plan.form,
             curve=curves[k] if curves else None,
@@ -134,10 +134,10 @@ def _group(
         for k, i in enumerate(picked)
     ]
     used = [a.curve for a in found if a.curve is not None]
-    signs = [sheet.signs[i] for i in picked]
+    signs = [ratings.signs[i] for i in picked]
     count = plan.draws if draws is None else draws
     spread = bootstrap_statistics(
-        sheet.values[picked], y, signs, used, scenes, count, plan.seed, refit=curves is None
+        ratings.values[picked], y, signs, used, scenes, count, plan.seed, refit=curves is None
     )
     return [replace(a, intervals=_known(a, ends(spread, k))) for k, a in enumerate(found)]
 
@@ -147,56 +147,58 @@ def _known(of: Agreement, intervals: Mapping[str, tuple[float, float]]) -> dict[
     return {n: e if np.isfinite(getattr(of, n)) else (np.nan, np.nan) for n, e in intervals.items()}
 
 
-def _breakdown(sheet: Sheet, labels: Sequence[str], plan: Plan, least: int = 8) -> Iterator[Agreement]:
+def _breakdown(ratings: Ratings, labels: Sequence[str], plan: Plan, least: int = 8) -> Iterator[Agreement]:
     named = np.array(labels)
     draws = plan.draws if named.size <= 20_000 else plan.draws // 5
     kinds = [k for k in dict.fromkeys(labels) if k and (named == k).sum() >= least]
     if len(kinds) < 2:
         return
     for kind in kinds:
-        yield from _group(sheet.rows(named == kind), kind, plan, draws=draws)
+        yield from _group(ratings.rows(named == kind), kind, plan, draws=draws)
 
 
-def _tested(sheet: Sheet, test: Mask, train: Mask, group: str, plan: Plan, draws: int) -> list[Agreement]:
+def _tested(ratings: Ratings, test: Mask, train: Mask, group: str, plan: Plan, draws: int) -> list[Agreement]:
     """Statistics on `test` with curves fitted on `train`."""
     if test.sum() < 4 or train.sum() < 4:
         raise UsageError(
             f"{group}: {int(test.sum())} images to test and {int(train.sum())} to fit are too few"
         )
-    there = sheet.rows(train)
+    there = ratings.rows(train)
     curves = [fit(plan.form, row, there.mos) for row in there.values]
-    return _group(sheet.rows(test), group, plan, curves=curves, draws=draws)
+    return _group(ratings.rows(test), group, plan, curves=curves, draws=draws)
 
 
-def splits_of(sheet: Sheet, plan: Plan) -> list[Split]:
+def splits_of(ratings: Ratings, plan: Plan) -> list[Split]:
     """The folds of a dataset; those of its authors where they are published."""
-    return (sheet.folds or kfold)(sheet.scenes, folds=plan.folds, seed=plan.seed)
+    return (ratings.folds or kfold)(ratings.scenes, folds=plan.folds, seed=plan.seed)
 
 
-def _folds(sheet: Sheet, plan: Plan) -> Iterator[Agreement]:
-    yield from _over(sheet, splits_of(sheet, plan), plan, plan.draws)
+def _folds(ratings: Ratings, plan: Plan) -> Iterator[Agreement]:
+    yield from _over(ratings, splits_of(ratings, plan), plan, plan.draws)
 
 
-def _splits(sheet: Sheet, plan: Plan) -> Iterator[Agreement]:
-    yield from _over(sheet, random_splits(sheet.scenes, plan.splits, plan.seed), plan, 0)
+def _splits(ratings: Ratings, plan: Plan) -> Iterator[Agreement]:
+    yield from _over(ratings, random_splits(ratings.scenes, plan.splits, plan.seed), plan, 0)
 
 
-def _over(sheet: Sheet, splits: Iterator[Split] | list[Split], plan: Plan, draws: int) -> Iterator[Agreement]:
-    scenes = np.array(sheet.scenes)
+def _over(
+    ratings: Ratings, splits: Iterator[Split] | list[Split], plan: Plan, draws: int
+) -> Iterator[Agreement]:
+    scenes = np.array(ratings.scenes)
     for split in splits:
         test = np.isin(scenes, list(split.test))
-        yield from _tested(sheet, test, ~test, split.name, plan, draws)
+        yield from _tested(ratings, test, ~test, split.name, plan, draws)
 
 
-def _leave_one_out(sheet: Sheet, plan: Plan) -> Iterator[Agreement]:
-    kinds = np.array([p.distortion for p in sheet.pairs])
+def _leave_one_out(ratings: Ratings, plan: Plan) -> Iterator[Agreement]:
+    kinds = np.array([p.distortion for p in ratings.pairs])
     names = [k for k in dict.fromkeys(kinds) if k]
     if len(names) < 2:
         raise UsageError(
-            f"{sheet.name or 'the table'} names {len(names)} distortions; leaving one out needs two"
+            f"{ratings.name or 'the table'} names {len(names)} distortions; leaving one out needs two"
         )
     for name in names:
-        yield from _tested(sheet, kinds == name, kinds != name, f"without {name}", plan, plan.draws)
+        yield from _tested(ratings, kinds == name, kinds != name, f"without {name}", plan, plan.draws)
 
 
 def _summary(parts: Sequence[Agreement], group: str, middle: Callable[..., float]) -> Iterator[Agreement]:

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hdrq.errors import UsageError
-from hdrq.evaluation.ratings import Sheet
+from hdrq.evaluation.ratings import Ratings
 from hdrq.evaluation.statistics.correlation import srocc
 from hdrq.io.remote_cache import local
 
@@ -63,24 +63,24 @@ class MergedRatings:
     notes: tuple[str, ...]
 
 
-def merge_ratings(sheets: Mapping[str, Sheet], anchor: str = "") -> MergedRatings:
+def merge_ratings(all_ratings: Mapping[str, Ratings], anchor: str = "") -> MergedRatings:
     """Bring the scores of all datasets to the scale of `anchor`, by default of the first.
 
     Common images are those whose files are equal; with at least ten of them they determine the line, else the metrics
     do, whose z-scores over all datasets are averaged. Raises UsageError where metrics and scores do not agree at all.
     """
-    if len(sheets) < 2:
+    if len(all_ratings) < 2:
         raise UsageError("merging takes at least two datasets; repeat --dataset")
-    anchor = anchor or next(iter(sheets))
-    if anchor not in sheets:
+    anchor = anchor or next(iter(all_ratings))
+    if anchor not in all_ratings:
         raise UsageError(
-            f"there is no dataset '{anchor}' to take the scale of; there are {', '.join(sheets)}"
+            f"there is no dataset '{anchor}' to take the scale of; there are {', '.join(all_ratings)}"
         )
-    quality = _quality(sheets)
-    own = {name: _rising(sheet) for name, sheet in sheets.items()}
-    files = _digests(sheets)
+    quality = _quality(all_ratings)
+    own = {name: _rising(ratings) for name, ratings in all_ratings.items()}
+    files = _digests(all_ratings)
     lines, notes = [], []
-    for name in sheets:
+    for name in all_ratings:
         found = _line(name, anchor, own, quality, files)
         lines.append(found)
         if found.by == "metrics" and found.agreement < _WEAK:
@@ -93,7 +93,7 @@ def merge_ratings(sheets: Mapping[str, Sheet], anchor: str = "") -> MergedRating
     twice = 0
     for line in lines:
         for pair, score, key in zip(
-            sheets[line.dataset].pairs, own[line.dataset], files[line.dataset], strict=True
+            all_ratings[line.dataset].pairs, own[line.dataset], files[line.dataset], strict=True
         ):
             if key and seen.setdefault(key, line.dataset) != line.dataset:
                 twice += 1
@@ -160,22 +160,26 @@ def _matched(x: Array, y: Array) -> tuple[float, float]:
     return gain, float(y.mean() - gain * x.mean())
 
 
-def _rising(sheet: Sheet) -> Array:
+def _rising(ratings: Ratings) -> Array:
     """Scores that are higher for better images."""
-    rising: Array = sheet.mos if sheet.mos_better == "higher" else -sheet.mos
+    rising: Array = ratings.mos if ratings.mos_better == "higher" else -ratings.mos
     return rising
 
 
-def _quality(sheets: Mapping[str, Sheet]) -> dict[str, Array]:
+def _quality(all_ratings: Mapping[str, Ratings]) -> dict[str, Array]:
     """The mean of the z-scores, over all datasets, of the metrics that all of them have, higher for better images."""
-    shared = [m for m in next(iter(sheets.values())).metrics if all(m in s.metrics for s in sheets.values())]
+    shared = [
+        m
+        for m in next(iter(all_ratings.values())).metrics
+        if all(m in s.metrics for s in all_ratings.values())
+    ]
     if not shared:
         raise UsageError("the datasets share no metric; name one with -m")
     turned = {}
-    for name, sheet in sheets.items():
-        places = [sheet.metrics.index(m) for m in shared]
-        signs = np.array([1 if sheet.better[i] == "higher" else -1 for i in places])
-        turned[name] = sheet.values[places] * signs[:, None]
+    for name, ratings in all_ratings.items():
+        places = [ratings.metrics.index(m) for m in shared]
+        signs = np.array([1 if ratings.better[i] == "higher" else -1 for i in places])
+        turned[name] = ratings.values[places] * signs[:, None]
     every = np.concatenate(list(turned.values()), 1)
     spread = every.std(1, keepdims=True)
     if not (spread > 0).all():
@@ -185,9 +189,9 @@ def _quality(sheets: Mapping[str, Sheet]) -> dict[str, Array]:
     return {name: ((v - every.mean(1, keepdims=True)) / spread).mean(0) for name, v in turned.items()}
 
 
-def _digests(sheets: Mapping[str, Sheet]) -> dict[str, list[str]]:
+def _digests(all_ratings: Mapping[str, Ratings]) -> dict[str, list[str]]:
     """The content of each test image, "" where the file is not at hand or no other dataset has a file of its size."""
-    sizes = {name: [_size(str(p.dist)) for p in sheet.pairs] for name, sheet in sheets.items()}
+    sizes = {name: [_size(str(p.dist)) for p in ratings.pairs] for name, ratings in all_ratings.items()}
     holders: dict[int, set[str]] = {}
     for name, own in sizes.items():
         for size in own:
@@ -195,9 +199,9 @@ def _digests(sheets: Mapping[str, Sheet]) -> dict[str, list[str]]:
     return {
         name: [
             _digest(str(pair.dist)) if size >= 0 and len(holders[size]) > 1 else ""
-            for pair, size in zip(sheet.pairs, sizes[name], strict=True)
+            for pair, size in zip(ratings.pairs, sizes[name], strict=True)
         ]
-        for name, sheet in sheets.items()
+        for name, ratings in all_ratings.items()
     }
 
 

@@ -24,7 +24,7 @@ from hdrq.scoring.request import parse
 
 
 @dataclass(frozen=True)
-class Sheet:
+class Ratings:
     """Subjective scores of n images, and the values of M metrics on them.
 
     values    (M, n) in the metrics' units
@@ -60,8 +60,8 @@ class Sheet:
         """+1 for a metric that increases with the subjective scores."""
         return tuple(1 if b == self.mos_better else -1 for b in self.better)
 
-    def rows(self, keep: NDArray[np.bool_]) -> Sheet:
-        """The sheet of a subset of the images."""
+    def rows(self, keep: NDArray[np.bool_]) -> Ratings:
+        """The ratings of a subset of the images."""
         return replace(
             self,
             pairs=tuple(p for p, k in zip(self.pairs, keep, strict=True) if k),
@@ -70,7 +70,7 @@ class Sheet:
         )
 
 
-def sheet(
+def ratings(
     pairs: Sequence[Pair],
     scores: Mapping[str, Mapping[str, float]],
     better: Mapping[str, str],
@@ -78,8 +78,8 @@ def sheet(
     name: str = "",
     dataset: Dataset | None = None,
     mos_better: str = "",
-) -> Sheet:
-    """The sheet of pairs with a subjective score and a score of each metric, matched by the pair's test image.
+) -> Ratings:
+    """The ratings of pairs with a subjective score and a score of each metric, matched by the pair's test image.
 
     scores  {metric: {str(pair.dist): value}}; an image without a score of some metric is left out, with a note
     better  {metric: direction}; where missing, that of hdrq's metric of the same name; otherwise the sign of its
@@ -140,7 +140,7 @@ def sheet(
         notes.append(f"only {scenes} scenes: the intervals are unreliable")
     errors, kind = _errors(scored, dataset)
     folds = dataset.folds if dataset else None
-    return Sheet(
+    return Ratings(
         name, tuple(scored), metrics, values, tuple(known), toward, errors, kind, tuple(notes), folds
     )
 

@@ -12,7 +12,7 @@ from hdrq.errors import UsageError
 from hdrq.evaluation.archive import Dataset, locate
 from hdrq.evaluation.dataset_scores import Notify, Watch, scored, silent, without_progress
 from hdrq.evaluation.held_out import pairs_to_test
-from hdrq.evaluation.ratings import Sheet, join, sheet
+from hdrq.evaluation.ratings import Ratings, join, ratings
 from hdrq.evaluation.score_table import read_scores
 from hdrq.io.outputs import refuse_listed
 from hdrq.io.remote import exists
@@ -96,7 +96,7 @@ def named(text: str, subset: str | None = None) -> tuple[str, str | None]:
     return name, part or subset
 
 
-def sheet_of(request: EvaluationRequest) -> Sheet:
+def ratings_of(request: EvaluationRequest) -> Ratings:
     """Subjective scores and metric values, from a dataset, a table, or both."""
     path, toward = request.scores, {True: "lower", False: "higher", None: ""}[request.lower]
     if not request.dataset:
@@ -110,7 +110,7 @@ def sheet_of(request: EvaluationRequest) -> Sheet:
             )
         table = read_scores(path, request.metrics, request.exclude, dict(request.columns))
         toward = toward or table.mos_better
-        return sheet(table.pairs(), table.values, table.better, name=path.stem, mos_better=toward)
+        return ratings(table.pairs(), table.values, table.better, name=path.stem, mos_better=toward)
     dataset, root, pairs = images_of(request)
     if not any(p.mos is not None for p in pairs):
         raise UsageError(
@@ -124,7 +124,7 @@ def sheet_of(request: EvaluationRequest) -> Sheet:
         pairs, notes = pairs_to_test(
             pairs, list(values), request.held_out, dataset=dataset, root=root, data=request.data
         )
-        found = sheet(pairs, values, table.better, name=name, dataset=dataset, mos_better=toward)
+        found = ratings(pairs, values, table.better, name=name, dataset=dataset, mos_better=toward)
         return replace(found, notes=(*notes, *found.notes))
     if not request.metrics:
         raise UsageError("no metric is given; add -m pu-psnr, and see: hdrq list metrics")
@@ -137,7 +137,7 @@ def sheet_of(request: EvaluationRequest) -> Sheet:
         data=request.data,
     )
     values, better = computed(pairs, request)
-    found = sheet(pairs, values, better, name=name, dataset=dataset, mos_better=toward)
+    found = ratings(pairs, values, better, name=name, dataset=dataset, mos_better=toward)
     return replace(found, notes=(*notes, *found.notes))
 
 

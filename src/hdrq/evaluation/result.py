@@ -14,7 +14,7 @@ from hdrq.evaluation.archive import Dataset
 from hdrq.evaluation.evaluate import Plan
 from hdrq.evaluation.merged_ratings import MergedRatings, merge_ratings
 from hdrq.evaluation.published import beside
-from hdrq.evaluation.ratings import Sheet
+from hdrq.evaluation.ratings import Ratings
 from hdrq.evaluation.report.paper_tables import (
     PaperTable,
     averaged,
@@ -39,13 +39,13 @@ BREAKDOWNS = {
 class Evaluation:
     """The result: `rows` ordered by agreement, `table` for a data frame, and further analyses on request.
 
-    sheet     subjective scores and metric values of all images
+    ratings     subjective scores and metric values of all images
     protocol  of the rows
     dataset   and its subset, where there is one
     published rows of others that stand beside them, by their group
     """
 
-    sheet: Sheet
+    ratings: Ratings
     rows: tuple[Agreement, ...]
     protocol: str
     plan: Plan
@@ -63,7 +63,7 @@ class Evaluation:
         """Rows as dictionaries; a column `published` has the citations where there are published figures."""
         more = bool(self.published)
         return [
-            flat(row, self.sheet, protocol, by) | ({"published": row.published} if more else {})
+            flat(row, self.ratings, protocol, by) | ({"published": row.published} if more else {})
             for row in rows
         ]
 
@@ -76,24 +76,24 @@ class Evaluation:
     def notes(self) -> tuple[str, ...]:
         """Notes on images left out, directions inverted and values assumed."""
         own = (f"{row.metric}, {row.group}: {row.note}" for row in self.rows if row.note)
-        return (*self.sheet.notes, *self.remarks, *own)
+        return (*self.ratings.notes, *self.remarks, *own)
 
     @cached_property
     def whole(self) -> list[Agreement]:
         """The rows of the protocol "whole"."""
         if self.protocol == "whole":
             return list(self.rows)
-        return list(engine.evaluate(self.sheet, "whole", self.plan))
+        return list(engine.evaluate(self.ratings, "whole", self.plan))
 
     @cached_property
     def significance(self) -> list[PairedTest]:
         """Significance tests of all pairs of metrics."""
-        return paired_tests(self.sheet, self.plan)
+        return paired_tests(self.ratings, self.plan)
 
     @property
     def parts(self) -> set[str]:
         """Names of distortions, levels, sources and splits, by which the images may be broken down."""
-        names = {name for p in self.sheet.pairs for name in engine.parts_of(p)}
+        names = {name for p in self.ratings.pairs for name in engine.parts_of(p)}
         return names - {""}
 
     @cached_property
@@ -105,7 +105,7 @@ class Evaluation:
         if kind not in BREAKDOWNS:
             raise UsageError(f"unknown breakdown '{kind}'; choose one of {', '.join(BREAKDOWNS)}")
         if kind not in self._by:
-            self._by[kind] = list(BREAKDOWNS[kind](self.sheet, self.plan))
+            self._by[kind] = list(BREAKDOWNS[kind](self.ratings, self.plan))
         return self._by[kind]
 
     def breakdowns(self, kinds: Iterable[str] = ()) -> list[tuple[str, list[Agreement]]]:
@@ -125,7 +125,7 @@ class Evaluation:
 
     @property
     def _caption(self) -> str:
-        return f"{self.sheet.name}: {self.rows[0].images} images, {self.rows[0].scenes} scenes"
+        return f"{self.ratings.name}: {self.rows[0].images} images, {self.rows[0].scenes} scenes"
 
     def transposed(self, statistic: str, kinds: Iterable[str] = ()) -> PaperTable:
         """A column for each metric and a row for each group, of one statistic; breakdowns end with their average."""
@@ -142,11 +142,11 @@ class Evaluation:
         """Write scatter plots, residuals, a histogram and breakdowns as PNG and PDF."""
         from hdrq.evaluation.report import figures
 
-        drawn = {f"scatter {a.metric}": figures.scatter(self.sheet, a) for a in self.whole}
+        drawn = {f"scatter {a.metric}": figures.scatter(self.ratings, a) for a in self.whole}
         for a in self.whole:
-            if (figure := figures.residuals(self.sheet, a)) is not None:
+            if (figure := figures.residuals(self.ratings, a)) is not None:
                 drawn[f"residuals {a.metric}"] = figure
-        drawn["histogram of subjective scores"] = figures.histogram(self.sheet)
+        drawn["histogram of subjective scores"] = figures.histogram(self.ratings)
         for kind, own in self.breakdowns():
             if (figure := figures.breakdown(own, [a.metric for a in self.whole])) is not None:
                 drawn[f"srocc by {kind}"] = figure
@@ -157,17 +157,17 @@ class Evaluation:
         from hdrq.evaluation.report.page import ReportContents, page
 
         known = self.dataset is not None and not self.dataset.of_user
-        title = self.dataset.title if self.dataset is not None and known else self.sheet.name
+        title = self.dataset.title if self.dataset is not None and known else self.ratings.name
         about = f"{self.dataset.scale}; {self.dataset.home}" if self.dataset is not None and known else ""
         return page(
             ReportContents(
-                sheet=self.sheet,
+                ratings=self.ratings,
                 title=f"{title}{', ' + self.subset if self.subset else ''}",
                 whole=self.whole,
                 protocol=() if self.protocol == "whole" else self.rows,
                 breakdowns=self.breakdowns(),
                 paired_tests=self.significance,
-                resolving=resolving(self.sheet, self.plan),
+                resolving=resolving(self.ratings, self.plan),
                 command=command,
                 about=about,
                 published=[a for a in self.published if a.group == self.rows[-1].group],
@@ -215,17 +215,17 @@ class DatasetComparison:
 
     def merged_ratings(self, anchor: str = "") -> MergedRatings:
         """The subjective scores of all datasets on the scale of `anchor` (by default the first), as one table."""
-        return merge_ratings({name: found.sheet for name, found in self.each.items()}, anchor)
+        return merge_ratings({name: found.ratings for name, found in self.each.items()}, anchor)
 
     def transposed(self, statistic: str) -> PaperTable:
         """A column for each metric and a row for each dataset and average, of one statistic."""
         return transposed(self.columns, statistic, "dataset")
 
 
-def flat(row: Agreement, sheet: Sheet, protocol: str, by: str = "") -> dict[str, Any]:
+def flat(row: Agreement, ratings: Ratings, protocol: str, by: str = "") -> dict[str, Any]:
     """One row of a table: statistics, their intervals, and how they were obtained."""
     out: dict[str, Any] = {
-        "dataset": sheet.name,
+        "dataset": ratings.name,
         "protocol": protocol,
         "by": by,
         "group": row.group,

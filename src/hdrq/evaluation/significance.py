@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hdrq.evaluation.evaluate import PLAN, Plan, sortable
-from hdrq.evaluation.ratings import Sheet
+from hdrq.evaluation.ratings import Ratings
 from hdrq.evaluation.statistics import resolving_power
 from hdrq.evaluation.statistics.agreement import bootstrap_statistics, direction_sign, ends
 from hdrq.evaluation.statistics.bootstrap import draw, two_sided
@@ -55,31 +55,31 @@ class ResolvingPower:
     intervals: dict[str, tuple[float, float]]
 
 
-def paired_tests(sheet: Sheet, plan: Plan = PLAN) -> list[PairedTest]:
+def paired_tests(ratings: Ratings, plan: Plan = PLAN) -> list[PairedTest]:
     """All pairs of metrics, on the whole set."""
-    if len(sheet.metrics) < 2:
+    if len(ratings.metrics) < 2:
         return []
-    curves = [fit(plan.form, row, sheet.mos) for row in sheet.values]
+    curves = [fit(plan.form, row, ratings.mos) for row in ratings.values]
     by_draw = bootstrap_statistics(
-        sheet.values, sheet.mos, sheet.signs, curves, sheet.scenes, plan.draws, plan.seed
+        ratings.values, ratings.mos, ratings.signs, curves, ratings.scenes, plan.draws, plan.seed
     )
-    questions, powers = _resolved(sheet, plan)
-    y, out = sheet.mos, []
-    turned = np.asarray(sheet.signs)[:, None] * sheet.values
+    questions, powers = _resolved(ratings, plan)
+    y, out = ratings.mos, []
+    turned = np.asarray(ratings.signs)[:, None] * ratings.values
     mapped = [
         direction_sign(c, row, s) * c(row)
-        for c, row, s in zip(curves, sheet.values, sheet.signs, strict=True)
+        for c, row, s in zip(curves, ratings.values, ratings.signs, strict=True)
     ]
     rank, linear = [srocc(row, y) for row in turned], [plcc(row, y) for row in mapped]
-    for i, j in combinations(range(len(sheet.metrics)), 2):
+    for i, j in combinations(range(len(ratings.metrics)), 2):
         gaps = by_draw["srocc"][:, i] - by_draw["srocc"][:, j] if by_draw else np.zeros((0,))
         gaps = gaps[np.isfinite(gaps)]
         low, high = np.quantile(gaps, [0.025, 0.975]) if gaps.size else (np.nan, np.nan)
         p = resolving_power.compare(powers[i], powers[j], questions) if questions else {}
         out.append(
             PairedTest(
-                a=sheet.metrics[i],
-                b=sheet.metrics[j],
+                a=ratings.metrics[i],
+                b=ratings.metrics[j],
                 gap=rank[i] - rank[j],
                 low=float(low),
                 high=float(high),
@@ -98,19 +98,19 @@ def paired_tests(sheet: Sheet, plan: Plan = PLAN) -> list[PairedTest]:
     return out
 
 
-def resolving(sheet: Sheet, plan: Plan = PLAN) -> list[ResolvingPower]:
+def resolving(ratings: Ratings, plan: Plan = PLAN) -> list[ResolvingPower]:
     """Krasula's analysis of every metric; empty without standard errors of the subjective scores."""
-    questions, powers = _resolved(sheet, plan)
+    questions, powers = _resolved(ratings, plan)
     if questions is None:
         return []
-    names, scene = np.unique(np.array(sheet.scenes), return_inverse=True)
-    few, drawn_powers = _resolved(sheet, plan, most=_DRAWN_PAIRS)
+    names, scene = np.unique(np.array(ratings.scenes), return_inverse=True)
+    few, drawn_powers = _resolved(ratings, plan, most=_DRAWN_PAIRS)
     spread: Mapping[str, NDArray[np.float64]] = {}
     if len(names) > 1 and few is not None and plan.draws:
         times = np.concatenate(list(draw(len(names), min(plan.draws, _DRAWN), plan.seed, len(names))))
         spread = resolving_power.bootstrap_areas(drawn_powers, few, scene, times)
     out = []
-    for i, (metric, p) in enumerate(zip(sheet.metrics, powers, strict=True)):
+    for i, (metric, p) in enumerate(zip(ratings.metrics, powers, strict=True)):
         out.append(
             ResolvingPower(metric, p.different, p.better, p.correct, p.pairs, p.differing, ends(spread, i))
         )
@@ -125,11 +125,11 @@ _DRAWN, _DRAWN_PAIRS = (
 
 
 def _resolved(
-    sheet: Sheet, plan: Plan, most: int = resolving_power.MOST_PAIRS
+    ratings: Ratings, plan: Plan, most: int = resolving_power.MOST_PAIRS
 ) -> tuple[resolving_power.Questions | None, list[resolving_power.Power]]:
-    if sheet.errors is None or sheet.errors_are != "standard error":
+    if ratings.errors is None or ratings.errors_are != "standard error":
         return None, []
-    toward = 1 if sheet.mos_better == "higher" else -1
-    questions = resolving_power.questions(toward * sheet.mos, sheet.errors, most=most, seed=plan.seed)
-    turned = toward * np.asarray(sheet.signs)[:, None] * sheet.values
+    toward = 1 if ratings.mos_better == "higher" else -1
+    questions = resolving_power.questions(toward * ratings.mos, ratings.errors, most=most, seed=plan.seed)
+    turned = toward * np.asarray(ratings.signs)[:, None] * ratings.values
     return questions, [resolving_power.power(row, questions) for row in turned]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hdrq.evaluation.ratings import Sheet
+from hdrq.evaluation.ratings import Ratings
 from hdrq.evaluation.statistics.agreement import Agreement
 
 if TYPE_CHECKING:
@@ -50,11 +50,11 @@ def _cut(text: str, width: int) -> list[str]:
     return [text[i : i + width] for i in range(0, len(text), width)]
 
 
-def scatter(sheet: Sheet, agreement: Agreement, seed: int = 0) -> Figure:
+def scatter(ratings: Ratings, agreement: Agreement, seed: int = 0) -> Figure:
     """Subjective scores against one metric, with the fitted curve and the band that holds 95 % of the residuals."""
     figure, axes = _axes(3.6, 3.0)
-    row = sheet.metrics.index(agreement.metric)
-    x, y = sheet.values[row], sheet.mos
+    row = ratings.metrics.index(agreement.metric)
+    x, y = ratings.values[row], ratings.mos
     curve = agreement.curve
     if curve is not None:
         at = np.linspace(x.min(), x.max(), 200)
@@ -74,18 +74,18 @@ def scatter(sheet: Sheet, agreement: Agreement, seed: int = 0) -> Figure:
         zorder=2,
     )
     axes.set_xlabel(wrapped(agreement.metric))
-    axes.set_ylabel(f"subjective score ({sheet.mos_better} is better)")
+    axes.set_ylabel(f"subjective score ({ratings.mos_better} is better)")
     return figure
 
 
-def residuals(sheet: Sheet, agreement: Agreement) -> Figure | None:
+def residuals(ratings: Ratings, agreement: Agreement) -> Figure | None:
     """Residuals of the curve by distortion: box for the central half, whiskers for 95 %. None without distortions."""
-    kinds = np.array([p.distortion for p in sheet.pairs])
+    kinds = np.array([p.distortion for p in ratings.pairs])
     names = [k for k in dict.fromkeys(kinds) if k]
     if len(names) < 2 or agreement.curve is None:
         return None
-    row = sheet.metrics.index(agreement.metric)
-    left = agreement.curve(sheet.values[row]) - sheet.mos
+    row = ratings.metrics.index(agreement.metric)
+    left = agreement.curve(ratings.values[row]) - ratings.mos
     figure, axes = _axes(3.6, 0.9 + 0.2 * len(names))
     for place, name in enumerate(reversed(names)):
         a, q1, middle, q3, b = np.quantile(left[kinds == name], [0.025, 0.25, 0.5, 0.75, 0.975])
@@ -101,12 +101,12 @@ def residuals(sheet: Sheet, agreement: Agreement) -> Figure | None:
     return figure
 
 
-def histogram(sheet: Sheet, bins: int = 20) -> Figure:
+def histogram(ratings: Ratings, bins: int = 20) -> Figure:
     """Number of images by subjective score."""
     figure, axes = _axes(3.6, 2.4)
-    counts, edges = np.histogram(sheet.mos, bins)
+    counts, edges = np.histogram(ratings.mos, bins)
     axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color=_POINT, alpha=0.75, linewidth=0)
-    axes.set_xlabel(f"subjective score ({sheet.mos_better} is better)")
+    axes.set_xlabel(f"subjective score ({ratings.mos_better} is better)")
     axes.set_ylabel("images")
     return figure
 

@@ -12,7 +12,7 @@ from string import Template
 import numpy as np
 
 import hdrq
-from hdrq.evaluation.ratings import Sheet
+from hdrq.evaluation.ratings import Ratings
 from hdrq.evaluation.report import figures, tables
 from hdrq.evaluation.significance import PairedTest, ResolvingPower
 from hdrq.evaluation.statistics.agreement import Agreement
@@ -28,7 +28,7 @@ class ReportContents:
     breakdowns rows by "distortion", "level" or "source"
     """
 
-    sheet: Sheet
+    ratings: Ratings
     title: str
     whole: Sequence[Agreement]
     protocol: Sequence[Agreement] = ()
@@ -42,7 +42,7 @@ class ReportContents:
 
 def page(contents: ReportContents, pictures: bool = True) -> str:
     """The report as HTML. pictures: show the images with the largest prediction errors."""
-    sheet = contents.sheet
+    ratings = contents.ratings
     sections = [
         _section(
             "Agreement with subjective scores",
@@ -71,7 +71,7 @@ def page(contents: ReportContents, pictures: bool = True) -> str:
         *_residuals(contents),
         *_disagreements(contents, pictures),
     ]
-    notes = "".join(f"<li>{escape(note)}</li>" for note in (*sheet.notes, *_fit_notes(contents.whole)))
+    notes = "".join(f"<li>{escape(note)}</li>" for note in (*ratings.notes, *_fit_notes(contents.whole)))
     if notes:
         sections.append(f'<h2>Notes</h2><ul class="notes">{notes}</ul>')
     page = Template(files("hdrq.evaluation.report").joinpath("page.html").read_text(encoding="utf-8"))
@@ -103,16 +103,16 @@ _BY = "SROCC of each metric; the best of each row is bold."
 
 
 def _facts(found: ReportContents) -> str:
-    sheet = found.sheet
-    kinds = {p.distortion for p in sheet.pairs} - {""}
+    ratings = found.ratings
+    kinds = {p.distortion for p in ratings.pairs} - {""}
     facts = [
-        (f"{len(sheet.pairs):,}", "images"),
-        (f"{len(set(sheet.scenes)):,}", "scenes"),
+        (f"{len(ratings.pairs):,}", "images"),
+        (f"{len(set(ratings.scenes)):,}", "scenes"),
         *([(f"{len(kinds)}", "distortions")] if kinds else []),
-        (f"{len(sheet.metrics)}", "metrics" if len(sheet.metrics) > 1 else "metric"),
+        (f"{len(ratings.metrics)}", "metrics" if len(ratings.metrics) > 1 else "metric"),
         (
-            f"{sheet.mos.min():.4g} … {sheet.mos.max():.4g}",
-            f"subjective scores, {sheet.mos_better} is better",
+            f"{ratings.mos.min():.4g} … {ratings.mos.max():.4g}",
+            f"subjective scores, {ratings.mos_better} is better",
         ),
     ]
     return "".join(f"<li><b>{escape(n)}</b> {escape(what)}</li>" for n, what in facts)
@@ -156,7 +156,7 @@ def _of(found: ReportContents, shown: Sequence[Agreement]) -> str:
 def _scatters(found: ReportContents) -> str:
     plots = []
     for i, a in enumerate(found.whole):
-        svg = figures.as_svg(figures.scatter(found.sheet, a), f"scatter{i}")
+        svg = figures.as_svg(figures.scatter(found.ratings, a), f"scatter{i}")
         plots.append(
             f"<figure><figcaption>{escape(a.metric)}, SROCC {a.srocc:.3f}, PLCC {a.plcc:.3f}</figcaption>{svg}</figure>"
         )
@@ -164,7 +164,7 @@ def _scatters(found: ReportContents) -> str:
 
 
 def _residuals(found: ReportContents) -> list[str]:
-    drawn = [(a, figures.residuals(found.sheet, a)) for a in found.whole]
+    drawn = [(a, figures.residuals(found.ratings, a)) for a in found.whole]
     plots = [
         f"<figure><figcaption>{escape(a.metric)}</figcaption>{figures.as_svg(f, f'residual{i}')}</figure>"
         for i, (a, f) in enumerate(drawn)
@@ -174,17 +174,17 @@ def _residuals(found: ReportContents) -> list[str]:
     return [_section("Residuals", text, f"<div class='grid'>{''.join(plots)}</div>")] if plots else []
 
 
-def largest_errors(sheet: Sheet, agreement: Agreement, count: int) -> list[tuple[int, float]]:
+def largest_errors(ratings: Ratings, agreement: Agreement, count: int) -> list[tuple[int, float]]:
     """(index, predicted score) of the images furthest from the curve, first one of each scene."""
     if agreement.curve is None:
         return []
-    predicted = agreement.curve(sheet.values[sheet.metrics.index(agreement.metric)])
-    order = np.argsort(-np.abs(predicted - sheet.mos), kind="stable")
+    predicted = agreement.curve(ratings.values[ratings.metrics.index(agreement.metric)])
+    order = np.argsort(-np.abs(predicted - ratings.mos), kind="stable")
     firsts: list[tuple[int, float]] = []
     others: list[tuple[int, float]] = []
     seen: set[str] = set()
     for i in map(int, order[: 50 * count]):
-        scene = sheet.scenes[i]
+        scene = ratings.scenes[i]
         (others if scene in seen else firsts).append((i, float(predicted[i])))
         seen.add(scene)
     return (firsts + others)[:count]
@@ -196,16 +196,16 @@ def _disagreements(found: ReportContents, pictures: bool) -> list[str]:
     parts = []
     for a in shown:
         cards = [
-            _card(found.sheet, a, i, predicted, pictures)
-            for i, predicted in largest_errors(found.sheet, a, each)
+            _card(found.ratings, a, i, predicted, pictures)
+            for i, predicted in largest_errors(found.ratings, a, each)
         ]
         parts.append(f"<h3>{escape(a.metric)}</h3><div class='grid'>{''.join(cards)}</div>")
     text = f"The images furthest from the curve, first one of each scene{_of(found, shown)}. HDR images are tone-mapped."
     return [_section("Largest prediction errors", text, "".join(parts))] if parts else []
 
 
-def _card(sheet: Sheet, a: Agreement, place: int, predicted: float, pictures: bool) -> str:
-    pair = sheet.pairs[place]
+def _card(ratings: Ratings, a: Agreement, place: int, predicted: float, pictures: bool) -> str:
+    pair = ratings.pairs[place]
     images = {}
     if pictures:
         from hdrq.encoding.thumbnails import thumbnails
@@ -216,7 +216,7 @@ def _card(sheet: Sheet, a: Agreement, place: int, predicted: float, pictures: bo
         f'<div><img src="{uri}" alt="{words[n]}" loading="lazy">{words[n]}</div>' for n, uri in images.items()
     )
     twins = f"<div class='twins{' one' if len(images) == 1 else ''}'>{shown}</div>" if shown else ""
-    value = sheet.values[sheet.metrics.index(a.metric), place]
+    value = ratings.values[ratings.metrics.index(a.metric), place]
     level = "" if pair.level is None else f" {pair.level:g}"
     facts = [
         ("subjective score", f"{pair.mos:.3g}"),
