@@ -210,7 +210,7 @@ _PREDICTED = """
 ## Predicted parameters
 
 `--auto` predicts the parameters of an operator, and the levels of the finished image, for each image by a network that metrics taught
-([training](training.md#networks-that-answer-with-images)). Weights for `sigmoid` are distributed with hdrq. A note states the parameters; what
+([training](training.md#networks-whose-output-is-an-image)). Weights for `sigmoid` are distributed with hdrq. A note states the parameters; what
 `--set` and `--levels` state is kept.
 
 ```sh

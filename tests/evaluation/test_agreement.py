@@ -262,11 +262,11 @@ def test_the_area_is_the_chance_that_a_positive_is_above():
 
 def test_a_metric_that_is_the_opinion_tells_everything():
     y = np.arange(30.0)
-    asked = resolving_power.questions(y, np.full(30, 2.0))
+    asked = resolving_power.image_pairs(y, np.full(30, 2.0))
     found = resolving_power.power(y, asked)
     assert (found.better, found.correct) == (1, 1)
     assert found.different == 1  # a pair is seen exactly where the gap is large
-    assert asked.seen.sum() == sum(30 - gap for gap in range(1, 30) if gap / np.sqrt(8) > 1.6448536)
+    assert asked.visible.sum() == sum(30 - gap for gap in range(1, 30) if gap / np.sqrt(8) > 1.6448536)
     chance = resolving_power.power(np.random.default_rng(0).normal(size=30), asked)
     assert 0.3 < chance.correct < 0.7
 
@@ -286,7 +286,7 @@ def test_published_tests_of_resolving_power_find_no_difference_where_there_is_no
 
 def test_areas_of_one_draw_of_everything_are_the_areas():
     x, y = noisy(80)
-    asked = resolving_power.questions(y, np.full(80, 0.1))
+    asked = resolving_power.image_pairs(y, np.full(80, 0.1))
     found = resolving_power.power(x, asked)
     once = resolving_power.bootstrap_areas([found], asked, np.arange(80) % 8, np.ones((1, 8)))
     assert once["different"][0, 0] == pytest.approx(found.different)

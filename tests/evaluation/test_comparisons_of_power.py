@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau, norm
 
-from hdrq.evaluation.statistics.resolving_power import compare, delong, hanley_mcneil, power, questions
+from hdrq.evaluation.statistics.resolving_power import compare, delong, hanley_mcneil, image_pairs, power
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from hdrq.evaluation.statistics.resolving_power import compare, delong, hanley_m
 )
 def test_without_pairs_of_a_kind_p_is_1(errors: float, absent: set[str]) -> None:
     mos, rng = np.arange(12.0), np.random.default_rng(0)
-    asked = questions(mos, np.full(12, errors))
+    asked = image_pairs(mos, np.full(12, errors))
     a = power(mos + rng.normal(0, 1, 12), asked)
     b = power(rng.normal(0, 1, 12), asked)
     p = compare(a, b, asked)

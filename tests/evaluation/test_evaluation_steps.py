@@ -38,8 +38,8 @@ from hdrq.evaluation.statistics.resolving_power import (
     delong,
     fisher,
     hanley_mcneil,
+    image_pairs,
     power,
-    questions,
 )
 from hdrq.records import Pair
 from pinned import pinned
@@ -326,7 +326,7 @@ def test_preferences_are_what_they_were() -> None:
 
 def test_resolving_power_and_its_tests_are_what_they_were() -> None:
     ratings = rated(50)
-    asked = questions(ratings.mos, np.full(50, 0.3))
+    asked = image_pairs(ratings.mos, np.full(50, 0.3))
     powers = [power(v, asked) for v in ratings.values * np.array([[1], [-1]])]
     pinned("powers", *([p.different, p.better, p.correct, p.pairs, p.differing] for p in powers))
     p = compare(*powers, asked)
@@ -335,11 +335,11 @@ def test_resolving_power_and_its_tests_are_what_they_were() -> None:
     times = np.concatenate(list(draw(5, 6, 0, 50)))
     found = bootstrap_areas(powers, asked, scene, times)
     pinned("drawn areas", *(found[name] for name in sorted(found)))
-    some = questions(ratings.mos, np.full(50, 0.3), most=200, seed=2)
+    some = image_pairs(ratings.mos, np.full(50, 0.3), most=200, seed=2)
     assert some.sampled
     assert bool((some.first != some.second).all())
-    pinned("sampled pairs", some.first, some.second, some.seen, some.sign)
-    split = [(v.scores[0][asked.seen], v.scores[0][~asked.seen]) for v in powers]
+    pinned("sampled pairs", some.first, some.second, some.visible, some.sign)
+    split = [(v.scores[0][asked.visible], v.scores[0][~asked.visible]) for v in powers]
     pinned("delong", [delong(*split)], [hanley_mcneil(*split)], [fisher(0.8, 0.6, 50)])
 
 

@@ -32,7 +32,7 @@ from hdrq.training.images.camera import (
     window,
 )
 from hdrq.training.images.image_loop import chance_of
-from hdrq.training.images.image_recipe import Answer
+from hdrq.training.images.image_recipe import ImageOutput
 from hdrq.training.images.image_settings import ImageSettings
 from hdrq.training.images.operator_recipes import example as tone_example
 from hdrq.training.images.scenes import Scene
@@ -160,8 +160,8 @@ def test_losses_of_images_are_what_they_were(text) -> None:
         bound.net.double()
     a, b = image(1).requires_grad_(), image(2)
     torch.manual_seed(6)
-    answer = Answer(a, "linear", target=b, light=b * 3, again=lambda move: move(a) ** 2)
-    value = bound(answer, 100.0, None)
+    output = ImageOutput(a, "linear", target=b, light=b * 3, transformed=lambda move: move(a) ** 2)
+    value = bound(output, 100.0, None)
     pinned(f"loss {text}", value, torch.autograd.grad(value, a)[0], tolerance=1e-3)
 
 

@@ -137,7 +137,7 @@ def _planned(made: Plan | ImagePlan | Experiment) -> list[str]:
 
 
 def image_plan(plan: ImagePlan) -> list[str]:
-    """Show the scenes of a training of a network that answers with images."""
+    """Show the scenes of a training of a network whose output is an image."""
     counts = f"{len(plan.scenes)} scenes, {len(plan.held_out)} held out"
     return [f"{plan.name}: {counts}; run folder {plan.folder}"]
 

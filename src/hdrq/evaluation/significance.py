@@ -63,7 +63,7 @@ def paired_tests(ratings: Ratings, plan: Plan = PLAN) -> list[PairedTest]:
     by_draw = bootstrap_statistics(
         ratings.values, ratings.mos, ratings.signs, curves, ratings.scenes, plan.draws, plan.seed
     )
-    questions, powers = _resolved(ratings, plan)
+    image_pairs, powers = _resolved(ratings, plan)
     y, out = ratings.mos, []
     turned = np.asarray(ratings.signs)[:, None] * ratings.values
     mapped = [
@@ -75,7 +75,7 @@ def paired_tests(ratings: Ratings, plan: Plan = PLAN) -> list[PairedTest]:
         gaps = by_draw["srocc"][:, i] - by_draw["srocc"][:, j] if by_draw else np.zeros((0,))
         gaps = gaps[np.isfinite(gaps)]
         low, high = np.quantile(gaps, [0.025, 0.975]) if gaps.size else (np.nan, np.nan)
-        p = resolving_power.compare(powers[i], powers[j], questions) if questions else {}
+        p = resolving_power.compare(powers[i], powers[j], image_pairs) if image_pairs else {}
         out.append(
             PairedTest(
                 a=ratings.metrics[i],
@@ -100,8 +100,8 @@ def paired_tests(ratings: Ratings, plan: Plan = PLAN) -> list[PairedTest]:
 
 def resolving(ratings: Ratings, plan: Plan = PLAN) -> list[ResolvingPower]:
     """Krasula's analysis of every metric; empty without standard errors of the subjective scores."""
-    questions, powers = _resolved(ratings, plan)
-    if questions is None:
+    image_pairs, powers = _resolved(ratings, plan)
+    if image_pairs is None:
         return []
     names, scene = np.unique(np.array(ratings.scenes), return_inverse=True)
     few, drawn_powers = _resolved(ratings, plan, most=_DRAWN_PAIRS)
@@ -126,10 +126,10 @@ _DRAWN, _DRAWN_PAIRS = (
 
 def _resolved(
     ratings: Ratings, plan: Plan, most: int = resolving_power.MOST_PAIRS
-) -> tuple[resolving_power.Questions | None, list[resolving_power.Power]]:
+) -> tuple[resolving_power.ImagePairs | None, list[resolving_power.Power]]:
     if ratings.errors is None or ratings.errors_are != "standard error":
         return None, []
     toward = 1 if ratings.mos_better == "higher" else -1
-    questions = resolving_power.questions(toward * ratings.mos, ratings.errors, most=most, seed=plan.seed)
+    image_pairs = resolving_power.image_pairs(toward * ratings.mos, ratings.errors, most=most, seed=plan.seed)
     turned = toward * np.asarray(ratings.signs)[:, None] * ratings.values
-    return questions, [resolving_power.power(row, questions) for row in turned]
+    return image_pairs, [resolving_power.power(row, image_pairs) for row in turned]

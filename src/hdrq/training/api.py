@@ -92,7 +92,7 @@ def train(
     dataset     name of a dataset (`hdrq.names("dataset")`), several joined by "+", or "csv" with `data`
     metric      [code:]network[@weights]; with weights, or on a CSV, the network is fine-tuned
     data        folder of the dataset, or the CSV file; columns dist, mos and optionally ref, scene, distortion. For a
-                recipe whose network answers with images: a folder of HDR scenes, or a CSV with the column file
+                recipe whose network outputs images: a folder of HDR scenes, or a CSV with the column file
     recipe      name of a recipe, instead of dataset and metric;  variant  of the recipe
     align       domain adaptation: coral, deep-coral, mmd or adversary;  target  dataset of the second domain
     lower       lower subjective scores are better, where the dataset does not state a direction

@@ -95,7 +95,7 @@ def publish(plan: Plan, installed: bool) -> Trained:
     """Save best.pt as weights with a card in the run folder, and where `installed` in the user's weights folder."""
     settings = plan.settings
     seen = load_best(plan.folder, "seen")
-    # of which the few steps may leave a network that answers nothing yet
+    # of which the few steps may leave a network that gives all images one score
     small = plan.request.small
     if plan.held_out and not small and not isfinite(float(seen.get("srocc", float("nan")))):
         raise HdrqError(

@@ -14,7 +14,7 @@ from hdrq.nn.layers.vgg import STAGES
 from hdrq.nn.weights import load
 from hdrq.registry import find, names
 from hdrq.training.images import loss as losses
-from hdrq.training.images.image_recipe import Answer
+from hdrq.training.images.image_recipe import ImageOutput
 from hdrq.training.images.loss import PatchCritic
 from hdrq.training.images.losses.contrast_masking import encoded, first_layers, masked
 from hdrq.training.images.losses.temporal_stability import motion
@@ -27,11 +27,11 @@ def image(seed: int, *shape: int) -> Tensor:
     return 0.1 + 0.8 * torch.nn.functional.interpolate(small, shape or (18, 21), mode="bilinear")
 
 
-def answer(a: Tensor, b: Tensor, domain: str = "linear", **more) -> Answer:
-    return Answer(a, domain, target=b, light=b * 3, **more)
+def output(a: Tensor, b: Tensor, domain: str = "linear", **more) -> ImageOutput:
+    return ImageOutput(a, domain, target=b, light=b * 3, **more)
 
 
-def again_of(x: Tensor):
+def transformed_of(x: Tensor):
     return lambda move: move(x) ** 2 + 0.1 * x
 
 
@@ -50,8 +50,8 @@ TEXTS = [
 @pytest.mark.parametrize("text", TEXTS)
 def test_equal_images_have_no_loss(text: str) -> None:
     x = image(1)
-    assert losses.of(text)(answer(x, x), 100.0).item() == pytest.approx(0, abs=1e-6)
-    assert losses.of(text)(answer(image(2), x), 100.0).item() > 1e-4
+    assert losses.of(text)(output(x, x), 100.0).item() == pytest.approx(0, abs=1e-6)
+    assert losses.of(text)(output(image(2), x), 100.0).item() > 1e-4
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,9 @@ def test_gradients_are_those_of_finite_differences(text: str) -> None:
 
     def value(t: float) -> Tensor:
         torch.manual_seed(1)
-        return bound(answer(a + t * direction, b, again=again_of(a + t * direction)), 100.0, critic)
+        return bound(
+            output(a + t * direction, b, transformed=transformed_of(a + t * direction)), 100.0, critic
+        )
 
     a.requires_grad_(True)
     (slope,) = torch.autograd.grad(value(0.0), a)
@@ -80,16 +82,16 @@ def test_gradients_are_those_of_finite_differences(text: str) -> None:
 def test_losses_of_known_values() -> None:
     a = torch.full((1, 3, 8, 8), 0.5)
     b = torch.full((1, 3, 8, 8), 0.25)
-    assert losses.of("l1")(answer(a, b), 100.0).item() == pytest.approx(0.25)
-    assert losses.of("l2")(answer(a, b), 100.0).item() == pytest.approx(0.0625)
+    assert losses.of("l1")(output(a, b), 100.0).item() == pytest.approx(0.25)
+    assert losses.of("l2")(output(a, b), 100.0).item() == pytest.approx(0.0625)
     mu = (log(1 + 2500) - log(1 + 1250)) / log(5001)
-    assert losses.of("mu:l1")(answer(a, b), 7.0).item() == pytest.approx(mu, rel=1e-5)
-    assert losses.of("mu:l1")(answer(a, b, nits=9.0), 7.0).item() == pytest.approx(mu, rel=1e-5)
+    assert losses.of("mu:l1")(output(a, b), 7.0).item() == pytest.approx(mu, rel=1e-5)
+    assert losses.of("mu:l1")(output(a, b, nits=9.0), 7.0).item() == pytest.approx(mu, rel=1e-5)
     pu = find("encoding", "pu21").encode(torch.tensor([50.0, 25.0]))
-    assert losses.of("pu21:l1")(answer(a, b), 100.0).item() == pytest.approx(float(pu[0] - pu[1]), rel=1e-5)
+    assert losses.of("pu21:l1")(output(a, b), 100.0).item() == pytest.approx(float(pu[0] - pu[1]), rel=1e-5)
     red, green = (torch.eye(3)[k].view(1, 3, 1, 1).expand(1, 3, 8, 8) for k in (0, 1))
-    assert losses.of("colour-cosine")(answer(red, green), 1.0).item() == pytest.approx(1)
-    assert losses.of("colour-cosine")(answer(red, red + green), 1.0).item() == pytest.approx(1 - 0.5**0.5)
+    assert losses.of("colour-cosine")(output(red, green), 1.0).item() == pytest.approx(1)
+    assert losses.of("colour-cosine")(output(red, red + green), 1.0).item() == pytest.approx(1 - 0.5**0.5)
 
 
 def test_a_scale_invariant_loss_is_the_variance_of_the_difference_of_logarithms() -> None:
@@ -98,19 +100,19 @@ def test_a_scale_invariant_loss_is_the_variance_of_the_difference_of_logarithms(
     b = a.clone()
     b[..., :4] *= 2
     loss = losses.of("scale-invariant,floor=0")
-    assert loss(answer(a, b), 1.0).item() == pytest.approx(log(2) ** 2 / 4)
-    assert loss(answer(7 * a, b), 1.0).item() == pytest.approx(log(2) ** 2 / 4)
+    assert loss(output(a, b), 1.0).item() == pytest.approx(log(2) ** 2 / 4)
+    assert loss(output(7 * a, b), 1.0).item() == pytest.approx(log(2) ** 2 / 4)
     low, high = (log(2**s + 0.01) for s in (-0.5, 0.5))
-    assert losses.of("scale-invariant")(answer(a, b), 1.0).item() == pytest.approx((high - low) ** 2 / 4)
-    assert losses.of("scale-invariant")(answer(0 * a, b), 1.0).isfinite()
+    assert losses.of("scale-invariant")(output(a, b), 1.0).item() == pytest.approx((high - low) ** 2 / 4)
+    assert losses.of("scale-invariant")(output(0 * a, b), 1.0).isfinite()
 
 
 def test_gradients_and_structures_of_opposite_direction_are_worst() -> None:
     ramp = torch.linspace(0, 1, 16, dtype=torch.float64).view(1, 1, 1, 16).expand(1, 3, 12, 16)
-    assert losses.of("gradient-profile")(answer(ramp, 1 - ramp), 1.0).item() == pytest.approx(1, abs=0.01)
-    assert losses.of("gradient-profile")(answer(ramp, 2 * ramp), 1.0).item() == pytest.approx(0, abs=0.01)
-    assert losses.of("patch-structure")(answer(ramp, 1 - ramp), 1.0).item() == pytest.approx(2, abs=1e-3)
-    assert losses.of("patch-structure")(answer(ramp, 0.3 * ramp + 0.2), 1.0).item() == pytest.approx(
+    assert losses.of("gradient-profile")(output(ramp, 1 - ramp), 1.0).item() == pytest.approx(1, abs=0.01)
+    assert losses.of("gradient-profile")(output(ramp, 2 * ramp), 1.0).item() == pytest.approx(0, abs=0.01)
+    assert losses.of("patch-structure")(output(ramp, 1 - ramp), 1.0).item() == pytest.approx(2, abs=1e-3)
+    assert losses.of("patch-structure")(output(ramp, 0.3 * ramp + 0.2), 1.0).item() == pytest.approx(
         0, abs=1e-3
     )
 
@@ -165,8 +167,8 @@ def test_features_are_those_of_the_first_layer_of_each_stage() -> None:
 def test_a_network_that_moves_with_its_input_is_stable_in_time() -> None:
     x = image(6, 40, 44)
     torch.manual_seed(0)
-    stable = losses.of("temporal-stability")(answer(x, x, again=lambda move: move(x)), 1.0)
-    still = losses.of("temporal-stability")(answer(x, x, again=lambda move: x), 1.0)
+    stable = losses.of("temporal-stability")(output(x, x, transformed=lambda move: move(x)), 1.0)
+    still = losses.of("temporal-stability")(output(x, x, transformed=lambda move: x), 1.0)
     assert stable.item() == 0
     assert still.item() > 1e-6
     ramp = torch.arange(44.0).view(1, 1, 1, 44).expand(1, 1, 40, 44)
@@ -180,15 +182,15 @@ def test_a_network_that_moves_with_its_input_is_stable_in_time() -> None:
 
 def test_metrics_are_losses_by_their_cards() -> None:
     a, b = image(7, 40, 48).float(), image(8, 40, 48).float()
-    low = losses.of("pu21:ssim")(answer(a, b), 200.0)
+    low = losses.of("pu21:ssim")(output(a, b), 200.0)
     metric = hdrq.metric("pu21:ssim")
     assert low.item() == pytest.approx(1 - metric(b * 200, a * 200).item(), abs=1e-6)
-    error = losses.of("log-rmse")(answer(a, b), 200.0)
+    error = losses.of("log-rmse")(output(a, b), 200.0)
     assert error.item() == pytest.approx(hdrq.metric("log-rmse")(b * 200, a * 200).item(), rel=1e-5)
     x = a.clone().requires_grad_(True)
-    (slope,) = torch.autograd.grad(losses.of("pu21:ssim")(answer(x, b), 200.0), x)
+    (slope,) = torch.autograd.grad(losses.of("pu21:ssim")(output(x, b), 200.0), x)
     assert float(slope.abs().sum()) > 0
-    better = losses.of("pu21:ssim")(answer(x.detach() - 1e-2 * slope / slope.abs().max(), b), 200.0)
+    better = losses.of("pu21:ssim")(output(x.detach() - 1e-2 * slope / slope.abs().max(), b), 200.0)
     assert better < low
 
 
@@ -196,12 +198,12 @@ def test_a_stack_is_what_fusion_is_compared_with() -> None:
     stack = torch.cat([image(9, 40, 48) * s for s in (0.4, 0.7, 1.0)])[None].float().expand(2, -1, -1, -1, -1)
     shown = torch.cat([image(9, 40, 48), image(10, 40, 48)]).float()
     bound = losses.of("mef-ssim")
-    seen = Answer(shown, "srgb", stack=stack)
+    seen = ImageOutput(shown, "srgb", stack=stack)
     one, two = bound.value(seen, 100.0)
     assert one > two
     assert bound(seen, 100.0).item() == pytest.approx(1 - (one + two).item() / 2, abs=1e-6)
     with pytest.raises(UsageError, match="exposure stack"):
-        bound(Answer(shown, "srgb"), 100.0)
+        bound(ImageOutput(shown, "srgb"), 100.0)
 
 
 def test_what_cannot_be_a_loss_is_refused() -> None:
@@ -217,9 +219,9 @@ def test_what_cannot_be_a_loss_is_refused() -> None:
             losses.of(text)
     x = image(1)
     with pytest.raises(UsageError, match="code already"):
-        losses.of("mu:l1")(answer(x, x, "srgb"), 1.0)
-    with pytest.raises(UsageError, match="needs the again"):
-        losses.of("temporal-stability")(answer(x, x), 1.0)
+        losses.of("mu:l1")(output(x, x, "srgb"), 1.0)
+    with pytest.raises(UsageError, match="needs the transformed"):
+        losses.of("temporal-stability")(output(x, x), 1.0)
     assert losses.of("perceptual,stages=2").options == {"stages": 2}
 
 

@@ -1,4 +1,4 @@
-"""Networks that answer with images: examples, the training loop, weights with a card."""
+"""Networks whose output is an image: examples, the training loop, weights with a card."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from hdrq.training.images.camera import (
     window,
 )
 from hdrq.training.images.image_loop import ImageStep, ImageValidation, chance_of, fit_images
-from hdrq.training.images.image_recipe import Answer, ImageRecipe
+from hdrq.training.images.image_recipe import ImageOutput, ImageRecipe
 from hdrq.training.images.image_settings import LENGTH, ImageSettings, adjusted, plain
 from hdrq.training.images.scenes import Scene, read_scenes, series, split
 from hdrq.training.request import TrainingRequest
@@ -54,7 +54,7 @@ RECIPE = ImageRecipe(
     net="small",
     source="this test",
     example=exposures.example,
-    answer=lambda module, batch, settings: Answer(
+    output=lambda module, batch, settings: ImageOutput(
         module(batch["code"]), "linear", target=batch["light"].clamp(max=4)
     ),
 )

@@ -1,4 +1,4 @@
-"""What teaches networks that merge, fuse and expand: light of code, the unit of the target, and the answer's parts."""
+"""What teaches networks that merge, fuse and expand: light of code, the unit of the target, and the output's parts."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def test_the_target_is_the_radiance_over_the_white_of_the_shortest_frame() -> No
         "stack": stack, "exposure": exposure.expand(2, -1), "response": torch.zeros(2, 2), "light": scene
     }  # fmt: skip
     settings = ImageSettings("ahdrnet", response="srgb")
-    answer = radiance(Shortest(), batch, settings)
-    assert answer.domain == "linear"
-    assert torch.allclose(answer.image, answer.target, atol=1e-5)
-    assert float(answer.target.max()) == 1.0  # brighter light is clipped in the shortest frame
+    output = radiance(Shortest(), batch, settings)
+    assert output.domain == "linear"
+    assert torch.allclose(output.image, output.target, atol=1e-5)
+    assert float(output.target.max()) == 1.0  # brighter light is clipped in the shortest frame
     longest = radiance(LongestOverTime(), batch, settings)
     seen = scene < 0.25
-    assert torch.allclose(longest.image[seen], answer.target[seen], atol=1e-5)
+    assert torch.allclose(longest.image[seen], output.target[seen], atol=1e-5)
 
 
 def test_a_stack_is_fused_as_the_network_is_used() -> None:
@@ -68,13 +68,13 @@ def test_a_stack_is_fused_as_the_network_is_used() -> None:
     shelf = find("net", "deepfuse")
     torch.manual_seed(0)
     net = shelf.build(**shelf.small, final="clip")
-    answer = fused(net, {"stack": stack}, ImageSettings("deepfuse"))
-    assert answer.domain == "srgb"
-    assert answer.stack is stack
-    for image, frames in zip(answer.image, stack):
+    output = fused(net, {"stack": stack}, ImageSettings("deepfuse"))
+    assert output.domain == "srgb"
+    assert output.stack is stack
+    for image, frames in zip(output.image, stack):
         assert torch.equal(image, shelf.use.apply(net, frames))
         assert torch.allclose(luma(image[None]), net(luma(frames)), atol=1e-5)
-    answer.image.sum().backward()
+    output.image.sum().backward()
     assert all(p.grad is not None for p in net.parameters())
 
 
@@ -82,7 +82,7 @@ def test_expandnet_is_taught_light_over_the_brightest_value() -> None:
     recipe = find("recipe", "expandnet")
     scene = light()
     code = linear_to_srgb(scene.clamp(0, 1))
-    answer = recipe.answer(nn.Identity(), {"code": code, "light": scene}, ImageSettings("expandnet"))
-    assert torch.equal(answer.image, code)
-    assert answer.target.amax((1, 2, 3)).tolist() == [1.0, 1.0]
-    assert torch.allclose(answer.target[0] / answer.target[0].max(), scene[0] / scene[0].max())
+    output = recipe.output(nn.Identity(), {"code": code, "light": scene}, ImageSettings("expandnet"))
+    assert torch.equal(output.image, code)
+    assert output.target.amax((1, 2, 3)).tolist() == [1.0, 1.0]
+    assert torch.allclose(output.target[0] / output.target[0].max(), scene[0] / scene[0].max())

@@ -47,21 +47,21 @@ class Power:
 
 
 @dataclass(frozen=True)
-class Questions:
+class ImagePairs:
     """Pairs of images, whether observers saw a difference in each, and its sign."""
 
     first: NDArray[Any]
     second: NDArray[Any]
-    seen: NDArray[Any]
+    visible: NDArray[Any]
     sign: Array
     sampled: bool
 
 
-def questions(mos: ArrayLike, errors: ArrayLike, *, most: int = MOST_PAIRS, seed: int = 0) -> Questions:
+def image_pairs(mos: ArrayLike, errors: ArrayLike, *, most: int = MOST_PAIRS, seed: int = 0) -> ImagePairs:
     """All pairs of images, or a random sample of `most` by the seed.
 
     mos  (n,) subjective scores with the sign that makes higher better
-    errors    (n,) standard errors of the means; a difference is seen where the probability of z exceeds 0.95
+    errors    (n,) standard errors of the means; a difference is visible where the probability of z exceeds 0.95
     """
     y, e = (np.asarray(v, dtype=np.float64) for v in (mos, errors))
     n = y.size
@@ -75,22 +75,22 @@ def questions(mos: ArrayLike, errors: ArrayLike, *, most: int = MOST_PAIRS, seed
     difference = y[i] - y[j]
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.abs(difference) / np.sqrt(e[i] ** 2 + e[j] ** 2)
-    seen = (ndtr(np.nan_to_num(z, nan=0.0, posinf=np.inf)) > SURE) & (difference != 0)
-    return Questions(i, j, seen, np.sign(difference), sampled)
+    visible = (ndtr(np.nan_to_num(z, nan=0.0, posinf=np.inf)) > SURE) & (difference != 0)
+    return ImagePairs(i, j, visible, np.sign(difference), sampled)
 
 
-def power(values: ArrayLike, questions: Questions) -> Power:
+def power(values: ArrayLike, image_pairs: ImagePairs) -> Power:
     """Resolving power of a metric whose values have the sign that makes higher better."""
     x = np.asarray(values, dtype=np.float64)
-    d = x[questions.first] - x[questions.second]
+    d = x[image_pairs.first] - x[image_pairs.second]
     size = np.abs(d)
     # positive where the better image scores higher
-    toward = d[questions.seen] * questions.sign[questions.seen]
-    different = auc(size[questions.seen], size[~questions.seen])
+    toward = d[image_pairs.visible] * image_pairs.sign[image_pairs.visible]
+    different = auc(size[image_pairs.visible], size[~image_pairs.visible])
     # each pair is used in both orders
     better = auc(toward, -toward)
     correct = float((toward > 0).mean()) if toward.size else float("nan")
-    return Power(different, better, correct, d.size, int(questions.seen.sum()), (size, toward))
+    return Power(different, better, correct, d.size, int(image_pairs.visible.sum()), (size, toward))
 
 
 def auc(positive: ArrayLike, negative: ArrayLike) -> float:
@@ -103,18 +103,18 @@ def auc(positive: ArrayLike, negative: ArrayLike) -> float:
 
 
 def bootstrap_areas(
-    powers: Sequence[Power], questions: Questions, scene: NDArray[np.intp], times: Array
+    powers: Sequence[Power], image_pairs: ImagePairs, scene: NDArray[np.intp], times: Array
 ) -> Mapping[str, Array]:
     """{"different", "better", "correct"}: (draws, M) of M metrics for multiplicities (draws, S) of scenes."""
-    seen = questions.seen
+    visible = image_pairs.visible
     areas = {
-        "different": [_Area(p.scores[0][seen], p.scores[0][~seen]) for p in powers],
+        "different": [_Area(p.scores[0][visible], p.scores[0][~visible]) for p in powers],
         "better": [_Area(p.scores[1], -p.scores[1]) for p in powers],
     }
     out: dict[str, list[list[float]]] = {"different": [], "better": [], "correct": []}
     for came in times:
-        w = came[scene[questions.first]] * came[scene[questions.second]]
-        both, alone = w[seen], w[~seen]
+        w = came[scene[image_pairs.first]] * came[scene[image_pairs.second]]
+        both, alone = w[visible], w[~visible]
         out["different"].append([a(both, alone) for a in areas["different"]])
         out["better"].append([a(both, both) for a in areas["better"]])
         total = both.sum()
@@ -195,10 +195,10 @@ def fisher(correct_a: float, correct_b: float, differing: int) -> float:
     return float(fisher_exact([[r, differing - r] for r in right]).pvalue)
 
 
-def compare(a: Power, b: Power, questions: Questions) -> dict[str, float]:
+def compare(a: Power, b: Power, image_pairs: ImagePairs) -> dict[str, float]:
     """p values of equal resolving power of two metrics: {"different", "better", "correct"}."""
-    seen = questions.seen
-    split = [(p.scores[0][seen], p.scores[0][~seen]) for p in (a, b)]
+    visible = image_pairs.visible
+    split = [(p.scores[0][visible], p.scores[0][~visible]) for p in (a, b)]
     # every pair once, half of them in reverse order
     ways = [(p.scores[1][::2], -p.scores[1][1::2]) for p in (a, b)]
     return {

@@ -1,20 +1,20 @@
-"""Training of networks that answer with images: examples made from HDR scenes, losses on images, their training loop.
+"""Training of networks whose output is an image: examples made from HDR scenes, losses on images, their training loop.
 
-A network that answers with an image is added by two files: the network in nn/nets, and a recipe in training/recipes that
-says what an example is and how the network answers it:
+A network whose output is an image is added by two files: the network in nn/nets, and a recipe in training/recipes that
+says what an example is and what the network makes of it:
 
     from hdrq.training.images import brackets
-    from hdrq.training.images.image_recipe import Answer, ImageRecipe
+    from hdrq.training.images.image_recipe import ImageOutput, ImageRecipe
 
-    def _answer(module, batch, settings):
-        return Answer(module(batch["stack"], batch["exposure"]), "linear", target=batch["light"])
+    def _output(module, batch, settings):
+        return ImageOutput(module(batch["stack"], batch["exposure"]), "linear", target=batch["light"])
 
     my_net = ImageRecipe(
         name="my-net",
         net="my-net",
         source="doi:...",
         example=brackets.example,     # (scenes, settings, chance) -> {name: tensor}, one example
-        answer=_answer,
+        output=_output,
         settings={"loss": {"mu:l1": 1.0, "mu:gradient-profile": 0.1}, "ev": (-2.0, 0.0, 2.0), "epochs": 20},
     )
 
@@ -26,10 +26,10 @@ losses/           Losses on images, one per file
 brackets          Examples: exposure brackets of moving scenes
 camera            Random windows of scenes, and a camera: response, noise, clipping, rounding
 exposures         Examples: virtual exposures of scenes
-image_loop        The training loop of networks that answer with images: steps, validation, checkpoints
-image_recipe      The record of a recipe: what an example is, and how the network answers it
-image_run         One training of a network that answers with images, from its arguments to weights with a card
-image_settings    Settings of the training of a network that answers with images
+image_loop        The training loop of networks whose output is an image: steps, validation, checkpoints
+image_recipe      The record of a recipe: what an example is, and what the network makes of it
+image_run         One training of a network whose output is an image, from its arguments to weights with a card
+image_settings    Settings of the training of a network whose output is an image
 loss              Losses by name; metrics as losses
 merging_recipes   What the recipes of networks that merge brackets share
 operator_recipes  What the recipes of networks that predict an operator's parameters share

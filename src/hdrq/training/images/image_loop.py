@@ -1,4 +1,4 @@
-"""The training loop of networks that answer with images: steps, validation, checkpoints.
+"""The training loop of networks whose output is an image: steps, validation, checkpoints.
 
 It yields records and prints nothing. Every example has its own random numbers, from the seed and its number, so that a resumed
 training gives the same weights as an uninterrupted one, bit for bit on the CPU, adversarial losses included.
@@ -21,7 +21,7 @@ from hdrq.errors import HdrqError, UsageError
 from hdrq.registry import find
 from hdrq.training.checkpoint import PLOT, Progress, Saved, TrainingLog, load, save, save_best
 from hdrq.training.images import loss as losses
-from hdrq.training.images.image_recipe import Answer, Example, ImageRecipe
+from hdrq.training.images.image_recipe import Example, ImageOutput, ImageRecipe
 from hdrq.training.images.image_settings import ImageSettings
 from hdrq.training.images.loss import MetricLoss, PatchCritic
 from hdrq.training.images.scenes import Scene
@@ -108,9 +108,9 @@ class ImageLearner:
     def step(self, batch: Mapping[str, Tensor], share: float) -> tuple[float, dict[str, float], float]:
         """(sum of the losses, each loss, loss of the discriminator) of one step, with the rates times `share`."""
         self.module.train()
-        answer = self.recipe.answer(self.module, batch, self.settings)
-        critic = self._teach_critic(answer, share)
-        parts = self._parts(answer)
+        output = self.recipe.output(self.module, batch, self.settings)
+        critic = self._train_critic(output, share)
+        parts = self._parts(output)
         total = sum((w * parts[t] for t, (_, w) in self.losses.items()), torch.zeros((), device=self.device))
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()
@@ -122,15 +122,15 @@ class ImageLearner:
             self.average.update(self.module)
         return float(total.detach()), {t: float(v.detach()) for t, v in parts.items()}, critic
 
-    def _teach_critic(self, answer: Answer, share: float) -> float:
+    def _train_critic(self, output: ImageOutput, share: float) -> float:
         """One step of the discriminator; returns its loss, 0 without an adversarial loss."""
         if self.adversarial is None or self.critic is None or self.critics is None:
             return 0.0
-        real = answer.real if answer.real is not None else answer.target
+        real = output.real if output.real is not None else output.target
         if real is None:
             raise UsageError(f"{self.adversarial.text} needs real images, which this recipe does not have")
         nits = self.settings.nits
-        shown, wanted = (self.adversarial.seen(x.detach(), answer, nits) for x in (answer.image, real))
+        shown, wanted = (self.adversarial.as_read(x.detach(), output, nits) for x in (output.image, real))
         found: Tensor = self.adversarial.entry.card.critics(self.critic(shown), self.critic(wanted))
         self.critics.zero_grad(set_to_none=True)
         found.backward()
@@ -138,8 +138,8 @@ class ImageLearner:
         self.critics.step()
         return float(found.detach())
 
-    def _parts(self, answer: Answer) -> dict[str, Tensor]:
-        return {t: bound(answer, self.settings.nits, self.critic) for t, (bound, _) in self.losses.items()}
+    def _parts(self, output: ImageOutput) -> dict[str, Tensor]:
+        return {t: bound(output, self.settings.nits, self.critic) for t, (bound, _) in self.losses.items()}
 
     @torch.no_grad()
     def validate(self, batches: Sequence[Mapping[str, Tensor]]) -> dict[str, float]:
@@ -151,10 +151,10 @@ class ImageLearner:
         self.module.eval()
         rows = []
         for batch in batches:
-            answer = self.recipe.answer(self.module, batch, self.settings)
-            row = {t: float(v) for t, v in self._parts(answer).items()}
+            output = self.recipe.output(self.module, batch, self.settings)
+            row = {t: float(v) for t, v in self._parts(output).items()}
             row[TOTAL] = sum(w * row[t] for t, (_, w) in self.losses.items())
-            row |= {t: float(m.value(answer, self.settings.nits).mean()) for t, m in self.metrics.items()}
+            row |= {t: float(m.value(output, self.settings.nits).mean()) for t, m in self.metrics.items()}
             rows.append(row)
         if own is not None:
             self.module.load_state_dict(own)

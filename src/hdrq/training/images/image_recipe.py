@@ -1,4 +1,4 @@
-"""A recipe for a network that answers with images: what an example is, and how the network answers it."""
+"""A recipe for a network whose output is an image: what an example is, and what the network makes of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Example = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
-class Answer:
+class ImageOutput:
     """The network's image, and what losses compare it with.
 
     image   (N, C, H, W): "linear" light, 1.0 = `nits` cd/m², or "srgb" code 0..1
@@ -23,7 +23,7 @@ class Answer:
     light   (N, 3, H, W) the scene, linear
     stack   (N, K, 3, H, W) the exposures, code 0..1
     real    images of the kind that a discriminator should see, where they are not the target
-    again   the answer to the same examples with their images transformed by a function of (B, C, H, W)
+    transformed   the output for the same examples with their images transformed by a function of (B, C, H, W)
     nits    cd/m² of linear 1.0, None for that of the settings
     """
 
@@ -33,7 +33,7 @@ class Answer:
     light: Tensor | None = None
     stack: Tensor | None = None
     real: Tensor | None = None
-    again: Callable[[Callable[[Tensor], Tensor]], Tensor] | None = None
+    transformed: Callable[[Callable[[Tensor], Tensor]], Tensor] | None = None
     nits: float | None = None
 
 
@@ -43,7 +43,7 @@ class ImageRecipe:
 
     net       name of the network in nn/nets
     example   (scenes, settings, chance) -> {name: tensor without a batch dimension}; all randomness comes from `chance`
-    answer    (module, batch, settings) -> Answer
+    output    (module, batch, settings) -> ImageOutput
     settings  those that differ from the defaults of ImageSettings
     encoding  code that the network gives, for the card: "linear" or "srgb"
     fits, variants  as in hdrq.records.Recipe; image recipes are used by name only
@@ -53,7 +53,7 @@ class ImageRecipe:
     net: str
     source: str
     example: Callable[[Sequence[Scene], ImageSettings, Generator], Example]
-    answer: Callable[[nn.Module, Mapping[str, Tensor], ImageSettings], Answer]
+    output: Callable[[nn.Module, Mapping[str, Tensor], ImageSettings], ImageOutput]
     settings: Mapping[str, Any] = field(default_factory=dict)
     encoding: str = "linear"
     fits: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""One training of a network that answers with images, from its arguments to weights with a card."""
+"""One training of a network whose output is an image, from its arguments to weights with a card."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ Record = ImageBegun | LoopRecord | ImageTrained
 
 
 def as_images(request: TrainingRequest) -> TrainingRequest | None:
-    """The arguments where they ask for a network that answers with images, by recipe or by run folder; else None."""
+    """The arguments where they ask for a network whose output is an image, by recipe or by run folder; else None."""
     name = request.recipe
     if not name and request.resume and request.output is not None and not (request.metric or request.dataset):
         name = str((entries_of(request.output) or {}).get("recipe", ""))

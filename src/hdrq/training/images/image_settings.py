@@ -1,4 +1,4 @@
-"""Settings of the training of a network that answers with images."""
+"""Settings of the training of a network whose output is an image."""
 
 from __future__ import annotations
 

@@ -23,20 +23,20 @@ from hdrq.nn.weights import load
 from hdrq.records import Encoding, Image
 from hdrq.registry import find, names
 from hdrq.scoring.module import metric
-from hdrq.training.images.image_recipe import Answer
+from hdrq.training.images.image_recipe import ImageOutput
 
-NEEDS = ("target", "light", "stack", "again", "critic")
+NEEDS = ("target", "light", "stack", "transformed", "critic")
 
 
 @dataclass(frozen=True)
 class LossCard:
     """Description of a loss.
 
-    needs     what follows the network's image in its arguments, see Answer: "target", "light", "stack", "again"; or "critic",
-              the discriminator
+    needs     what follows the network's image in its arguments, see ImageOutput: "target", "light", "stack", "transformed";
+              or "critic", the discriminator
     coded     whether the image and the target may be encoded before the loss ("mu:l1")
     net       name of a network with weights in nn/nets that is passed as `net`; "" for none
-    critics   of an adversarial loss: the loss of the discriminator, (its answer to images of the network, to real ones)
+    critics   of an adversarial loss: the loss of the discriminator, (its output for images of the network, to real ones)
     """
 
     title: str
@@ -82,35 +82,35 @@ class BoundLoss:
         """Whether the loss trains a critic."""
         return self.entry.card.critics is not None
 
-    def __call__(self, answer: Answer, nits: float, critic: nn.Module | None = None) -> Tensor:
+    def __call__(self, output: ImageOutput, nits: float, critic: nn.Module | None = None) -> Tensor:
         """The loss of a batch.
 
-        nits    cd/m² of linear 1.0, where the answer does not state it
+        nits    cd/m² of linear 1.0, where the output does not state it
         critic  the discriminator, for adversarial losses
         """
-        given: list[Any] = [self.seen(answer.image, answer, nits)]
+        given: list[Any] = [self.as_read(output.image, output, nits)]
         for need in self.entry.card.needs:
             if need == "critic":
                 given.append(critic)
                 continue
-            found = getattr(answer, need)
+            found = getattr(output, need)
             if found is None:
                 raise UsageError(
-                    f"the loss {self.text} needs the {need} of an answer, which this recipe does not have"
+                    f"the loss {self.text} needs the {need} of an output, which this recipe does not have"
                 )
-            given.append(self.seen(found, answer, nits) if need == "target" else found)
+            given.append(self.as_read(found, output, nits) if need == "target" else found)
         extra = {"net": self.net} if self.net is not None else {}
         return self.entry.function(*given, **self.options, **extra)
 
-    def seen(self, image: Tensor, answer: Answer, nits: float) -> Tensor:
-        """An image of the answer's domain as this loss reads it."""
+    def as_read(self, image: Tensor, output: ImageOutput, nits: float) -> Tensor:
+        """An image of the output's domain as this loss reads it."""
         if not self.encoding:
             return image
-        if answer.domain != "linear":
+        if output.domain != "linear":
             raise UsageError(
-                f"{self.text}: the network's image is {answer.domain} code already; leave out {self.encoding}:"
+                f"{self.text}: the network's image is {output.domain} code already; leave out {self.encoding}:"
             )
-        unit = answer.nits or nits
+        unit = output.nits or nits
         code: Encoding = find("encoding", self.encoding)
         return code.encode(image * unit, white_of(code, None, unit))
 
@@ -150,7 +150,7 @@ _SLOPE = 0.2
 class PatchCritic(nn.Module):
     """Three 4x4 convolutions with stride 2 and one 3x3, for each patch of 22 pixels (step 8) one number.
 
-    No normalisation over a batch, so that an image's answer does not depend on the others.
+    No normalisation over a batch, so that an image's output does not depend on the others.
     Source of the layout: Isola et al. 2017, doi:10.1109/CVPR.2017.632, smaller.
     """
 
@@ -173,7 +173,7 @@ class MetricLoss:
     """best - value of a metric that is better higher, value - best of one that is better lower.
 
     best is the value of identical images, or the good end of the metric's span, or 0 where both are open.
-    A metric that compares code with light compares the answer with the scene's light, one that compares with an exposure
+    A metric that compares code with light compares the output with the scene's light, one that compares with an exposure
     stack with the exposures, and any other with the target.
     """
 
@@ -193,30 +193,30 @@ class MetricLoss:
         end = self.metric.span[1 if self.higher else 0]
         self.best = self.metric.best if self.metric.best is not None else end if end is not None else 0.0
 
-    def __call__(self, answer: Answer, nits: float, critic: nn.Module | None = None) -> Tensor:
-        value = self.value(answer, nits)
+    def __call__(self, output: ImageOutput, nits: float, critic: nn.Module | None = None) -> Tensor:
+        value = self.value(output, nits)
         return (self.best - value if self.higher else value - self.best).mean()
 
-    def value(self, answer: Answer, nits: float) -> Tensor:
+    def value(self, output: ImageOutput, nits: float) -> Tensor:
         """The metric of every image of a batch, (N,)."""
-        unit = answer.nits or nits
+        unit = output.nits or nits
         found: Tensor
-        dist = _image(answer.image, answer.domain, unit)
+        dist = _image(output.image, output.domain, unit)
         if self.card.stack:
-            stack = self._needed(answer.stack, "exposure stack")
+            stack = self._needed(output.stack, "exposure stack")
             each = [
-                self.metric(Image(s, "srgb"), Image(d[None], answer.domain))
-                for s, d in zip(stack, answer.image)
+                self.metric(Image(s, "srgb"), Image(d[None], output.domain))
+                for s, d in zip(stack, output.image)
             ]
             return torch.cat([v.reshape(1) for v in each])
         if self.card.reference is None:
             found = self.metric(dist)
             return found
         crosses = self.card.reference_reads in LIGHT and self.card.reads not in LIGHT
-        if crosses and answer.domain not in LIGHT:
-            found = self.metric(_image(self._needed(answer.light, "scene"), "linear", unit), dist)
+        if crosses and output.domain not in LIGHT:
+            found = self.metric(_image(self._needed(output.light, "scene"), "linear", unit), dist)
             return found
-        found = self.metric(_image(self._needed(answer.target, "target"), answer.domain, unit), dist)
+        found = self.metric(_image(self._needed(output.target, "target"), output.domain, unit), dist)
         return found
 
     def _needed(self, found: Tensor | None, what: str) -> Tensor:
@@ -226,5 +226,5 @@ class MetricLoss:
 
 
 def _image(pixels: Tensor, domain: str, nits: float) -> Image:
-    """An image of the answer's domain; linear light becomes cd/m²."""
+    """An image of the output's domain; linear light becomes cd/m²."""
     return Image(pixels * nits, "nits") if domain == "linear" else Image(pixels, domain)

@@ -1,4 +1,4 @@
-"""What the recipes of networks that merge or fuse brackets share: synthesised exposures, and what the answer is compared with."""
+"""What the recipes of networks that merge or fuse brackets share: synthesised exposures, and what the output is compared with."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hdrq.nn.image_networks import code_and_light
 from hdrq.registry import find
 from hdrq.training.images import brackets
 from hdrq.training.images.camera import Response
-from hdrq.training.images.image_recipe import Answer, ImageRecipe
+from hdrq.training.images.image_recipe import ImageOutput, ImageRecipe
 from hdrq.training.images.image_settings import ImageSettings
 
 
@@ -23,7 +23,7 @@ def merging(name: str, *, net: str, source: str, **settings: Any) -> ImageRecipe
         net=net,
         source=source,
         example=brackets.example,
-        answer=radiance,
+        output=radiance,
         encoding="srgb",
         settings={"loss": {"mu:l1": 1.0}, "metrics": ("pu-psnr",), "rate": 1e-4, **settings},
     )
@@ -41,13 +41,13 @@ def merging_after_flow(name: str, *, net: str) -> ImageRecipe:
     )
 
 
-def radiance(module: nn.Module, batch: Mapping[str, Tensor], settings: ImageSettings) -> Answer:
+def radiance(module: nn.Module, batch: Mapping[str, Tensor], settings: ImageSettings) -> ImageOutput:
     """Radiance (N, 3, H, W), 1.0 at the white of the shortest frame, where that of the scene is clipped too."""
     stack, exposure = batch["stack"], batch["exposure"]
     light = linear(stack, batch["response"], settings.response)
     given = [code_and_light(f, e / e[0]) for f, e in zip(light, exposure)]
     target = batch["light"] * exposure[:, :1, None, None]
-    return Answer(module(torch.cat(given)), "linear", target=target.clamp(0, 1), stack=stack)
+    return ImageOutput(module(torch.cat(given)), "linear", target=target.clamp(0, 1), stack=stack)
 
 
 def linear(code: Tensor, parameters: Tensor, kind: str) -> Tensor:
@@ -57,8 +57,8 @@ def linear(code: Tensor, parameters: Tensor, kind: str) -> Tensor:
     return torch.stack([response.light(one) for response, one in zip(responses, code)])
 
 
-def fused(module: nn.Module, batch: Mapping[str, Tensor], settings: ImageSettings) -> Answer:
+def fused(module: nn.Module, batch: Mapping[str, Tensor], settings: ImageSettings) -> ImageOutput:
     """Code (N, 3, H, W) of every stack, as the network is used."""
     fuse = find("net", settings.net).use.apply
     images = torch.stack([fuse(module, frames) for frames in batch["stack"]])
-    return Answer(images, "srgb", stack=batch["stack"])
+    return ImageOutput(images, "srgb", stack=batch["stack"])

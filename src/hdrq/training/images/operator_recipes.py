@@ -18,7 +18,7 @@ from hdrq.tonemapping.plan import plan
 from hdrq.tonemapping.prediction import planned, ranges_of
 from hdrq.tonemapping.tonemap import code_of, shown
 from hdrq.training.images import exposures
-from hdrq.training.images.image_recipe import Answer, ImageRecipe
+from hdrq.training.images.image_recipe import ImageOutput, ImageRecipe
 from hdrq.training.images.image_settings import ImageSettings
 from hdrq.training.images.scenes import Scene
 
@@ -45,7 +45,7 @@ def operator_recipe(name: str, operator: str, *, net: str, source: str, **settin
         net=net,
         source=source,
         example=example,
-        answer=answer,
+        output=output,
         encoding="linear",
         settings={
             "options": options,
@@ -68,7 +68,7 @@ def example(scenes: Sequence[Scene], settings: ImageSettings, chance: Generator)
     return {**made, "stack": linear_to_srgb(torch.cat(stack))}
 
 
-def answer(module: nn.Module, batch: Mapping[str, Tensor], settings: ImageSettings) -> Answer:
+def output(module: nn.Module, batch: Mapping[str, Tensor], settings: ImageSettings) -> ImageOutput:
     """The scenes, tone-mapped with the parameters that the network predicts, as sRGB code."""
     ranges, base = ranges_of(settings.options), plan(str(settings.options["operator"]))
     light = batch["light"]
@@ -77,4 +77,4 @@ def answer(module: nn.Module, batch: Mapping[str, Tensor], settings: ImageSettin
     for one, place in zip(light, places):
         made = planned(base, ranges, place)
         images.append(code_of(shown(one[None], made), replace(made, dither=False)).pixels)
-    return Answer(torch.cat(images).to(light), "srgb", light=light, stack=batch["stack"])
+    return ImageOutput(torch.cat(images).to(light), "srgb", light=light, stack=batch["stack"])

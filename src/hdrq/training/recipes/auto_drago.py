@@ -6,6 +6,6 @@ auto_drago = operator_recipe(
     "auto-drago",
     "drago",
     net="tone-parameters",
-    source="taught by metrics of the scenes that are tone-mapped with its answer; there are no images to imitate",
+    source="trained by metrics of the scenes that are tone-mapped with its output; there are no images to imitate",
     loss={"tmqi": 1.0, "mef-ssim": 1.0},
 )

@@ -9,7 +9,7 @@ deepfuse = ImageRecipe(
     net="deepfuse",
     source="Prabhakar, Srikar & Babu 2017, doi:10.1109/ICCV.2017.505: MEF-SSIM alone teaches, 64-pixel patches, rate 1e-4",
     example=brackets.example,
-    answer=fused,
+    output=fused,
     encoding="srgb",
     settings={
         "options": {"final": "clip", "bias": True},

@@ -1,4 +1,4 @@
-"""Temporal regularisation without video: the answer to a slightly moved image should be the moved answer."""
+"""Temporal regularisation without video: the output for a slightly moved image should be the moved output."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _SHIFT, _TURN, _ZOOM = 2.0, 1.0, 0.03
         title="Transform invariance, for stability in time",
         source="Eilertsen, Mantiuk & Unger 2019, Single-frame regularization for temporally stable CNNs, "
         "doi:10.1109/CVPR.2019.01143, equation 7",
-        needs=("again",),
+        needs=("transformed",),
         coded=False,
     )
 )
-def temporal_stability(image: Tensor, again: Callable[[Callable[[Tensor], Tensor]], Tensor]) -> Tensor:
+def temporal_stability(image: Tensor, transformed: Callable[[Callable[[Tensor], Tensor]], Tensor]) -> Tensor:
     """mean (f(T x) - T f(x))² with one random T for the batch: a shift, a turn and a zoom of a frame's size.
 
-    again  gives f(T x), see hdrq.training.images.image_recipe.Answer
+    transformed  gives f(T x), see hdrq.training.images.image_recipe.ImageOutput
     """
     draw = (torch.rand(4, dtype=torch.float64) * 2 - 1).tolist()
     move = motion(*draw)
     inner = (..., slice(_CUT, -_CUT), slice(_CUT, -_CUT))
-    return ((again(move) - move(image))[inner] ** 2).mean()
+    return ((transformed(move) - move(image))[inner] ** 2).mean()
 
 
 def motion(dy: float, dx: float, turn: float, zoom: float) -> Callable[[Tensor], Tensor]:
