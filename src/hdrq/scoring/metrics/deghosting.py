@@ -98,7 +98,7 @@ def _of_one(stack: Tensor, light: Tensor, ppd: float) -> tuple[Tensor, Tensor]:
     if not found:
         raise PixelError("no exposure of the stack resolves a pixel: all are black or clipped")
     some = torch.stack([e.resolved for e in found]).any(0)
-    seen = Seen(logs, ppd)
+    seen = EyeResponse(logs, ppd)
     visual = torch.stack([torch.where(e.resolved, seen.against(e), 1.0) for e in found]).amin(0) * some
     gradient = torch.stack([_gradients(logs, e) for e in found]).amin(0)
     # no exposure resolves the surroundings
@@ -110,7 +110,7 @@ def _of_one(stack: Tensor, light: Tensor, ppd: float) -> tuple[Tensor, Tensor]:
     return torch.cat((blending, gradient, visual), 1), lost
 
 
-class Seen:
+class EyeResponse:
     """The response of an eye to an image, with which others are compared."""
 
     def __init__(self, logs: Tensor, ppd: float) -> None:
