@@ -31,8 +31,8 @@ SHELVES = {
     "command": "cli",
 }
 _HOME = Path(__file__).parent
-# modules of cli/ that commands share
-_NO_COMMANDS = ("app", "options", "progress", "tables")
+# the module of cli/ without an underscore that is no command
+_NO_COMMANDS = ("app",)
 
 
 def plural(kind: str) -> str:

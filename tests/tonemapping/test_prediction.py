@@ -107,7 +107,7 @@ def test_metrics_teach_the_parameters() -> None:
     values = [learner.step(batch, 1.0)[0] for _ in range(5)]
     assert values[-1] < values[0] - 0.01
     with torch.no_grad():
-        answer = recipe.answer(learner.module, batch, settings)
+        answer = recipe.output(learner.module, batch, settings)
     assert float(answer.image.min()) >= 0
     assert float(answer.image.max()) <= 1
     assert answer.stack is not None

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hdrq.cli import tables as _tables
+from hdrq.cli import _tables
 from hdrq.cli._messages import note
 from hdrq.errors import UsageError
 from hdrq.io import refuse_unwritable

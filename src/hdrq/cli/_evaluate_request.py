@@ -7,9 +7,7 @@ from typing import Any
 
 import click
 
-from hdrq.cli import _complete, _records
-from hdrq.cli import options as _options
-from hdrq.cli import progress as _progress
+from hdrq.cli import _complete, _options, _progress, _records
 from hdrq.cli._messages import note
 from hdrq.errors import UsageError
 

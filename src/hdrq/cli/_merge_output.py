@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hdrq.cli.tables import show_table
+from hdrq.cli._tables import show_table
 
 if TYPE_CHECKING:
     from hdrq.merging.api import MergeReport

@@ -10,8 +10,7 @@ import click
 from click.core import ParameterSource
 
 import hdrq
-from hdrq.cli import _merge_settings
-from hdrq.cli import options as _options
+from hdrq.cli import _merge_settings, _options
 from hdrq.cli._outputs import report
 from hdrq.errors import UsageError
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 import click
 
-from hdrq.cli import progress as _progress
+from hdrq.cli import _progress
 from hdrq.cli._messages import NOTHING_DONE, SOME_FAILED, Notes, say
 from hdrq.errors import UsageError
 from hdrq.io import identity, refuse_inputs

@@ -10,7 +10,7 @@ import click
 
 import hdrq
 from hdrq.cli._messages import say
-from hdrq.cli.options import PREPARED, SELECTED, TRAINING_READ
+from hdrq.cli._options import PREPARED, SELECTED, TRAINING_READ
 from hdrq.errors import UsageError
 
 if TYPE_CHECKING:

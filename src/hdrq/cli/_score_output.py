@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hdrq.cli import tables as _tables
+from hdrq.cli import _tables
 from hdrq.cli._messages import Notes, say
 
 if TYPE_CHECKING:

@@ -9,9 +9,7 @@ from typing import Any
 import click
 
 import hdrq
-from hdrq.cli import _records
-from hdrq.cli import progress as _progress
-from hdrq.cli import tables as _tables
+from hdrq.cli import _progress, _records, _tables
 from hdrq.cli._messages import SOME_FAILED, note, say
 from hdrq.cli._numbers import FINITE
 from hdrq.cli._outputs import report

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hdrq.cli import tables as _tables
+from hdrq.cli import _tables
 from hdrq.cli._messages import Notes, note, quiet, tell
-from hdrq.cli.progress import meter
+from hdrq.cli._progress import meter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

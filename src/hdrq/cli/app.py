@@ -50,8 +50,8 @@ class CommandGroup(click.Group):
 
 def _completed(command: click.Command) -> click.Command:
     """The command, or all commands of a group, with the option --quiet, and with a check of the outputs."""
+    from hdrq.cli._options import quiet_option
     from hdrq.cli._outputs import guarded
-    from hdrq.cli.options import quiet_option
 
     if isinstance(command, click.Group):
         for below in command.commands.values():

@@ -9,12 +9,11 @@ import click
 from click.core import ParameterSource
 
 import hdrq
-from hdrq.cli import _complete, _records
-from hdrq.cli import options as _options
+from hdrq.cli import _complete, _options, _records
 from hdrq.cli._messages import faults_of_a_dry_run, note, quiet, tell
 from hdrq.cli._numbers import COUNT, POSITIVE, SEED
+from hdrq.cli._progress import bar
 from hdrq.cli._records import spread_of
-from hdrq.cli.progress import bar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,8 +8,7 @@ from typing import Any
 import click
 
 import hdrq
-from hdrq.cli import _complete, _records
-from hdrq.cli import options as _options
+from hdrq.cli import _complete, _options, _records
 from hdrq.cli._numbers import QUALITY
 from hdrq.cli._outputs import report
 from hdrq.cli._records import spread_of

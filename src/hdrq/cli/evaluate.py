@@ -11,11 +11,9 @@ from typing import Any
 import click
 
 import hdrq
-from hdrq.cli import _complete
+from hdrq.cli import _complete, _options, _tables
 from hdrq.cli import _evaluate_output as _evaluated
 from hdrq.cli import _evaluate_request as _request
-from hdrq.cli import options as _options
-from hdrq.cli import tables as _tables
 from hdrq.cli._messages import INTERRUPTED, Notes, note, say
 from hdrq.cli._numbers import SEED, Number
 from hdrq.cli._records import spread_of

@@ -7,9 +7,7 @@ from typing import Any
 import click
 
 import hdrq
-from hdrq.cli import _records
-from hdrq.cli import options as _options
-from hdrq.cli import tables as _tables
+from hdrq.cli import _options, _records, _tables
 
 _SHOWN = {
     "format": "format",

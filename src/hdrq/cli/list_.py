@@ -9,8 +9,7 @@ from typing import Any
 import click
 
 import hdrq
-from hdrq.cli import options as _options
-from hdrq.cli import tables as _tables
+from hdrq.cli import _options, _tables
 from hdrq.cli._messages import say
 from hdrq.errors import UsageError
 from hdrq.registry import SHELVES, added, find, names, plural

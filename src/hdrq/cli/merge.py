@@ -9,8 +9,7 @@ from typing import Any
 import click
 
 import hdrq
-from hdrq.cli import _merge_output, _merge_pattern, _merge_settings
-from hdrq.cli import options as _options
+from hdrq.cli import _merge_output, _merge_pattern, _merge_settings, _options
 from hdrq.cli._messages import note, quiet
 from hdrq.cli._numbers import FINITE, POSITIVE, SEED
 from hdrq.cli._outputs import report

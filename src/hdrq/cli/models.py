@@ -11,9 +11,7 @@ from typing import Any
 import click
 
 import hdrq
-from hdrq.cli import _complete, _records
-from hdrq.cli import options as _options
-from hdrq.cli import tables as _tables
+from hdrq.cli import _complete, _options, _records, _tables
 from hdrq.cli._messages import quiet, say
 from hdrq.cli._numbers import FINITE
 from hdrq.registry import check

@@ -9,10 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hdrq.cli import _complete, _records
-from hdrq.cli import options as _options
-from hdrq.cli import progress as _progress
-from hdrq.cli import tables as _tables
+from hdrq.cli import _complete, _options, _progress, _records, _tables
 from hdrq.cli._messages import INTERRUPTED, NOTHING_DONE, SOME_FAILED, say
 from hdrq.cli._numbers import COUNT, POSITIVE
 from hdrq.cli._records import spread_of

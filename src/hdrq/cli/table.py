@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 import hdrq
-from hdrq.cli import tables as _tables
+from hdrq.cli import _tables
 from hdrq.cli._messages import note
 from hdrq.errors import UsageError
 

@@ -8,9 +8,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from hdrq.cli import _complete
+from hdrq.cli import _complete, _options
 from hdrq.cli import _tonemap_tasks as _tasks
-from hdrq.cli import options as _options
 from hdrq.cli._numbers import COUNT, NOT_NEGATIVE, POSITIVE, SEED
 from hdrq.cli._tonemap_options import refuse_idle, refuse_with_auto, task_of
 from hdrq.cli._tonemap_tasks import contact_sheet

@@ -9,9 +9,8 @@ from typing import Any
 import click
 
 import hdrq
-from hdrq.cli import _complete, _records
+from hdrq.cli import _complete, _options, _records
 from hdrq.cli import _train_output as _shown
-from hdrq.cli import options as _options
 from hdrq.cli._messages import faults_of_a_dry_run
 from hdrq.cli._numbers import Number
 
