@@ -1,4 +1,4 @@
-"""hdrq evaluate: all_ratings, protocols and the command, on small made archives and on real judgements."""
+"""hdrq evaluate: figures, protocols and the command, on small made archives and on real judgements."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 def made(scenes: int = 12, each: int = 10, noise: tuple[float, ...] = (0.2, 0.6), seed: int = 0) -> Ratings:
-    """A ratings with metrics of known worth: the subjective score and so much noise."""
+    """Ratings with metrics of known worth: the subjective score and so much noise."""
     rng = np.random.default_rng(seed)
     pairs, scored = [], rng.normal(size=scenes * each)
     for i, mos in enumerate(scored):
@@ -788,3 +788,27 @@ def test_a_report_on_ones_own_images_has_the_name_of_their_file(tmp_path) -> Non
     )
     assert found.ratings.name == "bracket study"
     assert "<h1>bracket study</h1>" in found.page()
+
+
+def test_metrics_without_reference_are_asked_of_pairs(tmp_path) -> None:
+    """Alone, when no reference is read, and beside one that reads it: an internal error where they were alone."""
+    torch.manual_seed(0)
+    base, lines = torch.rand(1, 3, 64, 64), ["dist,ref,mos"]
+    hdrq.write(tmp_path / "ref.png", Image(base, "srgb"))
+    for number in range(1, 9):
+        worse = (base + 0.05 * number * torch.randn_like(base)).clamp(0, 1)
+        hdrq.write(tmp_path / f"{number}.png", Image(worse, "srgb"))
+        lines.append(f"{number}.png,ref.png,{-number}")
+    (tmp_path / "mine.csv").write_text("\n".join(lines) + "\n")
+
+    def figures(metrics: list[str], **more) -> dict[str, float]:
+        found = hdrq.evaluate(
+            dataset="csv", data=tmp_path / "mine.csv", metrics=metrics, lower=False, draws=0, **more
+        )
+        return {str(row["metric"]): row["plcc"] for row in found.table}
+
+    beside = figures(["piqe", "psnr"])
+    assert figures(["piqe"]) == {"piqe": beside["piqe"]}
+    assert figures(["piqe"], scores=tmp_path / "values.csv") == {"piqe": beside["piqe"]}
+    # what is kept is read again
+    assert figures(["piqe"], scores=tmp_path / "values.csv") == {"piqe": beside["piqe"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -98,26 +99,34 @@ def score_bound(
 ) -> Iterator[tuple[Pair, Score]]:
     """(pair, row) as `score` yields them, by scorers that were bound with the same settings.
 
+    `skip` is asked about pairs as they were given, and they are yielded so; where no metric reads references, rows have none.
+
     map_owners  names of maps and the pairs that have them
     reader  of images, which outlasts these pairs
     """
     wants_ref = any(s.full_reference for s in bound)
-    wanted = (p for p in pairs if not all(skip(p, str(s)) for s in bound))
-    needed = (p if wants_ref or p.ref is None else replace(p, ref=None) for p in wanted)
+    waiting: deque[tuple[Pair, list[Scorer]]] = deque()
+
+    def needed() -> Iterator[Pair]:
+        for pair in pairs:
+            if todo := [s for s in bound if not skip(pair, str(s))]:
+                waiting.append((pair, todo))
+                yield pair if wants_ref or pair.ref is None else replace(pair, ref=None)
+
     map_owners = {} if map_owners is None else map_owners
     chosen = partial(selections, both=settings.select, ref=settings.select_ref, dist=settings.select_dist)
-    for number, (pair, ref, dist, error) in enumerate(opened(needed, settings.jobs, chosen, reader)):
+    for number, (pair, ref, dist, error) in enumerate(opened(needed(), settings.jobs, chosen, reader)):
+        given, todo = waiting.popleft()
         if number == 0:
             _refuse_light(pair, (ref, dist), bound, photometry)
-        todo = [s for s in bound if not skip(pair, str(s))]
         if dist is None:
             if settings.fail_fast and error is not None:
                 raise error
-            yield from ((pair, failed(pair, s, error)) for s in todo)
+            yield from ((given, failed(pair, s, error)) for s in todo)
             continue
         with sharing(), torch.inference_mode():
             for row in _pair_rows(pair, ref, dist, todo, photometry, settings, map_owners, chosen(pair)):
-                yield pair, row
+                yield given, row
 
 
 def _refuse_light(

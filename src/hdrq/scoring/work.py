@@ -64,7 +64,7 @@ def score_items(
             del wanted[id(latest)]
         latest = pair
         whole = stamped and row.status == "ok"
-        yield row, stamps.of(label(pair.ref), label(pair.dist)) if whole else ""
+        yield row, stamps.of(row.ref, row.dist) if whole else ""
 
 
 @dataclass(frozen=True)
