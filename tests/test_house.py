@@ -22,7 +22,7 @@ import hdrq
 from hdrq.registry import SHELVES, find, names
 
 HOME = Path(hdrq.__file__).parent
-GROUND = ("errors", "records", "registry", "cards", "process", "work")
+GROUND = ("arguments", "errors", "records", "registry", "cards", "process", "work")
 MAY_IMPORT = {  # a package and what it may import; every part may import the ground
     **dict.fromkeys(GROUND, ()),
     "image": (),

@@ -275,3 +275,19 @@ def test_an_unknown_device_is_refused() -> None:
 
 
 LIGHT = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)) + 0.1
+
+
+def test_test_images_of_one_name_are_shown_with_their_folder(run, tmp_path: Path) -> None:
+    """Before: two rows called p.png, of which nobody knew the folder."""
+    for folder in ("refs", "mild", "strong"):
+        (tmp_path / folder).mkdir()
+        for name in "pq":
+            code = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+            hdrq.write(tmp_path / folder / f"{name}.png", Image(code, domain="srgb", bits=8))
+    folders = [tmp_path / name for name in ("refs", "mild", "strong")]
+    _, out, _ = run("score", *folders, "-m", "psnr", "--format", "table")
+    for name in ("mild/p.png", "strong/p.png", "mild/q.png", "strong/q.png"):
+        assert f" {name} " in out
+    assert "refs/" not in out
+    _, out, _ = run("score", *folders[:2], "-m", "psnr", "--format", "table")
+    assert "mild/" not in out

@@ -119,7 +119,8 @@ def _show(rows: list[Row], output: str | None, texts: Sequence[str], done: str) 
     for row in rows:
         by_pair.setdefault((row["ref"], row["dist"]), {})[row["metric"]] = row
     several_refs = len({ref for ref, _ in by_pair}) > 1
-    names = [[*([Path(ref).name] if several_refs else []), Path(dist).name] for ref, dist in by_pair]
+    refs, dists = (_last_parts(paths) for paths in zip(*by_pair, strict=True))
+    names = [[*([ref] if several_refs else []), dist] for ref, dist in zip(refs, dists, strict=True)]
     cells = [[_value(found[t]) for t in texts] for found in by_pair.values()]
     if len(by_pair) > 1:
         names.append([*([""] if several_refs else []), "mean"])
@@ -139,6 +140,16 @@ def _show(rows: list[Row], output: str | None, texts: Sequence[str], done: str) 
             last = number == len(parts) - 1
             right = [c for c in columns if c not in ("reference", "test", "metric")]
             show(columns, lines, title if number == 0 else "", right, foot if last else "")
+
+
+def _last_parts(paths: Sequence[str]) -> list[str]:
+    """The last parts of each path: as many as tell all different paths apart."""
+    parts = [Path(path).parts for path in paths]
+    for depth in range(1, max(map(len, parts), default=0) + 1):
+        shown = ["/".join(p[-depth:]) for p in parts]
+        if len({*shown}) == len({*parts}):
+            return shown
+    return list(paths)
 
 
 def _laid_out(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from hdrq.arguments import checked
 from hdrq.distillation.distill import records
 from hdrq.distillation.image_files import write_images
 from hdrq.distillation.mos_teacher import MOS
@@ -41,6 +45,7 @@ Names = str | Sequence[str]
 _LEAST = {"n": 1, "batch": 1}
 
 
+@checked
 def distill(
     teacher: Names = "",
     images: str | Path | Sequence[str | Path] = (),
@@ -49,7 +54,7 @@ def distill(
     cache: str | Path | None = None,
     resume: bool = False,
     dry_run: bool = False,
-    device: str = "auto",
+    device: str | torch.device = "auto",
     spread: Spread | None = None,
     **options: Any,
 ) -> Iterator[Record]:
@@ -107,6 +112,7 @@ class DistillationSet:
         return Results(made, len(self.rows) + 1)
 
 
+@checked
 def distillation_set(
     teacher: Names,
     images: str | Path | Sequence[str | Path],
@@ -161,6 +167,7 @@ def _shown(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
+@checked
 def task(
     teacher: Names,
     images: str | Path | Sequence[str | Path],
@@ -200,6 +207,8 @@ def task(
     for key, value in (("n", n), ("batch", batch)):
         if value < _LEAST[key]:
             raise UsageError(f"{key} must be at least {_LEAST[key]}, not {value}")
+        if value > sys.maxsize:
+            raise UsageError(f"{key} is too large")
     if not teacher:
         raise UsageError("name a --teacher; see: hdrq list metrics")
     if not images:

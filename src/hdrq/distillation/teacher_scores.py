@@ -97,7 +97,9 @@ class Cache:
 
 
 def _named(path: Path, reads: str) -> str:
-    return f"{path}|{reads}" if reads else str(path)
+    """The key of a file; bytes of its name that are no UTF-8 are escaped, which SQLite could not store."""
+    text = str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return f"{text}|{reads}" if reads else text
 
 
 def _stamp(path: Path) -> str:

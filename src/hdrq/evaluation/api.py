@@ -128,6 +128,9 @@ def evaluate(
         held_out=held_out, outputs=outputs,
     )  # fmt: skip
     plan = Plan(fit, draws, seed, folds, splits)
+    for name, given in (("folds", folds), ("splits", splits)):
+        if protocol != name and given != getattr(PLAN, name):
+            raise UsageError(f"--{name} has no effect without --protocol {name}")
     found = ratings_of(request)
     if train_on:
         other = ratings_of(replace(request, dataset=train_on, subset=None, held_out=False))

@@ -16,7 +16,7 @@ def device_of(name: str | torch.device) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError, ValueError) as error:
         raise UsageError(f"unknown device '{name}'; use auto, cpu, cuda or cuda:0") from error
     if device.type == "cuda" and not torch.cuda.is_available():
         raise UsageError("no CUDA device is available here; use the device cpu or auto")

@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from hdrq.arguments import checked
 from hdrq.errors import UsageError
 from hdrq.image.devices import device_of
 from hdrq.training.checkpoint import Saved, Step, Validation
@@ -29,7 +32,7 @@ from hdrq.training.preview import Chosen, Estimate, Planned, preview
 from hdrq.training.request import TrainingRequest
 from hdrq.training.run import Begun, Trained, train_by
 from hdrq.training.run import Record as RunRecord
-from hdrq.training.splits import Part
+from hdrq.training.splits import FOLDS, Part
 
 __all__ = [
     "Begun",
@@ -59,6 +62,7 @@ __all__ = [
 Record = RunRecord | ExperimentRecord | ImageRecord | Chosen | Planned | Estimate
 
 
+@checked
 def train(
     *,
     dataset: str = "",
@@ -78,9 +82,9 @@ def train(
     like: str | Path = "",
     protocol: str = "",
     repeats: int = 0,
-    folds: int = 5,
+    folds: int = FOLDS,
     test: str | Sequence[str] = (),
-    device: str = "auto",
+    device: str | torch.device = "auto",
     tensorboard: bool = False,
     dry_run: bool = False,
 ) -> Iterator[Record]:

@@ -46,7 +46,7 @@ from hdrq.training.run import Record as RunRecord
 from hdrq.training.run import train_by
 from hdrq.training.run_folder import SETTINGS
 from hdrq.training.settings import Settings
-from hdrq.training.splits import PROTOCOLS, REPEATS, CrossDataset, Part, parts_of
+from hdrq.training.splits import FOLDS, PROTOCOLS, REPEATS, CrossDataset, Part, parts_of
 from hdrq.training.validation import predict
 
 
@@ -67,6 +67,8 @@ def experiment_of(
     """The experiment that the arguments ask for, or that a run folder holds; None for a single training."""
     stored = request.output / EXPERIMENT if request.output is not None else None
     held = read_experiment(stored) if request.resume and stored is not None and stored.exists() else None
+    if held is None and folds != FOLDS and protocol != "folds":
+        raise UsageError("--folds has no effect without --protocol folds")
     if held is None and not protocol:
         for option, given in (("repeats", repeats), ("test", test_sets)):
             if given:

@@ -58,7 +58,10 @@ def _damaged(folder: Path, why: object) -> FileError:
 
 
 def refuse_used(folder: Path, resume: bool) -> None:
-    """Raise UsageError where a folder holds a training and none is resumed, or the reverse."""
+    """Raise UsageError where a folder holds a training and none is resumed, or the reverse; FileError where none can be made."""
+    standing = next((p for p in (folder, *folder.parents) if p.exists()), Path())
+    if not standing.is_dir():
+        raise FileError(f"{folder} cannot be made: {standing} is a file; name a folder with -o")
     if (folder / LAST).exists() and not resume:
         raise UsageError(
             f"{folder} holds a training already; add --resume to go on with it, or name another folder with -o"

@@ -17,6 +17,8 @@ from hdrq.training.data import items_of
 from hdrq.training.settings import Settings
 
 PROTOCOLS = ("folds", "splits", "lodo", "cross")
+# number of folds of the protocol folds
+FOLDS = 5
 REPEATS = {"folds": 1, "splits": 10, "lodo": 1, "cross": 1}
 
 
