@@ -35,7 +35,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "encode": ("ref.exr {out}.exr --to pu21", "code.png {out}.exr --to pu21 --display sdr"),
     "evaluate": (
-        "--scores table.csv --draws 0 --splits 2 --fit line",
+        "--scores table.csv --draws 0 --protocol splits --splits 2 --fit line",
         "--dataset csv --data list.csv -m psnr --draws 0",
     ),
     "info": ("ref.exr",),
