@@ -102,6 +102,19 @@ def test_every_argument_of_training_has_a_type(function) -> None:
             assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("value", ["x", 0, -1, float("nan"), float("inf"), True, [1], 10**400])
+def test_a_luminance_that_is_none_is_refused_by_every_conversion(value) -> None:
+    """Before: an image of NaN or of zeros, or an error of Python."""
+    for call in (
+        lambda: hdrq.emit(CODE, scale=value),
+        lambda: hdrq.emit(CODE, white=value),
+        lambda: hdrq.encode(LIGHT, "srgb", white=value),
+        lambda: hdrq.decode(CODE, white=value),
+    ):
+        with pytest.raises(UsageError, match=r"^(scale|white) must be a (positive, )?finite number"):
+            call()
+
+
 @pytest.mark.parametrize("device", [float("nan"), 10**400, [], object(), "gpu"])
 def test_what_is_no_device_is_refused_in_one_line(device) -> None:
     with pytest.raises(UsageError, match=r"^unknown device '.*'; use auto, cpu, cuda or cuda:0$"):

@@ -49,6 +49,13 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     return call
 
 
+def refuse_not_positive(**numbers: float | None) -> None:
+    """Raise UsageError for a number that is not above zero."""
+    for name, value in numbers.items():
+        if value is not None and value <= 0:
+            raise UsageError(f"{name} must be a positive, finite number, not {value!r}")
+
+
 def _fits(value: Any, hint: Any) -> bool:
     if get_origin(hint) in (Union, types.UnionType):
         return any(_fits(value, part) for part in get_args(hint))

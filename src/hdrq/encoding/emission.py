@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from hdrq.arguments import checked, refuse_not_positive
 from hdrq.encoding.display_model import about, gain_offset_gamma, hlg_light, lifted, lowest, show
 from hdrq.encoding.displays import default_screen, is_linear_code
 from hdrq.errors import DomainError, PixelError, UsageError
@@ -43,6 +44,7 @@ def in_float64(image: Image) -> Image:
     return image.with_pixels(pixels)
 
 
+@checked
 def emit(
     image: Image,
     display: Display | None = None,
@@ -62,6 +64,7 @@ def emit(
 
     raises  DomainError where the display expects other code; PixelError for NaN or Inf under nonfinite="error"
     """
+    refuse_not_positive(scale=scale, white=white)
     display = display or default_screen(image)
     target = primaries or image.primaries
     pixels, notes = finite(image, nonfinite)
@@ -222,11 +225,13 @@ def _beyond(light: Tensor, d: Display) -> tuple[str, ...]:
     )
 
 
+@checked
 def encode(light: Image, encoding: str, white: float | None = None) -> Image:
     """Code of light. `white`, cd/m², is the luminance of 1.0 in relative encodings (default 100, for HLG 1000).
 
     Values outside the range of the encoding are clamped and counted in `notes`.
     """
+    refuse_not_positive(white=white)
     if light.domain != "nits":
         raise DomainError(
             f"only light in nits can be encoded, not {light.domain}; show it on a display first"
@@ -237,8 +242,10 @@ def encode(light: Image, encoding: str, white: float | None = None) -> Image:
     return light.with_pixels(found.encode(light.pixels, top), domain=encoding, notes=notes, displayed=False)
 
 
+@checked
 def decode(code: Image, white: float | None = None) -> Image:
     """Light of code, cd/m²; inverse of `encode`."""
+    refuse_not_positive(white=white)
     if code.domain in LIGHT:
         raise DomainError(f"the image is already light ({code.domain})")
     found: Encoding = find("encoding", code.domain)
