@@ -27,6 +27,8 @@ from hdrq.scoring.api import Settings
 
 # Outputs of their own that are reported as often as the default.
 BESIDE = {"butteraugli": ("butteraugli,pool=p-norm",), "mef-ssim": ("mef-ssim,scales=1",)}
+# Metrics whose model was trained on a set, which therefore says nothing of them.
+TRAINED_ON = {"brisque": ("live-r2",)}
 BEGIN, END = "<!-- agreement -->", "<!-- /agreement -->"
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/results.md"
@@ -74,7 +76,8 @@ def main() -> None:
     found: Found = json.loads(CHECKED.read_text(encoding="utf-8"))["metrics"] if CHECKED.exists() else {}
     for name, group in SETS.items():
         if (data := getattr(given, name.replace("-", "_"))) is not None:
-            for metric in given.only or metrics(group.reference):
+            asked_for = given.only or metrics(group.reference)
+            for metric in (m for m in asked_for if name not in TRAINED_ON.get(m, ())):
                 measured(found, metric, name, data, given.kept)
     if given.write:
         write(found)

@@ -252,13 +252,15 @@ def table(rows: list[Row], metrics: tuple[str, ...]) -> list[str]:
 
 
 def page(rows: list[Row]) -> None:
-    """Replace the tables of the page, between their marks."""
+    """Replace the tables of the page, between their marks; a task without rows keeps its table."""
     text = PAGE.read_text(encoding="utf-8")
     for task, metrics in METRICS.items():
         mine = [r for r in rows if r.task == task]
+        if not mine:
+            continue
         first, last = f"<!-- {task} -->", f"<!-- /{task} -->"
         head, rest = text.split(first)
-        made = "\n".join(table(mine, metrics)) if mine else "Not measured yet."
+        made = "\n".join(table(mine, metrics))
         text = f"{head}{first}\n\n{made}\n\n{last}{rest.split(last)[1]}"
     PAGE.write_text(text, encoding="utf-8")
 
