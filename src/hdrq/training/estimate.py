@@ -73,7 +73,9 @@ def refuse_too_large(need: int, batch: int, device: torch.device) -> None:
     """Raise TooLarge where a step needs more bytes than are free on the device."""
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_bytes()
     if need > free:
-        way = f"try --set batch={batch // 2}" if batch > 1 else SMALLER
+        fits = batch * free // need
+        # a power of two
+        way = f"try --set batch={1 << (fits.bit_length() - 1)}" if fits >= 1 else SMALLER
         raise TooLarge(
             f"a batch of {batch} needs about {need / 2**30:.1f} GiB, and {free / 2**30:.1f} GiB are free; {way}"
         )
