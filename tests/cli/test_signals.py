@@ -22,6 +22,15 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="these signals are th
 SIGNALS = [getattr(signal, name, signal.SIGTERM) for name in ("SIGTERM", "SIGHUP")]
 
 
+@pytest.fixture(autouse=True)
+def unhandled():
+    """The signals as a shell leaves them, also where the tests run under nohup, which ignores SIGHUP."""
+    before = [signal.signal(number, signal.SIG_DFL) for number in SIGNALS]
+    yield
+    for number, handler in zip(SIGNALS, before, strict=True):
+        signal.signal(number, handler)
+
+
 def send(number: int) -> None:
     """A signal to this process, unless it would end the tests."""
     assert signal.getsignal(number) is not signal.SIG_DFL

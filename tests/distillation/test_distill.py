@@ -581,7 +581,7 @@ def test_the_api_takes_keywords_and_refuses_what_the_command_refuses(images, tmp
     assert {row.distortion for row in read_rows(tmp_path / "run" / "set.csv")} == {"noise", "blur"}
     with pytest.raises(UsageError, match="n must be at least 1, not 0"):
         hdrq.distill("pu21:gmsd", images, n=0)
-    with pytest.raises(UsageError, match="ppd must be a positive number"):
+    with pytest.raises(UsageError, match="ppd must be a finite number, not nan"):
         hdrq.distill("pu21:gmsd", images, ppd=float("nan"))
     with pytest.raises(UsageError, match="no distortion"):
         hdrq.distill("pu21:gmsd", images, distortions=["noize"], output=tmp_path / "x")
