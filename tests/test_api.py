@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import pickle
 import subprocess
 import sys
@@ -309,3 +310,25 @@ def test_the_scene_of_the_demo_has_limits():
 def test_words_that_the_prompt_refuses_are_refused_in_python(call, says):
     with pytest.raises(hdrq.HdrqError, match=says):
         call()
+
+
+def test_public_functions_refuse_arguments_of_another_type_in_one_line() -> None:
+    """Every one that takes any; the hints of all can be read at run time."""
+    unchecked = []
+    for name in dir(hdrq):
+        function = getattr(hdrq, name)
+        if not inspect.isfunction(function) or not (parameters := inspect.signature(function).parameters):
+            continue
+        named = [p for p in parameters.values() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+        wanted = [p.name for p in named if p.default is p.empty] or [p.name for p in named[:1]]
+        if not wanted:
+            continue
+        try:
+            done = function(**dict.fromkeys(wanted, object()))
+            unchecked.append(f"{name} gives {done}")
+        except UsageError as error:
+            if " must be " not in str(error) or "\n" in str(error):
+                unchecked.append(f"{name}: {error}")
+        except Exception as error:
+            unchecked.append(f"{name}: {error!r}")
+    assert unchecked == []

@@ -66,6 +66,32 @@ def test_a_resumed_table_keeps_rows_that_this_call_did_not_ask_for(three, tmp_pa
     assert rows(out)[("a.exr", "pu21:psnr")]["value"] != before[("a.exr", "pu21:psnr")]["value"]
 
 
+def test_a_run_that_ended_between_its_table_and_its_journal_resumes_to_the_same_table(
+    three, tmp_path, monkeypatch
+):
+    """Every row was written twice. A pair that is listed twice keeps its two rows, and one that failed its one."""
+    ref, a, b = three
+    missing = tmp_path / "missing.exr"
+    lines = [f"{ref},{dist}" for dist in (a, b, a, missing)]
+    (tmp_path / "pairs.csv").write_text("ref,dist\n" + "\n".join(lines) + "\n")
+    out = tmp_path / "scores.csv"
+    command = [score_command, "--pairs", tmp_path / "pairs.csv", "-m", "pu-psnr,pu-mae", "-o", out]
+    monkeypatch.setattr("hdrq.scoring.resume.Journal.discard", lambda journal: None)
+
+    def scored(*more: str) -> str:
+        done = CliRunner().invoke(command[0], [str(c) for c in (*command[1:], *more)], catch_exceptions=False)
+        assert done.exit_code == 1, done.output
+        return out.read_text()
+
+    whole = scored()
+    assert whole.count("\n") == 9
+    assert Path(f"{out}.part").exists()
+    assert scored("--resume") == whole
+    # and where the table is older than what the journal holds
+    out.write_text("\n".join(whole.splitlines()[:3]) + "\n")
+    assert sorted(scored("--resume").splitlines()) == sorted(whole.splitlines())
+
+
 def test_rows_of_files_that_changed_are_computed_again(three, tmp_path):
     ref, a, _ = three
     out = tmp_path / "scores.csv"

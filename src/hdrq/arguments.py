@@ -25,6 +25,8 @@ _WORDS = {
     Mapping: "a dict",
     type(None): "None",
 }
+# by name, because this module imports neither numpy nor torch
+_CLASSES = {"ndarray": "an array", "Tensor": "a tensor", "Callable": "a function", "device": "a device"}
 
 
 def checked(function: Callable[P, R]) -> Callable[P, R]:
@@ -38,7 +40,12 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        for name, value in signature.bind(*args, **kwargs).arguments.items():
+        try:
+            given = signature.bind(*args, **kwargs).arguments
+        except TypeError:
+            # says which arguments are missing or unknown
+            return function(*args, **kwargs)
+        for name, value in given.items():
             fixed = signature.parameters[name].kind is not inspect.Parameter.VAR_KEYWORD
             if fixed and not _fits(value, hints()[name]):
                 shown = repr(value)
@@ -82,8 +89,10 @@ def _finite(value: Real) -> bool:
 
 def _words(hint: Any) -> str:
     if get_origin(hint) in (Union, types.UnionType):
-        return " or ".join(dict.fromkeys(_words(part) for part in get_args(hint)))
+        *others, last = dict.fromkeys(_words(part) for part in get_args(hint))
+        return f"{', '.join(others)} or {last}" if others else last
     if (get_origin(hint) or hint) is Sequence:
         return f"a list of {_words(get_args(hint)[0])}"
     kind = get_origin(hint) or hint
-    return _WORDS.get(kind) or f"a {getattr(kind, '__name__', kind)}"
+    name = getattr(kind, "__name__", str(kind))
+    return _WORDS.get(kind) or _CLASSES.get(name) or f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"

@@ -13,6 +13,7 @@ from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
 from typing import Any
 
+from hdrq.arguments import checked
 from hdrq.errors import MissingPart, UnknownName, UsageError
 
 SHELVES = {
@@ -132,6 +133,7 @@ def _loaded(kind: str, name: str) -> Any:
     return found
 
 
+@checked
 def dataset(name: str) -> Any:
     """The description of a dataset: `hdrq.dataset("kadid")`."""
     return find("dataset", name)

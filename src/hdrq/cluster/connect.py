@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from hdrq.arguments import checked
 from hdrq.cluster.local import LOCAL, Processes, local_workers
 from hdrq.cluster.local_process import LOGGERS
 from hdrq.cluster.queued import queued_workers
@@ -21,6 +22,7 @@ PATIENCE = 60.0  # seconds without any worker, after which a run ends
 QUEUED = 7 * 86400.0  # the same where workers wait in a queue
 
 
+@checked
 @contextmanager
 def connect(
     where: str,

@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from hdrq.arguments import checked
 from hdrq.errors import FileError, UsageError
 from hdrq.io.rows import Row, read_rows, typed
 from hdrq.records import Pair
@@ -94,6 +95,7 @@ class Part:
     columns: tuple[str, ...]
 
 
+@checked
 def join_tables(paths: Sequence[str | Path]) -> tuple[list[str], Iterator[Row]]:
     """(columns, rows) of the table that the shards were made of, in its order.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hdrq import io
+from hdrq.arguments import checked
 from hdrq.encoding.display_choice import as_scene
 from hdrq.encoding.display_model import hlg_code, without_black
 from hdrq.encoding.displays import default_screen, is_linear_code
@@ -60,6 +61,8 @@ def targets(source: Path | Sequence[Path], target: Path, suffix: str) -> list[tu
     raises  UsageError where an output would overwrite an input
     """
     sources = [source] if isinstance(source, Path) else list(source)
+    if not sources:
+        raise UsageError("no input is given")
     suffix = dotted(suffix)
     if not is_folder_for(target, many=len(sources) > 1 or is_folder(sources[0])):
         jobs = [(sources[0], target)]
@@ -82,6 +85,7 @@ def _images_of(folder: Path) -> list[Path]:
     return image_files(folder) if url is None else [Path(p) for p in remote_image_files(url)]
 
 
+@checked
 def convert_files(
     sources: str | Path | Sequence[str | Path],
     target: str | Path,

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from hdrq.arguments import checked
 from hdrq.encoding.displays import is_linear_code
 from hdrq.encoding.photometry import LIGHT, Photometry, emit_for, factor_of, relabel
 from hdrq.errors import HdrqError
@@ -69,6 +70,7 @@ class FileInfo:
         return {**self.__dict__, "mastering": dict(self.mastering)}
 
 
+@checked
 def describe(
     path: str | Path,
     *,

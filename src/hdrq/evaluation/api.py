@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from hdrq.arguments import checked
 from hdrq.encoding.photometry import Photometry
 from hdrq.errors import UsageError
 from hdrq.evaluation import evaluate as engine
@@ -73,6 +76,7 @@ __all__ = [
 ]
 
 
+@checked
 def evaluate(
     scores: str | Path | None = None,
     *,
@@ -91,7 +95,7 @@ def evaluate(
     folds: int = PLAN.folds,
     splits: int = PLAN.splits,
     photometry: Photometry | None = None,
-    device: str = "auto",
+    device: str | torch.device = "auto",
     settings: Settings | None = None,
     own_ppd: bool = True,
     notify: Notify = silent,
@@ -124,7 +128,7 @@ def evaluate(
     """
     request = request_of(
         scores, dataset=dataset, data=data, metrics=metrics, subset=subset, exclude=exclude, columns=columns, lower=lower,
-        photometry=photometry, device=device, settings=settings, own_ppd=own_ppd, notify=notify, watch=watch, spread=spread,
+        photometry=photometry, device=str(device), settings=settings, own_ppd=own_ppd, notify=notify, watch=watch, spread=spread,
         held_out=held_out, outputs=outputs,
     )  # fmt: skip
     plan = Plan(fit, draws, seed, folds, splits)
@@ -151,6 +155,7 @@ def _name_of(found: Evaluation) -> str:
     return ":".join(filter(None, (found.ratings.name, found.subset)))
 
 
+@checked
 def evaluate_datasets(
     datasets: Sequence[str],
     *,
@@ -190,6 +195,7 @@ class Correlations:
     assumed: tuple[str, ...]
 
 
+@checked
 def correlate(scores: str | Path | None = None, **options: Any) -> Correlations:
     """Correlations between the metrics of a table of scores or on a dataset; subjective scores are not needed.
 
@@ -217,6 +223,7 @@ def has_preferences(dataset: str, subset: str | None = None) -> bool:
     return bool(name) and find("dataset", name).comparisons is not None and part not in (None, "test")
 
 
+@checked
 def preferences(
     scores: str | Path | None = None,
     *,

@@ -10,6 +10,7 @@ import math
 import torch
 from torch import Tensor
 
+from hdrq.arguments import checked
 from hdrq.errors import UsageError
 from hdrq.records import Image
 
@@ -23,6 +24,7 @@ _BALLS = (
 )
 
 
+@checked
 def demo_scene(width: int = 480, height: int = 320) -> tuple[Image, Image]:
     """(the scene, a distorted copy), in cd/m² and BT.709; sides of 16 to 8192 pixels."""
     if not (16 <= width <= 8192 and 16 <= height <= 8192):

@@ -51,6 +51,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from hdrq.arguments import checked
 from hdrq.cards import options_of
 from hdrq.errors import FileError, HdrqError, TooLarge, UsageError
 from hdrq.io.atomic import atomic, refuse_unwritable
@@ -79,6 +80,7 @@ __all__ = [
 ]
 
 
+@checked
 def read(
     path: str | Path,
     *,
@@ -148,6 +150,7 @@ def read_one(path: str | Path, select: Selection) -> Image:
     return image
 
 
+@checked
 def write(path: str | Path, image: Image, **options: Any) -> tuple[str, ...]:
     """Write one image (the first of the batch) to a file; the suffix chooses the format. The write is atomic.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from hdrq.arguments import checked
 from hdrq.errors import FileError, HdrqError, UsageError
 from hdrq.image.devices import device_of
 from hdrq.io.exposures import number_of
@@ -110,6 +111,7 @@ def _numbers(rows: Sequence[dict[str, str]], column: str, path: Path) -> tuple[f
     return tuple(map(number_of, texts))
 
 
+@checked
 def merge_brackets(
     brackets: str | Path | Sequence[Bracket],
     folder: str | Path,

@@ -21,7 +21,7 @@ from hdrq.io.raw import SUFFIXES, Factors, Sensor, read_raw
 from hdrq.merging.file_settings import FileSettings
 from hdrq.records import BT709, Image, Primaries
 
-Source: TypeAlias = "str | Path | Image | np.ndarray | Tensor"
+Source: TypeAlias = str | Path | Image | np.ndarray | Tensor
 SHARE = 0.25  # of the free memory, for cached frames
 MOST = 1_500_000_000  # largest cache in bytes, so that thirty 45-megapixel frames merge within 8 GB
 

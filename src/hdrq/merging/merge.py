@@ -9,6 +9,7 @@ from typing import Any, Literal, cast, overload
 import torch
 from torch import Tensor
 
+from hdrq.arguments import checked
 from hdrq.encoding.emission import LIGHT
 from hdrq.errors import PixelError, UsageError
 from hdrq.image.color import convert
@@ -58,6 +59,7 @@ def merge(
     times: Sequence[float] | None = None,
     **options: Any,
 ) -> Iterator[Merged]: ...
+@checked
 def merge(
     sources: Source | Sequence[Source],
     settings: Settings | None = None,

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from hdrq.arguments import checked
 from hdrq.errors import FileError, HdrqError, UsageError
 from hdrq.image.devices import device_of
 from hdrq.io import atomic
@@ -37,6 +38,7 @@ class MergedFrame:
     error: str = ""
 
 
+@checked
 def merge_sequence(
     sources: Source | Sequence[Source],
     folder: str | Path,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hdrq.arguments import checked
 from hdrq.errors import HdrqError, MissingPart
 from hdrq.nn.import_weights import fetch_model, import_checkpoint
 from hdrq.nn.weight_files import broken_cards, cards, find_card, published
@@ -48,6 +49,7 @@ def models() -> list[Model]:
     return [*found, *(_published(entry) for entry in published() if entry["name"] not in here)]
 
 
+@checked
 def model(name: str) -> Model:
     """Weights by name; MissingPart where they are neither installed nor published, FileError where the card is damaged."""
     try:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hdrq.arguments import checked
 from hdrq.encoding.photometry import LIGHT
 from hdrq.errors import FileError, UsageError
 from hdrq.nn import foreign_files as foreign
@@ -18,6 +19,7 @@ from hdrq.records import Checkpoint
 from hdrq.registry import check, find
 
 
+@checked
 def import_checkpoint(
     files: Sequence[str | Path],
     net: str,
@@ -90,6 +92,7 @@ def import_checkpoint(
     )
 
 
+@checked
 def fetch_model(
     name: str,
     accept: Callable[[str, str], bool] = lambda file, sha256: False,

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from hdrq.arguments import checked
 from hdrq.cards import Better, Card, Metric, Reading, Span
 from hdrq.encoding.emission import white_of
 from hdrq.encoding.photometry import LIGHT, InputSpec, Photometry, Terms, common_white
@@ -132,6 +133,7 @@ class MetricModule(nn.Module):
         return value if line is None else in_jod(line, value, self.scorer.net)
 
 
+@checked
 def metric(
     text: str | Request | Callable[..., Any],
     *,

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import astuple
 from functools import lru_cache
 from pathlib import Path
@@ -180,9 +180,15 @@ class EarlierRows:
         self._rows.execute("CREATE INDEX by_key ON rows (ref, dist, metric)")
         for row in _read_back(str(output)):
             self._insert(row, _TABLE)
+        stored: set[int] = set()
         for row in self.journal.rows():
-            self._insert(row, _JOURNAL)
-        self.in_place = self._has(_TABLE)
+            # of a process that ended after it had written its table and before it removed the journal
+            if (number := self._stored_number(row, stored)) is not None:
+                stored.add(number)
+            else:
+                self._insert(row, _JOURNAL)
+        table = f"SELECT 1 FROM rows WHERE source = {_TABLE} LIMIT 1"
+        self.in_place = self._rows.execute(table).fetchone() is not None
 
     @property
     def _database(self) -> sqlite3.Connection:
@@ -199,10 +205,14 @@ class EarlierRows:
         names = "ref, dist, metric, settings, whole, source, taken, row"
         self._database.execute(f"INSERT INTO rows ({names}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", found)
 
-    def _has(self, source: int) -> bool:
-        return bool(
-            self._database.execute("SELECT 1 FROM rows WHERE source = ? LIMIT 1", (source,)).fetchone()
-        )
+    def _stored_number(self, row: dict[str, Any], stored: Set[int]) -> int | None:
+        """Number of a row of the earlier table that is this one, other than those in `stored`."""
+        query = "SELECT number, row FROM rows WHERE ref = ? AND dist = ? AND metric = ? AND settings IS ? AND whole = ?"
+        key = (*_key(row), row.get("settings"), row.get("status") == "ok")
+        for number, text in self._database.execute(f"{query} AND source = {_TABLE} ORDER BY number", key):
+            if number not in stored and (json.loads(text).get("files") or "") == (row.get("files") or ""):
+                return int(number)
+        return None
 
     def claim(self, ref: str, dist: str, metric: str, mark: str) -> tuple[int | None, int | None]:
         """(position in the earlier table, number of a reusable row) for a pair and metric; None where there is none.

@@ -8,6 +8,9 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+import torch
+
+from hdrq.arguments import checked
 from hdrq.encoding.displays import display as shelf_display
 from hdrq.encoding.photometry import Photometry
 from hdrq.errors import HdrqError, UsageError
@@ -143,13 +146,14 @@ class Run:
                 coming = next(fresh, None)
 
 
+@checked
 def score(
     pairs: Pairs,
     metrics: str | Request | Sequence[str | Request],
     *,
     display: str | Display | None = None,
     viewing: Viewing | float | None = None,
-    device: str | None = None,
+    device: str | torch.device | None = None,
     photometry: Photometry | None = None,
     settings: Settings | None = None,
     skip: Callable[[Pair, str], bool] = lambda pair, metric: False,
@@ -175,7 +179,7 @@ def score(
         seen = viewing if isinstance(viewing, Viewing) else Viewing(float(viewing))
         photometry = replace(photometry, viewing=seen)
     if device is not None:
-        settings = replace(settings, device=device)
+        settings = replace(settings, device=str(device))
     requests = [metrics] if isinstance(metrics, str | Request) else metrics
     bound = scorers(requests, photometry, settings if spread is None else replace(settings, device="cpu"))
     listed = pairs_of(pairs, any(s.full_reference for s in bound))

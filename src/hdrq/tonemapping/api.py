@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from hdrq import io
+from hdrq.arguments import checked
 from hdrq.encoding.convert import Converted
 from hdrq.encoding.displays import display as shelf_display
 from hdrq.encoding.photometry import Photometry, as_image, relabel
@@ -73,6 +75,7 @@ Source = Image | Tensor | np.ndarray | str | Path
 _CHOICES = (*CHOICES, "auto", "seed")
 
 
+@checked
 def tonemap(
     image: Source,
     operator: str,
@@ -92,6 +95,7 @@ def tonemap(
     return tonemap_with(_image(image, photometry), plan_of(operator, options, display), photometry)
 
 
+@checked
 def expand(image: Source, operator: str, **options: Any) -> Image:
     """Light, cd/m², of an SDR image: `hdrq.expand(image, "akyuz")`."""
     return expand_with(_image(image, None, "srgb"), expansion(operator, options))
@@ -104,6 +108,7 @@ def _image(source: Source, photometry: Photometry | None, domain: str = "nits") 
     return as_image(pixels_of(source), domain)
 
 
+@checked
 def tonemap_files(
     sources: str | Path | Sequence[str | Path] | Jobs,
     target: str | Path | None = None,
@@ -112,7 +117,7 @@ def tonemap_files(
     suffix: str | None = None,
     photometry: Photometry | None = None,
     select: Selection = MAIN_IMAGE,
-    device: str = "auto",
+    device: str | torch.device = "auto",
     temporal: float | None = None,
     gain_map: float | None = None,
     spread: Spread | None = None,
@@ -134,12 +139,13 @@ def tonemap_files(
     if isinstance(operator, Plan):
         _refuse_options(options, "plan")
     made = operator if isinstance(operator, Plan) else plan_of(operator, options)
-    place = device if spread else device_of(device)
+    place = str(device) if spread else device_of(device)
     light = photometry or Photometry()
     done = files.tonemap_files(todo, made, light, place, temporal, select, gain_map, spread or here)
     return Results(done, len(todo))
 
 
+@checked
 def expand_files(
     sources: str | Path | Sequence[str | Path] | Jobs,
     target: str | Path | None,
@@ -178,6 +184,7 @@ def _refuse_options(options: Mapping[str, Any], holder: str) -> None:
         )
 
 
+@checked
 def enhance_files(
     sources: str | Path | Sequence[str | Path] | Jobs,
     target: str | Path | None,
@@ -186,7 +193,7 @@ def enhance_files(
     *,
     suffix: str | None = None,
     select: Selection = MAIN_IMAGE,
-    device: str = "auto",
+    device: str | torch.device = "auto",
     seed: int = 0,
 ) -> Results[Converted]:
     """Reconstruct tone-mapped images with a quality, by NET[@WEIGHTS]; of several qualities, a sheet of each image."""

@@ -24,6 +24,8 @@ def jobs(sources: Sequence[Path], target: Path, suffix: str) -> Jobs:
     suffix  of the outputs when the target is a folder, with or without its dot
     raises  UsageError if an output would overwrite an input, or has a suffix that is not written
     """
+    if not sources:
+        raise UsageError("no input is given")
     suffix = dotted(suffix)
     found = [(p, base) for source in sources for p, base in _inputs(source)]
     if is_folder_for(target, many=len(found) > 1 or any(is_folder(s) for s in sources)):

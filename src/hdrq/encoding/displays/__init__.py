@@ -13,6 +13,7 @@ from math import atan, degrees, hypot, isfinite, radians, sqrt, tan
 from pathlib import Path
 from typing import Any
 
+from hdrq.arguments import checked
 from hdrq.errors import FileError, UsageError
 from hdrq.records import PRIMARIES, Display, Image
 from hdrq.registry import added, check, find
@@ -22,6 +23,7 @@ EOTFS = ("absolute", "light", "linear", "srgb", "pq", "hlg", "bt1886")
 INCH = 0.0254
 
 
+@checked
 def display(name: str | Path, **changes: Any) -> Display:
     """A display by its name or by the path of a .toml file, with any field replaced.
 
