@@ -205,18 +205,30 @@ def one(
     if (folder / "result.json").exists():
         return dict(json.loads((folder / "result.json").read_text()))
     run = student_settings(net, source="livec", seed=seed, epochs=EPOCHS, rate=TUNED if start else RUN.rate)
-    learn, look = hold_out_scenes(photographs, 0.2, seed)
+    return fine_tuned(
+        folder, run, start or blind, photographs, {"net": net, "pretrained": start is not None, "seed": seed}
+    )
+
+
+def fine_tuned(
+    folder: Path,
+    run: Settings,
+    start: Callable[[nn.Module], None],
+    photographs: Sequence[Item],
+    facts: dict[str, Any],
+) -> dict[str, Any]:
+    """Train on 80 % of the photographs, drawn with the run's seed; the agreement on the others, kept as result.json."""
+    learn, look = hold_out_scenes(photographs, 0.2, run.seed)
     store = ImageCache(OUT / "photographs")
-    for _ in fit(run, learn, (), folder, start=start or blind, resume=True, images=store):
+    for _ in fit(run, learn, (), folder, start=start, resume=True, images=store):
         pass
     module = build(run)
     put(module, load_best(folder))
     predicted = answers_of(module, run, look, store)
     label = np.array([i.label for i in look])
     result = {
-        "net": net,
-        "pretrained": start is not None,
-        "seed": seed,
+        **facts,
+        "trained": len(learn),
         "photographs": len(look),
         "srocc": srocc(predicted, label),
         "plcc": plcc(predicted, label),

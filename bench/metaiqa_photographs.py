@@ -31,24 +31,22 @@ os.environ.setdefault("OUT", "runs/metaiqa")
 import livec
 import numpy as np
 import torch
-from livec import OUT, SMALL, answers_of, put
+from livec import OUT, SMALL, answers_of, fine_tuned, put
 from scipy.stats import t as student
 from torch import nn
 
 import hdrq
-from hdrq.evaluation.statistics.correlation import plcc, srocc
-from hdrq.io import atomic
+from hdrq.evaluation.statistics.correlation import srocc
 from hdrq.nn.weight_files import find_card, read_state
 from hdrq.training.batches import BatchLoader, Item
 from hdrq.training.checkpoint import load_best
-from hdrq.training.data import hold_out_scenes, items_of
+from hdrq.training.data import items_of
 from hdrq.training.image_cache import ImageCache
 from hdrq.training.loop import fit
 from hdrq.training.network import build
 
 ARMS = ("imagenet", "plain", "meta")
 SPLITS = 2 if SMALL else 10
-SHARE = 0.2  # of the photographs, to judge by
 RATE = float(os.environ.get("FINETUNE", 1e-4))
 EPOCHS = 1 if SMALL else int(os.environ.get("EPOCHS", 8))
 RUN = replace(
@@ -144,27 +142,7 @@ def one(arm: str, start: Start, seed: int, photographs: Sequence[Item]) -> dict[
     if (folder / "result.json").exists():
         return dict(json.loads((folder / "result.json").read_text()))
     run = replace(RUN, source="livec", seed=seed, epochs=EPOCHS)
-    learn, look = hold_out_scenes(photographs, SHARE, seed)
-    store = ImageCache(OUT / "photographs")
-    for _ in fit(run, learn, (), folder, start=start, resume=True, images=store):
-        pass
-    module = build(run)
-    put(module, load_best(folder))
-    predicted = answers_of(module, run, look, store)
-    label = np.array([i.label for i in look])
-    result = {
-        "arm": arm,
-        "seed": seed,
-        "trained": len(learn),
-        "judged": len(look),
-        "srocc": srocc(predicted, label),
-        "plcc": plcc(predicted, label),
-    }
-    with atomic(folder / "result.json") as part:
-        part.write_text(json.dumps(result, indent=1))
-    for name in ("last.pt", "best.pt"):
-        (folder / name).unlink()
-    return result
+    return fine_tuned(folder, run, start, photographs, {"arm": arm, "seed": seed})
 
 
 def write(found: dict[str, list[dict[str, Any]]], agreement: dict[str, float]) -> None:
@@ -176,7 +154,7 @@ def write(found: dict[str, list[dict[str, Any]]], agreement: dict[str, float]) -
         each = ", ".join(f"{v:.3f}" for v in values[arm])
         lines.append(f"| {arm} | {spread(values[arm])} | {spread(line)} | {each} |")
     lines += ["", "| difference | mean (95 %) | p | better in |", "| --- | --- | --- | --- |"]
-    judged, trained = found[ARMS[0]][0]["judged"], found[ARMS[0]][0]["trained"]
+    judged, trained = found[ARMS[0]][0]["photographs"], found[ARMS[0]][0]["trained"]
     for a, b in (("plain", "imagenet"), ("meta", "imagenet"), ("meta", "plain")):
         gain = values[a] - values[b]
         if len(gain) > 1:

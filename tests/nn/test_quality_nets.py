@@ -8,6 +8,7 @@ import json
 import pytest
 import torch
 
+from hdrq.nn.network_input import network_view
 from hdrq.registry import find
 
 
@@ -124,3 +125,12 @@ def test_qdnet_scores_and_paints_at_a_wanted_quality() -> None:
     picture, reached = module.towards(x, wanted, steps=300)
     assert picture.shape == x.shape
     assert abs(reached - wanted) < abs(now - wanted)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
+def test_a_residual_network_reads_code_as_imagenet_normalises_it(name: str) -> None:
+    """As a network that is trained on its own, such as by bench/livec.py: it had no convention."""
+    code = torch.rand(2, 3, 8, 8)
+    mean, deviation = (torch.tensor(v)[:, None, None] for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    seen = network_view(code, find("net", name).build(classes=1), None)
+    torch.testing.assert_close(seen, (code - mean) / deviation)

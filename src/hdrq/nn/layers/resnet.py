@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from hdrq.nn.keys import rename
 from hdrq.nn.net import Layout, Net, classes_by, mix, pattern
+from hdrq.nn.network_input import Convention
 
 
 class Basic(nn.Module):
@@ -68,6 +69,7 @@ class ResNet(nn.Module):
         self, block: type[Basic] | type[Bottleneck], depths: tuple[int, ...], classes: int = 1000
     ) -> None:
         super().__init__()
+        self.intake: Convention = "imagenet"
         self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
         entering = 64
