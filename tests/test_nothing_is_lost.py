@@ -22,6 +22,7 @@ from hdrq.encoding.convert import targets
 from hdrq.errors import FileError, UsageError
 from hdrq.records import Image
 from hdrq.scoring.batch import Settings
+from hdrq.scoring.resume import Journal
 
 
 def light(path: Path, seed: int) -> Path:
@@ -292,3 +293,9 @@ def test_names_pair_whatever_their_unicode_form(tmp_path):
 
 def test_an_underscore_is_as_good_as_a_hyphen_in_a_name():
     assert str(hdrq.metric("pu21:ms_ssim")) == "pu21:ms-ssim"
+
+
+def test_a_table_below_a_file_is_refused_as_such(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FileError, match="file is a file, not a folder"):
+        list(Journal(tmp_path / "file" / "x.csv.part").rows())

@@ -171,3 +171,9 @@ def test_a_reference_of_many_images_is_read_once() -> None:
     assert last == Checked(60, 60)
     assert len(set(seen)) == 61
     assert seen.count("ref.png") <= 8  # as many as begin at once
+
+
+def test_resuming_a_folder_without_a_training_says_so_and_asks_for_no_dataset(run, tmp_path) -> None:
+    code, _, err = run("train", "--resume", "-o", str(tmp_path / "nothing"))
+    assert code == 2
+    assert "nothing holds no training to resume; leave out --resume" in err

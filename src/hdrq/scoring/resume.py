@@ -101,6 +101,8 @@ class Journal:
                         continue
         except FileNotFoundError:
             return
+        except NotADirectoryError as error:
+            raise FileError(f"{self.path.parent} is a file, not a folder; name another output") from error
         except OSError as error:
             raise FileError(
                 f"{self.path} cannot be read; remove it to start from the beginning ({error})"

@@ -107,7 +107,8 @@ def repeated(request: TrainingRequest) -> TrainingRequest:
 
 def chosen(request: TrainingRequest) -> tuple[TrainingRequest, str, Settings, list[str]]:
     """(arguments completed from the run folder, name of the recipe, settings, notes)."""
-    if request.resume and (folder := _folder_named(request)) and (held := read_settings(folder)):
+    folder = _folder_named(request)
+    if request.resume and folder is not None and (held := read_settings(folder)):
         before, more = held
         request = replace(
             request,
@@ -123,6 +124,8 @@ def chosen(request: TrainingRequest) -> tuple[TrainingRequest, str, Settings, li
             recipe, after, _ = settings_for(request)
         refuse_changes(folder, differences(before, after))
         return request, recipe, after, []
+    if request.resume and folder is not None:
+        refuse_used(folder, resume=True)
     recipe, settings, notes = settings_for(request)
     return request, recipe, settings, notes
 
