@@ -115,3 +115,15 @@ def test_signals_that_the_caller_has_set_stay_as_they_are(monkeypatch):
     thread.start()
     thread.join()
     assert set_in_thread == [signal.SIG_DFL]
+
+
+@pytest.mark.parametrize(
+    "words", [["train", "--recipe", "pieapp-srgb"], ["distill", "-t", "pu-psnr", "--images", "x"]]
+)
+def test_an_interrupted_training_says_how_to_go_on(monkeypatch, capsys, words):
+    def interrupted(*arguments, **keywords):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(hdrq, words[0], interrupted)
+    assert at_prompt(*words) == 130
+    assert capsys.readouterr().err.endswith("hdrq: interrupted; add --resume to go on\n")

@@ -84,3 +84,13 @@ def faults_of_a_dry_run() -> Iterator[None]:
         raise
     except HdrqError as error:
         raise UsageError(str(error)) from error
+
+
+@contextmanager
+def resumed_by_option() -> Iterator[None]:
+    """Within this block an interruption says how to go on with what the run folder holds."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say("hdrq: interrupted; add --resume to go on")
+        raise SystemExit(INTERRUPTED) from None

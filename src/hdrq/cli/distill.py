@@ -10,7 +10,7 @@ from click.core import ParameterSource
 
 import hdrq
 from hdrq.cli import _complete, _options, _records
-from hdrq.cli._messages import faults_of_a_dry_run, note, quiet, tell
+from hdrq.cli._messages import faults_of_a_dry_run, note, quiet, resumed_by_option, tell
 from hdrq.cli._numbers import COUNT, POSITIVE, SEED
 from hdrq.cli._progress import bar
 from hdrq.cli._records import spread_of
@@ -163,7 +163,8 @@ def distill(**options: Any) -> None:
                 if (value if key in ("files", "settings") else _given(key))
             }
         if not options["dry_run"]:
-            _follow(hdrq.distill(**keywords, **run, spread=spread))
+            with resumed_by_option():
+                _follow(hdrq.distill(**keywords, **run, spread=spread))
             return
         with faults_of_a_dry_run():
             _follow(hdrq.distill(**keywords, **run, spread=spread))

@@ -11,7 +11,7 @@ import click
 import hdrq
 from hdrq.cli import _complete, _options, _records
 from hdrq.cli import _train_output as _shown
-from hdrq.cli._messages import faults_of_a_dry_run
+from hdrq.cli._messages import faults_of_a_dry_run, resumed_by_option
 from hdrq.cli._numbers import Number
 
 
@@ -140,7 +140,8 @@ def train(**options: Any) -> None:
     from hdrq.training.api import ProcessLost
 
     try:
-        _shown.follow(hdrq.train(**wanted), options["small"])
+        with resumed_by_option():
+            _shown.follow(hdrq.train(**wanted), options["small"])
     except ProcessLost as error:
         time.sleep(min(error.rank, 5))  # one process prints the error, and torchrun then ends the others
         raise
