@@ -162,6 +162,13 @@ def pretrained(
         folder = OUT / f"{net}-meta"
         for _ in fit(run, learn, (), folder, start=lambda m: put(m, state), resume=True, images=store):
             pass
+    return best_of(folder, run, look, store)
+
+
+def best_of(
+    folder: Path, run: Settings, look: Sequence[Item], store: ImageCache
+) -> tuple[Callable[[nn.Module], None], float]:
+    """(what puts the best weights of a run folder into a network, their SROCC with the labels of `look`)."""
     state = load_best(folder)
     module = build(run)
     put(module, state)

@@ -31,15 +31,13 @@ os.environ.setdefault("OUT", "runs/metaiqa")
 import livec
 import numpy as np
 import torch
-from livec import OUT, SMALL, answers_of, fine_tuned, put
+from livec import OUT, SMALL, best_of, fine_tuned
 from scipy.stats import t as student
 from torch import nn
 
 import hdrq
-from hdrq.evaluation.statistics.correlation import srocc
 from hdrq.nn.weight_files import find_card, read_state
 from hdrq.training.batches import BatchLoader, Item
-from hdrq.training.checkpoint import load_best
 from hdrq.training.data import items_of
 from hdrq.training.image_cache import ImageCache
 from hdrq.training.loop import fit
@@ -129,11 +127,7 @@ def pretrained(
     run, folder = replace(RUN, source="pristine crops, distorted", **changed), OUT / arm
     for _ in fit(run, learn, (), folder, start=start, resume=True, images=store):
         pass
-    state = load_best(folder)
-    module = build(run)
-    put(module, state)
-    predicted = answers_of(module, run, look, store)
-    return lambda m: put(m, state), srocc(predicted, np.array([i.label for i in look]))
+    return best_of(folder, run, look, store)
 
 
 def one(arm: str, start: Start, seed: int, photographs: Sequence[Item]) -> dict[str, Any]:

@@ -4,6 +4,7 @@
         [--only METHOD ...]
     python bench/methods.py SCENES.csv --rows methods.jsonl --task fuse --sequences DIR
     python bench/methods.py SCENES.csv --rows methods.jsonl --docs      the page of all rows
+    python bench/methods.py SCENES.csv --rows methods.jsonl --paired A B    A - B, paired over scenes, in every metric
 
 SCENES.csv has the columns file (relative to it) and use; scenes whose use is "judge" are taken, reduced to 1024 pixels. A row is
 one method on one example; rows that are in the file are not computed again, so that a run goes on where it ended.
@@ -25,7 +26,7 @@ import argparse
 import csv
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -230,6 +231,19 @@ def rows_of(file: Path) -> list[Row]:
     return [Row(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
+def scene_means(rows: list[Row], metrics: Sequence[str]) -> dict[str, np.ndarray]:
+    """Means of the metrics over the examples of each scene."""
+    scenes = sorted({r.scene for r in rows})
+    return {s: np.mean([[r.scores[m] for m in metrics] for r in rows if r.scene == s], 0) for s in scenes}
+
+
+def interval(means: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The ends of the intervals of means over scenes (scenes, metrics)."""
+    drawn = np.random.default_rng(0).integers(0, len(means), (DRAWS, len(means)))
+    low, high = np.quantile(means[drawn].mean(1), (0.025, 0.975), axis=0)
+    return low, high
+
+
 def table(rows: list[Row], metrics: tuple[str, ...]) -> list[str]:
     """Lines of a table: methods by rows, best first by the first metric; means over scenes with their intervals."""
     lines = [
@@ -239,16 +253,27 @@ def table(rows: list[Row], metrics: tuple[str, ...]) -> list[str]:
     found = []
     for name in dict.fromkeys(r.method for r in rows):
         mine = [r for r in rows if r.method == name]
-        scenes = sorted({r.scene for r in mine})
-        means = np.array(
-            [[np.mean([r.scores[m] for r in mine if r.scene == s]) for m in metrics] for s in scenes]
-        )
-        drawn = np.random.default_rng(0).integers(0, len(scenes), (DRAWS, len(scenes)))
-        low, high = np.quantile(means[drawn].mean(1), (0.025, 0.975), axis=0)
-        cells = [f"{m:.3f} ({a:.3f} … {b:.3f})" for m, a, b in zip(means.mean(0), low, high)]
+        means = np.stack(list(scene_means(mine, metrics).values()))
+        cells = [f"{m:.3f} ({a:.3f} … {b:.3f})" for m, a, b in zip(means.mean(0), *interval(means))]
         cost = float(np.median([r.seconds for r in mine]))
         found.append((means.mean(0)[0], f"| `{name}` | {' | '.join(cells)} | {cost:.2f} |"))
     return lines + [line for _, line in sorted(found, key=lambda f: -f[0])]
+
+
+def paired(rows: list[Row], one: str, other: str) -> list[str]:
+    """A line for each metric: the mean difference of two methods over the scenes that both have."""
+    lines = []
+    for task, metrics in METRICS.items():
+        a, b = (
+            scene_means([r for r in rows if (r.task, r.method) == (task, m)], metrics) for m in (one, other)
+        )
+        if both := sorted(a.keys() & b.keys()):
+            gain = np.stack([a[s] - b[s] for s in both])
+            for k, metric in enumerate(metrics):
+                low, high = (end[k] for end in interval(gain))
+                better = f"above in {(gain[:, k] > 0).sum()} of {len(both)} scenes"
+                lines.append(f"{task} {metric}: {gain[:, k].mean():.3f} ({low:.3f} … {high:.3f}), {better}")
+    return lines
 
 
 def page(rows: list[Row]) -> None:
@@ -276,10 +301,16 @@ def main() -> None:
     options.add_argument("--only", action="append", default=[], help="a method by its name; may be repeated")
     options.add_argument("--limit", type=int, default=10_000, help="number of scenes")
     options.add_argument("--sequences", type=Path, help="folder of folders of exposures, for fuse")
+    options.add_argument(
+        "--paired", nargs=2, metavar=("A", "B"), help="compare two methods of the rows instead"
+    )
     options.add_argument("--docs", action="store_true", help="write docs/methods.md from the rows instead")
     asked = options.parse_args()
     if asked.docs:
         page(rows_of(asked.rows))
+        return
+    if asked.paired:
+        print("\n".join(paired(rows_of(asked.rows), *asked.paired)))
         return
     with asked.scenes.open(newline="", encoding="utf-8") as file:
         files = [row["file"] for row in csv.DictReader(file) if row["use"] == JUDGE][: asked.limit]

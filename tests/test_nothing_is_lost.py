@@ -87,10 +87,33 @@ def test_a_run_that_ended_between_its_table_and_its_journal_resumes_to_the_same_
     whole = scored()
     assert whole.count("\n") == 9
     assert Path(f"{out}.part").exists()
+
+    def again(*arguments, **keywords):
+        raise AssertionError("a stored row is computed again")
+
+    monkeypatch.setattr("hdrq.scoring.scorer.Scorer.read", again)
     assert scored("--resume") == whole
     # and where the table is older than what the journal holds
     out.write_text("\n".join(whole.splitlines()[:3]) + "\n")
     assert sorted(scored("--resume").splitlines()) == sorted(whole.splitlines())
+
+
+def test_rows_of_a_changed_file_that_an_interrupted_run_had_are_kept(three, tmp_path, monkeypatch):
+    """Beside a table with the row of the file as it was before."""
+    ref, a, _ = three
+    out = tmp_path / "scores.csv"
+    command = (score_command, ref, a, "-m", "pu-psnr", "-o", out)
+    run(*command)
+    table = out.read_text()
+    light(a, 77)
+    with monkeypatch.context() as patched:
+        patched.setattr("hdrq.scoring.resume.Journal.discard", lambda journal: None)
+        run(*command, "--resume")
+    computed = rows(out)
+    out.write_text(table)
+    monkeypatch.setattr("hdrq.scoring.scorer.Scorer.read", lambda *a, **k: pytest.fail("computed again"))
+    run(*command, "--resume")
+    assert rows(out) == computed
 
 
 def test_rows_of_files_that_changed_are_computed_again(three, tmp_path):
@@ -299,3 +322,18 @@ def test_a_table_below_a_file_is_refused_as_such(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(FileError, match="file is a file, not a folder"):
         list(Journal(tmp_path / "file" / "x.csv.part").rows())
+
+
+def test_every_pair_has_the_rows_that_are_wanted_of_it_where_pairs_are_read_ahead(three):
+    """Each pair of another metric, also where no metric reads references."""
+    ref, *tests = three
+    pairs = [(ref, ref), *((ref, test) for test in tests)]
+    for texts in (["pu-psnr", "pu-mae", "pu-mse"], ["pu21:niqe", "pu21:brisque", "pu21:piqe"]):
+        wanted = dict(zip(map(str, (ref, *tests)), [str(hdrq.metric(t)) for t in texts], strict=True))
+        found = hdrq.score(
+            pairs,
+            texts,
+            settings=Settings(jobs=3),
+            skip=lambda pair, metric, wanted=wanted: wanted[str(pair.dist)] != metric,
+        )
+        assert [(row.dist, row.metric) for row in found] == list(wanted.items())

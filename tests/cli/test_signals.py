@@ -16,7 +16,9 @@ import torch
 import hdrq
 from hdrq.cli import main
 from hdrq.cli._signals import ended_by_signals
+from hdrq.distillation.api import Note, Scored
 from hdrq.records import Image
+from hdrq.training.api import Checked, Part
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="these signals are those of POSIX")
 SIGNALS = [getattr(signal, name, signal.SIGTERM) for name in ("SIGTERM", "SIGHUP")]
@@ -117,13 +119,27 @@ def test_signals_that_the_caller_has_set_stay_as_they_are(monkeypatch):
     assert set_in_thread == [signal.SIG_DFL]
 
 
+TRAINING = ["train", "--recipe", "pieapp-srgb"]
+DISTILLING = ["distill", "-t", "pu-psnr", "--images", "x"]
+GOES_ON = "hdrq: interrupted; add --resume to go on"
+
+
 @pytest.mark.parametrize(
-    "words", [["train", "--recipe", "pieapp-srgb"], ["distill", "-t", "pu-psnr", "--images", "x"]]
+    ("words", "record", "says"),
+    [
+        (TRAINING, Part("a"), GOES_ON),
+        (DISTILLING, Scored("pu21:psnr", 1, 2, 1, 0.1), GOES_ON),
+        (TRAINING, Checked(1, 2), "hdrq: interrupted"),
+        (DISTILLING, Note("x"), "hdrq: interrupted"),
+    ],
 )
-def test_an_interrupted_training_says_how_to_go_on(monkeypatch, capsys, words):
+def test_an_interrupted_training_says_how_to_go_on_once_it_has_begun(
+    monkeypatch, capsys, words, record, says
+):
     def interrupted(*arguments, **keywords):
+        yield record
         raise KeyboardInterrupt
 
     monkeypatch.setattr(hdrq, words[0], interrupted)
     assert at_prompt(*words) == 130
-    assert capsys.readouterr().err.endswith("hdrq: interrupted; add --resume to go on\n")
+    assert capsys.readouterr().err.splitlines()[-1] == says

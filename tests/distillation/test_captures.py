@@ -15,7 +15,7 @@ from hdrq.distillation import rendering
 from hdrq.distillation.captures import captured, merged_light
 from hdrq.distillation.rendering import render
 from hdrq.distillation.rows import Row
-from hdrq.distillation.samples import shelf_of
+from hdrq.distillation.samples import refuse_unknown, shelf_of
 from hdrq.distillation.sources import Opened, Sources
 from hdrq.errors import MissingPart, UnknownName, UsageError
 from hdrq.image.render import room
@@ -88,7 +88,7 @@ def test_methods_are_known_by_kind_and_name(text: str, shelf: str) -> None:
 )
 def test_methods_that_do_not_exist_are_one_line(text: str, kind, says: str) -> None:
     with pytest.raises(kind, match=says):
-        shelf_of(text)
+        refuse_unknown([text])
 
 
 def row(text: str, level: float = 2.0, display: str = "light") -> Row:

@@ -87,6 +87,13 @@ def test_a_moving_patch_is_where_its_frame_has_it() -> None:
     assert min(error(merged, i) for i, merged in enumerate(smeared)) > 0.3
 
 
+def test_a_moving_camera_leaves_every_frame_its_size() -> None:
+    wide = scene(60, 80, stops=5)
+    frames = filmed(TWO, 4, lambda i: wide[4 * (i % 3) : 45 + 4 * (i % 3), 3 * i : 61 + 3 * i])
+    found = list(hdrq.merge(frames, times=TWO, **{**STILL, "align": "mtb"}))
+    assert [m.image.pixels.shape[-2:] for m in found] == [(45, 61)] * 4
+
+
 def shots(levels: str) -> list[Shot]:
     return [
         Shot(i, f"{i}", np.zeros(1), Exposure(ev=float(k)), int(k), Reader(Settings()))
@@ -244,7 +251,24 @@ def test_an_interrupted_sequence_goes_on_where_it_was(folder, tmp_path, capsys) 
     assert (tmp_path / "f1.exr").stat().st_mtime_ns == kept.st_mtime_ns
     code, err = at_prompt(capsys, folder, "-o", tmp_path, *ARGUMENTS, "--resume", "--rule", "log-mean")
     assert code == 2
-    assert "was merged with other settings: weighting" in err
+    assert "was merged with other settings: rule was photon-count and is log-mean; leave out --resume" in err
+    # a frame that changes is merged again, and its neighbours with it
+    mine = tmp_path / "frames"
+    mine.mkdir()
+    save(filmed(TWO, 9), mine)
+    at_prompt(capsys, mine, "-o", tmp_path / "nine", *ARGUMENTS)
+    before = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "nine").glob("*.exr")}
+    (mine / "f0.png").write_bytes((mine / "f2.png").read_bytes())
+    at_prompt(capsys, mine, "-o", tmp_path / "nine", *ARGUMENTS, "--resume")
+    again = {n for n, t in before.items() if (tmp_path / "nine" / n).stat().st_mtime_ns != t}
+    assert again == {"f0.exr", "f1.exr", "f2.exr", "f3.exr"}
+
+
+def test_images_of_an_unknown_merge_are_not_resumed(folder, tmp_path, capsys) -> None:
+    (tmp_path / "f1.exr").write_bytes(b"")
+    code, err = at_prompt(capsys, folder, "-o", tmp_path, *ARGUMENTS, "--resume")
+    assert code == 2
+    assert "has no merge.json, which says how f1.exr was merged" in err
 
 
 def test_a_damaged_frame_ends_the_sequence_with_its_name(folder, tmp_path, capsys) -> None:
@@ -261,17 +285,18 @@ def test_frames_of_a_clip_are_numbered_and_counted_from_its_start(tmp_path) -> N
     pytest.importorskip("av")
     light = torch.rand(1, 3, 24, 32, generator=torch.Generator().manual_seed(0)) * 200 + 4
     # what a camera of linear code writes, shown as PQ: half and a quarter of the light
-    film(tmp_path / "c.mkv", torch.cat([light / (4 if i % 2 else 1) for i in range(5)]).double())
+    clip = tmp_path / "shot.v2.mkv"
+    film(clip, torch.cat([light / (4 if i % 2 else 1) for i in range(5)]).double())
     settings = Settings(ev=(0, -2), align="none", deghost="none")
     files = FileSettings(Selection(frames="1:4"))
     done = list(
         hdrq.merge_sequence(
-            tmp_path / "c.mkv",
+            clip,
             tmp_path / "out",
             replaced(settings, None, {"pattern": "alternating", "files": files}),
         )
     )
-    assert [d.target.name for d in done] == [f"c-00000{i}.exr" for i in (1, 2, 3)]
+    assert [d.target.name for d in done] == [f"shot.v2-00000{i}.exr" for i in (1, 2, 3)]
     assert all(not d.error for d in done)
     first = io.read(done[0].target).pixels
     for other in done[1:]:

@@ -105,6 +105,31 @@ def test_detail_of_well_exposed_pixels_is_their_own() -> None:
     assert float((found / torch.from_numpy(light[8:-8, 8:-8, 0])).log2().abs().max()) < 0.02
 
 
+def test_a_clipped_pixel_among_dark_ones_is_at_least_white() -> None:
+    light = np.full((24, 24, 3), 0.02)
+    light[12, 13] = 5.0
+    code = mosaic(light, "none", "01/10", (1 / 8, 2.0), noise=False)
+    assert code[12, 13] == code.max() > 60_000
+    found = merged(code, "01/10", "none", ev=(-3, 1), noise=(1e9, 0))[0]
+    assert 0.44 < float(found[12, 13]) < 0.6
+
+
+def test_beside_its_neighbours_the_fit_counts_less_than_in_their_middle(monkeypatch) -> None:
+    """In a corner the plane is continued outward, so that the pixel's own value has more weight than without that."""
+    values = torch.rand(16, 16, generator=torch.Generator().manual_seed(1)) * 0.4 + 0.1
+    y, x = torch.meshgrid(torch.arange(16), torch.arange(16), indexing="ij")
+    number = (x + y) % 2
+    e = Exposures(torch.tensor([1.0, 1.5]), torch.ones(2), 1e3, 4.0, 0.0)
+    own = values / e.total[number]
+    found = interpolated(values, number, torch.zeros_like(number), e)
+    plane = interpolation._plane
+    monkeypatch.setattr(interpolation, "_plane", lambda *given: (*plane(*given)[:2], torch.ones(())))
+    even = interpolated(values, number, torch.zeros_like(number), e)
+    nearer = (even - own).abs() - (found - own).abs()
+    assert float(nearer.min()) > -1e-6
+    assert float(nearer[[0, 0, 15, 15], [0, 15, 0, 15]].min()) > 5 * float(nearer[6:10, 6:10].max())
+
+
 def test_gains_and_times_multiply() -> None:
     code = mosaic(LIGHT, "rggb", "rows", (0.25, 4.0))
     one = merged(code, "rows", "rggb", times=(0.25, 4.0))

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
 from hdrq.errors import HdrqError, UsageError
 
+T = TypeVar("T")
 SOME_FAILED, USAGE, NOTHING_DONE, INTERRUPTED = 1, 2, 3, 130
 _NUMBER = re.compile(r"[-+]?\d[\d.,]*(?:e[-+]?\d+)?")
 _SHOWN = 60  # characters of a note that is counted
@@ -87,10 +89,20 @@ def faults_of_a_dry_run() -> Iterator[None]:
 
 
 @contextmanager
-def resumed_by_option() -> Iterator[None]:
-    """Within this block an interruption says how to go on with what the run folder holds."""
+def resumed_by_option(*begun: type) -> Iterator[Callable[[Iterable[T]], Iterator[T]]]:
+    """Gives what passes records on; an interruption of the block after one of the types `begun` says that --resume goes on."""
+    resumable = False
+
+    def passed_on(records: Iterable[T]) -> Iterator[T]:
+        nonlocal resumable
+        for record in records:
+            resumable = resumable or isinstance(record, begun)
+            yield record
+
     try:
-        yield
+        yield passed_on
     except KeyboardInterrupt:
+        if not resumable:
+            raise
         say("hdrq: interrupted; add --resume to go on")
         raise SystemExit(INTERRUPTED) from None

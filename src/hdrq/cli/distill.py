@@ -163,8 +163,10 @@ def distill(**options: Any) -> None:
                 if (value if key in ("files", "settings") else _given(key))
             }
         if not options["dry_run"]:
-            with resumed_by_option():
-                _follow(hdrq.distill(**keywords, **run, spread=spread))
+            from hdrq.distillation.api import Scored
+
+            with resumed_by_option(Scored) as passed_on:
+                _follow(passed_on(hdrq.distill(**keywords, **run, spread=spread)))
             return
         with faults_of_a_dry_run():
             _follow(hdrq.distill(**keywords, **run, spread=spread))

@@ -137,11 +137,11 @@ def train(**options: Any) -> None:
         with faults_of_a_dry_run():
             _shown.preview(hdrq.train(**wanted))
         return
-    from hdrq.training.api import ProcessLost
+    from hdrq.training.api import Begun, ImageBegun, Part, ProcessLost
 
     try:
-        with resumed_by_option():
-            _shown.follow(hdrq.train(**wanted), options["small"])
+        with resumed_by_option(Begun, ImageBegun, Part) as passed_on:
+            _shown.follow(passed_on(hdrq.train(**wanted)), options["small"])
     except ProcessLost as error:
         time.sleep(min(error.rank, 5))  # one process prints the error, and torchrun then ends the others
         raise

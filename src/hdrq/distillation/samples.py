@@ -37,21 +37,30 @@ LEAST = 32  # smallest side of a crop, pixels
 def shelf_of(distortion: str) -> str:
     """The kind of entry that the distortion is; "distortion" for none, "capture" for merge:NAME and capture:NAME.
 
-    Raises UnknownName where there is none, and MissingPart where the weights of a network are missing.
+    Raises UnknownName where there is none. NAME is not looked at: see `refuse_unknown`.
     """
     if distortion == NONE:
         return SHELVES[0]
-    kind, colon, name = distortion.partition(":")
+    kind, colon, _ = distortion.partition(":")
     if kind in OPERATORS and colon:
-        operator_named(OPERATORS[kind], name)
         return OPERATORS[kind]
     if kind in CAPTURES and colon:
-        check_capture(kind, name)
         return CAPTURES[1]
     for shelf in SHELVES:
         if distortion in names(shelf):
             return shelf
     raise UnknownName(f"there is no distortion '{distortion}'; see: hdrq list distortions")
+
+
+def refuse_unknown(distortions: Sequence[str]) -> None:
+    """Raise UnknownName for a distortion that does not exist, and MissingPart where the weights of a network are missing."""
+    for distortion in distortions:
+        shelf_of(distortion)
+        kind, colon, name = distortion.partition(":")
+        if kind in OPERATORS and colon:
+            operator_named(OPERATORS[kind], name)
+        elif kind in CAPTURES and colon:
+            check_capture(kind, name)
 
 
 def make_set(
@@ -78,8 +87,7 @@ def make_set(
     Undistorted images, whole or cut from the middle, are each taken once: the set has at most as many rows as there are images.
     """
     size = (side, wide or side)
-    for name in distortions:
-        shelf_of(name)
+    refuse_unknown(distortions)
     if unknown := [d for d in displays if d not in PEAKS]:
         raise UsageError(f"there is no training display '{unknown[0]}'; use some of {', '.join(PEAKS)}")
     fit = [s for s in sources if fits(s.size, size) and (s.light or displays)]

@@ -9,7 +9,7 @@ from typing import Any
 
 from hdrq.distillation.mos_teacher import MOS
 from hdrq.distillation.rows import Rows, read_rows
-from hdrq.distillation.samples import NONE, fits, frame_of, make_set, shelf_of
+from hdrq.distillation.samples import NONE, fits, frame_of, make_set, refuse_unknown
 from hdrq.distillation.sources import Source, find_sources
 from hdrq.distillation.student import student_settings
 from hdrq.distillation.teacher_scores import Cache
@@ -107,8 +107,7 @@ def settings_for(task: Task) -> Settings:
     if not task.from_mos:
         if not task.distortions:
             raise UsageError("name at least one distortion with --distortions; see: hdrq list distortions")
-        for name in task.distortions:
-            shelf_of(name)
+        refuse_unknown(task.distortions)
         comparing = [m for m in (student.metric, *(parse(t).metric for t in task.teachers)) if compares(m)]
         if task.undistorted and comparing:
             raise UsageError(

@@ -33,21 +33,32 @@ def scale_of(
     primaries: Primaries,
 ) -> tuple[float, str]:
     """(factor on the merged values, their meaning)."""
-    absolute = all(e.absolute is not None for e in exposures)
-    if requested == "absolute" and not absolute:
-        raise UsageError(
-            "the absolute scale needs time, aperture and ISO of every frame; use --scale relative or median"
-        )
-    if requested in ("auto", "absolute") and absolute:
-        # radiance is response / relative exposure; white / exposure is the luminance at which the sensor clips
-        ratio = exposures[0].relative / exposures[0].absolute  # type: ignore[operator]
-        white = float(calibration.response.curve[-1].max())
-        factor = ratio * CLIP_OVER_GREY / white
-        return factor, "absolute: cd/m², from time, aperture and ISO (nominal, within a stop)"
     if requested == "median":
         middle = float(luminance(radiance[None], primaries).flatten().double().median())
         if middle <= 0:
             raise PixelError("the median of the merge is 0; use --scale relative")
         return 1 / middle, "median: the median luminance is 1"
+    factor = None
+    if all(e.absolute is not None for e in exposures):
+        # radiance is response / relative exposure; white / exposure is the luminance at which the sensor clips
+        ratio = exposures[0].relative / exposures[0].absolute  # type: ignore[operator]
+        factor = ratio * CLIP_OVER_GREY / float(calibration.response.curve[-1].max())
+    return stated_scale(requested, factor, "every frame", "relative or median")
+
+
+def stated_scale(
+    requested: Scale, factor: float | None, known_of: str, others: str = "relative"
+) -> tuple[float, str]:
+    """(factor on the merged values, their meaning) where the unit is cd/m², or ratios.
+
+    factor    to cd/m²; None where time, aperture or ISO are unknown
+    known_of  whose time, aperture and ISO are needed, and others, the scales that need none, for an error
+    """
+    if requested == "absolute" and factor is None:
+        raise UsageError(
+            f"the absolute scale needs time, aperture and ISO of {known_of}; use --scale {others}"
+        )
+    if requested in ("auto", "absolute") and factor is not None:
+        return factor, "absolute: cd/m², from time, aperture and ISO (nominal, within a stop)"
     known = "ratios only: time, aperture or ISO unknown" if requested == "auto" else "as asked"
     return 1.0, f"relative: response over exposure ({known})"

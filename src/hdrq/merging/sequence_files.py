@@ -11,10 +11,10 @@ from typing import Any
 from hdrq.arguments import checked
 from hdrq.errors import FileError, HdrqError, UsageError
 from hdrq.image.devices import device_of
-from hdrq.io import atomic
+from hdrq.io import atomic, by_suffix
 from hdrq.io.clip import describe
 from hdrq.io.outputs import dotted
-from hdrq.io.remote import address_of, exists, join, make_folder
+from hdrq.io.remote import address_of, join, make_folder
 from hdrq.merging.exposure_stack import Source
 from hdrq.merging.merge import merged_frames
 from hdrq.merging.merged import Merged
@@ -52,7 +52,8 @@ def merge_sequence(
     """Merge every frame of a sequence captured by settings.capture, and write each to FOLDER/NAME.SUFFIX, in order.
 
     sources        a folder, a clip, or frames in order;  NAME is that of the frame's file, or CLIP-000010
-    resume         leave out frames that the folder has, and go on; the settings must be those of the folder
+    resume         leave out frames that the folder has, and go on; the settings must be those of the folder. A frame is merged
+                   again where its file or that of a neighbour is newer than its image
     save_response  file for the camera's response
 
     A frame that cannot be merged ends the sequence with its error; what was written stays.
@@ -74,7 +75,8 @@ def merge_sequence(
         _refuse_changes(folder, now)
 
     def skip(name: str) -> bool:
-        return resume and exists(join(folder, f"{_stem(name)}{suffix}"))
+        target = folder / f"{_stem(name)}{suffix}"
+        return resume and target.exists() and target.stat().st_mtime_ns > sequence.changed(name)
 
     merged = merged_frames(sources, settings, skip)
     done = _written(merged, folder, now, save_response)
@@ -82,8 +84,8 @@ def merge_sequence(
 
 
 def _stem(name: str) -> str:
-    """The name of a frame without the suffix of its file."""
-    return Path(name).stem if Path(name).suffix else name
+    """The name of a frame without the suffix of its file; that of a clip's frame may have points."""
+    return Path(name).stem if by_suffix(name) is not None else name
 
 
 def _count(sequence: FrameSequence, sources: Any) -> int:
@@ -125,16 +127,30 @@ def _refuse_changes(folder: Path, now: dict[str, Any]) -> None:
         raise UsageError(f"{folder} is remote; --resume needs a folder of this machine")
     file = folder / SETTINGS
     if not file.exists():
+        if found := sorted(folder.glob(f"*{now['suffix']}")):
+            raise UsageError(
+                f"{folder} has no {SETTINGS}, which says how {found[0].name} was merged; leave out --resume, or name another "
+                "folder with -o"
+            )
         return
     try:
         before = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise FileError(f"{file} cannot be read: {error}") from error
+    before, now = _leaves(before), _leaves(now)
     if changed := [k for k in now if before.get(k) != now[k]]:
         raise UsageError(
-            f"{folder} was merged with other settings: {changed[0]} was {before.get(changed[0])} and is {now[changed[0]]}; "
-            "leave out --resume, or name another folder with -o"
+            f"{folder} was merged with other settings: {changed[0].rpartition('.')[2]} was {before.get(changed[0])} and is "
+            f"{now[changed[0]]}; leave out --resume, or name another folder with -o"
         )
+
+
+def _leaves(settings: dict[str, Any], group: str = "") -> dict[str, Any]:
+    """Settings by their full names, such as capture.neighbours."""
+    found: dict[str, Any] = {}
+    for name, value in settings.items():
+        found |= _leaves(value, f"{group}{name}.") if isinstance(value, dict) else {group + name: value}
+    return found
 
 
 def _stated(settings: dict[str, Any]) -> dict[str, Any]:

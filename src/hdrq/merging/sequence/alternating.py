@@ -21,13 +21,12 @@ from hdrq.merging.merged import Merged
 from hdrq.merging.network import AVERAGE
 from hdrq.merging.response.calibration import Calibration, calibrate
 from hdrq.merging.response.samples import take_samples
-from hdrq.merging.sequence.capture import CYCLES, Neighbours
+from hdrq.merging.sequence.capture import REACH, Neighbours
 from hdrq.merging.sequence.shots import FrameSequence, Reader, Shot, levels_of, shots_of
 from hdrq.merging.settings import Settings
 from hdrq.merging.stages import Stage
 
 BRIGHTER, DARKER = 0.3, 4.0  # stops of more exposure, and mean codes less, that contradict each other
-REACH = max(CYCLES)  # frames before and after among which neighbours are searched; one frame may be missing
 Merging = Callable[[ExposureStack, Settings, Calibration], Iterator[Stage | Merged]]
 
 

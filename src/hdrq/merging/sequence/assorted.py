@@ -25,7 +25,7 @@ from hdrq.merging.raw_render import develop
 from hdrq.merging.report import FrameReport, MergeReport, stops_of
 from hdrq.merging.response.calibration import estimators, given_response
 from hdrq.merging.response.curve import Response
-from hdrq.merging.scale import CLIP_OVER_GREY, check_finite
+from hdrq.merging.scale import CLIP_OVER_GREY, check_finite, stated_scale
 from hdrq.merging.sequence.interpolation import Exposures, binned, interpolated
 from hdrq.merging.sequence.layout import Layout, Pattern, colours, layout_of, pattern_of, refuse_one_exposure
 from hdrq.merging.sequence.shots import Entry, FrameSequence, Reader
@@ -134,7 +134,8 @@ def merged_mosaic(entry: Entry, frame: Frame, layout: Layout, settings: Settings
     if sensor is not None:
         radiance = develop(radiance, sensor, float(1 / exposures.total.min()))
     base = _base(entry, settings)
-    factor, scale = _scale(settings, base)
+    nits = None if base.absolute is None else CLIP_OVER_GREY / base.absolute
+    factor, scale = stated_scale(settings.scale, nits, "the file")
     target = PRIMARIES[settings.primaries] if settings.primaries else frame.primaries
     pixels = (
         convert((radiance * factor)[None].cpu(), frame.primaries, target)
@@ -185,19 +186,6 @@ def _base(entry: Entry, settings: Settings) -> Exposure:
     return stated if settings.times is None else replace(stated, seconds=1.0, source="--times")
 
 
-def _scale(settings: Settings, base: Exposure) -> tuple[float, str]:
-    """(factor on radiance, its meaning)."""
-    if settings.scale == "absolute" and base.absolute is None:
-        raise UsageError("the absolute scale needs time, aperture and ISO of the file; use --scale relative")
-    if settings.scale in ("auto", "absolute") and base.absolute is not None:
-        return (
-            CLIP_OVER_GREY / base.absolute,
-            "absolute: cd/m², from time, aperture and ISO (nominal, within a stop)",
-        )
-    known = "ratios only: time, aperture or ISO unknown" if settings.scale == "auto" else "as asked"
-    return 1.0, f"relative: response over exposure ({known})"
-
-
 def _report(
     entry: Entry,
     frame: Frame,
@@ -233,6 +221,10 @@ def _report(
             )
         )
     notes = list(frame.notes)
+    if settings.capture.noise is None:
+        notes.append(
+            f"noise is assumed, not measured: {full:,.0f} electrons saturate a pixel, {read:g} are read noise; state --noise"
+        )
     if settings.scale == "auto" and base.absolute is None:
         notes.append("aperture, ISO or time unknown: only ratios of exposures are used")
     least = factor / (max(total) * (frame.levels - 1))

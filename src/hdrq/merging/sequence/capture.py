@@ -15,6 +15,7 @@ Pattern = Literal["none", "alternating", "bayer-me"]
 Neighbours = Literal["both", "nearest", "previous"]
 Filters = Literal["auto", "rggb", "bggr", "grbg", "gbrg", "none"]
 CYCLES = (2, 3)
+REACH = max(CYCLES)  # frames before and after among which neighbours are searched; one frame may be missing
 _OF_ALTERNATING = ("cycle", "neighbours")
 _OF_PIXELS = ("layout", "gains", "filters", "noise")
 

@@ -22,7 +22,7 @@ from hdrq.io.raw import SUFFIXES, Factors
 from hdrq.io.remote import address_of
 from hdrq.io.remote_cache import local
 from hdrq.merging.exposure_stack import Frame, Source, name_of, read_frame
-from hdrq.merging.sequence.capture import CYCLES
+from hdrq.merging.sequence.capture import CYCLES, REACH
 from hdrq.merging.settings import Settings
 from hdrq.records import Image
 
@@ -45,6 +45,15 @@ class FrameSequence:
     names: tuple[str, ...]
     sources: tuple[Source, ...]
     entries: Callable[[], Iterator[Entry]]
+    clip: Path | None = None
+
+    def changed(self, name: str) -> int:
+        """Time in nanoseconds at which the file of a frame or of a neighbour last changed; 0 for images in memory."""
+        near: Sequence[Source] = [self.clip] if self.clip is not None else []
+        if self.clip is None:
+            at = self.names.index(name)
+            near = self.sources[max(0, at - REACH) : at + 1 + REACH]
+        return max((Path(s).stat().st_mtime_ns for s in near if isinstance(s, (str, Path))), default=0)
 
 
 @dataclass(frozen=True)
@@ -110,7 +119,8 @@ def sequence_of(sources: Source | Sequence[Source], settings: Settings) -> Frame
         if Path(first).is_dir():
             given = list(_of_folder(Path(first)))
         elif is_clip(first):
-            return FrameSequence((), (), lambda: _of_clip(Path(str(first)), select, start))
+            clip = Path(first)
+            return FrameSequence((), (), lambda: _of_clip(clip, select, start), clip)
     for source in given:
         if isinstance(source, (str, Path)) and (Path(source).is_dir() or is_clip(source)):
             raise UsageError(f"{source} is a folder or a clip among frames; give it alone, or only files")
