@@ -124,14 +124,9 @@ def test_a_file_has_at_most_300_lines(path: Path) -> None:
     assert path.stem not in ("utils", "common", "helpers", "base", "core", "misc")
 
 
-_COMMENTS_BEHIND = ("cli", "cluster", "distillation", "merging", "io/jxl_header.py")
-
-
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(HOME)))
 def test_a_comment_stands_above_its_code(path: Path) -> None:
     """On a line of its own; those for tools (type: ignore, noqa, fmt: skip) stand where the tools read them."""
-    if path.relative_to(HOME).as_posix().startswith(_COMMENTS_BEHIND):
-        return
     text = path.read_text(encoding="utf-8")
     behind = [
         token.start[0]

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from hdrq.records import Checkpoint
 
 Completer = Callable[[Any, Any, str], list[str]]
-_SHORT = ("pu-", "pq-", "log-")  # prefixes that stand for an encoding
+# prefixes that stand for an encoding
+_SHORT = ("pu-", "pq-", "log-")
 
 
 def of(*kinds: str, also: tuple[str, ...] = ()) -> Completer:
@@ -54,7 +55,8 @@ def _metrics(text: str) -> list[str]:
     offered = [*names("metric"), *(f"{e}:" for e in (*names("encoding"), "y", "luma"))]
     for short in _SHORT:
         offered += [short + n for n in names("metric")] if last.startswith(short) else [short]
-    typed = (last, last.replace("_", "-"))  # ms_ssim is as good as ms-ssim
+    # ms_ssim is as good as ms-ssim
+    typed = (last, last.replace("_", "-"))
     return [stages + colon + n for n in offered if n.startswith(typed)]
 
 

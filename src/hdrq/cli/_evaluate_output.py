@@ -217,6 +217,7 @@ def _cell(row: Agreement, name: str, top: bool) -> Any:
     if row.published and math.isnan(getattr(row, name)):
         return ""
     ends = row.intervals.get(name)
-    known = ends if ends and not math.isnan(ends[0]) else None  # NaN: of a constant metric
+    # NaN: of a constant metric
+    known = ends if ends and not math.isnan(ends[0]) else None
     span = f" {_tables.number(known[0], 3)} … {_tables.number(known[1], 3)}" if known else ""
     return _tables.styled((_tables.number(getattr(row, name)), "bold" if top else ""), (span, "dim"))

@@ -14,7 +14,8 @@ from hdrq.cli import _merge_settings, _options
 from hdrq.cli._outputs import report
 from hdrq.errors import UsageError
 
-_IDLE = {  # options without use for sequences, with the reason
+# options without use for sequences, with the reason
+_IDLE = {
     "ghost_mask": "there are several frames",
     "plot_response": "use --save-response",
     "report": "what was found of a frame is in its header",

@@ -19,7 +19,8 @@ from hdrq.errors import HdrqError, UsageError
 T = TypeVar("T")
 SOME_FAILED, USAGE, NOTHING_DONE, INTERRUPTED = 1, 2, 3, 130
 _NUMBER = re.compile(r"[-+]?\d[\d.,]*(?:e[-+]?\d+)?")
-_SHOWN = 60  # characters of a note that is counted
+# characters of a note that is counted
+_SHOWN = 60
 
 
 def say(line: str) -> None:

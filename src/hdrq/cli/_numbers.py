@@ -12,7 +12,8 @@ from hdrq.errors import UsageError
 if TYPE_CHECKING:
     _Type = click.ParamType[float]
 else:
-    _Type = click.ParamType  # not generic before click 8.5
+    # not generic before click 8.5
+    _Type = click.ParamType
 
 
 class Number(_Type):
@@ -58,4 +59,5 @@ NOT_NEGATIVE = Number(0)
 SHARE = Number(0, 1)
 SEED = Number(0, 2**32 - 1, whole=True)
 COUNT = Number(1, 10**9, whole=True)
-QUALITY = Number(1, 100, whole=True)  # of JPEG and its like
+# of JPEG and its like
+QUALITY = Number(1, 100, whole=True)

@@ -82,7 +82,8 @@ display_options = stack(
     ),
 )
 
-SELECTED = (  # which image of a file is read
+# which image of a file is read
+SELECTED = (
     ("layer", "NAME", "Layer of an EXR, or base or hdr of a file with a gain map."),
     ("view", "NAME", "View of a stereo EXR."),
     ("part", "NAME|N", "Part of an EXR, or page of a TIFF."),

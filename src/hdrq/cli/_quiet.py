@@ -60,7 +60,8 @@ def names_as_bytes() -> Iterator[None]:
     try:
         yield
     finally:
-        with contextlib.suppress(ValueError):  # closed by the command
+        # closed by the command
+        with contextlib.suppress(ValueError):
             stream.reconfigure(errors="strict")
 
 
@@ -69,7 +70,8 @@ class _Filtered:
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
-        self._dropping: set[int] = set()  # threads within such a line, which is written in parts
+        # threads within such a line, which is written in parts
+        self._dropping: set[int] = set()
 
     def write(self, text: str) -> int:
         me = threading.get_ident()
@@ -88,7 +90,8 @@ def _held_back() -> Iterator[None]:
     python = sys.stderr
     try:
         if python is None or python.fileno() != 2:
-            raise OSError  # it is already redirected
+            # it is already redirected
+            raise OSError
         python.flush()
         terminal = os.dup(2)
     except (OSError, ValueError, AttributeError):

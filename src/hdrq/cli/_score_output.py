@@ -30,12 +30,10 @@ def reported(rows: Iterator[tuple[int | None, Row, bool]]) -> Iterator[Placed]:
     notes.finish()
 
 
-_SAID = 1000  # largest number of different errors
-_ASKED_FOR = (
-    "1.0 = ",
-    "brightest value",
-    "response matched",
-)  # notes that the user asked for: only in the row
+# largest number of different errors
+_SAID = 1000
+# notes that the user asked for: only in the row
+_ASKED_FOR = ("1.0 = ", "brightest value", "response matched")
 
 
 def _report(row: Row, said: set[str], notes: Notes) -> None:
@@ -95,7 +93,8 @@ def _columns(work: TableRun) -> list[str]:
     from hdrq.cluster.api import COLUMNS as OF_SHARDS
     from hdrq.scoring.api import COLUMNS, Manifest
 
-    pairs = work.matched.pairs  # of the whole list, also where only a share is scored
+    # of the whole list, also where only a share is scored
+    pairs = work.matched.pairs
     carried = pairs.carried if isinstance(pairs, Manifest) else [k for p in pairs for k in p.carried]
     last = OF_SHARDS if work.run.shard else ()
     middle = [k for k in (*carried, *work.run.earlier.columns) if k not in last]
@@ -216,7 +215,8 @@ def stream(work: TableRun, format: str) -> tuple[int, int]:
     failed = count = 0
     add, finish = None, lambda: None
     for _, row in reported(work.stream(iter(sys.stdin.readline, ""), header)):
-        if add is None:  # the header of the pairs has been read
+        # the header of the pairs has been read
+        if add is None:
             carried = [name for name in header if name not in ("dist", "ref")]
             add, finish = text_writer(sys.stdout, format, list(dict.fromkeys((*COLUMNS, *carried))))
         add(row)

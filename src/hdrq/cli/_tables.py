@@ -29,7 +29,8 @@ __all__ = [
     "write_text",
 ]
 _BY_SUFFIX = {**BY_SUFFIX, ".txt": "table"}
-_WHOLE = ("parquet",)  # formats that cannot be written to a terminal or pipe
+# formats that cannot be written to a terminal or pipe
+_WHOLE = ("parquet",)
 
 
 def format_of(
@@ -106,7 +107,8 @@ def rows_to(output: str | None, format: str, columns: Sequence[str]) -> Iterator
 
 
 Show = Callable[..., None]
-_FILE, _PIPE = 200, 160  # width of a table in a file, and without a terminal, characters
+# width of a table in a file, and without a terminal, characters
+_FILE, _PIPE = 200, 160
 
 
 def width_of(output: str | None) -> int:

@@ -62,7 +62,8 @@ def _plan(options: dict[str, Any], given: set[str]) -> Any:
         if options["operator"] not in (None, saved):
             raise UsageError(f"{options['params']} is for {saved}, not {options['operator']}")
         name = saved
-        other = {"display", *DISPLAY_CHANGES} if "display" in given else set()  # of the file's display
+        # of the file's display
+        other = {"display", *DISPLAY_CHANGES} if "display" in given else set()
         options |= {k: v for k, v in choices.items() if k not in given | other}
     refuse_needless(given, {name for name, value in options.items() if value})
     settings |= _records.set_values(options["sets"], "key=0.18")

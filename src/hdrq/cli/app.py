@@ -85,7 +85,8 @@ def main(argv: list[str] | None = None) -> None:
                 code = command_line.main(arguments, prog_name="hdrq", standalone_mode=False)
                 sys.stdout.flush()
         except BaseException as error:
-            with suppress(OSError):  # stderr is gone with its terminal
+            # stderr is gone with its terminal
+            with suppress(OSError):
                 code = NOTHING_DONE
                 if debug and not isinstance(error, click.exceptions.Exit):
                     traceback.print_exc()
@@ -124,9 +125,8 @@ def _explain(error: BaseException) -> int:
         say(f"hdrq: {_one_line(str(error))}")
         return USAGE if isinstance(error, UsageError) else NOTHING_DONE
     if isinstance(error, BrokenPipeError):
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # the reader closed the pipe: end without an error
+        # the reader closed the pipe: end without an error
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NOTHING_DONE
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         say(

@@ -17,7 +17,8 @@ from hdrq.registry import SHELVES, added, find, names, plural
 _KINDS = {plural(kind): kind for kind in SHELVES if kind != "command"}
 
 _UNCHECKED = "not checked on subjective scores here"
-_DATASETS = ("dataset", "here", "where, or what is missing", "title", "scale")  # columns at a terminal
+# columns at a terminal
+_DATASETS = ("dataset", "here", "where, or what is missing", "title", "scale")
 
 
 @click.command(name="list", short_help="List metrics, encodings, displays, formats ...")

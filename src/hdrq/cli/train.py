@@ -143,5 +143,6 @@ def train(**options: Any) -> None:
         with resumed_by_option(Begun, ImageBegun, Part) as passed_on:
             _shown.follow(passed_on(hdrq.train(**wanted)), options["small"])
     except ProcessLost as error:
-        time.sleep(min(error.rank, 5))  # one process prints the error, and torchrun then ends the others
+        # one process prints the error, and torchrun then ends the others
+        time.sleep(min(error.rank, 5))
         raise

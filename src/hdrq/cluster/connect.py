@@ -17,9 +17,12 @@ from hdrq.cluster.spread import Cluster
 from hdrq.cluster.workers import ClusterError
 from hdrq.errors import MissingPart, UsageError
 
-ANSWER = 10.0  # seconds that a scheduler has to answer
-PATIENCE = 60.0  # seconds without any worker, after which a run ends
-QUEUED = 7 * 86400.0  # the same where workers wait in a queue
+# seconds that a scheduler has to answer
+ANSWER = 10.0
+# seconds without any worker, after which a run ends
+PATIENCE = 60.0
+# the same where workers wait in a queue
+QUEUED = 7 * 86400.0
 
 
 @checked
@@ -38,9 +41,11 @@ def connect(
     raises    UsageError for another text, MissingPart without dask, ClusterError where no scheduler or worker answers
     """
     distributed = _distributed()
-    with ExitStack() as clearing, ExitStack() as stack:  # cleared when the workers have ended
+    # cleared when the workers have ended
+    with ExitStack() as clearing, ExitStack() as stack:
         stack.enter_context(_quiet())
-        first, patience, wait = 1, PATIENCE, PATIENCE  # first: workers to wait for
+        # first: workers to wait for
+        first, patience, wait = 1, PATIENCE, PATIENCE
         if found := LOCAL.fullmatch(where):
             scheduler, first = stack.enter_context(local_workers(int(found[1] or 0), device, prepared))
         elif re.match(r"(tcp|tls)://", where):

@@ -16,8 +16,10 @@ from hdrq.cluster.workers import ClusterError
 from hdrq.errors import UsageError
 
 LOCAL = re.compile(r"local(?::(\d+))?")
-OWN = {  # for the start of the processes
-    "MALLOC_ARENA_MAX": "1",  # memory that one thread of a worker frees is used again by the others
+# for the start of the processes
+OWN = {
+    # memory that one thread of a worker frees is used again by the others
+    "MALLOC_ARENA_MAX": "1",
     "OPENBLAS_NUM_THREADS": "1",
 }
 _PROGRAM = "import json, sys; sys.path[:], own = json.loads(sys.argv[1]); from hdrq.cluster.local_process import main; main(own)"
@@ -47,7 +49,8 @@ class Processes:
         assert self._parent.stdin is not None
         assert self._parent.stdout is not None
         self._serves = True
-        with suppress(OSError):  # it has ended, and gives no address
+        # it has ended, and gives no address
+        with suppress(OSError):
             self._parent.stdin.write(json.dumps(workers).encode() + b"\n")
             self._parent.stdin.flush()
         address = self._parent.stdout.readline().decode().strip()

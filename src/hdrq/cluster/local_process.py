@@ -22,16 +22,22 @@ from importlib.util import find_spec
 from multiprocessing.connection import wait
 from typing import Any
 
-FORKS = sys.platform == "linux"  # elsewhere libraries do not endure it, and every process imports for itself
-SHARED = ("torch", "scipy.integrate")  # what workers import besides, and what takes long
-PAUSE = 1.0  # seconds between the beginnings of two processes where the first one ends at once
+# elsewhere libraries do not endure it, and every process imports for itself
+FORKS = sys.platform == "linux"
+# what workers import besides, and what takes long
+SHARED = ("torch", "scipy.integrate")
+# seconds between the beginnings of two processes where the first one ends at once
+PAUSE = 1.0
 # They report every worker that comes or leaves.
 LOGGERS = ("distributed", "bokeh", "tornado.application", "asyncio")
-SETTINGS = {  # what Dask does between the chunks takes a share of the cores that compute
-    "distributed.worker.profile.enabled": False,  # it samples every thread a hundred times a second
+# what Dask does between the chunks takes a share of the cores that compute
+SETTINGS = {
+    # it samples every thread a hundred times a second
+    "distributed.worker.profile.enabled": False,
     "distributed.admin.tick.interval": "1s",
     "distributed.admin.system-monitor.interval": "2s",
-    "distributed.scheduler.work-stealing": False,  # chunks are sent to workers by name
+    # chunks are sent to workers by name
+    "distributed.scheduler.work-stealing": False,
     "distributed.scheduler.active-memory-manager.start": False,
 }
 
@@ -41,11 +47,13 @@ def main(own: Sequence[str]) -> None:
 
     own  variables of the environment that were set for the start of this process only
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who divides the work decides when it ends
+    # who divides the work decides when it ends
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name in own:
         os.environ.pop(name, None)
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a library prints is no answer
+    # what a library prints is no answer
+    os.dup2(2, 1)
     if FORKS:
         import_module("distributed")
     context: Any = multiprocessing.get_context("fork" if FORKS else "spawn")
@@ -64,7 +72,8 @@ def main(own: Sequence[str]) -> None:
     finally:
         scheduler.kill()
         scheduler.join()
-    os._exit(0)  # without the clearing up of what was imported, for which the command would wait
+    # without the clearing up of what was imported, for which the command would wait
+    os._exit(0)
 
 
 def _keep_alive(context: Any, scheduler: str, workers: Sequence[Mapping[str, Any]]) -> None:

@@ -6,9 +6,12 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-SECONDS = 4.0  # of work in a chunk: long compared with sending it and with reading its first files, which nothing overlaps
-MOST = 2048  # items of a chunk
-GROWTH = 4  # largest growth factor of chunks, because the first items predict little about the others
+# of work in a chunk: long compared with sending it and with reading its first files, which nothing overlaps
+SECONDS = 4.0
+# items of a chunk
+MOST = 2048
+# largest growth factor of chunks, because the first items predict little about the others
+GROWTH = 4
 
 
 @dataclass(order=True)
@@ -28,7 +31,8 @@ class Pace:
     """Measured time of an item, and what follows from it."""
 
     def __init__(self) -> None:
-        self.seconds: float | None = None  # of an item, recent ones counting more
+        # of an item, recent ones counting more
+        self.seconds: float | None = None
         self._largest = 1
 
     def measure(self, items: int, seconds: float) -> None:

@@ -17,11 +17,14 @@ from typing import Any
 from hdrq.cluster.workers import ClusterError
 from hdrq.errors import FileError, MissingPart, UsageError
 
-CHECK = 5.0  # seconds between two checks of the jobs
+# seconds between two checks of the jobs
+CHECK = 5.0
 # seconds without any worker of a job, after which it has ended; longer than distributed.deploy.lost-worker-timeout (15)
 GONE = 20.0
-SOON = 60.0  # seconds; a job that worked for less, twice in a row, is submitted after a pause, which grows
-KINDS = {  # the classes of dask-jobqueue
+# seconds; a job that worked for less, twice in a row, is submitted after a pause, which grows
+SOON = 60.0
+# the classes of dask-jobqueue
+KINDS = {
     "slurm": "SLURMCluster",
     "pbs": "PBSCluster",
     "lsf": "LSFCluster",
@@ -77,10 +80,14 @@ class _Jobs:
 
     def __init__(self, cluster: Any, kind: str, jobs: int, say: Callable[[str], object]) -> None:
         self.cluster, self.kind, self.jobs, self.say = cluster, kind, jobs, say
-        self.seen: dict[str, tuple[float, float]] = {}  # job: when a worker of it was seen first, and last
-        self.ended: dict[str, float] = {}  # job: from when on it is submitted again
-        self.short: Counter[str] = Counter()  # job: how often in a row it ended soon
-        self.refusal = ""  # of the queueing system, the last one
+        # job: when a worker of it was seen first, and last
+        self.seen: dict[str, tuple[float, float]] = {}
+        # job: from when on it is submitted again
+        self.ended: dict[str, float] = {}
+        # job: how often in a row it ended soon
+        self.short: Counter[str] = Counter()
+        # of the queueing system, the last one
+        self.refusal = ""
         self.watching: Any = None
 
     async def submit(self) -> None:

@@ -18,18 +18,23 @@ from typing import Any, TypeVar
 from hdrq.cluster.pace import Chunk, Pace
 from hdrq.cluster.worker import run_chunk
 from hdrq.cluster.workers import ClusterError, Workers
-from hdrq.errors import UsageError
 from hdrq.io.atomic import remove_marked
 from hdrq.work import Job, Needs
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-DEPTH = 2  # chunks sent to a worker: the one it works on, and the next
-DEATHS = 3  # of workers on one item, until it counts as lost
-BEGINNINGS = 9  # deaths in a row of workers that were beginning the job, after which the run ends
-REFRESH = 0.5  # seconds between two checks of the workers
-WINDOW = 4096  # items that may be finished before the earliest unfinished one, at least
-PIECES = 8  # parts that a chunk is divided into when its worker died
+# chunks sent to a worker: the one it works on, and the next
+DEPTH = 2
+# of workers on one item, until it counts as lost
+DEATHS = 3
+# deaths in a row of workers that were beginning the job, after which the run ends
+BEGINNINGS = 9
+# seconds between two checks of the workers
+REFRESH = 0.5
+# items that may be finished before the earliest unfinished one, at least
+WINDOW = 4096
+# parts that a chunk is divided into when its worker died
+PIECES = 8
 
 
 @dataclass(frozen=True)
@@ -91,17 +96,24 @@ class _Division:
         self.digest = hashlib.sha256(self.pickled).hexdigest()
         self.workers = Workers(cluster.client, needs, cluster.say)
         self.pace = Pace()
-        self.again: list[Chunk] = []  # a heap: the earliest first
-        self.sent: dict[str, deque[tuple[Chunk, Any]]] = {}  # by worker, in the order of sending
-        self.owner: dict[str, str] = {}  # worker of each future's key
+        # a heap: the earliest first
+        self.again: list[Chunk] = []
+        # by worker, in the order of sending
+        self.sent: dict[str, deque[tuple[Chunk, Any]]] = {}
+        # worker of each future's key
+        self.owner: dict[str, str] = {}
         self.events: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.ready: dict[int, Any] = {}
-        self.taken = self.given = 0  # items taken from the source, and results given
+        # items taken from the source, and results given
+        self.taken = self.given = 0
         self.exhausted = False
-        self.refreshed = -1e9  # time of the last check of the workers
+        # time of the last check of the workers
+        self.refreshed = -1e9
         self.alone_since: float | None = None
-        self.name, self.numbers = secrets.token_hex(8), count()  # of this run, and of its chunks
-        self.failed_beginnings = 0  # since a worker began the job
+        # of this run, and of its chunks
+        self.name, self.numbers = secrets.token_hex(8), count()
+        # since a worker began the job
+        self.failed_beginnings = 0
 
     def results(self) -> Iterator[Any]:
         while True:
@@ -122,7 +134,8 @@ class _Division:
         if waiting := [future for _, future in sent]:
             try:
                 self.cluster.client.cancel(waiting)
-            except Exception:  # the scheduler is gone, and the chunks with it
+            except Exception:
+                # the scheduler is gone, and the chunks with it
                 self.sent.clear()
 
     def _refresh_workers(self) -> None:
@@ -133,9 +146,8 @@ class _Division:
         for address in self.workers.refresh():
             self._handle_loss(address)
         for address in self.workers.threads:
-            if (
-                address not in self.sent
-            ):  # what dies while it loads what the job needs, did not die of an item
+            # what dies while it loads what the job needs, did not die of an item
+            if address not in self.sent:
                 self.sent[address] = deque()
                 self._submit(address, Chunk(-1, []))
         self.refreshed = time.monotonic()
@@ -150,9 +162,11 @@ class _Division:
             )
 
     def _send(self) -> None:
-        for depth in range(DEPTH):  # every worker has work before any has more
+        # every worker has work before any has more
+        for depth in range(DEPTH):
             if depth and self.total is not None and self.total - self.taken <= len(self.sent):
-                return  # the last items are for the workers that are free first
+                # the last items are for the workers that are free first
+                return
             for address, chunks in self.sent.items():
                 if len(chunks) == depth and not any(chunk.suspect for chunk, _ in chunks):
                     chunk = self._next(alone=not chunks)
@@ -206,12 +220,14 @@ class _Division:
 
     def _take(self, future: Any) -> None:
         address = self.owner.pop(future.key, None)
-        if address is None:  # of a worker that was found dead before
+        # of a worker that was found dead before
+        if address is None:
             return
-        found = self._result(future, address)
+        found = self.workers.result(future, address)
         if found is None:
             self.owner[future.key] = address
-            self.refreshed = -1e9  # the next check finds that the worker left
+            # the next check finds that the worker left
+            self.refreshed = -1e9
             self._handle_loss(address)
             return
         chunks = self.sent[address]
@@ -230,28 +246,6 @@ class _Division:
         self.ready[number] = result
         if self.done is not None:
             self.done(item, result)
-
-    def _result(self, future: Any, address: str) -> tuple[bytes, float] | None:
-        """What a chunk gave; None where its worker died, with the result or before there was one."""
-        from distributed import KilledWorker
-
-        while True:
-            try:
-                found: tuple[bytes, float] = future.result(timeout=REFRESH)
-                return found
-            except TimeoutError:
-                if address not in self.workers.present():
-                    return None
-            except KilledWorker:
-                return None
-            except UsageError as error:
-                raise UsageError(f"worker {address}: {error}") from error
-            except Exception:
-                if future.status == "error":  # of the work itself
-                    raise
-                if address in self.workers.present():
-                    raise
-                return None
 
     def _handle_loss(self, address: str) -> None:
         """Handle the loss of a worker: its current items are suspect, its waiting ones are given to others."""

@@ -14,8 +14,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-_ONE_AT_A_TIME = threading.Lock()  # a chunk uses all threads of its process
-_BEGUN: dict[str, Callable[[Sequence[Any]], Iterator[Any]]] = {}  # the job begun last, by its digest
+# a chunk uses all threads of its process
+_ONE_AT_A_TIME = threading.Lock()
+# the job begun last, by its digest
+_BEGUN: dict[str, Callable[[Sequence[Any]], Iterator[Any]]] = {}
 
 
 def run_chunk(

@@ -13,6 +13,9 @@ from hdrq.cluster.worker import installation_report
 from hdrq.errors import HdrqError, UsageError
 from hdrq.work import Needs
 
+# seconds to wait for a result between two checks of its worker
+PATIENCE = 0.5
+
 
 class ClusterError(HdrqError):
     """Workers or a scheduler that are gone."""
@@ -28,7 +31,8 @@ class Workers:
     def __init__(self, client: Any, needs: Needs, say: Callable[[str], object]) -> None:
         self._client, self._needs, self._say = client, needs, say
         self._refused: set[str] = set()
-        self._begun = False  # whether a worker was fit
+        # whether a worker was fit
+        self._begun = False
         self._paths: tuple[str, ...] = ()
         self._sizes: list[int | None] = []
         self.threads: dict[str, int] = {}
@@ -77,7 +81,8 @@ class Workers:
                     workers=list(addresses),
                     on_error="return",
                 )
-            except Exception:  # a worker left during the query; the next check finds the others
+            except Exception:
+                # a worker left during the query; the next check finds the others
                 return {}
             self._sizes = [_size(path) for path in self._paths]
         return {a: found for a, found in answers.items() if not _has_left(found)}
@@ -110,6 +115,29 @@ class Workers:
             if mine != theirs:
                 return f"{who} has another file at {Path(path).absolute()}; all machines need the same file system"
         return ""
+
+    def result(self, future: Any, address: str) -> tuple[bytes, float] | None:
+        """What a chunk gave; None where its worker died, with the result or before there was one."""
+        from distributed import KilledWorker
+
+        while True:
+            try:
+                found: tuple[bytes, float] = future.result(timeout=PATIENCE)
+                return found
+            except TimeoutError:
+                if address not in self.present():
+                    return None
+            except KilledWorker:
+                return None
+            except UsageError as error:
+                raise UsageError(f"worker {address}: {error}") from error
+            except Exception:
+                # of the work itself
+                if future.status == "error":
+                    raise
+                if address in self.present():
+                    raise
+                return None
 
 
 def _size(path: str) -> int | None:

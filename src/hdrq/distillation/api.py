@@ -146,11 +146,8 @@ def resumed(folder: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     settings = {**before.get("settings", {}), **(given.get("settings") or {})}
     after = {**before, **given, "settings": settings}
     begun, now = asdict(task(**before)), asdict(task(**after))
-    free = (
-        "n",
-        "images",
-        "settings",
-    )  # the rows of the set and the settings are compared with those of the folder
+    # the rows of the set and the settings are compared with those of the folder
+    free = ("n", "images", "settings")
     names = {"teachers": "teacher"}
     refuse_changes(
         folder,
@@ -215,9 +212,8 @@ def task(
         raise UsageError("name --images: a folder, files, a manifest, or a dataset for the teacher mos")
     if not 0 < ppd < float("inf"):
         raise UsageError(f"ppd must be a positive number of pixels per degree, not {ppd:g}")
-    taught = (
-        (teacher,) if isinstance(teacher, str) else tuple(teacher)
-    )  # the options of a metric contain commas
+    # not divided at commas, which the options of a metric contain
+    taught = (teacher,) if isinstance(teacher, str) else tuple(teacher)
     given = [images] if isinstance(images, str | Path) else list(images)
     return Task(
         teachers=taught if taught and taught[0] in MOS else tuple(map(str, split_requests(taught))),

@@ -31,11 +31,13 @@ from hdrq.training.images.camera import Response, noisy, photograph
 
 ALTERNATING = "alternating"
 EV = {"merge": (-3.0, 0.0, 3.0), ALTERNATING: (-2.0, 2.0, -2.0), "mosaic": (-3.0, 1.0)}
-_MIDDLE = 0.9  # quantile of luminance that saturates a frame of 0 EV
+# quantile of luminance that saturates a frame of 0 EV
+_MIDDLE = 0.9
 # At levels 0 to 5: relative noise of a pixel at white, 1 / sqrt(electrons), and motion between frames, pixels.
 _NOISE = (0.0, 0.004, 0.008, 0.015, 0.03, 0.06)
 _MOTION = (0.0, 1.0, 2.0, 4.0, 6.0, 9.0)
-_READ = 4.0  # electrons
+# electrons
+_READ = 4.0
 _FILTERS = "rggb"
 
 

@@ -53,10 +53,8 @@ def cost(
 
 EASY = 0.8
 SIMPLE = ("pu21:psnr", "pu21:ssim")
-SIMPLE_BLIND = (
-    "pu21:brisque",
-    "pu21:piqe",
-)  # where no image is distorted, so that nothing differs from the reference
+# where no image is distorted, so that nothing differs from the reference
+SIMPLE_BLIND = ("pu21:brisque", "pu21:piqe")
 # of the quality scale; share of the rows below which a bin counts as empty
 _BINS, FEW = 10, 0.02
 # of the files of the figure, .png and .pdf

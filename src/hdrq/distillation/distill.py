@@ -59,7 +59,8 @@ from hdrq.training.settings import Settings
 from hdrq.training.start_weights import start_weights
 from hdrq.work import Spread
 
-_SIMPLE_ROWS = 2000  # rows on which the simple metrics are compared with the teacher
+# rows on which the simple metrics are compared with the teacher
+_SIMPLE_ROWS = 2000
 _SET, _SCORES = "set.csv", "scores.sqlite"
 
 
@@ -115,9 +116,8 @@ def _records(
     cache = Cache(cache_path or folder / _SCORES)
     rows, found, left = build_set(task, cache)
     files = {str(s.path): s.sha256 for s in found}
-    if (
-        resume and (folder / SETTINGS).exists()
-    ):  # otherwise set.csv is from a dry run, or of a run that is begun anew
+    # without settings, set.csv is from a dry run, or of a run that is begun anew
+    if resume and (folder / SETTINGS).exists():
         _refuse_other_set(rows, folder / _SET)
     write_rows(rows, folder / _SET)
     parts = split(rows, found, task.hold_out, task.seed)
@@ -187,7 +187,8 @@ def _records(
         "cheap": {k: round(v, 4) for k, v in compared.simple.items()},
     }
     if len(teachers) == 1 and teachers[0].unit == "JOD":
-        worst, best = scales[0].worst, scales[0].best  # metrics then give JOD = line[0] + line[1] * score
+        # metrics then give JOD = line[0] + line[1] * score
+        worst, best = scales[0].worst, scales[0].best
         results["jod"] = [worst, best - worst] if better(settings.net) == "higher" else [best, worst - best]
     places = sorted({Path(r.source).parent.name for r in rows})
     way = "not distorted" if task.undistorted else f"distorted by {', '.join(done)}"

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from hdrq.errors import UsageError
 
-MOST = 5.0  # highest level
+# highest level
+MOST = 5.0
 
 
 @dataclass(frozen=True)

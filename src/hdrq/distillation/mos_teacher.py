@@ -20,7 +20,8 @@ from hdrq.training.data import compares, hold_out_scenes, labelled
 from hdrq.training.image_cache import ImageCache, tensor
 from hdrq.training.settings import Settings
 
-MOS = ("opinions", "mos")  # names of this teacher on input
+# names of this teacher on input
+MOS = ("opinions", "mos")
 
 
 def mos_items(
@@ -36,7 +37,8 @@ def mos_items(
         dataset: Dataset = find("dataset", name)
         try:
             root = locate(dataset, None)
-        except MissingPart as error:  # hdrq distill has no --data
+        except MissingPart as error:
+            # hdrq distill has no --data
             raise MissingPart(str(error).replace("with --data or $HDRQ_DATA", "with $HDRQ_DATA")) from error
     elif Path(where).suffix.lower() in (".csv", ".tsv"):
         dataset, root, subset = find("dataset", "csv"), Path(where), ""

@@ -14,7 +14,8 @@ from hdrq.training.checkpoint import Saved, Step, Validation
 from hdrq.training.run_folder import read_settings, refuse_changes, write_settings
 from hdrq.training.settings import Settings, differences
 
-IMAGES = "pixels"  # folder of decoded or rendered images below the run folder
+# folder of decoded or rendered images below the run folder
+IMAGES = "pixels"
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,14 @@ from hdrq.registry import find
 from hdrq.tonemapping.networks import OperatorKind, operator_named
 from hdrq.tonemapping.operator import Operator
 
-_DARKEST, _BRIGHTEST = 0.005, 10_000.0  # cd/m²
+# cd/m²
+_DARKEST, _BRIGHTEST = 0.005, 10_000.0
 _CONTRAST = {"sdr": 1000.0, "sdr-100": 1000.0, "bright": 10_000.0}
-_SDR = Display("sdr", 100.0, 0.1, "linear")  # display of the tone-mapped images
+# display of the tone-mapped images
+_SDR = Display("sdr", 100.0, 0.1, "linear")
 _MOST_CLIPPED = 0.4
-_EXPOSED = 0.98  # quantile of luminance that becomes white in an exposure that is expanded
+# quantile of luminance that becomes white in an exposure that is expanded
+_EXPOSED = 0.98
 
 
 def render(row: Row, sources: Sources) -> tuple[Tensor, Tensor]:

@@ -18,7 +18,8 @@ from hdrq.errors import UnknownName, UsageError
 from hdrq.registry import names
 from hdrq.tonemapping.networks import OperatorKind, operator_named
 
-NONE = "none"  # in place of a distortion: the image as it is
+# in place of a distortion: the image as it is
+NONE = "none"
 SHELVES = ("distortion", "tonemapper", "expander")
 OPERATORS: dict[str, OperatorKind] = {"tonemap": "tonemapper", "expand": "expander"}
 CAPTURES = ("merge", "capture")
@@ -29,9 +30,12 @@ PEAKS = {
     "sdr-100": (100.0, 100.0),
     "bright": (500.0, 5000.0),
 }
-_CLEAN = 0.04  # share of rows without distortion
-_MILD = 0.2  # lowest level of a distorted row
-LEAST = 32  # smallest side of a crop, pixels
+# share of rows without distortion
+_CLEAN = 0.04
+# lowest level of a distorted row
+_MILD = 0.2
+# smallest side of a crop, pixels
+LEAST = 32
 
 
 def shelf_of(distortion: str) -> str:

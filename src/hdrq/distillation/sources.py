@@ -22,9 +22,11 @@ from hdrq.io.pairing import image_files, remote_image_files
 from hdrq.io.remote import address_of, is_folder
 from hdrq.io.remote_cache import local
 
-_HELD = 2**28  # pixel values kept decoded in memory
+# pixel values kept decoded in memory
+_HELD = 2**28
 _TABLES = (".csv", ".tsv", ".parquet")
-_BRIGHTEST = 0.999  # quantile of luminance that counts as the peak, so that hot pixels do not
+# quantile of luminance that counts as the peak, so that hot pixels do not
+_BRIGHTEST = 0.999
 
 
 @dataclass(frozen=True)

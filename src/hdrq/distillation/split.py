@@ -12,7 +12,8 @@ from hdrq.distillation.rows import Row, Rows
 from hdrq.distillation.sources import Source
 from hdrq.errors import UsageError
 
-HELD_OUT, VALIDATION = 0.2, 0.12  # shares of the scenes: held out, for choosing the best epoch
+# shares of the scenes: held out, for choosing the best epoch
+HELD_OUT, VALIDATION = 0.2, 0.12
 
 
 @dataclass(frozen=True)

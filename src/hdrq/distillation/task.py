@@ -35,7 +35,8 @@ _OTHERWISE = {
     **dict.fromkeys(("test_scenes", "test_distortions"), "scenes are held out with --hold-out"),
     "meta": "leave it out",
 }
-_HEADER = "number,source,scene"  # first columns of a set.csv
+# first columns of a set.csv
+_HEADER = "number,source,scene"
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ from hdrq.scoring.binding import metric
 from hdrq.scoring.scorer import Scorer
 from hdrq.work import Needs, Spread, here
 
-_AT_ONCE = 2000  # rows whose stored scores are read together
+# rows whose stored scores are read together
+_AT_ONCE = 2000
 _TABLES = """
 CREATE TABLE IF NOT EXISTS scores (key TEXT PRIMARY KEY, value REAL);
 CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, stamp TEXT, height INTEGER, width INTEGER, light INTEGER, sha256 TEXT);
@@ -199,7 +200,8 @@ class TeacherJob:
             for part in batches:
                 alike = len({r.size for r in part}) == 1
                 found: list[float] = []
-                for some in [part] if alike else [(r,) for r in part]:  # whole images differ in size
+                # whole images differ in size
+                for some in [part] if alike else [(r,) for r in part]:
                     ref, dist = (torch.cat(pictures) for pictures in zip(*(render(r, sources) for r in some)))
                     with torch.inference_mode(), sharing():
                         values = scorer(ref, dist) if scorer.full_reference else scorer(dist)

@@ -23,6 +23,7 @@ jp2              JPEG 2000, as a bare codestream or in the boxes of JP2
 jpeg             JPEG: 8 or 12 bits of code, or linear light by a gain map
 jpeg_write       Writing JPEG: 8 bits of code, or Ultra HDR, whose gain map is computed from the decoded base
 jxl              JPEG XL, integers and floats, with gain maps
+jxl_bits         Numbers of a JPEG XL header: read from a bit stream
 jxl_header       Parser of the header of a JPEG XL codestream (size, depth, colour), and the header with changed fields
 jxr              JPEG XR: integers are sRGB code, floats are scRGB light
 manifest         Manifests: tables of pairs with the columns dist, ref and others, read row by row

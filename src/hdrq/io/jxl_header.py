@@ -12,56 +12,14 @@ from pathlib import Path
 from hdrq.errors import FileError
 from hdrq.io.color import Meaning, code_points, power, primaries_of
 from hdrq.io.isobmff import boxes
+from hdrq.io.jxl_bits import Bits
 from hdrq.records import BT709, Primaries
 
-RATIOS = ((1, 1), (1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))  # width to height, by number
+# width to height, by number
+RATIOS = ((1, 1), (1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 WHITE = {1: (0.3127, 0.3290), 10: (1 / 3, 1 / 3), 11: (0.314, 0.351)}
-BLACK, ALPHA, SPOT = 4, 0, 2  # kinds of extra channels
-
-
-class Bits:
-    """Reads numbers from a bit stream, least significant bit first. `at` is the position in bits."""
-
-    def __init__(self, data: bytes) -> None:
-        self.number, self.size, self.at = int.from_bytes(data, "little"), 8 * len(data), 0
-
-    def u(self, count: int) -> int:
-        if count > self.size - self.at:
-            raise ValueError("the header is incomplete")
-        value = (self.number >> self.at) & ((1 << count) - 1)
-        self.at += count
-        return value
-
-    def u32(self, *choices: tuple[int, int]) -> int:
-        """A number in one of four forms (bits, offset)."""
-        bits, offset = choices[self.u(2)]
-        return self.u(bits) + offset
-
-    def u64(self) -> int:
-        kind = self.u(2)
-        if kind == 0:
-            return 0
-        if kind < 3:
-            return self.u(4) + 1 if kind == 1 else self.u(8) + 17
-        value, shift = self.u(12), 12
-        while self.u(1):
-            if shift == 60:
-                return value | self.u(4) << shift
-            value, shift = value | self.u(8) << shift, shift + 8
-        return value
-
-    def enum(self) -> int:
-        return self.u32((0, 0), (0, 1), (4, 2), (6, 18))
-
-    def f16(self) -> float:
-        result: float = struct.unpack("<e", struct.pack("<H", self.u(16)))[0]
-        return result
-
-    def xy(self) -> tuple[float, float]:
-        """A signed number in millionths."""
-        raw = [self.u32((19, 0), (19, 524288), (20, 1048576), (21, 2097152)) for _ in range(2)]
-        x, y = ((v >> 1) ^ -(v & 1) for v in raw)
-        return x / 1e6, y / 1e6
+# kinds of extra channels
+BLACK, ALPHA, SPOT = 4, 0, 2
 
 
 @dataclass
@@ -113,19 +71,22 @@ def parse(stream: bytes) -> Header:
     """SizeHeader and ImageMetadata. Raises ValueError where they cannot be decoded."""
     bits, head = Bits(stream[2:4098]), Header()
     head.width, head.height = _size(bits)
-    if bits.u(1):  # all defaults: 8 bits of sRGB, lossy
+    # all defaults: 8 bits of sRGB, lossy
+    if bits.u(1):
         head.end = bits.at
         return head
     head.spans["extra fields"] = (bits.at, bits.at + 1)
     head.extra_fields = bool(bits.u(1))
     if head.extra_fields:
-        if bits.u(3) >= 4:  # the decoder turns the image upright
+        # the decoder turns the image upright
+        if bits.u(3) >= 4:
             head.width, head.height = head.height, head.width
         if bits.u(1):
             _size(bits)
         if bits.u(1):
             raise ValueError("a preview")
-        if bits.u(1):  # animation: ticks, loops, timecodes
+        # animation: ticks, loops, timecodes
+        if bits.u(1):
             bits.u32((0, 100), (0, 1000), (10, 1), (30, 1))
             bits.u32((0, 1), (0, 1001), (8, 1), (10, 1))
             bits.u32((0, 0), (3, 0), (16, 0), (32, 0))
@@ -133,7 +94,8 @@ def parse(stream: bytes) -> Header:
     start = bits.at
     head.bits = _depth(bits)
     head.spans["depth"] = (start, bits.at)
-    bits.u(1)  # buffers of 16 bits suffice
+    # buffers of 16 bits suffice
+    bits.u(1)
     head.extra = [_channel(bits, head) for _ in range(bits.u32((0, 0), (0, 1), (4, 2), (12, 1)))]
     head.xyb = bool(bits.u(1))
     start = bits.at
@@ -224,7 +186,8 @@ def _colour(bits: Bits, head: Header) -> None:
     else:
         found = code_points(1, bits.enum(), head.notes)
         head.meaning = Meaning(found.domain, primaries, found.curve)
-    bits.enum()  # rendering intent
+    # rendering intent
+    bits.enum()
 
 
 def primaries_of_encoding(data: bytes) -> Primaries | None:
@@ -264,8 +227,10 @@ def as_float(stream: bytes, head: Header) -> bytes:
     stop = 2 + head.end // 8 + 1
     text = _text(stream[2:stop])
     (a, b), (c, d) = head.spans["depth"], head.spans["extensions"]
-    depth = "1" + "00" + _number(7, 4)  # float, 32 bits, 8 of them exponent
-    grown = len(depth) - (b - a) + 4  # an extension takes 6 bits instead of 2
+    # float, 32 bits, 8 of them exponent
+    depth = "1" + "00" + _number(7, 4)
+    # an extension takes 6 bits instead of 2
+    grown = len(depth) - (b - a) + 4
     size = next(n for n in range(1, 9) if (grown + 6 + n) % 8 == 0)
     extension = "10" + _number(0, 4) + "10" + _number(size - 1, 4) + "0" * size
     return stream[:2] + _packed(text[:a] + depth + text[b:c] + extension + text[d:]) + stream[stop:]

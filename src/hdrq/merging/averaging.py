@@ -21,7 +21,8 @@ from hdrq.merging.weights import Edge, keep_ends, weight_table
 from hdrq.registry import find, names
 
 Weigh = Literal["channel", "mean", "code"]
-FAINT = 1e-9  # weight of the least trusted codes, which matter only where no frame has more
+# weight of the least trusted codes, which matter only where no frame has more
+FAINT = 1e-9
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ class Tables:
         faint = FAINT * (np.minimum(code, 1 - code) + 1e-4)
         shortest, longest = int(np.argmin(calibration.seconds)), int(np.argmax(calibration.seconds))
         ends = {shortest: (True, False), longest: (False, True)}
-        if weighting.edge == "toolbox":  # only where a frame has such codes
+        # only where a frame has such codes
+        if weighting.edge == "toolbox":
             ends = {
                 shortest: (survey.high[shortest] > 0.9, False),
                 longest: (False, survey.low[longest] < 0.1),
@@ -133,7 +135,8 @@ class Sums:
         self.noise = torch.zeros(shape, dtype=torch.float32, device=device) if uncertain else None
 
 
-Piece = tuple[Strip, Tensor, Tables]  # a strip of a frame, its exposures (C, h, W), its tables
+# a strip of a frame, its exposures (C, h, W), its tables
+Piece = tuple[Strip, Tensor, Tables]
 
 
 class Ghosts(Protocol):

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-TINY = 2.2204460492503131e-16  # added to the sum of weights, as in OpenCV
+# added to the sum of weights, as in OpenCV
+TINY = 2.2204460492503131e-16
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,10 @@ from hdrq.merging.file_settings import FileSettings
 from hdrq.records import BT709, Image, Primaries
 
 Source: TypeAlias = str | Path | Image | np.ndarray | Tensor
-SHARE = 0.25  # of the free memory, for cached frames
-MOST = 1_500_000_000  # largest cache in bytes, so that thirty 45-megapixel frames merge within 8 GB
+# of the free memory, for cached frames
+SHARE = 0.25
+# largest cache in bytes, so that thirty 45-megapixel frames merge within 8 GB
+MOST = 1_500_000_000
 
 
 @dataclass(frozen=True)
@@ -206,9 +208,8 @@ class ExposureStack:
             self.size, self.channels, self.levels = frame.size, len(frame.codes), frame.levels
             self.domain, self.primaries, self.sensor = frame.domain, frame.primaries, frame.sensor
             self.raw = frame.raw
-            if (
-                frame.sensor
-            ):  # the camera's balance may vary between frames; that of the first is used for all
+            # the camera's balance may vary between frames; that of the first is used for all
+            if frame.sensor:
                 self.balance = frame.sensor.balance
         self.notes += [n for n in frame.notes if (first or frame.sensor) and n not in self.notes]
         self._check(i, frame)

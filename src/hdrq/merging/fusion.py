@@ -58,7 +58,8 @@ def aligned_code(
     code = torch.cat(codes, 1).float() * torch.tensor(1 / (levels - 1), dtype=torch.float32)
     if stack.sensor:
         code = develop(code, stack.sensor, 1.0).clamp_(max=1)
-    if stack.domain in ("linear", "nits"):  # the weights are defined for display code
+    # the weights are defined for display code
+    if stack.domain in ("linear", "nits"):
         code = linear_to_srgb(code)
     return code, torch.cat(seen, 1)
 

@@ -160,7 +160,8 @@ def merging(
             fused, rule = fuse(stack, alignment, settings.fusion_weights, device), "Mertens"
         else:
             fused, rule = network.fused(stack, alignment, device).cpu(), network.name
-        held = stack.domain or "linear"  # light is fused as its sRGB code, code as it is
+        # light is fused as its sRGB code, code as it is
+        held = stack.domain or "linear"
         image = Image(fused.clamp(0, 1)[None], "srgb" if held in LIGHT else held, stack.primaries or BT709)
         report = report_of(stack, alignment, None, rule, image.pixels, None, 1.0, "code 0..1")
         yield Merged(image, report, None)

@@ -20,7 +20,8 @@ from hdrq.merging.response.calibration import Calibration
 from hdrq.nn.networks import Network, network_named, use_of, uses
 from hdrq.registry import names
 
-AVERAGE = "average"  # the method without a network
+# the method without a network
+AVERAGE = "average"
 TASKS = ("merge", "fuse")
 
 

@@ -53,11 +53,11 @@ def fit_noise(samples: np.ndarray, seconds: np.ndarray, table: np.ndarray) -> No
         ratio = seconds[b] / seconds[a]
         for c in range(z.shape[2]):
             za, zb = z[a, :, c], z[b, :, c]
-            seen = (
-                table[zb, c] / ratio > 4 * steps[za, c]
-            )  # nearer to black the shorter frame is cut or rounded to it
+            # nearer to black the shorter frame is cut or rounded to it
+            seen = table[zb, c] / ratio > 4 * steps[za, c]
             ok = (za > (low if levels == 256 else -1)) & (za < high) & (zb > low) & (zb < high) & seen
-            fa, fb = table[za[ok], c], table[zb[ok], c] / ratio  # both as the shorter frame's exposure
+            # both as the shorter frame's exposure
+            fa, fb = table[za[ok], c], table[zb[ok], c] / ratio
             width = (steps[za[ok], c] ** 2 + (steps[zb[ok], c] / ratio) ** 2) / 12
             if len(fa) < 400:
                 continue

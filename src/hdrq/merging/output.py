@@ -20,7 +20,8 @@ from hdrq.merging.merged import Merged
 from hdrq.merging.settings import Settings
 from hdrq.records import Image
 
-_OF_CODE = ("png", "avif", "jxl")  # formats that hold code
+# formats that hold code
+_OF_CODE = ("png", "avif", "jxl")
 
 
 def refuse_outputs(

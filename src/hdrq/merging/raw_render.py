@@ -59,8 +59,10 @@ def _between(mosaic: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
     return low, high
 
 
-_ROWS = 512  # processed at once
-_MARGIN = 4  # additional rows that demosaicing reads; even, to keep the pattern
+# processed at once
+_ROWS = 512
+# additional rows that demosaicing reads; even, to keep the pattern
+_MARGIN = 4
 
 
 def develop(radiance: Tensor, sensor: Sensor, most: float) -> Tensor:

@@ -17,10 +17,12 @@ from hdrq.merging.exposure_stack import ExposureStack
 from hdrq.merging.response.calibration import Calibration
 from hdrq.records import BT709, Primaries
 
-DOUBTFUL = 0.1  # stops of bias between neighbouring exposures above which a note is made
+# stops of bias between neighbouring exposures above which a note is made
+DOUBTFUL = 0.1
 # Stops of RMS difference between them, in flat regions of the reference, above which a note is made.
 SCATTERED = 0.8
-MUCH = 0.2  # share of the image with motion above which a note is made
+# share of the image with motion above which a note is made
+MUCH = 0.2
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,10 @@ from hdrq.merging.sequence.shots import FrameSequence, sequence_of
 from hdrq.merging.settings import Settings
 from hdrq.work import Results
 
-SETTINGS = "merge.json"  # of the folder: the settings that its frames were merged with
-_FREE = ("device",)  # settings that do not change a result
+# of the folder: the settings that its frames were merged with
+SETTINGS = "merge.json"
+# settings that do not change a result
+_FREE = ("device",)
 
 
 @dataclass(frozen=True)

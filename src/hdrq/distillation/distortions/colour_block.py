@@ -5,7 +5,8 @@ from torch import Tensor
 
 from hdrq.distillation.distortion import DistortionCard, distortion
 
-_SIDE, _AREA = 24, 256 * 256  # pixels
+# pixels
+_SIDE, _AREA = 24, 256 * 256
 
 
 @distortion(

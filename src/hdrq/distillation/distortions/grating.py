@@ -19,7 +19,8 @@ from hdrq.distillation.distortion import DistortionCard, distortion, uniform
     )
 )
 def grating(light: Tensor, contrast: float, random: torch.Generator) -> Tensor:
-    frequency = 2.0 ** uniform(-6, -2, random)  # cycles per pixel
+    # cycles per pixel
+    frequency = 2.0 ** uniform(-6, -2, random)
     angle, phase = uniform(0, pi, random), uniform(0, 2 * pi, random)
     h, w = light.shape[-2:]
     y, x = torch.arange(h).to(light)[:, None], torch.arange(w).to(light)[None]

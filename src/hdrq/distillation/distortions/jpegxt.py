@@ -8,7 +8,8 @@ from hdrq.distillation.distortion import DistortionCard, distortion
 from hdrq.image.statistics import log_mean, luminance
 from hdrq.image.transfer import linear_to_srgb, srgb_to_linear
 
-_DARK = 0.005  # cd/m², luminance below this is treated as equal to it
+# cd/m², luminance below this is treated as equal to it
+_DARK = 0.005
 _FLAT = 1e-4
 
 

@@ -5,7 +5,8 @@ from torch import Tensor
 
 from hdrq.distillation.distortion import DistortionCard, distortion
 
-_SIDE, _REACH, _AREA = 16, 16, 256 * 256  # pixels
+# pixels
+_SIDE, _REACH, _AREA = 16, 16, 256 * 256
 
 
 @distortion(

@@ -6,7 +6,8 @@ from torch import Tensor
 
 from hdrq.distillation.distortion import DistortionCard, distortion
 
-_TILE, _CELL = 32, 8  # pixels
+# pixels
+_TILE, _CELL = 32, 8
 
 
 @distortion(

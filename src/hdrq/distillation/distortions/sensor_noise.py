@@ -6,7 +6,8 @@ from torch import Tensor
 from hdrq.distillation.distortion import DistortionCard, distortion, normal
 from hdrq.image.statistics import mean
 
-_READ = 3.0  # standard deviation of the read noise, electrons
+# standard deviation of the read noise, electrons
+_READ = 3.0
 
 
 @distortion(

@@ -5,7 +5,8 @@ from torch import Tensor
 from hdrq.distillation.distortion import DistortionCard, distortion
 from hdrq.image.blur import gaussian_blur
 
-_SIGMA = 1.5  # pixels
+# pixels
+_SIGMA = 1.5
 
 
 @distortion(

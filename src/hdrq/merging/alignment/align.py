@@ -26,8 +26,10 @@ from hdrq.merging.alignment.placement import Alignment, Placement, aligned_frame
 from hdrq.merging.alignment.registration import Method, Step, chained, register
 from hdrq.merging.exposure_stack import ExposureStack, Survey, ceiling_of, check_order, survey_frame
 
-SMALLEST = 16  # shorter side in pixels from which on frames are aligned
-MOVED = 2.0  # shift in pixels above which unaligned frames are reported
+# shorter side in pixels from which on frames are aligned
+SMALLEST = 16
+# shift in pixels above which unaligned frames are reported
+MOVED = 2.0
 
 
 def align(

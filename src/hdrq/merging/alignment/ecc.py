@@ -19,7 +19,8 @@ from hdrq.image.arithmetic import histogram
 from hdrq.image.warp import sample
 
 Model = Literal["shift", "euclid", "affine", "homography"]
-DOWN, UP = 6, 249  # range of codes that are taken as well exposed
+# range of codes that are taken as well exposed
+DOWN, UP = 6, 249
 
 
 def match_histogram(moving: np.ndarray, fixed: np.ndarray, overlap: np.ndarray | None = None) -> np.ndarray:
@@ -90,7 +91,8 @@ def pair(
 
 def _averaged(image: Tensor, factor: int) -> Tensor:
     """(C, H, W) averaged over factor x factor pixels; remaining rows and columns are dropped."""
-    if factor == 2:  # four times as fast as pooling
+    # four times as fast as pooling
+    if factor == 2:
         h, w = (n // 2 * 2 for n in image.shape[-2:])
         rows = image[:, 0:h:2, :w] + image[:, 1:h:2, :w]
         return (rows[..., 0::2] + rows[..., 1::2]).mul_(0.25)

@@ -10,8 +10,10 @@ from scipy.ndimage import gaussian_filter, map_coordinates, maximum_filter, zoom
 from hdrq.merging.alignment.ecc import match_histogram
 
 CORNERS = 600
-PATCH, STEP = 15, 2.0  # samples per side of a descriptor, distance between them in pixels
-NEAR = 3.0  # pixels: largest distance of an inlier from its prediction
+# samples per side of a descriptor, distance between them in pixels
+PATCH, STEP = 15, 2.0
+# pixels: largest distance of an inlier from its prediction
+NEAR = 3.0
 
 
 def corners(image: np.ndarray, count: int = CORNERS) -> np.ndarray:

@@ -14,10 +14,14 @@ import numpy as np
 
 from hdrq.image.arithmetic import histogram, sums_of_four
 
-TOLERANCE = 4  # codes of 256 around the threshold that are excluded
-ROOM = 9  # smallest distance of the threshold from black and white, codes: twice the tolerance plus one
-CHANCE = 0.8  # of the error of two unrelated bitmaps: above this, no shift is accepted
-GAIN = 0.9  # of the error without shift: a shift must have less
+# codes of 256 around the threshold that are excluded
+TOLERANCE = 4
+# smallest distance of the threshold from black and white, codes: twice the tolerance plus one
+ROOM = 9
+# of the error of two unrelated bitmaps: above this, no shift is accepted
+CHANCE = 0.8
+# of the error without shift: a shift must have less
+GAIN = 0.9
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,8 @@ def mtb_shift(fixed: Pyramid, moving: Pyramid, reach: int | None = None) -> Shif
         around = [s for s in around if max(abs(s[0]), abs(s[1])) <= -(-reach // 2**level)]
         around.sort(key=lambda s: (s[0] ** 2 + s[1] ** 2, s))
         errors = [difference(a, b, *s) for s in around]
-        dy, dx = around[int(np.argmin(errors))]  # the first of equals is the smallest shift
+        # the first of equals is the smallest shift
+        dy, dx = around[int(np.argmin(errors))]
         error = min(errors)
     still = difference(a, b, 0, 0)
     chance = _chance(a, b)

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from hdrq.image.warp import sample
 
-DATA, TIGHT, STEP = 0.15, 0.3, 0.25  # λ, θ, τ for codes 0..255
+# λ, θ, τ for codes 0..255
+DATA, TIGHT, STEP = 0.15, 0.3, 0.25
 
 
 def tv_flow(

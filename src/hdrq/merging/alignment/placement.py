@@ -11,7 +11,8 @@ from torch import Tensor
 from hdrq.image.warp import inside, is_whole_shift, positions, sample
 from hdrq.merging.exposure_stack import Survey
 
-STRIP = 100_000  # pixels: what is computed per pixel stays in the processor's cache
+# pixels: what is computed per pixel stays in the processor's cache
+STRIP = 100_000
 
 
 @dataclass

@@ -15,15 +15,19 @@ from hdrq.merging.alignment.mtb import Pyramid, Shift, bitmap, common_cut, diffe
 from hdrq.merging.alignment.placement import Placement, aligned_frame
 
 Method = Literal["auto", "mtb", "homography", "flow", "none"]
-FINE = 0.5  # pixels (RMS) by which a translation by whole pixels may be off before a frame is resampled
-SURE = 0.6  # correlation below which a registration is rejected
-LESS = 0.9  # factor by which a motion model must reduce 1 - correlation to be preferred to a simpler one
+# pixels (RMS) by which a translation by whole pixels may be off before a frame is resampled
+FINE = 0.5
+# correlation below which a registration is rejected
+SURE = 0.6
+# factor by which a motion model must reduce 1 - correlation to be preferred to a simpler one
+LESS = 0.9
 # Correlation and shorter side at which frames of a quarter of the size are enough.
 QUICK, SMALLEST_QUICK = (
     0.9,
     96,
 )
-CLEARLY = 0.75  # factor by which resampling must reduce the bitmaps' difference at the whole-pixel shift
+# factor by which resampling must reduce the bitmaps' difference at the whole-pixel shift
+CLEARLY = 0.75
 
 
 @dataclass(frozen=True)

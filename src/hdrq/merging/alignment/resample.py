@@ -14,8 +14,10 @@ from hdrq.image.warp import grid_of, inside, positions, read
 from hdrq.merging.alignment.placement import STRIP, Alignment, Placement
 from hdrq.merging.exposure_stack import ExposureStack, Frame
 
-STRIP_ACCELERATOR = 1_500_000  # pixels per strip, which limits the memory there
-LEAST_ROWS = 16  # per strip
+# pixels per strip, which limits the memory there
+STRIP_ACCELERATOR = 1_500_000
+# per strip
+LEAST_ROWS = 16
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,16 @@ import numpy as np
 from hdrq.merging.response.calibration import Calibration
 from hdrq.merging.response.samples import Samples
 
-BRIGHT, DARK = 0.92, 0.02  # codes (of 1) outside which a pixel only bounds the radiance
-DARK_DEEP = 0.0005  # for files of more than eight bits
-LEAST, MOST = 0.12, 0.5  # limits of the relative deviation between frames that is not taken as motion
-FLOOR_DEVIATION = 0.5  # ln: dark codes with a larger typical deviation or scatter are below the noise floor
-HIGHEST_FLOOR = 24  # upper limit of the noise floor, of 255
+# codes (of 1) outside which a pixel only bounds the radiance
+BRIGHT, DARK = 0.92, 0.02
+# for files of more than eight bits
+DARK_DEEP = 0.0005
+# limits of the relative deviation between frames that is not taken as motion
+LEAST, MOST = 0.12, 0.5
+# ln: dark codes with a larger typical deviation or scatter are below the noise floor
+FLOOR_DEVIATION = 0.5
+# upper limit of the noise floor, of 255
+HIGHEST_FLOOR = 24
 
 
 def expected_deviation(

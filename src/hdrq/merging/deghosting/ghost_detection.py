@@ -13,12 +13,10 @@ from torch import Tensor
 from hdrq.image.filters import window
 from hdrq.merging.alignment.mtb import TOLERANCE
 
-RADIUS, GROW, FEATHER = (
-    2,
-    3,
-    3,
-)  # pixels: of the square that removes isolated pixels, of dilation, of the soft edge
-REACH = 2 * RADIUS + GROW + FEATHER  # pixels over which the mask looks
+# pixels: of the square that removes isolated pixels, of dilation, of the soft edge
+RADIUS, GROW, FEATHER = 2, 3, 3
+# pixels over which the mask looks
+REACH = 2 * RADIUS + GROW + FEATHER
 
 
 def disk(size: int) -> np.ndarray:

@@ -22,10 +22,14 @@ from hdrq.merging.response.calibration import Calibration
 from hdrq.merging.response.curve import look_up
 from hdrq.merging.response.samples import Samples
 
-BOUND_SLACK = 0.75  # factor by which a bound is relaxed, because the response is uncertain there
-CODES = 0.5  # variance, in codes², that rounding and JPEG add
-SIGMAS = 3.0  # standard deviations of noise that are not motion
-UNBOUNDED = 1e30  # radiance that stands for no upper bound
+# factor by which a bound is relaxed, because the response is uncertain there
+BOUND_SLACK = 0.75
+# variance, in codes², that rounding and JPEG add
+CODES = 0.5
+# standard deviations of noise that are not motion
+SIGMAS = 3.0
+# radiance that stands for no upper bound
+UNBOUNDED = 1e30
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,8 @@ class ReferenceGhosts:
         self.high = torch.full(shape, UNBOUNDED)
         # SIGMAS standard deviations of the known radiance.
         self.noise = torch.zeros(shape, dtype=torch.bfloat16)
-        self.over = torch.zeros(shape[1:], dtype=torch.bool)  # where the present frame disagrees
+        # where the present frame disagrees
+        self.over = torch.zeros(shape[1:], dtype=torch.bool)
         self.mask = torch.zeros(shape[1:], dtype=torch.uint8)
         self.share = np.zeros(len(stack))
         self.calibration = calibration
@@ -98,7 +103,8 @@ class ReferenceGhosts:
 
         A strip is given back after the next one was read, because the mask reaches REACH pixels.
         """
-        if k == self.reference:  # a rule of two passes reads all frames twice
+        # a rule of two passes reads all frames twice
+        if k == self.reference:
             self.share[:], self.mask[:] = 0, 0
         last: tuple[Strip, Tensor, Tables, Seen] | None = None
         tables: dict[int, CodeTables] = {}
@@ -154,7 +160,8 @@ class ReferenceGhosts:
             low, high = (low * light).maximum(least * (low > 0)), (high * light).maximum(least / BOUND_SLACK)
             variance += SIGMAS**2 * self._variance(light, float(self.calibration.seconds[k]))
         clipped = look_up(strip.codes.amax(0, keepdim=True), tables.clipped)
-        if clipped.any():  # high times BOUND_SLACK is the radiance of dark codes, whose low is 0
+        # high times BOUND_SLACK is the radiance of dark codes, whose low is 0
+        if clipped.any():
             low.lerp_((BOUND_SLACK * high).maximum(low).mul_(BOUND_SLACK), clipped)
             high.add_(clipped, alpha=UNBOUNDED)
         return Seen(low, high, variance, agreeing)

@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-RADIUS = 3  # patches of 7 x 7
+# patches of 7 x 7
+RADIUS = 3
 
 
 def fill(

@@ -17,13 +17,20 @@ from hdrq.merging.response.files import read_response
 from hdrq.merging.response.samples import Samples
 from hdrq.registry import find, names
 
-FITTED = 8_000  # samples used for a response; more do not improve it
-LEAST_SPAN = 0.5  # stops between the shortest and the longest frame below which no response can be estimated
-FAR_APART = 3.5  # stops between neighbours above which a response depends on its prior
-LEAST_CODES = 24  # number of different codes that an estimate needs
-LINEAR_BIAS = 0.05  # stops by which frames may disagree more than with the estimate, to be taken as linear
-PLAUSIBLE = (0.6, 2.0)  # range of a camera response's slope relative to sRGB's
-LEAST_POWER = 0.05  # slope, relative to sRGB's, below which a response says nothing of the exposures
+# samples used for a response; more do not improve it
+FITTED = 8_000
+# stops between the shortest and the longest frame below which no response can be estimated
+LEAST_SPAN = 0.5
+# stops between neighbours above which a response depends on its prior
+FAR_APART = 3.5
+# number of different codes that an estimate needs
+LEAST_CODES = 24
+# stops by which frames may disagree more than with the estimate, to be taken as linear
+LINEAR_BIAS = 0.05
+# range of a camera response's slope relative to sRGB's
+PLAUSIBLE = (0.6, 2.0)
+# slope, relative to sRGB's, below which a response says nothing of the exposures
+LEAST_POWER = 0.05
 FILES = (".json", ".rsp", ".npz", ".npy", ".csv", ".txt")
 
 
@@ -99,7 +106,8 @@ def calibrate(
     report = consistency(codes, seconds, curve)
     if stack.levels == 256:
         noise = fit_noise(codes, seconds, curve)
-    else:  # at full bit depth: the linear step of an 8-bit code hides the noise of a good camera
+    else:
+        # at full bit depth: the linear step of an 8-bit code hides the noise of a good camera
         noise = fit_noise(samples.codes * 257, seconds, found.table(65536))
     return Calibration(found, seconds, noise, report, spread, misfit, notes)
 
@@ -266,6 +274,7 @@ def _true_exposures(
     )
     codes = np.concatenate(list(samples.codes.transpose(2, 0, 1)), 1)
     tiles = np.tile(samples.tile, samples.codes.shape[2])
-    low = codes < 16 if levels == 256 else light < 0.003  # where rounding alone changes a logarithm
+    # where rounding alone changes a logarithm
+    low = codes < 16 if levels == 256 else light < 0.003
     found = exposure_ratios(np.maximum(light, 1e-9), (codes > 245) | low, seconds, tiles)
     return found.relative, found.spread

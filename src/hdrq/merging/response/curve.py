@@ -62,9 +62,8 @@ def look_up(codes: Tensor, table: Tensor) -> Tensor:
         for c in range(len(codes)):
             torch.index_select(table[c], 0, whole[c].reshape(-1), out=out[c].view(-1))
         return out
-    return (
-        table.reshape(-1).index_select(0, whole.reshape(-1)).reshape(codes.shape)
-    )  # nine times as fast as take
+    # nine times as fast as take
+    return table.reshape(-1).index_select(0, whole.reshape(-1)).reshape(codes.shape)
 
 
 # --- fixed curves -------------------------------------------------------------------------------------
@@ -131,7 +130,8 @@ def usable(
         slope = (light[last] - light[last - span]) / span
         light[last + 1 :] = light[last] + slope * np.arange(1, levels - last)
         curve[:, c] = np.maximum.accumulate(light)
-    curve[-1] = curve[-1].max()  # white is only a lower bound: pixels clipped in every frame remain neutral
+    # white is only a lower bound: pixels clipped in every frame remain neutral
+    curve[-1] = curve[-1].max()
     return Response(curve / curve[-1].max(), how)
 
 

@@ -14,7 +14,8 @@ import numpy as np
 
 from hdrq.errors import PixelError
 
-TILES, PER_TILE = 16, 50  # tiles per side; pairs kept per tile, so that one bright area does not dominate
+# tiles per side; pairs kept per tile, so that one bright area does not dominate
+TILES, PER_TILE = 16, 50
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from torch import Tensor
 
 from hdrq.merging.cards import RuleCard, Terms, entry
 
-DARK = 1e-12  # smallest exposure in a logarithm; 8-bit black is about 1e-4 of white
+# smallest exposure in a logarithm; 8-bit black is about 1e-4 of white
+DARK = 1e-12
 
 
 @entry(

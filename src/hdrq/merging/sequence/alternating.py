@@ -26,7 +26,8 @@ from hdrq.merging.sequence.shots import FrameSequence, Reader, Shot, levels_of, 
 from hdrq.merging.settings import Settings
 from hdrq.merging.stages import Stage
 
-BRIGHTER, DARKER = 0.3, 4.0  # stops of more exposure, and mean codes less, that contradict each other
+# stops of more exposure, and mean codes less, that contradict each other
+BRIGHTER, DARKER = 0.3, 4.0
 Merging = Callable[[ExposureStack, Settings, Calibration], Iterator[Stage | Merged]]
 
 

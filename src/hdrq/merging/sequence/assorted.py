@@ -32,9 +32,11 @@ from hdrq.merging.sequence.shots import Entry, FrameSequence, Reader
 from hdrq.merging.settings import Settings
 from hdrq.records import BT709, PRIMARIES, Image
 
-USUAL_NOISE = (15_000.0, 4.0)  # electrons that saturate a pixel, and read noise, of a camera of today, about
+# electrons that saturate a pixel, and read noise, of a camera of today, about
+USUAL_NOISE = (15_000.0, 4.0)
 _SAME = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
-SMALLEST = 8  # shorter side of a mosaic, pixels
+# shorter side of a mosaic, pixels
+SMALLEST = 8
 
 
 def assorted(

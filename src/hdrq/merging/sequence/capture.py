@@ -15,7 +15,8 @@ Pattern = Literal["none", "alternating", "bayer-me"]
 Neighbours = Literal["both", "nearest", "previous"]
 Filters = Literal["auto", "rggb", "bggr", "grbg", "gbrg", "none"]
 CYCLES = (2, 3)
-REACH = max(CYCLES)  # frames before and after among which neighbours are searched; one frame may be missing
+# frames before and after among which neighbours are searched; one frame may be missing
+REACH = max(CYCLES)
 _OF_ALTERNATING = ("cycle", "neighbours")
 _OF_PIXELS = ("layout", "gains", "filters", "noise")
 

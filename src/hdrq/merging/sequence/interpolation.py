@@ -19,10 +19,14 @@ from torch import Tensor
 from hdrq.image.filters import slide
 from hdrq.merging.deghosting.ghost_detection import spread
 
-NEAR, WIDE = 1.2, 2.5  # standard deviations, in pixels, of the fit, and of averages over a neighbourhood
-_FULL, _NONE = 0.9, 0.98  # shares of white from which on a value is trusted less, and not at all
-_RIDGE = 1e-4  # added to the spread of the pixels of a fit, in squared pixels
-_ROWS, _MARGIN = 256, 24  # computed at once, and read beside them
+# standard deviations, in pixels, of the fit, and of averages over a neighbourhood
+NEAR, WIDE = 1.2, 2.5
+# shares of white from which on a value is trusted less, and not at all
+_FULL, _NONE = 0.9, 0.98
+# added to the spread of the pixels of a fit, in squared pixels
+_RIDGE = 1e-4
+# computed at once, and read beside them
+_ROWS, _MARGIN = 256, 24
 _TINY = 1e-30
 
 

@@ -26,7 +26,8 @@ from hdrq.merging.sequence.capture import CYCLES, REACH
 from hdrq.merging.settings import Settings
 from hdrq.records import Image
 
-SAME = 0.1  # stops by which frames of one exposure of the cycle may differ
+# stops by which frames of one exposure of the cycle may differ
+SAME = 0.1
 
 
 @dataclass(frozen=True)

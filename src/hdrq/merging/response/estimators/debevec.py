@@ -7,7 +7,8 @@ import numpy as np
 from hdrq.merging.cards import EstimatorCard, entry
 from hdrq.merging.weights import weight_table
 
-FLOOR = 0.05  # ln units: residual up to which a pixel keeps its full weight
+# ln units: residual up to which a pixel keeps its full weight
+FLOOR = 0.05
 
 
 @entry(
@@ -77,7 +78,8 @@ def _solve(z: np.ndarray, trust: np.ndarray, log_t: np.ndarray, stiff: np.ndarra
                     _add(normal, code[k], other[j], -trust[k] * trust[j] / total * part[k] * rest[j])
     bend = np.diff(np.eye(256), 2, axis=0) * stiff[:, None]
     normal += bend.T @ bend
-    normal[128, 128] += 1.0  # g(128) = 0
+    # g(128) = 0
+    normal[128, 128] += 1.0
     return np.linalg.lstsq(normal, right, rcond=1e-15)[0]
 
 

@@ -9,7 +9,8 @@ from scipy.special import comb
 from hdrq.errors import PixelError
 from hdrq.merging.cards import EstimatorCard, entry
 
-LOW, HIGH = 0.04, 0.96  # codes outside are too close to black or clipping
+# codes outside are too close to black or clipping
+LOW, HIGH = 0.04, 0.96
 
 
 @entry(
@@ -62,6 +63,7 @@ def _fit(low: np.ndarray, high: np.ndarray, ratio: np.ndarray, n: int) -> tuple[
     rows = (_steps(low, n) - ratio[:, None] * _steps(high, n))[:, 1:] / high[:, None]
     gram = rows.T @ rows / len(low)
     root = np.linalg.cholesky(gram + 1e-12 * np.trace(gram) * np.eye(n)).T
-    pull = np.full((1, n), 1e3 * np.sqrt(np.trace(gram) / n))  # f(1) = 1
+    # f(1) = 1
+    pull = np.full((1, n), 1e3 * np.sqrt(np.trace(gram) / n))
     part = nnls(np.vstack([root, pull]), np.append(np.zeros(n), pull[0, 0]))[0]
     return float(part @ gram @ part), _steps(np.linspace(0, 1, 256), n)[:, 1:] @ part

@@ -12,13 +12,19 @@ from hdrq.merging.cards import EstimatorCard, entry
 from hdrq.merging.response.curve import consistency
 from hdrq.merging.weights import triangle
 
-LOW, HIGH = 5, 250  # range of codes that are used
-FLOOR = 0.03  # ln units: residual up to which a pixel keeps its full weight
+# range of codes that are used
+LOW, HIGH = 5, 250
+# ln units: residual up to which a pixel keeps its full weight
+FLOOR = 0.03
 SMOOTH = (1e-5, 3e-6, 1e-6)
-AS_WELL = 1.01  # times the smallest bias + rms; prefers smooth curves, because equal exposure ratios do not determine waves
-WIDE = 3.5  # stops between the closest exposures above which the curve is regularised towards sRGB's
-WIDE_SMOOTH = 1e-4  # at 4 stops
-TOGETHER = 10  # stiffness of the differences between channels relative to their mean
+# times the smallest bias + rms; prefers smooth curves, because equal exposure ratios do not determine waves
+AS_WELL = 1.01
+# stops between the closest exposures above which the curve is regularised towards sRGB's
+WIDE = 3.5
+# at 4 stops
+WIDE_SMOOTH = 1e-4
+# stiffness of the differences between channels relative to their mean
+TOGETHER = 10
 
 
 @entry(
@@ -89,10 +95,12 @@ def _curves(
     low, high, gap, trust = pairs
     rough, mean = smooth * _roughness(), np.full((channels, channels), 1 / channels)
     stiff = np.kron(mean, rough) + np.kron(np.eye(channels) - mean, TOGETHER * rough)
-    stiff[np.arange(128, size, 256), np.arange(128, size, 256)] += 1.0  # g(128) = 0
+    # g(128) = 0
+    stiff[np.arange(128, size, 256), np.arange(128, size, 256)] += 1.0
     belief = np.ones_like(gap)
     for _ in range(rounds):
-        w = trust * belief * (trust.sum() / (trust @ belief))  # so that `smooth` keeps its meaning
+        # so that `smooth` keeps its meaning
+        w = trust * belief * (trust.sum() / (trust @ belief))
         normal = stiff.copy()
         both = np.bincount(low, w, size) + np.bincount(high, w, size)
         cross = np.bincount(low * 256 + high % 256, w, size * 256).reshape(channels, 256, 256)
