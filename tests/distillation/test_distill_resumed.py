@@ -61,6 +61,7 @@ def test_a_run_folder_resumes_and_is_extended_without_its_options(run, images, t
         (("--seed", 4), "seed was 0 and is 4"),
         (("--student", "pu-vtamiq"), "student was norvdpnet++ and is pu-vtamiq"),
         (("--set", "batch=2"), "batch was 4 and is 2"),
+        (("--set", "epochs=1"), "has trained 2 epochs already, more than epochs=1"),
     ):
         code, _, err = run("distill", "--resume", "-o", "r", "--device", "cpu", *more)
         assert code == 2

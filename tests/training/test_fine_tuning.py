@@ -80,6 +80,16 @@ def test_a_shipped_network_is_fine_tuned_on_a_csv_by_one_command(run, images, ho
     code, out, err = run("train", "--resume", "-o", folder, "--set", "epochs=2", "--device", "cpu")
     assert code == 0, err
     assert "epoch 2" in err
+    for epochs in ("--set", "epochs=1"), ("--set", "epochs=1", "--dry-run"):
+        code, out, err = run("train", "--resume", "-o", folder, *epochs, "--device", "cpu")
+        assert code == 2
+        assert "has trained 2 epochs already, more than epochs=1" in err
+    code, out, err = run(*asked, "--resume", "--set", "batch=4", "--device", "cpu")
+    assert code == 0, err
+    assert "epoch" not in err  # its length is that of the run folder
+    code, out, err = run(*asked, "--resume", "--set", "batch=3", "--device", "cpu")
+    assert code == 2
+    assert "batch was 4 and is 3; give only --resume -o runs/norvdpnetpp-mine" in err
     assert json.loads((home / "norvdpnetpp-mine.json").read_text())["results"]["epoch"] in (1, 2)
 
 

@@ -11,7 +11,7 @@ from hdrq.distillation.task import Task
 from hdrq.distillation.teacher_scores import Scored
 from hdrq.errors import UsageError
 from hdrq.training.checkpoint import Saved, Step, Validation
-from hdrq.training.run_folder import read_settings, refuse_changes, write_settings
+from hdrq.training.run_folder import read_settings, refuse_changes, refuse_shorter, write_settings
 from hdrq.training.settings import Settings, differences
 
 # folder of decoded or rendered images below the run folder
@@ -41,6 +41,7 @@ def keep_settings(folder: Path, settings: Settings, task: Task, resume: bool) ->
     """Write settings.json. Where the run folder has one, only the length of the training may differ."""
     if resume and (held := read_settings(folder)):
         refuse_changes(folder, differences(held[0], settings))
+        refuse_shorter(folder, settings, task.settings)
     images = [str(p.resolve()) if p.exists() else str(p) for p in task.images]
     write_settings(folder, settings, task={**asdict(task), "images": images})
 

@@ -78,12 +78,27 @@ def load(folder: Path, digest: str) -> dict[str, Any] | None:
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise FileError(f"{path} is damaged; remove it to train from the beginning") from error
+        raise _damaged(path) from error
     if state.get("run") != digest:
         raise UsageError(
             f"{path} belongs to a training with other settings; use another --output, or remove it"
         )
     return state
+
+
+def finished(folder: Path) -> Progress:
+    """How far the training in a folder has come; its tensors are not read."""
+    if not (folder / LAST).exists():
+        return Progress()
+    try:
+        held = torch.load(folder / LAST, map_location="cpu", weights_only=True, mmap=True)
+        return Progress(**held["progress"])
+    except Exception as error:
+        raise _damaged(folder / LAST) from error
+
+
+def _damaged(path: Path) -> FileError:
+    return FileError(f"{path} is damaged; remove it to train from the beginning")
 
 
 def save_best(

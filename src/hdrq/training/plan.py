@@ -23,8 +23,8 @@ from hdrq.training.network import build_apart
 from hdrq.training.overrides import adjust
 from hdrq.training.provenance import departures, recorded, training_record
 from hdrq.training.request import TrainingRequest
-from hdrq.training.run_folder import read_settings, refuse_changes, refuse_used
-from hdrq.training.settings import Settings, differences
+from hdrq.training.run_folder import read_settings, refuse_changes, refuse_shorter, refuse_used
+from hdrq.training.settings import LENGTH, Settings, differences
 from hdrq.training.start_weights import start_weights
 
 
@@ -123,6 +123,9 @@ def chosen(request: TrainingRequest) -> tuple[TrainingRequest, str, Settings, li
         else:
             recipe, after, _ = settings_for(request)
         refuse_changes(folder, differences(before, after))
+        if not {"epochs", "steps"} & {*request.settings}:
+            after = replace(after, **{k: getattr(before, k) for k in LENGTH if k not in request.settings})
+        refuse_shorter(folder, after, request.settings)
         return request, recipe, after, []
     if request.resume and folder is not None:
         refuse_used(folder, resume=True)
@@ -131,8 +134,12 @@ def chosen(request: TrainingRequest) -> tuple[TrainingRequest, str, Settings, li
 
 
 def _folder_named(request: TrainingRequest) -> Path | None:
-    """The run folder, where it follows from the arguments alone."""
+    """The run folder, where it follows from the arguments."""
     name = request.name or request.recipe
+    if request.resume and not (name or request.output) and (request.dataset or request.like):
+        asked = repeated(request)
+        recipe, settings, _ = settings_for(asked)
+        name = name_of(asked, recipe, settings)
     return request.output or (Path("runs") / (name + ("-small" if request.small else "")) if name else None)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import hdrq
 from hdrq.errors import FileError, UsageError
 from hdrq.io import atomic
-from hdrq.training.checkpoint import LAST
+from hdrq.training.checkpoint import LAST, finished
 from hdrq.training.images.image_settings import ImageSettings
 from hdrq.training.overrides import from_plain
 from hdrq.training.settings import Settings
@@ -76,6 +76,25 @@ def refuse_changes(folder: Path, changed: Sequence[str]) -> None:
     """Raise UsageError naming the settings that differ from those of the folder, such as "rate was 0.1 and is 0.2"."""
     if changed:
         raise UsageError(
-            f"{folder} was trained with other settings: {'; '.join(changed)}; leave them out to resume, "
+            f"{folder} was trained with other settings: {'; '.join(changed)}; give only --resume -o {folder} to go on with it, "
             "or name another folder with -o"
+        )
+
+
+def refuse_shorter(folder: Path, settings: Settings | ImageSettings, given: Collection[str]) -> None:
+    """Raise UsageError where the training in a folder has done more than it shall, or more epochs that are given have no effect."""
+    done = finished(folder)
+    wanted = {"epochs": (settings.epochs, done.epoch)}
+    steps = settings.steps if isinstance(settings, Settings) else 0
+    if steps:
+        wanted["steps"] = (steps, done.done)
+    for name, (asked, trained) in wanted.items():
+        if asked < trained:
+            raise UsageError(
+                f"{folder} has trained {trained} {name} already, more than {name}={asked}; leave {name} out to finish it, "
+                "or give a larger number to extend it"
+            )
+    if steps == done.done and "epochs" in given and settings.epochs > done.epoch:
+        raise UsageError(
+            f"{folder} has trained the {steps} steps that end it, so that epochs={settings.epochs} has no effect; add --set steps=0"
         )

@@ -349,6 +349,10 @@ def test_train_writes_weights_with_a_card_and_resumes_by_folder(shelf, scenes, t
     assert more.recipe == "small"
     steps = [r for r in image_run.train_images(more, torch.device("cpu")) if isinstance(r, ImageStep)]
     assert [s.step for s in steps] == [7, 8, 9]
+    more = replace(more, settings={})
+    assert image_run.plan_images(more).settings.epochs == 3  # the folder holds its new length
+    with pytest.raises(UsageError, match="has trained 3 epochs already, more than epochs=2"):
+        image_run.plan_images(replace(more, settings={"epochs": "2"}))
     named = replace(asked, name="mine", output=tmp_path / "named")
     assert list(image_run.train_images(named, torch.device("cpu")))[-1].name == "mine"
     again = image_run.as_images(TrainingRequest(resume=True, output=tmp_path / "named"))

@@ -37,7 +37,7 @@ from hdrq.training.network import explain_options
 from hdrq.training.provenance import code_version
 from hdrq.training.random_state import RandomState
 from hdrq.training.request import TrainingRequest
-from hdrq.training.run_folder import entries_of, refuse_changes, refuse_used, write_settings
+from hdrq.training.run_folder import entries_of, refuse_changes, refuse_shorter, refuse_used, write_settings
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,7 @@ def plan_images(request: TrainingRequest) -> ImagePlan:
         data = data or (Path(held["data"]) if held.get("data") else None)
         settings = adjusted(before, dict(request.settings))
         refuse_changes(folder, changed(before, settings))
+        refuse_shorter(folder, settings, request.settings)
     side, text = _side_of(settings)
     if settings.crop < side:
         raise UsageError(f"{text} reads images of at least {side} pixels a side; use --set crop={side}")
@@ -115,7 +116,7 @@ def plan_images(request: TrainingRequest) -> ImagePlan:
     scenes, held_out = split(
         read_scenes(data, settings.reading), settings.holdout, settings.held_scenes, settings.seed
     )
-    return ImagePlan(name, recipe, settings, folder, request, scenes, held_out)
+    return ImagePlan(name, recipe, settings, folder, replace(request, data=data), scenes, held_out)
 
 
 def _side_of(settings: ImageSettings) -> tuple[int, str]:
@@ -132,8 +133,7 @@ def train_images(
     made = plan_images(request)
     yield ImageBegun(made)
     data = str(made.request.data.resolve()) if made.request.data is not None else ""
-    if not made.request.resume:
-        write_settings(made.folder, made.settings, name=made.name, recipe=made.recipe.name, data=data)
+    write_settings(made.folder, made.settings, name=made.name, recipe=made.recipe.name, data=data)
     yield from fit_images(
         made.recipe,
         made.settings,
