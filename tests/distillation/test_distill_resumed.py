@@ -114,3 +114,30 @@ def test_scenes_are_held_out_by_patterns(run, images) -> None:
     code, _, err = run(*asked(images / "code.csv", "--dry-run", "-o", "r", "--hold-out", "s[01]"))
     assert code == 0, err
     assert "9 for training, 3 for choosing the best epoch, 6 held out" in err
+
+
+@pytest.mark.parametrize("folder", ["r/of/mine", ""])
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (("-n", "4"), "too few to choose the best epoch"),
+        (("--crop", "999"), "no image is at least 999 pixels"),
+        (("--crop", "999", "--make-set", "recipes"), "no image is at least 999 pixels"),
+        (("--crop", "999", "--dry-run"), "no image is at least 999 pixels"),
+        (("--student", "srgb:norvdpnet++"), "a student of sRGB code cannot read the light"),
+        (("--teacher", "ms-ssim"), "ms-ssim needs images of at least 176 pixels a side; use --crop 176"),
+    ],
+)
+def test_a_distillation_that_is_refused_leaves_no_folder(run, images, more, says, folder) -> None:
+    """Before: an empty run folder stayed, with the file of scores in it."""
+    given = ("--teacher", "pu-psnr", "--distortions", "noise", "-n", "16", *FEW)
+    place = ("-o", folder) if folder else ()
+    code, _, err = run("distill", "--images", images, *given, *more, *place)
+    assert code in (2, 3), err
+    assert says in err
+    assert not list(Path().iterdir())
+
+
+def test_a_dry_run_on_subjective_scores_leaves_no_folder(run, images) -> None:
+    assert run(*asked(images / "code.csv", "--dry-run", "-o", "r"))[0] == 0
+    assert not Path("r").exists()

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import hdrq
+from hdrq.errors import UsageError
 from hdrq.nn import weight_files
 from hdrq.records import Image
 
@@ -275,3 +276,28 @@ def test_a_broken_card_does_not_stop_the_list(run, home) -> None:
     assert "norvdpnetpp-small-sdr" in out
     assert "bad.json is not a card" in err
     assert run("models", "verify")[0] == 1
+
+
+@pytest.mark.parametrize("protocol", [(), ("--protocol", "splits", "--repeats", "2")])
+@pytest.mark.parametrize("folder", ["r/of/mine", ""])
+def test_a_training_that_ends_before_its_first_step_leaves_no_folder(
+    run, images, monkeypatch, protocol, folder
+) -> None:
+    """Before: a folder with settings.json or experiment.json stayed."""
+
+    def refused(*_: object, **__: object):
+        raise UsageError("no step can be made")
+        yield
+
+    monkeypatch.setattr("hdrq.training.run.fit", refused)
+    place = ("-o", folder) if folder else ()
+    asked = ("train", "--dataset", "csv", "--data", images / "mine.csv", "-m", "norvdpnet++", *protocol)
+    code, _, err = run(*asked, *SHORT, *place)
+    assert code == 2
+    assert "no step can be made" in err
+    assert not [p for p in Path().iterdir() if p.name != "models"]
+    monkeypatch.undo()
+    monkeypatch.setitem(__import__("sys").modules, "torch.utils.tensorboard", None)
+    code, _, err = run(*asked, "--dry-run", "--tensorboard")
+    assert code == 2
+    assert "pip install tensorboard" in err

@@ -24,7 +24,7 @@ from hdrq.errors import UsageError
 from hdrq.image.devices import device_of
 from hdrq.scoring.request import split_requests
 from hdrq.training.checkpoint import Step, Validation
-from hdrq.training.run_folder import entries_of, refuse_changes
+from hdrq.training.run_folder import entries_of, refuse_changes, removed_if_refused
 from hdrq.work import Results, Spread, here
 
 __all__ = [
@@ -124,8 +124,9 @@ def distillation_set(
     """Choose the image pairs of a distillation and write them as set.csv, without training; options: see `task`."""
     wanted = task(teacher, images, **options)
     folder = Path(output) if output else Path("runs") / wanted.called
-    folder.mkdir(parents=True, exist_ok=True)
-    rows, found, skipped = build_set(wanted, Cache(Path(cache) if cache else folder / "scores.sqlite"))
+    with removed_if_refused(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        rows, found, skipped = build_set(wanted, Cache(Path(cache) if cache else folder / "scores.sqlite"))
     cut = clipped_line({str(s.path): s.clipped for s in found if s.clipped})
     return DistillationSet(write_rows(rows, folder / "set.csv"), rows, tuple(skipped), cut)
 

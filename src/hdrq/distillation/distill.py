@@ -42,7 +42,7 @@ from hdrq.distillation.student import (
     split_domains,
 )
 from hdrq.distillation.task import Task, build_set, settings_for
-from hdrq.distillation.teacher_scores import Cache, quality_scale, score_rows, stored_scores
+from hdrq.distillation.teacher_scores import Cache, Scored, quality_scale, score_rows, stored_scores
 from hdrq.encoding.code_images import clipped_line
 from hdrq.encoding.photometry import Photometry
 from hdrq.errors import UsageError
@@ -54,7 +54,7 @@ from hdrq.training.checkpoint import LAST, Saved
 from hdrq.training.estimate import duration
 from hdrq.training.loop import fit
 from hdrq.training.network import build_apart
-from hdrq.training.run_folder import SETTINGS
+from hdrq.training.run_folder import SETTINGS, removed_if_refused
 from hdrq.training.settings import Settings
 from hdrq.training.start_weights import start_weights
 from hdrq.work import Spread
@@ -112,42 +112,46 @@ def _records(
     start: Callable[[nn.Module], None],
     spread: Spread | None,
 ) -> Iterator[Record]:
-    folder.mkdir(parents=True, exist_ok=True)
-    cache = Cache(cache_path or folder / _SCORES)
-    rows, found, left = build_set(task, cache)
-    files = {str(s.path): s.sha256 for s in found}
-    # without settings, set.csv is from a dry run, or of a run that is begun anew
-    if resume and (folder / SETTINGS).exists():
-        _refuse_other_set(rows, folder / _SET)
-    write_rows(rows, folder / _SET)
-    parts = split(rows, found, task.hold_out, task.seed)
-    settings = replace(settings, source=f"{'+'.join(map(str, teachers))} on {rows.digest()}")
-    if settings.encoding == "srgb":
-        for row in rows:
-            refuse_light(row)
-    yield from (Note(f"skipped: {line}") for line in left)
-    if line := clipped_line({str(s.path): s.clipped for s in found if s.clipped}):
-        yield Note(line)
-    yield Note(
-        f"{len(rows)} rows of {len({r.scene for r in rows})} scenes: {len(parts.train)} for training, "
-        f"{len(parts.validation)} for choosing the best epoch, {len(parts.held_out)} held out{_listed(parts.scenes)}"
-    )
-    refuse_too_few(len(parts.validation))
-    sources = Sources()
-    images = RenderedRows(
-        folder / IMAGES, rows, files, channels_of(settings), settings.encoding, task.keep_pixels
-    )
-    unlabelled = items_of(parts.train, np.full(len(parts.train), 0.5), settings.net)
-    if settings.align and not all(split_domains(parts.train, unlabelled)):
-        raise UsageError(
-            "domain adaptation needs images on SDR and on brighter displays; add --displays sdr,bright and SDR images"
+    with removed_if_refused(folder) as begins:
+        folder.mkdir(parents=True, exist_ok=True)
+        cache = Cache(cache_path or folder / _SCORES)
+        rows, found, left = build_set(task, cache)
+        files = {str(s.path): s.sha256 for s in found}
+        # without settings, set.csv is from a dry run, or of a run that is begun anew
+        if resume and (folder / SETTINGS).exists():
+            _refuse_other_set(rows, folder / _SET)
+        write_rows(rows, folder / _SET)
+        parts = split(rows, found, task.hold_out, task.seed)
+        settings = replace(settings, source=f"{'+'.join(map(str, teachers))} on {rows.digest()}")
+        if settings.encoding == "srgb":
+            for row in rows:
+                refuse_light(row)
+        yield from (Note(f"skipped: {line}") for line in left)
+        if line := clipped_line({str(s.path): s.clipped for s in found if s.clipped}):
+            yield Note(line)
+        yield Note(
+            f"{len(rows)} rows of {len({r.scene for r in rows})} scenes: {len(parts.train)} for training, "
+            f"{len(parts.validation)} for choosing the best epoch, {len(parts.held_out)} held out{_listed(parts.scenes)}"
         )
-    room = bytes_needed(rows, settings) if images.keep else 0
-    yield from map(Note, cost(settings, unlabelled, images, device, room))
-    if not dry_run:
-        keep_settings(folder, settings, task, resume)
-    for scorer in teachers:
-        yield from _teacher_scores(rows, scorer, files, cache, sources, task.batch, dry_run, spread)
+        refuse_too_few(len(parts.validation))
+        sources = Sources()
+        images = RenderedRows(
+            folder / IMAGES, rows, files, channels_of(settings), settings.encoding, task.keep_pixels
+        )
+        unlabelled = items_of(parts.train, np.full(len(parts.train), 0.5), settings.net)
+        if settings.align and not all(split_domains(parts.train, unlabelled)):
+            raise UsageError(
+                "domain adaptation needs images on SDR and on brighter displays; add --displays sdr,bright and SDR images"
+            )
+        room = bytes_needed(rows, settings) if images.keep else 0
+        yield from map(Note, cost(settings, unlabelled, images, device, room))
+        if not dry_run:
+            keep_settings(folder, settings, task, resume)
+        for scorer in teachers:
+            for record in _teacher_scores(rows, scorer, files, cache, sources, task.batch, dry_run, spread):
+                if isinstance(record, Scored) and record.done:
+                    begins()
+                yield record
     if dry_run:
         return
     scores = [stored_scores(rows, s, files, cache) for s in teachers]

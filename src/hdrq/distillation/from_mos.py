@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -26,6 +27,7 @@ from hdrq.distillation.task import Task
 from hdrq.errors import HdrqError, UsageError
 from hdrq.training.image_checks import Remark, check_images, from_files, image_parts, refuse_missing
 from hdrq.training.loop import fit
+from hdrq.training.run_folder import removed_if_refused
 from hdrq.training.settings import Settings
 
 
@@ -48,29 +50,34 @@ def records_from_mos(
     )
     refuse_too_few(len(validation), "images of more scenes with subjective scores")
     refuse_missing([*train, *validation, *held])
-    new = not folder.exists()
     parts = image_parts(settings, train, [*validation, *held], ())
-    try:
+    with removed_if_refused(folder) as begins:
         said = [
             r for r in check_images(settings, parts, from_files(settings.reading)) if isinstance(r, Remark)
         ]
         images = cache_for(folder / IMAGES, channels_of(settings), settings.reading)
-        lines = list(cost(settings, train, images, device))
-    except HdrqError:
-        shutil.rmtree(folder if new else folder / IMAGES, ignore_errors=True)
-        raise
-    yield Note(
-        f"{source}: {len(train)} for training, {len(validation)} for choosing the best epoch, {len(held)} held out"
-    )
-    yield from (Note(remark.text) for remark in said)
-    yield from map(Note, lines)
-    if dry_run:
-        shutil.rmtree(folder / IMAGES, ignore_errors=True)
-        return
-    keep_settings(folder, settings, task, resume)
-    yield from fit(
-        settings, train, validation, folder, device=device, start=start, resume=resume, images=images
-    )
+        try:
+            lines = list(cost(settings, train, images, device))
+        except HdrqError:
+            shutil.rmtree(folder / IMAGES, ignore_errors=True)
+            raise
+        yield Note(
+            f"{source}: {len(train)} for training, {len(validation)} for choosing the best epoch, {len(held)} held out"
+        )
+        yield from (Note(remark.text) for remark in said)
+        yield from map(Note, lines)
+        if dry_run:
+            shutil.rmtree(folder / IMAGES, ignore_errors=True)
+            with suppress(OSError):
+                # not empty
+                folder.rmdir()
+            return
+        keep_settings(folder, settings, task, resume)
+        for record in fit(
+            settings, train, validation, folder, device=device, start=start, resume=resume, images=images
+        ):
+            begins()
+            yield record
     written = write_report(
         settings,
         task.called,

@@ -115,9 +115,10 @@ def settings_for(task: Task) -> Settings:
                 f"{comparing[0]} compares with a reference, and without distortion nothing differs from it; use "
                 "no-reference teachers such as pu21:brisque and students such as norvdpnet++, or other --distortions"
             )
-    side = find("metric", student.metric).card.side
+    taught = [] if task.from_mos else [parse(t).metric for t in task.teachers]
+    side, needs = max((find("metric", m).card.side, m) for m in (student.metric, *taught))
     if task.frame != (0, 0) and min(task.frame) < side:
-        raise UsageError(f"{student.metric} needs images of at least {side} pixels a side; use --crop {side}")
+        raise UsageError(f"{needs} needs images of at least {side} pixels a side; use --crop {side}")
     if task.files.get("scale") is not None and not task.from_mos:
         raise UsageError("scale has no effect on light whose peak is drawn for each row; leave it out")
     return replace(settings, seed=task.seed, files=dict(task.files))

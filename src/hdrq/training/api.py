@@ -11,7 +11,7 @@ import torch
 from hdrq.arguments import checked
 from hdrq.errors import UsageError
 from hdrq.image.devices import device_of
-from hdrq.training.checkpoint import Saved, Step, Validation
+from hdrq.training.checkpoint import Saved, Step, Validation, tensorboard_class
 from hdrq.training.distributed import ProcessLost
 from hdrq.training.experiment import Record as ExperimentRecord
 from hdrq.training.experiment import SplitTested, experiment_of, train_parts
@@ -139,6 +139,8 @@ def train(
         if protocol or repeats or test or tensorboard:
             raise UsageError(f"--protocol, --repeats, --test and --tensorboard are not for {images.recipe}")
         return preview(images, None, where) if dry_run else train_images(images, where)
+    if tensorboard:
+        tensorboard_class()
     test_sets = (test,) if isinstance(test, str) else tuple(test)
     experiment = experiment_of(request, protocol, repeats, folds, tuple(j for j in test_sets if j))
     if dry_run:

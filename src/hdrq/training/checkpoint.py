@@ -194,14 +194,19 @@ class TrainingLog:
 
 
 def tensorboard_writer(folder: Path, done: int) -> Any:
-    """A TensorBoard writer that discards events after step `done`. Raises MissingPart without the package."""
+    """A TensorBoard writer that discards events after step `done`."""
+    return tensorboard_class()(folder, purge_step=done + 1)
+
+
+def tensorboard_class() -> Any:
+    """The class of TensorBoard writers. Raises MissingPart without the package."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise MissingPart(
             "--tensorboard needs the tensorboard package; try: pip install tensorboard"
         ) from error
-    return SummaryWriter(folder, purge_step=done + 1)
+    return SummaryWriter
 
 
 def _short(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import islice
 from pathlib import Path
@@ -14,7 +14,7 @@ from hdrq.errors import UsageError
 from hdrq.evaluation.archive import Dataset, direction_of, locate
 from hdrq.registry import find
 from hdrq.training.batches import BatchLoader, Item
-from hdrq.training.checkpoint import BEST, LAST, load_best
+from hdrq.training.checkpoint import BEST, LAST, Step, load_best
 from hdrq.training.choice import display_for
 from hdrq.training.data import items_of_dataset, items_to_test, label_direction
 from hdrq.training.experiment_file import (
@@ -44,7 +44,7 @@ from hdrq.training.plan import Plan, chosen, name_of, plan, repeated
 from hdrq.training.request import TrainingRequest
 from hdrq.training.run import Record as RunRecord
 from hdrq.training.run import train_by
-from hdrq.training.run_folder import SETTINGS
+from hdrq.training.run_folder import SETTINGS, removed_if_refused
 from hdrq.training.settings import Settings
 from hdrq.training.splits import FOLDS, PROTOCOLS, REPEATS, CrossDataset, Part, parts_of
 from hdrq.training.validation import predict
@@ -160,7 +160,15 @@ def train_parts(experiment: Experiment, device: Any, tensorboard: bool = False) 
     Checked comes first for every image of the experiment.
     """
     yield from check_experiment(experiment)
-    write_experiment(experiment)
+    with removed_if_refused(experiment.folder) as begins:
+        write_experiment(experiment)
+        yield from _trained_parts(experiment, device, tensorboard, begins)
+
+
+def _trained_parts(
+    experiment: Experiment, device: Any, tensorboard: bool, begins: Callable[[], None]
+) -> Iterator[Record]:
+    """The records of every part, and the experiment with its summaries; `begins` is called at the first step."""
     predictions: list[Prediction] = []
     rows: list[SplitRow] = []
     for part in experiment.parts:
@@ -169,8 +177,12 @@ def train_parts(experiment: Experiment, device: Any, tensorboard: bool = False) 
         if not (folder / PREDICTIONS).exists():
             made = plan(_asked_of(experiment, part))
             records = train_by(made, device, tensorboard, installed=False)
-            # said of all images before
-            yield from (r for r in records if not isinstance(r, Remark))
+            for record in records:
+                if isinstance(record, Step):
+                    begins()
+                # said of all images before
+                if not isinstance(record, Remark):
+                    yield record
             write_csv(folder / PREDICTIONS, _predictions(experiment, part, made, device), COLUMNS)
             for name in (LAST, BEST):
                 (folder / name).unlink(missing_ok=True)

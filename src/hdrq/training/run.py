@@ -20,7 +20,7 @@ from hdrq.training.loop import fit
 from hdrq.training.network import build_apart
 from hdrq.training.plan import Plan
 from hdrq.training.provenance import training_record
-from hdrq.training.run_folder import write_settings
+from hdrq.training.run_folder import removed_if_refused, write_settings
 
 
 @dataclass(frozen=True)
@@ -54,40 +54,42 @@ def train_by(
 
     installed  whether the weights are copied to the user's folder of weights
     """
-    yield from _checked(plan)
-    yield Begun(plan)
-    write_settings(
-        plan.folder,
-        plan.settings,
-        name=plan.name,
-        recipe=plan.recipe,
-        variant=plan.request.variant,
-        data=str(plan.request.data.resolve()) if plan.request.data is not None else "",
-        lower=plan.request.lower,
-    )
-    yield from fit(
-        plan.settings,
-        plan.source,
-        plan.held_out,
-        plan.folder,
-        target=plan.target,
-        device=device,
-        start=plan.start,
-        resume=plan.request.resume,
-        tensorboard=tensorboard,
-    )
+    with removed_if_refused(plan.folder) as begins:
+        yield from _checked(plan)
+        yield Begun(plan)
+        write_settings(
+            plan.folder,
+            plan.settings,
+            name=plan.name,
+            recipe=plan.recipe,
+            variant=plan.request.variant,
+            data=str(plan.request.data.resolve()) if plan.request.data is not None else "",
+            lower=plan.request.lower,
+        )
+        for record in fit(
+            plan.settings,
+            plan.source,
+            plan.held_out,
+            plan.folder,
+            target=plan.target,
+            device=device,
+            start=plan.start,
+            resume=plan.request.resume,
+            tensorboard=tensorboard,
+        ):
+            begins()
+            yield record
     yield publish(plan, installed and not plan.request.small)
 
 
 def _checked(made: Plan) -> Iterator[Checked | Remark]:
     """Decode all images into the cache of the training; a fault raises and leaves no files."""
-    new = not made.folder.exists()
     images = ImageCache(made.folder / PIXELS, made.settings.reading)
     parts = image_parts(made.settings, made.source, made.held_out, made.target)
     try:
         yield from check_images(made.settings, parts, from_cache(images), few=made.request.small)
     except HdrqError:
-        shutil.rmtree(made.folder if new else images.folder, ignore_errors=True)
+        shutil.rmtree(images.folder, ignore_errors=True)
         raise
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import hdrq
-from hdrq.errors import FileError, UsageError
+from hdrq.errors import FileError, HdrqError, UsageError
 from hdrq.io import atomic
 from hdrq.training.checkpoint import LAST, finished
 from hdrq.training.images.image_settings import ImageSettings
@@ -57,6 +59,25 @@ def _damaged(folder: Path, why: object) -> FileError:
     return FileError(f"{folder / SETTINGS} does not hold the settings of a training ({why}); remove it")
 
 
+@contextmanager
+def removed_if_refused(folder: Path) -> Iterator[Callable[[], None]]:
+    """Within this block, an error leaves no folder that was not there before.
+
+    The block is given a function to call when the work begins: what is written from then on stays.
+    """
+    new = [] if folder.exists() else [folder, *(p for p in folder.parents if not p.exists())]
+    try:
+        yield new.clear
+    except HdrqError:
+        if new:
+            shutil.rmtree(folder, ignore_errors=True)
+        for parent in new[1:]:
+            with suppress(OSError):
+                # others may have written to it
+                parent.rmdir()
+        raise
+
+
 def refuse_used(folder: Path, resume: bool) -> None:
     """Raise UsageError where a folder holds a training and none is resumed, or the reverse; FileError where none can be made."""
     standing = next((p for p in (folder, *folder.parents) if p.exists()), Path())
@@ -82,7 +103,7 @@ def refuse_changes(folder: Path, changed: Sequence[str]) -> None:
 
 
 def refuse_shorter(folder: Path, settings: Settings | ImageSettings, given: Collection[str]) -> None:
-    """Raise UsageError where the training in a folder has done more than it shall, or more epochs that are given have no effect."""
+    """Raise UsageError where a folder's training has done more than it shall, or more epochs that are given have no effect."""
     done = finished(folder)
     wanted = {"epochs": (settings.epochs, done.epoch)}
     steps = settings.steps if isinstance(settings, Settings) else 0
@@ -94,7 +115,7 @@ def refuse_shorter(folder: Path, settings: Settings | ImageSettings, given: Coll
                 f"{folder} has trained {trained} {name} already, more than {name}={asked}; leave {name} out to finish it, "
                 "or give a larger number to extend it"
             )
-    if steps == done.done and "epochs" in given and settings.epochs > done.epoch:
+    if 0 < steps == done.done and "epochs" in given and settings.epochs > done.epoch:
         raise UsageError(
-            f"{folder} has trained the {steps} steps that end it, so that epochs={settings.epochs} has no effect; add --set steps=0"
+            f"{folder} has trained the {steps} steps that end it, so epochs={settings.epochs} has no effect; add --set steps=0"
         )

@@ -37,7 +37,14 @@ from hdrq.training.network import explain_options
 from hdrq.training.provenance import code_version
 from hdrq.training.random_state import RandomState
 from hdrq.training.request import TrainingRequest
-from hdrq.training.run_folder import entries_of, refuse_changes, refuse_shorter, refuse_used, write_settings
+from hdrq.training.run_folder import (
+    entries_of,
+    refuse_changes,
+    refuse_shorter,
+    refuse_used,
+    removed_if_refused,
+    write_settings,
+)
 
 
 @dataclass(frozen=True)
@@ -133,17 +140,20 @@ def train_images(
     made = plan_images(request)
     yield ImageBegun(made)
     data = str(made.request.data.resolve()) if made.request.data is not None else ""
-    write_settings(made.folder, made.settings, name=made.name, recipe=made.recipe.name, data=data)
-    yield from fit_images(
-        made.recipe,
-        made.settings,
-        made.scenes,
-        made.held_out,
-        made.folder,
-        device=device,
-        start=start_of(made.settings),
-        resume=made.request.resume,
-    )
+    with removed_if_refused(made.folder) as begins:
+        write_settings(made.folder, made.settings, name=made.name, recipe=made.recipe.name, data=data)
+        for record in fit_images(
+            made.recipe,
+            made.settings,
+            made.scenes,
+            made.held_out,
+            made.folder,
+            device=device,
+            start=start_of(made.settings),
+            resume=made.request.resume,
+        ):
+            begins()
+            yield record
     yield publish_images(made, installed and not made.request.small)
 
 
