@@ -157,4 +157,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from few_steps import few_steps
+
+    with few_steps():
+        main()

@@ -4,6 +4,7 @@ layers/                Building blocks of networks
 nets/                  Networks, one per file
 api                    Weights of learned metrics, installed or published; import, download, verification: what commands import
 download               Download of files, with resumption
+feature_contrast       Masked contrasts of the features of VGG16, by which a tone-mapped image is compared with its scene
 foreign_files          Read weight files of other programs without executing code from them
 image_networks         What networks that make images share: their use, tiles, three exposures as input
 import_weights         Import of weights of other programs: recognise the layout, convert every tensor, write a card

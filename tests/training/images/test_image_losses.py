@@ -10,13 +10,13 @@ from torch import Tensor
 
 import hdrq
 from hdrq.errors import UsageError
+from hdrq.nn.feature_contrast import encoded, first_layers, masked
 from hdrq.nn.layers.vgg import STAGES
 from hdrq.nn.weights import load
 from hdrq.registry import find, names
 from hdrq.training.images import loss as losses
 from hdrq.training.images.image_recipe import ImageOutput
 from hdrq.training.images.loss import PatchCritic
-from hdrq.training.images.losses.contrast_masking import encoded, first_layers, masked
 from hdrq.training.images.losses.temporal_stability import motion
 
 
