@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.optimize import nnls
 
-from hdrq.merging.noise import Noise, fit_noise
+from hdrq.merging.noise import Noise, _non_negative, fit_noise
 from hdrq.merging.response.estimators.debevec import _solve
 from hdrq.merging.response.exposure_ratios import exposure_ratios
 
@@ -74,3 +75,16 @@ def test_debevecs_curve_of_codes_between_8_bit_ones_is_the_least_squares_solutio
     system = np.vstack([*rows, np.hstack([bend, np.zeros((254, pixels))])])
     wanted = np.linalg.lstsq(system, np.r_[right, np.zeros(254)], rcond=None)[0][:256]
     assert _solve(z, trust, log_t, stiff) == pytest.approx(wanted, rel=1e-5, abs=1e-6)
+
+
+def test_photon_and_read_noise_are_the_non_negative_least_squares_solution() -> None:
+    rng = np.random.default_rng(2)
+    bound = 0
+    for _ in range(200):
+        mean = rng.uniform(0.1, 1, rng.integers(4, 30))
+        variance = (mean + 0.3) * rng.lognormal(0, rng.uniform(0.1, 2), len(mean))
+        rows = np.stack([mean, np.ones_like(mean)], 1) / variance[:, None]
+        theirs = nnls(rows, np.ones(len(rows)))[0]
+        bound += theirs.min() == 0
+        assert np.allclose(_non_negative(rows), theirs, rtol=1e-10, atol=1e-13)
+    assert 20 < bound < 180

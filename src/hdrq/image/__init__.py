@@ -12,6 +12,7 @@ filters          Kernels, separable filtering, gradients, borders
 pyramids         Laplacian pyramid with binomial filters and mirrored borders (the edge sample is not repeated)
 render           A small synthetic HDR scene: a dim room with a bright window, a lamp and three balls
 resize           Resizing as MATLAB's imresize, as scikit-image's anti-aliased resize, and by box averages
+sampled          Sampled functions: integrals, interpolation, and lengths that Fourier transforms like
 statistics       Averages, extremes and quantiles for tone mapping, and their blending over the frames of a video
 transfer         Transfer functions of displays: sRGB, PQ and HLG, both directions
 warp             Image warping: homographies, dense displacement and subpixel shifts

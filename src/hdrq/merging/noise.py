@@ -11,7 +11,6 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from scipy.optimize import nnls
 
 Values = TypeVar("Values", np.ndarray, torch.Tensor)
 
@@ -75,5 +74,15 @@ def fit_noise(samples: np.ndarray, seconds: np.ndarray, table: np.ndarray) -> No
     target = np.maximum(np.array(targets), 1e-5)
     matrix = np.array(rows) / target[:, None]
     scale = matrix.max(0)
-    photon, read = nnls(matrix / scale, np.ones(len(target)))[0] / scale
+    photon, read = _non_negative(matrix / scale) / scale
     return Noise(float(np.clip(photon, 1e-7, 1e-2)), float(np.clip(read, 1e-10, 1e-4)))
+
+
+def _non_negative(matrix: np.ndarray) -> np.ndarray:
+    """The non-negative (2,) x for which matrix (N, 2) x is nearest to 1; the columns are not negative."""
+    both: np.ndarray = np.linalg.lstsq(matrix, np.ones(len(matrix)), rcond=None)[0]
+    if (both >= 0).all():
+        return both
+    alone = matrix.sum(0) / (matrix**2).sum(0)
+    worse = ((matrix * alone - 1) ** 2).sum(0)
+    return np.where(worse == worse.min(), alone, 0.0)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.integrate import cumulative_trapezoid
 from torch import Tensor
 
 from hdrq.image.caching import cached
+from hdrq.image.sampled import running_integral
 from hdrq.records import Encoding
 
 # joint rod and cone sensitivity, HDR-VDP-2.2
@@ -25,7 +25,7 @@ def _table(dtype: torch.dtype, device: torch.device) -> Tensor:
     decades = np.linspace(*_RANGE, _NODES)
     a, b, c, d = _CSF
     sensitivity = a * ((b / 10.0**decades) ** c + 1) ** -d
-    integral = cumulative_trapezoid(sensitivity * np.log(10), decades, initial=0)
+    integral = running_integral(sensitivity * np.log(10), decades)
     code = (integral - _ZERO) / (_FULL - _ZERO)
     return torch.as_tensor(code, dtype=dtype, device=device)
 

@@ -10,7 +10,6 @@ import torch
 
 from hdrq.image.warp import STILL, corner_motion, translation
 from hdrq.merging.alignment.ecc import Model, Pair, ecc, pair, scaled
-from hdrq.merging.alignment.feature_matching import match_homography
 from hdrq.merging.alignment.mtb import Pyramid, Shift, bitmap, common_cut, difference, mtb_shift
 from hdrq.merging.alignment.placement import Placement, aligned_frame
 
@@ -52,6 +51,9 @@ def register(before: Pyramid, after: Pyramid, method: Method, device: torch.devi
     frames = pair(fixed, moving, device=device)
     h, rho = _simplest(frames, start)
     if rho < SURE or not _plausible(h, start, fixed.shape):
+        # here, because it imports scipy.ndimage, which most brackets do not need
+        from hdrq.merging.alignment.feature_matching import match_homography
+
         first, agreeing = match_homography(fixed, moving)
         if agreeing >= 12:
             g, sigma = ecc(frames, first)

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.ndimage import binary_dilation, binary_erosion, label
 from torch import Tensor
 
 from hdrq.image.filters import window
@@ -36,6 +35,8 @@ def moving_clusters(greys: Iterable[np.ndarray], grow: int = 17, shrink: int = 3
     Source: Pece & Kautz, "Bitmap movement detection: HDR for dynamic scenes", CVMP 2010, doi:10.1109/CVMP.2010.8.
     Pixels near a frame's median are excluded for that frame (in the paper they are included, and noise appears as motion).
     """
+    from scipy.ndimage import binary_dilation, binary_erosion, label
+
     ones = zeros = np.zeros((1, 1), bool)
     for image in greys:
         cut = int(np.median(image))
@@ -45,14 +46,11 @@ def moving_clusters(greys: Iterable[np.ndarray], grow: int = 17, shrink: int = 3
             continue
         ones = ones | (image > cut + TOLERANCE)
         zeros = zeros | (image < cut - TOLERANCE)
-    moved = _dilated(ones & zeros, grow)
+    moved = ones & zeros
+    moved = binary_dilation(moved, disk(grow)) if grow > 1 else moved
     moved = binary_erosion(moved, disk(shrink), border_value=1) if shrink > 1 else moved
     labels, count = label(moved)
     return labels.astype(np.int32), int(count)
-
-
-def _dilated(mask: np.ndarray, size: int) -> np.ndarray:
-    return binary_dilation(mask, disk(size)) if size > 1 else mask
 
 
 def spread(x: Tensor, radius: int) -> Tensor:

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.optimize import isotonic_regression
 from torch import Tensor
 
 from hdrq.errors import PixelError, UsageError
+from hdrq.image.sampled import isotonic
 from hdrq.image.transfer import pq_to_nits, srgb_to_linear
 
 
@@ -119,7 +119,7 @@ def usable(
         if seen.sum() < 2:
             raise PixelError("too few codes were seen to estimate a response; give --response srgb")
         g = np.interp(x, x[seen], g[seen])
-        g = isotonic_regression(g, weights=np.maximum(counts[:, c], 1e-3 * max(counts[:, c].max(), 1e-9))).x
+        g = isotonic(g, np.maximum(counts[:, c], 1e-3 * max(counts[:, c].max(), 1e-9)))
         light = np.exp(g - g[levels // 2])
         first, last = (round(e * (levels - 1)) for e in ends)
         span = max(2, levels // 64)

@@ -13,11 +13,11 @@ from typing import Literal
 
 import numpy as np
 import torch
-from scipy.fft import next_fast_len
 from torch import Tensor
 
 from hdrq.image.caching import cached
 from hdrq.image.filters import pad, strips
+from hdrq.image.sampled import fast_length
 from hdrq.scoring.features.tables import table
 
 Filters = Literal["sp0", "sp3", "sp5"]
@@ -158,7 +158,7 @@ def _spectrum(source: list[Tensor], filters: Filters, stage: Stage) -> tuple[Ten
     reach = _bank(filters, stage).shape[-1] // 2
     x = source.pop()
     h, w = (side + 2 * reach for side in x.shape[-2:])
-    size = (next_fast_len(h, real=True), next_fast_len(w, real=True))
+    size = (fast_length(h), fast_length(w))
     x = _mirrored(x, reach, size)
     return torch.fft.rfft2(x), size
 

@@ -7,13 +7,13 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
-from scipy.optimize import isotonic_regression
 from torch import Tensor
 
 from hdrq.cards import Card, Output, Reading, metric
 from hdrq.errors import PixelError
 from hdrq.image.filters import gaussian, window
 from hdrq.image.filters import pad as padded
+from hdrq.image.sampled import isotonic
 from hdrq.scoring.features.hdrvdp.civdm import SLOPE, VISIBLE, band_rate, laplacian
 from hdrq.scoring.features.hdrvdp.contrast import HIGHEST, LOWEST, at_each, tabulated_v3
 from hdrq.scoring.features.hdrvdp.retina import Viewer, retinal_response
@@ -211,7 +211,7 @@ def _response(codes: Tensor, logs: Tensor) -> Tensor:
     parts = logs[order].split(torch.bincount(codes, minlength=LEVELS).tolist())
     used = [k for k, part in enumerate(parts) if part.numel()]
     medians = np.array([float(_median(parts[k])) for k in used])
-    fit = isotonic_regression(medians, weights=np.array([float(parts[k].numel()) for k in used])).x
+    fit = isotonic(medians, weights=np.array([float(parts[k].numel()) for k in used]))
     return torch.from_numpy(np.interp(np.arange(LEVELS), used, fit)).to(logs)
 
 

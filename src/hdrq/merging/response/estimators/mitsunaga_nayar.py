@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from math import comb
+
 import numpy as np
-from scipy.optimize import nnls
-from scipy.special import comb
 
 from hdrq.errors import PixelError
 from hdrq.merging.cards import EstimatorCard, entry
@@ -53,13 +53,16 @@ def mitsunaga_nayar(
 def _steps(x: np.ndarray, n: int) -> np.ndarray:
     """(len(x), n + 1) increasing functions: partial sums of the Bernstein basis of degree n. The first is constant 1."""
     k = np.arange(n + 1)
-    basis = comb(n, k) * x[:, None] ** k * (1 - x[:, None]) ** (n - k)
+    basis = np.array([comb(n, i) for i in k]) * x[:, None] ** k * (1 - x[:, None]) ** (n - k)
     result: np.ndarray = basis[:, ::-1].cumsum(1)[:, ::-1]
     return result
 
 
 def _fit(low: np.ndarray, high: np.ndarray, ratio: np.ndarray, n: int) -> tuple[float, np.ndarray]:
     """(error, curve (256,)) of one degree; the curve is 1 at white and 0 or more at black."""
+    # here, because every merge imports this module, and scipy takes long
+    from scipy.optimize import nnls
+
     rows = (_steps(low, n) - ratio[:, None] * _steps(high, n))[:, 1:] / high[:, None]
     gram = rows.T @ rows / len(low)
     root = np.linalg.cholesky(gram + 1e-12 * np.trace(gram) * np.eye(n)).T

@@ -6,12 +6,11 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-from scipy.integrate import trapezoid
-from scipy.interpolate import PchipInterpolator
 from torch import Tensor
 
 from hdrq.errors import UsageError
 from hdrq.image.color import mix
+from hdrq.image.sampled import integral, monotone_cubic
 from hdrq.image.transfer import srgb_to_linear
 from hdrq.scoring.features.tables import table
 
@@ -47,7 +46,7 @@ def spectrum(name: str) -> np.ndarray:
 @lru_cache
 def _resampled(name: str) -> np.ndarray:
     rows = table("hdrvdp_spectra")[name]
-    found = PchipInterpolator(rows[:, 0], rows[:, 1:], extrapolate=False)(WAVELENGTHS)
+    found = monotone_cubic(rows[:, 0], rows[:, 1:], WAVELENGTHS)
     result: np.ndarray = np.nan_to_num(found, nan=0.0)
     return result
 
@@ -69,7 +68,7 @@ def catches() -> np.ndarray:
 def lens(age: float) -> np.ndarray:
     """Transmittance of the eye's lens at an age relative to that at 32 years, (420,)."""
     growth = 1 + 0.02 * (age - 32) if age <= 60 else 1.56 + 0.0667 * (age - 60)
-    density = PchipInterpolator(LENS_NM, LENS * (growth - 1))(np.clip(WAVELENGTHS, LENS_NM[0], LENS_NM[-1]))
+    density = monotone_cubic(LENS_NM, LENS * (growth - 1), np.clip(WAVELENGTHS, LENS_NM[0], LENS_NM[-1]))
     result: np.ndarray = 10.0**-density
     return result
 
@@ -83,7 +82,7 @@ def receptor_matrix(spectra: Spectra, channels: int, age: float | None = None) -
     light = emission(spectra, channels)
     if age is not None:
         light = light * lens(age)[:, None]
-    matrix = trapezoid(light[:, :, None] * catches()[:, None], WAVELENGTHS, axis=0)
+    matrix = integral(light[:, :, None] * catches()[:, None], WAVELENGTHS)
     result: np.ndarray = matrix if age is None else matrix / matrix[:, :2].sum()
     return result
 
@@ -91,7 +90,7 @@ def receptor_matrix(spectra: Spectra, channels: int, age: float | None = None) -
 @lru_cache
 def native_matrix(colour: str, spectra: Spectra) -> np.ndarray:
     """3x3 from a standard colour space (a key of TO_XYZ) to the display's own channels."""
-    xyz = trapezoid(spectrum("ciexyz31")[:, :, None] * spectrum(spectra)[:, None], WAVELENGTHS, axis=0)
+    xyz = integral(spectrum("ciexyz31")[:, :, None] * spectrum(spectra)[:, None], WAVELENGTHS)
     return np.linalg.solve(xyz / xyz[1].sum(), TO_XYZ[colour])
 
 

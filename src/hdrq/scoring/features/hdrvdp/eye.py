@@ -7,13 +7,12 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
-from scipy.integrate import cumulative_trapezoid
-from scipy.special import k0, k1
 from torch import Tensor
 
 from hdrq.image.caching import cached
 from hdrq.image.dct import cosine, from_cosine
 from hdrq.image.filters import joined, strips
+from hdrq.image.sampled import running_integral
 
 
 def lookup(values: Tensor, place: Tensor) -> Tensor:
@@ -53,6 +52,8 @@ def _glare(omega: np.ndarray, age: float, pigment: float = 0.5) -> np.ndarray:
     Departure from optics, kept for the numbers: the transforms are those of a line, not of a disc.
     Constants of the spread function become impulses at 0 and are dropped.
     """
+
+    from scipy.special import k0, k1
 
     # of (1 + (t / width)²)^-1.5
     def narrow(width: float) -> np.ndarray:
@@ -198,7 +199,7 @@ def tables(of: Sensitivity) -> tuple[np.ndarray, np.ndarray]:
     # L and M cones get half the luminance each.
     cones = 0.5 * np.interp(np.minimum(2 * NODES, NODES[-1]), NODES, both)
     logs = np.log10(NODES)
-    steps = [cumulative_trapezoid(s * np.log(10), logs, initial=0) for s in (cones, rods)]
+    steps = [running_integral(s * np.log(10), logs) for s in (cones, rods)]
     return steps[0], steps[1]
 
 

@@ -9,13 +9,13 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
-from scipy.fft import next_fast_len
 from torch import Tensor
 
 from hdrq.errors import UsageError
 from hdrq.image import filters as windows
 from hdrq.image.color import mix
 from hdrq.image.dct import cosine, from_cosine
+from hdrq.image.sampled import fast_length
 from hdrq.scoring.features.hdrvdp.colour import Spectra, receptor_matrix
 from hdrq.scoring.features.hdrvdp.eye import V3, Mtf, pupil, respond, scatter, scatter_around
 from hdrq.scoring.features.pixel_errors import by_rows, over_rows
@@ -47,7 +47,7 @@ def blur(x: Tensor, sigma: float, border: Literal["zero", "replicate"]) -> Tenso
 def _wrapped(x: Tensor, sigma: float, border: str, dim: int) -> Tensor:
     """Along one dimension: the value after the last sample is subtracted, so that zero padding suffices."""
     n = x.shape[dim]
-    size = min(2 * n, next_fast_len(n + ceil(REACH * sigma), real=True))
+    size = min(2 * n, fast_length(n + ceil(REACH * sigma)))
     after = x.narrow(dim, n - 1, 1) if border == "replicate" else x.new_zeros(())
     omega = torch.fft.rfftfreq(size, dtype=torch.float64) * (2 * pi)
     transfer = torch.exp(-0.5 * (omega * sigma) ** 2).to(x)
