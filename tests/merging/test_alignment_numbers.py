@@ -140,6 +140,15 @@ def test_strips_are_the_whole_frame_in_parts(monkeypatch, move, light) -> None:
         )
 
 
+@pytest.mark.parametrize("down", [-300.4, 300.4])
+def test_a_frame_that_sees_nothing_of_a_strip_has_no_weight_there(down: float) -> None:
+    made = stack(2)
+    away = Alignment([Placement(translation(down, 0))], 0, (7, 90, 5, 110))
+    for part in strips(made, away, 0):
+        assert not part.inside.any()
+        assert part.codes.shape == (3, part.bottom - part.top, 105)
+
+
 @pytest.mark.parametrize(("size", "factor"), [((600, 1000), 1), ((437, 1373), 2)])
 def test_the_finest_scale_of_a_registration_has_600_000_pixels(size: tuple[int, int], factor: int) -> None:
     frame = np.linspace(60, 190, size[0] * size[1]).reshape(size).astype(np.uint8)

@@ -26,7 +26,7 @@ from hdrq.nn.image_networks import code_and_aligned_code, code_and_light, tiled,
 from hdrq.nn.import_weights import import_checkpoint
 from hdrq.nn.keys import restore
 from hdrq.nn.layers.deformable import DeformableConv
-from hdrq.nn.layers.inverse_camera import rising, soft_histogram, through
+from hdrq.nn.layers.inverse_camera import edges, rising, soft_histogram, through
 from hdrq.nn.net import Net
 from hdrq.nn.networks import uses
 from hdrq.nn.weights import load
@@ -265,6 +265,15 @@ def test_deformable_convolution_without_displacement_is_a_convolution() -> None:
         low = torch.nn.functional.pad(x, (1, 1, 0, 2))
         moved = torch.nn.functional.conv2d(low, conv.weight)
         assert torch.allclose(conv(x, x), moved / 2, atol=1e-5)
+
+
+def test_edges_of_a_ramp_are_eight_steps_across_it_and_none_along_it() -> None:
+    down = torch.arange(6.0)[:, None] * 0.1 + torch.zeros(6, 7)
+    found = edges(torch.stack([down, down.new_zeros(6, 7) + torch.arange(7.0) * 0.01, -down])[None])
+    inside = found[0, :, 1:-1, 1:-1].mean((-2, -1))
+    assert torch.allclose(inside, torch.tensor([0.8, 0, 0, 0.08, -0.8, 0]), atol=1e-6)
+    # mirrored without the border's pixel: no slope at the border
+    assert found[0, 0, 0].abs().max() < 1e-6
 
 
 def test_inverse_responses_rise_from_0_to_1() -> None:

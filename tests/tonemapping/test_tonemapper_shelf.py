@@ -57,6 +57,17 @@ def test_a_picture_is_finite_and_within_the_display(name):
         assert shown.max() <= 1
 
 
+@pytest.mark.parametrize("name", [n for n in TONEMAPPERS if "ev" in find("tonemapper", n).options])
+def test_a_stop_of_exposure_doubles_the_light(name):
+    operator = find("tonemapper", name)
+    light, fixed = scene() / 500, {}
+    if "auto" in operator.options:
+        fixed = {"auto": "off" if operator.options["auto"].choices else False}
+    brighter = operator(light, ev=1.0, **fixed)
+    assert torch.allclose(brighter, operator(2 * light, ev=0.0, **fixed), atol=1e-12)
+    assert not torch.allclose(brighter, operator(light, ev=0.0, **fixed), atol=1e-2)
+
+
 @pytest.mark.parametrize("name", TONEMAPPERS)
 def test_black_stays_dark_and_a_scene_has_contrast(name):
     operator = find("tonemapper", name)
