@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import numpy
 import pytest
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from torch import Tensor
 import hdrq
 from hdrq import io
 from hdrq.distillation import rendering
-from hdrq.distillation.captures import captured, merged_light
+from hdrq.distillation.captures import _method, captured, fused_code, merged_light
 from hdrq.distillation.rendering import render
 from hdrq.distillation.rows import Row
 from hdrq.distillation.samples import refuse_unknown, shelf_of
@@ -20,11 +21,12 @@ from hdrq.distillation.sources import Opened, Sources
 from hdrq.errors import MissingPart, UnknownName, UsageError
 from hdrq.image.render import room
 from hdrq.image.statistics import luminance, quantile
-from hdrq.nn.weights import save
+from hdrq.merging.fusion import mertens
+from hdrq.nn.weights import load, save
 from hdrq.registry import find
 
 LIGHT = room(96, 64)
-METHODS = ("merge:photon-count", "capture:alternating", "capture:rows")
+METHODS = ("merge:photon-count", "capture:alternating", "capture:rows", "capture:quad")
 
 
 def made(text: str, level: float, seed: int = 0) -> Tensor:
@@ -65,6 +67,7 @@ def test_the_middle_frame_shows_the_scene_itself(kind: str) -> None:
     [
         ("merge:log-mean", "capture"),
         ("capture:checker", "capture"),
+        ("fuse:anything", "capture"),
         ("expand:meylan", "expander"),
         ("tonemap:drago", "tonemapper"),
         ("meylan", "expander"),
@@ -79,6 +82,8 @@ def test_methods_are_known_by_kind_and_name(text: str, shelf: str) -> None:
     ("text", "kind", "says"),
     [
         ("merge:nope", UnknownName, "no way to merge 'nope'; choose one of"),
+        ("fuse:nope", UnknownName, "no way to fuse 'nope'; choose one of mertens, deepfuse"),
+        ("fuse:ahdrnet", UsageError, "ahdrnet gives radiance"),
         ("capture:nope", UnknownName, "no capture 'nope'; choose one of alternating, rows"),
         ("expand:nope", UnknownName, "nope"),
         ("shrink:nope", UnknownName, "no distortion 'shrink:nope'"),
@@ -103,7 +108,7 @@ def sources(monkeypatch) -> Sources:
 
 
 def test_rows_are_rendered_by_methods(sources: Sources) -> None:
-    for text in (*METHODS, "expand:meylan", "tonemap:drago"):
+    for text in (*METHODS, "fuse:mertens", "expand:meylan", "tonemap:drago"):
         light, test = render(row(text), sources)
         assert light.shape == test.shape == (1, 3, 64, 64)
         assert torch.isfinite(test).all()
@@ -131,7 +136,7 @@ def test_captures_are_written_with_what_merges_them_again(tmp_path: Path, capsys
         tmp_path / "scene.exr",
         output=tmp_path / "set",
         distortions=METHODS,
-        n=3,
+        n=len(METHODS),
         crop=64,
         displays=[],
     )
@@ -156,7 +161,44 @@ def test_captures_are_written_with_what_merges_them_again(tmp_path: Path, capsys
     assert (folder.parent / pairs["capture:rows"]["dist"].removesuffix(".exr") / "mosaic.png").exists()
 
 
-@pytest.mark.parametrize(("net", "kind"), [("ahdrnet", "merge"), ("expandnet", "expand")])
+def test_a_fusion_is_code_of_the_middle_frame_and_shown_on_an_sdr_display(sources: Sources) -> None:
+    """As Mertens' method fuses the frames, at sRGB, black 0.1 and white 100 cd/m²; noise makes it worse."""
+    light, shown = render(row("fuse:mertens", 0.0), sources)
+    shots = captured("fuse", "mertens", light, 0, 11)
+    frames = torch.from_numpy(numpy.stack(shots.frames)).permute(0, 3, 1, 2) / 255
+    code = fused_code("mertens", shots, 11)
+    assert float((code[0] - mertens(frames).clamp(0, 1)).abs().mean()) < 0.02
+    linear = torch.where(code > 0.04045, ((code + 0.055) / 1.055) ** 2.4, code / 12.92)
+    assert torch.allclose(shown, 0.1 + 99.9 * linear, atol=1e-3)
+    noisy = fused_code("mertens", captured("fuse", "mertens", light, 5, 11), 11)
+    assert float((noisy - code).abs().mean()) > 0.02
+
+
+def test_a_fusion_is_read_as_code_as_a_tone_mapped_image_is() -> None:
+    for text in ("fuse:mertens", "tonemap:drago"):
+        code = rendering.as_code(torch.tensor([0.1, 100.0]).view(1, 1, 1, 2), row(text))
+        assert code.flatten().tolist() == pytest.approx([0, 1])
+    with pytest.raises(UsageError, match="tone mapping operators or fusions"):
+        rendering.refuse_light(row("merge:log-mean"))
+
+
+def test_the_pixels_below_a_quad_filter_see_one_pixel_of_the_scene() -> None:
+    """Without noise: codes of two exposures 4 stops apart in a chequerboard, of the colours of a Bayer pattern."""
+    shots = captured("capture", "quad", LIGHT, 0, 0)
+    mosaic = torch.from_numpy(shots.frames[0].astype(float)) / 65535
+    assert mosaic.shape == (2 * LIGHT.shape[-2], 2 * LIGHT.shape[-1])
+    blue = LIGHT[0, 2, 1::2, 1::2] / shots.white
+    dark, bright = mosaic[2::4, 2::4], mosaic[2::4, 3::4]
+    assert torch.allclose(dark, (blue.double() / 8).clamp(max=1), atol=1e-4)
+    assert torch.allclose(bright, (blue.double() * 2).clamp(max=1), atol=1e-4)
+    assert captured("capture", "rows", LIGHT, 3, 0).electrons == pytest.approx(
+        4 * captured("capture", "quad", LIGHT, 3, 0).electrons
+    )
+
+
+@pytest.mark.parametrize(
+    ("net", "kind"), [("ahdrnet", "merge"), ("deepfuse", "fuse"), ("expandnet", "expand")]
+)
 def test_networks_are_distortions_with_their_weights(
     net: str, kind: str, tmp_path, monkeypatch, sources
 ) -> None:
@@ -172,8 +214,13 @@ def test_networks_are_distortions_with_their_weights(
         recipe="test",
         folder=tmp_path,
     )
+    _method.cache_clear()
+    loads: list[str] = []
+    monkeypatch.setattr("hdrq.nn.networks.load", lambda *a: loads.append(a[1]) or load(*a))
     light, test = render(row(f"{kind}:{net}@mine"), sources)
     assert test.shape == light.shape
     assert torch.isfinite(test).all()
     again = render(row(f"{kind}:{net}@mine"), sources)[1]
     assert again.equal(test)
+    # once for both rows
+    assert loads == ["mine"]

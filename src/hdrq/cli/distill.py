@@ -53,7 +53,8 @@ _USUAL = "jpegxt,jpeg-pu,noise,blur"
     show_default=True,
     metavar="NAME,...",
     help="Distortions of the images (see: hdrq list distortions), tone mapping operators or expanders; methods, as "
-    "tonemap:NAME, expand:NAME, merge:NAME, capture:NAME, also with networks NET@WEIGHTS; none leaves images as they are.",
+    "tonemap:NAME, expand:NAME, merge:NAME, fuse:NAME, capture:NAME, also with networks NET@WEIGHTS; none leaves images "
+    "as they are.",
 )
 @click.option("-n", "count", type=COUNT, default=20_000, show_default=True, help="Number of image pairs.")
 @click.option(

@@ -190,7 +190,7 @@ def task(
 
     student      [encoding:]network[@initial weights]
     distortions  names (`hdrq.names("distortion")`, tone mapping operators and expanders), each at random levels up to 5; or
-                 methods: tonemap:NAME, expand:NAME, merge:NAME and capture:NAME, where NAME may be NET@WEIGHTS
+                 methods: tonemap:NAME, expand:NAME, merge:NAME, fuse:NAME and capture:NAME, where NAME may be NET@WEIGHTS
     n            number of image pairs;  displays  on which code is shown
     crop         side of the images, pixels, or WxH such as "1024x768", or "whole";  central  cut them from the middle of each
                  image, at its resolution, instead of from random places at resolutions of 1, 1/2 and 1/4

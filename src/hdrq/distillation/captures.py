@@ -1,13 +1,15 @@
 """Methods of capture as distortions: a scene is photographed by several exposures, and these are merged.
 
-`merge:RULE` and `merge:NET@WEIGHTS` merge a bracket of three frames; `capture:alternating` merges a frame of a video with
-its neighbours; `capture:LAYOUT` merges a mosaic whose pixels have different exposures. The level sets noise and motion.
+`merge:RULE` and `merge:NET@WEIGHTS` merge a bracket of three frames, and `fuse:NAME` fuses it to code; `capture:alternating`
+merges a frame of a video with its neighbours; `capture:LAYOUT` merges a mosaic whose pixels have different exposures. The
+level sets noise and motion.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,11 @@ from hdrq.distillation.distortion import uniform
 from hdrq.errors import UnknownName, UsageError
 from hdrq.image.statistics import luminance, quantile
 from hdrq.image.warp import shift
-from hdrq.merging.merge import merge
-from hdrq.merging.network import method_of
-from hdrq.merging.sequence.layout import LAYOUTS, colours, layout_of, pattern_of
+from hdrq.merging.fusion import mertens
+from hdrq.merging.merge import merge, steps
+from hdrq.merging.merged import Merged
+from hdrq.merging.network import Method, method_of
+from hdrq.merging.sequence.layout import LAYOUTS, QUAD, colours, layout_of, pattern_of
 from hdrq.merging.settings import Settings
 from hdrq.nn.networks import uses
 from hdrq.records import Image
@@ -30,7 +34,14 @@ from hdrq.registry import names
 from hdrq.training.images.camera import Response, noisy, photograph
 
 ALTERNATING = "alternating"
-EV = {"merge": (-3.0, 0.0, 3.0), ALTERNATING: (-2.0, 2.0, -2.0), "mosaic": (-3.0, 1.0)}
+MERTENS = mertens.__name__
+_LAYOUTS = (*LAYOUTS, QUAD)
+EV = {
+    "merge": (-3.0, 0.0, 3.0),
+    "fuse": (-3.0, 0.0, 3.0),
+    ALTERNATING: (-2.0, 2.0, -2.0),
+    "mosaic": (-3.0, 1.0),
+}
 # quantile of luminance that saturates a frame of 0 EV
 _MIDDLE = 0.9
 # At levels 0 to 5: relative noise of a pixel at white, 1 / sqrt(electrons), and motion between frames, pixels.
@@ -85,11 +96,23 @@ def check_capture(kind: str, name: str) -> None:
         if name.partition("@")[0] not in names("net"):
             known = ", ".join((*names("merger"), *uses("merge")))
             raise UnknownName(f"there is no way to merge '{name}'; choose one of {known}")
-        method = method_of(name, False)
-        if method is not None:
-            method.refuse_count(len(EV["merge"]))
-    elif name not in (ALTERNATING, *LAYOUTS):
-        raise UnknownName(f"there is no capture '{name}'; choose one of {ALTERNATING}, {', '.join(LAYOUTS)}")
+        _refuse_unfit(name, kind)
+    elif kind == "fuse":
+        if name == MERTENS:
+            return
+        if name.partition("@")[0] not in names("net"):
+            known = ", ".join((MERTENS, *uses("fuse")))
+            raise UnknownName(f"there is no way to fuse '{name}'; choose one of {known}")
+        _refuse_unfit(name, kind)
+    elif name not in (ALTERNATING, *_LAYOUTS):
+        raise UnknownName(f"there is no capture '{name}'; choose one of {ALTERNATING}, {', '.join(_LAYOUTS)}")
+
+
+def _refuse_unfit(name: str, kind: str) -> None:
+    """Raise UsageError for a network of another use or number of frames, MissingPart where its weights are missing."""
+    method = method_of(name, kind == "fuse")
+    if method is not None:
+        method.refuse_count(len(EV[kind]))
 
 
 def captured(kind: str, name: str, light: Tensor, level: float, seed: int) -> Captured:
@@ -100,6 +123,8 @@ def captured(kind: str, name: str, light: Tensor, level: float, seed: int) -> Ca
     electrons = 1 / noise**2 if noise else 0.0
     scene = (light[0] / white).cpu().float()
     if kind == "capture" and name != ALTERNATING:
+        # a quad filter lies over four pixels of a quarter of the area each
+        electrons /= 4 if name == QUAD else 1
         return Captured((_mosaic(scene, name, electrons, random),), EV["mosaic"], white, electrons)
     ev = EV[ALTERNATING if kind == "capture" else kind]
     moved = _moving(scene, motion, len(ev), random)
@@ -127,8 +152,28 @@ def merged_light(kind: str, name: str, shots: Captured, seed: int) -> Tensor:
     if name in names("merger"):
         made = merge(list(shots.frames), settings, reference=1, rule=name, **options)
     else:
-        made = merge(list(shots.frames), settings, method=name, **options)
+        made = _by_network(name, shots, replace(settings, method=name, **options))
     return _light(made.image.pixels, shots)
+
+
+def fused_code(name: str, shots: Captured, seed: int) -> Tensor:
+    """(1, 3, H, W) sRGB code 0..1 that exposure fusion makes of a capture, aligned to its middle frame."""
+    settings = Settings(seed=seed, ev=shots.ev, fuse=True, crop="reference", reference=1)
+    if name == MERTENS:
+        return merge(list(shots.frames), settings).image.pixels
+    return _by_network(name, shots, replace(settings, method=name)).image.pixels
+
+
+def _by_network(name: str, shots: Captured, settings: Settings) -> Merged:
+    *_, made = steps(list(shots.frames), settings, _method(name, settings.fuse))
+    assert isinstance(made, Merged)
+    return made
+
+
+@lru_cache(2)
+def _method(name: str, fuse: bool) -> Method | None:
+    """A network, whose weights are then loaded once for many rows."""
+    return method_of(name, fuse)
 
 
 def _light(radiance: Tensor, shots: Captured) -> Tensor:
@@ -158,9 +203,12 @@ def _moving(scene: Tensor, motion: float, count: int, random: Generator) -> list
 
 
 def _mosaic(scene: Tensor, name: str, electrons: float, random: Generator) -> np.ndarray:
-    size = (int(scene.shape[-2]), int(scene.shape[-1]))
-    number = layout_of(name, len(EV["mosaic"])).exposures(size)
-    colour = torch.from_numpy(colours(pattern_of(_FILTERS), size))
+    """The values of 16 bits of a sensor of one pixel for each of the scene, or of four below a quad filter."""
+    layout = layout_of(name, len(EV["mosaic"]))
+    colour = torch.from_numpy(colours(pattern_of(_FILTERS), (int(scene.shape[-2]), int(scene.shape[-1]))))
+    if layout.binned:
+        scene, colour = (x.repeat_interleave(2, -2).repeat_interleave(2, -1) for x in (scene, colour))
+    number = layout.exposures((int(scene.shape[-2]), int(scene.shape[-1])))
     seen = (
         scene.gather(0, colour[None])[0]
         * torch.tensor([2.0**e for e in EV["mosaic"]])[torch.from_numpy(number)]

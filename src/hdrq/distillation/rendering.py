@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hdrq.distillation.captures import Captured, captured, merged_light, refuse_code
+from hdrq.distillation.captures import Captured, captured, fused_code, merged_light, refuse_code
 from hdrq.distillation.distortion import MOST, Distortion
 from hdrq.distillation.rows import Row
 from hdrq.distillation.samples import CAPTURES, shelf_of
@@ -26,7 +26,7 @@ from hdrq.tonemapping.operator import Operator
 # cd/m²
 _DARKEST, _BRIGHTEST = 0.005, 10_000.0
 _CONTRAST = {"sdr": 1000.0, "sdr-100": 1000.0, "bright": 10_000.0}
-# display of the tone-mapped images
+# display of tone-mapped and fused images
 _SDR = Display("sdr", 100.0, 0.1, "linear")
 _MOST_CLIPPED = 0.4
 # quantile of luminance that becomes white in an exposure that is expanded
@@ -56,20 +56,25 @@ def reference(row: Row, sources: Sources) -> tuple[Tensor, Tensor | None, Displa
 
 def refuse_light(row: Row) -> None:
     """Raise UsageError for a row that has no sRGB code."""
-    if row.display == "light" and shelf_of(row.distortion) != "tonemapper":
+    if row.display == "light" and not _on_sdr(row):
         raise UsageError(
             f"a student of sRGB code cannot read the light of {row.source}; use a student of pu21 code, "
-            "or tone mapping operators as distortions"
+            "or tone mapping operators or fusions as distortions"
         )
 
 
 def as_code(light: Tensor, row: Row) -> Tensor:
-    """sRGB code of displayed light: on the row's display, or on an SDR display where the image is tone-mapped."""
+    """sRGB code of displayed light: on the row's display, or on an SDR display where the image is tone-mapped or fused."""
     refuse_light(row)
     black, peak = _SDR.black_nits, _SDR.peak_nits
-    if shelf_of(row.distortion) != "tonemapper":
+    if not _on_sdr(row):
         black, peak = row.peak / _CONTRAST[row.display], row.peak
     return linear_to_srgb(((light - black) / (peak - black)).clamp(0, 1))
+
+
+def _on_sdr(row: Row) -> bool:
+    """Whether the test image of a row is code that is shown on an SDR display."""
+    return shelf_of(row.distortion) == "tonemapper" or kind_of(row) == "fuse"
 
 
 def _within(light: Tensor, display: Display) -> Tensor:
@@ -80,7 +85,10 @@ def _distorted(row: Row, light: Tensor, code: Tensor | None, display: Display) -
     shelf = shelf_of(row.distortion)
     name = row.distortion.partition(":")[2] or row.distortion
     if shelf == "capture":
-        return merged_light(kind_of(row), name, capture_of(row, light), row.seed).to(light)
+        shots = capture_of(row, light)
+        if kind_of(row) == "fuse":
+            return gain_offset_gamma(srgb_to_linear(fused_code(name, shots, row.seed)), _SDR).to(light)
+        return merged_light(kind_of(row), name, shots, row.seed).to(light)
     if shelf == "tonemapper":
         return _tonemapped(_operator("tonemapper", name), row, light)
     if shelf == "expander":
@@ -96,7 +104,7 @@ def _distorted(row: Row, light: Tensor, code: Tensor | None, display: Display) -
 
 
 def kind_of(row: Row) -> str:
-    """ "merge" or "capture"; "" for a row that is neither."""
+    """ "merge", "fuse" or "capture"; "" for a row that is neither."""
     kind, colon, _ = row.distortion.partition(":")
     return kind if colon and kind in CAPTURES else ""
 

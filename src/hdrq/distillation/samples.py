@@ -22,7 +22,7 @@ from hdrq.tonemapping.networks import OperatorKind, operator_named
 NONE = "none"
 SHELVES = ("distortion", "tonemapper", "expander")
 OPERATORS: dict[str, OperatorKind] = {"tonemap": "tonemapper", "expand": "expander"}
-CAPTURES = ("merge", "capture")
+CAPTURES = ("merge", "fuse", "capture")
 # cd/m², range of the peak luminance, log-uniformly distributed
 PEAKS = {
     "light": (300.0, 8000.0),
@@ -39,7 +39,7 @@ LEAST = 32
 
 
 def shelf_of(distortion: str) -> str:
-    """The kind of entry that the distortion is; "distortion" for none, "capture" for merge:NAME and capture:NAME.
+    """The kind of entry that the distortion is; "distortion" for none, "capture" for merge:NAME, fuse:NAME and capture:NAME.
 
     Raises UnknownName where there is none. NAME is not looked at: see `refuse_unknown`.
     """
@@ -49,7 +49,7 @@ def shelf_of(distortion: str) -> str:
     if kind in OPERATORS and colon:
         return OPERATORS[kind]
     if kind in CAPTURES and colon:
-        return CAPTURES[1]
+        return "capture"
     for shelf in SHELVES:
         if distortion in names(shelf):
             return shelf

@@ -103,14 +103,19 @@ def merged_frames(
     return assorted(sequence, settings, skip)
 
 
-def steps(sources: Sequence[Source], settings: Settings) -> Iterator[Stage | Merged]:
-    """Every step before it is done; at last the Merged."""
+def steps(
+    sources: Sequence[Source], settings: Settings, network: Method | None = None
+) -> Iterator[Stage | Merged]:
+    """Every step before it is done; at last the Merged.
+
+    network  that of settings.method where it is at hand, so that many merges load its weights once
+    """
     if isinstance(sources, (str, Path, Image)):
         raise UsageError("one frame cannot be merged; give a list of at least two exposures")
     if len(sources) < 2:
         raise UsageError("one frame cannot be merged; give at least two exposures")
     refuse_contradictions(settings)
-    network = method_of(settings.method, settings.fuse)
+    network = network or method_of(settings.method, settings.fuse)
     if network is not None:
         network.refuse_count(len(sources))
     sources = [local(s) if address_of(s) is not None and isinstance(s, (str, Path)) else s for s in sources]

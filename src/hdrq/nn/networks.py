@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
+import torch
 from torch import nn
 
 from hdrq.errors import UsageError
@@ -14,7 +17,7 @@ from hdrq.registry import find, names
 
 @dataclass(frozen=True)
 class Network:
-    """A network with the name of its weights, and what it makes of images."""
+    """A network with the name of its weights, and what it makes of images. The weights are loaded at the first use."""
 
     net: str
     weights: str
@@ -26,8 +29,18 @@ class Network:
         return f"{self.net}@{self.weights}"
 
     def module(self) -> nn.Module:
-        """The network with its weights, ready for use."""
-        return load(self.net, self.weights, self.use.reads)
+        """The network with its weights, ready for use; the same one every time."""
+        return self._module
+
+    @cached_property
+    def _module(self) -> nn.Module:
+        # whoever needs a gradient later may be given it too
+        with torch.inference_mode(False):
+            return load(self.net, self.weights, self.use.reads)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # other processes load the weights themselves
+        return Network, (self.net, self.weights, self.use)
 
 
 def uses(*tasks: str) -> dict[str, Use]:

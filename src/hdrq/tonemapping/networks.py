@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from hdrq.cards import Option
 from hdrq.errors import PixelError, UsageError
@@ -71,16 +71,14 @@ class NetworkOperator(Operator):
     def __reduce__(self) -> tuple[Any, ...]:
         return _network_operator, (self.network,)
 
-    @cached_property
-    def _module(self) -> nn.Module:
-        return self.network.module()
-
     def render(self, light: Tensor, **options: Any) -> Tensor:
         """As of any operator, but black pixels are the network's: they are not filled or excluded."""
         if not all_finite(light):
             raise PixelError(f"{self.name} got NaN or Inf; mask or clip those pixels first")
         self.check(options)
-        apply: Callable[..., Tensor] = partial(self.function, self._module.to(light.device), **options)
+        apply: Callable[..., Tensor] = partial(
+            self.function, self.network.module().to(light.device), **options
+        )
         with torch.no_grad():
             made = [apply(image[None].float().clamp(min=0)) for image in light]
         shown = torch.nan_to_num(torch.cat(made).to(light.dtype), nan=0.0).clamp(min=0)
