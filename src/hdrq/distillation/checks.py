@@ -21,11 +21,11 @@ from hdrq.training.settings import Settings
 
 
 def cost(
-    settings: Settings, items: Sequence[Item], images: ImageCache, device: torch.device, room: int = 0
+    settings: Settings, items: Sequence[Item], images: ImageCache, device: torch.device, stored_bytes: int = 0
 ) -> Iterator[str]:
     """Lines on the size of the student, the time of its training, and the disk space of its images.
 
-    room  bytes of the images that are stored
+    stored_bytes  of the images that are stored
     """
     loader = BatchLoader(settings, items, settings.source_display, images)
     size = loader.size_of(items[0])
@@ -47,8 +47,8 @@ def cost(
         f"{settings.net}: {weights:,} parameters, {seconds:.2f} s a step of {len(some)}, {steps:,} steps: about "
         f"{duration(seconds * steps)} on {device}, and the time of validation"
     )
-    if room:
-        yield f"stored images take up to {room / 2**30:.2f} GiB in {images.folder} and are removed at the end"
+    if stored_bytes:
+        yield f"stored images take up to {stored_bytes / 2**30:.2f} GiB in {images.folder} and are removed at the end"
 
 
 EASY = 0.8

@@ -143,8 +143,8 @@ def _records(
             raise UsageError(
                 "domain adaptation needs images on SDR and on brighter displays; add --displays sdr,bright and SDR images"
             )
-        room = bytes_needed(rows, settings) if images.keep else 0
-        yield from map(Note, cost(settings, unlabelled, images, device, room))
+        stored_bytes = bytes_needed(rows, settings) if images.keep else 0
+        yield from map(Note, cost(settings, unlabelled, images, device, stored_bytes))
         if not dry_run:
             keep_settings(folder, settings, task, resume)
         for scorer in teachers:

@@ -52,7 +52,7 @@ def records_from_mos(
     refuse_missing([*train, *validation, *held])
     parts = image_parts(settings, train, [*validation, *held], ())
     with removed_if_refused(folder) as begins:
-        said = [
+        remarks = [
             r for r in check_images(settings, parts, from_files(settings.reading)) if isinstance(r, Remark)
         ]
         images = cache_for(folder / IMAGES, channels_of(settings), settings.reading)
@@ -64,7 +64,7 @@ def records_from_mos(
         yield Note(
             f"{source}: {len(train)} for training, {len(validation)} for choosing the best epoch, {len(held)} held out"
         )
-        yield from (Note(remark.text) for remark in said)
+        yield from (Note(remark.text) for remark in remarks)
         yield from map(Note, lines)
         if dry_run:
             shutil.rmtree(folder / IMAGES, ignore_errors=True)

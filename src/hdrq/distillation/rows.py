@@ -50,9 +50,9 @@ class Row:
     @property
     def view(self) -> tuple[object, ...]:
         """Everything that the reference depends on besides the content of the file."""
-        said: tuple[object, ...] = (self.reads,) if self.reads else ()
-        said = (*said, "wide", self.wide) if self.wide else said
-        return (self.y, self.x, self.side, self.shrink, self.display, self.peak, *said)
+        extra: tuple[object, ...] = (self.reads,) if self.reads else ()
+        extra = (*extra, "wide", self.wide) if self.wide else extra
+        return (self.y, self.x, self.side, self.shrink, self.display, self.peak, *extra)
 
 
 class Rows(Sequence[Row]):

@@ -67,7 +67,7 @@ def scored(
     journal = Journal(path.with_name(path.name + ".part")) if path else None
     earlier = _earlier(path, list(journal.rows()) if journal else [], pairs)
     reused = _usable([e for e in earlier if e[0][1] in texts], pairs, of_pair, f"{path}", notify)
-    said: set[str] = set()
+    shown: set[str] = set()
     total = sum((str(p.dist), t) not in reused for p in pairs for t in texts)
     found: dict[tuple[str, str], Row] = dict(reused)
 
@@ -102,8 +102,8 @@ def scored(
         if journal and spread is None and row["status"] == "ok":
             journal.add(plain(row))
         for note in filter(None, (row["error"], *row["how"].split("; "))):
-            if note not in said:
-                said.add(note)
+            if note not in shown:
+                shown.add(note)
                 notify(note)
     rows = [found[(str(p.dist), t)] for p in pairs for t in texts if (str(p.dist), t) in found]
     if path and total:

@@ -177,9 +177,9 @@ def _same(before: Any, value: Any, path: Path, line: int, image: str, column: st
     # two NaN are the same
     if before is None or before == value or (before != before and value != value):
         return
-    told = [f"{v:g}" if isinstance(v, float) else str(v or "nothing") for v in (value, before)]
+    both = [f"{v:g}" if isinstance(v, float) else str(v or "nothing") for v in (value, before)]
     raise FileError(
-        f"{path}: line {line} gives {image} another {column} ({told[0]}) than an earlier row ({told[1]}); remove one, "
+        f"{path}: line {line} gives {image} another {column} ({both[0]}) than an earlier row ({both[1]}); remove one, "
         "or name the column that identifies the test images with --column dist=NAME"
     )
 

@@ -93,21 +93,21 @@ def write_merged(merged: Merged, path: str | Path, depth: str | None = None) -> 
     format = by_suffix(path)
     known = signature(import_module(f"hdrq.io.{format.name}").write).parameters if format else {}
     image: Image = merged.image
-    said: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
     if format is not None and not report.fused and format.name in _OF_CODE:
-        image, said = _as_pq(image)
-    return (*said, *io.write(path, image, **{k: v for k, v in extra.items() if k in known}))
+        image, lines = _as_pq(image)
+    return (*lines, *io.write(path, image, **{k: v for k, v in extra.items() if k in known}))
 
 
 def _as_pq(image: Image) -> tuple[Image, tuple[str, ...]]:
     """Radiance as PQ code, and notes; relative radiance is anchored as tone mapping anchors it."""
-    said: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
     if image.domain != "nits":
-        said = (f"relative radiance: the geometric mean luminance was set to {ANCHOR_NITS:.3g} cd/m²",)
+        lines = (f"relative radiance: the geometric mean luminance was set to {ANCHOR_NITS:.3g} cd/m²",)
         with working_in(image.primaries):
             image = replace(image, pixels=anchored(image.pixels), domain="nits")
     code, notes = pq_image(image)
-    return code, (*said, *notes)
+    return code, (*lines, *notes)
 
 
 def write_ghost_mask(merged: Merged, path: str | Path) -> None:

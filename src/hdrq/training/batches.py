@@ -243,6 +243,6 @@ def _resized(stack: Tensor, settings: Settings, random: torch.Generator | None) 
     return stack[..., y : y + size[0], x : x + size[1]]
 
 
-def _position(room: int, random: torch.Generator | None) -> int:
-    """A random position in 0..room; the middle without a generator."""
-    return room // 2 if random is None else int(torch.randint(room + 1, (), generator=random))
+def _position(free: int, random: torch.Generator | None) -> int:
+    """A random position in 0..free; the middle without a generator."""
+    return free // 2 if random is None else int(torch.randint(free + 1, (), generator=random))

@@ -256,12 +256,12 @@ def _encoding_for(net: str, light: bool) -> str:
 def _first_images(request: TrainingRequest) -> tuple[bool, int, str]:
     """(whether the dataset holds linear light, smallest side of its first images, path of the first)."""
     dataset: Dataset = find("dataset", request.dataset.split("+")[0])
-    said = adjust(Settings(""), {k: v for k, v in dict(request.settings).items() if k.startswith("files.")})
+    files = adjust(Settings(""), {k: v for k, v in dict(request.settings).items() if k.startswith("files.")})
     light, side, first = False, 10**9, ""
     for number, pair in enumerate(dataset.pairs(locate(dataset, request.data))):
         if number == _SIZED:
             break
-        image = said.reading.image(str(pair.dist))
+        image = files.reading.image(str(pair.dist))
         first = first or str(pair.dist)
         light = light or image.domain not in ("srgb", "gamma")
         side = min(side, *image.size)

@@ -30,6 +30,6 @@ def jpegxt(light: Tensor, quality: float) -> Tensor:
     shown = srgb_to_linear(base).clamp(min=_FLAT)
     rest = light.clamp(min=_DARK).log() - shown.log()
     low, high = rest.amin((1, 2, 3), keepdim=True), rest.amax((1, 2, 3), keepdim=True)
-    room = (high - low).clamp(min=_FLAT)
-    coded = jpeg((rest - low) / room, quality) * room + low
+    span = (high - low).clamp(min=_FLAT)
+    coded = jpeg((rest - low) / span, quality) * span + low
     return torch.exp(coded) * shown

@@ -31,12 +31,12 @@ def _compared(folder: Folder, subset: str | None) -> Iterator[Comparison]:
         path = folder.need(f"labels/{part}/{stem}_pairwise_labels.csv")
         for i, row in enumerate(read_csv(path), 2):
             fields = [field.strip() for field in row.values()]
-            said = next((field for field in reversed(fields[3:5]) if field), "")
+            answer = next((field for field in reversed(fields[3:5]) if field), "")
             yield Comparison(
                 a=_image(folder, part, ref, fields[1]),
                 b=_image(folder, part, ref, fields[2]),
                 ref=folder.need(f"reference_images/{part}/{ref}"),
-                preferred=number(said, f"{path}: line {i}, preference"),
+                preferred=number(answer, f"{path}: line {i}, preference"),
                 scene=stem,
             )
 

@@ -75,10 +75,10 @@ def common_cut(a: Pyramid, b: Pyramid) -> tuple[float, int]:
     """(percentile 0..1, distance): the percentile with thresholds farthest from black and white in both frames."""
     shares = np.linspace(0.02, 0.98, 97)
     cuts = np.stack([_quantiles(frame.totals[0], shares) for frame in (a, b)])
-    room = np.minimum(cuts, 255 - cuts).min(0)
-    best = np.flatnonzero(room == room.max())
+    margin = np.minimum(cuts, 255 - cuts).min(0)
+    best = np.flatnonzero(margin == margin.max())
     pick = best[np.abs(shares[best] - 0.5).argmin()]
-    return float(shares[pick]), int(room[pick])
+    return float(shares[pick]), int(margin[pick])
 
 
 def _quantiles(total: np.ndarray, shares: np.ndarray) -> np.ndarray:
@@ -116,8 +116,8 @@ def mtb_shift(fixed: Pyramid, moving: Pyramid, reach: int | None = None) -> Shif
 
     reach  largest shift searched, pixels; None is an eighth of the shorter side, at least 64
     """
-    share, room = common_cut(fixed, moving)
-    if room < ROOM:
+    share, margin = common_cut(fixed, moving)
+    if margin < ROOM:
         return Shift(0, 0, why="too dark or too clipped to find a shift")
     reach = max(64, min(fixed.images[0].shape) // 8) if reach is None else reach
     coarsest = len(fixed.images) - 1

@@ -216,6 +216,6 @@ def _merged(window: Window, settings: Settings, camera: Calibration, merging: Me
     )
     for step in merging(_stack(shots, settings), every, camera):
         if isinstance(step, Merged):
-            said = tuple(camera.notes) + step.report.notes + tuple(notes)
-            return replace(step, report=replace(step.report, notes=said))
+            lines = tuple(camera.notes) + step.report.notes + tuple(notes)
+            return replace(step, report=replace(step.report, notes=lines))
     raise UsageError(f"the merge of {own.name} ended without an image")

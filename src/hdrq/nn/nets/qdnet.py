@@ -95,8 +95,10 @@ class QdNet(nn.Module):
     def encode(self, x: Tensor) -> Code:
         """The code of images (N, 3, H, W): quality as a normal distribution, content as feature maps."""
         *skips, last = self.body.stages(x)
-        said = torch.cat(_statistics(last), 1)
-        return Code(self.mean(said), self.log_variance(said), _still(last), tuple(_still(s) for s in skips))
+        features = torch.cat(_statistics(last), 1)
+        return Code(
+            self.mean(features), self.log_variance(features), _still(last), tuple(_still(s) for s in skips)
+        )
 
     def codes(self, x: Tensor) -> dict[str, Tensor]:
         """Rows (B, D) of the two codes: the mean of that of quality, and that of content, averaged to 2x2."""
