@@ -67,8 +67,9 @@ def test_gradients_are_those_of_finite_differences(text: str) -> None:
 
     def value(t: float) -> Tensor:
         torch.manual_seed(1)
+        domain = "srgb" if bound.entry.card.code else "linear"
         return bound(
-            output(a + t * direction, b, transformed=transformed_of(a + t * direction)), 100.0, critic
+            output(a + t * direction, b, domain, transformed=transformed_of(a + t * direction)), 100.0, critic
         )
 
     a.requires_grad_(True)
@@ -220,6 +221,12 @@ def test_what_cannot_be_a_loss_is_refused() -> None:
     x = image(1)
     with pytest.raises(UsageError, match="code already"):
         losses.of("mu:l1")(output(x, x, "srgb"), 1.0)
+    with pytest.raises(
+        UsageError, match=r"reads code, but the network's image is light; name .* mu:perceptual"
+    ):
+        losses.of("perceptual")(output(x, x), 1.0)
+    with pytest.raises(UsageError, match="use a recipe whose image is code"):
+        losses.of("contrast-masking")(output(x, x), 1.0)
     with pytest.raises(UsageError, match="needs the transformed"):
         losses.of("temporal-stability")(output(x, x), 1.0)
     assert losses.of("perceptual,stages=2").options == {"stages": 2}

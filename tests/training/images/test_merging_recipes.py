@@ -86,3 +86,21 @@ def test_expandnet_is_taught_light_over_the_brightest_value() -> None:
     assert torch.equal(output.image, code)
     assert output.target.amax((1, 2, 3)).tolist() == [1.0, 1.0]
     assert torch.allclose(output.target[0] / output.target[0].max(), scene[0] / scene[0].max())
+
+
+def test_hdrcnn_is_taught_the_logarithm_of_saturated_light_alone() -> None:
+    """Equation 2: the target itself up to code 0.95, exp(prediction) - 1/255 at code 1, half of each between."""
+    scene = torch.full((1, 3, 1, 3), 0.4)
+    code = torch.tensor([0.95, 0.975, 1.0]).view(1, 1, 1, 3).repeat(1, 3, 1, 1)
+    code[:, 1:] = 0.5
+
+    class Tenfold(nn.Module):
+        def forward(self, code: Tensor) -> Tensor:
+            return torch.full_like(code, 2.302585)
+
+    output = find("recipe", "hdrcnn").output(
+        Tenfold(), {"code": code, "light": scene}, ImageSettings("hdrcnn")
+    )
+    bright = 10 - 1 / 255
+    assert output.target is scene
+    assert output.image[0, 1, 0].tolist() == pytest.approx([0.4, (0.4 + bright) / 2, bright], rel=1e-4)

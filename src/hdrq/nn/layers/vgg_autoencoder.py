@@ -16,6 +16,11 @@ from hdrq.nn.layers.tensorflow import Norm
 
 # convolutions of the stages of VGG16
 STAGES = (2, 2, 3, 3, 3)
+# codes over which the prediction of HDRCNN replaces the input, equation 2
+_RAMP = 0.05
+_EPS = 1 / 255
+# largest logarithm of the prediction, so that float32 holds its exponential
+_MOST = 60.0
 # of ImageNet, blue, green, red, codes 0..255
 MEAN = (103.939, 116.779, 123.68)
 Skip = Literal["log", "linear"]
@@ -115,3 +120,15 @@ class VggAutoencoder(nn.Module):
 def ramp(code: Tensor, width: float) -> Tensor:
     """(B, 1, H, W) 0 below 1 - width, rising to 1 where any channel is 1."""
     return ((code.amax(1, keepdim=True) - 1 + width) / width).clamp(0, 1)
+
+
+def asked(code: Tensor) -> bool:
+    """Whether a pixel of the code is replaced by HDRCNN's prediction."""
+    return bool((code > 1 - _RAMP).any())
+
+
+def blended(code: Tensor, light: Tensor, predicted: Tensor) -> Tensor:
+    """Light (B, 3, H, W) that is replaced where the code is saturated by HDRCNN's prediction, a logarithm of light."""
+    share = ramp(code, _RAMP)
+    bright = predicted.clamp(max=_MOST).exp() - _EPS
+    return ((1 - share) * light + share * bright).clamp(min=0)

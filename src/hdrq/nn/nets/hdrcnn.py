@@ -13,14 +13,8 @@ from torch import Tensor, nn
 from hdrq.nn.image_networks import Use, tiled
 from hdrq.nn.keys import Rule, rename
 from hdrq.nn.layers.tensorflow import kernel
-from hdrq.nn.layers.vgg_autoencoder import STAGES, VggAutoencoder, ramp
+from hdrq.nn.layers.vgg_autoencoder import STAGES, VggAutoencoder, asked, blended
 from hdrq.nn.net import Layout, Net, mix, pattern
-
-# codes over which the prediction replaces the input, equation 2
-_RAMP = 0.05
-_EPS = 1 / 255
-# largest logarithm of the prediction, so that float32 holds its exponential
-_MOST = 60.0
 
 
 def expand(net: nn.Module, code: Tensor, *, white_nits: float = 100.0, boost: float = 1.0) -> Tensor:
@@ -30,13 +24,8 @@ def expand(net: nn.Module, code: Tensor, *, white_nits: float = 100.0, boost: fl
     boost       exponent: of the code's inverse before the prediction, of the light after it; above 1, brighter highlights
     """
     bent = code.clamp(min=0) ** (1 / boost)
-    share = ramp(bent, _RAMP)
-    predicted = tiled(
-        net, bent, side=512, margin=160, multiple=32, needed=lambda part: bool((part > 1 - _RAMP).any())
-    )
-    bright = predicted.clamp(max=_MOST).exp() - _EPS
-    light = ((1 - share) * bent.square() + share * bright).clamp(min=0)
-    return white_nits * light**boost
+    predicted = tiled(net, bent, side=512, margin=160, multiple=32, needed=asked)
+    return white_nits * blended(bent, bent.square(), predicted) ** boost
 
 
 def _order() -> Iterator[str]:

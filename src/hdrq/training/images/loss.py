@@ -35,6 +35,7 @@ class LossCard:
     needs     what follows the network's image in its arguments, see ImageOutput: "target", "light", "stack", "transformed";
               or "critic", the discriminator
     coded     whether the image and the target may be encoded before the loss ("mu:l1")
+    code      whether it reads the image as code 0..1, so that light has to be encoded before
     net       name of a network with weights in nn/nets that is passed as `net`; "" for none
     critics   of an adversarial loss: the loss of the discriminator, (its output for images of the network, to real ones)
     """
@@ -43,6 +44,7 @@ class LossCard:
     source: str
     needs: tuple[str, ...] = ("target",)
     coded: bool = True
+    code: bool = False
     net: str = ""
     critics: Callable[[Tensor, Tensor], Tensor] | None = None
 
@@ -88,6 +90,7 @@ class BoundLoss:
         nits    cd/m² of linear 1.0, where the output does not state it
         critic  the discriminator, for adversarial losses
         """
+        self._refuse_light(output)
         given: list[Any] = [self.as_read(output.image, output, nits)]
         for need in self.entry.card.needs:
             if need == "critic":
@@ -101,6 +104,13 @@ class BoundLoss:
             given.append(self.as_read(found, output, nits) if need == "target" else found)
         extra = {"net": self.net} if self.net is not None else {}
         return self.entry.function(*given, **self.options, **extra)
+
+    def _refuse_light(self, output: ImageOutput) -> None:
+        """Raise UsageError for a loss of code where the network gives light and no encoding is named."""
+        if self.entry.card.code and output.domain == "linear" and not self.encoding:
+            coded = self.entry.card.coded
+            way = f"name an encoding, such as mu:{self.text}" if coded else "use a recipe whose image is code"
+            raise UsageError(f"the loss {self.text} reads code, but the network's image is light; {way}")
 
     def as_read(self, image: Tensor, output: ImageOutput, nits: float) -> Tensor:
         """An image of the output's domain as this loss reads it."""

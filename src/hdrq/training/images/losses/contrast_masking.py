@@ -17,6 +17,7 @@ from hdrq.training.images.loss import LossCard, loss
         "773521f; features of VGG16 (vgg16-imagenet) instead of VGG19's, whose first layers of each stage it has too",
         needs=("light",),
         coded=False,
+        code=True,
         net="vgg16",
     )
 )

@@ -15,6 +15,7 @@ from hdrq.training.images.loss import LossCard, loss
     LossCard(
         title="Perceptual loss, features of VGG16",
         source="Johnson, Alahi & Fei-Fei 2016, doi:10.1007/978-3-319-46475-6_43, equation 2; weights vgg16-imagenet",
+        code=True,
         net="vgg16",
     )
 )
