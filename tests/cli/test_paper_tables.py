@@ -141,7 +141,7 @@ def test_correlations_need_no_subjective_scores(run, tables, tmp_path) -> None:
     assert "name two at least" in err
     code, _, err = run("evaluate", "--scores", tables / "scores.csv", "--correlations", "--by", "split")
     assert code == 2
-    assert "needs subjective scores" in err
+    assert "--by has no effect with --correlations" in err
 
 
 def test_datasets_that_share_a_table_of_scores_keep_their_rows(run, tmp_path) -> None:

@@ -740,7 +740,7 @@ def test_several_datasets_are_one_table_with_averages(run, tmp_path):
     assert "3 --data for 2 --dataset" in err
     code, _, err = run("evaluate", *folders, "--report", tmp_path / "r.html")
     assert code == 2
-    assert "--report is for one dataset" in err
+    assert "--report has no effect with several datasets" in err
 
 
 def test_a_dataset_that_states_its_folds_is_split_by_them():

@@ -327,4 +327,4 @@ def test_frames_are_not_replaced_by_their_merges(folder, capsys) -> None:
 
 def test_resume_needs_a_pattern(folder, capsys) -> None:
     code, err = at_prompt(capsys, *sorted(folder.glob("*.png")), "-o", "x.exr", "--resume")
-    assert (code, "--resume goes on with a --pattern" in err) == (2, True)
+    assert (code, "--resume has no effect without --pattern" in err) == (2, True)

@@ -264,4 +264,6 @@ def test_options_that_fusion_has_no_use_for_are_refused(light, tmp_path, capsys,
     paths = save([shoot(light, t, i) for i, t in enumerate(TIMES)], tmp_path)
     code, _, err = at_prompt(capsys, *paths, "-o", tmp_path / "f.png", "--fuse", *options)
     assert code == 2
-    assert f"does not use {options[0]}; leave it out" in err
+    assert "--fuse" in err
+    assert options[0] in err
+    assert err.strip().endswith("leave it out")

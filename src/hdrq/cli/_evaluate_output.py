@@ -45,6 +45,8 @@ def write(found: Evaluation, kinds: Sequence[str], options: dict[str, Any], form
     if options["significance"] and found.significance:
         lines = [asdict(c) for c in found.significance]
         _tables.write_text(_tables.text_of(lines, "csv", list(lines[0])), options["significance"])
+    elif options["significance"]:
+        note(f"{options['significance']} is not written: there are no two metrics to compare")
     if format in ("latex", "markdown"):
         text = found.paper_table(format, kinds, options["transpose"] or "")
         _tables.write_text(text, options["output"])

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from hdrq.cli import _complete, _options, _progress, _records
+from hdrq.cli._idle import Dependent, names_of, refuse_beside
 from hdrq.cli._messages import note
 from hdrq.errors import UsageError
 
@@ -34,6 +35,8 @@ comparison_options = _options.stack(
     ),
     click.option(
         "--anchor",
+        cls=Dependent,
+        needs={"merge_mos": ()},
         metavar="NAME",
         help="With --merge-mos: the dataset whose scale is kept.  [default: the first]",
     ),
@@ -44,6 +47,50 @@ comparison_options = _options.stack(
         help="Draw the t-SNE of the network's codes of quality and content on the dataset, to the folder --plots.",
     ),
 )
+
+
+# Options that say how images are read, shown and computed.
+READING = names_of(
+    _options.light_options, _options.working_option, _options.side_options, _options.viewing_options
+)
+_SCORING = {
+    *READING,
+    "device",
+    "cluster",
+    "dataset_names",
+    "folders",
+    "subset",
+    "metrics",
+    "scores",
+    "resume",
+}
+_SHOWN = {"output", "format_"}
+# options of the tasks besides that of subjective scores of one dataset
+_USED = {
+    "--codes": {"codes", "dataset_names", "folders", "subset", "plots", "seed", "device"},
+    "--correlations": {"correlations", "exclude", "columns", *_SCORING, *_SHOWN},
+    "preferences": {"draws", "seed", *_SCORING, *_SHOWN},
+    "several datasets": {
+        *(
+            "average_weights",
+            "published",
+            "transpose",
+            "merge_mos",
+            "anchor",
+            "held_out",
+            "exclude",
+            "columns",
+        ),
+        *("lower", "form", "draws", "seed", "protocol", "folds", "splits"),
+        *(*_SCORING, *_SHOWN),
+    }
+    - {"subset"},
+}
+
+
+def refuse_idle(task: str) -> None:
+    """Refuse an option that a task does not use: one of `_USED`, or a text that ends with its name."""
+    refuse_beside(task, next(used for name, used in _USED.items() if task.endswith(name)))
 
 
 def draw_codes(names: Sequence[str], folders: Sequence[str], options: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from click.core import ParameterSource
 
 import hdrq
 from hdrq.cli import _merge_settings, _options
+from hdrq.cli._idle import Dependent
 from hdrq.cli._outputs import report
 from hdrq.errors import UsageError
 
@@ -33,12 +34,16 @@ pattern_options = _options.stack(
     ),
     click.option(
         "--cycle",
+        cls=Dependent,
+        needs={"pattern": ("alternating",)},
         type=click.Choice(["2", "3"]),
         metavar="2|3",
         help="With --pattern alternating: frames after which exposures repeat; needed with --estimate-exposures.",
     ),
     click.option(
         "--neighbours",
+        cls=Dependent,
+        needs={"pattern": ("alternating",)},
         type=click.Choice(["both", "nearest", "previous"]),
         default="both",
         show_default=True,
@@ -47,6 +52,8 @@ pattern_options = _options.stack(
     ),
     click.option(
         "--layout",
+        cls=Dependent,
+        needs={"pattern": ("bayer-me",)},
         default="",
         metavar="NAME|TILE",
         help="With --pattern bayer-me: exposures of the pixels: rows (pairs), columns, checker, quad, or a tile of numbers such "
@@ -54,11 +61,15 @@ pattern_options = _options.stack(
     ),
     click.option(
         "--gains",
+        cls=Dependent,
+        needs={"pattern": ("bayer-me",)},
         metavar="G0,G1,...",
         help="With --pattern bayer-me: amplification of each exposure of the layout.",
     ),
     click.option(
         "--filters",
+        cls=Dependent,
+        needs={"pattern": ("bayer-me",)},
         type=click.Choice(["auto", "rggb", "bggr", "grbg", "gbrg", "none"]),
         default="auto",
         show_default=True,
@@ -66,11 +77,15 @@ pattern_options = _options.stack(
     ),
     click.option(
         "--noise",
+        cls=Dependent,
+        needs={"pattern": ("bayer-me",)},
         metavar="FULL,READ",
         help="With --pattern bayer-me: electrons that saturate a pixel, and read noise in electrons.  [default: 15000,4]",
     ),
     click.option(
         "--resume",
+        cls=Dependent,
+        needs={"pattern": ("alternating", "bayer-me")},
         is_flag=True,
         help="With --pattern: leave out frames that the folder of -o already has.",
     ),
@@ -109,12 +124,6 @@ def merged(paths: tuple[Path, ...], output: str, options: dict[str, Any]) -> Any
     )
     report(done, len(done), operator.attrgetter("name"))
     return None
-
-
-def refuse_idle(options: dict[str, Any]) -> None:
-    """Refuse an option of sequences beside a bracket."""
-    if options["resume"]:
-        raise UsageError("--resume goes on with a --pattern; leave it out")
 
 
 def _of_frames(path: Path) -> bool:

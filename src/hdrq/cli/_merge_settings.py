@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import click
-from click.core import ParameterSource
-
+from hdrq.cli._idle import refuse
 from hdrq.errors import UsageError
 
 
@@ -40,13 +38,21 @@ def of_brackets(folder: Path, options: dict[str, Any]) -> Any:
     return found
 
 
+def of_one(output: str, options: dict[str, Any]) -> Any:
+    """The Settings of one bracket; options without effect on it are refused."""
+    suffix = Path(output).suffix
+    if options["suffix"].removeprefix(".") != suffix.removeprefix("."):
+        refuse({"suffix"}, f"on {output}, which has a suffix" if suffix else "on one bracket")
+    return settings(options)
+
+
 def _refuse_with_fuse(options: dict[str, Any]) -> None:
     """Refuse an option of radiance that is given, also with the value that it has without being given."""
-    context = click.get_current_context()
-    for name in ("deghost", "response", "rule", "weight", "weigh", "edge", "scale"):
-        given = context.get_parameter_source(name) == ParameterSource.COMMANDLINE
-        if given and (name, options[name]) != ("deghost", "none"):
-            raise UsageError(f"--fuse computes no radiance and does not use --{name}; leave it out")
+    refuse(
+        {"response", "rule", "weight", "weigh", "edge", "scale"}, "with --fuse, which computes no radiance"
+    )
+    if options["deghost"] != "none":
+        refuse({"deghost"}, "with --fuse, which computes no radiance")
 
 
 def settings(options: dict[str, Any]) -> Any:

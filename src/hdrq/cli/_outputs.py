@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 import click
 
 from hdrq.cli import _progress
+from hdrq.cli._idle import refuse_needless
 from hdrq.cli._messages import NOTHING_DONE, SOME_FAILED, Notes, say
 from hdrq.errors import UsageError
 from hdrq.io import identity, refuse_inputs
@@ -23,13 +24,14 @@ OUTPUTS = (
 
 
 def guarded(command: click.Command) -> None:
-    """Let a command refuse outputs that would replace its inputs or each other."""
+    """Let a command refuse options without effect, and outputs that would replace its inputs or each other."""
     run = command.callback
     if run is None or hasattr(run, "guarded"):
         return
 
     @functools.wraps(run)
     def checked(*arguments: Any, **options: Any) -> Any:
+        refuse_needless(click.get_current_context())
         refuse(click.get_current_context())
         return run(*arguments, **options)
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 import hdrq
 from hdrq.cli import _complete, _options, _records
+from hdrq.cli._idle import given, refuse
 from hdrq.cli._messages import faults_of_a_dry_run, note, quiet, resumed_by_option, tell
 from hdrq.cli._numbers import COUNT, POSITIVE, SEED
 from hdrq.cli._progress import bar
@@ -141,6 +141,7 @@ def distill(**options: Any) -> None:
     hdrq distill --teacher mos --images kadid --student pu-diqm
     hdrq distill --resume -o RUN --set epochs=40
     """
+    _refuse_idle(options)
     keywords = _keywords(options)
     with spread_of(options) as spread:
         if options["make_set"]:
@@ -173,11 +174,26 @@ def distill(**options: Any) -> None:
             _follow(hdrq.distill(**keywords, **run, spread=spread))
 
 
+def _refuse_idle(options: dict[str, Any]) -> None:
+    """Refuse options without effect: on subjective scores, where no training follows, or on images that are not cut."""
+    from hdrq.distillation.api import MOS
+
+    rendering = {"distortions", "count", "displays", "central", "make_set", "on_the_fly"}
+    if options["teacher"] in MOS:
+        refuse({*rendering, "ppd", "batch", "cache", "cluster"}, f"with --teacher {options['teacher']}")
+    if options["make_set"]:
+        training = {"settings", "float32", "on_the_fly", "resume", "dry_run", "batch", "ppd", "device"}
+        refuse(training, "with --make-set, which trains nothing")
+    if options["make_set"] == "recipes":
+        refuse({"cluster"}, "with --make-set recipes, which renders nothing")
+    if options["crop"] == "whole":
+        refuse({"central"}, "with --crop whole")
+
+
 def _given(key: str) -> bool:
     """Whether the user has given an argument of the API."""
-    context = click.get_current_context()
     options = {"n": ("count",), "half": ("float32",), "keep_pixels": ("on_the_fly",)}.get(key, (key,))
-    return any(context.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in options)
+    return not given(click.get_current_context()).isdisjoint(options)
 
 
 def _keywords(options: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import hdrq
 from hdrq.cli import _complete, _options, _tables
 from hdrq.cli import _evaluate_output as _evaluated
 from hdrq.cli import _evaluate_request as _request
+from hdrq.cli._idle import Dependent, refuse
 from hdrq.cli._messages import INTERRUPTED, Notes, note, say
 from hdrq.cli._numbers import SEED, Number
 from hdrq.cli._records import spread_of
@@ -87,10 +88,18 @@ _FORMS = ("logistic5", "logistic4", "cubic", "line")
     "each distortion left out in turn.",
 )
 @click.option(
-    "--folds", type=Number(3, 10**6, whole=True), default=5, show_default=True, help="Number of folds."
+    "--folds",
+    cls=Dependent,
+    needs={"protocol": ("folds",)},
+    type=Number(3, 10**6, whole=True),
+    default=5,
+    show_default=True,
+    help="Number of folds.",
 )
 @click.option(
     "--splits",
+    cls=Dependent,
+    needs={"protocol": ("splits",)},
     type=Number(2, 10**6, whole=True),
     default=100,
     show_default=True,
@@ -192,6 +201,7 @@ def _evaluate(options: dict[str, Any]) -> None:
             f"{len(folders)} --data for {len(names)} --dataset; give one folder for each dataset, or none"
         )
     if options["codes"]:
+        _request.refuse_idle("--codes")
         _request.draw_codes(names, folders, options)
         return
     if options["correlations"]:
@@ -200,10 +210,9 @@ def _evaluate(options: dict[str, Any]) -> None:
     if len(names) > 1:
         _several(names, folders, options, format)
         return
-    for option in ("average_weights", "merge_mos", "anchor"):
-        if options[option]:
-            name = option.replace("_", "-")
-            raise UsageError(f"--{name} is for several datasets; leave it out, or repeat --dataset")
+    refuse({"average_weights", "merge_mos", "anchor"}, "on one dataset")
+    if not names:
+        refuse(_request.READING, "without --dataset, as nothing is computed")
     from hdrq.evaluation.api import has_preferences
 
     name, folder = names[0] if names else "", folders[0] if folders else None
@@ -233,21 +242,7 @@ def _correlations(
     names: tuple[str, ...], folders: tuple[str, ...], options: dict[str, Any], format: str
 ) -> None:
     """Correlations between metrics; subjective scores are not needed."""
-    for option in (
-        "report",
-        "plots",
-        "significance",
-        "train_on",
-        "by",
-        "held_out",
-        "published",
-        "transpose",
-        "merge_mos",
-    ):
-        if options[option]:
-            raise UsageError(
-                f"--{option.replace('_', '-')} needs subjective scores; leave it out with --correlations"
-            )
+    _request.refuse_idle("--correlations")
     if len(names) > 1:
         raise UsageError("--correlations is for one dataset; evaluate one at a time")
     name, folder = names[0] if names else "", folders[0] if folders else None
@@ -259,11 +254,7 @@ def _correlations(
 
 def _several(names: tuple[str, ...], folders: tuple[str, ...], options: dict[str, Any], format: str) -> None:
     """Several datasets: one table of metrics by datasets, with averages."""
-    for option in ("report", "plots", "significance", "train_on", "by", "subset"):
-        if options[option]:
-            raise UsageError(
-                f"--{option.replace('_', '-')} is for one dataset; leave it out, or evaluate one at a time"
-            )
+    _request.refuse_idle("several datasets")
     if options["protocol"] != "whole":
         raise UsageError(f"--protocol {options['protocol']} is for one dataset; evaluate one at a time")
     found = hdrq.evaluate_datasets(
@@ -284,9 +275,7 @@ def _several(names: tuple[str, ...], folders: tuple[str, ...], options: dict[str
 
 def _preferences(name: str, folder: str | None, options: dict[str, Any], format: str) -> None:
     """The table for datasets of pairwise preferences."""
-    for option in ("published", "transpose"):
-        if options[option]:
-            raise UsageError(f"--{option} is for subjective scores, and {name} has preferences; leave it out")
+    _request.refuse_idle(f"{name}, which has preferences")
     found = hdrq.preferences(
         dataset=name, data=folder, draws=options["draws"], seed=options["seed"], **_request.keywords(options)
     )

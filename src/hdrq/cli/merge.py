@@ -10,6 +10,7 @@ import click
 
 import hdrq
 from hdrq.cli import _merge_output, _merge_pattern, _merge_settings, _options
+from hdrq.cli._idle import Dependent
 from hdrq.cli._messages import note, quiet
 from hdrq.cli._numbers import FINITE, POSITIVE, SEED
 from hdrq.cli._outputs import report
@@ -131,6 +132,8 @@ from hdrq.errors import UsageError
 @click.option("--fuse", is_flag=True, help="Fuse the exposures to an image for viewing, without radiance.")
 @click.option(
     "--fusion-weights",
+    cls=Dependent,
+    needs={"fuse": ()},
     default="1,1,1",
     show_default=True,
     metavar="C,S,E",
@@ -210,7 +213,6 @@ def merge(paths: tuple[Path, ...], output: str, **options: Any) -> None:
         if merged is not None:
             _tell(merged, output, options)
         return
-    _merge_pattern.refuse_idle(options)
     if len(paths) == 1 and is_of_brackets(paths[0]):
         _brackets(paths[0], Path(output), options)
         return
@@ -218,7 +220,7 @@ def merge(paths: tuple[Path, ...], output: str, **options: Any) -> None:
         raise UsageError(
             "--cluster divides the brackets of a folder of folders or of a table; leave it out for one bracket"
         )
-    settings = _merge_settings.settings(options)
+    settings = _merge_settings.of_one(output, options)
     beside = {name: options[name] for name in ("report", "save_response", "plot_response", "ghost_mask")}
     refuse_outputs(output, settings, paths, **beside)
     show = _merge_output.Progress()

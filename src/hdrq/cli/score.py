@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hdrq.cli import _complete, _options, _progress, _records, _tables
+from hdrq.cli._idle import Dependent
 from hdrq.cli._messages import INTERRUPTED, NOTHING_DONE, SOME_FAILED, say
 from hdrq.cli._numbers import COUNT, POSITIVE
 from hdrq.cli._records import spread_of
@@ -67,6 +68,8 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--map-colours",
+    cls=Dependent,
+    needs={"maps": ()},
     type=click.Choice(["trichromatic", "dichromatic", "monochromatic"]),
     default="trichromatic",
     show_default=True,

@@ -11,6 +11,7 @@ import click
 import hdrq
 from hdrq.cli import _complete, _options, _records
 from hdrq.cli import _train_output as _shown
+from hdrq.cli._idle import Dependent
 from hdrq.cli._messages import faults_of_a_dry_run, resumed_by_option
 from hdrq.cli._numbers import Number
 
@@ -68,7 +69,13 @@ from hdrq.cli._numbers import Number
     help="Number of random splits (default 10), or repetitions of another protocol with other seeds (default 1).",
 )
 @click.option(
-    "--folds", type=Number(3, 10**4, whole=True), default=5, show_default=True, help="Number of folds."
+    "--folds",
+    cls=Dependent,
+    needs={"protocol": ("folds",), "resume": ()},
+    type=Number(3, 10**4, whole=True),
+    default=5,
+    show_default=True,
+    help="Number of folds.",
 )
 @click.option(
     "--test",

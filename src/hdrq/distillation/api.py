@@ -28,6 +28,7 @@ from hdrq.training.run_folder import entries_of, refuse_changes, removed_if_refu
 from hdrq.work import Results, Spread, here
 
 __all__ = [
+    "MOS",
     "DistillationSet",
     "Distilled",
     "Note",

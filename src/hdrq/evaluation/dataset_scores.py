@@ -14,7 +14,7 @@ from hdrq.evaluation.tables import read_csv
 from hdrq.io.remote import address_of, exists
 from hdrq.io.rows import BY_SUFFIX, plain, written
 from hdrq.records import Pair, Score, Viewing
-from hdrq.scoring.batch import Settings, scorers
+from hdrq.scoring.batch import Settings, requested, scorers
 from hdrq.scoring.resume import Journal, mark_of, unchanged
 from hdrq.scoring.run import COLUMNS
 from hdrq.scoring.work import Item, ScoreJob, score_items
@@ -58,9 +58,7 @@ def scored(
     if path is not None and (url := address_of(path)) is not None:
         raise UsageError(f"{url}: scores that are missing are added to a local table; copy it here first")
     _refuse_two_references(pairs)
-    texts = [
-        str(s) for s in scorers(metrics, photometry, replace(settings, device="cpu") if spread else settings)
-    ]
+    texts = [str(s) for s in requested(metrics, photometry, settings, spread is not None)]
     lights = {ppd: _seen_at(photometry, ppd) for ppd in dict.fromkeys(_ppd(p, own_ppd) for p in pairs)}
     marks = {ppd: mark_of(light, settings) for ppd, light in lights.items()}
     of_pair = {str(p.dist): marks[_ppd(p, own_ppd)] for p in pairs}
@@ -107,8 +105,8 @@ def scored(
                 notify(note)
     rows = [found[(str(p.dist), t)] for p in pairs for t in texts if (str(p.dist), t) in found]
     if path and total:
-        requested = {(str(p.dist), t) for p in pairs for t in texts}
-        others = [row for key, row in earlier if key not in requested]
+        now = {(str(p.dist), t) for p in pairs for t in texts}
+        others = [row for key, row in earlier if key not in now]
         columns = list(dict.fromkeys((*COLUMNS, *(name for row in others for name in row))))
         with written(path, BY_SUFFIX.get(path.suffix.lower(), "csv"), columns) as add:
             for row in (*rows, *others):

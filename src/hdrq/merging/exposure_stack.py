@@ -18,7 +18,7 @@ from hdrq.image.transfer import linear_to_srgb
 from hdrq.io.exposures import Exposure, check_spread
 from hdrq.io.memory import free_bytes
 from hdrq.io.raw import SUFFIXES, Factors, Sensor, read_raw
-from hdrq.merging.file_settings import FileSettings
+from hdrq.merging.file_settings import FileSettings, balance_of
 from hdrq.records import BT709, Image, Primaries
 
 Source: TypeAlias = str | Path | Image | np.ndarray | Tensor
@@ -209,8 +209,7 @@ class ExposureStack:
             self.domain, self.primaries, self.sensor = frame.domain, frame.primaries, frame.sensor
             self.raw = frame.raw
             # the camera's balance may vary between frames; that of the first is used for all
-            if frame.sensor:
-                self.balance = frame.sensor.balance
+            self.balance = balance_of(frame.sensor, self.balance, name_of(self.sources[i], i))
         self.notes += [n for n in frame.notes if (first or frame.sensor) and n not in self.notes]
         self._check(i, frame)
         if sum(f.nbytes for f in self._kept.values()) + frame.nbytes <= self.budget:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from hdrq.encoding.emission import finite
 from hdrq.encoding.photometry import Photometry, relabel
+from hdrq.errors import UsageError
 from hdrq.io import identify, read_one
+from hdrq.io.raw import Factors, Sensor
 from hdrq.records import MAIN_IMAGE, Image, Selection
 
 
@@ -30,3 +32,12 @@ class FileSettings:
             pixels, notes = finite(image, "clamp")
             image = image.with_pixels(pixels, notes=(*image.notes, *notes))
         return image
+
+
+def balance_of(sensor: Sensor | None, balance: str | Factors, name: str) -> str | Factors:
+    """The white balance of a raw frame; without a sensor the one asked for, UsageError where that is for raw files."""
+    if sensor is not None:
+        return sensor.balance
+    if balance != "camera":
+        raise UsageError(f"{name} is not a raw file; --balance is for raw files")
+    return balance

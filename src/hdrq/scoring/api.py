@@ -16,7 +16,7 @@ from hdrq.io.manifest import Manifest, read_manifest, spooled
 from hdrq.io.outputs import refuse_listed
 from hdrq.io.pairing import Matched, alone, is_sequence, pair_paths
 from hdrq.records import Pair
-from hdrq.scoring.batch import Settings, score_bound, scorers
+from hdrq.scoring.batch import Settings, requested, score_bound
 from hdrq.scoring.module import metric
 from hdrq.scoring.request import parse
 from hdrq.scoring.resume import EarlierRows, mark_of
@@ -61,8 +61,7 @@ class TableRun:
     ) -> None:
         """divided  other processes will compute the rows, each on its own device"""
         self.photometry, self.settings = photometry or Photometry(), settings or Settings()
-        bound_with = replace(self.settings, device="cpu") if divided else self.settings
-        self.bound: list[Scorer] = scorers(metrics, self.photometry, bound_with)
+        self.bound: list[Scorer] = requested(metrics, self.photometry, self.settings, divided)
         self.texts = tuple(map(str, self.bound))
         self.matched = Matched([], [])
         self.pairs: Collection[Pair] = ()

@@ -25,7 +25,7 @@ from hdrq.scoring.clip_scores import Clip
 from hdrq.scoring.clips import Sides, moves
 from hdrq.scoring.comparison import labelled, light_needs_encoding, moved_to
 from hdrq.scoring.gradient_maps import COST, has_gradient_map, read_with_map
-from hdrq.scoring.pairs import for_pair, selections
+from hdrq.scoring.pairs import for_pair, refuse_without_reference, selections
 from hdrq.scoring.prefetch import ImageReader, opened
 from hdrq.scoring.request import Request, split_requests
 from hdrq.scoring.response_match import matched_light
@@ -85,6 +85,19 @@ def scorers(
             raise DomainError(
                 f"--match-response compares light, and {s} code as stored; write pu21:{s} or pq:{s}"
             )
+    return bound
+
+
+def requested(
+    metrics: Sequence[str | Request], photometry: Photometry, settings: Settings, divided: bool = False
+) -> list[Scorer]:
+    """The metrics of a whole call, bound; what is said of references is refused where none reads any.
+
+    divided  whether other processes will compute, each on its own device
+    """
+    bound = scorers(metrics, photometry, replace(settings, device="cpu") if divided else settings)
+    if not any(s.full_reference for s in bound):
+        refuse_without_reference(photometry.ref, settings.select_ref, settings.match_response)
     return bound
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from hdrq.encoding.displays import display
 from hdrq.encoding.photometry import Photometry
+from hdrq.encoding.settings import Side
 from hdrq.errors import UsageError
 from hdrq.records import MAIN_IMAGE, PRIMARIES, Image, Pair, Selection, Viewing
 
@@ -92,6 +93,16 @@ def selections(
             Selection(**{key: said[key] or getattr(side, key) or getattr(both, key) for key in SELECTED})
         )
     return found[0], found[1]
+
+
+def refuse_without_reference(light: Side, chosen: Selection, matched: bool) -> None:
+    """Raise UsageError for what is said of references, where no metric reads any."""
+    said = {"--match-response": matched or None}
+    said |= {f"--ref-{key}": getattr(light, key) for key in OF_A_SIDE}
+    said |= {f"--ref-{key}": getattr(chosen, key) for key in SELECTED}
+    for option, value in said.items():
+        if value is not None:
+            raise UsageError(f"{option} has no effect with metrics that read no reference; leave it out")
 
 
 def for_pair(photometry: Photometry, pair: Pair) -> Photometry:

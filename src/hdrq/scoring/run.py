@@ -16,7 +16,7 @@ from hdrq.encoding.photometry import Photometry
 from hdrq.errors import HdrqError, UsageError
 from hdrq.io.rows import BY_SUFFIX, written
 from hdrq.records import Display, Image, Pair, Score, Viewing
-from hdrq.scoring.batch import Settings, score_bound, scorers
+from hdrq.scoring.batch import Settings, requested, score_bound
 from hdrq.scoring.pairs import Pairs, for_pair, pairs_of, selections
 from hdrq.scoring.request import Request
 from hdrq.scoring.resume import EarlierRows, mark_of
@@ -181,7 +181,7 @@ def score(
     if device is not None:
         settings = replace(settings, device=str(device))
     requests = [metrics] if isinstance(metrics, str | Request) else metrics
-    bound = scorers(requests, photometry, settings if spread is None else replace(settings, device="cpu"))
+    bound = requested(requests, photometry, settings, spread is not None)
     listed = pairs_of(pairs, any(s.full_reference for s in bound))
     if resume is not None:
         return resumed(list(listed), bound, photometry, settings, resume, spread)

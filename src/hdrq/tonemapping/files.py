@@ -243,6 +243,10 @@ def _write(
         raise UsageError(
             f"{target.name} is for light; write code as .png or .tif, or choose --display absolute"
         )
+    if known is not None and known.name == "jpeg" and plan.bits > 8 and code.domain not in ("pq", "hlg"):
+        raise UsageError(
+            f"{target.name} holds 8 bits a value; write 16 as .png or .tif, or leave out --bits 16"
+        )
     if light is not None:
         scene = convert(light[0], plan.working, plan.output)
         return write_ultra_hdr(target, scene, code, light[1], **options)

@@ -22,6 +22,7 @@ from hdrq.io.raw import SUFFIXES, Factors
 from hdrq.io.remote import address_of
 from hdrq.io.remote_cache import local
 from hdrq.merging.exposure_stack import Frame, Source, name_of, read_frame
+from hdrq.merging.file_settings import balance_of
 from hdrq.merging.sequence.capture import CYCLES, REACH
 from hdrq.merging.settings import Settings
 from hdrq.records import Image
@@ -97,6 +98,8 @@ class Reader:
         frame = read_frame(source, s.white, self.balance, self.mosaic and raw, s.black, s.files)
         if frame.sensor:
             self.balance = frame.sensor.balance
+        elif not self.mosaic and not isinstance(source, Frame):
+            balance_of(None, s.balance, name_of(source, 0))
         return frame
 
     def compact(self, source: Source) -> Source | Frame:
