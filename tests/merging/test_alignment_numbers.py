@@ -103,14 +103,20 @@ def test_twelve_corners_and_eight_matches_are_needed() -> None:
     assert h == pytest.approx(translation(3, 5), abs=0.05)
 
 
-@pytest.mark.parametrize("move", ["shift", "turn"])
+@pytest.mark.parametrize("move", ["shift", "shift back", "shift right", "turn"])
 @pytest.mark.parametrize("light", [False, True], ids=["codes", "light"])
 def test_strips_are_the_whole_frame_in_parts(monkeypatch, move, light) -> None:
     made = stack(2)
     if light:
         floats = torch.from_numpy(scene(*SIZE, stops=3, seed=4)).permute(2, 0, 1).float()
         made = ExposureStack([floats, floats / 2], [Exposure(seconds=t) for t in (1.0, 0.5)])
-    h = translation(-3, 4) if move == "shift" else turned(4, 5.3, -2.6, SIZE)
+    moves = {
+        "shift": translation(-3, 4),
+        "shift back": translation(11, -8),
+        "shift right": translation(0, 12),
+        "turn": turned(4, 5.3, -2.6, SIZE),
+    }
+    h = moves[move]
     place = Placement(h)
     alignment = Alignment([place], 0, (7, 90, 5, 110))
     monkeypatch.setattr(resample, "STRIP", 1)
