@@ -112,7 +112,7 @@ def test_strips_are_the_whole_frame_in_parts(monkeypatch, move, light) -> None:
         made = ExposureStack([floats, floats / 2], [Exposure(seconds=t) for t in (1.0, 0.5)])
     moves = {
         "shift": translation(-3, 4),
-        "shift back": translation(11, -8),
+        "shift back": translation(11, 2),
         "shift right": translation(0, 12),
         "turn": turned(4, 5.3, -2.6, SIZE),
     }

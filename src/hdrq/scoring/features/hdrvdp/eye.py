@@ -34,7 +34,7 @@ WEIGHTS = (SHARE * 0.426, SHARE * 0.574, (1 - SHARE) * GLARE, (1 - SHARE) * (1 -
 DECAYS = (0.028, 0.37, 37.0, 360.0)
 
 
-def modulation(cpd: np.ndarray, mtf: Mtf, age: float = 24.0) -> np.ndarray:
+def modulation(cpd: np.ndarray, mtf: Mtf, age: float) -> np.ndarray:
     """Share of contrast that reaches the retina at spatial frequencies in cycles per degree; 1 at 0."""
     if mtf == "none":
         return np.ones_like(cpd)
