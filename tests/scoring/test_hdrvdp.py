@@ -189,7 +189,7 @@ def test_cosine_transform_equals_a_mirrored_field() -> None:
 
 def test_light_around_an_even_picture_of_the_same_light_changes_nothing() -> None:
     even = torch.full((1, 1, 9, 12), 4.0, dtype=torch.float64)
-    transfer = torch.from_numpy(modulation(field_frequencies(9, 12, 30.0).numpy(), "hdrvdp"))
+    transfer = torch.from_numpy(modulation(field_frequencies(9, 12, 30.0).numpy(), "hdrvdp", 24.0))
     torch.testing.assert_close(across(even, transfer, even[..., :1, :1]), even)
 
 
