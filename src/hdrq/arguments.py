@@ -46,14 +46,25 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
             # says which arguments are missing or unknown
             return function(*args, **kwargs)
         for name, value in given.items():
-            fixed = signature.parameters[name].kind is not inspect.Parameter.VAR_KEYWORD
-            if fixed and not _fits(value, hints()[name]):
-                shown = repr(value)
-                shown = shown if len(shown) <= 60 else shown[:57] + "..."
-                raise UsageError(f"{name} must be {_words(hints()[name])}, not {shown}")
+            if signature.parameters[name].kind is not inspect.Parameter.VAR_KEYWORD:
+                _refuse_misfit(name, value, hints()[name])
         return function(*args, **kwargs)
 
     return call
+
+
+def refuse_misfits(function: Callable[..., Any], given: Mapping[str, Any]) -> None:
+    """Raise UsageError for an argument, by name, of another type than the function's annotations, as `checked` does."""
+    hints = get_type_hints(function)
+    for name, value in given.items():
+        _refuse_misfit(name, value, hints[name])
+
+
+def _refuse_misfit(name: str, value: Any, hint: Any) -> None:
+    if not _fits(value, hint):
+        shown = repr(value)
+        shown = shown if len(shown) <= 60 else shown[:57] + "..."
+        raise UsageError(f"{name} must be {_words(hint)}, not {shown}")
 
 
 def refuse_not_positive(**numbers: float | None) -> None:

@@ -88,8 +88,8 @@ def test_files_are_sorted_hidden_folders_are_left_out_and_a_missing_folder_is_em
         (tmp_path / name).write_bytes(b"")
     (tmp_path / "lost.png").symlink_to(tmp_path / "nothing.png")
     found = [p.relative_to(tmp_path).as_posix() for p in files_below(tmp_path)]
-    assert found == ["a.png", "b/.4.png", "b/1.png", "b/2.png", "c d/5.png"]
-    assert [p.name for p in image_files(tmp_path)] == ["a.png", "1.png", "2.png", "5.png"]
+    assert found == ["a.png", "b/.4.png", "b/1.png", "b/2.png", "c d/5.png", "lost.png"]
+    assert [p.name for p in image_files(tmp_path)] == ["a.png", "1.png", "2.png", "5.png", "lost.png"]
     assert names_in(tmp_path / "b") == [".4.png", "1.png", "2.png"]
     assert names_in(tmp_path / "none") == names_in(tmp_path / "a.png") == []
 

@@ -306,3 +306,41 @@ def test_many_threads_read_while_others_print(tmp_path):
     *out, said = done.stdout.split()
     assert out == ["out"] * int(said)
     assert done.stderr.split() == ["err"] * int(said)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "option", "value", "says"),
+    [
+        *(("png", "ceiling", v, "ceiling must be positive and below 1,000,000") for v in (-1, 0, 10**30)),
+        *(("tif", "ceiling", v, "ceiling must be positive and below 1,000,000") for v in (-1, 0, 1e6)),
+        *(("png", "ceiling", float(v), "ceiling must be a finite number") for v in ("nan", "inf", "-inf")),
+        ("png", "ceiling", "x", "ceiling must be a finite number, not 'x'"),
+        ("png", "depth", 0, "depth must be text or None, not 0"),
+        *(("png", "display", v, "display must be a list of a finite number") for v in (5, "x", ("a", 1))),
+        ("png", "display", (100,), "display is the peak and the black"),
+        ("png", "display", (100, -1), "black < peak"),
+        *(("jpg", "quality", v, "quality must be a whole number") for v in (True, 1.5, "x", float("nan"))),
+        *(("jpg", "quality", v, "quality is 1 to 100") for v in (0, -1, 101)),
+        *(("avif", "bits", v, "8, 10 or 12 bits") for v in (0, -1, 9)),
+        *(("jxl", "bits", v, "8 to 16 bits") for v in (0, -1, 17)),
+        ("exr", "extra", 5, "extra must be a dict or None"),
+        ("exr", "provenance", 5, "provenance must be a dict or None"),
+    ],
+)
+def test_values_that_no_file_can_hold_are_refused(tmp_path, suffix, option, value, says):
+    """Before: a ceiling of -1 or infinity wrote a black image, and texts were errors of Python."""
+    image = Image(
+        torch.rand(1, 3, 8, 8), "linear" if suffix == "exr" else "pq" if suffix in ("avif", "jxl") else "srgb"
+    )
+    with pytest.raises(UsageError, match=says):
+        write(tmp_path / f"a.{suffix}", image, **{option: value})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_link_to_nothing_in_a_folder_is_said(tmp_path, run):
+    """Before: it was left out without a word."""
+    write(tmp_path / "a.png", Image(torch.rand(1, 3, 100, 100), "srgb", bits=8))
+    (tmp_path / "b.png").symlink_to("nowhere")
+    code, out, err = run("score", tmp_path, "-m", "niqe", "--format", "csv")
+    assert (code, out.count("ok")) == (1, 1)
+    assert "b.png does not exist" in err

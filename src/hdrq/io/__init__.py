@@ -52,7 +52,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from hdrq.arguments import checked
+from hdrq.arguments import checked, refuse_misfits
 from hdrq.cards import options_of
 from hdrq.errors import FileError, HdrqError, TooLarge, UsageError
 from hdrq.io.atomic import atomic, refuse_unwritable
@@ -220,6 +220,8 @@ def _known(
             raise UsageError(
                 f"{path}: {format.title} has no {name} '{given[name]}'; choose {' or '.join(map(str, words))}"
             )
+    if act == "write":
+        refuse_misfits(module.write, given)
     return given
 
 

@@ -6,9 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hdrq.errors import PixelError
+from hdrq.errors import PixelError, UsageError
 from hdrq.image.arithmetic import all_finite
 
+# of the code that the largest integer of a file stands for; larger ones are not read back
+MOST_CEILING = 1_000_000
 # EXIF, TIFF and AVIF orientation: (transpose first, then flip rows, flip columns).
 ORIENTATION = {
     1: (False, False, False),
@@ -70,6 +72,12 @@ def orient(pixels: Tensor, orientation: int, notes: list[str]) -> Tensor:
     pixels = pixels.transpose(-1, -2) if transpose else pixels
     dims = [d for d, flip in ((-2, rows), (-1, columns)) if flip]
     return (pixels.flip(dims) if dims else pixels).contiguous()
+
+
+def refuse_ceiling(ceiling: float, path: object) -> None:
+    """Raise UsageError for a ceiling that no file can state."""
+    if not 0 < ceiling < MOST_CEILING:
+        raise UsageError(f"{path}: ceiling must be positive and below {MOST_CEILING:,}, not {ceiling:g}")
 
 
 def codes(pixels: Tensor, bits: int, ceiling: float, path: object) -> tuple[np.ndarray, list[str]]:

@@ -238,7 +238,8 @@ def write(path: Path, image: Image, *, bits: int | None = None, quality: int = 1
         raise DomainError(
             f"{path}: AVIF has no code points for {image.domain} code in {image.primaries.name} primaries; write .png or .exr"
         )
-    bits = bits or (8 if image.bits is not None and image.bits <= 8 else 12)
+    if bits is None:
+        bits = 8 if image.bits is not None and image.bits <= 8 else 12
     if bits not in (8, 10, 12) or not 1 <= quality <= 100:
         raise UsageError(
             f"AVIF is written with 8, 10 or 12 bits and quality 1 to 100, not {bits} bits and quality {quality}"

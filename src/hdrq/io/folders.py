@@ -11,12 +11,15 @@ from hdrq.errors import FileError
 
 def files_below(folder: Path) -> list[Path]:
     """Every file below a folder, sorted by path; hidden folders are not entered. Linked folders are, as linked files are
-    read, but not one that links to a folder that it is in.
+    read, but not one that links to a folder that it is in. A link to nothing is listed too, so that who reads it says so.
 
     FileError names a folder that cannot be listed.
     """
     try:
-        return sorted((p for p in _walked(folder) if p.is_file()), key=lambda p: p.parts)
+        return sorted(
+            (p for p in _walked(folder) if p.is_file() or (p.is_symlink() and not p.exists())),
+            key=lambda p: p.parts,
+        )
     except OSError as error:
         raise FileError(_unlisted(error, folder)) from error
 

@@ -186,7 +186,8 @@ def write(path: Path, image: Image, *, bits: int | None = None, quality: int = 1
         )
     plain = (image.domain, image.primaries) == ("srgb", BT709)
     few = (quality < 100 and plain) or (image.bits is not None and image.bits <= 8)
-    bits = bits or (8 if few else 16)
+    if bits is None:
+        bits = 8 if few else 16
     if not 8 <= bits <= 16:
         raise UsageError(f"JPEG XL is written with 8 to 16 bits, not {bits}")
     if not 1 <= quality <= 100:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 from hdrq.errors import DomainError, FileError, UsageError
 from hdrq.image.transfer import pq_to_nits
 from hdrq.io import exif, icc, tag
-from hdrq.io.arrange import codes, planes
+from hdrq.io.arrange import codes, planes, refuse_ceiling
 from hdrq.io.atomic import atomic
 from hdrq.io.color import Meaning, code_points, flat, points_of, power, primaries_of
 from hdrq.io.memory import afford
@@ -128,7 +128,7 @@ def write(
     *,
     depth: str | None = None,
     ceiling: float = 1.0,
-    display: tuple[float, float] | None = None,
+    display: Sequence[float] | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> tuple[str, ...]:
     """8 or 16 bits ("uint8", "uint16"; default: the image's own, else 16), with cICP where it exists for the image.
@@ -138,6 +138,7 @@ def write(
     """
     import imagecodecs
 
+    refuse_ceiling(ceiling, path)
     if image.domain == "nits":
         raise DomainError(
             f"{path}: PNG stores code, not cd/m²; encode the image first (hdrq encode --to pq) or write .exr"
@@ -157,7 +158,7 @@ def write(
         *colours, wx, wy = (round(v * 1e5) for v in flat(image.primaries))
         extra += _chunk(b"cHRM", struct.pack(">8i", wx, wy, *colours))
     if display is not None:
-        extra += _chunk(b"mDCV", _mastering(image.primaries, *display))
+        extra += _chunk(b"mDCV", _mastering(image.primaries, display))
     if image.domain == "pq":
         extra += _chunk(b"cLLI", struct.pack(">II", *(round(10_000 * v) for v in light_level(image))))
     if plain:
@@ -181,8 +182,13 @@ def light_level(image: Image) -> tuple[float, float]:
     return float(brightest.max()), float(brightest.mean())
 
 
-def _mastering(primaries: Primaries, peak: float, black: float) -> bytes:
+def _mastering(primaries: Primaries, display: Sequence[float]) -> bytes:
     """Chromaticities in steps of 0.00002, luminances in steps of 0.0001 cd/m². Source: PNG 3, 11.3.2.7."""
+    if len(display) != 2:
+        raise UsageError(
+            f"display is the peak and the black of a mastering display, not {len(display)} numbers"
+        )
+    peak, black = display
     if not 0 <= black < peak <= 10_000:
         raise UsageError(
             f"the mastering display needs black < peak <= 10,000 cd/m², not {black:g} and {peak:g}"

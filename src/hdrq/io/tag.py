@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hdrq.io.arrange import MOST_CEILING
 from hdrq.io.color import flat, primaries_of
 from hdrq.records import Image, Primaries
 
@@ -48,5 +49,5 @@ def parse(text: str) -> Tag | None:
         ceiling, domain = float(meaning["ceiling"]), str(meaning["domain"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    sound = primaries is not None and 0 < ceiling < 1e6 and DOMAIN.match(domain)
+    sound = primaries is not None and 0 < ceiling < MOST_CEILING and DOMAIN.match(domain)
     return Tag(domain, primaries, ceiling) if sound and primaries else None

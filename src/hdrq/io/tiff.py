@@ -17,7 +17,7 @@ import torch
 from hdrq.errors import DomainError, FileError, UsageError
 from hdrq.image.transfer import linear_to_srgb
 from hdrq.io import icc, tag
-from hdrq.io.arrange import codes, orient, planes
+from hdrq.io.arrange import codes, orient, planes, refuse_ceiling
 from hdrq.io.atomic import atomic
 from hdrq.io.color import Meaning, flat, primaries_of
 from hdrq.io.tiff_pages import check, chosen, kind_of, pages_of
@@ -237,6 +237,7 @@ def write(
     """Depth uint8, uint16, half or float; default: float for light, else the image's own bits, else 16."""
     import tifffile
 
+    refuse_ceiling(ceiling, path)
     light = image.domain in ("nits", "linear")
     integer = "uint8" if image.bits is not None and image.bits <= 8 else "uint16"
     depth = depth or ("float" if light else integer)

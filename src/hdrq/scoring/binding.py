@@ -95,7 +95,7 @@ def _specs(request: Request, found: Metric) -> tuple[InputSpec | None, InputSpec
     if card.reads != "code" and (encodings or toners):
         wants = "light" if card.reads in LIGHT else f"{card.reads} code"
         raise DomainError(
-            f"{found.name} reads {wants} by itself; write {found.name} without {encodings or toners}:"
+            f"{found.name} reads {wants} by itself; write {found.name} without {(encodings or toners)[0]}:"
         )
 
     def spec(reads: str) -> InputSpec:
