@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from filled import value
 from hdrq.errors import FileError
+from hdrq.image.statistics import luminance
 from hdrq.nn import foreign_files as foreign
 from hdrq.nn import weight_files
 from hdrq.nn.image_networks import code_and_aligned_code, code_and_light, tiled, to_multiple
@@ -47,6 +48,7 @@ ANSWERS: dict[str, tuple[float, int]] = {
     "kalantari-weight": (-15.45466, 383_909),
     "santos-2020": (6.709472, 25_770_964),
     "singlehdr": (515.7761, 27_782_156),
+    "vinker-2021": (0.3036939, 3_898_849),
 }
 # Names and shapes in the authors' programs: how many, and their digest.
 KEYS = {
@@ -60,6 +62,7 @@ KEYS = {
 MORE = (
     ("deeptmo", {"width": 4, "halvings": 3, "blocks": 2, "fine": True}),
     ("singlehdr", {"width": 2, "small": 2, "refine": True}),
+    ("vinker-2021", {"width": 2, "depth": 3}),
 )
 
 
@@ -80,6 +83,9 @@ def theirs_of(shelf: Net, module: nn.Module, options: dict[str, Any]) -> dict[st
         found |= {f"attConv{k}.{leaf}": torch.rand(3) for k in (1, 3) for leaf in ("weight", "bias")}
     if shelf.name == "singlehdr":
         found |= {"B": torch.rand(4), "hinv(12)": torch.rand(4), "hinv(25)": torch.rand(4)}
+    if shelf.name == "vinker-2021":
+        idle = f"down_path.{options['depth'] - 1}.mpconv.1.conv1"
+        found = {f"{idle}.{leaf}": torch.rand(3) for leaf in ("weight", "bias")} | found
     return found
 
 
@@ -296,3 +302,63 @@ def test_three_exposures_are_read_as_code_and_as_light_or_as_code_of_the_middle_
     read = code_and_aligned_code(frames, seconds, 2.0)
     assert read[0, :, 0, 0, 0].tolist() == pytest.approx([0.1**0.5, 0.4**0.5, 1.0])
     assert read[0, :, 5, 1, 1].tolist() == pytest.approx([0.4**0.5, 0.4**0.5, 0.25**0.5])
+
+
+def test_the_u_net_of_vinker_by_hand() -> None:
+    """Depth 1, one channel, every weight 1 at one place: what is skipped comes back with its square and its root."""
+    net = find("net", "vinker-2021").build(width=1, depth=1)
+    for p in net.parameters():
+        torch.nn.init.zeros_(p)
+    for conv in (net.enter.first, net.enter.second, net.last, net.up[0].pair.second):
+        conv.weight.data[0, 0, 1, 1] = 1
+    net.up[0].up.weight.data[:] = 1
+    # of the skip connection, of what comes from below, of the square, of the root
+    net.up[0].pair.first.weight.data[:, 0, 1, 1] = torch.tensor([1.0, 10, 100, 1000])
+    net.end.weight.data[:] = 1e-3
+    code = torch.rand(1, 1, 8, 10, generator=torch.Generator().manual_seed(0))
+    below = torch.nn.functional.max_pool2d(code, 2).repeat_interleave(2, -1).repeat_interleave(2, -2)
+    wanted = code + 10 * below + 100 * code**2 + 1000 * (code + 1e-8).sqrt()
+    with torch.no_grad():
+        assert torch.allclose(torch.logit(net(code)), wanted * 1e-3, atol=1e-4)
+
+
+def test_vinkers_result_is_stretched_between_its_ranks_and_keeps_half_of_the_colour() -> None:
+    class Same(torch.nn.Module):
+        grid = 16
+
+        def forward(self, code: Tensor) -> Tensor:
+            return 0.2 + 0.5 * code
+
+    grey = torch.linspace(0, 1, 1000).view(1, 1, 25, 40)
+    light = grey * torch.tensor([1.0, 0.5, 0.25]).view(1, 3, 1, 1)
+    y = luminance(light)
+    found = find("net", "vinker-2021").use.apply(Same(), light, steepness=50.0)
+    code = (1 + 50 * y / y.max()).log() / torch.tensor(51.0).log()
+    low, high = (0.2 + 0.5 * code.flatten()[k] for k in (4, 994))
+    shown = ((0.2 + 0.5 * code).clamp(low, high) - low) / (high - low)
+    ratio = torch.where(y > 0, light / y.clamp(min=1e-12), 0.0)
+    assert torch.allclose(found, (ratio.sqrt() * shown).clamp(0, 1), atol=1e-5)
+
+
+def test_tiles_of_the_u_net_are_those_of_the_whole() -> None:
+    net = small("vinker-2021", depth=4).double()
+    code = torch.rand(1, 1, 90, 70, generator=torch.Generator().manual_seed(0)).double()
+    with torch.no_grad():
+        parts = tiled(net, code, side=32, margin=112, multiple=16)
+        assert torch.allclose(parts, net(code), atol=1e-6)
+
+
+def test_the_generator_of_a_checkpoint_of_a_training_is_imported(tmp_path: Path, monkeypatch) -> None:
+    """As the program stores it: beside a discriminator, with the names of DataParallel."""
+    monkeypatch.setenv("HDRQ_MODELS", str(tmp_path / "models"))
+    module = small("vinker-2021")
+    theirs = theirs_of(find("net", "vinker-2021"), module, {"width": 4, "depth": 2})
+    held = {
+        "epoch": 7,
+        "modelG_state_dict": {f"module.{k}": t for k, t in theirs.items()},
+        "modelD_state_dict": {"module.conv.weight": torch.rand(2)},
+    }
+    torch.save(held, tmp_path / "net.pth")
+    import_checkpoint([tmp_path / "net.pth"], "vinker-2021", name="mine")
+    again = load("vinker-2021", "mine", "linear").state_dict()
+    assert all(torch.equal(t, again[k]) for k, t in module.state_dict().items())

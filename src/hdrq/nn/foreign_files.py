@@ -32,7 +32,7 @@ _ALLOWED = {
     ("_codecs", "encode"),
 }
 # Keys under which training programs store a state_dict.
-_WRAPPERS = ("model_state_dict", "state_dict", "model", "params", "net", "params_ema")
+_WRAPPERS = ("model_state_dict", "state_dict", "model", "params", "net", "params_ema", "modelG_state_dict")
 # Prefixes added by parallel training and compilation.
 _PREFIXES = ("module.", "_orig_mod.")
 

@@ -104,3 +104,20 @@ def test_hdrcnn_is_taught_the_logarithm_of_saturated_light_alone() -> None:
     bright = 10 - 1 / 255
     assert output.target is scene
     assert output.image[0, 1, 0].tolist() == pytest.approx([0.4, (0.4 + bright) / 2, bright], rel=1e-4)
+
+
+def test_vinkers_network_is_taught_by_its_input_and_by_photographs() -> None:
+    """Structure is that of the logarithm, not of light; the discriminator sees the luma of the photograph."""
+
+    class Inverse(nn.Module):
+        def forward(self, code: Tensor) -> Tensor:
+            return 1 - code
+
+    code, photograph = torch.rand(2, 1, 9, 9), torch.rand(2, 3, 9, 9)
+    batch = {"code": code, "photograph": photograph, "light": light()}
+    output = find("recipe", "vinker-2021").output(Inverse(), batch, ImageSettings("vinker-2021"))
+    assert output.domain == "srgb"
+    assert torch.equal(output.image, (1 - code).expand(-1, 3, -1, -1))
+    assert torch.equal(output.target, code.expand(-1, 3, -1, -1))
+    luma = photograph.mul(torch.tensor([0.2126, 0.7152, 0.0722]).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    assert torch.allclose(output.real, luma.expand(-1, 3, -1, -1), atol=1e-3)
