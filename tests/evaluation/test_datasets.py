@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 import pytest
-from scipy.io import savemat
+from scipy.io import loadmat, savemat
 
 from hdrq.errors import FileError, MissingPart, UsageError
 from hdrq.evaluation.archive import Folder, locate, state
@@ -580,3 +580,13 @@ def test_waterloo_mef_pairs_scores_with_the_images_they_are_of(tmp_path: Path) -
         ("House", "gsaverage", 4.0, "House_Tom Mertens09"),
         ("Lamp", "Mertens07", 8.25, "Lamp_hdr-projects.com"),
     ]
+
+
+@pytest.mark.parametrize("column", ["dmos_new", "dmos_std"])
+def test_a_row_of_live_without_a_score_is_named(tmp_path, column: str) -> None:
+    live(tmp_path)
+    held = {key: value for key, value in loadmat(tmp_path / "dmos_realigned.mat").items() if key[0] != "_"}
+    held[column][0, 300] = np.nan
+    savemat(tmp_path / "dmos_realigned.mat", held)
+    with pytest.raises(FileError, match="row 301"):
+        list(find("dataset", "live").pairs(tmp_path))

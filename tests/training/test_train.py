@@ -23,6 +23,7 @@ from hdrq.errors import UsageError
 from hdrq.evaluation.statistics.correlation import srocc
 from hdrq.nn.weights import span
 from hdrq.records import Image
+from hdrq.registry import find
 from hdrq.training.batches import BatchLoader, Item
 from hdrq.training.display_augmentation import DISPLAYS, displayed_code
 from hdrq.training.distributed import Processes
@@ -361,5 +362,21 @@ def test_a_wrong_setting_is_refused(key: str, value: str, says: str) -> None:
 def test_settings_take_texts() -> None:
     run = adjust(RUN, {"rate": "3e-5", "loss.rank": "0.5", "options.depth": "3", "align_weight": "0.1"})
     assert (run.rate, run.loss["rank"], run.options["depth"], run.align_weight) == (3e-5, 0.5, 3, 0.1)
-    assert reduced(run).steps == 4
     assert run.digest != RUN.digest
+
+
+def test_a_smoke_test_is_small_and_keeps_what_is_smaller() -> None:
+    names = ("batch", "patches", "test_patches", "crop", "margin", "target_batch", "epochs", "steps")
+    large = {
+        "batch": "16",
+        "patches": "500",
+        "test_patches": "900",
+        "crop": "512",
+        "margin": "40",
+        "target_batch": "9",
+    }
+    small = reduced(adjust(RUN, {**large, "epochs": "7"}))
+    assert [getattr(small, n) for n in names] == [2, 32, 32, find("net", RUN.net).side, 8, 2, 1, 4]
+    few = {"batch": "1", "patches": "5", "crop": "24", "margin": "3", "target_batch": "1"}
+    small = reduced(adjust(RUN, few), ["epochs"])
+    assert [getattr(small, n) for n in names] == [1, 5, 32, 24, 3, 1, 1, 0]
