@@ -20,6 +20,7 @@ import torch
 
 import hdrq
 from hdrq.cli import main
+from hdrq.cli._idle import Dependent
 from hdrq.cli._numbers import Number
 from hdrq.cli.app import command_line
 from hdrq.errors import UsageError
@@ -93,13 +94,24 @@ def values_of(option: click.Parameter) -> tuple[str, ...]:
     return (*EVERY, *TEXTS)
 
 
+def needed(command: click.Command, option: click.Parameter) -> list[str]:
+    """The options without which an option is refused, whatever its value."""
+    found = []
+    for name, values in option.needs.items() if isinstance(option, Dependent) else ():
+        other = next(p for p in command.params if p.name == name)
+        flag = getattr(other, "is_flag", False)
+        found.append([other.opts[-1], *([] if flag else [next(iter(values), "made-too")])])
+    return found[0] if found else []
+
+
 def cases(command: click.Command, example: list[str]) -> Iterator[list[str]]:
     """The example with one option more, at each hostile value; then with each of its own words replaced."""
     for option in command.params:
+        start = [*example, *needed(command, option)]
         if isinstance(option, click.Option) and option.is_flag:
-            yield from ([*example, name] for name in (*option.opts, *option.secondary_opts))
+            yield from ([*start, name] for name in (*option.opts, *option.secondary_opts))
         elif isinstance(option, click.Option):
-            yield from ([*example, option.opts[-1], *[v] * option.nargs] for v in values_of(option))
+            yield from ([*start, option.opts[-1], *[v] * option.nargs] for v in values_of(option))
     for place, word in enumerate(example):
         if not word.startswith("-"):
             yield from ([*example[:place], v, *example[place + 1 :]] for v in (*EVERY, *TEXTS))
