@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from hdrq.image.color import to_bt2020
+from hdrq.image.color import join_luma, split_luma, to_bt2020
 from hdrq.image.filters import filter2, separable
 from hdrq.scoring.error_maps import equalised
 
@@ -13,6 +13,16 @@ from hdrq.scoring.error_maps import equalised
 def test_a_batch_of_one_channel_becomes_three_channels_each() -> None:
     grey = torch.tensor([1.0, 2.0]).view(2, 1, 1, 1)
     assert to_bt2020(grey).flatten(1).tolist() == [[1, 1, 1], [2, 2, 2]]
+
+
+def test_luma_and_chroma_of_bt2020_are_those_of_its_recommendation() -> None:
+    """ITU-R BT.2020, table 4: pure blue has C'B = 0.5, pure red C'R = 0.5, and white none; and back again."""
+    code = torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1], [0.2, 0.5, 0.9]]).T[None, :, :, None]
+    y, cb, cr = split_luma(code.double())
+    assert y.flatten().tolist()[:4] == pytest.approx([0.2627, 0.6780, 0.0593, 1.0])
+    assert cb.flatten().tolist()[:4] == pytest.approx([-0.13963, -0.36037, 0.5, 0], abs=1e-5)
+    assert cr.flatten().tolist()[:4] == pytest.approx([0.5, -0.45979, -0.04021, 0], abs=1e-5)
+    assert torch.allclose(join_luma(y, cb, cr), code.double(), atol=1e-12)
 
 
 @pytest.mark.parametrize(("height", "width"), [(3, 3), (2, 4), (4, 2), (1, 5), (5, 1), (2, 2)])
