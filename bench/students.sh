@@ -69,7 +69,7 @@ hdr() { # HDR coding, noise and blur, no reference, beginning from what was lear
   [ -f "$OUT/norvdpnetpp-sdr/norvdpnetpp-sdr.json" ] || sdr
   set_of hdr-light 5 $((PHOTOS * 2 / 5)) --images "$SCENES" --distortions $CODED
   set_of hdr-code 6 $((PHOTOS * 11 / 60)) --images "$OUT/photographs" --distortions $CODED
-  HDRQ_MODELS=$OUT/norvdpnetpp-sdr student norvdpnetpp-hdr 10 --teacher hdrvdp3 --student pu21:norvdpnet++@norvdpnetpp-sdr \
+  HDRQ_MODELS=$OUT/norvdpnetpp-sdr student norvdpnetpp-hdr 7 --teacher hdrvdp3 --student pu21:norvdpnet++@norvdpnetpp-sdr \
     --hold-out "$HELD" --images "$OUT/hdr-light/set.csv" --images "$OUT/hdr-code/set.csv" \
     --set "$WIDTHS" --set options.kind=batch --set loss.pearson=1.0 --set rate=2e-3
 }
