@@ -24,8 +24,8 @@ from hdrq.scoring.scorer import Scorer
 
 # weights: how a metric asks for them, their teacher, the run folder of bench/students.sh
 STUDENTS = {
-    "norvdpnetpp-small-hdr": ("pu21:norvdpnet++", "hdrvdp3", "norvdpnetpp-hdr-on"),
-    "norvdpnetpp-small-sdr": ("srgb:norvdpnet++", "hdrvdp3", "norvdpnetpp-sdr-on"),
+    "norvdpnetpp-small-hdr": ("pu21:norvdpnet++", "hdrvdp3", "norvdpnetpp-hdr"),
+    "norvdpnetpp-small-sdr": ("srgb:norvdpnet++", "hdrvdp3", "norvdpnetpp-sdr"),
     "norvdpnetpp-small-tmo": ("srgb:norvdpnet++", "tmqi", "norvdpnetpp-tmo"),
     "diqm-small": ("pu21:diqm", "hdrvdp3", "diqm-hdr"),
     "pu-vtamiq-small": ("pu21:vtamiq", "hdrvdp3", "pu-vtamiq-small"),
