@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from hdrq.registry import names
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -60,3 +62,8 @@ def test_modules_that_pages_for_developers_name_exist(page: str) -> None:
     homes = (ROOT / "src", ROOT / "src" / "hdrq", ROOT / "src" / "hdrq" / "evaluation", ROOT)
     for module in named:
         assert any((home / module).exists() for home in homes), module
+
+
+def test_every_operator_has_a_small_picture() -> None:
+    for name in names("tonemapper"):
+        assert (ROOT / "docs" / "img" / f"tone_{name}.jpg").stat().st_size < 40_000

@@ -499,11 +499,11 @@ def test_what_cannot_be_is_said_in_one_line(images, tmp_path, arguments, says) -
 
 def test_the_set_alone_and_the_costs_alone(images, tmp_path) -> None:
     say = ["distill", "--teacher", "pu21:gmsd", "--images", str(images), "-n", "48", "--crop", "64"]
-    say += ["--set", "options.widths=[4,4,8,8,8]"]
     done = CliRunner().invoke(command_line, [*say, "-o", str(tmp_path / "a"), "--make-set", "recipes"])
     assert done.exit_code == 0, done.output
     assert len(read_rows(tmp_path / "a" / "set.csv")) == 48
     say[say.index("--images") + 1] = str(tmp_path / "a" / "set.csv")
+    say += ["--set", "options.widths=[4,4,8,8,8]"]
     done = CliRunner().invoke(command_line, [*say, "-o", str(tmp_path / "b"), "--dry-run"])
     assert done.exit_code == 0, done.output
     assert "s a step" in done.output
