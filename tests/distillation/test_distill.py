@@ -540,7 +540,7 @@ def test_what_can_be_known_is_refused_before_the_teacher_scores_a_row(images, tm
 
 def test_start_weights_bring_the_options_of_their_network() -> None:
     task = Task(("mos",), "srgb:norvdpnet++@norvdpnetpp-small-sdr", (), (), crop=64)
-    assert settings_for(task).options["widths"] == [8, 16, 32, 64, 64]
+    assert settings_for(task).options["widths"] == [16, 32, 64, 64, 64]
 
 
 def test_images_smaller_than_the_crop_are_named(images, tmp_path) -> None:
