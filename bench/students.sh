@@ -12,8 +12,9 @@
 #   SCENES folder with the HDR scenes of lists/hdr.csv whose use is "learn", and those of DATA/hdr beside them; needed by hdr
 #
 # Never learnt from: the HDR scenes of $HELD and every code picture whose name ends in 7, named on each card; ../shared/data/pairs.
-# bench/students.py then asks students and teachers about the real pairs and times them. The weights of tmo, diqm and vtamiq in
-# models/ are those of this script at 71dc232, with narrower networks, and other held-out scenes (memorial, nave, park).
+# bench/students.py then asks students and teachers about the real pairs and times them. The weights of hdr, tmo, diqm and
+# vtamiq in models/ are those of this script at 71dc232, with narrower networks, and other held-out scenes (memorial, nave, park):
+# what hdr does now agreed less with its teacher (docs/results.md).
 set -eu
 DATA=${DATA:-../shared/data}
 OUT=${OUT:-runs}

@@ -75,7 +75,7 @@ def clip_of(path: str, container: Any) -> Clip:
     notes: list[str] = []
     rgb = bool(coder.format.is_rgb or coder.format.has_palette)
     bits = max(8, *(c.bits for c in coder.format.components))
-    if bits > 16 or coder.format.is_bayer or coder.format.name.startswith("xyz"):
+    if bits > 16 or coder.format.name.startswith(("bayer", "xyz")):
         raise FileError(
             f"{path}: video of pixel format {coder.format.name} is not supported; convert it with another program"
         )
