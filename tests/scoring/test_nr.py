@@ -137,7 +137,7 @@ def test_the_list_says_on_which_scores_of_people_a_metric_was_checked() -> None:
     ran = CliRunner().invoke(command_line, ["list", "metrics", "--format", "json"])
     found = {row["metric"]: row["subjective_scores"] for row in json.loads(ran.stdout)}
     assert found["nr"].startswith("nr-lite2: SROCC 0.74 on 330 photographs")
-    assert "SROCC -0.00 on 330 photographs" in found["norvdpnetpp"]
+    assert "SROCC 0.19 (0.07 … 0.29) on 330 photographs" in found["norvdpnetpp"]
     assert found["diqm"] == "not checked on subjective scores here"
     assert found["ssim"] == "SROCC 0.82 (0.77 … 0.97) on 27 images of LIVE release 2"
     assert found["niqe"].startswith("SROCC 0.48 (0.39 … 0.56) on 330 photographs of LIVE In the Wild; SROCC ")
