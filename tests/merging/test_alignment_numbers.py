@@ -9,6 +9,7 @@ import torch
 from hdrq.errors import UsageError
 from hdrq.image.warp import inside, positions, sample, translation
 from hdrq.io.exposures import Exposure
+from hdrq.merging import exposure_stack
 from hdrq.merging.alignment import resample
 from hdrq.merging.alignment.align import _check_unmoved, _overlap, _shrunk, align
 from hdrq.merging.alignment.ecc import pair
@@ -26,6 +27,18 @@ def stack(count: int = 3, stops: float = 4) -> ExposureStack:
     light = np.clip(scene(*SIZE, stops=stops, seed=1) / 4, 0.02, 0.9)
     frames = [np.rint(light * 255 / 2**k).astype(np.uint8) for k in range(count)]
     return ExposureStack(frames, [Exposure(seconds=2.0**-k) for k in range(count)])
+
+
+@pytest.mark.parametrize(("spare", "kept"), [(0, 2), (-1, 1)])
+def test_frames_are_kept_as_long_as_they_fit(monkeypatch, spare: int, kept: int) -> None:
+    one = stack().frame(0).nbytes
+    made, read = stack(), []
+    limited = ExposureStack(made.sources, made.exposures, budget=2 * one + spare)
+    really = exposure_stack.read_frame
+    monkeypatch.setattr(exposure_stack, "read_frame", lambda source, *a: read.append(1) or really(source, *a))
+    for k in (0, 1, 2, 0, 1):
+        limited.frame(k)
+    assert len(read) == 5 - kept
 
 
 def test_shares_of_a_reference_that_frames_cover() -> None:
