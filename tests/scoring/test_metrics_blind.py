@@ -16,7 +16,7 @@ import hdrq
 from hdrq.image.color import luma
 from hdrq.image.filters import gaussian, separable
 from hdrq.registry import find
-from hdrq.scoring.features.natural_statistics import asymmetric, exact, generalised
+from hdrq.scoring.features.natural_statistics import _window, asymmetric, exact, generalised
 from hdrq.scoring.metrics.brisque import brisque
 from hdrq.scoring.metrics.niqe import niqe
 from hdrq.scoring.metrics.piqe import piqe
@@ -208,3 +208,18 @@ def test_more_noise_shifts_brisques_statistics():
     ]
     assert all(low < high for low, high in itertools.pairwise(variances))
     assert F.relu(torch.tensor(variances)).min() > 0
+
+
+def test_the_window_is_divided_by_sums_without_compensation() -> None:
+    """Its last digits decide in flat areas; `sum` of Python 3.12 and later adds up otherwise."""
+
+    def added(values) -> float:
+        total = 0.0
+        for value in values:
+            total += value
+        return total
+
+    line = np.arange(7) - 3
+    g = np.exp(-np.add.outer(line**2, line**2) / (2 * (7 / 6) ** 2))
+    g = g / added(g.T.ravel().tolist())
+    assert np.array_equal(_window(), g / added(added(column) for column in g.T.tolist()))
