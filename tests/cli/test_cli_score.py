@@ -459,6 +459,17 @@ def test_classical_metrics_import_neither_scipy_nor_matplotlib(pair) -> None:
     assert done.stderr.split()[-1] == "False"
 
 
+def test_tone_mapping_imports_neither_scipy_nor_an_optimiser(pair, tmp_path) -> None:
+    code = (
+        "import sys\nfrom hdrq.cli import main\n"
+        f"try: main(['tonemap', {str(pair[0])!r}, {str(tmp_path / 'a.png')!r}])\n"
+        "finally: print(any(m.split('.')[0] in ('scipy', 'cmaes') for m in sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (tmp_path / "a.png").exists(), done.stderr
+    assert done.stderr.split()[-1] == "False"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="names of files are bytes on Linux only")
 @pytest.mark.parametrize("suffix", [".csv", ".json", ".jsonl", ".txt"])
 def test_names_that_are_not_utf_8_are_scored_and_written_as_they_are(

@@ -15,9 +15,11 @@ from hdrq import io
 from hdrq.distillation import rendering
 from hdrq.distillation.captures import _method, captured, fused_code, merged_light
 from hdrq.distillation.rendering import render
-from hdrq.distillation.rows import Row
+from hdrq.distillation.rows import Row, write_rows
 from hdrq.distillation.samples import refuse_unknown, shelf_of
 from hdrq.distillation.sources import Opened, Sources
+from hdrq.distillation.task import Task, build_set
+from hdrq.distillation.teacher_scores import Cache
 from hdrq.errors import MissingPart, UnknownName, UsageError
 from hdrq.image.render import room
 from hdrq.image.statistics import luminance, quantile
@@ -224,3 +226,12 @@ def test_networks_are_distortions_with_their_weights(
     assert again.equal(test)
     # once for both rows
     assert loads == ["mine"]
+
+
+@pytest.mark.parametrize("name", ["capture:foo", "merge:foo", "fuse:foo", "tonemap:foo", "foo"])
+def test_a_set_with_an_unknown_method_is_refused_before_anything_is_rendered(name, tmp_path) -> None:
+    """Before: a dry run accepted it, and the message at the first row was that of another command."""
+    rows = [Row(0, "a.exr", "a", 0, 0, 64, 1, "light", 2000.0, name, 1.0, 11)]
+    task = Task(("pu21:psnr",), "norvdpnet++", (write_rows(rows, tmp_path / "set.csv"),), ("noise",))
+    with pytest.raises(UnknownName, match="foo"):
+        build_set(task, Cache(tmp_path / "scores.sqlite"))

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 import hdrq
 from hdrq.cli import _merge_settings, _options
-from hdrq.cli._idle import Dependent
+from hdrq.cli._idle import Dependent, given
 from hdrq.cli._outputs import report
 from hdrq.errors import UsageError
 
@@ -99,8 +98,7 @@ def merged(paths: tuple[Path, ...], output: str, options: dict[str, Any]) -> Any
     for name, why in _IDLE.items():
         if options[name]:
             raise UsageError(f"--pattern does not take --{name.replace('_', '-')}: {why}; leave it out")
-    context = click.get_current_context()
-    if context.get_parameter_source("crop") == ParameterSource.COMMANDLINE and options["crop"] != "reference":
+    if "crop" in given(click.get_current_context()) and options["crop"] != "reference":
         raise UsageError("--pattern writes the whole of every frame; leave out --crop common")
     settings = _merge_settings.settings(options)
     suffixed = bool(Path(output).suffix) and not Path(output).is_dir()

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from hdrq.cli import _complete, _options
 from hdrq.cli import _tonemap_tasks as _tasks
+from hdrq.cli._idle import given as given_by
 from hdrq.cli._numbers import COUNT, NOT_NEGATIVE, POSITIVE, SEED
 from hdrq.cli._tonemap_options import refuse_idle, refuse_with_auto, task_of
 from hdrq.cli._tonemap_tasks import contact_sheet
@@ -181,7 +181,7 @@ def tonemap(context: click.Context, /, paths: tuple[Path, ...], **options: Any) 
     hdrq tonemap image.png better.png --enhance qdnet@NAME --quality 0.9
     hdrq tonemap image.png sheet.png --enhance qdnet@NAME --quality 0.1,0.3,0.5,0.7,0.9
     """
-    given = {n for n in options if context.get_parameter_source(n) == ParameterSource.COMMANDLINE}
+    given = given_by(context) - {"paths"}
     task = task_of(given)
     refuse_idle(task, given)
     refuse_with_auto(given)

@@ -24,8 +24,6 @@ from typing import Any
 
 # elsewhere libraries do not endure it, and every process imports for itself
 FORKS = sys.platform == "linux"
-# what workers import besides, and what takes long
-SHARED = ("torch", "scipy.integrate")
 # seconds between the beginnings of two processes where the first one ends at once
 PAUSE = 1.0
 # They report every worker that comes or leaves.
@@ -62,8 +60,9 @@ def main(own: Sequence[str]) -> None:
     scheduler.start()
     try:
         telling.close()
-        for module in SHARED if FORKS else ():
-            import_module(module)
+        if FORKS:
+            # what workers import besides, and what takes long
+            import_module("torch")
         address = told.recv()
         print(address, file=answers, flush=True)
         order = sys.stdin.buffer.readline()

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from hdrq.cluster.pace import Chunk, Pace
 from hdrq.cluster.worker import run_chunk
-from hdrq.cluster.workers import ClusterError, Workers
+from hdrq.cluster.workers import REFRESH, ClusterError, Workers
 from hdrq.io.atomic import remove_marked
 from hdrq.work import Job, Needs
 
@@ -29,8 +29,6 @@ DEPTH = 2
 DEATHS = 3
 # deaths in a row of workers that were beginning the job, after which the run ends
 BEGINNINGS = 9
-# seconds between two checks of the workers
-REFRESH = 0.5
 # items that may be finished before the earliest unfinished one, at least
 WINDOW = 4096
 # parts that a chunk is divided into when its worker died

@@ -13,8 +13,8 @@ from hdrq.cluster.worker import installation_report
 from hdrq.errors import HdrqError, UsageError
 from hdrq.work import Needs
 
-# seconds to wait for a result between two checks of its worker
-PATIENCE = 0.5
+# seconds between two checks of the workers
+REFRESH = 0.5
 
 
 class ClusterError(HdrqError):
@@ -122,7 +122,7 @@ class Workers:
 
         while True:
             try:
-                found: tuple[bytes, float] = future.result(timeout=PATIENCE)
+                found: tuple[bytes, float] = future.result(timeout=REFRESH)
                 return found
             except TimeoutError:
                 if address not in self.present():

@@ -135,6 +135,7 @@ def build_set(task: Task, cache: Cache) -> tuple[Rows, list[Source], list[str]]:
     if made:
         read = enumerate(r for part in made for r in read_rows(part))
         rows = Rows(r if r.number == i else replace(r, number=i) for i, r in read)
+        refuse_unknown(sorted({r.distortion for r in rows}))
         scenes = {(r.source, r.reads): r.scene for r in rows}
         for (path, reads), scene in scenes.items():
             some, _ = find_sources(Path(path), cache.file, cache.keep_file, parsed(reads))

@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from hdrq.image.statistics import ratio
+
 # Density of the luma of photographs, 20 bins of 0..1.
 _TARGET: tuple[float, ...] = (
     *(0.875, 1.116, 1.312, 1.286, 1.238, 1.226, 1.188, 1.177, 1.156, 1.139),
@@ -21,6 +23,17 @@ def adapted(share: Tensor, steepness: Tensor | float) -> Tensor:
     """log(1 + steepness share) / log(1 + steepness): code 0..1 of light over its maximum."""
     given = torch.as_tensor(steepness, dtype=share.dtype, device=share.device)
     return (given * share).log1p() / given.log1p()
+
+
+def curved(y: Tensor, steepness: float | None = None) -> Tensor:
+    """The adapted logarithm of luminance (N, 1, H, W), of each image; by its matched steepness where none is given."""
+    top = y.amax((1, 2, 3), keepdim=True)
+    share = ratio(y, top)
+    found = [
+        matched_steepness(one[one > 0]) if steepness is None and bool((one > 0).any()) else steepness or 1.0
+        for one in share
+    ]
+    return torch.stack([adapted(one, at) for one, at in zip(share, found)])
 
 
 def matched_steepness(x: Tensor) -> Tensor:

@@ -97,10 +97,10 @@ def selections(
 
 def refuse_without_reference(light: Side, chosen: Selection, matched: bool) -> None:
     """Raise UsageError for what is said of references, where no metric reads any."""
-    said = {"--match-response": matched or None}
-    said |= {f"--ref-{key}": getattr(light, key) for key in OF_A_SIDE}
-    said |= {f"--ref-{key}": getattr(chosen, key) for key in SELECTED}
-    for option, value in said.items():
+    stated = {"--match-response": matched or None}
+    stated |= {f"--ref-{key}": getattr(light, key) for key in OF_A_SIDE}
+    stated |= {f"--ref-{key}": getattr(chosen, key) for key in SELECTED}
+    for option, value in stated.items():
         if value is not None:
             raise UsageError(f"{option} has no effect with metrics that read no reference; leave it out")
 

@@ -8,8 +8,6 @@ from math import exp, log
 
 import numpy as np
 import torch
-from cmaes import CMA
-from scipy.optimize import minimize_scalar
 from torch import Tensor
 
 # learning rate of Adam, in the logistic coordinate of a range
@@ -100,6 +98,9 @@ def score_of(value: Value, x: list[float]) -> float:
 def by_evolution(value: Value, begin: list[float], iterations: int, seed: int) -> Found:
     """CMA-ES, `iterations` evaluations. Source: Hansen 2016, arXiv:1604.00772."""
     yield 0, begin, score_of(value, begin)
+    # here, because it imports scipy.stats, which takes longer than most tone mapping
+    from cmaes import CMA
+
     search = CMA(mean=np.array(begin), sigma=1.0, seed=seed)
     done = 1
     while done < iterations:
@@ -121,6 +122,8 @@ def along(value: Value, begin: list[float], iterations: int, seed: int) -> Found
     places = [begin[0], *np.log(shares / (1 - shares))]
     scores = [score_of(value, [x]) for x in places]
     yield from ((i, [x], s) for i, (x, s) in enumerate(zip(places, scores)))
+    from scipy.optimize import minimize_scalar
+
     ordered = sorted(places)
     i = ordered.index(places[int(np.argmax(scores))])
     bounds = ordered[max(i - 1, 0)], ordered[min(i + 1, len(ordered) - 1)]

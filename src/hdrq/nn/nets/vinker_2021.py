@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hdrq.image.adaptive_log import adapted, matched_steepness
+from hdrq.image.adaptive_log import curved
 from hdrq.image.statistics import luminance, ratio, without_contrast
 from hdrq.nn.image_networks import Use, tiled
 from hdrq.nn.keys import Rule, drop, rename
@@ -118,17 +118,6 @@ def tonemap(net: UNet, light: Tensor, *, steepness: float | None = None, saturat
     stretched = (gray.clamp(low, high) - low) / span
     shown = torch.where(without_contrast(y), gray, stretched)
     return (ratio(light, y).clamp(min=0) ** saturation * shown).clamp(0, 1)
-
-
-def curved(y: Tensor, steepness: float | None = None) -> Tensor:
-    """The adapted logarithm of luminance (N, 1, H, W), of each image."""
-    top = y.amax((1, 2, 3), keepdim=True)
-    share = ratio(y, top)
-    found = [
-        matched_steepness(one[one > 0]) if steepness is None and bool((one > 0).any()) else steepness or 1.0
-        for one in share
-    ]
-    return torch.stack([adapted(one, at) for one, at in zip(share, found)])
 
 
 def _rank(values: Tensor, share: float) -> Tensor:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import torch
 from torch import Generator, Tensor, nn
 
-from hdrq.image.adaptive_log import adapted, matched_steepness
+from hdrq.image.adaptive_log import curved
 from hdrq.image.color import LUMINANCE, weigh
-from hdrq.image.statistics import ratio
 from hdrq.training.images import exposures
 from hdrq.training.images.image_recipe import ImageOutput, ImageRecipe
 from hdrq.training.images.image_settings import ImageSettings
@@ -20,13 +18,9 @@ from hdrq.training.images.scenes import Scene
 def example(scenes: Sequence[Scene], settings: ImageSettings, chance: Generator) -> dict[str, Tensor]:
     """light  (3, H, W) of a crop;  code  (1, H, W) its adapted logarithm;  photograph  (3, H, W) code of another crop."""
     light = exposures.scene(scenes, replace(settings, swap=False), chance)["light"]
-    y = weigh(light[None], LUMINANCE)[0]
-    share = ratio(y, y.amax())
-    lit = share[share > 0]
-    steep = matched_steepness(lit) if len(lit) else torch.ones(())
     return {
         "light": light,
-        "code": adapted(share, steep),
+        "code": curved(weigh(light[None], LUMINANCE))[0],
         "photograph": exposures.example(scenes, settings, chance)["code"],
     }
 
