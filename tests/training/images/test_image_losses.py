@@ -108,6 +108,44 @@ def test_a_scale_invariant_loss_is_the_variance_of_the_difference_of_logarithms(
     assert losses.of("scale-invariant")(output(0 * a, b), 1.0).isfinite()
 
 
+def test_illumination_and_reflectance_by_hand() -> None:
+    """One pixel four times as bright: illumination differs by the Gaussian of deviation 2 around it, reflectance by the rest."""
+    eps = 1 / 255
+    target = torch.full((1, 3, 41, 43), 0.5 - eps, dtype=torch.float64)
+    brighter = target.clone()
+    brighter[..., 20, 22] = 2 - eps
+    taps = torch.exp(-0.5 * (torch.arange(-6, 7, dtype=torch.float64) / 2) ** 2)
+    taps = taps / taps.sum()
+    centre, beside = log(4) * float(taps[6] ** 2), log(4) * float(taps[6 + 3] * taps[6 - 1])
+    mask = torch.zeros(1, 1, 41, 43, dtype=torch.float64)
+
+    def value(y: int, x: int, masked: float, predicted: Tensor, text: str = "") -> float:
+        found = mask.clone()
+        found[..., y, x] = masked
+        seen = output(target, target, predicted=predicted, mask=found)
+        return losses.of(f"illumination-reflectance{text}")(seen, 9.0).item() * mask.numel()
+
+    for share, text in ((0.5, ""), (0.2, ",share=0.2")):
+        wanted = share * centre**2 + (1 - share) * (log(4) - centre) ** 2
+        assert value(20, 22, 1, brighter, text) == pytest.approx(wanted)
+        assert value(23, 21, 1, brighter, text) == pytest.approx(beside**2)
+    assert value(23, 21, 0.5, brighter) == pytest.approx(beside**2 / 4)
+    assert value(27, 22, 1, brighter) == 0
+    assert value(23, 21, 1, brighter, ",sigma=1") < value(23, 21, 1, brighter)
+    # one colour alone: illumination is that of luminance, a third of the reflectances has the whole difference
+    green = target.clone()
+    green[:, 1, 20, 22] = 2 - eps
+    bright = log(1 + 3 * 0.715) * float(taps[6] ** 2)
+    wanted = 0.5 * bright**2 + 0.5 * ((log(4) - bright) ** 2 + 2 * bright**2) / 3
+    assert value(20, 22, 1, green) == pytest.approx(wanted)
+    # nothing is known outside the image
+    corner = target.clone()
+    corner[..., 0, 0] = 2 - eps
+    assert value(0, 0, 1, corner) == pytest.approx(0.5 * centre**2 + 0.5 * (log(4) - centre) ** 2)
+    # no light at all has a finite logarithm
+    assert value(20, 22, 1, 0 * target - eps) == pytest.approx(0.5 * log(0.5e6) ** 2, rel=1e-4)
+
+
 def test_gradients_and_structures_of_opposite_direction_are_worst() -> None:
     ramp = torch.linspace(0, 1, 16, dtype=torch.float64).view(1, 1, 1, 16).expand(1, 3, 12, 16)
     assert losses.of("gradient-profile")(output(ramp, 1 - ramp), 1.0).item() == pytest.approx(1, abs=0.01)

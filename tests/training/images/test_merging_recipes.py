@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import log
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -9,6 +11,7 @@ from torch import Tensor, nn
 from hdrq.image.transfer import linear_to_srgb
 from hdrq.nn.nets.deepfuse import luma
 from hdrq.registry import find
+from hdrq.training.images import loss as losses
 from hdrq.training.images.camera import Response
 from hdrq.training.images.image_settings import ImageSettings
 from hdrq.training.images.merging_recipes import fused, linear, radiance
@@ -104,6 +107,26 @@ def test_hdrcnn_is_taught_the_logarithm_of_saturated_light_alone() -> None:
     bright = 10 - 1 / 255
     assert output.target is scene
     assert output.image[0, 1, 0].tolist() == pytest.approx([0.4, (0.4 + bright) / 2, bright], rel=1e-4)
+    assert output.predicted[0].flatten().tolist() == pytest.approx([bright] * 9, rel=1e-4)
+    assert output.mask[0, 0, 0].tolist() == pytest.approx([0, 0.5, 1], rel=1e-4)
+
+
+def test_hdrcnns_loss_is_that_of_the_predicted_highlights() -> None:
+    """By the recipe's own settings: the prediction is ten times the light, of which half counts at code 0.975."""
+    scene = torch.full((1, 3, 40, 40), 1 - 1 / 255)
+    code = torch.full((1, 3, 40, 40), 0.5)
+    code[..., 20, 20] = 0.975
+    recipe = find("recipe", "hdrcnn")
+
+    class Tenfold(nn.Module):
+        def forward(self, code: Tensor) -> Tensor:
+            return torch.full_like(code, log(10))
+
+    output = recipe.output(Tenfold(), {"code": code, "light": scene}, ImageSettings("hdrcnn"))
+    ((text, weight),) = recipe.chosen().loss.items()
+    # everything is illumination, which weighs 0.5
+    wanted = 0.5 * (0.5 * log(10)) ** 2 / 40**2
+    assert weight * losses.of(text)(output, 1.0).item() == pytest.approx(wanted, rel=1e-4)
 
 
 def test_vinkers_network_is_taught_by_its_input_and_by_photographs() -> None:

@@ -127,8 +127,17 @@ def asked(code: Tensor) -> bool:
     return bool((code > 1 - _RAMP).any())
 
 
+def predicted_light(predicted: Tensor) -> Tensor:
+    """Light of HDRCNN's prediction, its logarithm; at least -1/255, which the logarithm of the light plus 1/255 undoes."""
+    return predicted.clamp(max=_MOST).exp() - _EPS
+
+
+def asked_share(code: Tensor) -> Tensor:
+    """(B, 1, H, W) share 0..1 of HDRCNN's prediction in the result."""
+    return ramp(code, _RAMP)
+
+
 def blended(code: Tensor, light: Tensor, predicted: Tensor) -> Tensor:
     """Light (B, 3, H, W) that is replaced where the code is saturated by HDRCNN's prediction, a logarithm of light."""
-    share = ramp(code, _RAMP)
-    bright = predicted.clamp(max=_MOST).exp() - _EPS
-    return ((1 - share) * light + share * bright).clamp(min=0)
+    share = asked_share(code)
+    return ((1 - share) * light + share * predicted_light(predicted)).clamp(min=0)

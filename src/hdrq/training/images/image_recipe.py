@@ -22,6 +22,8 @@ class ImageOutput:
     target  the image that is wanted, in the same domain; None where there is none
     light   (N, 3, H, W) the scene, linear
     stack   (N, K, 3, H, W) the exposures, code 0..1
+    predicted  the network's own part where `image` is a blend of it and of what is known, in the same domain
+    mask    (N, 1, H, W) share of `predicted` in `image`
     real    images of the kind that a discriminator should see, where they are not the target
     transformed   the output for the same examples with their images transformed by a function of (B, C, H, W)
     nits    cd/m² of linear 1.0, None for that of the settings
@@ -32,6 +34,8 @@ class ImageOutput:
     target: Tensor | None = None
     light: Tensor | None = None
     stack: Tensor | None = None
+    predicted: Tensor | None = None
+    mask: Tensor | None = None
     real: Tensor | None = None
     transformed: Callable[[Callable[[Tensor], Tensor]], Tensor] | None = None
     nits: float | None = None

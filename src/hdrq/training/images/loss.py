@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -25,15 +25,20 @@ from hdrq.registry import find, names
 from hdrq.scoring.module import metric
 from hdrq.training.images.image_recipe import ImageOutput
 
-NEEDS = ("target", "light", "stack", "transformed", "critic")
+NEEDS = ("target", "light", "stack", "mask", "transformed", "critic")
+
+
+# parts of an output that have its domain, so that they may be encoded
+_PICTURES = ("image", "predicted", "target")
 
 
 @dataclass(frozen=True)
 class LossCard:
     """Description of a loss.
 
-    needs     what follows the network's image in its arguments, see ImageOutput: "target", "light", "stack", "transformed";
-              or "critic", the discriminator
+    needs     what follows the network's image in its arguments, see ImageOutput: "target", "light", "stack", "mask",
+              "transformed"; or "critic", the discriminator
+    of        the part of the output that is the first argument: "image", or "predicted"
     coded     whether the image and the target may be encoded before the loss ("mu:l1")
     code      whether it reads the image as code 0..1, so that light has to be encoded before
     net       name of a network with weights in nn/nets that is passed as `net`; "" for none
@@ -43,6 +48,7 @@ class LossCard:
     title: str
     source: str
     needs: tuple[str, ...] = ("target",)
+    of: Literal["image", "predicted"] = "image"
     coded: bool = True
     code: bool = False
     net: str = ""
@@ -91,8 +97,8 @@ class BoundLoss:
         critic  the discriminator, for adversarial losses
         """
         self._refuse_light(output)
-        given: list[Any] = [self.as_read(output.image, output, nits)]
-        for need in self.entry.card.needs:
+        given: list[Any] = []
+        for need in (self.entry.card.of, *self.entry.card.needs):
             if need == "critic":
                 given.append(critic)
                 continue
@@ -101,7 +107,7 @@ class BoundLoss:
                 raise UsageError(
                     f"the loss {self.text} needs the {need} of an output, which this recipe does not have"
                 )
-            given.append(self.as_read(found, output, nits) if need == "target" else found)
+            given.append(self.as_read(found, output, nits) if need in _PICTURES else found)
         extra = {"net": self.net} if self.net is not None else {}
         return self.entry.function(*given, **self.options, **extra)
 
