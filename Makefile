@@ -36,7 +36,7 @@ test-lowest:
 	runs/lowest/bin/pytest -n auto
 
 # Changes single lines of the arithmetic at random and lists those changes that no test notices.
-# Faster where `make mutants-map` has recorded once which tests execute which line.
+# Faster and surer where `make mutants-map` (Python 3.12 or newer) has recorded once which tests execute which line.
 mutants: $(VENV)/installed
 	$(BIN)/python tests/mutants.py --count 50 --seed 0
 

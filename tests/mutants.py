@@ -3,8 +3,8 @@
     python tests/mutants.py --record                                 once: which tests execute which line
     python tests/mutants.py --count 50 --seed 0 [--only scoring/metrics]
 
-`--record` runs the suite with coverage, one folder of tests after another at the lowest priority, and keeps what it finds in
-runs/mutants; interrupted, it goes on with the next folder. It is worth repeating after larger changes (remove runs/mutants):
+`--record` runs the suite on Python 3.12 or newer (tests/executed.py), one folder of tests after another, and keeps what it finds
+in runs/mutants; interrupted, it goes on with the next folder. It is worth repeating after larger changes (remove runs/mutants):
 a line is found again by its function and its text, wherever it has moved. Of tests that were not recorded, those
 that name the changed module are taken, or an entry that imports it.
 
@@ -35,7 +35,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 ROOT = Path(__file__).parents[1]
 HDRQ = ROOT / "src" / "hdrq"
@@ -223,38 +222,40 @@ def folders() -> dict[str, list[str]]:
 
 def record(wanted: list[str]) -> None:
     """runs/mutants/FOLDER.json for each folder without one: the seconds of each test, and the tests of each line."""
-    from coverage import CoverageData
-
+    if sys.version_info < (3, 12):
+        sys.exit(
+            "recording executed lines needs Python 3.12 or newer; run it in an environment of that version"
+        )
     KEPT.mkdir(parents=True, exist_ok=True)
     for name, paths in folders().items():
-        kept, data, times = (KEPT / f"{name}{suffix}" for suffix in (".json", ".coverage", ".xml"))
+        kept, raw = (KEPT / f"{name}{suffix}" for suffix in (".json", ".raw"))
         if kept.exists() or (wanted and name not in wanted):
             continue
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--cov=hdrq", "--cov-context=test",
-                   "--cov-report=", f"--junitxml={times}", *paths]  # fmt: skip
-        env = os.environ | {"COVERAGE_FILE": str(data)}
-        subprocess.run(command, env=env, cwd=ROOT, preexec_fn=lambda: os.nice(10))  # type: ignore[func-returns-value]
-        covered = CoverageData(str(data))
-        covered.read()
-        kept.write_text(json.dumps(condensed(covered, times, HDRQ)))
+        command = [sys.executable, "-m", "pytest", "-n", "auto", "-q", "-p", "no:cacheprovider", "-p", "executed",
+                   "--executed", str(raw), *paths]  # fmt: skip
+        subprocess.run(command, env=os.environ | {"PYTHONPATH": str(TESTS)}, cwd=ROOT)
+        parts = sorted(KEPT.glob(f"{raw.name}*"))
+        kept.write_text(json.dumps(condensed([json.loads(p.read_text()) for p in parts], HDRQ)))
+        for part in parts:
+            part.unlink()
         print(f"{name}: recorded", flush=True)
 
 
-def condensed(covered: Any, times: Path, source: Path) -> dict[str, Any]:
-    """{"seconds": {test: seconds}, "lines": {"file::function": {text of a line: [tests by number]}}}."""
+def condensed(parts: list[dict[str, Any]], source: Path) -> dict[str, Any]:
+    """{"seconds": {test: seconds}, "lines": {"file::function": {text of a line: [tests by number]}}} of what processes wrote."""
     seconds: dict[str, float] = {}
-    for case in ElementTree.parse(times).iter("testcase"):
-        module = case.get("classname", "").replace(".", "/")
-        seconds[f"{module}.py::{case.get('name')}"] = float(case.get("time", 0))
-    number = {test: i for i, test in enumerate(seconds)}
     lines: dict[str, dict[str, list[int]]] = {}
-    for path in sorted(source.rglob("*.py")):
-        contexts = covered.contexts_by_lineno(str(path))
-        text, within = ["", *path.read_text(encoding="utf-8").splitlines()], functions(path)
-        for line, found in contexts.items():
-            tests = {number[t] for c in found if (t := c.partition("|")[0]) in number}
-            own = lines.setdefault(f"{path.relative_to(source)}::{within[line]}", {})
-            own[text[line].strip()] = sorted(tests | set(own.get(text[line].strip(), [])))
+    for part in parts:
+        first = len(seconds)
+        seconds |= part["seconds"]
+        for file, found in part["lines"].items():
+            text, within = (
+                ["", *(source / file).read_text(encoding="utf-8").splitlines()],
+                functions(source / file),
+            )
+            for line, tests in ((int(k), v) for k, v in found.items()):
+                own = lines.setdefault(f"{file}::{within[line]}", {}).setdefault(text[line].strip(), [])
+                own.extend(first + t for t in tests)
     return {"seconds": seconds, "lines": lines}
 
 

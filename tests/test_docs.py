@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,11 @@ sys.stdout.buffer.write(json.dumps({name: page() for name, page in pages.items()
 
 @pytest.mark.parametrize("page", ["metrics.md", "cli.md", "tonemapping.md"])
 def test_generated_pages_are_those_of_this_code(page: str, built: dict[str, str]) -> None:
+    stated = re.search(r"^click==(\S+)", (ROOT / "constraints.txt").read_text(), re.M)
+    if page == "cli.md" and stated and stated[1] != version("click"):
+        pytest.skip(
+            "releases of click write the usage line differently; the page is that of constraints.txt's"
+        )
     assert (ROOT / "docs" / page).read_text(encoding="utf-8") == built[page], "run: make docs"
 
 

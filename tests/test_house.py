@@ -167,6 +167,16 @@ def test_an_api_lists_what_it_offers_and_describes_every_function() -> None:
                 assert (found.__doc__ or "").strip(), f"{module.__name__}.{name} has no docstring"
 
 
+def test_threads_of_generators_do_not_wait_for_themselves() -> None:
+    """A generator that nobody finishes may be closed in its own thread: see hdrq.work.background_threads."""
+    found = [
+        p
+        for p in HOME.rglob("*.py")
+        if re.search(r"with [^\n]*ThreadPoolExecutor\(", p.read_text(encoding="utf-8"))
+    ]
+    assert not found
+
+
 def test_every_package_has_its_place() -> None:
     packages = {p.relative_to(HOME).parts[0].removesuffix(".py") for p in FILES}
     assert packages <= set(MAY_IMPORT)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,6 +59,45 @@ def test_functions_that_keep_results_have_all_tests_of_their_file(tmp_path: Path
     assert (kept.kept, plain.kept) == (True, False)
     assert mutants.Suite._numbers(lines, kept) == {1, 2, 3}
     assert mutants.Suite._numbers(lines, plain) == {2, 3}
+
+
+def test_what_processes_recorded_becomes_one_map(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text("def f(x):\n    y = x\n    return y\n")
+    parts = [
+        {"seconds": {"a": 1.0, "b": 2.0}, "lines": {"m.py": {"2": [0, 1], "3": [1]}}},
+        {"seconds": {"c": 3.0}, "lines": {"m.py": {"3": [0]}}},
+    ]
+    assert mutants.condensed(parts, tmp_path) == {
+        "seconds": {"a": 1.0, "b": 2.0, "c": 3.0},
+        "lines": {"m.py::f": {"y = x": [0, 1], "return y": [1, 2]}},
+    }
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring came with Python 3.12")
+def test_each_test_is_recorded_at_every_line_that_it_executes(tmp_path: Path) -> None:
+    suite, out = tmp_path / "test_it.py", tmp_path / "raw"
+    suite.write_text(
+        "from hdrq.image.transfer import linear_to_srgb\nimport torch\n"
+        "def test_a(): linear_to_srgb(torch.zeros(1))\ndef test_b(): pass\ndef test_c(): test_a()\n"
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "executed",
+        "--executed",
+        str(out),
+        str(suite),
+    ]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(mutants.TESTS), *sys.path])}
+    subprocess.run(command, check=True, env=env, cwd=tmp_path)
+    found = json.loads(out.read_text())
+    assert [name.partition("::")[2] for name in found["seconds"]] == ["test_a", "test_b", "test_c"]
+    assert [0, 2] in found["lines"][os.path.join("image", "transfer.py")].values()
 
 
 @pytest.mark.parametrize("entry", mutants.argued(), ids=lambda e: f"{e['file']}: {e['change']}")

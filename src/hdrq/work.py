@@ -1,4 +1,4 @@
-"""Work that can be divided among processes: jobs, and what runs them over many items.
+"""Work beside the caller: background threads, and jobs divided among processes with what runs them over many items.
 
 The tasks define jobs and take a `Spread`; `hdrq.cluster` provides one that divides the items among machines. Neither
 depends on the other.
@@ -6,7 +6,10 @@ depends on the other.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -83,3 +86,20 @@ class Results(Generic[Result]):
 
     def __len__(self) -> int:
         return self.total
+
+
+@contextmanager
+def background_threads(count: int, name: str) -> Iterator[ThreadPoolExecutor]:
+    """Threads that end with the block; what they have not begun by then is dropped.
+
+    For generators: one that nobody finishes is closed by the garbage collector, which may run in one of these threads, and a
+    thread cannot wait for itself.
+    """
+    own: set[int] = set()
+    pool = ThreadPoolExecutor(
+        count, thread_name_prefix=name, initializer=lambda: own.add(threading.get_ident())
+    )
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=threading.get_ident() not in own, cancel_futures=True)

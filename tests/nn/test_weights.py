@@ -444,6 +444,8 @@ def test_a_large_file_is_hashed_once_and_again_when_it_changes(home: Path, monke
 
 def test_loading_a_network_imports_no_compiler() -> None:
     """torch._dynamo and sympy take two seconds of processor time at the prompt."""
+    if tuple(map(int, torch.__version__.split(".")[:2])) <= (2, 8):
+        pytest.skip("torch 2.8 imports sympy itself for sizes on the meta device")
     kept()
     script = (
         "import sys, torch, hdrq; from hdrq.nn.weights import load; load('vtamiq', 'small', 'pu21');"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +15,7 @@ from hdrq.io.pairing import numbered, pair_frames
 from hdrq.io.remote import address_of
 from hdrq.io.remote_cache import local
 from hdrq.records import Image, Pair, Selection
+from hdrq.work import background_threads
 
 # of the reference and of the test image
 Sides = tuple[Selection, Selection]
@@ -76,7 +76,7 @@ def frames(
     """Each chosen frame with its number; one of another size, domain or primaries than the first is a PixelError."""
     source = _video(side, select) if _is_video(side) else _files(files, select)
     first: Image | None = None
-    with ThreadPoolExecutor(1, thread_name_prefix="hdrq-read") as pool:
+    with background_threads(1, "hdrq-read") as pool:
         coming = pool.submit(next, source, None)
         while (found := coming.result()) is not None:
             coming = pool.submit(next, source, None)

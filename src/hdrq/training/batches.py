@@ -6,7 +6,6 @@ A batch depends only on the seed, the epoch and its number, so that a resumed tr
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from functools import cached_property
 
@@ -23,6 +22,7 @@ from hdrq.scoring.sampling.plan import plan
 from hdrq.training.display_augmentation import displayed_code, refuse_display
 from hdrq.training.image_cache import ImageCache, tensor
 from hdrq.training.settings import Settings
+from hdrq.work import background_threads
 
 # batches prepared in a background thread while the network computes
 _PREFETCH = 2
@@ -139,7 +139,7 @@ class BatchLoader:
             ends = (r * len(chosen) // self.world for r in (self.rank, self.rank + 1))
             return self.batch([self.items[i] for i in chosen], (epoch, number), slice(*ends))
 
-        with ThreadPoolExecutor(1, thread_name_prefix="hdrq-batches") as pool:
+        with background_threads(1, "hdrq-batches") as pool:
             waiting = [pool.submit(make, n) for n in numbers[:_PREFETCH]]
             for n in numbers:
                 yield waiting.pop(0).result()

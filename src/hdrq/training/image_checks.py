@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,6 +18,7 @@ from hdrq.training.batches import Item
 from hdrq.training.display_augmentation import refuse_code_of, refuse_display
 from hdrq.training.image_cache import ImageCache
 from hdrq.training.settings import Settings
+from hdrq.work import background_threads
 
 _WORKERS = 8
 # images of each part that a smoke test reads
@@ -130,19 +130,16 @@ def check_images(
             outside[path] = frame.clipped
         return frame
 
-    with ThreadPoolExecutor(min(_WORKERS, os.cpu_count() or 1), thread_name_prefix="hdrq-checks") as pool:
+    with background_threads(min(_WORKERS, os.cpu_count() or 1), "hdrq-checks") as pool:
         waiting = [pool.submit(_frame_of, settings, item, part, noted) for item, part in chosen]
-        try:
-            for done, task in enumerate(waiting, 1):
-                item, part = chosen[done - 1]
-                found = task.result()
-                if isinstance(found, Frame):
-                    seen.setdefault((part.display, found.light), item.dist)
-                else:
-                    faults.setdefault(found[0], []).append(found[1])
-                yield Checked(done, len(chosen))
-        finally:
-            pool.shutdown(cancel_futures=True)
+        for done, task in enumerate(waiting, 1):
+            item, part = chosen[done - 1]
+            found = task.result()
+            if isinstance(found, Frame):
+                seen.setdefault((part.display, found.light), item.dist)
+            else:
+                faults.setdefault(found[0], []).append(found[1])
+            yield Checked(done, len(chosen))
     for display in dict.fromkeys(display for display, _ in seen):
         _refuse_both(display, seen)
     for kind, errors in faults.items():

@@ -10,7 +10,6 @@ Source: Zhu et al., CVPR 2020, doi:10.1109/CVPR42600.2020.01415; zhuhancheng/Met
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import torch
@@ -24,6 +23,7 @@ from hdrq.training.losses import mixed
 from hdrq.training.meta_tasks import Meta, chunks, outer_steps, split, tasks_of
 from hdrq.training.network import autocast, build, forward, optimiser_of, parameter_groups, set_rates
 from hdrq.training.settings import Settings
+from hdrq.work import background_threads
 
 # items, and the key of their random crops
 Job = tuple[list[Item], tuple[int, int]]
@@ -180,7 +180,7 @@ class MetaLearner:
 
     def _prefetched(self, jobs: Sequence[Job]) -> Iterator[Batch]:
         """Batches of jobs; the next one is prepared while the network computes."""
-        with ThreadPoolExecutor(1, thread_name_prefix="hdrq-batches") as pool:
+        with background_threads(1, "hdrq-batches") as pool:
             waiting = pool.submit(self.loader.batch, *jobs[0])
             for n in range(len(jobs)):
                 batch = waiting.result()
