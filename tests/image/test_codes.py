@@ -1,11 +1,12 @@
-"""Histogram and sums of frames of 8-bit codes, against the same in numpy."""
+"""Histogram and sums of frames of 8-bit codes, and a search, against the same in numpy."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
-from hdrq.image.arithmetic import histogram, sums_of_four
+from hdrq.image.arithmetic import histogram, positive, sums_of_four
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (6, 8), (7, 9), (64, 33)])
@@ -22,3 +23,12 @@ def test_histograms_count_every_code_of_a_part() -> None:
     part = image[3:37:2, 5:]  # not contiguous
     assert np.array_equal(histogram(part), np.bincount(part.ravel(), minlength=256))
     assert histogram(np.zeros((2, 3), np.uint8)).tolist() == [6] + [0] * 255
+
+
+def test_positive_values_are_found_in_order() -> None:
+    x = torch.tensor([[0.0, -1.0, 2.0], [float("nan"), 1e-30, 0.0]])
+    assert positive(x).tolist() == [2, 4]
+    # not contiguous
+    assert positive(x.T).tolist() == [3, 4]
+    assert positive(x > 1).tolist() == [2]
+    assert positive(torch.zeros(3)).dtype == torch.int64

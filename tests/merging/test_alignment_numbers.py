@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from hdrq.errors import UsageError
-from hdrq.image.warp import inside, positions, sample, translation
+from hdrq.image.warp import corners, inside, positions, sample, translation
 from hdrq.io.exposures import Exposure
 from hdrq.merging import exposure_stack
 from hdrq.merging.alignment import resample
@@ -143,9 +143,9 @@ def test_strips_are_the_whole_frame_in_parts(monkeypatch, move, light) -> None:
         wanted = (sample(codes / most, x, y) * 65535).round().clamp(0, 65535)
         assert (torch.cat([p.codes for p in parts], 1) - wanted).abs().max() <= 1
         ends = torch.stack([(codes <= 0).any(0), (codes >= most).any(0)]).float()
-        none = [torch.zeros(2, p.bottom - p.top, 105, dtype=torch.bool) for p in parts]
+        none = [torch.zeros(2, p.bottom - p.top, 105) for p in parts]
         near = torch.cat([n if p.near_clipped is None else p.near_clipped for p, n in zip(parts, none)], 1)
-        assert torch.equal(near, sample(ends, x, y, "bilinear") > 0.01)
+        assert torch.equal(near > 0, sample(ends, x, y, "bilinear") > 0.01)
     else:
         rows, columns = y.long().clamp(0, SIZE[0] - 1), x.long().clamp(0, SIZE[1] - 1)
         assert torch.equal(torch.cat([p.codes for p in parts], 1), codes[:, rows, columns].int())
@@ -157,6 +157,16 @@ def test_strips_are_the_whole_frame_in_parts(monkeypatch, move, light) -> None:
         assert torch.allclose(
             torch.cat([p.light for p in parts if p.light is not None], 1), wanted, atol=1e-5
         )
+
+
+def test_the_pixels_that_a_rectangle_reads_lie_between_its_corners() -> None:
+    bent = np.array([[1.02, 0.03, -4.0], [-0.01, 0.97, 6.0], [2e-4, -3e-4, 1.0]])
+    for h in (translation(2, -3), turned(4, 5.3, -2.6, SIZE), bent, -2 * bent):
+        x, y = positions(h, 7, 90, 5, 110)
+        found = corners(h, 7, 90, 5, 110)
+        assert found == pytest.approx([float(v) for v in (x.min(), x.max(), y.min(), y.max())], rel=1e-6)
+    # the horizon: column 50
+    assert corners(np.array([[1.0, 0, 0], [0, 1, 0], [1, 0, -50]]), 7, 90, 5, 110) is None
 
 
 @pytest.mark.parametrize("down", [-300.4, 300.4])

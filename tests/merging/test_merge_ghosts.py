@@ -63,6 +63,19 @@ def test_a_rule_of_two_passes_counts_movement_once(frames, tmp_path) -> None:
     assert twice == once > 0.01
 
 
+@pytest.mark.parametrize("rule", ["photon-count", "log-mean", "time-squared"])
+def test_averages_by_tables_of_code_are_those_of_every_pixel(frames, tmp_path, rule) -> None:
+    """With the uncertainty asked for, exposures and weights of all pixels are looked up before they are multiplied."""
+    crossed = [f.copy() for f in frames]
+    crossed[3][60:90, 100:130] = 150
+    weighting = Weighting(rule, offset=0.001 if rule == "log-mean" else 0.0)
+    settings = replace(AUTO, reference=4, response=response_file(tmp_path), weighting=weighting)
+    paths = save(crossed, tmp_path)
+    plain, certain = (merge(paths, replace(settings, uncertainty=u)) for u in (False, True))
+    assert plain.report.ghosts > 0.01
+    assert torch.allclose(plain.image.pixels, certain.image.pixels, rtol=1e-6, atol=0)
+
+
 @pytest.mark.parametrize("code", [0.5, 0.02])
 def test_movement_is_found_in_linear_frames_of_sixteen_bits(light, tmp_path, code) -> None:
     """Bright, and dark; the rest of the scene stays, down to the noise of the shortest frame."""

@@ -18,7 +18,14 @@ from hdrq.merging.alignment.registration import _simplest, _still, register
 from hdrq.merging.alignment.resample import Strip
 from hdrq.merging.averaging import Tables, weight_of
 from hdrq.merging.deghosting.expected_deviation import expected_deviation
-from hdrq.merging.deghosting.ghost_detection import disagrees, ghost_mask, moving_clusters, spread
+from hdrq.merging.deghosting.ghost_detection import (
+    disagrees,
+    ghost_mask,
+    moving_clusters,
+    smooth,
+    spread,
+)
+from hdrq.merging.deghosting.ghost_weights import limits
 from hdrq.merging.merge import merge
 from hdrq.merging.noise import Noise, fit_noise
 from hdrq.merging.response.curve import Response, consistency, usable
@@ -49,7 +56,7 @@ def test_apex_values_give_time_and_aperture(tmp_path: Path) -> None:
 def test_resampled_pixels_beside_clipped_ones_count_only_in_the_outer_frames(frame, kept) -> None:
     """Beside black: in the longest frame (2) alone. Beside white: in the shortest (0) alone. Beside neither: in all."""
     codes = torch.full((3, 1, 3), 128, dtype=torch.int32)
-    beside = torch.tensor([[[True, False, False]], [[False, True, False]]])
+    beside = torch.tensor([[[1.0, 0, 0]], [[0, 1.0, 0]]])
     strip = Strip(0, 1, codes, 256, None, torch.ones(1, 1, 3), beside)
     tables = Tables(torch.ones(1, 256), torch.ones(1, 256), [torch.ones(256)] * 3, 0, 2, True)
     weight = weight_of(strip, tables, frame, "channel")
@@ -166,6 +173,14 @@ def test_the_expected_deviation_is_bias_scatter_and_noise_floor() -> None:
     assert floor.tolist() == [0, pytest.approx(12 / 255)]
 
 
+def everywhere(low, high, known_low, known_high, noise: float = 0.0, top: int = 0) -> torch.Tensor:
+    """Where a strip from row `top` of the known light on disagrees, a tenth being tolerated, (C, h, W) bool."""
+    channel, y, x = (low > -1).nonzero(as_tuple=True)
+    tolerated = torch.full((low.numel(),), noise), torch.full((low.numel(),), 0.9)
+    at = channel, y + top, x
+    return disagrees(low.flatten(), high.flatten(), *tolerated, known_low, known_high, at).reshape(low.shape)
+
+
 @pytest.mark.parametrize(
     ("value", "tolerated", "differs"),
     [(2.0, 0.0, False), (1.81, 0.0, False), (1.79, 0.0, True), (2.22, 0.0, False), (2.23, 0.0, True),
@@ -175,22 +190,19 @@ def test_frames_disagree_beyond_noise_and_a_share_of_the_larger_light(value, tol
     """Of a known 2, a tenth: from 1.8, and up to 2 / 0.9."""
     known, frame = torch.full((3, 9, 9), 2.0), torch.full((3, 9, 9), 2.0)
     frame[1, 4, 5] = value  # in one channel
-    noise, agreeing = torch.full_like(frame, tolerated), torch.full_like(frame, 0.9)
-    found = disagrees(frame, frame, known, known, noise, agreeing, slice(0, 9))
-    assert found.nonzero().tolist() == ([[4, 5]] if differs else [])
+    found = everywhere(frame, frame, known, known, tolerated)
+    assert found.nonzero().tolist() == ([[1, 4, 5]] if differs else [])
 
 
 def test_the_light_of_the_eight_neighbours_is_agreed_with_across_strips() -> None:
     """A strip of rows 2 to 4: its neighbours above and below count, those two rows away do not."""
     known = torch.full((1, 6, 7), 2.0)
     known[0, 1, 0], known[0, 5, 6], known[0, 2, 3] = 8, 8, 0.5
-    strip = slice(2, 5)
 
     def over(row: int, column: int, value: float) -> bool:
         frame = torch.full((1, 3, 7), 2.0)
         frame[0, row, column] = value
-        noise, agreeing = torch.zeros_like(frame), torch.full_like(frame, 0.9)
-        return bool(disagrees(frame, frame, known, known, noise, agreeing, strip)[row, column])
+        return bool(everywhere(frame, frame, known, known, top=2)[0, row, column])
 
     assert not over(0, 1, 8.0)  # beside a brighter pixel of the row above the strip
     assert over(1, 1, 8.0)
@@ -202,26 +214,58 @@ def test_the_light_of_the_eight_neighbours_is_agreed_with_across_strips() -> Non
 
 def test_a_bound_agrees_with_everything_beyond_it() -> None:
     known = torch.full((1, 3, 3), 2.0)
-    none, agreeing = torch.zeros_like(known), torch.full_like(known, 0.9)
+    none = torch.zeros_like(known)
     above = torch.full_like(known, 1e30)
     for bound, fine in ((1.0, True), (2.2, True), (2.3, False)):
-        found = disagrees(torch.full_like(known, bound), above, known, known, none, agreeing, slice(0, 3))
+        found = everywhere(torch.full_like(known, bound), above, known, known)
         assert bool(found.any()) != fine
-    assert not disagrees(none, known, 0.1 * known, known, none, agreeing, slice(0, 3)).any()
+    assert not everywhere(none, known, 0.1 * known, known).any()
 
 
 def test_motion_is_where_45_percent_of_a_square_disagree() -> None:
     """12 of 25 pixels are enough and 11 are not; the mask then grows by five pixels and is feathered over seven."""
     for count, moved in ((11, False), (12, True)):
-        over = torch.zeros(1, 41, 41)
+        over = torch.zeros(41, 41, dtype=torch.bool)
         for i in range(count):
-            over[0, 18 + i // 5, 18 + i % 5] = 1
+            over[18 + i // 5, 18 + i % 5] = True
         assert bool(ghost_mask(over).any()) == moved
-    over = torch.zeros(1, 61, 61)
-    over[0, 20:41, 20:41] = 1.0
-    profile = (7 * ghost_mask(over)[0, 30]).tolist()
+    over = torch.zeros(61, 61, dtype=torch.bool)
+    over[20:41, 20:41] = True
+    profile = (7 * ghost_mask(over)[30]).tolist()
     feather = [1, 2, 3, 4, 5, 6]
     assert profile == pytest.approx([0] * 12 + feather + [7] * 25 + feather[::-1] + [0] * 12, abs=1e-4)
+
+
+def test_light_within_its_limits_is_never_found_to_disagree() -> None:
+    """Only pixels beyond the limits are compared: these must hold all that disagree, with any noise of what is known."""
+    random = torch.Generator().manual_seed(5)
+
+    def some(least: float = 0.0, most: float = 1.0) -> torch.Tensor:
+        return least + (most - least) * torch.rand(1, 1, 200_000, generator=random)
+
+    low, known_low = some(), some()
+    high, known_high = low * some(1, 1.2), known_low * some(1, 1.2)
+    own, agreeing = some(0, 0.1), some(0.5, 0.88)
+    for known_noise in (0.0, 1e-6, 0.05):
+        noise = (own.square() + known_noise**2).sqrt()
+        sure = (known_low * agreeing - high > noise) | (low * agreeing - known_high > noise)
+        roof, floor = limits(low, high, own, agreeing)
+        beyond = (known_low > roof) | (known_high < floor)
+        assert 0.05 < sure.float().mean() < 0.95
+        assert not (sure & ~beyond).any()
+        # and hardly more, where nothing else adds to the noise
+        assert known_noise > 0 or beyond.sum() < 1.01 * sure.sum()
+
+
+@pytest.mark.parametrize("share", [0.002, 0.3, 0.45, 0.9])
+def test_the_mask_of_moving_objects_is_that_of_the_whole_strip(share: float) -> None:
+    """Computed around crowds alone, with counts of bytes: equal to filters over all pixels, also at borders."""
+    random = torch.Generator().manual_seed(4)
+    over = torch.rand(70, 90, generator=random) < 0.02
+    over[:9, 50:] |= torch.rand(9, 40, generator=random) < share
+    over[40:52, 20:31] |= torch.rand(12, 11, generator=random) < share
+    dense = (smooth(over[None].float(), 2) > 0.45).float()
+    assert torch.equal(ghost_mask(over), smooth(spread(dense, 5), 3)[0])
 
 
 def test_spreading_takes_the_largest_of_a_square() -> None:

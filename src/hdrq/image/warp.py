@@ -53,12 +53,31 @@ def positions(
     """
     y = torch.arange(top, bottom, dtype=torch.float64, device=device)[:, None]
     x = torch.arange(left, right, dtype=torch.float64, device=device)[None]
-    w = h[2, 0] * x + h[2, 1] * y + h[2, 2]
-    u, v = (h[0, 0] * x + h[0, 1] * y + h[0, 2]) / w, (h[1, 0] * x + h[1, 1] * y + h[1, 2]) / w
+    # a line and a column, so that each coordinate is one sum per pixel
+    u, v = ((row[0] * x + row[2]) + row[1] * y for row in h[:2].tolist())
+    # else the divisor is exactly 1: shifts, rotations and affine transforms
+    if h[2].tolist() != [0.0, 0.0, 1.0]:
+        w = (float(h[2, 0]) * x + float(h[2, 2])) + float(h[2, 1]) * y
+        u, v = u.div_(w), v.div_(w)
     if flow is not None:
         part = flow[:, top:bottom, left:right].to(device)
         u, v = u + part[0], v + part[1]
     return u.float(), v.float()
+
+
+def corners(
+    h: np.ndarray, top: int, bottom: int, left: int, right: int
+) -> tuple[float, float, float, float] | None:
+    """(least x, largest x, least y, largest y) that the pixels of a rectangle read by a homography.
+
+    Straight lines stay straight, so that the extremes are at the corners; None where the horizon crosses the rectangle.
+    """
+    x, y = np.array([left, right - 1, left, right - 1.0]), np.array([top, top, bottom - 1, bottom - 1.0])
+    w = h[2, 0] * x + h[2, 1] * y + h[2, 2]
+    if (w <= 0).any() and (w >= 0).any():
+        return None
+    u, v = apply(h, x, y)
+    return float(u.min()), float(u.max()), float(v.min()), float(v.max())
 
 
 def sample(image: Tensor, x: Tensor, y: Tensor, mode: str = "bicubic") -> Tensor:
@@ -71,8 +90,8 @@ def sample(image: Tensor, x: Tensor, y: Tensor, mode: str = "bicubic") -> Tensor
 def grid_of(x: Tensor, y: Tensor, size: tuple[int, int]) -> Tensor:
     """Positions in pixels as `read` takes them, for images of (height, width): (rows, columns, 2), of a line (1, n, 2)."""
     grid = x.new_empty(*(x.shape if x.dim() > 1 else (1, *x.shape)), 2)
-    grid[..., 0] = x * (2 / size[1]) + (1 / size[1] - 1)
-    grid[..., 1] = y * (2 / size[0]) + (1 / size[0] - 1)
+    torch.add(x * (2 / size[1]), 1 / size[1] - 1, out=grid[..., 0].view(x.shape))
+    torch.add(y * (2 / size[0]), 1 / size[0] - 1, out=grid[..., 1].view(x.shape))
     return grid
 
 

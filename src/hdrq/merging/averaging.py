@@ -13,7 +13,7 @@ from torch import Tensor
 from hdrq.errors import UsageError
 from hdrq.merging.alignment.placement import Alignment
 from hdrq.merging.alignment.resample import Strip, strips
-from hdrq.merging.cards import quotient
+from hdrq.merging.cards import Terms, quotient
 from hdrq.merging.exposure_stack import ExposureStack, Survey
 from hdrq.merging.response.calibration import Calibration
 from hdrq.merging.response.curve import look_up
@@ -116,12 +116,21 @@ def weight_of(strip: Strip, tables: Tables, k: int, weigh: Weigh) -> Tensor:
     else:
         w = look_up(strip.codes, table)
         w = w.mean(0, keepdim=True).expand(w.shape) if weigh == "mean" else w
+    usable = usable_of(strip, tables, k)
+    return w if usable is None else w * usable
+
+
+def usable_of(strip: Strip, tables: Tables, k: int) -> Tensor | None:
+    """1 where a strip of frame k may be used, else 0, (1, h, W); None for 1 everywhere.
+
+    Not outside the frame, nor beside black except in the longest frame, nor beside white except in the shortest.
+    """
+    usable = None if strip.inside.numel() == 1 else strip.inside
     if strip.near_clipped is not None:
-        spoiled = strip.near_clipped[0] & (k != tables.longest) | strip.near_clipped[1] & (
-            k != tables.shortest
-        )
-        w = w * (~spoiled).to(w)
-    return w if strip.inside.numel() == 1 else w * strip.inside
+        for beside, end in zip(strip.near_clipped, (tables.longest, tables.shortest)):
+            if k != end:
+                usable = (1 - beside)[None] if usable is None else usable * (1 - beside)
+    return usable
 
 
 class Sums:
@@ -135,8 +144,8 @@ class Sums:
         self.noise = torch.zeros(shape, dtype=torch.float32, device=device) if uncertain else None
 
 
-# a strip of a frame, its exposures (C, h, W), its tables
-Piece = tuple[Strip, Tensor, Tables]
+# a strip of a frame, and its tables
+Piece = tuple[Strip, Tables]
 
 
 class Ghosts(Protocol):
@@ -174,18 +183,29 @@ def combine(
         first, _ = combine(stack, alignment, calibration, plain, ghosts=ghosts, frames=frames, device=device)
     sums = Sums(shape, dtype, device, uncertain)
     logarithmic = rule.card.logarithmic
-    for k, strip, light, weight, tables in _weighed(
+    options: dict[str, Any] = {"offset": weighting.offset} if logarithmic else {}
+    terms: dict[tuple[int, int], Terms] = {}
+    for k, strip, tables, factor in _weighed(
         stack, alignment, calibration, weighting, order, ghosts, dtype, device
     ):
         t = float(calibration.seconds[k])
         rows = slice(strip.top, strip.bottom)
-        options: dict[str, Any] = {}
+        if strip.light is None and weighting.weigh == "channel" and first is None and not uncertain:
+            # both are functions of the code
+            if (k, strip.levels) not in terms:
+                terms[k, strip.levels] = rule(tables.light, tables.weights[k], t, **options)
+            usable = usable_of(strip, tables, k)
+            factor = usable if factor is None else factor if usable is None else factor * usable
+            for total, table in zip((sums.numerator, sums.denominator), terms[k, strip.levels]):
+                part = look_up(strip.codes, table)
+                total[:, rows] += part if factor is None else part.mul_(factor)
+            continue
+        light, weight = light_of(strip, tables), weight_of(strip, tables, k, weighting.weigh)
+        weight = weight if factor is None else weight * factor
         if first is not None:
             options["variance"] = _variance(first[:, rows].to(light) * t, calibration, tables).clamp(
                 min=1e-12
             )
-        elif logarithmic:
-            options["offset"] = weighting.offset
         numerator, denominator = rule(light, weight, t, **options)
         sums.numerator[:, rows] += numerator
         sums.denominator[:, rows] += denominator
@@ -229,8 +249,8 @@ def _weighed(
     ghosts: Ghosts | None,
     dtype: torch.dtype,
     device: torch.device | str,
-) -> Iterator[tuple[int, Strip, Tensor, Tensor, Tables]]:
-    """(frame, strip, light, weight, tables) of every strip of every frame."""
+) -> Iterator[tuple[int, Strip, Tables, Tensor | None]]:
+    """(frame, strip, tables, factor of the ghosts) of every strip of every frame."""
     cache: dict[int, Tables] = {}
 
     def pieces(k: int) -> Iterator[Piece]:
@@ -239,14 +259,12 @@ def _weighed(
                 cache[strip.levels] = Tables.of(
                     strip.levels, stack.levels, calibration, weighting, alignment.survey, device, dtype
                 )
-            tables = cache[strip.levels]
-            yield strip, light_of(strip, tables), tables
+            yield strip, cache[strip.levels]
 
     for k in order:
         found = ghosts.factors(k, pieces(k)) if ghosts else ((*piece, None) for piece in pieces(k))
-        for strip, light, tables, factor in found:
-            weight = weight_of(strip, tables, k, weighting.weigh)
-            yield k, strip, light, weight if factor is None else weight * factor, tables
+        for strip, tables, factor in found:
+            yield k, strip, tables, factor
 
 
 def _fill_holes(

@@ -22,7 +22,8 @@ from hdrq.io.remote_cache import local
 from hdrq.merging.alignment.align import align_steps
 from hdrq.merging.alignment.placement import Alignment
 from hdrq.merging.averaging import combine
-from hdrq.merging.deghosting.ghost_weights import BitmapGhosts, ReferenceGhosts
+from hdrq.merging.deghosting.bitmap_ghosts import BitmapGhosts
+from hdrq.merging.deghosting.ghost_weights import ReferenceGhosts
 from hdrq.merging.deghosting.patch_reconstruction import reconstruct
 from hdrq.merging.exposure_stack import ExposureStack, Source, drop_contradictions, name_of
 from hdrq.merging.fusion import fuse

@@ -12,7 +12,8 @@ from torch import Tensor
 import hdrq
 from hdrq.image.color import luminance
 from hdrq.merging.alignment.placement import Alignment
-from hdrq.merging.deghosting.ghost_weights import BitmapGhosts, ReferenceGhosts
+from hdrq.merging.deghosting.bitmap_ghosts import BitmapGhosts
+from hdrq.merging.deghosting.ghost_weights import ReferenceGhosts
 from hdrq.merging.exposure_stack import ExposureStack
 from hdrq.merging.response.calibration import Calibration
 from hdrq.records import BT709, Primaries

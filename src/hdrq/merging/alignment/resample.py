@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hdrq.image.warp import grid_of, inside, positions, read
+from hdrq.image.warp import corners, grid_of, inside, positions, read
 from hdrq.merging.alignment.placement import STRIP, Alignment, Placement
 from hdrq.merging.exposure_stack import ExposureStack, Frame
 
@@ -26,7 +26,7 @@ class Strip:
 
     codes   (C, h, W) int32, of `levels`;  light (C, h, W) exposures of float files, else None
     inside  (1, h, W) 1 where the frame covers the pixel, 0 elsewhere; (1, 1, 1) where it covers all
-    near_clipped   (2, h, W) where resampling used pixels clipped at black, at white; None where it used none
+    near_clipped   (2, h, W) 1 where resampling used pixels clipped at black, at white, else 0; None where it used none
     """
 
     top: int
@@ -61,9 +61,12 @@ def strips(
         )
 
 
-def _tensor(a: np.ndarray, device: torch.device | str) -> Tensor:
-    kind = np.int32 if a.dtype.kind == "u" else np.float32
-    return torch.from_numpy(np.ascontiguousarray(a.astype(kind))).to(device)
+def _tensor(a: np.ndarray, device: torch.device | str, kind: torch.dtype | None = None) -> Tensor:
+    """A copy, of codes as int32 where no other type is asked for."""
+    kind = kind or (torch.int32 if a.dtype.kind == "u" else torch.float32)
+    # torch converts bytes faster than numpy, and has few operations on uint16
+    plain = a if a.dtype in (np.uint8, np.float32) else a.astype(np.int32)
+    return torch.empty(a.shape, dtype=kind).copy_(torch.from_numpy(plain)).to(device)
 
 
 def _shifted(
@@ -91,19 +94,25 @@ def _warped(
     """Bicubic interpolation, clipped to 0 and white, in sixteen bits to avoid a second rounding."""
     x, y = positions(place.transform, box[0], box[1], box[2], box[3], place.flow, device)
     h, w = frame.size
-    y0, y1 = max(0, int(y.min()) - 4), min(h, int(y.max()) + 5)
+    ends = corners(place.transform, *box) if place.flow is None else None
+    if ends is None:
+        ends = float(x.min()), float(x.max()), float(y.min()), float(y.max())
+    y0, y1 = max(0, int(ends[2]) - 4), min(h, int(ends[3]) + 5)
     y0, y1 = min(y0, h - 1), max(y1, min(y0, h - 1) + 1)
-    part = _tensor(frame.codes[:, y0:y1], device).float()
+    own = frame.codes[:, y0:y1]
     most = frame.levels - 1
     grid = grid_of(x, y - y0, (y1 - y0, w))
-    codes = read(part * (65535 / most), grid).round_().clamp_(0, 65535).int()
-    low, high = part.amin(0), part.amax(0)
+    codes = read(_tensor(own, device, torch.float32).mul_(65535 / most), grid).round_().clamp_(0, 65535).int()
+    low, high = own.min(0), own.max(0)
     near_clipped = None
-    if bool(low.min() <= 0) or bool(high.max() >= most):
-        near_clipped = read(torch.stack([low <= 0, high >= most]).float(), grid, "bilinear") > 0.01
+    if low.min() <= 0 or high.max() >= most:
+        clipped = torch.from_numpy(np.stack([low <= 0, high >= most]).view(np.uint8)).to(device).float()
+        near_clipped = read(clipped, grid, "bilinear").gt_(0.01)
     light = None
     if frame.light is not None:
         light = read(_tensor(frame.light[:, y0:y1], device), grid).clamp(min=0)
-    seen = inside(x, y, (h, w))[None].float()
-    seen = torch.ones(1, 1, 1, device=device) if bool(seen.all()) else seen
+    seen = torch.ones(1, 1, 1, device=device)
+    if min(ends[0], ends[2]) < 0 or ends[1] > w - 1 or ends[3] > h - 1:
+        parts = inside(x, y, (h, w))[None]
+        seen = seen if bool(parts.all()) else parts.float()
     return Strip(a, b, codes, 65536, light, seen, near_clipped)

@@ -1,8 +1,9 @@
 """Deghosting: detection of moving objects, and their removal.
 
+bitmap_ghosts         Factors on the weights of frames where threshold bitmaps contradict each other
 expected_deviation    How far frames deviate from each other where nothing moves
 ghost_detection       Detection of motion between exposures, and choice of the frame to use there
-ghost_weights         Factors on the weights of frames
+ghost_weights         Factors on the weights of frames that contradict the reference
 patch_match           Hole filling by patches from elsewhere, coarse to fine
 patch_reconstruction  Reconstruction of frames as if nothing had moved since the reference was taken
 """

@@ -14,6 +14,8 @@ from hdrq.merging.alignment.mtb import TOLERANCE
 
 # pixels: of the square that removes isolated pixels, of dilation, of the soft edge
 RADIUS, GROW, FEATHER = 2, 3, 3
+# share of that square which must disagree
+CROWD = 0.45
 # pixels over which the mask looks
 REACH = 2 * RADIUS + GROW + FEATHER
 
@@ -76,30 +78,22 @@ def smooth(x: Tensor, radius: int) -> Tensor:
 def disagrees(
     low: Tensor,
     high: Tensor,
-    known_low: Tensor,
-    known_high: Tensor,
     noise: Tensor,
     agreeing: Tensor,
-    rows: slice,
+    known_low: Tensor,
+    known_high: Tensor,
+    at: tuple[Tensor, Tensor, Tensor],
 ) -> Tensor:
-    """Where a frame contradicts the radiance known so far by more than is tolerated, in any channel, (h, W) bool.
+    """Whether some pixels of a frame contradict the radiance known so far by more than is tolerated, (n,) bool.
 
-    low, high              (C, h, W) range of the radiance that the frame allows
-    known_low, known_high  (C, H, W) range that is known, of these rows and of the rows above and below where they exist:
-                           the light may lie in the range of the eight neighbours, for errors of registration
-    noise, agreeing        (C, h, W) tolerated difference, and 1 minus the tolerated relative deviation
-    rows                   of known_low that are rows of the frame's strip
+    low, high              (n,) range of the radiance that the frame allows
+    noise, agreeing        (n,) tolerated difference, and 1 minus the tolerated relative deviation
+    known_low, known_high  (C, H, W) range that is known: the light may lie in the range of the eight neighbours, for
+                           errors of registration
+    at                     channel, row and column of the pixels in the known range
     """
-    short = (known_low[:, rows] * agreeing).sub_(high)
-    excess = (low * agreeing).sub_(known_high[:, rows])
-    # Few: only these see their neighbours.
-    at = (torch.maximum(short, excess).sub_(noise) > 0).nonzero(as_tuple=True)
-    floor, roof = _least_and_largest(known_low, known_high, at[0], at[1] + rows.start, at[2])
-    kept, tolerated = agreeing[at], noise[at]
-    sure = (floor * kept - high[at] > tolerated) | (low[at] * kept - roof > tolerated)
-    found = torch.zeros(low.shape[1:], dtype=torch.bool, device=low.device)
-    found[at[1][sure], at[2][sure]] = True
-    return found
+    floor, roof = _least_and_largest(known_low, known_high, *at)
+    return (floor * agreeing - high > noise) | (low * agreeing - roof > noise)
 
 
 def _least_and_largest(low: Tensor, high: Tensor, c: Tensor, y: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -117,6 +111,25 @@ def _least_and_largest(low: Tensor, high: Tensor, c: Tensor, y: Tensor, x: Tenso
 
 
 def ghost_mask(over: Tensor) -> Tensor:
-    """A soft mask 0..1 from pixels that disagree (1, H, W), 1 or 0: isolated ones removed, closed, dilated and feathered."""
-    dense = (smooth(over, RADIUS) > 0.45).float()
-    return smooth(spread(dense, RADIUS + GROW), FEATHER) if dense.any() else dense
+    """A soft mask 0..1 from pixels that disagree (H, W) bool: isolated ones removed, closed, dilated and feathered."""
+    mask = torch.zeros(over.shape)
+    dense = crowded(over.numpy())
+    rows, columns = (np.flatnonzero(dense.any(axis)) for axis in (1, 0))
+    if not len(rows):
+        return mask
+    reach = RADIUS + GROW + FEATHER
+    box = tuple(slice(max(0, int(at[0]) - reach), int(at[-1]) + reach + 1) for at in (rows, columns))
+    part = torch.from_numpy(dense[box].astype(np.float32))[None]
+    mask[box] = smooth(spread(part, RADIUS + GROW), FEATHER)[0]
+    return mask
+
+
+def crowded(over: np.ndarray) -> np.ndarray:
+    """Where more than CROWD of a square of 2 RADIUS + 1 pixels are True, (H, W) bool; borders are repeated."""
+    h, w = over.shape
+    side = 2 * RADIUS + 1
+    counts = np.pad(over.view(np.uint8), RADIUS, mode="edge")
+    counts = sum((counts[i : i + h] for i in range(1, side)), counts[:h])
+    counts = sum((counts[:, i : i + w] for i in range(1, side)), counts[:, :w])
+    result: np.ndarray = counts > int(CROWD * side * side)
+    return result

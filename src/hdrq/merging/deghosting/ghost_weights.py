@@ -9,13 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hdrq.image.exposure_fusion import quality
-from hdrq.merging.alignment.mtb import grey
+from hdrq.image.arithmetic import positive
 from hdrq.merging.alignment.placement import Alignment
-from hdrq.merging.alignment.resample import Strip, strips
+from hdrq.merging.alignment.resample import Strip
 from hdrq.merging.averaging import Tables
 from hdrq.merging.deghosting.expected_deviation import BRIGHT, DARK, DARK_DEEP, at_levels, expected_deviation
-from hdrq.merging.deghosting.ghost_detection import REACH, disagrees, ghost_mask, moving_clusters
+from hdrq.merging.deghosting.ghost_detection import REACH, disagrees, ghost_mask
 from hdrq.merging.exposure_stack import ExposureStack
 from hdrq.merging.noise import Values
 from hdrq.merging.response.calibration import Calibration
@@ -28,32 +27,35 @@ BOUND_SLACK = 0.75
 CODES = 0.5
 # standard deviations of noise that are not motion
 SIGMAS = 3.0
+# share by which a comparison that only selects pixels is wider than the one that decides
+LOOSE = 1e-6
 # radiance that stands for no upper bound
 UNBOUNDED = 1e30
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What a strip of one frame says of the scene's radiance: it lies from `low` to `high`, (C, h, W).
+    """What pixels of one frame say of the scene's radiance: it lies from `low` to `high`.
 
     Both are the pixel's radiance where it is well exposed. A pixel clipped at white has no upper bound (UNBOUNDED), and a
     lower bound in all channels, because demosaicing mixes them; where it is too dark, low is 0.
 
-    variance  of the radiance, times SIGMAS²;  agreeing (C, h, W): 1 minus the tolerated relative deviation
+    variance  of the radiance, times SIGMAS²
     """
 
     low: Tensor
     high: Tensor
     variance: Tensor
-    agreeing: Tensor
 
 
 @dataclass(frozen=True)
 class CodeTables:
     """What every code of one frame says of the radiance, (C or 1, levels) each: low, high and variance as in Seen, of
-    pixels that are not clipped; least, the radiance at the noise floor for codes below it; clipped, 1 or 0; agreeing.
+    pixels that are not clipped; least, the radiance at the noise floor for codes below it; clipped, 1 or 0; agreeing, 1
+    minus the tolerated relative deviation; roof and floor, between which known light cannot contradict the code.
 
-    For files whose light is not their code, low and high are factors on it, and the variance is that of codes alone.
+    For files whose light is not their code, low and high are factors on it, the variance is that of codes alone, and roof
+    and floor mean nothing.
     """
 
     low: Tensor
@@ -62,6 +64,8 @@ class CodeTables:
     least: Tensor
     clipped: Tensor
     agreeing: Tensor
+    roof: Tensor
+    floor: Tensor
 
 
 class ReferenceGhosts:
@@ -97,28 +101,28 @@ class ReferenceGhosts:
         )
 
     def factors(
-        self, k: int, pieces: Iterable[tuple[Strip, Tensor, Tables]]
-    ) -> Iterator[tuple[Strip, Tensor, Tables, Tensor | None]]:
-        """The strips of frame k with their light and tables, and a factor (1, h, W) on their weights, None for 1.
+        self, k: int, pieces: Iterable[tuple[Strip, Tables]]
+    ) -> Iterator[tuple[Strip, Tables, Tensor | None]]:
+        """The strips of frame k with their tables, and a factor (1, h, W) on their weights, None for 1.
 
         A strip is given back after the next one was read, because the mask reaches REACH pixels.
         """
         # a rule of two passes reads all frames twice
         if k == self.reference:
             self.share[:], self.mask[:] = 0, 0
-        last: tuple[Strip, Tensor, Tables, Seen] | None = None
-        tables: dict[int, CodeTables] = {}
-        for strip, light, given in pieces:
-            if strip.levels not in tables:
-                tables[strip.levels] = self._tables(k, strip, given)
-            seen = self._seen(k, strip, light, tables[strip.levels])
+        last: tuple[Strip, Tables, CodeTables] | None = None
+        made: dict[int, CodeTables] = {}
+        for strip, given in pieces:
+            if strip.levels not in made:
+                made[strip.levels] = self._tables(k, strip, given)
+            tables = made[strip.levels]
             if k != self.reference:
-                self._compare(strip, seen)
+                self._compare(k, strip, tables)
             if last is not None:
-                yield (*last[:3], self._factor(k, last[0], last[3]))
-            last = (strip, light, given, seen)
+                yield (*last[:2], self._factor(k, last[0], last[2]))
+            last = (strip, given, tables)
         if last is not None:
-            yield (*last[:3], self._factor(k, last[0], last[3]))
+            yield (*last[:2], self._factor(k, last[0], last[2]))
 
     def _tables(self, k: int, strip: Strip, given: Tables) -> CodeTables:
         levels, t, deep = strip.levels, float(self.calibration.seconds[k]), not given.coarse
@@ -135,127 +139,149 @@ class ReferenceGhosts:
             radiance = np.maximum(light * radiance, least)
             variance = variance + self._variance(light, t)
 
+        low, high = radiance * ~dark, np.where(dark, radiance / BOUND_SLACK, radiance)
+        agreeing = 1 - at_levels(self.tolerance[k], levels, deep)
+        clipped = x > BRIGHT
+        roof, base = limits(
+            # of a clipped pixel, in channels that are not
+            np.maximum(low, BOUND_SLACK * np.maximum(BOUND_SLACK * high, low)),
+            np.where(clipped, np.inf, high),
+            SIGMAS * np.sqrt(variance),
+            agreeing,
+        )
+
         def tensor(a: np.ndarray) -> Tensor:
             return torch.as_tensor(np.ascontiguousarray(a), dtype=torch.float32, device=strip.codes.device)
 
         return CodeTables(
-            tensor(radiance * ~dark),
-            tensor(np.where(dark, radiance / BOUND_SLACK, radiance)),
+            tensor(low),
+            tensor(high),
             tensor(SIGMAS**2 * variance),
             tensor(least),
-            tensor(x > BRIGHT),
-            tensor(1 - at_levels(self.tolerance[k], levels, deep)),
+            tensor(clipped),
+            tensor(agreeing),
+            tensor(roof),
+            tensor(base),
         )
 
     def _variance(self, light: Values, t: float) -> Values:
         return self.calibration.noise.variance(light / self.white) * (self.white / t) ** 2
 
-    def _seen(self, k: int, strip: Strip, light: Tensor, tables: CodeTables) -> Seen:
-        low, high, variance, agreeing = (
-            look_up(strip.codes, table)
-            for table in (tables.low, tables.high, tables.variance, tables.agreeing)
-        )
+    def _seen(self, k: int, strip: Strip, tables: CodeTables, at: Tensor | None = None) -> Seen:
+        """Of all pixels of a strip, (C, h, W), or of those with flat indices `at`, (n,)."""
+        low, high, variance = (_read(strip, t, at) for t in (tables.low, tables.high, tables.variance))
         if strip.light is not None:
-            light, least = light.float(), look_up(strip.codes, tables.least)
+            light = strip.light.float() if at is None else strip.light.float().reshape(-1).index_select(0, at)
+            least = _read(strip, tables.least, at)
             low, high = (low * light).maximum(least * (low > 0)), (high * light).maximum(least / BOUND_SLACK)
             variance += SIGMAS**2 * self._variance(light, float(self.calibration.seconds[k]))
-        clipped = look_up(strip.codes.amax(0, keepdim=True), tables.clipped)
+        if at is None:
+            brightest = strip.codes.amax(0, keepdim=True)
+        else:
+            brightest = strip.codes.flatten(1).index_select(1, at % strip.codes[0].numel()).amax(0)
+        clipped = look_up(brightest, tables.clipped)
         # high times BOUND_SLACK is the radiance of dark codes, whose low is 0
         if clipped.any():
             low.lerp_((BOUND_SLACK * high).maximum(low).mul_(BOUND_SLACK), clipped)
             high.add_(clipped, alpha=UNBOUNDED)
-        return Seen(low, high, variance, agreeing)
+        return Seen(low, high, variance)
 
-    def _compare(self, strip: Strip, seen: Seen) -> None:
+    def _compare(self, k: int, strip: Strip, tables: CodeTables) -> None:
         """Note where a strip disagrees with what is known, whose neighbouring pixels also count."""
         a, b = max(0, strip.top - 1), min(strip.bottom + 1, self.low.shape[1])
         near = slice(strip.top - a, strip.bottom - a)
-        rows, device = slice(strip.top, strip.bottom), seen.low.device
+        rows, device = slice(strip.top, strip.bottom), strip.codes.device
+        known_low, known_high = self.low[:, a:b].to(device), self.high[:, a:b].to(device)
+        if strip.light is None:
+            roof, floor = look_up(strip.codes, tables.roof), look_up(strip.codes, tables.floor)
+        else:
+            seen = self._seen(k, strip, tables)
+            roof, floor = limits(
+                seen.low, seen.high, seen.variance.sqrt(), look_up(strip.codes, tables.agreeing)
+            )
+        torch.sub(known_low[:, near], roof, out=roof)
+        # few: only of these are the noise and the neighbours looked at
+        at = positive(torch.maximum(roof, floor.sub_(known_high[:, near]), out=roof))
+        channel, y, x = torch.unravel_index(at, roof.shape)
+        seen = self._seen(k, strip, tables, at)
+        noise = self.noise[:, rows].to(device)[channel, y, x].float()
         over = disagrees(
             seen.low,
             seen.high,
-            self.low[:, a:b].to(device),
-            self.high[:, a:b].to(device),
-            (seen.variance + self.noise[:, rows].to(device).float().square_()).sqrt_(),
-            seen.agreeing,
-            near,
+            (seen.variance + noise.square_()).sqrt_(),
+            _read(strip, tables.agreeing, at),
+            known_low,
+            known_high,
+            (channel, y + near.start, x),
         )
-        self.over[rows] = (over & (strip.inside[0] > 0)).cpu()
+        found = torch.zeros(roof.shape[1:], dtype=torch.bool, device=device)
+        found[y[over], x[over]] = True
+        self.over[rows] = found.cpu() if strip.inside.numel() == 1 else (found & (strip.inside[0] > 0)).cpu()
 
-    def _factor(self, k: int, strip: Strip, seen: Seen) -> Tensor | None:
+    def _factor(self, k: int, strip: Strip, tables: CodeTables) -> Tensor | None:
         """The factor on a strip's weights; where the strip agrees, the known range is made narrower by what it says."""
         rows = slice(strip.top, strip.bottom)
         if k == self.reference:
+            seen = self._seen(k, strip, tables)
             self.low[:, rows], self.high[:, rows] = seen.low.cpu(), seen.high.cpu()
             self.noise[:, rows] = seen.variance.sqrt().bfloat16().cpu()
             return None
         a, b = max(0, strip.top - REACH), min(strip.bottom + REACH, len(self.over))
-        mask = torch.zeros(1, 1, 1)
-        if self.over[a:b].any():
-            mask = ghost_mask(self.over[None, a:b].float())[:, strip.top - a : strip.bottom - a]
+        mask: Tensor | None = None
+        if self.over[a:b].numpy().any():
+            mask = ghost_mask(self.over[a:b])[strip.top - a : strip.bottom - a]
+        if mask is not None and mask.numpy().any():
             # a pixel that agrees keeps its frame where only bounds are known: no frame would remain there
-            bound_only = (self.high[:, rows] >= UNBOUNDED).any(0) & ~self.over[rows]
-            mask = mask.masked_fill(bound_only, 0)
+            bound_only = (self.high[:, rows].numpy() >= UNBOUNDED).any(0) & ~self.over[rows].numpy()
+            mask.masked_fill_(torch.from_numpy(bound_only), 0)
             self.share[k] += float((mask > 0.5).sum()) / self.over.numel()
-            self.mask[rows] = torch.maximum(self.mask[rows], (mask[0] * 255).round().to(torch.uint8))
+            self.mask[rows] = torch.maximum(self.mask[rows], (mask * 255).round().to(torch.uint8))
+        else:
+            mask = None
         if k != self.order[-1]:
-            self._narrow(strip, seen, (mask < 0.5) & (strip.inside.cpu() > 0))
-        return (1 - mask).to(seen.low) if mask.numel() > 1 else None
+            self._narrow(k, strip, tables, mask)
+        return None if mask is None else (1 - mask)[None].to(strip.codes.device)
 
-    def _narrow(self, strip: Strip, seen: Seen, still: Tensor) -> None:
+    def _narrow(self, k: int, strip: Strip, tables: CodeTables, mask: Tensor | None) -> None:
         """Take over a strip's pixels that are known where only a bound was, and bounds that are tighter."""
         rows = slice(strip.top, strip.bottom)
-        low, high = self.low[:, rows], self.high[:, rows]
-        at = ((high > low) & still).nonzero(as_tuple=True)
-        if not len(at[0]):
+        low, high, noise = self.low[:, rows], self.high[:, rows], self.noise[:, rows]
+        open_ = high.numpy() > low.numpy()
+        if mask is not None:
+            open_ &= mask.numpy() < 0.5
+        if strip.inside.numel() > 1:
+            open_ &= strip.inside.cpu().numpy() > 0
+        at = positive(torch.from_numpy(open_))
+        if not len(at):
             return
-        new_low, new_high, old_low, old_high = seen.low.cpu()[at], seen.high.cpu()[at], low[at], high[at]
+        seen = self._seen(k, strip, tables, at.to(strip.codes.device))
+        there = torch.unravel_index(at, low.shape)
+        new_low, new_high, old_low, old_high = seen.low.cpu(), seen.high.cpu(), low[there], high[there]
         above, below = (
             (new_high >= UNBOUNDED) & (old_high >= UNBOUNDED),
             new_high.maximum(old_high) < UNBOUNDED,
         )
         fresh = (new_low == new_high) | above & (new_low > old_low)
         fresh |= below & (new_low + old_low == 0) & (new_high < old_high)
-        at = tuple(i[fresh] for i in at)
-        low[at], high[at] = new_low[fresh], new_high[fresh]
-        self.noise[:, rows][at] = seen.variance.cpu()[at].sqrt().bfloat16()
+        there = tuple(i[fresh] for i in there)
+        low[there], high[there] = new_low[fresh], new_high[fresh]
+        noise[there] = seen.variance.cpu()[fresh].sqrt().bfloat16()
 
 
-class BitmapGhosts:
-    """Factors that keep the best-exposed frame in every moving region. Source: Pece & Kautz, CVMP 2010."""
+def limits(low: Values, high: Values, deviation: Values, agreeing: Values) -> tuple[Values, Values]:
+    """(roof, floor) of known light: a known low up to the roof and a known high from the floor on cannot contradict a frame.
 
-    def __init__(
-        self, stack: ExposureStack, alignment: Alignment, device: torch.device | str = "cpu"
-    ) -> None:
-        self.labels, self.count = moving_clusters(
-            np.concatenate([grey(_eight(strip)) for strip in strips(stack, alignment, k, device)])
-            for k in range(len(stack))
-        )
-        sums = []
-        for k in range(len(stack)):
-            # Contrast has neighbours.
-            whole = next(strips(stack, alignment, k, device, (0, len(self.labels))))
-            score = quality(whole.codes[None].float() / (whole.levels - 1))[0, 0].cpu()
-            sums.append(np.bincount(self.labels.ravel(), score.double().numpy().ravel(), self.count + 1))
-        self.best = torch.from_numpy(np.argmax(sums, 0))
-        self.order = list(range(len(stack)))
-        self.mask = torch.from_numpy(((self.labels > 0) * 255).astype(np.uint8))
-        self.share = np.array([float((self._others(k) == 0).float().mean()) for k in self.order])
-
-    def _others(self, k: int, rows: slice = slice(None)) -> Tensor:
-        """1 where frame k is used."""
-        labels = torch.from_numpy(self.labels[rows]).long()
-        return ((labels == 0) | (self.best[labels] == k)).float()
-
-    def factors(
-        self, k: int, pieces: Iterable[tuple[Strip, Tensor, Tables]]
-    ) -> Iterator[tuple[Strip, Tensor, Tables, Tensor | None]]:
-        """The strips of frame k with their light and tables, and the factor (1, h, W) on their weights."""
-        for strip, light, tables in pieces:
-            factor = self._others(k, slice(strip.top, strip.bottom))[None].to(light.device)
-            yield strip, light, tables, factor
+    deviation  that of the frame alone, of which the tolerated noise is at least as much; LOOSE allows for rounding
+    """
+    roof, floor = (high + deviation) / agreeing, low * agreeing - deviation
+    return roof * (1 - LOOSE), floor + LOOSE * (low + deviation)
 
 
-def _eight(strip: Strip) -> np.ndarray:
-    codes = strip.codes if strip.levels == 256 else strip.codes // 257
-    return codes.to(torch.uint8).cpu().numpy()
+def _read(strip: Strip, table: Tensor, at: Tensor | None) -> Tensor:
+    """A table (levels,) or (C or 1, levels) at the codes of a strip, (C, h, W), or of its flat indices `at`, (n,)."""
+    if at is None:
+        return look_up(strip.codes, table)
+    codes = strip.codes.reshape(-1).index_select(0, at)
+    if table.dim() == 2 and len(table) > 1:
+        codes = codes + at // strip.codes[0].numel() * table.shape[1]
+    return table.reshape(-1).index_select(0, codes)

@@ -53,7 +53,7 @@ def reconstruct(
             strip.levels, stack.levels, calibration, Weighting(), alignment.survey, device, torch.float32
         )
         light = light_of(strip, tables)
-        *_, weight = next(ghosts.factors(k, [(strip, light, tables)]))
+        *_, weight = next(ghosts.factors(k, [(strip, tables)]))
         codes = strip.codes.cpu()
         if k == alignment.reference:
             reference = light.cpu() / float(calibration.seconds[k])
