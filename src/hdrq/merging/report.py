@@ -183,8 +183,9 @@ def stops_of(y: Tensor, least: float) -> float:
     """log2 of the ratio between the 99.99th and the 0.01th percentile of luminance, neither below `least`."""
     y = y.flatten()
     y = y[:: max(1, len(y) // 2_000_000)]
-    y = y[y > 0]
-    if len(y) < 2:
+    values = y.numpy()
+    values = values[values > 0]
+    if len(values) < 2:
         return 0.0
-    low, high = np.maximum(np.quantile(y.numpy(), [1e-4, 1 - 1e-4]), least)
+    low, high = np.maximum(np.quantile(values, [1e-4, 1 - 1e-4]), least)
     return log2(high / low)

@@ -19,6 +19,7 @@ from hdrq.image.arithmetic import histogram
 from hdrq.image.warp import sample
 
 Model = Literal["shift", "euclid", "affine", "homography"]
+Part = Tensor | float | None
 # range of codes that are taken as well exposed
 DOWN, UP = 6, 249
 
@@ -145,19 +146,24 @@ def _shared_unclipped(fixed: np.ndarray, moving: np.ndarray, start: np.ndarray) 
 
 def _jacobian(
     x: Tensor, y: Tensor, u: Tensor, v: Tensor, h: np.ndarray, model: Model
-) -> tuple[list[Tensor], list[Tensor]]:
-    """Derivatives of u and v by every parameter, in coordinates scaled to about ±1."""
-    zero, one = torch.zeros_like(x), torch.ones_like(x)
+) -> tuple[list[Part], list[Part]]:
+    """Derivatives of u and v by every parameter, in coordinates scaled to about ±1; None for 0."""
     if model == "shift":
-        return [one, zero], [zero, one]
+        return [1.0, None], [None, 1.0]
     if model == "euclid":
         c, s = h[0, 0], h[1, 0]
-        return [-s * x - c * y, one, zero], [c * x - s * y, zero, one]
+        return [-s * x - c * y, 1.0, None], [c * x - s * y, None, 1.0]
     if model == "affine":
-        return [x, y, one, zero, zero, zero], [zero, zero, zero, x, y, one]
+        return [x, y, 1.0, None, None, None], [None, None, None, x, y, 1.0]
     w = h[2, 0] * x + h[2, 1] * y + 1.0
-    x, y, one = x / w, y / w, one / w
-    return [x, y, one, zero, zero, zero, -x * u, -y * u], [zero, zero, zero, x, y, one, -x * v, -y * v]
+    x, y, one = x / w, y / w, 1.0 / w
+    return [x, y, one, None, None, None, -x * u, -y * u], [None, None, None, x, y, one, -x * v, -y * v]
+
+
+def _descent(slopes: Tensor, du: Part, dv: Part) -> Tensor:
+    """The change of a code by one parameter, from its slopes and the derivatives of the position."""
+    parts: list[Tensor] = [slope * part for slope, part in zip(slopes, (du, dv)) if part is not None]
+    return parts[0] if len(parts) == 1 else parts[0] + parts[1]
 
 
 def _moved(h: np.ndarray, p: np.ndarray, model: Model) -> np.ndarray:
@@ -193,8 +199,10 @@ def _gauss_newton(scale: Scale, h: np.ndarray, model: Model, rounds: int) -> tup
     x, y = (scale.x - centre[0]) / span, (scale.y - centre[1]) / span
     best, best_rho, last = n, -1.0, -1.0
     for _ in range(rounds):
-        w = n[2, 0] * x + n[2, 1] * y + 1.0
-        u, v = (n[0, 0] * x + n[0, 1] * y + n[0, 2]) / w, (n[1, 0] * x + n[1, 1] * y + n[1, 2]) / w
+        u, v = n[0, 0] * x + n[0, 1] * y + n[0, 2], n[1, 0] * x + n[1, 1] * y + n[1, 2]
+        if n[2, 0] != 0 or n[2, 1] != 0:
+            w = n[2, 0] * x + n[2, 1] * y + 1.0
+            u, v = u / w, v / w
         px, py = u * span + centre[0], v * span + centre[1]
         now = sample(scale.moving, px, py, "bilinear")
         ok = ((now[3] > 0.99) & (px >= 0) & (px <= columns - 1) & (py >= 0) & (py <= rows - 1)).float()
@@ -203,8 +211,8 @@ def _gauss_newton(scale: Scale, h: np.ndarray, model: Model, rounds: int) -> tup
             break
         du, dv = _jacobian(x, y, u, v, n, model)
         slopes = now[1:3] * span
-        stack = torch.stack([template, now[0], *(slopes[0] * a + slopes[1] * b for a, b in zip(du, dv))])
-        stack = (stack - (stack * ok).sum(1, keepdim=True) / count) * ok
+        stack = torch.stack([template, now[0], *(_descent(slopes, a, b) for a, b in zip(du, dv))])
+        stack = stack.sub_((stack * ok).sum(1, keepdim=True) / count).mul_(ok)
         inner = (stack @ stack.T).double().cpu().numpy()
         rho = inner[0, 1] / max(np.sqrt(inner[0, 0] * inner[1, 1]), 1e-12)
         if rho > best_rho:

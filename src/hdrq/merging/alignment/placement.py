@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hdrq.image.warp import inside, is_whole_shift, positions, sample
+from hdrq.image.warp import corners, inside, is_whole_shift, positions, sample
 from hdrq.merging.exposure_stack import Survey
 
 # pixels: what is computed per pixel stays in the processor's cache
@@ -57,6 +57,10 @@ def aligned_frame(
         b = min(a + step, h)
         x, y = positions(place.transform, a, b, 0, w, place.flow, device)
         part = sample(frame, x, y, "bilinear")[0]
-        out[a:b] = part.round().clamp(0, 255).to(torch.uint8).cpu().numpy()
-        seen[a:b] = inside(x, y, (h, w)).cpu().numpy()
+        out[a:b] = part.round_().clamp_(0, 255).to(torch.uint8).cpu().numpy()
+        ends = corners(place.transform, a, b, 0, w) if place.flow is None else None
+        if ends is not None and min(ends[0], ends[2]) >= 0 and ends[1] <= w - 1 and ends[3] <= h - 1:
+            seen[a:b] = True
+        else:
+            seen[a:b] = inside(x, y, (h, w)).cpu().numpy()
     return out, seen

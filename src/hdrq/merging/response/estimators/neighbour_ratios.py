@@ -97,16 +97,19 @@ def _curves(
     stiff = np.kron(mean, rough) + np.kron(np.eye(channels) - mean, TOGETHER * rough)
     # g(128) = 0
     stiff[np.arange(128, size, 256), np.arange(128, size, 256)] += 1.0
-    belief = np.ones_like(gap)
+    belief, normal = np.ones_like(gap), np.empty_like(stiff)
+    total, cells = trust.sum(), low * 256 + high % 256
     for _ in range(rounds):
         # so that `smooth` keeps its meaning
-        w = trust * belief * (trust.sum() / (trust @ belief))
-        normal = stiff.copy()
+        w = trust * belief * (total / (trust @ belief))
+        np.copyto(normal, stiff)
         both = np.bincount(low, w, size) + np.bincount(high, w, size)
-        cross = np.bincount(low * 256 + high % 256, w, size * 256).reshape(channels, 256, 256)
+        normal[np.arange(size), np.arange(size)] += both
+        cross = np.bincount(cells, w, size * 256).reshape(channels, 256, 256)
         for c in range(channels):
-            block = slice(256 * c, 256 * c + 256)
-            normal[block, block] += np.diag(both[block]) - cross[c] - cross[c].T
+            block = normal[256 * c : 256 * c + 256, 256 * c : 256 * c + 256]
+            block -= cross[c]
+            block -= cross[c].T
         right = np.bincount(low, w * gap, size) - np.bincount(high, w * gap, size)
         # symmetric: its transpose is in Fortran's order, so that it is factorised in place
         g = cho_solve(cho_factor(normal.T, overwrite_a=True, check_finite=False), right, check_finite=False)
@@ -116,20 +119,30 @@ def _curves(
 
 
 def _pairs(z: np.ndarray, log_t: np.ndarray) -> tuple[np.ndarray, ...]:
-    """(M,) each: code + 256 channel in the shorter and in the longer frame, ln of the exposure ratio, weight."""
+    """(M,) each: code + 256 channel in the shorter and in the longer frame, ln of the exposure ratio, weight.
+
+    Pixels with the same two codes in the same two frames give the same equation: they are one row of their common weight.
+    """
     w = triangle(np.arange(256) / 255)
-    rows = []
+    rows, found = [], 0
     for c in range(z.shape[2]):
         for k in range(len(z) - 1):
             a, b = z[k, :, c], z[k + 1, :, c]
             ok = (a > LOW) & (a < HIGH) & (b > LOW) & (b < HIGH)
             n = int(ok.sum())
-            a, b = a[ok], b[ok]
+            found += n
+            counts = np.bincount(a[ok] * 256 + b[ok], minlength=65536)
+            a, b = np.divmod(np.flatnonzero(counts), 256)
             rows.append(
-                (a + 256 * c, b + 256 * c, np.full(n, log_t[k] - log_t[k + 1]), w[a] * w[b] / max(n, 200))
+                (
+                    a + 256 * c,
+                    b + 256 * c,
+                    np.full(len(a), log_t[k] - log_t[k + 1]),
+                    counts[a * 256 + b] * w[a] * w[b] / max(n, 200),
+                )
             )
     low, high, gap, trust = (np.concatenate(column) for column in zip(*rows)) if rows else (np.zeros(0),) * 4
-    if len(low) < 50 * z.shape[2]:
+    if found < 50 * z.shape[2]:
         raise PixelError("neighbouring exposures share too few unclipped pixels; give --response srgb")
     return low, high, gap, trust / trust.sum() * z.shape[2]
 
