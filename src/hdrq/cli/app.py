@@ -78,6 +78,7 @@ def main(argv: list[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments or bool(os.environ.get("HDRQ_DEBUG"))
     arguments = [a for a in arguments if a != "--debug"]
+    process.spare_imports()
     with ended_by_signals() as received:
         try:
             with names_as_bytes(), quiet_codecs():
