@@ -89,6 +89,9 @@ def shelf(monkeypatch):
     monkeypatch.setattr(image_run, "names", lambda kind: (*registry.names(kind), "small"))
 
 
+ADVERSARIAL = [n for n in hdrq.names("loss") if find("loss", n).card.critics]
+
+
 def losses(records) -> list[float]:
     return [r.loss for r in records if isinstance(r, ImageStep)]
 
@@ -287,7 +290,7 @@ def test_settings_are_converted_and_checked() -> None:
 
 @pytest.mark.parametrize("loss", [{"mu:l1": 1.0}, {"mu:l2": 1.0, "mu:lsgan": 0.1}], ids=["l1", "gan"])
 def test_a_resumed_training_gives_the_same_weights(shelf, scenes, tmp_path, loss) -> None:
-    run = replace(RUN, loss=loss, ema=0.9)
+    run = replace(RUN, loss=loss, ema=0.9, critic_scales=2)
     train_part, held = scenes[:3], scenes[3:]
     whole = losses(fit_images(RECIPE, run, train_part, held, tmp_path / "whole"))
     assert len(whole) == 8
@@ -301,8 +304,12 @@ def test_a_resumed_training_gives_the_same_weights(shelf, scenes, tmp_path, loss
         assert all(torch.equal(one[part][k], two[part][k]) for k in one[part])
 
 
-def test_an_interrupted_training_goes_on_to_the_same_bits(shelf, scenes, tmp_path) -> None:
-    run = replace(RUN, loss={"mu:l1": 1.0, "mu:gan": 0.1}, schedule="constant")
+@pytest.mark.parametrize("name", ADVERSARIAL)
+@pytest.mark.parametrize("scales", [1, 2])
+def test_an_interrupted_training_goes_on_to_the_same_bits(shelf, scenes, tmp_path, name, scales) -> None:
+    """Every adversarial loss, with one discriminator and with several."""
+    loss = {"mu:l1": 1.0, f"mu:{name}": 0.1}
+    run = replace(RUN, loss=loss, schedule="constant", critic_scales=scales)
     whole = losses(fit_images(RECIPE, run, scenes[:3], scenes[3:], tmp_path / "whole"))
     records = fit_images(RECIPE, run, scenes[:3], scenes[3:], tmp_path / "parts", save_every=0.0)
     begun = [next(records) for _ in range(4)]  # step, file, step, file
@@ -311,6 +318,29 @@ def test_an_interrupted_training_goes_on_to_the_same_bits(shelf, scenes, tmp_pat
     assert losses(begun) + rest == whole
     rows = list(csv.DictReader((tmp_path / "parts" / "metrics.csv").open()))
     assert [int(r["step"]) for r in rows if r["kind"] == "step"] == list(range(1, 9))
+
+
+def test_every_discriminator_learns(shelf, scenes, tmp_path) -> None:
+    run = replace(RUN, loss={"mu:l1": 1.0, "mu:lsgan": 0.1}, critic_scales=2, epochs=1)
+    first, *_ = fit_images(RECIPE, replace(run, steps=1), scenes, [], tmp_path / "a")
+    list(fit_images(RECIPE, replace(run, steps=1), scenes, [], tmp_path / "one"))
+    list(fit_images(RECIPE, replace(run, steps=2, schedule="constant"), scenes, [], tmp_path / "two"))
+    one, two = (
+        torch.load(tmp_path / f / "last.pt", weights_only=True)["learner"]["critic"] for f in ("one", "two")
+    )
+    assert all(not torch.equal(one[k], two[k]) for k in one)
+    # least squares of scores near 0 at both scales: (1 + 0) / 2, the mean and not the sum
+    assert first.critic == pytest.approx(0.5, abs=0.15)
+
+
+def test_settings_that_came_later_leave_the_digest_of_earlier_trainings() -> None:
+    """These digests are of version 0.2 before critic_scales: their checkpoints still resume."""
+    assert ImageSettings(net="small").digest == "3fb540687be7"
+    adversarial = ImageSettings(net="small", loss={"mu:l1": 1.0, "mu:gan": 0.1}, crop=24)
+    assert adversarial.digest == "5904735fafce"
+    assert replace(adversarial, critic_scales=2).digest != adversarial.digest
+    stored = {k: v for k, v in asdict(adversarial).items() if k != "critic_scales"}
+    assert plain(json.loads(json.dumps(stored))) == adversarial
 
 
 def test_it_learns_and_the_callers_random_numbers_stay(shelf, scenes, tmp_path) -> None:
@@ -395,6 +425,13 @@ def test_crops_smaller_than_a_loss_can_read_are_refused(tmp_path) -> None:
     )
     with pytest.raises(UsageError, match="at least 161 pixels a side; use --set crop=161"):
         image_run.plan_images(asked)
+    for given in ({"loss.lsgan": "1", "critic_scales": "3"}, {"loss.patch-structure,scales=3": "1"}):
+        small = replace(asked, recipe="expandnet", settings={"crop": "19", **given})
+        with pytest.raises(UsageError, match=r"(lsgan reads .* 32|scales=3 reads .* 20) pixels a side"):
+            image_run.plan_images(small)
+    for wrong in ("0", "9", "1.5"):
+        with pytest.raises(UsageError, match="critic_scales"):
+            adjusted(RUN, {"critic_scales": wrong})
 
 
 def test_the_setting_metrics_is_read_by_its_former_name() -> None:
@@ -404,5 +441,8 @@ def test_the_setting_metrics_is_read_by_its_former_name() -> None:
     stored = asdict(now)
     stored["judged"] = stored.pop("metrics")
     assert plain(json.loads(json.dumps(stored))) == now
-    named = json.dumps({k: v for k, v in stored.items() if k not in LENGTH}, sort_keys=True)
+    # critic_scales came later, see above
+    named = json.dumps(
+        {k: v for k, v in stored.items() if k not in (*LENGTH, "critic_scales")}, sort_keys=True
+    )
     assert now.digest == sha256(named.encode()).hexdigest()[:12]

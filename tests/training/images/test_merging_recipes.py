@@ -142,5 +142,7 @@ def test_vinkers_network_is_taught_by_its_input_and_by_photographs() -> None:
     assert output.domain == "srgb"
     assert torch.equal(output.image, (1 - code).expand(-1, 3, -1, -1))
     assert torch.equal(output.target, code.expand(-1, 3, -1, -1))
+    chosen = find("recipe", "vinker-2021").chosen()
+    assert (chosen.critic_scales, dict(chosen.loss)) == (3, {"patch-structure,scales=3": 1.0, "lsgan": 1.0})
     luma = photograph.mul(torch.tensor([0.2126, 0.7152, 0.0722]).view(1, 3, 1, 1)).sum(1, keepdim=True)
     assert torch.allclose(output.real, luma.expand(-1, 3, -1, -1), atol=1e-3)

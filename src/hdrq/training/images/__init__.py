@@ -25,6 +25,7 @@ a card. Example makers: `exposures.example` (one photograph of a scene), `bracke
 losses/           Losses on images, one per file
 brackets          Examples: exposure brackets of moving scenes
 camera            Random windows of scenes, and a camera: response, noise, clipping, rounding
+critic            The discriminator of adversarial losses
 exposures         Examples: virtual exposures of scenes
 image_loop        The training loop of networks whose output is an image: steps, validation, checkpoints
 image_recipe      The record of a recipe: what an example is, and what the network makes of it

@@ -21,9 +21,10 @@ from hdrq.errors import HdrqError, UsageError
 from hdrq.registry import find
 from hdrq.training.checkpoint import PLOT, Progress, Saved, TrainingLog, load, save, save_best
 from hdrq.training.images import loss as losses
+from hdrq.training.images.critic import PatchCritic
 from hdrq.training.images.image_recipe import Example, ImageOutput, ImageRecipe
 from hdrq.training.images.image_settings import ImageSettings
-from hdrq.training.images.loss import MetricLoss, PatchCritic
+from hdrq.training.images.loss import MetricLoss
 from hdrq.training.images.scenes import Scene
 from hdrq.training.network import WeightAverage, factor, set_rates
 from hdrq.training.random_state import RandomState
@@ -82,7 +83,7 @@ class ImageLearner:
         if len(adversarial) > 1:
             raise UsageError("a training has one adversarial loss; leave out the others")
         self.adversarial = adversarial[0] if adversarial else None
-        self.critic = PatchCritic().to(device) if adversarial else None
+        self.critic = PatchCritic(scales=settings.critic_scales).to(device) if adversarial else None
         self.critics = optimiser_of(settings, settings.critic_rate, self.critic) if self.critic else None
         self.average = WeightAverage(self.module, settings.ema) if settings.ema else None
 
@@ -131,7 +132,8 @@ class ImageLearner:
             raise UsageError(f"{self.adversarial.text} needs real images, which this recipe does not have")
         nits = self.settings.nits
         shown, wanted = (self.adversarial.as_read(x.detach(), output, nits) for x in (output.image, real))
-        found: Tensor = self.adversarial.entry.card.critics(self.critic(shown), self.critic(wanted))
+        loss_of = self.adversarial.entry.card.critics
+        found = torch.stack([loss_of(one(shown), one(wanted)) for one in self.critic.scales]).mean()
         self.critics.zero_grad(set_to_none=True)
         found.backward()
         set_rates(self.critics, share)

@@ -130,7 +130,8 @@ def _side_of(settings: ImageSettings) -> tuple[int, str]:
     """(side of the smallest image that every loss and metric can read, the text of the one that needs it)."""
     read = [losses.of(text) for text in settings.loss]
     read += [MetricLoss(text, judge=True) for text in settings.metrics]
-    return max((r.side, r.text) for r in read)
+    halvings = settings.critic_scales - 1
+    return max((r.side << halvings if r.adversarial else r.side, r.text) for r in read)
 
 
 def train_images(

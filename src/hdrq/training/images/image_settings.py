@@ -10,6 +10,7 @@ from typing import Any
 
 from hdrq.encoding.reading import Reading, reading_of
 from hdrq.errors import UsageError
+from hdrq.training.images.critic import MOST
 from hdrq.training.overrides import parsed, refuse_unknown, scalar
 
 # settings that may change when a training is resumed
@@ -21,7 +22,9 @@ _RESPONSES = ("random", "srgb", "linear")
 _NUMBERS = ("exposed", "ev", "electrons")
 # names of settings in files and commands of version 0.1
 _FORMER = {"judged": "metrics"}
-_AT_LEAST_1 = ("crop", "batch", "steps", "epochs", "held_crops")
+# values of settings that came later, with which a training is what it was before
+_LATER = {"critic_scales": 1}
+_AT_LEAST_1 = ("crop", "batch", "steps", "epochs", "held_crops", "critic_scales")
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class ImageSettings:
     best_by        the one that chooses the best epoch; "" for the sum of the losses
     batch          examples per step;  steps  per epoch;  epochs  number of epochs
     rate, decay    learning rate and weight decay;  critic_rate  of the discriminator of adversarial losses
+    critic_scales  number of discriminators: of the image, of its half, and so on; their losses are averaged
     optimiser      adamw, adam or sgd
     schedule, floor, warmup  learning rate schedule, its final share of the rate, share of the training in which it rises
     clip           largest gradient norm, 0 for no limit;  ema  decay of the weight average, 0 for none
@@ -82,6 +86,7 @@ class ImageSettings:
     epochs: int = 10
     rate: float = 1e-3
     critic_rate: float = 1e-4
+    critic_scales: int = 1
     decay: float = 0.0
     optimiser: str = "adam"
     schedule: str = "cosine"
@@ -101,6 +106,8 @@ class ImageSettings:
         for name in _AT_LEAST_1:
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is at least 1, not {getattr(self, name)}")
+        if self.critic_scales > MOST:
+            raise UsageError(f"critic_scales is at most {MOST}, not {self.critic_scales}")
         for name, known in (("optimiser", _OPTIMISERS), ("schedule", _SCHEDULES), ("response", _RESPONSES)):
             if getattr(self, name) not in known:
                 raise UsageError(f"{name} is one of {', '.join(known)}, not '{getattr(self, name)}'")
@@ -127,7 +134,11 @@ class ImageSettings:
         """Twelve hexadecimal digits that change with any setting except the length of the training."""
         # so that the digests of earlier trainings still hold
         former = {new: old for old, new in _FORMER.items()}
-        values = {former.get(k, k): v for k, v in asdict(self).items() if k not in LENGTH}
+        values = {
+            former.get(k, k): v
+            for k, v in asdict(self).items()
+            if k not in LENGTH and (k, v) not in _LATER.items()
+        }
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
 

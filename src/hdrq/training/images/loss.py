@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any, Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hdrq.cards import options_of, settings_of
@@ -23,6 +21,7 @@ from hdrq.nn.weights import load
 from hdrq.records import Encoding, Image
 from hdrq.registry import find, names
 from hdrq.scoring.module import metric
+from hdrq.training.images.critic import PatchCritic
 from hdrq.training.images.image_recipe import ImageOutput
 
 NEEDS = ("target", "light", "stack", "mask", "transformed", "critic")
@@ -43,6 +42,7 @@ class LossCard:
     code      whether it reads the image as code 0..1, so that light has to be encoded before
     net       name of a network with weights in nn/nets that is passed as `net`; "" for none
     critics   of an adversarial loss: the loss of the discriminator, (its output for images of the network, to real ones)
+    side      of the smallest image that it can read, pixels, by all its options
     """
 
     title: str
@@ -53,6 +53,7 @@ class LossCard:
     code: bool = False
     net: str = ""
     critics: Callable[[Tensor, Tensor], Tensor] | None = None
+    side: Callable[[Mapping[str, Any]], int] = lambda options: 1
 
 
 @dataclass(frozen=True)
@@ -82,34 +83,42 @@ class BoundLoss:
     encoding: str
     options: Mapping[str, Any] = field(default_factory=dict)
     net: nn.Module | None = None
-    # of the smallest image that it can read, pixels
-    side: int = 1
+
+    @property
+    def side(self) -> int:
+        """Side of the smallest image that it can read, pixels; of an adversarial loss, with one scale."""
+        known = {name: o.default for name, o in options_of(self.entry.function, ("net",)).items()}
+        return self.entry.card.side({**known, **self.options})
 
     @property
     def adversarial(self) -> bool:
         """Whether the loss trains a critic."""
         return self.entry.card.critics is not None
 
-    def __call__(self, output: ImageOutput, nits: float, critic: nn.Module | None = None) -> Tensor:
+    def __call__(self, output: ImageOutput, nits: float, critic: PatchCritic | None = None) -> Tensor:
         """The loss of a batch.
 
         nits    cd/m² of linear 1.0, where the output does not state it
-        critic  the discriminator, for adversarial losses
+        critic  the discriminator, for adversarial losses: the loss is the mean over its scales
         """
         self._refuse_light(output)
-        given: list[Any] = []
-        for need in (self.entry.card.of, *self.entry.card.needs):
+        order = (self.entry.card.of, *self.entry.card.needs)
+        given: dict[str, Any] = {}
+        for need in order:
             if need == "critic":
-                given.append(critic)
                 continue
             found = getattr(output, need)
             if found is None:
                 raise UsageError(
                     f"the loss {self.text} needs the {need} of an output, which this recipe does not have"
                 )
-            given.append(self.as_read(found, output, nits) if need in _PICTURES else found)
+            given[need] = self.as_read(found, output, nits) if need in _PICTURES else found
         extra = {"net": self.net} if self.net is not None else {}
-        return self.entry.function(*given, **self.options, **extra)
+        values = [
+            self.entry.function(*({**given, "critic": one}[need] for need in order), **self.options, **extra)
+            for one in (critic.scales if critic is not None and self.adversarial else (None,))
+        ]
+        return torch.stack(values).mean() if len(values) > 1 else values[0]
 
     def _refuse_light(self, output: ImageOutput) -> None:
         """Raise UsageError for a loss of code where the network gives light and no encoding is named."""
@@ -155,34 +164,10 @@ def of(text: str) -> Any:
         given[key.strip()] = value.strip()
     options = settings_of(options_of(entry.function, ("net",)), given, name)
     net = load(entry.card.net) if entry.card.net else None
-    return BoundLoss(text, entry, stages[0] if stages else "", options, net)
-
-
-_WIDTHS = (16, 32, 64)
-# of the leaky ReLU
-_SLOPE = 0.2
-
-
-class PatchCritic(nn.Module):
-    """Three 4x4 convolutions with stride 2 and one 3x3, for each patch of 22 pixels (step 8) one number.
-
-    No normalisation over a batch, so that an image's output does not depend on the others.
-    Source of the layout: Isola et al. 2017, doi:10.1109/CVPR.2017.632, smaller.
-    """
-
-    def __init__(self, channels: int = 3) -> None:
-        super().__init__()
-        widths = (channels, *_WIDTHS)
-        self.convs = nn.ModuleList(nn.Conv2d(a, b, 4, 2, 1) for a, b in pairwise(widths))
-        self.head = nn.Conv2d(_WIDTHS[-1], 1, 3, padding=1)
-
-    def forward(self, image: Tensor) -> Tensor:
-        """(N, C, H, W), at least 8 x 8, to (N, 1, H/8, W/8)."""
-        x = image
-        for conv in self.convs:
-            x = F.leaky_relu(conv(x), _SLOPE)
-        scores: Tensor = self.head(x)
-        return scores
+    bound = BoundLoss(text, entry, stages[0] if stages else "", options, net)
+    if bound.side < 1:
+        raise UsageError(f"{text} would read no pixels; its options are too small")
+    return bound
 
 
 class MetricLoss:
@@ -209,7 +194,7 @@ class MetricLoss:
         end = self.metric.span[1 if self.higher else 0]
         self.best = self.metric.best if self.metric.best is not None else end if end is not None else 0.0
 
-    def __call__(self, output: ImageOutput, nits: float, critic: nn.Module | None = None) -> Tensor:
+    def __call__(self, output: ImageOutput, nits: float, critic: PatchCritic | None = None) -> Tensor:
         value = self.value(output, nits)
         return (self.best - value if self.higher else value - self.best).mean()
 

@@ -37,17 +37,18 @@ def output(module: nn.Module, batch: Mapping[str, Tensor], settings: ImageSettin
 vinker_2021 = ImageRecipe(
     name="vinker-2021",
     net="vinker-2021",
-    source="Vinker, Huberman-Spiegelglas & Fattal 2021, doi:10.1109/ICCV48922.2021.01439: correlation of 5x5 patches and a "
-    "least-squares discriminator, crops of 256 pixels; photographs are virtual exposures of the scenes, not the paper's, and "
-    "one discriminator and one scale of structure in place of three",
+    source="Vinker, Huberman-Spiegelglas & Fattal 2021, doi:10.1109/ICCV48922.2021.01439: correlation of 5x5 patches and "
+    "least-squares discriminators, both at three scales, crops of 256 pixels; photographs are virtual exposures of the scenes, "
+    "not the paper's, the discriminators are those of every adversarial training here, and all scales have equal weights",
     example=example,
     output=output,
     encoding="linear",
     settings={
         "crop": 256,
-        "loss": {"patch-structure": 1.0, "lsgan": 1.0},
+        "loss": {"patch-structure,scales=3": 1.0, "lsgan": 1.0},
         "batch": 4,
         "rate": 2e-4,
         "critic_rate": 2e-4,
+        "critic_scales": 3,
     },
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -19,10 +19,17 @@ from hdrq.training.images.loss import LossCard, loss
         coded=False,
         code=True,
         net="vgg16",
+        side=lambda options: 2 ** (options["stages"] - 1),
     )
 )
 def contrast_masking(
-    image: Tensor, light: Tensor, *, gamma: float = 0.5, beta: float = 1.0, stages: int = 3, net: Any
+    image: Tensor,
+    light: Tensor,
+    *,
+    gamma: float = 0.5,
+    beta: float = 1.0,
+    stages: Literal[1, 2, 3, 4, 5] = 3,
+    net: Any,
 ) -> Tensor:
     """Mean |M_1(image) - M_gamma(scene)| over the first layers of the first `stages` stages, M of hdrq.nn.feature_contrast.
 

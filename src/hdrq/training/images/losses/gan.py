@@ -7,6 +7,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
+from hdrq.training.images.critic import SIDE
 from hdrq.training.images.loss import LossCard, loss
 
 
@@ -21,6 +22,7 @@ def _critics(made: Tensor, real: Tensor) -> Tensor:
         "patches: Isola et al. 2017, doi:10.1109/CVPR.2017.632",
         needs=("critic",),
         critics=_critics,
+        side=lambda options: SIDE,
     )
 )
 def gan(image: Tensor, critic: Any) -> Tensor:

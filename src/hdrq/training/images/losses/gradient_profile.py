@@ -12,6 +12,7 @@ from hdrq.training.images.loss import LossCard, loss
     LossCard(
         title="Gradient profile",
         source="Sarfraz, Seibold, Khalid & Stiefelhagen 2019 (spatial profile loss), arXiv:1908.00274",
+        side=lambda options: 2,
     )
 )
 def gradient_profile(image: Tensor, target: Tensor, *, floor: float = 1e-6) -> Tensor:

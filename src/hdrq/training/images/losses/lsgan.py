@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from hdrq.training.images.critic import SIDE
 from hdrq.training.images.loss import LossCard, loss
 
 
@@ -20,6 +21,7 @@ def _critics(made: Tensor, real: Tensor) -> Tensor:
         "patches: Isola et al. 2017, doi:10.1109/CVPR.2017.632",
         needs=("critic",),
         critics=_critics,
+        side=lambda options: SIDE,
     )
 )
 def lsgan(image: Tensor, critic: Any) -> Tensor:

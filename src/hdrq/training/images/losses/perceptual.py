@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -17,9 +17,12 @@ from hdrq.training.images.loss import LossCard, loss
         source="Johnson, Alahi & Fei-Fei 2016, doi:10.1007/978-3-319-46475-6_43, equation 2; weights vgg16-imagenet",
         code=True,
         net="vgg16",
+        side=lambda options: 2 ** (options["stages"] - 1),
     )
 )
-def perceptual(image: Tensor, target: Tensor, *, stages: int = 3, power: float = 2.0, net: Any) -> Tensor:
+def perceptual(
+    image: Tensor, target: Tensor, *, stages: Literal[1, 2, 3, 4, 5] = 3, power: float = 2.0, net: Any
+) -> Tensor:
     """Mean over the first `stages` stages of mean |difference of features|^power after the stage's last ReLU.
 
     image, target  code 0..1 of three channels; for light name an encoding, "mu:perceptual"

@@ -24,6 +24,7 @@ _SHIFT, _TURN, _ZOOM = 2.0, 1.0, 0.03
         "doi:10.1109/CVPR.2019.01143, equation 7",
         needs=("transformed",),
         coded=False,
+        side=lambda options: 2 * _CUT + 1,
     )
 )
 def temporal_stability(image: Tensor, transformed: Callable[[Callable[[Tensor], Tensor]], Tensor]) -> Tensor:
