@@ -9,10 +9,11 @@ import pytest
 import torch
 from test_merge_command import at_prompt, jpeg
 
-from hdrq.errors import UsageError
+from hdrq.errors import PixelError, UsageError
 from hdrq.image.transfer import linear_to_srgb
 from hdrq.io.exposures import exposures_of
 from hdrq.merging.merge import merge
+from hdrq.merging.response.estimators.neighbour_ratios import neighbour_ratios
 from hdrq.merging.settings import Settings
 from hdrq.records import Image
 from shooting import curve, save, scene, seen_through, shoot, turned, well_exposed
@@ -201,6 +202,26 @@ def test_frames_of_a_few_pixels_merge(size, fuse) -> None:
     assert any("too small to be aligned" in n for n in found.report.notes)
     if not fuse:
         assert any("too few pixels are well exposed" in n for n in found.report.notes)
+
+
+@pytest.mark.parametrize("codes", [(0, 4), (120, 121), (252, 256)], ids=["black", "stuck", "clipped"])
+@pytest.mark.parametrize("channel", [0, 2])
+def test_a_channel_that_tells_nothing_takes_the_curve_of_the_others(light, channel, codes) -> None:
+    """Before: an internal error of a matrix, also for frames that are all red."""
+    frames = [shoot(light, t, i) for i, t in enumerate(TIMES)]
+    chance = np.random.default_rng(0)
+    for frame in frames:
+        frame[..., channel] = chance.integers(*codes, frame.shape[:2])
+    found = merge(frames, times=TIMES)
+    assert bool(torch.isfinite(found.image.pixels).all())
+    samples = np.stack([f.reshape(-1, 3)[::7] for f in frames])
+    others = [c for c in range(3) if c != channel]
+    curves = neighbour_ratios(samples, np.array(TIMES))
+    known = neighbour_ratios(samples[..., others], np.array(TIMES))
+    assert np.array_equal(curves[:, others], known)
+    assert np.allclose(curves[:, channel], known.mean(1))
+    with pytest.raises(PixelError, match="share too few unclipped pixels"):
+        neighbour_ratios(np.full_like(samples, codes[0]), np.array(TIMES))
 
 
 def test_what_the_reference_shows_dark_stays_dark_under_patches() -> None:

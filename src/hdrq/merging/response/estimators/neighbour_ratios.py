@@ -52,11 +52,17 @@ def neighbour_ratios(
     Minimises the mean over neighbouring exposures of w |g(z_k) - g(z_k+1) - ln(t_k / t_k+1)|^power, with equal weight of
     pairs of frames regardless of their pixels, plus the roughness ∫ (d²g/du²)² du over u = ln(z + 1), which is zero for
     power laws, unlike the usual g″ over z. The channels' deviations from their mean curve are regularised
-    10 times as strongly: the channels of a camera have nearly the same curve, and grey remains grey at both ends.
+    10 times as strongly: the channels of a camera have nearly the same curve, and grey remains grey at both ends. A channel
+    that is black or clipped everywhere takes the mean curve of the others.
     """
     order = np.argsort(seconds, kind="stable")
     z = np.rint(samples[order]).astype(np.int64)
     t = np.asarray(seconds, float)[order]
+    if not (telling := _telling(z)).all() and telling.any():
+        known = neighbour_ratios(z[..., telling], t, smooth=smooth, power=power, rounds=rounds)
+        every: np.ndarray = np.repeat(known.mean(1, keepdims=True), z.shape[2], 1)
+        every[:, telling] = known
+        return every
     pairs = _pairs(z, np.log(t))
     if smooth is not None:
         return _curves(pairs, z.shape[2], smooth, power, rounds)
@@ -128,7 +134,7 @@ def _pairs(z: np.ndarray, log_t: np.ndarray) -> tuple[np.ndarray, ...]:
     for c in range(z.shape[2]):
         for k in range(len(z) - 1):
             a, b = z[k, :, c], z[k + 1, :, c]
-            ok = (a > LOW) & (a < HIGH) & (b > LOW) & (b < HIGH)
+            ok = _exposed(a) & _exposed(b)
             n = int(ok.sum())
             found += n
             counts = np.bincount(a[ok] * 256 + b[ok], minlength=65536)
@@ -142,9 +148,23 @@ def _pairs(z: np.ndarray, log_t: np.ndarray) -> tuple[np.ndarray, ...]:
                 )
             )
     low, high, gap, trust = (np.concatenate(column) for column in zip(*rows)) if rows else (np.zeros(0),) * 4
-    if found < 50 * z.shape[2]:
+    if found < 50 * z.shape[2] or not (low != high).any():
         raise PixelError("neighbouring exposures share too few unclipped pixels; give --response srgb")
     return low, high, gap, trust / trust.sum() * z.shape[2]
+
+
+def _exposed(codes: np.ndarray) -> np.ndarray:
+    return (codes > LOW) & (codes < HIGH)
+
+
+def _telling(z: np.ndarray) -> np.ndarray:
+    """(C,) whether a pixel of the channel has different codes in neighbouring frames that expose it well.
+
+    Otherwise the curve is free.
+    """
+    pairs = _exposed(z[:-1]) & _exposed(z[1:]) & (z[:-1] != z[1:])
+    result: np.ndarray = pairs.any((0, 1))
+    return result
 
 
 def _roughness() -> np.ndarray:
