@@ -412,6 +412,9 @@ def test_expanders_give_finite_light_that_grows_with_code(name):
     for odd in (
         torch.zeros(1, 3, 9, 9),
         torch.ones(1, 3, 9, 9),
+        torch.full((1, 3, 33, 47), 0.3),
+        code[..., :5, :63].float(),
+        code[..., :1, :].float(),
         torch.full((1, 3, 1, 1), 0.5),
         code[:, :1].float(),
     ):
