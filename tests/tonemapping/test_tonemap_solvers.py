@@ -201,6 +201,14 @@ def test_contrasts_are_counted_as_their_rules_say():
     assert found.first + found.bins - 1 == max(max(at, at + r) for at, r in rows)
 
 
+def test_the_response_to_a_contrast_at_threshold_is_one() -> None:
+    """So are Wilson's constants chosen; a contrast downwards has the opposite response."""
+    just_seen = np.log10([2.0, 1.25, 0.5])
+    found = response(just_seen[:2], np.array([1.0, 4.0]))
+    assert found == pytest.approx([1, 1], abs=1e-3)
+    assert response(just_seen[2:], np.array([1.0])) == pytest.approx([-1], abs=1e-3)
+
+
 def test_a_display_curve_rises_only_where_a_contrast_asks_for_it():
     """From black to white at most; flat between what is dark and what is bright when nothing spans it."""
     at = np.array([0, 1, 8, 9])
