@@ -3,7 +3,8 @@
     HDRQ_DATA=~/iqa python bench/tables/adaptation.py [vtamiq-pu vtamiq-hs ...]      SMALL=1 for the same in minutes
 
 Every recipe trains on all of KADID-10k and is tested on UPIQ in absolute luminance; S_HL is trained and tested on the
-papers' folds of UPIQ's HDR part, 60-20-20 by reference, and its row is the mean of the folds. What is not at hand
+papers' folds of UPIQ's HDR part, 60-20-20 by reference, and its row is the mean of the folds. Networks trained on sRGB code are
+tested on PU21 code, with the code of 10,000 cd/m² (pmax) and that of 100 cd/m² (255) as their white. What is not at hand
 (SI-HDR, UPIQ, the initial weights) is named and left out. It can be killed and started again: it goes on where it was.
 
     VARIANT  of the recipes: paper, or nothing for the settings of the program
@@ -15,7 +16,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,7 @@ from hdrq.evaluation.statistics.agreement import FIGURES, Agreement
 from hdrq.registry import find
 from hdrq.training.experiment import Experiment
 from hdrq.training.experiment_file import SplitRow
+from hdrq.training.run import Trained
 
 OUT = Path(os.environ.get("OUT", "runs/tables/adaptation"))
 SMALL = bool(os.environ.get("SMALL"))
@@ -43,6 +46,11 @@ def main() -> None:
     here = {title: dataset for title, dataset in TEST_SETS.items() if is_here(dataset)}
     columns: dict[str, list[Agreement]] = {title: [] for title in here}
     for name in wanted:
+        if find("recipe", name).settings.get("encoding", "srgb") == "srgb":
+            for title, row in of_code(name, here):
+                columns[title].append(row)
+                print(f"{row.metric}, {title}: SROCC {row.srocc:.4f}", flush=True)
+            continue
         folds = find("recipe", name).settings.get("held_from") == "target"
         try:
             rows = experiment(name, [] if folds else list(here.values())).rows
@@ -92,6 +100,32 @@ def experiment(name: str, test_sets: list[str]) -> Experiment:
     if not isinstance(last, Experiment):
         raise TypeError(f"{name} ended with {last}")
     return last
+
+
+def of_code(name: str, test_sets: dict[str, str]) -> Iterator[tuple[str, Agreement]]:
+    """(title, row) of a network trained on sRGB code and tested on PU21 code, for both whites."""
+    folder = OUT / f"{name}{f'-{VARIANT}' if VARIANT else ''}"
+    begun = (folder / "settings.json").exists()
+    try:
+        *_, last = hdrq.train(
+            recipe="" if begun else name,
+            variant="" if begun else VARIANT,
+            output=folder,
+            small=SMALL,
+            resume=begun,
+            name=f"{name}-table",
+            replace=True,
+        )
+    except (MissingPart, FileError, UsageError) as error:
+        print(f"{name}: left out: {error}", file=sys.stderr)
+        return
+    if not isinstance(last, Trained):
+        raise TypeError(f"{name} ended with {last}")
+    os.environ["HDRQ_MODELS"] = str(folder.resolve())
+    for white in ("pmax", "255"):
+        for title, dataset in test_sets.items():
+            found = hdrq.evaluate(dataset=dataset, metrics=[f"pu21:{last.metric},white={white}"], draws=0)
+            yield title, replace(found.rows[0], metric=f"{name}, {white}")
 
 
 def mean_of(name: str, rows: Sequence[SplitRow]) -> Agreement:

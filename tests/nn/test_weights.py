@@ -19,11 +19,13 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+import hdrq
 from hdrq.cli.models import models
 from hdrq.errors import FileError, HdrqError, MissingPart, UsageError
 from hdrq.nn import foreign_files as foreign
 from hdrq.nn import import_weights, weight_files, weights
 from hdrq.nn.download import digest, download
+from hdrq.records import Image
 from hdrq.registry import find, names
 
 SMALL = {
@@ -84,6 +86,33 @@ def test_what_is_saved_is_what_loads() -> None:
     assert not net.training
     assert not any(p.requires_grad for p in net.parameters())
     assert (card.encoding, card.white, card.recipe) == ("pu21", "pmax", "a test")
+
+
+@pytest.mark.parametrize("net", ["vtamiq", "pieapp"])
+def test_the_white_of_the_training_can_be_replaced_in_scoring(net: str) -> None:
+    """Code scaled by hand, for a network whose white is 1.0, is what `white=` makes of it."""
+    torch.manual_seed(3)
+    module = small() if net == "vtamiq" else find("net", "pieapp").build().eval()
+    weights.save(module, name="small", net=net, options=SMALL if net == "vtamiq" else {}, encoding="pu21", white="sdr",
+                 recipe="a test")  # fmt: skip
+    score, code = hdrq.metric(f"pu21:{net}@small"), find("encoding", "pu21")
+    more = {"average": "code"} if net == "vtamiq" else {}
+    ref, dist = (torch.rand(1, 3, 80, 96, generator=torch.Generator().manual_seed(i)) for i in (1, 2))
+    values = {}
+    for white, nits in (("255", 100.0), ("pmax", 10_000.0)):
+        low, high = (
+            float(code.encode(torch.full((1, 1, 1, 1), v, dtype=torch.float64))) for v in (0.005, nits)
+        )
+        scaled = [Image((x - low) / (high - low), "pu21") for x in (ref, dist)]
+        given = [Image(x, "pu21") for x in (ref, dist)]
+        values[white] = float(hdrq.metric(f"pu21:{net}@small", white=white, **more)(*given))
+        assert values[white] == pytest.approx(
+            float(hdrq.metric(f"pu21:{net}@small", **more)(*scaled)), abs=1e-5
+        )
+    whole = float(score(Image(ref, "pu21"), Image(dist, "pu21")))
+    assert abs(values["pmax"] - whole) > 1e-4
+    with pytest.raises(UsageError, match="white"):
+        hdrq.metric(f"pu21:{net}@small", white="bright")
 
 
 def test_half_precision_is_half_the_size_and_loads_as_float32(home: Path) -> None:

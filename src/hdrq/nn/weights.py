@@ -22,10 +22,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors.torch import save as write_tensors
@@ -41,6 +42,7 @@ from hdrq.registry import find, names
 
 # `recipe` of random weights: they can be loaded by name, for tests, and are never a default.
 UNTRAINED = "none"
+White = Literal["card", "sdr", "255", "pmax"]
 _LIGHT = ("nits", "linear")
 # cd/m², the range of PU21 and an SDR white
 _DARK, _SDR, _BRIGHT = 0.005, 100.0, 10_000.0
@@ -165,6 +167,16 @@ def prepare(module: nn.Module, card: Checkpoint, encoding: str = "") -> nn.Modul
     module.label = f"{card.name}@{card.sha256[:12]}" if card.sha256 else card.name  # type: ignore[assignment]
     module.span = span(encoding or card.encoding, card.white)  # type: ignore[assignment]
     return module
+
+
+def with_white(module: nn.Module, encoding: str, white: White) -> nn.Module:
+    """The module with another white of its input than that of its training; parameters are shared with the given one."""
+    if white == "card":
+        return module
+    # attributes are copied, parameters are not
+    changed = copy(module)
+    changed.span = span(encoding, white)  # type: ignore[assignment]
+    return changed
 
 
 def span(encoding: str, white: str) -> tuple[float, float]:

@@ -16,6 +16,7 @@ from torch import Tensor
 from hdrq.cards import Card, Reading, metric
 from hdrq.errors import UsageError
 from hdrq.nn.network_input import as_authors, scaled_input
+from hdrq.nn.weights import White, with_white
 from hdrq.records import Encoding
 from hdrq.scoring.features.network_scores import Precision
 from hdrq.scoring.sampling import Plan, cut, joined, plan
@@ -63,6 +64,7 @@ def vtamiq(
     sampler: Literal["card", "mended", "authors"] = "card",
     average: Literal["card", "light", "code"] = "card",
     focus_on: Focus = "even",
+    white: White = "card",
     precision: Precision = "float32",
 ) -> Reading:
     """Loss of quality from patches at all scales; 0 as good as the reference, larger is worse.
@@ -77,8 +79,11 @@ def vtamiq(
     sampler   of the weights' card, or hdrq's own, or the authors' with its flaws (see hdrq.scoring.sampling.plan)
     average   coarse patches are means of light, or of code, or as the weights' training had it
     focus_on  where patches lie denser: the difference, salient parts, the centre, or their mixture
+    white     code that the network reads as 1: as in its training (card), 1.0 (sdr), that of 100 cd/m² (255) or of
+              10,000 cd/m² (pmax); for the last two, the code of 0.005 cd/m² is 0
     The map shows the network's attention: 1 is a uniform share.
     """
+    net = with_white(net, encoding.name if encoding else "srgb", white)
     drawn = net.sampling if sampler == "card" else sampler
     size = (int(ref.shape[-2]), int(ref.shape[-1]))
     if focus_on != "even" and not aligned:
