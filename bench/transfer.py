@@ -71,6 +71,7 @@ def split(arm: str, start: str, livec: Path, out: Path, splits: int, epochs: int
         repeats=0 if begun else splits,
         output=folder,
         resume=begun,
+        name="" if begun else f"livec-{arm}",
     )
     return (r for r in records if isinstance(r, SplitTested))
 
