@@ -113,6 +113,8 @@ def test_the_white_of_the_training_can_be_replaced_in_scoring(net: str) -> None:
     assert abs(values["pmax"] - whole) > 1e-4
     with pytest.raises(UsageError, match="white"):
         hdrq.metric(f"pu21:{net}@small", white="bright")
+    with pytest.raises(UsageError, match="relative code"):
+        hdrq.metric(f"srgb:{net}@small", white="pmax")(Image(ref, "srgb"), Image(dist, "srgb"))
 
 
 def test_half_precision_is_half_the_size_and_loads_as_float32(home: Path) -> None:

@@ -169,13 +169,20 @@ def prepare(module: nn.Module, card: Checkpoint, encoding: str = "") -> nn.Modul
     return module
 
 
-def with_white(module: nn.Module, encoding: str, white: White) -> nn.Module:
-    """The module with another white of its input than that of its training; parameters are shared with the given one."""
+def with_white(module: nn.Module, encoding: Encoding | None, white: White) -> nn.Module:
+    """The module with another white of its input than that of its training; parameters are shared with the given one.
+
+    Raises UsageError for a luminance (255, pmax) where the code has none.
+    """
     if white == "card":
         return module
+    if white != "sdr" and (encoding is None or not encoding.absolute):
+        raise UsageError(
+            f"white={white} is the code of a luminance, which relative code does not have; leave it out"
+        )
     # attributes are copied, parameters are not
     changed = copy(module)
-    changed.span = span(encoding, white)  # type: ignore[assignment]
+    changed.span = span(encoding.name if encoding else "srgb", white)  # type: ignore[assignment]
     return changed
 
 

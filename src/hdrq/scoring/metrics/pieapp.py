@@ -47,6 +47,6 @@ def pieapp(
     patches  so many patches in perturbed cells instead of the grid; seed and repeats apply to them
     white    code that the network reads as 1, as for vtamiq
     """
-    net = with_white(net, encoding.name if encoding else "srgb", white)
+    net = with_white(net, encoding, white)
     cutting = Cutting(stride, patches, repeats, seed)
     return patchwise(net, ref, dist, cutting, maps=maps, show=show, precision=precision)

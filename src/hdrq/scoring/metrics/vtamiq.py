@@ -83,7 +83,7 @@ def vtamiq(
               10,000 cd/m² (pmax); for the last two, the code of 0.005 cd/m² is 0
     The map shows the network's attention: 1 is a uniform share.
     """
-    net = with_white(net, encoding.name if encoding else "srgb", white)
+    net = with_white(net, encoding, white)
     drawn = net.sampling if sampler == "card" else sampler
     size = (int(ref.shape[-2]), int(ref.shape[-1]))
     if focus_on != "even" and not aligned:
