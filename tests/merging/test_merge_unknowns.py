@@ -13,6 +13,9 @@ from hdrq.errors import PixelError, UsageError
 from hdrq.image.transfer import linear_to_srgb
 from hdrq.io.exposures import exposures_of
 from hdrq.merging.merge import merge
+from hdrq.merging.noise import Noise
+from hdrq.merging.response import telling
+from hdrq.merging.response.calibration import estimators
 from hdrq.merging.response.estimators.neighbour_ratios import neighbour_ratios
 from hdrq.merging.settings import Settings
 from hdrq.records import Image
@@ -204,24 +207,99 @@ def test_frames_of_a_few_pixels_merge(size, fuse) -> None:
         assert any("too few pixels are well exposed" in n for n in found.report.notes)
 
 
+@pytest.mark.parametrize("response", ["auto", *estimators()])
 @pytest.mark.parametrize("codes", [(0, 4), (120, 121), (252, 256)], ids=["black", "stuck", "clipped"])
 @pytest.mark.parametrize("channel", [0, 2])
-def test_a_channel_that_tells_nothing_takes_the_curve_of_the_others(light, channel, codes) -> None:
-    """Before: an internal error of a matrix, also for frames that are all red."""
+def test_a_channel_that_tells_nothing_takes_the_curve_of_the_others(light, channel, codes, response) -> None:
+    """Before: an internal error of a matrix; by debevec and robertson, a flat curve that dimmed all channels. No note."""
     frames = [shoot(light, t, i) for i, t in enumerate(TIMES)]
     chance = np.random.default_rng(0)
     for frame in frames:
         frame[..., channel] = chance.integers(*codes, frame.shape[:2])
-    found = merge(frames, times=TIMES)
+    found = merge(frames, times=TIMES, response=response)
     assert bool(torch.isfinite(found.image.pixels).all())
-    samples = np.stack([f.reshape(-1, 3)[::7] for f in frames])
-    others = [c for c in range(3) if c != channel]
-    curves = neighbour_ratios(samples, np.array(TIMES))
-    known = neighbour_ratios(samples[..., others], np.array(TIMES))
-    assert np.array_equal(curves[:, others], known)
-    assert np.allclose(curves[:, channel], known.mean(1))
+    colour = ("red", "green", "blue")[channel]
+    assert [n for n in found.report.notes if "response is unknown" in n] == [
+        f"the {colour} channel is black, clipped or the same in every frame, so that its response is unknown: the mean "
+        "response of the others is assumed; give --response if it is known"
+    ]
+    assert found.response is not None
+    curves = found.response.curve
+    known = np.delete(curves, channel, 1)
+    between = np.sort(known, 1)[3:-3]
+    assert (
+        (curves[3:-3, channel] >= 0.999 * between[:, 0]) & (curves[3:-3, channel] <= 1.001 * between[:, 1])
+    ).all()
+    # the others are those of a merge whose channels all tell theirs
+    for frame in frames:
+        frame[..., channel] = frame[..., 1]
+    plain = merge(frames, times=TIMES, response=response)
+    assert not any("response is unknown" in n for n in plain.report.notes)
+    assert plain.response is not None
+    where = [64, 128, 192]
+    assert np.allclose(curves[where], plain.response.curve[where], rtol=0.06)
+
+
+def test_two_channels_that_tell_nothing_take_the_curve_of_the_third(light) -> None:
+    frames = [shoot(light, t, i) for i, t in enumerate(TIMES)]
+    for frame in frames:
+        frame[..., 1:] = 255
+    found = merge(frames, times=TIMES)
+    assert any(
+        n.startswith(
+            "the green and blue channels are black, clipped or the same in every frame, so that their responses are "
+        )
+        and "that of the other is assumed" in n
+        for n in found.report.notes
+    )
+    assert found.response is not None
+    assert np.allclose(found.response.curve[6:250], found.response.curve[6:250, :1], rtol=1e-3)
+
+
+def test_whether_a_channel_tells_is_asked_of_neighbouring_exposures_in_any_order() -> None:
+    low, high = telling.LOW, telling.HIGH
+    shown = {
+        "differs": [[low + 1], [60], [high - 1]],
+        "same": [[60], [60], [60]],
+        "only one is exposed": [[low], [60], [high]],
+        "not neighbours": [[60], [255], [61]],
+    }
+    codes = np.stack([np.array(c) for c in shown.values()], -1)
+    assert telling.telling(codes, np.array([1, 2, 4])).tolist() == [True, False, False, False]
+    # the first and the last are neighbours here
+    assert telling.telling(codes, np.array([1, 4, 2])).tolist() == [True, False, False, True]
+
+
+def test_an_estimator_refuses_a_channel_without_pairs_of_codes(light) -> None:
+    samples = np.stack([shoot(light, t, i).reshape(-1, 3)[::7] for i, t in enumerate(TIMES)])
+    samples[..., 1] = 120
     with pytest.raises(PixelError, match="share too few unclipped pixels"):
-        neighbour_ratios(np.full_like(samples, codes[0]), np.array(TIMES))
+        neighbour_ratios(samples, np.array(TIMES))
+    with pytest.raises(PixelError, match="share too few unclipped pixels"):
+        neighbour_ratios(np.full_like(samples, 3), np.array(TIMES))
+
+
+def test_assumed_channels_and_noise_are_said_once_at_the_prompt(light, tmp_path, capsys) -> None:
+    frames = [shoot(light, t, i) for i, t in enumerate(TIMES)]
+    for frame in frames:
+        frame[..., 2] = 0
+    at = [*save(frames, tmp_path), "-o", tmp_path / "out.exr", "--times", ",".join(map(str, TIMES))]
+    _, _, err = at_prompt(capsys, *at)
+    assert err.count("the blue channel is black, clipped or the same in every frame") == 1
+    assert "measure the noise" not in err
+    _, _, err = at_prompt(capsys, *at, "--estimate-exposures")
+    assert err.count("the blue channel is black, clipped or the same in every frame") == 1
+
+
+def test_a_noise_that_is_assumed_is_said() -> None:
+    """Before: the report stated a usual camera's noise as if it were that of the frames."""
+    small = [np.full((40, 50, 3), c, np.uint8) for c in (3, 252)]
+    found = merge(small, times=(1 / 64, 1), response="srgb")
+    assert any(
+        n.startswith("too few pixels are well exposed in two frames to measure the noise")
+        for n in found.report.notes
+    )
+    assert found.report.noise == (Noise().photon, Noise().read)
 
 
 def test_what_the_reference_shows_dark_stays_dark_under_patches() -> None:

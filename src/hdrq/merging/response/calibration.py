@@ -15,6 +15,7 @@ from hdrq.merging.response.curve import FIXED, Response, consistency, fixed_resp
 from hdrq.merging.response.exposure_ratios import exposure_ratios
 from hdrq.merging.response.files import read_response
 from hdrq.merging.response.samples import Samples
+from hdrq.merging.response.telling import telling, untold, with_others
 from hdrq.registry import find, names
 
 # samples used for a response; more do not improve it
@@ -94,7 +95,8 @@ def calibrate(
                     "response and exposures were both estimated from pixels; the total range of exposures is as stated"
                 )
             if estimated:
-                found, _ = _response(response, stack, samples, seconds, seed)
+                found, more = _response(response, stack, samples, seconds, seed)
+                notes += [n for n in more if n not in notes]
             misfit = np.log2(stack.seconds / seconds)
         elif estimated and not PLAUSIBLE[0] < power < PLAUSIBLE[1]:
             notes.append(
@@ -109,6 +111,10 @@ def calibrate(
     else:
         # at full bit depth: the linear step of an 8-bit code hides the noise of a good camera
         noise = fit_noise(samples.codes * 257, seconds, found.table(65536))
+    if noise == Noise():
+        notes.append(
+            "too few pixels are well exposed in two frames to measure the noise; that of a usual camera is assumed"
+        )
     return Calibration(found, seconds, noise, report, spread, misfit, notes)
 
 
@@ -130,7 +136,7 @@ def _response(
                 f"--response {requested} needs frames of different exposure, but these differ by {_span(seconds):.2g} stops; "
                 "give --response srgb, linear or a file"
             )
-        return _estimated(requested, samples, seconds, seed), []
+        return _estimated(requested, samples, seconds, seed)
     return given_response(requested, stack.levels, stack.channels), []
 
 
@@ -182,20 +188,21 @@ def automatic(
     try:
         if len(np.unique(np.rint(samples.codes))) < LEAST_CODES:
             raise PixelError("too few codes were seen to estimate a response; give --response srgb")
-        found = _estimated(_automatic_estimator(), samples, seconds, seed)
+        found, notes = _estimated(_automatic_estimator(), samples, seconds, seed)
     except PixelError:
         return assumed, [
             f"too few pixels are well exposed in two frames to estimate a response; {name} is assumed, see --response"
         ]
     linear = fixed_response("linear", stack.levels)
     if _agrees_as_well(linear, found, samples, seconds):
-        return Response(linear.curve, "linear, because the frames agree with it"), []
+        return Response(linear.curve, "linear, because the frames agree with it"), notes
     gap = _closest(seconds)
     if gap < FAR_APART:
-        return found, []
+        return found, notes
     return found, [
+        *notes,
         f"no two frames are closer than {gap:.1f} stops: they do not determine the response in between, so that it "
-        "is kept close to sRGB's; give --response if it is known"
+        "is kept close to sRGB's; give --response if it is known",
     ]
 
 
@@ -242,8 +249,8 @@ def check_response(requested: str) -> None:
         )
 
 
-def _estimated(name: str, samples: Samples, seconds: np.ndarray, seed: int) -> Response:
-    """The curve of an estimator, made usable."""
+def _estimated(name: str, samples: Samples, seconds: np.ndarray, seed: int) -> tuple[Response, list[str]]:
+    """The curve of an estimator, made usable; a note where a channel that tells none has that of the others."""
     count = samples.codes.shape[1]
     pick = np.random.default_rng(seed).permutation(count)[:FITTED]
     some = samples.codes[:, pick]
@@ -251,7 +258,10 @@ def _estimated(name: str, samples: Samples, seconds: np.ndarray, seed: int) -> R
         [np.bincount(np.rint(some[..., c]).astype(int).ravel(), minlength=256) for c in range(some.shape[2])],
         1,
     )
-    return usable(find("response", name)(some, seconds), seen, f"estimated: {name}")
+    tells = telling(some, seconds)
+    notes = untold(tells)
+    curves = find("response", name)(some[..., tells] if notes else some, seconds)
+    return usable(with_others(curves, tells) if notes else curves, seen, f"estimated: {name}"), notes
 
 
 def _same_span(seconds: np.ndarray, stated: np.ndarray) -> np.ndarray:

@@ -10,10 +10,9 @@ from hdrq.errors import PixelError
 from hdrq.image.transfer import srgb_to_linear
 from hdrq.merging.cards import EstimatorCard, entry
 from hdrq.merging.response.curve import consistency
+from hdrq.merging.response.telling import exposed
 from hdrq.merging.weights import triangle
 
-# range of codes that are used
-LOW, HIGH = 5, 250
 # ln units: residual up to which a pixel keeps its full weight
 FLOOR = 0.03
 SMOOTH = (1e-5, 3e-6, 1e-6)
@@ -52,17 +51,13 @@ def neighbour_ratios(
     Minimises the mean over neighbouring exposures of w |g(z_k) - g(z_k+1) - ln(t_k / t_k+1)|^power, with equal weight of
     pairs of frames regardless of their pixels, plus the roughness ∫ (d²g/du²)² du over u = ln(z + 1), which is zero for
     power laws, unlike the usual g″ over z. The channels' deviations from their mean curve are regularised
-    10 times as strongly: the channels of a camera have nearly the same curve, and grey remains grey at both ends. A channel
-    that is black or clipped everywhere takes the mean curve of the others.
+    10 times as strongly: the channels of a camera have nearly the same curve, and grey remains grey at both ends.
+
+    PixelError for a channel of which no pixel has different codes in two neighbouring frames that expose it well.
     """
     order = np.argsort(seconds, kind="stable")
     z = np.rint(samples[order]).astype(np.int64)
     t = np.asarray(seconds, float)[order]
-    if not (telling := _telling(z)).all() and telling.any():
-        known = neighbour_ratios(z[..., telling], t, smooth=smooth, power=power, rounds=rounds)
-        every: np.ndarray = np.repeat(known.mean(1, keepdims=True), z.shape[2], 1)
-        every[:, telling] = known
-        return every
     pairs = _pairs(z, np.log(t))
     if smooth is not None:
         return _curves(pairs, z.shape[2], smooth, power, rounds)
@@ -134,7 +129,7 @@ def _pairs(z: np.ndarray, log_t: np.ndarray) -> tuple[np.ndarray, ...]:
     for c in range(z.shape[2]):
         for k in range(len(z) - 1):
             a, b = z[k, :, c], z[k + 1, :, c]
-            ok = _exposed(a) & _exposed(b)
+            ok = exposed(a) & exposed(b)
             n = int(ok.sum())
             found += n
             counts = np.bincount(a[ok] * 256 + b[ok], minlength=65536)
@@ -148,23 +143,10 @@ def _pairs(z: np.ndarray, log_t: np.ndarray) -> tuple[np.ndarray, ...]:
                 )
             )
     low, high, gap, trust = (np.concatenate(column) for column in zip(*rows)) if rows else (np.zeros(0),) * 4
-    if found < 50 * z.shape[2] or not (low != high).any():
+    # of a channel whose two codes are always equal the curve is free
+    if found < 50 * z.shape[2] or len(np.unique(low[low != high] // 256)) < z.shape[2]:
         raise PixelError("neighbouring exposures share too few unclipped pixels; give --response srgb")
     return low, high, gap, trust / trust.sum() * z.shape[2]
-
-
-def _exposed(codes: np.ndarray) -> np.ndarray:
-    return (codes > LOW) & (codes < HIGH)
-
-
-def _telling(z: np.ndarray) -> np.ndarray:
-    """(C,) whether a pixel of the channel has different codes in neighbouring frames that expose it well.
-
-    Otherwise the curve is free.
-    """
-    pairs = _exposed(z[:-1]) & _exposed(z[1:]) & (z[:-1] != z[1:])
-    result: np.ndarray = pairs.any((0, 1))
-    return result
 
 
 def _roughness() -> np.ndarray:
