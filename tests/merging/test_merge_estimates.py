@@ -8,6 +8,7 @@ from scipy.optimize import nnls
 
 from hdrq.merging.noise import Noise, _non_negative, fit_noise
 from hdrq.merging.response.estimators.debevec import _solve
+from hdrq.merging.response.estimators.neighbour_ratios import _half_inverse, _solved
 from hdrq.merging.response.exposure_ratios import exposure_ratios
 
 
@@ -88,3 +89,28 @@ def test_photon_and_read_noise_are_the_non_negative_least_squares_solution() -> 
         bound += theirs.min() == 0
         assert np.allclose(_non_negative(rows), theirs, rtol=1e-10, atol=1e-13)
     assert 20 < bound < 180
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_equations_of_channels_that_have_one_matrix_between_them_are_solved(channels) -> None:
+    n, chance = 5, np.random.default_rng(channels)
+    between = chance.standard_normal((n, n))
+    between = between + between.T
+    blocks = chance.standard_normal((channels, n, n))
+    blocks = blocks + blocks.transpose(0, 2, 1) + 20 * np.eye(n)
+    right = chance.standard_normal((channels, n))
+    whole = np.block([[blocks[i] if i == j else between for j in range(channels)] for i in range(channels)])
+    given = right.copy()
+    assert np.allclose(
+        _solved(blocks, between, right).ravel(), np.linalg.solve(whole, right.ravel()), rtol=1e-10
+    )
+    assert np.array_equal(right, given)
+
+
+@pytest.mark.parametrize("n", [1, 3, 4, 13])
+def test_half_of_an_inverse_is_that_of_the_lower_triangle(n) -> None:
+    a = np.random.default_rng(n).standard_normal((n, n + 2))
+    a = a @ a.T
+    found = _half_inverse(a, 3)
+    assert np.array_equal(found, np.tril(found))
+    assert np.allclose(found @ a @ found.T, np.eye(n), atol=1e-9)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.linalg import cho_factor, cho_solve
 
 from hdrq.errors import PixelError
 from hdrq.image.transfer import srgb_to_linear
@@ -94,29 +93,66 @@ def _curves(
     """(256, channels) for one smoothness, by iteratively reweighted least squares."""
     size = 256 * channels
     low, high, gap, trust = pairs
-    rough, mean = smooth * _roughness(), np.full((channels, channels), 1 / channels)
-    stiff = np.kron(mean, rough) + np.kron(np.eye(channels) - mean, TOGETHER * rough)
+    # of the mean curve, and of the deviations from it: a channel's own, and that between any two
+    rough = smooth * _roughness()
+    own, between = rough * (1 + TOGETHER * (channels - 1)) / channels, rough * (1 - TOGETHER) / channels
     # g(128) = 0
-    stiff[np.arange(128, size, 256), np.arange(128, size, 256)] += 1.0
-    belief, normal = np.ones_like(gap), np.empty_like(stiff)
+    own[128, 128] += 1.0
+    belief, blocks = np.ones_like(gap), np.empty((channels, 256, 256))
     total, cells = trust.sum(), low * 256 + high % 256
     for _ in range(rounds):
         # so that `smooth` keeps its meaning
         w = trust * belief * (total / (trust @ belief))
-        np.copyto(normal, stiff)
-        both = np.bincount(low, w, size) + np.bincount(high, w, size)
-        normal[np.arange(size), np.arange(size)] += both
         cross = np.bincount(cells, w, size * 256).reshape(channels, 256, 256)
-        for c in range(channels):
-            block = normal[256 * c : 256 * c + 256, 256 * c : 256 * c + 256]
-            block -= cross[c]
-            block -= cross[c].T
+        np.subtract(own, cross, out=blocks)
+        blocks -= cross.transpose(0, 2, 1)
+        blocks[:, range(256), range(256)] += (np.bincount(low, w, size) + np.bincount(high, w, size)).reshape(
+            channels, 256
+        )
         right = np.bincount(low, w * gap, size) - np.bincount(high, w * gap, size)
-        # symmetric: its transpose is in Fortran's order, so that it is factorised in place
-        g = cho_solve(cho_factor(normal.T, overwrite_a=True, check_finite=False), right, check_finite=False)
+        g = _solved(blocks, between, right.reshape(channels, 256)).reshape(-1)
         belief = np.maximum(np.abs(g[low] - g[high] - gap), FLOOR) ** (power - 2)
     result: np.ndarray = g.reshape(channels, 256).T
     return result
+
+
+def _solved(blocks: np.ndarray, between: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """x (C, n) of the equations Σ_j B_cj x_j = right_c, where B_cc is blocks[c] and every other B_cj is `between`.
+
+    blocks (C, n, n), between (n, n) and the whole are symmetric, the whole is positive definite. Cholesky's method by blocks:
+    what remains between two channels, and what is taken from a block, is the same for all channels that are not yet
+    eliminated. By numpy, for importing scipy.linalg takes longer, and torch's result depends on its threads.
+    """
+    left, taken, x = between, np.zeros_like(between), right.copy()
+    halves, ties = [], []
+    for c, block in enumerate(blocks):
+        halves.append(_half_inverse(block - taken))
+        x[c] = halves[c] @ x[c]
+        if c + 1 < len(blocks):
+            ties.append(halves[c] @ left)
+            square = ties[c].T @ ties[c]
+            left, taken = left - square, taken + square
+            x[c + 1 :] -= x[c] @ ties[c]
+    for c in reversed(range(len(blocks))):
+        if c + 1 < len(blocks):
+            x[c] -= ties[c] @ x[c + 1 :].sum(0)
+        x[c] = x[c] @ halves[c]
+    return x
+
+
+def _half_inverse(a: np.ndarray, base: int = 64) -> np.ndarray:
+    """Inverse of the lower triangular L with L Lᵀ = a, (n, n) symmetric positive definite; by halves down to `base`."""
+    n = len(a)
+    if n <= base:
+        result: np.ndarray = np.linalg.inv(np.linalg.cholesky(a))
+        return result
+    m = n // 2
+    whole = np.zeros_like(a)
+    whole[:m, :m] = upper = _half_inverse(a[:m, :m], base)
+    across = upper @ a[:m, m:]
+    whole[m:, m:] = lower = _half_inverse(a[m:, m:] - across.T @ across, base)
+    whole[m:, :m] = (lower @ across.T) @ -upper
+    return whole
 
 
 def _pairs(z: np.ndarray, log_t: np.ndarray) -> tuple[np.ndarray, ...]:
