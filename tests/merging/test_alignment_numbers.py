@@ -7,15 +7,16 @@ import pytest
 import torch
 
 from hdrq.errors import UsageError
+from hdrq.image.arithmetic import histogram
 from hdrq.image.warp import corners, inside, positions, sample, translation
 from hdrq.io.exposures import Exposure
 from hdrq.merging import exposure_stack
 from hdrq.merging.alignment import resample
 from hdrq.merging.alignment.align import _check_unmoved, _overlap, _shrunk, align
-from hdrq.merging.alignment.ecc import pair
+from hdrq.merging.alignment.ecc import _averaged_codes, pair
 from hdrq.merging.alignment.feature_matching import match_homography
 from hdrq.merging.alignment.mtb import Pyramid, Shift, common_cut, difference, halve, mtb_shift
-from hdrq.merging.alignment.placement import Alignment, Placement
+from hdrq.merging.alignment.placement import Alignment, Placement, aligned_frame
 from hdrq.merging.alignment.resample import strips
 from hdrq.merging.exposure_stack import ExposureStack, ceiling_of
 from shooting import scene, turned
@@ -182,3 +183,38 @@ def test_a_frame_that_sees_nothing_of_a_strip_has_no_weight_there(down: float) -
 def test_the_finest_scale_of_a_registration_has_600_000_pixels(size: tuple[int, int], factor: int) -> None:
     frame = np.linspace(60, 190, size[0] * size[1]).reshape(size).astype(np.uint8)
     assert pair(frame, frame).scales[-1].factor == factor
+
+
+@pytest.mark.parametrize("every", [2, 3])
+def test_a_part_of_an_aligned_frame_is_that_part_of_it(every: int) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (70, 101), dtype=np.uint8)
+    for move in (turned(1.5, 2.3, -4.6, (70, 101)), translation(0.5, 0.25)):
+        whole, seen = aligned_frame(image, Placement(move), "cpu")
+        part, seen_part = aligned_frame(image, Placement(move), "cpu", every)
+        assert np.array_equal(part, whole[::every, ::every])
+        assert np.array_equal(seen_part, seen[::every, ::every])
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3])
+def test_frames_of_bytes_are_averaged_over_squares(factor: int) -> None:
+    image = np.random.default_rng(1).integers(0, 256, (13, 19), dtype=np.uint8)
+    h, w = 13 // factor, 19 // factor
+    for frame in (image, image > 200, image.astype(np.float32) / 3):
+        parts = frame[: h * factor, : w * factor].reshape(h, factor, w, factor)
+        found = _averaged_codes(frame, factor, "cpu")
+        assert found.shape == (1, h, w)
+        assert found[0].numpy() == pytest.approx(parts.mean((1, 3)), rel=1e-6)
+
+
+def test_a_pair_of_one_scale_has_the_finest_and_known_histograms_change_nothing() -> None:
+    chance = np.random.default_rng(2)
+    fixed, moving = (
+        chance.integers(20, 200, (120, 150), dtype=np.uint8),
+        chance.integers(30, 240, (120, 150), dtype=np.uint8),
+    )
+    scales = pair(fixed, moving).scales
+    assert [s.factor for s in scales] == [2, 1]
+    known = pair(fixed, moving, most=1, totals=(histogram(moving).cumsum(), histogram(fixed).cumsum())).scales
+    assert len(known) == 1
+    assert torch.equal(known[0].moving, scales[-1].moving)
+    assert torch.equal(known[0].value, scales[-1].value)

@@ -14,7 +14,7 @@ from hdrq.image.warp import apply, corner_motion, translation
 from hdrq.io.exposures import exif_exposure
 from hdrq.merging.alignment.ecc import pair, scaled
 from hdrq.merging.alignment.mtb import Pyramid, common_cut, difference, grey, mtb_shift
-from hdrq.merging.alignment.registration import _simplest, _still, register
+from hdrq.merging.alignment.registration import FINE, _quick, _simplest, register
 from hdrq.merging.alignment.resample import Strip
 from hdrq.merging.averaging import Tables, weight_of
 from hdrq.merging.deghosting.expected_deviation import expected_deviation
@@ -381,12 +381,20 @@ def test_small_frames_settle_what_whole_pixels_align(angle, dy, dx, quick) -> No
         frames.append(Pyramid.of(grey(codes.transpose(2, 0, 1))))
     shift = mtb_shift(*frames)
     start = translation(shift.dy, shift.dx)
-    assert (_still(*frames, start, "cpu") is not None) == quick
+    small = _quick(*frames, start, "cpu")
+    assert small is not None
+    assert (corner_motion(small.transform @ np.linalg.inv(start), (480, 520)) < FINE / 2) == quick
     found = register(*frames, "auto", "cpu")
+    whole = _simplest(pair(*(f.images[0] for f in frames)), start)
     if quick:
         assert found.how == "mtb"
-        h, _ = _simplest(pair(*(f.images[0] for f in frames)), start)
-        assert corner_motion(h @ np.linalg.inv(start), (480, 520)) < 0.5
+        assert corner_motion(whole.transform @ np.linalg.inv(start), (480, 520)) < 0.5
+    else:
+        # from the motion of small frames on: that of all scales, within a fiftieth of a pixel
+        near = _simplest(pair(*(f.images[0] for f in frames), most=1), small.transform, small.model)
+        assert near.model == whole.model == ("euclid" if angle else "shift")
+        assert corner_motion(near.transform @ np.linalg.inv(whole.transform), (480, 520)) < 0.02
+        assert near.correlation == pytest.approx(whole.correlation, abs=1e-4)
 
 
 def test_homographies_of_averaged_frames_keep_pixel_centres() -> None:

@@ -15,25 +15,26 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hdrq.image.arithmetic import histogram
+from hdrq.image.arithmetic import histogram, sums_of_four
 from hdrq.image.warp import sample
 
 Model = Literal["shift", "euclid", "affine", "homography"]
 Part = Tensor | float | None
+# cumulated histograms of a moving and of a fixed frame, (256,) each
+Totals = tuple[np.ndarray, np.ndarray]
 # range of codes that are taken as well exposed
 DOWN, UP = 6, 249
 
 
-def match_histogram(moving: np.ndarray, fixed: np.ndarray, overlap: np.ndarray | None = None) -> np.ndarray:
+def match_histogram(moving: np.ndarray, fixed: np.ndarray, totals: Totals | None = None) -> np.ndarray:
     """`moving` (uint8) with its histogram matched to `fixed`, (H, W) float32 codes.
 
-    overlap  boolean mask of the pixels to use; default all. Codes clipped in either frame keep their rank at the ends.
+    totals  their cumulated histograms, where they are at hand. Codes clipped in either frame keep their rank at the ends.
     """
-    a = moving if overlap is None else moving[overlap]
-    b = fixed if overlap is None else fixed[overlap]
-    ranks = histogram(a).cumsum() / max(a.size, 1)
+    own, other = totals or (histogram(moving).cumsum(), histogram(fixed).cumsum())
+    ranks = own / max(moving.size, 1)
     middle = ranks - np.diff(ranks, prepend=0) / 2
-    target = histogram(b).cumsum() / max(b.size, 1)
+    target = other / max(fixed.size, 1)
     centre = target - np.diff(target, prepend=0) / 2
     rising = np.maximum.accumulate(centre + np.arange(256) * 1e-12)
     table = torch.from_numpy(np.interp(middle, rising, np.arange(256.0)).astype(np.float32))
@@ -68,26 +69,46 @@ class Pair:
 
 
 def pair(
-    fixed: np.ndarray, moving: np.ndarray, *, pixels: int = 600_000, device: torch.device | str = "cpu"
+    fixed: np.ndarray,
+    moving: np.ndarray,
+    *,
+    pixels: int = 600_000,
+    most: int = 6,
+    totals: Totals | None = None,
+    device: torch.device | str = "cpu",
 ) -> Pair:
     """The scales of two frames, prepared once for all motion models.
 
     pixels  largest size of the finest scale; more would cost time and gain hundredths of a pixel
+    most    number of scales; 1 where the motion is nearly known
+    totals  cumulated histograms of `moving` and `fixed`, where they are at hand
     """
     seen_f = (fixed > DOWN) & (fixed < UP)
     seen_m = (moving > DOWN) & (moving < UP)
-    if seen_f.mean() < 0.02 or seen_m.mean() < 0.02:
+    if min(np.count_nonzero(seen_f), np.count_nonzero(seen_m)) < 0.02 * fixed.size:
         return Pair(fixed, moving, ())
-    factor = max(1, int(np.ceil(np.sqrt(fixed.size / pixels))))
-    full = (fixed, match_histogram(moving, fixed), seen_f, seen_m)
-    now = torch.cat(
-        [_averaged(torch.from_numpy(a.astype(np.float32))[None].to(device), factor) for a in full]
-    )
+    factor = finest(fixed.size, pixels)
+    full = (fixed, match_histogram(moving, fixed, totals), seen_f, seen_m)
+    now = torch.cat([_averaged_codes(a, factor, device) for a in full])
     scales = [_scale(now, factor)]
-    while min(fixed.shape) // (factor * 2) >= 48 and len(scales) < 6:
+    while min(fixed.shape) // (factor * 2) >= 48 and len(scales) < most:
         now, factor = _averaged(now, 2), factor * 2
         scales.insert(0, _scale(now, factor))
     return Pair(fixed, moving, tuple(scales))
+
+
+def finest(size: int, pixels: int = 600_000) -> int:
+    """By how many pixels, along each side, a frame of `size` pixels is averaged or thinned to at most `pixels`."""
+    return max(1, int(np.ceil(np.sqrt(size / pixels))))
+
+
+def _averaged_codes(image: np.ndarray, factor: int, device: torch.device | str) -> Tensor:
+    """(1, H // factor, W // factor) float32 means of (H, W) of any type; whole numbers of 8 bits are added as such."""
+    if factor == 2 and image.dtype.itemsize == 1:
+        # torch has few operations on uint16
+        sums = torch.from_numpy(sums_of_four(image.view(np.uint8)).view(np.int16))
+        return sums[None].to(device).float().mul_(0.25)
+    return _averaged(torch.from_numpy(image.astype(np.float32))[None].to(device), factor)
 
 
 def _averaged(image: Tensor, factor: int) -> Tensor:

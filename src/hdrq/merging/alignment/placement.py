@@ -46,19 +46,24 @@ class Alignment:
 
 
 def aligned_frame(
-    image: np.ndarray, place: Placement, device: torch.device | str
+    image: np.ndarray, place: Placement, device: torch.device | str, every: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A grey frame aligned to the reference, (H, W) uint8, and where it covers the reference, (H, W) bool."""
+    """A grey frame aligned to the reference, (H, W) uint8, and where it covers the reference, (H, W) bool.
+
+    every  only each so many rows and columns are read, from the first; more than 1 for frames without flow
+    """
     h, w = image.shape
     frame = torch.from_numpy(image)[None].float().to(device)
-    out, seen = np.empty_like(image), np.empty(image.shape, bool)
-    step = max(1, STRIP // w)
-    for a in range(0, h, step):
-        b = min(a + step, h)
-        x, y = positions(place.transform, a, b, 0, w, place.flow, device)
+    size = -(-h // every), -(-w // every)
+    transform = place.transform @ np.diag([every, every, 1.0])
+    out, seen = np.empty(size, np.uint8), np.empty(size, bool)
+    step = max(1, STRIP // size[1])
+    for a in range(0, size[0], step):
+        b = min(a + step, size[0])
+        x, y = positions(transform, a, b, 0, size[1], place.flow, device)
         part = sample(frame, x, y, "bilinear")[0]
         out[a:b] = part.round_().clamp_(0, 255).to(torch.uint8).cpu().numpy()
-        ends = corners(place.transform, a, b, 0, w) if place.flow is None else None
+        ends = corners(transform, a, b, 0, size[1]) if place.flow is None else None
         if ends is not None and min(ends[0], ends[2]) >= 0 and ends[1] <= w - 1 and ends[3] <= h - 1:
             seen[a:b] = True
         else:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import torch
 
 from hdrq.image.warp import STILL, corner_motion, translation
-from hdrq.merging.alignment.ecc import Model, Pair, ecc, pair, scaled
+from hdrq.merging.alignment.ecc import Model, Pair, Totals, ecc, finest, pair, scaled
 from hdrq.merging.alignment.mtb import Pyramid, Shift, bitmap, common_cut, difference, mtb_shift
 from hdrq.merging.alignment.placement import Placement, aligned_frame
 
@@ -29,6 +29,19 @@ QUICK, SMALLEST_QUICK = (
 CLEARLY = 0.75
 
 
+# from the simplest
+MODELS: tuple[Model, ...] = ("shift", "euclid", "homography")
+
+
+@dataclass(frozen=True)
+class Motion:
+    """A homography between two frames, the simplest adequate model that it was found by, and the correlation."""
+
+    transform: np.ndarray
+    model: Model
+    correlation: float
+
+
 @dataclass(frozen=True)
 class Step:
     """Motion from one frame to the next longer one: homography, method, and the reason where none was found."""
@@ -46,62 +59,81 @@ def register(before: Pyramid, after: Pyramid, method: Method, device: torch.devi
     start = translation(shift.dy, shift.dx)
     if method == "mtb" or shift.why.startswith("too dark"):
         return Step(start, "mtb", why=shift.why)
-    if method == "auto" and (rho := _still(before, after, start, device)) is not None:
-        return Step(start, "mtb", rho, shift.why)
-    frames = pair(fixed, moving, device=device)
-    h, rho = _simplest(frames, start)
-    if rho < SURE or not _plausible(h, start, fixed.shape):
+    size = (fixed.shape[0], fixed.shape[1])
+    quick = _quick(before, after, start, device) if method == "auto" else None
+    # what they find is off by less than a tenth of a pixel, so that half of FINE is certain
+    if quick is not None and corner_motion(quick.transform @ np.linalg.inv(start), size) < FINE / 2:
+        return Step(start, "mtb", quick.correlation, shift.why)
+    totals = after.totals[0], before.totals[0]
+    found = None if quick is None else _refined(quick, fixed, moving, totals, device)
+    if found is None or found.correlation < SURE or not _plausible(found.transform, start, size):
+        found = _simplest(pair(fixed, moving, totals=totals, device=device), start)
+    h, rho = found.transform, found.correlation
+    if rho < SURE or not _plausible(h, start, size):
         # here, because it imports scipy.ndimage, which most brackets do not need
         from hdrq.merging.alignment.feature_matching import match_homography
 
         first, agreeing = match_homography(fixed, moving)
         if agreeing >= 12:
-            g, sigma = ecc(frames, first)
+            g, sigma = ecc(pair(fixed, moving, totals=totals, device=device), first)
             # the implausible motion may be the true one, and its correlation then that of the features' motion
-            sound = (
-                sigma > SURE and LESS * (1 - sigma) < 1 - rho and _plausible(g, STILL, fixed.shape, most=0.5)
-            )
+            sound = sigma > SURE and LESS * (1 - sigma) < 1 - rho and _plausible(g, STILL, size, most=0.5)
             if sound and _better(before, after, g, shift, device):
                 return Step(g, "homography", sigma)
         return Step(start, "mtb", rho, shift.why or "subpixel registration did not converge")
-    left = corner_motion(h @ np.linalg.inv(start), (fixed.shape[0], fixed.shape[1]))
+    left = corner_motion(h @ np.linalg.inv(start), size)
     if (left <= FINE and method == "auto") or not _better(before, after, h, shift, device):
         return Step(start, "mtb", rho, shift.why)
     return Step(h, "homography", rho)
 
 
-def _still(before: Pyramid, after: Pyramid, start: np.ndarray, device: torch.device | str) -> float | None:
-    """The correlation of frames averaged over 4 x 4 pixels where these show that a translation by whole pixels is enough.
-
-    They cost a sixteenth; what they find is off by less than a tenth of a pixel, so that half of FINE is certain.
-    """
+def _quick(before: Pyramid, after: Pyramid, start: np.ndarray, device: torch.device | str) -> Motion | None:
+    """The motion by frames averaged over 4 x 4 pixels, which cost a sixteenth; None where they do not correlate enough."""
     level = 2
     if len(before.images) <= level or min(before.images[level].shape) < SMALLEST_QUICK:
         return None
-    small = scaled(start, 2**level)
-    h, rho = _simplest(pair(before.images[level], after.images[level], device=device), small)
-    size = before.images[level].shape
-    left = 2**level * corner_motion(h @ np.linalg.inv(small), (size[0], size[1]))
-    return rho if rho > QUICK and left < FINE / 2 else None
+    totals = after.totals[level], before.totals[level]
+    frames = pair(before.images[level], after.images[level], totals=totals, device=device)
+    found = _simplest(frames, scaled(start, 2**level))
+    if found.correlation <= QUICK:
+        return None
+    return replace(found, transform=scaled(found.transform, 1 / 2**level))
 
 
-def _simplest(frames: Pair, start: np.ndarray) -> tuple[np.ndarray, float]:
-    """The simplest adequate motion model: each richer one must reduce 1 - correlation by a tenth."""
-    h, rho = ecc(frames, start, "shift")
-    models: tuple[Model, ...] = ("euclid", "homography")
-    for model in models:
-        g, sigma = ecc(frames, h, model)
-        if 1 - sigma < LESS * (1 - rho):
-            h, rho = g, sigma
-    return h, rho
+def _refined(
+    quick: Motion, fixed: np.ndarray, moving: np.ndarray, totals: Totals, device: torch.device | str
+) -> Motion | None:
+    """The motion by the finest scale alone, from that of small frames on; None where these do not settle the model.
+
+    A homography of small frames may be off by pixels where few are well exposed, so that it needs all scales.
+    """
+    if quick.model == MODELS[-1]:
+        return None
+    found = _simplest(pair(fixed, moving, most=1, totals=totals, device=device), quick.transform, quick.model)
+    return found if found.model == quick.model else None
+
+
+def _simplest(frames: Pair, start: np.ndarray, first: Model = "shift") -> Motion:
+    """The simplest adequate motion model, from `first` on: each richer one must reduce 1 - correlation by a tenth."""
+    models = MODELS[MODELS.index(first) :]
+    h, rho = ecc(frames, start, first)
+    best = Motion(h, first, rho)
+    for model in models[1:]:
+        h, rho = ecc(frames, best.transform, model)
+        if 1 - rho < LESS * (1 - best.correlation):
+            best = Motion(h, model, rho)
+    return best
 
 
 def _better(fixed: Pyramid, moving: Pyramid, h: np.ndarray, shift: Shift, device: torch.device | str) -> bool:
     """Whether the threshold bitmaps also agree clearly better after a motion than after the whole-pixel shift."""
     share, _ = common_cut(fixed, moving)
-    image, seen = aligned_frame(moving.images[0], Placement(h), device)
+    # of large frames a part of the pixels tells it
+    every = finest(fixed.images[0].size)
+    image, seen = aligned_frame(moving.images[0], Placement(h), device, every)
     bright, sure = bitmap(image, moving.cut(0, share))
-    return difference(fixed.bitmap(0, share), (bright, sure & seen), 0, 0) < CLEARLY * shift.error
+    still = bitmap(fixed.images[0][::every, ::every], fixed.cut(0, share))
+    return difference(still, (bright, sure & seen), 0, 0) < CLEARLY * shift.error
 
 
 def _plausible(h: np.ndarray, start: np.ndarray, size: tuple[int, ...], most: float = 0.1) -> bool:
