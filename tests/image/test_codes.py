@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from hdrq.image.arithmetic import histogram, positive, sums_of_four
+from hdrq.image.arithmetic import histogram, outside, positive, sums_of_four
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (6, 8), (7, 9), (64, 33)])
@@ -32,3 +32,12 @@ def test_positive_values_are_found_in_order() -> None:
     assert positive(x.T).tolist() == [3, 4]
     assert positive(x > 1).tolist() == [2]
     assert positive(torch.zeros(3)).dtype == torch.int64
+
+
+def test_values_beyond_a_floor_or_a_roof_are_found_in_order() -> None:
+    low = torch.tensor([[1.0, 5.0, 2.0], [2.0, 1.0, 0.0]])
+    high = torch.tensor([[4.0, 9.0, 2.0], [2.0, 2.0, 0.5]])
+    roof, floor = torch.full((2, 3), 2.0), torch.full((2, 3), 1.0)
+    assert outside(low, high, floor, roof).tolist() == [1, 5]
+    assert outside(low.T, high.T, floor.T, roof.T).tolist() == [2, 5]
+    assert outside(low, high, floor, roof).dtype == torch.int64

@@ -17,6 +17,7 @@ from hdrq.merging.alignment.mtb import Pyramid, common_cut, difference, grey, mt
 from hdrq.merging.alignment.registration import FINE, _quick, _simplest, register
 from hdrq.merging.alignment.resample import Strip
 from hdrq.merging.averaging import Tables, weight_of
+from hdrq.merging.deghosting.code_tables import UNBOUNDED, bound, limits
 from hdrq.merging.deghosting.expected_deviation import expected_deviation
 from hdrq.merging.deghosting.ghost_detection import (
     disagrees,
@@ -25,10 +26,10 @@ from hdrq.merging.deghosting.ghost_detection import (
     smooth,
     spread,
 )
-from hdrq.merging.deghosting.ghost_weights import limits
+from hdrq.merging.deghosting.ghost_weights import ReferenceGhosts
 from hdrq.merging.merge import merge
 from hdrq.merging.noise import Noise, fit_noise
-from hdrq.merging.response.curve import Response, consistency, usable
+from hdrq.merging.response.curve import Response, consistency, look_up, usable
 from hdrq.merging.response.exposure_ratios import exposure_ratios
 from hdrq.merging.response.samples import Samples
 from hdrq.merging.weights import keep_ends, weight_table
@@ -216,8 +217,8 @@ def test_a_bound_agrees_with_everything_beyond_it() -> None:
     known = torch.full((1, 3, 3), 2.0)
     none = torch.zeros_like(known)
     above = torch.full_like(known, 1e30)
-    for bound, fine in ((1.0, True), (2.2, True), (2.3, False)):
-        found = everywhere(torch.full_like(known, bound), above, known, known)
+    for least, fine in ((1.0, True), (2.2, True), (2.3, False)):
+        found = everywhere(torch.full_like(known, least), above, known, known)
         assert bool(found.any()) != fine
     assert not everywhere(none, known, 0.1 * known, known).any()
 
@@ -405,3 +406,34 @@ def test_homographies_of_averaged_frames_keep_pixel_centres() -> None:
     full_u, full_v = apply(h, 4 * x + 1.5, 4 * y + 1.5)
     assert 4 * u + 1.5 == pytest.approx(full_u)
     assert 4 * v + 1.5 == pytest.approx(full_v)
+
+
+def test_tables_are_read_into_rows_of_a_larger_tensor() -> None:
+    codes = torch.tensor([[[0, 2], [1, 1]], [[2, 0], [0, 1]]], dtype=torch.int32)
+    one, two = torch.tensor([[1.0, 2.0, 3.0]]), torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    for table in (one, two, one[0]):
+        whole = torch.zeros(2, 4, 2)
+        assert torch.equal(look_up(codes, table, whole[:, 1:3]), look_up(codes, table))
+        assert torch.equal(whole[:, 1:3], look_up(codes, table))
+        assert not whole[:, [0, 3]].any()
+    assert look_up(codes, two).tolist() == [[[1, 3], [2, 2]], [[6, 4], [4, 5]]]
+
+
+def test_a_clipped_pixel_bounds_the_light_from_below_alone() -> None:
+    low, high = torch.tensor([2.0, 0.0, 4.0, 1.0]), torch.tensor([2.0, 8.0, 4.0, 1.0])
+    bound(low, high, torch.tensor([0, 1]))
+    # three quarters of its light; of a dark channel, of three quarters of the most that it can be
+    assert low.tolist() == [1.5, 4.5, 4, 1]
+    assert high.tolist() == pytest.approx([UNBOUNDED, UNBOUNDED, 4, 1])
+    before = low.clone()
+    bound(low, high, torch.empty(0, dtype=torch.int64))
+    assert torch.equal(low, before)
+
+
+def test_pixels_of_a_strip_are_found_in_the_whole_image() -> None:
+    ghosts = SimpleNamespace(over=torch.zeros(10, 7, dtype=torch.bool))
+    strip = SimpleNamespace(top=4, bottom=6)
+    image = torch.arange(3 * 10 * 7).reshape(3, 10, 7)
+    part = image[:, 4:6].reshape(-1)
+    at = torch.tensor([0, 6, 7, 13, 14, 27, 28, 41])
+    assert torch.equal(image.reshape(-1)[ReferenceGhosts._places(ghosts, strip, at)], part[at])

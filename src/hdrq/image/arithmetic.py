@@ -40,6 +40,17 @@ def positive(x: Tensor) -> Tensor:
     return torch.from_numpy(np.flatnonzero(values if values.dtype == bool else values > 0))
 
 
+def outside(low: Tensor, high: Tensor, floor: Tensor, roof: Tensor) -> Tensor:
+    """Flat indices (n,) int64, rising, where low > roof or high < floor, all of one shape; by numpy on the CPU, as `positive`."""
+    if low.device.type != "cpu":
+        return positive((low > roof) | (high < floor))
+    above, below = (
+        low.detach().numpy() > roof.detach().numpy(),
+        high.detach().numpy() < floor.detach().numpy(),
+    )
+    return positive(torch.from_numpy(np.logical_or(above, below, out=above)))
+
+
 def histogram(image: np.ndarray) -> np.ndarray:
     """(256,) int64 counts of the codes of a uint8 array of any shape; six times as fast as numpy's bincount."""
     flat = torch.from_numpy(np.ascontiguousarray(image).reshape(-1))

@@ -139,9 +139,15 @@ class Sums:
     def __init__(
         self, shape: tuple[int, int, int], dtype: torch.dtype, device: torch.device | str, uncertain: bool
     ) -> None:
-        self.numerator = torch.zeros(shape, dtype=dtype, device=device)
-        self.denominator = torch.zeros(shape, dtype=dtype, device=device)
+        self.numerator = torch.empty(shape, dtype=dtype, device=device)
+        self.denominator = torch.empty(shape, dtype=dtype, device=device)
         self.noise = torch.zeros(shape, dtype=torch.float32, device=device) if uncertain else None
+
+    def add(self, rows: slice, terms: Sequence[Tensor], first: bool) -> None:
+        """Numerator and denominator of some rows of a frame; those of the first frame are written."""
+        for total, part in zip((self.numerator, self.denominator), terms):
+            into = total[:, rows]
+            into.copy_(part) if first else into.add_(part)
 
 
 # a strip of a frame, and its tables
@@ -196,9 +202,8 @@ def combine(
                 terms[k, strip.levels] = rule(tables.light, tables.weights[k], t, **options)
             usable = usable_of(strip, tables, k)
             factor = usable if factor is None else factor if usable is None else factor * usable
-            for total, table in zip((sums.numerator, sums.denominator), terms[k, strip.levels]):
-                part = look_up(strip.codes, table)
-                total[:, rows] += part if factor is None else part.mul_(factor)
+            parts = [look_up(strip.codes, table) for table in terms[k, strip.levels]]
+            sums.add(rows, parts if factor is None else [p.mul_(factor) for p in parts], k == order[0])
             continue
         light, weight = light_of(strip, tables), weight_of(strip, tables, k, weighting.weigh)
         weight = weight if factor is None else weight * factor
@@ -207,10 +212,10 @@ def combine(
                 min=1e-12
             )
         numerator, denominator = rule(light, weight, t, **options)
-        sums.numerator[:, rows] += numerator
-        sums.denominator[:, rows] += denominator
+        sums.add(rows, (numerator, denominator), k == order[0])
         if sums.noise is not None:
-            share = weight / light.clamp(min=1e-9) if logarithmic else _share(numerator, light)
+            # the contribution of one unit of exposure to the numerator
+            share = weight / light.clamp(min=1e-9) if logarithmic else numerator / light.clamp(min=1e-12)
             sums.noise[:, rows] += (share.square() * _variance(light, calibration, tables)).float()
     radiance = quotient(sums.numerator, sums.denominator, logarithmic)
     if weighting.offset and logarithmic:
@@ -226,11 +231,6 @@ def combine(
         ).float()
         error = torch.minimum(error, radiance.float())
     return radiance.float(), error
-
-
-def _share(numerator: Tensor, light: Tensor) -> Tensor:
-    """The contribution of one unit of exposure to the numerator."""
-    return numerator / light.clamp(min=1e-12)
 
 
 def _variance(light: Tensor, calibration: Calibration, tables: Tables) -> Tensor:

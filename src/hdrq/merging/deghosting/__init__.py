@@ -1,6 +1,7 @@
 """Deghosting: detection of moving objects, and their removal.
 
 bitmap_ghosts         Factors on the weights of frames where threshold bitmaps contradict each other
+code_tables           What every code of a frame says of the scene's radiance, as tables
 expected_deviation    How far frames deviate from each other where nothing moves
 ghost_detection       Detection of motion between exposures, and choice of the frame to use there
 ghost_weights         Factors on the weights of frames that contradict the reference

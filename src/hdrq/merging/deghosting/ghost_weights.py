@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hdrq.image.arithmetic import positive
+from hdrq.image.arithmetic import outside, positive
 from hdrq.merging.alignment.placement import Alignment
 from hdrq.merging.alignment.resample import Strip
 from hdrq.merging.averaging import Tables
+from hdrq.merging.deghosting.code_tables import BOUND_SLACK, UNBOUNDED, CodeTables, bound, limits, read_table
 from hdrq.merging.deghosting.expected_deviation import BRIGHT, DARK, DARK_DEEP, at_levels, expected_deviation
 from hdrq.merging.deghosting.ghost_detection import REACH, disagrees, ghost_mask
 from hdrq.merging.exposure_stack import ExposureStack
@@ -21,16 +22,10 @@ from hdrq.merging.response.calibration import Calibration
 from hdrq.merging.response.curve import look_up
 from hdrq.merging.response.samples import Samples
 
-# factor by which a bound is relaxed, because the response is uncertain there
-BOUND_SLACK = 0.75
 # variance, in codes², that rounding and JPEG add
 CODES = 0.5
 # standard deviations of noise that are not motion
 SIGMAS = 3.0
-# share by which a comparison that only selects pixels is wider than the one that decides
-LOOSE = 1e-6
-# radiance that stands for no upper bound
-UNBOUNDED = 1e30
 
 
 @dataclass(frozen=True)
@@ -48,26 +43,6 @@ class Seen:
     variance: Tensor
 
 
-@dataclass(frozen=True)
-class CodeTables:
-    """What every code of one frame says of the radiance, (C or 1, levels) each: low, high and variance as in Seen, of
-    pixels that are not clipped; least, the radiance at the noise floor for codes below it; clipped, 1 or 0; agreeing, 1
-    minus the tolerated relative deviation; roof and floor, between which known light cannot contradict the code.
-
-    For files whose light is not their code, low and high are factors on it, the variance is that of codes alone, and roof
-    and floor mean nothing.
-    """
-
-    low: Tensor
-    high: Tensor
-    variance: Tensor
-    least: Tensor
-    clipped: Tensor
-    agreeing: Tensor
-    roof: Tensor
-    floor: Tensor
-
-
 class ReferenceGhosts:
     """Factors that exclude what disagrees with the reference by more than noise and the expected deviation.
 
@@ -83,10 +58,9 @@ class ReferenceGhosts:
     ) -> None:
         top, bottom, left, right = alignment.area
         shape = (stack.channels, bottom - top, right - left)
-        self.low = torch.zeros(shape)
-        self.high = torch.full(shape, UNBOUNDED)
-        # SIGMAS standard deviations of the known radiance.
-        self.noise = torch.zeros(shape, dtype=torch.bfloat16)
+        # all three are first written by the reference; noise: SIGMAS standard deviations of the known radiance
+        self.low, self.high = torch.empty(shape), torch.empty(shape)
+        self.noise = torch.empty(shape, dtype=torch.bfloat16)
         # where the present frame disagrees
         self.over = torch.zeros(shape[1:], dtype=torch.bool)
         self.mask = torch.zeros(shape[1:], dtype=torch.uint8)
@@ -169,21 +143,19 @@ class ReferenceGhosts:
 
     def _seen(self, k: int, strip: Strip, tables: CodeTables, at: Tensor | None = None) -> Seen:
         """Of all pixels of a strip, (C, h, W), or of those with flat indices `at`, (n,)."""
-        low, high, variance = (_read(strip, t, at) for t in (tables.low, tables.high, tables.variance))
+        low, high, variance = (read_table(strip, t, at) for t in (tables.low, tables.high, tables.variance))
         if strip.light is not None:
             light = strip.light.float() if at is None else strip.light.float().reshape(-1).index_select(0, at)
-            least = _read(strip, tables.least, at)
+            least = read_table(strip, tables.least, at)
             low, high = (low * light).maximum(least * (low > 0)), (high * light).maximum(least / BOUND_SLACK)
             variance += SIGMAS**2 * self._variance(light, float(self.calibration.seconds[k]))
         if at is None:
             brightest = strip.codes.amax(0, keepdim=True)
         else:
             brightest = strip.codes.flatten(1).index_select(1, at % strip.codes[0].numel()).amax(0)
-        clipped = look_up(brightest, tables.clipped)
-        # high times BOUND_SLACK is the radiance of dark codes, whose low is 0
-        if clipped.any():
-            low.lerp_((BOUND_SLACK * high).maximum(low).mul_(BOUND_SLACK), clipped)
-            high.add_(clipped, alpha=UNBOUNDED)
+        clipped = positive(look_up(brightest, tables.clipped))
+        for own, top in zip(low.flatten(1), high.flatten(1)) if at is None else ((low, high),):
+            bound(own, top, clipped)
         return Seen(low, high, variance)
 
     def _compare(self, k: int, strip: Strip, tables: CodeTables) -> None:
@@ -199,17 +171,19 @@ class ReferenceGhosts:
             roof, floor = limits(
                 seen.low, seen.high, seen.variance.sqrt(), look_up(strip.codes, tables.agreeing)
             )
-        torch.sub(known_low[:, near], roof, out=roof)
+        at = outside(known_low[:, near], known_high[:, near], floor, roof)
+        if not len(at):
+            self.over[rows] = False
+            return
         # few: only of these are the noise and the neighbours looked at
-        at = positive(torch.maximum(roof, floor.sub_(known_high[:, near]), out=roof))
         channel, y, x = torch.unravel_index(at, roof.shape)
         seen = self._seen(k, strip, tables, at)
-        noise = self.noise[:, rows].to(device)[channel, y, x].float()
+        noise = self.noise.view(-1).index_select(0, self._places(strip, at.cpu())).to(device).float()
         over = disagrees(
             seen.low,
             seen.high,
             (seen.variance + noise.square_()).sqrt_(),
-            _read(strip, tables.agreeing, at),
+            read_table(strip, tables.agreeing, at),
             known_low,
             known_high,
             (channel, y + near.start, x),
@@ -222,9 +196,7 @@ class ReferenceGhosts:
         """The factor on a strip's weights; where the strip agrees, the known range is made narrower by what it says."""
         rows = slice(strip.top, strip.bottom)
         if k == self.reference:
-            seen = self._seen(k, strip, tables)
-            self.low[:, rows], self.high[:, rows] = seen.low.cpu(), seen.high.cpu()
-            self.noise[:, rows] = seen.variance.sqrt().bfloat16().cpu()
+            self._begin(k, strip, tables)
             return None
         a, b = max(0, strip.top - REACH), min(strip.bottom + REACH, len(self.over))
         mask: Tensor | None = None
@@ -242,11 +214,33 @@ class ReferenceGhosts:
             self._narrow(k, strip, tables, mask)
         return None if mask is None else (1 - mask)[None].to(strip.codes.device)
 
+    def _begin(self, k: int, strip: Strip, tables: CodeTables) -> None:
+        """Take over what a strip of the reference says."""
+        low, high, noise = (known[:, strip.top : strip.bottom] for known in (self.low, self.high, self.noise))
+        if strip.light is not None or strip.codes.device.type != "cpu":
+            seen = self._seen(k, strip, tables)
+            low.copy_(seen.low), high.copy_(seen.high), noise.copy_(seen.variance.sqrt())
+            return
+        for known, table in (
+            (low, tables.low),
+            (high, tables.high),
+            (noise, tables.variance.sqrt().bfloat16()),
+        ):
+            look_up(strip.codes, table, known)
+        clipped = positive(look_up(strip.codes.amax(0), tables.clipped))
+        for least, most in zip(low, high):
+            bound(least.view(-1), most.view(-1), clipped)
+
+    def _places(self, strip: Strip, at: Tensor) -> Tensor:
+        """Flat indices of a strip, (n,), as those of what is known of the whole image."""
+        height, width = self.over.shape
+        rows = strip.bottom - strip.top
+        return at + (at // (rows * width) * (height - rows) + strip.top) * width
+
     def _narrow(self, k: int, strip: Strip, tables: CodeTables, mask: Tensor | None) -> None:
         """Take over a strip's pixels that are known where only a bound was, and bounds that are tighter."""
         rows = slice(strip.top, strip.bottom)
-        low, high, noise = self.low[:, rows], self.high[:, rows], self.noise[:, rows]
-        open_ = high.numpy() > low.numpy()
+        open_ = self.high[:, rows].numpy() > self.low[:, rows].numpy()
         if mask is not None:
             open_ &= mask.numpy() < 0.5
         if strip.inside.numel() > 1:
@@ -255,33 +249,17 @@ class ReferenceGhosts:
         if not len(at):
             return
         seen = self._seen(k, strip, tables, at.to(strip.codes.device))
-        there = torch.unravel_index(at, low.shape)
-        new_low, new_high, old_low, old_high = seen.low.cpu(), seen.high.cpu(), low[there], high[there]
+        there = self._places(strip, at)
+        low, high, noise = (known.view(-1) for known in (self.low, self.high, self.noise))
+        new_low, new_high = seen.low.cpu(), seen.high.cpu()
+        old_low, old_high = low.index_select(0, there), high.index_select(0, there)
         above, below = (
             (new_high >= UNBOUNDED) & (old_high >= UNBOUNDED),
             new_high.maximum(old_high) < UNBOUNDED,
         )
         fresh = (new_low == new_high) | above & (new_low > old_low)
         fresh |= below & (new_low + old_low == 0) & (new_high < old_high)
-        there = tuple(i[fresh] for i in there)
-        low[there], high[there] = new_low[fresh], new_high[fresh]
-        noise[there] = seen.variance.cpu()[fresh].sqrt().bfloat16()
-
-
-def limits(low: Values, high: Values, deviation: Values, agreeing: Values) -> tuple[Values, Values]:
-    """(roof, floor) of known light: a known low up to the roof and a known high from the floor on cannot contradict a frame.
-
-    deviation  that of the frame alone, of which the tolerated noise is at least as much; LOOSE allows for rounding
-    """
-    roof, floor = (high + deviation) / agreeing, low * agreeing - deviation
-    return roof * (1 - LOOSE), floor + LOOSE * (low + deviation)
-
-
-def _read(strip: Strip, table: Tensor, at: Tensor | None) -> Tensor:
-    """A table (levels,) or (C or 1, levels) at the codes of a strip, (C, h, W), or of its flat indices `at`, (n,)."""
-    if at is None:
-        return look_up(strip.codes, table)
-    codes = strip.codes.reshape(-1).index_select(0, at)
-    if table.dim() == 2 and len(table) > 1:
-        codes = codes + at // strip.codes[0].numel() * table.shape[1]
-    return table.reshape(-1).index_select(0, codes)
+        fresh = positive(fresh)
+        there = there.index_select(0, fresh)
+        for known, new in ((low, new_low), (high, new_high), (noise, seen.variance.cpu().sqrt().bfloat16())):
+            known.index_copy_(0, there, new.index_select(0, fresh))

@@ -21,7 +21,8 @@ from hdrq.io.memory import free_for
 from hdrq.merging.alignment.placement import Alignment
 from hdrq.merging.alignment.resample import Strip, strips
 from hdrq.merging.averaging import Tables, Weighting, light_of
-from hdrq.merging.deghosting.ghost_weights import UNBOUNDED, ReferenceGhosts
+from hdrq.merging.deghosting.code_tables import UNBOUNDED
+from hdrq.merging.deghosting.ghost_weights import ReferenceGhosts
 from hdrq.merging.deghosting.patch_match import fill
 from hdrq.merging.exposure_stack import ExposureStack, Frame
 from hdrq.merging.response.calibration import Calibration

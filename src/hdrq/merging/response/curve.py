@@ -54,13 +54,14 @@ def _rising(curve: np.ndarray) -> np.ndarray:
     return result
 
 
-def look_up(codes: Tensor, table: Tensor) -> Tensor:
-    """table (levels,) or (C, levels) at integer codes (C, ...), same shape."""
+def look_up(codes: Tensor, table: Tensor, out: Tensor | None = None) -> Tensor:
+    """table (levels,) or (C or 1, levels) at integer codes (C, ...), same shape; into `out`, whose channels are contiguous."""
     whole = codes if codes.dtype in (torch.int32, torch.int64) else codes.long()
-    if table.dim() == 2 and len(table) > 1:
-        out = table.new_empty(codes.shape)
-        for c in range(len(codes)):
-            torch.index_select(table[c], 0, whole[c].reshape(-1), out=out[c].view(-1))
+    if out is not None or (table.dim() == 2 and len(table) > 1):
+        out = table.new_empty(codes.shape) if out is None else out
+        rows = table.expand(len(codes), table.shape[-1])
+        for own, row, code in zip(out, rows, whole):
+            torch.index_select(row, 0, code.reshape(-1), out=own.view(-1))
         return out
     # nine times as fast as take
     return table.reshape(-1).index_select(0, whole.reshape(-1)).reshape(codes.shape)
