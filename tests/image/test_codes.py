@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from hdrq.image.arithmetic import histogram, outside, positive, sums_of_four
+from hdrq.image.arithmetic import histogram, outside, positive, sums_of_four, whole_codes
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (6, 8), (7, 9), (64, 33)])
@@ -41,3 +41,14 @@ def test_values_beyond_a_floor_or_a_roof_are_found_in_order() -> None:
     assert outside(low, high, floor, roof).tolist() == [1, 5]
     assert outside(low.T, high.T, floor.T, roof.T).tolist() == [2, 5]
     assert outside(low, high, floor, roof).dtype == torch.int64
+
+
+@pytest.mark.parametrize(("kind", "most"), [(np.uint8, 255), (np.uint16, 65535)])
+def test_pixels_become_the_nearest_codes(kind, most) -> None:
+    pixels = torch.linspace(-0.1, 1.1, 2 * 3 * 40_000).reshape(2, 3, 40_000)
+    for given in (pixels, pixels.transpose(0, 2)):
+        found = whole_codes(given, kind)
+        assert (found.dtype, found.shape) == (kind, tuple(given.shape))
+        assert np.array_equal(found, (given * most).round().clamp(0, most).numpy().astype(kind))
+    codes = np.arange(most + 1)
+    assert np.array_equal(whole_codes(torch.from_numpy(codes / most).float(), kind), codes)

@@ -15,7 +15,7 @@ from hdrq.image.warp import apply
 from hdrq.io.exposures import Exposure
 from hdrq.merging.alignment.align import align
 from hdrq.merging.alignment.ecc import (
-    _jacobian,
+    _descents,
     _moved,
     _steepest,
     ecc,
@@ -40,7 +40,7 @@ from hdrq.merging.exposure_stack import ExposureStack, Survey, read_frame, surve
 from hdrq.merging.merge import merge
 from hdrq.merging.merged import Merged
 from hdrq.merging.noise import fit_noise
-from hdrq.merging.report import _least, stops_of
+from hdrq.merging.report import _ends, _least, stops_of
 from hdrq.merging.response.calibration import (
     _agrees_as_well,
     _closest,
@@ -94,16 +94,18 @@ def test_derivatives_of_motions_are_their_differences(model) -> None:
     if model == "homography":
         h[2, :2] = 0.1, -0.05
     u, v = (torch.from_numpy(p) for p in apply(h, x.numpy(), y.numpy()))
-    across, down = _jacobian(x, y, u, v, h, model)
+    # of a code that changes along one of the axes alone, by one
+    across, down = (
+        _descents(axis[:, None].expand(2, 7), x, y, u, v, h, model) for axis in torch.eye(2, dtype=x.dtype)
+    )
     count = {"shift": 2, "euclid": 3, "affine": 6, "homography": 8}[model]
-    assert len(across) == len(down) == count
+    assert across.shape == down.shape == (count, 7)
     for k in range(count):
         step = np.zeros(count)
         step[k] = 1e-6
         ahead, behind = (apply(_moved(h, s * step, model), x.numpy(), y.numpy()) for s in (1, -1))
         for derivative, a, b in zip((across[k], down[k]), ahead, behind):
-            found = x.new_zeros(x.shape) + (0.0 if derivative is None else derivative)
-            assert found.numpy() == pytest.approx((a - b) / 2e-6, abs=1e-6)
+            assert derivative.numpy() == pytest.approx((a - b) / 2e-6, abs=1e-6)
 
 
 @pytest.mark.parametrize("model", ["shift", "euclid", "affine", "homography"])
@@ -354,6 +356,24 @@ def test_the_smallest_light_is_a_code_above_black_of_the_longest_frame() -> None
     assert stops_of(y, 2.0) == pytest.approx(7 - 14e-4, rel=1e-4)
     assert stops_of(y[:1], 0.0) == 0
     assert stops_of(torch.tensor([1.0, 4.0]), 0.0) == pytest.approx(2, abs=2e-3)
+    assert stops_of(torch.tensor([0.0, 1.0, -3.0, 4.0]), 0.0) == pytest.approx(2, abs=2e-3)
+
+
+@pytest.mark.parametrize("count", [2, 90, 5_000, 60_000])
+@pytest.mark.parametrize("share", [1e-4, 0.01, 0.2])
+def test_the_ends_of_many_values_are_their_quantiles(count, share) -> None:
+    chance = np.random.default_rng(count)
+    one_code = np.full(count, 3.0, np.float32)
+    for values in (
+        chance.lognormal(0, 2, count).astype(np.float32),
+        chance.integers(1, 9, count) / 8,
+        one_code,
+    ):
+        assert _ends(values, share) == pytest.approx(tuple(np.quantile(values, [share, 1 - share])), rel=1e-6)
+    # values of the sample are the least of all, or the largest
+    for sign in (1, -1):
+        values = np.where(np.arange(count) % 101 == 0, 0.5 - 0.4 * sign, 0.5) + 0.05 * chance.random(count)
+        assert _ends(values, share) == pytest.approx(tuple(np.quantile(values, [share, 1 - share])), rel=1e-6)
 
 
 def test_noise_is_that_of_a_response_of_any_scale(seen) -> None:

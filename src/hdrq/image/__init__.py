@@ -1,7 +1,7 @@
 """Tensor operations on images: colour, transfer functions, filters, resizing, pyramids, warping, statistics.
 
 adaptive_log     The logarithm whose steepness gives a scene the histogram of ordinary photographs
-arithmetic       Powers and roots with finite gradients, a check for NaN and Inf, and counts and sums of 8-bit codes
+arithmetic       Powers and roots with finite gradients, a check for NaN and Inf, searches, and codes: whole numbers, counts
 blur             Gaussian blurs of any width, and point spread functions of lenses and motion
 caching          Results that are remembered: tables for all calls, and transforms that the metrics of one call share
 color            Colour spaces, luminance and luma, and the primaries in which operators compute

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from hdrq.errors import FileError, UsageError
-from hdrq.image.arithmetic import all_finite, histogram
+from hdrq.image.arithmetic import all_finite, histogram, whole_codes
 from hdrq.image.transfer import linear_to_srgb
 from hdrq.io.exposures import Exposure, check_spread
 from hdrq.io.memory import free_bytes
@@ -131,9 +131,7 @@ def _frame_of(source: Source, name: str, white: float | None, files: FileSetting
         light = (pixels.float() / top).clamp(min=0)
         codes = (light.clamp(max=1) * 65535).round().to(torch.int32).numpy().astype(np.uint16)
         return Frame(codes, "linear", image.primaries, light.numpy(), top, image.notes)
-    most, kind = (255, torch.uint8) if (image.bits or 16) <= 8 else (65535, torch.int32)
-    codes = (pixels * most).round_().clamp_(0, most).to(kind).numpy()
-    codes = codes if most == 255 else codes.astype(np.uint16)
+    codes = whole_codes(pixels, np.uint8 if (image.bits or 16) <= 8 else np.uint16)
     return Frame(codes, image.domain, image.primaries, notes=image.notes)
 
 

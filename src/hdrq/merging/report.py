@@ -184,8 +184,22 @@ def stops_of(y: Tensor, least: float) -> float:
     y = y.flatten()
     y = y[:: max(1, len(y) // 2_000_000)]
     values = y.numpy()
-    values = values[values > 0]
+    values = values if (values > 0).all() else values[values > 0]
     if len(values) < 2:
         return 0.0
-    low, high = np.maximum(np.quantile(values, [1e-4, 1 - 1e-4]), least)
+    low, high = np.maximum(_ends(values, 1e-4), least)
     return log2(high / low)
+
+
+def _ends(values: np.ndarray, share: float, step: int = 101) -> tuple[float, float]:
+    """The quantiles of `share` and of 1 - `share`, (n,), by sorting only the values beyond those of a sample."""
+    rough = np.sort(values[::step])
+    more = int(4 * share * len(rough)) + 8
+    at = share * (len(values) - 1)
+    if len(rough) > 4 * more:
+        low, high = values[values <= rough[more]], values[values >= rough[-1 - more]]
+        if min(len(low), len(high)) > at + 1:
+            ends = np.quantile(low, at / (len(low) - 1)), np.quantile(high, 1 - at / (len(high) - 1))
+            return float(ends[0]), float(ends[1])
+    low, high = np.quantile(values, [share, 1 - share])
+    return float(low), float(high)

@@ -19,7 +19,6 @@ from hdrq.image.arithmetic import histogram, sums_of_four
 from hdrq.image.warp import sample
 
 Model = Literal["shift", "euclid", "affine", "homography"]
-Part = Tensor | float | None
 # cumulated histograms of a moving and of a fixed frame, (256,) each
 Totals = tuple[np.ndarray, np.ndarray]
 # range of codes that are taken as well exposed
@@ -165,26 +164,24 @@ def _shared_unclipped(fixed: np.ndarray, moving: np.ndarray, start: np.ndarray) 
     return float(((a > DOWN) & (a < UP) & (b > DOWN) & (b < UP)).sum() / y.size)
 
 
-def _jacobian(
-    x: Tensor, y: Tensor, u: Tensor, v: Tensor, h: np.ndarray, model: Model
-) -> tuple[list[Part], list[Part]]:
-    """Derivatives of u and v by every parameter, in coordinates scaled to about ±1; None for 0."""
+def _descents(
+    slopes: Tensor, x: Tensor, y: Tensor, u: Tensor, v: Tensor, h: np.ndarray, model: Model
+) -> Tensor:
+    """(parameters, n) changes of a code by every parameter of a motion, from its slopes (2, n) along u and v.
+
+    x, y, u, v  positions in the fixed and in the moving frame, in coordinates scaled to about ±1
+    """
     if model == "shift":
-        return [1.0, None], [None, 1.0]
+        return slopes
     if model == "euclid":
         c, s = h[0, 0], h[1, 0]
-        return [-s * x - c * y, 1.0, None], [c * x - s * y, None, 1.0]
+        return torch.stack([slopes[0] * (-s * x - c * y) + slopes[1] * (c * x - s * y), *slopes])
+    here = torch.stack([x, y, torch.ones_like(x)])
     if model == "affine":
-        return [x, y, 1.0, None, None, None], [None, None, None, x, y, 1.0]
-    w = h[2, 0] * x + h[2, 1] * y + 1.0
-    x, y, one = x / w, y / w, 1.0 / w
-    return [x, y, one, None, None, None, -x * u, -y * u], [None, None, None, x, y, one, -x * v, -y * v]
-
-
-def _descent(slopes: Tensor, du: Part, dv: Part) -> Tensor:
-    """The change of a code by one parameter, from its slopes and the derivatives of the position."""
-    parts: list[Tensor] = [slope * part for slope, part in zip(slopes, (du, dv)) if part is not None]
-    return parts[0] if len(parts) == 1 else parts[0] + parts[1]
+        return (slopes[:, None] * here).flatten(0, 1)
+    near = slopes / (h[2, 0] * x + h[2, 1] * y + 1.0)
+    away = (near[0] * u + near[1] * v).neg_()
+    return (torch.cat([near, away[None]])[:, None] * here).flatten(0, 1)[:8]
 
 
 def _moved(h: np.ndarray, p: np.ndarray, model: Model) -> np.ndarray:
@@ -230,9 +227,8 @@ def _gauss_newton(scale: Scale, h: np.ndarray, model: Model, rounds: int) -> tup
         count = float(ok.sum())
         if count < 100:
             break
-        du, dv = _jacobian(x, y, u, v, n, model)
-        slopes = now[1:3] * span
-        stack = torch.stack([template, now[0], *(_descent(slopes, a, b) for a, b in zip(du, dv))])
+        descents = _descents(now[1:3] * span, x, y, u, v, n, model)
+        stack = torch.cat([template[None], now[:1], descents])
         stack = stack.sub_((stack * ok).sum(1, keepdim=True) / count).mul_(ok)
         inner = (stack @ stack.T).double().cpu().numpy()
         rho = inner[0, 1] / max(np.sqrt(inner[0, 0] * inner[1, 1]), 1e-12)
