@@ -48,6 +48,8 @@ def fit_noise(samples: np.ndarray, seconds: np.ndarray, table: np.ndarray) -> No
         int(0.96 * levels),
     )
     rows, targets = [], []
+    # ranks of exposures, which sort as these do, in a tenth of the time
+    ranks = [np.unique(curve, return_inverse=True)[1].astype(np.uint16) for curve in table.T]
     for a, b in pairwise(order):
         ratio = seconds[b] / seconds[a]
         for c in range(z.shape[2]):
@@ -60,7 +62,8 @@ def fit_noise(samples: np.ndarray, seconds: np.ndarray, table: np.ndarray) -> No
             width = (steps[za[ok], c] ** 2 + (steps[zb[ok], c] / ratio) ** 2) / 12
             if len(fa) < 400:
                 continue
-            for part in np.array_split(np.argsort(fb, kind="stable"), max(2, min(12, len(fa) // 200))):
+            rising = np.argsort(ranks[c][zb[ok]], kind="stable")
+            for part in np.array_split(rising, max(2, min(12, len(fa) // 200))):
                 miss = fa[part] - fb[part]
                 above = miss - np.median(miss)
                 spread = (1.4826 * np.median(above[above >= 0])) ** 2

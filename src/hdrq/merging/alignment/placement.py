@@ -11,8 +11,8 @@ from torch import Tensor
 from hdrq.image.warp import corners, inside, is_whole_shift, positions, sample
 from hdrq.merging.exposure_stack import Survey
 
-# pixels: what is computed per pixel stays in the processor's cache
-STRIP = 100_000
+# pixels: few enough for the processor's cache, and enough that a strip takes longer than the calls for it
+STRIP = 200_000
 
 
 @dataclass

@@ -105,9 +105,13 @@ def _warped(
     codes = read(_tensor(own, device, torch.float32).mul_(65535 / most), grid).round_().clamp_(0, 65535).int()
     low, high = own.min(0), own.max(0)
     near_clipped = None
-    if low.min() <= 0 or high.max() >= most:
-        clipped = torch.from_numpy(np.stack([low <= 0, high >= most]).view(np.uint8)).to(device).float()
-        near_clipped = read(clipped, grid, "bilinear").gt_(0.01)
+    found = bool(low.min() <= 0), bool(high.max() >= most)
+    if any(found):
+        near_clipped = torch.zeros(2, *x.shape, device=device)
+        for plane, some, clipped in zip(near_clipped, found, (low <= 0, high >= most)):
+            if some:
+                ends_there = _tensor(clipped.view(np.uint8), device, torch.float32)
+                plane.copy_(read(ends_there[None], grid, "bilinear")[0].gt_(0.01))
     light = None
     if frame.light is not None:
         light = read(_tensor(frame.light[:, y0:y1], device), grid).clamp(min=0)
