@@ -9,7 +9,7 @@ from hdrq.errors import PixelError
 from hdrq.image.transfer import srgb_to_linear
 from hdrq.merging.cards import EstimatorCard, entry
 from hdrq.merging.response.curve import consistency
-from hdrq.merging.response.telling import exposed
+from hdrq.merging.response.telling import HIGH, LOW, exposed
 from hdrq.merging.weights import triangle
 
 # ln units: residual up to which a pixel keeps its full weight
@@ -90,29 +90,37 @@ def _near_srgb(
 def _curves(
     pairs: tuple[np.ndarray, ...], channels: int, smooth: float, power: float, rounds: int
 ) -> np.ndarray:
-    """(256, channels) for one smoothness, by iteratively reweighted least squares."""
-    size = 256 * channels
-    low, high, gap, trust = pairs
+    """(256, channels) for one smoothness, by iteratively reweighted least squares.
+
+    Only codes that are used are unknown: beyond them nothing but the roughness holds the curve, which is then straight over u.
+    """
+    first, n = LOW + 1, HIGH - LOW - 1
+    size = n * channels
+    *codes, gap, trust = pairs
+    low, high = (code // 256 * n + code % 256 - first for code in codes)
     # of the mean curve, and of the deviations from it: a channel's own, and that between any two
-    rough = smooth * _roughness()
+    u = np.log(np.arange(256) + 1.0)
+    rough = smooth * _roughness(u[first:HIGH])
     own, between = rough * (1 + TOGETHER * (channels - 1)) / channels, rough * (1 - TOGETHER) / channels
     # g(128) = 0
-    own[128, 128] += 1.0
-    belief, blocks = np.ones_like(gap), np.empty((channels, 256, 256))
-    total, cells = trust.sum(), low * 256 + high % 256
+    own[128 - first, 128 - first] += 1.0
+    belief, total, both = np.ones_like(gap), trust.sum(), np.concatenate([low, high])
+    cells = np.concatenate([low * n + high % n, high * n + low % n])
     for _ in range(rounds):
         # so that `smooth` keeps its meaning
         w = trust * belief * (total / (trust @ belief))
-        cross = np.bincount(cells, w, size * 256).reshape(channels, 256, 256)
-        np.subtract(own, cross, out=blocks)
-        blocks -= cross.transpose(0, 2, 1)
-        blocks[:, range(256), range(256)] += (np.bincount(low, w, size) + np.bincount(high, w, size)).reshape(
-            channels, 256
-        )
-        right = np.bincount(low, w * gap, size) - np.bincount(high, w * gap, size)
-        g = _solved(blocks, between, right.reshape(channels, 256)).reshape(-1)
+        twice = np.concatenate([w, w])
+        blocks = own - np.bincount(cells, twice, size * n).reshape(channels, n, n)
+        blocks.reshape(channels, -1)[:, :: n + 1] += np.bincount(both, twice, size).reshape(channels, n)
+        right = np.bincount(both, np.concatenate([w * gap, -w * gap]), size)
+        g = _solved(blocks, between, right.reshape(channels, n)).reshape(-1)
         belief = np.maximum(np.abs(g[low] - g[high] - gap), FLOOR) ** (power - 2)
-    result: np.ndarray = g.reshape(channels, 256).T
+    known = g.reshape(channels, n).T
+    result: np.ndarray = np.empty((256, channels))
+    result[first:HIGH] = known
+    for beyond, near, next_ in ((slice(first), first, 1), (slice(HIGH, 256), HIGH - 1, -2)):
+        slope = (known[next_] - known[near - first]) / (u[first:HIGH][next_] - u[near])
+        result[beyond] = known[near - first] + (u[beyond] - u[near])[:, None] * slope
     return result
 
 
@@ -126,17 +134,17 @@ def _solved(blocks: np.ndarray, between: np.ndarray, right: np.ndarray) -> np.nd
     left, taken, x = between, np.zeros_like(between), right.copy()
     halves, ties = [], []
     for c, block in enumerate(blocks):
+        if c + 1 == len(blocks):
+            x[c] = np.linalg.solve(block - taken, x[c])
+            continue
         halves.append(_half_inverse(block - taken))
         x[c] = halves[c] @ x[c]
-        if c + 1 < len(blocks):
-            ties.append(halves[c] @ left)
-            square = ties[c].T @ ties[c]
-            left, taken = left - square, taken + square
-            x[c + 1 :] -= x[c] @ ties[c]
-    for c in reversed(range(len(blocks))):
-        if c + 1 < len(blocks):
-            x[c] -= ties[c] @ x[c + 1 :].sum(0)
-        x[c] = x[c] @ halves[c]
+        ties.append(halves[c] @ left)
+        square = ties[c].T @ ties[c]
+        left, taken = left - square, taken + square
+        x[c + 1 :] -= x[c] @ ties[c]
+    for c in reversed(range(len(halves))):
+        x[c] = (x[c] - ties[c] @ x[c + 1 :].sum(0)) @ halves[c]
     return x
 
 
@@ -185,12 +193,12 @@ def _pairs(z: np.ndarray, log_t: np.ndarray) -> tuple[np.ndarray, ...]:
     return low, high, gap, trust / trust.sum() * z.shape[2]
 
 
-def _roughness() -> np.ndarray:
-    """(256, 256) quadratic form of the integral of (d²g/du²)² over u = ln(code + 1)."""
-    h = np.diff(np.log(np.arange(256) + 1.0))
+def _roughness(u: np.ndarray) -> np.ndarray:
+    """(n, n) quadratic form of the integral of (d²g/du²)² over u, (n,) = ln(code + 1)."""
+    h, count = np.diff(u), len(u) - 2
     mid = (h[:-1] + h[1:]) / 2
-    bend = np.zeros((254, 256))
-    i = np.arange(254)
+    bend = np.zeros((count, count + 2))
+    i = np.arange(count)
     bend[i, i], bend[i, i + 2] = 1 / (h[:-1] * mid), 1 / (h[1:] * mid)
     bend[i, i + 1] = -bend[i, i] - bend[i, i + 2]
     bend *= np.sqrt(mid)[:, None]
