@@ -176,7 +176,10 @@ class ReferenceGhosts:
             self.over[rows] = False
             return
         # few: only of these are the noise and the neighbours looked at
-        channel, y, x = torch.unravel_index(at, roof.shape)
+        # torch.unravel_index imports sympy, which takes half a second
+        line = at // roof.shape[2]
+        channel = line // roof.shape[1]
+        y, x = line - channel * roof.shape[1], at - line * roof.shape[2]
         seen = self._seen(k, strip, tables, at)
         noise = self.noise.view(-1).index_select(0, self._places(strip, at.cpu())).to(device).float()
         over = disagrees(
