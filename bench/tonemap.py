@@ -2,7 +2,8 @@
 
     python bench/tonemap.py --size 1920x1080 --threads 2 [--rounds 3] [--only reinhard,drago] [--json out.json] [--docs]
 
-The least of the rounds, wall and processor time in milliseconds, and peer / hdrq. The picture is a synthetic scene of
+The least of the rounds, wall and processor time in milliseconds, and peer / hdrq. Variants of OpenCV give what OpenCV
+gives, code where it gives code; all others give display-linear light. The picture is a synthetic scene of
 four decades with grain. Peers need `pip install opencv-python-headless`. --docs writes docs/tonemapping_measured.json's
 seconds; `make docs` then puts them on the page.
 """
@@ -35,7 +36,9 @@ def main() -> None:
     print(f"{'operator':24}" + f" {'hdrq':>9} {'opencv':>9} {'ratio':>7}" * 2)
     for name, options in contestants(args.only):
         label = ",".join([name, *(f"{k}={v}" for k, v in options.items())])
-        rivals: dict[str, Contestant] = {"hdrq": partial(find("tonemapper", name), light, **options)}
+        found = find("tonemapper", name)
+        ours = found.values if options else found
+        rivals: dict[str, Contestant] = {"hdrq": partial(ours, light, **options)}
         if label in peers:
             rivals["opencv"] = peers[label]
         fastest = race(rivals, args.rounds)

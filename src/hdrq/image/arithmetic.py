@@ -2,20 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
 
 # values that stay in the processor's cache
 PIECE = 65_536
+# powers that torch computes without a logarithm
+_PLAIN = (0.5, 1.0, 2.0, 3.0)
 
 
-def power(x: Tensor, exponent: float) -> Tensor:
-    """x to a power in (0, 1]. The gradient at 0 is 0 instead of infinite; negative x gives 0; NaN stays NaN."""
+def in_place(x: Tensor) -> bool:
+    """Whether results computed from x may be overwritten and made piece by piece: float32 on the CPU, no gradient.
+
+    There, torch's `pow`, comparisons and `where` take several times as long as logarithms, exponentials and clamping.
+    """
+    return x.dtype == torch.float32 and x.device.type == "cpu" and not x.requires_grad
+
+
+def power(x: Tensor, exponent: float | Tensor) -> Tensor:
+    """x to a positive power. The gradient at 0 is 0, where a root has an infinite one; negative x gives 0; NaN stays NaN.
+
+    float32 is computed as exp(exponent ln x), with and without gradient, in a third of the time on the CPU; its relative
+    error is below 1.5e-7 (1 + |exponent ln x|).
+    """
     if not x.requires_grad:
-        return x.clamp(min=0) ** exponent
+        return _raised(x.clamp(min=0), exponent)
     positive = ~(x <= 0)
-    return (x.where(positive, x.new_ones(())) ** exponent).where(positive, x.new_zeros(()))
+    return _raised(x.where(positive, x.new_ones(())), exponent).where(positive, x.new_zeros(()))
+
+
+def _raised(x: Tensor, exponent: float | Tensor) -> Tensor:
+    plain = isinstance(exponent, float | int) and exponent in _PLAIN
+    if plain or x.dtype != torch.float32:
+        return x if plain and exponent == 1 else x**exponent
+    if x.requires_grad or (isinstance(exponent, Tensor) and exponent.requires_grad):
+        return (x.log() * exponent).exp()
+    # x is power's own
+    return x.log_().mul_(exponent).exp_()
 
 
 def root(x: Tensor) -> Tensor:
@@ -30,6 +56,48 @@ def all_finite(x: Tensor) -> bool:
     element is tested, which takes 25 times as long.
     """
     return bool(torch.isfinite(x.sum())) or bool(torch.isfinite(x).all())
+
+
+def extremes(x: Tensor) -> tuple[float, float]:
+    """The least and the greatest value; both NaN if x holds one; 0 and 0 if it is empty."""
+    if not x.numel():
+        return 0.0, 0.0
+    least, greatest = torch.aminmax(x.detach())
+    return float(least), float(greatest)
+
+
+def limited(x: Tensor, low: float, high: float) -> Tensor:
+    """x clamped; x itself where no value is beyond the limits, which is found out in half the time."""
+    if in_place(x):
+        least, greatest = extremes(x)
+        if least >= low and greatest <= high:
+            return x
+    return x.clamp(low, high)
+
+
+def in_strips(f: Callable[..., Tensor], *images: Tensor) -> Tensor:
+    """f(*images) for a function that computes every pixel by itself, on strips of rows.
+
+    Intermediate results then stay in the processor's cache, so that each operation takes a fraction of its time.
+
+    images  (..., C, H, W), of one height and width; others are not divided
+    """
+    if images[0].dim() < 3:
+        return f(*images)
+    h, w = images[0].shape[-2:]
+    most = max(i[..., :1, :].numel() for i in images)
+    rows = max(1, PIECE // max(most, 1))
+    if rows >= h or w == 0 or not all(in_place(i) for i in images):
+        return f(*images)
+    strips = (slice(y, y + rows) for y in range(0, h, rows))
+    first = f(*(i[..., :rows, :] for i in images))
+    if first.requires_grad:
+        return f(*images)
+    result = first.new_empty((*first.shape[:-2], h, w))
+    result[..., next(strips), :] = first
+    for at in strips:
+        result[..., at, :] = f(*(i[..., at, :] for i in images))
+    return result
 
 
 def positive(x: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hdrq.image.arithmetic import in_place
 from hdrq.image.color import LUMINANCE, luminance_weights, weigh
 
 # ITU-R BT.709-6 item 3.2, four digits, as in the toolboxes whose numbers these operators reproduce.
@@ -214,6 +215,9 @@ def cut(x: Tensor, share: float) -> Tensor:
 
 def ratio(a: Tensor, b: Tensor) -> Tensor:
     """a / b, and 0 where b is 0. A finite number divided by infinity is 0, with zero gradients."""
+    # of most images no divisor is 0, which takes a tenth of the time to find out
+    if in_place(b) and b.numel() and float(b.amin()) > 0:
+        return a / b
     return a / torch.where(b != 0, b, torch.inf)
 
 
@@ -233,6 +237,8 @@ def stretched(x: Tensor, low: Tensor, high: Tensor) -> Tensor:
     """x scaled linearly so that low is 0 and high is 1. An image without contrast (low = high) becomes 0.18."""
     span = high - low
     flat = span <= _FLAT * high.abs().clamp(min=1e-30)
+    if in_place(x) and not bool(flat.any()):
+        return (x - low) / span
     return torch.where(flat, GREY, (x - low) / torch.where(flat, torch.ones_like(span), span))
 
 

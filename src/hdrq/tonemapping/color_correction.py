@@ -11,6 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from hdrq.image.arithmetic import limited
 from hdrq.image.color import from_bt709, from_ipt, to_bt709, to_ipt
 from hdrq.image.statistics import brightest, luminance, ratio
 
@@ -105,7 +106,7 @@ def _saturation(chroma: Tensor, lightness: Tensor) -> Tensor:
 
 def clip(shown: Tensor) -> Tensor:
     """Every channel clipped to 0..1; hue and luminance change."""
-    return shown.clamp(0, 1)
+    return limited(shown, 0.0, 1.0)
 
 
 def desaturate(shown: Tensor) -> Tensor:

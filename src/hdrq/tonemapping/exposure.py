@@ -87,16 +87,13 @@ def bracket(light: Tensor, step: float, most: int) -> list[Tensor]:
     return [(light * 0.18 / 2 ** (low + s * (high - low))).clamp(0, 1) for s in shares]
 
 
-def expose_grey(light: Tensor, luminance: Tensor, ev: float, auto: bool) -> Tensor:
-    """Scene light with a middle grey of 0.18: the geometric mean is mapped to 0.18, and shifted by `ev` stops.
+def gain_to_grey(luminance: Tensor, ev: float, auto: bool) -> float | Tensor:
+    """The gain that maps the geometric mean to a middle grey of 0.18, and shifts it by `ev` stops.
 
     auto  False: the light is already exposed
     """
-    gain = 2.0**ev
-    if auto:
-        gain = gain * 0.18 / log_mean(luminance)
-    result: Tensor = light * gain
-    return result
+    gain: float = 2.0**ev
+    return gain * 0.18 / log_mean(luminance) if auto else gain
 
 
 class Exposed(NamedTuple):

@@ -25,7 +25,7 @@ from hdrq.tonemapping.file_names import Jobs
 from hdrq.tonemapping.plan import Expansion, Plan
 from hdrq.tonemapping.prediction import described, predicted, weights_for
 from hdrq.tonemapping.solvers.wls import Unsettled
-from hdrq.tonemapping.tonemap import code_of, expand, gamut_notes, in_gamut, rendered, saturated, scene_of
+from hdrq.tonemapping.tonemap import code_for, expand, saturated, scene_of
 from hdrq.tonemapping.ultra_hdr import check_stops, write_ultra_hdr
 from hdrq.work import Needs, Spread, here
 
@@ -92,7 +92,7 @@ class TonemapJob:
 
     def begin(self) -> Callable[[Sequence[tuple[Path, Path]]], Iterator[Written]]:
         """Nothing needs loading."""
-        return lambda items: (self.written(source, target, rendered) for source, target in items)
+        return lambda items: (self.written(source, target, code_for) for source, target in items)
 
     def lost(self, item: tuple[Path, Path], reason: str) -> Written:
         """The record of a file that was not written."""
@@ -102,7 +102,7 @@ class TonemapJob:
         """The input, and the nearest existing folder of the output."""
         return Needs((str(item[0]),), folders_of(item[1]))
 
-    def written(self, source: Path, target: Path, render: Callable[[Tensor, Plan], Tensor]) -> Written:
+    def written(self, source: Path, target: Path, render: Callable[[Tensor, Plan], Image]) -> Written:
         """Read, tone map by `render`, and write one file."""
         try:
             notes: list[str] = []
@@ -112,7 +112,7 @@ class TonemapJob:
         except (HdrqError, OSError) as error:
             return Written(source, target, error=_line(error, target))
 
-    def _one(self, image: Image, target: Path, render: Callable[[Tensor, Plan], Tensor]) -> tuple[str, ...]:
+    def _one(self, image: Image, target: Path, render: Callable[[Tensor, Plan], Image]) -> tuple[str, ...]:
         """Tone map and write one image; notes on what was assumed and lost."""
         image = image.with_pixels(image.pixels.to(device_of(self.device)))
         plan = self.plan.for_image(image, self.photometry)
@@ -122,25 +122,25 @@ class TonemapJob:
             said = (*said, described(plan))
         with catch_warnings(record=True) as heard:
             simplefilter("always", Unsettled)
-            display_linear = render(scene, plan)
+            code = render(scene, plan)
         unsettled = tuple(str(w.message) for w in heard if w.category is Unsettled)
         light = None if self.gain_map is None else (scene, self.gain_map)
-        lost = _write(target, code_of(in_gamut(display_linear, plan), plan), plan, light)
-        return (*said, *gamut_notes(display_linear, plan), *unsettled, *lost)
+        lost = _write(target, code, plan, light)
+        return (*said, *code.notes, *unsettled, *lost)
 
 
 def _video_frames(todo: Jobs, job: TonemapJob, adaptation: Adaptation) -> Iterator[Written]:
     """The frames of a video in order, with smoothed statistics."""
     mean: float | None = None
 
-    def render(scene: Tensor, plan: Plan) -> Tensor:
+    def render(scene: Tensor, plan: Plan) -> Image:
         nonlocal mean
         with working_in(plan.working):
             now = float(log_mean(luminance(scene)).log2().mean())
         with adaptation.frame(afresh=mean is not None and abs(now - mean) > _CUT_STOPS):
-            display_linear = rendered(scene, plan)
+            code = code_for(scene, plan)
         mean = now
-        return display_linear
+        return code
 
     for source, target in todo:
         yield job.written(source, target, render)

@@ -13,7 +13,6 @@ from torch import Tensor
 from hdrq.cards import Option
 from hdrq.errors import PixelError, UsageError
 from hdrq.image.arithmetic import all_finite
-from hdrq.image.transfer import srgb_to_linear
 from hdrq.nn.networks import Network, network_named, use_of, uses
 from hdrq.registry import find, names
 from hdrq.tonemapping.operator import Operator, OperatorCard
@@ -71,7 +70,7 @@ class NetworkOperator(Operator):
     def __reduce__(self) -> tuple[Any, ...]:
         return _network_operator, (self.network,)
 
-    def render(self, light: Tensor, **options: Any) -> Tensor:
+    def values(self, light: Tensor, **options: Any) -> Tensor:
         """As of any operator, but black pixels are the network's: they are not filled or excluded."""
         if not all_finite(light):
             raise PixelError(f"{self.name} got NaN or Inf; mask or clip those pixels first")
@@ -81,8 +80,7 @@ class NetworkOperator(Operator):
         )
         with torch.no_grad():
             made = [apply(image[None].float().clamp(min=0)) for image in light]
-        shown = torch.nan_to_num(torch.cat(made).to(light.dtype), nan=0.0).clamp(min=0)
-        return srgb_to_linear(shown.clamp(max=1)) if self.card.gives == "code" else shown
+        return torch.nan_to_num(torch.cat(made).to(light.dtype), nan=0.0).clamp(min=0)
 
     @property
     def options(self) -> dict[str, Option]:

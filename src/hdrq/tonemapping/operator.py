@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hdrq.cards import Option, options_of, settings_of
 from hdrq.errors import PixelError, UsageError
-from hdrq.image.arithmetic import all_finite
+from hdrq.image.arithmetic import extremes, in_place
 from hdrq.image.statistics import counting, filled
 from hdrq.image.transfer import srgb_to_linear
 
@@ -86,7 +86,7 @@ class Operator:
     def __call__(self, light: Tensor, **options: Any) -> Tensor:
         """Map (N, 1 or 3, H, W) in the domain of the card to display-linear 0..1 (an expander: cd/m²), always finite."""
         shown = self.render(light, **options)
-        return shown if self.card.gives == "nits" else shown.clamp(max=1)
+        return shown if self.card.gives == "nits" else _clipped(shown)
 
     def render(self, light: Tensor, **options: Any) -> Tensor:
         """As a call, but colours outside the display's gamut keep their values above 1.
@@ -96,20 +96,31 @@ class Operator:
         Variants that reproduce a program treat them as the program does. NaN and Inf are refused, and options outside their
         limits.
         """
-        if not all_finite(light):
+        shown = self.values(light, **options)
+        return srgb_to_linear(_clipped(shown)) if self.card.gives == "code" else shown
+
+    def values(self, light: Tensor, **options: Any) -> Tensor:
+        """What `function` gives, code or light as on the card, with the care that `render` takes; not below 0, and finite."""
+        least, greatest = extremes(light)
+        if not isfinite(least) or not isfinite(greatest):
             raise PixelError(f"{self.name} got NaN or Inf; mask or clip those pixels first")
         self.check(options)
-        light = light.clamp(min=0)
+        light = light if least > 0 else light.clamp(min=0)
         if self.card.reads == "code" or self._variant(options) in PROGRAMS:
             shown = self.function(light, **options)
         else:
-            lit = light.detach().amax(1, keepdim=True) > 0
-            if bool(lit.all()):
+            lit = None if least > 0 else light.detach().amax(1, keepdim=True) > 0
+            if lit is None or bool(lit.all()):
                 shown = self.function(light, **options)
             else:
                 shown = torch.cat([self._lit(f[None], m[None], options) for f, m in zip(light, lit)])
-        shown = torch.nan_to_num(shown, nan=0.0).clamp(min=0)
-        return srgb_to_linear(shown.clamp(max=1)) if self.card.gives == "code" else shown
+        least, greatest = extremes(shown)
+        if not isfinite(least) or not isfinite(greatest):
+            shown = torch.nan_to_num(shown, nan=0.0)
+        if not least >= 0:
+            shown = shown.clamp(min=0)
+        # what is returned may be changed
+        return shown.clone() if shown.data_ptr() == light.data_ptr() else shown
 
     def _lit(self, light: Tensor, lit: Tensor, options: Mapping[str, Any]) -> Tensor:
         """One image with black pixels ignored: black borders cropped, black pixels within them filled."""
@@ -166,6 +177,11 @@ class Operator:
             return True
         other, values = self.card.needs[name]
         return settings.get(other, self.options[other].default) in values
+
+
+def _clipped(shown: Tensor) -> Tensor:
+    """Values of an operator above 1 set to 1; in place where nothing else can need them."""
+    return shown.clamp_(max=1) if in_place(shown) and shown.is_contiguous() else shown.clamp(max=1)
 
 
 def _span(used: Tensor) -> slice:

@@ -21,6 +21,7 @@ from hdrq.encoding.photometry import (
     looks_relative,
 )
 from hdrq.errors import DomainError
+from hdrq.image.arithmetic import limited, power
 from hdrq.image.color import convert, working_in
 from hdrq.image.statistics import doubled, luminance, relight
 from hdrq.image.transfer import linear_to_srgb
@@ -80,10 +81,7 @@ def shown(light: Tensor, plan: Plan) -> Tensor:
 
 def rendered(light: Tensor, plan: Plan) -> Tensor:
     """`shown` before gamut mapping: colours outside the gamut have values below 0 or above 1."""
-    settings = dict(plan.settings)
-    if plan.display is not None:
-        settings = {name: getattr(plan.display, name) for name in plan.operator.card.display} | settings
-    operator = plan.operator
+    settings, operator = _settings(plan), plan.operator
     with working_in(plan.working):
         display_linear = (
             _around(operator, light, settings) if plan.wrap else operator.render(light, **settings)
@@ -97,13 +95,27 @@ def rendered(light: Tensor, plan: Plan) -> Tensor:
     return convert(display_linear, plan.working, plan.output)
 
 
+def _settings(plan: Plan) -> dict[str, Any]:
+    """Options of the operator, those of the display included."""
+    if plan.display is None:
+        return dict(plan.settings)
+    return {name: getattr(plan.display, name) for name in plan.operator.card.display} | dict(plan.settings)
+
+
+def _is_code(plan: Plan) -> bool:
+    """Whether the operator's own result is the display's code, so that it need not become light and code again."""
+    changed = plan.wrap or plan.colour is not None or plan.levels is not None or plan.working != plan.output
+    same = plan.operator.card.gives == "code" and plan.screen.eotf == "srgb" and plan.gamut == "clip"
+    return same and not changed
+
+
 def in_gamut(display_linear: Tensor, plan: Plan) -> Tensor:
     """Rendered light with every value within 0..1, by the plan's gamut mapping."""
     with working_in(plan.output):
         return GAMUT_MAPPINGS[plan.gamut](display_linear)
 
 
-def gamut_notes(display_linear: Tensor, plan: Plan) -> tuple[str, ...]:
+def _gamut_notes(display_linear: Tensor, plan: Plan) -> tuple[str, ...]:
     """How many values of rendered light lie outside the gamut of primaries narrower than its own."""
     if plan.working == plan.output:
         return ()
@@ -134,19 +146,28 @@ def _around(operator: Operator, light: Tensor, settings: Mapping[str, Any]) -> T
 def code_of(display_linear: Tensor, plan: Plan) -> Image:
     """Code for the plan's display from display-linear 0..1 in its primaries. A display of light gets cd/m²."""
     d = plan.screen
-    pixels = display_linear.clamp(0, 1)
-    nits = d.black_nits + (d.peak_nits - d.black_nits) * pixels
-    if d.eotf in ("pq", "hlg"):
+    pixels = limited(display_linear, 0.0, 1.0)
+    if d.eotf in ("pq", "hlg", "absolute", "light", "linear"):
+        nits = d.black_nits + (d.peak_nits - d.black_nits) * pixels
+        if d.eotf not in ("pq", "hlg"):
+            return Image(nits, "nits", plan.output)
         code, domain = find("encoding", d.eotf).encode(nits, d.peak_nits), d.eotf
-    elif d.eotf in ("absolute", "light", "linear"):
-        return Image(nits, "nits", plan.output)
+    elif d.eotf == "srgb":
+        code, domain = linear_to_srgb(pixels), "srgb"
     else:
-        code, domain = (
-            (linear_to_srgb(pixels), "srgb")
-            if d.eotf == "srgb"
-            else (pixels ** (1 / _power(d.eotf)), "gamma")
-        )
+        code, domain = power(pixels, 1 / _power(d.eotf)), "gamma"
     return Image(_dithered(code, plan), domain, plan.output, bits=plan.bits)
+
+
+def code_for(light: Tensor, plan: Plan) -> Image:
+    """Code for the plan's display of a scene's light, with notes on colours outside its gamut."""
+    if _is_code(plan):
+        with working_in(plan.working):
+            shown = limited(plan.operator.values(light, **_settings(plan)), 0.0, 1.0)
+        return Image(_dithered(shown, plan), "srgb", plan.output, bits=plan.bits)
+    display_linear = rendered(light, plan)
+    code = code_of(in_gamut(display_linear, plan), plan)
+    return replace(code, notes=_gamut_notes(display_linear, plan))
 
 
 def _power(eotf: str) -> float:
@@ -170,10 +191,9 @@ def tonemap(image: Image, plan: Plan, photometry: Photometry | None = None) -> I
     if plan.auto:
         plan = predicted(scene, plan)
         notes = (*notes, described(plan))
-    display_linear = rendered(scene, plan)
-    code = code_of(in_gamut(display_linear, plan), plan)
-    notes = (*(n for n in notes if n not in image.notes), *gamut_notes(display_linear, plan))
-    return replace(code, notes=(*image.notes, *notes))
+    notes = tuple(n for n in notes if n not in image.notes)
+    code = code_for(scene, plan)
+    return replace(code, notes=(*image.notes, *notes, *code.notes))
 
 
 def expand(image: Image, expansion: Expansion, primaries: str | None = None) -> Image:

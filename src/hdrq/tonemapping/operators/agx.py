@@ -8,7 +8,7 @@ from torch import Tensor
 
 from hdrq.image.color import from_bt709, mix, to_bt709
 from hdrq.image.statistics import luminance
-from hdrq.tonemapping.exposure import expose_grey
+from hdrq.tonemapping.exposure import gain_to_grey
 from hdrq.tonemapping.operator import OperatorCard, operator
 
 # BT.709 moved towards its white, so that bright saturated light becomes white rather than a primary colour.
@@ -50,7 +50,7 @@ def agx(
     slope   of the sigmoid at middle grey; toe and shoulder are the powers of its ends
     outset  undo the inset after the curve, as the later re-implementations do
     """
-    c = expose_grey(light, luminance(light), ev, auto)
+    c = light * gain_to_grey(luminance(light), ev, auto)
     narrow = mix(to_bt709(c), _INSET) if c.shape[1] == 3 else c
     x = ((narrow.clamp(min=2**_LOW).log2() - _LOW) / (_HIGH - _LOW)).clamp(0, 1)
     code = _sigmoid(x, slope, toe, shoulder)

@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from hdrq.image.arithmetic import in_strips, power
 from hdrq.image.statistics import (
     BT709_WEIGHTS,
     XYZ_WEIGHTS,
@@ -60,31 +61,38 @@ def drago(
     average = log_mean(y, 1e-4) if pfs else log_mean(y) / (1 + bias - 0.85) ** 5
     scaled = y / average
     top = brightest(scaled)
-    new = (peak_nits / 100) * ratio(_curve(scaled, top, bias), (1 + top).log10())
-    shown = relight(light, y, new)
-    if gamma == 1:
-        return shown
-    power = 1.099 * shown.clamp(min=0.018) ** (0.9 / gamma) - 0.099
-    return torch.where(shown <= 0.018, 4.5 * shown, power).clamp(0, 1)
+
+    def shown(c: Tensor, y: Tensor, scaled: Tensor) -> Tensor:
+        new = (peak_nits / 100) * ratio(_curve(scaled, top, bias), (1 + top).log10())
+        linear = relight(c, y, new)
+        if gamma == 1:
+            return linear
+        curved = 1.099 * power(linear.clamp(min=0.018), 0.9 / gamma) - 0.099
+        return torch.where(linear <= 0.018, 4.5 * linear, curved).clamp(0, 1)
+
+    return in_strips(shown, light, y, scaled)
 
 
 def _curve(x: Tensor, top: Tensor, bias: float) -> Tensor:
     share = ratio(x, top).clamp(min=1e-12)
-    return x.log1p() / (2 + 8 * share ** (parameter(bias).log() / log(0.5))).log()
+    return x.log1p() / (2 + 8 * power(share, parameter(bias).log() / log(0.5))).log()
 
 
 def _opencv(light: Tensor, bias: float, gamma: float, saturation: float) -> Tensor:
     low = darkest(light)
-    c = ratio(light - low, brightest(light) - low)
-    y = luminance(c, _GREY)
+    span = brightest(light) - low
+    y = in_strips(lambda c: luminance(ratio(c - low, span), _GREY), light)
     scaled = y / mean(y.clamp(min=1e-4).log()).exp()
-    mapped = ratio(c, y).clamp(min=1e-12) ** saturation * _curve(
-        scaled, brightest(scaled, name="brightest exposed"), bias
-    )
+    top = brightest(scaled, name="brightest exposed")
+
+    def curve(c: Tensor, y: Tensor, scaled: Tensor) -> Tensor:
+        colour = ratio(ratio(c - low, span), y).clamp(min=1e-12)
+        return power(colour, saturation) * _curve(scaled, top, bias)
+
+    mapped = in_strips(curve, light, y, scaled)
     # Its darkest channel value is a rounding error below 0, and a fractional power of that drops out of its minimum.
     lowest = darkest(
-        torch.where(c > 0, mapped, torch.inf) if saturation != 1 else mapped, name="darkest result"
+        torch.where(light > low, mapped, torch.inf) if saturation != 1 else mapped, name="darkest result"
     )
-    return ratio(mapped - lowest, brightest(mapped, name="brightest result") - lowest).clamp(min=0) ** (
-        1 / gamma
-    )
+    width = brightest(mapped, name="brightest result") - lowest
+    return in_strips(lambda x: power(ratio(x - lowest, width), 1 / gamma), mapped)

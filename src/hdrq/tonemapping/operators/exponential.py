@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from hdrq.image.arithmetic import in_strips
 from hdrq.image.statistics import log_mean, luminance, relight
 from hdrq.tonemapping.operator import OperatorCard, operator
 
@@ -19,4 +20,5 @@ from hdrq.tonemapping.operator import OperatorCard, operator
 def exponential(light: Tensor, *, k: float = 1.0) -> Tensor:
     """L_d = 1 - exp(-k L / L̄), L̄ the geometric mean."""
     y = luminance(light)
-    return relight(light, y, -(-k * y / log_mean(y)).expm1())
+    average = log_mean(y)
+    return in_strips(lambda c, y: relight(c, y, -(-k * y / average).expm1()), light, y)

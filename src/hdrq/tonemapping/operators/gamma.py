@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from hdrq.image.arithmetic import power
+from hdrq.image.arithmetic import in_strips, power
 from hdrq.image.statistics import brightest, darkest, log_mean, luminance, ratio
 from hdrq.tonemapping.operator import OperatorCard, operator
 
@@ -34,6 +34,7 @@ def gamma(
     """
     if variant == "opencv":
         low = darkest(light)
-        return power(ratio(light - low, brightest(light) - low), 1 / gamma)
+        span = brightest(light) - low
+        return in_strips(lambda c: power(ratio(c - low, span), 1 / gamma), light)
     gain = 0.18 / log_mean(luminance(light)) if ev is None else 2.0**ev
-    return (light * gain).clamp(0, 1) ** (1 / gamma)
+    return in_strips(lambda c: power((c * gain).clamp(max=1), 1 / gamma), light)

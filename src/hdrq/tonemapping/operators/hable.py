@@ -6,8 +6,9 @@ from typing import Literal
 
 from torch import Tensor
 
+from hdrq.image.arithmetic import in_strips
 from hdrq.image.statistics import luminance, parameter
-from hdrq.tonemapping.exposure import expose_grey
+from hdrq.tonemapping.exposure import gain_to_grey
 from hdrq.tonemapping.operator import OperatorCard, operator
 
 # shoulder strength, linear strength, linear angle, toe strength, toe numerator, toe denominator
@@ -45,5 +46,5 @@ def hable(
     def curve(x: Tensor) -> Tensor:
         return (x * (a * x + c * b) + d * e) / (x * (a * x + b) + d * f) - e / f
 
-    exposed = expose_grey(light, luminance(light), ev, auto)
-    return curve(bias * exposed) / curve(parameter(white))
+    gain, top = gain_to_grey(luminance(light), ev, auto), curve(parameter(white))
+    return in_strips(lambda x: curve(bias * (x * gain)) / top, light)

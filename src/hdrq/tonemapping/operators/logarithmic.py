@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from hdrq.image.arithmetic import in_strips
 from hdrq.image.statistics import brightest, luminance, ratio, relight
 from hdrq.tonemapping.operator import OperatorCard, operator
 
@@ -20,4 +21,5 @@ from hdrq.tonemapping.operator import OperatorCard, operator
 def logarithmic(light: Tensor, *, q: float = 1.0, k: float = 1.0) -> Tensor:
     """L_d = log10(1 + q L) / log10(1 + k L_max). The brightest pixel sets the scale."""
     y = luminance(light)
-    return relight(light, y, ratio((q * y).log1p(), (k * brightest(y)).log1p()))
+    top = (k * brightest(y)).log1p()
+    return in_strips(lambda c, y: relight(c, y, ratio((q * y).log1p(), top)), light, y)

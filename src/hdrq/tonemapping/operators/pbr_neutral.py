@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from hdrq.image.statistics import luminance
-from hdrq.tonemapping.exposure import expose_grey
+from hdrq.tonemapping.exposure import gain_to_grey
 from hdrq.tonemapping.operator import OperatorCard, operator
 
 # what a dielectric adds at normal incidence, taken off again
@@ -33,7 +33,7 @@ def pbr_neutral(
 
     auto  puts the geometric mean luminance at 0.18 first; ev moves it
     """
-    c = expose_grey(light, luminance(light), ev, auto)
+    c = light * gain_to_grey(luminance(light), ev, auto)
     least = c.amin(1, keepdim=True)
     toe = least - least**2 / (4 * _FRESNEL)
     c = c - torch.where(least <= 2 * _FRESNEL, toe, _FRESNEL)

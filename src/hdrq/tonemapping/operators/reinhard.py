@@ -6,6 +6,7 @@ from typing import Literal
 
 from torch import Tensor
 
+from hdrq.image.arithmetic import in_strips
 from hdrq.image.statistics import relight
 from hdrq.tonemapping.exposure import compress, expose, expose_robustly
 from hdrq.tonemapping.operator import OperatorCard, operator
@@ -35,4 +36,8 @@ def reinhard(
     """
     robust = variant == "hdrtoolbox-robust"
     exposed = expose_robustly(light, key, white) if robust else expose(light, key, white, variant)
-    return relight(light, exposed.luminance, compress(exposed.scaled, exposed.scaled, exposed.white))
+
+    def shown(c: Tensor, y: Tensor, scaled: Tensor) -> Tensor:
+        return relight(c, y, compress(scaled, scaled, exposed.white))
+
+    return in_strips(shown, light, exposed.luminance, exposed.scaled)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from torch import Tensor
 
+from hdrq.image.arithmetic import in_strips, power
 from hdrq.image.statistics import (
     BT709_WEIGHTS,
     XYZ_WEIGHTS,
@@ -80,23 +81,37 @@ def reinhard_devlin(
         c = ratio(light, brightest(light))
     if variant == "opencv":
         low = darkest(light)
-        c = ratio(light - low, brightest(light) - low)
+        span = brightest(light) - low
+        c = in_strips(lambda x: ratio(x - low, span), light)
     y = luminance(c, _WEIGHTS[variant])
     m = _contrast(y, variant) if contrast is None else contrast
     channels = c.mean((-2, -1), keepdim=True)
     frame = log_mean(y) if variant == "hdrtoolbox" else mean(y)
-    local = chromatic * c + (1 - chromatic) * y
     whole = chromatic * channels + (1 - chromatic) * frame
-    adapted = adaptation * local + (1 - adaptation) * whole
-    response = ratio(c, c + ((-parameter(intensity)).exp() * adapted).clamp(min=1e-12) ** m)
+    gain = (-parameter(intensity)).exp()
+
+    def receptors(c: Tensor, y: Tensor) -> Tensor:
+        # one channel where all adapt alike
+        local = y if _is(chromatic, 0.0) else chromatic * c + (1 - chromatic) * y
+        adapted = local if _is(adaptation, 1.0) else adaptation * local + (1 - adaptation) * whole
+        return ratio(c, c + power((gain * adapted).clamp(min=1e-12), m))
+
+    response = in_strips(receptors, c, y)
     if normalise:
         scale = luminance(response) if variant == "hdrtoolbox" else response
-        response = stretched(
-            response, darkest(scale, name="darkest response"), brightest(scale, name="brightest response")
-        ).clamp(0, 1)
+        low, high = (
+            darkest(scale, name="darkest response"),
+            brightest(scale, name="brightest response"),
+        )
+        response = in_strips(lambda x: stretched(x, low, high).clamp(0, 1), response)
     if variant == "pfstools":
         return srgb_to_linear(response)
-    return response.clamp(min=1e-12) ** (1 / gamma) if gamma != 1 else response
+    return power(response.clamp(min=1e-12), 1 / gamma) if gamma != 1 else response
+
+
+def _is(option: float | Tensor, value: float) -> bool:
+    """Whether an option has that value and needs no gradient."""
+    return not isinstance(option, Tensor) and option == value
 
 
 def _contrast(y: Tensor, variant: str) -> Tensor:

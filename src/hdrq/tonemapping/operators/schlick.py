@@ -6,6 +6,7 @@ from typing import Literal
 
 from torch import Tensor
 
+from hdrq.image.arithmetic import in_strips
 from hdrq.image.statistics import brightest, darkest_positive, luminance, ratio, relight
 from hdrq.tonemapping.operator import OperatorCard, operator
 
@@ -45,6 +46,10 @@ def schlick(
     steep: float | Tensor = p
     if mode != "manual":
         steep = step * top / (2**bits * bottom)
-    if mode == "nonuniform":
-        steep = steep * (1 - k + k * ratio(y, (top * bottom).sqrt()))
-    return relight(light, y, ratio(steep * y, (steep - 1) * y + top))
+    middle = (top * bottom).sqrt()
+
+    def shown(c: Tensor, y: Tensor) -> Tensor:
+        slope = steep * (1 - k + k * ratio(y, middle)) if mode == "nonuniform" else steep
+        return relight(c, y, ratio(slope * y, (slope - 1) * y + top))
+
+    return in_strips(shown, light, y)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from hdrq.image.arithmetic import in_strips, power
 from hdrq.image.statistics import log_mean, luminance, ratio
 from hdrq.tonemapping.operator import OperatorCard, operator
 
@@ -23,6 +24,11 @@ def sigmoid(light: Tensor, *, alpha: float = 0.5, gamma: float = 1.0) -> Tensor:
     alpha  exposure; gamma  saturation
     """
     y = luminance(light)
-    scaled = alpha * y / log_mean(y)
-    colour = ratio(light, y).clamp(min=1e-9) ** gamma
-    return colour * scaled / (1 + scaled)
+    average = log_mean(y)
+
+    def shown(c: Tensor, y: Tensor) -> Tensor:
+        scaled = alpha * y / average
+        colour = power(ratio(c, y).clamp(min=1e-9), gamma)
+        return colour * (scaled / (1 + scaled))
+
+    return in_strips(shown, light, y)

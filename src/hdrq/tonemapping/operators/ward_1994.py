@@ -24,5 +24,5 @@ def ward_1994(light: Tensor, *, peak_nits: float = 100.0, adaptation_nits: float
     adaptation_nits  L_wa, what the eye is adapted to in the scene; auto is the geometric mean
     """
     adapted = log_mean(luminance(light)) if adaptation_nits is None else adaptation_nits
-    result: Tensor = visible_scale(adapted, peak_nits) * light / peak_nits
+    result: Tensor = light * (visible_scale(adapted, peak_nits) / peak_nits)
     return result
