@@ -68,6 +68,28 @@ def test_a_run_folder_resumes_and_is_extended_without_its_options(run, images, t
         assert says in err
 
 
+def test_a_resumed_distillation_finds_its_teachers_scores_in_the_file_that_it_was_begun_with(
+    images, tmp_path
+) -> None:
+    """Before: without --cache again, every teacher was asked for every row a second time."""
+    from hdrq.distillation.api import Scored
+
+    folder, scores = tmp_path / "r", tmp_path / "scores.sqlite"
+    options = {"student": "norvdpnet++", "distortions": "noise,blur", "n": 30, "crop": 64, "hold_out": "0,1"}
+    settings = {"options.widths": "[4,4,8,8,8]", "batch": "4", "epochs": "1"}
+    begun = hdrq.distill(
+        "pu21:psnr", images, output=folder, cache=scores, device="cpu", settings=settings, **options
+    )
+    assert sum(r.new for r in begun if isinstance(r, Scored) and r.teacher == "pu21:psnr") == 30
+    more = [*hdrq.distill(output=folder, resume=True, device="cpu", settings={"epochs": "2"})]
+    assert sum(r.new for r in more if isinstance(r, Scored)) == 0
+    assert not (folder / "scores.sqlite").exists()
+    scores.unlink()
+    again = [*hdrq.distill(output=folder, resume=True, device="cpu", settings={"epochs": "3"})]
+    assert sum(r.new for r in again if isinstance(r, Scored)) > 0
+    assert not scores.exists()
+
+
 def test_what_is_not_there_cannot_be_resumed_or_begun(run, images) -> None:
     for arguments, says in (
         (("--resume", "-o", "gone"), "gone holds no distillation to resume"),

@@ -79,7 +79,7 @@ def distill(
         given = resumed(Path(output), given)
     wanted = task(given.pop("teacher", ""), given.pop("images", ()), **given)
     folder = Path(output) if output else Path("runs") / wanted.called
-    teacher_cache = Path(cache) if cache else None
+    teacher_cache = Path(cache) if cache else _cache_of(folder) if resume else None
     return records(
         wanted,
         folder,
@@ -160,6 +160,12 @@ def resumed(folder: Path, given: Mapping[str, Any]) -> dict[str, Any]:
         ],
     )
     return after
+
+
+def _cache_of(folder: Path) -> Path | None:
+    """The file of teacher scores that a distillation was begun with, or None where it is the folder's own or gone."""
+    held = (entries_of(folder) or {}).get("cache")
+    return Path(held) if held and Path(held).is_file() else None
 
 
 def _shown(value: Any) -> str:

@@ -146,7 +146,7 @@ def _records(
         stored_bytes = bytes_needed(rows, settings) if images.keep else 0
         yield from map(Note, cost(settings, unlabelled, images, device, stored_bytes))
         if not dry_run:
-            keep_settings(folder, settings, task, resume)
+            keep_settings(folder, settings, task, resume, cache_path)
         for scorer in teachers:
             for record in _teacher_scores(rows, scorer, files, cache, sources, task.batch, dry_run, spread):
                 if isinstance(record, Scored) and record.done:

@@ -37,13 +37,19 @@ class Distilled:
 Record = Note | Scored | Step | Validation | Saved | Distilled
 
 
-def keep_settings(folder: Path, settings: Settings, task: Task, resume: bool) -> None:
-    """Write settings.json. Where the run folder has one, only the length of the training may differ."""
+def keep_settings(
+    folder: Path, settings: Settings, task: Task, resume: bool, cache: Path | None = None
+) -> None:
+    """Write settings.json. Where the run folder has one, only the length of the training may differ.
+
+    cache  file of teacher scores outside the folder, in which a resumed distillation finds them
+    """
     if resume and (held := read_settings(folder)):
         refuse_changes(folder, differences(held[0], settings))
         refuse_shorter(folder, settings, task.settings)
     images = [str(p.resolve()) if p.exists() else str(p) for p in task.images]
-    write_settings(folder, settings, task={**asdict(task), "images": images})
+    elsewhere = {"cache": str(cache.resolve())} if cache else {}
+    write_settings(folder, settings, task={**asdict(task), "images": images}, **elsewhere)
 
 
 def request_for(settings: Settings, name: str) -> str:
