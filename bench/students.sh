@@ -12,9 +12,8 @@
 #   SCENES folder with the HDR scenes of lists/hdr.csv whose use is "learn", and those of DATA/hdr beside them; needed by hdr
 #
 # Never learnt from: the HDR scenes of $HELD and every code picture whose name ends in 7, named on each card; ../shared/data/pairs.
-# bench/students.py then asks students and teachers about the real pairs and times them. The weights of hdr, tmo, diqm and
-# vtamiq in models/ are those of this script at 71dc232, with narrower networks, and other held-out scenes (memorial, nave, park):
-# what hdr does now agreed less with its teacher (docs/results.md).
+# bench/students.py then asks students and teachers about the real pairs and times them. The weights of tmo, diqm and
+# vtamiq in models/ are those of this script at 71dc232, with narrower networks, and other held-out scenes (memorial, nave, park).
 set -eu
 DATA=${DATA:-../shared/data}
 OUT=${OUT:-runs}
@@ -68,11 +67,11 @@ sdr() { # SDR code on an SDR screen, no reference
 }
 hdr() { # HDR coding, noise and blur, no reference, beginning from what was learnt of SDR code
   [ -f "$OUT/norvdpnetpp-sdr/norvdpnetpp-sdr.json" ] || sdr
-  set_of hdr-light 5 $((PHOTOS * 2 / 5)) --images "$SCENES" --distortions $CODED
-  set_of hdr-code 6 $((PHOTOS * 11 / 60)) --images "$OUT/photographs" --distortions $CODED
-  HDRQ_MODELS=$OUT/norvdpnetpp-sdr student norvdpnetpp-hdr 7 --teacher hdrvdp3 --student pu21:norvdpnet++@norvdpnetpp-sdr \
+  set_of hdr-light 5 $((PHOTOS / 2)) --images "$SCENES" --distortions $CODED
+  set_of hdr-code 6 $((PHOTOS * 7 / 12)) --images "$OUT/photographs" --distortions $CODED
+  HDRQ_MODELS=$OUT/norvdpnetpp-sdr student norvdpnetpp-hdr 14 --teacher hdrvdp3 --student pu21:norvdpnet++@norvdpnetpp-sdr \
     --hold-out "$HELD" --images "$OUT/hdr-light/set.csv" --images "$OUT/hdr-code/set.csv" \
-    --set "$WIDTHS" --set options.kind=batch --set loss.pearson=1.0 --set rate=2e-3
+    --set "$WIDTHS" --set options.kind=batch --set loss.pearson=1.0 --set rate=2e-3 --set precision=bfloat16
 }
 tmo() { # tone-mapped HDR, no reference
   [ -f "$OUT/norvdpnetpp-hdr/norvdpnetpp-hdr.json" ] || hdr
