@@ -12,7 +12,7 @@ from hdrq.arguments import checked, refuse_not_positive
 from hdrq.encoding.display_model import about, gain_offset_gamma, hlg_light, lifted, lowest, show
 from hdrq.encoding.displays import default_screen, is_linear_code
 from hdrq.errors import DomainError, PixelError, UsageError
-from hdrq.image.arithmetic import all_finite
+from hdrq.image.arithmetic import all_finite, extremes
 from hdrq.image.color import convert
 from hdrq.image.statistics import luminance
 from hdrq.records import Display, Encoding, Image, Primaries
@@ -24,12 +24,7 @@ SDR_WHITE = 100.0
 # cd/m², nominal peak of BT.2100
 HLG_WHITE = 1000.0
 # relative to a pixel's largest channel, and cd/m²: negatives from rounding in conversions of primaries
-_ROUNDING = (
-    1e-3,
-    1e-4,
-)
-
-
+_ROUNDING = (1e-3, 1e-4)
 # code nearer to 0 or 1 is there but for rounding
 _STEP = 1e-6
 
@@ -216,6 +211,9 @@ def _without_negatives(light: Tensor, image: Image) -> tuple[Tensor, tuple[str, 
 def _beyond(light: Tensor, d: Display) -> tuple[str, ...]:
     """The share of light outside the display's range, in one line."""
     light, low = light.detach(), lowest(d)
+    least, greatest = extremes(light)
+    if least >= low * (1 - _STEP) and greatest <= d.peak_nits * (1 + _STEP):
+        return ()
     count = int((light > d.peak_nits * (1 + _STEP)).sum() + (light < low * (1 - _STEP)).sum())
     if count == 0:
         return ()
@@ -267,15 +265,19 @@ def _percent(share: float) -> str:
 def range_notes(light: Tensor, encoding: Encoding, white: float) -> tuple[str, ...]:
     """Notes if light exceeds the range of an encoding. Black (0) is its lowest code and is not counted."""
     low, top = encoding.nits[0], white if encoding.name == "hlg" else encoding.nits[1]
-    light, said = light.detach(), []
-    for what, beyond in (
-        (f"above {top:g} cd/m², the maximum", light > top * (1 + 1e-4)),
-        (f"between 0 and {low:g} cd/m², the minimum", (light > 0) & (light < low * (1 - 1e-4))),
-    ):
-        if count := int(beyond.sum()):
-            share = _percent(100 * count / light.numel())
-            said.append(f"{count:,} values ({share} %) {what} of {encoding.name}, clamped")
-    return tuple(said)
+    light = light.detach()
+    least, greatest = extremes(light)
+    high, dark, found = top * (1 + 1e-4), low * (1 - 1e-4), []
+    # NaN is beyond both; to count takes ten times as long
+    if not greatest <= high:
+        found.append((f"above {top:g} cd/m², the maximum", light > high))
+    if not least >= dark:
+        found.append((f"between 0 and {low:g} cd/m², the minimum", (light > 0) & (light < dark)))
+    return tuple(
+        f"{count:,} values ({_percent(100 * count / light.numel())} %) {what} of {encoding.name}, clamped"
+        for what, beyond in found
+        if (count := int(beyond.sum()))
+    )
 
 
 # cd/m², for the geometric mean of a relative scene: 18 % of the white of ITU-R BT.2408-7, section 2.1, which is 203 cd/m²

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hdrq.image.arithmetic import joined, power
 from hdrq.image.caching import cached
 from hdrq.records import BT709, BT2020, XYZ, Primaries
 
@@ -115,8 +116,7 @@ def from_lab(lab: Tensor) -> Tensor:
 
 
 def _squeeze(t: Tensor) -> Tensor:
-    cube = t.clamp(min=_EDGE**3) ** (1 / 3)
-    return torch.where(t > _EDGE**3, cube, t / (3 * _EDGE**2) + 4 / 29)
+    return joined(t / (3 * _EDGE**2) + 4 / 29, power(t.clamp(min=_EDGE**3), 1 / 3), _EDGE)
 
 
 # BT.709 to XYZ with the four digits of IEC 61966-2-1, as used for the golden numbers.

@@ -7,20 +7,12 @@ from math import log, log10
 import torch
 from torch import Tensor
 
-from hdrq.image.arithmetic import in_strips, power
+from hdrq.image.arithmetic import in_strips, joined, power
 from hdrq.image.color import weigh
 
 # The curve of sRGB at the end of its linear segment, and a little above it, so that rounding does not reach black.
 _SRGB_EDGE_CODE = (1.055 * 0.0031308 ** (1 / 2.4) - 0.055) * (1 + 1e-6)
 _SRGB_EDGE_LIGHT = ((0.04045 + 0.055) / 1.055) ** 2.4 * (1 + 1e-6)
-
-
-def _joined(low: Tensor, high: Tensor, edge: float) -> Tensor:
-    """low below the edge and high above it: the parts of a rising curve without a step.
-
-    Within the edge's own rounding the same as torch.where, in a fifth of the time on the CPU.
-    """
-    return (high - edge).clamp(min=0) + low.clamp(max=edge)
 
 
 def srgb_to_linear(code: Tensor) -> Tensor:
@@ -33,7 +25,7 @@ def srgb_to_linear(code: Tensor) -> Tensor:
 
 def _linear_of_float32(code: Tensor) -> Tensor:
     high = (((code.clamp(min=0.04045) + 0.055) * (1 / 1.055)).log() * 2.4).exp()
-    return _joined(code * (1 / 12.92), high, _SRGB_EDGE_LIGHT)
+    return joined(code * (1 / 12.92), high, _SRGB_EDGE_LIGHT)
 
 
 def linear_to_srgb(light: Tensor) -> Tensor:
@@ -46,7 +38,7 @@ def linear_to_srgb(light: Tensor) -> Tensor:
 
 def _srgb_of_float32(light: Tensor) -> Tensor:
     high = (light.clamp(min=0.0031308).log() * (1 / 2.4)).exp() * 1.055 - 0.055
-    return _joined(light * 12.92, high, _SRGB_EDGE_CODE)
+    return joined(light * 12.92, high, _SRGB_EDGE_CODE)
 
 
 # SMPTE ST 2084

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hdrq.image.arithmetic import power, root
+from hdrq.image.arithmetic import in_place, joined, power, root
 from hdrq.image.caching import cached
 from hdrq.image.color import mix
 from hdrq.image.filters import pad, slide
@@ -63,6 +63,9 @@ def flip_error(ref: Tensor, dist: Tensor, ppd: float) -> Tensor:
     opponents = [mix(image.clamp(0, 1), _TO_OPPONENT) for image in (ref, dist)]
     colour = _colour_difference(*(_seen(o, ppd) for o in opponents))
     feature = _feature_difference(opponents[0][:, :1], opponents[1][:, :1], ppd)
+    if in_place(colour):
+        # 0 where the colours are equal, whatever the exponent is
+        return colour.sign() * (colour.clamp(min=1e-30).log_() * (1 - feature)).exp_()
     differs = colour > 0
     return torch.where(differs, torch.where(differs, colour, 1.0) ** (1 - feature), 0.0)
 
@@ -112,8 +115,8 @@ def _sensitivity_kernels(ppd: float) -> tuple[tuple[tuple[float, ...], ...], ...
 
 def _hunt_lab(relative: Tensor) -> Tensor:
     """CIELAB of XYZ / white, a and b shrunk by L / 100 (Hunt: dark colours look less colourful)."""
-    cube = relative.clamp(min=_EDGE**3) ** (1 / 3)
-    x, y, z = torch.where(relative > _EDGE**3, cube, relative / (3 * _EDGE**2) + 4 / 29).split(1, 1)
+    cube = power(relative.clamp(min=_EDGE**3), 1 / 3)
+    x, y, z = joined(relative / (3 * _EDGE**2) + 4 / 29, cube, _EDGE).split(1, 1)
     lightness = 116 * y - 16
     return torch.cat([lightness, 5 * lightness * (x - y), 2 * lightness * (y - z)], 1)
 
@@ -128,7 +131,8 @@ def _colour_difference(ref: Tensor, dist: Tensor) -> Tensor:
     top = _largest()
     bend = PC * top
     d = power(_hyab(ref, dist), QC)
-    return torch.where(d < bend, d * (PT / bend), PT + (d - bend) / (top - bend) * (1 - PT))
+    # the steeper line is the lower one below the bend
+    return torch.minimum(d * (PT / bend), PT + (d - bend) / (top - bend) * (1 - PT))
 
 
 @cached(1)

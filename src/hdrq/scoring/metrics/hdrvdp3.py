@@ -12,6 +12,7 @@ from torch import Tensor
 
 from hdrq.cards import Card, Output, Reading, metric
 from hdrq.errors import UsageError
+from hdrq.image.arithmetic import power
 from hdrq.image.color import convert
 from hdrq.image.resize import imresize
 from hdrq.records import BT709, BT2020, Primaries
@@ -235,14 +236,14 @@ def _stand_out(
             curve = tabulated_v3(cpd, viewer.mtf, viewer.age, local.dtype, local.device)
             sensitivity = by_rows(partial(at_each, curve), local)
         # |d|^p / sqrt(1/s^2p + noise²), written so that no sensitivity and no difference have gradients.
-        gain = sensitivity**by.p
+        gain = power(sensitivity, by.p)
         if masking:
             gain = gain / torch.sqrt(1 + (hidden(common, b, by) * gain) ** 2)
         size_of = difference.abs()
         if cpd >= lowest_cpd:
-            found.append(difference.sign() * size_of**slope * gain ** (slope / by.p) * 2**b)
-            weight = imresize(changed, size=size).abs() ** POOL
-            error = (size_of ** (POOL * by.p) * gain**POOL * weight).mean((-2, -1)) ** (1 / POOL)
+            found.append(difference.sign() * power(size_of, slope) * power(gain, slope / by.p) * 2**b)
+            weight = power(imresize(changed, size=size).abs(), POOL)
+            error = (power(size_of, POOL * by.p) * power(gain, POOL) * weight).mean((-2, -1)) ** (1 / POOL)
         # as in the program, the error of the last band is added again
         else:
             found.append(torch.zeros_like(difference))

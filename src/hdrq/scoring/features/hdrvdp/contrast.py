@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hdrq.image.arithmetic import power
 from hdrq.image.caching import cached
 from hdrq.image.filters import box, separable
 from hdrq.image.resize import imresize
@@ -117,9 +118,9 @@ def hidden(common: list[Tensor], band: int, by: Masking, only: slice = slice(Non
     """Sum of weight times activity^q over what masks a band, (N, B, h, w); `only` some orientations."""
     everywhere = common[band]
     active = everywhere[:, only]
-    total = by.own * active**by.q
+    total = by.own * power(active, by.q)
     if by.cross is not None and everywhere.shape[1] > 1:
-        total = total + by.cross * (everywhere.sum(1, keepdim=True) - active).clamp(min=0) ** by.q
+        total = total + by.cross * power(everywhere.sum(1, keepdim=True) - active, by.q)
     if by.near is None:
         return total
     around = torch.zeros_like(active)
@@ -130,7 +131,7 @@ def hidden(common: list[Tensor], band: int, by: Masking, only: slice = slice(Non
             same = common[b][:, : everywhere.shape[1]]
             same = same[:, only] if same.shape[1] > 1 else same
             around = around + imresize(same, size=(active.shape[-2], active.shape[-1])).clamp(min=0)
-    return total + by.near * around**by.q
+    return total + by.near * power(around, by.q)
 
 
 def root(x: Tensor) -> Tensor:
