@@ -126,7 +126,8 @@ class Blend:
 
 def shrink(x: Tensor, variant: Variant = "opencv") -> Tensor:
     """Blur (..., H, W) and keep every second pixel."""
-    return _blur(x, "reflect" if variant == "opencv" else "symmetric")[..., ::2, ::2]
+    border = "reflect" if variant == "opencv" else "symmetric"
+    return _blurred(_blurred(x, -2, border, 2), -1, border, 2)
 
 
 def grow(x: Tensor, size: tuple[int, int], variant: Variant = "opencv") -> Tensor:
@@ -142,13 +143,20 @@ def grow(x: Tensor, size: tuple[int, int], variant: Variant = "opencv") -> Tenso
 
 def _blur(x: Tensor, border: str) -> Tensor:
     """Blur with the 5 x 5 binomial kernel."""
-    for dim in (-2, -1):
-        n = x.shape[dim]
-        x = x.index_select(dim, _beyond(n, border, x.device))
-        ends = x.narrow(dim, 0, n) + x.narrow(dim, 4, n)
-        sides = x.narrow(dim, 1, n) + x.narrow(dim, 3, n)
-        x = _TAPS[0] * ends + _TAPS[1] * sides + _TAPS[2] * x.narrow(dim, 2, n)
-    return x
+    return _blurred(_blurred(x, -2, border), -1, border)
+
+
+def _blurred(x: Tensor, dim: int, border: str, every: int = 1) -> Tensor:
+    """Blur along one dimension with the binomial kernel of 5 taps. every  2: only every second sample."""
+    n = x.shape[dim]
+    at = _beyond(n, border, x.device)
+    # most samples lie within, where a copy is faster than indices
+    wide = torch.cat([x.index_select(dim, at[:2]), x, x.index_select(dim, at[-2:])], dim)
+    # rows can be left out at no cost
+    step = every if dim == -2 else 1
+    a, b, c, d, e = (wide.narrow(dim, k, n)[..., ::step, :] for k in range(5))
+    result = (a + e).mul_(_TAPS[0]).add_((b + d).mul_(_TAPS[1])).add_(_TAPS[2] * c)
+    return result[..., ::every] if dim == -1 else result
 
 
 def _beyond(n: int, border: str, device: torch.device) -> Tensor:
@@ -172,9 +180,10 @@ def _nearest(n: int, out: int, like: Tensor) -> Tensor:
 
 
 def _doubled(x: Tensor, n: int, dim: int) -> Tensor:
-    x = x.movedim(dim, 0)
-    before = torch.cat([x[1:2] if len(x) > 1 else x[:1], x[:-1]])
-    after = torch.cat([x[1:], x[-1:]])
-    even, odd = (before + 6 * x + after) / 8, (x + after) / 2
-    out = torch.stack([even, odd], 1).flatten(0, 1)[:n]
-    return out.movedim(0, dim)
+    """Twice as many samples along dimension -2 or -1, of which the first n are kept."""
+    m = x.shape[dim]
+    before = torch.cat([x.narrow(dim, min(1, m - 1), 1), x.narrow(dim, 0, m - 1)], dim)
+    after = torch.cat([x.narrow(dim, 1, m - 1), x.narrow(dim, m - 1, 1)], dim)
+    even, odd = before.add_(6 * x).add_(after).div_(8), (x + after).div_(2)
+    out = torch.stack([even, odd], x.dim() + dim + 1).flatten(dim - 1, dim)
+    return out.narrow(dim, 0, n)
