@@ -46,7 +46,7 @@ GOLDEN = {
     "lpips": 0.1717802,
     "metaiqa": 0.5566462,
     "norvdpnet": 0.5027031,
-    "norvdpnetpp": 0.8598083,
+    "norvdpnetpp": 0.969061,
     "nr": 0.5810156,
     "pieapp": -0.04571863,
     "pu-pieapp": -0.03438685,
