@@ -45,8 +45,10 @@ def main() -> None:
                 *(sys.executable, "-m", "hdrq", "score", "-q", "--pairs", str(pairs)),
                 *("-m", metrics, "-o", out, "--device", "cpu"),
             ],
+            "hdrq score --cluster": [],
             "a loop over the library": [sys.executable, "-c", LOOP, str(pairs), metrics, out],
         }
+        ways["hdrq score --cluster"] = [*ways["hdrq score"], "--cluster", "local"]
         print(f"{args.pairs} pairs of {args.size} {args.kind}, {metrics}, {os.cpu_count()} cores")
         print(f"{'':26} {'wall, s':>9} {'processor, s':>13} {'pairs/s':>8} {'busy':>6}")
         for name, command in ways.items():
