@@ -12,6 +12,7 @@ from hdrq.image.arithmetic import extremes, in_place, in_strips, limited, power
 from hdrq.image.transfer import linear_to_srgb, srgb_to_linear
 from hdrq.records import Image
 from hdrq.registry import find
+from hdrq.scoring.features.flip_error import flip_error
 from hdrq.tonemapping.operator import OperatorCard, operator
 
 
@@ -120,3 +121,14 @@ def test_an_operator_of_code_is_not_decoded_and_encoded_again() -> None:
     assert pq.domain == "pq"
     grey = hdrq.tonemap(Image(light, "nits"), "gamma", colour="luminance").pixels
     assert (grey[:, 0] - grey[:, 1]).abs().max() < 1e-6
+
+
+def test_flip_errors_in_single_precision_are_those_in_double() -> None:
+    """Powers of errors take a quicker form there; where colours are equal, the error is 0 with any exponent."""
+    chance = torch.Generator().manual_seed(3)
+    ref = torch.rand(1, 3, 40, 48, generator=chance)
+    dist = (ref + 0.2 * torch.randn(ref.shape, generator=chance)).clamp(0, 1)
+    found, wanted = flip_error(ref, dist, 40.0), flip_error(ref.double(), dist.double(), 40.0)
+    assert (found - wanted).abs().max() < 1e-4
+    assert wanted.std() > 0.01
+    assert flip_error(ref, ref, 40.0).eq(0).all()
