@@ -11,7 +11,7 @@ import hdrq
 from hdrq.image.arithmetic import extremes, in_place, in_strips, limited, power
 from hdrq.image.transfer import linear_to_srgb, srgb_to_linear
 from hdrq.records import Image
-from hdrq.registry import find
+from hdrq.registry import find, names
 from hdrq.scoring.features.flip_error import flip_error
 from hdrq.tonemapping.operator import OperatorCard, operator
 
@@ -92,10 +92,32 @@ def test_an_operator_that_returns_its_input_leaves_the_input_as_it_is() -> None:
     def nothing(light: torch.Tensor) -> torch.Tensor:
         return light
 
-    light = torch.tensor([0.5, 1.0, 4.0]).expand(1, 3, 3).reshape(1, 3, 1, 3).clone()
+    @operator(OperatorCard(title="some rows", source="this test"))
+    def rows(light: torch.Tensor) -> torch.Tensor:
+        return light[:, :, 1:]
+
+    light = torch.tensor([0.5, 1.0, 4.0]).expand(1, 1, 3, 3).clone()
     before = light.clone()
-    assert nothing(light).max() == 1
-    assert torch.equal(light, before)
+    for changes in (nothing, rows):
+        assert changes(light).max() == 1
+        assert torch.equal(light, before)
+
+
+@pytest.mark.parametrize("shelf", ["tonemapper", "expander"])
+def test_no_operator_changes_its_input_or_gives_a_part_of_it(shelf: str) -> None:
+    """They are given the image itself, and not a copy, where no pixel is black."""
+    chance = torch.Generator().manual_seed(0)
+    for name in names(shelf):
+        # these take seconds
+        if name in ("selftmo", "bruce", "yee-pattanaik"):
+            continue
+        found = find(shelf, name)
+        given = torch.rand(1, 3, 40, 48, generator=chance) * 0.9 + 0.05
+        given = given if found.card.reads == "code" else given * 200
+        before = given.clone()
+        result = found(given)
+        assert torch.equal(given, before), name
+        assert result.untyped_storage().data_ptr() != given.untyped_storage().data_ptr(), name
 
 
 @pytest.mark.parametrize("broken", [math.nan, math.inf, -1.0])

@@ -120,7 +120,8 @@ class Operator:
         if not least >= 0:
             shown = shown.clamp(min=0)
         # what is returned may be changed
-        return shown.clone() if shown.data_ptr() == light.data_ptr() else shown
+        own = shown.untyped_storage().data_ptr() != light.untyped_storage().data_ptr()
+        return shown if own else shown.clone()
 
     def _lit(self, light: Tensor, lit: Tensor, options: Mapping[str, Any]) -> Tensor:
         """One image with black pixels ignored: black borders cropped, black pixels within them filled."""
