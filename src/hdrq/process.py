@@ -1,4 +1,4 @@
-"""Settings that a program makes for its own process, and a library does not: threads, freed memory, garbage collection.
+"""Settings that a program makes for its own process, and a library does not: streams, threads, memory, garbage collection.
 
 OpenBLAS divides even the small systems of hdrq (a response curve, a homography) among all cores. That changes the last
 digits of a result with the number of threads, and the threads wait for each other longer than they compute.
@@ -33,6 +33,20 @@ _IMPORTING = 3
 _to_spare: int | None = None
 # the C library once keep_freed_memory() has set it; reading and scoring from Python never do
 _keeping: Any = None
+
+
+def open_standard_streams() -> None:
+    """Open the standard streams that the caller has closed (`<&- >&- 2>&-`), so that no other file gets their descriptors.
+
+    Standard input is then empty, what is written to standard error is lost, and writing to standard output raises the
+    OSError EBADF, because a result that is lost is no success.
+    """
+    for name, flags in (("stdin", os.O_RDONLY), ("stdout", os.O_RDONLY), ("stderr", os.O_WRONLY)):
+        if getattr(sys, name) is None:
+            # gets the lowest descriptor that is free
+            opened = os.open(os.devnull, flags)
+            os.set_inheritable(opened, True)
+            setattr(sys, name, os.fdopen(opened, "r" if name == "stdin" else "w"))
 
 
 def one_blas_thread() -> None:

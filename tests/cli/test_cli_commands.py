@@ -291,3 +291,34 @@ def test_test_images_of_one_name_are_shown_with_their_folder(run, tmp_path: Path
     assert "refs/" not in out
     _, out, _ = run("score", *folders[:2], "-m", "psnr", "--format", "table")
     assert "mild/" not in out
+
+
+CLOSED = "standard output is closed; open it, or write to a file with -o"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
+@pytest.mark.parametrize(
+    ("command", "closed", "code", "out", "err"),
+    [
+        ("--version", ">&-", 3, "", CLOSED),
+        ("score a.exr a.exr -m pu-psnr -q", ">&-", 3, "", CLOSED),
+        ("score a.exr a.exr -m pu-psnr -q -o s.csv", "<&- >&- 2>&-", 0, "", ""),
+        ("score a.exr a.exr -m pu-psnr", "2>&-", 0, "inf", ""),
+        ("score --pairs - -m pu-psnr", "<&-", 3, "", "it has nothing"),
+        ("score a.exr b.exr -m pu-psm", "2>&-", 2, "", ""),
+    ],
+)
+def test_streams_that_the_caller_closed(tmp_path, command, closed, code, out, err) -> None:
+    light(tmp_path / "a.exr", 0)
+    done = subprocess.run(
+        ["sh", "-c", f'exec "{sys.executable}" -m hdrq {command} {closed}'],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == code
+    assert out in done.stdout
+    assert bool(done.stdout) == bool(out)
+    assert err in done.stderr
+    assert len(done.stderr.splitlines()) == bool(err)
+    assert (tmp_path / "s.csv").exists() == ("-o" in command)

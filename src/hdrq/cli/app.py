@@ -79,6 +79,7 @@ def main(argv: list[str] | None = None) -> None:
     debug = "--debug" in arguments or bool(os.environ.get("HDRQ_DEBUG"))
     arguments = [a for a in arguments if a != "--debug"]
     process.spare_imports()
+    process.open_standard_streams()
     with ended_by_signals() as received:
         try:
             with names_as_bytes(), quiet_codecs():
@@ -127,7 +128,11 @@ def _explain(error: BaseException) -> int:
         return USAGE if isinstance(error, UsageError) else NOTHING_DONE
     if isinstance(error, BrokenPipeError):
         # the reader closed the pipe: end without an error
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave_unwritten()
+        return NOTHING_DONE
+    if isinstance(error, OSError) and error.errno == errno.EBADF and not error.filename:
+        _leave_unwritten()
+        say("hdrq: standard output is closed; open it, or write to a file with -o")
         return NOTHING_DONE
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         say(
@@ -146,6 +151,11 @@ def _explain(error: BaseException) -> int:
         f"hdrq: internal error: {type(error).__name__}: {_one_line(str(error))}; please report it with --debug's output"
     )
     return NOTHING_DONE
+
+
+def _leave_unwritten() -> None:
+    """Let Python's last flush of standard output, which cannot be written to, succeed."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _one_line(text: str) -> str:
