@@ -74,6 +74,24 @@ def test_entropy_is_that_of_the_shares_of_codes_around_a_pixel():
     assert found == pytest.approx(-(p * math.log(p) + (1 - p) * math.log(1 - p)) / math.log(32), rel=1e-5)
 
 
+@pytest.mark.parametrize("size", [(1, 1), (9, 14), (23, 5), (40, 301)])
+@pytest.mark.parametrize("radius", [1, 3, 12])
+def test_running_histograms_give_the_entropy_of_every_window(size, radius):
+    """Against the histogram of every mirrored window, also one that is wider than the image; two images, of few and all bins."""
+    code = torch.rand(2, 1, *size, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    code = torch.cat([code[:1], 0.4 * code[1:] ** 2])
+    code[0, 0, 0, 0], code[0, 0, -1, -1] = 1.5, 0.0
+    bins = np.floor(code.numpy() * 32).clip(0, 31).astype(int)
+    pad = ((0, 0), (0, 0), (radius, radius), (radius, radius))
+    view = np.lib.stride_tricks.sliding_window_view(
+        np.pad(bins, pad, "symmetric"), (2 * radius + 1,) * 2, (2, 3)
+    )
+    shares = np.stack([(view == k).mean((-2, -1)) for k in range(32)])
+    wanted = -(shares * np.log(np.maximum(shares, 1e-300))).sum(0) / math.log(32)
+    assert np.abs(_entropy(code, radius).numpy() - wanted).max() < 1e-12
+    assert np.abs(_entropy(code.float(), radius).numpy() - wanted).max() < 1e-6
+
+
 def test_blending_by_entropy_follows_the_exposure_that_shows_more():
     """At power 0 the logarithms are averaged; at 50 the exposure with the fullest surroundings counts alone."""
     from hdrq.image.transfer import linear_to_srgb
