@@ -7,13 +7,14 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import distance_transform_edt, label
 
 from hdrq.image.statistics import luminance
 from hdrq.registry import find
 from hdrq.tonemapping.exposure import bracket
 from hdrq.tonemapping.operators.bruce import _entropy
 from hdrq.tonemapping.operators.icam06 import _adapted, _luminance_level, _response
-from hdrq.tonemapping.operators.yee_pattanaik import adaptation, groups_of, shown_adapted
+from hdrq.tonemapping.operators.yee_pattanaik import adaptation, shown_adapted
 
 
 @pytest.fixture(scope="module")
@@ -131,18 +132,40 @@ def test_the_steps_of_icam06_are_those_of_the_paper():
     assert found.flatten().tolist() == pytest.approx(wanted, rel=1e-6)
 
 
-def test_groups_are_connected_pixels_of_a_category_and_small_ones_join():
-    logs = np.zeros((6, 8))
-    logs[:, 4:] = 1.2
-    logs[2, 1] = 2.6
-    apart = groups_of(logs, 1.0, 0.0)
-    assert len(np.unique(apart)) == 3
-    joined = groups_of(logs, 1.0, 0.05)
-    assert len(np.unique(joined)) == 2
-    assert joined[2, 1] == joined[0, 0]
-    two = np.zeros((4, 9))
-    two[:, 4] = 3.0
-    assert len(np.unique(groups_of(two, 1.0, 0.0))) == 3
+def divided(logs: np.ndarray, width: float, smallest: float) -> np.ndarray:
+    """Groups by definition: every category labelled, small groups replaced by the nearest larger."""
+    category = np.floor((logs - logs.min()) / width + 1e-9).astype(int)
+    groups, found = np.zeros(category.shape, int), 0
+    for value in np.unique(category):
+        marks, count = label(category == value)
+        groups[marks > 0] = marks[marks > 0] + found
+        found += count
+    small = np.bincount(groups.ravel())[groups] < smallest * groups.size
+    if small.any() and not small.all():
+        groups = groups[tuple(distance_transform_edt(small, return_distances=False, return_indices=True))]
+    return groups
+
+
+@pytest.mark.parametrize("smallest", [0.0, 0.02, 1.0])
+@pytest.mark.parametrize("layers", [1, 5])
+def test_adaptation_is_the_mean_over_groups_by_definition_and_so_is_its_gradient(layers, smallest):
+    chance = torch.Generator().manual_seed(3)
+    soft = torch.randn(1, 1, 5, 6, generator=chance, dtype=torch.float64)
+    logs = torch.nn.functional.interpolate(soft, (31, 44), mode="bilinear")
+    logs = logs + 0.3 * torch.randn(1, 1, 31, 44, generator=chance, dtype=torch.float64)
+    y = (10**logs).requires_grad_()
+    flat, total = y.log10().flatten(), 0
+    for k in range(layers):
+        width = 0.5 + 1.5 * k / max(layers - 1, 1)
+        groups = torch.from_numpy(divided(logs[0, 0].numpy(), width, smallest)).flatten()
+        sums = torch.zeros(int(groups.max()) + 1, dtype=torch.float64).index_add(0, groups, flat)
+        total = total + (sums / torch.bincount(groups).clamp(min=1))[groups]
+    wanted, found = 10 ** (total / layers), adaptation(y, layers, smallest).flatten()
+    assert (found - wanted).abs().max() < 1e-12
+    weights = torch.rand(found.shape, generator=chance, dtype=torch.float64)
+    ours, theirs = (torch.autograd.grad((x * weights).sum(), y)[0] for x in (found, wanted))
+    assert (ours - theirs).abs().max() < 1e-12
+    assert theirs.abs().max() > 0.1
 
 
 def test_adaptation_is_the_geometric_mean_of_the_group_over_the_layers():

@@ -14,6 +14,7 @@ pyramids         Laplacian pyramid with binomial filters and mirrored borders (t
 render           A small synthetic HDR scene: a dim room with a bright window, a lamp and three balls
 resize           Resizing as MATLAB's imresize, as scikit-image's anti-aliased resize, and by box averages
 sampled          Sampled functions: integrals, interpolation, and lengths that Fourier transforms like
+segments         Groups of connected pixels of one category, the nearest larger group, and means over groups
 statistics       Averages, extremes and quantiles for tone mapping, and their blending over the frames of a video
 transfer         Transfer functions of displays: sRGB, PQ and HLG, both directions
 warp             Image warping: homographies, dense displacement and subpixel shifts

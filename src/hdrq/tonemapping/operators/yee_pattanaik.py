@@ -6,13 +6,13 @@ doi:10.1007/s00371-003-0211-5, as described in the docstrings.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
-from scipy.ndimage import distance_transform_edt, label
 from torch import Tensor
 
+from hdrq.image.segments import groups_of
 from hdrq.image.statistics import luminance, parameter, relight
 from hdrq.tonemapping.adaptation import equal_brightness, scotopic, threshold_matched, visible_scale
 from hdrq.tonemapping.operator import OperatorCard, operator
@@ -94,30 +94,33 @@ def adaptation(luminance: Tensor, layers: int = 32, smallest: float = 0.001) -> 
 
 def _of_one(luminance: Tensor, layers: int, smallest: float) -> Tensor:
     logs = luminance.clamp(min=1e-9).log10()
-    flat = logs.flatten()
     seen = logs.detach()[0, 0].double().cpu().numpy()
-    total = torch.zeros_like(flat)
-    for k in range(layers):
-        width = _FINE + (_COARSE - _FINE) * k / max(layers - 1, 1)
-        groups = torch.from_numpy(groups_of(seen, width, smallest)).to(flat.device).flatten()
-        count = torch.bincount(groups).to(flat.dtype)
-        sums = torch.zeros_like(count).index_add(0, groups, flat)
-        total = total + (sums / count.clamp(min=1))[groups]
-    result: Tensor = (10 ** (total / layers)).view_as(logs)
+    means: Tensor = _Means.apply(logs, seen - seen.min(), layers, smallest)
+    result: Tensor = 10**means
     return result
 
 
-def groups_of(logs: np.ndarray, width: float, smallest: float) -> np.ndarray:
-    """(H, W) numbers of groups: connected pixels (four neighbours) of one category, counted from the least logarithm."""
-    category = np.floor((logs - logs.min()) / width + 1e-9).astype(np.int64)
-    groups = np.zeros(category.shape, np.int64)
-    found = 0
-    for value in np.unique(category):
-        marks, count = label(category == value)
-        groups[marks > 0] = marks[marks > 0] + found
-        found += count
-    small = np.bincount(groups.ravel())[groups] < smallest * groups.size
-    if small.any() and not small.all():
-        nearest = distance_transform_edt(small, return_distances=False, return_indices=True)
-        groups = groups[tuple(nearest)]
-    return groups
+class _Means(torch.autograd.Function):
+    """Of the means over groups in every layer, the mean. This map is symmetric: the gradient is the same of the gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, range_of_logs: np.ndarray, layers: int, smallest: float) -> Tensor:
+        ctx.division = range_of_logs, layers, smallest
+        image = x.detach().reshape(range_of_logs.shape).double().cpu().numpy()
+        total = np.zeros_like(image)
+        for k in range(layers):
+            width = _FINE + (_COARSE - _FINE) * k / max(layers - 1, 1)
+            total += groups_of(categories(range_of_logs, width), smallest).means(image)
+        total /= layers
+        return torch.from_numpy(total).to(x).view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        return _Means.apply(grads[0], *ctx.division), None, None, None
+
+
+def categories(range_of_logs: np.ndarray, width: float) -> np.ndarray:
+    """(H, W) int32: which category of that width a logarithm is in, counted from the least."""
+    place = range_of_logs / width
+    place += 1e-9
+    return np.floor(place, out=place).astype(np.int32)
