@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import hdrq
-from hdrq.image.arithmetic import extremes, in_place, in_strips, limited, power
+from hdrq.image.arithmetic import extremes, in_place, in_strips, limited, power, smallest
 from hdrq.image.transfer import linear_to_srgb, srgb_to_linear
 from hdrq.records import Image
 from hdrq.registry import find, names
@@ -73,6 +73,20 @@ def test_a_parameter_inside_a_function_in_strips_gets_its_gradient() -> None:
     gain = torch.tensor(2.0, requires_grad=True)
     in_strips(lambda x: x * gain, torch.ones(1, 3, 300, 300)).sum().backward()
     assert gain.grad == 3 * 300 * 300
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_the_smallest_values_are_those_of_the_sorted_lines(dtype: torch.dtype) -> None:
+    x = torch.randn(2, 41, generator=torch.Generator().manual_seed(1)).to(dtype)
+    x[1, 3:9] = x[1, 2]
+    given = x.clone()
+    for k in range(1, 42):
+        assert torch.equal(smallest(x, k), x.sort(1).values[:, k - 1])
+    assert torch.equal(x, given)
+    assert smallest(x[..., ::2], 1).tolist() == x[..., ::2].amin(1).tolist()
+    leaf = x.clone().requires_grad_()
+    smallest(leaf, 5).sum().backward()
+    assert leaf.grad.count_nonzero() == 2
 
 
 def test_limits_and_extremes() -> None:

@@ -103,6 +103,23 @@ def test_bilateral_grid_is_near_the_exact_filter():
     assert (bilateral_grid(x, 4.0, 0.3) - bilateral(x, 4.0, 0.3)).abs().mean() < 0.03
 
 
+@pytest.mark.parametrize("size", [(1, 1), (3, 200), (37, 23), (260, 301)])
+@pytest.mark.parametrize(
+    ("sigma_space", "sigma_range", "origin"), [(1.6, 0.03, 0.0), (9.0, 0.2, None), (90.0, 4.0, -0.7)]
+)
+def test_the_bilateral_grid_in_strips_is_that_with_a_gradient(size, sigma_space, sigma_range, origin):
+    """Two images, with a guide of their own, without and of one value."""
+    x, guide = noise(2, 1, *size).float(), noise(2, 1, *size, seed=1).float()
+    given = x.clone()
+    for one in (guide, torch.full_like(guide, 0.25), None):
+        found = bilateral_grid(x, sigma_space, sigma_range, one, origin)
+        wanted = bilateral_grid(x.clone().requires_grad_(), sigma_space, sigma_range, one, origin)
+        assert wanted.requires_grad
+        assert not found.requires_grad
+        assert (found - wanted).abs().max() < 3e-6
+    assert torch.equal(x, given)
+
+
 def test_box_mean_is_the_mean_of_a_mirrored_window():
     x = noise(1, 1, 6, 7)
     wide = torch.from_numpy(np.pad(x[0, 0].numpy(), 2, mode="symmetric"))

