@@ -133,6 +133,29 @@ def test_wide_and_narrow_blurs_agree():
     assert (near - far).abs().max() < 1e-6
 
 
+@pytest.mark.parametrize(
+    ("h", "w", "sigma"), [(63, 97, 40.0), (90, 40, 36.0), (61, 200, 300.0), (30, 130, 35.0)]
+)
+def test_a_blur_wider_than_the_image_is_that_of_every_tap(h, w, sigma):
+    """In one dimension or both; with the gradient of the same filter."""
+    x = noise(2, 3, h, w)
+    taps = round(5 * sigma) + 1 - round(5 * sigma) % 2
+    offset = torch.arange(taps, dtype=torch.float64) - taps // 2
+    kernel = (-0.5 * (offset / sigma) ** 2).exp()
+    matrices = []
+    for n in (h, w):
+        at = (torch.arange(n)[:, None] + offset.long()).clamp(0, n - 1)
+        matrices.append(
+            torch.zeros(n, n, dtype=torch.float64).scatter_add_(1, at, kernel.expand(n, -1) / kernel.sum())
+        )
+    wanted = matrices[0] @ x @ matrices[1].mT
+    assert (blur(x, sigma) - wanted).abs().max() < 1e-13
+    assert (blur(x.float(), sigma) - wanted).abs().max() < 3e-6
+    leaf, weights = x.clone().requires_grad_(), noise(2, 3, h, w, seed=2)
+    (blur(leaf, sigma) * weights).sum().backward()
+    assert (leaf.grad - matrices[0].mT @ weights @ matrices[1]).abs().max() < 1e-11
+
+
 def test_laplacian_bands_add_up():
     for shape in ((16, 16), (13, 22), (1, 5)):
         x = noise(1, 3, *shape)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+from math import log
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from hdrq.image.arithmetic import in_strips, power
 from hdrq.image.blur import blur
 from hdrq.image.color import mix, rgb_to_xyz, working_space
 from hdrq.image.edge_preserving import bilateral, bilateral_grid
 from hdrq.image.statistics import (
+    FRAME,
     GREY,
     brightest,
     longer_side,
@@ -74,17 +78,52 @@ def icam06(
     sigma = max(0.02 * longer_side(xyz[:, :1]), 1e-3)
     smooth = bilateral if filter == "exact" else bilateral_grid
     logs = xyz.log10()
-    base = torch.cat([10 ** smooth(logs[:, k : k + 1], sigma, sigma_range) for k in range(3)], 1)
+    smoothed = torch.cat([smooth(logs[:, k : k + 1], sigma, sigma_range) for k in range(3)], 1)
+    base = _exponential(smoothed)
     white = blur(base, max(surround_share * longer_side(base[:, :1]), 1e-3)).clamp(min=_TINY)
-    level = 0.2 * white[:, 1:2]
-    seen = _toned(_adapted(base, white, level), white, level, power)
-    steep = detail * (_luminance_level(level) + 0.8) ** 0.25
-    sharp = seen * 10 ** (steep * (logs - base.log10()))
-    rendered = _rendered(sharp, _luminance_level(level), _GAMMAS[surround])
+    brightest_white = white[:, 1:2].amax(FRAME, keepdim=True)
+    ipt = torch.cat(
+        [
+            in_strips(partial(_appearance, top, power, detail), *one)
+            for top, *one in zip(*(x.split(1) for x in (brightest_white, logs, smoothed, base, white)))
+        ]
+    )
+    lightest = ipt[:, :1].amax(FRAME, keepdim=True).clamp(min=1e-9)
+    rendered = torch.cat(
+        [
+            in_strips(partial(_rendered, top, _GAMMAS[surround]), *one)
+            for top, *one in zip(*(x.split(1) for x in (lightest, ipt, white)))
+        ]
+    )
     rendered = rendered if light.shape[1] == 3 else rendered.mean(1, keepdim=True)
     shown = stretched(rendered, ranked(rendered, 0.01), ranked(rendered, 0.99))
+    flat = without_contrast(y)
+    if not bool(flat.any()):
+        return shown
     # Without contrast, the range of all channels is one between colours.
-    return torch.where(without_contrast(y), relight(light, y, torch.full_like(y, GREY)), shown)
+    return torch.where(flat, relight(light, y, torch.full_like(y, GREY)), shown)
+
+
+def _appearance(
+    brightest_white: Tensor,
+    exponent: float,
+    detail: float,
+    logs: Tensor,
+    smoothed: Tensor,
+    base: Tensor,
+    white: Tensor,
+) -> Tensor:
+    """I, P, T of the base under its white, with the details (logs - smoothed) put back."""
+    level = 0.2 * white[:, 1:2]
+    seen = _toned(_adapted(base, white, level), white, level, brightest_white, exponent)
+    steep = detail * power(_luminance_level(level) + 0.8, 0.25)
+    sharp = seen * _exponential(steep * (logs - smoothed))
+    return mix(_signed(mix(sharp, _LMS), 0.43), _IPT)
+
+
+def _exponential(x: Tensor) -> Tensor:
+    """10^x."""
+    return (x * log(10)).exp()
 
 
 def _inverse(matrix: tuple[tuple[float, ...], ...]) -> Tensor:
@@ -103,43 +142,42 @@ def _adapted(base: Tensor, white: Tensor, level: Tensor) -> Tensor:
 def _luminance_level(level: Tensor) -> Tensor:
     """F_L of CIECAM02."""
     k = 1 / (5 * level + 1)
-    result: Tensor = 0.2 * k**4 * 5 * level + 0.1 * (1 - k**4) ** 2 * (5 * level) ** (1 / 3)
+    result: Tensor = 0.2 * k**4 * 5 * level + 0.1 * (1 - k**4) ** 2 * power(5 * level, 1 / 3)
     return result
 
 
-def _response(x: Tensor, power: float) -> Tensor:
+def _response(x: Tensor, exponent: float) -> Tensor:
     """400 x^p / (27.13 + x^p), odd in x."""
-    t = x.abs().clamp(min=1e-12) ** power
+    t = power(x.abs().clamp(min=1e-12), exponent)
     result: Tensor = x.sign() * 400 * t / (27.13 + t)
     return result
 
 
-def _toned(adapted: Tensor, white: Tensor, level: Tensor, power: float) -> Tensor:
+def _toned(adapted: Tensor, white: Tensor, level: Tensor, brightest_white: Tensor, exponent: float) -> Tensor:
     """X, Y, Z of the responses of cones and rods."""
-    cones = _response(_luminance_level(level) * mix(adapted, _HPE) / white[:, 1:2], power) + 0.1
+    cones = _response(_luminance_level(level) * mix(adapted, _HPE) / white[:, 1:2], exponent) + 0.1
     # 5 L_AS / 2.26
     dim = 5 * level
     j = 1e-5 / (dim + 1e-5)
-    scotopic = 3800 * j**2 * dim + 0.2 * (1 - j**2) ** 4 * dim ** (1 / 6)
-    share = adapted[:, 1:2].clamp(min=_TINY) / dim.amax((1, 2, 3), keepdim=True)
-    bleached = 0.5 / (1 + 0.3 * (dim * share) ** 0.3) + 0.5 / (1 + 5 * dim)
-    rods = 3.05 * bleached * _response(scotopic * share, power) + 0.03
+    scotopic = 3800 * j**2 * dim + 0.2 * (1 - j**2) ** 4 * power(dim, 1 / 6)
+    share = adapted[:, 1:2].clamp(min=_TINY) / brightest_white
+    bleached = 0.5 / (1 + 0.3 * power(dim * share, 0.3)) + 0.5 / (1 + 5 * dim)
+    rods = 3.05 * bleached * _response(scotopic * share, exponent) + 0.03
     return mix(cones + rods, _inverse(_HPE))
 
 
 def _signed(x: Tensor, exponent: float) -> Tensor:
-    result: Tensor = x.sign() * x.abs().clamp(min=1e-12) ** exponent
+    result: Tensor = x.sign() * power(x.abs().clamp(min=1e-12), exponent)
     return result
 
 
-def _rendered(xyz: Tensor, level: Tensor, gamma: float) -> Tensor:
-    """Linear RGB of the working space: Hunt's effect on chroma and the surround's on lightness, in IPT."""
-    ipt = mix(_signed(mix(xyz, _LMS), 0.43), _IPT)
+def _rendered(top: Tensor, gamma: float, ipt: Tensor, white: Tensor) -> Tensor:
+    """Linear RGB of the working space: Hunt's effect on chroma and the surround's on lightness. top  the greatest lightness"""
+    level = _luminance_level(0.2 * white[:, 1:2])
     lightness, chroma = ipt[:, :1], ipt[:, 1:]
     c = (chroma.square().sum(1, keepdim=True) + 1e-12).sqrt()
-    chroma = chroma * (level + 1) ** 0.2 * (1.29 * c**2 - 0.27 * c + 0.42) / (c**2 - 0.31 * c + 0.42)
-    top = lightness.amax((1, 2, 3), keepdim=True).clamp(min=1e-9)
-    lightness = top * (lightness.abs().clamp(min=1e-12) / top) ** gamma
+    chroma = chroma * power(level + 1, 0.2) * (1.29 * c**2 - 0.27 * c + 0.42) / (c**2 - 0.31 * c + 0.42)
+    lightness = top * power(lightness.abs().clamp(min=1e-12) / top, gamma)
     lms = _signed(mix(torch.cat([lightness, chroma], 1), _inverse(_IPT)), 1 / 0.43)
     return mix(
         mix(lms, _inverse(_LMS)), torch.linalg.inv(torch.as_tensor(rgb_to_xyz(working_space())).double())
