@@ -415,6 +415,20 @@ def test_lines_of_a_table_of_ones_own_are_counted_with_its_header(tmp_path):
         list(find("dataset", "csv").pairs(tmp_path))
 
 
+def test_a_row_of_a_manifest_that_is_written_twice_is_one_image(tmp_path):
+    table = tmp_path / "manifest.csv"
+    table.write_text(
+        "dist,mos,distortion\na.png,1,blur\nb.png,2,blur\na.png,1,blur\na.png,1,noise\nc.png,,\nc.png,,\n"
+    )
+    found = [(p.dist.name, p.mos, p.distortion) for p in find("dataset", "csv").pairs(tmp_path)]
+    assert found == [
+        ("a.png", 1, "blur"),
+        ("b.png", 2, "blur"),
+        ("a.png", 1, "noise"),
+        *[("c.png", None, "")] * 2,
+    ]
+
+
 def test_a_damaged_workbook_and_a_damaged_mat_are_refused(tmp_path):
     spaq(tmp_path)
     (tmp_path / "Annotations/MOS and Image attribute scores.xlsx").write_bytes(b"PK not a zip")

@@ -49,6 +49,29 @@ def images(tmp_path_factory) -> Path:
     return folder
 
 
+def test_images_without_a_score_are_counted_in_a_note(run, images, tmp_path) -> None:
+    """Training and evaluation leave them out; a blank cell is a slip more often than a wish."""
+    table = tmp_path / "blank.csv"
+    rows = (images / "mine.csv").read_text().replace("4_1.png,21,", "4_1.png,,").splitlines()
+    table.write_text("\n".join([rows[0], *(f"{images}/{row}" for row in rows[1:])]))
+    code, out, err = run(
+        "train", "--dataset", "csv", "--data", table, "-m", "norvdpnet++", *SHORT, "--dry-run"
+    )
+    assert code == 0, err
+    assert "1 of 10 images of csv have no subjective score and are left out" in out
+    code, _, err = run("evaluate", "--dataset", "csv", "--data", table, "-m", "brisque")
+    assert code == 0, err
+    assert "1 of 10 images have no subjective score and are excluded" in err
+
+
+@pytest.mark.parametrize("recipe", ["vtamiq-srgb", "expandnet"])
+def test_a_setting_that_is_misspelt_has_its_likeness_named(run, recipe) -> None:
+    code, _, err = run("train", "--recipe", recipe, "--data", ".", "--set", "epoch=3", "--dry-run")
+    assert (code, err) == (2, "hdrq: there is no setting 'epoch'; did you mean epochs?\n")
+    code, _, err = run("train", "--recipe", recipe, "--data", ".", "--set", "zzz=3", "--dry-run")
+    assert "there is no setting 'zzz'; settings are " in err
+
+
 def test_a_shipped_network_is_fine_tuned_on_a_csv_by_one_command(run, images, home, tmp_path) -> None:
     """Held-out scenes, a card, and scores by name; the run folder resumes without settings and can be lengthened."""
     asked = ("train", "--dataset", "csv", "--data", images / "mine.csv", "-m", "norvdpnet++")

@@ -49,6 +49,7 @@ def mos_items(
     pairs = list(dataset.pairs(root, subset or None))
     labels = "unit" if better(settings.net) == "higher" else "loss"
     items = labelled(pairs, labels, direction_of(dataset, pairs) != "lower")
+    absent = len(pairs) - len(items)
     if len({i.label for i in items}) < 2:
         raise UsageError(f"all images of {where} have the same score; training needs different ones")
     if compares(settings.net):
@@ -79,7 +80,7 @@ def mos_items(
         validation,
         held,
         replace(settings, source_display=display, input=kind),
-        f"subjective scores of {where}",
+        f"subjective scores of {where}" + (f", without which {absent} images are left out" if absent else ""),
     )
 
 

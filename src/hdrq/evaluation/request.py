@@ -111,8 +111,13 @@ def ratings_of(request: EvaluationRequest) -> Ratings:
         table = read_scores(path, request.metrics, request.exclude, dict(request.columns))
         toward = toward or table.mos_better
         return ratings(table.pairs(), table.values, table.better, name=path.stem, mos_better=toward)
-    dataset, root, pairs = images_of(request)
-    if not any(p.mos is not None for p in pairs):
+    dataset, root, every = images_of(request)
+    pairs = [p for p in every if p.mos is not None]
+    absent = len(every) - len(pairs)
+    unscored = (
+        [f"{absent} of {len(every)} images have no subjective score and are excluded"] if absent else []
+    )
+    if not pairs:
         raise UsageError(
             f"{dataset.name} has no subjective scores ({dataset.scale}), so no metric can be evaluated on it"
         )
@@ -125,11 +130,11 @@ def ratings_of(request: EvaluationRequest) -> Ratings:
             pairs, list(values), request.held_out, dataset=dataset, root=root, data=request.data
         )
         found = ratings(pairs, values, table.better, name=name, dataset=dataset, mos_better=toward)
-        return replace(found, notes=(*notes, *found.notes))
+        return replace(found, notes=(*unscored, *notes, *found.notes))
     if not request.metrics:
         raise UsageError("no metric is given; add -m pu-psnr, and see: hdrq list metrics")
     pairs, notes = pairs_to_test(
-        [p for p in pairs if p.mos is not None],
+        pairs,
         list(map(str, split_requests(request.metrics))),
         request.held_out,
         dataset=dataset,
@@ -138,7 +143,7 @@ def ratings_of(request: EvaluationRequest) -> Ratings:
     )
     values, better = computed(pairs, request)
     found = ratings(pairs, values, better, name=name, dataset=dataset, mos_better=toward)
-    return replace(found, notes=(*notes, *found.notes))
+    return replace(found, notes=(*unscored, *notes, *found.notes))
 
 
 def images_of(request: EvaluationRequest) -> tuple[Dataset, Path, list[Pair]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import fields, replace
@@ -17,7 +18,14 @@ from hdrq.training.settings import SCENES, Settings
 def refuse_unknown(given: Collection[str], known: Collection[str]) -> None:
     """Raise UsageError for the first name, in alphabetical order, that is not a setting."""
     if unknown := sorted(set(given) - set(known)):
-        raise UsageError(f"there is no setting '{unknown[0]}'; settings are {', '.join(sorted(known))}")
+        raise no_such_setting(unknown[0], sorted(known))
+
+
+def no_such_setting(name: str, known: Collection[str]) -> UsageError:
+    """The error of a name that is not a setting, with those that are like it, or all."""
+    near = difflib.get_close_matches(name, known, n=2)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"settings are {', '.join(known)}"
+    return UsageError(f"there is no setting '{name}'; {hint}")
 
 
 def parsed(value: Any) -> Any:
@@ -73,7 +81,7 @@ def adjust(settings: Settings, overrides: Mapping[str, Any]) -> Settings:
     for key, value in overrides.items():
         head, dot, inner = key.replace("-", "_").partition(".")
         if head not in known:
-            raise UsageError(f"there is no setting '{key}'; settings are {', '.join(known)}")
+            raise no_such_setting(key, known)
         if dot and not isinstance(known[head], Mapping):
             raise UsageError(f"{head} has no parts; write {head}=VALUE instead of {key}")
         if dot:

@@ -72,6 +72,7 @@ def plan(request: TrainingRequest) -> Plan:
     source, held_out, target = data_of(settings, request.data, request.better)
     refuse_missing([*source, *held_out, *target])
     mos = _scores_meant(settings, request)
+    notes = [*notes, *_unscored(settings, request)]
     made = Plan(name, recipe, settings, folder, request, source, held_out, target, start, mos, tuple(notes))
     if not request.like:
         return made
@@ -159,3 +160,18 @@ def _scores_meant(settings: Settings, request: TrainingRequest) -> tuple[float, 
         return None
     ends = (min(scores), max(scores))
     return ends[::-1] if direction_of(dataset, pairs, request.better) == "lower" else ends
+
+
+def _unscored(settings: Settings, request: TrainingRequest) -> list[str]:
+    """A note for each dataset of which some images have no subjective score to train on."""
+    parts = [(settings.source, settings.source_subset)] if settings.labels else []
+    parts += [(settings.target, settings.target_subset)] if settings.target_labels else []
+    notes = []
+    for name, subset in ((one, subset) for several, subset in parts for one in several.split("+") if one):
+        dataset: Dataset = find("dataset", name)
+        pairs = list(dataset.pairs(locate(dataset, request.data), subset or None))
+        if unscored := sum(p.mos is None for p in pairs):
+            notes.append(
+                f"{unscored} of {len(pairs)} images of {name} have no subjective score and are left out"
+            )
+    return notes

@@ -36,7 +36,10 @@ from hdrq.records import Pair
     spread="sd",
 )
 def csv(folder: Folder, subset: str | None) -> Iterator[Pair]:
-    """Columns go by their usual names (`hdrq.evaluation.tables.SPELLINGS`); others are carried along."""
+    """Columns go by their usual names (`hdrq.evaluation.tables.SPELLINGS`); others are carried along.
+
+    A row that repeats an image with its score, scene, distortion and level is left out.
+    """
     path = folder.root if folder.root.is_file() else folder.need("manifest.csv")
     rows = read_csv(path)
     names = recognised_columns(list(rows[0]) if rows else [], rows)
@@ -50,6 +53,7 @@ def csv(folder: Folder, subset: str | None) -> Iterator[Pair]:
     # column with the direction of the scores
     stated = {"value": "better"}.get(names.get("mos", ""), "mos_better")
     scored: dict[tuple[str, str], float] = {}
+    seen: set[tuple[str, ...]] = set()
     for i, row in enumerate(rows, 2):
 
         def cell(meaning: str, row: dict[str, str] = row) -> str:
@@ -66,6 +70,11 @@ def csv(folder: Folder, subset: str | None) -> Iterator[Pair]:
                 f"{path}: line {i} gives {cell('dist')} another {names['mos']} ({mos:g}) than an earlier row "
                 f"({before:g}); remove one, or write their mean"
             )
+        same = (ref, *(cell(meaning) for meaning in ("dist", "scene", "distortion", "level")))
+        if mos is not None and same in seen:
+            continue
+        if mos is not None:
+            seen.add(same)
         yield Pair(
             dist=_at(path, cell("dist"), i),
             ref=_at(path, ref, i) if ref else None,

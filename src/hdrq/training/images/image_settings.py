@@ -11,7 +11,7 @@ from typing import Any
 from hdrq.encoding.reading import Reading, reading_of
 from hdrq.errors import UsageError
 from hdrq.training.images.critic import MOST
-from hdrq.training.overrides import parsed, refuse_unknown, scalar
+from hdrq.training.overrides import no_such_setting, parsed, refuse_unknown, scalar
 
 # settings that may change when a training is resumed
 LENGTH = ("epochs", "patience")
@@ -159,7 +159,7 @@ def adjusted(settings: ImageSettings, overrides: Mapping[str, Any]) -> ImageSett
         head = head.replace("-", "_")
         head = _FORMER.get(head, head)
         if head not in known:
-            raise UsageError(f"there is no setting '{key}'; settings are {', '.join(known)}")
+            raise no_such_setting(key, known)
         old = changes.get(head, known[head])
         if not dot:
             changes[head] = _converted(old, value, head)
