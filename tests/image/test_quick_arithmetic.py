@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import hdrq
-from hdrq.image.arithmetic import extremes, in_place, in_strips, limited, power, smallest
+from hdrq.image.arithmetic import extremes, in_order, in_place, in_strips, limited, power, smallest
 from hdrq.image.transfer import linear_to_srgb, srgb_to_linear
 from hdrq.records import Image
 from hdrq.registry import find, names
@@ -80,6 +80,7 @@ def test_the_smallest_values_are_those_of_the_sorted_lines(dtype: torch.dtype) -
     x = torch.randn(2, 41, generator=torch.Generator().manual_seed(1)).to(dtype)
     x[1, 3:9] = x[1, 2]
     given = x.clone()
+    assert torch.equal(in_order(x[0]), x[0].sort().values)
     for k in range(1, 42):
         assert torch.equal(smallest(x, k), x.sort(1).values[:, k - 1])
     assert torch.equal(x, given)

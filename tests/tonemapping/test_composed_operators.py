@@ -14,6 +14,7 @@ from hdrq.registry import find
 from hdrq.tonemapping.exposure import bracket
 from hdrq.tonemapping.operators.bruce import _entropy
 from hdrq.tonemapping.operators.icam06 import _adapted, _luminance_level, _response
+from hdrq.tonemapping.operators.lischinski import _zones
 from hdrq.tonemapping.operators.yee_pattanaik import adaptation, shown_adapted
 
 
@@ -201,3 +202,22 @@ def test_adaptation_is_near_that_of_hdr_toolbox(toolbox, golden_input):
     off = (adaptation(y)[..., 1::3, 1::3] / golden).log10()
     assert float(off.square().mean().sqrt()) < 0.105
     assert float((golden.log10() - golden.log10().mean()).square().mean().sqrt()) > 0.25
+
+
+def test_the_zones_of_lischinski_are_exposed_by_their_upper_quartiles():
+    """Empty zones between others, zones of one pixel, and pixels below the first, which stay as they are."""
+    chance = torch.Generator().manual_seed(5)
+    stops = torch.rand(1, 1, 19, 23, generator=chance, dtype=torch.float64) * 9 - 1
+    stops = torch.where((stops > 3) & (stops < 5), 2.5, stops)
+    stops[0, 0, 4, 5] = 11.3
+    y, scale = 0.01 * 2**stops, torch.full((1, 1, 1, 1), 0.3, dtype=torch.float64)
+    wanted = torch.zeros_like(y)
+    for zone in range(12):
+        inside = (stops >= zone) & (stops < zone + 1)
+        if inside.any():
+            own = y[inside].sort().values
+            upper = own[max(1, int(len(own) * 0.75 + 0.5)) - 1]
+            wanted[inside] = (scale / (1 + scale * upper)).log2().item()
+    for given in (y, y.clone().requires_grad_()):
+        assert (_zones(given, stops, scale) - wanted).abs().max() < 1e-14
+    assert len(wanted.unique()) == 8

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from hdrq.image.blur import blur, burt
+from hdrq.image.blur import blur, burt, reinhard_profile
 from hdrq.image.edge_preserving import bilateral, bilateral_grid, box_mean, guided_filter
 from hdrq.image.exposure_fusion import Blend, fuse
 from hdrq.image.statistics import Adaptation, log_mean, luminance
 from hdrq.tonemapping.color_correction import CORRECTIONS, GAMUT_MAPPINGS
 from hdrq.tonemapping.exposure import most_well_exposed
+from hdrq.tonemapping.solvers import wls as solver
 from hdrq.tonemapping.solvers.contrast_pyramid import contrasts, reconstruct
 from hdrq.tonemapping.solvers.display_curve import (
     Contrasts,
@@ -59,6 +60,35 @@ def test_wls_solves_the_system_it_says():
             a[j, i] -= w
     wanted = np.linalg.solve(a, 0.07 * target.numpy().ravel())
     assert np.abs(wls(target, 0.07, across, down).numpy().ravel() - wanted).max() < 1e-6
+
+
+def test_a_system_in_strips_and_its_preconditioner_are_symmetric_and_sums_over_blocks_keep_the_total(
+    monkeypatch,
+):
+    """On sides that are odd at several levels. The preconditioner is near the inverse, so that few passes are needed."""
+    x, u, v = (noise(1, 1, 37, 46, seed=k) for k in range(3))
+    across, down = (w[0, 0] for w in smoothness(x, 0.4, 1.0, 1e-4))
+    levels = solver.Hierarchy(across, down, torch.full((37, 46), 0.07, dtype=torch.float64))
+    u, v = u[0, 0], v[0, 0]
+    whole = solver.apply(levels.top, u)
+    wanted = 0.07 * u
+    wanted[:, 1:] += across * u.diff(dim=1)
+    wanted[:, :-1] -= across * u.diff(dim=1)
+    wanted[1:] += down * u.diff(dim=0)
+    wanted[:-1] -= down * u.diff(dim=0)
+    assert (whole - wanted).abs().max() < 1e-12 * wanted.abs().max()
+    monkeypatch.setattr(solver, "PIECE", 46 * 5)
+    assert torch.equal(solver.apply(levels.top, u), whole)
+    one, other = levels.cycle(u).clone(), levels.cycle(v).clone()
+    assert float((one * v).sum()) == pytest.approx(float((other * u).sum()), rel=1e-12)
+    error = u - levels.cycle(whole)
+    assert float((error * solver.apply(levels.top, error)).sum() / (u * whole).sum()) < 0.9
+    solved = wls(v[None, None], 0.07, across[None, None], down[None, None])[0, 0]
+    assert (solver.apply(levels.top, solved) - 0.07 * v).abs().max() < 1e-6
+    blocks = solver._gather(u)
+    assert blocks.shape == (19, 23)
+    assert blocks[3, 4] == pytest.approx(float(u[6:8, 8:10].sum()))
+    assert blocks[18, 4] == pytest.approx(float(u[36, 8:10].sum()))
 
 
 def test_wls_says_when_it_has_not_settled():
@@ -154,6 +184,15 @@ def test_a_blur_wider_than_the_image_is_that_of_every_tap(h, w, sigma):
     leaf, weights = x.clone().requires_grad_(), noise(2, 3, h, w, seed=2)
     (blur(leaf, sigma) * weights).sum().backward()
     assert (leaf.grad - matrices[0].mT @ weights @ matrices[1]).abs().max() < 1e-11
+
+
+def test_a_profile_of_more_sigmas_than_a_polynomial_follows_is_filtered_by_every_tap():
+    """Its kernel reaches over the whole line too, but the line is five sigmas long."""
+    x, offset = noise(1, 1, 1, 97), torch.arange(-100, 101)
+    kernel = (-((offset.double() / 25) ** 2)).exp()
+    at = (torch.arange(97)[:, None] + offset).clamp(0, 96)
+    wanted = (x[0, 0, 0][at] * kernel).sum(1) / kernel.sum()
+    assert (reinhard_profile(x, 50.0, 0.5)[0, 0, 0] - wanted).abs().max() < 1e-12
 
 
 def test_laplacian_bands_add_up():

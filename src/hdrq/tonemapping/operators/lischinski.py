@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from hdrq.image.arithmetic import in_order
 from hdrq.image.statistics import darkest, log_mean, luminance, parameter
 from hdrq.tonemapping.exposure import estimate_key
 from hdrq.tonemapping.operator import OperatorCard, operator
@@ -56,11 +57,11 @@ def lischinski(
 
 def _zones(y: Tensor, stops: Tensor, scale: Tensor) -> Tensor:
     """Stops by which each zone's upper quartile reaches the photographic curve's value of it; 0 below zone 0."""
-    zone = stops.detach().floor().long()
-    wanted = torch.zeros_like(y)
-    for v in zone[zone >= 0].unique():
-        inside = zone == v
-        own = y[inside]
-        upper = own.kthvalue(max(1, int(own.numel() * 0.75 + 0.5))).values
-        wanted = torch.where(inside, (scale / (1 + scale * upper)).log2(), wanted)
-    return wanted
+    zone = stops.detach().floor().to(torch.int32).clamp(min=-1).flatten() + 1
+    counts = torch.bincount(zone)
+    ends = counts.cumsum(0)
+    # luminance rises with the zones, so that those of a zone follow each other in order
+    rank = ends - counts + (counts.double() * 0.75 + 0.5).long().clamp(min=1) - 1
+    upper = in_order(y.flatten())[rank.clamp(max=y.numel() - 1)]
+    wanted = (scale.flatten() / (1 + scale.flatten() * upper)).log2()
+    return torch.cat([wanted.new_zeros(1), wanted[1:]]).index_select(0, zone).view_as(y)

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hdrq.image.arithmetic import PIECE
+
 # of the Jacobi sweep before and after a coarser level
 _DAMPING = 0.8
 # pixels; solved directly
@@ -25,12 +27,19 @@ _LOOSE = 10
 
 
 class Level(NamedTuple):
-    """(own I + L), L the Laplacian of a grid graph: edges to the right, downwards, own weight, and the diagonal."""
+    """(own I + L), L the Laplacian of a grid graph: edges to the right, downwards, own weight, and the diagonal.
+
+    relaxed      damping / diagonal
+    found, left  memory of `cycle` for its result and for residuals
+    """
 
     across: Tensor
     down: Tensor
     own: Tensor
     diagonal: Tensor
+    relaxed: Tensor
+    found: Tensor
+    left: Tensor
 
 
 def level(across: Tensor, down: Tensor, own: Tensor) -> Level:
@@ -40,16 +49,24 @@ def level(across: Tensor, down: Tensor, own: Tensor) -> Level:
     diagonal[:, 1:] += across
     diagonal[:-1] += down
     diagonal[1:] += down
-    return Level(across, down, own, diagonal)
+    found, left = torch.empty_like(own), torch.empty_like(own)
+    return Level(across, down, own, diagonal, _DAMPING / diagonal, found, left)
 
 
-def apply(a: Level, x: Tensor) -> Tensor:
-    """The system times x, (H, W)."""
-    y = a.diagonal * x
-    y[:, :-1].addcmul_(a.across, x[:, 1:], value=-1)
-    y[:, 1:].addcmul_(a.across, x[:, :-1], value=-1)
-    y[:-1].addcmul_(a.down, x[1:], value=-1)
-    y[1:].addcmul_(a.down, x[:-1], value=-1)
+def apply(a: Level, x: Tensor, out: Tensor | None = None) -> Tensor:
+    """The system times x, (H, W), in strips that stay in the processor's cache."""
+    h, w = x.shape
+    y = torch.empty_like(x) if out is None else out
+    rows = max(1, PIECE // w) if x.device.type == "cpu" else h
+    for top in range(0, h, rows):
+        end = min(top + rows, h)
+        part, own = y[top:end], x[top:end]
+        torch.mul(a.diagonal[top:end], own, out=part)
+        part[:, :-1].addcmul_(a.across[top:end], own[:, 1:], value=-1)
+        part[:, 1:].addcmul_(a.across[top:end], own[:, :-1], value=-1)
+        last, first = min(end, h - 1), max(top, 1)
+        y[top:last].addcmul_(a.down[top:last], x[top + 1 : last + 1], value=-1)
+        y[first:end].addcmul_(a.down[first - 1 : end - 1], x[first - 1 : end - 1], value=-1)
     return y
 
 
@@ -72,27 +89,36 @@ class Hierarchy:
         return self.levels[0]
 
     def cycle(self, b: Tensor, at: int = 0) -> Tensor:
-        """One V-cycle, starting from zero."""
+        """One V-cycle, starting from zero. The result is in memory that the next call overwrites."""
         a = self.levels[at]
         if at == len(self.levels) - 1:
             result: Tensor = (self.inverse @ b.flatten()).view_as(b)
             return result
-        x = _DAMPING * b / a.diagonal
-        x = x + _spread(self.cycle(_gather(b - apply(a, x)), at + 1), b.shape)
-        return x + _DAMPING * (b - apply(a, x)) / a.diagonal
+        x = torch.mul(a.relaxed, b, out=a.found)
+        coarse = self.cycle(_gather(_residual(a, x, b)), at + 1).repeat_interleave(2, 1)[:, : b.shape[1]]
+        x[::2] += coarse
+        x[1::2] += coarse[: b.shape[0] // 2]
+        return x.addcmul_(a.relaxed, _residual(a, x, b))
 
 
-def _even(x: Tensor) -> Tensor:
-    return F.pad(x, (0, x.shape[1] % 2, 0, x.shape[0] % 2))
+def _residual(a: Level, x: Tensor, b: Tensor) -> Tensor:
+    """b - A x, in memory that the next call overwrites."""
+    y = apply(a, x, a.left)
+    return torch.sub(b, y, out=y)
 
 
 def _gather(x: Tensor) -> Tensor:
-    """Sums over 2x2 blocks."""
-    return 4 * F.avg_pool2d(_even(x)[None, None], 2)[0, 0]
-
-
-def _spread(x: Tensor, shape: torch.Size) -> Tensor:
-    return x.repeat_interleave(2, 0).repeat_interleave(2, 1)[: shape[0], : shape[1]]
+    """Sums over 2x2 blocks; those at the ends of odd sides are smaller."""
+    for dim in (0, 1):
+        n = x.shape[dim]
+        even, odd = (x[i::2] if dim == 0 else x[:, i::2] for i in (0, 1))
+        if n % 2:
+            even = even.clone()
+            even.narrow(dim, 0, n // 2).add_(odd)
+            x = even
+        else:
+            x = even + odd
+    return x
 
 
 def _coarser(a: Level) -> Level:
@@ -158,22 +184,22 @@ def _one(right: Tensor, across: Tensor, down: Tensor, data: float, tolerance: fl
     """Preconditioned conjugate gradients for one frame (1, H, W); returns (1, 1, H, W)."""
     levels = Hierarchy(across[0], down[0], torch.full_like(right[0], data))
     b = right[0]
-    x = levels.cycle(b)
+    x = levels.cycle(b).clone()
     whole = float((b * x).sum())
-    r = b - apply(levels.top, x)
-    p, rz = torch.zeros_like(x), torch.ones((), dtype=b.dtype, device=b.device)
+    r = _residual(levels.top, x, b).clone()
+    p, rz = torch.zeros_like(x), 1.0
     left = whole
     for _ in range(_PASSES.get(b.dtype, 100)):
         z = levels.cycle(r)
-        new = (r * z).sum()
-        left = float(new)
+        left = float((r * z).sum())
         if left <= tolerance**2 * whole + 1e-30:
             break
-        p = z + (new / rz) * p
-        rz = new
-        q = apply(levels.top, p)
-        step = rz / (p * q).sum()
-        x, r = x + step * p, r - step * q
+        p = p.mul_(left / rz).add_(z)
+        rz = left
+        q = apply(levels.top, p, levels.top.left)
+        step = rz / float((p * q).sum())
+        x.add_(p, alpha=step)
+        r.sub_(q, alpha=step)
     if left > (_LOOSE * tolerance) ** 2 * whole + 1e-30:
         warn(
             f"edge-preserving smoothing stopped {(left / whole) ** 0.5:.1%} from its solution; an image of few levels "
