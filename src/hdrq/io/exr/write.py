@@ -75,9 +75,11 @@ def write(
                 file.write(memory := BytesIO())
                 part.write_bytes(memory.getbuffer())
         except (RuntimeError, ValueError, TypeError) as error:
-            raise FileError(f"{path} cannot be written: {str(error).splitlines()[0]}") from error
+            # the library's message names the temporary file
+            reason = str(error).splitlines()[0].replace(str(part), Path(path).name).rstrip(".")
+            raise FileError(f"{path} cannot be written: {reason}; an existing file is unchanged") from error
         # the library may not report a full disk
-        parts_of(part, part.read_bytes())
+        parts_of(Path(path), part.read_bytes())
     return ()
 
 
