@@ -104,8 +104,10 @@ def test_a_manifest_is_relative_to_itself_and_carries_its_columns(run, pair, tmp
     assert (rows(out)[0]["scene"], rows(out)[0]["note"]) == ("hall", "first")
 
 
-def test_a_manifest_may_come_from_stdin(run, pair, monkeypatch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO(f"ref,dist\n{pair[0]},{pair[1]}\n"))
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("header", ["ref,dist", '"ref","dist"'])
+def test_a_manifest_may_come_from_stdin(run, pair, monkeypatch, mark, header) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{mark}{header}\n{pair[0]},{pair[1]}\n"))
     code, out, _ = run("score", "--pairs", "-", "-m", "pu-psnr")
     assert code == 0
     assert len(rows(out)) == 1

@@ -88,7 +88,10 @@ def read_manifest(
     folder   base of relative paths
     columns  is set to the names of the columns
     """
-    reader = csv.DictReader(lines)
+    # standard input keeps the byte order mark, which programs for tables write before the header
+    rest = iter(lines)
+    opening = (line.removeprefix("\ufeff") for line in islice(rest, 1))
+    reader = csv.DictReader(chain(opening, rest))
     header = [c.strip() for c in reader.fieldnames or ()]
     reader.fieldnames = header
     if columns is not None:
