@@ -330,7 +330,9 @@ def test_a_killed_batch_resumes_to_the_same_file(tmp_path) -> None:
     journal.write_text(journal.read_text() + '{"ref": "torn')
     refused = start(twice)
     assert refused.wait() == 2
-    assert b"add --resume" in refused.stderr.read()
+    said = refused.stderr.read()
+    assert b"add --resume" in said
+    assert b"remove it if no run writes it" in said
     assert start(twice, "--resume").wait() == 0
     assert twice.read_bytes() == once.read_bytes()
     assert not journal.exists()

@@ -171,7 +171,7 @@ class EarlierRows:
         if not resume:
             if count := sum(1 for _ in self.journal.rows()):
                 raise UsageError(
-                    f"{self.journal.path} holds {count} rows of an interrupted run; add --resume to continue, or remove it"
+                    f"{self.journal.path} holds {count} rows of an unfinished run; add --resume, or remove it if no run writes it"
                 )
             return
         # a temporary database of this process
