@@ -70,13 +70,19 @@ def main() -> None:
     words.add_argument("--decay", type=float, default=0.05)
     words.add_argument("--seed", type=int, default=0)
     words.add_argument("--options", type=json.loads, default={}, help="build options that differ, as JSON")
+    words.add_argument(
+        "--prepare", action="store_true", help="only compute statistics of the crops that are there"
+    )
     words.add_argument("--all", action="store_true", help="learn from the held-out scenes as well")
     words.add_argument("--test", action="store_true", help="test on the scenes to judge by")
     words.add_argument("--save", default="", metavar="NAME", help="write models/NAME")
     given = words.parse_args()
     torch.set_num_threads(1)
     net = built({**OPTIONS, **given.options})
-    found = described(net, given.set, given.cache)
+    describe(net, given.set, given.cache)
+    if given.prepare:
+        return
+    found = gathered(net, given.set, given.cache)
     apart = np.array([held_out(str(s)) for s in found["learn"].rows["scene"][:, 0]])
     learn, check = found["learn"].some(~apart | given.all), found["learn"].some(apart)
     curves = {name: fitted(learn, name) for name in TEACHERS[1:]}
@@ -87,11 +93,7 @@ def main() -> None:
     )
     torch.manual_seed(given.seed)
     train(net, learn, check, curves, given)
-    said = {"network": scored(net, check)} | {name: -check.scores[name] for name in BESIDE}
-    agreed = {
-        name: round(srocc(value.ravel(), label(check, curves).ravel()), 4) for name, value in said.items()
-    }
-    print(f"{'learnt from' if given.all else 'chosen by'}: {agreed}", flush=True)
+    show("learnt from" if given.all else "chosen by", tested(net, check, curves))
     if given.test or given.save:
         judged = tested(net, found["judge"], curves)
         show("judged by", judged)
@@ -111,7 +113,7 @@ def built(options: dict[str, Any]) -> Any:
 
 
 @torch.inference_mode()
-def described(net: Any, folder: Path, cache: Path) -> dict[str, Pairs]:
+def describe(net: Any, folder: Path, cache: Path) -> None:
     """Statistics of every crop in the folder, one file of `cache` each; what is there is not computed again."""
     cache.mkdir(parents=True, exist_ok=True)
     embed, began = net.transformer.embed, time.process_time()
@@ -120,33 +122,45 @@ def described(net: Any, folder: Path, cache: Path) -> dict[str, Pairs]:
         crops = [codes(np.load(f)["ref"]) for f in files if f.name.startswith("learn")][:60]
         stages = [features(net.trunk, patches(net, code, 0)[0].flatten(0, 1), net.stages) for code in crops]
         usual = torch.stack([variances(s).mean(0) for s in stages]).mean(0)
-        torch.save(
-            usual.clamp(min=1e-3 * float(usual.median())), cache / "usual.pt"
-        )  # a few channels never respond
+        # a few channels never respond
+        torch.save(usual.clamp(min=1e-3 * float(usual.median())), cache / "usual.pt")
     embed.usual.data = torch.load(cache / "usual.pt")
     for count, file in enumerate(f for f in files if not (cache / f"{f.stem}.pt").exists()):
-        torch.save(statistics(net, np.load(file), int(file.stem[-5:])), cache / f"{file.stem}.pt")
+        partial = cache / f"{file.stem}.part"
+        torch.save(statistics(net, np.load(file), int(file.stem[-5:])), partial)
+        partial.rename(partial.with_suffix(".pt"))
         if count % 50 == 0:
             print(f"statistics of {count + 1} crops, {time.process_time() - began:.0f} s", flush=True)
+
+
+def gathered(net: Any, folder: Path, cache: Path) -> dict[str, Pairs]:
+    """The pairs of each part; sets the centre and the scale of the network's statistics from those to learn from."""
+    files = sorted(folder.glob("*-?????.npz"))
     found = {
         part: joined([f for f in files if f.name.startswith(part)], cache) for part in ("learn", "judge")
     }
-    content, change = (
-        found["learn"].content.flatten(0, 1).float(),
-        found["learn"].change[::2].flatten(0, 2).float(),
-    )
+    embed, apart = net.transformer.embed, max(len(found["learn"].content) // 200, 1)
+    content = found["learn"].content[::apart].flatten(0, 1).float()
+    change = found["learn"].change[::apart].flatten(0, 2).float()
     embed.centre.data = content.mean(0)
     embed.scale.data = torch.cat([content.std(0), change.square().mean(0).sqrt()]) + 1e-3
     return found
 
 
 def joined(files: list[Path], cache: Path) -> Pairs:
-    held = [torch.load(cache / f"{f.stem}.pt") for f in files]
-    said = [dict(np.load(f)) for f in files]
+    """Pairs of the crops whose statistics are there."""
+    files = [f for f in files if (cache / f"{f.stem}.pt").exists()]
+    held: list[Tensor] = []
+    for i, file in enumerate(files):
+        parts = torch.load(cache / f"{file.stem}.pt")
+        held = held or [p.new_empty((len(files), *p.shape)) for p in parts]
+        for kept, part in zip(held, parts):
+            kept[i] = part
+    said = [{k: v for k, v in np.load(f).items() if k not in ("ref", "dist")} for f in files]
     absent = np.full(said[0]["score_cvvdp"].shape, np.nan)
     scores = {name: np.stack([s.get(f"score_{name}", absent) for s in said]) for name in EVERY}
     rows = {k: np.stack([s[f"row_{k}"] for s in said]) for k in ("scene", "distortion", "display")}
-    return Pairs(*(torch.stack([h[k] for h in held]) for k in range(4)), scores, rows)
+    return Pairs(*held, scores, rows)
 
 
 def codes(stored: np.ndarray) -> Tensor:

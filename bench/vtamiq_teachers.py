@@ -1,13 +1,14 @@
 """Teacher scores for the weights of `pu-vtamiq` that ship: image pairs, rendered and scored by several metrics.
 
     python bench/vtamiq_teachers.py --learn hdr_learn --learn photos --judge hdr_judge --judge photos_judge \
-      --out runs/vtamiq [--rows 6000]
+      --out runs/vtamiq [--rows 45000] [--share 0/2]
 
 `--learn` are folders of scenes to learn from, `--judge` of the scenes to test on: those that lists/hdr.csv marks so, and other
 photographs. The set is that of `hdrq distill` (crops of 192 pixels, reduced by 1, 2 or 4; light with a peak of 300 to
 8000 cd/m², code on displays of 80 to 5000 cd/m²), nine distortions of every crop, out of all for the scenes to learn from and out
 of KADID-10k's 25 for those to test on. Every crop is one file of --out: PU21 code of the reference and its nine test images in
 16 bits, the scores of the teachers, and those of the metrics to compare with. An interrupted run continues; --hours ends it.
+Several processes share the work with --share.
 
 The slowest two, hdrvdp3 and DISTS, and the metrics to compare with score one crop of eight to learn from (the teachers are scaled
 to JOD by hdrvdp3 and cvvdp there) and every crop of the scenes that are held out. DISTS reads images reduced to 96 pixels, in
@@ -60,20 +61,24 @@ def main() -> None:
     words.add_argument("--learn", type=Path, action="append", required=True)
     words.add_argument("--judge", type=Path, action="append", required=True)
     words.add_argument("--out", type=Path, required=True)
-    words.add_argument(
-        "--rows", type=int, default=6000, help="rows to learn from; a fifth as many to test on"
-    )
+    words.add_argument("--rows", type=int, default=45000, help="rows to learn from")
+    words.add_argument("--judge-rows", type=int, default=4000, help="rows to test on")
     words.add_argument("--hours", type=float, default=24.0)
+    words.add_argument(
+        "--share", default="0/1", metavar="I/N", help="every N-th crop, from the I-th: one process of N"
+    )
     given = words.parse_args()
     torch.set_num_threads(1)
     given.out.mkdir(parents=True, exist_ok=True)
     every = sorted(registry.names("distortion"))
     views = {
         "learn": crops(make_set(listed(given.learn), every, given.rows, seed=1, side=SIDE, each=EACH)),
-        "judge": crops(make_set(listed(given.judge), KADID, given.rows // 5, seed=2, side=SIDE, each=EACH)),
+        "judge": crops(make_set(listed(given.judge), KADID, given.judge_rows, seed=2, side=SIDE, each=EACH)),
     }
     order = [(part, i) for part, found in views.items() for i in range(len(found))]
     order.sort(key=lambda one: (one[1] + 0.5) / len(views[one[0]]))
+    first, of = map(int, given.share.split("/"))
+    order = order[first::of]
     scorers = {name: hdrq.metric(name) for name in (*TEACHERS, *SLOW, *BESIDE)}
     sources, began = Sources(), time.time()
     for count, (part, number) in enumerate(order):
