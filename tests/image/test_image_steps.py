@@ -116,7 +116,7 @@ def test_blurs_are_what_they_were(sigma) -> None:
     )
     kernel = filters.gaussian(43, sigma, x)
     assert torch.allclose(
-        blur._fourier(x, kernel), filters.separable(x, kernel, border="replicate"), atol=1e-9
+        blur._fourier(x, kernel, sigma), filters.separable(x, kernel, border="replicate"), atol=1e-9
     )
 
 
