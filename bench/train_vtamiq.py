@@ -139,9 +139,9 @@ def gathered(net: Any, folder: Path, cache: Path) -> dict[str, Pairs]:
     found = {
         part: joined([f for f in files if f.name.startswith(part)], cache) for part in ("learn", "judge")
     }
-    embed, apart = net.transformer.embed, max(len(found["learn"].content) // 200, 1)
-    content = found["learn"].content[::apart].flatten(0, 1).float()
-    change = found["learn"].change[::apart].flatten(0, 2).float()
+    embed, step = net.transformer.embed, max(len(found["learn"].content) // 200, 1)
+    content = found["learn"].content[::step].flatten(0, 1).float()
+    change = found["learn"].change[::step].flatten(0, 2).float()
     embed.centre.data = content.mean(0)
     embed.scale.data = torch.cat([content.std(0), change.square().mean(0).sqrt()]) + 1e-3
     return found
@@ -156,7 +156,9 @@ def joined(files: list[Path], cache: Path) -> Pairs:
         held = held or [p.new_empty((len(files), *p.shape)) for p in parts]
         for kept, part in zip(held, parts):
             kept[i] = part
-    said = [{k: v for k, v in np.load(f).items() if k not in ("ref", "dist")} for f in files]
+    said = [
+        {k: stored[k] for k in stored.files if k not in ("ref", "dist")} for stored in map(np.load, files)
+    ]
     absent = np.full(said[0]["score_cvvdp"].shape, np.nan)
     scores = {name: np.stack([s.get(f"score_{name}", absent) for s in said]) for name in EVERY}
     rows = {k: np.stack([s[f"row_{k}"] for s in said]) for k in ("scene", "distortion", "display")}

@@ -80,7 +80,7 @@ def mos_items(
         validation,
         held,
         replace(settings, source_display=display, input=kind),
-        f"subjective scores of {where}" + (f", without which {absent} images are left out" if absent else ""),
+        f"subjective scores of {where}" + (f"; {absent} images without one are left out" if absent else ""),
     )
 
 
